@@ -1,0 +1,191 @@
+// Package orderstore keeps orders in a bbolt file. An order, its idempotency key and its message are written in one
+// transaction, which many requests share.
+package orderstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/order"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+	"ordertally/shared/event"
+	"ordertally/shared/outbox"
+	"ordertally/shared/uuidv7"
+)
+
+var (
+	ordersBucket    = []byte("orders")    // id -> row
+	keysBucket      = []byte("keys")      // idempotency key -> digest of the body, id of the order
+	customersBucket = []byte("customers") // customer id, 0, order id -> nothing
+)
+
+// tailFill packs pages full that are only appended to: ids grow.
+const tailFill = 0.9
+
+// Store implements order.Store.
+type Store struct {
+	db     *boltdb.DB
+	outbox *outbox.Outbox
+	ids    *uuidv7.Source
+}
+
+var _ order.Store = (*Store)(nil)
+
+// Open prepares the buckets in db. Messages are appended to o, which lives in the same file.
+func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock) (*Store, error) {
+	s := &Store{db: db, outbox: o}
+	err := db.Write(ctx, func(tx *boltdb.Tx) error {
+		if tx.Bucket(ordersBucket) != nil {
+			return boltdb.Refuse(nil)
+		}
+		_, errOrders := tx.CreateBucket(ordersBucket)
+		_, errKeys := tx.CreateBucket(keysBucket)
+		_, errCustomers := tx.CreateBucket(customersBucket)
+		return errors.Join(errOrders, errKeys, errCustomers)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open order store: %w", err)
+	}
+	var last uuidv7.ID
+	err = db.View(ctx, func(tx *bbolt.Tx) error {
+		key, _ := tx.Bucket(ordersBucket).Cursor().Last()
+		copy(last[:], key)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open order store: %w", err)
+	}
+	s.ids = uuidv7.NewSource(c, 0, last)
+	return s, nil
+}
+
+// Place implements order.Store.
+func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, error) {
+	var placed order.Placed
+	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
+		if r.Key != "" {
+			found, err := s.replay(tx, r)
+			if err != nil || found.Replayed {
+				placed = found
+				return boltdb.Refuse(err)
+			}
+		}
+		id := s.ids.Next()
+		placed = order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload, Publication: order.Publication{State: order.Pending}}}
+		return s.insert(tx, id, r)
+	})
+	if err != nil {
+		return order.Placed{}, placeError(err)
+	}
+	return placed, nil
+}
+
+// placeError names the outcome of a failed placement in the domain's terms.
+func placeError(err error) error {
+	switch {
+	case errors.Is(err, order.ErrKeyReused), errors.Is(err, boltdb.ErrCorrupt):
+		return err
+	case errors.Is(err, boltdb.ErrOutcomeUnknown):
+		return fmt.Errorf("place order: %w: %w", order.ErrOutcomeUnknown, err)
+	default:
+		return fmt.Errorf("place order: %w: %w", order.ErrUnavailable, err)
+	}
+}
+
+// replay answers a request whose key is known, from before or from this very group (rule G1).
+func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (order.Placed, error) {
+	key := []byte(r.Key)
+	sealed := tx.Bucket(keysBucket).Get(key)
+	if sealed == nil {
+		return order.Placed{}, nil
+	}
+	used, err := decodeKey(key, sealed)
+	switch {
+	case err != nil:
+		return order.Placed{}, err
+	case used.body != r.BodyHash:
+		return order.Placed{}, order.ErrKeyReused
+	}
+	stored, err := s.get(tx.Tx, used.id)
+	return order.Placed{Stored: stored, Replayed: true}, err
+}
+
+func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
+	event.SetID(r.Payload, id)
+	subject := id.String()
+	slot, err := s.outbox.Append(tx, outbox.Message{
+		Key: []byte(subject), Type: event.TypeCreated, Subject: subject, Schema: event.Schema,
+		ContentType: event.ContentType, Time: r.PlacedAt, TraceParent: r.TraceParent, Value: r.Payload,
+	})
+	if err != nil {
+		return err
+	}
+	orders := tx.Bucket(ordersBucket)
+	orders.FillPercent = tailFill
+	if err := orders.Put(id[:], encodeRow(id[:], row{slot: slot, placedAt: r.PlacedAt, payload: r.Payload})); err != nil {
+		return err
+	}
+	if r.CustomerID != "" {
+		if err := tx.Bucket(customersBucket).Put(customerKey(r.CustomerID, id), []byte{}); err != nil {
+			return err
+		}
+	}
+	if r.Key == "" {
+		return nil
+	}
+	key := []byte(r.Key)
+	return tx.Bucket(keysBucket).Put(key, encodeKey(key, usedKey{body: r.BodyHash, id: id}))
+}
+
+// Get implements order.Store.
+func (s *Store) Get(ctx context.Context, id uuidv7.ID) (order.Stored, error) {
+	var stored order.Stored
+	err := s.db.View(ctx, func(tx *bbolt.Tx) (err error) {
+		stored, err = s.get(tx, id)
+		return err
+	})
+	if err != nil {
+		return order.Stored{}, readError(err)
+	}
+	return stored, nil
+}
+
+func readError(err error) error {
+	if errors.Is(err, boltdb.ErrOutcomeUnknown) || errors.Is(err, boltdb.ErrClosed) {
+		return fmt.Errorf("read orders: %w: %w", order.ErrUnavailable, err)
+	}
+	return fmt.Errorf("read orders: %w", err)
+}
+
+func (s *Store) get(tx *bbolt.Tx, id uuidv7.ID) (order.Stored, error) {
+	sealed := tx.Bucket(ordersBucket).Get(id[:])
+	if sealed == nil {
+		return order.Stored{}, order.ErrNotFound
+	}
+	r, err := decodeRow(id[:], sealed)
+	if err != nil {
+		return order.Stored{}, fmt.Errorf("order %s: %w", id, err)
+	}
+	return s.stored(tx, id, r)
+}
+
+// stored copies a row out of the transaction and adds how far its message got.
+func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) {
+	status, err := s.outbox.Status(tx, r.slot)
+	if err != nil {
+		return order.Stored{}, fmt.Errorf("message of order %s: %w", id, err)
+	}
+	publication := order.Publication{State: order.Pending, Attempts: status.Attempts, At: status.At}
+	switch status.State {
+	case outbox.Published:
+		publication.State = order.Published
+	case outbox.Parked:
+		publication.State = order.Parked
+	case outbox.Pending, outbox.Waiting:
+	}
+	return order.Stored{ID: id, Payload: append([]byte(nil), r.payload...), Publication: publication}, nil
+}

@@ -1,0 +1,97 @@
+package order
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"ordertally/shared/uuidv7"
+)
+
+// What a Store answers besides success. Any other error means that nothing is known of the request's outcome but that
+// it may be tried again.
+var (
+	// ErrNotFound says that no order has that id.
+	ErrNotFound = errors.New("no such order")
+	// ErrKeyReused says that the idempotency key was used with another body. Nothing was stored.
+	ErrKeyReused = errors.New("the idempotency key was used with another request body")
+	// ErrUnavailable says that nothing was stored and that the request may be repeated.
+	ErrUnavailable = errors.New("the order was not stored")
+	// ErrOutcomeUnknown says that the order may or may not be stored. With an idempotency key it is safe to repeat the
+	// request.
+	ErrOutcomeUnknown = errors.New("the outcome is unknown")
+)
+
+// Store keeps orders. It is declared here, by its user; package orderstore implements it.
+type Store interface {
+	// Place stores the order, its idempotency key and its message in one transaction, and returns when they are on disk.
+	// The store assigns the id. A key that is known answers the order it placed first. Errors: ErrKeyReused,
+	// ErrUnavailable, ErrOutcomeUnknown. It is safe for concurrent use; two requests with one key place one order.
+	Place(ctx context.Context, r *Request) (Placed, error)
+	// Get returns one order, or ErrNotFound.
+	Get(ctx context.Context, id uuidv7.ID) (Stored, error)
+	// List returns orders by descending id.
+	List(ctx context.Context, q Query) (Page, error)
+}
+
+// Request is one validated order on its way into a Store.
+type Request struct {
+	// Payload is the encoded order without its id, as event.Encode makes it. The Store writes the id into it and keeps it.
+	Payload     []byte
+	CustomerID  string
+	PlacedAt    time.Time
+	TraceParent string
+	// Key is the idempotency key, "" for none; BodyHash is the digest of the request's body, compared when the key is
+	// seen again.
+	Key      string
+	BodyHash [sha256.Size]byte
+}
+
+// Placed is the answer to a placement.
+type Placed struct {
+	Stored
+	// Replayed says that the order was placed by an earlier request with the same key.
+	Replayed bool
+}
+
+// Stored is an order as it is kept.
+type Stored struct {
+	ID          uuidv7.ID
+	Payload     []byte // the encoded order, with its id
+	Publication Publication
+}
+
+// State says how far an order's message got.
+type State string
+
+// The states of a publication.
+const (
+	Pending   State = "pending"
+	Published State = "published"
+	Parked    State = "parked"
+)
+
+// Publication tells of an order's message.
+type Publication struct {
+	State    State     `json:"state"`
+	Attempts int       `json:"attempts"`    // failed attempts that were the message's own fault, plus the one that succeeded
+	At       time.Time `json:"at,omitzero"` // when it was published or parked
+}
+
+// Query selects orders.
+type Query struct {
+	CustomerID string    // "" for all
+	PlacedFrom time.Time // inclusive; zero for no bound
+	PlacedTo   time.Time // exclusive; zero for no bound
+	Before     uuidv7.ID // only orders with a smaller id; zero for all
+	Limit      int       // orders a page, at least 1
+}
+
+// Page is one page of orders.
+type Page struct {
+	Orders []Stored
+	// Next is the Before of the next page, zero when this is the last. A page may hold fewer orders than the limit and
+	// still have a next one: the store bounds how far it looks for a match.
+	Next uuidv7.ID
+}

@@ -1,0 +1,176 @@
+package boltdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bberrors "go.etcd.io/bbolt/errors"
+
+	"ordertally/shared/crashpoint"
+)
+
+type request struct {
+	ctx  context.Context //nolint:containedctx // it travels with the request through the queue
+	fn   func(*Tx) error
+	done chan error // buffered: the committer never waits for a caller
+	err  error      // the answer, once the group is durable
+}
+
+// Write runs fn in a group commit and returns after the fsync: nil means that everything fn wrote is on the disk.
+//
+// fn runs in the committer after the requests before it and sees what they wrote. It should decide first and write last:
+// when it returns an error or panics, whatever it wrote is undone by running the group again without it, unless the
+// error came from Refuse. So fn may run several times and must not change anything but the transaction.
+//
+// A request whose context ends before its turn is not run. After that the call waits for the outcome, whatever the
+// context says. Errors besides fn's own: ErrClosed, ErrFull, ErrOutcomeUnknown.
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
+	r := &request{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	select {
+	case db.requests <- r:
+		return <-r.done
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-db.failed:
+		return fmt.Errorf("write the database: %w", ErrOutcomeUnknown)
+	case <-db.closing:
+		return fmt.Errorf("write the database: %w", ErrClosed)
+	}
+}
+
+func (db *DB) commitUntilClosed() {
+	defer close(db.ended)
+	group := make([]*request, 0, db.options.MaxGroup)
+	for {
+		group = group[:0]
+		select {
+		case r := <-db.requests:
+			group = append(group, r)
+		case <-db.closing:
+			return
+		}
+	gather:
+		for len(group) < db.options.MaxGroup {
+			select {
+			case r := <-db.requests:
+				group = append(group, r)
+			default:
+				break gather
+			}
+		}
+		if !db.commit(group) {
+			return
+		}
+	}
+}
+
+// commit runs one group to its end and answers it. It returns false when the database must not be used any more.
+func (db *DB) commit(group []*request) bool {
+	started := time.Now()
+	for {
+		tx, err := db.bolt.Begin(true)
+		if err != nil {
+			answer(group, fmt.Errorf("write the database: %w", err))
+			return true
+		}
+		var after []func()
+		wrote, culprit := run(&Tx{Tx: tx, after: &after}, group)
+		if culprit >= 0 {
+			_ = tx.Rollback()
+			group[culprit].done <- group[culprit].err
+			group = slices.Delete(group, culprit, culprit+1)
+			continue
+		}
+		if !wrote {
+			_ = tx.Rollback()
+			answer(group, nil)
+			return true
+		}
+		return db.finish(tx, group, after, started)
+	}
+}
+
+// run runs each request against tx. It stops at the first one whose writes must be undone and returns its index, or -1.
+func run(tx *Tx, group []*request) (wrote bool, culprit int) {
+	for i, r := range group {
+		if r.err = r.ctx.Err(); r.err != nil {
+			continue
+		}
+		r.err = call(r.fn, tx)
+		var refused refusal
+		switch {
+		case r.err == nil:
+			wrote = true
+		case errors.As(r.err, &refused):
+			r.err = refused.err
+		default:
+			return wrote, i
+		}
+	}
+	return wrote, -1
+}
+
+func call(fn func(*Tx) error, tx *Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a database write: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn(tx)
+}
+
+func (db *DB) finish(tx *bbolt.Tx, group []*request, after []func(), started time.Time) bool {
+	id := tx.ID()
+	crashpoint.Here("boltdb.before-commit")
+	if err := tx.Commit(); err != nil {
+		_ = tx.Rollback() // bbolt leaves the transaction open after some failures
+		if full(err) && !db.shows(id) {
+			answer(group, errors.Join(ErrFull, err))
+			return true
+		}
+		db.fail(group, err)
+		return false
+	}
+	crashpoint.Here("boltdb.after-commit")
+	db.setDurable(int64(id))
+	for _, f := range after {
+		f()
+	}
+	if db.options.OnCommit != nil {
+		stats := tx.Stats()
+		db.options.OnCommit(CommitStats{Requests: len(group), Took: time.Since(started), Sync: stats.GetWriteTime()})
+	}
+	answer(group, nil)
+	return true
+}
+
+// full tells a lack of space, which bbolt reports before anything of the transaction can be seen, from other failures.
+func full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, bberrors.ErrMaxSizeReached)
+}
+
+// shows says whether readers would see transaction id: its meta page was written, durably or not.
+func (db *DB) shows(id int) bool {
+	tx, err := db.bolt.Begin(false)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = tx.Rollback() }()
+	return tx.ID() >= id
+}
+
+// answer gives each request its own error, or err when that is not nil.
+func answer(group []*request, err error) {
+	for _, r := range group {
+		if err != nil {
+			r.err = err
+		}
+		r.done <- r.err
+	}
+}

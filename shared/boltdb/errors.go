@@ -1,0 +1,36 @@
+package boltdb
+
+import "errors"
+
+var (
+	// ErrClosed says that the database is closed or closing; nothing was written.
+	ErrClosed = errors.New("the database is closed")
+	// ErrFull says that the disk, or the limit set for the file, is full. Nothing was written; reads go on, and writes
+	// work again once there is space.
+	ErrFull = errors.New("no space left for the database file: free disk space or raise its limit")
+	// ErrOutcomeUnknown says that a write to the disk failed in a way that leaves open whether the transaction is
+	// durable. The database serves nothing more; only opening the file again reads the truth.
+	ErrOutcomeUnknown = errors.New("writing the database file failed, the outcome is unknown: restart the service to read what is on disk")
+	// ErrLocked says that another process has the file open.
+	ErrLocked = errors.New("the database file is in use")
+	// ErrTruncated says that the file is shorter than its own metadata require.
+	ErrTruncated = errors.New("the database file is truncated: restore it from a backup")
+	// ErrCorrupt says that a record's checksum does not match its bytes.
+	ErrCorrupt = errors.New("a record is corrupt: restore the database file from a backup")
+)
+
+// refusal is the error of a closure that decided before it wrote.
+type refusal struct{ err error }
+
+func (r refusal) Error() string {
+	if r.err == nil {
+		return "nothing to write"
+	}
+	return r.err.Error()
+}
+
+func (r refusal) Unwrap() error { return r.err }
+
+// Refuse marks err as decided before anything was written, which spares the other requests of the group a second run.
+// Write then returns err itself. A nil err is a success that wrote nothing.
+func Refuse(err error) error { return refusal{err} }

@@ -1,0 +1,96 @@
+package boltdb
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bberrors "go.etcd.io/bbolt/errors"
+)
+
+// Options of Open. The zero value is ready for use.
+type Options struct {
+	// LockTimeout is how long to wait for another process to release the file. Default 200 ms; bbolt without a timeout
+	// waits for ever.
+	LockTimeout time.Duration
+	// MaxSize of the file in bytes, beyond which writes answer ErrFull. 0 means no limit but the disk's.
+	MaxSize int
+	// MaxGroup is the most requests that share one commit. Default 4,096.
+	MaxGroup int
+	// OnCommit, when set, is called by the committer after each commit. It must not block.
+	OnCommit func(CommitStats)
+}
+
+// CommitStats describes one group commit.
+type CommitStats struct {
+	Requests int           // requests that shared it
+	Took     time.Duration // from the first closure to the end of the fsync
+	Sync     time.Duration // writing the pages and both fdatasync calls
+}
+
+// Open opens or creates the file at path and starts its committer. Its directory must exist. Errors to tell apart:
+// ErrLocked, ErrTruncated.
+//
+// What the page cache holds after a failed fsync may never have reached the disk (Linux calls such pages clean), and a
+// process cannot know that its predecessor ended that way. So every opening writes the file back and drops it from the
+// cache before it is mapped: what is read then is what a power cut would leave (rule G3). Measured cold, 2 ms for a file
+// of 5 million orders, because bbolt reads the free list only.
+func Open(path string, options Options) (*DB, error) {
+	if options.LockTimeout == 0 {
+		options.LockTimeout = 200 * time.Millisecond
+	}
+	if options.MaxGroup == 0 {
+		options.MaxGroup = 4096
+	}
+	bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: options.LockTimeout,
+		MaxSize: options.MaxSize,
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			return openDurable(name, flag, mode)
+		},
+	})
+	switch {
+	case errors.Is(err, bberrors.ErrTimeout):
+		return nil, fmt.Errorf("open database %s: %w%s: stop that process or give another file", path, ErrLocked, holder(path))
+	case err != nil:
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	db := &DB{
+		bolt:     bolt,
+		options:  options,
+		requests: make(chan *request),
+		closing:  make(chan struct{}),
+		ended:    make(chan struct{}),
+		failed:   make(chan struct{}),
+	}
+	if err := db.learnDurable(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), bolt.Close())
+	}
+	go db.commitUntilClosed()
+	return db, nil
+}
+
+// openDurable opens a bbolt file for reading what is on the disk, not what is in the cache.
+func openDurable(name string, flag int, mode os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(name, flag, mode) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(f.Sync(), syncDir(filepath.Dir(name)), dropCache(f), checkLength(f))
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// syncDir makes a new file's name durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,30 @@
+package broker
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// MaxMessageBytes is the largest message, on the topic and at the producer: 2 MiB.
+const MaxMessageBytes = 2 << 20
+
+// clientConfig returns the settings common to all clients, then those given.
+func clientConfig(brokers []string, logs chan kafka.LogEvent, more kafka.ConfigMap) *kafka.ConfigMap {
+	config := kafka.ConfigMap{
+		"bootstrap.servers":        strings.Join(brokers, ","),
+		"client.id":                "ordertally",
+		"allow.auto.create.topics": false,
+		"enable.metrics.push":      false,
+		// Back within a second of a broker's return.
+		"reconnect.backoff.ms":     50,
+		"reconnect.backoff.max.ms": 1000,
+		"socket.keepalive.enable":  true,
+		"log.connection.close":     false,
+		"go.logs.channel.enable":   true,
+		"go.logs.channel":          logs,
+	}
+	maps.Copy(config, more)
+	return &config
+}

@@ -1,0 +1,106 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/outbox"
+)
+
+// transactionTimeout is how long an open transaction may hold back the readers of committed records after its producer
+// died.
+const transactionTimeout = 10 * time.Second
+
+// PublisherConfig of a Publisher.
+type PublisherConfig struct {
+	Brokers []string // host:port of at least one broker
+	Topic   string
+	// Partitions of the topic when it is made. Default 6.
+	Partitions int
+	// Retention of the topic when it is made. Default 30 days.
+	Retention time.Duration
+}
+
+// Publisher publishes to one topic, each batch in one Kafka transaction that carries the watermark too.
+//
+// The lineage is the transactional id, so that opening a session fences every earlier one; the watermark is a committed
+// offset for partition 0 of the topic in a consumer group named like the lineage (rule P5).
+type Publisher struct {
+	config PublisherConfig
+	logger zerolog.Logger
+}
+
+var _ outbox.Publisher = (*Publisher)(nil)
+
+// NewPublisher returns a publisher; it connects when a session is opened.
+func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, error) {
+	if len(config.Brokers) == 0 || config.Topic == "" {
+		return nil, errors.New("a publisher needs at least one broker and a topic")
+	}
+	if config.Partitions == 0 {
+		config.Partitions = 6
+	}
+	if config.Retention == 0 {
+		config.Retention = 30 * 24 * time.Hour
+	}
+	return &Publisher{config: config, logger: logger}, nil
+}
+
+// Open makes the topic if it is absent and the lineage has published nothing, fences earlier sessions and reads the
+// watermark, in this order: a watermark read before InitTransactions can still be overtaken (rule P6).
+func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Session, error) {
+	s, err := p.connect(id.Lineage)
+	if err != nil {
+		return nil, outage(fmt.Errorf("connect to Kafka: %w", err))
+	}
+	if err := s.prepare(ctx, p.config, id); err != nil {
+		s.Close()
+		return nil, outage(err)
+	}
+	return s, nil
+}
+
+func (p *Publisher) connect(lineage string) (*session, error) {
+	logs := startLogPump(p.logger)
+	producer, err := kafka.NewProducer(clientConfig(p.config.Brokers, logs.lines, kafka.ConfigMap{
+		"transactional.id":       lineage,
+		"transaction.timeout.ms": int(transactionTimeout.Milliseconds()),
+		"delivery.timeout.ms":    int((transactionTimeout - time.Second).Milliseconds()),
+		"acks":                   "all",
+		"partitioner":            "murmur2_random",
+		"message.max.bytes":      MaxMessageBytes,
+		"linger.ms":              0,
+		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message would.
+		"retry.backoff.ms":          5,
+		"go.delivery.report.fields": "none",
+		"go.events.channel.size":    100,
+		"go.produce.channel.size":   1,
+	}))
+	if err != nil {
+		logs.stop()
+		return nil, err
+	}
+	admin, err := kafka.NewAdminClientFromProducer(producer)
+	if err != nil {
+		producer.Close()
+		logs.stop()
+		return nil, err
+	}
+	group, err := kafka.NewTestConsumerGroupMetadata(lineage)
+	if err != nil {
+		producer.Close()
+		logs.stop()
+		return nil, err
+	}
+	s := &session{
+		producer: producer, admin: admin, group: group, logs: logs, logger: p.logger,
+		topic: p.config.Topic, lineage: lineage,
+	}
+	s.watchEvents()
+	return s, nil
+}

@@ -1,0 +1,242 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/crashpoint"
+	"ordertally/shared/outbox"
+)
+
+// closeTimeout bounds how long Close waits for librdkafka's threads.
+const closeTimeout = 5 * time.Second
+
+// session is one transactional producer.
+type session struct {
+	producer *kafka.Producer
+	admin    *kafka.AdminClient
+	group    *kafka.ConsumerGroupMetadata
+	logs     *logPump
+	logger   zerolog.Logger
+	topic    string
+	lineage  string
+
+	watermark uint64
+	known     bool
+
+	troubled atomic.Bool // an error event arrived since the transaction began
+	events   sync.WaitGroup
+	closing  sync.Once
+}
+
+// watchEvents keeps the event channel read and notes trouble.
+func (s *session) watchEvents() {
+	s.events.Go(func() {
+		for event := range s.producer.Events() {
+			if err, ok := event.(kafka.Error); ok {
+				s.troubled.Store(true)
+				s.logger.Debug().Str("code", err.Code().String()).Bool("fatal", err.IsFatal()).Msg(err.Error())
+			}
+		}
+	})
+}
+
+func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox.Identity) error {
+	if err := ensureTopic(ctx, s.admin, config, id.Position == 0); err != nil {
+		return err
+	}
+	if err := s.producer.InitTransactions(ctx); err != nil {
+		return fmt.Errorf("fence earlier producers of lineage %s: %w", s.lineage, err)
+	}
+	return s.readWatermark(ctx)
+}
+
+// readWatermark asks for the lineage's committed offset. While an earlier transaction is being ended the answer is
+// "unstable": it is asked again until ctx ends.
+func (s *session) readWatermark(ctx context.Context) error {
+	zero := []kafka.TopicPartition{{Topic: &s.topic, Partition: 0}}
+	for {
+		result, err := s.admin.ListConsumerGroupOffsets(ctx,
+			[]kafka.ConsumerGroupTopicPartitions{{Group: s.lineage, Partitions: zero}}, kafka.SetAdminRequireStableOffsets(true))
+		var kafkaErr kafka.Error
+		switch {
+		case errors.As(err, &kafkaErr) && kafkaErr.Code() == kafka.ErrGroupIDNotFound:
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, err)
+		}
+		committed := result.ConsumerGroupsTopicPartitions[0].Partitions[0]
+		switch {
+		case committed.Error == nil:
+			if committed.Offset >= 0 {
+				s.watermark, s.known = uint64(committed.Offset), true //nolint:gosec // not negative
+			}
+			return nil
+		case errors.As(committed.Error, &kafkaErr) && kafkaErr.Code() == kafka.ErrGroupIDNotFound:
+			return nil
+		case errors.As(committed.Error, &kafkaErr) && kafkaErr.Code() == kafka.ErrUnstableOffsetCommit:
+			if err := pause(ctx, 20*time.Millisecond); err != nil {
+				return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, committed.Error)
+			}
+		default:
+			return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, committed.Error)
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Watermark implements outbox.Session.
+func (s *session) Watermark() (uint64, bool) { return s.watermark, s.known }
+
+// Publish implements outbox.Session.
+func (s *session) Publish(ctx context.Context, records []outbox.Record, watermark uint64) ([]outbox.Place, error) {
+	s.troubled.Store(false)
+	if err := s.producer.BeginTransaction(); err != nil {
+		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
+	}
+	places, err := s.produce(ctx, records)
+	var rejected *outbox.RejectedError
+	if errors.As(err, &rejected) {
+		if err := s.producer.AbortTransaction(ctx); err != nil {
+			return nil, outage(fmt.Errorf("abort a Kafka transaction: %w", err))
+		}
+		return nil, rejected
+	}
+	if err != nil {
+		return nil, outage(err)
+	}
+	crashpoint.Here("broker.before-offsets")
+	offsets := []kafka.TopicPartition{{
+		Topic: &s.topic, Partition: 0, Offset: kafka.Offset(watermark), //nolint:gosec // slots stay far below 2^63
+	}}
+	if err := s.producer.SendOffsetsToTransaction(ctx, offsets, s.group); err != nil {
+		return nil, outage(fmt.Errorf("add the watermark to a Kafka transaction: %w", err))
+	}
+	crashpoint.Here("broker.before-commit")
+	if err := s.producer.CommitTransaction(ctx); err != nil {
+		return nil, outage(fmt.Errorf("commit a Kafka transaction: %w", err))
+	}
+	// librdkafka repeats a commit whose answer was lost, and the lost one may still arrive later and end the next
+	// transaction (it lacks KIP-890). So trouble on the way makes a success unknown (rule P6).
+	if s.troubled.Load() {
+		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
+	}
+	return places, nil
+}
+
+// produce hands all records to librdkafka and waits for every delivery report.
+func (s *session) produce(ctx context.Context, records []outbox.Record) ([]outbox.Place, error) {
+	reports := make(chan kafka.Event, len(records)) // never blocks librdkafka's thread
+	var failure error
+	sent := 0
+	for i := range records {
+		if failure = s.send(ctx, &records[i], i, reports); failure != nil {
+			break
+		}
+		sent++
+	}
+	places := make([]outbox.Place, len(records))
+	for range sent {
+		select {
+		case event := <-reports:
+			message, ok := event.(*kafka.Message)
+			if !ok {
+				continue
+			}
+			if err := message.TopicPartition.Error; err != nil {
+				failure = worse(failure, deliveryFailure(err))
+				continue
+			}
+			if i, ok := message.Opaque.(int); ok {
+				places[i] = outbox.Place{Partition: message.TopicPartition.Partition, Offset: int64(message.TopicPartition.Offset)}
+			}
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for delivery reports: %w", ctx.Err())
+		}
+	}
+	return places, failure
+}
+
+func (s *session) send(ctx context.Context, r *outbox.Record, index int, reports chan kafka.Event) error {
+	headers := make([]kafka.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = kafka.Header(h)
+	}
+	message := &kafka.Message{
+		TopicPartition: kafka.TopicPartition{Topic: &s.topic, Partition: kafka.PartitionAny},
+		Key:            r.Key, Value: r.Value, Headers: headers, Timestamp: r.Time, Opaque: index,
+	}
+	for {
+		err := s.producer.Produce(message, reports)
+		var kafkaErr kafka.Error
+		if errors.As(err, &kafkaErr) && kafkaErr.Code() == kafka.ErrQueueFull {
+			if err := pause(ctx, time.Millisecond); err != nil {
+				return fmt.Errorf("hand a message to librdkafka: %w", err)
+			}
+			continue
+		}
+		if err != nil {
+			return deliveryFailure(err)
+		}
+		return nil
+	}
+}
+
+// deliveryFailure tells a message's own fault from an outage.
+func deliveryFailure(err error) error {
+	var kafkaErr kafka.Error
+	if errors.As(err, &kafkaErr) {
+		if class := ownFault(kafkaErr.Code()); class != "" {
+			return &outbox.RejectedError{Class: class, Err: err}
+		}
+	}
+	return fmt.Errorf("deliver a message: %w", err)
+}
+
+// worse returns the failure that explains the batch: one message's own fault makes librdkafka fail its neighbours too.
+func worse(a, b error) error {
+	var rejected *outbox.RejectedError
+	if a == nil || errors.As(b, &rejected) {
+		return b
+	}
+	return a
+}
+
+// Close implements outbox.Session. What is unfinished is dropped: the next session aborts it.
+func (s *session) Close() {
+	s.closing.Do(func() {
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			_ = s.producer.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking)
+			s.admin.Close()
+			s.producer.Close()
+			s.events.Wait()
+			s.logs.stop()
+		}()
+		timer := time.NewTimer(closeTimeout)
+		defer timer.Stop()
+		select {
+		case <-closed:
+		case <-timer.C:
+			s.logger.Warn().Dur("after", closeTimeout).Msg("a Kafka producer is slow to close: going on without it")
+		}
+	})
+}

@@ -1,0 +1,130 @@
+// Package event is the contract of ORDER_CREATED: topic, key, payload. The order service writes it, every consumer
+// reads it, and neither imports the other.
+//
+// The envelope around the payload is package cloudevent's.
+package event
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/shared/uuidv7"
+)
+
+// What every ORDER_CREATED message carries in its envelope.
+const (
+	Topic       = "order.activity.v1"
+	TypeCreated = "ORDER_CREATED"
+	Source      = "/ordertally/order"
+	Schema      = "urn:ordertally:schema:order-created:1"
+	ContentType = "application/json"
+)
+
+// Line is one position of an order.
+type Line struct {
+	SKU         string `json:"sku"`
+	Description string `json:"description,omitzero"`
+	Quantity    int64  `json:"quantity"`
+	UnitPrice   int64  `json:"unit_price"` // minor units of the order's currency
+}
+
+// Order is the payload of ORDER_CREATED: the order as the API answers it, without its publication.
+type Order struct {
+	ID         string            `json:"id"`
+	Reference  string            `json:"reference,omitzero"`
+	CustomerID string            `json:"customer_id,omitzero"`
+	Currency   string            `json:"currency"` // ISO 4217
+	Lines      []Line            `json:"lines"`
+	Total      int64             `json:"total"` // minor units
+	PlacedAt   time.Time         `json:"placed_at"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+}
+
+// idStart is where the id's text begins in an encoded order.
+const idStart = len(`{"id":"`)
+
+// Encode returns the payload of o. The id, which the store assigns last, may still be missing: see SetID.
+func Encode(o *Order) []byte {
+	b := make([]byte, 0, 192+len(o.Lines)*96)
+	b = append(b, `{"id":"`...)
+	b = append(b, fmt.Sprintf("%-*s", uuidv7.TextLen, o.ID)...)
+	b = append(b, '"')
+	b = appendString(b, "reference", o.Reference)
+	b = appendString(b, "customer_id", o.CustomerID)
+	b = append(b, `,"currency":`...)
+	b = quote(b, o.Currency)
+	b = append(b, `,"lines":[`...)
+	for i := range o.Lines {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendLine(b, &o.Lines[i])
+	}
+	b = append(b, `],"total":`...)
+	b = strconv.AppendInt(b, o.Total, 10)
+	b = append(b, `,"placed_at":"`...)
+	b = o.PlacedAt.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, '"')
+	if len(o.Metadata) > 0 {
+		b = append(b, `,"metadata":{`...)
+		for i, key := range slices.Sorted(maps.Keys(o.Metadata)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = quote(b, key)
+			b = append(b, ':')
+			b = quote(b, o.Metadata[key])
+		}
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+// SetID writes id into an encoded order, in place.
+func SetID(payload []byte, id uuidv7.ID) { id.PutText(payload[idStart : idStart+uuidv7.TextLen]) }
+
+func appendLine(b []byte, l *Line) []byte {
+	b = append(b, `{"sku":`...)
+	b = quote(b, l.SKU)
+	b = appendString(b, "description", l.Description)
+	b = append(b, `,"quantity":`...)
+	b = strconv.AppendInt(b, l.Quantity, 10)
+	b = append(b, `,"unit_price":`...)
+	b = strconv.AppendInt(b, l.UnitPrice, 10)
+	return append(b, '}')
+}
+
+// appendString appends a member that is left out when it is empty.
+func appendString(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	b = append(b, '"', ':')
+	return quote(b, value)
+}
+
+func quote(b []byte, s string) []byte {
+	b, err := jsontext.AppendQuote(b, s)
+	if err != nil {
+		panic("event: text that is not UTF-8 passed validation: " + err.Error())
+	}
+	return b
+}
+
+// Decode reads a whole payload. Members that it does not know are passed over, so that the order service may add some.
+func Decode(payload []byte) (Order, error) {
+	var o Order
+	if err := json.Unmarshal(bytes.TrimSpace(payload), &o); err != nil {
+		return Order{}, fmt.Errorf("decode %s: %w", TypeCreated, err)
+	}
+	return o, nil
+}

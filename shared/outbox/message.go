@@ -1,0 +1,116 @@
+package outbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/cloudevent"
+	"ordertally/shared/uuidv7"
+)
+
+// Message is an event to publish: a CloudEvent with a key.
+type Message struct {
+	// ID names the event for ever, also when it is sent again. Left zero, Append assigns one.
+	ID uuidv7.ID
+	// Key decides the partition. Messages of one key are published in the order written.
+	Key []byte
+	// Type, Subject, Schema, ContentType, Time and TraceParent are attributes of the envelope; see cloudevent.
+	Type        string
+	Subject     string
+	Schema      string
+	ContentType string
+	Time        time.Time
+	TraceParent string
+	// Value is the payload. It must not be changed after Append.
+	Value []byte
+}
+
+// row is a message as it is stored: under its slot, sealed with a checksum.
+type row struct {
+	slot uint64
+	// origin is the slot that the message was appended with; it differs from slot once it was tried again.
+	origin      uint64
+	committed   time.Time
+	attempts    uint32 // failed attempts that were the message's own fault
+	firstFailed time.Time
+	message     Message
+}
+
+const rowVersion = 1
+
+var errRow = errors.New("not a message row of a known version")
+
+func slotKey(slot uint64) []byte { return binary.BigEndian.AppendUint64(nil, slot) }
+
+func slotOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
+
+// encode returns the sealed value of r for the key slotKey(r.slot).
+func (r *row) encode(key []byte) []byte {
+	m := &r.message
+	size := boltdb.SealSize + 1 + len(m.ID) + 4*8 + 8 + 4 + 8*binary.MaxVarintLen32 +
+		len(m.Key) + len(m.Type) + len(m.Subject) + len(m.Schema) + len(m.ContentType) + len(m.TraceParent) + len(m.Value)
+	b := make([]byte, boltdb.SealSize, size)
+	b = append(b, rowVersion)
+	b = append(b, m.ID[:]...)
+	b = binary.BigEndian.AppendUint64(b, r.origin)
+	b = binary.BigEndian.AppendUint32(b, r.attempts)
+	b = appendTime(b, r.committed)
+	b = appendTime(b, r.firstFailed)
+	b = appendTime(b, m.Time)
+	b = appendText(b, m.Key)
+	b = appendText(b, m.Type)
+	b = appendText(b, m.Subject)
+	b = appendText(b, m.Schema)
+	b = appendText(b, m.ContentType)
+	b = appendText(b, m.TraceParent)
+	b = append(b, m.Value...)
+	boltdb.SealInPlace(key, b)
+	return b
+}
+
+// decodeRow reads a stored row. Nothing in the result shares memory with the database.
+func decodeRow(key, sealed []byte) (row, error) {
+	value, err := boltdb.Unseal(key, sealed)
+	if err != nil {
+		return row{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), err)
+	}
+	d := decoder{b: append([]byte(nil), value...)}
+	if d.byte() != rowVersion {
+		return row{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), errRow)
+	}
+	r := row{slot: slotOf(key)}
+	copy(r.message.ID[:], d.take(len(r.message.ID)))
+	r.origin = d.uint64()
+	r.attempts = d.uint32()
+	r.committed = d.time()
+	r.firstFailed = d.time()
+	r.message.Time = d.time()
+	r.message.Key = d.text()
+	r.message.Type = string(d.text())
+	r.message.Subject = string(d.text())
+	r.message.Schema = string(d.text())
+	r.message.ContentType = string(d.text())
+	r.message.TraceParent = string(d.text())
+	r.message.Value = d.b
+	if d.short {
+		return row{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), errRow)
+	}
+	return r, nil
+}
+
+// size is what r weighs against the limits of queue and batch, in bytes.
+func (r *row) size() int { return len(r.message.Value) + len(r.message.Key) + 512 }
+
+// record returns r as the publisher gets it; previous is the slot published before it.
+func (r *row) record(source, lineage string, previous uint64) Record {
+	m := &r.message
+	envelope := cloudevent.Envelope{
+		ID: m.ID.String(), Source: source, Type: m.Type, Subject: m.Subject, Time: m.Time,
+		DataSchema: m.Schema, ContentType: m.ContentType, TraceParent: m.TraceParent,
+		Lineage: lineage, Sequence: r.slot, Previous: previous,
+	}
+	return Record{Slot: r.slot, Key: m.Key, Value: m.Value, Headers: envelope.Headers(), Time: r.committed}
+}

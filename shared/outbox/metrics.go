@@ -1,0 +1,72 @@
+package outbox
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are those of one outbox and its relay. Every series exists from the start.
+type Metrics struct {
+	published prometheus.Counter
+	failures  *prometheus.CounterVec
+	delay     prometheus.Histogram
+	batchSize prometheus.Histogram
+	batchTime prometheus.Histogram
+}
+
+// NewMetrics registers the metrics of o under prefix, such as "order" for order_outbox_backlog_messages. Backlog and age
+// are exact at every scrape.
+func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
+	const subsystem = "outbox"
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: prefix, Subsystem: subsystem, Name: name, Help: help}, value)
+	}
+	histogram := func(name, help string, first, factor float64, n int) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: prefix, Subsystem: subsystem, Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(first, factor, n),
+		})
+	}
+	m := &Metrics{
+		published: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: prefix, Subsystem: subsystem, Name: "published_total", Help: "Messages published since the process started."}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: prefix, Subsystem: subsystem, Name: "publish_failures_total",
+			Help: "Failed attempts to publish, by class: a message's own fault counts once an attempt, an outage once a try."}, []string{"class"}),
+		delay:     histogram("publish_delay_seconds", "Time from a message's commit to its publication.", 0.001, 2, 20),
+		batchSize: histogram("batch_messages", "Messages in one published transaction.", 1, 4, 8),
+		batchTime: histogram("batch_seconds", "Time to publish one transaction.", 0.001, 2, 15),
+	}
+	for _, class := range Classes() {
+		m.failures.WithLabelValues(string(class))
+	}
+	reg.MustRegister(m.published, m.failures, m.delay, m.batchSize, m.batchTime,
+		gauge("backlog_messages", "Messages that are neither published nor parked.", func() float64 { return float64(o.Backlog()) }),
+		gauge("parked_messages", "Messages that failed too often and wait for an operator.", func() float64 { return float64(o.Parked()) }),
+		gauge("oldest_unpublished_seconds", "Age of the oldest message that is neither published nor parked, 0 when there is none.",
+			func() float64 { return o.oldestAge().Seconds() }),
+	)
+	return m
+}
+
+func (o *Outbox) oldestAge() time.Duration {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	oldest, err := o.OldestUnpublished(ctx)
+	if err != nil || oldest.IsZero() {
+		return 0
+	}
+	return max(o.config.Clock.Now().Sub(oldest), 0)
+}
+
+func (m *Metrics) failed(class Class) { m.failures.WithLabelValues(string(class)).Inc() }
+
+func (m *Metrics) publishedBatch(rows []row, now time.Time, took time.Duration) {
+	m.published.Add(float64(len(rows)))
+	m.batchSize.Observe(float64(len(rows)))
+	m.batchTime.Observe(took.Seconds())
+	for i := range rows {
+		m.delay.Observe(max(now.Sub(rows[i].committed), 0).Seconds())
+	}
+}

@@ -1,0 +1,247 @@
+package outbox
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+	"ordertally/shared/uuidv7"
+)
+
+// The buckets of an outbox, all within one bucket of the file.
+var (
+	rootBucket     = []byte("outbox")
+	metaBucket     = []byte("meta")     // "lineage" -> name
+	messagesBucket = []byte("messages") // slot -> row; its bbolt sequence is the last slot given
+	skippedBucket  = []byte("skipped")  // slot -> nothing: never to be published under this slot
+	waitingBucket  = []byte("waiting")  // skipped slot -> entry: waits, is held, or is parked
+	movedBucket    = []byte("moved")    // origin -> the slot its message has now, when that is another
+	retriedBucket  = []byte("retried")  // slot -> origin, for the slots that moved messages got
+	batchesBucket  = []byte("batches")  // last slot of a published batch -> when and where it was published
+
+	lineageKey = []byte("lineage")
+)
+
+// tailFill packs pages full that are only appended to.
+const tailFill = 0.9
+
+// Config of an Outbox. The zero value is ready for use.
+type Config struct {
+	// Source is the CloudEvents source of every message.
+	Source string
+	// QueueMessages is the most messages the queue in memory holds. Default 10,000.
+	QueueMessages int
+	// QueueBytes is the most bytes the queue in memory holds. Default 16 MiB.
+	QueueBytes int
+	// Clock tells commit times. Default the machine's.
+	Clock clock.Clock
+}
+
+// Outbox keeps messages in a database until they are published. It is safe for concurrent use.
+type Outbox struct {
+	db      *boltdb.DB
+	config  Config
+	ids     *uuidv7.Source
+	lineage string
+	queue   *queue
+
+	// position is the newest slot that was dealt with: published, or skipped.
+	position atomic.Uint64
+
+	// waits is the memory of the waiting bucket; guarded by mu.
+	mu    sync.Mutex
+	waits waits
+}
+
+// Open prepares the outbox in db, creating it in a new file, and reads back which messages wait or are parked.
+func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
+	if config.QueueMessages == 0 {
+		config.QueueMessages = 10_000
+	}
+	if config.QueueBytes == 0 {
+		config.QueueBytes = 16 << 20
+	}
+	if config.Clock == nil {
+		config.Clock = clock.System{}
+	}
+	o := &Outbox{
+		db:     db,
+		config: config,
+		ids:    uuidv7.NewSource(config.Clock, 0, uuidv7.ID{}),
+		queue:  newQueue(config.QueueMessages, config.QueueBytes),
+	}
+	if err := db.Write(ctx, o.create); err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	if err := db.View(ctx, o.load); err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	return o, nil
+}
+
+// create makes the buckets and names the lineage of a new file.
+func (o *Outbox) create(tx *boltdb.Tx) error {
+	if tx.Bucket(rootBucket) != nil {
+		return boltdb.Refuse(nil)
+	}
+	root, err := tx.CreateBucket(rootBucket)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range [][]byte{metaBucket, messagesBucket, skippedBucket, waitingBucket, movedBucket, retriedBucket, batchesBucket} {
+		_, err := root.CreateBucket(name)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	var name [16]byte
+	_, _ = rand.Read(name[:]) // never fails
+	lineage := []byte(hex.EncodeToString(name[:]))
+	return root.Bucket(metaBucket).Put(lineageKey, boltdb.Seal(lineageKey, lineage))
+}
+
+// load reads what is kept in memory.
+func (o *Outbox) load(tx *bbolt.Tx) error {
+	root := tx.Bucket(rootBucket)
+	lineage, err := boltdb.Unseal(lineageKey, root.Bucket(metaBucket).Get(lineageKey))
+	if err != nil {
+		return fmt.Errorf("read the lineage: %w", err)
+	}
+	o.lineage = string(lineage)
+	o.queue.tail = root.Bucket(messagesBucket).Sequence()
+	if last, _ := root.Bucket(batchesBucket).Cursor().Last(); last != nil {
+		o.position.Store(slotOf(last))
+	}
+	return o.waits.load(root, o.position.Load())
+}
+
+// Lineage names this file's history of slots.
+func (o *Outbox) Lineage() string { return o.lineage }
+
+// Append writes msg in the caller's transaction and returns its slot. The relay learns of it after the commit; when the
+// transaction is rolled back, nothing was appended and the slot is given again. It runs in the database's committer.
+func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
+	if msg.ID == (uuidv7.ID{}) {
+		msg.ID = o.ids.Next()
+	}
+	r := row{committed: o.config.Clock.Now(), message: msg}
+	if err := o.appendRow(tx, &r); err != nil {
+		return 0, fmt.Errorf("append to the outbox: %w", err)
+	}
+	return r.slot, nil
+}
+
+// appendRow gives r the next slot, which is its origin too unless it has one, and stores it.
+func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
+	messages := tx.Bucket(rootBucket).Bucket(messagesBucket)
+	messages.FillPercent = tailFill
+	slot, err := messages.NextSequence()
+	if err != nil {
+		return err
+	}
+	r.slot = slot
+	if r.origin == 0 {
+		r.origin = slot
+	}
+	key := slotKey(slot)
+	if err := messages.Put(key, r.encode(key)); err != nil {
+		return err
+	}
+	committed := *r
+	tx.AfterCommit(func() { o.queue.push(committed) })
+	return nil
+}
+
+// read returns the rows after position in slot order, within the limits, and the slot it read to: every slot up to there
+// either has a row in the result or was skipped. Rows at or past end, when that is not 0, are left to the queue.
+func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxBytes int) (rows []row, to uint64, err error) {
+	to = position
+	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
+		root := tx.Bucket(rootBucket)
+		skipped := root.Bucket(skippedBucket)
+		bytes := 0
+		cursor := root.Bucket(messagesBucket).Cursor()
+		for k, v := cursor.Seek(slotKey(position + 1)); k != nil && len(rows) < maxRows; k, v = cursor.Next() {
+			slot := slotOf(k)
+			if end != 0 && slot >= end {
+				break
+			}
+			for gap := to + 1; gap < slot; gap++ { // rows leave their slot only when it is skipped
+				if skipped.Get(slotKey(gap)) == nil {
+					return fmt.Errorf("read outbox message %d: %w: its row is missing", gap, boltdb.ErrCorrupt)
+				}
+			}
+			if skipped.Get(k) != nil {
+				to = slot
+				continue
+			}
+			r, err := decodeRow(k, v)
+			if err != nil {
+				return err
+			}
+			if bytes += r.size(); bytes > maxBytes && len(rows) > 0 {
+				return nil
+			}
+			rows = append(rows, r)
+			to = slot
+		}
+		for skipped.Get(slotKey(to+1)) != nil { // skipped slots whose rows moved on leave no row behind
+			to++
+		}
+		return nil
+	})
+	return rows, to, err
+}
+
+// publishedBefore returns the newest slot up to position that was not skipped: what ce_previous of the next message says.
+func (o *Outbox) publishedBefore(ctx context.Context, position uint64) (slot uint64, err error) {
+	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
+		skipped := tx.Bucket(rootBucket).Bucket(skippedBucket)
+		for slot = position; slot > 0 && skipped.Get(slotKey(slot)) != nil; slot-- {
+		}
+		return nil
+	})
+	return slot, err
+}
+
+// Backlog is the number of messages that are neither published nor parked.
+func (o *Outbox) Backlog() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ahead := int(o.queue.lastSlot() - o.position.Load()) //nolint:gosec // position never passes the tail
+	return ahead - o.waits.skippedAfter(o.position.Load()) + o.waits.waiting
+}
+
+// Parked is the number of parked messages.
+func (o *Outbox) Parked() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waits.parked
+}
+
+// OldestUnpublished returns when the oldest message was committed that is neither published nor parked; the zero time
+// when there is none. It reads one row at most.
+func (o *Outbox) OldestUnpublished(ctx context.Context) (time.Time, error) {
+	o.mu.Lock()
+	oldest := o.waits.oldest()
+	o.mu.Unlock()
+	rows, _, err := o.read(ctx, o.position.Load(), 0, 1, 0)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(rows) == 1 && (oldest.IsZero() || rows[0].committed.Before(oldest)) {
+		oldest = rows[0].committed
+	}
+	return oldest, nil
+}

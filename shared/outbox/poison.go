@@ -1,0 +1,178 @@
+package outbox
+
+import (
+	"context"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/crashpoint"
+)
+
+// maxReason bounds the stored text of a failure, in bytes.
+const maxReason = 500
+
+// hold takes the messages out of rows that have to wait for an earlier one of their key (rule P3). They are marked
+// skipped on the disk before any transaction carries the watermark past them (rule P2).
+func (r *Relay) hold(ctx context.Context, rows []row) ([]row, error) {
+	var waiting []entry
+	free := rows[:0:0]
+	r.outbox.mu.Lock()
+	for i := range rows {
+		if !r.outbox.waits.blocks(&rows[i]) {
+			if waiting != nil {
+				free = append(free, rows[i])
+			}
+			continue
+		}
+		if waiting == nil {
+			free = append(free, rows[:i]...)
+		}
+		waiting = append(waiting, rows[i].entry(held))
+	}
+	r.outbox.mu.Unlock()
+	if waiting == nil {
+		return rows, nil
+	}
+	return free, r.outbox.skip(ctx, waiting)
+}
+
+func (r *row) entry(state waitState) entry {
+	return entry{slot: r.slot, origin: r.origin, key: string(r.message.Key), committed: r.committed, state: state, attempts: r.attempts}
+}
+
+// rejected deals with a batch that was refused because of a message in it. Only a message that was alone is charged
+// (rule P4): Kafka refuses whole batches, so a larger one is halved and tried again.
+func (r *Relay) rejected(ctx context.Context, rows []row, cause *RejectedError) error {
+	if len(rows) > 1 {
+		r.batchCap = len(rows) / 2
+		return nil
+	}
+	r.metrics.failed(cause.Class)
+	poison := &rows[0]
+	e := poison.entry(retrying)
+	e.attempts++
+	e.failed = r.outbox.config.Clock.Now()
+	e.class = cause.Class
+	e.reason = clip(cause.Err.Error())
+	e.due = e.failed.Add(r.config.Retry.wait(int(e.attempts)))
+	if int(e.attempts) >= r.config.MaxAttempts {
+		e.state = parked
+	}
+	if err := r.outbox.skip(ctx, []entry{e}); err != nil {
+		return &fatalError{err}
+	}
+	crashpoint.Here("outbox.after-skip")
+	r.recheck = true
+	if e.state == parked {
+		r.logger.Error().Stringer("message", poison.message.ID).Uint64("slot", poison.slot).Uint32("attempts", e.attempts).
+			Str("class", string(cause.Class)).Str("reason", e.reason).Msg("message parked: mend its cause, then retry or discard it")
+	}
+	r.setPosition(poison.slot)
+	return nil
+}
+
+func clip(text string) string {
+	if len(text) > maxReason {
+		return text[:maxReason]
+	}
+	return text
+}
+
+// skip marks slots as never to be published and stores why, in one transaction, before memory follows.
+func (o *Outbox) skip(ctx context.Context, entries []entry) error {
+	return o.db.Write(ctx, func(tx *boltdb.Tx) error {
+		root := tx.Bucket(rootBucket)
+		skipped, waiting := root.Bucket(skippedBucket), root.Bucket(waitingBucket)
+		for i := range entries {
+			key := slotKey(entries[i].slot)
+			if err := skipped.Put(key, []byte{}); err != nil {
+				return err
+			}
+			if err := waiting.Put(key, entries[i].encode(key)); err != nil {
+				return err
+			}
+		}
+		tx.AfterCommit(func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			for i := range entries {
+				o.waits.skip(entries[i].slot)
+				o.waits.add(entries[i])
+			}
+		})
+		return nil
+	})
+}
+
+// release gives the messages whose time has come a new slot at the tail.
+func (r *Relay) release(ctx context.Context) error {
+	now := r.outbox.config.Clock.Now()
+	if !r.recheck && (r.nextDue.IsZero() || now.Before(r.nextDue)) {
+		return nil
+	}
+	r.outbox.mu.Lock()
+	ready, next := r.outbox.waits.due(now)
+	r.outbox.mu.Unlock()
+	r.nextDue, r.recheck = next, false
+	if len(ready) == 0 {
+		return nil
+	}
+	if err := r.outbox.requeue(ctx, ready); err != nil {
+		return err
+	}
+	crashpoint.Here("outbox.after-requeue")
+	return nil
+}
+
+// requeue moves each entry's message to a new slot, in one transaction that removes the entries (rule P2).
+func (o *Outbox) requeue(ctx context.Context, entries []entry) error {
+	return o.db.Write(ctx, func(tx *boltdb.Tx) error {
+		root := tx.Bucket(rootBucket)
+		var moved []retried
+		for i := range entries {
+			m, err := o.moveToTail(tx, &entries[i])
+			if err != nil {
+				return err
+			}
+			moved = append(moved, m)
+			if err := root.Bucket(waitingBucket).Delete(slotKey(entries[i].slot)); err != nil {
+				return err
+			}
+		}
+		tx.AfterCommit(func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			for i := range entries {
+				o.waits.remove(entries[i])
+				o.waits.move(moved[i])
+			}
+		})
+		return nil
+	})
+}
+
+func (o *Outbox) moveToTail(tx *boltdb.Tx, e *entry) (retried, error) {
+	root := tx.Bucket(rootBucket)
+	messages := root.Bucket(messagesBucket)
+	key := slotKey(e.slot)
+	r, err := decodeRow(key, messages.Get(key))
+	if err != nil {
+		return retried{}, err
+	}
+	r.attempts = e.attempts
+	if r.firstFailed.IsZero() {
+		r.firstFailed = e.failed
+	}
+	if err := messages.Delete(key); err != nil {
+		return retried{}, err
+	}
+	if err := o.appendRow(tx, &r); err != nil {
+		return retried{}, err
+	}
+	if err := root.Bucket(movedBucket).Put(slotKey(r.origin), slotKey(r.slot)); err != nil {
+		return retried{}, err
+	}
+	if err := root.Bucket(retriedBucket).Put(slotKey(r.slot), slotKey(r.origin)); err != nil {
+		return retried{}, err
+	}
+	return retried{slot: r.slot, origin: r.origin, key: e.key}, nil
+}

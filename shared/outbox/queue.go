@@ -1,0 +1,92 @@
+package outbox
+
+import "sync"
+
+// queue holds the newest rows in memory, in slot order without gaps, for the relay to take without reading the
+// database. It is bounded: a row that does not fit empties it first, and the relay reads the dropped rows from the
+// database. So a publisher that is away for a week costs no more memory than one that is away for a second.
+type queue struct {
+	maxRows  int
+	maxBytes int
+	wake     chan struct{} // holds a token when something may have changed
+
+	mu    sync.Mutex
+	rows  []row
+	bytes int
+	tail  uint64 // the newest committed slot
+}
+
+func newQueue(maxRows, maxBytes int) *queue {
+	return &queue{maxRows: maxRows, maxBytes: maxBytes, wake: make(chan struct{}, 1)}
+}
+
+// push adds a committed row. Slots arrive in order.
+func (q *queue) push(r row) {
+	q.mu.Lock()
+	if len(q.rows) == q.maxRows || q.bytes+r.size() > q.maxBytes {
+		q.drop()
+	}
+	q.rows = append(q.rows, r)
+	q.bytes += r.size()
+	q.tail = r.slot
+	q.mu.Unlock()
+	q.nudge()
+}
+
+// drop empties the queue; q.mu is held.
+func (q *queue) drop() {
+	clear(q.rows)
+	q.rows, q.bytes = q.rows[:0], 0
+}
+
+// nudge wakes the relay.
+func (q *queue) nudge() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take removes and returns the rows that follow position, as many as fit the limits. When the queue does not hold the
+// next row it returns none and the slot of its first row, up to which the database has to be read: 0 when the queue is
+// empty.
+func (q *queue) take(position uint64, maxRows, maxBytes int) (rows []row, first uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	done := 0
+	for done < len(q.rows) && q.rows[done].slot <= position {
+		done++
+	}
+	q.remove(done)
+	switch {
+	case len(q.rows) == 0:
+		return nil, 0
+	case q.rows[0].slot != position+1:
+		return nil, q.rows[0].slot
+	}
+	n, bytes := 0, 0
+	for n < len(q.rows) && n < maxRows && (n == 0 || bytes+q.rows[n].size() <= maxBytes) {
+		bytes += q.rows[n].size()
+		n++
+	}
+	rows = append(rows, q.rows[:n]...)
+	q.remove(n)
+	return rows, 0
+}
+
+// remove drops the first n rows; q.mu is held.
+func (q *queue) remove(n int) {
+	for i := range n {
+		q.bytes -= q.rows[i].size()
+	}
+	rest := copy(q.rows, q.rows[n:])
+	clear(q.rows[rest:])
+	q.rows = q.rows[:rest]
+}
+
+// lastSlot returns the newest committed slot.
+func (q *queue) lastSlot() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.tail
+}

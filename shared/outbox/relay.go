@@ -1,0 +1,233 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/crashpoint"
+)
+
+// RelayConfig tunes a Relay. The zero value is ready for use.
+type RelayConfig struct {
+	// BatchMessages is the most messages in one transaction. Default 10,000.
+	BatchMessages int
+	// BatchBytes is about the most bytes in one transaction. Default 8 MiB.
+	BatchBytes int
+	// MaxAttempts is how often a message may fail through its own fault before it is parked. Default 10.
+	MaxAttempts int
+	// Retry is the wait between attempts at one message. Default 1 s, doubled up to 5 min, with full jitter.
+	Retry Backoff
+	// Outage is the wait between attempts to reach the publisher. Default 100 ms, doubled up to 2 s, with full jitter.
+	Outage Backoff
+	// OpenTimeout bounds one attempt to open a session. Default 15 s.
+	OpenTimeout time.Duration
+	// PublishTimeout bounds one transaction, after which its outcome is unknown. Default 20 s.
+	PublishTimeout time.Duration
+}
+
+func (c *RelayConfig) setDefaults() {
+	setDefault(&c.BatchMessages, 10_000)
+	setDefault(&c.BatchBytes, 8<<20)
+	setDefault(&c.MaxAttempts, 10)
+	setDefault(&c.Retry, Backoff{First: time.Second, Factor: 2, Limit: 5 * time.Minute})
+	setDefault(&c.Outage, Backoff{First: 100 * time.Millisecond, Factor: 2, Limit: 2 * time.Second})
+	setDefault(&c.OpenTimeout, 15*time.Second)
+	setDefault(&c.PublishTimeout, 20*time.Second)
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Relay publishes what an Outbox holds, in slot order.
+type Relay struct {
+	outbox    *Outbox
+	publisher Publisher
+	config    RelayConfig
+	logger    zerolog.Logger
+	metrics   *Metrics
+	recorder  *recorder
+
+	// The rest belongs to Run's goroutine.
+	previous uint64    // newest published slot
+	batchCap int       // messages in the next batch: halved to find one that is refused
+	nextDue  time.Time // when the next waiting message is due
+	recheck  bool      // waiting messages changed since nextDue was computed
+}
+
+// NewRelay returns a relay from o to p. One relay may run for an outbox.
+func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logger zerolog.Logger) *Relay {
+	config.setDefaults()
+	return &Relay{
+		outbox: o, publisher: p, config: config, logger: logger, metrics: metrics,
+		recorder: newRecorder(o), batchCap: config.BatchMessages,
+	}
+}
+
+// Run publishes until ctx ends, and then returns nil once the transaction under way has ended. An outage is waited out,
+// for as long as it lasts. Any other error is one of the database and means that the service cannot go on.
+func (r *Relay) Run(ctx context.Context) error {
+	stopRecorder := r.recorder.start(ctx)
+	defer stopRecorder()
+	outages := 0
+	for ctx.Err() == nil {
+		progressed, err := r.session(ctx)
+		if fatal := (*fatalError)(nil); errors.As(err, &fatal) {
+			return fatal.err
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		if progressed {
+			outages = 0
+		}
+		r.metrics.failed(classOf(err))
+		if outages == 0 {
+			r.logger.Warn().Err(err).Int("backlog", r.outbox.Backlog()).Msg("cannot publish: messages stay in the outbox until the publisher is back")
+		}
+		outages++
+		sleep(ctx, r.config.Outage.wait(outages))
+	}
+	return nil
+}
+
+// fatalError marks an error that no retry of the publisher mends.
+type fatalError struct{ err error }
+
+func (e *fatalError) Error() string { return e.err.Error() }
+
+// session publishes until something fails. progressed says whether anything was published.
+func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
+	session, err := r.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer session.Close()
+	// The watermark is a hint for speed; a later one in the file was stored after its transaction committed.
+	position := r.outbox.position.Load()
+	if watermark, known := session.Watermark(); known && watermark > position {
+		if tail := r.outbox.queue.lastSlot(); watermark > tail {
+			return false, &fatalError{fmt.Errorf(
+				"the publisher has slot %d of lineage %s, this file ends at %d: it is an older copy; start with the newest file",
+				watermark, r.outbox.lineage, tail)}
+		}
+		position = watermark
+	}
+	r.setPosition(position)
+	if r.previous, err = r.outbox.publishedBefore(ctx, position); err != nil {
+		return false, &fatalError{err}
+	}
+	r.recheck = true
+	r.logger.Info().Str("lineage", r.outbox.lineage).Uint64("position", position).Int("backlog", r.outbox.Backlog()).Msg("publishing")
+	for ctx.Err() == nil {
+		if err := r.release(ctx); err != nil {
+			return progressed, &fatalError{err}
+		}
+		rows, to, err := r.next(ctx)
+		if err != nil {
+			return progressed, &fatalError{err}
+		}
+		if to == r.outbox.position.Load() {
+			r.await(ctx)
+			continue
+		}
+		if err := r.publish(ctx, session, rows, to); err != nil {
+			return progressed, err
+		}
+		progressed = true
+	}
+	return progressed, nil
+}
+
+func (r *Relay) open(ctx context.Context) (Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.config.OpenTimeout)
+	defer cancel()
+	return r.publisher.Open(ctx, Identity{Lineage: r.outbox.lineage, Position: r.outbox.position.Load()})
+}
+
+// next returns what follows the position, from memory or else from the database, without messages that must wait. to is
+// the slot up to which it looked.
+func (r *Relay) next(ctx context.Context) (rows []row, to uint64, err error) {
+	position := r.outbox.position.Load()
+	rows, first := r.outbox.queue.take(position, r.batchCap, r.config.BatchBytes)
+	if len(rows) > 0 {
+		to = rows[len(rows)-1].slot
+	} else if position < r.outbox.queue.lastSlot() {
+		if rows, to, err = r.outbox.read(ctx, position, first, r.batchCap, r.config.BatchBytes); err != nil {
+			return nil, 0, err
+		}
+	} else {
+		return nil, position, nil
+	}
+	rows, err = r.hold(ctx, rows)
+	return rows, to, err
+}
+
+// publish sends rows and moves the position to the slot they reach to.
+func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uint64) error {
+	if len(rows) == 0 {
+		r.setPosition(to) // skipped slots only: the next transaction carries the watermark past them
+		return nil
+	}
+	records := make([]Record, len(rows))
+	previous := r.previous
+	for i := range rows {
+		records[i] = rows[i].record(r.outbox.config.Source, r.outbox.lineage, previous)
+		previous = rows[i].slot
+	}
+	// A stop does not cut a transaction short: that would leave its outcome unknown.
+	publishCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.PublishTimeout)
+	defer cancel()
+	started := time.Now()
+	crashpoint.Here("outbox.before-publish")
+	places, err := session.Publish(publishCtx, records, to)
+	var rejected *RejectedError
+	if errors.As(err, &rejected) {
+		return r.rejected(ctx, rows, rejected)
+	}
+	if err != nil {
+		return err
+	}
+	crashpoint.Here("outbox.after-publish")
+	now := r.outbox.config.Clock.Now()
+	r.previous = previous
+	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
+	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, count: len(rows), places: lastPlaces(records, places)})
+	r.setPosition(to)
+	r.metrics.publishedBatch(rows, now, time.Since(started))
+	return nil
+}
+
+func (r *Relay) setPosition(position uint64) {
+	o := r.outbox
+	o.mu.Lock()
+	o.position.Store(position)
+	if len(o.waits.moving) > 0 {
+		r.recheck = true
+	}
+	o.waits.passed(position)
+	o.mu.Unlock()
+}
+
+// await blocks until a commit, a due message or the end.
+func (r *Relay) await(ctx context.Context) {
+	var due <-chan time.Time
+	if !r.nextDue.IsZero() {
+		timer := time.NewTimer(r.nextDue.Sub(r.outbox.config.Clock.Now()))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-r.outbox.queue.wake:
+	case <-due:
+		r.recheck = true
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,77 @@
+package outbox
+
+import (
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+)
+
+// State says how far a message got.
+type State string
+
+// The states of a message.
+const (
+	Pending   State = "pending" // on its way, or before its first attempt
+	Waiting   State = "waiting" // failed and to be tried again, or behind one of its key that did
+	Published State = "published"
+	Parked    State = "parked"
+)
+
+// Status tells of one message.
+type Status struct {
+	State    State
+	Attempts int       // failures that were its own fault, plus the success
+	At       time.Time // when it was published or parked; zero when that is not known
+}
+
+// Status returns how far the message got that was appended with the given slot.
+func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
+	root := tx.Bucket(rootBucket)
+	slot := origin
+	if moved := root.Bucket(movedBucket).Get(slotKey(origin)); moved != nil {
+		slot = slotOf(moved)
+	}
+	key := slotKey(slot)
+	if sealed := root.Bucket(waitingBucket).Get(key); sealed != nil {
+		e, err := decodeEntry(key, sealed)
+		switch {
+		case err != nil:
+			return Status{}, err
+		case e.state == parked:
+			return Status{State: Parked, Attempts: int(e.attempts), At: e.failed}, nil
+		}
+		return Status{State: Waiting, Attempts: int(e.attempts)}, nil
+	}
+	attempts := 0
+	if slot != origin {
+		r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
+		if err != nil {
+			return Status{}, err
+		}
+		attempts = int(r.attempts)
+	}
+	if slot > o.position.Load() || root.Bucket(skippedBucket).Get(key) != nil {
+		return Status{State: Pending, Attempts: attempts}, nil
+	}
+	at, err := publishedAt(root, slot)
+	return Status{State: Published, Attempts: attempts + 1, At: at}, err
+}
+
+// publishedAt returns when the batch of slot was published, zero when that was not recorded before a crash.
+func publishedAt(root *bbolt.Bucket, slot uint64) (time.Time, error) {
+	key, sealed := root.Bucket(batchesBucket).Cursor().Seek(slotKey(slot))
+	if key == nil {
+		return time.Time{}, nil
+	}
+	value, err := boltdb.Unseal(key, sealed)
+	if err != nil {
+		return time.Time{}, err
+	}
+	d := decoder{b: value}
+	if version, first := d.byte(), d.uint64(); version != batchVersion || first > slot {
+		return time.Time{}, nil
+	}
+	return d.time(), nil
+}

@@ -1,0 +1,228 @@
+package outbox
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+)
+
+// waitState says why a skipped message is not at the tail yet.
+type waitState byte
+
+const (
+	retrying waitState = iota + 1 // failed through its own fault, is due later
+	held                          // follows one of its key that has not been published
+	parked                        // failed too often: an operator decides
+)
+
+// entry is a message that was skipped: its row stays under its slot until it gets a new one.
+type entry struct {
+	slot      uint64
+	origin    uint64
+	key       string
+	committed time.Time
+	state     waitState
+	due       time.Time // of a retrying one
+	attempts  uint32
+	failed    time.Time // last failure
+	class     Class
+	reason    string
+}
+
+const entryVersion = 1
+
+func (e *entry) encode(key []byte) []byte {
+	b := make([]byte, boltdb.SealSize, boltdb.SealSize+64+len(e.key)+len(e.reason))
+	b = append(b, entryVersion, byte(e.state))
+	b = binary.BigEndian.AppendUint64(b, e.origin)
+	b = binary.BigEndian.AppendUint32(b, e.attempts)
+	b = appendTime(b, e.committed)
+	b = appendTime(b, e.due)
+	b = appendTime(b, e.failed)
+	b = appendText(b, e.key)
+	b = appendText(b, string(e.class))
+	b = appendText(b, e.reason)
+	boltdb.SealInPlace(key, b)
+	return b
+}
+
+func decodeEntry(key, sealed []byte) (entry, error) {
+	value, err := boltdb.Unseal(key, sealed)
+	if err != nil {
+		return entry{}, fmt.Errorf("read waiting message %d: %w", slotOf(key), err)
+	}
+	d := decoder{b: value}
+	if d.byte() != entryVersion {
+		return entry{}, fmt.Errorf("read waiting message %d: %w", slotOf(key), errRow)
+	}
+	e := entry{slot: slotOf(key), state: waitState(d.byte())}
+	e.origin = d.uint64()
+	e.attempts = d.uint32()
+	e.committed = d.time()
+	e.due = d.time()
+	e.failed = d.time()
+	e.key = string(d.text())
+	e.class = Class(d.text())
+	e.reason = string(d.text())
+	if d.short {
+		return entry{}, fmt.Errorf("read waiting message %d: %w", slotOf(key), errRow)
+	}
+	return e, nil
+}
+
+// retried is a message that got a new slot and is not published yet.
+type retried struct {
+	slot, origin uint64
+	key          string
+}
+
+// waits is the memory of what was skipped: few entries, unless much of the traffic is poison. It decides who waits for
+// whom (rule P3): a message waits while an earlier one of its key retries, is held, or stands at the tail under a new
+// slot. "Earlier" compares origins, the order in which the messages were written.
+type waits struct {
+	byKey   map[string][]entry   // retrying and held, by origin
+	moving  map[string][]retried // not published yet, by origin
+	skipped []uint64             // ascending, those past the position
+	waiting int                  // retrying and held
+	parked  int
+}
+
+// load reads the entries of a file. What stands at the tail under a new slot is found by the slots past position.
+func (w *waits) load(root *bbolt.Bucket, position uint64) error {
+	*w = waits{byKey: map[string][]entry{}, moving: map[string][]retried{}}
+	cursor := root.Bucket(waitingBucket).Cursor()
+	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
+		e, err := decodeEntry(k, v)
+		if err != nil {
+			return err
+		}
+		w.add(e)
+	}
+	cursor = root.Bucket(skippedBucket).Cursor()
+	for k, _ := cursor.Seek(slotKey(position + 1)); k != nil; k, _ = cursor.Next() {
+		w.skipped = append(w.skipped, slotOf(k))
+	}
+	cursor = root.Bucket(retriedBucket).Cursor()
+	for k, v := cursor.Seek(slotKey(position + 1)); k != nil; k, v = cursor.Next() {
+		if root.Bucket(skippedBucket).Get(k) != nil {
+			continue // failed again: its entry says so
+		}
+		r, err := decodeRow(k, root.Bucket(messagesBucket).Get(k))
+		if err != nil {
+			return err
+		}
+		w.move(retried{slot: slotOf(k), origin: slotOf(v), key: string(r.message.Key)})
+	}
+	return nil
+}
+
+func (w *waits) add(e entry) {
+	if e.state == parked {
+		w.parked++
+		return
+	}
+	w.waiting++
+	list := append(w.byKey[e.key], e)
+	slices.SortFunc(list, func(a, b entry) int { return cmp.Compare(a.origin, b.origin) })
+	w.byKey[e.key] = list
+}
+
+// remove forgets a retrying or held entry that got a new slot.
+func (w *waits) remove(e entry) {
+	list := slices.DeleteFunc(w.byKey[e.key], func(x entry) bool { return x.slot == e.slot })
+	w.waiting -= len(w.byKey[e.key]) - len(list)
+	if len(list) == 0 {
+		delete(w.byKey, e.key)
+		return
+	}
+	w.byKey[e.key] = list
+}
+
+func (w *waits) move(r retried) {
+	list := append(w.moving[r.key], r)
+	slices.SortFunc(list, func(a, b retried) int { return cmp.Compare(a.origin, b.origin) })
+	w.moving[r.key] = list
+}
+
+// passed forgets what the position has passed.
+func (w *waits) passed(position uint64) {
+	n, _ := slices.BinarySearch(w.skipped, position+1)
+	w.skipped = slices.Delete(w.skipped, 0, n)
+	for key, list := range w.moving {
+		list = slices.DeleteFunc(list, func(r retried) bool { return r.slot <= position })
+		if len(list) == 0 {
+			delete(w.moving, key)
+		} else {
+			w.moving[key] = list
+		}
+	}
+}
+
+func (w *waits) skip(slot uint64) {
+	at, found := slices.BinarySearch(w.skipped, slot)
+	if !found {
+		w.skipped = slices.Insert(w.skipped, at, slot)
+	}
+}
+
+func (w *waits) skippedAfter(position uint64) int {
+	n, _ := slices.BinarySearch(w.skipped, position+1)
+	return len(w.skipped) - n
+}
+
+// blocks says whether r has to wait for an earlier message of its key.
+func (w *waits) blocks(r *row) bool {
+	if len(w.byKey) == 0 && len(w.moving) == 0 {
+		return false
+	}
+	key := string(r.message.Key)
+	return slices.ContainsFunc(w.byKey[key], func(e entry) bool { return e.origin < r.origin }) ||
+		slices.ContainsFunc(w.moving[key], func(m retried) bool { return m.origin < r.origin && m.slot > r.slot })
+}
+
+// due returns the entries that are to get a new slot at now, in the order of their origins, and when the next one is
+// due, zero when none is.
+func (w *waits) due(now time.Time) (ready []entry, next time.Time) {
+	for key, list := range w.byKey {
+		first := list[0]
+		switch {
+		case first.state == retrying && first.due.After(now):
+			if next.IsZero() || first.due.Before(next) {
+				next = first.due
+			}
+		case first.state == retrying:
+			ready = append(ready, first)
+		case !slices.ContainsFunc(w.moving[key], func(m retried) bool { return m.origin < first.origin }):
+			ready = append(ready, heldTogether(list)...)
+		}
+	}
+	slices.SortFunc(ready, func(a, b entry) int { return cmp.Compare(a.origin, b.origin) })
+	return ready, next
+}
+
+// heldTogether returns the held entries at the front of a key's list: they are released in one transaction.
+func heldTogether(list []entry) []entry {
+	n := 0
+	for n < len(list) && list[n].state == held {
+		n++
+	}
+	return list[:n]
+}
+
+func (w *waits) oldest() time.Time {
+	var oldest time.Time
+	for _, list := range w.byKey {
+		for i := range list {
+			if oldest.IsZero() || list[i].committed.Before(oldest) {
+				oldest = list[i].committed
+			}
+		}
+	}
+	return oldest
+}
