@@ -19,9 +19,8 @@ import (
 var ErrOffsetOutOfRange = errors.New("the position is not in the topic")
 
 const (
-	pollInterval     = 100 * time.Millisecond // how soon Fetch sees that its context ended
-	metadataTimeout  = 5 * time.Second
-	metadataInterval = 30 * time.Second // how soon an added partition is read
+	pollInterval    = 100 * time.Millisecond // how soon Fetch sees that its context ended
+	metadataTimeout = 5 * time.Second
 )
 
 // ConsumerConfig of a Consumer.
@@ -30,6 +29,8 @@ type ConsumerConfig struct {
 	Topic   string
 	// GroupID names the consumer group whose offsets CommitForMonitors sets. No membership comes with it.
 	GroupID string
+	// MetadataInterval is how soon an added partition is read. Default 30 s.
+	MetadataInterval time.Duration
 }
 
 // Consumer reads the committed records of all partitions of a topic, from positions its user keeps (rule C2). Fetch is
@@ -40,9 +41,10 @@ type Consumer struct {
 	logs   *logPump
 	logger zerolog.Logger
 
-	cancel context.CancelFunc // ends the watch for new partitions
-	watch  sync.WaitGroup
-	down   bool // said that the broker is away; Fetch's own
+	monitors *monitors
+	cancel   context.CancelFunc // ends what runs in the background
+	watch    sync.WaitGroup
+	down     bool // said that the broker is away; Fetch's own
 
 	mu       sync.Mutex
 	position map[int32]int64 // next offset to be fetched, past control records once the end was seen
@@ -53,12 +55,13 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	if len(config.Brokers) == 0 || config.Topic == "" || config.GroupID == "" {
 		return nil, errors.New("a consumer needs at least one broker, a topic and a group id")
 	}
+	if config.MetadataInterval == 0 {
+		config.MetadataInterval = 30 * time.Second
+	}
 	logs := startLogPump(logger)
 	client, err := kafka.NewConsumer(clientConfig(config.Brokers, logs.lines, kafka.ConfigMap{
 		"group.id":                 config.GroupID,
-		// Only what CommitForMonitors stores is committed, in the background.
-		"enable.auto.commit":       true,
-		"auto.commit.interval.ms":  1000,
+		"enable.auto.commit":       false,
 		"enable.auto.offset.store": false,
 		"auto.offset.reset":        "error",
 		"isolation.level":          "read_committed",
@@ -70,8 +73,14 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		logs.stop()
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
 	}
+	admin, err := kafka.NewAdminClientFromConsumer(client)
+	if err != nil {
+		logs.stop()
+		return nil, errors.Join(fmt.Errorf("make a Kafka consumer: %w", err), client.Close())
+	}
 	return &Consumer{
 		config: config, client: client, logs: logs, logger: logger, cancel: func() {}, position: map[int32]int64{},
+		monitors: &monitors{admin: admin, topic: config.Topic, group: config.GroupID, logger: logger},
 	}, nil
 }
 
@@ -99,6 +108,7 @@ func (c *Consumer) Assign(ctx context.Context, next map[int32]int64) error {
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	c.watch.Go(func() { c.watchPartitions(watchCtx) })
+	c.watch.Go(func() { c.monitors.run(watchCtx) })
 	return nil
 }
 
@@ -137,7 +147,7 @@ func (c *Consumer) assign(partitions []int32, next map[int32]int64) error {
 }
 
 func (c *Consumer) watchPartitions(ctx context.Context) {
-	for pause(ctx, metadataInterval) == nil {
+	for pause(ctx, c.config.MetadataInterval) == nil {
 		partitions, err := c.partitions()
 		if err != nil {
 			continue // an outage; Fetch says so
@@ -260,20 +270,13 @@ func (c *Consumer) Lag() map[int32]int64 {
 
 // CommitForMonitors has the group's offsets set soon, for tools that watch lag. It does not wait and is best effort:
 // nothing reads them back.
-func (c *Consumer) CommitForMonitors(next map[int32]int64) {
-	offsets := make([]kafka.TopicPartition, 0, len(next))
-	for id, offset := range next {
-		offsets = append(offsets, kafka.TopicPartition{Topic: &c.config.Topic, Partition: id, Offset: kafka.Offset(offset)})
-	}
-	if _, err := c.client.StoreOffsets(offsets); err != nil {
-		c.logger.Debug().Err(err).Msg("cannot set the group's offsets for monitors")
-	}
-}
+func (c *Consumer) CommitForMonitors(next map[int32]int64) { c.monitors.set(next) }
 
 // Close stops reading. Fetch must have returned.
 func (c *Consumer) Close() error {
 	c.cancel()
 	c.watch.Wait()
+	c.monitors.admin.Close()
 	err := c.client.Close()
 	c.logs.stop()
 	if err != nil {

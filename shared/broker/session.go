@@ -58,37 +58,49 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	return s.readWatermark(ctx)
 }
 
-// readWatermark asks for the lineage's committed offset. While an earlier transaction is being ended the answer is
-// "unstable": it is asked again until ctx ends.
+// watermarkTimeout bounds one question for the watermark. On a cluster that never saw a consumer group the first one
+// has the broker make its offsets topic and is not answered.
+const watermarkTimeout = time.Second
+
+// readWatermark asks for the lineage's committed offset until it is told or ctx ends. While an earlier transaction is
+// being ended the answer is "unstable".
 func (s *session) readWatermark(ctx context.Context) error {
-	zero := []kafka.TopicPartition{{Topic: &s.topic, Partition: 0}}
 	for {
-		result, err := s.admin.ListConsumerGroupOffsets(ctx,
-			[]kafka.ConsumerGroupTopicPartitions{{Group: s.lineage, Partitions: zero}}, kafka.SetAdminRequireStableOffsets(true))
+		offset, err := s.committedOffset(ctx)
 		var kafkaErr kafka.Error
+		isKafka := errors.As(err, &kafkaErr)
 		switch {
-		case errors.As(err, &kafkaErr) && kafkaErr.Code() == kafka.ErrGroupIDNotFound:
+		case err == nil && offset >= 0:
+			s.watermark, s.known = uint64(offset), true //nolint:gosec // not negative
 			return nil
-		case err != nil:
+		case err == nil, isKafka && kafkaErr.Code() == kafka.ErrGroupIDNotFound:
+			return nil
+		case isKafka && retryWatermark(kafkaErr) && pause(ctx, 20*time.Millisecond) == nil:
+			s.logger.Debug().Err(err).Msg("asking for the watermark again")
+		default:
 			return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, err)
 		}
-		committed := result.ConsumerGroupsTopicPartitions[0].Partitions[0]
-		switch {
-		case committed.Error == nil:
-			if committed.Offset >= 0 {
-				s.watermark, s.known = uint64(committed.Offset), true //nolint:gosec // not negative
-			}
-			return nil
-		case errors.As(committed.Error, &kafkaErr) && kafkaErr.Code() == kafka.ErrGroupIDNotFound:
-			return nil
-		case errors.As(committed.Error, &kafkaErr) && kafkaErr.Code() == kafka.ErrUnstableOffsetCommit:
-			if err := pause(ctx, 20*time.Millisecond); err != nil {
-				return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, committed.Error)
-			}
-		default:
-			return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, committed.Error)
-		}
 	}
+}
+
+func retryWatermark(err kafka.Error) bool {
+	switch err.Code() {
+	case kafka.ErrUnstableOffsetCommit, kafka.ErrTimedOut, kafka.ErrCoordinatorLoadInProgress, kafka.ErrCoordinatorNotAvailable, kafka.ErrNotCoordinator:
+		return true
+	}
+	return err.IsRetriable()
+}
+
+// committedOffset is negative when none is committed.
+func (s *session) committedOffset(ctx context.Context) (kafka.Offset, error) {
+	result, err := s.admin.ListConsumerGroupOffsets(ctx,
+		[]kafka.ConsumerGroupTopicPartitions{{Group: s.lineage, Partitions: []kafka.TopicPartition{{Topic: &s.topic, Partition: 0}}}},
+		kafka.SetAdminRequireStableOffsets(true), kafka.SetAdminRequestTimeout(watermarkTimeout))
+	if err != nil {
+		return kafka.OffsetInvalid, err
+	}
+	committed := result.ConsumerGroupsTopicPartitions[0].Partitions[0]
+	return committed.Offset, committed.Error
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -120,7 +132,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 		return nil, rejected
 	}
 	if err != nil {
-		return nil, outage(err)
+		return nil, outage(s.cause(err))
 	}
 	crashpoint.Here("broker.before-offsets")
 	offsets := []kafka.TopicPartition{{
@@ -139,6 +151,14 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
 	}
 	return places, nil
+}
+
+// cause returns the fatal error behind err when there is one: a fenced producer only reports its messages as purged.
+func (s *session) cause(err error) error {
+	if fatal := s.producer.GetFatalError(); fatal != nil {
+		return fmt.Errorf("%w (seen as: %w)", fatal, err)
+	}
+	return err
 }
 
 // produce hands all records to librdkafka and waits for every delivery report.

@@ -79,11 +79,11 @@ func (r *Relay) Run(ctx context.Context) error {
 	outages := 0
 	for ctx.Err() == nil {
 		progressed, err := r.session(ctx)
+		if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
+			break
+		}
 		if fatal := (*fatalError)(nil); errors.As(err, &fatal) {
 			return fatal.err
-		}
-		if ctx.Err() != nil {
-			break
 		}
 		if progressed {
 			outages = 0
@@ -102,6 +102,8 @@ func (r *Relay) Run(ctx context.Context) error {
 type fatalError struct{ err error }
 
 func (e *fatalError) Error() string { return e.err.Error() }
+
+func (e *fatalError) Unwrap() error { return e.err }
 
 // session publishes until something fails. progressed says whether anything was published.
 func (r *Relay) session(ctx context.Context) (progressed bool, err error) {

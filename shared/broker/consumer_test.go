@@ -1,0 +1,203 @@
+package broker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/broker"
+	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/outbox"
+)
+
+func publishTo(t *testing.T, address, topic string, from, to uint64) {
+	t.Helper()
+	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := publisher.Open(t.Context(), outbox.Identity{Lineage: "l"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	for slot := from; slot <= to; slot++ { // each in a transaction of its own: many control records
+		records := []outbox.Record{{Slot: slot, Key: fmt.Append(nil, slot), Value: fmt.Append(nil, slot), Time: time.Now()}}
+		if _, err := session.Publish(t.Context(), records, slot); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func consumer(t *testing.T, address, topic string) *broker.Consumer {
+	t.Helper()
+	c, err := broker.NewConsumer(broker.ConsumerConfig{
+		Brokers: []string{address}, Topic: topic, GroupID: "g", MetadataInterval: 50 * time.Millisecond,
+	}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func fetch(t *testing.T, c *broker.Consumer, n int) []broker.Record {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var all []broker.Record
+	for len(all) < n {
+		records, err := c.Fetch(ctx, n-len(all))
+		if err != nil {
+			t.Fatalf("after %d of %d records: %v", len(all), n, err)
+		}
+		all = append(all, records...)
+	}
+	return all
+}
+
+// poll asks until ok says yes.
+func poll(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("never came true: %s", what)
+		}
+	}
+}
+
+func TestConsumerGoesOnFromItsPositions(t *testing.T) {
+	address := startDevBroker(t)
+	publishTo(t, address, "orders", 1, 20)
+	first := consumer(t, address, "orders")
+	if err := first.Assign(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	next := map[int32]int64{}
+	for _, r := range fetch(t, first, 12) {
+		next[r.Partition] = r.Offset + 1
+	}
+	second := consumer(t, address, "orders")
+	if err := second.Assign(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	if rest := fetch(t, second, 8); len(rest) != 8 {
+		t.Fatalf("%d records follow, want 8", len(rest))
+	}
+	// At the end lag is 0, although control records, which nobody gets, stand behind the last record.
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := second.Fetch(ctx, 1)
+		ended <- err
+	}()
+	poll(t, "lag is 0", func() bool {
+		total := int64(0)
+		for _, lag := range second.Lag() {
+			total += lag
+		}
+		return total == 0
+	})
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Fatalf("Fetch ended with %v", err)
+	}
+	second.CommitForMonitors(map[int32]int64{3: 7})
+	poll(t, "the group's offset is set for monitors", func() bool { return groupOffset(t, address, "orders", 3) == 7 })
+}
+
+func groupOffset(t *testing.T, address, topic string, partition int32) int64 {
+	t.Helper()
+	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	result, err := admin.ListConsumerGroupOffsets(t.Context(), []kafka.ConsumerGroupTopicPartitions{
+		{Group: "g", Partitions: []kafka.TopicPartition{{Topic: &topic, Partition: partition}}},
+	})
+	if err != nil {
+		return -1 // the group does not exist yet
+	}
+	return int64(result.ConsumerGroupsTopicPartitions[0].Partitions[0].Offset)
+}
+
+func TestConsumerWaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
+	address := startDevBroker(t)
+	c := consumer(t, address, "late")
+	assigned := make(chan error)
+	go func() { assigned <- c.Assign(t.Context(), nil) }()
+	publishTo(t, address, "late", 1, 1)
+	if err := <-assigned; err != nil {
+		t.Fatal(err)
+	}
+	fetch(t, c, 1)
+	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.CreatePartitions(t.Context(), []kafka.PartitionsSpecification{{Topic: "late", IncreaseTo: 9}}); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "nine partitions are read", func() bool { return len(c.Partitions()) == 9 })
+}
+
+func TestAPositionThatIsNotInTheTopicIsAnError(t *testing.T) {
+	address := startDevBroker(t)
+	publishTo(t, address, "short", 1, 3)
+	c := consumer(t, address, "short")
+	if err := c.Assign(t.Context(), map[int32]int64{0: 1000, 1: 1000, 2: 1000, 3: 1000, 4: 1000, 5: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if records, err := c.Fetch(ctx, 10); !errors.Is(err, broker.ErrOffsetOutOfRange) || len(records) != 0 {
+		t.Fatalf("got %d records and %v", len(records), err)
+	}
+}
+
+func TestClosingDuringAnOutageDoesNotHang(t *testing.T) {
+	dev, err := devbroker.Start(devbroker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publishTo(t, dev.Addr(), "orders", 1, 3)
+	c, err := broker.NewConsumer(broker.ConsumerConfig{Brokers: []string{dev.Addr()}, Topic: "orders", GroupID: "g"}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Assign(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	next := map[int32]int64{}
+	for _, r := range fetch(t, c, 3) {
+		next[r.Partition] = r.Offset + 1
+	}
+	if err := dev.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.CommitForMonitors(next)
+	closed := make(chan error)
+	go func() { closed <- c.Close() }()
+	select {
+	case err := <-closed:
+		t.Logf("closed with %v", err)
+	case <-time.After(30 * time.Second):
+		t.Fatal("Close hangs while the broker is away")
+	}
+}

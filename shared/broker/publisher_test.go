@@ -1,0 +1,81 @@
+package broker_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"ordertally/shared/broker"
+	"ordertally/shared/broker/brokertest"
+	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+	"ordertally/stack/kafka"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestPublisherOnTheDevBroker(t *testing.T) {
+	outboxtest.Run(t, func(t *testing.T) outboxtest.Target { return target(t, startDevBroker(t)) })
+}
+
+func TestPublisherOnApacheKafka(t *testing.T) {
+	address := kafka.ForTest(t).Addr()
+	outboxtest.Run(t, func(t *testing.T) outboxtest.Target { return target(t, address) })
+}
+
+func startDevBroker(t *testing.T) (address string) {
+	t.Helper()
+	dev, err := devbroker.Start(devbroker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := dev.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return dev.Addr()
+}
+
+// target publishes to a topic named like the test.
+func target(t *testing.T, address string) outboxtest.Target {
+	t.Helper()
+	topic := strings.Map(func(r rune) rune {
+		if r == ' ' || r == '/' {
+			return '-'
+		}
+		return r
+	}, t.Name())
+	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outboxtest.Target{Publisher: publisher, Read: func(t *testing.T) []outbox.Record {
+		t.Helper()
+		var out []outbox.Record
+		for _, r := range brokertest.ReadAll(t, address, topic) {
+			out = append(out, outbox.Record{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Timestamp})
+		}
+		return out
+	}}
+}
+
+func TestAMissingTopicIsMadeOnlyForALineageThatPublishedNothing(t *testing.T) {
+	address := startDevBroker(t)
+	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: "gone"}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := publisher.Open(t.Context(), outbox.Identity{Lineage: "l", Position: 7}); !errors.Is(err, broker.ErrTopicMissing) {
+		t.Fatalf("got %v, want ErrTopicMissing", err)
+	}
+	session, err := publisher.Open(t.Context(), outbox.Identity{Lineage: "l"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session.Close()
+}

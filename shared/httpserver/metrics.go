@@ -1,0 +1,89 @@
+package httpserver
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the HTTP metrics of one registry. All listeners of a service share one Metrics.
+//
+// Labels come from closed sets: method is a standard one or "other"; route is a template of the table or "unmatched";
+// status is the code, or "aborted" when the connection was cut before an answer.
+type Metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+	panics   prometheus.Counter
+}
+
+// NewMetrics registers http_requests_total{method,route,status}, http_request_duration_seconds{method,route},
+// http_requests_in_flight and http_panics_total. It panics when they are registered already.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_requests_total",
+			Help: "HTTP requests answered.",
+		}, []string{"method", "route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "http_request_duration_seconds",
+			Help:    "Time from a request's headers to the end of its handler. A live stream counts when it ends.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"method", "route"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "http_requests_in_flight",
+			Help: "HTTP requests being handled now.",
+		}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "http_panics_total",
+			Help: "HTTP requests whose handler panicked.",
+		}),
+	}
+	reg.MustRegister(m.requests, m.seconds, m.inFlight, m.panics)
+	return m
+}
+
+// Instrument counts and times the requests that next handles. It goes outside everything else, so that what the others
+// answer is counted too. The route is the one that a [Router] further in finds.
+func (m *Metrics) Instrument(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.inFlight.Inc()
+		defer m.inFlight.Dec()
+		start := time.Now()
+		route := "unmatched"
+		rec := newRecorder(w)
+		completed := false
+		defer func() { // also when the handler panics
+			status := "aborted"
+			if completed || rec.status != 0 {
+				status = strconv.Itoa(rec.statusOrOK())
+			}
+			method := methodLabel(r.Method)
+			m.requests.WithLabelValues(method, route, status).Inc()
+			m.seconds.WithLabelValues(method, route).Observe(time.Since(start).Seconds())
+		}()
+		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), routeKey{}, &route)))
+		completed = true
+	})
+}
+
+type routeKey struct{}
+
+// setRoute tells an Instrument around the router which template matched.
+func setRoute(r *http.Request, template string) {
+	if route, ok := r.Context().Value(routeKey{}).(*string); ok {
+		*route = template
+	}
+}
+
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
+		return method
+	}
+	return "other"
+}

@@ -1,0 +1,40 @@
+package httpserver
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/problem"
+)
+
+// Recover turns a panic of next into a 500 problem that says nothing of the cause, one log line with the stack, and one
+// more in http_panics_total. When the answer had already begun, the connection is cut instead, so that the client cannot
+// take half an answer for a whole one. http.ErrAbortHandler passes through: it is the way to cut a connection.
+func (m *Metrics) Recover(logger zerolog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := newRecorder(w)
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
+				panic(v)
+			}
+			m.panics.Inc()
+			logger.Error().
+				Str("method", methodLabel(r.Method)).
+				Str("panic", fmt.Sprint(v)).
+				Str("stack", string(debug.Stack())).
+				Msg("a request's handler panicked")
+			if rec.status != 0 {
+				panic(http.ErrAbortHandler)
+			}
+			problem.Write(rec, r, problem.Internal())
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}

@@ -1,0 +1,21 @@
+// Package inbox tells a message that is read for the first time from one that was read before, so that what it does
+// is done once (the idempotent consumer, or inbox, pattern).
+//
+// What was read is written in the transaction of what it did: a crash keeps both or neither. Two sets know a message:
+//
+//   - the processed keys: the ids of all messages, kept by the day they arrived and dropped a day at a time;
+//   - the counted slots: for each lineage (a database file whose outbox wrote the message) the slots read, as intervals,
+//     for ever. A message says which slot was published before its own; the slots between were skipped and never will be,
+//     so the message covers them and a lineage stays a few intervals long.
+//
+// A message is refused when either set knows it (rule C3). Keys alone would do it twice after their retention; a
+// high-water mark of the slots would drop messages when partitions interleave.
+//
+// The layout, in the bucket that the caller gives:
+//
+//	keys/<day>/<id>          -> nothing   day as YYYY-MM-DD, id packed: see packID
+//	slots/<lineage>/<last>   -> <first>   one interval, both ends in it, 8 bytes big endian
+//
+// Every record carries a checksum. The package opens no transaction, keeps nothing in memory between two, and knows
+// nothing of the messages' contents.
+package inbox

@@ -1,0 +1,86 @@
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// DefaultRetention is how long processed keys are kept when Open is given 0.
+const DefaultRetention = 14 * 24 * time.Hour
+
+// Message is what identifies a message.
+type Message struct {
+	// ID is the message's own, 1 to 255 bytes. It stays when the message is sent again.
+	ID string
+	// Lineage names the file whose outbox wrote the message, at most 255 bytes; "" when none did, and then the id is all
+	// there is. Sequence is its slot there, Previous the slot published before it, 0 for none.
+	Lineage  string
+	Sequence uint64
+	Previous uint64
+}
+
+var errMessage = errors.New("a message needs an id, and with a lineage a slot above the previous one, each name of at most 255 bytes")
+
+const maxName = 255
+
+// Inbox decides about the messages of one transaction. Decisions are made in memory against what is stored; Flush
+// writes them, sorted. It is not safe for concurrent use, and ends with its transaction.
+type Inbox struct {
+	keys  keys
+	slots slots
+}
+
+// Open prepares an inbox in root, a bucket of a writable transaction. Messages arrive at now. Keys are kept for
+// retention, rounded up to whole days, 0 meaning DefaultRetention.
+func Open(root *bbolt.Bucket, now time.Time, retention time.Duration) (*Inbox, error) {
+	if retention <= 0 {
+		retention = DefaultRetention
+	}
+	keyRoot, err := root.CreateBucketIfNotExists([]byte("keys"))
+	if err != nil {
+		return nil, fmt.Errorf("open inbox keys: %w", err)
+	}
+	slotRoot, err := root.CreateBucketIfNotExists([]byte("slots"))
+	if err != nil {
+		return nil, fmt.Errorf("open inbox slots: %w", err)
+	}
+	const day = 24 * time.Hour
+	box := &Inbox{slots: slots{root: slotRoot, lineages: make(map[string]*lineage)}}
+	box.keys, err = openKeys(keyRoot, now, int((retention+day-1)/day))
+	return box, err
+}
+
+// Once reports whether m is seen for the first time, and remembers it. Whatever it reports, the transaction must end
+// with Flush or be rolled back. An error means that m is not well formed or that the store is corrupt.
+func (b *Inbox) Once(m Message) (bool, error) {
+	if m.ID == "" || len(m.ID) > maxName || len(m.Lineage) > maxName || m.Lineage != "" && m.Previous >= m.Sequence {
+		return false, errMessage
+	}
+	knownKey, err := b.keys.seen(packID(m.ID))
+	if err != nil {
+		return false, fmt.Errorf("look up a processed key: %w", err)
+	}
+	if m.Lineage == "" {
+		return !knownKey, nil
+	}
+	// A message that its key refuses covers its slot all the same: it may have been sent again under a new one.
+	knownSlot, err := b.slots.seen(m.Lineage, m.Previous+1, m.Sequence)
+	if err != nil {
+		return false, fmt.Errorf("look up a counted slot: %w", err)
+	}
+	return !knownKey && !knownSlot, nil
+}
+
+// Flush writes what Once was told, and drops the keys past their retention.
+func (b *Inbox) Flush() error {
+	if err := b.keys.flush(); err != nil {
+		return fmt.Errorf("store processed keys: %w", err)
+	}
+	if err := b.slots.flush(); err != nil {
+		return fmt.Errorf("store counted slots: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,317 @@
+package inbox_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/inbox"
+)
+
+var monday = time.Date(2025, 11, 24, 23, 59, 0, 0, time.UTC)
+
+const day = 24 * time.Hour
+
+// box is a stored inbox, opened anew for each batch as the service does.
+type box struct {
+	tb   interface{ Fatal(...any) }
+	bolt *bbolt.DB
+}
+
+func newBox(t *testing.T) *box {
+	t.Helper()
+	bolt, err := bbolt.Open(filepath.Join(t.TempDir(), "inbox.db"), 0o600, &bbolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := bolt.View(func(tx *bbolt.Tx) error {
+			for err := range tx.Check() {
+				t.Error(err)
+			}
+			return nil
+		})
+		if err := errors.Join(err, bolt.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return &box{t, bolt}
+}
+
+func (b *box) update(fn func(root *bbolt.Bucket) error) error {
+	return b.bolt.Update(func(tx *bbolt.Tx) error {
+		root, err := tx.CreateBucketIfNotExists([]byte("inbox"))
+		if err != nil {
+			return err
+		}
+		return fn(root)
+	})
+}
+
+// batch commits one batch and returns the decisions.
+func (b *box) batch(now time.Time, messages ...inbox.Message) []bool {
+	var first []bool
+	err := b.update(func(root *bbolt.Bucket) error {
+		in, err := inbox.Open(root, now, 0)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			once, err := in.Once(m)
+			if err != nil {
+				return err
+			}
+			first = append(first, once)
+		}
+		return in.Flush()
+	})
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return first
+}
+
+// reset empties the inbox.
+func (b *box) reset() {
+	err := b.bolt.Update(func(tx *bbolt.Tx) error {
+		if tx.Bucket([]byte("inbox")) == nil {
+			return nil
+		}
+		return tx.DeleteBucket([]byte("inbox"))
+	})
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+}
+
+func (b *box) count(path ...string) int {
+	n := 0
+	err := b.bolt.View(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket([]byte("inbox"))
+		for _, name := range path {
+			bucket = bucket.Bucket([]byte(name))
+		}
+		return bucket.ForEach(func(_, _ []byte) error { n++; return nil })
+	})
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return n
+}
+
+// published is a message of an order service as the relay publishes it.
+func published(lineage string, previous, slot uint64) inbox.Message {
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:], slot<<16|0x7000)
+	id[8] = 0x80 | lineage[0]&0x3f
+	return inbox.Message{
+		ID:      fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]),
+		Lineage: lineage, Sequence: slot, Previous: previous,
+	}
+}
+
+// TestAgreesWithTheModel runs any order of any messages through the inbox and through rule C3 as sets in memory.
+func TestAgreesWithTheModel(t *testing.T) {
+	stored := newBox(t)
+	rapid.Check(t, func(t *rapid.T) {
+		stored.tb = t
+		stored.reset()
+		ids := make(map[string]bool)
+		slots := make(map[string]bool)
+		message := rapid.Custom(func(t *rapid.T) inbox.Message {
+			m := inbox.Message{ID: fmt.Sprint(rapid.IntRange(0, 60).Draw(t, "id"))}
+			if rapid.Bool().Draw(t, "uuid") {
+				m.ID = fmt.Sprintf("01890a5d-ac96-774b-8000-%012x", rapid.IntRange(0, 60).Draw(t, "id"))
+			}
+			if rapid.Bool().Draw(t, "outbox") {
+				m.Lineage = rapid.SampledFrom([]string{"a", "b"}).Draw(t, "lineage")
+				m.Previous = uint64(rapid.IntRange(0, 40).Draw(t, "previous"))
+				m.Sequence = m.Previous + uint64(rapid.IntRange(1, 4).Draw(t, "step"))
+			}
+			return m
+		})
+		now := monday
+		for range rapid.IntRange(1, 8).Draw(t, "batches") {
+			batch := rapid.SliceOfN(message, 0, 12).Draw(t, "batch")
+			var want []bool
+			for _, m := range batch {
+				slot := func(n uint64) string { return fmt.Sprint(m.Lineage, n) }
+				want = append(want, !ids[m.ID] && (m.Lineage == "" || !slots[slot(m.Sequence)]))
+				ids[m.ID] = true
+				if m.Lineage != "" {
+					for n := m.Previous + 1; n <= m.Sequence; n++ {
+						slots[slot(n)] = true
+					}
+				}
+			}
+			if got := stored.batch(now, batch...); !slices.Equal(got, want) {
+				t.Fatalf("batch %v\ngot  %v\nwant %v", batch, got, want)
+			}
+			now = now.Add(time.Duration(rapid.IntRange(-30, 30).Draw(t, "hours")) * time.Hour)
+		}
+	})
+}
+
+// TestInterleavedPartitions reads what one outbox published, some slots skipped, over partitions that are drained at
+// any speed, rewound at any time, long after the keys are gone.
+func TestInterleavedPartitions(t *testing.T) {
+	stored := newBox(t)
+	rapid.Check(t, func(t *rapid.T) {
+		stored.tb = t
+		stored.reset()
+		const partitions = 3
+		var topic [partitions][]inbox.Message
+		var previous uint64
+		published := func(slot uint64) {
+			p := rapid.IntRange(0, partitions-1).Draw(t, "partition")
+			topic[p] = append(topic[p], published("L", previous, slot))
+			previous = slot
+		}
+		for slot := uint64(1); slot <= 60; slot++ {
+			if rapid.IntRange(0, 4).Draw(t, "skip") > 0 {
+				published(slot)
+			}
+		}
+		published(61)
+		counted := make(map[uint64]int)
+		var position [partitions]int
+		now := monday
+		read := func(p, n int) {
+			batch := topic[p][position[p]:min(position[p]+n, len(topic[p]))]
+			position[p] += len(batch)
+			for i, once := range stored.batch(now, batch...) {
+				if once {
+					counted[batch[i].Sequence]++
+				}
+			}
+			now = now.Add(40 * day) // no key of an earlier batch is left
+		}
+		for range 30 {
+			p := rapid.IntRange(0, partitions-1).Draw(t, "read")
+			if rapid.IntRange(0, 9).Draw(t, "rewind") == 0 {
+				position[p] = 0
+			}
+			read(p, rapid.IntRange(1, 20).Draw(t, "n"))
+		}
+		for p := range partitions {
+			read(p, 100)
+		}
+		for _, messages := range topic {
+			for _, m := range messages {
+				if counted[m.Sequence] != 1 {
+					t.Fatalf("slot %d was counted %d times", m.Sequence, counted[m.Sequence])
+				}
+			}
+		}
+		if n := stored.count("slots", "L"); n != 1 {
+			t.Fatalf("all was read and %d intervals are left, want 1", n)
+		}
+	})
+}
+
+func TestSentAgainUnderANewSlot(t *testing.T) {
+	stored := newBox(t)
+	m := published("L", 0, 1)
+	again := m
+	again.Sequence, again.Previous = 9, 4
+	got := slices.Concat(stored.batch(monday, m), stored.batch(monday, again), stored.batch(monday.Add(365*day), again))
+	if want := []bool{true, false, false}; !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+func TestKeysLiveForTheirRetention(t *testing.T) {
+	stored := newBox(t)
+	foreign := inbox.Message{ID: "webshop/4711"}
+	stored.batch(monday, foreign)
+	for i := 1; i <= 14; i++ {
+		stored.batch(monday.Add(time.Duration(i)*day), inbox.Message{ID: fmt.Sprint("other", i)})
+	}
+	if stored.batch(monday.Add(14*day), foreign)[0] {
+		t.Fatal("a key was forgotten within its retention")
+	}
+	for i := 15; i <= 28; i++ { // the last arrival, on day 14, began the retention anew
+		stored.batch(monday.Add(time.Duration(i)*day), inbox.Message{ID: fmt.Sprint("other", i)})
+	}
+	if stored.batch(monday.Add(28*day), foreign)[0] {
+		t.Fatal("a key was forgotten within the retention of its last arrival")
+	}
+	for i := 29; i <= 44; i++ {
+		stored.batch(monday.Add(time.Duration(i)*day), inbox.Message{ID: fmt.Sprint("other", i)})
+	}
+	if !stored.batch(monday.Add(44*day), foreign)[0] {
+		t.Fatal("a key outlived its retention")
+	}
+	if n := stored.count("keys"); n != 15 {
+		t.Fatalf("%d days are kept, want 15", n)
+	}
+}
+
+func TestAClockThatLeapsForgetsNothing(t *testing.T) {
+	stored := newBox(t)
+	stored.batch(monday, inbox.Message{ID: "before"})
+	stored.batch(monday.Add(60*day), inbox.Message{ID: "ahead"})
+	stored.batch(monday.Add(-60*day), inbox.Message{ID: "behind"})
+	for _, id := range []string{"before", "ahead", "behind"} {
+		if stored.batch(monday, inbox.Message{ID: id})[0] {
+			t.Errorf("%s was forgotten", id)
+		}
+	}
+}
+
+func TestRefusesWhatIsNoMessage(t *testing.T) {
+	stored := newBox(t)
+	long := strings.Repeat("x", 256)
+	for _, m := range []inbox.Message{
+		{}, {ID: long}, {ID: "a", Lineage: long, Sequence: 1},
+		{ID: "a", Lineage: "L"}, {ID: "a", Lineage: "L", Sequence: 4, Previous: 4},
+	} {
+		err := stored.update(func(root *bbolt.Bucket) error {
+			in, err := inbox.Open(root, monday, 0)
+			if err != nil {
+				return err
+			}
+			_, err = in.Once(m)
+			return err
+		})
+		if err == nil {
+			t.Errorf("%.60v was accepted", m)
+		}
+	}
+}
+
+func TestSeesAFlippedBit(t *testing.T) {
+	for _, path := range []string{"keys/2025-11-24", "slots/L"} {
+		stored := newBox(t)
+		m := published("L", 0, 1)
+		stored.batch(monday, m)
+		err := stored.update(func(root *bbolt.Bucket) error {
+			parent, name, _ := strings.Cut(path, "/")
+			bucket := root.Bucket([]byte(parent)).Bucket([]byte(name))
+			key, value := bucket.Cursor().First()
+			flipped := slices.Clone(value)
+			flipped[len(flipped)-1] ^= 1
+			if err := bucket.Put(slices.Clone(key), flipped); err != nil {
+				return err
+			}
+			in, err := inbox.Open(root, monday, 0)
+			if err != nil {
+				return err
+			}
+			_, err = in.Once(m)
+			return err
+		})
+		if !errors.Is(err, boltdb.ErrCorrupt) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}

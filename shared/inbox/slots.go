@@ -1,0 +1,128 @@
+package inbox
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+)
+
+// slots is the set of counted slots, a bucket for each lineage.
+type slots struct {
+	root     *bbolt.Bucket
+	lineages map[string]*lineage // those that this transaction met
+}
+
+// lineage is the set of one lineage: what is stored, and what this transaction adds.
+type lineage struct {
+	bucket  *bbolt.Bucket
+	last    uint64 // the highest slot stored; slots above need no look-up
+	pending intervals
+}
+
+// seen reports whether slot was covered before, and covers first to slot.
+func (s *slots) seen(name string, first, slot uint64) (bool, error) {
+	l, err := s.lineage(name)
+	if err != nil {
+		return false, err
+	}
+	known := l.pending.has(slot)
+	if !known {
+		if known, err = l.stored(slot); err != nil {
+			return false, err
+		}
+	}
+	l.pending.add(interval{first, slot})
+	return known, nil
+}
+
+func (s *slots) lineage(name string) (*lineage, error) {
+	if l, ok := s.lineages[name]; ok {
+		return l, nil
+	}
+	bucket, err := s.root.CreateBucketIfNotExists([]byte(name))
+	if err != nil {
+		return nil, fmt.Errorf("open lineage %q: %w", name, err)
+	}
+	l := &lineage{bucket: bucket}
+	if key, value := bucket.Cursor().Last(); key != nil {
+		highest, err := decodeInterval(key, value)
+		if err != nil {
+			return nil, err
+		}
+		l.last = highest.last
+	}
+	s.lineages[name] = l
+	return l, nil
+}
+
+// stored looks slot up. The key of an interval is its last slot, so the first key at or after slot is the only interval
+// that can hold it.
+func (l *lineage) stored(slot uint64) (bool, error) {
+	if slot > l.last {
+		return false, nil
+	}
+	key, value := l.bucket.Cursor().Seek(slotKey(slot))
+	if key == nil {
+		return false, nil
+	}
+	run, err := decodeInterval(key, value)
+	return run.first <= slot, err
+}
+
+func (s *slots) flush() error {
+	for _, name := range slices.Sorted(maps.Keys(s.lineages)) {
+		for _, run := range s.lineages[name].pending {
+			if err := s.lineages[name].store(run); err != nil {
+				return fmt.Errorf("lineage %q: %w", name, err)
+			}
+		}
+	}
+	clear(s.lineages)
+	return nil
+}
+
+// store joins run with the stored intervals that it touches.
+func (l *lineage) store(run interval) error {
+	var joined []interval
+	whole := run
+	cursor := l.bucket.Cursor()
+	for key, value := cursor.Seek(slotKey(run.first - 1)); key != nil; key, value = cursor.Next() {
+		found, err := decodeInterval(key, value)
+		if err != nil {
+			return err
+		}
+		if !found.joins(run) {
+			break
+		}
+		joined = append(joined, found)
+		whole = whole.union(found)
+	}
+	if len(joined) == 1 && joined[0] == whole {
+		return nil
+	}
+	for _, old := range joined {
+		if err := l.bucket.Delete(slotKey(old.last)); err != nil {
+			return err
+		}
+	}
+	key := slotKey(whole.last)
+	return l.bucket.Put(key, boltdb.Seal(key, slotKey(whole.first)))
+}
+
+func slotKey(slot uint64) []byte { return binary.BigEndian.AppendUint64(nil, slot) }
+
+func decodeInterval(key, value []byte) (interval, error) {
+	first, err := boltdb.Unseal(key, value)
+	if err != nil {
+		return interval{}, err
+	}
+	if len(key) != 8 || len(first) != 8 {
+		return interval{}, fmt.Errorf("%w: interval %x has not the form of one", boltdb.ErrCorrupt, key)
+	}
+	return interval{binary.BigEndian.Uint64(first), binary.BigEndian.Uint64(key)}, nil
+}

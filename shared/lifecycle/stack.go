@@ -1,0 +1,54 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// StopFunc stops one part and returns when it has stopped. When ctx ends first it gives up, cuts short what it can, and
+// returns an error that says what was left.
+type StopFunc func(ctx context.Context) error
+
+// Stack is a list of named clean-ups, run last in, first out. The zero value is empty and ready. Its methods are safe
+// for concurrent use; a clean-up must not call its own stack.
+type Stack struct {
+	mu    sync.Mutex
+	steps []step
+}
+
+type step struct {
+	name string
+	stop StopFunc
+}
+
+// Push adds a clean-up that Stop runs before those already there. While a Stop runs, Push waits for it to end, and the
+// clean-up is left for the next one.
+func (s *Stack) Push(name string, stop StopFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.steps = append(s.steps, step{name: name, stop: stop})
+}
+
+// Stop runs every clean-up once, the last one pushed first, each with the same ctx, so that one deadline holds for all
+// of them. A failure, a panic or a deadline that passed skips none of the rest. The errors are joined, each with the
+// name of its step.
+//
+// Stop empties the stack: called again, or before anything was pushed, it returns nil. Two at once run one after the
+// other, and the error belongs to the one that ran the step.
+func (s *Stack) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for len(s.steps) > 0 {
+		last := len(s.steps) - 1
+		st := s.steps[last]
+		s.steps[last] = step{}
+		s.steps = s.steps[:last]
+		if err := guard(ctx, st.stop); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", st.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}

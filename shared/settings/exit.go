@@ -1,0 +1,53 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Exit codes of all programs.
+const (
+	ExitDone   = 0
+	ExitFailed = 1
+	ExitUsage  = 2 // the command line, a variable or the settings file is wrong
+	ExitFenced = 3 // another process took over; see the program's documentation before starting it again
+)
+
+type exitError struct {
+	err  error
+	code int
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// WithExitCode gives err the exit code that the program should end with. It returns nil for nil.
+func WithExitCode(err error, code int) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{err: err, code: code}
+}
+
+// ExitCode of a program that ended with err: 0 for nil and ErrAnswered, that of WithExitCode (the outermost) when there
+// is one, otherwise 1.
+func ExitCode(err error) int {
+	if err == nil || errors.Is(err, ErrAnswered) {
+		return ExitDone
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
+	}
+	return ExitFailed
+}
+
+// Report writes err to w, usually os.Stderr, unless there is nothing to say, and returns its exit code:
+//
+//	func main() { os.Exit(settings.Report(os.Stderr, run())) }
+func Report(w io.Writer, err error) int {
+	if err != nil && !errors.Is(err, ErrAnswered) {
+		_, _ = fmt.Fprintln(w, err) // no other place to complain to
+	}
+	return ExitCode(err)
+}

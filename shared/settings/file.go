@@ -1,0 +1,155 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// No settings file is larger. The bound also keeps nesting within what the YAML parser's recursion can take.
+const maxFile = 64 << 10
+
+// entry is one key of the file with its value: a text, or a list of texts.
+type entry struct {
+	path string
+	line int
+	key  string
+	text string
+	list []string // nil unless the value is a list
+}
+
+func (e entry) errorf(format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %s: %w", e.path, e.line, e.key, fmt.Errorf(format, args...))
+}
+
+// readFile reads a file of settings and checks that each key is known and there once. The error lists all faults.
+func readFile(path string, known []string) (map[string]entry, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open settings file: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read settings file: %w", err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("settings file %s is larger than %d bytes", path, maxFile)
+	}
+	return parseFile(path, data, known)
+}
+
+func parseFile(path string, data []byte, known []string) (map[string]entry, error) {
+	if !utf8.Valid(data) {
+		return nil, fmt.Errorf("settings file %s is not UTF-8", path)
+	}
+	tree, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // duplicates are reported below, by our names
+	if err != nil {
+		if ye, ok := errors.AsType[yaml.Error](err); ok && ye.GetToken() != nil {
+			return nil, fmt.Errorf("%s:%d: not YAML: %s", path, ye.GetToken().Position.Line, ye.GetMessage())
+		}
+		return nil, fmt.Errorf("settings file %s is not YAML: %w", path, err)
+	}
+	pairs, err := topLevel(path, tree)
+	if err != nil {
+		return nil, err
+	}
+	entries := make(map[string]entry, len(pairs))
+	var errs []error
+	for _, pair := range pairs {
+		e := entry{path: path, line: lineOf(pair.Key), key: keyText(pair.Key)}
+		if !slices.Contains(known, e.key) {
+			errs = append(errs, e.errorf("no such setting%s", suggest(e.key, known)))
+			continue
+		}
+		if first, ok := entries[e.key]; ok {
+			errs = append(errs, e.errorf("is already set on line %d", first.line))
+			continue
+		}
+		if err := e.take(pair.Value); err != nil {
+			errs = append(errs, e.errorf("%w", err))
+		}
+		entries[e.key] = e
+	}
+	return entries, errors.Join(errs...)
+}
+
+// topLevel returns the pairs of the file's one mapping. A file without any is empty, which is fine.
+func topLevel(path string, tree *ast.File) ([]*ast.MappingValueNode, error) {
+	var body ast.Node
+	for _, doc := range tree.Docs {
+		switch {
+		case doc.Body == nil || doc.Body.Type() == ast.CommentType:
+		case body != nil:
+			return nil, fmt.Errorf("%s:%d: a settings file is one YAML document, not several", path, lineOf(doc.Body))
+		default:
+			body = doc.Body
+		}
+	}
+	switch node := body.(type) {
+	case nil, *ast.NullNode:
+		return nil, nil
+	case *ast.MappingNode:
+		return node.Values, nil
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{node}, nil
+	}
+	return nil, fmt.Errorf("%s:%d: a settings file is a list of \"name: value\"", path, lineOf(body))
+}
+
+func (e *entry) take(node ast.Node) error {
+	if list, ok := node.(*ast.SequenceNode); ok {
+		e.list = make([]string, 0, len(list.Values))
+		for _, item := range list.Values {
+			text, err := scalar(item)
+			if err != nil {
+				return err
+			}
+			e.list = append(e.list, text)
+		}
+		return nil
+	}
+	var err error
+	e.text, err = scalar(node)
+	return err
+}
+
+// scalar is the text of a plain value, as it was written.
+func scalar(node ast.Node) (string, error) {
+	switch node := node.(type) {
+	case *ast.StringNode:
+		return node.Value, nil
+	case *ast.LiteralNode:
+		return node.Value.Value, nil
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return node.GetToken().Value, nil
+	case nil, *ast.NullNode:
+		return "", errors.New(`has no value; leave the line out, or write "" for an empty one`)
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "", errors.New("is a mapping, but settings are not nested")
+	case *ast.SequenceNode:
+		return "", errors.New("is a list in a list")
+	}
+	return "", errors.New("is a YAML anchor, alias or tag; write the plain value")
+}
+
+func keyText(key ast.MapKeyNode) string {
+	if s, ok := key.(*ast.StringNode); ok {
+		return s.Value
+	}
+	return key.GetToken().Value
+}
+
+func lineOf(node ast.Node) int {
+	if tk := node.GetToken(); tk != nil && tk.Position != nil {
+		return tk.Position.Line
+	}
+	return 1
+}

@@ -1,0 +1,119 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Program is what all commands of one program share.
+type Program struct {
+	Name        string // as typed: order
+	Description string // one line for --help
+	EnvPrefix   string // ORDER, without the underscore
+	Version     string // what --version prints after the name
+
+	// Options are given to kong, e.g. bindings for the commands' Run methods.
+	Options []kong.Option
+
+	// Stdout takes the answers to --help and --version. Default os.Stdout.
+	Stdout io.Writer
+	// LookupEnv reads the environment. Default os.LookupEnv.
+	LookupEnv func(name string) (string, bool)
+}
+
+// ErrAnswered says that --help or --version was asked for and has been answered. There is nothing left to do, and the
+// exit code is 0.
+var ErrAnswered = errors.New("answered --help or --version")
+
+// common are the flags that every program has besides its own, --help among them.
+type common struct {
+	Config  string           `help:"Read settings from this YAML file." placeholder:"FILE"`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// exitPanic carries kong's wish to exit out of its hooks.
+type exitPanic struct{}
+
+// Parse fills cli, a pointer to a struct in kong's notation, from args (without the program's name), the environment and
+// the file. The fields must have no env tag of their own: the names are made from the flags'.
+//
+// The error is ErrAnswered, or says what is wrong with which flag, variable, or line of the file, and has exit code 2. A
+// cli that kong cannot read is a mistake in the program and panics.
+func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
+	if p.Stdout == nil {
+		p.Stdout = os.Stdout
+	}
+	if p.LookupEnv == nil {
+		p.LookupEnv = os.LookupEnv
+	}
+	src := &source{program: p}
+	options := append([]kong.Option{
+		kong.Name(p.Name),
+		kong.Description(p.Description),
+		kong.Vars{"version": p.Name + " " + p.Version},
+		kong.Writers(p.Stdout, p.Stdout),
+		kong.Exit(func(int) { panic(exitPanic{}) }),
+		kong.Embed(&common{}),
+		kong.Resolvers(src),
+		kong.ValueFormatter(p.helpText),
+	}, p.Options...)
+	k, err := kong.New(cli, options...)
+	if err == nil {
+		err = src.takeFlags(k.Model)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("settings of %s: %v", p.Name, err))
+	}
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case exitPanic:
+			ctx, err = nil, ErrAnswered
+		default:
+			panic(v)
+		}
+	}()
+	ctx, err = k.Parse(args)
+	if err != nil {
+		return nil, WithExitCode(fmt.Errorf("%w (see %s)", unwrapKong(err), helpCommand(p.Name, err)), ExitUsage)
+	}
+	return ctx, nil
+}
+
+// unwrapKong drops kong's wrapper, which has an exit code of its own.
+func unwrapKong(err error) error {
+	if pe, ok := errors.AsType[*kong.ParseError](err); ok {
+		return pe.Unwrap()
+	}
+	return err
+}
+
+func helpCommand(name string, err error) string {
+	if pe, ok := errors.AsType[*kong.ParseError](err); ok && pe.Context != nil {
+		if node := pe.Context.Selected(); node != nil {
+			return node.FullPath() + " --help"
+		}
+	}
+	return name + " --help"
+}
+
+// envName is the variable of a flag, or "" for the flags that have none.
+func (p Program) envName(flag string) string {
+	if flag == "help" || flag == "version" {
+		return ""
+	}
+	return p.EnvPrefix + "_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flag))
+}
+
+// helpText adds the variable's name to a flag's line of --help.
+func (p Program) helpText(value *kong.Value) string {
+	if value.Flag == nil || p.envName(value.Name) == "" {
+		return value.Help
+	}
+	return strings.TrimSuffix(value.Help, ".") + " ($" + p.envName(value.Name) + ")."
+}

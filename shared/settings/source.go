@@ -1,0 +1,137 @@
+package settings
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// source is the environment and the file, as one kong resolver: kong asks it for each flag that the command line did not
+// set. (kong's own handling of variables would let any resolver override them.)
+type source struct {
+	program Program
+	config  *kong.Flag          // --config
+	flags   map[string]struct{} // the names a file may use
+
+	loaded bool
+	file   map[string]entry
+}
+
+// takeFlags notes the flags of all commands.
+func (s *source) takeFlags(model *kong.Application) error {
+	s.flags = make(map[string]struct{})
+	var errs []error
+	var visit func(node *kong.Node)
+	visit = func(node *kong.Node) {
+		for _, flag := range node.Flags {
+			if len(flag.Tag.Envs) > 0 {
+				errs = append(errs, fmt.Errorf("--%s has an env tag", flag.Name))
+			}
+			switch flag.Name {
+			case "config":
+				s.config = flag
+			case "help", "version":
+			default:
+				s.flags[flag.Name] = struct{}{}
+			}
+		}
+		for _, child := range node.Children {
+			visit(child)
+		}
+	}
+	visit(model.Node)
+	return errors.Join(errs...)
+}
+
+// Validate does nothing: keys were checked when the file was read.
+func (s *source) Validate(*kong.Application) error { return nil }
+
+// Resolve returns the flag's value from the environment or the file, or nil when neither has it.
+func (s *source) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if err := s.load(ctx); err != nil {
+		return nil, err
+	}
+	if text, name := s.env(flag.Name); text != "" {
+		if err := try(flag, text); err != nil {
+			return nil, fmt.Errorf("environment variable %s: %w", name, err)
+		}
+		return text, nil
+	}
+	e, ok := s.file[flag.Name]
+	if !ok {
+		return nil, nil
+	}
+	value, err := e.valueFor(flag)
+	if err == nil {
+		err = try(flag, value)
+	}
+	if err != nil {
+		return nil, e.errorf("%w", err)
+	}
+	return value, nil
+}
+
+func (s *source) env(flag string) (text, name string) {
+	name = s.program.envName(flag)
+	if name == "" {
+		return "", ""
+	}
+	text, _ = s.program.LookupEnv(name)
+	return text, name
+}
+
+// load reads the file that --config or its variable names, once.
+func (s *source) load(ctx *kong.Context) error {
+	if s.loaded {
+		return nil
+	}
+	s.loaded = true
+	path, _ := s.env(s.config.Name)
+	for _, p := range ctx.Path {
+		if p.Flag == s.config {
+			path = ctx.Value(p).String()
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	var err error
+	s.file, err = readFile(path, slices.Sorted(maps.Keys(s.flags)))
+	return err
+}
+
+// valueFor is what to give kong: text, or a list.
+func (e entry) valueFor(flag *kong.Flag) (any, error) {
+	if e.list == nil {
+		return e.text, nil
+	}
+	if !flag.IsSlice() {
+		return nil, errors.New("is a list, but the setting takes one value")
+	}
+	elem := flag.Target.Type().Elem()
+	textual := elem.Kind() == reflect.String || reflect.PointerTo(elem).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	if textual && flag.Tag.Type == "" {
+		list := make([]any, len(e.list)) // taken as they are, commas and all
+		for i, text := range e.list {
+			list[i] = text
+		}
+		return list, nil
+	}
+	return strings.Join(e.list, string(flag.Tag.Sep)), nil
+}
+
+// try decodes value as kong will, so that the error can say where the value came from.
+func try(flag *kong.Flag, value any) error {
+	target := reflect.New(flag.Target.Type()).Elem()
+	if target.Kind() == reflect.Pointer {
+		target.Set(reflect.New(target.Type().Elem()))
+	}
+	scan := kong.Scan().PushTyped(value, kong.FlagValueToken)
+	return flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, target)
+}

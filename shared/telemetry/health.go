@@ -1,0 +1,115 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Check says whether one thing works: nil, or what is wrong and what to do. It should return when ctx ends, at the
+// latest after [CheckTimeout].
+type Check func(ctx context.Context) error
+
+// CheckTimeout is how long a check may take before it counts as failed.
+const CheckTimeout = time.Second
+
+// Kind says which question a check answers. Kinds can be joined: Live|Ready.
+type Kind uint8
+
+const (
+	// Live checks fail when only a restart helps.
+	Live Kind = 1 << iota
+	// Ready checks fail when the service should get no requests now.
+	Ready
+)
+
+// Health is the list of a service's checks. The zero value has none and answers ok. Its methods are safe for concurrent
+// use.
+type Health struct {
+	mu     sync.Mutex
+	checks []*check
+}
+
+type check struct {
+	name string
+	kind Kind
+	run  Check
+	busy chan struct{} // holds one token while run runs
+}
+
+// Result is the outcome of one check.
+type Result struct {
+	Name string
+	Err  error // nil when the check passed
+}
+
+// Register adds a check. Checks are listed in the order they were registered.
+func (h *Health) Register(name string, run Check, kind Kind) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.checks = append(h.checks, &check{name: name, kind: kind, run: run, busy: make(chan struct{}, 1)})
+}
+
+// Run makes all checks of that kind at the same time and returns their results after at most CheckTimeout. A check that
+// does not return in time fails, and is not started again while it still runs: a check that hangs costs one goroutine,
+// however often Run is called. A panic in a check is its failure.
+func (h *Health) Run(ctx context.Context, kind Kind) []Result {
+	ctx, cancel := context.WithTimeout(ctx, CheckTimeout)
+	defer cancel()
+	h.mu.Lock()
+	var asked []*check
+	for _, c := range h.checks {
+		if c.kind&kind != 0 {
+			asked = append(asked, c)
+		}
+	}
+	h.mu.Unlock()
+	answers := make([]<-chan error, len(asked))
+	for i, c := range asked {
+		answers[i] = c.start(ctx)
+	}
+	results := make([]Result, len(asked))
+	for i, c := range asked {
+		results[i] = Result{Name: c.name, Err: wait(ctx, answers[i])}
+	}
+	return results
+}
+
+func (c *check) start(ctx context.Context) <-chan error {
+	answer := make(chan error, 1)
+	go func() {
+		select {
+		case c.busy <- struct{}{}: // waits for the run that another request began, as long as this one has time
+		case <-ctx.Done():
+			answer <- fmt.Errorf("an earlier run of this check has not returned: %w", ctx.Err())
+			return
+		}
+		defer func() {
+			if v := recover(); v != nil {
+				answer <- fmt.Errorf("panic: %v", v)
+			}
+			<-c.busy
+		}()
+		answer <- c.run(ctx)
+	}()
+	return answer
+}
+
+func wait(ctx context.Context, answer <-chan error) error {
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+	}
+	select { // both were ready
+	case err := <-answer:
+		return err
+	default:
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s", CheckTimeout)
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,33 @@
+package telemetry
+
+import (
+	"io"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+)
+
+// Milliseconds, always three digits: lines sort as text. The time is UTC.
+const timeFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// NewLogger returns a logger that writes to w, usually os.Stderr: one JSON object a line, or lines for people when w is
+// a terminal. Each line has time (RFC 3339, UTC, milliseconds), level, message and service.
+func NewLogger(w io.Writer, service string) zerolog.Logger {
+	if isTerminal(w) {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000Z", TimeLocation: time.UTC}
+	}
+	return zerolog.New(w).With().Str("service", service).Logger().Hook(timestamp{})
+}
+
+// timestamp stands in for zerolog's own, whose format is a global.
+type timestamp struct{}
+
+func (timestamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
+	e.Str(zerolog.TimestampFieldName, time.Now().UTC().Format(timeFormat))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(interface{ Fd() uintptr })
+	return ok && isatty.IsTerminal(f.Fd())
+}

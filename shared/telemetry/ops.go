@@ -1,0 +1,60 @@
+package telemetry
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"ordertally/shared/httpserver"
+)
+
+// OpsHandler serves a service's ops listener: /metrics, /livez and /readyz.
+//
+// /livez and /readyz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a line for each
+// check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them.
+//
+// /metrics leaves out a metric that cannot be collected and counts that in promhttp_metric_handler_errors_total: most of
+// the metrics are worth more than none.
+func OpsHandler(reg *prometheus.Registry, health *Health) http.Handler {
+	metrics := promhttp.HandlerFor(reg, promhttp.HandlerOpts{
+		Registry:      reg,
+		ErrorHandling: promhttp.ContinueOnError,
+	})
+	return httpserver.NewRouter([]httpserver.Route{
+		{Method: http.MethodGet, Path: "/metrics", Handler: metrics.ServeHTTP},
+		{Method: http.MethodGet, Path: "/livez", Handler: healthHandler(health, Live, "livez")},
+		{Method: http.MethodGet, Path: "/readyz", Handler: healthHandler(health, Ready, "readyz")},
+	})
+}
+
+func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		status, text := http.StatusOK, "ok"
+		var lines strings.Builder
+		for _, result := range health.Run(r.Context(), kind) {
+			if result.Err == nil {
+				lines.WriteString("[+]" + result.Name + " ok\n")
+				continue
+			}
+			status = http.StatusServiceUnavailable
+			lines.WriteString("[-]" + result.Name + " failed: " + oneLine(result.Err.Error()) + "\n")
+		}
+		switch {
+		case status != http.StatusOK:
+			text = lines.String() + name + " check failed\n"
+		case r.URL.Query().Has("verbose"):
+			text = lines.String() + name + " check passed\n"
+		}
+		h := w.Header()
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(text)) // the only error is a client that has gone
+	}
+}
+
+// oneLine keeps an error from looking like the lines of other checks.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
