@@ -118,7 +118,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.stopped = true
 	listener := s.listener
 	s.mu.Unlock()
-	defer s.cut() // the last thing, however Stop ends
+	defer s.cut() // after the connections are closed: a handler that is cut short must not look answered
 	if first {
 		close(s.draining)
 	}
@@ -127,9 +127,8 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	err := s.http.Shutdown(ctx)
 	if ctx.Err() != nil && err != nil {
-		err = fmt.Errorf("stop HTTP server on %s: %d requests were cut off: %w", listener.Addr(), s.running.Load(), err)
-		err = errors.Join(err, s.http.Close()) // before the contexts: a handler cut short must not look answered
-		s.cut()
+		err = fmt.Errorf("stop HTTP server on %s: requests cut off: %d: %w", listener.Addr(), s.running.Load(), err)
+		err = errors.Join(err, s.http.Close())
 	}
 	<-s.served
 	return errors.Join(err, s.serveErr)

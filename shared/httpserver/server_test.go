@@ -170,7 +170,7 @@ func TestServerStopCutsOffAtTheDeadline(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := s.Stop(ctx)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), s.Addr()) || !strings.Contains(err.Error(), "1 requests were cut off") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), s.Addr()) || !strings.Contains(err.Error(), "requests cut off: 1") {
 		t.Errorf("Stop: %v", err)
 	}
 	<-cancelled

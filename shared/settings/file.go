@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +51,7 @@ func parseFile(path string, data []byte, known []string) (map[string]entry, erro
 	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("settings file %s is not UTF-8", path)
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark
 	tree, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // duplicates are reported below, by our names
 	if err != nil {
 		if ye, ok := errors.AsType[yaml.Error](err); ok && ye.GetToken() != nil {

@@ -59,6 +59,7 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 		kong.Writers(p.Stdout, p.Stdout),
 		kong.Exit(func(int) { panic(exitPanic{}) }),
 		kong.Embed(&common{}),
+		kong.WithBeforeResolve(src.load),
 		kong.Resolvers(src),
 		kong.ValueFormatter(p.helpText),
 	}, p.Options...)
@@ -80,7 +81,7 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 	}()
 	ctx, err = k.Parse(args)
 	if err != nil {
-		return nil, WithExitCode(fmt.Errorf("%w (see %s)", unwrapKong(err), helpCommand(p.Name, err)), ExitUsage)
+		return nil, WithExitCode(fmt.Errorf("%w\nSee %s.", unwrapKong(err), helpCommand(p.Name, err)), ExitUsage)
 	}
 	return ctx, nil
 }

@@ -53,10 +53,7 @@ func (s *source) takeFlags(model *kong.Application) error {
 func (s *source) Validate(*kong.Application) error { return nil }
 
 // Resolve returns the flag's value from the environment or the file, or nil when neither has it.
-func (s *source) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if err := s.load(ctx); err != nil {
-		return nil, err
-	}
+func (s *source) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if text, name := s.env(flag.Name); text != "" {
 		if err := try(flag, text); err != nil {
 			return nil, fmt.Errorf("environment variable %s: %w", name, err)
@@ -86,7 +83,8 @@ func (s *source) env(flag string) (text, name string) {
 	return text, name
 }
 
-// load reads the file that --config or its variable names, once.
+// load reads the file that --config or its variable names. It is a hook of kong's, which calls it once for each part of
+// the command line, before it resolves any flag.
 func (s *source) load(ctx *kong.Context) error {
 	if s.loaded {
 		return nil

@@ -1,0 +1,52 @@
+package order_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/order"
+)
+
+// FuzzDecodeDraft: no body makes it panic, what it calls malformed is so by another reader's judgement, and a draft that
+// it accepts survives being encoded and read again.
+func FuzzDecodeDraft(f *testing.F) {
+	for _, seed := range []string{
+		``, `{}`, `[]`, `{"a":1,"a":2}`, `{} {}`, withLine(line), entries(3), placedAt("2010-12-01T08:26:00.123+01:00"),
+		withField(`"id":null,"customer_id":"\ud83c\udf84","reference":"\ud800"`), quantity("1e3"), price("-0"),
+		"{\"reference\":\"\xff\"}", `{"x":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		draft, err := order.DecodeDraft(body, now)
+		var r *order.Rejection
+		switch {
+		case err == nil:
+		case !errors.As(err, &r) || len(r.Violations) == 0 || r.Total < len(r.Violations) || len(r.Violations) > order.MaxViolations:
+			t.Fatalf("%q: %v", body, err)
+		default:
+			for _, v := range r.Violations {
+				if !utf8.ValidString(v.Pointer) || !jsontext.Pointer(v.Pointer).IsValid() || v.Rule == "" || v.Detail == "" {
+					t.Fatalf("%q: %+v", body, v)
+				}
+			}
+			if wellFormed := jsontext.Value(body).IsValid() && jsontext.Value(body).Kind() == '{'; r.Code == order.CodeMalformedJSON &&
+				wellFormed && r.Violations[0].Rule != order.RuleTooDeep || r.Code == order.CodeInvalidOrder && !wellFormed {
+				t.Fatalf("%q: well formed %v, but %v", body, wellFormed, err)
+			}
+			return
+		}
+		again, err := order.EncodeDraft(&draft)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := order.DecodeDraft(again, now)
+		if err != nil || !reflect.DeepEqual(back, draft) {
+			t.Fatalf("%q became %s: %+v, %v; want %+v", body, again, back, err, draft)
+		}
+	})
+}

@@ -1,0 +1,145 @@
+// Package orderd wires the order service and runs it: a program, or a test on free ports.
+//
+//	HTTP ── orderapi ── order.Placement ── orderstore ──┐
+//	                                                    ├── one bbolt file (group commit)
+//	Kafka <── broker.Publisher <── outbox.Relay ────────┘
+package orderd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/order"
+	"ordertally/order/orderapi"
+	"ordertally/order/orderstore"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/broker"
+	"ordertally/shared/clock"
+	"ordertally/shared/event"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/lifecycle"
+	"ordertally/shared/outbox"
+	"ordertally/shared/telemetry"
+)
+
+// Service is the order service.
+type Service struct {
+	config Config
+	logger zerolog.Logger
+	group  *lifecycle.Group
+	steps  lifecycle.Stack
+	api    *httpserver.Server
+	ops    *httpserver.Server
+}
+
+// New checks the configuration. It opens and starts nothing.
+func New(config Config, logger zerolog.Logger) (*Service, error) {
+	if err := config.validate(); err != nil {
+		return nil, fmt.Errorf("order settings: %w", err)
+	}
+	return &Service{config: config, logger: logger, group: lifecycle.NewGroup()}, nil
+}
+
+// Start opens the file, listens and begins to publish. When it fails, what it had started is stopped again. Kafka need
+// not be there.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.start(ctx); err != nil {
+		_ = s.Stop(ctx) // the first error says what is wrong
+		return err
+	}
+	s.logger.Info().Str("api", s.Addr()).Str("ops", s.OpsAddr()).Str("data", s.config.Data).Msg("order is ready")
+	return nil
+}
+
+func (s *Service) start(ctx context.Context) error {
+	registry := telemetry.NewRegistry()
+	commits := newStoreMetrics(registry)
+	db, err := boltdb.Open(s.config.Data, boltdb.Options{OnCommit: commits.observe})
+	if err != nil {
+		return err
+	}
+	s.steps.Push("database", func(context.Context) error { return db.Close() })
+	watchFile(registry, db)
+
+	box, err := outbox.Open(ctx, db, outbox.Config{Source: event.Source})
+	if err != nil {
+		return err
+	}
+	store, err := orderstore.Open(ctx, db, box, clock.System{})
+	if err != nil {
+		return err
+	}
+	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: s.config.Kafka, Topic: s.config.Topic}, s.logger)
+	if err != nil {
+		return err
+	}
+	relay := outbox.NewRelay(box, publisher, outbox.RelayConfig{}, outbox.NewMetrics(registry, "order", box), s.logger)
+
+	health := &telemetry.Health{}
+	health.Register("database", databaseCheck(db), telemetry.Live|telemetry.Ready)
+	health.Register("relay", func(context.Context) error { return s.group.Err() }, telemetry.Live)
+	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
+	if err := s.ops.Start(); err != nil {
+		return err
+	}
+	s.steps.Push("ops listener", s.ops.Stop)
+
+	s.group.Go("database", func(ctx context.Context) error { return watchDatabase(ctx, db) })
+	s.group.Go("relay", relay.Run)
+	s.steps.Push("relay", s.group.Stop)
+
+	placement := order.NewPlacement(store, clock.System{})
+	metrics := httpserver.NewMetrics(registry)
+	handler := metrics.Instrument(metrics.Recover(s.logger, orderapi.New(placement, store, registry)))
+	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
+	if err := s.api.Start(); err != nil {
+		return err
+	}
+	s.steps.Push("API", s.api.Stop)
+	return nil
+}
+
+// databaseCheck fails when a write to the disk failed: only a restart reads what is there.
+func databaseCheck(db *boltdb.DB) telemetry.Check {
+	return func(context.Context) error {
+		select {
+		case <-db.Failed():
+			return boltdb.ErrOutcomeUnknown
+		default:
+			return nil
+		}
+	}
+}
+
+func watchDatabase(ctx context.Context, db *boltdb.DB) error {
+	select {
+	case <-db.Failed():
+		return boltdb.ErrOutcomeUnknown
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Addr is the API's address, after Start.
+func (s *Service) Addr() string { return s.api.Addr() }
+
+// OpsAddr is the address of metrics and health, after Start.
+func (s *Service) OpsAddr() string { return s.ops.Addr() }
+
+// Failed is closed when the service cannot go on; Err says why.
+func (s *Service) Failed() <-chan struct{} { return s.group.Failed() }
+
+// Err is why the service cannot go on, or nil.
+func (s *Service) Err() error { return s.group.Err() }
+
+// Stop refuses new requests, lets those under way finish, then the transaction that is being published, and closes the
+// file. It returns when all has stopped or ctx ends.
+func (s *Service) Stop(ctx context.Context) error {
+	if err := s.steps.Stop(ctx); err != nil {
+		return fmt.Errorf("stop order: %w", err)
+	}
+	s.logger.Info().Msg("order has stopped")
+	return nil
+}

@@ -1,0 +1,146 @@
+package orderstore_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/order"
+	"ordertally/order/orderstore"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+	"ordertally/shared/event"
+	"ordertally/shared/outbox"
+)
+
+const benchWriters = 256
+
+// request returns an order of three lines; keyed gives it an idempotency key of its own.
+func request(n int64, keyed bool) *order.Request {
+	placed := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	payload := event.Encode(&event.Order{
+		Reference: fmt.Sprint(n), Currency: "GBP", Total: 6150, PlacedAt: placed,
+		Lines: []event.Line{
+			{SKU: "85123A", Description: "WHITE HANGING HEART T-LIGHT HOLDER", Quantity: 6, UnitPrice: 255},
+			{SKU: "71053", Description: "WHITE METAL LANTERN", Quantity: 6, UnitPrice: 339},
+			{SKU: "84406B", Description: "CREAM CUPID HEARTS COAT HANGER", Quantity: 8, UnitPrice: 275},
+		},
+	})
+	r := &order.Request{Payload: payload, PlacedAt: placed}
+	if keyed {
+		r.Key = fmt.Sprintf("checkout-%08x", uint64(n)*0x9E3779B97F4A7C15) //nolint:gosec // scattered like keys of real clients
+	}
+	return r
+}
+
+// rate places orders from benchWriters goroutines for d and returns orders a second.
+func rate(b *testing.B, d time.Duration, place func(n int64) error) float64 {
+	b.Helper()
+	var n, done atomic.Int64
+	var wait sync.WaitGroup
+	start := time.Now()
+	end := start.Add(d)
+	for range benchWriters {
+		wait.Go(func() {
+			for time.Now().Before(end) {
+				if err := place(n.Add(1)); err != nil {
+					b.Error(err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	return float64(done.Load()) / time.Since(start).Seconds()
+}
+
+func newBenchStore(b *testing.B) *orderstore.Store {
+	b.Helper()
+	db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source})
+	if err != nil {
+		b.Fatal(err)
+	}
+	store, err := orderstore.Open(b.Context(), db, box, clock.System{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return store
+}
+
+// BenchmarkPlace compares placing orders through the store, group commit and all, with the plainest way to store as much
+// in bbolt: one Update per order, which writes the same order and the same message under growing keys. All in one run,
+// 256 writers each.
+//
+//	go test -run - -bench BenchmarkPlace -benchtime 1x ./order/orderstore
+func BenchmarkPlace(b *testing.B) {
+	const d = 4 * time.Second
+	for range b.N {
+		single := singleUpdates(b, d, false)
+		singleKeyed := singleUpdates(b, d, true)
+		store := newBenchStore(b)
+		plain := rate(b, d, func(n int64) error { _, err := store.Place(b.Context(), request(n, false)); return err })
+		store = newBenchStore(b)
+		keyed := rate(b, d, func(n int64) error { _, err := store.Place(b.Context(), request(n, true)); return err })
+		b.ReportMetric(single, "update/s")
+		b.ReportMetric(plain, "place/s")
+		b.ReportMetric(plain/single, "place/update")
+		b.ReportMetric(singleKeyed, "keyed-update/s")
+		b.ReportMetric(keyed, "keyed-place/s")
+		b.ReportMetric(keyed/singleKeyed, "keyed/update")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+func singleUpdates(b *testing.B, d time.Duration, keyed bool) float64 {
+	b.Helper()
+	db, err := bbolt.Open(filepath.Join(b.TempDir(), "single.db"), 0o600, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	names := [][]byte{[]byte("orders"), []byte("messages"), []byte("keys")}
+	if err := db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range names {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+	return rate(b, d, func(n int64) error {
+		r := request(n, keyed)
+		return db.Update(func(tx *bbolt.Tx) error {
+			for _, name := range names[:2] {
+				bucket := tx.Bucket(name)
+				slot, err := bucket.NextSequence()
+				if err != nil {
+					return err
+				}
+				if err := bucket.Put(fmt.Appendf(nil, "%016x", slot), r.Payload); err != nil {
+					return err
+				}
+			}
+			if !keyed {
+				return nil
+			}
+			return tx.Bucket(names[2]).Put([]byte(r.Key), r.BodyHash[:])
+		})
+	})
+}

@@ -1,0 +1,74 @@
+package order
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"ordertally/shared/clock"
+	"ordertally/shared/event"
+)
+
+// Placement is the use case of placing an order.
+type Placement struct {
+	store Store
+	clock clock.Clock
+}
+
+// NewPlacement returns a Placement that keeps orders in store and takes the present from c.
+func NewPlacement(store Store, c clock.Clock) (*Placement, error) {
+	if store == nil || c == nil {
+		return nil, errors.New("placement of orders: a store and a clock are needed")
+	}
+	return &Placement{store: store, clock: c}, nil
+}
+
+// Place reads an order from a request's body and stores it. It returns when the order, its message and its key are on
+// disk. key is the idempotency key, "" for none; traceParent goes with the order's message. An order without
+// placed_at is placed now, to the millisecond.
+//
+// The error is a *Rejection when the request is at fault, or one of those of Store.Place. It is safe for concurrent
+// use.
+func (p *Placement) Place(ctx context.Context, body []byte, key, traceParent string) (Placed, error) {
+	if key != "" && !ValidKey(key) {
+		return Placed{}, reject(CodeInvalidKey, Violation{
+			Rule: RuleInvalidCharacter, Detail: fmt.Sprintf("the idempotency key must be 1 to %d visible ASCII characters", MaxKey),
+		})
+	}
+	now := p.clock.Now()
+	draft, err := DecodeDraft(body, now)
+	if err != nil {
+		return Placed{}, err
+	}
+	request, err := newRequest(&draft, now)
+	if err != nil {
+		return Placed{}, err
+	}
+	request.Key, request.BodyHash, request.TraceParent = key, sha256.Sum256(body), traceParent
+	placed, err := p.store.Place(ctx, request)
+	if err != nil {
+		return Placed{}, fmt.Errorf("place order: %w", err)
+	}
+	return placed, nil
+}
+
+// newRequest makes the order that a valid draft asks for.
+func newRequest(draft *Draft, now time.Time) (*Request, error) {
+	total, _ := draft.Total() // decoding has refused a total that overflows
+	placedAt := draft.PlacedAt
+	if placedAt.IsZero() {
+		placedAt = now.UTC().Truncate(time.Millisecond)
+	}
+	payload := event.Encode(&event.Order{
+		Reference: draft.Reference, CustomerID: draft.CustomerID, Currency: draft.Currency,
+		Lines: draft.Lines, Total: total, PlacedAt: placedAt, Metadata: draft.Metadata,
+	})
+	if len(payload) > MaxPayload {
+		return nil, reject(CodeOrderTooLarge, Violation{
+			Rule: RuleTooLarge, Detail: fmt.Sprintf("the order has %d bytes, at most %d fit a message; split it", len(payload), MaxPayload),
+		})
+	}
+	return &Request{Payload: payload, CustomerID: draft.CustomerID, PlacedAt: placedAt}, nil
+}

@@ -1,0 +1,48 @@
+package order
+
+import (
+	"slices"
+	"strings"
+)
+
+// maxPointer bounds the pointers of an answer, in bytes. A longer one is cut back to the nearest parent that fits.
+const maxPointer = 256
+
+// violate records that the value read last breaks a rule.
+func (s *scanner) violate(rule Rule, detail string) {
+	if s.malformed == nil {
+		s.violateAt(string(s.in.StackPointer()), rule, detail)
+	}
+}
+
+func (s *scanner) violateAt(pointer string, rule Rule, detail string) {
+	if s.total++; s.total <= MaxViolations {
+		s.violations = append(s.violations, Violation{cutPointer(pointer), rule, detail})
+	}
+}
+
+func cutPointer(pointer string) string {
+	for len(pointer) > maxPointer {
+		pointer = pointer[:strings.LastIndexByte(pointer, '/')]
+	}
+	return pointer
+}
+
+func (s *scanner) missing(parent, name string) {
+	s.violateAt(parent+"/"+name, RuleRequired, "is missing")
+}
+
+// unknown passes over a member whose name is none of known.
+func (s *scanner) unknown(name []byte, known, computed []string) {
+	text := string(name)
+	s.skip()
+	if slices.Contains(computed, text) {
+		s.violate(RuleComputedField, "is computed by the service; leave it out")
+		return
+	}
+	detail := "is not a known field"
+	if near := nearest(text, known); near != "" {
+		detail += "; did you mean " + near + "?"
+	}
+	s.violate(RuleUnknownField, detail)
+}

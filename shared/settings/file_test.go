@@ -1,0 +1,59 @@
+package settings
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSuggest(t *testing.T) {
+	known := []string{"data", "kafka", "listen", "ops-listen"}
+	tests := map[string]string{
+		"listn": "listen", "Listen": "listen", "ops_listen": "ops-listen", "kafak": "kafka", "dat": "data",
+		"opslisten": "ops-listen", "retention": "", "": "",
+	}
+	for word, want := range tests {
+		if want != "" {
+			want = `, did you mean "` + want + `"?`
+		}
+		if got := suggest(word, known); got != want {
+			t.Errorf("suggest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestLevenshtein(t *testing.T) {
+	for _, tc := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"abc", "", 3}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"same", "same", 0}, {"ab", "ba", 2}} {
+		if got := levenshtein(tc.a, tc.b); got != tc.want {
+			t.Errorf("levenshtein(%q, %q) = %d, want %d", tc.a, tc.b, got, tc.want)
+		}
+	}
+}
+
+// The deepest nesting that the size allows must be an answer, not a stack that ends the process.
+func TestDeepNesting(t *testing.T) {
+	for _, unit := range []string{"[", "{a: ", "- ", "? ", "a: {"} {
+		_, _ = parseFile("order.yaml", []byte("a: "+strings.Repeat(unit, (maxFile-3)/len(unit))), []string{"a"})
+	}
+}
+
+func FuzzParseFile(f *testing.F) {
+	for _, text := range []string{
+		"workers: 1\nkafka: [a, b]\n", "a:\n- b\n- c\n", "--- \n...\n---\n", "a: |\n  x\n", "<<: *a\n", "? a\n: b\n", "%YAML 1.2\n---\na: 1\n",
+		"a: &x 1\nb: *x\n", "a: !!str 1\n", "\"a\": 'b'\n", "{a: b}", "# c\n", "a: 1 # c\n",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		entries, err := parseFile("order.yaml", []byte(text), []string{"a", "b", "kafka", "workers"})
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "order.yaml") {
+			t.Errorf("error %q does not name the file", err)
+		}
+		_ = entries
+	})
+}

@@ -1,0 +1,95 @@
+package kafka
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// jvm is what every Java process here gets: a bounded heap, and only the quick compiler, which starts a broker in three
+// quarters of the time.
+func (k *Kafka) jvm(class string, args ...string) []string {
+	return append([]string{
+		"-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dorg.apache.logging.log4j.level=INFO", "-cp", k.jars, class,
+	}, args...)
+}
+
+// format writes the storage's first state under a new cluster id.
+func (k *Kafka) format(ctx context.Context) error {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	id[0] &= 0x7f           // an id that begins with a dash would look like an option
+	cmd := exec.CommandContext(ctx, k.java, k.jvm("kafka.tools.StorageTool",
+		"format", "--cluster-id", base64.RawURLEncoding.EncodeToString(id[:]), "--config", k.settingsFile())...) //nolint:gosec // our own Java and jars
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("format the storage: %w:\n%s", err, lastLines(out))
+	}
+	return nil
+}
+
+// start starts the process and waits until it answers.
+func (k *Kafka) start(ctx context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.process != nil {
+		return fmt.Errorf("start Apache Kafka in %s: it runs already", k.dir)
+	}
+	log, err := os.OpenFile(k.logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("start Apache Kafka: %w", err)
+	}
+	defer func() { _ = log.Close() }()                                     // the process has its own handle
+	cmd := exec.Command(k.java, k.jvm("kafka.Kafka", k.settingsFile())...) //nolint:gosec,noctx // our own Java and jars; it outlives ctx
+	cmd.Stdout, cmd.Stderr = log, log
+	p, err := startProcess(cmd)
+	if err != nil {
+		return fmt.Errorf("start Apache Kafka: %w", err)
+	}
+	began := time.Now()
+	if err := waitReady(ctx, p, k.Addr()); err != nil {
+		p.kill()
+		return fmt.Errorf("start Apache Kafka in %s (port %d): %w after %s; its log ends:\n%s",
+			k.dir, k.port, err, time.Since(began).Round(100*time.Millisecond), k.logTail())
+	}
+	k.process = p
+	return nil
+}
+
+// startPatience is the most that a start may take, whatever the caller's context allows: a broker that is not up by then
+// hangs. Three seconds are usual.
+const startPatience = 2 * time.Minute
+
+// waitReady asks for the cluster's metadata until the broker is in it, which it is once it may lead partitions.
+func waitReady(ctx context.Context, p *process, addr string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, errors.New("it does not answer"))
+	defer cancel()
+	ctx, release := p.whileRunning(ctx)
+	defer release()
+
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(0), kgo.RequestTimeoutOverhead(2*time.Second))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		metadata, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, client)
+		if err == nil && len(metadata.Brokers) > 0 {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+// Package stack runs both services and a broker in one process: for development, for the tour that `make run` gives, and
+// for the end-to-end tests beside it.
+//
+//	HTTP ──> order ──> order.db        activity.db <── activity ──> HTTP
+//	           └──────────> broker ────────────────────────┘
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/activity/activityd"
+	"ordertally/order/orderd"
+	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/lifecycle"
+)
+
+// Config of a Stack. The tags make it the flags of `ordertally dev` as well.
+type Config struct {
+	Data              string `name:"data" default:"./data" help:"Directory that everything is kept in; made when absent."`
+	OrderListen       string `name:"order-listen" default:"127.0.0.1:8080" help:"Address of the order API."`
+	OrderOpsListen    string `name:"order-ops-listen" default:"127.0.0.1:8081" help:"Address of the order service's metrics and health."`
+	ActivityListen    string `name:"activity-listen" default:"127.0.0.1:8090" help:"Address of the activity API and page."`
+	ActivityOpsListen string `name:"activity-ops-listen" default:"127.0.0.1:8091" help:"Address of the activity service's metrics and health."`
+	KafkaListen       string `name:"kafka-listen" default:"127.0.0.1:9092" help:"Address of the broker."`
+}
+
+// Stack is the broker and both services.
+type Stack struct {
+	config   Config
+	logger   zerolog.Logger
+	steps    lifecycle.Stack
+	broker   *devbroker.Broker
+	order    *orderd.Service
+	activity *activityd.Service
+}
+
+// New returns a stack that is not started.
+func New(config Config, logger zerolog.Logger) *Stack { return &Stack{config: config, logger: logger} }
+
+// Start starts the broker, then order, then activity. When one fails, the others are stopped again. A port or a data
+// directory that is in use is an error that names it.
+func (s *Stack) Start(ctx context.Context) error {
+	if err := s.start(ctx); err != nil {
+		return errors.Join(err, s.Stop(ctx))
+	}
+	return nil
+}
+
+func (s *Stack) start(ctx context.Context) (err error) {
+	kafkaData := filepath.Join(s.config.Data, "kafka")
+	if err := os.MkdirAll(kafkaData, 0o750); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	part := func(name string) zerolog.Logger { return s.logger.With().Str("service", name).Logger() }
+	s.broker, err = devbroker.Start(devbroker.Config{Listen: s.config.KafkaListen, DataDir: kafkaData, Log: part("broker")})
+	if err != nil {
+		return err
+	}
+	s.steps.Push("broker", func(context.Context) error { return s.broker.Stop() })
+
+	s.order, err = orderd.New(orderd.Config{
+		Listen: s.config.OrderListen, OpsListen: s.config.OrderOpsListen,
+		Data: filepath.Join(s.config.Data, "order.db"), Kafka: []string{s.broker.Addr()},
+	}, part("order"))
+	if err != nil {
+		return err
+	}
+	if err := s.order.Start(ctx); err != nil {
+		return err
+	}
+	s.steps.Push("order", s.order.Stop)
+
+	s.activity, err = activityd.New(activityd.Config{
+		Listen: s.config.ActivityListen, OpsListen: s.config.ActivityOpsListen,
+		Data: filepath.Join(s.config.Data, "activity.db"), Kafka: []string{s.broker.Addr()},
+	}, part("activity"))
+	if err != nil {
+		return err
+	}
+	if err := s.activity.Start(ctx); err != nil {
+		return err
+	}
+	s.steps.Push("activity", s.activity.Stop)
+	return nil
+}
+
+// Stop stops activity, order and the broker, each in its own order. Calling it again does nothing.
+func (s *Stack) Stop(ctx context.Context) error { return s.steps.Stop(ctx) }
+
+// Wait returns nil when ctx ends and an error when a service could not go on.
+func (s *Stack) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.order.Failed():
+		return fmt.Errorf("order: %w", s.order.Err())
+	case <-s.activity.Failed():
+		return fmt.Errorf("activity: %w", s.activity.Err())
+	}
+}
