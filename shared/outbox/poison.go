@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"slices"
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/crashpoint"
@@ -10,27 +11,23 @@ import (
 // maxReason bounds the stored text of a failure, in bytes.
 const maxReason = 500
 
-// hold takes the messages out of rows that have to wait for an earlier one of their key (rule P3). They are marked
-// skipped on the disk before any transaction carries the watermark past them (rule P2).
+// hold takes the messages out of rows that have to wait for an earlier one of their key (rule P3), one held in this very
+// batch included. They are marked skipped on the disk before any transaction carries the watermark past them (rule P2).
 func (r *Relay) hold(ctx context.Context, rows []row) ([]row, error) {
 	var waiting []entry
-	free := rows[:0:0]
 	r.outbox.mu.Lock()
-	for i := range rows {
-		if !r.outbox.waits.blocks(&rows[i]) {
-			if waiting != nil {
-				free = append(free, rows[i])
-			}
-			continue
+	free := slices.DeleteFunc(rows, func(row row) bool {
+		follows := r.outbox.waits.blocks(&row) || slices.ContainsFunc(waiting, func(e entry) bool {
+			return e.key == string(row.message.Key) && e.origin < row.origin
+		})
+		if follows {
+			waiting = append(waiting, row.entry(held))
 		}
-		if waiting == nil {
-			free = append(free, rows[:i]...)
-		}
-		waiting = append(waiting, rows[i].entry(held))
-	}
+		return follows
+	})
 	r.outbox.mu.Unlock()
 	if waiting == nil {
-		return rows, nil
+		return free, nil
 	}
 	return free, r.outbox.skip(ctx, waiting)
 }

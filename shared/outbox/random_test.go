@@ -1,0 +1,114 @@
+package outbox_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+)
+
+// trouble fails in every way a publisher can, at random but repeatably.
+type trouble struct {
+	mu     sync.Mutex
+	random *rand.Rand
+	// sick counts down, per value, the batches that a message still spoils; parkedForEver spoils all of them.
+	sick map[string]int
+}
+
+const parkedForEver = 1 << 30
+
+func (tr *trouble) step(step outboxtest.Step, records []outbox.Record) error {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if tr.random.IntN(12) == 0 {
+		return &outbox.OutageError{Class: outbox.Timeout, Err: errors.New("trouble")}
+	}
+	if step != outboxtest.Committing {
+		return nil
+	}
+	spoiled := false
+	for _, r := range records {
+		value := string(r.Value)
+		if tr.sick[value] > 0 {
+			spoiled = true
+			if len(records) == 1 {
+				tr.sick[value]--
+			}
+		}
+	}
+	if spoiled {
+		return &outbox.RejectedError{Class: outbox.Invalid, Err: errors.New("spoiled")}
+	}
+	return nil
+}
+
+// Whatever fails, every message is published once or parked, those of a key in the order written. Restarts happen in
+// between. The seed of a failing run is in its name: go test -run 'TestRandomTrouble/seed=17$'.
+func TestRandomTrouble(t *testing.T) {
+	for seed := range uint64(15) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { randomTrouble(t, seed) })
+	}
+}
+
+func randomTrouble(t *testing.T, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 1))                                       //nolint:gosec // repeatable on purpose
+	tr := &trouble{random: rand.New(rand.NewPCG(seed, 2)), sick: map[string]int{}} //nolint:gosec // repeatable on purpose
+	r := newRig(t)
+	r.relay.BatchMessages = 1 + random.IntN(20)
+	r.publisher.Script(tr.step)
+	r.start()
+	written := map[string][]string{} // values by key, in order
+	wantParked := 0
+	const total = 120
+	for n := range total {
+		key := fmt.Sprint("k", random.IntN(5))
+		value := fmt.Sprint(n)
+		written[key] = append(written[key], value)
+		tr.mu.Lock()
+		switch random.IntN(12) {
+		case 0:
+			tr.sick[value] = 1 + random.IntN(2) // below MaxAttempts
+		case 1:
+			tr.sick[value] = parkedForEver
+			wantParked++
+		}
+		tr.mu.Unlock()
+		if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
+			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte(key), Type: "T", Value: []byte(value)})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if random.IntN(40) == 0 {
+			r.restart()
+		}
+	}
+	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })
+	records := r.publisher.Published()
+	exactlyOnce(t, records)
+	if r.outbox.Parked() != wantParked || len(records) != total-wantParked {
+		t.Fatalf("%d published, %d parked; want %d and %d", len(records), r.outbox.Parked(), total-wantParked, wantParked)
+	}
+	for key, values := range written {
+		var want, got []string
+		for _, value := range values {
+			if tr.sick[value] == 0 {
+				want = append(want, value)
+			}
+		}
+		for _, record := range records {
+			if string(record.Key) == key {
+				got = append(got, string(record.Value))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("key %s: published %v, want %v", key, got, want)
+		}
+	}
+}
