@@ -8,15 +8,23 @@ import (
 // maxPointer bounds the pointers of an answer, in bytes. A longer one is cut back to the nearest parent that fits.
 const maxPointer = 256
 
+// full reports that the list has all that it may have. What follows is only counted: a body of a hundred thousand
+// violations must cost no more than a good one.
+func (s *scanner) full() bool { return len(s.violations) == MaxViolations }
+
 // violate records that the value read last breaks a rule.
 func (s *scanner) violate(rule Rule, detail string) {
-	if s.malformed == nil {
+	switch {
+	case s.malformed != nil:
+	case s.full():
+		s.total++
+	default:
 		s.violateAt(string(s.in.StackPointer()), rule, detail)
 	}
 }
 
 func (s *scanner) violateAt(pointer string, rule Rule, detail string) {
-	if s.total++; s.total <= MaxViolations {
+	if s.total++; !s.full() {
 		s.violations = append(s.violations, Violation{cutPointer(pointer), rule, detail})
 	}
 }
@@ -34,6 +42,11 @@ func (s *scanner) missing(parent, name string) {
 
 // unknown passes over a member whose name is none of known.
 func (s *scanner) unknown(name []byte, known, computed []string) {
+	if s.full() {
+		s.total++
+		s.skip()
+		return
+	}
 	text := string(name)
 	s.skip()
 	if slices.Contains(computed, text) {

@@ -67,7 +67,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, err := orderstore.Open(ctx, db, box, clock.System{})
+	store, err := orderstore.Open(ctx, db, box, clock.System{}, registry)
 	if err != nil {
 		return err
 	}
@@ -90,9 +90,12 @@ func (s *Service) start(ctx context.Context) error {
 	s.group.Go("relay", relay.Run)
 	s.steps.Push("relay", s.group.Stop)
 
-	placement := order.NewPlacement(store, clock.System{})
+	placement, err := order.NewPlacement(store, clock.System{})
+	if err != nil {
+		return err
+	}
 	metrics := httpserver.NewMetrics(registry)
-	handler := metrics.Instrument(metrics.Recover(s.logger, orderapi.New(placement, store, registry)))
+	handler := metrics.Instrument(metrics.Recover(s.logger, orderapi.New(placement, store, s.logger)))
 	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
 	if err := s.api.Start(); err != nil {
 		return err

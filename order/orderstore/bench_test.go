@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/bbolt"
 
 	"ordertally/order"
@@ -75,7 +76,7 @@ func newBenchStore(b *testing.B) *orderstore.Store {
 	if err != nil {
 		b.Fatal(err)
 	}
-	store, err := orderstore.Open(b.Context(), db, box, clock.System{})
+	store, err := orderstore.Open(b.Context(), db, box, clock.System{}, prometheus.NewRegistry())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/bbolt"
 
 	"ordertally/order"
@@ -31,13 +32,17 @@ type Store struct {
 	db     *boltdb.DB
 	outbox *outbox.Outbox
 	ids    *uuidv7.Source
+	placed prometheus.Counter
 }
 
 var _ order.Store = (*Store)(nil)
 
-// Open prepares the buckets in db. Messages are appended to o, which lives in the same file.
-func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock) (*Store, error) {
-	s := &Store{db: db, outbox: o}
+// Open prepares the buckets in db. Messages are appended to o, which lives in the same file. The metric
+// order_placed_total is registered with reg.
+func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, reg prometheus.Registerer) (*Store, error) {
+	s := &Store{db: db, outbox: o, placed: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "order_placed_total", Help: "Orders stored since the process started; replays are none."})}
+	reg.MustRegister(s.placed)
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		if tx.Bucket(ordersBucket) != nil {
 			return boltdb.Refuse(nil)
@@ -80,6 +85,9 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 	})
 	if err != nil {
 		return order.Placed{}, placeError(err)
+	}
+	if !placed.Replayed {
+		s.placed.Inc()
 	}
 	return placed, nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/bbolt"
 	"go.uber.org/goleak"
 
@@ -49,7 +50,7 @@ func (f *fixture) open() {
 	if f.box, err = outbox.Open(f.t.Context(), f.db, outbox.Config{Source: event.Source}); err != nil {
 		f.t.Fatal(err)
 	}
-	if f.store, err = orderstore.Open(f.t.Context(), f.db, f.box, clock.System{}); err != nil {
+	if f.store, err = orderstore.Open(f.t.Context(), f.db, f.box, clock.System{}, prometheus.NewRegistry()); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -1,0 +1,118 @@
+package orderapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"ordertally/order"
+	"ordertally/shared/uuidv7"
+)
+
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+// list answers {"orders":[...],"next_cursor":"..."}, newest first by id. next_cursor is left out on the last page. A page
+// may hold fewer orders than the limit, even none, and still have a next one: the store bounds how far it looks for
+// matches.
+func (a *api) list(w http.ResponseWriter, r *http.Request) error {
+	values, err := parameters(r, "customer_id", "placed_from", "placed_to", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	query, err := readQuery(values)
+	if err != nil {
+		return err
+	}
+	page, err := a.store.List(r.Context(), query)
+	if err != nil {
+		return err
+	}
+	b := []byte(`{"orders":[`)
+	for i := range page.Orders {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendOrder(b, &page.Orders[i])
+	}
+	b = append(b, ']')
+	if page.Next != (uuidv7.ID{}) {
+		cursor := encodeCursor(page.Next, filters(values))
+		b = append(b, `,"next_cursor":"`+cursor+`"`...)
+		values.Set("cursor", cursor)
+		w.Header().Set("Link", "</v1/orders?"+values.Encode()+`>; rel="next"`)
+	}
+	writeJSON(w, http.StatusOK, append(b, '}'))
+	return nil
+}
+
+// parameters reads the query string, in which only the known names may stand, each once.
+func parameters(r *http.Request, known ...string) (url.Values, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, invalidParameter("The query string", "is malformed: "+err.Error())
+	}
+	for name, given := range values {
+		switch {
+		case !slices.Contains(known, name):
+			return nil, invalidParameter(strconv.Quote(name), "is not a parameter of this request.")
+		case len(given) > 1:
+			return nil, invalidParameter(name, "is given more than once.")
+		}
+	}
+	return values, nil
+}
+
+func readQuery(values url.Values) (q order.Query, err error) {
+	q.Limit = defaultLimit
+	if values.Has("limit") {
+		if q.Limit, err = strconv.Atoi(values.Get("limit")); err != nil || q.Limit < 1 || q.Limit > maxLimit {
+			return q, invalidParameter("limit", "must be a whole number from 1 to 200.")
+		}
+	}
+	q.CustomerID = values.Get("customer_id")
+	if values.Has("customer_id") && (q.CustomerID == "" || !utf8.ValidString(q.CustomerID) || utf8.RuneCountInString(q.CustomerID) > order.MaxCustomerID) {
+		return q, invalidParameter("customer_id", "must be 1 to 128 characters of UTF-8.")
+	}
+	if q.PlacedFrom, err = readTime(values, "placed_from"); err != nil {
+		return q, err
+	}
+	if q.PlacedTo, err = readTime(values, "placed_to"); err != nil {
+		return q, err
+	}
+	if !q.PlacedFrom.IsZero() && !q.PlacedTo.IsZero() && q.PlacedTo.Before(q.PlacedFrom) {
+		return q, invalidParameter("placed_to", "must not be before placed_from.")
+	}
+	if values.Has("cursor") {
+		q.Before, err = decodeCursor(values.Get("cursor"), filters(values))
+	}
+	return q, err
+}
+
+func readTime(values url.Values, name string) (time.Time, error) {
+	if !values.Has(name) {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, values.Get(name))
+	if err != nil {
+		return time.Time{}, invalidParameter(name, "must be an RFC 3339 time such as 2010-12-01T00:00:00Z, with + written as %2B.")
+	}
+	return at, nil
+}
+
+// filters names what a cursor is bound to: it goes on with the same selection only. The limit may change from page to
+// page.
+func filters(values url.Values) string {
+	bound := url.Values{}
+	for _, name := range []string{"customer_id", "placed_from", "placed_to"} {
+		if values.Has(name) {
+			bound.Set(name, values.Get(name))
+		}
+	}
+	return bound.Encode()
+}

@@ -1,0 +1,56 @@
+package orderapi
+
+import (
+	"net/http"
+
+	"ordertally/order"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/telemetry/traceparent"
+)
+
+const (
+	headerKey      = "Idempotency-Key"
+	headerReplayed = "Idempotent-Replayed"
+)
+
+func (a *api) place(w http.ResponseWriter, r *http.Request) error {
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	body, err := httpserver.ReadBody(w, r, order.MaxBody)
+	if err != nil {
+		return err
+	}
+	parent, _ := traceparent.FromRequest(r)
+	placed, err := a.placement.Place(r.Context(), body, key, parent.String())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/v1/orders/"+placed.ID.String())
+	if placed.Replayed {
+		w.Header().Set(headerReplayed, "true")
+	}
+	writeJSON(w, http.StatusCreated, appendOrder(nil, &placed.Stored))
+	return nil
+}
+
+// idempotencyKey returns the header's value, "" when there is none. A key that is present but empty is malformed.
+func idempotencyKey(r *http.Request) (string, error) {
+	values := r.Header.Values(headerKey)
+	switch {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1:
+		return "", invalidKey("is given more than once; send one")
+	case !order.ValidKey(values[0]):
+		return "", invalidKey("must be 1 to 255 visible ASCII characters")
+	}
+	return values[0], nil
+}
+
+func invalidKey(detail string) error {
+	p := invalidParameter(headerKey, detail)
+	p.Code = string(order.CodeInvalidKey)
+	return p
+}
