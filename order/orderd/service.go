@@ -36,6 +36,7 @@ type Service struct {
 
 // New checks the configuration. It opens and starts nothing.
 func New(config Config, logger zerolog.Logger) (*Service, error) {
+	config = config.withDefaults()
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("order settings: %w", err)
 	}

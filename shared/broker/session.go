@@ -55,25 +55,41 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	if err := s.producer.InitTransactions(ctx); err != nil {
 		return fmt.Errorf("fence earlier producers of lineage %s: %w", s.lineage, err)
 	}
-	return s.readWatermark(ctx)
+	return s.readWatermark(ctx, config.Brokers)
 }
 
 // watermarkTimeout bounds one question for the watermark. On a cluster that never saw a consumer group the first one
 // has the broker make its offsets topic and is not answered.
 const watermarkTimeout = time.Second
 
-// readWatermark asks for the lineage's committed offset until it is told or ctx ends. While an earlier transaction is
-// being ended the answer is "unstable".
-func (s *session) readWatermark(ctx context.Context) error {
+// readWatermark asks for the lineage's committed offset until it is told or ctx ends. isolation.level makes the broker
+// hold the answer back while an earlier transaction is being ended ("unstable").
+//
+// A consumer asks, and not the admin API: librdkafka's requests to a group's coordinator abort the whole process when the
+// connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
+func (s *session) readWatermark(ctx context.Context, brokers []string) error {
+	client, err := kafka.NewConsumer(clientConfig(brokers, s.logs.lines, kafka.ConfigMap{
+		"group.id": s.lineage, "enable.auto.commit": false, "isolation.level": "read_committed",
+	}))
+	if err != nil {
+		return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, err)
+	}
+	defer func() { _ = client.Close() }()
+	partition := []kafka.TopicPartition{{Topic: &s.topic, Partition: 0}}
 	for {
-		offset, err := s.committedOffset(ctx)
+		committed, err := client.Committed(partition, int(watermarkTimeout.Milliseconds()))
+		if err == nil {
+			err = committed[0].Error
+		}
 		var kafkaErr kafka.Error
 		isKafka := errors.As(err, &kafkaErr)
 		switch {
-		case err == nil && offset >= 0:
-			s.watermark, s.known = uint64(offset), true //nolint:gosec // not negative
+		case err == nil:
+			if offset := committed[0].Offset; offset >= 0 {
+				s.watermark, s.known = uint64(offset), true //nolint:gosec // not negative
+			}
 			return nil
-		case err == nil, isKafka && kafkaErr.Code() == kafka.ErrGroupIDNotFound:
+		case isKafka && kafkaErr.Code() == kafka.ErrGroupIDNotFound:
 			return nil
 		case isKafka && retryWatermark(kafkaErr) && pause(ctx, 20*time.Millisecond) == nil:
 			s.logger.Debug().Err(err).Msg("asking for the watermark again")
@@ -89,18 +105,6 @@ func retryWatermark(err kafka.Error) bool {
 		return true
 	}
 	return err.IsRetriable()
-}
-
-// committedOffset is negative when none is committed.
-func (s *session) committedOffset(ctx context.Context) (kafka.Offset, error) {
-	result, err := s.admin.ListConsumerGroupOffsets(ctx,
-		[]kafka.ConsumerGroupTopicPartitions{{Group: s.lineage, Partitions: []kafka.TopicPartition{{Topic: &s.topic, Partition: 0}}}},
-		kafka.SetAdminRequireStableOffsets(true), kafka.SetAdminRequestTimeout(watermarkTimeout))
-	if err != nil {
-		return kafka.OffsetInvalid, err
-	}
-	committed := result.ConsumerGroupsTopicPartitions[0].Partitions[0]
-	return committed.Offset, committed.Error
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -11,10 +11,12 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
-// No settings file is larger. The bound also keeps nesting within what the YAML parser's recursion can take.
+// No settings file is larger, in bytes. The bound also keeps nesting within what the YAML parser's recursion can take.
 const maxFile = 64 << 10
 
 // entry is one key of the file with its value: a text, or a list of texts.
@@ -52,7 +54,11 @@ func parseFile(path string, data []byte, known []string) (map[string]entry, erro
 		return nil, fmt.Errorf("settings file %s is not UTF-8", path)
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark
-	tree, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // duplicates are reported below, by our names
+	tokens := lexer.Tokenize(string(data))
+	if line := tooDeep(tokens); line > 0 {
+		return nil, fmt.Errorf("%s:%d: too many brackets; settings are not nested", path, line)
+	}
+	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // duplicates are reported below, by our names
 	if err != nil {
 		if ye, ok := errors.AsType[yaml.Error](err); ok && ye.GetToken() != nil {
 			return nil, fmt.Errorf("%s:%d: not YAML: %s", path, ye.GetToken().Position.Line, ye.GetMessage())
@@ -81,6 +87,24 @@ func parseFile(path string, data []byte, known []string) (map[string]entry, erro
 		entries[e.key] = e
 	}
 	return entries, errors.Join(errs...)
+}
+
+// tooDeep returns the line on which more brackets are open than any settings file needs, or 0. The parser's time grows
+// with the square of the depth: 14 s for a file full of brackets.
+func tooDeep(tokens token.Tokens) int {
+	depth := 0
+	for _, tk := range tokens {
+		switch tk.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			depth++
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		}
+		if depth > 8 {
+			return tk.Position.Line
+		}
+	}
+	return 0
 }
 
 // topLevel returns the pairs of the file's one mapping. A file without any is empty, which is fine.

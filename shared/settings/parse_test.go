@@ -191,6 +191,7 @@ func TestErrorsSayWhereAndExitWith2(t *testing.T) {
 		"not a mapping":      {file: "- workers\n", want: []string{"order.yaml:1: a settings file is"}},
 		"text":               {file: "workers\n", want: []string{"order.yaml:1: a settings file is"}},
 		"not YAML":           {file: "workers: 1\nkafka: [a\n", want: []string{"order.yaml:", "not YAML"}},
+		"brackets":           {file: "kafka: " + strings.Repeat("[", 9), want: []string{"order.yaml:1: too many brackets"}},
 		"not UTF-8":          {file: "ops-listen: \xff\n", want: []string{"not UTF-8"}},
 		"too large":          {file: strings.Repeat("# comment\n", 7000), want: []string{"larger than 65536 bytes"}},
 		"missing file":       {args: []string{"serve", "--config", "/nowhere/order.yaml"}, want: []string{"open settings file", "/nowhere/order.yaml"}},

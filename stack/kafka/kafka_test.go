@@ -73,7 +73,7 @@ func TestAStartThatFailsShowsTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = busy.Close() }()
-	port := busy.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
+	port := busy.Addr().(*net.TCPAddr).Port
 	k, err := kafka.Start(t.Context(), kafka.Options{Dir: t.TempDir(), Port: port})
 	if err == nil {
 		k.Kill()
@@ -154,7 +154,7 @@ func produceInTransaction(t *testing.T, addr, topic, value string) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if m := (<-deliveries).(*confluent.Message); m.TopicPartition.Error != nil { //nolint:forcetypeassert // delivery channels carry messages
+	if m := (<-deliveries).(*confluent.Message); m.TopicPartition.Error != nil {
 		t.Fatal(m.TopicPartition.Error)
 	}
 }

@@ -34,7 +34,7 @@ func running(pid int) bool {
 
 // The kernel ties a child's life to the thread that started it, and Go ends threads as it likes.
 func TestAProcessOutlivesTheThreadThatAskedForIt(t *testing.T) {
-	cmd := exec.Command("cat") //nolint:noctx // killed below
+	cmd := exec.Command("cat")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ const parentEnv = "ORDERTALLY_TEST_BE_A_PARENT"
 
 func TestAProcessDiesWithItsParent(t *testing.T) {
 	if os.Getenv(parentEnv) == "1" {
-		p, err := startProcess(exec.Command("sleep", "600")) //nolint:noctx // dies with this process
+		p, err := startProcess(exec.Command("sleep", "600"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestAProcessDiesWithItsParent(t *testing.T) {
 		<-p.ended
 		return
 	}
-	parent := exec.Command(os.Args[0], "-test.run=^TestAProcessDiesWithItsParent$") //nolint:gosec,noctx // this binary; killed below
+	parent := exec.Command(os.Args[0], "-test.run=^TestAProcessDiesWithItsParent$")
 	parent.Env = append(os.Environ(), parentEnv+"=1")
 	out, err := parent.StdoutPipe()
 	if err != nil {

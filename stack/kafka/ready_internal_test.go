@@ -11,7 +11,7 @@ import (
 // silent starts a process that is no broker.
 func silent(t *testing.T, seconds string) *process {
 	t.Helper()
-	p, err := startProcess(exec.Command("sleep", seconds)) //nolint:gosec,noctx // killed below
+	p, err := startProcess(exec.Command("sleep", seconds))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,9 @@ func (k *Kafka) format(ctx context.Context) error {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	id[0] &= 0x7f           // an id that begins with a dash would look like an option
-	cmd := exec.CommandContext(ctx, k.java, k.jvm("kafka.tools.StorageTool",
-		"format", "--cluster-id", base64.RawURLEncoding.EncodeToString(id[:]), "--config", k.settingsFile())...) //nolint:gosec // our own Java and jars
+	args := k.jvm("kafka.tools.StorageTool",
+		"format", "--cluster-id", base64.RawURLEncoding.EncodeToString(id[:]), "--config", k.settingsFile())
+	cmd := exec.CommandContext(ctx, k.java, args...) //nolint:gosec // the machine's own Java and our jars
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("format the storage: %w:\n%s", err, lastLines(out))
 	}
@@ -47,7 +48,7 @@ func (k *Kafka) start(ctx context.Context) error {
 		return fmt.Errorf("start Apache Kafka: %w", err)
 	}
 	defer func() { _ = log.Close() }()                                     // the process has its own handle
-	cmd := exec.Command(k.java, k.jvm("kafka.Kafka", k.settingsFile())...) //nolint:gosec,noctx // our own Java and jars; it outlives ctx
+	cmd := exec.Command(k.java, k.jvm("kafka.Kafka", k.settingsFile())...) //nolint:gosec,noctx // the machine's own Java and our jars; it outlives ctx
 	cmd.Stdout, cmd.Stderr = log, log
 	p, err := startProcess(cmd)
 	if err != nil {

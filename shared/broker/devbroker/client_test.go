@@ -70,7 +70,7 @@ func produce(t *testing.T, p *kafka.Producer, topic string, values ...[]byte) er
 	}
 	var failed error
 	for range values {
-		if m := (<-deliveries).(*kafka.Message); m.TopicPartition.Error != nil && failed == nil { //nolint:forcetypeassert // delivery channels carry messages
+		if m := (<-deliveries).(*kafka.Message); m.TopicPartition.Error != nil && failed == nil {
 			failed = m.TopicPartition.Error
 		}
 	}

@@ -1,0 +1,96 @@
+package activityapi
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/activity"
+	"ordertally/shared/clock"
+	"ordertally/shared/httpserver"
+)
+
+// Statistics are what was counted; activitystore.Store is one. Safe for concurrent use.
+type Statistics interface {
+	// Read calls add with the totals of each quarter hour of span that has any, and returns which messages they contain.
+	// All of it is of one moment.
+	Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error)
+}
+
+// Progress tells how far the reading of messages got; ingest.Ingest does. Safe for concurrent use.
+type Progress interface {
+	// Lag returns for each partition how many messages are not counted yet, and whether that is known.
+	Lag() (lag map[int32]int64, known bool)
+}
+
+// Activity is one activity that the API answers for.
+type Activity struct {
+	activity.Definition
+	Statistics Statistics
+	Progress   Progress
+}
+
+// readTimeout bounds one read: a long read transaction keeps pages from being used again.
+const readTimeout = 10 * time.Second
+
+type api struct {
+	activities []Activity
+	html       *template.Template
+	clock      clock.Clock
+	logger     zerolog.Logger
+}
+
+// New returns the handler of all routes. The page at / shows the first activity.
+func New(activities []Activity, c clock.Clock, logger zerolog.Logger) http.Handler {
+	a := &api{
+		activities: activities,
+		html:       template.Must(template.New("page").Parse(pageHTML)),
+		clock:      c,
+		logger:     logger,
+	}
+	return httpserver.NewRouter([]httpserver.Route{
+		{Method: http.MethodGet, Path: "/v1/activities", Handler: a.json(a.list)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Handler: a.json(a.days)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}", Handler: a.json(a.day)},
+		{Method: http.MethodGet, Path: "/", Handler: a.page},
+		{Method: http.MethodGet, Path: "/page.css", Handler: a.style},
+	})
+}
+
+func (a *api) activity(r *http.Request) (*Activity, error) {
+	name := r.PathValue("activity")
+	for i := range a.activities {
+		if a.activities[i].Name == name {
+			return &a.activities[i], nil
+		}
+	}
+	return nil, &activity.Error{
+		Code: activity.CodeUnknownActivity, Detail: fmt.Sprintf("There is no activity %.80q; GET /v1/activities lists them.", name),
+	}
+}
+
+// day returns what was counted on one day.
+func (act *Activity) day(ctx context.Context, zone activity.Zone, date activity.Date) (activity.Day, asOfBody, error) {
+	days, err := activity.NewDays(zone, date, date)
+	if err != nil {
+		return activity.Day{}, asOfBody{}, err
+	}
+	asOf, err := act.answer(ctx, days)
+	return days.All()[0], asOf, err
+}
+
+// answer fills the days and returns as_of. The lag is read first: what it says was counted by then is in the days.
+func (act *Activity) answer(ctx context.Context, days *activity.Days) (asOfBody, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	lag, known := act.Progress.Lag()
+	read, err := act.Statistics.Read(ctx, days.Span(), days.Add)
+	if err != nil {
+		return asOfBody{}, err
+	}
+	return newAsOf(read, lag, known), nil
+}

@@ -1,0 +1,54 @@
+package activityapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"ordertally/activity"
+	"ordertally/shared/problem"
+)
+
+// codeInvalidParameter is the code of a query that is malformed, or has a parameter too many or too few.
+const codeInvalidParameter = "invalid_parameter"
+
+type query map[string]string
+
+// parameters returns the query's parameters: each at most once, and none but the known.
+func parameters(r *http.Request, known ...string) (query, error) {
+	invalid := func(detail string) error { return problem.New(http.StatusBadRequest, codeInvalidParameter, detail) }
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, invalid("The query is malformed: " + err.Error() + ".")
+	}
+	q := make(query, len(values))
+	for name, given := range values {
+		switch {
+		case len(known) == 0:
+			return nil, invalid("This path takes no query parameters.")
+		case !slices.Contains(known, name):
+			return nil, invalid("This path knows only the query parameters " + strings.Join(known, ", ") + ".")
+		case len(given) > 1:
+			return nil, invalid("The query parameter " + name + " is given more than once.")
+		}
+		q[name] = given[0]
+	}
+	return q, nil
+}
+
+func (q query) zone() (activity.Zone, error) {
+	name, given := q["tz"]
+	if !given {
+		return activity.UTC(), nil
+	}
+	return activity.LoadZone(name)
+}
+
+func (q query) date(name string) (activity.Date, error) {
+	text, given := q[name]
+	if !given {
+		return 0, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter "+name+" is missing: a day, YYYY-MM-DD.")
+	}
+	return activity.ParseDate(text)
+}

@@ -1,0 +1,81 @@
+package activityd
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"ordertally/shared/event"
+	"ordertally/shared/inbox"
+)
+
+// Config of the activity service. A zero field has its default. The tags make it the flags of `activity serve` as well;
+// FlagDefaults has the variables in them.
+type Config struct {
+	// Listen is the address of the API and of the page. Default 127.0.0.1:8090; port 0 picks a free one.
+	Listen string `default:"${listen}" help:"Address of the API and the page (host:port, port 0 picks a free one)." name:"listen"`
+	// OpsListen is the address of /metrics, /livez and /readyz. Default 127.0.0.1:8091.
+	OpsListen string `default:"${ops_listen}" help:"Address of metrics and health." name:"ops-listen"`
+	// Data is the database file. Its directory must exist. Default activity.db in the working directory.
+	Data string `default:"${data}" help:"Database file; its directory must exist." name:"data"`
+	// Kafka names at least one broker. Default 127.0.0.1:9092.
+	Kafka []string `default:"${kafka}" help:"Kafka brokers, host:port separated by commas." name:"kafka"`
+	// Topic that ORDER_CREATED is read from. Default event.Topic.
+	Topic string `default:"${topic}" help:"Topic of ORDER_CREATED." name:"topic"`
+	// DedupRetention is how long the ids of messages are kept, to recognise one that comes again. Messages of an order
+	// service are recognised for ever, by their slots. Default 14 days.
+	DedupRetention time.Duration `default:"${dedup_retention}" help:"How long to recognise a foreign message that comes again." name:"dedup-retention"`
+}
+
+const (
+	defaultListen    = "127.0.0.1:8090"
+	defaultOpsListen = "127.0.0.1:8091"
+	defaultData      = "activity.db"
+	defaultKafka     = "127.0.0.1:9092"
+)
+
+// FlagDefaults returns the variables that Config's tags speak of.
+func FlagDefaults() map[string]string {
+	return map[string]string{
+		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
+		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(),
+	}
+}
+
+func (c Config) withDefaults() Config {
+	def := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	def(&c.Listen, defaultListen)
+	def(&c.OpsListen, defaultOpsListen)
+	def(&c.Data, defaultData)
+	def(&c.Topic, event.Topic)
+	if len(c.Kafka) == 0 {
+		c.Kafka = []string{defaultKafka}
+	}
+	if c.DedupRetention == 0 {
+		c.DedupRetention = inbox.DefaultRetention
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var errs []error
+	address := func(name, value string) {
+		if _, _, err := net.SplitHostPort(value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %q is not HOST:PORT", name, value))
+		}
+	}
+	address("listen", c.Listen)
+	address("ops-listen", c.OpsListen)
+	for _, broker := range c.Kafka {
+		address("kafka", broker)
+	}
+	if c.DedupRetention < 0 {
+		errs = append(errs, errors.New("dedup-retention: a duration cannot be negative"))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,154 @@
+// Package activityd wires the activity service and runs it: a program, or a test on free ports.
+//
+//	Kafka ── broker.Consumer ── ingest ──> activitystore ──> activityapi ── HTTP
+//	                                  one bbolt file
+package activityd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/activity"
+	"ordertally/activity/activityapi"
+	"ordertally/activity/activitystore"
+	"ordertally/activity/ingest"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/broker"
+	"ordertally/shared/clock"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/lifecycle"
+	"ordertally/shared/telemetry"
+)
+
+// monitorGroup is the consumer group under which lag monitors find the service's positions. Nothing reads them back.
+const monitorGroup = "ordertally-activity"
+
+// Service is the activity service.
+type Service struct {
+	config Config
+	logger zerolog.Logger
+	group  *lifecycle.Group
+	steps  lifecycle.Stack
+	api    *httpserver.Server
+	ops    *httpserver.Server
+}
+
+var (
+	_ ingest.Source          = (*broker.Consumer)(nil)
+	_ ingest.Store           = (*activitystore.Store)(nil)
+	_ activityapi.Statistics = (*activitystore.Store)(nil)
+	_ activityapi.Progress   = (*ingest.Ingest)(nil)
+)
+
+// New checks the configuration. It opens and starts nothing.
+func New(config Config, logger zerolog.Logger) (*Service, error) {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
+		return nil, fmt.Errorf("activity settings: %w", err)
+	}
+	return &Service{config: config, logger: logger, group: lifecycle.NewGroup()}, nil
+}
+
+// Start opens the file, listens and begins to read. When it fails, what it had started is stopped again. Kafka need not
+// be there: until it is, the API answers from the file and the service is not ready.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.start(ctx); err != nil {
+		_ = s.Stop(ctx) // the first error says what is wrong
+		return err
+	}
+	s.logger.Info().Str("api", s.Addr()).Str("ops", s.OpsAddr()).Str("data", s.config.Data).Msg("activity has started")
+	return nil
+}
+
+func (s *Service) start(ctx context.Context) error {
+	registry := telemetry.NewRegistry()
+	commits := newStoreMetrics(registry)
+	db, err := boltdb.Open(s.config.Data, boltdb.Options{OnCommit: commits.observe})
+	if err != nil {
+		return err
+	}
+	s.steps.Push("database", func(context.Context) error { return db.Close() })
+	watchFile(registry, db)
+
+	def := activity.OrderCreated(s.config.Topic)
+	store, err := activitystore.Open(ctx, db, def, activitystore.Options{DedupRetention: s.config.DedupRetention})
+	if err != nil {
+		return err
+	}
+	consumer, err := broker.NewConsumer(broker.ConsumerConfig{
+		Brokers: s.config.Kafka, Topic: s.config.Topic, GroupID: monitorGroup}, s.logger)
+	if err != nil {
+		return err
+	}
+	s.steps.Push("consumer", func(context.Context) error { return consumer.Close() })
+	reading := ingest.New(consumer, store, def, ingest.Config{}, registry, s.logger)
+
+	health := &telemetry.Health{}
+	health.Register("database", databaseCheck(db), telemetry.Live|telemetry.Ready)
+	health.Register("ingest", func(context.Context) error { return s.group.Err() }, telemetry.Live|telemetry.Ready)
+	health.Register("kafka", reading.Ready, telemetry.Ready)
+	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
+	if err := s.ops.Start(); err != nil {
+		return err
+	}
+	s.steps.Push("ops listener", s.ops.Stop)
+
+	s.group.Go("database", func(ctx context.Context) error { return watchDatabase(ctx, db) })
+	s.group.Go("ingest", reading.Run)
+	s.steps.Push("ingest", s.group.Stop)
+
+	metrics := httpserver.NewMetrics(registry)
+	activities := []activityapi.Activity{{Definition: def, Statistics: store, Progress: reading}}
+	handler := metrics.Instrument(metrics.Recover(s.logger, activityapi.New(activities, clock.System{}, s.logger)))
+	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
+	if err := s.api.Start(); err != nil {
+		return err
+	}
+	s.steps.Push("API", s.api.Stop)
+	return nil
+}
+
+// databaseCheck fails when a write to the disk failed: only a restart reads what is there.
+func databaseCheck(db *boltdb.DB) telemetry.Check {
+	return func(context.Context) error {
+		select {
+		case <-db.Failed():
+			return boltdb.ErrOutcomeUnknown
+		default:
+			return nil
+		}
+	}
+}
+
+func watchDatabase(ctx context.Context, db *boltdb.DB) error {
+	select {
+	case <-db.Failed():
+		return boltdb.ErrOutcomeUnknown
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Addr is the API's address, after Start.
+func (s *Service) Addr() string { return s.api.Addr() }
+
+// OpsAddr is the address of metrics and health, after Start.
+func (s *Service) OpsAddr() string { return s.ops.Addr() }
+
+// Failed is closed when the service cannot go on; Err says why.
+func (s *Service) Failed() <-chan struct{} { return s.group.Failed() }
+
+// Err is why the service cannot go on, or nil.
+func (s *Service) Err() error { return s.group.Err() }
+
+// Stop refuses new requests, lets those under way and the batch that is being committed finish, and closes the file. It
+// returns when all has stopped or ctx ends.
+func (s *Service) Stop(ctx context.Context) error {
+	if err := s.steps.Stop(ctx); err != nil {
+		return fmt.Errorf("stop activity: %w", err)
+	}
+	s.logger.Info().Msg("activity has stopped")
+	return nil
+}

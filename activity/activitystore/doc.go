@@ -1,0 +1,18 @@
+// Package activitystore keeps everything the activity service knows in one bbolt file: what was counted, which messages
+// that were, and where to read on. One batch is one transaction (rule C1), so that no crash parts them.
+//
+// The layout:
+//
+//	meta/format                                   -> "ordertally-activity/1"
+//	<activity>/bins/<quarter hour><partition>     -> totals, see encodeTotals
+//	<activity>/inbox/...                          -> see package inbox
+//	<activity>/positions/<topic>/<partition>      -> JSON of activity.Position
+//	<activity>/parked/<topic>/<partition><offset><digest> -> JSON of one poison message
+//	<activity>/state                              -> JSON: time of the last batch, number of parked messages
+//
+// Numbers in keys are big endian: 8 bytes for quarter hours and offsets, 4 for partitions. Bins are apart by partition
+// so that the state of a partition can move to another machine; by time first, so that a day is one scan. Every record
+// carries a checksum that is checked whenever it is read.
+//
+// The package does not know Kafka, time zones, or what makes a message poison.
+package activitystore

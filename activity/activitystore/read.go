@@ -1,0 +1,72 @@
+package activitystore
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/shared/boltdb"
+)
+
+// ctxEvery is how many records are read between two looks at the context.
+const ctxEvery = 1024
+
+// Read calls add with the totals of each quarter hour of span, once for each partition, in order of time, and returns
+// which messages they contain. All of it is of one moment and on the disk: no crash takes it back.
+func (s *Store) Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
+	var asOf activity.AsOf
+	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
+		root := tx.Bucket(s.name)
+		var err error
+		if asOf, err = s.asOf(root); err != nil {
+			return err
+		}
+		return scan(ctx, root.Bucket(bucketBins), span, add)
+	})
+	if err != nil {
+		return activity.AsOf{}, fmt.Errorf("read statistics of %s: %w", s.name, err)
+	}
+	return asOf, nil
+}
+
+// AsOf returns which messages were applied.
+func (s *Store) AsOf(ctx context.Context) (activity.AsOf, error) {
+	return s.Read(ctx, activity.Span{}, nil)
+}
+
+func (s *Store) asOf(root *bbolt.Bucket) (activity.AsOf, error) {
+	st, err := readState(root)
+	if err != nil {
+		return activity.AsOf{}, err
+	}
+	next, err := readPositions(s.positions(root))
+	return activity.AsOf{At: st.At, Next: next}, err
+}
+
+func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span, add func(activity.Quarter, *activity.Totals)) error {
+	from, to := max(span.From, 0), max(span.To, 0) // no event is older than 1970
+	if from >= to {
+		return nil
+	}
+	end := binKey{quarter: to}.bytes()
+	cursor := bins.Cursor()
+	read := 0
+	for key, sealed := cursor.Seek(binKey{quarter: from}.bytes()); key != nil && bytes.Compare(key, end) < 0; key, sealed = cursor.Next() {
+		if read++; read%ctxEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		totals, err := decodeTotals(key, sealed)
+		if err != nil {
+			return err
+		}
+		if len(key) != binKeySize {
+			return fmt.Errorf("%w: bin %x has not the form of one", boltdb.ErrCorrupt, key)
+		}
+		add(activity.Quarter(binary.BigEndian.Uint64(key)), &totals) //nolint:gosec // as written
+	}
+	return nil
+}

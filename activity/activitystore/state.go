@@ -1,0 +1,82 @@
+package activitystore
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/shared/boltdb"
+)
+
+// state is what is known of an activity as a whole.
+type state struct {
+	At     time.Time `json:"at"`     // of the last batch
+	Parked int64     `json:"parked"` // messages parked now
+}
+
+func readState(root *bbolt.Bucket) (state, error) {
+	var st state
+	if sealed := root.Get(keyState); sealed != nil {
+		if err := readJSON(keyState, sealed, &st); err != nil {
+			return state{}, fmt.Errorf("read the state: %w", err)
+		}
+	}
+	return st, nil
+}
+
+func updateState(root *bbolt.Bucket, change func(*state)) error {
+	st, err := readState(root)
+	if err != nil {
+		return err
+	}
+	change(&st)
+	return putJSON(root, keyState, st)
+}
+
+func putPositions(positions *bbolt.Bucket, next map[int32]activity.Position) error {
+	for _, partition := range slices.Sorted(maps.Keys(next)) {
+		key := binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // partitions are not negative
+		if err := putJSON(positions, key, next[partition]); err != nil {
+			return fmt.Errorf("store the position in partition %d: %w", partition, err)
+		}
+	}
+	return nil
+}
+
+func readPositions(positions *bbolt.Bucket) (map[int32]activity.Position, error) {
+	next := make(map[int32]activity.Position)
+	err := positions.ForEach(func(key, sealed []byte) error {
+		var p activity.Position
+		if err := readJSON(key, sealed, &p); err != nil {
+			return fmt.Errorf("read the position in a partition: %w", err)
+		}
+		if len(key) != 4 {
+			return fmt.Errorf("%w: position %x has not the form of one", boltdb.ErrCorrupt, key)
+		}
+		next[int32(binary.BigEndian.Uint32(key))] = p //nolint:gosec // as written
+		return nil
+	})
+	return next, err
+}
+
+func putJSON(bucket *bbolt.Bucket, key []byte, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return bucket.Put(key, boltdb.Seal(key, text))
+}
+
+func readJSON(key, sealed []byte, value any) error {
+	text, err := boltdb.Unseal(key, sealed)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, value)
+}

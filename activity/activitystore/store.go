@@ -1,0 +1,109 @@
+package activitystore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+)
+
+// Options of Open. The zero value is ready for use.
+type Options struct {
+	// Clock tells when a batch is applied. Default clock.System.
+	Clock clock.Clock
+	// DedupRetention is how long the ids of messages are kept. Default inbox.DefaultRetention.
+	DedupRetention time.Duration
+}
+
+// Store is what one database file knows of one activity. It is safe for concurrent use.
+type Store struct {
+	db      *boltdb.DB
+	name    []byte
+	topic   []byte
+	options Options
+}
+
+// format names the file's layout. A program that changes the layout changes the number.
+const format = "ordertally-activity/1"
+
+var (
+	bucketMeta      = []byte("meta")
+	bucketBins      = []byte("bins")
+	bucketInbox     = []byte("inbox")
+	bucketPositions = []byte("positions")
+	bucketParked    = []byte("parked")
+	keyFormat       = []byte("format")
+	keyState        = []byte("state")
+)
+
+// Open prepares the store of one activity in a database, which stays the caller's to close. It fails when the file is
+// not one of the activity service, or of another format; such a file is left as it is.
+func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options Options) (*Store, error) {
+	if options.Clock == nil {
+		options.Clock = clock.System{}
+	}
+	s := &Store{db: db, name: []byte(def.Name), topic: []byte(def.Topic), options: options}
+	err := db.Write(ctx, func(tx *boltdb.Tx) error {
+		if err := checkFormat(tx.Tx); err != nil {
+			return boltdb.Refuse(err)
+		}
+		return s.create(tx.Tx)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open activity %s in %s: %w", def.Name, db.Path(), err)
+	}
+	return s, nil
+}
+
+// checkFormat accepts an empty file and one of this format.
+func checkFormat(tx *bbolt.Tx) error {
+	if first, _ := tx.Cursor().First(); first == nil {
+		return nil
+	}
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil || meta.Get(keyFormat) == nil {
+		return errors.New("it is not a file of the activity service: give another one")
+	}
+	found, err := boltdb.Unseal(keyFormat, meta.Get(keyFormat))
+	if err == nil && string(found) != format {
+		err = fmt.Errorf("its format is %.40q and this program reads %q: use the program or the file that fits", found, format)
+	}
+	return err
+}
+
+// create makes the buckets that are not there yet.
+func (s *Store) create(tx *bbolt.Tx) error {
+	meta, err := tx.CreateBucketIfNotExists(bucketMeta)
+	if err != nil {
+		return err
+	}
+	if err := meta.Put(keyFormat, boltdb.Seal(keyFormat, []byte(format))); err != nil {
+		return err
+	}
+	for _, path := range [][][]byte{{bucketBins}, {bucketInbox}, {bucketPositions, s.topic}, {bucketParked, s.topic}} {
+		bucket, err := tx.CreateBucketIfNotExists(s.name)
+		for _, name := range path {
+			if err == nil {
+				bucket, err = bucket.CreateBucketIfNotExists(name)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) positions(root *bbolt.Bucket) *bbolt.Bucket {
+	return root.Bucket(bucketPositions).Bucket(s.topic)
+}
+
+func (s *Store) parked(root *bbolt.Bucket) *bbolt.Bucket {
+	return root.Bucket(bucketParked).Bucket(s.topic)
+}

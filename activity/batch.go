@@ -1,0 +1,35 @@
+package activity
+
+import "time"
+
+// Batch is what one read from a topic yielded, to be applied as one: all of it or nothing.
+type Batch struct {
+	Messages []Message          // in the order read
+	Parked   []Parked           // what cannot be counted
+	Next     map[int32]Position // where each partition that was read goes on
+}
+
+// Message is one event, with what it is recognised by when it comes again.
+type Message struct {
+	ID string // its own; stays when it is sent again
+	// Lineage names the file whose outbox wrote the message, "" when none did; Sequence is its slot there, Previous the
+	// slot published before it.
+	Lineage   string
+	Sequence  uint64
+	Previous  uint64
+	Partition int32
+	Timestamp time.Time // when it was written, by its record
+	Event     Event
+}
+
+// Position is a place in a partition.
+type Position struct {
+	Offset      int64 `json:"offset"`       // of the next record to read
+	LeaderEpoch int32 `json:"leader_epoch"` // of the record before it; -1 when it is not known
+}
+
+// AsOf says which messages an answer contains.
+type AsOf struct {
+	At   time.Time          // when the last batch was applied; zero when none was
+	Next map[int32]Position // every record before these was counted, refused as a duplicate, or parked
+}

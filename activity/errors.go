@@ -1,0 +1,23 @@
+package activity
+
+// Code names the kind of a refused question. It is stable, part of the API.
+type Code string
+
+// The codes.
+const (
+	CodeUnknownActivity Code = "unknown_activity"
+	CodeInvalidDay      Code = "invalid_day"
+	CodeInvalidZone     Code = "invalid_zone"
+	CodeInvalidRange    Code = "invalid_range"
+	CodeRangeTooLong    Code = "range_too_long"
+	CodeOffQuarterHour  Code = "off_quarter_hour"
+)
+
+// Error is a question that cannot be answered as it was asked.
+type Error struct {
+	Code   Code
+	Detail string // for people: what is wrong and what to ask instead
+}
+
+// Error returns the detail.
+func (e *Error) Error() string { return e.Detail }

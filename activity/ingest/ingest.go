@@ -1,0 +1,186 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"ordertally/activity"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/broker"
+	"ordertally/shared/clock"
+)
+
+// Source is the topic; broker.Consumer is one.
+type Source interface {
+	// Assign starts reading all partitions, each at next or, when next does not name it, at 0. It waits for as long as
+	// the broker is away.
+	Assign(ctx context.Context, next map[int32]int64) error
+	// Fetch waits for a record and returns it with those that are there already, at most limit. It waits through outages;
+	// any error but that of ctx ends the ingest. The records belong to the caller. It is called by one goroutine.
+	Fetch(ctx context.Context, limit int) ([]broker.Record, error)
+	// Lag returns for each partition how many records Fetch has not returned yet. Safe for concurrent use.
+	Lag() map[int32]int64
+	// CommitForMonitors tells tools that watch lag. It does not wait.
+	CommitForMonitors(next map[int32]int64)
+}
+
+// Store keeps what was counted; activitystore.Store is one.
+type Store interface {
+	// AsOf returns the positions to go on from.
+	AsOf(ctx context.Context) (activity.AsOf, error)
+	// Apply applies a batch as one and returns, once it is on the disk, which messages were counted; the others were
+	// duplicates. boltdb.ErrFull means that nothing was written and that it may be tried again.
+	Apply(ctx context.Context, batch *activity.Batch) (counted []bool, err error)
+	// ParkedCount returns how many messages are parked.
+	ParkedCount(ctx context.Context) (int64, error)
+}
+
+// Config of an Ingest. The zero value is ready for use.
+type Config struct {
+	// MaxBatch is the most records that share a transaction. Default 5,000.
+	MaxBatch int
+	// RetryFull is how long to wait before writing again when the disk is full. Default 5 s.
+	RetryFull time.Duration
+	// Clock times how long messages took. Default clock.System.
+	Clock clock.Clock
+}
+
+// Ingest counts the messages of one topic for one activity.
+type Ingest struct {
+	config   Config
+	source   Source
+	store    Store
+	decoder  decoder
+	metrics  *metrics
+	pending  pending
+	assigned atomic.Bool
+	logger   zerolog.Logger
+}
+
+// New returns an Ingest that does nothing until Run. Its metrics go to reg.
+func New(source Source, store Store, def activity.Definition, config Config, reg prometheus.Registerer, logger zerolog.Logger) *Ingest {
+	if config.MaxBatch <= 0 {
+		config.MaxBatch = 5000
+	}
+	if config.RetryFull <= 0 {
+		config.RetryFull = 5 * time.Second
+	}
+	if config.Clock == nil {
+		config.Clock = clock.System{}
+	}
+	in := &Ingest{config: config, source: source, store: store, decoder: decoder{def: def}, logger: logger}
+	in.metrics = newMetrics(reg, def.Name, in)
+	return in
+}
+
+// Run reads and counts until ctx ends (nil), or until the source or the store fails. It is called once.
+func (in *Ingest) Run(ctx context.Context) error {
+	err := in.run(ctx)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+func (in *Ingest) run(ctx context.Context) error {
+	asOf, err := in.store.AsOf(ctx)
+	if err != nil {
+		return err
+	}
+	if err := in.source.Assign(ctx, offsets(asOf.Next)); err != nil {
+		return err
+	}
+	in.assigned.Store(true)
+	in.logger.Info().Int("partitions", len(in.source.Lag())).Msg("reading the topic")
+	batches := make(chan *activity.Batch, 1)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(batches)
+		return in.read(ctx, batches)
+	})
+	group.Go(func() error {
+		for batch := range batches {
+			if err := in.apply(ctx, batch); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+func (in *Ingest) read(ctx context.Context, batches chan<- *activity.Batch) error {
+	for {
+		records, err := in.source.Fetch(ctx, in.config.MaxBatch)
+		if err != nil {
+			return err
+		}
+		in.pending.add(records)
+		select {
+		case batches <- in.decoder.batch(records):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
+	counted, err := in.store.Apply(ctx, batch)
+	for said := false; errors.Is(err, boltdb.ErrFull); counted, err = in.store.Apply(ctx, batch) {
+		if !said {
+			said = true
+			in.logger.Error().Err(err).Msg("nothing can be counted until there is space; trying again and again")
+		}
+		select {
+		case <-time.After(in.config.RetryFull):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	in.pending.done(batch)
+	in.metrics.applied(batch, counted, in.config.Clock.Now())
+	if n := len(batch.Parked); n > 0 {
+		first := &batch.Parked[0]
+		in.logger.Warn().Int("messages", n).Int32("partition", first.Partition).Int64("offset", first.Offset).
+			Str("reason", string(first.Poison.Reason)).Msg("parked what cannot be counted; the place and reason are those of the first")
+	}
+	in.source.CommitForMonitors(offsets(batch.Next))
+	return nil
+}
+
+func offsets(next map[int32]activity.Position) map[int32]int64 {
+	offsets := make(map[int32]int64, len(next))
+	for partition, position := range next {
+		offsets[partition] = position.Offset
+	}
+	return offsets
+}
+
+// Lag returns for each partition how many records are not counted yet, and whether that is known: it is not before the
+// partitions were found for the first time.
+func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
+	if !in.assigned.Load() {
+		return nil, false
+	}
+	lag = in.source.Lag()
+	in.pending.addTo(lag)
+	return lag, true
+}
+
+// Ready is a readiness check: it fails until the partitions were found. A later outage of Kafka does not make it fail.
+func (in *Ingest) Ready(context.Context) error {
+	if !in.assigned.Load() {
+		return fmt.Errorf("Kafka has not said yet which partitions topic %s has", in.decoder.def.Topic)
+	}
+	return nil
+}

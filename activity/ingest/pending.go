@@ -1,0 +1,44 @@
+package ingest
+
+import (
+	"sync"
+
+	"ordertally/activity"
+	"ordertally/shared/broker"
+)
+
+// pending counts the records that were fetched and are not applied yet. The zero value is none.
+type pending struct {
+	mu     sync.Mutex
+	counts map[int32]int64
+}
+
+func (p *pending) add(records []broker.Record) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.counts == nil {
+		p.counts = make(map[int32]int64)
+	}
+	for i := range records {
+		p.counts[records[i].Partition]++
+	}
+}
+
+func (p *pending) done(batch *activity.Batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range batch.Messages {
+		p.counts[batch.Messages[i].Partition]--
+	}
+	for i := range batch.Parked {
+		p.counts[batch.Parked[i].Partition]--
+	}
+}
+
+func (p *pending) addTo(lag map[int32]int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for partition, count := range p.counts {
+		lag[partition] += count
+	}
+}

@@ -1,0 +1,46 @@
+package activity
+
+import (
+	"time"
+
+	"ordertally/shared/cloudevent"
+)
+
+// Reason says what is wrong with a message that cannot be counted. The set is closed: it labels a metric.
+type Reason string
+
+// The reasons. Each is decided by the message alone, so that a message read again is judged alike.
+const (
+	ReasonTombstone      Reason = "tombstone"       // it has no value
+	ReasonEnvelope       Reason = "envelope"        // its headers are not those of a CloudEvent
+	ReasonUnknownType    Reason = "unknown_type"    // another event type than the activity counts
+	ReasonUnknownVersion Reason = "unknown_version" // the right type, in a version that is not understood
+	ReasonMalformed      Reason = "malformed"       // its value is not the JSON of an order
+	ReasonImpossible     Reason = "impossible"      // its values contradict each other or reality
+)
+
+// Reasons returns all reasons.
+func Reasons() []Reason {
+	return []Reason{ReasonTombstone, ReasonEnvelope, ReasonUnknownType, ReasonUnknownVersion, ReasonMalformed, ReasonImpossible}
+}
+
+// Poison is the error of a message that cannot be counted, now or after a retry by the same program.
+type Poison struct {
+	Reason Reason
+	Detail string // for operators
+}
+
+// Error gives the reason and the detail.
+func (p *Poison) Error() string { return string(p.Reason) + ": " + p.Detail }
+
+// Parked is a poison message as it is kept: everything that was read, and why it was not counted.
+type Parked struct {
+	Partition   int32
+	Offset      int64
+	LeaderEpoch int32     // -1 when it is not known
+	Timestamp   time.Time // the record's own
+	Key         []byte
+	Value       []byte // nil for a tombstone
+	Headers     []cloudevent.Header
+	Poison      Poison
+}

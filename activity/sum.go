@@ -1,0 +1,30 @@
+package activity
+
+import (
+	"math/big"
+	"math/bits"
+)
+
+// Sum is an exact sum of amounts that are not negative. Its 128 bits hold more than 2^64 of the largest amounts that an
+// event can carry, so no sum of events overflows, whatever they carry.
+type Sum struct{ Hi, Lo uint64 }
+
+// SumOf returns n, which must not be negative.
+func SumOf(n int64) Sum { return Sum{Lo: uint64(n)} } //nolint:gosec // not negative: ParseOrder sees to that
+
+// Plus returns s + t.
+func (s Sum) Plus(t Sum) Sum {
+	lo, carry := bits.Add64(s.Lo, t.Lo, 0)
+	hi, _ := bits.Add64(s.Hi, t.Hi, carry)
+	return Sum{Hi: hi, Lo: lo}
+}
+
+// String returns s in decimal digits.
+func (s Sum) String() string {
+	n := new(big.Int).SetUint64(s.Hi)
+	n.Lsh(n, 64)
+	return n.Or(n, new(big.Int).SetUint64(s.Lo)).String()
+}
+
+// MarshalJSON makes s a JSON number with all its digits.
+func (s Sum) MarshalJSON() ([]byte, error) { return []byte(s.String()), nil }

@@ -1,0 +1,116 @@
+package activity
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	_ "time/tzdata" // for machines without zone data of their own
+)
+
+// widestOffset is more than any zone was ever ahead of or behind UTC (America/Juneau: 15 h), in seconds.
+const widestOffset = 26 * 60 * 60
+
+// Zone is an IANA time zone. The zero Zone is not valid; see LoadZone.
+type Zone struct{ location *time.Location }
+
+// UTC returns the zone UTC.
+func UTC() Zone { return Zone{time.UTC} }
+
+// LoadZone returns the zone of that IANA name. The machine's own zone data go before those of the program. The error is
+// an *Error with CodeInvalidZone. What only this machine calls a zone is none: Local, localtime, and the copies of the
+// database under posix/ and right/ (which counts leap seconds).
+func LoadZone(name string) (Zone, error) {
+	switch machine, _, _ := strings.Cut(name, "/"); machine {
+	case "", "Local", "localtime", "posix", "posixrules", "right":
+		return Zone{}, invalidZone(name)
+	}
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		return Zone{}, invalidZone(name)
+	}
+	return Zone{location}, nil
+}
+
+func invalidZone(name string) error {
+	return &Error{CodeInvalidZone, fmt.Sprintf("%.64q is not the name of an IANA time zone, such as Europe/London.", name)}
+}
+
+// String returns the zone's name.
+func (z Zone) String() string { return z.location.String() }
+
+// DateOf returns the local date at t.
+func (z Zone) DateOf(t time.Time) Date { return DateOf(t.In(z.location)) }
+
+// moment is what the local clock shows.
+type moment struct {
+	date   Date
+	offset int64 // seconds east of UTC
+}
+
+func (z Zone) moment(unix, offset int64) moment {
+	return moment{Date(floorDiv(unix+offset, secondsPerDay)), offset}
+}
+
+func (z Zone) offset(unix int64) int64 {
+	_, offset := time.Unix(unix, 0).In(z.location).Zone()
+	return int64(offset)
+}
+
+// quarters calls yield with each quarter hour of the days from one to another, and the day it belongs to, in order of
+// time. It is an *Error with CodeOffQuarterHour when at any moment of these days the zone's offset is not a multiple of
+// a quarter hour, or when a change of the clocks left one quarter hour with moments of two dates.
+//
+// It asks for the offset at every quarter hour and does not use time.Time.ZoneBounds: on the last day of a leap year
+// that answers an end before the time it was asked for (Go 1.26).
+func (z Zone) quarters(from, to Date, yield func(Quarter, Date)) error {
+	first := Quarter(floorDiv(int64(from)*secondsPerDay-widestOffset, quarterSeconds))
+	last := Quarter(floorDiv(int64(to+1)*secondsPerDay+widestOffset, quarterSeconds))
+	offset := z.offset(first.unix())
+	for q := first; q <= last; q++ {
+		begins, ends := q.unix(), (q+1).unix()-1
+		nextOffset := z.offset(ends + 1)
+		start := z.moment(begins, offset)
+		end := z.moment(ends, offset)
+		if nextOffset != offset {
+			end = z.moment(ends, z.offset(ends))
+		}
+		offset = nextOffset
+		for _, m := range []moment{start, end} {
+			if m.date >= from && m.date <= to && m.offset%quarterSeconds != 0 {
+				return z.offOffset(m)
+			}
+		}
+		if start.date != end.date && (start.date >= from && start.date <= to || end.date >= from && end.date <= to) {
+			return z.offTransition(q, start, end)
+		}
+		if start.date >= from && start.date <= to {
+			yield(q, start.date)
+		}
+	}
+	return nil
+}
+
+func (z Zone) offOffset(m moment) error {
+	return &Error{CodeOffQuarterHour, fmt.Sprintf("On %s the time zone %s is %s from UTC, which is not a multiple of a quarter"+
+		" hour. Statistics are kept by the quarter hour, so this day has none in this zone; ask for another tz.",
+		m.date, z, offsetText(m.offset))}
+}
+
+func (z Zone) offTransition(q Quarter, start, end moment) error {
+	return &Error{CodeOffQuarterHour, fmt.Sprintf("The quarter hour from %s has moments of %s and of %s in the time zone %s, whose"+
+		" clocks change in it from %s to %s from UTC. Statistics are kept by the quarter hour, so these days have none in this"+
+		" zone; ask for another tz.", q.Start().Format(time.RFC3339), start.date, end.date, z, offsetText(start.offset), offsetText(end.offset))}
+}
+
+// offsetText writes an offset as +05:45, with seconds when it has any.
+func offsetText(offset int64) string {
+	sign := '+'
+	if offset < 0 {
+		sign, offset = '-', -offset
+	}
+	text := fmt.Sprintf("%c%02d:%02d", sign, offset/3600, offset/60%60)
+	if seconds := offset % 60; seconds != 0 {
+		text += fmt.Sprintf(":%02d", seconds)
+	}
+	return text
+}

@@ -1,0 +1,175 @@
+package orderapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"ordertally/order"
+	"ordertally/order/orderapi"
+	"ordertally/order/orderstore"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+	"ordertally/shared/event"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/outbox"
+	"ordertally/shared/uuidv7"
+)
+
+const benchConnections = 256
+
+var benchBody = []byte(`{"reference":"536365","currency":"GBP","lines":[` +
+	`{"sku":"85123A","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255},` +
+	`{"sku":"71053","description":"WHITE METAL LANTERN","quantity":6,"unit_price":339},` +
+	`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275}]}`)
+
+// nowhere answers like a store and stores nothing: the baseline of BenchmarkHTTP.
+type nowhere struct {
+	order.Store
+	ids *uuidv7.Source
+}
+
+func (n nowhere) Place(_ context.Context, r *order.Request) (order.Placed, error) {
+	id := n.ids.Next()
+	event.SetID(r.Payload, id)
+	return order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload, Publication: order.Publication{State: order.Pending}}}, nil
+}
+
+// BenchmarkHTTP places orders over 256 connections for some seconds, once stored and once not, in turn, and reports the
+// ratio of the rates. Client and server share the machine.
+//
+//	go test -run - -bench BenchmarkHTTP -benchtime 1x ./order/orderapi
+func BenchmarkHTTP(b *testing.B) {
+	db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = db.Close() })
+	box, err := outbox.Open(b.Context(), db, outbox.Config{Source: event.Source})
+	if err != nil {
+		b.Fatal(err)
+	}
+	store, err := orderstore.Open(b.Context(), db, box, clock.System{}, prometheus.NewRegistry())
+	if err != nil {
+		b.Fatal(err)
+	}
+	stored := serve(b, store)
+	unstored := serve(b, nowhere{ids: uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})})
+	var with, without float64
+	for range b.N {
+		for range 3 { // in turn, so that a noisy neighbour meets both
+			without += hammer(b, unstored, 2*time.Second)
+			with += hammer(b, stored, 2*time.Second)
+		}
+	}
+	b.ReportMetric(with/float64(3*b.N), "stored/s")
+	b.ReportMetric(without/float64(3*b.N), "unstored/s")
+	b.ReportMetric(with/without, "stored/unstored")
+	b.ReportMetric(0, "ns/op")
+}
+
+func serve(b *testing.B, store order.Store) (address string) {
+	b.Helper()
+	placement, err := order.NewPlacement(store, clock.System{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	metrics := httpserver.NewMetrics(prometheus.NewRegistry())
+	handler := metrics.Instrument(metrics.Recover(zerolog.Nop(), orderapi.New(placement, store, zerolog.Nop())))
+	server := httpserver.New(httpserver.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
+	if err := server.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = server.Stop(ctx)
+	})
+	return server.Addr()
+}
+
+// hammer places orders for d and returns how many were placed a second.
+func hammer(b *testing.B, address string, d time.Duration) float64 {
+	b.Helper()
+	var placed atomic.Int64
+	var wait sync.WaitGroup
+	start := time.Now()
+	for range benchConnections {
+		wait.Go(func() {
+			for conn, err := dial(address); time.Since(start) < d; {
+				if err == nil {
+					err = conn.place()
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				placed.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	return float64(placed.Load()) / time.Since(start).Seconds()
+}
+
+// conn is a client that costs little beside the server: one request of fixed bytes at a time.
+type conn struct {
+	net.Conn
+	reader  *bufio.Reader
+	request []byte
+}
+
+func dial(address string) (*conn, error) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	request := fmt.Appendf(nil, "POST /v1/orders HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		address, len(benchBody), benchBody)
+	return &conn{Conn: c, reader: bufio.NewReader(c), request: request}, nil
+}
+
+var contentLength = []byte("Content-Length: ")
+
+func (c *conn) place() error {
+	if _, err := c.Write(c.request); err != nil {
+		return err
+	}
+	status, err := c.reader.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(status, []byte(strconv.Itoa(http.StatusCreated))) {
+		return fmt.Errorf("answered %s", status)
+	}
+	length := 0
+	for {
+		line, err := c.reader.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			break
+		}
+		if value, found := bytes.CutPrefix(line, contentLength); found {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = io.CopyN(io.Discard, c.reader, int64(length))
+	return err
+}
