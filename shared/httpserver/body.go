@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -51,7 +49,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, problem.New(http.StatusRequestTimeout, problem.CodeRequestTimeout,
 			"The request's body did not arrive in time. Send it again.")
 	}
-	if _, ok := errors.AsType[*net.OpError](err); ok || errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() != nil {
+	// net/http cancels the request's context when reading its connection fails, and not when the framing is wrong.
+	if r.Context().Err() != nil {
 		return nil, fmt.Errorf("read request body: %w: %w", ErrClientGone, err)
 	}
 	w.Header().Set("Connection", "close")

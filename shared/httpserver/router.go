@@ -39,7 +39,7 @@ type Router struct {
 // NewRouter builds the router. It panics on a table that cannot be meant: a malformed template, a method twice for one
 // path, no handler. Like a regular expression, a route table is part of the program.
 func NewRouter(routes []Route) *Router {
-	m := mux.NewRouter().SkipClean(true)
+	m := mux.NewRouter().SkipClean(true) // plainPath has looked already
 	resources := make(map[string]*resource)
 	for _, route := range routes {
 		if route.Handler == nil || route.Method == "" {

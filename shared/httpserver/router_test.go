@@ -32,6 +32,7 @@ func orderRouter() *httpserver.Router {
 		{Method: "DELETE", Path: "/v1/parked/{id}", Handler: answer("discard", "id")},
 		{Method: "HEAD", Path: "/v1/own-head", Handler: answer("head")},
 		{Method: "GET", Path: "/v1/own-head", Handler: answer("get")},
+		{Method: "GET", Path: "/assets/{file:.*}", Handler: answer("asset", "file")},
 		{Method: "GET", Path: "/v1/days/{day:[0-9-]+|today}", Handler: answer("day", "day")},
 	})
 }
@@ -93,6 +94,11 @@ func TestRouterPaths(t *testing.T) {
 		"/v1/orders/.a":               `get id=".a"`,
 		"/v1/orders/a/delivery":       `delivery id="a"`,
 		"/%761/orders":                "list",
+		"/assets/a/b.css":             `asset file="a/b.css"`,
+		"/assets/a//b.css":            "",
+		"/assets/a/../b.css":          "",
+		"/assets/%2e%2e/b.css":        "",
+		"/assets/a%2Fb.css":           "",
 		"/v1/orders/":                 "",
 		"/v1/orders//":                "",
 		"/v1/orders//delivery":        "",

@@ -1,0 +1,402 @@
+package activitystore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"go.uber.org/goleak"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+	"ordertally/shared/cloudevent"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	def  = activity.OrderCreated("orders")
+	noon = time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC)
+)
+
+// file is a database that a test opens, closes and damages.
+type file struct {
+	t    *testing.T
+	path string
+	db   *boltdb.DB
+	*activitystore.Store
+	clock *clock.Manual
+}
+
+func newFile(t *testing.T) *file {
+	t.Helper()
+	f := &file{t: t, path: filepath.Join(t.TempDir(), "activity.db"), clock: clock.NewManual(noon)}
+	f.open()
+	t.Cleanup(func() {
+		f.close()
+		f.raw(func(tx *bbolt.Tx) error {
+			for err := range tx.Check() {
+				t.Error(err)
+			}
+			return nil
+		})
+	})
+	return f
+}
+
+func (f *file) open() {
+	f.t.Helper()
+	db, err := boltdb.Open(f.path, boltdb.Options{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.db = db
+	if f.Store, err = activitystore.Open(f.t.Context(), db, def, activitystore.Options{Clock: f.clock}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *file) close() {
+	if err := f.db.Close(); err != nil {
+		f.t.Error(err)
+	}
+}
+
+// raw writes the closed file, past everything that protects it.
+func (f *file) raw(fn func(tx *bbolt.Tx) error) {
+	f.t.Helper()
+	db, err := bbolt.Open(f.path, 0o600, nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := errors.Join(db.Update(fn), db.Close()); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *file) apply(b *activity.Batch) []bool {
+	f.t.Helper()
+	counted, err := f.Apply(f.t.Context(), b)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return counted
+}
+
+// bins reads all statistics, partitions merged.
+func (f *file) bins() map[activity.Quarter]activity.Totals {
+	f.t.Helper()
+	bins := make(map[activity.Quarter]activity.Totals)
+	_, err := f.Read(f.t.Context(), activity.Span{From: 0, To: math.MaxInt64}, func(q activity.Quarter, t *activity.Totals) {
+		merged := bins[q]
+		merged.Merge(t)
+		bins[q] = merged
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return bins
+}
+
+func message(id string, partition int32, at time.Time, revenue int64) activity.Message {
+	return activity.Message{ID: id, Partition: partition,
+		Event: activity.Event{At: at, Items: 2, Units: 5, Currency: "GBP", Revenue: revenue}}
+}
+
+func batch(next int64, messages ...activity.Message) *activity.Batch {
+	b := &activity.Batch{Messages: messages, Next: map[int32]activity.Position{}}
+	for _, m := range messages {
+		b.Next[m.Partition] = activity.Position{Offset: next, LeaderEpoch: 7}
+	}
+	return b
+}
+
+func TestCountsAndKeepsWhatItCounted(t *testing.T) {
+	f := newFile(t)
+	b := batch(10,
+		message("a", 0, noon, 100), message("b", 3, noon.Add(14*time.Minute), 20), message("c", 3, noon.Add(15*time.Minute), 3))
+	b.Messages[2].Event.Currency = "EUR"
+	if counted := f.apply(b); !slices.Equal(counted, []bool{true, true, true}) {
+		t.Fatalf("counted %v", counted)
+	}
+	f.close()
+	f.open()
+	q := activity.QuarterOf(noon)
+	want := map[activity.Quarter]activity.Totals{
+		q:     {Count: 2, Items: 4, Units: activity.SumOf(10), Revenue: map[string]activity.Sum{"GBP": activity.SumOf(120)}},
+		q + 1: {Count: 1, Items: 2, Units: activity.SumOf(5), Revenue: map[string]activity.Sum{"EUR": activity.SumOf(3)}},
+	}
+	if got := f.bins(); !reflect.DeepEqual(got, want) {
+		t.Fatalf("got  %v\nwant %v", got, want)
+	}
+	asOf, err := f.AsOf(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAsOf := activity.AsOf{At: noon, Next: map[int32]activity.Position{0: {Offset: 10, LeaderEpoch: 7}, 3: {Offset: 10, LeaderEpoch: 7}}}
+	if !reflect.DeepEqual(asOf, wantAsOf) {
+		t.Fatalf("got  %v\nwant %v", asOf, wantAsOf)
+	}
+}
+
+func TestReadsTheSpanThatWasAskedFor(t *testing.T) {
+	f := newFile(t)
+	var messages []activity.Message
+	for i := range 10 {
+		messages = append(messages, message(fmt.Sprint(i), int32(i%3), noon.Add(time.Duration(i)*15*time.Minute), 1))
+	}
+	f.apply(batch(10, messages...))
+	q := activity.QuarterOf(noon)
+	for _, c := range []struct {
+		span activity.Span
+		want int
+	}{{activity.Span{From: q, To: q + 10}, 10}, {activity.Span{From: q + 3, To: q + 5}, 2}, {activity.Span{}, 0},
+		{activity.Span{From: -50, To: q + 1}, 1}, {activity.Span{From: -50, To: -3}, 0}, {activity.Span{From: q + 9, To: math.MaxInt64}, 1}} {
+		got := 0
+		_, err := f.Read(t.Context(), c.span, func(at activity.Quarter, _ *activity.Totals) {
+			got++
+			if at < c.span.From || at >= c.span.To {
+				t.Errorf("%v: %d is not in it", c.span, at)
+			}
+		})
+		if err != nil || got != c.want {
+			t.Errorf("%v: %d bins (%v), want %d", c.span, got, err, c.want)
+		}
+	}
+}
+
+// TestTheSameBatchTwice is a crash after the commit, before anybody heard of it.
+func TestTheSameBatchTwice(t *testing.T) {
+	f := newFile(t)
+	b := batch(3, message("a", 0, noon, 1), message("b", 1, noon, 2), message("a", 0, noon, 1))
+	b.Parked = []activity.Parked{{Partition: 1, Offset: 2, Value: []byte("{"), Poison: activity.Poison{Reason: activity.ReasonMalformed}}}
+	if counted := f.apply(b); !slices.Equal(counted, []bool{true, true, false}) {
+		t.Fatalf("counted %v", counted)
+	}
+	before := f.bins()
+	f.clock.Advance(time.Hour)
+	if counted := f.apply(b); !slices.Equal(counted, []bool{false, false, false}) {
+		t.Fatalf("counted again: %v", counted)
+	}
+	if got := f.bins(); !reflect.DeepEqual(got, before) {
+		t.Fatalf("got  %v\nwant %v", got, before)
+	}
+	if parked, err := f.ParkedCount(t.Context()); err != nil || parked != 1 {
+		t.Fatalf("%d are parked (%v), want 1", parked, err)
+	}
+}
+
+func TestParksEverythingThatWasRead(t *testing.T) {
+	f := newFile(t)
+	poison := activity.Parked{
+		Partition: 4, Offset: 17, LeaderEpoch: 2, Timestamp: noon, Key: []byte{0xff}, Value: []byte("\x00\xffno json"),
+		Headers: []cloudevent.Header{{Key: "ce_id", Value: []byte("x")}, {Key: "ce_id", Value: nil}},
+		Poison:  activity.Poison{Reason: activity.ReasonMalformed, Detail: "why"},
+	}
+	elsewhere := poison // the topic was made anew and another message stands at the offset
+	elsewhere.Value = nil
+	elsewhere.Poison.Reason = activity.ReasonTombstone
+	f.apply(&activity.Batch{Parked: []activity.Parked{poison}, Next: map[int32]activity.Position{4: {Offset: 18, LeaderEpoch: 2}}})
+	f.apply(&activity.Batch{Parked: []activity.Parked{elsewhere, poison}})
+	if parked, err := f.ParkedCount(t.Context()); err != nil || parked != 2 {
+		t.Fatalf("%d are parked (%v), want 2", parked, err)
+	}
+	asOf, err := f.AsOf(t.Context())
+	if err != nil || asOf.Next[4].Offset != 18 {
+		t.Fatalf("the position is %v (%v), want one past the poison", asOf.Next, err)
+	}
+	f.close()
+	defer f.open()
+	f.raw(func(tx *bbolt.Tx) error {
+		var seen []string
+		bucket := tx.Bucket([]byte(def.Name)).Bucket([]byte("parked")).Bucket([]byte(def.Topic))
+		err := bucket.ForEach(func(key, sealed []byte) error {
+			text, err := boltdb.Unseal(key, sealed)
+			seen = append(seen, string(text))
+			return err
+		})
+		all := strings.Join(seen, "\n")
+		for _, part := range []string{`"partition":4`, `"offset":17`, `"leader_epoch":2`, `"key":"/w=="`, `"value":"AP9ubyBqc29u"`, `"value":null`,
+			`"reason":"malformed"`, `"reason":"tombstone"`, `"detail":"why"`, `"parked_at":"2025-11-24T12:00:00Z"`, `{"Key":"ce_id","Value":"eA=="}`} {
+			if !strings.Contains(all, part) {
+				t.Errorf("%s is not kept in %s", part, all)
+			}
+		}
+		return err
+	})
+}
+
+func TestABatchThatFailsChangesNothing(t *testing.T) {
+	f := newFile(t)
+	f.apply(batch(1, message("a", 0, noon, 1)))
+	before := f.bins()
+	bad := batch(9, message("b", 0, noon, 1), message(strings.Repeat("x", 300), 0, noon, 1))
+	if _, err := f.Apply(t.Context(), bad); err == nil {
+		t.Fatal("a batch with an id that is too long was applied")
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Apply(cancelled, batch(9, message("c", 0, noon, 1))); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	asOf, err := f.AsOf(t.Context())
+	if err != nil || asOf.Next[0].Offset != 1 || !reflect.DeepEqual(f.bins(), before) {
+		t.Fatalf("it moved to %v (%v), %v", asOf, err, f.bins())
+	}
+	if counted := f.apply(batch(2, message("b", 0, noon, 1))); !counted[0] {
+		t.Fatal("the failed batch left a key")
+	}
+}
+
+func TestTotalsOfAnySize(t *testing.T) {
+	f := newFile(t)
+	for i := range 3 {
+		m := message(fmt.Sprint(i), 0, noon, math.MaxInt64)
+		m.Event.Units = math.MaxInt64
+		f.apply(batch(int64(i+1), m))
+	}
+	want := activity.SumOf(math.MaxInt64).Plus(activity.SumOf(math.MaxInt64)).Plus(activity.SumOf(math.MaxInt64))
+	got := f.bins()[activity.QuarterOf(noon)]
+	if got.Units != want || got.Revenue["GBP"] != want {
+		t.Fatalf("got %v, want %s", got, want)
+	}
+}
+
+// TestSeesFlippedBits flips a bit of every kind of record and reads all that there is.
+func TestSeesFlippedBits(t *testing.T) {
+	f := newFile(t)
+	b := batch(5, message("a", 0, noon, 1234567))
+	b.Messages[0].Lineage, b.Messages[0].Sequence = "L", 1
+	f.apply(b)
+	f.close()
+	defer f.open()
+	type record struct{ path, key, value string }
+	var records []record
+	f.raw(func(tx *bbolt.Tx) error {
+		var walk func(path string, bucket *bbolt.Bucket) error
+		walk = func(path string, bucket *bbolt.Bucket) error {
+			return bucket.ForEach(func(k, v []byte) error {
+				if v == nil {
+					return walk(path+"|"+string(k), bucket.Bucket(k))
+				}
+				records = append(records, record{path, string(k), string(v)})
+				return nil
+			})
+		}
+		return walk(def.Name, tx.Bucket([]byte(def.Name)))
+	})
+	if len(records) != 5 { // bin, key, slot, position, state
+		t.Fatalf("%d records, want 5", len(records))
+	}
+	put := func(r record, value []byte) {
+		f.raw(func(tx *bbolt.Tx) error {
+			var bucket *bbolt.Bucket
+			for i, name := range strings.Split(r.path, "|") {
+				if i == 0 {
+					bucket = tx.Bucket([]byte(name))
+				} else {
+					bucket = bucket.Bucket([]byte(name))
+				}
+			}
+			return bucket.Put([]byte(r.key), value)
+		})
+	}
+	for _, r := range records {
+		for _, at := range []int{0, len(r.value) - 1} {
+			value := []byte(r.value)
+			value[at] ^= 0x10
+			put(r, value)
+			f.open()
+			_, readErr := f.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(activity.Quarter, *activity.Totals) {})
+			_, applyErr := f.Apply(t.Context(), b)
+			if !errors.Is(readErr, boltdb.ErrCorrupt) && !errors.Is(applyErr, boltdb.ErrCorrupt) {
+				t.Errorf("%s: byte %d flipped: read %v, apply %v", r.path, at, readErr, applyErr)
+			}
+			f.close()
+			put(r, []byte(r.value))
+		}
+	}
+}
+
+func TestRefusesOtherFiles(t *testing.T) {
+	for name, fill := range map[string]func(tx *bbolt.Tx) error{
+		"not a file of the activity service": func(tx *bbolt.Tx) error {
+			_, err := tx.CreateBucket([]byte("orders"))
+			return err
+		},
+		"ordertally-activity/2": func(tx *bbolt.Tx) error {
+			meta, err := tx.CreateBucket([]byte("meta"))
+			if err != nil {
+				return err
+			}
+			return meta.Put([]byte("format"), boltdb.Seal([]byte("format"), []byte("ordertally-activity/2")))
+		},
+	} {
+		f := &file{t: t, path: filepath.Join(t.TempDir(), "other.db")}
+		f.raw(fill)
+		db, err := boltdb.Open(f.path, boltdb.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = activitystore.Open(t.Context(), db, def, activitystore.Options{})
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), f.path) {
+			t.Errorf("%s: %v", name, err)
+		}
+		f.db = db
+		f.close()
+		f.raw(func(tx *bbolt.Tx) error {
+			if tx.Bucket([]byte(def.Name)) != nil {
+				t.Errorf("%s: the file was changed", name)
+			}
+			return nil
+		})
+	}
+}
+
+// TestReadersSeeWholeBatches reads while batches are applied: count, positions and time are always of one moment.
+func TestReadersSeeWholeBatches(t *testing.T) {
+	f := newFile(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range int64(40) {
+			var messages []activity.Message
+			for j := range 10 {
+				messages = append(messages, message(fmt.Sprint(i, "-", j), int32(j), noon.Add(time.Duration(j)*time.Hour), 1))
+			}
+			if _, err := f.Apply(t.Context(), batch(i+1, messages...)); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for reading := true; reading; {
+		select {
+		case <-done:
+			reading = false
+		default:
+		}
+		var count int64
+		asOf, err := f.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(_ activity.Quarter, t *activity.Totals) { count += t.Count })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var offsets int64
+		for p := range maps.Values(asOf.Next) {
+			offsets += p.Offset
+		}
+		if count != offsets {
+			t.Fatalf("%d counted at offsets that say %d", count, offsets)
+		}
+	}
+}

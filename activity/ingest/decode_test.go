@@ -1,0 +1,230 @@
+package ingest
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"ordertally/activity"
+	"ordertally/shared/broker"
+	"ordertally/shared/cloudevent"
+	"ordertally/shared/event"
+)
+
+var (
+	placed  = time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
+	written = time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC)
+	def     = activity.OrderCreated("orders")
+)
+
+func envelope(id string) *cloudevent.Envelope {
+	return &cloudevent.Envelope{
+		ID: id, Source: event.Source, Type: event.TypeCreated, Subject: "o-" + id, Time: placed, DataSchema: event.Schema,
+		ContentType: event.ContentType,
+	}
+}
+
+func anOrder() *event.Order {
+	return &event.Order{
+		ID: "01890a5d-ac96-774b-8000-a8b45f0c6d21", Reference: "536365", CustomerID: "17850", Currency: "GBP",
+		Lines:    []event.Line{{SKU: "85123A", Description: "WHITE \"HEART\"", Quantity: 6, UnitPrice: 255}, {SKU: "71053", Quantity: 2}},
+		Total:    1530,
+		PlacedAt: placed,
+		Metadata: map[string]string{"country": "United Kingdom"},
+	}
+}
+
+// record is a message as the order service publishes it.
+func record(partition int32, offset int64, id string) broker.Record {
+	return broker.Record{
+		Partition: partition, Offset: offset, LeaderEpoch: 3, Timestamp: written,
+		Headers: envelope(id).Headers(), Value: event.Encode(anOrder()),
+	}
+}
+
+func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
+	e := envelope("m-1")
+	e.Lineage, e.Sequence, e.Previous = "L", 8, 6
+	r := record(2, 40, "")
+	r.Headers = e.Headers()
+	d := decoder{def: def}
+	b := d.batch([]broker.Record{r})
+	want := &activity.Batch{
+		Messages: []activity.Message{{
+			ID: "m-1", Lineage: "L", Sequence: 8, Previous: 6, Partition: 2, Timestamp: written,
+			Event: activity.Event{At: placed, Items: 2, Units: 8, Currency: "GBP", Revenue: 1530},
+		}},
+		Next: map[int32]activity.Position{2: {Offset: 41, LeaderEpoch: 3}},
+	}
+	if !reflect.DeepEqual(b, want) {
+		t.Fatalf("got  %+v\nwant %+v", b, want)
+	}
+}
+
+func TestEachPoisonHasItsReason(t *testing.T) {
+	value := func(change func(*event.Order)) func(*broker.Record) {
+		return func(r *broker.Record) {
+			o := anOrder()
+			change(o)
+			r.Value = event.Encode(o)
+		}
+	}
+	text := func(old, replacement string) func(*broker.Record) {
+		return func(r *broker.Record) {
+			changed := strings.Replace(string(r.Value), old, replacement, 1)
+			if changed == string(r.Value) {
+				t.Fatalf("%s is not in %s", old, r.Value)
+			}
+			r.Value = []byte(changed)
+		}
+	}
+	headers := func(change func(*cloudevent.Envelope)) func(*broker.Record) {
+		return func(r *broker.Record) {
+			e := envelope("m")
+			change(e)
+			r.Headers = e.Headers()
+		}
+	}
+	for _, c := range []struct {
+		what   string
+		change func(*broker.Record)
+		want   activity.Reason // "" for none
+	}{
+		{"nothing", func(*broker.Record) {}, ""},
+		{"an unknown member", text(`{"id"`, `{"gift":{"wrap":[1,{}]},"id"`), ""},
+		{"members in another order", func(r *broker.Record) {
+			r.Value = []byte(` {"total":3,"placed_at":"2010-12-01T08:26:00.5+01:00","lines":[{"unit_price":3,"quantity":1}],"currency":"JPY","id":"x"} ` + "\n")
+		}, ""},
+		{"a day ahead of its record", value(func(o *event.Order) { o.PlacedAt = written.Add(24 * time.Hour) }), ""},
+		{"the largest amount", value(func(o *event.Order) {
+			o.Lines = []event.Line{{Quantity: 1, UnitPrice: math.MaxInt64}}
+			o.Total = math.MaxInt64
+		}), ""},
+
+		{"no value", func(r *broker.Record) { r.Value = nil }, activity.ReasonTombstone},
+		{"no headers", func(r *broker.Record) { r.Headers = nil }, activity.ReasonEnvelope},
+		{"no id", headers(func(e *cloudevent.Envelope) { e.ID = "" }), activity.ReasonEnvelope},
+		{"a long id", headers(func(e *cloudevent.Envelope) { e.ID = strings.Repeat("x", 256) }), activity.ReasonEnvelope},
+		{"a slot before the previous one", headers(func(e *cloudevent.Envelope) { e.Lineage, e.Sequence, e.Previous = "L", 3, 3 }), activity.ReasonEnvelope},
+		{"another type", headers(func(e *cloudevent.Envelope) { e.Type = "ORDER_CANCELLED" }), activity.ReasonUnknownType},
+		{"another version", headers(func(e *cloudevent.Envelope) { e.DataSchema = "urn:ordertally:schema:order-created:2" }), activity.ReasonUnknownVersion},
+		{"no version", headers(func(e *cloudevent.Envelope) { e.DataSchema = "" }), activity.ReasonUnknownVersion},
+
+		{"an empty value", func(r *broker.Record) { r.Value = []byte{} }, activity.ReasonMalformed},
+		{"half a value", func(r *broker.Record) { r.Value = r.Value[:len(r.Value)/2] }, activity.ReasonMalformed},
+		{"two values", func(r *broker.Record) { r.Value = append(r.Value, r.Value...) }, activity.ReasonMalformed},
+		{"a list", func(r *broker.Record) { r.Value = []byte(`[]`) }, activity.ReasonMalformed},
+		{"bytes", func(r *broker.Record) { r.Value = []byte("\x00\xff\xfe") }, activity.ReasonMalformed},
+		{"invalid UTF-8", text(`HEART`, "\xff"), activity.ReasonMalformed},
+		{"a member twice", text(`"total":1530`, `"total":1530,"total":1530`), activity.ReasonMalformed},
+		{"a total in quotes", text(`"total":1530`, `"total":"1530"`), activity.ReasonMalformed},
+		{"a fraction", text(`"quantity":6`, `"quantity":6.5`), activity.ReasonMalformed},
+		{"beyond 64 bits", text(`"quantity":6`, `"quantity":9223372036854775808`), activity.ReasonMalformed},
+		{"a date without a time", text(`"2010-12-01T08:26:00Z"`, `"2010-12-01"`), activity.ReasonMalformed},
+		{"nested too deep", text(`{"id"`, `{"x":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`,"id"`), activity.ReasonMalformed},
+
+		{"null", func(r *broker.Record) { r.Value = []byte(`null`) }, activity.ReasonImpossible},
+		{"an empty object", func(r *broker.Record) { r.Value = []byte(`{}`) }, activity.ReasonImpossible},
+		{"no order id", text(`"id":"01890a5d-ac96-774b-8000-a8b45f0c6d21"`, `"id":""`), activity.ReasonImpossible},
+		{"a lower-case currency", value(func(o *event.Order) { o.Currency = "gbp" }), activity.ReasonImpossible},
+		{"a long currency", value(func(o *event.Order) { o.Currency = "GBPP" }), activity.ReasonImpossible},
+		{"no lines", value(func(o *event.Order) { o.Lines, o.Total = nil, 0 }), activity.ReasonImpossible},
+		{"quantity 0", value(func(o *event.Order) { o.Lines[1].Quantity = 0 }), activity.ReasonImpossible},
+		{"no quantity", text(`"quantity":2,`, ``), activity.ReasonImpossible},
+		{"no price", text(`,"unit_price":255`, ``), activity.ReasonImpossible},
+		{"a negative quantity", value(func(o *event.Order) { o.Lines[0].Quantity = -6; o.Total = -1530 }), activity.ReasonImpossible},
+		{"a negative price", value(func(o *event.Order) { o.Lines[1].UnitPrice = -1; o.Total = 1528 }), activity.ReasonImpossible},
+		{"another total", value(func(o *event.Order) { o.Total = 1531 }), activity.ReasonImpossible},
+		{"no total", text(`,"total":1530`, ``), activity.ReasonImpossible},
+		{"no total of nothing", func(r *broker.Record) {
+			r.Value = []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1,"unit_price":0}],"placed_at":"2010-12-01T08:26:00Z"}`)
+		}, activity.ReasonImpossible},
+		{"a product that overflows", value(func(o *event.Order) {
+			o.Lines = []event.Line{{Quantity: 1 << 32, UnitPrice: 1 << 32}}
+			o.Total = 0
+		}), activity.ReasonImpossible},
+		{"a product that overflows the sign", value(func(o *event.Order) {
+			o.Lines = []event.Line{{Quantity: 1 << 32, UnitPrice: 1 << 31}}
+			o.Total = math.MinInt64
+		}), activity.ReasonImpossible},
+		{"a sum that overflows", value(func(o *event.Order) {
+			o.Lines = []event.Line{{Quantity: 1, UnitPrice: math.MaxInt64}, {Quantity: 1, UnitPrice: 1}}
+			o.Total = math.MinInt64
+		}), activity.ReasonImpossible},
+		{"quantities that overflow", value(func(o *event.Order) {
+			o.Lines = []event.Line{{Quantity: math.MaxInt64}, {Quantity: 1}}
+			o.Total = 0
+		}), activity.ReasonImpossible},
+		{"before 1970", value(func(o *event.Order) { o.PlacedAt = time.Unix(0, -1) }), activity.ReasonImpossible},
+		{"no time", text(`,"placed_at":"2010-12-01T08:26:00Z"`, ``), activity.ReasonImpossible},
+		{"more than a day ahead of its record", value(func(o *event.Order) { o.PlacedAt = written.Add(24*time.Hour + 1) }), activity.ReasonImpossible},
+	} {
+		r := record(0, 5, "m")
+		c.change(&r)
+		d := decoder{def: def}
+		b := d.batch([]broker.Record{r, record(0, 6, "next")})
+		var got activity.Reason
+		if len(b.Parked) > 0 {
+			p := b.Parked[0]
+			got = p.Poison.Reason
+			if p.Offset != 5 || !reflect.DeepEqual(p.Value, r.Value) || !reflect.DeepEqual(p.Headers, r.Headers) || p.Poison.Detail == "" || len(p.Poison.Detail) > 500 {
+				t.Errorf("%s: parked as %.600v", c.what, p)
+			}
+		}
+		if got != c.want || len(b.Messages)+len(b.Parked) != 2 {
+			t.Errorf("%s: %q, want %q: %+v", c.what, got, c.want, b)
+		}
+		if b.Next[0].Offset != 7 {
+			t.Errorf("%s: the position is %d, want 7", c.what, b.Next[0].Offset)
+		}
+	}
+}
+
+// TestLinesDoNotLeakIntoTheNextOrder guards the memory that the decoder reuses.
+func TestLinesDoNotLeakIntoTheNextOrder(t *testing.T) {
+	d := decoder{def: def}
+	if _, poison := d.payload(event.Encode(anOrder()), written); poison != nil {
+		t.Fatal(poison)
+	}
+	got, poison := d.payload([]byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1}],"total":0,"placed_at":"2010-12-01T08:26:00Z"}`), written)
+	if poison != nil || got.Revenue != 0 || got.Items != 1 {
+		t.Fatalf("got %+v, %v", got, poison)
+	}
+	if _, poison := d.payload([]byte(`{"id":"x","currency":"GBP","lines":[{}],"total":0,"placed_at":"2010-12-01T08:26:00Z"}`), written); poison == nil {
+		t.Fatal("a line took the quantity of an earlier order")
+	}
+}
+
+// FuzzPayload holds what is accepted against the whole order as package event reads it, which also looks at members that
+// are not counted.
+func FuzzPayload(f *testing.F) {
+	f.Add(event.Encode(anOrder()))
+	for _, seed := range []string{"", "null", "{}", `{"lines":[{"quantity":1e3}]}`, `{"id":"x","currency":"EUR","lines":[{"quantity":1,"unit_price":0}],` +
+		`"total":0,"placed_at":"1970-01-01T00:00:00Z"}`, `{"lines":[null],"total":-1}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		d := decoder{def: def}
+		got, poison := d.payload(value, written)
+		if poison != nil {
+			if poison.Detail == "" {
+				t.Fatal("poison without a detail")
+			}
+			return
+		}
+		whole, err := event.Decode(value)
+		if err != nil {
+			return
+		}
+		want := activity.Event{At: whole.PlacedAt, Items: int64(len(whole.Lines)), Currency: whole.Currency, Revenue: whole.Total}
+		for _, l := range whole.Lines {
+			want.Units += l.Quantity
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) || got.Units < got.Items || got.Revenue < 0 || got.At.Before(time.Unix(0, 0)) {
+			t.Fatalf("got  %+v\nwant %+v", got, want)
+		}
+	})
+}

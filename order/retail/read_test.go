@@ -1,0 +1,203 @@
+package retail_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"ordertally/order"
+	"ordertally/order/retail"
+	"ordertally/shared/event"
+)
+
+func days(names ...string) (paths []string) {
+	for _, name := range names {
+		paths = append(paths, filepath.Join("..", "..", "testdata", "online-retail", name+".csv"))
+	}
+	return paths
+}
+
+func TestThreeDaysOfRealOrders(t *testing.T) {
+	for _, day := range []struct {
+		name            string
+		orders, rejects int
+		pence           int64
+	}{
+		{"2010-12-01", 136, 7, 5_896_079},
+		{"2010-12-02", 143, 24, 4_774_838},
+		{"2010-12-03", 73, 35, 4_694_371},
+	} {
+		f, err := os.Open(days(day.name)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		file, err := retail.Read(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pence int64
+		for i := range file.Invoices {
+			in := &file.Invoices[i]
+			total, ok := in.Draft.Total()
+			if !ok || in.Draft.PlacedAt.Format(time.DateOnly) != day.name || in.Number != in.Draft.Reference {
+				t.Errorf("%s: %+v", day.name, in)
+			}
+			pence += total
+			body, err := order.EncodeDraft(&in.Draft)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if back, err := order.DecodeDraft(body, time.Now()); err != nil || !reflect.DeepEqual(back, in.Draft) {
+				t.Errorf("invoice %s is no valid order: %v", in.Number, err)
+			}
+		}
+		if len(file.Invoices) != day.orders || pence != day.pence || len(file.Rejects) != day.rejects {
+			t.Errorf("%s: %d orders of %d pence, %d rejects; want %+v", day.name, len(file.Invoices), pence, len(file.Rejects), day)
+		}
+	}
+}
+
+const head = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+
+func read(t *testing.T, text string) retail.File {
+	t.Helper()
+	file, err := retail.Read(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestRowsOfOneInvoiceAreOneOrderWhereverTheyStand(t *testing.T) {
+	file := read(t, "\ufeff"+strings.TrimSuffix(head, "\n")+"\r\n"+
+		"1,A,\"WHITE, \"\"HEART\"\" \",6,2010-12-01 08:26:00,2.5,17850.0,United Kingdom\r\n"+
+		"2,B,,1,2010-12-01 08:28:00,0,,\r\n"+
+		"\r\n"+
+		"1,C,LAST,7,2010-12-01 08:27:00,3.39,99,France")
+	want := []retail.Invoice{
+		{Number: "1", Row: 2, Draft: order.Draft{
+			Reference: "1", CustomerID: "17850", Currency: "GBP", PlacedAt: time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC),
+			Lines: []event.Line{{SKU: "A", Description: `WHITE, "HEART" `, Quantity: 6, UnitPrice: 250},
+				{SKU: "C", Description: "LAST", Quantity: 7, UnitPrice: 339}},
+			Metadata: map[string]string{"country": "United Kingdom"},
+		}},
+		{Number: "2", Row: 3, Draft: order.Draft{
+			Reference: "2", Currency: "GBP", PlacedAt: time.Date(2010, 12, 1, 8, 28, 0, 0, time.UTC),
+			Lines: []event.Line{{SKU: "B", Quantity: 1}},
+		}},
+	}
+	if !reflect.DeepEqual(file.Invoices, want) || file.Rejects != nil {
+		t.Fatalf("got  %+v\nwant %+v", file, want)
+	}
+}
+
+func TestBadRowsRejectTheirInvoiceWhole(t *testing.T) {
+	const good = "1,A,a,1,2010-12-01 08:26:00,2.55,,UK\n"
+	for _, c := range []struct{ name, row, want string }{
+		{"cancelled", "C1,A,a,-1,2010-12-01 08:26:00,2.55,,UK", "C1 3 cancelled"},
+		{"quantity 0", "1,A,a,0,2010-12-01 08:26:00,2.55,,UK", "1 3 quantity_below_1"},
+		{"quantity -10", "1,A,a,-10,2010-12-01 08:26:00,2.55,,UK", "1 3 quantity_below_1"},
+		{"quantity no integer", "1,A,a,1.0,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
+		{"quantity too large", "1,A,a,9223372036854775808,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
+		{"price -0.01", "1,A,a,1,2010-12-01 08:26:00,-0.01,,UK", "1 3 price_below_0"},
+		{"price -11062.06", "1,A,a,1,2010-12-01 08:26:00,-11062.06,,UK", "1 3 price_below_0"},
+		{"price -0.0", "1,A,a,1,2010-12-01 08:26:00,-0.0,,UK", ""},
+		{"three decimals", "1,A,a,1,2010-12-01 08:26:00,0.001,,UK", "1 3 price_decimals"},
+		{"exponent", "1,A,a,1,2010-12-01 08:26:00,1e2,,UK", "1 3 malformed_row"},
+		{"no price", "1,A,a,1,2010-12-01 08:26:00,,,UK", "1 3 malformed_row"},
+		{"point alone", "1,A,a,1,2010-12-01 08:26:00,.,,UK", "1 3 malformed_row"},
+		{"NaN", "1,A,a,1,2010-12-01 08:26:00,NaN,,UK", "1 3 malformed_row"},
+		{"price too large", "1,A,a,1,2010-12-01 08:26:00,92233720368547758.08,,UK", "1 3 malformed_row"},
+		{"a date that does not exist", "1,A,a,1,2010-02-29 08:26:00,1,,UK", "1 3 malformed_row"},
+		{"no seconds", "1,A,a,1,2010-12-01 08:26,1,,UK", "1 3 malformed_row"},
+		{"short", "1,A,a,1", "1 3 malformed_row"},
+		{"long", "1,A,a,1,2010-12-01 08:26:00,2.55,,UK,", "1 3 malformed_row"},
+		{"not UTF-8", "1,A,caf\xe9,1,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
+		{"quote open", "1,A,\"a,1,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
+		{"quote inside", "1,A,15\" a,1,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
+		{"text after a quote", "1,A,\"a\"b,1,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
+		{"no invoice number", ",A,a,1,2010-12-01 08:26:00,2.55,,UK", " 3 malformed_row"},
+		{"invoice number no key", "1 é,A,a,1,2010-12-01 08:26:00,2.55,,UK", " 3 malformed_row"},
+		{"first row bad", "1,A,a,1,2010-12-01 08:26:00,-1,,UK\n1,A,a,-1,2010-12-01 08:26:00,1,,UK", "1 3 price_below_0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := read(t, head+good+c.row+"\n2,B,b,1,2010-12-01 08:26:00,1,,UK\n")
+			var got []string
+			for _, r := range file.Rejects {
+				got = append(got, fmt.Sprintf("%s %d %s", r.Invoice, r.Row, r.Code))
+				if r.Reason == "" {
+					t.Errorf("no reason: %+v", r)
+				}
+			}
+			if strings.Join(got, "\n") != c.want {
+				t.Fatalf("got %q, want %q", got, c.want)
+			}
+			numbers := map[string]bool{}
+			for _, in := range file.Invoices {
+				numbers[in.Number] = true
+			}
+			if !numbers["2"] || numbers["1"] != !strings.HasPrefix(c.want, "1 ") {
+				t.Fatalf("imported: %v", numbers)
+			}
+		})
+	}
+}
+
+func TestFilesOfAnotherLayoutAreRefused(t *testing.T) {
+	for _, text := range []string{"", "\n", "Invoice,StockCode\n", "536365,85123A,W,6,2010-12-01 08:26:00,2.55,1,UK\n", " " + head} {
+		if file, err := retail.Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), "InvoiceNo,StockCode") {
+			t.Errorf("%q: %+v, %v", text, file, err)
+		}
+	}
+}
+
+func TestLondonTimes(t *testing.T) {
+	for wall, want := range map[string]string{
+		"2010-12-01 08:26:00": "2010-12-01T08:26:00Z",
+		"2011-06-01 08:26:00": "2011-06-01T07:26:00Z",
+		"2011-03-27 00:59:59": "2011-03-27T00:59:59Z",
+		"2011-03-27 01:30:00": "2011-03-27T01:30:00Z", // skipped: 02:30 summer time
+		"2011-03-27 02:00:00": "2011-03-27T01:00:00Z",
+		"2011-10-30 00:59:59": "2011-10-29T23:59:59Z",
+		"2011-10-30 01:30:00": "2011-10-30T00:30:00Z", // comes twice: the first
+		"2011-10-30 02:00:00": "2011-10-30T02:00:00Z",
+		"2011-10-31 01:30:00": "2011-10-31T01:30:00Z",
+		"2011-03-28 00:30:00": "2011-03-27T23:30:00Z",
+	} {
+		file := read(t, head+"1,A,a,1,"+wall+",1,,\n")
+		if len(file.Invoices) != 1 || file.Invoices[0].Draft.PlacedAt.Format(time.RFC3339) != want {
+			t.Errorf("%s: %+v, want %s", wall, file, want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(head + "1,A,a,1,2010-12-01 08:26:00,2.55,17850.0,UK\nC1,A,\"a\"\"b\",-1,x,1e5,,\n,,,\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := retail.Read(strings.NewReader(head + string(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, in := range file.Invoices {
+			if seen[in.Number] || !order.ValidKey(retail.KeyPrefix+in.Number) || len(in.Draft.Lines) == 0 {
+				t.Fatalf("%q: %+v", data, in)
+			}
+			seen[in.Number] = true
+			if _, err := order.EncodeDraft(&in.Draft); err != nil {
+				t.Fatalf("%q: %v", data, err)
+			}
+		}
+		for _, r := range file.Rejects {
+			if r.Invoice != "" && seen[r.Invoice] || r.Row < 2 {
+				t.Fatalf("%q: %+v", data, r)
+			}
+			seen[r.Invoice] = true
+		}
+	})
+}
