@@ -71,6 +71,7 @@ func (s *services) start() {
 }
 
 func (s *services) stop() {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if s.activity != nil {

@@ -57,7 +57,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	if err := os.MkdirAll(kafkaData, 0o750); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	part := func(name string) zerolog.Logger { return s.logger.With().Str("service", name).Logger() }
+	part := func(name string) zerolog.Logger { return s.logger.With().Str("part", name).Logger() }
 	s.broker, err = devbroker.Start(devbroker.Config{Listen: s.config.KafkaListen, DataDir: kafkaData, Log: part("broker")})
 	if err != nil {
 		return err

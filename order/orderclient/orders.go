@@ -44,7 +44,7 @@ func (c *Client) Place(ctx context.Context, body []byte, key string) (Placed, er
 	return placed, nil
 }
 
-// Get returns one order. The problem of an id that no order has is order_not_found.
+// Get returns one order. The problem of an id that no order has is not_found.
 func (c *Client) Get(ctx context.Context, id string) (Order, error) {
 	answer, err := c.send(ctx, request{
 		method: http.MethodGet, path: "/v1/orders/" + url.PathEscape(id), want: http.StatusOK, repeatable: true,

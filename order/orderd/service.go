@@ -32,6 +32,7 @@ type Service struct {
 	steps  lifecycle.Stack
 	api    *httpserver.Server
 	ops    *httpserver.Server
+	outbox *outbox.Outbox
 }
 
 // New checks the configuration. It opens and starts nothing.
@@ -68,6 +69,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.outbox = box
 	store, err := orderstore.Open(ctx, db, box, clock.System{}, registry)
 	if err != nil {
 		return err
@@ -147,3 +149,6 @@ func (s *Service) Stop(ctx context.Context) error {
 	s.logger.Info().Msg("order has stopped")
 	return nil
 }
+
+// Backlog is the number of messages that are neither published nor parked.
+func (s *Service) Backlog() int { return s.outbox.Backlog() }

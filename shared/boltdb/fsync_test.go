@@ -84,7 +84,7 @@ func writeUntilFsyncFails(t *testing.T, path string) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Printf("acknowledged=%d\n", n)
+		t.Logf("acknowledged=%d", n)
 		return
 	}
 	t.Fatal("no fdatasync failed")

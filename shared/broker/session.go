@@ -86,7 +86,7 @@ func (s *session) readWatermark(ctx context.Context, brokers []string) error {
 		switch {
 		case err == nil:
 			if offset := committed[0].Offset; offset >= 0 {
-				s.watermark, s.known = uint64(offset), true //nolint:gosec // not negative
+				s.watermark, s.known = uint64(offset), true
 			}
 			return nil
 		case isKafka && kafkaErr.Code() == kafka.ErrGroupIDNotFound:

@@ -11,7 +11,7 @@ func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return binary.BigEndian.AppendUint64(b, 0)
 	}
-	return binary.BigEndian.AppendUint64(b, uint64(t.UnixNano())) //nolint:gosec // read back the same way
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixNano()))
 }
 
 func appendText[T string | []byte](b []byte, text T) []byte {

@@ -57,8 +57,8 @@ func TestRandomTrouble(t *testing.T) {
 }
 
 func randomTrouble(t *testing.T, seed uint64) {
-	random := rand.New(rand.NewPCG(seed, 1))                                       //nolint:gosec // repeatable on purpose
-	tr := &trouble{random: rand.New(rand.NewPCG(seed, 2)), sick: map[string]int{}} //nolint:gosec // repeatable on purpose
+	random := rand.New(rand.NewPCG(seed, 1))
+	tr := &trouble{random: rand.New(rand.NewPCG(seed, 2)), sick: map[string]int{}}
 	r := newRig(t)
 	r.relay.BatchMessages = 1 + random.IntN(20)
 	r.publisher.Script(tr.step)

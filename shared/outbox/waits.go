@@ -181,9 +181,8 @@ func (w *waits) blocks(r *row) bool {
 	if len(w.byKey) == 0 && len(w.moving) == 0 {
 		return false
 	}
-	key := string(r.message.Key)
-	return slices.ContainsFunc(w.byKey[key], func(e entry) bool { return e.origin < r.origin }) ||
-		slices.ContainsFunc(w.moving[key], func(m retried) bool { return m.origin < r.origin && m.slot > r.slot })
+	return slices.ContainsFunc(w.byKey[string(r.message.Key)], func(e entry) bool { return e.origin < r.origin }) ||
+		slices.ContainsFunc(w.moving[string(r.message.Key)], func(m retried) bool { return m.origin < r.origin && m.slot > r.slot })
 }
 
 // due returns the entries that are to get a new slot at now, in the order of their origins, and when the next one is

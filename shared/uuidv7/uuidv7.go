@@ -99,7 +99,7 @@ type Source struct {
 func NewSource(c clock.Clock, shard int, last ID) *Source {
 	return &Source{
 		clock:   c,
-		shard:   uint16(shard & MaxShard), //nolint:gosec // masked to ten bits
+		shard:   uint16(shard & MaxShard),
 		milli:   binary.BigEndian.Uint64(append([]byte{0, 0}, last[:6]...)),
 		counter: binary.BigEndian.Uint16(last[6:]) & 0xfff,
 	}
@@ -108,7 +108,7 @@ func NewSource(c clock.Clock, shard int, last ID) *Source {
 // Next returns an id that is greater than every id it returned before.
 func (s *Source) Next() ID {
 	s.mu.Lock()
-	now := uint64(max(s.clock.Now().UnixMilli(), 0)) //nolint:gosec // not negative
+	now := uint64(max(s.clock.Now().UnixMilli(), 0))
 	switch {
 	case now > s.milli:
 		s.milli, s.counter = now, 0

@@ -1,0 +1,397 @@
+package ingest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/activity/ingest"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/broker"
+	"ordertally/shared/clock"
+	"ordertally/shared/cloudevent"
+	"ordertally/shared/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	def     = activity.OrderCreated("orders")
+	placed  = time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
+	written = time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC)
+)
+
+// topic is a source that yields what was written to it, one call to write at a time.
+type topic struct {
+	writes chan []broker.Record
+	failed chan error
+	hold   chan struct{} // Assign waits for it
+
+	mu        sync.Mutex
+	assigned  map[int32]int64
+	committed map[int32]int64
+	waiting   map[int32]int64 // records that Fetch has not returned
+}
+
+func newTopic() *topic {
+	t := &topic{
+		writes: make(chan []broker.Record, 100), failed: make(chan error, 1), hold: make(chan struct{}),
+		committed: map[int32]int64{}, waiting: map[int32]int64{0: 0, 1: 0, 2: 0},
+	}
+	close(t.hold)
+	return t
+}
+
+func (t *topic) write(records ...broker.Record) {
+	t.mu.Lock()
+	for _, r := range records {
+		t.waiting[r.Partition]++
+	}
+	t.mu.Unlock()
+	t.writes <- records
+}
+
+func (t *topic) Assign(ctx context.Context, next map[int32]int64) error {
+	select {
+	case <-t.hold:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.assigned = next
+	return nil
+}
+
+func (t *topic) Fetch(ctx context.Context, limit int) ([]broker.Record, error) {
+	select {
+	case records := <-t.writes:
+		if len(records) > limit {
+			return nil, fmt.Errorf("the test wrote %d records at once and the limit is %d", len(records), limit)
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for _, r := range records {
+			t.waiting[r.Partition]--
+		}
+		return records, nil
+	case err := <-t.failed:
+		return nil, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (t *topic) Lag() map[int32]int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.waiting)
+}
+
+func (t *topic) CommitForMonitors(next map[int32]int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.Copy(t.committed, next)
+}
+
+// service is an ingest over a real store.
+type service struct {
+	t     *testing.T
+	topic *topic
+	store *activitystore.Store
+	in    *ingest.Ingest
+	reg   *prometheus.Registry
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func openStore(t *testing.T) *activitystore.Store {
+	t.Helper()
+	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	store, err := activitystore.Open(t.Context(), db, def, activitystore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func start(t *testing.T, topic *topic, store *activitystore.Store, wrapped ingest.Store) *service {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	s := &service{t: t, topic: topic, store: store, reg: prometheus.NewRegistry(), stop: stop, ended: make(chan error, 1)}
+	now := clock.NewManual(written.Add(30 * time.Millisecond))
+	s.in = ingest.New(topic, wrapped, def, ingest.Config{Clock: now, RetryFull: time.Millisecond}, s.reg, zerolog.Nop())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.ended <- s.in.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	return s
+}
+
+// finish waits until everything written is counted, then stops.
+func (s *service) finish() {
+	s.t.Helper()
+	s.until("nothing waits", func() bool {
+		lag, known := s.in.Lag()
+		total := int64(0)
+		for _, n := range lag {
+			total += n
+		}
+		return known && total == 0
+	})
+	s.stop()
+	if err := <-s.ended; err != nil {
+		s.t.Fatalf("Run ended with %v", err)
+	}
+}
+
+func (s *service) until(what string, ok func() bool) {
+	s.t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			s.t.Fatalf("never came true: %s", what)
+		}
+	}
+}
+
+func (s *service) count() (count int64) {
+	s.t.Helper()
+	q := activity.QuarterOf(placed)
+	_, err := s.store.Read(s.t.Context(), activity.Span{From: q, To: q + 1}, func(_ activity.Quarter, t *activity.Totals) { count += t.Count })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return count
+}
+
+// metrics returns every series as name{label value} -> value, a histogram's being its count.
+func (s *service) metrics() map[string]float64 {
+	s.t.Helper()
+	families, err := s.reg.Gather()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	values := make(map[string]float64)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			name := family.GetName()
+			for _, l := range m.GetLabel() {
+				name += "{" + l.GetValue() + "}"
+			}
+			switch family.GetType() {
+			case dto.MetricType_HISTOGRAM:
+				values[name] = float64(m.GetHistogram().GetSampleCount())
+				values[name+" sum"] = m.GetHistogram().GetSampleSum()
+			case dto.MetricType_COUNTER:
+				values[name] = m.GetCounter().GetValue()
+			default:
+				values[name] = m.GetGauge().GetValue()
+			}
+		}
+	}
+	return values
+}
+
+func order(partition int32, offset int64, id string) broker.Record {
+	e := cloudevent.Envelope{ID: id, Source: event.Source, Type: event.TypeCreated, DataSchema: event.Schema}
+	value := event.Encode(&event.Order{Currency: "GBP", Lines: []event.Line{{SKU: "a", Quantity: 2, UnitPrice: 50}}, Total: 100, PlacedAt: placed})
+	return broker.Record{Partition: partition, Offset: offset, LeaderEpoch: 1, Timestamp: written, Headers: e.Headers(), Value: value}
+}
+
+func poison(partition int32, offset int64) broker.Record {
+	r := order(partition, offset, fmt.Sprint("poison", offset))
+	r.Value = []byte("{")
+	return r
+}
+
+func TestCountsPastPoisonAndDuplicates(t *testing.T) {
+	topic, store := newTopic(), openStore(t)
+	s := start(t, topic, store, store)
+	topic.write(order(0, 0, "a"), poison(0, 1), order(0, 2, "b"), order(1, 0, "a"))
+	topic.write(poison(1, 1), order(1, 2, "c"))
+	s.finish()
+	if n := s.count(); n != 3 {
+		t.Errorf("%d counted, want 3", n)
+	}
+	got := s.metrics()
+	for name, want := range map[string]float64{
+		"activity_counted_total{ORDER_CREATED}": 3, "activity_duplicates_total": 1, "activity_parked_messages": 2,
+		"activity_poison_total{malformed}": 2, "activity_poison_total{tombstone}": 0, "activity_consumed_total": 6,
+		"activity_lag_messages{0}": 0, "activity_lag_messages{1}": 0, "activity_lag_messages{2}": 0,
+		"activity_batch_messages": 2, "activity_batch_messages sum": 6, "activity_placed_to_counted_seconds": 3,
+	} {
+		if value, exists := got[name]; !exists || value != want {
+			t.Errorf("%s is %v, want %v", name, value, want)
+		}
+	}
+	if sum := got["activity_placed_to_counted_seconds sum"]; sum < 0.089 || sum > 0.091 { // not from placed_at
+		t.Errorf("placed to counted took %v s for three, want 0.09", sum)
+	}
+	if want := map[int32]int64{0: 3, 1: 3}; !maps.Equal(topic.committed, want) {
+		t.Errorf("monitors were told %v, want %v", topic.committed, want)
+	}
+}
+
+func TestGoesOnWhereTheStoreSays(t *testing.T) {
+	store := openStore(t)
+	first := newTopic()
+	s := start(t, first, store, store)
+	first.write(order(0, 41, "a"), order(2, 7, "b"))
+	s.finish()
+	second := newTopic()
+	s = start(t, second, store, store)
+	second.write(order(2, 7, "b"), order(2, 8, "c")) // one again, as after a rewind
+	s.finish()
+	if want := map[int32]int64{0: 42, 2: 8}; !maps.Equal(second.assigned, want) {
+		t.Errorf("went on from %v, want %v", second.assigned, want)
+	}
+	if n := s.count(); n != 3 {
+		t.Errorf("%d counted, want 3", n)
+	}
+}
+
+func TestMetricsExistFromTheStart(t *testing.T) {
+	topic, store := newTopic(), openStore(t)
+	topic.hold = make(chan struct{}) // Kafka is away
+	s := start(t, topic, store, store)
+	if s.in.Ready(t.Context()) == nil {
+		t.Error("it is ready before the partitions are known")
+	}
+	if _, known := s.in.Lag(); known {
+		t.Error("it knows its lag before the partitions are known")
+	}
+	got := s.metrics()
+	for _, name := range []string{"activity_counted_total{ORDER_CREATED}", "activity_duplicates_total", "activity_parked_messages",
+		"activity_placed_to_counted_seconds", "activity_consumed_total", "activity_batch_messages"} {
+		if value, exists := got[name]; !exists || value != 0 {
+			t.Errorf("%s is %v (%v), want 0", name, value, exists)
+		}
+	}
+	for _, reason := range activity.Reasons() {
+		if _, exists := got["activity_poison_total{"+string(reason)+"}"]; !exists {
+			t.Errorf("no series for %s", reason)
+		}
+	}
+	close(topic.hold)
+	s.until("it is ready", func() bool { return s.in.Ready(t.Context()) == nil })
+	s.finish()
+}
+
+func TestAFailingSourceEndsIt(t *testing.T) {
+	topic, store := newTopic(), openStore(t)
+	s := start(t, topic, store, store)
+	topic.failed <- broker.ErrOffsetOutOfRange
+	if err := <-s.ended; !errors.Is(err, broker.ErrOffsetOutOfRange) {
+		t.Fatalf("Run ended with %v", err)
+	}
+}
+
+// faulty is a real store whose Apply fails in ways that a disk can.
+type faulty struct {
+	*activitystore.Store
+	errs    chan error // each is answered once, instead of applying
+	entered chan struct{}
+	proceed chan struct{}
+}
+
+func (f *faulty) Apply(ctx context.Context, b *activity.Batch) ([]bool, error) {
+	if f.entered != nil {
+		f.entered <- struct{}{}
+		<-f.proceed
+	}
+	select {
+	case err := <-f.errs:
+		return nil, err
+	default:
+		return f.Store.Apply(ctx, b)
+	}
+}
+
+func TestAFailingStoreEndsIt(t *testing.T) {
+	topic, store := newTopic(), openStore(t)
+	broken := &faulty{Store: store, errs: make(chan error, 1)}
+	broken.errs <- boltdb.ErrOutcomeUnknown
+	s := start(t, topic, store, broken)
+	topic.write(order(0, 0, "a"))
+	if err := <-s.ended; !errors.Is(err, boltdb.ErrOutcomeUnknown) {
+		t.Fatalf("Run ended with %v", err)
+	}
+	if n := s.count(); n != 0 {
+		t.Fatalf("%d counted", n)
+	}
+}
+
+func TestAFullDiskIsWaitedFor(t *testing.T) {
+	topic, store := newTopic(), openStore(t)
+	full := &faulty{Store: store, errs: make(chan error, 3)}
+	for range 3 {
+		full.errs <- fmt.Errorf("apply: %w", boltdb.ErrFull)
+	}
+	s := start(t, topic, store, full)
+	topic.write(order(0, 0, "a"))
+	topic.write(order(0, 1, "b"))
+	s.finish()
+	if n := s.count(); n != 2 {
+		t.Fatalf("%d counted, want 2", n)
+	}
+}
+
+// TestLagCountsWhatIsUnderWay holds the first batch in the store, while the next is read ahead.
+func TestLagCountsWhatIsUnderWay(t *testing.T) {
+	topic, store := newTopic(), openStore(t)
+	slow := &faulty{Store: store, entered: make(chan struct{}), proceed: make(chan struct{})}
+	s := start(t, topic, store, slow)
+	topic.write(order(0, 0, "a"), order(0, 1, "b"), order(1, 0, "c"))
+	topic.write(order(1, 1, "d"), poison(2, 0))
+	<-slow.entered
+	s.until("the next batch was read ahead", func() bool { return len(topic.writes) == 0 })
+	lag, known := s.in.Lag()
+	if want := map[int32]int64{0: 2, 1: 2, 2: 1}; !known || !maps.Equal(lag, want) {
+		t.Errorf("the lag is %v, want %v", lag, want)
+	}
+	slow.proceed <- struct{}{}
+	<-slow.entered
+	if lag, _ := s.in.Lag(); !maps.Equal(lag, map[int32]int64{0: 0, 1: 1, 2: 1}) {
+		t.Errorf("after the first batch the lag is %v", lag)
+	}
+	slow.proceed <- struct{}{}
+	s.finish()
+}
+
+func TestRecordsWithoutAPartitionKnownYet(t *testing.T) {
+	if err := ingest.New(newTopic(), openStore(t), def, ingest.Config{}, prometheus.NewRegistry(), zerolog.Nop()).Ready(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "orders") {
+		t.Fatalf("%v does not name the topic", err)
+	}
+}

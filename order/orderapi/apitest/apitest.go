@@ -1,0 +1,119 @@
+// Package apitest starts the order API for tests: the real handlers over a real store in a temporary file. Nothing is
+// published.
+package apitest
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
+
+	"ordertally/order"
+	"ordertally/order/orderapi"
+	"ordertally/order/orderstore"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+	"ordertally/shared/event"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/outbox"
+)
+
+// Service is a running API.
+type Service struct {
+	// URL of the API, without a slash at its end. It stays the same through Stop and Start.
+	URL   string
+	Store order.Store
+
+	// Wrap, when set before Start, goes around the API's handler.
+	Wrap func(http.Handler) http.Handler
+
+	t      testing.TB
+	clock  clock.Clock
+	path   string
+	addr   string
+	db     *boltdb.DB
+	server *httpserver.Server
+}
+
+// Start starts a service that takes the time from c. The test's end stops it.
+func Start(t testing.TB, c clock.Clock) *Service {
+	t.Helper()
+	s := New(t, c)
+	s.Start()
+	return s
+}
+
+// New returns a service that is not started.
+func New(t testing.TB, c clock.Clock) *Service {
+	s := &Service{t: t, clock: c, path: filepath.Join(t.TempDir(), "order.db"), addr: "127.0.0.1:0"}
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Start opens the file and listens, after a Stop at the address it had.
+func (s *Service) Start() {
+	s.t.Helper()
+	var err error
+	if s.db, err = boltdb.Open(s.path, boltdb.Options{}); err != nil {
+		s.t.Fatal(err)
+	}
+	box, err := outbox.Open(s.t.Context(), s.db, outbox.Config{Source: event.Source})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	store, err := orderstore.Open(s.t.Context(), s.db, box, s.clock, prometheus.NewRegistry())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.Store = store
+	placement, err := order.NewPlacement(store, s.clock)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	metrics := httpserver.NewMetrics(prometheus.NewRegistry())
+	handler := metrics.Recover(zerolog.Nop(), orderapi.New(placement, store, zerolog.Nop()))
+	if s.Wrap != nil {
+		handler = s.Wrap(handler)
+	}
+	s.server = httpserver.New(httpserver.Config{Addr: s.addr, Handler: handler}, zerolog.Nop())
+	if err := s.server.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.addr = s.server.Addr()
+	s.URL = "http://" + s.addr
+}
+
+// Stop drains the listener and closes the file. Stopped already, it does nothing.
+func (s *Service) Stop() {
+	if s.server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), 10*time.Second)
+	defer cancel()
+	if err := s.server.Stop(ctx); err != nil {
+		s.t.Error(err)
+	}
+	if err := s.db.Close(); err != nil {
+		s.t.Error(err)
+	}
+	s.server = nil
+}
+
+// Transactions returns how many transactions were committed to the file since it was made: while it stays the same,
+// nothing was written.
+func (s *Service) Transactions() (id int) {
+	s.t.Helper()
+	err := s.db.View(s.t.Context(), func(tx *bbolt.Tx) error {
+		id = tx.ID()
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}

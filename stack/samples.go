@@ -1,0 +1,65 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"ordertally/order/orderclient"
+	"ordertally/order/retail"
+	onlineretail "ordertally/testdata/online-retail"
+)
+
+// importedMark is the file that says that the samples were imported. Without it they are imported again, which places
+// nothing twice.
+const importedMark = "imported"
+
+// ImportSamples places the three days of real orders, unless an earlier start of the same data directory did. It returns
+// how many orders it placed.
+func (s *Stack) ImportSamples(ctx context.Context) (placed int, err error) {
+	mark := filepath.Join(s.config.Data, importedMark)
+	if _, err := os.Stat(mark); !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	files, err := s.writeSamples()
+	if err != nil {
+		return 0, fmt.Errorf("import the sample orders: %w", err)
+	}
+	client, err := orderclient.New(orderclient.Config{BaseURL: "http://" + s.order.Addr()})
+	if err != nil {
+		return 0, fmt.Errorf("import the sample orders: %w", err)
+	}
+	defer client.Close()
+	summary, err := retail.Import(ctx, files, client, retail.Options{})
+	if err != nil {
+		return summary.Placed, fmt.Errorf("import the sample orders: %w", err)
+	}
+	return summary.Placed, os.WriteFile(mark, nil, 0o600)
+}
+
+// writeSamples puts the sample files into the data directory, where a user can look at them and import them again.
+func (s *Stack) writeSamples() ([]string, error) {
+	dir := filepath.Join(s.config.Data, "online-retail")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(onlineretail.Files, "*.csv")
+	if err != nil {
+		return nil, err
+	}
+	files := make([]string, len(names))
+	for i, name := range names {
+		content, err := onlineretail.Files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files[i] = filepath.Join(dir, name)
+		if err := os.WriteFile(files[i], content, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
