@@ -151,3 +151,6 @@ func (c *child) kill() {
 	_ = c.process.Wait()
 	c.process = nil
 }
+
+func (c *child) orderURL() string    { return "http://" + c.addresses.order }
+func (c *child) activityURL() string { return "http://" + c.addresses.activity }

@@ -58,7 +58,10 @@ func (s *Stack) start(ctx context.Context) (err error) {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	part := func(name string) zerolog.Logger { return s.logger.With().Str("part", name).Logger() }
-	s.broker, err = devbroker.Start(devbroker.Config{Listen: s.config.KafkaListen, DataDir: kafkaData, Log: part("broker")})
+	s.broker, err = devbroker.Start(devbroker.Config{
+		Listen: s.config.KafkaListen, DataDir: kafkaData,
+		Log: part("broker").Level(zerolog.ErrorLevel), // it warns of every transaction that takes milliseconds
+	})
 	if err != nil {
 		return err
 	}

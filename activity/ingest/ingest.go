@@ -25,7 +25,8 @@ type Source interface {
 	// Fetch waits for a record and returns it with those that are there already, at most limit. It waits through outages;
 	// any error but that of ctx ends the ingest. The records belong to the caller. It is called by one goroutine.
 	Fetch(ctx context.Context, limit int) ([]broker.Record, error)
-	// Lag returns for each partition how many records Fetch has not returned yet. Safe for concurrent use.
+	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count until
+	// it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent use.
 	Lag() map[int32]int64
 	// CommitForMonitors tells tools that watch lag. It does not wait.
 	CommitForMonitors(next map[int32]int64)
