@@ -80,4 +80,3 @@ func readFile(path string) (File, error) {
 	}
 	return file, nil
 }
-

@@ -90,8 +90,7 @@ func flush(w http.ResponseWriter, _ *http.Request) {
 
 func TestInstrumentCountsInFlight(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	var h http.Handler
-	h = httpserver.NewMetrics(reg).Instrument(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	h := httpserver.NewMetrics(reg).Instrument(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		want := "# HELP http_requests_in_flight HTTP requests being handled now.\n# TYPE http_requests_in_flight gauge\nhttp_requests_in_flight 1\n"
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "http_requests_in_flight"); err != nil {
 			t.Error(err)

@@ -71,7 +71,7 @@ func (s *Server) Start() error {
 	case s.stopped:
 		return fmt.Errorf("start HTTP server on %s: already stopped", s.addr)
 	}
-	listener, err := net.Listen("tcp", s.addr)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", s.addr)
 	if err != nil {
 		return listenError(s.addr, err)
 	}

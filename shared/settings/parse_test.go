@@ -157,9 +157,9 @@ func TestErrorsSayWhereAndExitWith2(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"no command":         {args: []string{}, want: []string{`"serve"`, "\nSee order --help."}},
+		"no command":         {args: []string{}, want: []string{`"serve"`, "\nsee order --help"}},
 		"unknown command":    {args: []string{"serv"}, want: []string{`unexpected argument serv, did you mean "serve"?`}},
-		"unknown flag":       {args: []string{"serve", "--worker=1"}, want: []string{`did you mean "--workers"?`, "\nSee order serve --help."}},
+		"unknown flag":       {args: []string{"serve", "--worker=1"}, want: []string{`did you mean "--workers"?`, "\nsee order serve --help"}},
 		"bad flag":           {args: []string{"serve", "--workers=many"}, want: []string{"--workers", `"many"`}},
 		"bad enum":           {args: []string{"serve", "-o", "xml"}, want: []string{"--output must be one of"}},
 		"bad enum, variable": {env: map[string]string{"ORDER_OUTPUT": "xml"}, want: []string{"--output must be one of"}},

@@ -18,7 +18,8 @@ func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }
 
 // commands are the verbs, a file each.
 type commands struct {
-	Serve serveCmd `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
+	Serve  serveCmd  `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
+	Import importCmd `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
 }
 
 func run(args []string) error {
