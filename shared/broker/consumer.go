@@ -171,6 +171,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) ([]Record, error) {
 				return records, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
 			}
 			c.down = false
+			c.advance(event.TopicPartition.Partition, int64(event.TopicPartition.Offset)+1)
 			records = append(records, recordOf(event))
 		case kafka.PartitionEOF:
 			c.advance(event.Partition, int64(event.Offset))
@@ -180,14 +181,14 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) ([]Record, error) {
 			}
 		case nil:
 			if len(records) > 0 {
-				return c.fetched(records), nil
+				return records, nil
 			}
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 		}
 	}
-	return c.fetched(records), nil
+	return records, nil
 }
 
 // consumeError returns what the caller must know; an outage is only logged, once.
@@ -205,16 +206,8 @@ func (c *Consumer) consumeError(err kafka.Error) error {
 	return nil
 }
 
-func (c *Consumer) fetched(records []Record) []Record {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i := range records {
-		c.position[records[i].Partition] = records[i].Offset + 1
-	}
-	return records
-}
-
-// advance moves the position to the partition's end, past control records, which are never delivered.
+// advance moves the position forward: past a record, or to the partition's end, past control records, which are never
+// delivered.
 func (c *Consumer) advance(partition int32, offset int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -13,72 +13,117 @@ import (
 
 	"ordertally/order/orderclient"
 	"ordertally/order/retail"
+	"ordertally/shared/settings"
 )
 
 type importCmd struct {
-	Files       []string      `arg:"" name:"file" help:"CSV files in the layout of the Online Retail data set."`
-	Target      string        `name:"target" default:"http://127.0.0.1:8080" help:"URL of the order service."`
-	Rejects     string        `name:"rejects" help:"File to write what was rejected to, as CSV; replaced when it exists. Without it rejects are only counted."`
-	Concurrency int           `name:"concurrency" default:"8" help:"Requests under way at once."`
-	RetryFor    time.Duration `name:"retry-for" default:"60s" help:"How long an order is tried again while the service does not answer."`
+	Files       []string      `arg:"" name:"file" help:"CSV files in the Online Retail layout. Imported again, they place nothing twice."`
+	Target      string        `default:"http://127.0.0.1:8080" help:"URL of the order service."`
+	Rejects     string        `default:"rejects.csv" placeholder:"FILE" help:"Where to list the invoices that were not placed, as CSV; an existing file is replaced at the end."`
+	Concurrency int           `default:"8" help:"Requests under way at once, 1 to 256."`
+	RetryFor    time.Duration `default:"60s" help:"How long to repeat a request that the service does not answer, or answers with \"later\"."`
 }
 
-// Run imports the files. It ends with an error when an invoice could not be sent; one that was rejected is no error.
+// Run imports the files. On a terminal it shows a progress bar; the summary is one line on standard error.
 func (c *importCmd) Run(ctx context.Context) error {
-	client, err := orderclient.New(orderclient.Config{BaseURL: c.Target, RetryFor: c.RetryFor})
+	return c.run(ctx, os.Stderr, isatty.IsTerminal(os.Stderr.Fd()))
+}
+
+// run writes the summary to stderr when all is well; otherwise the summary is the error, so that it is one line still.
+func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) error {
+	client, err := c.client()
 	if err != nil {
-		return err
+		return settings.WithExitCode(fmt.Errorf("import: %w", err), settings.ExitUsage)
 	}
 	defer client.Close()
-	started := time.Now()
-	progress, finish := progressOn(os.Stderr)
-	summary, err := retail.Import(ctx, c.Files, client, retail.Options{Concurrency: c.Concurrency, Progress: progress})
-	finish()
-	if summary.Files == 0 {
-		return err // a file that cannot be read: nothing was sent
-	}
-	if c.Rejects != "" {
-		err = errors.Join(err, writeRejects(c.Rejects, summary.Rejects))
-	}
-	line := fmt.Sprintf("%d invoices in %s: %d placed, %d replayed, %d rejected",
-		summary.Invoices, time.Since(started).Round(time.Millisecond), summary.Placed, summary.Replayed, len(summary.Rejects))
+	rejects, err := createReport(c.Rejects) // found out before anything is sent
 	if err != nil {
-		return fmt.Errorf("%s, %d not sent; repeat the import to send them: %w", line, summary.NotSent(), err)
+		return fmt.Errorf("import: rejects file: %w", err)
 	}
-	_, err = fmt.Fprintln(os.Stderr, line)
-	return err
-}
-
-// progressOn returns a progress bar on a terminal, and nothing elsewhere.
-func progressOn(f *os.File) (progress func(done, total int), finish func()) {
-	if !isatty.IsTerminal(f.Fd()) {
-		return nil, func() {}
-	}
-	bar := progressbar.NewOptions(0, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("invoices"),
-		progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-	progress = func(done, total int) {
-		bar.ChangeMax(total)
-		_ = bar.Set(done) // a bar that cannot be drawn is no reason to stop
-	}
-	return progress, func() { _ = bar.Finish() }
-}
-
-// writeRejects replaces the file as a whole, so that one that was cut short is never taken for complete.
-func writeRejects(path string, rejects []retail.Reject) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".rejects-*")
-	if err != nil {
-		return fmt.Errorf("write rejects: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if err := errors.Join(retail.WriteRejects(f, rejects), f.Sync(), f.Close()); err != nil {
+	defer rejects.discard()
+	bar := newBar(stderr, terminal)
+	start := time.Now()
+	summary, err := retail.Import(ctx, c.Files, client, retail.Options{Concurrency: c.Concurrency, Progress: bar.show})
+	bar.clear()
+	if summary.Files == 0 { // a file could not be read: there is nothing to sum up
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("write rejects: %w", err)
+	written := retail.WriteRejects(rejects, summary.Rejects)
+	if written == nil {
+		written = rejects.publish()
 	}
+	line := c.describe(&summary, time.Since(start))
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("%s; interrupted with %d not sent, import again to go on", line, summary.NotSent())
+	case err != nil:
+		return fmt.Errorf("%s; %d not sent, import again to go on: %w", line, summary.NotSent(), err)
+	case written != nil:
+		return fmt.Errorf("%s; but the rejects file was not written: %w", line, written)
+	}
+	fmt.Fprintln(stderr, line)
 	return nil
+}
+
+func (c *importCmd) client() (*orderclient.Client, error) {
+	const mostConcurrency = 256
+	if c.Concurrency < 1 || c.Concurrency > mostConcurrency {
+		return nil, fmt.Errorf("--concurrency %d is not from 1 to %d", c.Concurrency, mostConcurrency)
+	}
+	if c.RetryFor < 0 {
+		return nil, errors.New("--retry-for must not be negative")
+	}
+	retryFor := c.RetryFor
+	if retryFor == 0 {
+		retryFor = -1 // the client's word for one attempt
+	}
+	client, err := orderclient.New(orderclient.Config{BaseURL: c.Target, RetryFor: retryFor})
+	if err != nil {
+		return nil, fmt.Errorf("--target: %w", err)
+	}
+	return client, nil
+}
+
+func (c *importCmd) describe(s *retail.Summary, took time.Duration) string {
+	return fmt.Sprintf("import: %s in %s: %d placed, %d replayed, %d rejected (listed in %s) in %s",
+		plural(s.Invoices, "invoice"), plural(s.Files, "file"), s.Placed, s.Replayed, len(s.Rejects), c.Rejects,
+		took.Round(10*time.Millisecond))
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// bar is the progress bar, made when the first progress tells its length.
+type bar struct {
+	out      io.Writer // nil off a terminal
+	progress *progressbar.ProgressBar
+}
+
+func newBar(out io.Writer, terminal bool) *bar {
+	if !terminal {
+		return &bar{}
+	}
+	return &bar{out: out}
+}
+
+func (b *bar) show(done, total int) {
+	if b.out == nil {
+		return
+	}
+	if b.progress == nil {
+		b.progress = progressbar.NewOptions(total, progressbar.OptionSetWriter(b.out), progressbar.OptionSetDescription("import"),
+			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(50*time.Millisecond),
+			progressbar.OptionClearOnFinish())
+	}
+	_ = b.progress.Set(done) // a bar that cannot be drawn is no reason to stop
+}
+
+func (b *bar) clear() {
+	if b.progress != nil {
+		_ = b.progress.Clear()
+	}
 }
