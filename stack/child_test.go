@@ -60,7 +60,7 @@ func runChild(text string) error {
 	if err := activity.Start(ctx); err != nil {
 		return err
 	}
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stdout, "ready")
 	parentGone := make(chan struct{})
 	go func() { // standard input ends with the parent
 		defer close(parentGone)

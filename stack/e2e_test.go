@@ -143,9 +143,9 @@ func TestKillDuringImport(t *testing.T) {
 	services := newChild(t, t.TempDir(), cluster.Addr())
 	services.start()
 
-	seed := rand.Uint64() //nolint:gosec // printed, so that a failure can be repeated
+	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable on purpose
+	random := rand.New(rand.NewPCG(seed, 0))
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

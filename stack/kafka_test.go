@@ -48,7 +48,7 @@ func TestKafkaAway(t *testing.T) {
 	if first != 500 || second != 1000 {
 		t.Errorf("backlog %v, then %v; want 500, then 1000", first, second)
 	}
-	if response, err := http.Get("http://" + s.addresses.orderOps + "/readyz"); err != nil || response.StatusCode != http.StatusOK { //nolint:noctx // bounded
+	if response, err := http.Get("http://" + s.addresses.orderOps + "/readyz"); err != nil || response.StatusCode != http.StatusOK {
 		t.Errorf("order is not ready without Kafka: %v, %v", response, err)
 	} else {
 		_ = response.Body.Close()

@@ -119,7 +119,7 @@ func day(t testing.TB, base, date, zone string) figures {
 
 func getJSON(t testing.TB, url string, into any) {
 	t.Helper()
-	response, err := http.Get(url) //nolint:noctx // bounded by the test's own timeout
+	response, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func checkDays(t testing.TB, base string) {
 // metric sums the series of a counter or gauge on an ops listener.
 func metric(t testing.TB, ops, name string) float64 {
 	t.Helper()
-	response, err := http.Get("http://" + ops + "/metrics") //nolint:noctx // bounded by the test's own timeout
+	response, err := http.Get("http://" + ops + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func eventually(t testing.TB, limit time.Duration, what string, ok func() bool) 
 // placeOrder posts one small order and returns the status.
 func placeOrder(base, reference string) (int, error) {
 	body := fmt.Sprintf(`{"reference":%q,"currency":"EUR","lines":[{"sku":"a","quantity":2,"unit_price":150}]}`, reference)
-	response, err := http.Post(base+"/v1/orders", "application/json", strings.NewReader(body)) //nolint:noctx // bounded by the test's own timeout
+	response, err := http.Post(base+"/v1/orders", "application/json", strings.NewReader(body))
 	if err != nil {
 		return 0, err
 	}

@@ -100,14 +100,24 @@ func (in *Ingest) run(ctx context.Context) error {
 	}
 	in.assigned.Store(true)
 	in.logger.Info().Int("partitions", len(in.source.Lag())).Msg("reading the topic")
-	batches := make(chan *activity.Batch, 1)
+	fetched := make(chan []broker.Record, 1)
+	decoded := make(chan *activity.Batch, 1)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		defer close(batches)
-		return in.read(ctx, batches)
+		defer close(fetched)
+		return in.fetch(ctx, fetched)
 	})
 	group.Go(func() error {
-		for batch := range batches {
+		defer close(decoded)
+		for records := range fetched {
+			if err := hand(ctx, decoded, in.decoder.batch(records)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	group.Go(func() error {
+		for batch := range decoded {
 			if err := in.apply(ctx, batch); err != nil {
 				return err
 			}
@@ -117,18 +127,26 @@ func (in *Ingest) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (in *Ingest) read(ctx context.Context, batches chan<- *activity.Batch) error {
+func (in *Ingest) fetch(ctx context.Context, fetched chan<- []broker.Record) error {
 	for {
 		records, err := in.source.Fetch(ctx, in.config.MaxBatch)
 		if err != nil {
 			return err
 		}
 		in.pending.add(records)
-		select {
-		case batches <- in.decoder.batch(records):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := hand(ctx, fetched, records); err != nil {
+			return err
 		}
+	}
+}
+
+// hand gives a value to the next stage, unless ctx ends first.
+func hand[T any](ctx context.Context, next chan<- T, value T) error {
+	select {
+	case next <- value:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -181,7 +199,7 @@ func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
 // Ready is a readiness check: it fails until the partitions were found. A later outage of Kafka does not make it fail.
 func (in *Ingest) Ready(context.Context) error {
 	if !in.assigned.Load() {
-		return fmt.Errorf("Kafka has not said yet which partitions topic %s has", in.decoder.def.Topic)
+		return fmt.Errorf("the broker has not said yet which partitions topic %s has", in.decoder.def.Topic)
 	}
 	return nil
 }

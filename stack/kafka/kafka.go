@@ -42,8 +42,8 @@ type Kafka struct {
 	process *process // nil when none was started since the last one ended
 }
 
-// Start starts a broker and returns when it answers clients; ctx bounds the start, not the broker's life. When it does not start, the
-// error ends with the last lines of its log. The first start on a machine copies the jars, see [Jars].
+// Start starts a broker and returns when it answers clients; ctx bounds the start, not the broker's life. When it does
+// not start, the error ends with the last lines of its log. The first start on a machine copies the jars, see [Jars].
 func Start(ctx context.Context, options Options) (*Kafka, error) {
 	if options.Dir == "" {
 		return nil, errors.New("start Apache Kafka: Options.Dir is empty: give a directory for its data")
@@ -115,7 +115,8 @@ func (k *Kafka) Stop() error {
 		return nil
 	case <-time.After(stopPatience):
 		p.kill()
-		return fmt.Errorf("stop Apache Kafka in %s: still running after %s, so it was killed; its log ends:\n%s", k.dir, stopPatience, k.logTail())
+		return fmt.Errorf("stop Apache Kafka in %s: still running after %s, so it was killed; its log ends:\n%s",
+			k.dir, stopPatience, k.logTail())
 	}
 }
 

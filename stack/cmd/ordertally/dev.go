@@ -50,9 +50,9 @@ func (c *devCmd) tour(ctx context.Context, s *stack.Stack, logger zerolog.Logger
 	return s.Wait(ctx)
 }
 
-// interrupted is nil for an error that Ctrl-C caused.
+// interrupted drops an error that Ctrl-C caused.
 func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil
 	}
 	return err

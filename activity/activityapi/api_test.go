@@ -1,0 +1,293 @@
+package activityapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/activity"
+	"ordertally/activity/activityapi"
+	"ordertally/activity/activitystore"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+)
+
+var (
+	def = activity.OrderCreated("orders")
+	now = time.Date(2025, 11, 24, 23, 30, 0, 0, time.UTC)
+)
+
+// progress is what the ingest would say.
+type progress struct {
+	lag   map[int32]int64
+	known bool
+}
+
+func (p *progress) Lag() (map[int32]int64, bool) { return p.lag, p.known }
+
+type server struct {
+	t        *testing.T
+	handler  http.Handler
+	store    *activitystore.Store
+	db       *boltdb.DB
+	progress *progress
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	store, err := activitystore.Open(t.Context(), db, def, activitystore.Options{Clock: clock.NewManual(now)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, store: store, db: db, progress: &progress{lag: map[int32]int64{0: 0, 1: 0}, known: true}}
+	s.handler = activityapi.New([]activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress}},
+		clock.NewManual(now), zerolog.Nop())
+	return s
+}
+
+// order counts one order of two lines and five units.
+func (s *server) order(id, at, currency string, revenue int64) {
+	s.t.Helper()
+	placed, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	m := activity.Message{ID: id, Partition: 1, Event: activity.Event{At: placed, Items: 2, Units: 5, Currency: currency, Revenue: revenue}}
+	_, err = s.store.Apply(s.t.Context(), &activity.Batch{
+		Messages: []activity.Message{m}, Next: map[int32]activity.Position{1: {Offset: 12}},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *server) do(method, target string) *http.Response {
+	s.t.Helper()
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, httptest.NewRequestWithContext(s.t.Context(), method, target, nil))
+	return w.Result()
+}
+
+// get returns the body of a 200.
+func (s *server) get(target string) string {
+	s.t.Helper()
+	response := s.do(http.MethodGet, target)
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		s.t.Fatalf("GET %s: %s %s (%v)", target, response.Status, body, err)
+	}
+	return strings.TrimSpace(string(body))
+}
+
+const days = "/v1/activities/ORDER_CREATED/days"
+
+func TestADay(t *testing.T) {
+	s := newServer(t)
+	s.order("a", "2010-12-01T23:30:00Z", "GBP", 5896000)
+	s.order("b", "2010-12-01T00:00:00Z", "GBP", 79)
+	s.order("c", "2010-12-01T12:00:00Z", "EUR", 1)
+	s.order("d", "2010-12-02T00:00:00Z", "GBP", 1000)
+	want := `{"activity":"ORDER_CREATED","day":"2010-12-01","tz":"UTC","count":3,"items":6,"units":15,` +
+		`"revenue":{"EUR":1,"GBP":5896079},"as_of":{"at":"2025-11-24T23:30:00Z","offsets":{"1":12},"lagging":false,"lag":0}}`
+	for _, target := range []string{days + "/2010-12-01", days + "/2010-12-01?tz=UTC"} {
+		if got := s.get(target); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", target, got, want)
+		}
+	}
+	// In Berlin the first day ends an hour earlier and the second has two orders.
+	if got := s.get(days + "/2010-12-02?tz=Europe/Berlin"); !strings.Contains(got, `"tz":"Europe/Berlin","count":2,`) {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestADayWithoutOrdersIsZeros(t *testing.T) {
+	s := newServer(t)
+	want := `{"activity":"ORDER_CREATED","day":"2011-12-30","tz":"Pacific/Apia","count":0,"items":0,"units":0,"revenue":{},` +
+		`"as_of":{"offsets":{},"lagging":false,"lag":0}}`
+	if got := s.get(days + "/2011-12-30?tz=Pacific%2FApia"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestTodayIsTheZones(t *testing.T) {
+	s := newServer(t)
+	for zone, want := range map[string]string{"UTC": "2025-11-24", "Europe/Berlin": "2025-11-25", "America/New_York": "2025-11-24"} {
+		if got := s.get(days + "/today?tz=" + zone); !strings.Contains(got, `"day":"`+want+`"`) {
+			t.Errorf("%s: %s", zone, got)
+		}
+	}
+}
+
+func TestARangeHasEveryDay(t *testing.T) {
+	s := newServer(t)
+	s.order("a", "2010-12-01T23:59:59Z", "GBP", 1)
+	s.order("b", "2010-12-03T00:00:00Z", "GBP", 2)
+	want := `{"activity":"ORDER_CREATED","tz":"UTC","from":"2010-12-01","to":"2010-12-03","days":[` +
+		`{"day":"2010-12-01","count":1,"items":2,"units":5,"revenue":{"GBP":1}},` +
+		`{"day":"2010-12-02","count":0,"items":0,"units":0,"revenue":{}},` +
+		`{"day":"2010-12-03","count":1,"items":2,"units":5,"revenue":{"GBP":2}}],` +
+		`"as_of":{"at":"2025-11-24T23:30:00Z","offsets":{"1":12},"lagging":false,"lag":0}}`
+	if got := s.get(days + "?from=2010-12-01&to=2010-12-03"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := s.get(days + "?from=2024-01-01&to=2025-02-03&tz=Europe/London"); strings.Count(got, `"day":`) != 400 {
+		t.Errorf("%d days, want 400", strings.Count(got, `"day":`))
+	}
+}
+
+func TestLagging(t *testing.T) {
+	s := newServer(t)
+	s.progress.lag = map[int32]int64{0: 3, 1: 4}
+	if got := s.get(days + "/today"); !strings.Contains(got, `"lagging":true,"lag":7}`) {
+		t.Errorf("got %s", got)
+	}
+	s.progress.lag, s.progress.known = nil, false
+	if got := s.get(days + "/today"); !strings.Contains(got, `"lagging":true}`) {
+		t.Errorf("before Kafka answered: %s", got)
+	}
+}
+
+func TestTheList(t *testing.T) {
+	if got, want := newServer(t).get("/v1/activities"), `{"activities":[{"name":"ORDER_CREATED","topic":"orders"}]}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	s := newServer(t)
+	for _, c := range []struct {
+		target string
+		status int
+		code   string
+		says   string
+	}{
+		{days + "/2010-02-30", 400, "invalid_day", "2010-02-30"},
+		{days + "/Today", 400, "invalid_day", ""},
+		{days + "/2010-12-1", 400, "invalid_day", ""},
+		{days + "/2010-12-01?tz=", 400, "invalid_zone", ""},
+		{days + "/2010-12-01?tz=Local", 400, "invalid_zone", "Local"},
+		{days + "/2010-12-01?tz=Mars/Olympus", 400, "invalid_zone", "Mars/Olympus"},
+		{days + "/2010-12-01?tz=../../etc/passwd", 400, "invalid_zone", ""},
+		{days + "/2010-12-01?tz=UTC&tz=UTC", 400, "invalid_parameter", "tz"},
+		{days + "/2010-12-01?zone=UTC", 400, "invalid_parameter", "tz"},
+		{days + "/2010-12-01?tz=%zz", 400, "invalid_parameter", ""},
+		{days + "/2010-12-01?from=2010-12-01", 400, "invalid_parameter", ""},
+		{days, 400, "invalid_parameter", "from"},
+		{days + "?from=2010-12-01", 400, "invalid_parameter", "to"},
+		{days + "?from=2010-12-01&to=", 400, "invalid_day", ""},
+		{days + "?from=2010-12-02&to=2010-12-01", 400, "invalid_range", ""},
+		{days + "?from=2024-01-01&to=2025-02-04", 400, "range_too_long", "400"},
+		{days + "?from=0000-01-01&to=9999-12-31", 400, "range_too_long", ""},
+		{days + "/1971-06-01?tz=Africa/Monrovia", 422, "off_quarter_hour", "Africa/Monrovia is -00:44:30"},
+		{days + "?from=2000-10-01&to=2000-10-31&tz=America/St_Johns", 422, "off_quarter_hour", "America/St_Johns"},
+		{"/v1/activities/ORDER_CANCELLED/days/today", 404, "unknown_activity", "ORDER_CANCELLED"},
+		{"/v1/activities/order_created/days?from=2010-12-01&to=2010-12-01", 404, "unknown_activity", ""},
+		{"/v1/activities?x=1", 400, "invalid_parameter", ""},
+		{"/v1/nothing", 404, "not_found", ""},
+		{days + "/2010-12-01/", 404, "not_found", ""},
+	} {
+		response := s.do(http.MethodGet, c.target)
+		var p struct {
+			Status       int
+			Code, Detail string
+		}
+		if err := json.NewDecoder(response.Body).Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode != c.status || p.Status != c.status || p.Code != c.code || !strings.Contains(p.Detail, c.says) ||
+			response.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d %s %q, want %d %s %q", c.target, response.StatusCode, p.Code, p.Detail, c.status, c.code, c.says)
+		}
+	}
+}
+
+func TestRoutesByMethod(t *testing.T) {
+	s := newServer(t)
+	for _, target := range []string{"/v1/activities", days + "/today", days + "?from=2010-12-01&to=2010-12-01", "/", "/page.css"} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+			response := s.do(method, target)
+			want := http.StatusMethodNotAllowed
+			if method == "GET" || method == "HEAD" {
+				want = http.StatusOK
+			}
+			if response.StatusCode != want || want == 405 && response.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %s, Allow %q", method, target, response.Status, response.Header.Get("Allow"))
+			}
+		}
+	}
+}
+
+func TestThePage(t *testing.T) {
+	s := newServer(t)
+	s.order("a", "2025-11-24T10:00:00Z", "GBP", 1230)
+	s.order("b", "2025-11-24T11:00:00Z", "GBP", 4)
+	s.order("c", "2025-11-23T23:59:00Z", "GBP", 4)
+	response := s.do(http.MethodGet, "/")
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := regexp.MustCompile(`id="today-count">(\d+)<`).FindSubmatch(body); m == nil || string(m[1]) != "2" {
+		t.Errorf("#today-count is %q in %s", m, body)
+	}
+	for _, part := range []string{"2025-11-24", "GBP", ">1234<", "All messages are counted"} {
+		if !strings.Contains(string(body), part) {
+			t.Errorf("%s is not on the page", part)
+		}
+	}
+	policy := response.Header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+		t.Errorf("the policy is %q", policy)
+	}
+	if strings.Contains(string(body), "://") || strings.Contains(string(body), "<script") || strings.Contains(string(body), "style=") {
+		t.Error("the page has something that its policy forbids")
+	}
+	if css := s.do(http.MethodGet, "/page.css"); css.Header.Get("Content-Type") != "text/css; charset=utf-8" {
+		t.Errorf("the style sheet is %s", css.Header.Get("Content-Type"))
+	}
+}
+
+func TestADatabaseThatCannotBeRead(t *testing.T) {
+	s := newServer(t)
+	if err := s.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{days + "/today", "/"} {
+		response := s.do(http.MethodGet, target)
+		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %s", target, response.Status)
+		}
+	}
+}
+
+// broken fails in a way that no table knows.
+type broken struct{}
+
+func (broken) Read(context.Context, activity.Span, func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
+	return activity.AsOf{}, errors.New("a secret")
+}
+
+func TestAnUnknownErrorSaysNothing(t *testing.T) {
+	var log strings.Builder
+	h := activityapi.New([]activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}}, clock.System{}, zerolog.New(&log))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, days+"/today", nil))
+	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") || !strings.Contains(log.String(), "secret") {
+		t.Fatalf("%d %s, logged %s", w.Code, w.Body, log.String())
+	}
+}
