@@ -28,6 +28,9 @@ func (c *devCmd) Run(ctx context.Context) error {
 		return err
 	}
 	err := c.tour(ctx, s, logger)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // Ctrl-C during the import
+	}
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return errors.Join(err, s.Stop(stopCtx))
@@ -38,22 +41,14 @@ func (c *devCmd) tour(ctx context.Context, s *stack.Stack, logger zerolog.Logger
 	if !c.NoImport {
 		placed, err := s.ImportSamples(ctx)
 		if err != nil {
-			return interrupted(ctx, err)
+			return err
 		}
 		if placed > 0 {
 			logger.Info().Int("orders", placed).Msg("imported the sample orders")
 		}
 	}
 	if err := s.Banner(ctx, os.Stdout); err != nil {
-		return interrupted(ctx, err)
+		return err
 	}
 	return s.Wait(ctx)
-}
-
-// interrupted drops an error that Ctrl-C caused.
-func interrupted(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
