@@ -15,6 +15,12 @@ type textRule struct {
 func identifier(atLeast, atMost int) textRule { return textRule{atLeast: atLeast, atMost: atMost} }
 func freeText(atMost int) textRule            { return textRule{atMost: atMost, tabs: true} }
 
+// ValidCustomerID reports whether an order's customer_id may be id, the empty one excepted.
+func ValidCustomerID(id string) bool {
+	rule, _ := identifier(1, MaxCustomerID).check(id)
+	return rule == "" && utf8.ValidString(id)
+}
+
 // check returns the rule that text breaks and the sentence that says so, "" for none.
 func (r textRule) check(text string) (Rule, string) {
 	if len(text) < r.atLeast {

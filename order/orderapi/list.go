@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"ordertally/order"
 	"ordertally/shared/uuidv7"
@@ -76,8 +75,8 @@ func readQuery(values url.Values) (q order.Query, err error) {
 		}
 	}
 	q.CustomerID = values.Get("customer_id")
-	if values.Has("customer_id") && (q.CustomerID == "" || !utf8.ValidString(q.CustomerID) || utf8.RuneCountInString(q.CustomerID) > order.MaxCustomerID) {
-		return q, invalidParameter("customer_id", "must be 1 to 128 characters of UTF-8.")
+	if values.Has("customer_id") && !order.ValidCustomerID(q.CustomerID) {
+		return q, invalidParameter("customer_id", "must be 1 to 128 characters of UTF-8, none of them a control character.")
 	}
 	if q.PlacedFrom, err = readTime(values, "placed_from"); err != nil {
 		return q, err
@@ -101,6 +100,10 @@ func readTime(values url.Values, name string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, values.Get(name))
 	if err != nil {
 		return time.Time{}, invalidParameter(name, "must be an RFC 3339 time such as 2010-12-01T00:00:00Z, with + written as %2B.")
+	}
+	// No order is older, and the zero time would mean no bound.
+	if epoch := time.Unix(0, 0); at.Before(epoch) {
+		at = epoch
 	}
 	return at, nil
 }

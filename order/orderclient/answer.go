@@ -39,18 +39,21 @@ type answer struct {
 
 // err returns the error that the answer is when its status is not want.
 func (a *answer) err(want int) error {
-	contentType := a.header.Get("Content-Type")
 	if a.status == want {
 		return nil
 	}
-	if mediaType, _, err := mime.ParseMediaType(contentType); err == nil && mediaType == problem.ContentType && a.status >= 400 {
+	if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); err == nil && mediaType == problem.ContentType && a.status >= 400 {
 		var p problem.Problem
 		if json.Unmarshal(a.body, &p) == nil && p.Code != "" {
 			p.Status, p.RetryAfter = a.status, a.retryAfter()
 			return p
 		}
 	}
-	return &UnexpectedAnswer{Status: a.status, ContentType: contentType}
+	return a.unexpected(nil)
+}
+
+func (a *answer) unexpected(cause error) error {
+	return &UnexpectedAnswer{Status: a.status, ContentType: a.header.Get("Content-Type"), cause: cause}
 }
 
 // passing reports whether the same request may be answered otherwise later.

@@ -38,7 +38,11 @@ func (c *Client) Place(ctx context.Context, body []byte, key string) (Placed, er
 		return Placed{}, fmt.Errorf("place order: %w", err)
 	}
 	placed := Placed{Replayed: answer.header.Get("Idempotent-Replayed") == "true"}
-	if err := answer.decode(&placed.Order); err != nil {
+	err = answer.decode(&placed.Order)
+	if err == nil && placed.ID == "" {
+		err = answer.unexpected(nil) // a success that is none: nothing may count as placed that is not
+	}
+	if err != nil {
 		return Placed{}, fmt.Errorf("place order: %w", err)
 	}
 	return placed, nil
@@ -120,7 +124,7 @@ func (c *Client) List(ctx context.Context, q Query) iter.Seq2[Order, error] {
 // decode reads the answer's JSON into v. Members that the client does not know are passed over.
 func (a *answer) decode(v any) error {
 	if err := json.Unmarshal(a.body, v); err != nil {
-		return &UnexpectedAnswer{Status: a.status, ContentType: a.header.Get("Content-Type"), cause: err}
+		return a.unexpected(err)
 	}
 	return nil
 }

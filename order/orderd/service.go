@@ -57,13 +57,13 @@ func (s *Service) Start(ctx context.Context) error {
 
 func (s *Service) start(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
-	commits := newStoreMetrics(registry)
-	db, err := boltdb.Open(s.config.Data, boltdb.Options{OnCommit: commits.observe})
+	commits := boltdb.NewMetrics(registry, "order")
+	db, err := boltdb.Open(s.config.Data, boltdb.Options{OnCommit: commits.Observe})
 	if err != nil {
 		return err
 	}
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
-	watchFile(registry, db)
+	commits.Watch(db)
 
 	box, err := outbox.Open(ctx, db, outbox.Config{Source: event.Source})
 	if err != nil {
@@ -81,15 +81,16 @@ func (s *Service) start(ctx context.Context) error {
 	relay := outbox.NewRelay(box, publisher, outbox.RelayConfig{}, outbox.NewMetrics(registry, "order", box), s.logger)
 
 	health := &telemetry.Health{}
-	health.Register("database", databaseCheck(db), telemetry.Live|telemetry.Ready)
+	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.Register("relay", func(context.Context) error { return s.group.Err() }, telemetry.Live)
 	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
 	if err := s.ops.Start(); err != nil {
 		return err
 	}
 	s.steps.Push("ops listener", s.ops.Stop)
+	s.group.Go("ops listener", s.ops.Wait)
 
-	s.group.Go("database", func(ctx context.Context) error { return watchDatabase(ctx, db) })
+	s.group.Go("database", db.Watch)
 	s.group.Go("relay", relay.Run)
 	s.steps.Push("relay", s.group.Stop)
 
@@ -104,28 +105,8 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.steps.Push("API", s.api.Stop)
+	s.group.Go("API", s.api.Wait)
 	return nil
-}
-
-// databaseCheck fails when a write to the disk failed: only a restart reads what is there.
-func databaseCheck(db *boltdb.DB) telemetry.Check {
-	return func(context.Context) error {
-		select {
-		case <-db.Failed():
-			return boltdb.ErrOutcomeUnknown
-		default:
-			return nil
-		}
-	}
-}
-
-func watchDatabase(ctx context.Context, db *boltdb.DB) error {
-	select {
-	case <-db.Failed():
-		return boltdb.ErrOutcomeUnknown
-	case <-ctx.Done():
-		return nil
-	}
 }
 
 // Addr is the API's address, after Start.

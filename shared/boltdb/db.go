@@ -103,6 +103,26 @@ func (db *DB) setDurable(id int64) {
 // the process should end.
 func (db *DB) Failed() <-chan struct{} { return db.failed }
 
+// Check is ErrOutcomeUnknown once Failed is closed: only a restart reads what is on the disk.
+func (db *DB) Check(context.Context) error {
+	select {
+	case <-db.failed:
+		return ErrOutcomeUnknown
+	default:
+		return nil
+	}
+}
+
+// Watch returns ErrOutcomeUnknown when Failed is closed, or nil when ctx ends.
+func (db *DB) Watch(ctx context.Context) error {
+	select {
+	case <-db.failed:
+		return ErrOutcomeUnknown
+	case <-ctx.Done():
+		return nil
+	}
+}
+
 // Path returns the file's name.
 func (db *DB) Path() string { return db.bolt.Path() }
 

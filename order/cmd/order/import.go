@@ -17,9 +17,9 @@ import (
 )
 
 type importCmd struct {
-	Files       []string      `arg:"" name:"file" help:"CSV files in the Online Retail layout. Imported again, they place nothing twice."`
+	Files       []string      `arg:"" name:"file" help:"CSV files in the layout of the Online Retail data set."`
 	Target      string        `default:"http://127.0.0.1:8080" help:"URL of the order service."`
-	Rejects     string        `default:"rejects.csv" placeholder:"FILE" help:"Where to list the invoices that were not placed, as CSV; an existing file is replaced at the end."`
+	Rejects     string        `placeholder:"FILE" help:"File to list what was rejected in, as CSV; replaced when it exists. Without it rejects are only counted."`
 	Concurrency int           `default:"8" help:"Requests under way at once, 1 to 256."`
 	RetryFor    time.Duration `default:"60s" help:"How long to repeat a request that the service does not answer, or answers with \"later\"."`
 }
@@ -48,10 +48,7 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 	if summary.Files == 0 { // a file could not be read: there is nothing to sum up
 		return err
 	}
-	written := retail.WriteRejects(rejects, summary.Rejects)
-	if written == nil {
-		written = rejects.publish()
-	}
+	written := rejects.publish(func(w io.Writer) error { return retail.WriteRejects(w, summary.Rejects) })
 	line := c.describe(&summary, time.Since(start))
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -85,9 +82,15 @@ func (c *importCmd) client() (*orderclient.Client, error) {
 }
 
 func (c *importCmd) describe(s *retail.Summary, took time.Duration) string {
-	return fmt.Sprintf("import: %s in %s: %d placed, %d replayed, %d rejected (listed in %s) in %s",
-		plural(s.Invoices, "invoice"), plural(s.Files, "file"), s.Placed, s.Replayed, len(s.Rejects), c.Rejects,
-		took.Round(10*time.Millisecond))
+	listed := ""
+	switch {
+	case c.Rejects != "":
+		listed = " (listed in " + c.Rejects + ")"
+	case len(s.Rejects) > 0:
+		listed = " (--rejects FILE lists them)"
+	}
+	return fmt.Sprintf("import: %s in %s: %d placed, %d replayed, %d rejected%s in %s",
+		plural(s.Invoices, "invoice"), plural(s.Files, "file"), s.Placed, s.Replayed, len(s.Rejects), listed, took.Round(time.Millisecond))
 }
 
 func plural(n int, thing string) string {

@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"os"
-	"time"
 
 	"ordertally/order/orderd"
+	"ordertally/shared/lifecycle"
 	"ordertally/shared/settings"
 	"ordertally/shared/telemetry"
 )
-
-// stopTimeout bounds an orderly stop: open requests, the transaction being published, the file.
-const stopTimeout = 20 * time.Second
 
 type serveCmd struct {
 	orderd.Config
@@ -24,16 +21,5 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
-	if err := service.Start(ctx); err != nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-		logger.Info().Msg("stopping")
-	case <-service.Failed():
-		logger.Error().Err(service.Err()).Msg("order cannot go on")
-	}
-	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	return service.Stop(stopCtx) // what failed before is part of its error
+	return lifecycle.Serve(ctx, service, logger)
 }

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ordertally/shared/settings"
+)
+
+func TestExitCodes(t *testing.T) {
+	inUse := filepath.Join(t.TempDir(), "is-a-directory")
+	if err := os.Mkdir(inUse, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want int
+		says string
+	}{
+		{[]string{"--version"}, settings.ExitDone, ""},
+		{[]string{"serve", "--help"}, settings.ExitDone, ""},
+		{[]string{}, settings.ExitUsage, "serve"},
+		{[]string{"server"}, settings.ExitUsage, "serve"},
+		{[]string{"serve", "--port", "1"}, settings.ExitUsage, "--port"},
+		{[]string{"serve", "--listen", "8090"}, settings.ExitUsage, "listen"},
+		{[]string{"serve", "--dedup-retention", "14"}, settings.ExitUsage, "dedup-retention"},
+		{[]string{"serve", "--data", inUse}, settings.ExitFailed, inUse},
+	} {
+		err := run(c.args)
+		if code := settings.ExitCode(err); code != c.want || c.says != "" && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%q: exit code %d, %v", c.args, code, err)
+		}
+	}
+}

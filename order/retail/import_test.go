@@ -1,0 +1,267 @@
+package retail_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ordertally/order/orderapi/apitest"
+	"ordertally/order/orderclient"
+	"ordertally/order/retail"
+	"ordertally/shared/clock"
+	"ordertally/shared/problem"
+)
+
+func client(t *testing.T, url string, retryFor time.Duration) *orderclient.Client {
+	t.Helper()
+	c, err := orderclient.New(orderclient.Config{BaseURL: url, RetryFor: retryFor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// revenue counts what the service holds.
+func revenue(t *testing.T, c *orderclient.Client) (orders int, pence int64) {
+	t.Helper()
+	for o, err := range c.List(t.Context(), orderclient.Query{PageSize: 200}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		orders++
+		pence += o.Total
+	}
+	return orders, pence
+}
+
+const (
+	threeDaysOrders  = 136 + 143 + 73
+	threeDaysPence   = 5_896_079 + 4_774_838 + 4_694_371
+	threeDaysRejects = 7 + 24 + 35
+)
+
+func TestImportPlacesThreeDaysOnce(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	c := client(t, service.URL, 10*time.Second)
+	files := days("2010-12-01", "2010-12-02", "2010-12-03")
+	last, total := 0, 0
+	summary, err := retail.Import(t.Context(), files, c, retail.Options{Progress: func(d, n int) {
+		if d != last+1 {
+			t.Errorf("progress went from %d to %d", last, d)
+		}
+		last, total = d, n
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := threeDaysOrders + threeDaysRejects
+	if summary.Files != 3 || summary.Placed != threeDaysOrders || summary.Replayed != 0 || len(summary.Rejects) != threeDaysRejects ||
+		summary.NotSent() != 0 || summary.Invoices != want || last != want || total != want {
+		t.Fatalf("%d files, %d of %d invoices placed, %d replayed, %d rejected; progress %d of %d", summary.Files, summary.Placed,
+			summary.Invoices, summary.Replayed, len(summary.Rejects), last, total)
+	}
+	if orders, pence := revenue(t, c); orders != threeDaysOrders || pence != threeDaysPence {
+		t.Fatalf("the service holds %d orders of %d pence", orders, pence)
+	}
+	if first := summary.Rejects[0]; first.Invoice != "C536379" || first.Row != 143 || first.Code != retail.CodeCancelled ||
+		first.Reason != "2010-12-01.csv: the invoice is a cancellation" {
+		t.Fatalf("the first reject is %+v", first)
+	}
+	for i, r := range summary.Rejects[1:] {
+		if before := summary.Rejects[i]; before.Reason[:10] > r.Reason[:10] || before.Reason[:10] == r.Reason[:10] && before.Row > r.Row {
+			t.Fatalf("%+v comes before %+v", before, r)
+		}
+	}
+
+	before := service.Transactions()
+	summary, err = retail.Import(t.Context(), files, c, retail.Options{Concurrency: 3})
+	if err != nil || summary.Placed != 0 || summary.Replayed != threeDaysOrders || len(summary.Rejects) != threeDaysRejects {
+		t.Fatalf("again: %d placed, %d replayed, %d rejected, %v", summary.Placed, summary.Replayed, len(summary.Rejects), err)
+	}
+	if after := service.Transactions(); after != before {
+		t.Fatalf("importing again wrote %d transactions", after-before)
+	}
+}
+
+// cutter answers some requests and loses the answer of others, before or after the service saw them.
+type cutter struct {
+	next  http.Handler
+	count atomic.Int64
+}
+
+func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch c.count.Add(1) % 5 {
+	case 1:
+		panic(http.ErrAbortHandler)
+	case 2:
+		c.next.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	case 3:
+		problem.Write(w, r, problem.New(http.StatusServiceUnavailable, "unavailable", ""))
+	default:
+		c.next.ServeHTTP(w, r)
+	}
+}
+
+func TestImportThroughLostAnswersAndARestart(t *testing.T) {
+	service := apitest.New(t, clock.System{})
+	service.Wrap = func(next http.Handler) http.Handler { return &cutter{next: next} }
+	service.Start()
+	restarted := make(chan struct{})
+	var once atomic.Bool
+	summary, err := retail.Import(t.Context(), days("2010-12-03"), client(t, service.URL, time.Minute), retail.Options{
+		Concurrency: 32,
+		Progress: func(done, _ int) {
+			if done == 60 && once.CompareAndSwap(false, true) {
+				go func() {
+					defer close(restarted)
+					service.Stop()
+					service.Wrap = nil
+					service.Start()
+				}()
+			}
+		},
+	})
+	<-restarted
+	if err != nil || summary.Placed+summary.Replayed != 73 || summary.Replayed == 0 {
+		t.Fatalf("%+v, %v", summary, err)
+	}
+	if orders, pence := revenue(t, client(t, service.URL, -1)); orders != 73 || pence != 4_694_371 {
+		t.Fatalf("the service holds %d orders of %d pence", orders, pence)
+	}
+}
+
+func writeFile(t *testing.T, rows string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rows.csv")
+	if err := os.WriteFile(path, []byte(head+rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestWhatTheServiceRefusesIsAReject(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	c := client(t, service.URL, -1)
+	row := func(invoice, sku, description string) string {
+		return invoice + "," + sku + "," + description + ",1,2010-12-01 08:26:00,1.00,,\n"
+	}
+	var huge strings.Builder
+	for range 2000 {
+		huge.WriteString(row("4", "A", strings.Repeat("d", 512)))
+	}
+	path := writeFile(t, row("1", "A", "a")+row("2", strings.Repeat("A", 65), "a")+row("3", "A", "a")+row("2", "", "a")+huge.String())
+	summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{})
+	if err != nil || summary.Placed != 2 || summary.NotSent() != 0 {
+		t.Fatalf("%+v, %v", summary, err)
+	}
+	var b strings.Builder
+	if err := retail.WriteRejects(&b, summary.Rejects); err != nil {
+		t.Fatal(err)
+	}
+	want := "invoice,row,code,reason\n" +
+		"2,3,invalid_order,\"/lines/0/sku has 65 characters, at most 64 are allowed (and 1 more)\"\n" +
+		"4,6,body_too_large,The request's body is larger than 1048576 bytes.\n"
+	if b.String() != want {
+		t.Fatalf("got\n%s\nwant\n%s", b.String(), want)
+	}
+
+	changed := writeFile(t, row("1", "A", "another"))
+	summary, err = retail.Import(t.Context(), []string{changed}, c, retail.Options{})
+	if err != nil || len(summary.Rejects) != 1 || summary.Rejects[0].Code != "idempotency_key_reused" {
+		t.Fatalf("an invoice that changed: %+v, %v", summary, err)
+	}
+}
+
+func TestImportEndsWhenTheServiceCannotTakeOrders(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"another service": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/html") },
+		"no such path":    http.NotFound,
+		"refused": func(w http.ResponseWriter, r *http.Request) {
+			problem.Write(w, r, problem.New(http.StatusUnauthorized, "unauthorized", "no key"))
+		},
+		"later": func(w http.ResponseWriter, r *http.Request) {
+			problem.Write(w, r, problem.New(http.StatusServiceUnavailable, "unavailable", ""))
+		},
+		"no answer": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var requests atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				answer(w, r)
+			}))
+			defer server.Close()
+			summary, err := retail.Import(t.Context(), days("2010-12-01"), client(t, server.URL, -1), retail.Options{Concurrency: 2})
+			if err == nil || summary.Placed+summary.Replayed != 0 || len(summary.Rejects) != 7 || summary.NotSent() != 136 {
+				t.Fatalf("%+v, %v", summary, err)
+			}
+			if n := requests.Load(); n > 6 {
+				t.Fatalf("%d requests were sent before the import gave up", n)
+			}
+		})
+	}
+}
+
+func TestAnOrderThatMeetsAnInternalErrorDoesNotStopTheOthers(t *testing.T) {
+	service := apitest.New(t, clock.System{})
+	service.Wrap = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Idempotency-Key") == retail.KeyPrefix+"536365" {
+				problem.Write(w, r, problem.Internal())
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	service.Start()
+	summary, err := retail.Import(t.Context(), days("2010-12-01"), client(t, service.URL, time.Minute), retail.Options{})
+	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 500 || !strings.Contains(err.Error(), "536365") {
+		t.Fatalf("got %v", err)
+	}
+	if summary.Placed != 135 || summary.NotSent() != 1 {
+		t.Fatalf("%+v", summary)
+	}
+}
+
+func TestNothingIsSentWhenAFileCannotBeRead(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	before := service.Transactions()
+	other := filepath.Join(t.TempDir(), "other.csv")
+	if err := os.WriteFile(other, []byte("a,b\n1,2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{other, filepath.Join(t.TempDir(), "missing.csv"), t.TempDir()} {
+		summary, err := retail.Import(t.Context(), append(days("2010-12-01"), bad), client(t, service.URL, -1), retail.Options{})
+		if err == nil || !strings.Contains(err.Error(), bad) || summary.Files != 0 {
+			t.Errorf("%s: %+v, %v", bad, summary, err)
+		}
+	}
+	if service.Transactions() != before {
+		t.Error("something was stored")
+	}
+}
+
+func TestImportStopsWithItsContext(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	summary, err := retail.Import(ctx, days("2010-12-01"), client(t, service.URL, time.Minute), retail.Options{
+		Progress: func(done, _ int) {
+			if done == 50 {
+				cancel()
+			}
+		},
+	})
+	if !errors.Is(err, context.Canceled) || summary.Placed == 0 || summary.NotSent() == 0 {
+		t.Fatalf("%+v, %v", summary, err)
+	}
+}

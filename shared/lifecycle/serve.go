@@ -1,0 +1,39 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// stopTimeout bounds an orderly stop of a service: open requests, what is being written, the file.
+const stopTimeout = 20 * time.Second
+
+// Service is what a program runs.
+type Service interface {
+	// Start returns when the service answers, or with what is in the way.
+	Start(ctx context.Context) error
+	// Failed is closed when the service cannot go on.
+	Failed() <-chan struct{}
+	// Err is why it cannot.
+	Err() error
+	// Stop returns when everything has stopped, or ctx ends. Its error includes what failed before.
+	Stop(ctx context.Context) error
+}
+
+// Serve runs s until ctx ends or s fails, and stops it, within 20 s. The error is that of Start or of Stop.
+func Serve(ctx context.Context, s Service, logger zerolog.Logger) error {
+	if err := s.Start(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		logger.Info().Msg("stopping")
+	case <-s.Failed():
+		logger.Error().Err(s.Err()).Msg("cannot go on")
+	}
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return s.Stop(stopCtx)
+}
