@@ -47,6 +47,7 @@ type Consumer struct {
 
 	mu       sync.Mutex
 	position map[int32]int64 // next offset to be fetched, past control records once the end was seen
+	handed   map[int32]int64 // the same after what Fetch returned last
 }
 
 // NewConsumer returns a consumer that reads nothing until Assign.
@@ -79,7 +80,8 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
 	}
 	return &Consumer{
-		config: config, client: client, logs: logs, logger: logger, cancel: func() {}, position: map[int32]int64{},
+		config: config, client: client, logs: logs, logger: logger, cancel: func() {},
+		position: map[int32]int64{}, handed: map[int32]int64{},
 	}, nil
 }
 
@@ -159,6 +161,7 @@ func (c *Consumer) watchPartitions(ctx context.Context) {
 // Fetch waits for a record and returns it with those that are there already, at most limit of them. It waits through
 // outages. When ctx ends it returns ctx's error. ErrOffsetOutOfRange needs a decision of the caller.
 func (c *Consumer) Fetch(ctx context.Context, limit int) ([]Record, error) {
+	c.settle()
 	var records []Record
 	for len(records) < limit {
 		wait := pollInterval
@@ -171,10 +174,13 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) ([]Record, error) {
 				return records, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
 			}
 			c.down = false
-			c.advance(event.TopicPartition.Partition, int64(event.TopicPartition.Offset)+1)
 			records = append(records, recordOf(event))
+			c.reach(event.TopicPartition.Partition, int64(event.TopicPartition.Offset)+1)
 		case kafka.PartitionEOF:
-			c.advance(event.Partition, int64(event.Offset))
+			c.reach(event.Partition, int64(event.Offset))
+			if len(records) == 0 {
+				c.settle()
+			}
 		case kafka.Error:
 			if err := c.consumeError(event); err != nil {
 				return records, err
@@ -206,12 +212,21 @@ func (c *Consumer) consumeError(err kafka.Error) error {
 	return nil
 }
 
-// advance moves the position forward: past a record, or to the partition's end, past control records, which are never
-// delivered.
-func (c *Consumer) advance(partition int32, offset int64) {
+// reach notes that Fetch got past a record, or to the partition's end, past control records, which are never delivered.
+func (c *Consumer) reach(partition int32, next int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.position[partition] = max(c.position[partition], offset)
+	c.handed[partition] = max(c.handed[partition], next)
+}
+
+// settle moves the positions past what Fetch returned last: asking again says that it was taken over.
+func (c *Consumer) settle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for partition, next := range c.handed {
+		c.position[partition] = max(c.position[partition], next)
+	}
+	clear(c.handed)
 }
 
 func recordOf(m *kafka.Message) Record {
@@ -243,7 +258,8 @@ func (c *Consumer) Partitions() []int32 {
 }
 
 // Lag returns, for each partition, how many offsets lie between what was fetched and the last committed one the broker
-// spoke of. It asks nobody: the broker says so with every fetch.
+// spoke of. What Fetch returned last still counts until it is called again, so that a lag of 0 is never seen while
+// records are between two hands. It asks nobody: the broker says so with every fetch.
 func (c *Consumer) Lag() map[int32]int64 {
 	c.mu.Lock()
 	positions := maps.Clone(c.position)
