@@ -91,7 +91,7 @@ func TestDaysThatAreNotQuarterHours(t *testing.T) {
 		zone, day string
 		says      []string
 	}{
-		{"Africa/Monrovia", "1971-06-01", []string{"Africa/Monrovia", "-00:44:30"}},
+		{"Africa/Monrovia", "1971-06-01", []string{"Africa/Monrovia is -00:44:30"}},
 		{"Africa/Monrovia", "1972-01-07", []string{"Africa/Monrovia", "-00:44:30"}}, // the day it ended
 		{"Europe/Amsterdam", "1900-01-01", []string{"Europe/Amsterdam"}},
 		{"America/Juneau", "1800-06-01", []string{"America/Juneau", "+15:02:19"}},
@@ -214,7 +214,7 @@ func TestDaysAddUp(t *testing.T) {
 		from := june2011 + activity.Date(rapid.IntRange(0, 5000).Draw(t, "from"))
 		days, err := activity.NewDays(z, from, from+activity.Date(rapid.IntRange(0, 399).Draw(t, "length")))
 		if code(err) == activity.CodeOffQuarterHour {
-			t.Skip("this range has none")
+			return
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -282,3 +282,16 @@ func TestMisspeltNamesGetASuggestion(t *testing.T) {
 		}
 	}
 }
+
+func TestAFloodOfViolationsCostsLittle(t *testing.T) {
+	const fields = 50_000
+	var b strings.Builder
+	for i := range fields {
+		fmt.Fprintf(&b, `"%d":1,`, i)
+	}
+	body := []byte(`{` + b.String() + `"z":1}`)
+	// One a name is the reader's, which looks for repeated ones.
+	if allocs := testing.AllocsPerRun(1, func() { _, _ = order.DecodeDraft(body, now) }); allocs > 2*fields {
+		t.Fatalf("%.0f allocations for %d unknown fields", allocs, fields)
+	}
+}

@@ -150,6 +150,10 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 			o.Lines = []event.Line{{Quantity: 1 << 32, UnitPrice: 1 << 31}}
 			o.Total = math.MinInt64
 		}), activity.ReasonImpossible},
+		{"a product that overflows the sign and adds up to 0", value(func(o *event.Order) {
+			o.Lines = []event.Line{{Quantity: 1, UnitPrice: 1 << 62}, {Quantity: 3, UnitPrice: 1 << 62}}
+			o.Total = 0
+		}), activity.ReasonImpossible},
 		{"a sum that overflows", value(func(o *event.Order) {
 			o.Lines = []event.Line{{Quantity: 1, UnitPrice: math.MaxInt64}, {Quantity: 1, UnitPrice: 1}}
 			o.Total = math.MinInt64

@@ -109,7 +109,10 @@ func TestListFollowsEveryPage(t *testing.T) {
 			t.Errorf("%+v: got %s, want %s", q, got, want)
 		}
 	}
-	for range c.List(t.Context(), orderclient.Query{PageSize: 1}) {
+	for _, err := range c.List(t.Context(), orderclient.Query{PageSize: 1}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // leaving early asks for no further page and leaks nothing
 	}
 	if got := list(orderclient.Query{PageSize: 201}); !strings.Contains(got, "400 invalid_parameter") {

@@ -215,11 +215,14 @@ func TestAnOrderThatMeetsAnInternalErrorDoesNotStopTheOthers(t *testing.T) {
 	service := apitest.New(t, clock.System{})
 	service.Wrap = func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Idempotency-Key") == retail.KeyPrefix+"536365" {
+			switch r.Header.Get("Idempotency-Key") {
+			case retail.KeyPrefix + "536365":
 				problem.Write(w, r, problem.Internal())
-				return
+			case retail.KeyPrefix + "536366":
+				problem.Write(w, r, problem.New(http.StatusBadRequest, "malformed_json", "no"))
+			default:
+				next.ServeHTTP(w, r)
 			}
-			next.ServeHTTP(w, r)
 		})
 	}
 	service.Start()
@@ -227,7 +230,7 @@ func TestAnOrderThatMeetsAnInternalErrorDoesNotStopTheOthers(t *testing.T) {
 	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 500 || !strings.Contains(err.Error(), "536365") {
 		t.Fatalf("got %v", err)
 	}
-	if summary.Placed != 135 || summary.NotSent() != 1 {
+	if summary.Placed != 134 || summary.NotSent() != 1 || len(summary.Rejects) != 8 {
 		t.Fatalf("%+v", summary)
 	}
 }
