@@ -11,8 +11,8 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 # librdkafka is linked in by cgo; what stays dynamic is glibc, which must not be older where the program runs: both
 # images are Debian 12.
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=1 go build -trimpath -o /out/ ./order/cmd/order ./activity/cmd/activity
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go-build \
+    GOCACHE=/go-build CGO_ENABLED=1 go build -trimpath -o /out/ ./order/cmd/order ./activity/cmd/activity
 # A volume takes over owner and mode of the directory that it is mounted on.
 RUN mkdir -m 0700 /data
 
