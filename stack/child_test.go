@@ -106,15 +106,15 @@ func freePort(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-// start returns when the services listen.
-func (c *child) start() {
+// start returns when the services listen. env is added to the process's environment.
+func (c *child) start(env ...string) {
 	c.t.Helper()
 	text, err := json.Marshal(c.config)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	process := exec.Command(os.Args[0])
-	process.Env = append(os.Environ(), childEnv+"="+string(text))
+	process.Env = append(append(os.Environ(), childEnv+"="+string(text)), env...)
 	process.Stderr = os.Stderr
 	if _, err := process.StdinPipe(); err != nil {
 		c.t.Fatal(err)
@@ -139,6 +139,20 @@ func (c *child) start() {
 		}
 	case <-time.After(30 * time.Second):
 		c.t.Fatal("the services did not start within 30 s")
+	}
+}
+
+// awaitDeath returns when the process has ended by itself.
+func (c *child) awaitDeath(cause string, limit time.Duration) {
+	c.t.Helper()
+	ended := make(chan error, 1)
+	process := c.process
+	go func() { ended <- process.Wait() }()
+	select {
+	case <-ended:
+		c.process = nil
+	case <-time.After(limit):
+		c.t.Fatalf("%s: the process did not end within %s", cause, limit)
 	}
 }
 

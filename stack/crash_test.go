@@ -1,0 +1,82 @@
+//go:build crash
+
+package stack_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"ordertally/order/orderclient"
+	"ordertally/stack/kafka"
+)
+
+// crashPoints are where the process kills itself, and at which pass: the first passes of a database's points are those of
+// its opening.
+var crashPoints = []struct {
+	name string
+	pass int
+}{
+	{"boltdb.before-commit", 12}, {"boltdb.after-commit", 12},
+	{"outbox.before-publish", 2}, {"outbox.after-publish", 1}, {"outbox.after-publish", 3},
+	{"broker.before-offsets", 2}, {"broker.before-commit", 1}, {"broker.before-commit", 3},
+	{"activity.counted", 2}, {"activity.applied", 1}, {"activity.applied", 3},
+}
+
+// TestCrashPoints has the process kill itself at each point while orders are placed one after the other, starts it again,
+// and sees every order once in the topic and once in the statistics.
+func TestCrashPoints(t *testing.T) {
+	cluster := kafka.ForTest(t)
+	services := newChild(t, t.TempDir(), cluster.Addr())
+	client, err := orderclient.New(orderclient.Config{BaseURL: services.orderURL(), RetryFor: time.Minute, AttemptTimeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	total := 0
+	for i, point := range crashPoints {
+		name := fmt.Sprintf("%s:%d", point.name, point.pass)
+		services.start("ORDERTALLY_CRASH=" + name)
+		restarted := make(chan struct{})
+		placed := make(chan int, 1)
+		go func() { placed <- placeUntil(t, client, fmt.Sprintf("crash-%d", i), restarted) }()
+		services.awaitDeath(name, 30*time.Second)
+		services.start()
+		close(restarted)
+		total += <-placed
+		eventually(t, 30*time.Second, name+": every order is counted", func() bool {
+			return countedInAll(t, services.activityURL()) >= int64(total)
+		})
+		services.kill()
+	}
+	services.start()
+	checkTopic(t, cluster.Addr(), total)
+	if got := countedInAll(t, services.activityURL()); got != int64(total) {
+		t.Errorf("%d orders are counted, want %d", got, total)
+	}
+	t.Logf("killed at %v with %d orders", crashPoints, total)
+}
+
+// placeUntil places orders one after the other until stop is closed, and returns how many.
+func placeUntil(t *testing.T, client *orderclient.Client, key string, stop <-chan struct{}) (placed int) {
+	const body = `{"currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":100}]}`
+	for {
+		select {
+		case <-stop:
+			return placed
+		default:
+		}
+		if _, err := client.Place(t.Context(), []byte(body), fmt.Sprintf("%s-%d", key, placed)); err != nil {
+			t.Error(err)
+			return placed
+		}
+		placed++
+	}
+}
+
+// countedInAll counts today and the day before, so that a run over midnight is one.
+func countedInAll(t testing.TB, base string) int64 {
+	t.Helper()
+	yesterday := time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)
+	return day(t, base, yesterday, "UTC").Count + day(t, base, "today", "UTC").Count
+}
