@@ -142,20 +142,6 @@ func (c *child) start(env ...string) {
 	}
 }
 
-// awaitDeath returns when the process has ended by itself.
-func (c *child) awaitDeath(cause string, limit time.Duration) {
-	c.t.Helper()
-	ended := make(chan error, 1)
-	process := c.process
-	go func() { ended <- process.Wait() }()
-	select {
-	case <-ended:
-		c.process = nil
-	case <-time.After(limit):
-		c.t.Fatalf("%s: the process did not end within %s", cause, limit)
-	}
-}
-
 // kill ends the process as a power switch would, as far as the process can tell.
 func (c *child) kill() {
 	if c.process == nil {
