@@ -92,7 +92,7 @@ func endToEnd(t *testing.T, broker string) {
 		t.Fatalf("status %d, %v", status, err)
 	}
 	eventually(t, 30*time.Second, "the new order is counted today", func() bool {
-		return day(t, s.activityURL(), "today", "UTC").Count == 1
+		return countedLately(t, s.activityURL()) == 1
 	})
 	checkDays(t, s.activityURL())
 	checkTopic(t, broker, allOrders+1)

@@ -201,3 +201,10 @@ func placeOrder(base, reference string) (int, error) {
 	}
 	return response.StatusCode, response.Body.Close()
 }
+
+// countedLately is how many orders today and the day before have: a test that runs over midnight finds them all.
+func countedLately(t testing.TB, base string) int64 {
+	t.Helper()
+	yesterday := time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)
+	return day(t, base, yesterday, "UTC").Count + day(t, base, "today", "UTC").Count
+}
