@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"os"
@@ -18,11 +19,15 @@ const MaxBody = 1 << 20
 // ErrClientGone says that the client went away before its request was complete. There is nobody to answer.
 var ErrClientGone = errors.New("the client went away before its request was complete")
 
+// drainFactor times the limit is how large a body may be to be read, and thrown away, before it is refused. A client that is
+// still sending when the connection closes is reset, and never reads why.
+const drainFactor = 4
+
 // ReadBody reads a JSON request's body, at most limit bytes. The error is a [problem.Problem] to answer with:
 //
 //   - 415 when Content-Type is missing or not application/json (parameters such as charset=utf-8 are let through, and
 //     what they say is ignored: JSON is UTF-8), or when the body has a Content-Encoding;
-//   - 413 over the limit; when Content-Length says so, nothing is read;
+//   - 413 over the limit; when Content-Length says so, nothing is kept, and beyond four times the limit nothing is read;
 //   - 408 when the body did not arrive within the server's ReadTimeout;
 //   - 400 when its framing is broken;
 //
@@ -32,6 +37,9 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, err
 	}
 	if r.ContentLength > limit {
+		if r.ContentLength <= drainFactor*limit && r.Header.Get("Expect") == "" {
+			_, _ = io.Copy(io.Discard, r.Body) // the answer is the same, however this ends
+		}
 		return nil, tooLarge(w, limit)
 	}
 	var buf bytes.Buffer
