@@ -82,7 +82,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.steps.Push("consumer", func(context.Context) error { return consumer.Close() })
+	s.steps.Push("consumer", func(context.Context) error { consumer.Close(); return nil })
 	reading := ingest.New(consumer, store, def, ingest.Config{}, registry, s.logger)
 
 	health := &telemetry.Health{}

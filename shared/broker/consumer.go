@@ -288,13 +288,14 @@ func (c *Consumer) CommitForMonitors(next map[int32]int64) {
 }
 
 // Close stops reading. Fetch must have returned.
-func (c *Consumer) Close() error {
+func (c *Consumer) Close() {
 	c.cancel()
 	c.watch.Wait()
-	err := c.client.Close()
-	c.logs.stop()
-	if err != nil {
-		return fmt.Errorf("close the Kafka consumer: %w", err)
-	}
-	return nil
+	closeInTime(c.logger, "consumer", func() {
+		err := c.client.Close()
+		c.logs.stop()
+		if err != nil {
+			c.logger.Warn().Err(err).Msg("cannot close a Kafka consumer")
+		}
+	})
 }

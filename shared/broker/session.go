@@ -15,9 +15,6 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// closeTimeout bounds how long Close waits for librdkafka's threads.
-const closeTimeout = 5 * time.Second
-
 // session is one transactional producer.
 type session struct {
 	producer *kafka.Producer
@@ -74,7 +71,7 @@ func (s *session) readWatermark(ctx context.Context, brokers []string) error {
 	if err != nil {
 		return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, err)
 	}
-	defer func() { _ = client.Close() }()
+	defer closeInTime(s.logger, "consumer", func() { _ = client.Close() })
 	partition := []kafka.TopicPartition{{Topic: &s.topic, Partition: 0}}
 	for {
 		committed, err := client.Committed(partition, int(watermarkTimeout.Milliseconds()))
@@ -246,21 +243,12 @@ func worse(a, b error) error {
 // Close implements outbox.Session. What is unfinished is dropped: the next session aborts it.
 func (s *session) Close() {
 	s.closing.Do(func() {
-		closed := make(chan struct{})
-		go func() {
-			defer close(closed)
+		closeInTime(s.logger, "producer", func() {
 			_ = s.producer.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking)
 			s.admin.Close()
 			s.producer.Close()
 			s.events.Wait()
 			s.logs.stop()
-		}()
-		timer := time.NewTimer(closeTimeout)
-		defer timer.Stop()
-		select {
-		case <-closed:
-		case <-timer.C:
-			s.logger.Warn().Dur("after", closeTimeout).Msg("a Kafka producer is slow to close: going on without it")
-		}
+		})
 	})
 }
