@@ -70,13 +70,14 @@ const (
 	Pending   State = "pending"
 	Published State = "published"
 	Parked    State = "parked"
+	Discarded State = "discarded" // parked, and then given up by an operator
 )
 
 // Publication tells of an order's message.
 type Publication struct {
 	State    State     `json:"state"`
 	Attempts int       `json:"attempts"`    // failed attempts that were the message's own fault, plus the one that succeeded
-	At       time.Time `json:"at,omitzero"` // when it was published or parked
+	At       time.Time `json:"at,omitzero"` // when it was published, or failed for the last time
 }
 
 // Query selects orders.

@@ -1,5 +1,7 @@
 // Package orderapi serves the order service's HTTP API. CONTRACT: routes, fields and codes are relied on by others.
 //
+// Beside the orders it has the operators' routes, below /v1/outbox, for messages that are parked.
+//
 // It decodes nothing of an order and decides nothing about it: package order does. A stored order is answered as the bytes
 // that were stored.
 package orderapi
@@ -12,6 +14,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/httpserver"
+	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
 )
 
@@ -19,16 +22,23 @@ import (
 type api struct {
 	placement *order.Placement
 	store     order.Store
+	outbox    *outbox.Outbox
 	logger    zerolog.Logger
 }
 
 // New returns the handler of the API.
-func New(placement *order.Placement, store order.Store, logger zerolog.Logger) http.Handler {
-	a := &api{placement: placement, store: store, logger: logger}
+func New(placement *order.Placement, store order.Store, box *outbox.Outbox, logger zerolog.Logger) http.Handler {
+	a := &api{placement: placement, store: store, outbox: box, logger: logger}
 	return httpserver.NewRouter([]httpserver.Route{
 		{Method: http.MethodPost, Path: "/v1/orders", Handler: a.handle(a.place)},
 		{Method: http.MethodGet, Path: "/v1/orders", Handler: a.handle(a.list)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Handler: a.handle(a.get)},
+		{Method: http.MethodGet, Path: "/v1/outbox/parked", Handler: a.handle(a.listParked)},
+		{Method: http.MethodGet, Path: "/v1/outbox/parked/{id}", Handler: a.handle(a.getParked)},
+		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/retry", Handler: a.handle(a.decide(outbox.Retry))},
+		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/discard", Handler: a.handle(a.decide(outbox.Discard))},
+		{Method: http.MethodPost, Path: "/v1/outbox/retry", Handler: a.handle(a.decideAll(outbox.Retry))},
+		{Method: http.MethodPost, Path: "/v1/outbox/discard", Handler: a.handle(a.decideAll(outbox.Discard))},
 	})
 }
 

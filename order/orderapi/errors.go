@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"ordertally/order"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
 )
 
@@ -16,6 +18,7 @@ const (
 	CodeKeyReused        = "idempotency_key_reused"
 	CodeUnavailable      = "unavailable"
 	CodeOutcomeUnknown   = "outcome_unknown"
+	CodeInvalidDecision  = "invalid_decision"
 )
 
 // retryAfter is what a 503 asks for: a restart takes about as long.
@@ -35,6 +38,8 @@ var failures = []struct {
 	answer problem.Problem
 }{
 	{order.ErrNotFound, problem.New(http.StatusNotFound, problem.CodeNotFound, "There is no such order.")},
+	{outbox.ErrNotParked, problem.New(http.StatusNotFound, problem.CodeNotFound,
+		"No parked message has that id: it was never parked, or was dealt with already. List those that are.")},
 	{order.ErrKeyReused, problem.New(http.StatusUnprocessableEntity, CodeKeyReused,
 		"The Idempotency-Key was used with another request body. Use a new key for a new order.")},
 	{order.ErrOutcomeUnknown, retryable(CodeOutcomeUnknown,
@@ -47,6 +52,10 @@ func retryable(code, detail string) problem.Problem {
 	p.RetryAfter = retryAfter
 	return p
 }
+
+// storage is the answer when the database itself refuses an operator's request; a store of orders says so in its own
+// terms.
+var storage = retryable(CodeUnavailable, "The service cannot answer now. Look at what is parked before repeating the request.")
 
 // problemOf is the one place that turns errors into answers.
 func problemOf(err error) problem.Problem {
@@ -61,6 +70,11 @@ func problemOf(err error) problem.Problem {
 	for _, failure := range failures {
 		if errors.Is(err, failure.err) {
 			return failure.answer
+		}
+	}
+	for _, refusal := range []error{boltdb.ErrOutcomeUnknown, boltdb.ErrClosed, boltdb.ErrFull} {
+		if errors.Is(err, refusal) {
+			return storage
 		}
 	}
 	return problem.Internal()

@@ -68,11 +68,8 @@ func parameters(r *http.Request, known ...string) (url.Values, error) {
 }
 
 func readQuery(values url.Values) (q order.Query, err error) {
-	q.Limit = defaultLimit
-	if values.Has("limit") {
-		if q.Limit, err = strconv.Atoi(values.Get("limit")); err != nil || q.Limit < 1 || q.Limit > maxLimit {
-			return q, invalidParameter("limit", "must be a whole number from 1 to 200.")
-		}
+	if q.Limit, err = readLimit(values); err != nil {
+		return q, err
 	}
 	q.CustomerID = values.Get("customer_id")
 	if values.Has("customer_id") && !order.ValidCustomerID(q.CustomerID) {
@@ -91,6 +88,17 @@ func readQuery(values url.Values) (q order.Query, err error) {
 		q.Before, err = decodeCursor(values.Get("cursor"), filters(values))
 	}
 	return q, err
+}
+
+func readLimit(values url.Values) (int, error) {
+	if !values.Has("limit") {
+		return defaultLimit, nil
+	}
+	limit, err := strconv.Atoi(values.Get("limit"))
+	if err != nil || limit < 1 || limit > maxLimit {
+		return 0, invalidParameter("limit", "must be a whole number from 1 to 200.")
+	}
+	return limit, nil
 }
 
 func readTime(values url.Values, name string) (time.Time, error) {

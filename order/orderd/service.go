@@ -99,7 +99,7 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	metrics := httpserver.NewMetrics(registry)
-	handler := metrics.Instrument(metrics.Recover(s.logger, orderapi.New(placement, store, s.logger)))
+	handler := metrics.Instrument(metrics.Recover(s.logger, orderapi.New(placement, store, box, s.logger)))
 	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
 	if err := s.api.Start(); err != nil {
 		return err

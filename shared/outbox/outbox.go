@@ -27,6 +27,8 @@ var (
 	movedBucket    = []byte("moved")    // origin -> the slot its message has now, when that is another
 	retriedBucket  = []byte("retried")  // slot -> origin, for the slots that moved messages got
 	batchesBucket  = []byte("batches")  // last slot of a published batch -> when and where it was published
+	parkedBucket   = []byte("parked")   // id -> skipped slot of a parked message
+	auditBucket    = []byte("audit")    // number -> what an operator did
 
 	lineageKey = []byte("lineage")
 )
@@ -90,15 +92,18 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 
 // create makes the buckets and names the lineage of a new file.
 func (o *Outbox) create(tx *boltdb.Tx) error {
-	if tx.Bucket(rootBucket) != nil {
-		return boltdb.Refuse(nil)
+	if root := tx.Bucket(rootBucket); root != nil {
+		if root.Bucket(parkedBucket) != nil {
+			return boltdb.Refuse(nil)
+		}
+		return indexParked(root)
 	}
 	root, err := tx.CreateBucket(rootBucket)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, name := range [][]byte{metaBucket, messagesBucket, skippedBucket, waitingBucket, movedBucket, retriedBucket, batchesBucket} {
+	for _, name := range [][]byte{metaBucket, messagesBucket, skippedBucket, waitingBucket, movedBucket, retriedBucket, batchesBucket, parkedBucket, auditBucket} {
 		_, err := root.CreateBucket(name)
 		errs = append(errs, err)
 	}

@@ -33,7 +33,7 @@ func (r *Relay) hold(ctx context.Context, rows []row) ([]row, error) {
 }
 
 func (r *row) entry(state waitState) entry {
-	return entry{slot: r.slot, origin: r.origin, key: string(r.message.Key), committed: r.committed, state: state, attempts: r.attempts}
+	return entry{slot: r.slot, origin: r.origin, key: string(r.message.Key), committed: r.committed, state: state, attempts: r.attempts, id: r.message.ID}
 }
 
 // rejected deals with a batch that was refused because of a message in it. Only a message that was alone is charged
@@ -85,6 +85,12 @@ func (o *Outbox) skip(ctx context.Context, entries []entry) error {
 				return err
 			}
 			if err := waiting.Put(key, entries[i].encode(key)); err != nil {
+				return err
+			}
+			if entries[i].state != parked {
+				continue
+			}
+			if err := root.Bucket(parkedBucket).Put(entries[i].id[:], key); err != nil {
 				return err
 			}
 		}

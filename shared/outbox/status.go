@@ -17,13 +17,14 @@ const (
 	Waiting   State = "waiting" // failed and to be tried again, or behind one of its key that did
 	Published State = "published"
 	Parked    State = "parked"
+	Discarded State = "discarded" // parked, and then given up by an operator
 )
 
 // Status tells of one message.
 type Status struct {
 	State    State
 	Attempts int       // failures that were its own fault, plus the success
-	At       time.Time // when it was published or parked; zero when that is not known
+	At       time.Time // when it was published, or failed for the last time; zero when that is not known
 }
 
 // Status returns how far the message got that was appended with the given slot.
@@ -41,6 +42,8 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 			return Status{}, err
 		case e.state == parked:
 			return Status{State: Parked, Attempts: int(e.attempts), At: e.failed}, nil
+		case e.state == discarded:
+			return Status{State: Discarded, Attempts: int(e.attempts), At: e.failed}, nil
 		}
 		return Status{State: Waiting, Attempts: int(e.attempts)}, nil
 	}

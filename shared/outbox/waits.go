@@ -10,15 +10,17 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/uuidv7"
 )
 
 // waitState says why a skipped message is not at the tail yet.
 type waitState byte
 
 const (
-	retrying waitState = iota + 1 // failed through its own fault, is due later
-	held                          // follows one of its key that has not been published
-	parked                        // failed too often: an operator decides
+	retrying  waitState = iota + 1 // failed through its own fault, is due later
+	held                           // follows one of its key that has not been published
+	parked                         // failed too often: an operator decides
+	discarded                      // an operator decided never to publish it
 )
 
 // entry is a message that was skipped: its row stays under its slot until it gets a new one.
@@ -33,6 +35,8 @@ type entry struct {
 	failed    time.Time // last failure
 	class     Class
 	reason    string
+
+	id uuidv7.ID // of a parked one, not stored in the entry: parkedBucket has it
 }
 
 const entryVersion = 1
@@ -123,9 +127,13 @@ func (w *waits) load(root *bbolt.Bucket, position uint64) error {
 }
 
 func (w *waits) add(e entry) {
-	if e.state == parked {
+	switch e.state {
+	case parked:
 		w.parked++
 		return
+	case discarded:
+		return
+	case retrying, held:
 	}
 	w.waiting++
 	list := append(w.byKey[e.key], e)

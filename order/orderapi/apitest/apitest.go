@@ -28,6 +28,8 @@ type Service struct {
 	// URL of the API, without a slash at its end. It stays the same through Stop and Start.
 	URL   string
 	Store order.Store
+	// Outbox of the running service, for a test that publishes.
+	Outbox *outbox.Outbox
 
 	// Wrap, when set before Start, goes around the API's handler.
 	Wrap func(http.Handler) http.Handler
@@ -70,13 +72,13 @@ func (s *Service) Start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.Store = store
+	s.Store, s.Outbox = store, box
 	placement, err := order.NewPlacement(store, s.clock)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	metrics := httpserver.NewMetrics(prometheus.NewRegistry())
-	handler := metrics.Recover(zerolog.Nop(), orderapi.New(placement, store, zerolog.Nop()))
+	handler := metrics.Recover(zerolog.Nop(), orderapi.New(placement, store, box, zerolog.Nop()))
 	if s.Wrap != nil {
 		handler = s.Wrap(handler)
 	}

@@ -1,0 +1,239 @@
+package orderapi
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/order"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/outbox"
+	"ordertally/shared/problem"
+	"ordertally/shared/uuidv7"
+)
+
+// parkedAnswer is a parked message in an answer. CONTRACT: the names are relied on.
+type parkedAnswer struct {
+	ID          string    `json:"id"`
+	OrderID     string    `json:"order_id"`
+	Sequence    uint64    `json:"sequence"`
+	Class       string    `json:"class"`
+	Reason      string    `json:"reason"`
+	Attempts    int       `json:"attempts"`
+	FirstFailed time.Time `json:"first_failed_at"`
+	LastFailed  time.Time `json:"last_failed_at"`
+}
+
+func parkedOf(m *outbox.ParkedMessage) parkedAnswer {
+	return parkedAnswer{
+		ID: m.ID.String(), OrderID: m.Subject, Sequence: m.Slot, Class: string(m.Class), Reason: m.Reason,
+		Attempts: m.Attempts, FirstFailed: m.FirstFailed, LastFailed: m.LastFailed,
+	}
+}
+
+// listParked answers {"parked":[...],"next_cursor":"..."}, in the order written.
+func (a *api) listParked(w http.ResponseWriter, r *http.Request) error {
+	values, err := parameters(r, "class", "order_id", "failed_before", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	filter, err := readParkedFilter(values)
+	if err != nil {
+		return err
+	}
+	limit, err := readLimit(values)
+	if err != nil {
+		return err
+	}
+	var after uuidv7.ID
+	if values.Has("cursor") {
+		if after, err = decodeCursor(values.Get("cursor"), parkedFilters(values)); err != nil {
+			return err
+		}
+	}
+	page, next, err := a.outbox.ListParked(r.Context(), filter, after, limit)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Parked []parkedAnswer `json:"parked"`
+		Next   string         `json:"next_cursor,omitempty"`
+	}{Parked: make([]parkedAnswer, len(page))}
+	for i := range page {
+		answer.Parked[i] = parkedOf(&page[i])
+	}
+	if next != (uuidv7.ID{}) {
+		answer.Next = encodeCursor(next, parkedFilters(values))
+		values.Set("cursor", answer.Next)
+		w.Header().Set("Link", "</v1/outbox/parked?"+values.Encode()+`>; rel="next"`)
+	}
+	return answerJSON(w, answer)
+}
+
+// getParked answers one parked message with its payload and what operators did with it before.
+func (a *api) getParked(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	id, err := parkedID(r)
+	if err != nil {
+		return err
+	}
+	m, history, err := a.outbox.GetParked(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, struct {
+		parkedAnswer
+		Type      string         `json:"type"`
+		Committed time.Time      `json:"committed_at"`
+		Payload   jsontext.Value `json:"payload"`
+		History   []outbox.Act   `json:"history"`
+	}{parkedOf(&m), m.Type, m.Committed, m.Value, history})
+}
+
+// decision is the body of an operator's request. The filter is for those that concern many messages.
+type decision struct {
+	Reason       string    `json:"reason"`
+	Class        string    `json:"class"`
+	OrderID      string    `json:"order_id"`
+	FailedBefore time.Time `json:"failed_before"`
+	All          bool      `json:"all"`
+}
+
+// decide answers {"retried":1} or {"discarded":1}.
+func (a *api) decide(verb outbox.Verb) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		d, err := readDecision(w, r, verb)
+		if err != nil {
+			return err
+		}
+		if d.filtered() || d.All {
+			return invalidDecision("", "This request is about one message: it takes a reason and no filter.")
+		}
+		id, err := parkedID(r)
+		if err != nil {
+			return err
+		}
+		if err := a.outbox.Decide(r.Context(), verb, id, d.Reason); err != nil {
+			return err
+		}
+		return answerDecided(w, verb, 1)
+	}
+}
+
+// decideAll answers {"retried":n} or {"discarded":n}. Whoever means all has to say so.
+func (a *api) decideAll(verb outbox.Verb) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		d, err := readDecision(w, r, verb)
+		switch {
+		case err != nil:
+			return err
+		case d.filtered() == d.All:
+			return invalidDecision("", `Name what is meant by class, order_id or failed_before, or say "all": true, but not both.`)
+		case d.Class != "" && !slices.Contains(outbox.Classes(), outbox.Class(d.Class)):
+			return invalidDecision("/class", "is not a class of failures.")
+		}
+		n, err := a.outbox.DecideAll(r.Context(), verb, outbox.ParkedFilter{
+			Class: outbox.Class(d.Class), Key: d.OrderID, FailedBefore: d.FailedBefore,
+		}, d.Reason)
+		if err != nil {
+			return err
+		}
+		return answerDecided(w, verb, n)
+	}
+}
+
+func (d *decision) filtered() bool {
+	return d.Class != "" || d.OrderID != "" || !d.FailedBefore.IsZero()
+}
+
+const (
+	maxDecision = 4 << 10 // bytes of a body
+	maxReason   = 500     // bytes
+)
+
+func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d decision, err error) {
+	if _, err := parameters(r); err != nil {
+		return d, err
+	}
+	body, err := httpserver.ReadBody(w, r, maxDecision)
+	if err != nil {
+		return d, err
+	}
+	if err := json.Unmarshal(body, &d, json.RejectUnknownMembers(true)); err != nil {
+		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+			return d, invalidDecision(string(semantic.JSONPointer), "The field is not known here, or is of another type.")
+		}
+		return d, problem.New(http.StatusBadRequest, string(order.CodeMalformedJSON), "The body must be exactly one well-formed JSON object; {} is the least.")
+	}
+	if len(body) > 0 && jsontext.Value(body).Kind() != '{' {
+		return d, problem.New(http.StatusBadRequest, string(order.CodeMalformedJSON), "The body must be exactly one well-formed JSON object; {} is the least.")
+	}
+	switch {
+	case verb == outbox.Discard && d.Reason == "":
+		return d, invalidDecision("/reason", "must say why: it is kept in the record of the act.")
+	case len(d.Reason) > maxReason:
+		return d, invalidDecision("/reason", "must not be longer than 500 bytes.")
+	}
+	return d, nil
+}
+
+func invalidDecision(pointer, detail string) problem.Problem {
+	p := problem.New(http.StatusUnprocessableEntity, CodeInvalidDecision, detail)
+	if pointer != "" {
+		p.Detail = "The request breaks a rule."
+		p.Errors = []problem.FieldError{{Pointer: pointer, Detail: detail}}
+	}
+	return p
+}
+
+func answerDecided(w http.ResponseWriter, verb outbox.Verb, n int) error {
+	name := map[outbox.Verb]string{outbox.Retry: "retried", outbox.Discard: "discarded"}[verb]
+	return answerJSON(w, map[string]int{name: n})
+}
+
+func answerJSON(w http.ResponseWriter, answer any) error {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, body)
+	return nil
+}
+
+func parkedID(r *http.Request) (uuidv7.ID, error) {
+	id, err := uuidv7.Parse(r.PathValue("id"))
+	if err != nil {
+		return id, outbox.ErrNotParked // no message has such an id
+	}
+	return id, nil
+}
+
+func readParkedFilter(values url.Values) (f outbox.ParkedFilter, err error) {
+	f.Key = values.Get("order_id")
+	if values.Has("class") {
+		f.Class = outbox.Class(values.Get("class"))
+		if !slices.Contains(outbox.Classes(), f.Class) {
+			return f, invalidParameter("class", "is not a class of failures.")
+		}
+	}
+	f.FailedBefore, err = readTime(values, "failed_before")
+	return f, err
+}
+
+// parkedFilters names what a cursor of the parked messages is bound to.
+func parkedFilters(values url.Values) string {
+	bound := url.Values{"parked": {""}}
+	for _, name := range []string{"class", "order_id", "failed_before"} {
+		if values.Has(name) {
+			bound.Set(name, values.Get(name))
+		}
+	}
+	return bound.Encode()
+}

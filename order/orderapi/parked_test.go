@@ -1,0 +1,203 @@
+package orderapi_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"ordertally/order/orderapi/apitest"
+	"ordertally/shared/clock"
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+)
+
+// publishing runs a relay for the service to a publisher in memory that refuses, while ill is true, orders of sku "sick".
+func publishing(t *testing.T, service *apitest.Service) (ill *atomic.Bool, publisher *outboxtest.Publisher) {
+	t.Helper()
+	ill, publisher = &atomic.Bool{}, &outboxtest.Publisher{}
+	ill.Store(true)
+	publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		for _, record := range records {
+			if step == outboxtest.Committing && ill.Load() && strings.Contains(string(record.Value), `"sick"`) {
+				return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("over the topic's limit")}
+			}
+		}
+		return nil
+	})
+	metrics := outbox.NewMetrics(prometheus.NewRegistry(), "test", service.Outbox)
+	relay := outbox.NewRelay(service.Outbox, publisher, outbox.RelayConfig{MaxAttempts: 1}, metrics, zerolog.Nop())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		if err := relay.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		ended.Wait()
+	})
+	return ill, publisher
+}
+
+func awaitParked(t *testing.T, service *apitest.Service, n int) {
+	t.Helper()
+	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
+	defer tick.Stop()
+	for service.Outbox.Parked() != n || service.Outbox.Backlog() != 0 {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%d parked, want %d", service.Outbox.Parked(), n)
+		}
+	}
+}
+
+type parkedPage struct {
+	Parked []struct {
+		ID          string    `json:"id"`
+		OrderID     string    `json:"order_id"`
+		Sequence    uint64    `json:"sequence"`
+		Class       string    `json:"class"`
+		Reason      string    `json:"reason"`
+		Attempts    int       `json:"attempts"`
+		FirstFailed time.Time `json:"first_failed_at"`
+		LastFailed  time.Time `json:"last_failed_at"`
+	} `json:"parked"`
+	Next string `json:"next_cursor"`
+}
+
+func listParked(t *testing.T, service *apitest.Service, query string) (page parkedPage) {
+	t.Helper()
+	resp, answer := get("/v1/outbox/parked"+query).do(t, service)
+	if err := json.Unmarshal([]byte(answer), &page, json.RejectUnknownMembers(true)); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s: %v", resp.StatusCode, answer, err)
+	}
+	return page
+}
+
+const sickLine = `{"sku":"sick","quantity":1,"unit_price":1}`
+
+// placeSick places n sick orders and waits until they are parked.
+func placeSick(t *testing.T, service *apitest.Service, n int) {
+	t.Helper()
+	for range n {
+		if resp, answer := post(body(sickLine)).do(t, service); resp.StatusCode != http.StatusCreated {
+			t.Fatalf("%d %s", resp.StatusCode, answer)
+		}
+	}
+	awaitParked(t, service, n)
+}
+
+func decide(path, body string) call { return call{method: http.MethodPost, path: path, body: body} }
+
+func TestParkedMessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	if page := listParked(t, service, ""); page.Parked == nil || len(page.Parked) != 0 {
+		t.Fatalf("an empty list is %+v", page)
+	}
+	ill, publisher := publishing(t, service)
+	placeSick(t, service, 3)
+	first := listParked(t, service, "?limit=2&class=too_large")
+	rest := listParked(t, service, "?limit=2&class=too_large&cursor="+first.Next)
+	if len(first.Parked) != 2 || len(rest.Parked) != 1 || rest.Next != "" {
+		t.Fatalf("pages %+v, %+v", first, rest)
+	}
+	m := first.Parked[0]
+	if m.Sequence != 1 || m.Class != "too_large" || !strings.Contains(m.Reason, "limit") || m.Attempts != 1 || m.FirstFailed.IsZero() || m.LastFailed.IsZero() {
+		t.Errorf("listed as %+v", m)
+	}
+	if page := listParked(t, service, "?class=refused"); len(page.Parked) != 0 {
+		t.Errorf("another class lists %+v", page)
+	}
+	_, order := get("/v1/orders/"+m.OrderID).do(t, service)
+	if !strings.Contains(order, `"state":"parked"`) {
+		t.Errorf("its order is %s", order)
+	}
+	if resp, answer := get("/v1/outbox/parked/"+m.ID).do(t, service); resp.StatusCode != http.StatusOK ||
+		!strings.Contains(answer, `"payload":{"id":"`+m.OrderID) || !strings.Contains(answer, `"history":[]`) {
+		t.Errorf("shown as %d %s", resp.StatusCode, answer)
+	}
+
+	ill.Store(false)
+	if resp, answer := decide("/v1/outbox/parked/"+m.ID+"/retry", `{"reason":"limit raised"}`).do(t, service); resp.StatusCode != http.StatusOK || answer != `{"retried":1}` {
+		t.Fatalf("retry: %d %s", resp.StatusCode, answer)
+	}
+	if resp, answer := decide("/v1/outbox/parked/"+m.ID+"/retry", `{}`).do(t, service); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("a second retry: %d %s", resp.StatusCode, answer)
+	}
+	other := first.Parked[1]
+	if resp, answer := decide("/v1/outbox/parked/"+other.ID+"/discard", `{"reason":"a test"}`).do(t, service); resp.StatusCode != http.StatusOK || answer != `{"discarded":1}` {
+		t.Fatalf("discard: %d %s", resp.StatusCode, answer)
+	}
+	if _, order := get("/v1/orders/"+other.OrderID).do(t, service); !strings.Contains(order, `"state":"discarded"`) {
+		t.Errorf("its order is %s", order)
+	}
+	if resp, answer := decide("/v1/outbox/retry", `{"class":"too_large"}`).do(t, service); resp.StatusCode != http.StatusOK || answer != `{"retried":1}` {
+		t.Fatalf("mass retry: %d %s", resp.StatusCode, answer)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if records, err := publisher.Await(ctx, 2); err != nil || len(records) != 2 {
+		t.Fatalf("%d published, %v", len(records), err)
+	}
+	awaitParked(t, service, 0)
+}
+
+// TestBadDecisions: each request gets its problem, and nothing is changed.
+func TestBadDecisions(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	publishing(t, service)
+	placeSick(t, service, 1)
+	id := listParked(t, service, "").Parked[0].ID
+	before := service.Transactions()
+	const unknown = "/v1/outbox/parked/01890a5d-ac96-774b-8000-a8b45f0c6d21"
+	for _, c := range []struct {
+		call   call
+		status int
+		code   string
+	}{
+		{get(unknown), 404, "not_found"},
+		{get("/v1/outbox/parked/1"), 404, "not_found"},
+		{get("/v1/outbox/parked?class=wrong"), 400, "invalid_parameter"},
+		{get("/v1/outbox/parked?failed_before=yesterday"), 400, "invalid_parameter"},
+		{get("/v1/outbox/parked?limit=0"), 400, "invalid_parameter"},
+		{get("/v1/outbox/parked?cursor=abc"), 400, "invalid_parameter"},
+		{get("/v1/outbox/parked?state=x"), 400, "invalid_parameter"},
+		{decide(unknown+"/retry", `{}`), 404, "not_found"},
+		{decide("/v1/outbox/parked/"+id+"/discard", `{}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/"+id+"/retry", ``), 400, "malformed_json"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `null`), 400, "malformed_json"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `{}{}`), 400, "malformed_json"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"a","reason":"b"}`), 400, "malformed_json"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":1}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `{"why":"a"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `{"all":true}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"`+strings.Repeat("x", 501)+`"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"`+strings.Repeat("x", 5000)+`"}`), 413, "body_too_large"},
+		{decide("/v1/outbox/retry", `{}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/retry", `{"all":true,"class":"too_large"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/retry", `{"class":"wrong"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/retry", `{"failed_before":"yesterday"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/discard", `{"all":true}`), 422, "invalid_decision"},
+		{on(http.MethodGet, "/v1/outbox/retry"), 405, "method_not_allowed"},
+		{on(http.MethodDelete, "/v1/outbox/parked/"+id), 405, "method_not_allowed"},
+	} {
+		resp, answer := c.call.do(t, service)
+		if resp.StatusCode != c.status || !strings.Contains(answer, `"code":"`+c.code+`"`) {
+			t.Errorf("%s %s %.60s: %d %s, want %d %s", c.call.method, c.call.path, c.call.body, resp.StatusCode, answer, c.status, c.code)
+		}
+	}
+	if after := service.Transactions(); after != before {
+		t.Errorf("%d transactions were written", after-before)
+	}
+}

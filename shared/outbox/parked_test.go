@@ -1,0 +1,201 @@
+package outbox_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+	"ordertally/shared/uuidv7"
+)
+
+// sick makes the publisher refuse, as too large, records whose key begins with "sick", for as long as it is true.
+func sick(r *rig) *atomic.Bool {
+	ill := &atomic.Bool{}
+	ill.Store(true)
+	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		for _, record := range records {
+			if step == outboxtest.Committing && ill.Load() && strings.HasPrefix(string(record.Key), "sick") {
+				return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("over the topic's limit")}
+			}
+		}
+		return nil
+	})
+	return ill
+}
+
+// park places sick messages among others and returns them once all are parked.
+func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
+	r.t.Helper()
+	for _, key := range sickKeys {
+		r.place("well", key)
+	}
+	r.eventually("all the sick are parked", func() bool { return r.outbox.Parked() == len(sickKeys) && r.outbox.Backlog() == 0 })
+	list, next, err := r.outbox.ListParked(r.t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 1000)
+	if err != nil || next != (uuidv7.ID{}) || len(list) != len(sickKeys) {
+		r.t.Fatalf("%d listed, next %s, %v", len(list), next, err)
+	}
+	return list
+}
+
+func countOf(records []outbox.Record, key string) (n int) {
+	for _, record := range records {
+		if string(record.Key) == key {
+			n++
+		}
+	}
+	return n
+}
+
+func TestAParkedMessageTellsWhatHappened(t *testing.T) {
+	r := newRig(t)
+	sick(r)
+	before := time.Now()
+	r.start()
+	m := park(r, "sick")[0]
+	if m.Class != outbox.TooLarge || !strings.Contains(m.Reason, "limit") || m.Attempts != 3 || string(m.Key) != "sick" || string(m.Value) != "sick" {
+		t.Errorf("got %+v", m)
+	}
+	if m.FirstFailed.Before(before.Truncate(time.Millisecond)) || m.LastFailed.Before(m.FirstFailed) || m.Committed.IsZero() {
+		t.Errorf("failed first %s, last %s", m.FirstFailed, m.LastFailed)
+	}
+	again, history, err := r.outbox.GetParked(t.Context(), m.ID)
+	if err != nil || again.Slot != m.Slot || len(history) != 0 {
+		t.Errorf("got %+v, %v, %v", again, history, err)
+	}
+}
+
+func TestARetriedMessageIsPublishedOnceHoweverManyAsk(t *testing.T) {
+	r := newRig(t)
+	ill := sick(r)
+	r.start()
+	m := park(r, "sick")[0]
+	ill.Store(false)
+	var retried atomic.Int32
+	var askers sync.WaitGroup
+	for range 20 {
+		askers.Go(func() {
+			switch err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, ""); {
+			case err == nil:
+				retried.Add(1)
+			case !errors.Is(err, outbox.ErrNotParked):
+				t.Error(err)
+			}
+		})
+	}
+	askers.Wait()
+	records := r.await(2)
+	r.place("end")
+	records = r.await(len(records) + 1)
+	if retried.Load() != 1 || countOf(records, "sick") != 1 || r.outbox.Parked() != 0 {
+		t.Fatalf("%d retries, %d published, %d parked", retried.Load(), countOf(records, "sick"), r.outbox.Parked())
+	}
+	r.restart()
+	if r.outbox.Parked() != 0 || r.outbox.Backlog() != 0 {
+		t.Fatalf("%d parked, %d waiting after a restart", r.outbox.Parked(), r.outbox.Backlog())
+	}
+}
+
+func TestARetryThatFailsParksAgainWithItsHistory(t *testing.T) {
+	r := newRig(t)
+	ill := sick(r)
+	r.start()
+	m := park(r, "sick")[0]
+	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, "limit raised"); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("it is parked again", func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
+	again, history, err := r.outbox.GetParked(t.Context(), m.ID)
+	if err != nil || len(history) != 1 || again.Attempts != 4 || again.Slot == m.Slot || !again.FirstFailed.Equal(m.FirstFailed) {
+		t.Fatalf("got %+v, %+v, %v", again, history, err)
+	}
+	if h := history[0]; h.Verb != outbox.Retry || h.Reason != "limit raised" || h.Slot != m.Slot || h.NewSlot != again.Slot || h.At.IsZero() {
+		t.Errorf("history %+v", h)
+	}
+	ill.Store(false)
+	r.restart()
+	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if records := r.await(2); countOf(records, "sick") != 1 {
+		t.Fatalf("published %d times", countOf(records, "sick"))
+	}
+}
+
+func TestADiscardedMessageIsKeptAndNeverPublished(t *testing.T) {
+	r := newRig(t)
+	ill := sick(r)
+	r.start()
+	m := park(r, "sick")[0]
+	if err := r.outbox.Decide(t.Context(), outbox.Discard, m.ID, "placed by a test"); err != nil {
+		t.Fatal(err)
+	}
+	ill.Store(false)
+	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, ""); !errors.Is(err, outbox.ErrNotParked) {
+		t.Errorf("a discarded message was retried: %v", err)
+	}
+	r.restart()
+	r.place("end")
+	records := r.await(2)
+	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })
+	if countOf(records, "sick") != 0 || r.outbox.Parked() != 0 {
+		t.Fatalf("published %d times, %d parked", countOf(records, "sick"), r.outbox.Parked())
+	}
+	if s := r.status(m.Slot); s.State == outbox.Published || s.State == outbox.Pending {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestMassRetryTakesWhatMatchesInTheOrderWritten(t *testing.T) {
+	r := newRig(t)
+	r.relay.MaxAttempts = 1
+	ill := sick(r)
+	r.start()
+	var keys []string
+	for n := range 600 { // more than one transaction's worth
+		keys = append(keys, fmt.Sprintf("sick-%d", n%2))
+	}
+	list := park(r, keys...)
+	page, next, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{Key: "sick-1"}, uuidv7.ID{}, 10)
+	if err != nil || len(page) != 10 || next != page[9].ID {
+		t.Fatalf("%d listed, next %s, %v", len(page), next, err)
+	}
+	for filter, want := range map[outbox.ParkedFilter]int{
+		{Class: outbox.Refused}:                   0,
+		{FailedBefore: list[0].Committed}:         0,
+		{Class: outbox.TooLarge, Key: "sick-1"}:   300,
+		{FailedBefore: time.Now().Add(time.Hour)}: 600,
+	} {
+		if got, _, err := r.outbox.ListParked(t.Context(), filter, uuidv7.ID{}, 5000); err != nil || len(got) != want {
+			t.Errorf("%+v: %d listed, want %d, %v", filter, len(got), want, err)
+		}
+	}
+	ill.Store(false)
+	if n, err := r.outbox.DecideAll(t.Context(), outbox.Retry, outbox.ParkedFilter{Key: "sick-1"}, ""); err != nil || n != 300 {
+		t.Fatalf("%d retried, %v", n, err)
+	}
+	records := r.await(600 + 300)
+	exactlyOnce(t, records)
+	var last string
+	for _, record := range records {
+		if string(record.Key) != "sick-1" {
+			continue
+		}
+		for _, h := range record.Headers {
+			if h.Key == "ce_id" {
+				if string(h.Value) <= last {
+					t.Fatalf("%s was published after %s", h.Value, last)
+				}
+				last = string(h.Value)
+			}
+		}
+	}
+	if r.outbox.Parked() != 300 {
+		t.Fatalf("%d parked", r.outbox.Parked())
+	}
+}
