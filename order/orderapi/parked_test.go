@@ -2,65 +2,16 @@ package orderapi_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/clock"
-	"ordertally/shared/outbox"
-	"ordertally/shared/outbox/outboxtest"
 )
-
-// publishing runs a relay for the service to a publisher in memory that refuses, while ill is true, orders of sku "sick".
-func publishing(t *testing.T, service *apitest.Service) (ill *atomic.Bool, publisher *outboxtest.Publisher) {
-	t.Helper()
-	ill, publisher = &atomic.Bool{}, &outboxtest.Publisher{}
-	ill.Store(true)
-	publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
-		for _, record := range records {
-			if step == outboxtest.Committing && ill.Load() && strings.Contains(string(record.Value), `"sick"`) {
-				return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("over the topic's limit")}
-			}
-		}
-		return nil
-	})
-	metrics := outbox.NewMetrics(prometheus.NewRegistry(), "test", service.Outbox)
-	relay := outbox.NewRelay(service.Outbox, publisher, outbox.RelayConfig{MaxAttempts: 1}, metrics, zerolog.Nop())
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		if err := relay.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		ended.Wait()
-	})
-	return ill, publisher
-}
-
-func awaitParked(t *testing.T, service *apitest.Service, n int) {
-	t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
-	defer tick.Stop()
-	for service.Outbox.Parked() != n || service.Outbox.Backlog() != 0 {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%d parked, want %d", service.Outbox.Parked(), n)
-		}
-	}
-}
 
 type parkedPage struct {
 	Parked []struct {
@@ -95,7 +46,7 @@ func placeSick(t *testing.T, service *apitest.Service, n int) {
 			t.Fatalf("%d %s", resp.StatusCode, answer)
 		}
 	}
-	awaitParked(t, service, n)
+	service.AwaitParked(n)
 }
 
 func decide(path, body string) call { return call{method: http.MethodPost, path: path, body: body} }
@@ -105,7 +56,7 @@ func TestParkedMessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 	if page := listParked(t, service, ""); page.Parked == nil || len(page.Parked) != 0 {
 		t.Fatalf("an empty list is %+v", page)
 	}
-	ill, publisher := publishing(t, service)
+	ill, publisher := service.PublishWithout("sick")
 	placeSick(t, service, 3)
 	first := listParked(t, service, "?limit=2&class=too_large")
 	rest := listParked(t, service, "?limit=2&class=too_large&cursor="+first.Next)
@@ -150,13 +101,13 @@ func TestParkedMessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 	if records, err := publisher.Await(ctx, 2); err != nil || len(records) != 2 {
 		t.Fatalf("%d published, %v", len(records), err)
 	}
-	awaitParked(t, service, 0)
+	service.AwaitParked(0)
 }
 
 // TestBadDecisions: each request gets its problem, and nothing is changed.
 func TestBadDecisions(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
-	publishing(t, service)
+	service.PublishWithout("sick")
 	placeSick(t, service, 1)
 	id := listParked(t, service, "").Parked[0].ID
 	before := service.Transactions()

@@ -14,6 +14,7 @@ import (
 type commands struct {
 	Serve  serveCmd  `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
 	Import importCmd `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
+	Outbox outboxCmd `cmd:"" help:"Look after messages that could not be published."`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }

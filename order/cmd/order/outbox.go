@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/order/orderclient"
+	"ordertally/shared/settings"
+)
+
+// outboxCmd are the operators' verbs for messages that are parked.
+type outboxCmd struct {
+	Ls      outboxLsCmd      `cmd:"" help:"List the parked messages: those that failed too often."`
+	Show    outboxShowCmd    `cmd:"" help:"Show a parked message with its payload and history, as JSON."`
+	Retry   outboxRetryCmd   `cmd:"" help:"Publish parked messages again, once their cause is mended."`
+	Discard outboxDiscardCmd `cmd:"" help:"Give parked messages up, for ever. The message and the reason are kept."`
+}
+
+// remote is a running service and how to write what it answers.
+type remote struct {
+	Target string `default:"http://127.0.0.1:8080" help:"URL of the order service."`
+	Output string `default:"table" enum:"table,json,ndjson" help:"Form of the output: table, json or ndjson." short:"o"`
+}
+
+func (r *remote) client() (*orderclient.Client, error) {
+	client, err := orderclient.New(orderclient.Config{BaseURL: r.Target, RetryFor: -1})
+	if err != nil {
+		return nil, settings.WithExitCode(fmt.Errorf("--target: %w", err), settings.ExitUsage)
+	}
+	return client, nil
+}
+
+// selection names parked messages by what they have in common.
+type selection struct {
+	Class     string        `help:"Only those that failed with this class, such as too_large." placeholder:"CLASS"`
+	OrderID   string        `help:"Only the message of this order." placeholder:"ID"`
+	OlderThan time.Duration `help:"Only those whose last failure is longer ago, such as 1h." placeholder:"DURATION"`
+}
+
+func (s *selection) filter(now time.Time) orderclient.ParkedFilter {
+	f := orderclient.ParkedFilter{Class: s.Class, OrderID: s.OrderID}
+	if s.OlderThan > 0 {
+		f.FailedBefore = now.Add(-s.OlderThan)
+	}
+	return f
+}
+
+type outboxLsCmd struct {
+	remote
+	selection
+	Limit  int    `help:"Most messages to list, 1 to 200. Default 50."`
+	Cursor string `help:"Where an earlier list ended (its next_cursor)."`
+}
+
+// Run lists on standard output.
+func (c *outboxLsCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	page, err := client.ListParked(ctx, c.filter(time.Now()), c.Limit, c.Cursor)
+	if err != nil {
+		return err
+	}
+	switch c.Output {
+	case "json":
+		return writeValue(out, page)
+	case "ndjson":
+		for i := range page.Parked {
+			if err := writeValue(out, page.Parked[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return writeTable(out, page)
+}
+
+func writeValue(out io.Writer, value any) error {
+	text, err := json.Marshal(value)
+	if err == nil {
+		_, err = out.Write(append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+func writeTable(out io.Writer, page orderclient.ParkedPage) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tORDER\tSEQUENCE\tCLASS\tATTEMPTS\tLAST FAILED\tREASON")
+	for i := range page.Parked {
+		m := &page.Parked[i]
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\t%q\n", m.ID, m.OrderID, m.Sequence, m.Class, m.Attempts,
+			m.LastFailed.UTC().Format(time.RFC3339), m.Reason)
+	}
+	if page.NextCursor != "" {
+		fmt.Fprintf(table, "more: --cursor %s\n", page.NextCursor)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+type outboxShowCmd struct {
+	remote
+	ID string `arg:"" help:"Id of the message, as ls shows it." name:"id"`
+}
+
+// Run shows the message on standard output, indented unless one line is asked for.
+func (c *outboxShowCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c *outboxShowCmd) run(ctx context.Context, out io.Writer) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	message, err := client.ShowParked(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	text := jsontext.Value(message)
+	if c.Output != "ndjson" {
+		err = text.Indent()
+	}
+	if err == nil {
+		_, err = out.Write(append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+// deciding is what retry and discard have in common.
+type deciding struct {
+	remote
+	selection
+	IDs []string `arg:"" help:"Ids of messages, as ls shows them." name:"id" optional:""`
+	All bool     `help:"All parked messages."`
+}
+
+// decide calls one for each id, or many for what is selected, and writes how many there were under name.
+func (d *deciding) decide(out io.Writer, name string, one func(id string) error, many func(orderclient.ParkedFilter) (int, error)) error {
+	filter := d.filter(time.Now())
+	ways := 0
+	for _, given := range []bool{len(d.IDs) > 0, filter != orderclient.ParkedFilter{}, d.All} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return settings.WithExitCode(errors.New("name messages by their ids, or select them by --class, --order-id and --older-than, or say --all"), settings.ExitUsage)
+	}
+	n := 0
+	var err error
+	if len(d.IDs) == 0 {
+		n, err = many(filter)
+	}
+	for _, id := range d.IDs {
+		if err = one(id); err != nil {
+			err = fmt.Errorf("message %.40q: %w", id, err)
+			break
+		}
+		n++
+	}
+	if err != nil && n > 0 {
+		return fmt.Errorf("%d %s, then: %w", n, name, err)
+	}
+	if err != nil {
+		return err
+	}
+	if d.Output == "table" {
+		_, err = fmt.Fprintln(out, n, name)
+	} else {
+		err = writeValue(out, map[string]int{name: n})
+	}
+	return err
+}
+
+type outboxRetryCmd struct {
+	deciding
+	Reason string `help:"Kept in the record of the act."`
+}
+
+// Run writes how many were retried to standard output.
+func (c *outboxRetryCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c *outboxRetryCmd) run(ctx context.Context, out io.Writer) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return c.decide(out, "retried",
+		func(id string) error { return client.RetryParked(ctx, id, c.Reason) },
+		func(f orderclient.ParkedFilter) (int, error) { return client.RetryAllParked(ctx, f, c.Reason) })
+}
+
+type outboxDiscardCmd struct {
+	deciding
+	Reason string `help:"Why; kept in the record of the act." required:""`
+}
+
+// Run writes how many were discarded to standard output.
+func (c *outboxDiscardCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c *outboxDiscardCmd) run(ctx context.Context, out io.Writer) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return c.decide(out, "discarded",
+		func(id string) error { return client.DiscardParked(ctx, id, c.Reason) },
+		func(f orderclient.ParkedFilter) (int, error) { return client.DiscardAllParked(ctx, f, c.Reason) })
+}

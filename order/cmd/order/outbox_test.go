@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"ordertally/order/orderapi/apitest"
+	"ordertally/order/orderclient"
+	"ordertally/shared/clock"
+	"ordertally/shared/settings"
+)
+
+const sickOrder = `{"currency":"GBP","lines":[{"sku":"sick","quantity":1,"unit_price":1}]}`
+
+func placeSick(t *testing.T, service *apitest.Service, n int) {
+	t.Helper()
+	client, err := orderclient.New(orderclient.Config{BaseURL: service.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for range n {
+		if _, err := client.Place(t.Context(), []byte(sickOrder), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	service.AwaitParked(n)
+}
+
+func TestOutboxVerbs(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	ill, _ := service.PublishWithout("sick")
+	placeSick(t, service, 4)
+	as := func(form string) remote { return remote{Target: service.URL, Output: form} }
+	ls := func(c outboxLsCmd) string {
+		t.Helper()
+		var out bytes.Buffer
+		if err := c.run(t.Context(), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	var page orderclient.ParkedPage
+	if text := ls(outboxLsCmd{remote: as("json")}); json.Unmarshal([]byte(text), &page) != nil || len(page.Parked) != 4 || strings.Count(text, "\n") != 1 {
+		t.Fatalf("json: %s", text)
+	}
+	id := page.Parked[0].ID
+	if text := ls(outboxLsCmd{remote: as("table"), Limit: 3}); strings.Count(text, "\n") != 5 || !strings.Contains(text, id) || !strings.Contains(text, "--cursor ") {
+		t.Errorf("table: %s", text)
+	}
+	if text := ls(outboxLsCmd{remote: as("ndjson"), selection: selection{Class: "too_large"}}); strings.Count(text, "\n") != 4 {
+		t.Errorf("ndjson: %s", text)
+	}
+	if text := ls(outboxLsCmd{remote: as("ndjson"), selection: selection{OlderThan: time.Hour}}); text != "" {
+		t.Errorf("none failed an hour ago: %s", text)
+	}
+	var shown bytes.Buffer
+	if err := (&outboxShowCmd{remote: as("table"), ID: id}).run(t.Context(), &shown); err != nil || !strings.Contains(shown.String(), `"sku": "sick"`) {
+		t.Errorf("show: %s, %v", shown.String(), err)
+	}
+
+	ill.Store(false)
+	var out bytes.Buffer
+	retry := outboxRetryCmd{deciding: deciding{remote: as("table"), IDs: []string{id}}}
+	if err := retry.run(t.Context(), &out); err != nil || out.String() != "1 retried\n" {
+		t.Fatalf("retry: %s, %v", out.String(), err)
+	}
+	if err := retry.run(t.Context(), &out); err == nil || settings.ExitCode(err) != settings.ExitFailed {
+		t.Errorf("a second retry: %v", err)
+	}
+	out.Reset()
+	discard := outboxDiscardCmd{deciding: deciding{remote: as("json"), IDs: []string{page.Parked[1].ID}}, Reason: "a test"}
+	if err := discard.run(t.Context(), &out); err != nil || out.String() != `{"discarded":1}`+"\n" {
+		t.Fatalf("discard: %s, %v", out.String(), err)
+	}
+	out.Reset()
+	all := outboxRetryCmd{deciding: deciding{remote: as("ndjson"), All: true}}
+	if err := all.run(t.Context(), &out); err != nil || out.String() != `{"retried":2}`+"\n" {
+		t.Fatalf("retry all: %s, %v", out.String(), err)
+	}
+	service.AwaitParked(0)
+}
+
+func TestOutboxVerbsWantToKnowWhatIsMeant(t *testing.T) {
+	for _, d := range []deciding{
+		{},
+		{IDs: []string{"a"}, All: true},
+		{All: true, selection: selection{Class: "too_large"}},
+		{IDs: []string{"a"}, selection: selection{OlderThan: time.Minute}},
+	} {
+		d.remote = remote{Target: "http://127.0.0.1:1", Output: "table"}
+		if err := (&outboxRetryCmd{deciding: d}).run(t.Context(), &bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
+			t.Errorf("%+v: %v", d, err)
+		}
+	}
+	for _, args := range [][]string{
+		{"outbox", "discard", "--all"},
+		{"outbox", "show"},
+		{"outbox", "ls", "-o", "xml"},
+		{"outbox", "ls", "--target", "nowhere"},
+	} {
+		if err := run(args); settings.ExitCode(err) != settings.ExitUsage {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package apitest
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+)
+
+// PublishWithout runs a relay to a publisher in memory, which refuses the orders that name sku for as long as ill is
+// true: the first refusal parks them. The test's end stops it.
+func (s *Service) PublishWithout(sku string) (ill *atomic.Bool, publisher *outboxtest.Publisher) {
+	s.t.Helper()
+	ill, publisher = &atomic.Bool{}, &outboxtest.Publisher{}
+	ill.Store(true)
+	publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		for i := range records {
+			if step == outboxtest.Committing && ill.Load() && strings.Contains(string(records[i].Value), strconv.Quote(sku)) {
+				return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("over the topic's limit")}
+			}
+		}
+		return nil
+	})
+	metrics := outbox.NewMetrics(prometheus.NewRegistry(), "test", s.Outbox)
+	relay := outbox.NewRelay(s.Outbox, publisher, outbox.RelayConfig{MaxAttempts: 1}, metrics, zerolog.Nop())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		if err := relay.Run(ctx); err != nil {
+			s.t.Error(err)
+		}
+	})
+	s.t.Cleanup(func() {
+		cancel()
+		ended.Wait()
+	})
+	return ill, publisher
+}
+
+// AwaitParked waits until n messages are parked and every other one is published.
+func (s *Service) AwaitParked(n int) {
+	s.t.Helper()
+	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
+	defer tick.Stop()
+	for s.Outbox.Parked() != n || s.Outbox.Backlog() != 0 {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			s.t.Fatalf("%d messages are parked, %d wait; want %d and 0", s.Outbox.Parked(), s.Outbox.Backlog(), n)
+		}
+	}
+}
