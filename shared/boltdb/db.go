@@ -13,8 +13,9 @@ import (
 
 // DB is an open database file. It is safe for concurrent use.
 type DB struct {
-	bolt    *bbolt.DB
-	options Options
+	bolt     *bbolt.DB
+	options  Options
+	pageSize int64 // asked for once: bbolt's Info races with a commit that grows the file
 
 	requests chan *request
 	closing  chan struct{} // closed when Close begins
@@ -139,7 +140,7 @@ func (db *DB) Size() (Size, error) {
 		return Size{}, fmt.Errorf("read the size of the database: %w", err)
 	}
 	stats := db.bolt.Stats()
-	free := int64(stats.FreePageN+stats.PendingPageN) * int64(db.bolt.Info().PageSize)
+	free := int64(stats.FreePageN+stats.PendingPageN) * db.pageSize
 	return Size{Bytes: info.Size(), FreeBytes: free}, nil
 }
 

@@ -246,3 +246,37 @@ func TestUnsealFindsEveryFlippedBit(t *testing.T) {
 		t.Fatalf("under another key: %v", err)
 	}
 }
+
+// TestSizeWhileTheFileGrows is for the race detector.
+func TestSizeWhileTheFileGrows(t *testing.T) {
+	db := open(t, boltdb.Options{})
+	done := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if _, err := db.Size(); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	before, err := db.Size()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 20 {
+		write(t, db, func(tx *boltdb.Tx) error {
+			return tx.Bucket([]byte("b")).Put([]byte{byte(n)}, make([]byte, 200_000))
+		})
+	}
+	close(done)
+	reader.Wait()
+	if after, err := db.Size(); err != nil || after.Bytes < before.Bytes+20*200_000 {
+		t.Errorf("%d bytes before, %d after, %v", before.Bytes, after.Bytes, err)
+	}
+}

@@ -60,6 +60,7 @@ func Open(path string, options Options) (*DB, error) {
 	}
 	db := &DB{
 		bolt:     bolt,
+		pageSize: int64(bolt.Info().PageSize),
 		options:  options,
 		requests: make(chan *request),
 		closing:  make(chan struct{}),
