@@ -31,6 +31,8 @@ type Store interface {
 	Place(ctx context.Context, r *Request) (Placed, error)
 	// Get returns one order, or ErrNotFound.
 	Get(ctx context.Context, id uuidv7.ID) (Stored, error)
+	// Delivery returns how an order's message got on, or ErrNotFound.
+	Delivery(ctx context.Context, id uuidv7.ID) (Delivery, error)
 	// List returns orders by descending id.
 	List(ctx context.Context, q Query) (Page, error)
 }
@@ -68,6 +70,7 @@ type State string
 // The states of a publication.
 const (
 	Pending   State = "pending"
+	Waiting   State = "waiting" // refused and to be tried again, or behind one that is; a Publication calls it pending
 	Published State = "published"
 	Parked    State = "parked"
 	Discarded State = "discarded" // parked, and then given up by an operator
@@ -95,4 +98,17 @@ type Page struct {
 	// Next is the Before of the next page, zero when this is the last. A page may hold fewer orders than the limit and
 	// still have a next one: the store bounds how far it looks for a match.
 	Next uuidv7.ID
+}
+
+// Delivery is the passport of an order's message. What is not known yet is left out.
+type Delivery struct {
+	State       State     `json:"state"`
+	Sequence    uint64    `json:"sequence"` // the slot; a new one each time the message is tried again
+	Lineage     string    `json:"lineage"`
+	Attempts    int       `json:"attempts"`
+	CommittedAt time.Time `json:"committed_at,omitzero"`
+	PublishedAt time.Time `json:"published_at,omitzero"`
+	Topic       string    `json:"topic,omitzero"`
+	Partition   *int32    `json:"partition,omitzero"`
+	Offset      *int64    `json:"offset,omitzero"`
 }

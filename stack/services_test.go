@@ -25,6 +25,7 @@ type services struct {
 	activity  *activityd.Service
 	dir       string
 	brokers   string
+	outbox    orderd.OutboxConfig
 	addresses addresses
 }
 
@@ -34,7 +35,12 @@ type addresses struct{ order, orderOps, activity, activityOps string }
 // startServices starts both services on free ports with files in dir and stops them at the end of the test.
 func startServices(t testing.TB, dir, broker string) *services {
 	t.Helper()
-	s := &services{t: t, dir: dir, brokers: broker}
+	return startServicesWith(t, dir, broker, orderd.OutboxConfig{})
+}
+
+func startServicesWith(t testing.TB, dir, broker string, outbox orderd.OutboxConfig) *services {
+	t.Helper()
+	s := &services{t: t, dir: dir, brokers: broker, outbox: outbox}
 	free := "127.0.0.1:0"
 	s.addresses = addresses{free, free, free, free}
 	s.start()
@@ -49,7 +55,7 @@ func (s *services) start() {
 	var err error
 	s.order, err = orderd.New(orderd.Config{
 		Listen: s.addresses.order, OpsListen: s.addresses.orderOps,
-		Data: filepath.Join(s.dir, "order.db"), Kafka: []string{s.brokers},
+		Data: filepath.Join(s.dir, "order.db"), Kafka: []string{s.brokers}, Outbox: s.outbox,
 	}, zerolog.Nop())
 	if err != nil {
 		s.t.Fatal(err)

@@ -18,21 +18,25 @@ import (
 	"ordertally/shared/problem"
 )
 
-// api holds what the handlers need.
-type api struct {
-	placement *order.Placement
-	store     order.Store
-	outbox    *outbox.Outbox
-	logger    zerolog.Logger
+// Config is what the API serves.
+type Config struct {
+	Placement *order.Placement
+	Store     order.Store
+	Outbox    *outbox.Outbox // its parked messages
+	Topic     string         // that messages are published to
+	Logger    zerolog.Logger
 }
 
+type api struct{ Config }
+
 // New returns the handler of the API.
-func New(placement *order.Placement, store order.Store, box *outbox.Outbox, logger zerolog.Logger) http.Handler {
-	a := &api{placement: placement, store: store, outbox: box, logger: logger}
+func New(config Config) http.Handler {
+	a := &api{config}
 	return httpserver.NewRouter([]httpserver.Route{
 		{Method: http.MethodPost, Path: "/v1/orders", Handler: a.handle(a.place)},
 		{Method: http.MethodGet, Path: "/v1/orders", Handler: a.handle(a.list)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Handler: a.handle(a.get)},
+		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Handler: a.handle(a.delivery)},
 		{Method: http.MethodGet, Path: "/v1/outbox/parked", Handler: a.handle(a.listParked)},
 		{Method: http.MethodGet, Path: "/v1/outbox/parked/{id}", Handler: a.handle(a.getParked)},
 		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/retry", Handler: a.handle(a.decide(outbox.Retry))},
@@ -51,7 +55,7 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 		}
 		p := problemOf(err)
 		if p.Status >= http.StatusInternalServerError {
-			a.logger.Error().Err(err).Int("status", p.Status).Str("path", r.URL.Path).Msg("request failed")
+			a.Logger.Error().Err(err).Int("status", p.Status).Str("path", r.URL.Path).Msg("request failed")
 		}
 		problem.Write(w, r, p)
 	}

@@ -88,7 +88,7 @@ func serve(b *testing.B, store order.Store) (address string) {
 		b.Fatal(err)
 	}
 	metrics := httpserver.NewMetrics(prometheus.NewRegistry())
-	handler := metrics.Instrument(metrics.Recover(zerolog.Nop(), orderapi.New(placement, store, nil, zerolog.Nop())))
+	handler := metrics.Instrument(metrics.Recover(zerolog.Nop(), orderapi.New(orderapi.Config{Placement: placement, Store: store, Logger: zerolog.Nop()})))
 	server := httpserver.New(httpserver.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
 	if err := server.Start(); err != nil {
 		b.Fatal(err)

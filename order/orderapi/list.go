@@ -28,7 +28,7 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := a.store.List(r.Context(), query)
+	page, err := a.Store.List(r.Context(), query)
 	if err != nil {
 		return err
 	}

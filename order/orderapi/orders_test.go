@@ -195,7 +195,7 @@ func TestStoreErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		handler := orderapi.New(placement, failing{}, nil, zerolog.New(&log))
+		handler := orderapi.New(orderapi.Config{Placement: placement, Store: failing{}, Logger: zerolog.New(&log)})
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders", strings.NewReader(body(goodLine)))
 		r.Header.Set("Content-Type", "application/json")

@@ -56,7 +56,7 @@ func (a *api) listParked(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	page, next, err := a.outbox.ListParked(r.Context(), filter, after, limit)
+	page, next, err := a.Outbox.ListParked(r.Context(), filter, after, limit)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (a *api) getParked(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m, history, err := a.outbox.GetParked(r.Context(), id)
+	m, history, err := a.Outbox.GetParked(r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (a *api) decide(verb outbox.Verb) func(http.ResponseWriter, *http.Request) 
 		if err != nil {
 			return err
 		}
-		if err := a.outbox.Decide(r.Context(), verb, id, d.Reason); err != nil {
+		if err := a.Outbox.Decide(r.Context(), verb, id, d.Reason); err != nil {
 			return err
 		}
 		return answerDecided(w, verb, 1)
@@ -139,7 +139,7 @@ func (a *api) decideAll(verb outbox.Verb) func(http.ResponseWriter, *http.Reques
 		case d.Class != "" && !slices.Contains(outbox.Classes(), outbox.Class(d.Class)):
 			return invalidDecision("/class", "is not a class of failures.")
 		}
-		n, err := a.outbox.DecideAll(r.Context(), verb, outbox.ParkedFilter{
+		n, err := a.Outbox.DecideAll(r.Context(), verb, outbox.ParkedFilter{
 			Class: outbox.Class(d.Class), Key: d.OrderID, FailedBefore: d.FailedBefore,
 		}, d.Reason)
 		if err != nil {

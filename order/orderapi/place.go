@@ -26,7 +26,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	parent, _ := traceparent.FromRequest(r)
-	placed, err := a.placement.Place(r.Context(), body, key, parent.String())
+	placed, err := a.Placement.Place(r.Context(), body, key, parent.String())
 	if err != nil {
 		return err
 	}

@@ -13,16 +13,43 @@ func (a *api) get(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
-	id, err := uuidv7.Parse(r.PathValue("id"))
+	id, err := orderID(r)
 	if err != nil {
-		return order.ErrNotFound // no order has such an id
+		return err
 	}
-	stored, err := a.store.Get(r.Context(), id)
+	stored, err := a.Store.Get(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, appendOrder(nil, &stored))
 	return nil
+}
+
+func orderID(r *http.Request) (uuidv7.ID, error) {
+	id, err := uuidv7.Parse(r.PathValue("id"))
+	if err != nil {
+		return id, order.ErrNotFound // no order has such an id
+	}
+	return id, nil
+}
+
+// delivery answers how the order's message got on; what is not known yet is left out.
+func (a *api) delivery(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	id, err := orderID(r)
+	if err != nil {
+		return err
+	}
+	d, err := a.Store.Delivery(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if d.State == order.Published {
+		d.Topic = a.Topic
+	}
+	return answerJSON(w, d)
 }
 
 // appendOrder appends the order as it was stored, with how far its message got as one more member.

@@ -1,11 +1,15 @@
 package orderd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
+	"time"
 
 	"ordertally/shared/event"
+	"ordertally/shared/outbox"
 )
 
 // Config of the order service. A zero field has its default. The tags make it the flags of `order serve` as well;
@@ -21,6 +25,32 @@ type Config struct {
 	Kafka []string `default:"${kafka}" help:"Kafka brokers, host:port separated by commas." name:"kafka"`
 	// Topic that ORDER_CREATED is published to. Default event.Topic.
 	Topic string `default:"${topic}" help:"Topic of ORDER_CREATED." name:"topic"`
+	// Outbox tunes the way from the file to Kafka.
+	Outbox OutboxConfig `embed:"" prefix:"outbox-"`
+}
+
+// OutboxConfig tunes the outbox and its relay. A zero field has its default; the error of New names the bounds.
+type OutboxConfig struct {
+	// Linger is how long the relay waits for a transaction to fill before it sends what it has: more messages in each,
+	// published later. Default 0, at most 1 min.
+	Linger time.Duration `default:"${outbox_linger}" help:"How long to wait for more messages before sending what there is." name:"linger"`
+	// BatchMessages is the most messages in one Kafka transaction. Default 10,000.
+	BatchMessages int `default:"${outbox_batch_messages}" help:"Most messages in one Kafka transaction." name:"batch-messages"`
+	// BatchBytes is about the most bytes in one Kafka transaction. Default 8 MiB.
+	BatchBytes int `default:"${outbox_batch_bytes}" help:"About the most bytes in one Kafka transaction." name:"batch-bytes"`
+	// RetryFirst bounds the wait before the second attempt at a message that Kafka refused. Waits have full jitter:
+	// each is random between 0 and its bound. Default 1 s.
+	RetryFirst time.Duration `default:"${outbox_retry_first}" help:"Longest wait before a refused message is tried again." name:"retry-first"`
+	// RetryFactor is what the bound grows by with each attempt. Default 2.
+	RetryFactor float64 `default:"${outbox_retry_factor}" help:"Growth of that wait with each attempt." name:"retry-factor"`
+	// RetryLimit is what the bound grows to. Default 5 min.
+	RetryLimit time.Duration `default:"${outbox_retry_limit}" help:"What that wait grows to." name:"retry-limit"`
+	// MaxAttempts is how often Kafka may refuse a message before it is parked. An outage is no attempt. Default 10.
+	MaxAttempts int `default:"${outbox_max_attempts}" help:"Refusals after which a message is parked." name:"max-attempts"`
+	// QueueMessages is the most unpublished messages kept in memory; more are read back from the file. Default 10,000.
+	QueueMessages int `default:"${outbox_queue_messages}" help:"Most unpublished messages kept in memory; more are read from the file." name:"queue-messages"`
+	// QueueBytes is the most bytes of unpublished messages kept in memory. Default 16 MiB.
+	QueueBytes int `default:"${outbox_queue_bytes}" help:"Most bytes of unpublished messages kept in memory." name:"queue-bytes"`
 }
 
 const (
@@ -28,12 +58,35 @@ const (
 	defaultOpsListen = "127.0.0.1:8081"
 	defaultData      = "order.db"
 	defaultKafka     = "127.0.0.1:9092"
+
+	defaultBatchMessages = 10_000
+	defaultBatchBytes    = 8 << 20
+	defaultRetryFirst    = time.Second
+	defaultRetryFactor   = 2
+	defaultRetryLimit    = 5 * time.Minute
+	defaultMaxAttempts   = 10
+	defaultQueueMessages = 10_000
+	defaultQueueBytes    = 16 << 20
+
+	maxMessages = 1_000_000
+	maxBytes    = 1 << 30
+	maxLinger   = time.Minute
+	maxRetry    = 24 * time.Hour
 )
 
 // FlagDefaults returns the variables that Config's tags speak of.
 func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka, "topic": event.Topic,
+		"outbox_linger":         time.Duration(0).String(),
+		"outbox_batch_messages": strconv.Itoa(defaultBatchMessages),
+		"outbox_batch_bytes":    strconv.Itoa(defaultBatchBytes),
+		"outbox_retry_first":    defaultRetryFirst.String(),
+		"outbox_retry_factor":   strconv.Itoa(defaultRetryFactor),
+		"outbox_retry_limit":    defaultRetryLimit.String(),
+		"outbox_max_attempts":   strconv.Itoa(defaultMaxAttempts),
+		"outbox_queue_messages": strconv.Itoa(defaultQueueMessages),
+		"outbox_queue_bytes":    strconv.Itoa(defaultQueueBytes),
 	}
 }
 
@@ -50,6 +103,19 @@ func (c Config) withDefaults() Config {
 	if len(c.Kafka) == 0 {
 		c.Kafka = []string{defaultKafka}
 	}
+	c.Outbox = c.Outbox.withDefaults()
+	return c
+}
+
+func (c OutboxConfig) withDefaults() OutboxConfig {
+	c.BatchMessages = cmp.Or(c.BatchMessages, defaultBatchMessages)
+	c.BatchBytes = cmp.Or(c.BatchBytes, defaultBatchBytes)
+	c.RetryFirst = cmp.Or(c.RetryFirst, defaultRetryFirst)
+	c.RetryFactor = cmp.Or(c.RetryFactor, defaultRetryFactor)
+	c.RetryLimit = cmp.Or(c.RetryLimit, defaultRetryLimit)
+	c.MaxAttempts = cmp.Or(c.MaxAttempts, defaultMaxAttempts)
+	c.QueueMessages = cmp.Or(c.QueueMessages, defaultQueueMessages)
+	c.QueueBytes = cmp.Or(c.QueueBytes, defaultQueueBytes)
 	return c
 }
 
@@ -65,5 +131,45 @@ func (c Config) validate() error {
 	for _, broker := range c.Kafka {
 		address("kafka", broker)
 	}
+	return errors.Join(append(errs, c.Outbox.validate())...)
+}
+
+func (c OutboxConfig) validate() error {
+	errs := []error{
+		between("outbox-linger", c.Linger, 0, maxLinger),
+		between("outbox-batch-messages", c.BatchMessages, 1, maxMessages),
+		between("outbox-batch-bytes", c.BatchBytes, 1, maxBytes),
+		between("outbox-retry-first", c.RetryFirst, time.Millisecond, maxRetry),
+		between("outbox-retry-factor", c.RetryFactor, 1, 100),
+		between("outbox-retry-limit", c.RetryLimit, time.Millisecond, maxRetry),
+		between("outbox-max-attempts", c.MaxAttempts, 1, 1_000_000),
+		between("outbox-queue-messages", c.QueueMessages, 1, maxMessages),
+		between("outbox-queue-bytes", c.QueueBytes, 1, maxBytes),
+	}
+	if c.RetryLimit < c.RetryFirst {
+		errs = append(errs, fmt.Errorf("outbox-retry-limit: %v is less than outbox-retry-first, %v", c.RetryLimit, c.RetryFirst))
+	}
 	return errors.Join(errs...)
+}
+
+// between also refuses what is no number.
+func between[T cmp.Ordered](name string, value, low, high T) error {
+	if low <= value && value <= high {
+		return nil
+	}
+	return fmt.Errorf("%s: %v is not between %v and %v", name, value, low, high)
+}
+
+func (c OutboxConfig) outbox() outbox.Config {
+	return outbox.Config{Source: event.Source, QueueMessages: c.QueueMessages, QueueBytes: c.QueueBytes}
+}
+
+func (c OutboxConfig) relay() outbox.RelayConfig {
+	return outbox.RelayConfig{
+		Linger:        c.Linger,
+		BatchMessages: c.BatchMessages,
+		BatchBytes:    c.BatchBytes,
+		MaxAttempts:   c.MaxAttempts,
+		Retry:         outbox.Backoff{First: c.RetryFirst, Factor: c.RetryFactor, Limit: c.RetryLimit},
+	}
 }

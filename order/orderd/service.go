@@ -17,7 +17,6 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/broker"
 	"ordertally/shared/clock"
-	"ordertally/shared/event"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
@@ -65,7 +64,7 @@ func (s *Service) start(ctx context.Context) error {
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
 	commits.Watch(db)
 
-	box, err := outbox.Open(ctx, db, outbox.Config{Source: event.Source})
+	box, err := outbox.Open(ctx, db, s.config.Outbox.outbox())
 	if err != nil {
 		return err
 	}
@@ -78,7 +77,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	relay := outbox.NewRelay(box, publisher, outbox.RelayConfig{}, outbox.NewMetrics(registry, "order", box), s.logger)
+	relay := outbox.NewRelay(box, publisher, s.config.Outbox.relay(), outbox.NewMetrics(registry, "order", box), s.logger)
 
 	health := &telemetry.Health{}
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
@@ -99,7 +98,9 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	metrics := httpserver.NewMetrics(registry)
-	handler := metrics.Instrument(metrics.Recover(s.logger, orderapi.New(placement, store, box, s.logger)))
+	handler := metrics.Instrument(metrics.Recover(s.logger, orderapi.New(orderapi.Config{
+		Placement: placement, Store: store, Outbox: box, Topic: s.config.Topic, Logger: s.logger,
+	})))
 	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
 	if err := s.api.Start(); err != nil {
 		return err

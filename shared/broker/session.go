@@ -127,8 +127,10 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 	places, err := s.produce(ctx, records)
 	var rejected *outbox.RejectedError
 	if errors.As(err, &rejected) {
+		// So that readers do not wait for the next session to abort it. The producer is of no more use: its sequence numbers
+		// ran ahead of the broker's by the refused messages.
 		if err := s.producer.AbortTransaction(ctx); err != nil {
-			return nil, outage(fmt.Errorf("abort a Kafka transaction: %w", err))
+			s.logger.Debug().Err(err).Msg("cannot abort a Kafka transaction")
 		}
 		return nil, rejected
 	}
@@ -182,7 +184,12 @@ func (s *session) produce(ctx context.Context, records []outbox.Record) ([]outbo
 				continue
 			}
 			if err := message.TopicPartition.Error; err != nil {
+				before := failure
 				failure = worse(failure, deliveryFailure(err))
+				if isRejected(failure) && !isRejected(before) {
+					// What follows in its partition is refused as out of order and tried again for 9 s.
+					_ = s.producer.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking)
+				}
 				continue
 			}
 			if i, ok := message.Opaque.(int); ok {
@@ -233,11 +240,15 @@ func deliveryFailure(err error) error {
 
 // worse returns the failure that explains the batch: one message's own fault makes librdkafka fail its neighbours too.
 func worse(a, b error) error {
-	var rejected *outbox.RejectedError
-	if a == nil || errors.As(b, &rejected) {
+	if a == nil || isRejected(b) {
 		return b
 	}
 	return a
+}
+
+func isRejected(err error) bool {
+	_, ok := errors.AsType[*outbox.RejectedError](err)
+	return ok
 }
 
 // Close implements outbox.Session. What is unfinished is dropped: the next session aborts it.

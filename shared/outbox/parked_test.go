@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ordertally/shared/boltdb"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 	"ordertally/shared/uuidv7"
@@ -32,8 +33,16 @@ func sick(r *rig) *atomic.Bool {
 // park places sick messages among others and returns them once all are parked.
 func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
 	r.t.Helper()
-	for _, key := range sickKeys {
-		r.place("well", key)
+	if err := r.db.Write(r.t.Context(), func(tx *boltdb.Tx) error {
+		var errs []error
+		for _, key := range sickKeys {
+			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("well"), Type: "T", Value: []byte("well")})
+			_, err2 := r.outbox.Append(tx, outbox.Message{Key: []byte(key), Type: "T", Value: []byte(key)})
+			errs = append(errs, err, err2)
+		}
+		return errors.Join(errs...)
+	}); err != nil {
+		r.t.Fatal(err)
 	}
 	r.eventually("all the sick are parked", func() bool { return r.outbox.Parked() == len(sickKeys) && r.outbox.Backlog() == 0 })
 	list, next, err := r.outbox.ListParked(r.t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 1000)

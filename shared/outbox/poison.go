@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"ordertally/shared/boltdb"
@@ -36,12 +37,15 @@ func (r *row) entry(state waitState) entry {
 	return entry{slot: r.slot, origin: r.origin, key: string(r.message.Key), committed: r.committed, state: state, attempts: r.attempts, id: r.message.ID}
 }
 
-// rejected deals with a batch that was refused because of a message in it. Only a message that was alone is charged
-// (rule P4): Kafka refuses whole batches, so a larger one is halved and tried again.
+// errRejected ends a session whose batch was refused and dealt with: the next one follows at once.
+var errRejected = errors.New("a batch was rejected")
+
+// rejected deals with a batch that was refused because of a message in it, and returns errRejected. Only a message that
+// was alone is charged (rule P4): Kafka refuses whole batches, so a larger one is halved and tried again.
 func (r *Relay) rejected(ctx context.Context, rows []row, cause *RejectedError) error {
 	if len(rows) > 1 {
 		r.batchCap = len(rows) / 2
-		return nil
+		return errRejected
 	}
 	r.metrics.failed(cause.Class)
 	poison := &rows[0]
@@ -64,7 +68,7 @@ func (r *Relay) rejected(ctx context.Context, rows []row, cause *RejectedError) 
 			Str("class", string(cause.Class)).Str("reason", e.reason).Msg("message parked: mend its cause, then retry or discard it")
 	}
 	r.setPosition(poison.slot)
-	return nil
+	return errRejected
 }
 
 func clip(text string) string {

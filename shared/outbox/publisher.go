@@ -33,9 +33,9 @@ type Session interface {
 	// Publish makes all records and the watermark visible in one step, or none. Records are ordered by slot; watermark
 	// is at least the last one's. It returns the place of each record, in their order.
 	//
-	// A RejectedError says that nothing became visible because of the records themselves, and that the session is still
-	// good. After any other error the outcome is unknown and the session must be closed: only opening a new one and
-	// reading its watermark tells (rule P6).
+	// A RejectedError says that nothing became visible, because of the records themselves; after any other error the
+	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its watermark
+	// tells how things stand (rule P6).
 	Publish(ctx context.Context, records []Record, watermark uint64) ([]Place, error)
 	// Close ends the session without waiting for anything unfinished. Calling it again does nothing.
 	Close()

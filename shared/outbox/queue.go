@@ -53,11 +53,7 @@ func (q *queue) nudge() {
 func (q *queue) take(position uint64, maxRows, maxBytes int) (rows []row, first uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	done := 0
-	for done < len(q.rows) && q.rows[done].slot <= position {
-		done++
-	}
-	q.remove(done)
+	q.forget(position)
 	switch {
 	case len(q.rows) == 0:
 		return nil, 0
@@ -72,6 +68,26 @@ func (q *queue) take(position uint64, maxRows, maxBytes int) (rows []row, first 
 	rows = append(rows, q.rows[:n]...)
 	q.remove(n)
 	return rows, 0
+}
+
+// following counts the rows that follow position and their bytes: none when the queue does not hold the next row.
+func (q *queue) following(position uint64) (rows, bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.forget(position)
+	if len(q.rows) == 0 || q.rows[0].slot != position+1 {
+		return 0, 0
+	}
+	return len(q.rows), q.bytes
+}
+
+// forget drops the rows up to position; q.mu is held.
+func (q *queue) forget(position uint64) {
+	done := 0
+	for done < len(q.rows) && q.rows[done].slot <= position {
+		done++
+	}
+	q.remove(done)
 }
 
 // remove drops the first n rows; q.mu is held.

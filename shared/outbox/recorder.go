@@ -11,12 +11,13 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// batch is one published transaction: when, and per partition the last record in it.
+// batch is one published transaction: when, per partition the last record in it, and where each of its slots stands.
 type batch struct {
 	first, last uint64
 	count       int
 	at          time.Time
 	places      []lastPlace
+	slots       placeMap
 }
 
 // lastPlace is the newest record of a partition.
@@ -39,19 +40,22 @@ func lastPlaces(records []Record, places []Place) []lastPlace {
 	return list
 }
 
-const batchVersion = 1
+// Version 1 has no placeMap.
+const batchVersion = 2
 
 func (b *batch) encode(key []byte) []byte {
-	out := make([]byte, boltdb.SealSize, 64+len(b.places)*20)
+	out := make([]byte, boltdb.SealSize, 64+len(b.places)*20+len(b.slots))
 	out = append(out, batchVersion)
 	out = binary.BigEndian.AppendUint64(out, b.first)
 	out = appendTime(out, b.at)
-	out = binary.BigEndian.AppendUint32(out, uint32(b.count)) //nolint:gosec // a batch is small
+	out = binary.BigEndian.AppendUint32(out, uint32(b.count))       //nolint:gosec // a batch is small
+	out = binary.BigEndian.AppendUint16(out, uint16(len(b.places))) //nolint:gosec // partitions of one topic
 	for _, p := range b.places {
 		out = binary.BigEndian.AppendUint32(out, uint32(p.partition)) //nolint:gosec // not negative
 		out = binary.BigEndian.AppendUint64(out, uint64(p.offset))    //nolint:gosec // not negative
 		out = binary.BigEndian.AppendUint64(out, p.slot)
 	}
+	out = append(out, b.slots...)
 	boltdb.SealInPlace(key, out)
 	return out
 }

@@ -13,6 +13,9 @@ import (
 
 // RelayConfig tunes a Relay. The zero value is ready for use.
 type RelayConfig struct {
+	// Linger is how long messages wait for a transaction to fill, counted from when the relay saw the first of them.
+	// Default 0: they are sent at once. What must be read back from the file is a backlog and does not wait.
+	Linger time.Duration
 	// BatchMessages is the most messages in one transaction. Default 10,000.
 	BatchMessages int
 	// BatchBytes is about the most bytes in one transaction. Default 8 MiB.
@@ -88,6 +91,9 @@ func (r *Relay) Run(ctx context.Context) error {
 		if progressed {
 			outages = 0
 		}
+		if errors.Is(err, errRejected) {
+			continue
+		}
 		r.metrics.failed(classOf(err))
 		if outages == 0 {
 			r.logger.Warn().Err(err).Int("backlog", r.outbox.Backlog()).Msg("cannot publish: messages stay in the outbox until the publisher is back")
@@ -132,6 +138,9 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		if err := r.release(ctx); err != nil {
 			return progressed, &fatalError{err}
 		}
+		if !r.linger(ctx) {
+			return progressed, nil
+		}
 		rows, to, err := r.next(ctx)
 		if err != nil {
 			return progressed, &fatalError{err}
@@ -152,6 +161,33 @@ func (r *Relay) open(ctx context.Context) (Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.config.OpenTimeout)
 	defer cancel()
 	return r.publisher.Open(ctx, Identity{Lineage: r.outbox.lineage, Position: r.outbox.position.Load()})
+}
+
+// linger waits, while there is less in memory than one transaction takes, for more. It returns false when ctx ended
+// meanwhile.
+func (r *Relay) linger(ctx context.Context) bool {
+	if r.config.Linger <= 0 || !r.filling() {
+		return true
+	}
+	timer := time.NewTimer(r.config.Linger)
+	defer timer.Stop()
+	for r.filling() {
+		select {
+		case <-r.outbox.queue.wake:
+		case <-timer.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// filling says whether the next transaction has messages and room for more.
+func (r *Relay) filling() bool {
+	q := r.outbox.queue
+	rows, bytes := q.following(r.outbox.position.Load())
+	return rows > 0 && rows < min(r.batchCap, q.maxRows) && bytes < min(r.config.BatchBytes, q.maxBytes)
 }
 
 // next returns what follows the position, from memory or else from the database, without messages that must wait. to is
@@ -201,7 +237,7 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	now := r.outbox.config.Clock.Now()
 	r.previous = previous
 	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
-	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, count: len(rows), places: lastPlaces(records, places)})
+	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, count: len(rows), places: lastPlaces(records, places), slots: newPlaceMap(records, places)})
 	r.setPosition(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))
 	return nil

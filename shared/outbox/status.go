@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-
-	"ordertally/shared/boltdb"
 )
 
 // State says how far a message got.
@@ -30,10 +28,7 @@ type Status struct {
 // Status returns how far the message got that was appended with the given slot.
 func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 	root := tx.Bucket(rootBucket)
-	slot := origin
-	if moved := root.Bucket(movedBucket).Get(slotKey(origin)); moved != nil {
-		slot = slotOf(moved)
-	}
+	slot := currentSlot(root, origin)
 	key := slotKey(slot)
 	if sealed := root.Bucket(waitingBucket).Get(key); sealed != nil {
 		e, err := decodeEntry(key, sealed)
@@ -58,23 +53,14 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 	if slot > o.position.Load() || root.Bucket(skippedBucket).Get(key) != nil {
 		return Status{State: Pending, Attempts: attempts}, nil
 	}
-	at, err := publishedAt(root, slot)
+	at, _, err := publication(root, slot)
 	return Status{State: Published, Attempts: attempts + 1, At: at}, err
 }
 
-// publishedAt returns when the batch of slot was published, zero when that was not recorded before a crash.
-func publishedAt(root *bbolt.Bucket, slot uint64) (time.Time, error) {
-	key, sealed := root.Bucket(batchesBucket).Cursor().Seek(slotKey(slot))
-	if key == nil {
-		return time.Time{}, nil
+// currentSlot returns the slot that the message has now which was appended with origin.
+func currentSlot(root *bbolt.Bucket, origin uint64) uint64 {
+	if moved := root.Bucket(movedBucket).Get(slotKey(origin)); moved != nil {
+		return slotOf(moved)
 	}
-	value, err := boltdb.Unseal(key, sealed)
-	if err != nil {
-		return time.Time{}, err
-	}
-	d := decoder{b: value}
-	if version, first := d.byte(), d.uint64(); version != batchVersion || first > slot {
-		return time.Time{}, nil
-	}
-	return d.time(), nil
+	return origin
 }

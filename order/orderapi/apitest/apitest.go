@@ -78,7 +78,9 @@ func (s *Service) Start() {
 		s.t.Fatal(err)
 	}
 	metrics := httpserver.NewMetrics(prometheus.NewRegistry())
-	handler := metrics.Recover(zerolog.Nop(), orderapi.New(placement, store, box, zerolog.Nop()))
+	handler := metrics.Recover(zerolog.Nop(), orderapi.New(orderapi.Config{
+		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(),
+	}))
 	if s.Wrap != nil {
 		handler = s.Wrap(handler)
 	}

@@ -49,13 +49,19 @@ func (s *Service) PublishWithout(sku string) (ill *atomic.Bool, publisher *outbo
 // AwaitParked waits until n messages are parked and every other one is published.
 func (s *Service) AwaitParked(n int) {
 	s.t.Helper()
+	s.Eventually("the sick messages are parked and no other waits", func() bool { return s.Outbox.Parked() == n && s.Outbox.Backlog() == 0 })
+}
+
+// Eventually polls what goes on behind the API until ok.
+func (s *Service) Eventually(what string, ok func() bool) {
+	s.t.Helper()
 	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
 	defer tick.Stop()
-	for s.Outbox.Parked() != n || s.Outbox.Backlog() != 0 {
+	for !ok() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			s.t.Fatalf("%d messages are parked, %d wait; want %d and 0", s.Outbox.Parked(), s.Outbox.Backlog(), n)
+			s.t.Fatalf("never came true: %s", what)
 		}
 	}
 }

@@ -137,7 +137,8 @@ func refusal(t *testing.T, target Target) {
 	if target.TooLarge == 0 {
 		target.TooLarge = 3 << 20
 	}
-	session := open(t, target, lineage(), 0)
+	name := lineage()
+	session := open(t, target, name, 0)
 	large := record(2, "b", "")
 	large.Value = bytes.Repeat([]byte("x"), target.TooLarge)
 	_, err := publish(t, session, 3, record(1, "a", "one"), large, record(3, "c", "three"))
@@ -145,7 +146,12 @@ func refusal(t *testing.T, target Target) {
 	if !errors.As(err, &rejected) || rejected.Class != outbox.TooLarge {
 		t.Fatalf("got %v, want a rejection as too large", err)
 	}
+	session.Close()
 	wantValues(t, target)
+	session = open(t, target, name, 0)
+	if watermark, known := session.Watermark(); known && watermark != 0 {
+		t.Fatalf("after a rejection the watermark is %d", watermark)
+	}
 	if _, err := publish(t, session, 3, record(1, "a", "one"), record(3, "c", "three")); err != nil {
 		t.Fatalf("after a rejection: %v", err)
 	}

@@ -1,0 +1,164 @@
+package orderd
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/event"
+	"ordertally/shared/settings"
+)
+
+// parse reads the settings of `order serve` as the program does; "" is no file.
+func parse(t *testing.T, file string, env map[string]string, args ...string) (Config, error) {
+	t.Helper()
+	args = append([]string{"serve"}, args...)
+	if file != "" {
+		path := filepath.Join(t.TempDir(), "order.yaml")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--config", path)
+	}
+	var commands struct {
+		Serve struct{ Config } `cmd:""`
+	}
+	_, err := settings.Program{
+		Name: "order", EnvPrefix: "ORDER", Stdout: &bytes.Buffer{},
+		Options:   []kong.Option{kong.Vars(FlagDefaults())},
+		LookupEnv: func(name string) (string, bool) { text, ok := env[name]; return text, ok },
+	}.Parse(&commands, args)
+	return commands.Serve.Config, err
+}
+
+func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
+	want := Config{
+		Listen: "127.0.0.1:8080", OpsListen: "127.0.0.1:8081", Data: "order.db", Kafka: []string{"127.0.0.1:9092"}, Topic: event.Topic,
+		Outbox: OutboxConfig{
+			BatchMessages: 10_000, BatchBytes: 8 << 20, RetryFirst: time.Second, RetryFactor: 2, RetryLimit: 5 * time.Minute,
+			MaxAttempts: 10, QueueMessages: 10_000, QueueBytes: 16 << 20,
+		},
+	}
+	if got := (Config{}).withDefaults(); !reflect.DeepEqual(got, want) {
+		t.Errorf("zero fields: %+v\nwant %+v", got, want)
+	}
+	if got, err := parse(t, "", nil); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("flags: %+v, %v\nwant %+v", got, err, want)
+	}
+	if _, err := New(Config{}, zerolog.Nop()); err != nil {
+		t.Errorf("the defaults are refused: %v", err)
+	}
+	if _, err := New(Config{Outbox: OutboxConfig{Linger: time.Second, QueueBytes: 1}}, zerolog.Nop()); err != nil {
+		t.Errorf("two fields and defaults are refused: %v", err)
+	}
+}
+
+func TestOutboxSettingsReachTheConfig(t *testing.T) {
+	for _, tc := range []struct {
+		name, flag, env, file string // the setting and three values
+		get                   func(OutboxConfig) any
+		want                  [3]any
+	}{
+		{"outbox-linger", "5ms", "1s", "1m", func(c OutboxConfig) any { return c.relay().Linger }, [3]any{5 * time.Millisecond, time.Second, time.Minute}},
+		{"outbox-batch-messages", "1", "2", "3", func(c OutboxConfig) any { return c.relay().BatchMessages }, [3]any{1, 2, 3}},
+		{"outbox-batch-bytes", "1", "2", "3", func(c OutboxConfig) any { return c.relay().BatchBytes }, [3]any{1, 2, 3}},
+		{"outbox-retry-first", "1s", "2s", "3s", func(c OutboxConfig) any { return c.relay().Retry.First }, [3]any{time.Second, 2 * time.Second, 3 * time.Second}},
+		{"outbox-retry-factor", "1", "1.5", "1e1", func(c OutboxConfig) any { return c.relay().Retry.Factor }, [3]any{1.0, 1.5, 10.0}},
+		{"outbox-retry-limit", "1m", "2m", "3m", func(c OutboxConfig) any { return c.relay().Retry.Limit }, [3]any{time.Minute, 2 * time.Minute, 3 * time.Minute}},
+		{"outbox-max-attempts", "1", "2", "3", func(c OutboxConfig) any { return c.relay().MaxAttempts }, [3]any{1, 2, 3}},
+		{"outbox-queue-messages", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueMessages }, [3]any{1, 2, 3}},
+		{"outbox-queue-bytes", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueBytes }, [3]any{1, 2, 3}},
+	} {
+		env := map[string]string{"ORDER_" + strings.ToUpper(strings.ReplaceAll(tc.name, "-", "_")): tc.env}
+		file := tc.name + ": " + tc.file + "\n"
+		flag := "--" + tc.name + "=" + tc.flag
+		for i, given := range []struct {
+			source, file string
+			env          map[string]string
+			args         []string
+		}{
+			{"flag", file, env, []string{flag}}, // each wins over the next
+			{"environment", file, env, nil},
+			{"file", file, nil, nil},
+		} {
+			config, err := parse(t, given.file, given.env, given.args...)
+			if err != nil {
+				t.Errorf("%s from the %s: %v", tc.name, given.source, err)
+				continue
+			}
+			if _, err := New(config, zerolog.Nop()); err != nil {
+				t.Errorf("%s from the %s is refused: %v", tc.name, given.source, err)
+			}
+			if got := tc.get(config.Outbox); got != tc.want[i] {
+				t.Errorf("%s from the %s: %v, want %v", tc.name, given.source, got, tc.want[i])
+			}
+		}
+	}
+	if source := (OutboxConfig{}).outbox().Source; source != event.Source {
+		t.Errorf("source %q", source)
+	}
+}
+
+func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
+	for _, tc := range []struct {
+		change func(*Config)
+		want   string
+	}{
+		{func(c *Config) { c.Listen = "8080" }, `listen: "8080" is not HOST:PORT`},
+		{func(c *Config) { c.OpsListen = "x" }, `ops-listen: "x" is not`},
+		{func(c *Config) { c.Kafka = []string{"a:1", "b"} }, `kafka: "b" is not`},
+		{func(c *Config) { c.Outbox.Linger = -1 }, "outbox-linger: -1ns is not between 0s and 1m0s"},
+		{func(c *Config) { c.Outbox.Linger = time.Minute + 1 }, "outbox-linger: 1m0.000000001s is not"},
+		{func(c *Config) { c.Outbox.BatchMessages = -1 }, "outbox-batch-messages: -1 is not between 1 and 1000000"},
+		{func(c *Config) { c.Outbox.BatchMessages = 1_000_001 }, "outbox-batch-messages: 1000001 is not"},
+		{func(c *Config) { c.Outbox.BatchBytes = -1 }, "outbox-batch-bytes: -1 is not between 1 and 1073741824"},
+		{func(c *Config) { c.Outbox.BatchBytes = 1<<30 + 1 }, "outbox-batch-bytes: 1073741825 is not"},
+		{func(c *Config) { c.Outbox.RetryFirst = 999 * time.Microsecond }, "outbox-retry-first: 999µs is not between 1ms and 24h0m0s"},
+		{func(c *Config) { c.Outbox.RetryFirst = 10 * time.Minute }, "outbox-retry-limit: 5m0s is less than outbox-retry-first, 10m0s"},
+		{func(c *Config) { c.Outbox.RetryFactor = 0.5 }, "outbox-retry-factor: 0.5 is not between 1 and 100"},
+		{func(c *Config) { c.Outbox.RetryFactor = math.NaN() }, "outbox-retry-factor: NaN is not"},
+		{func(c *Config) { c.Outbox.RetryFactor = math.Inf(1) }, "outbox-retry-factor: +Inf is not"},
+		{func(c *Config) { c.Outbox.RetryLimit = 25 * time.Hour }, "outbox-retry-limit: 25h0m0s is not between 1ms and 24h0m0s"},
+		{func(c *Config) { c.Outbox.MaxAttempts = -1 }, "outbox-max-attempts: -1 is not between 1 and 1000000"},
+		{func(c *Config) { c.Outbox.QueueMessages = -1 }, "outbox-queue-messages: -1 is not"},
+		{func(c *Config) { c.Outbox.QueueBytes = 1<<30 + 1 }, "outbox-queue-bytes: 1073741825 is not"},
+	} {
+		var config Config
+		tc.change(&config)
+		_, err := New(config, zerolog.Nop())
+		if err == nil || !strings.HasPrefix(err.Error(), "order settings: "+tc.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v, want %q and no more", err, tc.want)
+		}
+	}
+	_, err := New(Config{Listen: "x", Outbox: OutboxConfig{Linger: -1, BatchBytes: -1}}, zerolog.Nop())
+	if err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("not all faults are listed: %v", err)
+	}
+}
+
+func TestSettingsThatAreNoValueNameTheirSource(t *testing.T) {
+	for _, tc := range []struct {
+		file string
+		env  map[string]string
+		args []string
+		want string
+	}{
+		{args: []string{"--outbox-linger=5"}, want: "--outbox-linger"},
+		{env: map[string]string{"ORDER_OUTBOX_BATCH_BYTES": "8MiB"}, want: "ORDER_OUTBOX_BATCH_BYTES"},
+		{file: "topic: t\noutbox-max-attempts: many\n", want: "order.yaml:2: outbox-max-attempts"},
+		{file: "outbox-lingr: 1s\n", want: `did you mean "outbox-linger"?`},
+	} {
+		_, err := parse(t, tc.file, tc.env, tc.args...)
+		if settings.ExitCode(err) != settings.ExitUsage || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("got %v, want %q", err, tc.want)
+		}
+	}
+}

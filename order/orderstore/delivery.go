@@ -1,0 +1,50 @@
+package orderstore
+
+import (
+	"context"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/order"
+	"ordertally/shared/outbox"
+	"ordertally/shared/uuidv7"
+)
+
+// states names the outbox's states in the domain's terms.
+var states = map[outbox.State]order.State{
+	outbox.Pending: order.Pending, outbox.Waiting: order.Waiting, outbox.Published: order.Published,
+	outbox.Parked: order.Parked, outbox.Discarded: order.Discarded,
+}
+
+// Delivery implements order.Store. The topic is the caller's to add.
+func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, error) {
+	var known outbox.Delivery
+	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
+		sealed := tx.Bucket(ordersBucket).Get(id[:])
+		if sealed == nil {
+			return order.ErrNotFound
+		}
+		r, err := decodeRow(id[:], sealed)
+		if err == nil {
+			known, err = s.outbox.Delivery(tx, r.slot)
+		}
+		if err != nil {
+			return fmt.Errorf("message of order %s: %w", id, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return order.Delivery{}, readError(err)
+	}
+	d := order.Delivery{
+		State: states[known.State], Sequence: known.Slot, Lineage: known.Lineage, Attempts: known.Attempts, CommittedAt: known.Committed,
+	}
+	if known.State == outbox.Published {
+		d.PublishedAt = known.At
+	}
+	if known.Placed {
+		d.Partition, d.Offset = &known.Place.Partition, &known.Place.Offset
+	}
+	return d, nil
+}

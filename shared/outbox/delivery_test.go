@@ -1,0 +1,63 @@
+package outbox_test
+
+import (
+	"fmt"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/outbox"
+)
+
+func (r *rig) delivery(origin uint64) (d outbox.Delivery) {
+	r.t.Helper()
+	if err := r.db.View(r.t.Context(), func(tx *bbolt.Tx) (err error) {
+		d, err = r.outbox.Delivery(tx, origin)
+		return err
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+	return d
+}
+
+// TestADeliveryNamesThePlace compares what is recorded with where the publisher put each message.
+func TestADeliveryNamesThePlace(t *testing.T) {
+	r := newRig(t)
+	ill := sick(r)
+	for n := range 20 {
+		r.place(fmt.Sprint("well-", n))
+	}
+	r.place("sick")
+	if d := r.delivery(3); d.State != outbox.Pending || d.Placed || d.Slot != 3 || d.Committed.IsZero() || d.Lineage != r.outbox.Lineage() {
+		t.Errorf("before it is published: %+v", d)
+	}
+	r.start()
+	r.eventually("the sick one is parked", func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
+	parked := r.delivery(21)
+	if parked.State != outbox.Parked || parked.Placed || parked.Attempts != 3 {
+		t.Errorf("parked: %+v", parked)
+	}
+	list, _, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, [16]byte{}, 1)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	ill.Store(false)
+	if err := r.outbox.Decide(t.Context(), outbox.Retry, list[0].ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })
+	r.restart() // what was published is on the disk
+	stands := map[uint64]int64{}
+	for offset, record := range r.publisher.Published() {
+		stands[record.Slot] = int64(offset)
+	}
+	for origin := uint64(1); origin <= 21; origin++ {
+		d := r.delivery(origin)
+		if offset, found := stands[d.Slot]; !found || !d.Placed || d.Place.Offset != offset || d.State != outbox.Published || d.At.IsZero() {
+			t.Errorf("message %d: %+v stands at %d", origin, d, offset)
+		}
+	}
+	if d := r.delivery(21); d.Slot == 21 || d.Attempts != 4 {
+		t.Errorf("retried: %+v", d)
+	}
+}

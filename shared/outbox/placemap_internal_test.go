@@ -1,0 +1,39 @@
+package outbox
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+func TestAPlaceMapFindsEachSlotAndNoOther(t *testing.T) {
+	const seed = 1
+	random := rand.New(rand.NewPCG(seed, seed))
+	next := map[int32]int64{0: 7, 1: 1 << 40, 300: 0}
+	partitions := []int32{0, 1, 300}
+	var records []Record
+	var places []Place
+	slot := uint64(1 << 33)
+	for range 5000 {
+		slot += 1 + random.Uint64N(3)
+		p := partitions[random.IntN(3)]
+		next[p] += 1 + random.Int64N(2)*random.Int64N(100) // others write there too
+		records, places = append(records, Record{Slot: slot}), append(places, Place{Partition: p, Offset: next[p]})
+	}
+	m := newPlaceMap(records, places)
+	if perSlot := float64(len(m)) / 5000; perSlot > 4 {
+		t.Errorf("%.1f bytes a slot", perSlot)
+	}
+	known := map[uint64]Place{}
+	for i := range records {
+		known[records[i].Slot] = places[i]
+	}
+	for s := records[0].Slot - 2; s <= slot+2; s++ {
+		want, stands := known[s]
+		if got, found := m.find(s); found != stands || got != want {
+			t.Fatalf("slot %d: %+v %v, want %+v %v", s, got, found, want, stands)
+		}
+	}
+	for cut := range m[:50] { // a damaged one is no panic
+		m[:cut].find(slot)
+	}
+}

@@ -1,0 +1,104 @@
+package stack_test
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"ordertally/order/orderclient"
+	"ordertally/order/orderd"
+	"ordertally/shared/broker"
+	"ordertally/shared/broker/brokertest"
+	"ordertally/shared/event"
+	"ordertally/stack/kafka"
+)
+
+// limitTopic sets the largest message that Apache Kafka takes.
+func limitTopic(t *testing.T, address string, bytes int) {
+	t.Helper()
+	admin, err := ckafka.NewAdminClient(&ckafka.ConfigMap{"bootstrap.servers": address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	results, err := admin.IncrementalAlterConfigs(t.Context(), []ckafka.ConfigResource{{
+		Type: ckafka.ResourceTopic, Name: event.Topic, Config: []ckafka.ConfigEntry{{
+			Name: "max.message.bytes", Value: strconv.Itoa(bytes), IncrementalOperation: ckafka.AlterConfigOpTypeSet,
+		}},
+	}})
+	if err != nil || results[0].Error.Code() != ckafka.ErrNoError {
+		t.Fatal(results, err)
+	}
+}
+
+// TestPoisonOnApacheKafka makes every hundredth order too large for the topic: it is parked, the others are published and
+// counted, and once the topic takes it an operator's retry publishes it.
+func TestPoisonOnApacheKafka(t *testing.T) {
+	const orders, every, limit = 300, 100, 100_000
+	cluster := kafka.ForTest(t)
+	s := startServicesWith(t, t.TempDir(), cluster.Addr(), orderd.OutboxConfig{
+		MaxAttempts: 3, RetryFirst: time.Millisecond, RetryLimit: 10 * time.Millisecond,
+	})
+	place(t, s, `{"sku":"first","quantity":1,"unit_price":1}`)
+	eventually(t, time.Minute, "the topic is there", func() bool { return countedLately(t, s.activityURL()) == 1 })
+	limitTopic(t, cluster.Addr(), limit)
+	line := `{"sku":"sku","description":"` + strings.Repeat("x", 500) + `","quantity":1,"unit_price":1}`
+	poison := strings.Repeat(line+",", 2*limit/len(line)) + line
+	for n := range orders {
+		if n%every == every/2 {
+			place(t, s, poison)
+		} else {
+			place(t, s, `{"sku":"small","quantity":1,"unit_price":1}`)
+		}
+	}
+	eventually(t, time.Minute, "the poison is parked and nothing waits", func() bool {
+		return metric(t, s.addresses.orderOps, "order_outbox_parked_messages") == orders/every &&
+			metric(t, s.addresses.orderOps, "order_outbox_backlog_messages") == 0
+	})
+	eventually(t, time.Minute, "the others are counted", func() bool { return countedLately(t, s.activityURL()) == 1+orders-orders/every })
+	if charged := metric(t, s.addresses.orderOps, "order_outbox_publish_failures_total"); charged != 3*orders/every {
+		t.Errorf("%v failures, want 3 of each poisoned message and no other", charged)
+	}
+
+	client, err := orderclient.New(orderclient.Config{BaseURL: s.orderURL(), RetryFor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	page, err := client.ListParked(t.Context(), orderclient.ParkedFilter{Class: "too_large"}, 0, "")
+	if err != nil || len(page.Parked) != orders/every || page.Parked[0].Attempts != 3 {
+		t.Fatalf("listed %+v, %v", page, err)
+	}
+	limitTopic(t, cluster.Addr(), broker.MaxMessageBytes)
+	if n, err := client.RetryAllParked(t.Context(), orderclient.ParkedFilter{Class: "too_large"}, "limit raised"); err != nil || n != orders/every {
+		t.Fatalf("%d retried, %v", n, err)
+	}
+	eventually(t, time.Minute, "all are counted", func() bool { return countedLately(t, s.activityURL()) == 1+orders })
+	if parked := metric(t, s.addresses.orderOps, "order_outbox_parked_messages"); parked != 0 {
+		t.Errorf("%v parked", parked)
+	}
+	seen := map[string]bool{}
+	for _, m := range brokertest.ReadAll(t, cluster.Addr(), event.Topic) {
+		seen[string(m.Key)] = true
+	}
+	if len(seen) != 1+orders {
+		t.Errorf("%d orders in the topic, want %d", len(seen), 1+orders)
+	}
+}
+
+func place(t *testing.T, s *services, lines string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"currency":"GBP","lines":[%s]}`, lines)
+	response, err := http.Post(s.orderURL()+"/v1/orders", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusCreated {
+		t.Fatalf("%s, %v", response.Status, err)
+	}
+}
