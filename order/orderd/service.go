@@ -81,7 +81,8 @@ func (s *Service) start(ctx context.Context) error {
 
 	health := &telemetry.Health{}
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
-	health.Register("relay", func(context.Context) error { return s.group.Err() }, telemetry.Live)
+	health.Register("relay", relay.Check, telemetry.Live)
+	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live)
 	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
 	if err := s.ops.Start(); err != nil {
 		return err

@@ -30,6 +30,9 @@ type RelayConfig struct {
 	OpenTimeout time.Duration
 	// PublishTimeout bounds one transaction, after which its outcome is unknown. Default 20 s.
 	PublishTimeout time.Duration
+	// StallAfter is how long one step may take before Check calls the relay stalled. Default 1 min: every step is bounded
+	// well below, an outage's too, so a longer one will not end by itself.
+	StallAfter time.Duration
 }
 
 func (c *RelayConfig) setDefaults() {
@@ -40,6 +43,7 @@ func (c *RelayConfig) setDefaults() {
 	setDefault(&c.Outage, Backoff{First: 100 * time.Millisecond, Factor: 2, Limit: 2 * time.Second})
 	setDefault(&c.OpenTimeout, 15*time.Second)
 	setDefault(&c.PublishTimeout, 20*time.Second)
+	setDefault(&c.StallAfter, time.Minute)
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -57,6 +61,7 @@ type Relay struct {
 	logger    zerolog.Logger
 	metrics   *Metrics
 	recorder  *recorder
+	watchdog  *watchdog
 
 	// The rest belongs to Run's goroutine.
 	previous uint64    // newest published slot
@@ -70,7 +75,7 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 	config.setDefaults()
 	return &Relay{
 		outbox: o, publisher: p, config: config, logger: logger, metrics: metrics,
-		recorder: newRecorder(o), batchCap: config.BatchMessages,
+		recorder: newRecorder(o), watchdog: newWatchdog(), batchCap: config.BatchMessages,
 	}
 }
 
@@ -79,8 +84,10 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 func (r *Relay) Run(ctx context.Context) error {
 	stopRecorder := r.recorder.start(ctx)
 	defer stopRecorder()
+	defer r.watchdog.rest()
 	outages := 0
 	for ctx.Err() == nil {
+		r.watchdog.step()
 		progressed, err := r.session(ctx)
 		if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
 			break
@@ -99,7 +106,17 @@ func (r *Relay) Run(ctx context.Context) error {
 			r.logger.Warn().Err(err).Int("backlog", r.outbox.Backlog()).Msg("cannot publish: messages stay in the outbox until the publisher is back")
 		}
 		outages++
+		r.watchdog.rest()
 		sleep(ctx, r.config.Outage.wait(outages))
+	}
+	return nil
+}
+
+// Check says whether the relay is stalled: has been in one step for longer than StallAfter. It is not while it has
+// nothing to do, or waits between two attempts to reach a publisher that is away.
+func (r *Relay) Check(context.Context) error {
+	if busy := r.watchdog.busy(); busy > r.config.StallAfter {
+		return fmt.Errorf("the relay has been in one step for %s and makes no progress: restart the service, and keep its log", busy.Round(time.Second))
 	}
 	return nil
 }
@@ -135,6 +152,7 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 	r.recheck = true
 	r.logger.Info().Str("lineage", r.outbox.lineage).Uint64("position", position).Int("backlog", r.outbox.Backlog()).Msg("publishing")
 	for ctx.Err() == nil {
+		r.watchdog.step()
 		if err := r.release(ctx); err != nil {
 			return progressed, &fatalError{err}
 		}
@@ -169,6 +187,8 @@ func (r *Relay) linger(ctx context.Context) bool {
 	if r.config.Linger <= 0 || !r.filling() {
 		return true
 	}
+	r.watchdog.rest()
+	defer r.watchdog.step()
 	timer := time.NewTimer(r.config.Linger)
 	defer timer.Stop()
 	for r.filling() {
@@ -256,6 +276,7 @@ func (r *Relay) setPosition(position uint64) {
 
 // await blocks until a commit, a due message or the end.
 func (r *Relay) await(ctx context.Context) {
+	r.watchdog.rest()
 	var due <-chan time.Time
 	if !r.nextDue.IsZero() {
 		timer := time.NewTimer(r.nextDue.Sub(r.outbox.config.Clock.Now()))

@@ -35,6 +35,7 @@ type rig struct {
 	registry  *prometheus.Registry
 	config    outbox.Config
 	relay     outbox.RelayConfig
+	running   *outbox.Relay // after start
 	stop      func()
 }
 
@@ -70,6 +71,7 @@ func (r *rig) open() {
 func (r *rig) start() {
 	metrics := outbox.NewMetrics(r.registry, "test", r.outbox)
 	relay := outbox.NewRelay(r.outbox, r.publisher, r.relay, metrics, zerolog.Nop())
+	r.running = relay
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {

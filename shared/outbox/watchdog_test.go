@@ -1,0 +1,78 @@
+package outbox_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+)
+
+// TestABlockedRelayIsNotLive blocks the publisher against its contract: it ignores its context.
+func TestABlockedRelayIsNotLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		block := make(chan struct{})
+		r.publisher.Script(func(step outboxtest.Step, _ []outbox.Record) error {
+			if step == outboxtest.Committing {
+				<-block
+			}
+			return nil
+		})
+		r.start()
+		<-time.After(time.Hour)
+		if err := r.running.Check(t.Context()); err != nil {
+			t.Errorf("with nothing to do: %v", err)
+		}
+		r.place("a")
+		<-time.After(59 * time.Second)
+		if err := r.running.Check(t.Context()); err != nil {
+			t.Errorf("before its time: %v", err)
+		}
+		<-time.After(2 * time.Second)
+		if err := r.running.Check(t.Context()); err == nil {
+			t.Error("a relay that is blocked for a minute is called live")
+		}
+		close(block)
+		r.await(1)
+		synctest.Wait()
+		if err := r.running.Check(t.Context()); err != nil {
+			t.Errorf("after it went on: %v", err)
+		}
+	})
+}
+
+func TestAnOutageIsNoStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.relay.Outage = outbox.Backoff{First: time.Hour, Factor: 1, Limit: time.Hour}
+		r.publisher.Script(func(outboxtest.Step, []outbox.Record) error {
+			return &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("away")}
+		})
+		r.start()
+		r.place("a")
+		for range 100 {
+			<-time.After(time.Minute)
+			if err := r.running.Check(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestALingeringRelayIsLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.relay.Linger = time.Hour
+		r.start()
+		r.place("a")
+		<-time.After(30 * time.Minute)
+		if err := r.running.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		<-time.After(time.Hour)
+		r.await(1)
+	})
+}
