@@ -1,0 +1,23 @@
+// Package spelling measures how far a word is from another, for errors that suggest what was meant.
+package spelling
+
+// Distance is the Levenshtein distance: how many bytes to insert, delete or change to make b of a. It takes time in
+// proportion to both lengths: bound those of a stranger's words.
+func Distance(a, b string) int {
+	row := make([]int, len(b)+1) // distances from the part of a seen so far to each prefix of b
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j]+1, row[j+1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
