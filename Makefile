@@ -20,8 +20,9 @@ build: ## Build bin/order, bin/activity and bin/ordertally
 run: build ## Start a broker and both services in one process, with three days of real orders; Ctrl-C stops
 	@bin/ordertally dev
 
-test: lint ## Everything: lint, known vulnerabilities, unit and end-to-end tests. REQUIRE_ALL=1 makes a skip a failure
+test: lint ## Everything: lint, known vulnerabilities, alerts, unit and end-to-end tests. REQUIRE_ALL=1 makes a skip a failure
 	@build/vulncheck
+	@build/promrules
 	@build/gotest
 
 lint: ## Formatting, go vet and golangci-lint
