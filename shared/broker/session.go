@@ -30,6 +30,7 @@ type session struct {
 
 	troubled atomic.Bool // an error event arrived since the transaction began
 	events   sync.WaitGroup
+	asking   sync.WaitGroup // the client that asked for the watermark, on its way out
 	closing  sync.Once
 }
 
@@ -71,7 +72,9 @@ func (s *session) readWatermark(ctx context.Context, brokers []string) error {
 	if err != nil {
 		return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, err)
 	}
-	defer closeInTime(s.logger, "consumer", func() { _ = client.Close() })
+	defer s.asking.Go(func() { // it takes 0.1 s, for which nothing need wait
+		closeInTime(s.logger, "consumer", func() { _ = client.Close() })
+	})
 	partition := []kafka.TopicPartition{{Topic: &s.topic, Partition: 0}}
 	for {
 		committed, err := client.Committed(partition, int(watermarkTimeout.Milliseconds()))
@@ -259,6 +262,7 @@ func (s *session) Close() {
 			s.admin.Close()
 			s.producer.Close()
 			s.events.Wait()
+			s.asking.Wait()
 			s.logs.stop()
 		})
 	})
