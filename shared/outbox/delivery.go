@@ -64,14 +64,11 @@ func publication(root *bbolt.Bucket, slot uint64) (at time.Time, slots placeMap,
 		return time.Time{}, nil, nil
 	}
 	at = d.time()
-	if version < 2 {
-		return at, nil, nil
-	}
-	d.uint32() // how many messages
-	const lastPlaceSize = 4 + 8 + 8
-	d.take(int(d.uint16()) * lastPlaceSize)
-	if d.short {
+	switch {
+	case d.short:
 		return time.Time{}, nil, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), errRow)
+	case version < batchVersion:
+		return at, nil, nil
 	}
 	return at, d.b, nil
 }

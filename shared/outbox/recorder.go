@@ -1,60 +1,29 @@
 package outbox
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
-	"slices"
 	"sync"
 	"time"
 
 	"ordertally/shared/boltdb"
 )
 
-// batch is one published transaction: when, per partition the last record in it, and where each of its slots stands.
+// batch is one published transaction: when, and where each of its slots stands.
 type batch struct {
 	first, last uint64
-	count       int
 	at          time.Time
-	places      []lastPlace
 	slots       placeMap
 }
 
-// lastPlace is the newest record of a partition.
-type lastPlace struct {
-	partition int32
-	offset    int64
-	slot      uint64
-}
-
-func lastPlaces(records []Record, places []Place) []lastPlace {
-	newest := map[int32]lastPlace{}
-	for i, p := range places {
-		newest[p.Partition] = lastPlace{p.Partition, p.Offset, records[i].Slot}
-	}
-	list := make([]lastPlace, 0, len(newest))
-	for _, p := range newest {
-		list = append(list, p)
-	}
-	slices.SortFunc(list, func(a, b lastPlace) int { return cmp.Compare(a.partition, b.partition) })
-	return list
-}
-
-// Version 1 has no placeMap.
+// Version 1 had, after the time, the last place in each partition and no placeMap.
 const batchVersion = 2
 
 func (b *batch) encode(key []byte) []byte {
-	out := make([]byte, boltdb.SealSize, 64+len(b.places)*20+len(b.slots))
+	out := make([]byte, boltdb.SealSize, boltdb.SealSize+1+8+8+len(b.slots))
 	out = append(out, batchVersion)
 	out = binary.BigEndian.AppendUint64(out, b.first)
 	out = appendTime(out, b.at)
-	out = binary.BigEndian.AppendUint32(out, uint32(b.count))       //nolint:gosec // a batch is small
-	out = binary.BigEndian.AppendUint16(out, uint16(len(b.places))) //nolint:gosec // partitions of one topic
-	for _, p := range b.places {
-		out = binary.BigEndian.AppendUint32(out, uint32(p.partition)) //nolint:gosec // not negative
-		out = binary.BigEndian.AppendUint64(out, uint64(p.offset))    //nolint:gosec // not negative
-		out = binary.BigEndian.AppendUint64(out, p.slot)
-	}
 	out = append(out, b.slots...)
 	boltdb.SealInPlace(key, out)
 	return out

@@ -257,7 +257,7 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	now := r.outbox.config.Clock.Now()
 	r.previous = previous
 	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
-	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, count: len(rows), places: lastPlaces(records, places), slots: newPlaceMap(records, places)})
+	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPlaceMap(records, places)})
 	r.setPosition(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))
 	return nil
