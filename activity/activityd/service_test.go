@@ -52,14 +52,14 @@ func publish(t testing.TB, address string, records ...outbox.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := publisher.Open(t.Context(), outbox.Identity{Lineage: lineage})
+	session, err := publisher.Open(t.Context(), outbox.Identity{Lineage: lineage, MayCreate: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer session.Close()
 	for len(records) > 0 {
 		n := min(len(records), 10_000)
-		if _, err := session.Publish(t.Context(), records[:n], records[n-1].Slot); err != nil {
+		if _, err := session.Publish(t.Context(), records[:n], outbox.Mark{Slot: records[n-1].Slot}); err != nil {
 			t.Fatal(err)
 		}
 		records = records[n:]

@@ -41,7 +41,7 @@ func TestADeliveryFollowsTheMessage(t *testing.T) {
 		t.Errorf("parked: %v", d)
 	}
 	service.Eventually("the place is known", func() bool { return delivery(well)["offset"] != nil }) // recorded behind the relay's back
-	if d := delivery(well); d["state"] != "published" || d["topic"] != "order.activity.v1" || d["partition"] != 0.0 || d["offset"] != 0.0 || d["published_at"] == nil {
+	if d := delivery(well); d["state"] != "published" || d["topic"] != "order.activity.v1" || d["partition"] == nil || d["offset"] != 0.0 || d["published_at"] == nil {
 		t.Errorf("published: %v", d)
 	}
 	for _, id := range []string{"1", "01890a5d-ac96-774b-8000-a8b45f0c6d21"} {

@@ -21,14 +21,14 @@ func publishTo(t *testing.T, address, topic string, from, to uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := publisher.Open(t.Context(), outbox.Identity{Lineage: "l"})
+	session, err := publisher.Open(t.Context(), outbox.Identity{Lineage: "l", MayCreate: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer session.Close()
 	for slot := from; slot <= to; slot++ { // each in a transaction of its own: many control records
 		records := []outbox.Record{{Slot: slot, Key: fmt.Append(nil, slot), Value: fmt.Append(nil, slot), Time: time.Now()}}
-		if _, err := session.Publish(t.Context(), records, slot); err != nil {
+		if _, err := session.Publish(t.Context(), records, outbox.Mark{Slot: slot}); err != nil {
 			t.Fatal(err)
 		}
 	}

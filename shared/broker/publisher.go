@@ -26,10 +26,10 @@ type PublisherConfig struct {
 	Retention time.Duration
 }
 
-// Publisher publishes to one topic, each batch in one Kafka transaction that carries the watermark too.
+// Publisher publishes to one topic, each batch in one Kafka transaction that carries the mark too.
 //
-// The lineage is the transactional id, so that opening a session fences every earlier one; the watermark is a committed
-// offset for partition 0 of the topic in a consumer group named like the lineage (rule P5).
+// The lineage is the transactional id, so that opening a session fences every earlier one; the mark is a committed
+// offset, with metadata, for partition 0 of the topic in a consumer group named like the lineage (rule P5).
 type Publisher struct {
 	config PublisherConfig
 	logger zerolog.Logger
@@ -52,7 +52,7 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 }
 
 // Open makes the topic if it is absent and the lineage has published nothing, fences earlier sessions and reads the
-// watermark, in this order: a watermark read before InitTransactions can still be overtaken (rule P6).
+// mark, in this order: one read before InitTransactions can still be overtaken (rule P6).
 func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Session, error) {
 	s, err := p.connect(id.Lineage)
 	if err != nil {
@@ -99,7 +99,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 	}
 	s := &session{
 		producer: producer, admin: admin, group: group, logs: logs, logger: p.logger,
-		topic: p.config.Topic, lineage: lineage,
+		brokers: p.config.Brokers, name: p.config.Topic, lineage: lineage, broke: make(chan struct{}),
 	}
 	s.watchEvents()
 	return s, nil

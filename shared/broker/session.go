@@ -22,62 +22,70 @@ type session struct {
 	group    *kafka.ConsumerGroupMetadata
 	logs     *logPump
 	logger   zerolog.Logger
-	topic    string
+	brokers  []string
+	name     string // of the topic
 	lineage  string
 
-	watermark uint64
-	known     bool
+	topic topic
+	mark  outbox.Mark
+	known bool
 
-	troubled atomic.Bool // an error event arrived since the transaction began
+	troubled atomic.Bool   // an error event arrived since the transaction began
+	broke    chan struct{} // closed when no broker could be reached
 	events   sync.WaitGroup
-	asking   sync.WaitGroup // the client that asked for the watermark, on its way out
+	asking   sync.WaitGroup // clients that asked something, on their way out
 	closing  sync.Once
 }
 
-// watchEvents keeps the event channel read and notes trouble.
+// watchEvents keeps the event channel read and notes trouble. That some broker is away is no reason to look at the topic
+// anew: others have what was acknowledged.
 func (s *session) watchEvents() {
+	var once sync.Once
 	s.events.Go(func() {
 		for event := range s.producer.Events() {
 			if err, ok := event.(kafka.Error); ok {
 				s.troubled.Store(true)
+				if err.Code() == kafka.ErrAllBrokersDown {
+					once.Do(func() { close(s.broke) })
+				}
 				s.logger.Debug().Str("code", err.Code().String()).Bool("fatal", err.IsFatal()).Msg(err.Error())
 			}
 		}
 	})
 }
 
-func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox.Identity) error {
-	if err := ensureTopic(ctx, s.admin, config, id.Position == 0); err != nil {
+func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox.Identity) (err error) {
+	if s.topic, err = ensureTopic(ctx, s.admin, config, id.MayCreate); err != nil {
 		return err
 	}
 	if err := s.producer.InitTransactions(ctx); err != nil {
 		return fmt.Errorf("fence earlier producers of lineage %s: %w", s.lineage, err)
 	}
-	return s.readWatermark(ctx, config.Brokers)
+	return s.readMark(ctx)
 }
 
-// watermarkTimeout bounds one question for the watermark. On a cluster that never saw a consumer group the first one
+// markTimeout bounds one question for the mark. On a cluster that never saw a consumer group the first one
 // has the broker make its offsets topic and is not answered.
-const watermarkTimeout = time.Second
+const markTimeout = time.Second
 
-// readWatermark asks for the lineage's committed offset until it is told or ctx ends. isolation.level makes the broker
+// readMark asks for the lineage's committed offset until it is told or ctx ends. isolation.level makes the broker
 // hold the answer back while an earlier transaction is being ended ("unstable").
 //
 // A consumer asks, and not the admin API: librdkafka's requests to a group's coordinator abort the whole process when the
 // connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
-func (s *session) readWatermark(ctx context.Context, brokers []string) error {
-	client, err := kafka.NewConsumer(clientConfig(brokers, s.logs.lines, kafka.ConfigMap{
+func (s *session) readMark(ctx context.Context) error {
+	client, err := kafka.NewConsumer(clientConfig(s.brokers, s.logs.lines, kafka.ConfigMap{
 		"group.id": s.lineage, "enable.auto.commit": false, "isolation.level": "read_committed",
 	}))
 	if err != nil {
-		return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, err)
+		return fmt.Errorf("read the mark of lineage %s: %w", s.lineage, err)
 	}
 	defer s.asking.Go(func() { // it takes 0.1 s, for which nothing need wait
 		closeInTime(s.logger, "consumer", func() { _ = client.Close() })
 	})
-	partition := []kafka.TopicPartition{{Topic: &s.topic, Partition: 0}}
+	partition := []kafka.TopicPartition{{Topic: &s.name, Partition: 0}}
 	for {
-		committed, err := client.Committed(partition, int(watermarkTimeout.Milliseconds()))
+		committed, err := client.Committed(partition, int(markTimeout.Milliseconds()))
 		if err == nil {
 			err = committed[0].Error
 		}
@@ -86,20 +94,23 @@ func (s *session) readWatermark(ctx context.Context, brokers []string) error {
 		switch {
 		case err == nil:
 			if offset := committed[0].Offset; offset >= 0 {
-				s.watermark, s.known = uint64(offset), true
+				s.mark, s.known = outbox.Mark{Slot: uint64(offset)}, true
+				if note := committed[0].Metadata; note != nil {
+					s.mark.Note = *note
+				}
 			}
 			return nil
 		case isKafka && kafkaErr.Code() == kafka.ErrGroupIDNotFound:
 			return nil
-		case isKafka && retryWatermark(kafkaErr) && pause(ctx, 20*time.Millisecond) == nil:
-			s.logger.Debug().Err(err).Msg("asking for the watermark again")
+		case isKafka && retryMark(kafkaErr) && pause(ctx, 20*time.Millisecond) == nil:
+			s.logger.Debug().Err(err).Msg("asking for the mark again")
 		default:
-			return fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, err)
+			return fmt.Errorf("read the mark of lineage %s: %w", s.lineage, err)
 		}
 	}
 }
 
-func retryWatermark(err kafka.Error) bool {
+func retryMark(err kafka.Error) bool {
 	switch err.Code() {
 	case kafka.ErrUnstableOffsetCommit, kafka.ErrTimedOut, kafka.ErrCoordinatorLoadInProgress, kafka.ErrCoordinatorNotAvailable, kafka.ErrNotCoordinator:
 		return true
@@ -118,11 +129,17 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Watermark implements outbox.Session.
-func (s *session) Watermark() (uint64, bool) { return s.watermark, s.known }
+// Mark implements outbox.Session.
+func (s *session) Mark() (outbox.Mark, bool) { return s.mark, s.known }
+
+// Place implements outbox.Session. It is the topic's id.
+func (s *session) Place() string { return s.topic.id }
+
+// Troubled implements outbox.Session.
+func (s *session) Troubled() <-chan struct{} { return s.broke }
 
 // Publish implements outbox.Session.
-func (s *session) Publish(ctx context.Context, records []outbox.Record, watermark uint64) ([]outbox.Place, error) {
+func (s *session) Publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
 	s.troubled.Store(false)
 	if err := s.producer.BeginTransaction(); err != nil {
 		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
@@ -142,10 +159,10 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 	}
 	crashpoint.Here("broker.before-offsets")
 	offsets := []kafka.TopicPartition{{
-		Topic: &s.topic, Partition: 0, Offset: kafka.Offset(watermark), //nolint:gosec // slots stay far below 2^63
+		Topic: &s.name, Partition: 0, Offset: kafka.Offset(mark.Slot), Metadata: &mark.Note, //nolint:gosec // slots stay far below 2^63
 	}}
 	if err := s.producer.SendOffsetsToTransaction(ctx, offsets, s.group); err != nil {
-		return nil, outage(fmt.Errorf("add the watermark to a Kafka transaction: %w", err))
+		return nil, outage(fmt.Errorf("add the mark to a Kafka transaction: %w", err))
 	}
 	crashpoint.Here("broker.before-commit")
 	if err := s.producer.CommitTransaction(ctx); err != nil {
@@ -210,8 +227,12 @@ func (s *session) send(ctx context.Context, r *outbox.Record, index int, reports
 	for i, h := range r.Headers {
 		headers[i] = kafka.Header(h)
 	}
+	partition := kafka.PartitionAny
+	if r.Partition != nil && int(*r.Partition) < s.topic.partitions {
+		partition = *r.Partition
+	}
 	message := &kafka.Message{
-		TopicPartition: kafka.TopicPartition{Topic: &s.topic, Partition: kafka.PartitionAny},
+		TopicPartition: kafka.TopicPartition{Topic: &s.name, Partition: partition},
 		Key:            r.Key, Value: r.Value, Headers: headers, Timestamp: r.Time, Opaque: index,
 	}
 	for {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -12,17 +13,23 @@ import (
 // ErrTopicMissing says that the topic is absent although messages were published to it.
 var ErrTopicMissing = errors.New("the topic is gone although this file has published to it: restore it, or create it to have what is kept published again")
 
+// topic is what a broker says of one.
+type topic struct {
+	id         string // another one after it was deleted and made again
+	partitions int
+}
+
 // ensureTopic sees that the topic exists and makes it when mayCreate allows. A topic made by the broker itself at the
 // first use would lack the settings that the contract names.
-func ensureTopic(ctx context.Context, admin *kafka.AdminClient, config PublisherConfig, mayCreate bool) error {
-	exists, err := topicExists(ctx, admin, config.Topic)
+func ensureTopic(ctx context.Context, admin *kafka.AdminClient, config PublisherConfig, mayCreate bool) (topic, error) {
+	found, exists, err := describeTopic(ctx, admin, config.Topic)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look for topic %s: %w", config.Topic, err)
+		return topic{}, fmt.Errorf("look for topic %s: %w", config.Topic, err)
 	case exists:
-		return nil
+		return found, nil
 	case !mayCreate:
-		return fmt.Errorf("topic %s: %w", config.Topic, ErrTopicMissing)
+		return topic{}, fmt.Errorf("topic %s: %w", config.Topic, ErrTopicMissing)
 	}
 	results, err := admin.CreateTopics(ctx, []kafka.TopicSpecification{{
 		Topic: config.Topic, NumPartitions: config.Partitions, ReplicationFactor: -1, // the broker's default
@@ -32,29 +39,37 @@ func ensureTopic(ctx context.Context, admin *kafka.AdminClient, config Publisher
 		},
 	}})
 	if err != nil {
-		return fmt.Errorf("create topic %s: %w", config.Topic, err)
+		return topic{}, fmt.Errorf("create topic %s: %w", config.Topic, err)
 	}
 	for _, result := range results {
 		if code := result.Error.Code(); code != kafka.ErrNoError && code != kafka.ErrTopicAlreadyExists {
-			return fmt.Errorf("create topic %s: %w", config.Topic, result.Error)
+			return topic{}, fmt.Errorf("create topic %s: %w", config.Topic, result.Error)
 		}
 	}
-	return nil
+	for { // the broker that is asked may not have heard of it yet
+		found, exists, err := describeTopic(ctx, admin, config.Topic)
+		if exists || err != nil {
+			return found, err
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return topic{}, fmt.Errorf("wait for topic %s: %w", config.Topic, err)
+		}
+	}
 }
 
-func topicExists(ctx context.Context, admin *kafka.AdminClient, topic string) (bool, error) {
-	result, err := admin.DescribeTopics(ctx, kafka.NewTopicCollectionOfTopicNames([]string{topic}))
+func describeTopic(ctx context.Context, admin *kafka.AdminClient, name string) (found topic, exists bool, err error) {
+	result, err := admin.DescribeTopics(ctx, kafka.NewTopicCollectionOfTopicNames([]string{name}))
 	if err != nil {
-		return false, err
+		return topic{}, false, err
 	}
 	for _, description := range result.TopicDescriptions {
 		switch description.Error.Code() {
 		case kafka.ErrNoError:
-			return true, nil
+			return topic{id: description.TopicID.String(), partitions: len(description.Partitions)}, true, nil
 		case kafka.ErrUnknownTopicOrPart:
 		default:
-			return false, description.Error
+			return topic{}, false, description.Error
 		}
 	}
-	return false, nil
+	return topic{}, false, nil
 }

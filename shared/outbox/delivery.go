@@ -29,7 +29,10 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 		return Delivery{}, err
 	}
 	root := tx.Bucket(rootBucket)
-	d := Delivery{Status: status, Lineage: o.lineage, Slot: currentSlot(root, origin)}
+	d := Delivery{Status: status, Slot: currentSlot(root, origin)}
+	if d.Lineage, err = lineageOf(root, d.Slot); err != nil {
+		return Delivery{}, err
+	}
 	key := slotKey(d.Slot)
 	r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
 	if err != nil {
@@ -50,27 +53,77 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 // publication returns when the batch of slot was published and where its messages stand; zero values when that was not
 // recorded before a crash.
 func publication(root *bbolt.Bucket, slot uint64) (at time.Time, slots placeMap, err error) {
+	again, at, err := getAgain(root, slot)
+	if again.Slot != 0 || err != nil {
+		return at, newPlaceMap([]Standing{again}), err
+	}
 	key, sealed := root.Bucket(batchesBucket).Cursor().Seek(slotKey(slot))
 	if key == nil {
 		return time.Time{}, nil, nil
 	}
+	b, err := decodeBatch(key, sealed)
+	if err != nil || b.first > slot {
+		return time.Time{}, nil, err
+	}
+	return b.at, b.slots, nil
+}
+
+// putAgain records that a message was published a second time, because the place had lost it.
+func putAgain(root *bbolt.Bucket, s Standing, at time.Time) error {
+	bucket := root.Bucket(againBucket)
+	bucket.FillPercent = tailFill
+	key := slotKey(s.Slot)
+	value := append(partitionKey(s.Partition), slotKey(uint64(s.Offset))...) //nolint:gosec // only read back as int64
+	return bucket.Put(key, boltdb.Seal(key, appendTime(value, at)))
+}
+
+// getAgain returns what putAgain recorded of slot; a zero Standing when there is nothing.
+func getAgain(root *bbolt.Bucket, slot uint64) (s Standing, at time.Time, err error) {
+	key := slotKey(slot)
+	sealed := root.Bucket(againBucket).Get(key)
+	if sealed == nil {
+		return Standing{}, time.Time{}, nil
+	}
 	value, err := boltdb.Unseal(key, sealed)
-	if err != nil {
-		return time.Time{}, nil, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), err)
-	}
 	d := decoder{b: value}
-	version, first := d.byte(), d.uint64()
-	if first > slot {
-		return time.Time{}, nil, nil
+	s = Standing{Slot: slot, Place: Place{
+		Partition: int32(d.uint32()), Offset: int64(d.uint64()), //nolint:gosec // written from these types
+	}}
+	if at = d.time(); err != nil || d.short {
+		return Standing{}, time.Time{}, fmt.Errorf("read where message %d was published again: %w", slot, boltdb.ErrCorrupt)
 	}
-	at = d.time()
-	switch {
-	case d.short:
-		return time.Time{}, nil, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), errRow)
-	case version < batchVersion:
-		return at, nil, nil
+	return s, at, nil
+}
+
+// placeCursor finds the places of ascending slots, decoding each batch once.
+type placeCursor struct {
+	root   *bbolt.Bucket
+	last   uint64 // of the batch in places
+	places map[uint64]Place
+}
+
+func (c *placeCursor) find(slot uint64) (place Place, known bool, err error) {
+	again, _, err := getAgain(c.root, slot)
+	if again.Slot != 0 || err != nil {
+		return again.Place, err == nil, err
 	}
-	return at, d.b, nil
+	if slot > c.last {
+		key, sealed := c.root.Bucket(batchesBucket).Cursor().Seek(slotKey(slot))
+		if key == nil {
+			return Place{}, false, nil
+		}
+		b, err := decodeBatch(key, sealed)
+		if err != nil {
+			return Place{}, false, err
+		}
+		c.last, c.places = b.last, map[uint64]Place{}
+		b.slots.each(func(slot uint64, place Place) bool {
+			c.places[slot] = place
+			return true
+		})
+	}
+	place, known = c.places[slot]
+	return place, known, nil
 }
 
 // placeMap says where the slots of one batch stand, in two or three bytes each: how far the slot is from the one before,
@@ -78,20 +131,40 @@ func publication(root *bbolt.Bucket, slot uint64) (at time.Time, slots placeMap,
 // follow each other unless somebody else writes to the partition.
 type placeMap []byte
 
-func newPlaceMap(records []Record, places []Place) placeMap {
-	m := make(placeMap, 0, 3*len(places))
+func newPlaceMap(records []Standing) placeMap {
+	m := make(placeMap, 0, 3*len(records))
 	var slot uint64
 	next := map[int32]int64{}
-	for i, p := range places {
-		m = binary.AppendUvarint(m, records[i].Slot-slot)
-		m = binary.AppendUvarint(m, uint64(p.Partition)) //nolint:gosec // not negative
-		m = binary.AppendVarint(m, p.Offset-next[p.Partition])
-		slot, next[p.Partition] = records[i].Slot, p.Offset+1
+	for _, s := range records {
+		m = binary.AppendUvarint(m, s.Slot-slot)
+		m = binary.AppendUvarint(m, uint64(s.Partition)) //nolint:gosec // not negative
+		m = binary.AppendVarint(m, s.Offset-next[s.Partition])
+		slot, next[s.Partition] = s.Slot, s.Offset+1
 	}
 	return m
 }
 
-func (m placeMap) find(slot uint64) (Place, bool) {
+// standing returns records at their places.
+func standing(records []Record, places []Place) []Standing {
+	all := make([]Standing, len(records))
+	for i := range records {
+		all[i] = Standing{Place: places[i], Slot: records[i].Slot}
+	}
+	return all
+}
+
+func (m placeMap) find(slot uint64) (place Place, found bool) {
+	m.each(func(at uint64, p Place) bool {
+		if found = at == slot; found {
+			place = p
+		}
+		return !found
+	})
+	return place, found
+}
+
+// each calls visit for each slot, in order, until it returns false.
+func (m placeMap) each(visit func(slot uint64, place Place) bool) {
 	var at uint64
 	next := map[int32]int64{}
 	for len(m) > 0 {
@@ -99,16 +172,15 @@ func (m placeMap) find(slot uint64) (Place, bool) {
 		partition, p := binary.Uvarint(m[max(n, 0):])
 		offset, q := binary.Varint(m[max(n, 0)+max(p, 0):])
 		if n <= 0 || p <= 0 || q <= 0 {
-			return Place{}, false
+			return
 		}
 		m = m[n+p+q:]
 		at += step
 		place := Place{Partition: int32(partition)} //nolint:gosec // written from an int32
 		place.Offset = next[place.Partition] + offset
 		next[place.Partition] = place.Offset + 1
-		if at == slot {
-			return place, true
+		if !visit(at, place) {
+			return
 		}
 	}
-	return Place{}, false
 }

@@ -47,14 +47,14 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 	}
 	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })
 	r.restart() // what was published is on the disk
-	stands := map[uint64]int64{}
-	for offset, record := range r.publisher.Published() {
-		stands[record.Slot] = int64(offset)
+	stands := map[uint64]outbox.Place{}
+	for i, record := range r.publisher.Published() {
+		stands[record.Slot] = r.publisher.PlaceOf(i)
 	}
 	for origin := uint64(1); origin <= 21; origin++ {
 		d := r.delivery(origin)
-		if offset, found := stands[d.Slot]; !found || !d.Placed || d.Place.Offset != offset || d.State != outbox.Published || d.At.IsZero() {
-			t.Errorf("message %d: %+v stands at %d", origin, d, offset)
+		if place, found := stands[d.Slot]; !found || !d.Placed || d.Place != place || d.State != outbox.Published || d.At.IsZero() {
+			t.Errorf("message %d: %+v stands at %+v", origin, d, place)
 		}
 	}
 	if d := r.delivery(21); d.Slot == 21 || d.Attempts != 4 {

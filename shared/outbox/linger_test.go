@@ -17,7 +17,7 @@ func (r *rig) batches() (sizes func() []int) {
 	var mu sync.Mutex
 	var list []int
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
-		if step == outboxtest.Committing {
+		if step == outboxtest.Committing && len(records) > 0 {
 			mu.Lock()
 			defer mu.Unlock()
 			list = append(list, len(records))

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,10 @@ type Metrics struct {
 	delay     prometheus.Histogram
 	batchSize prometheus.Histogram
 	batchTime prometheus.Histogram
+
+	transactions *prometheus.CounterVec
+	findings     *prometheus.CounterVec
+	republished  prometheus.Counter
 }
 
 // NewMetrics registers the metrics of o under prefix, such as "order" for order_outbox_backlog_messages. Backlog and age
@@ -38,10 +43,24 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 		batchSize: histogram("batch_messages", "Messages in one published transaction.", 1, 4, 8),
 		batchTime: histogram("batch_seconds", "Time to publish one transaction.", 0.001, 2, 15),
 	}
+	m.transactions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: prefix, Subsystem: subsystem, Name: "transactions_total",
+		Help: "Transactions with the publisher, by result; of a failed one the outcome is read back."}, []string{"result"})
+	m.findings = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: prefix, Subsystem: subsystem, Name: "findings_total",
+		Help: "What was found amiss between the file and the topic, by kind."}, []string{"kind"})
+	m.republished = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: prefix, Subsystem: subsystem, Name: "republished_total", Help: "Messages published again because the topic had lost them."})
+	for _, result := range []string{committed, rejected, failed} {
+		m.transactions.WithLabelValues(result)
+	}
+	for _, kind := range FindingKinds() {
+		m.findings.WithLabelValues(string(kind))
+	}
 	for _, class := range Classes() {
 		m.failures.WithLabelValues(string(class))
 	}
-	reg.MustRegister(m.published, m.failures, m.delay, m.batchSize, m.batchTime,
+	reg.MustRegister(m.published, m.failures, m.delay, m.batchSize, m.batchTime, m.transactions, m.findings, m.republished,
 		gauge("backlog_messages", "Messages that are neither published nor parked.", func() float64 { return float64(o.Backlog()) }),
 		gauge("parked_messages", "Messages that failed too often and wait for an operator.", func() float64 { return float64(o.Parked()) }),
 		gauge("oldest_unpublished_seconds", "Age of the oldest message that is neither published nor parked, 0 when there is none.",
@@ -59,6 +78,26 @@ func (o *Outbox) oldestAge() time.Duration {
 	}
 	return max(o.config.Clock.Now().Sub(oldest), 0)
 }
+
+// Results of transactions.
+const (
+	committed = "committed"
+	rejected  = "rejected"
+	failed    = "failed"
+)
+
+// ended counts a transaction that ended with err.
+func (m *Metrics) ended(err error) {
+	result := committed
+	if _, ok := errors.AsType[*RejectedError](err); ok {
+		result = rejected
+	} else if err != nil {
+		result = failed
+	}
+	m.transactions.WithLabelValues(result).Inc()
+}
+
+func (m *Metrics) found(f Finding) { m.findings.WithLabelValues(string(f.Kind)).Inc() }
 
 func (m *Metrics) failed(class Class) { m.failures.WithLabelValues(string(class)).Inc() }
 

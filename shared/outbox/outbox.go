@@ -2,8 +2,6 @@ package outbox
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -20,7 +18,10 @@ import (
 // The buckets of an outbox, all within one bucket of the file.
 var (
 	rootBucket     = []byte("outbox")
-	metaBucket     = []byte("meta")     // "lineage" -> name
+	metaBucket     = []byte("meta")     // see meta.go
+	lineagesBucket = []byte("lineages") // slot -> the lineage that the slots after it belong to
+	termsBucket    = []byte("terms")    // number -> one opening of the file
+	tailsBucket    = []byte("tails")    // partition -> the last record published there
 	messagesBucket = []byte("messages") // slot -> row; its bbolt sequence is the last slot given
 	skippedBucket  = []byte("skipped")  // slot -> nothing: never to be published under this slot
 	waitingBucket  = []byte("waiting")  // skipped slot -> entry: waits, is held, or is parked
@@ -29,8 +30,8 @@ var (
 	batchesBucket  = []byte("batches")  // last slot of a published batch -> when and where it was published
 	parkedBucket   = []byte("parked")   // id -> skipped slot of a parked message
 	auditBucket    = []byte("audit")    // number -> what an operator did
-
-	lineageKey = []byte("lineage")
+	againBucket    = []byte("again")    // slot -> when and where it was published again, after the place had lost it
+	findingsBucket = []byte("findings") // number -> what was found amiss when a session was opened
 )
 
 // tailFill packs pages full that are only appended to.
@@ -50,14 +51,16 @@ type Config struct {
 
 // Outbox keeps messages in a database until they are published. It is safe for concurrent use.
 type Outbox struct {
-	db      *boltdb.DB
-	config  Config
-	ids     *uuidv7.Source
-	lineage string
-	queue   *queue
+	db     *boltdb.DB
+	config Config
+	ids    *uuidv7.Source
+	id     atomic.Pointer[identity]
+	queue  *queue
 
 	// position is the newest slot that was dealt with: published, or skipped.
 	position atomic.Uint64
+	// fenced is set when another file publishes under this one's lineage: nothing is appended any more.
+	fenced atomic.Bool
 
 	// waits is the memory of the waiting bucket; guarded by mu.
 	mu    sync.Mutex
@@ -90,53 +93,61 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 	return o, nil
 }
 
-// create makes the buckets and names the lineage of a new file.
+// create makes the buckets that the file lacks, all of them in a new one, and begins a term.
 func (o *Outbox) create(tx *boltdb.Tx) error {
-	if root := tx.Bucket(rootBucket); root != nil {
-		if root.Bucket(parkedBucket) != nil {
-			return boltdb.Refuse(nil)
-		}
-		return indexParked(root)
-	}
-	root, err := tx.CreateBucket(rootBucket)
+	root, err := tx.CreateBucketIfNotExists(rootBucket)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, name := range [][]byte{metaBucket, messagesBucket, skippedBucket, waitingBucket, movedBucket, retriedBucket, batchesBucket, parkedBucket, auditBucket} {
-		_, err := root.CreateBucket(name)
+	indexed := root.Bucket(parkedBucket) != nil
+	for _, name := range [][]byte{
+		metaBucket, lineagesBucket, termsBucket, tailsBucket, messagesBucket, skippedBucket, waitingBucket, movedBucket,
+		retriedBucket, batchesBucket, parkedBucket, auditBucket, againBucket, findingsBucket,
+	} {
+		_, err := root.CreateBucketIfNotExists(name)
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	var name [16]byte
-	_, _ = rand.Read(name[:]) // never fails
-	lineage := []byte(hex.EncodeToString(name[:]))
-	return root.Bucket(metaBucket).Put(lineageKey, boltdb.Seal(lineageKey, lineage))
+	if !indexed {
+		errs = append(errs, indexParked(root))
+	}
+	if key, _ := root.Bucket(lineagesBucket).Cursor().First(); key == nil {
+		errs = append(errs, nameLineage(root))
+	}
+	errs = append(errs, beginTerm(root, root.Bucket(messagesBucket).Sequence()+1))
+	return errors.Join(errs...)
 }
 
 // load reads what is kept in memory.
 func (o *Outbox) load(tx *bbolt.Tx) error {
 	root := tx.Bucket(rootBucket)
-	lineage, err := boltdb.Unseal(lineageKey, root.Bucket(metaBucket).Get(lineageKey))
+	id, err := loadIdentity(root)
 	if err != nil {
-		return fmt.Errorf("read the lineage: %w", err)
+		return err
 	}
-	o.lineage = string(lineage)
+	o.id.Store(&id)
 	o.queue.tail = root.Bucket(messagesBucket).Sequence()
+	position := id.base
 	if last, _ := root.Bucket(batchesBucket).Cursor().Last(); last != nil {
-		o.position.Store(slotOf(last))
+		position = max(position, slotOf(last))
 	}
-	return o.waits.load(root, o.position.Load())
+	o.position.Store(position)
+	return o.waits.load(root, position)
 }
 
-// Lineage names this file's history of slots.
-func (o *Outbox) Lineage() string { return o.lineage }
+// Lineage names the history of slots that new messages belong to. It changes when the file turns out to be a copy.
+func (o *Outbox) Lineage() string { return o.id.Load().lineage }
 
 // Append writes msg in the caller's transaction and returns its slot. The relay learns of it after the commit; when the
-// transaction is rolled back, nothing was appended and the slot is given again. It runs in the database's committer.
+// transaction is rolled back, nothing was appended and the slot is given again. It runs in the database's committer. After
+// ErrFenced the transaction may go on with other things.
 func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
+	if o.fenced.Load() {
+		return 0, boltdb.Refuse(ErrFenced)
+	}
 	if msg.ID == (uuidv7.ID{}) {
 		msg.ID = o.ids.Next()
 	}
@@ -212,12 +223,21 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 // publishedBefore returns the newest slot up to position that was not skipped: what ce_previous of the next message says.
 func (o *Outbox) publishedBefore(ctx context.Context, position uint64) (slot uint64, err error) {
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
-		skipped := tx.Bucket(rootBucket).Bucket(skippedBucket)
-		for slot = position; slot > 0 && skipped.Get(slotKey(slot)) != nil; slot-- {
-		}
+		slot = o.notSkipped(tx.Bucket(rootBucket), position)
 		return nil
 	})
 	return slot, err
+}
+
+// notSkipped returns the newest slot of the lineage up to position that was not skipped, 0 when there is none.
+func (o *Outbox) notSkipped(root *bbolt.Bucket, position uint64) uint64 {
+	skipped, base := root.Bucket(skippedBucket), o.id.Load().base
+	for slot := position; slot > base; slot-- {
+		if skipped.Get(slotKey(slot)) == nil {
+			return slot
+		}
+	}
+	return 0
 }
 
 // Backlog is the number of messages that are neither published nor parked.

@@ -132,15 +132,9 @@ func parkedMessage(root *bbolt.Bucket, e *entry) (ParkedMessage, error) {
 	return m, nil
 }
 
-// indexParked adds the buckets that a file of the first release lacks.
+// indexParked fills the index that a file of the first release lacks.
 func indexParked(root *bbolt.Bucket) error {
-	parkedIDs, err := root.CreateBucket(parkedBucket)
-	if err != nil {
-		return err
-	}
-	if _, err := root.CreateBucket(auditBucket); err != nil {
-		return err
-	}
+	parkedIDs := root.Bucket(parkedBucket)
 	return root.Bucket(waitingBucket).ForEach(func(k, v []byte) error {
 		e, err := decodeEntry(k, v)
 		if err != nil || e.state != parked {

@@ -10,22 +10,21 @@ func TestAPlaceMapFindsEachSlotAndNoOther(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, seed))
 	next := map[int32]int64{0: 7, 1: 1 << 40, 300: 0}
 	partitions := []int32{0, 1, 300}
-	var records []Record
-	var places []Place
+	var records []Standing
 	slot := uint64(1 << 33)
 	for range 5000 {
 		slot += 1 + random.Uint64N(3)
 		p := partitions[random.IntN(3)]
 		next[p] += 1 + random.Int64N(2)*random.Int64N(100) // others write there too
-		records, places = append(records, Record{Slot: slot}), append(places, Place{Partition: p, Offset: next[p]})
+		records = append(records, Standing{Slot: slot, Place: Place{Partition: p, Offset: next[p]}})
 	}
-	m := newPlaceMap(records, places)
+	m := newPlaceMap(records)
 	if perSlot := float64(len(m)) / 5000; perSlot > 4 {
 		t.Errorf("%.1f bytes a slot", perSlot)
 	}
 	known := map[uint64]Place{}
-	for i := range records {
-		known[records[i].Slot] = places[i]
+	for _, s := range records {
+		known[s.Slot] = s.Place
 	}
 	for s := records[0].Slot - 2; s <= slot+2; s++ {
 		want, stands := known[s]

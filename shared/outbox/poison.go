@@ -67,7 +67,7 @@ func (r *Relay) rejected(ctx context.Context, rows []row, cause *RejectedError) 
 		r.logger.Error().Stringer("message", poison.message.ID).Uint64("slot", poison.slot).Uint32("attempts", e.attempts).
 			Str("class", string(cause.Class)).Str("reason", e.reason).Msg("message parked: mend its cause, then retry or discard it")
 	}
-	r.setPosition(poison.slot)
+	r.setPosition(max(poison.slot, r.outbox.position.Load())) // one that is published again lies before it
 	return errRejected
 }
 

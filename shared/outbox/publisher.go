@@ -7,36 +7,58 @@ import (
 	"time"
 
 	"ordertally/shared/cloudevent"
+	"ordertally/shared/uuidv7"
 )
 
-// Publisher reaches the place that messages are published to. It is declared here, by its user.
+// Publisher reaches the place that messages are published to: a Kafka topic, or what behaves like one. It is declared
+// here, by its user.
 type Publisher interface {
 	// Open starts the one session of the lineage and fences every earlier one: nothing that an earlier session left
-	// unfinished can take effect afterwards. It blocks until it knows the watermark, ctx ends, or it fails. A failure is
-	// an outage and will be tried again.
+	// unfinished can take effect afterwards. It blocks until it knows the mark, ctx ends, or it fails. A failure is an
+	// outage and will be tried again.
 	Open(ctx context.Context, id Identity) (Session, error)
 }
 
 // Identity is who publishes.
 type Identity struct {
 	Lineage string
-	// Position is the newest slot that the file knows to be published, 0 when it has published nothing: only then may a
-	// place that is missing be made.
-	Position uint64
+	// MayCreate says that nothing was published to the place yet, so that it may be made when it is missing.
+	MayCreate bool
+}
+
+// Mark travels with what is published and becomes visible in the same step.
+type Mark struct {
+	// Slot is the watermark: each slot up to it was published, or skipped.
+	Slot uint64
+	// Note is the outbox's own, at most 3,500 bytes of printable ASCII.
+	Note string
 }
 
 // Session publishes for one lineage. It is used by one goroutine.
 type Session interface {
-	// Watermark is the slot that the last committed Publish carried, as it stood when the session was opened; known is
-	// false when the place remembers none.
-	Watermark() (slot uint64, known bool)
-	// Publish makes all records and the watermark visible in one step, or none. Records are ordered by slot; watermark
-	// is at least the last one's. It returns the place of each record, in their order.
+	// Mark is the one that the last committed Publish carried, as it stood when the session was opened; known is false
+	// when the place remembers none.
+	Mark() (mark Mark, known bool)
+	// Place names the place, for ever: it is another name after it was deleted and made again.
+	Place() string
+	// Publish makes all records and the mark visible in one step, or none. Records are ordered by slot; the mark's slot is
+	// at least the last one's. Without records the mark alone is set. It returns the place of each record, in their order.
 	//
 	// A RejectedError says that nothing became visible, because of the records themselves; after any other error the
-	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its watermark
-	// tells how things stand (rule P6).
-	Publish(ctx context.Context, records []Record, watermark uint64) ([]Place, error)
+	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its mark tells
+	// how things stand (rule P6).
+	Publish(ctx context.Context, records []Record, mark Mark) ([]Place, error)
+	// Ends returns, for each partition, the offset that follows its last record.
+	Ends(ctx context.Context) (map[int32]int64, error)
+	// Lost returns those of records that do not stand at their places any more. What the place's own retention deleted is
+	// not lost.
+	Lost(ctx context.Context, records []Standing) ([]Standing, error)
+	// Scan reads each partition from the offset that from has for it, or from its start, to its end, and hands the records
+	// of the session's lineage to visit, a partition's in order; visit is also called with none, to show that it goes on.
+	// It returns the offset that each partition starts at.
+	Scan(ctx context.Context, from map[int32]int64, visit func([]Standing) error) (starts map[int32]int64, err error)
+	// Troubled is closed when the place may not be what it was: the connection to it broke.
+	Troubled() <-chan struct{}
 	// Close ends the session without waiting for anything unfinished. Calling it again does nothing.
 	Close()
 }
@@ -48,12 +70,21 @@ type Record struct {
 	Value   []byte
 	Headers []cloudevent.Header
 	Time    time.Time // of the commit
+	// Partition is where it must go, when there is such a partition; nil for the one that its key decides.
+	Partition *int32
 }
 
 // Place is where a record stands.
 type Place struct {
 	Partition int32
 	Offset    int64
+}
+
+// Standing is a record of the session's lineage at its place.
+type Standing struct {
+	Place
+	Slot uint64
+	ID   uuidv7.ID // the message's; zero where it is not asked for
 }
 
 // Class says what kind of failure an error is. It is a closed set: the values label metrics.

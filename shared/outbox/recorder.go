@@ -3,8 +3,12 @@ package outbox
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
 )
@@ -14,6 +18,7 @@ type batch struct {
 	first, last uint64
 	at          time.Time
 	slots       placeMap
+	tails       tails // that it moved; stored beside it
 }
 
 // Version 1 had, after the time, the last place in each partition and no placeMap.
@@ -27,6 +32,31 @@ func (b *batch) encode(key []byte) []byte {
 	out = append(out, b.slots...)
 	boltdb.SealInPlace(key, out)
 	return out
+}
+
+func decodeBatch(key, sealed []byte) (batch, error) {
+	value, err := boltdb.Unseal(key, sealed)
+	if err != nil {
+		return batch{}, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), err)
+	}
+	d := decoder{b: value}
+	version := d.byte()
+	b := batch{first: d.uint64(), last: slotOf(key), at: d.time()}
+	if d.short {
+		return batch{}, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), errRow)
+	}
+	if version == batchVersion {
+		b.slots = append(placeMap{}, d.b...)
+	}
+	return b, nil
+}
+
+// store writes b and the tails that it moved.
+func (b *batch) store(root *bbolt.Bucket) error {
+	bucket := root.Bucket(batchesBucket)
+	bucket.FillPercent = tailFill
+	key := slotKey(b.last)
+	return errors.Join(bucket.Put(key, b.encode(key)), b.tails.store(root))
 }
 
 // recorder stores what was published, behind the relay's back: the publisher's own watermark is what counts, so a record
@@ -83,11 +113,8 @@ func (r *recorder) store(ctx context.Context) {
 		return
 	}
 	_ = r.outbox.db.Write(ctx, func(tx *boltdb.Tx) error {
-		bucket := tx.Bucket(rootBucket).Bucket(batchesBucket)
-		bucket.FillPercent = tailFill
 		for i := range batches {
-			key := slotKey(batches[i].last)
-			if err := bucket.Put(key, batches[i].encode(key)); err != nil {
+			if err := batches[i].store(tx.Bucket(rootBucket)); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
 
 	"ordertally/shared/crashpoint"
 )
@@ -30,6 +31,9 @@ type RelayConfig struct {
 	OpenTimeout time.Duration
 	// PublishTimeout bounds one transaction, after which its outcome is unknown. Default 20 s.
 	PublishTimeout time.Duration
+	// CheckEvery is how often the relay sees that the publisher still has what was last published. Default 1 h. It does so
+	// at the start of each session too.
+	CheckEvery time.Duration
 	// StallAfter is how long one step may take before Check calls the relay stalled. Default 1 min: every step is bounded
 	// well below, an outage's too, so a longer one will not end by itself.
 	StallAfter time.Duration
@@ -43,6 +47,7 @@ func (c *RelayConfig) setDefaults() {
 	setDefault(&c.Outage, Backoff{First: 100 * time.Millisecond, Factor: 2, Limit: 2 * time.Second})
 	setDefault(&c.OpenTimeout, 15*time.Second)
 	setDefault(&c.PublishTimeout, 20*time.Second)
+	setDefault(&c.CheckEvery, time.Hour)
 	setDefault(&c.StallAfter, time.Minute)
 }
 
@@ -68,6 +73,12 @@ type Relay struct {
 	batchCap int       // messages in the next batch: halved to find one that is refused
 	nextDue  time.Time // when the next waiting message is due
 	recheck  bool      // waiting messages changed since nextDue was computed
+	tails    tails
+	terms    history
+	claimed  bool      // the publisher has this file's terms
+	verified bool      // it has what was published: seen since the last session that did not end with a rejection
+	checked  time.Time // when that was
+	marked   time.Time // when the watermark was set last
 }
 
 // NewRelay returns a relay from o to p. One relay may run for an outbox.
@@ -82,6 +93,13 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 // Run publishes until ctx ends, and then returns nil once the transaction under way has ended. An outage is waited out,
 // for as long as it lasts. Any other error is one of the database and means that the service cannot go on.
 func (r *Relay) Run(ctx context.Context) error {
+	err := r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
+		r.tails, err = loadTails(tx.Bucket(rootBucket))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("start the relay: %w", err)
+	}
 	stopRecorder := r.recorder.start(ctx)
 	defer stopRecorder()
 	defer r.watchdog.rest()
@@ -98,7 +116,11 @@ func (r *Relay) Run(ctx context.Context) error {
 		if progressed {
 			outages = 0
 		}
-		if errors.Is(err, errRejected) {
+		if errors.Is(err, errRejected) || errors.Is(err, errForked) {
+			continue
+		}
+		r.verified = false
+		if errors.Is(err, errTroubled) {
 			continue
 		}
 		r.metrics.failed(classOf(err))
@@ -130,31 +152,27 @@ func (e *fatalError) Unwrap() error { return e.err }
 
 // session publishes until something fails. progressed says whether anything was published.
 func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
-	session, err := r.open(ctx)
+	m, err := r.outbox.remember(ctx)
+	if err != nil {
+		return false, &fatalError{err}
+	}
+	session, err := r.open(ctx, &m)
 	if err != nil {
 		return false, err
 	}
 	defer session.Close()
-	// The watermark is a hint for speed; a later one in the file was stored after its transaction committed.
-	position := r.outbox.position.Load()
-	if watermark, known := session.Watermark(); known && watermark > position {
-		if tail := r.outbox.queue.lastSlot(); watermark > tail {
-			return false, &fatalError{fmt.Errorf(
-				"the publisher has slot %d of lineage %s, this file ends at %d: it is an older copy; start with the newest file",
-				watermark, r.outbox.lineage, tail)}
-		}
-		position = watermark
-	}
-	r.setPosition(position)
-	if r.previous, err = r.outbox.publishedBefore(ctx, position); err != nil {
-		return false, &fatalError{err}
+	if err := r.reconcile(ctx, session, &m); err != nil {
+		return false, err
 	}
 	r.recheck = true
-	r.logger.Info().Str("lineage", r.outbox.lineage).Uint64("position", position).Int("backlog", r.outbox.Backlog()).Msg("publishing")
+	r.logger.Info().Str("lineage", r.outbox.Lineage()).Uint64("position", r.outbox.position.Load()).Int("backlog", r.outbox.Backlog()).Msg("publishing")
 	for ctx.Err() == nil {
 		r.watchdog.step()
 		if err := r.release(ctx); err != nil {
 			return progressed, &fatalError{err}
+		}
+		if err := r.tend(ctx, session); err != nil {
+			return progressed, err
 		}
 		if !r.linger(ctx) {
 			return progressed, nil
@@ -164,7 +182,9 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 			return progressed, &fatalError{err}
 		}
 		if to == r.outbox.position.Load() {
-			r.await(ctx)
+			if err := r.await(ctx, session); err != nil {
+				return progressed, err
+			}
 			continue
 		}
 		if err := r.publish(ctx, session, rows, to); err != nil {
@@ -175,10 +195,34 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 	return progressed, nil
 }
 
-func (r *Relay) open(ctx context.Context) (Session, error) {
+func (r *Relay) open(ctx context.Context, m *memory) (Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.config.OpenTimeout)
 	defer cancel()
-	return r.publisher.Open(ctx, Identity{Lineage: r.outbox.lineage, Position: r.outbox.position.Load()})
+	id := r.outbox.id.Load()
+	return r.publisher.Open(ctx, Identity{Lineage: id.lineage, MayCreate: m.place == "" && r.outbox.position.Load() == id.base})
+}
+
+// markEvery is how often the watermark is set when nothing is published: Kafka forgets it after 7 days (rule P5).
+const markEvery = 24 * time.Hour
+
+// tend does what has to be done from time to time: it sees that the publisher still has what was published, and sets the
+// watermark again.
+func (r *Relay) tend(ctx context.Context, session Session) error {
+	if time.Since(r.checked) < r.config.CheckEvery {
+		return nil
+	}
+	lost, err := session.Lost(ctx, r.tails.toCheck())
+	if err != nil {
+		return err
+	}
+	if len(lost) > 0 {
+		return errTroubled
+	}
+	r.checked = time.Now()
+	if time.Since(r.marked) < markEvery {
+		return nil
+	}
+	return r.setMark(ctx, session)
 }
 
 // linger waits, while there is less in memory than one transaction takes, for more. It returns false when ctx ended
@@ -235,9 +279,9 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 		return nil
 	}
 	records := make([]Record, len(rows))
-	previous := r.previous
+	previous, lineage := r.previous, r.outbox.Lineage()
 	for i := range rows {
-		records[i] = rows[i].record(r.outbox.config.Source, r.outbox.lineage, previous)
+		records[i] = rows[i].record(r.outbox.config.Source, lineage, previous)
 		previous = rows[i].slot
 	}
 	// A stop does not cut a transaction short: that would leave its outcome unknown.
@@ -245,7 +289,8 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	defer cancel()
 	started := time.Now()
 	crashpoint.Here("outbox.before-publish")
-	places, err := session.Publish(publishCtx, records, to)
+	places, err := session.Publish(publishCtx, records, r.mark(to))
+	r.metrics.ended(err)
 	var rejected *RejectedError
 	if errors.As(err, &rejected) {
 		return r.rejected(ctx, rows, rejected)
@@ -257,7 +302,9 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	now := r.outbox.config.Clock.Now()
 	r.previous = previous
 	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
-	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPlaceMap(records, places)})
+	r.marked = started
+	stand := standing(records, places)
+	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPlaceMap(stand), tails: r.tails.published(stand)})
 	r.setPosition(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))
 	return nil
@@ -274,19 +321,25 @@ func (r *Relay) setPosition(position uint64) {
 	o.mu.Unlock()
 }
 
-// await blocks until a commit, a due message or the end.
-func (r *Relay) await(ctx context.Context) {
+// errTroubled ends a session that has to be looked at anew, although nothing failed yet.
+var errTroubled = errors.New("the publisher may have lost what it had")
+
+// await blocks until a commit, a due message, the time to tend, trouble or the end.
+func (r *Relay) await(ctx context.Context, session Session) error {
 	r.watchdog.rest()
-	var due <-chan time.Time
+	wait := r.config.CheckEvery - time.Since(r.checked)
 	if !r.nextDue.IsZero() {
-		timer := time.NewTimer(r.nextDue.Sub(r.outbox.config.Clock.Now()))
-		defer timer.Stop()
-		due = timer.C
+		wait = min(wait, r.nextDue.Sub(r.outbox.config.Clock.Now()))
 	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	select {
 	case <-r.outbox.queue.wake:
-	case <-due:
-		r.recheck = true
+	case <-timer.C:
+	case <-session.Troubled():
+		r.logger.Info().Msg("the connection to the publisher broke: looking at it anew")
+		return errTroubled
 	case <-ctx.Done():
 	}
+	return nil
 }

@@ -36,6 +36,7 @@ type rig struct {
 	config    outbox.Config
 	relay     outbox.RelayConfig
 	running   *outbox.Relay // after start
+	ended     chan error    // what Run returned, when a test wants to know
 	stop      func()
 }
 
@@ -75,7 +76,10 @@ func (r *rig) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		if err := relay.Run(ctx); err != nil {
+		err := relay.Run(ctx)
+		if r.ended != nil {
+			r.ended <- err
+		} else if err != nil {
 			r.t.Errorf("the relay ended: %v", err)
 		}
 	})

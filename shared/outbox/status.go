@@ -16,6 +16,7 @@ const (
 	Published State = "published"
 	Parked    State = "parked"
 	Discarded State = "discarded" // parked, and then given up by an operator
+	Ceded     State = "ceded"     // left to another file, of which this one turned out to be a copy
 )
 
 // Status tells of one message.
@@ -39,6 +40,8 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 			return Status{State: Parked, Attempts: int(e.attempts), At: e.failed}, nil
 		case e.state == discarded:
 			return Status{State: Discarded, Attempts: int(e.attempts), At: e.failed}, nil
+		case e.state == ceded:
+			return Status{State: Ceded, Attempts: int(e.attempts), At: e.failed}, nil
 		}
 		return Status{State: Waiting, Attempts: int(e.attempts)}, nil
 	}

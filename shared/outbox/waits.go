@@ -21,6 +21,7 @@ const (
 	held                           // follows one of its key that has not been published
 	parked                         // failed too often: an operator decides
 	discarded                      // an operator decided never to publish it
+	ceded                          // the owner of the earlier lineage publishes it
 )
 
 // entry is a message that was skipped: its row stays under its slot until it gets a new one.
@@ -95,6 +96,7 @@ type waits struct {
 	skipped []uint64             // ascending, those past the position
 	waiting int                  // retrying and held
 	parked  int
+	ceded   int
 }
 
 // load reads the entries of a file. What stands at the tail under a new slot is found by the slots past position.
@@ -131,6 +133,9 @@ func (w *waits) add(e entry) {
 	case parked:
 		w.parked++
 		return
+	case ceded:
+		w.ceded++
+		return
 	case discarded:
 		return
 	case retrying, held:
@@ -150,6 +155,21 @@ func (w *waits) remove(e entry) {
 		return
 	}
 	w.byKey[e.key] = list
+}
+
+// cede forgets a message that is left to another file.
+func (w *waits) cede(e entry) {
+	if e.state == parked {
+		w.parked--
+	} else {
+		w.remove(e)
+	}
+	w.skip(e.slot)
+	w.moving[e.key] = slices.DeleteFunc(w.moving[e.key], func(r retried) bool { return r.slot == e.slot })
+	if len(w.moving[e.key]) == 0 {
+		delete(w.moving, e.key)
+	}
+	w.ceded++
 }
 
 func (w *waits) move(r retried) {

@@ -6,11 +6,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"ordertally/shared/cloudevent"
 	"ordertally/shared/outbox"
+	"ordertally/shared/uuidv7"
 )
 
 // Target is a Publisher under test.
@@ -27,12 +30,16 @@ type Target struct {
 // Run checks that a Publisher keeps its contract. Each case gets a fresh target.
 func Run(t *testing.T, fresh func(t *testing.T) Target) {
 	for name, check := range map[string]func(*testing.T, Target){
-		"a new lineage has no watermark":                    newLineage,
-		"a batch and its watermark become visible together": batchAndWatermark,
-		"a later session fences an earlier one":             fencing,
-		"a refused message leaves the session good":         refusal,
-		"messages of a key stay in order":                   order,
-		"a context that ended publishes nothing":            ended,
+		"a new lineage has no mark":                      newLineage,
+		"a batch and its mark become visible together":   batchAndMark,
+		"what stands is found again":                     standing,
+		"what does not stand is lost":                    lost,
+		"a record goes to the partition it is pinned to": pinned,
+		"the place has a name":                           placeName,
+		"a later session fences an earlier one":          fencing,
+		"a refused message leaves the session good":      refusal,
+		"messages of a key stay in order":                order,
+		"a context that ended publishes nothing":         ended,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, fresh(t)) })
 	}
@@ -48,7 +55,7 @@ func open(t *testing.T, target Target, lineage string, position uint64) outbox.S
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	session, err := target.Publisher.Open(ctx, outbox.Identity{Lineage: lineage, Position: position})
+	session, err := target.Publisher.Open(ctx, outbox.Identity{Lineage: lineage, MayCreate: position == 0})
 	if err != nil {
 		t.Fatalf("open a session: %v", err)
 	}
@@ -60,7 +67,7 @@ func publish(t *testing.T, session outbox.Session, watermark uint64, records ...
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	return session.Publish(ctx, records, watermark)
+	return session.Publish(ctx, records, outbox.Mark{Slot: watermark})
 }
 
 func record(slot uint64, key, value string) outbox.Record {
@@ -88,12 +95,12 @@ func wantValues(t *testing.T, target Target, want ...string) {
 }
 
 func newLineage(t *testing.T, target Target) {
-	if slot, known := open(t, target, lineage(), 0).Watermark(); known {
-		t.Fatalf("the watermark is %d", slot)
+	if mark, known := open(t, target, lineage(), 0).Mark(); known {
+		t.Fatalf("the mark is %+v", mark)
 	}
 }
 
-func batchAndWatermark(t *testing.T, target Target) {
+func batchAndMark(t *testing.T, target Target) {
 	name := lineage()
 	session := open(t, target, name, 0)
 	places, err := publish(t, session, 5, record(1, "a", "one"), record(2, "b", "two"))
@@ -110,9 +117,19 @@ func batchAndWatermark(t *testing.T, target Target) {
 		}
 	}
 	session.Close()
-	if slot, known := open(t, target, name, 5).Watermark(); !known || slot != 5 {
-		t.Fatalf("the watermark is %d, known: %t; want 5", slot, known)
+	session = open(t, target, name, 5)
+	if mark, known := session.Mark(); !known || mark.Slot != 5 {
+		t.Fatalf("the mark is %+v, known: %t; want 5", mark, known)
 	}
+	want := outbox.Mark{Slot: 7, Note: strings.Repeat(`{"a":"b"} `, 350)}
+	if places, err := session.Publish(t.Context(), nil, want); err != nil || len(places) != 0 {
+		t.Fatalf("a mark alone: %v, %v", places, err)
+	}
+	session.Close()
+	if mark, known := open(t, target, name, 7).Mark(); !known || mark != want {
+		t.Fatalf("the mark is %+v, known: %t", mark, known)
+	}
+	wantValues(t, target, "one", "two")
 }
 
 func fencing(t *testing.T, target Target) {
@@ -149,8 +166,8 @@ func refusal(t *testing.T, target Target) {
 	session.Close()
 	wantValues(t, target)
 	session = open(t, target, name, 0)
-	if watermark, known := session.Watermark(); known && watermark != 0 {
-		t.Fatalf("after a rejection the watermark is %d", watermark)
+	if mark, known := session.Mark(); known && mark.Slot != 0 {
+		t.Fatalf("after a rejection the mark is %+v", mark)
 	}
 	if _, err := publish(t, session, 3, record(1, "a", "one"), record(3, "c", "three")); err != nil {
 		t.Fatalf("after a rejection: %v", err)
@@ -193,16 +210,158 @@ func ended(t *testing.T, target Target) {
 	session := open(t, target, name, 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := session.Publish(ctx, []outbox.Record{record(1, "a", "one")}, 1); err == nil {
+	if _, err := session.Publish(ctx, []outbox.Record{record(1, "a", "one")}, outbox.Mark{Slot: 1}); err == nil {
 		t.Fatal("published although the context had ended")
 	}
 	session.Close()
 	second := open(t, target, name, 0) // ends what the first left open
-	if _, known := second.Watermark(); known {
-		t.Error("the watermark moved")
+	if _, known := second.Mark(); known {
+		t.Error("the mark moved")
 	}
 	if _, err := publish(t, second, 1, record(1, "a", "two")); err != nil {
 		t.Fatal(err)
 	}
 	wantValues(t, target, "two")
+}
+
+// message is a record as an Outbox makes it, with the headers by which it is known again.
+func message(name string, slot uint64, key string) outbox.Record {
+	id := uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot)} //nolint:gosec // small
+	envelope := cloudevent.Envelope{ID: id.String(), Source: "/suite", Type: "T", Lineage: name, Sequence: slot, Previous: slot - 1}
+	r := record(slot, key, fmt.Sprint(name, slot))
+	r.Headers = envelope.Headers()
+	return r
+}
+
+// twoLineages publishes messages of two lineages in turn and returns the session of the first and where its stand.
+func twoLineages(t *testing.T, target Target) (session outbox.Session, mine []outbox.Standing) {
+	t.Helper()
+	name, other := lineage(), lineage()
+	session, second := open(t, target, name, 0), open(t, target, other, 0)
+	for slot := uint64(1); slot <= 20; slot += 2 {
+		a, b := message(name, slot, fmt.Sprint(slot)), message(name, slot+1, fmt.Sprint(slot+1))
+		places, err := publish(t, session, slot+1, a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range places {
+			mine = append(mine, outbox.Standing{Place: places[i], Slot: slot + uint64(i), ID: uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot) + byte(i)}})
+		}
+		if _, err := publish(t, second, slot, message(other, slot, fmt.Sprint(slot))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return session, mine
+}
+
+func scan(t *testing.T, session outbox.Session, from map[int32]int64) (found []outbox.Standing) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	starts, err := session.Scan(ctx, from, func(standing []outbox.Standing) error {
+		found = append(found, standing...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for partition, start := range starts {
+		if start != 0 {
+			t.Errorf("partition %d starts at %d", partition, start)
+		}
+	}
+	slices.SortFunc(found, func(a, b outbox.Standing) int { return int(a.Slot) - int(b.Slot) }) //nolint:gosec // small
+	return found
+}
+
+func standing(t *testing.T, target Target) {
+	session, mine := twoLineages(t, target)
+	if found := scan(t, session, nil); !slices.Equal(found, mine) {
+		t.Fatalf("found %v\nwant %v", found, mine)
+	}
+	ends, err := session.Ends(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := scan(t, session, ends); len(found) != 0 {
+		t.Fatalf("after the ends: %v", found)
+	}
+	last := map[int32]int64{}
+	var want []outbox.Standing
+	for _, s := range mine[10:] {
+		if _, ok := last[s.Partition]; !ok {
+			last[s.Partition] = s.Offset
+		}
+	}
+	for partition, end := range ends {
+		if _, ok := last[partition]; !ok {
+			last[partition] = end
+		}
+	}
+	for _, s := range mine {
+		if s.Offset >= last[s.Partition] {
+			want = append(want, s)
+		}
+	}
+	if found := scan(t, session, last); !slices.Equal(found, want) {
+		t.Fatalf("from %v: found %v\nwant %v", last, found, want)
+	}
+}
+
+func lost(t *testing.T, target Target) {
+	session, mine := twoLineages(t, target)
+	ends, err := session.Ends(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(records ...outbox.Standing) []outbox.Standing {
+		t.Helper()
+		gone, err := session.Lost(t.Context(), records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gone
+	}
+	if gone := ask(mine...); len(gone) != 0 {
+		t.Fatalf("lost: %v", gone)
+	}
+	if gone := ask(); len(gone) != 0 {
+		t.Fatalf("nothing lost: %v", gone)
+	}
+	another, beyond := mine[3], mine[5]
+	another.Slot++
+	beyond.Offset = ends[beyond.Partition] + 5
+	if gone := ask(mine[1], another, beyond, mine[2]); !slices.Equal(gone, []outbox.Standing{another, beyond}) {
+		t.Fatalf("lost %v, want %v", gone, []outbox.Standing{another, beyond})
+	}
+}
+
+func pinned(t *testing.T, target Target) {
+	name := lineage()
+	session := open(t, target, name, 0)
+	places, err := publish(t, session, 1, message(name, 1, "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for partition := range int32(3) {
+		r := message(name, 2+uint64(partition), "key")
+		r.Partition = &partition
+		got, err := publish(t, session, r.Slot, r)
+		if err != nil || got[0].Partition != partition {
+			t.Fatalf("pinned to %d: %v, %v", partition, got, err)
+		}
+	}
+	gone := int32(1000)
+	r := message(name, 9, "key")
+	r.Partition = &gone
+	if got, err := publish(t, session, 9, r); err != nil || got[0].Partition != places[0].Partition {
+		t.Fatalf("pinned to a partition that is not there: %v, %v; want %d", got, err, places[0].Partition)
+	}
+}
+
+func placeName(t *testing.T, target Target) {
+	first, second := open(t, target, lineage(), 0), open(t, target, lineage(), 0)
+	if first.Place() == "" || first.Place() != second.Place() {
+		t.Fatalf("the place is %q, then %q", first.Place(), second.Place())
+	}
 }

@@ -1,0 +1,107 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+)
+
+// Adopted is the verb in the record of an adoption.
+const Adopted Verb = "adopt"
+
+// Ceded is the number of messages that were left to another file.
+func (o *Outbox) Ceded() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waits.ceded
+}
+
+// Fenced says whether another process has taken over the lineage; see ErrFenced.
+func (o *Outbox) Fenced() bool { return o.fenced.Load() }
+
+// Adopt publishes the messages that were left to another file after all, because that file is gone, and returns how many
+// there were. Those that it did publish are published twice, under their ids: consumers drop them as long as they remember
+// the ids. After an error the messages counted in n have been dealt with.
+func (o *Outbox) Adopt(ctx context.Context, reason string) (n int, err error) {
+	for {
+		done, err := o.adoptSome(ctx, reason)
+		if n += done; err != nil {
+			return n, fmt.Errorf("adopt messages: %w", err)
+		}
+		if done == 0 {
+			return n, nil
+		}
+	}
+}
+
+func (o *Outbox) adoptSome(ctx context.Context, reason string) (n int, err error) {
+	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
+		root := tx.Bucket(rootBucket)
+		entries, err := cededEntries(root, actsAtOnce)
+		if n = len(entries); n == 0 || err != nil {
+			return boltdb.Refuse(err)
+		}
+		var moved []retried
+		// Before the rows reach the queue: whoever takes one from there must find it in waits.
+		tx.AfterCommit(func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.waits.ceded -= len(entries)
+			for _, m := range moved {
+				if m.slot > o.position.Load() {
+					o.waits.move(m)
+				}
+			}
+		})
+		for i := range entries {
+			m, err := o.adopt(tx, &entries[i], reason)
+			if err != nil {
+				return err
+			}
+			moved = append(moved, m)
+		}
+		return nil
+	})
+	if err != nil {
+		n = 0
+	}
+	return n, err
+}
+
+// cededEntries returns the first entries that were ceded, at most limit.
+func cededEntries(root *bbolt.Bucket, limit int) (entries []entry, err error) {
+	cursor := root.Bucket(waitingBucket).Cursor()
+	for key, sealed := cursor.First(); key != nil && len(entries) < limit; key, sealed = cursor.Next() {
+		e, err := decodeEntry(key, sealed)
+		if err != nil {
+			return nil, err
+		}
+		if e.state == ceded {
+			entries = append(entries, e)
+		}
+	}
+	return entries, nil
+}
+
+func (o *Outbox) adopt(tx *boltdb.Tx, e *entry, reason string) (retried, error) {
+	root := tx.Bucket(rootBucket)
+	key := slotKey(e.slot)
+	r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
+	if err != nil {
+		return retried{}, err
+	}
+	moved, err := o.moveToTail(tx, e)
+	if err != nil {
+		return retried{}, err
+	}
+	if err := root.Bucket(waitingBucket).Delete(key); err != nil {
+		return retried{}, err
+	}
+	return moved, recordAct(root, Act{
+		At: o.config.Clock.Now().UTC(), Verb: Adopted, ID: r.message.ID.String(), Subject: r.message.Subject,
+		Slot: e.slot, NewSlot: moved.slot, Reason: clip(reason),
+	})
+}

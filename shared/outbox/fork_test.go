@@ -1,0 +1,326 @@
+package outbox_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/cloudevent"
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+)
+
+// copied returns a rig on a copy of the file as it is now, with the same publisher. It does not run yet.
+func (r *rig) copied() *rig {
+	r.t.Helper()
+	twin := &rig{t: r.t, path: filepath.Join(r.t.TempDir(), "copy.db"), publisher: r.publisher, relay: r.relay}
+	if err := r.db.View(r.t.Context(), func(tx *bbolt.Tx) error { return tx.CopyFile(twin.path, 0o600) }); err != nil {
+		r.t.Fatal(err)
+	}
+	twin.open()
+	r.t.Cleanup(func() { twin.close() })
+	return twin
+}
+
+// drained waits until nothing is left to publish.
+func (r *rig) drained() {
+	r.t.Helper()
+	r.eventually("the backlog is empty", func() bool { return r.outbox.Backlog() == 0 })
+}
+
+// found returns the kinds of what was found amiss, oldest first.
+func (r *rig) found() (kinds []outbox.FindingKind) {
+	r.t.Helper()
+	findings, err := r.outbox.Findings(r.t.Context(), 100)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for i := len(findings) - 1; i >= 0; i-- {
+		kinds = append(kinds, findings[i].Kind)
+	}
+	return kinds
+}
+
+// onceEach checks that the values are published once each, in any order, and that no slot of a lineage names two messages.
+func onceEach(t *testing.T, records []outbox.Record, want ...string) {
+	t.Helper()
+	got := values(records)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Fatalf("published %v\nwant %v", got, want)
+	}
+	slots := map[string]string{}
+	for _, r := range records {
+		var lineage, sequence string
+		for _, h := range r.Headers {
+			switch h.Key {
+			case cloudevent.HeaderLineage:
+				lineage = string(h.Value)
+			case cloudevent.HeaderSequence:
+				sequence = string(h.Value)
+			}
+		}
+		if other, taken := slots[lineage+sequence]; taken {
+			t.Fatalf("slot %s of lineage %s is both %s and %s", sequence, lineage, other, r.Value)
+		}
+		slots[lineage+sequence] = string(r.Value)
+	}
+}
+
+func TestACopyFencesTheOriginalWhichForksAtItsNextStart(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place("both 1", "both 2")
+	r.await(2)
+	r.drained()
+	twin := r.copied()
+	twin.start()
+	twin.place("copy 1")
+	r.await(3) // the copy has taken over
+	r.stop = nil
+	r.ended = make(chan error, 1)
+	r.place("original 1")
+	// Run's error goes to the test from here on: the relay was started before, so it is asked again.
+	r.eventually("the original is fenced", func() bool {
+		err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
+			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("x"), Type: "T", Value: []byte("x")})
+			if err == nil {
+				err = boltdb.Refuse(errors.New("not fenced yet"))
+			}
+			return err
+		})
+		return errors.Is(err, outbox.ErrFenced)
+	})
+	if err := <-r.ended; !errors.Is(err, outbox.ErrFenced) {
+		t.Fatalf("the relay ended with %v", err)
+	}
+	twin.place("copy 2")
+	r.await(4)
+	before := r.outbox.Lineage()
+	r.ended = nil
+	r.restart()
+	r.place("original 2")
+	onceEach(t, r.await(6), "both 1", "both 2", "copy 1", "copy 2", "original 1", "original 2")
+	if r.outbox.Lineage() == before || twin.outbox.Lineage() != before {
+		t.Errorf("lineages: %s, then %s; of the copy %s", before, r.outbox.Lineage(), twin.outbox.Lineage())
+	}
+	if kinds := r.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundFenced, outbox.FoundFork}) {
+		t.Errorf("found %v", kinds)
+	}
+	if kinds := twin.found(); slices.Contains(kinds, outbox.FoundFenced) || slices.Contains(kinds, outbox.FoundFork) {
+		t.Errorf("the copy found %v", kinds)
+	}
+}
+
+// An old backup is restored, and the file that went on is gone.
+func TestAStaleCopyForksAtItsFirstConnection(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place("a", "b")
+	r.await(2)
+	r.drained()
+	backup := r.copied()
+	r.place("lost 1", "lost 2")
+	r.await(4)
+	r.drained()
+	r.stop()
+	backup.place("new 1") // before it is connected
+	backup.start()
+	backup.place("new 2")
+	onceEach(t, r.await(6), "a", "b", "lost 1", "lost 2", "new 1", "new 2")
+	if kinds := backup.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundFork}) {
+		t.Errorf("found %v", kinds)
+	}
+	backup.drained()
+	for origin := uint64(1); origin <= 4; origin++ {
+		if s := backup.status(origin); s.State != outbox.Published {
+			t.Errorf("message %d: %+v", origin, s)
+		}
+	}
+	backup.restart() // the new lineage is its own
+	backup.place("new 3")
+	r.await(7)
+	if kinds := backup.found(); len(kinds) != 1 {
+		t.Errorf("after a restart: found %v", kinds)
+	}
+}
+
+// What waits unpublished when a file is copied belongs to the one that takes over; the other leaves it alone, until an
+// operator says that the owner is gone.
+func TestWhatBothHaveIsPublishedByTheOwnerOnly(t *testing.T) {
+	r := newRig(t)
+	down := true
+	r.publisher.Script(func(step outboxtest.Step, _ []outbox.Record) error {
+		if down && step == outboxtest.Opening {
+			return errors.New("down")
+		}
+		return nil
+	})
+	r.place("first")
+	down = false
+	r.start()
+	r.await(1)
+	r.drained()
+	r.stop()
+	r.place("both 1", "both 2")
+	twin := r.copied()
+	r.place("original")
+	twin.place("copy")
+	twin.start()
+	r.await(4)
+	twin.stop() // and its disk is gone
+	r.restart()
+	onceEach(t, r.await(5), "first", "both 1", "both 2", "copy", "original")
+	for origin, want := range []outbox.State{1: outbox.Published, 2: outbox.Published, 3: outbox.Published, 4: outbox.Published} {
+		if origin == 0 {
+			continue
+		}
+		if s := r.status(uint64(origin)); s.State != want {
+			t.Errorf("message %d of the original: %+v, want %s", origin, s, want)
+		}
+	}
+	if r.outbox.Ceded() != 0 {
+		t.Errorf("%d are ceded although the copy published all", r.outbox.Ceded())
+	}
+}
+
+func TestCededMessagesAreAdoptedOnce(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place("first")
+	r.await(1)
+	r.drained()
+	r.stop()
+	r.place("both 1", "both 2")
+	twin := r.copied()
+	twin.relay.BatchMessages = 1
+	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		if step == outboxtest.Committing && len(records) > 0 {
+			return errors.New("down")
+		}
+		return nil
+	})
+	twin.start() // takes over, and can publish nothing
+	r.eventually("the copy has claimed the lineage", func() bool { return r.publisher.Opens() >= 4 })
+	twin.stop()
+	r.publisher.Script(nil)
+	r.place("original")
+	r.restart()
+	onceEach(t, r.await(2), "first", "original")
+	r.drained()
+	if n := r.outbox.Ceded(); n != 2 {
+		t.Fatalf("%d messages are ceded, want 2", n)
+	}
+	if s := r.status(2); s.State != outbox.Ceded {
+		t.Errorf("a ceded one: %+v", s)
+	}
+	r.restart()
+	if n := r.outbox.Ceded(); n != 2 {
+		t.Fatalf("after a restart %d messages are ceded, want 2", n)
+	}
+	n, err := r.outbox.Adopt(t.Context(), "the other disk is gone")
+	if err != nil || n != 2 {
+		t.Fatalf("adopted %d, %v", n, err)
+	}
+	onceEach(t, r.await(4), "first", "original", "both 1", "both 2")
+	if n, err := r.outbox.Adopt(t.Context(), "again"); err != nil || n != 0 || r.outbox.Ceded() != 0 {
+		t.Errorf("adopted again: %d, %v; %d left", n, err, r.outbox.Ceded())
+	}
+}
+
+// Two files that were one, both started, stopped, fenced and connected at random, and messages in both: each is published
+// once, or is left to the other file, which publishes it.
+func TestRandomCopies(t *testing.T) {
+	for seed := range uint64(25) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { randomCopies(t, seed) })
+	}
+}
+
+func randomCopies(t *testing.T, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 3))
+	files := []*rig{newRig(t)}
+	written := map[string]bool{}
+	place := func(r *rig) {
+		value := fmt.Sprint("m", len(written))
+		err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
+			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte(value), Type: "T", Value: []byte(value)})
+			return err
+		})
+		switch {
+		case err == nil:
+			written[value] = true
+		case !errors.Is(err, outbox.ErrFenced):
+			t.Fatal(err)
+		}
+	}
+	// ensure has a file's relay running again after it was fenced.
+	ensure := func(r *rig) {
+		if r.stop == nil {
+			return
+		}
+		select {
+		case err := <-r.ended:
+			if !errors.Is(err, outbox.ErrFenced) {
+				t.Fatalf("a relay ended with %v", err)
+			}
+			r.stop = nil
+			r.restart()
+		default:
+		}
+	}
+	files[0].ended = make(chan error, 1)
+	files[0].relay.BatchMessages = 1 + random.IntN(4)
+	for range 60 {
+		r := files[random.IntN(len(files))]
+		ensure(r)
+		switch random.IntN(8) {
+		case 0, 1, 2, 3:
+			place(r)
+		case 4:
+			if r.stop == nil {
+				r.start()
+			}
+		case 5:
+			if r.stop != nil {
+				r.stop()
+				if err := <-r.ended; err != nil && !errors.Is(err, outbox.ErrFenced) {
+					t.Fatal(err)
+				}
+				r.close()
+				r.open()
+			}
+		case 6:
+			r.eventually("a batch", func() bool { return r.stop == nil || len(r.ended) > 0 || r.outbox.Backlog() < 3 })
+		case 7:
+			if len(files) < 3 {
+				twin := r.copied()
+				twin.ended = make(chan error, 1)
+				files = append(files, twin)
+			}
+		}
+	}
+	for range 3 { // each may be fenced by the other once
+		for _, r := range files {
+			if r.stop == nil {
+				r.start()
+			}
+			r.eventually("drained or fenced", func() bool { return len(r.ended) > 0 || r.outbox.Backlog() == 0 && !r.outbox.Fenced() })
+			ensure(r)
+		}
+	}
+	for _, r := range files {
+		r.eventually("drained", func() bool { return r.outbox.Backlog() == 0 })
+	}
+	var want []string
+	for value := range written {
+		want = append(want, value)
+	}
+	onceEach(t, files[0].publisher.Published(), want...)
+}

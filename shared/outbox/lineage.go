@@ -1,0 +1,78 @@
+package outbox
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+)
+
+// identity is the lineage that new messages are published under: a name for one history of slots. A file begins with one
+// and gets another when it turns out to be a copy (rule P7). Slots go on; those up to base belong to earlier lineages.
+type identity struct {
+	lineage string
+	base    uint64
+}
+
+// newName returns a name that no other file has.
+func newName() string {
+	var name [16]byte
+	_, _ = rand.Read(name[:]) // never fails
+	return hex.EncodeToString(name[:])
+}
+
+// forkName returns the name of the lineage that slots from first.first on get when they leave lineage.
+func forkName(lineage string, first term) string {
+	sum := sha256.Sum256(fmt.Append(nil, lineage, " ", first.name, " ", first.first))
+	return hex.EncodeToString(sum[:16])
+}
+
+// putLineage has the slots after base belong to lineage.
+func putLineage(root *bbolt.Bucket, id identity) error {
+	key := slotKey(id.base)
+	return root.Bucket(lineagesBucket).Put(key, boltdb.Seal(key, []byte(id.lineage)))
+}
+
+// nameLineage names the first lineage of a file: one of the first release has its name elsewhere.
+func nameLineage(root *bbolt.Bucket) error {
+	first := identity{lineage: newName()}
+	if sealed := root.Bucket(metaBucket).Get(metaLineage); sealed != nil {
+		name, err := boltdb.Unseal(metaLineage, sealed)
+		if err != nil {
+			return fmt.Errorf("read the lineage: %w", err)
+		}
+		first.lineage = string(name)
+	}
+	return putLineage(root, first)
+}
+
+// loadIdentity returns the newest lineage.
+func loadIdentity(root *bbolt.Bucket) (identity, error) {
+	return decodeIdentity(root.Bucket(lineagesBucket).Cursor().Last())
+}
+
+// lineageOf returns the lineage of a slot.
+func lineageOf(root *bbolt.Bucket, slot uint64) (string, error) {
+	cursor := root.Bucket(lineagesBucket).Cursor()
+	if key, _ := cursor.Seek(slotKey(slot)); key == nil {
+		id, err := decodeIdentity(cursor.Last())
+		return id.lineage, err
+	}
+	id, err := decodeIdentity(cursor.Prev())
+	return id.lineage, err
+}
+
+func decodeIdentity(key, sealed []byte) (identity, error) {
+	if key == nil {
+		return identity{}, fmt.Errorf("read the lineage: %w: there is none", boltdb.ErrCorrupt)
+	}
+	name, err := boltdb.Unseal(key, sealed)
+	if err != nil {
+		return identity{}, fmt.Errorf("read the lineage: %w", err)
+	}
+	return identity{lineage: string(name), base: slotOf(key)}, nil
+}

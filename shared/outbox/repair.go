@@ -1,0 +1,314 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/crashpoint"
+)
+
+// checkPlace sees that the place still has what was published to it, and publishes again what it lost (rule P8). The
+// watermark only saves work: what counts is what stands there.
+func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark Mark, known bool) error {
+	position := r.outbox.position.Load()
+	if m.place == "" && !known && position == r.outbox.id.Load().base {
+		return nil // nothing was ever published under this lineage
+	}
+	moved := m.place != "" && m.place != session.Place()
+	all := m.repair || moved || !known || mark.Slot < position
+	if !all && !r.verified {
+		lost, err := session.Lost(ctx, r.tails.toCheck())
+		if err != nil {
+			return err
+		}
+		all = len(lost) > 0
+	}
+	if !all && mark.Slot == position {
+		return nil
+	}
+	s := survey{outbox: r.outbox, moved: moved, all: all, known: position, to: max(position, mark.Slot), tail: m.terms.tail, clash: m.terms.tail + 1}
+	if err := r.survey(ctx, session, &s); err != nil {
+		return err
+	}
+	if s.ahead || s.clash <= m.terms.tail {
+		common := s.clash - 1
+		if s.ahead && !r.claimed {
+			common = min(common, m.current-1) // nobody else has what was appended since the start
+		}
+		return r.leave(ctx, &m.terms, common, position)
+	}
+	return r.putRight(ctx, session, &s, known)
+}
+
+// survey is what one reading of the place found.
+type survey struct {
+	outbox *Outbox
+	moved  bool   // the place was made anew
+	all    bool   // it was read from its start, else from the tails
+	known  uint64 // slots up to here are recorded as published
+	to     uint64 // slots up to here were published at some time
+	tail   uint64
+
+	found     slotSet
+	starts    map[int32]int64
+	tails     tails
+	recovered []Standing // past known
+	ahead     bool       // slots stand there that this file has not given
+	clash     uint64     // the first slot that stands there with another message
+}
+
+// survey reads the place.
+func (r *Relay) survey(ctx context.Context, session Session, s *survey) error {
+	s.tails, s.found = tails{}, slotSet{}
+	var from map[int32]int64
+	if !s.all {
+		s.tails = maps.Clone(r.tails)
+		from = s.tails.next()
+	}
+	var err error
+	s.starts, err = session.Scan(ctx, from, func(standing []Standing) error {
+		r.watchdog.step()
+		return s.note(ctx, standing)
+	})
+	if err != nil {
+		return err
+	}
+	for partition, start := range s.starts {
+		if _, ok := s.tails[partition]; !ok {
+			s.tails[partition] = Standing{Place: Place{partition, start - 1}}
+		}
+	}
+	slices.SortFunc(s.recovered, func(a, b Standing) int { return cmp.Compare(a.Slot, b.Slot) })
+	return nil
+}
+
+func (s *survey) note(ctx context.Context, standing []Standing) error {
+	err := s.outbox.db.View(ctx, func(tx *bbolt.Tx) error {
+		rows := tx.Bucket(rootBucket).Bucket(messagesBucket)
+		for _, found := range standing {
+			if found.Slot > s.tail {
+				s.ahead = true
+				continue
+			}
+			key := slotKey(found.Slot)
+			if sealed := rows.Get(key); sealed != nil && s.all {
+				if r, err := decodeRow(key, sealed); err != nil {
+					return err
+				} else if r.message.ID != found.ID {
+					s.clash = min(s.clash, found.Slot)
+				}
+			}
+			s.found.add(found.Slot)
+			s.tails[found.Partition] = Standing{Place: found.Place, Slot: found.Slot}
+			s.to = max(s.to, found.Slot)
+			if found.Slot > s.known {
+				s.recovered = append(s.recovered, found)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return &fatalError{err}
+	}
+	return nil
+}
+
+// putRight records what the survey found and publishes what is missing, in the order of slots.
+func (r *Relay) putRight(ctx context.Context, session Session, s *survey, known bool) error {
+	missing, err := r.outbox.missing(ctx, s)
+	if err != nil {
+		return &fatalError{err}
+	}
+	done := settlement{tails: s.tails, forget: s.all, place: session.Place(), repair: len(missing) > 0}
+	done.findings = s.findings(known)
+	if len(s.recovered) > 0 {
+		b := batch{first: s.known + 1, last: s.to, slots: newPlaceMap(s.recovered)}
+		done.recovered = &b
+	}
+	if err := r.outbox.settle(ctx, done); err != nil {
+		return &fatalError{err}
+	}
+	for i := range done.findings {
+		r.report(done.findings[i])
+	}
+	r.tails = s.tails
+	r.setPosition(s.to)
+	for rest := missing; len(rest) > 0; {
+		n, err := r.republish(ctx, session, rest)
+		if err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	f := r.outbox.finding(FoundRepublished, missing[0].Slot-1, len(missing),
+		"%d messages that had been published were gone; they are published again, to the partitions they had", len(missing))
+	if err := r.outbox.settle(ctx, settlement{place: session.Place(), repaired: true, findings: []Finding{f}}); err != nil {
+		return &fatalError{err}
+	}
+	r.report(f)
+	return nil
+}
+
+func (s *survey) findings(known bool) (findings []Finding) {
+	add := func(kind FindingKind, n int, text string) {
+		findings = append(findings, s.outbox.finding(kind, s.known, n, "%s", text))
+	}
+	if s.moved {
+		add(FoundPlaceNew, 0, "the topic was deleted and made again; read it from its start")
+	}
+	if !known {
+		add(FoundMarkLost, 0, "the watermark is gone; read the topic from its start instead")
+	}
+	if n := len(s.recovered); n > 0 {
+		add(FoundRecovered, n, "an earlier transaction was committed without being recorded; read back where its messages stand")
+	}
+	return findings
+}
+
+// unpublished is a message that the place lacks. It goes to the partition it had, when that is known.
+type unpublished struct {
+	Slot      uint64
+	partition int32 // -1 when not known
+}
+
+// missing returns the messages up to s.to that were published and do not stand in the place, in the order of slots. What
+// the place's own retention deleted is not missing.
+func (o *Outbox) missing(ctx context.Context, s *survey) (missing []unpublished, err error) {
+	first := o.id.Load().base + 1
+	if !s.all {
+		first = s.known + 1
+	}
+	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
+		root := tx.Bucket(rootBucket)
+		skipped := root.Bucket(skippedBucket)
+		places := placeCursor{root: root}
+		cursor := root.Bucket(messagesBucket).Cursor()
+		for key, _ := cursor.Seek(slotKey(first)); key != nil && slotOf(key) <= s.to; key, _ = cursor.Next() {
+			slot := slotOf(key)
+			if s.found.has(slot) || skipped.Get(key) != nil {
+				continue
+			}
+			place, placed, err := places.find(slot)
+			if err != nil {
+				return err
+			}
+			if placed && !s.moved && place.Offset < s.starts[place.Partition] {
+				continue
+			}
+			if !placed {
+				place.Partition = -1
+			}
+			missing = append(missing, unpublished{slot, place.Partition})
+		}
+		return nil
+	})
+	return missing, err
+}
+
+// republish sends as many of missing as one transaction takes, and returns how many.
+func (r *Relay) republish(ctx context.Context, session Session, missing []unpublished) (n int, err error) {
+	r.watchdog.step()
+	rows, records, err := r.outbox.recordsAgain(ctx, missing, r.batchCap, r.config.BatchBytes)
+	if err != nil {
+		return 0, &fatalError{err}
+	}
+	publishCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.PublishTimeout)
+	defer cancel()
+	crashpoint.Here("outbox.before-republish")
+	places, err := session.Publish(publishCtx, records, r.mark(r.outbox.position.Load()))
+	r.metrics.ended(err)
+	if rejected, ok := errors.AsType[*RejectedError](err); ok {
+		return 0, r.rejected(ctx, rows, rejected)
+	}
+	if err != nil {
+		return 0, err
+	}
+	crashpoint.Here("outbox.after-republish")
+	again := settlement{again: standing(records, places), at: r.outbox.config.Clock.Now()}
+	again.tails = r.tails.published(again.again)
+	if err := r.outbox.settle(ctx, again); err != nil {
+		return 0, &fatalError{err}
+	}
+	r.metrics.republished.Add(float64(len(records)))
+	return len(records), nil
+}
+
+// recordsAgain reads the messages to be published again, within the limits, at least one.
+func (o *Outbox) recordsAgain(ctx context.Context, missing []unpublished, maxRows, maxBytes int) (rows []row, records []Record, err error) {
+	lineage := o.Lineage()
+	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
+		root := tx.Bucket(rootBucket)
+		bytes := 0
+		for _, m := range missing[:min(len(missing), maxRows)] {
+			key := slotKey(m.Slot)
+			r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
+			if err != nil {
+				return err
+			}
+			if bytes += r.size(); bytes > maxBytes && len(rows) > 0 {
+				return nil
+			}
+			// Not less than what was published before it: the consumer takes all slots in between for counted.
+			record := r.record(o.config.Source, lineage, o.notSkipped(root, m.Slot-1))
+			if m.partition >= 0 {
+				record.Partition = &m.partition
+			}
+			rows, records = append(rows, r), append(records, record)
+		}
+		return nil
+	})
+	return rows, records, err
+}
+
+// settlement is what is stored of a repair, in one transaction.
+type settlement struct {
+	forget    bool   // the tails stored before
+	tails     tails  // moved
+	recovered *batch // published by an earlier process
+	again     []Standing
+	place     string    // "" to leave it
+	at        time.Time // when again was published
+	repair    bool      // messages are to be published again
+	repaired  bool      // they all have been
+	findings  []Finding
+}
+
+func (o *Outbox) settle(ctx context.Context, s settlement) error {
+	return o.db.Write(ctx, func(tx *boltdb.Tx) error {
+		root := tx.Bucket(rootBucket)
+		var errs []error
+		if s.forget {
+			errs = append(errs, emptyBucket(root, tailsBucket, nil))
+		}
+		errs = append(errs, s.tails.store(root))
+		if s.recovered != nil {
+			errs = append(errs, s.recovered.store(root))
+		}
+		for _, standing := range s.again {
+			errs = append(errs, putAgain(root, standing, s.at))
+		}
+		if s.place != "" {
+			errs = append(errs, putMeta(root, metaPlace, []byte(s.place)))
+		}
+		if s.repair {
+			errs = append(errs, putMeta(root, metaRepair, nil))
+		}
+		if s.repaired {
+			errs = append(errs, root.Bucket(metaBucket).Delete(metaRepair))
+		}
+		for _, f := range s.findings {
+			errs = append(errs, putFinding(root, f))
+		}
+		return errors.Join(errs...)
+	})
+}

@@ -1,0 +1,331 @@
+package outbox_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+)
+
+// names returns n different keys with a common beginning.
+func names(prefix string, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprint(prefix, i)
+	}
+	return list
+}
+
+// recorded waits until what is published is on the disk as such.
+func (r *rig) recorded(origin uint64) {
+	r.t.Helper()
+	r.eventually("the last batch is recorded", func() bool { return r.delivery(origin).Placed })
+}
+
+// placesBySlot returns where the published slots stand.
+func placesBySlot(p *outboxtest.Publisher) map[uint64]outbox.Place {
+	places := map[uint64]outbox.Place{}
+	for i, record := range p.Published() {
+		places[record.Slot] = p.PlaceOf(i)
+	}
+	return places
+}
+
+func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
+	for name, restarted := range map[string]bool{"while running": false, "while stopped": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.relay.BatchMessages = 7
+			r.start()
+			r.place(names("a", 40)...)
+			r.await(40)
+			r.recorded(40)
+			before := placesBySlot(r.publisher)
+			if r.publisher.Scans() != 0 {
+				t.Fatalf("read %d times although nothing was amiss", r.publisher.Scans())
+			}
+			if restarted {
+				r.stop()
+				r.publisher.Lose(25)
+				r.place("new")
+				r.restart()
+			} else {
+				r.publisher.Lose(25)
+				r.place("new")
+			}
+			records := r.await(41)
+			exactlyOnce(t, records)
+			for slot, place := range placesBySlot(r.publisher) {
+				if want, published := before[slot]; published && place != want {
+					t.Errorf("slot %d stands at %v, want %v", slot, place, want)
+				}
+			}
+			r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+			r.drained()
+			if again := metricOf(t, r, "test_outbox_republished_total"); again != 15 {
+				t.Errorf("%v republished, want 15", again)
+			}
+			for origin := uint64(1); origin <= 41; origin++ {
+				if d := r.delivery(origin); d.Place != placesBySlot(r.publisher)[origin] || origin != 41 && !d.Placed {
+					t.Errorf("delivery of %d: %+v", origin, d)
+				}
+			}
+			scans := r.publisher.Scans()
+			r.restart()
+			r.place("last")
+			r.await(42)
+			if r.publisher.Scans() > scans+1 { // one to read back what was not recorded yet
+				t.Errorf("read again %d times after the repair", r.publisher.Scans()-scans)
+			}
+		})
+	}
+}
+
+func metricOf(t *testing.T, r *rig, name string) float64 {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+func TestARepairThatIsInterruptedIsFinished(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place(names("a", 50)...)
+	r.await(50)
+	r.recorded(50)
+	r.stop()
+	r.publisher.Lose(10)
+	r.relay.BatchMessages = 8
+	var batches atomic.Int32
+	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		if step == outboxtest.Committing && len(records) > 0 && batches.Add(1) == 3 {
+			return errors.New("down")
+		}
+		return nil
+	})
+	r.restart()
+	records := r.await(50)
+	exactlyOnce(t, records)
+	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+}
+
+func TestAProcessThatDiesInARepairFinishesItLater(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place(names("a", 50)...)
+	r.await(50)
+	r.recorded(50)
+	r.stop()
+	r.publisher.Lose(10)
+	r.relay.BatchMessages = 8
+	var batches atomic.Int32
+	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		if step == outboxtest.Committing && len(records) > 0 && batches.Add(1) > 2 {
+			return errors.New("down")
+		}
+		return nil
+	})
+	r.restart()
+	r.await(26)
+	r.eventually("it failed", func() bool { return batches.Load() > 3 })
+	r.stop()
+	r.publisher.Script(nil)
+	r.restart()
+	exactlyOnce(t, r.await(50))
+}
+
+func TestAPlaceThatWasMadeAnewGetsAllThatIsKept(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place(names("a", 20)...)
+	r.await(20)
+	r.recorded(20)
+	r.publisher.Recreate()
+	exactlyOnce(t, r.await(20))
+	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+	if kinds := r.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundPlaceNew, outbox.FoundMarkLost, outbox.FoundRepublished}) {
+		t.Errorf("found %v", kinds)
+	}
+	r.place("new")
+	exactlyOnce(t, r.await(21))
+	r.restart()
+	r.place("newer")
+	exactlyOnce(t, r.await(22))
+}
+
+func TestAForgottenWatermarkIsFoundAgainInThePlace(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place(names("a", 20)...)
+	r.await(20)
+	r.recorded(20)
+	r.stop()
+	r.publisher.ForgetMarks()
+	r.restart()
+	r.place("new")
+	exactlyOnce(t, r.await(21))
+	r.drained()
+	if kinds := r.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundMarkLost}) {
+		t.Errorf("found %v", kinds)
+	}
+	if r.publisher.Watermark(r.outbox.Lineage()) != 21 {
+		t.Errorf("the watermark is %d", r.publisher.Watermark(r.outbox.Lineage()))
+	}
+}
+
+func TestWhatThePlaceExpiredIsNotPublishedAgain(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place(names("a", 20)...)
+	r.await(20)
+	r.recorded(20)
+	r.stop()
+	r.publisher.Expire(20)
+	r.publisher.ForgetMarks()
+	r.restart()
+	r.place("new")
+	records := r.await(1)
+	r.drained()
+	if got := values(r.publisher.Published()); !slices.Equal(got, []string{"new"}) || len(records) != 1 {
+		t.Fatalf("published %v", got)
+	}
+}
+
+// A transaction whose outcome is unknown had been committed: where its messages stand is read back.
+func TestARecoveredTransactionIsReadBack(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place("before")
+	r.await(1)
+	var once atomic.Bool
+	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		if step == outboxtest.Answering && len(records) > 0 && once.CompareAndSwap(false, true) {
+			return errors.New("the answer is lost")
+		}
+		return nil
+	})
+	r.place("a", "b")
+	exactlyOnce(t, r.await(3))
+	r.eventually("it is read back", func() bool { return slices.Contains(r.found(), outbox.FoundRecovered) })
+	if d := r.delivery(2); !d.Placed || d.Place != placesBySlot(r.publisher)[2] || d.State != outbox.Published {
+		t.Errorf("delivery: %+v", d)
+	}
+}
+
+// Messages of an old copy stand in the place, and its watermark, by which the copy would be known, is forgotten.
+func TestACopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
+	for name, after := range map[string]int{"further": 5, "not as far": 1} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.start()
+			r.place("a", "b")
+			r.await(2)
+			r.recorded(2)
+			twin := r.copied()
+			r.place(names("original", after)...)
+			r.await(2 + after)
+			r.recorded(uint64(2 + after))
+			r.stop()
+			r.publisher.ForgetMarks()
+			twin.place("copy 0", "copy 1", "copy 2")
+			twin.start()
+			want := append([]string{"a", "b", "copy 0", "copy 1", "copy 2"}, names("original", after)...)
+			onceEach(t, r.await(len(want)), want...)
+			r.restart()
+			r.place("original too")
+			onceEach(t, r.await(len(want)+1), append(want, "original too")...)
+		})
+	}
+}
+
+func TestAMessageThatIsRefusedWhenItIsPublishedAgainIsParked(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place(names("a", 20)...)
+	r.await(20)
+	r.recorded(20)
+	r.stop()
+	r.publisher.Lose(5)
+	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		if step == outboxtest.Committing && slices.ContainsFunc(records, func(r outbox.Record) bool { return string(r.Key) == "a12" }) {
+			return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("too large now")}
+		}
+		return nil
+	})
+	r.restart()
+	r.place("new")
+	r.await(20)
+	r.drained()
+	if n := r.outbox.Parked(); n != 1 {
+		t.Fatalf("%d parked, want 1", n)
+	}
+	onceEach(t, r.publisher.Published(), slices.DeleteFunc(append(names("a", 20), "new"), func(v string) bool { return v == "a12" })...)
+}
+
+// Without anything to publish, the relay sees to the place and the watermark from time to time.
+func TestAnIdleRelayChecksThePlaceAndKeepsTheWatermark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start()
+		r.place("a", "b", "c")
+		r.await(3)
+		r.recorded(3)
+		var marks atomic.Int32
+		r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+			if step == outboxtest.Committing && len(records) == 0 {
+				marks.Add(1)
+			}
+			return nil
+		})
+		<-time.After(7 * 24 * time.Hour)
+		synctest.Wait()
+		if n := marks.Load(); n < 6 || n > 8 {
+			t.Errorf("the watermark was set %d times in a week", n)
+		}
+		r.publisher.LoseQuietly(1)
+		<-time.After(2 * time.Hour)
+		exactlyOnce(t, r.await(3))
+	})
+}
+
+func TestRepairsKeepTheFileSound(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	for round := range 5 {
+		r.place(names(fmt.Sprint("r", round, "-"), 10)...)
+		r.await((round + 1) * 10)
+		r.publisher.Lose(round * 7)
+		exactlyOnce(t, r.await((round+1)*10))
+	}
+	r.stop()
+	if err := r.db.View(t.Context(), func(tx *bbolt.Tx) error {
+		var problems []string
+		for err := range tx.Check() {
+			problems = append(problems, err.Error())
+		}
+		if problems != nil {
+			return errors.New(strings.Join(problems, "; "))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
