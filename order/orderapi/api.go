@@ -37,6 +37,8 @@ func New(config Config) http.Handler {
 		{Method: http.MethodGet, Path: "/v1/orders", Handler: a.handle(a.list)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Handler: a.handle(a.get)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Handler: a.handle(a.delivery)},
+		{Method: http.MethodGet, Path: "/v1/outbox", Handler: a.handle(a.report)},
+		{Method: http.MethodPost, Path: "/v1/outbox/adopt", Handler: a.handle(a.adopt)},
 		{Method: http.MethodGet, Path: "/v1/outbox/parked", Handler: a.handle(a.listParked)},
 		{Method: http.MethodGet, Path: "/v1/outbox/parked/{id}", Handler: a.handle(a.getParked)},
 		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/retry", Handler: a.handle(a.decide(outbox.Retry))},

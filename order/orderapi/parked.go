@@ -176,7 +176,7 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d d
 		return d, problem.New(http.StatusBadRequest, string(order.CodeMalformedJSON), "The body must be exactly one well-formed JSON object; {} is the least.")
 	}
 	switch {
-	case verb == outbox.Discard && d.Reason == "":
+	case verb != outbox.Retry && d.Reason == "":
 		return d, invalidDecision("/reason", "must say why: it is kept in the record of the act.")
 	case len(d.Reason) > maxReason:
 		return d, invalidDecision("/reason", "must not be longer than 500 bytes.")
@@ -194,7 +194,7 @@ func invalidDecision(pointer, detail string) problem.Problem {
 }
 
 func answerDecided(w http.ResponseWriter, verb outbox.Verb, n int) error {
-	name := map[outbox.Verb]string{outbox.Retry: "retried", outbox.Discard: "discarded"}[verb]
+	name := map[outbox.Verb]string{outbox.Retry: "retried", outbox.Discard: "discarded", outbox.Adopted: "adopted"}[verb]
 	return answerJSON(w, map[string]int{name: n})
 }
 

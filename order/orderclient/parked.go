@@ -118,18 +118,19 @@ func decisionOn(f ParkedFilter, reason string) decision {
 func (c *Client) decide(ctx context.Context, path string, d decision) (n int, err error) {
 	body, err := json.Marshal(d)
 	if err != nil {
-		return 0, fmt.Errorf("decide on parked messages: %w", err)
+		return 0, fmt.Errorf("decide on messages: %w", err)
 	}
 	var done struct {
 		Retried   int `json:"retried"`
 		Discarded int `json:"discarded"`
+		Adopted   int `json:"adopted"`
 	}
 	answer, err := c.send(ctx, request{method: http.MethodPost, path: path, body: body, want: http.StatusOK})
 	if err == nil {
 		err = answer.decode(&done)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("decide on parked messages: %w", err)
+		return 0, fmt.Errorf("decide on messages: %w", err)
 	}
-	return done.Retried + done.Discarded, nil
+	return done.Retried + done.Discarded + done.Adopted, nil
 }

@@ -7,7 +7,9 @@ package orderd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -32,6 +34,8 @@ type Service struct {
 	api    *httpserver.Server
 	ops    *httpserver.Server
 	outbox *outbox.Outbox
+
+	answers atomic.Bool // the API listens
 }
 
 // New checks the configuration. It opens and starts nothing.
@@ -80,8 +84,10 @@ func (s *Service) start(ctx context.Context) error {
 	relay := outbox.NewRelay(box, publisher, s.config.Outbox.relay(), outbox.NewMetrics(registry, "order", box), s.logger)
 
 	health := &telemetry.Health{}
+	health.Register("API", s.listening, telemetry.Ready)
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.Register("relay", relay.Check, telemetry.Live)
+	health.Register("kafka", relay.Linked, telemetry.Noted)
 	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live)
 	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
 	if err := s.ops.Start(); err != nil {
@@ -108,7 +114,15 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	s.steps.Push("API", s.api.Stop)
 	s.group.Go("API", s.api.Wait)
+	s.answers.Store(true)
 	return nil
+}
+
+func (s *Service) listening(context.Context) error {
+	if s.answers.Load() {
+		return nil
+	}
+	return errors.New("not listening yet: wait")
 }
 
 // Addr is the API's address, after Start.

@@ -63,6 +63,7 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 	reg.MustRegister(m.published, m.failures, m.delay, m.batchSize, m.batchTime, m.transactions, m.findings, m.republished,
 		gauge("backlog_messages", "Messages that are neither published nor parked.", func() float64 { return float64(o.Backlog()) }),
 		gauge("parked_messages", "Messages that failed too often and wait for an operator.", func() float64 { return float64(o.Parked()) }),
+		gauge("ceded_messages", "Messages left to another file, of which this one turned out to be a copy.", func() float64 { return float64(o.Ceded()) }),
 		gauge("oldest_unpublished_seconds", "Age of the oldest message that is neither published nor parked, 0 when there is none.",
 			func() float64 { return o.oldestAge().Seconds() }),
 	)

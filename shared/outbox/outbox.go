@@ -61,6 +61,7 @@ type Outbox struct {
 	position atomic.Uint64
 	// fenced is set when another file publishes under this one's lineage: nothing is appended any more.
 	fenced atomic.Bool
+	link   atomic.Pointer[Link]
 
 	// waits is the memory of the waiting bucket; guarded by mu.
 	mu    sync.Mutex
@@ -84,6 +85,7 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 		ids:    uuidv7.NewSource(config.Clock, 0, uuidv7.ID{}),
 		queue:  newQueue(config.QueueMessages, config.QueueBytes),
 	}
+	o.link.Store(&Link{State: LinkIdle, Since: config.Clock.Now().UTC()})
 	if err := db.Write(ctx, o.create); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}

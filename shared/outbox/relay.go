@@ -92,8 +92,8 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 
 // Run publishes until ctx ends, and then returns nil once the transaction under way has ended. An outage is waited out,
 // for as long as it lasts. Any other error is one of the database and means that the service cannot go on.
-func (r *Relay) Run(ctx context.Context) error {
-	err := r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
+func (r *Relay) Run(ctx context.Context) (err error) {
+	err = r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
 		r.tails, err = loadTails(tx.Bucket(rootBucket))
 		return err
 	})
@@ -103,10 +103,14 @@ func (r *Relay) Run(ctx context.Context) error {
 	stopRecorder := r.recorder.start(ctx)
 	defer stopRecorder()
 	defer r.watchdog.rest()
+	defer func() { r.lastLink(err) }()
+	var lastErr error
 	outages := 0
 	for ctx.Err() == nil {
 		r.watchdog.step()
+		r.outbox.setLink(LinkConnecting, lastErr)
 		progressed, err := r.session(ctx)
+		lastErr = err
 		if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
 			break
 		}
@@ -128,10 +132,33 @@ func (r *Relay) Run(ctx context.Context) error {
 			r.logger.Warn().Err(err).Int("backlog", r.outbox.Backlog()).Msg("cannot publish: messages stay in the outbox until the publisher is back")
 		}
 		outages++
+		r.outbox.setLink(LinkDown, err)
 		r.watchdog.rest()
 		sleep(ctx, r.config.Outage.wait(outages))
 	}
 	return nil
+}
+
+func (r *Relay) lastLink(err error) {
+	if errors.Is(err, ErrFenced) {
+		r.outbox.setLink(LinkFenced, err)
+		return
+	}
+	r.outbox.setLink(LinkIdle, err)
+}
+
+// Linked says why nothing can be published now, nil while a session is open. It is news, not a fault of the service:
+// messages stay in the outbox until the publisher is back.
+func (r *Relay) Linked(context.Context) error {
+	link := r.outbox.link.Load()
+	if link.State == LinkUp {
+		return nil
+	}
+	text := fmt.Sprintf("%s since %s, backlog %d", link.State, link.Since.Format(time.RFC3339), r.outbox.Backlog())
+	if link.Error != "" {
+		text += ": " + link.Error
+	}
+	return errors.New(text)
 }
 
 // Check says whether the relay is stalled: has been in one step for longer than StallAfter. It is not while it has
@@ -165,6 +192,7 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		return false, err
 	}
 	r.recheck = true
+	r.outbox.setLink(LinkUp, nil)
 	r.logger.Info().Str("lineage", r.outbox.Lineage()).Uint64("position", r.outbox.position.Load()).Int("backlog", r.outbox.Backlog()).Msg("publishing")
 	for ctx.Err() == nil {
 		r.watchdog.step()

@@ -23,6 +23,8 @@ const (
 	Live Kind = 1 << iota
 	// Ready checks fail when the service should get no requests now.
 	Ready
+	// Noted checks are listed with the Ready ones and fail nothing: what they say is news for people.
+	Noted
 )
 
 // Health is the list of a service's checks. The zero value has none and answers ok. Its methods are safe for concurrent
@@ -41,8 +43,9 @@ type check struct {
 
 // Result is the outcome of one check.
 type Result struct {
-	Name string
-	Err  error // nil when the check passed
+	Name  string
+	Err   error // nil when the check passed
+	Noted bool  // it fails nothing
 }
 
 // Register adds a check. Checks are listed in the order they were registered.
@@ -72,7 +75,7 @@ func (h *Health) Run(ctx context.Context, kind Kind) []Result {
 	}
 	results := make([]Result, len(asked))
 	for i, c := range asked {
-		results[i] = Result{Name: c.name, Err: wait(ctx, answers[i])}
+		results[i] = Result{Name: c.name, Err: wait(ctx, answers[i]), Noted: c.kind&kind == Noted}
 	}
 	return results
 }

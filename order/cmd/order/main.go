@@ -14,6 +14,7 @@ import (
 type commands struct {
 	Serve  serveCmd  `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
 	Import importCmd `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
+	Status statusCmd `cmd:"" help:"Say how a running service stands with Kafka, and what it found amiss."`
 	Outbox outboxCmd `cmd:"" help:"Look after messages that could not be published."`
 }
 

@@ -22,6 +22,7 @@ type outboxCmd struct {
 	Show    outboxShowCmd    `cmd:"" help:"Show a parked message with its payload and history, as JSON."`
 	Retry   outboxRetryCmd   `cmd:"" help:"Publish parked messages again, once their cause is mended."`
 	Discard outboxDiscardCmd `cmd:"" help:"Give parked messages up, for ever. The message and the reason are kept."`
+	Adopt   outboxAdoptCmd   `cmd:"" help:"Publish what was left to another copy of the file, because that copy is gone."`
 }
 
 // remote is a running service and how to write what it answers.
@@ -184,12 +185,17 @@ func (d *deciding) decide(out io.Writer, name string, one func(id string) error,
 	if err != nil {
 		return err
 	}
-	if d.Output == "table" {
-		_, err = fmt.Fprintln(out, n, name)
-	} else {
-		err = writeValue(out, map[string]int{name: n})
+	return d.writeCount(out, name, n)
+}
+
+func (r *remote) writeCount(out io.Writer, name string, n int) error {
+	if r.Output != "table" {
+		return writeValue(out, map[string]int{name: n})
 	}
-	return err
+	if _, err := fmt.Fprintln(out, n, name); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
 }
 
 type outboxRetryCmd struct {
@@ -228,4 +234,25 @@ func (c *outboxDiscardCmd) run(ctx context.Context, out io.Writer) error {
 	return c.decide(out, "discarded",
 		func(id string) error { return client.DiscardParked(ctx, id, c.Reason) },
 		func(f orderclient.ParkedFilter) (int, error) { return client.DiscardAllParked(ctx, f, c.Reason) })
+}
+
+type outboxAdoptCmd struct {
+	remote
+	Reason string `help:"Why; kept in the record of each act." required:""`
+}
+
+// Run writes how many were adopted to standard output.
+func (c *outboxAdoptCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c *outboxAdoptCmd) run(ctx context.Context, out io.Writer) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	n, err := client.Adopt(ctx, c.Reason)
+	if err != nil {
+		return err
+	}
+	return c.writeCount(out, "adopted", n)
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"ordertally/order/orderd"
 	"ordertally/shared/lifecycle"
+	"ordertally/shared/outbox"
 	"ordertally/shared/settings"
 	"ordertally/shared/telemetry"
 )
@@ -14,12 +16,16 @@ type serveCmd struct {
 	orderd.Config
 }
 
-// Run runs the service until ctx ends or the service fails.
+// Run runs the service until ctx ends or the service fails. The exit code of a fenced one is 3.
 func (c *serveCmd) Run(ctx context.Context) error {
 	logger := telemetry.NewLogger(os.Stderr, "order")
 	service, err := orderd.New(c.Config, logger)
 	if err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
-	return lifecycle.Serve(ctx, service, logger)
+	err = lifecycle.Serve(ctx, service, logger)
+	if errors.Is(err, outbox.ErrFenced) {
+		return settings.WithExitCode(err, settings.ExitFenced)
+	}
+	return err
 }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"ordertally/order/orderclient"
+)
+
+type statusCmd struct{ remote }
+
+// Run writes the status to standard output.
+func (c *statusCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c *statusCmd) run(ctx context.Context, out io.Writer) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	report, err := client.Outbox(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Output != "table" {
+		return writeValue(out, report)
+	}
+	return writeStatus(out, &report)
+}
+
+func writeStatus(out io.Writer, r *orderclient.OutboxReport) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
+	line("kafka", "%s since %s", r.Relay.State, stamp(r.Relay.Since))
+	if r.Relay.Error != "" {
+		line("", "%s", r.Relay.Error)
+	}
+	line("backlog", "%d, of which %d wait for another attempt", r.Backlog, r.Waiting)
+	if r.Oldest != nil {
+		line("oldest", "%s", stamp(*r.Oldest))
+	}
+	line("parked", "%d", r.Parked)
+	if r.Ceded > 0 {
+		line("ceded", "%d, left to another copy of the file (see: order outbox adopt --help)", r.Ceded)
+	}
+	line("sequence", "%d of %d dealt with", r.PublishedUpTo, r.LastSequence)
+	line("lineage", "%s from %d on", r.Lineage, r.FirstSequence)
+	if r.Repair {
+		line("repair", "the topic lost messages, which are being published again")
+	}
+	for _, f := range r.Findings {
+		line("found", "%s %s: %s", stamp(f.At), f.Kind, f.Text)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("write the status: %w", err)
+	}
+	return nil
+}
+
+func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }

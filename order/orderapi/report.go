@@ -1,0 +1,39 @@
+package orderapi
+
+import (
+	"net/http"
+
+	"ordertally/shared/outbox"
+)
+
+// maxFindings is how many findings a report names.
+const maxFindings = 20
+
+// report answers how the outbox stands: what waits, under which lineage, and what was found amiss between the file and
+// Kafka.
+func (a *api) report(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	report, err := a.Outbox.Report(r.Context(), maxFindings)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, report)
+}
+
+// adopt answers {"adopted":n}: the messages that were left to another file are published from this one.
+func (a *api) adopt(w http.ResponseWriter, r *http.Request) error {
+	d, err := readDecision(w, r, outbox.Adopted)
+	if err != nil {
+		return err
+	}
+	if d.filtered() || d.All {
+		return invalidDecision("", "This request is about all messages that were left to another file: it takes a reason and no filter.")
+	}
+	n, err := a.Outbox.Adopt(r.Context(), d.Reason)
+	if err != nil {
+		return err
+	}
+	return answerDecided(w, outbox.Adopted, n)
+}

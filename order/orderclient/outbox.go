@@ -1,0 +1,60 @@
+package orderclient
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// OutboxReport is an account of the service's outbox.
+type OutboxReport struct {
+	Lineage       string     `json:"lineage"`
+	FirstSequence uint64     `json:"first_sequence"`
+	TopicID       string     `json:"topic_id,omitempty"`
+	PublishedUpTo uint64     `json:"published_up_to"`
+	LastSequence  uint64     `json:"last_sequence"`
+	Backlog       int        `json:"backlog"`
+	Waiting       int        `json:"waiting"`
+	Parked        int        `json:"parked"`
+	Ceded         int        `json:"ceded"`
+	Oldest        *time.Time `json:"oldest_unpublished_at,omitempty"`
+	Repair        bool       `json:"repair"`
+	Relay         Relay      `json:"relay"`
+	Findings      []Finding  `json:"findings"`
+}
+
+// Relay is how the service stands with Kafka.
+type Relay struct {
+	State string    `json:"state"` // idle, connecting, up, down, fenced
+	Since time.Time `json:"since"`
+	Error string    `json:"error,omitempty"`
+}
+
+// Finding is what the service found amiss between its file and Kafka, and what it did.
+type Finding struct {
+	At       time.Time `json:"at"`
+	Kind     string    `json:"kind"`
+	Sequence uint64    `json:"sequence"`
+	Messages int       `json:"messages"`
+	Text     string    `json:"text"`
+}
+
+// Outbox returns an account of the service's outbox, with its newest findings.
+func (c *Client) Outbox(ctx context.Context) (OutboxReport, error) {
+	var report OutboxReport
+	answer, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/outbox", want: http.StatusOK, repeatable: true})
+	if err == nil {
+		err = answer.decode(&report)
+	}
+	if err != nil {
+		return OutboxReport{}, fmt.Errorf("ask for the outbox: %w", err)
+	}
+	return report, nil
+}
+
+// Adopt has the messages published that were left to another file, because that file is gone, and returns how many there
+// were. reason is kept.
+func (c *Client) Adopt(ctx context.Context, reason string) (int, error) {
+	return c.decide(ctx, "/v1/outbox/adopt", decision{Reason: reason})
+}
