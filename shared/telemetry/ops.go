@@ -13,7 +13,8 @@ import (
 // OpsHandler serves a service's ops listener: /metrics, /livez and /readyz.
 //
 // /livez and /readyz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a line for each
-// check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them.
+// check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them; a check's note stands at the
+// end of its line, in brackets.
 //
 // /metrics leaves out a metric that cannot be collected and counts that in promhttp_metric_handler_errors_total: most of
 // the metrics are worth more than none.
@@ -34,12 +35,16 @@ func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {
 		status, text := http.StatusOK, "ok"
 		var lines strings.Builder
 		for _, result := range health.Run(r.Context(), kind) {
+			note := ""
+			if result.Note != "" {
+				note = " (" + oneLine(result.Note) + ")"
+			}
 			if result.Err == nil {
-				lines.WriteString("[+]" + result.Name + " ok\n")
+				lines.WriteString("[+]" + result.Name + " ok" + note + "\n")
 				continue
 			}
 			status = http.StatusServiceUnavailable
-			lines.WriteString("[-]" + result.Name + " failed: " + oneLine(result.Err.Error()) + "\n")
+			lines.WriteString("[-]" + result.Name + " failed: " + oneLine(result.Err.Error()) + note + "\n")
 		}
 		switch {
 		case status != http.StatusOK:
