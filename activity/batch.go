@@ -22,10 +22,18 @@ type Message struct {
 	Event     Event
 }
 
-// Position is a place in a partition.
+// Position is a place in a partition, and what shows that the partition is still the one that was read.
 type Position struct {
-	Offset      int64 `json:"offset"`       // of the next record to read
-	LeaderEpoch int32 `json:"leader_epoch"` // of the record before it; -1 when it is not known
+	Offset      int64  `json:"offset"`             // of the next record to read
+	LeaderEpoch int32  `json:"leader_epoch"`       // of the record before it; -1 when it is not known
+	TopicID     string `json:"topic_id,omitempty"` // "" when it is not known
+	Marks       []Mark `json:"marks,omitempty"`    // some of the records read, the newest first
+}
+
+// Mark is a record that was read: where it stood and what it is recognised by.
+type Mark struct {
+	Offset   int64  `json:"offset"`
+	Identity string `json:"identity"`
 }
 
 // AsOf says which messages an answer contains.

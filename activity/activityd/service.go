@@ -88,7 +88,7 @@ func (s *Service) start(ctx context.Context) error {
 	health := &telemetry.Health{}
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.Register("ingest", func(context.Context) error { return s.group.Err() }, telemetry.Live|telemetry.Ready)
-	health.Register("kafka", reading.Ready, telemetry.Ready)
+	health.RegisterNoted("kafka", reading.Ready, telemetry.Ready, reading.Repositions)
 	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
 	if err := s.ops.Start(); err != nil {
 		return err

@@ -78,18 +78,18 @@ type memory struct {
 	done    func()
 }
 
-func (m *memory) Assign(context.Context, map[int32]int64) error { return nil }
-func (m *memory) Lag() map[int32]int64                          { return map[int32]int64{} }
+func (m *memory) Assign(context.Context, map[int32]broker.Position) error { return nil }
+func (m *memory) Lag() map[int32]int64                                    { return map[int32]int64{} }
 
-func (m *memory) Fetch(ctx context.Context, limit int) ([]broker.Record, error) {
+func (m *memory) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
 	n := min(limit, len(m.records))
 	if n == 0 {
 		<-ctx.Done()
-		return nil, ctx.Err()
+		return broker.Fetched{}, ctx.Err()
 	}
 	records := m.records[:n]
 	m.records = m.records[n:]
-	return records, nil
+	return fetchedOf(records), nil
 }
 
 func (m *memory) CommitForMonitors(next map[int32]int64) {

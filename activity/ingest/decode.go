@@ -12,15 +12,11 @@ type decoder struct {
 	lines []line
 }
 
-// batch decodes records, which stand in the order of their offsets in each partition.
-func (d *decoder) batch(records []broker.Record) *activity.Batch {
-	b := &activity.Batch{
-		Messages: make([]activity.Message, 0, len(records)),
-		Next:     make(map[int32]activity.Position),
-	}
-	for i := range records {
-		r := &records[i]
-		b.Next[r.Partition] = activity.Position{Offset: r.Offset + 1, LeaderEpoch: r.LeaderEpoch}
+// batch decodes what was fetched.
+func (d *decoder) batch(fetched broker.Fetched) *activity.Batch {
+	b := &activity.Batch{Messages: make([]activity.Message, 0, len(fetched.Records)), Next: toStore(fetched.Next)}
+	for i := range fetched.Records {
+		r := &fetched.Records[i]
 		message, poison := d.message(r)
 		if poison == nil {
 			b.Messages = append(b.Messages, message)

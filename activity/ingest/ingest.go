@@ -21,10 +21,11 @@ import (
 type Source interface {
 	// Assign starts reading all partitions, each at next or, when next does not name it, at 0. It waits for as long as
 	// the broker is away.
-	Assign(ctx context.Context, next map[int32]int64) error
+	Assign(ctx context.Context, next map[int32]broker.Position) error
 	// Fetch waits for a record and returns it with those that are there already, at most limit. It waits through outages;
-	// any error but that of ctx ends the ingest. The records belong to the caller. It is called by one goroutine.
-	Fetch(ctx context.Context, limit int) ([]broker.Record, error)
+	// any error but that of ctx ends the ingest. Where the topic is not any more what was read, it goes on elsewhere, so that
+	// records come again or are missing, and says so. The result belongs to the caller. It is called by one goroutine.
+	Fetch(ctx context.Context, limit int) (broker.Fetched, error)
 	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count until
 	// it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent use.
 	Lag() map[int32]int64
@@ -62,6 +63,7 @@ type Ingest struct {
 	metrics  *metrics
 	pending  pending
 	assigned atomic.Bool
+	moves    moves
 	logger   zerolog.Logger
 }
 
@@ -95,12 +97,12 @@ func (in *Ingest) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := in.source.Assign(ctx, offsets(asOf.Next)); err != nil {
+	if err := in.source.Assign(ctx, toRead(asOf.Next)); err != nil {
 		return err
 	}
 	in.assigned.Store(true)
 	in.logger.Info().Int("partitions", len(in.source.Lag())).Msg("reading the topic")
-	fetched := make(chan []broker.Record, 1)
+	fetched := make(chan broker.Fetched, 1)
 	decoded := make(chan *activity.Batch, 1)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -109,8 +111,8 @@ func (in *Ingest) run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		defer close(decoded)
-		for records := range fetched {
-			if err := hand(ctx, decoded, in.decoder.batch(records)); err != nil {
+		for f := range fetched {
+			if err := hand(ctx, decoded, in.decoder.batch(f)); err != nil {
 				return err
 			}
 		}
@@ -127,14 +129,17 @@ func (in *Ingest) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (in *Ingest) fetch(ctx context.Context, fetched chan<- []broker.Record) error {
+func (in *Ingest) fetch(ctx context.Context, fetched chan<- broker.Fetched) error {
 	for {
-		records, err := in.source.Fetch(ctx, in.config.MaxBatch)
+		f, err := in.source.Fetch(ctx, in.config.MaxBatch)
 		if err != nil {
 			return err
 		}
-		in.pending.add(records)
-		if err := hand(ctx, fetched, records); err != nil {
+		for _, moved := range f.Repositions {
+			in.reposition(moved)
+		}
+		in.pending.add(f.Records)
+		if err := hand(ctx, fetched, f); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -37,11 +38,12 @@ var (
 // topic is a source that yields what was written to it, one call to write at a time.
 type topic struct {
 	writes chan []broker.Record
+	moves  chan broker.Reposition
 	failed chan error
 	hold   chan struct{} // Assign waits for it
 
 	mu        sync.Mutex
-	assigned  map[int32]int64
+	assigned  map[int32]broker.Position
 	committed map[int32]int64
 	waiting   map[int32]int64 // records that Fetch has not returned, or returned last
 	last      []broker.Record
@@ -49,7 +51,7 @@ type topic struct {
 
 func newTopic() *topic {
 	t := &topic{
-		writes: make(chan []broker.Record, 100), failed: make(chan error, 1), hold: make(chan struct{}),
+		writes: make(chan []broker.Record, 100), moves: make(chan broker.Reposition, 1), failed: make(chan error, 1), hold: make(chan struct{}),
 		committed: map[int32]int64{}, waiting: map[int32]int64{0: 0, 1: 0, 2: 0},
 	}
 	close(t.hold)
@@ -65,7 +67,7 @@ func (t *topic) write(records ...broker.Record) {
 	t.writes <- records
 }
 
-func (t *topic) Assign(ctx context.Context, next map[int32]int64) error {
+func (t *topic) Assign(ctx context.Context, next map[int32]broker.Position) error {
 	select {
 	case <-t.hold:
 	case <-ctx.Done():
@@ -77,7 +79,7 @@ func (t *topic) Assign(ctx context.Context, next map[int32]int64) error {
 	return nil
 }
 
-func (t *topic) Fetch(ctx context.Context, limit int) ([]broker.Record, error) {
+func (t *topic) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
 	t.mu.Lock()
 	for _, r := range t.last {
 		t.waiting[r.Partition]--
@@ -87,15 +89,29 @@ func (t *topic) Fetch(ctx context.Context, limit int) ([]broker.Record, error) {
 	select {
 	case records := <-t.writes:
 		if len(records) > limit {
-			return nil, fmt.Errorf("the test wrote %d records at once and the limit is %d", len(records), limit)
+			return broker.Fetched{}, fmt.Errorf("the test wrote %d records at once and the limit is %d", len(records), limit)
 		}
 		t.last = records
-		return records, nil
+		return fetchedOf(records), nil
+	case moved := <-t.moves:
+		next := map[int32]broker.Position{moved.Partition: {Offset: moved.To, LeaderEpoch: -1, TopicID: "t"}}
+		return broker.Fetched{Repositions: []broker.Reposition{moved}, Next: next}, nil
 	case err := <-t.failed:
-		return nil, err
+		return broker.Fetched{}, err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return broker.Fetched{}, ctx.Err()
 	}
+}
+
+// fetchedOf is what a source returns that read these records.
+func fetchedOf(records []broker.Record) broker.Fetched {
+	f := broker.Fetched{Records: records, Next: map[int32]broker.Position{}}
+	for _, r := range records {
+		f.Next[r.Partition] = broker.Position{
+			Offset: r.Offset + 1, LeaderEpoch: r.LeaderEpoch, TopicID: "t", Marks: []broker.Mark{{Offset: r.Offset, Identity: fmt.Sprint(r.Offset)}},
+		}
+	}
+	return f
 }
 
 func (t *topic) Lag() map[int32]int64 {
@@ -276,11 +292,45 @@ func TestGoesOnWhereTheStoreSays(t *testing.T) {
 	s = start(t, second, store, store)
 	second.write(order(2, 7, "b"), order(2, 8, "c")) // one again, as after a rewind
 	s.finish()
-	if want := map[int32]int64{0: 42, 2: 8}; !maps.Equal(second.assigned, want) {
+	want := fetchedOf([]broker.Record{order(0, 41, "a"), order(2, 7, "b")}).Next
+	if !reflect.DeepEqual(second.assigned, want) {
 		t.Errorf("went on from %v, want %v", second.assigned, want)
 	}
 	if n := s.count(); n != 3 {
 		t.Errorf("%d counted, want 3", n)
+	}
+}
+
+// TestPositionsMoveBack: what comes again is not counted again, and where reading goes on is stored.
+func TestPositionsMoveBack(t *testing.T) {
+	topic, store := newTopic(), openStore(t)
+	s := start(t, topic, store, store)
+	if note := s.in.Repositions(); note != "" {
+		t.Errorf("before anything happened it says %q", note)
+	}
+	topic.write(order(0, 7, "a"), order(0, 8, "b"), order(1, 5, "c"))
+	s.until("they are counted", func() bool { return s.count() == 3 })
+	topic.moves <- broker.Reposition{Partition: 0, Reason: broker.Truncated, From: 9, To: 2}
+	s.until("the position moves back", func() bool {
+		asOf, err := store.AsOf(t.Context())
+		return err == nil && asOf.Next[0].Offset == 2 && asOf.Next[1].Offset == 6
+	})
+	topic.write(order(0, 2, "b"), order(0, 3, "d"))
+	s.finish()
+	if n := s.count(); n != 4 {
+		t.Errorf("%d counted, want 4", n)
+	}
+	got := s.metrics()
+	for name, want := range map[string]float64{
+		"activity_repositions_total{truncated}": 1, "activity_repositions_total{recreated}": 0, "activity_repositions_total{expired}": 0,
+		"activity_duplicates_total": 1, "activity_lag_messages{0}": 0, "activity_batch_messages": 2,
+	} {
+		if value, exists := got[name]; !exists || value != want {
+			t.Errorf("%s is %v, want %v", name, value, want)
+		}
+	}
+	if note := s.in.Repositions(); !strings.Contains(note, "partition 0 went on at offset 2 instead of 9, truncated") {
+		t.Errorf("it says %q", note)
 	}
 }
 
@@ -314,8 +364,9 @@ func TestMetricsExistFromTheStart(t *testing.T) {
 func TestAFailingSourceEndsIt(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	s := start(t, topic, store, store)
-	topic.failed <- broker.ErrOffsetOutOfRange
-	if err := <-s.ended; !errors.Is(err, broker.ErrOffsetOutOfRange) {
+	broken := errors.New("broken")
+	topic.failed <- broken
+	if err := <-s.ended; !errors.Is(err, broken) {
 		t.Fatalf("Run ended with %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ordertally/activity"
+	"ordertally/shared/broker"
 )
 
 // metrics of one Ingest. Every series exists from the start, except the lag of partitions that are not known yet.
@@ -18,6 +19,8 @@ type metrics struct {
 	poison     *prometheus.CounterVec
 	batch      prometheus.Histogram
 	seconds    prometheus.Histogram
+
+	repositions *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer, name string, in *Ingest) *metrics {
@@ -43,16 +46,26 @@ func newMetrics(reg prometheus.Registerer, name string, in *Ingest) *metrics {
 			Help:    "Time from the commit of an order, by its record's timestamp, to the commit of its count.",
 			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 600},
 		}),
+		repositions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "activity_repositions_total",
+			Help: "Times that reading a partition went on elsewhere than at its position, because the topic was not any more what had been read.",
+		}, []string{"reason"}),
 	}
 	for _, reason := range activity.Reasons() {
 		m.poison.WithLabelValues(string(reason))
 	}
-	reg.MustRegister(m.consumed, counted, m.duplicates, m.poison, m.batch, m.seconds, newScraped(in))
+	for _, reason := range broker.Reasons() {
+		m.repositions.WithLabelValues(string(reason))
+	}
+	reg.MustRegister(m.consumed, counted, m.duplicates, m.poison, m.batch, m.seconds, m.repositions, newScraped(in))
 	return m
 }
 
 func (m *metrics) applied(batch *activity.Batch, counted []bool, now time.Time) {
 	records := len(batch.Messages) + len(batch.Parked)
+	if records == 0 {
+		return // only positions moved
+	}
 	m.consumed.Add(float64(records))
 	m.batch.Observe(float64(records))
 	for i, first := range counted {

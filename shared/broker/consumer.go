@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -14,13 +15,9 @@ import (
 	"ordertally/shared/cloudevent"
 )
 
-// ErrOffsetOutOfRange says that the topic no longer holds, or never held, the position that reading should go on from.
-// It is never reset silently.
-var ErrOffsetOutOfRange = errors.New("the position is not in the topic")
-
 const (
 	pollInterval    = 100 * time.Millisecond // how soon Fetch sees that its context ended
-	metadataTimeout = 5 * time.Second
+	metadataTimeout = 2 * time.Second        // of one question to the broker; it is asked again
 )
 
 // ConsumerConfig of a Consumer.
@@ -43,11 +40,26 @@ type Consumer struct {
 
 	cancel context.CancelFunc // ends what runs in the background
 	watch  sync.WaitGroup
-	down   bool // said that the broker is away; Fetch's own
+	doubt  atomic.Bool // whether the records read still stand must be seen before the next is returned
+
+	// These are of the goroutine that fetches.
+	down     bool               // said that the broker is away
+	readings map[int32]*reading // a partition that was added later has none until its first record
+	moved    []Reposition       // not returned yet
 
 	mu       sync.Mutex
+	reads    bool // the partitions in position are assigned
+	topicID  string
 	position map[int32]int64 // next offset to be fetched, past control records once the end was seen
 	handed   map[int32]int64 // the same after what Fetch returned last
+}
+
+// Fetched is what one call of Fetch yields.
+type Fetched struct {
+	Records     []Record
+	Repositions []Reposition // that happened before these records were read
+	// Next is the position after them of each partition that is in Records or Repositions.
+	Next map[int32]Position
 }
 
 // NewConsumer returns a consumer that reads nothing until Assign.
@@ -81,129 +93,117 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	}
 	return &Consumer{
 		config: config, client: client, logs: logs, logger: logger, cancel: func() {},
-		position: map[int32]int64{}, handed: map[int32]int64{},
+		readings: map[int32]*reading{}, position: map[int32]int64{}, handed: map[int32]int64{},
 	}, nil
 }
 
 // Assign finds the topic's partitions and starts reading each at next, or at 0 when next does not name it. It waits for
 // as long as the broker is away or the topic does not exist. Partitions that are added later are found by themselves and
-// read from 0.
-func (c *Consumer) Assign(ctx context.Context, next map[int32]int64) error {
-	waiting := false
-	for {
-		partitions, err := c.partitions()
-		if err == nil && len(partitions) > 0 {
-			if err := c.assign(partitions, next); err != nil {
-				return err
-			}
-			break
-		}
-		if !waiting {
-			waiting = true
-			c.logger.Warn().Err(err).Str("topic", c.config.Topic).Msg("waiting for the broker and the topic")
-		}
-		if err := pause(ctx, 250*time.Millisecond); err != nil {
-			return err
-		}
+// read from 0. Where the topic is not any more what the positions say, Fetch reports it.
+func (c *Consumer) Assign(ctx context.Context, next map[int32]Position) error {
+	for partition, position := range next {
+		c.readings[partition] = readingAt(position)
+	}
+	if err := c.resume(ctx); err != nil {
+		return err
 	}
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
-	c.watch.Go(func() { c.watchPartitions(watchCtx) })
+	c.watch.Go(func() { c.watchTopic(watchCtx) })
 	return nil
-}
-
-// partitions asks the broker; none when the topic does not exist.
-func (c *Consumer) partitions() ([]int32, error) {
-	metadata, err := c.client.GetMetadata(&c.config.Topic, false, int(metadataTimeout.Milliseconds()))
-	if err != nil {
-		return nil, fmt.Errorf("ask for the partitions of topic %s: %w", c.config.Topic, err)
-	}
-	topic := metadata.Topics[c.config.Topic]
-	var partitions []int32
-	for _, p := range topic.Partitions {
-		partitions = append(partitions, p.ID)
-	}
-	return partitions, nil
-}
-
-func (c *Consumer) assign(partitions []int32, next map[int32]int64) error {
-	var added []kafka.TopicPartition
-	c.mu.Lock()
-	for _, id := range partitions {
-		if _, known := c.position[id]; known {
-			continue
-		}
-		c.position[id] = next[id]
-		added = append(added, kafka.TopicPartition{Topic: &c.config.Topic, Partition: id, Offset: kafka.Offset(next[id])})
-	}
-	c.mu.Unlock()
-	if len(added) == 0 {
-		return nil
-	}
-	if err := c.client.IncrementalAssign(added); err != nil {
-		return fmt.Errorf("assign %d partitions of topic %s: %w", len(added), c.config.Topic, err)
-	}
-	return nil
-}
-
-func (c *Consumer) watchPartitions(ctx context.Context) {
-	for pause(ctx, c.config.MetadataInterval) == nil {
-		partitions, err := c.partitions()
-		if err != nil {
-			continue // an outage; Fetch says so
-		}
-		if err := c.assign(partitions, nil); err != nil {
-			c.logger.Error().Err(err).Msg("cannot read an added partition")
-		}
-	}
 }
 
 // Fetch waits for a record and returns it with those that are there already, at most limit of them. It waits through
-// outages. When ctx ends it returns ctx's error. ErrOffsetOutOfRange needs a decision of the caller.
-func (c *Consumer) Fetch(ctx context.Context, limit int) ([]Record, error) {
+// outages, and sees after each that what was read before still stands; where it does not, reading goes on elsewhere and
+// the result says so, possibly without a record. When ctx ends it returns ctx's error.
+func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 	c.settle()
+	if err := c.dispelDoubt(ctx); err != nil {
+		return Fetched{}, err
+	}
 	var records []Record
 	for len(records) < limit {
 		wait := pollInterval
-		if len(records) > 0 {
+		if len(records) > 0 || len(c.moved) > 0 {
 			wait = 0
 		}
 		switch event := c.client.Poll(int(wait.Milliseconds())).(type) {
 		case *kafka.Message:
 			if event.TopicPartition.Error != nil {
-				return records, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
+				return Fetched{}, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
 			}
 			c.down = false
-			records = append(records, recordOf(event))
-			c.reach(event.TopicPartition.Partition, int64(event.TopicPartition.Offset)+1)
+			record := recordOf(event)
+			if c.reading(record.Partition).awaiting {
+				if err := c.checkMark(&record); err != nil {
+					return Fetched{}, err
+				}
+				continue
+			}
+			records = append(records, record)
+			c.reach(record.Partition, record.Offset+1)
 		case kafka.PartitionEOF:
-			c.reach(event.Partition, int64(event.Offset))
+			if err := c.end(event.Partition, int64(event.Offset)); err != nil {
+				return Fetched{}, err
+			}
 			if len(records) == 0 {
 				c.settle()
 			}
 		case kafka.Error:
 			if err := c.consumeError(event); err != nil {
-				return records, err
+				return Fetched{}, err
+			}
+			if len(records) > 0 { // what follows may stand in another log
+				return c.fetched(records), nil
+			}
+			if err := c.dispelDoubt(ctx); err != nil {
+				return Fetched{}, err
 			}
 		case nil:
-			if len(records) > 0 {
-				return records, nil
+			if len(records) > 0 || len(c.moved) > 0 {
+				return c.fetched(records), nil
 			}
 			if ctx.Err() != nil {
-				return nil, ctx.Err()
+				return Fetched{}, ctx.Err()
+			}
+			if err := c.dispelDoubt(ctx); err != nil {
+				return Fetched{}, err
 			}
 		}
 	}
-	return records, nil
+	return c.fetched(records), nil
 }
 
-// consumeError returns what the caller must know; an outage is only logged, once.
+// fetched notes how far each partition was read, and what it can be recognised by.
+func (c *Consumer) fetched(records []Record) Fetched {
+	f := Fetched{Records: records, Repositions: c.moved, Next: make(map[int32]Position)}
+	c.moved = nil
+	for _, moved := range f.Repositions {
+		f.Next[moved.Partition] = c.reading(moved.Partition).position()
+	}
+	last := make(map[int32]*Record)
+	for i := range records {
+		last[records[i].Partition] = &records[i]
+	}
+	for partition, record := range last {
+		r := c.reading(partition)
+		r.epoch = record.LeaderEpoch
+		r.marks = addMark(r.marks, Mark{Offset: record.Offset, Identity: identityOf(record)})
+		f.Next[partition] = r.position()
+	}
+	return f
+}
+
+// consumeError returns what the caller must know. Any other error may be the end of a connection, or say that the
+// position is not in the log: it raises the doubt, and an outage is logged, once.
 func (c *Consumer) consumeError(err kafka.Error) error {
-	switch {
-	case err.Code() == kafka.ErrAutoOffsetReset, err.Code() == kafka.ErrOffsetOutOfRange:
-		return fmt.Errorf("read topic %s: %w: %w", c.config.Topic, ErrOffsetOutOfRange, err)
-	case err.IsFatal():
+	if err.IsFatal() {
 		return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
+	}
+	c.doubt.Store(true)
+	switch err.Code() {
+	case kafka.ErrAutoOffsetReset, kafka.ErrOffsetOutOfRange, kafka.ErrLogTruncation:
+		return nil
 	}
 	if !c.down {
 		c.down = true
@@ -214,6 +214,8 @@ func (c *Consumer) consumeError(err kafka.Error) error {
 
 // reach notes that Fetch got past a record, or to the partition's end, past control records, which are never delivered.
 func (c *Consumer) reach(partition int32, next int64) {
+	r := c.reading(partition)
+	r.next = max(r.next, next)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.handed[partition] = max(c.handed[partition], next)

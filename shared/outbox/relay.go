@@ -147,18 +147,14 @@ func (r *Relay) lastLink(err error) {
 	r.outbox.setLink(LinkIdle, err)
 }
 
-// Linked says why nothing can be published now, nil while a session is open. It is news, not a fault of the service:
-// messages stay in the outbox until the publisher is back.
-func (r *Relay) Linked(context.Context) error {
+// Note says in a line how the relay stands with the publisher.
+func (r *Relay) Note() string {
 	link := r.outbox.link.Load()
-	if link.State == LinkUp {
-		return nil
-	}
 	text := fmt.Sprintf("%s since %s, backlog %d", link.State, link.Since.Format(time.RFC3339), r.outbox.Backlog())
 	if link.Error != "" {
 		text += ": " + link.Error
 	}
-	return errors.New(text)
+	return text
 }
 
 // Check says whether the relay is stalled: has been in one step for longer than StallAfter. It is not while it has

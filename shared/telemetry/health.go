@@ -23,8 +23,6 @@ const (
 	Live Kind = 1 << iota
 	// Ready checks fail when the service should get no requests now.
 	Ready
-	// Noted checks are listed with the Ready ones and fail nothing: what they say is news for people.
-	Noted
 )
 
 // Health is the list of a service's checks. The zero value has none and answers ok. Its methods are safe for concurrent
@@ -38,21 +36,25 @@ type check struct {
 	name string
 	kind Kind
 	run  Check
+	note func() string // nil for none
 	busy chan struct{} // holds one token while run runs
 }
 
 // Result is the outcome of one check.
 type Result struct {
-	Name  string
-	Err   error // nil when the check passed
-	Noted bool  // it fails nothing
+	Name string
+	Err  error  // nil when the check passed
+	Note string // what an operator should know all the same; mostly ""
 }
 
 // Register adds a check. Checks are listed in the order they were registered.
-func (h *Health) Register(name string, run Check, kind Kind) {
+func (h *Health) Register(name string, run Check, kind Kind) { h.RegisterNoted(name, run, kind, nil) }
+
+// RegisterNoted adds a check with a note, one line that is shown beside its result, "" for none. note must not wait.
+func (h *Health) RegisterNoted(name string, run Check, kind Kind, note func() string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.checks = append(h.checks, &check{name: name, kind: kind, run: run, busy: make(chan struct{}, 1)})
+	h.checks = append(h.checks, &check{name: name, kind: kind, run: run, note: note, busy: make(chan struct{}, 1)})
 }
 
 // Run makes all checks of that kind at the same time and returns their results after at most CheckTimeout. A check that
@@ -75,7 +77,10 @@ func (h *Health) Run(ctx context.Context, kind Kind) []Result {
 	}
 	results := make([]Result, len(asked))
 	for i, c := range asked {
-		results[i] = Result{Name: c.name, Err: wait(ctx, answers[i]), Noted: c.kind&kind == Noted}
+		results[i] = Result{Name: c.name, Err: wait(ctx, answers[i])}
+		if c.note != nil {
+			results[i].Note = c.note()
+		}
 	}
 	return results
 }

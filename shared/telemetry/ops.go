@@ -13,8 +13,8 @@ import (
 // OpsHandler serves a service's ops listener: /metrics, /livez and /readyz.
 //
 // /livez and /readyz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a line for each
-// check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them, and "[ ]name noted: news" for
-// what fails nothing.
+// check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them; a check's note stands at the
+// end of its line, in brackets.
 //
 // /metrics leaves out a metric that cannot be collected and counts that in promhttp_metric_handler_errors_total: most of
 // the metrics are worth more than none.
@@ -26,7 +26,7 @@ func OpsHandler(reg *prometheus.Registry, health *Health) http.Handler {
 	return httpserver.NewRouter([]httpserver.Route{
 		{Method: http.MethodGet, Path: "/metrics", Handler: metrics.ServeHTTP},
 		{Method: http.MethodGet, Path: "/livez", Handler: healthHandler(health, Live, "livez")},
-		{Method: http.MethodGet, Path: "/readyz", Handler: healthHandler(health, Ready|Noted, "readyz")},
+		{Method: http.MethodGet, Path: "/readyz", Handler: healthHandler(health, Ready, "readyz")},
 	})
 }
 
@@ -35,16 +35,16 @@ func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {
 		status, text := http.StatusOK, "ok"
 		var lines strings.Builder
 		for _, result := range health.Run(r.Context(), kind) {
-			if result.Err == nil {
-				lines.WriteString("[+]" + result.Name + " ok\n")
-				continue
+			note := ""
+			if result.Note != "" {
+				note = " (" + oneLine(result.Note) + ")"
 			}
-			if result.Noted {
-				lines.WriteString("[ ]" + result.Name + " noted: " + oneLine(result.Err.Error()) + "\n")
+			if result.Err == nil {
+				lines.WriteString("[+]" + result.Name + " ok" + note + "\n")
 				continue
 			}
 			status = http.StatusServiceUnavailable
-			lines.WriteString("[-]" + result.Name + " failed: " + oneLine(result.Err.Error()) + "\n")
+			lines.WriteString("[-]" + result.Name + " failed: " + oneLine(result.Err.Error()) + note + "\n")
 		}
 		switch {
 		case status != http.StatusOK:

@@ -39,8 +39,15 @@ func TestOpsHealthEndpoints(t *testing.T) {
 	check("/readyz", 200, "ok")
 	check("/livez?verbose", 200, "[+]database ok\nlivez check passed\n")
 	check("/readyz?verbose=1", 200, "[+]database ok\n[+]ingest ok\nreadyz check passed\n")
+	note := ""
+	health.RegisterNoted("kafka", func(context.Context) error { return nil }, telemetry.Ready, func() string { return note })
+	check("/readyz?verbose", 200, "[+]database ok\n[+]ingest ok\n[+]kafka ok\nreadyz check passed\n")
+	note = "went on elsewhere\n[+]nothing ok"
+	check("/readyz", 200, "ok")
+	check("/readyz?verbose", 200, "[+]database ok\n[+]ingest ok\n[+]kafka ok (went on elsewhere [+]nothing ok)\nreadyz check passed\n")
+	note = ""
 	failure = errors.New("still reading its positions:\n[+]nothing ok")
-	failed := "[+]database ok\n[-]ingest failed: still reading its positions: [+]nothing ok\nreadyz check failed\n"
+	failed := "[+]database ok\n[-]ingest failed: still reading its positions: [+]nothing ok\n[+]kafka ok\nreadyz check failed\n"
 	check("/readyz", 503, failed)
 	check("/readyz?verbose", 503, failed)
 	check("/livez", 200, "ok")

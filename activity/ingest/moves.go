@@ -1,0 +1,57 @@
+package ingest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/broker"
+)
+
+// moves remembers that reading went on elsewhere than at its position. The zero value is never.
+type moves struct {
+	mu    sync.Mutex
+	count int
+	last  broker.Reposition
+	at    time.Time
+}
+
+func (m *moves) add(moved broker.Reposition, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.count, m.last, m.at = m.count+1, moved, at
+}
+
+func (m *moves) String() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("repositioned %d times since the start, last at %s: partition %d went on at offset %d instead of %d, %s",
+		m.count, m.at.UTC().Format(time.RFC3339), m.last.Partition, m.last.To, m.last.From, m.last.Reason)
+}
+
+// explanations say what a reposition means and what follows from it.
+var explanations = map[broker.Reason]string{
+	broker.Truncated: "Kafka lost the end of a partition: reading what is left of it again, nothing is counted twice",
+	broker.Recreated: "the topic was deleted and made again: reading it from its start, nothing is counted twice",
+	broker.Expired:   "records were deleted from the topic before they were read: they are not in the statistics",
+}
+
+// reposition says loudly that reading went on elsewhere.
+func (in *Ingest) reposition(moved broker.Reposition) {
+	in.metrics.repositions.WithLabelValues(string(moved.Reason)).Inc()
+	in.moves.add(moved, in.config.Clock.Now())
+	level, missing := zerolog.WarnLevel, int64(0)
+	if moved.To > moved.From {
+		level, missing = zerolog.ErrorLevel, moved.To-moved.From
+	}
+	in.logger.WithLevel(level).Str("reason", string(moved.Reason)).Int32("partition", moved.Partition).Int64("from", moved.From).
+		Int64("to", moved.To).Int64("missing_offsets", missing).Msg(explanations[moved.Reason])
+}
+
+// Repositions describes the repositions since the start in one line, "" when there was none.
+func (in *Ingest) Repositions() string { return in.moves.String() }

@@ -1,0 +1,32 @@
+package ingest
+
+import (
+	"ordertally/activity"
+	"ordertally/shared/broker"
+)
+
+// toRead returns stored positions in the source's terms.
+func toRead(stored map[int32]activity.Position) map[int32]broker.Position {
+	next := make(map[int32]broker.Position, len(stored))
+	for partition, p := range stored {
+		position := broker.Position{Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, TopicID: p.TopicID}
+		for _, m := range p.Marks {
+			position.Marks = append(position.Marks, broker.Mark(m))
+		}
+		next[partition] = position
+	}
+	return next
+}
+
+// toStore is the way back.
+func toStore(read map[int32]broker.Position) map[int32]activity.Position {
+	next := make(map[int32]activity.Position, len(read))
+	for partition, p := range read {
+		position := activity.Position{Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, TopicID: p.TopicID}
+		for _, m := range p.Marks {
+			position.Marks = append(position.Marks, activity.Mark(m))
+		}
+		next[partition] = position
+	}
+	return next
+}

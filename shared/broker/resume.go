@@ -1,0 +1,280 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// topicState is what the broker says of the topic at one moment.
+type topicState struct {
+	id   string // "" when the broker has none
+	logs map[int32]watermarks
+}
+
+type watermarks struct{ low, high int64 } // of the records that are kept and committed
+
+// resume starts reading each partition where its reading says, at the last record read: that one must be the first to
+// come (rule C4). It waits for as long as the broker is away or the topic does not exist.
+func (c *Consumer) resume(ctx context.Context) error {
+	if err := c.halt(); err != nil {
+		return err
+	}
+	said := false
+	for {
+		c.doubt.Store(false)
+		state, err := c.askTopic(ctx)
+		if err == nil && len(state.logs) > 0 {
+			return c.restart(state)
+		}
+		if !said && !c.down {
+			said = true
+			c.logger.Warn().Err(err).Str("topic", c.config.Topic).Msg("waiting for the broker and the topic")
+		}
+		if err := pause(ctx, 250*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// halt stops reading and drops what was prefetched and what was said until now. A broker answers no question while it
+// waits for records on the same connection, and an outage leaves a row of errors.
+func (c *Consumer) halt() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reads {
+		c.reads = false
+		var all []kafka.TopicPartition
+		for id := range c.position {
+			all = append(all, c.at(id, 0))
+		}
+		if err := c.client.IncrementalUnassign(all); err != nil {
+			return fmt.Errorf("stop reading topic %s: %w", c.config.Topic, err)
+		}
+	}
+	for event := c.client.Poll(0); event != nil; event = c.client.Poll(0) {
+		if err, ok := event.(kafka.Error); ok && err.IsFatal() {
+			return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
+		}
+	}
+	return nil
+}
+
+// dispelDoubt resumes when something happened after which the topic may not be what it was.
+func (c *Consumer) dispelDoubt(ctx context.Context) error {
+	if !c.doubt.Load() {
+		return nil
+	}
+	return c.resume(ctx)
+}
+
+// askTopic asks for the partitions, the topic's id and the ends of the logs.
+func (c *Consumer) askTopic(ctx context.Context) (topicState, error) {
+	partitions, err := c.partitions()
+	if err != nil || len(partitions) == 0 {
+		return topicState{}, err
+	}
+	state := topicState{logs: make(map[int32]watermarks, len(partitions))}
+	if state.id, err = c.askTopicID(ctx); err != nil {
+		return topicState{}, err
+	}
+	for _, id := range partitions {
+		low, high, err := c.client.QueryWatermarkOffsets(c.config.Topic, id, int(metadataTimeout.Milliseconds()))
+		if err != nil {
+			return topicState{}, fmt.Errorf("ask for the ends of partition %d of topic %s: %w", id, c.config.Topic, err)
+		}
+		state.logs[id] = watermarks{low, high}
+	}
+	return state, ctx.Err()
+}
+
+// partitions asks the broker; none when the topic does not exist.
+func (c *Consumer) partitions() ([]int32, error) {
+	metadata, err := c.client.GetMetadata(&c.config.Topic, false, int(metadataTimeout.Milliseconds()))
+	if err != nil {
+		return nil, fmt.Errorf("ask for the partitions of topic %s: %w", c.config.Topic, err)
+	}
+	topic := metadata.Topics[c.config.Topic]
+	var partitions []int32
+	for _, p := range topic.Partitions {
+		partitions = append(partitions, p.ID)
+	}
+	return partitions, nil
+}
+
+func (c *Consumer) askTopicID(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	admin, err := kafka.NewAdminClientFromConsumer(c.client)
+	if err != nil {
+		return "", fmt.Errorf("ask for the id of topic %s: %w", c.config.Topic, err)
+	}
+	defer admin.Close() // the consumer stays open
+	result, err := admin.DescribeTopics(ctx, kafka.NewTopicCollectionOfTopicNames([]string{c.config.Topic}),
+		kafka.SetAdminRequestTimeout(metadataTimeout))
+	if err != nil {
+		return "", fmt.Errorf("ask for the id of topic %s: %w", c.config.Topic, err)
+	}
+	for _, description := range result.TopicDescriptions {
+		if description.Error.Code() != kafka.ErrNoError {
+			return "", fmt.Errorf("ask for the id of topic %s: %w", c.config.Topic, description.Error)
+		}
+		if description.TopicID.GetMostSignificantBits() != 0 || description.TopicID.GetLeastSignificantBits() != 0 {
+			return description.TopicID.String(), nil
+		}
+	}
+	return "", nil
+}
+
+// restart reads every partition. One that the topic has no more, because it was made again with fewer, is forgotten: its
+// messages were of the other topic.
+func (c *Consumer) restart(state topicState) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var begun []kafka.TopicPartition
+	for id := range c.position {
+		if _, exists := state.logs[id]; !exists {
+			delete(c.position, id)
+			delete(c.handed, id)
+			delete(c.readings, id)
+		}
+	}
+	c.topicID = state.id
+	for id, log := range state.logs {
+		r, known := c.readings[id]
+		if !known {
+			r = readingAt(Position{LeaderEpoch: -1, TopicID: state.id})
+			c.readings[id] = r
+		}
+		start, moved := r.look(state.id, log.low, log.high)
+		c.note(id, moved)
+		c.position[id] = r.next
+		begun = append(begun, c.at(id, start))
+	}
+	if err := c.client.IncrementalAssign(begun); err != nil {
+		return fmt.Errorf("assign %d partitions of topic %s: %w", len(begun), c.config.Topic, err)
+	}
+	c.reads = true
+	return nil
+}
+
+// note keeps a reposition until Fetch returns it. c.mu is held.
+func (c *Consumer) note(partition int32, moved *Reposition) {
+	if moved == nil {
+		return
+	}
+	moved.Partition = partition
+	c.moved = append(c.moved, *moved)
+	delete(c.handed, partition)
+	c.position[partition] = moved.To
+}
+
+func (c *Consumer) at(partition int32, offset int64) kafka.TopicPartition {
+	return kafka.TopicPartition{Topic: &c.config.Topic, Partition: partition, Offset: kafka.Offset(offset)}
+}
+
+// reading returns how far a partition was read; one that was added since begins at 0.
+func (c *Consumer) reading(partition int32) *reading {
+	r, known := c.readings[partition]
+	if !known {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		r = readingAt(Position{LeaderEpoch: -1, TopicID: c.topicID})
+		c.readings[partition] = r
+	}
+	return r
+}
+
+// checkMark takes the first record after a start at a mark: it was counted before and goes no further.
+func (c *Consumer) checkMark(record *Record) error {
+	r := c.reading(record.Partition)
+	stands, moved := r.found(record)
+	if !stands {
+		return c.lookFurther(record.Partition)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(record.Partition, moved)
+	return nil
+}
+
+// end notes that a partition was read to its end.
+func (c *Consumer) end(partition int32, offset int64) error {
+	r := c.reading(partition)
+	switch {
+	case !r.awaiting:
+		c.reach(partition, offset)
+	case offset > r.marks[0].Offset: // the mark's record is gone from the middle of the log
+		r.miss()
+		return c.lookFurther(partition)
+	default: // the log became shorter since it was looked at
+		c.doubt.Store(true)
+	}
+	return nil
+}
+
+// lookFurther starts a partition at an older mark, or at the log's start.
+func (c *Consumer) lookFurther(partition int32) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	start, moved := c.readings[partition].aim()
+	c.note(partition, moved)
+	place := []kafka.TopicPartition{c.at(partition, start)}
+	err := c.client.IncrementalUnassign(place)
+	if err == nil {
+		err = c.client.IncrementalAssign(place)
+	}
+	if err != nil {
+		return fmt.Errorf("go back to offset %d of partition %d of topic %s: %w", start, partition, c.config.Topic, err)
+	}
+	return nil
+}
+
+// watchTopic looks for added partitions, and raises the doubt when the topic is gone or is another one.
+func (c *Consumer) watchTopic(ctx context.Context) {
+	for pause(ctx, c.config.MetadataInterval) == nil {
+		partitions, err := c.partitions()
+		if err != nil {
+			continue // an outage; Fetch says so
+		}
+		if len(partitions) == 0 {
+			c.doubt.Store(true)
+			continue
+		}
+		id, err := c.askTopicID(ctx)
+		if err != nil {
+			continue
+		}
+		if err := c.watched(id, partitions); err != nil {
+			c.logger.Error().Err(err).Msg("cannot read an added partition")
+		}
+	}
+}
+
+func (c *Consumer) watched(topicID string, partitions []int32) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.reads:
+		return nil // whoever makes it read finds them
+	case topicID != c.topicID:
+		c.doubt.Store(true)
+		return nil
+	}
+	var added []kafka.TopicPartition
+	for _, id := range partitions {
+		if _, known := c.position[id]; !known {
+			c.position[id] = 0
+			added = append(added, c.at(id, 0))
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	if err := c.client.IncrementalAssign(added); err != nil {
+		return fmt.Errorf("assign %d partitions of topic %s: %w", len(added), c.config.Topic, err)
+	}
+	return nil
+}
