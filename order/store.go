@@ -74,6 +74,7 @@ const (
 	Published State = "published"
 	Parked    State = "parked"
 	Discarded State = "discarded" // parked, and then given up by an operator
+	Ceded     State = "ceded"     // left to another file, of which this service's turned out to be a copy
 )
 
 // Publication tells of an order's message.

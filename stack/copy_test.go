@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -150,5 +151,13 @@ func TestACopiedFile(t *testing.T) {
 	if len(report.Findings) < 2 || report.Findings[0].Kind != "forked" || report.Findings[1].Kind != "fenced" || report.Ceded != 0 {
 		t.Errorf("the report says %+v", report)
 	}
-	t.Logf("%d orders acknowledged by either", len(acked.ids))
+	program, err := orderProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := exec.Command(program, "status", "--target", again.url()).CombinedOutput()
+	if text := string(status); err != nil || !strings.Contains(text, " forked: ") || !strings.Contains(text, " fenced: ") || !strings.Contains(text, "up since") {
+		t.Errorf("order status: %v\n%s", err, status)
+	}
+	t.Logf("%d orders acknowledged by either; order status says\n%s", len(acked.ids), status)
 }

@@ -140,6 +140,9 @@ func TestBadDecisions(t *testing.T) {
 		{decide("/v1/outbox/retry", `{"class":"wrong"}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/retry", `{"failed_before":"yesterday"}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/discard", `{"all":true}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/adopt", `{}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/adopt", `{"reason":"a test","all":true}`), 422, "invalid_decision"},
+		{get("/v1/outbox?all=1"), 400, "invalid_parameter"},
 		{on(http.MethodGet, "/v1/outbox/retry"), 405, "method_not_allowed"},
 		{on(http.MethodDelete, "/v1/outbox/parked/"+id), 405, "method_not_allowed"},
 	} {

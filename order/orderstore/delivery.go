@@ -14,7 +14,7 @@ import (
 // states names the outbox's states in the domain's terms.
 var states = map[outbox.State]order.State{
 	outbox.Pending: order.Pending, outbox.Waiting: order.Waiting, outbox.Published: order.Published,
-	outbox.Parked: order.Parked, outbox.Discarded: order.Discarded,
+	outbox.Parked: order.Parked, outbox.Discarded: order.Discarded, outbox.Ceded: order.Ceded,
 }
 
 // Delivery implements order.Store. The topic is the caller's to add.

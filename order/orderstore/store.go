@@ -195,6 +195,8 @@ func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) 
 		publication.State = order.Parked
 	case outbox.Discarded:
 		publication.State = order.Discarded
+	case outbox.Ceded:
+		publication.State = order.Ceded
 	case outbox.Pending, outbox.Waiting:
 	}
 	return order.Stored{ID: id, Payload: append([]byte(nil), r.payload...), Publication: publication}, nil

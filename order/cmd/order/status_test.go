@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"ordertally/order/orderapi/apitest"
+	"ordertally/order/orderclient"
+	"ordertally/shared/clock"
+	"ordertally/shared/settings"
+)
+
+func TestStatus(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	service.PublishWithout("sick")
+	placeSick(t, service, 2)
+	var out bytes.Buffer
+	if err := (&statusCmd{remote{Target: service.URL, Output: "table"}}).run(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"kafka     up since ", "backlog   0,", "parked    2\n", "lineage   " + service.Outbox.Lineage() + " from 1 on\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	out.Reset()
+	if err := (&statusCmd{remote{Target: service.URL, Output: "json"}}).run(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	var report orderclient.OutboxReport
+	if err := json.Unmarshal(out.Bytes(), &report, json.RejectUnknownMembers(true)); err != nil || report.Parked != 2 || report.Relay.State != "up" ||
+		report.LastSequence != 2 || report.TopicID == "" {
+		t.Errorf("%v: %s", err, out.String())
+	}
+}
+
+func TestAdopt(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	var out bytes.Buffer
+	adopt := outboxAdoptCmd{remote: remote{Target: service.URL, Output: "table"}, Reason: "a test"}
+	if err := adopt.run(t.Context(), &out); err != nil || out.String() != "0 adopted\n" {
+		t.Errorf("%s, %v", out.String(), err)
+	}
+	if err := run([]string{"outbox", "adopt", "--target", service.URL}); settings.ExitCode(err) != settings.ExitUsage {
+		t.Errorf("without a reason: %v", err)
+	}
+}
