@@ -5,10 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,14 +21,15 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/order/orderd"
+	"ordertally/shared/crashpoint"
 )
 
-// childEnv makes this test binary run both services until it is killed, as childConfig says.
+// childEnv makes this test binary run the services until it is killed, as childConfig says.
 const childEnv = "STACK_TEST_CHILD"
 
 type childConfig struct {
 	Order    orderd.Config
-	Activity activityd.Config
+	Activity *activityd.Config // nil runs order alone
 }
 
 func TestMain(m *testing.M) {
@@ -38,51 +43,65 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// runChild starts the services, says so on standard output and goes on until it is killed or its parent is gone.
+// runChild starts the services, says so on standard output and goes on until it is killed or its parent is gone. Each
+// line on standard input arms a crash point.
 func runChild(text string) error {
 	var config childConfig
 	if err := json.Unmarshal([]byte(text), &config); err != nil {
 		return err
 	}
 	logger := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
+	ctx := context.Background()
 	order, err := orderd.New(config.Order, logger)
 	if err != nil {
 		return err
 	}
-	activity, err := activityd.New(config.Activity, logger)
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
 	if err := order.Start(ctx); err != nil {
 		return err
 	}
-	if err := activity.Start(ctx); err != nil {
-		return err
+	var activityFailed <-chan struct{}
+	var activity *activityd.Service
+	if config.Activity != nil {
+		if activity, err = activityd.New(*config.Activity, logger); err != nil {
+			return err
+		}
+		if err := activity.Start(ctx); err != nil {
+			return err
+		}
+		activityFailed = activity.Failed()
 	}
 	fmt.Fprintln(os.Stdout, "ready")
 	parentGone := make(chan struct{})
 	go func() { // standard input ends with the parent
 		defer close(parentGone)
 		for input := bufio.NewScanner(os.Stdin); input.Scan(); {
+			crashpoint.Arm(input.Text())
 		}
 	}()
 	select {
 	case <-order.Failed():
 		return order.Err()
-	case <-activity.Failed():
+	case <-activityFailed:
 		return activity.Err()
 	case <-parentGone:
 		return nil
 	}
 }
 
-// child is a process with both services, on ports that stay the same when it is started again.
+// child is a process with both services, or order alone, on ports that stay the same when it is started again.
 type child struct {
 	t         testing.TB
 	config    childConfig
 	addresses addresses
-	process   *exec.Cmd
+	process   *process // nil after kill
+}
+
+// process is one life of a child.
+type process struct {
+	command *exec.Cmd
+	input   io.Writer
+	ready   chan struct{} // closed once the services listen
+	ended   chan struct{}
 }
 
 func newChild(t testing.TB, dir, broker string) *child {
@@ -90,55 +109,85 @@ func newChild(t testing.TB, dir, broker string) *child {
 	a := addresses{freePort(t), freePort(t), freePort(t), freePort(t)}
 	c := &child{t: t, addresses: a, config: childConfig{
 		Order:    orderd.Config{Listen: a.order, OpsListen: a.orderOps, Data: filepath.Join(dir, "order.db"), Kafka: []string{broker}},
-		Activity: activityd.Config{Listen: a.activity, OpsListen: a.activityOps, Data: filepath.Join(dir, "activity.db"), Kafka: []string{broker}},
+		Activity: &activityd.Config{Listen: a.activity, OpsListen: a.activityOps, Data: filepath.Join(dir, "activity.db"), Kafka: []string{broker}},
 	}}
 	t.Cleanup(c.kill)
 	return c
 }
 
+// freePort picks a port from below the range of outgoing connections: there, a client that retries while the process is
+// down could connect to itself and keep the port.
 func freePort(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, end, tries = 20_000, 32_768, 100
+	var last error
+	for range tries {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(end-first)))
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			last = err
+			continue
+		}
+		_ = listener.Close()
+		return address
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	t.Fatal(last)
+	return ""
 }
 
 // start returns when the services listen. env is added to the process's environment.
 func (c *child) start(env ...string) {
 	c.t.Helper()
+	c.launch(env...)
+	select {
+	case <-c.process.ready:
+	case <-c.process.ended:
+		c.t.Fatalf("the services did not start: %v", c.process.command.ProcessState)
+	case <-time.After(30 * time.Second):
+		c.t.Fatal("the services did not start within 30 s")
+	}
+}
+
+// launch starts the process and does not wait for it.
+func (c *child) launch(env ...string) {
+	c.t.Helper()
 	text, err := json.Marshal(c.config)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	process := exec.Command(os.Args[0])
-	process.Env = append(append(os.Environ(), childEnv+"="+string(text)), env...)
-	process.Stderr = os.Stderr
-	if _, err := process.StdinPipe(); err != nil {
+	p := &process{command: exec.Command(os.Args[0]), ready: make(chan struct{}), ended: make(chan struct{})}
+	p.command.Env = append(append(os.Environ(), childEnv+"="+string(text)), env...)
+	p.command.Stdout = &onFirstWrite{do: func() { close(p.ready) }}
+	p.command.Stderr = os.Stderr
+	if p.input, err = p.command.StdinPipe(); err != nil {
 		c.t.Fatal(err)
 	}
-	output, err := process.StdoutPipe()
-	if err != nil {
+	if err := p.command.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := process.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	c.process = process
-	ready := make(chan bool, 1)
 	go func() {
-		line, _ := bufio.NewReader(output).ReadString('\n')
-		ready <- line == "ready\n"
+		defer close(p.ended)
+		_ = p.command.Wait() // its state says how it ended
 	}()
-	select {
-	case ok := <-ready:
-		if !ok {
-			c.t.Fatalf("the services did not start: %v", process.Wait())
-		}
-	case <-time.After(30 * time.Second):
-		c.t.Fatal("the services did not start within 30 s")
+	c.process = p
+}
+
+// onFirstWrite is a writer that tells of what is written first and keeps nothing.
+type onFirstWrite struct {
+	once sync.Once
+	do   func()
+}
+
+func (w *onFirstWrite) Write(b []byte) (int, error) {
+	w.once.Do(w.do)
+	return len(b), nil
+}
+
+// arm sets the crash point that the running process dies at.
+func (c *child) arm(point string) {
+	c.t.Helper()
+	if _, err := fmt.Fprintln(c.process.input, point); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
@@ -147,8 +196,22 @@ func (c *child) kill() {
 	if c.process == nil {
 		return
 	}
-	_ = c.process.Process.Signal(syscall.SIGKILL)
-	_ = c.process.Wait()
+	_ = c.process.command.Process.Signal(syscall.SIGKILL)
+	<-c.process.ended
+	c.process = nil
+}
+
+// awaitDeath returns when the process has killed itself.
+func (c *child) awaitDeath(cause string, limit time.Duration) {
+	c.t.Helper()
+	select {
+	case <-c.process.ended:
+	case <-time.After(limit):
+		c.t.Fatalf("%s: the process did not end within %s", cause, limit)
+	}
+	if status, ok := c.process.command.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		c.t.Fatalf("%s: the process ended with %v and not by SIGKILL", cause, c.process.command.ProcessState)
+	}
 	c.process = nil
 }
 

@@ -57,23 +57,6 @@ func TestCrashPoints(t *testing.T) {
 	t.Logf("killed at %v with %d orders", crashPoints, total)
 }
 
-// awaitDeath returns when the process has ended by itself.
-func (c *child) awaitDeath(cause string, limit time.Duration) {
-	c.t.Helper()
-	ended := make(chan struct{})
-	process := c.process
-	go func() {
-		defer close(ended)
-		_ = process.Wait() // it was killed
-	}()
-	select {
-	case <-ended:
-		c.process = nil
-	case <-time.After(limit):
-		c.t.Fatalf("%s: the process did not end within %s", cause, limit)
-	}
-}
-
 // placeUntil places orders one after the other until stop is closed, and returns how many.
 func placeUntil(t *testing.T, client *orderclient.Client, key string, stop <-chan struct{}) (placed int) {
 	const body = `{"currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":100}]}`
