@@ -4,8 +4,9 @@ package stack_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"sync"
 	"testing"
 
@@ -65,98 +66,114 @@ func (l *ledger) sums() (orders, value int64) {
 	return orders, value
 }
 
-// check compares the whole topic, as a reader of committed records sees it, with the ledger, once no placement is under
-// way and nothing waits: every acknowledged order stands there once, and no other. Poison is to be there only when
-// poisonToo says so.
-func (l *ledger) check(t testing.TB, records []broker.Record, poisonToo bool) {
-	t.Helper()
-	c := checker{ledger: l, ids: map[string]string{}, last: map[string]uint64{}}
-	for i := range records {
-		c.record(t, &records[i], poisonToo)
-	}
-	for id, e := range l.orders {
-		if c.ids["order "+id] == "" && (poisonToo || !e.poison) {
-			c.problem("order %s (key %s, round %d) was acknowledged and is not in the topic", id, e.key, e.round)
-		}
-	}
-	c.chain()
-	const most = 20
-	sort.Strings(c.problems)
-	for i, problem := range c.problems {
-		if i == most {
-			t.Errorf("... and %d problems more", len(c.problems)-most)
-			break
-		}
-		t.Error(problem)
-	}
-}
-
-// checker is one pass over a topic.
+// checker compares a topic, as a reader of committed records sees it, with a ledger: every acknowledged order stands there
+// once, in order, and no other.
 type checker struct {
 	ledger   *ledger
 	ids      map[string]string // every name that may occur once -> where it did
 	last     map[string]uint64 // newest sequence of a key, and of a partition
 	slots    []slot
 	lineage  string
-	problems []string
+	clean    int // acknowledged orders that are there and are not poison
+	problems []problem
+}
+
+type problem struct {
+	round int
+	text  string
+}
+
+func newChecker(l *ledger) *checker {
+	return &checker{ledger: l, ids: map[string]string{}, last: map[string]uint64{}}
+}
+
+// finish is called once nothing waits to be published and no order is being placed. It looks for what is missing and
+// reports all problems, those of the earliest round first.
+func (c *checker) finish(t testing.TB, poisonToo bool) {
+	t.Helper()
+	for id, e := range c.ledger.orders {
+		there := c.ids["order "+id] != ""
+		switch {
+		case !there && (poisonToo || !e.poison):
+			c.problem(e.round, "order %s (key %s) was acknowledged and is not in the topic", id, e.key)
+		case there && e.poison && !poisonToo:
+			c.problem(e.round, "order %s (key %s) is too large for the topic, and there", id, e.key)
+		}
+	}
+	c.chain()
+	slices.SortStableFunc(c.problems, func(a, b problem) int { return cmp.Compare(a.round, b.round) })
+	const most = 20
+	for i, p := range c.problems {
+		if i == most {
+			t.Errorf("... and %d problems more", len(c.problems)-most)
+			break
+		}
+		t.Errorf("round %d: %s", p.round, p.text)
+	}
 }
 
 // slot is a published one.
 type slot struct {
 	sequence, previous uint64
+	round              int
 	where              string
 }
 
-func (c *checker) problem(format string, args ...any) {
-	c.problems = append(c.problems, fmt.Sprintf(format, args...))
+func (c *checker) problem(round int, format string, args ...any) {
+	c.problems = append(c.problems, problem{round, fmt.Sprintf(format, args...)})
 }
 
-func (c *checker) record(t testing.TB, r *broker.Record, poisonToo bool) {
+// record takes the next record of a partition. round is the present one, for an order that the ledger does not know.
+func (c *checker) record(t testing.TB, r *broker.Record, round int) {
 	t.Helper()
 	envelope, o := decode(t, *r)
 	e, acknowledged := c.ledger.orders[o.ID]
-	where := fmt.Sprintf("partition %d offset %d (order %s, slot %d, key %s, round %d)", r.Partition, r.Offset, o.ID, envelope.Sequence, e.key, e.round)
+	if acknowledged {
+		round = e.round
+	}
+	where := fmt.Sprintf("partition %d offset %d (order %s, slot %d, key %s)", r.Partition, r.Offset, o.ID, envelope.Sequence, e.key)
 	switch {
 	case !acknowledged:
-		c.problem("%s: reference %q was never acknowledged", where, o.Reference)
-	case e.poison && !poisonToo:
-		c.problem("%s: too large for the topic, and there", where)
+		c.problem(round, "%s: reference %q was never acknowledged", where, o.Reference)
 	case !bytes.Equal(e.payload, r.Value):
-		c.problem("%s: %.300s is not what was answered: %.300s", where, r.Value, e.payload)
+		c.problem(round, "%s: %.300s is not what was answered: %.300s", where, r.Value, e.payload)
 	}
 	if string(r.Key) != o.ID || envelope.Subject != o.ID || envelope.Type != event.TypeCreated || envelope.Source != event.Source {
-		c.problem("%s: key %s, envelope %+v", where, r.Key, envelope)
+		c.problem(round, "%s: key %s, envelope %+v", where, r.Key, envelope)
 	}
 	if c.lineage == "" {
 		c.lineage = envelope.Lineage
 	}
 	if envelope.Lineage == "" || envelope.Lineage != c.lineage {
-		c.problem("%s: lineage %q, others have %q", where, envelope.Lineage, c.lineage)
+		c.problem(round, "%s: lineage %q, others have %q", where, envelope.Lineage, c.lineage)
+	}
+	if acknowledged && !e.poison && c.ids["order "+o.ID] == "" {
+		c.clean++
 	}
 	for _, name := range []string{
 		"order " + o.ID, "reference " + o.Reference, "event " + envelope.ID, fmt.Sprintf("slot %d of %s", envelope.Sequence, envelope.Lineage),
 	} {
 		if first, twice := c.ids[name]; twice {
-			c.problem("%s stands at %s and at %s", name, first, where)
+			c.problem(round, "%s stands at %s and at %s", name, first, where)
 		}
 		c.ids[name] = where
 	}
 	for _, stream := range []string{"key " + string(r.Key), fmt.Sprintf("partition %d of lineage %s", r.Partition, envelope.Lineage)} {
 		if envelope.Sequence <= c.last[stream] {
-			c.problem("%s: comes after slot %d in %s", where, c.last[stream], stream)
+			c.problem(round, "%s: comes after slot %d in %s", where, c.last[stream], stream)
 		}
 		c.last[stream] = envelope.Sequence
 	}
-	c.slots = append(c.slots, slot{envelope.Sequence, envelope.Previous, where})
+	c.slots = append(c.slots, slot{envelope.Sequence, envelope.Previous, round, where})
 }
 
 // chain checks that each message names the slot published before it.
 func (c *checker) chain() {
-	sort.Slice(c.slots, func(i, j int) bool { return c.slots[i].sequence < c.slots[j].sequence })
+	slices.SortFunc(c.slots, func(a, b slot) int { return cmp.Compare(a.sequence, b.sequence) })
 	before := uint64(0)
 	for _, s := range c.slots {
 		if s.previous != before {
-			c.problem("%s: says that slot %d was published before it; it was %d", s.where, s.previous, before)
+			c.problem(s.round, "%s: says that slot %d was published before it; it was %d", s.where, s.previous, before)
 		}
 		before = s.sequence
 	}

@@ -88,7 +88,7 @@ func TestRounds(t *testing.T) {
 	for round := 1; round <= rounds && !t.Failed(); round++ {
 		s.round(round)
 		if round%checkEvery == 0 || round == rounds {
-			s.checkTopic(false)
+			s.checkTopic(round, false)
 			t.Logf("checked the topic after %d rounds and %s: %d orders, %d of them poison", round, time.Since(started).Round(time.Second), len(s.ledger.orders), s.ledger.poison)
 		}
 	}
@@ -96,7 +96,7 @@ func TestRounds(t *testing.T) {
 		return
 	}
 	s.publishPoison()
-	s.checkTopic(true)
+	s.checkTopic(rounds, true)
 	s.checkCounts()
 	t.Logf("seed %d: %d rounds in %s, %d orders, %d answered as replays\n%s",
 		s.seed, rounds, time.Since(started).Round(time.Second), len(s.ledger.orders), s.replays.Load(), s.table())
@@ -127,6 +127,9 @@ type siege struct {
 	hits    map[moment]int
 	replays atomic.Int64
 
+	reader    *brokertest.Reader // of the topic as it grows
+	following *checker
+
 	activity *activityd.Config // of the service that counts at the end
 }
 
@@ -146,6 +149,7 @@ func (s *siege) begin() {
 	s.place(0, 0, false)
 	s.awaitQuiet(0)
 	limitTopic(s.t, s.cluster.Addr(), topicLimit)
+	s.reader, s.following = brokertest.NewReader(s.t, s.cluster.Addr(), event.Topic), newChecker(s.ledger)
 }
 
 // tune chooses how the service publishes from its next start on.
@@ -194,6 +198,7 @@ func (s *siege) round(round int) {
 	s.service.start()
 	placing.Wait()
 	s.awaitQuiet(round)
+	s.follow(round)
 	t.Logf("%s: %d orders in %s", name, load.answered.Load(), time.Since(began).Round(time.Millisecond))
 }
 
@@ -218,9 +223,16 @@ func (s *siege) strike(round string, m moment, random *rand.Rand, arm func(point
 // awaitQuiet returns when everything is published or parked.
 func (s *siege) awaitQuiet(round int) {
 	s.t.Helper()
+	var backlog, parked float64
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("backlog %v; %v parked, %d are poison", backlog, parked, s.ledger.poison)
+		}
+	}()
 	eventually(s.t, 30*time.Second, fmt.Sprintf("after round %d nothing waits and the poison is parked", round), func() bool {
-		return metric(s.t, s.service.addresses.orderOps, "order_outbox_backlog_messages") == 0 &&
-			metric(s.t, s.service.addresses.orderOps, "order_outbox_parked_messages") == float64(s.ledger.poison)
+		backlog = metric(s.t, s.service.addresses.orderOps, "order_outbox_backlog_messages")
+		parked = metric(s.t, s.service.addresses.orderOps, "order_outbox_parked_messages")
+		return backlog == 0 && parked == float64(s.ledger.poison)
 	})
 }
 
@@ -238,9 +250,27 @@ func (s *siege) publishPoison() {
 	})
 }
 
-func (s *siege) checkTopic(poisonToo bool) {
+// follow reads what the topic has got since the last time, until every acknowledged order is there, and checks it.
+func (s *siege) follow(round int) {
 	s.t.Helper()
-	s.ledger.check(s.t, brokertest.ReadAll(s.t, s.cluster.Addr(), event.Topic), poisonToo)
+	for s.following.clean < len(s.ledger.orders)-s.ledger.poison {
+		record, ok := s.reader.Next(s.t, 5*time.Second)
+		if !ok {
+			break
+		}
+		s.following.record(s.t, &record, round)
+	}
+	s.following.finish(s.t, false)
+}
+
+// checkTopic reads the whole topic and checks it.
+func (s *siege) checkTopic(round int, poisonToo bool) {
+	s.t.Helper()
+	c := newChecker(s.ledger)
+	for _, record := range brokertest.ReadAll(s.t, s.cluster.Addr(), event.Topic) {
+		c.record(s.t, &record, round)
+	}
+	c.finish(s.t, poisonToo)
 }
 
 // checkCounts has a new activity service read the topic from its beginning.
