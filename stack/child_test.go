@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -30,6 +29,7 @@ const childEnv = "STACK_TEST_CHILD"
 type childConfig struct {
 	Order    orderd.Config
 	Activity *activityd.Config // nil runs order alone
+	Numbers  *numbersConfig    // when set, numbers run and neither service
 }
 
 func TestMain(m *testing.M) {
@@ -52,6 +52,9 @@ func runChild(text string) error {
 	}
 	logger := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
 	ctx := context.Background()
+	if config.Numbers != nil {
+		return runNumbers(ctx, *config.Numbers)
+	}
 	order, err := orderd.New(config.Order, logger)
 	if err != nil {
 		return err
@@ -71,21 +74,27 @@ func runChild(text string) error {
 		activityFailed = activity.Failed()
 	}
 	fmt.Fprintln(os.Stdout, "ready")
-	parentGone := make(chan struct{})
-	go func() { // standard input ends with the parent
-		defer close(parentGone)
-		for input := bufio.NewScanner(os.Stdin); input.Scan(); {
-			crashpoint.Arm(input.Text())
-		}
-	}()
 	select {
 	case <-order.Failed():
 		return order.Err()
 	case <-activityFailed:
 		return activity.Err()
-	case <-parentGone:
+	case <-obey():
 		return nil
 	}
+}
+
+// obey arms the crash points that the parent names. The channel is closed when the parent is gone, with which standard
+// input ends.
+func obey() <-chan struct{} {
+	parentGone := make(chan struct{})
+	go func() {
+		defer close(parentGone)
+		for input := bufio.NewScanner(os.Stdin); input.Scan(); {
+			crashpoint.Arm(input.Text())
+		}
+	}()
+	return parentGone
 }
 
 // child is a process with both services, or order alone, on ports that stay the same when it is started again.
@@ -93,7 +102,8 @@ type child struct {
 	t         testing.TB
 	config    childConfig
 	addresses addresses
-	process   *process // nil after kill
+	output    func(line string) // when set, gets what the process prints after its first line
+	process   *process          // nil after kill
 }
 
 // process is one life of a child.
@@ -157,37 +167,38 @@ func (c *child) launch(env ...string) {
 	}
 	p := &process{command: exec.Command(os.Args[0]), ready: make(chan struct{}), ended: make(chan struct{})}
 	p.command.Env = append(append(os.Environ(), childEnv+"="+string(text)), env...)
-	p.command.Stdout = &onFirstWrite{do: func() { close(p.ready) }}
 	p.command.Stderr = os.Stderr
+	output, printed, err := os.Pipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	p.command.Stdout = printed
 	if p.input, err = p.command.StdinPipe(); err != nil {
 		c.t.Fatal(err)
 	}
 	if err := p.command.Start(); err != nil {
 		c.t.Fatal(err)
 	}
+	_ = printed.Close() // the process has it
 	go func() {
 		defer close(p.ended)
+		c.listen(output, p.ready)
 		_ = p.command.Wait() // its state says how it ended
 	}()
 	c.process = p
 }
 
-// onFirstWrite is a writer that tells of what is written first and keeps nothing.
-type onFirstWrite struct {
-	once sync.Once
-	do   func()
-}
-
-func (w *onFirstWrite) Write(b []byte) (int, error) {
-	w.once.Do(w.do)
-	return len(b), nil
-}
-
-// arm sets the crash point that the running process dies at.
-func (c *child) arm(point string) {
-	c.t.Helper()
-	if _, err := fmt.Fprintln(c.process.input, point); err != nil {
-		c.t.Fatal(err)
+// listen reads what the process prints until it has ended; its first line says that it is ready.
+func (c *child) listen(output io.ReadCloser, ready chan<- struct{}) {
+	defer func() { _ = output.Close() }()
+	lines := bufio.NewScanner(output)
+	if lines.Scan() {
+		close(ready)
+	}
+	for lines.Scan() {
+		if c.output != nil {
+			c.output(lines.Text())
+		}
 	}
 }
 
@@ -198,20 +209,6 @@ func (c *child) kill() {
 	}
 	_ = c.process.command.Process.Signal(syscall.SIGKILL)
 	<-c.process.ended
-	c.process = nil
-}
-
-// awaitDeath returns when the process has killed itself.
-func (c *child) awaitDeath(cause string, limit time.Duration) {
-	c.t.Helper()
-	select {
-	case <-c.process.ended:
-	case <-time.After(limit):
-		c.t.Fatalf("%s: the process did not end within %s", cause, limit)
-	}
-	if status, ok := c.process.command.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
-		c.t.Fatalf("%s: the process ended with %v and not by SIGKILL", cause, c.process.command.ProcessState)
-	}
 	c.process = nil
 }
 

@@ -67,6 +67,18 @@ func (m moment) String() string {
 	return m.point
 }
 
+// arming is what arms the moment's crash point, at a random pass; "" for a kill from outside.
+func (m moment) arming(random *rand.Rand) string {
+	if m.point == "" {
+		return ""
+	}
+	point := fmt.Sprintf("%s:%d", m.point, 1+random.IntN(m.passes))
+	if m.later > 0 {
+		point += ":" + time.Duration(random.Int64N(int64(m.later))).String()
+	}
+	return point
+}
+
 // TestRounds kills the order service while orders are placed, round after round: once as it runs, and once more as it
 // comes back. Every order that was acknowledged then stands in the topic once, in order, and is counted once.
 //
@@ -205,16 +217,12 @@ func (s *siege) round(round int) {
 // strike kills the service: arm is given the crash point, "" for a kill from outside.
 func (s *siege) strike(round string, m moment, random *rand.Rand, arm func(point string)) {
 	s.t.Helper()
-	if m.point == "" {
-		arm("")
+	point := m.arming(random)
+	arm(point)
+	if point == "" {
 		<-time.After(time.Duration(random.Int64N(int64(anyTime))))
 		s.service.kill()
 	} else {
-		point := fmt.Sprintf("%s:%d", m.point, 1+random.IntN(m.passes))
-		if m.later > 0 {
-			point += ":" + time.Duration(random.Int64N(int64(m.later))).String()
-		}
-		arm(point)
 		s.service.awaitDeath(round+": "+point, 30*time.Second)
 	}
 	s.hits[m]++
