@@ -8,7 +8,7 @@ export GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench clean
+.PHONY: help build run test faults lint bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: lint ## Everything: lint, known vulnerabilities, alerts, unit and end-to-e
 	@build/vulncheck
 	@build/promrules
 	@build/gotest
+
+faults: ## 200 rounds of kill -9 while orders are placed, on Apache Kafka, and how often each moment was hit
+	REQUIRE_ALL=1 ORDERTALLY_ROUNDS=$${ORDERTALLY_ROUNDS:-200} go test -tags crash -count=1 -timeout 2h -v -run '^TestRounds' ./stack
 
 lint: ## Formatting, go vet and golangci-lint
 	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; }

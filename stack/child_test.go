@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -17,14 +20,16 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/order/orderd"
+	"ordertally/shared/crashpoint"
 )
 
-// childEnv makes this test binary run both services until it is killed, as childConfig says.
+// childEnv makes this test binary run the services until it is killed, as childConfig says.
 const childEnv = "STACK_TEST_CHILD"
 
 type childConfig struct {
 	Order    orderd.Config
-	Activity activityd.Config
+	Activity *activityd.Config // nil runs order alone
+	Numbers  *numbersConfig    // when set, numbers run and neither service
 }
 
 func TestMain(m *testing.M) {
@@ -38,51 +43,75 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// runChild starts the services, says so on standard output and goes on until it is killed or its parent is gone.
+// runChild starts the services, says so on standard output and goes on until it is killed or its parent is gone. Each
+// line on standard input arms a crash point.
 func runChild(text string) error {
 	var config childConfig
 	if err := json.Unmarshal([]byte(text), &config); err != nil {
 		return err
 	}
 	logger := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
+	ctx := context.Background()
+	if config.Numbers != nil {
+		return runNumbers(ctx, *config.Numbers)
+	}
 	order, err := orderd.New(config.Order, logger)
 	if err != nil {
 		return err
 	}
-	activity, err := activityd.New(config.Activity, logger)
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
 	if err := order.Start(ctx); err != nil {
 		return err
 	}
-	if err := activity.Start(ctx); err != nil {
-		return err
+	var activityFailed <-chan struct{}
+	var activity *activityd.Service
+	if config.Activity != nil {
+		if activity, err = activityd.New(*config.Activity, logger); err != nil {
+			return err
+		}
+		if err := activity.Start(ctx); err != nil {
+			return err
+		}
+		activityFailed = activity.Failed()
 	}
 	fmt.Fprintln(os.Stdout, "ready")
-	parentGone := make(chan struct{})
-	go func() { // standard input ends with the parent
-		defer close(parentGone)
-		for input := bufio.NewScanner(os.Stdin); input.Scan(); {
-		}
-	}()
 	select {
 	case <-order.Failed():
 		return order.Err()
-	case <-activity.Failed():
+	case <-activityFailed:
 		return activity.Err()
-	case <-parentGone:
+	case <-obey():
 		return nil
 	}
 }
 
-// child is a process with both services, on ports that stay the same when it is started again.
+// obey arms the crash points that the parent names. The channel is closed when the parent is gone, with which standard
+// input ends.
+func obey() <-chan struct{} {
+	parentGone := make(chan struct{})
+	go func() {
+		defer close(parentGone)
+		for input := bufio.NewScanner(os.Stdin); input.Scan(); {
+			crashpoint.Arm(input.Text())
+		}
+	}()
+	return parentGone
+}
+
+// child is a process with both services, or order alone, on ports that stay the same when it is started again.
 type child struct {
 	t         testing.TB
 	config    childConfig
 	addresses addresses
-	process   *exec.Cmd
+	output    func(line string) // when set, gets what the process prints after its first line
+	process   *process          // nil after kill
+}
+
+// process is one life of a child.
+type process struct {
+	command *exec.Cmd
+	input   io.Writer
+	ready   chan struct{} // closed once the services listen
+	ended   chan struct{}
 }
 
 func newChild(t testing.TB, dir, broker string) *child {
@@ -90,55 +119,86 @@ func newChild(t testing.TB, dir, broker string) *child {
 	a := addresses{freePort(t), freePort(t), freePort(t), freePort(t)}
 	c := &child{t: t, addresses: a, config: childConfig{
 		Order:    orderd.Config{Listen: a.order, OpsListen: a.orderOps, Data: filepath.Join(dir, "order.db"), Kafka: []string{broker}},
-		Activity: activityd.Config{Listen: a.activity, OpsListen: a.activityOps, Data: filepath.Join(dir, "activity.db"), Kafka: []string{broker}},
+		Activity: &activityd.Config{Listen: a.activity, OpsListen: a.activityOps, Data: filepath.Join(dir, "activity.db"), Kafka: []string{broker}},
 	}}
 	t.Cleanup(c.kill)
 	return c
 }
 
+// freePort picks a port from below the range of outgoing connections: there, a client that retries while the process is
+// down could connect to itself and keep the port.
 func freePort(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, end, tries = 20_000, 32_768, 100
+	var last error
+	for range tries {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(end-first)))
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			last = err
+			continue
+		}
+		_ = listener.Close()
+		return address
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	t.Fatal(last)
+	return ""
 }
 
 // start returns when the services listen. env is added to the process's environment.
 func (c *child) start(env ...string) {
 	c.t.Helper()
+	c.launch(env...)
+	select {
+	case <-c.process.ready:
+	case <-c.process.ended:
+		c.t.Fatalf("the services did not start: %v", c.process.command.ProcessState)
+	case <-time.After(30 * time.Second):
+		c.t.Fatal("the services did not start within 30 s")
+	}
+}
+
+// launch starts the process and does not wait for it.
+func (c *child) launch(env ...string) {
+	c.t.Helper()
 	text, err := json.Marshal(c.config)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	process := exec.Command(os.Args[0])
-	process.Env = append(append(os.Environ(), childEnv+"="+string(text)), env...)
-	process.Stderr = os.Stderr
-	if _, err := process.StdinPipe(); err != nil {
-		c.t.Fatal(err)
-	}
-	output, err := process.StdoutPipe()
+	p := &process{command: exec.Command(os.Args[0]), ready: make(chan struct{}), ended: make(chan struct{})}
+	p.command.Env = append(append(os.Environ(), childEnv+"="+string(text)), env...)
+	p.command.Stderr = os.Stderr
+	output, printed, err := os.Pipe()
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := process.Start(); err != nil {
+	p.command.Stdout = printed
+	if p.input, err = p.command.StdinPipe(); err != nil {
 		c.t.Fatal(err)
 	}
-	c.process = process
-	ready := make(chan bool, 1)
+	if err := p.command.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	_ = printed.Close() // the process has it
 	go func() {
-		line, _ := bufio.NewReader(output).ReadString('\n')
-		ready <- line == "ready\n"
+		defer close(p.ended)
+		c.listen(output, p.ready)
+		_ = p.command.Wait() // its state says how it ended
 	}()
-	select {
-	case ok := <-ready:
-		if !ok {
-			c.t.Fatalf("the services did not start: %v", process.Wait())
+	c.process = p
+}
+
+// listen reads what the process prints until it has ended; its first line says that it is ready.
+func (c *child) listen(output io.ReadCloser, ready chan<- struct{}) {
+	defer func() { _ = output.Close() }()
+	lines := bufio.NewScanner(output)
+	if lines.Scan() {
+		close(ready)
+	}
+	for lines.Scan() {
+		if c.output != nil {
+			c.output(lines.Text())
 		}
-	case <-time.After(30 * time.Second):
-		c.t.Fatal("the services did not start within 30 s")
 	}
 }
 
@@ -147,8 +207,8 @@ func (c *child) kill() {
 	if c.process == nil {
 		return
 	}
-	_ = c.process.Process.Signal(syscall.SIGKILL)
-	_ = c.process.Wait()
+	_ = c.process.command.Process.Signal(syscall.SIGKILL)
+	<-c.process.ended
 	c.process = nil
 }
 

@@ -4,6 +4,7 @@ package stack_test
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,21 +58,26 @@ func TestCrashPoints(t *testing.T) {
 	t.Logf("killed at %v with %d orders", crashPoints, total)
 }
 
-// awaitDeath returns when the process has ended by itself.
+// arm sets the crash point that the running process dies at.
+func (c *child) arm(point string) {
+	c.t.Helper()
+	if _, err := fmt.Fprintln(c.process.input, point); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// awaitDeath returns when the process has killed itself.
 func (c *child) awaitDeath(cause string, limit time.Duration) {
 	c.t.Helper()
-	ended := make(chan struct{})
-	process := c.process
-	go func() {
-		defer close(ended)
-		_ = process.Wait() // it was killed
-	}()
 	select {
-	case <-ended:
-		c.process = nil
+	case <-c.process.ended:
 	case <-time.After(limit):
 		c.t.Fatalf("%s: the process did not end within %s", cause, limit)
 	}
+	if status, ok := c.process.command.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		c.t.Fatalf("%s: the process ended with %v and not by SIGKILL", cause, c.process.command.ProcessState)
+	}
+	c.process = nil
 }
 
 // placeUntil places orders one after the other until stop is closed, and returns how many.

@@ -18,8 +18,13 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// limitTopic sets the largest message that Apache Kafka takes.
+// limitTopic sets the largest message that Apache Kafka takes for orders.
 func limitTopic(t *testing.T, address string, bytes int) {
+	t.Helper()
+	limitTopicOf(t, address, event.Topic, bytes)
+}
+
+func limitTopicOf(t *testing.T, address, topic string, bytes int) {
 	t.Helper()
 	admin, err := ckafka.NewAdminClient(&ckafka.ConfigMap{"bootstrap.servers": address})
 	if err != nil {
@@ -27,7 +32,7 @@ func limitTopic(t *testing.T, address string, bytes int) {
 	}
 	defer admin.Close()
 	results, err := admin.IncrementalAlterConfigs(t.Context(), []ckafka.ConfigResource{{
-		Type: ckafka.ResourceTopic, Name: event.Topic, Config: []ckafka.ConfigEntry{{
+		Type: ckafka.ResourceTopic, Name: topic, Config: []ckafka.ConfigEntry{{
 			Name: "max.message.bytes", Value: strconv.Itoa(bytes), IncrementalOperation: ckafka.AlterConfigOpTypeSet,
 		}},
 	}})

@@ -16,6 +16,55 @@ import (
 // fails the test when that takes longer than a minute.
 func ReadAll(t testing.TB, address, topic string) []broker.Record {
 	t.Helper()
+	consumer, partitions := assign(t, address, topic)
+	defer closeConsumer(t, consumer)
+	var records []broker.Record
+	ended := map[int32]bool{}
+	for deadline := time.Now().Add(time.Minute); len(ended) < partitions; {
+		if time.Now().After(deadline) {
+			t.Fatalf("topic %s was not read to its end within a minute: %d records so far", topic, len(records))
+		}
+		switch event := poll(t, consumer).(type) {
+		case *kafka.Message:
+			delete(ended, event.TopicPartition.Partition)
+			records = append(records, record(event))
+		case kafka.PartitionEOF:
+			ended[event.Partition] = true
+		}
+	}
+	return records
+}
+
+// Reader reads a topic as it grows, as a reader of committed records. It is used by one goroutine.
+type Reader struct {
+	consumer *kafka.Consumer
+}
+
+// NewReader returns a reader at the beginning of topic, which must exist. It is closed when the test ends.
+func NewReader(t testing.TB, address, topic string) *Reader {
+	t.Helper()
+	consumer, partitions := assign(t, address, topic)
+	t.Cleanup(func() { closeConsumer(t, consumer) })
+	if partitions == 0 {
+		t.Fatalf("topic %s does not exist", topic)
+	}
+	return &Reader{consumer: consumer}
+}
+
+// Next returns the next record of any partition, those of one partition in order, and false when none came within limit.
+func (r *Reader) Next(t testing.TB, limit time.Duration) (broker.Record, bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
+		if message, ok := poll(t, r.consumer).(*kafka.Message); ok {
+			return record(message), true
+		}
+	}
+	return broker.Record{}, false
+}
+
+// assign returns a consumer of all partitions of topic, from their beginning, and how many there are.
+func assign(t testing.TB, address, topic string) (consumer *kafka.Consumer, partitions int) {
+	t.Helper()
 	consumer, err := kafka.NewConsumer(&kafka.ConfigMap{
 		"bootstrap.servers": address, "group.id": "brokertest", "isolation.level": "read_committed",
 		"enable.auto.commit": false, "auto.offset.reset": "error", "enable.partition.eof": true,
@@ -24,13 +73,9 @@ func ReadAll(t testing.TB, address, topic string) []broker.Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := consumer.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	metadata, err := consumer.GetMetadata(&topic, false, 10_000)
 	if err != nil {
+		closeConsumer(t, consumer)
 		t.Fatalf("ask for topic %s: %v", topic, err)
 	}
 	var all []kafka.TopicPartition
@@ -38,33 +83,37 @@ func ReadAll(t testing.TB, address, topic string) []broker.Record {
 		all = append(all, kafka.TopicPartition{Topic: &topic, Partition: p.ID, Offset: 0})
 	}
 	if len(all) == 0 {
-		return nil
+		return consumer, 0
 	}
 	if err := consumer.Assign(all); err != nil {
+		closeConsumer(t, consumer)
 		t.Fatal(err)
 	}
-	var records []broker.Record
-	ended := map[int32]bool{}
-	for deadline := time.Now().Add(time.Minute); len(ended) < len(all); {
-		if time.Now().After(deadline) {
-			t.Fatalf("topic %s was not read to its end within a minute: %d records so far", topic, len(records))
+	return consumer, len(all)
+}
+
+func closeConsumer(t testing.TB, consumer *kafka.Consumer) {
+	t.Helper()
+	if err := consumer.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// poll returns the next event within 0.1 s or nil. An error that no retry mends ends the test.
+func poll(t testing.TB, consumer *kafka.Consumer) kafka.Event {
+	t.Helper()
+	event := consumer.Poll(100)
+	switch e := event.(type) {
+	case *kafka.Message:
+		if e.TopicPartition.Error != nil {
+			t.Fatal(e.TopicPartition.Error)
 		}
-		switch event := consumer.Poll(100).(type) {
-		case *kafka.Message:
-			if event.TopicPartition.Error != nil {
-				t.Fatal(event.TopicPartition.Error)
-			}
-			delete(ended, event.TopicPartition.Partition)
-			records = append(records, record(event))
-		case kafka.PartitionEOF:
-			ended[event.Partition] = true
-		case kafka.Error:
-			if event.IsFatal() || event.Code() == kafka.ErrAutoOffsetReset {
-				t.Fatal(event)
-			}
+	case kafka.Error:
+		if e.IsFatal() || e.Code() == kafka.ErrAutoOffsetReset {
+			t.Fatal(e)
 		}
 	}
-	return records
+	return event
 }
 
 func record(m *kafka.Message) broker.Record {
