@@ -40,6 +40,7 @@ type moment struct {
 	passes int           // at one of the first so many passes of the point
 	later  time.Duration // up to so long after the pass, while the process goes on; 0 is at the point
 	poison bool          // passed only when Kafka refuses orders
+	start  bool          // passed only when the service starts
 }
 
 // moments are taken in turn. A new crash point needs a line here and nothing else.
@@ -48,6 +49,8 @@ var moments = []moment{
 	{point: "boltdb.before-commit", passes: 40},
 	{point: "boltdb.before-commit", passes: 40, later: 2 * time.Millisecond}, // during the bbolt commit
 	{point: "boltdb.after-commit", passes: 40},
+	{point: "outbox.before-claim", passes: 1, start: true},
+	{point: "outbox.after-claim", passes: 1, start: true},
 	{point: "outbox.before-publish", passes: 6},
 	{point: "broker.before-offsets", passes: 6},
 	{point: "broker.before-commit", passes: 6},
@@ -180,7 +183,8 @@ func (s *siege) round(round int) {
 	t.Helper()
 	began := time.Now()
 	random := rand.New(rand.NewPCG(s.seed, uint64(round)))
-	first := moments[round%len(moments)]
+	running := slices.DeleteFunc(slices.Clone(moments), func(m moment) bool { return m.start })
+	first := running[round%len(running)]
 	calm := slices.DeleteFunc(slices.Clone(moments), func(m moment) bool { return m.poison })
 	second := calm[(round+round/len(moments)+len(calm)/2)%len(calm)]
 	writers := 1 + random.IntN(16)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/crashpoint"
@@ -167,5 +168,9 @@ func (r *Relay) mark(slot uint64) Mark {
 // report logs and counts a finding.
 func (r *Relay) report(f Finding) {
 	r.metrics.found(f)
-	r.logger.Warn().Str("kind", string(f.Kind)).Uint64("slot", f.Slot).Int("messages", f.Messages).Msg(f.Text)
+	level := zerolog.WarnLevel
+	if f.Kind == FoundRecovered { // what a crash leaves
+		level = zerolog.InfoLevel
+	}
+	r.logger.WithLevel(level).Str("kind", string(f.Kind)).Uint64("slot", f.Slot).Int("messages", f.Messages).Msg(f.Text)
 }
