@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ordertally/order/orderclient"
+	"ordertally/order/orderd"
 	"ordertally/order/retail"
 	"ordertally/shared/broker"
 	"ordertally/shared/broker/brokertest"
@@ -189,4 +190,26 @@ func TestKillDuringImport(t *testing.T) {
 	checkDays(t, services.activityURL())
 	checkTopic(t, cluster.Addr(), allOrders)
 	t.Logf("%d kills over %d imports; the last import placed %d and replayed %d", kills, imports, summary.Placed, summary.Replayed)
+}
+
+// TestPublishingWithoutTransactions is the mode for clusters that forbid them. Nothing fails here, so each order is in the
+// topic once all the same, also after a restart.
+func TestPublishingWithoutTransactions(t *testing.T) {
+	cluster := kafka.ForTest(t)
+	s := startServicesFrom(t, t.TempDir(), cluster.Addr(), orderd.Config{PublishMode: "idempotent"})
+	var acked acknowledged
+	for round := range 3 {
+		for range 50 {
+			if !acked.place(s.orderURL()) {
+				t.Fatal("an order was not placed")
+			}
+		}
+		eventually(t, time.Minute, "all are counted", func() bool { return countedLately(t, s.activityURL()) == int64(50*(round+1)) })
+		s.stop()
+		s.start()
+	}
+	acked.inTopicOnce(t, cluster.Addr())
+	if n := metric(t, s.addresses.activityOps, "activity_duplicates_total"); n != 0 {
+		t.Errorf("%v duplicates", n)
+	}
 }

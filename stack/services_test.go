@@ -25,7 +25,7 @@ type services struct {
 	activity  *activityd.Service
 	dir       string
 	brokers   string
-	outbox    orderd.OutboxConfig
+	base      orderd.Config
 	addresses addresses
 }
 
@@ -40,7 +40,13 @@ func startServices(t testing.TB, dir, broker string) *services {
 
 func startServicesWith(t testing.TB, dir, broker string, outbox orderd.OutboxConfig) *services {
 	t.Helper()
-	s := &services{t: t, dir: dir, brokers: broker, outbox: outbox}
+	return startServicesFrom(t, dir, broker, orderd.Config{Outbox: outbox})
+}
+
+// startServicesFrom starts the order service with what base has and the test's addresses, file and broker.
+func startServicesFrom(t testing.TB, dir, broker string, base orderd.Config) *services {
+	t.Helper()
+	s := &services{t: t, dir: dir, brokers: broker, base: base}
 	free := "127.0.0.1:0"
 	s.addresses = addresses{free, free, free, free}
 	s.start()
@@ -53,10 +59,10 @@ func (s *services) start() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var err error
-	s.order, err = orderd.New(orderd.Config{
-		Listen: s.addresses.order, OpsListen: s.addresses.orderOps,
-		Data: filepath.Join(s.dir, "order.db"), Kafka: []string{s.brokers}, Outbox: s.outbox,
-	}, zerolog.Nop())
+	config := s.base
+	config.Listen, config.OpsListen = s.addresses.order, s.addresses.orderOps
+	config.Data, config.Kafka = filepath.Join(s.dir, "order.db"), []string{s.brokers}
+	s.order, err = orderd.New(config, zerolog.Nop())
 	if err != nil {
 		s.t.Fatal(err)
 	}

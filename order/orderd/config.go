@@ -25,6 +25,9 @@ type Config struct {
 	Kafka []string `default:"${kafka}" help:"Kafka brokers, host:port separated by commas." name:"kafka"`
 	// Topic that ORDER_CREATED is published to. Default event.Topic.
 	Topic string `default:"${topic}" help:"Topic of ORDER_CREATED." name:"topic"`
+	// PublishMode is "transactional", exactly once, or "idempotent", at least once, for a cluster whose ACLs or age forbid
+	// transactions. Default transactional.
+	PublishMode string `default:"${publish_mode}" enum:"transactional,idempotent" help:"How to publish: ${enum}. The first is exactly once; the second needs no right to transactions and is at least once." name:"publish-mode"`
 	// Outbox tunes the way from the file to Kafka.
 	Outbox OutboxConfig `embed:"" prefix:"outbox-"`
 }
@@ -59,6 +62,9 @@ const (
 	defaultData      = "order.db"
 	defaultKafka     = "127.0.0.1:9092"
 
+	modeTransactional = "transactional"
+	modeIdempotent    = "idempotent"
+
 	defaultBatchMessages = 10_000
 	defaultBatchBytes    = 8 << 20
 	defaultRetryFirst    = time.Second
@@ -78,6 +84,7 @@ const (
 func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka, "topic": event.Topic,
+		"publish_mode":          modeTransactional,
 		"outbox_linger":         time.Duration(0).String(),
 		"outbox_batch_messages": strconv.Itoa(defaultBatchMessages),
 		"outbox_batch_bytes":    strconv.Itoa(defaultBatchBytes),
@@ -100,6 +107,7 @@ func (c Config) withDefaults() Config {
 	def(&c.OpsListen, defaultOpsListen)
 	def(&c.Data, defaultData)
 	def(&c.Topic, event.Topic)
+	def(&c.PublishMode, modeTransactional)
 	if len(c.Kafka) == 0 {
 		c.Kafka = []string{defaultKafka}
 	}
@@ -130,6 +138,9 @@ func (c Config) validate() error {
 	address("ops-listen", c.OpsListen)
 	for _, broker := range c.Kafka {
 		address("kafka", broker)
+	}
+	if c.PublishMode != modeTransactional && c.PublishMode != modeIdempotent {
+		errs = append(errs, fmt.Errorf("publish-mode: %q is neither %s nor %s", c.PublishMode, modeTransactional, modeIdempotent))
 	}
 	return errors.Join(append(errs, c.Outbox.validate())...)
 }

@@ -42,6 +42,7 @@ func parse(t *testing.T, file string, env map[string]string, args ...string) (Co
 func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 	want := Config{
 		Listen: "127.0.0.1:8080", OpsListen: "127.0.0.1:8081", Data: "order.db", Kafka: []string{"127.0.0.1:9092"}, Topic: event.Topic,
+		PublishMode: "transactional",
 		Outbox: OutboxConfig{
 			BatchMessages: 10_000, BatchBytes: 8 << 20, RetryFirst: time.Second, RetryFactor: 2, RetryLimit: 5 * time.Minute,
 			MaxAttempts: 10, QueueMessages: 10_000, QueueBytes: 16 << 20,
@@ -115,6 +116,7 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 		{func(c *Config) { c.Listen = "8080" }, `listen: "8080" is not HOST:PORT`},
 		{func(c *Config) { c.OpsListen = "x" }, `ops-listen: "x" is not`},
 		{func(c *Config) { c.Kafka = []string{"a:1", "b"} }, `kafka: "b" is not`},
+		{func(c *Config) { c.PublishMode = "sometimes" }, `publish-mode: "sometimes" is neither`},
 		{func(c *Config) { c.Outbox.Linger = -1 }, "outbox-linger: -1ns is not between 0s and 1m0s"},
 		{func(c *Config) { c.Outbox.Linger = time.Minute + 1 }, "outbox-linger: 1m0.000000001s is not"},
 		{func(c *Config) { c.Outbox.BatchMessages = -1 }, "outbox-batch-messages: -1 is not between 1 and 1000000"},

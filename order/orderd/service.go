@@ -77,7 +77,9 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: s.config.Kafka, Topic: s.config.Topic}, s.logger)
+	publisher, err := broker.NewPublisher(broker.PublisherConfig{
+		Brokers: s.config.Kafka, Topic: s.config.Topic, Idempotent: s.config.PublishMode == modeIdempotent,
+	}, s.logger)
 	if err != nil {
 		return err
 	}

@@ -24,12 +24,18 @@ type PublisherConfig struct {
 	Partitions int
 	// Retention of the topic when it is made. Default 30 days.
 	Retention time.Duration
+	// Idempotent publishes without transactions, for clusters whose ACLs or age forbid them: see Publisher.
+	Idempotent bool
 }
 
 // Publisher publishes to one topic, each batch in one Kafka transaction that carries the mark too.
 //
 // The lineage is the transactional id, so that opening a session fences every earlier one; the mark is a committed
 // offset, with metadata, for partition 0 of the topic in a consumer group named like the lineage (rule P5).
+//
+// With Idempotent the mark is committed after the messages instead of with them. That is at least once: whatever a failure
+// leaves between the two is published again, under the same slots and ids, and so is the rest of a batch in which one
+// message was refused. Another session of the lineage is not fenced but noticed, before the next batch.
 type Publisher struct {
 	config PublisherConfig
 	logger zerolog.Logger
@@ -67,20 +73,24 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 
 func (p *Publisher) connect(lineage string) (*session, error) {
 	logs := startLogPump(p.logger)
-	producer, err := kafka.NewProducer(clientConfig(p.config.Brokers, logs.lines, kafka.ConfigMap{
-		"transactional.id":       lineage,
-		"transaction.timeout.ms": int(transactionTimeout.Milliseconds()),
-		"delivery.timeout.ms":    int((transactionTimeout - time.Second).Milliseconds()),
-		"acks":                   "all",
-		"partitioner":            "murmur2_random",
-		"message.max.bytes":      MaxMessageBytes,
-		"linger.ms":              0,
+	settings := kafka.ConfigMap{
+		"delivery.timeout.ms": int((transactionTimeout - time.Second).Milliseconds()),
+		"acks":                "all",
+		"partitioner":         "murmur2_random",
+		"message.max.bytes":   MaxMessageBytes,
+		"linger.ms":           0,
 		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message would.
 		"retry.backoff.ms":          5,
 		"go.delivery.report.fields": "none",
 		"go.events.channel.size":    100,
 		"go.produce.channel.size":   1,
-	}))
+		"enable.idempotence":        true,
+	}
+	if !p.config.Idempotent {
+		settings["transactional.id"] = lineage
+		settings["transaction.timeout.ms"] = int(transactionTimeout.Milliseconds())
+	}
+	producer, err := kafka.NewProducer(clientConfig(p.config.Brokers, logs.lines, settings))
 	if err != nil {
 		logs.stop()
 		return nil, err
@@ -99,7 +109,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 	}
 	s := &session{
 		producer: producer, admin: admin, group: group, logs: logs, logger: p.logger,
-		brokers: p.config.Brokers, name: p.config.Topic, lineage: lineage, broke: make(chan struct{}),
+		transactional: !p.config.Idempotent, brokers: p.config.Brokers, name: p.config.Topic, lineage: lineage, broke: make(chan struct{}),
 	}
 	s.watchEvents()
 	return s, nil

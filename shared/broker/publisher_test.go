@@ -27,6 +27,12 @@ func TestPublisherOnApacheKafka(t *testing.T) {
 	outboxtest.Run(t, func(t *testing.T) outboxtest.Target { return target(t, address) })
 }
 
+// The place of at-least-once publishing keeps the part of the contract that does not need transactions.
+func TestAtLeastOnceOnApacheKafka(t *testing.T) {
+	address := kafka.ForTest(t).Addr()
+	outboxtest.RunAtLeastOnce(t, func(t *testing.T) outboxtest.Target { return targetWith(t, address, true) })
+}
+
 func startDevBroker(t *testing.T) (address string) {
 	t.Helper()
 	dev, err := devbroker.Start(devbroker.Config{})
@@ -44,13 +50,18 @@ func startDevBroker(t *testing.T) (address string) {
 // target publishes to a topic named like the test.
 func target(t *testing.T, address string) outboxtest.Target {
 	t.Helper()
+	return targetWith(t, address, false)
+}
+
+func targetWith(t *testing.T, address string, idempotent bool) outboxtest.Target {
+	t.Helper()
 	topic := strings.Map(func(r rune) rune {
 		if r == ' ' || r == '/' {
 			return '-'
 		}
 		return r
 	}, t.Name())
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
+	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: topic, Idempotent: idempotent}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

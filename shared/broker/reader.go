@@ -43,12 +43,7 @@ func (s *session) newReader() (*reader, error) {
 	return &reader{session: s, client: client}, nil
 }
 
-// close does so in the background: it takes 0.1 s, for which nothing need wait.
-func (r *reader) close() {
-	r.session.asking.Go(func() {
-		closeInTime(r.session.logger, "consumer", func() { _ = r.client.Close() })
-	})
-}
+func (r *reader) close() { r.session.closeLater(r.client) }
 
 // spans asks where the partitions' committed records are.
 func (r *reader) spans() (map[int32]span, error) {

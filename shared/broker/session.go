@@ -17,14 +17,16 @@ import (
 
 // session is one transactional producer.
 type session struct {
-	producer *kafka.Producer
-	admin    *kafka.AdminClient
-	group    *kafka.ConsumerGroupMetadata
-	logs     *logPump
-	logger   zerolog.Logger
-	brokers  []string
-	name     string // of the topic
-	lineage  string
+	producer      *kafka.Producer
+	admin         *kafka.AdminClient
+	group         *kafka.ConsumerGroupMetadata
+	logs          *logPump
+	logger        zerolog.Logger
+	transactional bool
+	marks         *kafka.Consumer // sets the mark when there are no transactions, else nil
+	brokers       []string
+	name          string // of the topic
+	lineage       string
 
 	topic topic
 	mark  outbox.Mark
@@ -58,75 +60,22 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	if s.topic, err = ensureTopic(ctx, s.admin, config, id.MayCreate); err != nil {
 		return err
 	}
-	if err := s.producer.InitTransactions(ctx); err != nil {
-		return fmt.Errorf("fence earlier producers of lineage %s: %w", s.lineage, err)
+	if s.transactional {
+		if err := s.producer.InitTransactions(ctx); err != nil {
+			return fmt.Errorf("fence earlier producers of lineage %s: %w", s.lineage, err)
+		}
 	}
-	return s.readMark(ctx)
-}
-
-// markTimeout bounds one question for the mark. On a cluster that never saw a consumer group the first one
-// has the broker make its offsets topic and is not answered.
-const markTimeout = time.Second
-
-// readMark asks for the lineage's committed offset until it is told or ctx ends. isolation.level makes the broker
-// hold the answer back while an earlier transaction is being ended ("unstable").
-//
-// A consumer asks, and not the admin API: librdkafka's requests to a group's coordinator abort the whole process when the
-// connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
-func (s *session) readMark(ctx context.Context) error {
-	client, err := kafka.NewConsumer(clientConfig(s.brokers, s.logs.lines, kafka.ConfigMap{
-		"group.id": s.lineage, "enable.auto.commit": false, "isolation.level": "read_committed",
-	}))
+	client, err := s.newMarkClient()
 	if err != nil {
-		return fmt.Errorf("read the mark of lineage %s: %w", s.lineage, err)
+		return err
 	}
-	defer s.asking.Go(func() { // it takes 0.1 s, for which nothing need wait
-		closeInTime(s.logger, "consumer", func() { _ = client.Close() })
-	})
-	partition := []kafka.TopicPartition{{Topic: &s.name, Partition: 0}}
-	for {
-		committed, err := client.Committed(partition, int(markTimeout.Milliseconds()))
-		if err == nil {
-			err = committed[0].Error
-		}
-		var kafkaErr kafka.Error
-		isKafka := errors.As(err, &kafkaErr)
-		switch {
-		case err == nil:
-			if offset := committed[0].Offset; offset >= 0 {
-				s.mark, s.known = outbox.Mark{Slot: uint64(offset)}, true
-				if note := committed[0].Metadata; note != nil {
-					s.mark.Note = *note
-				}
-			}
-			return nil
-		case isKafka && kafkaErr.Code() == kafka.ErrGroupIDNotFound:
-			return nil
-		case isKafka && retryMark(kafkaErr) && pause(ctx, 20*time.Millisecond) == nil:
-			s.logger.Debug().Err(err).Msg("asking for the mark again")
-		default:
-			return fmt.Errorf("read the mark of lineage %s: %w", s.lineage, err)
-		}
+	if s.transactional {
+		defer s.closeLater(client)
+	} else {
+		s.marks = client
 	}
-}
-
-func retryMark(err kafka.Error) bool {
-	switch err.Code() {
-	case kafka.ErrUnstableOffsetCommit, kafka.ErrTimedOut, kafka.ErrCoordinatorLoadInProgress, kafka.ErrCoordinatorNotAvailable, kafka.ErrNotCoordinator:
-		return true
-	}
-	return err.IsRetriable()
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	s.mark, s.known, err = s.readMark(ctx, client)
+	return err
 }
 
 // Mark implements outbox.Session.
@@ -140,6 +89,9 @@ func (s *session) Troubled() <-chan struct{} { return s.broke }
 
 // Publish implements outbox.Session.
 func (s *session) Publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+	if !s.transactional {
+		return s.publishAtLeastOnce(ctx, records, mark)
+	}
 	s.troubled.Store(false)
 	if err := s.producer.BeginTransaction(); err != nil {
 		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
@@ -158,10 +110,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 		return nil, outage(s.cause(err))
 	}
 	crashpoint.Here("broker.before-offsets")
-	offsets := []kafka.TopicPartition{{
-		Topic: &s.name, Partition: 0, Offset: kafka.Offset(mark.Slot), Metadata: &mark.Note, //nolint:gosec // slots stay far below 2^63
-	}}
-	if err := s.producer.SendOffsetsToTransaction(ctx, offsets, s.group); err != nil {
+	if err := s.producer.SendOffsetsToTransaction(ctx, s.offsetOf(mark), s.group); err != nil {
 		return nil, outage(fmt.Errorf("add the mark to a Kafka transaction: %w", err))
 	}
 	crashpoint.Here("broker.before-commit")
@@ -283,6 +232,9 @@ func (s *session) Close() {
 			s.admin.Close()
 			s.producer.Close()
 			s.events.Wait()
+			if s.marks != nil {
+				_ = s.marks.Close()
+			}
 			s.asking.Wait()
 			s.logs.stop()
 		})

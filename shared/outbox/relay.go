@@ -121,6 +121,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 			outages = 0
 		}
 		if errors.Is(err, errRejected) || errors.Is(err, errForked) {
+			lastErr = nil
 			continue
 		}
 		r.verified = false

@@ -18,9 +18,13 @@ func TestStatus(t *testing.T) {
 	service.PublishWithout("sick")
 	placeSick(t, service, 2)
 	var out bytes.Buffer
-	if err := (&statusCmd{remote{Target: service.URL, Output: "table"}}).run(t.Context(), &out); err != nil {
-		t.Fatal(err)
-	}
+	service.Eventually("the relay is connected again", func() bool {
+		out.Reset()
+		if err := (&statusCmd{remote{Target: service.URL, Output: "table"}}).run(t.Context(), &out); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(out.String(), "up since")
+	})
 	for _, want := range []string{"kafka     up since ", "backlog   0,", "parked    2\n", "lineage   " + service.Outbox.Lineage() + " from 1 on\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
