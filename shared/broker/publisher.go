@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -39,6 +40,8 @@ type PublisherConfig struct {
 type Publisher struct {
 	config PublisherConfig
 	logger zerolog.Logger
+
+	batchSize atomic.Int64 // of the producers, as the topic was last seen to allow
 }
 
 var _ outbox.Publisher = (*Publisher)(nil)
@@ -54,21 +57,29 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 	if config.Retention == 0 {
 		config.Retention = 30 * 24 * time.Hour
 	}
-	return &Publisher{config: config, logger: logger}, nil
+	p := &Publisher{config: config, logger: logger}
+	p.batchSize.Store(defaultBatchSize)
+	return p, nil
 }
 
 // Open makes the topic if it is absent and the lineage has published nothing, fences earlier sessions and reads the
 // mark, in this order: one read before InitTransactions can still be overtaken (rule P6).
 func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Session, error) {
-	s, err := p.connect(id.Lineage)
-	if err != nil {
-		return nil, outage(fmt.Errorf("connect to Kafka: %w", err))
+	for {
+		s, err := p.connect(id.Lineage)
+		if err != nil {
+			return nil, outage(fmt.Errorf("connect to Kafka: %w", err))
+		}
+		if err := s.prepare(ctx, p.config, id); err != nil {
+			s.Close()
+			return nil, outage(err)
+		}
+		fits := min(defaultBatchSize, s.limit)
+		if p.batchSize.Swap(int64(fits)) <= int64(fits) {
+			return s, nil
+		}
+		s.Close() // its batches could be larger than the topic takes
 	}
-	if err := s.prepare(ctx, p.config, id); err != nil {
-		s.Close()
-		return nil, outage(err)
-	}
-	return s, nil
 }
 
 func (p *Publisher) connect(lineage string) (*session, error) {
@@ -78,6 +89,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"acks":                "all",
 		"partitioner":         "murmur2_random",
 		"message.max.bytes":   MaxMessageBytes,
+		"batch.size":             int(p.batchSize.Load()),
 		"linger.ms":           0,
 		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message would.
 		"retry.backoff.ms":          5,

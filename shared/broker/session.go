@@ -29,6 +29,7 @@ type session struct {
 	lineage       string
 
 	topic topic
+	limit int // of the topic, in bytes a batch
 	mark  outbox.Mark
 	known bool
 
@@ -60,6 +61,7 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	if s.topic, err = ensureTopic(ctx, s.admin, config, id.MayCreate); err != nil {
 		return err
 	}
+	s.limit = s.topicLimit(ctx)
 	if s.transactional {
 		if err := s.producer.InitTransactions(ctx); err != nil {
 			return fmt.Errorf("fence earlier producers of lineage %s: %w", s.lineage, err)
@@ -89,6 +91,9 @@ func (s *session) Troubled() <-chan struct{} { return s.broke }
 
 // Publish implements outbox.Session.
 func (s *session) Publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+	if rejected := s.tooLarge(ctx, records); rejected != nil {
+		return nil, rejected
+	}
 	if !s.transactional {
 		return s.publishAtLeastOnce(ctx, records, mark)
 	}

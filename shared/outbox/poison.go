@@ -40,35 +40,54 @@ func (r *row) entry(state waitState) entry {
 // errRejected ends a session whose batch was refused and dealt with: the next one follows at once.
 var errRejected = errors.New("a batch was rejected")
 
-// rejected deals with a batch that was refused because of a message in it, and returns errRejected. Only a message that
-// was alone is charged (rule P4): Kafka refuses whole batches, so a larger one is halved and tried again.
+// rejected deals with a batch that was refused because of messages in it. It returns nil when the session can go on, else
+// errRejected. Only a message that is at fault for certain is charged (rule P4), one that was named or was alone: Kafka
+// refuses whole batches, so a larger one is halved and tried again.
 func (r *Relay) rejected(ctx context.Context, rows []row, cause *RejectedError) error {
+	if len(cause.Slots) > 0 {
+		guilty := slices.DeleteFunc(rows, func(row row) bool { return !slices.Contains(cause.Slots, row.slot) })
+		return r.charge(ctx, guilty, cause)
+	}
 	if len(rows) > 1 {
 		r.batchCap = len(rows) / 2
 		return errRejected
 	}
-	r.metrics.failed(cause.Class)
-	poison := &rows[0]
-	e := poison.entry(retrying)
-	e.attempts++
-	e.failed = r.outbox.config.Clock.Now()
-	e.class = cause.Class
-	e.reason = clip(cause.Err.Error())
-	e.due = e.failed.Add(r.config.Retry.wait(int(e.attempts)))
-	if int(e.attempts) >= r.config.MaxAttempts {
-		e.state = parked
+	if err := r.charge(ctx, rows, cause); err != nil {
+		return err
 	}
-	if err := r.outbox.skip(ctx, []entry{e}); err != nil {
+	r.setPosition(max(rows[0].slot, r.outbox.position.Load())) // one that is published again lies before it
+	return errRejected
+}
+
+// charge counts a failed attempt to each message, and has it wait for the next one or parks it.
+func (r *Relay) charge(ctx context.Context, guilty []row, cause *RejectedError) error {
+	now := r.outbox.config.Clock.Now()
+	entries := make([]entry, len(guilty))
+	for i := range guilty {
+		r.metrics.failed(cause.Class)
+		e := guilty[i].entry(retrying)
+		e.attempts++
+		e.failed = now
+		e.class = cause.Class
+		e.reason = clip(cause.Err.Error())
+		e.due = now.Add(r.config.Retry.wait(int(e.attempts)))
+		if int(e.attempts) >= r.config.MaxAttempts {
+			e.state = parked
+		}
+		entries[i] = e
+	}
+	if err := r.outbox.skip(ctx, entries); err != nil {
 		return &fatalError{err}
+	}
+	for i := range entries {
+		if e := &entries[i]; e.state == parked {
+			r.logger.Error().Stringer("message", e.id).Uint64("slot", e.slot).Uint32("attempts", e.attempts).
+				Str("class", string(e.class)).Str("reason", e.reason).Msg("message parked: mend its cause, then retry or discard it")
+		}
 	}
 	crashpoint.Here("outbox.after-skip")
 	r.recheck = true
-	if e.state == parked {
-		r.logger.Error().Stringer("message", poison.message.ID).Uint64("slot", poison.slot).Uint32("attempts", e.attempts).
-			Str("class", string(cause.Class)).Str("reason", e.reason).Msg("message parked: mend its cause, then retry or discard it")
-	}
-	r.setPosition(max(poison.slot, r.outbox.position.Load())) // one that is published again lies before it
-	return errRejected
+	return nil
 }
 
 func clip(text string) string {

@@ -46,7 +46,8 @@ type Session interface {
 	//
 	// A RejectedError says that nothing became visible, because of the records themselves; after any other error the
 	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its mark tells
-	// how things stand (rule P6).
+	// how things stand (rule P6); but one that names the records at fault was raised before anything was sent, and the
+	// session goes on.
 	Publish(ctx context.Context, records []Record, mark Mark) ([]Place, error)
 	// Ends returns, for each partition, the offset that follows its last record.
 	Ends(ctx context.Context) (map[int32]int64, error)
@@ -107,10 +108,13 @@ func Classes() []Class {
 	return []Class{TooLarge, Invalid, Refused, Timeout, Unavailable, Fenced, Unauthorized, Other}
 }
 
-// RejectedError says that a batch was refused because of a message in it. Which one is only certain when it was alone.
+// RejectedError says that a batch was refused because of messages in it.
 type RejectedError struct {
 	Class Class
 	Err   error
+	// Slots are the messages at fault, when that is certain without sending them; then the session can go on. Otherwise
+	// it is only certain for a message that was alone.
+	Slots []uint64
 }
 
 func (e *RejectedError) Error() string { return fmt.Sprintf("rejected as %s: %v", e.Class, e.Err) }

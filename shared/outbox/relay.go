@@ -316,8 +316,7 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	crashpoint.Here("outbox.before-publish")
 	places, err := session.Publish(publishCtx, records, r.mark(to))
 	r.metrics.ended(err)
-	var rejected *RejectedError
-	if errors.As(err, &rejected) {
+	if rejected, ok := errors.AsType[*RejectedError](err); ok {
 		return r.rejected(ctx, rows, rejected)
 	}
 	if err != nil {

@@ -228,7 +228,10 @@ func (r *Relay) republish(ctx context.Context, session Session, missing []unpubl
 	places, err := session.Publish(publishCtx, records, r.mark(r.outbox.position.Load()))
 	r.metrics.ended(err)
 	if rejected, ok := errors.AsType[*RejectedError](err); ok {
-		return 0, r.rejected(ctx, rows, rejected)
+		if err := r.rejected(ctx, rows, rejected); err != nil {
+			return 0, err
+		}
+		return 0, errRejected // the next session finds what is missing still
 	}
 	if err != nil {
 		return 0, err
