@@ -44,6 +44,9 @@ type Config struct {
 	QueueMessages int
 	// QueueBytes is the most bytes the queue in memory holds. Default 16 MiB.
 	QueueBytes int
+	// Retention is how long published messages are kept, counted from their commit, and discarded ones. Default 0: for
+	// ever. The relay deletes them. What waits or is parked is kept however old.
+	Retention time.Duration
 	// Clock tells commit times. Default the machine's.
 	Clock clock.Clock
 }
@@ -58,6 +61,10 @@ type Outbox struct {
 
 	// position is the newest slot that was dealt with: published, or skipped.
 	position atomic.Uint64
+	// verified is the newest slot that the publisher was seen to have: no later one expires.
+	verified atomic.Uint64
+	// retained is the number of rows in the messages bucket, expired those that retention deleted.
+	retained, expired atomic.Int64
 
 	// waits is the memory of the waiting bucket; guarded by mu.
 	mu    sync.Mutex
@@ -82,6 +89,9 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 		queue:  newQueue(config.QueueMessages, config.QueueBytes),
 	}
 	if err := db.Write(ctx, o.create); err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	if err := db.Write(ctx, prepareRetention); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	if err := db.View(ctx, o.load); err != nil {
@@ -128,7 +138,12 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 	if last, _ := root.Bucket(batchesBucket).Cursor().Last(); last != nil {
 		o.position.Store(slotOf(last))
 	}
-	return o.waits.load(root, o.position.Load())
+	if err := o.waits.load(root, o.position.Load()); err != nil {
+		return err
+	}
+	rows, err := countRows(root, o.waits.entries)
+	o.retained.Store(rows)
+	return err
 }
 
 // Lineage names this file's history of slots.
@@ -144,6 +159,7 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	if err := o.appendRow(tx, &r); err != nil {
 		return 0, fmt.Errorf("append to the outbox: %w", err)
 	}
+	tx.AfterCommit(func() { o.retained.Add(1) })
 	return r.slot, nil
 }
 
@@ -171,13 +187,17 @@ func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 // read returns the rows after position in slot order, within the limits, and the slot it read to: every slot up to there
 // either has a row in the result or was skipped. Rows at or past end, when that is not 0, are left to the queue.
 func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxBytes int) (rows []row, to uint64, err error) {
-	to = position
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
+		front, err := expiredSlot(root)
+		if err != nil {
+			return err
+		}
+		to = max(position, front) // what is left before the front waits
 		skipped := root.Bucket(skippedBucket)
 		bytes := 0
 		cursor := root.Bucket(messagesBucket).Cursor()
-		for k, v := cursor.Seek(slotKey(position + 1)); k != nil && len(rows) < maxRows; k, v = cursor.Next() {
+		for k, v := cursor.Seek(slotKey(to + 1)); k != nil && len(rows) < maxRows; k, v = cursor.Next() {
 			slot := slotOf(k)
 			if end != 0 && slot >= end {
 				break

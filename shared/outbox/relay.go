@@ -75,7 +75,7 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 	config.setDefaults()
 	return &Relay{
 		outbox: o, publisher: p, config: config, logger: logger, metrics: metrics,
-		recorder: newRecorder(o), watchdog: newWatchdog(), batchCap: config.BatchMessages,
+		recorder: newRecorder(o, logger), watchdog: newWatchdog(), batchCap: config.BatchMessages,
 	}
 }
 
@@ -146,6 +146,7 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		position = watermark
 	}
 	r.setPosition(position)
+	r.outbox.verified.Store(position)
 	if r.previous, err = r.outbox.publishedBefore(ctx, position); err != nil {
 		return false, &fatalError{err}
 	}
@@ -259,6 +260,7 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
 	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPlaceMap(records, places)})
 	r.setPosition(to)
+	r.outbox.verified.Store(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))
 	return nil
 }
