@@ -26,7 +26,7 @@ var (
 // Store keeps orders. It is declared here, by its user; package orderstore implements it.
 type Store interface {
 	// Place stores the order, its idempotency key and its message in one transaction, and returns when they are on disk.
-	// The store assigns the id. A key that is known answers the order it placed first. Errors: ErrKeyReused,
+	// The store assigns the id. A key that is known (it may be forgotten after a time) answers the order it placed first. Errors: ErrKeyReused,
 	// ErrUnavailable, ErrOutcomeUnknown. It is safe for concurrent use; two requests with one key place one order.
 	Place(ctx context.Context, r *Request) (Placed, error)
 	// Get returns one order, or ErrNotFound.
@@ -77,11 +77,11 @@ const (
 	Ceded     State = "ceded"     // left to another file, of which this service's turned out to be a copy
 )
 
-// Publication tells of an order's message.
+// Publication tells of an order's message. What is not known any more is left out.
 type Publication struct {
 	State    State     `json:"state"`
-	Attempts int       `json:"attempts"`    // failed attempts that were the message's own fault, plus the one that succeeded
-	At       time.Time `json:"at,omitzero"` // when it was published, or failed for the last time
+	Attempts *int      `json:"attempts,omitzero"` // failed attempts that were the message's own fault, plus the one that succeeded
+	At       time.Time `json:"at,omitzero"`       // when it was published, or failed for the last time
 }
 
 // Query selects orders.
@@ -101,12 +101,12 @@ type Page struct {
 	Next uuidv7.ID
 }
 
-// Delivery is the passport of an order's message. What is not known yet is left out.
+// Delivery is the passport of an order's message. What is not known yet, or not any more, is left out.
 type Delivery struct {
 	State       State     `json:"state"`
 	Sequence    uint64    `json:"sequence"` // the slot; a new one each time the message is tried again
 	Lineage     string    `json:"lineage"`
-	Attempts    int       `json:"attempts"`
+	Attempts    *int      `json:"attempts,omitzero"`
 	CommittedAt time.Time `json:"committed_at,omitzero"`
 	PublishedAt time.Time `json:"published_at,omitzero"`
 	Topic       string    `json:"topic,omitzero"`

@@ -28,6 +28,9 @@ type Config struct {
 	// PublishMode is "transactional", exactly once, or "idempotent", at least once, for a cluster whose ACLs or age forbid
 	// transactions. Default transactional.
 	PublishMode string `default:"${publish_mode}" enum:"transactional,idempotent" help:"How to publish: ${enum}. The first is exactly once; the second needs no right to transactions and is at least once." name:"publish-mode"`
+	// IdempotencyRetention is how long an idempotency key is known; the same request places a new order after that.
+	// Default 720h, 30 days.
+	IdempotencyRetention time.Duration `default:"${idempotency_retention}" help:"How long an idempotency key is known." name:"idempotency-retention"`
 	// Outbox tunes the way from the file to Kafka.
 	Outbox OutboxConfig `embed:"" prefix:"outbox-"`
 }
@@ -54,6 +57,8 @@ type OutboxConfig struct {
 	QueueMessages int `default:"${outbox_queue_messages}" help:"Most unpublished messages kept in memory; more are read from the file." name:"queue-messages"`
 	// QueueBytes is the most bytes of unpublished messages kept in memory. Default 16 MiB.
 	QueueBytes int `default:"${outbox_queue_bytes}" help:"Most bytes of unpublished messages kept in memory." name:"queue-bytes"`
+	// Retention is how long published messages are kept in the file, counted from their commit. Default 168h, 7 days.
+	Retention time.Duration `default:"${outbox_retention}" help:"How long published messages are kept in the file." name:"retention"`
 }
 
 const (
@@ -73,11 +78,16 @@ const (
 	defaultMaxAttempts   = 10
 	defaultQueueMessages = 10_000
 	defaultQueueBytes    = 16 << 20
+	defaultRetention     = 7 * 24 * time.Hour
+	defaultKeyRetention  = 30 * 24 * time.Hour
 
 	maxMessages = 1_000_000
 	maxBytes    = 1 << 30
 	maxLinger   = time.Minute
 	maxRetry    = 24 * time.Hour
+
+	minRetention = time.Minute
+	maxRetention = 100 * 365 * 24 * time.Hour
 )
 
 // FlagDefaults returns the variables that Config's tags speak of.
@@ -94,8 +104,13 @@ func FlagDefaults() map[string]string {
 		"outbox_max_attempts":   strconv.Itoa(defaultMaxAttempts),
 		"outbox_queue_messages": strconv.Itoa(defaultQueueMessages),
 		"outbox_queue_bytes":    strconv.Itoa(defaultQueueBytes),
+		"outbox_retention":      hours(defaultRetention),
+		"idempotency_retention": hours(defaultKeyRetention),
 	}
 }
+
+// hours writes d as the documentation does: 168h, not 168h0m0s.
+func hours(d time.Duration) string { return strconv.Itoa(int(d.Hours())) + "h" }
 
 func (c Config) withDefaults() Config {
 	def := func(field *string, value string) {
@@ -111,6 +126,7 @@ func (c Config) withDefaults() Config {
 	if len(c.Kafka) == 0 {
 		c.Kafka = []string{defaultKafka}
 	}
+	c.IdempotencyRetention = cmp.Or(c.IdempotencyRetention, defaultKeyRetention)
 	c.Outbox = c.Outbox.withDefaults()
 	return c
 }
@@ -124,6 +140,7 @@ func (c OutboxConfig) withDefaults() OutboxConfig {
 	c.MaxAttempts = cmp.Or(c.MaxAttempts, defaultMaxAttempts)
 	c.QueueMessages = cmp.Or(c.QueueMessages, defaultQueueMessages)
 	c.QueueBytes = cmp.Or(c.QueueBytes, defaultQueueBytes)
+	c.Retention = cmp.Or(c.Retention, defaultRetention)
 	return c
 }
 
@@ -142,6 +159,7 @@ func (c Config) validate() error {
 	if c.PublishMode != modeTransactional && c.PublishMode != modeIdempotent {
 		errs = append(errs, fmt.Errorf("publish-mode: %q is neither %s nor %s", c.PublishMode, modeTransactional, modeIdempotent))
 	}
+	errs = append(errs, between("idempotency-retention", c.IdempotencyRetention, minRetention, maxRetention))
 	return errors.Join(append(errs, c.Outbox.validate())...)
 }
 
@@ -156,6 +174,7 @@ func (c OutboxConfig) validate() error {
 		between("outbox-max-attempts", c.MaxAttempts, 1, 1_000_000),
 		between("outbox-queue-messages", c.QueueMessages, 1, maxMessages),
 		between("outbox-queue-bytes", c.QueueBytes, 1, maxBytes),
+		between("outbox-retention", c.Retention, minRetention, maxRetention),
 	}
 	if c.RetryLimit < c.RetryFirst {
 		errs = append(errs, fmt.Errorf("outbox-retry-limit: %v is less than outbox-retry-first, %v", c.RetryLimit, c.RetryFirst))
@@ -172,7 +191,7 @@ func between[T cmp.Ordered](name string, value, low, high T) error {
 }
 
 func (c OutboxConfig) outbox() outbox.Config {
-	return outbox.Config{Source: event.Source, QueueMessages: c.QueueMessages, QueueBytes: c.QueueBytes}
+	return outbox.Config{Source: event.Source, QueueMessages: c.QueueMessages, QueueBytes: c.QueueBytes, Retention: c.Retention}
 }
 
 func (c OutboxConfig) relay() outbox.RelayConfig {

@@ -46,7 +46,9 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 		Outbox: OutboxConfig{
 			BatchMessages: 10_000, BatchBytes: 8 << 20, RetryFirst: time.Second, RetryFactor: 2, RetryLimit: 5 * time.Minute,
 			MaxAttempts: 10, QueueMessages: 10_000, QueueBytes: 16 << 20,
+			Retention: 168 * time.Hour,
 		},
+		IdempotencyRetention: 720 * time.Hour,
 	}
 	if got := (Config{}).withDefaults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("zero fields: %+v\nwant %+v", got, want)
@@ -77,6 +79,7 @@ func TestOutboxSettingsReachTheConfig(t *testing.T) {
 		{"outbox-max-attempts", "1", "2", "3", func(c OutboxConfig) any { return c.relay().MaxAttempts }, [3]any{1, 2, 3}},
 		{"outbox-queue-messages", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueMessages }, [3]any{1, 2, 3}},
 		{"outbox-queue-bytes", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueBytes }, [3]any{1, 2, 3}},
+		{"outbox-retention", "1m", "24h", "876000h", func(c OutboxConfig) any { return c.outbox().Retention }, [3]any{time.Minute, 24 * time.Hour, 876000 * time.Hour}},
 	} {
 		env := map[string]string{"ORDER_" + strings.ToUpper(strings.ReplaceAll(tc.name, "-", "_")): tc.env}
 		file := tc.name + ": " + tc.file + "\n"
@@ -132,6 +135,8 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 		{func(c *Config) { c.Outbox.MaxAttempts = -1 }, "outbox-max-attempts: -1 is not between 1 and 1000000"},
 		{func(c *Config) { c.Outbox.QueueMessages = -1 }, "outbox-queue-messages: -1 is not"},
 		{func(c *Config) { c.Outbox.QueueBytes = 1<<30 + 1 }, "outbox-queue-bytes: 1073741825 is not"},
+		{func(c *Config) { c.Outbox.Retention = 59 * time.Second }, "outbox-retention: 59s is not between 1m0s and 876000h0m0s"},
+		{func(c *Config) { c.IdempotencyRetention = -1 }, "idempotency-retention: -1ns is not between 1m0s and 876000h0m0s"},
 	} {
 		var config Config
 		tc.change(&config)

@@ -100,6 +100,7 @@ func (s *Service) start(ctx context.Context) error {
 
 	s.group.Go("database", db.Watch)
 	s.group.Go("relay", relay.Run)
+	s.group.Go("idempotency keys", func(ctx context.Context) error { return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger) })
 	s.steps.Push("relay", s.group.Stop)
 
 	placement, err := order.NewPlacement(store, clock.System{})

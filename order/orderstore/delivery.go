@@ -17,6 +17,14 @@ var states = map[outbox.State]order.State{
 	outbox.Parked: order.Parked, outbox.Discarded: order.Discarded, outbox.Ceded: order.Ceded,
 }
 
+// attempts is nil when they are not known any more.
+func attempts(s outbox.Status) *int {
+	if s.Attempts == 0 && (s.State == outbox.Published || s.State == outbox.Discarded) {
+		return nil
+	}
+	return &s.Attempts
+}
+
 // Delivery implements order.Store. The topic is the caller's to add.
 func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, error) {
 	var known outbox.Delivery
@@ -38,7 +46,7 @@ func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, err
 		return order.Delivery{}, readError(err)
 	}
 	d := order.Delivery{
-		State: states[known.State], Sequence: known.Slot, Lineage: known.Lineage, Attempts: known.Attempts, CommittedAt: known.Committed,
+		State: states[known.State], Sequence: known.Slot, Lineage: known.Lineage, Attempts: attempts(known.Status), CommittedAt: known.Committed,
 	}
 	if known.State == outbox.Published {
 		d.PublishedAt = known.At

@@ -21,6 +21,7 @@ import (
 var (
 	ordersBucket    = []byte("orders")    // id -> row
 	keysBucket      = []byte("keys")      // idempotency key -> digest of the body, id of the order
+	keyAgesBucket   = []byte("key-ages")  // id of the order -> its idempotency key
 	customersBucket = []byte("customers") // customer id, 0, order id -> nothing
 )
 
@@ -32,6 +33,7 @@ type Store struct {
 	db     *boltdb.DB
 	outbox *outbox.Outbox
 	ids    *uuidv7.Source
+	clock  clock.Clock
 	placed prometheus.Counter
 }
 
@@ -40,17 +42,22 @@ var _ order.Store = (*Store)(nil)
 // Open prepares the buckets in db. Messages are appended to o, which lives in the same file. The metric
 // order_placed_total is registered with reg.
 func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, reg prometheus.Registerer) (*Store, error) {
-	s := &Store{db: db, outbox: o, placed: prometheus.NewCounter(prometheus.CounterOpts{
+	s := &Store{db: db, outbox: o, clock: c, placed: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "order_placed_total", Help: "Orders stored since the process started; replays are none."})}
 	reg.MustRegister(s.placed)
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		if tx.Bucket(ordersBucket) != nil {
-			return boltdb.Refuse(nil)
+			if tx.Bucket(keyAgesBucket) != nil {
+				return boltdb.Refuse(nil)
+			}
+			_, err := tx.CreateBucket(keyAgesBucket) // a file of an earlier release
+			return err
 		}
 		_, errOrders := tx.CreateBucket(ordersBucket)
 		_, errKeys := tx.CreateBucket(keysBucket)
+		_, errAges := tx.CreateBucket(keyAgesBucket)
 		_, errCustomers := tx.CreateBucket(customersBucket)
-		return errors.Join(errOrders, errKeys, errCustomers)
+		return errors.Join(errOrders, errKeys, errAges, errCustomers)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open order store: %w", err)
@@ -80,7 +87,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 			}
 		}
 		id := s.ids.Next()
-		placed = order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload, Publication: order.Publication{State: order.Pending}}}
+		placed = order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload, Publication: order.Publication{State: order.Pending, Attempts: new(int)}}}
 		return s.insert(tx, id, r)
 	})
 	if err != nil {
@@ -145,8 +152,7 @@ func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
 	if r.Key == "" {
 		return nil
 	}
-	key := []byte(r.Key)
-	return tx.Bucket(keysBucket).Put(key, encodeKey(key, usedKey{body: r.BodyHash, id: id}))
+	return putKey(tx, r, id)
 }
 
 // Get implements order.Store.
@@ -187,7 +193,7 @@ func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) 
 	if err != nil {
 		return order.Stored{}, fmt.Errorf("message of order %s: %w", id, err)
 	}
-	publication := order.Publication{State: order.Pending, Attempts: status.Attempts, At: status.At}
+	publication := order.Publication{State: order.Pending, Attempts: attempts(status), At: status.At}
 	switch status.State {
 	case outbox.Published:
 		publication.State = order.Published

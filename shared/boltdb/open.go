@@ -40,22 +40,13 @@ type CommitStats struct {
 // of 5 million orders, because bbolt reads the free list only.
 func Open(path string, options Options) (*DB, error) {
 	if options.LockTimeout == 0 {
-		options.LockTimeout = 200 * time.Millisecond
+		options.LockTimeout = defaultLockTimeout
 	}
 	if options.MaxGroup == 0 {
 		options.MaxGroup = 4096
 	}
-	bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: options.LockTimeout,
-		MaxSize: options.MaxSize,
-		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			return openDurable(name, flag, mode)
-		},
-	})
-	switch {
-	case errors.Is(err, bberrors.ErrTimeout):
-		return nil, fmt.Errorf("open database %s: %w%s: stop that process or give another file", path, ErrLocked, holder(path))
-	case err != nil:
+	bolt, err := openBolt(path, options)
+	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	db := &DB{
@@ -72,6 +63,38 @@ func Open(path string, options Options) (*DB, error) {
 	}
 	go db.commitUntilClosed()
 	return db, nil
+}
+
+// openBolt opens and locks the file at path, which is the one that has this name once it is locked: while this call
+// waited for the lock, Compact may have put another in its place.
+func openBolt(path string, options Options) (*bbolt.DB, error) {
+	for {
+		var opened os.FileInfo
+		bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout: options.LockTimeout,
+			MaxSize: options.MaxSize,
+			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+				f, err := openDurable(name, flag, mode)
+				if err == nil {
+					opened, err = f.Stat()
+				}
+				return f, err
+			},
+		})
+		switch {
+		case errors.Is(err, bberrors.ErrTimeout):
+			return nil, fmt.Errorf("%w%s: stop that process or give another file", ErrLocked, holder(path))
+		case err != nil:
+			return nil, err
+		}
+		named, err := os.Stat(path)
+		if err == nil && os.SameFile(opened, named) {
+			return bolt, nil
+		}
+		if err = errors.Join(err, bolt.Close()); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // openDurable opens a bbolt file for reading what is on the disk, not what is in the cache.

@@ -89,7 +89,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"acks":                "all",
 		"partitioner":         "murmur2_random",
 		"message.max.bytes":   MaxMessageBytes,
-		"batch.size":             int(p.batchSize.Load()),
+		"batch.size":          int(p.batchSize.Load()),
 		"linger.ms":           0,
 		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message would.
 		"retry.backoff.ms":          5,

@@ -30,7 +30,7 @@ type Verb string
 // The verbs.
 const (
 	Retry   Verb = "retry"   // give it a new slot: it is published after what is there already
-	Discard Verb = "discard" // never publish it; the message and the reason are kept
+	Discard Verb = "discard" // never publish it; the message is kept for the retention, the act with its reason as others are
 )
 
 // Act is the record of what an operator did with one message, written in the transaction that does it.
@@ -149,7 +149,10 @@ func (o *Outbox) act(tx *boltdb.Tx, verb Verb, e *entry, reason string) (moved r
 			err = root.Bucket(waitingBucket).Delete(key)
 		}
 	case Discard:
-		e.state = discarded
+		e.state, e.due = discarded, o.config.Clock.Now()
+		if err = root.Bucket(discardedBucket).Put(discardedKey(e.due, e.slot), []byte{}); err != nil {
+			break
+		}
 		err = root.Bucket(waitingBucket).Put(key, e.encode(key))
 	default:
 		err = fmt.Errorf("%q is not a verb", verb)

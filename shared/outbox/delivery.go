@@ -15,7 +15,7 @@ type Delivery struct {
 	Status
 	Lineage   string
 	Slot      uint64    // it changes when the message is tried again
-	Committed time.Time // when it was appended
+	Committed time.Time // when it was appended; zero when the message has expired
 	// Place is where it was published; Placed says whether that is known. It is not after a crash between the
 	// publication and its record.
 	Place  Place
@@ -34,13 +34,8 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 		return Delivery{}, err
 	}
 	key := slotKey(d.Slot)
-	r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
-	if err != nil {
-		return Delivery{}, err
-	}
-	d.Committed = r.committed
-	if d.State != Published {
-		return d, nil
+	if d.Committed, err = commitTime(root, key, status.State); err != nil || d.State != Published {
+		return d, err
 	}
 	_, slots, err := publication(root, d.Slot)
 	if err != nil {
@@ -48,6 +43,19 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 	}
 	d.Place, d.Placed = slots.find(d.Slot)
 	return d, nil
+}
+
+// commitTime returns when the message was appended whose row is under key, the zero time when it has expired.
+func commitTime(root *bbolt.Bucket, key []byte, state State) (time.Time, error) {
+	sealed := root.Bucket(messagesBucket).Get(key)
+	if sealed == nil {
+		gone, err := expired(root, slotOf(key))
+		if gone || state == Discarded || err != nil {
+			return time.Time{}, err
+		}
+	}
+	r, err := decodeRow(key, sealed)
+	return r.committed, err
 }
 
 // publication returns when the batch of slot was published and where its messages stand; zero values when that was not

@@ -16,5 +16,6 @@
 //
 // The rules named P1 to P6 in comments are those of the protocol page in ARCHITECTURE.md.
 //
-// The package does not know Kafka: see Publisher. It does not delete published rows.
+// The package does not know Kafka: see Publisher. Published messages are deleted when they are older than
+// Config.Retention.
 package outbox

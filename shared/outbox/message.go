@@ -101,6 +101,20 @@ func decodeRow(key, sealed []byte) (row, error) {
 	return r, nil
 }
 
+// rowAge reads what retention asks of an unsealed row, without copying it.
+func rowAge(value []byte) (origin uint64, committed time.Time, err error) {
+	d := decoder{b: value}
+	version := d.byte()
+	d.take(len(uuidv7.ID{}))
+	origin = d.uint64()
+	d.uint32()
+	committed = d.time()
+	if version != rowVersion || d.short {
+		return 0, time.Time{}, errRow
+	}
+	return origin, committed, nil
+}
+
 // size is what r weighs against the limits of queue and batch, in bytes.
 func (r *row) size() int { return len(r.message.Value) + len(r.message.Key) + 512 }
 

@@ -64,6 +64,12 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 		gauge("backlog_messages", "Messages that are neither published nor parked.", func() float64 { return float64(o.Backlog()) }),
 		gauge("parked_messages", "Messages that failed too often and wait for an operator.", func() float64 { return float64(o.Parked()) }),
 		gauge("ceded_messages", "Messages left to another file, of which this one turned out to be a copy.", func() float64 { return float64(o.Ceded()) }),
+		gauge("retained_messages", "Messages in the file: those that are not published, and those published that have not expired.",
+			func() float64 { return float64(o.retained.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: prefix, Subsystem: subsystem, Name: "expired_total",
+			Help: "Published and discarded messages that retention deleted since the process started."},
+			func() float64 { return float64(o.expired.Load()) }),
 		gauge("oldest_unpublished_seconds", "Age of the oldest message that is neither published nor parked, 0 when there is none.",
 			func() float64 { return o.oldestAge().Seconds() }),
 	)

@@ -45,6 +45,9 @@ type Config struct {
 	QueueMessages int
 	// QueueBytes is the most bytes the queue in memory holds. Default 16 MiB.
 	QueueBytes int
+	// Retention is how long published messages are kept, counted from their commit, and discarded ones. Default 0: for
+	// ever. The relay deletes them. What waits or is parked is kept however old.
+	Retention time.Duration
 	// Clock tells commit times. Default the machine's.
 	Clock clock.Clock
 }
@@ -62,6 +65,10 @@ type Outbox struct {
 	// fenced is set when another file publishes under this one's lineage: nothing is appended any more.
 	fenced atomic.Bool
 	link   atomic.Pointer[Link]
+	// verified is the newest slot that the publisher was seen to have: no later one expires.
+	verified atomic.Uint64
+	// retained is the number of rows in the messages bucket, expired those that retention deleted.
+	retained, expired atomic.Int64
 
 	// waits is the memory of the waiting bucket; guarded by mu.
 	mu    sync.Mutex
@@ -87,6 +94,9 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 	}
 	o.link.Store(&Link{State: LinkIdle, Since: config.Clock.Now().UTC()})
 	if err := db.Write(ctx, o.create); err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	if err := db.Write(ctx, prepareRetention); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	if err := db.View(ctx, o.load); err != nil {
@@ -137,7 +147,12 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 		position = max(position, slotOf(last))
 	}
 	o.position.Store(position)
-	return o.waits.load(root, position)
+	if err := o.waits.load(root, position); err != nil {
+		return err
+	}
+	rows, err := countRows(root, o.waits.entries)
+	o.retained.Store(rows)
+	return err
 }
 
 // Lineage names the history of slots that new messages belong to. It changes when the file turns out to be a copy.
@@ -157,6 +172,7 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	if err := o.appendRow(tx, &r); err != nil {
 		return 0, fmt.Errorf("append to the outbox: %w", err)
 	}
+	tx.AfterCommit(func() { o.retained.Add(1) })
 	return r.slot, nil
 }
 
@@ -184,13 +200,17 @@ func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 // read returns the rows after position in slot order, within the limits, and the slot it read to: every slot up to there
 // either has a row in the result or was skipped. Rows at or past end, when that is not 0, are left to the queue.
 func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxBytes int) (rows []row, to uint64, err error) {
-	to = position
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
+		front, err := expiredSlot(root)
+		if err != nil {
+			return err
+		}
+		to = max(position, front) // what is left before the front waits
 		skipped := root.Bucket(skippedBucket)
 		bytes := 0
 		cursor := root.Bucket(messagesBucket).Cursor()
-		for k, v := cursor.Seek(slotKey(position + 1)); k != nil && len(rows) < maxRows; k, v = cursor.Next() {
+		for k, v := cursor.Seek(slotKey(to + 1)); k != nil && len(rows) < maxRows; k, v = cursor.Next() {
 			slot := slotOf(k)
 			if end != 0 && slot >= end {
 				break

@@ -191,6 +191,13 @@ func (o *Outbox) moveToTail(tx *boltdb.Tx, e *entry) (retried, error) {
 	if err := messages.Delete(key); err != nil {
 		return retried{}, err
 	}
+	if passed, err := expired(root, e.slot); err != nil {
+		return retried{}, err
+	} else if passed { // the front does not come by here again
+		if err := deleteMark(root, key); err != nil {
+			return retried{}, err
+		}
+	}
 	if err := o.appendRow(tx, &r); err != nil {
 		return retried{}, err
 	}

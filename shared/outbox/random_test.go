@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/outbox"
@@ -52,19 +54,32 @@ func (tr *trouble) step(step outboxtest.Step, records []outbox.Record) error {
 // between. The seed of a failing run is in its name: go test -run 'TestRandomTrouble/seed=17$'.
 func TestRandomTrouble(t *testing.T) {
 	for seed := range uint64(15) {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { randomTrouble(t, seed) })
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { randomTrouble(t, seed, 0) })
 	}
 }
 
-func randomTrouble(t *testing.T, seed uint64) {
+// The same while everything expires as soon as it is published.
+func TestRandomTroubleWithoutRetention(t *testing.T) {
+	for seed := range uint64(30) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { randomTrouble(t, seed, 1) })
+		})
+	}
+}
+
+func randomTrouble(t *testing.T, seed uint64, retention time.Duration) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	tr := &trouble{random: rand.New(rand.NewPCG(seed, 2)), sick: map[string]int{}}
 	r := newRig(t)
+	r.close()
+	r.config.Retention = retention
+	r.open()
 	r.relay.BatchMessages = 1 + random.IntN(20)
 	r.publisher.Script(tr.step)
 	r.start()
 	written := map[string][]string{} // values by key, in order
 	wantParked := 0
+	var origins []uint64
 	const total = 120
 	for n := range total {
 		key := fmt.Sprint("k", random.IntN(5))
@@ -80,7 +95,8 @@ func randomTrouble(t *testing.T, seed uint64) {
 		}
 		tr.mu.Unlock()
 		if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
-			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte(key), Type: "T", Value: []byte(value)})
+			origin, err := r.outbox.Append(tx, outbox.Message{Key: []byte(key), Type: "T", Value: []byte(value)})
+			tx.AfterCommit(func() { origins = append(origins, origin) })
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -94,6 +110,29 @@ func randomTrouble(t *testing.T, seed uint64) {
 	exactlyOnce(t, records)
 	if r.outbox.Parked() != wantParked || len(records) != total-wantParked {
 		t.Fatalf("%d published, %d parked; want %d and %d", len(records), r.outbox.Parked(), total-wantParked, wantParked)
+	}
+	if retention > 0 {
+		r.publisher.Script(nil)
+		r.place("last") // a batch whose answer was lost is on record once a later one is
+		<-time.After(time.Minute)
+		if left := r.keys("messages"); len(left) != wantParked {
+			t.Errorf("%v are left, want the %d parked ones", left, wantParked)
+		}
+		r.restart()
+	}
+	if kept := r.metric("test_outbox_retained_messages"); int(kept) != len(r.keys("messages")) {
+		t.Errorf("%v retained, want %d", kept, len(r.keys("messages")))
+	}
+	states := map[outbox.State]int{}
+	for _, origin := range origins {
+		d := r.delivery(origin)
+		states[d.State]++
+		if i := slices.IndexFunc(records, func(record outbox.Record) bool { return record.Slot == d.Slot }); (i >= 0) != (d.State == outbox.Published) {
+			t.Errorf("message %d: %+v is record %d", origin, d, i)
+		}
+	}
+	if states[outbox.Parked] != wantParked || states[outbox.Published] != total-wantParked {
+		t.Errorf("states: %v", states)
 	}
 	for key, values := range written {
 		var want, got []string

@@ -64,7 +64,9 @@ func (r *Relay) reconcile(ctx context.Context, session Session, m *memory) (err 
 	} else if !known {
 		err = r.setMark(ctx, session)
 	}
-	r.verified = err == nil
+	if r.verified = err == nil; r.verified {
+		r.outbox.verified.Store(r.outbox.position.Load())
+	}
 	r.checked = time.Now()
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
@@ -63,13 +64,17 @@ func (b *batch) store(root *bbolt.Bucket) error {
 // that a crash takes away is only missed as a hint and as the time an order shows.
 type recorder struct {
 	outbox *Outbox
+	logger zerolog.Logger
 	wake   chan struct{}
+	expiry expiry
 
 	mu      sync.Mutex
 	pending []batch
 }
 
-func newRecorder(o *Outbox) *recorder { return &recorder{outbox: o, wake: make(chan struct{}, 1)} }
+func newRecorder(o *Outbox, logger zerolog.Logger) *recorder {
+	return &recorder{outbox: o, logger: logger, wake: make(chan struct{}, 1), expiry: expiry{outbox: o}}
+}
 
 func (r *recorder) record(b batch) {
 	r.mu.Lock()
@@ -88,13 +93,22 @@ func (r *recorder) start(ctx context.Context) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
+		tick := time.NewTimer(expirePause)
+		defer tick.Stop()
+		if r.outbox.config.Retention <= 0 {
+			tick.Stop()
+		}
 		for {
 			select {
 			case <-r.wake:
-				r.store(ctx)
+			case <-tick.C:
 			case <-quit:
-				r.store(ctx)
+				r.store(ctx, r.take(), nil)
 				return
+			}
+			r.store(ctx, r.take(), r.expire(ctx))
+			if r.outbox.config.Retention > 0 {
+				tick.Reset(r.expiry.wait())
 			}
 		}
 	}()
@@ -104,20 +118,44 @@ func (r *recorder) start(ctx context.Context) (stop func()) {
 	}
 }
 
-func (r *recorder) store(ctx context.Context) {
+func (r *recorder) take() []batch {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	batches := r.pending
 	r.pending = nil
-	r.mu.Unlock()
-	if len(batches) == 0 {
+	return batches
+}
+
+// expire returns what retention is to delete now, nil for nothing. A row that it cannot read stops it, not the rest.
+func (r *recorder) expire(ctx context.Context) *step {
+	s, err := r.expiry.plan(ctx)
+	if err != nil {
+		r.expiry.due = r.outbox.config.Clock.Now().Add(time.Hour)
+		r.logger.Error().Err(err).Msg("published messages do not expire: the file grows; tried again in an hour")
+	}
+	return s
+}
+
+// store writes batches, and deletes what has expired, in one transaction.
+func (r *recorder) store(ctx context.Context, batches []batch, old *step) {
+	if len(batches) == 0 && old == nil {
 		return
 	}
-	_ = r.outbox.db.Write(ctx, func(tx *boltdb.Tx) error {
+	err := r.outbox.db.Write(ctx, func(tx *boltdb.Tx) error {
+		root := tx.Bucket(rootBucket)
 		for i := range batches {
-			if err := batches[i].store(tx.Bucket(rootBucket)); err != nil {
+			if err := batches[i].store(root); err != nil {
 				return err
 			}
 		}
-		return nil
+		if old == nil {
+			return nil
+		}
+		return old.apply(root)
 	})
+	if err == nil && old != nil {
+		r.expiry.done(old)
+		r.outbox.retained.Add(-int64(old.gone()))
+		r.outbox.expired.Add(int64(old.gone()))
+	}
 }

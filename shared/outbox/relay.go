@@ -86,7 +86,7 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 	config.setDefaults()
 	return &Relay{
 		outbox: o, publisher: p, config: config, logger: logger, metrics: metrics,
-		recorder: newRecorder(o), watchdog: newWatchdog(), batchCap: config.BatchMessages,
+		recorder: newRecorder(o, logger), watchdog: newWatchdog(), batchCap: config.BatchMessages,
 	}
 }
 
@@ -125,6 +125,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 			continue
 		}
 		r.verified = false
+		r.outbox.verified.Store(0) // nothing expires until it was seen again
 		if errors.Is(err, errTroubled) {
 			continue
 		}
@@ -330,6 +331,7 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	stand := standing(records, places)
 	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPlaceMap(stand), tails: r.tails.published(stand)})
 	r.setPosition(to)
+	r.outbox.verified.Store(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))
 	return nil
 }

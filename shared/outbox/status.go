@@ -22,7 +22,7 @@ const (
 // Status tells of one message.
 type Status struct {
 	State    State
-	Attempts int       // failures that were its own fault, plus the success
+	Attempts int       // failures that were its own fault, plus the success; 0 when it was published or discarded and that has expired
 	At       time.Time // when it was published, or failed for the last time; zero when that is not known
 }
 
@@ -45,15 +45,22 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 		}
 		return Status{State: Waiting, Attempts: int(e.attempts)}, nil
 	}
+	mark := root.Bucket(skippedBucket).Get(key)
+	if len(mark) > 0 { // see markDiscarded
+		return Status{State: Discarded}, nil
+	}
 	attempts := 0
 	if slot != origin {
+		if gone, err := expired(root, slot); gone || err != nil {
+			return Status{State: Published}, err
+		}
 		r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
 		if err != nil {
 			return Status{}, err
 		}
 		attempts = int(r.attempts)
 	}
-	if slot > o.position.Load() || root.Bucket(skippedBucket).Get(key) != nil {
+	if slot > o.position.Load() || mark != nil {
 		return Status{State: Pending, Attempts: attempts}, nil
 	}
 	at, _, err := publication(root, slot)

@@ -31,7 +31,7 @@ type entry struct {
 	key       string
 	committed time.Time
 	state     waitState
-	due       time.Time // of a retrying one
+	due       time.Time // of a retrying one; of a discarded one, when that was decided
 	attempts  uint32
 	failed    time.Time // last failure
 	class     Class
@@ -97,6 +97,7 @@ type waits struct {
 	waiting int                  // retrying and held
 	parked  int
 	ceded   int
+	entries int // in the file when it was opened, discarded ones included
 }
 
 // load reads the entries of a file. What stands at the tail under a new slot is found by the slots past position.
@@ -109,6 +110,7 @@ func (w *waits) load(root *bbolt.Bucket, position uint64) error {
 			return err
 		}
 		w.add(e)
+		w.entries++
 	}
 	cursor = root.Bucket(skippedBucket).Cursor()
 	for k, _ := cursor.Seek(slotKey(position + 1)); k != nil; k, _ = cursor.Next() {

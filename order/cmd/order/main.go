@@ -12,10 +12,11 @@ import (
 
 // commands are the verbs, a file each.
 type commands struct {
-	Serve  serveCmd  `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
-	Import importCmd `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
-	Status statusCmd `cmd:"" help:"Say how a running service stands with Kafka, and what it found amiss."`
-	Outbox outboxCmd `cmd:"" help:"Look after messages that could not be published."`
+	Serve   serveCmd   `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
+	Import  importCmd  `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
+	Status  statusCmd  `cmd:"" help:"Say how a running service stands with Kafka, and what it found amiss."`
+	Outbox  outboxCmd  `cmd:"" help:"Look after messages that could not be published."`
+	Compact compactCmd `cmd:"" help:"Give the free pages of a database file back to the disk. The service must be stopped."`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"ordertally/shared/boltdb"
+)
+
+type compactCmd struct {
+	Data string `default:"${data}" help:"Database file of a service that is stopped."`
+}
+
+// Run compacts the file and writes one line to standard output.
+func (c *compactCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c *compactCmd) run(ctx context.Context, out io.Writer) error {
+	start := time.Now()
+	done, err := boltdb.Compact(ctx, c.Data)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: %d bytes before, %d after; %s compared in %s\n", c.Data, done.Before, done.After,
+		plural(done.Records, "record"), time.Since(start).Round(time.Millisecond))
+	if err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package orderstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
+
+	"ordertally/order"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/uuidv7"
+)
+
+// Idempotency keys are stored under themselves, in random places. What is old is found in a second bucket that is only
+// appended to, because the ids of orders grow and begin with their time. A key that was stored before that bucket existed
+// is not in it and is kept for ever.
+
+const (
+	// forgetKeys bounds one step: each key may cost the commit a page.
+	forgetKeys = 64
+	// forgetPause is the time between two steps while there is more to forget, forgetIdle when there is not.
+	forgetPause = 10 * time.Millisecond
+	forgetIdle  = 10 * time.Second
+)
+
+// putKey stores what a key was used for.
+func putKey(tx *boltdb.Tx, r *order.Request, id uuidv7.ID) error {
+	key := []byte(r.Key)
+	if err := tx.Bucket(keysBucket).Put(key, encodeKey(key, usedKey{body: r.BodyHash, id: id})); err != nil {
+		return err
+	}
+	ages := tx.Bucket(keyAgesBucket)
+	ages.FillPercent = tailFill
+	return ages.Put(id[:], boltdb.Seal(id[:], key))
+}
+
+// agedKey is an idempotency key and the order that it placed.
+type agedKey struct {
+	id  uuidv7.ID
+	key []byte
+}
+
+// ForgetKeys forgets idempotency keys once their orders are older than retention, until ctx ends: a few at a time, in
+// transactions that share their commit with placements under way. 0 keeps them for ever.
+func (s *Store) ForgetKeys(ctx context.Context, retention time.Duration, logger zerolog.Logger) error {
+	if retention <= 0 {
+		return nil
+	}
+	tick := time.NewTimer(forgetPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		n, err := s.forget(ctx, s.clock.Now().Add(-retention))
+		if err != nil && ctx.Err() == nil {
+			logger.Error().Err(err).Msg("idempotency keys are not forgotten: the file grows; tried again later")
+		}
+		if n == forgetKeys {
+			tick.Reset(forgetPause)
+		} else {
+			tick.Reset(forgetIdle)
+		}
+	}
+}
+
+// forget forgets at most forgetKeys keys of orders older than before and returns how many.
+func (s *Store) forget(ctx context.Context, before time.Time) (int, error) {
+	var old []agedKey
+	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
+		cursor := tx.Bucket(keyAgesBucket).Cursor()
+		for k, sealed := cursor.First(); k != nil && len(old) < forgetKeys; k, sealed = cursor.Next() {
+			key, err := boltdb.Unseal(k, sealed)
+			if err != nil {
+				return fmt.Errorf("read the idempotency key of order %x: %w", k, err)
+			}
+			if !madeAt(uuidv7.ID(k)).Before(before) {
+				break
+			}
+			old = append(old, agedKey{id: uuidv7.ID(k), key: bytes.Clone(key)})
+		}
+		return nil
+	})
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	err = s.db.Write(ctx, func(tx *boltdb.Tx) error {
+		keys, ages := tx.Bucket(keysBucket), tx.Bucket(keyAgesBucket)
+		for i := range old {
+			if err := ages.Delete(old[i].id[:]); err != nil {
+				return err
+			}
+			if err := keys.Delete(old[i].key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("forget idempotency keys: %w", err)
+	}
+	return len(old), nil
+}
+
+// madeAt is when an id was made, to the millisecond.
+func madeAt(id uuidv7.ID) time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:]) >> 16)) //nolint:gosec // 48 bits
+}

@@ -1,0 +1,115 @@
+package orderstore_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
+
+	"ordertally/order"
+	"ordertally/shared/uuidv7"
+)
+
+const month = 30 * 24 * time.Hour
+
+func (f *fixture) count(bucket string) (n int) {
+	f.t.Helper()
+	if err := f.db.View(f.t.Context(), func(tx *bbolt.Tx) error {
+		n = tx.Bucket([]byte(bucket)).Stats().KeyN
+		return nil
+	}); err != nil {
+		f.t.Fatal(err)
+	}
+	return n
+}
+
+// forget runs ForgetKeys until the function it returns is called.
+func (f *fixture) forget(retention time.Duration) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- f.store.ForgetKeys(ctx, retention, zerolog.Nop()) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			f.t.Error(err)
+		}
+	}
+}
+
+func keyed(n int) *order.Request {
+	r := request(int64(n), false)
+	r.Key, r.BodyHash = fmt.Sprint("key-", n), [32]byte{byte(n)}
+	return r
+}
+
+func TestAKeyIsKnownForItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		defer f.forget(month)()
+		const early = 200 // more than one step forgets
+		ids := map[int]uuidv7.ID{}
+		for n := range early {
+			ids[n] = f.place(keyed(n)).ID
+		}
+		<-time.After(month - time.Minute)
+		synctest.Wait()
+		for n := range early {
+			if placed := f.place(keyed(n)); !placed.Replayed || placed.ID != ids[n] {
+				t.Fatalf("before its time, key %d: %+v", n, placed)
+			}
+		}
+		late := f.place(keyed(early)).ID
+		<-time.After(2 * time.Minute)
+		synctest.Wait()
+		if keys, ages := f.count("keys"), f.count("key-ages"); keys != 1 || ages != 1 {
+			t.Fatalf("%d keys and %d ages are left, want 1", keys, ages)
+		}
+		if placed := f.place(keyed(early)); !placed.Replayed || placed.ID != late {
+			t.Errorf("the late key: %+v", placed)
+		}
+		again := f.place(keyed(0))
+		if again.Replayed || again.ID == ids[0] {
+			t.Errorf("a key that was forgotten: %+v", again)
+		}
+		if replay := f.place(keyed(0)); !replay.Replayed || replay.ID != again.ID {
+			t.Errorf("a key that was used anew: %+v", replay)
+		}
+		if orders := f.count("orders"); orders != early+2 {
+			t.Errorf("%d orders, want %d", orders, early+2)
+		}
+		if _, err := f.store.Get(t.Context(), ids[0]); err != nil {
+			t.Errorf("the order of a forgotten key: %v", err)
+		}
+	})
+}
+
+// A file of an earlier release has keys without an age: they are kept.
+func TestKeysOfAnEarlierReleaseAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		id := f.place(keyed(1)).ID
+		f.close()
+		raw, err := bbolt.Open(f.path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := raw.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("key-ages")) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := raw.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f.open()
+		defer f.forget(month)()
+		f.place(keyed(2))
+		<-time.After(2 * month)
+		synctest.Wait()
+		if placed := f.place(keyed(1)); !placed.Replayed || placed.ID != id || f.count("keys") != 1 {
+			t.Errorf("%+v, %d keys", placed, f.count("keys"))
+		}
+	})
+}

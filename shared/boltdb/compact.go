@@ -1,0 +1,162 @@
+package boltdb
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/crashpoint"
+)
+
+// compactSuffix is appended to a file's name for the copy that Compact makes beside it.
+const compactSuffix = ".compact"
+
+// compactTx bounds the memory that copying takes, in bytes.
+const compactTx = 16 << 20
+
+// Compacted tells what Compact did.
+type Compacted struct {
+	Before, After int64 // length of the file in bytes
+	Records       int   // that were copied and compared
+}
+
+// Compact rewrites the file at path without its free pages. Nobody may have it open (ErrLocked) or open it meanwhile: the
+// file stays locked until it is replaced.
+//
+// The copy is made beside it, written to the disk, read back from there and compared record by record, and only then
+// renamed over the file, whose owner and permissions it gets. Whatever fails or ends the process before leaves the file
+// as it was; a copy that was left behind is replaced by the next call. The copy needs as much room as there are bytes in
+// use.
+func Compact(ctx context.Context, path string) (Compacted, error) {
+	done, err := compact(ctx, path)
+	if err != nil {
+		return Compacted{}, fmt.Errorf("compact database %s: %w", path, err)
+	}
+	return done, nil
+}
+
+func compact(ctx context.Context, path string) (done Compacted, err error) {
+	path, err = filepath.EvalSymlinks(path) // not the link but the file is replaced
+	if err != nil {
+		return done, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return done, err
+	}
+	if !info.Mode().IsRegular() || info.Size() == 0 {
+		return done, errors.New("not a database file")
+	}
+	source, err := openBolt(path, Options{LockTimeout: defaultLockTimeout})
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	temp := path + compactSuffix
+	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return done, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(temp) // the error that matters is there already
+		}
+	}()
+	if err := copyTo(temp, source, info); err != nil {
+		return done, fmt.Errorf("make a copy: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return done, err
+	}
+	crashpoint.Here("compact.before-verify")
+	if done.Records, err = verifyCopy(ctx, temp, source); err != nil {
+		return done, fmt.Errorf("verify the copy: %w", err)
+	}
+	after, err := os.Stat(temp)
+	if err != nil {
+		return done, err
+	}
+	done.Before, done.After = info.Size(), after.Size()
+	crashpoint.Here("compact.before-rename")
+	if err := os.Rename(temp, path); err != nil {
+		return done, err
+	}
+	crashpoint.Here("compact.after-rename")
+	return done, syncDir(filepath.Dir(path))
+}
+
+// copyTo writes what source holds to a new file and syncs it.
+func copyTo(path string, source *bbolt.DB, like os.FileInfo) (err error) {
+	target, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: defaultLockTimeout, NoSync: true, NoGrowSync: true, PageSize: source.Info().PageSize,
+	})
+	if err != nil {
+		return err
+	}
+	err = bbolt.Compact(target, source, compactTx)
+	if err == nil {
+		err = target.Sync()
+	}
+	if err = errors.Join(err, target.Close()); err != nil {
+		return err
+	}
+	return errors.Join(keepOwner(path, like), os.Chmod(path, like.Mode().Perm()))
+}
+
+// verifyCopy reads the copy from the disk, has bbolt check its pages and compares all records and sequences with source.
+func verifyCopy(ctx context.Context, path string, source *bbolt.DB) (records int, err error) {
+	copied, err := openBolt(path, Options{LockTimeout: defaultLockTimeout})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, copied.Close()) }()
+	err = source.View(func(want *bbolt.Tx) error {
+		return copied.View(func(got *bbolt.Tx) error {
+			var faults []error
+			for fault := range got.Check() {
+				faults = append(faults, fault)
+			}
+			if len(faults) > 0 {
+				return errors.Join(faults...)
+			}
+			records, err = compare(ctx, want.Cursor(), got.Cursor())
+			return err
+		})
+	})
+	return records, err
+}
+
+// compare walks two buckets, and those in them, side by side and returns the number of records.
+func compare(ctx context.Context, want, got *bbolt.Cursor) (records int, err error) {
+	if want.Bucket().Sequence() != got.Bucket().Sequence() {
+		return 0, fmt.Errorf("a bucket's sequence is %d, was %d", got.Bucket().Sequence(), want.Bucket().Sequence())
+	}
+	wantKey, wantValue := want.First()
+	gotKey, gotValue := got.First()
+	for wantKey != nil || gotKey != nil {
+		if !bytes.Equal(wantKey, gotKey) || !bytes.Equal(wantValue, gotValue) || (wantValue == nil) != (gotValue == nil) {
+			return 0, fmt.Errorf("there is key %x instead of %x, or it has another value", gotKey, wantKey)
+		}
+		if records++; records%10_000 == 0 && ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		if wantValue == nil {
+			n, err := compare(ctx, want.Bucket().Bucket(wantKey).Cursor(), got.Bucket().Bucket(gotKey).Cursor())
+			if err != nil {
+				return 0, fmt.Errorf("bucket %s: %w", wantKey, err)
+			}
+			records += n - 1 // a bucket is no record
+		}
+		wantKey, wantValue = want.Next()
+		gotKey, gotValue = got.Next()
+	}
+	return records, nil
+}
+
+// defaultLockTimeout is how long to wait for another process to release a file.
+const defaultLockTimeout = 200 * time.Millisecond

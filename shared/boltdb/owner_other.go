@@ -1,0 +1,7 @@
+//go:build !linux
+
+package boltdb
+
+import "os"
+
+func keepOwner(string, os.FileInfo) error { return nil }

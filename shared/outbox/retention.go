@@ -1,0 +1,369 @@
+package outbox
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+)
+
+// Retention deletes from the front, a few rows at a time: a step finds what is old enough in a read transaction, away from
+// the committer, and deletes it in the transaction that records published batches, or else in one of its own, which shares
+// its commit with whoever writes just then.
+//
+// What may go is recorded on the disk as published, and the publisher was seen to have it (rule P8). What waits or is
+// parked stays, however old. A discarded message goes when it has been discarded for that long, and leaves its mark in
+// the skipped bucket, so that it is never taken for a published one. Where a moved message went to (movedBucket) is kept:
+// it is the only way to say under which slot it was published.
+
+const (
+	// expireRows bounds one step: rows and marks that it looks at, and those that it deletes.
+	expireRows = 256
+	// expirePause is the least time between two steps. So at most 25,600 messages a second go.
+	expirePause = 10 * time.Millisecond
+	// expireIdle is how long a step is put off when nothing else is to be recorded. It also bounds how late a clock is
+	// noticed that was set.
+	expireIdle = 10 * time.Second
+)
+
+var (
+	// discardedBucket has, for each discarded message whose row is there, when it was discarded and its slot -> nothing.
+	discardedBucket = []byte("discarded")
+
+	// expiredKey in the meta bucket is the slot up to which published messages have gone.
+	expiredKey = []byte("expired")
+
+	// markDiscarded is the value of a skipped slot whose message was discarded and has gone.
+	markDiscarded = []byte{1}
+)
+
+// prepareRetention adds what a file of an earlier release lacks.
+func prepareRetention(tx *boltdb.Tx) error {
+	root := tx.Bucket(rootBucket)
+	if root.Bucket(discardedBucket) != nil {
+		return boltdb.Refuse(nil)
+	}
+	bucket, err := root.CreateBucket(discardedBucket)
+	if err != nil {
+		return err
+	}
+	return root.Bucket(waitingBucket).ForEach(func(k, v []byte) error {
+		e, err := decodeEntry(k, v)
+		if err != nil || e.state != discarded {
+			return err
+		}
+		return bucket.Put(discardedKey(e.failed, e.slot), []byte{}) // when it was discarded was not noted
+	})
+}
+
+func discardedKey(at time.Time, slot uint64) []byte {
+	return binary.BigEndian.AppendUint64(appendTime(nil, at), slot)
+}
+
+// expiredSlot is the slot up to which published messages have gone from the file, 0 when none has.
+func expiredSlot(root *bbolt.Bucket) (uint64, error) {
+	sealed := root.Bucket(metaBucket).Get(expiredKey)
+	if sealed == nil {
+		return 0, nil
+	}
+	value, err := boltdb.Unseal(expiredKey, sealed)
+	d := decoder{b: value}
+	slot := d.uint64()
+	if err == nil && d.short {
+		err = errRow
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read how far messages have expired: %w", err)
+	}
+	return slot, nil
+}
+
+// expired says whether the row of slot is missing because its message was published and has expired.
+func expired(root *bbolt.Bucket, slot uint64) (bool, error) {
+	front, err := expiredSlot(root)
+	return err == nil && slot <= front, err
+}
+
+// countRows returns the number of rows in the messages bucket without reading them: each slot has one, but for those that
+// expired or moved on. entries are all in the waiting bucket: each has its row and its mark.
+func countRows(root *bbolt.Bucket, entries int) (int64, error) {
+	front, err := expiredSlot(root)
+	if err != nil {
+		return 0, err
+	}
+	rows := int64(root.Bucket(messagesBucket).Sequence()-front) + int64(entries) //nolint:gosec // the front never passes the tail
+	cursor := root.Bucket(skippedBucket).Cursor()
+	for k, _ := cursor.Seek(slotKey(front + 1)); k != nil; k, _ = cursor.Next() {
+		rows--
+	}
+	return rows, nil
+}
+
+// expiry decides what goes next. It belongs to the recorder's goroutine.
+type expiry struct {
+	outbox *Outbox
+	looked uint64    // rows up to here are gone, wait or are parked: they are not looked at again
+	due    time.Time // nothing is old enough before, by the outbox's clock
+	again  time.Time // no step before, by the monotonic clock
+	more   bool      // the last step left some
+}
+
+// step is what goes in one transaction.
+type step struct {
+	rows      []agedRow // published, ascending
+	front     uint64    // the new expiredSlot, 0 when it stays
+	discarded [][]byte  // keys of discardedBucket
+	looked    uint64
+	due       time.Time
+	more      bool // the next step finds more at once
+}
+
+type agedRow struct {
+	slot  uint64
+	moved bool
+}
+
+// plan returns the next step, nil when there is nothing to do for now.
+func (e *expiry) plan(ctx context.Context) (*step, error) {
+	retention, now := e.outbox.config.Retention, e.outbox.config.Clock.Now()
+	if retention <= 0 || now.Before(e.due) {
+		return nil, nil //nolint:nilnil // nothing to do and nothing wrong
+	}
+	if time.Now().Before(e.again) {
+		e.more = true
+		return nil, nil //nolint:nilnil // not yet
+	}
+	e.again = time.Now().Add(expirePause)
+	s := &step{looked: e.looked}
+	err := e.outbox.db.View(ctx, func(tx *bbolt.Tx) error {
+		root := tx.Bucket(rootBucket)
+		s.findDiscarded(root, now.Add(-retention), retention)
+		return s.findPublished(root, e.outbox.verified.Load(), now.Add(-retention), retention)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find messages that have expired: %w", err)
+	}
+	if len(s.rows) == 0 && s.front == 0 && len(s.discarded) == 0 {
+		e.done(s)
+		return nil, nil //nolint:nilnil // likewise
+	}
+	return s, nil
+}
+
+// done has memory follow a step that was committed, or found nothing to delete.
+func (e *expiry) done(s *step) {
+	e.looked, e.due, e.more = s.looked, s.due, s.more
+	if e.more {
+		e.due = time.Time{}
+	}
+}
+
+// wait is how long to put off the next step when nothing else is to be recorded before.
+func (e *expiry) wait() time.Duration {
+	if e.more {
+		return time.Until(e.again)
+	}
+	return expireIdle
+}
+
+func (s *step) soonest(due time.Time) {
+	if s.due.IsZero() || due.Before(s.due) {
+		s.due = due
+	}
+}
+
+// findDiscarded adds the messages that were discarded before the given time.
+func (s *step) findDiscarded(root *bbolt.Bucket, before time.Time, retention time.Duration) {
+	cursor := root.Bucket(discardedBucket).Cursor()
+	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+		d := decoder{b: k}
+		if at := d.time(); !at.Before(before) {
+			s.soonest(at.Add(retention))
+			return
+		}
+		if len(s.discarded) == expireRows {
+			s.more = true
+			return
+		}
+		s.discarded = append(s.discarded, append([]byte(nil), k...))
+	}
+}
+
+// findPublished adds the published rows that were committed before the given time. verified is the newest slot that the
+// publisher was seen to have.
+func (s *step) findPublished(root *bbolt.Bucket, verified uint64, before time.Time, retention time.Duration) error {
+	recorded, _ := root.Bucket(batchesBucket).Cursor().Last()
+	if recorded == nil {
+		return nil
+	}
+	limit := min(verified, slotOf(recorded))
+	front, err := expiredSlot(root)
+	if err != nil {
+		return err
+	}
+	s.looked = max(s.looked, front)
+	skipped := root.Bucket(skippedBucket)
+	cursor := root.Bucket(messagesBucket).Cursor()
+	k, v := cursor.Seek(slotKey(s.looked + 1))
+	for n := 0; k != nil && slotOf(k) <= limit; k, v = cursor.Next() {
+		if n++; n > expireRows {
+			s.more = true
+			break
+		}
+		if skipped.Get(k) != nil { // waits, is parked or was discarded
+			s.looked = slotOf(k)
+			continue
+		}
+		row, since, err := age(root, k, v)
+		if err != nil {
+			return err
+		}
+		if !since.Before(before) {
+			s.soonest(since.Add(retention))
+			break
+		}
+		s.rows = append(s.rows, row)
+		s.looked = row.slot
+	}
+	if len(s.rows) > 0 {
+		s.pass(root, front)
+	}
+	return nil
+}
+
+// pass moves the front to the last row, or less far when there are more marks on the way than one step may delete. It
+// never ends at a mark that no published slot follows: publishedBefore goes back over those.
+func (s *step) pass(root *bbolt.Bucket, front uint64) {
+	s.front = s.rows[len(s.rows)-1].slot
+	cursor := root.Bucket(skippedBucket).Cursor()
+	n := 0
+	for k, _ := cursor.Seek(slotKey(front + 1)); k != nil && slotOf(k) < s.front; k, _ = cursor.Next() {
+		if n++; n == expireRows {
+			s.front, s.more = slotOf(k), true
+			break
+		}
+	}
+	for len(s.rows) > 0 && s.rows[len(s.rows)-1].slot > s.front {
+		s.rows = s.rows[:len(s.rows)-1]
+		s.looked = s.front
+	}
+}
+
+// age returns since when the message of a published row is kept: its commit, and if it was moved its publication, which
+// can be much later.
+func age(root *bbolt.Bucket, key, sealed []byte) (agedRow, time.Time, error) {
+	value, err := boltdb.Unseal(key, sealed)
+	if err != nil {
+		return agedRow{}, time.Time{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), err)
+	}
+	origin, committed, err := rowAge(value)
+	if err != nil {
+		return agedRow{}, time.Time{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), err)
+	}
+	row := agedRow{slot: slotOf(key), moved: origin != slotOf(key)}
+	if row.moved {
+		at, _, err := publication(root, row.slot)
+		if err != nil {
+			return agedRow{}, time.Time{}, err
+		}
+		if at.After(committed) {
+			committed = at
+		}
+	}
+	return row, committed, nil
+}
+
+// apply deletes what the step found. Nothing else changes those rows, so it holds whatever was committed since.
+func (s *step) apply(root *bbolt.Bucket) error {
+	for _, key := range s.discarded {
+		if err := deleteDiscarded(root, key); err != nil {
+			return err
+		}
+	}
+	messages, retriedSlots, again := root.Bucket(messagesBucket), root.Bucket(retriedBucket), root.Bucket(againBucket)
+	for i := range s.rows {
+		key := slotKey(s.rows[i].slot)
+		if err := errors.Join(messages.Delete(key), again.Delete(key)); err != nil {
+			return err
+		}
+		if !s.rows[i].moved {
+			continue
+		}
+		if err := retriedSlots.Delete(key); err != nil {
+			return err
+		}
+	}
+	if s.front == 0 {
+		return nil
+	}
+	front, err := expiredSlot(root)
+	if err != nil {
+		return err
+	}
+	if err := deleteMarks(root, front, s.front); err != nil {
+		return err
+	}
+	if err := deleteBatches(root, s.front); err != nil {
+		return err
+	}
+	return root.Bucket(metaBucket).Put(expiredKey, boltdb.Seal(expiredKey, slotKey(s.front)))
+}
+
+// gone is how many rows the step deletes.
+func (s *step) gone() int { return len(s.rows) + len(s.discarded) }
+
+func deleteDiscarded(root *bbolt.Bucket, key []byte) error {
+	slot := key[8:]
+	return errors.Join(
+		root.Bucket(messagesBucket).Delete(slot),
+		root.Bucket(waitingBucket).Delete(slot),
+		root.Bucket(discardedBucket).Delete(key),
+		root.Bucket(skippedBucket).Put(slot, markDiscarded),
+	)
+}
+
+// deleteMarks forgets the slots between front and until that were skipped and whose messages have moved on.
+func deleteMarks(root *bbolt.Bucket, front, until uint64) error {
+	waiting := root.Bucket(waitingBucket)
+	var moved [][]byte // a cursor must not see its bucket change
+	cursor := root.Bucket(skippedBucket).Cursor()
+	for k, v := cursor.Seek(slotKey(front + 1)); k != nil && slotOf(k) <= until; k, v = cursor.Next() {
+		if len(v) == 0 && waiting.Get(k) == nil {
+			moved = append(moved, append([]byte(nil), k...))
+		}
+	}
+	for _, key := range moved {
+		if err := deleteMark(root, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteMark forgets a slot that the front has passed and whose message has moved on.
+func deleteMark(root *bbolt.Bucket, key []byte) error {
+	return errors.Join(root.Bucket(skippedBucket).Delete(key), root.Bucket(retriedBucket).Delete(key))
+}
+
+// deleteBatches deletes the records of batches that have expired as a whole, but for the newest: it says where to go on
+// after a restart.
+func deleteBatches(root *bbolt.Bucket, until uint64) error {
+	batches := root.Bucket(batchesBucket)
+	newest, _ := batches.Cursor().Last()
+	var old [][]byte
+	cursor := batches.Cursor()
+	for k, _ := cursor.First(); k != nil && slotOf(k) <= until && slotOf(k) != slotOf(newest) && len(old) < expireRows; k, _ = cursor.Next() {
+		old = append(old, append([]byte(nil), k...))
+	}
+	for _, key := range old {
+		if err := batches.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,256 @@
+package outbox_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+	"ordertally/shared/uuidv7"
+)
+
+const week = 7 * 24 * time.Hour
+
+// aging runs check in a bubble, whose time passes while all wait, on an outbox that keeps published messages for a week.
+func aging(t *testing.T, check func(t *testing.T, r *rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.close()
+		r.config.Retention = week
+		r.open()
+		check(t, r)
+	})
+}
+
+// keys returns the keys of one of the outbox's buckets as numbers.
+func (r *rig) keys(bucket string) (slots []uint64) {
+	r.t.Helper()
+	if err := r.db.View(r.t.Context(), func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte("outbox")).Bucket([]byte(bucket)).ForEach(func(k, _ []byte) error {
+			slots = append(slots, slotOf(k))
+			return nil
+		})
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+	return slots
+}
+
+func slotOf(key []byte) (slot uint64) {
+	for _, b := range key {
+		slot = slot<<8 | uint64(b)
+	}
+	return slot
+}
+
+// metric returns the value of a gauge or counter without labels.
+func (r *rig) metric(name string) float64 {
+	r.t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetGauge().GetValue() + family.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	r.t.Fatalf("there is no %s", name)
+	return 0
+}
+
+func TestPublishedMessagesExpire(t *testing.T) {
+	aging(t, func(t *testing.T, r *rig) {
+		r.start()
+		r.place("a", "b", "c")
+		r.await(3)
+		<-time.After(week / 2)
+		r.place("d")
+		r.await(4)
+		<-time.After(week/2 - time.Minute)
+		synctest.Wait()
+		if got := r.keys("messages"); !slices.Equal(got, []uint64{1, 2, 3, 4}) {
+			t.Fatalf("before their time: %v are left", got)
+		}
+		<-time.After(2 * time.Minute)
+		synctest.Wait()
+		if got := r.keys("messages"); !slices.Equal(got, []uint64{4}) {
+			t.Fatalf("%v are left, want 4", got)
+		}
+		if kept, gone := r.metric("test_outbox_retained_messages"), r.metric("test_outbox_expired_total"); kept != 1 || gone != 3 {
+			t.Errorf("%v retained and %v expired, want 1 and 3", kept, gone)
+		}
+		<-time.After(week)
+		synctest.Wait()
+		if got := r.keys("messages"); got != nil {
+			t.Fatalf("%v are left", got)
+		}
+		if got := r.keys("batches"); !slices.Equal(got, []uint64{4}) {
+			t.Errorf("batches that end at %v are left, want the newest only", got)
+		}
+		for slot := uint64(1); slot <= 4; slot++ {
+			d := r.delivery(slot)
+			if d.State != outbox.Published || d.Attempts != 1 || d.Slot != slot || !d.Committed.IsZero() || d.Placed != (slot == 4) || d.At.IsZero() != (slot < 4) {
+				t.Errorf("message %d: %+v", slot, d)
+			}
+		}
+		r.restart()
+		r.place("e")
+		records := r.await(5)
+		exactlyOnce(t, records)
+		if r.publisher.Opens() != 2 || r.outbox.Backlog() != 0 {
+			t.Errorf("%d sessions, backlog %d", r.publisher.Opens(), r.outbox.Backlog())
+		}
+		if kept := r.metric("test_outbox_retained_messages"); kept != 1 {
+			t.Errorf("%v retained after a restart", kept)
+		}
+	})
+}
+
+// What is not published, or is not on record as such, stays for as long as it takes.
+func TestUnpublishedMessagesDoNotExpire(t *testing.T) {
+	aging(t, func(t *testing.T, r *rig) {
+		away := true
+		r.relay.Outage = outbox.Backoff{First: time.Hour, Factor: 1, Limit: time.Hour}
+		r.publisher.Script(func(step outboxtest.Step, _ []outbox.Record) error {
+			if away && step == outboxtest.Opening {
+				return &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("away")}
+			}
+			return nil
+		})
+		r.start()
+		r.place("a", "b", "c")
+		<-time.After(2 * week)
+		synctest.Wait()
+		away = false
+		if got := r.keys("messages"); !slices.Equal(got, []uint64{1, 2, 3}) {
+			t.Fatalf("%v are left, want all", got)
+		}
+		<-time.After(time.Hour)
+		exactlyOnce(t, r.await(3)) // and now they go
+		<-time.After(time.Minute)
+		synctest.Wait()
+		if got := r.keys("messages"); got != nil {
+			t.Fatalf("%v are left", got)
+		}
+	})
+}
+
+func TestParkedMessagesOutliveTheRest(t *testing.T) {
+	aging(t, func(t *testing.T, r *rig) {
+		ill := sick(r)
+		r.start()
+		park(r, "sick-0", "sick-1", "sick-2") // under slots of their own, after two retries each
+		<-time.After(2 * week)
+		synctest.Wait()
+		list, _, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 10)
+		if err != nil || len(list) != 3 {
+			t.Fatalf("%d are parked, %v", len(list), err)
+		}
+		if got := r.keys("messages"); len(got) != 3 || r.metric("test_outbox_retained_messages") != 3 {
+			t.Fatalf("%v are left, want the three parked ones; %v retained", got, r.metric("test_outbox_retained_messages"))
+		}
+		ill.Store(false)
+		if err := errors.Join(
+			r.outbox.Decide(t.Context(), outbox.Retry, list[0].ID, "mended"),
+			r.outbox.Decide(t.Context(), outbox.Discard, list[1].ID, "hopeless"),
+		); err != nil {
+			t.Fatal(err)
+		}
+		exactlyOnce(t, r.await(4))
+		<-time.After(week / 2)
+		synctest.Wait()
+		origins := []uint64{2, 4, 6}
+		want := []outbox.State{outbox.Published, outbox.Discarded, outbox.Parked}
+		for n, origin := range origins { // all as before: each has another week
+			if d := r.delivery(origin); d.State != want[n] || d.Committed.IsZero() || d.Attempts < 3 {
+				t.Errorf("half a week later, message %d: %+v", origin, d)
+			}
+		}
+		slot := r.delivery(2).Slot
+		<-time.After(week)
+		synctest.Wait()
+		check := func() {
+			t.Helper()
+			for n, origin := range origins {
+				d := r.delivery(origin)
+				if d.State != want[n] || d.Committed.IsZero() != (n < 2) || (d.Attempts == 0) != (n < 2) {
+					t.Errorf("a week later, message %d: %+v", origin, d)
+				}
+			}
+			if got := r.delivery(2).Slot; got != slot {
+				t.Errorf("the one that was retried has slot %d, had %d", got, slot)
+			}
+			if got := r.keys("messages"); len(got) != 1 || len(r.keys("waiting")) != 1 || len(r.keys("discarded")) != 0 || len(r.keys("retried")) > 2 {
+				t.Errorf("left: messages %v, waiting %v, discarded %v, retried %v", got, r.keys("waiting"), r.keys("discarded"), r.keys("retried"))
+			}
+		}
+		check()
+		r.restart()
+		synctest.Wait()
+		check()
+		if kept := r.metric("test_outbox_retained_messages"); kept != 1 || r.outbox.Parked() != 1 {
+			t.Errorf("%v retained and %d parked, want the same one", kept, r.outbox.Parked())
+		}
+	})
+}
+
+// A message that was refused once takes all that follow it with it to new slots: their old ones leave no mark behind.
+func TestMarksOfMovedMessagesExpire(t *testing.T) {
+	aging(t, func(t *testing.T, r *rig) {
+		refusals := 1
+		r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+			if step == outboxtest.Committing && refusals > 0 && slices.ContainsFunc(records, func(r outbox.Record) bool { return string(r.Value) == "first" }) {
+				if len(records) == 1 {
+					refusals--
+				}
+				return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("once")}
+			}
+			return nil
+		})
+		const followers = 1000 // more than one step deletes
+		if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
+			var errs []error
+			for n := range followers + 1 {
+				value := "first"
+				if n > 0 {
+					value = fmt.Sprint(n)
+				}
+				_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("k"), Type: "T", Value: []byte(value)})
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		r.start()
+		exactlyOnce(t, r.await(followers+1))
+		synctest.Wait()
+		if got := len(r.keys("skipped")); got != followers+1 {
+			t.Fatalf("%d slots were skipped, want all %d", got, followers+1)
+		}
+		r.restart()
+		<-time.After(week + time.Minute)
+		synctest.Wait()
+		for _, bucket := range []string{"messages", "skipped", "retried", "waiting"} {
+			if left := r.keys(bucket); left != nil {
+				t.Errorf("%s: %d are left", bucket, len(left))
+			}
+		}
+		if kept := r.metric("test_outbox_retained_messages"); kept != 0 {
+			t.Errorf("%v retained", kept)
+		}
+		for origin := uint64(1); origin <= followers+1; origin++ {
+			if d := r.delivery(origin); d.State != outbox.Published || d.Slot <= followers+1 || d.Attempts != 0 {
+				t.Fatalf("message %d: %+v", origin, d)
+			}
+		}
+	})
+}
