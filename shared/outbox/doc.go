@@ -14,7 +14,10 @@
 // it until it is published or parked; others never wait. An outage of the publisher is nobody's fault and spends no
 // attempts.
 //
-// The rules named P1 to P6 in comments are those of the protocol page in ARCHITECTURE.md.
+// A file that was copied or restored, and a publisher that lost what it had, are recognised when a session is opened, and put
+// right: see Finding. ErrFenced ends a relay whose lineage another process has taken over.
+//
+// The rules named P1 to P8 in comments are those of the protocol page in ARCHITECTURE.md.
 //
 // The package does not know Kafka: see Publisher. Published messages are deleted when they are older than
 // Config.Retention.
