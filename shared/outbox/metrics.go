@@ -19,6 +19,7 @@ type Metrics struct {
 	transactions *prometheus.CounterVec
 	findings     *prometheus.CounterVec
 	republished  prometheus.Counter
+	recovered    prometheus.Counter
 }
 
 // NewMetrics registers the metrics of o under prefix, such as "order" for order_outbox_backlog_messages. Backlog and age
@@ -51,6 +52,9 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 		Help: "What was found amiss between the file and the topic, by kind."}, []string{"kind"})
 	m.republished = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: prefix, Subsystem: subsystem, Name: "republished_total", Help: "Messages published again because the topic had lost them."})
+	m.recovered = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: prefix, Subsystem: subsystem, Name: "recovered_total",
+		Help: "Messages found published after a crash or an unknown outcome, which sending again would have doubled."})
 	for _, result := range []string{committed, rejected, failed} {
 		m.transactions.WithLabelValues(result)
 	}
@@ -60,7 +64,7 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 	for _, class := range Classes() {
 		m.failures.WithLabelValues(string(class))
 	}
-	reg.MustRegister(m.published, m.failures, m.delay, m.batchSize, m.batchTime, m.transactions, m.findings, m.republished,
+	reg.MustRegister(m.published, m.failures, m.delay, m.batchSize, m.batchTime, m.transactions, m.findings, m.republished, m.recovered,
 		gauge("backlog_messages", "Messages that are neither published nor parked.", func() float64 { return float64(o.Backlog()) }),
 		gauge("parked_messages", "Messages that failed too often and wait for an operator.", func() float64 { return float64(o.Parked()) }),
 		gauge("ceded_messages", "Messages left to another file, of which this one turned out to be a copy.", func() float64 { return float64(o.Ceded()) }),
@@ -104,7 +108,12 @@ func (m *Metrics) ended(err error) {
 	m.transactions.WithLabelValues(result).Inc()
 }
 
-func (m *Metrics) found(f Finding) { m.findings.WithLabelValues(string(f.Kind)).Inc() }
+func (m *Metrics) found(f Finding) {
+	m.findings.WithLabelValues(string(f.Kind)).Inc()
+	if f.Kind == FoundRecovered {
+		m.recovered.Add(float64(f.Messages))
+	}
+}
 
 func (m *Metrics) failed(class Class) { m.failures.WithLabelValues(string(class)).Inc() }
 

@@ -225,6 +225,9 @@ func TestARecoveredTransactionIsReadBack(t *testing.T) {
 	r.place("a", "b")
 	exactlyOnce(t, r.await(3))
 	r.eventually("it is read back", func() bool { return slices.Contains(r.found(), outbox.FoundRecovered) })
+	if n := metricOf(t, r, "test_outbox_recovered_total"); n < 1 || n > 2 { // both, if they left together
+		t.Errorf("%v recovered", n)
+	}
 	if d := r.delivery(2); !d.Placed || d.Place != placesBySlot(r.publisher)[2] || d.State != outbox.Published {
 		t.Errorf("delivery: %+v", d)
 	}
