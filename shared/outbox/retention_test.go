@@ -254,3 +254,99 @@ func TestMarksOfMovedMessagesExpire(t *testing.T) {
 		}
 	})
 }
+
+// The file does not grow while as much comes as goes.
+func TestTheRoomOfExpiredMessagesIsUsedAgain(t *testing.T) {
+	aging(t, func(t *testing.T, r *rig) {
+		r.start()
+		const rows, writes = 500, 4
+		round := func() (bytes int64) {
+			for range writes {
+				if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
+					var errs []error
+					for range rows {
+						_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("k"), Type: "T", Value: make([]byte, 1000)})
+						errs = append(errs, err)
+					}
+					return errors.Join(errs...)
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-time.After(week + time.Minute)
+			synctest.Wait()
+			if left := len(r.keys("messages")); left != 0 {
+				t.Fatalf("%d messages are left", left)
+			}
+			size, err := r.db.Size()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return size.Bytes
+		}
+		round()
+		early := round()
+		var late int64
+		for range 10 {
+			late = round()
+		}
+		if early < rows*writes*1000 || late > early*3/2 {
+			t.Errorf("%d bytes after two rounds, %d after twelve", early, late)
+		}
+		t.Logf("%d bytes after two rounds, %d after twelve", early, late)
+	})
+}
+
+// Rule P8: what is on record as published stays until the publisher was seen to have it.
+func TestWhatThePublisherWasNotSeenToHaveStays(t *testing.T) {
+	aging(t, func(t *testing.T, r *rig) {
+		r.start()
+		r.place("a", "b")
+		r.await(2)
+		r.relay.Outage = outbox.Backoff{First: time.Hour, Factor: 1, Limit: time.Hour}
+		r.publisher.Script(func(outboxtest.Step, []outbox.Record) error {
+			return &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("away")}
+		})
+		r.restart()
+		<-time.After(2 * week)
+		synctest.Wait()
+		if got := r.keys("messages"); !slices.Equal(got, []uint64{1, 2}) {
+			t.Fatalf("%v are left, want both", got)
+		}
+		r.publisher.Script(nil)
+		<-time.After(2 * time.Hour)
+		synctest.Wait()
+		if got := r.keys("messages"); got != nil {
+			t.Fatalf("%v are left", got)
+		}
+	})
+}
+
+// A crash must find no row missing that it believes unpublished: what was published but is not on record yet stays.
+func TestWhatIsNotOnRecordAsPublishedStays(t *testing.T) {
+	aging(t, func(t *testing.T, r *rig) {
+		lost := false
+		r.publisher.Script(func(step outboxtest.Step, _ []outbox.Record) error {
+			if step == outboxtest.Answering && !lost {
+				lost = true
+				return &outbox.OutageError{Class: outbox.Timeout, Err: errors.New("the answer is lost")}
+			}
+			return nil
+		})
+		r.start()
+		r.place("a")
+		r.await(1)
+		<-time.After(2 * week)
+		synctest.Wait()
+		if got := r.keys("messages"); !slices.Equal(got, []uint64{1}) || r.outbox.Backlog() != 0 {
+			t.Fatalf("%v are left and %d are not published, want 1 and none", got, r.outbox.Backlog())
+		}
+		r.place("b")
+		<-time.After(2 * week)
+		synctest.Wait()
+		if got := r.keys("messages"); got != nil {
+			t.Fatalf("%v are left", got)
+		}
+		exactlyOnce(t, r.await(2))
+	})
+}
