@@ -164,14 +164,33 @@ func value(b *testing.B, registry *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// sink publishes nowhere, and keeps nothing: the suite's fake would keep a million records in memory.
-type sink struct{ next int64 }
+// sink publishes nowhere, and keeps nothing but the mark: the suite's fake would keep a million records in memory.
+type sink struct {
+	next  int64
+	mark  outbox.Mark
+	known bool
+}
 
 func (s *sink) Open(context.Context, outbox.Identity) (outbox.Session, error) { return s, nil }
 
-func (s *sink) Watermark() (uint64, bool) { return 0, false }
+func (s *sink) Mark() (outbox.Mark, bool) { return s.mark, s.known }
 
-func (s *sink) Publish(_ context.Context, records []outbox.Record, _ uint64) ([]outbox.Place, error) {
+func (s *sink) Place() string { return "sink" }
+
+func (s *sink) Troubled() <-chan struct{} { return nil }
+
+func (s *sink) Ends(context.Context) (map[int32]int64, error) {
+	return map[int32]int64{0: s.next}, nil
+}
+
+func (s *sink) Lost(context.Context, []outbox.Standing) ([]outbox.Standing, error) { return nil, nil }
+
+func (s *sink) Scan(context.Context, map[int32]int64, func([]outbox.Standing) error) (map[int32]int64, error) {
+	return map[int32]int64{0: 0}, nil
+}
+
+func (s *sink) Publish(_ context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+	s.mark, s.known = mark, true
 	places := make([]outbox.Place, len(records))
 	for i := range places {
 		places[i] = outbox.Place{Offset: s.next}
