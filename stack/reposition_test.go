@@ -195,7 +195,7 @@ func TestALogThatLostItsEndIsCountedOnce(t *testing.T) {
 			if !loss.running {
 				c.start()
 			}
-			c.counts(60 + int64(loss.refill)) //nolint:gosec // small
+			c.counts(60 + int64(loss.refill))
 			c.says(broker.Truncated)
 		})
 	}
@@ -279,7 +279,7 @@ func TestAnOutageIsNoReposition(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.publish("a", 51+i, 51+i)
-		c.counts(51 + int64(i)) //nolint:gosec // small
+		c.counts(51 + int64(i))
 	}
 	c.says("")
 	if again := metric(t, c.OpsAddr(), "activity_duplicates_total"); again != 0 {

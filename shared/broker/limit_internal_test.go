@@ -29,7 +29,7 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return opened.(*session) //nolint:errcheck,forcetypeassert // what Open makes
+		return opened.(*session)
 	}
 	s := open()
 	set := func(bytes int) {
@@ -77,7 +77,7 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 	defer s.Close()
 	many := make([]outbox.Record, 200)
 	for i := range many {
-		many[i] = record(uint64(i+1), 900) //nolint:gosec // small
+		many[i] = record(uint64(i+1), 900)
 	}
 	if _, err := s.Publish(t.Context(), many, outbox.Mark{Slot: 200}); err != nil {
 		t.Errorf("200 records of 1 KB in a topic that takes 20 KB at once: %v", err)
