@@ -27,6 +27,7 @@ type Publisher struct {
 	stands  []stood // in the order of publication
 	starts  [Partitions]int64
 	places  int // how often it was made anew
+	shift   int32
 	changed chan struct{}
 	script  func(Step, []outbox.Record) error
 	opens   int
@@ -114,6 +115,13 @@ func (p *Publisher) Recreate() {
 	p.stands, p.starts, p.marks = nil, [Partitions]int64{}, map[string]outbox.Mark{}
 	p.places++
 	p.worry()
+}
+
+// Shift has each key go to another partition from now on, as when partitions are added.
+func (p *Publisher) Shift() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shift++
 }
 
 // ForgetMarks forgets the watermarks, like Kafka after 7 days.
@@ -233,7 +241,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 	places := make([]outbox.Place, len(records))
 	next := p.ends()
 	for i := range records {
-		partition := int32(crc32.ChecksumIEEE(records[i].Key) % Partitions)
+		partition := (int32(crc32.ChecksumIEEE(records[i].Key)%Partitions) + p.shift) % Partitions
 		if pinned := records[i].Partition; pinned != nil && *pinned < Partitions {
 			partition = *pinned
 		}
