@@ -322,6 +322,7 @@ func deleteDiscarded(root *bbolt.Bucket, key []byte) error {
 	return errors.Join(
 		root.Bucket(messagesBucket).Delete(slot),
 		root.Bucket(waitingBucket).Delete(slot),
+		root.Bucket(retriedBucket).Delete(slot),
 		root.Bucket(discardedBucket).Delete(key),
 		root.Bucket(skippedBucket).Put(slot, markDiscarded),
 	)
