@@ -194,7 +194,7 @@ func TestCompactKilled(t *testing.T) {
 	path := sparse(t, rows)
 	leftBehind := 0
 	for round := range 10 {
-		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCompactKilled$") //nolint:gosec // this test itself
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCompactKilled$")
 		child.Env = append(os.Environ(), compactChild+"="+path)
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
