@@ -1,0 +1,24 @@
+package orderstore
+
+import (
+	"encoding/json"
+	"testing"
+
+	"ordertally/order"
+	"ordertally/shared/outbox"
+)
+
+// What is not known any more is left out; what is known to be none is 0.
+func TestAttemptsAreLeftOutOnceUnknown(t *testing.T) {
+	for want, status := range map[string]outbox.Status{
+		`{"state":"pending","attempts":0}`:   {State: outbox.Pending},
+		`{"state":"published","attempts":1}`: {State: outbox.Published, Attempts: 1},
+		`{"state":"published"}`:              {State: outbox.Published},
+		`{"state":"discarded"}`:              {State: outbox.Discarded},
+	} {
+		got, err := json.Marshal(order.Publication{State: states[status.State], Attempts: attempts(status)})
+		if err != nil || string(got) != want {
+			t.Errorf("%+v: %s, %v; want %s", status, got, err, want)
+		}
+	}
+}
