@@ -21,7 +21,7 @@ type outboxCmd struct {
 	Ls      outboxLsCmd      `cmd:"" help:"List the parked messages: those that failed too often."`
 	Show    outboxShowCmd    `cmd:"" help:"Show a parked message with its payload and history, as JSON."`
 	Retry   outboxRetryCmd   `cmd:"" help:"Publish parked messages again, once their cause is mended."`
-	Discard outboxDiscardCmd `cmd:"" help:"Give parked messages up, for ever. The message and the reason are kept."`
+	Discard outboxDiscardCmd `cmd:"" help:"Give parked messages up, for ever. The act and its reason are kept."`
 	Adopt   outboxAdoptCmd   `cmd:"" help:"Publish what was left to another copy of the file, because that copy is gone."`
 }
 
