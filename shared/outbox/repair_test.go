@@ -261,6 +261,27 @@ func TestACopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
 	}
 }
 
+// The copy has nothing that could differ from what stands.
+func TestAnEmptyCopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.eventually("the lineage is claimed", func() bool {
+		report, err := r.outbox.Report(t.Context(), 1)
+		return err == nil && report.Link.State == outbox.LinkUp
+	})
+	twin := r.copied()
+	r.place(names("original", 3)...)
+	r.await(3)
+	r.stop()
+	r.publisher.ForgetMarks()
+	twin.start()
+	twin.place("copy")
+	onceEach(t, r.await(4), "original0", "original1", "original2", "copy")
+	if kinds := twin.found(); !slices.Contains(kinds, outbox.FoundFork) {
+		t.Errorf("found %v", kinds)
+	}
+}
+
 func TestAMessageThatIsRefusedWhenItIsPublishedAgainIsParked(t *testing.T) {
 	r := newRig(t)
 	r.start()
