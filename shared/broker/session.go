@@ -127,7 +127,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 	if err := s.producer.BeginTransaction(); err != nil {
 		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
 	}
-	places, err := s.produce(ctx, records)
+	places, err := s.produce(ctx, records, watermark)
 	var rejected *outbox.RejectedError
 	if errors.As(err, &rejected) {
 		// So that readers do not wait for the next session to abort it. The producer is of no more use: its sequence numbers
@@ -139,13 +139,6 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 	}
 	if err != nil {
 		return nil, outage(s.cause(err))
-	}
-	crashpoint.Here("broker.before-offsets")
-	offsets := []kafka.TopicPartition{{
-		Topic: &s.topic, Partition: 0, Offset: kafka.Offset(watermark), //nolint:gosec // slots stay far below 2^63
-	}}
-	if err := s.producer.SendOffsetsToTransaction(ctx, offsets, s.group); err != nil {
-		return nil, outage(fmt.Errorf("add the watermark to a Kafka transaction: %w", err))
 	}
 	crashpoint.Here("broker.before-commit")
 	if err := s.producer.CommitTransaction(ctx); err != nil {
@@ -167,8 +160,21 @@ func (s *session) cause(err error) error {
 	return err
 }
 
-// produce hands all records to librdkafka and waits for every delivery report.
-func (s *session) produce(ctx context.Context, records []outbox.Record) ([]outbox.Place, error) {
+// sendWatermark adds the watermark to the transaction.
+func (s *session) sendWatermark(ctx context.Context, watermark uint64) error {
+	crashpoint.Here("broker.before-offsets")
+	offsets := []kafka.TopicPartition{{
+		Topic: &s.topic, Partition: 0, Offset: kafka.Offset(watermark), //nolint:gosec // slots stay far below 2^63
+	}}
+	if err := s.producer.SendOffsetsToTransaction(ctx, offsets, s.group); err != nil {
+		return fmt.Errorf("add the watermark to a Kafka transaction: %w", err)
+	}
+	return nil
+}
+
+// produce hands all records to librdkafka, adds the watermark while they are on their way, and waits for every delivery
+// report. Adding it only then costs a lone message a seventh of its time.
+func (s *session) produce(ctx context.Context, records []outbox.Record, watermark uint64) ([]outbox.Place, error) {
 	reports := make(chan kafka.Event, len(records)) // never blocks librdkafka's thread
 	var failure error
 	sent := 0
@@ -177,6 +183,12 @@ func (s *session) produce(ctx context.Context, records []outbox.Record) ([]outbo
 			break
 		}
 		sent++
+	}
+	if failure == nil {
+		if failure = s.sendWatermark(ctx, watermark); failure != nil {
+			// A refused message is the cause, or there is an outage: the reports tell, without waiting for what is in flight.
+			_ = s.producer.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking)
+		}
 	}
 	places := make([]outbox.Place, len(records))
 	for range sent {
