@@ -19,7 +19,7 @@ func (s *session) publishAtLeastOnce(ctx context.Context, records []outbox.Recor
 	if known != s.known || stands != s.mark {
 		return nil, &outbox.OutageError{Class: outbox.Fenced, Err: errOvertaken}
 	}
-	places, err := s.produce(ctx, records)
+	places, err := s.produce(ctx, records, nil)
 	if isRejected(err) {
 		return nil, err
 	}
