@@ -355,3 +355,41 @@ func TestRepairsKeepTheFileSound(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What the place lost while it could not be reached must still be in the file when it is back.
+func TestNothingExpiresWhileThePlaceIsOutOfReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.stopAndOpenWith(outbox.Config{Retention: time.Hour})
+		r.relay.Outage = outbox.Backoff{First: time.Minute, Factor: 1, Limit: time.Minute}
+		r.start()
+		r.place(names("a", 10)...)
+		r.await(10)
+		r.recorded(10)
+		r.publisher.Script(func(step outboxtest.Step, _ []outbox.Record) error {
+			if step == outboxtest.Opening {
+				return errors.New("down")
+			}
+			return nil
+		})
+		r.publisher.Lose(0)
+		<-time.After(24 * time.Hour)
+		r.publisher.Script(nil)
+		<-time.After(2 * time.Minute)
+		synctest.Wait()
+		exactlyOnce(t, r.publisher.Published())
+		if n := len(r.publisher.Published()); n != 10 {
+			t.Fatalf("%d messages are published again, want 10", n)
+		}
+		<-time.After(time.Hour)
+		r.eventually("then they expire", func() bool { return metricOf(t, r, "test_outbox_expired_total") == 10 })
+	})
+}
+
+// stopAndOpenWith opens the file again with another configuration; no relay runs.
+func (r *rig) stopAndOpenWith(config outbox.Config) {
+	r.t.Helper()
+	r.close()
+	r.config = config
+	r.open()
+}
