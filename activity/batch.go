@@ -41,3 +41,32 @@ type AsOf struct {
 	At   time.Time          // when the last batch was applied; zero when none was
 	Next map[int32]Position // every record before these was counted, refused as a duplicate, or parked
 }
+
+// MessageID is what a message is asked for by.
+type MessageID struct {
+	ID string // its own
+	// Lineage and Sequence are those it was published under, to be found after its id was forgotten; "" and 0 for a message
+	// of no outbox.
+	Lineage  string
+	Sequence uint64
+}
+
+// MessageState says what became of a message.
+type MessageState string
+
+// The states of a message.
+const (
+	Counted       MessageState = "counted"
+	ParkedMessage MessageState = "parked"  // it cannot be counted
+	Unknown       MessageState = "unknown" // not read yet, never sent, or forgotten
+)
+
+// MessageTrace is what is known of one message.
+type MessageTrace struct {
+	State MessageState
+	At    time.Time // when it was counted or parked; zero when that is not known (any more)
+	// BySequence says that a counted message is known by its slot only.
+	BySequence bool
+	Poison     *Poison // why it is parked
+	AsOf       AsOf    // the moment of the answer
+}

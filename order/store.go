@@ -104,7 +104,8 @@ type Page struct {
 // Delivery is the passport of an order's message. What is not known yet, or not any more, is left out.
 type Delivery struct {
 	State       State     `json:"state"`
-	Sequence    uint64    `json:"sequence"` // the slot; a new one each time the message is tried again
+	MessageID   string    `json:"message_id,omitzero"` // the ce_id; stays when the message is sent again
+	Sequence    uint64    `json:"sequence"`            // the slot; a new one each time the message is tried again
 	Lineage     string    `json:"lineage"`
 	Attempts    *int      `json:"attempts,omitzero"`
 	CommittedAt time.Time `json:"committed_at,omitzero"`

@@ -19,6 +19,8 @@ type Statistics interface {
 	// Read calls add with the totals of each quarter hour of span that has any, and returns which messages they contain.
 	// All of it is of one moment.
 	Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error)
+	// Trace tells what became of one message.
+	Trace(ctx context.Context, m activity.MessageID) (activity.MessageTrace, error)
 }
 
 // Progress tells how far the reading of messages got; ingest.Ingest does. Safe for concurrent use.
@@ -56,6 +58,7 @@ func New(activities []Activity, c clock.Clock, logger zerolog.Logger) http.Handl
 		{Method: http.MethodGet, Path: "/v1/activities", Handler: a.json(a.list)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Handler: a.json(a.days)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}", Handler: a.json(a.day)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Handler: a.json(a.message)},
 		{Method: http.MethodGet, Path: "/", Handler: a.page},
 		{Method: http.MethodGet, Path: "/page.css", Handler: a.style},
 	})

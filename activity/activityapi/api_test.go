@@ -198,6 +198,16 @@ func TestRefusals(t *testing.T) {
 		{"/v1/activities/ORDER_CANCELLED/days/today", 404, "unknown_activity", "ORDER_CANCELLED"},
 		{"/v1/activities/order_created/days?from=2010-12-01&to=2010-12-01", 404, "unknown_activity", ""},
 		{"/v1/activities?x=1", 400, "invalid_parameter", ""},
+		{"/v1/activities/ORDER_CANCELLED/messages/m", 404, "unknown_activity", "ORDER_CANCELLED"},
+		{messages + "m?id=1", 400, "invalid_parameter", "lineage, sequence"},
+		{messages + "m?lineage=L", 400, "invalid_parameter", "both"},
+		{messages + "m?sequence=1", 400, "invalid_parameter", "both"},
+		{messages + "m?lineage=&sequence=1", 400, "invalid_parameter", "both"},
+		{messages + "m?lineage=L&sequence=0", 400, "invalid_parameter", "slot"},
+		{messages + "m?lineage=L&sequence=-1", 400, "invalid_parameter", "slot"},
+		{messages + "m?lineage=L&sequence=18446744073709551616", 400, "invalid_parameter", "slot"},
+		{messages + strings.Repeat("m", 256), 400, "invalid_parameter", "255"},
+		{messages, 404, "not_found", ""},
 		{"/v1/nothing", 404, "not_found", ""},
 		{days + "/2010-12-01/", 404, "not_found", ""},
 	} {
@@ -218,7 +228,7 @@ func TestRefusals(t *testing.T) {
 
 func TestRoutesByMethod(t *testing.T) {
 	s := newServer(t)
-	for _, target := range []string{"/v1/activities", days + "/today", days + "?from=2010-12-01&to=2010-12-01", "/", "/page.css"} {
+	for _, target := range []string{"/v1/activities", days + "/today", messages + "m", days + "?from=2010-12-01&to=2010-12-01", "/", "/page.css"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 			response := s.do(method, target)
 			want := http.StatusMethodNotAllowed
@@ -267,7 +277,7 @@ func TestADatabaseThatCannotBeRead(t *testing.T) {
 	if err := s.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, target := range []string{days + "/today", "/"} {
+	for _, target := range []string{days + "/today", "/", messages + "m"} {
 		response := s.do(http.MethodGet, target)
 		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %s", target, response.Status)
@@ -280,6 +290,10 @@ type broken struct{}
 
 func (broken) Read(context.Context, activity.Span, func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
 	return activity.AsOf{}, errors.New("a secret")
+}
+
+func (broken) Trace(context.Context, activity.MessageID) (activity.MessageTrace, error) {
+	return activity.MessageTrace{}, errors.New("a secret")
 }
 
 func TestAnUnknownErrorSaysNothing(t *testing.T) {

@@ -32,12 +32,12 @@ func TestADeliveryFollowsTheMessage(t *testing.T) {
 	}
 	well, ill := place(goodLine), place(sickLine)
 	d := delivery(well)
-	if d["state"] != "pending" || d["sequence"] != 1.0 || d["attempts"] != 0.0 || d["lineage"] != service.Outbox.Lineage() || d["committed_at"] == nil || len(d) != 5 {
+	if d["state"] != "pending" || d["sequence"] != 1.0 || d["attempts"] != 0.0 || d["lineage"] != service.Outbox.Lineage() || d["committed_at"] == nil || d["message_id"] == nil || len(d) != 6 {
 		t.Errorf("before it is published: %v", d)
 	}
 	service.PublishWithout("sick")
 	service.AwaitParked(1)
-	if d := delivery(ill); d["state"] != "parked" || d["sequence"] != 2.0 || d["attempts"] != 1.0 || len(d) != 5 {
+	if d := delivery(ill); d["state"] != "parked" || d["sequence"] != 2.0 || d["attempts"] != 1.0 || d["message_id"] == delivery(well)["message_id"] || len(d) != 6 {
 		t.Errorf("parked: %v", d)
 	}
 	service.Eventually("the place is known", func() bool { return delivery(well)["offset"] != nil }) // recorded behind the relay's back

@@ -48,6 +48,9 @@ func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, err
 	d := order.Delivery{
 		State: states[known.State], Sequence: known.Slot, Lineage: known.Lineage, Attempts: attempts(known.Status), CommittedAt: known.Committed,
 	}
+	if known.MessageID != (uuidv7.ID{}) {
+		d.MessageID = known.MessageID.String()
+	}
 	if known.State == outbox.Published {
 		d.PublishedAt = known.At
 	}

@@ -13,7 +13,7 @@
 //
 // The layout, in the bucket that the caller gives:
 //
-//	keys/<day>/<id>          -> nothing   day as YYYY-MM-DD, id packed: see packID
+//	keys/<day>/<id>          -> when it was first read, see stamp; day as YYYY-MM-DD, id packed: see packID
 //	slots/<lineage>/<last>   -> <first>   one interval, both ends in it, 8 bytes big endian
 //
 // Every record carries a checksum. The package opens no transaction, keeps nothing in memory between two, and knows

@@ -59,7 +59,8 @@ func (b *Inbox) Once(m Message) (bool, error) {
 	if m.ID == "" || len(m.ID) > maxName || len(m.Lineage) > maxName || m.Lineage != "" && m.Previous >= m.Sequence {
 		return false, errMessage
 	}
-	knownKey, err := b.keys.seen(packID(m.ID))
+	key := packID(m.ID)
+	knownKey, err := b.keys.seen(key)
 	if err != nil {
 		return false, fmt.Errorf("look up a processed key: %w", err)
 	}
@@ -70,6 +71,9 @@ func (b *Inbox) Once(m Message) (bool, error) {
 	knownSlot, err := b.slots.seen(m.Lineage, m.Previous+1, m.Sequence)
 	if err != nil {
 		return false, fmt.Errorf("look up a counted slot: %w", err)
+	}
+	if knownSlot && !knownKey { // its key was dropped meanwhile
+		b.keys.forgetTime(key)
 	}
 	return !knownKey && !knownSlot, nil
 }

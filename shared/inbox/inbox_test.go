@@ -256,6 +256,70 @@ func TestKeysLiveForTheirRetention(t *testing.T) {
 	}
 }
 
+func (b *box) find(m inbox.Message) (found inbox.Trace) {
+	err := b.bolt.View(func(tx *bbolt.Tx) (err error) {
+		found, err = inbox.Find(tx.Bucket([]byte("inbox")), m)
+		return err
+	})
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return found
+}
+
+func TestTellsWhenAMessageWasFirstRead(t *testing.T) {
+	stored := newBox(t)
+	m, foreign, never := published("L", 0, 1), inbox.Message{ID: "webshop/4711"}, published("L", 1, 2)
+	wants := func(when string, m inbox.Message, want inbox.Trace) {
+		t.Helper()
+		if got := stored.find(m); got != want {
+			t.Errorf("%s: %+v is known as %+v, want %+v", when, m, got, want)
+		}
+	}
+	stored.batch(monday) // nothing
+	wants("before", m, inbox.Trace{})
+	at := monday.Add(1234567 * time.Microsecond) // of the next day, some seconds after midnight
+	stored.batch(at, m, foreign, foreign)
+	wants("read", m, inbox.Trace{ByID: true, BySequence: true, At: at})
+	wants("read", inbox.Message{ID: m.ID}, inbox.Trace{ByID: true, At: at})
+	wants("read", inbox.Message{ID: "another", Lineage: "L", Sequence: 1}, inbox.Trace{BySequence: true})
+	wants("read", inbox.Message{ID: "another", Lineage: "M", Sequence: 1}, inbox.Trace{})
+	wants("read", foreign, inbox.Trace{ByID: true, At: at})
+	wants("read", never, inbox.Trace{})
+	stored.batch(at.Add(3*day), m, foreign)
+	wants("read again", m, inbox.Trace{ByID: true, BySequence: true, At: at})
+	wants("read again", foreign, inbox.Trace{ByID: true, At: at})
+	for i := range 16 {
+		stored.batch(at.Add(time.Duration(4+i)*day), inbox.Message{ID: fmt.Sprint("other", i)})
+	}
+	wants("expired", m, inbox.Trace{BySequence: true})
+	wants("expired", foreign, inbox.Trace{})
+	stored.batch(at.Add(30*day), m) // refused by its slot: when it was counted is not known any more
+	wants("read again after it expired", m, inbox.Trace{ByID: true, BySequence: true})
+}
+
+// TestKeysWithoutATime are those of files of the time before it was kept.
+func TestKeysWithoutATime(t *testing.T) {
+	stored := newBox(t)
+	m := inbox.Message{ID: "old"}
+	stored.batch(monday)
+	err := stored.update(func(root *bbolt.Bucket) error {
+		key := append([]byte{0}, "old"...)
+		return root.Bucket([]byte("keys")).Bucket([]byte("2025-11-24")).Put(key, boltdb.Seal(key, nil))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := stored.find(m); got != (inbox.Trace{ByID: true}) {
+			t.Errorf("it is known as %+v", got)
+		}
+		if stored.batch(monday.Add(day), m)[0] {
+			t.Error("it was forgotten")
+		}
+	}
+}
+
 func TestAClockThatLeapsForgetsNothing(t *testing.T) {
 	stored := newBox(t)
 	stored.batch(monday, inbox.Message{ID: "before"})

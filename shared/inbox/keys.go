@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,7 +18,39 @@ type keys struct {
 	root    *bbolt.Bucket
 	days    []day // oldest first; the last one takes what arrives now
 	keep    int   // newest days that outlive a flush
-	pending map[string]struct{}
+	now     stamp
+	pending map[string]stamp
+}
+
+// stamp is when a message was first seen, in microseconds since 1970; 0 when that is not known.
+type stamp int64
+
+// bytes is how a stamp is stored: nothing when it is not known, as it was not before stamps were kept.
+func (s stamp) bytes() []byte {
+	if s <= 0 {
+		return nil
+	}
+	return binary.BigEndian.AppendUint64(nil, uint64(s))
+}
+
+func stampOf(key, sealed []byte) (stamp, error) {
+	value, err := boltdb.Unseal(key, sealed)
+	switch {
+	case err != nil:
+		return 0, err
+	case len(value) == 0:
+		return 0, nil
+	case len(value) != 8:
+		return 0, fmt.Errorf("%w: processed key %x has not the form of one", boltdb.ErrCorrupt, key)
+	}
+	return stamp(binary.BigEndian.Uint64(value)), nil //nolint:gosec // as written
+}
+
+func (s stamp) time() time.Time {
+	if s <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(s)).UTC()
 }
 
 // day is the bucket of one day of arrival. first and last bound its keys: growing ids sort behind all of an older day,
@@ -35,7 +68,7 @@ const fillPercent = 0.9
 // which nothing arrived do not count, and a clock that goes back does not begin an older day: so a clock that leaps
 // a month and returns drops one day at most, instead of all.
 func openKeys(root *bbolt.Bucket, now time.Time, retentionDays int) (keys, error) {
-	k := keys{root: root, keep: retentionDays + 1, pending: make(map[string]struct{})}
+	k := keys{root: root, keep: retentionDays + 1, now: stamp(now.UnixMicro()), pending: make(map[string]stamp)}
 	today := now.UTC().Format(time.DateOnly)
 	if newest, _ := root.Cursor().Last(); string(newest) < today {
 		if _, err := root.CreateBucket([]byte(today)); err != nil {
@@ -61,7 +94,7 @@ func (k *keys) seen(key []byte) (bool, error) {
 	}
 	newest := len(k.days) - 1
 	for i := newest; i >= 0; i-- {
-		known, err := k.days[i].has(key)
+		first, known, err := k.days[i].find(key)
 		if err != nil {
 			return false, err
 		}
@@ -69,31 +102,34 @@ func (k *keys) seen(key []byte) (bool, error) {
 			continue
 		}
 		if i < newest { // it arrived again: its retention begins anew
-			k.pending[string(key)] = struct{}{}
+			k.pending[string(key)] = first
 		}
 		return true, nil
 	}
-	k.pending[string(key)] = struct{}{}
+	k.pending[string(key)] = k.now
 	return false, nil
 }
 
-func (d *day) has(key []byte) (bool, error) {
+// forgetTime says that key, which seen marked, was first seen at a time that is not known.
+func (k *keys) forgetTime(key []byte) { k.pending[string(key)] = 0 }
+
+func (d *day) find(key []byte) (first stamp, known bool, err error) {
 	if d.first == nil || bytes.Compare(key, d.first) < 0 || bytes.Compare(key, d.last) > 0 {
-		return false, nil
+		return 0, false, nil
 	}
 	value := d.bucket.Get(key)
 	if value == nil {
-		return false, nil
+		return 0, false, nil
 	}
-	_, err := boltdb.Unseal(key, value)
-	return true, err
+	first, err = stampOf(key, value)
+	return first, true, err
 }
 
 func (k *keys) flush() error {
 	newest := k.days[len(k.days)-1].bucket
 	for _, text := range slices.Sorted(maps.Keys(k.pending)) {
 		key := []byte(text)
-		if err := newest.Put(key, boltdb.Seal(key, nil)); err != nil {
+		if err := newest.Put(key, boltdb.Seal(key, k.pending[text].bytes())); err != nil {
 			return err
 		}
 	}

@@ -48,6 +48,14 @@ func (s *slots) lineage(name string) (*lineage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open lineage %q: %w", name, err)
 	}
+	l, err := openLineage(bucket)
+	if err == nil {
+		s.lineages[name] = l
+	}
+	return l, err
+}
+
+func openLineage(bucket *bbolt.Bucket) (*lineage, error) {
 	l := &lineage{bucket: bucket}
 	if key, value := bucket.Cursor().Last(); key != nil {
 		highest, err := decodeInterval(key, value)
@@ -56,7 +64,6 @@ func (s *slots) lineage(name string) (*lineage, error) {
 		}
 		l.last = highest.last
 	}
-	s.lineages[name] = l
 	return l, nil
 }
 

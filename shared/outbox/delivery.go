@@ -8,11 +8,13 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/uuidv7"
 )
 
 // Delivery is what is known of one message's way: its passport.
 type Delivery struct {
 	Status
+	MessageID uuidv7.ID // stays when the message is tried again; zero when the message has expired
 	Lineage   string
 	Slot      uint64    // it changes when the message is tried again
 	Committed time.Time // when it was appended; zero when the message has expired
@@ -34,7 +36,7 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 		return Delivery{}, err
 	}
 	key := slotKey(d.Slot)
-	if d.Committed, err = commitTime(root, key, status.State); err != nil || d.State != Published {
+	if d.MessageID, d.Committed, err = passport(root, key, status.State); err != nil || d.State != Published {
 		return d, err
 	}
 	_, slots, err := publication(root, d.Slot)
@@ -45,17 +47,17 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 	return d, nil
 }
 
-// commitTime returns when the message was appended whose row is under key, the zero time when it has expired.
-func commitTime(root *bbolt.Bucket, key []byte, state State) (time.Time, error) {
+// passport returns the id of the message whose row is under key and when it was appended, zero values when it has expired.
+func passport(root *bbolt.Bucket, key []byte, state State) (uuidv7.ID, time.Time, error) {
 	sealed := root.Bucket(messagesBucket).Get(key)
 	if sealed == nil {
 		gone, err := expired(root, slotOf(key))
 		if gone || state == Discarded || err != nil {
-			return time.Time{}, err
+			return uuidv7.ID{}, time.Time{}, err
 		}
 	}
 	r, err := decodeRow(key, sealed)
-	return r.committed, err
+	return r.message.ID, r.committed, err
 }
 
 // publication returns when the batch of slot was published and where its messages stand; zero values when that was not

@@ -41,6 +41,9 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
+	if list[0].ID != parked.MessageID {
+		t.Errorf("the parked message is %s, and its delivery names %s", list[0].ID, parked.MessageID)
+	}
 	ill.Store(false)
 	if err := r.outbox.Decide(t.Context(), outbox.Retry, list[0].ID, ""); err != nil {
 		t.Fatal(err)
@@ -57,7 +60,7 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 			t.Errorf("message %d: %+v stands at %+v", origin, d, place)
 		}
 	}
-	if d := r.delivery(21); d.Slot == 21 || d.Attempts != 4 {
+	if d := r.delivery(21); d.Slot == 21 || d.Attempts != 4 || d.MessageID != list[0].ID {
 		t.Errorf("retried: %+v", d)
 	}
 }

@@ -1,0 +1,84 @@
+package activityapi
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"ordertally/activity"
+	"ordertally/shared/cloudevent"
+	"ordertally/shared/problem"
+)
+
+type messageBody struct {
+	Activity  string                `json:"activity"`
+	MessageID string                `json:"message_id"`
+	State     activity.MessageState `json:"state"`
+	CountedAt *time.Time            `json:"counted_at,omitempty"` // left out when it is not known any more
+	KnownBy   string                `json:"known_by,omitempty"`   // id or sequence, of a counted message
+	ParkedAt  *time.Time            `json:"parked_at,omitempty"`
+	Reason    activity.Reason       `json:"reason,omitempty"` // why it is parked
+	Detail    string                `json:"detail,omitempty"`
+	AsOf      asOfBody              `json:"as_of"`
+}
+
+// message answers whether and when one message was counted. One that is not known is no error: it may come yet, which
+// as_of tells.
+func (a *api) message(r *http.Request) (any, error) {
+	act, err := a.activity(r)
+	if err != nil {
+		return nil, err
+	}
+	query, err := parameters(r, "lineage", "sequence")
+	if err != nil {
+		return nil, err
+	}
+	id, err := query.message(r.PathValue("message_id"))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	lag, known := act.Progress.Lag()
+	trace, err := act.Statistics.Trace(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	body := messageBody{Activity: act.Name, MessageID: id.ID, State: trace.State, AsOf: newAsOf(trace.AsOf, lag, known)}
+	var at *time.Time
+	if !trace.At.IsZero() {
+		at = &trace.At
+	}
+	switch trace.State {
+	case activity.Counted:
+		body.CountedAt, body.KnownBy = at, "id"
+		if trace.BySequence {
+			body.KnownBy = "sequence"
+		}
+	case activity.ParkedMessage:
+		body.ParkedAt, body.Reason, body.Detail = at, trace.Poison.Reason, trace.Poison.Detail
+	}
+	return body, nil
+}
+
+// message reads what a message is asked for by.
+func (q query) message(id string) (activity.MessageID, error) {
+	invalid := func(detail string) error { return problem.New(http.StatusBadRequest, codeInvalidParameter, detail) }
+	m := activity.MessageID{ID: id, Lineage: q["lineage"]}
+	if len(id) > cloudevent.MaxIDLen || len(m.Lineage) > cloudevent.MaxIDLen {
+		return m, invalid("A message id and a lineage have at most " + strconv.Itoa(cloudevent.MaxIDLen) + " bytes.")
+	}
+	sequence, given := q["sequence"]
+	if given != (m.Lineage != "") {
+		return m, invalid("The query parameters lineage and sequence go together: give both or none.")
+	}
+	if !given {
+		return m, nil
+	}
+	var err error
+	if m.Sequence, err = strconv.ParseUint(sequence, 10, 64); err != nil || m.Sequence == 0 {
+		return m, invalid("The query parameter sequence is the slot that the message was published under, a whole number from 1.")
+	}
+	return m, nil
+}

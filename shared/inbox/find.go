@@ -1,0 +1,52 @@
+package inbox
+
+import (
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Trace is what is known of a message: by what it is, and when it was first read. The zero Trace is of one that is not.
+type Trace struct {
+	ByID       bool      // its id is among the processed keys
+	BySequence bool      // its slot is among the counted ones; so are those that were skipped
+	At         time.Time // to the microsecond; zero when it is not known: it is kept as long as the id
+}
+
+// Find tells what is known of m, in the bucket that Open got, of any transaction. A message without a lineage is looked
+// for by its id only.
+func Find(root *bbolt.Bucket, m Message) (Trace, error) {
+	var found Trace
+	if keys := root.Bucket([]byte("keys")); keys != nil {
+		key := packID(m.ID)
+		days := keys.Cursor()
+		for name, _ := days.Last(); name != nil && !found.ByID; name, _ = days.Prev() {
+			sealed := keys.Bucket(name).Get(key)
+			if sealed == nil {
+				continue
+			}
+			first, err := stampOf(key, sealed)
+			if err != nil {
+				return Trace{}, fmt.Errorf("look up a processed key: %w", err)
+			}
+			found.ByID, found.At = true, first.time()
+		}
+	}
+	slots := root.Bucket([]byte("slots"))
+	if m.Lineage == "" || len(m.Lineage) > maxName || slots == nil {
+		return found, nil
+	}
+	bucket := slots.Bucket([]byte(m.Lineage))
+	if bucket == nil {
+		return found, nil
+	}
+	l, err := openLineage(bucket)
+	if err == nil {
+		found.BySequence, err = l.stored(m.Sequence)
+	}
+	if err != nil {
+		return Trace{}, fmt.Errorf("look up a counted slot: %w", err)
+	}
+	return found, nil
+}
