@@ -41,9 +41,9 @@ func TestMemoryWithKafkaAway(t *testing.T) {
 	}
 	const placed = 50_000 // over HTTP; several times what the relay's queue may hold
 	dir := t.TempDir()
-	program := filepath.Join(dir, "order")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "ordertally/order/cmd/order").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
+	program, err := orderProgram()
+	if err != nil {
+		t.Fatal(err)
 	}
 	if waiting < placed {
 		t.Fatalf("%s is %d, want at least %d", waitingEnv, waiting, placed)

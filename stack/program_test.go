@@ -12,13 +12,15 @@ import (
 	"time"
 )
 
+// programDir holds the built program; TestMain removes it.
+var programDir string
+
 // orderProgram builds bin/order once and returns its path.
-var orderProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "order-program")
-	if err != nil {
+var orderProgram = sync.OnceValues(func() (path string, err error) {
+	if programDir, err = os.MkdirTemp("", "order-program"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "order")
+	path = filepath.Join(programDir, "order")
 	build := exec.Command("go", "build", "-o", path, "ordertally/order/cmd/order")
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", errors.Join(err, errors.New(string(output)))
