@@ -62,13 +62,14 @@ func (x *box) fill(b *testing.B, messages []outbox.Message) {
 }
 
 // relay publishes to topic until stop is called.
-func (x *box) relay(b *testing.B, address, topic string, config outbox.RelayConfig) (metrics *outbox.Metrics, stop func()) {
+func (x *box) relay(b *testing.B, address, topic string, config outbox.RelayConfig) (registry *prometheus.Registry, stop func()) {
 	b.Helper()
 	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
 	if err != nil {
 		b.Fatal(err)
 	}
-	metrics = outbox.NewMetrics(prometheus.NewRegistry(), "bench", x.outbox)
+	registry = prometheus.NewRegistry()
+	metrics := outbox.NewMetrics(registry, "bench", x.outbox)
 	relay := outbox.NewRelay(x.outbox, publisher, config, metrics, zerolog.Nop())
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -77,7 +78,7 @@ func (x *box) relay(b *testing.B, address, topic string, config outbox.RelayConf
 			b.Error(err)
 		}
 	})
-	return metrics, func() { cancel(); running.Wait() }
+	return registry, func() { cancel(); running.Wait() }
 }
 
 // smallOrders makes messages as order does, of about 500 bytes each.

@@ -21,12 +21,12 @@ import (
 )
 
 // limitTopic sets the largest message that Apache Kafka takes for orders.
-func limitTopic(t *testing.T, address string, bytes int) {
+func limitTopic(t testing.TB, address string, bytes int) {
 	t.Helper()
 	limitTopicOf(t, address, event.Topic, bytes)
 }
 
-func limitTopicOf(t *testing.T, address, topic string, bytes int) {
+func limitTopicOf(t testing.TB, address, topic string, bytes int) {
 	t.Helper()
 	admin, err := ckafka.NewAdminClient(&ckafka.ConfigMap{"bootstrap.servers": address})
 	if err != nil {
