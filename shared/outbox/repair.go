@@ -21,8 +21,12 @@ func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark
 	if m.place == "" && !known && position == r.outbox.id.Load().base {
 		return nil // nothing was ever published under this lineage
 	}
+	published, err := r.outbox.publishedBefore(ctx, position) // what was skipped since carries no watermark
+	if err != nil {
+		return &fatalError{err}
+	}
 	moved := m.place != "" && m.place != session.Place()
-	all := m.repair || moved || !known || mark.Slot < position
+	all := m.repair || moved || !known || mark.Slot < published
 	if !all && !r.verified {
 		lost, err := session.Lost(ctx, r.tails.toCheck())
 		if err != nil {
@@ -30,7 +34,7 @@ func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark
 		}
 		all = len(lost) > 0
 	}
-	if !all && mark.Slot == position {
+	if !all && mark.Slot <= position {
 		return nil
 	}
 	s := survey{outbox: r.outbox, moved: moved, all: all, known: position, to: max(position, mark.Slot), tail: m.terms.tail, clash: m.terms.tail + 1}

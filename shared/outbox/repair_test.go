@@ -92,6 +92,30 @@ func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
 	}
 }
 
+// What was skipped since the last transaction is not taken for a watermark that fell back.
+func TestARejectionDoesNotHaveThePlaceReadAnew(t *testing.T) {
+	r := newRig(t)
+	r.place("sick", "well", "ill")
+	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		for i := range records {
+			if step == outboxtest.Committing && string(records[i].Key) != "well" {
+				return &outbox.RejectedError{Class: outbox.Invalid, Err: errors.New("refused")}
+			}
+		}
+		return nil
+	})
+	r.start()
+	r.eventually("both are parked", func() bool { return r.outbox.Parked() == 2 && r.outbox.Backlog() == 0 })
+	r.place("well")
+	r.await(2)
+	if n := r.publisher.Scans(); n != 0 {
+		t.Errorf("read %d times", n)
+	}
+	if kinds := r.found(); len(kinds) != 0 {
+		t.Errorf("found %v", kinds)
+	}
+}
+
 func metricOf(t *testing.T, r *rig, name string) float64 {
 	t.Helper()
 	families, err := r.registry.Gather()
