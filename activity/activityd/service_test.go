@@ -18,13 +18,14 @@ import (
 	"ordertally/activity/activityd"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/broker"
+	"ordertally/shared/broker/brokertest"
 	"ordertally/shared/broker/devbroker"
 	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, brokertest.Abandoned()...) }
 
 // client keeps no connection open, so that a goroutine that is left is the service's.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

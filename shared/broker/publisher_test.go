@@ -16,7 +16,7 @@ import (
 	"ordertally/stack/kafka"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, brokertest.Abandoned()...) }
 
 func TestPublisherOnTheDevBroker(t *testing.T) {
 	outboxtest.Run(t, func(t *testing.T) outboxtest.Target { return target(t, startDevBroker(t)) })
