@@ -4,9 +4,11 @@ import "time"
 
 // Batch is what one read from a topic yielded, to be applied as one: all of it or nothing.
 type Batch struct {
-	Messages []Message          // in the order read
-	Parked   []Parked           // what cannot be counted
-	Next     map[int32]Position // where each partition that was read goes on
+	Messages []Message // in the order read
+	Parked   []Parked  // what cannot be counted
+	// PassedOver is how many records of each partition were another activity's.
+	PassedOver map[int32]int64
+	Next       map[int32]Position // where each partition that was read goes on
 }
 
 // Message is one event, with what it is recognised by when it comes again.
@@ -18,6 +20,7 @@ type Message struct {
 	Sequence  uint64
 	Previous  uint64
 	Partition int32
+	Offset    int64
 	Timestamp time.Time // when it was written, by its record
 	Event     Event
 }
@@ -38,8 +41,9 @@ type Mark struct {
 
 // AsOf says which messages an answer contains.
 type AsOf struct {
-	At   time.Time          // when the last batch was applied; zero when none was
-	Next map[int32]Position // every record before these was counted, refused as a duplicate, or parked
+	At    time.Time          // when the last batch was applied; zero when none was
+	Event time.Time          // the latest time of an event that was counted; zero when none was
+	Next  map[int32]Position // every record before these was counted, refused as a duplicate, or parked
 }
 
 // MessageID is what a message is asked for by.

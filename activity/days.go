@@ -3,6 +3,7 @@ package activity
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // MaxDays is the longest range of days that is answered at once.
@@ -92,3 +93,12 @@ func (d *Days) Add(q Quarter, t *Totals) {
 
 // All returns the days, oldest first, those without events too.
 func (d *Days) All() []Day { return d.days }
+
+// Ends returns the moment at which the last of the days is over: the end of the last quarter hour in them. It is the zero time
+// when the zone skipped all of them.
+func (d *Days) Ends() time.Time {
+	if len(d.pieces) == 0 {
+		return time.Time{}
+	}
+	return d.pieces[len(d.pieces)-1].To.Start()
+}

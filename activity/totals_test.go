@@ -1,43 +1,20 @@
 package activity_test
 
 import (
-	"encoding/json"
 	"math"
-	"math/big"
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"ordertally/activity"
+	"ordertally/activity/activitytest"
 )
 
-func TestSumsAreExact(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var sum activity.Sum
-		want := new(big.Int)
-		for _, n := range rapid.SliceOfN(rapid.Int64Min(0), 0, 30).Draw(t, "amounts") {
-			sum = sum.Plus(activity.SumOf(n))
-			want.Add(want, big.NewInt(n))
-		}
-		double := sum.Plus(sum)
-		if sum.String() != want.String() || double.String() != want.Lsh(want, 1).String() {
-			t.Fatalf("%s and %s, want half of and %s", sum, double, want)
-		}
-	})
-}
-
 func TestTotalsBeyondInt64(t *testing.T) {
-	var totals activity.Totals
-	for range 3 {
-		totals.Add(&activity.Event{At: time.Unix(0, 0), Items: 1, Units: math.MaxInt64, Currency: "JPY", Revenue: math.MaxInt64})
-	}
-	text, err := json.Marshal(totals.Revenue)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := `{"JPY":27670116110564327421}`; string(text) != want {
-		t.Fatalf("got %s, want %s", text, want)
+	huge := activitytest.Order{At: time.Unix(0, 0), Items: 1, Units: math.MaxInt64, Currency: "JPY", Revenue: math.MaxInt64}
+	totals := activitytest.Totals(huge, huge, huge)
+	const want = "27670116110564327421"
+	if revenue, units := activitytest.Sum(&totals, "revenue", "JPY"), activitytest.Sum(&totals, "units", ""); revenue.String() != want || units.String() != want {
+		t.Fatalf("got %s and %s, want %s", revenue, units, want)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"ordertally/activity"
+	"ordertally/activity/activitytest"
+	"ordertally/activity/measure"
 )
 
 func zone(t testing.TB, name string) activity.Zone {
@@ -224,8 +226,7 @@ func TestDaysAddUp(t *testing.T) {
 		for range rapid.IntRange(0, 200).Draw(t, "events") {
 			at := time.Unix(rapid.Int64Range((int64(from)-3)*86400, (int64(last)+3)*86400).Draw(t, "at"), 0)
 			day := z.DateOf(at)
-			var totals activity.Totals
-			totals.Add(&activity.Event{At: at, Items: 2, Units: 3, Currency: "GBP", Revenue: 5})
+			totals := activitytest.Totals(activitytest.Order{At: at, Items: 2, Units: 3, Currency: "GBP", Revenue: 5})
 			days.Add(activity.QuarterOf(at), &totals)
 			if day >= from && day <= last {
 				want[day]++
@@ -233,7 +234,8 @@ func TestDaysAddUp(t *testing.T) {
 		}
 		for _, day := range days.All() {
 			n := want[day.Date]
-			if day.Count != n || day.Items != 2*n || day.Units != activity.SumOf(3*n) || day.Revenue["GBP"] != activity.SumOf(5*n) {
+			sum := func(name, currency string) measure.Sum { return activitytest.Sum(&day.Totals, name, currency) }
+			if day.Count != n || sum("items", "") != measure.SumOf(2*n) || sum("units", "") != measure.SumOf(3*n) || sum("revenue", "GBP") != measure.SumOf(5*n) {
 				t.Fatalf("%s in %s: %+v, want %d events", day.Date, z, day.Totals, n)
 			}
 		}

@@ -27,6 +27,9 @@ type Statistics interface {
 type Progress interface {
 	// Lag returns for each partition how many messages are not counted yet, and whether that is known.
 	Lag() (lag map[int32]int64, known bool)
+	// Through returns a moment: all that Kafka had at that moment is counted in what was read with asOf. It is zero when no
+	// such moment is known.
+	Through(asOf activity.AsOf) time.Time
 }
 
 // Activity is one activity that the API answers for.
@@ -42,15 +45,18 @@ const readTimeout = 10 * time.Second
 type api struct {
 	activities []Activity
 	html       *template.Template
+	zone       activity.Zone // when none is asked for
 	clock      clock.Clock
 	logger     zerolog.Logger
 }
 
-// New returns the handler of all routes. The page at / shows the first activity.
-func New(activities []Activity, c clock.Clock, logger zerolog.Logger) http.Handler {
+// New returns the handler of all routes. The page at / shows the first activity. Days are those of zone when a request names
+// none.
+func New(activities []Activity, zone activity.Zone, c clock.Clock, logger zerolog.Logger) http.Handler {
 	a := &api{
 		activities: activities,
 		html:       template.Must(template.New("page").Parse(pageHTML)),
+		zone:       zone,
 		clock:      c,
 		logger:     logger,
 	}
@@ -58,6 +64,7 @@ func New(activities []Activity, c clock.Clock, logger zerolog.Logger) http.Handl
 		{Method: http.MethodGet, Path: "/v1/activities", Handler: a.json(a.list)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Handler: a.json(a.days)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}", Handler: a.json(a.day)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}/minutes", Handler: a.json(a.minutes)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Handler: a.json(a.message)},
 		{Method: http.MethodGet, Path: "/", Handler: a.page},
 		{Method: http.MethodGet, Path: "/page.css", Handler: a.style},
@@ -74,26 +81,4 @@ func (a *api) activity(r *http.Request) (*Activity, error) {
 	return nil, &activity.Error{
 		Code: activity.CodeUnknownActivity, Detail: fmt.Sprintf("There is no activity %.80q; GET /v1/activities lists them.", name),
 	}
-}
-
-// day returns what was counted on one day.
-func (act *Activity) day(ctx context.Context, zone activity.Zone, date activity.Date) (activity.Day, asOfBody, error) {
-	days, err := activity.NewDays(zone, date, date)
-	if err != nil {
-		return activity.Day{}, asOfBody{}, err
-	}
-	asOf, err := act.answer(ctx, days)
-	return days.All()[0], asOf, err
-}
-
-// answer fills the days and returns as_of. The lag is read first: what it says was counted by then is in the days.
-func (act *Activity) answer(ctx context.Context, days *activity.Days) (asOfBody, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	lag, known := act.Progress.Lag()
-	read, err := act.Statistics.Read(ctx, days.Span(), days.Add)
-	if err != nil {
-		return asOfBody{}, err
-	}
-	return newAsOf(read, lag, known), nil
 }

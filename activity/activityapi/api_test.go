@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,12 +19,13 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activityapi"
 	"ordertally/activity/activitystore"
+	"ordertally/activity/activitytest"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 )
 
 var (
-	def = activity.OrderCreated("orders")
+	def = activitytest.Orders()
 	now = time.Date(2025, 11, 24, 23, 30, 0, 0, time.UTC)
 )
 
@@ -31,7 +33,11 @@ var (
 type progress struct {
 	lag   map[int32]int64
 	known bool
+	// through is until when all is counted.
+	through time.Time
 }
+
+func (p *progress) Through(activity.AsOf) time.Time { return p.through }
 
 func (p *progress) Lag() (map[int32]int64, bool) { return p.lag, p.known }
 
@@ -56,7 +62,7 @@ func newServer(t *testing.T) *server {
 	}
 	s := &server{t: t, store: store, db: db, progress: &progress{lag: map[int32]int64{0: 0, 1: 0}, known: true}}
 	s.handler = activityapi.New([]activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress}},
-		clock.NewManual(now), zerolog.Nop())
+		activity.UTC(), clock.NewManual(now), zerolog.Nop())
 	return s
 }
 
@@ -67,7 +73,8 @@ func (s *server) order(id, at, currency string, revenue int64) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	m := activity.Message{ID: id, Partition: 1, Event: activity.Event{At: placed, Items: 2, Units: 5, Currency: currency, Revenue: revenue}}
+	m := activity.Message{ID: id, Partition: 1, Offset: 11,
+		Event: activitytest.Order{ID: id, At: placed, Items: 2, Units: 5, Currency: currency, Revenue: revenue, Customer: "c", Country: "France"}.Event()}
 	_, err = s.store.Apply(s.t.Context(), &activity.Batch{
 		Messages: []activity.Message{m}, Next: map[int32]activity.Position{1: {Offset: 12}},
 	})
@@ -102,8 +109,26 @@ func TestADay(t *testing.T) {
 	s.order("b", "2010-12-01T00:00:00Z", "GBP", 79)
 	s.order("c", "2010-12-01T12:00:00Z", "EUR", 1)
 	s.order("d", "2010-12-02T00:00:00Z", "GBP", 1000)
-	want := `{"activity":"ORDER_CREATED","day":"2010-12-01","tz":"UTC","count":3,"items":6,"units":15,` +
-		`"revenue":{"EUR":1,"GBP":5896079},"as_of":{"at":"2025-11-24T23:30:00Z","offsets":{"1":12},"lagging":false,"lag":0}}`
+	want := `{"activity":"ORDER_CREATED","day":"2010-12-01","tz":"UTC","count":3,"customers":1,"items":6,` +
+		`"revenue":{"EUR":1,"GBP":5896079},"units":15,"first":"2010-12-01T00:00:00Z","last":"2010-12-01T23:30:00Z",` +
+		`"stats":{"customers":{"exact":true},"items":{"count":3,"min":2,"mean":2,"max":2},` +
+		`"revenue":{"EUR":{"count":1,"min":1,"mean":1,"max":1},"GBP":{"count":2,"min":79,"mean":2948039.5,"max":5896000}},` +
+		`"units":{"count":3,"min":5,"mean":5,"max":5}},` +
+		`"dimensions":{"country":[{"value":"France","count":3,"revenue":{"EUR":1,"GBP":5896079},"units":15}]},"hours":[`
+	for hour := range 24 {
+		want += fmt.Sprintf(`{"hour":%d,"starts_at":"2010-12-01T%02d:00:00Z",`, hour, hour)
+		switch hour {
+		case 0:
+			want += `"count":1,"customers":1,"items":2,"revenue":{"GBP":79},"units":5},`
+		case 12:
+			want += `"count":1,"customers":1,"items":2,"revenue":{"EUR":1},"units":5},`
+		case 23:
+			want += `"count":1,"customers":1,"items":2,"revenue":{"GBP":5896000},"units":5}`
+		default:
+			want += `"count":0,"customers":0,"items":0,"revenue":{},"units":0},`
+		}
+	}
+	want += `],"final":false,"lag":0,"as_of":{"at":"2025-11-24T23:30:00Z","event_time":"2010-12-02T00:00:00Z","offsets":{"1":12},"lagging":false,"lag":0}}`
 	for _, target := range []string{days + "/2010-12-01", days + "/2010-12-01?tz=UTC"} {
 		if got := s.get(target); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", target, got, want)
@@ -117,8 +142,8 @@ func TestADay(t *testing.T) {
 
 func TestADayWithoutOrdersIsZeros(t *testing.T) {
 	s := newServer(t)
-	want := `{"activity":"ORDER_CREATED","day":"2011-12-30","tz":"Pacific/Apia","count":0,"items":0,"units":0,"revenue":{},` +
-		`"as_of":{"offsets":{},"lagging":false,"lag":0}}`
+	want := `{"activity":"ORDER_CREATED","day":"2011-12-30","tz":"Pacific/Apia","count":0,"customers":0,"items":0,"revenue":{},"units":0,` +
+		`"stats":{},"dimensions":{"country":[]},"hours":[],"final":true,"lag":0,"as_of":{"offsets":{},"lagging":false,"lag":0}}`
 	if got := s.get(days + "/2011-12-30?tz=Pacific%2FApia"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -138,10 +163,12 @@ func TestARangeHasEveryDay(t *testing.T) {
 	s.order("a", "2010-12-01T23:59:59Z", "GBP", 1)
 	s.order("b", "2010-12-03T00:00:00Z", "GBP", 2)
 	want := `{"activity":"ORDER_CREATED","tz":"UTC","from":"2010-12-01","to":"2010-12-03","days":[` +
-		`{"day":"2010-12-01","count":1,"items":2,"units":5,"revenue":{"GBP":1}},` +
-		`{"day":"2010-12-02","count":0,"items":0,"units":0,"revenue":{}},` +
-		`{"day":"2010-12-03","count":1,"items":2,"units":5,"revenue":{"GBP":2}}],` +
-		`"as_of":{"at":"2025-11-24T23:30:00Z","offsets":{"1":12},"lagging":false,"lag":0}}`
+		`{"day":"2010-12-01","count":1,"customers":1,"items":2,"revenue":{"GBP":1},"units":5,` +
+		`"first":"2010-12-01T23:59:59Z","last":"2010-12-01T23:59:59Z","stats":` + stats(1) + `},` +
+		`{"day":"2010-12-02","count":0,"customers":0,"items":0,"revenue":{},"units":0,"stats":{}},` +
+		`{"day":"2010-12-03","count":1,"customers":1,"items":2,"revenue":{"GBP":2},"units":5,` +
+		`"first":"2010-12-03T00:00:00Z","last":"2010-12-03T00:00:00Z","stats":` + stats(2) + `}],` +
+		`"final":false,"lag":0,"as_of":{"at":"2025-11-24T23:30:00Z","event_time":"2010-12-03T00:00:00Z","offsets":{"1":12},"lagging":false,"lag":0}}`
 	if got := s.get(days + "?from=2010-12-01&to=2010-12-03"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -150,10 +177,88 @@ func TestARangeHasEveryDay(t *testing.T) {
 	}
 }
 
+// stats are those of one order.
+func stats(revenue int) string {
+	return fmt.Sprintf(`{"customers":{"exact":true},"items":{"count":1,"min":2,"mean":2,"max":2},`+
+		`"revenue":{"GBP":{"count":1,"min":%d,"mean":%[1]d,"max":%[1]d}},"units":{"count":1,"min":5,"mean":5,"max":5}}`, revenue)
+}
+
+func TestWeeksAndMonths(t *testing.T) {
+	s := newServer(t)
+	s.order("a", "2010-12-31T12:00:00Z", "GBP", 1)
+	s.order("b", "2011-01-01T12:00:00Z", "GBP", 2)
+	s.order("c", "2011-01-03T12:00:00Z", "GBP", 4)
+	for by, want := range map[string][]string{
+		"week": {`"by":"week","weeks":[{"week":"2010-W52","from":"2010-12-27","to":"2011-01-02","count":2,"customers":1,"items":4,"revenue":{"GBP":3},`,
+			`{"week":"2011-W01","from":"2011-01-03","to":"2011-01-03","count":1,`, `"country":[{"value":"France","count":2,`},
+		"month": {`"by":"month","months":[{"month":"2010-12","from":"2010-12-27","to":"2010-12-31","count":1,`,
+			`{"month":"2011-01","from":"2011-01-01","to":"2011-01-03","count":2,"customers":1,"items":4,"revenue":{"GBP":6},`},
+	} {
+		got := s.get(days + "?from=2010-12-27&to=2011-01-03&by=" + by)
+		for _, part := range want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s has no %s: %s", by, part, got)
+			}
+		}
+	}
+}
+
+func TestMinutes(t *testing.T) {
+	s := newServer(t)
+	s.order("a", "2010-12-01T12:00:59Z", "GBP", 1)
+	s.order("b", "2010-12-01T12:00:00Z", "EUR", 2)
+	s.order("c", "2010-12-01T23:59:59Z", "GBP", 4)
+	s.order("d", "2010-12-02T00:00:00Z", "GBP", 8)
+	want := `"minutes":[{"minute":"2010-12-01T12:00:00Z","count":2,"revenue":{"EUR":2,"GBP":1},"units":10},` +
+		`{"minute":"2010-12-01T23:59:00Z","count":1,"revenue":{"GBP":4},"units":5}],"final":false`
+	if got := s.get(days + "/2010-12-01/minutes"); !strings.Contains(got, want) {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestAFinalDayIsKeptByItsTag follows one day through its end, the consumer's way past it, other days' orders, and an order of its
+// own that comes late.
+func TestAFinalDayIsKeptByItsTag(t *testing.T) {
+	s := newServer(t)
+	s.order("a", "2010-12-01T12:00:00Z", "GBP", 1)
+	ask := func(tag string) (*http.Response, string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, days+"/2010-12-01", nil)
+		if tag != "" {
+			r.Header.Set("If-None-Match", tag)
+		}
+		s.handler.ServeHTTP(w, r)
+		return w.Result(), w.Body.String()
+	}
+	s.progress.through = time.Date(2010, 12, 1, 23, 59, 59, 999, time.UTC)
+	if response, body := ask(""); response.Header.Get("ETag") != "" || !strings.Contains(body, `"final":false`) {
+		t.Fatalf("it is not over for the consumer: ETag %q, %s", response.Header.Get("ETag"), body)
+	}
+	s.progress.through = time.Date(2010, 12, 2, 0, 0, 0, 0, time.UTC)
+	response, body := ask("")
+	tag := response.Header.Get("ETag")
+	if len(tag) != 34 || tag[0] != '"' || !strings.Contains(body, `"final":true,"lag":0,"as_of":{"at":"2025-11-24T23:30:00Z","offsets":{"1":12}`) {
+		t.Fatalf("ETag %q, %s", tag, body)
+	}
+	s.order("b", "2010-12-02T12:00:00Z", "GBP", 1)
+	s.progress.lag = map[int32]int64{1: 5}
+	if response, rest := ask(tag); response.StatusCode != http.StatusNotModified || rest != "" {
+		t.Fatalf("%s %s: another day's order changed it", response.Status, rest)
+	}
+	s.order("c", "2010-12-01T13:00:00Z", "GBP", 1)
+	if response, rest := ask(tag); response.StatusCode != http.StatusOK || response.Header.Get("ETag") == tag || !strings.Contains(rest, `"count":2`) {
+		t.Fatalf("%s %s after an order of the day", response.Status, rest)
+	}
+	if response, body := ask(`W/"x", ` + tag); response.StatusCode != http.StatusOK || body == "" {
+		t.Fatalf("%s for the tag it had before", response.Status)
+	}
+}
+
 func TestLagging(t *testing.T) {
 	s := newServer(t)
 	s.progress.lag = map[int32]int64{0: 3, 1: 4}
-	if got := s.get(days + "/today"); !strings.Contains(got, `"lagging":true,"lag":7}`) {
+	if got := s.get(days + "/today"); !strings.Contains(got, `"lag":7,"as_of":{"offsets":{},"lagging":true,"lag":7}`) {
 		t.Errorf("got %s", got)
 	}
 	s.progress.lag, s.progress.known = nil, false
@@ -190,6 +295,8 @@ func TestRefusals(t *testing.T) {
 		{days, 400, "invalid_parameter", "from"},
 		{days + "?from=2010-12-01", 400, "invalid_parameter", "to"},
 		{days + "?from=2010-12-01&to=", 400, "invalid_day", ""},
+		{days + "?from=2010-12-01&to=2010-12-02&by=year", 400, "invalid_range", "week"},
+		{days + "/2010-12-01/minutes?by=day", 400, "invalid_parameter", "tz"},
 		{days + "?from=2010-12-02&to=2010-12-01", 400, "invalid_range", ""},
 		{days + "?from=2024-01-01&to=2025-02-04", 400, "range_too_long", "400"},
 		{days + "?from=0000-01-01&to=9999-12-31", 400, "range_too_long", ""},
@@ -228,7 +335,7 @@ func TestRefusals(t *testing.T) {
 
 func TestRoutesByMethod(t *testing.T) {
 	s := newServer(t)
-	for _, target := range []string{"/v1/activities", days + "/today", messages + "m", days + "?from=2010-12-01&to=2010-12-01", "/", "/page.css"} {
+	for _, target := range []string{"/v1/activities", days + "/today", days + "/today/minutes", messages + "m", days + "?from=2010-12-01&to=2010-12-01", "/", "/page.css"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 			response := s.do(method, target)
 			want := http.StatusMethodNotAllowed
@@ -255,7 +362,7 @@ func TestThePage(t *testing.T) {
 	if m := regexp.MustCompile(`id="today-count">(\d+)<`).FindSubmatch(body); m == nil || string(m[1]) != "2" {
 		t.Errorf("#today-count is %q in %s", m, body)
 	}
-	for _, part := range []string{"2025-11-24", "GBP", ">1234<", "All messages are counted"} {
+	for _, part := range []string{"2025-11-24", "All messages are counted"} {
 		if !strings.Contains(string(body), part) {
 			t.Errorf("%s is not on the page", part)
 		}
@@ -298,7 +405,7 @@ func (broken) Trace(context.Context, activity.MessageID) (activity.MessageTrace,
 
 func TestAnUnknownErrorSaysNothing(t *testing.T) {
 	var log strings.Builder
-	h := activityapi.New([]activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}}, clock.System{}, zerolog.New(&log))
+	h := activityapi.New([]activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}}, activity.UTC(), clock.System{}, zerolog.New(&log))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, days+"/today", nil))
 	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") || !strings.Contains(log.String(), "secret") {

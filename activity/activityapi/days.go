@@ -1,6 +1,7 @@
 package activityapi
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -27,71 +28,16 @@ func (a *api) list(r *http.Request) (any, error) {
 	return body, nil
 }
 
-// totalsBody is the numbers of a day.
-type totalsBody struct {
-	Count   int64                   `json:"count"`
-	Items   int64                   `json:"items"` // lines
-	Units   activity.Sum            `json:"units"`
-	Revenue map[string]activity.Sum `json:"revenue"` // minor units by currency
-}
-
-type dayBody struct {
-	Activity string `json:"activity"`
-	Day      string `json:"day"`
-	Zone     string `json:"tz"`
-	totalsBody
-	AsOf asOfBody `json:"as_of"`
-}
-
-type daysBody struct {
-	Activity string         `json:"activity"`
-	Zone     string         `json:"tz"`
-	From     string         `json:"from"`
-	To       string         `json:"to"`
-	Days     []rangeDayBody `json:"days"`
-	AsOf     asOfBody       `json:"as_of"`
-}
-
-type rangeDayBody struct {
-	Day string `json:"day"`
-	totalsBody
-}
-
-type asOfBody struct {
-	At      *time.Time      `json:"at,omitempty"`  // of the last commit
-	Offsets map[int32]int64 `json:"offsets"`       // the next of each partition
-	Lagging bool            `json:"lagging"`       // messages wait, or it is not known whether any do
-	Lag     *int64          `json:"lag,omitempty"` // how many, when it is known
-}
-
-func newAsOf(read activity.AsOf, lag map[int32]int64, known bool) asOfBody {
-	body := asOfBody{Offsets: make(map[int32]int64, len(read.Next)), Lagging: true}
-	if !read.At.IsZero() {
-		body.At = &read.At
-	}
-	for partition, position := range read.Next {
-		body.Offsets[partition] = position.Offset
-	}
-	if known {
-		var total int64
-		for _, n := range lag {
-			total += n
-		}
-		body.Lag, body.Lagging = &total, total > 0
-	}
-	return body
-}
-
-func newTotals(t *activity.Totals) totalsBody {
-	body := totalsBody{Count: t.Count, Items: t.Items, Units: t.Units, Revenue: t.Revenue}
-	if body.Revenue == nil {
-		body.Revenue = map[string]activity.Sum{}
-	}
-	return body
-}
-
 // today is the name of the current day in the zone that was asked for.
 const today = "today"
+
+// date reads the day of a path.
+func (a *api) date(r *http.Request, zone activity.Zone) (activity.Date, error) {
+	if text := r.PathValue("day"); text != today {
+		return activity.ParseDate(text)
+	}
+	return zone.DateOf(a.clock.Now()), nil
+}
 
 func (a *api) day(r *http.Request) (any, error) {
 	act, err := a.activity(r)
@@ -102,23 +48,99 @@ func (a *api) day(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone, err := query.zone()
+	zone, err := query.zone(a.zone)
 	if err != nil {
 		return nil, err
 	}
-	date := zone.DateOf(a.clock.Now())
-	if text := r.PathValue("day"); text != today {
-		if date, err = activity.ParseDate(text); err != nil {
-			return nil, err
+	date, err := a.date(r, zone)
+	if err != nil {
+		return nil, err
+	}
+	return a.dayBody(r.Context(), act, zone, date)
+}
+
+// dayBody returns all that is known of one day.
+func (a *api) dayBody(ctx context.Context, act *Activity, zone activity.Zone, date activity.Date) (any, error) {
+	days, err := activity.NewDays(zone, date, date)
+	if err != nil {
+		return nil, err
+	}
+	hours, err := activity.NewHours(zone, date)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := a.answer(ctx, act, days, func(q activity.Quarter, t *activity.Totals) {
+		days.Add(q, t)
+		hours.Add(q, t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	totals := &days.All()[0].Totals
+	body := object{{"activity", act.Name}, {"day", date.String()}, {"tz", zone.String()}}
+	body.addFigures(&act.Definition, totals)
+	body.addDetails(&act.Definition, totals)
+	body.addDimensions(&act.Definition, totals)
+	body.add("hours", hoursBody(&act.Definition, hours.All()))
+	body.addState(answer)
+	return answer.representation(body), nil
+}
+
+func hoursBody(def *activity.Definition, hours []activity.Hour) []object {
+	list := make([]object, 0, len(hours))
+	for i := range hours {
+		hour := object{{"hour", hours[i].Starts.Hour()}, {"starts_at", hours[i].Starts.Format(time.RFC3339)}}
+		hour.addFigures(def, &hours[i].Totals)
+		list = append(list, hour)
+	}
+	return list
+}
+
+// minutes answers with the minutes of a day that have events.
+func (a *api) minutes(r *http.Request) (any, error) {
+	act, err := a.activity(r)
+	if err != nil {
+		return nil, err
+	}
+	query, err := parameters(r, "tz")
+	if err != nil {
+		return nil, err
+	}
+	zone, err := query.zone(a.zone)
+	if err != nil {
+		return nil, err
+	}
+	date, err := a.date(r, zone)
+	if err != nil {
+		return nil, err
+	}
+	days, err := activity.NewDays(zone, date, date)
+	if err != nil {
+		return nil, err
+	}
+	var series activity.MinuteSeries
+	answer, err := a.answer(r.Context(), act, days, func(q activity.Quarter, t *activity.Totals) {
+		days.Add(q, t)
+		if _, inside := days.Of(q); inside {
+			series.Add(q, t)
 		}
-	}
-	day, asOf, err := act.day(r.Context(), zone, date)
+	})
 	if err != nil {
 		return nil, err
 	}
-	return dayBody{
-		Activity: act.Name, Day: date.String(), Zone: zone.String(), totalsBody: newTotals(&day.Totals), AsOf: asOf,
-	}, nil
+	body := object{{"activity", act.Name}, {"day", date.String()}, {"tz", zone.String()}, {"minutes", minutesBody(&act.Definition, series.All())}}
+	body.addState(answer)
+	return answer.representation(body), nil
+}
+
+func minutesBody(def *activity.Definition, minutes []activity.Minute) []object {
+	list := make([]object, 0, len(minutes))
+	for i := range minutes {
+		minute := object{{"minute", minutes[i].Starts.Format(time.RFC3339)}}
+		minute.addTally(def, &minutes[i].Tally)
+		list = append(list, minute)
+	}
+	return list
 }
 
 func (a *api) days(r *http.Request) (any, error) {
@@ -126,11 +148,11 @@ func (a *api) days(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	query, err := parameters(r, "from", "to", "tz")
+	query, err := parameters(r, "from", "to", "tz", "by")
 	if err != nil {
 		return nil, err
 	}
-	zone, err := query.zone()
+	zone, err := query.zone(a.zone)
 	if err != nil {
 		return nil, err
 	}
@@ -142,18 +164,44 @@ func (a *api) days(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	by := activity.ByDay
+	if text, given := query["by"]; given {
+		if by, err = activity.ParseBy(text); err != nil {
+			return nil, err
+		}
+	}
 	days, err := activity.NewDays(zone, from, to)
 	if err != nil {
 		return nil, err
 	}
-	asOf, err := act.answer(r.Context(), days)
+	answer, err := a.answer(r.Context(), act, days, days.Add)
 	if err != nil {
 		return nil, err
 	}
-	body := daysBody{Activity: act.Name, Zone: zone.String(), From: from.String(), To: to.String(), AsOf: asOf}
-	for i := range days.All() {
-		day := &days.All()[i]
-		body.Days = append(body.Days, rangeDayBody{Day: day.Date.String(), totalsBody: newTotals(&day.Totals)})
+	body := object{{"activity", act.Name}, {"tz", zone.String()}, {"from", from.String()}, {"to", to.String()}}
+	if by != activity.ByDay {
+		body.add("by", by)
 	}
-	return body, nil
+	body.add(string(by)+"s", periodsBody(&act.Definition, activity.Periods(days.All(), by), by))
+	body.addState(answer)
+	return answer.representation(body), nil
+}
+
+func periodsBody(def *activity.Definition, periods []activity.Period, by activity.By) []object {
+	list := make([]object, 0, len(periods))
+	for i := range periods {
+		p := &periods[i]
+		period := object{{string(by), p.Name}}
+		if by != activity.ByDay {
+			period.add("from", p.From.String())
+			period.add("to", p.To.String())
+		}
+		period.addFigures(def, &p.Totals)
+		period.addDetails(def, &p.Totals)
+		if by != activity.ByDay { // of each of 400 days they would be too many
+			period.addDimensions(def, &p.Totals)
+		}
+		list = append(list, period)
+	}
+	return list
 }

@@ -45,7 +45,8 @@ func (a *api) message(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := messageBody{Activity: act.Name, MessageID: id.ID, State: trace.State, AsOf: newAsOf(trace.AsOf, lag, known)}
+	given := newAnswer(trace.AsOf, lag, known)
+	body := messageBody{Activity: act.Name, MessageID: id.ID, State: trace.State, AsOf: given.body()}
 	var at *time.Time
 	if !trace.At.IsZero() {
 		at = &trace.At

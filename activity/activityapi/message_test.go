@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"ordertally/activity"
+	"ordertally/activity/activitytest"
 	"ordertally/shared/cloudevent"
 )
 
@@ -14,13 +15,13 @@ func TestWhatBecameOfAMessage(t *testing.T) {
 	s := newServer(t)
 	s.order("counted", "2010-12-01T23:30:00Z", "GBP", 100)
 	_, err := s.store.Apply(t.Context(), &activity.Batch{
-		Messages: []activity.Message{{ID: "slotted", Lineage: "L", Sequence: 7, Previous: 5, Partition: 1, Event: activity.Event{At: now}}},
+		Messages: []activity.Message{{ID: "slotted", Lineage: "L", Sequence: 7, Previous: 5, Partition: 1, Event: activitytest.Order{At: now, Currency: "EUR"}.Event()}},
 		Next:     map[int32]activity.Position{1: {Offset: 14}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const asOf = `"as_of":{"at":"2025-11-24T23:30:00Z","offsets":{"1":14},"lagging":false,"lag":0}}`
+	const asOf = `"as_of":{"at":"2025-11-24T23:30:00Z","event_time":"2025-11-24T23:30:00Z","offsets":{"1":14},"lagging":false,"lag":0}}`
 	for target, want := range map[string]string{
 		"counted":                         `"message_id":"counted","state":"counted","counted_at":"2025-11-24T23:30:00Z","known_by":"id",`,
 		"slotted?lineage=L&sequence=7":    `"message_id":"slotted","state":"counted","counted_at":"2025-11-24T23:30:00Z","known_by":"id",`,

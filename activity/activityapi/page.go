@@ -20,8 +20,13 @@ const contentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'sel
 // page shows today, in UTC. The numbers are in the HTML; it asks for itself again every few seconds.
 func (a *api) page(w http.ResponseWriter, r *http.Request) {
 	act := &a.activities[0]
-	zone := activity.UTC()
-	day, asOf, err := act.day(r.Context(), zone, zone.DateOf(a.clock.Now()))
+	today := activity.UTC().DateOf(a.clock.Now())
+	days, err := activity.NewDays(activity.UTC(), today, today)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	given, err := a.answer(r.Context(), act, days, days.Add)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -31,7 +36,7 @@ func (a *api) page(w http.ResponseWriter, r *http.Request) {
 		Activity string
 		Day      activity.Day
 		AsOf     asOfBody
-	}{act.Name, day, asOf})
+	}{act.Name, days.All()[0], given.body()})
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -37,10 +37,11 @@ func parameters(r *http.Request, known ...string) (query, error) {
 	return q, nil
 }
 
-func (q query) zone() (activity.Zone, error) {
+// zone returns the zone that was asked for, or the default.
+func (q query) zone(otherwise activity.Zone) (activity.Zone, error) {
 	name, given := q["tz"]
 	if !given {
-		return activity.UTC(), nil
+		return otherwise, nil
 	}
 	return activity.LoadZone(name)
 }

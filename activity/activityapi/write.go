@@ -1,10 +1,14 @@
 package activityapi
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
@@ -32,15 +36,34 @@ func (a *api) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
 			a.fail(w, r, err)
 			return
 		}
+		unchanging, final := body.(cacheable)
+		if final {
+			body = unchanging.body
+		}
 		text, err := json.Marshal(body)
 		if err != nil {
 			a.fail(w, r, err)
 			return
 		}
 		text = append(text, '\n')
+		if final {
+			revalidate(w, r, text)
+			return
+		}
 		header(w, "application/json", len(text))
 		_, _ = w.Write(text) // the only error is a client that has gone
 	}
+}
+
+// revalidate answers with a body that may be kept and asked for again by its entity tag, or with 304 when it was.
+func revalidate(w http.ResponseWriter, r *http.Request, text []byte) {
+	digest := sha256.Sum256(text)
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-cache") // a backdated order changes it
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("ETag", `"`+hex.EncodeToString(digest[:16])+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
 }
 
 func header(w http.ResponseWriter, contentType string, length int) {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"time"
 
+	"ordertally/activity"
+	"ordertally/activity/declare"
 	"ordertally/shared/event"
 	"ordertally/shared/inbox"
 )
@@ -26,6 +28,10 @@ type Config struct {
 	// DedupRetention is how long the ids of messages are kept, to recognise one that comes again. Messages of an order
 	// service are recognised for ever, by their slots. Default 14 days.
 	DedupRetention time.Duration `default:"${dedup_retention}" help:"How long to recognise a foreign message that comes again." name:"dedup-retention"`
+	// Zone is the IANA time zone of days when a request names none. Default UTC.
+	Zone string `default:"${zone}" help:"Time zone of days when a request names none, such as Europe/London." name:"zone"`
+	// Activities declares more activities, or ORDER_CREATED otherwise, as package declare reads it.
+	Activities string `help:"Activities to count besides ORDER_CREATED: a YAML list, see the README." name:"activities" placeholder:"YAML" yaml:""`
 }
 
 const (
@@ -33,13 +39,14 @@ const (
 	defaultOpsListen = "127.0.0.1:8091"
 	defaultData      = "activity.db"
 	defaultKafka     = "127.0.0.1:9092"
+	defaultZone      = "UTC"
 )
 
 // FlagDefaults returns the variables that Config's tags speak of.
 func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
-		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(),
+		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone,
 	}
 }
 
@@ -53,6 +60,7 @@ func (c Config) withDefaults() Config {
 	def(&c.OpsListen, defaultOpsListen)
 	def(&c.Data, defaultData)
 	def(&c.Topic, event.Topic)
+	def(&c.Zone, defaultZone)
 	if len(c.Kafka) == 0 {
 		c.Kafka = []string{defaultKafka}
 	}
@@ -76,6 +84,12 @@ func (c Config) validate() error {
 	}
 	if c.DedupRetention < 0 {
 		errs = append(errs, errors.New("dedup-retention: a duration cannot be negative"))
+	}
+	if _, err := activity.LoadZone(c.Zone); err != nil {
+		errs = append(errs, fmt.Errorf("zone: %w", err))
+	}
+	if _, err := declare.Parse(c.Activities); err != nil {
+		errs = append(errs, fmt.Errorf("activities: %w", err))
 	}
 	return errors.Join(errs...)
 }

@@ -12,18 +12,13 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/activityapi"
-	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
 	"ordertally/shared/clock"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/telemetry"
 )
-
-// monitorGroup is the consumer group under which lag monitors find the service's positions. Nothing reads them back.
-const monitorGroup = "ordertally-activity"
 
 // Service is the activity service.
 type Service struct {
@@ -34,13 +29,6 @@ type Service struct {
 	api    *httpserver.Server
 	ops    *httpserver.Server
 }
-
-var (
-	_ ingest.Source          = (*broker.Consumer)(nil)
-	_ ingest.Store           = (*activitystore.Store)(nil)
-	_ activityapi.Statistics = (*activitystore.Store)(nil)
-	_ activityapi.Progress   = (*ingest.Ingest)(nil)
-)
 
 // New checks the configuration. It opens and starts nothing.
 func New(config Config, logger zerolog.Logger) (*Service, error) {
@@ -72,23 +60,18 @@ func (s *Service) start(ctx context.Context) error {
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
 	commits.Watch(db)
 
-	def := activity.OrderCreated(s.config.Topic)
-	store, err := activitystore.Open(ctx, db, def, activitystore.Options{DedupRetention: s.config.DedupRetention})
+	counting, err := s.activities(ctx, db, ingest.NewMetrics(registry))
 	if err != nil {
 		return err
 	}
-	consumer, err := broker.NewConsumer(broker.ConsumerConfig{
-		Brokers: s.config.Kafka, Topic: s.config.Topic, GroupID: monitorGroup}, s.logger)
-	if err != nil {
-		return err
-	}
-	s.steps.Push("consumer", func(context.Context) error { consumer.Close(); return nil })
-	reading := ingest.New(consumer, store, def, ingest.Config{}, registry, s.logger)
 
 	health := &telemetry.Health{}
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.Register("ingest", func(context.Context) error { return s.group.Err() }, telemetry.Live|telemetry.Ready)
-	health.RegisterNoted("kafka", reading.Ready, telemetry.Ready, reading.Repositions)
+	health.RegisterNoted("kafka", counting[0].reading.Ready, telemetry.Ready, counting[0].reading.Repositions)
+	for _, c := range counting[1:] { // a topic that is not there yet must not take the service away from the others
+		health.RegisterNoted("kafka "+c.def.Name, ok, telemetry.Ready, c.note)
+	}
 	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
 	if err := s.ops.Start(); err != nil {
 		return err
@@ -97,12 +80,21 @@ func (s *Service) start(ctx context.Context) error {
 	s.group.Go("ops listener", s.ops.Wait)
 
 	s.group.Go("database", db.Watch)
-	s.group.Go("ingest", reading.Run)
+	for _, c := range counting {
+		s.group.Go("ingest", c.reading.Run)
+	}
 	s.steps.Push("ingest", s.group.Stop)
 
 	metrics := httpserver.NewMetrics(registry)
-	activities := []activityapi.Activity{{Definition: def, Statistics: store, Progress: reading}}
-	handler := metrics.Instrument(metrics.Recover(s.logger, activityapi.New(activities, clock.System{}, s.logger)))
+	var answered []activityapi.Activity
+	for _, c := range counting {
+		answered = append(answered, activityapi.Activity{Definition: c.def, Statistics: c.store, Progress: c.reading})
+	}
+	zone, err := activity.LoadZone(s.config.Zone)
+	if err != nil {
+		return err
+	}
+	handler := metrics.Instrument(metrics.Recover(s.logger, activityapi.New(answered, zone, clock.System{}, s.logger)))
 	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
 	if err := s.api.Start(); err != nil {
 		return err

@@ -1,12 +1,8 @@
 package activitystore
 
 import (
-	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -38,7 +34,10 @@ func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]bool, error
 		if err := putPositions(s.positions(root), batch.Next); err != nil {
 			return err
 		}
-		return updateState(root, func(st *state) { st.At, st.Parked = now, st.Parked+parked })
+		return updateState(root, func(st *state) {
+			st.At, st.Parked = now, st.Parked+parked
+			st.Event = latest(st.Event, batch.Messages, counted)
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("apply a batch of %d messages: %w", len(batch.Messages)+len(batch.Parked), err)
@@ -47,27 +46,15 @@ func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]bool, error
 	return counted, nil
 }
 
-// binKey is where the totals of one quarter hour and partition are.
-type binKey struct {
-	quarter   activity.Quarter
-	partition int32
-}
-
-const binKeySize = 12
-
-func (k binKey) bytes() []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, binKeySize), uint64(k.quarter)) //nolint:gosec // events are of 1970 or later
-	return binary.BigEndian.AppendUint32(b, uint32(k.partition))                       //nolint:gosec // partitions are not negative
-}
-
-// count decides message by message, then writes keys, slots and bins, each sorted.
+// count decides message by message, then writes keys, slots and bins, each sorted. What is counted is added to the stored
+// bin event by event, so that it is the same however the messages were cut into batches.
 func (s *Store) count(root *bbolt.Bucket, messages []activity.Message, now time.Time) ([]bool, error) {
 	box, err := inbox.Open(root.Bucket(bucketInbox), now, s.options.DedupRetention)
 	if err != nil {
 		return nil, err
 	}
 	counted := make([]bool, len(messages))
-	added := make(map[binKey]*activity.Totals)
+	changed := bins{bucket: root.Bucket(bucketBins), def: &s.def, now: now, totals: make(map[binKey]*activity.Totals)}
 	for i := range messages {
 		m := &messages[i]
 		first, err := box.Once(inbox.Message{ID: m.ID, Lineage: m.Lineage, Sequence: m.Sequence, Previous: m.Previous})
@@ -77,34 +64,22 @@ func (s *Store) count(root *bbolt.Bucket, messages []activity.Message, now time.
 		if counted[i] = first; !first {
 			continue
 		}
-		key := binKey{activity.QuarterOf(m.Event.At), m.Partition}
-		if added[key] == nil {
-			added[key] = new(activity.Totals)
+		if err := changed.add(m); err != nil {
+			return nil, err
 		}
-		added[key].Add(&m.Event)
 	}
 	if err := box.Flush(); err != nil {
 		return nil, err
 	}
-	return counted, addToBins(root.Bucket(bucketBins), added)
+	return counted, changed.flush()
 }
 
-func addToBins(bins *bbolt.Bucket, added map[binKey]*activity.Totals) error {
-	keys := slices.SortedFunc(maps.Keys(added), func(a, b binKey) int {
-		return cmp.Or(cmp.Compare(a.quarter, b.quarter), cmp.Compare(a.partition, b.partition))
-	})
-	for _, k := range keys {
-		key, totals := k.bytes(), added[k]
-		if stored := bins.Get(key); stored != nil {
-			before, err := decodeTotals(key, stored)
-			if err != nil {
-				return err
-			}
-			totals.Merge(&before)
-		}
-		if err := bins.Put(key, encodeTotals(key, totals)); err != nil {
-			return fmt.Errorf("store the statistics of %s: %w", k.quarter.Start(), err)
+// latest returns the latest time of an event, of those counted and before.
+func latest(before time.Time, messages []activity.Message, counted []bool) time.Time {
+	for i := range messages {
+		if at := messages[i].Event.At; counted[i] && at.After(before) {
+			before = at.UTC()
 		}
 	}
-	return nil
+	return before
 }

@@ -3,11 +3,12 @@
 //
 // The layout:
 //
-//	meta/format                                   -> "ordertally-activity/1"
+//	meta/format                                   -> "ordertally-activity/2"
 //	<activity>/bins/<quarter hour><partition>     -> totals, see encodeTotals
 //	<activity>/inbox/...                          -> see package inbox
 //	<activity>/positions/<topic>/<partition>      -> JSON of activity.Position
 //	<activity>/parked/<topic>/<partition><offset><digest> -> JSON of one poison message
+//	<activity>/declared                           -> JSON: what its measures and dimensions mean, by name
 //	<activity>/state                              -> JSON: time of the last batch, number of parked messages
 //
 // Numbers in keys are big endian: 8 bytes for quarter hours and offsets, 4 for partitions. Bins are apart by partition

@@ -3,13 +3,11 @@ package activitystore
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
-	"ordertally/shared/boltdb"
 )
 
 // ctxEvery is how many records are read between two looks at the context.
@@ -44,7 +42,7 @@ func (s *Store) asOf(root *bbolt.Bucket) (activity.AsOf, error) {
 		return activity.AsOf{}, err
 	}
 	next, err := readPositions(s.positions(root))
-	return activity.AsOf{At: st.At, Next: next}, err
+	return activity.AsOf{At: st.At, Event: st.Event, Next: next}, err
 }
 
 func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span, add func(activity.Quarter, *activity.Totals)) error {
@@ -59,14 +57,15 @@ func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span, add func(
 		if read++; read%ctxEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		totals, err := decodeTotals(key, sealed)
+		bin, err := parseBinKey(key)
 		if err != nil {
 			return err
 		}
-		if len(key) != binKeySize {
-			return fmt.Errorf("%w: bin %x has not the form of one", boltdb.ErrCorrupt, key)
+		totals, err := decodeTotals(key, bin.partition, sealed)
+		if err != nil {
+			return err
 		}
-		add(activity.Quarter(binary.BigEndian.Uint64(key)), &totals) //nolint:gosec // as written
+		add(bin.quarter, &totals)
 	}
 	return nil
 }

@@ -16,8 +16,9 @@ import (
 
 // state is what is known of an activity as a whole.
 type state struct {
-	At     time.Time `json:"at"`     // of the last batch
-	Parked int64     `json:"parked"` // messages parked now
+	At     time.Time `json:"at"`             // of the last batch
+	Parked int64     `json:"parked"`         // messages parked now
+	Event  time.Time `json:"event,omitzero"` // the latest of those counted
 }
 
 func readState(root *bbolt.Bucket) (state, error) {

@@ -24,13 +24,18 @@ type Options struct {
 // Store is what one database file knows of one activity. It is safe for concurrent use.
 type Store struct {
 	db      *boltdb.DB
+	def     activity.Definition
 	name    []byte
 	topic   []byte
 	options Options
 }
 
 // format names the file's layout. A program that changes the layout changes the number.
-const format = "ordertally-activity/1"
+const (
+	format = "ordertally-activity/2"
+	// format1 had bins without figures, which are read; see decodeTotals.
+	format1 = "ordertally-activity/1"
+)
 
 var (
 	bucketMeta      = []byte("meta")
@@ -48,7 +53,7 @@ func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options O
 	if options.Clock == nil {
 		options.Clock = clock.System{}
 	}
-	s := &Store{db: db, name: []byte(def.Name), topic: []byte(def.Topic), options: options}
+	s := &Store{db: db, def: def, name: []byte(def.Name), topic: []byte(def.Topic), options: options}
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		if err := checkFormat(tx.Tx); err != nil {
 			return boltdb.Refuse(err)
@@ -71,7 +76,7 @@ func checkFormat(tx *bbolt.Tx) error {
 		return errors.New("it is not a file of the activity service: give another one")
 	}
 	found, err := boltdb.Unseal(keyFormat, meta.Get(keyFormat))
-	if err == nil && string(found) != format {
+	if err == nil && string(found) != format && string(found) != format1 {
 		err = fmt.Errorf("its format is %.40q and this program reads %q: use the program or the file that fits", found, format)
 	}
 	return err
@@ -97,7 +102,7 @@ func (s *Store) create(tx *bbolt.Tx) error {
 			return err
 		}
 	}
-	return nil
+	return checkDeclared(tx.Bucket(s.name), &s.def)
 }
 
 func (s *Store) positions(root *bbolt.Bucket) *bbolt.Bucket {

@@ -18,6 +18,8 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
+	"ordertally/activity/activitytest"
+	"ordertally/activity/measure"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/cloudevent"
@@ -26,7 +28,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
-	def  = activity.OrderCreated("orders")
+	def  = activitytest.Orders()
 	noon = time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC)
 )
 
@@ -63,6 +65,21 @@ func (f *file) open() {
 	}
 	f.db = db
 	if f.Store, err = activitystore.Open(f.t.Context(), db, def, activitystore.Options{Clock: f.clock}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// refusesToOpen opens a file that is not to be read.
+func (f *file) refusesToOpen(want error) {
+	f.t.Helper()
+	db, err := boltdb.Open(f.path, boltdb.Options{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err = activitystore.Open(f.t.Context(), db, def, activitystore.Options{}); !errors.Is(err, want) {
+		f.t.Errorf("opened: %v, want %v", err, want)
+	}
+	if err := db.Close(); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -109,9 +126,12 @@ func (f *file) bins() map[activity.Quarter]activity.Totals {
 	return bins
 }
 
+func order(id string, at time.Time, revenue int64) activitytest.Order {
+	return activitytest.Order{ID: id, At: at, Items: 2, Units: 5, Currency: "GBP", Revenue: revenue, Customer: "c" + id, Country: "France"}
+}
+
 func message(id string, partition int32, at time.Time, revenue int64) activity.Message {
-	return activity.Message{ID: id, Partition: partition,
-		Event: activity.Event{At: at, Items: 2, Units: 5, Currency: "GBP", Revenue: revenue}}
+	return activity.Message{ID: id, Partition: partition, Event: order(id, at, revenue).Event()}
 }
 
 func batch(next int64, messages ...activity.Message) *activity.Batch {
@@ -126,25 +146,29 @@ func TestCountsAndKeepsWhatItCounted(t *testing.T) {
 	f := newFile(t)
 	b := batch(10,
 		message("a", 0, noon, 100), message("b", 3, noon.Add(14*time.Minute), 20), message("c", 3, noon.Add(15*time.Minute), 3))
-	b.Messages[2].Event.Currency = "EUR"
+	euro := order("c", noon.Add(15*time.Minute), 3)
+	euro.Currency = "EUR"
+	b.Messages[2].Event = euro.Event()
 	if counted := f.apply(b); !slices.Equal(counted, []bool{true, true, true}) {
 		t.Fatalf("counted %v", counted)
 	}
 	f.close()
 	f.open()
 	q := activity.QuarterOf(noon)
-	want := map[activity.Quarter]activity.Totals{
-		q:     {Count: 2, Items: 4, Units: activity.SumOf(10), Revenue: map[string]activity.Sum{"GBP": activity.SumOf(120)}},
-		q + 1: {Count: 1, Items: 2, Units: activity.SumOf(5), Revenue: map[string]activity.Sum{"EUR": activity.SumOf(3)}},
-	}
+	first := activitytest.Totals(order("a", noon, 100), order("b", noon.Add(14*time.Minute), 20))
+	second := activitytest.Totals(euro)
+	first.Minutes, second.Minutes = nil, nil // bins merges
+	first.Changed = activity.Changed{At: noon, Next: map[int32]int64{0: 1, 3: 1}}
+	second.Changed = activity.Changed{At: noon, Next: map[int32]int64{3: 1}}
+	want := map[activity.Quarter]activity.Totals{q: first, q + 1: second}
 	if got := f.bins(); !reflect.DeepEqual(got, want) {
-		t.Fatalf("got  %v\nwant %v", got, want)
+		t.Fatalf("got  %+v\nwant %+v", got, want)
 	}
 	asOf, err := f.AsOf(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantAsOf := activity.AsOf{At: noon, Next: map[int32]activity.Position{0: {Offset: 10, LeaderEpoch: 7}, 3: {Offset: 10, LeaderEpoch: 7}}}
+	wantAsOf := activity.AsOf{At: noon, Event: noon.Add(15 * time.Minute), Next: map[int32]activity.Position{0: {Offset: 10, LeaderEpoch: 7}, 3: {Offset: 10, LeaderEpoch: 7}}}
 	if !reflect.DeepEqual(asOf, wantAsOf) {
 		t.Fatalf("got  %v\nwant %v", asOf, wantAsOf)
 	}
@@ -262,14 +286,16 @@ func TestABatchThatFailsChangesNothing(t *testing.T) {
 func TestTotalsOfAnySize(t *testing.T) {
 	f := newFile(t)
 	for i := range 3 {
-		m := message(fmt.Sprint(i), 0, noon, math.MaxInt64)
-		m.Event.Units = math.MaxInt64
+		huge := order(fmt.Sprint(i), noon, math.MaxInt64)
+		huge.Units = math.MaxInt64
+		m := activity.Message{ID: huge.ID, Event: huge.Event()}
 		f.apply(batch(int64(i+1), m))
 	}
-	want := activity.SumOf(math.MaxInt64).Plus(activity.SumOf(math.MaxInt64)).Plus(activity.SumOf(math.MaxInt64))
+	most := measure.SumOf(math.MaxInt64)
+	want := most.Plus(most).Plus(most)
 	got := f.bins()[activity.QuarterOf(noon)]
-	if got.Units != want || got.Revenue["GBP"] != want {
-		t.Fatalf("got %v, want %s", got, want)
+	if activitytest.Sum(&got, "units", "") != want || activitytest.Sum(&got, "revenue", "GBP") != want {
+		t.Fatalf("got %+v, want %s", got, want)
 	}
 }
 
@@ -296,8 +322,8 @@ func TestSeesFlippedBits(t *testing.T) {
 		}
 		return walk(def.Name, tx.Bucket([]byte(def.Name)))
 	})
-	if len(records) != 5 { // bin, key, slot, position, state
-		t.Fatalf("%d records, want 5", len(records))
+	if len(records) != 6 { // bin, key, slot, position, state, what is declared
+		t.Fatalf("%d records, want 6", len(records))
 	}
 	put := func(r record, value []byte) {
 		f.raw(func(tx *bbolt.Tx) error {
@@ -317,6 +343,11 @@ func TestSeesFlippedBits(t *testing.T) {
 			value := []byte(r.value)
 			value[at] ^= 0x10
 			put(r, value)
+			if r.key == "declared" {
+				f.refusesToOpen(boltdb.ErrCorrupt)
+				put(r, []byte(r.value))
+				continue
+			}
 			f.open()
 			_, readErr := f.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(activity.Quarter, *activity.Totals) {})
 			_, applyErr := f.Apply(t.Context(), b)
@@ -335,12 +366,12 @@ func TestRefusesOtherFiles(t *testing.T) {
 			_, err := tx.CreateBucket([]byte("orders"))
 			return err
 		},
-		"ordertally-activity/2": func(tx *bbolt.Tx) error {
+		"ordertally-activity/3": func(tx *bbolt.Tx) error {
 			meta, err := tx.CreateBucket([]byte("meta"))
 			if err != nil {
 				return err
 			}
-			return meta.Put([]byte("format"), boltdb.Seal([]byte("format"), []byte("ordertally-activity/2")))
+			return meta.Put([]byte("format"), boltdb.Seal([]byte("format"), []byte("ordertally-activity/3")))
 		},
 	} {
 		f := &file{t: t, path: filepath.Join(t.TempDir(), "other.db")}

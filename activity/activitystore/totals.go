@@ -2,48 +2,150 @@ package activitystore
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"time"
 
 	"ordertally/activity"
+	"ordertally/activity/measure"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/setdigest"
 )
 
-// encodeTotals returns the sealed record of a bin: count, items, both halves of units, the number of currencies, and for
-// each the length of its name, the name and both halves of its sum. All numbers are uvarints, currencies are sorted.
-func encodeTotals(key []byte, t *activity.Totals) []byte {
-	b := make([]byte, boltdb.SealSize, boltdb.SealSize+48)
-	b = binary.AppendUvarint(b, uint64(t.Count)) //nolint:gosec // counts are not negative
-	b = binary.AppendUvarint(b, uint64(t.Items)) //nolint:gosec // counts are not negative
-	b = appendSum(b, t.Units)
-	b = binary.AppendUvarint(b, uint64(len(t.Revenue)))
-	for _, currency := range slices.Sorted(maps.Keys(t.Revenue)) {
-		b = binary.AppendUvarint(b, uint64(len(currency)))
-		b = append(b, currency...)
-		b = appendSum(b, t.Revenue[currency])
+// totalsVersion follows a zero at the front of a bin. Bins of format 1 begin with their count, which is never zero.
+const totalsVersion = 2
+
+// encodeTotals returns the sealed record of a bin. In order: a zero, the version, the count, first and last as seconds and
+// nanoseconds, the digest, 1 when it is partial, when it changed in the same form and the offset after the last message, the
+// figures, the tables, and 1 and the minutes or 0. Numbers are uvarints, texts and lists have their length in front.
+func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, error) {
+	w := writer{b: make([]byte, boltdb.SealSize, boltdb.SealSize+512), figures: t.Figures}
+	w.b = append(w.b, 0, totalsVersion)
+	w.int(t.Count)
+	w.time(t.First)
+	w.time(t.Last)
+	digest := t.Digest.Bytes()
+	w.b = append(w.b, digest[:]...)
+	w.bool(t.Partial)
+	w.time(t.Changed.At)
+	w.int(t.Changed.Next[partition])
+	w.int(int64(len(t.Figures)))
+	for i := range t.Figures {
+		w.figure(&t.Figures[i])
 	}
-	boltdb.SealInPlace(key, b)
-	return b
+	w.int(int64(len(t.Tables)))
+	for i := range t.Tables {
+		w.table(&t.Tables[i])
+	}
+	w.bool(t.Minutes != nil)
+	if t.Minutes != nil {
+		for i := range t.Minutes {
+			w.tally(&t.Minutes[i])
+		}
+	}
+	boltdb.SealInPlace(key, w.b)
+	return w.b, w.err
 }
 
-func appendSum(b []byte, s activity.Sum) []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(b, s.Hi), s.Lo)
+// writer appends values to a record.
+type writer struct {
+	b       []byte
+	figures []measure.Figure // a tally names its measures by their index here
+	err     error
 }
 
-// decodeTotals reads what encodeTotals wrote. The result shares no memory with the record.
-func decodeTotals(key, sealed []byte) (activity.Totals, error) {
+func (w *writer) int(n int64) { w.b = binary.AppendUvarint(w.b, uint64(n)) } //nolint:gosec // not negative
+
+func (w *writer) bool(b bool) {
+	if b {
+		w.b = append(w.b, 1)
+	} else {
+		w.b = append(w.b, 0)
+	}
+}
+
+// time writes one of 1970 or later; the zero time as both zero.
+func (w *writer) time(t time.Time) {
+	if t.IsZero() {
+		w.b = append(w.b, 0, 0)
+		return
+	}
+	w.int(t.Unix())
+	w.int(int64(t.Nanosecond()))
+}
+
+func (w *writer) text(s string) {
+	w.int(int64(len(s)))
+	w.b = append(w.b, s...)
+}
+
+func (w *writer) sum(s measure.Sum) {
+	w.b = binary.AppendUvarint(binary.AppendUvarint(w.b, s.Hi), s.Lo)
+}
+
+func (w *writer) figure(f *measure.Figure) {
+	w.text(f.Name)
+	w.b = append(w.b, byte(f.Kind))
+	if f.Kind == measure.Distinct {
+		w.b = f.Sketch.AppendTo(w.b)
+		return
+	}
+	w.int(int64(len(f.Groups)))
+	for i := range f.Groups {
+		g := &f.Groups[i]
+		w.text(g.Name)
+		w.int(g.Count)
+		w.sum(g.Sum)
+		w.int(g.Min)
+		w.int(g.Max)
+	}
+}
+
+func (w *writer) table(t *measure.Table) {
+	w.text(t.Name)
+	w.int(int64(len(t.Rows)))
+	for i := range t.Rows {
+		w.text(t.Rows[i].Value)
+		w.tally(&t.Rows[i].Tally)
+	}
+	w.tally(&t.Rest)
+}
+
+func (w *writer) tally(t *measure.Tally) {
+	w.int(t.Count)
+	if t.Count == 0 {
+		return
+	}
+	w.int(int64(len(t.Sums)))
+	for i := range t.Sums {
+		s := &t.Sums[i]
+		at := slices.IndexFunc(w.figures, func(f measure.Figure) bool { return f.Name == s.Measure })
+		if at < 0 {
+			w.err = errors.Join(w.err, fmt.Errorf("measure %s has a sum and no figure", s.Measure))
+		}
+		w.int(int64(at))
+		w.text(s.Group)
+		w.sum(s.Sum)
+	}
+}
+
+// decodeTotals reads what encodeTotals wrote, of this format or of format 1. The result shares no memory with the record.
+func decodeTotals(key []byte, partition int32, sealed []byte) (activity.Totals, error) {
 	record, err := boltdb.Unseal(key, sealed)
 	if err != nil {
 		return activity.Totals{}, fmt.Errorf("read statistics: %w", err)
 	}
 	r := reader{rest: record}
-	t := activity.Totals{Count: int64(r.uvarint()), Items: int64(r.uvarint()), Units: r.sum()} //nolint:gosec // as written
-	currencies := r.uvarint()
-	t.Revenue = make(map[string]activity.Sum, min(currencies, 8))
-	for ; currencies > 0 && !r.bad; currencies-- {
-		currency := string(r.take(r.uvarint()))
-		t.Revenue[currency] = r.sum()
+	var t activity.Totals
+	switch {
+	case len(record) < 2 || record[0] != 0:
+		t = r.totals1()
+	case record[1] == totalsVersion:
+		r.take(2)
+		t = r.totals(partition)
+	default:
+		return activity.Totals{}, fmt.Errorf("read statistics: record %x has version %d: use the program that wrote it", key, record[1])
 	}
 	if r.bad || len(r.rest) > 0 {
 		return activity.Totals{}, fmt.Errorf("read statistics: %w: record %x has not the form of totals", boltdb.ErrCorrupt, key)
@@ -53,8 +155,32 @@ func decodeTotals(key, sealed []byte) (activity.Totals, error) {
 
 // reader takes values from the front of a record. After one that is not there it is bad and yields zeros.
 type reader struct {
-	rest []byte
-	bad  bool
+	rest    []byte
+	bad     bool
+	figures []measure.Figure
+}
+
+func (r *reader) totals(partition int32) activity.Totals {
+	t := activity.Totals{Count: r.int(), First: r.time(), Last: r.time()}
+	if digest := r.take(setdigest.Size); len(digest) == setdigest.Size {
+		t.Digest = setdigest.FromBytes([setdigest.Size]byte(digest))
+	}
+	t.Partial = r.bool()
+	t.Changed = activity.Changed{At: r.time(), Next: map[int32]int64{partition: r.int()}}
+	for n := r.length(); n > 0 && !r.bad; n-- {
+		t.Figures = append(t.Figures, r.figure())
+	}
+	r.figures = t.Figures
+	for n := r.length(); n > 0 && !r.bad; n-- {
+		t.Tables = append(t.Tables, r.table())
+	}
+	if r.bool() {
+		t.Minutes = new(activity.Minutes)
+		for i := range t.Minutes {
+			t.Minutes[i] = r.tally()
+		}
+	}
+	return t
 }
 
 func (r *reader) uvarint() uint64 {
@@ -67,6 +193,33 @@ func (r *reader) uvarint() uint64 {
 	return value
 }
 
+func (r *reader) int() int64 { return int64(r.uvarint()) } //nolint:gosec // as written
+
+// length reads that of a list, whose elements have a byte each at least.
+func (r *reader) length() int {
+	n := r.uvarint()
+	if n > uint64(len(r.rest)) {
+		r.bad, r.rest = true, nil
+		return 0
+	}
+	return int(n) //nolint:gosec // no more than there are bytes
+}
+
+func (r *reader) bool() bool {
+	b := r.take(1)
+	return len(b) == 1 && b[0] == 1
+}
+
+func (r *reader) time() time.Time {
+	seconds, nanoseconds := r.int(), r.int()
+	if seconds == 0 && nanoseconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, nanoseconds).UTC()
+}
+
+func (r *reader) text() string { return string(r.take(r.uvarint())) }
+
 func (r *reader) take(n uint64) []byte {
 	if n > uint64(len(r.rest)) {
 		r.bad, r.rest = true, nil
@@ -77,4 +230,65 @@ func (r *reader) take(n uint64) []byte {
 	return taken
 }
 
-func (r *reader) sum() activity.Sum { return activity.Sum{Hi: r.uvarint(), Lo: r.uvarint()} }
+func (r *reader) sum() measure.Sum { return measure.Sum{Hi: r.uvarint(), Lo: r.uvarint()} }
+
+func (r *reader) figure() measure.Figure {
+	f := measure.Figure{Name: r.text()}
+	if kind := r.take(1); len(kind) == 1 {
+		f.Kind = measure.Kind(kind[0])
+	}
+	if f.Kind == measure.Distinct {
+		var err error
+		if f.Sketch, r.rest, err = measure.ReadSketch(r.rest); err != nil {
+			r.bad, r.rest = true, nil
+		}
+		return f
+	}
+	for n := r.length(); n > 0 && !r.bad; n-- {
+		f.Groups = append(f.Groups, measure.Group{Name: r.text(), Count: r.int(), Sum: r.sum(), Min: r.int(), Max: r.int()})
+	}
+	return f
+}
+
+func (r *reader) table() measure.Table {
+	t := measure.Table{Name: r.text()}
+	for n := r.length(); n > 0 && !r.bad; n-- {
+		t.Rows = append(t.Rows, measure.Row{Value: r.text(), Tally: r.tally()})
+	}
+	t.Rest = r.tally()
+	return t
+}
+
+func (r *reader) tally() measure.Tally {
+	t := measure.Tally{Count: r.int()}
+	if t.Count == 0 {
+		return t
+	}
+	for n := r.length(); n > 0 && !r.bad; n-- {
+		at := r.uvarint()
+		if at >= uint64(len(r.figures)) {
+			r.bad, r.rest = true, nil
+			return t
+		}
+		t.Sums = append(t.Sums, measure.NamedSum{Measure: r.figures[at].Name, Group: r.text(), Sum: r.sum()})
+	}
+	return t
+}
+
+// totals1 reads a bin of format 1, which knew orders only: count, items, both halves of units, the number of currencies, and
+// for each its name and both halves of its sum. What it did not keep is missing: the totals are partial.
+func (r *reader) totals1() activity.Totals {
+	t := activity.Totals{Count: r.int(), Partial: true}
+	items := measure.SumOf(max(r.int(), 0))
+	units := r.sum()
+	revenue := measure.Figure{Name: "revenue", Kind: measure.Total}
+	for n := r.length(); n > 0 && !r.bad; n-- {
+		revenue.Groups = append(revenue.Groups, measure.Group{Name: r.text(), Sum: r.sum()})
+	}
+	t.Figures = []measure.Figure{
+		{Name: "items", Kind: measure.Count, Groups: []measure.Group{{Sum: items}}},
+		revenue,
+		{Name: "units", Kind: measure.Total, Groups: []measure.Group{{Sum: units}}},
+	}
+	return t
+}

@@ -92,6 +92,8 @@ func (m *memory) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
 	return fetchedOf(records), nil
 }
 
+func (m *memory) Ends() map[int32]broker.End { return nil }
+
 func (m *memory) CommitForMonitors(next map[int32]int64) {
 	maps.Copy(m.next, next)
 	sum := int64(0)
@@ -138,7 +140,7 @@ func ingestAll(b *testing.B, records []broker.Record) time.Duration {
 	ctx, done := context.WithCancel(b.Context())
 	defer done()
 	source := &memory{records: records, next: make(map[int32]int64), done: done}
-	in := ingest.New(source, store, def, ingest.Config{MaxBatch: benchBatch}, prometheus.NewRegistry(), zerolog.Nop())
+	in := ingest.New(source, store, def, ingest.Config{MaxBatch: benchBatch}, ingest.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	start := time.Now()
 	if err := in.Run(ctx); err != nil {
 		b.Fatal(err)

@@ -1,58 +1,195 @@
 package ingest
 
 import (
+	"fmt"
+
 	"ordertally/activity"
+	"ordertally/activity/measure"
 	"ordertally/shared/broker"
 	"ordertally/shared/cloudevent"
 )
 
 // decoder turns records into what a store takes. It is not safe for concurrent use: it reuses memory.
 type decoder struct {
-	def   activity.Definition
-	lines []line
+	def *activity.Definition
+	extractor
+	// The slots of what the definition names, -1 for what is not in the value.
+	typeAt, id, at, subject int
+	measures                []measureSlots
+	dimensions              []int
+	rules                   []ruleSlots
+	words                   map[string]string // short texts that come again, so that each is allocated once
+}
+
+type measureSlots struct{ values, by int }
+
+type ruleSlots struct {
+	value   int
+	factors []int
+}
+
+func newDecoder(def *activity.Definition) *decoder {
+	d := &decoder{def: def, words: make(map[string]string)}
+	at := func(path measure.Path) int {
+		if path == "" {
+			return -1
+		}
+		return d.add(path)
+	}
+	d.typeAt, d.id, d.at, d.subject = at(def.TypeAt.Path), at(def.ID.Path), at(def.At.Path), at(def.Subject.Path)
+	for _, m := range def.Measures {
+		d.measures = append(d.measures, measureSlots{at(m.Path), at(m.By)})
+	}
+	for _, dimension := range def.Dimensions {
+		d.dimensions = append(d.dimensions, at(dimension.Path))
+	}
+	for _, rule := range def.Rules {
+		slots := ruleSlots{value: at(rule.Path)}
+		for _, factor := range rule.Factors {
+			slots.factors = append(slots.factors, at(factor))
+		}
+		d.rules = append(d.rules, slots)
+	}
+	return d
 }
 
 // batch decodes what was fetched.
 func (d *decoder) batch(fetched broker.Fetched) *activity.Batch {
 	b := &activity.Batch{Messages: make([]activity.Message, 0, len(fetched.Records)), Next: toStore(fetched.Next)}
+	values := make([]measure.Value, len(fetched.Records)*len(d.measures))
+	labels := make([]string, len(fetched.Records)*len(d.dimensions))
 	for i := range fetched.Records {
 		r := &fetched.Records[i]
-		message, poison := d.message(r)
-		if poison == nil {
+		message := activity.Message{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp}
+		values, message.Event.Values = cut(values, len(d.measures))
+		labels, message.Event.Labels = cut(labels, len(d.dimensions))
+		switch poison := d.message(r, &message); poison {
+		case nil:
 			b.Messages = append(b.Messages, message)
-			continue
+		case othersMessage:
+			if b.PassedOver == nil {
+				b.PassedOver = make(map[int32]int64)
+			}
+			b.PassedOver[r.Partition]++
+		default:
+			b.Parked = append(b.Parked, activity.Parked{
+				Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
+				Key: r.Key, Value: r.Value, Headers: r.Headers, Poison: *poison,
+			})
 		}
-		b.Parked = append(b.Parked, activity.Parked{
-			Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
-			Key: r.Key, Value: r.Value, Headers: r.Headers, Poison: *poison,
-		})
 	}
 	return b
 }
 
+// cut takes n elements from the front.
+func cut[T any](all []T, n int) (rest, taken []T) { return all[n:], all[:n:n] }
+
+// othersMessage stands for a message that another activity of the topic answers for.
+var othersMessage = &activity.Poison{}
+
 // message decodes one record, or says why it cannot be counted. The answer depends on the record alone.
-func (d *decoder) message(r *broker.Record) (activity.Message, *activity.Poison) {
-	none := activity.Message{}
+func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poison {
+	var envelope cloudevent.Envelope
+	if d.def.ID.Header == cloudevent.HeaderID {
+		if d.other(r) {
+			return othersMessage
+		}
+		if r.Value == nil {
+			return poison(activity.ReasonTombstone, "The record has no value; %s is never deleted this way.", d.def.Name)
+		}
+		var err error
+		if envelope, err = cloudevent.Parse(r.Headers); err != nil {
+			return poison(activity.ReasonEnvelope, "The headers are not those of a CloudEvent: %s.", err)
+		}
+	}
 	if r.Value == nil {
-		return none, poison(activity.ReasonTombstone, "The record has no value; orders are never deleted this way.")
+		return poison(activity.ReasonTombstone, "The record has no value; %s is never deleted this way.", d.def.Name)
 	}
-	envelope, err := cloudevent.Parse(r.Headers)
-	if err != nil {
-		return none, poison(activity.ReasonEnvelope, "The headers are not those of a CloudEvent: %s.", err)
+	if d.typeAt < 0 {
+		if p := d.checkType(header(r, d.def.TypeAt.Header)); p != nil {
+			return p
+		}
 	}
+	if schema := header(r, cloudevent.HeaderDataSchema); d.def.Schema != "" && schema != d.def.Schema {
+		return poison(activity.ReasonUnknownVersion, "The schema is %.200q, and this program understands %s.", schema, d.def.Schema)
+	}
+	if err := d.read(r.Value); err != nil {
+		return poison(activity.ReasonMalformed, "The value is not a JSON object: %.200s.", err)
+	}
+	if d.typeAt >= 0 {
+		text, err := d.slots[d.typeAt].one()
+		if err != nil {
+			return poison(activity.ReasonMalformed, "%s", err)
+		}
+		if p := d.checkType(string(text)); p != nil {
+			return p
+		}
+	}
+	m.ID, m.Lineage, m.Sequence, m.Previous = envelope.ID, envelope.Lineage, envelope.Sequence, envelope.Previous
+	if m.ID == "" {
+		id, p := d.fact(r, d.def.ID, d.id)
+		if p != nil {
+			return p
+		}
+		if m.ID = id; id == "" || len(id) > cloudevent.MaxIDLen {
+			return poison(activity.ReasonEnvelope, "The id at %s has %d bytes; it must have 1 to %d.", d.def.ID, len(id), cloudevent.MaxIDLen)
+		}
+	}
+	return d.event(r, &m.Event)
+}
+
+// other reports whether a header says that the message is another activity's.
+func (d *decoder) other(r *broker.Record) bool {
+	return len(d.def.Others) > 0 && d.typeAt < 0 && d.passesOver(header(r, d.def.TypeAt.Header))
+}
+
+func (d *decoder) passesOver(found string) bool {
+	if found == d.def.Type {
+		return false
+	}
+	if d.def.OthersPark {
+		return true
+	}
+	for _, other := range d.def.Others {
+		if other == found {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *decoder) checkType(found string) *activity.Poison {
 	switch {
-	case envelope.Type != d.def.Type:
-		return none, poison(activity.ReasonUnknownType, "The event type is %.80q, and %s counts %s.", envelope.Type, d.def.Name, d.def.Type)
-	case envelope.DataSchema != d.def.Schema:
-		return none, poison(activity.ReasonUnknownVersion, "The schema is %.200q, and this program understands %s.",
-			envelope.DataSchema, d.def.Schema)
+	case d.def.Type == "" || found == d.def.Type:
+		return nil
+	case len(d.def.Others) > 0 && d.passesOver(found):
+		return othersMessage
 	}
-	event, poison := d.payload(r.Value, r.Timestamp)
-	if poison != nil {
-		return none, poison
+	return poison(activity.ReasonUnknownType, "The event type is %.80q, and %s counts %s.", found, d.def.Name, d.def.Type)
+}
+
+// fact returns the text at a place, "" when there is none.
+func (d *decoder) fact(r *broker.Record, place activity.Place, slot int) (string, *activity.Poison) {
+	if slot < 0 {
+		return header(r, place.Header), nil
 	}
-	return activity.Message{
-		ID: envelope.ID, Lineage: envelope.Lineage, Sequence: envelope.Sequence, Previous: envelope.Previous,
-		Partition: r.Partition, Timestamp: r.Timestamp, Event: event,
-	}, nil
+	text, err := d.slots[slot].one()
+	if err != nil {
+		return "", poison(activity.ReasonMalformed, "%s", err)
+	}
+	return string(text), nil
+}
+
+// header returns the first header of that name, "" when there is none.
+func header(r *broker.Record, name string) string {
+	for i := range r.Headers {
+		if name != "" && r.Headers[i].Key == name {
+			return string(r.Headers[i].Value)
+		}
+	}
+	return ""
+}
+
+func poison(reason activity.Reason, format string, args ...any) *activity.Poison {
+	return &activity.Poison{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }

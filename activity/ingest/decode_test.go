@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ordertally/activity"
+	"ordertally/activity/activitytest"
 	"ordertally/shared/broker"
 	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
@@ -17,7 +18,7 @@ import (
 var (
 	placed  = time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
 	written = time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC)
-	def     = activity.OrderCreated("orders")
+	def     = activitytest.Orders()
 )
 
 func envelope(id string) *cloudevent.Envelope {
@@ -50,13 +51,14 @@ func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
 	e.Lineage, e.Sequence, e.Previous = "L", 8, 6
 	r := record(2, 40, "")
 	r.Headers = e.Headers()
-	d := decoder{def: def}
+	d := newDecoder(&def)
 	b := d.batch(broker.Fetched{Records: []broker.Record{r}, Next: map[int32]broker.Position{
 		2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Marks: []broker.Mark{{Offset: 40, Identity: "i"}}}}})
 	want := &activity.Batch{
 		Messages: []activity.Message{{
-			ID: "m-1", Lineage: "L", Sequence: 8, Previous: 6, Partition: 2, Timestamp: written,
-			Event: activity.Event{At: placed, Items: 2, Units: 8, Currency: "GBP", Revenue: 1530},
+			ID: "m-1", Lineage: "L", Sequence: 8, Previous: 6, Partition: 2, Offset: 40, Timestamp: written,
+			Event: activitytest.Order{ID: anOrder().ID, At: placed, Items: 2, Units: 8, Currency: "GBP", Revenue: 1530, Customer: "17850",
+				Country: "United Kingdom"}.Event(),
 		}},
 		Next: map[int32]activity.Position{
 			2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Marks: []activity.Mark{{Offset: 40, Identity: "i"}}}},
@@ -128,8 +130,8 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"a date without a time", text(`"2010-12-01T08:26:00Z"`, `"2010-12-01"`), activity.ReasonMalformed},
 		{"nested too deep", text(`{"id"`, `{"x":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`,"id"`), activity.ReasonMalformed},
 
-		{"null", func(r *broker.Record) { r.Value = []byte(`null`) }, activity.ReasonImpossible},
-		{"an empty object", func(r *broker.Record) { r.Value = []byte(`{}`) }, activity.ReasonImpossible},
+		{"null", func(r *broker.Record) { r.Value = []byte(`null`) }, activity.ReasonMalformed},
+		{"an empty object", func(r *broker.Record) { r.Value = []byte(`{}`) }, activity.ReasonMalformed},
 		{"no order id", text(`"id":"01890a5d-ac96-774b-8000-a8b45f0c6d21"`, `"id":""`), activity.ReasonImpossible},
 		{"a lower-case currency", value(func(o *event.Order) { o.Currency = "gbp" }), activity.ReasonImpossible},
 		{"a long currency", value(func(o *event.Order) { o.Currency = "GBPP" }), activity.ReasonImpossible},
@@ -165,12 +167,12 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 			o.Total = 0
 		}), activity.ReasonImpossible},
 		{"before 1970", value(func(o *event.Order) { o.PlacedAt = time.Unix(0, -1) }), activity.ReasonImpossible},
-		{"no time", text(`,"placed_at":"2010-12-01T08:26:00Z"`, ``), activity.ReasonImpossible},
+		{"no time", text(`,"placed_at":"2010-12-01T08:26:00Z"`, ``), activity.ReasonMalformed},
 		{"more than a day ahead of its record", value(func(o *event.Order) { o.PlacedAt = written.Add(24*time.Hour + 1) }), activity.ReasonImpossible},
 	} {
 		r := record(0, 5, "m")
 		c.change(&r)
-		d := decoder{def: def}
+		d := newDecoder(&def)
 		b := d.batch(broker.Fetched{Records: []broker.Record{r, record(0, 6, "next")}})
 		var got activity.Reason
 		if len(b.Parked) > 0 {
@@ -186,17 +188,29 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 	}
 }
 
-// TestLinesDoNotLeakIntoTheNextOrder guards the memory that the decoder reuses.
-func TestLinesDoNotLeakIntoTheNextOrder(t *testing.T) {
-	d := decoder{def: def}
-	if _, poison := d.payload(event.Encode(anOrder()), written); poison != nil {
+// one decodes a value in an envelope that is as it should be.
+func one(d *decoder, value []byte) (activity.Event, *activity.Poison) {
+	r := record(0, 5, "m")
+	r.Value = value
+	b := d.batch(broker.Fetched{Records: []broker.Record{r}})
+	if len(b.Parked) > 0 {
+		return activity.Event{}, &b.Parked[0].Poison
+	}
+	return b.Messages[0].Event, nil
+}
+
+// TestNothingLeaksIntoTheNextOrder guards the memory that the decoder reuses.
+func TestNothingLeaksIntoTheNextOrder(t *testing.T) {
+	d := newDecoder(&def)
+	if _, poison := one(d, event.Encode(anOrder())); poison != nil {
 		t.Fatal(poison)
 	}
-	got, poison := d.payload([]byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1}],"total":0,"placed_at":"2010-12-01T08:26:00Z"}`), written)
-	if poison != nil || got.Revenue != 0 || got.Items != 1 {
+	got, poison := one(d, []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1}],"total":0,"placed_at":"2010-12-01T08:26:00Z"}`))
+	want := activitytest.Order{ID: "x", At: placed, Items: 1, Units: 1, Currency: "GBP"}.Event()
+	if poison != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v", got, poison)
 	}
-	if _, poison := d.payload([]byte(`{"id":"x","currency":"GBP","lines":[{}],"total":0,"placed_at":"2010-12-01T08:26:00Z"}`), written); poison == nil {
+	if _, poison := one(d, []byte(`{"id":"x","currency":"GBP","lines":[{}],"total":0,"placed_at":"2010-12-01T08:26:00Z"}`)); poison == nil {
 		t.Fatal("a line took the quantity of an earlier order")
 	}
 }
@@ -206,12 +220,11 @@ func TestLinesDoNotLeakIntoTheNextOrder(t *testing.T) {
 func FuzzPayload(f *testing.F) {
 	f.Add(event.Encode(anOrder()))
 	for _, seed := range []string{"", "null", "{}", `{"lines":[{"quantity":1e3}]}`, `{"id":"x","currency":"EUR","lines":[{"quantity":1,"unit_price":0}],` +
-		`"total":0,"placed_at":"1970-01-01T00:00:00Z"}`, `{"lines":[null],"total":-1}`} {
+		`"total":0,"placed_at":"1970-01-01T00:00:00Z"}`, `{"lines":[null],"total":-1}`, `{"lines":[[{"quantity":1}],7]}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
-		d := decoder{def: def}
-		got, poison := d.payload(value, written)
+		got, poison := one(newDecoder(&def), value)
 		if poison != nil {
 			if poison.Detail == "" {
 				t.Fatal("poison without a detail")
@@ -222,11 +235,14 @@ func FuzzPayload(f *testing.F) {
 		if err != nil {
 			return
 		}
-		want := activity.Event{At: whole.PlacedAt, Items: int64(len(whole.Lines)), Currency: whole.Currency, Revenue: whole.Total}
-		for _, l := range whole.Lines {
-			want.Units += l.Quantity
+		order := activitytest.Order{
+			ID: whole.ID, Customer: whole.CustomerID, Country: whole.Metadata["country"], At: whole.PlacedAt,
+			Items: int64(len(whole.Lines)), Currency: whole.Currency, Revenue: whole.Total,
 		}
-		if fmt.Sprint(got) != fmt.Sprint(want) || got.Units < got.Items || got.Revenue < 0 || got.At.Before(time.Unix(0, 0)) {
+		for _, l := range whole.Lines {
+			order.Units += l.Quantity
+		}
+		if want := order.Event(); fmt.Sprint(got) != fmt.Sprint(want) || order.Units < order.Items || order.Revenue < 0 || got.At.Before(time.Unix(0, 0)) {
 			t.Fatalf("got  %+v\nwant %+v", got, want)
 		}
 	})

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
@@ -29,6 +28,8 @@ type Source interface {
 	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count until
 	// it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent use.
 	Lag() map[int32]int64
+	// Ends returns for each partition where it ended at a moment. It is empty until all are known. Safe for concurrent use.
+	Ends() map[int32]broker.End
 	// CommitForMonitors tells tools that watch lag. It does not wait.
 	CommitForMonitors(next map[int32]int64)
 }
@@ -59,16 +60,17 @@ type Ingest struct {
 	config   Config
 	source   Source
 	store    Store
-	decoder  decoder
-	metrics  *metrics
+	decoder  *decoder
+	metrics  *Metrics
 	pending  pending
 	assigned atomic.Bool
 	moves    moves
+	through  through
 	logger   zerolog.Logger
 }
 
-// New returns an Ingest that does nothing until Run. Its metrics go to reg.
-func New(source Source, store Store, def activity.Definition, config Config, reg prometheus.Registerer, logger zerolog.Logger) *Ingest {
+// New returns an Ingest that does nothing until Run.
+func New(source Source, store Store, def activity.Definition, config Config, metrics *Metrics, logger zerolog.Logger) *Ingest {
 	if config.MaxBatch <= 0 {
 		config.MaxBatch = 5000
 	}
@@ -78,8 +80,8 @@ func New(source Source, store Store, def activity.Definition, config Config, reg
 	if config.Clock == nil {
 		config.Clock = clock.System{}
 	}
-	in := &Ingest{config: config, source: source, store: store, decoder: decoder{def: def}, logger: logger}
-	in.metrics = newMetrics(reg, def.Name, in)
+	in := &Ingest{config: config, source: source, store: store, decoder: newDecoder(&def), metrics: metrics, logger: logger}
+	metrics.watch(in)
 	return in
 }
 
@@ -172,7 +174,7 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 		return err
 	}
 	in.pending.done(batch)
-	in.metrics.applied(batch, counted, in.config.Clock.Now())
+	in.metrics.applied(in.decoder.def.Name, batch, counted, in.config.Clock.Now())
 	if n := len(batch.Parked); n > 0 {
 		first := &batch.Parked[0]
 		in.logger.Warn().Int("messages", n).Int32("partition", first.Partition).Int64("offset", first.Offset).
@@ -199,6 +201,12 @@ func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
 	lag = in.source.Lag()
 	in.pending.addTo(lag)
 	return lag, true
+}
+
+// Through returns a moment: all that the topic had at that moment was counted, refused or parked by what asOf contains. It never
+// goes back, and is zero before the ends of all partitions were known and reached.
+func (in *Ingest) Through(asOf activity.AsOf) time.Time {
+	return in.through.at(in.source.Ends(), asOf)
 }
 
 // Ready is a readiness check: it fails until the partitions were found. A later outage of Kafka does not make it fail.

@@ -19,6 +19,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
+	"ordertally/activity/activitytest"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/broker"
@@ -30,7 +31,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
-	def     = activity.OrderCreated("orders")
+	def     = activitytest.Orders()
 	placed  = time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
 	written = time.Date(2025, 11, 24, 12, 0, 0, 0, time.UTC)
 )
@@ -120,6 +121,8 @@ func (t *topic) Lag() map[int32]int64 {
 	return maps.Clone(t.waiting)
 }
 
+func (t *topic) Ends() map[int32]broker.End { return nil }
+
 func (t *topic) CommitForMonitors(next map[int32]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -160,7 +163,7 @@ func start(t *testing.T, topic *topic, store *activitystore.Store, wrapped inges
 	ctx, stop := context.WithCancel(context.Background())
 	s := &service{t: t, topic: topic, store: store, reg: prometheus.NewRegistry(), stop: stop, ended: make(chan error, 1)}
 	now := clock.NewManual(written.Add(30 * time.Millisecond))
-	s.in = ingest.New(topic, wrapped, def, ingest.Config{Clock: now, RetryFull: time.Millisecond}, s.reg, zerolog.Nop())
+	s.in = ingest.New(topic, wrapped, def, ingest.Config{Clock: now, RetryFull: time.Millisecond}, ingest.NewMetrics(s.reg), zerolog.Nop())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

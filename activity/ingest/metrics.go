@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,28 +13,30 @@ import (
 	"ordertally/shared/broker"
 )
 
-// metrics of one Ingest. Every series exists from the start, except the lag of partitions that are not known yet.
-type metrics struct {
+// Metrics are those of all activities of a service together. Every series exists from the start, except the lag of partitions
+// that are not known yet.
+type Metrics struct {
 	consumed   prometheus.Counter
-	counted    prometheus.Counter
+	counted    *prometheus.CounterVec
 	duplicates prometheus.Counter
 	poison     *prometheus.CounterVec
 	batch      prometheus.Histogram
 	seconds    prometheus.Histogram
 
 	repositions *prometheus.CounterVec
+	scraped     *scraped
 }
 
-func newMetrics(reg prometheus.Registerer, name string, in *Ingest) *metrics {
+// NewMetrics registers the metrics.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
-	counted := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "activity_counted_total", Help: "Messages counted.",
-	}, []string{"activity"})
-	m := &metrics{
-		consumed:   counter("activity_consumed_total", "Records read and applied, duplicates and poison too."),
-		counted:    counted.WithLabelValues(name),
+	m := &Metrics{
+		consumed: counter("activity_consumed_total", "Records read and applied, duplicates and poison too."),
+		counted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "activity_counted_total", Help: "Messages counted.",
+		}, []string{"activity"}),
 		duplicates: counter("activity_duplicates_total", "Messages refused because they had been counted before."),
 		poison: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "activity_poison_total", Help: "Messages parked because they cannot be counted.",
@@ -50,6 +54,7 @@ func newMetrics(reg prometheus.Registerer, name string, in *Ingest) *metrics {
 			Name: "activity_repositions_total",
 			Help: "Times that reading a partition went on elsewhere than at its position, because the topic was not any more what had been read.",
 		}, []string{"reason"}),
+		scraped: newScraped(),
 	}
 	for _, reason := range activity.Reasons() {
 		m.poison.WithLabelValues(string(reason))
@@ -57,11 +62,11 @@ func newMetrics(reg prometheus.Registerer, name string, in *Ingest) *metrics {
 	for _, reason := range broker.Reasons() {
 		m.repositions.WithLabelValues(string(reason))
 	}
-	reg.MustRegister(m.consumed, counted, m.duplicates, m.poison, m.batch, m.seconds, m.repositions, newScraped(in))
+	reg.MustRegister(m.consumed, m.counted, m.duplicates, m.poison, m.batch, m.seconds, m.repositions, m.scraped)
 	return m
 }
 
-func (m *metrics) applied(batch *activity.Batch, counted []bool, now time.Time) {
+func (m *Metrics) applied(name string, batch *activity.Batch, counted []bool, now time.Time) {
 	records := len(batch.Messages) + len(batch.Parked)
 	if records == 0 {
 		return // only positions moved
@@ -73,7 +78,7 @@ func (m *metrics) applied(batch *activity.Batch, counted []bool, now time.Time) 
 			m.duplicates.Inc()
 			continue
 		}
-		m.counted.Inc()
+		m.counted.WithLabelValues(name).Inc()
 		m.seconds.Observe(max(now.Sub(batch.Messages[i].Timestamp).Seconds(), 0)) // two machines' clocks
 	}
 	for i := range batch.Parked {
@@ -81,40 +86,66 @@ func (m *metrics) applied(batch *activity.Batch, counted []bool, now time.Time) 
 	}
 }
 
-// scraped are the gauges that are read when somebody asks.
-type scraped struct {
-	in     *Ingest
-	lag    *prometheus.Desc
-	parked *prometheus.Desc
+// watch has an ingest's gauges read.
+func (m *Metrics) watch(in *Ingest) {
+	m.counted.WithLabelValues(in.decoder.def.Name)
+	m.scraped.mu.Lock()
+	defer m.scraped.mu.Unlock()
+	m.scraped.all = append(m.scraped.all, in)
 }
 
-func newScraped(in *Ingest) *scraped {
+// scraped are the gauges that are read when somebody asks.
+type scraped struct {
+	mu          sync.Mutex
+	all         []*Ingest
+	lag         *prometheus.Desc
+	activityLag *prometheus.Desc
+	parked      *prometheus.Desc
+}
+
+func newScraped() *scraped {
 	return &scraped{
-		in: in,
 		lag: prometheus.NewDesc("activity_lag_messages",
-			"Records of a partition that are not counted yet.", []string{"partition"}, nil),
+			"Records of a partition that are not counted yet, of all topics together.", []string{"partition"}, nil),
+		activityLag: prometheus.NewDesc("activity_partition_lag_messages",
+			"Records of a partition that are not counted yet.", []string{"activity", "partition"}, nil),
 		parked: prometheus.NewDesc("activity_parked_messages", "Messages parked now.", nil, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
-func (s *scraped) Describe(descs chan<- *prometheus.Desc) { descs <- s.lag; descs <- s.parked }
+func (s *scraped) Describe(descs chan<- *prometheus.Desc) {
+	descs <- s.lag
+	descs <- s.activityLag
+	descs <- s.parked
+}
 
 // scrapeTimeout bounds the read of the store: it waits for one commit at most.
 const scrapeTimeout = 5 * time.Second
 
 // Collect implements prometheus.Collector.
 func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
-	lag, _ := s.in.Lag()
-	for partition, n := range lag {
-		metrics <- prometheus.MustNewConstMetric(s.lag, prometheus.GaugeValue, float64(n), strconv.Itoa(int(partition)))
-	}
+	s.mu.Lock()
+	all := slices.Clone(s.all)
+	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	parked, err := s.in.store.ParkedCount(ctx)
-	if err != nil {
-		metrics <- prometheus.NewInvalidMetric(s.parked, err)
-		return
+	total, parked := map[int32]int64{}, int64(0)
+	for _, in := range all {
+		lag, _ := in.Lag()
+		for partition, n := range lag {
+			total[partition] += n
+			metrics <- prometheus.MustNewConstMetric(s.activityLag, prometheus.GaugeValue, float64(n), in.decoder.def.Name, strconv.Itoa(int(partition)))
+		}
+		n, err := in.store.ParkedCount(ctx)
+		if err != nil {
+			metrics <- prometheus.NewInvalidMetric(s.parked, err)
+			return
+		}
+		parked += n
+	}
+	for partition, n := range total {
+		metrics <- prometheus.MustNewConstMetric(s.lag, prometheus.GaugeValue, float64(n), strconv.Itoa(int(partition)))
 	}
 	metrics <- prometheus.MustNewConstMetric(s.parked, prometheus.GaugeValue, float64(parked))
 }

@@ -33,6 +33,9 @@ func (p *pending) done(batch *activity.Batch) {
 	for i := range batch.Parked {
 		p.counts[batch.Parked[i].Partition]--
 	}
+	for partition, count := range batch.PassedOver {
+		p.counts[partition] -= count
+	}
 }
 
 func (p *pending) addTo(lag map[int32]int64) {

@@ -4,6 +4,8 @@
 //	ORDER_OPS_LISTEN=127.0.0.1:9090 the environment, with the program's prefix
 //	ops-listen: 127.0.0.1:9090      the file that --config or ORDER_CONFIG names
 //
+// A setting that is a structure, tagged yaml, is given as YAML text; in the file it is written as what it is.
+//
 // The three share one syntax: a value of the file means its text, as if it were given to the flag. So durations need a
 // unit everywhere (30s), and a list is "a,b" or, in the file, also a YAML list. An environment variable that is empty
 // counts as not set; to set an empty value use the flag (--name=).

@@ -26,14 +26,16 @@ type entry struct {
 	key  string
 	text string
 	list []string // nil unless the value is a list
+	yaml bool     // text is the value as YAML, of a nested setting
 }
 
 func (e entry) errorf(format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s: %w", e.path, e.line, e.key, fmt.Errorf(format, args...))
 }
 
-// readFile reads a file of settings and checks that each key is known and there once. The error lists all faults.
-func readFile(path string, known []string) (map[string]entry, error) {
+// readFile reads a file of settings and checks that each key is known and there once. The values of nested keys are taken as
+// YAML, the others must be texts or lists of texts. The error lists all faults.
+func readFile(path string, known, nested []string) (map[string]entry, error) {
 	f, err := os.Open(path) //nolint:gosec // G304: whoever starts the program names the file
 	if err != nil {
 		return nil, fmt.Errorf("open settings file: %w", err)
@@ -46,10 +48,10 @@ func readFile(path string, known []string) (map[string]entry, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("settings file %s is larger than %d bytes", path, maxFile)
 	}
-	return parseFile(path, data, known)
+	return parseFile(path, data, known, nested)
 }
 
-func parseFile(path string, data []byte, known []string) (map[string]entry, error) {
+func parseFile(path string, data []byte, known, nested []string) (map[string]entry, error) {
 	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("settings file %s is not UTF-8", path)
 	}
@@ -81,7 +83,9 @@ func parseFile(path string, data []byte, known []string) (map[string]entry, erro
 			errs = append(errs, e.errorf("is already set on line %d", first.line))
 			continue
 		}
-		if err := e.take(pair.Value); err != nil {
+		if slices.Contains(nested, e.key) {
+			e.text, e.yaml = pair.Value.String(), true
+		} else if err := e.take(pair.Value); err != nil {
 			errs = append(errs, e.errorf("%w", err))
 		}
 		entries[e.key] = e

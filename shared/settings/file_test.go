@@ -24,7 +24,7 @@ func TestSuggest(t *testing.T) {
 // The deepest nesting that the size allows must be an answer, not a stack that ends the process.
 func TestDeepNesting(t *testing.T) {
 	for _, unit := range []string{"[", "{a: ", "- ", "? ", "a: {"} {
-		_, _ = parseFile("order.yaml", []byte("a: "+strings.Repeat(unit, (maxFile-3)/len(unit))), []string{"a"})
+		_, _ = parseFile("order.yaml", []byte("a: "+strings.Repeat(unit, (maxFile-3)/len(unit))), []string{"a"}, nil)
 	}
 }
 
@@ -36,7 +36,7 @@ func FuzzParseFile(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_, err := parseFile("order.yaml", []byte(text), []string{"a", "b", "kafka", "workers"})
+		_, err := parseFile("order.yaml", []byte(text), []string{"a", "b", "kafka", "workers"}, nil)
 		if err != nil && !strings.Contains(err.Error(), "order.yaml") {
 			t.Errorf("error %q does not name the file", err)
 		}

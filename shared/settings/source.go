@@ -18,6 +18,7 @@ type source struct {
 	program Program
 	config  *kong.Flag          // --config
 	flags   map[string]struct{} // the names a file may use
+	nested  []string            // those of them whose value is YAML: the flag has the tag yaml
 
 	loaded bool
 	file   map[string]entry
@@ -39,6 +40,9 @@ func (s *source) takeFlags(model *kong.Application) error {
 			case "help", "version":
 			default:
 				s.flags[flag.Name] = struct{}{}
+				if flag.Tag.Has("yaml") {
+					s.nested = append(s.nested, flag.Name)
+				}
 			}
 		}
 		for _, child := range node.Children {
@@ -100,7 +104,7 @@ func (s *source) load(ctx *kong.Context) error {
 		return nil
 	}
 	var err error
-	s.file, err = readFile(path, slices.Sorted(maps.Keys(s.flags)))
+	s.file, err = readFile(path, slices.Sorted(maps.Keys(s.flags)), s.nested)
 	return err
 }
 

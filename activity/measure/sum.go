@@ -1,4 +1,4 @@
-package activity
+package measure
 
 import (
 	"math/big"
@@ -10,7 +10,7 @@ import (
 type Sum struct{ Hi, Lo uint64 }
 
 // SumOf returns n, which must not be negative.
-func SumOf(n int64) Sum { return Sum{Lo: uint64(n)} } //nolint:gosec // not negative: ParseOrder sees to that
+func SumOf(n int64) Sum { return Sum{Lo: uint64(n)} } //nolint:gosec // not negative
 
 // Plus returns s + t.
 func (s Sum) Plus(t Sum) Sum {
@@ -28,3 +28,6 @@ func (s Sum) String() string {
 
 // MarshalJSON makes s a JSON number with all its digits.
 func (s Sum) MarshalJSON() ([]byte, error) { return []byte(s.String()), nil }
+
+// Float returns s as nearly as a float64 can.
+func (s Sum) Float() float64 { return float64(s.Hi)*(1<<64) + float64(s.Lo) }

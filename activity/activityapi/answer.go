@@ -1,0 +1,101 @@
+package activityapi
+
+import (
+	"context"
+	"time"
+
+	"ordertally/activity"
+)
+
+// answer is what an answer says of itself.
+type answer struct {
+	asOf  activity.AsOf
+	lag   *int64 // messages that are not counted yet; nil when that is not known
+	final bool   // the range is over, and all was counted that Kafka had by its end
+	// changed says when the figures of a final range became what they are.
+	changed activity.Changed
+}
+
+// answer reads what days need. The lag is read first: what it says was counted by then is in the answer.
+func (a *api) answer(ctx context.Context, act *Activity, days *activity.Days, add func(activity.Quarter, *activity.Totals)) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	lag, known := act.Progress.Lag()
+	asOf, err := act.Statistics.Read(ctx, days.Span(), add)
+	if err != nil {
+		return nil, err
+	}
+	given := newAnswer(asOf, lag, known)
+	if ends := days.Ends(); !ends.After(a.clock.Now()) && !act.Progress.Through(asOf).Before(ends) {
+		given.final = true
+		for i := range days.All() {
+			given.changed.Merge(&days.All()[i].Changed)
+		}
+	}
+	return given, nil
+}
+
+func newAnswer(asOf activity.AsOf, lag map[int32]int64, known bool) *answer {
+	given := &answer{asOf: asOf}
+	if known {
+		given.lag = new(int64)
+		for _, n := range lag {
+			*given.lag += n
+		}
+	}
+	return given
+}
+
+type asOfBody struct {
+	At      *time.Time      `json:"at,omitempty"`         // of the last commit
+	Event   *time.Time      `json:"event_time,omitempty"` // the latest of those counted
+	Offsets map[int32]int64 `json:"offsets"`              // the next of each partition
+	Lagging bool            `json:"lagging"`              // messages wait, or it is not known whether any do
+	Lag     *int64          `json:"lag,omitempty"`        // how many, when it is known
+}
+
+// body returns as_of. That of a final range is of its last change, so that the answer stays the same to the byte.
+func (g *answer) body() asOfBody {
+	if g.final {
+		none := int64(0)
+		body := asOfBody{Offsets: g.changed.Next, Lag: &none}
+		if body.Offsets == nil {
+			body.Offsets = map[int32]int64{}
+		}
+		if !g.changed.At.IsZero() {
+			body.At = &g.changed.At
+		}
+		return body
+	}
+	body := asOfBody{Offsets: make(map[int32]int64, len(g.asOf.Next)), Lag: g.lag, Lagging: g.lag == nil || *g.lag > 0}
+	if !g.asOf.At.IsZero() {
+		body.At = &g.asOf.At
+	}
+	if !g.asOf.Event.IsZero() {
+		body.Event = &g.asOf.Event
+	}
+	for partition, position := range g.asOf.Next {
+		body.Offsets[partition] = position.Offset
+	}
+	return body
+}
+
+// addState writes what the answer says of itself.
+func (o *object) addState(g *answer) {
+	body := g.body()
+	o.add("final", g.final)
+	if body.Lag != nil {
+		o.add("lag", *body.Lag)
+	}
+	o.add("as_of", body)
+}
+
+// cacheable is a body that stays the same until what it tells changes.
+type cacheable struct{ body any }
+
+func (g *answer) representation(body any) any {
+	if g.final {
+		return cacheable{body}
+	}
+	return body
+}

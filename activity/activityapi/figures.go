@@ -1,0 +1,145 @@
+package activityapi
+
+import (
+	"time"
+
+	"ordertally/activity"
+	"ordertally/activity/measure"
+)
+
+// topValues is how many values of a dimension an answer lists; the others are added up as the rest.
+const topValues = 100
+
+// addFigures writes the count and the figure of each measure: a number, or numbers by currency.
+func (o *object) addFigures(def *activity.Definition, t *activity.Totals) {
+	o.add("count", t.Count)
+	for i := range def.Measures {
+		m := &def.Measures[i]
+		if m.Kind == measure.Distinct && t.Partial {
+			continue // nobody knows
+		}
+		o.add(m.Name, figureOf(m, t.Figure(m.Name)))
+	}
+}
+
+func figureOf(m *measure.Measure, f *measure.Figure) any {
+	if m.Kind == measure.Distinct {
+		if f == nil {
+			return 0
+		}
+		return f.Sketch.Count()
+	}
+	sums := make(map[string]measure.Sum)
+	if f != nil {
+		for i := range f.Groups {
+			sums[f.Groups[i].Name] = f.Groups[i].Sum
+		}
+	}
+	if m.By == "" {
+		return sums[""]
+	}
+	return sums
+}
+
+// addDetails writes what is known of the events beyond their sums. Totals of which a part was counted without it have none.
+func (o *object) addDetails(def *activity.Definition, t *activity.Totals) {
+	if t.Partial {
+		o.add("partial", true)
+		return
+	}
+	if t.Count > 0 {
+		o.add("first", t.First.UTC().Format(time.RFC3339Nano))
+		o.add("last", t.Last.UTC().Format(time.RFC3339Nano))
+	}
+	stats := object{}
+	for i := range def.Measures {
+		m := &def.Measures[i]
+		if f := t.Figure(m.Name); f != nil {
+			stats.add(m.Name, statsOf(m, f))
+		}
+	}
+	o.add("stats", stats)
+}
+
+// addDimensions writes what was counted of the values of each dimension.
+func (o *object) addDimensions(def *activity.Definition, t *activity.Totals) {
+	if t.Partial {
+		return
+	}
+	dimensions := object{}
+	for i := range def.Dimensions {
+		dimensions.add(def.Dimensions[i].Name, rowsOf(def, t, def.Dimensions[i].Name))
+	}
+	o.add("dimensions", dimensions)
+}
+
+type groupStats struct {
+	Count int64   `json:"count"` // of events
+	Min   int64   `json:"min"`
+	Mean  float64 `json:"mean"`
+	Max   int64   `json:"max"`
+}
+
+func statsOf(m *measure.Measure, f *measure.Figure) any {
+	if m.Kind == measure.Distinct {
+		var stats object
+		stats.add("exact", f.Sketch.Exact())
+		if !f.Sketch.Exact() {
+			stats.add("relative_error", measure.RelativeError)
+		}
+		return stats
+	}
+	groups := make(map[string]groupStats, len(f.Groups))
+	for i := range f.Groups {
+		g := &f.Groups[i]
+		groups[g.Name] = groupStats{g.Count, g.Min, g.Mean(), g.Max}
+	}
+	if m.By == "" {
+		return groups[""]
+	}
+	return groups
+}
+
+// rowsOf returns the values of a dimension, those with the most events first, and the others as one row.
+func rowsOf(def *activity.Definition, t *activity.Totals, name string) []object {
+	list := []object{}
+	for i := range t.Tables {
+		if t.Tables[i].Name != name {
+			continue
+		}
+		rows, rest := t.Tables[i].Top(topValues)
+		for j := range rows {
+			row := object{{"value", rows[j].Value}}
+			row.addTally(def, &rows[j].Tally)
+			list = append(list, row)
+		}
+		if rest.Count > 0 {
+			row := object{{"value", "other"}, {"rest", true}}
+			row.addTally(def, &rest)
+			list = append(list, row)
+		}
+	}
+	return list
+}
+
+// addTally writes the count and the sums of a minute, or of one value of a dimension.
+func (o *object) addTally(def *activity.Definition, t *measure.Tally) {
+	o.add("count", t.Count)
+	for i := range def.Measures {
+		m := &def.Measures[i]
+		if m.Kind != measure.Total {
+			continue
+		}
+		sums := make(map[string]measure.Sum)
+		for _, s := range t.Sums {
+			if s.Measure == m.Name {
+				sums[s.Group] = s.Sum
+			}
+		}
+		if m.By == "" {
+			o.add(m.Name, sums[""])
+		} else {
+			o.add(m.Name, sums)
+		}
+	}
+}

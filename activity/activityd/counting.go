@@ -1,0 +1,63 @@
+package activityd
+
+import (
+	"context"
+
+	"ordertally/activity"
+	"ordertally/activity/activityapi"
+	"ordertally/activity/activitystore"
+	"ordertally/activity/declare"
+	"ordertally/activity/ingest"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/broker"
+)
+
+// monitorGroup is the consumer group under which lag monitors find the service's positions. Nothing reads them back.
+const monitorGroup = "ordertally-activity"
+
+var (
+	_ ingest.Source          = (*broker.Consumer)(nil)
+	_ ingest.Store           = (*activitystore.Store)(nil)
+	_ activityapi.Statistics = (*activitystore.Store)(nil)
+	_ activityapi.Progress   = (*ingest.Ingest)(nil)
+)
+
+// counting is one activity at work.
+type counting struct {
+	def     activity.Definition
+	store   *activitystore.Store
+	reading *ingest.Ingest
+}
+
+// activities prepares all that are declared, ORDER_CREATED first. Nothing reads yet.
+func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest.Metrics) ([]counting, error) {
+	declared, err := declare.Parse(s.config.Activities)
+	if err != nil {
+		return nil, err
+	}
+	var all []counting
+	for _, def := range declare.With(declare.OrderCreated(s.config.Topic), declared) {
+		store, err := activitystore.Open(ctx, db, def, activitystore.Options{DedupRetention: s.config.DedupRetention})
+		if err != nil {
+			return nil, err
+		}
+		consumer, err := broker.NewConsumer(broker.ConsumerConfig{Brokers: s.config.Kafka, Topic: def.Topic, GroupID: monitorGroup}, s.logger)
+		if err != nil {
+			return nil, err
+		}
+		s.steps.Push("consumer", func(context.Context) error { consumer.Close(); return nil })
+		logger := s.logger.With().Str("activity", def.Name).Logger()
+		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{}, metrics, logger)})
+	}
+	return all, nil
+}
+
+// note says what an operator should know of an activity besides the first.
+func (c *counting) note() string {
+	if err := c.reading.Ready(context.Background()); err != nil {
+		return err.Error()
+	}
+	return c.reading.Repositions()
+}
+
+func ok(context.Context) error { return nil }

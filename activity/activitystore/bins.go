@@ -1,0 +1,83 @@
+package activitystore
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/shared/boltdb"
+)
+
+// binKey is where the totals of one quarter hour and partition are.
+type binKey struct {
+	quarter   activity.Quarter
+	partition int32
+}
+
+const binKeySize = 12
+
+func (k binKey) bytes() []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, binKeySize), uint64(k.quarter)) //nolint:gosec // events are of 1970 or later
+	return binary.BigEndian.AppendUint32(b, uint32(k.partition))                       //nolint:gosec // partitions are not negative
+}
+
+// bins are those that a transaction changes, as they will be.
+type bins struct {
+	bucket *bbolt.Bucket
+	def    *activity.Definition
+	now    time.Time
+	totals map[binKey]*activity.Totals
+}
+
+func (b *bins) add(m *activity.Message) error {
+	key := binKey{activity.QuarterOf(m.Event.At), m.Partition}
+	totals, known := b.totals[key]
+	if !known {
+		totals = new(activity.Totals)
+		if stored := b.bucket.Get(key.bytes()); stored != nil {
+			var err error
+			if *totals, err = decodeTotals(key.bytes(), m.Partition, stored); err != nil {
+				return err
+			}
+		}
+		totals.Begin(b.def)
+		b.totals[key] = totals
+	}
+	totals.Add(b.def, &m.Event)
+	totals.Changed = activity.Changed{At: b.now, Next: map[int32]int64{m.Partition: m.Offset + 1}}
+	return nil
+}
+
+// parseBinKey reads what bytes returned.
+func parseBinKey(key []byte) (binKey, error) {
+	if len(key) != binKeySize {
+		return binKey{}, fmt.Errorf("%w: bin %x has not the form of one", boltdb.ErrCorrupt, key)
+	}
+	return binKey{
+		activity.Quarter(binary.BigEndian.Uint64(key)), //nolint:gosec // as written
+		int32(binary.BigEndian.Uint32(key[8:])),        //nolint:gosec // as written
+	}, nil
+}
+
+func (b *bins) flush() error {
+	keys := slices.SortedFunc(maps.Keys(b.totals), func(a, b binKey) int {
+		return cmp.Or(cmp.Compare(a.quarter, b.quarter), cmp.Compare(a.partition, b.partition))
+	})
+	for _, k := range keys {
+		key := k.bytes()
+		record, err := encodeTotals(key, k.partition, b.totals[k])
+		if err == nil {
+			err = b.bucket.Put(key, record)
+		}
+		if err != nil {
+			return fmt.Errorf("store the statistics of %s: %w", k.quarter.Start(), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package activitystore_test
+
+import (
+	"encoding/binary"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/activity/activitytest"
+	"ordertally/activity/measure"
+	"ordertally/shared/boltdb"
+)
+
+// TestAMeasureKeepsItsMeaning declares another figure under a name that was counted.
+func TestAMeasureKeepsItsMeaning(t *testing.T) {
+	f := newFile(t)
+	f.apply(batch(1, message("a", 0, noon, 1)))
+	for says, change := range map[string]func(*activity.Definition){
+		"sum(lines.quantity)": func(d *activity.Definition) { d.Measures[3].Path = "lines.weight" },
+		"metadata.country":    func(d *activity.Definition) { d.Dimensions[0].Path = "metadata.region" },
+	} {
+		changed := activitytest.Orders()
+		change(&changed)
+		if _, err := activitystore.Open(t.Context(), f.db, changed, activitystore.Options{}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", says, err)
+		}
+	}
+}
+
+// TestMeasuresComeAndGo counts with one measure less, then with one more than before. What was counted stays.
+func TestMeasuresComeAndGo(t *testing.T) {
+	f := newFile(t)
+	f.apply(batch(1, message("a", 0, noon, 7)))
+	less := activitytest.Orders()
+	less.Measures, less.Dimensions = less.Measures[:2], nil // customers and items
+	store, err := activitystore.Open(t.Context(), f.db, less, activitystore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := message("b", 0, noon, 8)
+	m.Event.Values, m.Event.Labels = m.Event.Values[:2], nil
+	if _, err := store.Apply(t.Context(), batch(2, m)); err != nil {
+		t.Fatal(err)
+	}
+	f.close()
+	f.open()
+	f.apply(batch(3, message("c", 0, noon, 9)))
+	got := f.bins()[activity.QuarterOf(noon)]
+	if got.Count != 3 || activitytest.Sum(&got, "items", "") != measure.SumOf(6) || activitytest.Sum(&got, "revenue", "GBP") != measure.SumOf(16) ||
+		got.Figure("customers").Sketch.Count() != 3 || len(got.Tables) != 1 || got.Tables[0].Rows[0].Count != 2 {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+// TestReadsBinsOfFormat1 puts a bin as the first releases wrote it, and counts on in it.
+func TestReadsBinsOfFormat1(t *testing.T) {
+	f := newFile(t)
+	f.close()
+	f.raw(func(tx *bbolt.Tx) error {
+		key := binary.BigEndian.AppendUint64(nil, uint64(activity.QuarterOf(noon)))
+		key = binary.BigEndian.AppendUint32(key, 2)
+		bin := []byte{3, 6, 0, 15, 1, 3, 'G', 'B', 'P', 0, 100} // 3 orders, 6 items, 15 units, 100 pence
+		if err := tx.Bucket([]byte(def.Name)).Bucket([]byte("bins")).Put(key, boltdb.Seal(key, bin)); err != nil {
+			return err
+		}
+		return tx.Bucket([]byte("meta")).Put([]byte("format"), boltdb.Seal([]byte("format"), []byte("ordertally-activity/1")))
+	})
+	f.open()
+	f.apply(batch(1, message("a", 2, noon, 11)))
+	got := f.bins()[activity.QuarterOf(noon)]
+	if got.Count != 4 || !got.Partial || activitytest.Sum(&got, "items", "") != measure.SumOf(8) ||
+		activitytest.Sum(&got, "units", "") != measure.SumOf(20) || activitytest.Sum(&got, "revenue", "GBP") != measure.SumOf(111) {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+// TestBinsComeBackWhole stores totals with everything in them and reads them with their minutes.
+func TestBinsComeBackWhole(t *testing.T) {
+	f := newFile(t)
+	var orders []activitytest.Order
+	for i := range int64(1200) { // more customers than are kept one by one, more countries than rows
+		o := order(strings.Repeat("x", int(i%7))+string(rune('a'+i%26)), noon.Add(time.Duration(i%900)*time.Second), i)
+		o.Customer, o.Country = string(binary.AppendVarint(nil, i)), string(binary.AppendVarint(nil, i))
+		if i%3 == 0 {
+			o.Currency = "EUR"
+		}
+		orders = append(orders, o)
+	}
+	want := activitytest.Totals(orders...)
+	want.Changed = activity.Changed{At: noon, Next: map[int32]int64{4: 1}}
+	for start := 0; start < len(orders); start += 500 {
+		b := &activity.Batch{Next: map[int32]activity.Position{4: {Offset: 1}}}
+		for i, o := range orders[start:min(start+500, len(orders))] {
+			b.Messages = append(b.Messages, activity.Message{ID: string(binary.AppendVarint([]byte{'m'}, int64(start+i))), Partition: 4, Event: o.Event()})
+		}
+		f.apply(b)
+	}
+	var got activity.Totals
+	_, err := f.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(_ activity.Quarter, totals *activity.Totals) { got = *totals })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Fatal("totals came back otherwise")
+	}
+	if got.Tables[0].Rest.Count != 200 || len(got.Tables[0].Rows) != measure.MaxRows || got.Figure("customers").Sketch.Exact() {
+		t.Fatalf("%d rows, %d in the rest", len(got.Tables[0].Rows), got.Tables[0].Rest.Count)
+	}
+}

@@ -1,0 +1,60 @@
+// Package activitytest makes events for tests.
+package activitytest
+
+import (
+	"time"
+
+	"ordertally/activity"
+	"ordertally/activity/declare"
+	"ordertally/activity/measure"
+	"ordertally/shared/setdigest"
+)
+
+// Orders is the activity of the order service, read from the topic "orders".
+func Orders() activity.Definition { return declare.OrderCreated("orders") }
+
+// Order is what the statistics need to know of one order.
+type Order struct {
+	ID, Customer, Country string
+	At                    time.Time
+	Items, Units, Revenue int64
+	Currency              string
+}
+
+// Event returns the order as an event of the activity Orders.
+func (o Order) Event() activity.Event {
+	e := activity.Event{At: o.At, Labels: []string{o.Country}}
+	if o.ID != "" {
+		e.Digest = setdigest.Of(o.ID)
+	}
+	customer := measure.Value{}
+	if o.Customer != "" {
+		customer = measure.Value{Hash: measure.Hash([]byte(o.Customer)), Known: true}
+	}
+	e.Values = []measure.Value{customer, {Amount: o.Items}, {Amount: o.Revenue, Group: o.Currency}, {Amount: o.Units}}
+	return e
+}
+
+// Totals returns the totals of the orders, all of one quarter hour.
+func Totals(orders ...Order) activity.Totals {
+	def := Orders()
+	var t activity.Totals
+	t.Begin(&def)
+	for _, o := range orders {
+		e := o.Event()
+		t.Add(&def, &e)
+	}
+	return t
+}
+
+// Sum returns the sum of a measure for a currency, "" for none; zero when nothing of it was counted.
+func Sum(t *activity.Totals, name, currency string) measure.Sum {
+	if f := t.Figure(name); f != nil {
+		for _, g := range f.Groups {
+			if g.Name == currency {
+				return g.Sum
+			}
+		}
+	}
+	return measure.Sum{}
+}

@@ -1,0 +1,78 @@
+package declare_test
+
+import (
+	"strings"
+	"testing"
+
+	"ordertally/activity/declare"
+	"ordertally/shared/event"
+)
+
+const cancelled = `
+- name: ORDER_CANCELLED
+  topic: order.cancelled.v1
+  type: ORDER_CANCELLED
+  type-at: type
+  id: event_id
+  time: at
+  subject: order_id
+  measures: {refunds: sum(refund.amount) by refund.currency, orders: distinct(order_id)}
+  dimensions: {reason: reason}
+  rules: [refund.amount >= 1]
+`
+
+func TestWhatIsShippedAgreesWithTheContract(t *testing.T) {
+	def := declare.OrderCreated(event.Topic)
+	if def.Name != event.TypeCreated || def.Type != event.TypeCreated || def.Schema != event.Schema {
+		t.Errorf("got %+v", def)
+	}
+}
+
+func TestParse(t *testing.T) {
+	defs, err := declare.Parse(cancelled)
+	if err != nil || len(defs) != 1 {
+		t.Fatal(defs, err)
+	}
+	d := defs[0]
+	if d.ID.String() != "event_id" || d.At.String() != "at" || d.TypeAt.String() != "type" || d.Subject.String() != "order_id" ||
+		d.Measures[1].String() != "sum(refund.amount) by refund.currency" || d.Dimensions[0].Path != "reason" || d.Rules[0].String() != "refund.amount >= 1" {
+		t.Errorf("got %+v", d)
+	}
+	for says, change := range map[string][2]string{
+		"capital letters": {"name: ORDER_CANCELLED", "name: cancelled"},
+		"not the name of": {"order.cancelled.v1", "a/b"},
+		"refunds":         {"sum(refund.amount)", "average(refund.amount)"},
+		"another meaning": {"refunds:", "hours:"},
+		"is not a rule":   {"refund.amount >= 1", "refund.amount > 1"},
+		"header:NAME":     {"id: event_id", "id: 'header:'"},
+		"colour":          {"topic:", "colour: red\n  topic:"},
+		"must be a list":  {"- name", "name: [ - x"},
+	} {
+		text := strings.Replace(cancelled, change[0], change[1], 1)
+		if _, err := declare.Parse(text); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", says, err)
+		}
+	}
+	if _, err := declare.Parse(cancelled + cancelled); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("declared twice: %v", err)
+	}
+}
+
+// TestOthersOfTheTopic has two activities share a topic: each passes over the other's type, and the first parks the rest.
+func TestOthersOfTheTopic(t *testing.T) {
+	defs, err := declare.Parse(strings.ReplaceAll(cancelled, "order.cancelled.v1", "orders"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := declare.With(declare.OrderCreated("orders"), defs)
+	if len(all) != 2 || all[0].OthersPark || !all[1].OthersPark || all[0].Others[0] != "ORDER_CANCELLED" || all[1].Others[0] != "ORDER_CREATED" {
+		t.Errorf("got %+v", all)
+	}
+	own, err := declare.Parse(strings.ReplaceAll(cancelled, "ORDER_CANCELLED", "ORDER_CREATED"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := declare.With(declare.OrderCreated("orders"), own); len(all) != 1 || all[0].Topic != "order.cancelled.v1" {
+		t.Errorf("an own ORDER_CREATED is %+v", all)
+	}
+}

@@ -1,0 +1,41 @@
+package activity
+
+import "time"
+
+// Hour is what was counted in an hour of a local day.
+type Hour struct {
+	Starts time.Time // in the zone
+	Totals
+}
+
+// Hours collects quarter hours into the local hours of a day, as the clock there shows them: 24 mostly, 23 or 25 where summer
+// time begins or ends, and one of less than an hour where the clocks change by half an hour.
+type Hours struct {
+	hours []Hour
+	of    map[Quarter]int
+}
+
+// NewHours returns the hours of a day in a zone, nothing counted yet. It is an *Error with CodeOffQuarterHour.
+func NewHours(z Zone, day Date) (*Hours, error) {
+	h := &Hours{of: make(map[Quarter]int)}
+	hour, offset := -1, 0
+	err := z.quarters(day, day, func(q Quarter, _ Date) {
+		starts := q.Start().In(z.location)
+		if _, o := starts.Zone(); starts.Hour() != hour || o != offset {
+			hour, offset = starts.Hour(), o
+			h.hours = append(h.hours, Hour{Starts: starts})
+		}
+		h.of[q] = len(h.hours) - 1
+	})
+	return h, err
+}
+
+// Add merges what was counted in one quarter hour into its hour. One that belongs to none of them is passed over.
+func (h *Hours) Add(q Quarter, t *Totals) {
+	if at, found := h.of[q]; found {
+		h.hours[at].Merge(t)
+	}
+}
+
+// All returns the hours in order of time, those without events too.
+func (h *Hours) All() []Hour { return h.hours }

@@ -1,0 +1,256 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/activity/measure"
+)
+
+// extractor reads the values at some paths of a JSON document in one pass; what no path leads to is checked to be JSON and
+// passed over. It reuses its memory: what it found is good until the next document. Not safe for concurrent use.
+//
+// Measured with an order of 3 lines and the 8 paths of ORDER_CREATED: see BenchmarkDecode.
+type extractor struct {
+	root    *node
+	slots   []slot
+	decoder *jsontext.Decoder
+	input   bytes.Buffer
+	text    []byte // of all scalars found
+}
+
+// node is a place in the document that a path leads through or to.
+type node struct {
+	members map[string]*node
+	slot    int   // of the path that ends here, or -1
+	below   []int // slots of the paths that end one member further
+}
+
+// slot takes what stands at one path.
+type slot struct {
+	path     measure.Path
+	elements int64    // of the arrays there; anything else that is not null is one
+	values   []scalar // in the order of the document; where the objects of an array lack the member, an absent one
+}
+
+// scalar is a value that is no object and no array.
+type scalar struct {
+	kind   jsontext.Kind // '"', '0', 't', 'f', 'n'; 0 when it is absent
+	text   []byte        // of a string, or the digits of a number
+	parent bool          // it stands for an object or array where a scalar was wanted
+}
+
+// add has a path read, and returns its slot.
+func (x *extractor) add(path measure.Path) int {
+	if x.root == nil {
+		x.root = &node{slot: -1}
+	}
+	at, before := x.root, (*node)(nil)
+	for name := range strings.SplitSeq(string(path), ".") {
+		if at.members == nil {
+			at.members = make(map[string]*node)
+		}
+		if at.members[name] == nil {
+			at.members[name] = &node{slot: -1}
+		}
+		at, before = at.members[name], at
+	}
+	if at.slot < 0 {
+		at.slot = len(x.slots)
+		x.slots = append(x.slots, slot{path: path})
+		before.below = append(before.below, at.slot)
+	}
+	return at.slot
+}
+
+// read finds the paths' values in a document, which must be one JSON value and nothing after it.
+func (x *extractor) read(document []byte) error {
+	for i := range x.slots {
+		x.slots[i].elements, x.slots[i].values = 0, x.slots[i].values[:0]
+	}
+	x.text = x.text[:0]
+	x.input = *bytes.NewBuffer(document)
+	if x.decoder == nil {
+		x.decoder = jsontext.NewDecoder(&x.input)
+	} else {
+		x.decoder.Reset(&x.input)
+	}
+	if x.decoder.PeekKind() != '{' {
+		if _, err := x.decoder.ReadValue(); err != nil {
+			return err
+		}
+		return errors.New("it is not an object")
+	}
+	if x.root == nil {
+		x.root = &node{slot: -1}
+	}
+	if err := x.walk(x.root); err != nil {
+		return err
+	}
+	if _, err := x.decoder.ReadToken(); err == nil || !errors.Is(err, io.EOF) {
+		return errors.New("something follows the object")
+	}
+	return nil
+}
+
+// walk reads the value that is next, at that place.
+func (x *extractor) walk(n *node) error {
+	switch x.decoder.PeekKind() {
+	case '{':
+		x.count(n, 1)
+		x.mark(n, '{')
+		return x.object(n)
+	case '[':
+		return x.array(n)
+	}
+	value, err := x.decoder.ReadValue()
+	if err != nil {
+		return err
+	}
+	x.scalar(n, value)
+	return nil
+}
+
+func (x *extractor) object(n *node) error {
+	if _, err := x.decoder.ReadToken(); err != nil {
+		return err
+	}
+	for x.decoder.PeekKind() != '}' {
+		quoted, err := x.decoder.ReadValue()
+		if err != nil {
+			return err
+		}
+		member, known := n.members[string(quoted[1:len(quoted)-1])]
+		if !known && bytes.IndexByte(quoted, '\\') >= 0 {
+			name, err := jsontext.AppendUnquote(nil, quoted)
+			if err != nil {
+				return err
+			}
+			member, known = n.members[string(name)]
+		}
+		if !known {
+			err = x.decoder.SkipValue()
+		} else {
+			err = x.walk(member)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := x.decoder.ReadToken()
+	return err
+}
+
+// array reads the elements as values of the same place. After each, the paths one member further have one value more, so that
+// those of the same object have the same index.
+func (x *extractor) array(n *node) error {
+	if _, err := x.decoder.ReadToken(); err != nil {
+		return err
+	}
+	for x.decoder.PeekKind() != ']' {
+		if kind := x.decoder.PeekKind(); kind == 'n' {
+			x.count(n, 1) // an element all the same
+		}
+		if err := x.element(n); err != nil {
+			return err
+		}
+	}
+	_, err := x.decoder.ReadToken()
+	return err
+}
+
+func (x *extractor) element(n *node) error {
+	const enough = 16
+	var room [enough]int
+	before := room[:0]
+	for _, s := range n.below {
+		before = append(before, len(x.slots[s].values))
+	}
+	if err := x.walk(n); err != nil {
+		return err
+	}
+	for i, s := range n.below {
+		if len(x.slots[s].values) == before[i] {
+			x.slots[s].values = append(x.slots[s].values, scalar{})
+		}
+	}
+	return nil
+}
+
+func (x *extractor) count(n *node, elements int64) {
+	if n.slot >= 0 {
+		x.slots[n.slot].elements += elements
+	}
+}
+
+// mark notes an object where a path ends.
+func (x *extractor) mark(n *node, kind jsontext.Kind) {
+	if n.slot >= 0 {
+		x.slots[n.slot].values = append(x.slots[n.slot].values, scalar{kind: kind, parent: true})
+	}
+}
+
+func (x *extractor) scalar(n *node, value jsontext.Value) {
+	if n.slot < 0 {
+		return
+	}
+	s := &x.slots[n.slot]
+	found := scalar{kind: value.Kind()}
+	from := len(x.text)
+	switch found.kind {
+	case 'n':
+		s.values = append(s.values, found)
+		return
+	case '"':
+		x.text, _ = jsontext.AppendUnquote(x.text, value) // the decoder has checked it
+	default:
+		x.text = append(x.text, value...)
+	}
+	found.text = x.text[from:len(x.text):len(x.text)]
+	s.elements++
+	s.values = append(s.values, found)
+}
+
+// errKind is what is wrong with a value of another type than the definition wants.
+type errKind struct {
+	path measure.Path
+	want string
+}
+
+func (e *errKind) Error() string { return "The value at " + string(e.path) + " is not " + e.want + "." }
+
+// absent reports whether there is no value: no member, or null.
+func (s *scalar) absent() bool { return s.kind == 0 || s.kind == 'n' }
+
+// number returns a whole number; one that is absent is 0.
+func (s *slot) number(v *scalar) (int64, error) {
+	if v.absent() {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(string(v.text), 10, 64)
+	if v.kind != '0' || err != nil {
+		return 0, &errKind{s.path, "a whole number of 64 bits"}
+	}
+	return n, nil
+}
+
+// one returns the only text there, nil when there is none. Numbers and truth values count as their text.
+func (s *slot) one() ([]byte, error) {
+	var found []byte
+	for i := range s.values {
+		v := &s.values[i]
+		if v.absent() {
+			continue
+		}
+		if v.parent || found != nil {
+			return nil, &errKind{s.path, "one text"}
+		}
+		found = v.text
+	}
+	return found, nil
+}

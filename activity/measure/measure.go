@@ -1,0 +1,94 @@
+package measure
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Kind says how the values of a measure add up.
+type Kind uint8
+
+// The kinds.
+const (
+	Count    Kind = iota + 1 // how many elements
+	Total                    // the sum of whole numbers
+	Distinct                 // how many different texts
+)
+
+var kinds = map[Kind]string{Count: "count", Total: "sum", Distinct: "distinct"}
+
+// Measure is one figure that an activity keeps.
+type Measure struct {
+	Name string // in answers and in the file
+	Kind Kind
+	Path Path // of the values
+	By   Path // of the currency that a sum is kept apart by; "" for none
+}
+
+// Path leads to values in a JSON document: names of members with dots between. It goes through arrays to all their elements.
+type Path string
+
+var (
+	pathForm    = regexp.MustCompile(`^[^\s().,*=<>]+(\.[^\s().,*=<>]+)*$`)
+	nameForm    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	measureForm = regexp.MustCompile(`^(\w+)\(\s*([^()]*?)\s*\)(?:\s+by\s+(\S+))?$`)
+)
+
+const maxPath = 200
+
+// ParsePath checks a path.
+func ParsePath(text string) (Path, error) {
+	if len(text) > maxPath || !pathForm.MatchString(text) {
+		return "", fmt.Errorf("%.80q is not a path: write the names of members with dots between, as in metadata.country", text)
+	}
+	return Path(text), nil
+}
+
+// CheckName says what is wrong with the name of a measure or dimension.
+func CheckName(name string) error {
+	if !nameForm.MatchString(name) {
+		return fmt.Errorf("%.80q is not a name: write small letters, digits and underscores, at most 64, a letter first", name)
+	}
+	return nil
+}
+
+// Parse reads a measure, such as "sum(total) by currency".
+func Parse(name, text string) (Measure, error) {
+	if err := CheckName(name); err != nil {
+		return Measure{}, err
+	}
+	parts := measureForm.FindStringSubmatch(strings.TrimSpace(text))
+	m := Measure{Name: name}
+	for kind, word := range kinds {
+		if parts != nil && parts[1] == word {
+			m.Kind = kind
+		}
+	}
+	if m.Kind == 0 || parts[3] != "" && m.Kind != Total {
+		return Measure{}, fmt.Errorf("%.80q is not a measure: write count(path), sum(path), sum(path) by path, or distinct(path)", text)
+	}
+	var err error
+	if m.Path, err = ParsePath(parts[2]); err != nil {
+		return Measure{}, err
+	}
+	if parts[3] != "" {
+		m.By, err = ParsePath(parts[3])
+	}
+	return m, err
+}
+
+// String returns the measure as Parse reads it.
+func (m Measure) String() string {
+	text := kinds[m.Kind] + "(" + string(m.Path) + ")"
+	if m.By != "" {
+		text += " by " + string(m.By)
+	}
+	return text
+}
+
+// Dimension splits what is counted by a value of the event, such as its country.
+type Dimension struct {
+	Name string
+	Path Path
+}

@@ -1,0 +1,135 @@
+package measure
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Tally is the little that is kept of a minute, or of one value of a dimension: how many events, and their sums.
+type Tally struct {
+	Count int64
+	Sums  []NamedSum // in order of measure, then group
+}
+
+// NamedSum is the sum of one measure and group.
+type NamedSum struct {
+	Measure, Group string
+	Sum            Sum
+}
+
+// Add counts one event, whose values are those of the measures.
+func (t *Tally) Add(measures []Measure, values []Value) {
+	t.Count++
+	for i := range measures {
+		if measures[i].Kind == Total {
+			t.add(&NamedSum{measures[i].Name, values[i].Group, SumOf(values[i].Amount)})
+		}
+	}
+}
+
+// Merge adds what other counted.
+func (t *Tally) Merge(other *Tally) {
+	t.Count += other.Count
+	for i := range other.Sums {
+		t.add(&other.Sums[i])
+	}
+}
+
+func (t *Tally) add(s *NamedSum) {
+	at, found := slices.BinarySearchFunc(t.Sums, s, func(a NamedSum, b *NamedSum) int {
+		return cmp.Or(strings.Compare(a.Measure, b.Measure), strings.Compare(a.Group, b.Group))
+	})
+	if !found {
+		t.Sums = slices.Insert(t.Sums, at, *s)
+		return
+	}
+	t.Sums[at].Sum = t.Sums[at].Sum.Plus(s.Sum)
+}
+
+// What a table keeps.
+const (
+	// MaxRows is how many values of a dimension are kept apart where they are counted, in a quarter hour of a partition.
+	MaxRows = 1000
+	// MaxRowBytes is the longest value that is kept apart.
+	MaxRowBytes = 128
+)
+
+// Table is what was counted of each value of a dimension. Rows are kept for the first MaxRows values that were met, so that
+// its size is bounded whatever the events say; Rest counts the others.
+type Table struct {
+	Name string
+	Rows []Row // in order of their values
+	Rest Tally
+}
+
+// Row is what was counted of one value.
+type Row struct {
+	Value string
+	Tally
+}
+
+// At returns where to count a value.
+func (t *Table) At(value string) *Tally {
+	at, found := slices.BinarySearchFunc(t.Rows, value, func(r Row, value string) int { return strings.Compare(r.Value, value) })
+	switch {
+	case found:
+	case len(t.Rows) >= MaxRows || len(value) > MaxRowBytes:
+		return &t.Rest
+	default:
+		t.Rows = slices.Insert(t.Rows, at, Row{Value: value})
+	}
+	return &t.Rows[at].Tally
+}
+
+// Merge adds what another table counted, all of its rows: it is for answers, which are cut to their Top.
+func (t *Table) Merge(other *Table) {
+	merged := make([]Row, 0, max(len(t.Rows), len(other.Rows)))
+	mine, theirs := t.Rows, other.Rows
+	for len(mine) > 0 && len(theirs) > 0 {
+		switch order := strings.Compare(mine[0].Value, theirs[0].Value); {
+		case order < 0:
+			merged, mine = append(merged, mine[0]), mine[1:]
+		case order > 0:
+			merged, theirs = append(merged, theirs[0].clone()), theirs[1:]
+		default:
+			mine[0].Merge(&theirs[0].Tally)
+			merged, mine, theirs = append(merged, mine[0]), mine[1:], theirs[1:]
+		}
+	}
+	merged = append(merged, mine...)
+	for i := range theirs {
+		merged = append(merged, theirs[i].clone())
+	}
+	t.Rows = merged
+	t.Rest.Merge(&other.Rest)
+}
+
+func (r *Row) clone() Row {
+	c := *r
+	c.Sums = slices.Clone(r.Sums)
+	return c
+}
+
+// Top returns the n rows with the most events, the most first, and what all others counted.
+func (t *Table) Top(n int) (rows []Row, rest Tally) {
+	rows = slices.Clone(t.Rows)
+	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(b.Count, a.Count) })
+	rest.Merge(&t.Rest)
+	for i := n; i < len(rows); i++ {
+		rest.Merge(&rows[i].Tally)
+	}
+	return rows[:min(n, len(rows))], rest
+}
+
+// MergeTables adds tables to others, both in order of their names.
+func MergeTables(to, from []Table) []Table {
+	for i := range from {
+		at, found := slices.BinarySearchFunc(to, from[i].Name, func(t Table, name string) int { return strings.Compare(t.Name, name) })
+		if !found {
+			to = slices.Insert(to, at, Table{Name: from[i].Name})
+		}
+		to[at].Merge(&from[i])
+	}
+	return to
+}
