@@ -135,18 +135,18 @@ func bareProducer(b *testing.B, address string, lingerMillis int) *ckafka.Produc
 }
 
 // makeTopic makes a topic as order does.
-func makeTopic(b *testing.B, address, topic string) {
-	b.Helper()
+func makeTopic(t testing.TB, address, topic string) {
+	t.Helper()
 	admin, err := ckafka.NewAdminClient(&ckafka.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	defer admin.Close()
-	results, err := admin.CreateTopics(b.Context(), []ckafka.TopicSpecification{{
+	results, err := admin.CreateTopics(t.Context(), []ckafka.TopicSpecification{{
 		Topic: topic, NumPartitions: 6, ReplicationFactor: 1, Config: map[string]string{"max.message.bytes": fmt.Sprint(broker.MaxMessageBytes)},
 	}})
 	if err != nil || results[0].Error.Code() != ckafka.ErrNoError {
-		b.Fatal(results, err)
+		t.Fatal(results, err)
 	}
 }
 

@@ -1,0 +1,141 @@
+package stack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ordertally/stack/kafka"
+)
+
+// activityProgram is a process of bin/activity serve.
+type activityProgram struct {
+	url     string
+	metrics string
+}
+
+// serveActivity starts `activity serve` on free ports with these settings and returns when its API answers.
+func serveActivity(t *testing.T, data, broker string, args ...string) activityProgram {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "activity")
+	if output, err := exec.Command("go", "build", "-o", path, "ordertally/activity/cmd/activity").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	address, ops := freePort(t), freePort(t)
+	cmd := exec.Command(path, append([]string{"serve", "--data", data, "--kafka", broker, "--listen", address, "--ops-listen", ops}, args...)...)
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(exited)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-exited
+		if t.Failed() {
+			t.Logf("log of activity:\n%s", &log)
+		}
+	})
+	p := activityProgram{"http://" + address, "http://" + ops + "/metrics"}
+	eventually(t, 30*time.Second, "activity serve answers", func() bool {
+		select {
+		case <-exited:
+			t.Fatalf("activity serve ended: %s", &log)
+		default:
+		}
+		status, err := get(p.url + "/v1/activities")
+		return err == nil && status == 200
+	})
+	return p
+}
+
+// TestAnActivityThatIsOnlyDeclared serves the cancellations that another program publishes, with a settings file and no line of
+// code: plain JSON, some of it twice, some of it not possible.
+func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
+	kcat, err := exec.LookPath("kcat")
+	if err != nil {
+		const missing = "kcat is missing: install the Debian package kcat"
+		if os.Getenv("REQUIRE_ALL") == "1" {
+			t.Fatal("REQUIRE_ALL=1, and " + missing)
+		}
+		t.Skip("SKIPPED: " + missing)
+	}
+	broker := kafka.ForTest(t).Addr()
+	activity := serveActivity(t, filepath.Join(t.TempDir(), "activity.db"), broker, "--config", "../testdata/activities.yaml")
+
+	now := time.Now().UTC().Truncate(time.Second)
+	var lines bytes.Buffer
+	cancel := func(id, order, reason string, amount int) {
+		fmt.Fprintf(&lines, `{"type":"ORDER_CANCELLED","event_id":%q,"order_id":%q,"cancelled_at":%q,"reason":%q,"refund":{"amount":%d,"currency":"GBP"}}`+"\n",
+			id, order, now.Format(time.RFC3339), reason, amount)
+	}
+	cancel("e1", "o1", "late", 1000)
+	cancel("e2", "o2", "broken", 250)
+	cancel("e3", "o2", "late", 50)
+	cancel("e1", "o1", "late", 1000) // again
+	cancel("e4", "o4", "late", 0)    // its refund is nothing
+	lines.WriteString(`{"type":"ORDER_PRAISED","event_id":"e5"}` + "\n")
+	makeTopic(t, broker, "order.cancelled.v1")
+	publish := exec.Command(kcat, "-P", "-b", broker, "-t", "order.cancelled.v1", "-p", "1")
+	publish.Stdin = &lines
+	if output, err := publish.CombinedOutput(); err != nil {
+		t.Fatalf("kcat: %v %s", err, output)
+	}
+
+	var today struct {
+		Day, Tz       string
+		Count, Orders int64
+		Refunds       map[string]int64
+		Dimensions    map[string][]map[string]any
+		Lag           *int64
+		First, Last   time.Time
+		AsOf          struct{ Lagging bool } `json:"as_of"`
+	}
+	eventually(t, time.Minute, "the cancellations are counted", func() bool {
+		getJSON(t, activity.url+"/v1/activities/ORDER_CANCELLED/days/today", &today)
+		return today.Count == 3 && today.Lag != nil && *today.Lag == 0
+	})
+	if today.Tz != "Asia/Kathmandu" || today.Orders != 2 || today.Refunds["GBP"] != 1300 || !today.First.Equal(now) || !today.Last.Equal(now) {
+		t.Errorf("got %+v", today)
+	}
+	want := `[{"count":2,"refunds":{"GBP":1050},"value":"late"},{"count":1,"refunds":{"GBP":250},"value":"broken"}]`
+	if got, err := json.Marshal(today.Dimensions["reason"]); err != nil || string(got) != want {
+		t.Errorf("reasons %s, %v\nwant    %s", got, err, want)
+	}
+	metrics := text(t, activity.metrics)
+	for _, line := range []string{
+		`activity_counted_total{activity="ORDER_CANCELLED"} 3`, `activity_counted_total{activity="ORDER_CREATED"} 0`, "activity_duplicates_total 1",
+		"activity_parked_messages 2", `activity_poison_total{reason="impossible"} 1`, `activity_poison_total{reason="unknown_type"} 1`,
+	} {
+		if !strings.Contains(metrics, "\n"+line+"\n") {
+			t.Errorf("/metrics has no %s", line)
+		}
+	}
+}
+
+// TestASettingsFileThatIsWrong says where it is and what to write.
+func TestASettingsFileThatIsWrong(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "activities.yaml")
+	declared, err := os.ReadFile("../testdata/activities.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, bytes.Replace(declared, []byte("sum(refund.amount)"), []byte("avg(refund.amount)"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "run", "ordertally/activity/cmd/activity", "serve", "--config", file)
+	output, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "refunds") || !strings.Contains(string(output), "sum(path)") || !strings.Contains(string(output), "exit status 2") {
+		t.Errorf("%v: %s", err, output)
+	}
+}
