@@ -9,6 +9,8 @@ type Batch struct {
 	// PassedOver is how many records of each partition were another activity's.
 	PassedOver map[int32]int64
 	Next       map[int32]Position // where each partition that was read goes on
+	// Through is a moment: all that the topic had then is in this batch or was in one before it. Zero when none is known.
+	Through time.Time
 }
 
 // Message is one event, with what it is recognised by when it comes again.

@@ -16,17 +16,18 @@ type answer struct {
 	changed activity.Changed
 }
 
-// answer reads what days need. The lag is read first: what it says was counted by then is in the answer.
+// answer reads what days need. The progress is read first: what it says was counted by then is in the answer.
 func (a *api) answer(ctx context.Context, act *Activity, days *activity.Days, add func(activity.Quarter, *activity.Totals)) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	lag, known := act.Progress.Lag()
+	through := act.Progress.Through()
 	asOf, err := act.Statistics.Read(ctx, days.Span(), add)
 	if err != nil {
 		return nil, err
 	}
 	given := newAnswer(asOf, lag, known)
-	if ends := days.Ends(); !ends.After(a.clock.Now()) && !act.Progress.Through(asOf).Before(ends) {
+	if ends := days.Ends(); !ends.After(a.clock.Now()) && !through.Before(ends) {
 		given.final = true
 		for i := range days.All() {
 			given.changed.Merge(&days.All()[i].Changed)

@@ -27,9 +27,8 @@ type Statistics interface {
 type Progress interface {
 	// Lag returns for each partition how many messages are not counted yet, and whether that is known.
 	Lag() (lag map[int32]int64, known bool)
-	// Through returns a moment: all that Kafka had at that moment is counted in what was read with asOf. It is zero when no
-	// such moment is known.
-	Through(asOf activity.AsOf) time.Time
+	// Through returns a moment: all that Kafka had then has been counted. It is zero when no such moment is known.
+	Through() time.Time
 }
 
 // Activity is one activity that the API answers for.

@@ -37,7 +37,7 @@ type progress struct {
 	through time.Time
 }
 
-func (p *progress) Through(activity.AsOf) time.Time { return p.through }
+func (p *progress) Through() time.Time { return p.through }
 
 func (p *progress) Lag() (map[int32]int64, bool) { return p.lag, p.known }
 

@@ -92,7 +92,7 @@ func (m *memory) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
 	return fetchedOf(records), nil
 }
 
-func (m *memory) Ends() map[int32]broker.End { return nil }
+func (m *memory) Through() time.Time { return time.Time{} }
 
 func (m *memory) CommitForMonitors(next map[int32]int64) {
 	maps.Copy(m.next, next)

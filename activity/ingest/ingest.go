@@ -28,8 +28,9 @@ type Source interface {
 	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count until
 	// it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent use.
 	Lag() map[int32]int64
-	// Ends returns for each partition where it ended at a moment. It is empty until all are known. Safe for concurrent use.
-	Ends() map[int32]broker.End
+	// Through returns a moment: all that the topic had then was returned by a Fetch before the last. It is zero when none is known.
+	// Safe for concurrent use.
+	Through() time.Time
 	// CommitForMonitors tells tools that watch lag. It does not wait.
 	CommitForMonitors(next map[int32]int64)
 }
@@ -104,7 +105,7 @@ func (in *Ingest) run(ctx context.Context) error {
 	}
 	in.assigned.Store(true)
 	in.logger.Info().Int("partitions", len(in.source.Lag())).Msg("reading the topic")
-	fetched := make(chan broker.Fetched, 1)
+	fetched := make(chan fetch, 1)
 	decoded := make(chan *activity.Batch, 1)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -114,7 +115,9 @@ func (in *Ingest) run(ctx context.Context) error {
 	group.Go(func() error {
 		defer close(decoded)
 		for f := range fetched {
-			if err := hand(ctx, decoded, in.decoder.batch(f)); err != nil {
+			batch := in.decoder.batch(f.Fetched)
+			batch.Through = f.through
+			if err := hand(ctx, decoded, batch); err != nil {
 				return err
 			}
 		}
@@ -131,7 +134,13 @@ func (in *Ingest) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (in *Ingest) fetch(ctx context.Context, fetched chan<- broker.Fetched) error {
+// fetch is what was fetched, and until when all was before.
+type fetch struct {
+	broker.Fetched
+	through time.Time
+}
+
+func (in *Ingest) fetch(ctx context.Context, fetched chan<- fetch) error {
 	for {
 		f, err := in.source.Fetch(ctx, in.config.MaxBatch)
 		if err != nil {
@@ -140,8 +149,9 @@ func (in *Ingest) fetch(ctx context.Context, fetched chan<- broker.Fetched) erro
 		for _, moved := range f.Repositions {
 			in.reposition(moved)
 		}
+		through := in.source.Through() // all of that is in the batches before this one
 		in.pending.add(f.Records)
-		if err := hand(ctx, fetched, f); err != nil {
+		if err := hand(ctx, fetched, fetch{f, through}); err != nil {
 			return err
 		}
 	}
@@ -174,6 +184,7 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 		return err
 	}
 	in.pending.done(batch)
+	in.through.reach(batch.Through)
 	in.metrics.applied(in.decoder.def.Name, batch, counted, in.config.Clock.Now())
 	if n := len(batch.Parked); n > 0 {
 		first := &batch.Parked[0]
@@ -203,10 +214,14 @@ func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
 	return lag, true
 }
 
-// Through returns a moment: all that the topic had at that moment was counted, refused or parked by what asOf contains. It never
-// goes back, and is zero before the ends of all partitions were known and reached.
-func (in *Ingest) Through(asOf activity.AsOf) time.Time {
-	return in.through.at(in.source.Ends(), asOf)
+// Through returns a moment: all that the topic had then has been counted, refused or parked. It never goes back, and is zero
+// before the ends of all partitions were known and reached.
+func (in *Ingest) Through() time.Time {
+	fetched := in.source.Through()
+	if in.pending.none() { // of what had been fetched by then
+		in.through.reach(fetched)
+	}
+	return in.through.moment()
 }
 
 // Ready is a readiness check: it fails until the partitions were found. A later outage of Kafka does not make it fail.

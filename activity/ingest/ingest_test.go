@@ -121,7 +121,7 @@ func (t *topic) Lag() map[int32]int64 {
 	return maps.Clone(t.waiting)
 }
 
-func (t *topic) Ends() map[int32]broker.End { return nil }
+func (t *topic) Through() time.Time { return time.Time{} }
 
 func (t *topic) CommitForMonitors(next map[int32]int64) {
 	t.mu.Lock()

@@ -38,6 +38,18 @@ func (p *pending) done(batch *activity.Batch) {
 	}
 }
 
+// none reports whether all that was fetched has been applied.
+func (p *pending) none() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, count := range p.counts {
+		if count != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (p *pending) addTo(lag map[int32]int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

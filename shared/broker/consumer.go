@@ -52,6 +52,8 @@ type Consumer struct {
 	topicID  string
 	position map[int32]int64 // next offset to be fetched, past control records once the end was seen
 	handed   map[int32]int64 // the same after what Fetch returned last
+	ahead    snapshot        // not passed yet; its ends are nil when there is none
+	through  time.Time       // of the last snapshot passed
 }
 
 // Fetched is what one call of Fetch yields.
@@ -229,6 +231,7 @@ func (c *Consumer) settle() {
 		c.position[partition] = max(c.position[partition], next)
 	}
 	clear(c.handed)
+	c.pass()
 }
 
 func recordOf(m *kafka.Message) Record {

@@ -234,7 +234,7 @@ func (c *Consumer) lookFurther(partition int32) error {
 
 // watchTopic looks for added partitions, and raises the doubt when the topic is gone or is another one.
 func (c *Consumer) watchTopic(ctx context.Context) {
-	for pause(ctx, c.config.MetadataInterval) == nil {
+	for ; ctx.Err() == nil; _ = pause(ctx, c.config.MetadataInterval) {
 		partitions, err := c.partitions()
 		if err != nil {
 			continue // an outage; Fetch says so
@@ -250,6 +250,7 @@ func (c *Consumer) watchTopic(ctx context.Context) {
 		if err := c.watched(id, partitions); err != nil {
 			c.logger.Error().Err(err).Msg("cannot read an added partition")
 		}
+		c.look(partitions)
 	}
 }
 

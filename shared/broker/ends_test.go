@@ -1,0 +1,49 @@
+package broker_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"ordertally/shared/broker/devbroker"
+)
+
+// TestThroughIsWhatWasTakenOver reads a topic in parts: nothing is through before all was returned and asked past, control
+// records at the end of the partitions too.
+func TestThroughIsWhatWasTakenOver(t *testing.T) {
+	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := dev.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	publishTo(t, dev.Addr(), "orders", 1, 10)
+	written := time.Now()
+	c := consumer(t, dev.Addr(), "orders")
+	if err := c.Assign(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		fetch(t, c, 5)
+		if through := c.Through(); !through.IsZero() { // the last five may still be lost with whoever holds them
+			t.Fatalf("through %s, and not all was taken over", through)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Fetch(ctx, 1)
+		done <- err
+	}()
+	poll(t, "all is through", func() bool { return !c.Through().Before(written) })
+	later := time.Now()
+	poll(t, "the moment follows the present", func() bool { return c.Through().After(later) })
+	stop()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
