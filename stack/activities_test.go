@@ -16,8 +16,8 @@ import (
 
 // activityProgram is a process of bin/activity serve.
 type activityProgram struct {
-	url     string
-	metrics string
+	url string
+	ops string // address of metrics and health
 }
 
 // serveActivity starts `activity serve` on free ports with these settings and returns when its API answers.
@@ -46,7 +46,7 @@ func serveActivity(t *testing.T, data, broker string, args ...string) activityPr
 			t.Logf("log of activity:\n%s", &log)
 		}
 	})
-	p := activityProgram{"http://" + address, "http://" + ops + "/metrics"}
+	p := activityProgram{"http://" + address, ops}
 	eventually(t, 30*time.Second, "activity serve answers", func() bool {
 		select {
 		case <-exited:
@@ -112,7 +112,7 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	if got, err := json.Marshal(today.Dimensions["reason"]); err != nil || string(got) != want {
 		t.Errorf("reasons %s, %v\nwant    %s", got, err, want)
 	}
-	metrics := text(t, activity.metrics)
+	metrics := text(t, "http://"+activity.ops+"/metrics")
 	for _, line := range []string{
 		`activity_counted_total{activity="ORDER_CANCELLED"} 3`, `activity_counted_total{activity="ORDER_CREATED"} 0`, "activity_duplicates_total 1",
 		"activity_parked_messages 2", `activity_poison_total{reason="impossible"} 1`, `activity_poison_total{reason="unknown_type"} 1`,
