@@ -20,6 +20,10 @@ import (
 	"ordertally/shared/telemetry"
 )
 
+// GCPercent is what a process of the service sets as GOGC. Reading 15,000 records ahead makes some 30 MiB of live heap out of much
+// that is garbage at once: with the default of 100 counting a backlog takes a sixth longer.
+const GCPercent = 400
+
 // Service is the activity service.
 type Service struct {
 	config Config

@@ -18,6 +18,7 @@ type decoder struct {
 	measures                []measureSlots
 	dimensions              []int
 	rules                   []ruleSlots
+	envelopes               cloudevent.Parser
 	words                   map[string]string // short texts that come again, so that each is allocated once
 }
 
@@ -98,7 +99,7 @@ func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poiso
 			return poison(activity.ReasonTombstone, "The record has no value; %s is never deleted this way.", d.def.Name)
 		}
 		var err error
-		if envelope, err = cloudevent.Parse(r.Headers); err != nil {
+		if envelope, err = d.envelopes.Parse(r.Headers); err != nil {
 			return poison(activity.ReasonEnvelope, "The headers are not those of a CloudEvent: %s.", err)
 		}
 	}

@@ -97,30 +97,46 @@ func slotText(slot uint64) []byte {
 // Parse reads the envelope from a record's headers. Headers that it does not know are passed over. It is an error when
 // the version is not 1.0, when id, source or type is missing, when a header is repeated with another value, or when
 // lineage, sequence and previous do not go together.
-func Parse(headers []Header) (Envelope, error) {
+func Parse(headers []Header) (Envelope, error) { return new(Parser).Parse(headers) }
+
+// Parser parses one envelope after the other, and takes the texts that all of them share, such as type and lineage, from the one
+// before. It is not safe for concurrent use.
+type Parser struct{ last Envelope }
+
+// Parse does what the function of that name does.
+func (p *Parser) Parse(headers []Header) (Envelope, error) {
+	e, err := p.parse(headers)
+	if err == nil {
+		p.last = e
+	}
+	return e, err
+}
+
+func (p *Parser) parse(headers []Header) (Envelope, error) {
 	var e Envelope
 	var version, eventTime, sequence, previous string
 	for _, h := range headers {
 		var field *string
+		before := ""
 		switch h.Key {
 		case HeaderContentType:
-			field = &e.ContentType
+			field, before = &e.ContentType, p.last.ContentType
 		case HeaderSpecVersion:
-			field = &version
+			field, before = &version, SpecVersion
 		case HeaderID:
 			field = &e.ID
 		case HeaderSource:
-			field = &e.Source
+			field, before = &e.Source, p.last.Source
 		case HeaderType:
-			field = &e.Type
+			field, before = &e.Type, p.last.Type
 		case HeaderSubject:
 			field = &e.Subject
 		case HeaderTime:
 			field = &eventTime
 		case HeaderDataSchema:
-			field = &e.DataSchema
+			field, before = &e.DataSchema, p.last.DataSchema
 		case HeaderLineage:
-			field = &e.Lineage
+			field, before = &e.Lineage, p.last.Lineage
 		case HeaderSequence:
 			field = &sequence
 		case HeaderPrevious:
@@ -133,7 +149,11 @@ func Parse(headers []Header) (Envelope, error) {
 		if *field != "" && *field != string(h.Value) {
 			return Envelope{}, fmt.Errorf("header %s is repeated with another value", h.Key)
 		}
-		*field = string(h.Value)
+		if string(h.Value) == before {
+			*field = before
+		} else {
+			*field = string(h.Value)
+		}
 	}
 	switch {
 	case version == "":

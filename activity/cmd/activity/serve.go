@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime/debug"
 
 	"ordertally/activity/activityd"
 	"ordertally/shared/lifecycle"
@@ -16,6 +17,9 @@ type serveCmd struct {
 
 // Run runs the service until ctx ends or the service fails.
 func (c *serveCmd) Run(ctx context.Context) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(activityd.GCPercent)
+	}
 	logger := telemetry.NewLogger(os.Stderr, "activity")
 	service, err := activityd.New(c.Config, logger)
 	if err != nil {
