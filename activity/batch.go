@@ -24,7 +24,9 @@ type Message struct {
 	Partition int32
 	Offset    int64
 	Timestamp time.Time // when it was written, by its record
-	Event     Event
+	// Raw is the record, of a message without a lineage: it may have to be kept for an operator.
+	Raw   *Parked
+	Event Event
 }
 
 // Position is a place in a partition, and what shows that the partition is still the one that was read.
@@ -64,6 +66,7 @@ type MessageState string
 const (
 	Counted       MessageState = "counted"
 	ParkedMessage MessageState = "parked"  // it cannot be counted
+	LateMessage   MessageState = "late"    // it may have been counted and forgotten; an operator decides
 	Unknown       MessageState = "unknown" // not read yet, never sent, or forgotten
 )
 

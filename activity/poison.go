@@ -19,6 +19,10 @@ const (
 	ReasonImpossible     Reason = "impossible"      // its values contradict each other or reality
 )
 
+// ReasonLate is that of the late ledger: the message bears no lineage, and is so old, or from so far in the future, that its id
+// could have been forgotten since it was counted.
+const ReasonLate Reason = "late"
+
 // Reasons returns all reasons.
 func Reasons() []Reason {
 	return []Reason{ReasonTombstone, ReasonEnvelope, ReasonUnknownType, ReasonUnknownVersion, ReasonMalformed, ReasonImpossible}

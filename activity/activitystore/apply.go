@@ -22,21 +22,26 @@ func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]bool, error
 	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(s.name)
 		now := s.options.Clock.Now().UTC()
-		var err error
-		if counted, err = s.count(root, batch.Messages, now); err != nil {
-			return err
-		}
-		crashpoint.Here("activity.counted")
-		parked, err := s.park(root, batch.Parked, now)
-		if err != nil {
-			return err
-		}
-		if err := putPositions(s.positions(root), batch.Next); err != nil {
-			return err
-		}
-		return updateState(root, func(st *state) {
-			st.At, st.Parked = now, st.Parked+parked
-			st.Event = latest(st.Event, batch.Messages, counted)
+		return updateState(root, func(st *state) error {
+			var late []activity.Parked
+			var err error
+			if counted, late, err = s.count(root, batch.Messages, now); err != nil {
+				return err
+			}
+			crashpoint.Here("activity.counted")
+			st.At, st.Event = now, latest(st.Event, batch.Messages, counted)
+			if err := s.keep(root, activity.ParkedLedger, batch.Parked, now, st); err != nil {
+				return err
+			}
+			if err := s.keep(root, activity.LateLedger, late, now, st); err != nil {
+				return err
+			}
+			for _, name := range []activity.Ledger{activity.ParkedLedger, activity.LateLedger} {
+				if err := s.expire(root, name, now, st); err != nil {
+					return err
+				}
+			}
+			return putPositions(s.positions(root), batch.Next)
 		})
 	})
 	if err != nil {
@@ -47,31 +52,68 @@ func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]bool, error
 }
 
 // count decides message by message, then writes keys, slots and bins, each sorted. What is counted is added to the stored
-// bin event by event, so that it is the same however the messages were cut into batches.
-func (s *Store) count(root *bbolt.Bucket, messages []activity.Message, now time.Time) ([]bool, error) {
-	box, err := inbox.Open(root.Bucket(bucketInbox), now, s.options.DedupRetention)
+// bin event by event, so that it is the same however the messages were cut into batches. What may have been counted and
+// forgotten is late: it is not counted and not remembered.
+func (s *Store) count(root *bbolt.Bucket, messages []activity.Message, now time.Time) (counted []bool, late []activity.Parked, err error) {
+	c, err := s.openCount(root, now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	counted := make([]bool, len(messages))
-	changed := bins{bucket: root.Bucket(bucketBins), def: &s.def, now: now, totals: make(map[binKey]*activity.Totals)}
+	counted = make([]bool, len(messages))
 	for i := range messages {
 		m := &messages[i]
-		first, err := box.Once(inbox.Message{ID: m.ID, Lineage: m.Lineage, Sequence: m.Sequence, Previous: m.Previous})
+		forgotten, err := c.box.Forgotten(inboxMessage(m), m.Timestamp)
 		if err != nil {
-			return nil, fmt.Errorf("message %.80q: %w", m.ID, err)
+			return nil, nil, fmt.Errorf("message %.80q: %w", m.ID, err)
 		}
-		if counted[i] = first; !first {
+		if forgotten && m.Raw != nil {
+			kept := *m.Raw
+			kept.Poison = activity.Poison{Reason: activity.ReasonLate, Detail: lateDetail}
+			late = append(late, kept)
 			continue
 		}
-		if err := changed.add(m); err != nil {
-			return nil, err
+		if counted[i], err = c.add(m); err != nil {
+			return nil, nil, err
 		}
 	}
-	if err := box.Flush(); err != nil {
-		return nil, err
+	return counted, late, c.flush()
+}
+
+const lateDetail = "The message bears no lineage, and by its record's time it could have been counted before and its id forgotten since. " +
+	"Accept it when it was not counted, discard it when it was."
+
+// counting adds messages to the inbox and the bins of one transaction.
+type counting struct {
+	box  *inbox.Inbox
+	bins bins
+}
+
+func (s *Store) openCount(root *bbolt.Bucket, now time.Time) (*counting, error) {
+	box, err := inbox.Open(root.Bucket(bucketInbox), now, s.options.DedupRetention)
+	return &counting{box, bins{bucket: root.Bucket(bucketBins), def: &s.def, now: now, totals: make(map[binKey]*activity.Totals)}}, err
+}
+
+// add counts a message unless it was counted before, and reports which.
+func (c *counting) add(m *activity.Message) (bool, error) {
+	first, err := c.box.Once(inboxMessage(m))
+	if err != nil {
+		return false, fmt.Errorf("message %.80q: %w", m.ID, err)
 	}
-	return counted, changed.flush()
+	if !first {
+		return false, nil
+	}
+	return true, c.bins.add(m)
+}
+
+func (c *counting) flush() error {
+	if err := c.box.Flush(); err != nil {
+		return err
+	}
+	return c.bins.flush()
+}
+
+func inboxMessage(m *activity.Message) inbox.Message {
+	return inbox.Message{ID: m.ID, Lineage: m.Lineage, Sequence: m.Sequence, Previous: m.Previous}
 }
 
 // latest returns the latest time of an event, of those counted and before.

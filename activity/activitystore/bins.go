@@ -50,7 +50,7 @@ func (b *bins) add(m *activity.Message) error {
 		b.totals[key] = totals
 	}
 	totals.Add(b.def, &m.Event)
-	totals.Changed = activity.Changed{At: b.now, Next: map[int32]int64{m.Partition: m.Offset + 1}}
+	totals.Changed.Merge(&activity.Changed{At: b.now, Next: map[int32]int64{m.Partition: m.Offset + 1}})
 	return nil
 }
 

@@ -2,70 +2,138 @@ package activitystore
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/inbox"
 )
 
-// parkedRecord is a poison message as it is stored.
-type parkedRecord struct {
-	Message  json.RawMessage `json:"message"` // a parkedMessage
-	Reason   activity.Reason `json:"reason"`
-	Detail   string          `json:"detail"`
-	ParkedAt time.Time       `json:"parked_at"`
-}
-
-type parkedMessage struct {
-	Partition   int32               `json:"partition"`
-	Offset      int64               `json:"offset"`
-	LeaderEpoch int32               `json:"leader_epoch"`
-	Timestamp   time.Time           `json:"timestamp"`
-	Key         []byte              `json:"key"`
-	Value       []byte              `json:"value"` // null for a tombstone
-	Headers     []cloudevent.Header `json:"headers"`
-}
-
-// park stores poison and returns how many of them were not parked already.
-//
-// The key holds a digest of the message, so that a message read again is the same entry, and another one that stands at
-// the same offset, after Kafka lost or re-created the topic, is another entry.
-func (s *Store) park(root *bbolt.Bucket, poison []activity.Parked, at time.Time) (added int64, err error) {
-	bucket := s.parked(root)
-	for i := range poison {
-		p := &poison[i]
-		message, err := json.Marshal(parkedMessage{p.Partition, p.Offset, p.LeaderEpoch, p.Timestamp, p.Key, p.Value, p.Headers})
-		if err != nil {
-			return 0, fmt.Errorf("park offset %d of partition %d: %w", p.Offset, p.Partition, err)
-		}
-		digest := sha256.Sum256(message)
-		key := binary.BigEndian.AppendUint32(nil, uint32(p.Partition)) //nolint:gosec // partitions are not negative
-		key = binary.BigEndian.AppendUint64(key, uint64(p.Offset))     //nolint:gosec // offsets are not negative
-		key = append(key, digest[:8]...)
-		if bucket.Get(key) != nil {
-			continue
-		}
-		record := parkedRecord{Message: message, Reason: p.Poison.Reason, Detail: p.Poison.Detail, ParkedAt: at}
-		if err := putJSON(bucket, key, record); err != nil {
-			return 0, fmt.Errorf("park offset %d of partition %d: %w", p.Offset, p.Partition, err)
-		}
-		added++
+// keep puts messages into a ledger and notes what its size keeps out. What is there already stays as it is.
+func (s *Store) keep(root *bbolt.Bucket, name activity.Ledger, messages []activity.Parked, at time.Time, st *state) error {
+	if len(messages) == 0 {
+		return nil
 	}
-	return added, nil
+	l := s.ledger(root, name, st)
+	for i := range messages {
+		p := &messages[i]
+		key, sealed, err := encodeKept(p, at)
+		if err != nil {
+			return err
+		}
+		switch {
+		case l.messages.Get(key) != nil:
+		case l.size.Bytes+int64(len(sealed)) > s.options.LedgerBytes:
+			err = s.overflow(root, name, p, st)
+		default:
+			err = l.put(key, sealed, at, messageIDOf(p))
+		}
+		if err != nil {
+			return fmt.Errorf("keep offset %d of partition %d: %w", p.Offset, p.Partition, err)
+		}
+	}
+	return nil
 }
 
-// ParkedCount returns how many messages are parked.
-func (s *Store) ParkedCount(ctx context.Context) (int64, error) {
-	var st state
-	err := s.db.View(ctx, func(tx *bbolt.Tx) (err error) {
-		st, err = readState(tx.Bucket(s.name))
+// maxRanges is how many runs of offsets are kept of what did not fit; more are joined with the one before them.
+const maxRanges = 10_000
+
+// overflow notes where a message stands that the ledger has no room for.
+func (s *Store) overflow(root *bbolt.Bucket, name activity.Ledger, p *activity.Parked, st *state) error {
+	bucket := root.Bucket(bucketIndexes).Bucket([]byte(name)).Bucket(bucketOverflow)
+	place := rangeKey(p.Partition, p.Offset)
+	cursor := bucket.Cursor()
+	key, sealed := cursor.Seek(place)
+	if string(key) != string(place) {
+		key, sealed = cursor.Prev()
+	}
+	st.Overflowed++
+	if key != nil && string(key[:4]) == string(place[:4]) {
+		last, err := decodeRangeEnd(key, sealed)
+		if err != nil {
+			return err
+		}
+		if last >= p.Offset { // it was read again
+			st.Overflowed--
+			return nil
+		}
+		if last+1 == p.Offset || st.Ranges >= maxRanges {
+			return putRange(bucket, key, p.Offset)
+		}
+	}
+	st.Ranges++
+	return putRange(bucket, place, p.Offset)
+}
+
+func rangeKey(partition int32, offset int64) []byte {
+	key := binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // partitions are not negative
+	return binary.BigEndian.AppendUint64(key, uint64(offset))    //nolint:gosec // offsets are not negative
+}
+
+func putRange(bucket *bbolt.Bucket, key []byte, last int64) error {
+	end := binary.BigEndian.AppendUint64(nil, uint64(last)) //nolint:gosec // offsets are not negative
+	return bucket.Put(key, boltdb.Seal(key, end))
+}
+
+func decodeRangeEnd(key, sealed []byte) (int64, error) {
+	end, err := boltdb.Unseal(key, sealed)
+	if err == nil && (len(end) != 8 || len(key) != 12) {
+		err = boltdb.ErrCorrupt
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read what a ledger had no room for: %w", err)
+	}
+	return int64(binary.BigEndian.Uint64(end)), nil //nolint:gosec // as written
+}
+
+// expireStep is how many messages go in one transaction.
+const expireStep = 64
+
+// expire drops messages past the retention, a few at a time.
+func (s *Store) expire(root *bbolt.Bucket, name activity.Ledger, now time.Time, st *state) error {
+	l := s.ledger(root, name, st)
+	horizon := uint64(now.Add(-s.options.LedgerRetention).UnixMicro()) //nolint:gosec // past 1970
+	for range expireStep {
+		age, _ := l.ages.Cursor().First()
+		if age == nil || binary.BigEndian.Uint64(age) >= horizon {
+			return nil
+		}
+		key := append([]byte(nil), age[8:]...)
+		sealed := l.messages.Get(key)
+		kept, err := decodeKept(key, sealed)
+		if err != nil {
+			return err
+		}
+		if err := l.remove(key, &kept, len(sealed)); err != nil {
+			return fmt.Errorf("drop message %s past its retention: %w", kept.ID, err)
+		}
+		st.Expired++
+	}
+	return nil
+}
+
+// Ledgers returns how much waits for an operator, exactly and without a scan.
+func (s *Store) Ledgers(ctx context.Context) (activity.Ledgers, error) {
+	var sizes activity.Ledgers
+	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
+		root := tx.Bucket(s.name)
+		st, err := readState(root)
+		if err != nil {
+			return err
+		}
+		sizes = activity.Ledgers{
+			Parked: st.ParkedSize.Count, ParkedBytes: st.ParkedSize.Bytes, Late: st.LateSize.Count, LateBytes: st.LateSize.Bytes,
+			LimitBytes: s.options.LedgerBytes, Overflowed: st.Overflowed, Expired: st.Expired,
+		}
+		sizes.Keys, err = inbox.Keys(root.Bucket(bucketInbox))
 		return err
 	})
-	return st.Parked, err
+	if err != nil {
+		return activity.Ledgers{}, fmt.Errorf("read the ledgers' sizes: %w", err)
+	}
+	return sizes, nil
 }

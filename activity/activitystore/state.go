@@ -16,9 +16,14 @@ import (
 
 // state is what is known of an activity as a whole.
 type state struct {
-	At     time.Time `json:"at"`             // of the last batch
-	Parked int64     `json:"parked"`         // messages parked now
-	Event  time.Time `json:"event,omitzero"` // the latest of those counted
+	At         time.Time `json:"at"` // of the last batch
+	ParkedSize size      `json:"parked_size"`
+	LateSize   size      `json:"late_size"`
+	Overflowed int64     `json:"overflowed,omitzero"` // messages the ledgers had no room for
+	Ranges     int64     `json:"ranges,omitzero"`     // of their offsets
+	Expired    int64     `json:"expired,omitzero"`    // messages the ledgers dropped past their retention
+	Acts       uint64    `json:"acts,omitzero"`       // records of the audit, those dropped too
+	Event      time.Time `json:"event,omitzero"`      // the latest of those counted
 }
 
 func readState(root *bbolt.Bucket) (state, error) {
@@ -31,12 +36,14 @@ func readState(root *bbolt.Bucket) (state, error) {
 	return st, nil
 }
 
-func updateState(root *bbolt.Bucket, change func(*state)) error {
+func updateState(root *bbolt.Bucket, change func(*state) error) error {
 	st, err := readState(root)
 	if err != nil {
 		return err
 	}
-	change(&st)
+	if err := change(&st); err != nil {
+		return err
+	}
 	return putJSON(root, keyState, st)
 }
 

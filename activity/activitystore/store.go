@@ -19,7 +19,17 @@ type Options struct {
 	Clock clock.Clock
 	// DedupRetention is how long the ids of messages are kept. Default inbox.DefaultRetention.
 	DedupRetention time.Duration
+	// LedgerBytes bounds the parked messages, and the late ones, each. Default 1 GiB.
+	LedgerBytes int64
+	// LedgerRetention is how long they are kept. Default 90 days.
+	LedgerRetention time.Duration
 }
+
+// The defaults of Options.
+const (
+	DefaultLedgerBytes     = 1 << 30
+	DefaultLedgerRetention = 90 * 24 * time.Hour
+)
 
 // Store is what one database file knows of one activity. It is safe for concurrent use.
 type Store struct {
@@ -43,6 +53,12 @@ var (
 	bucketInbox     = []byte("inbox")
 	bucketPositions = []byte("positions")
 	bucketParked    = []byte("parked")
+	bucketLate      = []byte("late")
+	bucketIndexes   = []byte("indexes")
+	bucketAges      = []byte("ages")
+	bucketIDs       = []byte("ids")
+	bucketOverflow  = []byte("overflow")
+	bucketAudit     = []byte("audit")
 	keyFormat       = []byte("format")
 	keyState        = []byte("state")
 )
@@ -52,6 +68,12 @@ var (
 func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options Options) (*Store, error) {
 	if options.Clock == nil {
 		options.Clock = clock.System{}
+	}
+	if options.LedgerBytes <= 0 {
+		options.LedgerBytes = DefaultLedgerBytes
+	}
+	if options.LedgerRetention <= 0 {
+		options.LedgerRetention = DefaultLedgerRetention
 	}
 	s := &Store{db: db, def: def, name: []byte(def.Name), topic: []byte(def.Topic), options: options}
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
@@ -91,7 +113,7 @@ func (s *Store) create(tx *bbolt.Tx) error {
 	if err := meta.Put(keyFormat, boltdb.Seal(keyFormat, []byte(format))); err != nil {
 		return err
 	}
-	for _, path := range [][][]byte{{bucketBins}, {bucketInbox}, {bucketPositions, s.topic}, {bucketParked, s.topic}} {
+	for _, path := range [][][]byte{{bucketBins}, {bucketInbox}, {bucketPositions, s.topic}, {bucketParked, s.topic}, {bucketLate, s.topic}, {bucketAudit}} {
 		bucket, err := tx.CreateBucketIfNotExists(s.name)
 		for _, name := range path {
 			if err == nil {
@@ -102,13 +124,13 @@ func (s *Store) create(tx *bbolt.Tx) error {
 			return err
 		}
 	}
-	return checkDeclared(tx.Bucket(s.name), &s.def)
+	root := tx.Bucket(s.name)
+	if err := s.createIndexes(root); err != nil {
+		return err
+	}
+	return checkDeclared(root, &s.def)
 }
 
 func (s *Store) positions(root *bbolt.Bucket) *bbolt.Bucket {
 	return root.Bucket(bucketPositions).Bucket(s.topic)
-}
-
-func (s *Store) parked(root *bbolt.Bucket) *bbolt.Bucket {
-	return root.Bucket(bucketParked).Bucket(s.topic)
 }

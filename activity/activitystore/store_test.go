@@ -38,7 +38,8 @@ type file struct {
 	path string
 	db   *boltdb.DB
 	*activitystore.Store
-	clock *clock.Manual
+	clock   *clock.Manual
+	options activitystore.Options
 }
 
 func newFile(t *testing.T) *file {
@@ -64,9 +65,18 @@ func (f *file) open() {
 		f.t.Fatal(err)
 	}
 	f.db = db
-	if f.Store, err = activitystore.Open(f.t.Context(), db, def, activitystore.Options{Clock: f.clock}); err != nil {
+	f.options.Clock = f.clock
+	if f.Store, err = activitystore.Open(f.t.Context(), db, def, f.options); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+// limits opens the file anew with those of the ledgers.
+func (f *file) limits(bytes int64, retention time.Duration) {
+	f.t.Helper()
+	f.close()
+	f.options.LedgerBytes, f.options.LedgerRetention = bytes, retention
+	f.open()
 }
 
 // refusesToOpen opens a file that is not to be read.
@@ -109,6 +119,15 @@ func (f *file) apply(b *activity.Batch) []bool {
 		f.t.Fatal(err)
 	}
 	return counted
+}
+
+func (f *file) sizes() activity.Ledgers {
+	f.t.Helper()
+	sizes, err := f.Ledgers(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return sizes
 }
 
 // bins reads all statistics, partitions merged.
@@ -216,8 +235,8 @@ func TestTheSameBatchTwice(t *testing.T) {
 	if got := f.bins(); !reflect.DeepEqual(got, before) {
 		t.Fatalf("got  %v\nwant %v", got, before)
 	}
-	if parked, err := f.ParkedCount(t.Context()); err != nil || parked != 1 {
-		t.Fatalf("%d are parked (%v), want 1", parked, err)
+	if parked := f.sizes().Parked; parked != 1 {
+		t.Fatalf("%d are parked, want 1", parked)
 	}
 }
 
@@ -233,8 +252,8 @@ func TestParksEverythingThatWasRead(t *testing.T) {
 	elsewhere.Poison.Reason = activity.ReasonTombstone
 	f.apply(&activity.Batch{Parked: []activity.Parked{poison}, Next: map[int32]activity.Position{4: {Offset: 18, LeaderEpoch: 2}}})
 	f.apply(&activity.Batch{Parked: []activity.Parked{elsewhere, poison}})
-	if parked, err := f.ParkedCount(t.Context()); err != nil || parked != 2 {
-		t.Fatalf("%d are parked (%v), want 2", parked, err)
+	if parked := f.sizes().Parked; parked != 2 {
+		t.Fatalf("%d are parked, want 2", parked)
 	}
 	asOf, err := f.AsOf(t.Context())
 	if err != nil || asOf.Next[4].Offset != 18 {
@@ -322,8 +341,8 @@ func TestSeesFlippedBits(t *testing.T) {
 		}
 		return walk(def.Name, tx.Bucket([]byte(def.Name)))
 	})
-	if len(records) != 6 { // bin, key, slot, position, state, what is declared
-		t.Fatalf("%d records, want 6", len(records))
+	if len(records) != 7 { // bin, key, its day's size, slot, position, state, what is declared
+		t.Fatalf("%d records, want 7", len(records))
 	}
 	put := func(r record, value []byte) {
 		f.raw(func(tx *bbolt.Tx) error {

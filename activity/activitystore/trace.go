@@ -3,25 +3,15 @@ package activitystore
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/inbox"
 )
 
-// What a search of the parked messages is bounded by. They have no index by id: there should be few.
-const (
-	traceParked      = 10_000
-	traceParkedBytes = 64 << 20
-)
-
-// Trace tells what became of a message: of its id for as long as ids are kept, of its slot for ever. A parked message is
-// found when it is among the first 10,000 and 64 MiB of them.
+// Trace tells what became of a message: of its id for as long as ids are kept, of its slot for ever.
 func (s *Store) Trace(ctx context.Context, m activity.MessageID) (activity.MessageTrace, error) {
 	trace := activity.MessageTrace{State: activity.Unknown}
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
@@ -38,12 +28,16 @@ func (s *Store) Trace(ctx context.Context, m activity.MessageID) (activity.Messa
 			trace.State, trace.At, trace.BySequence = activity.Counted, found.At, !found.ByID
 			return nil
 		}
-		parked, err := findParked(ctx, s.parked(root), m.ID)
-		if parked != nil {
-			trace.State, trace.At = activity.ParkedMessage, parked.ParkedAt
-			trace.Poison = &activity.Poison{Reason: parked.Reason, Detail: parked.Detail}
+		for ledger, kept := range map[activity.Ledger]activity.MessageState{activity.LateLedger: activity.LateMessage, activity.ParkedLedger: activity.ParkedMessage} {
+			entry, err := s.ledger(root, ledger, new(state)).find(m.ID)
+			if err != nil {
+				return err
+			}
+			if entry != nil {
+				trace.State, trace.At, trace.Poison = kept, entry.At, &entry.Poison
+			}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return activity.MessageTrace{}, fmt.Errorf("trace message %.80q of %s: %w", m.ID, s.name, err)
@@ -51,32 +45,17 @@ func (s *Store) Trace(ctx context.Context, m activity.MessageID) (activity.Messa
 	return trace, nil
 }
 
-// findParked returns the first parked message with that id, or nil. Most records are passed over without being decoded.
-func findParked(ctx context.Context, bucket *bbolt.Bucket, id string) (*parkedRecord, error) {
-	encoded := []byte(base64.StdEncoding.EncodeToString([]byte(id)))
-	cursor := bucket.Cursor()
-	read, size := 0, 0
-	for key, sealed := cursor.First(); key != nil && read < traceParked && size < traceParkedBytes; key, sealed = cursor.Next() {
-		if read++; read%ctxEvery == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		size += len(sealed)
-		if !bytes.Contains(sealed, encoded) {
-			continue
-		}
-		var record parkedRecord
-		var message parkedMessage
-		if err := readJSON(key, sealed, &record); err != nil {
-			return nil, fmt.Errorf("read a parked message: %w", err)
-		}
-		if err := json.Unmarshal(record.Message, &message); err != nil {
-			return nil, fmt.Errorf("read a parked message: %w", err)
-		}
-		for _, h := range message.Headers {
-			if h.Key == cloudevent.HeaderID && string(h.Value) == id {
-				return &record, nil
-			}
-		}
+// find returns the first message with that id, or nil.
+func (l ledger) find(id string) (*activity.Kept, error) {
+	prefix := idKey(id, nil)
+	index, _ := l.ids.Cursor().Seek(prefix)
+	if id == "" || !bytes.HasPrefix(index, prefix) || len(index) != len(prefix)+keptKeySize {
+		return nil, nil
 	}
-	return nil, nil
+	key := index[len(prefix):]
+	kept, err := decodeKept(key, l.messages.Get(key))
+	if err != nil || kept.MessageID != id {
+		return nil, err
+	}
+	return &kept, nil
 }

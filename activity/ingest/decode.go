@@ -66,6 +66,9 @@ func (d *decoder) batch(fetched broker.Fetched) *activity.Batch {
 		labels, message.Event.Labels = cut(labels, len(d.dimensions))
 		switch poison := d.message(r, &message); poison {
 		case nil:
+			if message.Lineage == "" {
+				message.Raw = raw(r)
+			}
 			b.Messages = append(b.Messages, message)
 		case othersMessage:
 			if b.PassedOver == nil {
@@ -73,13 +76,32 @@ func (d *decoder) batch(fetched broker.Fetched) *activity.Batch {
 			}
 			b.PassedOver[r.Partition]++
 		default:
-			b.Parked = append(b.Parked, activity.Parked{
-				Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp,
-				Key: r.Key, Value: r.Value, Headers: r.Headers, Poison: *poison,
-			})
+			parked := raw(r)
+			parked.Poison = *poison
+			b.Parked = append(b.Parked, *parked)
 		}
 	}
 	return b
+}
+
+func raw(r *broker.Record) *activity.Parked {
+	return &activity.Parked{
+		Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp, Key: r.Key, Value: r.Value, Headers: r.Headers,
+	}
+}
+
+// Decode returns a message that was kept as the activity reads it now, or says why it cannot be counted.
+func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *activity.Poison) {
+	b := newDecoder(def).batch(broker.Fetched{Records: []broker.Record{{
+		Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Timestamp: p.Timestamp, Key: p.Key, Value: p.Value, Headers: p.Headers,
+	}}})
+	switch {
+	case len(b.Messages) == 1:
+		return b.Messages[0], nil
+	case len(b.Parked) == 1:
+		return activity.Message{}, &b.Parked[0].Poison
+	}
+	return activity.Message{}, poison(activity.ReasonUnknownType, "Another activity of the topic counts messages of this type.")
 }
 
 // cut takes n elements from the front.

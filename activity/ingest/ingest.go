@@ -42,8 +42,8 @@ type Store interface {
 	// Apply applies a batch as one and returns, once it is on the disk, which messages were counted; the others were
 	// duplicates. boltdb.ErrFull means that nothing was written and that it may be tried again.
 	Apply(ctx context.Context, batch *activity.Batch) (counted []bool, err error)
-	// ParkedCount returns how many messages are parked.
-	ParkedCount(ctx context.Context) (int64, error)
+	// Ledgers returns how much waits for an operator.
+	Ledgers(ctx context.Context) (activity.Ledgers, error)
 }
 
 // Config of an Ingest. The zero value is ready for use.

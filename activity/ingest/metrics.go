@@ -100,7 +100,20 @@ type scraped struct {
 	all         []*Ingest
 	lag         *prometheus.Desc
 	activityLag *prometheus.Desc
-	parked      *prometheus.Desc
+	ledgers     []ledgerMetric
+}
+
+// ledgerMetric is a number of the ledgers, of all activities together.
+type ledgerMetric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	of   func(*activity.Ledgers) int64
+}
+
+func desc(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+
+func gauge(name, help string, of func(*activity.Ledgers) int64) ledgerMetric {
+	return ledgerMetric{desc(name, help), prometheus.GaugeValue, of}
 }
 
 func newScraped() *scraped {
@@ -109,7 +122,20 @@ func newScraped() *scraped {
 			"Records of a partition that are not counted yet, of all topics together.", []string{"partition"}, nil),
 		activityLag: prometheus.NewDesc("activity_partition_lag_messages",
 			"Records of a partition that are not counted yet.", []string{"activity", "partition"}, nil),
-		parked: prometheus.NewDesc("activity_parked_messages", "Messages parked now.", nil, nil),
+		ledgers: []ledgerMetric{
+			gauge("activity_parked_messages", "Messages parked now.", func(l *activity.Ledgers) int64 { return l.Parked }),
+			gauge("activity_parked_bytes", "Size of the messages parked now.", func(l *activity.Ledgers) int64 { return l.ParkedBytes }),
+			gauge("activity_late_messages", "Messages in the late ledger now: an operator must say whether they count.",
+				func(l *activity.Ledgers) int64 { return l.Late }),
+			gauge("activity_late_bytes", "Size of the messages in the late ledger now.", func(l *activity.Ledgers) int64 { return l.LateBytes }),
+			gauge("activity_ledger_limit_bytes", "What the parked and the late messages may take, each, of all activities together.",
+				func(l *activity.Ledgers) int64 { return l.LimitBytes }),
+			gauge("activity_processed_keys", "Ids in the set of processed keys.", func(l *activity.Ledgers) int64 { return l.Keys }),
+			{desc("activity_ledger_overflow_total", "Messages that a full ledger had no room for, since the file was made: their places are kept."),
+				prometheus.CounterValue, func(l *activity.Ledgers) int64 { return l.Overflowed }},
+			{desc("activity_ledger_expired_total", "Messages that the ledgers dropped past their retention, since the file was made."),
+				prometheus.CounterValue, func(l *activity.Ledgers) int64 { return l.Expired }},
+		},
 	}
 }
 
@@ -117,7 +143,9 @@ func newScraped() *scraped {
 func (s *scraped) Describe(descs chan<- *prometheus.Desc) {
 	descs <- s.lag
 	descs <- s.activityLag
-	descs <- s.parked
+	for _, l := range s.ledgers {
+		descs <- l.desc
+	}
 }
 
 // scrapeTimeout bounds the read of the store: it waits for one commit at most.
@@ -130,22 +158,26 @@ func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	total, parked := map[int32]int64{}, int64(0)
+	total, sums := map[int32]int64{}, make([]int64, len(s.ledgers))
 	for _, in := range all {
 		lag, _ := in.Lag()
 		for partition, n := range lag {
 			total[partition] += n
 			metrics <- prometheus.MustNewConstMetric(s.activityLag, prometheus.GaugeValue, float64(n), in.decoder.def.Name, strconv.Itoa(int(partition)))
 		}
-		n, err := in.store.ParkedCount(ctx)
+		sizes, err := in.store.Ledgers(ctx)
 		if err != nil {
-			metrics <- prometheus.NewInvalidMetric(s.parked, err)
+			metrics <- prometheus.NewInvalidMetric(s.ledgers[0].desc, err)
 			return
 		}
-		parked += n
+		for i, l := range s.ledgers {
+			sums[i] += l.of(&sizes)
+		}
 	}
 	for partition, n := range total {
 		metrics <- prometheus.MustNewConstMetric(s.lag, prometheus.GaugeValue, float64(n), strconv.Itoa(int(partition)))
 	}
-	metrics <- prometheus.MustNewConstMetric(s.parked, prometheus.GaugeValue, float64(parked))
+	for i, l := range s.ledgers {
+		metrics <- prometheus.MustNewConstMetric(l.desc, l.kind, float64(sums[i]))
+	}
 }

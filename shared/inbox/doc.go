@@ -14,6 +14,8 @@
 // The layout, in the bucket that the caller gives:
 //
 //	keys/<day>/<id>          -> when it was first read, see stamp; day as YYYY-MM-DD, id packed: see packID
+//	sizes/<day>              -> number of keys of that day, 8 bytes big endian
+//	sizes/dropped            -> the newest day that was dropped
 //	slots/<lineage>/<last>   -> <first>   one interval, both ends in it, 8 bytes big endian
 //
 // Every record carries a checksum. The package opens no transaction, keeps nothing in memory between two, and knows

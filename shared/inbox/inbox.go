@@ -47,9 +47,13 @@ func Open(root *bbolt.Bucket, now time.Time, retention time.Duration) (*Inbox, e
 	if err != nil {
 		return nil, fmt.Errorf("open inbox slots: %w", err)
 	}
+	sizes, err := root.CreateBucketIfNotExists([]byte("sizes"))
+	if err != nil {
+		return nil, fmt.Errorf("open inbox sizes: %w", err)
+	}
 	const day = 24 * time.Hour
 	box := &Inbox{slots: slots{root: slotRoot, lineages: make(map[string]*lineage)}}
-	box.keys, err = openKeys(keyRoot, now, int((retention+day-1)/day))
+	box.keys, err = openKeys(keyRoot, sizes, now, int((retention+day-1)/day))
 	return box, err
 }
 
@@ -76,6 +80,25 @@ func (b *Inbox) Once(m Message) (bool, error) {
 		b.keys.forgetTime(key)
 	}
 	return !knownKey && !knownSlot, nil
+}
+
+// maxAhead is how far a message may come from the future: clocks differ, but not by a day.
+const maxAhead = 24 * time.Hour
+
+// Forgotten reports whether m could have been seen before and forgotten since, so that nobody can tell: it has no lineage, its id is
+// not known, and it was written before the newest dropped day of arrival ended. So is one that claims to be written more than a day
+// from now: its day may be dropped while it still looks new. It remembers nothing; whoever does not ask Once then does
+// not see m as read.
+func (b *Inbox) Forgotten(m Message, written time.Time) (bool, error) {
+	now := b.keys.now.time()
+	if m.Lineage != "" || !written.Before(b.keys.horizon()) && !written.After(now.Add(maxAhead)) {
+		return false, nil
+	}
+	known, err := b.keys.known(packID(m.ID))
+	if err != nil {
+		return false, fmt.Errorf("look up a processed key: %w", err)
+	}
+	return !known, nil
 }
 
 // Flush writes what Once was told, and drops the keys past their retention.

@@ -20,6 +20,8 @@ type keys struct {
 	keep    int   // newest days that outlive a flush
 	now     stamp
 	pending map[string]stamp
+	sizes   *bbolt.Bucket // day -> number of its keys, and the newest day that was dropped
+	dropped string        // the newest day that was dropped; "" when none was
 }
 
 // stamp is when a message was first seen, in microseconds since 1970; 0 when that is not known.
@@ -67,8 +69,15 @@ const fillPercent = 0.9
 // openKeys lists the days. One more day than the retention is kept, because the first is not a whole one. Days on
 // which nothing arrived do not count, and a clock that goes back does not begin an older day: so a clock that leaps
 // a month and returns drops one day at most, instead of all.
-func openKeys(root *bbolt.Bucket, now time.Time, retentionDays int) (keys, error) {
-	k := keys{root: root, keep: retentionDays + 1, now: stamp(now.UnixMicro()), pending: make(map[string]stamp)}
+func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys, error) {
+	k := keys{root: root, sizes: sizes, keep: retentionDays + 1, now: stamp(now.UnixMicro()), pending: make(map[string]stamp)}
+	if sealed := sizes.Get(keyDropped); sealed != nil {
+		day, err := boltdb.Unseal(keyDropped, sealed)
+		if err != nil {
+			return keys{}, fmt.Errorf("read which inbox days were dropped: %w", err)
+		}
+		k.dropped = string(day)
+	}
 	today := now.UTC().Format(time.DateOnly)
 	if newest, _ := root.Cursor().Last(); string(newest) < today {
 		if _, err := root.CreateBucket([]byte(today)); err != nil {
@@ -113,6 +122,28 @@ func (k *keys) seen(key []byte) (bool, error) {
 // forgetTime says that key, which seen marked, was first seen at a time that is not known.
 func (k *keys) forgetTime(key []byte) { k.pending[string(key)] = 0 }
 
+// known reports whether key was seen before, and marks nothing.
+func (k *keys) known(key []byte) (bool, error) {
+	if _, ok := k.pending[string(key)]; ok {
+		return true, nil
+	}
+	for i := range k.days {
+		if _, known, err := k.days[i].find(key); known || err != nil {
+			return known, err
+		}
+	}
+	return false, nil
+}
+
+// horizon is when the newest day ends that was dropped; the zero time when none was.
+func (k *keys) horizon() time.Time {
+	day, err := time.Parse(time.DateOnly, k.dropped)
+	if err != nil {
+		return time.Time{}
+	}
+	return day.AddDate(0, 0, 1)
+}
+
 func (d *day) find(key []byte) (first stamp, known bool, err error) {
 	if d.first == nil || bytes.Compare(key, d.first) < 0 || bytes.Compare(key, d.last) > 0 {
 		return 0, false, nil
@@ -133,9 +164,12 @@ func (k *keys) flush() error {
 			return err
 		}
 	}
+	if err := k.grow(k.days[len(k.days)-1], len(k.pending)); err != nil {
+		return err
+	}
 	clear(k.pending)
 	for ; len(k.days) > k.keep; k.days = k.days[1:] {
-		if err := k.root.DeleteBucket([]byte(k.days[0].name)); err != nil {
+		if err := k.drop(k.days[0].name); err != nil {
 			return fmt.Errorf("drop the inbox day %s: %w", k.days[0].name, err)
 		}
 	}

@@ -1,0 +1,303 @@
+package activitystore
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/shared/boltdb"
+)
+
+// Decoder reads a message that was kept as the program reads it now, or says why it cannot be counted.
+type Decoder func(*activity.Parked) (activity.Message, *activity.Poison)
+
+// ListKept returns messages of a ledger in order of partition and offset: those after the entry of that id ("" for the first), at most
+// limit, looking at 10,000 at most; and the id to go on after, "" at the end.
+func (s *Store) ListKept(ctx context.Context, name activity.Ledger, filter activity.KeptFilter, after string, limit int) (page []activity.Kept, next string, err error) {
+	var last []byte
+	if after != "" {
+		if last, err = parseEntryID(after); err != nil {
+			return nil, "", err
+		}
+	}
+	err = s.view(ctx, func(root *bbolt.Bucket, st *state) error {
+		l := s.ledger(root, name, st)
+		return l.scan(ctx, last, filter, func(key []byte, kept *activity.Kept, looked int) bool {
+			if kept != nil && len(page) < limit {
+				page = append(page, *kept)
+				last = bytes.Clone(key)
+				return true
+			}
+			if kept != nil || looked >= lookLimit {
+				next = entryID(last)
+				return false
+			}
+			last = bytes.Clone(key)
+			return true
+		})
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("list the %s messages: %w", name, err)
+	}
+	return page, next, nil
+}
+
+// lookLimit is how many messages one page or one transaction looks at.
+const lookLimit = 10_000
+
+// scan calls visit with each message after a key, nil for those that the filter does not select, until it says no.
+func (l *ledger) scan(ctx context.Context, after []byte, filter activity.KeptFilter, visit func(key []byte, kept *activity.Kept, looked int) bool) error {
+	cursor := l.messages.Cursor()
+	key, sealed := cursor.Seek(after)
+	if after != nil && bytes.Equal(key, after) {
+		key, sealed = cursor.Next()
+	}
+	for looked := 1; key != nil; key, sealed = cursor.Next() {
+		if looked%ctxEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		kept, err := decodeKept(key, sealed)
+		if err != nil {
+			return err
+		}
+		selected := &kept
+		if filter.Reason != "" && kept.Poison.Reason != filter.Reason || !filter.Before.IsZero() && !kept.At.Before(filter.Before) {
+			selected = nil
+		}
+		if !visit(key, selected, looked) {
+			return nil
+		}
+		looked++
+	}
+	return nil
+}
+
+// GetKept returns a message of a ledger and what operators did with it. The error may be activity.ErrNotKept.
+func (s *Store) GetKept(ctx context.Context, name activity.Ledger, id string) (kept activity.Kept, history []activity.Act, err error) {
+	key, err := parseEntryID(id)
+	if err != nil {
+		return kept, nil, err
+	}
+	err = s.view(ctx, func(root *bbolt.Bucket, st *state) error {
+		l := s.ledger(root, name, st)
+		sealed := l.messages.Get(key)
+		if sealed == nil {
+			return activity.ErrNotKept
+		}
+		if kept, err = decodeKept(key, sealed); err != nil {
+			return err
+		}
+		return eachAct(root, func(act activity.Act) bool {
+			if act.ID == id && act.Ledger == name {
+				history = append(history, act)
+			}
+			return true
+		})
+	})
+	return kept, history, err
+}
+
+// ListOverflow returns what a ledger had no room for, the first ranges of it.
+func (s *Store) ListOverflow(ctx context.Context, name activity.Ledger, limit int) (ranges []activity.OffsetRange, err error) {
+	err = s.view(ctx, func(root *bbolt.Bucket, _ *state) error {
+		cursor := root.Bucket(bucketIndexes).Bucket([]byte(name)).Bucket(bucketOverflow).Cursor()
+		for key, sealed := cursor.First(); key != nil && len(ranges) < limit; key, sealed = cursor.Next() {
+			last, err := decodeRangeEnd(key, sealed)
+			if err != nil {
+				return err
+			}
+			ranges = append(ranges, activity.OffsetRange{
+				Partition: int32(binary.BigEndian.Uint32(key)),     //nolint:gosec // as written
+				From:      int64(binary.BigEndian.Uint64(key[4:])), //nolint:gosec // as written
+				To:        last,
+			})
+		}
+		return nil
+	})
+	return ranges, err
+}
+
+func (s *Store) view(ctx context.Context, read func(root *bbolt.Bucket, st *state) error) error {
+	return s.db.View(ctx, func(tx *bbolt.Tx) error {
+		root := tx.Bucket(s.name)
+		st, err := readState(root)
+		if err != nil {
+			return err
+		}
+		return read(root, &st)
+	})
+}
+
+// Decide does what the verb says with one message of a ledger. The audit's record is in the same transaction. The error may be
+// activity.ErrNotKept: of several decisions at once about one message the first counts.
+func (s *Store) Decide(ctx context.Context, name activity.Ledger, verb activity.Verb, id, reason string, decode Decoder) (activity.Decided, error) {
+	key, err := parseEntryID(id)
+	if err != nil {
+		return activity.Decided{}, err
+	}
+	var done decision
+	err = s.decide(ctx, func(d *decision) error {
+		d.name, d.verb, d.reason, d.decode = name, verb, reason, decode
+		l := s.ledger(d.root, name, d.st)
+		if l.messages.Get(key) == nil {
+			return activity.ErrNotKept
+		}
+		return d.one(&l, key)
+	}, &done)
+	return done.done, err
+}
+
+// decideStep is how many messages of many are decided in one transaction.
+const decideStep = 500
+
+// DecideAll does what the verb says with all messages that the filter selects now, some hundred in a transaction. After an error it
+// says what was done before.
+func (s *Store) DecideAll(ctx context.Context, name activity.Ledger, verb activity.Verb, filter activity.KeptFilter, reason string, decode Decoder) (activity.Decided, error) {
+	var total activity.Decided
+	var after []byte
+	for more := true; more; {
+		var done decision
+		err := s.decide(ctx, func(d *decision) error {
+			d.name, d.verb, d.reason, d.decode = name, verb, reason, decode
+			l := s.ledger(d.root, name, d.st)
+			var keys [][]byte
+			last := after
+			more = false
+			err := l.scan(ctx, last, filter, func(key []byte, kept *activity.Kept, looked int) bool {
+				last = bytes.Clone(key)
+				if kept != nil {
+					keys = append(keys, last)
+				}
+				more = len(keys) >= decideStep || looked >= lookLimit
+				return !more
+			})
+			for _, key := range keys {
+				if err == nil {
+					err = d.one(&l, key)
+				}
+			}
+			d.after = last
+			return err
+		}, &done)
+		if err != nil {
+			return total, err
+		}
+		after = done.after
+		total.Messages += done.done.Messages
+		total.Counted += done.done.Counted
+		total.Duplicates += done.done.Duplicates
+		total.StillParked += done.done.StillParked
+	}
+	return total, nil
+}
+
+// decision is what an operator decided, in one transaction.
+type decision struct {
+	store  *Store
+	root   *bbolt.Bucket
+	st     *state
+	now    time.Time
+	count  *counting
+	done   activity.Decided
+	name   activity.Ledger
+	verb   activity.Verb
+	reason string
+	decode Decoder
+	after  []byte
+}
+
+func (s *Store) decide(ctx context.Context, run func(*decision) error, done *decision) error {
+	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
+		root := tx.Bucket(s.name)
+		return updateState(root, func(st *state) error {
+			d := decision{store: s, root: root, st: st, now: s.options.Clock.Now().UTC()}
+			var err error
+			if d.count, err = s.openCount(root, d.now); err != nil {
+				return err
+			}
+			if err := run(&d); err != nil {
+				return err
+			}
+			if err := d.count.flush(); err != nil {
+				return err
+			}
+			if d.done.Counted > 0 {
+				st.At = d.now
+			}
+			*done = d
+			return nil
+		})
+	})
+	if err != nil && !errors.Is(err, activity.ErrNotKept) {
+		return fmt.Errorf("decide about messages: %w", err)
+	}
+	return err
+}
+
+// one decides about one message and writes the record of it.
+func (d *decision) one(l *ledger, key []byte) error {
+	sealed := l.messages.Get(key)
+	kept, err := decodeKept(key, sealed)
+	if err != nil {
+		return err
+	}
+	d.done.Messages++
+	outcome := "discarded"
+	if d.verb == activity.Retry {
+		if outcome, err = d.retry(l, key, sealed, &kept); err != nil {
+			return err
+		}
+	}
+	if outcome != stillParked {
+		if err := l.remove(key, &kept, len(sealed)); err != nil {
+			return err
+		}
+	}
+	return putAct(d.root, d.st, activity.Act{
+		At: d.now, Ledger: d.name, Verb: d.verb, ID: kept.ID, MessageID: kept.MessageID, Outcome: outcome, Reason: d.reason,
+	})
+}
+
+const stillParked = "still_parked"
+
+// retry counts a message after all.
+func (d *decision) retry(l *ledger, key, sealed []byte, kept *activity.Kept) (outcome string, err error) {
+	message, poison := d.decode(&kept.Parked)
+	if poison != nil {
+		d.done.StillParked++
+		return stillParked, d.tried(l, key, sealed, kept, poison)
+	}
+	counted, err := d.count.add(&message)
+	switch {
+	case err != nil:
+		return "", err
+	case counted:
+		d.done.Counted++
+		return "counted", nil
+	}
+	d.done.Duplicates++
+	return "duplicate", nil
+}
+
+// tried notes an attempt in vain.
+func (d *decision) tried(l *ledger, key, sealed []byte, kept *activity.Kept, poison *activity.Poison) error {
+	var record keptRecord
+	if err := readJSON(key, sealed, &record); err != nil {
+		return err
+	}
+	record.Attempts, record.Tried, record.Reason, record.Detail = kept.Attempts+1, d.now, poison.Reason, poison.Detail
+	text, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	again := boltdb.Seal(key, text)
+	l.size.Bytes += int64(len(again) - len(sealed))
+	return l.messages.Put(key, again)
+}

@@ -1,0 +1,285 @@
+package activitystore_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/activity/activitytest"
+	"ordertally/shared/cloudevent"
+)
+
+// poison is a message that cannot be counted before the program is mended.
+func poison(offset int64, reason activity.Reason) activity.Parked {
+	return activity.Parked{
+		Partition: 1, Offset: offset, LeaderEpoch: -1, Timestamp: noon, Value: fmt.Appendf(nil, "poison %d", offset),
+		Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: fmt.Appendf(nil, "p%d", offset)}},
+		Poison:  activity.Poison{Reason: reason, Detail: "as a test has it"},
+	}
+}
+
+// mended reads every poison as an order of a hundred pence, but the ill one.
+func mended(ill string) activitystore.Decoder {
+	return func(p *activity.Parked) (activity.Message, *activity.Poison) {
+		id := string(p.Headers[0].Value)
+		if id == ill {
+			return activity.Message{}, &activity.Poison{Reason: activity.ReasonImpossible, Detail: "still"}
+		}
+		e := activitytest.Order{ID: id, At: noon, Items: 1, Units: 1, Currency: "GBP", Revenue: 100}.Event()
+		return activity.Message{ID: id, Partition: p.Partition, Offset: p.Offset, Timestamp: p.Timestamp, Event: e}, nil
+	}
+}
+
+func (f *file) park(messages ...activity.Parked) {
+	f.t.Helper()
+	f.apply(&activity.Batch{Parked: messages})
+}
+
+func (f *file) list(ledger activity.Ledger, filter activity.KeptFilter) []activity.Kept {
+	f.t.Helper()
+	var all []activity.Kept
+	for after := ""; ; {
+		page, next, err := f.ListKept(f.t.Context(), ledger, filter, after, 2)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		all = append(all, page...)
+		if after = next; after == "" {
+			return all
+		}
+	}
+}
+
+func (f *file) decide(ledger activity.Ledger, verb activity.Verb, id string, decode activitystore.Decoder) activity.Decided {
+	f.t.Helper()
+	done, err := f.Decide(f.t.Context(), ledger, verb, id, "a test", decode)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return done
+}
+
+func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
+	f := newFile(t)
+	f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonImpossible), poison(2, activity.ReasonMalformed))
+	f.clock.Advance(time.Hour)
+	f.park(poison(3, activity.ReasonMalformed), poison(4, activity.ReasonMalformed))
+	if n := len(f.list(activity.ParkedLedger, activity.KeptFilter{})); n != 5 {
+		t.Fatalf("%d are listed", n)
+	}
+	early := f.list(activity.ParkedLedger, activity.KeptFilter{Reason: activity.ReasonMalformed, Before: noon.Add(time.Minute)})
+	if len(early) != 2 || early[0].MessageID != "p0" || early[1].MessageID != "p2" || string(early[0].Value) != "poison 0" {
+		t.Fatalf("listed %+v", early)
+	}
+	first := early[0].ID
+	if done := f.decide(activity.ParkedLedger, activity.Retry, first, mended("p0")); done != (activity.Decided{Messages: 1, StillParked: 1}) {
+		t.Fatalf("a retry in vain: %+v", done)
+	}
+	kept, history, err := f.GetKept(t.Context(), activity.ParkedLedger, first)
+	if err != nil || kept.Attempts != 1 || kept.Poison.Detail != "still" || !kept.Tried.Equal(noon.Add(time.Hour)) || len(history) != 1 || history[0].Outcome != "still_parked" {
+		t.Fatalf("kept %+v, %+v, %v", kept, history, err)
+	}
+	if done := f.decide(activity.ParkedLedger, activity.Retry, first, mended("")); done != (activity.Decided{Messages: 1, Counted: 1}) {
+		t.Fatalf("a retry: %+v", done)
+	}
+	if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, first, "", mended("")); !errors.Is(err, activity.ErrNotKept) {
+		t.Fatalf("a second retry: %v", err)
+	}
+	if done := f.decide(activity.ParkedLedger, activity.Discard, early[1].ID, nil); done != (activity.Decided{Messages: 1}) {
+		t.Fatalf("a discard: %+v", done)
+	}
+	if counted := f.apply(batch(9, message("p3", 1, noon, 100))); !counted[0] {
+		t.Fatal("p3 was never counted")
+	}
+	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, "mended", mended("p4"))
+	if err != nil || done != (activity.Decided{Messages: 3, Counted: 1, Duplicates: 1, StillParked: 1}) {
+		t.Fatalf("all: %+v, %v", done, err)
+	}
+	total := f.bins()[activity.QuarterOf(noon)]
+	if total.Count != 3 {
+		t.Fatalf("%d are counted", total.Count)
+	}
+	if sizes := f.sizes(); sizes.Parked != 1 || sizes.ParkedBytes <= 0 {
+		t.Fatalf("sizes %+v", sizes)
+	}
+	acts, err := f.Audit(t.Context(), 3)
+	if err != nil || len(acts) != 3 || acts[0].Outcome != "still_parked" || acts[1].Outcome != "duplicate" || acts[2].Reason != "mended" {
+		t.Fatalf("audit %+v, %v", acts, err)
+	}
+	for _, id := range []string{"", "1-2", "1-2-zz", "1-0-0011223344556677", "01-0-" + strings.Repeat("0", 16)} {
+		if _, _, err := f.GetKept(t.Context(), activity.ParkedLedger, id); !errors.Is(err, activity.ErrNotKept) {
+			t.Errorf("id %q: %v", id, err)
+		}
+	}
+}
+
+// TestManyAreDecidedInSteps retries more than one transaction takes, some of them in vain.
+func TestManyAreDecidedInSteps(t *testing.T) {
+	f := newFile(t)
+	var all []activity.Parked
+	for i := range int64(1203) {
+		all = append(all, poison(i, activity.ReasonMalformed))
+	}
+	f.park(all...)
+	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, "", mended("p600"))
+	if err != nil || done != (activity.Decided{Messages: 1203, Counted: 1202, StillParked: 1}) || f.sizes().Parked != 1 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+}
+
+// TestRetriesAtOnceCountOnce has twenty operators retry the same message.
+func TestRetriesAtOnceCountOnce(t *testing.T) {
+	f := newFile(t)
+	f.park(poison(0, activity.ReasonMalformed))
+	id := f.list(activity.ParkedLedger, activity.KeptFilter{})[0].ID
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	decided := 0
+	for range 20 {
+		running.Go(func() {
+			if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, id, "", mended("")); err == nil {
+				mu.Lock()
+				decided++
+				mu.Unlock()
+			} else if !errors.Is(err, activity.ErrNotKept) {
+				t.Error(err)
+			}
+		})
+	}
+	running.Wait()
+	total := f.bins()[activity.QuarterOf(noon)]
+	if decided != 1 || total.Count != 1 {
+		t.Fatalf("decided %d times, counted %d", decided, total.Count)
+	}
+}
+
+// TestAFullLedgerKeepsThePlaces parks more than there is room for.
+func TestAFullLedgerKeepsThePlaces(t *testing.T) {
+	f := newFile(t)
+	f.limits(1000, 0)
+	for offset := range int64(20) {
+		f.park(poison(offset, activity.ReasonMalformed))
+	}
+	f.park(poison(30, activity.ReasonMalformed), poison(30, activity.ReasonMalformed), poison(25, activity.ReasonMalformed))
+	sizes := f.sizes()
+	if sizes.ParkedBytes > 1000 || sizes.Parked == 0 || sizes.Parked+sizes.Overflowed != 22 {
+		t.Fatalf("sizes %+v", sizes)
+	}
+	ranges, err := f.ListOverflow(t.Context(), activity.ParkedLedger, 10)
+	want := []activity.OffsetRange{{Partition: 1, From: sizes.Parked, To: 19}, {Partition: 1, From: 25, To: 25}, {Partition: 1, From: 30, To: 30}}
+	if err != nil || !slices.Equal(ranges, want) {
+		t.Fatalf("ranges %+v, %v, want %+v", ranges, err, want)
+	}
+}
+
+// TestLedgersForgetByAge parks messages on two days and applies batches past the retention of the first.
+func TestLedgersForgetByAge(t *testing.T) {
+	f := newFile(t)
+	f.limits(0, 10*24*time.Hour)
+	var first []activity.Parked
+	for offset := range int64(100) {
+		first = append(first, poison(offset, activity.ReasonMalformed))
+	}
+	f.park(first...)
+	f.clock.Advance(6 * 24 * time.Hour)
+	f.park(poison(200, activity.ReasonMalformed))
+	f.clock.Advance(5 * 24 * time.Hour)
+	for step, want := range []int64{37, 1, 1} { // 64 at a time
+		f.park()
+		if sizes := f.sizes(); sizes.Parked != want || sizes.Expired != 101-want {
+			t.Fatalf("step %d: %+v, want %d parked", step, sizes, want)
+		}
+	}
+	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "p5"}); err != nil || trace.State != activity.Unknown {
+		t.Errorf("p5 is %+v, %v", trace, err)
+	}
+	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "p200"}); err != nil || trace.State != activity.ParkedMessage || trace.Poison.Reason != activity.ReasonMalformed {
+		t.Errorf("p200 is %+v, %v", trace, err)
+	}
+}
+
+// foreign is a message without a lineage, as the ingest hands it on.
+func foreign(id string, offset int64, written time.Time) activity.Message {
+	m := message(id, 0, noon, 1)
+	m.Offset, m.Timestamp = offset, written
+	m.Raw = &activity.Parked{Offset: offset, Timestamp: written, Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte(id)}}}
+	return m
+}
+
+// TestWhatMayBeForgottenIsLate replays foreign messages after their ids were dropped.
+func TestWhatMayBeForgottenIsLate(t *testing.T) {
+	f := newFile(t)
+	if counted := f.apply(batch(1, foreign("old", 0, noon.AddDate(-1, 0, 0)))); !counted[0] {
+		t.Fatal("nothing was ever forgotten: a message of last year is new")
+	}
+	for range 16 { // days on which something arrives; 15 are kept
+		f.clock.Advance(24 * time.Hour)
+		f.apply(batch(1, foreign("daily "+f.clock.Now().String(), 1, f.clock.Now())))
+	}
+	now := f.clock.Now()
+	before := f.sizes()
+	counted := f.apply(batch(2,
+		foreign("old", 0, noon.AddDate(-1, 0, 0)),                     // again: nobody can know
+		foreign("new", 2, now.Add(-time.Hour)),                        // cannot have been forgotten
+		foreign("backdated by its clock", 3, noon.AddDate(0, 0, -30)), // nobody can know
+		foreign("from the future", 4, now.Add(48*time.Hour)),
+		foreign("old", 0, noon.AddDate(-1, 0, 0))))
+	if !slices.Equal(counted, []bool{false, true, false, false, false}) {
+		t.Fatalf("counted %v", counted)
+	}
+	if sizes := f.sizes(); sizes.Late != 3 || sizes.Parked != 0 || sizes.Keys != before.Keys+1 {
+		t.Fatalf("sizes %+v", sizes)
+	}
+	slotted := message("of an order service", 0, noon, 1)
+	slotted.Lineage, slotted.Sequence, slotted.Timestamp = "L", 1, noon.AddDate(-1, 0, 0)
+	if counted := f.apply(batch(3, slotted)); !counted[0] {
+		t.Fatal("a message with a lineage was late")
+	}
+	late := f.list(activity.LateLedger, activity.KeptFilter{})
+	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "old"}); err != nil || trace.State != activity.LateMessage {
+		t.Errorf("old is %+v, %v", trace, err)
+	}
+	accept := func(p *activity.Parked) (activity.Message, *activity.Poison) {
+		return foreign(string(p.Headers[0].Value), p.Offset, p.Timestamp), nil
+	}
+	if done := f.decide(activity.LateLedger, activity.Retry, late[1].ID, accept); done.Counted != 1 {
+		t.Fatalf("accepted %+v", done)
+	}
+	if _, err := f.Decide(t.Context(), activity.LateLedger, activity.Retry, late[1].ID, "", accept); !errors.Is(err, activity.ErrNotKept) {
+		t.Fatalf("accepted twice: %v", err)
+	}
+	if counted := f.apply(batch(4, foreign(late[1].MessageID, 3, noon.AddDate(0, 0, -30)))); counted[0] || f.sizes().Late != 2 {
+		t.Fatal("it was accepted and is known")
+	}
+	f.decide(activity.LateLedger, activity.Discard, late[0].ID, nil)
+}
+
+// TestIndexesAFileWithoutIndexes opens a file as the releases before this one left it.
+func TestIndexesAFileWithoutIndexes(t *testing.T) {
+	f := newFile(t)
+	f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonMalformed))
+	want := f.sizes()
+	f.close()
+	f.raw(func(tx *bbolt.Tx) error {
+		root := tx.Bucket([]byte(def.Name))
+		if err := root.DeleteBucket([]byte("indexes")); err != nil {
+			return err
+		}
+		return root.Delete([]byte("state"))
+	})
+	f.open()
+	if got := f.sizes(); got.Parked != 2 || got.ParkedBytes != want.ParkedBytes {
+		t.Fatalf("sizes %+v, want %+v", got, want)
+	}
+	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "p1"}); err != nil || trace.State != activity.ParkedMessage {
+		t.Fatalf("p1 is %+v, %v", trace, err)
+	}
+}

@@ -1,0 +1,83 @@
+package activity
+
+import (
+	"errors"
+	"time"
+)
+
+// Ledger names a list of messages that were not counted and wait for an operator.
+type Ledger string
+
+// The ledgers.
+const (
+	ParkedLedger Ledger = "parked" // cannot be counted
+	LateLedger   Ledger = "late"   // may have been counted before, and forgotten since
+)
+
+// Kept is a message in a ledger.
+type Kept struct {
+	ID string // of the entry: partition, offset and a digest of the message
+	Parked
+	MessageID string    // its own, "" when it has none
+	At        time.Time // when it was put there
+	Attempts  int       // how often an operator had it tried again in vain
+	Tried     time.Time // the last time; zero when it was not
+}
+
+// KeptFilter selects messages of a ledger. The zero filter selects all.
+type KeptFilter struct {
+	Reason Reason    // "" for any
+	Before time.Time // only those put there earlier; zero for any
+}
+
+// Verb is what an operator decides about a message in a ledger.
+type Verb string
+
+// The verbs.
+const (
+	Retry   Verb = "retry"   // count it after all: a parked one is decoded again, by the program as it is now
+	Discard Verb = "discard" // give it up, for ever
+)
+
+// Act is the record of a decision.
+type Act struct {
+	At        time.Time `json:"at"`
+	Ledger    Ledger    `json:"ledger"`
+	Verb      Verb      `json:"verb"`
+	ID        string    `json:"id"`
+	MessageID string    `json:"message_id,omitempty"`
+	Outcome   string    `json:"outcome"` // counted, duplicate, still_parked or discarded
+	Reason    string    `json:"reason,omitempty"`
+}
+
+// Decided says how many messages a decision concerned, and what became of them.
+type Decided struct {
+	Messages, Counted, Duplicates, StillParked int
+}
+
+// ErrNotKept says that a ledger has no such message, or not any more.
+var ErrNotKept = errors.New("no such message is in the ledger, or not any more; list it to see what is")
+
+// Overflow is what the limit of a ledger's size kept out: counted, and known by its place in the topic.
+type Overflow struct {
+	Messages int64
+	Places   []OffsetRange // the first of them
+}
+
+// OffsetRange is a run of offsets in a partition, both ends in it. When there are very many, a run may cover messages that were
+// counted.
+type OffsetRange struct {
+	Partition int32 `json:"partition"`
+	From      int64 `json:"from"`
+	To        int64 `json:"to"`
+}
+
+// Ledgers says how much waits for an operator.
+type Ledgers struct {
+	Parked, Late           int64 // messages
+	ParkedBytes, LateBytes int64
+	LimitBytes             int64 // of each
+	Overflowed             int64 // messages that did not fit, since ever
+	Expired                int64 // messages dropped past their retention, since ever
+	Keys                   int64 // ids in the set of processed keys
+}
