@@ -16,8 +16,10 @@ import (
 
 // activityProgram is a process of bin/activity serve.
 type activityProgram struct {
-	url string
-	ops string // address of metrics and health
+	path string // of the program
+	url  string
+	ops  string // address of metrics and health
+	stop func()
 }
 
 // serveActivity starts `activity serve` on free ports with these settings and returns when its API answers.
@@ -39,14 +41,17 @@ func serveActivity(t *testing.T, data, broker string, args ...string) activityPr
 		_ = cmd.Wait()
 		close(exited)
 	}()
-	t.Cleanup(func() {
+	stop := func() {
 		_ = cmd.Process.Kill()
 		<-exited
+	}
+	t.Cleanup(func() {
+		stop()
 		if t.Failed() {
 			t.Logf("log of activity:\n%s", &log)
 		}
 	})
-	p := activityProgram{"http://" + address, ops}
+	p := activityProgram{path, "http://" + address, ops, stop}
 	eventually(t, 30*time.Second, "activity serve answers", func() bool {
 		select {
 		case <-exited:
@@ -71,7 +76,8 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		t.Skip("SKIPPED: " + missing)
 	}
 	broker := kafka.ForTest(t).Addr()
-	activity := serveActivity(t, filepath.Join(t.TempDir(), "activity.db"), broker, "--config", "../testdata/activities.yaml")
+	data := filepath.Join(t.TempDir(), "activity.db")
+	activity := serveActivity(t, data, broker, "--config", "../testdata/activities.yaml")
 
 	now := time.Now().UTC().Truncate(time.Second)
 	var lines bytes.Buffer
@@ -121,6 +127,44 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 			t.Errorf("/metrics has no %s", line)
 		}
 	}
+
+	// Two are parked. A refund of nothing becomes possible with other rules.
+	if listed := activity.run(t, "parked", "ls", "-o", "ndjson"); strings.Count(listed, "\n") != 2 || !strings.Contains(listed, `"class":"unknown_type"`) {
+		t.Errorf("parked ls: %s", listed)
+	}
+	if done := activity.run(t, "parked", "retry", "--all"); done != "2 retried\n0 counted\n0 duplicates\n2 still_parked\n" {
+		t.Errorf("parked retry: %s", done)
+	}
+	activity.stop()
+	declared, err := os.ReadFile("../testdata/activities.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "lenient.yaml")
+	if err := os.WriteFile(config, bytes.Replace(declared, []byte("refund.amount >= 1"), []byte("refund.amount >= 0"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	activity = serveActivity(t, data, broker, "--config", config)
+	if done := activity.run(t, "parked", "retry", "--all", "--reason", "refunds of nothing are possible"); done != "2 retried\n1 counted\n0 duplicates\n1 still_parked\n" {
+		t.Errorf("parked retry: %s", done)
+	}
+	if done := activity.run(t, "parked", "discard", "--class", "unknown_type", "--reason", "praise is not counted", "-o", "json"); done != `{"discarded":1}`+"\n" {
+		t.Errorf("parked discard: %s", done)
+	}
+	getJSON(t, activity.url+"/v1/activities/ORDER_CANCELLED/days/today", &today)
+	if parked := metric(t, activity.ops, "activity_parked_messages"); today.Count != 4 || parked != 0 {
+		t.Errorf("%d are counted and %v parked", today.Count, parked)
+	}
+}
+
+// run returns what a verb about the cancellations writes.
+func (p activityProgram) run(t *testing.T, args ...string) string {
+	t.Helper()
+	output, err := exec.Command(p.path, append(args, "--activity", "ORDER_CANCELLED", "--target", p.url)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("activity %q: %v %s", args, err, output)
+	}
+	return string(output)
 }
 
 // TestASettingsFileThatIsWrong says where it is and what to write.

@@ -36,6 +36,7 @@ type Activity struct {
 	activity.Definition
 	Statistics Statistics
 	Progress   Progress
+	Ledgers    Ledgers
 }
 
 // readTimeout bounds one read: a long read transaction keeps pages from being used again.
@@ -59,7 +60,7 @@ func New(activities []Activity, zone activity.Zone, c clock.Clock, logger zerolo
 		clock:      c,
 		logger:     logger,
 	}
-	return httpserver.NewRouter([]httpserver.Route{
+	routes := []httpserver.Route{
 		{Method: http.MethodGet, Path: "/v1/activities", Handler: a.json(a.list)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Handler: a.json(a.days)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}", Handler: a.json(a.day)},
@@ -67,7 +68,10 @@ func New(activities []Activity, zone activity.Zone, c clock.Clock, logger zerolo
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Handler: a.json(a.message)},
 		{Method: http.MethodGet, Path: "/", Handler: a.page},
 		{Method: http.MethodGet, Path: "/page.css", Handler: a.style},
-	})
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Handler: a.json(a.audit)},
+	}
+	routes = append(routes, a.ledgerRoutes(activity.ParkedLedger)...)
+	return httpserver.NewRouter(append(routes, a.ledgerRoutes(activity.LateLedger)...))
 }
 
 func (a *api) activity(r *http.Request) (*Activity, error) {

@@ -47,6 +47,7 @@ type server struct {
 	store    *activitystore.Store
 	db       *boltdb.DB
 	progress *progress
+	ledgers  *ledgers
 }
 
 func newServer(t *testing.T) *server {
@@ -61,7 +62,8 @@ func newServer(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	s := &server{t: t, store: store, db: db, progress: &progress{lag: map[int32]int64{0: 0, 1: 0}, known: true}}
-	s.handler = activityapi.New([]activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress}},
+	s.ledgers = &ledgers{Store: store}
+	s.handler = activityapi.New([]activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress, Ledgers: s.ledgers}},
 		activity.UTC(), clock.NewManual(now), zerolog.Nop())
 	return s
 }

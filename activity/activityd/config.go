@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"ordertally/activity"
+	"ordertally/activity/activitystore"
 	"ordertally/activity/declare"
 	"ordertally/shared/event"
 	"ordertally/shared/inbox"
@@ -28,6 +30,10 @@ type Config struct {
 	// DedupRetention is how long the ids of messages are kept, to recognise one that comes again. Messages of an order
 	// service are recognised for ever, by their slots. Default 14 days.
 	DedupRetention time.Duration `default:"${dedup_retention}" help:"How long to recognise a foreign message that comes again." name:"dedup-retention"`
+	// LedgerBytes bounds the parked messages of an activity, and the late ones. Default 1 GiB.
+	LedgerBytes int64 `default:"${ledger_bytes}" help:"Most bytes of parked messages of an activity, and of late ones; of more only the place is kept." name:"ledger-bytes"`
+	// LedgerRetention is how long they are kept. Default 90 days.
+	LedgerRetention time.Duration `default:"${ledger_retention}" help:"How long parked and late messages are kept." name:"ledger-retention"`
 	// Zone is the IANA time zone of days when a request names none. Default UTC.
 	Zone string `default:"${zone}" help:"Time zone of days when a request names none, such as Europe/London." name:"zone"`
 	// Activities declares more activities, or ORDER_CREATED otherwise, as package declare reads it.
@@ -47,6 +53,7 @@ func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
 		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone,
+		"ledger_bytes": strconv.Itoa(activitystore.DefaultLedgerBytes), "ledger_retention": activitystore.DefaultLedgerRetention.String(),
 	}
 }
 
@@ -67,6 +74,12 @@ func (c Config) withDefaults() Config {
 	if c.DedupRetention == 0 {
 		c.DedupRetention = inbox.DefaultRetention
 	}
+	if c.LedgerBytes == 0 {
+		c.LedgerBytes = activitystore.DefaultLedgerBytes
+	}
+	if c.LedgerRetention == 0 {
+		c.LedgerRetention = activitystore.DefaultLedgerRetention
+	}
 	return c
 }
 
@@ -84,6 +97,9 @@ func (c Config) validate() error {
 	}
 	if c.DedupRetention < 0 {
 		errs = append(errs, errors.New("dedup-retention: a duration cannot be negative"))
+	}
+	if c.LedgerBytes < 0 || c.LedgerRetention < 0 {
+		errs = append(errs, errors.New("ledger-bytes, ledger-retention: neither can be negative"))
 	}
 	if _, err := activity.LoadZone(c.Zone); err != nil {
 		errs = append(errs, fmt.Errorf("zone: %w", err))

@@ -20,6 +20,7 @@ var (
 	_ ingest.Store           = (*activitystore.Store)(nil)
 	_ activityapi.Statistics = (*activitystore.Store)(nil)
 	_ activityapi.Progress   = (*ingest.Ingest)(nil)
+	_ activityapi.Ledgers    = ledgers{}
 )
 
 // counting is one activity at work.
@@ -37,7 +38,9 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 	}
 	var all []counting
 	for _, def := range declare.With(declare.OrderCreated(s.config.Topic), declared) {
-		store, err := activitystore.Open(ctx, db, def, activitystore.Options{DedupRetention: s.config.DedupRetention})
+		store, err := activitystore.Open(ctx, db, def, activitystore.Options{
+			DedupRetention: s.config.DedupRetention, LedgerBytes: s.config.LedgerBytes, LedgerRetention: s.config.LedgerRetention,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -50,6 +53,26 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{}, metrics, logger)})
 	}
 	return all, nil
+}
+
+// ledgers decides about messages with the activity's definition.
+type ledgers struct {
+	*activitystore.Store
+	def activity.Definition
+}
+
+func (l ledgers) decode(p *activity.Parked) (activity.Message, *activity.Poison) {
+	return ingest.Decode(&l.def, p)
+}
+
+// Decide implements activityapi.Ledgers.
+func (l ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id, note string) (activity.Decided, error) {
+	return l.Store.Decide(ctx, ledger, verb, id, note, l.decode)
+}
+
+// DecideAll implements activityapi.Ledgers.
+func (l ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, note string) (activity.Decided, error) {
+	return l.Store.DecideAll(ctx, ledger, verb, filter, note, l.decode)
 }
 
 // note says what an operator should know of an activity besides the first.

@@ -92,7 +92,7 @@ func (s *Service) start(ctx context.Context) error {
 	metrics := httpserver.NewMetrics(registry)
 	var answered []activityapi.Activity
 	for _, c := range counting {
-		answered = append(answered, activityapi.Activity{Definition: c.def, Statistics: c.store, Progress: c.reading})
+		answered = append(answered, activityapi.Activity{Definition: c.def, Statistics: c.store, Progress: c.reading, Ledgers: ledgers{c.store, c.def}})
 	}
 	zone, err := activity.LoadZone(s.config.Zone)
 	if err != nil {

@@ -12,7 +12,9 @@ import (
 
 // commands are the verbs, a file each.
 type commands struct {
-	Serve serveCmd `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
+	Serve  serveCmd  `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
+	Parked parkedCmd `cmd:"" help:"Look after messages that could not be counted."`
+	Late   lateCmd   `cmd:"" help:"Look after messages of which nobody can tell whether they were counted before."`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }
@@ -22,6 +24,6 @@ func run(args []string) error {
 		Name:        "activity",
 		Description: "Counts what happens in Ordertally, by day in any time zone.",
 		EnvPrefix:   "ACTIVITY",
-		Options:     []kong.Option{kong.Vars(activityd.FlagDefaults())},
+		Options:     []kong.Option{kong.Vars(activityd.FlagDefaults()), kong.Bind(new(ledger))},
 	}.Run(&commands{}, args)
 }

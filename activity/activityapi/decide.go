@@ -1,0 +1,102 @@
+package activityapi
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/activity"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/problem"
+)
+
+// decisionBody is an operator's request. The filter is for those that concern many messages.
+type decisionBody struct {
+	Reason string          `json:"reason"` // why
+	Class  activity.Reason `json:"class"`
+	Before time.Time       `json:"before"`
+	All    bool            `json:"all"`
+}
+
+const (
+	maxDecision = 4 << 10 // bytes of a body
+	maxReason   = 500     // bytes
+)
+
+// decide answers how many messages a verb concerned and what became of them.
+func (a *api) decide(ledger activity.Ledger, verb activity.Verb, one bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := a.decided(w, r, ledger, verb, one)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		a.json(func(*http.Request) (any, error) { return body, nil })(w, r)
+	}
+}
+
+func (a *api) decided(w http.ResponseWriter, r *http.Request, ledger activity.Ledger, verb activity.Verb, one bool) (any, error) {
+	act, err := a.activity(r)
+	if err != nil {
+		return nil, err
+	}
+	d, err := readDecision(w, r, verb)
+	if err != nil {
+		return nil, err
+	}
+	filtered := d.Class != "" || !d.Before.IsZero()
+	var done activity.Decided
+	switch {
+	case one && (filtered || d.All):
+		return nil, invalidDecision("This request is about one message: it takes a reason and no filter.")
+	case !one && filtered == d.All:
+		return nil, invalidDecision(`Name what is meant by class or before, or say "all": true, but not both.`)
+	case d.Class != "" && !knownReason(d.Class):
+		return nil, invalidDecision("The class is none of those that messages are kept for.")
+	case one:
+		done, err = act.Ledgers.Decide(r.Context(), ledger, verb, r.PathValue("id"), d.Reason)
+	default:
+		done, err = act.Ledgers.DecideAll(r.Context(), ledger, verb, activity.KeptFilter{Reason: d.Class, Before: d.Before}, d.Reason)
+	}
+	if err != nil {
+		return nil, notKept(err)
+	}
+	body := object{{words[ledger][verb][1], done.Messages}}
+	if verb == activity.Retry {
+		body.add("counted", done.Counted)
+		body.add("duplicates", done.Duplicates)
+		body.add("still_parked", done.StillParked)
+	}
+	return body, nil
+}
+
+func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d decisionBody, err error) {
+	if _, err := parameters(r); err != nil {
+		return d, err
+	}
+	text, err := httpserver.ReadBody(w, r, maxDecision)
+	if err != nil {
+		return d, err
+	}
+	err = json.Unmarshal(text, &d, json.RejectUnknownMembers(true))
+	if _, wrong := errors.AsType[*json.SemanticError](err); wrong {
+		return d, invalidDecision("The body has a field that is not known here, or is of another type: it takes reason, class, before and all.")
+	}
+	if err != nil || jsontext.Value(text).Kind() != '{' {
+		return d, problem.New(http.StatusBadRequest, codeMalformedJSON, "The body must be exactly one well-formed JSON object; {} is the least.")
+	}
+	switch {
+	case verb == activity.Discard && d.Reason == "":
+		return d, invalidDecision("The reason must say why: it is kept in the record of the act.")
+	case len(d.Reason) > maxReason:
+		return d, invalidDecision("The reason must not be longer than 500 bytes.")
+	}
+	return d, nil
+}
+
+func invalidDecision(detail string) error {
+	return problem.New(http.StatusUnprocessableEntity, codeInvalidDecision, detail)
+}

@@ -1,0 +1,275 @@
+package activityapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"ordertally/activity"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/problem"
+)
+
+// Ledgers are the messages that were not counted and wait for an operator. Safe for concurrent use.
+type Ledgers interface {
+	// ListKept returns messages after an entry's id, and the id to go on after, "" at the end.
+	ListKept(ctx context.Context, ledger activity.Ledger, filter activity.KeptFilter, after string, limit int) (page []activity.Kept, next string, err error)
+	// GetKept returns one message and what was decided about it. The error may be activity.ErrNotKept.
+	GetKept(ctx context.Context, ledger activity.Ledger, id string) (activity.Kept, []activity.Act, error)
+	// ListOverflow returns where messages stand that a ledger had no room for.
+	ListOverflow(ctx context.Context, ledger activity.Ledger, limit int) ([]activity.OffsetRange, error)
+	// Decide decides about one message, DecideAll about all that the filter selects.
+	Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id, reason string) (activity.Decided, error)
+	DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, reason string) (activity.Decided, error)
+	// Audit returns the newest acts, the newest first.
+	Audit(ctx context.Context, limit int) ([]activity.Act, error)
+}
+
+// The codes of operators' routes.
+const (
+	codeNotKept         = "not_kept"
+	codeInvalidDecision = "invalid_decision"
+	codeMalformedJSON   = "malformed_json"
+)
+
+// words are what a ledger's verbs are called in paths and answers.
+var words = map[activity.Ledger]map[activity.Verb][2]string{
+	activity.ParkedLedger: {activity.Retry: {"retry", "retried"}, activity.Discard: {"discard", "discarded"}},
+	activity.LateLedger:   {activity.Retry: {"accept", "accepted"}, activity.Discard: {"discard", "discarded"}},
+}
+
+// ledgerRoutes are the operators' routes of a ledger.
+func (a *api) ledgerRoutes(ledger activity.Ledger) []httpserver.Route {
+	base := "/v1/activities/{activity}/" + string(ledger)
+	const entry = "/{id:[0-9]+-[0-9]+-[0-9a-f]+}" // so that the words below are none
+	routes := []httpserver.Route{
+		{Method: http.MethodGet, Path: base, Handler: a.json(a.listKept(ledger))},
+		{Method: http.MethodGet, Path: base + "/export", Handler: a.export(ledger)},
+		{Method: http.MethodGet, Path: base + entry, Handler: a.json(a.getKept(ledger))},
+	}
+	for verb, word := range words[ledger] {
+		routes = append(routes,
+			httpserver.Route{Method: http.MethodPost, Path: base + "/" + word[0], Handler: a.decide(ledger, verb, false)},
+			httpserver.Route{Method: http.MethodPost, Path: base + entry + "/" + word[0], Handler: a.decide(ledger, verb, true)})
+	}
+	return routes
+}
+
+// keptBody is a message of a ledger in a list.
+type keptBody struct {
+	ID        string          `json:"id"`
+	MessageID string          `json:"message_id,omitempty"`
+	Class     activity.Reason `json:"class"`
+	Reason    string          `json:"reason"`
+	Partition int32           `json:"partition"`
+	Offset    int64           `json:"offset"`
+	Timestamp time.Time       `json:"timestamp"` // of the record
+	At        time.Time       `json:"at"`        // when it was put there
+	Attempts  int             `json:"attempts"`  // to retry it, in vain
+	Tried     *time.Time      `json:"tried_at,omitempty"`
+	Bytes     int             `json:"bytes"` // of the value
+}
+
+func newKept(k *activity.Kept) keptBody {
+	body := keptBody{
+		ID: k.ID, MessageID: k.MessageID, Class: k.Poison.Reason, Reason: k.Poison.Detail, Partition: k.Partition, Offset: k.Offset,
+		Timestamp: k.Timestamp, At: k.At, Attempts: k.Attempts, Bytes: len(k.Value),
+	}
+	if !k.Tried.IsZero() {
+		body.Tried = &k.Tried
+	}
+	return body
+}
+
+// wholeBody is a message of a ledger with all that was read.
+type wholeBody struct {
+	keptBody
+	Key     []byte       `json:"key"`            // base64
+	Value   []byte       `json:"value"`          // base64; null for a tombstone
+	Text    *string      `json:"text,omitempty"` // the value, when it is UTF-8
+	Headers []headerBody `json:"headers"`
+}
+
+type headerBody struct {
+	Key   string  `json:"key"`
+	Value []byte  `json:"value"` // base64
+	Text  *string `json:"text,omitempty"`
+}
+
+func newWhole(k *activity.Kept) wholeBody {
+	body := wholeBody{keptBody: newKept(k), Key: k.Key, Value: k.Value, Text: textOf(k.Value), Headers: make([]headerBody, 0, len(k.Headers))}
+	for _, h := range k.Headers {
+		body.Headers = append(body.Headers, headerBody{h.Key, h.Value, textOf(h.Value)})
+	}
+	return body
+}
+
+func textOf(b []byte) *string {
+	if b == nil || !utf8.Valid(b) {
+		return nil
+	}
+	text := string(b)
+	return &text
+}
+
+type keptPage struct {
+	Messages []keptBody             `json:"messages"`
+	Next     string                 `json:"next_cursor,omitempty"`
+	Overflow []activity.OffsetRange `json:"overflow,omitempty"` // where messages stand that there was no room for, on the first page
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+func (a *api) listKept(ledger activity.Ledger) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		act, query, filter, err := a.keptQuery(r, "limit", "cursor")
+		if err != nil {
+			return nil, err
+		}
+		limit := defaultLimit
+		if text, given := query["limit"]; given {
+			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit {
+				return nil, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter limit is a whole number from 1 to 200.")
+			}
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+		defer cancel()
+		messages, next, err := act.Ledgers.ListKept(ctx, ledger, filter, query["cursor"], limit)
+		if errors.Is(err, activity.ErrNotKept) {
+			return nil, problem.New(http.StatusBadRequest, codeInvalidParameter, "The cursor is not one that this path gave; begin without one.")
+		}
+		if err != nil {
+			return nil, err
+		}
+		page := keptPage{Messages: make([]keptBody, 0, len(messages)), Next: next}
+		for i := range messages {
+			page.Messages = append(page.Messages, newKept(&messages[i]))
+		}
+		if query["cursor"] == "" {
+			page.Overflow, err = act.Ledgers.ListOverflow(ctx, ledger, maxLimit)
+		}
+		return page, err
+	}
+}
+
+// keptQuery reads the filter of a request, and the parameters besides.
+func (a *api) keptQuery(r *http.Request, besides ...string) (*Activity, query, activity.KeptFilter, error) {
+	var filter activity.KeptFilter
+	act, err := a.activity(r)
+	if err != nil {
+		return nil, nil, filter, err
+	}
+	q, err := parameters(r, append([]string{"class", "before"}, besides...)...)
+	if err != nil {
+		return nil, nil, filter, err
+	}
+	filter.Reason = activity.Reason(q["class"])
+	if _, given := q["class"]; given && !knownReason(filter.Reason) {
+		return nil, nil, filter, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter class is none of those that messages are kept for.")
+	}
+	if text, given := q["before"]; given {
+		if filter.Before, err = time.Parse(time.RFC3339, text); err != nil {
+			return nil, nil, filter, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter before is a time such as 2026-01-31T12:00:00Z.")
+		}
+	}
+	return act, q, filter, nil
+}
+
+func knownReason(r activity.Reason) bool {
+	return r == activity.ReasonLate || slices.Contains(activity.Reasons(), r)
+}
+
+func (a *api) getKept(ledger activity.Ledger) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		act, err := a.activity(r)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := parameters(r); err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+		defer cancel()
+		kept, history, err := act.Ledgers.GetKept(ctx, ledger, r.PathValue("id"))
+		if err != nil {
+			return nil, notKept(err)
+		}
+		return struct {
+			wholeBody
+			History []activity.Act `json:"history"`
+		}{newWhole(&kept), append([]activity.Act{}, history...)}, nil
+	}
+}
+
+func notKept(err error) error {
+	if errors.Is(err, activity.ErrNotKept) {
+		return problem.New(http.StatusNotFound, codeNotKept, "No such message is in the ledger, or not any more; list it to see what is.")
+	}
+	return err
+}
+
+// export streams all messages that the filter selects, one JSON object a line, page by page: none of its reads is long.
+func (a *api) export(ledger activity.Ledger) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		act, _, filter, err := a.keptQuery(r)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		control := http.NewResponseController(w)
+		for after, begun := "", false; ; {
+			page, next, err := act.Ledgers.ListKept(r.Context(), ledger, filter, after, maxLimit)
+			if err != nil && !begun {
+				a.fail(w, r, err)
+				return
+			}
+			if err != nil {
+				a.logger.Error().Err(err).Msg("cannot go on with an export")
+				panic(http.ErrAbortHandler) // the client must not take it for whole
+			}
+			if !begun {
+				begun = true
+				w.Header().Set("Content-Type", "application/x-ndjson")
+				w.Header().Set("Cache-Control", "no-store")
+			}
+			var lines bytes.Buffer
+			encoder := json.NewEncoder(&lines)
+			for i := range page {
+				if err := encoder.Encode(newWhole(&page[i])); err != nil {
+					panic(http.ErrAbortHandler)
+				}
+			}
+			_ = control.SetWriteDeadline(time.Now().Add(readTimeout)) // one that is not supported bounds the whole
+			if _, err := w.Write(lines.Bytes()); err != nil || next == "" {
+				return
+			}
+			after = next
+		}
+	}
+}
+
+// audit answers with the newest acts of operators.
+func (a *api) audit(r *http.Request) (any, error) {
+	act, err := a.activity(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := parameters(r); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	acts, err := act.Ledgers.Audit(ctx, maxLimit)
+	return struct {
+		Acts []activity.Act `json:"acts"`
+	}{append([]activity.Act{}, acts...)}, err
+}

@@ -1,0 +1,155 @@
+package activityapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/activity/activitytest"
+	"ordertally/shared/cloudevent"
+)
+
+// ledgers reads every message that was kept as an order, once it is mended.
+type ledgers struct {
+	*activitystore.Store
+	mended bool
+}
+
+func (l *ledgers) decode(p *activity.Parked) (activity.Message, *activity.Poison) {
+	if !l.mended {
+		return activity.Message{}, &p.Poison
+	}
+	id := string(p.Headers[0].Value)
+	return activity.Message{ID: id, Event: activitytest.Order{ID: id, At: now, Currency: "EUR"}.Event()}, nil
+}
+
+func (l *ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id, reason string) (activity.Decided, error) {
+	return l.Store.Decide(ctx, ledger, verb, id, reason, l.decode)
+}
+
+func (l *ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, reason string) (activity.Decided, error) {
+	return l.Store.DecideAll(ctx, ledger, verb, filter, reason, l.decode)
+}
+
+const parked = "/v1/activities/ORDER_CREATED/parked"
+
+// park parks a message of each reason.
+func (s *server) park() {
+	s.t.Helper()
+	b := &activity.Batch{}
+	for i, reason := range activity.Reasons() {
+		b.Parked = append(b.Parked, activity.Parked{
+			Partition: 2, Offset: int64(i), Timestamp: now, Value: []byte("<script>\xff"), Key: []byte("k"),
+			Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte(reason)}}, Poison: activity.Poison{Reason: reason, Detail: "why"},
+		})
+	}
+	if _, err := s.store.Apply(s.t.Context(), b); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *server) post(target, body string) (int, string) {
+	s.t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(s.t.Context(), http.MethodPost, target, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	s.handler.ServeHTTP(w, r)
+	return w.Code, strings.TrimSpace(w.Body.String())
+}
+
+func TestTheLedgersOverHTTP(t *testing.T) {
+	s := newServer(t)
+	s.park()
+	var page struct {
+		Messages []struct {
+			ID, Class, Reason string
+			MessageID         string `json:"message_id"`
+			Offset            int64
+		}
+		Next string `json:"next_cursor"`
+	}
+	list := func(query string) int {
+		t.Helper()
+		page.Messages, page.Next = nil, ""
+		if err := json.Unmarshal([]byte(s.get(parked+query)), &page); err != nil {
+			t.Fatal(err)
+		}
+		return len(page.Messages)
+	}
+	if n := list("?limit=4"); n != 4 || page.Next == "" {
+		t.Fatalf("the first page has %+v", page)
+	}
+	if n := list("?limit=4&cursor=" + page.Next); n != 2 || page.Next != "" {
+		t.Fatalf("the second page has %+v", page)
+	}
+	if n := list("?class=malformed&before=2025-11-25T00:00:00Z"); n != 1 || page.Messages[0].Reason != "why" || page.Messages[0].MessageID != "malformed" {
+		t.Fatalf("malformed: %+v", page)
+	}
+	id := page.Messages[0].ID
+	whole := s.get(parked + "/" + id)
+	for _, part := range []string{`"value":"PHNjcmlwdD7/"`, `"key":"aw=="`, `"headers":[{"key":"ce_id","value":"bWFsZm9ybWVk","text":"malformed"}]`, `"history":[]`} {
+		if !strings.Contains(whole, part) {
+			t.Errorf("shown without %s: %s", part, whole)
+		}
+	}
+	response := s.do(http.MethodGet, parked+"/export?class=malformed")
+	export, _ := io.ReadAll(response.Body)
+	if strings.Count(string(export), "\n") != 1 || !strings.Contains(string(export), id) || response.Header.Get("Content-Type") != "application/x-ndjson" {
+		t.Errorf("exported %s", export)
+	}
+	for _, c := range []struct {
+		path, body string
+		status     int
+		says       string
+	}{
+		{"/" + id + "/retry", `{}`, 200, `{"retried":1,"counted":0,"duplicates":0,"still_parked":1}`},
+		{"/" + id + "/discard", `{}`, 422, "must say why"},
+		{"/" + id + "/discard", `{"reason":"` + strings.Repeat("x", 501) + `"}`, 422, "500 bytes"},
+		{"/" + id + "/retry", `{"all":true}`, 422, "one message"},
+		{"/" + id + "/retry", `{"note":"x"}`, 422, "not known"},
+		{"/" + id + "/retry", `{"reason":"x","reason":"y"}`, 400, "well-formed"},
+		{"/" + id + "/retry", ``, 400, "well-formed"},
+		{"/" + id + "/retry", `[]`, 422, "type"},
+		{"/retry", `{}`, 422, "all"},
+		{"/retry", `{"all":true,"class":"malformed"}`, 422, "not both"},
+		{"/retry", `{"class":"ugly"}`, 422, "none of"},
+		{"/1-2-00/retry", `{}`, 404, "not any more"},
+	} {
+		if status, answer := s.post(parked+c.path, c.body); status != c.status || !strings.Contains(answer, c.says) {
+			t.Errorf("%s %s: %d %s, want %d %s", c.path, c.body, status, answer, c.status, c.says)
+		}
+	}
+	s.ledgers.mended = true
+	if status, answer := s.post(parked+"/"+id+"/retry", `{"reason":"mended"}`); status != 200 || answer != `{"retried":1,"counted":1,"duplicates":0,"still_parked":0}` {
+		t.Errorf("retry: %d %s", status, answer)
+	}
+	if status, answer := s.post(parked+"/discard", `{"class":"tombstone","reason":"nothing to count"}`); status != 200 || answer != `{"discarded":1}` {
+		t.Errorf("discard: %d %s", status, answer)
+	}
+	if status, answer := s.post(parked+"/retry", `{"all":true}`); status != 200 || !strings.Contains(answer, `"retried":4,"counted":4`) {
+		t.Errorf("retry all: %d %s", status, answer)
+	}
+	if n := list(""); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+	if audit := s.get("/v1/activities/ORDER_CREATED/audit"); strings.Count(audit, `"verb"`) != 7 || !strings.Contains(audit, `"reason":"nothing to count"`) {
+		t.Errorf("audit %s", audit)
+	}
+	for _, target := range []string{parked + "?class=ugly", parked + "?limit=201", parked + "?cursor=x", parked + "?before=yesterday", parked + "/export?limit=1"} {
+		if response := s.do(http.MethodGet, target); response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %s", target, response.Status)
+		}
+	}
+	if got := s.get("/v1/activities/ORDER_CREATED/late"); got != `{"messages":[]}` {
+		t.Errorf("late: %s", got)
+	}
+	if status, answer := s.post("/v1/activities/ORDER_CREATED/late/accept", `{"all":true}`); status != 200 || !strings.Contains(answer, `"accepted":0`) {
+		t.Errorf("accept: %d %s", status, answer)
+	}
+}
