@@ -17,7 +17,7 @@ type answer struct {
 }
 
 // answer reads what days need. The progress is read first: what it says was counted by then is in the answer.
-func (a *api) answer(ctx context.Context, act *Activity, days *activity.Days, add func(activity.Quarter, *activity.Totals)) (*answer, error) {
+func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days, add func(activity.Quarter, *activity.Totals)) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	lag, known := act.Progress.Lag()

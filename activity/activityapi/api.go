@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -29,6 +31,8 @@ type Progress interface {
 	Lag() (lag map[int32]int64, known bool)
 	// Through returns a moment: all that Kafka had then has been counted. It is zero when no such moment is known.
 	Through() time.Time
+	// Applied returns a channel that is closed after the next commit.
+	Applied() <-chan struct{}
 }
 
 // Activity is one activity that the API answers for.
@@ -42,24 +46,58 @@ type Activity struct {
 // readTimeout bounds one read: a long read transaction keeps pages from being used again.
 const readTimeout = 10 * time.Second
 
-type api struct {
-	activities []Activity
-	html       *template.Template
-	zone       activity.Zone // when none is asked for
-	clock      clock.Clock
-	logger     zerolog.Logger
+// Config of an API.
+type Config struct {
+	Activities []Activity    // the page at / shows the first
+	Zone       activity.Zone // of days, when a request names none
+	// Listeners is how many live streams may be open at once. Default DefaultListeners.
+	Listeners int
+	Clock     clock.Clock
+	Logger    zerolog.Logger
 }
 
-// New returns the handler of all routes. The page at / shows the first activity. Days are those of zone when a request names
-// none.
-func New(activities []Activity, zone activity.Zone, c clock.Clock, logger zerolog.Logger) http.Handler {
-	a := &api{
-		activities: activities,
-		html:       template.Must(template.New("page").Parse(pageHTML)),
-		zone:       zone,
-		clock:      c,
-		logger:     logger,
+// API answers all routes.
+type API struct {
+	http.Handler
+	activities   []Activity
+	zone         activity.Zone
+	html         *template.Template
+	clock        clock.Clock
+	logger       zerolog.Logger
+	lives        map[string]*live
+	listeners    atomic.Int64
+	maxListeners int
+	done         chan struct{}  // closed by Close
+	running      sync.WaitGroup // what makes events
+}
+
+// New returns the API. Close ends its live streams.
+func New(c Config) *API {
+	a := &API{
+		activities: c.Activities, zone: c.Zone, html: template.Must(template.New("page").Parse(pageHTML)), clock: c.Clock, logger: c.Logger,
+		lives: make(map[string]*live), maxListeners: c.Listeners, done: make(chan struct{}),
 	}
+	if a.maxListeners <= 0 {
+		a.maxListeners = DefaultListeners
+	}
+	for i := range a.activities {
+		a.lives[a.activities[i].Name] = newLive(a, &a.activities[i])
+	}
+	a.Handler = a.router()
+	return a
+}
+
+// Close ends all live streams, so that a server that waits for its requests can stop, and returns when nothing runs any more. It is
+// called once.
+func (a *API) Close() {
+	close(a.done)
+	for _, l := range a.lives {
+		l.close()
+	}
+	a.running.Wait()
+}
+
+func (a *API) router() http.Handler {
 	routes := []httpserver.Route{
 		{Method: http.MethodGet, Path: "/v1/activities", Handler: a.json(a.list)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Handler: a.json(a.days)},
@@ -68,13 +106,14 @@ func New(activities []Activity, zone activity.Zone, c clock.Clock, logger zerolo
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Handler: a.json(a.message)},
 		{Method: http.MethodGet, Path: "/", Handler: a.page},
 		{Method: http.MethodGet, Path: "/page.css", Handler: a.style},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Handler: a.live},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Handler: a.json(a.audit)},
 	}
 	routes = append(routes, a.ledgerRoutes(activity.ParkedLedger)...)
 	return httpserver.NewRouter(append(routes, a.ledgerRoutes(activity.LateLedger)...))
 }
 
-func (a *api) activity(r *http.Request) (*Activity, error) {
+func (a *API) activity(r *http.Request) (*Activity, error) {
 	name := r.PathValue("activity")
 	for i := range a.activities {
 		if a.activities[i].Name == name {

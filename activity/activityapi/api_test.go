@@ -35,15 +35,35 @@ type progress struct {
 	known bool
 	// through is until when all is counted.
 	through time.Time
+	commits chan chan struct{} // holds the channel that the next commit closes
+}
+
+func (p *progress) Applied() <-chan struct{} {
+	if p.commits == nil {
+		return nil
+	}
+	next := <-p.commits
+	p.commits <- next
+	return next
+}
+
+// commit says that one happened.
+func (p *progress) commit() {
+	close(<-p.commits)
+	p.commits <- make(chan struct{})
 }
 
 func (p *progress) Through() time.Time { return p.through }
 
 func (p *progress) Lag() (map[int32]int64, bool) { return p.lag, p.known }
 
+// maxListeners is how many live streams a test may open.
+const maxListeners = 8
+
 type server struct {
 	t        *testing.T
 	handler  http.Handler
+	api      *activityapi.API
 	store    *activitystore.Store
 	db       *boltdb.DB
 	progress *progress
@@ -61,11 +81,23 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, store: store, db: db, progress: &progress{lag: map[int32]int64{0: 0, 1: 0}, known: true}}
+	s := &server{t: t, store: store, db: db, progress: &progress{lag: map[int32]int64{0: 0, 1: 0}, known: true, commits: make(chan chan struct{}, 1)}}
+	s.progress.commits <- make(chan struct{})
 	s.ledgers = &ledgers{Store: store}
-	s.handler = activityapi.New([]activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress, Ledgers: s.ledgers}},
-		activity.UTC(), clock.NewManual(now), zerolog.Nop())
+	s.api = activityapi.New(activityapi.Config{
+		Activities: []activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress, Ledgers: s.ledgers}},
+		Zone:       activity.UTC(), Clock: clock.NewManual(now), Logger: zerolog.Nop(), Listeners: maxListeners,
+	})
+	s.handler = s.api
+	t.Cleanup(s.closeAPI)
 	return s
+}
+
+func (s *server) closeAPI() {
+	if s.api != nil {
+		s.api.Close()
+		s.api = nil
+	}
 }
 
 // order counts one order of two lines and five units.
@@ -407,7 +439,10 @@ func (broken) Trace(context.Context, activity.MessageID) (activity.MessageTrace,
 
 func TestAnUnknownErrorSaysNothing(t *testing.T) {
 	var log strings.Builder
-	h := activityapi.New([]activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}}, activity.UTC(), clock.System{}, zerolog.New(&log))
+	h := activityapi.New(activityapi.Config{
+		Activities: []activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}},
+		Zone:       activity.UTC(), Clock: clock.System{}, Logger: zerolog.New(&log),
+	})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, days+"/today", nil))
 	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") || !strings.Contains(log.String(), "secret") {

@@ -17,7 +17,7 @@ type activityBody struct {
 	Topic string `json:"topic"`
 }
 
-func (a *api) list(r *http.Request) (any, error) {
+func (a *API) list(r *http.Request) (any, error) {
 	if _, err := parameters(r); err != nil {
 		return nil, err
 	}
@@ -32,14 +32,14 @@ func (a *api) list(r *http.Request) (any, error) {
 const today = "today"
 
 // date reads the day of a path.
-func (a *api) date(r *http.Request, zone activity.Zone) (activity.Date, error) {
+func (a *API) date(r *http.Request, zone activity.Zone) (activity.Date, error) {
 	if text := r.PathValue("day"); text != today {
 		return activity.ParseDate(text)
 	}
 	return zone.DateOf(a.clock.Now()), nil
 }
 
-func (a *api) day(r *http.Request) (any, error) {
+func (a *API) day(r *http.Request) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (a *api) day(r *http.Request) (any, error) {
 }
 
 // dayBody returns all that is known of one day.
-func (a *api) dayBody(ctx context.Context, act *Activity, zone activity.Zone, date activity.Date) (any, error) {
+func (a *API) dayBody(ctx context.Context, act *Activity, zone activity.Zone, date activity.Date) (any, error) {
 	days, err := activity.NewDays(zone, date, date)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func hoursBody(def *activity.Definition, hours []activity.Hour) []object {
 }
 
 // minutes answers with the minutes of a day that have events.
-func (a *api) minutes(r *http.Request) (any, error) {
+func (a *API) minutes(r *http.Request) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func minutesBody(def *activity.Definition, minutes []activity.Minute) []object {
 	return list
 }
 
-func (a *api) days(r *http.Request) (any, error) {
+func (a *API) days(r *http.Request) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
 		return nil, err

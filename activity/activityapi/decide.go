@@ -27,7 +27,7 @@ const (
 )
 
 // decide answers how many messages a verb concerned and what became of them.
-func (a *api) decide(ledger activity.Ledger, verb activity.Verb, one bool) http.HandlerFunc {
+func (a *API) decide(ledger activity.Ledger, verb activity.Verb, one bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := a.decided(w, r, ledger, verb, one)
 		if err != nil {
@@ -38,7 +38,7 @@ func (a *api) decide(ledger activity.Ledger, verb activity.Verb, one bool) http.
 	}
 }
 
-func (a *api) decided(w http.ResponseWriter, r *http.Request, ledger activity.Ledger, verb activity.Verb, one bool) (any, error) {
+func (a *API) decided(w http.ResponseWriter, r *http.Request, ledger activity.Ledger, verb activity.Verb, one bool) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ var words = map[activity.Ledger]map[activity.Verb][2]string{
 }
 
 // ledgerRoutes are the operators' routes of a ledger.
-func (a *api) ledgerRoutes(ledger activity.Ledger) []httpserver.Route {
+func (a *API) ledgerRoutes(ledger activity.Ledger) []httpserver.Route {
 	base := "/v1/activities/{activity}/" + string(ledger)
 	const entry = "/{id:[0-9]+-[0-9]+-[0-9a-f]+}" // so that the words below are none
 	routes := []httpserver.Route{
@@ -129,7 +129,7 @@ const (
 	maxLimit     = 200
 )
 
-func (a *api) listKept(ledger activity.Ledger) func(*http.Request) (any, error) {
+func (a *API) listKept(ledger activity.Ledger) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		act, query, filter, err := a.keptQuery(r, "limit", "cursor")
 		if err != nil {
@@ -162,7 +162,7 @@ func (a *api) listKept(ledger activity.Ledger) func(*http.Request) (any, error) 
 }
 
 // keptQuery reads the filter of a request, and the parameters besides.
-func (a *api) keptQuery(r *http.Request, besides ...string) (*Activity, query, activity.KeptFilter, error) {
+func (a *API) keptQuery(r *http.Request, besides ...string) (*Activity, query, activity.KeptFilter, error) {
 	var filter activity.KeptFilter
 	act, err := a.activity(r)
 	if err != nil {
@@ -188,7 +188,7 @@ func knownReason(r activity.Reason) bool {
 	return r == activity.ReasonLate || slices.Contains(activity.Reasons(), r)
 }
 
-func (a *api) getKept(ledger activity.Ledger) func(*http.Request) (any, error) {
+func (a *API) getKept(ledger activity.Ledger) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		act, err := a.activity(r)
 		if err != nil {
@@ -218,7 +218,7 @@ func notKept(err error) error {
 }
 
 // export streams all messages that the filter selects, one JSON object a line, page by page: none of its reads is long.
-func (a *api) export(ledger activity.Ledger) http.HandlerFunc {
+func (a *API) export(ledger activity.Ledger) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		act, _, filter, err := a.keptQuery(r)
 		if err != nil {
@@ -258,7 +258,7 @@ func (a *api) export(ledger activity.Ledger) http.HandlerFunc {
 }
 
 // audit answers with the newest acts of operators.
-func (a *api) audit(r *http.Request) (any, error) {
+func (a *API) audit(r *http.Request) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
 		return nil, err

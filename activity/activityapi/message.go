@@ -25,7 +25,7 @@ type messageBody struct {
 
 // message answers whether and when one message was counted. One that is not known is no error: it may come yet, which
 // as_of tells.
-func (a *api) message(r *http.Request) (any, error) {
+func (a *API) message(r *http.Request) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ var pageCSS []byte
 const contentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // page shows today, in UTC. The numbers are in the HTML; it asks for itself again every few seconds.
-func (a *api) page(w http.ResponseWriter, r *http.Request) {
+func (a *API) page(w http.ResponseWriter, r *http.Request) {
 	act := &a.activities[0]
 	today := activity.UTC().DateOf(a.clock.Now())
 	days, err := activity.NewDays(activity.UTC(), today, today)
@@ -47,7 +47,7 @@ func (a *api) page(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(html.Bytes()) // the only error is a client that has gone
 }
 
-func (a *api) style(w http.ResponseWriter, _ *http.Request) {
+func (a *API) style(w http.ResponseWriter, _ *http.Request) {
 	header(w, "text/css; charset=utf-8", len(pageCSS))
 	_, _ = w.Write(pageCSS) // the only error is a client that has gone
 }

@@ -29,7 +29,7 @@ var statuses = map[activity.Code]int{
 const codeUnavailable = "unavailable"
 
 // json turns what a handler returns into an answer.
-func (a *api) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
+func (a *API) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := handle(r)
 		if err != nil {
@@ -75,7 +75,7 @@ func header(w http.ResponseWriter, contentType string, length int) {
 }
 
 // fail answers with the problem that err is, or logs it and says nothing of it.
-func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p, ok := errors.AsType[problem.Problem](err); ok {
 		problem.Write(w, r, p)
 		return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ordertally/activity"
+	"ordertally/activity/activityapi"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/declare"
 	"ordertally/shared/event"
@@ -36,6 +37,8 @@ type Config struct {
 	LedgerRetention time.Duration `default:"${ledger_retention}" help:"How long parked and late messages are kept." name:"ledger-retention"`
 	// Zone is the IANA time zone of days when a request names none. Default UTC.
 	Zone string `default:"${zone}" help:"Time zone of days when a request names none, such as Europe/London." name:"zone"`
+	// LiveListeners is how many live streams may be open at once. Default 2,000.
+	LiveListeners int `default:"${live_listeners}" help:"Most live streams that may be open at once." name:"live-listeners"`
 	// Activities declares more activities, or ORDER_CREATED otherwise, as package declare reads it.
 	Activities string `help:"Activities to count besides ORDER_CREATED: a YAML list, see the README." name:"activities" placeholder:"YAML" yaml:""`
 }
@@ -52,7 +55,7 @@ const (
 func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
-		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone,
+		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone, "live_listeners": strconv.Itoa(activityapi.DefaultListeners),
 		"ledger_bytes": strconv.Itoa(activitystore.DefaultLedgerBytes), "ledger_retention": activitystore.DefaultLedgerRetention.String(),
 	}
 }
@@ -97,6 +100,9 @@ func (c Config) validate() error {
 	}
 	if c.DedupRetention < 0 {
 		errs = append(errs, errors.New("dedup-retention: a duration cannot be negative"))
+	}
+	if c.LiveListeners < 0 {
+		errs = append(errs, errors.New("live-listeners: it cannot be negative"))
 	}
 	if c.LedgerBytes < 0 || c.LedgerRetention < 0 {
 		errs = append(errs, errors.New("ledger-bytes, ledger-retention: neither can be negative"))

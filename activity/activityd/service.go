@@ -98,12 +98,14 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	handler := metrics.Instrument(metrics.Recover(s.logger, activityapi.New(answered, zone, clock.System{}, s.logger)))
+	api := activityapi.New(activityapi.Config{Activities: answered, Zone: zone, Listeners: s.config.LiveListeners, Clock: clock.System{}, Logger: s.logger})
+	handler := metrics.Instrument(metrics.Recover(s.logger, api))
 	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
 	if err := s.api.Start(); err != nil {
 		return err
 	}
 	s.steps.Push("API", s.api.Stop)
+	s.steps.Push("live streams", func(context.Context) error { api.Close(); return nil })
 	s.group.Go("API", s.api.Wait)
 	return nil
 }

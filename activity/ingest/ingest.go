@@ -67,6 +67,7 @@ type Ingest struct {
 	assigned atomic.Bool
 	moves    moves
 	through  through
+	commits  commits
 	logger   zerolog.Logger
 }
 
@@ -185,6 +186,7 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	}
 	in.pending.done(batch)
 	in.through.reach(batch.Through)
+	in.commits.happened()
 	in.metrics.applied(in.decoder.def.Name, batch, counted, in.config.Clock.Now())
 	if n := len(batch.Parked); n > 0 {
 		first := &batch.Parked[0]
@@ -223,6 +225,9 @@ func (in *Ingest) Through() time.Time {
 	}
 	return in.through.moment()
 }
+
+// Applied returns a channel that is closed after the next commit.
+func (in *Ingest) Applied() <-chan struct{} { return in.commits.next() }
 
 // Ready is a readiness check: it fails until the partitions were found. A later outage of Kafka does not make it fail.
 func (in *Ingest) Ready(context.Context) error {

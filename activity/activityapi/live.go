@@ -1,0 +1,366 @@
+package activityapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"ordertally/activity"
+	"ordertally/shared/problem"
+	"ordertally/shared/uuidv7"
+)
+
+// Limits of the live streams.
+const (
+	// DefaultListeners is how many streams may be open at once.
+	DefaultListeners = 2000
+	maxZones         = 64 // that streams are open for
+	liveInterval     = 250 * time.Millisecond
+	heartbeat        = 15 * time.Second
+	replayed         = 256 // events that a stream which comes back can be sent again
+	linger           = time.Minute
+	writeTimeout     = 10 * time.Second // of one event to one listener
+	idleShare        = 4                // times the computing of an event is followed by no computing
+)
+
+// live is the streams of one activity. Nothing runs while nobody listens, and the ingest does nothing for it but to close a channel
+// after a commit that somebody waits for.
+type live struct {
+	api   *API
+	act   *Activity
+	epoch string // of the events' ids, for this process
+
+	mu      sync.Mutex
+	closed  bool
+	streams map[string]*stream // by zone
+}
+
+// close has no stream begin any more.
+func (l *live) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+}
+
+// stream is today in one zone, as events. One goroutine writes it, for as long as somebody listens and a while longer.
+type stream struct {
+	zone      activity.Zone
+	mu        sync.Mutex
+	next      uint64        // number of the next event
+	ring      []event       // the newest events, oldest first
+	snapshot  event         // all there is, as of the newest event
+	more      chan struct{} // closed at the next event
+	listeners int
+	left      time.Time // when the last listener went
+	failed    bool      // the statistics could not be read; the streams end
+}
+
+// event is one that was made, ready to be sent to any listener.
+type event struct {
+	number uint64
+	bytes  []byte
+}
+
+func newLive(a *API, act *Activity) *live {
+	return &live{api: a, act: act, epoch: uuidv7.NewSource(a.clock, 0, uuidv7.ID{}).Next().String(), streams: make(map[string]*stream)}
+}
+
+// serve answers a request with a stream of events until the client goes or the service stops.
+func (a *API) live(w http.ResponseWriter, r *http.Request) {
+	act, err := a.activity(r)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	query, err := parameters(r, "tz")
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	zone, err := query.zone(a.zone)
+	if err == nil {
+		_, err = activity.NewDays(zone, zone.DateOf(a.clock.Now()), zone.DateOf(a.clock.Now()))
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if a.listeners.Add(1) > int64(a.maxListeners) {
+		a.listeners.Add(-1)
+		a.fail(w, r, tooMany())
+		return
+	}
+	defer a.listeners.Add(-1)
+	l := a.lives[act.Name]
+	s, err := l.join(zone)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	defer s.leave()
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "text/event-stream")
+		return
+	}
+	l.send(w, r, s)
+}
+
+func tooMany() error {
+	p := problem.New(http.StatusServiceUnavailable, codeUnavailable, "As many live streams are open as there may be; ask again in a moment, or for the day itself.")
+	p.RetryAfter = 5 * time.Second
+	return p
+}
+
+// join finds or begins the stream of a zone.
+func (l *live) join(zone activity.Zone) (*stream, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.streams[zone.String()]
+	if s == nil {
+		if l.closed || len(l.streams) >= maxZones {
+			return nil, tooMany()
+		}
+		s = &stream{zone: zone, more: make(chan struct{})}
+		l.streams[zone.String()] = s
+		l.api.running.Go(func() { l.write(s) })
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners++
+	return s, nil
+}
+
+func (s *stream) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners--
+	s.left = time.Now()
+}
+
+// send writes the stream to one listener: what it missed when it says where it was, else all there is, then event by event. One that
+// is too slow gets all there is instead of the events it fell behind by.
+func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Accel-Buffering", "no") // nginx would wait for more
+	control := http.NewResponseController(w)
+	push := func(text []byte) bool {
+		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // without it the server's bounds the whole stream
+		if _, err := w.Write(text); err != nil {
+			return false
+		}
+		return control.Flush() == nil
+	}
+	if !push([]byte("retry: 1000\n\n")) {
+		return
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	seen := l.seen(r.Header.Get("Last-Event-ID"))
+	for {
+		text, next, more, failed := s.after(seen)
+		if failed || len(text) > 0 && !push(text) {
+			return
+		}
+		seen = next
+		select {
+		case <-more:
+		case <-beat.C:
+			if !push([]byte(": still here\n\n")) {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		case <-l.api.done:
+			return
+		}
+	}
+}
+
+// seen returns the number of the event after which a listener goes on, 0 when it has to begin.
+func (l *live) seen(lastEventID string) uint64 {
+	number, found := strings.CutPrefix(lastEventID, l.epoch+".")
+	if !found {
+		return 0
+	}
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// after returns what a listener gets that has seen an event, and what to wait for.
+func (s *stream) after(seen uint64) (text []byte, next uint64, more <-chan struct{}, failed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	newest := s.snapshot.number
+	switch {
+	case seen == newest || newest == 0:
+	case seen > 0 && seen < newest && len(s.ring) > 0 && s.ring[0].number <= seen+1:
+		for _, e := range s.ring {
+			if e.number > seen {
+				text = append(text, e.bytes...)
+			}
+		}
+	default:
+		text = s.snapshot.bytes
+	}
+	return text, newest, s.more, s.failed
+}
+
+// write makes the stream's events: at the start, after commits, and at midnight. It ends when nobody has listened for a while.
+func (l *live) write(s *stream) {
+	var before map[string]string // the minutes of the event before, as they were sent
+	var day activity.Date
+	look := time.NewTicker(linger / 4)
+	defer look.Stop()
+	for {
+		began := time.Now()
+		applied := l.act.Progress.Applied()
+		now := l.api.clock.Now()
+		today := s.zone.DateOf(now)
+		if today != day {
+			before, day = nil, today
+		}
+		minutes, ends, err := l.make(s, today, before)
+		if err != nil {
+			l.api.logger.Error().Err(err).Msg("cannot read the statistics for live streams")
+			l.end(s, true)
+			return
+		}
+		before = minutes
+		pace := time.NewTimer(max(liveInterval, idleShare*time.Since(began)))
+		midnight := time.NewTimer(ends.Sub(now))
+		for waits := true; waits; {
+			select {
+			case <-applied:
+				waits = false
+			case <-midnight.C:
+				waits = false
+			case <-look.C:
+			case <-l.api.done:
+				l.end(s, true)
+				return
+			}
+			if s.idle() && l.end(s, false) {
+				return
+			}
+		}
+		midnight.Stop()
+		select {
+		case <-pace.C:
+		case <-l.api.done:
+			l.end(s, true)
+			return
+		}
+	}
+}
+
+// idle reports whether nobody has listened for a while.
+func (s *stream) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listeners == 0 && time.Since(s.left) > linger
+}
+
+// end takes the stream away, so that the next listener begins another, unless somebody listens again; those of one that failed are
+// sent away.
+func (l *live) end(s *stream, failed bool) (ended bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !failed && s.listeners > 0 {
+		return false
+	}
+	delete(l.streams, s.zone.String())
+	if failed {
+		s.failed = true
+		close(s.more)
+	}
+	return true
+}
+
+// make makes the next event and returns the day's minutes as they were sent, and when the day ends.
+func (l *live) make(s *stream, today activity.Date, before map[string]string) (sent map[string]string, ends time.Time, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	days, err := activity.NewDays(s.zone, today, today)
+	if err != nil {
+		return nil, ends, err
+	}
+	var series activity.MinuteSeries
+	given, err := l.api.answer(ctx, l.act, days, func(q activity.Quarter, t *activity.Totals) {
+		days.Add(q, t)
+		if _, inside := days.Of(q); inside {
+			series.Add(q, t)
+		}
+	})
+	if err != nil {
+		return nil, ends, err
+	}
+	def := &l.act.Definition
+	all := minutesBody(def, series.All())
+	changed := []object{}
+	sent = make(map[string]string, len(all))
+	for i, minute := range all {
+		text, err := json.Marshal(minute)
+		if err != nil {
+			return nil, ends, err
+		}
+		name := series.All()[i].Starts.Format(time.RFC3339)
+		if sent[name] = string(text); before[name] != string(text) {
+			changed = append(changed, minute)
+		}
+	}
+	body := func(minutes []object) object {
+		o := object{{"activity", l.act.Name}, {"day", today.String()}, {"tz", s.zone.String()}}
+		o.addFigures(def, &days.All()[0].Totals)
+		o.add("minutes", minutes)
+		o.addState(given)
+		return o
+	}
+	return sent, days.Ends(), s.put(l.epoch, before == nil, body(all), body(changed))
+}
+
+// put hands an event to all listeners.
+func (s *stream) put(epoch string, anew bool, whole, change object) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	number := s.snapshot.number + 1
+	snapshot, err := encodeEvent(epoch, number, "snapshot", whole)
+	if err != nil {
+		return err
+	}
+	update := snapshot
+	if !anew {
+		if update, err = encodeEvent(epoch, number, "update", change); err != nil {
+			return err
+		}
+	}
+	s.snapshot = event{number, snapshot}
+	s.ring = append(s.ring, event{number, update})
+	s.ring = s.ring[max(0, len(s.ring)-replayed):]
+	close(s.more)
+	s.more = make(chan struct{})
+	return nil
+}
+
+func encodeEvent(epoch string, number uint64, kind string, body object) ([]byte, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "event: %s\nid: %s.%d\ndata: %s\n\n", kind, epoch, number, data)
+	return b.Bytes(), nil
+}

@@ -1,0 +1,27 @@
+package ingest
+
+import "sync"
+
+// commits tells who waits for one that it happened. The zero value is ready for use; a commit nobody waits for costs a lock.
+type commits struct {
+	mu      sync.Mutex
+	waiting chan struct{} // nil while nobody waits
+}
+
+func (c *commits) next() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting == nil {
+		c.waiting = make(chan struct{})
+	}
+	return c.waiting
+}
+
+func (c *commits) happened() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting != nil {
+		close(c.waiting)
+		c.waiting = nil
+	}
+}
