@@ -11,7 +11,8 @@ import (
 type answer struct {
 	asOf  activity.AsOf
 	lag   *int64 // messages that are not counted yet; nil when that is not known
-	final bool   // the range is over, and all was counted that Kafka had by its end
+	ends  time.Time
+	final bool // the range is over, and all was counted that Kafka had by its end
 	// changed says when the figures of a final range became what they are.
 	changed activity.Changed
 }
@@ -27,7 +28,8 @@ func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days, ad
 		return nil, err
 	}
 	given := newAnswer(asOf, lag, known)
-	if ends := days.Ends(); !ends.After(a.clock.Now()) && !through.Before(ends) {
+	given.ends = days.Ends()
+	if ends := given.ends; !ends.After(a.clock.Now()) && !through.Before(ends) {
 		given.final = true
 		for i := range days.All() {
 			given.changed.Merge(&days.All()[i].Changed)

@@ -105,7 +105,7 @@ func (a *API) router() http.Handler {
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}/minutes", Handler: a.json(a.minutes)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Handler: a.json(a.message)},
 		{Method: http.MethodGet, Path: "/", Handler: a.page},
-		{Method: http.MethodGet, Path: "/page.css", Handler: a.style},
+		{Method: http.MethodGet, Path: "/assets/{file}", Handler: a.asset},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Handler: a.live},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Handler: a.json(a.audit)},
 	}

@@ -302,7 +302,8 @@ func TestLagging(t *testing.T) {
 }
 
 func TestTheList(t *testing.T) {
-	if got, want := newServer(t).get("/v1/activities"), `{"activities":[{"name":"ORDER_CREATED","topic":"orders"}]}`; got != want {
+	if got, want := newServer(t).get("/v1/activities"), `{"activities":[{"name":"ORDER_CREATED","topic":"orders",`+
+		`"measures":["customers","items","revenue","units"],"dimensions":["country"],"parked":0,"late":0}]}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -369,7 +370,7 @@ func TestRefusals(t *testing.T) {
 
 func TestRoutesByMethod(t *testing.T) {
 	s := newServer(t)
-	for _, target := range []string{"/v1/activities", days + "/today", days + "/today/minutes", messages + "m", days + "?from=2010-12-01&to=2010-12-01", "/", "/page.css"} {
+	for _, target := range []string{"/v1/activities", days + "/today", days + "/today/minutes", messages + "m", days + "?from=2010-12-01&to=2010-12-01", "/", "/assets/page.css"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 			response := s.do(method, target)
 			want := http.StatusMethodNotAllowed
@@ -405,11 +406,22 @@ func TestThePage(t *testing.T) {
 	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
 		t.Errorf("the policy is %q", policy)
 	}
-	if strings.Contains(string(body), "://") || strings.Contains(string(body), "<script") || strings.Contains(string(body), "style=") {
+	if strings.Contains(string(body), "://") || strings.Contains(string(body), "<script>") || strings.Contains(string(body), "style=") {
 		t.Error("the page has something that its policy forbids")
 	}
-	if css := s.do(http.MethodGet, "/page.css"); css.Header.Get("Content-Type") != "text/css; charset=utf-8" {
-		t.Errorf("the style sheet is %s", css.Header.Get("Content-Type"))
+	files := regexp.MustCompile(`"(/assets/[^"]+)"`).FindAllStringSubmatch(string(body), -1)
+	for _, file := range files {
+		if response := s.do(http.MethodGet, file[1]); response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/") {
+			t.Errorf("%s: %s, %s", file[1], response.Status, response.Header.Get("Content-Type"))
+		}
+	}
+	if len(files) != 4 {
+		t.Errorf("the page loads %v", files)
+	}
+	for _, none := range []string{"/assets/index.html", "/assets/..%2fpage.go", "/assets/"} {
+		if response := s.do(http.MethodGet, none); response.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", none, response.Status)
+		}
 	}
 }
 

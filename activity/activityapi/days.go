@@ -13,8 +13,12 @@ type listBody struct {
 }
 
 type activityBody struct {
-	Name  string `json:"name"`
-	Topic string `json:"topic"`
+	Name       string   `json:"name"`
+	Topic      string   `json:"topic"`
+	Measures   []string `json:"measures"`
+	Dimensions []string `json:"dimensions"`
+	Parked     int64    `json:"parked"` // messages that wait for an operator
+	Late       int64    `json:"late"`
 }
 
 func (a *API) list(r *http.Request) (any, error) {
@@ -23,7 +27,19 @@ func (a *API) list(r *http.Request) (any, error) {
 	}
 	body := listBody{Activities: make([]activityBody, len(a.activities))}
 	for i := range a.activities {
-		body.Activities[i] = activityBody{Name: a.activities[i].Name, Topic: a.activities[i].Topic}
+		act := &a.activities[i]
+		sizes, err := act.Ledgers.Ledgers(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		listed := activityBody{Name: act.Name, Topic: act.Topic, Measures: []string{}, Dimensions: []string{}, Parked: sizes.Parked, Late: sizes.Late}
+		for _, m := range act.Measures {
+			listed.Measures = append(listed.Measures, m.Name)
+		}
+		for _, d := range act.Dimensions {
+			listed.Dimensions = append(listed.Dimensions, d.Name)
+		}
+		body.Activities[i] = listed
 	}
 	return body, nil
 }

@@ -27,6 +27,8 @@ type Ledgers interface {
 	// Decide decides about one message, DecideAll about all that the filter selects.
 	Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id, reason string) (activity.Decided, error)
 	DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, reason string) (activity.Decided, error)
+	// Ledgers returns how much waits for an operator.
+	Ledgers(ctx context.Context) (activity.Ledgers, error)
 	// Audit returns the newest acts, the newest first.
 	Audit(ctx context.Context, limit int) ([]activity.Act, error)
 }

@@ -22,6 +22,7 @@ const (
 	DefaultListeners = 2000
 	maxZones         = 64 // that streams are open for
 	liveInterval     = 250 * time.Millisecond
+	lagInterval      = time.Second // between two looks at a lag
 	heartbeat        = 15 * time.Second
 	replayed         = 256 // events that a stream which comes back can be sent again
 	linger           = time.Minute
@@ -52,7 +53,6 @@ func (l *live) close() {
 type stream struct {
 	zone      activity.Zone
 	mu        sync.Mutex
-	next      uint64        // number of the next event
 	ring      []event       // the newest events, oldest first
 	snapshot  event         // all there is, as of the newest event
 	more      chan struct{} // closed at the next event
@@ -231,7 +231,7 @@ func (l *live) write(s *stream) {
 		if today != day {
 			before, day = nil, today
 		}
-		minutes, ends, err := l.make(s, today, before)
+		minutes, given, err := l.make(s, today, before)
 		if err != nil {
 			l.api.logger.Error().Err(err).Msg("cannot read the statistics for live streams")
 			l.end(s, true)
@@ -239,12 +239,18 @@ func (l *live) write(s *stream) {
 		}
 		before = minutes
 		pace := time.NewTimer(max(liveInterval, idleShare*time.Since(began)))
-		midnight := time.NewTimer(ends.Sub(now))
+		midnight := time.NewTimer(given.ends.Sub(now))
+		again := make(<-chan time.Time)
+		if given.lag == nil || *given.lag > 0 { // it may fall without a commit: the rest are control records
+			again = time.After(lagInterval)
+		}
 		for waits := true; waits; {
 			select {
 			case <-applied:
 				waits = false
 			case <-midnight.C:
+				waits = false
+			case <-again:
 				waits = false
 			case <-look.C:
 			case <-l.api.done:
@@ -290,23 +296,23 @@ func (l *live) end(s *stream, failed bool) (ended bool) {
 	return true
 }
 
-// make makes the next event and returns the day's minutes as they were sent, and when the day ends.
-func (l *live) make(s *stream, today activity.Date, before map[string]string) (sent map[string]string, ends time.Time, err error) {
+// make makes the next event and returns the day's minutes as they were sent, and what the event says of itself.
+func (l *live) make(s *stream, today activity.Date, before map[string]string) (sent map[string]string, given *answer, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	days, err := activity.NewDays(s.zone, today, today)
 	if err != nil {
-		return nil, ends, err
+		return nil, nil, err
 	}
 	var series activity.MinuteSeries
-	given, err := l.api.answer(ctx, l.act, days, func(q activity.Quarter, t *activity.Totals) {
+	given, err = l.api.answer(ctx, l.act, days, func(q activity.Quarter, t *activity.Totals) {
 		days.Add(q, t)
 		if _, inside := days.Of(q); inside {
 			series.Add(q, t)
 		}
 	})
 	if err != nil {
-		return nil, ends, err
+		return nil, nil, err
 	}
 	def := &l.act.Definition
 	all := minutesBody(def, series.All())
@@ -315,7 +321,7 @@ func (l *live) make(s *stream, today activity.Date, before map[string]string) (s
 	for i, minute := range all {
 		text, err := json.Marshal(minute)
 		if err != nil {
-			return nil, ends, err
+			return nil, nil, err
 		}
 		name := series.All()[i].Starts.Format(time.RFC3339)
 		if sent[name] = string(text); before[name] != string(text) {
@@ -329,7 +335,7 @@ func (l *live) make(s *stream, today activity.Date, before map[string]string) (s
 		o.addState(given)
 		return o
 	}
-	return sent, days.Ends(), s.put(l.epoch, before == nil, body(all), body(changed))
+	return sent, given, s.put(l.epoch, before == nil, body(all), body(changed))
 }
 
 // put hands an event to all listeners.

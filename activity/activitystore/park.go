@@ -96,7 +96,7 @@ const expireStep = 64
 // expire drops messages past the retention, a few at a time.
 func (s *Store) expire(root *bbolt.Bucket, name activity.Ledger, now time.Time, st *state) error {
 	l := s.ledger(root, name, st)
-	horizon := uint64(now.Add(-s.options.LedgerRetention).UnixMicro()) //nolint:gosec // past 1970
+	horizon := uint64(now.Add(-s.options.LedgerRetention).UnixMicro())
 	for range expireStep {
 		age, _ := l.ages.Cursor().First()
 		if age == nil || binary.BigEndian.Uint64(age) >= horizon {

@@ -75,5 +75,5 @@ func Keys(root *bbolt.Bucket) (int64, error) {
 		total += size
 		return nil
 	})
-	return int64(total), err //nolint:gosec // far smaller
+	return int64(total), err
 }
