@@ -6,7 +6,9 @@ package activityd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -32,6 +34,8 @@ type Service struct {
 	steps  lifecycle.Stack
 	api    *httpserver.Server
 	ops    *httpserver.Server
+
+	answers atomic.Bool // the API listens
 }
 
 // New checks the configuration. It opens and starts nothing.
@@ -72,6 +76,10 @@ func (s *Service) start(ctx context.Context) error {
 	health := &telemetry.Health{}
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.Register("ingest", func(context.Context) error { return s.group.Err() }, telemetry.Live|telemetry.Ready)
+	for _, c := range counting {
+		health.Register("progress "+c.def.Name, c.reading.Check, telemetry.Live)
+	}
+	health.Register("API", s.listening, telemetry.Ready)
 	health.RegisterNoted("kafka", counting[0].reading.Ready, telemetry.Ready, counting[0].reading.Repositions)
 	for _, c := range counting[1:] { // a topic that is not there yet must not take the service away from the others
 		health.RegisterNoted("kafka "+c.def.Name, ok, telemetry.Ready, c.note)
@@ -107,7 +115,15 @@ func (s *Service) start(ctx context.Context) error {
 	s.steps.Push("API", s.api.Stop)
 	s.steps.Push("live streams", func(context.Context) error { api.Close(); return nil })
 	s.group.Go("API", s.api.Wait)
+	s.answers.Store(true)
 	return nil
+}
+
+func (s *Service) listening(context.Context) error {
+	if s.answers.Load() {
+		return nil
+	}
+	return errors.New("not listening yet: wait")
 }
 
 // Addr is the API's address, after Start.

@@ -92,6 +92,8 @@ func (m *memory) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
 	return fetchedOf(records), nil
 }
 
+func (m *memory) Behind() bool { return false }
+
 func (m *memory) Through() time.Time { return time.Time{} }
 
 func (m *memory) CommitForMonitors(next map[int32]int64) {

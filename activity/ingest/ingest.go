@@ -28,6 +28,9 @@ type Source interface {
 	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count until
 	// it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent use.
 	Lag() map[int32]int64
+	// Behind reports whether there are records that could be read and have not been. It is false while the broker is away. Safe for
+	// concurrent use.
+	Behind() bool
 	// Through returns a moment: all that the topic had then was returned by a Fetch before the last. It is zero when none is known.
 	// Safe for concurrent use.
 	Through() time.Time
@@ -52,6 +55,8 @@ type Config struct {
 	MaxBatch int
 	// RetryFull is how long to wait before writing again when the disk is full. Default 5 s.
 	RetryFull time.Duration
+	// StallAfter is how long nothing may move, while there are records to count, before Check calls the ingest stalled. Default 1 min.
+	StallAfter time.Duration
 	// Clock times how long messages took. Default clock.System.
 	Clock clock.Clock
 }
@@ -68,6 +73,7 @@ type Ingest struct {
 	moves    moves
 	through  through
 	commits  commits
+	progress progress
 	logger   zerolog.Logger
 }
 
@@ -78,6 +84,9 @@ func New(source Source, store Store, def activity.Definition, config Config, met
 	}
 	if config.RetryFull <= 0 {
 		config.RetryFull = 5 * time.Second
+	}
+	if config.StallAfter <= 0 {
+		config.StallAfter = time.Minute
 	}
 	if config.Clock == nil {
 		config.Clock = clock.System{}
@@ -105,6 +114,7 @@ func (in *Ingest) run(ctx context.Context) error {
 		return err
 	}
 	in.assigned.Store(true)
+	in.progress.made()
 	in.logger.Info().Int("partitions", len(in.source.Lag())).Msg("reading the topic")
 	fetched := make(chan fetch, 1)
 	decoded := make(chan *activity.Batch, 1)
@@ -117,6 +127,7 @@ func (in *Ingest) run(ctx context.Context) error {
 		defer close(decoded)
 		for f := range fetched {
 			batch := in.decoder.batch(f.Fetched)
+			in.progress.made()
 			batch.Through = f.through
 			if err := hand(ctx, decoded, batch); err != nil {
 				return err
@@ -147,6 +158,7 @@ func (in *Ingest) fetch(ctx context.Context, fetched chan<- fetch) error {
 		if err != nil {
 			return err
 		}
+		in.progress.made()
 		for _, moved := range f.Repositions {
 			in.reposition(moved)
 		}
@@ -171,6 +183,7 @@ func hand[T any](ctx context.Context, next chan<- T, value T) error {
 func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	counted, err := in.store.Apply(ctx, batch)
 	for said := false; errors.Is(err, boltdb.ErrFull); counted, err = in.store.Apply(ctx, batch) {
+		in.progress.made() // it will go on by itself
 		if !said {
 			said = true
 			in.logger.Error().Err(err).Msg("nothing can be counted until there is space; trying again and again")
@@ -187,6 +200,7 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	in.pending.done(batch)
 	in.through.reach(batch.Through)
 	in.commits.happened()
+	in.progress.made()
 	in.metrics.applied(in.decoder.def.Name, batch, counted, in.config.Clock.Now())
 	if n := len(batch.Parked); n > 0 {
 		first := &batch.Parked[0]
@@ -224,6 +238,17 @@ func (in *Ingest) Through() time.Time {
 		in.through.reach(fetched)
 	}
 	return in.through.moment()
+}
+
+// Check is a liveness check: it fails when there are records to count and nothing has moved for StallAfter. An outage of the broker, a
+// full disk and a topic without news do not make it fail: another start would not help.
+func (in *Ingest) Check(context.Context) error {
+	still := in.progress.still()
+	if still < in.config.StallAfter || in.pending.none() && !in.source.Behind() {
+		return nil
+	}
+	return fmt.Errorf("there are records of topic %s to count, and nothing has moved for %s: restart the service, and keep its log",
+		in.decoder.def.Topic, still.Round(time.Second))
 }
 
 // Applied returns a channel that is closed after the next commit.

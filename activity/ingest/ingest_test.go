@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +44,7 @@ type topic struct {
 	failed chan error
 	hold   chan struct{} // Assign waits for it
 
+	behind    atomic.Bool
 	mu        sync.Mutex
 	assigned  map[int32]broker.Position
 	committed map[int32]int64
@@ -121,6 +123,8 @@ func (t *topic) Lag() map[int32]int64 {
 	return maps.Clone(t.waiting)
 }
 
+func (t *topic) Behind() bool { return t.behind.Load() }
+
 func (t *topic) Through() time.Time { return time.Time{} }
 
 func (t *topic) CommitForMonitors(next map[int32]int64) {
@@ -160,10 +164,15 @@ func openStore(t *testing.T) *activitystore.Store {
 
 func start(t *testing.T, topic *topic, store *activitystore.Store, wrapped ingest.Store) *service {
 	t.Helper()
+	return startWith(t, topic, store, wrapped, ingest.Config{RetryFull: time.Millisecond})
+}
+
+func startWith(t *testing.T, topic *topic, store *activitystore.Store, wrapped ingest.Store, config ingest.Config) *service {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	s := &service{t: t, topic: topic, store: store, reg: prometheus.NewRegistry(), stop: stop, ended: make(chan error, 1)}
-	now := clock.NewManual(written.Add(30 * time.Millisecond))
-	s.in = ingest.New(topic, wrapped, def, ingest.Config{Clock: now, RetryFull: time.Millisecond}, ingest.NewMetrics(s.reg), zerolog.Nop())
+	config.Clock = clock.NewManual(written.Add(30 * time.Millisecond))
+	s.in = ingest.New(topic, wrapped, def, config, ingest.NewMetrics(s.reg), zerolog.Nop())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -54,6 +54,7 @@ type Consumer struct {
 	handed   map[int32]int64 // the same after what Fetch returned last
 	ahead    snapshot        // not passed yet; its ends are nil when there is none
 	through  time.Time       // of the last snapshot passed
+	heard    time.Time       // when the broker answered last
 }
 
 // Fetched is what one call of Fetch yields.

@@ -17,10 +17,19 @@ func (c *Consumer) Through() time.Time {
 	return c.through
 }
 
+// Behind reports whether there are records that could be read and have not been: the broker said so and answers still. It is false
+// while the broker is away. Safe for concurrent use.
+func (c *Consumer) Behind() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead.ends != nil && time.Since(c.heard) < 2*c.config.MetadataInterval+metadataTimeout
+}
+
 // look asks where the partitions end, unless the answer of the last time is still ahead of what was read: under a lag that
 // never ends, a newer one would be ahead for ever.
 func (c *Consumer) look(partitions []int32) {
 	c.mu.Lock()
+	c.heard = time.Now()
 	waits := c.ahead.ends != nil
 	c.mu.Unlock()
 	if waits {

@@ -27,6 +27,7 @@ func TestThroughIsWhatWasTakenOver(t *testing.T) {
 	if err := c.Assign(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
+	poll(t, "it is behind", c.Behind)
 	for range 2 {
 		fetch(t, c, 5)
 		if through := c.Through(); !through.IsZero() { // the last five may still be lost with whoever holds them
@@ -40,10 +41,31 @@ func TestThroughIsWhatWasTakenOver(t *testing.T) {
 		done <- err
 	}()
 	poll(t, "all is through", func() bool { return !c.Through().Before(written) })
+	if c.Behind() {
+		t.Error("it is behind and all is through")
+	}
 	later := time.Now()
 	poll(t, "the moment follows the present", func() bool { return c.Through().After(later) })
 	stop()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
+}
+
+// TestNobodyIsBehindAnAbsentBroker has records wait that nobody fetches, and takes the broker away.
+func TestNobodyIsBehindAnAbsentBroker(t *testing.T) {
+	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publishTo(t, dev.Addr(), "orders", 1, 3)
+	c := consumer(t, dev.Addr(), "orders")
+	if err := c.Assign(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "it is behind", c.Behind)
+	if err := dev.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "nobody knows any more", func() bool { return !c.Behind() })
 }

@@ -1,0 +1,54 @@
+package ingest_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/activity/ingest"
+)
+
+// blocked is a real store that lets nothing through before it is told to.
+type blocked struct {
+	*activitystore.Store
+	entered, free chan struct{}
+}
+
+func (b *blocked) Apply(ctx context.Context, batch *activity.Batch) ([]bool, error) {
+	close(b.entered)
+	<-b.free
+	return b.Store.Apply(ctx, batch)
+}
+
+// TestAnIngestThatStandsStillIsNotLive blocks the store, then has the source say that it is behind.
+func TestAnIngestThatStandsStillIsNotLive(t *testing.T) {
+	store := openStore(t)
+	held := &blocked{store, make(chan struct{}), make(chan struct{})}
+	topic := newTopic()
+	s := startWith(t, topic, store, held, ingest.Config{StallAfter: 50 * time.Millisecond})
+	fails := func(what string) {
+		t.Helper()
+		s.until(what, func() bool { return s.in.Check(t.Context()) != nil })
+	}
+	passes := func(what string) {
+		t.Helper()
+		if err := s.in.Check(t.Context()); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	topic.write(order(0, 0, "a"))
+	<-held.entered
+	passes("a commit has just begun")
+	fails("a commit does not end")
+	close(held.free)
+	s.until("it is counted", func() bool { return s.count() == 1 })
+	s.until("nothing is held any more", func() bool { return s.in.Check(t.Context()) == nil })
+
+	topic.behind.Store(true)
+	fails("there are records and none is fetched")
+	topic.behind.Store(false)
+	passes("nothing has moved for as long, and there is nothing to do")
+	s.finish()
+}
