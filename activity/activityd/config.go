@@ -11,6 +11,8 @@ import (
 	"ordertally/activity/activityapi"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/declare"
+	"ordertally/activity/ingest"
+	"ordertally/shared/broker"
 	"ordertally/shared/event"
 	"ordertally/shared/inbox"
 )
@@ -31,6 +33,13 @@ type Config struct {
 	// DedupRetention is how long the ids of messages are kept, to recognise one that comes again. Messages of an order
 	// service are recognised for ever, by their slots. Default 14 days.
 	DedupRetention time.Duration `default:"${dedup_retention}" help:"How long to recognise a foreign message that comes again." name:"dedup-retention"`
+	// BatchMessages is the most messages that share a transaction: a batch is what waits. Default 5,000.
+	BatchMessages int `default:"${batch_messages}" help:"Most messages counted in one transaction." name:"batch-messages"`
+	// ReadAheadBytes is about the most that is read from Kafka ahead of the counting, for each activity. Default 64 MiB.
+	ReadAheadBytes int `default:"${read_ahead_bytes}" help:"About the most bytes read from Kafka ahead of the counting, for each activity." name:"read-ahead-bytes"`
+	// RetryFirst and RetryLimit bound the wait between two attempts to reach Kafka. Default 50 ms and 1 s.
+	RetryFirst time.Duration `default:"${retry_first}" help:"First wait between two attempts to reach Kafka; it grows." name:"retry-first"`
+	RetryLimit time.Duration `default:"${retry_limit}" help:"What that wait grows to." name:"retry-limit"`
 	// LedgerBytes bounds the parked messages of an activity, and the late ones. Default 1 GiB.
 	LedgerBytes int64 `default:"${ledger_bytes}" help:"Most bytes of parked messages of an activity, and of late ones; of more only the place is kept." name:"ledger-bytes"`
 	// LedgerRetention is how long they are kept. Default 90 days.
@@ -51,11 +60,18 @@ const (
 	defaultZone      = "UTC"
 )
 
+const (
+	maxBatchMessages = 100_000
+	maxReadAhead     = 2<<30 - 1
+	maxRetry         = time.Hour
+)
+
 // FlagDefaults returns the variables that Config's tags speak of.
 func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
-		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone, "live_listeners": strconv.Itoa(activityapi.DefaultListeners),
+		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone, "batch_messages": strconv.Itoa(ingest.DefaultMaxBatch), "read_ahead_bytes": strconv.Itoa(broker.DefaultReadAheadBytes),
+		"retry_first": broker.DefaultRetryFirst.String(), "retry_limit": broker.DefaultRetryLimit.String(), "live_listeners": strconv.Itoa(activityapi.DefaultListeners),
 		"ledger_bytes": strconv.Itoa(activitystore.DefaultLedgerBytes), "ledger_retention": activitystore.DefaultLedgerRetention.String(),
 	}
 }
@@ -100,6 +116,15 @@ func (c Config) validate() error {
 	}
 	if c.DedupRetention < 0 {
 		errs = append(errs, errors.New("dedup-retention: a duration cannot be negative"))
+	}
+	if c.BatchMessages < 0 || c.BatchMessages > maxBatchMessages {
+		errs = append(errs, fmt.Errorf("batch-messages: it must be 1 to %d", maxBatchMessages))
+	}
+	if c.ReadAheadBytes < 0 || c.ReadAheadBytes > maxReadAhead {
+		errs = append(errs, fmt.Errorf("read-ahead-bytes: it must be 1 to %d", maxReadAhead))
+	}
+	if c.RetryFirst < 0 || c.RetryLimit < 0 || c.RetryFirst > maxRetry || c.RetryLimit > maxRetry || c.RetryLimit != 0 && c.RetryLimit < c.RetryFirst {
+		errs = append(errs, fmt.Errorf("retry-first, retry-limit: each is at most %s, and the limit is not below the first", maxRetry))
 	}
 	if c.LiveListeners < 0 {
 		errs = append(errs, errors.New("live-listeners: it cannot be negative"))

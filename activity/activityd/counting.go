@@ -44,13 +44,16 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		if err != nil {
 			return nil, err
 		}
-		consumer, err := broker.NewConsumer(broker.ConsumerConfig{Brokers: s.config.Kafka, Topic: def.Topic, GroupID: monitorGroup}, s.logger)
+		consumer, err := broker.NewConsumer(broker.ConsumerConfig{
+			Brokers: s.config.Kafka, Topic: def.Topic, GroupID: monitorGroup,
+			ReadAheadBytes: s.config.ReadAheadBytes, RetryFirst: s.config.RetryFirst, RetryLimit: s.config.RetryLimit,
+		}, s.logger)
 		if err != nil {
 			return nil, err
 		}
 		s.steps.Push("consumer", func(context.Context) error { consumer.Close(); return nil })
 		logger := s.logger.With().Str("activity", def.Name).Logger()
-		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{}, metrics, logger)})
+		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{MaxBatch: s.config.BatchMessages}, metrics, logger)})
 	}
 	return all, nil
 }

@@ -270,10 +270,17 @@ func TestStartFailures(t *testing.T) {
 
 func TestRefusesSettings(t *testing.T) {
 	for says, config := range map[string]activityd.Config{
-		"listen":          {Listen: "8090"},
-		"ops-listen":      {OpsListen: "nowhere"},
-		"kafka":           {Kafka: []string{"localhost"}},
-		"dedup-retention": {DedupRetention: -1},
+		"listen":                         {Listen: "8090"},
+		"ops-listen":                     {OpsListen: "nowhere"},
+		"kafka":                          {Kafka: []string{"localhost"}},
+		"dedup-retention":                {DedupRetention: -1},
+		"zone":                           {Zone: "Mars/Olympus"},
+		"activities":                     {Activities: "- name: a"},
+		"batch-messages":                 {BatchMessages: 100_001},
+		"read-ahead-bytes":               {ReadAheadBytes: -1},
+		"retry-first, retry-limit":       {RetryFirst: time.Minute, RetryLimit: time.Second},
+		"live-listeners":                 {LiveListeners: -1},
+		"ledger-bytes, ledger-retention": {LedgerRetention: -1},
 	} {
 		if _, err := activityd.New(config, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), says+":") {
 			t.Errorf("%s: %v", says, err)

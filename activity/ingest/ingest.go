@@ -49,6 +49,9 @@ type Store interface {
 	Ledgers(ctx context.Context) (activity.Ledgers, error)
 }
 
+// DefaultMaxBatch is the default of Config.MaxBatch.
+const DefaultMaxBatch = 5000
+
 // Config of an Ingest. The zero value is ready for use.
 type Config struct {
 	// MaxBatch is the most records that share a transaction. Default 5,000.
@@ -80,7 +83,7 @@ type Ingest struct {
 // New returns an Ingest that does nothing until Run.
 func New(source Source, store Store, def activity.Definition, config Config, metrics *Metrics, logger zerolog.Logger) *Ingest {
 	if config.MaxBatch <= 0 {
-		config.MaxBatch = 5000
+		config.MaxBatch = DefaultMaxBatch
 	}
 	if config.RetryFull <= 0 {
 		config.RetryFull = 5 * time.Second

@@ -26,9 +26,21 @@ type ConsumerConfig struct {
 	Topic   string
 	// GroupID names the consumer group whose offsets CommitForMonitors sets. No membership comes with it.
 	GroupID string
+	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions. Default 64 MiB; below 2 GiB.
+	ReadAheadBytes int
+	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away; it grows from one to the other, and is
+	// random. Default 50 ms and 1 s.
+	RetryFirst, RetryLimit time.Duration
 	// MetadataInterval is how soon an added partition is read. Default 30 s.
 	MetadataInterval time.Duration
 }
+
+// The defaults of ConsumerConfig.
+const (
+	DefaultReadAheadBytes = 64 << 20
+	DefaultRetryFirst     = 50 * time.Millisecond
+	DefaultRetryLimit     = time.Second // back that soon after a broker
+)
 
 // Consumer reads the committed records of all partitions of a topic, from positions its user keeps (rule C2). Fetch is
 // for one goroutine; the other methods are safe for concurrent use.
@@ -73,6 +85,15 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	if config.MetadataInterval == 0 {
 		config.MetadataInterval = 30 * time.Second
 	}
+	if config.ReadAheadBytes == 0 {
+		config.ReadAheadBytes = DefaultReadAheadBytes
+	}
+	if config.RetryFirst == 0 {
+		config.RetryFirst = DefaultRetryFirst
+	}
+	if config.RetryLimit == 0 {
+		config.RetryLimit = DefaultRetryLimit
+	}
 	logs := startLogPump(logger)
 	client, err := kafka.NewConsumer(clientConfig(config.Brokers, logs.lines, kafka.ConfigMap{
 		"group.id": config.GroupID,
@@ -88,7 +109,10 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		"isolation.level":       "read_committed",
 		"enable.partition.eof":  true,
 		// With the default of 1 s a full local queue halves the rate: 121,000 against 308,000 records/s.
-		"fetch.queue.backoff.ms": 10,
+		"fetch.queue.backoff.ms":     10,
+		"queued.max.messages.kbytes": max(config.ReadAheadBytes>>10, 1),
+		"reconnect.backoff.ms":       int(config.RetryFirst.Milliseconds()),
+		"reconnect.backoff.max.ms":   int(config.RetryLimit.Milliseconds()),
 	}))
 	if err != nil {
 		logs.stop()
