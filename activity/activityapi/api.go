@@ -14,6 +14,7 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/clock"
 	"ordertally/shared/httpserver"
+	"ordertally/shared/webpage"
 )
 
 // Statistics are what was counted; activitystore.Store is one. Safe for concurrent use.
@@ -105,7 +106,7 @@ func (a *API) router() http.Handler {
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}/minutes", Handler: a.json(a.minutes)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Handler: a.json(a.message)},
 		{Method: http.MethodGet, Path: "/", Handler: a.page},
-		{Method: http.MethodGet, Path: "/assets/{file}", Handler: a.asset},
+		{Method: http.MethodGet, Path: "/assets/{file}", Handler: webpage.Assets(assets)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Handler: a.live},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Handler: a.json(a.audit)},
 	}

@@ -415,7 +415,7 @@ func TestThePage(t *testing.T) {
 			t.Errorf("%s: %s, %s", file[1], response.Status, response.Header.Get("Content-Type"))
 		}
 	}
-	if len(files) != 4 {
+	if len(files) != 5 {
 		t.Errorf("the page loads %v", files)
 	}
 	for _, none := range []string{"/assets/index.html", "/assets/..%2fpage.go", "/assets/"} {

@@ -3,12 +3,10 @@ package activityapi
 import (
 	"bytes"
 	"embed"
-	"mime"
 	"net/http"
-	"path"
 
 	"ordertally/activity"
-	"ordertally/shared/problem"
+	"ordertally/shared/webpage"
 )
 
 //go:embed page/index.html
@@ -18,10 +16,6 @@ var pageHTML string
 //
 //go:embed page/*.css page/*.js
 var assets embed.FS
-
-// contentSecurityPolicy lets the page load its own files and ask its own service, nothing else, and nobody frame it.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // page shows how business goes. What was counted today, in UTC, is in the HTML; the rest the page asks for itself.
 func (a *API) page(w http.ResponseWriter, r *http.Request) {
@@ -54,21 +48,5 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	header(w, "text/html; charset=utf-8", html.Len())
-	w.Header().Set("Content-Security-Policy", contentSecurityPolicy)
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	_, _ = w.Write(html.Bytes()) // the only error is a client that has gone
-}
-
-// asset serves a file of the page.
-func (a *API) asset(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("file")
-	content, err := assets.ReadFile("page/" + name)
-	if err != nil {
-		problem.Write(w, r, problem.NotFound())
-		return
-	}
-	header(w, mime.TypeByExtension(path.Ext(name)), len(content))
-	w.Header().Set("Cache-Control", "no-cache") // the next release changes it
-	_, _ = w.Write(content)                     // the only error is a client that has gone
+	webpage.Write(w, html.Bytes())
 }

@@ -16,6 +16,7 @@ import (
 	"ordertally/shared/httpserver"
 	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
+	"ordertally/shared/webpage"
 )
 
 // Config is what the API serves.
@@ -33,6 +34,8 @@ type api struct{ Config }
 func New(config Config) http.Handler {
 	a := &api{config}
 	return httpserver.NewRouter([]httpserver.Route{
+		{Method: http.MethodGet, Path: "/", Handler: page},
+		{Method: http.MethodGet, Path: "/assets/{file}", Handler: webpage.Assets(assets)},
 		{Method: http.MethodPost, Path: "/v1/orders", Handler: a.handle(a.place)},
 		{Method: http.MethodGet, Path: "/v1/orders", Handler: a.handle(a.list)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Handler: a.handle(a.get)},

@@ -1,0 +1,17 @@
+package orderapi
+
+import (
+	"embed"
+	"net/http"
+
+	"ordertally/shared/webpage"
+)
+
+//go:embed page/index.html
+var pageHTML []byte
+
+//go:embed page/*.css page/*.js
+var assets embed.FS
+
+// page is the operators' page: how the outbox stands, and what to do about parked messages. It asks for everything itself.
+func page(w http.ResponseWriter, _ *http.Request) { webpage.Write(w, pageHTML) }

@@ -1,0 +1,55 @@
+// Package webpage serves the services' own pages: embedded files, no build step, nothing from elsewhere. What all pages share in looks
+// is base.css.
+package webpage
+
+import (
+	"embed"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+
+	"ordertally/shared/problem"
+)
+
+//go:embed base.css
+var base embed.FS
+
+// Policy is the Content-Security-Policy of a page: it may load its own files and ask its own service, nothing else, and nobody may
+// frame it.
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// Write answers with a page.
+func Write(w http.ResponseWriter, html []byte) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", Policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	write(w, "text/html; charset=utf-8", html)
+}
+
+// Assets returns the handler of /assets/{file}: base.css, and the style sheets and scripts in the directory page of files.
+func Assets(files embed.FS) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("file")
+		content, err := base.ReadFile(name)
+		if err != nil {
+			content, err = files.ReadFile("page/" + name)
+		}
+		if err != nil {
+			problem.Write(w, r, problem.NotFound())
+			return
+		}
+		w.Header().Set("Cache-Control", "no-cache") // the next release changes it
+		write(w, mime.TypeByExtension(path.Ext(name)), content)
+	}
+}
+
+func write(w http.ResponseWriter, contentType string, content []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(content)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(content) // the only error is a client that has gone
+}
