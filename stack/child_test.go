@@ -29,7 +29,9 @@ const childEnv = "STACK_TEST_CHILD"
 type childConfig struct {
 	Order    orderd.Config
 	Activity *activityd.Config // nil runs order alone
-	Numbers  *numbersConfig    // when set, numbers run and neither service
+	// WithoutOrder runs activity alone.
+	WithoutOrder bool
+	Numbers      *numbersConfig // when set, numbers run and neither service
 }
 
 func TestMain(m *testing.M) {
@@ -59,15 +61,19 @@ func runChild(text string) error {
 	if config.Numbers != nil {
 		return runNumbers(ctx, *config.Numbers)
 	}
-	order, err := orderd.New(config.Order, logger)
-	if err != nil {
-		return err
-	}
-	if err := order.Start(ctx); err != nil {
-		return err
-	}
-	var activityFailed <-chan struct{}
+	var orderFailed, activityFailed <-chan struct{}
+	var order *orderd.Service
 	var activity *activityd.Service
+	var err error
+	if !config.WithoutOrder {
+		if order, err = orderd.New(config.Order, logger); err != nil {
+			return err
+		}
+		if err := order.Start(ctx); err != nil {
+			return err
+		}
+		orderFailed = order.Failed()
+	}
 	if config.Activity != nil {
 		if activity, err = activityd.New(*config.Activity, logger); err != nil {
 			return err
@@ -79,7 +85,7 @@ func runChild(text string) error {
 	}
 	fmt.Fprintln(os.Stdout, "ready")
 	select {
-	case <-order.Failed():
+	case <-orderFailed:
 		return order.Err()
 	case <-activityFailed:
 		return activity.Err()
