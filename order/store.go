@@ -35,6 +35,8 @@ type Store interface {
 	Delivery(ctx context.Context, id uuidv7.ID) (Delivery, error)
 	// List returns orders by descending id.
 	List(ctx context.Context, q Query) (Page, error)
+	// Digests sums up orders after an id, ascending; the zero id begins.
+	Digests(ctx context.Context, after uuidv7.ID) (DigestPage, error)
 }
 
 // Request is one validated order on its way into a Store.

@@ -59,7 +59,7 @@ func TestCountingRounds(t *testing.T) {
 	for writer := range 4 {
 		running.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(1000+writer)))
-			for !closed(stop) && c.place(random) {
+			for !isClosed(stop) && c.place(random) {
 				<-time.After(time.Duration(random.IntN(4)) * time.Millisecond)
 			}
 		})
@@ -89,15 +89,6 @@ func TestCountingRounds(t *testing.T) {
 	c.check()
 	t.Logf("seed %d: %d rounds in %s, %d orders, %d messages published again, %d poisonous, the group joined %d times; hits %v",
 		seed, rounds, time.Since(began).Round(time.Second), c.orders.Load(), c.again, c.poisonous, c.joined.Load(), c.hits)
-}
-
-func closed(stop <-chan struct{}) bool {
-	select {
-	case <-stop:
-		return true
-	default:
-		return false
-	}
 }
 
 // counting is the state of all rounds.
@@ -153,7 +144,7 @@ func (c *counting) meddle(stop <-chan struct{}, address string) {
 			c.t.Error(sent.TopicPartition.Error)
 		}
 	}
-	for !closed(stop) {
+	for !isClosed(stop) {
 		record, ok := reader.Next(c.t, time.Second)
 		if !ok || len(record.Headers) == 0 || random.IntN(10) != 0 {
 			continue
@@ -175,7 +166,7 @@ func (c *counting) meddle(stop <-chan struct{}, address string) {
 
 // joinAndLeave is a consumer of another program that uses the service's group id, and commits offsets of its own.
 func (c *counting) joinAndLeave(stop <-chan struct{}, address string) {
-	for !closed(stop) {
+	for !isClosed(stop) {
 		consumer, err := ckafka.NewConsumer(&ckafka.ConfigMap{
 			"bootstrap.servers": address, "group.id": "ordertally-activity", "auto.offset.reset": "earliest", "session.timeout.ms": 6000,
 		})
@@ -186,7 +177,7 @@ func (c *counting) joinAndLeave(stop <-chan struct{}, address string) {
 		if err := consumer.SubscribeTopics([]string{event.Topic}, nil); err != nil {
 			c.t.Error(err)
 		}
-		for read := 0; read < 200 && !closed(stop); {
+		for read := 0; read < 200 && !isClosed(stop); {
 			if _, ok := consumer.Poll(100).(*ckafka.Message); ok {
 				read++
 			}

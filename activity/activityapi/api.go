@@ -107,6 +107,7 @@ func (a *API) router() http.Handler {
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Handler: a.json(a.message)},
 		{Method: http.MethodGet, Path: "/", Handler: a.page},
 		{Method: http.MethodGet, Path: "/assets/{file}", Handler: webpage.Assets(assets)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/digests", Handler: a.json(a.digests)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Handler: a.live},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Handler: a.json(a.audit)},
 	}

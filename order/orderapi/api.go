@@ -38,6 +38,7 @@ func New(config Config) http.Handler {
 		{Method: http.MethodGet, Path: "/assets/{file}", Handler: webpage.Assets(assets)},
 		{Method: http.MethodPost, Path: "/v1/orders", Handler: a.handle(a.place)},
 		{Method: http.MethodGet, Path: "/v1/orders", Handler: a.handle(a.list)},
+		{Method: http.MethodGet, Path: "/v1/orders/digests", Handler: a.handle(a.digests)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Handler: a.handle(a.get)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Handler: a.handle(a.delivery)},
 		{Method: http.MethodGet, Path: "/v1/outbox", Handler: a.handle(a.report)},

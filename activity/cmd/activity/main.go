@@ -14,6 +14,7 @@ import (
 type commands struct {
 	Serve  serveCmd  `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
 	Parked parkedCmd `cmd:"" help:"Look after messages that could not be counted."`
+	Verify verifyCmd `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
 	Late   lateCmd   `cmd:"" help:"Look after messages of which nobody can tell whether they were counted before."`
 }
 
