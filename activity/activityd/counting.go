@@ -83,7 +83,7 @@ func (c *counting) note() string {
 	if err := c.reading.Ready(context.Background()); err != nil {
 		return err.Error()
 	}
-	return c.reading.Repositions()
+	return c.reading.Changes()
 }
 
 func ok(context.Context) error { return nil }

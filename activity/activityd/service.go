@@ -80,7 +80,7 @@ func (s *Service) start(ctx context.Context) error {
 		health.Register("progress "+c.def.Name, c.reading.Check, telemetry.Live)
 	}
 	health.Register("API", s.listening, telemetry.Ready)
-	health.RegisterNoted("kafka", counting[0].reading.Ready, telemetry.Ready, counting[0].reading.Repositions)
+	health.RegisterNoted("kafka", counting[0].reading.Ready, telemetry.Ready, counting[0].reading.Changes)
 	for _, c := range counting[1:] { // a topic that is not there yet must not take the service away from the others
 		health.RegisterNoted("kafka "+c.def.Name, ok, telemetry.Ready, c.note)
 	}

@@ -28,6 +28,8 @@ type Source interface {
 	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count until
 	// it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent use.
 	Lag() map[int32]int64
+	// PartitionsAdded returns how many partitions the topic got since Assign. Safe for concurrent use.
+	PartitionsAdded() int
 	// Behind reports whether there are records that could be read and have not been. It is false while the broker is away. Safe for
 	// concurrent use.
 	Behind() bool

@@ -123,6 +123,8 @@ func (t *topic) Lag() map[int32]int64 {
 	return maps.Clone(t.waiting)
 }
 
+func (t *topic) PartitionsAdded() int { return 0 }
+
 func (t *topic) Behind() bool { return t.behind.Load() }
 
 func (t *topic) Through() time.Time { return time.Time{} }
@@ -317,7 +319,7 @@ func TestGoesOnWhereTheStoreSays(t *testing.T) {
 func TestPositionsMoveBack(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	s := start(t, topic, store, store)
-	if note := s.in.Repositions(); note != "" {
+	if note := s.in.Changes(); note != "" {
 		t.Errorf("before anything happened it says %q", note)
 	}
 	topic.write(order(0, 7, "a"), order(0, 8, "b"), order(1, 5, "c"))
@@ -341,7 +343,7 @@ func TestPositionsMoveBack(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, value, want)
 		}
 	}
-	if note := s.in.Repositions(); !strings.Contains(note, "partition 0 went on at offset 2 instead of 9, truncated") {
+	if note := s.in.Changes(); !strings.Contains(note, "partition 0 went on at offset 2 instead of 9, truncated") {
 		t.Errorf("it says %q", note)
 	}
 }

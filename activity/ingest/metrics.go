@@ -100,6 +100,7 @@ type scraped struct {
 	all         []*Ingest
 	lag         *prometheus.Desc
 	activityLag *prometheus.Desc
+	added       *prometheus.Desc
 	ledgers     []ledgerMetric
 }
 
@@ -122,6 +123,7 @@ func newScraped() *scraped {
 			"Records of a partition that are not counted yet, of all topics together.", []string{"partition"}, nil),
 		activityLag: prometheus.NewDesc("activity_partition_lag_messages",
 			"Records of a partition that are not counted yet.", []string{"activity", "partition"}, nil),
+		added: desc("activity_partitions_added_total", "Partitions that the topics got since the service started to read them."),
 		ledgers: []ledgerMetric{
 			gauge("activity_parked_messages", "Messages parked now.", func(l *activity.Ledgers) int64 { return l.Parked }),
 			gauge("activity_parked_bytes", "Size of the messages parked now.", func(l *activity.Ledgers) int64 { return l.ParkedBytes }),
@@ -143,6 +145,7 @@ func newScraped() *scraped {
 func (s *scraped) Describe(descs chan<- *prometheus.Desc) {
 	descs <- s.lag
 	descs <- s.activityLag
+	descs <- s.added
 	for _, l := range s.ledgers {
 		descs <- l.desc
 	}
@@ -159,7 +162,9 @@ func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	total, sums := map[int32]int64{}, make([]int64, len(s.ledgers))
+	added := 0
 	for _, in := range all {
+		added += in.source.PartitionsAdded()
 		lag, _ := in.Lag()
 		for partition, n := range lag {
 			total[partition] += n
@@ -174,6 +179,7 @@ func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
 			sums[i] += l.of(&sizes)
 		}
 	}
+	metrics <- prometheus.MustNewConstMetric(s.added, prometheus.CounterValue, float64(added))
 	for partition, n := range total {
 		metrics <- prometheus.MustNewConstMetric(s.lag, prometheus.GaugeValue, float64(n), strconv.Itoa(int(partition)))
 	}

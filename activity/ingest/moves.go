@@ -53,5 +53,15 @@ func (in *Ingest) reposition(moved broker.Reposition) {
 		Int64("to", moved.To).Int64("missing_offsets", missing).Msg(explanations[moved.Reason])
 }
 
-// Repositions describes the repositions since the start in one line, "" when there was none.
-func (in *Ingest) Repositions() string { return in.moves.String() }
+// Changes describes in one line how the topic changed since the start, "" when it did not: repositions, and partitions that
+// were added.
+func (in *Ingest) Changes() string {
+	text := in.moves.String()
+	if added := in.source.PartitionsAdded(); added > 0 {
+		if text != "" {
+			text += "; "
+		}
+		text += fmt.Sprintf("%d partitions were added since the start and are read", added)
+	}
+	return text
+}

@@ -67,6 +67,8 @@ type Consumer struct {
 	ahead    snapshot        // not passed yet; its ends are nil when there is none
 	through  time.Time       // of the last snapshot passed
 	heard    time.Time       // when the broker answered last
+	high     map[int32]int64 // ends of the partitions that were asked for
+	added    int             // partitions that the topic got since Assign
 }
 
 // Fetched is what one call of Fetch yields.
@@ -120,7 +122,7 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	}
 	return &Consumer{
 		config: config, client: client, logs: logs, logger: logger, cancel: func() {},
-		readings: map[int32]*reading{}, position: map[int32]int64{}, handed: map[int32]int64{},
+		readings: map[int32]*reading{}, position: map[int32]int64{}, handed: map[int32]int64{}, high: map[int32]int64{},
 	}, nil
 }
 
@@ -287,18 +289,25 @@ func (c *Consumer) Partitions() []int32 {
 	return partitions
 }
 
+// PartitionsAdded returns how many partitions the topic got since Assign: they are read from their start.
+func (c *Consumer) PartitionsAdded() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.added
+}
+
 // Lag returns, for each partition, how many offsets lie between what was fetched and the last committed one the broker
 // spoke of. What Fetch returned last still counts until it is called again, so that a lag of 0 is never seen while
-// records are between two hands. It asks nobody: the broker says so with every fetch.
+// records are between two hands. It asks nobody: the broker says so with every fetch, and was asked before the first.
 func (c *Consumer) Lag() map[int32]int64 {
 	c.mu.Lock()
-	positions := maps.Clone(c.position)
+	positions, asked := maps.Clone(c.position), maps.Clone(c.high)
 	c.mu.Unlock()
 	lag := make(map[int32]int64, len(positions))
 	for id, position := range positions {
 		_, high, err := c.client.GetWatermarkOffsets(c.config.Topic, id)
-		if err != nil || high < 0 {
-			high = position // nothing heard of it yet
+		if err != nil || high < 0 { // nothing was fetched yet
+			high = asked[id]
 		}
 		lag[id] = max(high-position, 0)
 	}

@@ -157,6 +157,9 @@ func TestConsumerWaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	poll(t, "nine partitions are read", func() bool { return len(c.Partitions()) == 9 })
+	if added := c.PartitionsAdded(); added != 3 {
+		t.Errorf("it says that %d were added", added)
+	}
 }
 
 func TestClosingDuringAnOutageDoesNotHang(t *testing.T) {

@@ -151,6 +151,7 @@ func (c *Consumer) restart(state topicState) error {
 		start, moved := r.look(state.id, log.low, log.high)
 		c.note(id, moved)
 		c.position[id] = r.next
+		c.high[id] = log.high
 		begun = append(begun, c.at(id, start))
 	}
 	if err := c.client.IncrementalAssign(begun); err != nil {
@@ -277,5 +278,7 @@ func (c *Consumer) watched(topicID string, partitions []int32) error {
 	if err := c.client.IncrementalAssign(added); err != nil {
 		return fmt.Errorf("assign %d partitions of topic %s: %w", len(added), c.config.Topic, err)
 	}
+	c.added += len(added)
+	c.logger.Info().Str("topic", c.config.Topic).Int("added", len(added)).Int("partitions", len(c.position)).Msg("the topic has got partitions: reading them from their start")
 	return nil
 }
