@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -288,16 +287,10 @@ func (d *decision) retry(l *ledger, key, sealed []byte, kept *activity.Kept) (ou
 
 // tried notes an attempt in vain.
 func (d *decision) tried(l *ledger, key, sealed []byte, kept *activity.Kept, poison *activity.Poison) error {
-	var record keptRecord
-	if err := readJSON(key, sealed, &record); err != nil {
-		return err
-	}
-	record.Attempts, record.Tried, record.Reason, record.Detail = kept.Attempts+1, d.now, poison.Reason, poison.Detail
-	text, err := json.Marshal(record)
-	if err != nil {
-		return err
-	}
-	again := boltdb.Seal(key, text)
+	tried := *kept
+	tried.Attempts, tried.Tried, tried.Poison = kept.Attempts+1, d.now, *poison
+	_, again := encodeKept(&tried)
+	boltdb.SealInPlace(key, again) // one of format 1 has another key
 	l.size.Bytes += int64(len(again) - len(sealed))
 	return l.messages.Put(key, again)
 }

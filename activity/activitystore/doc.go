@@ -7,7 +7,7 @@
 //	<activity>/bins/<quarter hour><partition>     -> totals, see encodeTotals
 //	<activity>/inbox/...                          -> see package inbox
 //	<activity>/positions/<topic>/<partition>      -> JSON of activity.Position
-//	<activity>/parked/<topic>/<partition><offset><digest> -> JSON of one poison message
+//	<activity>/parked/<topic>/<partition><offset><digest> -> one poison message, see encodeKept
 //	<activity>/declared                           -> JSON: what its measures and dimensions mean, by name
 //	<activity>/state                              -> JSON: time of the last batch, number of parked messages
 //

@@ -1,44 +1,21 @@
 package activitystore
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
-	"ordertally/shared/boltdb"
 	"ordertally/shared/cloudevent"
 )
-
-// keptRecord is a message of a ledger as it is stored.
-type keptRecord struct {
-	Message  json.RawMessage `json:"message"` // a keptMessage
-	Reason   activity.Reason `json:"reason"`
-	Detail   string          `json:"detail"`
-	ParkedAt time.Time       `json:"parked_at"`
-	Attempts int             `json:"attempts,omitzero"`
-	Tried    time.Time       `json:"tried_at,omitzero"`
-}
-
-type keptMessage struct {
-	Partition   int32               `json:"partition"`
-	Offset      int64               `json:"offset"`
-	LeaderEpoch int32               `json:"leader_epoch"`
-	Timestamp   time.Time           `json:"timestamp"`
-	Key         []byte              `json:"key"`
-	Value       []byte              `json:"value"` // null for a tombstone
-	Headers     []cloudevent.Header `json:"headers"`
-}
 
 // ledger is a ledger in one transaction. Its messages are in one bucket; two others find them by age and by message id.
 type ledger struct {
 	name     activity.Ledger
-	messages *bbolt.Bucket // <partition><offset><digest> -> JSON of a keptRecord
+	messages *bbolt.Bucket // <partition><offset><digest> -> see encodeKept
 	ages     *bbolt.Bucket // <microseconds><key of messages> -> nothing
 	ids      *bbolt.Bucket // <message id>0<key of messages> -> nothing
 	size     *size
@@ -58,15 +35,6 @@ func (s *Store) ledger(root *bbolt.Bucket, name activity.Ledger, st *state) ledg
 		l.size = &st.ParkedSize
 	}
 	return l
-}
-
-// keyOf returns the key of a message. It holds a digest, so that a message read again is the same entry, and another one that
-// stands at the same offset, after Kafka lost or re-created the topic, is another entry.
-func keyOf(partition int32, offset int64, message []byte) []byte {
-	digest := sha256.Sum256(message)
-	key := binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // partitions are not negative
-	key = binary.BigEndian.AppendUint64(key, uint64(offset))     //nolint:gosec // offsets are not negative
-	return append(key, digest[:8]...)
 }
 
 const keptKeySize = 20
@@ -90,20 +58,6 @@ func parseEntryID(id string) ([]byte, error) {
 		return nil, activity.ErrNotKept
 	}
 	return key, nil
-}
-
-// encode returns the key and the sealed record of a message.
-func encodeKept(p *activity.Parked, at time.Time) (key, sealed []byte, err error) {
-	message, err := json.Marshal(keptMessage{p.Partition, p.Offset, p.LeaderEpoch, p.Timestamp, p.Key, p.Value, p.Headers})
-	if err != nil {
-		return nil, nil, fmt.Errorf("keep offset %d of partition %d: %w", p.Offset, p.Partition, err)
-	}
-	key = keyOf(p.Partition, p.Offset, message)
-	text, err := json.Marshal(keptRecord{Message: message, Reason: p.Poison.Reason, Detail: p.Poison.Detail, ParkedAt: at})
-	if err != nil {
-		return nil, nil, fmt.Errorf("keep offset %d of partition %d: %w", p.Offset, p.Partition, err)
-	}
-	return key, boltdb.Seal(key, text), nil
 }
 
 // put stores a message that is not there yet.
@@ -145,28 +99,6 @@ func (l *ledger) remove(key []byte, k *activity.Kept, sealed int) error {
 		}
 	}
 	return l.messages.Delete(key)
-}
-
-// decodeKept reads a stored message.
-func decodeKept(key, sealed []byte) (activity.Kept, error) {
-	var record keptRecord
-	var m keptMessage
-	err := readJSON(key, sealed, &record)
-	if err == nil {
-		err = json.Unmarshal(record.Message, &m)
-	}
-	if err != nil || len(key) != keptKeySize {
-		return activity.Kept{}, fmt.Errorf("read a message that was kept: %w", err)
-	}
-	k := activity.Kept{
-		ID: entryID(key), At: record.ParkedAt, Attempts: record.Attempts, Tried: record.Tried,
-		Parked: activity.Parked{
-			Partition: m.Partition, Offset: m.Offset, LeaderEpoch: m.LeaderEpoch, Timestamp: m.Timestamp, Key: m.Key, Value: m.Value, Headers: m.Headers,
-			Poison: activity.Poison{Reason: record.Reason, Detail: record.Detail},
-		},
-	}
-	k.MessageID = messageIDOf(&k.Parked)
-	return k, nil
 }
 
 // messageIDOf returns the id in the headers, "" when there is none or it is too long for one.

@@ -1,6 +1,8 @@
 package activitystore_test
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
+	"ordertally/shared/boltdb"
 	"ordertally/shared/cloudevent"
 )
 
@@ -262,24 +265,40 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 	f.decide(activity.LateLedger, activity.Discard, late[0].ID, nil)
 }
 
-// TestIndexesAFileWithoutIndexes opens a file as the releases before this one left it.
+// TestIndexesAFileWithoutIndexes opens a file as the releases before this one left it, and retries what they parked.
 func TestIndexesAFileWithoutIndexes(t *testing.T) {
 	f := newFile(t)
-	f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonMalformed))
-	want := f.sizes()
 	f.close()
+	const size = 2
 	f.raw(func(tx *bbolt.Tx) error {
 		root := tx.Bucket([]byte(def.Name))
+		for offset := range int64(size) {
+			text := fmt.Appendf(nil, `{"message":{"partition":1,"offset":%d,"leader_epoch":-1,"timestamp":"2025-11-24T12:00:00Z","key":null,"value":"ew==",`+
+				`"headers":[{"Key":"ce_id","Value":%q}]},"reason":"malformed","detail":"why","parked_at":"2025-11-24T12:00:00Z"}`,
+				offset, base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "p%d", offset)))
+			key := binary.BigEndian.AppendUint64([]byte{0, 0, 0, 1}, uint64(offset))
+			key = append(key, "8 octets"...)
+			if err := root.Bucket([]byte("parked")).Bucket([]byte(def.Topic)).Put(key, boltdb.Seal(key, text)); err != nil {
+				return err
+			}
+		}
 		if err := root.DeleteBucket([]byte("indexes")); err != nil {
 			return err
 		}
 		return root.Delete([]byte("state"))
 	})
 	f.open()
-	if got := f.sizes(); got.Parked != 2 || got.ParkedBytes != want.ParkedBytes {
-		t.Fatalf("sizes %+v, want %+v", got, want)
+	if got := f.sizes(); got.Parked != size || got.ParkedBytes <= 0 {
+		t.Fatalf("sizes %+v", got)
 	}
 	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "p1"}); err != nil || trace.State != activity.ParkedMessage {
 		t.Fatalf("p1 is %+v, %v", trace, err)
+	}
+	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, "", mended("p1"))
+	if err != nil || done != (activity.Decided{Messages: 2, Counted: 1, StillParked: 1}) {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if kept := f.list(activity.ParkedLedger, activity.KeptFilter{}); len(kept) != 1 || kept[0].Attempts != 1 || kept[0].MessageID != "p1" || string(kept[0].Value) != "{" {
+		t.Fatalf("left %+v", kept)
 	}
 }

@@ -21,10 +21,8 @@ func (s *Store) keep(root *bbolt.Bucket, name activity.Ledger, messages []activi
 	l := s.ledger(root, name, st)
 	for i := range messages {
 		p := &messages[i]
-		key, sealed, err := encodeKept(p, at)
-		if err != nil {
-			return err
-		}
+		key, sealed := encodeKept(&activity.Kept{Parked: *p, At: at})
+		var err error
 		switch {
 		case l.messages.Get(key) != nil:
 		case l.size.Bytes+int64(len(sealed)) > s.options.LedgerBytes:
