@@ -31,11 +31,17 @@ func (s *Store) ledger(root *bbolt.Bucket, name activity.Ledger, st *state) ledg
 	l := ledger{name: name, messages: root.Bucket([]byte(name)).Bucket(s.topic), size: &st.LateSize}
 	indexes := root.Bucket(bucketIndexes).Bucket([]byte(name))
 	l.ages, l.ids = indexes.Bucket(bucketAges), indexes.Bucket(bucketIDs)
+	for _, bucket := range []*bbolt.Bucket{l.messages, l.ages, l.ids} {
+		bucket.FillPercent = fillPercent
+	}
 	if name == activity.ParkedLedger {
 		l.size = &st.ParkedSize
 	}
 	return l
 }
+
+// fillPercent is high because messages are appended, in each partition: pages need little room for later.
+const fillPercent = 0.9
 
 const keptKeySize = 20
 
