@@ -32,7 +32,7 @@ var rules = []rule{
 	{
 		from:   "activity",
 		never:  []string{"net/http", "go.etcd.io/bbolt", "github.com/confluentinc", "shared/boltdb", "shared/httpserver"},
-		except: []string{"activity/activitystore", "activity/activityapi", "activity/ingest", "activity/activityd", "activity/cmd"},
+		except: []string{"activity/activitystore", "activity/activityapi", "activity/ingest", "activity/activityd", "activity/verify", "activity/cmd"},
 	},
 	// One importer of the Kafka client, and no dev broker in the services' programs.
 	{from: "order", never: []string{"github.com/confluentinc", "github.com/twmb", "shared/broker/devbroker"}},
