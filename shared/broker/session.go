@@ -91,6 +91,9 @@ func (s *session) Troubled() <-chan struct{} { return s.broke }
 
 // Publish implements outbox.Session.
 func (s *session) Publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+	if err := ctx.Err(); err != nil { // a commit with an ended context may succeed all the same
+		return nil, outage(fmt.Errorf("publish: %w", err))
+	}
 	if rejected := s.tooLarge(ctx, records); rejected != nil {
 		return nil, rejected
 	}
