@@ -118,10 +118,16 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	if got, err := json.Marshal(today.Dimensions["reason"]); err != nil || string(got) != want {
 		t.Errorf("reasons %s, %v\nwant    %s", got, err, want)
 	}
-	metrics := text(t, "http://"+activity.ops+"/metrics")
+	// The last message may come in a batch of its own, after the figures that are waited for above; a batch is counted in the
+	// metrics after its commit.
+	var metrics string
+	eventually(t, time.Minute, "the last message is parked", func() bool {
+		metrics = text(t, "http://"+activity.ops+"/metrics")
+		return strings.Contains(metrics, `activity_poison_total{reason="unknown_type"} 1`+"\n")
+	})
 	for _, line := range []string{
 		`activity_counted_total{activity="ORDER_CANCELLED"} 3`, `activity_counted_total{activity="ORDER_CREATED"} 0`, "activity_duplicates_total 1",
-		"activity_parked_messages 2", `activity_poison_total{reason="impossible"} 1`, `activity_poison_total{reason="unknown_type"} 1`,
+		"activity_parked_messages 2", `activity_poison_total{reason="impossible"} 1`,
 	} {
 		if !strings.Contains(metrics, "\n"+line+"\n") {
 			t.Errorf("/metrics has no %s", line)
