@@ -17,6 +17,31 @@ type Placement struct {
 	clock clock.Clock
 }
 
+// BackfillAfter is how long ago placed_at may be without the right to place orders of the past: an order may have waited in a client
+// that had no network.
+const BackfillAfter = 24 * time.Hour
+
+// ErrBackfill says that the order is of the past and its sender may not place such. Nothing was stored.
+var ErrBackfill = errors.New("the order is of the past")
+
+// Origin is where a request comes from.
+type Origin struct {
+	// Caller tells callers apart, "" when they are not known: each has idempotency keys of its own. It has no zero byte.
+	Caller string
+	// Backfill says that the caller may place orders of the past.
+	Backfill bool
+	// TraceParent goes with the order's message.
+	TraceParent string
+}
+
+// scoped is the key under which the store knows a caller's key. Keys have no zero byte.
+func (o Origin) scoped(key string) string {
+	if key == "" || o.Caller == "" {
+		return key
+	}
+	return o.Caller + "\x00" + key
+}
+
 // NewPlacement returns a Placement that keeps orders in store and takes the present from c.
 func NewPlacement(store Store, c clock.Clock) (*Placement, error) {
 	if store == nil || c == nil {
@@ -26,12 +51,11 @@ func NewPlacement(store Store, c clock.Clock) (*Placement, error) {
 }
 
 // Place reads an order from a request's body and stores it. It returns when the order, its message and its key are on
-// disk. key is the idempotency key, "" for none; traceParent goes with the order's message. An order without
-// placed_at is placed now, to the millisecond.
+// disk. key is the idempotency key, "" for none. An order without placed_at is placed now, to the millisecond.
 //
-// The error is a *Rejection when the request is at fault, or one of those of Store.Place. It is safe for concurrent
+// The error is a *Rejection when the request is at fault, ErrBackfill, or one of those of Store.Place. It is safe for concurrent
 // use.
-func (p *Placement) Place(ctx context.Context, body []byte, key, traceParent string) (Placed, error) {
+func (p *Placement) Place(ctx context.Context, body []byte, key string, from Origin) (Placed, error) {
 	if key != "" && !ValidKey(key) {
 		return Placed{}, reject(CodeInvalidKey, Violation{
 			Rule: RuleInvalidCharacter, Detail: fmt.Sprintf("the idempotency key must be 1 to %d visible ASCII characters", MaxKey),
@@ -42,11 +66,14 @@ func (p *Placement) Place(ctx context.Context, body []byte, key, traceParent str
 	if err != nil {
 		return Placed{}, err
 	}
+	if !from.Backfill && !draft.PlacedAt.IsZero() && now.Sub(draft.PlacedAt) > BackfillAfter {
+		return Placed{}, ErrBackfill
+	}
 	request, err := newRequest(&draft, now)
 	if err != nil {
 		return Placed{}, err
 	}
-	request.Key, request.BodyHash, request.TraceParent = key, sha256.Sum256(body), traceParent
+	request.Key, request.BodyHash, request.TraceParent = from.scoped(key), sha256.Sum256(body), from.TraceParent
 	placed, err := p.store.Place(ctx, request)
 	if err != nil {
 		return Placed{}, fmt.Errorf("place order: %w", err)

@@ -23,7 +23,7 @@ func placement(t *testing.T) (*order.Placement, *apitest.Service) {
 
 func TestPlaceStoresTheOrderItAnswers(t *testing.T) {
 	p, service := placement(t)
-	placed, err := p.Place(t.Context(), []byte(withField(`"customer_id":"c"`)), "key", "")
+	placed, err := p.Place(t.Context(), []byte(withField(`"customer_id":"c"`)), "key", order.Origin{Backfill: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestPlaceStoresTheOrderItAnswers(t *testing.T) {
 	if err != nil || o.ID != placed.ID.String() || o.Total != 1 || !o.PlacedAt.Equal(now) {
 		t.Fatalf("%+v, %v", o, err)
 	}
-	if _, err := p.Place(t.Context(), []byte(withField(`"customer_id":"d"`)), "key", ""); !errors.Is(err, order.ErrKeyReused) {
+	if _, err := p.Place(t.Context(), []byte(withField(`"customer_id":"d"`)), "key", order.Origin{Backfill: true}); !errors.Is(err, order.ErrKeyReused) {
 		t.Fatalf("another body: %v", err)
 	}
 }
@@ -54,7 +54,7 @@ func TestWhatPlaceRefusesIsNotStored(t *testing.T) {
 		"key of 256":              {withLine(line), strings.Repeat("k", 256), order.CodeInvalidKey},
 		"larger than any message": {withLine(wide + strings.Repeat(","+wide, 1999)), "", order.CodeOrderTooLarge},
 	} {
-		_, err := p.Place(t.Context(), []byte(c.body), c.key, "")
+		_, err := p.Place(t.Context(), []byte(c.body), c.key, order.Origin{Backfill: true})
 		if r, ok := errors.AsType[*order.Rejection](err); !ok || r.Code != c.code || len(r.Violations) == 0 {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
 		}

@@ -25,9 +25,9 @@ type activityProgram struct {
 // serveActivity starts `activity serve` on free ports with these settings and returns when its API answers.
 func serveActivity(t *testing.T, data, broker string, args ...string) activityProgram {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "activity")
-	if output, err := exec.Command("go", "build", "-o", path, "ordertally/activity/cmd/activity").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
+	path, err := activityPath()
+	if err != nil {
+		t.Fatal(err)
 	}
 	address, ops := freePort(t), freePort(t)
 	cmd := exec.Command(path, append([]string{"serve", "--data", data, "--kafka", broker, "--listen", address, "--ops-listen", ops}, args...)...)

@@ -53,7 +53,7 @@ func browser(t *testing.T) context.Context {
 				complain(fmt.Sprint(e.Type, " ", e.Args))
 			}
 		case *log.EventEntryAdded:
-			refused := e.Entry.Source == log.SourceNetwork && strings.Contains(e.Entry.Text, "400") // what the page is to show
+			refused := e.Entry.Source == log.SourceNetwork && (strings.Contains(e.Entry.Text, "400") || strings.Contains(e.Entry.Text, "401")) // what the page is to show, or asks for a key for
 			if !refused && (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) {
 				complain(e.Entry.Text + " " + e.Entry.URL)
 			}

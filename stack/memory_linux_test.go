@@ -83,7 +83,7 @@ func fillOrders(t *testing.T, file string, n int) {
 		t.Fatal(err)
 	}
 	placeMany(t, n, 1000, func(body []byte) error {
-		_, err := placement.Place(t.Context(), body, "", "")
+		_, err := placement.Place(t.Context(), body, "", order.Origin{Backfill: true})
 		return err
 	})
 }

@@ -12,21 +12,30 @@ import (
 	"time"
 )
 
-// programDir holds the built program; TestMain removes it.
+// programDir holds the built programs; TestMain removes it.
 var programDir string
 
-// orderProgram builds bin/order once and returns its path.
-var orderProgram = sync.OnceValues(func() (path string, err error) {
-	if programDir, err = os.MkdirTemp("", "order-program"); err != nil {
+var makeProgramDir = sync.OnceValue(func() (err error) {
+	programDir, err = os.MkdirTemp("", "programs")
+	return err
+})
+
+// orderProgram and activityPath build bin/order and bin/activity once and return the path.
+var (
+	orderProgram = sync.OnceValues(func() (string, error) { return build("order", "ordertally/order/cmd/order") })
+	activityPath = sync.OnceValues(func() (string, error) { return build("activity", "ordertally/activity/cmd/activity") })
+)
+
+func build(name, source string) (string, error) {
+	if err := makeProgramDir(); err != nil {
 		return "", err
 	}
-	path = filepath.Join(programDir, "order")
-	build := exec.Command("go", "build", "-o", path, "ordertally/order/cmd/order")
-	if output, err := build.CombinedOutput(); err != nil {
+	path := filepath.Join(programDir, name)
+	if output, err := exec.Command("go", "build", "-o", path, source).CombinedOutput(); err != nil {
 		return "", errors.Join(err, errors.New(string(output)))
 	}
 	return path, nil
-})
+}
 
 // program is a process of bin/order serve.
 type program struct {

@@ -16,6 +16,7 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/order/orderd"
+	"ordertally/shared/auth"
 	"ordertally/shared/broker/devbroker"
 	"ordertally/shared/lifecycle"
 )
@@ -27,7 +28,9 @@ type Config struct {
 	OrderOpsListen    string `name:"order-ops-listen" default:"127.0.0.1:8081" help:"Address of the order service's metrics and health."`
 	ActivityListen    string `name:"activity-listen" default:"127.0.0.1:8090" help:"Address of the activity API and page."`
 	ActivityOpsListen string `name:"activity-ops-listen" default:"127.0.0.1:8091" help:"Address of the activity service's metrics and health."`
-	KafkaListen       string `name:"kafka-listen" default:"127.0.0.1:9092" help:"Address of the broker."`
+	// AllowUnauthenticated lets both services listen beyond loopback without keys.
+	AllowUnauthenticated bool   `name:"allow-unauthenticated" help:"Listen beyond loopback though no API key is configured: everybody may do everything."`
+	KafkaListen          string `name:"kafka-listen" default:"127.0.0.1:9092" help:"Address of the broker."`
 }
 
 // Stack is the broker and both services.
@@ -67,9 +70,10 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	s.steps.Push("broker", func(context.Context) error { return s.broker.Stop() })
 
+	access := auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}
 	s.order, err = orderd.New(orderd.Config{
 		Listen: s.config.OrderListen, OpsListen: s.config.OrderOpsListen,
-		Data: filepath.Join(s.config.Data, "order.db"), Kafka: []string{s.broker.Addr()},
+		Data: filepath.Join(s.config.Data, "order.db"), Kafka: []string{s.broker.Addr()}, Auth: access,
 	}, part("order"))
 	if err != nil {
 		return err
@@ -81,7 +85,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 
 	s.activity, err = activityd.New(activityd.Config{
 		Listen: s.config.ActivityListen, OpsListen: s.config.ActivityOpsListen,
-		Data: filepath.Join(s.config.Data, "activity.db"), Kafka: []string{s.broker.Addr()},
+		Data: filepath.Join(s.config.Data, "activity.db"), Kafka: []string{s.broker.Addr()}, Auth: access,
 	}, part("activity"))
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/activity"
+	"ordertally/shared/auth"
 	"ordertally/shared/clock"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/webpage"
@@ -53,6 +54,7 @@ type Config struct {
 	Zone       activity.Zone // of days, when a request names none
 	// Listeners is how many live streams may be open at once. Default DefaultListeners.
 	Listeners int
+	Guard     *auth.Guard // says who may do what
 	Clock     clock.Clock
 	Logger    zerolog.Logger
 }
@@ -65,6 +67,7 @@ type API struct {
 	html         *template.Template
 	clock        clock.Clock
 	logger       zerolog.Logger
+	closed       bool // callers need a credential
 	lives        map[string]*live
 	listeners    atomic.Int64
 	maxListeners int
@@ -75,7 +78,7 @@ type API struct {
 // New returns the API. Close ends its live streams.
 func New(c Config) *API {
 	a := &API{
-		activities: c.Activities, zone: c.Zone, html: template.Must(template.New("page").Parse(pageHTML)), clock: c.Clock, logger: c.Logger,
+		activities: c.Activities, zone: c.Zone, html: template.Must(template.New("page").Parse(pageHTML)), clock: c.Clock, logger: c.Logger, closed: c.Guard.Closed(),
 		lives: make(map[string]*live), maxListeners: c.Listeners, done: make(chan struct{}),
 	}
 	if a.maxListeners <= 0 {
@@ -84,7 +87,7 @@ func New(c Config) *API {
 	for i := range a.activities {
 		a.lives[a.activities[i].Name] = newLive(a, &a.activities[i])
 	}
-	a.Handler = a.router()
+	a.Handler = httpserver.NewRouter(c.Guard.Protect(a.routes()))
 	return a
 }
 
@@ -98,21 +101,22 @@ func (a *API) Close() {
 	a.running.Wait()
 }
 
-func (a *API) router() http.Handler {
+// routes is the one table of what is served, and of the scope that each needs.
+func (a *API) routes() []httpserver.Route {
 	routes := []httpserver.Route{
-		{Method: http.MethodGet, Path: "/v1/activities", Handler: a.json(a.list)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Handler: a.json(a.days)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}", Handler: a.json(a.day)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}/minutes", Handler: a.json(a.minutes)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Handler: a.json(a.message)},
-		{Method: http.MethodGet, Path: "/", Handler: a.page},
-		{Method: http.MethodGet, Path: "/assets/{file}", Handler: webpage.Assets(assets)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/digests", Handler: a.json(a.digests)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Handler: a.live},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Handler: a.json(a.audit)},
+		{Method: http.MethodGet, Path: "/v1/activities", Scope: auth.StatsRead, Handler: a.json(a.list)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Scope: auth.StatsRead, Handler: a.json(a.days)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}", Scope: auth.StatsRead, Handler: a.json(a.day)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}/minutes", Scope: auth.StatsRead, Handler: a.json(a.minutes)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Scope: auth.StatsRead, Handler: a.json(a.message)},
+		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: a.page},
+		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/digests", Scope: auth.OpsRead, Handler: a.json(a.digests)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Scope: auth.StatsRead, Handler: a.live},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Scope: auth.OpsRead, Handler: a.json(a.audit)},
 	}
 	routes = append(routes, a.ledgerRoutes(activity.ParkedLedger)...)
-	return httpserver.NewRouter(append(routes, a.ledgerRoutes(activity.LateLedger)...))
+	return append(routes, a.ledgerRoutes(activity.LateLedger)...)
 }
 
 func (a *API) activity(r *http.Request) (*Activity, error) {

@@ -20,6 +20,7 @@ import (
 	"ordertally/activity/activityapi"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
+	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 )
@@ -86,7 +87,7 @@ func newServer(t *testing.T) *server {
 	s.ledgers = &ledgers{Store: store}
 	s.api = activityapi.New(activityapi.Config{
 		Activities: []activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress, Ledgers: s.ledgers}},
-		Zone:       activity.UTC(), Clock: clock.NewManual(now), Logger: zerolog.Nop(), Listeners: maxListeners,
+		Zone:       activity.UTC(), Clock: clock.NewManual(now), Logger: zerolog.Nop(), Listeners: maxListeners, Guard: auth.Open(),
 	})
 	s.handler = s.api
 	t.Cleanup(s.closeAPI)
@@ -415,7 +416,7 @@ func TestThePage(t *testing.T) {
 			t.Errorf("%s: %s, %s", file[1], response.Status, response.Header.Get("Content-Type"))
 		}
 	}
-	if len(files) != 5 {
+	if len(files) != 6 {
 		t.Errorf("the page loads %v", files)
 	}
 	for _, none := range []string{"/assets/index.html", "/assets/..%2fpage.go", "/assets/"} {
@@ -453,7 +454,7 @@ func TestAnUnknownErrorSaysNothing(t *testing.T) {
 	var log strings.Builder
 	h := activityapi.New(activityapi.Config{
 		Activities: []activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}},
-		Zone:       activity.UTC(), Clock: clock.System{}, Logger: zerolog.New(&log),
+		Zone:       activity.UTC(), Clock: clock.System{}, Logger: zerolog.New(&log), Guard: auth.Open(),
 	})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, days+"/today", nil))

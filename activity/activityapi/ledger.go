@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"ordertally/activity"
+	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/problem"
 )
@@ -51,14 +52,14 @@ func (a *API) ledgerRoutes(ledger activity.Ledger) []httpserver.Route {
 	base := "/v1/activities/{activity}/" + string(ledger)
 	const entry = "/{id:[0-9]+-[0-9]+-[0-9a-f]+}" // so that the words below are none
 	routes := []httpserver.Route{
-		{Method: http.MethodGet, Path: base, Handler: a.json(a.listKept(ledger))},
-		{Method: http.MethodGet, Path: base + "/export", Handler: a.export(ledger)},
-		{Method: http.MethodGet, Path: base + entry, Handler: a.json(a.getKept(ledger))},
+		{Method: http.MethodGet, Path: base, Scope: auth.OpsRead, Handler: a.json(a.listKept(ledger))},
+		{Method: http.MethodGet, Path: base + "/export", Scope: auth.OpsRead, Handler: a.export(ledger)},
+		{Method: http.MethodGet, Path: base + entry, Scope: auth.OpsRead, Handler: a.json(a.getKept(ledger))},
 	}
 	for verb, word := range words[ledger] {
 		routes = append(routes,
-			httpserver.Route{Method: http.MethodPost, Path: base + "/" + word[0], Handler: a.decide(ledger, verb, false)},
-			httpserver.Route{Method: http.MethodPost, Path: base + entry + "/" + word[0], Handler: a.decide(ledger, verb, true)})
+			httpserver.Route{Method: http.MethodPost, Path: base + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, false)},
+			httpserver.Route{Method: http.MethodPost, Path: base + entry + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, true)})
 	}
 	return routes
 }

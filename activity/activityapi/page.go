@@ -17,7 +17,8 @@ var pageHTML string
 //go:embed page/*.css page/*.js
 var assets embed.FS
 
-// page shows how business goes. What was counted today, in UTC, is in the HTML; the rest the page asks for itself.
+// page shows how business goes. What was counted today, in UTC, is in the HTML, unless callers need a credential: a browser sends none
+// with its first request. The rest the page asks for itself.
 func (a *API) page(w http.ResponseWriter, r *http.Request) {
 	act := &a.activities[0]
 	for i := range a.activities {
@@ -43,7 +44,8 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 		Zone       activity.Zone
 		Day        activity.Day
 		AsOf       asOfBody
-	}{act.Name, a.activities, a.zone, days.All()[0], given.body()})
+		Closed     bool
+	}{act.Name, a.activities, a.zone, days.All()[0], given.body(), a.closed})
 	if err != nil {
 		a.fail(w, r, err)
 		return

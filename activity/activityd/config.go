@@ -12,6 +12,7 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
+	"ordertally/shared/auth"
 	"ordertally/shared/broker"
 	"ordertally/shared/event"
 	"ordertally/shared/inbox"
@@ -48,6 +49,8 @@ type Config struct {
 	Zone string `default:"${zone}" help:"Time zone of days when a request names none, such as Europe/London." name:"zone"`
 	// LiveListeners is how many live streams may be open at once. Default 2,000.
 	LiveListeners int `default:"${live_listeners}" help:"Most live streams that may be open at once." name:"live-listeners"`
+	// Auth is who may call the API.
+	Auth auth.Config `embed:""`
 	// Activities declares more activities, or ORDER_CREATED otherwise, as package declare reads it.
 	Activities string `help:"Activities to count besides ORDER_CREATED: a YAML list, see the README." name:"activities" placeholder:"YAML" yaml:""`
 }
@@ -138,5 +141,5 @@ func (c Config) validate() error {
 	if _, err := declare.Parse(c.Activities); err != nil {
 		errs = append(errs, fmt.Errorf("activities: %w", err))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Auth.Validate())...)
 }

@@ -68,6 +68,12 @@ func (s *Service) start(ctx context.Context) error {
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
 	commits.Watch(db)
 
+	guard, err := s.config.Auth.Guard(ctx, db, s.config.Listen, "activity", s.config.Data)
+	if err != nil {
+		return err
+	}
+	s.steps.Push("issuer", func(context.Context) error { guard.Close(); return nil })
+
 	counting, err := s.activities(ctx, db, ingest.NewMetrics(registry))
 	if err != nil {
 		return err
@@ -95,6 +101,7 @@ func (s *Service) start(ctx context.Context) error {
 	for _, c := range counting {
 		s.group.Go("ingest", c.reading.Run)
 	}
+	s.group.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) })
 	s.steps.Push("ingest", s.group.Stop)
 
 	metrics := httpserver.NewMetrics(registry)
@@ -106,7 +113,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	api := activityapi.New(activityapi.Config{Activities: answered, Zone: zone, Listeners: s.config.LiveListeners, Clock: clock.System{}, Logger: s.logger})
+	api := activityapi.New(activityapi.Config{Activities: answered, Zone: zone, Listeners: s.config.LiveListeners, Guard: guard, Clock: clock.System{}, Logger: s.logger})
 	handler := metrics.Instrument(metrics.Recover(s.logger, api))
 	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
 	if err := s.api.Start(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
+	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 )
@@ -90,7 +91,12 @@ func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options O
 
 // checkFormat accepts an empty file and one of this format.
 func checkFormat(tx *bbolt.Tx) error {
-	if first, _ := tx.Cursor().First(); first == nil {
+	cursor := tx.Cursor()
+	first, _ := cursor.First()
+	if string(first) == auth.Bucket { // keys are made before the first start
+		first, _ = cursor.Next()
+	}
+	if first == nil {
 		return nil
 	}
 	meta := tx.Bucket(bucketMeta)

@@ -19,13 +19,17 @@ import (
 	"slices"
 	"time"
 
+	"ordertally/shared/auth"
 	"ordertally/shared/setdigest"
 )
 
 // Config of Run.
 type Config struct {
-	Orders   string // URL of the order service
-	Target   string // URL of the activity service
+	Orders string // URL of the order service
+	Target string // URL of the activity service
+	// OrdersCredential and Credential are the API keys or tokens to send to each, "" for none.
+	OrdersCredential, Credential string
+
 	Activity string // default ORDER_CREATED
 	// Looks is how often what differs is looked at, until two looks agree. Default 10. Pause is the time between two. Default 1 s.
 	Looks int
@@ -254,6 +258,11 @@ func (v *verifier) ask(ctx context.Context, base, path string, query url.Values,
 	if err != nil {
 		return err
 	}
+	token := v.Credential
+	if base == v.Orders {
+		token = v.OrdersCredential
+	}
+	auth.SetBearer(request, token)
 	response, err := v.HTTP.Do(request)
 	if err != nil {
 		return fmt.Errorf("%s does not answer: %w", base, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
+	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
@@ -25,6 +26,7 @@ type Config struct {
 	Store     order.Store
 	Outbox    *outbox.Outbox // its parked messages
 	Topic     string         // that messages are published to
+	Guard     *auth.Guard    // says who may do what
 	Logger    zerolog.Logger
 }
 
@@ -33,23 +35,28 @@ type api struct{ Config }
 // New returns the handler of the API.
 func New(config Config) http.Handler {
 	a := &api{config}
-	return httpserver.NewRouter([]httpserver.Route{
-		{Method: http.MethodGet, Path: "/", Handler: page},
-		{Method: http.MethodGet, Path: "/assets/{file}", Handler: webpage.Assets(assets)},
-		{Method: http.MethodPost, Path: "/v1/orders", Handler: a.handle(a.place)},
-		{Method: http.MethodGet, Path: "/v1/orders", Handler: a.handle(a.list)},
-		{Method: http.MethodGet, Path: "/v1/orders/digests", Handler: a.handle(a.digests)},
-		{Method: http.MethodGet, Path: "/v1/orders/{id}", Handler: a.handle(a.get)},
-		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Handler: a.handle(a.delivery)},
-		{Method: http.MethodGet, Path: "/v1/outbox", Handler: a.handle(a.report)},
-		{Method: http.MethodPost, Path: "/v1/outbox/adopt", Handler: a.handle(a.adopt)},
-		{Method: http.MethodGet, Path: "/v1/outbox/parked", Handler: a.handle(a.listParked)},
-		{Method: http.MethodGet, Path: "/v1/outbox/parked/{id}", Handler: a.handle(a.getParked)},
-		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/retry", Handler: a.handle(a.decide(outbox.Retry))},
-		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/discard", Handler: a.handle(a.decide(outbox.Discard))},
-		{Method: http.MethodPost, Path: "/v1/outbox/retry", Handler: a.handle(a.decideAll(outbox.Retry))},
-		{Method: http.MethodPost, Path: "/v1/outbox/discard", Handler: a.handle(a.decideAll(outbox.Discard))},
-	})
+	return httpserver.NewRouter(config.Guard.Protect(a.routes()))
+}
+
+// routes is the one table of what is served, and of the scope that each needs.
+func (a *api) routes() []httpserver.Route {
+	return []httpserver.Route{
+		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: page},
+		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},
+		{Method: http.MethodPost, Path: "/v1/orders", Scope: auth.OrdersWrite, Handler: a.handle(a.place)},
+		{Method: http.MethodGet, Path: "/v1/orders", Scope: auth.OrdersRead, Handler: a.handle(a.list)},
+		{Method: http.MethodGet, Path: "/v1/orders/digests", Scope: auth.OpsRead, Handler: a.handle(a.digests)},
+		{Method: http.MethodGet, Path: "/v1/orders/{id}", Scope: auth.OrdersRead, Handler: a.handle(a.get)},
+		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Scope: auth.OrdersRead, Handler: a.handle(a.delivery)},
+		{Method: http.MethodGet, Path: "/v1/outbox", Scope: auth.OpsRead, Handler: a.handle(a.report)},
+		{Method: http.MethodPost, Path: "/v1/outbox/adopt", Scope: auth.OpsWrite, Handler: a.handle(a.adopt)},
+		{Method: http.MethodGet, Path: "/v1/outbox/parked", Scope: auth.OpsRead, Handler: a.handle(a.listParked)},
+		{Method: http.MethodGet, Path: "/v1/outbox/parked/{id}", Scope: auth.OpsRead, Handler: a.handle(a.getParked)},
+		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/retry", Scope: auth.OpsWrite, Handler: a.handle(a.decide(outbox.Retry))},
+		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/discard", Scope: auth.OpsWrite, Handler: a.handle(a.decide(outbox.Discard))},
+		{Method: http.MethodPost, Path: "/v1/outbox/retry", Scope: auth.OpsWrite, Handler: a.handle(a.decideAll(outbox.Retry))},
+		{Method: http.MethodPost, Path: "/v1/outbox/discard", Scope: auth.OpsWrite, Handler: a.handle(a.decideAll(outbox.Discard))},
+	}
 }
 
 // handle renders the error of a handler; what no table knows is logged, because the client is not told.

@@ -21,6 +21,7 @@ import (
 	"ordertally/order"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
+	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
@@ -88,7 +89,7 @@ func serve(b *testing.B, store order.Store) (address string) {
 		b.Fatal(err)
 	}
 	metrics := httpserver.NewMetrics(prometheus.NewRegistry())
-	handler := metrics.Instrument(metrics.Recover(zerolog.Nop(), orderapi.New(orderapi.Config{Placement: placement, Store: store, Logger: zerolog.Nop()})))
+	handler := metrics.Instrument(metrics.Recover(zerolog.Nop(), orderapi.New(orderapi.Config{Placement: placement, Store: store, Logger: zerolog.Nop(), Guard: auth.Open()})))
 	server := httpserver.New(httpserver.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
 	if err := server.Start(); err != nil {
 		b.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"ordertally/order"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
+	"ordertally/shared/auth"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
 	"ordertally/shared/uuidv7"
@@ -195,7 +196,7 @@ func TestStoreErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		handler := orderapi.New(orderapi.Config{Placement: placement, Store: failing{}, Logger: zerolog.New(&log)})
+		handler := orderapi.New(orderapi.Config{Placement: placement, Store: failing{}, Logger: zerolog.New(&log), Guard: auth.Open()})
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders", strings.NewReader(body(goodLine)))
 		r.Header.Set("Content-Type", "application/json")

@@ -1,9 +1,11 @@
 package orderapi
 
 import (
+	"errors"
 	"net/http"
 
 	"ordertally/order"
+	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/telemetry/traceparent"
 )
@@ -26,7 +28,13 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	parent, _ := traceparent.FromRequest(r)
-	placed, err := a.Placement.Place(r.Context(), body, key, parent.String())
+	caller := auth.FromContext(r.Context())
+	placed, err := a.Placement.Place(r.Context(), body, key, order.Origin{
+		Caller: caller.ID, Backfill: caller.May(auth.OrdersBackfill), TraceParent: parent.String(),
+	})
+	if errors.Is(err, order.ErrBackfill) {
+		return auth.InsufficientScope(auth.OrdersBackfill)
+	}
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ import (
 type Config struct {
 	// BaseURL of the service, such as http://127.0.0.1:8080. A path in it goes before the API's own.
 	BaseURL string
+	// Credential is the API key or token to send, "" for none.
+	Credential string
 	// HTTP sends the requests. Default: a client of its own that keeps up to 64 connections and follows no redirects.
 	HTTP *http.Client
 	// RetryFor is how long, from a request's first attempt, another one may begin. Default 60 s; -1 means one attempt
@@ -33,6 +35,7 @@ type Config struct {
 // Client calls one order service. It is safe for concurrent use.
 type Client struct {
 	base           string // without a slash at its end
+	credential     string
 	http           *http.Client
 	retryFor       time.Duration
 	attemptTimeout time.Duration
@@ -51,6 +54,7 @@ func New(c Config) (*Client, error) {
 	}
 	client := &Client{
 		base:           strings.TrimRight(base.String(), "/"),
+		credential:     c.Credential,
 		http:           c.HTTP,
 		retryFor:       cmp.Or(c.RetryFor, time.Minute),
 		attemptTimeout: cmp.Or(c.AttemptTimeout, 30*time.Second),

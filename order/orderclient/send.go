@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"ordertally/shared/auth"
 )
 
 const (
@@ -99,6 +101,7 @@ func (c *Client) attempt(ctx context.Context, r *request) (*answer, error) {
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	auth.SetBearer(req, c.credential)
 	if r.key != "" {
 		req.Header.Set("Idempotency-Key", r.key)
 	}

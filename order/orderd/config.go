@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"ordertally/shared/auth"
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
 )
@@ -31,6 +32,8 @@ type Config struct {
 	// IdempotencyRetention is how long an idempotency key is known; the same request places a new order after that.
 	// Default 720h, 30 days.
 	IdempotencyRetention time.Duration `default:"${idempotency_retention}" help:"How long an idempotency key is known." name:"idempotency-retention"`
+	// Auth is who may call the API.
+	Auth auth.Config `embed:""`
 	// Outbox tunes the way from the file to Kafka.
 	Outbox OutboxConfig `embed:"" prefix:"outbox-"`
 }
@@ -160,7 +163,7 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("publish-mode: %q is neither %s nor %s", c.PublishMode, modeTransactional, modeIdempotent))
 	}
 	errs = append(errs, between("idempotency-retention", c.IdempotencyRetention, minRetention, maxRetention))
-	return errors.Join(append(errs, c.Outbox.validate())...)
+	return errors.Join(append(errs, c.Auth.Validate(), c.Outbox.validate())...)
 }
 
 func (c OutboxConfig) validate() error {

@@ -68,6 +68,12 @@ func (s *Service) start(ctx context.Context) error {
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
 	commits.Watch(db)
 
+	guard, err := s.config.Auth.Guard(ctx, db, s.config.Listen, "order", s.config.Data)
+	if err != nil {
+		return err
+	}
+	s.steps.Push("issuer", func(context.Context) error { guard.Close(); return nil })
+
 	box, err := outbox.Open(ctx, db, s.config.Outbox.outbox())
 	if err != nil {
 		return err
@@ -101,6 +107,7 @@ func (s *Service) start(ctx context.Context) error {
 	s.group.Go("database", db.Watch)
 	s.group.Go("relay", relay.Run)
 	s.group.Go("idempotency keys", func(ctx context.Context) error { return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger) })
+	s.group.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) })
 	s.steps.Push("relay", s.group.Stop)
 
 	placement, err := order.NewPlacement(store, clock.System{})
@@ -109,7 +116,7 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	metrics := httpserver.NewMetrics(registry)
 	handler := metrics.Instrument(metrics.Recover(s.logger, orderapi.New(orderapi.Config{
-		Placement: placement, Store: store, Outbox: box, Topic: s.config.Topic, Logger: s.logger,
+		Placement: placement, Store: store, Outbox: box, Topic: s.config.Topic, Guard: guard, Logger: s.logger,
 	})))
 	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
 	if err := s.api.Start(); err != nil {

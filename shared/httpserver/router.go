@@ -14,8 +14,10 @@ import (
 // Route is one line of a route table. Path is a gorilla/mux template such as /v1/orders/{id}; a handler reads its
 // variables, decoded, with r.PathValue("id").
 type Route struct {
-	Method  string
-	Path    string
+	Method string
+	Path   string
+	// Scope is what a caller must be allowed. The router does not look at it: package auth makes a guarded table of a table.
+	Scope   string
 	Handler http.HandlerFunc
 }
 

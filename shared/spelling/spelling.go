@@ -1,6 +1,8 @@
 // Package spelling measures how far a word is from another, for errors that suggest what was meant.
 package spelling
 
+import "strings"
+
 // Distance is the Levenshtein distance: how many bytes to insert, delete or change to make b of a. It takes time in
 // proportion to both lengths: bound those of a stranger's words.
 func Distance(a, b string) int {
@@ -20,4 +22,15 @@ func Distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Nearest returns the known word nearest to word, capitals apart, or "" when none is near enough to be meant.
+func Nearest(word string, known []string) string {
+	best, distance := "", 3
+	for _, k := range known {
+		if d := Distance(strings.ToLower(word), k); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best
 }

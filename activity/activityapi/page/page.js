@@ -37,7 +37,7 @@
   const rows = (body, lines, tag = "td") => body.replaceChildren(...lines.map((cells) => fill(document.createElement("tr"), tag, cells)));
 
   const get = async (path) => {
-    const response = await fetch(path, { headers: { Accept: "application/json" } });
+    const response = await ordertally.fetch(path, { headers: { Accept: "application/json" } });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.detail || response.statusText);
     return answer;
@@ -106,7 +106,6 @@
     drawMinutes(today);
     connection(today.lag === undefined ? "Kafka has not answered yet." : today.lag > 0 ? `Messages that wait to be counted: ${whole.format(today.lag)}` : "Live. All messages are counted.", false);
   };
-  const live = new EventSource(base + "/live?tz=UTC");
   const take = (event) => {
     const today = JSON.parse(event.data);
     if (event.type === "snapshot") minutes = new Map();
@@ -114,9 +113,7 @@
     delete today.minutes;
     show(today);
   };
-  live.addEventListener("snapshot", take);
-  live.addEventListener("update", take);
-  live.addEventListener("error", () => connection("The connection is lost; trying again.", true));
+  ordertally.events(base + "/live?tz=UTC", ["snapshot", "update"], take, () => connection("The connection is lost; trying again.", true));
 
   // What is parked.
   const waiting = async () => {

@@ -10,13 +10,18 @@ import (
 	"net/url"
 	"time"
 
+	"ordertally/shared/auth"
 	"ordertally/shared/problem"
 	"ordertally/shared/settings"
 )
 
+// keyVariable is the environment variable that holds the credential for the activity service.
+const keyVariable = "ACTIVITY_API_KEY"
+
 // remote is a running service and how to write what it answers.
 type remote struct {
-	Target   string `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
+	Target string `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
+	auth.Credential
 	Activity string `default:"ORDER_CREATED" help:"The activity."`
 	Output   string `default:"table" enum:"table,json,ndjson" help:"Form of the output: table, json or ndjson." short:"o"`
 }
@@ -35,6 +40,10 @@ func (r *remote) ask(ctx context.Context, method, path string, query url.Values,
 	}
 	target = target.JoinPath("v1/activities", url.PathEscape(r.Activity), path)
 	target.RawQuery = query.Encode()
+	token, err := r.Token(keyVariable)
+	if err != nil {
+		return nil, settings.WithExitCode(err, settings.ExitUsage)
+	}
 	var content io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -48,6 +57,7 @@ func (r *remote) ask(ctx context.Context, method, path string, query url.Values,
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	auth.SetBearer(request, token)
 	client := http.Client{Timeout: answerTimeout}
 	response, err := client.Do(request)
 	if err != nil {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime/debug"
 
 	"ordertally/activity/activityd"
+	"ordertally/shared/auth"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/settings"
 	"ordertally/shared/telemetry"
@@ -25,5 +27,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
-	return lifecycle.Serve(ctx, service, logger)
+	err = lifecycle.Serve(ctx, service, logger)
+	if errors.Is(err, auth.ErrExposed) {
+		return settings.WithExitCode(err, settings.ExitUsage)
+	}
+	return err
 }

@@ -8,12 +8,14 @@ import (
 	"os"
 
 	"ordertally/activity/verify"
+	"ordertally/shared/auth"
 	"ordertally/shared/settings"
 )
 
 type verifyCmd struct {
 	remote
-	Orders string `help:"URL of the order service." placeholder:"URL" required:""`
+	OrdersCredential auth.Credential `embed:"" prefix:"orders-"`
+	Orders           string          `help:"URL of the order service." placeholder:"URL" required:""`
 }
 
 // errDiffer ends the command with exit code 1.
@@ -23,7 +25,14 @@ var errDiffer = errors.New("the two services differ; what differs is named above
 func (c *verifyCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
 func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
-	report, err := verify.Run(ctx, verify.Config{Orders: c.Orders, Target: c.Target, Activity: c.Activity})
+	token, err := c.Token(keyVariable)
+	ordersToken, ordersErr := c.OrdersCredential.Token("ORDER_API_KEY")
+	if err := errors.Join(err, ordersErr); err != nil {
+		return settings.WithExitCode(err, settings.ExitUsage)
+	}
+	report, err := verify.Run(ctx, verify.Config{
+		Orders: c.Orders, OrdersCredential: ordersToken, Target: c.Target, Credential: token, Activity: c.Activity,
+	})
 	if err != nil {
 		return err
 	}

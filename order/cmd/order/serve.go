@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"ordertally/order/orderd"
+	"ordertally/shared/auth"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
 	"ordertally/shared/settings"
@@ -24,6 +25,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
 	err = lifecycle.Serve(ctx, service, logger)
+	if errors.Is(err, auth.ErrExposed) {
+		return settings.WithExitCode(err, settings.ExitUsage)
+	}
 	if errors.Is(err, outbox.ErrFenced) {
 		return settings.WithExitCode(err, settings.ExitFenced)
 	}

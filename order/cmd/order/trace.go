@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"ordertally/order"
+	"ordertally/shared/auth"
 	"ordertally/shared/problem"
 	"ordertally/shared/settings"
 )
@@ -22,8 +23,9 @@ import (
 // traceCmd follows one order through both services.
 type traceCmd struct {
 	remote
-	ActivityTarget string `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
-	ID             string `arg:"" help:"Id of the order." name:"id"`
+	ActivityCredential auth.Credential `embed:"" prefix:"activity-"`
+	ActivityTarget     string          `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
+	ID                 string          `arg:"" help:"Id of the order." name:"id"`
 }
 
 // tracedActivity is what the activity service calls the counting of new orders.
@@ -83,6 +85,10 @@ func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
 		return settings.WithExitCode(fmt.Errorf("--activity-target: %q is not a URL such as http://127.0.0.1:8090", c.ActivityTarget), settings.ExitUsage)
 	}
+	token, err := c.ActivityCredential.Token("ACTIVITY_API_KEY")
+	if err != nil {
+		return settings.WithExitCode(err, settings.ExitUsage)
+	}
 	client, err := c.client()
 	if err != nil {
 		return err
@@ -93,7 +99,7 @@ func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	var unanswered error
-	if t.Counting, unanswered = askCounting(ctx, base, &t.Delivery); unanswered != nil {
+	if t.Counting, unanswered = askCounting(ctx, base, token, &t.Delivery); unanswered != nil {
 		unanswered = fmt.Errorf("ask the activity service whether the order was counted (see --activity-target): %w", unanswered)
 		t.CountingError = unanswered.Error()
 	} else {
@@ -111,7 +117,7 @@ const askTimeout = 10 * time.Second
 
 // askCounting asks whether a message was counted. Its slot says so only once it was published under it: one that was
 // skipped counts as counted.
-func askCounting(ctx context.Context, base *url.URL, d *order.Delivery) (*counting, error) {
+func askCounting(ctx context.Context, base *url.URL, token string, d *order.Delivery) (*counting, error) {
 	if d.MessageID == "" {
 		return nil, errors.New("the order service does not say which message it is: it has expired there (outbox-retention)")
 	}
@@ -125,6 +131,7 @@ func askCounting(ctx context.Context, base *url.URL, d *order.Delivery) (*counti
 	if err != nil {
 		return nil, err
 	}
+	auth.SetBearer(request, token)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err

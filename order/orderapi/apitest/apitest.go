@@ -16,6 +16,7 @@ import (
 	"ordertally/order"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
+	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
@@ -30,6 +31,9 @@ type Service struct {
 	Store order.Store
 	// Outbox of the running service, for a test that publishes.
 	Outbox *outbox.Outbox
+
+	// Keys of the running service. Until one is made, nobody needs any; make them before the first request.
+	Keys *auth.Keys
 
 	// Wrap, when set before Start, goes around the API's handler.
 	Wrap func(http.Handler) http.Handler
@@ -73,13 +77,16 @@ func (s *Service) Start() {
 		s.t.Fatal(err)
 	}
 	s.Store, s.Outbox = store, box
+	if s.Keys, err = auth.OpenKeys(s.t.Context(), s.db, s.clock); err != nil {
+		s.t.Fatal(err)
+	}
 	placement, err := order.NewPlacement(store, s.clock)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	metrics := httpserver.NewMetrics(prometheus.NewRegistry())
 	handler := metrics.Recover(zerolog.Nop(), orderapi.New(orderapi.Config{
-		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(),
+		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(), Guard: &auth.Guard{Keys: s.Keys},
 	}))
 	if s.Wrap != nil {
 		handler = s.Wrap(handler)

@@ -5,7 +5,7 @@
   const whole = new Intl.NumberFormat();
   const ask = async (path, body) => {
     const options = body ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {};
-    const response = await fetch(path, options);
+    const response = await ordertally.fetch(path, options);
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.errors?.[0]?.detail || answer.detail || response.statusText);
     return answer;

@@ -8,6 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ordertally/shared/auth"
+	"ordertally/shared/settings"
 	"ordertally/shared/telemetry"
 	"ordertally/stack"
 )
@@ -24,7 +26,9 @@ type devCmd struct {
 func (c *devCmd) Run(ctx context.Context) error {
 	logger := telemetry.NewLogger(os.Stderr, "ordertally")
 	s := stack.New(c.Config, logger.Level(zerolog.InfoLevel))
-	if err := s.Start(ctx); err != nil {
+	if err := s.Start(ctx); errors.Is(err, auth.ErrExposed) {
+		return settings.WithExitCode(err, settings.ExitUsage)
+	} else if err != nil {
 		return err
 	}
 	err := c.tour(ctx, s, logger)

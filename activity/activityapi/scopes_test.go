@@ -1,0 +1,30 @@
+package activityapi
+
+import (
+	"testing"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/auth/authtest"
+)
+
+// TestWhatEachRouteNeeds is the table of the README, and asks every route of the program's table with every scope.
+func TestWhatEachRouteNeeds(t *testing.T) {
+	want := map[string]string{"GET /": auth.Public, "GET /assets/{file}": auth.Public, "GET /v1/activities": auth.StatsRead}
+	for route, scope := range map[string]string{
+		"GET days": auth.StatsRead, "GET days/{day}": auth.StatsRead, "GET days/{day}/minutes": auth.StatsRead, "GET live": auth.StatsRead,
+		"GET messages/{message_id}": auth.StatsRead, "GET digests": auth.OpsRead, "GET audit": auth.OpsRead,
+	} {
+		want[route[:4]+"/v1/activities/{activity}/"+route[4:]] = scope
+	}
+	const entry = "/{id:[0-9]+-[0-9]+-[0-9a-f]+}"
+	for ledger, verb := range map[string]string{"parked": "retry", "late": "accept"} {
+		base := "/v1/activities/{activity}/" + ledger
+		for _, path := range []string{base, base + "/export", base + entry} {
+			want["GET "+path] = auth.OpsRead
+		}
+		for _, verb := range []string{verb, "discard"} {
+			want["POST "+base+"/"+verb], want["POST "+base+entry+"/"+verb] = auth.OpsWrite, auth.OpsWrite
+		}
+	}
+	authtest.Routes(t, (&API{}).routes(), want)
+}

@@ -1,0 +1,29 @@
+package orderapi
+
+import (
+	"testing"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/auth/authtest"
+)
+
+// TestWhatEachRouteNeeds is the table of the README, and asks every route of the program's table with every scope.
+func TestWhatEachRouteNeeds(t *testing.T) {
+	authtest.Routes(t, (&api{}).routes(), map[string]string{
+		"GET /":                               auth.Public,
+		"GET /assets/{file}":                  auth.Public,
+		"POST /v1/orders":                     auth.OrdersWrite,
+		"GET /v1/orders":                      auth.OrdersRead,
+		"GET /v1/orders/digests":              auth.OpsRead,
+		"GET /v1/orders/{id}":                 auth.OrdersRead,
+		"GET /v1/orders/{id}/delivery":        auth.OrdersRead,
+		"GET /v1/outbox":                      auth.OpsRead,
+		"POST /v1/outbox/adopt":               auth.OpsWrite,
+		"GET /v1/outbox/parked":               auth.OpsRead,
+		"GET /v1/outbox/parked/{id}":          auth.OpsRead,
+		"POST /v1/outbox/parked/{id}/retry":   auth.OpsWrite,
+		"POST /v1/outbox/parked/{id}/discard": auth.OpsWrite,
+		"POST /v1/outbox/retry":               auth.OpsWrite,
+		"POST /v1/outbox/discard":             auth.OpsWrite,
+	})
+}

@@ -1,0 +1,104 @@
+// Package authtest tests a service's table of routes.
+package authtest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+	"ordertally/shared/httpserver"
+)
+
+// Keys returns the keys of an empty file, for the test's time.
+func Keys(t testing.TB) *auth.Keys {
+	t.Helper()
+	db, err := boltdb.Open(filepath.Join(t.TempDir(), "keys.db"), boltdb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	keys, err := auth.OpenKeys(t.Context(), db, clock.System{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// Key makes a key with those scopes and returns its credential.
+func Key(t testing.TB, keys *auth.Keys, scopes ...string) string {
+	t.Helper()
+	_, credential, err := keys.New(t.Context(), "test", scopes, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return credential
+}
+
+// Routes checks that the table has exactly the routes of want, "METHOD PATH" -> scope, and that each answers so: to a request
+// without a credential 401, with a key of all other scopes 403, and with a key of its scope alone the handler is called. The
+// handlers themselves are not called.
+func Routes(t *testing.T, routes []httpserver.Route, want map[string]string) {
+	t.Helper()
+	keys := Keys(t)
+	var called string
+	routes = slices.Clone(routes)
+	for i := range routes {
+		name := routes[i].Method + " " + routes[i].Path
+		if routes[i].Scope != want[name] {
+			t.Errorf("%s needs %q, want %q", name, routes[i].Scope, want[name])
+		}
+		routes[i].Handler = func(http.ResponseWriter, *http.Request) { called = name }
+	}
+	if len(routes) != len(want) {
+		t.Errorf("the program has %d routes, the test knows %d", len(routes), len(want))
+	}
+	handler := httpserver.NewRouter((&auth.Guard{Keys: keys}).Protect(routes))
+	ask := func(route httpserver.Route, credential string) int {
+		called = ""
+		r := httptest.NewRequestWithContext(t.Context(), route.Method, address(route.Path), nil)
+		auth.SetBearer(r, credential)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	only, others := map[string]string{}, map[string]string{}
+	for _, scope := range auth.Scopes() {
+		only[scope] = Key(t, keys, scope)
+		others[scope] = Key(t, keys, slices.DeleteFunc(auth.Scopes(), func(s string) bool { return s == scope })...)
+	}
+	for _, route := range routes {
+		name := route.Method + " " + route.Path
+		if route.Scope == auth.Public {
+			if status := ask(route, ""); status != http.StatusOK || called != name {
+				t.Errorf("%s without a credential: %d, handled by %q", name, status, called)
+			}
+			continue
+		}
+		if status := ask(route, ""); status != http.StatusUnauthorized || called != "" {
+			t.Errorf("%s without a credential: %d, handled by %q", name, status, called)
+		}
+		if status := ask(route, others[route.Scope]); status != http.StatusForbidden || called != "" {
+			t.Errorf("%s with all scopes but its own: %d, handled by %q", name, status, called)
+		}
+		if status := ask(route, only[route.Scope]); status != http.StatusOK || called != name {
+			t.Errorf("%s with its scope: %d, handled by %q", name, status, called)
+		}
+	}
+}
+
+var (
+	pattern  = regexp.MustCompile(`\{[^}:]+:[^}]*\}`)
+	variable = regexp.MustCompile(`\{[^}:]+\}`)
+)
+
+// address makes a path that a template matches; a pattern is that of a ledger's entries.
+func address(template string) string {
+	return variable.ReplaceAllString(pattern.ReplaceAllString(template, "0-1-ab"), "x")
+}

@@ -1,0 +1,43 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+)
+
+// Caller is who sent a request.
+type Caller struct {
+	// Kind is "key", "token" (of an issuer) or "anonymous".
+	Kind string
+	// Name is the key's name, or the token's subject. For logs.
+	Name string
+	// ID tells callers apart: 32 hexadecimal digits, "" for anonymous ones. Keys of one name have one ID, and so does an issuer's
+	// subject, whatever credential it sends.
+	ID string
+
+	scopes []string
+}
+
+// Anonymous is everybody, where nobody needs a credential.
+var Anonymous = &Caller{Kind: "anonymous", scopes: Scopes()}
+
+func newCaller(kind, name string, scopes []string) *Caller {
+	id := sha256.Sum256([]byte(kind + "\x00" + name))
+	return &Caller{Kind: kind, Name: name, ID: hex.EncodeToString(id[:16]), scopes: scopes}
+}
+
+// May reports whether the caller has that scope.
+func (c *Caller) May(scope string) bool { return slices.Contains(c.scopes, scope) }
+
+type callerKey struct{}
+
+// FromContext returns who sent the request whose context ctx is. Behind a route that is Public, or that no Guard protects, it is
+// a caller without a name who may do nothing.
+func FromContext(ctx context.Context) *Caller {
+	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
+		return c
+	}
+	return &Caller{Kind: "anonymous"}
+}

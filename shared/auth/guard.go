@@ -1,0 +1,139 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"ordertally/shared/httpserver"
+	"ordertally/shared/problem"
+)
+
+// Codes of the problems of this package.
+const (
+	CodeUnauthenticated   = "unauthenticated"
+	CodeInsufficientScope = "insufficient_scope"
+	CodeIssuerAway        = "issuer_unavailable"
+)
+
+// Guard lets requests in that may come in: with an API key, or with a token of the issuer. With neither configured it lets everybody
+// in.
+type Guard struct {
+	Keys   *Keys
+	Issuer *Issuer // nil for none
+}
+
+// Open returns a guard that lets everybody in.
+func Open() *Guard { return &Guard{Keys: &Keys{}} }
+
+// Closed reports whether requests need a credential.
+func (g *Guard) Closed() bool { return g.Keys.Any() || g.Issuer != nil }
+
+// Close closes the connection to the issuer.
+func (g *Guard) Close() {
+	if g.Issuer != nil {
+		g.Issuer.Close()
+	}
+}
+
+// loopback reports whether only this machine reaches addr. A name other than localhost may mean anything.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// Protect returns the routes with handlers that answer 401 to a request without a valid credential and 403 to one without the
+// route's scope. It panics when a route has no scope: like the table itself, that is a mistake in the program.
+func (g *Guard) Protect(routes []httpserver.Route) []httpserver.Route {
+	protected := slices.Clone(routes)
+	for i := range protected {
+		switch route := &protected[i]; {
+		case route.Scope == Public:
+		case !slices.Contains(Scopes(), route.Scope):
+			panic(fmt.Sprintf("route %s %s has the scope %q", route.Method, route.Path, route.Scope))
+		default:
+			route.Handler = g.require(route.Scope, route.Handler)
+		}
+	}
+	return protected
+}
+
+func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		caller, err := g.authenticate(r)
+		switch {
+		case errors.Is(err, errIssuerAway):
+			problem.Write(w, r, problem.New(http.StatusServiceUnavailable, CodeIssuerAway, sentence(err)))
+		case err != nil:
+			refuse(w, r, problem.New(http.StatusUnauthorized, CodeUnauthenticated, sentence(err)), challenge(err, ""))
+		case !caller.May(scope):
+			p := InsufficientScope(scope)
+			refuse(w, r, p, challenge(p, scope))
+		default:
+			next(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
+		}
+	}
+}
+
+// InsufficientScope is the 403 for a caller who is known and may not do this.
+func InsufficientScope(scope string) problem.Problem {
+	return problem.New(http.StatusForbidden, CodeInsufficientScope, "The credential does not have the scope "+scope+". Use one that has.")
+}
+
+// errNoCredential is the refusal of a request that sent none; RFC 6750 wants no error code for it.
+var errNoCredential = errors.New(`send a credential: "Authorization: Bearer", then an API key or a token`)
+
+func (g *Guard) authenticate(r *http.Request) (*Caller, error) {
+	if !g.Closed() {
+		return Anonymous, nil
+	}
+	values := r.Header.Values("Authorization")
+	if len(values) == 0 {
+		return nil, errNoCredential
+	}
+	scheme, credential, _ := strings.Cut(values[0], " ")
+	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || credential == "" {
+		return nil, errors.New(`the Authorization header is not "Bearer" and one credential`)
+	}
+	if id, secret, ok := parseKey(credential); ok {
+		return g.Keys.authenticate(id, secret)
+	}
+	if g.Issuer == nil {
+		return nil, errors.New("the credential is not an API key, and tokens are not accepted here")
+	}
+	return g.Issuer.authenticate(r.Context(), credential)
+}
+
+// challenge is the value of WWW-Authenticate (RFC 6750).
+func challenge(err error, scope string) string {
+	switch {
+	case scope != "":
+		return `Bearer realm="ordertally", error="insufficient_scope", scope="` + scope + `"`
+	case errors.Is(err, errNoCredential):
+		return `Bearer realm="ordertally"`
+	}
+	return `Bearer realm="ordertally", error="invalid_token"`
+}
+
+func refuse(w http.ResponseWriter, r *http.Request, p problem.Problem, challenge string) {
+	w.Header().Set("WWW-Authenticate", challenge)
+	problem.Write(w, r, p)
+}
+
+// sentence makes an error readable as a problem's detail.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}

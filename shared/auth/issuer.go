@@ -1,0 +1,225 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"ordertally/shared/clock"
+)
+
+const (
+	// issuerTimeout bounds one request to the issuer.
+	issuerTimeout = 10 * time.Second
+	// issuerPause is the least time between two requests to the issuer: a flood of tokens with unknown key ids must not reach it.
+	issuerPause = time.Second
+	// trustFor is how long a token is taken without a look at its signature again, at most until it expires. So long a key that
+	// the issuer withdrew may still be good for a token that was seen before.
+	trustFor = 5 * time.Minute
+	// maxTrusted bounds how many tokens are remembered.
+	maxTrusted = 10_000
+)
+
+// Issuer checks the tokens of one OpenID Connect issuer: JWTs that it signed with a key that it publishes, for one audience. What a
+// token allows is in its claim scope (a text) or scp (a text or a list); scopes of other services in it are let be.
+//
+// The issuer is asked for its keys when the first token comes, and again when a token names a key that is not known. Safe for
+// concurrent use.
+type Issuer struct {
+	url, audience string
+	clock         clock.Clock
+	client        *http.Client
+
+	mu       sync.Mutex
+	verifier *oidc.IDTokenVerifier // nil until the issuer answered
+	trusted  map[[sha256.Size]byte]trust
+}
+
+// trust is a token that was found good.
+type trust struct {
+	caller *Caller
+	until  time.Time
+}
+
+// errIssuerAway is the refusal of a token that cannot be judged.
+var errIssuerAway = errors.New("the issuer of the token does not answer; repeat the request later")
+
+// NewIssuer returns the issuer of that URL, as its discovery document writes it, for tokens of that audience. It connects to
+// nothing yet.
+func NewIssuer(issuer, audience string, c clock.Clock) (*Issuer, error) {
+	u, err := url.Parse(issuer)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(hostPort(u))):
+		return nil, fmt.Errorf("oidc-issuer: %q is not an https URL (http is for loopback only)", issuer)
+	case audience == "":
+		return nil, errors.New("oidc-audience: is needed with oidc-issuer, so that tokens for others are refused")
+	}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, IdleConnTimeout: time.Minute}
+	return &Issuer{
+		url: issuer, audience: audience, clock: c, trusted: make(map[[sha256.Size]byte]trust),
+		client: &http.Client{Timeout: issuerTimeout + issuerPause, Transport: &paced{next: transport}},
+	}, nil
+}
+
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	return u.Hostname() + ":" + port
+}
+
+// Close closes the connection to the issuer.
+func (i *Issuer) Close() { i.client.CloseIdleConnections() }
+
+func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error) {
+	sum, now := sha256.Sum256([]byte(token)), i.clock.Now()
+	i.mu.Lock()
+	known, ok := i.trusted[sum]
+	i.mu.Unlock()
+	if ok && now.Before(known.until) {
+		return known.caller, nil
+	}
+	verifier, err := i.verify(ctx)
+	if err != nil {
+		return nil, errIssuerAway
+	}
+	checked, err := verifier.Verify(ctx, token)
+	if err != nil {
+		return nil, errors.New("the token is refused: " + reason(err))
+	}
+	// The library takes a token in the very second in which it expires, and five minutes before nbf: clocks that far apart are an
+	// operator's matter.
+	if !now.Before(checked.Expiry) {
+		return nil, errors.New("the token is refused: it has expired")
+	}
+	var claims struct {
+		NotBefore float64 `json:"nbf"`
+		Scope     any     `json:"scope"`
+		Scp       any     `json:"scp"`
+	}
+	if err := checked.Claims(&claims); err != nil {
+		return nil, errors.New("the token is refused: its claims are not readable")
+	}
+	if claims.NotBefore > float64(now.Add(time.Minute).Unix()) {
+		return nil, errors.New("the token is refused: it is not valid yet")
+	}
+	if checked.Subject == "" {
+		return nil, errors.New("the token is refused: it has no subject")
+	}
+	caller := newCaller("token", checked.Issuer+"\x00"+checked.Subject, knownScopes(claims.Scope, claims.Scp))
+	caller.Name = checked.Subject
+	i.remember(sum, trust{caller: caller, until: earlier(checked.Expiry, now.Add(trustFor))})
+	return caller, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func (i *Issuer) remember(sum [sha256.Size]byte, t trust) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.trusted) >= maxTrusted {
+		clear(i.trusted) // each costs one look at its signature more
+	}
+	i.trusted[sum] = t
+}
+
+// verify returns the verifier, once the issuer has said where its keys are.
+func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+	i.mu.Lock()
+	verifier := i.verifier
+	i.mu.Unlock()
+	if verifier != nil {
+		return verifier, nil
+	}
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, i.client), i.url)
+	if err != nil {
+		return nil, err
+	}
+	verifier = provider.VerifierContext(oidc.ClientContext(context.WithoutCancel(ctx), i.client), &oidc.Config{ClientID: i.audience, Now: i.clock.Now})
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.verifier = verifier
+	return verifier, nil
+}
+
+// reason tells a caller why a token is refused, and nothing of the issuer's answers.
+func reason(err error) string {
+	if _, ok := errors.AsType[*oidc.TokenExpiredError](err); ok {
+		return "it has expired"
+	}
+	text := err.Error()
+	for _, known := range []struct{ part, reason string }{
+		{"signature algorithm", "its algorithm is not accepted"},
+		{"malformed", "it is malformed"},
+		{"audience", "it is for another audience"},
+		{"issued by a different provider", "another issuer made it"},
+		{"not before", "it is not valid yet"},
+	} {
+		if strings.Contains(text, known.part) {
+			return known.reason
+		}
+	}
+	return "its signature is not the issuer's"
+}
+
+// knownScopes are those of this program that the claims hold.
+func knownScopes(claims ...any) []string {
+	var words []string
+	for _, claim := range claims {
+		switch claim := claim.(type) {
+		case string:
+			words = append(words, strings.Fields(claim)...)
+		case []any:
+			for _, word := range claim {
+				if text, ok := word.(string); ok {
+					words = append(words, text)
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(Scopes(), func(scope string) bool { return !slices.Contains(words, scope) })
+}
+
+// paced is a transport that sends one request at a time, with a pause between two.
+type paced struct {
+	next http.RoundTripper
+	mu   sync.Mutex
+	last time.Time
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if wait := time.Until(p.last.Add(issuerPause)); wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+	p.last = time.Now()
+	return p.next.RoundTrip(r)
+}
+
+// CloseIdleConnections closes those of the transport behind it.
+func (p *paced) CloseIdleConnections() {
+	if t, ok := p.next.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
