@@ -9,12 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/rs/zerolog"
 
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/clock"
 	"ordertally/shared/httpserver"
+	"ordertally/shared/openapi"
 	"ordertally/shared/webpage"
 )
 
@@ -87,7 +89,7 @@ func New(c Config) *API {
 	for i := range a.activities {
 		a.lives[a.activities[i].Name] = newLive(a, &a.activities[i])
 	}
-	a.Handler = httpserver.NewRouter(c.Guard.Protect(a.routes()))
+	a.Handler = httpserver.NewRouter(c.Guard.Protect(append(a.routes(), openapi.Routes(Document())...)))
 	return a
 }
 
@@ -100,6 +102,9 @@ func (a *API) Close() {
 	}
 	a.running.Wait()
 }
+
+// Document returns the API's OpenAPI document.
+func Document() *huma.OpenAPI { return openapi.Document(title, says, (&API{}).routes(), operations()) }
 
 // routes is the one table of what is served, and of the scope that each needs.
 func (a *API) routes() []httpserver.Route {

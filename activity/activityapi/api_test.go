@@ -23,6 +23,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
+	"ordertally/shared/openapi/openapitest"
 )
 
 var (
@@ -89,7 +90,7 @@ func newServer(t *testing.T) *server {
 		Activities: []activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress, Ledgers: s.ledgers}},
 		Zone:       activity.UTC(), Clock: clock.NewManual(now), Logger: zerolog.Nop(), Listeners: maxListeners, Guard: auth.Open(),
 	})
-	s.handler = s.api
+	s.handler = openapitest.Check(t, activityapi.Document(), s.api)
 	t.Cleanup(s.closeAPI)
 	return s
 }

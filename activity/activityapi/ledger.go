@@ -47,25 +47,27 @@ var words = map[activity.Ledger]map[activity.Verb][2]string{
 	activity.LateLedger:   {activity.Retry: {"accept", "accepted"}, activity.Discard: {"discard", "discarded"}},
 }
 
+// entryPath is where an entry of a ledger is: the pattern keeps the words of other paths from being ids.
+const entryPath = "/{id:[0-9]+-[0-9]+-[0-9a-f]+}"
+
 // ledgerRoutes are the operators' routes of a ledger.
 func (a *API) ledgerRoutes(ledger activity.Ledger) []httpserver.Route {
 	base := "/v1/activities/{activity}/" + string(ledger)
-	const entry = "/{id:[0-9]+-[0-9]+-[0-9a-f]+}" // so that the words below are none
 	routes := []httpserver.Route{
 		{Method: http.MethodGet, Path: base, Scope: auth.OpsRead, Handler: a.json(a.listKept(ledger))},
 		{Method: http.MethodGet, Path: base + "/export", Scope: auth.OpsRead, Handler: a.export(ledger)},
-		{Method: http.MethodGet, Path: base + entry, Scope: auth.OpsRead, Handler: a.json(a.getKept(ledger))},
+		{Method: http.MethodGet, Path: base + entryPath, Scope: auth.OpsRead, Handler: a.json(a.getKept(ledger))},
 	}
 	for verb, word := range words[ledger] {
 		routes = append(routes,
 			httpserver.Route{Method: http.MethodPost, Path: base + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, false)},
-			httpserver.Route{Method: http.MethodPost, Path: base + entry + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, true)})
+			httpserver.Route{Method: http.MethodPost, Path: base + entryPath + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, true)})
 	}
 	return routes
 }
 
-// keptBody is a message of a ledger in a list.
-type keptBody struct {
+// KeptMessage is a message of a ledger in a list.
+type KeptMessage struct {
 	ID        string          `json:"id"`
 	MessageID string          `json:"message_id,omitempty"`
 	Class     activity.Reason `json:"class"`
@@ -79,8 +81,8 @@ type keptBody struct {
 	Bytes     int             `json:"bytes"` // of the value
 }
 
-func newKept(k *activity.Kept) keptBody {
-	body := keptBody{
+func newKept(k *activity.Kept) KeptMessage {
+	body := KeptMessage{
 		ID: k.ID, MessageID: k.MessageID, Class: k.Poison.Reason, Reason: k.Poison.Detail, Partition: k.Partition, Offset: k.Offset,
 		Timestamp: k.Timestamp, At: k.At, Attempts: k.Attempts, Bytes: len(k.Value),
 	}
@@ -90,13 +92,19 @@ func newKept(k *activity.Kept) keptBody {
 	return body
 }
 
-// wholeBody is a message of a ledger with all that was read.
-type wholeBody struct {
-	keptBody
+// WholeMessage is a message of a ledger with all that was read.
+type WholeMessage struct {
+	KeptMessage
 	Key     []byte       `json:"key"`            // base64
 	Value   []byte       `json:"value"`          // base64; null for a tombstone
 	Text    *string      `json:"text,omitempty"` // the value, when it is UTF-8
 	Headers []headerBody `json:"headers"`
+}
+
+// wholeWithHistory is a message of a ledger and what operators did with it.
+type wholeWithHistory struct {
+	WholeMessage
+	History []activity.Act `json:"history"`
 }
 
 type headerBody struct {
@@ -105,8 +113,8 @@ type headerBody struct {
 	Text  *string `json:"text,omitempty"`
 }
 
-func newWhole(k *activity.Kept) wholeBody {
-	body := wholeBody{keptBody: newKept(k), Key: k.Key, Value: k.Value, Text: textOf(k.Value), Headers: make([]headerBody, 0, len(k.Headers))}
+func newWhole(k *activity.Kept) WholeMessage {
+	body := WholeMessage{KeptMessage: newKept(k), Key: k.Key, Value: k.Value, Text: textOf(k.Value), Headers: make([]headerBody, 0, len(k.Headers))}
 	for _, h := range k.Headers {
 		body.Headers = append(body.Headers, headerBody{h.Key, h.Value, textOf(h.Value)})
 	}
@@ -122,7 +130,7 @@ func textOf(b []byte) *string {
 }
 
 type keptPage struct {
-	Messages []keptBody             `json:"messages"`
+	Messages []KeptMessage          `json:"messages"`
 	Next     string                 `json:"next_cursor,omitempty"`
 	Overflow []activity.OffsetRange `json:"overflow,omitempty"` // where messages stand that there was no room for, on the first page
 }
@@ -153,7 +161,7 @@ func (a *API) listKept(ledger activity.Ledger) func(*http.Request) (any, error) 
 		if err != nil {
 			return nil, err
 		}
-		page := keptPage{Messages: make([]keptBody, 0, len(messages)), Next: next}
+		page := keptPage{Messages: make([]KeptMessage, 0, len(messages)), Next: next}
 		for i := range messages {
 			page.Messages = append(page.Messages, newKept(&messages[i]))
 		}
@@ -206,10 +214,7 @@ func (a *API) getKept(ledger activity.Ledger) func(*http.Request) (any, error) {
 		if err != nil {
 			return nil, notKept(err)
 		}
-		return struct {
-			wholeBody
-			History []activity.Act `json:"history"`
-		}{newWhole(&kept), append([]activity.Act{}, history...)}, nil
+		return wholeWithHistory{newWhole(&kept), append([]activity.Act{}, history...)}, nil
 	}
 }
 
@@ -272,7 +277,5 @@ func (a *API) audit(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
 	acts, err := act.Ledgers.Audit(ctx, maxLimit)
-	return struct {
-		Acts []activity.Act `json:"acts"`
-	}{append([]activity.Act{}, acts...)}, err
+	return auditBody{append([]activity.Act{}, acts...)}, err
 }

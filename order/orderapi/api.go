@@ -10,11 +10,13 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
+	"ordertally/shared/openapi"
 	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
 	"ordertally/shared/webpage"
@@ -35,8 +37,11 @@ type api struct{ Config }
 // New returns the handler of the API.
 func New(config Config) http.Handler {
 	a := &api{config}
-	return httpserver.NewRouter(config.Guard.Protect(a.routes()))
+	return httpserver.NewRouter(config.Guard.Protect(append(a.routes(), openapi.Routes(Document())...)))
 }
+
+// Document returns the API's OpenAPI document.
+func Document() *huma.OpenAPI { return openapi.Document(title, says, (&api{}).routes(), operations()) }
 
 // routes is the one table of what is served, and of the scope that each needs.
 func (a *api) routes() []httpserver.Route {

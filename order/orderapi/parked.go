@@ -17,8 +17,8 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// parkedAnswer is a parked message in an answer. CONTRACT: the names are relied on.
-type parkedAnswer struct {
+// ParkedMessage is a parked message in an answer. CONTRACT: the names are relied on.
+type ParkedMessage struct {
 	ID          string    `json:"id"`
 	OrderID     string    `json:"order_id"`
 	Sequence    uint64    `json:"sequence"`
@@ -29,8 +29,17 @@ type parkedAnswer struct {
 	LastFailed  time.Time `json:"last_failed_at"`
 }
 
-func parkedOf(m *outbox.ParkedMessage) parkedAnswer {
-	return parkedAnswer{
+// parkedWhole is a parked message with all that is known of it.
+type parkedWhole struct {
+	ParkedMessage
+	Type      string         `json:"type"`
+	Committed time.Time      `json:"committed_at"`
+	Payload   jsontext.Value `json:"payload"`
+	History   []outbox.Act   `json:"history"`
+}
+
+func parkedOf(m *outbox.ParkedMessage) ParkedMessage {
+	return ParkedMessage{
 		ID: m.ID.String(), OrderID: m.Subject, Sequence: m.Slot, Class: string(m.Class), Reason: m.Reason,
 		Attempts: m.Attempts, FirstFailed: m.FirstFailed, LastFailed: m.LastFailed,
 	}
@@ -61,9 +70,9 @@ func (a *api) listParked(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer := struct {
-		Parked []parkedAnswer `json:"parked"`
-		Next   string         `json:"next_cursor,omitempty"`
-	}{Parked: make([]parkedAnswer, len(page))}
+		Parked []ParkedMessage `json:"parked"`
+		Next   string          `json:"next_cursor,omitempty"`
+	}{Parked: make([]ParkedMessage, len(page))}
 	for i := range page {
 		answer.Parked[i] = parkedOf(&page[i])
 	}
@@ -88,13 +97,7 @@ func (a *api) getParked(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, struct {
-		parkedAnswer
-		Type      string         `json:"type"`
-		Committed time.Time      `json:"committed_at"`
-		Payload   jsontext.Value `json:"payload"`
-		History   []outbox.Act   `json:"history"`
-	}{parkedOf(&m), m.Type, m.Committed, m.Value, history})
+	return answerJSON(w, parkedWhole{parkedOf(&m), m.Type, m.Committed, m.Value, history})
 }
 
 // decision is the body of an operator's request. The filter is for those that concern many messages.

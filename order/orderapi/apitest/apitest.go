@@ -1,5 +1,5 @@
 // Package apitest starts the order API for tests: the real handlers over a real store in a temporary file. Nothing is
-// published.
+// published. What it answers is held against its OpenAPI document.
 package apitest
 
 import (
@@ -21,6 +21,7 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
 	"ordertally/shared/httpserver"
+	"ordertally/shared/openapi/openapitest"
 	"ordertally/shared/outbox"
 )
 
@@ -88,6 +89,7 @@ func (s *Service) Start() {
 	handler := metrics.Recover(zerolog.Nop(), orderapi.New(orderapi.Config{
 		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(), Guard: &auth.Guard{Keys: s.Keys},
 	}))
+	handler = openapitest.Check(s.t, orderapi.Document(), handler)
 	if s.Wrap != nil {
 		handler = s.Wrap(handler)
 	}
