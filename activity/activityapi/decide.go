@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/activity"
 	"ordertally/shared/httpserver"
@@ -81,11 +80,14 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 	if err != nil {
 		return d, err
 	}
-	err = json.Unmarshal(text, &d, json.RejectUnknownMembers(true))
+	err = httpserver.UnmarshalObject(text, &d)
+	if errors.Is(err, httpserver.ErrNull) {
+		return d, invalidDecision("A member of the body is null; leave out what is not meant.")
+	}
 	if _, wrong := errors.AsType[*json.SemanticError](err); wrong {
 		return d, invalidDecision("The body has a field that is not known here, or is of another type: it takes reason, class, before and all.")
 	}
-	if err != nil || jsontext.Value(text).Kind() != '{' {
+	if err != nil {
 		return d, problem.New(http.StatusBadRequest, codeMalformedJSON, "The body must be exactly one well-formed JSON object; {} is the least.")
 	}
 	switch {

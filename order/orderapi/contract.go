@@ -69,7 +69,7 @@ func orderBody() *openapi.Schema {
 	})
 	metadata := openapi.String(0, order.MaxMetadataValue)
 	return object([]string{"currency", "lines"}, map[string]*openapi.Schema{
-		"reference": openapi.String(1, order.MaxReference), "customer_id": openapi.String(1, order.MaxCustomerID),
+		"reference": openapi.String(0, order.MaxReference), "customer_id": openapi.String(1, order.MaxCustomerID),
 		"currency":  {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217, one that has minor units.", Examples: []any{"GBP"}},
 		"lines":     {Type: "array", Items: line, MinItems: new(1), MaxItems: new(order.MaxLines)},
 		"placed_at": {Type: "string", Format: "date-time", Description: "1970 to now; now when it is left out. More than 24 h ago needs orders:backfill."},

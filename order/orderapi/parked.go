@@ -169,13 +169,13 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d d
 	if err != nil {
 		return d, err
 	}
-	if err := json.Unmarshal(body, &d, json.RejectUnknownMembers(true)); err != nil {
+	if err := httpserver.UnmarshalObject(body, &d); err != nil {
+		if errors.Is(err, httpserver.ErrNull) {
+			return d, invalidDecision("", "A member is null; leave out what is not meant.")
+		}
 		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 			return d, invalidDecision(string(semantic.JSONPointer), "The field is not known here, or is of another type.")
 		}
-		return d, problem.New(http.StatusBadRequest, string(order.CodeMalformedJSON), "The body must be exactly one well-formed JSON object; {} is the least.")
-	}
-	if len(body) > 0 && jsontext.Value(body).Kind() != '{' {
 		return d, problem.New(http.StatusBadRequest, string(order.CodeMalformedJSON), "The body must be exactly one well-formed JSON object; {} is the least.")
 	}
 	switch {
