@@ -179,9 +179,10 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string,
 			one.Properties["reason"], one.Required = openapi.String(1, maxReason), []string{"reason"}
 		}
 		many := &openapi.Schema{
-			Type: "object", AdditionalProperties: false, Required: one.Required, Description: `Either at least one of class and before, or "all": true.`,
-			Properties: map[string]*openapi.Schema{"reason": one.Properties["reason"], "class": class, "before": moment, "all": yes},
+			Type: "object", AdditionalProperties: false, Required: one.Required,
+			Properties: map[string]*openapi.Schema{"reason": one.Properties["reason"], "class": class, "before": moment},
 		}
+		openapi.FilterOrAll(many, "class", "before")
 		all["POST "+base+entryPath+"/"+word[0]] = openapi.Operation{ID: word[0] + own, Summary: "Decide about one of them.", Path: name, Body: one, Answer: answer}
 		all["POST "+base+"/"+word[0]] = openapi.Operation{ID: word[0] + "All" + own, Summary: "Decide about all that the filter selects.", Path: name, Body: many, Answer: answer}
 	}

@@ -134,8 +134,8 @@ func reasonBody(required bool) *openapi.Schema {
 // filterBody is the body of a decision about many: either a filter, or "all".
 func filterBody(reason bool) *openapi.Schema {
 	s := reasonBody(reason)
-	s.Description = `Either at least one of class, order_id and failed_before, or "all": true.`
 	s.Properties["class"], s.Properties["order_id"] = openapi.Enum(outbox.Classes()...), openapi.String(1, 0)
-	s.Properties["failed_before"], s.Properties["all"] = moment, &openapi.Schema{Type: "boolean"}
+	s.Properties["failed_before"] = moment
+	openapi.FilterOrAll(s, "class", "order_id", "failed_before")
 	return s
 }

@@ -231,6 +231,20 @@ func Enum[T ~string](values ...T) *Schema {
 	return s
 }
 
+// FilterOrAll makes s the schema of a request that names at least one of those members or says "all": true, and not both.
+func FilterOrAll(s *Schema, filter ...string) {
+	s.Properties["all"] = &Schema{Type: "boolean", Description: "Whoever means all has to say so."}
+	named := &Schema{}
+	for _, name := range filter {
+		named.AnyOf = append(named.AnyOf, &Schema{Required: []string{name}})
+	}
+	all := func(means bool) map[string]*Schema { return map[string]*Schema{"all": {Const: means}} }
+	s.OneOf = []*Schema{
+		{AnyOf: named.AnyOf, Properties: all(false)},
+		{Required: []string{"all"}, Properties: all(true), Not: named},
+	}
+}
+
 // integer stands in for big.Int, which reflection takes for a text.
 type integer struct{}
 
