@@ -52,7 +52,7 @@ func started(t *testing.T, path string, args ...string) (api string) {
 	return api
 }
 
-// command runs a verb and returns its standard output and exit code; what it says on standard error is in the test's log.
+// command runs a verb and returns what it said, standard output before standard error, and its exit code.
 func command(t *testing.T, env []string, path string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.Command(path, args...)
