@@ -21,9 +21,6 @@ type Placement struct {
 // that had no network.
 const BackfillAfter = 24 * time.Hour
 
-// ErrBackfill says that the order is of the past and its sender may not place such. Nothing was stored.
-var ErrBackfill = errors.New("the order is of the past")
-
 // Origin is where a request comes from.
 type Origin struct {
 	// Caller tells callers apart, "" when they are not known: each has idempotency keys of its own. It has no zero byte.
@@ -53,7 +50,7 @@ func NewPlacement(store Store, c clock.Clock) (*Placement, error) {
 // Place reads an order from a request's body and stores it. It returns when the order, its message and its key are on
 // disk. key is the idempotency key, "" for none. An order without placed_at is placed now, to the millisecond.
 //
-// The error is a *Rejection when the request is at fault, ErrBackfill, or one of those of Store.Place. It is safe for concurrent
+// The error is a *Rejection when the request is at fault, or one of those of Store.Place. It is safe for concurrent
 // use.
 func (p *Placement) Place(ctx context.Context, body []byte, key string, from Origin) (Placed, error) {
 	if key != "" && !ValidKey(key) {
@@ -66,14 +63,13 @@ func (p *Placement) Place(ctx context.Context, body []byte, key string, from Ori
 	if err != nil {
 		return Placed{}, err
 	}
-	if !from.Backfill && !draft.PlacedAt.IsZero() && now.Sub(draft.PlacedAt) > BackfillAfter {
-		return Placed{}, ErrBackfill
-	}
+	ofThePast := !draft.PlacedAt.IsZero() && now.Sub(draft.PlacedAt) > BackfillAfter
 	request, err := newRequest(&draft, now)
 	if err != nil {
 		return Placed{}, err
 	}
 	request.Key, request.BodyHash, request.TraceParent = from.scoped(key), sha256.Sum256(body), from.TraceParent
+	request.ReplayOnly = ofThePast && !from.Backfill
 	placed, err := p.store.Place(ctx, request)
 	if err != nil {
 		return Placed{}, fmt.Errorf("place order: %w", err)

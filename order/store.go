@@ -16,6 +16,8 @@ var (
 	ErrNotFound = errors.New("no such order")
 	// ErrKeyReused says that the idempotency key was used with another body. Nothing was stored.
 	ErrKeyReused = errors.New("the idempotency key was used with another request body")
+	// ErrBackfill says that the order is of the past and its sender may not place such. Nothing was stored.
+	ErrBackfill = errors.New("the order is of the past")
 	// ErrUnavailable says that nothing was stored and that the request may be repeated.
 	ErrUnavailable = errors.New("the order was not stored")
 	// ErrOutcomeUnknown says that the order may or may not be stored. With an idempotency key it is safe to repeat the
@@ -26,7 +28,7 @@ var (
 // Store keeps orders. It is declared here, by its user; package orderstore implements it.
 type Store interface {
 	// Place stores the order, its idempotency key and its message in one transaction, and returns when they are on disk.
-	// The store assigns the id. A key that is known (it may be forgotten after a time) answers the order it placed first. Errors: ErrKeyReused,
+	// The store assigns the id. A key that is known (it may be forgotten after a time) answers the order it placed first. Errors: ErrKeyReused, ErrBackfill,
 	// ErrUnavailable, ErrOutcomeUnknown. It is safe for concurrent use; two requests with one key place one order.
 	Place(ctx context.Context, r *Request) (Placed, error)
 	// Get returns one order, or ErrNotFound.
@@ -50,6 +52,8 @@ type Request struct {
 	// seen again.
 	Key      string
 	BodyHash [sha256.Size]byte
+	// ReplayOnly says that the order is of the past and may not be placed now: a key that placed it earlier is answered all the same.
+	ReplayOnly bool
 }
 
 // Placed is the answer to a placement.

@@ -119,3 +119,19 @@ func TestWhoIsNotLetInIsNotRead(t *testing.T) {
 		t.Errorf("%d transactions", after-before)
 	}
 }
+
+// TestAnOrderGrowsOld: a request that was let in while its placed_at was recent is answered again when it is not any more.
+func TestAnOrderGrowsOld(t *testing.T) {
+	at := clock.NewManual(now)
+	s := apitest.Start(t, at)
+	plain := authtest.Key(t, s.Keys, auth.OrdersWrite)
+	body := strings.Replace(small, "{", `{"placed_at":"`+now.Add(-23*time.Hour).Truncate(time.Second).Format(time.RFC3339)+`",`, 1)
+	_, first, _, _ := placeAs(t, s, plain, "k", body)
+	at.Advance(2 * time.Hour)
+	if status, again, code, replayed := placeAs(t, s, plain, "k", body); status != http.StatusCreated || again != first || !replayed {
+		t.Errorf("%d %s, %s, replayed %v, want %s", status, code, again, replayed, first)
+	}
+	if status, _, code, _ := placeAs(t, s, plain, "another", body); status != http.StatusForbidden || code != auth.CodeInsufficientScope {
+		t.Errorf("with another key: %d %s", status, code)
+	}
+}

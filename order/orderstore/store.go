@@ -86,6 +86,9 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 				return boltdb.Refuse(err)
 			}
 		}
+		if r.ReplayOnly {
+			return boltdb.Refuse(order.ErrBackfill)
+		}
 		id := s.ids.Next()
 		placed = order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload, Publication: order.Publication{State: order.Pending, Attempts: new(int)}}}
 		return s.insert(tx, id, r)
@@ -102,7 +105,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 // placeError names the outcome of a failed placement in the domain's terms.
 func placeError(err error) error {
 	switch {
-	case errors.Is(err, order.ErrKeyReused), errors.Is(err, boltdb.ErrCorrupt):
+	case errors.Is(err, order.ErrKeyReused), errors.Is(err, order.ErrBackfill), errors.Is(err, boltdb.ErrCorrupt):
 		return err
 	case errors.Is(err, boltdb.ErrOutcomeUnknown):
 		return fmt.Errorf("place order: %w: %w", order.ErrOutcomeUnknown, err)
