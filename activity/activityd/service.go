@@ -81,10 +81,7 @@ func (s *Service) start(ctx context.Context) error {
 
 	health := &telemetry.Health{}
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
-	health.Register("ingest", func(context.Context) error { return s.group.Err() }, telemetry.Live|telemetry.Ready)
-	for _, c := range counting {
-		health.Register("progress "+c.def.Name, c.reading.Check, telemetry.Live)
-	}
+	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live|telemetry.Ready)
 	health.Register("API", s.listening, telemetry.Ready)
 	health.RegisterNoted("kafka", counting[0].reading.Ready, telemetry.Ready, counting[0].reading.Changes)
 	for _, c := range counting[1:] { // a topic that is not there yet must not take the service away from the others
@@ -98,10 +95,11 @@ func (s *Service) start(ctx context.Context) error {
 	s.group.Go("ops listener", s.ops.Wait)
 
 	s.group.Go("database", db.Watch)
+	parts := telemetry.NewParts(s.group, health, registry, s.logger)
 	for _, c := range counting {
-		s.group.Go("ingest", c.reading.Run)
+		parts.Go("ingest "+c.def.Name, c.reading.Run, c.reading.Check)
 	}
-	s.group.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) })
+	parts.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) }, nil)
 	s.steps.Push("ingest", s.group.Stop)
 
 	metrics := httpserver.NewMetrics(registry)

@@ -14,12 +14,13 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/broker"
 	"ordertally/shared/clock"
+	"ordertally/shared/lifecycle"
 )
 
 // Source is the topic; broker.Consumer is one.
 type Source interface {
 	// Assign starts reading all partitions, each at next or, when next does not name it, at 0. It waits for as long as
-	// the broker is away.
+	// the broker is away. Called again, it begins anew.
 	Assign(ctx context.Context, next map[int32]broker.Position) error
 	// Fetch waits for a record and returns it with those that are there already, at most limit. It waits through outages;
 	// any error but that of ctx ends the ingest. Where the topic is not any more what was read, it goes on elsewhere, so that
@@ -101,7 +102,8 @@ func New(source Source, store Store, def activity.Definition, config Config, met
 	return in
 }
 
-// Run reads and counts until ctx ends (nil), or until the source or the store fails. It is called once.
+// Run reads and counts until ctx ends (nil), or until the source or the store fails. After a panic, which comes as a
+// *lifecycle.PanicError, it may be called again: it goes on where the store says.
 func (in *Ingest) Run(ctx context.Context) error {
 	err := in.run(ctx)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -118,17 +120,21 @@ func (in *Ingest) run(ctx context.Context) error {
 	if err := in.source.Assign(ctx, toRead(asOf.Next)); err != nil {
 		return err
 	}
+	in.pending.forget()
 	in.assigned.Store(true)
 	in.progress.made()
 	in.logger.Info().Int("partitions", len(in.source.Lag())).Msg("reading the topic")
 	fetched := make(chan fetch, 1)
 	decoded := make(chan *activity.Batch, 1)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
+	stage := func(run func(context.Context) error) {
+		group.Go(func() error { return lifecycle.Guard(ctx, run) })
+	}
+	stage(func(ctx context.Context) error {
 		defer close(fetched)
 		return in.fetch(ctx, fetched)
 	})
-	group.Go(func() error {
+	stage(func(ctx context.Context) error {
 		defer close(decoded)
 		for f := range fetched {
 			batch := in.decoder.batch(f.Fetched)
@@ -140,7 +146,7 @@ func (in *Ingest) run(ctx context.Context) error {
 		}
 		return nil
 	})
-	group.Go(func() error {
+	stage(func(ctx context.Context) error {
 		for batch := range decoded {
 			if err := in.apply(ctx, batch); err != nil {
 				return err

@@ -24,6 +24,13 @@ func (p *pending) add(records []broker.Record) {
 	}
 }
 
+// forget drops what was fetched and will be fetched again.
+func (p *pending) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts = nil
+}
+
 func (p *pending) done(batch *activity.Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -94,7 +94,6 @@ func (s *Service) start(ctx context.Context) error {
 	health := &telemetry.Health{}
 	health.Register("API", s.listening, telemetry.Ready)
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
-	health.Register("relay", relay.Check, telemetry.Live)
 	health.RegisterNoted("kafka", noKafkaNeeded, telemetry.Ready, relay.Note)
 	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live)
 	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
@@ -105,9 +104,11 @@ func (s *Service) start(ctx context.Context) error {
 	s.group.Go("ops listener", s.ops.Wait)
 
 	s.group.Go("database", db.Watch)
-	s.group.Go("relay", relay.Run)
-	s.group.Go("idempotency keys", func(ctx context.Context) error { return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger) })
-	s.group.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) })
+	parts := telemetry.NewParts(s.group, health, registry, s.logger)
+	parts.Go("relay", relay.Run, relay.Check)
+	parts.Go("idempotency keys", func(ctx context.Context) error { return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger) },
+		store.Forgetting().Check("idempotency keys", lifecycle.StallAfter))
+	parts.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) }, nil)
 	s.steps.Push("relay", s.group.Stop)
 
 	placement, err := order.NewPlacement(store, clock.System{})

@@ -12,6 +12,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/lifecycle"
 	"ordertally/shared/uuidv7"
 )
 
@@ -58,7 +59,9 @@ func (s *Store) ForgetKeys(ctx context.Context, retention time.Duration, logger 
 		case <-ctx.Done():
 			return nil
 		}
+		s.forgetting.Step()
 		n, err := s.forget(ctx, s.clock.Now().Add(-retention))
+		s.forgetting.Rest()
 		if err != nil && ctx.Err() == nil {
 			logger.Error().Err(err).Msg("idempotency keys are not forgotten: the file grows; tried again later")
 		}
@@ -69,6 +72,9 @@ func (s *Store) ForgetKeys(ctx context.Context, retention time.Duration, logger 
 		}
 	}
 }
+
+// Forgetting is the watchdog of ForgetKeys.
+func (s *Store) Forgetting() *lifecycle.Watchdog { return &s.forgetting }
 
 // forget forgets at most forgetKeys keys of orders older than before and returns how many.
 func (s *Store) forget(ctx context.Context, before time.Time) (int, error) {

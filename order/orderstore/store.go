@@ -14,6 +14,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
+	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
@@ -35,6 +36,8 @@ type Store struct {
 	ids    *uuidv7.Source
 	clock  clock.Clock
 	placed prometheus.Counter
+
+	forgetting lifecycle.Watchdog
 }
 
 var _ order.Store = (*Store)(nil)

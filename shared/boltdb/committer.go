@@ -91,6 +91,8 @@ func (db *DB) gather(group []*request) []*request {
 // commit runs one group to its end and answers it. It returns false when the database must not be used any more.
 func (db *DB) commit(group []*request) bool {
 	started := time.Now()
+	db.watchdog.Step()
+	defer db.watchdog.Rest()
 	for {
 		tx, err := db.bolt.Begin(true)
 		if err != nil {

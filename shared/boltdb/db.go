@@ -7,8 +7,11 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
+
+	"ordertally/shared/lifecycle"
 )
 
 // DB is an open database file. It is safe for concurrent use.
@@ -22,6 +25,7 @@ type DB struct {
 	ended    chan struct{} // closed when the committer has ended
 	failed   chan struct{} // closed when the outcome of a commit is unknown
 	close    sync.Once
+	watchdog lifecycle.Watchdog // of the committer
 
 	// durable is the newest transaction that is known to be on the disk. bbolt shows a transaction to readers before its
 	// last fsync returns; View waits for this one instead.
@@ -104,15 +108,19 @@ func (db *DB) setDurable(id int64) {
 // the process should end.
 func (db *DB) Failed() <-chan struct{} { return db.failed }
 
-// Check is ErrOutcomeUnknown once Failed is closed: only a restart reads what is on the disk.
-func (db *DB) Check(context.Context) error {
+// Check is ErrOutcomeUnknown once Failed is closed: only a restart reads what is on the disk. It also fails while one commit has
+// taken longer than lifecycle.StallAfter.
+func (db *DB) Check(ctx context.Context) error {
 	select {
 	case <-db.failed:
 		return ErrOutcomeUnknown
 	default:
-		return nil
+		return db.watchdog.Check("committer", lifecycle.StallAfter)(ctx)
 	}
 }
+
+// Committing is for how long the commit under way has been, 0 when there is none.
+func (db *DB) Committing() time.Duration { return db.watchdog.Busy() }
 
 // Watch returns ErrOutcomeUnknown when Failed is closed, or nil when ctx ends.
 func (db *DB) Watch(ctx context.Context) error {

@@ -128,8 +128,15 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 
 // Assign finds the topic's partitions and starts reading each at next, or at 0 when next does not name it. It waits for
 // as long as the broker is away or the topic does not exist. Partitions that are added later are found by themselves and
-// read from 0. Where the topic is not any more what the positions say, Fetch reports it.
+// read from 0. Where the topic is not any more what the positions say, Fetch reports it. Called again, it forgets what was read and begins
+// anew.
 func (c *Consumer) Assign(ctx context.Context, next map[int32]Position) error {
+	c.cancel()
+	c.watch.Wait()
+	if err := c.halt(); err != nil {
+		return err
+	}
+	c.forget()
 	for partition, position := range next {
 		c.readings[partition] = readingAt(position)
 	}
@@ -140,6 +147,16 @@ func (c *Consumer) Assign(ctx context.Context, next map[int32]Position) error {
 	c.cancel = cancel
 	c.watch.Go(func() { c.watchTopic(watchCtx) })
 	return nil
+}
+
+func (c *Consumer) forget() {
+	clear(c.readings)
+	c.moved = nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.position)
+	clear(c.handed)
+	c.ahead, c.through = snapshot{}, time.Time{}
 }
 
 // Fetch waits for a record and returns it with those that are there already, at most limit of them. It waits through

@@ -52,7 +52,7 @@ func (g *Group) Go(name string, run func(ctx context.Context) error) StopFunc {
 	g.parts = append(g.parts, p)
 	go func() {
 		defer g.ended(p)
-		err := guard(ctx, run)
+		err := Guard(ctx, run)
 		if ctx.Err() != nil && isCancellation(err) {
 			err = nil
 		}

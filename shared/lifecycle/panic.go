@@ -24,9 +24,9 @@ func (e *PanicError) Unwrap() error {
 
 var errGoexit = errors.New("ended by runtime.Goexit")
 
-// guard calls run and reports a panic as a *PanicError. After a runtime.Goexit guard does not return either: its
+// Guard calls run and reports a panic as a *PanicError. After a runtime.Goexit Guard does not return either: its
 // callers' deferred calls are all that still run.
-func guard(ctx context.Context, run func(context.Context) error) (err error) {
+func Guard(ctx context.Context, run func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}

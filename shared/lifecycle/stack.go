@@ -46,7 +46,7 @@ func (s *Stack) Stop(ctx context.Context) error {
 		st := s.steps[last]
 		s.steps[last] = step{}
 		s.steps = s.steps[:last]
-		if err := guard(ctx, st.stop); err != nil {
+		if err := Guard(ctx, st.stop); err != nil {
 			errs = append(errs, fmt.Errorf("stop %s: %w", st.name, err))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/lifecycle"
 )
 
 // batch is one published transaction: when, and where each of its slots stands.
@@ -86,35 +87,41 @@ func (r *recorder) record(b batch) {
 	}
 }
 
-// start begins recording; the function it returns stores what is left and stops.
-func (r *recorder) start(ctx context.Context) (stop func()) {
+// start begins recording; the function it returns stores what is left and stops. A panic goes to broken, and nothing is recorded any more.
+func (r *recorder) start(ctx context.Context, broken context.CancelCauseFunc) (stop func()) {
 	// The last batches are stored after ctx has ended; a database that fails says so to the relay itself.
 	ctx = context.WithoutCancel(ctx)
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTimer(expirePause)
-		defer tick.Stop()
-		if r.outbox.config.Retention <= 0 {
-			tick.Stop()
-		}
-		for {
-			select {
-			case <-r.wake:
-			case <-tick.C:
-			case <-quit:
-				r.store(ctx, r.take(), nil)
-				return
-			}
-			r.store(ctx, r.take(), r.expire(ctx))
-			if r.outbox.config.Retention > 0 {
-				tick.Reset(r.expiry.wait())
-			}
+		if err := lifecycle.Guard(ctx, func(ctx context.Context) error { r.run(ctx, quit); return nil }); err != nil {
+			broken(err)
 		}
 	}()
 	return func() {
 		close(quit)
 		<-ended
+	}
+}
+
+func (r *recorder) run(ctx context.Context, quit <-chan struct{}) {
+	tick := time.NewTimer(expirePause)
+	defer tick.Stop()
+	if r.outbox.config.Retention <= 0 {
+		tick.Stop()
+	}
+	for {
+		select {
+		case <-r.wake:
+		case <-tick.C:
+		case <-quit:
+			r.store(ctx, r.take(), nil)
+			return
+		}
+		r.store(ctx, r.take(), r.expire(ctx))
+		if r.outbox.config.Retention > 0 {
+			tick.Reset(r.expiry.wait())
+		}
 	}
 }
 

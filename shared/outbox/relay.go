@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/crashpoint"
+	"ordertally/shared/lifecycle"
 )
 
 // RelayConfig tunes a Relay. The zero value is ready for use.
@@ -48,7 +49,7 @@ func (c *RelayConfig) setDefaults() {
 	setDefault(&c.OpenTimeout, 15*time.Second)
 	setDefault(&c.PublishTimeout, 20*time.Second)
 	setDefault(&c.CheckEvery, time.Hour)
-	setDefault(&c.StallAfter, time.Minute)
+	setDefault(&c.StallAfter, lifecycle.StallAfter)
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -66,7 +67,7 @@ type Relay struct {
 	logger    zerolog.Logger
 	metrics   *Metrics
 	recorder  *recorder
-	watchdog  *watchdog
+	watchdog  lifecycle.Watchdog
 
 	// The rest belongs to Run's goroutine.
 	previous uint64    // newest published slot
@@ -86,12 +87,13 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 	config.setDefaults()
 	return &Relay{
 		outbox: o, publisher: p, config: config, logger: logger, metrics: metrics,
-		recorder: newRecorder(o, logger), watchdog: newWatchdog(), batchCap: config.BatchMessages,
+		recorder: newRecorder(o, logger), batchCap: config.BatchMessages,
 	}
 }
 
 // Run publishes until ctx ends, and then returns nil once the transaction under way has ended. An outage is waited out,
-// for as long as it lasts. Any other error is one of the database and means that the service cannot go on.
+// for as long as it lasts. Any other error is one of the database and means that the service cannot go on. After a panic, or a
+// *lifecycle.PanicError, Run may be called again.
 func (r *Relay) Run(ctx context.Context) (err error) {
 	err = r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
 		r.tails, err = loadTails(tx.Bucket(rootBucket))
@@ -100,14 +102,16 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("start the relay: %w", err)
 	}
-	stopRecorder := r.recorder.start(ctx)
+	ctx, broken := context.WithCancelCause(ctx)
+	defer broken(nil)
+	stopRecorder := r.recorder.start(ctx, broken)
 	defer stopRecorder()
-	defer r.watchdog.rest()
+	defer r.watchdog.Rest()
 	defer func() { r.lastLink(err) }()
 	var lastErr error
 	outages := 0
 	for ctx.Err() == nil {
-		r.watchdog.step()
+		r.watchdog.Step()
 		r.outbox.setLink(LinkConnecting, lastErr)
 		progressed, err := r.session(ctx)
 		lastErr = err
@@ -135,8 +139,11 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 		}
 		outages++
 		r.outbox.setLink(LinkDown, err)
-		r.watchdog.rest()
+		r.watchdog.Rest()
 		sleep(ctx, r.config.Outage.wait(outages))
+	}
+	if p, ok := errors.AsType[*lifecycle.PanicError](context.Cause(ctx)); ok {
+		return p // of the recorder
 	}
 	return nil
 }
@@ -161,11 +168,8 @@ func (r *Relay) Note() string {
 
 // Check says whether the relay is stalled: has been in one step for longer than StallAfter. It is not while it has
 // nothing to do, or waits between two attempts to reach a publisher that is away.
-func (r *Relay) Check(context.Context) error {
-	if busy := r.watchdog.busy(); busy > r.config.StallAfter {
-		return fmt.Errorf("the relay has been in one step for %s and makes no progress: restart the service, and keep its log", busy.Round(time.Second))
-	}
-	return nil
+func (r *Relay) Check(ctx context.Context) error {
+	return r.watchdog.Check("relay", r.config.StallAfter)(ctx)
 }
 
 // fatalError marks an error that no retry of the publisher mends.
@@ -193,7 +197,7 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 	r.outbox.setLink(LinkUp, nil)
 	r.logger.Info().Str("lineage", r.outbox.Lineage()).Uint64("position", r.outbox.position.Load()).Int("backlog", r.outbox.Backlog()).Msg("publishing")
 	for ctx.Err() == nil {
-		r.watchdog.step()
+		r.watchdog.Step()
 		if err := r.release(ctx); err != nil {
 			return progressed, &fatalError{err}
 		}
@@ -257,8 +261,8 @@ func (r *Relay) linger(ctx context.Context) bool {
 	if r.config.Linger <= 0 || !r.filling() {
 		return true
 	}
-	r.watchdog.rest()
-	defer r.watchdog.step()
+	r.watchdog.Rest()
+	defer r.watchdog.Step()
 	timer := time.NewTimer(r.config.Linger)
 	defer timer.Stop()
 	for r.filling() {
@@ -352,7 +356,7 @@ var errTroubled = errors.New("the publisher may have lost what it had")
 
 // await blocks until a commit, a due message, the time to tend, trouble or the end.
 func (r *Relay) await(ctx context.Context, session Session) error {
-	r.watchdog.rest()
+	r.watchdog.Rest()
 	wait := r.config.CheckEvery - time.Since(r.checked)
 	if !r.nextDue.IsZero() {
 		wait = min(wait, r.nextDue.Sub(r.outbox.config.Clock.Now()))

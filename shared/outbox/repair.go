@@ -78,7 +78,7 @@ func (r *Relay) survey(ctx context.Context, session Session, s *survey) error {
 	}
 	var err error
 	s.starts, err = session.Scan(ctx, from, func(standing []Standing) error {
-		r.watchdog.step()
+		r.watchdog.Step()
 		return s.note(ctx, standing)
 	})
 	if err != nil {
@@ -221,7 +221,7 @@ func (o *Outbox) missing(ctx context.Context, s *survey) (missing []unpublished,
 
 // republish sends as many of missing as one transaction takes, and returns how many.
 func (r *Relay) republish(ctx context.Context, session Session, missing []unpublished) (n int, err error) {
-	r.watchdog.step()
+	r.watchdog.Step()
 	rows, records, err := r.outbox.recordsAgain(ctx, missing, r.batchCap, r.config.BatchBytes)
 	if err != nil {
 		return 0, &fatalError{err}

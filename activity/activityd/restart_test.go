@@ -1,0 +1,101 @@
+package activityd_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/activity/declare"
+	"ordertally/activity/ingest"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/broker"
+	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/event"
+	"ordertally/shared/lifecycle"
+)
+
+// frail panics twice: before a batch is written, and after.
+type frail struct {
+	*activitystore.Store
+	calls atomic.Int32
+}
+
+func (f *frail) Apply(ctx context.Context, b *activity.Batch) ([]bool, error) {
+	call := f.calls.Add(1)
+	if call == 2 {
+		panic("before")
+	}
+	counted, err := f.Store.Apply(ctx, b)
+	if call == 4 {
+		panic("after")
+	}
+	return counted, err
+}
+
+// TestAPanicLosesNothing: what was fetched and not applied when the ingest panicked is fetched again, and what was applied is not counted twice.
+func TestAPanicLosesNothing(t *testing.T) {
+	b := startBroker(t, devbroker.Config{})
+	publish(t, b.Addr(), orders(1, 500)...)
+	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	def := declare.OrderCreated(event.Topic)
+	store, err := activitystore.Open(t.Context(), db, def, activitystore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := broker.NewConsumer(broker.ConsumerConfig{Brokers: []string{b.Addr()}, Topic: event.Topic, GroupID: "g"}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped := &frail{Store: store}
+	in := ingest.New(consumer, wrapped, def, ingest.Config{MaxBatch: 50}, ingest.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	var panics atomic.Int32
+	restarter := lifecycle.NewRestarter(in.Run, func(p *lifecycle.PanicError, _ time.Duration) {
+		t.Logf("panic: %v", p.Value)
+		panics.Add(1)
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- restarter.Run(ctx) }()
+
+	q := activity.QuarterOf(time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC))
+	count := func() (count int64) {
+		_, err := store.Read(t.Context(), activity.Span{From: q, To: q + 1}, func(_ activity.Quarter, t *activity.Totals) { count += t.Count })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return count
+	}
+	deadline, tick := time.After(30*time.Second), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for lag := int64(-1); panics.Load() < 2 || count() < 500 || lag != 0; {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%d of 500 are counted after %d panics", count(), panics.Load())
+		}
+		lag = 0
+		left, _ := in.Lag()
+		for _, n := range left {
+			lag += n
+		}
+	}
+	if n := count(); n != 500 {
+		t.Errorf("%d are counted, want 500", n)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	consumer.Close()
+}
