@@ -14,11 +14,14 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
+	"ordertally/order/admission"
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
 	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
+	"ordertally/shared/ratelimit"
+	"ordertally/shared/telemetry/traceparent"
 	"ordertally/shared/webpage"
 )
 
@@ -29,6 +32,8 @@ type Config struct {
 	Outbox    *outbox.Outbox // its parked messages
 	Topic     string         // that messages are published to
 	Guard     *auth.Guard    // says who may do what
+	Limiter   *ratelimit.Limiter
+	Gate      *admission.Gate // admits placements
 	Logger    zerolog.Logger
 }
 
@@ -37,7 +42,8 @@ type api struct{ Config }
 // New returns the handler of the API.
 func New(config Config) http.Handler {
 	a := &api{config}
-	return httpserver.NewRouter(config.Guard.Protect(append(a.routes(), openapi.Routes(Document())...)))
+	routes := config.Guard.Protect(config.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document())...)))
+	return config.Limiter.ByAddress(httpserver.NewRouter(routes))
 }
 
 // Document returns the API's OpenAPI document.
@@ -72,8 +78,8 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 			return
 		}
 		p := problemOf(err)
-		if p.Status >= http.StatusInternalServerError {
-			a.Logger.Error().Err(err).Int("status", p.Status).Str("path", r.URL.Path).Msg("request failed")
+		if _, refused := errors.AsType[*admission.Refusal](err); p.Status >= http.StatusInternalServerError && !refused {
+			a.Logger.Error().Str("trace_id", traceparent.FromContext(r.Context()).TraceID()).Err(err).Int("status", p.Status).Str("path", r.URL.Path).Msg("request failed")
 		}
 		problem.Write(w, r, p)
 	}

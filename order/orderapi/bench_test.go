@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
+	"ordertally/order/admission"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
 	"ordertally/shared/auth"
@@ -27,6 +28,8 @@ import (
 	"ordertally/shared/event"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/outbox"
+	"ordertally/shared/ratelimit"
+	"ordertally/shared/telemetry/tracing"
 	"ordertally/shared/uuidv7"
 )
 
@@ -88,8 +91,10 @@ func serve(b *testing.B, store order.Store) (address string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	metrics := httpserver.NewMetrics(prometheus.NewRegistry())
-	handler := metrics.Instrument(metrics.Recover(zerolog.Nop(), orderapi.New(orderapi.Config{Placement: placement, Store: store, Logger: zerolog.Nop(), Guard: auth.Open()})))
+	front := httpserver.Front{Metrics: httpserver.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.New(io.Discard)}
+	handler := front.Wrap(orderapi.New(orderapi.Config{
+		Placement: placement, Store: store, Logger: zerolog.Nop(), Guard: auth.Open(), Limiter: ratelimit.Open(), Gate: admission.Open(),
+	}))
 	server := httpserver.New(httpserver.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
 	if err := server.Start(); err != nil {
 		b.Fatal(err)

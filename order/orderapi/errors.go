@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ordertally/order"
+	"ordertally/order/admission"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
@@ -19,6 +20,7 @@ const (
 	CodeUnavailable      = "unavailable"
 	CodeOutcomeUnknown   = "outcome_unknown"
 	CodeInvalidDecision  = "invalid_decision"
+	CodeOverloaded       = "overloaded"
 )
 
 // retryAfter is what a 503 asks for: a restart takes about as long.
@@ -66,6 +68,11 @@ func problemOf(err error) problem.Problem {
 	var rejection *order.Rejection
 	if errors.As(err, &rejection) {
 		return refused(rejection)
+	}
+	if refusal, ok := errors.AsType[*admission.Refusal](err); ok {
+		p := retryable(CodeOverloaded, refusal.Error())
+		p.RetryAfter = refusal.RetryAfter
+		return p
 	}
 	for _, failure := range failures {
 		if errors.Is(err, failure.err) {

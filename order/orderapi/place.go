@@ -7,7 +7,6 @@ import (
 	"ordertally/order"
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
-	"ordertally/shared/telemetry/traceparent"
 )
 
 const (
@@ -23,14 +22,21 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	pass, err := a.Gate.Arrive(r.ContentLength, order.MaxBody)
+	defer pass.Leave()
+	if err != nil {
+		return err
+	}
 	body, err := httpserver.ReadBody(w, r, order.MaxBody)
 	if err != nil {
 		return err
 	}
-	parent, _ := traceparent.FromRequest(r)
+	if err := pass.Enter(); err != nil {
+		return err
+	}
 	caller := auth.FromContext(r.Context())
 	placed, err := a.Placement.Place(r.Context(), body, key, order.Origin{
-		Caller: caller.ID, Backfill: caller.May(auth.OrdersBackfill), TraceParent: parent.String(),
+		Caller: caller.ID, Backfill: caller.May(auth.OrdersBackfill), TraceParent: httpserver.TraceParent(r.Context()).String(),
 	})
 	if errors.Is(err, order.ErrBackfill) {
 		return auth.InsufficientScope(auth.OrdersBackfill)

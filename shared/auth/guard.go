@@ -73,6 +73,9 @@ func (g *Guard) Protect(routes []httpserver.Route) []httpserver.Route {
 func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		caller, err := g.authenticate(r)
+		if err == nil {
+			httpserver.NoteCaller(r.Context(), caller.Name)
+		}
 		switch {
 		case errors.Is(err, errIssuerAway):
 			problem.Write(w, r, problem.New(http.StatusServiceUnavailable, CodeIssuerAway, sentence(err)))

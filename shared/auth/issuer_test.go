@@ -39,7 +39,7 @@ func newProvider(t *testing.T) *provider {
 }
 
 func newRSA(t *testing.T) *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}

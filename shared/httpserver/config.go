@@ -1,9 +1,13 @@
 package httpserver
 
 import (
+	"crypto/tls"
 	"net/http"
 	"time"
 )
+
+// DefaultMaxConnections is the default of Config.MaxConnections.
+const DefaultMaxConnections = 10_000
 
 // Config of a Server. For each timeout 0 means the default and a negative value none.
 type Config struct {
@@ -11,6 +15,14 @@ type Config struct {
 	Addr string
 	// Handler answers the requests. Required: there is no default mux.
 	Handler http.Handler
+
+	// TLS of the listener; nil for none. It must have a way to get a certificate.
+	TLS *tls.Config
+
+	// MaxConnections is how many connections may be open at once; one more is closed as soon as it comes. Default 10,000. OnRefused, when
+	// set, is told of each.
+	MaxConnections int
+	OnRefused      func()
 
 	// ReadHeaderTimeout bounds reading a request's header. Default 5 s.
 	ReadHeaderTimeout time.Duration
@@ -38,6 +50,12 @@ func (c Config) withDefaults() Config {
 	def(&c.IdleTimeout, 120*time.Second)
 	if c.MaxHeaderBytes <= 0 {
 		c.MaxHeaderBytes = 64 << 10
+	}
+	if c.MaxConnections <= 0 {
+		c.MaxConnections = DefaultMaxConnections
+	}
+	if c.OnRefused == nil {
+		c.OnRefused = func() {}
 	}
 	return c
 }

@@ -5,5 +5,5 @@
 //	handler := metrics.Instrument(metrics.Recover(logger, httpserver.NewRouter(routes)))
 //	server := httpserver.New(httpserver.Config{Addr: ":8080", Handler: handler}, logger)
 //
-// It has no TLS (that is the proxy's), no compression and no authentication.
+// It has no compression and no authentication.
 package httpserver

@@ -18,10 +18,11 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	panics   prometheus.Counter
+	refused  prometheus.Counter
 }
 
 // NewMetrics registers http_requests_total{method,route,status}, http_request_duration_seconds{method,route},
-// http_requests_in_flight and http_panics_total. It panics when they are registered already.
+// http_requests_in_flight, http_panics_total and http_connections_refused_total. It panics when they are registered already.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -41,10 +42,17 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "http_panics_total",
 			Help: "HTTP requests whose handler panicked.",
 		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "http_connections_refused_total",
+			Help: "Connections closed at once because as many as allowed were open.",
+		}),
 	}
-	reg.MustRegister(m.requests, m.seconds, m.inFlight, m.panics)
+	reg.MustRegister(m.requests, m.seconds, m.inFlight, m.panics, m.refused)
 	return m
 }
+
+// ConnectionRefused counts one; it goes into Config.OnRefused.
+func (m *Metrics) ConnectionRefused() { m.refused.Inc() }
 
 // Instrument counts and times the requests that next handles. It goes outside everything else, so that what the others
 // answer is counted too. The route is the one that a [Router] further in finds.
@@ -53,7 +61,7 @@ func (m *Metrics) Instrument(next http.Handler) http.Handler {
 		m.inFlight.Inc()
 		defer m.inFlight.Dec()
 		start := time.Now()
-		route := "unmatched"
+		ex := &exchange{route: "unmatched"}
 		rec := newRecorder(w)
 		completed := false
 		defer func() { // also when the handler panics
@@ -62,21 +70,12 @@ func (m *Metrics) Instrument(next http.Handler) http.Handler {
 				status = strconv.Itoa(rec.statusOrOK())
 			}
 			method := methodLabel(r.Method)
-			m.requests.WithLabelValues(method, route, status).Inc()
-			m.seconds.WithLabelValues(method, route).Observe(time.Since(start).Seconds())
+			m.requests.WithLabelValues(method, ex.route, status).Inc()
+			m.seconds.WithLabelValues(method, ex.route).Observe(time.Since(start).Seconds())
 		}()
-		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), routeKey{}, &route)))
+		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex)))
 		completed = true
 	})
-}
-
-type routeKey struct{}
-
-// setRoute tells an Instrument around the router which template matched.
-func setRoute(r *http.Request, template string) {
-	if route, ok := r.Context().Value(routeKey{}).(*string); ok {
-		*route = template
-	}
 }
 
 func methodLabel(method string) string {

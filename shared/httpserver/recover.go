@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/problem"
+	"ordertally/shared/telemetry/traceparent"
 )
 
 // Recover turns a panic of next into a 500 problem that says nothing of the cause, one log line with the stack, and one
@@ -26,6 +27,7 @@ func (m *Metrics) Recover(logger zerolog.Logger, next http.Handler) http.Handler
 			}
 			m.panics.Inc()
 			logger.Error().
+				Str("trace_id", traceparent.FromContext(r.Context()).TraceID()).
 				Str("method", methodLabel(r.Method)).
 				Str("panic", fmt.Sprint(v)).
 				Str("stack", string(debug.Stack())).

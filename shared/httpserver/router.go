@@ -115,7 +115,7 @@ func (res *resource) finish() {
 }
 
 func (res *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	setRoute(r, res.template)
+	exchangeOf(r.Context()).route = res.template
 	handler := res.methods[r.Method]
 	if handler == nil {
 		problem.Write(w, r, problem.MethodNotAllowed(res.allow...))

@@ -17,6 +17,7 @@ import (
 type Server struct {
 	http     *http.Server
 	addr     string // as configured
+	bound    boundedListener
 	logger   zerolog.Logger
 	cut      context.CancelFunc // ends the context of every request
 	running  atomic.Int64       // requests being handled
@@ -35,6 +36,7 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		addr:     cfg.Addr,
+		bound:    boundedListener{most: int64(cfg.MaxConnections), refused: cfg.OnRefused},
 		logger:   logger,
 		draining: make(chan struct{}),
 		served:   make(chan struct{}),
@@ -42,6 +44,7 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 	base, cut := context.WithCancel(context.WithValue(context.Background(), drainingKey{}, s.draining))
 	s.cut = cut
 	s.http = &http.Server{
+		TLSConfig:         cfg.TLS,
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
 		ReadTimeout:       cfg.ReadTimeout,
 		WriteTimeout:      cfg.WriteTimeout,
@@ -75,11 +78,15 @@ func (s *Server) Start() error {
 	if err != nil {
 		return listenError(s.addr, err)
 	}
-	s.listener = listener
-	s.logger.Info().Str("addr", listener.Addr().String()).Msg("listening")
+	s.listener, s.bound.Listener = listener, listener
+	serve := s.http.Serve
+	if s.http.TLSConfig != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	s.logger.Info().Str("addr", listener.Addr().String()).Bool("tls", s.http.TLSConfig != nil).Msg("listening")
 	go func() {
 		defer close(s.served)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(&s.bound); !errors.Is(err, http.ErrServerClosed) {
 			s.serveErr = fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
 		}
 	}()

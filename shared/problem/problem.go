@@ -33,7 +33,7 @@ type Problem struct {
 	Detail   string       `json:"detail,omitempty"`   // this occurrence, and what to do about it
 	Instance string       `json:"instance,omitempty"` // URI reference of this occurrence
 	Code     string       `json:"code"`               // stable, snake_case
-	TraceID  string       `json:"trace_id,omitempty"` // Write fills it in from the request's traceparent
+	TraceID  string       `json:"trace_id,omitempty"` // Write fills it in from the request's context or traceparent
 	Errors   []FieldError `json:"errors,omitempty"`
 
 	// RetryAfter becomes the Retry-After header, in whole seconds, rounded up. When it is 0, a 429 or a 503 says one

@@ -50,7 +50,8 @@ func complete(p Problem, r *http.Request) Problem {
 		p.Title = http.StatusText(p.Status)
 	}
 	if p.TraceID == "" {
-		if parent, ok := traceparent.FromRequest(r); ok {
+		if p.TraceID = traceparent.FromContext(r.Context()).TraceID(); p.TraceID == "" {
+			parent, _ := traceparent.FromRequest(r)
 			p.TraceID = parent.TraceID()
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/order"
+	"ordertally/order/admission"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
 	"ordertally/shared/auth"
@@ -23,6 +24,8 @@ import (
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi/openapitest"
 	"ordertally/shared/outbox"
+	"ordertally/shared/ratelimit"
+	"ordertally/shared/telemetry/tracing"
 )
 
 // Service is a running API.
@@ -85,9 +88,10 @@ func (s *Service) Start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	metrics := httpserver.NewMetrics(prometheus.NewRegistry())
-	handler := metrics.Recover(zerolog.Nop(), orderapi.New(orderapi.Config{
+	front := httpserver.Front{Metrics: httpserver.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.Nop()}
+	handler := front.Wrap(orderapi.New(orderapi.Config{
 		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(), Guard: &auth.Guard{Keys: s.Keys},
+		Limiter: ratelimit.Open(), Gate: admission.Open(),
 	}))
 	handler = openapitest.Check(s.t, orderapi.Document(), handler)
 	if s.Wrap != nil {

@@ -1,9 +1,12 @@
 // Package traceparent reads the W3C Trace Context header that ties a request, its message and its log lines together.
 //
-// It makes no spans and no ids: a request that came without the header has no trace.
+// It makes no spans; package tracing does.
 package traceparent
 
 import (
+	"context"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 )
@@ -55,6 +58,27 @@ func (p Parent) TraceID() string {
 		return ""
 	}
 	return p.text[3:35]
+}
+
+// Sampled reports whether the trace is recorded by whoever began it.
+func (p Parent) Sampled() bool { return p.text != "" && strings.IndexByte("13579bdf", p.text[54]) >= 0 }
+
+// New makes the trace of a request that came without one, not sampled. Its ids are unique, and no secret.
+func New() Parent {
+	return Parent{text: fmt.Sprintf("00-%016x%016x-%016x-00", rand.Uint64(), rand.Uint64()|1, rand.Uint64()|1)} //nolint:gosec // G404: see above
+}
+
+type contextKey struct{}
+
+// With returns a context in which FromContext finds p.
+func With(ctx context.Context, p Parent) context.Context {
+	return context.WithValue(ctx, contextKey{}, p)
+}
+
+// FromContext returns the trace that a request is part of, the zero Parent when nobody said.
+func FromContext(ctx context.Context) Parent {
+	p, _ := ctx.Value(contextKey{}).(Parent)
+	return p
 }
 
 func lowerHex(s string) bool {

@@ -1,0 +1,189 @@
+// Package admission decides whether a placement may begin. A service that takes in more than it can store answers everybody late; one that
+// refuses the excess at once, before anything is written, answers those it admits in time.
+package admission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+)
+
+// Config of a Gate. The tags make it flags. A zero Latency and FreeDisk have their defaults.
+type Config struct {
+	// Latency is how long storing an order should take at most. While it takes longer, only as many placements are admitted as can be
+	// stored in that time. Default 100 ms.
+	Latency time.Duration `default:"100ms" help:"How long storing an order should take at most: while it takes longer, excess placements get a 503." name:"latency"`
+	// FreeDisk is how many bytes must be free on the disk. Default 16 MiB; -1 for no limit.
+	FreeDisk int64 `default:"16777216" help:"Bytes that must be free on the disk, or placements get a 503; -1 for no limit." name:"free-disk"`
+	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are accepted while Kafka is away.
+	BacklogAge time.Duration `help:"How long the oldest unpublished message may have waited, or placements get a 503; 0 for no limit." name:"backlog-age"`
+}
+
+// Defaults of Config, and bounds of Latency.
+const (
+	DefaultLatency  = 100 * time.Millisecond
+	DefaultFreeDisk = 16 << 20
+	minLatency      = time.Millisecond
+	maxLatency      = time.Minute
+)
+
+// WithDefaults returns c with its zero fields filled in.
+func (c Config) WithDefaults() Config {
+	if c.Latency == 0 {
+		c.Latency = DefaultLatency
+	}
+	if c.FreeDisk == 0 {
+		c.FreeDisk = DefaultFreeDisk
+	}
+	return c
+}
+
+// Validate names what is out of bounds; prefix is that of the settings' names. Zero fields are good.
+func (c Config) Validate(prefix string) error {
+	c = c.WithDefaults()
+	var errs []error
+	if c.Latency < minLatency || c.Latency > maxLatency {
+		errs = append(errs, fmt.Errorf("%slatency: %v is not between %v and %v", prefix, c.Latency, minLatency, maxLatency))
+	}
+	if c.FreeDisk < -1 {
+		errs = append(errs, fmt.Errorf("%sfree-disk: %d is neither -1 nor a number of bytes", prefix, c.FreeDisk))
+	}
+	if c.BacklogAge < 0 {
+		errs = append(errs, fmt.Errorf("%sbacklog-age: a duration cannot be negative", prefix))
+	}
+	return errors.Join(errs...)
+}
+
+// Sources say how the service is. Each is asked about once a second, none may wait longer than that for ever.
+type Sources struct {
+	Committing func() time.Duration  // for how long the commit under way has been; asked often, at once
+	DiskFree   func() (int64, error) // bytes
+	BacklogAge func() time.Duration  // of the oldest unpublished message
+}
+
+// What a Gate allows besides its Config.
+const (
+	// least is how many placements are admitted at once however slow they are: they share one commit.
+	least = 64
+	// most is how many are admitted at once however fast they are.
+	most = 4096
+	// stalls is how many times Latency a commit may take before nothing more is admitted.
+	stalls = 20
+	// window is how often the limit is set.
+	window = 100 * time.Millisecond
+	// look is how often the disk and the backlog are looked at.
+	look = time.Second
+	// largeBody is the size from which on a body must find room among the large ones, whose sum largeBodies bounds, in bytes. So whoever
+	// sends large bodies slowly keeps out other large ones only.
+	largeBody   = 64 << 10
+	largeBodies = 64 << 20
+)
+
+// Gate admits placements. It is safe for concurrent use.
+type Gate struct {
+	config  Config
+	sources Sources
+	logger  zerolog.Logger
+	refused *prometheus.CounterVec
+
+	limit    atomic.Int64
+	inside   atomic.Int64
+	bodies   atomic.Int64            // bytes of large ones
+	done     atomic.Int64            // since the limit was set last
+	spent    atomic.Int64            // nanoseconds, by those
+	standing atomic.Pointer[Refusal] // of disk or backlog; nil for none
+}
+
+// New returns a Gate that follows its sources while Run runs. order_admission_limit and order_admission_refused_total{reason} are registered
+// with reg.
+func New(config Config, sources Sources, reg prometheus.Registerer, logger zerolog.Logger) *Gate {
+	g := &Gate{
+		config: config.WithDefaults(), sources: sources, logger: logger,
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "order_admission_refused_total", Help: "Placements refused before anything was written, by reason.",
+		}, []string{"reason"}),
+	}
+	for _, reason := range Reasons() {
+		g.refused.WithLabelValues(string(reason))
+	}
+	g.limit.Store(most)
+	reg.MustRegister(g.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "order_admission_limit", Help: "Placements that are admitted at once.",
+	}, func() float64 { return float64(g.limit.Load()) }))
+	return g
+}
+
+// Open returns a Gate that looks at nothing but how many are inside.
+func Open() *Gate {
+	none := Sources{Committing: func() time.Duration { return 0 }}
+	return New(Config{}, none, prometheus.NewRegistry(), zerolog.Nop())
+}
+
+// Run sets the limit, and looks at the disk and the backlog, until ctx ends.
+func (g *Gate) Run(ctx context.Context) error {
+	limit, looking := time.NewTicker(window), time.NewTicker(look)
+	defer limit.Stop()
+	defer looking.Stop()
+	g.look()
+	last := time.Now()
+	for {
+		select {
+		case now := <-limit.C:
+			g.adjust(now.Sub(last))
+			last = now
+		case <-looking.C:
+			g.look()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// adjust sets the limit by Little's law: as many may be inside as are stored in the time that storing one should take. While that time
+// is kept the limit grows, so that it is no limit to a service that keeps up.
+func (g *Gate) adjust(elapsed time.Duration) {
+	done, spent := g.done.Swap(0), g.spent.Swap(0)
+	if done == 0 || elapsed <= 0 {
+		return
+	}
+	limit := g.limit.Load()
+	mean := time.Duration(spent / done)
+	switch {
+	case mean > g.config.Latency:
+		limit = int64(float64(done) / elapsed.Seconds() * g.config.Latency.Seconds())
+	case mean < g.config.Latency*8/10:
+		limit += limit/8 + 1
+	}
+	g.limit.Store(min(max(limit, least), most))
+}
+
+// look asks the sources that take a while.
+func (g *Gate) look() {
+	var found *Refusal
+	if g.sources.BacklogAge != nil && g.config.BacklogAge > 0 {
+		if age := g.sources.BacklogAge(); age > g.config.BacklogAge {
+			found = &Refusal{Reason: Backlog, RetryAfter: retryLate, detail: fmt.Sprintf(
+				"Orders are not published for %v, and no more are taken until they are.", age.Round(time.Second))}
+		}
+	}
+	if g.sources.DiskFree != nil && g.config.FreeDisk > 0 {
+		free, err := g.sources.DiskFree()
+		if err != nil {
+			g.logger.Error().Err(err).Msg("how much of the disk is free is not known")
+		} else if free < g.config.FreeDisk {
+			found = &Refusal{Reason: Disk, RetryAfter: retryLate, detail: "The service's disk is nearly full."}
+		}
+	}
+	before := g.standing.Swap(found)
+	switch {
+	case found != nil && (before == nil || before.Reason != found.Reason):
+		g.logger.Error().Str("reason", string(found.Reason)).Msg("no more orders are taken: " + found.detail)
+	case found == nil && before != nil:
+		g.logger.Info().Msg("orders are taken again")
+	}
+}

@@ -1,0 +1,202 @@
+package admission_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/rs/zerolog"
+
+	"ordertally/order/admission"
+)
+
+// rig is a gate whose sources say what the test sets.
+type rig struct {
+	*admission.Gate
+	reg        *prometheus.Registry
+	committing atomic.Int64
+	free       atomic.Int64
+	age        atomic.Int64
+}
+
+func start(t *testing.T, config admission.Config) *rig {
+	r := &rig{reg: prometheus.NewRegistry()}
+	r.free.Store(1 << 40)
+	r.Gate = admission.New(config, admission.Sources{
+		Committing: func() time.Duration { return time.Duration(r.committing.Load()) },
+		DiskFree:   func() (int64, error) { return r.free.Load(), nil },
+		BacklogAge: func() time.Duration { return time.Duration(r.age.Load()) },
+	}, r.reg, zerolog.Nop())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { _ = r.Run(ctx); close(ended) }()
+	t.Cleanup(func() { stop(); <-ended })
+	return r
+}
+
+// place stores nothing for d, and says why it may not.
+func (r *rig) place(d time.Duration) admission.Reason {
+	pass, err := r.Arrive(100, 1<<20)
+	if err == nil {
+		err = pass.Enter()
+	}
+	defer pass.Leave()
+	if refusal, ok := errors.AsType[*admission.Refusal](err); ok {
+		return refusal.Reason
+	}
+	time.Sleep(d)
+	return ""
+}
+
+// load places from n clients, each again as soon as it is answered, for d; one in service takes as long as with a disk that stores perSecond.
+func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, slowest time.Duration) {
+	var a, x, slow, busy atomic.Int64
+	done := make(chan struct{})
+	end := time.Now().Add(d)
+	for range n {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for time.Now().Before(end) {
+				begin := time.Now()
+				pass, err := r.Arrive(100, 1<<20)
+				if err == nil {
+					err = pass.Enter()
+				}
+				if err != nil {
+					pass.Leave()
+					x.Add(1)
+					time.Sleep(100 * time.Millisecond)
+					continue
+				}
+				time.Sleep(time.Duration(busy.Add(1)) * time.Second / time.Duration(perSecond)) // behind those that are inside
+				busy.Add(-1)
+				pass.Leave()
+				a.Add(1)
+				if took := int64(time.Since(begin)); time.Until(end) < d/2 {
+					slow.Store(max(slow.Load(), took))
+				}
+			}
+		}()
+	}
+	for range n {
+		<-done
+	}
+	return int(a.Load()), int(x.Load()), time.Duration(slow.Load())
+}
+
+func TestTheExcessIsRefusedWhenStoringIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, admission.Config{})
+		admitted, refused, slowest := r.load(3000, 2000, 10*time.Second)
+		t.Logf("%d admitted, %d refused, the slowest took %v", admitted, refused, slowest)
+		if refused == 0 || slowest > 300*time.Millisecond || admitted < 10*2000/2 {
+			t.Errorf("overload: %d admitted, %d refused, the slowest took %v", admitted, refused, slowest)
+		}
+		r.load(10, 2000, 5*time.Second) // the limit grows again
+		if _, refused, _ := r.load(150, 2000, 5*time.Second); refused != 0 {
+			t.Errorf("a load that can be stored: %d refused", refused)
+		}
+	})
+}
+
+func TestNobodyEntersWhileACommitHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, admission.Config{})
+		r.committing.Store(int64(1900 * time.Millisecond))
+		if reason := r.place(0); reason != "" {
+			t.Errorf("a slow commit: %s", reason)
+		}
+		r.committing.Store(int64(2100 * time.Millisecond))
+		if reason := r.place(0); reason != admission.Stalled {
+			t.Errorf("a commit that hangs: %q", reason)
+		}
+	})
+}
+
+func TestDiskAndBacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, admission.Config{FreeDisk: 1000, BacklogAge: time.Hour})
+		for _, tc := range []struct {
+			free int64
+			age  time.Duration
+			want admission.Reason
+		}{{1000, time.Hour, ""}, {999, 0, admission.Disk}, {1 << 30, 0, ""}, {1 << 30, time.Hour + 1, admission.Backlog}, {1000, 0, ""}} {
+			r.free.Store(tc.free)
+			r.age.Store(int64(tc.age))
+			time.Sleep(1500 * time.Millisecond)
+			if reason := r.place(0); reason != tc.want {
+				t.Errorf("%d bytes free, a backlog of %v: %q, want %q", tc.free, tc.age, reason, tc.want)
+			}
+		}
+		want := `# HELP order_admission_refused_total Placements refused before anything was written, by reason.
+# TYPE order_admission_refused_total counter
+order_admission_refused_total{reason="backlog"} 1
+order_admission_refused_total{reason="disk"} 1
+order_admission_refused_total{reason="large_bodies"} 0
+order_admission_refused_total{reason="overload"} 0
+order_admission_refused_total{reason="stalled"} 0
+`
+		if err := testutil.GatherAndCompare(r.reg, strings.NewReader(want), "order_admission_refused_total"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestLargeBodiesKeepOutLargeOnesOnly: sixty-four megabytes of bodies may be under way, of whatever length they claim to have.
+func TestLargeBodiesKeepOutLargeOnesOnly(t *testing.T) {
+	g := admission.Open()
+	var passes []admission.Pass
+	for i, length := range []int64{1 << 20, -1, 5 << 20} {
+		pass, err := g.Arrive(length, 1<<20)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		passes = append(passes, pass)
+	}
+	for range 61 {
+		pass, err := g.Arrive(-1, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		passes = append(passes, pass)
+	}
+	refused, err := g.Arrive(100<<10, 1<<20)
+	if refusal, ok := errors.AsType[*admission.Refusal](err); !ok || refusal.Reason != admission.Bodies {
+		t.Errorf("one too many: %v", err)
+	}
+	refused.Leave()
+	if small, err := g.Arrive(64<<10, 1<<20); err != nil {
+		t.Errorf("a small one: %v", err)
+	} else {
+		small.Leave()
+	}
+	passes[0].Leave()
+	if _, err := g.Arrive(1<<20, 1<<20); err != nil {
+		t.Errorf("after one has left: %v", err)
+	}
+}
+
+func TestSettingsOutOfBounds(t *testing.T) {
+	for _, tc := range []struct {
+		config admission.Config
+		want   string
+	}{
+		{admission.Config{Latency: -1}, "admission-latency: -1ns"},
+		{admission.Config{Latency: 2 * time.Minute}, "admission-latency: 2m0s"},
+		{admission.Config{FreeDisk: -2}, "admission-free-disk: -2"},
+		{admission.Config{BacklogAge: -1}, "admission-backlog-age"},
+	} {
+		if err := tc.config.Validate("admission-"); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+			t.Errorf("%+v: %v", tc.config, err)
+		}
+	}
+	if err := (admission.Config{}).Validate("admission-"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,113 @@
+package admission
+
+import (
+	"time"
+)
+
+// Reason is why a placement is refused.
+type Reason string
+
+// The reasons.
+const (
+	Overload Reason = "overload"     // more at once than can be stored in time
+	Stalled  Reason = "stalled"      // a commit hangs
+	Bodies   Reason = "large_bodies" // too many bytes of large bodies at once
+	Disk     Reason = "disk"         // too little space
+	Backlog  Reason = "backlog"      // unpublished for too long
+)
+
+// Reasons lists them.
+func Reasons() []Reason { return []Reason{Overload, Stalled, Bodies, Disk, Backlog} }
+
+// Refusal is the error of a placement that may not begin. Nothing was written.
+type Refusal struct {
+	Reason     Reason
+	RetryAfter time.Duration
+	detail     string
+}
+
+// Error says, to the client, why, and what to do.
+func (r *Refusal) Error() string {
+	return r.detail + " Nothing was stored: repeat the request later, with the same Idempotency-Key."
+}
+
+const (
+	retrySoon = time.Second
+	retryLate = 30 * time.Second
+)
+
+var (
+	overload    = &Refusal{Reason: Overload, RetryAfter: retrySoon, detail: "The service has more orders to store than it can in time."}
+	stalled     = &Refusal{Reason: Stalled, RetryAfter: retrySoon, detail: "The service's disk does not answer in time."}
+	bodiesAreIn = &Refusal{Reason: Bodies, RetryAfter: retrySoon, detail: "The service is reading too many large orders at once."}
+)
+
+// Pass is one placement's. It belongs to one goroutine.
+type Pass struct {
+	gate    *Gate
+	body    int64     // bytes of a large one
+	entered time.Time // zero before Enter
+}
+
+// Arrive is asked before a body of that length, -1 when it is not known, is read; longest is what it may have at most. The error is a
+// *Refusal. Leave must be called after it, however it ended.
+func (g *Gate) Arrive(length, longest int64) (Pass, error) {
+	pass := Pass{gate: g}
+	if r := g.refusal(); r != nil {
+		return pass, g.refuse(r)
+	}
+	if length < 0 || length > longest {
+		length = longest
+	}
+	if length <= largeBody {
+		return pass, nil
+	}
+	if g.bodies.Add(length) > largeBodies {
+		g.bodies.Add(-length)
+		return pass, g.refuse(bodiesAreIn)
+	}
+	pass.body = length
+	return pass, nil
+}
+
+// refusal is why nobody may enter now, nil for no reason.
+func (g *Gate) refusal() *Refusal {
+	if r := g.standing.Load(); r != nil {
+		return r
+	}
+	if g.inside.Load() >= g.limit.Load() {
+		return overload
+	}
+	if g.sources.Committing() > stalls*g.config.Latency {
+		return stalled
+	}
+	return nil
+}
+
+func (g *Gate) refuse(r *Refusal) error {
+	g.refused.WithLabelValues(string(r.Reason)).Inc()
+	return r
+}
+
+// Enter begins the placement. The error is a *Refusal.
+func (p *Pass) Enter() error {
+	if p.gate.inside.Add(1) > p.gate.limit.Load() {
+		p.gate.inside.Add(-1)
+		return p.gate.refuse(overload)
+	}
+	p.entered = time.Now()
+	return nil
+}
+
+// Leave ends the placement, if it began.
+func (p *Pass) Leave() {
+	if p.body > 0 {
+		p.gate.bodies.Add(-p.body)
+	}
+	if p.entered.IsZero() {
+		return
+	}
+	p.gate.inside.Add(-1)
+	p.gate.done.Add(1)
+	p.gate.spent.Add(int64(time.Since(p.entered)))
+}

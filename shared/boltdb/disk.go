@@ -1,0 +1,17 @@
+package boltdb
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// DiskFree is how many bytes this process may still write to the file system that the file is on.
+func (db *DB) DiskFree() (int64, error) {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(db.bolt.Path()), &stat); err != nil {
+		return 0, fmt.Errorf("ask for the free space of the disk: %w", err)
+	}
+	return int64(stat.Bavail) * int64(stat.Bsize), nil //nolint:gosec // G115: a disk of 8 EiB is far
+}

@@ -1,0 +1,58 @@
+package httpserver
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/telemetry/traceparent"
+	"ordertally/shared/telemetry/tracing"
+)
+
+// Front goes around the handlers of an API: it counts and times requests, gives each a trace, writes a log line for it, and answers for
+// handlers that panic. All fields are needed.
+type Front struct {
+	Metrics *Metrics
+	Tracing *tracing.Tracing
+	Logger  zerolog.Logger
+}
+
+// A log of all requests of a flood would be a flood itself. Of each second the first hundred requests are logged, then each hundredth; and
+// the same of those that failed, apart, so that the others do not crowd them out.
+const (
+	logBurst = 100
+	logEvery = 100
+)
+
+func sampled(logger zerolog.Logger) zerolog.Logger {
+	return logger.Sample(&zerolog.BurstSampler{Burst: logBurst, Period: time.Second, NextSampler: &zerolog.BasicSampler{N: logEvery}})
+}
+
+// Wrap returns the handler that answers requests with next.
+func (f Front) Wrap(next http.Handler) http.Handler {
+	next = f.Metrics.Recover(f.Logger, next)
+	well, ill := sampled(f.Logger), sampled(f.Logger)
+	return f.Metrics.Instrument(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, _ := traceparent.FromRequest(r)
+		ctx, span := f.Tracing.Begin(r.Context(), from)
+		ex, rec, began := exchangeOf(ctx), newRecorder(w), time.Now()
+		ex.parent = span.Parent
+		completed := false
+		defer func() { // also when the handler cuts the connection
+			status := 0
+			if completed || rec.status != 0 {
+				status = rec.statusOrOK()
+			}
+			span.End(methodLabel(r.Method), ex.route, status)
+			line := well.Info()
+			if status == 0 || status >= http.StatusInternalServerError {
+				line = ill.Warn()
+			}
+			line.Str("trace_id", traceparent.FromContext(ctx).TraceID()).Str("method", methodLabel(r.Method)).Str("route", ex.route).
+				Int("status", status).Dur("duration_ms", time.Since(began)).Str("caller", ex.caller).Str("remote", r.RemoteAddr).Msg("request")
+		}()
+		next.ServeHTTP(rec, r.WithContext(ctx))
+		completed = true
+	}))
+}

@@ -1,0 +1,131 @@
+// Package tlsfiles makes TLS configurations of PEM files, and reads the files again when they change: a certificate is renewed without a
+// restart.
+package tlsfiles
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Config names the files of one listener. The tags make it flags. The zero value is no TLS.
+type Config struct {
+	// CertFile has the certificate chain, the listener's own first; KeyFile its key.
+	CertFile string `help:"Certificate chain (PEM) to serve with TLS; read again when it changes." name:"cert-file" placeholder:"FILE"`
+	KeyFile  string `help:"Private key (PEM) of the certificate." name:"key-file" placeholder:"FILE"`
+	// ClientCAFile has the authorities of client certificates; with it, a client without a certificate of theirs is turned away.
+	ClientCAFile string `help:"Authorities (PEM) that clients' certificates must come from (mTLS)." name:"client-ca-file" placeholder:"FILE"`
+}
+
+// On reports whether there is TLS.
+func (c Config) On() bool { return c != Config{} }
+
+// Validate says what is missing; prefix is that of the settings' names.
+func (c Config) Validate(prefix string) error {
+	if c.On() && (c.CertFile == "" || c.KeyFile == "") {
+		return fmt.Errorf("%scert-file, %[1]skey-file: TLS needs both", prefix)
+	}
+	return nil
+}
+
+// lookEvery bounds how often the files are looked at.
+const lookEvery = time.Second
+
+// reloader holds what the files said when they were last good.
+type reloader struct {
+	config Config
+	logger zerolog.Logger
+
+	mu     sync.Mutex
+	looked time.Time
+	seen   [3]stamp
+	tls    *tls.Config
+}
+
+// stamp tells two contents of a file apart, without reading it.
+type stamp struct {
+	size int64
+	at   time.Time
+}
+
+// Server returns the configuration of a listener. The files are read now, and again when they have changed, at most once a second when a
+// client connects. Files that changed and cannot be used are logged, and the ones before stay in use.
+func Server(c Config, logger zerolog.Logger) (*tls.Config, error) {
+	r := &reloader{config: c, logger: logger, looked: time.Now()}
+	r.seen = r.stamps()
+	var err error
+	if r.tls, err = r.load(); err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1"},
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return r.current(), nil
+		},
+		// net/http asks whether there is a certificate before it serves; GetConfigForClient comes first.
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return nil, errors.New("tlsfiles: a handshake without its configuration")
+		},
+	}, nil
+}
+
+func (r *reloader) current() *tls.Config {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); now.Sub(r.looked) >= lookEvery {
+		r.looked = now
+		if seen := r.stamps(); seen != r.seen {
+			r.seen = seen // a broken file is said once, not every second
+			if loaded, err := r.load(); err != nil {
+				r.logger.Error().Err(err).Msg("the TLS files changed and cannot be used: the ones before stay in use")
+			} else {
+				r.tls = loaded
+				r.logger.Info().Str("cert_file", r.config.CertFile).Msg("the TLS files changed and are in use")
+			}
+		}
+	}
+	return r.tls
+}
+
+func (r *reloader) stamps() (all [3]stamp) {
+	for i, path := range []string{r.config.CertFile, r.config.KeyFile, r.config.ClientCAFile} {
+		if info, err := os.Stat(path); err == nil {
+			all[i] = stamp{info.Size(), info.ModTime()}
+		}
+	}
+	return all
+}
+
+func (r *reloader) load() (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(r.config.CertFile, r.config.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("TLS certificate %s with key %s: %w", r.config.CertFile, r.config.KeyFile, err)
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}}
+	if r.config.ClientCAFile == "" {
+		return c, nil
+	}
+	c.ClientAuth = tls.RequireAndVerifyClientCert
+	c.ClientCAs, err = Authorities(r.config.ClientCAFile)
+	return c, err
+}
+
+// Authorities reads a file of CA certificates in PEM.
+func Authorities(path string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // G304: whoever starts the program names the file
+	if err != nil {
+		return nil, fmt.Errorf("certificate authorities: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("certificate authorities: %s has no certificate in PEM", path)
+	}
+	return pool, nil
+}
