@@ -28,6 +28,7 @@ COPY --from=build /out/order /usr/local/bin/order
 # In a container, loopback would be reached by nobody.
 ENV ORDER_LISTEN=0.0.0.0:8080 ORDER_OPS_LISTEN=0.0.0.0:8081 ORDER_DATA=/data/order.db
 EXPOSE 8080 8081
+HEALTHCHECK CMD ["/usr/local/bin/order", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/order"]
 CMD ["serve"]
 
@@ -35,5 +36,6 @@ FROM runtime AS activity
 COPY --from=build /out/activity /usr/local/bin/activity
 ENV ACTIVITY_LISTEN=0.0.0.0:8090 ACTIVITY_OPS_LISTEN=0.0.0.0:8091 ACTIVITY_DATA=/data/activity.db
 EXPOSE 8090 8091
+HEALTHCHECK CMD ["/usr/local/bin/activity", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/activity"]
 CMD ["serve"]

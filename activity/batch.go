@@ -11,6 +11,7 @@ type Batch struct {
 	Next       map[int32]Position // where each partition that was read goes on
 	// Through is a moment: all that the topic had then is in this batch or was in one before it. Zero when none is known.
 	Through time.Time
+	Read    time.Time // when its records were read
 }
 
 // Message is one event, with what it is recognised by when it comes again.
@@ -24,6 +25,8 @@ type Message struct {
 	Partition int32
 	Offset    int64
 	Timestamp time.Time // when it was written, by its record
+	// TraceParent is that of the request behind the message, "" when there is none.
+	TraceParent string
 	// Raw is the record, of a message without a lineage: it may have to be kept for an operator.
 	Raw   *Parked
 	Event Event

@@ -19,6 +19,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/broker/devbroker"
 	"ordertally/shared/lifecycle"
+	"ordertally/shared/serving"
 )
 
 // Config of a Stack. The tags make it the flags of `ordertally dev` as well.
@@ -70,10 +71,10 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	s.steps.Push("broker", func(context.Context) error { return s.broker.Stop() })
 
-	access := auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}
+	around := serving.Config{Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}}
 	s.order, err = orderd.New(orderd.Config{
 		Listen: s.config.OrderListen, OpsListen: s.config.OrderOpsListen,
-		Data: filepath.Join(s.config.Data, "order.db"), Kafka: []string{s.broker.Addr()}, Auth: access,
+		Data: filepath.Join(s.config.Data, "order.db"), Kafka: []string{s.broker.Addr()}, Serving: around,
 	}, part("order"))
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 
 	s.activity, err = activityd.New(activityd.Config{
 		Listen: s.config.ActivityListen, OpsListen: s.config.ActivityOpsListen,
-		Data: filepath.Join(s.config.Data, "activity.db"), Kafka: []string{s.broker.Addr()}, Auth: access,
+		Data: filepath.Join(s.config.Data, "activity.db"), Kafka: []string{s.broker.Addr()}, Serving: around,
 	}, part("activity"))
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
+	"ordertally/shared/ratelimit"
 	"ordertally/shared/webpage"
 )
 
@@ -57,6 +58,7 @@ type Config struct {
 	// Listeners is how many live streams may be open at once. Default DefaultListeners.
 	Listeners int
 	Guard     *auth.Guard // says who may do what
+	Limiter   *ratelimit.Limiter
 	Clock     clock.Clock
 	Logger    zerolog.Logger
 }
@@ -89,7 +91,8 @@ func New(c Config) *API {
 	for i := range a.activities {
 		a.lives[a.activities[i].Name] = newLive(a, &a.activities[i])
 	}
-	a.Handler = httpserver.NewRouter(c.Guard.Protect(append(a.routes(), openapi.Routes(Document())...)))
+	routes := c.Guard.Protect(c.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document())...)))
+	a.Handler = c.Limiter.ByAddress(httpserver.NewRouter(routes))
 	return a
 }
 

@@ -24,6 +24,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/openapi/openapitest"
+	"ordertally/shared/ratelimit"
 )
 
 var (
@@ -88,7 +89,7 @@ func newServer(t *testing.T) *server {
 	s.ledgers = &ledgers{Store: store}
 	s.api = activityapi.New(activityapi.Config{
 		Activities: []activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress, Ledgers: s.ledgers}},
-		Zone:       activity.UTC(), Clock: clock.NewManual(now), Logger: zerolog.Nop(), Listeners: maxListeners, Guard: auth.Open(),
+		Zone:       activity.UTC(), Clock: clock.NewManual(now), Logger: zerolog.Nop(), Listeners: maxListeners, Guard: auth.Open(), Limiter: ratelimit.Open(),
 	})
 	s.handler = openapitest.Check(t, activityapi.Document(), s.api)
 	t.Cleanup(s.closeAPI)
@@ -455,7 +456,7 @@ func TestAnUnknownErrorSaysNothing(t *testing.T) {
 	var log strings.Builder
 	h := activityapi.New(activityapi.Config{
 		Activities: []activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}},
-		Zone:       activity.UTC(), Clock: clock.System{}, Logger: zerolog.New(&log), Guard: auth.Open(),
+		Zone:       activity.UTC(), Clock: clock.System{}, Logger: zerolog.New(&log), Guard: auth.Open(), Limiter: ratelimit.Open(),
 	})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, days+"/today", nil))

@@ -12,10 +12,10 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
-	"ordertally/shared/auth"
 	"ordertally/shared/broker"
 	"ordertally/shared/event"
 	"ordertally/shared/inbox"
+	"ordertally/shared/serving"
 )
 
 // Config of the activity service. A zero field has its default. The tags make it the flags of `activity serve` as well;
@@ -29,6 +29,8 @@ type Config struct {
 	Data string `default:"${data}" help:"Database file; its directory must exist." name:"data"`
 	// Kafka names at least one broker. Default 127.0.0.1:9092.
 	Kafka []string `default:"${kafka}" help:"Kafka brokers, host:port separated by commas." name:"kafka"`
+	// KafkaSecurity is how to connect to it.
+	KafkaSecurity broker.Security `embed:"" prefix:"kafka-"`
 	// Topic that ORDER_CREATED is read from. Default event.Topic.
 	Topic string `default:"${topic}" help:"Topic of ORDER_CREATED." name:"topic"`
 	// DedupRetention is how long the ids of messages are kept, to recognise one that comes again. Messages of an order
@@ -49,8 +51,8 @@ type Config struct {
 	Zone string `default:"${zone}" help:"Time zone of days when a request names none, such as Europe/London." name:"zone"`
 	// LiveListeners is how many live streams may be open at once. Default 2,000.
 	LiveListeners int `default:"${live_listeners}" help:"Most live streams that may be open at once." name:"live-listeners"`
-	// Auth is who may call the API.
-	Auth auth.Config `embed:""`
+	// Serving is what goes around the API.
+	Serving serving.Config `embed:""`
 	// Activities declares more activities, or ORDER_CREATED otherwise, as package declare reads it.
 	Activities string `help:"Activities to count besides ORDER_CREATED: a YAML list, see the README." name:"activities" placeholder:"YAML" yaml:""`
 }
@@ -102,6 +104,7 @@ func (c Config) withDefaults() Config {
 	if c.LedgerRetention == 0 {
 		c.LedgerRetention = activitystore.DefaultLedgerRetention
 	}
+	c.Serving = c.Serving.WithDefaults()
 	return c
 }
 
@@ -114,8 +117,8 @@ func (c Config) validate() error {
 	}
 	address("listen", c.Listen)
 	address("ops-listen", c.OpsListen)
-	for _, broker := range c.Kafka {
-		address("kafka", broker)
+	for _, addr := range c.Kafka {
+		address("kafka", addr)
 	}
 	if c.DedupRetention < 0 {
 		errs = append(errs, errors.New("dedup-retention: a duration cannot be negative"))
@@ -141,5 +144,5 @@ func (c Config) validate() error {
 	if _, err := declare.Parse(c.Activities); err != nil {
 		errs = append(errs, fmt.Errorf("activities: %w", err))
 	}
-	return errors.Join(append(errs, c.Auth.Validate())...)
+	return errors.Join(append(errs, c.Serving.Validate(), c.KafkaSecurity.Validate("kafka-"))...)
 }

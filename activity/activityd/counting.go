@@ -10,6 +10,7 @@ import (
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/broker"
+	"ordertally/shared/telemetry/tracing"
 )
 
 // monitorGroup is the consumer group under which lag monitors find the service's positions. Nothing reads them back.
@@ -31,7 +32,7 @@ type counting struct {
 }
 
 // activities prepares all that are declared, ORDER_CREATED first. Nothing reads yet.
-func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest.Metrics) ([]counting, error) {
+func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest.Metrics, tracing *tracing.Tracing) ([]counting, error) {
 	declared, err := declare.Parse(s.config.Activities)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 			return nil, err
 		}
 		consumer, err := broker.NewConsumer(broker.ConsumerConfig{
-			Brokers: s.config.Kafka, Topic: def.Topic, GroupID: monitorGroup,
+			Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: def.Topic, GroupID: monitorGroup,
 			ReadAheadBytes: s.config.ReadAheadBytes, RetryFirst: s.config.RetryFirst, RetryLimit: s.config.RetryLimit,
 		}, s.logger)
 		if err != nil {
@@ -53,7 +54,7 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		}
 		s.steps.Push("consumer", func(context.Context) error { consumer.Close(); return nil })
 		logger := s.logger.With().Str("activity", def.Name).Logger()
-		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{MaxBatch: s.config.BatchMessages}, metrics, logger)})
+		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{MaxBatch: s.config.BatchMessages, Tracing: tracing}, metrics, logger)})
 	}
 	return all, nil
 }

@@ -19,7 +19,10 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/lifecycle"
+	"ordertally/shared/ratelimit"
+	"ordertally/shared/serving"
 	"ordertally/shared/telemetry"
+	"ordertally/shared/telemetry/tracing"
 )
 
 // GCPercent is what a process of the service sets as GOGC. Reading 15,000 records ahead makes some 30 MiB of live heap out of much
@@ -68,13 +71,18 @@ func (s *Service) start(ctx context.Context) error {
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
 	commits.Watch(db)
 
-	guard, err := s.config.Auth.Guard(ctx, db, s.config.Listen, "activity", s.config.Data)
+	tracing, err := tracing.Start(ctx, "activity", s.logger)
+	if err != nil {
+		return err
+	}
+	s.steps.Push("traces", tracing.Stop)
+	guard, err := s.config.Serving.Auth.Guard(ctx, db, s.config.Listen, "activity", s.config.Data)
 	if err != nil {
 		return err
 	}
 	s.steps.Push("issuer", func(context.Context) error { guard.Close(); return nil })
 
-	counting, err := s.activities(ctx, db, ingest.NewMetrics(registry))
+	counting, err := s.activities(ctx, db, ingest.NewMetrics(registry), tracing)
 	if err != nil {
 		return err
 	}
@@ -87,7 +95,10 @@ func (s *Service) start(ctx context.Context) error {
 	for _, c := range counting[1:] { // a topic that is not there yet must not take the service away from the others
 		health.RegisterNoted("kafka "+c.def.Name, ok, telemetry.Ready, c.note)
 	}
-	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
+	health.Register("started", serving.Started(s.answers.Load), telemetry.Started)
+	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard}, s.logger); err != nil {
+		return err
+	}
 	if err := s.ops.Start(); err != nil {
 		return err
 	}
@@ -102,7 +113,6 @@ func (s *Service) start(ctx context.Context) error {
 	parts.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) }, nil)
 	s.steps.Push("ingest", s.group.Stop)
 
-	metrics := httpserver.NewMetrics(registry)
 	var answered []activityapi.Activity
 	for _, c := range counting {
 		answered = append(answered, activityapi.Activity{Definition: c.def, Statistics: c.store, Progress: c.reading, Ledgers: ledgers{c.store, c.def}})
@@ -111,9 +121,14 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	api := activityapi.New(activityapi.Config{Activities: answered, Zone: zone, Listeners: s.config.LiveListeners, Guard: guard, Clock: clock.System{}, Logger: s.logger})
-	handler := metrics.Instrument(metrics.Recover(s.logger, api))
-	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
+	api := activityapi.New(activityapi.Config{
+		Activities: answered, Zone: zone, Listeners: s.config.LiveListeners, Guard: guard,
+		Limiter: ratelimit.New(s.config.Serving.Limits, registry), Clock: clock.System{}, Logger: s.logger,
+	})
+	front := httpserver.Front{Metrics: httpserver.NewMetrics(registry), Tracing: tracing, Logger: s.logger}
+	if s.api, err = s.config.Serving.API(s.config.Listen, api, front); err != nil {
+		return err
+	}
 	if err := s.api.Start(); err != nil {
 		return err
 	}

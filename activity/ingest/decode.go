@@ -149,6 +149,7 @@ func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poiso
 		}
 	}
 	m.ID, m.Lineage, m.Sequence, m.Previous = envelope.ID, envelope.Lineage, envelope.Sequence, envelope.Previous
+	m.TraceParent = envelope.TraceParent
 	if m.ID == "" {
 		id, p := d.fact(r, d.def.ID, d.id)
 		if p != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/errgroup"
 
 	"ordertally/activity"
@@ -15,6 +16,7 @@ import (
 	"ordertally/shared/broker"
 	"ordertally/shared/clock"
 	"ordertally/shared/lifecycle"
+	"ordertally/shared/telemetry/tracing"
 )
 
 // Source is the topic; broker.Consumer is one.
@@ -63,6 +65,8 @@ type Config struct {
 	RetryFull time.Duration
 	// StallAfter is how long nothing may move, while there are records to count, before Check calls the ingest stalled. Default 1 min.
 	StallAfter time.Duration
+	// Tracing makes a span of each message whose order is traced. Default none.
+	Tracing *tracing.Tracing
 	// Clock times how long messages took. Default clock.System.
 	Clock clock.Clock
 }
@@ -93,6 +97,9 @@ func New(source Source, store Store, def activity.Definition, config Config, met
 	}
 	if config.StallAfter <= 0 {
 		config.StallAfter = time.Minute
+	}
+	if config.Tracing == nil {
+		config.Tracing = &tracing.Tracing{}
 	}
 	if config.Clock == nil {
 		config.Clock = clock.System{}
@@ -139,7 +146,7 @@ func (in *Ingest) run(ctx context.Context) error {
 		for f := range fetched {
 			batch := in.decoder.batch(f.Fetched)
 			in.progress.made()
-			batch.Through = f.through
+			batch.Through, batch.Read = f.through, f.read
 			if err := hand(ctx, decoded, batch); err != nil {
 				return err
 			}
@@ -161,6 +168,7 @@ func (in *Ingest) run(ctx context.Context) error {
 type fetch struct {
 	broker.Fetched
 	through time.Time
+	read    time.Time // when
 }
 
 func (in *Ingest) fetch(ctx context.Context, fetched chan<- fetch) error {
@@ -175,7 +183,7 @@ func (in *Ingest) fetch(ctx context.Context, fetched chan<- fetch) error {
 		}
 		through := in.source.Through() // all of that is in the batches before this one
 		in.pending.add(f.Records)
-		if err := hand(ctx, fetched, fetch{f, through}); err != nil {
+		if err := hand(ctx, fetched, fetch{f, through, in.config.Clock.Now()}); err != nil {
 			return err
 		}
 	}
@@ -213,6 +221,7 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	in.commits.happened()
 	in.progress.made()
 	in.metrics.applied(in.decoder.def.Name, batch, counted, in.config.Clock.Now())
+	in.trace(batch, counted)
 	if n := len(batch.Parked); n > 0 {
 		first := &batch.Parked[0]
 		in.logger.Warn().Int("messages", n).Int32("partition", first.Partition).Int64("offset", first.Offset).
@@ -220,6 +229,21 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	}
 	in.source.CommitForMonitors(offsets(batch.Next))
 	return nil
+}
+
+// trace makes the spans of a batch that was applied.
+func (in *Ingest) trace(batch *activity.Batch, counted []bool) {
+	if !in.config.Tracing.On() {
+		return
+	}
+	now := in.config.Clock.Now()
+	for i := range batch.Messages {
+		m := &batch.Messages[i]
+		in.config.Tracing.Message(m.TraceParent, "count "+in.decoder.def.Name, batch.Read, now,
+			attribute.String("messaging.system", "kafka"), attribute.String("messaging.destination.name", in.decoder.def.Topic),
+			attribute.Int("messaging.destination.partition.id", int(m.Partition)), attribute.Int64("messaging.kafka.offset", m.Offset),
+			attribute.Bool("ordertally.counted", counted[i]))
+	}
 }
 
 func offsets(next map[int32]activity.Position) map[int32]int64 {

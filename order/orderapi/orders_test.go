@@ -17,11 +17,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
+	"ordertally/order/admission"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/auth"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
+	"ordertally/shared/ratelimit"
 	"ordertally/shared/uuidv7"
 )
 
@@ -196,7 +198,7 @@ func TestStoreErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		handler := orderapi.New(orderapi.Config{Placement: placement, Store: failing{}, Logger: zerolog.New(&log), Guard: auth.Open()})
+		handler := orderapi.New(orderapi.Config{Placement: placement, Store: failing{}, Logger: zerolog.New(&log), Guard: auth.Open(), Limiter: ratelimit.Open(), Gate: admission.Open()})
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders", strings.NewReader(body(goodLine)))
 		r.Header.Set("Content-Type", "application/json")

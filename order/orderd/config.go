@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"time"
 
-	"ordertally/shared/auth"
+	"ordertally/order/admission"
+	"ordertally/shared/broker"
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
+	"ordertally/shared/serving"
 )
 
 // Config of the order service. A zero field has its default. The tags make it the flags of `order serve` as well;
@@ -24,6 +26,8 @@ type Config struct {
 	Data string `default:"${data}" help:"Database file; its directory must exist." name:"data"`
 	// Kafka names at least one broker. Default 127.0.0.1:9092.
 	Kafka []string `default:"${kafka}" help:"Kafka brokers, host:port separated by commas." name:"kafka"`
+	// KafkaSecurity is how to connect to it.
+	KafkaSecurity broker.Security `embed:"" prefix:"kafka-"`
 	// Topic that ORDER_CREATED is published to. Default event.Topic.
 	Topic string `default:"${topic}" help:"Topic of ORDER_CREATED." name:"topic"`
 	// PublishMode is "transactional", exactly once, or "idempotent", at least once, for a cluster whose ACLs or age forbid
@@ -32,8 +36,10 @@ type Config struct {
 	// IdempotencyRetention is how long an idempotency key is known; the same request places a new order after that.
 	// Default 720h, 30 days.
 	IdempotencyRetention time.Duration `default:"${idempotency_retention}" help:"How long an idempotency key is known." name:"idempotency-retention"`
-	// Auth is who may call the API.
-	Auth auth.Config `embed:""`
+	// Serving is what goes around the API.
+	Serving serving.Config `embed:""`
+	// Admission is when placements are refused.
+	Admission admission.Config `embed:"" prefix:"admission-"`
 	// Outbox tunes the way from the file to Kafka.
 	Outbox OutboxConfig `embed:"" prefix:"outbox-"`
 }
@@ -130,7 +136,7 @@ func (c Config) withDefaults() Config {
 		c.Kafka = []string{defaultKafka}
 	}
 	c.IdempotencyRetention = cmp.Or(c.IdempotencyRetention, defaultKeyRetention)
-	c.Outbox = c.Outbox.withDefaults()
+	c.Serving, c.Admission, c.Outbox = c.Serving.WithDefaults(), c.Admission.WithDefaults(), c.Outbox.withDefaults()
 	return c
 }
 
@@ -156,14 +162,14 @@ func (c Config) validate() error {
 	}
 	address("listen", c.Listen)
 	address("ops-listen", c.OpsListen)
-	for _, broker := range c.Kafka {
-		address("kafka", broker)
+	for _, addr := range c.Kafka {
+		address("kafka", addr)
 	}
 	if c.PublishMode != modeTransactional && c.PublishMode != modeIdempotent {
 		errs = append(errs, fmt.Errorf("publish-mode: %q is neither %s nor %s", c.PublishMode, modeTransactional, modeIdempotent))
 	}
 	errs = append(errs, between("idempotency-retention", c.IdempotencyRetention, minRetention, maxRetention))
-	return errors.Join(append(errs, c.Auth.Validate(), c.Outbox.validate())...)
+	return errors.Join(append(errs, c.Serving.Validate(), c.KafkaSecurity.Validate("kafka-"), c.Admission.Validate("admission-"), c.Outbox.validate())...)
 }
 
 func (c OutboxConfig) validate() error {

@@ -13,8 +13,12 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"ordertally/order/admission"
 	"ordertally/shared/event"
+	"ordertally/shared/ratelimit"
+	"ordertally/shared/serving"
 	"ordertally/shared/settings"
+	"ordertally/shared/telemetry"
 )
 
 // parse reads the settings of `order serve` as the program does; "" is no file.
@@ -49,10 +53,16 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 			Retention: 168 * time.Hour,
 		},
 		IdempotencyRetention: 720 * time.Hour,
+		Serving: serving.Config{
+			MaxConnections: 10_000, Limits: ratelimit.Config{Burst: 10 * time.Second},
+		},
+		Admission: admission.Config{Latency: 100 * time.Millisecond, FreeDisk: 16 << 20},
 	}
 	if got := (Config{}).withDefaults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("zero fields: %+v\nwant %+v", got, want)
 	}
+	// The log is the program's: who runs the service without it brings a logger.
+	want.Serving.Log = telemetry.LogConfig{Level: "info", MaxSize: 100, MaxAge: 28, MaxBackups: 10, Compress: true}
 	if got, err := parse(t, "", nil); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("flags: %+v, %v\nwant %+v", got, err, want)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
+	"ordertally/order/admission"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
 	"ordertally/shared/boltdb"
@@ -22,7 +23,10 @@ import (
 	"ordertally/shared/httpserver"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
+	"ordertally/shared/ratelimit"
+	"ordertally/shared/serving"
 	"ordertally/shared/telemetry"
+	"ordertally/shared/telemetry/tracing"
 )
 
 // Service is the order service.
@@ -68,7 +72,12 @@ func (s *Service) start(ctx context.Context) error {
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
 	commits.Watch(db)
 
-	guard, err := s.config.Auth.Guard(ctx, db, s.config.Listen, "order", s.config.Data)
+	tracing, err := tracing.Start(ctx, "order", s.logger)
+	if err != nil {
+		return err
+	}
+	s.steps.Push("traces", tracing.Stop)
+	guard, err := s.config.Serving.Auth.Guard(ctx, db, s.config.Listen, "order", s.config.Data)
 	if err != nil {
 		return err
 	}
@@ -84,7 +93,7 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	publisher, err := broker.NewPublisher(broker.PublisherConfig{
-		Brokers: s.config.Kafka, Topic: s.config.Topic, Idempotent: s.config.PublishMode == modeIdempotent,
+		Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: s.config.Topic, Idempotent: s.config.PublishMode == modeIdempotent,
 	}, s.logger)
 	if err != nil {
 		return err
@@ -96,7 +105,10 @@ func (s *Service) start(ctx context.Context) error {
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.RegisterNoted("kafka", noKafkaNeeded, telemetry.Ready, relay.Note)
 	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live)
-	s.ops = httpserver.New(httpserver.Config{Addr: s.config.OpsListen, Handler: telemetry.OpsHandler(registry, health)}, s.logger)
+	health.Register("started", serving.Started(s.answers.Load), telemetry.Started)
+	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard}, s.logger); err != nil {
+		return err
+	}
 	if err := s.ops.Start(); err != nil {
 		return err
 	}
@@ -108,6 +120,10 @@ func (s *Service) start(ctx context.Context) error {
 	parts.Go("relay", relay.Run, relay.Check)
 	parts.Go("idempotency keys", func(ctx context.Context) error { return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger) },
 		store.Forgetting().Check("idempotency keys", lifecycle.StallAfter))
+	gate := admission.New(s.config.Admission, admission.Sources{
+		Committing: db.Committing, DiskFree: db.DiskFree, BacklogAge: box.OldestAge,
+	}, registry, s.logger)
+	parts.Go("admission", gate.Run, nil)
 	parts.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) }, nil)
 	s.steps.Push("relay", s.group.Stop)
 
@@ -115,11 +131,14 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	metrics := httpserver.NewMetrics(registry)
-	handler := metrics.Instrument(metrics.Recover(s.logger, orderapi.New(orderapi.Config{
-		Placement: placement, Store: store, Outbox: box, Topic: s.config.Topic, Guard: guard, Logger: s.logger,
-	})))
-	s.api = httpserver.New(httpserver.Config{Addr: s.config.Listen, Handler: handler}, s.logger)
+	api := orderapi.New(orderapi.Config{
+		Placement: placement, Store: store, Outbox: box, Topic: s.config.Topic, Guard: guard,
+		Limiter: ratelimit.New(s.config.Serving.Limits, registry), Gate: gate, Logger: s.logger,
+	})
+	front := httpserver.Front{Metrics: httpserver.NewMetrics(registry), Tracing: tracing, Logger: s.logger}
+	if s.api, err = s.config.Serving.API(s.config.Listen, api, front); err != nil {
+		return err
+	}
 	if err := s.api.Start(); err != nil {
 		return err
 	}

@@ -11,7 +11,11 @@ import (
 const MaxMessageBytes = 2 << 20
 
 // clientConfig returns the settings common to all clients, then those given.
-func clientConfig(brokers []string, logs chan kafka.LogEvent, more kafka.ConfigMap) *kafka.ConfigMap {
+func clientConfig(brokers []string, security *Security, logs chan kafka.LogEvent, more kafka.ConfigMap) (*kafka.ConfigMap, error) {
+	secured, err := security.settings()
+	if err != nil {
+		return nil, err
+	}
 	config := kafka.ConfigMap{
 		"bootstrap.servers":        strings.Join(brokers, ","),
 		"client.id":                "ordertally",
@@ -25,6 +29,23 @@ func clientConfig(brokers []string, logs chan kafka.LogEvent, more kafka.ConfigM
 		"go.logs.channel.enable":   true,
 		"go.logs.channel":          logs,
 	}
+	maps.Copy(config, secured)
 	maps.Copy(config, more)
-	return &config
+	return &config, nil
+}
+
+func newProducer(brokers []string, security *Security, logs chan kafka.LogEvent, more kafka.ConfigMap) (*kafka.Producer, error) {
+	config, err := clientConfig(brokers, security, logs, more)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.NewProducer(config)
+}
+
+func newConsumer(brokers []string, security *Security, logs chan kafka.LogEvent, more kafka.ConfigMap) (*kafka.Consumer, error) {
+	config, err := clientConfig(brokers, security, logs, more)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.NewConsumer(config)
 }

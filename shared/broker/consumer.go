@@ -22,8 +22,9 @@ const (
 
 // ConsumerConfig of a Consumer.
 type ConsumerConfig struct {
-	Brokers []string // host:port of at least one broker
-	Topic   string
+	Brokers  []string // host:port of at least one broker
+	Security Security
+	Topic    string
 	// GroupID names the consumer group whose offsets CommitForMonitors sets. No membership comes with it.
 	GroupID string
 	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions. Default 64 MiB; below 2 GiB.
@@ -97,7 +98,7 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		config.RetryLimit = DefaultRetryLimit
 	}
 	logs := startLogPump(logger)
-	client, err := kafka.NewConsumer(clientConfig(config.Brokers, logs.lines, kafka.ConfigMap{
+	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, kafka.ConfigMap{
 		"group.id": config.GroupID,
 		// Only what CommitForMonitors stores is committed, in the background.
 		"enable.auto.commit":       true,
@@ -115,7 +116,7 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		"queued.max.messages.kbytes": max(config.ReadAheadBytes>>10, 1),
 		"reconnect.backoff.ms":       int(config.RetryFirst.Milliseconds()),
 		"reconnect.backoff.max.ms":   int(config.RetryLimit.Milliseconds()),
-	}))
+	})
 	if err != nil {
 		logs.stop()
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)

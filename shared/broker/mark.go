@@ -21,9 +21,9 @@ const markTimeout = time.Second
 // A consumer asks, and not the admin API: librdkafka's requests to a group's coordinator abort the whole process when the
 // connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
 func (s *session) newMarkClient() (*kafka.Consumer, error) {
-	client, err := kafka.NewConsumer(clientConfig(s.brokers, s.logs.lines, kafka.ConfigMap{
+	client, err := newConsumer(s.brokers, s.security, s.logs.lines, kafka.ConfigMap{
 		"group.id": s.lineage, "enable.auto.commit": false, "isolation.level": "read_committed",
-	}))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
 	}

@@ -19,8 +19,9 @@ const transactionTimeout = 10 * time.Second
 
 // PublisherConfig of a Publisher.
 type PublisherConfig struct {
-	Brokers []string // host:port of at least one broker
-	Topic   string
+	Brokers  []string // host:port of at least one broker
+	Security Security
+	Topic    string
 	// Partitions of the topic when it is made. Default 6.
 	Partitions int
 	// Retention of the topic when it is made. Default 30 days.
@@ -102,7 +103,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		settings["transactional.id"] = lineage
 		settings["transaction.timeout.ms"] = int(transactionTimeout.Milliseconds())
 	}
-	producer, err := kafka.NewProducer(clientConfig(p.config.Brokers, logs.lines, settings))
+	producer, err := newProducer(p.config.Brokers, &p.config.Security, logs.lines, settings)
 	if err != nil {
 		logs.stop()
 		return nil, err
@@ -121,7 +122,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 	}
 	s := &session{
 		producer: producer, admin: admin, group: group, logs: logs, logger: p.logger,
-		transactional: !p.config.Idempotent, brokers: p.config.Brokers, name: p.config.Topic, lineage: lineage, broke: make(chan struct{}),
+		transactional: !p.config.Idempotent, brokers: p.config.Brokers, security: &p.config.Security, name: p.config.Topic, lineage: lineage, broke: make(chan struct{}),
 	}
 	s.watchEvents()
 	return s, nil

@@ -33,10 +33,10 @@ type reader struct {
 
 // newReader returns a reader of committed records; the caller closes it.
 func (s *session) newReader() (*reader, error) {
-	client, err := kafka.NewConsumer(clientConfig(s.brokers, s.logs.lines, kafka.ConfigMap{
+	client, err := newConsumer(s.brokers, s.security, s.logs.lines, kafka.ConfigMap{
 		"group.id": s.lineage, "enable.auto.commit": false, "isolation.level": "read_committed",
 		"auto.offset.reset": "error", "enable.partition.eof": true, "fetch.queue.backoff.ms": 10,
-	}))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
 	}

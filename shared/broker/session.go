@@ -25,6 +25,7 @@ type session struct {
 	transactional bool
 	marks         *kafka.Consumer // sets the mark when there are no transactions, else nil
 	brokers       []string
+	security      *Security
 	name          string // of the topic
 	lineage       string
 

@@ -118,7 +118,9 @@ func (d *document) add(route *httpserver.Route, op *Operation) {
 	if route.Scope == auth.Public {
 		made.Security = []map[string][]string{}
 	}
-	refusals := append([]int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}, op.Refusals...)
+	refusals := append([]int{
+		http.StatusBadRequest, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable,
+	}, op.Refusals...)
 	if route.Scope != auth.Public {
 		refusals = append(refusals, http.StatusUnauthorized, http.StatusForbidden)
 	}

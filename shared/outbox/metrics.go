@@ -75,12 +75,14 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 			Help: "Published and discarded messages that retention deleted since the process started."},
 			func() float64 { return float64(o.expired.Load()) }),
 		gauge("oldest_unpublished_seconds", "Age of the oldest message that is neither published nor parked, 0 when there is none.",
-			func() float64 { return o.oldestAge().Seconds() }),
+			func() float64 { return o.OldestAge().Seconds() }),
 	)
 	return m
 }
 
-func (o *Outbox) oldestAge() time.Duration {
+// OldestAge is for how long the oldest message has waited that is neither published nor parked; 0 when there is none, or when the file
+// does not answer within a second.
+func (o *Outbox) OldestAge() time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	oldest, err := o.OldestUnpublished(ctx)

@@ -19,6 +19,7 @@ type Limiter struct {
 
 // New returns a Limiter; http_rate_limited_total{limit} is registered with reg.
 func New(c Config, reg prometheus.Registerer) *Limiter {
+	c = c.WithDefaults()
 	l := &Limiter{
 		caller:  newPolicy("caller", c.PerCaller, c.Burst),
 		address: newPolicy("address", c.PerAddress, c.Burst),

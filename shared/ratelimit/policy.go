@@ -42,6 +42,14 @@ const (
 	defaultBurst = 10 * time.Second
 )
 
+// WithDefaults returns c with its zero fields filled in; a rate of 0 is no limit.
+func (c Config) WithDefaults() Config {
+	if c.Burst == 0 {
+		c.Burst = defaultBurst
+	}
+	return c
+}
+
 // Validate names what is out of bounds.
 func (c Config) Validate() error {
 	var errs []error
@@ -72,9 +80,6 @@ type policy struct {
 func newPolicy(name string, perSecond float64, burst time.Duration) *policy {
 	if perSecond == 0 {
 		return nil
-	}
-	if burst == 0 {
-		burst = defaultBurst
 	}
 	p := &policy{name: name, rate: rate.Limit(perSecond), burst: max(1, int(perSecond*burst.Seconds()))}
 	window := max(1, int(math.Ceil(float64(p.burst)/perSecond)))

@@ -23,6 +23,8 @@ const (
 	Live Kind = 1 << iota
 	// Ready checks fail when the service should get no requests now.
 	Ready
+	// Started checks fail until the service has begun its work, and never again.
+	Started
 )
 
 // Health is the list of a service's checks. The zero value has none and answers ok. Its methods are safe for concurrent

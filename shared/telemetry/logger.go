@@ -13,10 +13,17 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
 // NewLogger returns a logger that writes to w, usually os.Stderr: one JSON object a line, or lines for people when w is
 // a terminal. Each line has time (RFC 3339, UTC, milliseconds), level, message and service.
-func NewLogger(w io.Writer, service string) zerolog.Logger {
+func NewLogger(w io.Writer, service string) zerolog.Logger { return newLogger(forPeople(w), service) }
+
+// forPeople makes lines readable where w is a terminal.
+func forPeople(w io.Writer) io.Writer {
 	if isTerminal(w) {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000Z", TimeLocation: time.UTC}
+		return zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000Z", TimeLocation: time.UTC}
 	}
+	return w
+}
+
+func newLogger(w io.Writer, service string) zerolog.Logger {
 	return zerolog.New(w).With().Str("service", service).Logger().Hook(timestamp{})
 }
 

@@ -7,27 +7,42 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 )
 
-// OpsHandler serves a service's ops listener: /metrics, /livez and /readyz.
+// Ops is what a service's ops listener serves.
+type Ops struct {
+	Registry *prometheus.Registry
+	Health   *Health
+	// Level of the log, which /loglevel shows and changes for those whom Guard lets; nil for none.
+	Level *Level
+	Guard *auth.Guard
+}
+
+// OpsHandler serves a service's ops listener: /metrics, /livez, /readyz, /startupz and /loglevel.
 //
-// /livez and /readyz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a line for each
+// /livez, /readyz and /startupz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a line for each
 // check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them; a check's note stands at the
 // end of its line, in brackets.
 //
 // /metrics leaves out a metric that cannot be collected and counts that in promhttp_metric_handler_errors_total: most of
 // the metrics are worth more than none.
-func OpsHandler(reg *prometheus.Registry, health *Health) http.Handler {
-	metrics := promhttp.HandlerFor(reg, promhttp.HandlerOpts{
-		Registry:      reg,
+func OpsHandler(o Ops) http.Handler {
+	metrics := promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{
+		Registry:      o.Registry,
 		ErrorHandling: promhttp.ContinueOnError,
 	})
-	return httpserver.NewRouter([]httpserver.Route{
+	routes := []httpserver.Route{
 		{Method: http.MethodGet, Path: "/metrics", Handler: metrics.ServeHTTP},
-		{Method: http.MethodGet, Path: "/livez", Handler: healthHandler(health, Live, "livez")},
-		{Method: http.MethodGet, Path: "/readyz", Handler: healthHandler(health, Ready, "readyz")},
-	})
+		{Method: http.MethodGet, Path: "/livez", Handler: healthHandler(o.Health, Live, "livez")},
+		{Method: http.MethodGet, Path: "/readyz", Handler: healthHandler(o.Health, Ready, "readyz")},
+		{Method: http.MethodGet, Path: "/startupz", Handler: healthHandler(o.Health, Started, "startupz")},
+	}
+	if o.Level != nil {
+		routes = append(routes, o.Guard.Protect(levelRoutes(o.Level))...)
+	}
+	return httpserver.NewRouter(routes)
 }
 
 func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {

@@ -8,16 +8,18 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/shared/auth/keyverbs"
+	"ordertally/shared/serving"
 	"ordertally/shared/settings"
 )
 
 // commands are the verbs, a file each.
 type commands struct {
-	Serve  serveCmd          `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
-	Parked parkedCmd         `cmd:"" help:"Look after messages that could not be counted."`
-	Verify verifyCmd         `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
-	Keys   keyverbs.Commands `cmd:"" help:"Make, list and revoke API keys."`
-	Late   lateCmd           `cmd:"" help:"Look after messages of which nobody can tell whether they were counted before."`
+	Serve  serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
+	Parked parkedCmd           `cmd:"" help:"Look after messages that could not be counted."`
+	Verify verifyCmd           `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
+	Keys   keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
+	Health serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
+	Late   lateCmd             `cmd:"" help:"Look after messages of which nobody can tell whether they were counted before."`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }

@@ -2,15 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"runtime/debug"
 
+	"github.com/rs/zerolog"
+
 	"ordertally/activity/activityd"
-	"ordertally/shared/auth"
+	"ordertally/shared/broker"
 	"ordertally/shared/lifecycle"
-	"ordertally/shared/settings"
-	"ordertally/shared/telemetry"
+	"ordertally/shared/serving"
 )
 
 type serveCmd struct {
@@ -22,14 +22,8 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(activityd.GCPercent)
 	}
-	logger := telemetry.NewLogger(os.Stderr, "activity")
-	service, err := activityd.New(c.Config, logger)
-	if err != nil {
-		return settings.WithExitCode(err, settings.ExitUsage)
-	}
-	err = lifecycle.Serve(ctx, service, logger)
-	if errors.Is(err, auth.ErrExposed) {
-		return settings.WithExitCode(err, settings.ExitUsage)
-	}
-	return err
+	c.KafkaSecurity.Password = broker.Secret(os.Getenv("ACTIVITY_KAFKA_SASL_PASSWORD"))
+	return serving.Run(ctx, &c.Serving, "activity", func(logger zerolog.Logger) (lifecycle.Service, error) {
+		return activityd.New(c.Config, logger)
+	})
 }

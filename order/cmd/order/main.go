@@ -8,18 +8,20 @@ import (
 
 	"ordertally/order/orderd"
 	"ordertally/shared/auth/keyverbs"
+	"ordertally/shared/serving"
 	"ordertally/shared/settings"
 )
 
 // commands are the verbs, a file each.
 type commands struct {
-	Serve   serveCmd          `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
-	Import  importCmd         `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
-	Status  statusCmd         `cmd:"" help:"Say how a running service stands with Kafka, and what it found amiss."`
-	Trace   traceCmd          `cmd:"" help:"Follow one order: when it was committed, published and counted."`
-	Outbox  outboxCmd         `cmd:"" help:"Look after messages that could not be published."`
-	Keys    keyverbs.Commands `cmd:"" help:"Make, list and revoke API keys."`
-	Compact compactCmd        `cmd:"" help:"Give the free pages of a database file back to the disk. The service must be stopped."`
+	Serve   serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
+	Import  importCmd           `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
+	Status  statusCmd           `cmd:"" help:"Say how a running service stands with Kafka, and what it found amiss."`
+	Trace   traceCmd            `cmd:"" help:"Follow one order: when it was committed, published and counted."`
+	Outbox  outboxCmd           `cmd:"" help:"Look after messages that could not be published."`
+	Keys    keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
+	Health  serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
+	Compact compactCmd          `cmd:"" help:"Give the free pages of a database file back to the disk. The service must be stopped."`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"os"
 
+	"github.com/rs/zerolog"
+
 	"ordertally/order/orderd"
-	"ordertally/shared/auth"
+	"ordertally/shared/broker"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
+	"ordertally/shared/serving"
 	"ordertally/shared/settings"
-	"ordertally/shared/telemetry"
 )
 
 type serveCmd struct {
@@ -19,15 +21,8 @@ type serveCmd struct {
 
 // Run runs the service until ctx ends or the service fails. The exit code of a fenced one is 3.
 func (c *serveCmd) Run(ctx context.Context) error {
-	logger := telemetry.NewLogger(os.Stderr, "order")
-	service, err := orderd.New(c.Config, logger)
-	if err != nil {
-		return settings.WithExitCode(err, settings.ExitUsage)
-	}
-	err = lifecycle.Serve(ctx, service, logger)
-	if errors.Is(err, auth.ErrExposed) {
-		return settings.WithExitCode(err, settings.ExitUsage)
-	}
+	c.KafkaSecurity.Password = broker.Secret(os.Getenv("ORDER_KAFKA_SASL_PASSWORD"))
+	err := serving.Run(ctx, &c.Serving, "order", func(logger zerolog.Logger) (lifecycle.Service, error) { return orderd.New(c.Config, logger) })
 	if errors.Is(err, outbox.ErrFenced) {
 		return settings.WithExitCode(err, settings.ExitFenced)
 	}

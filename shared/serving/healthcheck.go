@@ -1,0 +1,94 @@
+package serving
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"ordertally/shared/tlsfiles"
+)
+
+// HealthCheck is the command of that name: it asks a running service's ops listener, found by the settings of the service itself, for
+// containers that have neither a shell nor curl.
+type HealthCheck struct {
+	OpsListen string          `default:"${ops_listen}" help:"Address of the running service's metrics and health." name:"ops-listen"`
+	OpsTLS    tlsfiles.Config `embed:"" prefix:"ops-tls-"`
+	Check     string          `default:"livez" enum:"livez,readyz,startupz" help:"What to ask: ${enum}." name:"check"`
+}
+
+const (
+	healthTimeout = 5 * time.Second // the service takes one at most
+	maxHealth     = 64 << 10        // bytes of the answer
+)
+
+// Run prints what the service says; the error, and so the exit code, says whether it is well.
+func (c *HealthCheck) Run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	transport, scheme := &http.Transport{DisableKeepAlives: true}, "http"
+	if c.OpsTLS.On() {
+		var err error
+		if transport.TLSClientConfig, err = ownCertificate(c.OpsTLS); err != nil {
+			return err
+		}
+		scheme = "https"
+	}
+	url := scheme + "://" + dialable(c.OpsListen) + "/" + c.Check
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"?verbose", nil)
+	if err != nil {
+		return fmt.Errorf("ops-listen: %w", err)
+	}
+	response, err := (&http.Client{Transport: transport}).Do(r)
+	if err != nil {
+		return fmt.Errorf("the service does not answer: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxHealth))
+	if err != nil {
+		return fmt.Errorf("the service does not answer: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s\n%s", url, response.Status, strings.TrimSpace(string(text)))
+	}
+	_, err = os.Stdout.Write(text)
+	return err
+}
+
+// dialable is the address at which a listener is reached from its own machine.
+func dialable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// ownCertificate trusts the certificate that the listener has, whatever names are in it, and shows it as the client's.
+func ownCertificate(files tlsfiles.Config) (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("ops-tls-cert-file, ops-tls-key-file: %w", err)
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair},
+		InsecureSkipVerify: true, //nolint:gosec // G402: VerifyConnection accepts that one certificate only
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if !bytes.Equal(s.PeerCertificates[0].Raw, pair.Certificate[0]) {
+				return errors.New("the listener has another certificate than ops-tls-cert-file")
+			}
+			return nil
+		},
+	}, nil
+}

@@ -1,0 +1,40 @@
+package serving
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/lifecycle"
+	"ordertally/shared/settings"
+	"ordertally/shared/telemetry"
+)
+
+// Run is a program's serve command: it opens the log, makes the service with it, and runs that until ctx ends or the service fails.
+// Errors have the exit codes of package settings.
+func Run(ctx context.Context, c *Config, name string, create func(zerolog.Logger) (lifecycle.Service, error)) (err error) {
+	log, err := telemetry.OpenLog(c.Log, os.Stderr, name)
+	if err != nil {
+		return settings.WithExitCode(fmt.Errorf("%s settings: %w", name, err), settings.ExitUsage)
+	}
+	defer func() {
+		if err != nil && c.Log.File != "" { // standard error gets it from the program
+			log.Logger.Error().Err(err).Msg("ended")
+		}
+		err = errors.Join(err, log.Close())
+	}()
+	c.Verbosity = log.Level
+	service, err := create(log.Logger)
+	if err != nil {
+		return settings.WithExitCode(err, settings.ExitUsage)
+	}
+	err = lifecycle.Serve(ctx, service, log.Logger)
+	if errors.Is(err, auth.ErrExposed) {
+		return settings.WithExitCode(err, settings.ExitUsage)
+	}
+	return err
+}

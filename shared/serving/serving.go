@@ -1,0 +1,88 @@
+// Package serving is what the services have in common around their APIs: the settings of their listeners, limits and log, and how
+// listeners are made of them.
+package serving
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/ratelimit"
+	"ordertally/shared/telemetry"
+	"ordertally/shared/tlsfiles"
+)
+
+// Config of what is around an API. The tags make it flags. The zero value has the defaults.
+type Config struct {
+	// TLS of the API's listener, and OpsTLS of the one for metrics and health.
+	TLS    tlsfiles.Config `embed:"" prefix:"tls-"`
+	OpsTLS tlsfiles.Config `embed:"" prefix:"ops-tls-"`
+	// Auth is who may call the API.
+	Auth auth.Config `embed:""`
+	// Limits are those of request rates.
+	Limits ratelimit.Config `embed:""`
+	// MaxConnections is how many connections the API may have at once. Default httpserver.DefaultMaxConnections.
+	MaxConnections int `default:"10000" help:"Most open connections of the API; one more is closed at once." name:"max-connections"`
+	// Log is for whoever makes the service's logger, who may also set Verbosity: it can then be changed over the ops listener.
+	Log       telemetry.LogConfig `embed:"" prefix:"log-"`
+	Verbosity *telemetry.Level    `kong:"-"`
+}
+
+// WithDefaults returns c with its zero fields filled in, but for those of Log.
+func (c Config) WithDefaults() Config {
+	c.Limits = c.Limits.WithDefaults()
+	if c.MaxConnections == 0 {
+		c.MaxConnections = httpserver.DefaultMaxConnections
+	}
+	return c
+}
+
+// Validate names what is wrong.
+func (c *Config) Validate() error {
+	errs := []error{
+		c.TLS.Validate("tls-"), c.OpsTLS.Validate("ops-tls-"), c.Auth.Validate(), c.Limits.Validate(), c.Log.Validate("log-"),
+	}
+	if c.MaxConnections < 0 {
+		errs = append(errs, fmt.Errorf("max-connections: %d is negative", c.MaxConnections))
+	}
+	return errors.Join(errs...)
+}
+
+// API returns the server of an API at addr. It does not listen yet.
+func (c *Config) API(addr string, handler http.Handler, front httpserver.Front) (*httpserver.Server, error) {
+	config := httpserver.Config{
+		Addr: addr, Handler: front.Wrap(handler), MaxConnections: c.MaxConnections, OnRefused: front.Metrics.ConnectionRefused,
+	}
+	return server(config, c.TLS, front.Logger)
+}
+
+// Ops returns the server of metrics and health at addr. It does not listen yet.
+func (c *Config) Ops(addr string, ops telemetry.Ops, logger zerolog.Logger) (*httpserver.Server, error) {
+	ops.Level = c.Verbosity
+	return server(httpserver.Config{Addr: addr, Handler: telemetry.OpsHandler(ops)}, c.OpsTLS, logger)
+}
+
+func server(config httpserver.Config, files tlsfiles.Config, logger zerolog.Logger) (*httpserver.Server, error) {
+	if files.On() {
+		var err error
+		if config.TLS, err = tlsfiles.Server(files, logger); err != nil {
+			return nil, err
+		}
+	}
+	return httpserver.New(config, logger), nil
+}
+
+// Started returns a check that fails until begun says yes, and never again.
+func Started(begun func() bool) telemetry.Check {
+	return func(context.Context) error {
+		if begun() {
+			return nil
+		}
+		return errors.New("not started yet: wait")
+	}
+}

@@ -1,0 +1,123 @@
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+
+	"github.com/DeRuina/timberjack"
+	"github.com/rs/zerolog"
+)
+
+// LogConfig is where a service's log goes besides standard error, and how much of it. The tags make it flags.
+type LogConfig struct {
+	Level      string `default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}. It can be changed over the ops listener." name:"level"`
+	File       string `help:"Write the log to this file as well, and rotate it." name:"file" placeholder:"FILE"`
+	MaxSize    int    `default:"100" help:"Megabytes after which the log file is rotated." name:"max-size"`
+	MaxAge     int    `default:"28" help:"Days after which a rotated log file is deleted; 0 keeps it." name:"max-age"`
+	MaxBackups int    `default:"10" help:"Most rotated log files to keep; 0 keeps all." name:"max-backups"`
+	Compress   bool   `default:"true" help:"Compress rotated log files with gzip." name:"compress" negatable:""`
+}
+
+// Validate names what is out of bounds; prefix is that of the settings' names. The zero value is good.
+func (c LogConfig) Validate(prefix string) error {
+	var errs []error
+	if c.Level != "" {
+		if _, err := ParseLevel(c.Level); err != nil {
+			errs = append(errs, fmt.Errorf("%slevel: %w", prefix, err))
+		}
+	}
+	for name, value := range map[string]int{"max-size": c.MaxSize, "max-age": c.MaxAge, "max-backups": c.MaxBackups} {
+		if value < 0 {
+			errs = append(errs, fmt.Errorf("%s%s: %d is negative", prefix, name, value))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Level is the least level that a logger writes. It may be changed at any time.
+type Level struct{ least atomic.Int32 }
+
+// ParseLevel reads the name of a level.
+func ParseLevel(name string) (zerolog.Level, error) {
+	switch level, err := zerolog.ParseLevel(name); {
+	case err == nil && level >= zerolog.TraceLevel && level <= zerolog.ErrorLevel:
+		return level, nil
+	default:
+		return zerolog.NoLevel, fmt.Errorf("%q is none of trace, debug, info, warn, error", name)
+	}
+}
+
+// Set changes the level.
+func (l *Level) Set(level zerolog.Level) { l.least.Store(int32(level)) }
+
+// Get returns it.
+func (l *Level) Get() zerolog.Level { return zerolog.Level(l.least.Load()) } //nolint:gosec // G115: only levels go in
+
+// Run implements zerolog.Hook.
+func (l *Level) Run(e *zerolog.Event, level zerolog.Level, _ string) {
+	if level < l.Get() {
+		e.Discard()
+	}
+}
+
+// Log is a service's log.
+type Log struct {
+	Logger zerolog.Logger
+	Level  *Level
+	file   *logFile
+}
+
+// OpenLog opens the log of a service: on w, usually os.Stderr, as NewLogger has it, and in the file that c names. A line of level error or
+// above is on the disk when it was written. A file that cannot be written is an error now; later, what cannot be written is lost, and
+// the service goes on.
+func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
+	level, err := ParseLevel(c.Level)
+	if err != nil {
+		return nil, fmt.Errorf("log level: %w", err)
+	}
+	log := &Log{Level: &Level{}}
+	log.Level.Set(level)
+	out := forPeople(w)
+	if c.File != "" {
+		probe, err := os.OpenFile(c.File, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) //nolint:gosec // G302, G304: a group may read logs, and the operator names the file
+		if err != nil {
+			return nil, fmt.Errorf("log file: %w", err)
+		}
+		if err := probe.Close(); err != nil {
+			return nil, fmt.Errorf("log file: %w", err)
+		}
+		compression := "none"
+		if c.Compress {
+			compression = "gzip"
+		}
+		log.file = &logFile{timberjack.Logger{
+			Filename: c.File, MaxSize: c.MaxSize, MaxAge: c.MaxAge, MaxBackups: c.MaxBackups, Compression: compression,
+		}}
+		out = zerolog.MultiLevelWriter(out, log.file)
+	}
+	log.Logger = newLogger(out, service).Hook(log.Level)
+	return log, nil
+}
+
+// Close writes the file to the disk and closes it.
+func (l *Log) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	return errors.Join(l.file.Sync(), l.file.Close())
+}
+
+// logFile is a rotated file whose errors are on the disk at once.
+type logFile struct{ timberjack.Logger }
+
+// WriteLevel implements zerolog.LevelWriter.
+func (f *logFile) WriteLevel(level zerolog.Level, line []byte) (int, error) {
+	n, err := f.Write(line)
+	if err == nil && level >= zerolog.ErrorLevel {
+		err = f.Sync()
+	}
+	return n, err
+}

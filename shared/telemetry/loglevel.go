@@ -1,0 +1,75 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/problem"
+)
+
+// maxLevelBody bounds {"level":"..."}, in bytes.
+const maxLevelBody = 256
+
+type levelBody struct {
+	Level string `json:"level"`
+}
+
+func levelRoutes(level *Level) []httpserver.Route {
+	return []httpserver.Route{
+		{Method: http.MethodGet, Path: "/loglevel", Scope: auth.OpsWrite, Handler: func(w http.ResponseWriter, _ *http.Request) { answerLevel(w, level) }},
+		{Method: http.MethodPut, Path: "/loglevel", Scope: auth.OpsWrite, Handler: func(w http.ResponseWriter, r *http.Request) {
+			if err := setLevel(w, r, level); err != nil {
+				problem.Write(w, r, *err)
+				return
+			}
+			answerLevel(w, level)
+		}},
+	}
+}
+
+func answerLevel(w http.ResponseWriter, level *Level) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(levelBody{level.Get().String()}) // the only error is a client that has gone
+}
+
+func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Problem {
+	refuse := func(status int, code, detail string) *problem.Problem {
+		p := problem.New(status, code, detail)
+		return &p
+	}
+	// Where nobody has a credential, whoever is on this machine may; an ops listener is often open to a network.
+	if auth.FromContext(r.Context()) == auth.Anonymous && !fromHere(r) {
+		return refuse(http.StatusForbidden, "forbidden", "Without API keys the log's level can be changed from the service's own machine only.")
+	}
+	text, err := httpserver.ReadBody(w, r, maxLevelBody)
+	if err != nil {
+		if p, ok := err.(problem.Problem); ok { //nolint:errorlint // ReadBody returns it bare
+			return &p
+		}
+		return refuse(http.StatusBadRequest, problem.CodeBodyUnreadable, "The request's body could not be read.")
+	}
+	var body levelBody
+	if err := httpserver.UnmarshalObject(text, &body); err != nil {
+		return refuse(http.StatusBadRequest, "malformed_json", `Send {"level":"debug"}, or another level.`)
+	}
+	parsed, err := ParseLevel(body.Level)
+	if err != nil {
+		return refuse(http.StatusUnprocessableEntity, "invalid_level", "The level "+err.Error()+".")
+	}
+	level.Set(parsed)
+	return nil
+}
+
+func fromHere(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
