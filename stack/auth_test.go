@@ -18,13 +18,13 @@ import (
 )
 
 // started is a program that listens on all addresses.
-func started(t *testing.T, path string, args ...string) (api string) {
+func started(t *testing.T, env []string, path string, args ...string) (api string) {
 	t.Helper()
 	api = freePort(t)
 	_, port, _ := strings.Cut(api, ":")
 	cmd := exec.Command(path, append([]string{"serve", "--listen", "0.0.0.0:" + port, "--ops-listen", freePort(t)}, args...)...)
 	var log bytes.Buffer
-	cmd.Stderr = &log
+	cmd.Stderr, cmd.Env = &log, append(os.Environ(), env...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -108,8 +108,8 @@ func TestServicesBeyondLoopback(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = dev.Stop() })
 	broker := dev.Addr()
-	orderAPI := "http://" + started(t, order, "--data", orders, "--kafka", broker)
-	activityAPI := "http://" + started(t, activity, "--data", statistics, "--kafka", broker)
+	orderAPI := "http://" + started(t, nil, order, "--data", orders, "--kafka", broker)
+	activityAPI := "http://" + started(t, nil, activity, "--data", statistics, "--kafka", broker)
 	if said, code := command(t, nil, order, "keys", "ls", "--data", orders); code != 1 || !strings.Contains(said, "stop the service") {
 		t.Errorf("keys ls beside the running service: exit %d, %s", code, said)
 	}

@@ -57,6 +57,7 @@ type Consumer struct {
 
 	// These are of the goroutine that fetches.
 	down     bool               // said that the broker is away
+	denied   bool               // said that the broker does not let this client in
 	readings map[int32]*reading // a partition that was added later has none until its first record
 	moved    []Reposition       // not returned yet
 

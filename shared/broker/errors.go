@@ -22,6 +22,11 @@ func ownFault(code kafka.ErrorCode) outbox.Class {
 	return ""
 }
 
+// denied tells that a broker did not let the client in: its name and password, or a certificate, are wrong. It is tried again all the same.
+func denied(err kafka.Error) bool {
+	return err.Code() == kafka.ErrAuthentication || err.Code() == kafka.ErrSaslAuthenticationFailed || err.Code() == kafka.ErrSsl
+}
+
 // outage returns err as an outage of its class. Errors are told apart by code, never by text.
 func outage(err error) error {
 	if err == nil {
@@ -53,7 +58,7 @@ func outageClass(err error) outbox.Class {
 		kafka.ErrCoordinatorLoadInProgress, kafka.ErrNotCoordinator, kafka.ErrNetworkException:
 		return outbox.Unavailable
 	case kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed, kafka.ErrClusterAuthorizationFailed,
-		kafka.ErrTransactionalIDAuthorizationFailed, kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed:
+		kafka.ErrTransactionalIDAuthorizationFailed, kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed, kafka.ErrSsl:
 		return outbox.Unauthorized
 	}
 	if kafkaErr.IsTimeout() {

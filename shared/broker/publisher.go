@@ -71,7 +71,7 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 		if err != nil {
 			return nil, outage(fmt.Errorf("connect to Kafka: %w", err))
 		}
-		if err := s.prepare(ctx, p.config, id); err != nil {
+		if err := s.prepareUnlessDenied(ctx, p.config, id); err != nil {
 			s.Close()
 			return nil, outage(err)
 		}
@@ -124,6 +124,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		producer: producer, admin: admin, group: group, logs: logs, logger: p.logger,
 		transactional: !p.config.Idempotent, brokers: p.config.Brokers, security: &p.config.Security, name: p.config.Topic, lineage: lineage, broke: make(chan struct{}),
 	}
+	s.denied, s.deny = context.WithCancelCause(context.Background())
 	s.watchEvents()
 	return s, nil
 }

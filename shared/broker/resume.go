@@ -27,12 +27,14 @@ func (c *Consumer) resume(ctx context.Context) error {
 		c.doubt.Store(false)
 		state, err := c.askTopic(ctx)
 		if err == nil && len(state.logs) > 0 {
+			c.denied = false
 			return c.restart(state)
 		}
 		if !said && !c.down {
 			said = true
 			c.logger.Warn().Err(err).Str("topic", c.config.Topic).Msg("waiting for the broker and the topic")
 		}
+		c.sayDenied()
 		if err := pause(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
@@ -68,6 +70,16 @@ func (c *Consumer) dispelDoubt(ctx context.Context) error {
 		return nil
 	}
 	return c.resume(ctx)
+}
+
+// sayDenied logs, once until it is let in, that a broker does not let this client in.
+func (c *Consumer) sayDenied() {
+	for event := c.client.Poll(0); event != nil; event = c.client.Poll(0) {
+		if err, ok := event.(kafka.Error); ok && denied(err) && !c.denied {
+			c.denied = true
+			c.logger.Error().Err(err).Msg("Kafka does not let this service in: look at the settings kafka-tls and kafka-sasl")
+		}
+	}
 }
 
 // askTopic asks for the partitions, the topic's id and the ends of the logs.

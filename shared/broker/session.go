@@ -34,8 +34,10 @@ type session struct {
 	mark  outbox.Mark
 	known bool
 
-	troubled atomic.Bool   // an error event arrived since the transaction began
-	broke    chan struct{} // closed when no broker could be reached
+	troubled atomic.Bool     // an error event arrived since the transaction began
+	broke    chan struct{}   // closed when no broker could be reached
+	denied   context.Context //nolint:containedctx // ends, with the cause, when a broker does not let this client in
+	deny     context.CancelCauseFunc
 	events   sync.WaitGroup
 	asking   sync.WaitGroup // clients that asked something, on their way out
 	closing  sync.Once
@@ -49,6 +51,9 @@ func (s *session) watchEvents() {
 		for event := range s.producer.Events() {
 			if err, ok := event.(kafka.Error); ok {
 				s.troubled.Store(true)
+				if denied(err) {
+					s.deny(err)
+				}
 				if err.Code() == kafka.ErrAllBrokersDown {
 					once.Do(func() { close(s.broke) })
 				}
@@ -56,6 +61,19 @@ func (s *session) watchEvents() {
 			}
 		}
 	})
+}
+
+// prepareUnlessDenied is prepare, but it ends as soon as a broker does not let this client in, and says so: librdkafka would try until ctx
+// ends, and then speak of a time that ran out.
+func (s *session) prepareUnlessDenied(ctx context.Context, config PublisherConfig, id outbox.Identity) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.denied, func() { cancel(context.Cause(s.denied)) })()
+	err := s.prepare(ctx, config, id)
+	if err != nil && s.denied.Err() != nil {
+		return fmt.Errorf("log in to Kafka: %w", context.Cause(s.denied))
+	}
+	return err
 }
 
 func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox.Identity) (err error) {

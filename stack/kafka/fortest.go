@@ -26,10 +26,17 @@ func Require(t testing.TB) {
 // says.
 func ForTest(t testing.TB) *Kafka {
 	t.Helper()
+	return ForTestWith(t, Options{})
+}
+
+// ForTestWith is ForTest with options; Dir is a new directory whatever they say.
+func ForTestWith(t testing.TB, options Options) *Kafka {
+	t.Helper()
 	Require(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // a first copy of the jars included
 	defer cancel()
-	k, err := Start(ctx, Options{Dir: t.TempDir()})
+	options.Dir = t.TempDir()
+	k, err := Start(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
