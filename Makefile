@@ -8,7 +8,7 @@ export GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test faults lint bench clean
+.PHONY: help build run test faults lint docs bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ lint: ## Formatting, go vet and golangci-lint
 	go vet ./...
 	go vet -tags 'crash faults' ./...
 	go run $(GOLANGCI_LINT) run ./...
+
+docs: ## Write docs/settings.md anew
+	build/settingsdoc > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
 bench: ## Benchmarks, each with its baseline in the same run
 	go test -p 1 -run '^$$' -bench . -benchmem ./...

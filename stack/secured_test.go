@@ -2,8 +2,6 @@ package stack_test
 
 import (
 	"context"
-	"crypto/pbkdf2"
-	"crypto/sha512"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -14,9 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"ordertally/shared/event"
 	"ordertally/shared/tlsfiles/tlstest"
@@ -65,66 +60,25 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 		"listener.name.secured.connections.max.reauth.ms":             "10000",
 		"listener.name.secured.ssl.endpoint.identification.algorithm": "",
 	}})
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.Addr()))
-	if err != nil {
+	if err := k.AddUser(t.Context(), "order", passwords["order"]); err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
-	addUser(t, client, "order", passwords["order"])
-	allow(t, client, "order", map[string][]kmsg.ACLOperation{
-		"topic " + event.Topic: {kmsg.ACLOperationCreate, kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs, kmsg.ACLOperationRead, kmsg.ACLOperationWrite},
-		"transaction *":        {kmsg.ACLOperationDescribe, kmsg.ACLOperationWrite},
-		"group *":              {kmsg.ACLOperationRead},
-	})
-	allow(t, client, "activity", map[string][]kmsg.ACLOperation{
-		"topic " + event.Topic:      {kmsg.ACLOperationDescribe, kmsg.ACLOperationRead},
-		"group ordertally-activity": {kmsg.ACLOperationRead},
-	})
+	for user, rights := range map[string][]kafka.Right{
+		"order": {
+			{Topic: event.Topic, Operations: []string{"CREATE", "DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE"}},
+			{TransactionalID: "*", Operations: []string{"DESCRIBE", "WRITE"}},
+			{Group: "*", Operations: []string{"READ"}},
+		},
+		"activity": {
+			{Topic: event.Topic, Operations: []string{"DESCRIBE", "READ"}},
+			{Group: "ordertally-activity", Operations: []string{"READ"}},
+		},
+	} {
+		if err := k.Allow(t.Context(), user, rights...); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return address
-}
-
-func addUser(t *testing.T, client *kgo.Client, name, password string) {
-	t.Helper()
-	const iterations = 4096
-	salt := []byte("of a test only")
-	salted, err := pbkdf2.Key(sha512.New, password, salt, iterations, sha512.Size)
-	if err != nil {
-		t.Fatal(err)
-	}
-	user := kmsg.NewAlterUserSCRAMCredentialsRequestUpsertion()
-	user.Name, user.Mechanism, user.Iterations, user.Salt, user.SaltedPassword = name, 2, iterations, salt, salted // 2 is SHA-512
-	request := kmsg.NewPtrAlterUserSCRAMCredentialsRequest()
-	request.Upsertions = append(request.Upsertions, user)
-	response, err := request.RequestWith(t.Context(), client)
-	if err != nil || response.Results[0].ErrorCode != 0 {
-		t.Fatal(response, err)
-	}
-}
-
-func allow(t *testing.T, client *kgo.Client, user string, resources map[string][]kmsg.ACLOperation) {
-	t.Helper()
-	request := kmsg.NewPtrCreateACLsRequest()
-	for resource, operations := range resources {
-		kind, name, _ := strings.Cut(resource, " ")
-		for _, operation := range operations {
-			acl := kmsg.NewCreateACLsRequestCreation()
-			acl.ResourceType = map[string]kmsg.ACLResourceType{
-				"topic": kmsg.ACLResourceTypeTopic, "group": kmsg.ACLResourceTypeGroup, "transaction": kmsg.ACLResourceTypeTransactionalId,
-			}[kind]
-			acl.ResourceName, acl.ResourcePatternType = name, kmsg.ACLResourcePatternTypeLiteral
-			acl.Principal, acl.Host, acl.Operation, acl.PermissionType = "User:"+user, "*", operation, kmsg.ACLPermissionTypeAllow
-			request.Creations = append(request.Creations, acl)
-		}
-	}
-	response, err := request.RequestWith(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, result := range response.Results {
-		if result.ErrorCode != 0 {
-			t.Fatalf("ACL of %s: %d", user, result.ErrorCode)
-		}
-	}
 }
 
 // TestASecuredKafka runs both programs against a broker with TLS, client certificates, SASL and ACLs. order begins with a password that is

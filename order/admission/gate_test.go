@@ -50,7 +50,7 @@ func (r *rig) place(d time.Duration) admission.Reason {
 	if refusal, ok := errors.AsType[*admission.Refusal](err); ok {
 		return refusal.Reason
 	}
-	time.Sleep(d)
+	<-time.After(d)
 	return ""
 }
 
@@ -71,10 +71,10 @@ func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, sl
 				if err != nil {
 					pass.Leave()
 					x.Add(1)
-					time.Sleep(100 * time.Millisecond)
+					<-time.After(100 * time.Millisecond)
 					continue
 				}
-				time.Sleep(time.Duration(busy.Add(1)) * time.Second / time.Duration(perSecond)) // behind those that are inside
+				<-time.After(time.Duration(busy.Add(1)) * time.Second / time.Duration(perSecond)) // behind those that are inside
 				busy.Add(-1)
 				pass.Leave()
 				a.Add(1)
@@ -129,7 +129,7 @@ func TestDiskAndBacklog(t *testing.T) {
 		}{{1000, time.Hour, ""}, {999, 0, admission.Disk}, {1 << 30, 0, ""}, {1 << 30, time.Hour + 1, admission.Backlog}, {1000, 0, ""}} {
 			r.free.Store(tc.free)
 			r.age.Store(int64(tc.age))
-			time.Sleep(1500 * time.Millisecond)
+			<-time.After(1500 * time.Millisecond)
 			if reason := r.place(0); reason != tc.want {
 				t.Errorf("%d bytes free, a backlog of %v: %q, want %q", tc.free, tc.age, reason, tc.want)
 			}

@@ -13,5 +13,5 @@ func (db *DB) DiskFree() (int64, error) {
 	if err := unix.Statfs(filepath.Dir(db.bolt.Path()), &stat); err != nil {
 		return 0, fmt.Errorf("ask for the free space of the disk: %w", err)
 	}
-	return int64(stat.Bavail) * int64(stat.Bsize), nil //nolint:gosec // G115: a disk of 8 EiB is far
+	return int64(stat.Bavail) * stat.Bsize, nil //nolint:gosec // G115: a disk of 8 EiB is far
 }

@@ -45,11 +45,11 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 				status = rec.statusOrOK()
 			}
 			span.End(methodLabel(r.Method), ex.route, status)
-			line := well.Info()
+			logger, level := &well, zerolog.InfoLevel
 			if status == 0 || status >= http.StatusInternalServerError {
-				line = ill.Warn()
+				logger, level = &ill, zerolog.WarnLevel
 			}
-			line.Str("trace_id", traceparent.FromContext(ctx).TraceID()).Str("method", methodLabel(r.Method)).Str("route", ex.route).
+			logger.WithLevel(level).Str("trace_id", traceparent.FromContext(ctx).TraceID()).Str("method", methodLabel(r.Method)).Str("route", ex.route).
 				Int("status", status).Dur("duration_ms", time.Since(began)).Str("caller", ex.caller).Str("remote", r.RemoteAddr).Msg("request")
 		}()
 		next.ServeHTTP(rec, r.WithContext(ctx))

@@ -30,12 +30,12 @@ func TestAPanicIsFollowedByAnotherStart(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.Run(ctx) }()
-		time.Sleep(100 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 		synctest.Wait()
 		if err := r.Check(ctx); err != nil || starts.Load() < 2 {
 			t.Errorf("after one panic: %d starts, %v", starts.Load(), err)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if err := r.Check(ctx); err == nil || starts.Load() != 4 {
 			t.Errorf("after three panics: %d starts, %v", starts.Load(), err)
@@ -43,7 +43,7 @@ func TestAPanicIsFollowedByAnotherStart(t *testing.T) {
 		if len(waits) != 3 || waits[0] > 100*time.Millisecond || waits[2] < 200*time.Millisecond {
 			t.Errorf("waited %v", waits)
 		}
-		time.Sleep(11 * time.Minute)
+		<-time.After(11 * time.Minute)
 		if err := r.Check(ctx); err != nil {
 			t.Errorf("long after: %v", err)
 		}
@@ -75,7 +75,7 @@ func TestAWatchdogSeesAStepThatIsTooLong(t *testing.T) {
 			{w.Step, time.Second, true}, {w.Rest, time.Hour, true},
 		} {
 			tc.do()
-			time.Sleep(tc.wait)
+			<-time.After(tc.wait)
 			if err := check(t.Context()); (err == nil) != tc.want {
 				t.Errorf("%v", err)
 			}

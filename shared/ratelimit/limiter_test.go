@@ -57,7 +57,7 @@ func TestAnAddressIsBounded(t *testing.T) {
 		if other := ask(h, "192.0.2.2:1000", ""); other.StatusCode != http.StatusNoContent {
 			t.Errorf("another address: %s", other.Status)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		for i, want := range []int{204, 204, 429} {
 			if got := ask(h, "192.0.2.1:1000", "").StatusCode; got != want {
 				t.Errorf("a second later, request %d: %d, want %d", i, got, want)

@@ -62,6 +62,7 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 		kong.WithBeforeResolve(src.load),
 		kong.Resolvers(src),
 		kong.ValueFormatter(p.helpText),
+		kong.Bind(&Sources{src}),
 	}, p.Options...)
 	k, err := kong.New(cli, options...)
 	if err == nil {

@@ -22,8 +22,11 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(activityd.GCPercent)
 	}
-	c.KafkaSecurity.Password = broker.Secret(os.Getenv("ACTIVITY_KAFKA_SASL_PASSWORD"))
+	c.KafkaSecurity.Password = kafkaPassword()
 	return serving.Run(ctx, &c.Serving, "activity", func(logger zerolog.Logger) (lifecycle.Service, error) {
 		return activityd.New(c.Config, logger)
 	})
 }
+
+// kafkaPassword is the password for Kafka that the environment has: it is no flag, because others on the machine can see those.
+func kafkaPassword() broker.Secret { return broker.Secret(os.Getenv("ACTIVITY_KAFKA_SASL_PASSWORD")) }

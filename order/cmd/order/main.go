@@ -20,6 +20,7 @@ type commands struct {
 	Trace   traceCmd            `cmd:"" help:"Follow one order: when it was committed, published and counted."`
 	Outbox  outboxCmd           `cmd:"" help:"Look after messages that could not be published."`
 	Keys    keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
+	Config  configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
 	Health  serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
 	Compact compactCmd          `cmd:"" help:"Give the free pages of a database file back to the disk. The service must be stopped."`
 }
