@@ -92,6 +92,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Data, defaultData)
 	def(&c.Topic, event.Topic)
 	def(&c.Zone, defaultZone)
+	c.KafkaSecurity = c.KafkaSecurity.WithDefaults()
 	if len(c.Kafka) == 0 {
 		c.Kafka = []string{defaultKafka}
 	}

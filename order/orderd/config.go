@@ -132,6 +132,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Data, defaultData)
 	def(&c.Topic, event.Topic)
 	def(&c.PublishMode, modeTransactional)
+	c.KafkaSecurity = c.KafkaSecurity.WithDefaults()
 	if len(c.Kafka) == 0 {
 		c.Kafka = []string{defaultKafka}
 	}

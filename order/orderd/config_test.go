@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order/admission"
+	"ordertally/shared/broker"
 	"ordertally/shared/event"
 	"ordertally/shared/ratelimit"
 	"ordertally/shared/serving"
@@ -53,6 +54,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 			Retention: 168 * time.Hour,
 		},
 		IdempotencyRetention: 720 * time.Hour,
+		KafkaSecurity:        broker.Security{Mechanism: "none"},
 		Serving: serving.Config{
 			MaxConnections: 10_000, Limits: ratelimit.Config{Burst: 10 * time.Second},
 		},

@@ -50,6 +50,14 @@ func (s *Security) sasl() bool { return s.Mechanism != "" && s.Mechanism != noSA
 // maxPassword bounds the password's file, in bytes.
 const maxPassword = 64 << 10
 
+// WithDefaults returns s with its zero fields filled in.
+func (s Security) WithDefaults() Security {
+	if s.Mechanism == "" {
+		s.Mechanism = noSASL
+	}
+	return s
+}
+
 // Validate names what is missing or cannot be read; prefix is that of the settings' names.
 func (s *Security) Validate(prefix string) error {
 	var errs []error
