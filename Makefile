@@ -2,16 +2,17 @@
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 export GOTESTSUM := gotest.tools/gotestsum@v1.13.0
+export OAPI_CODEGEN := github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2
 export GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # librdkafka is linked in: the Kafka client needs a C compiler.
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test faults lint docs bench clean
+.PHONY: help build run test faults lint generate bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build bin/order, bin/activity and bin/ordertally
 	@mkdir -p bin
@@ -34,9 +35,10 @@ lint: ## Formatting, go vet and golangci-lint
 	go vet ./...
 	go vet -tags 'crash faults' ./...
 	go run $(GOLANGCI_LINT) run ./...
+	build/generate check
 
-docs: ## Write docs/settings.md anew
-	build/settingsdoc > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+generate: ## Write anew what is made of the programs: the list of settings, the OpenAPI documents, the clients
+	@build/generate
 
 bench: ## Benchmarks, each with its baseline in the same run
 	go test -p 1 -run '^$$' -bench . -benchmem ./...

@@ -36,7 +36,7 @@ func (s *Stack) Banner(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	orders, activity := "http://"+s.order.Addr(), "http://"+s.activity.Addr()
+	orders, activity := s.OrderURL(), s.ActivityURL()
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  Ordertally is up. Ctrl-C stops it; %s keeps everything.\n\n", s.config.Data)
 	fmt.Fprintf(&b, "    orders      %s/v1/orders    metrics and health  http://%s\n", orders, s.order.OpsAddr())
@@ -78,7 +78,7 @@ func (s *Stack) settled(ctx context.Context) (statistics sampleStatistics, err e
 }
 
 func (s *Stack) sampleStatistics(ctx context.Context) (statistics sampleStatistics, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.activity.Addr()+sampleDays, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ActivityURL()+sampleDays, nil)
 	if err != nil {
 		return statistics, err
 	}

@@ -28,7 +28,7 @@ func (s *Stack) ImportSamples(ctx context.Context) (placed int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("import the sample orders: %w", err)
 	}
-	client, err := orderclient.New(orderclient.Config{BaseURL: "http://" + s.order.Addr()})
+	client, err := orderclient.New(orderclient.Config{BaseURL: s.OrderURL()})
 	if err != nil {
 		return 0, fmt.Errorf("import the sample orders: %w", err)
 	}

@@ -2,25 +2,10 @@ package stack_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 )
-
-func TestTheTableOfSettingsIsThatOfThePrograms(t *testing.T) {
-	made, err := exec.Command("../build/settingsdoc").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept, err := os.ReadFile("../docs/settings.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(kept) != string(made) {
-		t.Error("docs/settings.md is not what the programs say: run `make docs`")
-	}
-}
 
 // TestSettingsAreShownWithTheirSource goes over what `config print` and `config check` say of settings from all four sources.
 func TestSettingsAreShownWithTheirSource(t *testing.T) {

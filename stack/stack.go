@@ -112,3 +112,9 @@ func (s *Stack) Wait(ctx context.Context) error {
 		return fmt.Errorf("activity: %w", s.activity.Err())
 	}
 }
+
+// OrderURL is the base of the order service's API, after Start.
+func (s *Stack) OrderURL() string { return "http://" + s.order.Addr() }
+
+// ActivityURL is the base of the activity service's API, after Start.
+func (s *Stack) ActivityURL() string { return "http://" + s.activity.Addr() }

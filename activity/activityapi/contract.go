@@ -116,14 +116,14 @@ func operations() map[string]openapi.Operation {
 	all := map[string]openapi.Operation{
 		"GET /v1/activities": {ID: "listActivities", Summary: "What is counted.", Answer: listBody{}},
 		"GET " + base + "/days/{day}": {
-			ID: "getDay", Summary: "One day.", Path: name, Query: []openapi.Parameter{zone}, Answer: daySchema(), AnswerHeaders: tag, Replies: closed, Refusals: odd,
+			ID: "getDay", Summary: "One day.", Path: name, Query: []openapi.Parameter{zone}, Answer: openapi.Named{Name: "Day", Schema: daySchema()}, AnswerHeaders: tag, Replies: closed, Refusals: odd,
 		},
 		"GET " + base + "/days/{day}/minutes": {
-			ID: "listMinutes", Summary: "The minutes of a day that have events.", Path: name, Query: []openapi.Parameter{zone}, Answer: minutesSchema(), AnswerHeaders: tag, Replies: closed, Refusals: odd,
+			ID: "listMinutes", Summary: "The minutes of a day that have events.", Path: name, Query: []openapi.Parameter{zone}, Answer: openapi.Named{Name: "Minutes", Schema: minutesSchema()}, AnswerHeaders: tag, Replies: closed, Refusals: odd,
 		},
 		"GET " + base + "/days": {
 			ID: "listDays", Summary: "A range by day, ISO week or month, the oldest first.", Path: name, Query: []openapi.Parameter{from, to, zone, by},
-			Answer: daysSchema(), AnswerHeaders: tag, Replies: closed, Refusals: odd,
+			Answer: openapi.Named{Name: "Days", Schema: daysSchema()}, AnswerHeaders: tag, Replies: closed, Refusals: odd,
 		},
 		"GET " + base + "/messages/{message_id}": {
 			ID: "getMessage", Summary: "What became of one message.", Path: name,
@@ -133,7 +133,7 @@ func operations() map[string]openapi.Operation {
 			},
 			Answer: messageBody{},
 		},
-		"GET " + base + "/digests": {ID: "listDigests", Summary: "The quarter hours of a range of UTC days that have events, with digests of their ids.", Path: name, Query: []openapi.Parameter{from, to}, Answer: digestsSchema()},
+		"GET " + base + "/digests": {ID: "listDigests", Summary: "The quarter hours of a range of UTC days that have events, with digests of their ids.", Path: name, Query: []openapi.Parameter{from, to}, Answer: openapi.Named{Name: "Digests", Schema: digestsSchema()}},
 		"GET " + base + "/live": {
 			ID: "live", Summary: "Today as server-sent events: snapshot, then update.", Path: name, Query: []openapi.Parameter{zone},
 			Headers: []openapi.Parameter{{Name: "Last-Event-ID", Says: "Send what was missed since.", Schema: text}},

@@ -56,9 +56,9 @@ var cursorParameter = openapi.Parameter{Name: "cursor", Says: "next_cursor of th
 
 // orderBody is what a request for an order may have. Beyond the schema: each lines[].quantity times unit_price and the total fit
 // 64 bits, placed_at is not in the future, no control characters.
-func orderBody() *openapi.Schema {
+func orderBody() openapi.Named {
 	bounded := func(low, high float64) *openapi.Schema {
-		return &openapi.Schema{Type: "integer", Minimum: &low, Maximum: &high}
+		return &openapi.Schema{Type: "integer", Format: "int64", Minimum: &low, Maximum: &high}
 	}
 	object := func(required []string, properties map[string]*openapi.Schema) *openapi.Schema {
 		return &openapi.Schema{Type: "object", Required: required, Properties: properties, AdditionalProperties: false}
@@ -68,13 +68,14 @@ func orderBody() *openapi.Schema {
 		"quantity": bounded(1, order.MaxQuantity), "unit_price": bounded(0, 1<<63-1024),
 	})
 	metadata := openapi.String(0, order.MaxMetadataValue)
-	return object([]string{"currency", "lines"}, map[string]*openapi.Schema{
+	draft := object([]string{"currency", "lines"}, map[string]*openapi.Schema{
 		"reference": openapi.String(0, order.MaxReference), "customer_id": openapi.String(1, order.MaxCustomerID),
 		"currency":  {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217, one that has minor units.", Examples: []any{"GBP"}},
-		"lines":     {Type: "array", Items: line, MinItems: new(1), MaxItems: new(order.MaxLines)},
+		"lines":     {Type: "array", Items: openapi.Ref("DraftLine"), MinItems: new(1), MaxItems: new(order.MaxLines)},
 		"placed_at": {Type: "string", Format: "date-time", Description: "1970 to now; now when it is left out. More than 24 h ago needs orders:backfill."},
 		"metadata":  {Type: "object", AdditionalProperties: metadata, MaxProperties: new(order.MaxMetadata)},
 	})
+	return openapi.Named{Name: "OrderDraft", Schema: draft, Parts: []openapi.Named{{Name: "DraftLine", Schema: line}}}
 }
 
 // operations describe the routes, by method and path.

@@ -31,7 +31,7 @@ type Operation struct {
 	Query       []Parameter
 	Headers     []Parameter // of the request
 	Path        map[string]*Schema
-	// Body is a value of the type that the request's JSON has, or a *Schema; nil for none.
+	// Body is a value of the type that the request's JSON has, a *Schema or a Named; nil for none.
 	Body any
 	// Status of success, default 200, and what it answers: a value of the type that is marshalled, or a *Schema. Its content type is
 	// Media, default application/json.
@@ -192,12 +192,36 @@ func (d *document) schema(value any) *Schema {
 		return &Schema{}
 	case *Schema:
 		return value
+	case Named:
+		return d.named(value)
 	}
 	t := reflect.TypeOf(value)
 	if t.Kind() == reflect.Struct && t.Name() == "" {
 		return huma.SchemaFromType(d.registry, t)
 	}
 	return d.registry.Schema(t, true, t.Name())
+}
+
+// Named is a schema written by hand that has a name in the document, and so in clients made of it. Parts are schemas that it refers to as
+// Ref has it.
+type Named struct {
+	Name   string
+	Schema *Schema
+	Parts  []Named
+}
+
+// Ref refers to a schema by its name.
+func Ref(name string) *Schema { return &Schema{Ref: "#/components/schemas/" + name} }
+
+func (d *document) named(n Named) *Schema {
+	for _, part := range n.Parts {
+		d.named(part)
+	}
+	if before, there := d.registry.Map()[n.Name]; there && !reflect.DeepEqual(before, n.Schema) {
+		panic(fmt.Sprintf("two schemas are called %s", n.Name))
+	}
+	d.registry.Map()[n.Name] = n.Schema
+	return Ref(n.Name)
 }
 
 // Text returns the document as JSON.

@@ -9,7 +9,8 @@ import (
 
 // commands are the verbs, a file each.
 type commands struct {
-	Dev devCmd `cmd:"" help:"Run a broker and both services in one process, with three days of real orders the first time."`
+	Dev     devCmd     `cmd:"" help:"Run a broker and both services in one process, with three days of real orders the first time."`
+	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the OpenAPI document of a service."`
 }
 
 func main() {

@@ -1,0 +1,2 @@
+// Package statistics is a client of the activity service's API, generated from its OpenAPI document (see config.yaml).
+package statistics

@@ -1,0 +1,187 @@
+package stack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"ordertally/shared/broker"
+	"ordertally/shared/broker/brokertest"
+	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/cloudevent"
+	"ordertally/shared/event"
+)
+
+// messageSchemas are those of headers, key and value that docs/asyncapi.yaml has, found over the channel as a reader would.
+type messageSchemas struct{ headers, key, value *jsonschema.Schema }
+
+func asyncAPI(t *testing.T) messageSchemas {
+	t.Helper()
+	text, err := os.ReadFile("../docs/asyncapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asJSON, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if version := document.(map[string]any)["asyncapi"]; version != "3.0.0" {
+		t.Fatalf("asyncapi: %v", version)
+	}
+	follow := func(pointer string) string { // a place in the document, over references
+		t.Helper()
+		at, here := document, ""
+		for _, name := range strings.Split(pointer, "/")[1:] {
+			if ref, ok := at.(map[string]any)["$ref"].(string); ok {
+				here, at = strings.TrimPrefix(ref, "#"), document
+				for _, step := range strings.Split(here, "/")[1:] {
+					at = at.(map[string]any)[step]
+				}
+			}
+			at, here = at.(map[string]any)[name], here+"/"+name
+			if at == nil {
+				t.Fatalf("docs/asyncapi.yaml has nothing at %s", pointer)
+			}
+		}
+		return here
+	}
+	message := follow("/operations/publishOrderCreated/channel") // the operation has one channel, and the channel one message
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	base := "file://" + absolute(t, "../docs/asyncapi.yaml")
+	if err := compiler.AddResource(base, document); err != nil {
+		t.Fatal(err)
+	}
+	compile := func(pointer string) *jsonschema.Schema {
+		t.Helper()
+		schema, err := compiler.Compile(base + "#" + follow(pointer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schema
+	}
+	return messageSchemas{
+		headers: compile(message + "/messages/orderCreated/headers"), key: compile(message + "/messages/orderCreated/bindings/kafka/key"),
+		value: compile(message + "/messages/orderCreated/payload/schema"),
+	}
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// check holds one record against the document.
+func (s messageSchemas) check(t *testing.T, r broker.Record) error {
+	t.Helper()
+	headers := map[string]any{}
+	for _, h := range r.Headers {
+		headers[h.Key] = string(h.Value)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(r.Value))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []struct {
+		schema *jsonschema.Schema
+		value  any
+	}{{s.headers, headers}, {s.key, string(r.Key)}, {s.value, value}} {
+		if err := part.schema.Validate(part.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestTheGoldenRecord: what the code writes is the record kept in testdata, byte for byte, and that is what the document says.
+func TestTheGoldenRecord(t *testing.T) {
+	dir := "../testdata/order-created/"
+	text, err := os.ReadFile(dir + "record.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Key     string
+		Headers map[string]string
+		Value   string
+	}
+	if err := json.Unmarshal(text, &golden); err != nil {
+		t.Fatal(err)
+	}
+	value, err := os.ReadFile(dir + "valid/" + golden.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, err := event.Decode(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope := cloudevent.Envelope{
+		ID: "01890a5d-ac96-774b-8000-000000000001", Source: event.Source, Type: event.TypeCreated, Subject: order.ID, Time: order.PlacedAt,
+		DataSchema: event.Schema, ContentType: event.ContentType, Lineage: "01890a5d-ac96-774b-8000-000000000002", Sequence: 7, Previous: 5,
+		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+	}
+	record := broker.Record{Key: []byte(golden.Key), Value: event.Encode(&order), Headers: envelope.Headers()}
+	written := map[string]string{}
+	for _, h := range record.Headers {
+		written[h.Key] = string(h.Value)
+	}
+	if !maps.Equal(written, golden.Headers) || string(record.Value) != string(bytes.TrimSpace(value)) {
+		t.Errorf("written:\n%v\n%s\nkept:\n%v\n%s", written, record.Value, golden.Headers, value)
+	}
+	schemas := asyncAPI(t)
+	if err := schemas.check(t, record); err != nil {
+		t.Error(err)
+	}
+	for i, h := range record.Headers {
+		less := record
+		less.Headers = append(append([]cloudevent.Header{}, record.Headers[:i]...), record.Headers[i+1:]...)
+		if err := schemas.check(t, less); (err == nil) != (h.Key == cloudevent.HeaderTraceParent) {
+			t.Errorf("without %s: %v", h.Key, err)
+		}
+		other := record
+		other.Headers = append(less.Headers, cloudevent.Header{Key: h.Key, Value: nil})
+		if err := schemas.check(t, other); err == nil {
+			t.Errorf("with an empty %s the record is valid", h.Key)
+		}
+	}
+}
+
+// TestMessagesAreAsTheDocumentSays reads what the service publishes.
+func TestMessagesAreAsTheDocumentSays(t *testing.T) {
+	dev, err := devbroker.Start(devbroker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dev.Stop() })
+	s := startServices(t, t.TempDir(), dev.Addr())
+	for range 3 {
+		placeWithKey(t, s.orderURL(), "")
+	}
+	eventually(t, time.Minute, "all are published", func() bool { return s.order.Backlog() == 0 })
+	schemas, records := asyncAPI(t), brokertest.ReadAll(t, dev.Addr(), event.Topic)
+	for _, r := range records {
+		if err := schemas.check(t, r); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(records) != 3 {
+		t.Errorf("%d records, want 3", len(records))
+	}
+}

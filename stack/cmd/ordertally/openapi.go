@@ -1,0 +1,30 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+
+	"ordertally/activity/activityapi"
+	"ordertally/order/orderapi"
+	"ordertally/shared/openapi"
+)
+
+type openapiCmd struct {
+	Service string `arg:"" enum:"order,activity" help:"Whose: ${enum}."`
+}
+
+// Run prints the document, indented.
+func (c *openapiCmd) Run() error {
+	document := orderapi.Document
+	if c.Service == "activity" {
+		document = activityapi.Document
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, openapi.Text(document()), "", "  "); err != nil {
+		return err
+	}
+	text.WriteByte('\n')
+	_, err := os.Stdout.Write(text.Bytes())
+	return err
+}
