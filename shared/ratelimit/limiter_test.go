@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,8 +14,6 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
-	"ordertally/shared/boltdb"
-	"ordertally/shared/clock"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/ratelimit"
 )
@@ -90,15 +87,7 @@ func TestANetworkOfIPv6IsOneAddress(t *testing.T) {
 }
 
 func TestACallerIsBounded(t *testing.T) {
-	db, err := boltdb.Open(filepath.Join(t.TempDir(), "x.db"), boltdb.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	keys, err := auth.OpenKeys(t.Context(), db, clock.System{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := authtest.Keys(t)
 	routes := []httpserver.Route{
 		{Method: http.MethodGet, Path: "/", Scope: auth.OrdersRead, Handler: ok},
 		{Method: http.MethodGet, Path: "/page", Scope: auth.Public, Handler: ok},

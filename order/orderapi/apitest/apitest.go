@@ -134,3 +134,6 @@ func (s *Service) Transactions() (id int) {
 	}
 	return id
 }
+
+// Path of the service's file.
+func (s *Service) Path() string { return s.path }
