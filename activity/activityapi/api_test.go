@@ -347,7 +347,7 @@ func TestRefusals(t *testing.T) {
 		{messages + "m?id=1", 400, "invalid_parameter", "lineage, sequence"},
 		{messages + "m?lineage=L", 400, "invalid_parameter", "both"},
 		{messages + "m?sequence=1", 400, "invalid_parameter", "both"},
-		{messages + "m?lineage=&sequence=1", 400, "invalid_parameter", "both"},
+		{messages + "m?lineage=&sequence=1", 400, "invalid_parameter", "empty"},
 		{messages + "m?lineage=L&sequence=0", 400, "invalid_parameter", "slot"},
 		{messages + "m?lineage=L&sequence=-1", 400, "invalid_parameter", "slot"},
 		{messages + "m?lineage=L&sequence=18446744073709551616", 400, "invalid_parameter", "slot"},

@@ -61,6 +61,11 @@ func details(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
 	return properties
 }
 
+// liveEvent is one event of the stream. Its data is JSON in a text.
+var liveEvent = &openapi.Schema{Type: "object", Required: []string{"event", "id", "data"}, Properties: map[string]*openapi.Schema{
+	"event": openapi.Enum("snapshot", "update"), "id": text, "data": {Type: "string", Description: "The day's figures as JSON, with the minutes that changed."},
+}}
+
 func daySchema() *openapi.Schema {
 	hour := figures([]string{"hour", "starts_at"}, map[string]*openapi.Schema{"hour": whole, "starts_at": moment})
 	return state(figures([]string{"activity", "day", "tz", "hours"}, details(map[string]*openapi.Schema{"activity": text, "day": date, "tz": text, "hours": list(hour)})))
@@ -137,7 +142,7 @@ func operations() map[string]openapi.Operation {
 		"GET " + base + "/live": {
 			ID: "live", Summary: "Today as server-sent events: snapshot, then update.", Path: name, Query: []openapi.Parameter{zone},
 			Headers: []openapi.Parameter{{Name: "Last-Event-ID", Says: "Send what was missed since.", Schema: text}},
-			Media:   "text/event-stream", Answer: text, Refusals: odd,
+			Media:   "text/event-stream", Answer: liveEvent, Refusals: odd,
 		},
 		"GET " + base + "/audit": {ID: "listActs", Summary: "What operators did, the newest first.", Path: name, Answer: auditBody{}},
 	}

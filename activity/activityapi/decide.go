@@ -80,9 +80,9 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 	if err != nil {
 		return d, err
 	}
-	err = httpserver.UnmarshalObject(text, &d)
-	if errors.Is(err, httpserver.ErrNull) {
-		return d, invalidDecision("A member of the body is null; leave out what is not meant.")
+	err = httpserver.UnmarshalObject(text, &d, "reason")
+	if errors.Is(err, httpserver.ErrNothing) {
+		return d, invalidDecision("A member of the body is null or empty; leave out what is not meant.")
 	}
 	if _, wrong := errors.AsType[*json.SemanticError](err); wrong {
 		return d, invalidDecision("The body has a field that is not known here, or is of another type: it takes reason, class, before and all.")

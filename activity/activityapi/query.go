@@ -31,11 +31,16 @@ func parameters(r *http.Request, known ...string) (query, error) {
 			return nil, invalid("This path knows only the query parameters " + strings.Join(known, ", ") + ".")
 		case len(given) > 1:
 			return nil, invalid("The query parameter " + name + " is given more than once.")
+		case given[0] == "" && !slices.Contains(valued, name):
+			return nil, invalid("The query parameter " + name + " is empty: leave it out.")
 		}
 		q[name] = given[0]
 	}
 	return q, nil
 }
+
+// valued are the parameters whose empty value has an answer of its own.
+var valued = []string{"tz", "from", "to", "by"}
 
 // zone returns the zone that was asked for, or the default.
 func (q query) zone(otherwise activity.Zone) (activity.Zone, error) {

@@ -1,6 +1,7 @@
 package orderapi
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"ordertally/order"
@@ -63,13 +64,16 @@ func orderBody() openapi.Named {
 	object := func(required []string, properties map[string]*openapi.Schema) *openapi.Schema {
 		return &openapi.Schema{Type: "object", Required: required, Properties: properties, AdditionalProperties: false}
 	}
+	price := openapi.Integer(0)
+	price.Format = "int64"
+	price.Extensions = map[string]any{"maximum": json.RawMessage("9223372036854775807")} // as a float64 it would be one more
 	line := object([]string{"sku", "quantity", "unit_price"}, map[string]*openapi.Schema{
 		"sku": openapi.String(1, order.MaxSKU), "description": openapi.String(0, order.MaxDescription),
-		"quantity": bounded(1, order.MaxQuantity), "unit_price": bounded(0, 1<<63-1024),
+		"quantity": bounded(1, order.MaxQuantity), "unit_price": price,
 	})
 	metadata := openapi.String(0, order.MaxMetadataValue)
 	draft := object([]string{"currency", "lines"}, map[string]*openapi.Schema{
-		"reference": openapi.String(0, order.MaxReference), "customer_id": openapi.String(1, order.MaxCustomerID),
+		"reference": openapi.String(0, order.MaxReference), "customer_id": openapi.String(0, order.MaxCustomerID),
 		"currency":  {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217, one that has minor units.", Examples: []any{"GBP"}},
 		"lines":     {Type: "array", Items: openapi.Ref("DraftLine"), MinItems: new(1), MaxItems: new(order.MaxLines)},
 		"placed_at": {Type: "string", Format: "date-time", Description: "1970 to now; now when it is left out. More than 24 h ago needs orders:backfill."},

@@ -169,9 +169,9 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d d
 	if err != nil {
 		return d, err
 	}
-	if err := httpserver.UnmarshalObject(body, &d); err != nil {
-		if errors.Is(err, httpserver.ErrNull) {
-			return d, invalidDecision("", "A member is null; leave out what is not meant.")
+	if err := httpserver.UnmarshalObject(body, &d, "reason"); err != nil {
+		if errors.Is(err, httpserver.ErrNothing) {
+			return d, invalidDecision("", "A member is null or empty; leave out what is not meant.")
 		}
 		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 			return d, invalidDecision(string(semantic.JSONPointer), "The field is not known here, or is of another type.")

@@ -135,11 +135,13 @@ func (d *document) add(route *httpserver.Route, op *Operation) {
 		made.Parameters = append(made.Parameters, &huma.Param{Name: found[1], In: "path", Required: true, Schema: schema})
 		refusals = append(refusals, http.StatusNotFound)
 	}
-	for in, list := range map[string][]Parameter{"query": op.Query, "header": op.Headers} {
+	add := func(in string, list []Parameter) {
 		for _, p := range list {
 			made.Parameters = append(made.Parameters, &huma.Param{Name: p.Name, In: in, Description: p.Says, Required: p.Required, Schema: p.Schema})
 		}
 	}
+	add("query", op.Query)
+	add("header", op.Headers)
 	if op.Body != nil {
 		made.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.schema(op.Body)}}}
 		refusals = append(refusals, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
