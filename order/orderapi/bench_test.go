@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -57,6 +58,24 @@ func (n nowhere) Place(_ context.Context, r *order.Request) (order.Placed, error
 //
 //	go test -run - -bench BenchmarkHTTP -benchtime 1x ./order/orderapi
 func BenchmarkHTTP(b *testing.B) {
+	_, store := benchStore(b)
+	stored := serve(b, store, auth.Open())
+	unstored := serve(b, nowhere{ids: uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})}, auth.Open())
+	var with, without float64
+	for range b.N {
+		for range 3 { // in turn, so that a noisy neighbour meets both
+			without += hammer(b, unstored, "", 2*time.Second)
+			with += hammer(b, stored, "", 2*time.Second)
+		}
+	}
+	b.ReportMetric(with/float64(3*b.N), "stored/s")
+	b.ReportMetric(without/float64(3*b.N), "unstored/s")
+	b.ReportMetric(with/without, "stored/unstored")
+	b.ReportMetric(0, "ns/op")
+}
+
+func benchStore(b *testing.B) (*boltdb.DB, order.Store) {
+	b.Helper()
 	db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{})
 	if err != nil {
 		b.Fatal(err)
@@ -70,22 +89,43 @@ func BenchmarkHTTP(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	stored := serve(b, store)
-	unstored := serve(b, nowhere{ids: uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})})
-	var with, without float64
+	return db, store
+}
+
+// BenchmarkCredentials places orders over 256 connections, in turn with an API key and where nobody needs one, seven times each, and reports
+// the ratio of the medians beside the spread of the runs without.
+//
+//	go test -run - -bench Credentials -benchtime 1x ./order/orderapi
+func BenchmarkCredentials(b *testing.B) {
+	db, store := benchStore(b)
+	keys, err := auth.OpenKeys(b.Context(), db, clock.System{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, credential, err := keys.New(b.Context(), "bench", []string{auth.OrdersWrite}, time.Time{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	closed, open := serve(b, store, &auth.Guard{Keys: keys}), serve(b, store, auth.Open())
+	hammer(b, open, "", 2*time.Second) // warm
+	var with, without []float64
 	for range b.N {
-		for range 3 { // in turn, so that a noisy neighbour meets both
-			without += hammer(b, unstored, 2*time.Second)
-			with += hammer(b, stored, 2*time.Second)
+		for range 7 {
+			without = append(without, hammer(b, open, "", 3*time.Second))
+			with = append(with, hammer(b, closed, credential, 3*time.Second))
 		}
 	}
-	b.ReportMetric(with/float64(3*b.N), "stored/s")
-	b.ReportMetric(without/float64(3*b.N), "unstored/s")
-	b.ReportMetric(with/without, "stored/unstored")
+	slices.Sort(with)
+	slices.Sort(without)
+	middle := without[len(without)/2]
+	b.ReportMetric(middle, "open/s")
+	b.ReportMetric(with[len(with)/2], "key/s")
+	b.ReportMetric(with[len(with)/2]/middle, "key/open")
+	b.ReportMetric((without[len(without)-1]-without[0])/middle, "spread")
 	b.ReportMetric(0, "ns/op")
 }
 
-func serve(b *testing.B, store order.Store) (address string) {
+func serve(b *testing.B, store order.Store, guard *auth.Guard) (address string) {
 	b.Helper()
 	placement, err := order.NewPlacement(store, clock.System{})
 	if err != nil {
@@ -93,7 +133,7 @@ func serve(b *testing.B, store order.Store) (address string) {
 	}
 	front := httpserver.Front{Metrics: httpserver.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.New(io.Discard)}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
-		Placement: placement, Store: store, Logger: zerolog.Nop(), Guard: auth.Open(), Limiter: ratelimit.Open(), Gate: admission.Open(),
+		Placement: placement, Store: store, Logger: zerolog.Nop(), Guard: guard, Limiter: ratelimit.Open(), Gate: admission.Open(),
 	}))
 	server := httpserver.New(httpserver.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
 	if err := server.Start(); err != nil {
@@ -108,14 +148,14 @@ func serve(b *testing.B, store order.Store) (address string) {
 }
 
 // hammer places orders for d and returns how many were placed a second.
-func hammer(b *testing.B, address string, d time.Duration) float64 {
+func hammer(b *testing.B, address, credential string, d time.Duration) float64 {
 	b.Helper()
 	var placed atomic.Int64
 	var wait sync.WaitGroup
 	start := time.Now()
 	for range benchConnections {
 		wait.Go(func() {
-			for conn, err := dial(address); time.Since(start) < d; {
+			for conn, err := dial(address, credential); time.Since(start) < d; {
 				if err == nil {
 					err = conn.place()
 				}
@@ -138,13 +178,17 @@ type conn struct {
 	request []byte
 }
 
-func dial(address string) (*conn, error) {
+func dial(address, credential string) (*conn, error) {
 	c, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	request := fmt.Appendf(nil, "POST /v1/orders HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		address, len(benchBody), benchBody)
+	head := "Host: " + address
+	if credential != "" {
+		head += "\r\nAuthorization: Bearer " + credential
+	}
+	request := fmt.Appendf(nil, "POST /v1/orders HTTP/1.1\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		head, len(benchBody), benchBody)
 	return &conn{Conn: c, reader: bufio.NewReader(c), request: request}, nil
 }
 

@@ -121,7 +121,7 @@ func askCounting(ctx context.Context, base *url.URL, token string, d *order.Deli
 	if d.MessageID == "" {
 		return nil, errors.New("the order service does not say which message it is: it has expired there (outbox-retention)")
 	}
-	target := base.JoinPath("v1/activities", tracedActivity, "messages", d.MessageID)
+	target := base.JoinPath("v1/activities", tracedActivity, "messages", url.PathEscape(d.MessageID))
 	if d.State == order.Published {
 		target.RawQuery = url.Values{"lineage": {d.Lineage}, "sequence": {strconv.FormatUint(d.Sequence, 10)}}.Encode()
 	}
