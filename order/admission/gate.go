@@ -16,8 +16,8 @@ import (
 // Config of a Gate. The tags make it flags. A zero Latency and FreeDisk have their defaults.
 type Config struct {
 	// Latency is how long storing an order should take at most. While it takes longer, only as many placements are admitted as can be
-	// stored in that time. Default 100 ms.
-	Latency time.Duration `default:"100ms" help:"How long storing an order should take at most: while it takes longer, excess placements get a 503." name:"latency"`
+	// stored in that time. Default 50 ms.
+	Latency time.Duration `default:"50ms" help:"How long storing an order should take at most: while it takes longer, excess placements get a 503." name:"latency"`
 	// FreeDisk is how many bytes must be free on the disk. Default 16 MiB; -1 for no limit.
 	FreeDisk int64 `default:"16777216" help:"Bytes that must be free on the disk, or placements get a 503; -1 for no limit." name:"free-disk"`
 	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are accepted while Kafka is away.
@@ -26,7 +26,7 @@ type Config struct {
 
 // Defaults of Config, and bounds of Latency.
 const (
-	DefaultLatency  = 100 * time.Millisecond
+	DefaultLatency  = 50 * time.Millisecond
 	DefaultFreeDisk = 16 << 20
 	minLatency      = time.Millisecond
 	maxLatency      = time.Minute
@@ -70,10 +70,11 @@ type Sources struct {
 const (
 	// least is how many placements are admitted at once however slow they are: they share one commit.
 	least = 64
-	// most is how many are admitted at once however fast they are.
-	most = 4096
+	// most is how many are admitted at once however fast they are, and usual is how many when nothing is known of how fast they are.
+	most  = 4096
+	usual = 512
 	// stalls is how many times Latency a commit may take before nothing more is admitted.
-	stalls = 20
+	stalls = 40
 	// window is how often the limit is set.
 	window = 100 * time.Millisecond
 	// look is how often the disk and the backlog are looked at.
@@ -93,6 +94,7 @@ type Gate struct {
 
 	limit    atomic.Int64
 	inside   atomic.Int64
+	peak     atomic.Int64            // most that were inside since the limit was set last, about
 	bodies   atomic.Int64            // bytes of large ones
 	done     atomic.Int64            // since the limit was set last
 	spent    atomic.Int64            // nanoseconds, by those
@@ -111,7 +113,7 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 	for _, reason := range Reasons() {
 		g.refused.WithLabelValues(string(reason))
 	}
-	g.limit.Store(most)
+	g.limit.Store(usual)
 	reg.MustRegister(g.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "order_admission_limit", Help: "Placements that are admitted at once.",
 	}, func() float64 { return float64(g.limit.Load()) }))
@@ -145,19 +147,26 @@ func (g *Gate) Run(ctx context.Context) error {
 }
 
 // adjust sets the limit by Little's law: as many may be inside as are stored in the time that storing one should take. While that time
-// is kept the limit grows, so that it is no limit to a service that keeps up.
+// is kept, a limit that is used grows, so that it is no limit to a service that keeps up; one that is not used goes back to what is usual, so
+// that the first moment of a flood does not let it all in.
 func (g *Gate) adjust(elapsed time.Duration) {
-	done, spent := g.done.Swap(0), g.spent.Swap(0)
-	if done == 0 || elapsed <= 0 {
+	done, spent, peak := g.done.Swap(0), g.spent.Swap(0), g.peak.Swap(0)
+	if elapsed <= 0 {
 		return
 	}
 	limit := g.limit.Load()
-	mean := time.Duration(spent / done)
+	var mean time.Duration
+	if done > 0 {
+		mean = time.Duration(spent / done)
+	}
 	switch {
 	case mean > g.config.Latency:
 		limit = int64(float64(done) / elapsed.Seconds() * g.config.Latency.Seconds())
-	case mean < g.config.Latency*8/10:
+	case mean >= g.config.Latency*8/10:
+	case peak > limit/2 || limit < usual:
 		limit += limit/8 + 1
+	case limit > usual:
+		limit = max(limit-limit/8, usual)
 	}
 	g.limit.Store(min(max(limit, least), most))
 }

@@ -1,6 +1,8 @@
 package admission
 
 import (
+	"context"
+	"math/rand/v2"
 	"time"
 )
 
@@ -49,11 +51,18 @@ type Pass struct {
 	entered time.Time // zero before Enter
 }
 
+// A refusal for overload is held back for a random time from pause to three times that. Refusing costs half of what storing does: clients that
+// ask again at once would leave no time for those that were admitted. So each asks twice a second, and not all at the same moment.
+const pause = 250 * time.Millisecond
+
 // Arrive is asked before a body of that length, -1 when it is not known, is read; longest is what it may have at most. The error is a
-// *Refusal. Leave must be called after it, however it ended.
-func (g *Gate) Arrive(length, longest int64) (Pass, error) {
+// *Refusal, which for overload comes after a pause, or when ctx ends. Leave must be called after it, however it ended.
+func (g *Gate) Arrive(ctx context.Context, length, longest int64) (Pass, error) {
 	pass := Pass{gate: g}
 	if r := g.refusal(); r != nil {
+		if r == overload {
+			hold(ctx)
+		}
 		return pass, g.refuse(r)
 	}
 	if length < 0 || length > longest {
@@ -68,6 +77,15 @@ func (g *Gate) Arrive(length, longest int64) (Pass, error) {
 	}
 	pass.body = length
 	return pass, nil
+}
+
+func hold(ctx context.Context) {
+	timer := time.NewTimer(pause + rand.N(2*pause)) //nolint:gosec // G404: spreads requests, guards nothing
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // refusal is why nobody may enter now, nil for no reason.
@@ -89,10 +107,15 @@ func (g *Gate) refuse(r *Refusal) error {
 	return r
 }
 
-// Enter begins the placement. The error is a *Refusal.
-func (p *Pass) Enter() error {
-	if p.gate.inside.Add(1) > p.gate.limit.Load() {
+// Enter begins the placement. The error is a *Refusal, after the same pause as that of Arrive.
+func (p *Pass) Enter(ctx context.Context) error {
+	inside := p.gate.inside.Add(1)
+	if inside > p.gate.peak.Load() {
+		p.gate.peak.Store(inside)
+	}
+	if inside > p.gate.limit.Load() {
 		p.gate.inside.Add(-1)
+		hold(ctx)
 		return p.gate.refuse(overload)
 	}
 	p.entered = time.Now()

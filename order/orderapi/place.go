@@ -22,7 +22,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	pass, err := a.Gate.Arrive(r.ContentLength, order.MaxBody)
+	pass, err := a.Gate.Arrive(r.Context(), r.ContentLength, order.MaxBody)
 	defer pass.Leave()
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := pass.Enter(); err != nil {
+	if err := pass.Enter(r.Context()); err != nil {
 		return err
 	}
 	caller := auth.FromContext(r.Context())

@@ -58,7 +58,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 		Serving: serving.Config{
 			MaxConnections: 10_000, Limits: ratelimit.Config{Burst: 10 * time.Second},
 		},
-		Admission: admission.Config{Latency: 100 * time.Millisecond, FreeDisk: 16 << 20},
+		Admission: admission.Config{Latency: 50 * time.Millisecond, FreeDisk: 16 << 20},
 	}
 	if got := (Config{}).withDefaults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("zero fields: %+v\nwant %+v", got, want)

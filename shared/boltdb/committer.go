@@ -63,14 +63,18 @@ func (db *DB) commitUntilClosed() {
 	}
 }
 
-// maxYields bounds how often the committer lets others run before it commits.
-const maxYields = 8
+// maxYields bounds how often the committer lets others run before it commits; and after one that took longer than longYield it commits
+// too: others enough wait for the processor, and each yield is a turn of all of them.
+const (
+	maxYields = 8
+	longYield = time.Millisecond
+)
 
 // gather adds the requests that wait, and those of goroutines that are about to ask: it yields to whoever can run, for as
 // long as that brings more. With nobody else a yield costs less than a microsecond; under load it halves the number of
 // fsyncs, because the callers that the last commit answered come back just after this one began.
 func (db *DB) gather(group []*request) []*request {
-	for range maxYields {
+	for yields, long := 0, false; yields < maxYields; yields++ {
 		before := len(group)
 		for waiting := true; waiting && len(group) < db.options.MaxGroup; {
 			select {
@@ -80,10 +84,12 @@ func (db *DB) gather(group []*request) []*request {
 				waiting = false
 			}
 		}
-		if len(group) == before || len(group) == db.options.MaxGroup {
+		if long || len(group) == before || len(group) == db.options.MaxGroup {
 			break
 		}
+		began := time.Now()
 		runtime.Gosched()
+		long = time.Since(began) > longYield
 	}
 	return group
 }
