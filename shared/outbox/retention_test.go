@@ -105,6 +105,7 @@ func TestPublishedMessagesExpire(t *testing.T) {
 		r.place("e")
 		records := r.await(5)
 		exactlyOnce(t, records)
+		synctest.Wait() // the relay moves its position after the publisher has the records
 		if r.publisher.Opens() != 2 || r.outbox.Backlog() != 0 {
 			t.Errorf("%d sessions, backlog %d", r.publisher.Opens(), r.outbox.Backlog())
 		}
