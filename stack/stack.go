@@ -71,7 +71,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	s.steps.Push("broker", func(context.Context) error { return s.broker.Stop() })
 
-	around := serving.Config{Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}}
+	around := serving.Config{Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}, QuietRequests: true}
 	s.order, err = orderd.New(orderd.Config{
 		Listen: s.config.OrderListen, OpsListen: s.config.OrderOpsListen,
 		Data: filepath.Join(s.config.Data, "order.db"), Kafka: []string{s.broker.Addr()}, Serving: around,

@@ -11,11 +11,13 @@ import (
 )
 
 // Front goes around the handlers of an API: it counts and times requests, gives each a trace, writes a log line for it, and answers for
-// handlers that panic. All fields are needed.
+// handlers that panic. Metrics, Tracing and Logger are needed.
 type Front struct {
 	Metrics *Metrics
 	Tracing *tracing.Tracing
 	Logger  zerolog.Logger
+	// Quiet makes the lines of requests that went well debug lines, where people read the log.
+	Quiet bool
 }
 
 // A log of all requests of a flood would be a flood itself. Of each second the first hundred requests are logged, then each hundredth; and
@@ -32,7 +34,10 @@ func sampled(logger zerolog.Logger) zerolog.Logger {
 // Wrap returns the handler that answers requests with next.
 func (f Front) Wrap(next http.Handler) http.Handler {
 	next = f.Metrics.Recover(f.Logger, next)
-	well, ill := sampled(f.Logger), sampled(f.Logger)
+	well, ill, usual := sampled(f.Logger), sampled(f.Logger), zerolog.InfoLevel
+	if f.Quiet {
+		usual = zerolog.DebugLevel
+	}
 	return f.Metrics.Instrument(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from, _ := traceparent.FromRequest(r)
 		ctx, span := f.Tracing.Begin(r.Context(), from)
@@ -45,7 +50,7 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 				status = rec.statusOrOK()
 			}
 			span.End(methodLabel(r.Method), ex.route, status)
-			logger, level := &well, zerolog.InfoLevel
+			logger, level := &well, usual
 			if status == 0 || status >= http.StatusInternalServerError {
 				logger, level = &ill, zerolog.WarnLevel
 			}

@@ -16,9 +16,11 @@ import (
 )
 
 // front answers at /ok, /missing, /broken and /cut, and logs to the buffer.
-func front() (http.Handler, *bytes.Buffer) {
+func front() (http.Handler, *bytes.Buffer) { return frontThat(false) }
+
+func frontThat(isQuiet bool) (http.Handler, *bytes.Buffer) {
 	var log bytes.Buffer
-	f := httpserver.Front{Metrics: httpserver.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.New(&log)}
+	f := httpserver.Front{Metrics: httpserver.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.New(&log), Quiet: isQuiet}
 	return f.Wrap(httpserver.NewRouter([]httpserver.Route{
 		{Method: http.MethodPost, Path: "/{what:ok}", Handler: func(w http.ResponseWriter, r *http.Request) {
 			httpserver.NoteCaller(r.Context(), "shop")
@@ -111,5 +113,17 @@ func TestTheLogOfAFloodIsNoFlood(t *testing.T) {
 	all := lines(t, log)
 	if len(all) < 100 || len(all) > 1000 || all[len(all)-1]["status"] != 500.0 {
 		t.Errorf("%d lines, the last of them %v", len(all), all[len(all)-1])
+	}
+}
+
+func TestAQuietFrontTellsOfFailuresOnly(t *testing.T) {
+	h, log := frontThat(true)
+	for _, path := range []string{"/missing", "/broken"} {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
+	}
+	for _, line := range lines(t, log) {
+		if want := map[any]string{404.0: "debug", 500.0: "warn"}[line["status"]]; line["message"] == "request" && line["level"] != want {
+			t.Errorf("%v, want level %s", line, want)
+		}
 	}
 }

@@ -31,6 +31,8 @@ type Config struct {
 	// Log is for whoever makes the service's logger, who may also set Verbosity: it can then be changed over the ops listener.
 	Log       telemetry.LogConfig `embed:"" prefix:"log-"`
 	Verbosity *telemetry.Level    `kong:"-"`
+	// QuietRequests keeps the lines of requests that went well for level debug.
+	QuietRequests bool `kong:"-"`
 }
 
 // WithDefaults returns c with its zero fields filled in, but for those of Log.
@@ -55,6 +57,7 @@ func (c *Config) Validate() error {
 
 // API returns the server of an API at addr. It does not listen yet.
 func (c *Config) API(addr string, handler http.Handler, front httpserver.Front) (*httpserver.Server, error) {
+	front.Quiet = c.QuietRequests
 	config := httpserver.Config{
 		Addr: addr, Handler: front.Wrap(handler), MaxConnections: c.MaxConnections, OnRefused: front.Metrics.ConnectionRefused,
 	}
