@@ -95,7 +95,7 @@ func TestTheExcessIsRefusedWhenStoringIsSlow(t *testing.T) {
 		r := start(t, admission.Config{})
 		admitted, refused, slowest := r.load(3000, 2000, 10*time.Second)
 		t.Logf("%d admitted, %d refused, the slowest took %v", admitted, refused, slowest)
-		if refused == 0 || slowest > 300*time.Millisecond || admitted < 10*2000/2 {
+		if refused == 0 || slowest > 100*time.Millisecond || admitted < 10*2000/2 {
 			t.Errorf("overload: %d admitted, %d refused, the slowest took %v", admitted, refused, slowest)
 		}
 		r.load(10, 2000, 5*time.Second) // the limit grows again
