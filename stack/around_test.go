@@ -16,7 +16,7 @@ import (
 	"ordertally/shared/tlsfiles/tlstest"
 )
 
-// TestAProgramBehindTLS runs order with TLS on the API, mutual TLS on the ops listener, a log file and rate limits, and goes over all of
+// TestAProgramBehindTLS runs order with TLS on the API, mutual TLS on the ops listener, a log file and rate limits by the address that a proxy tells, and goes over all of
 // that with the healthcheck command and as a client.
 func TestAProgramBehindTLS(t *testing.T) {
 	order, err := orderProgram()
@@ -30,7 +30,7 @@ func TestAProgramBehindTLS(t *testing.T) {
 	settings := "listen: " + api + "\nops-listen: " + ops + "\ndata: " + file("order.db") + "\nkafka: 127.0.0.1:1\n" +
 		"tls-cert-file: " + file("cert.pem") + "\ntls-key-file: " + file("key.pem") + "\n" +
 		"ops-tls-cert-file: " + file("cert.pem") + "\nops-tls-key-file: " + file("key.pem") + "\nops-tls-client-ca-file: " + ca.File + "\n" +
-		"log-file: " + file("order.log") + "\nrate-limit-address: 0.05\nrate-limit-burst: 60s\n"
+		"log-file: " + file("order.log") + "\nrate-limit-address: 0.05\nrate-limit-burst: 60s\ntrusted-proxies: 127.0.0.0/8\n"
 	if err := os.WriteFile(file("order.yaml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +73,17 @@ func TestAProgramBehindTLS(t *testing.T) {
 			t.Errorf("plain HTTP: %s", response.Status)
 		}
 	}
-	for i, want := range []int{404, 404, 404, 429} {
-		response, err := client().Get("https://" + api + "/v1/orders/none")
+	for i, from := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"} { // as a proxy tells
+		want := http.StatusNotFound
+		if i == 3 {
+			want = http.StatusTooManyRequests
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+api+"/v1/orders/none", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Forwarded-For", from)
+		response, err := client().Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"ordertally/order/admission"
 	"ordertally/shared/broker"
 	"ordertally/shared/event"
+	"ordertally/shared/httpserver"
 	"ordertally/shared/ratelimit"
 	"ordertally/shared/serving"
 	"ordertally/shared/settings"
@@ -56,7 +57,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 		IdempotencyRetention: 720 * time.Hour,
 		KafkaSecurity:        broker.Security{Mechanism: "none"},
 		Serving: serving.Config{
-			MaxConnections: 10_000, Limits: ratelimit.Config{Burst: 10 * time.Second},
+			Bounds: httpserver.Bounds{}.WithDefaults(), Limits: ratelimit.Config{Burst: 10 * time.Second},
 		},
 		Admission: admission.Config{Latency: 50 * time.Millisecond, FreeDisk: 16 << 20},
 	}

@@ -102,8 +102,8 @@ func bodyServer(t *testing.T) (addr string, errs <-chan error) {
 	t.Helper()
 	ch := make(chan error, 10)
 	s := httpserver.New(httpserver.Config{
-		Addr:        "127.0.0.1:0",
-		ReadTimeout: 300 * time.Millisecond,
+		Addr:   "127.0.0.1:0",
+		Bounds: httpserver.Bounds{ReadTimeout: 300 * time.Millisecond},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := httpserver.ReadBody(w, r, limit)
 			ch <- err

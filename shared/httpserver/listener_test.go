@@ -17,7 +17,7 @@ import (
 func TestOneConnectionTooManyIsClosed(t *testing.T) {
 	var refused atomic.Int32
 	s := httpserver.New(httpserver.Config{
-		Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok), MaxConnections: 2, OnRefused: func() { refused.Add(1) },
+		Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok), Bounds: httpserver.Bounds{MaxConnections: 2}, OnRefused: func() { refused.Add(1) },
 	}, zerolog.Nop())
 	start(t, s)
 	// dial returns a connection that was answered, or nil when it was closed.

@@ -244,7 +244,7 @@ func TestServerHeaderLimit(t *testing.T) {
 }
 
 func TestServerReadHeaderTimeout(t *testing.T) {
-	s := httpserver.New(httpserver.Config{Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok), ReadHeaderTimeout: 50 * time.Millisecond}, zerolog.Nop())
+	s := httpserver.New(httpserver.Config{Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok), Bounds: httpserver.Bounds{ReadHeaderTimeout: 50 * time.Millisecond}}, zerolog.Nop())
 	start(t, s)
 	conn, err := net.Dial("tcp", s.Addr())
 	if err != nil {

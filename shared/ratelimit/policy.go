@@ -29,8 +29,8 @@ const maxSenders = 65_536
 type Config struct {
 	// PerCaller is how many requests a second one caller may send on average: all keys of one name, one subject of the issuer.
 	PerCaller float64 `help:"Most requests a second of one caller, on average; 0 for no limit." name:"rate-limit-caller"`
-	// PerAddress is the same of one IP address, or of one IPv6 network of 64 bits. Behind a proxy all have one address.
-	PerAddress float64 `help:"Most requests a second from one IP address, on average; 0 for no limit. Not for behind a proxy." name:"rate-limit-address"`
+	// PerAddress is the same of one IP address, or of one IPv6 network of 64 bits.
+	PerAddress float64 `help:"Most requests a second from one IP address, on average; 0 for no limit. Behind a proxy it needs trusted-proxies." name:"rate-limit-address"`
 	// Burst is for how long the average may be exceeded: so many seconds' worth may come at once.
 	Burst time.Duration `default:"10s" help:"How much of the rate limits may come at once: that of so long a time." name:"rate-limit-burst"`
 }

@@ -26,8 +26,10 @@ type Config struct {
 	Auth auth.Config `embed:""`
 	// Limits are those of request rates.
 	Limits ratelimit.Config `embed:""`
-	// MaxConnections is how many connections the API may have at once. Default httpserver.DefaultMaxConnections.
-	MaxConnections int `default:"10000" help:"Most open connections of the API; one more is closed at once." name:"max-connections"`
+	// Bounds are what clients may take of the API's listener.
+	Bounds httpserver.Bounds `embed:""`
+	// Proxies before the API, as addresses and CIDR ranges, whose X-Forwarded-For tells who the client is.
+	Proxies []string `help:"Proxies before the API, addresses or CIDR ranges: their X-Forwarded-For tells the client's address for limits and log." name:"trusted-proxies" placeholder:"CIDR"`
 	// Log is for whoever makes the service's logger, who may also set Verbosity: it can then be changed over the ops listener.
 	Log       telemetry.LogConfig `embed:"" prefix:"log-"`
 	Verbosity *telemetry.Level    `kong:"-"`
@@ -37,29 +39,31 @@ type Config struct {
 
 // WithDefaults returns c with its zero fields filled in, but for those of Log.
 func (c Config) WithDefaults() Config {
-	c.Limits = c.Limits.WithDefaults()
-	if c.MaxConnections == 0 {
-		c.MaxConnections = httpserver.DefaultMaxConnections
-	}
+	c.Limits, c.Bounds = c.Limits.WithDefaults(), c.Bounds.WithDefaults()
 	return c
 }
 
 // Validate names what is wrong.
 func (c *Config) Validate() error {
-	errs := []error{
-		c.TLS.Validate("tls-"), c.OpsTLS.Validate("ops-tls-"), c.Auth.Validate(), c.Limits.Validate(), c.Log.Validate("log-"),
+	_, err := httpserver.BehindProxies(c.Proxies, nil)
+	if err != nil {
+		err = fmt.Errorf("trusted-proxies: %w", err)
 	}
-	if c.MaxConnections < 0 {
-		errs = append(errs, fmt.Errorf("max-connections: %d is negative", c.MaxConnections))
-	}
-	return errors.Join(errs...)
+	return errors.Join(
+		err,
+		c.TLS.Validate("tls-"), c.OpsTLS.Validate("ops-tls-"), c.Auth.Validate(), c.Limits.Validate(), c.Bounds.Validate(), c.Log.Validate("log-"),
+	)
 }
 
 // API returns the server of an API at addr. It does not listen yet.
 func (c *Config) API(addr string, handler http.Handler, front httpserver.Front) (*httpserver.Server, error) {
 	front.Quiet = c.QuietRequests
+	handler, err := httpserver.BehindProxies(c.Proxies, front.Wrap(handler))
+	if err != nil {
+		return nil, err
+	}
 	config := httpserver.Config{
-		Addr: addr, Handler: front.Wrap(handler), MaxConnections: c.MaxConnections, OnRefused: front.Metrics.ConnectionRefused,
+		Addr: addr, Handler: handler, Bounds: c.Bounds, OnRefused: front.Metrics.ConnectionRefused,
 	}
 	return server(config, c.TLS, front.Logger)
 }
