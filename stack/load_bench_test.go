@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,7 +108,7 @@ const loadBody = `{"reference":"536365","currency":"GBP","lines":[` +
 	`{"sku":"71053","description":"WHITE METAL LANTERN","quantity":6,"unit_price":339},` +
 	`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275}]}`
 
-func newPlacer(addr, credential string) (*placer, error) {
+func newPlacer(addr, credential, body string) (*placer, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
@@ -120,7 +118,7 @@ func newPlacer(addr, credential string) (*placer, error) {
 		head = "Authorization: Bearer " + credential + "\r\n"
 	}
 	return &placer{conn: conn, reader: bufio.NewReader(conn), request: fmt.Appendf(nil,
-		"POST /v1/orders HTTP/1.1\r\nHost: order\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", head, len(loadBody), loadBody)}, nil
+		"POST /v1/orders HTTP/1.1\r\nHost: order\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", head, len(body), body)}, nil
 }
 
 // place returns the answer's status.
@@ -162,18 +160,27 @@ type answers struct {
 	took   []time.Duration // of those with 201
 }
 
+func (a *answers) add(status int, took time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.status[status]++
+	if status == 201 {
+		a.took = append(a.took, took)
+	}
+}
+
 func (a *answers) p99() time.Duration {
 	slices.Sort(a.took)
 	return a.took[len(a.took)*99/100]
 }
 
-// load places with n clients until enough says so, and adds what they got to a.
-func (a *answers) load(b *testing.B, addr, credential string, n int, enough func() bool) {
+// load places body with n clients, each again when it is answered, until enough says so, and adds what they got to a.
+func (a *answers) load(b *testing.B, addr, credential, body string, n int, enough func() bool) {
 	b.Helper()
 	var done sync.WaitGroup
 	for range n {
 		done.Go(func() {
-			p, err := newPlacer(addr, credential)
+			p, err := newPlacer(addr, credential, body)
 			if err != nil {
 				b.Error(err)
 				return
@@ -210,122 +217,5 @@ func until(d time.Duration) func() bool {
 	return func() bool { return time.Now().After(end) }
 }
 
+// goodClients take all that the server has: more clients get no more.
 const goodClients = 64
-
-// BenchmarkSlowloris has 64 clients place orders, in turn alone and beside 2,000 connections that send a header by the byte, and
-// reports the ratio of the rates. The server has one core, the clients the other.
-//
-//	go test -run - -bench Slowloris -benchtime 1x ./stack
-func BenchmarkSlowloris(b *testing.B) {
-	pin(b, 1)
-	l := startLoaded(b)
-	const slow, rounds, span = 2000, 5, 4 * time.Second
-	var alone, beside []float64
-	rate := func() float64 {
-		a := newAnswers()
-		a.load(b, l.addr, "", goodClients, until(span))
-		return float64(a.status[201]) / span.Seconds()
-	}
-	rate() // warm
-	for range b.N {
-		for range rounds {
-			alone = append(alone, rate())
-			stop := slowloris(b, l.addr, slow)
-			beside = append(beside, rate())
-			stop()
-		}
-	}
-	b.ReportMetric(median(alone), "alone/s")
-	b.ReportMetric(median(beside), "beside/s")
-	b.ReportMetric(median(beside)/median(alone), "beside/alone")
-	b.ReportMetric(l.peak(b)/(1<<20), "peak-MiB")
-	b.ReportMetric(0, "ns/op")
-}
-
-// slowloris opens n connections and keeps them open: each sends a byte of a header a second, and one that the server closes is opened again.
-func slowloris(b *testing.B, addr string, n int) (stop func()) {
-	b.Helper()
-	const head = "POST /v1/orders HTTP/1.1\r\nHost: order\r\nX-Slow: "
-	conns := make([]net.Conn, n)
-	open := func(i int) error {
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			return err
-		}
-		conns[i] = conn
-		_, err = io.WriteString(conn, head)
-		return err
-	}
-	for i := range conns {
-		if err := open(i); err != nil {
-			b.Fatal(err)
-		}
-	}
-	quit := make(chan struct{})
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		tick := time.NewTicker(time.Second / time.Duration(n))
-		defer tick.Stop()
-		for i := 0; ; i = (i + 1) % n {
-			select {
-			case <-tick.C:
-			case <-quit:
-				return
-			}
-			if _, err := conns[i].Write([]byte("x")); err != nil {
-				_ = conns[i].Close()
-				_ = open(i) // tried again in a second
-			}
-		}
-	})
-	return func() {
-		close(quit)
-		ended.Wait()
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-	}
-}
-
-// BenchmarkFlood measures what 64 clients get alone, which takes all that the server has, then has ten times as many, and ten times as many
-// placements, wait for nothing but their answers, and reports the 99th percentile of those admitted, as a ratio to that of the 64, what the rest got, and the
-// most memory. Everything that was answered with 201 must be stored.
-//
-//	go test -run - -bench Flood -benchtime 1x ./stack
-func BenchmarkFlood(b *testing.B) {
-	pin(b, 1)
-	l := startLoaded(b)
-	const span, flood = 2 * time.Second, 2000
-	warm := newAnswers()
-	warm.load(b, l.addr, "", goodClients, until(span))
-	for range b.N {
-		lone, idle, flooded := newAnswers(), newAnswers(), newAnswers()
-		lone.load(b, l.addr, "", 1, until(span))
-		idle.load(b, l.addr, "", goodClients, until(span))
-		capacity := float64(idle.status[201]) / span.Seconds()
-		before := l.placed(b)
-		var left atomic.Int64
-		left.Store(int64(10 * capacity * span.Seconds()))
-		began := time.Now()
-		flooded.load(b, l.addr, "", flood, func() bool { return left.Add(-1) < 0 })
-		took := time.Since(began).Seconds()
-		if stored := l.placed(b) - before; stored != int64(flooded.status[201]) {
-			b.Errorf("%d orders were answered with 201, and %d are stored", flooded.status[201], stored)
-		}
-		for code := range flooded.status {
-			if code != 201 && code != 429 && code != 503 {
-				b.Errorf("%d answers have the status %d", flooded.status[code], code)
-			}
-		}
-		b.ReportMetric(capacity, "capacity/s")
-		b.ReportMetric(float64(flooded.status[201]+flooded.status[429]+flooded.status[503])/took, "answered/s")
-		b.ReportMetric(float64(flooded.status[201])/took, "admitted/s")
-		b.ReportMetric(float64(flooded.status[429]+flooded.status[503]), "refused")
-		b.ReportMetric(lone.p99().Seconds()*1000, "lone-p99-ms")
-		b.ReportMetric(idle.p99().Seconds()*1000, "idle-p99-ms")
-		b.ReportMetric(flooded.p99().Seconds()*1000, "flood-p99-ms")
-		b.ReportMetric(flooded.p99().Seconds()/idle.p99().Seconds(), "flood/idle")
-	}
-	b.ReportMetric(l.peak(b)/(1<<20), "peak-MiB")
-	b.ReportMetric(0, "ns/op")
-}

@@ -15,9 +15,9 @@ import (
 
 // Config of a Gate. The tags make it flags. A zero Latency and FreeDisk have their defaults.
 type Config struct {
-	// Latency is how long storing an order should take at most. While it takes longer, only as many placements are admitted as can be
-	// stored in that time. Default 50 ms.
-	Latency time.Duration `default:"50ms" help:"How long storing an order should take at most: while it takes longer, excess placements get a 503." name:"latency"`
+	// Latency is how long storing an order should take at most, on average. While it takes longer, only as many placements are admitted as
+	// can be stored in that time. It is never less than three times what the disk takes for a commit. Default 25 ms.
+	Latency time.Duration `default:"25ms" help:"How long storing an order should take at most: while it takes longer, and longer than three commits of the disk, excess placements get a 503." name:"latency"`
 	// FreeDisk is how many bytes must be free on the disk. Default 16 MiB; -1 for no limit.
 	FreeDisk int64 `default:"16777216" help:"Bytes that must be free on the disk, or placements get a 503; -1 for no limit." name:"free-disk"`
 	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are accepted while Kafka is away.
@@ -26,7 +26,7 @@ type Config struct {
 
 // Defaults of Config, and bounds of Latency.
 const (
-	DefaultLatency  = 50 * time.Millisecond
+	DefaultLatency  = 25 * time.Millisecond
 	DefaultFreeDisk = 16 << 20
 	minLatency      = time.Millisecond
 	maxLatency      = time.Minute
@@ -59,9 +59,10 @@ func (c Config) Validate(prefix string) error {
 	return errors.Join(errs...)
 }
 
-// Sources say how the service is. Each is asked about once a second, none may wait longer than that for ever.
+// Sources say how the service is. The last two are asked once a second and may take a while.
 type Sources struct {
 	Committing func() time.Duration  // for how long the commit under way has been; asked often, at once
+	SyncTime   func() time.Duration  // what the disk takes for a commit
 	DiskFree   func() (int64, error) // bytes
 	BacklogAge func() time.Duration  // of the oldest unpublished message
 }
@@ -73,8 +74,11 @@ const (
 	// most is how many are admitted at once however fast they are, and usual is how many when nothing is known of how fast they are.
 	most  = 4096
 	usual = 512
+	// syncs is how many commits of the disk a placement may take, whatever Latency is: the one under way, its own, and as much again for
+	// everything else. Fewer at once would not be stored sooner, they would only share the disk's time with fewer others.
+	syncs = 3
 	// stalls is how many times Latency a commit may take before nothing more is admitted.
-	stalls = 40
+	stalls = 80
 	// window is how often the limit is set.
 	window = 100 * time.Millisecond
 	// look is how often the disk and the backlog are looked at.
@@ -122,7 +126,8 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 
 // Open returns a Gate that looks at nothing but how many are inside.
 func Open() *Gate {
-	none := Sources{Committing: func() time.Duration { return 0 }}
+	never := func() time.Duration { return 0 }
+	none := Sources{Committing: never, SyncTime: never}
 	return New(Config{}, none, prometheus.NewRegistry(), zerolog.Nop())
 }
 
@@ -159,10 +164,11 @@ func (g *Gate) adjust(elapsed time.Duration) {
 	if done > 0 {
 		mean = time.Duration(spent / done)
 	}
+	allowed := max(g.config.Latency, syncs*g.sources.SyncTime())
 	switch {
-	case mean > g.config.Latency:
-		limit = int64(float64(done) / elapsed.Seconds() * g.config.Latency.Seconds())
-	case mean >= g.config.Latency*8/10:
+	case mean > allowed:
+		limit = int64(float64(done) / elapsed.Seconds() * allowed.Seconds())
+	case mean >= allowed*8/10:
 	case peak > limit/2 || limit < usual:
 		limit += limit/8 + 1
 	case limit > usual:

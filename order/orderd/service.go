@@ -121,7 +121,7 @@ func (s *Service) start(ctx context.Context) error {
 	parts.Go("idempotency keys", func(ctx context.Context) error { return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger) },
 		store.Forgetting().Check("idempotency keys", lifecycle.StallAfter))
 	gate := admission.New(s.config.Admission, admission.Sources{
-		Committing: db.Committing, DiskFree: db.DiskFree, BacklogAge: box.OldestAge,
+		Committing: db.Committing, SyncTime: db.SyncTime, DiskFree: db.DiskFree, BacklogAge: box.OldestAge,
 	}, registry, s.logger)
 	parts.Go("admission", gate.Run, nil)
 	parts.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) }, nil)

@@ -168,12 +168,23 @@ func (db *DB) finish(tx *bbolt.Tx, group []*request, after []func(), started tim
 	for _, f := range after {
 		f()
 	}
+	stats := tx.Stats()
+	sync := stats.GetWriteTime()
+	db.averageSync(sync)
 	if db.options.OnCommit != nil {
-		stats := tx.Stats()
-		db.options.OnCommit(CommitStats{Requests: len(group), Took: time.Since(started), Sync: stats.GetWriteTime()})
+		db.options.OnCommit(CommitStats{Requests: len(group), Took: time.Since(started), Sync: sync})
 	}
 	answer(group, nil)
 	return true
+}
+
+// averageSync has one commit weigh an eighth of the average.
+func (db *DB) averageSync(latest time.Duration) {
+	average := db.syncTime.Load()
+	if average == 0 {
+		average = int64(latest)
+	}
+	db.syncTime.Store(average + (int64(latest)-average)/8)
 }
 
 // full tells a lack of space, which bbolt reports before anything of the transaction can be seen, from other failures.

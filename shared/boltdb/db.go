@@ -26,6 +26,7 @@ type DB struct {
 	failed   chan struct{} // closed when the outcome of a commit is unknown
 	close    sync.Once
 	watchdog lifecycle.Watchdog // of the committer
+	syncTime atomic.Int64       // nanoseconds; written by the committer alone
 
 	// durable is the newest transaction that is known to be on the disk. bbolt shows a transaction to readers before its
 	// last fsync returns; View waits for this one instead.
@@ -121,6 +122,9 @@ func (db *DB) Check(ctx context.Context) error {
 
 // Committing is for how long the commit under way has been, 0 when there is none.
 func (db *DB) Committing() time.Duration { return db.watchdog.Busy() }
+
+// SyncTime is how long the disk takes for a commit: writing its pages and both fdatasync calls, averaged over the last few. 0 before the first.
+func (db *DB) SyncTime() time.Duration { return time.Duration(db.syncTime.Load()) }
 
 // Watch returns ErrOutcomeUnknown when Failed is closed, or nil when ctx ends.
 func (db *DB) Watch(ctx context.Context) error {
