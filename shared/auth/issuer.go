@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/sync/singleflight"
 
 	"ordertally/shared/clock"
 )
@@ -38,6 +39,8 @@ type Issuer struct {
 	url, audience string
 	clock         clock.Clock
 	client        *http.Client
+
+	asking singleflight.Group // however many wait, the issuer is asked once
 
 	mu       sync.Mutex
 	verifier *oidc.IDTokenVerifier // nil until the issuer answered
@@ -95,6 +98,9 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	}
 	checked, err := verifier.Verify(ctx, token)
 	if err != nil {
+		if strings.Contains(err.Error(), "fetching keys") {
+			return nil, errIssuerAway // the token may well be good
+		}
 		return nil, errors.New("the token is refused: " + reason(err))
 	}
 	// The library takes a token in the very second in which it expires, and five minutes before nbf: clocks that far apart are an
@@ -140,21 +146,39 @@ func (i *Issuer) remember(sum [sha256.Size]byte, t trust) {
 
 // verify returns the verifier, once the issuer has said where its keys are.
 func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
-	i.mu.Lock()
-	verifier := i.verifier
-	i.mu.Unlock()
-	if verifier != nil {
+	if verifier := i.known(); verifier != nil {
 		return verifier, nil
 	}
-	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, i.client), i.url)
-	if err != nil {
-		return nil, err
+	answer := i.asking.DoChan("", func() (any, error) {
+		if verifier := i.known(); verifier != nil {
+			return verifier, nil
+		}
+		ctx := oidc.ClientContext(context.WithoutCancel(ctx), i.client) // others wait for it, too
+		provider, err := oidc.NewProvider(ctx, i.url)
+		if err != nil {
+			return nil, err
+		}
+		verifier := provider.VerifierContext(ctx, &oidc.Config{ClientID: i.audience, Now: i.clock.Now})
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.verifier = verifier
+		return verifier, nil
+	})
+	select {
+	case found := <-answer:
+		if found.Err != nil {
+			return nil, found.Err
+		}
+		return found.Val.(*oidc.IDTokenVerifier), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	verifier = provider.VerifierContext(oidc.ClientContext(context.WithoutCancel(ctx), i.client), &oidc.Config{ClientID: i.audience, Now: i.clock.Now})
+}
+
+func (i *Issuer) known() *oidc.IDTokenVerifier {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.verifier = verifier
-	return verifier, nil
+	return i.verifier
 }
 
 // reason tells a caller why a token is refused, and nothing of the issuer's answers.

@@ -22,10 +22,12 @@ import (
 
 // provider is an OpenID Connect issuer that really answers over HTTP.
 type provider struct {
-	t      *testing.T
-	server *httptest.Server
-	down   atomic.Bool
-	asked  atomic.Int32 // for its keys
+	t       *testing.T
+	server  *httptest.Server
+	down    atomic.Bool
+	keyless atomic.Bool  // it answers, but not for its keys
+	found   atomic.Int32 // asked where things are
+	asked   atomic.Int32 // for its keys
 
 	mu   sync.Mutex
 	keys map[string]*rsa.PrivateKey // that it publishes
@@ -54,12 +56,17 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	var answer any
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
+		p.found.Add(1)
 		answer = map[string]any{
 			"issuer": p.server.URL, "jwks_uri": p.server.URL + "/keys", "authorization_endpoint": p.server.URL + "/a", "token_endpoint": p.server.URL + "/t",
 			"id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"},
 		}
 	case "/keys":
 		p.asked.Add(1)
+		if p.keyless.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		set := jose.JSONWebKeySet{}
 		p.mu.Lock()
 		for id, key := range p.keys {
@@ -241,6 +248,43 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 	p.down.Store(false)
 	if w, _ := ask(t, guard, "Bearer "+p.token(nil)); w.Code != http.StatusOK {
 		t.Errorf("once it answers again: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestKeysThatCannotBeHad: a token is not refused as forged because the issuer does not say with which keys it signs.
+func TestKeysThatCannotBeHad(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	guard := p.guard(clock.NewManual(start))
+	p.keyless.Store(true)
+	if w, _ := ask(t, guard, "Bearer "+p.token(nil)); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), auth.CodeIssuerAway) {
+		t.Errorf("without the keys: %d %s", w.Code, w.Body)
+	}
+	p.keyless.Store(false)
+	if w, _ := ask(t, guard, "Bearer "+p.token(nil)); w.Code != http.StatusOK {
+		t.Errorf("with them: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestManyFirstTokensAskTheIssuerOnce: after a start all clients come at once.
+func TestManyFirstTokensAskTheIssuerOnce(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	guard := p.guard(clock.NewManual(start))
+	token, together := p.token(nil), make(chan struct{})
+	var done sync.WaitGroup
+	for range 100 {
+		done.Go(func() {
+			<-together
+			if w, _ := ask(t, guard, "Bearer "+token); w.Code != http.StatusOK {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+	close(together)
+	done.Wait()
+	if n := p.found.Load(); n != 1 {
+		t.Errorf("the issuer was asked %d times where its keys are", n)
 	}
 }
 
