@@ -111,6 +111,9 @@ func (s *Service) start(ctx context.Context) error {
 		parts.Go("ingest "+c.def.Name, c.reading.Run, c.reading.Check)
 	}
 	parts.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) }, nil)
+	if guard.Issuer != nil {
+		parts.Go("issuer", func(ctx context.Context) error { return guard.Issuer.Run(ctx, s.logger) }, nil)
+	}
 	s.steps.Push("ingest", s.group.Stop)
 
 	var answered []activityapi.Activity

@@ -125,6 +125,9 @@ func (s *Service) start(ctx context.Context) error {
 	}, registry, s.logger)
 	parts.Go("admission", gate.Run, nil)
 	parts.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) }, nil)
+	if guard.Issuer != nil {
+		parts.Go("issuer", func(ctx context.Context) error { return guard.Issuer.Run(ctx, s.logger) }, nil)
+	}
 	s.steps.Push("relay", s.group.Stop)
 
 	placement, err := order.NewPlacement(store, clock.System{})

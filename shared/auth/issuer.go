@@ -23,9 +23,10 @@ const (
 	issuerTimeout = 10 * time.Second
 	// issuerPause is the least time between two requests to the issuer: a flood of tokens with unknown key ids must not reach it.
 	issuerPause = time.Second
-	// trustFor is how long a token is taken without a look at its signature again, at most until it expires. So long a key that
-	// the issuer withdrew may still be good for a token that was seen before.
+	// trustFor is how long a token is taken without a look at its signature again, at most until it expires.
 	trustFor = 5 * time.Minute
+	// renewEvery is how long a key that the issuer withdrew may still be taken, while the issuer answers.
+	renewEvery = 5 * time.Minute
 	// maxTrusted bounds how many tokens are remembered.
 	maxTrusted = 10_000
 )
@@ -33,8 +34,8 @@ const (
 // Issuer checks the tokens of one OpenID Connect issuer: JWTs that it signed with a key that it publishes, for one audience. What a
 // token allows is in its claim scope (a text) or scp (a text or a list); scopes of other services in it are let be.
 //
-// The issuer is asked for its keys when the first token comes, and again when a token names a key that is not known. Safe for
-// concurrent use.
+// The issuer is asked for its keys when the first token comes, again when a token names a key that is not known, and every five minutes
+// while Run runs. Safe for concurrent use.
 type Issuer struct {
 	url, audience string
 	clock         clock.Clock
@@ -44,6 +45,7 @@ type Issuer struct {
 
 	mu       sync.Mutex
 	verifier *oidc.IDTokenVerifier // nil until the issuer answered
+	header   string                // of the good token that was seen last: what it is signed with
 	trusted  map[[sha256.Size]byte]trust
 }
 
@@ -52,6 +54,9 @@ type trust struct {
 	caller *Caller
 	until  time.Time
 }
+
+// keysNotHad is how the library says, in words only, that it could not fetch the keys.
+const keysNotHad = "fetching keys"
 
 // errIssuerAway is the refusal of a token that cannot be judged.
 var errIssuerAway = errors.New("the issuer of the token does not answer; repeat the request later")
@@ -98,7 +103,7 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	}
 	checked, err := verifier.Verify(ctx, token)
 	if err != nil {
-		if strings.Contains(err.Error(), "fetching keys") {
+		if strings.Contains(err.Error(), keysNotHad) {
 			return nil, errIssuerAway // the token may well be good
 		}
 		return nil, errors.New("the token is refused: " + reason(err))
@@ -124,7 +129,8 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	}
 	caller := newCaller("token", checked.Issuer+"\x00"+checked.Subject, knownScopes(claims.Scope, claims.Scp))
 	caller.Name = checked.Subject
-	i.remember(sum, trust{caller: caller, until: earlier(checked.Expiry, now.Add(trustFor))})
+	header, _, _ := strings.Cut(token, ".")
+	i.remember(sum, header, trust{caller: caller, until: earlier(checked.Expiry, now.Add(trustFor))})
 	return caller, nil
 }
 
@@ -135,9 +141,10 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-func (i *Issuer) remember(sum [sha256.Size]byte, t trust) {
+func (i *Issuer) remember(sum [sha256.Size]byte, header string, t trust) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.header = header
 	if len(i.trusted) >= maxTrusted {
 		clear(i.trusted) // each costs one look at its signature more
 	}
@@ -153,12 +160,10 @@ func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 		if verifier := i.known(); verifier != nil {
 			return verifier, nil
 		}
-		ctx := oidc.ClientContext(context.WithoutCancel(ctx), i.client) // others wait for it, too
-		provider, err := oidc.NewProvider(ctx, i.url)
+		verifier, err := i.discover(context.WithoutCancel(ctx)) // others wait for it, too
 		if err != nil {
 			return nil, err
 		}
-		verifier := provider.VerifierContext(ctx, &oidc.Config{ClientID: i.audience, Now: i.clock.Now})
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		i.verifier = verifier
@@ -179,6 +184,15 @@ func (i *Issuer) known() *oidc.IDTokenVerifier {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.verifier
+}
+
+func (i *Issuer) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+	ctx = oidc.ClientContext(ctx, i.client)
+	provider, err := oidc.NewProvider(ctx, i.url)
+	if err != nil {
+		return nil, err
+	}
+	return provider.VerifierContext(ctx, &oidc.Config{ClientID: i.audience, Now: i.clock.Now}), nil
 }
 
 // reason tells a caller why a token is refused, and nothing of the issuer's answers.
@@ -217,33 +231,4 @@ func knownScopes(claims ...any) []string {
 		}
 	}
 	return slices.DeleteFunc(Scopes(), func(scope string) bool { return !slices.Contains(words, scope) })
-}
-
-// paced is a transport that sends one request at a time, with a pause between two.
-type paced struct {
-	next http.RoundTripper
-	mu   sync.Mutex
-	last time.Time
-}
-
-// RoundTrip implements http.RoundTripper.
-func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if wait := time.Until(p.last.Add(issuerPause)); wait > 0 {
-		select {
-		case <-time.After(wait):
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
-		}
-	}
-	p.last = time.Now()
-	return p.next.RoundTrip(r)
-}
-
-// CloseIdleConnections closes those of the transport behind it.
-func (p *paced) CloseIdleConnections() {
-	if t, ok := p.next.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
 }

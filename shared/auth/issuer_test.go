@@ -31,10 +31,13 @@ type provider struct {
 
 	mu   sync.Mutex
 	keys map[string]*rsa.PrivateKey // that it publishes
+
+	first *rsa.PrivateKey
 }
 
 func newProvider(t *testing.T) *provider {
-	p := &provider{t: t, keys: map[string]*rsa.PrivateKey{"one": newRSA(t)}}
+	first := newRSA(t)
+	p := &provider{t: t, keys: map[string]*rsa.PrivateKey{"one": first}, first: first}
 	p.server = httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.server.Close)
 	return p
@@ -223,17 +226,55 @@ func TestTheIssuerChangesItsKey(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	guard := p.guard(clock.NewManual(start))
-	old := p.token(nil)
-	if w, _ := ask(t, guard, "Bearer "+old); w.Code != http.StatusOK {
+	if w, _ := ask(t, guard, "Bearer "+p.token(nil)); w.Code != http.StatusOK {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	second := newRSA(t)
-	p.mu.Lock()
-	p.keys = map[string]*rsa.PrivateKey{"two": second}
-	p.mu.Unlock()
+	second := p.rotate()
 	if w, _ := ask(t, guard, "Bearer "+p.sign(second, "two", jose.RS256, p.claims(nil))); w.Code != http.StatusOK {
 		t.Errorf("the new key: %d %s", w.Code, w.Body)
 	}
+}
+
+// rotate publishes another key instead of the first one.
+func (p *provider) rotate() *rsa.PrivateKey {
+	second := newRSA(p.t)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys = map[string]*rsa.PrivateKey{"two": second}
+	return second
+}
+
+// TestAKeyThatTheIssuerWithdrew is taken until the keys are renewed, and no longer, whether the token was seen before or not.
+func TestAKeyThatTheIssuerWithdrew(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	guard := p.guard(clock.NewManual(start))
+	if err := guard.Issuer.Renew(t.Context()); err != nil || p.found.Load() != 0 {
+		t.Errorf("before the first token: %v", err)
+	}
+	seen, unseen := p.token(nil), p.token(map[string]any{"jti": "unseen"})
+	taken := func(when string) {
+		t.Helper()
+		if w, _ := ask(t, guard, "Bearer "+seen); w.Code != http.StatusOK {
+			t.Fatalf("%s: %d %s", when, w.Code, w.Body)
+		}
+	}
+	taken("before")
+	p.rotate()
+	p.keyless.Store(true)
+	if err := guard.Issuer.Renew(t.Context()); err == nil {
+		t.Error("keys were renewed that could not be had")
+	}
+	taken("while the issuer does not answer")
+	if w, _ := ask(t, guard, "Bearer "+p.sign(p.first, "one", jose.RS256, p.claims(map[string]any{"jti": "a third"}))); w.Code != http.StatusOK {
+		t.Errorf("while the issuer does not answer, for the first time: %d %s", w.Code, w.Body)
+	}
+	p.keyless.Store(false)
+	if err := guard.Issuer.Renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, guard, "signature", "Bearer "+seen)
+	refused(t, guard, "signature", "Bearer "+unseen)
 }
 
 func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
