@@ -2,6 +2,7 @@ package activity
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 	_ "time/tzdata" // for machines without zone data of their own
@@ -18,10 +19,14 @@ func UTC() Zone { return Zone{time.UTC} }
 
 // LoadZone returns the zone of that IANA name. The machine's own zone data go before those of the program. The error is
 // an *Error with CodeInvalidZone. What only this machine calls a zone is none: Local, localtime, and the copies of the
-// database under posix/ and right/ (which counts leap seconds).
+// database under posix/ and right/ (which counts leap seconds). Nor is a name that leads to a zone's file by a detour, such as
+// Europe/./London.
 func LoadZone(name string) (Zone, error) {
+	if !fs.ValidPath(name) {
+		return Zone{}, invalidZone(name)
+	}
 	switch machine, _, _ := strings.Cut(name, "/"); machine {
-	case "", "Local", "localtime", "posix", "posixrules", "right":
+	case "Local", "localtime", "posix", "posixrules", "right":
 		return Zone{}, invalidZone(name)
 	}
 	location, err := time.LoadLocation(name)

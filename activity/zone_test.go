@@ -122,7 +122,7 @@ func TestDaysThatAreNotQuarterHours(t *testing.T) {
 
 func TestWhatIsNoZone(t *testing.T) {
 	for _, name := range []string{"", "Local", "localtime", "posix/UTC", "right/Europe/London", "posixrules", "Mars/Olympus", "europe/london",
-		"../UTC", "/etc/localtime", "Europe", "zone.tab", "UTC\x00", "+01:00", strings.Repeat("x", 10_000)} {
+		"../UTC", "/etc/localtime", "Europe", "zone.tab", "UTC\x00", "+01:00", "Europe/./London", "Europe//London", "./UTC", "UTC/.", "UTC/", strings.Repeat("x", 10_000)} {
 		if _, err := activity.LoadZone(name); code(err) != activity.CodeInvalidZone {
 			t.Errorf("%.40q: %v", name, err)
 		}

@@ -65,6 +65,7 @@ const maxListeners = 8
 
 type server struct {
 	t        *testing.T
+	path     string // of the file
 	handler  http.Handler
 	api      *activityapi.API
 	store    *activitystore.Store
@@ -73,27 +74,48 @@ type server struct {
 	ledgers  *ledgers
 }
 
+// newServer returns one that lets everybody in.
 func newServer(t *testing.T) *server {
 	t.Helper()
-	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	store, err := activitystore.Open(t.Context(), db, def, activitystore.Options{Clock: clock.NewManual(now)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, store: store, db: db, progress: &progress{lag: map[int32]int64{0: 0, 1: 0}, known: true, commits: make(chan chan struct{}, 1)}}
-	s.progress.commits <- make(chan struct{})
-	s.ledgers = &ledgers{Store: store}
-	s.api = activityapi.New(activityapi.Config{
-		Activities: []activityapi.Activity{{Definition: def, Statistics: store, Progress: s.progress, Ledgers: s.ledgers}},
-		Zone:       activity.UTC(), Clock: clock.NewManual(now), Logger: zerolog.Nop(), Listeners: maxListeners, Guard: auth.Open(), Limiter: ratelimit.Open(),
-	})
-	s.handler = openapitest.Check(t, activityapi.Document(), s.api)
-	t.Cleanup(s.closeAPI)
+	s := newFile(t)
+	s.serve(activityapi.Config{Listeners: maxListeners, Guard: auth.Open(), Limiter: ratelimit.Open()})
 	return s
+}
+
+// newFile returns a server that does not answer before serve is called.
+func newFile(t *testing.T) *server {
+	t.Helper()
+	s := &server{t: t, path: filepath.Join(t.TempDir(), "activity.db")}
+	var err error
+	if s.db, err = boltdb.Open(s.path, boltdb.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.db.Close() })
+	s.store = s.open(def)
+	s.progress = &progress{lag: map[int32]int64{0: 0, 1: 0}, known: true, commits: make(chan chan struct{}, 1)}
+	s.progress.commits <- make(chan struct{})
+	s.ledgers = &ledgers{Store: s.store}
+	return s
+}
+
+// open returns what the file has of an activity.
+func (s *server) open(def activity.Definition) *activitystore.Store {
+	s.t.Helper()
+	store, err := activitystore.Open(s.t.Context(), s.db, def, activitystore.Options{Clock: clock.NewManual(now)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return store
+}
+
+// serve answers for the activity, in front of those in c.
+func (s *server) serve(c activityapi.Config) {
+	own := activityapi.Activity{Definition: def, Statistics: s.store, Progress: s.progress, Ledgers: s.ledgers}
+	c.Activities = append([]activityapi.Activity{own}, c.Activities...)
+	c.Zone, c.Clock, c.Logger = activity.UTC(), clock.NewManual(now), zerolog.Nop()
+	s.api = activityapi.New(c)
+	s.handler = openapitest.Check(s.t, activityapi.Document(), s.api)
+	s.t.Cleanup(s.closeAPI)
 }
 
 func (s *server) closeAPI() {

@@ -16,8 +16,8 @@ import (
 type decisionBody struct {
 	Reason string          `json:"reason"` // why
 	Class  activity.Reason `json:"class"`
-	Before time.Time       `json:"before"`
-	All    bool            `json:"all"`
+	Before *time.Time      `json:"before"` // nil when it is left out: the zero time can be given, and a filter takes it for any
+	All    *bool           `json:"all"`
 }
 
 const (
@@ -46,19 +46,25 @@ func (a *API) decided(w http.ResponseWriter, r *http.Request, ledger activity.Le
 	if err != nil {
 		return nil, err
 	}
-	filtered := d.Class != "" || !d.Before.IsZero()
+	filter := activity.KeptFilter{Reason: d.Class}
+	if d.Before != nil {
+		filter.Before = *d.Before
+	}
+	filtered, all := d.Class != "" || d.Before != nil, d.All != nil && *d.All
 	var done activity.Decided
 	switch {
-	case one && (filtered || d.All):
+	case one && (filtered || d.All != nil):
 		return nil, invalidDecision("This request is about one message: it takes a reason and no filter.")
-	case !one && filtered == d.All:
+	case !one && filtered == all:
 		return nil, invalidDecision(`Name what is meant by class or before, or say "all": true, but not both.`)
 	case d.Class != "" && !knownReason(d.Class):
 		return nil, invalidDecision("The class is none of those that messages are kept for.")
+	case d.Before != nil && filter.Before.IsZero():
+		return nil, invalidDecision("The time before is the first that there is: no message was kept before it.")
 	case one:
 		done, err = act.Ledgers.Decide(r.Context(), ledger, verb, r.PathValue("id"), d.Reason)
 	default:
-		done, err = act.Ledgers.DecideAll(r.Context(), ledger, verb, activity.KeptFilter{Reason: d.Class, Before: d.Before}, d.Reason)
+		done, err = act.Ledgers.DecideAll(r.Context(), ledger, verb, filter, d.Reason)
 	}
 	if err != nil {
 		return nil, notKept(err)

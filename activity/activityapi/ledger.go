@@ -188,7 +188,7 @@ func (a *API) keptQuery(r *http.Request, besides ...string) (*Activity, query, a
 		return nil, nil, filter, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter class is none of those that messages are kept for.")
 	}
 	if text, given := q["before"]; given {
-		if filter.Before, err = time.Parse(time.RFC3339, text); err != nil {
+		if filter.Before, err = time.Parse(time.RFC3339, text); err != nil || filter.Before.IsZero() { // zero would be any
 			return nil, nil, filter, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter before is a time such as 2026-01-31T12:00:00Z.")
 		}
 	}

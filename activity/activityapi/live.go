@@ -33,9 +33,9 @@ const (
 // live is the streams of one activity. Nothing runs while nobody listens, and the ingest does nothing for it but to close a channel
 // after a commit that somebody waits for.
 type live struct {
-	api   *API
-	act   *Activity
-	epoch string // of the events' ids, for this process
+	api    *API
+	act    *Activity
+	epochs *uuidv7.Source
 
 	mu      sync.Mutex
 	closed  bool
@@ -52,6 +52,7 @@ func (l *live) close() {
 // stream is today in one zone, as events. One goroutine writes it, for as long as somebody listens and a while longer.
 type stream struct {
 	zone      activity.Zone
+	epoch     string // in front of its events' numbers: no other stream has it, nor one of this zone that ended
 	mu        sync.Mutex
 	ring      []event       // the newest events, oldest first
 	snapshot  event         // all there is, as of the newest event
@@ -68,7 +69,7 @@ type event struct {
 }
 
 func newLive(a *API, act *Activity) *live {
-	return &live{api: a, act: act, epoch: uuidv7.NewSource(a.clock, 0, uuidv7.ID{}).Next().String(), streams: make(map[string]*stream)}
+	return &live{api: a, act: act, epochs: uuidv7.NewSource(a.clock, 0, uuidv7.ID{}), streams: make(map[string]*stream)}
 }
 
 // serve answers a request with a stream of events until the client goes or the service stops.
@@ -126,7 +127,7 @@ func (l *live) join(zone activity.Zone) (*stream, error) {
 		if l.closed || len(l.streams) >= maxZones {
 			return nil, tooMany()
 		}
-		s = &stream{zone: zone, more: make(chan struct{})}
+		s = &stream{zone: zone, epoch: l.epochs.Next().String(), more: make(chan struct{})}
 		l.streams[zone.String()] = s
 		l.api.running.Go(func() { l.write(s) })
 	}
@@ -164,7 +165,7 @@ func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	seen := l.seen(r.Header.Get("Last-Event-ID"))
+	seen := s.seen(r.Header.Get("Last-Event-ID"))
 	for {
 		text, next, more, failed := s.after(seen)
 		if failed || len(text) > 0 && !push(text) {
@@ -186,8 +187,8 @@ func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 }
 
 // seen returns the number of the event after which a listener goes on, 0 when it has to begin.
-func (l *live) seen(lastEventID string) uint64 {
-	number, found := strings.CutPrefix(lastEventID, l.epoch+".")
+func (s *stream) seen(lastEventID string) uint64 {
+	number, found := strings.CutPrefix(lastEventID, s.epoch+".")
 	if !found {
 		return 0
 	}
@@ -335,21 +336,21 @@ func (l *live) make(s *stream, today activity.Date, before map[string]string) (s
 		o.addState(given)
 		return o
 	}
-	return sent, given, s.put(l.epoch, before == nil, body(all), body(changed))
+	return sent, given, s.put(before == nil, body(all), body(changed))
 }
 
 // put hands an event to all listeners.
-func (s *stream) put(epoch string, anew bool, whole, change object) error {
+func (s *stream) put(anew bool, whole, change object) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	number := s.snapshot.number + 1
-	snapshot, err := encodeEvent(epoch, number, "snapshot", whole)
+	snapshot, err := encodeEvent(s.epoch, number, "snapshot", whole)
 	if err != nil {
 		return err
 	}
 	update := snapshot
 	if !anew {
-		if update, err = encodeEvent(epoch, number, "update", change); err != nil {
+		if update, err = encodeEvent(s.epoch, number, "update", change); err != nil {
 			return err
 		}
 	}

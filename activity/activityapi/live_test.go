@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ordertally/activity/activityapi"
+	"ordertally/shared/auth"
+	"ordertally/shared/ratelimit"
 )
 
 // listener reads a stream.
@@ -155,6 +159,27 @@ func TestLiveIsBounded(t *testing.T) {
 	} {
 		if response := s.do(http.MethodGet, target); response.StatusCode != want {
 			t.Errorf("%s: %s, want %d", target, response.Status, want)
+		}
+	}
+}
+
+// TestAForgedEventIDBeginsAnew: whoever names an event that this stream did not send gets all there is, not what another one missed.
+func TestAForgedEventIDBeginsAnew(t *testing.T) {
+	s := newFile(t)
+	s.serve(activityapi.Config{Guard: auth.Open(), Limiter: ratelimit.Open()})
+	web := httptest.NewServer(s.handler)
+	t.Cleanup(web.Close)
+	t.Cleanup(s.closeAPI)
+	s.order("a", "2025-11-24T10:00:00Z", "GBP", 100)
+	newest := listen(t, web.URL, "", "").next().id
+	berlin := listen(t, web.URL, "?tz=Europe/Berlin", "").next().id
+	epoch, _, _ := strings.Cut(newest, ".")
+	for _, id := range []string{
+		berlin, "1", epoch, epoch + ".", epoch + ".0", epoch + ".2", epoch + ".-1", epoch + ".+1", epoch + ".1.1", epoch + ".1x", epoch + ".0x1", epoch + ".١", strings.ToUpper(epoch) + "_.1",
+		epoch + ".18446744073709551615", epoch + ".18446744073709551617", "00000000-0000-7000-8000-000000000000.1", "../../etc/passwd", "http://127.0.0.1/", "*", "null", strings.Repeat("9", 10_000),
+	} {
+		if e := listen(t, web.URL, "", id).next(); e.kind != "snapshot" || e.id != newest || e.data.Count != 1 || len(e.data.Minutes) != 1 {
+			t.Errorf("%.80q begins with %+v", id, e)
 		}
 	}
 }

@@ -1,0 +1,208 @@
+package activityapi_test
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"ordertally/activity"
+	"ordertally/activity/activityapi"
+	"ordertally/activity/activitytest"
+	"ordertally/shared/auth"
+	"ordertally/shared/clock"
+	"ordertally/shared/cloudevent"
+	"ordertally/shared/httpserver"
+	"ordertally/shared/openapi/openapitest"
+	"ordertally/shared/ratelimit"
+	"ordertally/shared/telemetry/tracing"
+)
+
+// guarded is the API as the service runs it: keys in the activity's own file, limits, and the service's listener. The file holds counted
+// days, parked and late messages of ORDER_CREATED, and a parked one of ORDER_CANCELLED.
+type guarded struct {
+	*server
+	addr     string
+	keys     *auth.Keys
+	clock    *clock.Manual // of the keys
+	registry *prometheus.Registry
+
+	parked, late, cancelled string // an entry of each
+}
+
+// callerBurst is how many requests one caller may send while a test runs: more than the operator of a table has to.
+const callerBurst = 2000
+
+func newGuarded(t *testing.T) *guarded {
+	t.Helper()
+	g := &guarded{server: newFile(t), clock: clock.NewManual(now), registry: prometheus.NewRegistry()}
+	g.order("a", "2010-12-01T12:00:00Z", "GBP", 100)
+	g.order("b", "2010-12-02T12:00:00Z", "EUR", 50)
+	g.order("c", now.Add(-time.Hour).Format(time.RFC3339), "GBP", 5)
+	g.park()
+	tomorrow := now.Add(48 * time.Hour) // a record's time that no clock here gives: late
+	late := activity.Message{
+		ID: "late", Partition: 1, Offset: 12, Timestamp: tomorrow, Event: activitytest.Order{ID: "late", At: now, Currency: "GBP"}.Event(),
+		Raw: &activity.Parked{Partition: 1, Offset: 12, Timestamp: tomorrow, Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte("late")}}},
+	}
+	if _, err := g.store.Apply(t.Context(), &activity.Batch{Messages: []activity.Message{late}}); err != nil {
+		t.Fatal(err)
+	}
+	other := def
+	other.Name, other.Topic = "ORDER_CANCELLED", "cancelled"
+	theirs := &server{t: t, store: g.open(other)}
+	sick := activity.Parked{Partition: 3, Offset: 7, Timestamp: now, Value: []byte("theirs"), Poison: activity.Poison{Reason: activity.ReasonMalformed, Detail: "why"}}
+	if _, err := theirs.store.Apply(t.Context(), &activity.Batch{Parked: []activity.Parked{sick}}); err != nil {
+		t.Fatal(err)
+	}
+	g.parked, g.late, g.cancelled = g.entry(activity.ParkedLedger), g.entry(activity.LateLedger), theirs.entry(activity.ParkedLedger)
+
+	var err error
+	if g.keys, err = auth.OpenKeys(t.Context(), g.db, g.clock); err != nil {
+		t.Fatal(err)
+	}
+	const endless = 1e6 * time.Second
+	g.serve(activityapi.Config{
+		Activities: []activityapi.Activity{{Definition: other, Statistics: theirs.store, Progress: g.progress, Ledgers: &ledgers{Store: theirs.store}}},
+		Guard:      &auth.Guard{Keys: g.keys},
+		Limiter:    ratelimit.New(ratelimit.Config{PerCaller: callerBurst / endless.Seconds(), PerAddress: 1, Burst: endless}, g.registry),
+	})
+	front := httpserver.Front{Metrics: httpserver.NewMetrics(g.registry), Tracing: &tracing.Tracing{}, Logger: zerolog.Nop()}
+	web := httpserver.New(httpserver.Config{
+		Addr: "127.0.0.1:0", Handler: openapitest.Check(t, activityapi.Document(), front.Wrap(g.api)),
+	}, zerolog.Nop())
+	if err := web.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		if err := web.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	g.addr = web.Addr()
+	return g
+}
+
+// entry returns the id of a ledger's first.
+func (s *server) entry(ledger activity.Ledger) string {
+	s.t.Helper()
+	page, _, err := s.store.ListKept(s.t.Context(), ledger, activity.KeptFilter{}, "", 1)
+	if err != nil || len(page) != 1 {
+		s.t.Fatalf("the %s ledger has %v, %v", ledger, page, err)
+	}
+	return page[0].ID
+}
+
+// key returns one with those scopes, whose caller is not that of the others.
+func (g *guarded) key(name string, scopes ...string) string {
+	g.t.Helper()
+	_, credential, err := g.keys.New(g.t.Context(), name, scopes, time.Time{})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return credential
+}
+
+// exhaust sends what a caller may send. None of it comes back while a test runs.
+func (g *guarded) exhaust(credential string) {
+	g.t.Helper()
+	for range callerBurst {
+		r := httptest.NewRequestWithContext(g.t.Context(), http.MethodGet, "/v1/activities", nil)
+		auth.SetBearer(r, credential)
+		w := httptest.NewRecorder()
+		if g.api.ServeHTTP(w, r); w.Code != http.StatusOK {
+			g.t.Fatalf("within the limit: %d %s", w.Code, w.Body)
+		}
+	}
+}
+
+// question is a request that is answered, or obeyed, when its sender has the scope.
+type question struct{ line, body, scope string }
+
+const (
+	oneBody = `{"reason":"x"}`
+	allBody = `{"reason":"x","all":true}`
+)
+
+// questions are one of each route that needs a scope.
+func (g *guarded) questions() []question {
+	const base = "GET /v1/activities"
+	all := []question{{base, "", auth.StatsRead}}
+	for path, scope := range map[string]string{
+		"/days/2010-12-01": auth.StatsRead, "/days/today/minutes": auth.StatsRead, "/days?from=2010-12-01&to=2010-12-02": auth.StatsRead, "/live": auth.StatsRead,
+		"/messages/a": auth.StatsRead, "/digests?from=2010-12-01&to=2010-12-02": auth.OpsRead, "/audit": auth.OpsRead,
+		"/parked": auth.OpsRead, "/parked/export": auth.OpsRead, "/parked/" + g.parked: auth.OpsRead, "/late": auth.OpsRead, "/late/export": auth.OpsRead, "/late/" + g.late: auth.OpsRead,
+	} {
+		all = append(all, question{base + "/ORDER_CREATED" + path, "", scope})
+	}
+	for _, d := range g.decisions() {
+		all = append(all, question{d.line, d.body, auth.OpsWrite})
+	}
+	return all
+}
+
+// decision is one of a route that decides about messages.
+type decision struct {
+	line, body    string
+	one, discards bool
+}
+
+func (g *guarded) decisions() (all []decision) {
+	for ledger, verb := range map[string]string{"parked": "retry", "late": "accept"} {
+		id := map[string]string{"parked": g.parked, "late": g.late}[ledger]
+		for _, word := range []string{verb, "discard"} {
+			at := "POST /v1/activities/ORDER_CREATED/" + ledger + "/"
+			all = append(all, decision{at + word, allBody, false, word == "discard"}, decision{at + id + "/" + word, oneBody, true, word == "discard"})
+		}
+	}
+	return all
+}
+
+// refusedRoutes are those of which somebody who may ask them was refused by the route's own handler.
+func (g *guarded) refusedRoutes() []string {
+	g.t.Helper()
+	families, err := g.registry.Gather()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	own := []string{"400", "404", "413", "415", "422"} // not 401, 403, 405, 429: those are said around it
+	routes := map[string]bool{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			label := map[string]string{}
+			for _, pair := range m.GetLabel() {
+				label[pair.GetName()] = pair.GetValue()
+			}
+			if slices.Contains(own, label["status"]) {
+				routes[label["method"]+" "+pattern.ReplaceAllString(label["route"], "}")] = true
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(routes))
+}
+
+// pattern is what a variable of a route may be; the document has the name alone.
+var pattern = regexp.MustCompile(`:[^}]*\}`)
+
+// documentedRoutes are all routes that are no public page.
+func documentedRoutes() (routes []string) {
+	for path, item := range activityapi.Document().Paths {
+		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post} {
+			if op != nil {
+				routes = append(routes, method+" "+path)
+			}
+		}
+	}
+	slices.Sort(routes)
+	return routes
+}
