@@ -48,7 +48,11 @@ type Act struct {
 	MessageID string    `json:"message_id,omitempty"`
 	Outcome   string    `json:"outcome"` // counted, duplicate, still_parked or discarded
 	Reason    string    `json:"reason,omitempty"`
+	By        string    `json:"by,omitempty"` // who did it, where that is known
 }
+
+// Why is what an operator's act is recorded with: the operator's reason, and who that is. Both may be empty.
+type Why struct{ Reason, By string }
 
 // Decided says how many messages a decision concerned, and what became of them.
 type Decided struct {

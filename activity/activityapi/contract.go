@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ordertally/activity"
+	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
 )
 
@@ -174,14 +175,14 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string,
 	}
 	for verb, word := range verbs {
 		answer := &openapi.Schema{Type: "object", AdditionalProperties: false, Required: []string{word[1]}, Properties: map[string]*openapi.Schema{word[1]: whole}}
-		one := &openapi.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*openapi.Schema{"reason": openapi.String(0, maxReason)}}
+		one := &openapi.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*openapi.Schema{"reason": openapi.String(0, httpserver.MaxReason)}}
 		if verb == activity.Retry {
 			for _, member := range []string{"counted", "duplicates", "still_parked"} {
 				answer.Properties[member] = whole
 				answer.Required = append(answer.Required, member)
 			}
 		} else {
-			one.Properties["reason"], one.Required = openapi.String(1, maxReason), []string{"reason"}
+			one.Properties["reason"], one.Required = openapi.String(1, httpserver.MaxReason), []string{"reason"}
 		}
 		many := &openapi.Schema{
 			Type: "object", AdditionalProperties: false, Required: one.Required,

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"ordertally/activity"
+	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/problem"
 )
@@ -19,11 +20,6 @@ type decisionBody struct {
 	Before *time.Time      `json:"before"` // nil when it is left out: the zero time can be given, and a filter takes it for any
 	All    *bool           `json:"all"`
 }
-
-const (
-	maxDecision = 4 << 10 // bytes of a body
-	maxReason   = 500     // bytes
-)
 
 // decide answers how many messages a verb concerned and what became of them.
 func (a *API) decide(ledger activity.Ledger, verb activity.Verb, one bool) http.HandlerFunc {
@@ -51,6 +47,7 @@ func (a *API) decided(w http.ResponseWriter, r *http.Request, ledger activity.Le
 		filter.Before = *d.Before
 	}
 	filtered, all := d.Class != "" || d.Before != nil, d.All != nil && *d.All
+	why := activity.Why{Reason: d.Reason, By: auth.FromContext(r.Context()).Actor()}
 	var done activity.Decided
 	switch {
 	case one && (filtered || d.All != nil):
@@ -62,9 +59,9 @@ func (a *API) decided(w http.ResponseWriter, r *http.Request, ledger activity.Le
 	case d.Before != nil && filter.Before.IsZero():
 		return nil, invalidDecision("The time before is the first that there is: no message was kept before it.")
 	case one:
-		done, err = act.Ledgers.Decide(r.Context(), ledger, verb, r.PathValue("id"), d.Reason)
+		done, err = act.Ledgers.Decide(r.Context(), ledger, verb, r.PathValue("id"), why)
 	default:
-		done, err = act.Ledgers.DecideAll(r.Context(), ledger, verb, filter, d.Reason)
+		done, err = act.Ledgers.DecideAll(r.Context(), ledger, verb, filter, why)
 	}
 	if err != nil {
 		return nil, notKept(err)
@@ -82,7 +79,7 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 	if _, err := parameters(r); err != nil {
 		return d, err
 	}
-	text, err := httpserver.ReadBody(w, r, maxDecision)
+	text, err := httpserver.ReadBody(w, r, httpserver.MaxDecision)
 	if err != nil {
 		return d, err
 	}
@@ -96,11 +93,8 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 	if err != nil {
 		return d, problem.New(http.StatusBadRequest, codeMalformedJSON, "The body must be exactly one well-formed JSON object; {} is the least.")
 	}
-	switch {
-	case verb == activity.Discard && d.Reason == "":
-		return d, invalidDecision("The reason must say why: it is kept in the record of the act.")
-	case len(d.Reason) > maxReason:
-		return d, invalidDecision("The reason must not be longer than 500 bytes.")
+	if fault := httpserver.ReasonFault(d.Reason, verb == activity.Discard); fault != "" {
+		return d, invalidDecision("The reason " + fault)
 	}
 	return d, nil
 }

@@ -2,11 +2,14 @@ package activityapi_test
 
 import (
 	"context"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,9 +21,11 @@ import (
 	"ordertally/activity/activityapi"
 	"ordertally/activity/activitytest"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/authtest"
 	"ordertally/shared/clock"
 	"ordertally/shared/cloudevent"
 	"ordertally/shared/httpserver"
+	"ordertally/shared/httpserver/hostiletest"
 	"ordertally/shared/openapi/openapitest"
 	"ordertally/shared/ratelimit"
 	"ordertally/shared/telemetry/tracing"
@@ -205,4 +210,32 @@ func documentedRoutes() (routes []string) {
 	}
 	slices.Sort(routes)
 	return routes
+}
+
+// TestActsAreRecordedWithTheirActor: who may decide is on record with what was decided.
+func TestActsAreRecordedWithTheirActor(t *testing.T) {
+	g := newGuarded(t)
+	key := hostiletest.Bearer(authtest.Key(t, g.keys, auth.OpsRead, auth.OpsWrite))
+	ask := func(line, body string) (text string) {
+		t.Helper()
+		conn, err := net.Dial("tcp", g.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		if _, err := io.WriteString(conn, hostiletest.Raw(line, body, key)); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(answer)
+	}
+	if answer := ask("POST "+parked+"/"+g.parked+"/discard", `{"reason":"a test"}`); !strings.Contains(answer, `{"discarded":1}`) {
+		t.Fatal(answer)
+	}
+	if answer := ask("GET /v1/activities/ORDER_CREATED/audit", ""); !strings.Contains(answer, `"reason":"a test","by":"key:test"`) {
+		t.Errorf("audit %s", answer)
+	}
 }

@@ -20,10 +20,12 @@ func (h *hostile) flows() {
 				"before time": `{"reason":"x","before":"0001-01-01T00:00:00Z"}`,
 			}
 		}
+		bodies["a reason with control characters"] = strings.Replace(d.body, `"x"`, `"\u0000\u001b[2J"`, 1)
 		bodies["a reason of 501 bytes"] = strings.Replace(d.body, "x", strings.Repeat("x", 501), 1)
 		if d.discards {
 			bodies["no reason"] = strings.NewReplacer(`"reason":"x",`, "", `"reason":"x"`, "").Replace(d.body)
 			bodies["an empty reason"] = strings.Replace(d.body, `"x"`, `""`, 1)
+			bodies["a reason of spaces"] = strings.Replace(d.body, `"x"`, `" \u00a0 "`, 1)
 		}
 		for name, body := range bodies {
 			h.Add(name+": "+d.line, 422, "invalid_decision", h.post(d.line, body))
@@ -43,7 +45,7 @@ func (h *hostile) forgery() {
 		} {
 			h.Add(c.path+url, 400, c.code, h.get(own+c.path+escaped))
 		}
-		// A reason is any text. The message is not in this ledger, so that nothing is done for it.
+		// A reason may be any text without control characters. The message is not in this ledger, so that nothing is done for it.
 		reason := `{"reason":"` + strings.ReplaceAll(url, `\`, `\\`) + `"}`
 		h.Add("a reason "+url, 404, "not_kept", h.post("POST "+own+"/parked/"+h.cancelled+"/discard", reason))
 	}

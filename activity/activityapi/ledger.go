@@ -26,8 +26,8 @@ type Ledgers interface {
 	// ListOverflow returns where messages stand that a ledger had no room for.
 	ListOverflow(ctx context.Context, ledger activity.Ledger, limit int) ([]activity.OffsetRange, error)
 	// Decide decides about one message, DecideAll about all that the filter selects.
-	Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id, reason string) (activity.Decided, error)
-	DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, reason string) (activity.Decided, error)
+	Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string, why activity.Why) (activity.Decided, error)
+	DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (activity.Decided, error)
 	// Ledgers returns how much waits for an operator.
 	Ledgers(ctx context.Context) (activity.Ledgers, error)
 	// Audit returns the newest acts, the newest first.

@@ -29,12 +29,12 @@ func (l *ledgers) decode(p *activity.Parked) (activity.Message, *activity.Poison
 	return activity.Message{ID: id, Event: activitytest.Order{ID: id, At: now, Currency: "EUR"}.Event()}, nil
 }
 
-func (l *ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id, reason string) (activity.Decided, error) {
-	return l.Store.Decide(ctx, ledger, verb, id, reason, l.decode)
+func (l *ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string, why activity.Why) (activity.Decided, error) {
+	return l.Store.Decide(ctx, ledger, verb, id, why, l.decode)
 }
 
-func (l *ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, reason string) (activity.Decided, error) {
-	return l.Store.DecideAll(ctx, ledger, verb, filter, reason, l.decode)
+func (l *ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (activity.Decided, error) {
+	return l.Store.DecideAll(ctx, ledger, verb, filter, why, l.decode)
 }
 
 const parked = "/v1/activities/ORDER_CREATED/parked"

@@ -70,13 +70,13 @@ func (l ledgers) decode(p *activity.Parked) (activity.Message, *activity.Poison)
 }
 
 // Decide implements activityapi.Ledgers.
-func (l ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id, note string) (activity.Decided, error) {
-	return l.Store.Decide(ctx, ledger, verb, id, note, l.decode)
+func (l ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string, why activity.Why) (activity.Decided, error) {
+	return l.Store.Decide(ctx, ledger, verb, id, why, l.decode)
 }
 
 // DecideAll implements activityapi.Ledgers.
-func (l ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, note string) (activity.Decided, error) {
-	return l.Store.DecideAll(ctx, ledger, verb, filter, note, l.decode)
+func (l ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (activity.Decided, error) {
+	return l.Store.DecideAll(ctx, ledger, verb, filter, why, l.decode)
 }
 
 // note says what an operator should know of an activity besides the first.

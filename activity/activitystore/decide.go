@@ -136,14 +136,14 @@ func (s *Store) view(ctx context.Context, read func(root *bbolt.Bucket, st *stat
 
 // Decide does what the verb says with one message of a ledger. The audit's record is in the same transaction. The error may be
 // activity.ErrNotKept: of several decisions at once about one message the first counts.
-func (s *Store) Decide(ctx context.Context, name activity.Ledger, verb activity.Verb, id, reason string, decode Decoder) (activity.Decided, error) {
+func (s *Store) Decide(ctx context.Context, name activity.Ledger, verb activity.Verb, id string, why activity.Why, decode Decoder) (activity.Decided, error) {
 	key, err := parseEntryID(id)
 	if err != nil {
 		return activity.Decided{}, err
 	}
 	var done decision
 	err = s.decide(ctx, func(d *decision) error {
-		d.name, d.verb, d.reason, d.decode = name, verb, reason, decode
+		d.name, d.verb, d.why, d.decode = name, verb, why, decode
 		l := s.ledger(d.root, name, d.st)
 		if l.messages.Get(key) == nil {
 			return activity.ErrNotKept
@@ -158,13 +158,13 @@ const decideStep = 500
 
 // DecideAll does what the verb says with all messages that the filter selects now, some hundred in a transaction. After an error it
 // says what was done before.
-func (s *Store) DecideAll(ctx context.Context, name activity.Ledger, verb activity.Verb, filter activity.KeptFilter, reason string, decode Decoder) (activity.Decided, error) {
+func (s *Store) DecideAll(ctx context.Context, name activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why, decode Decoder) (activity.Decided, error) {
 	var total activity.Decided
 	var after []byte
 	for more := true; more; {
 		var done decision
 		err := s.decide(ctx, func(d *decision) error {
-			d.name, d.verb, d.reason, d.decode = name, verb, reason, decode
+			d.name, d.verb, d.why, d.decode = name, verb, why, decode
 			l := s.ledger(d.root, name, d.st)
 			var keys [][]byte
 			last := after
@@ -207,7 +207,7 @@ type decision struct {
 	done   activity.Decided
 	name   activity.Ledger
 	verb   activity.Verb
-	reason string
+	why    activity.Why
 	decode Decoder
 	after  []byte
 }
@@ -260,7 +260,7 @@ func (d *decision) one(l *ledger, key []byte) error {
 		}
 	}
 	return putAct(d.root, d.st, activity.Act{
-		At: d.now, Ledger: d.name, Verb: d.verb, ID: kept.ID, MessageID: kept.MessageID, Outcome: outcome, Reason: d.reason,
+		At: d.now, Ledger: d.name, Verb: d.verb, ID: kept.ID, MessageID: kept.MessageID, Outcome: outcome, Reason: d.why.Reason, By: d.why.By,
 	})
 }
 

@@ -63,7 +63,7 @@ func (f *file) list(ledger activity.Ledger, filter activity.KeptFilter) []activi
 
 func (f *file) decide(ledger activity.Ledger, verb activity.Verb, id string, decode activitystore.Decoder) activity.Decided {
 	f.t.Helper()
-	done, err := f.Decide(f.t.Context(), ledger, verb, id, "a test", decode)
+	done, err := f.Decide(f.t.Context(), ledger, verb, id, activity.Why{Reason: "a test"}, decode)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
 	if done := f.decide(activity.ParkedLedger, activity.Retry, first, mended("")); done != (activity.Decided{Messages: 1, Counted: 1}) {
 		t.Fatalf("a retry: %+v", done)
 	}
-	if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, first, "", mended("")); !errors.Is(err, activity.ErrNotKept) {
+	if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, first, activity.Why{}, mended("")); !errors.Is(err, activity.ErrNotKept) {
 		t.Fatalf("a second retry: %v", err)
 	}
 	if done := f.decide(activity.ParkedLedger, activity.Discard, early[1].ID, nil); done != (activity.Decided{Messages: 1}) {
@@ -102,7 +102,7 @@ func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
 	if counted := f.apply(batch(9, message("p3", 1, noon, 100))); !counted[0] {
 		t.Fatal("p3 was never counted")
 	}
-	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, "mended", mended("p4"))
+	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{Reason: "mended"}, mended("p4"))
 	if err != nil || done != (activity.Decided{Messages: 3, Counted: 1, Duplicates: 1, StillParked: 1}) {
 		t.Fatalf("all: %+v, %v", done, err)
 	}
@@ -132,7 +132,7 @@ func TestManyAreDecidedInSteps(t *testing.T) {
 		all = append(all, poison(i, activity.ReasonMalformed))
 	}
 	f.park(all...)
-	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, "", mended("p600"))
+	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{}, mended("p600"))
 	if err != nil || done != (activity.Decided{Messages: 1203, Counted: 1202, StillParked: 1}) || f.sizes().Parked != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
@@ -148,7 +148,7 @@ func TestRetriesAtOnceCountOnce(t *testing.T) {
 	decided := 0
 	for range 20 {
 		running.Go(func() {
-			if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, id, "", mended("")); err == nil {
+			if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, id, activity.Why{}, mended("")); err == nil {
 				mu.Lock()
 				decided++
 				mu.Unlock()
@@ -256,7 +256,7 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 	if done := f.decide(activity.LateLedger, activity.Retry, late[1].ID, accept); done.Counted != 1 {
 		t.Fatalf("accepted %+v", done)
 	}
-	if _, err := f.Decide(t.Context(), activity.LateLedger, activity.Retry, late[1].ID, "", accept); !errors.Is(err, activity.ErrNotKept) {
+	if _, err := f.Decide(t.Context(), activity.LateLedger, activity.Retry, late[1].ID, activity.Why{}, accept); !errors.Is(err, activity.ErrNotKept) {
 		t.Fatalf("accepted twice: %v", err)
 	}
 	if counted := f.apply(batch(4, foreign(late[1].MessageID, 3, noon.AddDate(0, 0, -30)))); counted[0] || f.sizes().Late != 2 {
@@ -294,7 +294,7 @@ func TestIndexesAFileWithoutIndexes(t *testing.T) {
 	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "p1"}); err != nil || trace.State != activity.ParkedMessage {
 		t.Fatalf("p1 is %+v, %v", trace, err)
 	}
-	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, "", mended("p1"))
+	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{}, mended("p1"))
 	if err != nil || done != (activity.Decided{Messages: 2, Counted: 1, StillParked: 1}) {
 		t.Fatalf("%+v, %v", done, err)
 	}

@@ -135,3 +135,24 @@ func TestAnOrderGrowsOld(t *testing.T) {
 		t.Errorf("with another key: %d %s", status, code)
 	}
 }
+
+// TestActsAreRecordedWithTheirActor: who may decide is on record with what was decided.
+func TestActsAreRecordedWithTheirActor(t *testing.T) {
+	s := apitest.Start(t, clock.System{})
+	ill, _ := s.PublishWithout("sick")
+	placeSick(t, s, 1)
+	id := listParked(t, s, "").Parked[0].ID
+	operator := call{header: http.Header{"Authorization": {"Bearer " + authtest.Key(t, s.Keys, auth.OpsRead, auth.OpsWrite)}}}
+	retry := decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"limit raised"}`)
+	retry.header = operator.header
+	if resp, answer := retry.do(t, s); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%d %s", resp.StatusCode, answer)
+	}
+	s.AwaitParked(1) // refused again
+	ill.Store(false)
+	shown := get("/v1/outbox/parked/" + id)
+	shown.header = operator.header
+	if _, answer := shown.do(t, s); !strings.Contains(answer, `"reason":"limit raised","by":"key:test"`) {
+		t.Errorf("shown as %s", answer)
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/event"
+	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
 	"ordertally/shared/outbox"
 )
@@ -129,9 +130,9 @@ func operations() map[string]openapi.Operation {
 
 // reasonBody is the body of a decision about one message.
 func reasonBody(required bool) *openapi.Schema {
-	s := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{"reason": openapi.String(0, maxReason)}, AdditionalProperties: false}
+	s := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{"reason": openapi.String(0, httpserver.MaxReason)}, AdditionalProperties: false}
 	if required {
-		s.Properties["reason"], s.Required = openapi.String(1, maxReason), []string{"reason"}
+		s.Properties["reason"], s.Required = openapi.String(1, httpserver.MaxReason), []string{"reason"}
 	}
 	return s
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/order"
+	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
@@ -102,11 +103,11 @@ func (a *api) getParked(w http.ResponseWriter, r *http.Request) error {
 
 // decision is the body of an operator's request. The filter is for those that concern many messages.
 type decision struct {
-	Reason       string    `json:"reason"`
-	Class        string    `json:"class"`
-	OrderID      string    `json:"order_id"`
-	FailedBefore time.Time `json:"failed_before"`
-	All          bool      `json:"all"`
+	Reason       string     `json:"reason"`
+	Class        string     `json:"class"`
+	OrderID      string     `json:"order_id"`
+	FailedBefore *time.Time `json:"failed_before"` // nil when it is left out: the zero time can be given, and a filter takes it for any
+	All          *bool      `json:"all"`
 }
 
 // decide answers {"retried":1} or {"discarded":1}.
@@ -116,14 +117,14 @@ func (a *api) decide(verb outbox.Verb) func(http.ResponseWriter, *http.Request) 
 		if err != nil {
 			return err
 		}
-		if d.filtered() || d.All {
+		if d.filtered() || d.All != nil {
 			return invalidDecision("", "This request is about one message: it takes a reason and no filter.")
 		}
 		id, err := parkedID(r)
 		if err != nil {
 			return err
 		}
-		if err := a.Outbox.Decide(r.Context(), verb, id, d.Reason); err != nil {
+		if err := a.Outbox.Decide(r.Context(), verb, id, why(r, d.Reason)); err != nil {
 			return err
 		}
 		return answerDecided(w, verb, 1)
@@ -137,14 +138,18 @@ func (a *api) decideAll(verb outbox.Verb) func(http.ResponseWriter, *http.Reques
 		switch {
 		case err != nil:
 			return err
-		case d.filtered() == d.All:
+		case d.filtered() == (d.All != nil && *d.All):
 			return invalidDecision("", `Name what is meant by class, order_id or failed_before, or say "all": true, but not both.`)
 		case d.Class != "" && !slices.Contains(outbox.Classes(), outbox.Class(d.Class)):
 			return invalidDecision("/class", "is not a class of failures.")
+		case d.FailedBefore != nil && d.FailedBefore.IsZero():
+			return invalidDecision("/failed_before", "is the first time that there is: nothing failed before it.")
 		}
-		n, err := a.Outbox.DecideAll(r.Context(), verb, outbox.ParkedFilter{
-			Class: outbox.Class(d.Class), Key: d.OrderID, FailedBefore: d.FailedBefore,
-		}, d.Reason)
+		filter := outbox.ParkedFilter{Class: outbox.Class(d.Class), Key: d.OrderID}
+		if d.FailedBefore != nil {
+			filter.FailedBefore = *d.FailedBefore
+		}
+		n, err := a.Outbox.DecideAll(r.Context(), verb, filter, why(r, d.Reason))
 		if err != nil {
 			return err
 		}
@@ -153,19 +158,18 @@ func (a *api) decideAll(verb outbox.Verb) func(http.ResponseWriter, *http.Reques
 }
 
 func (d *decision) filtered() bool {
-	return d.Class != "" || d.OrderID != "" || !d.FailedBefore.IsZero()
+	return d.Class != "" || d.OrderID != "" || d.FailedBefore != nil
 }
 
-const (
-	maxDecision = 4 << 10 // bytes of a body
-	maxReason   = 500     // bytes
-)
+func why(r *http.Request, reason string) outbox.Why {
+	return outbox.Why{Reason: reason, By: auth.FromContext(r.Context()).Actor()}
+}
 
 func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d decision, err error) {
 	if _, err := parameters(r); err != nil {
 		return d, err
 	}
-	body, err := httpserver.ReadBody(w, r, maxDecision)
+	body, err := httpserver.ReadBody(w, r, httpserver.MaxDecision)
 	if err != nil {
 		return d, err
 	}
@@ -178,11 +182,8 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d d
 		}
 		return d, problem.New(http.StatusBadRequest, string(order.CodeMalformedJSON), "The body must be exactly one well-formed JSON object; {} is the least.")
 	}
-	switch {
-	case verb != outbox.Retry && d.Reason == "":
-		return d, invalidDecision("/reason", "must say why: it is kept in the record of the act.")
-	case len(d.Reason) > maxReason:
-		return d, invalidDecision("/reason", "must not be longer than 500 bytes.")
+	if fault := httpserver.ReasonFault(d.Reason, verb != outbox.Retry); fault != "" {
+		return d, invalidDecision("/reason", fault)
 	}
 	return d, nil
 }

@@ -28,10 +28,10 @@ func (a *api) adopt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if d.filtered() || d.All {
+	if d.filtered() || d.All != nil {
 		return invalidDecision("", "This request is about all messages that were left to another file: it takes a reason and no filter.")
 	}
-	n, err := a.Outbox.Adopt(r.Context(), d.Reason)
+	n, err := a.Outbox.Adopt(r.Context(), why(r, d.Reason))
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,14 @@ func newCaller(kind, name string, scopes []string) *Caller {
 	return &Caller{Kind: kind, Name: name, ID: hex.EncodeToString(id[:16]), scopes: scopes}
 }
 
+// Actor names the caller in the record of an act, by kind and name; "" for anonymous ones.
+func (c *Caller) Actor() string {
+	if c.ID == "" {
+		return ""
+	}
+	return c.Kind + ":" + c.Name
+}
+
 // May reports whether the caller has that scope.
 func (c *Caller) May(scope string) bool { return slices.Contains(c.scopes, scope) }
 

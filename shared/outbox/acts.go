@@ -43,12 +43,16 @@ type Act struct {
 	NewSlot uint64    `json:"new_sequence,omitempty"` // the slot that a retry gave it
 	Class   Class     `json:"class"`
 	Reason  string    `json:"reason,omitempty"` // the operator's
+	By      string    `json:"by,omitempty"`     // who did it, where that is known
 }
 
+// Why is what an operator's act is recorded with: the operator's reason, and who that is. Both may be empty; of each 500 bytes are kept.
+type Why struct{ Reason, By string }
+
 // Decide retries or discards one parked message. Of several calls for one message the first decides and the others get
-// ErrNotParked: it is published once. reason is kept in the record of the act.
-func (o *Outbox) Decide(ctx context.Context, verb Verb, id uuidv7.ID, reason string) error {
-	if _, err := o.decide(ctx, verb, []uuidv7.ID{id}, reason); err != nil {
+// ErrNotParked: it is published once. why is kept in the record of the act.
+func (o *Outbox) Decide(ctx context.Context, verb Verb, id uuidv7.ID, why Why) error {
+	if _, err := o.decide(ctx, verb, []uuidv7.ID{id}, why); err != nil {
 		return fmt.Errorf("%s parked message %s: %w", verb, id, err)
 	}
 	return nil
@@ -56,7 +60,7 @@ func (o *Outbox) Decide(ctx context.Context, verb Verb, id uuidv7.ID, reason str
 
 // DecideAll retries or discards every parked message that matches and returns how many. Those that fail meanwhile and
 // are parked again are not tried twice. After an error the messages counted in n have been dealt with.
-func (o *Outbox) DecideAll(ctx context.Context, verb Verb, filter ParkedFilter, reason string) (n int, err error) {
+func (o *Outbox) DecideAll(ctx context.Context, verb Verb, filter ParkedFilter, why Why) (n int, err error) {
 	var after uuidv7.ID
 	for {
 		page, next, err := o.ListParked(ctx, filter, after, actsAtOnce)
@@ -67,7 +71,7 @@ func (o *Outbox) DecideAll(ctx context.Context, verb Verb, filter ParkedFilter, 
 		for i := range page {
 			ids[i] = page[i].ID
 		}
-		done, err := o.decide(ctx, verb, ids, reason)
+		done, err := o.decide(ctx, verb, ids, why)
 		n += done
 		if err != nil && !errors.Is(err, ErrNotParked) { // somebody else was faster
 			return n, fmt.Errorf("%s parked messages: %w", verb, err)
@@ -80,7 +84,7 @@ func (o *Outbox) DecideAll(ctx context.Context, verb Verb, filter ParkedFilter, 
 }
 
 // decide deals with those of ids that are parked still, in one transaction, and returns how many there were.
-func (o *Outbox) decide(ctx context.Context, verb Verb, ids []uuidv7.ID, reason string) (n int, err error) {
+func (o *Outbox) decide(ctx context.Context, verb Verb, ids []uuidv7.ID, why Why) (n int, err error) {
 	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		n = 0
 		root := tx.Bucket(rootBucket)
@@ -103,7 +107,7 @@ func (o *Outbox) decide(ctx context.Context, verb Verb, ids []uuidv7.ID, reason 
 		// Before the rows reach the queue: whoever takes one from there must find it in waits.
 		tx.AfterCommit(func() { o.unpark(len(entries), moved) })
 		for i := range entries {
-			m, err := o.act(tx, verb, &entries[i], reason)
+			m, err := o.act(tx, verb, &entries[i], why)
 			if err != nil {
 				return err
 			}
@@ -133,7 +137,7 @@ func (o *Outbox) unpark(n int, moved []retried) {
 }
 
 // act carries out verb on one parked message and records it.
-func (o *Outbox) act(tx *boltdb.Tx, verb Verb, e *entry, reason string) (moved retried, err error) {
+func (o *Outbox) act(tx *boltdb.Tx, verb Verb, e *entry, why Why) (moved retried, err error) {
 	root := tx.Bucket(rootBucket)
 	key := slotKey(e.slot)
 	m, err := parkedMessage(root, e)
@@ -162,7 +166,7 @@ func (o *Outbox) act(tx *boltdb.Tx, verb Verb, e *entry, reason string) (moved r
 	}
 	return moved, recordAct(root, Act{
 		At: o.config.Clock.Now().UTC(), Verb: verb, ID: m.ID.String(), Subject: m.Subject,
-		Slot: m.Slot, NewSlot: moved.slot, Class: m.Class, Reason: clip(reason),
+		Slot: m.Slot, NewSlot: moved.slot, Class: m.Class, Reason: clip(why.Reason), By: clip(why.By),
 	})
 }
 

@@ -25,9 +25,9 @@ func (o *Outbox) Fenced() bool { return o.fenced.Load() }
 // Adopt publishes the messages that were left to another file after all, because that file is gone, and returns how many
 // there were. Those that it did publish are published twice, under their ids: consumers drop them as long as they remember
 // the ids. After an error the messages counted in n have been dealt with.
-func (o *Outbox) Adopt(ctx context.Context, reason string) (n int, err error) {
+func (o *Outbox) Adopt(ctx context.Context, why Why) (n int, err error) {
 	for {
-		done, err := o.adoptSome(ctx, reason)
+		done, err := o.adoptSome(ctx, why)
 		if n += done; err != nil {
 			return n, fmt.Errorf("adopt messages: %w", err)
 		}
@@ -37,7 +37,7 @@ func (o *Outbox) Adopt(ctx context.Context, reason string) (n int, err error) {
 	}
 }
 
-func (o *Outbox) adoptSome(ctx context.Context, reason string) (n int, err error) {
+func (o *Outbox) adoptSome(ctx context.Context, why Why) (n int, err error) {
 	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(rootBucket)
 		entries, err := cededEntries(root, actsAtOnce)
@@ -57,7 +57,7 @@ func (o *Outbox) adoptSome(ctx context.Context, reason string) (n int, err error
 			}
 		})
 		for i := range entries {
-			m, err := o.adopt(tx, &entries[i], reason)
+			m, err := o.adopt(tx, &entries[i], why)
 			if err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ func cededEntries(root *bbolt.Bucket, limit int) (entries []entry, err error) {
 	return entries, nil
 }
 
-func (o *Outbox) adopt(tx *boltdb.Tx, e *entry, reason string) (retried, error) {
+func (o *Outbox) adopt(tx *boltdb.Tx, e *entry, why Why) (retried, error) {
 	root := tx.Bucket(rootBucket)
 	key := slotKey(e.slot)
 	r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
@@ -102,6 +102,6 @@ func (o *Outbox) adopt(tx *boltdb.Tx, e *entry, reason string) (retried, error) 
 	}
 	return moved, recordAct(root, Act{
 		At: o.config.Clock.Now().UTC(), Verb: Adopted, ID: r.message.ID.String(), Subject: r.message.Subject,
-		Slot: e.slot, NewSlot: moved.slot, Reason: clip(reason),
+		Slot: e.slot, NewSlot: moved.slot, Reason: clip(why.Reason), By: clip(why.By),
 	})
 }

@@ -45,7 +45,7 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 		t.Errorf("the parked message is %s, and its delivery names %s", list[0].ID, parked.MessageID)
 	}
 	ill.Store(false)
-	if err := r.outbox.Decide(t.Context(), outbox.Retry, list[0].ID, ""); err != nil {
+	if err := r.outbox.Decide(t.Context(), outbox.Retry, list[0].ID, outbox.Why{}); err != nil {
 		t.Fatal(err)
 	}
 	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })

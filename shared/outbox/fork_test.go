@@ -225,12 +225,12 @@ func TestCededMessagesAreAdoptedOnce(t *testing.T) {
 	if n := r.outbox.Ceded(); n != 2 {
 		t.Fatalf("after a restart %d messages are ceded, want 2", n)
 	}
-	n, err := r.outbox.Adopt(t.Context(), "the other disk is gone")
+	n, err := r.outbox.Adopt(t.Context(), outbox.Why{Reason: "the other disk is gone"})
 	if err != nil || n != 2 {
 		t.Fatalf("adopted %d, %v", n, err)
 	}
 	onceEach(t, r.await(4), "first", "original", "both 1", "both 2")
-	if n, err := r.outbox.Adopt(t.Context(), "again"); err != nil || n != 0 || r.outbox.Ceded() != 0 {
+	if n, err := r.outbox.Adopt(t.Context(), outbox.Why{Reason: "again"}); err != nil || n != 0 || r.outbox.Ceded() != 0 {
 		t.Errorf("adopted again: %d, %v; %d left", n, err, r.outbox.Ceded())
 	}
 }

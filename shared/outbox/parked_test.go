@@ -89,7 +89,7 @@ func TestARetriedMessageIsPublishedOnceHoweverManyAsk(t *testing.T) {
 	var askers sync.WaitGroup
 	for range 20 {
 		askers.Go(func() {
-			switch err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, ""); {
+			switch err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{}); {
 			case err == nil:
 				retried.Add(1)
 			case !errors.Is(err, outbox.ErrNotParked):
@@ -115,7 +115,7 @@ func TestARetryThatFailsParksAgainWithItsHistory(t *testing.T) {
 	ill := sick(r)
 	r.start()
 	m := park(r, "sick")[0]
-	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, "limit raised"); err != nil {
+	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{Reason: "limit raised"}); err != nil {
 		t.Fatal(err)
 	}
 	r.eventually("it is parked again", func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
@@ -128,7 +128,7 @@ func TestARetryThatFailsParksAgainWithItsHistory(t *testing.T) {
 	}
 	ill.Store(false)
 	r.restart()
-	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, ""); err != nil {
+	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{}); err != nil {
 		t.Fatal(err)
 	}
 	if records := r.await(2); countOf(records, "sick") != 1 {
@@ -141,11 +141,11 @@ func TestADiscardedMessageIsKeptAndNeverPublished(t *testing.T) {
 	ill := sick(r)
 	r.start()
 	m := park(r, "sick")[0]
-	if err := r.outbox.Decide(t.Context(), outbox.Discard, m.ID, "placed by a test"); err != nil {
+	if err := r.outbox.Decide(t.Context(), outbox.Discard, m.ID, outbox.Why{Reason: "placed by a test"}); err != nil {
 		t.Fatal(err)
 	}
 	ill.Store(false)
-	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, ""); !errors.Is(err, outbox.ErrNotParked) {
+	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{}); !errors.Is(err, outbox.ErrNotParked) {
 		t.Errorf("a discarded message was retried: %v", err)
 	}
 	r.restart()
@@ -185,7 +185,7 @@ func TestMassRetryTakesWhatMatchesInTheOrderWritten(t *testing.T) {
 		}
 	}
 	ill.Store(false)
-	if n, err := r.outbox.DecideAll(t.Context(), outbox.Retry, outbox.ParkedFilter{Key: "sick-1"}, ""); err != nil || n != 300 {
+	if n, err := r.outbox.DecideAll(t.Context(), outbox.Retry, outbox.ParkedFilter{Key: "sick-1"}, outbox.Why{}); err != nil || n != 300 {
 		t.Fatalf("%d retried, %v", n, err)
 	}
 	records := r.await(600 + 300)

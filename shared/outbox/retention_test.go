@@ -162,8 +162,8 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 		}
 		ill.Store(false)
 		if err := errors.Join(
-			r.outbox.Decide(t.Context(), outbox.Retry, list[0].ID, "mended"),
-			r.outbox.Decide(t.Context(), outbox.Discard, list[1].ID, "hopeless"),
+			r.outbox.Decide(t.Context(), outbox.Retry, list[0].ID, outbox.Why{Reason: "mended"}),
+			r.outbox.Decide(t.Context(), outbox.Discard, list[1].ID, outbox.Why{Reason: "hopeless"}),
 		); err != nil {
 			t.Fatal(err)
 		}

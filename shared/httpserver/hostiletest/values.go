@@ -43,6 +43,7 @@ func Malformed(object, has, may string) map[string]string {
 		"a name that is not known, twice": with(`"x":1,"x":2`), "not UTF-8": text("\xc3\x28"), "a name that is not UTF-8": with("\"\xff\":1"), "a lone surrogate": text(`\ud800`),
 		"a raw control character": text("a\nb"), "NaN": with(`"x":NaN`), "Infinity": with(`"x":Infinity`), "a leading zero": with(`"x":01`), "a plus": with(`"x":+1`), "an array": "[" + object + "]",
 		"a text": `"order"`, "a number": "1", "null": "null", "an UTF-16 body": "{\x00\"\x00c\x00", "arrays that do not end": with(`"x":` + strings.Repeat("[", 1000)),
+		"arrays 33 deep": with(`"x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32)),
 	}
 }
 
