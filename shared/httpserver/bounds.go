@@ -11,6 +11,9 @@ import (
 type Bounds struct {
 	// MaxConnections is how many connections may be open at once; one more is closed as soon as it comes. Default 10,000.
 	MaxConnections int `default:"10000" help:"Most open connections of the API; one more is closed at once." name:"max-connections"`
+	// MaxConnectionsOfAddress is how many of them one IP address may have, or one IPv6 network of 64 bits, so that one client cannot keep the others out.
+	// The machine itself and trusted proxies have no such bound. Default 2,500.
+	MaxConnectionsOfAddress int `default:"2500" help:"Most of them from one IP address, but for the machine itself and trusted-proxies." name:"max-connections-address"`
 	// MaxHeaderBytes bounds a request's header, in bytes. Default 64 KiB. Above it net/http answers 431 by itself, in plain
 	// text, as it does with 400 for what is not HTTP. It lets 4 KiB more pass than it is told.
 	MaxHeaderBytes int `default:"65536" help:"Most bytes of a request's header; more get a 431." name:"max-header-bytes"`
@@ -26,7 +29,7 @@ type Bounds struct {
 }
 
 var defaultBounds = Bounds{
-	MaxConnections: 10_000, MaxHeaderBytes: 64 << 10,
+	MaxConnections: 10_000, MaxConnectionsOfAddress: 2_500, MaxHeaderBytes: 64 << 10,
 	ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 }
 
@@ -34,7 +37,8 @@ var defaultBounds = Bounds{
 func (b Bounds) WithDefaults() Bounds {
 	d := defaultBounds
 	return Bounds{
-		MaxConnections: cmp.Or(b.MaxConnections, d.MaxConnections), MaxHeaderBytes: cmp.Or(b.MaxHeaderBytes, d.MaxHeaderBytes),
+		MaxConnections: cmp.Or(b.MaxConnections, d.MaxConnections), MaxConnectionsOfAddress: cmp.Or(b.MaxConnectionsOfAddress, d.MaxConnectionsOfAddress),
+		MaxHeaderBytes:    cmp.Or(b.MaxHeaderBytes, d.MaxHeaderBytes),
 		ReadHeaderTimeout: cmp.Or(b.ReadHeaderTimeout, d.ReadHeaderTimeout), ReadTimeout: cmp.Or(b.ReadTimeout, d.ReadTimeout),
 		WriteTimeout: cmp.Or(b.WriteTimeout, d.WriteTimeout), IdleTimeout: cmp.Or(b.IdleTimeout, d.IdleTimeout),
 	}
@@ -45,6 +49,7 @@ func (b Bounds) Validate() error {
 	b = b.WithDefaults()
 	return errors.Join(
 		within("max-connections", b.MaxConnections, 1, 1_000_000),
+		within("max-connections-address", b.MaxConnectionsOfAddress, 1, 1_000_000),
 		within("max-header-bytes", b.MaxHeaderBytes, 4<<10, 1<<20),
 		within("read-header-timeout", b.ReadHeaderTimeout, time.Second, time.Hour),
 		within("read-timeout", b.ReadTimeout, time.Second, time.Hour),

@@ -10,14 +10,14 @@ import (
 
 func TestBoundsOfClients(t *testing.T) {
 	want := httpserver.Bounds{
-		MaxConnections: 10_000, MaxHeaderBytes: 64 << 10,
+		MaxConnections: 10_000, MaxConnectionsOfAddress: 2_500, MaxHeaderBytes: 64 << 10,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 	}
 	if got := (httpserver.Bounds{}).WithDefaults(); got != want {
 		t.Errorf("zero fields: %+v, want %+v", got, want)
 	}
 	set := httpserver.Bounds{
-		MaxConnections: 1, MaxHeaderBytes: 4 << 10, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, IdleTimeout: 4 * time.Second,
+		MaxConnections: 1, MaxConnectionsOfAddress: 1, MaxHeaderBytes: 4 << 10, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, IdleTimeout: 4 * time.Second,
 	}
 	if got := set.WithDefaults(); got != set || got.Validate() != nil {
 		t.Errorf("what was set became %+v, %v", got, got.Validate())
@@ -30,6 +30,7 @@ func TestBoundsOfClients(t *testing.T) {
 		want   string
 	}{
 		{httpserver.Bounds{MaxConnections: -1}, "max-connections: -1 is not between 1 and 1000000"},
+		{httpserver.Bounds{MaxConnectionsOfAddress: -1}, "max-connections-address: -1"},
 		{httpserver.Bounds{MaxHeaderBytes: 100}, "max-header-bytes: 100 is not between 4096 and 1048576"},
 		{httpserver.Bounds{ReadHeaderTimeout: time.Millisecond}, "read-header-timeout: 1ms is not between 1s and 1h0m0s"},
 		{httpserver.Bounds{ReadTimeout: -1}, "read-timeout: -1ns"},

@@ -15,6 +15,8 @@ type Config struct {
 	TLS *tls.Config
 	// Bounds are what clients may take.
 	Bounds
+	// Proxies tell who the clients behind them are.
+	Proxies Proxies
 	// OnRefused, when set, is told of each connection that is closed because there are too many.
 	OnRefused func()
 }

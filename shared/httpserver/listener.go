@@ -2,16 +2,22 @@ package httpserver
 
 import (
 	"net"
-	"sync/atomic"
+	"net/netip"
+	"sync"
 )
 
-// boundedListener closes a connection at once when there are as many as allowed: a client that sees that tries elsewhere, or later, and one
-// that is left waiting in the kernel's queue does not.
+// boundedListener closes a connection at once when there are as many as allowed, in all or from its network: a client that sees that tries
+// elsewhere, or later, and one that is left waiting in the kernel's queue does not. The machine itself and the proxies stand for many
+// clients and have no bound of their own.
 type boundedListener struct {
 	net.Listener
-	most    int64
-	open    atomic.Int64
-	refused func()
+	most, mostOfOne int
+	proxies         Proxies
+	refused         func()
+
+	mu   sync.Mutex
+	open int
+	from map[string]int // by network
 }
 
 // Accept implements net.Listener.
@@ -21,25 +27,66 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.open.Add(1) <= l.most {
-			return &boundedConn{Conn: conn, listener: l}, nil
+		if network, ok := l.enter(conn.RemoteAddr().String()); ok {
+			return &boundedConn{Conn: conn, listener: l, network: network}, nil
 		}
-		l.open.Add(-1)
 		l.refused()
 		_ = conn.Close() // its client is not waited for
+	}
+}
+
+// enter counts a connection, unless there is no room for it. The network is "" where it does not count.
+func (l *boundedListener) enter(remote string) (network string, ok bool) {
+	if addr, err := netip.ParseAddrPort(remote); err == nil && !addr.Addr().Unmap().IsLoopback() && !l.proxies.has(remote) {
+		network = Network(remote)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open >= l.most || network != "" && l.from[network] >= l.mostOfOne {
+		return "", false
+	}
+	l.open++
+	if network != "" {
+		l.from[network]++
+	}
+	return network, true
+}
+
+func (l *boundedListener) leave(network string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+	if network == "" {
+		return
+	}
+	if l.from[network]--; l.from[network] == 0 {
+		delete(l.from, network)
 	}
 }
 
 type boundedConn struct {
 	net.Conn
 	listener *boundedListener
-	closed   atomic.Bool
+	network  string
+	closed   sync.Once
 }
 
 // Close implements net.Conn.
 func (c *boundedConn) Close() error {
-	if c.closed.CompareAndSwap(false, true) {
-		c.listener.open.Add(-1)
-	}
+	c.closed.Do(func() { c.listener.leave(c.network) })
 	return c.Conn.Close()
+}
+
+// Network is the address of a client without its port; of IPv6 the first 64 bits, which one household or machine has for itself.
+func Network(remote string) string {
+	addr, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return remote
+	}
+	ip := addr.Addr().Unmap().WithZone("")
+	if ip.Is6() {
+		prefix, _ := ip.Prefix(64) // 64 bits are valid for any IPv6 address
+		return prefix.String()
+	}
+	return ip.String()
 }

@@ -10,10 +10,11 @@ import (
 
 func TestTheClientBehindProxies(t *testing.T) {
 	var seen string
-	h, err := httpserver.BehindProxies([]string{"10.0.0.0/8", "192.0.2.1", "2001:db8::/32"}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.RemoteAddr }))
+	proxies, err := httpserver.ParseProxies([]string{"10.0.0.0/8", "192.0.2.1", "2001:db8::/32"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	h := proxies.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.RemoteAddr }))
 	for name, tc := range map[string]struct {
 		remote    string
 		forwarded []string
@@ -46,7 +47,7 @@ func TestTheClientBehindProxies(t *testing.T) {
 			t.Errorf("a client %s: the request itself was changed", name)
 		}
 	}
-	if _, err := httpserver.BehindProxies([]string{"10.0.0.0/40"}, h); err == nil {
+	if _, err := httpserver.ParseProxies([]string{"10.0.0.0/40"}); err == nil {
 		t.Error("a range that is none was taken")
 	}
 }

@@ -35,8 +35,10 @@ type Server struct {
 func New(cfg Config, logger zerolog.Logger) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
-		addr:     cfg.Addr,
-		bound:    boundedListener{most: int64(cfg.MaxConnections), refused: cfg.OnRefused},
+		addr: cfg.Addr,
+		bound: boundedListener{
+			most: cfg.MaxConnections, mostOfOne: cfg.MaxConnectionsOfAddress, proxies: cfg.Proxies, refused: cfg.OnRefused, from: make(map[string]int),
+		},
 		logger:   logger,
 		draining: make(chan struct{}),
 		served:   make(chan struct{}),
@@ -56,7 +58,7 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 		DisableGeneralOptionsHandler: true,
 	}
 	if cfg.Handler != nil {
-		s.http.Handler = s.counted(cfg.Handler)
+		s.http.Handler = s.counted(cfg.Proxies.Handler(cfg.Handler))
 	}
 	return s
 }

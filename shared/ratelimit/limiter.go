@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"net/http"
-	"net/netip"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,7 +42,7 @@ func (l *Limiter) ByAddress(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l.check(l.address, w, r, network(r.RemoteAddr), next)
+		l.check(l.address, w, r, httpserver.Network(r.RemoteAddr), next)
 	})
 }
 
@@ -77,18 +76,4 @@ func (l *Limiter) check(p *policy, w http.ResponseWriter, r *http.Request, sende
 		return
 	}
 	next.ServeHTTP(w, r)
-}
-
-// network is the address of a client without its port; of IPv6 the first 64 bits, which one household or machine has for itself.
-func network(remote string) string {
-	addr, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return remote
-	}
-	ip := addr.Addr().Unmap().WithZone("")
-	if ip.Is6() {
-		prefix, _ := ip.Prefix(64) // 64 bits are valid for any IPv6 address
-		return prefix.String()
-	}
-	return ip.String()
 }

@@ -45,7 +45,7 @@ func (c Config) WithDefaults() Config {
 
 // Validate names what is wrong.
 func (c *Config) Validate() error {
-	_, err := httpserver.BehindProxies(c.Proxies, nil)
+	_, err := httpserver.ParseProxies(c.Proxies)
 	if err != nil {
 		err = fmt.Errorf("trusted-proxies: %w", err)
 	}
@@ -58,12 +58,12 @@ func (c *Config) Validate() error {
 // API returns the server of an API at addr. It does not listen yet.
 func (c *Config) API(addr string, handler http.Handler, front httpserver.Front) (*httpserver.Server, error) {
 	front.Quiet = c.QuietRequests
-	handler, err := httpserver.BehindProxies(c.Proxies, front.Wrap(handler))
+	proxies, err := httpserver.ParseProxies(c.Proxies)
 	if err != nil {
 		return nil, err
 	}
 	config := httpserver.Config{
-		Addr: addr, Handler: handler, Bounds: c.Bounds, OnRefused: front.Metrics.ConnectionRefused,
+		Addr: addr, Handler: front.Wrap(handler), Bounds: c.Bounds, Proxies: proxies, OnRefused: front.Metrics.ConnectionRefused,
 	}
 	return server(config, c.TLS, front.Logger)
 }
