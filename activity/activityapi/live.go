@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ordertally/activity"
+	"ordertally/shared/auth"
 	"ordertally/shared/problem"
 	"ordertally/shared/uuidv7"
 )
@@ -165,6 +166,8 @@ func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	expired, stop := auth.FromContext(r.Context()).Expired()
+	defer stop()
 	seen := s.seen(r.Header.Get("Last-Event-ID"))
 	for {
 		text, next, more, failed := s.after(seen)
@@ -178,6 +181,8 @@ func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 			if !push([]byte(": still here\n\n")) {
 				return
 			}
+		case <-expired: // it may come again, with another
+			return
 		case <-r.Context().Done():
 			return
 		case <-l.api.done:

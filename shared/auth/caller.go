@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"time"
 )
 
 // Caller is who sent a request.
@@ -16,6 +17,8 @@ type Caller struct {
 	// ID tells callers apart: 32 hexadecimal digits, "" for anonymous ones. Keys of one name have one ID, and so does an issuer's
 	// subject, whatever credential it sends.
 	ID string
+	// Until is when the credential expires; zero for never. What goes on beyond a request, such as a stream, ends then.
+	Until time.Time
 
 	scopes []string
 }
@@ -48,4 +51,13 @@ func FromContext(ctx context.Context) *Caller {
 		return c
 	}
 	return &Caller{Kind: "anonymous"}
+}
+
+// Expired returns a channel that tells when the credential has expired, and never does for one that does not; stop must be called.
+func (c *Caller) Expired() (expired <-chan time.Time, stop func()) {
+	if c.Until.IsZero() {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(time.Until(c.Until))
+	return timer.C, func() { timer.Stop() }
 }

@@ -128,7 +128,7 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 		return nil, errors.New("the token is refused: it has no subject")
 	}
 	caller := newCaller("token", checked.Issuer+"\x00"+checked.Subject, knownScopes(claims.Scope, claims.Scp))
-	caller.Name = checked.Subject
+	caller.Name, caller.Until = checked.Subject, checked.Expiry
 	header, _, _ := strings.Cut(token, ".")
 	i.remember(sum, header, trust{caller: caller, until: earlier(checked.Expiry, now.Add(trustFor))})
 	return caller, nil

@@ -43,6 +43,12 @@ type held struct {
 	lastUse atomic.Int64 // Unix seconds; 0 for never
 }
 
+func newHeld(key stored) *held {
+	h := &held{stored: key, caller: newCaller("key", key.Name, key.Scopes)}
+	h.caller.Until = key.ExpiresAt
+	return h
+}
+
 // OpenKeys reads the keys in db. A file without any stays as it is.
 func OpenKeys(ctx context.Context, db *boltdb.DB, c clock.Clock) (*Keys, error) {
 	k := &Keys{db: db, clock: c, byID: make(map[string]*held)}
@@ -56,7 +62,7 @@ func OpenKeys(ctx context.Context, db *boltdb.DB, c clock.Clock) (*Keys, error) 
 			if err != nil {
 				return err
 			}
-			h := &held{stored: key, caller: newCaller("key", key.Name, key.Scopes)}
+			h := newHeld(key)
 			if !key.LastUse.IsZero() {
 				h.lastUse.Store(key.LastUse.Unix())
 			}
@@ -111,7 +117,7 @@ func (k *Keys) New(ctx context.Context, name string, scopes []string, expires ti
 	if err := k.write(ctx, key); err != nil {
 		return Key{}, "", fmt.Errorf("store the key: %w", err)
 	}
-	k.byID[key.ID] = &held{stored: key, caller: newCaller("key", name, scopes)}
+	k.byID[key.ID] = newHeld(key)
 	return key.Key, credential, nil
 }
 
