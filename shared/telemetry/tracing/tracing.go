@@ -6,14 +6,12 @@ package tracing
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -30,23 +28,13 @@ type Tracing struct {
 
 var w3c = propagation.TraceContext{}
 
-// Configured reports whether the environment names a collector.
-func Configured() bool {
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
-		if os.Getenv(name) != "" {
-			return os.Getenv("OTEL_SDK_DISABLED") != "true"
-		}
-	}
-	return false
-}
-
 // Start returns the tracing of a service, as the environment wants it. A collector that is away costs nothing but its spans: that is
 // logged. (The library tells of that through a handler of the process, so the last service of a process logs it.)
 func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing, error) {
 	if !Configured() {
 		return &Tracing{}, nil
 	}
-	exporter, err := otlptracehttp.New(ctx)
+	exporter, err := exporter(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("send traces: look at the OTEL_ variables: %w", err)
 	}
