@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -90,39 +89,6 @@ func benchStore(b *testing.B) (*boltdb.DB, order.Store) {
 		b.Fatal(err)
 	}
 	return db, store
-}
-
-// BenchmarkCredentials places orders over 256 connections, in turn with an API key and where nobody needs one, seven times each, and reports
-// the ratio of the medians beside the spread of the runs without.
-//
-//	go test -run - -bench Credentials -benchtime 1x ./order/orderapi
-func BenchmarkCredentials(b *testing.B) {
-	db, store := benchStore(b)
-	keys, err := auth.OpenKeys(b.Context(), db, clock.System{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, credential, err := keys.New(b.Context(), "bench", []string{auth.OrdersWrite}, time.Time{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	closed, open := serve(b, store, &auth.Guard{Keys: keys}), serve(b, store, auth.Open())
-	hammer(b, open, "", 2*time.Second) // warm
-	var with, without []float64
-	for range b.N {
-		for range 7 {
-			without = append(without, hammer(b, open, "", 3*time.Second))
-			with = append(with, hammer(b, closed, credential, 3*time.Second))
-		}
-	}
-	slices.Sort(with)
-	slices.Sort(without)
-	middle := without[len(without)/2]
-	b.ReportMetric(middle, "open/s")
-	b.ReportMetric(with[len(with)/2], "key/s")
-	b.ReportMetric(with[len(with)/2]/middle, "key/open")
-	b.ReportMetric((without[len(without)-1]-without[0])/middle, "spread")
-	b.ReportMetric(0, "ns/op")
 }
 
 func serve(b *testing.B, store order.Store, guard *auth.Guard) (address string) {

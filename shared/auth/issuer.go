@@ -43,7 +43,7 @@ type Issuer struct {
 
 	asking singleflight.Group // however many wait, the issuer is asked once
 
-	mu       sync.Mutex
+	mu       sync.RWMutex
 	verifier *oidc.IDTokenVerifier // nil until the issuer answered
 	header   string                // of the good token that was seen last: what it is signed with
 	trusted  map[[sha256.Size]byte]trust
@@ -91,9 +91,9 @@ func (i *Issuer) Close() { i.client.CloseIdleConnections() }
 
 func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error) {
 	sum, now := sha256.Sum256([]byte(token)), i.clock.Now()
-	i.mu.Lock()
+	i.mu.RLock()
 	known, ok := i.trusted[sum]
-	i.mu.Unlock()
+	i.mu.RUnlock()
 	if ok && now.Before(known.until) {
 		return known.caller, nil
 	}
@@ -181,8 +181,8 @@ func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 }
 
 func (i *Issuer) known() *oidc.IDTokenVerifier {
-	i.mu.Lock()
-	defer i.mu.Unlock()
+	i.mu.RLock()
+	defer i.mu.RUnlock()
 	return i.verifier
 }
 

@@ -29,9 +29,9 @@ func (i *Issuer) Run(ctx context.Context, logger zerolog.Logger) error {
 // before too. When it does not answer, nothing changes: an issuer that is away must not keep everybody out. Before the first good
 // token there is nothing to renew.
 func (i *Issuer) Renew(ctx context.Context) error {
-	i.mu.Lock()
+	i.mu.RLock()
 	header := i.header
-	i.mu.Unlock()
+	i.mu.RUnlock()
 	if header == "" {
 		return nil
 	}
