@@ -174,7 +174,8 @@ func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 		if found.Err != nil {
 			return nil, found.Err
 		}
-		return found.Val.(*oidc.IDTokenVerifier), nil
+		verifier, _ := found.Val.(*oidc.IDTokenVerifier) // nothing else is asked for
+		return verifier, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

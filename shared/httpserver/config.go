@@ -22,7 +22,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Bounds = c.Bounds.WithDefaults()
+	c.Bounds = c.WithDefaults()
 	if c.OnRefused == nil {
 		c.OnRefused = func() {}
 	}
