@@ -20,6 +20,7 @@ import (
 	"ordertally/shared/broker/devbroker"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/serving"
+	"ordertally/shared/telemetry"
 )
 
 // Config of a Stack. The tags make it the flags of `ordertally dev` as well.
@@ -32,6 +33,8 @@ type Config struct {
 	// AllowUnauthenticated lets both services listen beyond loopback without keys.
 	AllowUnauthenticated bool   `name:"allow-unauthenticated" help:"Listen beyond loopback though no API key is configured: everybody may do everything."`
 	KafkaListen          string `name:"kafka-listen" default:"127.0.0.1:9092" help:"Address of the broker."`
+	// Verbosity of the logger, when it can be changed: both ops listeners do that.
+	Verbosity *telemetry.Level `kong:"-"`
 }
 
 // Stack is the broker and both services.
@@ -71,7 +74,9 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	s.steps.Push("broker", func(context.Context) error { return s.broker.Stop() })
 
-	around := serving.Config{Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}, QuietRequests: true}
+	around := serving.Config{
+		Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}, QuietRequests: true, Verbosity: s.config.Verbosity,
+	}
 	s.order, err = orderd.New(orderd.Config{
 		Listen: s.config.OrderListen, OpsListen: s.config.OrderOpsListen,
 		Data: filepath.Join(s.config.Data, "order.db"), Kafka: []string{s.broker.Addr()}, Serving: around,

@@ -24,14 +24,18 @@ type devCmd struct {
 
 // Run runs everything until ctx ends or a part fails.
 func (c *devCmd) Run(ctx context.Context) error {
-	logger := telemetry.NewLogger(os.Stderr, "ordertally")
-	s := stack.New(c.Config, logger.Level(zerolog.InfoLevel))
+	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info"}, os.Stderr, "ordertally")
+	if err != nil {
+		return err
+	}
+	c.Verbosity = log.Level
+	s := stack.New(c.Config, log.Logger)
 	if err := s.Start(ctx); errors.Is(err, auth.ErrExposed) {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	} else if err != nil {
 		return err
 	}
-	err := c.tour(ctx, s, logger)
+	err = c.tour(ctx, s, log.Logger)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // Ctrl-C during the import
 	}
