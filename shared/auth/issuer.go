@@ -113,21 +113,20 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	if !now.Before(checked.Expiry) {
 		return nil, errors.New("the token is refused: it has expired")
 	}
-	var claims struct {
-		NotBefore float64 `json:"nbf"`
-		Scope     any     `json:"scope"`
-		Scp       any     `json:"scp"`
-	}
+	var claims map[string]any
 	if err := checked.Claims(&claims); err != nil {
 		return nil, errors.New("the token is refused: its claims are not readable")
 	}
-	if claims.NotBefore > float64(now.Add(time.Minute).Unix()) {
+	if name := misspelt(claims); name != "" {
+		return nil, errors.New("the token is refused: its claims are not readable: names are case-sensitive, and one of them is like " + name)
+	}
+	if notBefore, _ := claims["nbf"].(float64); notBefore > float64(now.Add(time.Minute).Unix()) {
 		return nil, errors.New("the token is refused: it is not valid yet")
 	}
 	if checked.Subject == "" {
 		return nil, errors.New("the token is refused: it has no subject")
 	}
-	caller := newCaller("token", checked.Issuer+"\x00"+checked.Subject, knownScopes(claims.Scope, claims.Scp))
+	caller := newCaller("token", checked.Issuer+"\x00"+checked.Subject, knownScopes(claims["scope"], claims["scp"]))
 	caller.Name, caller.Until = checked.Subject, checked.Expiry
 	header, _, _ := strings.Cut(token, ".")
 	i.remember(sum, header, trust{caller: caller, until: earlier(checked.Expiry, now.Add(trustFor))})
@@ -208,12 +207,26 @@ func reason(err error) string {
 		{"audience", "it is for another audience"},
 		{"issued by a different provider", "another issuer made it"},
 		{"not before", "it is not valid yet"},
+		{"unmarshal claims", "its claims are not readable"},
 	} {
 		if strings.Contains(text, known.part) {
 			return known.reason
 		}
 	}
 	return "its signature is not the issuer's"
+}
+
+// misspelt returns the claim whose name a token has in other letters, "" for none. encoding/json, which the library reads claims with, would take
+// it for the claim itself.
+func misspelt(claims map[string]any) string {
+	for name := range claims {
+		for _, known := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "scope", "scp"} {
+			if name != known && strings.EqualFold(name, known) {
+				return known
+			}
+		}
+	}
+	return ""
 }
 
 // knownScopes are those of this program that the claims hold.
