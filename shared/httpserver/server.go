@@ -34,6 +34,11 @@ type Server struct {
 // New returns a server that does not listen yet. The logger should say which listener it is.
 func New(cfg Config, logger zerolog.Logger) *Server {
 	cfg = cfg.withDefaults()
+	if most := affordable(cfg.MaxConnections); most < cfg.MaxConnections {
+		logger.Warn().Int("max_connections", most).Int("wanted", cfg.MaxConnections).
+			Msg("the process may not have descriptors enough for all the connections that it is to allow: raise its limit (ulimit -n)")
+		cfg.MaxConnections = most
+	}
 	s := &Server{
 		addr: cfg.Addr,
 		bound: boundedListener{
