@@ -31,6 +31,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 
 	"ordertally/activity"
 	"ordertally/activity/measure"
@@ -100,6 +102,11 @@ func With(first activity.Definition, declared []activity.Definition) []activity.
 func Parse(text string) ([]activity.Definition, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
+	}
+	for _, tk := range lexer.Tokenize(text) {
+		if tk.Type == token.AnchorType || tk.Type == token.AliasType { // a few of them can stand for gigabytes
+			return nil, fmt.Errorf("activities: line %d has a YAML anchor or alias: write the values out, or put quotes around a text that begins with & or *", tk.Position.Line)
+		}
 	}
 	var list []declaration
 	if err := yaml.UnmarshalWithOptions([]byte(text), &list, yaml.Strict()); err != nil {

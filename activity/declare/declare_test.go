@@ -1,6 +1,7 @@
 package declare_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -51,6 +52,15 @@ func TestParse(t *testing.T) {
 		text := strings.Replace(cancelled, change[0], change[1], 1)
 		if _, err := declare.Parse(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
+		}
+	}
+	bomb := "- &a [x, x, x, x, x, x, x, x]\n"
+	for name := 'b'; name < 'k'; name++ {
+		bomb += fmt.Sprintf("- &%c [%s]\n", name, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", name-1), 8), ", "))
+	}
+	for _, text := range []string{bomb, strings.Replace(cancelled, "reason: reason", "reason: &r reason", 1)} {
+		if _, err := declare.Parse(text); err == nil || !strings.Contains(err.Error(), "anchor or alias") {
+			t.Errorf("%.60s: %v", text, err)
 		}
 	}
 	if _, err := declare.Parse(cancelled + cancelled); err == nil || !strings.Contains(err.Error(), "twice") {

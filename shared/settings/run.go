@@ -4,10 +4,7 @@ import (
 	"context"
 	"os/signal"
 	"runtime/debug"
-	"slices"
 	"syscall"
-
-	"github.com/alecthomas/kong"
 )
 
 // Run parses args and runs the command that they ask for:
@@ -17,17 +14,18 @@ import (
 // The Run method of a command may take a context.Context, which ends with SIGINT or SIGTERM; a second signal ends the
 // process at once. Without a Version the one that the Go command recorded is used.
 func (p Program) Run(cli any, args []string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
 	if p.Version == "" {
 		p.Version = recordedVersion()
 	}
-	p.Options = append(slices.Clone(p.Options), kong.BindTo(ctx, (*context.Context)(nil)))
 	parsed, err := p.Parse(cli, args)
 	if err != nil {
 		return err
 	}
+	// Not before the settings are read: until then nobody listens to ctx, and a signal must end the process.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run()
 }
 
