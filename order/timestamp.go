@@ -1,20 +1,29 @@
 package order
 
 import (
+	"errors"
 	"strings"
 	"time"
 )
 
-// parseTime reads an RFC 3339 time with its offset and checks that it lies in 1970 to now. T and Z must be upper case,
-// a second has at most nine digits after the point (more would be dropped silently), and a leap second (:60) is
-// refused, as no instant of Unix time stands for it.
-func parseTime(text string, now time.Time) (time.Time, Rule, string) {
+var errNoTime = errors.New("must be an existing RFC 3339 time with an offset, such as 2010-12-01T08:26:00Z")
+
+// ParseTime reads an RFC 3339 time with its offset. T and Z must be upper case, a second has at most nine digits after the point (more
+// would be dropped silently), and a leap second (:60) is refused, as no instant of Unix time stands for it.
+func ParseTime(text string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || !isTimeShaped(text) {
-		return time.Time{}, RuleInvalidTime, "must be an existing RFC 3339 time with an offset, such as 2010-12-01T08:26:00Z"
+		return time.Time{}, errNoTime
 	}
-	at = at.UTC()
+	return at.UTC(), nil
+}
+
+// parseTime also checks that the time lies in 1970 to now.
+func parseTime(text string, now time.Time) (time.Time, Rule, string) {
+	at, err := ParseTime(text)
 	switch {
+	case err != nil:
+		return at, RuleInvalidTime, err.Error()
 	case at.Before(time.Unix(0, 0)):
 		return time.Time{}, RuleOutOfRange, "must not be before 1970-01-01T00:00:00Z"
 	case at.After(now):

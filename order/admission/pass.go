@@ -122,15 +122,22 @@ func (p *Pass) Enter(ctx context.Context) error {
 	return nil
 }
 
-// Leave ends the placement, if it began.
-func (p *Pass) Leave() {
-	if p.body > 0 {
-		p.gate.bodies.Add(-p.body)
-	}
+// Placed ends the placement, if it began and has not ended: a client that does not read its answer holds no place.
+func (p *Pass) Placed() {
 	if p.entered.IsZero() {
 		return
 	}
 	p.gate.inside.Add(-1)
 	p.gate.done.Add(1)
 	p.gate.spent.Add(int64(time.Since(p.entered)))
+	p.entered = time.Time{}
+}
+
+// Leave ends all that the request has of the gate. A large body counts until then: its answer is as large.
+func (p *Pass) Leave() {
+	p.Placed()
+	if p.body > 0 {
+		p.gate.bodies.Add(-p.body)
+		p.body = 0
+	}
 }

@@ -37,11 +37,14 @@ type Config struct {
 	Logger    zerolog.Logger
 }
 
-type api struct{ Config }
+type api struct {
+	Config
+	answers *httpserver.Answers
+}
 
 // New returns the handler of the API.
 func New(config Config) http.Handler {
-	a := &api{config}
+	a := &api{config, httpserver.NewAnswers()}
 	routes := config.Guard.Protect(config.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document())...)))
 	return config.Limiter.ByAddress(httpserver.NewRouter(routes))
 }
@@ -74,8 +77,11 @@ func (a *api) routes() []httpserver.Route {
 func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := serve(w, r)
-		if err == nil || errors.Is(err, httpserver.ErrClientGone) {
+		if err == nil {
 			return
+		}
+		if errors.Is(err, httpserver.ErrClientGone) {
+			panic(http.ErrAbortHandler) // cuts the connection: one that only stopped sending would take an empty answer for a success
 		}
 		p := problemOf(err)
 		if _, refused := errors.AsType[*admission.Refusal](err); p.Status >= http.StatusInternalServerError && !refused {

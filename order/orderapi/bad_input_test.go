@@ -2,6 +2,7 @@ package orderapi_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -136,6 +137,10 @@ func TestBadInput(t *testing.T) {
 		{"limit 0", get("/v1/orders?limit=0"), 400, "invalid_parameter", ""},
 		{"limit 201", get("/v1/orders?limit=201"), 400, "invalid_parameter", ""},
 		{"limit empty", get("/v1/orders?limit="), 400, "invalid_parameter", ""},
+		{"limit with a plus", get("/v1/orders?limit=%2B5"), 400, "invalid_parameter", ""},
+		{"limit with zeros", get("/v1/orders?limit=00005"), 400, "invalid_parameter", ""},
+		{"from an hour of one digit", get("/v1/orders?placed_from=2010-12-01T8:00:00Z"), 400, "invalid_parameter", ""},
+		{"to with a comma", get("/v1/orders?placed_to=2010-12-01T08:00:00,5Z"), 400, "invalid_parameter", ""},
 		{"limit overflows", get("/v1/orders?limit=99999999999999999999"), 400, "invalid_parameter", ""},
 		{"from no time", get("/v1/orders?placed_from=2010-12-01"), 400, "invalid_parameter", ""},
 		{"from a date that does not exist", get("/v1/orders?placed_from=2010-02-29T00:00:00Z"), 400, "invalid_parameter", ""},
@@ -229,5 +234,28 @@ func TestMethods(t *testing.T) {
 				t.Errorf("HEAD %s has a body", path)
 			}
 		}
+	}
+}
+
+// TestHalfARequestIsNoSuccess: a client that stops sending in the middle of its body, and goes on reading, must not read a success.
+func TestHalfARequestIsNoSuccess(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	before := service.Transactions()
+	for _, path := range []string{"/v1/orders", "/v1/outbox/discard"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(service.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"currency\":")
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := io.ReadAll(conn); err != nil || len(answer) > 0 {
+			t.Errorf("%s: %q, %v", path, answer, err)
+		}
+	}
+	if after := service.Transactions(); after != before {
+		t.Errorf("%d transactions were written", after-before)
 	}
 }

@@ -14,6 +14,9 @@ import (
 const (
 	defaultLimit = 50
 	maxLimit     = 200
+	// maxPage is about the most memory that a page takes while it is made: what the store bounds it to and the largest order, stored and
+	// as the answer.
+	maxPage = 6 << 20
 )
 
 // list answers {"orders":[...],"next_cursor":"..."}, newest first by id. next_cursor is left out on the last page. A page
@@ -28,6 +31,11 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	held, err := a.answers.Hold(r.Context(), maxPage)
+	if err != nil {
+		return err
+	}
+	defer held.Release()
 	page, err := a.Store.List(r.Context(), query)
 	if err != nil {
 		return err
@@ -46,6 +54,7 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 		values.Set("cursor", cursor)
 		w.Header().Set("Link", "</v1/orders?"+values.Encode()+`>; rel="next"`)
 	}
+	held.Shrink(len(b))
 	writeJSON(w, http.StatusOK, append(b, '}'))
 	return nil
 }
@@ -94,8 +103,9 @@ func readLimit(values url.Values) (int, error) {
 	if !values.Has("limit") {
 		return defaultLimit, nil
 	}
-	limit, err := strconv.Atoi(values.Get("limit"))
-	if err != nil || limit < 1 || limit > maxLimit {
+	text := values.Get("limit")
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxLimit || strconv.Itoa(limit) != text {
 		return 0, invalidParameter("limit", "must be a whole number from 1 to 200.")
 	}
 	return limit, nil
@@ -105,7 +115,7 @@ func readTime(values url.Values, name string) (time.Time, error) {
 	if !values.Has(name) {
 		return time.Time{}, nil
 	}
-	at, err := time.Parse(time.RFC3339, values.Get(name))
+	at, err := order.ParseTime(values.Get(name))
 	if err != nil {
 		return time.Time{}, invalidParameter(name, "must be an RFC 3339 time such as 2010-12-01T00:00:00Z, with + written as %2B.")
 	}

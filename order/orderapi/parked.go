@@ -98,7 +98,11 @@ func (a *api) getParked(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, parkedWhole{parkedOf(&m), m.Type, m.Committed, m.Value, history})
+	body, err := json.Marshal(parkedWhole{parkedOf(&m), m.Type, m.Committed, m.Value, history})
+	if err != nil {
+		return err
+	}
+	return a.answer(w, r, body)
 }
 
 // decision is the body of an operator's request. The filter is for those that concern many messages.

@@ -38,6 +38,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	placed, err := a.Placement.Place(r.Context(), body, key, order.Origin{
 		Caller: caller.ID, Backfill: caller.May(auth.OrdersBackfill), TraceParent: httpserver.TraceParent(r.Context()).String(),
 	})
+	pass.Placed()
 	if errors.Is(err, order.ErrBackfill) {
 		return auth.InsufficientScope(auth.OrdersBackfill)
 	}

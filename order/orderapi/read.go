@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"ordertally/order"
+	"ordertally/shared/httpserver"
 	"ordertally/shared/uuidv7"
 )
 
@@ -21,7 +22,17 @@ func (a *api) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, appendOrder(nil, &stored))
+	return a.answer(w, r, appendOrder(nil, &stored))
+}
+
+// answer writes an answer that may be large, when there is room for it.
+func (a *api) answer(w http.ResponseWriter, r *http.Request, body []byte) error {
+	held, err := a.answers.Hold(r.Context(), len(body))
+	if err != nil {
+		return err
+	}
+	defer held.Release()
+	writeJSON(w, http.StatusOK, body)
 	return nil
 }
 
@@ -65,6 +76,7 @@ func appendOrder(b []byte, o *order.Stored) []byte {
 }
 
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	httpserver.BoundWriting(w, len(body))
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Content-Length", strconv.Itoa(len(body)))

@@ -15,8 +15,8 @@ import (
 // orders than asked for and names where the next one goes on.
 const maxScan = 10_000
 
-// maxPageBytes is about how large one page may grow, likewise.
-const maxPageBytes = 8 << 20
+// maxPageBytes is about how large one page may grow, likewise: as many orders as anybody asks for, of an ordinary size.
+const maxPageBytes = 1 << 20
 
 // List implements order.Store.
 func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {

@@ -1,0 +1,140 @@
+package orderapi_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/order"
+	"ordertally/order/admission"
+	"ordertally/order/orderapi"
+	"ordertally/order/orderapi/apitest"
+	"ordertally/shared/auth"
+	"ordertally/shared/clock"
+	"ordertally/shared/event"
+	"ordertally/shared/ratelimit"
+)
+
+// slowReaders are clients that read nothing of their answers before the test's end.
+type slowReaders struct {
+	handler http.Handler
+	stuck   atomic.Int32 // in the middle of their answer
+	refused atomic.Int32 // of those, with a refusal
+	reading chan struct{}
+	running sync.WaitGroup
+}
+
+type stuckWriter struct {
+	*httptest.ResponseRecorder
+	of *slowReaders
+}
+
+func (w stuckWriter) Write(b []byte) (int, error) {
+	if w.Code >= http.StatusBadRequest {
+		w.of.refused.Add(1)
+	}
+	w.of.stuck.Add(1)
+	<-w.of.reading
+	return w.ResponseRecorder.Write(b)
+}
+
+func newSlowReaders(t *testing.T, s *apitest.Service) *slowReaders {
+	t.Helper()
+	placement, err := order.NewPlacement(s.Store, clock.System{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &slowReaders{reading: make(chan struct{}), handler: orderapi.New(orderapi.Config{
+		Placement: placement, Store: s.Store, Outbox: s.Outbox, Topic: event.Topic, Logger: zerolog.Nop(), Guard: auth.Open(),
+		Limiter: ratelimit.Open(), Gate: admission.Open(),
+	})}
+	t.Cleanup(r.read)
+	return r
+}
+
+// read has all of them read.
+func (r *slowReaders) read() {
+	select {
+	case <-r.reading:
+	default:
+		close(r.reading)
+	}
+	r.running.Wait()
+}
+
+func request(method, path, body string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r
+}
+
+// ask sends the same request for n of them.
+func (r *slowReaders) ask(n int, method, path, body string) {
+	for range n {
+		r.running.Go(func() { r.handler.ServeHTTP(stuckWriter{httptest.NewRecorder(), r}, request(method, path, body)) })
+	}
+}
+
+// status is what a client gets that reads.
+func (r *slowReaders) status(method, path, body string) (int, string) {
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, request(method, path, body))
+	return w.Code, w.Body.String()
+}
+
+// TestWhoDoesNotReadHoldsNoPlace: more clients than may place at once have placed, and read no answer; others place all the same.
+func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
+	s := apitest.Start(t, clock.System{})
+	r := newSlowReaders(t, s)
+	const many = 600 // the gate lets 512 in
+	r.ask(many, http.MethodPost, "/v1/orders", small)
+	s.Eventually("all are at their answers", func() bool { return r.stuck.Load() == many })
+	if status, answer := r.status(http.MethodPost, "/v1/orders", small); status != http.StatusCreated {
+		t.Errorf("placing beside them: %d %s", status, answer)
+	}
+}
+
+// TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs: large answers that nobody reads have 64 MiB among them. Then no others are made, and what is
+// small is answered as ever.
+func TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs(t *testing.T) {
+	s := apitest.Start(t, clock.System{})
+	r := newSlowReaders(t, s)
+	lines := make([]string, 1800)
+	for i := range lines {
+		lines[i] = `{"sku":"` + strconv.Itoa(i) + `","description":"` + strings.Repeat("x", 450) + `","quantity":1,"unit_price":1}`
+	}
+	large := `{"currency":"EUR","lines":[` + strings.Join(lines, ",") + `]}` // 900 KB
+	status, answer := r.status(http.MethodPost, "/v1/orders", large)
+	if status != http.StatusCreated {
+		t.Fatalf("%d %.300s", status, answer)
+	}
+	_, id, _ := strings.Cut(answer, `"id":"`)
+	path := "/v1/orders/" + id[:36]
+	const many, most = 100, 64<<20/(900<<10) + 1
+	r.ask(many, http.MethodGet, path, "")
+	s.Eventually("all have an answer or a refusal", func() bool { return r.stuck.Load() == many })
+	if large := r.stuck.Load() - r.refused.Load(); large > most || large < most/2 {
+		t.Errorf("%d large answers are under way, want about %d", large, most)
+	}
+	if status, answer := r.status(http.MethodGet, "/v1/orders", ""); status != http.StatusServiceUnavailable || !strings.Contains(answer, "overloaded") {
+		t.Errorf("a page beside them: %d %.300s", status, answer)
+	}
+	if status, answer := r.status(http.MethodGet, path+"/delivery", ""); status != http.StatusOK {
+		t.Errorf("a small answer beside them: %d %.300s", status, answer)
+	}
+	if status, answer := r.status(http.MethodPost, "/v1/orders", small); status != http.StatusCreated {
+		t.Errorf("placing beside them: %d %.300s", status, answer)
+	}
+	r.read()
+	if status, answer := r.status(http.MethodGet, "/v1/orders", ""); status != http.StatusOK {
+		t.Errorf("a page once they have read: %d %.300s", status, answer)
+	}
+}
