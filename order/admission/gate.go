@@ -11,13 +11,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
 )
 
 // Config of a Gate. The tags make it flags. A zero Latency and FreeDisk have their defaults.
 type Config struct {
 	// Latency is how long storing an order should take at most, on average. While it takes longer, only as many placements are admitted as
-	// can be stored in that time. It is never less than three times what the disk takes for a commit. Default 25 ms.
-	Latency time.Duration `default:"25ms" help:"How long storing an order should take at most: while it takes longer, and longer than three commits of the disk, excess placements get a 503." name:"latency"`
+	// can be stored in that time. It is never less than three times what the disk takes for a commit. Default 15 ms.
+	Latency time.Duration `default:"15ms" help:"How long storing an order should take at most: while it takes longer, and longer than three commits of the disk, excess placements get a 503." name:"latency"`
 	// FreeDisk is how many bytes must be free on the disk. Default 16 MiB; -1 for no limit.
 	FreeDisk int64 `default:"16777216" help:"Bytes that must be free on the disk, or placements get a 503; -1 for no limit." name:"free-disk"`
 	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are accepted while Kafka is away.
@@ -26,7 +27,7 @@ type Config struct {
 
 // Defaults of Config, and bounds of Latency.
 const (
-	DefaultLatency  = 25 * time.Millisecond
+	DefaultLatency  = 15 * time.Millisecond
 	DefaultFreeDisk = 16 << 20
 	minLatency      = time.Millisecond
 	maxLatency      = time.Minute
@@ -67,18 +68,20 @@ type Sources struct {
 	BacklogAge func() time.Duration  // of the oldest unpublished message
 }
 
-// What a Gate allows besides its Config.
+// What a Gate allows besides its Config. Placements count by weight: one for each begun 8 KiB of the body.
 const (
 	// least is how many placements are admitted at once however slow they are: they share one commit.
-	least = 64
+	least = 256
 	// most is how many are admitted at once however fast they are, and usual is how many when nothing is known of how fast they are.
 	most  = 4096
 	usual = 512
+	// few placements are admitted whatever they weigh.
+	few = 16
 	// syncs is how many commits of the disk a placement may take, whatever Latency is: the one under way, its own, and as much again for
 	// everything else. Fewer at once would not be stored sooner, they would only share the disk's time with fewer others.
 	syncs = 3
-	// stalls is how many times Latency a commit may take before nothing more is admitted.
-	stalls = 80
+	// stall is how long a commit may take, if Latency is not more, before nothing more is admitted.
+	stall = 2 * time.Second
 	// window is how often the limit is set.
 	window = 100 * time.Millisecond
 	// look is how often the disk and the backlog are looked at.
@@ -96,12 +99,16 @@ type Gate struct {
 	logger  zerolog.Logger
 	refused *prometheus.CounterVec
 
+	refusals *rate.Limiter // for overload
+
 	limit    atomic.Int64
-	inside   atomic.Int64
-	peak     atomic.Int64            // most that were inside since the limit was set last, about
+	arriving arriving
+	orders   atomic.Int64            // inside
+	inside   atomic.Int64            // their weight
+	peak     atomic.Int64            // most that was inside since the limit was set last, about
 	bodies   atomic.Int64            // bytes of large ones
-	done     atomic.Int64            // since the limit was set last
-	spent    atomic.Int64            // nanoseconds, by those
+	done     atomic.Int64            // weight of those stored since the limit was set last
+	spent    atomic.Int64            // nanoseconds, by those, times their weight
 	standing atomic.Pointer[Refusal] // of disk or backlog; nil for none
 }
 
@@ -118,8 +125,10 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 		g.refused.WithLabelValues(string(reason))
 	}
 	g.limit.Store(usual)
+	g.arriving.next()
+	g.refusals = rate.NewLimiter(fewest, fewest)
 	reg.MustRegister(g.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "order_admission_limit", Help: "Placements that are admitted at once.",
+		Name: "order_admission_limit", Help: "Placements that are admitted at once; one of more than 8 KiB counts as several.",
 	}, func() float64 { return float64(g.limit.Load()) }))
 	return g
 }
@@ -155,10 +164,13 @@ func (g *Gate) Run(ctx context.Context) error {
 // is kept, a limit that is used grows, so that it is no limit to a service that keeps up; one that is not used goes back to what is usual, so
 // that the first moment of a flood does not let it all in.
 func (g *Gate) adjust(elapsed time.Duration) {
+	g.arriving.next()
 	done, spent, peak := g.done.Swap(0), g.spent.Swap(0), g.peak.Swap(0)
 	if elapsed <= 0 {
 		return
 	}
+	stored := float64(done) / elapsed.Seconds()
+	g.refusals.SetLimit(rate.Limit(max(stored, fewest)))
 	limit := g.limit.Load()
 	var mean time.Duration
 	if done > 0 {
@@ -167,7 +179,7 @@ func (g *Gate) adjust(elapsed time.Duration) {
 	allowed := max(g.config.Latency, syncs*g.sources.SyncTime())
 	switch {
 	case mean > allowed:
-		limit = int64(float64(done) / elapsed.Seconds() * allowed.Seconds())
+		limit = int64(stored * allowed.Seconds())
 	case mean >= allowed*8/10:
 	case peak > limit/2 || limit < usual:
 		limit += limit/8 + 1

@@ -44,9 +44,9 @@ func start(t *testing.T, config admission.Config) *rig {
 
 // place stores nothing for d, and says why it may not.
 func (r *rig) place(d time.Duration) admission.Reason {
-	pass, err := r.Arrive(context.Background(), 100, 1<<20)
+	pass, err := r.Arrive(100, 1<<20)
 	if err == nil {
-		err = pass.Enter(context.Background())
+		err = pass.Enter(100)
 	}
 	defer pass.Leave()
 	if refusal, ok := errors.AsType[*admission.Refusal](err); ok {
@@ -66,11 +66,12 @@ func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, sl
 			defer func() { done <- struct{}{} }()
 			for time.Now().Before(end) {
 				begin := time.Now()
-				pass, err := r.Arrive(context.Background(), 100, 1<<20)
+				pass, err := r.Arrive(100, 1<<20)
 				if err == nil {
-					err = pass.Enter(context.Background())
+					err = pass.Enter(100)
 				}
 				if err != nil {
+					pass.Hold(context.Background(), err)
 					pass.Leave()
 					x.Add(1)
 					<-time.After(100 * time.Millisecond)
@@ -97,11 +98,11 @@ func TestTheExcessIsRefusedWhenStoringIsSlow(t *testing.T) {
 		r := start(t, admission.Config{})
 		admitted, refused, slowest := r.load(3000, 2000, 10*time.Second)
 		t.Logf("%d admitted, %d refused, the slowest took %v", admitted, refused, slowest)
-		if refused == 0 || slowest > 100*time.Millisecond || admitted < 10*2000/2 {
+		if refused == 0 || refused > admitted*3/2 || slowest > 150*time.Millisecond || admitted < 10*2000/2 {
 			t.Errorf("overload: %d admitted, %d refused, the slowest took %v", admitted, refused, slowest)
 		}
 		r.load(10, 2000, 5*time.Second) // the limit grows again
-		if _, refused, _ := r.load(60, 2000, 5*time.Second); refused != 0 {
+		if _, refused, _ := r.load(250, 2000, 5*time.Second); refused != 0 {
 			t.Errorf("a load that can be stored: %d refused", refused)
 		}
 	})
@@ -182,31 +183,31 @@ func TestLargeBodiesKeepOutLargeOnesOnly(t *testing.T) {
 	g := admission.Open()
 	var passes []admission.Pass
 	for i, length := range []int64{1 << 20, -1, 5 << 20} {
-		pass, err := g.Arrive(t.Context(), length, 1<<20)
+		pass, err := g.Arrive(length, 1<<20)
 		if err != nil {
 			t.Fatal(i, err)
 		}
 		passes = append(passes, pass)
 	}
 	for range 61 {
-		pass, err := g.Arrive(t.Context(), -1, 1<<20)
+		pass, err := g.Arrive(-1, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
 		passes = append(passes, pass)
 	}
-	refused, err := g.Arrive(t.Context(), 100<<10, 1<<20)
+	refused, err := g.Arrive(100<<10, 1<<20)
 	if refusal, ok := errors.AsType[*admission.Refusal](err); !ok || refusal.Reason != admission.Bodies {
 		t.Errorf("one too many: %v", err)
 	}
 	refused.Leave()
-	if small, err := g.Arrive(t.Context(), 64<<10, 1<<20); err != nil {
+	if small, err := g.Arrive(64<<10, 1<<20); err != nil {
 		t.Errorf("a small one: %v", err)
 	} else {
 		small.Leave()
 	}
 	passes[0].Leave()
-	if _, err := g.Arrive(t.Context(), 1<<20, 1<<20); err != nil {
+	if _, err := g.Arrive(1<<20, 1<<20); err != nil {
 		t.Errorf("after one has left: %v", err)
 	}
 }

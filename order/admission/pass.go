@@ -1,90 +1,83 @@
 package admission
 
-import (
-	"context"
-	"math/rand/v2"
-	"time"
-)
+import "time"
 
-// Reason is why a placement is refused.
-type Reason string
+// unit is how many bytes of a body make a placement count once more: what decoding, storing and answering it take grows with them.
+const unit = 8 << 10
 
-// The reasons.
-const (
-	Overload Reason = "overload"     // more at once than can be stored in time
-	Stalled  Reason = "stalled"      // a commit hangs
-	Bodies   Reason = "large_bodies" // too many bytes of large bodies at once
-	Disk     Reason = "disk"         // too little space
-	Backlog  Reason = "backlog"      // unpublished for too long
-)
-
-// Reasons lists them.
-func Reasons() []Reason { return []Reason{Overload, Stalled, Bodies, Disk, Backlog} }
-
-// Refusal is the error of a placement that may not begin. Nothing was written.
-type Refusal struct {
-	Reason     Reason
-	RetryAfter time.Duration
-	detail     string
-}
-
-// Error says, to the client, why, and what to do.
-func (r *Refusal) Error() string {
-	return r.detail + " Nothing was stored: repeat the request later, with the same Idempotency-Key."
-}
-
-const (
-	retrySoon = time.Second
-	retryLate = 30 * time.Second
-)
-
-var (
-	overload    = &Refusal{Reason: Overload, RetryAfter: retrySoon, detail: "The service has more orders to store than it can in time."}
-	stalled     = &Refusal{Reason: Stalled, RetryAfter: retrySoon, detail: "The service's disk does not answer in time."}
-	bodiesAreIn = &Refusal{Reason: Bodies, RetryAfter: retrySoon, detail: "The service is reading too many large orders at once."}
-)
+func weight(length int64) int64 { return 1 + max(length, 0)/unit }
 
 // Pass is one placement's. It belongs to one goroutine.
 type Pass struct {
 	gate    *Gate
+	window  int64     // in which it arrived, 0 when it does not count as arriving
 	body    int64     // bytes of a large one
-	entered time.Time // zero before Enter
+	weight  int64     // by the length that it claims, until it enters
+	entered time.Time // zero unless it is inside
 }
 
-// A refusal for overload is held back for a random time from pause to three times that. Refusing costs half of what storing does: clients that
-// ask again at once would leave no time for those that were admitted. So each asks twice a second, and not all at the same moment.
-const pause = 250 * time.Millisecond
-
 // Arrive is asked before a body of that length, -1 when it is not known, is read; longest is what it may have at most. The error is a
-// *Refusal, which for overload comes after a pause, or when ctx ends. Leave must be called after it, however it ended.
-func (g *Gate) Arrive(ctx context.Context, length, longest int64) (Pass, error) {
-	pass := Pass{gate: g}
+// *Refusal. Leave must be called after it, however it ended.
+func (g *Gate) Arrive(length, longest int64) (Pass, error) {
+	pass := Pass{gate: g, weight: weight(min(length, longest))}
 	if r := g.refusal(); r != nil {
-		if r == overload {
-			hold(ctx)
-		}
 		return pass, g.refuse(r)
 	}
 	if length < 0 || length > longest {
 		length = longest
 	}
-	if length <= largeBody {
-		return pass, nil
+	if length > largeBody {
+		if g.bodies.Add(length) > largeBodies {
+			g.bodies.Add(-length)
+			return pass, g.refuse(bodiesAreIn)
+		}
+		pass.body = length
 	}
-	if g.bodies.Add(length) > largeBodies {
-		g.bodies.Add(-length)
-		return pass, g.refuse(bodiesAreIn)
-	}
-	pass.body = length
+	pass.window = g.arriving.add()
 	return pass, nil
 }
 
-func hold(ctx context.Context) {
-	timer := time.NewTimer(pause + rand.N(2*pause)) //nolint:gosec // G404: spreads requests, guards nothing
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+// Enter begins the placement, whose body has that length. The error is a *Refusal.
+func (p *Pass) Enter(length int) error {
+	g := p.gate
+	g.arriving.remove(p.window)
+	p.window, p.weight = 0, weight(int64(length))
+	orders, inside := g.orders.Add(1), g.inside.Add(p.weight)
+	if inside > g.peak.Load() {
+		g.peak.Store(inside)
+	}
+	if inside-p.weight >= g.limit.Load() && orders > few {
+		g.leave(p.weight)
+		return g.refuse(overload)
+	}
+	p.entered = time.Now()
+	return nil
+}
+
+func (g *Gate) leave(weight int64) {
+	g.orders.Add(-1)
+	g.inside.Add(-weight)
+}
+
+// Placed ends the placement, if it began and has not ended: a client that does not read its answer holds no place.
+func (p *Pass) Placed() {
+	if p.entered.IsZero() {
+		return
+	}
+	p.gate.leave(p.weight)
+	p.gate.done.Add(p.weight)
+	p.gate.spent.Add(p.weight * int64(time.Since(p.entered)))
+	p.entered = time.Time{}
+}
+
+// Leave ends all that the request has of the gate. A large body counts until then: its answer is as large.
+func (p *Pass) Leave() {
+	p.Placed()
+	p.gate.arriving.remove(p.window)
+	p.window = 0
+	if p.body > 0 {
+		p.gate.bodies.Add(-p.body)
+		p.body = 0
 	}
 }
 
@@ -93,10 +86,10 @@ func (g *Gate) refusal() *Refusal {
 	if r := g.standing.Load(); r != nil {
 		return r
 	}
-	if g.inside.Load() >= g.limit.Load() {
+	if orders := g.orders.Load() + g.arriving.recent(); orders >= few && max(orders, g.inside.Load()) >= g.limit.Load() {
 		return overload
 	}
-	if g.sources.Committing() > stalls*g.config.Latency {
+	if g.sources.Committing() > max(stall, g.config.Latency) {
 		return stalled
 	}
 	return nil
@@ -105,39 +98,4 @@ func (g *Gate) refusal() *Refusal {
 func (g *Gate) refuse(r *Refusal) error {
 	g.refused.WithLabelValues(string(r.Reason)).Inc()
 	return r
-}
-
-// Enter begins the placement. The error is a *Refusal, after the same pause as that of Arrive.
-func (p *Pass) Enter(ctx context.Context) error {
-	inside := p.gate.inside.Add(1)
-	if inside > p.gate.peak.Load() {
-		p.gate.peak.Store(inside)
-	}
-	if inside > p.gate.limit.Load() {
-		p.gate.inside.Add(-1)
-		hold(ctx)
-		return p.gate.refuse(overload)
-	}
-	p.entered = time.Now()
-	return nil
-}
-
-// Placed ends the placement, if it began and has not ended: a client that does not read its answer holds no place.
-func (p *Pass) Placed() {
-	if p.entered.IsZero() {
-		return
-	}
-	p.gate.inside.Add(-1)
-	p.gate.done.Add(1)
-	p.gate.spent.Add(int64(time.Since(p.entered)))
-	p.entered = time.Time{}
-}
-
-// Leave ends all that the request has of the gate. A large body counts until then: its answer is as large.
-func (p *Pass) Leave() {
-	p.Placed()
-	if p.body > 0 {
-		p.gate.bodies.Add(-p.body)
-		p.body = 0
-	}
 }

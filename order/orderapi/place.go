@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"ordertally/order"
+	"ordertally/order/admission"
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 )
@@ -22,16 +23,10 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	pass, err := a.Gate.Arrive(r.Context(), r.ContentLength, order.MaxBody)
+	pass, body, err := a.admit(w, r)
 	defer pass.Leave()
 	if err != nil {
-		return err
-	}
-	body, err := httpserver.ReadBody(w, r, order.MaxBody)
-	if err != nil {
-		return err
-	}
-	if err := pass.Enter(r.Context()); err != nil {
+		pass.Hold(r.Context(), err)
 		return err
 	}
 	caller := auth.FromContext(r.Context())
@@ -51,6 +46,20 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusCreated, appendOrder(nil, &placed.Stored))
 	return nil
+}
+
+// admit reads the body of a placement that may begin. With an error there is no body: what waits for its refusal takes no memory.
+func (a *api) admit(w http.ResponseWriter, r *http.Request) (pass admission.Pass, body []byte, err error) {
+	if pass, err = a.Gate.Arrive(r.ContentLength, order.MaxBody); err != nil {
+		return pass, nil, err
+	}
+	if body, err = httpserver.ReadBody(w, r, order.MaxBody); err != nil {
+		return pass, nil, err
+	}
+	if err = pass.Enter(len(body)); err != nil {
+		return pass, nil, err
+	}
+	return pass, body, nil
 }
 
 // idempotencyKey returns the header's value, "" when there is none. A key that is present but empty is malformed.

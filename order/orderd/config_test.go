@@ -59,7 +59,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 		Serving: serving.Config{
 			Bounds: httpserver.Bounds{}.WithDefaults(), Limits: ratelimit.Config{Burst: 10 * time.Second},
 		},
-		Admission: admission.Config{Latency: 25 * time.Millisecond, FreeDisk: 16 << 20},
+		Admission: admission.Config{Latency: 15 * time.Millisecond, FreeDisk: 16 << 20},
 	}
 	if got := (Config{}).withDefaults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("zero fields: %+v\nwant %+v", got, want)

@@ -1,0 +1,72 @@
+package admission_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ordertally/order/admission"
+)
+
+func overloaded(err error) bool {
+	refusal, ok := errors.AsType[*admission.Refusal](err)
+	return ok && refusal.Reason == admission.Overload
+}
+
+// TestTheFirstMomentOfAFloodDoesNotLetItAllIn: those whose bodies are being read count, until it is clear that they send slowly.
+func TestTheFirstMomentOfAFloodDoesNotLetItAllIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, admission.Config{})
+		synctest.Wait() // so that the gate's windows begin here
+		let := 0
+		for range 2000 {
+			if _, err := r.Arrive(100, 1<<20); err == nil { // and sends nothing
+				let++
+			} else if !overloaded(err) {
+				t.Fatal(err)
+			}
+		}
+		if let != 512 {
+			t.Errorf("%d were let in at once, want 512", let)
+		}
+		<-time.After(250 * time.Millisecond)
+		if pass, err := r.Arrive(100, 1<<20); err != nil {
+			t.Errorf("beside clients that send slowly: %v", err)
+		} else if err := pass.Enter(100); err != nil {
+			t.Errorf("beside clients that send slowly: %v", err)
+		}
+	})
+}
+
+// TestLongOrdersCountMore: as many are let in as weigh what is let in of short ones, and a few however long they are.
+func TestLongOrdersCountMore(t *testing.T) {
+	for _, tc := range []struct {
+		length, most int
+	}{{100, 512}, {8<<10 - 1, 512}, {8 << 10, 256}, {42 << 10, 86}, {1 << 20, 16}} {
+		g := admission.Open()
+		var inside []admission.Pass
+		for {
+			pass, err := g.Arrive(int64(min(tc.length, 64<<10)), 1<<20) // the bound of large bodies is another
+			if err == nil {
+				err = pass.Enter(tc.length)
+			}
+			if overloaded(err) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			inside = append(inside, pass)
+		}
+		if len(inside) != tc.most {
+			t.Errorf("%d of %d bytes are let in, want %d", len(inside), tc.length, tc.most)
+		}
+		for i := range inside {
+			inside[i].Placed()
+			inside[i].Leave()
+		}
+		if pass, err := g.Arrive(100, 1<<20); err != nil || pass.Enter(100) != nil {
+			t.Errorf("after those of %d bytes: %v", tc.length, err)
+		}
+	}
+}
