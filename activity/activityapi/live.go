@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/auth"
-	"ordertally/shared/problem"
+	"ordertally/shared/lifecycle"
 	"ordertally/shared/uuidv7"
 )
 
@@ -114,7 +115,7 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 }
 
 func tooMany() error {
-	p := problem.New(http.StatusServiceUnavailable, codeUnavailable, "As many live streams are open as there may be; ask again in a moment, or for the day itself.")
+	p := kindUnavailable.New("As many live streams are open as there may be; ask again in a moment, or for the day itself.")
 	p.RetryAfter = 5 * time.Second
 	return p
 }
@@ -130,7 +131,7 @@ func (l *live) join(zone activity.Zone) (*stream, error) {
 		}
 		s = &stream{zone: zone, epoch: l.epochs.Next().String(), more: make(chan struct{})}
 		l.streams[zone.String()] = s
-		l.api.running.Go(func() { l.write(s) })
+		l.api.running.Go(func() { l.run(s) })
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -221,6 +222,15 @@ func (s *stream) after(seen uint64) (text []byte, next uint64, more <-chan struc
 		text = s.snapshot.bytes
 	}
 	return text, newest, s.more, s.failed
+}
+
+// run writes the stream. A panic ends this stream, as an error does, and no other: its listeners come back and begin one anew.
+func (l *live) run(s *stream) {
+	err := lifecycle.Guard(context.Background(), func(context.Context) error { l.write(s); return nil })
+	if p, panicked := errors.AsType[*lifecycle.PanicError](err); panicked {
+		l.api.logger.Error().Str("tz", s.zone.String()).Str("panic", fmt.Sprint(p.Value)).Str("stack", string(p.Stack)).Msg("a live stream panicked: it ends")
+		l.end(s, true)
+	}
 }
 
 // write makes the stream's events: at the start, after commits, and at midnight. It ends when nobody has listened for a while.

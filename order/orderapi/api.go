@@ -21,7 +21,6 @@ import (
 	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
 	"ordertally/shared/ratelimit"
-	"ordertally/shared/telemetry/traceparent"
 	"ordertally/shared/webpage"
 )
 
@@ -37,17 +36,20 @@ type Config struct {
 	Logger    zerolog.Logger
 }
 
-type api struct{ Config }
+type api struct {
+	Config
+	failures *httpserver.Failures
+}
 
 // New returns the handler of the API.
 func New(config Config) http.Handler {
-	a := &api{config}
+	a := &api{config, httpserver.NewFailures(config.Logger)}
 	routes := config.Guard.Protect(config.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document())...)))
 	return config.Limiter.ByAddress(httpserver.NewRouter(routes))
 }
 
 // Document returns the API's OpenAPI document.
-func Document() *huma.OpenAPI { return openapi.Document(title, says, (&api{}).routes(), operations()) }
+func Document() *huma.OpenAPI { return openapi.Document(contract()) }
 
 // routes is the one table of what is served, and of the scope that each needs.
 func (a *api) routes() []httpserver.Route {
@@ -79,7 +81,7 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 		}
 		p := problemOf(err)
 		if _, refused := errors.AsType[*admission.Refusal](err); p.Status >= http.StatusInternalServerError && !refused {
-			a.Logger.Error().Str("trace_id", traceparent.FromContext(r.Context()).TraceID()).Err(err).Int("status", p.Status).Str("path", r.URL.Path).Msg("request failed")
+			a.failures.Log(r, p.Status, err)
 		}
 		problem.Write(w, r, p)
 	}
