@@ -73,6 +73,11 @@ const (
 	Unknown       MessageState = "unknown" // not read yet, never sent, or forgotten
 )
 
+// MessageStates returns all states.
+func MessageStates() []MessageState {
+	return []MessageState{Counted, ParkedMessage, LateMessage, Unknown}
+}
+
 // MessageTrace is what is known of one message.
 type MessageTrace struct {
 	State MessageState

@@ -39,16 +39,32 @@ const (
 	Discard Verb = "discard" // give it up, for ever
 )
 
+// Outcome is what a decision made of a message.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeCounted     Outcome = "counted"
+	OutcomeDuplicate   Outcome = "duplicate"    // it was counted before
+	OutcomeStillParked Outcome = "still_parked" // it still cannot be counted
+	OutcomeDiscarded   Outcome = "discarded"
+)
+
+// Outcomes returns all outcomes.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeCounted, OutcomeDuplicate, OutcomeStillParked, OutcomeDiscarded}
+}
+
 // Act is the record of a decision.
 type Act struct {
-	At        time.Time `json:"at"`
-	Ledger    Ledger    `json:"ledger"`
-	Verb      Verb      `json:"verb"`
-	ID        string    `json:"id"`
-	MessageID string    `json:"message_id,omitempty"`
-	Outcome   string    `json:"outcome"` // counted, duplicate, still_parked or discarded
-	Reason    string    `json:"reason,omitempty"`
-	By        string    `json:"by,omitempty"` // who did it, where that is known
+	At        time.Time `json:"at" doc:"When it was done."`
+	Ledger    Ledger    `json:"ledger" doc:"The ledger that the message was in."`
+	Verb      Verb      `json:"verb" doc:"What was decided."`
+	ID        string    `json:"id" doc:"The entry of the message."`
+	MessageID string    `json:"message_id,omitempty" doc:"The message's own id. Left out when it has none."`
+	Outcome   Outcome   `json:"outcome" doc:"What became of the message."`
+	Reason    string    `json:"reason,omitempty" doc:"The operator's reason. Left out when none was given." example:"the declaration was mended"`
+	By        string    `json:"by,omitempty" doc:"Who did it: key or token, a colon and the name. Left out where nobody needs a credential." example:"key:ops"`
 }
 
 // Why is what an operator's act is recorded with: the operator's reason, and who that is. Both may be empty.
@@ -71,9 +87,9 @@ type Overflow struct {
 // OffsetRange is a run of offsets in a partition, both ends in it. When there are very many, a run may cover messages that were
 // counted.
 type OffsetRange struct {
-	Partition int32 `json:"partition"`
-	From      int64 `json:"from"`
-	To        int64 `json:"to"`
+	Partition int32 `json:"partition" minimum:"0" doc:"The partition of the topic."`
+	From      int64 `json:"from" minimum:"0" doc:"The first offset."`
+	To        int64 `json:"to" minimum:"0" doc:"The last offset, included."`
 }
 
 // Ledgers says how much waits for an operator.

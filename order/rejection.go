@@ -52,6 +52,15 @@ const (
 	RuleTooLarge         Rule = "too_large"         // the order as a whole has too many bytes
 )
 
+// Rules returns all rules.
+func Rules() []Rule {
+	return []Rule{
+		RuleEmptyBody, RuleNotAnObject, RuleSyntax, RuleInvalidUTF8, RuleRepeatedName, RuleTooDeep, RuleTrailingData,
+		RuleRequired, RuleUnknownField, RuleComputedField, RuleWrongType, RuleNotAnInteger, RuleOutOfRange, RuleOverflow, RuleEmpty, RuleTooLong,
+		RuleTooMany, RuleInvalidCharacter, RuleUnknownCurrency, RuleInvalidTime, RuleTooLarge,
+	}
+}
+
 // Violation is one broken rule and where it was broken.
 type Violation struct {
 	Pointer string // RFC 6901; "" is the whole body. Of a missing field, where it would be

@@ -83,11 +83,14 @@ const (
 	Ceded     State = "ceded"     // left to another file, of which this service's turned out to be a copy
 )
 
+// States returns all states.
+func States() []State { return []State{Pending, Waiting, Published, Parked, Discarded, Ceded} }
+
 // Publication tells of an order's message. What is not known any more is left out.
 type Publication struct {
-	State    State     `json:"state"`
-	Attempts *int      `json:"attempts,omitzero"` // failed attempts that were the message's own fault, plus the one that succeeded
-	At       time.Time `json:"at,omitzero"`       // when it was published, or failed for the last time
+	State    State     `json:"state" doc:"How far the message got; one that waits is pending here."`
+	Attempts *int      `json:"attempts,omitzero" doc:"Failures that were the message's own fault, plus the success. Left out when it is not known any more." example:"1"`
+	At       time.Time `json:"at,omitzero" doc:"When it was published, or failed last. Left out before, and when it is not known."`
 }
 
 // Query selects orders.
@@ -109,14 +112,14 @@ type Page struct {
 
 // Delivery is the passport of an order's message. What is not known yet, or not any more, is left out.
 type Delivery struct {
-	State       State     `json:"state"`
-	MessageID   string    `json:"message_id,omitzero"` // the ce_id; stays when the message is sent again
-	Sequence    uint64    `json:"sequence"`            // the slot; a new one each time the message is tried again
-	Lineage     string    `json:"lineage"`
-	Attempts    *int      `json:"attempts,omitzero"`
-	CommittedAt time.Time `json:"committed_at,omitzero"`
-	PublishedAt time.Time `json:"published_at,omitzero"`
-	Topic       string    `json:"topic,omitzero"`
-	Partition   *int32    `json:"partition,omitzero"`
-	Offset      *int64    `json:"offset,omitzero"`
+	State       State     `json:"state" doc:"How far the message got."`
+	MessageID   string    `json:"message_id,omitzero" format:"uuid" doc:"The message's id, its ce_id; it stays when the message is sent again. Left out when the message has expired from the file." example:"01890a5d-ac96-774b-8000-000000000001"`
+	Sequence    uint64    `json:"sequence" doc:"The message's slot, its ce_sequence; a new one each time that it is tried again." example:"7"`
+	Lineage     string    `json:"lineage" doc:"The history that the slot belongs to, its ce_lineage." example:"01890a5d-ac96-774b-8000-000000000002"`
+	Attempts    *int      `json:"attempts,omitzero" doc:"Failures that were the message's own fault, plus the success. Left out when it is not known any more." example:"1"`
+	CommittedAt time.Time `json:"committed_at,omitzero" doc:"When order and message were stored. Left out when the message has expired from the file."`
+	PublishedAt time.Time `json:"published_at,omitzero" doc:"When it was published. Left out before, and when it is not known."`
+	Topic       string    `json:"topic,omitzero" doc:"Where it was published. Left out before." example:"order.activity.v1"`
+	Partition   *int32    `json:"partition,omitzero" doc:"The partition it is in. Left out before it is published, and when it is not known." example:"3"`
+	Offset      *int64    `json:"offset,omitzero" doc:"Its offset there. Left out before it is published, and when it is not known." example:"41"`
 }

@@ -1,13 +1,11 @@
 package stack_test
 
 import (
-	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,19 +38,7 @@ func TestAProgramBehindTLS(t *testing.T) {
 	if said, code := health(); code != 1 || !strings.Contains(said, "does not answer") {
 		t.Errorf("healthcheck of what does not run: exit %d, %s", code, said)
 	}
-	cmd := exec.Command(order, "serve", "--config", file("order.yaml"))
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("log of order:\n%s", &stderr)
-		}
-	})
+	running(t, order, "serve", "--config", file("order.yaml"))
 	eventually(t, 30*time.Second, "order has started", func() bool { _, code := health("--check", "startupz"); return code == 0 })
 	said, code := health()
 	for _, part := range []string{"database", "relay", "idempotency keys", "admission", "API keys", "background"} {

@@ -23,7 +23,8 @@ import (
 // messageSchemas are those of headers, key and value that docs/asyncapi.yaml has, found over the channel as a reader would.
 type messageSchemas struct{ headers, key, value *jsonschema.Schema }
 
-func asyncAPI(t *testing.T) messageSchemas {
+// asyncDocument is docs/asyncapi.yaml.
+func asyncDocument(t *testing.T) any {
 	t.Helper()
 	text, err := os.ReadFile("../docs/asyncapi.yaml")
 	if err != nil {
@@ -37,6 +38,12 @@ func asyncAPI(t *testing.T) messageSchemas {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return document
+}
+
+func asyncAPI(t *testing.T) messageSchemas {
+	t.Helper()
+	document := asyncDocument(t)
 	if version := document.(map[string]any)["asyncapi"]; version != "3.0.0" {
 		t.Fatalf("asyncapi: %v", version)
 	}
@@ -74,7 +81,7 @@ func asyncAPI(t *testing.T) messageSchemas {
 	}
 	return messageSchemas{
 		headers: compile(message + "/messages/orderCreated/headers"), key: compile(message + "/messages/orderCreated/bindings/kafka/key"),
-		value: compile(message + "/messages/orderCreated/payload/schema"),
+		value: compile(message + "/messages/orderCreated/payload"),
 	}
 }
 
@@ -109,25 +116,33 @@ func (s messageSchemas) check(t *testing.T, r broker.Record) error {
 	return nil
 }
 
-// TestTheGoldenRecord: what the code writes is the record kept in testdata, byte for byte, and that is what the document says.
-func TestTheGoldenRecord(t *testing.T) {
-	dir := "../testdata/order-created/"
-	text, err := os.ReadFile(dir + "record.json")
+const goldenDir = "../testdata/order-created/"
+
+type goldenFile struct {
+	Key     string
+	Headers map[string]string
+	Value   string // the file that has it
+}
+
+// goldenRecord is the record that is kept in testdata, and its value.
+func goldenRecord(t *testing.T) (golden goldenFile, value []byte) {
+	t.Helper()
+	text, err := os.ReadFile(goldenDir + "record.json")
 	if err != nil {
 		t.Fatal(err)
-	}
-	var golden struct {
-		Key     string
-		Headers map[string]string
-		Value   string
 	}
 	if err := json.Unmarshal(text, &golden); err != nil {
 		t.Fatal(err)
 	}
-	value, err := os.ReadFile(dir + "valid/" + golden.Value)
-	if err != nil {
+	if value, err = os.ReadFile(goldenDir + "valid/" + golden.Value); err != nil {
 		t.Fatal(err)
 	}
+	return golden, value
+}
+
+// TestTheGoldenRecord: what the code writes is the record kept in testdata, byte for byte, and that is what the document says.
+func TestTheGoldenRecord(t *testing.T) {
+	golden, value := goldenRecord(t)
 	order, err := event.Decode(value)
 	if err != nil {
 		t.Fatal(err)

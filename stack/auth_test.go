@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -52,10 +53,12 @@ func started(t *testing.T, env []string, path string, args ...string) (api strin
 	return api
 }
 
-// command runs a verb and returns what it said, standard output before standard error, and its exit code.
+// command runs a verb and returns what it said, standard output before standard error, and its exit code; -1 when it does not end.
 func command(t *testing.T, env []string, path string, args ...string) (string, int) {
 	t.Helper()
-	cmd := exec.Command(path, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -101,6 +104,13 @@ func TestServicesBeyondLoopback(t *testing.T) {
 	}
 	orderKey := newKey(order, orders, "orders:write,orders:read,orders:backfill,ops:read")
 	activityKey := newKey(activity, statistics, "stats:read,ops:read")
+	_, spare, _ := strings.Cut(newKey(order, orders, "ops:write"), "_")
+	if said, code := command(t, nil, order, "keys", "revoke", spare[:10], "--data", orders); code != 0 || !strings.Contains(said, "is revoked") {
+		t.Errorf("keys revoke: exit %d, %s", code, said)
+	}
+	if said, code := command(t, nil, order, "keys", "ls", "-o", "ndjson", "--data", orders); code != 0 || strings.Count(said, `"active"`) != 1 || strings.Count(said, `"revoked"`) != 1 {
+		t.Errorf("keys ls: exit %d, %s", code, said)
+	}
 
 	dev, err := devbroker.Start(devbroker.Config{})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -80,6 +81,13 @@ func endToEnd(t *testing.T, broker string) {
 	} {
 		if got := metric(t, s.addresses.activityOps, name); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+
+	live := text(t, "http://"+s.addresses.orderOps+"/livez?verbose")
+	for _, part := range []string{"database", "relay", "outbox retention", "idempotency keys"} {
+		if !strings.Contains(live, "[+]"+part+" ok\n") {
+			t.Errorf("order's /livez says nothing of %s:\n%s", part, live)
 		}
 	}
 

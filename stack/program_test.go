@@ -26,6 +26,38 @@ var (
 	activityPath = sync.OnceValues(func() (string, error) { return build("activity", "ordertally/activity/cmd/activity") })
 )
 
+// programs returns the paths of both.
+func programs(t *testing.T) (order, activity string) {
+	t.Helper()
+	order, err := orderProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	activity, err = activityPath()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return order, activity
+}
+
+// running starts a program that runs until the test ends.
+func running(t *testing.T, path string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", path, &log)
+		}
+	})
+}
+
 func build(name, source string) (string, error) {
 	if err := makeProgramDir(); err != nil {
 		return "", err

@@ -20,7 +20,7 @@ import (
 
 // secured starts Apache Kafka with a listener that wants TLS, a client's certificate and SASL, and lets each user do what the README
 // lists and nothing else.
-func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (address string) {
+func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (k *kafka.Kafka, address string) {
 	t.Helper()
 	dir := t.TempDir()
 	cert, key, store := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "store.pem")
@@ -43,7 +43,7 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := kafka.ForTestWith(t, kafka.Options{Port: number, Config: map[string]string{
+	k = kafka.ForTestWith(t, kafka.Options{Port: number, Config: map[string]string{
 		"controller.quorum.voters":       "1@" + controller,
 		"listeners":                      "PLAINTEXT://" + plain + ",SECURED://" + address + ",CONTROLLER://" + controller,
 		"advertised.listeners":           "PLAINTEXT://" + plain + ",SECURED://" + address,
@@ -53,14 +53,14 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 		"listener.name.secured.ssl.client.auth":                       "required",
 		"sasl.enabled.mechanisms":                                     "PLAIN,SCRAM-SHA-512",
 		"listener.name.secured.scram-sha-512.sasl.jaas.config":        "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-		"listener.name.secured.plain.sasl.jaas.config":                fmt.Sprintf("org.apache.kafka.common.security.plain.PlainLoginModule required user_activity=%q;", passwords["activity"]),
+		"listener.name.secured.plain.sasl.jaas.config":                fmt.Sprintf("org.apache.kafka.common.security.plain.PlainLoginModule required user_order=%q;", passwords["order"]),
 		"authorizer.class.name":                                       "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"super.users":                                                 "User:ANONYMOUS",
 		"allow.everyone.if.no.acl.found":                              "false",
-		"listener.name.secured.connections.max.reauth.ms":             "10000",
+		"listener.name.secured.connections.max.reauth.ms":             "5000",
 		"listener.name.secured.ssl.endpoint.identification.algorithm": "",
 	}})
-	if err := k.AddUser(t.Context(), "order", passwords["order"]); err != nil {
+	if err := k.AddUser(t.Context(), "activity", passwords["activity"]); err != nil {
 		t.Fatal(err)
 	}
 	for user, rights := range map[string][]kafka.Right{
@@ -78,11 +78,12 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 			t.Fatal(err)
 		}
 	}
-	return address
+	return k, address
 }
 
-// TestASecuredKafka runs both programs against a broker with TLS, client certificates, SASL and ACLs. order begins with a password that is
-// wrong: orders are taken, and published once the file has the right one.
+// TestASecuredKafka runs both programs against a broker with TLS, client certificates, SASL and ACLs. Both begin with a password that is
+// wrong: orders are taken, published once order's file has the right one, and counted once activity's has, without another start. Then activity's
+// password is changed at the broker, and after that in the file.
 func TestASecuredKafka(t *testing.T) {
 	order, err := orderProgram()
 	if err != nil {
@@ -94,41 +95,62 @@ func TestASecuredKafka(t *testing.T) {
 	}
 	passwords := map[string]string{"order": "correct-horse-1", "activity": "battery-staple-2"}
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()
-	cert, key, password := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "password")
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	ca.Issue("services", cert, key)
-	if err := os.WriteFile(password, []byte("wrong-guess-3\n"), 0o600); err != nil {
-		t.Fatal(err)
+	file := func(service, what string) string { return filepath.Join(dir, service+"."+what) }
+	write := func(service, password string) {
+		t.Helper()
+		if err := os.WriteFile(file(service, "password"), []byte(password+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	broker := secured(t, ca, passwords)
+	write("order", "wrong-guess-3")
+	write("activity", "wrong-guess-4")
+	k, broker := secured(t, ca, passwords)
 	secure := []string{
 		"--allow-unauthenticated", "--kafka", broker, "--kafka-tls", "--kafka-tls-ca-file", ca.File, "--kafka-tls-cert-file", cert, "--kafka-tls-key-file", key,
 	}
-	log := filepath.Join(dir, "order.log")
-	orderAPI := "http://" + started(t, nil, order, append(secure, "--data", filepath.Join(dir, "order.db"), "--log-file", log,
-		"--kafka-sasl-mechanism", "scram-sha-512", "--kafka-sasl-username", "order", "--kafka-sasl-password-file", password)...)
-	activityAPI := "http://" + started(t, []string{"ACTIVITY_KAFKA_SASL_PASSWORD=" + passwords["activity"]}, activity, append(secure,
-		"--data", filepath.Join(dir, "activity.db"), "--kafka-sasl-mechanism", "plain", "--kafka-sasl-username", "activity")...)
+	start := func(service, program, mechanism string) (api string) {
+		return "http://" + started(t, nil, program, append(secure, "--data", file(service, "db"), "--log-file", file(service, "log"),
+			"--kafka-sasl-mechanism", mechanism, "--kafka-sasl-username", service, "--kafka-sasl-password-file", file(service, "password"))...)
+	}
+	orderAPI, activityAPI := start("order", order, "plain"), start("activity", activity, "scram-sha-512")
 
 	for range 5 {
 		placeWithKey(t, orderAPI, "")
 	}
-	logged := func() string {
-		text, err := os.ReadFile(log)
+	logged := func(service string) string {
+		text, err := os.ReadFile(file(service, "log"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(text)
 	}
-	eventually(t, time.Minute, "the log says that the password is wrong", func() bool {
-		return strings.Contains(logged(), "uthentication failed")
-	})
-	if err := os.WriteFile(password, []byte(passwords["order"]+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for service := range passwords {
+		eventually(t, time.Minute, "the log of "+service+" says that the password is wrong", func() bool {
+			return strings.Contains(logged(service), "uthentication failed")
+		})
+		write(service, passwords[service])
 	}
 	eventually(t, time.Minute, "all orders are counted", func() bool { return countedToday(t.Context(), activityAPI) == 5 })
-	for _, secret := range []string{passwords["order"], "wrong-guess"} {
-		if strings.Contains(logged(), secret) {
-			t.Errorf("the log has the password %s", secret)
+	refusals := func() int { return strings.Count(logged("activity"), "does not let this service in") }
+	before := refusals()
+	passwords["activity"] = "rotated-5"
+	if err := k.AddUser(t.Context(), "activity", passwords["activity"]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Minute, "the broker has activity log in again, and refuses it", func() bool { return refusals() > before })
+	write("activity", passwords["activity"])
+	placeWithKey(t, orderAPI, "")
+	eventually(t, time.Minute, "the order after that is counted", func() bool { return countedToday(t.Context(), activityAPI) == 6 })
+	another := "http://" + started(t, []string{"ACTIVITY_KAFKA_SASL_PASSWORD=" + passwords["activity"]}, activity, append(secure,
+		"--data", file("another", "db"), "--kafka-sasl-mechanism", "scram-sha-512", "--kafka-sasl-username", "activity")...)
+	eventually(t, time.Minute, "one with the password in its environment counts all", func() bool { return countedToday(t.Context(), another) == 6 })
+	for service, password := range passwords {
+		for _, secret := range []string{password, "wrong-guess", "battery-staple"} {
+			if strings.Contains(logged(service), secret) {
+				t.Errorf("the log of %s has the password %s", service, secret)
+			}
 		}
 	}
 }

@@ -49,19 +49,20 @@ func newAnswer(asOf activity.AsOf, lag map[int32]int64, known bool) *answer {
 	return given
 }
 
-type asOfBody struct {
-	At      *time.Time      `json:"at,omitempty"`         // of the last commit
-	Event   *time.Time      `json:"event_time,omitempty"` // the latest of those counted
-	Offsets map[int32]int64 `json:"offsets"`              // the next of each partition
-	Lagging bool            `json:"lagging"`              // messages wait, or it is not known whether any do
-	Lag     *int64          `json:"lag,omitempty"`        // how many, when it is known
+// asOf tells what an answer contains.
+type asOf struct {
+	At      *time.Time      `json:"at,omitempty" doc:"When what the answer tells was counted last; of a final one, when it changed last. Left out when nothing was." example:"2010-12-01T08:26:00.031Z"`
+	Event   *time.Time      `json:"event_time,omitempty" doc:"The latest event that was counted. Left out when none was, and of a final answer." example:"2010-12-01T08:26:00Z"`
+	Offsets map[int32]int64 `json:"offsets" doc:"The next offset of each partition: what stands before it is counted."`
+	Lagging bool            `json:"lagging" doc:"Messages wait to be counted, or it is not known whether any do."`
+	Lag     *int64          `json:"lag,omitempty" minimum:"0" doc:"How many messages wait. Left out until Kafka has said how many there are."`
 }
 
 // body returns as_of. That of a final range is of its last change, so that the answer stays the same to the byte.
-func (g *answer) body() asOfBody {
+func (g *answer) body() asOf {
 	if g.final {
 		none := int64(0)
-		body := asOfBody{Offsets: g.changed.Next, Lag: &none}
+		body := asOf{Offsets: g.changed.Next, Lag: &none}
 		if body.Offsets == nil {
 			body.Offsets = map[int32]int64{}
 		}
@@ -70,7 +71,7 @@ func (g *answer) body() asOfBody {
 		}
 		return body
 	}
-	body := asOfBody{Offsets: make(map[int32]int64, len(g.asOf.Next)), Lag: g.lag, Lagging: g.lag == nil || *g.lag > 0}
+	body := asOf{Offsets: make(map[int32]int64, len(g.asOf.Next)), Lag: g.lag, Lagging: g.lag == nil || *g.lag > 0}
 	if !g.asOf.At.IsZero() {
 		body.At = &g.asOf.At
 	}

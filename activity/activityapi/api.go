@@ -71,6 +71,8 @@ type API struct {
 	html         *template.Template
 	clock        clock.Clock
 	logger       zerolog.Logger
+	failures     *httpserver.Failures
+	answers      *httpserver.Answers
 	closed       bool // callers need a credential
 	lives        map[string]*live
 	listeners    atomic.Int64
@@ -82,8 +84,9 @@ type API struct {
 // New returns the API. Close ends its live streams.
 func New(c Config) *API {
 	a := &API{
-		activities: c.Activities, zone: c.Zone, html: template.Must(template.New("page").Parse(pageHTML)), clock: c.Clock, logger: c.Logger, closed: c.Guard.Closed(),
-		lives: make(map[string]*live), maxListeners: c.Listeners, done: make(chan struct{}),
+		activities: c.Activities, zone: c.Zone, html: template.Must(template.New("page").Parse(pageHTML)), clock: c.Clock, logger: c.Logger, failures: httpserver.NewFailures(c.Logger), answers: httpserver.NewAnswers(),
+		closed: c.Guard.Closed(),
+		lives:  make(map[string]*live), maxListeners: c.Listeners, done: make(chan struct{}),
 	}
 	if a.maxListeners <= 0 {
 		a.maxListeners = DefaultListeners
@@ -91,7 +94,11 @@ func New(c Config) *API {
 	for i := range a.activities {
 		a.lives[a.activities[i].Name] = newLive(a, &a.activities[i])
 	}
-	routes := c.Guard.Protect(c.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document())...)))
+	defs := make([]activity.Definition, len(c.Activities))
+	for i := range c.Activities {
+		defs[i] = c.Activities[i].Definition
+	}
+	routes := c.Guard.Protect(c.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document(defs...))...)))
 	a.Handler = c.Limiter.ByAddress(httpserver.NewRouter(routes))
 	return a
 }
@@ -106,8 +113,8 @@ func (a *API) Close() {
 	a.running.Wait()
 }
 
-// Document returns the API's OpenAPI document.
-func Document() *huma.OpenAPI { return openapi.Document(title, says, (&API{}).routes(), operations()) }
+// Document returns the API's OpenAPI document, with the answers about days of those activities described one by one.
+func Document(defs ...activity.Definition) *huma.OpenAPI { return openapi.Document(contract(defs)) }
 
 // routes is the one table of what is served, and of the scope that each needs.
 func (a *API) routes() []httpserver.Route {

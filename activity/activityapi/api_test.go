@@ -114,7 +114,7 @@ func (s *server) serve(c activityapi.Config) {
 	c.Activities = append([]activityapi.Activity{own}, c.Activities...)
 	c.Zone, c.Clock, c.Logger = activity.UTC(), clock.NewManual(now), zerolog.Nop()
 	s.api = activityapi.New(c)
-	s.handler = openapitest.Check(s.t, activityapi.Document(), s.api)
+	s.handler = openapitest.Check(s.t, activityapi.Document(def), s.api)
 	s.t.Cleanup(s.closeAPI)
 }
 

@@ -2,195 +2,201 @@ package activityapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"ordertally/activity"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
+	"ordertally/shared/problem"
 )
 
 const title = "Ordertally: statistics"
 
-const says = "Tells how the business is doing: what was counted, by day in any time zone. Sums are minor units of their currency. Errors are " +
-	"application/problem+json (RFC 9457); clients tell them apart by code. Every request may send traceparent (W3C)."
-
-// The schemas of answers whose members are the measures and dimensions that were declared.
-var (
-	date   = &openapi.Schema{Type: "string", Format: "date"}
-	moment = &openapi.Schema{Type: "string", Format: "date-time"}
-	whole  = openapi.Integer(0)
-	yes    = &openapi.Schema{Type: "boolean"}
-	text   = &openapi.Schema{Type: "string"}
-
-	// figure is the value of a measure: a whole number, or one for each currency.
-	figure = &openapi.Schema{Description: "The figure of a measure.", AnyOf: []*openapi.Schema{
-		{Type: "integer"}, {Type: "object", AdditionalProperties: &openapi.Schema{Type: "integer"}},
-	}}
-)
-
-// figures is an object with those members and, beside them, the figure of each measure under its name.
-func figures(required []string, properties map[string]*openapi.Schema) *openapi.Schema {
-	properties["count"] = whole
-	return &openapi.Schema{Type: "object", Required: append(required, "count"), Properties: properties, AdditionalProperties: figure}
-}
-
-func list(of *openapi.Schema) *openapi.Schema { return &openapi.Schema{Type: "array", Items: of} }
-
-// asOf is the schema of asOfBody, written out: the schemas here are not named.
-func asOf() *openapi.Schema {
-	return &openapi.Schema{
-		Type: "object", Required: []string{"offsets", "lagging"}, AdditionalProperties: false,
-		Description: "What the answer contains: the next offset of each partition. lag is left out until Kafka has said how much there is.",
-		Properties: map[string]*openapi.Schema{
-			"at": moment, "event_time": moment, "offsets": {Type: "object", AdditionalProperties: whole}, "lagging": yes, "lag": whole,
-		},
-	}
-}
-
-// state adds what an answer says of itself.
-func state(s *openapi.Schema) *openapi.Schema {
-	s.Properties["final"], s.Properties["lag"], s.Properties["as_of"] = yes, whole, asOf()
-	s.Required = append(s.Required, "final", "as_of")
-	return s
-}
-
-// details are what is known of a range beyond its sums.
-func details(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
-	properties["first"], properties["last"], properties["partial"] = moment, moment, yes
-	properties["stats"] = &openapi.Schema{Type: "object", Description: "Of each measure count, min, mean and max; of a distinct count whether it is exact.", AdditionalProperties: &openapi.Schema{Type: "object"}}
-	properties["dimensions"] = &openapi.Schema{Type: "object", AdditionalProperties: list(figures([]string{"value"}, map[string]*openapi.Schema{"value": text, "rest": yes}))}
-	return properties
-}
-
-// liveEvent is one event of the stream. Its data is JSON in a text.
-var liveEvent = &openapi.Schema{Type: "object", Required: []string{"event", "id", "data"}, Properties: map[string]*openapi.Schema{
-	"event": openapi.Enum("snapshot", "update"), "id": text, "data": {Type: "string", Description: "The day's figures as JSON, with the minutes that changed."},
-}}
-
-func daySchema() *openapi.Schema {
-	hour := figures([]string{"hour", "starts_at"}, map[string]*openapi.Schema{"hour": whole, "starts_at": moment})
-	return state(figures([]string{"activity", "day", "tz", "hours"}, details(map[string]*openapi.Schema{"activity": text, "day": date, "tz": text, "hours": list(hour)})))
-}
-
-func daysSchema() *openapi.Schema {
-	period := func(name string) *openapi.Schema {
-		return list(figures([]string{name}, details(map[string]*openapi.Schema{name: text, "from": date, "to": date})))
-	}
-	return state(&openapi.Schema{
-		Type: "object", Required: []string{"activity", "tz", "from", "to"}, AdditionalProperties: false,
-		Properties: map[string]*openapi.Schema{
-			"activity": text, "tz": text, "from": date, "to": date, "by": openapi.Enum(activity.ByDay, activity.ByWeek, activity.ByMonth),
-			"days": period("day"), "weeks": period("week"), "months": period("month"),
-		},
-	})
-}
-
-func minutesSchema() *openapi.Schema {
-	minute := figures([]string{"minute"}, map[string]*openapi.Schema{"minute": moment})
-	return state(&openapi.Schema{
-		Type: "object", Required: []string{"activity", "day", "tz", "minutes"}, AdditionalProperties: false,
-		Properties: map[string]*openapi.Schema{"activity": text, "day": date, "tz": text, "minutes": list(minute)},
-	})
-}
-
-func digestsSchema() *openapi.Schema {
-	quarter := figures([]string{"starts_at"}, map[string]*openapi.Schema{"starts_at": moment, "partial": yes, "digest": text})
-	return state(&openapi.Schema{
-		Type: "object", Required: []string{"activity", "from", "to", "quarters"}, AdditionalProperties: false,
-		Properties: map[string]*openapi.Schema{"activity": text, "from": date, "to": date, "quarters": list(quarter)},
-	})
-}
+const says = "Tells how the business is doing: what was counted, by day in any time zone. Sums of money are whole numbers of minor units of their currency: 255 GBP is 2.55 pounds. " +
+	"What can be counted is declared in the service's settings: of each activity that is declared here the answers about days are described under its own path, with its figures, " +
+	"and under {activity} for any."
 
 // auditBody lists what operators did.
 type auditBody struct {
-	Acts []activity.Act `json:"acts"`
+	Acts []activity.Act `json:"acts" doc:"The newest first, 200 at most."`
 }
 
+// liveEvent is one event of the stream. Its data is JSON in a text.
+var liveEvent = openapi.Named{Name: "LiveEvent", Schema: &openapi.Schema{
+	Type: "object", Required: []string{"event", "id", "data"}, Description: "One server-sent event.",
+	Properties: map[string]*openapi.Schema{
+		"event": openapi.Said(openapi.Enum("snapshot", "update"), "snapshot has all minutes that have events, update those that changed."),
+		"id":    openapi.Said(text, "What Last-Event-ID goes on after."),
+		"data":  openapi.Said(text, "JSON: activity, day, tz, count and the figures of today, minutes, final, lag and as_of, each as in the answers about a day."),
+	},
+}}
+
+// contract is what the document is made of.
+func contract(defs []activity.Definition) openapi.API {
+	return openapi.API{
+		Title: title, Says: says, Routes: (&API{}).routes(), Operations: operations(defs), Problems: []problem.Kind{kindInvalidParameter, kindUnavailable, httpserver.KindOverloaded},
+		Closed: []openapi.Closed{
+			openapi.ClosedSet("What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten, an operator decides); "+
+				"unknown (not read yet, never sent, or forgotten).", activity.MessageStates()...),
+			openapi.ClosedSet("Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), "+
+				"impossible (its values contradict each other or reality), late (without a lineage, and so old that its id may have been forgotten).", classes()...),
+			openapi.ClosedSet("A list of messages that were not counted: parked (cannot be counted) or late (may have been counted and forgotten).", activity.ParkedLedger, activity.LateLedger),
+			openapi.ClosedSet("What an operator decided: retry (count it after all) or discard (give it up for ever).", activity.Retry, activity.Discard),
+			openapi.ClosedSet("What became of a message: counted, duplicate (it was counted before), still_parked, discarded.", activity.Outcomes()...),
+			openapi.ClosedSet("What a counted message is known by: its id, or, once that has expired, its lineage and sequence.", knownByID, knownBySequence),
+		},
+	}
+}
+
+// classes are the reasons for which messages are kept.
+func classes() []activity.Reason { return append(activity.Reasons(), activity.ReasonLate) }
+
+const base = "/v1/activities/{activity}"
+
+var (
+	fresh     = openapi.Cached("The answer changes at any time.", "no-store")
+	plain     = []openapi.Header{fresh}
+	entityTag = openapi.Header{Name: "ETag", Says: "Of a final answer, for If-None-Match. Left out of others.", Schema: &openapi.Schema{Type: "string", Pattern: `^"[0-9a-f]{32}"$`}}
+	unknown   = refused(activity.CodeUnknownActivity)
+	anyName   = map[string]*openapi.Schema{"activity": openapi.Said(openapi.String(1, 0), "An activity's name, as GET /v1/activities lists it.", "ORDER_CREATED"), "day": dayOfPath}
+	dayOfPath = &openapi.Schema{Type: "string", Description: "YYYY-MM-DD, or today.", Pattern: `^(today|[0-9]{4}-[0-9]{2}-[0-9]{2})$`, Examples: []any{"2010-12-01"}}
+	zone      = openapi.Parameter{Name: "tz", Says: "IANA time zone; the service has a default, UTC unless it was set otherwise.", Schema: openapi.Said(openapi.String(1, 0), "", "Europe/London")}
+	from      = openapi.Parameter{Name: "from", Says: "The first day.", Required: true, Schema: date}
+	to        = openapi.Parameter{Name: "to", Says: "The last day, included; at most 400 days.", Required: true, Schema: date}
+	by        = openapi.Parameter{Name: "by", Says: "What a period is; day when it is left out.", Schema: openapi.Enum(activity.ByDay, activity.ByWeek, activity.ByMonth)}
+	kept      = openapi.Cached("no-cache of a final answer: keep it, and ask again with If-None-Match. no-store of others.", "no-cache", "no-store")
+)
+
 // operations describe the routes, by method and path.
-func operations() map[string]openapi.Operation {
-	name := map[string]*openapi.Schema{"activity": openapi.String(1, 0), "day": {
-		Type: "string", Description: "YYYY-MM-DD, or today.", Pattern: `^(today|[0-9]{4}-[0-9]{2}-[0-9]{2})$`,
-	}}
-	zone := openapi.Parameter{Name: "tz", Says: "IANA time zone; the service has a default.", Schema: openapi.String(1, 0)}
-	from := openapi.Parameter{Name: "from", Says: "The first day.", Required: true, Schema: date}
-	to := openapi.Parameter{Name: "to", Says: "The last day, included; at most 400 days.", Required: true, Schema: date}
-	by := openapi.Parameter{Name: "by", Says: "What a period is.", Schema: openapi.Enum(activity.ByDay, activity.ByWeek, activity.ByMonth)}
-	closed := []openapi.Reply{{Status: http.StatusNotModified, Says: "The range is final and If-None-Match names it."}}
-	tag := map[string]string{"ETag": "Of a final range, for If-None-Match."}
-	odd := []int{http.StatusUnprocessableEntity} // a zone off the quarter hour
-	const base = "/v1/activities/{activity}"
+func operations(defs []activity.Definition) map[string]openapi.Operation {
 	all := map[string]openapi.Operation{
-		"GET /v1/activities": {ID: "listActivities", Summary: "What is counted.", Answer: listBody{}},
-		"GET " + base + "/days/{day}": {
-			ID: "getDay", Summary: "One day.", Path: name, Query: []openapi.Parameter{zone}, Answer: openapi.Named{Name: "Day", Schema: daySchema()}, AnswerHeaders: tag, Replies: closed, Refusals: odd,
-		},
-		"GET " + base + "/days/{day}/minutes": {
-			ID: "listMinutes", Summary: "The minutes of a day that have events.", Path: name, Query: []openapi.Parameter{zone}, Answer: openapi.Named{Name: "Minutes", Schema: minutesSchema()}, AnswerHeaders: tag, Replies: closed, Refusals: odd,
-		},
-		"GET " + base + "/days": {
-			ID: "listDays", Summary: "A range by day, ISO week or month, the oldest first.", Path: name, Query: []openapi.Parameter{from, to, zone, by},
-			Answer: openapi.Named{Name: "Days", Schema: daysSchema()}, AnswerHeaders: tag, Replies: closed, Refusals: odd,
-		},
+		"GET /v1/activities": {ID: "listActivities", Summary: "What is counted.", Answer: listBody{}, AnswerHeaders: plain},
 		"GET " + base + "/messages/{message_id}": {
-			ID: "getMessage", Summary: "What became of one message.", Path: name,
+			ID: "getMessage", Summary: "What became of one message.", Description: "One that is not known is no error: it may come yet.",
+			Path: map[string]*openapi.Schema{"activity": anyName["activity"], "message_id": openapi.Said(openapi.String(1, 0), "The message's id, its ce_id; at most 255 bytes.")},
 			Query: []openapi.Parameter{
-				{Name: "lineage", Says: "With sequence: known also after its id has expired.", Schema: openapi.String(1, 0)},
+				{Name: "lineage", Says: "With sequence: known also after its id has expired. Both or none.", Schema: openapi.String(1, 0)},
 				{Name: "sequence", Says: "The slot it was published under.", Schema: openapi.Integer(1)},
 			},
-			Answer: messageBody{},
+			Answer: messageBody{}, AnswerHeaders: plain, Problems: unknown,
 		},
-		"GET " + base + "/digests": {ID: "listDigests", Summary: "The quarter hours of a range of UTC days that have events, with digests of their ids.", Path: name, Query: []openapi.Parameter{from, to}, Answer: openapi.Named{Name: "Digests", Schema: digestsSchema()}},
+		"GET " + base + "/digests": {
+			ID: "listDigests", Summary: "The quarter hours of a range of UTC days that have events, with digests of their ids.", Path: anyName, Query: []openapi.Parameter{from, to}, Answer: anyActivity.digests(),
+			AnswerHeaders: plain, Problems: append(refused(activity.CodeInvalidDay, activity.CodeInvalidRange, activity.CodeRangeTooLong), unknown...),
+		},
 		"GET " + base + "/live": {
-			ID: "live", Summary: "Today as server-sent events: snapshot, then update.", Path: name, Query: []openapi.Parameter{zone},
-			Headers: []openapi.Parameter{{Name: "Last-Event-ID", Says: "Send what was missed since.", Schema: text}},
-			Media:   "text/event-stream", Answer: liveEvent, Refusals: odd,
+			ID: "live", Summary: "Today as server-sent events: snapshot, then update.", Path: anyName, Query: []openapi.Parameter{zone},
+			Description: "An event at most every 250 ms, a comment every 15 s. The stream has no end; it is closed when the service stops.",
+			Headers:     []openapi.Parameter{{Name: "Last-Event-ID", Says: "Send what was missed since that event, or a snapshot when that is too much.", Schema: text}},
+			Media:       "text/event-stream", Answer: liveEvent, AnswerHeaders: plain, Problems: append(refused(activity.CodeInvalidZone, activity.CodeOffQuarterHour), unknown...),
 		},
-		"GET " + base + "/audit": {ID: "listActs", Summary: "What operators did, the newest first.", Path: name, Answer: auditBody{}},
+		"GET " + base + "/audit": {ID: "listActs", Summary: "What operators did, the newest first.", Path: anyName, Answer: auditBody{}, AnswerHeaders: plain, Problems: unknown},
+	}
+	for key, op := range aboutDays(anyActivity, base) {
+		op.Problems = append(op.Problems, unknown...)
+		all[key] = op
+	}
+	for _, s := range shapes(defs) {
+		for key, op := range aboutDays(s, "/v1/activities/"+s.def.Name) {
+			op.Of = strings.Replace(key, "/"+s.def.Name+"/", "/{activity}/", 1)
+			all[key] = op
+		}
 	}
 	for ledger, verbs := range words {
-		for key, op := range ledgerOperations(ledger, verbs, name) {
+		for key, op := range ledgerOperations(ledger, verbs) {
 			all[key] = op
 		}
 	}
 	return all
 }
 
+// aboutDays describe the answers about days below base, in a shape.
+func aboutDays(s shape, base string) map[string]openapi.Operation {
+	of := ""
+	if s.def != nil {
+		of = " of " + s.def.Name
+	}
+	// Every answer about days may be asked for again.
+	describe := func(op openapi.Operation, codes ...activity.Code) openapi.Operation {
+		op.Path, op.Headers = anyName, []openapi.Parameter{openapi.IfNoneMatch()}
+		op.AnswerHeaders = []openapi.Header{kept, entityTag}
+		tagged := entityTag
+		tagged.Says, tagged.Required = "Of the answer that you have.", true
+		op.Replies = []openapi.Reply{{Status: http.StatusNotModified, Says: "The answer is final and If-None-Match names it: what you have still holds.", Headers: []openapi.Header{openapi.Cached("Ask again later.", "no-cache"), tagged}}}
+		op.Problems = refused(append(codes, activity.CodeInvalidDay, activity.CodeInvalidZone, activity.CodeOffQuarterHour)...)
+		return op
+	}
+	return map[string]openapi.Operation{
+		"GET " + base + "/days/{day}": describe(openapi.Operation{
+			ID: "get" + s.name + "Day", Summary: "One day" + of + ".", Query: []openapi.Parameter{zone}, Answer: s.day(), AnswerExample: s.exampleDay(),
+		}),
+		"GET " + base + "/days/{day}/minutes": describe(openapi.Operation{
+			ID: "list" + s.name + "Minutes", Summary: "The minutes of a day" + of + " that have events.", Query: []openapi.Parameter{zone}, Answer: s.minutes(),
+		}),
+		"GET " + base + "/days": describe(openapi.Operation{
+			ID: "list" + s.name + "Days", Summary: "A range" + of + " by day, ISO week or month, the oldest first.", Query: []openapi.Parameter{from, to, zone, by}, Answer: s.days(),
+		}, activity.CodeInvalidRange, activity.CodeRangeTooLong),
+	}
+}
+
 // ledgerOperations describe the operators' routes of a ledger.
-func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string, name map[string]*openapi.Schema) map[string]openapi.Operation {
-	class := openapi.Enum(append(activity.Reasons(), activity.ReasonLate)...)
+func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string) map[string]openapi.Operation {
+	class := openapi.Enum(classes()...)
 	selection := []openapi.Parameter{{Name: "class", Says: "Only those kept for this reason.", Schema: class}, {Name: "before", Says: "Only those put there before.", Schema: moment}}
 	limit := openapi.Integer(1)
-	limit.Maximum = new(float64(maxLimit))
+	limit.Maximum, limit.Default = new(float64(maxLimit)), defaultLimit
 	pages := []openapi.Parameter{
 		{Name: "limit", Says: "Most entries of the page.", Schema: limit}, {Name: "cursor", Says: "next_cursor of the page before.", Schema: openapi.String(1, 0)},
 	}
 	own := strings.ToUpper(string(ledger[:1])) + string(ledger[1:])
-	base := "/v1/activities/{activity}/" + string(ledger)
+	base := base + "/" + string(ledger)
+	name := map[string]*openapi.Schema{"activity": anyName["activity"], "id": {Description: "An entry, as the list has it."}}
+	missing := append([]problem.Kind{kindNotKept}, unknown...)
 	all := map[string]openapi.Operation{
-		"GET " + base: {ID: "list" + own, Summary: "List the " + string(ledger) + " messages.", Path: name, Query: append(selection, pages...), Answer: keptPage{}},
-		"GET " + base + "/export": {
-			ID: "export" + own, Summary: "All of them, one JSON object a line.", Path: name, Query: selection, Media: "application/x-ndjson", Answer: text,
+		"GET " + base: {
+			ID: "list" + own, Summary: "List the " + string(ledger) + " messages.", Path: name, Query: slices.Concat(selection, pages), Answer: keptPage{}, AnswerHeaders: plain, Problems: unknown,
 		},
-		"GET " + base + entryPath: {ID: "get" + own, Summary: "One of them, with all that was read.", Path: name, Answer: wholeWithHistory{}},
+		"GET " + base + "/export": {
+			ID: "export" + own, Summary: "All of them, one JSON object a line.", Path: name, Query: selection, Media: "application/x-ndjson", AnswerHeaders: plain, Problems: unknown,
+			Answer: openapi.Said(text, "Each line is an entry with all that was read: a WholeWithHistory without its history. The connection is cut when it cannot be finished."),
+		},
+		"GET " + base + entryPath: {ID: "get" + own, Summary: "One of them, with all that was read.", Path: name, Answer: wholeWithHistory{}, AnswerHeaders: plain, Problems: missing},
 	}
 	for verb, word := range verbs {
-		answer := &openapi.Schema{Type: "object", AdditionalProperties: false, Required: []string{word[1]}, Properties: map[string]*openapi.Schema{word[1]: whole}}
-		one := &openapi.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*openapi.Schema{"reason": openapi.String(0, httpserver.MaxReason)}}
+		answer := openapi.Named{Name: strings.ToUpper(word[1][:1]) + word[1][1:], Schema: &openapi.Schema{
+			Type: "object", AdditionalProperties: false, Required: []string{word[1]}, Properties: map[string]*openapi.Schema{word[1]: openapi.Said(whole, "How many messages it was about.", 1)},
+		}}
+		one := &openapi.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*openapi.Schema{"reason": openapi.Said(openapi.String(0, httpserver.MaxReason), reasonSays+" May be left out.")}}
 		if verb == activity.Retry {
-			for _, member := range []string{"counted", "duplicates", "still_parked"} {
-				answer.Properties[member] = whole
-				answer.Required = append(answer.Required, member)
+			for member, says := range map[string]string{"counted": "Of these, how many are counted now.", "duplicates": "Of these, how many had been counted before.", "still_parked": "Of these, how many still cannot be counted."} {
+				answer.Schema.Properties[member] = openapi.Said(whole, says)
 			}
+			answer.Schema.Required = append(answer.Schema.Required, "counted", "duplicates", "still_parked")
 		} else {
-			one.Properties["reason"], one.Required = openapi.String(1, httpserver.MaxReason), []string{"reason"}
+			one.Properties["reason"], one.Required = openapi.Said(openapi.String(1, httpserver.MaxReason), reasonSays+" Not only spaces."), []string{"reason"}
 		}
 		many := &openapi.Schema{
 			Type: "object", AdditionalProperties: false, Required: one.Required,
-			Properties: map[string]*openapi.Schema{"reason": one.Properties["reason"], "class": class, "before": moment},
+			Properties: map[string]*openapi.Schema{
+				"reason": one.Properties["reason"], "class": openapi.Said(class, "Only those kept for this reason."), "before": openapi.Said(moment, "Only those put there before."),
+			},
 		}
 		openapi.FilterOrAll(many, "class", "before")
-		all["POST "+base+entryPath+"/"+word[0]] = openapi.Operation{ID: word[0] + own, Summary: "Decide about one of them.", Path: name, Body: one, Answer: answer}
-		all["POST "+base+"/"+word[0]] = openapi.Operation{ID: word[0] + "All" + own, Summary: "Decide about all that the filter selects.", Path: name, Body: many, Answer: answer}
+		problems := append([]problem.Kind{kindMalformedJSON, kindInvalidDecision}, missing...)
+		all["POST "+base+entryPath+"/"+word[0]] = openapi.Operation{
+			ID: word[0] + own, Summary: decisions[word[0]] + " one of them.", Path: name, Body: one, Answer: answer, AnswerHeaders: plain, Problems: problems,
+		}
+		all["POST "+base+"/"+word[0]] = openapi.Operation{
+			ID: word[0] + "All" + own, Summary: decisions[word[0]] + " all that the filter selects.", Path: name, Body: many, Answer: answer, AnswerHeaders: plain, Problems: problems,
+		}
 	}
 	return all
+}
+
+const reasonSays = "Why, for the record of the act: at most 500 bytes of UTF-8, no control characters."
+
+// decisions say what an operator's words do.
+var decisions = map[string]string{
+	"retry": "Count, now that they can be,", "accept": "Count, for they were not counted before,", "discard": "Give up, for ever,",
 }

@@ -9,16 +9,16 @@ import (
 )
 
 type listBody struct {
-	Activities []activityBody `json:"activities"`
+	Activities []activityBody `json:"activities" doc:"In the order declared."`
 }
 
 type activityBody struct {
-	Name       string   `json:"name"`
-	Topic      string   `json:"topic"`
-	Measures   []string `json:"measures"`
-	Dimensions []string `json:"dimensions"`
-	Parked     int64    `json:"parked"` // messages that wait for an operator
-	Late       int64    `json:"late"`
+	Name       string   `json:"name" doc:"Its name in paths." example:"ORDER_CREATED"`
+	Topic      string   `json:"topic" doc:"The Kafka topic that it is read from." example:"order.activity.v1"`
+	Measures   []string `json:"measures" doc:"The names of its figures." example:"customers,items,revenue,units"`
+	Dimensions []string `json:"dimensions" doc:"What its figures are told apart by." example:"country"`
+	Parked     int64    `json:"parked" minimum:"0" doc:"Messages that cannot be counted and wait for an operator."`
+	Late       int64    `json:"late" minimum:"0" doc:"Messages that may have been counted and forgotten, and wait for an operator."`
 }
 
 func (a *API) list(r *http.Request) (any, error) {

@@ -10,7 +10,6 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
-	"ordertally/shared/problem"
 )
 
 // decisionBody is an operator's request. The filter is for those that concern many messages.
@@ -91,7 +90,7 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 		return d, invalidDecision("The body has a field that is not known here, or is of another type: it takes reason, class, before and all.")
 	}
 	if err != nil {
-		return d, problem.New(http.StatusBadRequest, codeMalformedJSON, "The body must be exactly one well-formed JSON object; {} is the least.")
+		return d, kindMalformedJSON.New("The body must be exactly one well-formed JSON object; {} is the least.")
 	}
 	if fault := httpserver.ReasonFault(d.Reason, verb == activity.Discard); fault != "" {
 		return d, invalidDecision("The reason " + fault)
@@ -100,5 +99,5 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 }
 
 func invalidDecision(detail string) error {
-	return problem.New(http.StatusUnprocessableEntity, codeInvalidDecision, detail)
+	return kindInvalidDecision.New(detail)
 }

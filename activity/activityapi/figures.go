@@ -74,10 +74,10 @@ func (o *object) addDimensions(def *activity.Definition, t *activity.Totals) {
 }
 
 type groupStats struct {
-	Count int64   `json:"count"` // of events
-	Min   int64   `json:"min"`
-	Mean  float64 `json:"mean"`
-	Max   int64   `json:"max"`
+	Count int64   `json:"count" minimum:"1" doc:"How many events have the measure." example:"1"`
+	Min   int64   `json:"min" minimum:"0" doc:"The least of an event, in the measure's unit." example:"3564"`
+	Mean  float64 `json:"mean" minimum:"0" doc:"The sum divided by count." example:"3564"`
+	Max   int64   `json:"max" minimum:"0" doc:"The largest of an event." example:"3564"`
 }
 
 func statsOf(m *measure.Measure, f *measure.Figure) any {

@@ -14,7 +14,6 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
-	"ordertally/shared/problem"
 )
 
 // Ledgers are the messages that were not counted and wait for an operator. Safe for concurrent use.
@@ -33,13 +32,6 @@ type Ledgers interface {
 	// Audit returns the newest acts, the newest first.
 	Audit(ctx context.Context, limit int) ([]activity.Act, error)
 }
-
-// The codes of operators' routes.
-const (
-	codeNotKept         = "not_kept"
-	codeInvalidDecision = "invalid_decision"
-	codeMalformedJSON   = "malformed_json"
-)
 
 // words are what a ledger's verbs are called in paths and answers.
 var words = map[activity.Ledger]map[activity.Verb][2]string{
@@ -68,17 +60,17 @@ func (a *API) ledgerRoutes(ledger activity.Ledger) []httpserver.Route {
 
 // KeptMessage is a message of a ledger in a list.
 type KeptMessage struct {
-	ID        string          `json:"id"`
-	MessageID string          `json:"message_id,omitempty"`
-	Class     activity.Reason `json:"class"`
-	Reason    string          `json:"reason"`
-	Partition int32           `json:"partition"`
-	Offset    int64           `json:"offset"`
-	Timestamp time.Time       `json:"timestamp"` // of the record
-	At        time.Time       `json:"at"`        // when it was put there
-	Attempts  int             `json:"attempts"`  // to retry it, in vain
-	Tried     *time.Time      `json:"tried_at,omitempty"`
-	Bytes     int             `json:"bytes"` // of the value
+	ID        string          `json:"id" doc:"The entry: partition, offset and a digest of the message." example:"3-7-9f86d081884c7d65"`
+	MessageID string          `json:"message_id,omitempty" doc:"The message's own id. Left out when it has none that can be read."`
+	Class     activity.Reason `json:"class" doc:"Why it was not counted."`
+	Reason    string          `json:"reason" doc:"The same in words. For people."`
+	Partition int32           `json:"partition" minimum:"0" doc:"Where it stands in the topic."`
+	Offset    int64           `json:"offset" minimum:"0" doc:"Its offset in the partition."`
+	Timestamp time.Time       `json:"timestamp" doc:"The record's own time: when it was written to Kafka."`
+	At        time.Time       `json:"at" doc:"When it was put into the ledger."`
+	Attempts  int             `json:"attempts" minimum:"0" doc:"How often it was retried in vain."`
+	Tried     *time.Time      `json:"tried_at,omitempty" doc:"When it was retried last. Left out when it was not."`
+	Bytes     int             `json:"bytes" minimum:"0" doc:"The size of its value."`
 }
 
 func newKept(k *activity.Kept) KeptMessage {
@@ -95,22 +87,22 @@ func newKept(k *activity.Kept) KeptMessage {
 // WholeMessage is a message of a ledger with all that was read.
 type WholeMessage struct {
 	KeptMessage
-	Key     []byte       `json:"key"`            // base64
-	Value   []byte       `json:"value"`          // base64; null for a tombstone
-	Text    *string      `json:"text,omitempty"` // the value, when it is UTF-8
-	Headers []headerBody `json:"headers"`
+	Key     []byte       `json:"key" nullable:"true" doc:"The record's key in base64; null when it has none."`
+	Value   []byte       `json:"value" nullable:"true" doc:"The record's value in base64; null for a tombstone."`
+	Text    *string      `json:"text,omitempty" doc:"The value as text. Left out when it is not UTF-8."`
+	Headers []headerBody `json:"headers" doc:"The record's headers, as they stand there."`
 }
 
 // wholeWithHistory is a message of a ledger and what operators did with it.
 type wholeWithHistory struct {
 	WholeMessage
-	History []activity.Act `json:"history"`
+	History []activity.Act `json:"history" doc:"What operators did with it, the oldest first."`
 }
 
 type headerBody struct {
-	Key   string  `json:"key"`
-	Value []byte  `json:"value"` // base64
-	Text  *string `json:"text,omitempty"`
+	Key   string  `json:"key" doc:"The header's name." example:"ce_type"`
+	Value []byte  `json:"value" nullable:"true" doc:"Its value in base64; null when it has none."`
+	Text  *string `json:"text,omitempty" doc:"Its value as text. Left out when it is not UTF-8."`
 }
 
 func newWhole(k *activity.Kept) WholeMessage {
@@ -130,9 +122,9 @@ func textOf(b []byte) *string {
 }
 
 type keptPage struct {
-	Messages []KeptMessage          `json:"messages"`
-	Next     string                 `json:"next_cursor,omitempty"`
-	Overflow []activity.OffsetRange `json:"overflow,omitempty"` // where messages stand that there was no room for, on the first page
+	Messages []KeptMessage          `json:"messages" doc:"The entries, by partition and offset."`
+	Next     string                 `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
+	Overflow []activity.OffsetRange `json:"overflow,omitempty" doc:"Where messages stand in Kafka that the ledger had no room for, 200 at most. On the first page only; left out when there are none."`
 }
 
 const (
@@ -149,14 +141,14 @@ func (a *API) listKept(ledger activity.Ledger) func(*http.Request) (any, error) 
 		limit := defaultLimit
 		if text, given := query["limit"]; given {
 			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit {
-				return nil, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter limit is a whole number from 1 to 200.")
+				return nil, kindInvalidParameter.New("The query parameter limit is a whole number from 1 to 200.")
 			}
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 		defer cancel()
 		messages, next, err := act.Ledgers.ListKept(ctx, ledger, filter, query["cursor"], limit)
 		if errors.Is(err, activity.ErrNotKept) {
-			return nil, problem.New(http.StatusBadRequest, codeInvalidParameter, "The cursor is not one that this path gave; begin without one.")
+			return nil, kindInvalidParameter.New("The cursor is not one that this path gave; begin without one.")
 		}
 		if err != nil {
 			return nil, err
@@ -185,11 +177,11 @@ func (a *API) keptQuery(r *http.Request, besides ...string) (*Activity, query, a
 	}
 	filter.Reason = activity.Reason(q["class"])
 	if _, given := q["class"]; given && !knownReason(filter.Reason) {
-		return nil, nil, filter, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter class is none of those that messages are kept for.")
+		return nil, nil, filter, kindInvalidParameter.New("The query parameter class is none of those that messages are kept for.")
 	}
 	if text, given := q["before"]; given {
 		if filter.Before, err = time.Parse(time.RFC3339, text); err != nil || filter.Before.IsZero() { // zero would be any
-			return nil, nil, filter, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter before is a time such as 2026-01-31T12:00:00Z.")
+			return nil, nil, filter, kindInvalidParameter.New("The query parameter before is a time such as 2026-01-31T12:00:00Z.")
 		}
 	}
 	return act, q, filter, nil
@@ -220,7 +212,7 @@ func (a *API) getKept(ledger activity.Ledger) func(*http.Request) (any, error) {
 
 func notKept(err error) error {
 	if errors.Is(err, activity.ErrNotKept) {
-		return problem.New(http.StatusNotFound, codeNotKept, "No such message is in the ledger, or not any more; list it to see what is.")
+		return kindNotKept.New("No such message is in the ledger, or not any more; list it to see what is.")
 	}
 	return err
 }
@@ -241,8 +233,8 @@ func (a *API) export(ledger activity.Ledger) http.HandlerFunc {
 				return
 			}
 			if err != nil {
-				a.logger.Error().Err(err).Msg("cannot go on with an export")
-				panic(http.ErrAbortHandler) // the client must not take it for whole
+				a.failures.Log(r, http.StatusOK, err) // in the middle of the answer
+				panic(http.ErrAbortHandler)           // the client must not take it for whole
 			}
 			if !begun {
 				begun = true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/auth"
-	"ordertally/shared/problem"
+	"ordertally/shared/lifecycle"
 	"ordertally/shared/uuidv7"
 )
 
@@ -59,8 +60,9 @@ type stream struct {
 	snapshot  event         // all there is, as of the newest event
 	more      chan struct{} // closed at the next event
 	listeners int
-	left      time.Time // when the last listener went
-	failed    bool      // the statistics could not be read; the streams end
+	left      time.Time     // when the last listener went
+	failed    bool          // the statistics could not be read; the streams end
+	dropped   chan struct{} // closed when another stream needs its place
 }
 
 // event is one that was made, ready to be sent to any listener.
@@ -93,6 +95,11 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+	if r.Method == http.MethodHead { // nobody listens: nothing is begun
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("Cache-Control", "no-store")
+		return
+	}
 	if a.listeners.Add(1) > int64(a.maxListeners) {
 		a.listeners.Add(-1)
 		a.fail(w, r, tooMany())
@@ -106,15 +113,11 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.leave()
-	if r.Method == http.MethodHead {
-		w.Header().Set("Content-Type", "text/event-stream")
-		return
-	}
 	l.send(w, r, s)
 }
 
 func tooMany() error {
-	p := problem.New(http.StatusServiceUnavailable, codeUnavailable, "As many live streams are open as there may be; ask again in a moment, or for the day itself.")
+	p := kindUnavailable.New("As many live streams are open as there may be; ask again in a moment, or for the day itself.")
 	p.RetryAfter = 5 * time.Second
 	return p
 }
@@ -125,17 +128,37 @@ func (l *live) join(zone activity.Zone) (*stream, error) {
 	defer l.mu.Unlock()
 	s := l.streams[zone.String()]
 	if s == nil {
-		if l.closed || len(l.streams) >= maxZones {
+		if l.closed || len(l.streams) >= maxZones && !l.dropIdle() {
 			return nil, tooMany()
 		}
-		s = &stream{zone: zone, epoch: l.epochs.Next().String(), more: make(chan struct{})}
+		s = &stream{zone: zone, epoch: l.epochs.Next().String(), more: make(chan struct{}), dropped: make(chan struct{})}
 		l.streams[zone.String()] = s
-		l.api.running.Go(func() { l.write(s) })
+		l.api.running.Go(func() { l.run(s) })
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listeners++
 	return s, nil
+}
+
+// dropIdle ends the stream that nobody has listened to for longest, and reports whether there was one: those that linger take no place from a
+// listener. Its lock is held.
+func (l *live) dropIdle() bool {
+	var oldest *stream
+	var left time.Time
+	for _, s := range l.streams {
+		s.mu.Lock()
+		if s.listeners == 0 && (oldest == nil || s.left.Before(left)) {
+			oldest, left = s, s.left
+		}
+		s.mu.Unlock()
+	}
+	if oldest == nil {
+		return false
+	}
+	delete(l.streams, oldest.zone.String())
+	close(oldest.dropped)
+	return true
 }
 
 func (s *stream) leave() {
@@ -223,6 +246,15 @@ func (s *stream) after(seen uint64) (text []byte, next uint64, more <-chan struc
 	return text, newest, s.more, s.failed
 }
 
+// run writes the stream. A panic ends this stream, as an error does, and no other: its listeners come back and begin one anew.
+func (l *live) run(s *stream) {
+	err := lifecycle.Guard(context.Background(), func(context.Context) error { l.write(s); return nil })
+	if p, panicked := errors.AsType[*lifecycle.PanicError](err); panicked {
+		l.api.logger.Error().Str("tz", s.zone.String()).Str("panic", fmt.Sprint(p.Value)).Str("stack", string(p.Stack)).Msg("a live stream panicked: it ends")
+		l.end(s, true)
+	}
+}
+
 // write makes the stream's events: at the start, after commits, and at midnight. It ends when nobody has listened for a while.
 func (l *live) write(s *stream) {
 	var before map[string]string // the minutes of the event before, as they were sent
@@ -259,6 +291,8 @@ func (l *live) write(s *stream) {
 			case <-again:
 				waits = false
 			case <-look.C:
+			case <-s.dropped:
+				return
 			case <-l.api.done:
 				l.end(s, true)
 				return
@@ -270,6 +304,8 @@ func (l *live) write(s *stream) {
 		midnight.Stop()
 		select {
 		case <-pace.C:
+		case <-s.dropped:
+			return
 		case <-l.api.done:
 			l.end(s, true)
 			return
@@ -294,7 +330,9 @@ func (l *live) end(s *stream, failed bool) (ended bool) {
 	if !failed && s.listeners > 0 {
 		return false
 	}
-	delete(l.streams, s.zone.String())
+	if l.streams[s.zone.String()] == s { // not one that took its place
+		delete(l.streams, s.zone.String())
+	}
 	if failed {
 		s.failed = true
 		close(s.more)

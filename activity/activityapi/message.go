@@ -8,19 +8,26 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/cloudevent"
-	"ordertally/shared/problem"
+)
+
+// knownBy is what a counted message is known by.
+type knownBy string
+
+const (
+	knownByID       knownBy = "id"
+	knownBySequence knownBy = "sequence" // the id has expired
 )
 
 type messageBody struct {
-	Activity  string                `json:"activity"`
-	MessageID string                `json:"message_id"`
-	State     activity.MessageState `json:"state"`
-	CountedAt *time.Time            `json:"counted_at,omitempty"` // left out when it is not known any more
-	KnownBy   string                `json:"known_by,omitempty"`   // id or sequence, of a counted message
-	ParkedAt  *time.Time            `json:"parked_at,omitempty"`
-	Reason    activity.Reason       `json:"reason,omitempty"` // why it is parked
-	Detail    string                `json:"detail,omitempty"`
-	AsOf      asOfBody              `json:"as_of"`
+	Activity  string                `json:"activity" doc:"The activity that was asked." example:"ORDER_CREATED"`
+	MessageID string                `json:"message_id" doc:"The message that was asked for."`
+	State     activity.MessageState `json:"state" doc:"What became of it. One that is unknown may come yet: see as_of."`
+	CountedAt *time.Time            `json:"counted_at,omitempty" doc:"When it was counted. Left out when it was not, and when that is not known any more."`
+	KnownBy   knownBy               `json:"known_by,omitempty" doc:"What a counted message is known by. Left out of others."`
+	ParkedAt  *time.Time            `json:"parked_at,omitempty" doc:"When it was parked. Left out when it is not."`
+	Reason    activity.Reason       `json:"reason,omitempty" doc:"Why it is parked. Left out when it is not."`
+	Detail    string                `json:"detail,omitempty" doc:"The same in words. For people."`
+	AsOf      asOf                  `json:"as_of" doc:"What the answer contains."`
 }
 
 // message answers whether and when one message was counted. One that is not known is no error: it may come yet, which
@@ -53,9 +60,9 @@ func (a *API) message(r *http.Request) (any, error) {
 	}
 	switch trace.State {
 	case activity.Counted:
-		body.CountedAt, body.KnownBy = at, "id"
+		body.CountedAt, body.KnownBy = at, knownByID
 		if trace.BySequence {
-			body.KnownBy = "sequence"
+			body.KnownBy = knownBySequence
 		}
 	case activity.ParkedMessage:
 		body.ParkedAt, body.Reason, body.Detail = at, trace.Poison.Reason, trace.Poison.Detail
@@ -65,7 +72,7 @@ func (a *API) message(r *http.Request) (any, error) {
 
 // message reads what a message is asked for by.
 func (q query) message(id string) (activity.MessageID, error) {
-	invalid := func(detail string) error { return problem.New(http.StatusBadRequest, codeInvalidParameter, detail) }
+	invalid := func(detail string) error { return kindInvalidParameter.New(detail) }
 	m := activity.MessageID{ID: id, Lineage: q["lineage"]}
 	if len(id) > cloudevent.MaxIDLen || len(m.Lineage) > cloudevent.MaxIDLen {
 		return m, invalid("A message id and a lineage have at most " + strconv.Itoa(cloudevent.MaxIDLen) + " bytes.")

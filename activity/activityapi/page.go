@@ -43,7 +43,7 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 		Activities []Activity
 		Zone       activity.Zone
 		Day        activity.Day
-		AsOf       asOfBody
+		AsOf       asOf
 		Closed     bool
 	}{act.Name, a.activities, a.zone, days.All()[0], given.body(), a.closed})
 	if err != nil {

@@ -7,17 +7,13 @@ import (
 	"strings"
 
 	"ordertally/activity"
-	"ordertally/shared/problem"
 )
-
-// codeInvalidParameter is the code of a query that is malformed, or has a parameter too many or too few.
-const codeInvalidParameter = "invalid_parameter"
 
 type query map[string]string
 
 // parameters returns the query's parameters: each at most once, and none but the known.
 func parameters(r *http.Request, known ...string) (query, error) {
-	invalid := func(detail string) error { return problem.New(http.StatusBadRequest, codeInvalidParameter, detail) }
+	invalid := func(detail string) error { return kindInvalidParameter.New(detail) }
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, invalid("The query is malformed: " + err.Error() + ".")
@@ -54,7 +50,7 @@ func (q query) zone(otherwise activity.Zone) (activity.Zone, error) {
 func (q query) date(name string) (activity.Date, error) {
 	text, given := q[name]
 	if !given {
-		return 0, problem.New(http.StatusBadRequest, codeInvalidParameter, "The query parameter "+name+" is missing: a day, YYYY-MM-DD.")
+		return 0, kindInvalidParameter.New("The query parameter " + name + " is missing: a day, YYYY-MM-DD.")
 	}
 	return activity.ParseDate(text)
 }

@@ -12,21 +12,9 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/httpserver"
 	"ordertally/shared/problem"
 )
-
-// statuses is the one table from the domain's codes to HTTP's.
-var statuses = map[activity.Code]int{
-	activity.CodeUnknownActivity: http.StatusNotFound,
-	activity.CodeInvalidDay:      http.StatusBadRequest,
-	activity.CodeInvalidZone:     http.StatusBadRequest,
-	activity.CodeInvalidRange:    http.StatusBadRequest,
-	activity.CodeRangeTooLong:    http.StatusBadRequest,
-	activity.CodeOffQuarterHour:  http.StatusUnprocessableEntity,
-}
-
-// codeUnavailable is the code of a database that cannot be read now.
-const codeUnavailable = "unavailable"
 
 // json turns what a handler returns into an answer.
 func (a *API) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
@@ -46,6 +34,13 @@ func (a *API) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
 			return
 		}
 		text = append(text, '\n')
+		held, err := a.answers.Hold(r.Context(), len(text))
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		defer held.Release()
+		httpserver.BoundWriting(w, len(text))
 		if final {
 			revalidate(w, r, text)
 			return
@@ -63,8 +58,24 @@ func revalidate(w http.ResponseWriter, r *http.Request, text []byte) {
 	h.Set("Cache-Control", "no-cache") // a backdated order changes it
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("ETag", `"`+hex.EncodeToString(digest[:16])+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+	// Of the conditions that HTTP knows it looks at If-None-Match alone: an answer is whole, or the client has it.
+	plain := r.Clone(r.Context())
+	for _, condition := range []string{"Range", "If-Range", "If-Match", "If-Modified-Since", "If-Unmodified-Since"} {
+		plain.Header.Del(condition)
+	}
+	http.ServeContent(unranged{w}, plain, "", time.Time{}, bytes.NewReader(text))
 }
+
+// unranged is a writer that does not offer ranges.
+type unranged struct{ http.ResponseWriter }
+
+func (w unranged) WriteHeader(status int) {
+	w.Header().Del("Accept-Ranges")
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w unranged) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func header(w http.ResponseWriter, contentType string, length int) {
 	h := w.Header()
@@ -80,18 +91,17 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		problem.Write(w, r, p)
 		return
 	}
-	if refused, ok := errors.AsType[*activity.Error](err); ok {
-		problem.Write(w, r, problem.New(statuses[refused.Code], string(refused.Code), refused.Detail))
+	if refusal, ok := errors.AsType[*activity.Error](err); ok {
+		problem.Write(w, r, refusals[refusal.Code].New(refusal.Detail))
 		return
 	}
-	if r.Context().Err() != nil {
-		return // the client has gone
+	if errors.Is(err, httpserver.ErrClientGone) || r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // cuts the connection: one that only stopped sending would take an empty answer for a success
 	}
-	a.logger.Error().Err(err).Msg("cannot answer a request")
+	p := problem.Internal()
 	if errors.Is(err, boltdb.ErrOutcomeUnknown) || errors.Is(err, boltdb.ErrClosed) {
-		problem.Write(w, r, problem.New(http.StatusServiceUnavailable, codeUnavailable,
-			"The statistics cannot be read now; ask again in a moment."))
-		return
+		p = kindUnavailable.New("The statistics cannot be read now; ask again in a moment.")
 	}
-	problem.Write(w, r, problem.Internal())
+	a.failures.Log(r, p.Status, err)
+	problem.Write(w, r, p)
 }

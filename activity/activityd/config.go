@@ -3,7 +3,6 @@ package activityd
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"ordertally/shared/event"
 	"ordertally/shared/inbox"
 	"ordertally/shared/serving"
+	"ordertally/shared/settings"
 )
 
 // Config of the activity service. A zero field has its default. The tags make it the flags of `activity serve` as well;
@@ -51,8 +51,9 @@ type Config struct {
 	Zone string `default:"${zone}" help:"Time zone of days when a request names none, such as Europe/London." name:"zone"`
 	// LiveListeners is how many live streams may be open at once. Default 2,000.
 	LiveListeners int `default:"${live_listeners}" help:"Most live streams that may be open at once." name:"live-listeners"`
-	// Serving is what goes around the API.
-	Serving serving.Config `embed:""`
+	// Serving is what goes around the API. The tag is not embed:"": what has that, kong validates while it parses, and would name the faults of this
+	// alone; config print would name nothing else.
+	Serving serving.Config `kong:"embed"`
 	// Activities declares more activities, or ORDER_CREATED otherwise, as package declare reads it.
 	Activities string `help:"Activities to count besides ORDER_CREATED: a YAML list, see the README." name:"activities" placeholder:"YAML" yaml:""`
 }
@@ -112,8 +113,8 @@ func (c Config) withDefaults() Config {
 func (c Config) validate() error {
 	var errs []error
 	address := func(name, value string) {
-		if _, _, err := net.SplitHostPort(value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %q is not HOST:PORT", name, value))
+		if err := settings.CheckHostPort(value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	address("listen", c.Listen)

@@ -96,7 +96,8 @@ func (s *Service) start(ctx context.Context) error {
 		health.RegisterNoted("kafka "+c.def.Name, ok, telemetry.Ready, c.note)
 	}
 	health.Register("started", serving.Started(s.answers.Load), telemetry.Started)
-	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard}, s.logger); err != nil {
+	metrics := httpserver.NewMetrics(registry) // of both listeners
+	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard, Metrics: metrics}, s.logger); err != nil {
 		return err
 	}
 	if err := s.ops.Start(); err != nil {
@@ -128,8 +129,8 @@ func (s *Service) start(ctx context.Context) error {
 		Activities: answered, Zone: zone, Listeners: s.config.LiveListeners, Guard: guard,
 		Limiter: ratelimit.New(s.config.Serving.Limits, registry), Clock: clock.System{}, Logger: s.logger,
 	})
-	front := httpserver.Front{Metrics: httpserver.NewMetrics(registry), Tracing: tracing, Logger: s.logger}
-	if s.api, err = s.config.Serving.API(s.config.Listen, api, front); err != nil {
+	front := httpserver.Front{Metrics: metrics, Tracing: tracing, Logger: s.logger}
+	if s.api, err = s.config.Serving.API(s.config.Listen, guard, api, front); err != nil {
 		return err
 	}
 	if err := s.api.Start(); err != nil {

@@ -248,13 +248,13 @@ func (d *decision) one(l *ledger, key []byte) error {
 		return err
 	}
 	d.done.Messages++
-	outcome := "discarded"
+	outcome := activity.OutcomeDiscarded
 	if d.verb == activity.Retry {
 		if outcome, err = d.retry(l, key, sealed, &kept); err != nil {
 			return err
 		}
 	}
-	if outcome != stillParked {
+	if outcome != activity.OutcomeStillParked {
 		if err := l.remove(key, &kept, len(sealed)); err != nil {
 			return err
 		}
@@ -264,14 +264,12 @@ func (d *decision) one(l *ledger, key []byte) error {
 	})
 }
 
-const stillParked = "still_parked"
-
 // retry counts a message after all.
-func (d *decision) retry(l *ledger, key, sealed []byte, kept *activity.Kept) (outcome string, err error) {
+func (d *decision) retry(l *ledger, key, sealed []byte, kept *activity.Kept) (outcome activity.Outcome, err error) {
 	message, poison := d.decode(&kept.Parked)
 	if poison != nil {
 		d.done.StillParked++
-		return stillParked, d.tried(l, key, sealed, kept, poison)
+		return activity.OutcomeStillParked, d.tried(l, key, sealed, kept, poison)
 	}
 	counted, err := d.count.add(&message)
 	switch {
@@ -279,10 +277,10 @@ func (d *decision) retry(l *ledger, key, sealed []byte, kept *activity.Kept) (ou
 		return "", err
 	case counted:
 		d.done.Counted++
-		return "counted", nil
+		return activity.OutcomeCounted, nil
 	}
 	d.done.Duplicates++
-	return "duplicate", nil
+	return activity.OutcomeDuplicate, nil
 }
 
 // tried notes an attempt in vain.

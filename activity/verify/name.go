@@ -65,7 +65,7 @@ func (v *verifier) missing(ctx context.Context, q *Quarter, limit int) error {
 			} `json:"orders"`
 			Next string `json:"next_cursor"`
 		}
-		if err := v.ask(ctx, v.Orders, "/v1/orders", query, &page); err != nil {
+		if err := v.ask(ctx, &v.Orders, "/v1/orders", query, &page); err != nil {
 			return err
 		}
 		for _, order := range page.Orders {
@@ -98,7 +98,7 @@ func (v *verifier) trace(ctx context.Context, id string) (*Missing, error) {
 		Lineage   string `json:"lineage"`
 		Sequence  uint64 `json:"sequence"`
 	}
-	if err := v.ask(ctx, v.Orders, "/v1/orders/"+url.PathEscape(id)+"/delivery", url.Values{}, &delivery); err != nil {
+	if err := v.ask(ctx, &v.Orders, "/v1/orders/"+url.PathEscape(id)+"/delivery", url.Values{}, &delivery); err != nil {
 		return nil, err
 	}
 	if delivery.State != "published" {
@@ -114,7 +114,7 @@ func (v *verifier) trace(ctx context.Context, id string) (*Missing, error) {
 		Detail string `json:"detail"`
 	}
 	path := "/v1/activities/" + url.PathEscape(v.Activity) + "/messages/" + url.PathEscape(delivery.MessageID)
-	if err := v.ask(ctx, v.Target, path, query, &message); err != nil {
+	if err := v.ask(ctx, &v.Target, path, query, &message); err != nil {
 		return nil, err
 	}
 	if message.State == "counted" {

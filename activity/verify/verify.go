@@ -20,22 +20,30 @@ import (
 	"time"
 
 	"ordertally/shared/auth"
+	"ordertally/shared/secret"
 	"ordertally/shared/setdigest"
 )
 
 // Config of Run.
 type Config struct {
-	Orders string // URL of the order service
-	Target string // URL of the activity service
-	// OrdersCredential and Credential are the API keys or tokens to send to each, "" for none.
-	OrdersCredential, Credential string
+	Orders Service // the order service
+	Target Service // the activity service
 
 	Activity string // default ORDER_CREATED
 	// Looks is how often what differs is looked at, until two looks agree. Default 10. Pause is the time between two. Default 1 s.
 	Looks int
 	Pause time.Duration
-	HTTP  *http.Client // default: one that waits a minute for an answer
 }
+
+// Service is how to reach one.
+type Service struct {
+	URL        string
+	Credential secret.Text       // the API key or token to send, the zero Text for none
+	Transport  http.RoundTripper // of the requests, each of which may take a minute; default http.DefaultTransport
+}
+
+// answerTimeout bounds one request: the digests of 400 days are computed in seconds.
+const answerTimeout = time.Minute
 
 // Report is what came out.
 type Report struct {
@@ -93,9 +101,6 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	if c.Pause <= 0 {
 		c.Pause = time.Second
-	}
-	if c.HTTP == nil {
-		c.HTTP = &http.Client{Timeout: time.Minute}
 	}
 	v := &verifier{Config: c}
 	report, err := v.look(ctx)
@@ -207,7 +212,7 @@ func (v *verifier) stored(ctx context.Context, report *Report) (map[time.Time]*F
 			Unpublished map[string]int  `json:"unpublished"`
 			Next        string          `json:"next_cursor"`
 		}
-		if err := v.ask(ctx, v.Orders, "/v1/orders/digests", url.Values{"cursor": {cursor}}, &page); err != nil {
+		if err := v.ask(ctx, &v.Orders, "/v1/orders/digests", url.Values{"cursor": {cursor}}, &page); err != nil {
 			return nil, err
 		}
 		for i := range page.Quarters {
@@ -235,7 +240,7 @@ func (v *verifier) counted(ctx context.Context) (map[time.Time]*Figures, error) 
 			Quarters []quarterAnswer `json:"quarters"`
 		}
 		query := url.Values{"from": {from.Format(time.DateOnly)}, "to": {from.AddDate(0, 0, step-1).Format(time.DateOnly)}}
-		if err := v.ask(ctx, v.Target, "/v1/activities/"+url.PathEscape(v.Activity)+"/digests", query, &answer); err != nil {
+		if err := v.ask(ctx, &v.Target, "/v1/activities/"+url.PathEscape(v.Activity)+"/digests", query, &answer); err != nil {
 			return nil, err
 		}
 		for i := range answer.Quarters {
@@ -246,11 +251,11 @@ func (v *verifier) counted(ctx context.Context) (map[time.Time]*Figures, error) 
 }
 
 // ask reads an answer.
-func (v *verifier) ask(ctx context.Context, base, path string, query url.Values, into any) error {
+func (v *verifier) ask(ctx context.Context, service *Service, path string, query url.Values, into any) error {
 	maps.DeleteFunc(query, func(_ string, values []string) bool { return values[0] == "" })
-	target, err := url.Parse(base)
+	target, err := url.Parse(service.URL)
 	if err != nil || target.Host == "" {
-		return fmt.Errorf("%q is not the URL of a service: want one such as http://127.0.0.1:8080", base)
+		return fmt.Errorf("%q is not the URL of a service: want one such as http://127.0.0.1:8080", service.URL)
 	}
 	target = target.JoinPath(path)
 	target.RawQuery = query.Encode()
@@ -258,14 +263,11 @@ func (v *verifier) ask(ctx context.Context, base, path string, query url.Values,
 	if err != nil {
 		return err
 	}
-	token := v.Credential
-	if base == v.Orders {
-		token = v.OrdersCredential
-	}
-	auth.SetBearer(request, token)
-	response, err := v.HTTP.Do(request)
+	auth.SetBearer(request, service.Credential.Reveal())
+	client := http.Client{Timeout: answerTimeout, Transport: service.Transport}
+	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("%s does not answer: %w", base, err)
+		return fmt.Errorf("%s does not answer: %w", service.URL, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,7 +20,6 @@ import (
 
 // Defines values for DaysBy.
 const (
-	DaysByDay   DaysBy = "day"
 	DaysByMonth DaysBy = "month"
 	DaysByWeek  DaysBy = "week"
 )
@@ -27,11 +27,210 @@ const (
 // Valid indicates whether the value is a known member of the DaysBy enum.
 func (e DaysBy) Valid() bool {
 	switch e {
-	case DaysByDay:
-		return true
 	case DaysByMonth:
 		return true
 	case DaysByWeek:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KnownBy.
+const (
+	KnownById       KnownBy = "id"
+	KnownBySequence KnownBy = "sequence"
+)
+
+// Valid indicates whether the value is a known member of the KnownBy enum.
+func (e KnownBy) Valid() bool {
+	switch e {
+	case KnownById:
+		return true
+	case KnownBySequence:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MessageState.
+const (
+	MessageStateCounted MessageState = "counted"
+	MessageStateLate    MessageState = "late"
+	MessageStateParked  MessageState = "parked"
+	MessageStateUnknown MessageState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the MessageState enum.
+func (e MessageState) Valid() bool {
+	switch e {
+	case MessageStateCounted:
+		return true
+	case MessageStateLate:
+		return true
+	case MessageStateParked:
+		return true
+	case MessageStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrderCreatedDaysBy.
+const (
+	OrderCreatedDaysByMonth OrderCreatedDaysBy = "month"
+	OrderCreatedDaysByWeek  OrderCreatedDaysBy = "week"
+)
+
+// Valid indicates whether the value is a known member of the OrderCreatedDaysBy enum.
+func (e OrderCreatedDaysBy) Valid() bool {
+	switch e {
+	case OrderCreatedDaysByMonth:
+		return true
+	case OrderCreatedDaysByWeek:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProblemCode.
+const (
+	ProblemCodeBodyTooLarge         ProblemCode = "body_too_large"
+	ProblemCodeBodyUnreadable       ProblemCode = "body_unreadable"
+	ProblemCodeCrossOriginRequest   ProblemCode = "cross_origin_request"
+	ProblemCodeInsufficientScope    ProblemCode = "insufficient_scope"
+	ProblemCodeInternal             ProblemCode = "internal"
+	ProblemCodeInvalidDay           ProblemCode = "invalid_day"
+	ProblemCodeInvalidDecision      ProblemCode = "invalid_decision"
+	ProblemCodeInvalidParameter     ProblemCode = "invalid_parameter"
+	ProblemCodeInvalidRange         ProblemCode = "invalid_range"
+	ProblemCodeInvalidZone          ProblemCode = "invalid_zone"
+	ProblemCodeIssuerUnavailable    ProblemCode = "issuer_unavailable"
+	ProblemCodeMalformedJson        ProblemCode = "malformed_json"
+	ProblemCodeMethodNotAllowed     ProblemCode = "method_not_allowed"
+	ProblemCodeMisdirectedRequest   ProblemCode = "misdirected_request"
+	ProblemCodeNotFound             ProblemCode = "not_found"
+	ProblemCodeNotKept              ProblemCode = "not_kept"
+	ProblemCodeOffQuarterHour       ProblemCode = "off_quarter_hour"
+	ProblemCodeOverloaded           ProblemCode = "overloaded"
+	ProblemCodeRangeTooLong         ProblemCode = "range_too_long"
+	ProblemCodeRateLimited          ProblemCode = "rate_limited"
+	ProblemCodeRequestTimeout       ProblemCode = "request_timeout"
+	ProblemCodeUnauthenticated      ProblemCode = "unauthenticated"
+	ProblemCodeUnavailable          ProblemCode = "unavailable"
+	ProblemCodeUnknownActivity      ProblemCode = "unknown_activity"
+	ProblemCodeUnsupportedMediaType ProblemCode = "unsupported_media_type"
+)
+
+// Valid indicates whether the value is a known member of the ProblemCode enum.
+func (e ProblemCode) Valid() bool {
+	switch e {
+	case ProblemCodeBodyTooLarge:
+		return true
+	case ProblemCodeBodyUnreadable:
+		return true
+	case ProblemCodeCrossOriginRequest:
+		return true
+	case ProblemCodeInsufficientScope:
+		return true
+	case ProblemCodeInternal:
+		return true
+	case ProblemCodeInvalidDay:
+		return true
+	case ProblemCodeInvalidDecision:
+		return true
+	case ProblemCodeInvalidParameter:
+		return true
+	case ProblemCodeInvalidRange:
+		return true
+	case ProblemCodeInvalidZone:
+		return true
+	case ProblemCodeIssuerUnavailable:
+		return true
+	case ProblemCodeMalformedJson:
+		return true
+	case ProblemCodeMethodNotAllowed:
+		return true
+	case ProblemCodeMisdirectedRequest:
+		return true
+	case ProblemCodeNotFound:
+		return true
+	case ProblemCodeNotKept:
+		return true
+	case ProblemCodeOffQuarterHour:
+		return true
+	case ProblemCodeOverloaded:
+		return true
+	case ProblemCodeRangeTooLong:
+		return true
+	case ProblemCodeRateLimited:
+		return true
+	case ProblemCodeRequestTimeout:
+		return true
+	case ProblemCodeUnauthenticated:
+		return true
+	case ProblemCodeUnavailable:
+		return true
+	case ProblemCodeUnknownActivity:
+		return true
+	case ProblemCodeUnsupportedMediaType:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Reason.
+const (
+	ReasonEnvelope       Reason = "envelope"
+	ReasonImpossible     Reason = "impossible"
+	ReasonLate           Reason = "late"
+	ReasonMalformed      Reason = "malformed"
+	ReasonTombstone      Reason = "tombstone"
+	ReasonUnknownType    Reason = "unknown_type"
+	ReasonUnknownVersion Reason = "unknown_version"
+)
+
+// Valid indicates whether the value is a known member of the Reason enum.
+func (e Reason) Valid() bool {
+	switch e {
+	case ReasonEnvelope:
+		return true
+	case ReasonImpossible:
+		return true
+	case ReasonLate:
+		return true
+	case ReasonMalformed:
+		return true
+	case ReasonTombstone:
+		return true
+	case ReasonUnknownType:
+		return true
+	case ReasonUnknownVersion:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListOrderCreatedDaysParamsBy.
+const (
+	ListOrderCreatedDaysParamsByDay   ListOrderCreatedDaysParamsBy = "day"
+	ListOrderCreatedDaysParamsByMonth ListOrderCreatedDaysParamsBy = "month"
+	ListOrderCreatedDaysParamsByWeek  ListOrderCreatedDaysParamsBy = "week"
+)
+
+// Valid indicates whether the value is a known member of the ListOrderCreatedDaysParamsBy enum.
+func (e ListOrderCreatedDaysParamsBy) Valid() bool {
+	switch e {
+	case ListOrderCreatedDaysParamsByDay:
+		return true
+	case ListOrderCreatedDaysParamsByMonth:
+		return true
+	case ListOrderCreatedDaysParamsByWeek:
 		return true
 	default:
 		return false
@@ -61,336 +260,982 @@ func (e ListDaysParamsBy) Valid() bool {
 
 // ActivityBody defines model for ActivityBody.
 type ActivityBody struct {
+	// Dimensions What its figures are told apart by.
+	//
+	// Examples: ["country"]
 	Dimensions []string `json:"dimensions"`
-	Late       int64    `json:"late"`
-	Measures   []string `json:"measures"`
-	Name       string   `json:"name"`
-	Parked     int64    `json:"parked"`
-	Topic      string   `json:"topic"`
+
+	// Late Messages that may have been counted and forgotten, and wait for an operator.
+	Late int64 `json:"late"`
+
+	// Measures The names of its figures.
+	//
+	// Examples: ["customers","items","revenue","units"]
+	Measures []string `json:"measures"`
+
+	// Name Its name in paths.
+	//
+	// Examples: ORDER_CREATED
+	Name string `json:"name"`
+
+	// Parked Messages that cannot be counted and wait for an operator.
+	Parked int64 `json:"parked"`
+
+	// Topic The Kafka topic that it is read from.
+	//
+	// Examples: order.activity.v1
+	Topic string `json:"topic"`
 }
 
-// AsOfBody defines model for AsOfBody.
-type AsOfBody struct {
-	At        *time.Time       `json:"at,omitempty"`
-	EventTime *time.Time       `json:"event_time,omitempty"`
-	Lag       *int64           `json:"lag,omitempty"`
-	Lagging   bool             `json:"lagging"`
-	Offsets   map[string]int64 `json:"offsets"`
+// AsOf defines model for AsOf.
+type AsOf struct {
+	// At When what the answer tells was counted last; of a final one, when it changed last. Left out when nothing was.
+	//
+	// Examples: 2010-12-01T08:26:00.031Z
+	At *time.Time `json:"at,omitempty"`
+
+	// EventTime The latest event that was counted. Left out when none was, and of a final answer.
+	//
+	// Examples: 2010-12-01T08:26:00Z
+	EventTime *time.Time `json:"event_time,omitempty"`
+
+	// Lag How many messages wait. Left out until Kafka has said how many there are.
+	Lag *int64 `json:"lag,omitempty"`
+
+	// Lagging Messages wait to be counted, or it is not known whether any do.
+	Lagging bool `json:"lagging"`
+
+	// Offsets The next offset of each partition: what stands before it is counted.
+	Offsets map[string]int64 `json:"offsets"`
 }
 
-// Day defines model for Day.
+// Day The figures of one day.
 type Day struct {
+	// Activity The activity that was asked for.
+	//
+	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
 
-	// AsOf What the answer contains: the next offset of each partition. lag is left out until Kafka has said how much there is.
-	AsOf struct {
-		At        *time.Time     `json:"at,omitempty"`
-		EventTime *time.Time     `json:"event_time,omitempty"`
-		Lag       *int           `json:"lag,omitempty"`
-		Lagging   bool           `json:"lagging"`
-		Offsets   map[string]int `json:"offsets"`
-	} `json:"as_of"`
-	Count      int                               `json:"count"`
-	Day        openapi_types.Date                `json:"day"`
-	Dimensions *map[string][]Day_Dimensions_Item `json:"dimensions,omitempty"`
-	Final      bool                              `json:"final"`
-	First      *time.Time                        `json:"first,omitempty"`
-	Hours      []Day_Hours_Item                  `json:"hours"`
-	Lag        *int                              `json:"lag,omitempty"`
-	Last       *time.Time                        `json:"last,omitempty"`
-	Partial    *bool                             `json:"partial,omitempty"`
+	// AsOf What the answer contains.
+	AsOf AsOf `json:"as_of"`
 
-	// Stats Of each measure count, min, mean and max; of a distinct count whether it is exact.
-	Stats                *map[string]map[string]interface{}  `json:"stats,omitempty"`
-	Tz                   string                              `json:"tz"`
-	AdditionalProperties map[string]Day_AdditionalProperties `json:"-"`
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Day The day, in the zone tz.
+	//
+	// Examples: 2010-12-01
+	Day openapi_types.Date `json:"day"`
+
+	// Dimensions The figures by the values of each dimension.
+	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
+
+	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
+	Final bool `json:"final"`
+
+	// First The first event, in UTC. Left out when there is none.
+	First *time.Time `json:"first,omitempty"`
+
+	// Hours All hours of the day, in order.
+	Hours []Hour `json:"hours"`
+
+	// Lag As as_of has it: how many messages wait. Left out when it is not known.
+	//
+	// Examples: 0
+	Lag *int64 `json:"lag,omitempty"`
+
+	// Last The last event, in UTC. Left out when there is none.
+	Last *time.Time `json:"last,omitempty"`
+
+	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	Partial *bool `json:"partial,omitempty"`
+
+	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
+
+	// Tz The IANA time zone that the day is of.
+	//
+	// Examples: Europe/London
+	Tz                   string            `json:"tz"`
+	AdditionalProperties map[string]Figure `json:"-"`
 }
 
-// Day0 defines model for Day.0.
-type Day0 = int
+// DayOfRange The figures of one day of a range.
+type DayOfRange struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
 
-// Day1 defines model for Day.1.
-type Day1 map[string]int
+	// Day The day.
+	//
+	// Examples: 2010-12-01
+	Day openapi_types.Date `json:"day"`
 
-// Day_AdditionalProperties The figure of a measure.
-type Day_AdditionalProperties struct {
-	union json.RawMessage
+	// First The first event, in UTC. Left out when there is none.
+	First *time.Time `json:"first,omitempty"`
+
+	// Last The last event, in UTC. Left out when there is none.
+	Last *time.Time `json:"last,omitempty"`
+
+	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	Partial *bool `json:"partial,omitempty"`
+
+	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	Stats                *map[string]map[string]interface{} `json:"stats,omitempty"`
+	AdditionalProperties map[string]Figure                  `json:"-"`
 }
 
-// DayDimensions0 defines model for Day.Dimensions.0.
-type DayDimensions0 = int
-
-// DayDimensions1 defines model for Day.Dimensions.1.
-type DayDimensions1 map[string]int
-
-// Day_Dimensions_AdditionalProperties The figure of a measure.
-type Day_Dimensions_AdditionalProperties struct {
-	union json.RawMessage
-}
-
-// Day_Dimensions_Item defines model for Day.dimensions.Item.
-type Day_Dimensions_Item struct {
-	Count                int                                            `json:"count"`
-	Rest                 *bool                                          `json:"rest,omitempty"`
-	Value                string                                         `json:"value"`
-	AdditionalProperties map[string]Day_Dimensions_AdditionalProperties `json:"-"`
-}
-
-// DayHours0 defines model for Day.Hours.0.
-type DayHours0 = int
-
-// DayHours1 defines model for Day.Hours.1.
-type DayHours1 map[string]int
-
-// Day_Hours_AdditionalProperties The figure of a measure.
-type Day_Hours_AdditionalProperties struct {
-	union json.RawMessage
-}
-
-// Day_Hours_Item defines model for Day.hours.Item.
-type Day_Hours_Item struct {
-	Count                int                                       `json:"count"`
-	Hour                 int                                       `json:"hour"`
-	StartsAt             time.Time                                 `json:"starts_at"`
-	AdditionalProperties map[string]Day_Hours_AdditionalProperties `json:"-"`
-}
-
-// Days defines model for Days.
+// Days The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros.
 type Days struct {
+	// Activity The activity that was asked for.
+	//
+	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
 
-	// AsOf What the answer contains: the next offset of each partition. lag is left out until Kafka has said how much there is.
-	AsOf struct {
-		At        *time.Time     `json:"at,omitempty"`
-		EventTime *time.Time     `json:"event_time,omitempty"`
-		Lag       *int           `json:"lag,omitempty"`
-		Lagging   bool           `json:"lagging"`
-		Offsets   map[string]int `json:"offsets"`
-	} `json:"as_of"`
-	By     *DaysBy             `json:"by,omitempty"`
-	Days   *[]Days_Days_Item   `json:"days,omitempty"`
-	Final  bool                `json:"final"`
-	From   openapi_types.Date  `json:"from"`
-	Lag    *int                `json:"lag,omitempty"`
-	Months *[]Days_Months_Item `json:"months,omitempty"`
-	To     openapi_types.Date  `json:"to"`
-	Tz     string              `json:"tz"`
-	Weeks  *[]Days_Weeks_Item  `json:"weeks,omitempty"`
+	// AsOf What the answer contains.
+	AsOf AsOf `json:"as_of"`
+
+	// By How the days are put together. Left out of a range by day.
+	By *DaysBy `json:"by,omitempty"`
+
+	// Days Of a range by day.
+	Days *[]DayOfRange `json:"days,omitempty"`
+
+	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
+	Final bool `json:"final"`
+
+	// From The first day.
+	From openapi_types.Date `json:"from"`
+
+	// Lag As as_of has it: how many messages wait. Left out when it is not known.
+	//
+	// Examples: 0
+	Lag *int64 `json:"lag,omitempty"`
+
+	// Months Of a range by month.
+	Months *[]Month `json:"months,omitempty"`
+
+	// To The last day, included.
+	To openapi_types.Date `json:"to"`
+
+	// Tz The IANA time zone that the days are of.
+	//
+	// Examples: Europe/London
+	Tz string `json:"tz"`
+
+	// Weeks Of a range by week (ISO 8601).
+	Weeks *[]Week `json:"weeks,omitempty"`
 }
 
-// DaysBy defines model for Days.By.
+// DaysBy How the days are put together. Left out of a range by day.
 type DaysBy string
 
-// DaysDays0 defines model for Days.Days.0.
-type DaysDays0 = int
+// DistinctStats How good a count of different texts is.
+type DistinctStats struct {
+	// Exact It was counted exactly, as up to 384 are.
+	Exact bool `json:"exact"`
 
-// DaysDays1 defines model for Days.Days.1.
-type DaysDays1 map[string]int
-
-// Days_Days_AdditionalProperties The figure of a measure.
-type Days_Days_AdditionalProperties struct {
-	union json.RawMessage
-}
-
-// DaysDaysDimensions0 defines model for Days.Days.Dimensions.0.
-type DaysDaysDimensions0 = int
-
-// DaysDaysDimensions1 defines model for Days.Days.Dimensions.1.
-type DaysDaysDimensions1 map[string]int
-
-// Days_Days_Dimensions_AdditionalProperties The figure of a measure.
-type Days_Days_Dimensions_AdditionalProperties struct {
-	union json.RawMessage
-}
-
-// Days_Days_Dimensions_Item defines model for Days.Days.Dimensions.Item.
-type Days_Days_Dimensions_Item struct {
-	Count                int                                                  `json:"count"`
-	Rest                 *bool                                                `json:"rest,omitempty"`
-	Value                string                                               `json:"value"`
-	AdditionalProperties map[string]Days_Days_Dimensions_AdditionalProperties `json:"-"`
-}
-
-// Days_Days_Item defines model for Days.days.Item.
-type Days_Days_Item struct {
-	Count      int                                     `json:"count"`
-	Day        string                                  `json:"day"`
-	Dimensions *map[string][]Days_Days_Dimensions_Item `json:"dimensions,omitempty"`
-	First      *time.Time                              `json:"first,omitempty"`
-	From       *openapi_types.Date                     `json:"from,omitempty"`
-	Last       *time.Time                              `json:"last,omitempty"`
-	Partial    *bool                                   `json:"partial,omitempty"`
-
-	// Stats Of each measure count, min, mean and max; of a distinct count whether it is exact.
-	Stats                *map[string]map[string]interface{}        `json:"stats,omitempty"`
-	To                   *openapi_types.Date                       `json:"to,omitempty"`
-	AdditionalProperties map[string]Days_Days_AdditionalProperties `json:"-"`
-}
-
-// DaysMonths0 defines model for Days.Months.0.
-type DaysMonths0 = int
-
-// DaysMonths1 defines model for Days.Months.1.
-type DaysMonths1 map[string]int
-
-// Days_Months_AdditionalProperties The figure of a measure.
-type Days_Months_AdditionalProperties struct {
-	union json.RawMessage
-}
-
-// DaysMonthsDimensions0 defines model for Days.Months.Dimensions.0.
-type DaysMonthsDimensions0 = int
-
-// DaysMonthsDimensions1 defines model for Days.Months.Dimensions.1.
-type DaysMonthsDimensions1 map[string]int
-
-// Days_Months_Dimensions_AdditionalProperties The figure of a measure.
-type Days_Months_Dimensions_AdditionalProperties struct {
-	union json.RawMessage
-}
-
-// Days_Months_Dimensions_Item defines model for Days.Months.Dimensions.Item.
-type Days_Months_Dimensions_Item struct {
-	Count                int                                                    `json:"count"`
-	Rest                 *bool                                                  `json:"rest,omitempty"`
-	Value                string                                                 `json:"value"`
-	AdditionalProperties map[string]Days_Months_Dimensions_AdditionalProperties `json:"-"`
-}
-
-// Days_Months_Item defines model for Days.months.Item.
-type Days_Months_Item struct {
-	Count      int                                       `json:"count"`
-	Dimensions *map[string][]Days_Months_Dimensions_Item `json:"dimensions,omitempty"`
-	First      *time.Time                                `json:"first,omitempty"`
-	From       *openapi_types.Date                       `json:"from,omitempty"`
-	Last       *time.Time                                `json:"last,omitempty"`
-	Month      string                                    `json:"month"`
-	Partial    *bool                                     `json:"partial,omitempty"`
-
-	// Stats Of each measure count, min, mean and max; of a distinct count whether it is exact.
-	Stats                *map[string]map[string]interface{}          `json:"stats,omitempty"`
-	To                   *openapi_types.Date                         `json:"to,omitempty"`
-	AdditionalProperties map[string]Days_Months_AdditionalProperties `json:"-"`
-}
-
-// DaysWeeks0 defines model for Days.Weeks.0.
-type DaysWeeks0 = int
-
-// DaysWeeks1 defines model for Days.Weeks.1.
-type DaysWeeks1 map[string]int
-
-// Days_Weeks_AdditionalProperties The figure of a measure.
-type Days_Weeks_AdditionalProperties struct {
-	union json.RawMessage
-}
-
-// DaysWeeksDimensions0 defines model for Days.Weeks.Dimensions.0.
-type DaysWeeksDimensions0 = int
-
-// DaysWeeksDimensions1 defines model for Days.Weeks.Dimensions.1.
-type DaysWeeksDimensions1 map[string]int
-
-// Days_Weeks_Dimensions_AdditionalProperties The figure of a measure.
-type Days_Weeks_Dimensions_AdditionalProperties struct {
-	union json.RawMessage
-}
-
-// Days_Weeks_Dimensions_Item defines model for Days.Weeks.Dimensions.Item.
-type Days_Weeks_Dimensions_Item struct {
-	Count                int                                                   `json:"count"`
-	Rest                 *bool                                                 `json:"rest,omitempty"`
-	Value                string                                                `json:"value"`
-	AdditionalProperties map[string]Days_Weeks_Dimensions_AdditionalProperties `json:"-"`
-}
-
-// Days_Weeks_Item defines model for Days.weeks.Item.
-type Days_Weeks_Item struct {
-	Count      int                                      `json:"count"`
-	Dimensions *map[string][]Days_Weeks_Dimensions_Item `json:"dimensions,omitempty"`
-	First      *time.Time                               `json:"first,omitempty"`
-	From       *openapi_types.Date                      `json:"from,omitempty"`
-	Last       *time.Time                               `json:"last,omitempty"`
-	Partial    *bool                                    `json:"partial,omitempty"`
-
-	// Stats Of each measure count, min, mean and max; of a distinct count whether it is exact.
-	Stats                *map[string]map[string]interface{}         `json:"stats,omitempty"`
-	To                   *openapi_types.Date                        `json:"to,omitempty"`
-	Week                 string                                     `json:"week"`
-	AdditionalProperties map[string]Days_Weeks_AdditionalProperties `json:"-"`
+	// RelativeError The standard error otherwise, as a share. Left out when it is exact.
+	//
+	// Examples: 0.01625
+	RelativeError *float64 `json:"relative_error,omitempty"`
 }
 
 // FieldError defines model for FieldError.
 type FieldError struct {
-	Code    *string `json:"code,omitempty"`
-	Detail  string  `json:"detail"`
-	Pointer string  `json:"pointer"`
+	// Code The rule that was broken. Left out when it has no name.
+	//
+	// Examples: out_of_range
+	Code *string `json:"code,omitempty"`
+
+	// Detail What is wrong, a sentence without its subject. For people; it may change.
+	//
+	// Examples: must be 1 to 1000000000
+	Detail string `json:"detail"`
+
+	// Pointer JSON Pointer (RFC 6901) into the body; of a field that is missing, where it would be; empty for the whole body.
+	//
+	// Examples: /lines/0/quantity
+	Pointer string `json:"pointer"`
 }
+
+// Figure The figure of a measure, under its name: a number, or numbers by currency, in minor units. They may exceed 64 bits.
+type Figure struct {
+	union json.RawMessage
+}
+
+// Figure0 defines model for Figure.0.
+type Figure0 = *big.Int
+
+// Figure1 defines model for Figure.1.
+type Figure1 map[string]*big.Int
+
+// GroupStats defines model for GroupStats.
+type GroupStats struct {
+	// Count How many events have the measure.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Max The largest of an event.
+	//
+	// Examples: 3564
+	Max int64 `json:"max"`
+
+	// Mean The sum divided by count.
+	//
+	// Examples: 3564
+	Mean float64 `json:"mean"`
+
+	// Min The least of an event, in the measure's unit.
+	//
+	// Examples: 3564
+	Min int64 `json:"min"`
+}
+
+// Hour One hour of a day. A day in which the clocks change has 23 or 25.
+type Hour struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Hour The hour on the clocks of the zone.
+	//
+	// Examples: 8
+	Hour int32 `json:"hour"`
+
+	// StartsAt When it begins, with the zone's offset.
+	//
+	// Examples: 2010-12-01T08:00:00Z
+	StartsAt             time.Time         `json:"starts_at"`
+	AdditionalProperties map[string]Figure `json:"-"`
+}
+
+// KnownBy What a counted message is known by: its id, or, once that has expired, its lineage and sequence.
+type KnownBy string
 
 // ListBody defines model for ListBody.
 type ListBody struct {
+	// Activities In the order declared.
 	Activities []ActivityBody `json:"activities"`
 }
 
 // MessageBody defines model for MessageBody.
 type MessageBody struct {
-	Activity  string     `json:"activity"`
-	AsOf      AsOfBody   `json:"as_of"`
-	CountedAt *time.Time `json:"counted_at,omitempty"`
-	Detail    *string    `json:"detail,omitempty"`
-	KnownBy   *string    `json:"known_by,omitempty"`
-	MessageId string     `json:"message_id"`
-	ParkedAt  *time.Time `json:"parked_at,omitempty"`
-	Reason    *string    `json:"reason,omitempty"`
-	State     string     `json:"state"`
-}
-
-// Minutes defines model for Minutes.
-type Minutes struct {
+	// Activity The activity that was asked.
+	//
+	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
 
-	// AsOf What the answer contains: the next offset of each partition. lag is left out until Kafka has said how much there is.
-	AsOf struct {
-		At        *time.Time     `json:"at,omitempty"`
-		EventTime *time.Time     `json:"event_time,omitempty"`
-		Lag       *int           `json:"lag,omitempty"`
-		Lagging   bool           `json:"lagging"`
-		Offsets   map[string]int `json:"offsets"`
-	} `json:"as_of"`
-	Day     openapi_types.Date     `json:"day"`
-	Final   bool                   `json:"final"`
-	Lag     *int                   `json:"lag,omitempty"`
-	Minutes []Minutes_Minutes_Item `json:"minutes"`
-	Tz      string                 `json:"tz"`
+	// AsOf What the answer contains.
+	AsOf AsOf `json:"as_of"`
+
+	// CountedAt When it was counted. Left out when it was not, and when that is not known any more.
+	CountedAt *time.Time `json:"counted_at,omitempty"`
+
+	// Detail The same in words. For people.
+	Detail *string `json:"detail,omitempty"`
+
+	// KnownBy What a counted message is known by. Left out of others.
+	KnownBy *KnownBy `json:"known_by,omitempty"`
+
+	// MessageId The message that was asked for.
+	MessageId string `json:"message_id"`
+
+	// ParkedAt When it was parked. Left out when it is not.
+	ParkedAt *time.Time `json:"parked_at,omitempty"`
+
+	// Reason Why it is parked. Left out when it is not.
+	Reason *Reason `json:"reason,omitempty"`
+
+	// State What became of it. One that is unknown may come yet: see as_of.
+	State MessageState `json:"state"`
 }
 
-// MinutesMinutes0 defines model for Minutes.Minutes.0.
-type MinutesMinutes0 = int
+// MessageState What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten, an operator decides); unknown (not read yet, never sent, or forgotten).
+type MessageState string
 
-// MinutesMinutes1 defines model for Minutes.Minutes.1.
-type MinutesMinutes1 map[string]int
+// Minute The sums of one minute.
+type Minute struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
 
-// Minutes_Minutes_AdditionalProperties The figure of a measure.
-type Minutes_Minutes_AdditionalProperties struct {
-	union json.RawMessage
+	// Minute When it begins, in UTC.
+	//
+	// Examples: 2010-12-01T08:26:00Z
+	Minute               time.Time         `json:"minute"`
+	AdditionalProperties map[string]Figure `json:"-"`
 }
 
-// Minutes_Minutes_Item defines model for Minutes.minutes.Item.
-type Minutes_Minutes_Item struct {
-	Count                int                                             `json:"count"`
-	Minute               time.Time                                       `json:"minute"`
-	AdditionalProperties map[string]Minutes_Minutes_AdditionalProperties `json:"-"`
+// Minutes The minutes of a day that have events.
+type Minutes struct {
+	// Activity The activity that was asked for.
+	//
+	// Examples: ORDER_CREATED
+	Activity string `json:"activity"`
+
+	// AsOf What the answer contains.
+	AsOf AsOf `json:"as_of"`
+
+	// Day The day, in the zone tz.
+	//
+	// Examples: 2010-12-01
+	Day openapi_types.Date `json:"day"`
+
+	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
+	Final bool `json:"final"`
+
+	// Lag As as_of has it: how many messages wait. Left out when it is not known.
+	//
+	// Examples: 0
+	Lag *int64 `json:"lag,omitempty"`
+
+	// Minutes In order.
+	Minutes []Minute `json:"minutes"`
+
+	// Tz The IANA time zone that the day is of.
+	//
+	// Examples: Europe/London
+	Tz string `json:"tz"`
+}
+
+// Month The figures of one month, or of as much of it as lies in the range.
+type Month struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Dimensions The figures by the values of each dimension.
+	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
+
+	// First The first event, in UTC. Left out when there is none.
+	First *time.Time `json:"first,omitempty"`
+
+	// From Its first day in the range.
+	From openapi_types.Date `json:"from"`
+
+	// Last The last event, in UTC. Left out when there is none.
+	Last *time.Time `json:"last,omitempty"`
+
+	// Month Its name.
+	//
+	// Examples: 2010-12
+	Month string `json:"month"`
+
+	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	Partial *bool `json:"partial,omitempty"`
+
+	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
+
+	// To Its last day in the range, included.
+	To                   openapi_types.Date `json:"to"`
+	AdditionalProperties map[string]Figure  `json:"-"`
+}
+
+// OrderCreatedDay The figures of one day.
+type OrderCreatedDay struct {
+	// Activity The activity that was asked for.
+	//
+	// Examples: ORDER_CREATED
+	Activity string `json:"activity"`
+
+	// AsOf What the answer contains.
+	AsOf AsOf `json:"as_of"`
+
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	//
+	// Examples: 1
+	Customers *int64 `json:"customers,omitempty"`
+
+	// Day The day, in the zone tz.
+	//
+	// Examples: 2010-12-01
+	Day openapi_types.Date `json:"day"`
+
+	// Dimensions The figures by the values of each dimension.
+	Dimensions *struct {
+		// Country Those with the most events first, 100 at most, then the others as one.
+		Country *[]OrderCreatedValue `json:"country,omitempty"`
+	} `json:"dimensions,omitempty"`
+
+	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
+	Final bool `json:"final"`
+
+	// First The first event, in UTC. Left out when there is none.
+	First *time.Time `json:"first,omitempty"`
+
+	// Hours All hours of the day, in order.
+	Hours []OrderCreatedHour `json:"hours"`
+
+	// Items How many lines there are.
+	//
+	// Examples: 2
+	Items int64 `json:"items"`
+
+	// Lag As as_of has it: how many messages wait. Left out when it is not known.
+	//
+	// Examples: 0
+	Lag *int64 `json:"lag,omitempty"`
+
+	// Last The last event, in UTC. Left out when there is none.
+	Last *time.Time `json:"last,omitempty"`
+
+	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	Partial *bool `json:"partial,omitempty"`
+
+	// Revenue The sum of total by currency, in minor units. Empty when there is none.
+	//
+	// Examples: {"GBP":3564}
+	Revenue map[string]*big.Int `json:"revenue"`
+
+	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	Stats *struct {
+		// Customers How good a count of different texts is.
+		Customers *DistinctStats `json:"customers,omitempty"`
+		Items     *GroupStats    `json:"items,omitempty"`
+
+		// Revenue By currency.
+		Revenue *map[string]GroupStats `json:"revenue,omitempty"`
+		Units   *GroupStats            `json:"units,omitempty"`
+	} `json:"stats,omitempty"`
+
+	// Tz The IANA time zone that the day is of.
+	//
+	// Examples: Europe/London
+	Tz string `json:"tz"`
+
+	// Units The sum of lines.quantity. It may exceed 64 bits.
+	//
+	// Examples: 12
+	Units *big.Int `json:"units"`
+}
+
+// OrderCreatedDayOfRange The figures of one day of a range.
+type OrderCreatedDayOfRange struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	//
+	// Examples: 1
+	Customers *int64 `json:"customers,omitempty"`
+
+	// Day The day.
+	//
+	// Examples: 2010-12-01
+	Day openapi_types.Date `json:"day"`
+
+	// First The first event, in UTC. Left out when there is none.
+	First *time.Time `json:"first,omitempty"`
+
+	// Items How many lines there are.
+	//
+	// Examples: 2
+	Items int64 `json:"items"`
+
+	// Last The last event, in UTC. Left out when there is none.
+	Last *time.Time `json:"last,omitempty"`
+
+	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	Partial *bool `json:"partial,omitempty"`
+
+	// Revenue The sum of total by currency, in minor units. Empty when there is none.
+	//
+	// Examples: {"GBP":3564}
+	Revenue map[string]*big.Int `json:"revenue"`
+
+	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	Stats *struct {
+		// Customers How good a count of different texts is.
+		Customers *DistinctStats `json:"customers,omitempty"`
+		Items     *GroupStats    `json:"items,omitempty"`
+
+		// Revenue By currency.
+		Revenue *map[string]GroupStats `json:"revenue,omitempty"`
+		Units   *GroupStats            `json:"units,omitempty"`
+	} `json:"stats,omitempty"`
+
+	// Units The sum of lines.quantity. It may exceed 64 bits.
+	//
+	// Examples: 12
+	Units *big.Int `json:"units"`
+}
+
+// OrderCreatedDays The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros.
+type OrderCreatedDays struct {
+	// Activity The activity that was asked for.
+	//
+	// Examples: ORDER_CREATED
+	Activity string `json:"activity"`
+
+	// AsOf What the answer contains.
+	AsOf AsOf `json:"as_of"`
+
+	// By How the days are put together. Left out of a range by day.
+	By *OrderCreatedDaysBy `json:"by,omitempty"`
+
+	// Days Of a range by day.
+	Days *[]OrderCreatedDayOfRange `json:"days,omitempty"`
+
+	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
+	Final bool `json:"final"`
+
+	// From The first day.
+	From openapi_types.Date `json:"from"`
+
+	// Lag As as_of has it: how many messages wait. Left out when it is not known.
+	//
+	// Examples: 0
+	Lag *int64 `json:"lag,omitempty"`
+
+	// Months Of a range by month.
+	Months *[]OrderCreatedMonth `json:"months,omitempty"`
+
+	// To The last day, included.
+	To openapi_types.Date `json:"to"`
+
+	// Tz The IANA time zone that the days are of.
+	//
+	// Examples: Europe/London
+	Tz string `json:"tz"`
+
+	// Weeks Of a range by week (ISO 8601).
+	Weeks *[]OrderCreatedWeek `json:"weeks,omitempty"`
+}
+
+// OrderCreatedDaysBy How the days are put together. Left out of a range by day.
+type OrderCreatedDaysBy string
+
+// OrderCreatedHour One hour of a day. A day in which the clocks change has 23 or 25.
+type OrderCreatedHour struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	//
+	// Examples: 1
+	Customers *int64 `json:"customers,omitempty"`
+
+	// Hour The hour on the clocks of the zone.
+	//
+	// Examples: 8
+	Hour int32 `json:"hour"`
+
+	// Items How many lines there are.
+	//
+	// Examples: 2
+	Items int64 `json:"items"`
+
+	// Revenue The sum of total by currency, in minor units. Empty when there is none.
+	//
+	// Examples: {"GBP":3564}
+	Revenue map[string]*big.Int `json:"revenue"`
+
+	// StartsAt When it begins, with the zone's offset.
+	//
+	// Examples: 2010-12-01T08:00:00Z
+	StartsAt time.Time `json:"starts_at"`
+
+	// Units The sum of lines.quantity. It may exceed 64 bits.
+	//
+	// Examples: 12
+	Units *big.Int `json:"units"`
+}
+
+// OrderCreatedMinute The sums of one minute.
+type OrderCreatedMinute struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Minute When it begins, in UTC.
+	//
+	// Examples: 2010-12-01T08:26:00Z
+	Minute time.Time `json:"minute"`
+
+	// Revenue The sum of total by currency, in minor units. Empty when there is none.
+	//
+	// Examples: {"GBP":3564}
+	Revenue map[string]*big.Int `json:"revenue"`
+
+	// Units The sum of lines.quantity. It may exceed 64 bits.
+	//
+	// Examples: 12
+	Units *big.Int `json:"units"`
+}
+
+// OrderCreatedMinutes The minutes of a day that have events.
+type OrderCreatedMinutes struct {
+	// Activity The activity that was asked for.
+	//
+	// Examples: ORDER_CREATED
+	Activity string `json:"activity"`
+
+	// AsOf What the answer contains.
+	AsOf AsOf `json:"as_of"`
+
+	// Day The day, in the zone tz.
+	//
+	// Examples: 2010-12-01
+	Day openapi_types.Date `json:"day"`
+
+	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
+	Final bool `json:"final"`
+
+	// Lag As as_of has it: how many messages wait. Left out when it is not known.
+	//
+	// Examples: 0
+	Lag *int64 `json:"lag,omitempty"`
+
+	// Minutes In order.
+	Minutes []OrderCreatedMinute `json:"minutes"`
+
+	// Tz The IANA time zone that the day is of.
+	//
+	// Examples: Europe/London
+	Tz string `json:"tz"`
+}
+
+// OrderCreatedMonth The figures of one month, or of as much of it as lies in the range.
+type OrderCreatedMonth struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	//
+	// Examples: 1
+	Customers *int64 `json:"customers,omitempty"`
+
+	// Dimensions The figures by the values of each dimension.
+	Dimensions *struct {
+		// Country Those with the most events first, 100 at most, then the others as one.
+		Country *[]OrderCreatedValue `json:"country,omitempty"`
+	} `json:"dimensions,omitempty"`
+
+	// First The first event, in UTC. Left out when there is none.
+	First *time.Time `json:"first,omitempty"`
+
+	// From Its first day in the range.
+	From openapi_types.Date `json:"from"`
+
+	// Items How many lines there are.
+	//
+	// Examples: 2
+	Items int64 `json:"items"`
+
+	// Last The last event, in UTC. Left out when there is none.
+	Last *time.Time `json:"last,omitempty"`
+
+	// Month Its name.
+	//
+	// Examples: 2010-12
+	Month string `json:"month"`
+
+	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	Partial *bool `json:"partial,omitempty"`
+
+	// Revenue The sum of total by currency, in minor units. Empty when there is none.
+	//
+	// Examples: {"GBP":3564}
+	Revenue map[string]*big.Int `json:"revenue"`
+
+	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	Stats *struct {
+		// Customers How good a count of different texts is.
+		Customers *DistinctStats `json:"customers,omitempty"`
+		Items     *GroupStats    `json:"items,omitempty"`
+
+		// Revenue By currency.
+		Revenue *map[string]GroupStats `json:"revenue,omitempty"`
+		Units   *GroupStats            `json:"units,omitempty"`
+	} `json:"stats,omitempty"`
+
+	// To Its last day in the range, included.
+	To openapi_types.Date `json:"to"`
+
+	// Units The sum of lines.quantity. It may exceed 64 bits.
+	//
+	// Examples: 12
+	Units *big.Int `json:"units"`
+}
+
+// OrderCreatedValue The sums of one value of a dimension.
+type OrderCreatedValue struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Rest It is all other values together. Left out otherwise.
+	Rest *bool `json:"rest,omitempty"`
+
+	// Revenue The sum of total by currency, in minor units. Empty when there is none.
+	//
+	// Examples: {"GBP":3564}
+	Revenue map[string]*big.Int `json:"revenue"`
+
+	// Units The sum of lines.quantity. It may exceed 64 bits.
+	//
+	// Examples: 12
+	Units *big.Int `json:"units"`
+
+	// Value The value; empty for events that have none.
+	//
+	// Examples: United Kingdom
+	Value string `json:"value"`
+}
+
+// OrderCreatedWeek The figures of one week, or of as much of it as lies in the range.
+type OrderCreatedWeek struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	//
+	// Examples: 1
+	Customers *int64 `json:"customers,omitempty"`
+
+	// Dimensions The figures by the values of each dimension.
+	Dimensions *struct {
+		// Country Those with the most events first, 100 at most, then the others as one.
+		Country *[]OrderCreatedValue `json:"country,omitempty"`
+	} `json:"dimensions,omitempty"`
+
+	// First The first event, in UTC. Left out when there is none.
+	First *time.Time `json:"first,omitempty"`
+
+	// From Its first day in the range.
+	From openapi_types.Date `json:"from"`
+
+	// Items How many lines there are.
+	//
+	// Examples: 2
+	Items int64 `json:"items"`
+
+	// Last The last event, in UTC. Left out when there is none.
+	Last *time.Time `json:"last,omitempty"`
+
+	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	Partial *bool `json:"partial,omitempty"`
+
+	// Revenue The sum of total by currency, in minor units. Empty when there is none.
+	//
+	// Examples: {"GBP":3564}
+	Revenue map[string]*big.Int `json:"revenue"`
+
+	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	Stats *struct {
+		// Customers How good a count of different texts is.
+		Customers *DistinctStats `json:"customers,omitempty"`
+		Items     *GroupStats    `json:"items,omitempty"`
+
+		// Revenue By currency.
+		Revenue *map[string]GroupStats `json:"revenue,omitempty"`
+		Units   *GroupStats            `json:"units,omitempty"`
+	} `json:"stats,omitempty"`
+
+	// To Its last day in the range, included.
+	To openapi_types.Date `json:"to"`
+
+	// Units The sum of lines.quantity. It may exceed 64 bits.
+	//
+	// Examples: 12
+	Units *big.Int `json:"units"`
+
+	// Week Its name.
+	//
+	// Examples: 2010-W48
+	Week string `json:"week"`
 }
 
 // Problem defines model for Problem.
 type Problem struct {
-	Code     string        `json:"code"`
-	Detail   *string       `json:"detail,omitempty"`
-	Errors   *[]FieldError `json:"errors,omitempty"`
-	Instance *string       `json:"instance,omitempty"`
-	Status   int64         `json:"status"`
-	Title    string        `json:"title"`
-	TraceId  *string       `json:"trace_id,omitempty"`
-	Type     string        `json:"type"`
+	// Code What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status.
+	//
+	// Examples: rate_limited
+	Code ProblemCode `json:"code"`
+
+	// Detail What was wrong this time and what to do about it. For people; it may change.
+	//
+	// Examples: Send fewer requests.
+	Detail *string `json:"detail,omitempty"`
+
+	// Errors The faults of the body, in the order found, 20 at most. Left out when the problem is not one of fields.
+	Errors *[]FieldError `json:"errors,omitempty"`
+
+	// Instance A URI reference of this occurrence. Left out when it has none.
+	Instance *string `json:"instance,omitempty"`
+
+	// Status The status of the answer.
+	//
+	// Examples: 429
+	Status int64 `json:"status"`
+
+	// Title The status in words. For people; it may change.
+	//
+	// Examples: Too Many Requests
+	Title string `json:"title"`
+
+	// TraceId The request's trace, 32 hexadecimal digits, as in the service's log.
+	//
+	// Examples: 4bf92f3577b34da6a3ce929d0e0e4736
+	TraceId *string `json:"trace_id,omitempty"`
+
+	// Type /problems/ and the code: a name, not a page.
+	//
+	// Examples: /problems/rate_limited
+	Type string `json:"type"`
+}
+
+// ProblemCode What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status.
+//
+// Examples: rate_limited
+type ProblemCode string
+
+// Reason Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), impossible (its values contradict each other or reality), late (without a lineage, and so old that its id may have been forgotten).
+type Reason string
+
+// Value The sums of one value of a dimension.
+type Value struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Rest It is all other values together. Left out otherwise.
+	Rest *bool `json:"rest,omitempty"`
+
+	// Value The value; empty for events that have none.
+	//
+	// Examples: United Kingdom
+	Value                string            `json:"value"`
+	AdditionalProperties map[string]Figure `json:"-"`
+}
+
+// Week The figures of one week, or of as much of it as lies in the range.
+type Week struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Dimensions The figures by the values of each dimension.
+	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
+
+	// First The first event, in UTC. Left out when there is none.
+	First *time.Time `json:"first,omitempty"`
+
+	// From Its first day in the range.
+	From openapi_types.Date `json:"from"`
+
+	// Last The last event, in UTC. Left out when there is none.
+	Last *time.Time `json:"last,omitempty"`
+
+	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	Partial *bool `json:"partial,omitempty"`
+
+	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
+
+	// To Its last day in the range, included.
+	To openapi_types.Date `json:"to"`
+
+	// Week Its name.
+	//
+	// Examples: 2010-W48
+	Week                 string            `json:"week"`
+	AdditionalProperties map[string]Figure `json:"-"`
+}
+
+// Forbidden defines model for Forbidden.
+type Forbidden = Problem
+
+// InternalServerError defines model for InternalServerError.
+type InternalServerError = Problem
+
+// MisdirectedRequest defines model for MisdirectedRequest.
+type MisdirectedRequest = Problem
+
+// TooManyRequests defines model for TooManyRequests.
+type TooManyRequests = Problem
+
+// Unauthorized defines model for Unauthorized.
+type Unauthorized = Problem
+
+// ListActivitiesParams defines parameters for ListActivities.
+type ListActivitiesParams struct {
+	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
+	Traceparent *string `json:"traceparent,omitempty"`
+}
+
+// ListOrderCreatedDaysParams defines parameters for ListOrderCreatedDays.
+type ListOrderCreatedDaysParams struct {
+	// From The first day.
+	From openapi_types.Date `form:"from" json:"from"`
+
+	// To The last day, included; at most 400 days.
+	To openapi_types.Date `form:"to" json:"to"`
+
+	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
+	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+
+	// By What a period is; day when it is left out.
+	By *ListOrderCreatedDaysParamsBy `form:"by,omitempty" json:"by,omitempty"`
+
+	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+
+	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
+	Traceparent *string `json:"traceparent,omitempty"`
+}
+
+// ListOrderCreatedDaysParamsBy defines parameters for ListOrderCreatedDays.
+type ListOrderCreatedDaysParamsBy string
+
+// GetOrderCreatedDayParams defines parameters for GetOrderCreatedDay.
+type GetOrderCreatedDayParams struct {
+	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
+	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+
+	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+
+	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
+	Traceparent *string `json:"traceparent,omitempty"`
+}
+
+// ListOrderCreatedMinutesParams defines parameters for ListOrderCreatedMinutes.
+type ListOrderCreatedMinutesParams struct {
+	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
+	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+
+	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+
+	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
+	Traceparent *string `json:"traceparent,omitempty"`
 }
 
 // ListDaysParams defines parameters for ListDays.
@@ -401,11 +1246,17 @@ type ListDaysParams struct {
 	// To The last day, included; at most 400 days.
 	To openapi_types.Date `form:"to" json:"to"`
 
-	// Tz IANA time zone; the service has a default.
+	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
 	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
 
-	// By What a period is.
+	// By What a period is; day when it is left out.
 	By *ListDaysParamsBy `form:"by,omitempty" json:"by,omitempty"`
+
+	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+
+	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
+	Traceparent *string `json:"traceparent,omitempty"`
 }
 
 // ListDaysParamsBy defines parameters for ListDays.
@@ -413,28 +1264,43 @@ type ListDaysParamsBy string
 
 // GetDayParams defines parameters for GetDay.
 type GetDayParams struct {
-	// Tz IANA time zone; the service has a default.
+	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
 	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+
+	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+
+	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
+	Traceparent *string `json:"traceparent,omitempty"`
 }
 
 // ListMinutesParams defines parameters for ListMinutes.
 type ListMinutesParams struct {
-	// Tz IANA time zone; the service has a default.
+	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
 	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+
+	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+
+	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
+	Traceparent *string `json:"traceparent,omitempty"`
 }
 
 // GetMessageParams defines parameters for GetMessage.
 type GetMessageParams struct {
-	// Lineage With sequence: known also after its id has expired.
+	// Lineage With sequence: known also after its id has expired. Both or none.
 	Lineage *string `form:"lineage,omitempty" json:"lineage,omitempty"`
 
 	// Sequence The slot it was published under.
-	Sequence *int `form:"sequence,omitempty" json:"sequence,omitempty"`
+	Sequence *int64 `form:"sequence,omitempty" json:"sequence,omitempty"`
+
+	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
+	Traceparent *string `json:"traceparent,omitempty"`
 }
 
 // Getter for additional properties for Day. Returns the specified
 // element and whether it was found
-func (a Day) Get(fieldName string) (value Day_AdditionalProperties, found bool) {
+func (a Day) Get(fieldName string) (value Figure, found bool) {
 	if a.AdditionalProperties != nil {
 		value, found = a.AdditionalProperties[fieldName]
 	}
@@ -442,9 +1308,9 @@ func (a Day) Get(fieldName string) (value Day_AdditionalProperties, found bool) 
 }
 
 // Setter for additional properties for Day
-func (a *Day) Set(fieldName string, value Day_AdditionalProperties) {
+func (a *Day) Set(fieldName string, value Figure) {
 	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Day_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 	}
 	a.AdditionalProperties[fieldName] = value
 }
@@ -562,9 +1428,9 @@ func (a *Day) UnmarshalJSON(b []byte) error {
 	}
 
 	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Day_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 		for fieldName, fieldBuf := range object {
-			var fieldVal Day_AdditionalProperties
+			var fieldVal Figure
 			err := json.Unmarshal(fieldBuf, &fieldVal)
 			if err != nil {
 				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
@@ -668,25 +1534,25 @@ func (a Day) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// Getter for additional properties for Day_Dimensions_Item. Returns the specified
+// Getter for additional properties for DayOfRange. Returns the specified
 // element and whether it was found
-func (a Day_Dimensions_Item) Get(fieldName string) (value Day_Dimensions_AdditionalProperties, found bool) {
+func (a DayOfRange) Get(fieldName string) (value Figure, found bool) {
 	if a.AdditionalProperties != nil {
 		value, found = a.AdditionalProperties[fieldName]
 	}
 	return
 }
 
-// Setter for additional properties for Day_Dimensions_Item
-func (a *Day_Dimensions_Item) Set(fieldName string, value Day_Dimensions_AdditionalProperties) {
+// Setter for additional properties for DayOfRange
+func (a *DayOfRange) Set(fieldName string, value Figure) {
 	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Day_Dimensions_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 	}
 	a.AdditionalProperties[fieldName] = value
 }
 
-// Override default JSON handling for Day_Dimensions_Item to handle AdditionalProperties
-func (a *Day_Dimensions_Item) UnmarshalJSON(b []byte) error {
+// Override default JSON handling for DayOfRange to handle AdditionalProperties
+func (a *DayOfRange) UnmarshalJSON(b []byte) error {
 	object := make(map[string]json.RawMessage)
 	err := json.Unmarshal(b, &object)
 	if err != nil {
@@ -701,26 +1567,50 @@ func (a *Day_Dimensions_Item) UnmarshalJSON(b []byte) error {
 		delete(object, "count")
 	}
 
-	if raw, found := object["rest"]; found {
-		err = json.Unmarshal(raw, &a.Rest)
+	if raw, found := object["day"]; found {
+		err = json.Unmarshal(raw, &a.Day)
 		if err != nil {
-			return fmt.Errorf("error reading 'rest': %w", err)
+			return fmt.Errorf("error reading 'day': %w", err)
 		}
-		delete(object, "rest")
+		delete(object, "day")
 	}
 
-	if raw, found := object["value"]; found {
-		err = json.Unmarshal(raw, &a.Value)
+	if raw, found := object["first"]; found {
+		err = json.Unmarshal(raw, &a.First)
 		if err != nil {
-			return fmt.Errorf("error reading 'value': %w", err)
+			return fmt.Errorf("error reading 'first': %w", err)
 		}
-		delete(object, "value")
+		delete(object, "first")
+	}
+
+	if raw, found := object["last"]; found {
+		err = json.Unmarshal(raw, &a.Last)
+		if err != nil {
+			return fmt.Errorf("error reading 'last': %w", err)
+		}
+		delete(object, "last")
+	}
+
+	if raw, found := object["partial"]; found {
+		err = json.Unmarshal(raw, &a.Partial)
+		if err != nil {
+			return fmt.Errorf("error reading 'partial': %w", err)
+		}
+		delete(object, "partial")
+	}
+
+	if raw, found := object["stats"]; found {
+		err = json.Unmarshal(raw, &a.Stats)
+		if err != nil {
+			return fmt.Errorf("error reading 'stats': %w", err)
+		}
+		delete(object, "stats")
 	}
 
 	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Day_Dimensions_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 		for fieldName, fieldBuf := range object {
-			var fieldVal Day_Dimensions_AdditionalProperties
+			var fieldVal Figure
 			err := json.Unmarshal(fieldBuf, &fieldVal)
 			if err != nil {
 				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
@@ -731,8 +1621,8 @@ func (a *Day_Dimensions_Item) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Override default JSON handling for Day_Dimensions_Item to handle AdditionalProperties
-func (a Day_Dimensions_Item) MarshalJSON() ([]byte, error) {
+// Override default JSON handling for DayOfRange to handle AdditionalProperties
+func (a DayOfRange) MarshalJSON() ([]byte, error) {
 	var err error
 	object := make(map[string]json.RawMessage)
 
@@ -741,16 +1631,37 @@ func (a Day_Dimensions_Item) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("error marshaling 'count': %w", err)
 	}
 
-	if a.Rest != nil {
-		object["rest"], err = json.Marshal(a.Rest)
+	object["day"], err = json.Marshal(a.Day)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'day': %w", err)
+	}
+
+	if a.First != nil {
+		object["first"], err = json.Marshal(a.First)
 		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'rest': %w", err)
+			return nil, fmt.Errorf("error marshaling 'first': %w", err)
 		}
 	}
 
-	object["value"], err = json.Marshal(a.Value)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'value': %w", err)
+	if a.Last != nil {
+		object["last"], err = json.Marshal(a.Last)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'last': %w", err)
+		}
+	}
+
+	if a.Partial != nil {
+		object["partial"], err = json.Marshal(a.Partial)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'partial': %w", err)
+		}
+	}
+
+	if a.Stats != nil {
+		object["stats"], err = json.Marshal(a.Stats)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'stats': %w", err)
+		}
 	}
 
 	for fieldName, field := range a.AdditionalProperties {
@@ -762,25 +1673,25 @@ func (a Day_Dimensions_Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// Getter for additional properties for Day_Hours_Item. Returns the specified
+// Getter for additional properties for Hour. Returns the specified
 // element and whether it was found
-func (a Day_Hours_Item) Get(fieldName string) (value Day_Hours_AdditionalProperties, found bool) {
+func (a Hour) Get(fieldName string) (value Figure, found bool) {
 	if a.AdditionalProperties != nil {
 		value, found = a.AdditionalProperties[fieldName]
 	}
 	return
 }
 
-// Setter for additional properties for Day_Hours_Item
-func (a *Day_Hours_Item) Set(fieldName string, value Day_Hours_AdditionalProperties) {
+// Setter for additional properties for Hour
+func (a *Hour) Set(fieldName string, value Figure) {
 	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Day_Hours_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 	}
 	a.AdditionalProperties[fieldName] = value
 }
 
-// Override default JSON handling for Day_Hours_Item to handle AdditionalProperties
-func (a *Day_Hours_Item) UnmarshalJSON(b []byte) error {
+// Override default JSON handling for Hour to handle AdditionalProperties
+func (a *Hour) UnmarshalJSON(b []byte) error {
 	object := make(map[string]json.RawMessage)
 	err := json.Unmarshal(b, &object)
 	if err != nil {
@@ -812,9 +1723,9 @@ func (a *Day_Hours_Item) UnmarshalJSON(b []byte) error {
 	}
 
 	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Day_Hours_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 		for fieldName, fieldBuf := range object {
-			var fieldVal Day_Hours_AdditionalProperties
+			var fieldVal Figure
 			err := json.Unmarshal(fieldBuf, &fieldVal)
 			if err != nil {
 				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
@@ -825,8 +1736,8 @@ func (a *Day_Hours_Item) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Override default JSON handling for Day_Hours_Item to handle AdditionalProperties
-func (a Day_Hours_Item) MarshalJSON() ([]byte, error) {
+// Override default JSON handling for Hour to handle AdditionalProperties
+func (a Hour) MarshalJSON() ([]byte, error) {
 	var err error
 	object := make(map[string]json.RawMessage)
 
@@ -854,25 +1765,25 @@ func (a Day_Hours_Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// Getter for additional properties for Days_Days_Dimensions_Item. Returns the specified
+// Getter for additional properties for Minute. Returns the specified
 // element and whether it was found
-func (a Days_Days_Dimensions_Item) Get(fieldName string) (value Days_Days_Dimensions_AdditionalProperties, found bool) {
+func (a Minute) Get(fieldName string) (value Figure, found bool) {
 	if a.AdditionalProperties != nil {
 		value, found = a.AdditionalProperties[fieldName]
 	}
 	return
 }
 
-// Setter for additional properties for Days_Days_Dimensions_Item
-func (a *Days_Days_Dimensions_Item) Set(fieldName string, value Days_Days_Dimensions_AdditionalProperties) {
+// Setter for additional properties for Minute
+func (a *Minute) Set(fieldName string, value Figure) {
 	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Days_Days_Dimensions_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 	}
 	a.AdditionalProperties[fieldName] = value
 }
 
-// Override default JSON handling for Days_Days_Dimensions_Item to handle AdditionalProperties
-func (a *Days_Days_Dimensions_Item) UnmarshalJSON(b []byte) error {
+// Override default JSON handling for Minute to handle AdditionalProperties
+func (a *Minute) UnmarshalJSON(b []byte) error {
 	object := make(map[string]json.RawMessage)
 	err := json.Unmarshal(b, &object)
 	if err != nil {
@@ -887,26 +1798,18 @@ func (a *Days_Days_Dimensions_Item) UnmarshalJSON(b []byte) error {
 		delete(object, "count")
 	}
 
-	if raw, found := object["rest"]; found {
-		err = json.Unmarshal(raw, &a.Rest)
+	if raw, found := object["minute"]; found {
+		err = json.Unmarshal(raw, &a.Minute)
 		if err != nil {
-			return fmt.Errorf("error reading 'rest': %w", err)
+			return fmt.Errorf("error reading 'minute': %w", err)
 		}
-		delete(object, "rest")
-	}
-
-	if raw, found := object["value"]; found {
-		err = json.Unmarshal(raw, &a.Value)
-		if err != nil {
-			return fmt.Errorf("error reading 'value': %w", err)
-		}
-		delete(object, "value")
+		delete(object, "minute")
 	}
 
 	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Days_Days_Dimensions_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 		for fieldName, fieldBuf := range object {
-			var fieldVal Days_Days_Dimensions_AdditionalProperties
+			var fieldVal Figure
 			err := json.Unmarshal(fieldBuf, &fieldVal)
 			if err != nil {
 				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
@@ -917,8 +1820,8 @@ func (a *Days_Days_Dimensions_Item) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Override default JSON handling for Days_Days_Dimensions_Item to handle AdditionalProperties
-func (a Days_Days_Dimensions_Item) MarshalJSON() ([]byte, error) {
+// Override default JSON handling for Minute to handle AdditionalProperties
+func (a Minute) MarshalJSON() ([]byte, error) {
 	var err error
 	object := make(map[string]json.RawMessage)
 
@@ -927,16 +1830,9 @@ func (a Days_Days_Dimensions_Item) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("error marshaling 'count': %w", err)
 	}
 
-	if a.Rest != nil {
-		object["rest"], err = json.Marshal(a.Rest)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'rest': %w", err)
-		}
-	}
-
-	object["value"], err = json.Marshal(a.Value)
+	object["minute"], err = json.Marshal(a.Minute)
 	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'value': %w", err)
+		return nil, fmt.Errorf("error marshaling 'minute': %w", err)
 	}
 
 	for fieldName, field := range a.AdditionalProperties {
@@ -948,303 +1844,25 @@ func (a Days_Days_Dimensions_Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// Getter for additional properties for Days_Days_Item. Returns the specified
+// Getter for additional properties for Month. Returns the specified
 // element and whether it was found
-func (a Days_Days_Item) Get(fieldName string) (value Days_Days_AdditionalProperties, found bool) {
+func (a Month) Get(fieldName string) (value Figure, found bool) {
 	if a.AdditionalProperties != nil {
 		value, found = a.AdditionalProperties[fieldName]
 	}
 	return
 }
 
-// Setter for additional properties for Days_Days_Item
-func (a *Days_Days_Item) Set(fieldName string, value Days_Days_AdditionalProperties) {
+// Setter for additional properties for Month
+func (a *Month) Set(fieldName string, value Figure) {
 	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Days_Days_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 	}
 	a.AdditionalProperties[fieldName] = value
 }
 
-// Override default JSON handling for Days_Days_Item to handle AdditionalProperties
-func (a *Days_Days_Item) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["day"]; found {
-		err = json.Unmarshal(raw, &a.Day)
-		if err != nil {
-			return fmt.Errorf("error reading 'day': %w", err)
-		}
-		delete(object, "day")
-	}
-
-	if raw, found := object["dimensions"]; found {
-		err = json.Unmarshal(raw, &a.Dimensions)
-		if err != nil {
-			return fmt.Errorf("error reading 'dimensions': %w", err)
-		}
-		delete(object, "dimensions")
-	}
-
-	if raw, found := object["first"]; found {
-		err = json.Unmarshal(raw, &a.First)
-		if err != nil {
-			return fmt.Errorf("error reading 'first': %w", err)
-		}
-		delete(object, "first")
-	}
-
-	if raw, found := object["from"]; found {
-		err = json.Unmarshal(raw, &a.From)
-		if err != nil {
-			return fmt.Errorf("error reading 'from': %w", err)
-		}
-		delete(object, "from")
-	}
-
-	if raw, found := object["last"]; found {
-		err = json.Unmarshal(raw, &a.Last)
-		if err != nil {
-			return fmt.Errorf("error reading 'last': %w", err)
-		}
-		delete(object, "last")
-	}
-
-	if raw, found := object["partial"]; found {
-		err = json.Unmarshal(raw, &a.Partial)
-		if err != nil {
-			return fmt.Errorf("error reading 'partial': %w", err)
-		}
-		delete(object, "partial")
-	}
-
-	if raw, found := object["stats"]; found {
-		err = json.Unmarshal(raw, &a.Stats)
-		if err != nil {
-			return fmt.Errorf("error reading 'stats': %w", err)
-		}
-		delete(object, "stats")
-	}
-
-	if raw, found := object["to"]; found {
-		err = json.Unmarshal(raw, &a.To)
-		if err != nil {
-			return fmt.Errorf("error reading 'to': %w", err)
-		}
-		delete(object, "to")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Days_Days_AdditionalProperties)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Days_Days_AdditionalProperties
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Days_Days_Item to handle AdditionalProperties
-func (a Days_Days_Item) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["count"], err = json.Marshal(a.Count)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
-	}
-
-	object["day"], err = json.Marshal(a.Day)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'day': %w", err)
-	}
-
-	if a.Dimensions != nil {
-		object["dimensions"], err = json.Marshal(a.Dimensions)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'dimensions': %w", err)
-		}
-	}
-
-	if a.First != nil {
-		object["first"], err = json.Marshal(a.First)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'first': %w", err)
-		}
-	}
-
-	if a.From != nil {
-		object["from"], err = json.Marshal(a.From)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'from': %w", err)
-		}
-	}
-
-	if a.Last != nil {
-		object["last"], err = json.Marshal(a.Last)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'last': %w", err)
-		}
-	}
-
-	if a.Partial != nil {
-		object["partial"], err = json.Marshal(a.Partial)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'partial': %w", err)
-		}
-	}
-
-	if a.Stats != nil {
-		object["stats"], err = json.Marshal(a.Stats)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'stats': %w", err)
-		}
-	}
-
-	if a.To != nil {
-		object["to"], err = json.Marshal(a.To)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'to': %w", err)
-		}
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
-}
-
-// Getter for additional properties for Days_Months_Dimensions_Item. Returns the specified
-// element and whether it was found
-func (a Days_Months_Dimensions_Item) Get(fieldName string) (value Days_Months_Dimensions_AdditionalProperties, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
-}
-
-// Setter for additional properties for Days_Months_Dimensions_Item
-func (a *Days_Months_Dimensions_Item) Set(fieldName string, value Days_Months_Dimensions_AdditionalProperties) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Days_Months_Dimensions_AdditionalProperties)
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Days_Months_Dimensions_Item to handle AdditionalProperties
-func (a *Days_Months_Dimensions_Item) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["rest"]; found {
-		err = json.Unmarshal(raw, &a.Rest)
-		if err != nil {
-			return fmt.Errorf("error reading 'rest': %w", err)
-		}
-		delete(object, "rest")
-	}
-
-	if raw, found := object["value"]; found {
-		err = json.Unmarshal(raw, &a.Value)
-		if err != nil {
-			return fmt.Errorf("error reading 'value': %w", err)
-		}
-		delete(object, "value")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Days_Months_Dimensions_AdditionalProperties)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Days_Months_Dimensions_AdditionalProperties
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Days_Months_Dimensions_Item to handle AdditionalProperties
-func (a Days_Months_Dimensions_Item) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["count"], err = json.Marshal(a.Count)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
-	}
-
-	if a.Rest != nil {
-		object["rest"], err = json.Marshal(a.Rest)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'rest': %w", err)
-		}
-	}
-
-	object["value"], err = json.Marshal(a.Value)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'value': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
-}
-
-// Getter for additional properties for Days_Months_Item. Returns the specified
-// element and whether it was found
-func (a Days_Months_Item) Get(fieldName string) (value Days_Months_AdditionalProperties, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
-}
-
-// Setter for additional properties for Days_Months_Item
-func (a *Days_Months_Item) Set(fieldName string, value Days_Months_AdditionalProperties) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Days_Months_AdditionalProperties)
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Days_Months_Item to handle AdditionalProperties
-func (a *Days_Months_Item) UnmarshalJSON(b []byte) error {
+// Override default JSON handling for Month to handle AdditionalProperties
+func (a *Month) UnmarshalJSON(b []byte) error {
 	object := make(map[string]json.RawMessage)
 	err := json.Unmarshal(b, &object)
 	if err != nil {
@@ -1324,9 +1942,9 @@ func (a *Days_Months_Item) UnmarshalJSON(b []byte) error {
 	}
 
 	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Days_Months_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 		for fieldName, fieldBuf := range object {
-			var fieldVal Days_Months_AdditionalProperties
+			var fieldVal Figure
 			err := json.Unmarshal(fieldBuf, &fieldVal)
 			if err != nil {
 				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
@@ -1337,8 +1955,8 @@ func (a *Days_Months_Item) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Override default JSON handling for Days_Months_Item to handle AdditionalProperties
-func (a Days_Months_Item) MarshalJSON() ([]byte, error) {
+// Override default JSON handling for Month to handle AdditionalProperties
+func (a Month) MarshalJSON() ([]byte, error) {
 	var err error
 	object := make(map[string]json.RawMessage)
 
@@ -1361,11 +1979,9 @@ func (a Days_Months_Item) MarshalJSON() ([]byte, error) {
 		}
 	}
 
-	if a.From != nil {
-		object["from"], err = json.Marshal(a.From)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'from': %w", err)
-		}
+	object["from"], err = json.Marshal(a.From)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'from': %w", err)
 	}
 
 	if a.Last != nil {
@@ -1394,11 +2010,9 @@ func (a Days_Months_Item) MarshalJSON() ([]byte, error) {
 		}
 	}
 
-	if a.To != nil {
-		object["to"], err = json.Marshal(a.To)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'to': %w", err)
-		}
+	object["to"], err = json.Marshal(a.To)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'to': %w", err)
 	}
 
 	for fieldName, field := range a.AdditionalProperties {
@@ -1410,25 +2024,25 @@ func (a Days_Months_Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// Getter for additional properties for Days_Weeks_Dimensions_Item. Returns the specified
+// Getter for additional properties for Value. Returns the specified
 // element and whether it was found
-func (a Days_Weeks_Dimensions_Item) Get(fieldName string) (value Days_Weeks_Dimensions_AdditionalProperties, found bool) {
+func (a Value) Get(fieldName string) (value Figure, found bool) {
 	if a.AdditionalProperties != nil {
 		value, found = a.AdditionalProperties[fieldName]
 	}
 	return
 }
 
-// Setter for additional properties for Days_Weeks_Dimensions_Item
-func (a *Days_Weeks_Dimensions_Item) Set(fieldName string, value Days_Weeks_Dimensions_AdditionalProperties) {
+// Setter for additional properties for Value
+func (a *Value) Set(fieldName string, value Figure) {
 	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Days_Weeks_Dimensions_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 	}
 	a.AdditionalProperties[fieldName] = value
 }
 
-// Override default JSON handling for Days_Weeks_Dimensions_Item to handle AdditionalProperties
-func (a *Days_Weeks_Dimensions_Item) UnmarshalJSON(b []byte) error {
+// Override default JSON handling for Value to handle AdditionalProperties
+func (a *Value) UnmarshalJSON(b []byte) error {
 	object := make(map[string]json.RawMessage)
 	err := json.Unmarshal(b, &object)
 	if err != nil {
@@ -1460,9 +2074,9 @@ func (a *Days_Weeks_Dimensions_Item) UnmarshalJSON(b []byte) error {
 	}
 
 	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Days_Weeks_Dimensions_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 		for fieldName, fieldBuf := range object {
-			var fieldVal Days_Weeks_Dimensions_AdditionalProperties
+			var fieldVal Figure
 			err := json.Unmarshal(fieldBuf, &fieldVal)
 			if err != nil {
 				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
@@ -1473,8 +2087,8 @@ func (a *Days_Weeks_Dimensions_Item) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Override default JSON handling for Days_Weeks_Dimensions_Item to handle AdditionalProperties
-func (a Days_Weeks_Dimensions_Item) MarshalJSON() ([]byte, error) {
+// Override default JSON handling for Value to handle AdditionalProperties
+func (a Value) MarshalJSON() ([]byte, error) {
 	var err error
 	object := make(map[string]json.RawMessage)
 
@@ -1504,25 +2118,25 @@ func (a Days_Weeks_Dimensions_Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// Getter for additional properties for Days_Weeks_Item. Returns the specified
+// Getter for additional properties for Week. Returns the specified
 // element and whether it was found
-func (a Days_Weeks_Item) Get(fieldName string) (value Days_Weeks_AdditionalProperties, found bool) {
+func (a Week) Get(fieldName string) (value Figure, found bool) {
 	if a.AdditionalProperties != nil {
 		value, found = a.AdditionalProperties[fieldName]
 	}
 	return
 }
 
-// Setter for additional properties for Days_Weeks_Item
-func (a *Days_Weeks_Item) Set(fieldName string, value Days_Weeks_AdditionalProperties) {
+// Setter for additional properties for Week
+func (a *Week) Set(fieldName string, value Figure) {
 	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Days_Weeks_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 	}
 	a.AdditionalProperties[fieldName] = value
 }
 
-// Override default JSON handling for Days_Weeks_Item to handle AdditionalProperties
-func (a *Days_Weeks_Item) UnmarshalJSON(b []byte) error {
+// Override default JSON handling for Week to handle AdditionalProperties
+func (a *Week) UnmarshalJSON(b []byte) error {
 	object := make(map[string]json.RawMessage)
 	err := json.Unmarshal(b, &object)
 	if err != nil {
@@ -1602,9 +2216,9 @@ func (a *Days_Weeks_Item) UnmarshalJSON(b []byte) error {
 	}
 
 	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Days_Weeks_AdditionalProperties)
+		a.AdditionalProperties = make(map[string]Figure)
 		for fieldName, fieldBuf := range object {
-			var fieldVal Days_Weeks_AdditionalProperties
+			var fieldVal Figure
 			err := json.Unmarshal(fieldBuf, &fieldVal)
 			if err != nil {
 				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
@@ -1615,8 +2229,8 @@ func (a *Days_Weeks_Item) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Override default JSON handling for Days_Weeks_Item to handle AdditionalProperties
-func (a Days_Weeks_Item) MarshalJSON() ([]byte, error) {
+// Override default JSON handling for Week to handle AdditionalProperties
+func (a Week) MarshalJSON() ([]byte, error) {
 	var err error
 	object := make(map[string]json.RawMessage)
 
@@ -1639,11 +2253,9 @@ func (a Days_Weeks_Item) MarshalJSON() ([]byte, error) {
 		}
 	}
 
-	if a.From != nil {
-		object["from"], err = json.Marshal(a.From)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'from': %w", err)
-		}
+	object["from"], err = json.Marshal(a.From)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'from': %w", err)
 	}
 
 	if a.Last != nil {
@@ -1667,11 +2279,9 @@ func (a Days_Weeks_Item) MarshalJSON() ([]byte, error) {
 		}
 	}
 
-	if a.To != nil {
-		object["to"], err = json.Marshal(a.To)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'to': %w", err)
-		}
+	object["to"], err = json.Marshal(a.To)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'to': %w", err)
 	}
 
 	object["week"], err = json.Marshal(a.Week)
@@ -1688,101 +2298,22 @@ func (a Days_Weeks_Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// Getter for additional properties for Minutes_Minutes_Item. Returns the specified
-// element and whether it was found
-func (a Minutes_Minutes_Item) Get(fieldName string) (value Minutes_Minutes_AdditionalProperties, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
-}
-
-// Setter for additional properties for Minutes_Minutes_Item
-func (a *Minutes_Minutes_Item) Set(fieldName string, value Minutes_Minutes_AdditionalProperties) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Minutes_Minutes_AdditionalProperties)
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Minutes_Minutes_Item to handle AdditionalProperties
-func (a *Minutes_Minutes_Item) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["minute"]; found {
-		err = json.Unmarshal(raw, &a.Minute)
-		if err != nil {
-			return fmt.Errorf("error reading 'minute': %w", err)
-		}
-		delete(object, "minute")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Minutes_Minutes_AdditionalProperties)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Minutes_Minutes_AdditionalProperties
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Minutes_Minutes_Item to handle AdditionalProperties
-func (a Minutes_Minutes_Item) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["count"], err = json.Marshal(a.Count)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
-	}
-
-	object["minute"], err = json.Marshal(a.Minute)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'minute': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
-}
-
-// AsDay0 returns the union data inside the Day_AdditionalProperties as a Day0
-func (t Day_AdditionalProperties) AsDay0() (Day0, error) {
-	var body Day0
+// AsFigure0 returns the union data inside the Figure as a Figure0
+func (t Figure) AsFigure0() (Figure0, error) {
+	var body Figure0
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromDay0 overwrites any union data inside the Day_AdditionalProperties as the provided Day0
-func (t *Day_AdditionalProperties) FromDay0(v Day0) error {
+// FromFigure0 overwrites any union data inside the Figure as the provided Figure0
+func (t *Figure) FromFigure0(v Figure0) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeDay0 performs a merge with any union data inside the Day_AdditionalProperties, using the provided Day0
-func (t *Day_AdditionalProperties) MergeDay0(v Day0) error {
+// MergeFigure0 performs a merge with any union data inside the Figure, using the provided Figure0
+func (t *Figure) MergeFigure0(v Figure0) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -1793,22 +2324,22 @@ func (t *Day_AdditionalProperties) MergeDay0(v Day0) error {
 	return err
 }
 
-// AsDay1 returns the union data inside the Day_AdditionalProperties as a Day1
-func (t Day_AdditionalProperties) AsDay1() (Day1, error) {
-	var body Day1
+// AsFigure1 returns the union data inside the Figure as a Figure1
+func (t Figure) AsFigure1() (Figure1, error) {
+	var body Figure1
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromDay1 overwrites any union data inside the Day_AdditionalProperties as the provided Day1
-func (t *Day_AdditionalProperties) FromDay1(v Day1) error {
+// FromFigure1 overwrites any union data inside the Figure as the provided Figure1
+func (t *Figure) FromFigure1(v Figure1) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeDay1 performs a merge with any union data inside the Day_AdditionalProperties, using the provided Day1
-func (t *Day_AdditionalProperties) MergeDay1(v Day1) error {
+// MergeFigure1 performs a merge with any union data inside the Figure, using the provided Figure1
+func (t *Figure) MergeFigure1(v Figure1) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -1819,570 +2350,12 @@ func (t *Day_AdditionalProperties) MergeDay1(v Day1) error {
 	return err
 }
 
-func (t Day_AdditionalProperties) MarshalJSON() ([]byte, error) {
+func (t Figure) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *Day_AdditionalProperties) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsDayDimensions0 returns the union data inside the Day_Dimensions_AdditionalProperties as a DayDimensions0
-func (t Day_Dimensions_AdditionalProperties) AsDayDimensions0() (DayDimensions0, error) {
-	var body DayDimensions0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDayDimensions0 overwrites any union data inside the Day_Dimensions_AdditionalProperties as the provided DayDimensions0
-func (t *Day_Dimensions_AdditionalProperties) FromDayDimensions0(v DayDimensions0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDayDimensions0 performs a merge with any union data inside the Day_Dimensions_AdditionalProperties, using the provided DayDimensions0
-func (t *Day_Dimensions_AdditionalProperties) MergeDayDimensions0(v DayDimensions0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsDayDimensions1 returns the union data inside the Day_Dimensions_AdditionalProperties as a DayDimensions1
-func (t Day_Dimensions_AdditionalProperties) AsDayDimensions1() (DayDimensions1, error) {
-	var body DayDimensions1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDayDimensions1 overwrites any union data inside the Day_Dimensions_AdditionalProperties as the provided DayDimensions1
-func (t *Day_Dimensions_AdditionalProperties) FromDayDimensions1(v DayDimensions1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDayDimensions1 performs a merge with any union data inside the Day_Dimensions_AdditionalProperties, using the provided DayDimensions1
-func (t *Day_Dimensions_AdditionalProperties) MergeDayDimensions1(v DayDimensions1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Day_Dimensions_AdditionalProperties) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Day_Dimensions_AdditionalProperties) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsDayHours0 returns the union data inside the Day_Hours_AdditionalProperties as a DayHours0
-func (t Day_Hours_AdditionalProperties) AsDayHours0() (DayHours0, error) {
-	var body DayHours0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDayHours0 overwrites any union data inside the Day_Hours_AdditionalProperties as the provided DayHours0
-func (t *Day_Hours_AdditionalProperties) FromDayHours0(v DayHours0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDayHours0 performs a merge with any union data inside the Day_Hours_AdditionalProperties, using the provided DayHours0
-func (t *Day_Hours_AdditionalProperties) MergeDayHours0(v DayHours0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsDayHours1 returns the union data inside the Day_Hours_AdditionalProperties as a DayHours1
-func (t Day_Hours_AdditionalProperties) AsDayHours1() (DayHours1, error) {
-	var body DayHours1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDayHours1 overwrites any union data inside the Day_Hours_AdditionalProperties as the provided DayHours1
-func (t *Day_Hours_AdditionalProperties) FromDayHours1(v DayHours1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDayHours1 performs a merge with any union data inside the Day_Hours_AdditionalProperties, using the provided DayHours1
-func (t *Day_Hours_AdditionalProperties) MergeDayHours1(v DayHours1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Day_Hours_AdditionalProperties) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Day_Hours_AdditionalProperties) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsDaysDays0 returns the union data inside the Days_Days_AdditionalProperties as a DaysDays0
-func (t Days_Days_AdditionalProperties) AsDaysDays0() (DaysDays0, error) {
-	var body DaysDays0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysDays0 overwrites any union data inside the Days_Days_AdditionalProperties as the provided DaysDays0
-func (t *Days_Days_AdditionalProperties) FromDaysDays0(v DaysDays0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysDays0 performs a merge with any union data inside the Days_Days_AdditionalProperties, using the provided DaysDays0
-func (t *Days_Days_AdditionalProperties) MergeDaysDays0(v DaysDays0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsDaysDays1 returns the union data inside the Days_Days_AdditionalProperties as a DaysDays1
-func (t Days_Days_AdditionalProperties) AsDaysDays1() (DaysDays1, error) {
-	var body DaysDays1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysDays1 overwrites any union data inside the Days_Days_AdditionalProperties as the provided DaysDays1
-func (t *Days_Days_AdditionalProperties) FromDaysDays1(v DaysDays1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysDays1 performs a merge with any union data inside the Days_Days_AdditionalProperties, using the provided DaysDays1
-func (t *Days_Days_AdditionalProperties) MergeDaysDays1(v DaysDays1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Days_Days_AdditionalProperties) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Days_Days_AdditionalProperties) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsDaysDaysDimensions0 returns the union data inside the Days_Days_Dimensions_AdditionalProperties as a DaysDaysDimensions0
-func (t Days_Days_Dimensions_AdditionalProperties) AsDaysDaysDimensions0() (DaysDaysDimensions0, error) {
-	var body DaysDaysDimensions0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysDaysDimensions0 overwrites any union data inside the Days_Days_Dimensions_AdditionalProperties as the provided DaysDaysDimensions0
-func (t *Days_Days_Dimensions_AdditionalProperties) FromDaysDaysDimensions0(v DaysDaysDimensions0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysDaysDimensions0 performs a merge with any union data inside the Days_Days_Dimensions_AdditionalProperties, using the provided DaysDaysDimensions0
-func (t *Days_Days_Dimensions_AdditionalProperties) MergeDaysDaysDimensions0(v DaysDaysDimensions0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsDaysDaysDimensions1 returns the union data inside the Days_Days_Dimensions_AdditionalProperties as a DaysDaysDimensions1
-func (t Days_Days_Dimensions_AdditionalProperties) AsDaysDaysDimensions1() (DaysDaysDimensions1, error) {
-	var body DaysDaysDimensions1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysDaysDimensions1 overwrites any union data inside the Days_Days_Dimensions_AdditionalProperties as the provided DaysDaysDimensions1
-func (t *Days_Days_Dimensions_AdditionalProperties) FromDaysDaysDimensions1(v DaysDaysDimensions1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysDaysDimensions1 performs a merge with any union data inside the Days_Days_Dimensions_AdditionalProperties, using the provided DaysDaysDimensions1
-func (t *Days_Days_Dimensions_AdditionalProperties) MergeDaysDaysDimensions1(v DaysDaysDimensions1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Days_Days_Dimensions_AdditionalProperties) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Days_Days_Dimensions_AdditionalProperties) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsDaysMonths0 returns the union data inside the Days_Months_AdditionalProperties as a DaysMonths0
-func (t Days_Months_AdditionalProperties) AsDaysMonths0() (DaysMonths0, error) {
-	var body DaysMonths0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysMonths0 overwrites any union data inside the Days_Months_AdditionalProperties as the provided DaysMonths0
-func (t *Days_Months_AdditionalProperties) FromDaysMonths0(v DaysMonths0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysMonths0 performs a merge with any union data inside the Days_Months_AdditionalProperties, using the provided DaysMonths0
-func (t *Days_Months_AdditionalProperties) MergeDaysMonths0(v DaysMonths0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsDaysMonths1 returns the union data inside the Days_Months_AdditionalProperties as a DaysMonths1
-func (t Days_Months_AdditionalProperties) AsDaysMonths1() (DaysMonths1, error) {
-	var body DaysMonths1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysMonths1 overwrites any union data inside the Days_Months_AdditionalProperties as the provided DaysMonths1
-func (t *Days_Months_AdditionalProperties) FromDaysMonths1(v DaysMonths1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysMonths1 performs a merge with any union data inside the Days_Months_AdditionalProperties, using the provided DaysMonths1
-func (t *Days_Months_AdditionalProperties) MergeDaysMonths1(v DaysMonths1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Days_Months_AdditionalProperties) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Days_Months_AdditionalProperties) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsDaysMonthsDimensions0 returns the union data inside the Days_Months_Dimensions_AdditionalProperties as a DaysMonthsDimensions0
-func (t Days_Months_Dimensions_AdditionalProperties) AsDaysMonthsDimensions0() (DaysMonthsDimensions0, error) {
-	var body DaysMonthsDimensions0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysMonthsDimensions0 overwrites any union data inside the Days_Months_Dimensions_AdditionalProperties as the provided DaysMonthsDimensions0
-func (t *Days_Months_Dimensions_AdditionalProperties) FromDaysMonthsDimensions0(v DaysMonthsDimensions0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysMonthsDimensions0 performs a merge with any union data inside the Days_Months_Dimensions_AdditionalProperties, using the provided DaysMonthsDimensions0
-func (t *Days_Months_Dimensions_AdditionalProperties) MergeDaysMonthsDimensions0(v DaysMonthsDimensions0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsDaysMonthsDimensions1 returns the union data inside the Days_Months_Dimensions_AdditionalProperties as a DaysMonthsDimensions1
-func (t Days_Months_Dimensions_AdditionalProperties) AsDaysMonthsDimensions1() (DaysMonthsDimensions1, error) {
-	var body DaysMonthsDimensions1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysMonthsDimensions1 overwrites any union data inside the Days_Months_Dimensions_AdditionalProperties as the provided DaysMonthsDimensions1
-func (t *Days_Months_Dimensions_AdditionalProperties) FromDaysMonthsDimensions1(v DaysMonthsDimensions1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysMonthsDimensions1 performs a merge with any union data inside the Days_Months_Dimensions_AdditionalProperties, using the provided DaysMonthsDimensions1
-func (t *Days_Months_Dimensions_AdditionalProperties) MergeDaysMonthsDimensions1(v DaysMonthsDimensions1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Days_Months_Dimensions_AdditionalProperties) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Days_Months_Dimensions_AdditionalProperties) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsDaysWeeks0 returns the union data inside the Days_Weeks_AdditionalProperties as a DaysWeeks0
-func (t Days_Weeks_AdditionalProperties) AsDaysWeeks0() (DaysWeeks0, error) {
-	var body DaysWeeks0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysWeeks0 overwrites any union data inside the Days_Weeks_AdditionalProperties as the provided DaysWeeks0
-func (t *Days_Weeks_AdditionalProperties) FromDaysWeeks0(v DaysWeeks0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysWeeks0 performs a merge with any union data inside the Days_Weeks_AdditionalProperties, using the provided DaysWeeks0
-func (t *Days_Weeks_AdditionalProperties) MergeDaysWeeks0(v DaysWeeks0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsDaysWeeks1 returns the union data inside the Days_Weeks_AdditionalProperties as a DaysWeeks1
-func (t Days_Weeks_AdditionalProperties) AsDaysWeeks1() (DaysWeeks1, error) {
-	var body DaysWeeks1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysWeeks1 overwrites any union data inside the Days_Weeks_AdditionalProperties as the provided DaysWeeks1
-func (t *Days_Weeks_AdditionalProperties) FromDaysWeeks1(v DaysWeeks1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysWeeks1 performs a merge with any union data inside the Days_Weeks_AdditionalProperties, using the provided DaysWeeks1
-func (t *Days_Weeks_AdditionalProperties) MergeDaysWeeks1(v DaysWeeks1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Days_Weeks_AdditionalProperties) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Days_Weeks_AdditionalProperties) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsDaysWeeksDimensions0 returns the union data inside the Days_Weeks_Dimensions_AdditionalProperties as a DaysWeeksDimensions0
-func (t Days_Weeks_Dimensions_AdditionalProperties) AsDaysWeeksDimensions0() (DaysWeeksDimensions0, error) {
-	var body DaysWeeksDimensions0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysWeeksDimensions0 overwrites any union data inside the Days_Weeks_Dimensions_AdditionalProperties as the provided DaysWeeksDimensions0
-func (t *Days_Weeks_Dimensions_AdditionalProperties) FromDaysWeeksDimensions0(v DaysWeeksDimensions0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysWeeksDimensions0 performs a merge with any union data inside the Days_Weeks_Dimensions_AdditionalProperties, using the provided DaysWeeksDimensions0
-func (t *Days_Weeks_Dimensions_AdditionalProperties) MergeDaysWeeksDimensions0(v DaysWeeksDimensions0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsDaysWeeksDimensions1 returns the union data inside the Days_Weeks_Dimensions_AdditionalProperties as a DaysWeeksDimensions1
-func (t Days_Weeks_Dimensions_AdditionalProperties) AsDaysWeeksDimensions1() (DaysWeeksDimensions1, error) {
-	var body DaysWeeksDimensions1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDaysWeeksDimensions1 overwrites any union data inside the Days_Weeks_Dimensions_AdditionalProperties as the provided DaysWeeksDimensions1
-func (t *Days_Weeks_Dimensions_AdditionalProperties) FromDaysWeeksDimensions1(v DaysWeeksDimensions1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDaysWeeksDimensions1 performs a merge with any union data inside the Days_Weeks_Dimensions_AdditionalProperties, using the provided DaysWeeksDimensions1
-func (t *Days_Weeks_Dimensions_AdditionalProperties) MergeDaysWeeksDimensions1(v DaysWeeksDimensions1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Days_Weeks_Dimensions_AdditionalProperties) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Days_Weeks_Dimensions_AdditionalProperties) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsMinutesMinutes0 returns the union data inside the Minutes_Minutes_AdditionalProperties as a MinutesMinutes0
-func (t Minutes_Minutes_AdditionalProperties) AsMinutesMinutes0() (MinutesMinutes0, error) {
-	var body MinutesMinutes0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromMinutesMinutes0 overwrites any union data inside the Minutes_Minutes_AdditionalProperties as the provided MinutesMinutes0
-func (t *Minutes_Minutes_AdditionalProperties) FromMinutesMinutes0(v MinutesMinutes0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeMinutesMinutes0 performs a merge with any union data inside the Minutes_Minutes_AdditionalProperties, using the provided MinutesMinutes0
-func (t *Minutes_Minutes_AdditionalProperties) MergeMinutesMinutes0(v MinutesMinutes0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsMinutesMinutes1 returns the union data inside the Minutes_Minutes_AdditionalProperties as a MinutesMinutes1
-func (t Minutes_Minutes_AdditionalProperties) AsMinutesMinutes1() (MinutesMinutes1, error) {
-	var body MinutesMinutes1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromMinutesMinutes1 overwrites any union data inside the Minutes_Minutes_AdditionalProperties as the provided MinutesMinutes1
-func (t *Minutes_Minutes_AdditionalProperties) FromMinutesMinutes1(v MinutesMinutes1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeMinutesMinutes1 performs a merge with any union data inside the Minutes_Minutes_AdditionalProperties, using the provided MinutesMinutes1
-func (t *Minutes_Minutes_AdditionalProperties) MergeMinutesMinutes1(v MinutesMinutes1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Minutes_Minutes_AdditionalProperties) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Minutes_Minutes_AdditionalProperties) UnmarshalJSON(b []byte) error {
+func (t *Figure) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -2464,7 +2437,22 @@ type ClientInterface interface {
 	// ListActivities What is counted.
 	//
 	// Corresponds with GET /v1/activities (the `ListActivities` operationId).
-	ListActivities(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListActivities(ctx context.Context, params *ListActivitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOrderCreatedDays A range of ORDER_CREATED by day, ISO week or month, the oldest first.
+	//
+	// Corresponds with GET /v1/activities/ORDER_CREATED/days (the `ListOrderCreatedDays` operationId).
+	ListOrderCreatedDays(ctx context.Context, params *ListOrderCreatedDaysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOrderCreatedDay One day of ORDER_CREATED.
+	//
+	// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day} (the `GetOrderCreatedDay` operationId).
+	GetOrderCreatedDay(ctx context.Context, day string, params *GetOrderCreatedDayParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOrderCreatedMinutes The minutes of a day of ORDER_CREATED that have events.
+	//
+	// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day}/minutes (the `ListOrderCreatedMinutes` operationId).
+	ListOrderCreatedMinutes(ctx context.Context, day string, params *ListOrderCreatedMinutesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDays A range by day, ISO week or month, the oldest first.
 	//
@@ -2483,6 +2471,8 @@ type ClientInterface interface {
 
 	// GetMessage What became of one message.
 	//
+	// One that is not known is no error: it may come yet.
+	//
 	// Corresponds with GET /v1/activities/{activity}/messages/{message_id} (the `GetMessage` operationId).
 	GetMessage(ctx context.Context, activity string, messageId string, params *GetMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
@@ -2490,8 +2480,53 @@ type ClientInterface interface {
 // ListActivities What is counted.
 //
 // Corresponds with GET /v1/activities (the `ListActivities` operationId).
-func (c *Client) ListActivities(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListActivitiesRequest(c.Server)
+func (c *Client) ListActivities(ctx context.Context, params *ListActivitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListActivitiesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOrderCreatedDays A range of ORDER_CREATED by day, ISO week or month, the oldest first.
+//
+// Corresponds with GET /v1/activities/ORDER_CREATED/days (the `ListOrderCreatedDays` operationId).
+func (c *Client) ListOrderCreatedDays(ctx context.Context, params *ListOrderCreatedDaysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOrderCreatedDaysRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOrderCreatedDay One day of ORDER_CREATED.
+//
+// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day} (the `GetOrderCreatedDay` operationId).
+func (c *Client) GetOrderCreatedDay(ctx context.Context, day string, params *GetOrderCreatedDayParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOrderCreatedDayRequest(c.Server, day, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOrderCreatedMinutes The minutes of a day of ORDER_CREATED that have events.
+//
+// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day}/minutes (the `ListOrderCreatedMinutes` operationId).
+func (c *Client) ListOrderCreatedMinutes(ctx context.Context, day string, params *ListOrderCreatedMinutesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOrderCreatedMinutesRequest(c.Server, day, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2549,6 +2584,8 @@ func (c *Client) ListMinutes(ctx context.Context, activity string, day string, p
 
 // GetMessage What became of one message.
 //
+// One that is not known is no error: it may come yet.
+//
 // Corresponds with GET /v1/activities/{activity}/messages/{message_id} (the `GetMessage` operationId).
 func (c *Client) GetMessage(ctx context.Context, activity string, messageId string, params *GetMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMessageRequest(c.Server, activity, messageId, params)
@@ -2563,7 +2600,7 @@ func (c *Client) GetMessage(ctx context.Context, activity string, messageId stri
 }
 
 // NewListActivitiesRequest constructs an http.Request for the ListActivities method
-func NewListActivitiesRequest(server string) (*http.Request, error) {
+func NewListActivitiesRequest(server string, params *ListActivitiesParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2584,6 +2621,303 @@ func NewListActivitiesRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Traceparent != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListOrderCreatedDaysRequest constructs an http.Request for the ListOrderCreatedDays method
+func NewListOrderCreatedDaysRequest(server string, params *ListOrderCreatedDaysParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/activities/ORDER_CREATED/days")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Tz != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", *params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.By != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "by", *params.By, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+		if params.Traceparent != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetOrderCreatedDayRequest constructs an http.Request for the GetOrderCreatedDay method
+func NewGetOrderCreatedDayRequest(server string, day string, params *GetOrderCreatedDayParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "day", day, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/activities/ORDER_CREATED/days/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Tz != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", *params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+		if params.Traceparent != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListOrderCreatedMinutesRequest constructs an http.Request for the ListOrderCreatedMinutes method
+func NewListOrderCreatedMinutesRequest(server string, day string, params *ListOrderCreatedMinutesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "day", day, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/activities/ORDER_CREATED/days/%s/minutes", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Tz != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", *params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+		if params.Traceparent != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -2675,6 +3009,32 @@ func NewListDaysRequest(server string, activity string, params *ListDaysParams) 
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+		if params.Traceparent != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam1)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -2741,6 +3101,32 @@ func NewGetDayRequest(server string, activity string, day string, params *GetDay
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+		if params.Traceparent != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -2811,6 +3197,32 @@ func NewListMinutesRequest(server string, activity string, day string, params *L
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+		if params.Traceparent != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam1)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -2870,7 +3282,7 @@ func NewGetMessageRequest(server string, activity string, messageId string, para
 
 		if params.Sequence != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sequence", *params.Sequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sequence", *params.Sequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2889,6 +3301,21 @@ func NewGetMessageRequest(server string, activity string, messageId string, para
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Traceparent != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -2943,7 +3370,28 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/activities (the `ListActivities` operationId).
-	ListActivitiesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListActivitiesResponse, error)
+	ListActivitiesWithResponse(ctx context.Context, params *ListActivitiesParams, reqEditors ...RequestEditorFn) (*ListActivitiesResponse, error)
+
+	// ListOrderCreatedDaysWithResponse A range of ORDER_CREATED by day, ISO week or month, the oldest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/activities/ORDER_CREATED/days (the `ListOrderCreatedDays` operationId).
+	ListOrderCreatedDaysWithResponse(ctx context.Context, params *ListOrderCreatedDaysParams, reqEditors ...RequestEditorFn) (*ListOrderCreatedDaysResponse, error)
+
+	// GetOrderCreatedDayWithResponse One day of ORDER_CREATED.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day} (the `GetOrderCreatedDay` operationId).
+	GetOrderCreatedDayWithResponse(ctx context.Context, day string, params *GetOrderCreatedDayParams, reqEditors ...RequestEditorFn) (*GetOrderCreatedDayResponse, error)
+
+	// ListOrderCreatedMinutesWithResponse The minutes of a day of ORDER_CREATED that have events.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day}/minutes (the `ListOrderCreatedMinutes` operationId).
+	ListOrderCreatedMinutesWithResponse(ctx context.Context, day string, params *ListOrderCreatedMinutesParams, reqEditors ...RequestEditorFn) (*ListOrderCreatedMinutesResponse, error)
 
 	// ListDaysWithResponse A range by day, ISO week or month, the oldest first.
 	//
@@ -2968,20 +3416,72 @@ type ClientWithResponsesInterface interface {
 
 	// GetMessageWithResponse What became of one message.
 	//
+	// One that is not known is no error: it may come yet.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/activities/{activity}/messages/{message_id} (the `GetMessage` operationId).
 	GetMessageWithResponse(ctx context.Context, activity string, messageId string, params *GetMessageParams, reqEditors ...RequestEditorFn) (*GetMessageResponse, error)
 }
 
+// ListActivitiesResponse200Headers the declared response headers of an HTTP 200 response for ListActivities
+type ListActivitiesResponse200Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListActivitiesResponse400Headers the declared response headers of an HTTP 400 response for ListActivities
+type ListActivitiesResponse400Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListActivitiesResponse401Headers the declared response headers of an HTTP 401 response for ListActivities
+type ListActivitiesResponse401Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListActivitiesResponse403Headers the declared response headers of an HTTP 403 response for ListActivities
+type ListActivitiesResponse403Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListActivitiesResponse421Headers the declared response headers of an HTTP 421 response for ListActivities
+type ListActivitiesResponse421Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListActivitiesResponse429Headers the declared response headers of an HTTP 429 response for ListActivities
 type ListActivitiesResponse429Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+// ListActivitiesResponse500Headers the declared response headers of an HTTP 500 response for ListActivities
+type ListActivitiesResponse500Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListActivitiesResponse503Headers the declared response headers of an HTTP 503 response for ListActivities
 type ListActivitiesResponse503Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
 }
 
 type ListActivitiesResponse struct {
@@ -2992,17 +3492,31 @@ type ListActivitiesResponse struct {
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Problem
+	ApplicationproblemJSON401 *Unauthorized
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Problem
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
+	ApplicationproblemJSON421 *MisdirectedRequest
 	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *Problem
+	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *Problem
+	ApplicationproblemJSON500 *InternalServerError
 	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListActivitiesResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListActivitiesResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListActivitiesResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListActivitiesResponse403Headers
+	// Headers421 the parsed response headers for an HTTP 421 response
+	Headers421 *ListActivitiesResponse421Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListActivitiesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListActivitiesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListActivitiesResponse503Headers
 }
@@ -3018,22 +3532,27 @@ func (r ListActivitiesResponse) GetApplicationproblemJSON400() *Problem {
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON401() *Problem {
+func (r ListActivitiesResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON403() *Problem {
+func (r ListActivitiesResponse) GetApplicationproblemJSON403() *Forbidden {
 	return r.ApplicationproblemJSON403
 }
 
+// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
+func (r ListActivitiesResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
+	return r.ApplicationproblemJSON421
+}
+
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON429() *Problem {
+func (r ListActivitiesResponse) GetApplicationproblemJSON429() *TooManyRequests {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON500() *Problem {
+func (r ListActivitiesResponse) GetApplicationproblemJSON500() *InternalServerError {
 	return r.ApplicationproblemJSON500
 }
 
@@ -3071,19 +3590,698 @@ func (r ListActivitiesResponse) ContentType() string {
 	return ""
 }
 
+// ListOrderCreatedDaysResponse200Headers the declared response headers of an HTTP 200 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse200Headers struct {
+	CacheControl    string
+	ETag            *string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedDaysResponse304Headers the declared response headers of an HTTP 304 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse304Headers struct {
+	CacheControl    string
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedDaysResponse400Headers the declared response headers of an HTTP 400 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse400Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedDaysResponse401Headers the declared response headers of an HTTP 401 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse401Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListOrderCreatedDaysResponse403Headers the declared response headers of an HTTP 403 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse403Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListOrderCreatedDaysResponse421Headers the declared response headers of an HTTP 421 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse421Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedDaysResponse422Headers the declared response headers of an HTTP 422 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse422Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedDaysResponse429Headers the declared response headers of an HTTP 429 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse429Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+// ListOrderCreatedDaysResponse500Headers the declared response headers of an HTTP 500 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse500Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedDaysResponse503Headers the declared response headers of an HTTP 503 response for ListOrderCreatedDays
+type ListOrderCreatedDaysResponse503Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+type ListOrderCreatedDaysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OrderCreatedDays
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
+	ApplicationproblemJSON421 *MisdirectedRequest
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *InternalServerError
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListOrderCreatedDaysResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListOrderCreatedDaysResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListOrderCreatedDaysResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListOrderCreatedDaysResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListOrderCreatedDaysResponse403Headers
+	// Headers421 the parsed response headers for an HTTP 421 response
+	Headers421 *ListOrderCreatedDaysResponse421Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListOrderCreatedDaysResponse422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListOrderCreatedDaysResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListOrderCreatedDaysResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListOrderCreatedDaysResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOrderCreatedDaysResponse) GetJSON200() *OrderCreatedDays {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
+func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
+	return r.ApplicationproblemJSON421
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON500() *InternalServerError {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOrderCreatedDaysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOrderCreatedDaysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOrderCreatedDaysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOrderCreatedDaysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetOrderCreatedDayResponse200Headers the declared response headers of an HTTP 200 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse200Headers struct {
+	CacheControl    string
+	ETag            *string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetOrderCreatedDayResponse304Headers the declared response headers of an HTTP 304 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse304Headers struct {
+	CacheControl    string
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetOrderCreatedDayResponse400Headers the declared response headers of an HTTP 400 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse400Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetOrderCreatedDayResponse401Headers the declared response headers of an HTTP 401 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse401Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// GetOrderCreatedDayResponse403Headers the declared response headers of an HTTP 403 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse403Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// GetOrderCreatedDayResponse404Headers the declared response headers of an HTTP 404 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse404Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetOrderCreatedDayResponse421Headers the declared response headers of an HTTP 421 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse421Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetOrderCreatedDayResponse422Headers the declared response headers of an HTTP 422 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse422Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetOrderCreatedDayResponse429Headers the declared response headers of an HTTP 429 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse429Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+// GetOrderCreatedDayResponse500Headers the declared response headers of an HTTP 500 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse500Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetOrderCreatedDayResponse503Headers the declared response headers of an HTTP 503 response for GetOrderCreatedDay
+type GetOrderCreatedDayResponse503Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+type GetOrderCreatedDayResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OrderCreatedDay
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
+	ApplicationproblemJSON421 *MisdirectedRequest
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *InternalServerError
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetOrderCreatedDayResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetOrderCreatedDayResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetOrderCreatedDayResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOrderCreatedDayResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetOrderCreatedDayResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetOrderCreatedDayResponse404Headers
+	// Headers421 the parsed response headers for an HTTP 421 response
+	Headers421 *GetOrderCreatedDayResponse421Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetOrderCreatedDayResponse422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetOrderCreatedDayResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetOrderCreatedDayResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOrderCreatedDayResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOrderCreatedDayResponse) GetJSON200() *OrderCreatedDay {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
+func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
+	return r.ApplicationproblemJSON421
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON500() *InternalServerError {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOrderCreatedDayResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOrderCreatedDayResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOrderCreatedDayResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOrderCreatedDayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListOrderCreatedMinutesResponse200Headers the declared response headers of an HTTP 200 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse200Headers struct {
+	CacheControl    string
+	ETag            *string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedMinutesResponse304Headers the declared response headers of an HTTP 304 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse304Headers struct {
+	CacheControl    string
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedMinutesResponse400Headers the declared response headers of an HTTP 400 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse400Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedMinutesResponse401Headers the declared response headers of an HTTP 401 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse401Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListOrderCreatedMinutesResponse403Headers the declared response headers of an HTTP 403 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse403Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListOrderCreatedMinutesResponse404Headers the declared response headers of an HTTP 404 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse404Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedMinutesResponse421Headers the declared response headers of an HTTP 421 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse421Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedMinutesResponse422Headers the declared response headers of an HTTP 422 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse422Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedMinutesResponse429Headers the declared response headers of an HTTP 429 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse429Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+// ListOrderCreatedMinutesResponse500Headers the declared response headers of an HTTP 500 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse500Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListOrderCreatedMinutesResponse503Headers the declared response headers of an HTTP 503 response for ListOrderCreatedMinutes
+type ListOrderCreatedMinutesResponse503Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+type ListOrderCreatedMinutesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OrderCreatedMinutes
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Unauthorized
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Forbidden
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
+	ApplicationproblemJSON421 *MisdirectedRequest
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *InternalServerError
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListOrderCreatedMinutesResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListOrderCreatedMinutesResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListOrderCreatedMinutesResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListOrderCreatedMinutesResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListOrderCreatedMinutesResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListOrderCreatedMinutesResponse404Headers
+	// Headers421 the parsed response headers for an HTTP 421 response
+	Headers421 *ListOrderCreatedMinutesResponse421Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListOrderCreatedMinutesResponse422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListOrderCreatedMinutesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListOrderCreatedMinutesResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListOrderCreatedMinutesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOrderCreatedMinutesResponse) GetJSON200() *OrderCreatedMinutes {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON400() *Problem {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON401() *Unauthorized {
+	return r.ApplicationproblemJSON401
+}
+
+// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON403() *Forbidden {
+	return r.ApplicationproblemJSON403
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON404() *Problem {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
+func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
+	return r.ApplicationproblemJSON421
+}
+
+// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON422() *Problem {
+	return r.ApplicationproblemJSON422
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON500() *InternalServerError {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON503() *Problem {
+	return r.ApplicationproblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOrderCreatedMinutesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOrderCreatedMinutesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOrderCreatedMinutesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOrderCreatedMinutesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListDaysResponse200Headers the declared response headers of an HTTP 200 response for ListDays
 type ListDaysResponse200Headers struct {
-	ETag *string
+	CacheControl    string
+	ETag            *string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListDaysResponse304Headers the declared response headers of an HTTP 304 response for ListDays
+type ListDaysResponse304Headers struct {
+	CacheControl    string
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListDaysResponse400Headers the declared response headers of an HTTP 400 response for ListDays
+type ListDaysResponse400Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListDaysResponse401Headers the declared response headers of an HTTP 401 response for ListDays
+type ListDaysResponse401Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListDaysResponse403Headers the declared response headers of an HTTP 403 response for ListDays
+type ListDaysResponse403Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListDaysResponse404Headers the declared response headers of an HTTP 404 response for ListDays
+type ListDaysResponse404Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListDaysResponse421Headers the declared response headers of an HTTP 421 response for ListDays
+type ListDaysResponse421Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListDaysResponse422Headers the declared response headers of an HTTP 422 response for ListDays
+type ListDaysResponse422Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListDaysResponse429Headers the declared response headers of an HTTP 429 response for ListDays
 type ListDaysResponse429Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+// ListDaysResponse500Headers the declared response headers of an HTTP 500 response for ListDays
+type ListDaysResponse500Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListDaysResponse503Headers the declared response headers of an HTTP 503 response for ListDays
 type ListDaysResponse503Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
 }
 
 type ListDaysResponse struct {
@@ -3094,23 +4292,41 @@ type ListDaysResponse struct {
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Problem
+	ApplicationproblemJSON401 *Unauthorized
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Problem
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
+	ApplicationproblemJSON421 *MisdirectedRequest
 	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationproblemJSON422 *Problem
 	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *Problem
+	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *Problem
+	ApplicationproblemJSON500 *InternalServerError
 	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *ListDaysResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListDaysResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListDaysResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListDaysResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListDaysResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListDaysResponse404Headers
+	// Headers421 the parsed response headers for an HTTP 421 response
+	Headers421 *ListDaysResponse421Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListDaysResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListDaysResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListDaysResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListDaysResponse503Headers
 }
@@ -3126,12 +4342,12 @@ func (r ListDaysResponse) GetApplicationproblemJSON400() *Problem {
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON401() *Problem {
+func (r ListDaysResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON403() *Problem {
+func (r ListDaysResponse) GetApplicationproblemJSON403() *Forbidden {
 	return r.ApplicationproblemJSON403
 }
 
@@ -3140,18 +4356,23 @@ func (r ListDaysResponse) GetApplicationproblemJSON404() *Problem {
 	return r.ApplicationproblemJSON404
 }
 
+// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
+func (r ListDaysResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
+	return r.ApplicationproblemJSON421
+}
+
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
 func (r ListDaysResponse) GetApplicationproblemJSON422() *Problem {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON429() *Problem {
+func (r ListDaysResponse) GetApplicationproblemJSON429() *TooManyRequests {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON500() *Problem {
+func (r ListDaysResponse) GetApplicationproblemJSON500() *InternalServerError {
 	return r.ApplicationproblemJSON500
 }
 
@@ -3191,17 +4412,85 @@ func (r ListDaysResponse) ContentType() string {
 
 // GetDayResponse200Headers the declared response headers of an HTTP 200 response for GetDay
 type GetDayResponse200Headers struct {
-	ETag *string
+	CacheControl    string
+	ETag            *string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetDayResponse304Headers the declared response headers of an HTTP 304 response for GetDay
+type GetDayResponse304Headers struct {
+	CacheControl    string
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetDayResponse400Headers the declared response headers of an HTTP 400 response for GetDay
+type GetDayResponse400Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetDayResponse401Headers the declared response headers of an HTTP 401 response for GetDay
+type GetDayResponse401Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// GetDayResponse403Headers the declared response headers of an HTTP 403 response for GetDay
+type GetDayResponse403Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// GetDayResponse404Headers the declared response headers of an HTTP 404 response for GetDay
+type GetDayResponse404Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetDayResponse421Headers the declared response headers of an HTTP 421 response for GetDay
+type GetDayResponse421Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetDayResponse422Headers the declared response headers of an HTTP 422 response for GetDay
+type GetDayResponse422Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetDayResponse429Headers the declared response headers of an HTTP 429 response for GetDay
 type GetDayResponse429Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+// GetDayResponse500Headers the declared response headers of an HTTP 500 response for GetDay
+type GetDayResponse500Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetDayResponse503Headers the declared response headers of an HTTP 503 response for GetDay
 type GetDayResponse503Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
 }
 
 type GetDayResponse struct {
@@ -3212,23 +4501,41 @@ type GetDayResponse struct {
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Problem
+	ApplicationproblemJSON401 *Unauthorized
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Problem
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
+	ApplicationproblemJSON421 *MisdirectedRequest
 	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationproblemJSON422 *Problem
 	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *Problem
+	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *Problem
+	ApplicationproblemJSON500 *InternalServerError
 	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetDayResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetDayResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetDayResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetDayResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetDayResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetDayResponse404Headers
+	// Headers421 the parsed response headers for an HTTP 421 response
+	Headers421 *GetDayResponse421Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetDayResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetDayResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetDayResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetDayResponse503Headers
 }
@@ -3244,12 +4551,12 @@ func (r GetDayResponse) GetApplicationproblemJSON400() *Problem {
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON401() *Problem {
+func (r GetDayResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON403() *Problem {
+func (r GetDayResponse) GetApplicationproblemJSON403() *Forbidden {
 	return r.ApplicationproblemJSON403
 }
 
@@ -3258,18 +4565,23 @@ func (r GetDayResponse) GetApplicationproblemJSON404() *Problem {
 	return r.ApplicationproblemJSON404
 }
 
+// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
+func (r GetDayResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
+	return r.ApplicationproblemJSON421
+}
+
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
 func (r GetDayResponse) GetApplicationproblemJSON422() *Problem {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON429() *Problem {
+func (r GetDayResponse) GetApplicationproblemJSON429() *TooManyRequests {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON500() *Problem {
+func (r GetDayResponse) GetApplicationproblemJSON500() *InternalServerError {
 	return r.ApplicationproblemJSON500
 }
 
@@ -3309,17 +4621,85 @@ func (r GetDayResponse) ContentType() string {
 
 // ListMinutesResponse200Headers the declared response headers of an HTTP 200 response for ListMinutes
 type ListMinutesResponse200Headers struct {
-	ETag *string
+	CacheControl    string
+	ETag            *string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListMinutesResponse304Headers the declared response headers of an HTTP 304 response for ListMinutes
+type ListMinutesResponse304Headers struct {
+	CacheControl    string
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListMinutesResponse400Headers the declared response headers of an HTTP 400 response for ListMinutes
+type ListMinutesResponse400Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListMinutesResponse401Headers the declared response headers of an HTTP 401 response for ListMinutes
+type ListMinutesResponse401Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListMinutesResponse403Headers the declared response headers of an HTTP 403 response for ListMinutes
+type ListMinutesResponse403Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// ListMinutesResponse404Headers the declared response headers of an HTTP 404 response for ListMinutes
+type ListMinutesResponse404Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListMinutesResponse421Headers the declared response headers of an HTTP 421 response for ListMinutes
+type ListMinutesResponse421Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// ListMinutesResponse422Headers the declared response headers of an HTTP 422 response for ListMinutes
+type ListMinutesResponse422Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListMinutesResponse429Headers the declared response headers of an HTTP 429 response for ListMinutes
 type ListMinutesResponse429Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+// ListMinutesResponse500Headers the declared response headers of an HTTP 500 response for ListMinutes
+type ListMinutesResponse500Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListMinutesResponse503Headers the declared response headers of an HTTP 503 response for ListMinutes
 type ListMinutesResponse503Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
 }
 
 type ListMinutesResponse struct {
@@ -3330,23 +4710,41 @@ type ListMinutesResponse struct {
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Problem
+	ApplicationproblemJSON401 *Unauthorized
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Problem
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
+	ApplicationproblemJSON421 *MisdirectedRequest
 	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationproblemJSON422 *Problem
 	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *Problem
+	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *Problem
+	ApplicationproblemJSON500 *InternalServerError
 	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationproblemJSON503 *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *ListMinutesResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListMinutesResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListMinutesResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListMinutesResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListMinutesResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListMinutesResponse404Headers
+	// Headers421 the parsed response headers for an HTTP 421 response
+	Headers421 *ListMinutesResponse421Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListMinutesResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListMinutesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListMinutesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListMinutesResponse503Headers
 }
@@ -3362,12 +4760,12 @@ func (r ListMinutesResponse) GetApplicationproblemJSON400() *Problem {
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON401() *Problem {
+func (r ListMinutesResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON403() *Problem {
+func (r ListMinutesResponse) GetApplicationproblemJSON403() *Forbidden {
 	return r.ApplicationproblemJSON403
 }
 
@@ -3376,18 +4774,23 @@ func (r ListMinutesResponse) GetApplicationproblemJSON404() *Problem {
 	return r.ApplicationproblemJSON404
 }
 
+// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
+func (r ListMinutesResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
+	return r.ApplicationproblemJSON421
+}
+
 // GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
 func (r ListMinutesResponse) GetApplicationproblemJSON422() *Problem {
 	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON429() *Problem {
+func (r ListMinutesResponse) GetApplicationproblemJSON429() *TooManyRequests {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON500() *Problem {
+func (r ListMinutesResponse) GetApplicationproblemJSON500() *InternalServerError {
 	return r.ApplicationproblemJSON500
 }
 
@@ -3425,14 +4828,71 @@ func (r ListMinutesResponse) ContentType() string {
 	return ""
 }
 
+// GetMessageResponse200Headers the declared response headers of an HTTP 200 response for GetMessage
+type GetMessageResponse200Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetMessageResponse400Headers the declared response headers of an HTTP 400 response for GetMessage
+type GetMessageResponse400Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetMessageResponse401Headers the declared response headers of an HTTP 401 response for GetMessage
+type GetMessageResponse401Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// GetMessageResponse403Headers the declared response headers of an HTTP 403 response for GetMessage
+type GetMessageResponse403Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate string
+}
+
+// GetMessageResponse404Headers the declared response headers of an HTTP 404 response for GetMessage
+type GetMessageResponse404Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// GetMessageResponse421Headers the declared response headers of an HTTP 421 response for GetMessage
+type GetMessageResponse421Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetMessageResponse429Headers the declared response headers of an HTTP 429 response for GetMessage
 type GetMessageResponse429Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+}
+
+// GetMessageResponse500Headers the declared response headers of an HTTP 500 response for GetMessage
+type GetMessageResponse500Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetMessageResponse503Headers the declared response headers of an HTTP 503 response for GetMessage
 type GetMessageResponse503Headers struct {
-	RetryAfter *int
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
 }
 
 type GetMessageResponse struct {
@@ -3443,19 +4903,35 @@ type GetMessageResponse struct {
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Problem
+	ApplicationproblemJSON401 *Unauthorized
 	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Problem
+	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
+	ApplicationproblemJSON421 *MisdirectedRequest
 	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *Problem
+	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *Problem
+	ApplicationproblemJSON500 *InternalServerError
 	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetMessageResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetMessageResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetMessageResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetMessageResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetMessageResponse404Headers
+	// Headers421 the parsed response headers for an HTTP 421 response
+	Headers421 *GetMessageResponse421Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetMessageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetMessageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetMessageResponse503Headers
 }
@@ -3471,12 +4947,12 @@ func (r GetMessageResponse) GetApplicationproblemJSON400() *Problem {
 }
 
 // GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON401() *Problem {
+func (r GetMessageResponse) GetApplicationproblemJSON401() *Unauthorized {
 	return r.ApplicationproblemJSON401
 }
 
 // GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON403() *Problem {
+func (r GetMessageResponse) GetApplicationproblemJSON403() *Forbidden {
 	return r.ApplicationproblemJSON403
 }
 
@@ -3485,13 +4961,18 @@ func (r GetMessageResponse) GetApplicationproblemJSON404() *Problem {
 	return r.ApplicationproblemJSON404
 }
 
+// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
+func (r GetMessageResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
+	return r.ApplicationproblemJSON421
+}
+
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON429() *Problem {
+func (r GetMessageResponse) GetApplicationproblemJSON429() *TooManyRequests {
 	return r.ApplicationproblemJSON429
 }
 
 // GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON500() *Problem {
+func (r GetMessageResponse) GetApplicationproblemJSON500() *InternalServerError {
 	return r.ApplicationproblemJSON500
 }
 
@@ -3534,12 +5015,51 @@ func (r GetMessageResponse) ContentType() string {
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/activities (the `ListActivities` operationId).
-func (c *ClientWithResponses) ListActivitiesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListActivitiesResponse, error) {
-	rsp, err := c.ListActivities(ctx, reqEditors...)
+func (c *ClientWithResponses) ListActivitiesWithResponse(ctx context.Context, params *ListActivitiesParams, reqEditors ...RequestEditorFn) (*ListActivitiesResponse, error) {
+	rsp, err := c.ListActivities(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseListActivitiesResponse(rsp)
+}
+
+// ListOrderCreatedDaysWithResponse A range of ORDER_CREATED by day, ISO week or month, the oldest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/activities/ORDER_CREATED/days (the `ListOrderCreatedDays` operationId).
+func (c *ClientWithResponses) ListOrderCreatedDaysWithResponse(ctx context.Context, params *ListOrderCreatedDaysParams, reqEditors ...RequestEditorFn) (*ListOrderCreatedDaysResponse, error) {
+	rsp, err := c.ListOrderCreatedDays(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOrderCreatedDaysResponse(rsp)
+}
+
+// GetOrderCreatedDayWithResponse One day of ORDER_CREATED.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day} (the `GetOrderCreatedDay` operationId).
+func (c *ClientWithResponses) GetOrderCreatedDayWithResponse(ctx context.Context, day string, params *GetOrderCreatedDayParams, reqEditors ...RequestEditorFn) (*GetOrderCreatedDayResponse, error) {
+	rsp, err := c.GetOrderCreatedDay(ctx, day, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOrderCreatedDayResponse(rsp)
+}
+
+// ListOrderCreatedMinutesWithResponse The minutes of a day of ORDER_CREATED that have events.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day}/minutes (the `ListOrderCreatedMinutes` operationId).
+func (c *ClientWithResponses) ListOrderCreatedMinutesWithResponse(ctx context.Context, day string, params *ListOrderCreatedMinutesParams, reqEditors ...RequestEditorFn) (*ListOrderCreatedMinutesResponse, error) {
+	rsp, err := c.ListOrderCreatedMinutes(ctx, day, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOrderCreatedMinutesResponse(rsp)
 }
 
 // ListDaysWithResponse A range by day, ISO week or month, the oldest first.
@@ -3583,6 +5103,8 @@ func (c *ClientWithResponses) ListMinutesWithResponse(ctx context.Context, activ
 
 // GetMessageWithResponse What became of one message.
 //
+// One that is not known is no error: it may come yet.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/activities/{activity}/messages/{message_id} (the `GetMessage` operationId).
@@ -3623,28 +5145,35 @@ func ParseListActivitiesResponse(rsp *http.Response) (*ListActivitiesResponse, e
 		response.ApplicationproblemJSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Problem
+		var dest Unauthorized
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Problem
+		var dest Forbidden
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
+		var dest MisdirectedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON421 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest Problem
+		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest Problem
+		var dest InternalServerError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3660,24 +5189,1396 @@ func ParseListActivitiesResponse(rsp *http.Response) (*ListActivitiesResponse, e
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListActivitiesResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListActivitiesResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListActivitiesResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListActivitiesResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 421:
+		var headers ListActivitiesResponse421Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers421 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListActivitiesResponse429Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers429 = &headers
-	case rsp.StatusCode == 503:
-		var headers ListActivitiesResponse503Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+	case rsp.StatusCode == 500:
+		var headers ListActivitiesResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListActivitiesResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListOrderCreatedDaysResponse parses an HTTP response from a ListOrderCreatedDaysWithResponse call
+func ParseListOrderCreatedDaysResponse(rsp *http.Response) (*ListOrderCreatedDaysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOrderCreatedDaysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OrderCreatedDays
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
+		var dest MisdirectedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON421 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalServerError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListOrderCreatedDaysResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListOrderCreatedDaysResponse304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListOrderCreatedDaysResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListOrderCreatedDaysResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListOrderCreatedDaysResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 421:
+		var headers ListOrderCreatedDaysResponse421Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers421 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListOrderCreatedDaysResponse422Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListOrderCreatedDaysResponse429Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListOrderCreatedDaysResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListOrderCreatedDaysResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetOrderCreatedDayResponse parses an HTTP response from a GetOrderCreatedDayWithResponse call
+func ParseGetOrderCreatedDayResponse(rsp *http.Response) (*GetOrderCreatedDayResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOrderCreatedDayResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OrderCreatedDay
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
+		var dest MisdirectedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON421 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalServerError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetOrderCreatedDayResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetOrderCreatedDayResponse304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetOrderCreatedDayResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetOrderCreatedDayResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetOrderCreatedDayResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetOrderCreatedDayResponse404Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 421:
+		var headers GetOrderCreatedDayResponse421Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers421 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetOrderCreatedDayResponse422Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetOrderCreatedDayResponse429Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetOrderCreatedDayResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOrderCreatedDayResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListOrderCreatedMinutesResponse parses an HTTP response from a ListOrderCreatedMinutesWithResponse call
+func ParseListOrderCreatedMinutesResponse(rsp *http.Response) (*ListOrderCreatedMinutesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOrderCreatedMinutesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OrderCreatedMinutes
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
+		var dest MisdirectedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON421 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalServerError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListOrderCreatedMinutesResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListOrderCreatedMinutesResponse304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListOrderCreatedMinutesResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListOrderCreatedMinutesResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListOrderCreatedMinutesResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListOrderCreatedMinutesResponse404Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 421:
+		var headers ListOrderCreatedMinutesResponse421Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers421 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListOrderCreatedMinutesResponse422Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListOrderCreatedMinutesResponse429Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListOrderCreatedMinutesResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListOrderCreatedMinutesResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
 	}
@@ -3717,14 +6618,14 @@ func ParseListDaysResponse(rsp *http.Response) (*ListDaysResponse, error) {
 		response.ApplicationproblemJSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Problem
+		var dest Unauthorized
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Problem
+		var dest Forbidden
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3737,6 +6638,13 @@ func ParseListDaysResponse(rsp *http.Response) (*ListDaysResponse, error) {
 		}
 		response.ApplicationproblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
+		var dest MisdirectedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON421 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3745,14 +6653,14 @@ func ParseListDaysResponse(rsp *http.Response) (*ListDaysResponse, error) {
 		response.ApplicationproblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest Problem
+		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest Problem
+		var dest InternalServerError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3770,6 +6678,13 @@ func ParseListDaysResponse(rsp *http.Response) (*ListDaysResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ListDaysResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -3777,25 +6692,294 @@ func ParseListDaysResponse(rsp *http.Response) (*ListDaysResponse, error) {
 			}
 			headers.ETag = &value
 		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListDaysResponse304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListDaysResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListDaysResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListDaysResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListDaysResponse404Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 421:
+		var headers ListDaysResponse421Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers421 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListDaysResponse422Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListDaysResponse429Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers429 = &headers
-	case rsp.StatusCode == 503:
-		var headers ListDaysResponse503Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+	case rsp.StatusCode == 500:
+		var headers ListDaysResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListDaysResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
 	}
@@ -3835,14 +7019,14 @@ func ParseGetDayResponse(rsp *http.Response) (*GetDayResponse, error) {
 		response.ApplicationproblemJSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Problem
+		var dest Unauthorized
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Problem
+		var dest Forbidden
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3855,6 +7039,13 @@ func ParseGetDayResponse(rsp *http.Response) (*GetDayResponse, error) {
 		}
 		response.ApplicationproblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
+		var dest MisdirectedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON421 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3863,14 +7054,14 @@ func ParseGetDayResponse(rsp *http.Response) (*GetDayResponse, error) {
 		response.ApplicationproblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest Problem
+		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest Problem
+		var dest InternalServerError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3888,6 +7079,13 @@ func ParseGetDayResponse(rsp *http.Response) (*GetDayResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetDayResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -3895,25 +7093,294 @@ func ParseGetDayResponse(rsp *http.Response) (*GetDayResponse, error) {
 			}
 			headers.ETag = &value
 		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetDayResponse304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetDayResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetDayResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetDayResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetDayResponse404Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 421:
+		var headers GetDayResponse421Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers421 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetDayResponse422Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetDayResponse429Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers429 = &headers
-	case rsp.StatusCode == 503:
-		var headers GetDayResponse503Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+	case rsp.StatusCode == 500:
+		var headers GetDayResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetDayResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
 	}
@@ -3953,14 +7420,14 @@ func ParseListMinutesResponse(rsp *http.Response) (*ListMinutesResponse, error) 
 		response.ApplicationproblemJSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Problem
+		var dest Unauthorized
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Problem
+		var dest Forbidden
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3973,6 +7440,13 @@ func ParseListMinutesResponse(rsp *http.Response) (*ListMinutesResponse, error) 
 		}
 		response.ApplicationproblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
+		var dest MisdirectedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON421 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3981,14 +7455,14 @@ func ParseListMinutesResponse(rsp *http.Response) (*ListMinutesResponse, error) 
 		response.ApplicationproblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest Problem
+		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest Problem
+		var dest InternalServerError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4006,6 +7480,13 @@ func ParseListMinutesResponse(rsp *http.Response) (*ListMinutesResponse, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers ListMinutesResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -4013,25 +7494,294 @@ func ParseListMinutesResponse(rsp *http.Response) (*ListMinutesResponse, error) 
 			}
 			headers.ETag = &value
 		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListMinutesResponse304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListMinutesResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListMinutesResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListMinutesResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListMinutesResponse404Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 421:
+		var headers ListMinutesResponse421Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers421 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListMinutesResponse422Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListMinutesResponse429Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers429 = &headers
-	case rsp.StatusCode == 503:
-		var headers ListMinutesResponse503Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+	case rsp.StatusCode == 500:
+		var headers ListMinutesResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListMinutesResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
 	}
@@ -4068,14 +7818,14 @@ func ParseGetMessageResponse(rsp *http.Response) (*GetMessageResponse, error) {
 		response.ApplicationproblemJSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Problem
+		var dest Unauthorized
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Problem
+		var dest Forbidden
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4088,15 +7838,22 @@ func ParseGetMessageResponse(rsp *http.Response) (*GetMessageResponse, error) {
 		}
 		response.ApplicationproblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
+		var dest MisdirectedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON421 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest Problem
+		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationproblemJSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest Problem
+		var dest InternalServerError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4112,24 +7869,248 @@ func ParseGetMessageResponse(rsp *http.Response) (*GetMessageResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetMessageResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetMessageResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetMessageResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetMessageResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetMessageResponse404Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 421:
+		var headers GetMessageResponse421Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers421 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetMessageResponse429Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers429 = &headers
-	case rsp.StatusCode == 503:
-		var headers GetMessageResponse503Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+	case rsp.StatusCode == 500:
+		var headers GetMessageResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetMessageResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
 	}

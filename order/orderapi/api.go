@@ -21,7 +21,6 @@ import (
 	"ordertally/shared/outbox"
 	"ordertally/shared/problem"
 	"ordertally/shared/ratelimit"
-	"ordertally/shared/telemetry/traceparent"
 	"ordertally/shared/webpage"
 )
 
@@ -39,18 +38,19 @@ type Config struct {
 
 type api struct {
 	Config
-	answers *httpserver.Answers
+	answers  *httpserver.Answers
+	failures *httpserver.Failures
 }
 
 // New returns the handler of the API.
 func New(config Config) http.Handler {
-	a := &api{config, httpserver.NewAnswers()}
+	a := &api{config, httpserver.NewAnswers(), httpserver.NewFailures(config.Logger)}
 	routes := config.Guard.Protect(config.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document())...)))
 	return config.Limiter.ByAddress(httpserver.NewRouter(routes))
 }
 
 // Document returns the API's OpenAPI document.
-func Document() *huma.OpenAPI { return openapi.Document(title, says, (&api{}).routes(), operations()) }
+func Document() *huma.OpenAPI { return openapi.Document(contract()) }
 
 // routes is the one table of what is served, and of the scope that each needs.
 func (a *api) routes() []httpserver.Route {
@@ -84,8 +84,9 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 			panic(http.ErrAbortHandler) // cuts the connection: one that only stopped sending would take an empty answer for a success
 		}
 		p := problemOf(err)
-		if _, refused := errors.AsType[*admission.Refusal](err); p.Status >= http.StatusInternalServerError && !refused {
-			a.Logger.Error().Str("trace_id", traceparent.FromContext(r.Context()).TraceID()).Err(err).Int("status", p.Status).Str("path", r.URL.Path).Msg("request failed")
+		_, refused := errors.AsType[*admission.Refusal](err)
+		if p.Status >= http.StatusInternalServerError && !refused && p.Code != httpserver.KindOverloaded.Code {
+			a.failures.Log(r, p.Status, err)
 		}
 		problem.Write(w, r, p)
 	}

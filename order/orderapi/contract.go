@@ -9,40 +9,41 @@ import (
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
 	"ordertally/shared/outbox"
+	"ordertally/shared/problem"
 )
 
 const title = "Ordertally: orders"
 
-const says = "Accepts orders and publishes each exactly once. Amounts are minor units of the currency. Errors are application/problem+json " +
-	"(RFC 9457); clients tell them apart by code. Every request may send traceparent (W3C)."
+const says = "Accepts orders and publishes each exactly once. Amounts are whole numbers of minor units of their currency: 255 GBP is 2.55 pounds. Times are RFC 3339; " +
+	"in the path and the query of a request write + as %2B."
 
 // The types of answers and requests that are not marshalled from one Go type.
 type (
 	placedOrder struct {
 		event.Order
-		Publication order.Publication `json:"publication"`
+		Publication order.Publication `json:"publication" doc:"How far the order's message got."`
 	}
 	orderPage struct {
-		Orders []placedOrder `json:"orders"`
-		Next   string        `json:"next_cursor,omitempty" doc:"Left out on the last page."`
+		Orders []placedOrder `json:"orders" doc:"The newest first."`
+		Next   string        `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
 	}
 	parkedPage struct {
-		Parked []ParkedMessage `json:"parked"`
-		Next   string          `json:"next_cursor,omitempty" doc:"Left out on the last page."`
+		Parked []ParkedMessage `json:"parked" doc:"In the order written."`
+		Next   string          `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
 	}
 	retried struct {
-		N int `json:"retried"`
+		N int `json:"retried" minimum:"0" doc:"How many messages will be published again." example:"1"`
 	}
 	discarded struct {
-		N int `json:"discarded"`
+		N int `json:"discarded" minimum:"0" doc:"How many messages were given up." example:"1"`
 	}
 	adopted struct {
-		N int `json:"adopted"`
+		N int `json:"adopted" minimum:"0" doc:"How many messages will be published from this file." example:"1"`
 	}
 )
 
 var (
-	uuid   = &openapi.Schema{Type: "string", Format: "uuid"}
+	uuid   = &openapi.Schema{Type: "string", Format: "uuid", Description: "A UUID as the service gave it; any other text is one of nothing.", Examples: []any{"01890a5d-ac96-774b-8000-a8b45f0c6d21"}}
 	moment = &openapi.Schema{Type: "string", Format: "date-time"}
 )
 
@@ -59,59 +60,106 @@ var cursorParameter = openapi.Parameter{Name: "cursor", Says: "next_cursor of th
 // orderBody is what a request for an order may have. Beyond the schema: each lines[].quantity times unit_price and the total fit
 // 64 bits, placed_at is not in the future, no control characters.
 func orderBody() openapi.Named {
-	bounded := func(low, high float64) *openapi.Schema {
-		return &openapi.Schema{Type: "integer", Format: "int64", Minimum: &low, Maximum: &high}
-	}
 	object := func(required []string, properties map[string]*openapi.Schema) *openapi.Schema {
 		return &openapi.Schema{Type: "object", Required: required, Properties: properties, AdditionalProperties: false}
 	}
-	price := openapi.Integer(0)
-	price.Format = "int64"
+	quantity, price := openapi.Integer(1), openapi.Integer(0)
+	quantity.Maximum = new(float64(order.MaxQuantity))
 	price.Extensions = map[string]any{"maximum": json.RawMessage("9223372036854775807")} // as a float64 it would be one more
 	line := object([]string{"sku", "quantity", "unit_price"}, map[string]*openapi.Schema{
-		"sku": openapi.String(1, order.MaxSKU), "description": openapi.String(0, order.MaxDescription),
-		"quantity": bounded(1, order.MaxQuantity), "unit_price": price,
+		"sku":         openapi.Said(openapi.String(1, order.MaxSKU), "The article's number. No control characters.", "85123A"),
+		"description": openapi.Said(openapi.String(0, order.MaxDescription), "The article in words. No control characters but tabs. May be left out.", "WHITE HANGING HEART T-LIGHT HOLDER"),
+		"quantity":    openapi.Said(quantity, "How many units. Times unit_price it must fit 64 bits, and so must the sum over all lines.", 6),
+		"unit_price":  openapi.Said(price, "The price of one unit in minor units of the currency: 255 GBP is 2.55 pounds.", 255),
 	})
-	metadata := openapi.String(0, order.MaxMetadataValue)
+	line.Description = "One position of an order."
 	draft := object([]string{"currency", "lines"}, map[string]*openapi.Schema{
-		"reference": openapi.String(0, order.MaxReference), "customer_id": openapi.String(0, order.MaxCustomerID),
-		"currency":  {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217, one that has minor units.", Examples: []any{"GBP"}},
-		"lines":     {Type: "array", Items: openapi.Ref("DraftLine"), MinItems: new(1), MaxItems: new(order.MaxLines)},
-		"placed_at": {Type: "string", Format: "date-time", Description: "1970 to now; now when it is left out. More than 24 h ago needs orders:backfill."},
-		"metadata":  {Type: "object", AdditionalProperties: metadata, MaxProperties: new(order.MaxMetadata)},
+		"reference":   openapi.Said(openapi.String(0, order.MaxReference), "The caller's own name for the order; it need not be unique. No control characters. May be left out.", "536365"),
+		"customer_id": openapi.Said(openapi.String(0, order.MaxCustomerID), "Who orders. No control characters. Leave it out for guests.", "17850"),
+		"currency":    {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217 code of all amounts; an active one that has minor units.", Examples: []any{"GBP"}},
+		"lines":       {Type: "array", Items: openapi.Ref("DraftLine"), MinItems: new(1), MaxItems: new(order.MaxLines), Description: "What is ordered. The order of the lines is kept."},
+		"placed_at":   openapi.Said(moment, "When the order was placed, 1970 to now; now when it is left out. More than 24 h ago needs the scope orders:backfill.", "2010-12-01T08:26:00Z"),
+		"metadata": {
+			Type: "object", AdditionalProperties: openapi.String(0, order.MaxMetadataValue), MaxProperties: new(order.MaxMetadata),
+			Description: "Entries of the caller's own, with names of 1 to 64 characters. May be left out.", Examples: []any{exampleMetadata},
+		},
 	})
-	return openapi.Named{Name: "OrderDraft", Schema: draft, Parts: []openapi.Named{{Name: "DraftLine", Schema: line}}}
+	draft.Description = "An order to be placed. The service makes id, total and publication and does not accept them."
+	return openapi.Named{Name: "OrderDraft", Schema: draft, Parts: []any{openapi.Named{Name: "DraftLine", Schema: line}}}
+}
+
+// closedSets are the types whose values are listed.
+func closedSets() []openapi.Closed {
+	return []openapi.Closed{
+		openapi.ClosedSet("How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, "+
+			"an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).", order.States()...),
+		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
+		openapi.ClosedSet("What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).", outbox.Verbs()...),
+		openapi.ClosedSet("How the relay stands with Kafka: idle (no relay runs), connecting, up, down (the next attempt follows), fenced (another process took over).", outbox.LinkStates()...),
+		openapi.ClosedSet("What was found: recovered (published by a process that did not live to record it), mark_lost (Kafka forgot how far it was published), place_new (the topic was made anew), "+
+			"republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).", outbox.FindingKinds()...),
+	}
+}
+
+// contract is what the document is made of.
+func contract() openapi.API {
+	rules := make([]string, 0, len(order.Rules()))
+	for _, rule := range order.Rules() {
+		rules = append(rules, string(rule))
+	}
+	return openapi.API{
+		Title: title, Says: says, Routes: (&api{}).routes(), Operations: operations(), Closed: closedSets(), Rules: rules,
+		Problems: []problem.Kind{kindInvalidParameter, kindUnavailable},
+	}
 }
 
 // operations describe the routes, by method and path.
 func operations() map[string]openapi.Operation {
 	id := map[string]*openapi.Schema{"id": uuid}
 	class := openapi.Enum(outbox.Classes()...)
-	pages := map[string]string{"Link": "The next page, rel=next."}
+	fresh := openapi.Cached("The answer changes at any time.", "no-store")
+	plain := []openapi.Header{fresh}
+	pages := []openapi.Header{fresh, {Name: "Link", Says: "The next page, rel=next. Left out on the last one.", Schema: &openapi.Schema{Type: "string"}}}
+	missing, none := []problem.Kind{kindNoOrder}, []problem.Kind{kindNotParked}
+	large := []problem.Kind{httpserver.KindOverloaded}
+	decision := []problem.Kind{kindMalformedJSON, kindInvalidDecision}
 	return map[string]openapi.Operation{
 		"POST /v1/orders": {
 			ID: "placeOrder", Summary: "Place an order.",
-			Description: "The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated: the first order is answered again.",
-			Headers:     []openapi.Parameter{{Name: headerKey, Says: "1 to 255 visible ASCII characters, the caller's own name for this request.", Schema: &openapi.Schema{Type: "string", Pattern: "^[!-~]{1,255}$"}}},
-			Body:        orderBody(), Status: http.StatusCreated, Answer: placedOrder{},
-			AnswerHeaders: map[string]string{"Location": "The order's path.", headerReplayed: "true, when the order was placed by an earlier request."},
+			Description: "The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, " +
+				"with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.",
+			Headers: []openapi.Parameter{{
+				Name: headerKey, Says: "1 to 255 visible ASCII characters, the caller's own name for this request. Keys belong to their caller.",
+				Schema: &openapi.Schema{Type: "string", Pattern: "^[!-~]{1,255}$", Examples: []any{"cart-4711"}},
+			}},
+			Body: orderBody(), BodyExample: exampleDraft, Status: http.StatusCreated, Answer: placedOrder{}, AnswerExample: justPlaced(),
+			AnswerHeaders: []openapi.Header{
+				fresh, {Name: "Location", Says: "The order's path.", Required: true, Schema: &openapi.Schema{Type: "string", Pattern: "^/v1/orders/", Examples: []any{"/v1/orders/" + exampleOrder.ID}}},
+				{Name: headerReplayed, Says: "true, when the order was placed by an earlier request. Left out otherwise.", Schema: openapi.Enum("true")},
+			},
+			Problems: []problem.Kind{kindMalformedJSON, kindInvalidKey, kindInvalidOrder, kindKeyReused, kindOrderTooLarge, kindOverloaded, kindOutcomeUnknown},
 		},
 		"GET /v1/orders": {
-			ID: "listOrders", Summary: "List orders, the newest first.", Description: "A page may have fewer orders than the limit and still have a next one.",
+			ID: "listOrders", Summary: "List orders, the newest first.", Description: "A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.",
 			Query: []openapi.Parameter{
 				{Name: "customer_id", Says: "Only this customer's.", Schema: openapi.String(1, order.MaxCustomerID)},
-				{Name: "placed_from", Says: "Placed then or later.", Schema: moment}, {Name: "placed_to", Says: "Placed before.", Schema: moment},
+				{Name: "placed_from", Says: "Placed then or later.", Schema: moment}, {Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
 				limitParameter(), cursorParameter,
 			},
-			Answer: orderPage{}, AnswerHeaders: pages,
+			Answer: orderPage{}, AnswerExample: orderPage{Orders: []placedOrder{exampleOrder}, Next: "AQGJCl2slndLgACotF8MbSE3m_Ck"}, AnswerHeaders: pages, Problems: large,
 		},
-		"GET /v1/orders/{id}":          {ID: "getOrder", Summary: "One order.", Path: id, Answer: placedOrder{}},
-		"GET /v1/orders/{id}/delivery": {ID: "getDelivery", Summary: "How an order's message got on, down to partition and offset.", Path: id, Answer: order.Delivery{}},
+		"GET /v1/orders/{id}": {ID: "getOrder", Summary: "One order.", Path: id, Answer: placedOrder{}, AnswerExample: exampleOrder, AnswerHeaders: plain, Problems: append(large, missing...)},
+		"GET /v1/orders/{id}/delivery": {
+			ID: "getDelivery", Summary: "How an order's message got on, down to partition and offset.", Path: id, Answer: order.Delivery{}, AnswerExample: exampleDelivery, AnswerHeaders: plain, Problems: missing,
+		},
 		"GET /v1/orders/digests": {
-			ID: "listDigests", Summary: "Sums of the published orders by the quarter hour they were placed in.", Query: []openapi.Parameter{cursorParameter}, Answer: digestsAnswer{},
+			ID: "listDigests", Summary: "Sums of the published orders by the quarter hour they were placed in.", Query: []openapi.Parameter{cursorParameter}, Answer: digestsAnswer{}, AnswerHeaders: plain,
 		},
-		"GET /v1/outbox":        {ID: "getOutbox", Summary: "How the outbox stands, and what was found amiss.", Answer: outbox.Report{}},
-		"POST /v1/outbox/adopt": {ID: "adopt", Summary: "Publish what was left to another copy of the file.", Body: reasonBody(true), Answer: adopted{}},
+		"GET /v1/outbox": {ID: "getOutbox", Summary: "How the outbox stands, and what was found amiss.", Answer: outbox.Report{}, AnswerHeaders: plain},
+		"POST /v1/outbox/adopt": {
+			ID: "adopt", Summary: "Publish what was left to another copy of the file.", Description: "For when that one's disk is gone: while it is there, it publishes them itself.",
+			Body: reasonBody(true), Answer: adopted{}, AnswerHeaders: plain, Problems: decision,
+		},
 		"GET /v1/outbox/parked": {
 			ID: "listParked", Summary: "List the parked messages, in the order written.",
 			Query: []openapi.Parameter{
@@ -120,28 +168,39 @@ func operations() map[string]openapi.Operation {
 			},
 			Answer: parkedPage{}, AnswerHeaders: pages,
 		},
-		"GET /v1/outbox/parked/{id}":          {ID: "getParked", Summary: "One parked message with its payload and history.", Path: id, Answer: parkedWhole{}},
-		"POST /v1/outbox/parked/{id}/retry":   {ID: "retryParked", Summary: "Publish a parked message again.", Path: id, Body: reasonBody(false), Answer: retried{}},
-		"POST /v1/outbox/parked/{id}/discard": {ID: "discardParked", Summary: "Give a parked message up, for ever.", Path: id, Body: reasonBody(true), Answer: discarded{}},
-		"POST /v1/outbox/retry":               {ID: "retryAllParked", Summary: "Publish all parked messages again that the filter selects.", Body: filterBody(false), Answer: retried{}},
-		"POST /v1/outbox/discard":             {ID: "discardAllParked", Summary: "Give all parked messages up that the filter selects, for ever.", Body: filterBody(true), Answer: discarded{}},
+		"GET /v1/outbox/parked/{id}": {ID: "getParked", Summary: "One parked message with its payload and history.", Path: id, Answer: parkedWhole{}, AnswerHeaders: plain, Problems: append(large, none...)},
+		"POST /v1/outbox/parked/{id}/retry": {
+			ID: "retryParked", Summary: "Publish a parked message again.", Path: id, Body: reasonBody(false), Answer: retried{}, AnswerHeaders: plain, Problems: append(decision, none...),
+		},
+		"POST /v1/outbox/parked/{id}/discard": {
+			ID: "discardParked", Summary: "Give a parked message up, for ever.", Path: id, Body: reasonBody(true), Answer: discarded{}, AnswerHeaders: plain, Problems: append(decision, none...),
+		},
+		"POST /v1/outbox/retry": {
+			ID: "retryAllParked", Summary: "Publish all parked messages again that the filter selects.", Body: filterBody(false), Answer: retried{}, AnswerHeaders: plain, Problems: decision,
+		},
+		"POST /v1/outbox/discard": {
+			ID: "discardAllParked", Summary: "Give all parked messages up that the filter selects, for ever.", Body: filterBody(true), Answer: discarded{}, AnswerHeaders: plain, Problems: decision,
+		},
 	}
 }
 
 // reasonBody is the body of a decision about one message.
 func reasonBody(required bool) *openapi.Schema {
-	s := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{"reason": openapi.String(0, httpserver.MaxReason)}, AdditionalProperties: false}
+	s := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{"reason": openapi.Said(openapi.String(0, httpserver.MaxReason), reasonSays+" May be left out.")}, AdditionalProperties: false}
 	if required {
-		s.Properties["reason"], s.Required = openapi.String(1, httpserver.MaxReason), []string{"reason"}
+		s.Properties["reason"], s.Required = openapi.Said(openapi.String(1, httpserver.MaxReason), reasonSays+" Not only spaces."), []string{"reason"}
 	}
 	return s
 }
 
+const reasonSays = "Why, for the record of the act: at most 500 bytes of UTF-8, no control characters."
+
 // filterBody is the body of a decision about many: either a filter, or "all".
 func filterBody(reason bool) *openapi.Schema {
 	s := reasonBody(reason)
-	s.Properties["class"], s.Properties["order_id"] = openapi.Enum(outbox.Classes()...), openapi.String(1, 0)
-	s.Properties["failed_before"] = moment
+	s.Properties["class"] = openapi.Said(openapi.Enum(outbox.Classes()...), "Only those that failed with this class.")
+	s.Properties["order_id"] = openapi.Said(openapi.String(1, 0), "Only this order's.")
+	s.Properties["failed_before"] = openapi.Said(moment, "Only those whose last failure is older.")
 	openapi.FilterOrAll(s, "class", "order_id", "failed_before")
 	return s
 }

@@ -13,25 +13,39 @@ import (
 	"ordertally/shared/problem"
 )
 
-// Codes of problems beside those of package order.
-const (
-	CodeInvalidParameter = "invalid_parameter"
-	CodeKeyReused        = "idempotency_key_reused"
-	CodeUnavailable      = "unavailable"
-	CodeOutcomeUnknown   = "outcome_unknown"
-	CodeInvalidDecision  = "invalid_decision"
-	CodeOverloaded       = "overloaded"
+// The kinds of problems of this API, beside those of the shared packages.
+var (
+	kindInvalidParameter = problem.Kind{Status: http.StatusBadRequest, Code: "invalid_parameter", Says: "A parameter of the query is unknown, given twice or malformed."}
+	kindMalformedJSON    = problem.Kind{
+		Status: http.StatusBadRequest, Code: string(order.CodeMalformedJSON), Says: "The body is not exactly one well-formed JSON object within depth 32.",
+	}
+	kindInvalidKey = problem.Kind{
+		Status: http.StatusBadRequest, Code: string(order.CodeInvalidKey), Says: "Idempotency-Key is not 1 to 255 visible ASCII characters, or is given twice.",
+	}
+	kindNoOrder         = problem.Kind{Status: http.StatusNotFound, Code: problem.CodeNotFound, Says: "No order has that id."}
+	kindNotParked       = problem.Kind{Status: http.StatusNotFound, Code: problem.CodeNotFound, Says: "No parked message has that id: it never was, or was dealt with already."}
+	kindOrderTooLarge   = problem.Kind{Status: http.StatusRequestEntityTooLarge, Code: string(order.CodeOrderTooLarge), Says: "The order as it would be stored has more than 1.75 MiB."}
+	kindInvalidOrder    = problem.Kind{Status: http.StatusUnprocessableEntity, Code: string(order.CodeInvalidOrder), Says: "The body is well formed and breaks rules of an order; errors has them."}
+	kindKeyReused       = problem.Kind{Status: http.StatusUnprocessableEntity, Code: "idempotency_key_reused", Says: "The Idempotency-Key was used with another body, compared byte for byte."}
+	kindInvalidDecision = problem.Kind{
+		Status: http.StatusUnprocessableEntity, Code: "invalid_decision", Says: "The body is well formed and does not say clearly what is to be done.",
+	}
+	kindUnavailable    = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable", Says: "The service cannot answer now and stored nothing. Repeat later."}
+	kindOutcomeUnknown = problem.Kind{
+		Status: http.StatusServiceUnavailable, Code: "outcome_unknown", Says: "The order may or may not be stored. Repeat with the same Idempotency-Key to find out.",
+	}
+	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: "overloaded", Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
 
 // retryAfter is what a 503 asks for: a restart takes about as long.
 const retryAfter = 2 * time.Second
 
-// rejections is the status of each code of a refused request.
-var rejections = map[order.Code]int{
-	order.CodeMalformedJSON: http.StatusBadRequest,
-	order.CodeInvalidKey:    http.StatusBadRequest,
-	order.CodeOrderTooLarge: http.StatusRequestEntityTooLarge,
-	order.CodeInvalidOrder:  http.StatusUnprocessableEntity,
+// rejections is the kind of problem of each code of a refused request.
+var rejections = map[order.Code]problem.Kind{
+	order.CodeMalformedJSON: kindMalformedJSON,
+	order.CodeInvalidKey:    kindInvalidKey,
+	order.CodeOrderTooLarge: kindOrderTooLarge,
+	order.CodeInvalidOrder:  kindInvalidOrder,
 }
 
 // failures is the answer to each error of a store.
@@ -39,25 +53,23 @@ var failures = []struct {
 	err    error
 	answer problem.Problem
 }{
-	{order.ErrNotFound, problem.New(http.StatusNotFound, problem.CodeNotFound, "There is no such order.")},
-	{outbox.ErrNotParked, problem.New(http.StatusNotFound, problem.CodeNotFound,
-		"No parked message has that id: it was never parked, or was dealt with already. List those that are.")},
-	{order.ErrKeyReused, problem.New(http.StatusUnprocessableEntity, CodeKeyReused,
-		"The Idempotency-Key was used with another request body. Use a new key for a new order.")},
-	{order.ErrOutcomeUnknown, retryable(CodeOutcomeUnknown,
+	{order.ErrNotFound, kindNoOrder.New("There is no such order.")},
+	{outbox.ErrNotParked, kindNotParked.New("No parked message has that id: it was never parked, or was dealt with already. List those that are.")},
+	{order.ErrKeyReused, kindKeyReused.New("The Idempotency-Key was used with another request body. Use a new key for a new order.")},
+	{order.ErrOutcomeUnknown, retryable(kindOutcomeUnknown,
 		"The order may or may not be stored. Repeat the request with the same Idempotency-Key to find out.")},
-	{order.ErrUnavailable, retryable(CodeUnavailable, "The service cannot answer now and nothing was stored. Repeat the request later.")},
+	{order.ErrUnavailable, retryable(kindUnavailable, "The service cannot answer now and nothing was stored. Repeat the request later.")},
 }
 
-func retryable(code, detail string) problem.Problem {
-	p := problem.New(http.StatusServiceUnavailable, code, detail)
+func retryable(kind problem.Kind, detail string) problem.Problem {
+	p := kind.New(detail)
 	p.RetryAfter = retryAfter
 	return p
 }
 
 // storage is the answer when the database itself refuses an operator's request; a store of orders says so in its own
 // terms.
-var storage = retryable(CodeUnavailable, "The service cannot answer now. Look at what is parked before repeating the request.")
+var storage = retryable(kindUnavailable, "The service cannot answer now. Look at what is parked before repeating the request.")
 
 // problemOf is the one place that turns errors into answers.
 func problemOf(err error) problem.Problem {
@@ -70,7 +82,7 @@ func problemOf(err error) problem.Problem {
 		return refused(rejection)
 	}
 	if refusal, ok := errors.AsType[*admission.Refusal](err); ok {
-		p := retryable(CodeOverloaded, refusal.Error())
+		p := retryable(kindOverloaded, refusal.Error())
 		p.RetryAfter = refusal.RetryAfter
 		return p
 	}
@@ -88,7 +100,7 @@ func problemOf(err error) problem.Problem {
 }
 
 func refused(r *order.Rejection) problem.Problem {
-	status, known := rejections[r.Code]
+	kind, known := rejections[r.Code]
 	if !known {
 		return problem.Internal()
 	}
@@ -99,7 +111,7 @@ func refused(r *order.Rejection) problem.Problem {
 	if more := r.Total - len(r.Violations); more > 0 {
 		detail += fmt.Sprintf(" The first %d are listed.", len(r.Violations))
 	}
-	p := problem.New(status, string(r.Code), detail)
+	p := kind.New(detail)
 	for _, v := range r.Violations {
 		p.Errors = append(p.Errors, problem.FieldError{Pointer: v.Pointer, Code: string(v.Rule), Detail: v.Detail})
 	}
@@ -108,5 +120,5 @@ func refused(r *order.Rejection) problem.Problem {
 
 // invalidParameter is the answer to a malformed query parameter or header.
 func invalidParameter(name, detail string) problem.Problem {
-	return problem.New(http.StatusBadRequest, CodeInvalidParameter, name+" "+detail)
+	return kindInvalidParameter.New(name + " " + detail)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"ordertally/order"
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/outbox"
@@ -20,28 +19,28 @@ import (
 
 // ParkedMessage is a parked message in an answer. CONTRACT: the names are relied on.
 type ParkedMessage struct {
-	ID          string    `json:"id"`
-	OrderID     string    `json:"order_id"`
-	Sequence    uint64    `json:"sequence"`
-	Class       string    `json:"class"`
-	Reason      string    `json:"reason"`
-	Attempts    int       `json:"attempts"`
-	FirstFailed time.Time `json:"first_failed_at"`
-	LastFailed  time.Time `json:"last_failed_at"`
+	ID          string       `json:"id" format:"uuid" doc:"The message's id, its ce_id." example:"01890a5d-ac96-774b-8000-000000000001"`
+	OrderID     string       `json:"order_id" format:"uuid" doc:"The order that it tells of." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
+	Sequence    uint64       `json:"sequence" doc:"The slot that it was to be published under; a retry gives it a new one." example:"7"`
+	Class       outbox.Class `json:"class" doc:"What kind of failure the last one was."`
+	Reason      string       `json:"reason" doc:"The last failure in words. For people." example:"Broker: Message size too large"`
+	Attempts    int          `json:"attempts" doc:"Failures that were its own fault." example:"10"`
+	FirstFailed time.Time    `json:"first_failed_at" doc:"When it failed first."`
+	LastFailed  time.Time    `json:"last_failed_at" doc:"When it failed last, and was parked."`
 }
 
 // parkedWhole is a parked message with all that is known of it.
 type parkedWhole struct {
 	ParkedMessage
-	Type      string         `json:"type"`
-	Committed time.Time      `json:"committed_at"`
-	Payload   jsontext.Value `json:"payload"`
-	History   []outbox.Act   `json:"history"`
+	Type      string         `json:"type" doc:"The event's type, its ce_type." example:"ORDER_CREATED"`
+	Committed time.Time      `json:"committed_at" doc:"When order and message were stored."`
+	Payload   jsontext.Value `json:"payload" doc:"The message's value, JSON: the order as it was placed."`
+	History   []outbox.Act   `json:"history" doc:"What operators did with it, the oldest first."`
 }
 
 func parkedOf(m *outbox.ParkedMessage) ParkedMessage {
 	return ParkedMessage{
-		ID: m.ID.String(), OrderID: m.Subject, Sequence: m.Slot, Class: string(m.Class), Reason: m.Reason,
+		ID: m.ID.String(), OrderID: m.Subject, Sequence: m.Slot, Class: m.Class, Reason: m.Reason,
 		Attempts: m.Attempts, FirstFailed: m.FirstFailed, LastFailed: m.LastFailed,
 	}
 }
@@ -184,7 +183,7 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d d
 		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 			return d, invalidDecision(string(semantic.JSONPointer), "The field is not known here, or is of another type.")
 		}
-		return d, problem.New(http.StatusBadRequest, string(order.CodeMalformedJSON), "The body must be exactly one well-formed JSON object; {} is the least.")
+		return d, kindMalformedJSON.New("The body must be exactly one well-formed JSON object; {} is the least.")
 	}
 	if fault := httpserver.ReasonFault(d.Reason, verb != outbox.Retry); fault != "" {
 		return d, invalidDecision("/reason", fault)
@@ -193,7 +192,7 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d d
 }
 
 func invalidDecision(pointer, detail string) problem.Problem {
-	p := problem.New(http.StatusUnprocessableEntity, CodeInvalidDecision, detail)
+	p := kindInvalidDecision.New(detail)
 	if pointer != "" {
 		p.Detail = "The request breaks a rule."
 		p.Errors = []problem.FieldError{{Pointer: pointer, Detail: detail}}

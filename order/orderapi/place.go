@@ -77,7 +77,5 @@ func idempotencyKey(r *http.Request) (string, error) {
 }
 
 func invalidKey(detail string) error {
-	p := invalidParameter(headerKey, detail)
-	p.Code = string(order.CodeInvalidKey)
-	return p
+	return kindInvalidKey.New(headerKey + " " + detail)
 }

@@ -9,22 +9,26 @@ package orderclient
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"ordertally/shared/secret"
+	"ordertally/shared/tlsfiles"
 )
 
 // Config of a Client. Only BaseURL is needed.
 type Config struct {
 	// BaseURL of the service, such as http://127.0.0.1:8080. A path in it goes before the API's own.
 	BaseURL string
-	// Credential is the API key or token to send, "" for none.
-	Credential string
+	// Credential is the API key or token to send, the zero Text for none.
+	Credential secret.Text
 	// HTTP sends the requests. Default: a client of its own that keeps up to 64 connections and follows no redirects.
 	HTTP *http.Client
+	// Transport carries the requests of the default HTTP, for authorities and a certificate of the client's own. Default: as http.DefaultTransport does.
+	Transport http.RoundTripper
 	// RetryFor is how long, from a request's first attempt, another one may begin. Default 60 s; -1 means one attempt
 	// only.
 	RetryFor time.Duration
@@ -35,7 +39,7 @@ type Config struct {
 // Client calls one order service. It is safe for concurrent use.
 type Client struct {
 	base           string // without a slash at its end
-	credential     string
+	credential     secret.Text
 	http           *http.Client
 	retryFor       time.Duration
 	attemptTimeout time.Duration
@@ -60,14 +64,13 @@ func New(c Config) (*Client, error) {
 		attemptTimeout: cmp.Or(c.AttemptTimeout, 30*time.Second),
 	}
 	if client.http == nil {
-		transport, ok := http.DefaultTransport.(*http.Transport)
-		if !ok {
-			return nil, errors.New("order client: the process replaced http.DefaultTransport; set Config.HTTP")
+		if c.Transport == nil {
+			if c.Transport, err = tlsfiles.NewTransport(nil); err != nil {
+				return nil, fmt.Errorf("order client: %w; set Config.HTTP", err)
+			}
 		}
-		transport = transport.Clone()
-		transport.MaxIdleConnsPerHost = 64
 		client.http = &http.Client{
-			Transport:     transport,
+			Transport:     c.Transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
 	"ordertally/shared/problem"
+	"ordertally/shared/secret"
 )
 
 func connect(t *testing.T, service *apitest.Service) *orderclient.Client {
@@ -139,5 +140,38 @@ func TestABaseURLMayHaveAPath(t *testing.T) {
 	defer c.Close()
 	if _, err := c.Place(t.Context(), []byte(`{"currency":"GBP","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`), ""); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestACredentialIsNotShown(t *testing.T) {
+	config := orderclient.Config{BaseURL: "http://127.0.0.1:1", Credential: secret.New("open-sesame"), RetryFor: -1}
+	client, err := orderclient.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_, err = client.Get(t.Context(), "none")
+	if text := fmt.Sprintf("%v %+v %#v %+v %#v %v", config, config, config, client, client, err); strings.Contains(text, "sesame") || !strings.Contains(text, "redacted") {
+		t.Errorf("shown: %s", text)
+	}
+}
+
+func TestTheCredentialIsSent(t *testing.T) {
+	got := ""
+	service := apitest.New(t, clock.System{})
+	service.Wrap = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = r.Header.Get("Authorization")
+			next.ServeHTTP(w, r)
+		})
+	}
+	service.Start()
+	c, err := orderclient.New(orderclient.Config{BaseURL: service.URL, Credential: secret.New("open-sesame"), RetryFor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Outbox(t.Context()); err != nil || got != "Bearer open-sesame" {
+		t.Errorf("%q, %v", got, err)
 	}
 }

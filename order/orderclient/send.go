@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ordertally/shared/auth"
+	"ordertally/shared/tlsfiles"
 )
 
 const (
@@ -46,7 +47,7 @@ func (c *Client) send(ctx context.Context, r request) (*answer, error) {
 			}
 			wait = a.retryAfter()
 		}
-		if ctx.Err() != nil || !r.repeatable || c.retryFor < 0 || isCertificate(err) {
+		if ctx.Err() != nil || !r.repeatable || c.retryFor < 0 || isTLS(err) {
 			return nil, err
 		}
 		wait = max(wait, pause(attempt))
@@ -80,10 +81,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// isCertificate tells a peer that is not who it should be from one that cannot be reached: waiting does not help.
-func isCertificate(err error) bool {
+// isTLS tells a peer that is not who it should be, or does not take this client's certificate, from one that cannot be reached: waiting does not
+// help.
+func isTLS(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
-	return ok
+	return ok || tlsfiles.TurnedAway(err)
 }
 
 // attempt sends the request once and reads the whole answer.
@@ -101,7 +103,7 @@ func (c *Client) attempt(ctx context.Context, r *request) (*answer, error) {
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	auth.SetBearer(req, c.credential)
+	auth.SetBearer(req, c.credential.Reveal())
 	if r.key != "" {
 		req.Header.Set("Idempotency-Key", r.key)
 	}

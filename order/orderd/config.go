@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
 	"ordertally/shared/serving"
+	"ordertally/shared/settings"
 )
 
 // Config of the order service. A zero field has its default. The tags make it the flags of `order serve` as well;
@@ -36,8 +36,9 @@ type Config struct {
 	// IdempotencyRetention is how long an idempotency key is known; the same request places a new order after that.
 	// Default 720h, 30 days.
 	IdempotencyRetention time.Duration `default:"${idempotency_retention}" help:"How long an idempotency key is known." name:"idempotency-retention"`
-	// Serving is what goes around the API.
-	Serving serving.Config `embed:""`
+	// Serving is what goes around the API. The tag is not embed:"": what has that, kong validates while it parses, and would name the faults of this
+	// alone; config print would name nothing else.
+	Serving serving.Config `kong:"embed"`
 	// Admission is when placements are refused.
 	Admission admission.Config `embed:"" prefix:"admission-"`
 	// Outbox tunes the way from the file to Kafka.
@@ -157,8 +158,8 @@ func (c OutboxConfig) withDefaults() OutboxConfig {
 func (c Config) validate() error {
 	var errs []error
 	address := func(name, value string) {
-		if _, _, err := net.SplitHostPort(value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %q is not HOST:PORT", name, value))
+		if err := settings.CheckHostPort(value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	address("listen", c.Listen)

@@ -65,7 +65,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 		t.Errorf("zero fields: %+v\nwant %+v", got, want)
 	}
 	// The log is the program's: who runs the service without it brings a logger.
-	want.Serving.Log = telemetry.LogConfig{Level: "info", MaxSize: 100, MaxAge: 28, MaxBackups: 10, Compress: true}
+	want.Serving.Log = telemetry.LogConfig{Level: "info", MaxSize: 100, RotateEvery: 24 * time.Hour, MaxAge: 28, MaxBackups: 30, Compress: true}
 	if got, err := parse(t, "", nil); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("flags: %+v, %v\nwant %+v", got, err, want)
 	}
@@ -131,6 +131,7 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 	}{
 		{func(c *Config) { c.Listen = "8080" }, `listen: "8080" is not HOST:PORT`},
 		{func(c *Config) { c.OpsListen = "x" }, `ops-listen: "x" is not`},
+		{func(c *Config) { c.Listen = "127.0.0.1:70000" }, `listen: "127.0.0.1:70000" is not HOST:PORT: the port`},
 		{func(c *Config) { c.Kafka = []string{"a:1", "b"} }, `kafka: "b" is not`},
 		{func(c *Config) { c.PublishMode = "sometimes" }, `publish-mode: "sometimes" is neither`},
 		{func(c *Config) { c.Outbox.Linger = -1 }, "outbox-linger: -1ns is not between 0s and 1m0s"},

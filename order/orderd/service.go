@@ -37,6 +37,7 @@ type Service struct {
 	steps  lifecycle.Stack
 	api    *httpserver.Server
 	ops    *httpserver.Server
+	db     *boltdb.DB
 	outbox *outbox.Outbox
 
 	answers atomic.Bool // the API listens
@@ -69,6 +70,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.db = db
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
 	commits.Watch(db)
 
@@ -106,7 +108,8 @@ func (s *Service) start(ctx context.Context) error {
 	health.RegisterNoted("kafka", noKafkaNeeded, telemetry.Ready, relay.Note)
 	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live)
 	health.Register("started", serving.Started(s.answers.Load), telemetry.Started)
-	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard}, s.logger); err != nil {
+	metrics := httpserver.NewMetrics(registry) // of both listeners
+	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard, Metrics: metrics}, s.logger); err != nil {
 		return err
 	}
 	if err := s.ops.Start(); err != nil {
@@ -118,6 +121,7 @@ func (s *Service) start(ctx context.Context) error {
 	s.group.Go("database", db.Watch)
 	parts := telemetry.NewParts(s.group, health, registry, s.logger)
 	parts.Go("relay", relay.Run, relay.Check)
+	health.Register("outbox retention", relay.CheckRetention, telemetry.Live)
 	parts.Go("idempotency keys", func(ctx context.Context) error { return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger) },
 		store.Forgetting().Check("idempotency keys", lifecycle.StallAfter))
 	gate := admission.New(s.config.Admission, admission.Sources{
@@ -138,8 +142,8 @@ func (s *Service) start(ctx context.Context) error {
 		Placement: placement, Store: store, Outbox: box, Topic: s.config.Topic, Guard: guard,
 		Limiter: ratelimit.New(s.config.Serving.Limits, registry), Gate: gate, Logger: s.logger,
 	})
-	front := httpserver.Front{Metrics: httpserver.NewMetrics(registry), Tracing: tracing, Logger: s.logger}
-	if s.api, err = s.config.Serving.API(s.config.Listen, api, front); err != nil {
+	front := httpserver.Front{Metrics: metrics, Tracing: tracing, Logger: s.logger}
+	if s.api, err = s.config.Serving.API(s.config.Listen, guard, api, front); err != nil {
 		return err
 	}
 	if err := s.api.Start(); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
@@ -52,7 +54,29 @@ func (c *Config) Guard(ctx context.Context, db *boltdb.DB, addr, program, data s
 	if guard.Closed() || c.AllowUnauthenticated || loopback(addr) {
 		return guard, nil
 	}
-	return nil, fmt.Errorf("auth: other machines can reach %s, and %w: make a key with `%s keys new NAME --scopes SCOPE,... --data %s`, "+
+	return nil, exposed(addr, program, data)
+}
+
+func exposed(addr, program, data string) error {
+	return fmt.Errorf("auth: other machines can reach %s, and %w: make a key with `%s keys new NAME --scopes SCOPE,... --data %s`, "+
 		"or set --oidc-issuer and --oidc-audience, or listen on 127.0.0.1; --allow-unauthenticated lets everybody in",
 		addr, ErrExposed, program, data)
+}
+
+// Check says what Guard would, of the file at data as it is. It makes none, and opens it only when a key in it decides. The error is
+// boltdb.ErrLocked when another process has the file: whether there is a key is not known then.
+func (c *Config) Check(ctx context.Context, addr, program, data string) (err error) {
+	if c.OIDCIssuer != "" || c.AllowUnauthenticated || loopback(addr) {
+		return nil
+	}
+	if info, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return exposed(addr, program, data) // opening would make the database
+	}
+	db, err := boltdb.Open(data, boltdb.Options{})
+	if err != nil {
+		return fmt.Errorf("auth: look for a key: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = c.Guard(ctx, db, addr, program, data)
+	return err
 }

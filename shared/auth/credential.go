@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"strings"
+
+	"ordertally/shared/secret"
 )
 
 // Credential is how a command that calls a service gets its API key or token: from a file, or from an environment variable, never
@@ -18,28 +20,28 @@ type Credential struct {
 // maxCredential bounds the file, in bytes: no server takes a header of that size.
 const maxCredential = 64 << 10
 
-// Token returns the credential: what the file has, without spaces around it, or what the environment variable has, or "".
-func (c Credential) Token(variable string) (string, error) {
+// Token returns the credential: what the file has, without spaces around it, or what the environment variable has, or none.
+func (c Credential) Token(variable string) (secret.Text, error) {
 	token := os.Getenv(variable)
 	if c.APIKeyFile != "" {
 		f, err := os.Open(c.APIKeyFile)
 		if err != nil {
-			return "", fmt.Errorf("--api-key-file: %w", err)
+			return secret.Text{}, fmt.Errorf("--api-key-file: %w", err)
 		}
 		defer func() { _ = f.Close() }() // only read
 		text, err := io.ReadAll(io.LimitReader(f, maxCredential))
 		if err != nil {
-			return "", fmt.Errorf("--api-key-file: %w", err)
+			return secret.Text{}, fmt.Errorf("--api-key-file: %w", err)
 		}
 		if token = string(text); strings.TrimSpace(token) == "" {
-			return "", fmt.Errorf("--api-key-file: %s is empty", c.APIKeyFile)
+			return secret.Text{}, fmt.Errorf("--api-key-file: %s is empty", c.APIKeyFile)
 		}
 	}
 	token = strings.TrimSpace(token)
 	if strings.IndexFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
-		return "", errors.New("the API key or token has characters that none has: look at --api-key-file or " + variable)
+		return secret.Text{}, errors.New("the API key or token has characters that none has: look at --api-key-file or " + variable)
 	}
-	return token, nil
+	return secret.New(token), nil
 }
 
 // SetBearer makes the request one of the credential's owner. An empty token changes nothing.

@@ -21,6 +21,19 @@ const (
 	CodeIssuerAway        = "issuer_unavailable"
 )
 
+// The kinds of the problems of this package.
+var (
+	KindUnauthenticated = problem.Kind{
+		Status: http.StatusUnauthorized, Code: CodeUnauthenticated, Says: "No credential was sent, or one that is malformed, unknown, expired or revoked.",
+	}
+	KindInsufficientScope = problem.Kind{
+		Status: http.StatusForbidden, Code: CodeInsufficientScope, Says: "The credential is good and does not have the scope that this needs.",
+	}
+	KindIssuerAway = problem.Kind{
+		Status: http.StatusServiceUnavailable, Code: CodeIssuerAway, Says: "The issuer of the token does not answer, so the token cannot be judged. Repeat later.",
+	}
+)
+
 // Guard lets requests in that may come in: with an API key, or with a token of the issuer. With neither configured it lets everybody
 // in.
 type Guard struct {
@@ -78,12 +91,13 @@ func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
 		}
 		switch {
 		case errors.Is(err, errIssuerAway):
-			problem.Write(w, r, problem.New(http.StatusServiceUnavailable, CodeIssuerAway, sentence(err)))
+			problem.Write(w, r, KindIssuerAway.New(sentence(err)))
 		case err != nil:
-			refuse(w, r, problem.New(http.StatusUnauthorized, CodeUnauthenticated, sentence(err)), challenge(err, ""))
+			p := KindUnauthenticated.New(sentence(err))
+			p.Challenge = challenge(err)
+			problem.Write(w, r, p)
 		case !caller.May(scope):
-			p := InsufficientScope(scope)
-			refuse(w, r, p, challenge(p, scope))
+			problem.Write(w, r, InsufficientScope(scope))
 		default:
 			next(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
 		}
@@ -92,7 +106,9 @@ func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
 
 // InsufficientScope is the 403 for a caller who is known and may not do this.
 func InsufficientScope(scope string) problem.Problem {
-	return problem.New(http.StatusForbidden, CodeInsufficientScope, "The credential does not have the scope "+scope+". Use one that has.")
+	p := KindInsufficientScope.New("The credential does not have the scope " + scope + ". Use one that has.")
+	p.Challenge = realm + `, error="insufficient_scope", scope="` + scope + `"`
+	return p
 }
 
 // errNoCredential is the refusal of a request that sent none; RFC 6750 wants no error code for it.
@@ -119,20 +135,14 @@ func (g *Guard) authenticate(r *http.Request) (*Caller, error) {
 	return g.Issuer.authenticate(r.Context(), credential)
 }
 
-// challenge is the value of WWW-Authenticate (RFC 6750).
-func challenge(err error, scope string) string {
-	switch {
-	case scope != "":
-		return `Bearer realm="ordertally", error="insufficient_scope", scope="` + scope + `"`
-	case errors.Is(err, errNoCredential):
-		return `Bearer realm="ordertally"`
-	}
-	return `Bearer realm="ordertally", error="invalid_token"`
-}
+const realm = `Bearer realm="ordertally"`
 
-func refuse(w http.ResponseWriter, r *http.Request, p problem.Problem, challenge string) {
-	w.Header().Set("WWW-Authenticate", challenge)
-	problem.Write(w, r, p)
+// challenge is the value of WWW-Authenticate (RFC 6750) of a 401.
+func challenge(err error) string {
+	if errors.Is(err, errNoCredential) {
+		return realm
+	}
+	return realm + `, error="invalid_token"`
 }
 
 // sentence makes an error readable as a problem's detail.

@@ -52,7 +52,7 @@ type stored struct {
 
 // newKey makes a key and the credential that its owner sends.
 func newKey(name string, scopes []string, now, expires time.Time) (stored, string, error) {
-	if err := checkName(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return stored{}, "", err
 	}
 	if err := CheckScopes(scopes); err != nil {
@@ -67,7 +67,8 @@ func newKey(name string, scopes []string, now, expires time.Time) (stored, strin
 	return stored{Key: key, Hash: hex.EncodeToString(hash[:])}, keyPrefix + id + "_" + secret, nil
 }
 
-func checkName(name string) error {
+// CheckName refuses what cannot be the name of a key.
+func CheckName(name string) error {
 	if name == "" || len(name) > MaxName || strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
 		return fmt.Errorf("name %.80q: a key's name is 1 to %d visible ASCII characters without spaces", name, MaxName)
 	}

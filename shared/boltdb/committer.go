@@ -14,13 +14,15 @@ import (
 	bberrors "go.etcd.io/bbolt/errors"
 
 	"ordertally/shared/crashpoint"
+	"ordertally/shared/lifecycle"
 )
 
 type request struct {
-	ctx  context.Context //nolint:containedctx // it travels with the request through the queue
-	fn   func(*Tx) error
-	done chan error // buffered: the committer never waits for a caller
-	err  error      // the answer, once the group is durable
+	ctx   context.Context //nolint:containedctx // it travels with the request through the queue
+	fn    func(*Tx) error
+	after []func()   // what fn asked for with AfterCommit
+	done  chan error // buffered: the committer never waits for a caller
+	err   error      // the answer, once the group is durable
 }
 
 // Write runs fn in a group commit and returns after the fsync: nil means that everything fn wrote is on the disk.
@@ -105,8 +107,7 @@ func (db *DB) commit(group []*request) bool {
 			answer(group, fmt.Errorf("write the database: %w", err))
 			return true
 		}
-		var after []func()
-		wrote, culprit := run(&Tx{Tx: tx, after: &after}, group)
+		wrote, culprit := run(tx, group)
 		if culprit >= 0 {
 			_ = tx.Rollback()
 			group[culprit].done <- group[culprit].err
@@ -118,17 +119,18 @@ func (db *DB) commit(group []*request) bool {
 			answer(group, nil)
 			return true
 		}
-		return db.finish(tx, group, after, started)
+		return db.finish(tx, group, started)
 	}
 }
 
 // run runs each request against tx. It stops at the first one whose writes must be undone and returns its index, or -1.
-func run(tx *Tx, group []*request) (wrote bool, culprit int) {
+func run(tx *bbolt.Tx, group []*request) (wrote bool, culprit int) {
 	for i, r := range group {
+		r.after = nil
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
 		}
-		r.err = call(r.fn, tx)
+		r.err = call(r.fn, &Tx{Tx: tx, after: &r.after})
 		var refused refusal
 		switch {
 		case r.err == nil:
@@ -151,7 +153,7 @@ func call(fn func(*Tx) error, tx *Tx) (err error) {
 	return fn(tx)
 }
 
-func (db *DB) finish(tx *bbolt.Tx, group []*request, after []func(), started time.Time) bool {
+func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
 	id := tx.ID()
 	crashpoint.Here("boltdb.before-commit")
 	if err := tx.Commit(); err != nil {
@@ -160,22 +162,53 @@ func (db *DB) finish(tx *bbolt.Tx, group []*request, after []func(), started tim
 			answer(group, errors.Join(ErrFull, err))
 			return true
 		}
-		db.fail(group, err)
+		db.fail(err)
+		answer(group, errors.Join(ErrOutcomeUnknown, err))
 		return false
 	}
 	crashpoint.Here("boltdb.after-commit")
 	db.setDurable(int64(id))
-	for _, f := range after {
-		f()
-	}
+	err := follow(group)
 	stats := tx.Stats()
 	sync := stats.GetWriteTime()
 	db.averageSync(sync)
-	if db.options.OnCommit != nil {
-		db.options.OnCommit(CommitStats{Requests: len(group), Took: time.Since(started), Sync: sync})
+	if err == nil && db.options.OnCommit != nil {
+		err = guarded(func() {
+			db.options.OnCommit(CommitStats{Requests: len(group), Took: time.Since(started), Sync: sync})
+		})
+	}
+	if err != nil {
+		db.fail(err)
 	}
 	answer(group, nil)
-	return true
+	return err == nil
+}
+
+// follow has memory follow a commit. After a panic nothing more is called: the group is on the disk, and memory is not what it says. Requests
+// without such a call, and those whose calls were made before, are answered like any others; of the rest nobody may go on as if memory had
+// followed, nor be told that nothing was stored, so their outcome counts as unknown.
+func follow(group []*request) (err error) {
+	for _, r := range group {
+		if len(r.after) == 0 {
+			continue
+		}
+		if err == nil {
+			err = guarded(func() {
+				for _, f := range r.after {
+					f()
+				}
+			})
+		}
+		if err != nil {
+			r.err = ErrOutcomeUnknown
+		}
+	}
+	return err
+}
+
+// guarded returns a panic of f as an error.
+func guarded(f func()) error {
+	return lifecycle.Guard(context.Background(), func(context.Context) error { f(); return nil })
 }
 
 // averageSync has one commit weigh an eighth of the average.

@@ -23,7 +23,8 @@ type DB struct {
 	requests chan *request
 	closing  chan struct{} // closed when Close begins
 	ended    chan struct{} // closed when the committer has ended
-	failed   chan struct{} // closed when the outcome of a commit is unknown
+	failed   chan struct{} // closed when the file or memory may not be what the other says
+	cause    error         // set before failed is closed
 	close    sync.Once
 	watchdog lifecycle.Watchdog // of the committer
 	syncTime atomic.Int64       // nanoseconds; written by the committer alone
@@ -43,7 +44,7 @@ type Tx struct {
 
 // AfterCommit has f called once this transaction is durable, in the order of commits and before the request that asked
 // for it is answered. It runs in the committer: it must be quick. It is not called when the transaction is rolled back.
-// (bbolt's own OnCommit can be called out of order.)
+// (bbolt's own OnCommit can be called out of order.) When it panics the database fails: see Failed.
 func (tx *Tx) AfterCommit(f func()) { *tx.after = append(*tx.after, f) }
 
 func (db *DB) learnDurable() error {
@@ -105,8 +106,8 @@ func (db *DB) setDurable(id int64) {
 	db.durableMu.Unlock()
 }
 
-// Failed is closed when a commit's outcome is unknown. The database then answers every call with ErrOutcomeUnknown, and
-// the process should end.
+// Failed is closed when a commit's outcome is unknown, or when the commit is on the disk and a panic kept memory from following it. The
+// database then answers every call with ErrOutcomeUnknown, and the process should end.
 func (db *DB) Failed() <-chan struct{} { return db.failed }
 
 // Check is ErrOutcomeUnknown once Failed is closed: only a restart reads what is on the disk. It also fails while one commit has
@@ -126,11 +127,11 @@ func (db *DB) Committing() time.Duration { return db.watchdog.Busy() }
 // SyncTime is how long the disk takes for a commit: writing its pages and both fdatasync calls, averaged over the last few. 0 before the first.
 func (db *DB) SyncTime() time.Duration { return time.Duration(db.syncTime.Load()) }
 
-// Watch returns ErrOutcomeUnknown when Failed is closed, or nil when ctx ends.
+// Watch returns ErrOutcomeUnknown, with the cause, when Failed is closed, or nil when ctx ends.
 func (db *DB) Watch(ctx context.Context) error {
 	select {
 	case <-db.failed:
-		return ErrOutcomeUnknown
+		return errors.Join(ErrOutcomeUnknown, db.cause)
 	case <-ctx.Done():
 		return nil
 	}
@@ -170,11 +171,8 @@ func (db *DB) Close() error {
 	return err
 }
 
-// fail makes the failure known and answers the group.
-func (db *DB) fail(group []*request, cause error) {
+// fail makes the failure known.
+func (db *DB) fail(cause error) {
+	db.cause = cause
 	close(db.failed)
-	err := errors.Join(ErrOutcomeUnknown, cause)
-	for _, r := range group {
-		r.done <- err
-	}
 }

@@ -44,10 +44,10 @@ func TestAfterAnUnknownOutcomeNothingIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	waiter := &request{done: make(chan error, 1)}
-	db.fail([]*request{waiter}, errors.New("fdatasync: input/output error"))
-	if err := <-waiter.done; !errors.Is(err, ErrOutcomeUnknown) {
-		t.Errorf("the waiter got %v", err)
+	cause := errors.New("fdatasync: input/output error")
+	db.fail(cause)
+	if err := db.Watch(t.Context()); !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, cause) {
+		t.Errorf("Watch: %v", err)
 	}
 	if err := db.View(t.Context(), func(*bbolt.Tx) error { return nil }); !errors.Is(err, ErrOutcomeUnknown) {
 		t.Errorf("View: %v", err)

@@ -20,7 +20,8 @@ type Options struct {
 	MaxSize int
 	// MaxGroup is the most requests that share one commit. Default 4,096.
 	MaxGroup int
-	// OnCommit, when set, is called by the committer after each commit. It must not block.
+	// OnCommit, when set, is called by the committer after each commit. It must not block. When it panics the database fails, as with
+	// AfterCommit.
 	OnCommit func(CommitStats)
 }
 

@@ -13,11 +13,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/cloudevent"
+	"ordertally/shared/lifecycle"
 )
 
 const (
 	pollInterval    = 100 * time.Millisecond // how soon Fetch sees that its context ended
 	metadataTimeout = 2 * time.Second        // of one question to the broker; it is asked again
+	renewInterval   = time.Second            // between two looks at the password's file while a broker refuses what it had
 )
 
 // ConsumerConfig of a Consumer.
@@ -58,6 +60,9 @@ type Consumer struct {
 	// These are of the goroutine that fetches.
 	down     bool               // said that the broker is away
 	denied   bool               // said that the broker does not let this client in
+	renewed  time.Time          // when the password was last read again
+	unread   bool               // said that it cannot be
+	fault    chan error         // what ended the watch before its time; of the last Assign
 	readings map[int32]*reading // a partition that was added later has none until its first record
 	moved    []Reposition       // not returned yet
 
@@ -146,8 +151,13 @@ func (c *Consumer) Assign(ctx context.Context, next map[int32]Position) error {
 		return err
 	}
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	c.cancel = cancel
-	c.watch.Go(func() { c.watchTopic(watchCtx) })
+	fault := make(chan error, 1)
+	c.cancel, c.fault = cancel, fault
+	c.watch.Go(func() {
+		if err := lifecycle.Guard(watchCtx, c.watchTopic); err != nil {
+			fault <- err
+		}
+	})
 	return nil
 }
 
@@ -163,7 +173,8 @@ func (c *Consumer) forget() {
 
 // Fetch waits for a record and returns it with those that are there already, at most limit of them. It waits through
 // outages, and sees after each that what was read before still stands; where it does not, reading goes on elsewhere and
-// the result says so, possibly without a record. When ctx ends it returns ctx's error.
+// the result says so, possibly without a record. When ctx ends it returns ctx's error. A panic in the background comes as a
+// *lifecycle.PanicError; Assign begins anew after it.
 func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 	c.settle()
 	if err := c.dispelDoubt(ctx); err != nil {
@@ -249,6 +260,7 @@ func (c *Consumer) consumeError(err kafka.Error) error {
 		return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
 	}
 	c.doubt.Store(true)
+	c.heed(err)
 	switch err.Code() {
 	case kafka.ErrAutoOffsetReset, kafka.ErrOffsetOutOfRange, kafka.ErrLogTruncation:
 		return nil

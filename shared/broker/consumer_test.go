@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"ordertally/shared/broker"
 	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
 )
 
@@ -138,6 +141,18 @@ func groupOffset(t *testing.T, address, topic string, partition int32) int64 {
 	return int64(result.ConsumerGroupsTopicPartitions[0].Partitions[0].Offset)
 }
 
+func addPartitions(t *testing.T, address, topic string, total int) {
+	t.Helper()
+	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.CreatePartitions(t.Context(), []kafka.PartitionsSpecification{{Topic: topic, IncreaseTo: total}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestConsumerWaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
 	address := startDevBroker(t)
 	c := consumer(t, address, "late")
@@ -148,17 +163,57 @@ func TestConsumerWaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	fetch(t, c, 1)
-	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	if _, err := admin.CreatePartitions(t.Context(), []kafka.PartitionsSpecification{{Topic: "late", IncreaseTo: 9}}); err != nil {
-		t.Fatal(err)
-	}
+	addPartitions(t, address, "late", 9)
 	poll(t, "nine partitions are read", func() bool { return len(c.Partitions()) == 9 })
 	if added := c.PartitionsAdded(); added != 3 {
 		t.Errorf("it says that %d were added", added)
+	}
+}
+
+// panicking panics at the first line that has text.
+type panicking struct {
+	text string
+	once sync.Once
+}
+
+func (p *panicking) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), p.text) {
+		p.once.Do(func() { panic("a fault that nobody thought of") })
+	}
+	return len(line), nil
+}
+
+// TestAPanicOfTheWatchIsAnErrorOfFetch lets the log panic when the watch, on a goroutine of its own, has found partitions.
+func TestAPanicOfTheWatchIsAnErrorOfFetch(t *testing.T) {
+	address := startDevBroker(t)
+	publishTo(t, address, "watched", 1, 1)
+	c, err := broker.NewConsumer(broker.ConsumerConfig{
+		Brokers: []string{address}, Topic: "watched", GroupID: "g", MetadataInterval: 50 * time.Millisecond,
+	}, zerolog.New(&panicking{text: "the topic has got partitions"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if err := c.Assign(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	next := positionsAfter(fetch(t, c, 1))
+	addPartitions(t, address, "watched", 9)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err = c.Fetch(ctx, 1)
+	if p, ok := errors.AsType[*lifecycle.PanicError](err); !ok || !strings.Contains(string(p.Stack), "watchTopic") {
+		t.Fatalf("Fetch: %v, want the panic", err)
+	}
+	if err := c.Assign(t.Context(), next); err != nil { // as the ingest does, when it is started again
+		t.Fatal(err)
+	}
+	if n := len(c.Partitions()); n != 9 {
+		t.Errorf("%d partitions are read after another start, want 9", n)
+	}
+	publishTo(t, address, "watched", 2, 2)
+	if records := fetch(t, c, 1); string(records[0].Value) != "2" {
+		t.Errorf("went on with %s", records[0].Value)
 	}
 }
 

@@ -24,17 +24,20 @@ func (c *Consumer) resume(ctx context.Context) error {
 	}
 	said := false
 	for {
+		c.renewPassword()
 		c.doubt.Store(false)
 		state, err := c.askTopic(ctx)
 		if err == nil && len(state.logs) > 0 {
-			c.denied = false
+			c.denied, c.unread = false, false
 			return c.restart(state)
 		}
 		if !said && !c.down {
 			said = true
 			c.logger.Warn().Err(err).Str("topic", c.config.Topic).Msg("waiting for the broker and the topic")
 		}
-		c.sayDenied()
+		if err := c.drain(); err != nil {
+			return err
+		}
 		if err := pause(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
@@ -56,29 +59,64 @@ func (c *Consumer) halt() error {
 			return fmt.Errorf("stop reading topic %s: %w", c.config.Topic, err)
 		}
 	}
+	return c.drain()
+}
+
+// drain drops what was said until now, but for what cannot be waited out and for a login that was refused.
+func (c *Consumer) drain() error {
 	for event := c.client.Poll(0); event != nil; event = c.client.Poll(0) {
-		if err, ok := event.(kafka.Error); ok && err.IsFatal() {
+		err, ok := event.(kafka.Error)
+		if !ok {
+			continue
+		}
+		if err.IsFatal() {
 			return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
 		}
+		c.heed(err)
 	}
 	return nil
 }
 
-// dispelDoubt resumes when something happened after which the topic may not be what it was.
+// dispelDoubt resumes when something happened after which the topic may not be what it was. It returns what ended the watch.
 func (c *Consumer) dispelDoubt(ctx context.Context) error {
+	select {
+	case err := <-c.fault:
+		return fmt.Errorf("watch topic %s: %w", c.config.Topic, err)
+	default:
+	}
 	if !c.doubt.Load() {
 		return nil
 	}
 	return c.resume(ctx)
 }
 
-// sayDenied logs, once until it is let in, that a broker does not let this client in.
-func (c *Consumer) sayDenied() {
-	for event := c.client.Poll(0); event != nil; event = c.client.Poll(0) {
-		if err, ok := event.(kafka.Error); ok && denied(err) && !c.denied {
-			c.denied = true
-			c.logger.Error().Err(err).Msg("Kafka does not let this service in: look at the settings kafka-tls and kafka-sasl")
-		}
+// heed logs, once until it is let in, that a broker does not let this client in.
+func (c *Consumer) heed(err kafka.Error) {
+	if !denied(err) || c.denied {
+		return
+	}
+	c.denied = true
+	c.logger.Error().Err(err).Msg("Kafka does not let this service in: look at the settings kafka-tls and kafka-sasl")
+}
+
+// renewPassword reads the password again while a broker refuses it: the file may have been put right, or the password have been changed
+// there and here. It goes by what was said last and not by the event, because librdkafka tells the same refusal only every 30 s.
+//
+// A connection that is open keeps the password it logged in with until it breaks, or until the broker has it log in again
+// (connections.max.reauth.ms), which it then does with the password set here last.
+func (c *Consumer) renewPassword() {
+	security := &c.config.Security
+	if !c.denied || security.PasswordFile == "" || time.Since(c.renewed) < renewInterval {
+		return
+	}
+	c.renewed = time.Now()
+	password, err := security.password()
+	if err == nil {
+		err = c.client.SetSaslCredentials(security.Username, password.Reveal())
+	}
+	if err != nil && !c.unread {
+		c.unread = true
+		c.logger.Error().Err(err).Msg("cannot read the password for Kafka again; trying until it can be")
 	}
 }
 
@@ -246,7 +284,7 @@ func (c *Consumer) lookFurther(partition int32) error {
 }
 
 // watchTopic looks for added partitions, and raises the doubt when the topic is gone or is another one.
-func (c *Consumer) watchTopic(ctx context.Context) {
+func (c *Consumer) watchTopic(ctx context.Context) error {
 	for ; ctx.Err() == nil; _ = pause(ctx, c.config.MetadataInterval) {
 		partitions, err := c.partitions()
 		if err != nil {
@@ -265,6 +303,7 @@ func (c *Consumer) watchTopic(ctx context.Context) {
 		}
 		c.look(partitions)
 	}
+	return nil
 }
 
 func (c *Consumer) watched(topicID string, partitions []int32) error {

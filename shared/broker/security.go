@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"ordertally/shared/secret"
+	"ordertally/shared/tlsfiles"
 )
 
 // Security is how clients connect to Kafka. The tags make it flags. The zero value is plain text and nobody's name.
@@ -20,28 +23,12 @@ type Security struct {
 	// Mechanism of SASL: none, plain, scram-sha-256 or scram-sha-512.
 	Mechanism string `default:"none" enum:"none,plain,scram-sha-256,scram-sha-512" help:"How to log in to Kafka (SASL): ${enum}." name:"sasl-mechanism"`
 	Username  string `help:"Name to log in with." name:"sasl-username"`
-	// PasswordFile has the password; it is read at each connection, so that it can be changed. Without it the environment has it: see Password.
+	// PasswordFile has the password, which may be changed while the service runs: it is read when a client is made, and again by one that a
+	// broker refuses. Without it the environment has it: see Password.
 	PasswordFile string `help:"File with the password; the variable KAFKA_SASL_PASSWORD of the service, such as ORDER_KAFKA_SASL_PASSWORD, holds it otherwise." name:"sasl-password-file" placeholder:"FILE"`
 	// Password is what the program took from the environment. It is no flag: others on the machine can see those.
-	Password Secret `kong:"-"`
+	Password secret.Text `kong:"-"`
 }
-
-// Secret is a text that is not shown.
-type Secret string
-
-// String implements fmt.Stringer.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "[redacted]"
-}
-
-// GoString implements fmt.GoStringer.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText implements encoding.TextMarshaler, for JSON and YAML.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 const noSASL = "none"
 
@@ -64,15 +51,14 @@ func (s *Security) Validate(prefix string) error {
 	if !s.TLS && (s.CAFile != "" || s.CertFile != "" || s.KeyFile != "") {
 		errs = append(errs, fmt.Errorf("%stls: its files are set, and TLS itself is not", prefix))
 	}
-	if (s.CertFile == "") != (s.KeyFile == "") {
-		errs = append(errs, fmt.Errorf("%stls-cert-file, %[1]stls-key-file: one needs the other", prefix))
-	}
-	for name, path := range map[string]string{"tls-ca-file": s.CAFile, "tls-cert-file": s.CertFile, "tls-key-file": s.KeyFile} {
-		if path == "" {
-			continue
+	if s.CAFile != "" {
+		if _, err := tlsfiles.Authorities(s.CAFile); err != nil {
+			errs = append(errs, fmt.Errorf("%stls-ca-file: %w", prefix, err))
 		}
-		if _, err := os.ReadFile(path); err != nil { //nolint:gosec // G304: whoever starts the program names the file
-			errs = append(errs, fmt.Errorf("%s%s: %w", prefix, name, err))
+	}
+	if s.CertFile != "" || s.KeyFile != "" {
+		if _, err := tlsfiles.KeyPair(s.CertFile, s.KeyFile, prefix+"tls-"); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	switch {
@@ -88,22 +74,22 @@ func (s *Security) Validate(prefix string) error {
 	return errors.Join(errs...)
 }
 
-func (s *Security) password() (string, error) {
+func (s *Security) password() (secret.Text, error) {
 	if s.PasswordFile == "" {
-		if s.Password == "" {
-			return "", errors.New("neither the file nor the environment has a password")
+		if s.Password.IsZero() {
+			return secret.Text{}, errors.New("neither the file nor the environment has a password")
 		}
-		return string(s.Password), nil
+		return s.Password, nil
 	}
 	text, err := os.ReadFile(s.PasswordFile)
 	if err != nil {
-		return "", err
+		return secret.Text{}, fmt.Errorf("%w: name a file with the password that this user can read", err)
 	}
 	password := strings.TrimRight(string(text), "\r\n")
 	if password == "" || len(password) > maxPassword {
-		return "", fmt.Errorf("%s is empty or too long", s.PasswordFile)
+		return secret.Text{}, fmt.Errorf("%s is empty or too long", s.PasswordFile)
 	}
-	return password, nil
+	return secret.New(password), nil
 }
 
 // settings are those of librdkafka.
@@ -127,7 +113,7 @@ func (s *Security) settings() (kafka.ConfigMap, error) {
 		}
 		protocol = map[bool]string{false: "sasl_plaintext", true: "sasl_ssl"}[s.TLS]
 		config["sasl.mechanisms"] = strings.ToUpper(s.Mechanism)
-		config["sasl.username"], config["sasl.password"] = s.Username, password
+		config["sasl.username"], config["sasl.password"] = s.Username, password.Reveal()
 	}
 	config["security.protocol"] = protocol
 	return config, nil

@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"ordertally/shared/broker"
+	"ordertally/shared/secret"
+	"ordertally/shared/tlsfiles/tlstest"
 )
 
 func TestASecretIsNotShown(t *testing.T) {
-	s := broker.Security{Username: "me", Password: "open-sesame"}
+	s := broker.Security{Username: "me", Password: secret.New("open-sesame")}
 	asJSON, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
@@ -33,6 +35,10 @@ func TestSecuritySettings(t *testing.T) {
 		}
 		return path
 	}
+	ca := tlstest.NewAuthority(t)
+	cert, key, otherKey := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "other.pem")
+	ca.Issue("order", filepath.Join(dir, "unused.pem"), otherKey)
+	ca.Issue("order", cert, key)
 	there, empty, missing := file("there", "x\n"), file("empty", "\n"), filepath.Join(dir, "missing")
 	for _, tc := range []struct {
 		name string
@@ -40,15 +46,18 @@ func TestSecuritySettings(t *testing.T) {
 		want string // "" when it is good
 	}{
 		{"nothing", broker.Security{}, ""},
-		{"TLS", broker.Security{TLS: true, CAFile: there, CertFile: there, KeyFile: there}, ""},
+		{"TLS", broker.Security{TLS: true, CAFile: ca.File, CertFile: cert, KeyFile: key}, ""},
 		{"SASL with a file", broker.Security{Mechanism: "plain", Username: "me", PasswordFile: there}, ""},
-		{"SASL with the environment", broker.Security{Mechanism: "scram-sha-256", Username: "me", Password: "x"}, ""},
-		{"files without TLS", broker.Security{CAFile: there}, "kafka-tls:"},
-		{"a certificate without its key", broker.Security{TLS: true, CertFile: there}, "kafka-tls-key-file"},
+		{"SASL with the environment", broker.Security{Mechanism: "scram-sha-256", Username: "me", Password: secret.New("x")}, ""},
+		{"files without TLS", broker.Security{CAFile: ca.File}, "kafka-tls:"},
+		{"a certificate without its key", broker.Security{TLS: true, CertFile: cert}, "kafka-tls-key-file"},
+		{"a key of another certificate", broker.Security{TLS: true, CertFile: cert, KeyFile: otherKey}, "kafka-tls-key-file"},
+		{"authorities that are none", broker.Security{TLS: true, CAFile: there}, "kafka-tls-ca-file"},
 		{"a file that is not there", broker.Security{TLS: true, CAFile: missing}, "kafka-tls-ca-file"},
 		{"a name without a mechanism", broker.Security{Mechanism: "none", Username: "me"}, "kafka-sasl-mechanism"},
-		{"a mechanism without a name", broker.Security{Mechanism: "plain", Password: "x"}, "kafka-sasl-username"},
+		{"a mechanism without a name", broker.Security{Mechanism: "plain", Password: secret.New("x")}, "kafka-sasl-username"},
 		{"no password", broker.Security{Mechanism: "plain", Username: "me"}, "kafka-sasl-password-file"},
+		{"a password that is not there", broker.Security{Mechanism: "plain", Username: "me", PasswordFile: missing}, "kafka-sasl-password-file: open "},
 		{"an empty password", broker.Security{Mechanism: "plain", Username: "me", PasswordFile: empty}, "kafka-sasl-password-file"},
 	} {
 		err := tc.s.Validate("kafka-")

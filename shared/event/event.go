@@ -29,22 +29,22 @@ const (
 
 // Line is one position of an order.
 type Line struct {
-	SKU         string `json:"sku"`
-	Description string `json:"description,omitzero"`
-	Quantity    int64  `json:"quantity"`
-	UnitPrice   int64  `json:"unit_price"` // minor units of the order's currency
+	SKU         string `json:"sku" doc:"The article's number, 1 to 64 characters." example:"85123A"`
+	Description string `json:"description,omitzero" doc:"The article in words, at most 512 characters. Left out when empty." example:"WHITE HANGING HEART T-LIGHT HOLDER"`
+	Quantity    int64  `json:"quantity" minimum:"1" maximum:"1000000000" doc:"How many units." example:"6"`
+	UnitPrice   int64  `json:"unit_price" minimum:"0" doc:"The price of one unit in minor units of the order's currency: 255 GBP is 2.55 pounds. Up to 2^63-1." example:"255"`
 }
 
 // Order is the payload of ORDER_CREATED: the order as the API answers it, without its publication.
 type Order struct {
-	ID         string            `json:"id"`
-	Reference  string            `json:"reference,omitzero"`
-	CustomerID string            `json:"customer_id,omitzero"`
-	Currency   string            `json:"currency"` // ISO 4217
-	Lines      []Line            `json:"lines"`
-	Total      int64             `json:"total"` // minor units
-	PlacedAt   time.Time         `json:"placed_at"`
-	Metadata   map[string]string `json:"metadata,omitempty"`
+	ID         string            `json:"id" format:"uuid" doc:"The order's id, a UUID of version 7. Later orders have greater ids." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
+	Reference  string            `json:"reference,omitzero" doc:"The caller's own name for the order, at most 128 characters. Left out when none was given." example:"536365"`
+	CustomerID string            `json:"customer_id,omitzero" doc:"Who ordered, at most 128 characters. Left out for guests." example:"17850"`
+	Currency   string            `json:"currency" pattern:"^[A-Z]{3}$" doc:"ISO 4217 code of every amount of the order." example:"GBP"`
+	Lines      []Line            `json:"lines" doc:"What was ordered, in the caller's order, 1 to 2,000 lines."`
+	Total      int64             `json:"total" minimum:"0" doc:"The sum of quantity times unit_price over the lines, in minor units. Up to 2^63-1." example:"1530"`
+	PlacedAt   time.Time         `json:"placed_at" doc:"When the order was placed, in UTC, to the nanosecond." example:"2010-12-01T08:26:00Z"`
+	Metadata   map[string]string `json:"metadata,omitempty" doc:"The caller's own entries, at most 32. Left out when there are none."`
 }
 
 // idStart is where the id's text begins in an encoded order.

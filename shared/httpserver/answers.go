@@ -22,8 +22,10 @@ const (
 	writeGrace = 5 * time.Second
 )
 
-// CodeOverloaded is the code of a 503 of a service that has more to do than it can.
-const CodeOverloaded = "overloaded"
+// KindOverloaded is the problem of a request whose answer has no room.
+var KindOverloaded = problem.Kind{
+	Status: http.StatusServiceUnavailable, Code: "overloaded", Says: "Too many large answers are held for clients that read slowly. Repeat after Retry-After, or ask for less.",
+}
 
 // Answers bounds the memory of the large answers of one API that are made or on their way: whoever asks for many and reads none cannot take
 // the memory of the service. It is safe for concurrent use.
@@ -48,8 +50,7 @@ func (a *Answers) Hold(ctx context.Context, bytes int) (*Held, error) {
 	ctx, cancel := context.WithTimeout(ctx, roomPatience)
 	defer cancel()
 	if err := a.room.Acquire(ctx, h.bytes); err != nil {
-		return nil, problem.New(http.StatusServiceUnavailable, CodeOverloaded,
-			"The service holds as many large answers as it may, for clients that read slowly. Repeat the request later, or ask for less.")
+		return nil, KindOverloaded.New("The service holds as many large answers as it may, for clients that read slowly. Repeat the request later, or ask for less.")
 	}
 	return h, nil
 }

@@ -27,7 +27,7 @@ func TestLargeAnswersHaveOneRoomAmongThem(t *testing.T) {
 			h, err := answers.Hold(t.Context(), bytes)
 			if err != nil {
 				p, ok := errors.AsType[problem.Problem](err)
-				if !ok || p.Status != http.StatusServiceUnavailable || p.Code != httpserver.CodeOverloaded {
+				if !ok || p.Status != http.StatusServiceUnavailable || p.Code != httpserver.KindOverloaded.Code {
 					t.Errorf("%v", err)
 				}
 				return true

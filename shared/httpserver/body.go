@@ -54,21 +54,19 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		w.Header().Set("Connection", "close")
-		return nil, problem.New(http.StatusRequestTimeout, problem.CodeRequestTimeout,
-			"The request's body did not arrive in time. Send it again.")
+		return nil, problem.KindRequestTimeout.New("The request's body did not arrive in time. Send it again.")
 	}
 	// net/http cancels the request's context when reading its connection fails, and not when the framing is wrong.
 	if r.Context().Err() != nil {
 		return nil, fmt.Errorf("read request body: %w: %w", ErrClientGone, err)
 	}
 	w.Header().Set("Connection", "close")
-	return nil, problem.New(http.StatusBadRequest, problem.CodeBodyUnreadable,
-		"The request's body could not be read: "+err.Error()+".")
+	return nil, problem.KindBodyUnreadable.New("The request's body could not be read: " + err.Error() + ".")
 }
 
 func checkMediaType(h http.Header) error {
 	unsupported := func(detail string) error {
-		return problem.New(http.StatusUnsupportedMediaType, problem.CodeUnsupportedMedia, detail)
+		return problem.KindUnsupportedMedia.New(detail)
 	}
 	types := h.Values("Content-Type")
 	if len(types) == 0 || types[0] == "" {
@@ -89,6 +87,5 @@ func checkMediaType(h http.Header) error {
 // tooLarge also ends the connection after the answer: the rest of the body is not worth reading.
 func tooLarge(w http.ResponseWriter, limit int64) error {
 	w.Header().Set("Connection", "close")
-	return problem.New(http.StatusRequestEntityTooLarge, problem.CodeBodyTooLarge,
-		fmt.Sprintf("The request's body is larger than %d bytes.", limit))
+	return problem.KindBodyTooLarge.New(fmt.Sprintf("The request's body is larger than %d bytes.", limit))
 }

@@ -20,21 +20,10 @@ type Front struct {
 	Quiet bool
 }
 
-// A log of all requests of a flood would be a flood itself. Of each second the first hundred requests are logged, then each hundredth; and
-// the same of those that failed, apart, so that the others do not crowd them out.
-const (
-	logBurst = 100
-	logEvery = 100
-)
-
-func sampled(logger zerolog.Logger) zerolog.Logger {
-	return logger.Sample(&zerolog.BurstSampler{Burst: logBurst, Period: time.Second, NextSampler: &zerolog.BasicSampler{N: logEvery}})
-}
-
 // Wrap returns the handler that answers requests with next.
 func (f Front) Wrap(next http.Handler) http.Handler {
 	next = f.Metrics.Recover(f.Logger, next)
-	well, ill, usual := sampled(f.Logger), sampled(f.Logger), zerolog.InfoLevel
+	well, ill, usual := Sampled(f.Logger), Sampled(f.Logger), zerolog.InfoLevel
 	if f.Quiet {
 		usual = zerolog.DebugLevel
 	}

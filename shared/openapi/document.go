@@ -1,14 +1,16 @@
-// Package openapi makes the OpenAPI 3.1 document of an HTTP API from its table of routes and from the Go types that its handlers
-// marshal, and serves it. It serves nothing else: the handlers are the service's own.
+// Package openapi makes the OpenAPI 3.1 document of an HTTP API from its table of routes, from the kinds of problems that it has and from
+// the Go types that its handlers marshal, and serves it. It serves nothing else: the handlers are the service's own.
 package openapi
 
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,78 +22,64 @@ import (
 	"ordertally/shared/problem"
 )
 
-// Schema is a JSON Schema, of the draft that OpenAPI 3.1 uses (2020-12).
-type Schema = huma.Schema
-
-// Operation describes one route.
-type Operation struct {
-	ID          string // lower camel case; the name of a generated client's method
-	Summary     string // one line
-	Description string
-	Query       []Parameter
-	Headers     []Parameter // of the request
-	Path        map[string]*Schema
-	// Body is a value of the type that the request's JSON has, a *Schema or a Named; nil for none.
-	Body any
-	// Status of success, default 200, and what it answers: a value of the type that is marshalled, or a *Schema. Its content type is
-	// Media, default application/json.
-	Status  int
-	Answer  any
-	Media   string
-	Replies []Reply // other successes
-	// AnswerHeaders are those of the success that a client may need, with what they say.
-	AnswerHeaders map[string]string
-	// Refusals are the statuses of problems besides those that follow from the rest of the description.
-	Refusals []int
-}
-
-// Reply is a success without a body, such as 304.
-type Reply struct {
-	Status int
-	Says   string
-}
-
-// Parameter is one of a query or a header.
-type Parameter struct {
-	Name     string
-	Says     string
-	Required bool
-	Schema   *Schema
+// API is what a document is made of.
+type API struct {
+	Title, Says string
+	Routes      []httpserver.Route
+	Operations  map[string]Operation // by method and path
+	Closed      []Closed             // the sets that fields of its types are taken from
+	Problems    []problem.Kind       // that any operation may answer with, besides those of the shared packages
+	Rules       []string             // the codes of the faults in a problem's errors; none for any
 }
 
 // Document makes the document of an API. It panics when a route that needs a scope is not described, or what is described is no
 // route: both are a mistake in the program.
-func Document(title, says string, routes []httpserver.Route, operations map[string]Operation) *huma.OpenAPI {
+func Document(a API) *huma.OpenAPI {
 	huma.DefaultArrayNullable = false // the handlers marshal an empty list as []
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[json.RawMessage]())
 	registry.RegisterTypeAlias(reflect.TypeFor[big.Int](), reflect.TypeFor[integer]())
-	d := &document{registry: registry, api: &huma.OpenAPI{
+	for _, set := range a.Closed {
+		registry.RegisterTypeAlias(set.of, set.stands)
+		registry.Map()[set.name] = set.schema
+	}
+	d := &document{registry: registry, problems: a.Problems, api: &huma.OpenAPI{
 		OpenAPI: "3.1.0",
-		Info:    &huma.Info{Title: title, Version: "1", Description: says, License: &huma.License{Name: "see LICENSE"}},
+		Info:    &huma.Info{Title: a.Title, Version: "1", Description: a.Says + "\n\n" + conventions, License: &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}},
 		Paths:   map[string]*huma.PathItem{},
-		Components: &huma.Components{Schemas: registry, SecuritySchemes: map[string]*huma.SecurityScheme{
-			credential: {Type: "http", Scheme: "bearer", Description: "An API key, or a token of the configured OpenID Connect issuer."},
+		Components: &huma.Components{Schemas: registry, Headers: describe(common), Responses: map[string]*huma.Response{}, SecuritySchemes: map[string]*huma.SecurityScheme{
+			credential: {Type: "http", Scheme: "bearer", Description: "An API key, or a token of the configured OpenID Connect issuer. " + open},
 		}},
 	}}
-	left := len(operations)
-	for i := range routes {
-		route := &routes[i]
-		op, known := operations[route.Method+" "+route.Path]
-		if !known && route.Scope == auth.Public {
-			continue // pages and their files
-		}
-		if !known {
-			panic(fmt.Sprintf("route %s %s is not described", route.Method, route.Path))
-		}
-		left--
-		d.add(route, &op)
+	described := map[string]bool{}
+	for _, path := range slices.Sorted(maps.Keys(a.Operations)) {
+		op := a.Operations[path]
+		route := find(a.Routes, path, op.Of)
+		d.add(route, path, &op)
+		described[route.Method+" "+route.Path] = true
 	}
-	if left != 0 {
-		panic(fmt.Sprintf("%d operations of %s are no routes", left, title))
+	for i := range a.Routes {
+		if name := a.Routes[i].Method + " " + a.Routes[i].Path; !described[name] && a.Routes[i].Scope != auth.Public { // public ones are pages and their files
+			panic(fmt.Sprintf("route %s is not described", name))
+		}
+	}
+	d.listCodes(a.Rules)
+	for _, s := range registry.Map() {
+		leaveOutNull(s)
 	}
 	return d.api
 }
+
+// The rules of all operations, for readers of the document.
+const (
+	conventions = "Errors are application/problem+json (RFC 9457) with a `code`; clients tell them apart by it. Each status of an operation lists the codes that it may have. " +
+		"Besides, any path may answer `not_found` (404: there is no such path) and `method_not_allowed` (405, with Allow). What is not HTTP, or has too large a header, " +
+		"gets a 400 or 431 of plain text.\n\nHEAD is answered wherever GET is. Members may be added to answers; texts for people may change.\n\n" + open
+
+	// The document names the credential as needed and does not offer "none" beside it: generated clients then have a place for it, and
+	// programs that test an API look whether it is asked for. Where none is needed, one that is sent does no harm.
+	open = "A service that has neither keys nor an issuer listens on loopback only, unless it was told otherwise: there nobody needs a credential, and one that is sent is not looked at."
+)
 
 // credential is the name of the security scheme.
 const credential = "credential"
@@ -99,13 +87,29 @@ const credential = "credential"
 type document struct {
 	registry huma.Registry
 	api      *huma.OpenAPI
+	problems []problem.Kind
+	codes    []string
+}
+
+// find returns the route that is described as path; of names it when path has a value in the place of a variable.
+func find(routes []httpserver.Route, path, of string) *httpserver.Route {
+	if of == "" {
+		of = path
+	}
+	for i := range routes {
+		if routes[i].Method+" "+routes[i].Path == of {
+			return &routes[i]
+		}
+	}
+	panic(fmt.Sprintf("the operation %s is no route", path))
 }
 
 // variable is a part of a path that varies, with the pattern it may have.
 var variable = regexp.MustCompile(`\{([^}:]+)(?::([^}]*))?\}`)
 
-func (d *document) add(route *httpserver.Route, op *Operation) {
-	path := variable.ReplaceAllString(route.Path, "{$1}")
+func (d *document) add(route *httpserver.Route, described string, op *Operation) {
+	template := strings.TrimPrefix(described, route.Method+" ")
+	path := variable.ReplaceAllString(template, "{$1}")
 	item := d.api.Paths[path]
 	if item == nil {
 		item = &huma.PathItem{}
@@ -118,22 +122,17 @@ func (d *document) add(route *httpserver.Route, op *Operation) {
 	if route.Scope == auth.Public {
 		made.Security = []map[string][]string{}
 	}
-	refusals := append([]int{
-		http.StatusBadRequest, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable,
-	}, op.Refusals...)
-	if route.Scope != auth.Public {
-		refusals = append(refusals, http.StatusUnauthorized, http.StatusForbidden)
-	}
-	for _, found := range variable.FindAllStringSubmatch(route.Path, -1) {
+	for _, found := range variable.FindAllStringSubmatch(template, -1) {
 		schema := op.Path[found[1]]
 		if schema == nil {
 			schema = &Schema{Type: "string", MinLength: new(1)}
 		}
 		if found[2] != "" {
-			schema = &Schema{Type: "string", Pattern: "^" + found[2] + "$"}
+			schema = &Schema{Type: "string", Pattern: "^" + found[2] + "$", Description: schema.Description}
 		}
-		made.Parameters = append(made.Parameters, &huma.Param{Name: found[1], In: "path", Required: true, Schema: schema})
-		refusals = append(refusals, http.StatusNotFound)
+		plain := *schema
+		plain.Description = "" // it stands beside the schema
+		made.Parameters = append(made.Parameters, &huma.Param{Name: found[1], In: "path", Required: true, Description: schema.Description, Schema: &plain})
 	}
 	add := func(in string, list []Parameter) {
 		for _, p := range list {
@@ -141,12 +140,14 @@ func (d *document) add(route *httpserver.Route, op *Operation) {
 		}
 	}
 	add("query", op.Query)
-	add("header", op.Headers)
+	add("header", append(slices.Clone(op.Headers), traceparent))
 	if op.Body != nil {
-		made.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.schema(op.Body)}}}
-		refusals = append(refusals, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
+		made.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.schema(op.Body), Example: op.BodyExample}}}
 	}
-	d.answers(made, op, refusals)
+	d.answers(made, op)
+	for status, response := range d.refusals(d.kinds(op, route.Scope == auth.Public, variable.MatchString(template))) {
+		made.Responses[strconv.Itoa(status)] = response
+	}
 	switch route.Method {
 	case http.MethodGet:
 		item.Get = made
@@ -157,7 +158,7 @@ func (d *document) add(route *httpserver.Route, op *Operation) {
 	}
 }
 
-func (d *document) answers(made *huma.Operation, op *Operation, refusals []int) {
+func (d *document) answers(made *huma.Operation, op *Operation) {
 	status, media := op.Status, op.Media
 	if status == 0 {
 		status = http.StatusOK
@@ -165,25 +166,12 @@ func (d *document) answers(made *huma.Operation, op *Operation, refusals []int) 
 	if media == "" {
 		media = "application/json"
 	}
-	success := &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{media: {Schema: d.schema(op.Answer)}}}
-	for name, says := range op.AnswerHeaders {
-		if success.Headers == nil {
-			success.Headers = map[string]*huma.Param{}
-		}
-		success.Headers[name] = &huma.Header{Description: says, Schema: &Schema{Type: "string"}}
+	made.Responses[strconv.Itoa(status)] = &huma.Response{
+		Description: http.StatusText(status) + ".", Headers: headers(op.AnswerHeaders),
+		Content: map[string]*huma.MediaType{media: {Schema: d.schema(op.Answer), Example: op.AnswerExample}},
 	}
-	made.Responses[strconv.Itoa(status)] = success
 	for _, reply := range op.Replies {
-		made.Responses[strconv.Itoa(reply.Status)] = &huma.Response{Description: reply.Says}
-	}
-	for _, status := range refusals {
-		refusal := &huma.Response{
-			Description: http.StatusText(status), Content: map[string]*huma.MediaType{problem.ContentType: {Schema: d.schema(problem.Problem{})}},
-		}
-		if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-			refusal.Headers = map[string]*huma.Param{"Retry-After": {Description: "Seconds to wait.", Schema: &Schema{Type: "integer", Minimum: new(0.0)}}}
-		}
-		made.Responses[strconv.Itoa(status)] = refusal
+		made.Responses[strconv.Itoa(reply.Status)] = &huma.Response{Description: reply.Says, Headers: headers(reply.Headers)}
 	}
 }
 
@@ -204,26 +192,24 @@ func (d *document) schema(value any) *Schema {
 	return d.registry.Schema(t, true, t.Name())
 }
 
-// Named is a schema written by hand that has a name in the document, and so in clients made of it. Parts are schemas that it refers to as
-// Ref has it.
-type Named struct {
-	Name   string
-	Schema *Schema
-	Parts  []Named
-}
-
-// Ref refers to a schema by its name.
-func Ref(name string) *Schema { return &Schema{Ref: "#/components/schemas/" + name} }
-
 func (d *document) named(n Named) *Schema {
 	for _, part := range n.Parts {
-		d.named(part)
+		d.schema(part)
 	}
 	if before, there := d.registry.Map()[n.Name]; there && !reflect.DeepEqual(before, n.Schema) {
 		panic(fmt.Sprintf("two schemas are called %s", n.Name))
 	}
 	d.registry.Map()[n.Name] = n.Schema
 	return Ref(n.Name)
+}
+
+// leaveOutNull makes no member null that may be left out: a nil pointer is not written then.
+func leaveOutNull(s *Schema) {
+	for name, member := range s.Properties {
+		if member.Nullable && !slices.Contains(s.Required, name) {
+			member.Nullable = false
+		}
+	}
 }
 
 // Text returns the document as JSON.
@@ -234,47 +220,3 @@ func Text(api *huma.OpenAPI) []byte {
 	}
 	return text
 }
-
-// Integer is the schema of a whole number in JSON, of any size from low on.
-func Integer(low float64) *Schema { return &Schema{Type: "integer", Minimum: &low} }
-
-// String is the schema of a text with bounds in characters, 0 for none.
-func String(least, most int) *Schema {
-	s := &Schema{Type: "string"}
-	if least > 0 {
-		s.MinLength = &least
-	}
-	if most > 0 {
-		s.MaxLength = &most
-	}
-	return s
-}
-
-// Enum is the schema of one of some texts.
-func Enum[T ~string](values ...T) *Schema {
-	s := &Schema{Type: "string"}
-	for _, v := range values {
-		s.Enum = append(s.Enum, string(v))
-	}
-	return s
-}
-
-// FilterOrAll makes s the schema of a request that names at least one of those members or says "all": true, and not both.
-func FilterOrAll(s *Schema, filter ...string) {
-	s.Properties["all"] = &Schema{Type: "boolean", Description: "Whoever means all has to say so."}
-	named := &Schema{}
-	for _, name := range filter {
-		named.AnyOf = append(named.AnyOf, &Schema{Required: []string{name}})
-	}
-	all := func(means bool) map[string]*Schema { return map[string]*Schema{"all": {Const: means}} }
-	s.OneOf = []*Schema{
-		{AnyOf: named.AnyOf, Properties: all(false)},
-		{Required: []string{"all"}, Properties: all(true), Not: named},
-	}
-}
-
-// integer stands in for big.Int, which reflection takes for a text.
-type integer struct{}
-
-// Schema implements huma.SchemaProvider.
-func (integer) Schema(huma.Registry) *Schema { return &Schema{Type: "integer"} }

@@ -12,6 +12,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
+	"ordertally/shared/problem"
 )
 
 func TestFilterOrAll(t *testing.T) {
@@ -60,17 +61,48 @@ func TestWhatIsNotDescribedStopsTheProgram(t *testing.T) {
 					t.Errorf("%s was taken", name)
 				}
 			}()
-			openapi.Document("T", "", []httpserver.Route{route}, operations)
+			openapi.Document(openapi.API{Title: "T", Routes: []httpserver.Route{route}, Operations: operations})
 		}()
 	}
-	api := openapi.Document("T", "", []httpserver.Route{route, {Method: http.MethodGet, Path: "/", Scope: auth.Public}}, map[string]openapi.Operation{"GET /v1/x/{id:[0-9]+}": x})
+	one := x
+	one.ID, one.Of = "one", "GET /v1/x/{id:[0-9]+}"
+	api := openapi.Document(openapi.API{
+		Title: "T", Routes: []httpserver.Route{route, {Method: http.MethodGet, Path: "/", Scope: auth.Public}},
+		Operations: map[string]openapi.Operation{"GET /v1/x/{id:[0-9]+}": x, "GET /v1/x/1": one},
+	})
 	text := openapi.Text(api)
-	for _, part := range []string{`"/v1/x/{id}"`, `"pattern":"^[0-9]+$"`, `"401"`, `"403"`, `"404"`, `"credential":["orders:read"]`, `"openapi":"3.1.0"`} {
+	for _, part := range []string{
+		`"/v1/x/{id}"`, `"/v1/x/1"`, `"pattern":"^[0-9]+$"`, `"401"`, `"403"`, `"404"`, `"credential":["orders:read"]`, `"openapi":"3.1.0"`, `"identifier":"Apache-2.0"`, `"name":"traceparent"`,
+	} {
 		if !bytes.Contains(text, []byte(part)) {
 			t.Errorf("the document has no %s: %s", part, text)
 		}
 	}
-	if len(api.Paths) != 1 {
+	if len(api.Paths) != 2 {
 		t.Errorf("a public page is described: %v", api.Paths)
+	}
+}
+
+type colour string
+
+// TestClosedSetsAndCodes: fields of a closed set refer to it, and each status lists the codes that it may have.
+func TestClosedSetsAndCodes(t *testing.T) {
+	route := httpserver.Route{Method: http.MethodGet, Path: "/v1/x", Scope: auth.OrdersRead}
+	teapot := problem.Kind{Status: http.StatusTeapot, Code: "teapot", Says: "It is one."}
+	api := openapi.Document(openapi.API{
+		Title: "T", Routes: []httpserver.Route{route}, Rules: []string{"short"}, Closed: []openapi.Closed{openapi.ClosedSet[colour]("Red or blue.", "red", "blue")},
+		Operations: map[string]openapi.Operation{"GET /v1/x": {ID: "x", Summary: "X.", Problems: []problem.Kind{teapot}, Answer: struct {
+			Colour colour  `json:"colour" doc:"Its colour."`
+			Maybe  *string `json:"maybe,omitempty"`
+		}{}}},
+	})
+	text := string(openapi.Text(api))
+	for _, part := range []string{
+		`"colour":{"$ref":"#/components/schemas/Colour","description":"Its colour."}`, `"enum":["red","blue"]`, `"x-problem-codes":["teapot"]`, "- `teapot`: It is one.",
+		`"enum":["insufficient_scope","internal","issuer_unavailable","method_not_allowed","misdirected_request","not_found","rate_limited","teapot","unauthenticated"]`, `"enum":["short"]`, `"maybe":{"type":"string"}`,
+	} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the document has no %s: %s", part, text)
+		}
 	}
 }

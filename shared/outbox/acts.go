@@ -33,17 +33,20 @@ const (
 	Discard Verb = "discard" // never publish it; the message is kept for the retention, the act with its reason as others are
 )
 
+// Verbs lists every verb.
+func Verbs() []Verb { return []Verb{Retry, Discard, Adopted} }
+
 // Act is the record of what an operator did with one message, written in the transaction that does it.
 type Act struct {
-	At      time.Time `json:"at"`
-	Verb    Verb      `json:"verb"`
-	ID      string    `json:"id"`
-	Subject string    `json:"subject"`
-	Slot    uint64    `json:"sequence"`               // the slot it was parked under
-	NewSlot uint64    `json:"new_sequence,omitempty"` // the slot that a retry gave it
-	Class   Class     `json:"class"`
-	Reason  string    `json:"reason,omitempty"` // the operator's
-	By      string    `json:"by,omitempty"`     // who did it, where that is known
+	At      time.Time `json:"at" doc:"When it was done."`
+	Verb    Verb      `json:"verb" doc:"What was done."`
+	ID      string    `json:"id" format:"uuid" doc:"The message's id."`
+	Subject string    `json:"subject" doc:"The order that the message tells of."`
+	Slot    uint64    `json:"sequence" doc:"The slot that it was parked under."`
+	NewSlot uint64    `json:"new_sequence,omitempty" doc:"The slot that a retry gave it. Left out when it got none."`
+	Class   Class     `json:"class" doc:"What kind of failure it was parked for."`
+	Reason  string    `json:"reason,omitempty" doc:"The operator's reason. Left out when none was given." example:"the limit was raised"`
+	By      string    `json:"by,omitempty" doc:"Who did it: key or token, a colon and the name. Left out where nobody needs a credential." example:"key:ops"`
 }
 
 // Why is what an operator's act is recorded with: the operator's reason, and who that is. Both may be empty; of each 500 bytes are kept.

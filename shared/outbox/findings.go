@@ -32,11 +32,11 @@ func FindingKinds() []FindingKind {
 
 // Finding says what was found amiss and what was done about it.
 type Finding struct {
-	At       time.Time   `json:"at"`
-	Kind     FindingKind `json:"kind"`
-	Slot     uint64      `json:"sequence"` // up to which the two agreed
-	Messages int         `json:"messages"` // that were dealt with
-	Text     string      `json:"text"`
+	At       time.Time   `json:"at" doc:"When it was found."`
+	Kind     FindingKind `json:"kind" doc:"What was found."`
+	Slot     uint64      `json:"sequence" doc:"The slot up to which file and topic agreed."`
+	Messages int         `json:"messages" doc:"How many messages were dealt with."`
+	Text     string      `json:"text" doc:"What was found and done. For people."`
 }
 
 // maxFindings is how many are kept; the oldest go first.

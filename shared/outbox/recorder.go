@@ -64,10 +64,11 @@ func (b *batch) store(root *bbolt.Bucket) error {
 // recorder stores what was published, behind the relay's back: the publisher's own watermark is what counts, so a record
 // that a crash takes away is only missed as a hint and as the time an order shows.
 type recorder struct {
-	outbox *Outbox
-	logger zerolog.Logger
-	wake   chan struct{}
-	expiry expiry
+	outbox   *Outbox
+	logger   zerolog.Logger
+	wake     chan struct{}
+	expiry   expiry
+	watchdog lifecycle.Watchdog
 
 	mu      sync.Mutex
 	pending []batch
@@ -107,6 +108,7 @@ func (r *recorder) start(ctx context.Context, broken context.CancelCauseFunc) (s
 func (r *recorder) run(ctx context.Context, quit <-chan struct{}) {
 	tick := time.NewTimer(expirePause)
 	defer tick.Stop()
+	defer r.watchdog.Rest() // after a panic
 	if r.outbox.config.Retention <= 0 {
 		tick.Stop()
 	}
@@ -118,7 +120,9 @@ func (r *recorder) run(ctx context.Context, quit <-chan struct{}) {
 			r.store(ctx, r.take(), nil)
 			return
 		}
+		r.watchdog.Step()
 		r.store(ctx, r.take(), r.expire(ctx))
+		r.watchdog.Rest()
 		if r.outbox.config.Retention > 0 {
 			tick.Reset(r.expiry.wait())
 		}

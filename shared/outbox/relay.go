@@ -172,6 +172,12 @@ func (r *Relay) Check(ctx context.Context) error {
 	return r.watchdog.Check("relay", r.config.StallAfter)(ctx)
 }
 
+// CheckRetention says whether what goes on behind the relay is stalled: recording what was published and deleting what has expired. A step
+// of that may take as long as one of the relay's.
+func (r *Relay) CheckRetention(ctx context.Context) error {
+	return r.recorder.watchdog.Check("outbox retention", r.config.StallAfter)(ctx)
+}
+
 // fatalError marks an error that no retry of the publisher mends.
 type fatalError struct{ err error }
 

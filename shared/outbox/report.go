@@ -20,11 +20,16 @@ const (
 	LinkFenced     LinkState = "fenced" // see ErrFenced
 )
 
+// LinkStates lists every state.
+func LinkStates() []LinkState {
+	return []LinkState{LinkIdle, LinkConnecting, LinkUp, LinkDown, LinkFenced}
+}
+
 // Link is how the relay stands with the publisher.
 type Link struct {
-	State LinkState `json:"state"`
-	Since time.Time `json:"since"`
-	Error string    `json:"error,omitempty"` // of the last session, while it is not up
+	State LinkState `json:"state" doc:"How the relay stands with Kafka."`
+	Since time.Time `json:"since" doc:"Since when."`
+	Error string    `json:"error,omitempty" doc:"Why the last session ended. For people. Left out while it is up."`
 }
 
 func (o *Outbox) setLink(state LinkState, err error) {
@@ -40,19 +45,19 @@ func (o *Outbox) setLink(state LinkState, err error) {
 
 // Report is an account of an outbox, for people.
 type Report struct {
-	Lineage  string     `json:"lineage"`
-	First    uint64     `json:"first_sequence"` // of the lineage; earlier ones belong to another
-	Topic    string     `json:"topic_id,omitempty"`
-	Position uint64     `json:"published_up_to"` // each slot up to it is published, or waits or is parked under another
-	Tail     uint64     `json:"last_sequence"`
-	Backlog  int        `json:"backlog"` // waiting ones included
-	Waiting  int        `json:"waiting"`
-	Parked   int        `json:"parked"`
-	Ceded    int        `json:"ceded"`
-	Oldest   *time.Time `json:"oldest_unpublished_at,omitempty"`
-	Repair   bool       `json:"repair"` // the topic lacks messages that are being published again
-	Link     Link       `json:"relay"`
-	Findings []Finding  `json:"findings"` // newest first
+	Lineage  string     `json:"lineage" doc:"The history that the file's messages belong to, their ce_lineage."`
+	First    uint64     `json:"first_sequence" doc:"The first slot of the lineage; earlier ones belong to another." example:"1"`
+	Topic    string     `json:"topic_id,omitempty" doc:"Kafka's id of the topic that was published to. Left out before."`
+	Position uint64     `json:"published_up_to" doc:"Each slot up to it is published, or its message waits or is parked under another." example:"7"`
+	Tail     uint64     `json:"last_sequence" doc:"The last slot that was given." example:"7"`
+	Backlog  int        `json:"backlog" doc:"Messages to be published, those that wait included." example:"0"`
+	Waiting  int        `json:"waiting" doc:"Messages that were refused and will be tried again, or stand behind one that was." example:"0"`
+	Parked   int        `json:"parked" doc:"Messages that were refused too often and need a decision." example:"0"`
+	Ceded    int        `json:"ceded" doc:"Messages left to another file, of which this one turned out to be a copy." example:"0"`
+	Oldest   *time.Time `json:"oldest_unpublished_at,omitempty" doc:"When the oldest message of the backlog was stored. Left out when there is none."`
+	Repair   bool       `json:"repair" doc:"The topic lacks messages that are being published again."`
+	Link     Link       `json:"relay" doc:"How the relay stands with Kafka."`
+	Findings []Finding  `json:"findings" doc:"What was found amiss between file and topic, the newest first, 20 at most."`
 }
 
 // Report returns an account with the newest findings, at most limit.

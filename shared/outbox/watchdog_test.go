@@ -1,11 +1,14 @@
 package outbox_test
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"ordertally/shared/boltdb"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 )
@@ -74,5 +77,50 @@ func TestALingeringRelayIsLive(t *testing.T) {
 		}
 		<-time.After(time.Hour)
 		r.await(1)
+	})
+}
+
+// TestABlockedRecorderIsNotLive has a write stand still in the committer, behind which the record of what was published waits. The relay
+// itself is done.
+func TestABlockedRecorderIsNotLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		inside, release := make(chan struct{}), make(chan struct{})
+		var blocked sync.WaitGroup
+		r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+			if step == outboxtest.Committing && len(records) > 0 {
+				blocked.Go(func() {
+					_ = r.db.Write(context.Background(), func(*boltdb.Tx) error {
+						close(inside)
+						<-release
+						return boltdb.Refuse(nil)
+					})
+				})
+				<-inside
+			}
+			return nil
+		})
+		r.start()
+		<-time.After(time.Hour)
+		live := func(want bool, when string) {
+			t.Helper()
+			if err := r.running.CheckRetention(t.Context()); (err == nil) != want {
+				t.Errorf("%s: %v", when, err)
+			}
+			if err := r.running.Check(t.Context()); err != nil {
+				t.Errorf("%s, the relay: %v", when, err)
+			}
+		}
+		live(true, "with nothing to do")
+		r.place("a")
+		r.await(1)
+		<-time.After(59 * time.Second)
+		live(true, "before its time")
+		<-time.After(2 * time.Second)
+		live(false, "after more than a minute")
+		close(release)
+		blocked.Wait()
+		synctest.Wait()
+		live(true, "after it went on")
 	})
 }

@@ -7,7 +7,6 @@ package problem
 
 import (
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -27,45 +26,50 @@ const (
 
 // Problem is one error answer. It is also an error, so that a handler can return it.
 type Problem struct {
-	Type     string       `json:"type"`  // URI reference; Write fills in /problems/<code> when it is empty
-	Title    string       `json:"title"` // Write fills in the status's text when it is empty
-	Status   int          `json:"status"`
-	Detail   string       `json:"detail,omitempty"`   // this occurrence, and what to do about it
-	Instance string       `json:"instance,omitempty"` // URI reference of this occurrence
-	Code     string       `json:"code"`               // stable, snake_case
-	TraceID  string       `json:"trace_id,omitempty"` // Write fills it in from the request's context or traceparent
-	Errors   []FieldError `json:"errors,omitempty"`
+	// Type is filled in by Write when it is empty, with /problems/<code>.
+	Type string `json:"type" doc:"/problems/ and the code: a name, not a page." example:"/problems/rate_limited"`
+	// Title is filled in by Write when it is empty, with the status's text.
+	Title    string `json:"title" doc:"The status in words. For people; it may change." example:"Too Many Requests"`
+	Status   int    `json:"status" minimum:"400" maximum:"599" doc:"The status of the answer." example:"429"`
+	Detail   string `json:"detail,omitempty" doc:"What was wrong this time and what to do about it. For people; it may change." example:"Send fewer requests."`
+	Instance string `json:"instance,omitempty" doc:"A URI reference of this occurrence. Left out when it has none."`
+	Code     string `json:"code" doc:"What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status." example:"rate_limited"`
+	// TraceID is filled in by Write, from the request's context or its traceparent.
+	TraceID string       `json:"trace_id,omitempty" doc:"The request's trace, 32 hexadecimal digits, as in the service's log." example:"4bf92f3577b34da6a3ce929d0e0e4736"`
+	Errors  []FieldError `json:"errors,omitempty" doc:"The faults of the body, in the order found, 20 at most. Left out when the problem is not one of fields."`
 
 	// RetryAfter becomes the Retry-After header, in whole seconds, rounded up. When it is 0, a 429 or a 503 says one
 	// second and other statuses say nothing.
 	RetryAfter time.Duration `json:"-"`
 	// Allow lists a 405's methods for the Allow header.
 	Allow []string `json:"-"`
+	// Challenge becomes the WWW-Authenticate header (RFC 6750) of a 401 or a 403.
+	Challenge string `json:"-"`
 }
 
 // FieldError is one fault in a request's body or parameters.
 type FieldError struct {
-	Pointer string `json:"pointer"`        // JSON Pointer (RFC 6901) into the body, e.g. /lines/0/quantity
-	Code    string `json:"code,omitempty"` // stable, snake_case
-	Detail  string `json:"detail"`
+	Pointer string `json:"pointer" doc:"JSON Pointer (RFC 6901) into the body; of a field that is missing, where it would be; empty for the whole body." example:"/lines/0/quantity"`
+	Code    string `json:"code,omitempty" doc:"The rule that was broken. Left out when it has no name." example:"out_of_range"`
+	Detail  string `json:"detail" doc:"What is wrong, a sentence without its subject. For people; it may change." example:"must be 1 to 1000000000"`
 }
 
-// New returns a problem of that status and code.
+// New returns a problem of that status and code. An API makes its own of a [Kind].
 func New(status int, code, detail string) Problem {
 	return Problem{Status: status, Code: code, Detail: detail}
 }
 
 // Internal is the 500 for everything that no table knows. It says nothing of the cause: that belongs in the log.
-func Internal() Problem { return New(http.StatusInternalServerError, CodeInternal, "") }
+func Internal() Problem { return KindInternal.New("") }
 
 // NotFound is the 404 for a path that no route has.
 func NotFound() Problem {
-	return New(http.StatusNotFound, CodeNotFound, "There is nothing at this path.")
+	return KindNotFound.New("There is nothing at this path.")
 }
 
 // MethodNotAllowed is the 405 for a path that exists, but not with this method.
 func MethodNotAllowed(allow ...string) Problem {
-	p := New(http.StatusMethodNotAllowed, CodeMethodNotAllowed, "This path does not take this method; see the Allow header.")
+	p := KindMethodNotAllowed.New("This path does not take this method; see the Allow header.")
 	p.Allow = allow
 	return p
 }

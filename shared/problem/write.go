@@ -32,6 +32,9 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((p.RetryAfter+time.Second-1)/time.Second), 10))
 	}
+	if p.Challenge != "" {
+		h.Set("WWW-Authenticate", p.Challenge)
+	}
 	if len(p.Allow) > 0 {
 		h.Set("Allow", strings.Join(p.Allow, ", "))
 	}

@@ -18,8 +18,8 @@ import (
 	"ordertally/shared/problem"
 )
 
-// CodeRateLimited is the code of a 429.
-const CodeRateLimited = "rate_limited"
+// KindLimited is the one problem of this package.
+var KindLimited = problem.Kind{Status: http.StatusTooManyRequests, Code: "rate_limited", Says: "More requests than the limit allows; repeat after the time that Retry-After says."}
 
 // maxSenders bounds the memory of one policy: about 200 bytes each. Of more senders than that the one who has been away longest is
 // forgotten, and begins with a full bucket.
@@ -106,7 +106,7 @@ func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bo
 	if allowed {
 		return true
 	}
-	refusal := problem.New(http.StatusTooManyRequests, CodeRateLimited,
+	refusal := KindLimited.New(
 		fmt.Sprintf("This %s sends more than %g requests a second. Send fewer, or repeat this one after the time that Retry-After says.", p.name, float64(p.rate)))
 	refusal.RetryAfter = time.Duration(p.seconds(1-left)) * time.Second
 	problem.Write(w, r, refusal)

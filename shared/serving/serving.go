@@ -14,6 +14,7 @@ import (
 	"ordertally/shared/httpserver"
 	"ordertally/shared/ratelimit"
 	"ordertally/shared/telemetry"
+	"ordertally/shared/telemetry/tracing"
 	"ordertally/shared/tlsfiles"
 )
 
@@ -43,21 +44,24 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Validate names what is wrong.
+// Validate names what is wrong, with the settings and the files that they name.
 func (c *Config) Validate() error {
 	_, err := httpserver.ParseProxies(c.Proxies)
 	if err != nil {
 		err = fmt.Errorf("trusted-proxies: %w", err)
 	}
 	return errors.Join(
-		err,
+		err, tracing.Validate(),
 		c.TLS.Validate("tls-"), c.OpsTLS.Validate("ops-tls-"), c.Auth.Validate(), c.Limits.Validate(), c.Bounds.Validate(), c.Log.Validate("log-"),
 	)
 }
 
-// API returns the server of an API at addr. It does not listen yet.
-func (c *Config) API(addr string, handler http.Handler, front httpserver.Front) (*httpserver.Server, error) {
+// API returns the server of an API at addr whose callers guard knows. It does not listen yet.
+func (c *Config) API(addr string, guard *auth.Guard, handler http.Handler, front httpserver.Front) (*httpserver.Server, error) {
 	front.Quiet = c.QuietRequests
+	if !c.Auth.AllowUnauthenticated {
+		handler = guard.AgainstPages(handler)
+	}
 	proxies, err := httpserver.ParseProxies(c.Proxies)
 	if err != nil {
 		return nil, err
@@ -70,7 +74,7 @@ func (c *Config) API(addr string, handler http.Handler, front httpserver.Front) 
 
 // Ops returns the server of metrics and health at addr. It does not listen yet.
 func (c *Config) Ops(addr string, ops telemetry.Ops, logger zerolog.Logger) (*httpserver.Server, error) {
-	ops.Level = c.Verbosity
+	ops.Level, ops.Logger = c.Verbosity, logger
 	return server(httpserver.Config{Addr: addr, Handler: telemetry.OpsHandler(ops)}, c.OpsTLS, logger)
 }
 

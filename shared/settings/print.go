@@ -10,29 +10,31 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Print is what `config print` prints: the settings of a command with where each came from. It is embedded in that command.
+// Print is what `config print` prints: the settings of a command with where each came from. It is embedded in that command, beside what are
+// the settings of the other.
 type Print struct {
-	Output string `default:"table" enum:"table,yaml,markdown" help:"Form: ${enum}. The second can be used as a settings file." name:"output" short:"o"`
+	Output string `default:"table" enum:"table,yaml,markdown" help:"Form: ${enum}. The second can be used as a settings file; the third documents the settings of all verbs." name:"output" short:"o"`
 }
 
-// Print writes the settings to w.
-func (p *Print) Print(w io.Writer, sources *Sources, ctx *kong.Context) error {
+// Print writes the settings of the command of that name to w, and those of the environment; as markdown also those of the other commands.
+func (p *Print) Print(w io.Writer, sources *Sources, ctx *kong.Context, command string) error {
 	values := sources.Values(ctx, "output")
 	switch p.Output {
 	case "yaml":
-		return printYAML(w, values)
+		return printYAML(w, values, sources.variables(ctx))
 	case "markdown":
-		return printMarkdown(w, values)
+		return sources.source.document(w, ctx.Model.Node, command)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "SETTING\tVALUE\tFROM") // an error comes with Flush
-	for _, v := range values {
+	for _, v := range append(append([]Value{sources.config(ctx)}, values...), sources.variables(ctx)...) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", v.Name, strings.ReplaceAll(v.Text, "\n", " "), v.Source)
 	}
 	return table.Flush()
 }
 
-func printYAML(w io.Writer, values []Value) error {
+// printYAML writes the variables as comments: they are no settings of a file.
+func printYAML(w io.Writer, values, variables []Value) error {
 	for _, v := range values {
 		if v.Text == "" {
 			continue // as if it were not there
@@ -45,16 +47,8 @@ func printYAML(w io.Writer, values []Value) error {
 			return err
 		}
 	}
-	return nil
-}
-
-func printMarkdown(w io.Writer, values []Value) error {
-	if _, err := fmt.Fprint(w, "| flag | environment | default | meaning |\n|---|---|---|---|\n"); err != nil {
-		return err
-	}
-	for _, v := range values {
-		_, err := fmt.Fprintf(w, "| `--%s` | `%s` | %s | %s |\n", v.Name, v.Env, v.Default, strings.ReplaceAll(v.Help, "|", `\|`))
-		if err != nil {
+	for _, v := range variables {
+		if _, err := fmt.Fprintf(w, "# %s is %q, from %s\n", v.Name, v.Text, v.Source); err != nil {
 			return err
 		}
 	}

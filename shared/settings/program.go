@@ -17,6 +17,9 @@ type Program struct {
 	EnvPrefix   string // ORDER, without the underscore
 	Version     string // what --version prints after the name
 
+	// Variables are the program's settings that are no flags, for config print.
+	Variables []Variable
+
 	// Options are given to kong, e.g. bindings for the commands' Run methods.
 	Options []kong.Option
 

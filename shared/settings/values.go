@@ -24,40 +24,49 @@ type Sources struct{ source *source }
 
 // Values returns the settings of the command that ctx asks for, in the order of --help, but those in except.
 func (s *Sources) Values(ctx *kong.Context, except ...string) []Value {
-	given := make(map[*kong.Flag]bool)
-	for _, p := range ctx.Path {
-		if p.Flag != nil && !p.Resolved {
-			given[p.Flag] = true
-		}
-	}
 	skip := map[string]bool{"help": true, "version": true, "config": true}
 	for _, name := range except {
 		skip[name] = true
 	}
 	var values []Value
 	for _, flag := range ctx.Selected().Flags {
-		if skip[flag.Name] {
-			continue
+		if !skip[flag.Name] {
+			values = append(values, s.value(ctx, flag))
 		}
-		v := Value{
-			Name: flag.Name, Env: s.source.program.envName(flag.Name), Text: text(ctx.FlagValue(flag)), Default: flag.Default,
-			Help: strings.TrimSuffix(strings.ReplaceAll(flag.OrigHelp, "${enum}", strings.ReplaceAll(flag.Enum, ",", ", ")), "."), Source: "default",
-		}
-		if v.Default == "" && flag.Target.Kind() != reflect.String && !flag.IsSlice() {
-			v.Default = text(reflect.Zero(flag.Target.Type()).Interface())
-		}
-		if e, inFile := s.source.file[flag.Name]; inFile {
-			v.Source = e.path + ":" + strconv.Itoa(e.line)
-		}
-		if set, _ := s.source.env(flag.Name); set != "" {
-			v.Source = "$" + v.Env
-		}
-		if given[flag] {
-			v.Source = "--" + flag.Name
-		}
-		values = append(values, v)
 	}
 	return values
+}
+
+// config is --config itself.
+func (s *Sources) config(ctx *kong.Context) Value { return s.value(ctx, s.source.config) }
+
+func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
+	v := s.source.describe(flag)
+	v.Text, v.Source = text(ctx.FlagValue(flag)), "default"
+	if e, inFile := s.source.file[flag.Name]; inFile {
+		v.Source = e.path + ":" + strconv.Itoa(e.line)
+	}
+	if set, _ := s.source.env(flag.Name); set != "" {
+		v.Source = "$" + v.Env
+	}
+	for _, p := range ctx.Path {
+		if p.Flag == flag && !p.Resolved {
+			v.Source = "--" + flag.Name
+		}
+	}
+	return v
+}
+
+// describe is what is known of a flag without its value.
+func (s *source) describe(flag *kong.Flag) Value {
+	v := Value{
+		Name: flag.Name, Env: s.program.envName(flag.Name), Default: flag.Default,
+		Help: strings.TrimSuffix(strings.ReplaceAll(flag.OrigHelp, "${enum}", strings.ReplaceAll(flag.Enum, ",", ", ")), "."),
+	}
+	if v.Default == "" && flag.Target.Kind() != reflect.String && !flag.IsSlice() {
+		v.Default = text(reflect.Zero(flag.Target.Type()).Interface())
+	}
+	return v
 }
 
 func text(value any) string {

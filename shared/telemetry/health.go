@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -98,7 +99,7 @@ func (c *check) start(ctx context.Context) <-chan error {
 		}
 		defer func() {
 			if v := recover(); v != nil {
-				answer <- fmt.Errorf("panic: %v", v)
+				answer <- &checkPanic{v, debug.Stack()}
 			}
 			<-c.busy
 		}()
@@ -106,6 +107,14 @@ func (c *check) start(ctx context.Context) <-chan error {
 	}()
 	return answer
 }
+
+// checkPanic is a panic of the check itself. An error that a check returns may tell of another's.
+type checkPanic struct {
+	value any
+	stack []byte
+}
+
+func (p *checkPanic) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
 func wait(ctx context.Context, answer <-chan error) error {
 	select {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/DeRuina/timberjack"
 	"github.com/rs/zerolog"
@@ -13,12 +15,14 @@ import (
 
 // LogConfig is where a service's log goes besides standard error, and how much of it. The tags make it flags.
 type LogConfig struct {
-	Level      string `default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}. It can be changed over the ops listener." name:"level"`
-	File       string `help:"Write the log to this file as well, and rotate it." name:"file" placeholder:"FILE"`
-	MaxSize    int    `default:"100" help:"Megabytes after which the log file is rotated." name:"max-size"`
-	MaxAge     int    `default:"28" help:"Days after which a rotated log file is deleted; 0 keeps it." name:"max-age"`
-	MaxBackups int    `default:"10" help:"Most rotated log files to keep; 0 keeps all." name:"max-backups"`
-	Compress   bool   `default:"true" help:"Compress rotated log files with gzip." name:"compress" negatable:""`
+	Level   string `default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}. It can be changed over the ops listener." name:"level"`
+	File    string `help:"Write the log to this file as well, and rotate it." name:"file" placeholder:"FILE"`
+	MaxSize int    `default:"100" help:"Megabytes after which the log file is rotated." name:"max-size"`
+	// RotateEvery is how long one file is written to, from its first line on. Nothing runs by the clock: it is rotated with the next line.
+	RotateEvery time.Duration `default:"24h" help:"Time after which the log file is rotated, at least 1m; 0 rotates it by size only." name:"rotate-every"`
+	MaxAge      int           `default:"28" help:"Days after which a rotated log file is deleted; 0 keeps it." name:"max-age"`
+	MaxBackups  int           `default:"30" help:"Most rotated log files to keep; 0 keeps all." name:"max-backups"`
+	Compress    bool          `default:"true" help:"Compress rotated log files with gzip." name:"compress" negatable:""`
 }
 
 // Validate names what is out of bounds; prefix is that of the settings' names. The zero value is good.
@@ -34,8 +38,14 @@ func (c LogConfig) Validate(prefix string) error {
 			errs = append(errs, fmt.Errorf("%s%s: %d is negative", prefix, name, value))
 		}
 	}
+	if c.RotateEvery != 0 && c.RotateEvery < minRotateEvery {
+		errs = append(errs, fmt.Errorf("%srotate-every: %v is less than %v, and not 0", prefix, c.RotateEvery, minRotateEvery))
+	}
 	return errors.Join(errs...)
 }
+
+// minRotateEvery keeps a slip of the pen from making thousands of files.
+const minRotateEvery = time.Minute
 
 // Level is the least level that a logger writes. It may be changed at any time.
 type Level struct{ least atomic.Int32 }
@@ -43,7 +53,7 @@ type Level struct{ least atomic.Int32 }
 // ParseLevel reads the name of a level.
 func ParseLevel(name string) (zerolog.Level, error) {
 	switch level, err := zerolog.ParseLevel(name); {
-	case err == nil && level >= zerolog.TraceLevel && level <= zerolog.ErrorLevel:
+	case err == nil && level >= zerolog.TraceLevel && level <= zerolog.ErrorLevel && strings.EqualFold(name, level.String()): // zerolog takes numbers too
 		return level, nil
 	default:
 		return zerolog.NoLevel, fmt.Errorf("%q is none of trace, debug, info, warn, error", name)
@@ -94,8 +104,11 @@ func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
 			compression = "gzip"
 		}
 		log.file = &logFile{timberjack.Logger{
-			Filename: c.File, MaxSize: c.MaxSize, MaxAge: c.MaxAge, MaxBackups: c.MaxBackups, Compression: compression,
+			Filename: c.File, MaxSize: c.MaxSize, MaxAge: c.MaxAge, MaxBackups: c.MaxBackups, Compression: compression, RotationInterval: c.RotateEvery,
 		}}
+		if err := log.file.rotateOld(); err != nil {
+			return nil, fmt.Errorf("log file: rotate that of an earlier run: %w", errors.Join(err, log.file.Close()))
+		}
 		out = zerolog.MultiLevelWriter(out, log.file)
 	}
 	log.Logger = newLogger(out, service).Hook(log.Level)
@@ -108,16 +121,4 @@ func (l *Log) Close() error {
 		return nil
 	}
 	return errors.Join(l.file.Sync(), l.file.Close())
-}
-
-// logFile is a rotated file whose errors are on the disk at once.
-type logFile struct{ timberjack.Logger }
-
-// WriteLevel implements zerolog.LevelWriter.
-func (f *logFile) WriteLevel(level zerolog.Level, line []byte) (int, error) {
-	n, err := f.Write(line)
-	if err == nil && level >= zerolog.ErrorLevel {
-		err = f.Sync()
-	}
-	return n, err
 }

@@ -88,7 +88,7 @@ func TestALogFileThatCannotBeWritten(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "log file") {
 		t.Errorf("%v", err)
 	}
-	for _, c := range []telemetry.LogConfig{{Level: "loud"}, {MaxSize: -1}, {MaxAge: -1}, {MaxBackups: -1}} {
+	for _, c := range []telemetry.LogConfig{{Level: "loud"}, {MaxSize: -1}, {MaxAge: -1}, {MaxBackups: -1}, {RotateEvery: -time.Hour}, {RotateEvery: time.Second}} {
 		if err := c.Validate("log-"); err == nil || !strings.HasPrefix(err.Error(), "log-") {
 			t.Errorf("%+v: %v", c, err)
 		}

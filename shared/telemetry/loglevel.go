@@ -42,8 +42,9 @@ func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Pro
 		p := problem.New(status, code, detail)
 		return &p
 	}
-	// Where nobody has a credential, whoever is on this machine may; an ops listener is often open to a network.
-	if auth.FromContext(r.Context()) == auth.Anonymous && !fromHere(r) {
+	// Where nobody has a credential, whoever is on this machine may, but for the pages in a browser on it; an ops listener is often open
+	// to a network.
+	if auth.FromContext(r.Context()) == auth.Anonymous && (!fromHere(r) || !auth.LocalHost(r.Host)) {
 		return refuse(http.StatusForbidden, "forbidden", "Without API keys the log's level can be changed from the service's own machine only.")
 	}
 	text, err := httpserver.ReadBody(w, r, maxLevelBody)

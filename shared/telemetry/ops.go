@@ -1,14 +1,18 @@
 package telemetry
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
 
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
+	"ordertally/shared/lifecycle"
 )
 
 // Ops is what a service's ops listener serves.
@@ -18,6 +22,9 @@ type Ops struct {
 	// Level of the log, which /loglevel shows and changes for those whom Guard lets; nil for none.
 	Level *Level
 	Guard *auth.Guard
+	// Metrics count requests whose handler panicked, and Logger gets their stacks. Metrics are needed.
+	Metrics *httpserver.Metrics
+	Logger  zerolog.Logger
 }
 
 // OpsHandler serves a service's ops listener: /metrics, /livez, /readyz, /startupz and /loglevel.
@@ -26,23 +33,39 @@ type Ops struct {
 // check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them; a check's note stands at the
 // end of its line, in brackets.
 //
-// /metrics leaves out a metric that cannot be collected and counts that in promhttp_metric_handler_errors_total: most of
+// /metrics leaves out a metric that cannot be collected, counts that in promhttp_metric_handler_errors_total and logs why: most of
 // the metrics are worth more than none.
+//
+// A panic, be it of a check or of what a metric asks, is a 500 problem and is counted in http_panics_total: see [httpserver.Metrics.Recover].
 func OpsHandler(o Ops) http.Handler {
+	return o.Metrics.Recover(o.Logger, httpserver.NewRouter(o.Guard.Protect(o.routes())))
+}
+
+// routes is the one table of what is served, and of the scope that each needs.
+func (o *Ops) routes() []httpserver.Route {
 	metrics := promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{
 		Registry:      o.Registry,
 		ErrorHandling: promhttp.ContinueOnError,
+		ErrorLog:      gatheringLog{httpserver.Sampled(o.Logger)},
 	})
 	routes := []httpserver.Route{
-		{Method: http.MethodGet, Path: "/metrics", Handler: metrics.ServeHTTP},
-		{Method: http.MethodGet, Path: "/livez", Handler: healthHandler(o.Health, Live, "livez")},
-		{Method: http.MethodGet, Path: "/readyz", Handler: healthHandler(o.Health, Ready, "readyz")},
-		{Method: http.MethodGet, Path: "/startupz", Handler: healthHandler(o.Health, Started, "startupz")},
+		{Method: http.MethodGet, Path: "/metrics", Scope: auth.Public, Handler: metrics.ServeHTTP},
+		{Method: http.MethodGet, Path: "/livez", Scope: auth.Public, Handler: healthHandler(o.Health, Live, "livez")},
+		{Method: http.MethodGet, Path: "/readyz", Scope: auth.Public, Handler: healthHandler(o.Health, Ready, "readyz")},
+		{Method: http.MethodGet, Path: "/startupz", Scope: auth.Public, Handler: healthHandler(o.Health, Started, "startupz")},
 	}
 	if o.Level != nil {
-		routes = append(routes, o.Guard.Protect(levelRoutes(o.Level))...)
+		routes = append(routes, levelRoutes(o.Level)...)
 	}
-	return httpserver.NewRouter(routes)
+	return routes
+}
+
+// gatheringLog is where package promhttp says why a metric is left out.
+type gatheringLog struct{ logger zerolog.Logger }
+
+// Println implements promhttp.Logger.
+func (l gatheringLog) Println(why ...any) {
+	l.logger.Error().Str("error", fmt.Sprint(why...)).Msg("a metric could not be collected")
 }
 
 func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {
@@ -50,6 +73,9 @@ func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {
 		status, text := http.StatusOK, "ok"
 		var lines strings.Builder
 		for _, result := range health.Run(r.Context(), kind) {
+			if p, ok := errors.AsType[*checkPanic](result.Err); ok { // a mistake in the program, and no answer of the check
+				panic(&lifecycle.PanicError{Value: fmt.Sprintf("check %s: %v", result.Name, p.value), Stack: p.stack})
+			}
 			note := ""
 			if result.Note != "" {
 				note = " (" + oneLine(result.Note) + ")"

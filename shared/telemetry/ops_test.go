@@ -10,8 +10,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"ordertally/shared/httpserver"
 	"ordertally/shared/telemetry"
 )
+
+// metrics are those of a registry that nobody looks at.
+func metrics() *httpserver.Metrics { return httpserver.NewMetrics(prometheus.NewRegistry()) }
 
 func get(h http.Handler, method, target string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
@@ -24,7 +28,7 @@ func TestOpsHealthEndpoints(t *testing.T) {
 	var failure error
 	health.Register("database", func(context.Context) error { return nil }, telemetry.Live|telemetry.Ready)
 	health.Register("ingest", func(context.Context) error { return failure }, telemetry.Ready)
-	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: health})
+	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: health, Metrics: metrics()})
 	check := func(target string, status int, body string) {
 		t.Helper()
 		w := get(ops, "GET", target)
@@ -54,7 +58,7 @@ func TestOpsHealthEndpoints(t *testing.T) {
 }
 
 func TestOpsWithoutChecksIsOK(t *testing.T) {
-	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: &telemetry.Health{}})
+	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: &telemetry.Health{}, Metrics: metrics()})
 	for _, target := range []string{"/livez", "/readyz"} {
 		if w := get(ops, "GET", target); w.Code != 200 || w.Body.String() != "ok" {
 			t.Errorf("%s: %d %q", target, w.Code, w.Body)
@@ -64,7 +68,7 @@ func TestOpsWithoutChecksIsOK(t *testing.T) {
 
 func TestOpsMetrics(t *testing.T) {
 	reg := telemetry.NewRegistry()
-	ops := telemetry.OpsHandler(telemetry.Ops{Registry: reg, Health: &telemetry.Health{}})
+	ops := telemetry.OpsHandler(telemetry.Ops{Registry: reg, Health: &telemetry.Health{}, Metrics: metrics()})
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "order_placed_total", Help: "Orders stored."})
 	reg.MustRegister(counter)
 	counter.Add(3)
@@ -83,7 +87,7 @@ func TestRegistriesAreApart(t *testing.T) {
 }
 
 func TestOpsRoutesByMethod(t *testing.T) {
-	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: &telemetry.Health{}})
+	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: &telemetry.Health{}, Metrics: metrics()})
 	for _, path := range []string{"/metrics", "/livez", "/readyz"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS"} {
 			w := get(ops, method, path)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -48,4 +50,38 @@ func TestAPartThatPanicsOnceGoesOn(t *testing.T) {
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestAPartThatPanicsAgainAndAgainIsNotLive: starting it again does not help, so that the process should be.
+func TestAPartThatPanicsAgainAndAgainIsNotLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group, health := lifecycle.NewGroup(), &telemetry.Health{}
+		parts := telemetry.NewParts(group, health, prometheus.NewRegistry(), zerolog.Nop())
+		ops := telemetry.OpsHandler(telemetry.Ops{Registry: prometheus.NewRegistry(), Health: health, Metrics: metrics()})
+		panics := make(chan struct{})
+		sick := func(ctx context.Context) error {
+			select {
+			case <-panics:
+				panic("again")
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		parts.Go("relay", sick, nil)
+		parts.Go("ingest", func(ctx context.Context) error { <-ctx.Done(); return nil }, nil)
+		for n := range 3 {
+			if w := get(ops, http.MethodGet, "/livez"); w.Code != 200 {
+				t.Errorf("after %d panics: %d %s", n, w.Code, w.Body)
+			}
+			panics <- struct{}{}
+			synctest.Wait()
+		}
+		w := get(ops, http.MethodGet, "/livez")
+		if w.Code != 503 || !strings.Contains(w.Body.String(), "[-]relay failed: panicked 3 times") || !strings.Contains(w.Body.String(), "[+]ingest ok") {
+			t.Errorf("after three panics: %d %s", w.Code, w.Body)
+		}
+		if err := group.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -4,7 +4,6 @@ package tlsfiles
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -26,12 +25,19 @@ type Config struct {
 // On reports whether there is TLS.
 func (c Config) On() bool { return c != Config{} }
 
-// Validate says what is missing; prefix is that of the settings' names.
+// Validate says what is missing, or cannot be used as it is now; prefix is that of the settings' names.
 func (c Config) Validate(prefix string) error {
-	if c.On() && (c.CertFile == "" || c.KeyFile == "") {
-		return fmt.Errorf("%scert-file, %[1]skey-file: TLS needs both", prefix)
+	if !c.On() {
+		return nil
 	}
-	return nil
+	_, err := KeyPair(c.CertFile, c.KeyFile, prefix)
+	errs := []error{err}
+	if c.ClientCAFile != "" {
+		if _, err := Authorities(c.ClientCAFile); err != nil {
+			errs = append(errs, fmt.Errorf("%sclient-ca-file: %w", prefix, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // lookEvery bounds how often the files are looked at.
@@ -104,9 +110,9 @@ func (r *reloader) stamps() (all [3]stamp) {
 }
 
 func (r *reloader) load() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(r.config.CertFile, r.config.KeyFile)
+	pair, err := KeyPair(r.config.CertFile, r.config.KeyFile, "")
 	if err != nil {
-		return nil, fmt.Errorf("TLS certificate %s with key %s: %w", r.config.CertFile, r.config.KeyFile, err)
+		return nil, err
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}}
 	if r.config.ClientCAFile == "" {
@@ -115,17 +121,4 @@ func (r *reloader) load() (*tls.Config, error) {
 	c.ClientAuth = tls.RequireAndVerifyClientCert
 	c.ClientCAs, err = Authorities(r.config.ClientCAFile)
 	return c, err
-}
-
-// Authorities reads a file of CA certificates in PEM.
-func Authorities(path string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // G304: whoever starts the program names the file
-	if err != nil {
-		return nil, fmt.Errorf("certificate authorities: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("certificate authorities: %s has no certificate in PEM", path)
-	}
-	return pool, nil
 }

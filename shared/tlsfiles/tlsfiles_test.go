@@ -104,23 +104,33 @@ func TestClientsNeedACertificate(t *testing.T) {
 func TestFilesThatCannotBeUsed(t *testing.T) {
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	otherKey := filepath.Join(dir, "other.pem")
+	ca.Issue("server", filepath.Join(dir, "unused.pem"), otherKey)
 	ca.Issue("server", cert, key)
 	for _, tc := range []struct {
 		config tlsfiles.Config
 		want   string
 	}{
 		{tlsfiles.Config{CertFile: cert}, "tls-cert-file, tls-key-file: TLS needs both"},
-		{tlsfiles.Config{ClientCAFile: ca.File}, "needs both"},
-		{tlsfiles.Config{CertFile: cert, KeyFile: cert}, "TLS certificate"},
+		{tlsfiles.Config{ClientCAFile: ca.File}, "tls-cert-file, tls-key-file: TLS needs both"},
+		{tlsfiles.Config{CertFile: cert, KeyFile: cert}, "tls-cert-file, tls-key-file: TLS certificate"},
+		{tlsfiles.Config{CertFile: cert, KeyFile: otherKey}, "does not match"},
 		{tlsfiles.Config{CertFile: cert, KeyFile: filepath.Join(dir, "none")}, "no such file"},
-		{tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAFile: key}, "no certificate in PEM"},
+		{tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAFile: key}, "tls-client-ca-file: certificate authorities"},
+		{tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAFile: filepath.Join(dir, "none")}, "tls-client-ca-file: certificate authorities"},
 	} {
-		err := tc.config.Validate("tls-")
-		if err == nil {
-			_, err = tlsfiles.Server(tc.config, zerolog.Nop())
-		}
-		if err == nil || !strings.Contains(err.Error(), tc.want) {
+		if err := tc.config.Validate("tls-"); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: %v, want %s", tc.config, err, tc.want)
 		}
+		if _, err := tlsfiles.Server(tc.config, zerolog.Nop()); err == nil {
+			t.Errorf("%+v: a server is made of it", tc.config)
+		}
+	}
+	err := tlsfiles.Config{CertFile: cert, KeyFile: otherKey, ClientCAFile: key}.Validate("tls-")
+	if err == nil || !strings.Contains(err.Error(), "tls-key-file") || !strings.Contains(err.Error(), "tls-client-ca-file") {
+		t.Errorf("two faults: %v", err)
+	}
+	if err := (tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAFile: ca.File}).Validate("tls-"); err != nil {
+		t.Error(err)
 	}
 }

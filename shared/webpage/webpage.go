@@ -1,5 +1,5 @@
 // Package webpage serves the services' own pages: embedded files, no build step, nothing from elsewhere. What all pages share in looks
-// is base.css, and how they ask their service is ask.js.
+// is base.css, what the pages of the APIs add is docs.css, and how pages ask their service is ask.js.
 package webpage
 
 import (
@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/problem"
 )
 
-//go:embed base.css ask.js
+//go:embed base.css docs.css ask.js
 var base embed.FS
 
 // Policy is the Content-Security-Policy of a page: it may load its own files and ask its own service, nothing else, and nobody may
@@ -29,7 +29,7 @@ func Write(w http.ResponseWriter, html []byte) {
 	write(w, "text/html; charset=utf-8", html)
 }
 
-// Assets returns the handler of /assets/{file}: base.css, ask.js, and the style sheets and scripts in the directory page of files.
+// Assets returns the handler of /assets/{file}: base.css, docs.css, ask.js, and the style sheets and scripts in the directory page of files.
 func Assets(files embed.FS) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("file")

@@ -10,6 +10,7 @@ import (
 	"ordertally/shared/auth/keyverbs"
 	"ordertally/shared/serving"
 	"ordertally/shared/settings"
+	"ordertally/shared/telemetry/tracing"
 )
 
 // commands are the verbs, a file each.
@@ -30,6 +31,11 @@ func run(args []string) error {
 		Name:        "activity",
 		Description: "Counts what happens in Ordertally, by day in any time zone.",
 		EnvPrefix:   "ACTIVITY",
-		Options:     []kong.Option{kong.Vars(activityd.FlagDefaults()), kong.Bind(new(ledger))},
+		Variables: append([]settings.Variable{
+			{Env: saslVariable, File: "kafka-sasl-password-file", Help: "Password for Kafka", Secret: true},
+			{Env: keyVariable, File: "api-key-file", Help: "API key or token to send to the activity service", Secret: true},
+			{Env: ordersKeyVariable, File: "orders-api-key-file", Help: "API key or token to send to the order service, of `activity verify`", Secret: true},
+		}, tracing.Variables()...),
+		Options: []kong.Option{kong.Vars(activityd.FlagDefaults()), kong.Bind(new(ledger))},
 	}.Run(&commands{}, args)
 }

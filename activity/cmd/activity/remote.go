@@ -13,17 +13,24 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/problem"
 	"ordertally/shared/settings"
+	"ordertally/shared/tlsfiles"
 )
 
-// keyVariable is the environment variable that holds the credential for the activity service.
-const keyVariable = "ACTIVITY_API_KEY"
+// keyVariable and ordersKeyVariable are the environment variables that hold the credentials for the activity service and the order service.
+const (
+	keyVariable       = "ACTIVITY_API_KEY"
+	ordersKeyVariable = "ORDER_API_KEY"
+)
 
 // remote is a running service and how to write what it answers.
 type remote struct {
 	Target string `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
 	auth.Credential
-	Activity string `default:"ORDER_CREATED" help:"The activity."`
-	Output   string `default:"table" enum:"table,json,ndjson" help:"Form of the output: table, json or ndjson." short:"o"`
+	TLS      tlsfiles.ClientConfig `embed:""`
+	Activity string                `default:"ORDER_CREATED" help:"The activity."`
+	Output   string                `default:"table" enum:"table,json,ndjson" help:"Form of the output: table, json or ndjson." short:"o"`
+
+	client *http.Client // made with the first request, for one connection of them all
 }
 
 // answerTimeout bounds one request of an operator, a decision about very many messages too.
@@ -44,6 +51,13 @@ func (r *remote) ask(ctx context.Context, method, path string, query url.Values,
 	if err != nil {
 		return nil, settings.WithExitCode(err, settings.ExitUsage)
 	}
+	if r.client == nil {
+		transport, err := r.TLS.Transport("")
+		if err != nil {
+			return nil, settings.WithExitCode(err, settings.ExitUsage)
+		}
+		r.client = &http.Client{Timeout: answerTimeout, Transport: transport}
+	}
 	var content io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -57,9 +71,8 @@ func (r *remote) ask(ctx context.Context, method, path string, query url.Values,
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	auth.SetBearer(request, token)
-	client := http.Client{Timeout: answerTimeout}
-	response, err := client.Do(request)
+	auth.SetBearer(request, token.Reveal())
+	response, err := r.client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("the activity service does not answer (see --target): %w", err)
 	}

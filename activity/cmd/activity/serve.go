@@ -8,8 +8,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
-	"ordertally/shared/broker"
 	"ordertally/shared/lifecycle"
+	"ordertally/shared/secret"
 	"ordertally/shared/serving"
 )
 
@@ -28,5 +28,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	})
 }
 
-// kafkaPassword is the password for Kafka that the environment has: it is no flag, because others on the machine can see those.
-func kafkaPassword() broker.Secret { return broker.Secret(os.Getenv("ACTIVITY_KAFKA_SASL_PASSWORD")) }
+// saslVariable is the environment variable that holds the password for Kafka. It is no flag, because others on the machine can see those.
+const saslVariable = "ACTIVITY_KAFKA_SASL_PASSWORD"
+
+func kafkaPassword() secret.Text { return secret.New(os.Getenv(saslVariable)) }

@@ -10,12 +10,14 @@ import (
 	"ordertally/activity/verify"
 	"ordertally/shared/auth"
 	"ordertally/shared/settings"
+	"ordertally/shared/tlsfiles"
 )
 
 type verifyCmd struct {
 	remote
-	OrdersCredential auth.Credential `embed:"" prefix:"orders-"`
-	Orders           string          `help:"URL of the order service." placeholder:"URL" required:""`
+	OrdersCredential auth.Credential       `embed:"" prefix:"orders-"`
+	OrdersTLS        tlsfiles.ClientConfig `embed:"" prefix:"orders-"`
+	Orders           string                `help:"URL of the order service." placeholder:"URL" required:""`
 }
 
 // errDiffer ends the command with exit code 1.
@@ -25,14 +27,12 @@ var errDiffer = errors.New("the two services differ; what differs is named above
 func (c *verifyCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
 func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
-	token, err := c.Token(keyVariable)
-	ordersToken, ordersErr := c.OrdersCredential.Token("ORDER_API_KEY")
+	orders, ordersErr := reach(c.Orders, c.OrdersCredential, ordersKeyVariable, c.OrdersTLS, "orders-")
+	target, err := reach(c.Target, c.Credential, keyVariable, c.TLS, "")
 	if err := errors.Join(err, ordersErr); err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
-	report, err := verify.Run(ctx, verify.Config{
-		Orders: c.Orders, OrdersCredential: ordersToken, Target: c.Target, Credential: token, Activity: c.Activity,
-	})
+	report, err := verify.Run(ctx, verify.Config{Orders: orders, Target: target, Activity: c.Activity})
 	if err != nil {
 		return err
 	}
@@ -52,6 +52,13 @@ func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
 		err = settings.WithExitCode(errDiffer, settings.ExitFailed)
 	}
 	return err
+}
+
+// reach is a service as the settings name it; prefix is that of the names of those of TLS.
+func reach(url string, credential auth.Credential, variable string, files tlsfiles.ClientConfig, prefix string) (verify.Service, error) {
+	token, err := credential.Token(variable)
+	transport, tlsErr := files.Transport(prefix)
+	return verify.Service{URL: url, Credential: token, Transport: transport}, errors.Join(err, tlsErr)
 }
 
 func writeReport(out io.Writer, report *verify.Report) error {

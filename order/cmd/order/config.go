@@ -1,13 +1,14 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"os"
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
 	"ordertally/order/orderd"
+	"ordertally/shared/serving"
 	"ordertally/shared/settings"
 )
 
@@ -21,13 +22,10 @@ type configCheckCmd struct {
 }
 
 // Run says what serve would refuse.
-func (c *configCheckCmd) Run() error {
+func (c *configCheckCmd) Run(ctx context.Context) error {
 	c.KafkaSecurity.Password = kafkaPassword()
-	if _, err := orderd.New(c.Config, zerolog.Nop()); err != nil {
-		return settings.WithExitCode(err, settings.ExitUsage)
-	}
-	_, err := fmt.Println("the settings are good")
-	return err
+	_, refused := orderd.New(c.Config, zerolog.Nop())
+	return serving.Check(ctx, os.Stdout, &c.Serving, serving.Place{Program: "order", Listen: c.Listen, Data: c.Data}, refused)
 }
 
 type configPrintCmd struct {
@@ -37,5 +35,5 @@ type configPrintCmd struct {
 
 // Run prints the settings.
 func (c *configPrintCmd) Run(sources *settings.Sources, ctx *kong.Context) error {
-	return c.Print.Print(os.Stdout, sources, ctx)
+	return c.Print.Print(os.Stdout, sources, ctx, "serve")
 }

@@ -13,13 +13,12 @@ import (
 
 	"ordertally/order/orderclient"
 	"ordertally/order/retail"
-	"ordertally/shared/auth"
 	"ordertally/shared/settings"
 )
 
 type importCmd struct {
 	Files []string `arg:"" name:"file" help:"CSV files in the layout of the Online Retail data set."`
-	auth.Credential
+	access
 	Target      string        `default:"http://127.0.0.1:8080" help:"URL of the order service."`
 	Rejects     string        `placeholder:"FILE" help:"File to list what was rejected in, as CSV; replaced when it exists. Without it rejects are only counted."`
 	Concurrency int           `default:"8" help:"Requests under way at once, 1 to 256."`
@@ -76,15 +75,7 @@ func (c *importCmd) client() (*orderclient.Client, error) {
 	if retryFor == 0 {
 		retryFor = -1 // the client's word for one attempt
 	}
-	token, err := c.Token(keyVariable)
-	if err != nil {
-		return nil, err
-	}
-	client, err := orderclient.New(orderclient.Config{BaseURL: c.Target, Credential: token, RetryFor: retryFor})
-	if err != nil {
-		return nil, fmt.Errorf("--target: %w", err)
-	}
-	return client, nil
+	return c.connect(c.Target, retryFor)
 }
 
 func (c *importCmd) describe(s *retail.Summary, took time.Duration) string {

@@ -10,6 +10,7 @@ import (
 	"ordertally/shared/auth/keyverbs"
 	"ordertally/shared/serving"
 	"ordertally/shared/settings"
+	"ordertally/shared/telemetry/tracing"
 )
 
 // commands are the verbs, a file each.
@@ -32,6 +33,11 @@ func run(args []string) error {
 		Name:        "order",
 		Description: "Accepts orders and publishes each exactly once.",
 		EnvPrefix:   "ORDER",
-		Options:     []kong.Option{kong.Vars(orderd.FlagDefaults())},
+		Variables: append([]settings.Variable{
+			{Env: saslVariable, File: "kafka-sasl-password-file", Help: "Password for Kafka", Secret: true},
+			{Env: keyVariable, File: "api-key-file", Help: "API key or token to send to the order service", Secret: true},
+			{Env: activityKeyVariable, File: "activity-api-key-file", Help: "API key or token to send to the activity service, of `order trace`", Secret: true},
+		}, tracing.Variables()...),
+		Options: []kong.Option{kong.Vars(orderd.FlagDefaults())},
 	}.Run(&commands{}, args)
 }

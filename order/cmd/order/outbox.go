@@ -13,7 +13,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/order/orderclient"
-	"ordertally/shared/auth"
 	"ordertally/shared/settings"
 )
 
@@ -24,28 +23,6 @@ type outboxCmd struct {
 	Retry   outboxRetryCmd   `cmd:"" help:"Publish parked messages again, once their cause is mended."`
 	Discard outboxDiscardCmd `cmd:"" help:"Give parked messages up, for ever. The act and its reason are kept."`
 	Adopt   outboxAdoptCmd   `cmd:"" help:"Publish what was left to another copy of the file, because that copy is gone."`
-}
-
-// keyVariable is the environment variable that holds the credential for the order service.
-const keyVariable = "ORDER_API_KEY"
-
-// remote is a running service and how to write what it answers.
-type remote struct {
-	Target string `default:"http://127.0.0.1:8080" help:"URL of the order service."`
-	auth.Credential
-	Output string `default:"table" enum:"table,json,ndjson" help:"Form of the output: table, json or ndjson." short:"o"`
-}
-
-func (r *remote) client() (*orderclient.Client, error) {
-	token, err := r.Token(keyVariable)
-	if err != nil {
-		return nil, settings.WithExitCode(err, settings.ExitUsage)
-	}
-	client, err := orderclient.New(orderclient.Config{BaseURL: r.Target, Credential: token, RetryFor: -1})
-	if err != nil {
-		return nil, settings.WithExitCode(fmt.Errorf("--target: %w", err), settings.ExitUsage)
-	}
-	return client, nil
 }
 
 // selection names parked messages by what they have in common.

@@ -8,9 +8,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order/orderd"
-	"ordertally/shared/broker"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
+	"ordertally/shared/secret"
 	"ordertally/shared/serving"
 	"ordertally/shared/settings"
 )
@@ -29,5 +29,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	return err
 }
 
-// kafkaPassword is the password for Kafka that the environment has: it is no flag, because others on the machine can see those.
-func kafkaPassword() broker.Secret { return broker.Secret(os.Getenv("ORDER_KAFKA_SASL_PASSWORD")) }
+// saslVariable is the environment variable that holds the password for Kafka. It is no flag, because others on the machine can see those.
+const saslVariable = "ORDER_KAFKA_SASL_PASSWORD"
+
+func kafkaPassword() secret.Text { return secret.New(os.Getenv(saslVariable)) }

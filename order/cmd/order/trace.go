@@ -17,15 +17,18 @@ import (
 	"ordertally/order"
 	"ordertally/shared/auth"
 	"ordertally/shared/problem"
+	"ordertally/shared/secret"
 	"ordertally/shared/settings"
+	"ordertally/shared/tlsfiles"
 )
 
 // traceCmd follows one order through both services.
 type traceCmd struct {
 	remote
-	ActivityCredential auth.Credential `embed:"" prefix:"activity-"`
-	ActivityTarget     string          `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
-	ID                 string          `arg:"" help:"Id of the order." name:"id"`
+	ActivityCredential auth.Credential       `embed:"" prefix:"activity-"`
+	ActivityTLS        tlsfiles.ClientConfig `embed:"" prefix:"activity-"`
+	ActivityTarget     string                `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
+	ID                 string                `arg:"" help:"Id of the order." name:"id"`
 }
 
 // tracedActivity is what the activity service calls the counting of new orders.
@@ -85,10 +88,16 @@ func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
 		return settings.WithExitCode(fmt.Errorf("--activity-target: %q is not a URL such as http://127.0.0.1:8090", c.ActivityTarget), settings.ExitUsage)
 	}
-	token, err := c.ActivityCredential.Token("ACTIVITY_API_KEY")
+	token, err := c.ActivityCredential.Token(activityKeyVariable)
 	if err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
+	transport, err := c.ActivityTLS.Transport("activity-")
+	if err != nil {
+		return settings.WithExitCode(err, settings.ExitUsage)
+	}
+	activity := &http.Client{Transport: transport, Timeout: askTimeout}
+	defer activity.CloseIdleConnections()
 	client, err := c.client()
 	if err != nil {
 		return err
@@ -99,7 +108,7 @@ func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	var unanswered error
-	if t.Counting, unanswered = askCounting(ctx, base, token, &t.Delivery); unanswered != nil {
+	if t.Counting, unanswered = askCounting(ctx, activity, base, token, &t.Delivery); unanswered != nil {
 		unanswered = fmt.Errorf("ask the activity service whether the order was counted (see --activity-target): %w", unanswered)
 		t.CountingError = unanswered.Error()
 	} else {
@@ -117,7 +126,7 @@ const askTimeout = 10 * time.Second
 
 // askCounting asks whether a message was counted. Its slot says so only once it was published under it: one that was
 // skipped counts as counted.
-func askCounting(ctx context.Context, base *url.URL, token string, d *order.Delivery) (*counting, error) {
+func askCounting(ctx context.Context, client *http.Client, base *url.URL, token secret.Text, d *order.Delivery) (*counting, error) {
 	if d.MessageID == "" {
 		return nil, errors.New("the order service does not say which message it is: it has expired there (outbox-retention)")
 	}
@@ -125,14 +134,12 @@ func askCounting(ctx context.Context, base *url.URL, token string, d *order.Deli
 	if d.State == order.Published {
 		target.RawQuery = url.Values{"lineage": {d.Lineage}, "sequence": {strconv.FormatUint(d.Sequence, 10)}}.Encode()
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	auth.SetBearer(request, token)
-	response, err := http.DefaultClient.Do(request)
+	auth.SetBearer(request, token.Reveal())
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,9 @@ type Service struct {
 	// Keys of the running service. Until one is made, nobody needs any; make them before the first request.
 	Keys *auth.Keys
 
+	// Limits, when set before Start, are those of requests.
+	Limits ratelimit.Config
+
 	// Wrap, when set before Start, goes around the API's handler.
 	Wrap func(http.Handler) http.Handler
 
@@ -91,7 +94,7 @@ func (s *Service) Start() {
 	front := httpserver.Front{Metrics: httpserver.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.Nop()}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
 		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(), Guard: &auth.Guard{Keys: s.Keys},
-		Limiter: ratelimit.Open(), Gate: admission.Open(),
+		Limiter: ratelimit.New(s.Limits, prometheus.NewRegistry()), Gate: admission.Open(),
 	}))
 	handler = openapitest.Check(s.t, orderapi.Document(), handler)
 	if s.Wrap != nil {

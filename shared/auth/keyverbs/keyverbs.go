@@ -66,6 +66,9 @@ type New struct {
 func (c *New) Run(ctx context.Context) error { return c.run(ctx, os.Stdout, os.Stderr) }
 
 func (c *New) run(ctx context.Context, stdout, stderr io.Writer) error {
+	if err := auth.CheckName(c.Name); err != nil {
+		return settings.WithExitCode(err, settings.ExitUsage)
+	}
 	if err := auth.CheckScopes(c.Scopes); err != nil {
 		return settings.WithExitCode(fmt.Errorf("--scopes: %w", err), settings.ExitUsage)
 	}

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,10 +16,12 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"ordertally/shared/openapi"
+	"ordertally/shared/problem"
 )
 
-// Check returns a handler that answers as next does and fails the test when an answer to an operation of the document has a status
-// or a content type that it does not describe, or JSON that does not fit the schema. What is no operation is not looked at.
+// Check returns a handler that answers as next does and fails the test when an answer to an operation of the document has a status,
+// a content type, a header or a problem's code that it does not describe there, lacks a header that it requires, or has JSON that does not
+// fit the schema. What is no operation is not looked at.
 func Check(t testing.TB, api *huma.OpenAPI, next http.Handler) http.Handler {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(openapi.Text(api)))
@@ -30,7 +33,7 @@ func Check(t testing.TB, api *huma.OpenAPI, next http.Handler) http.Handler {
 	if err := compiler.AddResource("openapi.json", document); err != nil {
 		t.Fatal(err)
 	}
-	c := &checker{t: t, next: next, compiler: compiler, schemas: map[string]*jsonschema.Schema{}}
+	c := &checker{t: t, api: api, next: next, compiler: compiler, schemas: map[string]*jsonschema.Schema{}, fields: map[*openapi.Schema]*jsonschema.Schema{}}
 	for path, item := range api.Paths {
 		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\\\{[^}]*\\\}`).ReplaceAllString(regexp.QuoteMeta(path), "[^/]+") + "$")
 		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodHead: item.Get, http.MethodPost: item.Post} {
@@ -50,12 +53,14 @@ type operation struct {
 
 type checker struct {
 	t          testing.TB
+	api        *huma.OpenAPI
 	next       http.Handler
 	operations []operation
 
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
 	schemas  map[string]*jsonschema.Schema
+	fields   map[*openapi.Schema]*jsonschema.Schema // of headers
 }
 
 // ServeHTTP implements http.Handler.
@@ -67,11 +72,12 @@ func (c *checker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.Method + " " + op.path + " " + strconv.Itoa(seen.status)
-	described, ok := op.Responses[strconv.Itoa(seen.status)]
-	if !ok {
+	described := openapi.ResponseOf(c.api, op.Operation, strconv.Itoa(seen.status))
+	if described == nil {
 		c.t.Errorf("%s: the status is not described: %s", name, &seen.body)
 		return
 	}
+	c.headers(name, described, w.Header())
 	if len(described.Content) == 0 || r.Method == http.MethodHead {
 		return
 	}
@@ -90,6 +96,19 @@ func (c *checker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		c.t.Errorf("%s: the answer does not fit its schema: %v", name, err)
+		return
+	}
+	if media == problem.ContentType {
+		c.code(name, described, value)
+	}
+}
+
+// code holds a problem against the codes that its status lists.
+func (c *checker) code(name string, described *huma.Response, value any) {
+	object, _ := value.(map[string]any)
+	code, _ := object["code"].(string)
+	if listed, _ := described.Extensions[openapi.CodesOf].([]string); !slices.Contains(listed, code) {
+		c.t.Errorf("%s: the code %q is not described, only %v", name, code, listed)
 	}
 }
 
@@ -111,7 +130,11 @@ func (c *checker) schema(op *operation, status int, media string) *jsonschema.Sc
 	if op.method == http.MethodPost {
 		method = "post"
 	}
-	at := "openapi.json#/paths/" + escape(op.path) + "/" + method + "/responses/" + strconv.Itoa(status) + "/content/" + escape(media) + "/schema"
+	at := "openapi.json#/paths/" + escape(op.path) + "/" + method + "/responses/" + strconv.Itoa(status)
+	if ref := op.Responses[strconv.Itoa(status)].Ref; ref != "" {
+		at = "openapi.json" + ref
+	}
+	at += "/content/" + escape(media) + "/schema"
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.schemas[at] == nil {

@@ -13,8 +13,8 @@ import (
 	"ordertally/shared/openapi"
 )
 
-// Served checks that a service answers with the document at /openapi.json and shows each operation at /docs, and that every schema
-// of the document is one.
+// Served checks that a service answers with the document at /openapi.json and shows each operation at /docs, that every schema
+// of the document is one and every member of it described, and that the examples fit.
 func Served(t *testing.T, url string, api *huma.OpenAPI) {
 	t.Helper()
 	get := func(path, contentType string) []byte {
@@ -58,6 +58,8 @@ func Served(t *testing.T, url string, api *huma.OpenAPI) {
 			t.Errorf("the page does not show the schema %s", name)
 		}
 	}
+	described(t, api)
+	examples(t, document, compiler)
 	ids := map[string]bool{}
 	for path, item := range api.Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post} {

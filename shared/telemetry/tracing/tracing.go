@@ -38,14 +38,23 @@ func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing
 	if err != nil {
 		return nil, fmt.Errorf("send traces: look at the OTEL_ variables: %w", err)
 	}
-	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", service)), resource.WithFromEnv(), resource.WithTelemetrySDK())
+	res, err := describe(ctx, service)
 	if err != nil {
-		return nil, fmt.Errorf("send traces: look at OTEL_RESOURCE_ATTRIBUTES: %w", err)
+		return nil, err
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn().Err(err).Msg("traces are not sent") }))
 	// The sampler is that of OTEL_TRACES_SAMPLER, by default that of the caller, or all.
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
 	return &Tracing{provider: provider, tracer: provider.Tracer("ordertally")}, nil
+}
+
+// describe is what spans say of the service that makes them.
+func describe(ctx context.Context, service string) (*resource.Resource, error) {
+	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", service)), resource.WithFromEnv(), resource.WithTelemetrySDK())
+	if err != nil {
+		return nil, fmt.Errorf("send traces: look at OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	}
+	return res, nil
 }
 
 // Stop sends what is left, for as long as ctx allows.

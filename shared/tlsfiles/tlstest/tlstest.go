@@ -54,6 +54,17 @@ func NewAuthority(t testing.TB) *Authority {
 // Issue writes a certificate for name, localhost and 127.0.0.1, of servers and clients, and its key.
 func (a *Authority) Issue(name, certFile, keyFile string) {
 	a.t.Helper()
+	a.issue(name, certFile, keyFile, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
+}
+
+// IssueServer is Issue of a certificate that is good for servers only.
+func (a *Authority) IssueServer(name, certFile, keyFile string) {
+	a.t.Helper()
+	a.issue(name, certFile, keyFile, x509.ExtKeyUsageServerAuth)
+}
+
+func (a *Authority) issue(name, certFile, keyFile string, usage ...x509.ExtKeyUsage) {
+	a.t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		a.t.Fatal(err)
@@ -61,7 +72,7 @@ func (a *Authority) Issue(name, certFile, keyFile string) {
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		DNSNames: []string{name, "localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		ExtKeyUsage: usage,
 	}
 	key := newKey(a.t)
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)

@@ -17,7 +17,10 @@ import (
 // stopTimeout bounds an orderly stop of everything.
 const stopTimeout = 30 * time.Second
 
-type devCmd struct {
+type devCmd struct{ devConfig }
+
+// devConfig are the settings of dev.
+type devConfig struct {
 	stack.Config
 	NoImport bool `name:"no-import" help:"Start without the three days of real orders."`
 }

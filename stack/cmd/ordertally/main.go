@@ -5,15 +5,17 @@ import (
 	"os"
 
 	"ordertally/shared/settings"
+	"ordertally/shared/telemetry/tracing"
 )
 
 // commands are the verbs, a file each.
 type commands struct {
 	Dev     devCmd     `cmd:"" help:"Run a broker and both services in one process, with three days of real orders the first time."`
+	Config  configCmd  `cmd:"" help:"Print the settings of dev."`
 	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the OpenAPI document of a service."`
 }
 
 func main() {
-	program := settings.Program{Name: "ordertally", Description: "Orders in, statistics out.", EnvPrefix: "ORDERTALLY"}
+	program := settings.Program{Name: "ordertally", Description: "Orders in, statistics out.", EnvPrefix: "ORDERTALLY", Variables: tracing.Variables()}
 	os.Exit(settings.Report(os.Stderr, program.Run(&commands{}, os.Args[1:])))
 }

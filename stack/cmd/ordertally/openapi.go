@@ -6,7 +6,9 @@ import (
 	"os"
 
 	"ordertally/activity/activityapi"
+	"ordertally/activity/declare"
 	"ordertally/order/orderapi"
+	"ordertally/shared/event"
 	"ordertally/shared/openapi"
 )
 
@@ -16,12 +18,12 @@ type openapiCmd struct {
 
 // Run prints the document, indented.
 func (c *openapiCmd) Run() error {
-	document := orderapi.Document
-	if c.Service == "activity" {
-		document = activityapi.Document
+	document := orderapi.Document()
+	if c.Service == "activity" { // with what is counted when no settings say otherwise
+		document = activityapi.Document(declare.OrderCreated(event.Topic))
 	}
 	var text bytes.Buffer
-	if err := json.Indent(&text, openapi.Text(document()), "", "  "); err != nil {
+	if err := json.Indent(&text, openapi.Text(document), "", "  "); err != nil {
 		return err
 	}
 	text.WriteByte('\n')

@@ -1,0 +1,69 @@
+package activityapi_test
+
+import (
+	"bytes"
+	"context"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/activity"
+	"ordertally/activity/activityapi"
+	"ordertally/shared/auth"
+	"ordertally/shared/clock"
+	"ordertally/shared/ratelimit"
+)
+
+// panicking are statistics that panic once when they are asked for a day that begins at from.
+type panicking struct {
+	activityapi.Statistics
+	from  activity.Quarter
+	armed atomic.Bool
+}
+
+func (p *panicking) Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
+	if span.From == p.from && p.armed.CompareAndSwap(true, false) {
+		panic("a fault that nobody thought of")
+	}
+	return p.Statistics.Read(ctx, span, add)
+}
+
+// TestAPanicEndsOneStreamOnly panics while an event is made for Berlin: its listeners are sent away and can come back, and those of another
+// zone notice nothing.
+func TestAPanicEndsOneStreamOnly(t *testing.T) {
+	s := newFile(t)
+	statistics := &panicking{Statistics: s.store, from: activity.QuarterOf(time.Date(2025, 11, 24, 23, 0, 0, 0, time.UTC))}
+	var log bytes.Buffer
+	s.api = activityapi.New(activityapi.Config{
+		Activities: []activityapi.Activity{{Definition: def, Statistics: statistics, Progress: s.progress, Ledgers: s.ledgers}},
+		Zone:       activity.UTC(), Guard: auth.Open(), Limiter: ratelimit.Open(), Clock: clock.NewManual(now), Logger: zerolog.New(&log),
+	})
+	web := httptest.NewServer(s.api)
+	t.Cleanup(web.Close)
+	t.Cleanup(s.closeAPI)
+	here, berlin := listen(t, web.URL, "", ""), listen(t, web.URL, "?tz=Europe/Berlin", "")
+	epoch, _, _ := strings.Cut(berlin.next().id, ".")
+	here.next()
+
+	statistics.armed.Store(true)
+	s.order("a", "2025-11-24T10:00:00Z", "GBP", 100)
+	s.progress.commit()
+	for range berlin.events { // it ends
+	}
+	if e := here.next(); e.data.Count != 1 {
+		t.Errorf("the other stream went on with %+v", e)
+	}
+	if e := listen(t, web.URL, "?tz=Europe/Berlin", epoch+".1").next(); e.kind != "snapshot" || strings.HasPrefix(e.id, epoch) {
+		t.Errorf("the next listener begins with %+v, want another stream", e)
+	}
+	s.closeAPI()
+	for _, want := range []string{"a fault that nobody thought of", "live_panic_test.go", "Europe/Berlin"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, &log)
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package activityapi
+
+import (
+	"strconv"
+	"strings"
+
+	"ordertally/activity"
+	"ordertally/activity/measure"
+	"ordertally/shared/openapi"
+)
+
+var (
+	date   = &openapi.Schema{Type: "string", Format: "date"}
+	moment = &openapi.Schema{Type: "string", Format: "date-time"}
+	whole  = openapi.Integer(0)
+	text   = &openapi.Schema{Type: "string"}
+	yes    = &openapi.Schema{Type: "boolean"}
+)
+
+// sum is a whole number that may exceed 64 bits: a day adds up orders of up to 2^63-1 each.
+func sum(says string, examples ...any) *openapi.Schema {
+	return openapi.Said(&openapi.Schema{Type: "integer", Minimum: new(0.0)}, says+" It may exceed 64 bits.", examples...)
+}
+
+func list(of *openapi.Schema, says string) *openapi.Schema {
+	return &openapi.Schema{Type: "array", Items: of, Description: says}
+}
+
+// figure is the value of a measure that is not known here: a whole number, or one for each currency.
+func figure() openapi.Named {
+	return openapi.Named{Name: "Figure", Schema: &openapi.Schema{
+		Description: "The figure of a measure, under its name: a number, or numbers by currency, in minor units. They may exceed 64 bits.",
+		AnyOf:       []*openapi.Schema{{Type: "integer"}, {Type: "object", AdditionalProperties: &openapi.Schema{Type: "integer"}}},
+	}}
+}
+
+// distinct is what is told of a count of different texts.
+var distinct = openapi.Named{Name: "DistinctStats", Schema: &openapi.Schema{
+	Type: "object", Required: []string{"exact"}, AdditionalProperties: false, Description: "How good a count of different texts is.",
+	Properties: map[string]*openapi.Schema{
+		"exact":          openapi.Said(yes, "It was counted exactly, as up to 384 are."),
+		"relative_error": {Type: "number", Format: "double", Description: "The standard error otherwise, as a share. Left out when it is exact.", Examples: []any{measure.RelativeError}},
+	},
+}}
+
+// shape makes the schemas of answers whose members are measures and dimensions: of one activity, or of any.
+type shape struct {
+	name string               // in front of the schemas'
+	def  *activity.Definition // nil for any activity: then figures are Figures
+}
+
+// anyActivity is the shape of what is known of all activities.
+var anyActivity = shape{}
+
+// shapes names the shapes of activities: ORDER_CREATED is OrderCreated. A schema's name is that and what it is of, such as Day; none of
+// these ends in another, so that no two are called alike, whatever activities are declared.
+func shapes(defs []activity.Definition) []shape {
+	taken := map[string]bool{}
+	all := make([]shape, 0, len(defs))
+	for i := range defs {
+		var name strings.Builder
+		for word := range strings.SplitSeq(defs[i].Name, "_") {
+			if word != "" {
+				name.WriteString(word[:1] + strings.ToLower(word[1:]))
+			}
+		}
+		unique := name.String()
+		for n := 2; taken[unique]; n++ { // A_B and AB are two
+			unique = name.String() + strconv.Itoa(n)
+		}
+		taken[unique] = true
+		all = append(all, shape{unique, &defs[i]})
+	}
+	return all
+}
+
+// object is an object with those members, the count, and the figure of each measure that is kept there.
+func (s shape) object(says string, required []string, properties map[string]*openapi.Schema, kept func(*measure.Measure) bool) *openapi.Schema {
+	properties["count"] = openapi.Said(whole, "How many events.", 1)
+	made := &openapi.Schema{Type: "object", Description: says, Required: append(required, "count"), Properties: properties, AdditionalProperties: false}
+	if s.def == nil {
+		made.AdditionalProperties = openapi.Ref(figure().Name)
+		return made
+	}
+	for i := range s.def.Measures {
+		m := &s.def.Measures[i]
+		if !kept(m) {
+			continue
+		}
+		properties[m.Name] = schemaOf(m)
+		if m.Kind != measure.Distinct { // nobody knows how many different ones a partial range has
+			made.Required = append(made.Required, m.Name)
+		}
+	}
+	return made
+}
+
+// schemaOf is the schema of a measure's figure.
+func schemaOf(m *measure.Measure) *openapi.Schema {
+	switch {
+	case m.Kind == measure.Distinct:
+		return openapi.Said(whole, "How many different "+string(m.Path)+" there are; see stats for how exact that is. Left out of a partial range.", 1)
+	case m.By != "":
+		return &openapi.Schema{
+			Type: "object", AdditionalProperties: sum("The sum in minor units."), Examples: []any{map[string]int{"GBP": 3564}},
+			Description: "The sum of " + string(m.Path) + " by " + string(m.By) + ", in minor units. Empty when there is none.",
+		}
+	case m.Kind == measure.Count:
+		return openapi.Said(whole, "How many "+string(m.Path)+" there are.", 2)
+	}
+	return sum("The sum of "+string(m.Path)+".", 12)
+}
+
+// Which measures are kept: everywhere, or of minutes and of the values of dimensions.
+func everyMeasure(*measure.Measure) bool { return true }
+func sums(m *measure.Measure) bool       { return m.Kind == measure.Total }
+
+// details are what is known of a range beyond its figures.
+func (s shape) details(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
+	properties["first"] = openapi.Said(moment, "The first event, in UTC. Left out when there is none.")
+	properties["last"] = openapi.Said(moment, "The last event, in UTC. Left out when there is none.")
+	properties["partial"] = openapi.Said(yes, "A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.")
+	stats := &openapi.Schema{Type: "object", Description: "Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact."}
+	properties["stats"] = stats
+	if s.def == nil {
+		stats.AdditionalProperties = &openapi.Schema{Type: "object"}
+		return properties
+	}
+	stats.AdditionalProperties, stats.Properties = false, map[string]*openapi.Schema{}
+	for i := range s.def.Measures {
+		m := &s.def.Measures[i]
+		of := openapi.Ref("GroupStats")
+		switch {
+		case m.Kind == measure.Distinct:
+			of = openapi.Ref(distinct.Name)
+		case m.By != "":
+			of = &openapi.Schema{Type: "object", AdditionalProperties: of, Description: "By " + string(m.By) + "."}
+		}
+		stats.Properties[m.Name] = of
+	}
+	return properties
+}
+
+// dimensions adds what was counted of the values of each dimension.
+func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
+	values := list(openapi.Ref(s.name+"Value"), "Those with the most events first, 100 at most, then the others as one.")
+	made := &openapi.Schema{Type: "object", Description: "The figures by the values of each dimension."}
+	if s.def == nil {
+		made.AdditionalProperties = values
+	} else {
+		made.AdditionalProperties, made.Properties = false, map[string]*openapi.Schema{}
+		for i := range s.def.Dimensions {
+			made.Properties[s.def.Dimensions[i].Name] = values
+		}
+	}
+	properties["dimensions"] = made
+	return properties
+}
+
+// value is one value of a dimension.
+func (s shape) value() openapi.Named {
+	return openapi.Named{Name: s.name + "Value", Schema: s.object("The sums of one value of a dimension.", []string{"value"}, map[string]*openapi.Schema{
+		"value": openapi.Said(text, "The value; empty for events that have none.", "United Kingdom"), "rest": openapi.Said(yes, "It is all other values together. Left out otherwise."),
+	}, sums)}
+}
+
+// parts are the schemas that the others refer to.
+func (s shape) parts() []any { return []any{asOf{}, groupStats{}, distinct, figure(), s.value()} }
+
+// state adds what an answer says of itself.
+func state(s *openapi.Schema) *openapi.Schema {
+	s.Properties["final"] = openapi.Said(yes, "The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.")
+	s.Properties["lag"] = openapi.Said(whole, "As as_of has it: how many messages wait. Left out when it is not known.", 0)
+	ref := openapi.Ref("AsOf")
+	ref.Description = "What the answer contains."
+	s.Properties["as_of"] = ref
+	s.Required = append(s.Required, "final", "as_of")
+	return s
+}
+
+// about are the members that say what an answer is about.
+func about(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
+	properties["activity"] = openapi.Said(text, "The activity that was asked for.", "ORDER_CREATED")
+	return properties
+}
+
+func aboutDay(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
+	properties["day"] = openapi.Said(date, "The day, in the zone tz.", "2010-12-01")
+	properties["tz"] = openapi.Said(text, "The IANA time zone that the day is of.", "Europe/London")
+	return about(properties)
+}
+
+func (s shape) day() openapi.Named {
+	hour := openapi.Named{Name: s.name + "Hour", Schema: s.object("One hour of a day. A day in which the clocks change has 23 or 25.", []string{"hour", "starts_at"}, map[string]*openapi.Schema{
+		"hour": openapi.Said(&openapi.Schema{Type: "integer", Format: "int32", Minimum: new(0.0), Maximum: new(23.0)}, "The hour on the clocks of the zone.", 8), "starts_at": openapi.Said(moment, "When it begins, with the zone's offset.", "2010-12-01T08:00:00Z"),
+	}, everyMeasure)}
+	return openapi.Named{Name: s.name + "Day", Parts: append(s.parts(), hour), Schema: state(s.object("The figures of one day.", []string{"activity", "day", "tz", "hours"},
+		s.dimensions(s.details(aboutDay(map[string]*openapi.Schema{"hours": list(openapi.Ref(hour.Name), "All hours of the day, in order.")}))), everyMeasure))}
+}
+
+func (s shape) days() openapi.Named {
+	day := openapi.Named{Name: s.name + "DayOfRange", Schema: s.object("The figures of one day of a range.", []string{"day"}, s.details(map[string]*openapi.Schema{
+		"day": openapi.Said(date, "The day.", "2010-12-01"),
+	}), everyMeasure)}
+	period := func(name, example string) openapi.Named {
+		return openapi.Named{Name: s.name + strings.ToUpper(name[:1]) + name[1:], Schema: s.object("The figures of one "+name+", or of as much of it as lies in the range.", []string{name, "from", "to"}, s.dimensions(s.details(map[string]*openapi.Schema{
+			name: openapi.Said(text, "Its name.", example), "from": openapi.Said(date, "Its first day in the range."), "to": openapi.Said(date, "Its last day in the range, included."),
+		})), everyMeasure)}
+	}
+	week, month := period("week", "2010-W48"), period("month", "2010-12")
+	return openapi.Named{Name: s.name + "Days", Parts: append(s.parts(), day, week, month), Schema: state(&openapi.Schema{
+		Type: "object", Required: []string{"activity", "tz", "from", "to"}, AdditionalProperties: false, Description: "The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros.",
+		Properties: about(map[string]*openapi.Schema{
+			"tz": openapi.Said(text, "The IANA time zone that the days are of.", "Europe/London"), "from": openapi.Said(date, "The first day."), "to": openapi.Said(date, "The last day, included."),
+			"by":   openapi.Said(openapi.Enum(activity.ByWeek, activity.ByMonth), "How the days are put together. Left out of a range by day."),
+			"days": list(openapi.Ref(day.Name), "Of a range by day."), "weeks": list(openapi.Ref(week.Name), "Of a range by week (ISO 8601)."), "months": list(openapi.Ref(month.Name), "Of a range by month."),
+		}),
+	})}
+}
+
+func (s shape) minutes() openapi.Named {
+	minute := openapi.Named{Name: s.name + "Minute", Schema: s.object("The sums of one minute.", []string{"minute"}, map[string]*openapi.Schema{"minute": openapi.Said(moment, "When it begins, in UTC.", "2010-12-01T08:26:00Z")}, sums)}
+	return openapi.Named{Name: s.name + "Minutes", Parts: append(s.parts(), minute), Schema: state(&openapi.Schema{
+		Type: "object", Required: []string{"activity", "day", "tz", "minutes"}, AdditionalProperties: false, Description: "The minutes of a day that have events.",
+		Properties: aboutDay(map[string]*openapi.Schema{"minutes": list(openapi.Ref(minute.Name), "In order.")}),
+	})}
+}
+
+func (s shape) digests() openapi.Named {
+	quarter := openapi.Named{Name: s.name + "Quarter", Schema: s.object("The figures of a quarter hour.", []string{"starts_at"}, map[string]*openapi.Schema{
+		"starts_at": openapi.Said(moment, "When it begins, in UTC."), "partial": openapi.Said(yes, "It has no digest: a part was counted by an older release. Left out when it is not so."),
+		"digest": openapi.Said(text, "A digest of the ids of what the events are about, which does not depend on their order. Left out when it is partial."),
+	}, everyMeasure)}
+	return openapi.Named{Name: s.name + "Digests", Parts: append(s.parts(), quarter), Schema: state(&openapi.Schema{
+		Type: "object", Required: []string{"activity", "from", "to", "quarters"}, AdditionalProperties: false, Description: "The quarter hours of a range of UTC days that have events.",
+		Properties: about(map[string]*openapi.Schema{
+			"from": openapi.Said(date, "The first day, in UTC."), "to": openapi.Said(date, "The last day, included."), "quarters": list(openapi.Ref(quarter.Name), "In order."),
+		}),
+	})}
+}

@@ -1,0 +1,47 @@
+package orderapi
+
+import (
+	"time"
+
+	"ordertally/order"
+	"ordertally/shared/event"
+)
+
+// The order that the document shows: as it is asked for, and as it is answered.
+var (
+	exampleTime = time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
+
+	exampleLines = []event.Line{
+		{SKU: "85123A", Description: "WHITE HANGING HEART T-LIGHT HOLDER", Quantity: 6, UnitPrice: 255},
+		{SKU: "71053", Description: "WHITE METAL LANTERN", Quantity: 6, UnitPrice: 339},
+	}
+	exampleMetadata = map[string]string{"country": "United Kingdom"}
+
+	exampleDraft = struct {
+		Reference  string            `json:"reference"`
+		CustomerID string            `json:"customer_id"`
+		Currency   string            `json:"currency"`
+		Lines      []event.Line      `json:"lines"`
+		Metadata   map[string]string `json:"metadata"`
+	}{"536365", "17850", "GBP", exampleLines, exampleMetadata}
+
+	exampleOrder = placedOrder{
+		Order: event.Order{
+			ID: "01890a5d-ac96-774b-8000-a8b45f0c6d21", Reference: "536365", CustomerID: "17850", Currency: "GBP", Lines: exampleLines, Total: 3564,
+			PlacedAt: exampleTime, Metadata: exampleMetadata,
+		},
+		Publication: order.Publication{State: order.Published, Attempts: new(1), At: exampleTime.Add(12 * time.Millisecond)},
+	}
+
+	exampleDelivery = order.Delivery{
+		State: order.Published, MessageID: "01890a5d-ac96-774b-8000-000000000001", Sequence: 7, Lineage: "01890a5d-ac96-774b-8000-000000000002", Attempts: new(1),
+		CommittedAt: exampleTime, PublishedAt: exampleTime.Add(12 * time.Millisecond), Topic: event.Topic, Partition: new(int32(3)), Offset: new(int64(41)),
+	}
+)
+
+// justPlaced is the answer to a placement: its message is not published yet.
+func justPlaced() placedOrder {
+	placed := exampleOrder
+	placed.Publication = order.Publication{State: order.Pending, Attempts: new(0)}
+	return placed
+}

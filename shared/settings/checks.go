@@ -1,0 +1,50 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+)
+
+// CheckHostPort refuses what is no HOST:PORT, the port a number or the name of a service. Whether there is such a host it does not ask.
+func CheckHostPort(value string) error {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return fmt.Errorf("%q is not HOST:PORT", value)
+	}
+	if _, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", port); err != nil {
+		return fmt.Errorf("%q is not HOST:PORT: the port is a number from 0 to 65535", value)
+	}
+	return nil
+}
+
+// CheckFile says what keeps this process from opening the file at path to write to it, or from making it when it is absent. It opens and makes
+// nothing.
+func CheckFile(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a directory: name a file in it", path)
+	case err == nil:
+		if err := mayWrite(path); err != nil {
+			return fmt.Errorf("%s cannot be written: %w: change its owner or mode, or run as the user whose it is", path, err)
+		}
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the directory %s does not exist: make it, or name a file elsewhere", dir)
+	} else if err != nil {
+		return err
+	}
+	if err := mayWrite(dir); err != nil {
+		return fmt.Errorf("no file can be made in the directory %s: %w: change its owner or mode, or run as the user whose it is", dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+package telemetry
+
+import (
+	"testing"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/auth/authtest"
+)
+
+// TestWhatEachRouteNeeds asks every route of the ops listener's table with every scope.
+func TestWhatEachRouteNeeds(t *testing.T) {
+	o := Ops{Registry: NewRegistry(), Health: &Health{}, Level: &Level{}}
+	authtest.Routes(t, o.routes(), map[string]string{
+		"GET /metrics":  auth.Public,
+		"GET /livez":    auth.Public,
+		"GET /readyz":   auth.Public,
+		"GET /startupz": auth.Public,
+		"GET /loglevel": auth.OpsWrite,
+		"PUT /loglevel": auth.OpsWrite,
+	})
+}

@@ -1,0 +1,93 @@
+package tlsfiles
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+)
+
+// ClientConfig names the files of a program that calls a service. The tags make it flags. The zero value is the system's authorities and no
+// certificate.
+type ClientConfig struct {
+	// CAFile has the authorities of the service's certificate, instead of the system's.
+	CAFile string `help:"Authorities (PEM) that the service's certificate must come from; the system's without it." name:"ca-file" placeholder:"FILE"`
+	// CertFile and KeyFile are what to show to a service that asks for a certificate.
+	CertFile string `help:"Certificate (PEM) to show to a service that asks for one (mTLS)." name:"cert-file" placeholder:"FILE"`
+	KeyFile  string `help:"Private key (PEM) of that certificate." name:"key-file" placeholder:"FILE"`
+}
+
+// Transport reads the files and returns what carries requests with them, otherwise like http.DefaultTransport. prefix is that of the settings'
+// names, for errors: those of requests, too, say which setting helps.
+func (c ClientConfig) Transport(prefix string) (http.RoundTripper, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	var err error
+	if c.CAFile != "" {
+		if config.RootCAs, err = Authorities(c.CAFile); err != nil {
+			return nil, fmt.Errorf("%sca-file: %w", prefix, err)
+		}
+	}
+	if c.CertFile != "" || c.KeyFile != "" {
+		pair, err := KeyPair(c.CertFile, c.KeyFile, prefix)
+		if err != nil {
+			return nil, err
+		}
+		// Certificates would send none when the service names other authorities, and the service then asks for one that is there.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	}
+	transport, err := NewTransport(config)
+	if err != nil {
+		return nil, err
+	}
+	return &advising{Transport: transport, prefix: prefix, shows: c.CertFile != ""}, nil
+}
+
+// NewTransport returns a transport like http.DefaultTransport, with up to 64 connections of its own. A nil config has the system's authorities.
+func NewTransport(config *tls.Config) (*http.Transport, error) {
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return nil, errors.New("the process replaced http.DefaultTransport: there is none to go by")
+	}
+	transport = transport.Clone()
+	transport.MaxIdleConnsPerHost = 64
+	transport.TLSClientConfig = config
+	return transport, nil
+}
+
+// advising says which setting helps when TLS does not come about.
+type advising struct {
+	*http.Transport
+	prefix string
+	shows  bool // a certificate
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a *advising) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := a.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, a.advise(err)
+	}
+	return response, nil
+}
+
+func (a *advising) advise(err error) error {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Errorf("%w; name its authority's file with --%sca-file", err, a.prefix)
+	}
+	switch {
+	case !TurnedAway(err):
+		return err
+	case a.shows:
+		return fmt.Errorf("%w; does the service take the certificate of --%scert-file?", err, a.prefix)
+	}
+	return fmt.Errorf("%w; if the service asks for a certificate, name one with --%scert-file and --%[2]skey-file", err, a.prefix)
+}
+
+// TurnedAway reports whether the other side of a connection said, in words of TLS, that it does not go on with it, as it does with a client
+// that shows no certificate of its authorities.
+func TurnedAway(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error" // crypto/tls has no exported type for alerts
+}
