@@ -7,9 +7,10 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// errorLog gives net/http's own complaints (a handler that misuses its writer, an accept that failed for now) to logger.
+// errorLog gives net/http's own complaints (a handler that misuses its writer, an accept that failed for now, a handshake that is none) to
+// logger, of a flood only some: anybody can cause them.
 func errorLog(logger zerolog.Logger) *log.Logger {
-	return log.New(lineWriter{logger}, "", 0)
+	return log.New(lineWriter{Sampled(logger)}, "", 0)
 }
 
 type lineWriter struct{ logger zerolog.Logger }

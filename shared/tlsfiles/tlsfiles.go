@@ -51,6 +51,7 @@ type reloader struct {
 	mu     sync.Mutex
 	looked time.Time
 	seen   [3]stamp
+	said   string // what was wrong with the files when they were looked at last
 	tls    *tls.Config
 }
 
@@ -88,16 +89,24 @@ func (r *reloader) current() *tls.Config {
 	if now := time.Now(); now.Sub(r.looked) >= lookEvery {
 		r.looked = now
 		if seen := r.stamps(); seen != r.seen {
-			r.seen = seen // a broken file is said once, not every second
-			if loaded, err := r.load(); err != nil {
-				r.logger.Error().Err(err).Msg("the TLS files changed and cannot be used: the ones before stay in use")
-			} else {
-				r.tls = loaded
-				r.logger.Info().Str("cert_file", r.config.CertFile).Msg("the TLS files changed and are in use")
-			}
+			r.take(seen)
 		}
 	}
 	return r.tls
+}
+
+// take reads the files, until they are good: what was wrong may be mended without a trace in size and time, such as who may read them.
+func (r *reloader) take(seen [3]stamp) {
+	loaded, err := r.load()
+	if err != nil {
+		if text := err.Error(); text != r.said { // once, not every second
+			r.said = text
+			r.logger.Error().Err(err).Msg("the TLS files changed and cannot be used: the ones before stay in use")
+		}
+		return
+	}
+	r.tls, r.seen, r.said = loaded, seen, ""
+	r.logger.Info().Str("cert_file", r.config.CertFile).Msg("the TLS files changed and are in use")
 }
 
 func (r *reloader) stamps() (all [3]stamp) {

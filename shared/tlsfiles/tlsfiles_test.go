@@ -134,3 +134,46 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFilesThatAreMendedWithoutATrace: a key that could not be used when it was looked at first, and then can, with the same size and time.
+func TestFilesThatAreMendedWithoutATrace(t *testing.T) {
+	ca, dir := tlstest.NewAuthority(t), t.TempDir()
+	c := tlsfiles.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
+	ca.Issue("first", c.CertFile, c.KeyFile)
+	addr := serve(t, c)
+	ca.Issue("second", c.CertFile, c.KeyFile)
+	key, err := os.ReadFile(c.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now()
+	put := func(content []byte) {
+		t.Helper()
+		if err := os.WriteFile(c.KeyFile, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(c.KeyFile, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := func(want string) bool {
+		t.Helper()
+		name, _, err := connect(t, addr, &tls.Config{RootCAs: ca.Pool})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name == want
+	}
+	put([]byte(strings.Repeat("x", len(key))))
+	for end := time.Now().Add(1200 * time.Millisecond); time.Now().Before(end); { // longer than it takes to look again
+		if !seen("first") {
+			t.Fatal("a broken key was taken")
+		}
+	}
+	put(key)
+	for deadline := time.Now().Add(10 * time.Second); !seen("second"); {
+		if time.Now().After(deadline) {
+			t.Fatal("the mended key is never used")
+		}
+	}
+}
