@@ -20,7 +20,7 @@ type Config struct {
 	// can be stored in that time. It is never less than three times what the disk takes for a commit. Default 15 ms.
 	Latency time.Duration `default:"15ms" help:"How long storing an order should take at most: while it takes longer, and longer than three commits of the disk, excess placements get a 503." name:"latency"`
 	// FreeDisk is how many bytes must be free on the disk. Default 16 MiB; -1 for no limit.
-	FreeDisk int64 `default:"16777216" help:"Bytes that must be free on the disk, or placements get a 503; -1 for no limit." name:"free-disk"`
+	FreeDisk int64 `default:"16777216" help:"Bytes that must be free on the disk, or placements get a 503; --admission-free-disk=-1 for no limit." name:"free-disk"`
 	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are accepted while Kafka is away.
 	BacklogAge time.Duration `help:"How long the oldest unpublished message may have waited, or placements get a 503; 0 for no limit." name:"backlog-age"`
 }
