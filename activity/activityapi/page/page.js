@@ -47,15 +47,15 @@
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const charts = [];
   const chart = (element) => {
-    let currency = "XXX";
+    let currency = ""; // while there are no sums
     const axis = { stroke: () => color("--faint"), grid: { stroke: () => color("--line") }, ticks: { stroke: () => color("--line") } };
     const plot = new uPlot({
       width: element.clientWidth || 320, height: 220, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       scales: { orders: { range: (_, __, most) => [0, Math.max(most, 1)] }, money: { range: (_, __, most) => [0, Math.max(most, 1)] } },
       axes: [axis, { ...axis, scale: "orders", size: 60 },
-        { ...axis, scale: "money", side: 1, size: 90, grid: { show: false }, values: (_, ticks) => ticks.map((tick) => money(currency, tick)) }],
+        { ...axis, scale: "money", side: 1, size: 90, grid: { show: false }, values: (_, ticks) => ticks.map((tick) => currency && money(currency, tick)) }],
       series: [{}, { label: "count", scale: "orders", stroke: () => color("--first"), fill: () => color("--first") + "55", paths: uPlot.paths.bars({ size: [0.9, 40] }), points: { show: false } },
-        { label: "sum", scale: "money", stroke: () => color("--second"), width: 2, points: { show: false }, value: (_, v) => v == null ? "–" : money(currency, v) }],
+        { label: "sum", scale: "money", stroke: () => color("--second"), width: 2, points: { show: false }, value: (_, v) => v == null || !currency ? "–" : money(currency, v) }],
     }, [[], [], []], element);
     charts.push([plot, element]);
     return (code, data) => { currency = code; plot.setData(data); };
@@ -69,7 +69,7 @@
         if (isMoney(value) && Object.keys(value).length) return [name, Object.entries(value).sort((a, b) => b[1] - a[1])[0][0]];
       }
     }
-    return ["", "XXX"];
+    return ["", ""];
   };
 
   // Today, live.
