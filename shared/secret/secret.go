@@ -2,6 +2,7 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"io"
 )
@@ -49,3 +50,12 @@ func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String())
 
 // MarshalText implements encoding.TextMarshaler, for JSON and YAML.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler. What is printed of a text is refused: the text itself is not known any more.
+func (t *Text) UnmarshalText(text []byte) error {
+	if string(text) == shown {
+		return errors.New("a secret that was printed as " + shown + " cannot be read back: give the secret itself")
+	}
+	*t = New(string(text))
+	return nil
+}

@@ -64,3 +64,17 @@ func TestWhatIsKeptComesBack(t *testing.T) {
 		t.Error("settings with a secret cannot be compared")
 	}
 }
+
+func TestASecretIsReadAndNotReadBack(t *testing.T) {
+	var read struct{ Given, Empty secret.Text }
+	if err := json.Unmarshal([]byte(`{"Given":"hunter2","Empty":""}`), &read); err != nil || read.Given.Reveal() != "hunter2" || !read.Empty.IsZero() {
+		t.Errorf("%q, %q, %v", read.Given.Reveal(), read.Empty.Reveal(), err)
+	}
+	printed, err := json.Marshal(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(printed, &read); err == nil {
+		t.Error("what was printed was read back")
+	}
+}
