@@ -17,6 +17,8 @@ const (
 	answersRoom = 64 << 20
 	// roomPatience is how long a request waits for room.
 	roomPatience = time.Second
+	// tinyAnswer is up to what size an answer fits into a connection's buffer in the kernel.
+	tinyAnswer = 8 << 10
 	// leastRate is how many bytes a second a client must take of its answer, after writeGrace.
 	leastRate  = 128 << 10
 	writeGrace = 5 * time.Second
@@ -69,8 +71,12 @@ func (h *Held) Shrink(bytes int) {
 // Release gives back the room. Calling it again does nothing.
 func (h *Held) Release() { h.Shrink(0) }
 
-// BoundWriting bounds the time in which a client must take an answer of so many bytes: 5 s, and what 128 KiB a second need.
+// BoundWriting bounds the time in which a client must take an answer of so many bytes: 5 s, and what 128 KiB a second need. Tiny ones the
+// kernel takes at once, whatever the client does, and setting a deadline would cost more than writing them.
 func BoundWriting(w http.ResponseWriter, bytes int) {
+	if bytes <= tinyAnswer {
+		return
+	}
 	limit := writeGrace + time.Duration(bytes)*time.Second/leastRate
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit)) // without deadlines, as in some tests, there is none
 }
