@@ -20,7 +20,7 @@ type Config struct {
 	OIDCAudience string `help:"What the issuer's tokens must be made for (their aud)." name:"oidc-audience" placeholder:"NAME"`
 	// AllowUnauthenticated lets the service listen beyond loopback though neither a key nor an issuer is configured. It changes
 	// nothing when one is.
-	AllowUnauthenticated bool `help:"Listen beyond loopback though neither a key nor an issuer is configured: everybody may do everything." name:"allow-unauthenticated"`
+	AllowUnauthenticated bool `help:"Listen beyond loopback, and answer whatever name it is called by, though neither a key nor an issuer is configured: everybody may do everything." name:"allow-unauthenticated"`
 }
 
 // Validate refuses an issuer without an audience, and the other way round.

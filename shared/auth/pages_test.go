@@ -29,19 +29,19 @@ func askAs(t *testing.T, g *auth.Guard, method, host string, header map[string]s
 	return w.Code, answer.Code
 }
 
-func TestAServiceWithoutKeysAnswersAsLoopbackOnly(t *testing.T) {
+func TestAServiceWithoutKeysDoesNotAnswerAsAPage(t *testing.T) {
 	open, closed := auth.Open(), &auth.Guard{Keys: authtest.Keys(t)}
 	authtest.Key(t, closed.Keys, auth.OrdersRead)
 	for _, host := range []string{
-		"127.0.0.1:8080", "127.0.0.1", "127.1.2.3:1", "localhost:8080", "localhost", "LocalHost:1", "[::1]:8080", "[::1]", "[::ffff:127.0.0.1]:80",
+		"127.0.0.1:8080", "127.0.0.1", "127.1.2.3:1", "localhost:8080", "localhost", "localhost.", "LocalHost:1", "order.localhost:8080", "[::1]:8080", "[::1]",
+		"[::ffff:127.0.0.1]:80", "order:8080", "order", "10.0.0.1:8080", "[2001:db8::1]:8080", "0.0.0.0:8080", "", ":8080",
 	} {
 		if status, code := askAs(t, open, http.MethodGet, host, nil); status != http.StatusNoContent {
 			t.Errorf("Host %q: %d %s", host, status, code)
 		}
 	}
 	for _, host := range []string{
-		"", ":8080", "evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example:8080", "evil.localhost:8080", "0.0.0.0:8080", "0", "2130706433",
-		"127.1", "0x7f.0.0.1", "10.0.0.1:8080", "[::]:8080", "[::ffff:10.0.0.1]", "[]", "[", "user@localhost",
+		"evil.example", "evil.example:8080", "EVIL.example.", "localhost.evil.example", "127.0.0.1.evil.example:8080", "evillocalhost.example", "127.1", "0x7f.0.0.1", "a.b",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			status, code := askAs(t, open, method, host, nil)

@@ -44,7 +44,7 @@ func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Pro
 	}
 	// Where nobody has a credential, whoever is on this machine may, but for the pages in a browser on it; an ops listener is often open
 	// to a network.
-	if auth.FromContext(r.Context()) == auth.Anonymous && (!fromHere(r) || !auth.LocalHost(r.Host)) {
+	if auth.FromContext(r.Context()) == auth.Anonymous && (!fromHere(r) || auth.PageHost(r.Host)) {
 		return refuse(http.StatusForbidden, "forbidden", "Without API keys the log's level can be changed from the service's own machine only.")
 	}
 	text, err := httpserver.ReadBody(w, r, maxLevelBody)
