@@ -17,7 +17,8 @@ func TestConnectionsLeaveDescriptorsForTheRest(t *testing.T) {
 	}
 	api, ops := freePort(t), freePort(t)
 	const limit = `ulimit -n 200 && exec "$0" "$@"`
-	cmd := exec.Command("sh", "-c", limit, order, "serve", "--listen", api, "--ops-listen", ops, "--data", filepath.Join(t.TempDir(), "order.db"), "--kafka", "127.0.0.1:1")
+	cmd := exec.Command("sh", "-c", limit, order, "serve", "--listen", api, "--ops-listen", ops, "--data", filepath.Join(t.TempDir(), "order.db"), "--kafka", "127.0.0.1:1",
+		"--read-header-timeout", "1m") // the connections send nothing
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,6 @@ func TestVerbsReachServicesWithMutualTLS(t *testing.T) {
 		return code == 0 && strings.Contains(said, "backlog")
 	})
 	// The service is there: what fails now fails for want of what is left out.
-	begun := time.Now()
 	for _, tc := range []struct {
 		name string
 		args []string
@@ -61,9 +60,6 @@ func TestVerbsReachServicesWithMutualTLS(t *testing.T) {
 				t.Errorf("order %s %s: exit %d, want %d and %q: %s", verb[0], tc.name, code, tc.code, tc.want, said)
 			}
 		}
-	}
-	if took := time.Since(begun); took > 30*time.Second {
-		t.Errorf("that took %s: what TLS refuses is tried again", took)
 	}
 	if said, code := command(t, nil, order, append([]string{"import", "../testdata/online-retail/2010-12-01.csv"}, flags...)...); code != 0 || !strings.Contains(said, "136 placed") {
 		t.Errorf("order import: exit %d, %s", code, said)

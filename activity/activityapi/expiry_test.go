@@ -21,7 +21,7 @@ func TestAStreamEndsWithItsCredential(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expires := time.Now().Add(2 * time.Second)
+	expires := time.Now().Add(5 * time.Second)
 	_, credential, err := keys.New(t.Context(), "short", []string{auth.StatsRead}, expires)
 	if err != nil {
 		t.Fatal(err)

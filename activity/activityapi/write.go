@@ -34,7 +34,7 @@ func (a *API) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
 			return
 		}
 		text = append(text, '\n')
-		held, err := a.answers.Hold(r.Context(), len(text))
+		held, err := a.answers.Take(len(text))
 		if err != nil {
 			a.fail(w, r, err)
 			return

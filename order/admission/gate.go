@@ -68,7 +68,7 @@ type Sources struct {
 	BacklogAge func() time.Duration  // of the oldest unpublished message
 }
 
-// What a Gate allows besides its Config. Placements count by weight: one for each begun 8 KiB of the body.
+// What a Gate allows besides its Config. Placements count by weight: one, and one more for each full 8 KiB of the body.
 const (
 	// least is how many placements are admitted at once however slow they are: they share one commit.
 	least = 256
@@ -128,7 +128,7 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 	g.arriving.next()
 	g.refusals = rate.NewLimiter(fewest, fewest)
 	reg.MustRegister(g.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "order_admission_limit", Help: "Placements that are admitted at once; one of more than 8 KiB counts as several.",
+		Name: "order_admission_limit", Help: "Placements that are admitted at once; one of 8 KiB or more counts as several.",
 	}, func() float64 { return float64(g.limit.Load()) }))
 	return g
 }

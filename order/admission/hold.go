@@ -11,7 +11,7 @@ import (
 // ask again at once would leave no time for those that were admitted. So each asks twice a second, and not all at the same moment.
 //
 // Of a larger flood refusals are held back for longer, at most for longest: no more is refused in a second than was stored, or than fewest, by
-// weight. What waits for its refusal waits in the kernel, body and all.
+// weight: about, for turns that are given up may be lost. What waits for its refusal waits in the kernel, body and all.
 const (
 	pause   = 250 * time.Millisecond
 	longest = 5 * time.Second
@@ -24,7 +24,7 @@ func (p *Pass) Hold(ctx context.Context, err error) {
 		return
 	}
 	spread := pause + rand.N(2*pause) //nolint:gosec // G404: spreads requests, guards nothing
-	turn := p.gate.refusals.ReserveN(time.Now(), int(min(p.weight, fewest)))
+	turn := p.gate.refusals.ReserveN(time.Now(), int(p.weight))
 	wait := turn.Delay()
 	if wait > longest {
 		turn.Cancel() // those behind it do not wait for one that waits no longer

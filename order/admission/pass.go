@@ -2,7 +2,7 @@ package admission
 
 import "time"
 
-// unit is how many bytes of a body make a placement count once more: what decoding, storing and answering it take grows with them.
+// unit is how many bytes of a body, each time they are full, make a placement count once more: what decoding, storing and answering it take grows with them.
 const unit = 8 << 10
 
 func weight(length int64) int64 { return 1 + max(length, 0)/unit }
@@ -48,6 +48,7 @@ func (p *Pass) Enter(length int) error {
 	}
 	if inside-p.weight >= g.limit.Load() && orders > few {
 		g.leave(p.weight)
+		p.giveBack() // the body is not kept while the refusal is held
 		return g.refuse(overload)
 	}
 	p.entered = time.Now()
@@ -75,10 +76,13 @@ func (p *Pass) Leave() {
 	p.Placed()
 	p.gate.arriving.remove(p.window)
 	p.window = 0
-	if p.body > 0 {
-		p.gate.bodies.Add(-p.body)
-		p.body = 0
-	}
+	p.giveBack()
+}
+
+// giveBack ends what a large body takes.
+func (p *Pass) giveBack() {
+	p.gate.bodies.Add(-p.body)
+	p.body = 0
 }
 
 // refusal is why nobody may enter now, nil for no reason.

@@ -80,7 +80,7 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 		if err == nil {
 			return
 		}
-		if errors.Is(err, httpserver.ErrClientGone) {
+		if errors.Is(err, httpserver.ErrClientGone) || r.Context().Err() != nil {
 			panic(http.ErrAbortHandler) // cuts the connection: one that only stopped sending would take an empty answer for a success
 		}
 		p := problemOf(err)

@@ -97,6 +97,9 @@ func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
 	const many = 600 // the gate lets 512 in
 	r.ask(many, http.MethodPost, "/v1/orders", small)
 	s.Eventually("all are at their answers", func() bool { return r.stuck.Load() == many })
+	if placed := r.stuck.Load() - r.refused.Load(); placed < 512 {
+		t.Errorf("only %d of them placed", placed)
+	}
 	if status, answer := r.status(http.MethodPost, "/v1/orders", small); status != http.StatusCreated {
 		t.Errorf("placing beside them: %d %s", status, answer)
 	}

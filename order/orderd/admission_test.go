@@ -47,7 +47,7 @@ func startAdmitting(t *testing.T, config admission.Config) *admitting {
 			t.Error(err)
 		}
 	})
-	return &admitting{t, service, &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
+	return &admitting{t, service, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
 // answer is that to one placement.

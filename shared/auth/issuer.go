@@ -55,8 +55,8 @@ type trust struct {
 	until  time.Time
 }
 
-// keysNotHad is how the library says, in words only, that it could not fetch the keys.
-const keysNotHad = "fetching keys"
+// keysNotHad reports whether the library could not fetch the keys, which it says in words only. A test fails when they change.
+func keysNotHad(err error) bool { return strings.Contains(err.Error(), "fetching keys") }
 
 // errIssuerAway is the refusal of a token that cannot be judged.
 var errIssuerAway = errors.New("the issuer of the token does not answer; repeat the request later")
@@ -103,7 +103,7 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	}
 	checked, err := verifier.Verify(ctx, token)
 	if err != nil {
-		if strings.Contains(err.Error(), keysNotHad) {
+		if keysNotHad(err) {
 			return nil, errIssuerAway // the token may well be good
 		}
 		return nil, errors.New("the token is refused: " + reason(err))
@@ -129,7 +129,7 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	caller := newCaller("token", checked.Issuer+"\x00"+checked.Subject, knownScopes(claims["scope"], claims["scp"]))
 	caller.Name, caller.Until = checked.Subject, checked.Expiry
 	header, _, _ := strings.Cut(token, ".")
-	i.remember(sum, header, trust{caller: caller, until: earlier(checked.Expiry, now.Add(trustFor))})
+	i.remember(verifier, sum, header, trust{caller: caller, until: earlier(checked.Expiry, now.Add(trustFor))})
 	return caller, nil
 }
 
@@ -140,9 +140,12 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-func (i *Issuer) remember(sum [sha256.Size]byte, header string, t trust) {
+func (i *Issuer) remember(by *oidc.IDTokenVerifier, sum [sha256.Size]byte, header string, t trust) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.verifier != by {
+		return // the keys were renewed meanwhile
+	}
 	i.header = header
 	if len(i.trusted) >= maxTrusted {
 		clear(i.trusted) // each costs one look at its signature more
@@ -159,7 +162,7 @@ func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 		if verifier := i.known(); verifier != nil {
 			return verifier, nil
 		}
-		verifier, err := i.discover(context.WithoutCancel(ctx)) // others wait for it, too
+		verifier, err := i.discover(context.Background()) //nolint:contextcheck // others wait for it, too; the client has a timeout
 		if err != nil {
 			return nil, err
 		}

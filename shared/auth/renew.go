@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -43,7 +42,7 @@ func (i *Issuer) Renew(ctx context.Context) error {
 	// before anybody waits for them.
 	if _, err := fresh.Verify(ctx, header+".e30.AA"); err == nil {
 		return errors.New("a token without a signature was taken")
-	} else if strings.Contains(err.Error(), keysNotHad) {
+	} else if keysNotHad(err) {
 		return err
 	}
 	i.mu.Lock()

@@ -42,7 +42,24 @@ type Held struct {
 	bytes   int64
 }
 
-// Hold waits, a second at most, for room for an answer of so many bytes; the error is a 503 problem. Release must be called once the answer
+// Take takes room for an answer that is made already; the error is a 503 problem. Release must be called once the answer is written.
+func (a *Answers) Take(bytes int) (*Held, error) {
+	h := &Held{answers: a}
+	if bytes <= smallAnswer {
+		return h, nil
+	}
+	h.bytes = min(int64(bytes), answersRoom)
+	if !a.room.TryAcquire(h.bytes) {
+		return nil, crowded()
+	}
+	return h, nil
+}
+
+func crowded() error {
+	return KindOverloaded.New("The service holds as many large answers as it may, for clients that read slowly. Repeat the request later, or ask for less.")
+}
+
+// Hold waits, a second at most, for room for an answer of so many bytes that is yet to be made; the error is a 503 problem. Release must be called once the answer
 // is written.
 func (a *Answers) Hold(ctx context.Context, bytes int) (*Held, error) {
 	if bytes <= smallAnswer {
@@ -52,7 +69,7 @@ func (a *Answers) Hold(ctx context.Context, bytes int) (*Held, error) {
 	ctx, cancel := context.WithTimeout(ctx, roomPatience)
 	defer cancel()
 	if err := a.room.Acquire(ctx, h.bytes); err != nil {
-		return nil, KindOverloaded.New("The service holds as many large answers as it may, for clients that read slowly. Repeat the request later, or ask for less.")
+		return nil, crowded()
 	}
 	return h, nil
 }
@@ -72,7 +89,8 @@ func (h *Held) Shrink(bytes int) {
 func (h *Held) Release() { h.Shrink(0) }
 
 // BoundWriting bounds the time in which a client must take an answer of so many bytes: 5 s, and what 128 KiB a second need. Tiny ones the
-// kernel takes at once, whatever the client does, and setting a deadline would cost more than writing them.
+// kernel takes at once, whatever the client does, and setting a deadline would cost more than writing them. A Server sets the
+// deadline of the connection's next request anew; one without a WriteTimeout, as in some tests, does not.
 func BoundWriting(w http.ResponseWriter, bytes int) {
 	if bytes <= tinyAnswer {
 		return

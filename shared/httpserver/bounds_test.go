@@ -17,7 +17,7 @@ func TestBoundsOfClients(t *testing.T) {
 		t.Errorf("zero fields: %+v, want %+v", got, want)
 	}
 	set := httpserver.Bounds{
-		MaxConnections: 1, MaxConnectionsOfAddress: 1, MaxHeaderBytes: 4 << 10, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, IdleTimeout: 4 * time.Second,
+		MaxConnections: 1, MaxConnectionsOfAddress: 1, MaxHeaderBytes: 4 << 10, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 4 * time.Second,
 	}
 	if got := set.WithDefaults(); got != set || got.Validate() != nil {
 		t.Errorf("what was set became %+v, %v", got, got.Validate())

@@ -39,6 +39,7 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 			Msg("the process may not have descriptors enough for all the connections that it is to allow: raise its limit (ulimit -n)")
 		cfg.MaxConnections = most
 	}
+	cfg.MaxConnectionsOfAddress = min(cfg.MaxConnectionsOfAddress, max(1, cfg.MaxConnections/4))
 	s := &Server{
 		addr: cfg.Addr,
 		bound: boundedListener{

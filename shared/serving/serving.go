@@ -72,10 +72,13 @@ func (c *Config) API(addr string, guard *auth.Guard, handler http.Handler, front
 	return server(config, c.TLS, front.Logger)
 }
 
+// opsConnections is how many connections metrics and health may have: they must not take the descriptors that are kept for the file and Kafka.
+const opsConnections = 100
+
 // Ops returns the server of metrics and health at addr. It does not listen yet.
 func (c *Config) Ops(addr string, ops telemetry.Ops, logger zerolog.Logger) (*httpserver.Server, error) {
 	ops.Level, ops.Logger = c.Verbosity, logger
-	return server(httpserver.Config{Addr: addr, Handler: telemetry.OpsHandler(ops)}, c.OpsTLS, logger)
+	return server(httpserver.Config{Addr: addr, Handler: telemetry.OpsHandler(ops), Bounds: httpserver.Bounds{MaxConnections: opsConnections}}, c.OpsTLS, logger)
 }
 
 func server(config httpserver.Config, files tlsfiles.Config, logger zerolog.Logger) (*httpserver.Server, error) {
