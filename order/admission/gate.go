@@ -27,8 +27,8 @@ type Config struct {
 
 // Defaults of Config, and bounds of Latency.
 const (
-	DefaultLatency  = 15 * time.Millisecond
-	DefaultFreeDisk = 16 << 20
+	defaultLatency  = 15 * time.Millisecond
+	defaultFreeDisk = 16 << 20
 	minLatency      = time.Millisecond
 	maxLatency      = time.Minute
 )
@@ -36,10 +36,10 @@ const (
 // WithDefaults returns c with its zero fields filled in.
 func (c Config) WithDefaults() Config {
 	if c.Latency == 0 {
-		c.Latency = DefaultLatency
+		c.Latency = defaultLatency
 	}
 	if c.FreeDisk == 0 {
-		c.FreeDisk = DefaultFreeDisk
+		c.FreeDisk = defaultFreeDisk
 	}
 	return c
 }

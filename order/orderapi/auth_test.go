@@ -76,11 +76,11 @@ func TestOrdersOfThePastNeedTheirScope(t *testing.T) {
 	}
 	before := s.Transactions()
 	for _, ago := range []time.Duration{24*time.Hour + time.Second, 100 * 24 * time.Hour} {
-		if status, _, code, _ := placeAs(t, s, plain, "", at(ago)); status != http.StatusForbidden || code != auth.CodeInsufficientScope {
+		if status, _, code, _ := placeAs(t, s, plain, "", at(ago)); status != http.StatusForbidden || code != auth.KindInsufficientScope.Code {
 			t.Errorf("%v ago: %d %s", ago, status, code)
 		}
 	}
-	if status, _, code, _ := placeAs(t, s, alone, "", at(0)); status != http.StatusForbidden || code != auth.CodeInsufficientScope {
+	if status, _, code, _ := placeAs(t, s, alone, "", at(0)); status != http.StatusForbidden || code != auth.KindInsufficientScope.Code {
 		t.Errorf("orders:backfill alone: %d %s", status, code)
 	}
 	if after := s.Transactions(); after != before {
@@ -131,7 +131,7 @@ func TestAnOrderGrowsOld(t *testing.T) {
 	if status, again, code, replayed := placeAs(t, s, plain, "k", body); status != http.StatusCreated || again != first || !replayed {
 		t.Errorf("%d %s, %s, replayed %v, want %s", status, code, again, replayed, first)
 	}
-	if status, _, code, _ := placeAs(t, s, plain, "another", body); status != http.StatusForbidden || code != auth.CodeInsufficientScope {
+	if status, _, code, _ := placeAs(t, s, plain, "another", body); status != http.StatusForbidden || code != auth.KindInsufficientScope.Code {
 		t.Errorf("with another key: %d %s", status, code)
 	}
 }

@@ -14,23 +14,16 @@ import (
 	"ordertally/shared/problem"
 )
 
-// Codes of the problems of this package.
-const (
-	CodeUnauthenticated   = "unauthenticated"
-	CodeInsufficientScope = "insufficient_scope"
-	CodeIssuerAway        = "issuer_unavailable"
-)
-
 // The kinds of the problems of this package.
 var (
 	KindUnauthenticated = problem.Kind{
-		Status: http.StatusUnauthorized, Code: CodeUnauthenticated, Says: "No credential was sent, or one that is malformed, unknown, expired or revoked.",
+		Status: http.StatusUnauthorized, Code: "unauthenticated", Says: "No credential was sent, or one that is malformed, unknown, expired or revoked.",
 	}
 	KindInsufficientScope = problem.Kind{
-		Status: http.StatusForbidden, Code: CodeInsufficientScope, Says: "The credential is good and does not have the scope that this needs.",
+		Status: http.StatusForbidden, Code: "insufficient_scope", Says: "The credential is good and does not have the scope that this needs.",
 	}
 	KindIssuerAway = problem.Kind{
-		Status: http.StatusServiceUnavailable, Code: CodeIssuerAway, Says: "The issuer of the token does not answer, so the token cannot be judged. Repeat later.",
+		Status: http.StatusServiceUnavailable, Code: "issuer_unavailable", Says: "The issuer of the token does not answer, so the token cannot be judged. Repeat later.",
 	}
 )
 

@@ -171,7 +171,7 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 	guard := issuerGuard(t, p, clock.NewManual(start))
 	p.Down.Store(true)
 	w, caller := ask(t, guard, "Bearer "+p.Token(nil))
-	if w.Code != http.StatusServiceUnavailable || caller != nil || !strings.Contains(w.Body.String(), auth.CodeIssuerAway) || w.Header().Get("Retry-After") == "" {
+	if w.Code != http.StatusServiceUnavailable || caller != nil || !strings.Contains(w.Body.String(), auth.KindIssuerAway.Code) || w.Header().Get("Retry-After") == "" {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	p.Down.Store(false)
@@ -186,7 +186,7 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 	p := authtest.NewIssuer(t, start)
 	guard := issuerGuard(t, p, clock.NewManual(start))
 	p.Keyless.Store(true)
-	if w, _ := ask(t, guard, "Bearer "+p.Token(nil)); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), auth.CodeIssuerAway) {
+	if w, _ := ask(t, guard, "Bearer "+p.Token(nil)); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), auth.KindIssuerAway.Code) {
 		t.Errorf("without the keys: %d %s", w.Code, w.Body)
 	}
 	p.Keyless.Store(false)

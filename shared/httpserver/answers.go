@@ -29,8 +29,8 @@ var KindOverloaded = problem.Kind{
 	Status: http.StatusServiceUnavailable, Code: "overloaded", Says: "Too many large answers are held for clients that read slowly. Repeat after Retry-After, or ask for less.",
 }
 
-// Answers bounds the memory of the large answers of one API that are made or on their way: whoever asks for many and reads none cannot take
-// the memory of the service. It is safe for concurrent use.
+// Answers bounds the memory of the large answers of one API that are on their way: whoever asks for many and reads none cannot take the memory of
+// the service. It is safe for concurrent use.
 type Answers struct{ room *semaphore.Weighted }
 
 // NewAnswers returns one with room for 64 MiB.
