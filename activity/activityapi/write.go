@@ -34,12 +34,12 @@ func (a *API) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
 			return
 		}
 		text = append(text, '\n')
-		held, err := a.answers.Take(len(text))
+		release, err := a.answers.Take(r, len(text))
 		if err != nil {
 			a.fail(w, r, err)
 			return
 		}
-		defer held.Release()
+		defer release()
 		httpserver.BoundWriting(w, len(text))
 		if final {
 			revalidate(w, r, text)

@@ -84,7 +84,7 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 			panic(http.ErrAbortHandler) // cuts the connection: one that only stopped sending would take an empty answer for a success
 		}
 		p := problemOf(err)
-		if p.Status >= http.StatusInternalServerError && p.Code != httpserver.KindOverloaded.Code { // an overload is no failure
+		if p.Status >= http.StatusInternalServerError && p.Code != httpserver.CodeOverloaded { // an overload is no failure
 			a.failures.Log(r, p.Status, err)
 		}
 		problem.Write(w, r, p)

@@ -35,7 +35,7 @@ var (
 	kindOutcomeUnknown = problem.Kind{
 		Status: http.StatusServiceUnavailable, Code: "outcome_unknown", Says: "The order may or may not be stored. Repeat with the same Idempotency-Key to find out.",
 	}
-	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: httpserver.KindOverloaded.Code, Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
+	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: httpserver.CodeOverloaded, Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
 
 // retryAfter is what a 503 asks for: a restart takes about as long.

@@ -14,9 +14,6 @@ import (
 const (
 	defaultLimit = 50
 	maxLimit     = 200
-	// maxPage is about the most memory that a page takes while it is made: what the store bounds it to and the largest order, stored and
-	// as the answer.
-	maxPage = 6 << 20
 )
 
 // list answers {"orders":[...],"next_cursor":"..."}, newest first by id. next_cursor is left out on the last page. A page
@@ -31,14 +28,28 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	held, err := a.answers.Hold(r.Context(), maxPage)
+	page, cursor, err := a.page(r, query, filters(values))
 	if err != nil {
 		return err
 	}
-	defer held.Release()
+	if cursor != "" {
+		values.Set("cursor", cursor)
+		w.Header().Set("Link", "</v1/orders?"+values.Encode()+`>; rel="next"`)
+	}
+	return a.answer(w, r, page)
+}
+
+// page makes a page, and the cursor of the next one if there is one, in its turn: it takes up to 6 MiB while it is made, by what the store bounds it to and
+// the largest order, stored and as the answer.
+func (a *api) page(r *http.Request, query order.Query, bound string) (text []byte, cursor string, err error) {
+	end, err := a.answers.Turn(r)
+	if err != nil {
+		return nil, "", err
+	}
+	defer end()
 	page, err := a.Store.List(r.Context(), query)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	b := []byte(`{"orders":[`)
 	for i := range page.Orders {
@@ -49,14 +60,10 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	b = append(b, ']')
 	if page.Next != (uuidv7.ID{}) {
-		cursor := encodeCursor(page.Next, filters(values))
+		cursor = encodeCursor(page.Next, bound)
 		b = append(b, `,"next_cursor":"`+cursor+`"`...)
-		values.Set("cursor", cursor)
-		w.Header().Set("Link", "</v1/orders?"+values.Encode()+`>; rel="next"`)
 	}
-	held.Shrink(len(b))
-	writeJSON(w, http.StatusOK, append(b, '}'))
-	return nil
+	return append(b, '}'), cursor, nil
 }
 
 // parameters reads the query string, in which only the known names may stand, each once.

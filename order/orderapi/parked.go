@@ -101,7 +101,7 @@ func (a *api) getParked(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.answer(w, body)
+	return a.answer(w, r, body)
 }
 
 // decision is the body of an operator's request. The filter is for those that concern many messages.

@@ -22,16 +22,16 @@ func (a *api) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.answer(w, appendOrder(nil, &stored))
+	return a.answer(w, r, appendOrder(nil, &stored))
 }
 
 // answer writes an answer that may be large, when there is room for it.
-func (a *api) answer(w http.ResponseWriter, body []byte) error {
-	held, err := a.answers.Take(len(body))
+func (a *api) answer(w http.ResponseWriter, r *http.Request, body []byte) error {
+	release, err := a.answers.Take(r, len(body))
 	if err != nil {
 		return err
 	}
-	defer held.Release()
+	defer release()
 	writeJSON(w, http.StatusOK, body)
 	return nil
 }

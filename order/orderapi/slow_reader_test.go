@@ -1,6 +1,7 @@
 package orderapi_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -68,25 +69,26 @@ func (r *slowReaders) read() {
 	r.running.Wait()
 }
 
-func request(method, path, body string) *http.Request {
+func request(from, method, path, body string) *http.Request {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.RemoteAddr = from + ":1"
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	return r
 }
 
-// ask sends the same request for n of them.
-func (r *slowReaders) ask(n int, method, path, body string) {
+// ask sends the same request for n of them, all at one address.
+func (r *slowReaders) ask(n int, from, method, path, body string) {
 	for range n {
-		r.running.Go(func() { r.handler.ServeHTTP(stuckWriter{httptest.NewRecorder(), r}, request(method, path, body)) })
+		r.running.Go(func() { r.handler.ServeHTTP(stuckWriter{httptest.NewRecorder(), r}, request(from, method, path, body)) })
 	}
 }
 
 // status is what a client gets that reads.
 func (r *slowReaders) status(method, path, body string) (int, string) {
 	w := httptest.NewRecorder()
-	r.handler.ServeHTTP(w, request(method, path, body))
+	r.handler.ServeHTTP(w, request("192.0.2.1", method, path, body))
 	return w.Code, w.Body.String()
 }
 
@@ -95,7 +97,7 @@ func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
 	const many = 600 // the gate lets 512 in
-	r.ask(many, http.MethodPost, "/v1/orders", small)
+	r.ask(many, "203.0.113.1", http.MethodPost, "/v1/orders", small)
 	s.Eventually("all are at their answers", func() bool { return r.stuck.Load() == many })
 	if placed := r.stuck.Load() - r.refused.Load(); placed < 512 {
 		t.Errorf("only %d of them placed", placed)
@@ -105,8 +107,8 @@ func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
 	}
 }
 
-// TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs: large answers that nobody reads have 64 MiB among them. Then no others are made, and what is
-// small is answered as ever.
+// TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs: large answers that nobody reads have 64 MiB among them, those of one client 16. Then no other large ones are
+// made, and what is small is answered as ever, pages too.
 func TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
@@ -121,20 +123,31 @@ func TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs(t *testing.T) {
 	}
 	_, id, _ := strings.Cut(answer, `"id":"`)
 	path := "/v1/orders/" + id[:36]
-	const many, most = 100, 64<<20/(900<<10) + 1
-	r.ask(many, http.MethodGet, path, "")
-	s.Eventually("all have an answer or a refusal", func() bool { return r.stuck.Load() == many })
-	if large := r.stuck.Load() - r.refused.Load(); large > most || large < most/2 {
-		t.Errorf("%d large answers are under way, want about %d", large, most)
-	}
-	if status, answer := r.status(http.MethodGet, "/v1/orders", ""); status != http.StatusServiceUnavailable || !strings.Contains(answer, "overloaded") {
-		t.Errorf("a page beside them: %d %.300s", status, answer)
+	const many, most = 100, 16<<20/(900<<10) + 1 // of each
+	for clients := 1; clients <= 5; clients++ {
+		r.ask(many, fmt.Sprintf("203.0.113.%d", clients), http.MethodGet, path, "")
+		s.Eventually("all have an answer or a refusal", func() bool { return r.stuck.Load() == int32(many*clients) })
+		if large := int(r.stuck.Load() - r.refused.Load()); large > clients*most || large < min(clients, 4)*most*3/4 {
+			t.Errorf("%d large answers are under way to %d clients, want about %d", large, clients, min(clients, 4)*most)
+		}
+		want := http.StatusOK
+		if clients == 5 { // of the fifth's share there is only a part
+			want = http.StatusServiceUnavailable
+		}
+		for _, path := range []string{path, "/v1/orders"} {
+			if status, answer := r.status(http.MethodGet, path, ""); status != want || status != http.StatusOK && !strings.Contains(answer, "overloaded") {
+				t.Errorf("%s beside %d clients: %d %.300s", path, clients, status, answer)
+			}
+		}
 	}
 	if status, answer := r.status(http.MethodGet, path+"/delivery", ""); status != http.StatusOK {
 		t.Errorf("a small answer beside them: %d %.300s", status, answer)
 	}
 	if status, answer := r.status(http.MethodPost, "/v1/orders", small); status != http.StatusCreated {
 		t.Errorf("placing beside them: %d %.300s", status, answer)
+	}
+	if status, answer := r.status(http.MethodGet, "/v1/orders?limit=1", ""); status != http.StatusOK {
+		t.Errorf("a small page beside them: %d %.300s", status, answer)
 	}
 	r.read()
 	if status, answer := r.status(http.MethodGet, "/v1/orders", ""); status != http.StatusOK {

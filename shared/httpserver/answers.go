@@ -3,20 +3,22 @@ package httpserver
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
+	"ordertally/shared/fairshare"
 	"ordertally/shared/problem"
 )
 
 const (
 	// smallAnswer is up to what size answers are not counted: the kernel takes them from the program.
 	smallAnswer = 64 << 10
-	// answersRoom is how many bytes of larger answers may be under way.
-	answersRoom = 64 << 20
-	// roomPatience is how long a request waits for room.
-	roomPatience = time.Second
+	// answersRoom is how many bytes of larger answers may be under way, and answersShare how many to one client.
+	answersRoom, answersShare = 64 << 20, 16 << 20
+	// pagesMade is how many pages may be made at once, and pagesShare how many for one client.
+	pagesMade, pagesShare = 8, 4
+	// turnPatience is how long a request waits until its page may be made.
+	turnPatience = time.Second
 	// tinyAnswer is up to what size an answer fits into a connection's buffer in the kernel.
 	tinyAnswer = 8 << 10
 	// leastRate is how many bytes a second a client must take of its answer, after writeGrace.
@@ -24,69 +26,54 @@ const (
 	writeGrace = 5 * time.Second
 )
 
+// CodeOverloaded is the code of the problems of a service that cannot do all at once that it is asked for.
+const CodeOverloaded = "overloaded"
+
 // KindOverloaded is the problem of a request whose answer has no room.
 var KindOverloaded = problem.Kind{
-	Status: http.StatusServiceUnavailable, Code: "overloaded", Says: "Too many large answers are held for clients that read slowly. Repeat after Retry-After, or ask for less.",
+	Status: http.StatusServiceUnavailable, Code: CodeOverloaded, Says: "Too many large answers are made, or held for clients that read slowly. Repeat after Retry-After, or ask for less.",
 }
 
-// Answers bounds the memory of the large answers of one API that are on their way: whoever asks for many and reads none cannot take the memory of
-// the service. It is safe for concurrent use.
-type Answers struct{ room *semaphore.Weighted }
+// Answers bounds the memory of the large answers of one API: whoever asks for many and reads none can take neither the memory of the service nor
+// more than a share of what large answers may have. It is safe for concurrent use.
+type Answers struct{ room, turns *fairshare.Room }
 
-// NewAnswers returns one with room for 64 MiB.
-func NewAnswers() *Answers { return &Answers{semaphore.NewWeighted(answersRoom)} }
-
-// Held is the room that one answer has.
-type Held struct {
-	answers *Answers
-	bytes   int64
+// NewAnswers returns one with room for 64 MiB, 16 of them for one client.
+func NewAnswers() *Answers {
+	return &Answers{room: fairshare.New(answersRoom, answersShare), turns: fairshare.New(pagesMade, pagesShare)}
 }
 
-// Take takes room for an answer that is made already; the error is a 503 problem. Release must be called once the answer is written.
-func (a *Answers) Take(bytes int) (*Held, error) {
-	h := &Held{answers: a}
+// Take takes room for an answer that is made already; the error is a 503 problem. release must be called once the answer is written.
+func (a *Answers) Take(r *http.Request, bytes int) (release func(), err error) {
 	if bytes <= smallAnswer {
-		return h, nil
+		return func() {}, nil
 	}
-	h.bytes = min(int64(bytes), answersRoom)
-	if !a.room.TryAcquire(h.bytes) {
-		return nil, crowded()
+	client := Client(r)
+	if !a.room.TryAcquire(client, int64(bytes)) {
+		return nil, KindOverloaded.New("The service holds as many large answers as it may, for clients that read slowly. Repeat the request later, or ask for less.")
 	}
-	return h, nil
+	return func() { a.room.Release(client, int64(bytes)) }, nil
 }
 
-func crowded() error {
-	return KindOverloaded.New("The service holds as many large answers as it may, for clients that read slowly. Repeat the request later, or ask for less.")
-}
-
-// Hold waits, a second at most, for room for an answer of so many bytes that is yet to be made; the error is a 503 problem. Release must be called once the answer
-// is written.
-func (a *Answers) Hold(ctx context.Context, bytes int) (*Held, error) {
-	if bytes <= smallAnswer {
-		return &Held{answers: a}, nil
-	}
-	h := &Held{answers: a, bytes: min(int64(bytes), answersRoom)}
-	ctx, cancel := context.WithTimeout(ctx, roomPatience)
+// Turn waits, a second at most, until a page may be made of which nobody knows yet how large it will be; the error is a 503 problem. end must be called once it is
+// made, before it is written: a turn waits for no client.
+func (a *Answers) Turn(r *http.Request) (end func(), err error) {
+	client := Client(r)
+	ctx, cancel := context.WithTimeout(r.Context(), turnPatience)
 	defer cancel()
-	if err := a.room.Acquire(ctx, h.bytes); err != nil {
-		return nil, crowded()
+	if err := a.turns.Acquire(ctx, client, 1); err != nil {
+		return nil, KindOverloaded.New("The service makes as many pages as it can at once. Repeat the request later.")
 	}
-	return h, nil
+	return func() { a.turns.Release(client, 1) }, nil
 }
 
-// Shrink gives back what the answer does not need after all.
-func (h *Held) Shrink(bytes int) {
-	if bytes <= smallAnswer {
-		bytes = 0
+// Client names who a request is from when something is shared out: its network, or "" for the machine itself, which stands for many.
+func Client(r *http.Request) string {
+	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && addr.Addr().Unmap().IsLoopback() {
+		return ""
 	}
-	if spare := h.bytes - int64(bytes); spare > 0 {
-		h.answers.room.Release(spare)
-		h.bytes -= spare
-	}
+	return Network(r.RemoteAddr)
 }
-
-// Release gives back the room. Calling it again does nothing.
-func (h *Held) Release() { h.Shrink(0) }
 
 // BoundWriting bounds the time in which a client must take an answer of so many bytes: 5 s, and what 128 KiB a second need. Tiny ones the
 // kernel takes at once, whatever the client does, and setting a deadline would cost more than writing them. A Server sets the

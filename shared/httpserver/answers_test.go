@@ -1,9 +1,10 @@
 package httpserver_test
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 
@@ -11,60 +12,83 @@ import (
 	"ordertally/shared/problem"
 )
 
+func from(addr string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = addr
+	return r
+}
+
+func overloaded(err error) bool {
+	p, ok := errors.AsType[problem.Problem](err)
+	return ok && p.Status == http.StatusServiceUnavailable && p.Code == httpserver.CodeOverloaded
+}
+
 func TestLargeAnswersHaveOneRoomAmongThem(t *testing.T) {
+	answers := httpserver.NewAnswers()
+	take := func(addr string, bytes int) func() {
+		t.Helper()
+		release, err := answers.Take(from(addr), bytes)
+		if err != nil && !overloaded(err) {
+			t.Fatalf("%v", err)
+		}
+		return release // nil for none
+	}
+	const client = "203.0.113.1:1"
+	for range 4 {
+		if take(client, 4<<20) == nil {
+			t.Fatal("a client does not have its share")
+		}
+	}
+	if take("203.0.113.1:2", 64<<10+1) != nil || take(client, 64<<10) == nil {
+		t.Error("a client has more than its share, or is refused what is small")
+	}
+	release := take("[2001:db8::1]:1", 1<<30) // more than a share
+	if release == nil || take("[2001:db8::2]:1", 1<<20) != nil {
+		t.Error("a network of IPv6 has not one share")
+	}
+	for i := range 31 {
+		if take(fmt.Sprintf("127.0.0.1:%d", i+1), 1<<20) == nil {
+			t.Fatal("the machine itself has a share")
+		}
+	}
+	if take("198.51.100.1:1", 2<<20) != nil || take("198.51.100.1:1", 64<<10) == nil {
+		t.Error("there is more than all, or what is small is refused")
+	}
+	release()
+	if take("198.51.100.1:1", 16<<20) == nil {
+		t.Error("what was given back is not to be had")
+	}
+}
+
+func TestPagesAreMadeInTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answers := httpserver.NewAnswers()
-		var held []*httpserver.Held
-		for range 16 {
-			h, err := answers.Hold(t.Context(), 4<<20)
-			if err != nil {
+		for range 4 {
+			if _, err := answers.Turn(from("203.0.113.1:1")); err != nil {
 				t.Fatal(err)
 			}
-			held = append(held, h)
 		}
-		refused := func(bytes int) bool {
-			t.Helper()
-			h, err := answers.Hold(t.Context(), bytes)
-			if err != nil {
-				p, ok := errors.AsType[problem.Problem](err)
-				if !ok || p.Status != http.StatusServiceUnavailable || p.Code != httpserver.KindOverloaded.Code {
-					t.Errorf("%v", err)
-				}
-				return true
+		if _, err := answers.Turn(from("203.0.113.1:2")); !overloaded(err) {
+			t.Errorf("one client has more turns than its share: %v", err)
+		}
+		end, err := answers.Turn(from("203.0.113.2:1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := answers.Turn(from("127.0.0.1:1")); err != nil {
+				t.Fatal(err)
 			}
-			h.Release()
-			return false
-		}
-		if !refused(1<<20) || refused(64<<10) {
-			t.Error("a large answer has room, or a small one has none")
-		}
-		held[0].Shrink(3 << 20)
-		if refused(1<<20) || !refused(2<<20) {
-			t.Error("what an answer gave back is not to be had, or more than that is")
-		}
-		for range 2 {
-			held[0].Release()
-		}
-		if refused(4<<20) || !refused(5<<20) {
-			t.Error("what was released twice counts twice, or not at all")
 		}
 		waiting := make(chan error)
 		go func() {
-			_, err := answers.Hold(context.Background(), 5<<20)
+			_, err := answers.Turn(from("203.0.113.3:1"))
 			waiting <- err
 		}()
 		synctest.Wait()
-		held[1].Release()
+		end()
 		if err := <-waiting; err != nil {
-			t.Errorf("one that waits for room: %v", err)
+			t.Errorf("one that waits for its turn: %v", err)
 		}
 	})
-}
-
-func TestAnAnswerLargerThanTheRoomHasAllOfIt(t *testing.T) {
-	h, err := httpserver.NewAnswers().Hold(t.Context(), 1<<30)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.Release()
 }

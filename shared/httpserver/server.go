@@ -58,8 +58,10 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 		WriteTimeout:      cfg.WriteTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    cfg.MaxHeaderBytes,
-		ErrorLog:          errorLog(logger),
-		BaseContext:       func(net.Listener) context.Context { return base },
+		// The deadline of an answer ends its stream. One that nothing can be written to ends here, with all its streams: what they hold is given back.
+		HTTP2:       &http.HTTP2Config{WriteByteTimeout: writeGrace},
+		ErrorLog:    errorLog(logger),
+		BaseContext: func(net.Listener) context.Context { return base },
 		// "OPTIONS *" goes to the handler like everything else.
 		DisableGeneralOptionsHandler: true,
 	}
