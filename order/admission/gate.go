@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
+
+	"ordertally/shared/fairshare"
 )
 
 // Config of a Gate. The tags make it flags. A zero Latency and FreeDisk have their defaults.
@@ -70,13 +72,13 @@ type Sources struct {
 
 // What a Gate allows besides its Config. Placements count by weight: one, and one more for each full 8 KiB of the body.
 const (
-	// least is how many placements are admitted at once however slow they are: they share one commit.
-	least = 256
-	// most is how many are admitted at once however fast they are, and usual is how many when nothing is known of how fast they are.
-	most  = 4096
-	usual = 512
-	// few placements are admitted whatever they weigh.
-	few = 16
+	// minLimit is how many placements are admitted at once however slow they are: they share one commit.
+	minLimit = 256
+	// maxLimit is how many are admitted at once however fast they are, and initialLimit is how many when nothing is known of how fast they are.
+	maxLimit     = 4096
+	initialLimit = 512
+	// minPlacements are admitted whatever they weigh.
+	minPlacements = 16
 	// syncs is how many commits of the disk a placement may take, whatever Latency is: the one under way, its own, and as much again for
 	// everything else. Fewer at once would not be stored sooner, they would only share the disk's time with fewer others.
 	syncs = 3
@@ -86,10 +88,10 @@ const (
 	window = 100 * time.Millisecond
 	// look is how often the disk and the backlog are looked at.
 	look = time.Second
-	// largeBody is the size from which on a body must find room among the large ones, whose sum largeBodies bounds, in bytes. So whoever
-	// sends large bodies slowly keeps out other large ones only.
-	largeBody   = 64 << 10
-	largeBodies = 64 << 20
+	// largeBody is the size above which a body must find room among the large ones. largeBodies bounds their sum, in bytes, and largeBodiesShare those of one
+	// client. So whoever sends large bodies slowly keeps out large ones only, and of others only once several do it.
+	largeBody                     = 64 << 10
+	largeBodies, largeBodiesShare = 64 << 20, 16 << 20
 )
 
 // Gate admits placements. It is safe for concurrent use.
@@ -99,14 +101,14 @@ type Gate struct {
 	logger  zerolog.Logger
 	refused *prometheus.CounterVec
 
-	refusals *rate.Limiter // for overload
+	refusals *rate.Limiter   // for overload
+	bodies   *fairshare.Room // for large ones
 
 	limit    atomic.Int64
 	arriving arriving
 	orders   atomic.Int64            // inside
 	inside   atomic.Int64            // their weight
-	peak     atomic.Int64            // most that was inside since the limit was set last, about
-	bodies   atomic.Int64            // bytes of large ones
+	peak     atomic.Int64            // most that was inside, or on its way in, since the limit was set last, about
 	done     atomic.Int64            // weight of those stored since the limit was set last
 	spent    atomic.Int64            // nanoseconds, by those, times their weight
 	standing atomic.Pointer[Refusal] // of disk or backlog; nil for none
@@ -124,9 +126,10 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 	for _, reason := range Reasons() {
 		g.refused.WithLabelValues(string(reason))
 	}
-	g.limit.Store(usual)
+	g.limit.Store(initialLimit)
 	g.arriving.next()
-	g.refusals = rate.NewLimiter(fewest, fewest)
+	g.refusals = rate.NewLimiter(minRefusals, minRefusals)
+	g.bodies = fairshare.New(largeBodies, largeBodiesShare)
 	reg.MustRegister(g.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "order_admission_limit", Help: "Placements that are admitted at once; one of 8 KiB or more counts as several.",
 	}, func() float64 { return float64(g.limit.Load()) }))
@@ -161,7 +164,7 @@ func (g *Gate) Run(ctx context.Context) error {
 }
 
 // adjust sets the limit by Little's law: as many may be inside as are stored in the time that storing one should take. While that time
-// is kept, a limit that is used grows, so that it is no limit to a service that keeps up; one that is not used goes back to what is usual, so
+// is kept, a limit that is used grows, so that it is no limit to a service that keeps up; one that is not used goes back to where it began, so
 // that the first moment of a flood does not let it all in.
 func (g *Gate) adjust(elapsed time.Duration) {
 	g.arriving.next()
@@ -170,7 +173,7 @@ func (g *Gate) adjust(elapsed time.Duration) {
 		return
 	}
 	stored := float64(done) / elapsed.Seconds()
-	g.refusals.SetLimit(rate.Limit(max(stored, fewest)))
+	g.refusals.SetLimit(rate.Limit(max(stored, minRefusals)))
 	limit := g.limit.Load()
 	var mean time.Duration
 	if done > 0 {
@@ -181,12 +184,12 @@ func (g *Gate) adjust(elapsed time.Duration) {
 	case mean > allowed:
 		limit = int64(stored * allowed.Seconds())
 	case mean >= allowed*8/10:
-	case peak > limit/2 || limit < usual:
+	case peak > limit/2 || limit < initialLimit:
 		limit += limit/8 + 1
-	case limit > usual:
-		limit = max(limit-limit/8, usual)
+	case limit > initialLimit:
+		limit = max(limit-limit/8, initialLimit)
 	}
-	g.limit.Store(min(max(limit, least), most))
+	g.limit.Store(min(max(limit, minLimit), maxLimit))
 }
 
 // look asks the sources that take a while.

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// A refusal for overload is held back for a random time from pause to three times that. Refusing costs half of what storing does: clients that
+// A refusal for overload is held back for a random time from minHold to three times that. Refusing costs half of what storing does: clients that
 // ask again at once would leave no time for those that were admitted. So each asks twice a second, and not all at the same moment.
 //
-// Of a larger flood refusals are held back for longer, at most for longest: no more is refused in a second than was stored, or than fewest, by
+// Of a larger flood refusals are held back for longer, at most for maxHold: no more is refused in a second than was stored, or than minRefusals, by
 // weight: about, for turns that are given up may be lost. What waits for its refusal waits in the kernel, body and all.
 const (
-	pause   = 250 * time.Millisecond
-	longest = 5 * time.Second
-	fewest  = 500
+	minHold     = 250 * time.Millisecond
+	maxHold     = 5 * time.Second
+	minRefusals = 500
 )
 
 // Hold waits before an error of this package is told to the client, or until ctx ends. By then nothing of the request should be kept.
@@ -23,13 +23,13 @@ func (p *Pass) Hold(ctx context.Context, err error) {
 	if !errors.Is(err, overload) {
 		return
 	}
-	spread := pause + rand.N(2*pause) //nolint:gosec // G404: spreads requests, guards nothing
+	spread := minHold + rand.N(2*minHold) //nolint:gosec // G404: spreads requests, guards nothing
 	turn := p.gate.refusals.ReserveN(time.Now(), int(p.weight))
 	wait := turn.Delay()
-	if wait > longest {
+	if wait > maxHold {
 		turn.Cancel() // those behind it do not wait for one that waits no longer
 	}
-	timer := time.NewTimer(max(spread, min(wait, longest)))
+	timer := time.NewTimer(max(spread, min(wait, maxHold)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

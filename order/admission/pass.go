@@ -10,28 +10,25 @@ func weight(length int64) int64 { return 1 + max(length, 0)/unit }
 // Pass is one placement's. It belongs to one goroutine.
 type Pass struct {
 	gate    *Gate
+	client  string
 	window  int64     // in which it arrived, 0 when it does not count as arriving
+	unsized int64     // what a body whose length is not known may have at most, 0 for others
 	body    int64     // bytes of a large one
 	weight  int64     // by the length that it claims, until it enters
 	entered time.Time // zero unless it is inside
 }
 
-// Arrive is asked before a body of that length, -1 when it is not known, is read; longest is what it may have at most. The error is a
-// *Refusal. Leave must be called after it, however it ended.
-func (g *Gate) Arrive(length, longest int64) (Pass, error) {
-	pass := Pass{gate: g, weight: weight(min(length, longest))}
+// Arrive is asked before a body of that length, -1 when it is not known, is read; longest is what it may have at most. The client, "" for one that stands for
+// many, has a share of the room for large bodies. The error is a *Refusal. Leave must be called after it, however it ended.
+func (g *Gate) Arrive(client string, length, longest int64) (*Pass, error) {
+	pass := &Pass{gate: g, client: client, weight: weight(min(length, longest))}
 	if r := g.refusal(); r != nil {
 		return pass, g.refuse(r)
 	}
-	if length < 0 || length > longest {
-		length = longest
-	}
-	if length > largeBody {
-		if g.bodies.Add(length) > largeBodies {
-			g.bodies.Add(-length)
-			return pass, g.refuse(bodiesAreIn)
-		}
-		pass.body = length
+	if length < 0 {
+		pass.unsized = longest
+	} else if r := pass.takeBody(min(length, longest)); r != nil {
+		return pass, g.refuse(r)
 	}
 	pass.window = g.arriving.add()
 	return pass, nil
@@ -43,10 +40,8 @@ func (p *Pass) Enter(length int) error {
 	g.arriving.remove(p.window)
 	p.window, p.weight = 0, weight(int64(length))
 	orders, inside := g.orders.Add(1), g.inside.Add(p.weight)
-	if inside > g.peak.Load() {
-		g.peak.Store(inside)
-	}
-	if inside-p.weight >= g.limit.Load() && orders > few {
+	g.reached(inside)
+	if inside-p.weight >= g.limit.Load() && orders > minPlacements {
 		g.leave(p.weight)
 		p.giveBack() // the body is not kept while the refusal is held
 		return g.refuse(overload)
@@ -79,24 +74,27 @@ func (p *Pass) Leave() {
 	p.giveBack()
 }
 
-// giveBack ends what a large body takes.
-func (p *Pass) giveBack() {
-	p.gate.bodies.Add(-p.body)
-	p.body = 0
-}
-
 // refusal is why nobody may enter now, nil for no reason.
 func (g *Gate) refusal() *Refusal {
 	if r := g.standing.Load(); r != nil {
 		return r
 	}
-	if orders := g.orders.Load() + g.arriving.recent(); orders >= few && max(orders, g.inside.Load()) >= g.limit.Load() {
+	orders := g.orders.Load() + g.arriving.recent()
+	g.reached(orders)
+	if orders >= minPlacements && max(orders, g.inside.Load()) >= g.limit.Load() {
 		return overload
 	}
 	if g.sources.Committing() > max(stall, g.config.Latency) {
 		return stalled
 	}
 	return nil
+}
+
+// reached notes that so much was inside or on its way in: a limit that is used may grow.
+func (g *Gate) reached(n int64) {
+	if n > g.peak.Load() {
+		g.peak.Store(n)
+	}
 }
 
 func (g *Gate) refuse(r *Refusal) error {

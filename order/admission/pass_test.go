@@ -2,6 +2,7 @@ package admission_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +22,7 @@ func TestTheFirstMomentOfAFloodDoesNotLetItAllIn(t *testing.T) {
 		synctest.Wait() // so that the gate's windows begin here
 		let := 0
 		for range 2000 {
-			if _, err := r.Arrive(100, 1<<20); err == nil { // and sends nothing
+			if _, err := r.Arrive("", 100, 1<<20); err == nil { // and sends nothing
 				let++
 			} else if !overloaded(err) {
 				t.Fatal(err)
@@ -31,7 +32,7 @@ func TestTheFirstMomentOfAFloodDoesNotLetItAllIn(t *testing.T) {
 			t.Errorf("%d were let in at once, want 512", let)
 		}
 		<-time.After(250 * time.Millisecond)
-		if pass, err := r.Arrive(100, 1<<20); err != nil {
+		if pass, err := r.Arrive("", 100, 1<<20); err != nil {
 			t.Errorf("beside clients that send slowly: %v", err)
 		} else if err := pass.Enter(100); err != nil {
 			t.Errorf("beside clients that send slowly: %v", err)
@@ -45,9 +46,9 @@ func TestLongOrdersCountMore(t *testing.T) {
 		length, most int
 	}{{100, 512}, {8<<10 - 1, 512}, {8 << 10, 256}, {42 << 10, 86}, {1 << 20, 16}} {
 		g := admission.Open()
-		var inside []admission.Pass
+		var inside []*admission.Pass
 		for {
-			pass, err := g.Arrive(int64(min(tc.length, 64<<10)), 1<<20) // the bound of large bodies is another
+			pass, err := g.Arrive("", int64(min(tc.length, 64<<10)), 1<<20) // the bound of large bodies is another
 			if err == nil {
 				err = pass.Enter(tc.length)
 			}
@@ -65,8 +66,53 @@ func TestLongOrdersCountMore(t *testing.T) {
 			inside[i].Placed()
 			inside[i].Leave()
 		}
-		if pass, err := g.Arrive(100, 1<<20); err != nil || pass.Enter(100) != nil {
+		if pass, err := g.Arrive("", 100, 1<<20); err != nil || pass.Enter(100) != nil {
 			t.Errorf("after those of %d bytes: %v", tc.length, err)
 		}
 	}
+}
+
+// TestBodiesThatComeLaterAreALoadToo: clients whose bodies come a round trip after their headers, of which few are inside at once. They can all be
+// stored, so they are all let in once the gate knows.
+func TestBodiesThatComeLaterAreALoadToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, admission.Config{})
+		const clients = 1500
+		var stored, refused atomic.Int64
+		ended := make(chan struct{})
+		begin := time.Now()
+		for range clients {
+			go func() {
+				defer func() { ended <- struct{}{} }()
+				for time.Since(begin) < 20*time.Second {
+					pass, err := r.Arrive("", 100, 1<<20)
+					if err == nil {
+						<-time.After(80 * time.Millisecond)
+						err = pass.Enter(100)
+					}
+					if err == nil {
+						<-time.After(3 * time.Millisecond)
+					}
+					pass.Leave()
+					late := time.Since(begin) > 10*time.Second
+					switch {
+					case err != nil:
+						if late {
+							refused.Add(1)
+						}
+						<-time.After(time.Second)
+					case late:
+						stored.Add(1)
+					}
+				}
+			}()
+		}
+		for range clients {
+			<-ended
+		}
+		t.Logf("%d stored, %d refused", stored.Load(), refused.Load())
+		if refused.Load()*100 > stored.Load() {
+			t.Errorf("%d refused of a load that can be stored, %d stored", refused.Load(), stored.Load())
+		}
+	})
 }

@@ -74,18 +74,16 @@ var storage = retryable(kindUnavailable, "The service cannot answer now. Look at
 
 // problemOf is the one place that turns errors into answers.
 func problemOf(err error) problem.Problem {
-	var p problem.Problem
-	if errors.As(err, &p) {
-		return p
-	}
-	var rejection *order.Rejection
-	if errors.As(err, &rejection) {
-		return refused(rejection)
-	}
-	if refusal, ok := errors.AsType[*admission.Refusal](err); ok {
+	if refusal, ok := errors.AsType[*admission.Refusal](err); ok { // before problems: it may be why a body could not be read
 		p := retryable(kindOverloaded, refusal.Error())
 		p.RetryAfter = refusal.RetryAfter
 		return p
+	}
+	if p, ok := errors.AsType[problem.Problem](err); ok {
+		return p
+	}
+	if rejection, ok := errors.AsType[*order.Rejection](err); ok {
+		return refused(rejection)
 	}
 	for _, failure := range failures {
 		if errors.Is(err, failure.err) {

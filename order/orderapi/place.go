@@ -49,10 +49,11 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 }
 
 // admit reads the body of a placement that may begin. With an error there is no body: what waits for its refusal takes no memory.
-func (a *api) admit(w http.ResponseWriter, r *http.Request) (pass admission.Pass, body []byte, err error) {
-	if pass, err = a.Gate.Arrive(r.ContentLength, order.MaxBody); err != nil {
+func (a *api) admit(w http.ResponseWriter, r *http.Request) (pass *admission.Pass, body []byte, err error) {
+	if pass, err = a.Gate.Arrive(httpserver.Client(r), r.ContentLength, order.MaxBody); err != nil {
 		return pass, nil, err
 	}
+	r.Body = pass.Body(r.Body)
 	if body, err = httpserver.ReadBody(w, r, order.MaxBody); err != nil {
 		return pass, nil, err
 	}

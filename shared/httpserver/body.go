@@ -29,7 +29,7 @@ const drainFactor = 4
 //     what they say is ignored: JSON is UTF-8), or when the body has a Content-Encoding;
 //   - 413 over the limit; when Content-Length says so, nothing is kept, and beyond four times the limit nothing is read;
 //   - 408 when the body did not arrive within the server's ReadTimeout;
-//   - 400 when its framing is broken;
+//   - 400 when its framing is broken; it wraps the error of the body's reader, too;
 //
 // or wraps [ErrClientGone], after which nothing need be written. An empty body is no error: the decoder refuses it.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
@@ -61,7 +61,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, fmt.Errorf("read request body: %w: %w", ErrClientGone, err)
 	}
 	w.Header().Set("Connection", "close")
-	return nil, problem.KindBodyUnreadable.New("The request's body could not be read: " + err.Error() + ".")
+	return nil, fmt.Errorf("%w %w", problem.KindBodyUnreadable.New("The request's body could not be read: "+err.Error()+"."), err)
 }
 
 func checkMediaType(h http.Header) error {
