@@ -20,7 +20,8 @@ func TestSettingsAreShownWithTheirSource(t *testing.T) {
 	if err := os.WriteFile(file, []byte("listen: 127.0.0.1:1\nops-listen: 127.0.0.1:2\n\nkafka: [a:1, b:2]\ndata: of-the-file.db\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"ORDER_OPS_LISTEN=127.0.0.1:3", "ORDER_DATA=of-the-environment.db", "ORDER_KAFKA_SASL_PASSWORD=open-sesame"}
+	env := []string{"ORDER_OPS_LISTEN=127.0.0.1:3", "ORDER_DATA=of-the-environment.db", "ORDER_KAFKA_SASL_PASSWORD=open-sesame",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://me:open-sesame@127.0.0.1:1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://me:open-sesame@127.0.0.1:1/x"}
 	secret := filepath.Join(dir, "password")
 	if err := os.WriteFile(secret, []byte("open-sesame"), 0o600); err != nil {
 		t.Fatal(err)
@@ -38,7 +39,7 @@ func TestSettingsAreShownWithTheirSource(t *testing.T) {
 	for name, want := range map[string]string{
 		"listen": "127.0.0.1:1 " + file + ":1", "ops-listen": "127.0.0.1:3 $ORDER_OPS_LISTEN", "kafka": "a:1,b:2 " + file + ":4", "data": "x.db --data",
 		"max-connections": "10000 default", "kafka-sasl-password-file": secret + " --kafka-sasl-password-file", "kafka-sasl-password": "[redacted] " + secret,
-		"config": file + " --config",
+		"config": file + " --config", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:xxxxx@127.0.0.1:1 $OTEL_EXPORTER_OTLP_ENDPOINT",
 	} {
 		if got := strings.Join(rows[name], " "); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
@@ -106,6 +107,9 @@ func TestConfigCheckSaysWhatServeRefuses(t *testing.T) {
 		{[]string{"--data", dir}, 1, dir},
 		{[]string{"--log-file", file("none/x.log")}, 2, "log"},
 		{[]string{"--log-file", dir}, 2, "log"},
+		{[]string{"--log-file", "/dev/null"}, 2, "/dev/null is a device, not a regular file: name one that is"},
+		{[]string{"--data", "/dev/null"}, 1, "/dev/null"},
+		{[]string{"--tls-cert-file", "/dev/zero", "--tls-key-file", file("key.pem")}, 2, "/dev/zero is a device, not a regular file"},
 		{[]string{"--kafka-tls", "--kafka-tls-ca-file", file("none")}, 2, "kafka-tls-ca-file: certificate authorities: open " + file("none")},
 		{[]string{"--kafka-tls", "--kafka-tls-ca-file", file("empty")}, 2, "kafka-tls-ca-file: certificate authorities: "},
 		{[]string{"--kafka-tls", "--kafka-tls-cert-file", file("cert.pem"), "--kafka-tls-key-file", file("other.key")}, 2, "kafka-tls-cert-file, kafka-tls-key-file: TLS certificate"},

@@ -159,6 +159,7 @@ func (h *hostile) consumption() {
 	const digest = "0000000000000000"
 	for name, query := range map[string]string{
 		"limit 0": "limit=0", "limit -1": "limit=-1", "limit 201": "limit=201", "limit 2^63": "limit=9223372036854775808", "limit 1e2": "limit=1e2", "limit of text": "limit=all", "no limit": "limit=",
+		"a limit with a sign": "limit=%2B5", "a limit with zeros": "limit=007", "a limit after a space": "limit=+5",
 		"a limit twice": "limit=1&limit=2", "a limit in brackets": "limit[]=1", "7,000 parameters": strings.Repeat("limit=1&", 7000) + "limit=1", "an offset": "offset=1000000000", "a sort": "sort=reason",
 		"no cursor": "cursor=", "a made-up cursor": "cursor=x", "a cursor of another service": "cursor=AQEBAQEBAQEBAQEBAQEBAQEBAQEB", "a cursor cut short": "cursor=" + h.parked[:len(h.parked)-1],
 		"a cursor with half a digest": "cursor=" + h.parked[:len(h.parked)-8], "a cursor and more": "cursor=" + h.parked + "00", "a cursor in capitals": "cursor=2-0-AAAAAAAAAAAAAAAA", "a cursor with a sign": "cursor=%2B" + h.parked,

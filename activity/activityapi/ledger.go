@@ -140,7 +140,7 @@ func (a *API) listKept(ledger activity.Ledger) func(*http.Request) (any, error) 
 		}
 		limit := defaultLimit
 		if text, given := query["limit"]; given {
-			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit {
+			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit || strconv.Itoa(limit) != text {
 				return nil, kindInvalidParameter.New("The query parameter limit is a whole number from 1 to 200.")
 			}
 		}

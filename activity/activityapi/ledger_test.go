@@ -144,7 +144,8 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 	if audit := s.get("/v1/activities/ORDER_CREATED/audit"); strings.Count(audit, `"verb"`) != 7 || !strings.Contains(audit, `"reason":"nothing to count"`) {
 		t.Errorf("audit %s", audit)
 	}
-	for _, target := range []string{parked + "?class=ugly", parked + "?limit=201", parked + "?cursor=x", parked + "?before=yesterday", parked + "/export?limit=1"} {
+	for _, wrong := range []string{"?class=ugly", "?limit=201", "?limit=%2B5", "?limit=007", "?cursor=x", "?before=yesterday", "/export?limit=1"} {
+		target := parked + wrong
 		if response := s.do(http.MethodGet, target); response.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %s", target, response.Status)
 		}

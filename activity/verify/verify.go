@@ -255,7 +255,7 @@ func (v *verifier) ask(ctx context.Context, service *Service, path string, query
 	maps.DeleteFunc(query, func(_ string, values []string) bool { return values[0] == "" })
 	target, err := url.Parse(service.URL)
 	if err != nil || target.Host == "" {
-		return fmt.Errorf("%q is not the URL of a service: want one such as http://127.0.0.1:8080", service.URL)
+		return fmt.Errorf("%q is not the URL of a service: want one such as http://127.0.0.1:8080", secret.URL(service.URL))
 	}
 	target = target.JoinPath(path) // #nosec G125 -- the path is the program's own
 	target.RawQuery = query.Encode()
@@ -267,14 +267,14 @@ func (v *verifier) ask(ctx context.Context, service *Service, path string, query
 	client := http.Client{Timeout: answerTimeout, Transport: service.Transport}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("%s does not answer: %w", service.URL, err)
+		return fmt.Errorf("%s does not answer: %w", secret.URL(service.URL), err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s: is it the right service, and of this release?", target, response.Status)
+		return fmt.Errorf("%s answered %s: is it the right service, and of this release?", secret.URL(target.String()), response.Status)
 	}
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("read the answer of %s: %w", target, err)
+		return fmt.Errorf("read the answer of %s: %w", secret.URL(target.String()), err)
 	}
 	return nil
 }

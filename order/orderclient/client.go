@@ -50,11 +50,11 @@ func New(c Config) (*Client, error) {
 	base, err := url.Parse(c.BaseURL)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("order service's URL: %w", err)
+		return nil, fmt.Errorf("order service's URL %q is none: want one such as http://127.0.0.1:8080", secret.URL(c.BaseURL))
 	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
-		return nil, fmt.Errorf("order service's URL %q: want one such as http://127.0.0.1:8080", c.BaseURL)
+		return nil, fmt.Errorf("order service's URL %q: want one such as http://127.0.0.1:8080", secret.URL(c.BaseURL))
 	case base.RawQuery != "" || base.Fragment != "":
-		return nil, fmt.Errorf("order service's URL %q: it must have no query and no fragment", c.BaseURL)
+		return nil, fmt.Errorf("order service's URL %q: it must have no query and no fragment", secret.URL(c.BaseURL))
 	}
 	client := &Client{
 		base:           strings.TrimRight(base.String(), "/"),

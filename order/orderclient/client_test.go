@@ -122,9 +122,12 @@ func TestListFollowsEveryPage(t *testing.T) {
 }
 
 func TestNewRefusesWhatIsNoURL(t *testing.T) {
-	for _, url := range []string{"", "127.0.0.1:8080", "localhost:8080", "ftp://x", "http://", "http://x?y=1", "http://x#y", "http://x\n"} {
-		if _, err := orderclient.New(orderclient.Config{BaseURL: url}); err == nil {
-			t.Errorf("%q was accepted", url)
+	for _, url := range []string{
+		"", "127.0.0.1:8080", "localhost:8080", "ftp://x", "http://", "http://x?y=1", "http://x#y", "http://x\n",
+		"ftp://me:sesame@x", "http://me:sesame@x?y=1", "http://me:sesame@x y",
+	} {
+		if _, err := orderclient.New(orderclient.Config{BaseURL: url}); err == nil || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%q: %v", url, err)
 		}
 	}
 }

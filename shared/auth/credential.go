@@ -3,11 +3,11 @@ package auth
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
 
+	"ordertally/shared/plainfile"
 	"ordertally/shared/secret"
 )
 
@@ -20,16 +20,12 @@ type Credential struct {
 // maxCredential bounds the file, in bytes: no server takes a header of that size.
 const maxCredential = 64 << 10
 
-// Token returns the credential: what the file has, without spaces around it, or what the environment variable has, or none.
+// Token returns the credential: what the file has, without spaces around it, or what the environment variable has, or none. The file may be a pipe,
+// such as a shell's <(command).
 func (c Credential) Token(variable string) (secret.Text, error) {
 	token := os.Getenv(variable)
 	if c.APIKeyFile != "" {
-		f, err := os.Open(c.APIKeyFile)
-		if err != nil {
-			return secret.Text{}, fmt.Errorf("--api-key-file: %w", err)
-		}
-		defer func() { _ = f.Close() }() // only read
-		text, err := io.ReadAll(io.LimitReader(f, maxCredential))
+		text, err := plainfile.ReadOnce(c.APIKeyFile, maxCredential)
 		if err != nil {
 			return secret.Text{}, fmt.Errorf("--api-key-file: %w", err)
 		}

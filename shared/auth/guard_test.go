@@ -78,10 +78,16 @@ func TestSettingsOfAnIssuer(t *testing.T) {
 		{"http://issuer.example", "a", "is not an https URL"},
 		{"issuer.example", "a", "is not an https URL"},
 		{"https://", "a", "is not an https URL"},
+		{"https://me:sesame@issuer.example", "a", `oidc-issuer: "https://me:xxxxx@issuer.example" has a name or password in it`},
+		{"https://sesame@issuer.example", "a", `oidc-issuer: "https://xxxxx@issuer.example" has a name or password in it`},
+		{"https://me:ses ame@issuer.example", "a", `oidc-issuer: "[redacted]" is not an https URL`},
 	} {
 		err := (&auth.Config{OIDCIssuer: tc.issuer, OIDCAudience: tc.audience}).Validate()
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%q %q: %v, want %q", tc.issuer, tc.audience, err, tc.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "ame@") {
+			t.Errorf("the password is shown: %v", err)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"ordertally/shared/clock"
+	"ordertally/shared/secret"
 )
 
 const (
@@ -67,7 +68,9 @@ func NewIssuer(issuer, audience string, c clock.Clock) (*Issuer, error) {
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(hostPort(u))):
-		return nil, fmt.Errorf("oidc-issuer: %q is not an https URL (http is for loopback only)", issuer)
+		return nil, fmt.Errorf("oidc-issuer: %q is not an https URL (http is for loopback only)", secret.URL(issuer))
+	case u.User != nil:
+		return nil, fmt.Errorf("oidc-issuer: %q has a name or password in it: give the URL without, as the issuer's tokens have it", secret.URL(issuer))
 	case audience == "":
 		return nil, errors.New("oidc-audience: is needed with oidc-issuer, so that tokens for others are refused")
 	}

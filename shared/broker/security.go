@@ -3,11 +3,11 @@ package broker
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"ordertally/shared/plainfile"
 	"ordertally/shared/secret"
 	"ordertally/shared/tlsfiles"
 )
@@ -81,13 +81,13 @@ func (s *Security) password() (secret.Text, error) {
 		}
 		return s.Password, nil
 	}
-	text, err := os.ReadFile(s.PasswordFile)
+	text, err := plainfile.Read(s.PasswordFile, maxPassword)
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("%w: name a file with the password that this user can read", err)
 	}
 	password := strings.TrimRight(string(text), "\r\n")
-	if password == "" || len(password) > maxPassword {
-		return secret.Text{}, fmt.Errorf("%s is empty or too long", s.PasswordFile)
+	if password == "" {
+		return secret.Text{}, fmt.Errorf("%s is empty: write the password into it, or name another file", s.PasswordFile)
 	}
 	return secret.New(password), nil
 }

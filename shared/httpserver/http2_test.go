@@ -1,6 +1,7 @@
 package httpserver_test
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -67,8 +68,8 @@ func TestAConnectionOfHTTP2ThatIsNotReadGivesBackWhatItHolds(t *testing.T) {
 	transport := &http.Transport{
 		ForceAttemptHTTP2: true,
 		HTTP2:             &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 20, MaxReceiveBufferPerConnection: 64 << 20},
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // G402: the test's own server
-		Dial:              func(string, string) (net.Conn, error) { return d, nil },
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // the test's own server
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return d, nil },
 	}
 	resp, err := (&http.Client{Transport: transport}).Get("https://" + s.Addr())
 	if err != nil {

@@ -13,7 +13,8 @@ type Text struct {
 	value *string // fmt prints fields that are not exported without asking their methods: this way it finds an address
 }
 
-const shown = "[redacted]"
+// Redacted stands for a secret that is there.
+const Redacted = "[redacted]"
 
 // New returns the text, the zero Text for "".
 func New(value string) Text {
@@ -39,7 +40,7 @@ func (t Text) String() string {
 	if t.IsZero() {
 		return ""
 	}
-	return shown
+	return Redacted
 }
 
 // GoString implements fmt.GoStringer.
@@ -53,8 +54,8 @@ func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler. What is printed of a text is refused: the text itself is not known any more.
 func (t *Text) UnmarshalText(text []byte) error {
-	if string(text) == shown {
-		return errors.New("a secret that was printed as " + shown + " cannot be read back: give the secret itself")
+	if string(text) == Redacted {
+		return errors.New("a secret that was printed as " + Redacted + " cannot be read back: give the secret itself")
 	}
 	*t = New(string(text))
 	return nil

@@ -78,3 +78,32 @@ func TestASecretIsReadAndNotReadBack(t *testing.T) {
 		t.Error("what was printed was read back")
 	}
 }
+
+func TestAURLIsShownWithoutItsPassword(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                 "",
+		"http://127.0.0.1:4318/v1?x=y":     "http://127.0.0.1:4318/v1?x=y",
+		"127.0.0.1:4318":                   "127.0.0.1:4318", // no URL, and no password
+		"http://me:sesame@host:1/path?x#y": "http://me:xxxxx@host:1/path?x#y",
+		"http://me:@host":                  "http://me:xxxxx@host",
+		"http://sesame@host":               "http://xxxxx@host", // a token, as likely as not
+		"http://me:ses@ame@host":           "http://me:xxxxx@host",
+		"http://me:%73esame@host":          "http://me:xxxxx@host",
+		"//me:sesame@host":                 "//me:xxxxx@host",
+		"http://me:ses/ame@host":           "[redacted]",
+		"http://me:1/sesame@host":          "[redacted]",
+		"http://me:se@s/ame@host":          "[redacted]",
+		"http://me:1?sesame@host":          "[redacted]",
+		"http://me:1#sesame@host":          "[redacted]",
+		"http://me:ses ame@host":           "[redacted]",
+		"http://me:%zz@host":               "[redacted]",
+		"me:sesame@host":                   "[redacted]",
+		"sesame@host":                      "[redacted]",
+		"http://me:sesame%40host@":         "http://me:xxxxx@",
+		"http://me%3Asesame%40host":        "[redacted]",
+	} {
+		if got := secret.URL(text); got != want {
+			t.Errorf("%s is shown as %s, want %s", text, got, want)
+		}
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+
+	"ordertally/shared/plainfile"
 )
 
 // CheckHostPort refuses what is no HOST:PORT, the port a number or the name of a service. Whether there is such a host it does not ask.
@@ -22,14 +24,17 @@ func CheckHostPort(value string) error {
 	return nil
 }
 
-// CheckFile says what keeps this process from opening the file at path to write to it, or from making it when it is absent. It opens and makes
-// nothing.
+// CheckFile says what keeps this process from opening the regular file at path to write to it, or from making it when it is absent. It opens and
+// makes nothing.
 func CheckFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return fmt.Errorf("%s is a directory: name a file in it", path)
 	case err == nil:
+		if err := plainfile.Check(path, info); err != nil {
+			return fmt.Errorf("%w: name one that is, or a new one", err)
+		}
 		if err := mayWrite(path); err != nil {
 			return fmt.Errorf("%s cannot be written: %w: change its owner or mode, or run as the user whose it is", path, err)
 		}

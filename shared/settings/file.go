@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"unicode/utf8"
 
@@ -14,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"ordertally/shared/plainfile"
 )
 
 // No settings file is larger, in bytes. The bound also keeps nesting within what the YAML parser's recursion can take.
@@ -36,17 +36,9 @@ func (e entry) errorf(format string, args ...any) error {
 // readFile reads a file of settings and checks that each key is known and there once. The values of nested keys are taken as
 // YAML, the others must be texts or lists of texts. The error lists all faults.
 func readFile(path string, known, nested []string) (map[string]entry, error) {
-	f, err := os.Open(path) //nolint:gosec // G304: whoever starts the program names the file
-	if err != nil {
-		return nil, fmt.Errorf("open settings file: %w", err)
-	}
-	defer func() { _ = f.Close() }() // only read
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := plainfile.ReadOnce(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("read settings file: %w", err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("settings file %s is larger than %d bytes", path, maxFile)
 	}
 	return parseFile(path, data, known, nested)
 }

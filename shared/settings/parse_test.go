@@ -194,7 +194,7 @@ func TestErrorsSayWhereAndExitWith2(t *testing.T) {
 		"brackets":           {file: "kafka: " + strings.Repeat("[", 9), want: []string{"order.yaml:1: too many brackets"}},
 		"not UTF-8":          {file: "ops-listen: \xff\n", want: []string{"not UTF-8"}},
 		"too large":          {file: strings.Repeat("# comment\n", 7000), want: []string{"larger than 65536 bytes"}},
-		"missing file":       {args: []string{"serve", "--config", "/nowhere/order.yaml"}, want: []string{"open settings file", "/nowhere/order.yaml"}},
+		"missing file":       {args: []string{"serve", "--config", "/nowhere/order.yaml"}, want: []string{"read settings file: open /nowhere/order.yaml"}},
 		"missing, variable":  {env: map[string]string{"ORDER_CONFIG": "/nowhere/x.yaml"}, want: []string{"/nowhere/x.yaml"}},
 		"a directory":        {args: []string{"serve", "--config", "/"}, want: []string{"read settings file"}},
 	}

@@ -33,6 +33,7 @@ type printing struct {
 type served struct {
 	Data         string `default:"order.db" help:"The file."`
 	PasswordFile string `help:"File with the password."`
+	Issuer       string `help:"Issuer." placeholder:"URL"`
 }
 
 type printCmd struct {
@@ -58,7 +59,7 @@ func printed(t *testing.T, file string, env map[string]string, args ...string) s
 		Variables: []settings.Variable{
 			{Env: "ORDER_PASSWORD", File: "password-file", Help: "The password", Secret: true},
 			{Env: "ORDER_API_KEY", File: "api-key-file", Help: "The key", Secret: true},
-			{Env: "OTEL_ENDPOINT", Help: "The collector"},
+			{Env: "OTEL_ENDPOINT", Help: "The collector", URL: true},
 		},
 		Options: []kong.Option{kong.Bind(&out)},
 	}.Parse(&printing{}, append([]string{"config", "print", "--config", path}, args...))
@@ -93,6 +94,10 @@ func TestSecretsArePrintedWithTheirSourceOnly(t *testing.T) {
 		{"a file by variable", "", map[string]string{"ORDER_API_KEY_FILE": secretFile}, nil, map[string]string{key: "[redacted] " + secretFile}},
 		{"a file wins over a variable", "", map[string]string{"ORDER_PASSWORD": "open-sesame", "ORDER_PASSWORD_FILE": secretFile}, nil,
 			map[string]string{password: "[redacted] " + secretFile}},
+		{"a URL with a password", "", map[string]string{"OTEL_ENDPOINT": "http://me:open-sesame@x:1/y"}, nil,
+			map[string]string{"OTEL_ENDPOINT": "http://me:xxxxx@x:1/y $OTEL_ENDPOINT"}},
+		{"what is no URL", "", map[string]string{"OTEL_ENDPOINT": "http://me:open sesame@x"}, nil, map[string]string{"OTEL_ENDPOINT": "[redacted] $OTEL_ENDPOINT"}},
+		{"a flag that is a URL", "issuer: https://me:open-sesame@x\n", nil, nil, map[string]string{"issuer": "https://me:xxxxx@x order.yaml:1"}},
 		{"the settings file", "", nil, nil, map[string]string{"config": "order.yaml --config"}},
 	} {
 		rows := map[string]string{}
@@ -119,6 +124,7 @@ func TestTheDocumentationHasEverySetting(t *testing.T) {
 		"| `--config` | `ORDER_CONFIG` |  | Read settings from this YAML file |\n" +
 		"| `--data` | `ORDER_DATA` | order.db | The file |\n" +
 		"| `--password-file` | `ORDER_PASSWORD_FILE` |  | File with the password |\n" +
+		"| `--issuer` | `ORDER_ISSUER` |  | Issuer |\n" +
 		"|  | `ORDER_PASSWORD` |  | The password |\n" +
 		"|  | `OTEL_ENDPOINT` |  | The collector |\n\n" +
 		"## The other verbs of order\n\n" +

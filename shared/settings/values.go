@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"ordertally/shared/secret"
 )
 
 // Value is one setting of a command as it is in force.
 type Value struct {
 	Name    string // of the flag and of the key in the file
 	Env     string // of the variable
-	Text    string // what is in force, as it would be given to the flag
+	Text    string // what is in force, as it would be given to the flag; of a URL, as secret.URL shows it
 	Default string // as it would be given
 	Help    string
 	Source  string // "default", "--name", "$NAME" or "FILE:LINE"
@@ -43,6 +45,9 @@ func (s *Sources) config(ctx *kong.Context) Value { return s.value(ctx, s.source
 func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
 	v := s.source.describe(flag)
 	v.Text, v.Source = text(ctx.FlagValue(flag)), "default"
+	if flag.PlaceHolder == "URL" {
+		v.Text = secret.URL(v.Text)
+	}
 	if e, inFile := s.source.file[flag.Name]; inFile {
 		v.Source = e.path + ":" + strconv.Itoa(e.line)
 	}

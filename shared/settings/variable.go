@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"ordertally/shared/secret"
 )
 
 // Variable is a setting that is no flag: a secret, which others on the machine would see on a command line, or a variable of somebody else's, such
@@ -12,11 +14,9 @@ type Variable struct {
 	Env    string // its whole name: ORDER_API_KEY
 	File   string // the flag that names a file with it, which wins over the variable; "" for none
 	Help   string
-	Secret bool // it is shown as [redacted]
+	Secret bool // it is shown as secret.Redacted
+	URL    bool // it is shown without the password that may be in it
 }
-
-// redacted stands for a secret that is set.
-const redacted = "[redacted]"
 
 // name is what the setting is called where flags have names.
 func (v Variable) name() string {
@@ -39,8 +39,11 @@ func (s *Sources) variables(ctx *kong.Context) (set []Value) {
 		if value.Text == "" && value.Source == "$"+v.Env {
 			continue
 		}
-		if v.Secret {
-			value.Text = redacted
+		switch {
+		case v.Secret:
+			value.Text = secret.Redacted
+		case v.URL:
+			value.Text = secret.URL(value.Text)
 		}
 		set = append(set, value)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -81,8 +80,8 @@ type Log struct {
 }
 
 // OpenLog opens the log of a service: on w, usually os.Stderr, as NewLogger has it, and in the file that c names. A line of level error or
-// above is on the disk when it was written. A file that cannot be written is an error now; later, what cannot be written is lost, and
-// the service goes on.
+// above is on the disk when it was written. A file that cannot be written, or is no regular one, is an error now; later, what cannot be written
+// is lost, and the service goes on. A link to a file stays one when that is rotated.
 func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
 	level, err := ParseLevel(c.Level)
 	if err != nil {
@@ -92,11 +91,8 @@ func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
 	log.Level.Set(level)
 	out := forPeople(w)
 	if c.File != "" {
-		probe, err := os.OpenFile(c.File, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) //nolint:gosec // G302, G304: a group may read logs, and the operator names the file
+		path, err := prepare(c.File)
 		if err != nil {
-			return nil, fmt.Errorf("log file: %w", err)
-		}
-		if err := probe.Close(); err != nil {
 			return nil, fmt.Errorf("log file: %w", err)
 		}
 		compression := "none"
@@ -104,7 +100,7 @@ func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
 			compression = "gzip"
 		}
 		log.file = &logFile{timberjack.Logger{
-			Filename: c.File, MaxSize: c.MaxSize, MaxAge: c.MaxAge, MaxBackups: c.MaxBackups, Compression: compression, RotationInterval: c.RotateEvery,
+			Filename: path, MaxSize: c.MaxSize, MaxAge: c.MaxAge, MaxBackups: c.MaxBackups, Compression: compression, RotationInterval: c.RotateEvery,
 		}}
 		if err := log.file.rotateOld(); err != nil {
 			return nil, fmt.Errorf("log file: rotate that of an earlier run: %w", errors.Join(err, log.file.Close()))

@@ -3,12 +3,16 @@ package telemetry
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/DeRuina/timberjack"
 	"github.com/rs/zerolog"
+
+	"ordertally/shared/plainfile"
 )
 
 // logFile is a rotated file whose errors are on the disk at once.
@@ -21,6 +25,24 @@ func (f *logFile) WriteLevel(level zerolog.Level, line []byte) (int, error) {
 		err = f.Sync()
 	}
 	return n, err
+}
+
+// prepare makes the log file if there is none, and returns where it is: a link to it stays when the file is rotated. What is no regular file
+// is refused, because a device would be renamed, and a FIFO waits for its reader.
+func prepare(path string) (string, error) {
+	if info, err := os.Stat(path); err == nil {
+		if err := plainfile.Check(path, info); err != nil {
+			return "", fmt.Errorf("%w: name one that is, or none: the log is on standard error too", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) //nolint:gosec // G302, G304: a group may read logs, and the operator names the file
+	if err != nil {
+		return "", err
+	}
+	if err := f.Close(); err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 // rotateOld rotates the file of an earlier run when it is older than the interval. The library counts from the process's first line: in a service

@@ -4,12 +4,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
+
+	"ordertally/shared/plainfile"
 )
 
-// Authorities reads a file of CA certificates in PEM.
+// Authorities reads a regular file of CA certificates in PEM, up to plainfile.Bound.
 func Authorities(path string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // G304: whoever starts the program names the file
+	text, err := plainfile.Read(path, plainfile.Bound)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authorities: %w: name a file of certificates in PEM that this user can read", err)
 	}
@@ -20,14 +21,27 @@ func Authorities(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// KeyPair reads the certificate chain and the key of its first certificate that two settings name; prefix is that of the settings' names.
+// KeyPair reads the certificate chain and the key of its first certificate, of regular files up to plainfile.Bound that two settings name; prefix is
+// that of the settings' names.
 func KeyPair(certFile, keyFile, prefix string) (pair tls.Certificate, err error) {
 	if certFile == "" || keyFile == "" {
 		return pair, fmt.Errorf("%scert-file, %[1]skey-file: TLS needs both", prefix)
 	}
-	if pair, err = tls.LoadX509KeyPair(certFile, keyFile); err != nil {
+	if pair, err = loadKeyPair(certFile, keyFile); err != nil {
 		return pair, fmt.Errorf("%scert-file, %[1]skey-file: TLS certificate %s with key %s: %w (both are PEM files that this user can read, and the key is "+
 			"that of the certificate)", prefix, certFile, keyFile, err)
 	}
 	return pair, nil
+}
+
+func loadKeyPair(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := plainfile.Read(certFile, plainfile.Bound)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := plainfile.Read(keyFile, plainfile.Bound)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
 }

@@ -27,6 +27,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"serve", "--listen", "8090"}, settings.ExitUsage, "listen"},
 		{[]string{"serve", "--dedup-retention", "14"}, settings.ExitUsage, "dedup-retention"},
 		{[]string{"serve", "--data", inUse}, settings.ExitFailed, inUse},
+		{[]string{"parked", "ls", "--target", "ftp://me:sesame@x"}, settings.ExitUsage, `--target: "ftp://me:xxxxx@x"`},
+		{[]string{"parked", "ls", "--target", "http://me:sesame@x y"}, settings.ExitUsage, `--target: "[redacted]"`},
 	} {
 		err := run(c.args)
 		if code := settings.ExitCode(err); code != c.want || c.says != "" && !strings.Contains(err.Error(), c.says) {

@@ -12,6 +12,7 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/problem"
+	"ordertally/shared/secret"
 	"ordertally/shared/settings"
 	"ordertally/shared/tlsfiles"
 )
@@ -43,7 +44,7 @@ const maxAnswer = 1 << 30
 func (r *remote) ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error) {
 	target, err := url.Parse(r.Target)
 	if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
-		return nil, settings.WithExitCode(fmt.Errorf("--target: %q: want one such as http://127.0.0.1:8090", r.Target), settings.ExitUsage)
+		return nil, settings.WithExitCode(fmt.Errorf("--target: %q: want one such as http://127.0.0.1:8090", secret.URL(r.Target)), settings.ExitUsage)
 	}
 	target = target.JoinPath("v1/activities", url.PathEscape(r.Activity), path) // #nosec G125 -- the path is the program's own
 	target.RawQuery = query.Encode()
@@ -82,7 +83,7 @@ func (r *remote) ask(ctx context.Context, method, path string, query url.Values,
 	defer func() { _ = response.Body.Close() }()
 	var p problem.Problem
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&p); err != nil || p.Code == "" {
-		return nil, fmt.Errorf("%s answered %s, which is no answer of an activity service (see --target)", target, response.Status)
+		return nil, fmt.Errorf("%s answered %s, which is no answer of an activity service (see --target)", secret.URL(target.String()), response.Status)
 	}
 	p.Status = response.StatusCode
 	return nil, p

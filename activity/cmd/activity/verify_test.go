@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -21,5 +23,20 @@ func TestCredentialsOfVerifyAreNotShown(t *testing.T) {
 	_, err = verify.Run(t.Context(), config)
 	if text := fmt.Sprintf("%v %+v %#v %v", config, config, config, err); err == nil || strings.Contains(text, "sesame") || strings.Count(text, "[redacted]") < 6 {
 		t.Errorf("shown: %s", text)
+	}
+}
+
+func TestPasswordsInTheURLsOfVerifyAreNotShown(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	for _, host := range []string{"127.0.0.1:1", "127.0.0.1:1 x", strings.TrimPrefix(other.URL, "http://")} {
+		service := verify.Service{URL: "http://me:open-sesame@" + host}
+		if _, err := verify.Run(t.Context(), verify.Config{Orders: service, Target: service}); err == nil || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("shown: %v", err)
+		}
+		r := remote{Target: service.URL}
+		if _, err := r.ask(t.Context(), http.MethodGet, "parked", nil, nil); err == nil || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("shown: %v", err)
+		}
 	}
 }

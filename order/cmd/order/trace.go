@@ -86,7 +86,7 @@ func (c *traceCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout)
 func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 	base, err := url.Parse(c.ActivityTarget)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
-		return settings.WithExitCode(fmt.Errorf("--activity-target: %q is not a URL such as http://127.0.0.1:8090", c.ActivityTarget), settings.ExitUsage)
+		return settings.WithExitCode(fmt.Errorf("--activity-target: %q is not a URL such as http://127.0.0.1:8090", secret.URL(c.ActivityTarget)), settings.ExitUsage)
 	}
 	token, err := c.ActivityCredential.Token(activityKeyVariable)
 	if err != nil {
@@ -157,7 +157,8 @@ func askCounting(ctx context.Context, client *http.Client, base *url.URL, token 
 	if response.StatusCode != http.StatusOK && json.Unmarshal(body, &p) == nil && p.Code != "" {
 		return nil, p
 	}
-	return nil, fmt.Errorf("unexpected answer %d of type %.80q; is %s the activity service?", response.StatusCode, response.Header.Get("Content-Type"), base)
+	return nil, fmt.Errorf("unexpected answer %d of type %.80q; is %s the activity service?",
+		response.StatusCode, response.Header.Get("Content-Type"), secret.URL(base.String()))
 }
 
 func (c *traceCmd) write(out io.Writer, t *trace) error {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
@@ -29,11 +28,13 @@ type Tracing struct {
 var w3c = propagation.TraceContext{}
 
 // Start returns the tracing of a service, as the environment wants it. A collector that is away costs nothing but its spans: that is
-// logged. (The library tells of that through a handler of the process, so the last service of a process logs it.)
+// logged, and so is what the libraries think of the variables that they read. (They tell of both through handlers of the process, so the last
+// service of a process logs it.)
 func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing, error) {
 	if !Configured() {
 		return &Tracing{}, nil
 	}
+	listen(logger)
 	exporter, err := exporter(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("send traces: look at the OTEL_ variables: %w", err)
@@ -42,7 +43,6 @@ func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing
 	if err != nil {
 		return nil, err
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn().Err(err).Msg("traces are not sent") }))
 	// The sampler is that of OTEL_TRACES_SAMPLER, by default that of the caller, or all.
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
 	return &Tracing{provider: provider, tracer: provider.Tracer("ordertally")}, nil

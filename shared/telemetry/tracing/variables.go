@@ -6,8 +6,8 @@ import "ordertally/shared/settings"
 // what the libraries document is heeded.
 func Variables() []settings.Variable {
 	return []settings.Variable{
-		{Env: "OTEL_EXPORTER_OTLP_ENDPOINT", Help: "Collector to send traces to, such as http://127.0.0.1:4318; without it no traces are made"},
-		{Env: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", Help: "The same for traces only, with the whole path, such as http://127.0.0.1:4318/v1/traces"},
+		{Env: "OTEL_EXPORTER_OTLP_ENDPOINT", Help: "Collector to send traces to, such as http://127.0.0.1:4318; without it no traces are made", URL: true},
+		{Env: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", Help: "The same for traces only, with the whole path, such as http://127.0.0.1:4318/v1/traces", URL: true},
 		{Env: "OTEL_EXPORTER_OTLP_PROTOCOL", Help: "How to send: http/protobuf or grpc; the first without it"},
 		{Env: "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", Help: "The same for traces only"},
 		{Env: "OTEL_EXPORTER_OTLP_HEADERS", Help: "Header fields to send to the collector, such as its API key: name=value,...", Secret: true},

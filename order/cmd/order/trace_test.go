@@ -1,0 +1,32 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"ordertally/order"
+	"ordertally/shared/secret"
+)
+
+func TestAPasswordInTheActivityServicesURLIsNotShown(t *testing.T) {
+	for _, target := range []string{"ftp://me:open-sesame@x", "http://me:open-sesame@x y"} {
+		c := traceCmd{ActivityTarget: target}
+		if err := c.run(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), "--activity-target") || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	base, err := url.Parse(strings.Replace(other.URL, "//", "//me:open-sesame@", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = askCounting(t.Context(), other.Client(), base, secret.Text{}, &order.Delivery{MessageID: "m"})
+	if err == nil || strings.Contains(err.Error(), "sesame") {
+		t.Errorf("%v", err)
+	}
+}
