@@ -41,6 +41,8 @@ type Issuer struct {
 	url, audience string
 	clock         clock.Clock
 	client        *http.Client
+	life          context.Context // until Close
+	end           context.CancelFunc
 
 	asking singleflight.Group // however many wait, the issuer is asked once
 
@@ -74,9 +76,10 @@ func NewIssuer(issuer, audience string, c clock.Clock) (*Issuer, error) {
 	case audience == "":
 		return nil, errors.New("oidc-audience: is needed with oidc-issuer, so that tokens for others are refused")
 	}
+	life, end := context.WithCancel(context.Background())
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, IdleConnTimeout: time.Minute}
 	return &Issuer{
-		url: issuer, audience: audience, clock: c, trusted: make(map[[sha256.Size]byte]trust),
+		url: issuer, audience: audience, clock: c, life: life, end: end, trusted: make(map[[sha256.Size]byte]trust),
 		client: &http.Client{Timeout: issuerTimeout + issuerPause, Transport: &paced{next: transport}},
 	}, nil
 }
@@ -89,8 +92,11 @@ func hostPort(u *url.URL) string {
 	return u.Hostname() + ":" + port
 }
 
-// Close closes the connection to the issuer.
-func (i *Issuer) Close() { i.client.CloseIdleConnections() }
+// Close stops asking the issuer for where its keys are, and closes the connection to it.
+func (i *Issuer) Close() {
+	i.end()
+	i.client.CloseIdleConnections()
+}
 
 func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error) {
 	sum, now := sha256.Sum256([]byte(token)), i.clock.Now()
@@ -165,7 +171,7 @@ func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 		if verifier := i.known(); verifier != nil {
 			return verifier, nil
 		}
-		verifier, err := i.discover(context.Background()) //nolint:contextcheck // others wait for it, too; the client has a timeout
+		verifier, err := i.discover(i.life) //nolint:contextcheck // others wait for it, too
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -181,6 +182,37 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 }
 
 // TestKeysThatCannotBeHad: a token is not refused as forged because the issuer does not say with which keys it signs.
+func TestNobodyAsksTheIssuerAfterClose(t *testing.T) {
+	t.Parallel()
+	asked, ended := make(chan struct{}), make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done() // the service has hung up
+		close(ended)
+	}))
+	defer hanging.Close()
+	issuer, err := auth.NewIssuer(hanging.URL, authtest.Audience, clock.NewManual(start))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := &auth.Guard{Keys: &auth.Keys{}, Issuer: issuer}
+	answered := make(chan int)
+	go func() {
+		w, _ := ask(t, guard, "Bearer "+authtest.NewIssuer(t, start).Token(nil))
+		answered <- w.Code
+	}()
+	<-asked
+	guard.Close()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second): // less than an answer may take
+		t.Error("the issuer is still being asked")
+	}
+	if status := <-answered; status != http.StatusServiceUnavailable {
+		t.Errorf("whoever waited got %d", status)
+	}
+}
+
 func TestKeysThatCannotBeHad(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -49,7 +50,7 @@ func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Pro
 	}
 	text, err := httpserver.ReadBody(w, r, maxLevelBody)
 	if err != nil {
-		if p, ok := err.(problem.Problem); ok { //nolint:errorlint // ReadBody returns it bare
+		if p, ok := errors.AsType[problem.Problem](err); ok {
 			return &p
 		}
 		return refuse(http.StatusBadRequest, problem.CodeBodyUnreadable, "The request's body could not be read.")
