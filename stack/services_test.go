@@ -58,11 +58,13 @@ func (s *services) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	// What the services complain of is shown when the test fails.
+	logger := zerolog.New(zerolog.NewTestWriter(s.t)).Level(zerolog.WarnLevel).With().Timestamp().Logger()
 	var err error
 	config := s.base
 	config.Listen, config.OpsListen = s.addresses.order, s.addresses.orderOps
 	config.Data, config.Kafka = filepath.Join(s.dir, "order.db"), []string{s.brokers}
-	s.order, err = orderd.New(config, zerolog.Nop())
+	s.order, err = orderd.New(config, logger)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -72,7 +74,7 @@ func (s *services) start() {
 	s.activity, err = activityd.New(activityd.Config{
 		Listen: s.addresses.activity, OpsListen: s.addresses.activityOps,
 		Data: filepath.Join(s.dir, "activity.db"), Kafka: []string{s.brokers},
-	}, zerolog.Nop())
+	}, logger)
 	if err != nil {
 		s.t.Fatal(err)
 	}

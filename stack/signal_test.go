@@ -20,6 +20,14 @@ func TestASignalEndsAProgramThatReadsItsSettings(t *testing.T) {
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	fd, err := unix.Open(pipe, unix.O_RDWR|unix.O_CLOEXEC, 0) // a writer that has more to say
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if _, err := unix.Write(fd, []byte("# settings\n")); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(order, "serve", "--config", pipe)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -27,13 +35,9 @@ func TestASignalEndsAProgramThatReadsItsSettings(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	// Once the writer's end can be opened, the program reads.
 	eventually(t, 10*time.Second, "order reads its settings", func() bool {
-		fd, err := unix.Open(pipe, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-		if err == nil {
-			t.Cleanup(func() { _ = unix.Close(fd) })
-		}
-		return err == nil
+		left, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
+		return err == nil && left == 0
 	})
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -267,7 +267,7 @@ func (v *verifier) ask(ctx context.Context, service *Service, path string, query
 	client := http.Client{Timeout: answerTimeout, Transport: service.Transport}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("%s does not answer: %w", secret.URL(service.URL), err)
+		return fmt.Errorf("%s does not answer: %w", secret.URL(service.URL), secret.Cause(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {

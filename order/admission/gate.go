@@ -108,7 +108,8 @@ type Gate struct {
 	arriving arriving
 	orders   atomic.Int64            // inside
 	inside   atomic.Int64            // their weight
-	peak     atomic.Int64            // most that was inside, or on its way in, since the limit was set last, about
+	peak     atomic.Int64            // most that was inside since the limit was set last, about
+	coming   atomic.Int64            // most that was inside or on its way in since then, in placements
 	done     atomic.Int64            // weight of those stored since the limit was set last
 	spent    atomic.Int64            // nanoseconds, by those, times their weight
 	standing atomic.Pointer[Refusal] // of disk or backlog; nil for none
@@ -168,7 +169,9 @@ func (g *Gate) Run(ctx context.Context) error {
 // that the first moment of a flood does not let it all in.
 func (g *Gate) adjust(elapsed time.Duration) {
 	g.arriving.next()
-	done, spent, peak := g.done.Swap(0), g.spent.Swap(0), g.peak.Swap(0)
+	done, spent := g.done.Swap(0), g.spent.Swap(0)
+	// What is on its way in uses the limit as far as it is stored: headers alone raise nothing.
+	peak := max(g.peak.Swap(0), min(g.coming.Swap(0), 2*done))
 	if elapsed <= 0 {
 		return
 	}

@@ -11,7 +11,8 @@ import (
 // ask again at once would leave no time for those that were admitted. So each asks twice a second, and not all at the same moment.
 //
 // Of a larger flood refusals are held back for longer, at most for maxHold: no more is refused in a second than was stored, or than minRefusals, by
-// weight: about, for turns that are given up may be lost. What waits for its refusal waits in the kernel, body and all.
+// weight: about, for turns that are given up may be lost. What waits for its refusal waits in the kernel, body and all (over HTTP/2 up to 128 KiB
+// of it in the program).
 const (
 	minHold     = 250 * time.Millisecond
 	maxHold     = 5 * time.Second

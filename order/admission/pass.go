@@ -1,6 +1,9 @@
 package admission
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // unit is how many bytes of a body, each time they are full, make a placement count once more: what decoding, storing and answering it take grows with them.
 const unit = 8 << 10
@@ -40,7 +43,7 @@ func (p *Pass) Enter(length int) error {
 	g.arriving.remove(p.window)
 	p.window, p.weight = 0, weight(int64(length))
 	orders, inside := g.orders.Add(1), g.inside.Add(p.weight)
-	g.reached(inside)
+	reached(&g.peak, inside)
 	if inside-p.weight >= g.limit.Load() && orders > minPlacements {
 		g.leave(p.weight)
 		p.giveBack() // the body is not kept while the refusal is held
@@ -80,7 +83,7 @@ func (g *Gate) refusal() *Refusal {
 		return r
 	}
 	orders := g.orders.Load() + g.arriving.recent()
-	g.reached(orders)
+	reached(&g.coming, orders)
 	if orders >= minPlacements && max(orders, g.inside.Load()) >= g.limit.Load() {
 		return overload
 	}
@@ -90,10 +93,10 @@ func (g *Gate) refusal() *Refusal {
 	return nil
 }
 
-// reached notes that so much was inside or on its way in: a limit that is used may grow.
-func (g *Gate) reached(n int64) {
-	if n > g.peak.Load() {
-		g.peak.Store(n)
+// reached notes the most that there was.
+func reached(most *atomic.Int64, n int64) {
+	if n > most.Load() {
+		most.Store(n)
 	}
 }
 

@@ -72,6 +72,33 @@ func TestLongOrdersCountMore(t *testing.T) {
 	}
 }
 
+// TestHeadersAloneLetNobodyIn: whoever sends no bodies does not raise the limit for a flood that comes after.
+func TestHeadersAloneLetNobodyIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, admission.Config{})
+		for range 30 {
+			for range 400 {
+				pass, _ := r.Arrive("", 100, 1<<20)
+				pass.Leave()
+			}
+			for range 400 {
+				_, _ = r.Arrive("", 100, 1<<20)
+			}
+			<-time.After(100 * time.Millisecond)
+		}
+		<-time.After(250 * time.Millisecond)
+		let := 0
+		for range 5000 {
+			if _, err := r.Arrive("", 100, 1<<20); err == nil {
+				let++
+			}
+		}
+		if let != 512 {
+			t.Errorf("%d were let in at once, want 512", let)
+		}
+	})
+}
+
 // TestBodiesThatComeLaterAreALoadToo: clients whose bodies come a round trip after their headers, of which few are inside at once. They can all be
 // stored, so they are all let in once the gate knows.
 func TestBodiesThatComeLaterAreALoadToo(t *testing.T) {

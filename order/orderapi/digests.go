@@ -50,5 +50,5 @@ func (a *api) digests(w http.ResponseWriter, r *http.Request) error {
 	if page.Next != (uuidv7.ID{}) {
 		answer.Next = encodeCursor(page.Next, digestsFilters)
 	}
-	return answerJSON(w, answer)
+	return a.answerJSON(w, r, answer)
 }

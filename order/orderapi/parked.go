@@ -81,7 +81,7 @@ func (a *api) listParked(w http.ResponseWriter, r *http.Request) error {
 		values.Set("cursor", answer.Next)
 		w.Header().Set("Link", "</v1/outbox/parked?"+values.Encode()+`>; rel="next"`)
 	}
-	return answerJSON(w, answer)
+	return a.answerJSON(w, r, answer)
 }
 
 // getParked answers one parked message with its payload and what operators did with it before.
@@ -130,7 +130,7 @@ func (a *api) decide(verb outbox.Verb) func(http.ResponseWriter, *http.Request) 
 		if err := a.Outbox.Decide(r.Context(), verb, id, why(r, d.Reason)); err != nil {
 			return err
 		}
-		return answerDecided(w, verb, 1)
+		return a.answerDecided(w, r, verb, 1)
 	}
 }
 
@@ -156,7 +156,7 @@ func (a *api) decideAll(verb outbox.Verb) func(http.ResponseWriter, *http.Reques
 		if err != nil {
 			return err
 		}
-		return answerDecided(w, verb, n)
+		return a.answerDecided(w, r, verb, n)
 	}
 }
 
@@ -200,18 +200,17 @@ func invalidDecision(pointer, detail string) problem.Problem {
 	return p
 }
 
-func answerDecided(w http.ResponseWriter, verb outbox.Verb, n int) error {
+func (a *api) answerDecided(w http.ResponseWriter, r *http.Request, verb outbox.Verb, n int) error {
 	name := map[outbox.Verb]string{outbox.Retry: "retried", outbox.Discard: "discarded", outbox.Adopted: "adopted"}[verb]
-	return answerJSON(w, map[string]int{name: n})
+	return a.answerJSON(w, r, map[string]int{name: n})
 }
 
-func answerJSON(w http.ResponseWriter, answer any) error {
+func (a *api) answerJSON(w http.ResponseWriter, r *http.Request, answer any) error {
 	body, err := json.Marshal(answer)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, body)
-	return nil
+	return a.answer(w, r, body)
 }
 
 func parkedID(r *http.Request) (uuidv7.ID, error) {

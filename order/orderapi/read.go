@@ -60,7 +60,7 @@ func (a *api) delivery(w http.ResponseWriter, r *http.Request) error {
 	if d.State == order.Published {
 		d.Topic = a.Topic
 	}
-	return answerJSON(w, d)
+	return a.answerJSON(w, r, d)
 }
 
 // appendOrder appends the order as it was stored, with how far its message got as one more member.

@@ -19,7 +19,7 @@ func (a *api) report(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, report)
+	return a.answerJSON(w, r, report)
 }
 
 // adopt answers {"adopted":n}: the messages that were left to another file are published from this one.
@@ -35,5 +35,5 @@ func (a *api) adopt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerDecided(w, outbox.Adopted, n)
+	return a.answerDecided(w, r, outbox.Adopted, n)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -129,6 +130,23 @@ func TestNewRefusesWhatIsNoURL(t *testing.T) {
 		if _, err := orderclient.New(orderclient.Config{BaseURL: url}); err == nil || strings.Contains(err.Error(), "sesame") {
 			t.Errorf("%q: %v", url, err)
 		}
+	}
+}
+
+func TestATokenInTheURLIsNotShown(t *testing.T) {
+	short := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "9") // and no body
+	}))
+	defer short.Close()
+	for _, host := range []string{"127.0.0.1:1", strings.TrimPrefix(short.URL, "http://")} {
+		c, err := orderclient.New(orderclient.Config{BaseURL: "http://open-sesame@" + host, RetryFor: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Outbox(t.Context()); err == nil || strings.Contains(err.Error(), "sesame") || !strings.Contains(err.Error(), host) {
+			t.Errorf("%v", err)
+		}
+		c.Close()
 	}
 }
 

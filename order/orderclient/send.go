@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ordertally/shared/auth"
+	"ordertally/shared/secret"
 	"ordertally/shared/tlsfiles"
 )
 
@@ -109,12 +110,12 @@ func (c *Client) attempt(ctx context.Context, r *request) (*answer, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a *url.Error, which names method and address
+		return nil, fmt.Errorf("%s %s: %w", r.method, secret.URL(target), secret.Cause(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("read answer of %s %s: %w", r.method, target, err)
+		return nil, fmt.Errorf("read answer of %s %s: %w", r.method, secret.URL(target), err)
 	}
 	return &answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
 }

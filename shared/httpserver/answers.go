@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// smallAnswer is up to what size answers are not counted: the kernel takes them from the program.
+	// smallAnswer is up to what size answers are not counted: the kernel takes them from the program. Those of HTTP/2 wait in the program, and only tiny
+	// ones are not counted.
 	smallAnswer = 64 << 10
 	// answersRoom is how many bytes of larger answers may be under way, and answersShare how many to one client.
 	answersRoom, answersShare = 64 << 20, 16 << 20
@@ -45,7 +46,7 @@ func NewAnswers() *Answers {
 
 // Take takes room for an answer that is made already; the error is a 503 problem. release must be called once the answer is written.
 func (a *Answers) Take(r *http.Request, bytes int) (release func(), err error) {
-	if bytes <= smallAnswer {
+	if bytes <= tinyAnswer || bytes <= smallAnswer && r.ProtoMajor < 2 {
 		return func() {}, nil
 	}
 	client := Client(r)

@@ -42,6 +42,13 @@ func TestLargeAnswersHaveOneRoomAmongThem(t *testing.T) {
 	if take("203.0.113.1:2", 64<<10+1) != nil || take(client, 64<<10) == nil {
 		t.Error("a client has more than its share, or is refused what is small")
 	}
+	two := from("203.0.113.1:2")
+	two.ProtoMajor = 2
+	for bytes, good := range map[int]bool{8 << 10: true, 8<<10 + 1: false} {
+		if _, err := answers.Take(two, bytes); (err == nil) != good {
+			t.Errorf("%d bytes over HTTP/2, where they wait in the program: %v", bytes, err)
+		}
+	}
 	release := take("[2001:db8::1]:1", 1<<30) // more than a share
 	if release == nil || take("[2001:db8::2]:1", 1<<20) != nil {
 		t.Error("a network of IPv6 has not one share")

@@ -9,9 +9,9 @@ import (
 
 // Bounds are what clients may take of a server: connections, header bytes, time. The tags make them flags. A zero field has its default.
 type Bounds struct {
-	// MaxConnections is how many connections may be open at once; one more is closed as soon as it comes. Fewer where the process may not
+	// MaxConnections is how many connections may be open at once; one more is closed as soon as it comes. As many requests of HTTP/2 may be under way. Fewer where the process may not
 	// have so many descriptors. Default 10,000.
-	MaxConnections int `default:"10000" help:"Most open connections of the API; one more is closed at once." name:"max-connections"`
+	MaxConnections int `default:"10000" help:"Most open connections of the API, and most requests of HTTP/2 under way; one more is cut off at once." name:"max-connections"`
 	// MaxConnectionsOfAddress is how many of them one IP address may have, or one IPv6 network of 64 bits, so that one client cannot keep the others out.
 	// The machine itself and trusted proxies have no such bound. Default 2,500; never more than a quarter of all.
 	MaxConnectionsOfAddress int `default:"2500" help:"Most of them from one IP address, but for the machine itself and trusted-proxies; never more than a quarter of all." name:"max-connections-address"`

@@ -17,7 +17,7 @@ type Config struct {
 	Bounds
 	// Proxies tell who the clients behind them are.
 	Proxies Proxies
-	// OnRefused, when set, is told of each connection that is closed because there are too many.
+	// OnRefused, when set, is told of each connection, and each request of HTTP/2, that is cut off because there are too many.
 	OnRefused func()
 }
 

@@ -44,7 +44,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "http_connections_refused_total",
-			Help: "Connections closed at once because as many as allowed were open.",
+			Help: "Connections closed, and requests of HTTP/2 cut off, at once because there were as many as allowed.",
 		}),
 	}
 	reg.MustRegister(m.requests, m.seconds, m.inFlight, m.panics, m.refused)

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/rs/zerolog"
+
+	"ordertally/shared/fairshare"
 )
 
 // Server is one listener and its handler. Its methods are safe for concurrent use.
@@ -18,6 +20,7 @@ type Server struct {
 	http     *http.Server
 	addr     string // as configured
 	bound    boundedListener
+	under    *fairshare.Room // requests of HTTP/2 under way
 	logger   zerolog.Logger
 	cut      context.CancelFunc // ends the context of every request
 	running  atomic.Int64       // requests being handled
@@ -45,6 +48,7 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 		bound: boundedListener{
 			most: cfg.MaxConnections, mostOfOne: cfg.MaxConnectionsOfAddress, proxies: cfg.Proxies, refused: cfg.OnRefused, from: make(map[string]int),
 		},
+		under:    fairshare.New(int64(cfg.MaxConnections), int64(cfg.MaxConnectionsOfAddress)),
 		logger:   logger,
 		draining: make(chan struct{}),
 		served:   make(chan struct{}),
@@ -58,15 +62,14 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 		WriteTimeout:      cfg.WriteTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    cfg.MaxHeaderBytes,
-		// The deadline of an answer ends its stream. One that nothing can be written to ends here, with all its streams: what they hold is given back.
-		HTTP2:       &http.HTTP2Config{WriteByteTimeout: writeGrace},
-		ErrorLog:    errorLog(logger),
-		BaseContext: func(net.Listener) context.Context { return base },
+		HTTP2:             http2,
+		ErrorLog:          errorLog(logger),
+		BaseContext:       func(net.Listener) context.Context { return base },
 		// "OPTIONS *" goes to the handler like everything else.
 		DisableGeneralOptionsHandler: true,
 	}
 	if cfg.Handler != nil {
-		s.http.Handler = s.counted(cfg.Proxies.Handler(cfg.Handler))
+		s.http.Handler = s.counted(cfg.Proxies.Handler(s.streams(cfg.Handler)))
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 )
@@ -19,4 +20,12 @@ func URL(text string) string {
 		u.User = url.User("xxxxx")
 	}
 	return u.Redacted()
+}
+
+// Cause returns an error of a request without the URL that net/http wraps it with: it blanks a password there, not a token in place of a name.
+func Cause(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
 }

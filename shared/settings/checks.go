@@ -42,6 +42,12 @@ func CheckFile(path string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
+	if target, err := os.Readlink(path); err == nil { // a link to what is absent: that is what would be made
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		return CheckFile(target)
+	}
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the directory %s does not exist: make it, or name a file elsewhere", dir)

@@ -26,7 +26,20 @@ func TestFilesThatCouldBeWritten(t *testing.T) {
 	if err := os.WriteFile(there, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	links := t.TempDir()
+	link := func(name, target string) string {
+		path := filepath.Join(links, name)
+		if err := os.Symlink(target, path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
 	for _, tc := range []struct{ path, want string }{
+		{link("good", filepath.Join(dir, "new")), ""},
+		{link("near", "new"), ""},
+		{link("chain", "near"), ""},
+		{link("dangling", filepath.Join(dir, "none", "new")), "the directory " + filepath.Join(dir, "none") + " does not exist: make it"},
+		{link("ring", "ring"), "too many levels"},
 		{filepath.Join(dir, "new"), ""},
 		{filepath.Join(dir, "none", "new"), "the directory " + filepath.Join(dir, "none") + " does not exist: make it"},
 		{dir, dir + " is a directory: name a file in it"},

@@ -75,7 +75,7 @@ func (r *remote) ask(ctx context.Context, method, path string, query url.Values,
 	auth.SetBearer(request, token.Reveal())
 	response, err := r.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("the activity service does not answer (see --target): %w", err)
+		return nil, fmt.Errorf("the activity service does not answer at %s (see --target): %w", secret.URL(r.Target), secret.Cause(err))
 	}
 	if response.StatusCode == http.StatusOK {
 		return response.Body, nil

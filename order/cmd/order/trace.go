@@ -141,7 +141,7 @@ func askCounting(ctx context.Context, client *http.Client, base *url.URL, token 
 	auth.SetBearer(request, token.Reveal())
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s does not answer: %w", secret.URL(base.String()), secret.Cause(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	const most = 1 << 20
