@@ -82,7 +82,7 @@ func BenchmarkFloodOfClients(b *testing.B) {
 //
 //	go test -run - -bench FloodByTheClock -benchtime 1x ./stack
 func BenchmarkFloodByTheClock(b *testing.B) {
-	const span, most = 5 * time.Second, 9500 // below the server's own bound on connections
+	const span, most = 10 * time.Second, 9500 // below the server's own bound on connections
 	for range b.N {
 		f, a := startFlooded(b, longBody()), newAnswers()
 		due := make(chan struct{})

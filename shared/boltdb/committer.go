@@ -171,7 +171,9 @@ func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
 	err := follow(group)
 	stats := tx.Stats()
 	sync := stats.GetWriteTime()
-	db.averageSync(sync)
+	if stats.GetPageAlloc() <= smallCommit {
+		db.averageSync(sync)
+	}
 	if err == nil && db.options.OnCommit != nil {
 		err = guarded(func() {
 			db.options.OnCommit(CommitStats{Requests: len(group), Took: time.Since(started), Sync: sync})
@@ -210,6 +212,10 @@ func follow(group []*request) (err error) {
 func guarded(f func()) error {
 	return lifecycle.Guard(context.Background(), func(context.Context) error { f(); return nil })
 }
+
+// smallCommit is up to how many bytes of pages a commit tells how long the disk takes, and not how long so many bytes take. Who bounds what is under way by
+// that time would else let more in the more there is.
+const smallCommit = 1 << 20
 
 // averageSync has one commit weigh an eighth of the average.
 func (db *DB) averageSync(latest time.Duration) {

@@ -124,7 +124,7 @@ func (db *DB) Check(ctx context.Context) error {
 // Committing is for how long the commit under way has been, 0 when there is none.
 func (db *DB) Committing() time.Duration { return db.watchdog.Busy() }
 
-// SyncTime is how long the disk takes for a commit: writing its pages and both fdatasync calls, averaged over the last few. 0 before the first.
+// SyncTime is how long the disk takes for a commit of up to 1 MiB: writing its pages and both fdatasync calls, averaged over the last few. 0 before the first.
 func (db *DB) SyncTime() time.Duration { return time.Duration(db.syncTime.Load()) }
 
 // Watch returns ErrOutcomeUnknown, with the cause, when Failed is closed, or nil when ctx ends.
