@@ -12,6 +12,8 @@ const MaxDays = 400
 // Day is what was counted on one local day.
 type Day struct {
 	Date Date
+	// Unavailable says why the day cannot be told, an *Error with CodeOffQuarterHour; then it has no totals.
+	Unavailable error
 	Totals
 }
 
@@ -31,8 +33,20 @@ type piece struct {
 	day Date
 }
 
-// NewDays returns the days from one to another in a zone, both inclusive, nothing counted yet. It is an *Error with
-// CodeInvalidRange, CodeRangeTooLong or CodeOffQuarterHour.
+// NewDay returns one day in a zone, nothing counted yet. It is an *Error with CodeOffQuarterHour when the day cannot be told.
+func NewDay(z Zone, date Date) (*Days, error) {
+	d, err := NewDays(z, date, date)
+	if err == nil {
+		err = d.days[0].Unavailable
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// NewDays returns the days from one to another in a zone, both inclusive, nothing counted yet. Those that cannot be told are marked.
+// It is an *Error with CodeInvalidRange or CodeRangeTooLong.
 func NewDays(z Zone, from, to Date) (*Days, error) {
 	if to < from {
 		return nil, &Error{CodeInvalidRange, fmt.Sprintf("The range ends on %s, before it begins on %s.", to, from)}
@@ -45,16 +59,18 @@ func NewDays(z Zone, from, to Date) (*Days, error) {
 	for i := range d.days {
 		d.days[i].Date = from + Date(i)
 	}
-	err := z.quarters(from, to, func(q Quarter, day Date) {
+	z.quarters(from, to, func(q Quarter, day Date) {
 		if last := len(d.pieces) - 1; last >= 0 && d.pieces[last].day == day && d.pieces[last].To == q {
 			d.pieces[last].To++
 			return
 		}
 		d.pieces = append(d.pieces, piece{Span{q, q + 1}, day})
+	}, func(day Date, why error) {
+		if marked := &d.days[day-from]; marked.Unavailable == nil {
+			marked.Unavailable = why
+		}
 	})
-	if err != nil {
-		return nil, err
-	}
+	d.pieces = slices.DeleteFunc(d.pieces, func(p piece) bool { return d.days[p.day-from].Unavailable != nil })
 	return d, nil
 }
 

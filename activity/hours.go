@@ -19,14 +19,15 @@ type Hours struct {
 func NewHours(z Zone, day Date) (*Hours, error) {
 	h := &Hours{of: make(map[Quarter]int)}
 	hour, offset := -1, 0
-	err := z.quarters(day, day, func(q Quarter, _ Date) {
+	var err error
+	z.quarters(day, day, func(q Quarter, _ Date) {
 		starts := q.Start().In(z.location)
 		if _, o := starts.Zone(); starts.Hour() != hour || o != offset {
 			hour, offset = starts.Hour(), o
 			h.hours = append(h.hours, Hour{Starts: starts})
 		}
 		h.of[q] = len(h.hours) - 1
-	})
+	}, func(_ Date, why error) { err = why })
 	return h, err
 }
 

@@ -28,6 +28,8 @@ func ParseBy(text string) (By, error) {
 type Period struct {
 	Name     string // 2026-W09, 2026-02
 	From, To Date   // both in it
+	// Unavailable are its days that cannot be told: they are not in the totals.
+	Unavailable []Date
 	Totals
 }
 
@@ -41,6 +43,10 @@ func Periods(days []Day, by By) []Period {
 		}
 		p := &periods[len(periods)-1]
 		p.To = days[i].Date
+		if days[i].Unavailable != nil {
+			p.Unavailable = append(p.Unavailable, days[i].Date)
+			continue
+		}
 		p.Merge(&days[i].Totals)
 	}
 	return periods

@@ -62,12 +62,21 @@ func (z Zone) offset(unix int64) int64 {
 }
 
 // quarters calls yield with each quarter hour of the days from one to another, and the day it belongs to, in order of
-// time. It is an *Error with CodeOffQuarterHour when at any moment of these days the zone's offset is not a multiple of
-// a quarter hour, or when a change of the clocks left one quarter hour with moments of two dates.
+// time. It calls untold with each of these days that the quarter hours cannot tell, and an *Error with CodeOffQuarterHour: at some
+// moment of it the zone's offset is not a multiple of a quarter hour, or a change of the clocks left one quarter hour with moments of
+// two dates. Such a day may have been yielded quarter hours before, and untold may come several times.
 //
 // It asks for the offset at every quarter hour and does not use time.Time.ZoneBounds: on the last day of a leap year
 // that answers an end before the time it was asked for (Go 1.26).
-func (z Zone) quarters(from, to Date, yield func(Quarter, Date)) error {
+func (z Zone) quarters(from, to Date, yield func(Quarter, Date), untold func(Date, error)) {
+	marked := from - 1
+	inside := func(d Date) bool { return d >= from && d <= to }
+	mark := func(d Date, why func() error) {
+		if d != marked { // most are called again for each quarter hour
+			marked = d
+			untold(d, why())
+		}
+	}
 	first := Quarter(floorDiv(int64(from)*secondsPerDay-widestOffset, quarterSeconds))
 	last := Quarter(floorDiv(int64(to+1)*secondsPerDay+widestOffset, quarterSeconds))
 	offset := z.offset(first.unix())
@@ -81,18 +90,17 @@ func (z Zone) quarters(from, to Date, yield func(Quarter, Date)) error {
 		}
 		offset = nextOffset
 		for _, m := range []moment{start, end} {
-			if m.date >= from && m.date <= to && m.offset%quarterSeconds != 0 {
-				return z.offOffset(m)
+			if inside(m.date) && m.offset%quarterSeconds != 0 {
+				mark(m.date, func() error { return z.offOffset(m) })
+			}
+			if inside(m.date) && start.date != end.date {
+				mark(m.date, func() error { return z.offTransition(q, start, end) })
 			}
 		}
-		if start.date != end.date && (start.date >= from && start.date <= to || end.date >= from && end.date <= to) {
-			return z.offTransition(q, start, end)
-		}
-		if start.date >= from && start.date <= to {
+		if inside(start.date) {
 			yield(q, start.date)
 		}
 	}
-	return nil
 }
 
 func (z Zone) offOffset(m moment) error {

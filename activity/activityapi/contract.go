@@ -124,16 +124,16 @@ func aboutDays(s shape, base string) map[string]openapi.Operation {
 		tagged := entityTag
 		tagged.Says, tagged.Required = "Of the answer that you have.", true
 		op.Replies = []openapi.Reply{{Status: http.StatusNotModified, Says: "The answer is final and If-None-Match names it: what you have still holds.", Headers: []openapi.Header{openapi.Cached("Ask again later.", "no-cache"), tagged}}}
-		op.Problems = refused(append(codes, activity.CodeInvalidDay, activity.CodeInvalidZone, activity.CodeOffQuarterHour)...)
+		op.Problems = refused(append(codes, activity.CodeInvalidDay, activity.CodeInvalidZone)...)
 		return op
 	}
 	return map[string]openapi.Operation{
 		"GET " + base + "/days/{day}": describe(openapi.Operation{
 			ID: "get" + s.name + "Day", Summary: "One day" + of + ".", Query: []openapi.Parameter{zone}, Answer: s.day(), AnswerExample: s.exampleDay(),
-		}),
+		}, activity.CodeOffQuarterHour),
 		"GET " + base + "/days/{day}/minutes": describe(openapi.Operation{
 			ID: "list" + s.name + "Minutes", Summary: "The minutes of a day" + of + " that have events.", Query: []openapi.Parameter{zone}, Answer: s.minutes(),
-		}),
+		}, activity.CodeOffQuarterHour),
 		"GET " + base + "/days": describe(openapi.Operation{
 			ID: "list" + s.name + "Days", Summary: "A range" + of + " by day, ISO week or month, the oldest first.", Query: []openapi.Parameter{from, to, zone, by}, Answer: s.days(),
 		}, activity.CodeInvalidRange, activity.CodeRangeTooLong),

@@ -77,7 +77,7 @@ func (a *API) day(r *http.Request) (any, error) {
 
 // dayBody returns all that is known of one day.
 func (a *API) dayBody(ctx context.Context, act *Activity, zone activity.Zone, date activity.Date) (any, error) {
-	days, err := activity.NewDays(zone, date, date)
+	days, err := activity.NewDay(zone, date)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (a *API) minutes(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	days, err := activity.NewDays(zone, date, date)
+	days, err := activity.NewDay(zone, date)
 	if err != nil {
 		return nil, err
 	}
@@ -198,12 +198,13 @@ func (a *API) days(r *http.Request) (any, error) {
 	if by != activity.ByDay {
 		body.add("by", by)
 	}
-	body.add(string(by)+"s", periodsBody(&act.Definition, activity.Periods(days.All(), by), by))
+	body.add(string(by)+"s", periodsBody(&act.Definition, days.All(), by))
 	body.addState(answer)
 	return answer.representation(body), nil
 }
 
-func periodsBody(def *activity.Definition, periods []activity.Period, by activity.By) []object {
+func periodsBody(def *activity.Definition, days []activity.Day, by activity.By) []object {
+	periods := activity.Periods(days, by)
 	list := make([]object, 0, len(periods))
 	for i := range periods {
 		p := &periods[i]
@@ -211,13 +212,31 @@ func periodsBody(def *activity.Definition, periods []activity.Period, by activit
 		if by != activity.ByDay {
 			period.add("from", p.From.String())
 			period.add("to", p.To.String())
+		} else if why := days[i].Unavailable; why != nil { // nobody knows its figures: zeros would be wrong
+			list = append(list, append(period, member{"unavailable", why.Error()}))
+			continue
 		}
 		period.addFigures(def, &p.Totals)
 		period.addDetails(def, &p.Totals)
+		if len(p.Unavailable) > 0 {
+			period.addUnavailable(p)
+		}
 		if by != activity.ByDay { // of each of 400 days they would be too many
 			period.addDimensions(def, &p.Totals)
 		}
 		list = append(list, period)
 	}
 	return list
+}
+
+// addUnavailable names the days that the figures of a period lack.
+func (o *object) addUnavailable(p *activity.Period) {
+	names := make([]string, len(p.Unavailable))
+	for i, day := range p.Unavailable {
+		names[i] = day.String()
+	}
+	if !p.Partial { // or addDetails has said so
+		o.add("partial", true)
+	}
+	o.add("unavailable", names)
 }

@@ -149,7 +149,7 @@ func (h *hostile) input() {
 	}
 	h.Add("a parameter of the list", 400, "invalid_parameter", h.get("/v1/activities?activity=ORDER_CANCELLED"))
 	for _, path := range []string{
-		"/days/1971-06-01?tz=Africa/Monrovia", "/days/0000-01-01?tz=Europe/London", "/days/1900-01-01/minutes?tz=Asia/Kolkata", "/days?from=2000-10-01&to=2000-10-31&tz=America/St_Johns",
+		"/days/1971-06-01?tz=Africa/Monrovia", "/days/0000-01-01?tz=Europe/London", "/days/1900-01-01/minutes?tz=Asia/Kolkata", "/days/2010-11-07?tz=America/St_Johns",
 	} {
 		h.Add(path, 422, "off_quarter_hour", h.get(own+path))
 	}

@@ -26,7 +26,7 @@ var refusals = map[activity.Code]problem.Kind{
 	activity.CodeInvalidRange:    {Status: http.StatusBadRequest, Code: string(activity.CodeInvalidRange), Says: "The range ends before it begins, or by is no way to put days together."},
 	activity.CodeRangeTooLong:    {Status: http.StatusBadRequest, Code: string(activity.CodeRangeTooLong), Says: "The range has more than 400 days."},
 	activity.CodeOffQuarterHour: {
-		Status: http.StatusUnprocessableEntity, Code: string(activity.CodeOffQuarterHour), Says: "On such a day the zone's offset from UTC is not a multiple of a quarter hour.",
+		Status: http.StatusUnprocessableEntity, Code: string(activity.CodeOffQuarterHour), Says: "On that day the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. A range answers its other days.",
 	},
 }
 

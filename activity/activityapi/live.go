@@ -83,7 +83,7 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 	}
 	zone, err := query.zone(a.zone)
 	if err == nil {
-		_, err = activity.NewDays(zone, zone.DateOf(a.clock.Now()), zone.DateOf(a.clock.Now()))
+		_, err = activity.NewDay(zone, zone.DateOf(a.clock.Now()))
 	}
 	if err != nil {
 		a.fail(w, r, err)

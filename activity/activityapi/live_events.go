@@ -110,7 +110,7 @@ func (l *live) end(s *stream, failed bool) (ended bool) {
 func (l *live) make(s *stream, today activity.Date, before map[string]string) (sent map[string]string, given *answer, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	days, err := activity.NewDays(s.zone, today, today)
+	days, err := activity.NewDay(s.zone, today)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -17,7 +17,7 @@ var pageHTML string
 //go:embed page/*.css page/*.js
 var assets embed.FS
 
-// page shows how business goes. What was counted today, in UTC, is in the HTML, unless callers need a credential: a browser sends none
+// page shows how business goes. What was counted today, in the zone of --zone, is in the HTML, unless callers need a credential: a browser sends none
 // with its first request. The rest the page asks for itself.
 func (a *API) page(w http.ResponseWriter, r *http.Request) {
 	act := &a.activities[0]
@@ -26,8 +26,7 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 			act = &a.activities[i]
 		}
 	}
-	today := activity.UTC().DateOf(a.clock.Now())
-	days, err := activity.NewDays(activity.UTC(), today, today)
+	days, err := activity.NewDay(a.zone, a.zone.DateOf(a.clock.Now()))
 	if err != nil {
 		a.fail(w, r, err)
 		return

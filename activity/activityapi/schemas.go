@@ -119,7 +119,7 @@ func sums(m *measure.Measure) bool       { return m.Kind == measure.Total }
 func (s shape) details(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
 	properties["first"] = openapi.Said(moment, "The first event, in UTC. Left out when there is none.")
 	properties["last"] = openapi.Said(moment, "The last event, in UTC. Left out when there is none.")
-	properties["partial"] = openapi.Said(yes, "A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.")
+	properties["partial"] = openapi.Said(yes, "A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.")
 	stats := &openapi.Schema{Type: "object", Description: "Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact."}
 	properties["stats"] = stats
 	if s.def == nil {
@@ -201,15 +201,19 @@ func (s shape) day() openapi.Named {
 func (s shape) days() openapi.Named {
 	day := openapi.Named{Name: s.name + "DayOfRange", Schema: s.object("The figures of one day of a range.", []string{"day"}, s.details(map[string]*openapi.Schema{
 		"day": openapi.Said(date, "The day.", "2010-12-01"),
+		"unavailable": openapi.Said(text, "Why the day cannot be told: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. "+
+			"The day then has no figures, not even a count. Left out of a day that can be told."),
 	}), everyMeasure)}
+	day.Schema.Required = []string{"day"} // one that cannot be told has no more
 	period := func(name, example string) openapi.Named {
 		return openapi.Named{Name: s.name + strings.ToUpper(name[:1]) + name[1:], Schema: s.object("The figures of one "+name+", or of as much of it as lies in the range.", []string{name, "from", "to"}, s.dimensions(s.details(map[string]*openapi.Schema{
 			name: openapi.Said(text, "Its name.", example), "from": openapi.Said(date, "Its first day in the range."), "to": openapi.Said(date, "Its last day in the range, included."),
+			"unavailable": list(date, "Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none."),
 		})), everyMeasure)}
 	}
 	week, month := period("week", "2010-W48"), period("month", "2010-12")
 	return openapi.Named{Name: s.name + "Days", Parts: append(s.parts(), day, week, month), Schema: state(&openapi.Schema{
-		Type: "object", Required: []string{"activity", "tz", "from", "to"}, AdditionalProperties: false, Description: "The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros.",
+		Type: "object", Required: []string{"activity", "tz", "from", "to"}, AdditionalProperties: false, Description: "The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros. A day that cannot be told is marked as unavailable.",
 		Properties: about(map[string]*openapi.Schema{
 			"tz": openapi.Said(text, "The IANA time zone that the days are of.", "Europe/London"), "from": openapi.Said(date, "The first day."), "to": openapi.Said(date, "The last day, included."),
 			"by":   openapi.Said(openapi.Enum(activity.ByWeek, activity.ByMonth), "How the days are put together. Left out of a range by day."),

@@ -137,7 +137,7 @@ var (
 
 // reserved are the names that an answer has itself.
 var reserved = []string{"activity", "day", "tz", "from", "to", "by", "days", "periods", "count", "first", "last", "stats", "dimensions", "hours",
-	"hour", "minutes", "minute", "as_of", "lag", "final", "partial", "starts_at", "ends_at", "value", "rest", "digest"}
+	"hour", "minutes", "minute", "as_of", "lag", "final", "partial", "unavailable", "starts_at", "ends_at", "value", "rest", "digest"}
 
 func (d *declaration) definition() (activity.Definition, error) {
 	none := activity.Definition{}

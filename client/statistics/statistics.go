@@ -349,7 +349,7 @@ type Day struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
@@ -367,7 +367,7 @@ type DayOfRange struct {
 	// Count How many events.
 	//
 	// Examples: 1
-	Count int64 `json:"count"`
+	Count *int64 `json:"count,omitempty"`
 
 	// Day The day.
 	//
@@ -380,15 +380,18 @@ type DayOfRange struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
-	Stats                *map[string]map[string]interface{} `json:"stats,omitempty"`
-	AdditionalProperties map[string]Figure                  `json:"-"`
+	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
+
+	// Unavailable Why the day cannot be told: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. The day then has no figures, not even a count. Left out of a day that can be told.
+	Unavailable          *string           `json:"unavailable,omitempty"`
+	AdditionalProperties map[string]Figure `json:"-"`
 }
 
-// Days The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros.
+// Days The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros. A day that cannot be told is marked as unavailable.
 type Days struct {
 	// Activity The activity that was asked for.
 	//
@@ -629,15 +632,18 @@ type Month struct {
 	// Examples: 2010-12
 	Month string `json:"month"`
 
-	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
 	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
 
 	// To Its last day in the range, included.
-	To                   openapi_types.Date `json:"to"`
-	AdditionalProperties map[string]Figure  `json:"-"`
+	To openapi_types.Date `json:"to"`
+
+	// Unavailable Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none.
+	Unavailable          *[]openapi_types.Date `json:"unavailable,omitempty"`
+	AdditionalProperties map[string]Figure     `json:"-"`
 }
 
 // OrderCreatedDay The figures of one day.
@@ -693,7 +699,7 @@ type OrderCreatedDay struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -728,7 +734,7 @@ type OrderCreatedDayOfRange struct {
 	// Count How many events.
 	//
 	// Examples: 1
-	Count int64 `json:"count"`
+	Count *int64 `json:"count,omitempty"`
 
 	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
 	//
@@ -746,18 +752,18 @@ type OrderCreatedDayOfRange struct {
 	// Items How many lines there are.
 	//
 	// Examples: 2
-	Items int64 `json:"items"`
+	Items *int64 `json:"items,omitempty"`
 
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
 	// Examples: {"GBP":3564}
-	Revenue map[string]*big.Int `json:"revenue"`
+	Revenue *map[string]*big.Int `json:"revenue,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
 	Stats *struct {
@@ -770,13 +776,16 @@ type OrderCreatedDayOfRange struct {
 		Units   *GroupStats            `json:"units,omitempty"`
 	} `json:"stats,omitempty"`
 
+	// Unavailable Why the day cannot be told: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. The day then has no figures, not even a count. Left out of a day that can be told.
+	Unavailable *string `json:"unavailable,omitempty"`
+
 	// Units The sum of lines.quantity. It may exceed 64 bits.
 	//
 	// Examples: 12
-	Units *big.Int `json:"units"`
+	Units **big.Int `json:"units,omitempty"`
 }
 
-// OrderCreatedDays The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros.
+// OrderCreatedDays The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros. A day that cannot be told is marked as unavailable.
 type OrderCreatedDays struct {
 	// Activity The activity that was asked for.
 	//
@@ -951,7 +960,7 @@ type OrderCreatedMonth struct {
 	// Examples: 2010-12
 	Month string `json:"month"`
 
-	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -972,6 +981,9 @@ type OrderCreatedMonth struct {
 
 	// To Its last day in the range, included.
 	To openapi_types.Date `json:"to"`
+
+	// Unavailable Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none.
+	Unavailable *[]openapi_types.Date `json:"unavailable,omitempty"`
 
 	// Units The sum of lines.quantity. It may exceed 64 bits.
 	//
@@ -1037,7 +1049,7 @@ type OrderCreatedWeek struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -1058,6 +1070,9 @@ type OrderCreatedWeek struct {
 
 	// To Its last day in the range, included.
 	To openapi_types.Date `json:"to"`
+
+	// Unavailable Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none.
+	Unavailable *[]openapi_types.Date `json:"unavailable,omitempty"`
 
 	// Units The sum of lines.quantity. It may exceed 64 bits.
 	//
@@ -1153,7 +1168,7 @@ type Week struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial A part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Left out when it is not so.
+	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
@@ -1161,6 +1176,9 @@ type Week struct {
 
 	// To Its last day in the range, included.
 	To openapi_types.Date `json:"to"`
+
+	// Unavailable Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none.
+	Unavailable *[]openapi_types.Date `json:"unavailable,omitempty"`
 
 	// Week Its name.
 	//
@@ -1607,6 +1625,14 @@ func (a *DayOfRange) UnmarshalJSON(b []byte) error {
 		delete(object, "stats")
 	}
 
+	if raw, found := object["unavailable"]; found {
+		err = json.Unmarshal(raw, &a.Unavailable)
+		if err != nil {
+			return fmt.Errorf("error reading 'unavailable': %w", err)
+		}
+		delete(object, "unavailable")
+	}
+
 	if len(object) != 0 {
 		a.AdditionalProperties = make(map[string]Figure)
 		for fieldName, fieldBuf := range object {
@@ -1626,9 +1652,11 @@ func (a DayOfRange) MarshalJSON() ([]byte, error) {
 	var err error
 	object := make(map[string]json.RawMessage)
 
-	object["count"], err = json.Marshal(a.Count)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
+	if a.Count != nil {
+		object["count"], err = json.Marshal(a.Count)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'count': %w", err)
+		}
 	}
 
 	object["day"], err = json.Marshal(a.Day)
@@ -1661,6 +1689,13 @@ func (a DayOfRange) MarshalJSON() ([]byte, error) {
 		object["stats"], err = json.Marshal(a.Stats)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'stats': %w", err)
+		}
+	}
+
+	if a.Unavailable != nil {
+		object["unavailable"], err = json.Marshal(a.Unavailable)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'unavailable': %w", err)
 		}
 	}
 
@@ -1941,6 +1976,14 @@ func (a *Month) UnmarshalJSON(b []byte) error {
 		delete(object, "to")
 	}
 
+	if raw, found := object["unavailable"]; found {
+		err = json.Unmarshal(raw, &a.Unavailable)
+		if err != nil {
+			return fmt.Errorf("error reading 'unavailable': %w", err)
+		}
+		delete(object, "unavailable")
+	}
+
 	if len(object) != 0 {
 		a.AdditionalProperties = make(map[string]Figure)
 		for fieldName, fieldBuf := range object {
@@ -2013,6 +2056,13 @@ func (a Month) MarshalJSON() ([]byte, error) {
 	object["to"], err = json.Marshal(a.To)
 	if err != nil {
 		return nil, fmt.Errorf("error marshaling 'to': %w", err)
+	}
+
+	if a.Unavailable != nil {
+		object["unavailable"], err = json.Marshal(a.Unavailable)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'unavailable': %w", err)
+		}
 	}
 
 	for fieldName, field := range a.AdditionalProperties {
@@ -2207,6 +2257,14 @@ func (a *Week) UnmarshalJSON(b []byte) error {
 		delete(object, "to")
 	}
 
+	if raw, found := object["unavailable"]; found {
+		err = json.Unmarshal(raw, &a.Unavailable)
+		if err != nil {
+			return fmt.Errorf("error reading 'unavailable': %w", err)
+		}
+		delete(object, "unavailable")
+	}
+
 	if raw, found := object["week"]; found {
 		err = json.Unmarshal(raw, &a.Week)
 		if err != nil {
@@ -2282,6 +2340,13 @@ func (a Week) MarshalJSON() ([]byte, error) {
 	object["to"], err = json.Marshal(a.To)
 	if err != nil {
 		return nil, fmt.Errorf("error marshaling 'to': %w", err)
+	}
+
+	if a.Unavailable != nil {
+		object["unavailable"], err = json.Marshal(a.Unavailable)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'unavailable': %w", err)
+		}
 	}
 
 	object["week"], err = json.Marshal(a.Week)
@@ -3636,13 +3701,6 @@ type ListOrderCreatedDaysResponse421Headers struct {
 	RateLimitPolicy *string
 }
 
-// ListOrderCreatedDaysResponse422Headers the declared response headers of an HTTP 422 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse422Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
 // ListOrderCreatedDaysResponse429Headers the declared response headers of an HTTP 429 response for ListOrderCreatedDays
 type ListOrderCreatedDaysResponse429Headers struct {
 	CacheControl    string
@@ -3679,8 +3737,6 @@ type ListOrderCreatedDaysResponse struct {
 	ApplicationproblemJSON403 *Forbidden
 	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
 	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationproblemJSON422 *Problem
 	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3699,8 +3755,6 @@ type ListOrderCreatedDaysResponse struct {
 	Headers403 *ListOrderCreatedDaysResponse403Headers
 	// Headers421 the parsed response headers for an HTTP 421 response
 	Headers421 *ListOrderCreatedDaysResponse421Headers
-	// Headers422 the parsed response headers for an HTTP 422 response
-	Headers422 *ListOrderCreatedDaysResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListOrderCreatedDaysResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -3732,11 +3786,6 @@ func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON403() *Forbidden 
 // GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
 func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
 	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON422() *Problem {
-	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -4254,13 +4303,6 @@ type ListDaysResponse421Headers struct {
 	RateLimitPolicy *string
 }
 
-// ListDaysResponse422Headers the declared response headers of an HTTP 422 response for ListDays
-type ListDaysResponse422Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
 // ListDaysResponse429Headers the declared response headers of an HTTP 429 response for ListDays
 type ListDaysResponse429Headers struct {
 	CacheControl    string
@@ -4299,8 +4341,6 @@ type ListDaysResponse struct {
 	ApplicationproblemJSON404 *Problem
 	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
 	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationproblemJSON422 *Problem
 	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationproblemJSON429 *TooManyRequests
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -4321,8 +4361,6 @@ type ListDaysResponse struct {
 	Headers404 *ListDaysResponse404Headers
 	// Headers421 the parsed response headers for an HTTP 421 response
 	Headers421 *ListDaysResponse421Headers
-	// Headers422 the parsed response headers for an HTTP 422 response
-	Headers422 *ListDaysResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListDaysResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -4359,11 +4397,6 @@ func (r ListDaysResponse) GetApplicationproblemJSON404() *Problem {
 // GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
 func (r ListDaysResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
 	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON422() *Problem {
-	return r.ApplicationproblemJSON422
 }
 
 // GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -5466,13 +5499,6 @@ func ParseListOrderCreatedDaysResponse(rsp *http.Response) (*ListOrderCreatedDay
 		}
 		response.ApplicationproblemJSON421 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON422 = &dest
-
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5669,30 +5695,6 @@ func ParseListOrderCreatedDaysResponse(rsp *http.Response) (*ListOrderCreatedDay
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers421 = &headers
-	case rsp.StatusCode == 422:
-		var headers ListOrderCreatedDaysResponse422Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListOrderCreatedDaysResponse429Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -6645,13 +6647,6 @@ func ParseListDaysResponse(rsp *http.Response) (*ListDaysResponse, error) {
 		}
 		response.ApplicationproblemJSON421 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON422 = &dest
-
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -6872,30 +6867,6 @@ func ParseListDaysResponse(rsp *http.Response) (*ListDaysResponse, error) {
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers421 = &headers
-	case rsp.StatusCode == 422:
-		var headers ListDaysResponse422Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListDaysResponse429Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {

@@ -5,7 +5,7 @@
   const activity = new URLSearchParams(location.search).get("activity") || document.body.dataset.activity;
   const base = "/v1/activities/" + encodeURIComponent(activity);
   const own = new Set(["activity", "day", "week", "month", "tz", "count", "first", "last", "stats", "dimensions", "hours", "hour", "minute", "minutes",
-    "as_of", "lag", "final", "partial", "starts_at", "value", "rest", "from", "to"]);
+    "as_of", "lag", "final", "partial", "unavailable", "starts_at", "value", "rest", "from", "to"]);
 
   const words = (name) => name.replaceAll("_", " ");
   const whole = new Intl.NumberFormat();
@@ -46,11 +46,11 @@
   // A chart of counts as bars and of one currency's sums as a line. Data is replaced, never the chart.
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const charts = [];
-  const chart = (element) => {
+  const chart = (element, zone) => {
     let currency = ""; // while there are no sums
     const axis = { stroke: () => color("--faint"), grid: { stroke: () => color("--line") }, ticks: { stroke: () => color("--line") } };
     const plot = new uPlot({
-      width: element.clientWidth || 320, height: 220, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
+      width: element.clientWidth || 320, height: 220, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
       scales: { orders: { range: (_, __, most) => [0, Math.max(most, 1)] }, money: { range: (_, __, most) => [0, Math.max(most, 1)] } },
       axes: [axis, { ...axis, scale: "orders", size: 60 },
         { ...axis, scale: "money", side: 1, size: 90, grid: { show: false }, values: (_, ticks) => ticks.map((tick) => currency && money(currency, tick)) }],
@@ -77,7 +77,7 @@
   const drawMinutes = (today) => {
     const [name, currency] = sums([today]);
     if (!minutes.size) return;
-    plot ??= chart($("minutes"));
+    plot ??= chart($("minutes"), today.tz);
     const now = Math.floor(Date.now() / 60e3) * 60, x = [], counts = [], amounts = [];
     for (let t = Math.min(now - 3600, ...minutes.keys()); t <= Math.max(now, ...minutes.keys()); t += 60) {
       const minute = minutes.get(t);
@@ -94,7 +94,7 @@
   const show = (today) => {
     $("today-count").textContent = today.count;
     document.title = today.count + " today: " + activity;
-    $("today-title").querySelector("small").textContent = today.day + " UTC";
+    $("today-title").querySelector("small").textContent = today.day + " " + today.tz;
     $("today-figures").replaceChildren(...measures(today).flatMap(([name, value]) => {
       const dt = document.createElement("dt"), dd = document.createElement("dd");
       dt.textContent = words(name);
@@ -113,7 +113,7 @@
     delete today.minutes;
     show(today);
   };
-  ordertally.events(base + "/live?tz=UTC", ["snapshot", "update"], take, () => connection("The connection is lost; trying again.", true));
+  ordertally.events(base + "/live", ["snapshot", "update"], take, () => connection("The connection is lost; trying again.", true));
 
   // What is parked.
   const waiting = async () => {
@@ -153,12 +153,12 @@
   let month = null;
   const showMonth = ({ days, to }) => {
     const [name, currency] = sums(days);
-    month ??= chart($("month"));
+    month ??= chart($("month"), "UTC"); // its points are days
     month(currency, [days.map((d) => Date.parse(d.day) / 1000), days.map((d) => d.count), days.map((d) => d[name]?.[currency] ?? 0)]);
-    const names = measures(days[0]).map(([n]) => n);
+    const names = measures(days.find((d) => !d.unavailable) ?? {}).map(([n]) => n);
     $("last-title").textContent = `30 days to ${to}`;
     rows($("days").tHead, [["day", "count", ...names.map(words)]], "th");
-    rows($("days").tBodies[0], days.toReversed().map((d) => [d.day, whole.format(d.count), ...names.map((n) => text(d[n]))]));
+    rows($("days").tBodies[0], days.toReversed().map((d) => d.unavailable ? [d.day, "cannot be told in this zone"] : [d.day, whole.format(d.count), ...names.map((n) => text(d[n]))]));
   };
   let asked = 0;
   const update = async () => {
