@@ -13,7 +13,8 @@ const currencies = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD 
 	"TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XCD XCG XOF XPF YER ZAR ZMW " +
 	"ZWG"
 
-// isCurrency reports whether code is one of currencies.
+// isCurrency reports whether code is one of currencies, or was one.
 func isCurrency(code string) bool {
-	return len(code) == 3 && !strings.Contains(code, " ") && strings.Contains(currencies, code)
+	_, was := withdrawn[code]
+	return was || len(code) == 3 && !strings.Contains(code, " ") && strings.Contains(currencies, code)
 }

@@ -17,7 +17,8 @@ var (
 )
 
 // DecodeDraft reads a request's body. It is strict: names are case-sensitive, every field must be known, null stands
-// for nothing, and a number is an integer literal. now is the latest time at which an order may have been placed.
+// for nothing, and numbers are whole, whatever their spelling. now is the service's time: an order was placed before it, or
+// at most MaxAhead after it.
 //
 // The error is a *Rejection that lists every violation, or the place where the body stops being JSON.
 func DecodeDraft(body []byte, now time.Time) (Draft, error) {
@@ -63,6 +64,11 @@ func (s *scanner) draft(now time.Time) (d Draft) {
 	if !hasCurrency {
 		s.missing("", "currency")
 	}
+	if !d.PlacedAt.IsZero() {
+		if broken := checkActive(d.Currency, d.PlacedAt); broken != "" {
+			s.violateAt("/currency", RuleUnknownCurrency, broken)
+		}
+	}
 	if !hasLines {
 		s.missing("", "lines")
 	}
@@ -72,7 +78,7 @@ func (s *scanner) draft(now time.Time) (d Draft) {
 func (s *scanner) currency() string {
 	code, ok := s.rawText()
 	if ok && !isCurrency(code) {
-		s.violate(RuleUnknownCurrency, "must be an active ISO 4217 currency code in upper case, such as GBP")
+		s.violate(RuleUnknownCurrency, "must be an ISO 4217 currency code in upper case, such as GBP")
 	}
 	return code
 }

@@ -17,7 +17,7 @@ type Draft struct {
 	CustomerID string            `json:"customer_id,omitzero"` // left out for guests
 	Currency   string            `json:"currency"`
 	Lines      []event.Line      `json:"lines"`
-	PlacedAt   time.Time         `json:"placed_at,omitzero"` // 1970 to now; left out for now
+	PlacedAt   time.Time         `json:"placed_at,omitzero"` // as it was sent: 1970 to MaxAhead from now; left out for now
 	Metadata   map[string]string `json:"metadata,omitempty"`
 }
 

@@ -48,7 +48,8 @@ func NewPlacement(store Store, c clock.Clock) (*Placement, error) {
 }
 
 // Place reads an order from a request's body and stores it. It returns when the order, its message and its key are on
-// disk. key is the idempotency key, "" for none. An order without placed_at is placed now, to the millisecond.
+// disk. key is the idempotency key, "" for none. An order without placed_at, or with one ahead of the clock, is placed now, to the
+// millisecond.
 //
 // The error is a *Rejection when the request is at fault, or one of those of Store.Place. It is safe for concurrent
 // use.
@@ -64,13 +65,20 @@ func (p *Placement) Place(ctx context.Context, body []byte, key string, from Ori
 		return Placed{}, err
 	}
 	ofThePast := !draft.PlacedAt.IsZero() && now.Sub(draft.PlacedAt) > BackfillAfter
+	inactive := ""
+	if draft.PlacedAt.IsZero() { // decoding has looked at any other
+		inactive = checkActive(draft.Currency, now)
+	}
 	request, err := newRequest(&draft, now)
 	if err != nil {
 		return Placed{}, err
 	}
 	request.Key, request.BodyHash, request.TraceParent = from.scoped(key), sha256.Sum256(body), from.TraceParent
-	request.ReplayOnly = ofThePast && !from.Backfill
+	request.ReplayOnly = ofThePast && !from.Backfill || inactive != ""
 	placed, err := p.store.Place(ctx, request)
+	if inactive != "" && errors.Is(err, ErrBackfill) { // it is no retry of an order that was placed while the currency was active
+		return Placed{}, reject(CodeInvalidOrder, Violation{Pointer: "/currency", Rule: RuleUnknownCurrency, Detail: inactive})
+	}
 	if err != nil {
 		return Placed{}, fmt.Errorf("place order: %w", err)
 	}
@@ -81,7 +89,7 @@ func (p *Placement) Place(ctx context.Context, body []byte, key string, from Ori
 func newRequest(draft *Draft, now time.Time) (*Request, error) {
 	total, _ := draft.Total() // decoding has refused a total that overflows
 	placedAt := draft.PlacedAt
-	if placedAt.IsZero() {
+	if placedAt.IsZero() || placedAt.After(now) {
 		placedAt = now.UTC().Truncate(time.Millisecond)
 	}
 	payload := event.Encode(&event.Order{

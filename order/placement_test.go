@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"ordertally/order"
 	"ordertally/order/orderapi/apitest"
@@ -61,6 +62,54 @@ func TestWhatPlaceRefusesIsNotStored(t *testing.T) {
 	}
 	if service.Transactions() != before {
 		t.Error("something was stored")
+	}
+}
+
+// TestPlace_TakesATimeALittleAheadAsNow: clocks of clients differ from ours by seconds.
+func TestPlace_TakesATimeALittleAheadAsNow(t *testing.T) {
+	p, _ := placement(t)
+	for sent, want := range map[string]time.Time{
+		"2026-05-01T12:00:00.200Z":            now,
+		"2026-05-01T12:00:05Z":                now,
+		"2026-05-01T14:00:00.000000001+02:00": now,
+		"2026-05-01T12:00:00Z":                now,
+		"2026-05-01T11:59:59.999999999Z":      now.Add(-1),
+		"2016-12-31T23:59:60.5z":              time.Date(2016, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		"2010-12-01t08:26:00.1234567899Z":     time.Date(2010, 12, 1, 8, 26, 0, 123_456_789, time.UTC),
+	} {
+		placed, err := p.Place(t.Context(), []byte(placedAt(sent)), "", order.Origin{Backfill: true})
+		if err != nil {
+			t.Errorf("%s: %v", sent, err)
+			continue
+		}
+		if o, err := event.Decode(placed.Payload); err != nil || !o.PlacedAt.Equal(want) {
+			t.Errorf("%s was placed at %s, %v; want %s", sent, o.PlacedAt, err, want)
+		}
+	}
+}
+
+// TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn: an order without placed_at is placed now, and its retry may come when now is later.
+func TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn(t *testing.T) {
+	service := apitest.Start(t, clock.NewManual(now))
+	at := clock.NewManual(time.Date(2026, 1, 31, 23, 59, 0, 0, time.UTC))
+	p, err := order.NewPlacement(service.Store, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(`{"currency":"BGN","lines":[` + line + `]}`)
+	first, err := p.Place(t.Context(), body, "k", order.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.Advance(time.Hour)
+	if again, err := p.Place(t.Context(), body, "k", order.Origin{}); err != nil || !again.Replayed || again.ID != first.ID {
+		t.Errorf("the retry: %+v, %v", again, err)
+	}
+	for _, key := range []string{"", "another"} {
+		_, err := p.Place(t.Context(), body, key, order.Origin{})
+		if r, ok := errors.AsType[*order.Rejection](err); !ok || len(r.Violations) != 1 || r.Violations[0].Rule != order.RuleUnknownCurrency {
+			t.Errorf("a new order with key %q: %v", key, err)
+		}
 	}
 }
 

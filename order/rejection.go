@@ -40,14 +40,14 @@ const (
 	RuleUnknownField     Rule = "unknown_field"     // no field has this name; names are case-sensitive
 	RuleComputedField    Rule = "computed_field"    // the service makes this field and does not accept it
 	RuleWrongType        Rule = "wrong_type"        // another JSON type; null always is
-	RuleNotAnInteger     Rule = "not_an_integer"    // a number with a fraction or an exponent, 1.0 and 1e3 too
+	RuleNotAnInteger     Rule = "not_an_integer"    // a number with a fraction; 1.0 and 1e3 have none
 	RuleOutOfRange       Rule = "out_of_range"      // too small or too large a number, too early or too late a time
 	RuleOverflow         Rule = "overflow"          // a line's amount or the total exceeds 2^63-1
 	RuleEmpty            Rule = "empty"             // no character or no entry where one is needed
 	RuleTooLong          Rule = "too_long"          // too many characters
 	RuleTooMany          Rule = "too_many"          // too many entries
 	RuleInvalidCharacter Rule = "invalid_character" // a control character
-	RuleUnknownCurrency  Rule = "unknown_currency"  // not an active ISO 4217 code in upper case
+	RuleUnknownCurrency  Rule = "unknown_currency"  // not an ISO 4217 code in upper case that was active at placed_at
 	RuleInvalidTime      Rule = "invalid_time"      // not RFC 3339, or a date or time that does not exist
 	RuleTooLarge         Rule = "too_large"         // the order as a whole has too many bytes
 )

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/shared/wholenumber"
 )
 
 // maxAmount is the largest amount of money, in minor units.
@@ -98,7 +99,7 @@ func (s *scanner) rawText() (string, bool) {
 	return string(text), s.malformed == nil
 }
 
-// integer reads an integer literal from atLeast to atMost.
+// integer reads a whole number from atLeast to atMost.
 func (s *scanner) integer(atLeast, atMost int64) int64 {
 	if s.in.PeekKind() != '0' {
 		s.wrongType("an integer")
@@ -109,11 +110,11 @@ func (s *scanner) integer(atLeast, atMost int64) int64 {
 		s.fail(err)
 		return 0
 	}
-	if bytes.ContainsAny(literal, ".eE") {
-		s.violate(RuleNotAnInteger, "must be an integer without fraction or exponent")
+	n, err := wholenumber.Parse(literal)
+	if errors.Is(err, wholenumber.ErrFraction) {
+		s.violate(RuleNotAnInteger, "must be a whole number")
 		return 0
 	}
-	n, err := strconv.ParseInt(string(literal), 10, 64)
 	if err != nil || n < atLeast || n > atMost {
 		s.violate(RuleOutOfRange, fmt.Sprintf("must be from %d to %d", atLeast, atMost))
 		return 0

@@ -52,7 +52,7 @@ type Request struct {
 	// seen again.
 	Key      string
 	BodyHash [sha256.Size]byte
-	// ReplayOnly says that the order is of the past and may not be placed now: a key that placed it earlier is answered all the same.
+	// ReplayOnly says that the order may not be placed now, as one of the past: a key that placed it earlier is answered all the same.
 	ReplayOnly bool
 }
 

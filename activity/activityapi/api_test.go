@@ -165,6 +165,25 @@ func (s *server) get(target string) string {
 
 const days = "/v1/activities/ORDER_CREATED/days"
 
+// TestDay_BeginsWithTheFirstSecondOfAll in each zone whose day it is of.
+func TestDay_BeginsWithTheFirstSecondOfAll(t *testing.T) {
+	s := newServer(t)
+	s.order("a", "1970-01-01T00:00:00Z", "GBP", 1)
+	s.order("b", "1970-01-01T03:00:00Z", "GBP", 1)
+	for target, want := range map[string]string{
+		days + "/1970-01-01":                             `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
+		days + "/1969-12-31?tz=America/New_York":         `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
+		days + "/1970-01-01?tz=Asia/Tokyo":               `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
+		days + "/1969-12-31?tz=Atlantic/Azores":          `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T00:00:00Z"`,
+		days + "?from=1970-01-01&to=1970-01-01":          `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
+		days + "?from=1970-01-01&to=1970-01-31&by=month": `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
+	} {
+		if got := s.get(target); !strings.Contains(got, want) {
+			t.Errorf("%s: %.400s\nwant %s", target, got, want)
+		}
+	}
+}
+
 func TestADay(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-12-01T23:30:00Z", "GBP", 5896000)

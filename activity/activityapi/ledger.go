@@ -14,6 +14,7 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
+	"ordertally/shared/rfc3339"
 )
 
 // Ledgers are the messages that were not counted and wait for an operator. Safe for concurrent use.
@@ -180,7 +181,7 @@ func (a *API) keptQuery(r *http.Request, besides ...string) (*Activity, query, a
 		return nil, nil, filter, kindInvalidParameter.New("The query parameter class is none of those that messages are kept for.")
 	}
 	if text, given := q["before"]; given {
-		if filter.Before, err = time.Parse(time.RFC3339, text); err != nil || filter.Before.IsZero() { // zero would be any
+		if filter.Before, err = rfc3339.Parse(text); err != nil || filter.Before.IsZero() { // zero would be any
 			return nil, nil, filter, kindInvalidParameter.New("The query parameter before is a time such as 2026-01-31T12:00:00Z.")
 		}
 	}

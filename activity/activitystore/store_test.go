@@ -193,6 +193,31 @@ func TestCountsAndKeepsWhatItCounted(t *testing.T) {
 	}
 }
 
+// TestBins_KnowTheFirstSecondOfAll: 1970-01-01T00:00:00Z is a time, though it is zero in Unix time.
+func TestBins_KnowTheFirstSecondOfAll(t *testing.T) {
+	epoch := time.Unix(0, 0).UTC()
+	for name, times := range map[string][]time.Time{
+		"alone": {epoch}, "before others": {epoch, epoch.Add(time.Minute)}, "after others": {epoch.Add(time.Minute), epoch},
+		"a nanosecond later": {epoch.Add(1)}, "a second later": {epoch.Add(time.Second)}, "several": {epoch, epoch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFile(t)
+			var messages []activity.Message
+			for i, at := range times {
+				messages = append(messages, message(fmt.Sprint(i), 0, at, 1))
+			}
+			f.apply(batch(10, messages...))
+			got := f.bins()[activity.QuarterOf(epoch)]
+			if first, last := slices.MinFunc(times, time.Time.Compare), slices.MaxFunc(times, time.Time.Compare); !got.First.Equal(first) || !got.Last.Equal(last) {
+				t.Errorf("from %s to %s, want %s to %s", got.First, got.Last, first, last)
+			}
+			if asOf, err := f.AsOf(t.Context()); err != nil || !asOf.Event.Equal(slices.MaxFunc(times, time.Time.Compare)) {
+				t.Errorf("the latest event is of %s, %v", asOf.Event, err)
+			}
+		})
+	}
+}
+
 func TestReadsTheSpanThatWasAskedFor(t *testing.T) {
 	f := newFile(t)
 	var messages []activity.Message

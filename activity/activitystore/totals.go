@@ -14,10 +14,9 @@ import (
 )
 
 // totalsVersion follows a zero at the front of a bin. Bins of format 1 begin with their count, which is never zero.
-const totalsVersion = 2
+const totalsVersion = 3
 
-// encodeTotals returns the sealed record of a bin. In order: a zero, the version, the count, first and last as seconds and
-// nanoseconds, the digest, 1 when it is partial, when it changed in the same form and the offset after the last message, the
+// encodeTotals returns the sealed record of a bin. In order: a zero, the version, the count, first and last as times, the digest, 1 when it is partial, when it changed in the same form and the offset after the last message, the
 // figures, the tables, and 1 and the minutes or 0. Numbers are uvarints, texts and lists have their length in front.
 func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, error) {
 	w := writer{b: make([]byte, boltdb.SealSize, boltdb.SealSize+512), figures: t.Figures}
@@ -65,13 +64,13 @@ func (w *writer) bool(b bool) {
 	}
 }
 
-// time writes one of 1970 or later; the zero time as both zero.
+// time writes a time of 1970 or later as one more than its seconds, and its nanoseconds. The zero time is a zero.
 func (w *writer) time(t time.Time) {
 	if t.IsZero() {
-		w.b = append(w.b, 0, 0)
+		w.int(0)
 		return
 	}
-	w.int(t.Unix())
+	w.int(t.Unix() + 1)
 	w.int(int64(t.Nanosecond()))
 }
 
@@ -211,11 +210,11 @@ func (r *reader) bool() bool {
 }
 
 func (r *reader) time() time.Time {
-	seconds, nanoseconds := r.int(), r.int()
-	if seconds == 0 && nanoseconds == 0 {
+	seconds := r.int()
+	if seconds == 0 {
 		return time.Time{}
 	}
-	return time.Unix(seconds, nanoseconds).UTC()
+	return time.Unix(seconds-1, r.int()).UTC()
 }
 
 func (r *reader) text() string { return string(r.take(r.uvarint())) }

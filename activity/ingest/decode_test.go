@@ -10,6 +10,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/activitytest"
+	"ordertally/activity/declare"
 	"ordertally/shared/broker"
 	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
@@ -102,6 +103,14 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"members in another order", func(r *broker.Record) {
 			r.Value = []byte(` {"total":3,"placed_at":"2010-12-01T08:26:00.5+01:00","lines":[{"unit_price":3,"quantity":1}],"currency":"JPY","id":"x"} ` + "\n")
 		}, ""},
+		{"numbers with a point and an exponent", func(r *broker.Record) {
+			r.Value = []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":2.0,"unit_price":1.25e3}],"total":25000e-1,"placed_at":"2010-12-01T08:26:00Z"}`)
+		}, ""},
+		{"zero with a huge exponent", text(`"unit_price":0`, `"unit_price":0e999999999`), ""},
+		{"a time in lower case", text(`"2010-12-01T08:26:00Z"`, `"2010-12-01t08:26:00z"`), ""},
+		{"a leap second", text(`"2010-12-01T08:26:00Z"`, `"2016-12-31T23:59:60Z"`), ""},
+		{"ten digits of a second", text(`"2010-12-01T08:26:00Z"`, `"2010-12-01T08:26:00.1234567890Z"`), ""},
+		{"the first second of all", value(func(o *event.Order) { o.PlacedAt = time.Unix(0, 0) }), ""},
 		{"a day ahead of its record", value(func(o *event.Order) { o.PlacedAt = written.Add(24 * time.Hour) }), ""},
 		{"the largest amount", value(func(o *event.Order) {
 			o.Lines = []event.Line{{Quantity: 1, UnitPrice: math.MaxInt64}}
@@ -126,6 +135,9 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"a member twice", text(`"total":1530`, `"total":1530,"total":1530`), activity.ReasonMalformed},
 		{"a total in quotes", text(`"total":1530`, `"total":"1530"`), activity.ReasonMalformed},
 		{"a fraction", text(`"quantity":6`, `"quantity":6.5`), activity.ReasonMalformed},
+		{"a fraction with an exponent", text(`"quantity":6`, `"quantity":6.55e1`), activity.ReasonMalformed},
+		{"a billion digits", text(`"quantity":6`, `"quantity":6e999999999`), activity.ReasonMalformed},
+		{"a leap second within a month", text(`"2010-12-01T08:26:00Z"`, `"2016-12-30T23:59:60Z"`), activity.ReasonMalformed},
 		{"beyond 64 bits", text(`"quantity":6`, `"quantity":9223372036854775808`), activity.ReasonMalformed},
 		{"a date without a time", text(`"2010-12-01T08:26:00Z"`, `"2010-12-01"`), activity.ReasonMalformed},
 		{"nested too deep", text(`{"id"`, `{"x":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`,"id"`), activity.ReasonMalformed},
@@ -246,4 +258,62 @@ func FuzzPayload(f *testing.F) {
 			t.Fatalf("got  %+v\nwant %+v", got, want)
 		}
 	})
+}
+
+// TestDecoder_TakesNumbersByValue: most languages' encoders may write a whole number with a point or an exponent.
+func TestDecoder_TakesNumbersByValue(t *testing.T) {
+	defs, err := declare.Parse(`[{name: PAYMENT, topic: pay.v1, type: PaymentCaptured, type-at: 'header:eventType', id: 'header:id', time: at,
+		measures: {revenue: sum(payload.amounts.value) by payload.currency, parts: count(payload.amounts)}, rules: ['payload.amounts.value >= 1']}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDecoder(&defs[0])
+	for amounts, want := range map[string]int64{
+		`{"value":100.0}`: 100, `{"value":1e2}`: 100, `{"value":0.5e1},{"value":1500E-1}`: 155, `{"value":9223372036854775807.00}`: math.MaxInt64,
+		`{"value":100.5}`: -1, `{"value":1e-2}`: -1, `{"value":1e999999999}`: -1, `{"value":"1e2"}`: -1, `{"value":0.0}`: -1,
+	} {
+		r := broker.Record{Timestamp: written, Value: []byte(`{"at":"2010-12-01T08:26:00Z","payload":{"currency":"EUR","amounts":[` + amounts + `]}}`),
+			Headers: []cloudevent.Header{{Key: "eventType", Value: []byte("PaymentCaptured")}, {Key: "id", Value: []byte("p1")}}}
+		b := d.batch(broker.Fetched{Records: []broker.Record{r}})
+		got := int64(-1)
+		if len(b.Messages) == 1 {
+			got = b.Messages[0].Event.Values[1].Amount
+		}
+		if got != want {
+			t.Errorf("%s: counted as %d, want %d: %+v", amounts, got, want, b.Parked)
+		}
+	}
+}
+
+// TestDecoder_ReadsTimesAsRFC3339Does in the value and in the envelope's header.
+func TestDecoder_ReadsTimesAsRFC3339Does(t *testing.T) {
+	inHeader := def
+	inHeader.At = activity.Place{Header: cloudevent.HeaderTime}
+	for at, want := range map[string]time.Time{
+		"2010-12-01t08:26:00z":            placed,
+		"2016-12-31T23:59:60Z":            time.Date(2016, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		"2017-01-01T00:59:60.25+01:00":    time.Date(2016, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		"2010-12-01T08:26:00.1234567890Z": placed.Add(123_456_789),
+		"1970-01-01T00:00:00Z":            time.Unix(0, 0),
+		"2010-12-01 08:26:00Z":            {},
+		"2010-12-01T08:26:60Z":            {},
+	} {
+		r := record(0, 5, "m")
+		r.Value = []byte(strings.Replace(string(r.Value), "2010-12-01T08:26:00Z", at, 1))
+		for i := range r.Headers {
+			if r.Headers[i].Key == cloudevent.HeaderTime {
+				r.Headers[i].Value = []byte(at)
+			}
+		}
+		for where, d := range map[string]*decoder{"value": newDecoder(&def), "header": newDecoder(&inHeader)} {
+			b := d.batch(broker.Fetched{Records: []broker.Record{r}})
+			var got time.Time
+			if len(b.Messages) == 1 {
+				got = b.Messages[0].Event.At
+			}
+			if !got.Equal(want) {
+				t.Errorf("%s in the %s: %s, want %s: %+v", at, where, got, want, b.Parked)
+			}
+		}
+	}
 }

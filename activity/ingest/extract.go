@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/activity/measure"
+	"ordertally/shared/wholenumber"
 )
 
 // extractor reads the values at some paths of a JSON document in one pass; what no path leads to is checked to be JSON and
@@ -232,7 +232,7 @@ func (s *slot) number(v *scalar) (int64, error) {
 	if v.absent() {
 		return 0, nil
 	}
-	n, err := strconv.ParseInt(string(v.text), 10, 64)
+	n, err := wholenumber.Parse(v.text)
 	if v.kind != '0' || err != nil {
 		return 0, &errKind{s.path, "a whole number of 64 bits"}
 	}

@@ -8,6 +8,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/measure"
 	"ordertally/shared/broker"
+	"ordertally/shared/rfc3339"
 	"ordertally/shared/setdigest"
 )
 
@@ -24,8 +25,8 @@ func (d *decoder) event(r *broker.Record, e *activity.Event) *activity.Poison {
 		return p
 	}
 	var err error
-	if e.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
-		return poison(activity.ReasonMalformed, "The time at %s is %.40q; it must be written as in 2026-01-31T12:00:00Z.", d.def.At, at)
+	if e.At, err = rfc3339.Parse(at); err != nil {
+		return poison(activity.ReasonMalformed, "The time at %s is %.40q; it %s.", d.def.At, at, err)
 	}
 	if e.At.Unix() < 0 {
 		return impossible("It happened at %s, before 1970.", e.At.Format(time.RFC3339))

@@ -322,7 +322,7 @@ type Line struct {
 
 // OrderDraft An order to be placed. The service makes id, total and publication and does not accept them.
 type OrderDraft struct {
-	// Currency ISO 4217 code of all amounts; an active one that has minor units.
+	// Currency ISO 4217 code of all amounts. It has minor units, and was active when the order was placed; a withdrawn code has the minor units that it had last.
 	//
 	// Examples: GBP
 	Currency string `json:"currency"`
@@ -340,7 +340,7 @@ type OrderDraft struct {
 	// Examples: {"country":"United Kingdom"}
 	Metadata *map[string]string `json:"metadata,omitempty"`
 
-	// PlacedAt When the order was placed, 1970 to now; now when it is left out. More than 24 h ago needs the scope orders:backfill.
+	// PlacedAt When the order was placed, 1970 to now. It is now when it is left out, or up to 5 s ahead of the service's clock. More than 24 h ago needs the scope orders:backfill.
 	//
 	// Examples: 2010-12-01T08:26:00Z
 	PlacedAt *time.Time `json:"placed_at,omitempty"`

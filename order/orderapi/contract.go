@@ -58,7 +58,7 @@ func limitParameter() openapi.Parameter {
 var cursorParameter = openapi.Parameter{Name: "cursor", Says: "next_cursor of the page before, with the same filters.", Schema: openapi.String(1, 0)}
 
 // orderBody is what a request for an order may have. Beyond the schema: each lines[].quantity times unit_price and the total fit
-// 64 bits, placed_at is not in the future, no control characters.
+// 64 bits, placed_at is at most 5 s ahead, no control characters.
 func orderBody() openapi.Named {
 	object := func(required []string, properties map[string]*openapi.Schema) *openapi.Schema {
 		return &openapi.Schema{Type: "object", Required: required, Properties: properties, AdditionalProperties: false}
@@ -76,9 +76,9 @@ func orderBody() openapi.Named {
 	draft := object([]string{"currency", "lines"}, map[string]*openapi.Schema{
 		"reference":   openapi.Said(openapi.String(0, order.MaxReference), "The caller's own name for the order; it need not be unique. No control characters. May be left out.", "536365"),
 		"customer_id": openapi.Said(openapi.String(0, order.MaxCustomerID), "Who orders. No control characters. Leave it out for guests.", "17850"),
-		"currency":    {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217 code of all amounts; an active one that has minor units.", Examples: []any{"GBP"}},
+		"currency":    {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217 code of all amounts. It has minor units, and was active when the order was placed; a withdrawn code has the minor units that it had last.", Examples: []any{"GBP"}},
 		"lines":       {Type: "array", Items: openapi.Ref("DraftLine"), MinItems: new(1), MaxItems: new(order.MaxLines), Description: "What is ordered. The order of the lines is kept."},
-		"placed_at":   openapi.Said(moment, "When the order was placed, 1970 to now; now when it is left out. More than 24 h ago needs the scope orders:backfill.", "2010-12-01T08:26:00Z"),
+		"placed_at":   openapi.Said(moment, "When the order was placed, 1970 to now. It is now when it is left out, or up to 5 s ahead of the service's clock. More than 24 h ago needs the scope orders:backfill.", "2010-12-01T08:26:00Z"),
 		"metadata": {
 			Type: "object", AdditionalProperties: openapi.String(0, order.MaxMetadataValue), MaxProperties: new(order.MaxMetadata),
 			Description: "Entries of the caller's own, with names of 1 to 64 characters. May be left out.", Examples: []any{exampleMetadata},

@@ -106,7 +106,7 @@ func TestHostileRequests(t *testing.T) {
 	add("an order of tomorrow", 422, "invalid_order", place(with(`"placed_at":"2026-05-02T15:00:00Z"`)))
 	for name, line := range map[string]string{
 		"a negative quantity": `"quantity":-1,"unit_price":1`, "nothing": `"quantity":0,"unit_price":1`, "a negative price": `"quantity":1,"unit_price":-1`, "half a penny": `"quantity":1,"unit_price":0.5`,
-		"a price of text": `"quantity":1,"unit_price":"1"`, "a price that overflows": `"quantity":2,"unit_price":9223372036854775807`, "minus zero point": `"quantity":1,"unit_price":-0.0`, "a quantity in hexadecimal": `"quantity":1,"unit_price":true`,
+		"a price of text": `"quantity":1,"unit_price":"1"`, "a price that overflows": `"quantity":2,"unit_price":9223372036854775807`, "minus a hundredth": `"quantity":1,"unit_price":-0.01e1`, "a billion digits": `"quantity":1e999999999,"unit_price":1`, "a quantity in hexadecimal": `"quantity":1,"unit_price":true`,
 	} {
 		add(name, 422, "invalid_order", place(`{"currency":"GBP","lines":[{"sku":"a",`+line+`}]}`))
 	}
@@ -149,7 +149,7 @@ func TestHostileRequests(t *testing.T) {
 		add(name, 400, "malformed_json", place(body))
 	}
 	for name, member := range map[string]string{
-		"a null": `"customer_id":null`, "a NUL": `"reference":"a\u0000b"`, "an escape": `"reference":"\u001b[2J"`, "a line separator": `"reference":"a\u0085b"`, "a reference of 129": `"reference":"` + strings.Repeat("x", 129) + `"`, "a number for a text": `"reference":1`, "a time of text": `"placed_at":"yesterday"`, "a leap second": `"placed_at":"2016-12-31T23:59:60Z"`,
+		"a null": `"customer_id":null`, "a NUL": `"reference":"a\u0000b"`, "an escape": `"reference":"\u001b[2J"`, "a line separator": `"reference":"a\u0085b"`, "a reference of 129": `"reference":"` + strings.Repeat("x", 129) + `"`, "a number for a text": `"reference":1`, "a time of text": `"placed_at":"yesterday"`, "a leap second of noon": `"placed_at":"2016-12-31T12:00:60Z"`,
 	} {
 		add(name, 422, "invalid_order", place(with(member)))
 	}

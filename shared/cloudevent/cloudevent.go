@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"ordertally/shared/rfc3339"
 )
 
 // The headers of a message. The names are a contract with every consumer.
@@ -166,9 +168,9 @@ func (p *Parser) parse(headers []Header) (Envelope, error) {
 		return Envelope{}, fmt.Errorf("header %s has %d bytes, at most %d are accepted", HeaderID, len(e.ID), MaxIDLen)
 	}
 	if eventTime != "" {
-		at, err := time.Parse(time.RFC3339Nano, eventTime)
+		at, err := rfc3339.Parse(eventTime)
 		if err != nil {
-			return Envelope{}, fmt.Errorf("header %s is %.40q, want an RFC 3339 time", HeaderTime, eventTime)
+			return Envelope{}, fmt.Errorf("header %s is %.40q; it %w", HeaderTime, eventTime, err)
 		}
 		e.Time = at
 	}
