@@ -14,6 +14,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/clock"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
@@ -73,6 +74,7 @@ type API struct {
 	logger       zerolog.Logger
 	failures     *httpserver.Failures
 	answers      *httpserver.Answers
+	guard        *auth.Guard
 	closed       bool // callers need a credential
 	lives        map[string]*live
 	listeners    atomic.Int64
@@ -85,8 +87,8 @@ type API struct {
 func New(c Config) *API {
 	a := &API{
 		activities: c.Activities, zone: c.Zone, html: template.Must(template.New("page").Parse(pageHTML)), clock: c.Clock, logger: c.Logger, failures: httpserver.NewFailures(c.Logger), answers: httpserver.NewAnswers(),
-		closed: c.Guard.Closed(),
-		lives:  make(map[string]*live), maxListeners: c.Listeners, done: make(chan struct{}),
+		guard: c.Guard, closed: c.Guard.Closed(),
+		lives: make(map[string]*live), maxListeners: c.Listeners, done: make(chan struct{}),
 	}
 	if a.maxListeners <= 0 {
 		a.maxListeners = DefaultListeners
@@ -130,6 +132,8 @@ func (a *API) routes() []httpserver.Route {
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Scope: auth.StatsRead, Handler: a.live},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Scope: auth.OpsRead, Handler: a.json(a.audit)},
 	}
+	keys := keyapi.API{Guard: a.guard, Program: "activity", Logger: a.logger}
+	routes = append(routes, keys.Routes(a.handle)...)
 	routes = append(routes, a.ledgerRoutes(activity.ParkedLedger)...)
 	return append(routes, a.ledgerRoutes(activity.LateLedger)...)
 }

@@ -1,11 +1,13 @@
 package activityapi
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"ordertally/activity"
+	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
 	"ordertally/shared/problem"
@@ -45,6 +47,7 @@ func contract(defs []activity.Definition) openapi.API {
 			openapi.ClosedSet("What an operator decided: retry (count it after all) or discard (give it up for ever).", activity.Retry, activity.Discard),
 			openapi.ClosedSet("What became of a message: counted, duplicate (it was counted before), still_parked, discarded.", activity.Outcomes()...),
 			openapi.ClosedSet("What a counted message is known by: its id, or, once that has expired, its lineage and sequence.", knownByID, knownBySequence),
+			keyapi.ClosedSets()[0],
 		},
 	}
 }
@@ -103,6 +106,7 @@ func operations(defs []activity.Definition) map[string]openapi.Operation {
 			all[key] = op
 		}
 	}
+	maps.Copy(all, keyapi.Operations())
 	for ledger, verbs := range words {
 		for key, op := range ledgerOperations(ledger, verbs) {
 			all[key] = op

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
@@ -26,6 +25,7 @@ import (
 	"ordertally/shared/cloudevent"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/httpserver/hostiletest"
+	"ordertally/shared/openapi"
 	"ordertally/shared/openapi/openapitest"
 	"ordertally/shared/ratelimit"
 	"ordertally/shared/telemetry/tracing"
@@ -202,10 +202,8 @@ var pattern = regexp.MustCompile(`:[^}]*\}`)
 // documentedRoutes are all routes that are no public page.
 func documentedRoutes() (routes []string) {
 	for path, item := range activityapi.Document().Paths {
-		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post} {
-			if op != nil {
-				routes = append(routes, method+" "+path)
-			}
+		for method := range openapi.OperationsOf(item) {
+			routes = append(routes, method+" "+path)
 		}
 	}
 	slices.Sort(routes)

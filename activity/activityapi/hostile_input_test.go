@@ -93,7 +93,7 @@ func (h *hostile) inventory() {
 	h.Category("API9 Improper Inventory Management")
 	for _, path := range []string{
 		"/activities", "/v0/activities", "/v2/activities", "/v1.1/activities", "/api/v1/activities", "/V1/activities", "/v1/Activities", "/v1/activity", own, own + "/Days/today", own + "/weeks", own + "/messages",
-		own + "/days/today/hours", own + "/days/today/minutes/1", own + "/parked/" + h.parked + "/value", own + "/audit/1", own + "/digests/2010-12-01", "/v1/orders", "/v1/outbox", "/v1/admin", "/v1/keys",
+		own + "/days/today/hours", own + "/days/today/minutes/1", own + "/parked/" + h.parked + "/value", own + "/audit/1", own + "/digests/2010-12-01", "/v1/orders", "/v1/outbox", "/v1/admin", "/v1/key",
 		"/v1/users", "/internal/activities", "/beta/activities", "/swagger", "/openapi.yaml", "/graphql",
 	} {
 		h.Add(path, 404, "not_found", h.get(path))

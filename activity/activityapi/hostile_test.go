@@ -41,6 +41,8 @@ func TestHostileRequests(t *testing.T) {
 	h.configuration()
 	h.inventory()
 	h.input()
+	others := g.key("others", slices.DeleteFunc(auth.Scopes(), func(s string) bool { return s == auth.KeysWrite })...)
+	authtest.HostileKeys(&h.Table, authtest.Key(t, g.keys, auth.KeysWrite), others, others[3:13])
 	h.exhaust(h.flooder)
 	h.Run(t, g.addr, g.path)
 

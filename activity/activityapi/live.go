@@ -183,7 +183,7 @@ func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	expired, stop := auth.FromContext(r.Context()).Expired()
+	expired, revoked, stop := auth.FromContext(r.Context()).Ended()
 	defer stop()
 	seen := s.seen(r.Header.Get("Last-Event-ID"))
 	for {
@@ -199,6 +199,8 @@ func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 				return
 			}
 		case <-expired: // it may come again, with another
+			return
+		case <-revoked:
 			return
 		case <-r.Context().Done():
 			return

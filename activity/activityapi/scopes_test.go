@@ -9,7 +9,10 @@ import (
 
 // TestWhatEachRouteNeeds is the table of the README, and asks every route of the program's table with every scope.
 func TestWhatEachRouteNeeds(t *testing.T) {
-	want := map[string]string{"GET /": auth.Public, "GET /assets/{file}": auth.Public, "GET /v1/activities": auth.StatsRead}
+	want := map[string]string{
+		"GET /": auth.Public, "GET /assets/{file}": auth.Public, "GET /v1/activities": auth.StatsRead,
+		"GET /v1/keys": auth.KeysWrite, "POST /v1/keys": auth.KeysWrite, "DELETE /v1/keys/{id}": auth.KeysWrite,
+	}
 	for route, scope := range map[string]string{
 		"GET days": auth.StatsRead, "GET days/{day}": auth.StatsRead, "GET days/{day}/minutes": auth.StatsRead, "GET live": auth.StatsRead,
 		"GET messages/{message_id}": auth.StatsRead, "GET digests": auth.OpsRead, "GET audit": auth.OpsRead,

@@ -50,6 +50,15 @@ func (a *API) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
 	}
 }
 
+// handle renders the error of a handler that writes its own answer.
+func (a *API) handle(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := serve(w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	}
+}
+
 // revalidate answers with a body that may be kept and asked for again by its entity tag, or with 304 when it was.
 func revalidate(w http.ResponseWriter, r *http.Request, text []byte) {
 	digest := sha256.Sum256(text)

@@ -103,6 +103,7 @@ const (
 	ProblemCodeInternal              ProblemCode = "internal"
 	ProblemCodeInvalidDecision       ProblemCode = "invalid_decision"
 	ProblemCodeInvalidIdempotencyKey ProblemCode = "invalid_idempotency_key"
+	ProblemCodeInvalidKey            ProblemCode = "invalid_key"
 	ProblemCodeInvalidOrder          ProblemCode = "invalid_order"
 	ProblemCodeInvalidParameter      ProblemCode = "invalid_parameter"
 	ProblemCodeIssuerUnavailable     ProblemCode = "issuer_unavailable"
@@ -115,6 +116,8 @@ const (
 	ProblemCodeOverloaded            ProblemCode = "overloaded"
 	ProblemCodeRateLimited           ProblemCode = "rate_limited"
 	ProblemCodeRequestTimeout        ProblemCode = "request_timeout"
+	ProblemCodeServiceOpen           ProblemCode = "service_open"
+	ProblemCodeTooManyKeys           ProblemCode = "too_many_keys"
 	ProblemCodeUnauthenticated       ProblemCode = "unauthenticated"
 	ProblemCodeUnavailable           ProblemCode = "unavailable"
 	ProblemCodeUnsupportedMediaType  ProblemCode = "unsupported_media_type"
@@ -139,6 +142,8 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case ProblemCodeInvalidIdempotencyKey:
 		return true
+	case ProblemCodeInvalidKey:
+		return true
 	case ProblemCodeInvalidOrder:
 		return true
 	case ProblemCodeInvalidParameter:
@@ -162,6 +167,10 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeRateLimited:
 		return true
 	case ProblemCodeRequestTimeout:
+		return true
+	case ProblemCodeServiceOpen:
+		return true
+	case ProblemCodeTooManyKeys:
 		return true
 	case ProblemCodeUnauthenticated:
 		return true

@@ -105,6 +105,7 @@ const (
 	ProblemCodeInternal             ProblemCode = "internal"
 	ProblemCodeInvalidDay           ProblemCode = "invalid_day"
 	ProblemCodeInvalidDecision      ProblemCode = "invalid_decision"
+	ProblemCodeInvalidKey           ProblemCode = "invalid_key"
 	ProblemCodeInvalidParameter     ProblemCode = "invalid_parameter"
 	ProblemCodeInvalidRange         ProblemCode = "invalid_range"
 	ProblemCodeInvalidZone          ProblemCode = "invalid_zone"
@@ -115,10 +116,13 @@ const (
 	ProblemCodeNotFound             ProblemCode = "not_found"
 	ProblemCodeNotKept              ProblemCode = "not_kept"
 	ProblemCodeOffQuarterHour       ProblemCode = "off_quarter_hour"
+	ProblemCodeOutcomeUnknown       ProblemCode = "outcome_unknown"
 	ProblemCodeOverloaded           ProblemCode = "overloaded"
 	ProblemCodeRangeTooLong         ProblemCode = "range_too_long"
 	ProblemCodeRateLimited          ProblemCode = "rate_limited"
 	ProblemCodeRequestTimeout       ProblemCode = "request_timeout"
+	ProblemCodeServiceOpen          ProblemCode = "service_open"
+	ProblemCodeTooManyKeys          ProblemCode = "too_many_keys"
 	ProblemCodeUnauthenticated      ProblemCode = "unauthenticated"
 	ProblemCodeUnavailable          ProblemCode = "unavailable"
 	ProblemCodeUnknownActivity      ProblemCode = "unknown_activity"
@@ -142,6 +146,8 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case ProblemCodeInvalidDecision:
 		return true
+	case ProblemCodeInvalidKey:
+		return true
 	case ProblemCodeInvalidParameter:
 		return true
 	case ProblemCodeInvalidRange:
@@ -162,6 +168,8 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case ProblemCodeOffQuarterHour:
 		return true
+	case ProblemCodeOutcomeUnknown:
+		return true
 	case ProblemCodeOverloaded:
 		return true
 	case ProblemCodeRangeTooLong:
@@ -169,6 +177,10 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeRateLimited:
 		return true
 	case ProblemCodeRequestTimeout:
+		return true
+	case ProblemCodeServiceOpen:
+		return true
+	case ProblemCodeTooManyKeys:
 		return true
 	case ProblemCodeUnauthenticated:
 		return true

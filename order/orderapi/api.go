@@ -16,6 +16,7 @@ import (
 	"ordertally/order"
 	"ordertally/order/admission"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
 	"ordertally/shared/outbox"
@@ -54,7 +55,8 @@ func Document() *huma.OpenAPI { return openapi.Document(contract()) }
 
 // routes is the one table of what is served, and of the scope that each needs.
 func (a *api) routes() []httpserver.Route {
-	return []httpserver.Route{
+	keys := keyapi.API{Guard: a.Guard, Program: "order", Logger: a.Logger}
+	return append(keys.Routes(a.handle), []httpserver.Route{
 		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: page},
 		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},
 		{Method: http.MethodPost, Path: "/v1/orders", Scope: auth.OrdersWrite, Handler: a.handle(a.place)},
@@ -70,7 +72,7 @@ func (a *api) routes() []httpserver.Route {
 		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/discard", Scope: auth.OpsWrite, Handler: a.handle(a.decide(outbox.Discard))},
 		{Method: http.MethodPost, Path: "/v1/outbox/retry", Scope: auth.OpsWrite, Handler: a.handle(a.decideAll(outbox.Retry))},
 		{Method: http.MethodPost, Path: "/v1/outbox/discard", Scope: auth.OpsWrite, Handler: a.handle(a.decideAll(outbox.Discard))},
-	}
+	}...)
 }
 
 // handle renders the error of a handler; what no table knows is logged, because the client is not told.

@@ -2,9 +2,11 @@ package orderapi
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 
 	"ordertally/order"
+	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/event"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
@@ -107,8 +109,10 @@ func contract() openapi.API {
 	for _, rule := range order.Rules() {
 		rules = append(rules, string(rule))
 	}
+	all := operations()
+	maps.Copy(all, keyapi.Operations())
 	return openapi.API{
-		Title: title, Says: says, Routes: (&api{}).routes(), Operations: operations(), Closed: closedSets(), Rules: rules,
+		Title: title, Says: says, Routes: (&api{}).routes(), Operations: all, Closed: append(closedSets(), keyapi.ClosedSets()...), Rules: rules,
 		Problems: []problem.Kind{kindInvalidParameter, kindUnavailable},
 	}
 }

@@ -139,7 +139,7 @@ func TestHostileRequests(t *testing.T) {
 
 	table.Category("API9 Improper Inventory Management")
 	for _, path := range []string{
-		"/orders", "/v0/orders", "/v2/orders", "/v1.1/orders", "/api/v1/orders", "/V1/orders", "/v1/Orders", "/v1/order", "/v1/orders/" + theirs + "/cancel", "/v1/admin", "/v1/keys", "/v1/users", "/internal/orders", "/beta/orders", "/swagger", "/graphql",
+		"/orders", "/v0/orders", "/v2/orders", "/v1.1/orders", "/api/v1/orders", "/V1/orders", "/v1/Orders", "/v1/order", "/v1/orders/" + theirs + "/cancel", "/v1/admin", "/v1/key", "/v1/users", "/internal/orders", "/beta/orders", "/swagger", "/graphql",
 	} {
 		add(path, 404, "not_found", raw("GET "+path, "", as(shop)))
 	}
@@ -158,6 +158,10 @@ func TestHostileRequests(t *testing.T) {
 	} {
 		add("a key that is "+name, 400, "invalid_idempotency_key", place(small, "Idempotency-Key: "+key))
 	}
+
+	all := auth.Scopes()
+	others := authtest.Key(t, s.Keys, all[:len(all)-1]...)
+	authtest.HostileKeys(&table, authtest.Key(t, s.Keys, auth.KeysWrite), others, others[3:13])
 
 	table.Run(t, strings.TrimPrefix(s.URL, "http://"), s.Path())
 }

@@ -10,6 +10,9 @@ import (
 // TestWhatEachRouteNeeds is the table of the README, and asks every route of the program's table with every scope.
 func TestWhatEachRouteNeeds(t *testing.T) {
 	authtest.Routes(t, (&api{}).routes(), map[string]string{
+		"GET /v1/keys":                        auth.KeysWrite,
+		"POST /v1/keys":                       auth.KeysWrite,
+		"DELETE /v1/keys/{id}":                auth.KeysWrite,
 		"GET /":                               auth.Public,
 		"GET /assets/{file}":                  auth.Public,
 		"POST /v1/orders":                     auth.OrdersWrite,

@@ -20,7 +20,8 @@ type Caller struct {
 	// Until is when the credential expires; zero for never. What goes on beyond a request, such as a stream, ends then.
 	Until time.Time
 
-	scopes []string
+	scopes  []string
+	revoked chan struct{} // closed when the key is revoked; nil for who has none
 }
 
 // Anonymous is everybody, where nobody needs a credential.
@@ -53,11 +54,21 @@ func FromContext(ctx context.Context) *Caller {
 	return &Caller{Kind: "anonymous"}
 }
 
-// Expired returns a channel that tells when the credential has expired, and never does for one that does not; stop must be called.
-func (c *Caller) Expired() (expired <-chan time.Time, stop func()) {
+// Ended returns two channels: one tells when the credential has expired, the other when it was revoked. Neither ever does for one that
+// cannot be; stop must be called. A token that its issuer withdraws is not heard of: it ends when it expires.
+func (c *Caller) Ended() (expired <-chan time.Time, revoked <-chan struct{}, stop func()) {
 	if c.Until.IsZero() {
-		return nil, func() {}
+		return nil, c.revoked, func() {}
 	}
 	timer := time.NewTimer(time.Until(c.Until))
-	return timer.C, func() { timer.Stop() }
+	return timer.C, c.revoked, func() { timer.Stop() }
+}
+
+// revoke tells whoever serves the caller without end. The committer calls it, once or more.
+func (c *Caller) revoke() {
+	select {
+	case <-c.revoked:
+	default:
+		close(c.revoked)
+	}
 }

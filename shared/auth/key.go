@@ -3,7 +3,6 @@ package auth
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -28,8 +27,10 @@ type Key struct {
 	Name      string    `json:"name"` // of the caller; keys of one name are the same caller, so that one can follow the other
 	Scopes    []string  `json:"scopes"`
 	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero for never
+	CreatedBy string    `json:"created_by,omitempty"` // an Actor; "" when it was made in the file of a stopped service
+	ExpiresAt time.Time `json:"expires_at,omitzero"`  // zero for never
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	RevokedBy string    `json:"revoked_by,omitempty"`
 	LastUse   time.Time `json:"last_used_at,omitzero"` // to about a minute
 }
 
@@ -82,11 +83,4 @@ func parseKey(credential string) (id, secret string, ok bool) {
 		return "", "", false
 	}
 	return rest[:keyIDLength], rest[keyIDLength+1:], true
-}
-
-// matches compares in a time that does not depend on where the two differ.
-func (k *stored) matches(secret string) bool {
-	hash := sha256.Sum256([]byte(secret))
-	want, err := hex.DecodeString(k.Hash)
-	return err == nil && subtle.ConstantTimeCompare(hash[:], want) == 1
 }

@@ -3,9 +3,13 @@ package auth
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -22,58 +26,89 @@ const Bucket = "api-keys"
 
 var bucket = []byte(Bucket)
 
-// ErrNoKey says that no key has that id.
-var ErrNoKey = errors.New("no key has that id")
+var (
+	// ErrNoKey says that no key has that id.
+	ErrNoKey = errors.New("no key has that id")
+	// ErrTooManyKeys says that as many keys are good as there may be.
+	ErrTooManyKeys = fmt.Errorf("there are %d keys that are good, and there may be no more: revoke those that nobody needs", MaxKeys)
+)
+
+// MaxKeys is how many keys a service has at most. Beyond that, making one forgets the oldest that is revoked or expired.
+const MaxKeys = 1000
 
 // lastUseEvery is how often the times of last use are written to the file.
 const lastUseEvery = time.Minute
 
-// Keys are the API keys of one service. They are read once: keys are made and revoked while the service is stopped, in the file
-// that it then opens. Safe for concurrent use.
+// Keys are the API keys of one service. They are in memory, and follow each commit that changes them: a request reads nothing from the
+// disk, and one that begins after a key was revoked is refused. Safe for concurrent use. The zero Keys has none and can make none.
 type Keys struct {
 	db    *boltdb.DB
 	clock clock.Clock
-	byID  map[string]*held
+	// byID is never changed but replaced: by the committer, after a commit.
+	byID atomic.Pointer[map[string]*held]
 }
 
-// held is a key in memory.
+// held is a key in memory. It is not changed either, but for the time of its last use.
 type held struct {
-	stored
+	Key
+	digest  [sha256.Size]byte // of the secret
 	caller  *Caller
-	lastUse atomic.Int64 // Unix seconds; 0 for never
+	lastUse *atomic.Int64 // Unix seconds; 0 for never
+	saved   *atomic.Int64 // what of it is in the file
 }
 
-func newHeld(key stored) *held {
-	h := &held{stored: key, caller: newCaller("key", key.Name, key.Scopes)}
-	h.caller.Until = key.ExpiresAt
-	return h
+// hold makes of a record what requests need. before is what was held of the same key, or nil.
+func hold(record *stored, before *held) (*held, error) {
+	h := &held{Key: record.Key}
+	digest, err := hex.DecodeString(record.Hash)
+	if err != nil || copy(h.digest[:], digest) != sha256.Size || len(digest) != sha256.Size {
+		return nil, fmt.Errorf("%w: key %s has no digest", boltdb.ErrCorrupt, record.ID)
+	}
+	if before != nil {
+		h.caller, h.lastUse, h.saved = before.caller, before.lastUse, before.saved
+		return h, nil
+	}
+	h.caller = newCaller("key", record.Name, record.Scopes)
+	h.caller.Until, h.caller.revoked = record.ExpiresAt, make(chan struct{})
+	h.lastUse, h.saved = new(atomic.Int64), new(atomic.Int64)
+	if !record.LastUse.IsZero() {
+		h.lastUse.Store(record.LastUse.Unix())
+		h.saved.Store(record.LastUse.Unix())
+	}
+	return h, nil
 }
 
 // OpenKeys reads the keys in db. A file without any stays as it is.
 func OpenKeys(ctx context.Context, db *boltdb.DB, c clock.Clock) (*Keys, error) {
-	k := &Keys{db: db, clock: c, byID: make(map[string]*held)}
+	k := &Keys{db: db, clock: c}
+	byID := make(map[string]*held)
 	err := db.View(ctx, func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucket)
 		if b == nil {
 			return nil
 		}
 		return b.ForEach(func(id, sealed []byte) error {
-			key, err := decodeKey(id, sealed)
+			record, err := decodeKey(id, sealed)
 			if err != nil {
 				return err
 			}
-			h := newHeld(key)
-			if !key.LastUse.IsZero() {
-				h.lastUse.Store(key.LastUse.Unix())
-			}
-			k.byID[key.ID] = h
-			return nil
+			byID[record.ID], err = hold(&record, nil)
+			return err
 		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read API keys: %w", err)
 	}
+	k.byID.Store(&byID)
 	return k, nil
+}
+
+// all returns the keys as they are now. The map must not be changed.
+func (k *Keys) all() map[string]*held {
+	if byID := k.byID.Load(); byID != nil {
+		return *byID
+	}
+	return nil
 }
 
 func decodeKey(id, sealed []byte) (stored, error) {
@@ -88,85 +123,175 @@ func decodeKey(id, sealed []byte) (stored, error) {
 	return key, nil
 }
 
-func (k *Keys) write(ctx context.Context, keys ...stored) error {
-	return k.db.Write(ctx, func(tx *boltdb.Tx) error {
+func putKey(b *bbolt.Bucket, record *stored) error {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	id := []byte(record.ID)
+	return b.Put(id, boltdb.Seal(id, text))
+}
+
+// follow has memory follow the commit of what tx wrote: records in, and forgotten out.
+func (k *Keys) follow(tx *boltdb.Tx, record *stored, forgotten ...string) error {
+	fresh, err := hold(record, k.all()[record.ID])
+	if err != nil {
+		return err
+	}
+	tx.AfterCommit(func() {
+		byID := maps.Clone(k.all())
+		byID[record.ID] = fresh
+		for _, id := range forgotten {
+			delete(byID, id)
+		}
+		k.byID.Store(&byID)
+		if !record.RevokedAt.IsZero() {
+			fresh.caller.revoke()
+		}
+	})
+	return nil
+}
+
+// New makes a key in the file of a stopped service, and returns the credential, which is stored nowhere. A zero expires means never.
+func (k *Keys) New(ctx context.Context, name string, scopes []string, expires time.Time) (Key, string, error) {
+	return k.NewBy(ctx, "", name, scopes, expires)
+}
+
+// NewBy makes a key as New does, for the operator of that name (an Actor). It does not ask what that operator may do. The error may be
+// ErrTooManyKeys.
+func (k *Keys) NewBy(ctx context.Context, operator, name string, scopes []string, expires time.Time) (Key, string, error) {
+	record, credential, err := newKey(name, scopes, k.clock.Now(), expires)
+	if err != nil {
+		return Key{}, "", err
+	}
+	record.CreatedBy = operator
+	err = k.db.Write(ctx, func(tx *boltdb.Tx) error {
 		b, err := tx.CreateBucketIfNotExists(bucket)
 		if err != nil {
 			return err
 		}
-		for i := range keys {
-			text, err := json.Marshal(keys[i])
-			if err != nil {
-				return err
-			}
-			id := []byte(keys[i].ID)
-			if err := b.Put(id, boltdb.Seal(id, text)); err != nil {
-				return err
-			}
+		forgotten, err := k.makeRoom(b)
+		if err != nil {
+			return err
+		}
+		if err := putKey(b, &record); err != nil {
+			return err
+		}
+		return k.follow(tx, &record, forgotten...)
+	})
+	if err != nil {
+		return Key{}, "", fmt.Errorf("store the key: %w", err)
+	}
+	return record.Key, credential, nil
+}
+
+// makeRoom forgets the oldest keys that are no use, when there are as many as there may be, and returns their ids.
+func (k *Keys) makeRoom(b *bbolt.Bucket) (forgotten []string, err error) {
+	var useless []Key
+	count, now := 0, k.clock.Now()
+	err = b.ForEach(func(id, sealed []byte) error {
+		record, err := decodeKey(id, sealed)
+		if err != nil {
+			return err
+		}
+		if count++; record.State(now) != "active" {
+			useless = append(useless, record.Key)
 		}
 		return nil
 	})
-}
-
-// New makes a key and returns the credential, which is stored nowhere. A zero expires means never.
-func (k *Keys) New(ctx context.Context, name string, scopes []string, expires time.Time) (Key, string, error) {
-	key, credential, err := newKey(name, scopes, k.clock.Now(), expires)
 	if err != nil {
-		return Key{}, "", err
+		return nil, err
 	}
-	if err := k.write(ctx, key); err != nil {
-		return Key{}, "", fmt.Errorf("store the key: %w", err)
+	slices.SortFunc(useless, byAge)
+	for ; count >= MaxKeys; count-- {
+		if len(forgotten) == len(useless) {
+			return nil, boltdb.Refuse(ErrTooManyKeys)
+		}
+		id := useless[len(forgotten)].ID
+		if err := b.Delete([]byte(id)); err != nil {
+			return nil, err
+		}
+		forgotten = append(forgotten, id)
 	}
-	k.byID[key.ID] = newHeld(key)
-	return key.Key, credential, nil
+	return forgotten, nil
 }
 
-// Revoke makes a key useless for ever. It stays in the list. The error may be ErrNoKey.
-func (k *Keys) Revoke(ctx context.Context, id string) (Key, error) {
-	h := k.byID[id]
-	if h == nil {
+// Revoke makes a key useless for ever, in the file of a stopped service. It stays in the list. The error may be ErrNoKey.
+func (k *Keys) Revoke(ctx context.Context, id string) (Key, error) { return k.RevokeBy(ctx, "", id) }
+
+// RevokeBy revokes a key as Revoke does, for the operator of that name (an Actor). One that is revoked already stays as it is. When it
+// returns, the key is refused, and what its caller is being sent without end has been told to end.
+func (k *Keys) RevokeBy(ctx context.Context, operator, id string) (Key, error) {
+	if k.all()[id] == nil {
 		return Key{}, ErrNoKey
 	}
-	if h.RevokedAt.IsZero() {
-		revoked := h.snapshot()
-		revoked.RevokedAt = k.clock.Now().UTC().Truncate(time.Second)
-		if err := k.write(ctx, revoked); err != nil {
-			return Key{}, fmt.Errorf("revoke key %s: %w", id, err)
+	var record stored
+	err := k.db.Write(ctx, func(tx *boltdb.Tx) error {
+		b := tx.Bucket(bucket)
+		sealed := b.Get([]byte(id))
+		if sealed == nil { // forgotten meanwhile
+			return boltdb.Refuse(ErrNoKey)
 		}
-		h.stored = revoked
+		var err error
+		if record, err = decodeKey([]byte(id), sealed); err != nil || !record.RevokedAt.IsZero() {
+			return boltdb.Refuse(err)
+		}
+		record.RevokedAt, record.RevokedBy = k.clock.Now().UTC().Truncate(time.Second), operator
+		if err := putKey(b, &record); err != nil {
+			return err
+		}
+		return k.follow(tx, &record)
+	})
+	if err != nil {
+		return Key{}, fmt.Errorf("revoke key %s: %w", id, err)
 	}
-	return h.Key, nil
+	return record.Key, nil
+}
+
+// Now is the time that the keys go by.
+func (k *Keys) Now() time.Time {
+	if k.clock == nil {
+		return time.Now()
+	}
+	return k.clock.Now()
 }
 
 // List returns all keys, the oldest first.
 func (k *Keys) List() []Key {
-	list := make([]Key, 0, len(k.byID))
-	for _, h := range k.byID {
-		list = append(list, h.snapshot().Key)
+	list := make([]Key, 0, len(k.all()))
+	for _, h := range k.all() {
+		list = append(list, h.now())
 	}
-	slices.SortFunc(list, func(a, b Key) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(list, byAge)
 	return list
 }
 
-// Any reports whether there is a key, be it expired or revoked: who revokes the last one does not mean to let everybody in.
-func (k *Keys) Any() bool { return len(k.byID) > 0 }
+func byAge(a, b Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) }
 
-func (h *held) snapshot() stored {
-	s := h.stored
+// Any reports whether there is a key, be it expired or revoked: who revokes the last one does not mean to let everybody in.
+func (k *Keys) Any() bool { return len(k.all()) > 0 }
+
+// now is the key with its last use.
+func (h *held) now() Key {
+	key := h.Key
 	if used := h.lastUse.Load(); used > 0 {
-		s.LastUse = time.Unix(used, 0).UTC()
+		key.LastUse = time.Unix(used, 0).UTC()
 	}
-	return s
+	return key
+}
+
+// matches compares in a time that does not depend on where the two differ.
+func (h *held) matches(secret string) bool {
+	digest := sha256.Sum256([]byte(secret))
+	return subtle.ConstantTimeCompare(digest[:], h.digest[:]) == 1
 }
 
 // nobody stands in for a key that does not exist, so that looking for one takes as long as finding one.
-var nobody = &held{stored: stored{Hash: "0000000000000000000000000000000000000000000000000000000000000000"}}
+var nobody = &held{}
 
 // authenticate returns the caller whose key it is. The error says, to the caller, why it is refused.
 func (k *Keys) authenticate(id, secret string) (*Caller, error) {
-	h := k.byID[id]
+	h := k.all()[id]
 	if h == nil {
 		h = nobody
 	}
@@ -197,21 +322,39 @@ func (k *Keys) Run(ctx context.Context, logger zerolog.Logger) error {
 }
 
 func (k *Keys) saveLastUse(ctx context.Context, logger zerolog.Logger) {
-	var used []*held
-	var changed []stored
-	for _, h := range k.byID {
-		if now := h.snapshot(); !now.LastUse.Equal(h.LastUse) {
-			used, changed = append(used, h), append(changed, now)
+	used := make(map[*held]int64)
+	for _, h := range k.all() {
+		if at := h.lastUse.Load(); at != h.saved.Load() {
+			used[h] = at
 		}
 	}
-	if len(changed) == 0 {
+	if len(used) == 0 {
 		return
 	}
-	if err := k.write(ctx, changed...); err != nil {
+	err := k.db.Write(ctx, func(tx *boltdb.Tx) error {
+		b := tx.Bucket(bucket)
+		for h, at := range used {
+			id := []byte(h.ID)
+			sealed := b.Get(id)
+			if sealed == nil { // forgotten meanwhile
+				continue
+			}
+			record, err := decodeKey(id, sealed) // it may have been revoked since
+			if err != nil {
+				return err
+			}
+			record.LastUse = time.Unix(at, 0).UTC()
+			if err := putKey(b, &record); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		logger.Warn().Err(err).Msg("when API keys were last used is not written down; tried again in a minute")
 		return
 	}
-	for i, h := range used {
-		h.LastUse = changed[i].LastUse
+	for h, at := range used {
+		h.saved.Store(at)
 	}
 }

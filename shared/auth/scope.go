@@ -16,6 +16,7 @@ const (
 	StatsRead      = "stats:read"      // read statistics
 	OpsRead        = "ops:read"        // look at what is parked, late or amiss
 	OpsWrite       = "ops:write"       // decide about it
+	KeysWrite      = "keys:write"      // make, list and revoke API keys
 )
 
 // Public is the scope of a route that needs no credential, such as a page that holds no data.
@@ -23,7 +24,7 @@ const Public = "public"
 
 // Scopes returns all scopes, in the order of the documentation.
 func Scopes() []string {
-	return []string{OrdersWrite, OrdersRead, OrdersBackfill, StatsRead, OpsRead, OpsWrite}
+	return []string{OrdersWrite, OrdersRead, OrdersBackfill, StatsRead, OpsRead, OpsWrite, KeysWrite}
 }
 
 // CheckScopes refuses a scope that does not exist, an empty list and one that names a scope twice.

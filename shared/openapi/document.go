@@ -145,7 +145,7 @@ func (d *document) add(route *httpserver.Route, described string, op *Operation)
 		made.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.schema(op.Body), Example: op.BodyExample}}}
 	}
 	d.answers(made, op)
-	for status, response := range d.refusals(d.kinds(op, route.Scope == auth.Public, variable.MatchString(template))) {
+	for status, response := range d.refusals(d.kinds(op, route, variable.MatchString(template))) {
 		made.Responses[strconv.Itoa(status)] = response
 	}
 	switch route.Method {
@@ -153,6 +153,8 @@ func (d *document) add(route *httpserver.Route, described string, op *Operation)
 		item.Get = made
 	case http.MethodPost:
 		item.Post = made
+	case http.MethodDelete:
+		item.Delete = made
 	default:
 		panic("method " + route.Method + " is not described by this package")
 	}
@@ -166,13 +168,24 @@ func (d *document) answers(made *huma.Operation, op *Operation) {
 	if media == "" {
 		media = "application/json"
 	}
-	made.Responses[strconv.Itoa(status)] = &huma.Response{
-		Description: http.StatusText(status) + ".", Headers: headers(op.AnswerHeaders),
-		Content: map[string]*huma.MediaType{media: {Schema: d.schema(op.Answer), Example: op.AnswerExample}},
+	made.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status) + ".", Headers: headers(op.AnswerHeaders)}
+	if status != http.StatusNoContent {
+		made.Responses[strconv.Itoa(status)].Content = map[string]*huma.MediaType{media: {Schema: d.schema(op.Answer), Example: op.AnswerExample}}
 	}
 	for _, reply := range op.Replies {
 		made.Responses[strconv.Itoa(reply.Status)] = &huma.Response{Description: reply.Says, Headers: headers(reply.Headers)}
 	}
+}
+
+// OperationsOf returns what is described of a path, by method.
+func OperationsOf(item *huma.PathItem) map[string]*huma.Operation {
+	all := map[string]*huma.Operation{}
+	for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete} {
+		if op != nil {
+			all[method] = op
+		}
+	}
+	return all
 }
 
 // schema is that of a value's type, by its name when it has one.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"html/template"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -69,10 +68,8 @@ func render(api *huma.OpenAPI) []byte {
 	shown := shownAPI{Title: api.Info.Title, Says: strings.Split(api.Info.Description, "\n\n")}
 	groups := map[string][]shownOperation{}
 	for path, item := range api.Paths {
-		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post} {
-			if op != nil {
-				groups[groupOf(path)] = append(groups[groupOf(path)], operationOf(api, method, path, op))
-			}
+		for method, op := range OperationsOf(item) {
+			groups[groupOf(path)] = append(groups[groupOf(path)], operationOf(api, method, path, op))
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(groups)) {

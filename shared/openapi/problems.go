@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"ordertally/shared/auth"
+	"ordertally/shared/httpserver"
 	"ordertally/shared/problem"
 	"ordertally/shared/ratelimit"
 )
@@ -16,13 +17,16 @@ import (
 const CodesOf = "x-problem-codes"
 
 // kinds are the problems that an operation may answer with.
-func (d *document) kinds(op *Operation, public, varies bool) []problem.Kind {
+func (d *document) kinds(op *Operation, route *httpserver.Route, varies bool) []problem.Kind {
 	all := slices.Concat(d.problems, op.Problems, []problem.Kind{ratelimit.KindLimited, problem.KindInternal, auth.KindMisdirected})
-	if !public {
+	if route.Scope != auth.Public {
 		all = append(all, auth.KindUnauthenticated, auth.KindInsufficientScope, auth.KindIssuerAway)
 	}
+	if route.Method != http.MethodGet {
+		all = append(all, auth.KindCrossOrigin)
+	}
 	if op.Body != nil {
-		all = append(append(all, auth.KindCrossOrigin), problem.OfBody()...)
+		all = append(all, problem.OfBody()...)
 	}
 	if varies && !slices.ContainsFunc(all, func(k problem.Kind) bool { return k.Code == problem.CodeNotFound }) {
 		all = append(all, problem.KindNotFound) // with a part that no such path has, an encoded slash for one

@@ -36,9 +36,10 @@ func Check(t testing.TB, api *huma.OpenAPI, next http.Handler) http.Handler {
 	c := &checker{t: t, api: api, next: next, compiler: compiler, schemas: map[string]*jsonschema.Schema{}, fields: map[*openapi.Schema]*jsonschema.Schema{}}
 	for path, item := range api.Paths {
 		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\\\{[^}]*\\\}`).ReplaceAllString(regexp.QuoteMeta(path), "[^/]+") + "$")
-		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodHead: item.Get, http.MethodPost: item.Post} {
-			if op != nil {
-				c.operations = append(c.operations, operation{op, method, path, pattern})
+		for method, op := range openapi.OperationsOf(item) {
+			c.operations = append(c.operations, operation{op, method, path, pattern})
+			if method == http.MethodGet {
+				c.operations = append(c.operations, operation{op, http.MethodHead, path, pattern})
 			}
 		}
 	}
@@ -126,9 +127,9 @@ func (c *checker) find(r *http.Request) *operation {
 
 func (c *checker) schema(op *operation, status int, media string) *jsonschema.Schema {
 	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D", "+", "%2B").Replace
-	method := "get"
-	if op.method == http.MethodPost {
-		method = "post"
+	method := strings.ToLower(op.method)
+	if op.method == http.MethodHead {
+		method = "get"
 	}
 	at := "openapi.json#/paths/" + escape(op.path) + "/" + method + "/responses/" + strconv.Itoa(status)
 	if ref := op.Responses[strconv.Itoa(status)].Ref; ref != "" {

@@ -18,10 +18,7 @@ func described(t *testing.T, api *huma.OpenAPI) {
 		members(t, name, s)
 	}
 	for path, item := range api.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
-			if op == nil {
-				continue
-			}
+		for _, op := range openapi.OperationsOf(item) {
 			for _, p := range op.Parameters {
 				if p.Description == "" {
 					t.Errorf("%s %s: the parameter %s has no description", op.OperationID, path, p.Name)

@@ -62,10 +62,7 @@ func Served(t *testing.T, url string, api *huma.OpenAPI) {
 	examples(t, document, compiler)
 	ids := map[string]bool{}
 	for path, item := range api.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
-			if op == nil {
-				continue
-			}
+		for _, op := range openapi.OperationsOf(item) {
 			if op.OperationID == "" || ids[op.OperationID] || op.Summary == "" {
 				t.Errorf("%s: operation %q has no name of its own, or no summary", path, op.OperationID)
 			}
