@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"ordertally/order/orderclient"
 )
@@ -14,6 +15,8 @@ const defaultConcurrency = 8
 
 // Options of Import. The zero Options work.
 type Options struct {
+	// Dialect is how the files are written. Default: it is found out.
+	Dialect Dialect
 	// Concurrency is how many requests are under way at once. Default 8.
 	Concurrency int
 	// Progress is told how many of all invoices were read are done, rejected ones included, after each. Calls do not
@@ -28,13 +31,18 @@ type Summary struct {
 	Placed   int
 	Replayed int // an earlier import had placed them
 	Rejects  []Reject
+	// Taken says how the files were read, "" when all are as the data set is published: UTF-8, commas, years first.
+	Taken string
+	// Barren are the files that came to nothing, each with a reason: no invoice of theirs was placed or replayed, and none
+	// is a cancellation.
+	Barren []string
 }
 
 // NotSent is how many invoices were neither placed nor replayed nor rejected.
 func (s *Summary) NotSent() int { return s.Invoices - s.Placed - s.Replayed - len(s.Rejects) }
 
-// Import places the orders of files, one file after the other. All are read before the first order is sent. Repeated,
-// it places nothing twice: each order has an idempotency key.
+// Import places the orders of files. All are read before the first order is sent, and an invoice that several of them
+// have rows of is one order. Repeated, it places nothing twice.
 //
 // An order that the service refuses for what it contains is a reject. The error, which comes with the summary so far,
 // says that at least one order could not be sent. One that only this order met (500) lets the others go on; without an
@@ -43,40 +51,74 @@ func Import(ctx context.Context, files []string, client *orderclient.Client, o O
 	if o.Concurrency <= 0 {
 		o.Concurrency = defaultConcurrency
 	}
-	im := importing{client: client, options: o}
-	read := make([]File, len(files))
-	for i, path := range files {
-		file, err := readFile(path)
-		if err != nil {
-			return Summary{}, err
-		}
-		read[i] = file
-		im.summary.Files++
-		im.summary.Invoices += len(file.Invoices) + len(file.Rejects)
+	reading, err := readFiles(files, o.Dialect)
+	if err != nil {
+		return Summary{}, fmt.Errorf("import: %w", err)
 	}
-	for i := range read {
-		prefix := ""
-		if len(files) > 1 {
-			prefix = filepath.Base(files[i]) + ": "
-		}
-		if err := im.file(ctx, i, prefix, read[i]); err != nil {
-			im.failed = err
-			break
-		}
-	}
+	im := importing{client: client, options: o, names: files, fruitful: make([]bool, len(files))}
+	im.summary.Files, im.summary.Invoices = len(files), len(reading.Invoices)+len(reading.Rejects)
+	im.summary.Taken = describe(files, reading.Taken)
+	im.place(ctx, &reading)
 	sortRejects(im.summary.Rejects)
+	im.summary.Barren = im.barren()
 	return im.summary, im.failed
 }
 
-func readFile(path string) (File, error) {
-	f, err := os.Open(path) //nolint:gosec // the caller's choice
-	if err != nil {
-		return File{}, fmt.Errorf("import: %w", err)
+func readFiles(paths []string, d Dialect) (Reading, error) {
+	sources := make([]Source, len(paths))
+	infos := make([]os.FileInfo, len(paths))
+	for i, path := range paths {
+		f, err := os.Open(path) //nolint:gosec // the caller's choice
+		if err != nil {
+			return Reading{}, err
+		}
+		defer func() { _ = f.Close() }()
+		if infos[i], err = f.Stat(); err != nil {
+			return Reading{}, err
+		}
+		for j := range i {
+			if os.SameFile(infos[i], infos[j]) {
+				return Reading{}, fmt.Errorf("%s and %s are one file: name it once, or each order would have its lines twice", paths[j], path)
+			}
+		}
+		sources[i] = Source{Name: path, Reader: f}
 	}
-	defer func() { _ = f.Close() }()
-	file, err := Read(f)
-	if err != nil {
-		return File{}, fmt.Errorf("import %s: %w", path, err)
+	return Read(sources, d)
+}
+
+// describe says how the files were read that are not as the data set is published. Files that were read alike are told of
+// together.
+func describe(files []string, taken []Taken) string {
+	const most = 4 // ways to read
+	var ways []string
+	names := map[string][]string{}
+	for i, t := range taken {
+		if t.plain() {
+			continue
+		}
+		way := t.String()
+		if names[way] == nil {
+			ways = append(ways, way)
+		}
+		names[way] = append(names[way], filepath.Base(files[i]))
 	}
-	return file, nil
+	var b strings.Builder
+	for i, way := range ways {
+		if i == most {
+			fmt.Fprintf(&b, "; and in %d more ways", len(ways)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		switch n := names[way]; {
+		case len(n) == len(files):
+			b.WriteString("read as " + way)
+		case len(n) == 1:
+			b.WriteString(n[0] + " read as " + way)
+		default:
+			fmt.Fprintf(&b, "%s and %d more read as %s", n[0], len(n)-1, way)
+		}
+	}
+	return b.String()
 }

@@ -2,16 +2,21 @@ package retail_test
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"ordertally/order"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/order/orderclient"
 	"ordertally/order/retail"
@@ -266,5 +271,189 @@ func TestImportStopsWithItsContext(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) || summary.Placed == 0 || summary.NotSent() == 0 {
 		t.Fatalf("%+v, %v", summary, err)
+	}
+}
+
+// placed is what the service holds, the oldest first, without what every import has its own of.
+func placed(t *testing.T, c *orderclient.Client) (drafts []order.Draft) {
+	t.Helper()
+	for o, err := range c.List(t.Context(), orderclient.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		drafts = append(drafts, order.Draft{CustomerID: o.CustomerID, Currency: o.Currency, Lines: o.Lines, PlacedAt: o.PlacedAt, Metadata: o.Metadata})
+	}
+	slices.Reverse(drafts)
+	return drafts
+}
+
+func TestImport_AnInvoiceOverTwoFilesIsOneOrder(t *testing.T) {
+	for _, files := range [][]string{
+		{"testdata/split/part1.csv", "testdata/split/part2.csv"},
+		{"testdata/split/part2.csv", "testdata/split/part1.csv"},
+	} {
+		service := apitest.Start(t, clock.System{})
+		c := client(t, service.URL, -1)
+		summary, err := retail.Import(t.Context(), files, c, retail.Options{})
+		if err != nil || summary.Placed != 3 || summary.Invoices != 3 || len(summary.Rejects) != 0 {
+			t.Fatalf("%v: %+v, %v", files, summary, err)
+		}
+		for o, err := range c.List(t.Context(), orderclient.Query{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o.Reference == "s9002" && (len(o.Lines) != 3 || o.Total != 600 || o.Lines[0].SKU != "A" || o.Lines[2].SKU != "C") {
+				t.Fatalf("%v: %+v", files, o)
+			}
+		}
+		slices.Reverse(files)
+		if again, err := retail.Import(t.Context(), files, c, retail.Options{}); err != nil || again.Replayed != 3 {
+			t.Fatalf("the files the other way round: %+v, %v", again, err)
+		}
+	}
+}
+
+func TestImport_WordsForNothingAreNoCustomer(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	c := client(t, service.URL, -1)
+	summary, err := retail.Import(t.Context(), []string{"testdata/nan.csv"}, c, retail.Options{Concurrency: 1})
+	if err != nil || summary.Placed != 7 {
+		t.Fatalf("%+v, %v", summary, err)
+	}
+	customers := map[string]int{}
+	for _, d := range placed(t, c) {
+		customers[d.CustomerID]++
+		if country := d.Metadata["country"]; country != "United Kingdom" && len(d.Metadata) != 0 {
+			t.Errorf("country %q", country)
+		}
+	}
+	if want := map[string]int{"": 5, "17850": 2}; !reflect.DeepEqual(customers, want) {
+		t.Fatalf("customers %v, want %v", customers, want)
+	}
+}
+
+func TestRead_PartsFollowTheNamesOfTheirFiles(t *testing.T) {
+	row := func(sku, minute string) string { return "7," + sku + ",a,1,2010-12-01 08:" + minute + ",1,,\n" }
+	for _, order := range [][]string{{"part2.csv", "part10.csv", "part1.csv"}, {"part1.csv", "part2.csv", "part10.csv"}, {"part10.csv", "part2.csv", "part1.csv"}} {
+		var sources []retail.Source
+		for _, name := range order {
+			text := map[string]string{"part1.csv": row("A", "26"), "part2.csv": row("B", "27") + row("C", "27"), "part10.csv": row("D", "28")}[name]
+			sources = append(sources, retail.Source{Name: name, Reader: strings.NewReader(head + text)})
+		}
+		r, err := retail.Read(sources, retail.Dialect{})
+		if err != nil || len(r.Invoices) != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		skus := ""
+		for _, line := range r.Invoices[0].Draft.Lines {
+			skus += line.SKU
+		}
+		if at := r.Invoices[0].Draft.PlacedAt.Format(time.Kitchen); skus != "ABCD" || at != "8:26AM" {
+			t.Errorf("%v: %s at %s", order, skus, at)
+		}
+	}
+}
+
+func TestRead_AnInvoiceOverFilesIsRejectedWhole(t *testing.T) {
+	row := func(sku, quantity string) string { return "7," + sku + ",a," + quantity + ",2010-12-01 08:26,1,,\n" }
+	for name, c := range map[string]struct{ first, second, want string }{
+		"bad in the second":      {row("A", "1"), row("B", "x"), "7 1 2 malformed_row"},
+		"bad in the first":       {row("A", "-1"), row("B", "1"), "7 0 2 quantity_below_1"},
+		"overlapping":            {row("A", "1") + row("B", "1"), row("B", "1") + row("C", "1"), "7 1 2 row_repeated"},
+		"given again as a copy":  {row("A", "1"), row("A", "1"), "7 1 2 row_repeated"},
+		"twice within one file":  {row("A", "1") + row("A", "1"), row("B", "1"), ""},
+		"like rows of another's": {row("A", "1"), strings.Replace(row("A", "1"), "7", "8", 1), ""},
+	} {
+		r, err := retail.Read([]retail.Source{
+			{Name: "a.csv", Reader: strings.NewReader(head + c.first)}, {Name: "b.csv", Reader: strings.NewReader(head + c.second)},
+		}, retail.Dialect{})
+		got := ""
+		if len(r.Rejects) > 0 {
+			got = fmt.Sprintf("%s %d %d %s", r.Rejects[0].Invoice, r.Rejects[0].File(), r.Rejects[0].Row, r.Rejects[0].Code)
+		}
+		if err != nil || got != c.want || c.want != "" && len(r.Invoices) != 0 {
+			t.Errorf("%s: %q, want %q: %+v, %v", name, got, c.want, r.Invoices, err)
+		}
+	}
+}
+
+func TestImport_AFileGivenTwiceIsRefused(t *testing.T) {
+	path := days("2010-12-03")[0]
+	link := filepath.Join(t.TempDir(), "again.csv")
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(absolute, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, files := range [][]string{{path, path}, {path, link}} {
+		summary, err := retail.Import(t.Context(), files, client(t, "http://127.0.0.1:1", -1), retail.Options{})
+		if err == nil || !strings.Contains(err.Error(), "are one file") || summary.Files != 0 {
+			t.Errorf("%v: %+v, %v", files, summary, err)
+		}
+	}
+}
+
+func TestImport_NamesTheFilesThatCameToNothing(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	c := client(t, service.URL, -1)
+	file := func(name, rows string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(head+rows), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := file("good.csv", "1,A,a,1,2010-12-01 08:26,1,,\n")
+	for name, test := range map[string]struct{ rows, want string }{
+		"empty.csv":     {"", "(it has no rows)"},
+		"bad.csv":       {"2,A,a,1,yesterday,1,,\n", `InvoiceDate "yesterday" is not an existing date`},
+		"refused.csv":   {"3," + strings.Repeat("A", 65) + ",a,1,2010-12-01 08:26,1,,\n", "/lines/0/sku has 65 characters"},
+		"cancelled.csv": {"C4,A,a,-1,2010-12-01 08:26,1,,\n", ""},
+		"some.csv":      {"2,A,a,1,yesterday,1,,\n5,A,a,1,2010-12-01 08:26,1,,\n", ""},
+	} {
+		path := file(name, test.rows)
+		for range 2 { // placed, then replayed
+			summary, err := retail.Import(t.Context(), []string{good, path}, c, retail.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(summary.Barren, ", "); test.want == "" && got != "" || test.want != "" && (!strings.HasPrefix(got, path) || !strings.Contains(got, test.want)) {
+				t.Errorf("%s: barren %q, want %q", name, got, test.want)
+			}
+		}
+	}
+}
+
+func TestWriteRejects_NoCellIsAFormula(t *testing.T) {
+	f, err := os.ReadFile("testdata/formula.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := readText(string(f) + "+1,A,one,1,bad,1.00,1,x\na;=1+1,A,one,1,bad,1.00,1,x\nok-1,A,one,1,bad,1.00,1,x\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Rejects = append(r.Rejects, retail.Reject{Invoice: "\tt", Reason: "=x.csv: no"}, retail.Reject{Invoice: "\rr", Reason: "\t=2"})
+	var b strings.Builder
+	if err := retail.WriteRejects(&b, r.Rejects); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range rows[1:] {
+		got = append(got, row[0])
+		for _, cell := range row {
+			if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r") || strings.Contains(cell, ";=") {
+				t.Errorf("a spreadsheet runs %q", cell)
+			}
+		}
+	}
+	if want := []string{"'=1+1", "'@SUM(1)", "'-2+3", "'+1", "a;'=1+1", "ok-1", "'\tt", "'\rr"}; !slices.Equal(got, want) {
+		t.Fatalf("got %q, want %q", got, want)
 	}
 }

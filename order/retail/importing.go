@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -18,35 +20,55 @@ import (
 type importing struct {
 	client  *orderclient.Client
 	options Options
+	names   []string // of the files
 
-	mu      sync.Mutex
-	summary Summary
-	done    int
-	failed  error // the first that did not end the import, or the one that did
+	mu       sync.Mutex
+	summary  Summary
+	done     int
+	fruitful []bool // by file: an invoice of it was placed or replayed, or is a cancellation
+	failed   error  // the first that did not end the import, or the one that did
 }
 
-// file places the orders of one file and returns when no request is under way any more.
-func (im *importing) file(ctx context.Context, index int, prefix string, file File) error {
-	for _, r := range file.Rejects {
-		im.reject(r, index, prefix)
+// place places the orders and returns when no request is under way any more.
+func (im *importing) place(ctx context.Context, r *Reading) {
+	for i := range r.Rejects {
+		im.reject(r.Rejects[i])
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(im.options.Concurrency)
-	for i := range file.Invoices {
+	for i := range r.Invoices {
 		if groupCtx.Err() != nil {
 			break
 		}
-		in := &file.Invoices[i]
-		group.Go(func() error { return im.invoice(groupCtx, in, index, prefix) })
+		in := &r.Invoices[i]
+		group.Go(func() error { return im.invoice(groupCtx, in) })
 	}
-	if err := group.Wait(); err != nil {
-		return err
+	err := group.Wait()
+	if err == nil {
+		err = ctx.Err()
 	}
-	return ctx.Err()
+	if err != nil {
+		im.failed = err
+	}
+}
+
+// barren names the files that came to nothing, with the first reject of each.
+func (im *importing) barren() (files []string) {
+	for i, fruitful := range im.fruitful {
+		if fruitful {
+			continue
+		}
+		why := "it has no rows"
+		if first := slices.IndexFunc(im.summary.Rejects, func(r Reject) bool { return slices.Contains(r.files, i) }); first >= 0 {
+			why = fmt.Sprintf("row %d: %s", im.summary.Rejects[first].Row, im.summary.Rejects[first].Reason)
+		}
+		files = append(files, im.names[i]+" ("+why+")")
+	}
+	return files
 }
 
 // invoice places one order. An error ends the import.
-func (im *importing) invoice(ctx context.Context, in *Invoice, index int, prefix string) error {
+func (im *importing) invoice(ctx context.Context, in *Invoice) error {
 	body, err := order.EncodeDraft(&in.Draft)
 	if err != nil {
 		return fmt.Errorf("import invoice %s: %w", in.Number, err)
@@ -54,6 +76,7 @@ func (im *importing) invoice(ctx context.Context, in *Invoice, index int, prefix
 	placed, err := im.client.Place(ctx, body, KeyPrefix+in.Number)
 	if err == nil {
 		im.finish(func(s *Summary) {
+			im.yield(in.files)
 			if placed.Replayed {
 				s.Replayed++
 			} else {
@@ -68,7 +91,7 @@ func (im *importing) invoice(ctx context.Context, in *Invoice, index int, prefix
 	case !answered:
 		return err
 	case p.Status == http.StatusBadRequest, p.Status == http.StatusRequestEntityTooLarge, p.Status == http.StatusUnprocessableEntity:
-		im.reject(Reject{Invoice: in.Number, Row: in.Row, Code: p.Code, Reason: reason(p)}, index, prefix)
+		im.reject(Reject{Invoice: in.Number, Row: in.Row, Code: p.Code, Reason: reason(p), file: in.files[0], files: in.files})
 		return nil
 	case p.Status == http.StatusInternalServerError:
 		im.finish(func(*Summary) {
@@ -97,9 +120,23 @@ func reason(p problem.Problem) string {
 	return text
 }
 
-func (im *importing) reject(r Reject, index int, prefix string) {
-	r.file, r.Reason = index, prefix+r.Reason
-	im.finish(func(s *Summary) { s.Rejects = append(s.Rejects, r) })
+func (im *importing) reject(r Reject) {
+	if len(im.names) > 1 {
+		r.Reason = filepath.Base(im.names[r.file]) + ": " + r.Reason
+	}
+	im.finish(func(s *Summary) {
+		s.Rejects = append(s.Rejects, r)
+		if r.Code == CodeCancelled {
+			im.yield(r.files)
+		}
+	})
+}
+
+// yield notes that the files came to something. The caller holds mu.
+func (im *importing) yield(files []int) {
+	for _, i := range files {
+		im.fruitful[i] = true
+	}
 }
 
 // finish counts one invoice and tells of it.

@@ -2,6 +2,7 @@ package retail
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,100 +12,118 @@ import (
 	"ordertally/order"
 )
 
-// KeyPrefix begins the idempotency key of every imported order; the invoice number follows.
-const KeyPrefix = "online-retail/"
+const (
+	// KeyPrefix begins the idempotency key of every imported order; the invoice number follows.
+	KeyPrefix = "online-retail/"
 
-const currency = "GBP"
+	currency = "GBP"
+)
 
-// Invoice is one order of a file.
+// Source is one file of an import.
+type Source struct {
+	Name string // for reasons; parts of an invoice are put together in the order of names
+	io.Reader
+}
+
+// Invoice is one order of the files.
 type Invoice struct {
 	Number string
-	Row    int // line of the file, from 1, of its first row
+	Row    int // line, from 1, of its first row in the first file that has one
 	Draft  order.Draft
+
+	files []int // positions of the files that have rows of it, the first row's first
 }
 
-// File is what one file holds.
-type File struct {
+// Reading is what the files of one import hold.
+type Reading struct {
 	Invoices []Invoice // by their first rows
-	Rejects  []Reject  // by row
+	Rejects  []Reject  // by file and row
+	Taken    []Taken   // how each file was read
 }
 
-// Read reads a whole file. Bad rows end up in File.Rejects, each invoice once, for its first bad row; an error means
-// that r failed or does not begin with the header of the layout.
+// Read reads whole files, one after the other. Bad rows end up in Reading.Rejects, each invoice once, for its first bad
+// row. An error means that a file could not be read, does not begin with the header of the layout, or has dates that
+// contradict each other.
 //
 // Times are London local. One that comes twice, when clocks go back, is the first of the two; one that is skipped, when
 // they go forward, is read by the clock as it was before.
-func Read(r io.Reader) (File, error) {
+func Read(sources []Source, d Dialect) (Reading, error) {
 	london, err := time.LoadLocation("Europe/London")
 	if err != nil {
-		return File{}, fmt.Errorf("load the zone of Online Retail: %w", err)
+		return Reading{}, fmt.Errorf("load the zone of Online Retail: %w", err)
 	}
-	data, err := io.ReadAll(r)
+	g := grouping{names: make([]string, len(sources)), byNumber: make(map[string]*group)}
+	var taken []Taken
+	for i, source := range sources {
+		g.names[i] = source.Name
+		data, err := io.ReadAll(source)
+		if err != nil {
+			return Reading{}, fmt.Errorf("read %s: %w", source.Name, err)
+		}
+		t, err := readFile(data, d, london, func(number int, r row, f *fault) { g.add(i, number, r, f) })
+		if err != nil {
+			return Reading{}, fmt.Errorf("read %s: %w", source.Name, err)
+		}
+		taken = append(taken, t)
+	}
+	reading := g.reading()
+	reading.Taken = taken
+	return reading, nil
+}
+
+// readFile passes on the rows of one file, with the line that each stands in.
+func readFile(data []byte, d Dialect, zone *time.Location, add func(number int, r row, f *fault)) (Taken, error) {
+	text, encoding, err := decodeText(data, d.Encoding)
 	if err != nil {
-		return File{}, fmt.Errorf("read Online Retail file: %w", err)
+		return Taken{}, err
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	g := grouping{byNumber: make(map[string]*group)}
-	number := 0
-	for line := range bytes.Lines(data) {
-		number++
-		text := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
-		switch {
-		case number == 1 && text != header:
-			return File{}, fmt.Errorf("read Online Retail file: the first line is %s, want the header %s", show(text), header)
-		case number > 1 && text != "":
-			row, fault := parseRow(text, london)
-			g.add(number, row, fault)
+	var l layout
+	body, skipped := text, 1
+	first, body := cutLine(body)
+	if separator := separatorLine(first); separator != 0 {
+		first, body = cutLine(body)
+		skipped = 2
+		if d.Separator == 0 {
+			d.Separator = separator
 		}
 	}
-	if number == 0 {
-		return File{}, fmt.Errorf("read Online Retail file: it is empty, want the header %s", header)
+	if len(text) == 0 {
+		return Taken{}, errors.New("it is empty, want the header " + header)
 	}
-	return g.file(), nil
-}
-
-// grouping collects the rows of each invoice.
-type grouping struct {
-	groups   []*group // by first row
-	byNumber map[string]*group
-}
-
-// group is one invoice: its order so far, and the reject once a row was bad. A row without a readable invoice number is
-// a group of its own.
-type group struct {
-	invoice Invoice
-	reject  *Reject
-}
-
-func (g *grouping) add(number int, r row, f *fault) {
-	in := g.byNumber[r.invoice]
-	if in == nil || r.invoice == "" {
-		in = &group{invoice: Invoice{Number: r.invoice, Row: number}}
-		g.groups = append(g.groups, in)
-		g.byNumber[r.invoice] = in
-		in.invoice.Draft = order.Draft{Reference: r.invoice, CustomerID: r.customer, Currency: currency, PlacedAt: r.at}
-		if r.country != "" {
-			in.invoice.Draft.Metadata = map[string]string{"country": r.country}
+	if l.at, l.separator, err = readHeader(first, d.Separator); err != nil {
+		return Taken{}, err
+	}
+	l.zone, l.dates.fixed = zone, d.Dates
+	l.replaced = encoding == littleEndianName || encoding == bigEndianName
+	for number, line := range rows(body, skipped) {
+		if fields, _ := splitRow(line, l.separator); len(fields) == columns {
+			l.dates.consider(number, fields[l.at[columnDate]])
 		}
 	}
-	switch {
-	case in.reject != nil:
-	case f != nil:
-		in.reject = &Reject{Invoice: r.invoice, Row: number, Code: f.code, Reason: f.reason}
-		in.invoice.Draft = order.Draft{}
-	default:
-		in.invoice.Draft.Lines = append(in.invoice.Draft.Lines, r.line)
+	if err := l.dates.check(); err != nil {
+		return Taken{}, err
+	}
+	for number, line := range rows(body, skipped) {
+		row, fault := l.row(line)
+		add(number, row, fault)
+	}
+	return Taken{Encoding: encoding, Separator: l.separator, Dates: l.dates.describe()}, nil
+}
+
+// rows goes over the lines that are not empty. Skipped lines stand before them.
+func rows(body []byte, skipped int) func(yield func(number int, line string) bool) {
+	return func(yield func(int, string) bool) {
+		for number := skipped + 1; len(body) > 0; number++ {
+			var line string
+			if line, body = cutLine(body); line != "" && !yield(number, line) {
+				return
+			}
+		}
 	}
 }
 
-func (g *grouping) file() (f File) {
-	for _, in := range g.groups {
-		if in.reject != nil {
-			f.Rejects = append(f.Rejects, *in.reject)
-		} else {
-			f.Invoices = append(f.Invoices, in.invoice)
-		}
-	}
-	sortRejects(f.Rejects)
-	return f
+// cutLine returns the first line, without what ends it, and the rest.
+func cutLine(text []byte) (line string, rest []byte) {
+	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	return strings.TrimSuffix(string(first), "\r"), rest
 }

@@ -5,17 +5,20 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 )
 
-// The codes of rejects that are found while reading. Those of the service's problems come on top.
+// The codes of rejects. Those of the service's problems come on top.
 const (
 	CodeCancelled     = "cancelled"        // InvoiceNo begins with C
 	CodeQuantity      = "quantity_below_1" // a return or a correction
 	CodePrice         = "price_below_0"
-	CodePriceDecimals = "price_decimals" // more than two
-	CodeMalformedRow  = "malformed_row"  // not eight columns of UTF-8, or one of them cannot be read
+	CodePriceDecimals = "price_decimals"  // more than two
+	CodeRepeated      = "row_repeated"    // two files have the same row of the invoice
+	CodeChanged       = "invoice_changed" // an earlier import placed it with other rows
+	CodeMalformedRow  = "malformed_row"   // not eight columns of UTF-8, or one of them cannot be read
 )
 
 // Reject is an invoice that was not imported, or a row whose invoice number cannot be read.
@@ -25,15 +28,20 @@ type Reject struct {
 	Code    string
 	Reason  string
 
-	file int // position of the file among those imported, for sorting
+	file  int   // position of the file among those imported
+	files []int // positions of all files that have rows of the invoice
 }
 
-// WriteRejects writes rejects as CSV with the header invoice,row,code,reason.
+// File is the position, among the files that were read, of the one that has the row.
+func (r *Reject) File() int { return r.file }
+
+// WriteRejects writes rejects as CSV with the header invoice,row,code,reason. No cell is a formula to a spreadsheet: what
+// would be one begins with an apostrophe.
 func WriteRejects(w io.Writer, rejects []Reject) error {
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{"invoice", "row", "code", "reason"}) // an error stays and is returned below
 	for _, r := range rejects {
-		_ = out.Write([]string{r.Invoice, strconv.Itoa(r.Row), r.Code, r.Reason})
+		_ = out.Write([]string{neutral(r.Invoice), strconv.Itoa(r.Row), r.Code, neutral(r.Reason)})
 	}
 	out.Flush()
 	if err := out.Error(); err != nil {
@@ -41,6 +49,12 @@ func WriteRejects(w io.Writer, rejects []Reject) error {
 	}
 	return nil
 }
+
+// formula is what makes a spreadsheet run a cell: at its beginning, or after what some take for a separator.
+var formula = regexp.MustCompile(`(^|[;\t\r\n])([=+\-@\t\r])`)
+
+// neutral makes text that a spreadsheet would run a text.
+func neutral(text string) string { return formula.ReplaceAllString(text, "$1'$2") }
 
 func sortRejects(rejects []Reject) {
 	slices.SortStableFunc(rejects, func(a, b Reject) int { return cmp.Or(a.file-b.file, a.Row-b.Row) })

@@ -3,6 +3,7 @@ package retail
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,11 +11,6 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/event"
-)
-
-const (
-	header  = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
-	columns = 8
 )
 
 // row is one line of a file.
@@ -31,44 +27,73 @@ func malformed(format string, args ...any) *fault {
 	return &fault{CodeMalformedRow, fmt.Sprintf(format, args...)}
 }
 
-// parseRow reads one line. With a fault, the row's invoice is set if it can be read.
-func parseRow(text string, london *time.Location) (r row, f *fault) {
-	fields, err := splitRow(text)
-	if len(fields) > 0 && isInvoiceNumber(fields[0]) {
-		r.invoice = fields[0]
+// layout is how the rows of one file are read.
+type layout struct {
+	at        places
+	separator byte
+	dates     dating
+	zone      *time.Location
+	replaced  bool // characters that could not be decoded are U+FFFD
+}
+
+// row reads one line. With a fault, the row's invoice is set if it can be read.
+func (l *layout) row(text string) (r row, f *fault) {
+	fields, err := splitRow(text, l.separator)
+	if len(fields) > l.at[columnInvoice] {
+		r.invoice = parseInvoice(fields[l.at[columnInvoice]])
 	}
+	field := func(column int) string { return fields[l.at[column]] }
 	switch {
 	case !utf8.ValidString(text):
 		return r, malformed("the row is not UTF-8")
+	case l.replaced && strings.ContainsRune(text, utf8.RuneError):
+		return r, malformed("the row is not UTF-16")
 	case err != "":
 		return r, malformed("%s", err)
 	case len(fields) != columns:
 		return r, malformed("the row has %d columns, want %d", len(fields), columns)
 	case r.invoice == "":
-		return r, malformed("InvoiceNo %s is not 1 to %d visible ASCII characters", show(fields[0]), order.MaxReference)
+		return r, malformed("InvoiceNo %s is not 1 to %d visible ASCII characters", show(field(columnInvoice)), order.MaxReference)
 	case strings.HasPrefix(r.invoice, "C"):
 		return r, &fault{CodeCancelled, "the invoice is a cancellation"}
 	}
-	r.line.SKU, r.line.Description = fields[1], fields[2]
-	if r.line.Quantity, f = parseQuantity(fields[3]); f != nil {
+	r.line.SKU, r.line.Description = field(columnSKU), something(field(columnDescription))
+	if r.line.Quantity, f = parseQuantity(field(columnQuantity)); f != nil {
 		return r, f
 	}
-	if r.at, f = parseLocal(fields[4], london); f != nil {
+	if r.at, f = l.time(field(columnDate)); f != nil {
 		return r, f
 	}
-	if r.line.UnitPrice, f = parsePrice(fields[5]); f != nil {
+	if r.line.UnitPrice, f = parsePrice(field(columnPrice)); f != nil {
 		return r, f
 	}
-	r.customer, r.country = parseCustomer(fields[6]), fields[7]
+	r.customer, r.country = parseID(something(field(columnCustomer))), something(field(columnCountry))
 	return r, nil
+}
+
+// time reads an InvoiceDate.
+func (l *layout) time(text string) (time.Time, *fault) {
+	m, ok := parseMoment(text)
+	if !ok {
+		return time.Time{}, malformed("InvoiceDate %s is not an existing date and time as in 2010-12-01 08:26:00", show(text))
+	}
+	order := l.dates.of(m.style)
+	wall, exists := m.wall(order)
+	switch {
+	case !exists && m.year == 0:
+		return time.Time{}, malformed("InvoiceDate %s is not an existing date and time", show(text))
+	case !exists:
+		return time.Time{}, malformed("InvoiceDate %s, read %s, is not an existing date and time", show(text), strings.ReplaceAll(string(order), "-", " "))
+	}
+	return instant(wall, l.zone), nil
 }
 
 // splitRow splits a line of CSV (RFC 4180) as far as it can be read. A field cannot hold a line break, so that one
 // quote too many spoils one row and not the rest of the file; no text of an order may hold one either.
-func splitRow(text string) (fields []string, fault string) {
+func splitRow(text string, separator byte) (fields []string, fault string) {
 	for {
 		if !strings.HasPrefix(text, `"`) {
-			field, rest, more := strings.Cut(text, ",")
+			field, rest, more := strings.Cut(text, string(rune(separator)))
 			if strings.Contains(field, `"`) {
 				return fields, "a quote stands inside a field that is not quoted"
 			}
@@ -87,7 +112,7 @@ func splitRow(text string) (fields []string, fault string) {
 		if rest == "" {
 			return fields, ""
 		}
-		if rest[0] != ',' {
+		if rest[0] != separator {
 			return fields, "text follows a quoted field"
 		}
 		text = rest[1:]
@@ -127,11 +152,17 @@ func parseQuantity(text string) (int64, *fault) {
 	return n, nil
 }
 
-// parsePrice reads pounds as pence, digit by digit: a float would lose some.
+// parsePrice reads pounds as pence, digit by digit: a float would lose some. Decimals follow a point or a comma; where
+// both stand, the first of them groups digits.
 func parsePrice(text string) (int64, *fault) {
 	digits, negative := strings.CutPrefix(text, "-")
-	pounds, decimals, hasPoint := strings.Cut(digits, ".")
-	if !isDigits(pounds) || hasPoint && !isDigits(decimals) {
+	sign := strings.LastIndexAny(digits, ".,")
+	pounds, decimals := digits, ""
+	if sign >= 0 {
+		pounds, decimals = digits[:sign], digits[sign+1:]
+		pounds = ungrouped(pounds, map[byte]string{'.': ",", ',': "."}[digits[sign]])
+	}
+	if !isDigits(pounds) || sign >= 0 && !isDigits(decimals) {
 		return 0, malformed("UnitPrice %s is not a decimal number", show(text))
 	}
 	if len(decimals) > 2 {
@@ -149,12 +180,43 @@ func parsePrice(text string) (int64, *fault) {
 	return price, nil
 }
 
-// parseCustomer turns the number that a spreadsheet made of an id back into the id.
-func parseCustomer(text string) string {
-	if whole, ok := strings.CutSuffix(text, ".0"); ok && isDigits(whole) {
-		return whole
+// ungrouped joins groups of three digits. What is grouped otherwise stays as it is, and is no number.
+func ungrouped(text, sign string) string {
+	groups := strings.Split(text, sign)
+	for i, group := range groups {
+		if i > 0 && len(group) != 3 || i == 0 && len(groups) > 1 && (group == "" || len(group) > 3) {
+			return text
+		}
+	}
+	return strings.Join(groups, "")
+}
+
+// nothing are the words that programs write where nothing is, in lower case.
+var nothing = []string{"nan", "null", "none", "na", "n/a", "<na>", "#n/a", `\n`}
+
+// something returns text, or "" when it is a word for nothing.
+func something(text string) string {
+	if slices.Contains(nothing, strings.ToLower(text)) {
+		return ""
 	}
 	return text
+}
+
+// parseID turns the number that a spreadsheet made of an id back into the id: 17850.0 and 17850,00 are 17850.
+func parseID(text string) string {
+	if i := strings.IndexAny(text, ".,"); i > 0 && isDigits(text[:i]) && strings.Trim(text[i+1:], "0") == "" && i+1 < len(text) {
+		return text[:i]
+	}
+	return text
+}
+
+// parseInvoice returns the number of an invoice, "" when it is none.
+func parseInvoice(text string) string {
+	number := parseID(something(text))
+	if !isInvoiceNumber(number) {
+		return ""
+	}
+	return number
 }
 
 func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }

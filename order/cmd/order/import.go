@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -20,7 +21,10 @@ type importCmd struct {
 	Files []string `arg:"" name:"file" help:"CSV files in the layout of the Online Retail data set."`
 	access
 	Target      string        `default:"http://127.0.0.1:8080" help:"URL of the order service."`
-	Rejects     string        `placeholder:"FILE" help:"File to list what was rejected in, as CSV; replaced when it exists. Without it rejects are only counted."`
+	Rejects     string        `placeholder:"FILE" help:"File to list what was rejected in, as CSV, readable by you alone; replaced when it exists. - is standard output. Without it rejects are only counted."`
+	Encoding    string        `default:"auto" help:"Of the files: auto, utf-8, utf-16le, utf-16be, windows-1252, windows-1250, iso-8859-15 or macintosh."`
+	Separator   string        `default:"auto" help:"Between columns: auto, comma, semicolon or tab."`
+	Dates       string        `default:"auto" help:"What comes first in a date whose year comes last: auto, month-first or day-first. Auto: all rows of a file decide; if none can, 6/7/2011 is month first, 6.7.2011 and 6-7-2011 are day first."`
 	Concurrency int           `default:"8" help:"Requests under way at once, 1 to 256."`
 	RetryFor    time.Duration `default:"60s" help:"How long to repeat a request that the service does not answer, or answers with \"later\"."`
 }
@@ -30,13 +34,18 @@ func (c *importCmd) Run(ctx context.Context) error {
 	return c.run(ctx, os.Stderr, isatty.IsTerminal(os.Stderr.Fd()))
 }
 
-// run writes the summary to stderr when all is well; otherwise the summary is the error, so that it is one line still.
+// run writes the summary to stderr when all is well. That each invoice was placed, replayed or rejected is not enough: a
+// file of which nothing was placed is likely to be another one than its owner thinks. Otherwise the summary is the error, so that it is one line still.
 func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) error {
 	client, err := c.client()
 	if err != nil {
 		return settings.WithExitCode(fmt.Errorf("import: %w", err), settings.ExitUsage)
 	}
 	defer client.Close()
+	dialect, err := retail.ParseDialect(c.Encoding, c.Separator, c.Dates)
+	if err != nil {
+		return settings.WithExitCode(fmt.Errorf("import: %w", err), settings.ExitUsage)
+	}
 	rejects, err := createReport(c.Rejects) // found out before anything is sent
 	if err != nil {
 		return fmt.Errorf("import: rejects file: %w", err)
@@ -44,7 +53,7 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 	defer rejects.discard()
 	bar := newBar(stderr, terminal)
 	start := time.Now()
-	summary, err := retail.Import(ctx, c.Files, client, retail.Options{Concurrency: c.Concurrency, Progress: bar.show})
+	summary, err := retail.Import(ctx, c.Files, client, retail.Options{Dialect: dialect, Concurrency: c.Concurrency, Progress: bar.show})
 	bar.clear()
 	if summary.Files == 0 { // a file could not be read: there is nothing to sum up
 		return err
@@ -58,6 +67,8 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 		return fmt.Errorf("%s; %d not sent, import again to go on: %w", line, summary.NotSent(), err)
 	case written != nil:
 		return fmt.Errorf("%s; but the rejects file was not written: %w", line, written)
+	case len(summary.Barren) > 0:
+		return fmt.Errorf("%s; %s came to nothing: %s", line, plural(len(summary.Barren), "file"), listed(summary.Barren))
 	}
 	fmt.Fprintln(stderr, line)
 	return nil
@@ -79,15 +90,28 @@ func (c *importCmd) client() (*orderclient.Client, error) {
 }
 
 func (c *importCmd) describe(s *retail.Summary, took time.Duration) string {
-	listed := ""
+	where := ""
 	switch {
 	case c.Rejects != "":
-		listed = " (listed in " + c.Rejects + ")"
+		where = " (listed in " + c.Rejects + ")"
 	case len(s.Rejects) > 0:
-		listed = " (--rejects FILE lists them)"
+		where = " (--rejects FILE lists them)"
 	}
-	return fmt.Sprintf("import: %s in %s: %d placed, %d replayed, %d rejected%s in %s",
-		plural(s.Invoices, "invoice"), plural(s.Files, "file"), s.Placed, s.Replayed, len(s.Rejects), listed, took.Round(time.Millisecond))
+	line := fmt.Sprintf("import: %s in %s: %d placed, %d replayed, %d rejected%s in %s",
+		plural(s.Invoices, "invoice"), plural(s.Files, "file"), s.Placed, s.Replayed, len(s.Rejects), where, took.Round(time.Millisecond))
+	if s.Taken != "" {
+		line += "; " + s.Taken
+	}
+	return line
+}
+
+// listed names the first few.
+func listed(things []string) string {
+	const most = 3
+	if more := len(things) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(things[:most], ", "), more)
+	}
+	return strings.Join(things, ", ")
 }
 
 func plural(n int, thing string) string {

@@ -152,3 +152,112 @@ func TestARejectsFileThatIsAPipeIsNotReplaced(t *testing.T) {
 		t.Fatalf("read %q, %v", first, err)
 	}
 }
+
+func writeCSV(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const semicolons = "InvoiceNo;StockCode;Description;Quantity;InvoiceDate;UnitPrice;CustomerID;Country\n"
+
+func TestImport_SaysInItsOneLineWhatItTook(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	c := command(service.URL, writeCSV(t, "eu.csv", semicolons+"1;A;caf\xe9;1;06.07.2011 08:26;2,55;;\n"), day("2010-12-03"))
+	var stderr bytes.Buffer
+	if err := c.run(t.Context(), &stderr, false); err != nil {
+		t.Fatal(err)
+	}
+	want := "; eu.csv read as windows-1252, semicolons, 06.07.2011 08:26 day first (no row tells; --dates month-first reads it otherwise)\n"
+	if got := stderr.String(); !strings.HasSuffix(got, want) || strings.Count(got, "\n") != 1 {
+		t.Fatalf("got %q, want ...%q", got, want)
+	}
+}
+
+func TestImport_TellingDecides(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	c := command(service.URL, writeCSV(t, "eu.csv", semicolons+"1;A;caf\xe9;1;06.07.2011 08:26;2,55;;\n"))
+	c.Encoding, c.Separator, c.Dates = "iso-8859-15", "semicolon", "month-first"
+	var stderr bytes.Buffer
+	if err := c.run(t.Context(), &stderr, false); err != nil || !strings.HasSuffix(stderr.String(), "; read as iso-8859-15, semicolons, 06.07.2011 08:26 month first\n") {
+		t.Fatalf("%q, %v", stderr.String(), err)
+	}
+	for _, change := range []func(*importCmd){
+		func(c *importCmd) { c.Encoding = "ebcdic" }, func(c *importCmd) { c.Separator = "|" }, func(c *importCmd) { c.Dates = "us" },
+	} {
+		c := command(service.URL, day("2010-12-03"))
+		change(c)
+		if err := c.run(t.Context(), &stderr, false); settings.ExitCode(err) != settings.ExitUsage || !strings.Contains(err.Error(), "want auto") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestImport_AFileThatCameToNothingIsAFailure(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	bad := writeCSV(t, "bad.csv", semicolons+"1;A;a;1;yesterday;2,55;;\n")
+	empty := writeCSV(t, "empty.csv", semicolons)
+	var stderr bytes.Buffer
+	for range 2 { // placed, then replayed
+		err := command(service.URL, day("2010-12-03"), bad, empty).run(t.Context(), &stderr, false)
+		if settings.ExitCode(err) != settings.ExitFailed || stderr.Len() != 0 || strings.Contains(err.Error(), "\n") ||
+			!strings.Contains(err.Error(), "2 files came to nothing: "+bad+" (row 2: ") || !strings.Contains(err.Error(), empty+" (it has no rows)") {
+			t.Fatalf("exit code %d: %v", settings.ExitCode(err), err)
+		}
+	}
+	cancelled := writeCSV(t, "cancelled.csv", semicolons+"C1;A;a;-1;06.07.2011 08:26;2,55;;\n")
+	if err := command(service.URL, cancelled).run(t.Context(), &stderr, false); err != nil {
+		t.Fatalf("a file of cancellations: %v", err)
+	}
+}
+
+func TestReport_IsItsOwnersAndFollowsNoLink(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	dir := t.TempDir()
+	victim := filepath.Join(dir, "victim")
+	if err := os.WriteFile(victim, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	links := map[string]string{"to a file": victim, "to nothing": filepath.Join(dir, "missing"), "to a directory": dir, "to a device": "/dev/null"}
+	before := service.Transactions()
+	for name, target := range links {
+		c := command(service.URL, day("2010-12-03"))
+		c.Rejects = filepath.Join(dir, name)
+		if err := os.Symlink(target, c.Rejects); err != nil {
+			t.Fatal(err)
+		}
+		err := c.run(t.Context(), io.Discard, false)
+		if settings.ExitCode(err) != settings.ExitFailed || !strings.Contains(err.Error(), "is a symbolic link: name the file itself") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, err := os.Readlink(c.Rejects); err != nil || got != target {
+			t.Errorf("%s: the link is %s, %v", name, got, err)
+		}
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+		t.Fatalf("the link's file has %q, %v", text, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != len(links)+1 || service.Transactions() != before {
+		t.Fatalf("left behind: %v, %v; something was sent: %v", entries, err, service.Transactions() != before)
+	}
+
+	// One that stands there already, for others to read, is replaced. A hard link is no way to what it names either.
+	c := command(service.URL, day("2010-12-03"))
+	c.Rejects = filepath.Join(dir, "rejects.csv")
+	if err := os.Link(victim, c.Rejects); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.run(t.Context(), io.Discard, false); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(c.Rejects)
+	if err != nil || info.Mode() != 0o600 || info.Size() < 100 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+		t.Fatalf("the other name's file has %q, %v", text, err)
+	}
+}

@@ -5,32 +5,36 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
-// report is a file that appears whole or not at all: it is written beside its place and renamed at the end. The zero
-// report is written nowhere.
+// report is a file that appears whole or not at all: it is written beside its place and renamed at the end, which replaces
+// what stands there and follows nothing. Its owner alone can read it. The zero report is written nowhere.
 type report struct {
 	file *os.File
 	path string // "" when the file is written in place: a device or a pipe cannot be replaced
 }
 
-// createReport makes sure that path can be written, and changes nothing there yet. No path ("") is the zero report.
+// createReport makes sure that path can be written, and changes nothing there yet. No path ("") is the zero report, "-"
+// standard output. A link is refused, whatever it points to: who can make one could otherwise choose what is overwritten.
 func createReport(path string) (*report, error) {
-	if path == "" {
+	switch path {
+	case "":
 		return &report{}, nil
+	case "-":
+		return &report{file: os.Stdout}, nil
 	}
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return nil, fmt.Errorf("%s is a directory", path)
+	case err == nil && info.Mode()&os.ModeSymlink != 0:
+		return nil, fmt.Errorf("%s is a symbolic link: name the file itself, or - for standard output", path)
 	case err == nil && !info.Mode().IsRegular():
-		f, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // the caller's choice
+		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW, 0) //nolint:gosec // the caller's choice
 		return &report{file: f}, err
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // the file is replaced, not the link to it
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // O_EXCL, and for the owner alone
 	if err != nil {
 		return nil, err
 	}
@@ -47,9 +51,6 @@ func (r *report) publish(write func(io.Writer) error) error {
 	}
 	if r.path == "" {
 		return r.file.Close()
-	}
-	if err := r.file.Chmod(0o644); err != nil { // as a shell's redirection would make it
-		return err
 	}
 	if err := r.file.Sync(); err != nil {
 		return err

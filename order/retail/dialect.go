@@ -1,0 +1,76 @@
+package retail
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Dialect is how files are written. Each file of an import is looked at by itself. The zero Dialect finds out
+// everything.
+type Dialect struct {
+	// Encoding is one of Encodings. Default "": a byte order mark decides, then the bytes.
+	Encoding string
+	// Separator between columns: a comma, a semicolon or a tab. Default 0: the first line decides.
+	Separator byte
+	// Dates is how to read a date whose year comes last. Default FindOut.
+	Dates Dates
+}
+
+// Dates is whether month or day comes first in a date whose year comes last.
+type Dates string
+
+// The ways to read such a date.
+const (
+	// FindOut lets all rows of a file decide. If none can, 6/7/2011 is month first, and 6.7.2011 and 6-7-2011 are day
+	// first.
+	FindOut    Dates = ""
+	MonthFirst Dates = "month-first"
+	DayFirst   Dates = "day-first"
+)
+
+// auto is the word for "find out" on a command line.
+const auto = "auto"
+
+var separators = map[string]byte{"comma": ',', ",": ',', "semicolon": ';', ";": ';', "tab": '\t', "\t": '\t'}
+
+// ParseDialect reads the words that a command line has for a dialect. "auto" and "" find out.
+func ParseDialect(encoding, separator, dates string) (Dialect, error) {
+	var d Dialect
+	if encoding != auto && encoding != "" {
+		d.Encoding = strings.ToLower(encoding)
+		if !slices.Contains(Encodings(), d.Encoding) {
+			return d, fmt.Errorf("encoding %.40q is not known: want auto, %s", encoding, strings.Join(Encodings(), ", "))
+		}
+	}
+	if separator != auto && separator != "" {
+		var known bool
+		if d.Separator, known = separators[separator]; !known {
+			return d, fmt.Errorf("separator %.40q is none: want auto, comma, semicolon or tab", separator)
+		}
+	}
+	switch d.Dates = Dates(dates); d.Dates {
+	case auto:
+		d.Dates = FindOut
+	case FindOut, MonthFirst, DayFirst:
+	default:
+		return d, fmt.Errorf("dates %.40q is no way to read them: want auto, month-first or day-first", dates)
+	}
+	return d, nil
+}
+
+// Taken says how a file was read.
+type Taken struct {
+	Encoding  string // one of Encodings
+	Separator byte
+	Dates     []string // what was taken of dates whose year comes last, in words; empty when there are none
+}
+
+// plain reports whether nothing had to be found out.
+func (t Taken) plain() bool { return t.Encoding == utf8Name && t.Separator == ',' && len(t.Dates) == 0 }
+
+// String says it in words, such as "windows-1252, semicolons, 13.06.2011 day first".
+func (t Taken) String() string {
+	separator := map[byte]string{',': "commas", ';': "semicolons", '\t': "tabs"}[t.Separator]
+	return strings.Join(append([]string{t.Encoding, separator}, t.Dates...), ", ")
+}

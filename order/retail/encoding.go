@@ -1,0 +1,80 @@
+package retail
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+)
+
+const (
+	utf8Name         = "utf-8"
+	littleEndianName = "utf-16le"
+	bigEndianName    = "utf-16be"
+	windowsName      = "windows-1252"
+)
+
+// encodings are those that a file may have, beside UTF-8.
+var encodings = map[string]encoding.Encoding{
+	littleEndianName: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM),
+	bigEndianName:    unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM),
+	windowsName:      charmap.Windows1252,
+	"windows-1250":   charmap.Windows1250,
+	"iso-8859-15":    charmap.ISO8859_15,
+	"macintosh":      charmap.Macintosh,
+}
+
+// Encodings returns the names that Dialect.Encoding may have.
+func Encodings() []string { return append([]string{utf8Name}, slices.Sorted(maps.Keys(encodings))...) }
+
+// decodeText returns the text of a file without its byte order mark, and the name of its encoding. Of UTF-8 it leaves
+// alone what is none, for the row's reject.
+func decodeText(data []byte, name string) ([]byte, string, error) {
+	if name == "" {
+		name = findEncoding(data)
+	}
+	if known := encodings[name]; known != nil {
+		decoded, err := known.NewDecoder().Bytes(data)
+		if err != nil {
+			return nil, name, fmt.Errorf("decode %s: %w", name, err)
+		}
+		data = decoded
+	}
+	return bytes.TrimPrefix(data, []byte("\ufeff")), name, nil
+}
+
+// findEncoding goes by the byte order mark, by the zero bytes that UTF-16 has in every ASCII character, and by the
+// lines that are not ASCII. A file is Windows-1252 when most of those are no UTF-8: text in Windows-1252 hardly ever
+// looks like UTF-8, and one damaged row does not make a file another one.
+func findEncoding(data []byte) string {
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")):
+		return littleEndianName
+	case bytes.HasPrefix(data, []byte("\xfe\xff")):
+		return bigEndianName
+	case bytes.HasPrefix(data, []byte("\ufeff")):
+		return utf8Name
+	case len(data) >= 2 && data[0] != 0 && data[1] == 0:
+		return littleEndianName
+	case len(data) >= 2 && data[0] == 0 && data[1] != 0:
+		return bigEndianName
+	}
+	good, bad := 0, 0
+	for line := range bytes.Lines(data) {
+		switch {
+		case !utf8.Valid(line):
+			bad++
+		case slices.ContainsFunc(line, func(b byte) bool { return b >= utf8.RuneSelf }):
+			good++
+		}
+	}
+	if bad > good {
+		return windowsName
+	}
+	return utf8Name
+}

@@ -1,0 +1,137 @@
+package retail
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ordertally/order"
+	"ordertally/shared/event"
+)
+
+// grouping collects the rows of each invoice from all files.
+type grouping struct {
+	names    []string // of the files
+	groups   []*group // by first row
+	byNumber map[string]*group
+}
+
+// group is one invoice. A row without a readable invoice number is a group of its own.
+type group struct {
+	number string
+	parts  []*part // one a file, in the order read
+	reject *Reject // once a row was bad
+}
+
+// part is what one file has of an invoice. The first row gives time, customer and country.
+type part struct {
+	file     int
+	first    row
+	firstRow int
+	lines    []event.Line
+	rows     []int // the line of the file of each
+}
+
+func (g *grouping) add(file, number int, r row, f *fault) {
+	in := g.byNumber[r.invoice]
+	if in == nil || r.invoice == "" {
+		in = &group{number: r.invoice}
+		g.groups = append(g.groups, in)
+		g.byNumber[r.invoice] = in
+	}
+	if len(in.parts) == 0 || in.parts[len(in.parts)-1].file != file {
+		in.parts = append(in.parts, &part{file: file, first: r, firstRow: number})
+	}
+	switch {
+	case in.reject != nil:
+	case f != nil:
+		in.reject = &Reject{Invoice: r.invoice, Row: number, Code: f.code, Reason: f.reason, file: file}
+	default:
+		p := in.parts[len(in.parts)-1]
+		p.lines, p.rows = append(p.lines, r.line), append(p.rows, number)
+	}
+}
+
+// reading sums up. Parts of an invoice follow each other by the names of their files, so that it is the same order
+// whatever order the files are named in.
+func (g *grouping) reading() (r Reading) {
+	for _, in := range g.groups {
+		files := make([]int, len(in.parts))
+		for i, p := range in.parts {
+			files[i] = p.file
+		}
+		row := in.parts[0].firstRow
+		slices.SortStableFunc(in.parts, func(a, b *part) int {
+			return cmp.Or(compareNames(filepath.Base(g.names[a.file]), filepath.Base(g.names[b.file])), compareNames(g.names[a.file], g.names[b.file]))
+		})
+		if in.reject == nil && len(in.parts) > 1 {
+			in.reject = g.repeated(in)
+		}
+		if in.reject != nil {
+			in.reject.files = files
+			r.Rejects = append(r.Rejects, *in.reject)
+			continue
+		}
+		r.Invoices = append(r.Invoices, Invoice{Number: in.number, Row: row, Draft: in.draft(), files: files})
+	}
+	sortRejects(r.Rejects)
+	return r
+}
+
+func (in *group) draft() order.Draft {
+	first := in.parts[0].first
+	d := order.Draft{Reference: in.number, CustomerID: first.customer, Currency: currency, PlacedAt: first.at}
+	if first.country != "" {
+		d.Metadata = map[string]string{"country": first.country}
+	}
+	for _, p := range in.parts {
+		d.Lines = append(d.Lines, p.lines...)
+	}
+	return d
+}
+
+// repeated rejects an invoice of which two files have the same row. Either the row is meant twice, or the files overlap
+// and the order would have it once too often: that cannot be told.
+func (g *grouping) repeated(in *group) *Reject {
+	type place struct{ file, row int }
+	seen := map[event.Line]place{}
+	for _, p := range in.parts {
+		for i, line := range p.lines {
+			if before, known := seen[line]; known && before.file != p.file {
+				return &Reject{
+					Invoice: in.number, Row: p.rows[i], Code: CodeRepeated, file: p.file,
+					Reason: fmt.Sprintf("row %d of %s has the same article, quantity and price: do the files overlap? Leave one out, or put the invoice into one file",
+						before.row, filepath.Base(g.names[before.file])),
+				}
+			}
+			seen[line] = place{p.file, p.rows[i]}
+		}
+	}
+	return nil
+}
+
+// compareNames orders names as people do: part2 before part10.
+func compareNames(a, b string) int {
+	for a != "" && b != "" {
+		x, y := leadingDigits(a), leadingDigits(b)
+		if x == "" || y == "" {
+			if a[0] != b[0] {
+				return cmp.Compare(a[0], b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		a, b = a[len(x):], b[len(y):]
+		x, y = strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
+		if c := cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func leadingDigits(text string) string {
+	return text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
+}
