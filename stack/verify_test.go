@@ -62,7 +62,7 @@ func TestVerify(t *testing.T) {
 		return metric(t, strict.ops, "activity_lag_messages") == 0 && metric(t, strict.ops, "activity_parked_messages") > 0
 	})
 	said, err = verify(strict.url)
-	if err == nil || !strings.Contains(said, "2010-12-01 differs:") || !strings.Contains(said, "were not counted") || !strings.Contains(said, ": parked impossible: The total") {
+	if err == nil || !strings.Contains(said, "2010-12-01 differs:") || !strings.Contains(said, "were not counted") || !strings.Contains(said, " is parked (impossible: The total") {
 		t.Errorf("parked orders: %v: %.600s", err, said)
 	}
 

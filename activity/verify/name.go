@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"ordertally/shared/secret"
 )
 
 // Bounds of what is named.
@@ -28,25 +30,46 @@ func (v *verifier) name(ctx context.Context, report *Report) error {
 				q.Says = "not looked at: too much differs"
 				continue
 			}
-			if err := v.missing(ctx, q, maxNamed-named); err != nil {
-				return err
+			for s := range v.Orders {
+				if err := v.missing(ctx, &v.Orders[s], q, maxNamed-named); err != nil {
+					return err
+				}
 			}
 			named += len(q.Missing)
-			q.Says = q.says(v.traced <= maxTraced)
+			q.Says = q.says(v.traced <= maxTraced, len(v.Orders))
 		}
 	}
 	return nil
 }
 
-func (q *Quarter) says(whole bool) string {
+// were writes how many of something were, such as "1 order was".
+func were(n int, thing string) string {
+	text, verb := strconv.Itoa(n), "were"
+	if thing != "" {
+		text += " " + thing
+	}
+	switch {
+	case n == 1:
+		verb = "was"
+	case thing != "":
+		text += "s"
+	}
+	return text + " " + verb
+}
+
+func (q *Quarter) says(whole bool, services int) string {
+	lack := "the order service does not have"
+	if services > 1 {
+		lack = "no order service has"
+	}
 	if !whole {
-		return fmt.Sprintf("%d orders were not counted, of those looked at: there are too many to follow all", len(q.Missing))
+		return fmt.Sprintf("%s not counted, of those looked at: there are too many to follow all", were(len(q.Missing), "order"))
 	}
 	switch more := q.Activity.Count - q.Order.Count + int64(len(q.Missing)); {
 	case more > 0:
-		return fmt.Sprintf("%d orders were not counted, and %d were counted that the order service does not have", len(q.Missing), more)
+		return fmt.Sprintf("%s not counted, and %s counted that %s", were(len(q.Missing), "order"), were(int(more), ""), lack)
 	case len(q.Missing) > 0:
-		return fmt.Sprintf("%d orders were not counted", len(q.Missing))
+		return were(len(q.Missing), "order") + " not counted"
 	case q.Order.Count == q.Activity.Count && q.Order.Digest == q.Activity.Digest:
 		return "the same orders were counted with other amounts"
 	case q.Order.Count == q.Activity.Count:
@@ -55,8 +78,9 @@ func (q *Quarter) says(whole bool) string {
 	return "every order is known as counted, and the figures are not theirs: the file of the activity service was changed, or restored in part"
 }
 
-// missing names the published orders of a quarter hour that the activity service has not counted.
-func (v *verifier) missing(ctx context.Context, q *Quarter, limit int) error {
+// missing names the published orders of a service and quarter hour that the activity service has not counted; of the quarter hour no more
+// than limit.
+func (v *verifier) missing(ctx context.Context, service *Service, q *Quarter, limit int) error {
 	query := url.Values{"placed_from": {q.Starts.Format(time.RFC3339)}, "placed_to": {q.Starts.Add(15 * time.Minute).Format(time.RFC3339)}, "limit": {"200"}}
 	for {
 		var page struct {
@@ -65,22 +89,22 @@ func (v *verifier) missing(ctx context.Context, q *Quarter, limit int) error {
 			} `json:"orders"`
 			Next string `json:"next_cursor"`
 		}
-		if err := v.ask(ctx, &v.Orders, "/v1/orders", query, &page); err != nil {
+		if err := v.ask(ctx, service, "/v1/orders", query, &page); err != nil {
 			return err
 		}
 		for _, order := range page.Orders {
+			if len(q.Missing) >= limit {
+				return nil
+			}
 			if v.traced++; v.traced > maxTraced {
 				return nil
 			}
-			m, err := v.trace(ctx, order.ID)
+			m, err := v.trace(ctx, service, order.ID)
 			if err != nil {
 				return err
 			}
-			if m == nil {
-				continue
-			}
-			if q.Missing = append(q.Missing, *m); len(q.Missing) >= limit {
-				return nil
+			if m != nil {
+				q.Missing = append(q.Missing, *m)
 			}
 		}
 		if page.Next == "" {
@@ -91,14 +115,14 @@ func (v *verifier) missing(ctx context.Context, q *Quarter, limit int) error {
 }
 
 // trace follows one order; nil when it is counted, or not published.
-func (v *verifier) trace(ctx context.Context, id string) (*Missing, error) {
+func (v *verifier) trace(ctx context.Context, service *Service, id string) (*Missing, error) {
 	var delivery struct {
 		State     string `json:"state"`
 		MessageID string `json:"message_id"`
 		Lineage   string `json:"lineage"`
 		Sequence  uint64 `json:"sequence"`
 	}
-	if err := v.ask(ctx, &v.Orders, "/v1/orders/"+url.PathEscape(id)+"/delivery", url.Values{}, &delivery); err != nil {
+	if err := v.ask(ctx, service, "/v1/orders/"+url.PathEscape(id)+"/delivery", url.Values{}, &delivery); err != nil {
 		return nil, err
 	}
 	if delivery.State != "published" {
@@ -121,6 +145,9 @@ func (v *verifier) trace(ctx context.Context, id string) (*Missing, error) {
 		return nil, nil
 	}
 	m := &Missing{OrderID: id, State: message.State, Reason: message.Reason}
+	if len(v.Orders) > 1 {
+		m.Service = secret.URL(service.URL)
+	}
 	if message.Detail != "" {
 		m.Reason += ": " + message.Detail
 	}

@@ -1,22 +1,24 @@
-// Package verify compares what the order service stored with what the activity service counted, day by day: how many, how much, and
-// the digest of the ids. It knows both by their APIs only.
+// Package verify compares what order services stored with what an activity service counted of them, day by day: how many, how much,
+// and the digest of the ids. It knows them by their APIs only.
 //
 //	order:    GET /v1/orders/digests, /v1/orders, /v1/orders/{id}/delivery
 //	activity: GET /v1/activities/{activity}/digests, .../messages/{message_id}
 //
-// Orders that are not published yet are not compared. Both services go on meanwhile, so what differs is looked at again until two looks
+// Orders that are not published yet are not compared. The services go on meanwhile, so what differs is looked at again until two looks
 // agree. What then differs is named down to the quarter hour and, when an order was not counted, to the order.
 package verify
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"ordertally/shared/auth"
@@ -26,8 +28,8 @@ import (
 
 // Config of Run.
 type Config struct {
-	Orders Service // the order service
-	Target Service // the activity service
+	Orders []Service // the order services whose orders the activity counts, each once; at least one
+	Target Service   // the activity service
 
 	Activity string // default ORDER_CREATED
 	// Looks is how often what differs is looked at, until two looks agree. Default 10. Pause is the time between two. Default 1 s.
@@ -58,11 +60,11 @@ func (r *Report) Equal() bool {
 	return !slices.ContainsFunc(r.Days, func(d Day) bool { return !d.Equal })
 }
 
-// Day is one day in both services.
+// Day is one day on both sides.
 type Day struct {
 	Day      string    `json:"day"`
 	Equal    bool      `json:"equal"`
-	Order    Figures   `json:"order"`
+	Order    Figures   `json:"order"` // of all order services together
 	Activity Figures   `json:"activity"`
 	Differ   []Quarter `json:"differ,omitempty"` // the quarter hours that differ
 }
@@ -87,7 +89,8 @@ type Quarter struct {
 // Missing is an order that is published and was not counted.
 type Missing struct {
 	OrderID string `json:"order_id"`
-	State   string `json:"state"` // of its message in the activity service: parked, late or unknown
+	Service string `json:"service,omitempty"` // the URL of its order service, when there are several
+	State   string `json:"state"`             // of its message in the activity service: parked, late or unknown
 	Reason  string `json:"reason,omitempty"`
 }
 
@@ -101,6 +104,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	if c.Pause <= 0 {
 		c.Pause = time.Second
+	}
+	if err := checkServices(c.Orders); err != nil {
+		return nil, err
 	}
 	v := &verifier{Config: c}
 	report, err := v.look(ctx)
@@ -124,6 +130,25 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return report, v.name(ctx, report)
 }
 
+// checkServices refuses a service that would be added up twice.
+func checkServices(services []Service) error {
+	if len(services) == 0 {
+		return errors.New("no order service is named")
+	}
+	known := make(map[string]bool, len(services))
+	for i := range services {
+		name := services[i].URL
+		if u, err := url.Parse(name); err == nil {
+			name = strings.ToLower(u.Scheme+"://"+u.Host) + strings.TrimSuffix(u.Path, "/")
+		}
+		if known[name] {
+			return fmt.Errorf("the order service %q is named twice: its orders would be added up twice", secret.URL(services[i].URL))
+		}
+		known[name] = true
+	}
+	return nil
+}
+
 func sameDifference(a, b Day) bool {
 	return a.Day == b.Day && a.Equal == b.Equal && (a.Equal || same(&a.Order, &b.Order) && same(&a.Activity, &b.Activity))
 }
@@ -133,12 +158,14 @@ type verifier struct {
 	traced int // orders followed
 }
 
-// look asks both services once, order first: what activity has more by then was placed meanwhile, and the next look sees it.
+// look asks every service once, those of orders first: what activity has more by then was placed meanwhile, and the next look sees it.
 func (v *verifier) look(ctx context.Context) (*Report, error) {
 	report := &Report{Unpublished: map[string]int{}}
-	orders, err := v.stored(ctx, report)
-	if err != nil {
-		return nil, err
+	orders := map[time.Time]*Figures{}
+	for i := range v.Orders {
+		if err := v.stored(ctx, &v.Orders[i], orders, report); err != nil {
+			return nil, err
+		}
 	}
 	counted, err := v.counted(ctx)
 	if err != nil {
@@ -203,17 +230,16 @@ type quarterAnswer struct {
 	Figures
 }
 
-// stored sums up the published orders.
-func (v *verifier) stored(ctx context.Context, report *Report) (map[time.Time]*Figures, error) {
-	all := map[time.Time]*Figures{}
+// stored adds the published orders of a service to all.
+func (v *verifier) stored(ctx context.Context, service *Service, all map[time.Time]*Figures, report *Report) error {
 	for cursor := ""; ; {
 		var page struct {
 			Quarters    []quarterAnswer `json:"quarters"`
 			Unpublished map[string]int  `json:"unpublished"`
 			Next        string          `json:"next_cursor"`
 		}
-		if err := v.ask(ctx, &v.Orders, "/v1/orders/digests", url.Values{"cursor": {cursor}}, &page); err != nil {
-			return nil, err
+		if err := v.ask(ctx, service, "/v1/orders/digests", url.Values{"cursor": {cursor}}, &page); err != nil {
+			return err
 		}
 		for i := range page.Quarters {
 			q := &page.Quarters[i]
@@ -226,7 +252,7 @@ func (v *verifier) stored(ctx context.Context, report *Report) (map[time.Time]*F
 			report.Unpublished[state] += n
 		}
 		if cursor = page.Next; cursor == "" {
-			return all, nil
+			return nil
 		}
 	}
 }

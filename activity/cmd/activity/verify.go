@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"ordertally/activity/verify"
 	"ordertally/shared/auth"
@@ -17,19 +20,24 @@ type verifyCmd struct {
 	remote
 	OrdersCredential auth.Credential       `embed:"" prefix:"orders-"`
 	OrdersTLS        tlsfiles.ClientConfig `embed:"" prefix:"orders-"`
-	Orders           string                `help:"URL of the order service." placeholder:"URL" required:""`
+	Orders           []string              `help:"URLs of the order services whose orders the activity counts, separated by commas. All are sent the same credential." placeholder:"URL" required:""`
 }
 
 // errDiffer ends the command with exit code 1.
-var errDiffer = errors.New("the two services differ; what differs is named above")
+var errDiffer = errors.New("the services differ; what differs is named above")
 
 // Run compares and writes what differs to standard output.
 func (c *verifyCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
 func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
-	orders, ordersErr := reach(c.Orders, c.OrdersCredential, ordersKeyVariable, c.OrdersTLS, "orders-")
 	target, err := reach(c.Target, c.Credential, keyVariable, c.TLS, "")
-	if err := errors.Join(err, ordersErr); err != nil {
+	var orders []verify.Service
+	for _, url := range c.Orders {
+		service, ordersErr := reach(url, c.OrdersCredential, ordersKeyVariable, c.OrdersTLS, "orders-")
+		orders = append(orders, service)
+		err = errors.Join(err, ordersErr)
+	}
+	if err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
 	report, err := verify.Run(ctx, verify.Config{Orders: orders, Target: target, Activity: c.Activity})
@@ -46,7 +54,7 @@ func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
 			}
 		}
 	default:
-		err = writeReport(out, report)
+		err = writeReport(out, report, len(orders))
 	}
 	if err == nil && !report.Equal() {
 		err = settings.WithExitCode(errDiffer, settings.ExitFailed)
@@ -61,28 +69,77 @@ func reach(url string, credential auth.Credential, variable string, files tlsfil
 	return verify.Service{URL: url, Credential: token, Transport: transport}, errors.Join(err, tlsErr)
 }
 
-func writeReport(out io.Writer, report *verify.Report) error {
-	for _, d := range report.Days {
+// writeReport writes a report of so many order services in sentences.
+func writeReport(out io.Writer, report *verify.Report, services int) error {
+	var b strings.Builder
+	stored := "the order service has"
+	if services > 1 {
+		stored = "the order services have"
+	}
+	for i := range report.Days {
+		d := &report.Days[i]
 		if d.Equal {
 			continue
 		}
-		if _, err := fmt.Fprintf(out, "%s differs: order has %d orders, %v; activity counted %d, %v\n",
-			d.Day, d.Order.Count, d.Order.Revenue, d.Activity.Count, d.Activity.Revenue); err != nil {
-			return fmt.Errorf("write the answer: %w", err)
-		}
+		fmt.Fprintf(&b, "%s differs: %s %s (%s), activity counted %d (%s)\n", d.Day, stored, several(d.Order.Count, "order"), amounts(&d.Order, " in minor units"),
+			d.Activity.Count, amounts(&d.Activity, ""))
 		for _, q := range d.Differ {
-			fmt.Fprintf(out, "  from %s: %s\n", q.Starts.Format("15:04"), q.Says)
+			fmt.Fprintf(&b, "  from %s UTC: %s\n", q.Starts.Format("15:04"), q.Says)
 			for _, m := range q.Missing {
-				fmt.Fprintf(out, "    order %s: %s %s\n", m.OrderID, m.State, m.Reason)
+				b.WriteString("    " + missingOrder(&m) + "\n")
 			}
 		}
 	}
 	if report.Moving {
-		fmt.Fprintln(out, "the figures were still in motion at the last look: ask again when less is going on")
+		b.WriteString("the figures were still in motion at the last look: ask again when less is going on\n")
 	}
-	_, err := fmt.Fprintf(out, "%d published orders on %d days compared; not published, not compared: %v\n", report.Orders, len(report.Days), report.Unpublished)
-	if err != nil {
+	fmt.Fprintf(&b, "%s on %s compared; %s\n", several(int64(report.Orders), "published order"), several(int64(len(report.Days)), "day"), unpublished(report.Unpublished))
+	if _, err := io.WriteString(out, b.String()); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
 	return nil
+}
+
+func several(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// amounts writes the revenue by currency.
+func amounts(f *verify.Figures, unit string) string {
+	var all []string
+	for _, currency := range slices.Sorted(maps.Keys(f.Revenue)) {
+		all = append(all, currency+" "+f.Revenue[currency].String())
+	}
+	if all == nil {
+		return "no revenue"
+	}
+	return strings.Join(all, ", ") + unit
+}
+
+func missingOrder(m *verify.Missing) string {
+	text := "order " + m.OrderID
+	if m.Service != "" {
+		text += " of " + m.Service
+	}
+	text += " is " + m.State
+	if m.Reason != "" {
+		text += " (" + m.Reason + ")"
+	}
+	return text
+}
+
+func unpublished(states map[string]int) string {
+	var all []string
+	for _, state := range slices.Sorted(maps.Keys(states)) {
+		if states[state] > 0 {
+			all = append(all, fmt.Sprintf("%d %s", states[state], state))
+		}
+	}
+	if all == nil {
+		return "all orders are published"
+	}
+	return "not published, and not compared: " + strings.Join(all, ", ")
 }
