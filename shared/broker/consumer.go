@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
 
+	"ordertally/shared/clock"
 	"ordertally/shared/cloudevent"
 	"ordertally/shared/lifecycle"
 )
@@ -36,6 +36,8 @@ type ConsumerConfig struct {
 	RetryFirst, RetryLimit time.Duration
 	// MetadataInterval is how soon an added partition is read. Default 30 s.
 	MetadataInterval time.Duration
+	// Clock gives the moments that Through and Held speak of. Default clock.System.
+	Clock clock.Clock
 }
 
 // The defaults of ConsumerConfig.
@@ -71,10 +73,11 @@ type Consumer struct {
 	topicID  string
 	position map[int32]int64 // next offset to be fetched, past control records once the end was seen
 	handed   map[int32]int64 // the same after what Fetch returned last
-	ahead    snapshot        // not passed yet; its ends are nil when there is none
+	ahead    []snapshot      // not passed yet: the oldest, and the newest
+	held     map[int32]hold  // partitions that wait at an open transaction
 	through  time.Time       // of the last snapshot passed
 	heard    time.Time       // when the broker answered last
-	high     map[int32]int64 // ends of the partitions that were asked for
+	high     map[int32]int64 // the high watermarks, as they were asked for last
 	added    int             // partitions that the topic got since Assign
 }
 
@@ -103,6 +106,9 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	if config.RetryLimit == 0 {
 		config.RetryLimit = DefaultRetryLimit
 	}
+	if config.Clock == nil {
+		config.Clock = clock.System{}
+	}
 	logs := startLogPump(logger)
 	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, kafka.ConfigMap{
 		"group.id": config.GroupID,
@@ -129,7 +135,7 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	}
 	return &Consumer{
 		config: config, client: client, logs: logs, logger: logger, cancel: func() {},
-		readings: map[int32]*reading{}, position: map[int32]int64{}, handed: map[int32]int64{}, high: map[int32]int64{},
+		readings: map[int32]*reading{}, position: map[int32]int64{}, handed: map[int32]int64{}, high: map[int32]int64{}, held: map[int32]hold{},
 	}, nil
 }
 
@@ -168,7 +174,9 @@ func (c *Consumer) forget() {
 	defer c.mu.Unlock()
 	clear(c.position)
 	clear(c.handed)
-	c.ahead, c.through = snapshot{}, time.Time{}
+	clear(c.high)
+	clear(c.held)
+	c.ahead, c.through = nil, time.Time{}
 }
 
 // Fetch waits for a record and returns it with those that are there already, at most limit of them. It waits through
@@ -202,7 +210,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			records = append(records, record)
 			c.reach(record.Partition, record.Offset+1)
 		case kafka.PartitionEOF:
-			if err := c.end(event.Partition, int64(event.Offset)); err != nil {
+			if err := c.ended(event.Partition, int64(event.Offset)); err != nil {
 				return Fetched{}, err
 			}
 			if len(records) == 0 {
@@ -327,20 +335,15 @@ func (c *Consumer) PartitionsAdded() int {
 	return c.added
 }
 
-// Lag returns, for each partition, how many offsets lie between what was fetched and the last committed one the broker
-// spoke of. What Fetch returned last still counts until it is called again, so that a lag of 0 is never seen while
+// Lag returns, for each partition, how many offsets lie between what was fetched and the end of the log, its high watermark: what an open
+// transaction hides counts, whatever becomes of it. What Fetch returned last still counts until it is called again, so that a lag of 0 is never seen while
 // records are between two hands. It asks nobody: the broker says so with every fetch, and was asked before the first.
 func (c *Consumer) Lag() map[int32]int64 {
 	c.mu.Lock()
-	positions, asked := maps.Clone(c.position), maps.Clone(c.high)
-	c.mu.Unlock()
-	lag := make(map[int32]int64, len(positions))
-	for id, position := range positions {
-		_, high, err := c.client.GetWatermarkOffsets(c.config.Topic, id)
-		if err != nil || high < 0 { // nothing was fetched yet
-			high = asked[id]
-		}
-		lag[id] = max(high-position, 0)
+	defer c.mu.Unlock()
+	lag := make(map[int32]int64, len(c.position))
+	for id, position := range c.position {
+		lag[id] = max(c.end(id)-position, 0)
 	}
 	return lag
 }

@@ -32,7 +32,7 @@ type reading struct {
 	topicID string
 	marks   []Mark
 
-	low, high int64 // of the log, when it was last looked at
+	low, high int64 // of what could be read of the log, when it was last looked at
 	// awaiting: reading started at marks[0] again, and the next record must be the one of that mark.
 	awaiting bool
 	cut      bool // a newer mark was not found: the log was truncated

@@ -14,7 +14,8 @@ type topicState struct {
 	logs map[int32]watermarks
 }
 
-type watermarks struct{ low, high int64 } // of the records that are kept and committed
+// watermarks are where a log begins, what can be read of it (to the last stable offset), and where it ends.
+type watermarks struct{ low, stable, high int64 }
 
 // resume starts reading each partition where its reading says, at the last record read: that one must be the first to
 // come (rule C4). It waits for as long as the broker is away or the topic does not exist.
@@ -130,12 +131,16 @@ func (c *Consumer) askTopic(ctx context.Context) (topicState, error) {
 	if state.id, err = c.askTopicID(ctx); err != nil {
 		return topicState{}, err
 	}
+	ends, err := c.askEnds(ctx, partitions)
+	if err != nil {
+		return topicState{}, err
+	}
 	for _, id := range partitions {
-		low, high, err := c.client.QueryWatermarkOffsets(c.config.Topic, id, int(metadataTimeout.Milliseconds()))
+		low, stable, err := c.client.QueryWatermarkOffsets(c.config.Topic, id, int(metadataTimeout.Milliseconds()))
 		if err != nil {
 			return topicState{}, fmt.Errorf("ask for the ends of partition %d of topic %s: %w", id, c.config.Topic, err)
 		}
-		state.logs[id] = watermarks{low, high}
+		state.logs[id] = watermarks{low, stable, ends[id]}
 	}
 	return state, ctx.Err()
 }
@@ -189,7 +194,12 @@ func (c *Consumer) restart(state topicState) error {
 			delete(c.position, id)
 			delete(c.handed, id)
 			delete(c.readings, id)
+			delete(c.high, id)
 		}
+	}
+	clear(c.held)
+	if c.topicID != state.id {
+		c.ahead = nil
 	}
 	c.topicID = state.id
 	for id, log := range state.logs {
@@ -198,7 +208,7 @@ func (c *Consumer) restart(state topicState) error {
 			r = readingAt(Position{LeaderEpoch: -1, TopicID: state.id})
 			c.readings[id] = r
 		}
-		start, moved := r.look(state.id, log.low, log.high)
+		start, moved := r.look(state.id, log.low, log.stable)
 		c.note(id, moved)
 		c.position[id] = r.next
 		c.high[id] = log.high
@@ -220,6 +230,7 @@ func (c *Consumer) note(partition int32, moved *Reposition) {
 	c.moved = append(c.moved, *moved)
 	delete(c.handed, partition)
 	c.position[partition] = moved.To
+	c.ahead = nil // of the log that was
 }
 
 func (c *Consumer) at(partition int32, offset int64) kafka.TopicPartition {
@@ -251,12 +262,15 @@ func (c *Consumer) checkMark(record *Record) error {
 	return nil
 }
 
-// end notes that a partition was read to its end.
-func (c *Consumer) end(partition int32, offset int64) error {
+// ended notes that a partition was read to the end of what can be read: of the log, or to an open transaction.
+func (c *Consumer) ended(partition int32, offset int64) error {
 	r := c.reading(partition)
 	switch {
 	case !r.awaiting:
 		c.reach(partition, offset)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.noteHold(partition, offset)
 	case offset > r.marks[0].Offset: // the mark's record is gone from the middle of the log
 		r.miss()
 		return c.lookFurther(partition)
@@ -283,27 +297,42 @@ func (c *Consumer) lookFurther(partition int32) error {
 	return nil
 }
 
-// watchTopic looks for added partitions, and raises the doubt when the topic is gone or is another one.
+// watchTopic looks for added partitions and for the ends of all, and raises the doubt when the topic is gone or is another one.
 func (c *Consumer) watchTopic(ctx context.Context) error {
-	for ; ctx.Err() == nil; _ = pause(ctx, c.config.MetadataInterval) {
-		partitions, err := c.partitions()
-		if err != nil {
-			continue // an outage; Fetch says so
+	var partitions []int32
+	var asked time.Time
+	for ctx.Err() == nil {
+		begun := time.Now()
+		if begun.Sub(asked) >= c.config.MetadataInterval {
+			if found, err := c.watchPartitions(ctx); err == nil { // else an outage; Fetch says so
+				partitions, asked = found, begun
+			}
 		}
-		if len(partitions) == 0 {
-			c.doubt.Store(true)
-			continue
+		if len(partitions) > 0 {
+			c.look(ctx, partitions)
 		}
-		id, err := c.askTopicID(ctx)
-		if err != nil {
-			continue
-		}
-		if err := c.watched(id, partitions); err != nil {
-			c.logger.Error().Err(err).Msg("cannot read an added partition")
-		}
-		c.look(partitions)
+		_ = pause(ctx, min(lookInterval, c.config.MetadataInterval)-time.Since(begun))
 	}
 	return nil
+}
+
+func (c *Consumer) watchPartitions(ctx context.Context) ([]int32, error) {
+	partitions, err := c.partitions()
+	if err != nil {
+		return nil, err
+	}
+	if len(partitions) == 0 {
+		c.doubt.Store(true)
+		return nil, nil
+	}
+	id, err := c.askTopicID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.watched(id, partitions); err != nil {
+		c.logger.Error().Err(err).Msg("cannot read an added partition")
+	}
+	return partitions, nil
 }
 
 func (c *Consumer) watched(topicID string, partitions []int32) error {
