@@ -17,6 +17,7 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/shared/broker"
+	"ordertally/shared/clock"
 	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
@@ -27,6 +28,8 @@ import (
 type counter struct {
 	t       *testing.T
 	cluster *kafka.Kafka
+	address string // of a broker that is not damaged; "" for that of cluster
+	clock   clock.Clock
 	dir     string
 	*activityd.Service
 }
@@ -50,7 +53,7 @@ func (c *counter) start() {
 	c.t.Helper()
 	var err error
 	c.Service, err = activityd.New(activityd.Config{
-		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(c.dir, "activity.db"), Kafka: []string{c.cluster.Addr()},
+		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(c.dir, "activity.db"), Kafka: []string{c.broker()}, Clock: c.clock,
 	}, zerolog.Nop())
 	if err != nil {
 		c.t.Fatal(err)
@@ -58,6 +61,13 @@ func (c *counter) start() {
 	if err := c.Start(c.t.Context()); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+func (c *counter) broker() string {
+	if c.address != "" {
+		return c.address
+	}
+	return c.cluster.Addr()
 }
 
 func (c *counter) stop() {
@@ -75,7 +85,7 @@ func (c *counter) stop() {
 // publish writes the messages of these slots, ten to a transaction, as an order service with that file does.
 func (c *counter) publish(lineage string, from, to uint64) {
 	c.t.Helper()
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{c.cluster.Addr()}, Topic: event.Topic, Partitions: 2}, zerolog.Nop())
+	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{c.broker()}, Topic: event.Topic, Partitions: 2}, zerolog.Nop())
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
 	"ordertally/shared/broker"
+	"ordertally/shared/clock"
 	"ordertally/shared/event"
 	"ordertally/shared/inbox"
 	"ordertally/shared/serving"
@@ -56,6 +57,8 @@ type Config struct {
 	Serving serving.Config `kong:"embed"`
 	// Activities declares more activities, or ORDER_CREATED otherwise, as package declare reads it.
 	Activities string `help:"Activities to count besides ORDER_CREATED: a YAML list, see the README." name:"activities" placeholder:"YAML" yaml:""`
+	// Clock is what days and their ends go by. Default clock.System. It is for tests.
+	Clock clock.Clock `kong:"-"`
 }
 
 const (
@@ -107,6 +110,9 @@ func (c Config) withDefaults() Config {
 		c.LedgerRetention = activitystore.DefaultLedgerRetention
 	}
 	c.Serving = c.Serving.WithDefaults()
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
 	return c
 }
 

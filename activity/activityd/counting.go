@@ -40,21 +40,21 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 	var all []counting
 	for _, def := range declare.With(declare.OrderCreated(s.config.Topic), declared) {
 		store, err := activitystore.Open(ctx, db, def, activitystore.Options{
-			DedupRetention: s.config.DedupRetention, LedgerBytes: s.config.LedgerBytes, LedgerRetention: s.config.LedgerRetention,
+			Clock: s.config.Clock, DedupRetention: s.config.DedupRetention, LedgerBytes: s.config.LedgerBytes, LedgerRetention: s.config.LedgerRetention,
 		})
 		if err != nil {
 			return nil, err
 		}
 		consumer, err := broker.NewConsumer(broker.ConsumerConfig{
 			Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: def.Topic, GroupID: monitorGroup,
-			ReadAheadBytes: s.config.ReadAheadBytes, RetryFirst: s.config.RetryFirst, RetryLimit: s.config.RetryLimit,
+			ReadAheadBytes: s.config.ReadAheadBytes, RetryFirst: s.config.RetryFirst, RetryLimit: s.config.RetryLimit, Clock: s.config.Clock,
 		}, s.logger)
 		if err != nil {
 			return nil, err
 		}
 		s.steps.Push("consumer", func(context.Context) error { consumer.Close(); return nil })
 		logger := s.logger.With().Str("activity", def.Name).Logger()
-		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{MaxBatch: s.config.BatchMessages, Tracing: tracing}, metrics, logger)})
+		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{MaxBatch: s.config.BatchMessages, Tracing: tracing, Clock: s.config.Clock}, metrics, logger)})
 	}
 	return all, nil
 }

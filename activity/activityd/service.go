@@ -16,7 +16,6 @@ import (
 	"ordertally/activity/activityapi"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/clock"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/ratelimit"
@@ -127,7 +126,7 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	api := activityapi.New(activityapi.Config{
 		Activities: answered, Zone: zone, Listeners: s.config.LiveListeners, Guard: guard,
-		Limiter: ratelimit.New(s.config.Serving.Limits, registry), Clock: clock.System{}, Logger: s.logger,
+		Limiter: ratelimit.New(s.config.Serving.Limits, registry), Clock: s.config.Clock, Logger: s.logger,
 	})
 	front := httpserver.Front{Metrics: metrics, Tracing: tracing, Logger: s.logger}
 	if s.api, err = s.config.Serving.API(s.config.Listen, guard, api, front); err != nil {

@@ -101,6 +101,8 @@ func (m *memory) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
 
 func (m *memory) PartitionsAdded() int { return 0 }
 
+func (m *memory) Held() broker.Held { return broker.Held{} }
+
 func (m *memory) Behind() bool { return false }
 
 func (m *memory) Through() time.Time { return time.Time{} }

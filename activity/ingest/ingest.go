@@ -36,6 +36,8 @@ type Source interface {
 	// Behind reports whether there are records that could be read and have not been. It is false while the broker is away. Safe for
 	// concurrent use.
 	Behind() bool
+	// Held returns where reading waits for the end of another program's open transaction. Safe for concurrent use.
+	Held() broker.Held
 	// Through returns a moment: all that the topic had then was returned by a Fetch before the last. It is zero when none is known.
 	// Safe for concurrent use.
 	Through() time.Time
@@ -254,7 +256,7 @@ func offsets(next map[int32]activity.Position) map[int32]int64 {
 	return offsets
 }
 
-// Lag returns for each partition how many records are not counted yet, and whether that is known: it is not before the
+// Lag returns for each partition how many offsets up to its end are not counted yet, and whether that is known: it is not before the
 // partitions were found for the first time.
 func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
 	if !in.assigned.Load() {

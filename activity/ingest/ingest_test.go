@@ -125,6 +125,8 @@ func (t *topic) Lag() map[int32]int64 {
 
 func (t *topic) PartitionsAdded() int { return 0 }
 
+func (t *topic) Held() broker.Held { return broker.Held{} }
+
 func (t *topic) Behind() bool { return t.behind.Load() }
 
 func (t *topic) Through() time.Time { return time.Time{} }

@@ -101,6 +101,7 @@ type scraped struct {
 	lag         *prometheus.Desc
 	activityLag *prometheus.Desc
 	added       *prometheus.Desc
+	held        *prometheus.Desc
 	ledgers     []ledgerMetric
 }
 
@@ -120,9 +121,11 @@ func gauge(name, help string, of func(*activity.Ledgers) int64) ledgerMetric {
 func newScraped() *scraped {
 	return &scraped{
 		lag: prometheus.NewDesc("activity_lag_messages",
-			"Records of a partition that are not counted yet, of all topics together.", []string{"partition"}, nil),
+			"Offsets of a partition up to its end that are not counted yet, of all topics together.", []string{"partition"}, nil),
 		activityLag: prometheus.NewDesc("activity_partition_lag_messages",
-			"Records of a partition that are not counted yet.", []string{"activity", "partition"}, nil),
+			"Offsets of a partition up to its end that are not counted yet.", []string{"activity", "partition"}, nil),
+		held: desc("activity_open_transaction_wait_seconds",
+			"For how long reading has waited for the end of another program's open transaction, of the partition that waits longest; 0 when none does."),
 		added: desc("activity_partitions_added_total", "Partitions that the topics got since the service started to read them."),
 		ledgers: []ledgerMetric{
 			gauge("activity_parked_messages", "Messages parked now.", func(l *activity.Ledgers) int64 { return l.Parked }),
@@ -146,6 +149,7 @@ func (s *scraped) Describe(descs chan<- *prometheus.Desc) {
 	descs <- s.lag
 	descs <- s.activityLag
 	descs <- s.added
+	descs <- s.held
 	for _, l := range s.ledgers {
 		descs <- l.desc
 	}
@@ -162,9 +166,12 @@ func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	total, sums := map[int32]int64{}, make([]int64, len(s.ledgers))
-	added := 0
+	added, waits := 0, 0.0
 	for _, in := range all {
 		added += in.source.PartitionsAdded()
+		if held := in.source.Held(); held.Partitions > 0 {
+			waits = max(waits, in.config.Clock.Now().Sub(held.Since).Seconds())
+		}
 		lag, _ := in.Lag()
 		for partition, n := range lag {
 			total[partition] += n
@@ -180,6 +187,7 @@ func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
 		}
 	}
 	metrics <- prometheus.MustNewConstMetric(s.added, prometheus.CounterValue, float64(added))
+	metrics <- prometheus.MustNewConstMetric(s.held, prometheus.GaugeValue, waits)
 	for partition, n := range total {
 		metrics <- prometheus.MustNewConstMetric(s.lag, prometheus.GaugeValue, float64(n), strconv.Itoa(int(partition)))
 	}

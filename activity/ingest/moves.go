@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,15 +54,19 @@ func (in *Ingest) reposition(moved broker.Reposition) {
 		Int64("to", moved.To).Int64("missing_offsets", missing).Msg(explanations[moved.Reason])
 }
 
-// Changes describes in one line how the topic changed since the start, "" when it did not: repositions, and partitions that
-// were added.
+// Changes describes in one line what an operator should know of the topic, "" when there is nothing: for which open transaction
+// reading waits; repositions, and partitions that were added, since the start.
 func (in *Ingest) Changes() string {
-	text := in.moves.String()
-	if added := in.source.PartitionsAdded(); added > 0 {
-		if text != "" {
-			text += "; "
-		}
-		text += fmt.Sprintf("%d partitions were added since the start and are read", added)
+	var notes []string
+	if held := in.source.Held(); held.Partitions > 0 {
+		notes = append(notes, fmt.Sprintf("%d partitions wait for the end of another program's open transaction, partition %d at offset %d since %s: what stands behind it is not counted yet",
+			held.Partitions, held.Partition, held.Offset, held.Since.UTC().Format(time.RFC3339)))
 	}
-	return text
+	if text := in.moves.String(); text != "" {
+		notes = append(notes, text)
+	}
+	if added := in.source.PartitionsAdded(); added > 0 {
+		notes = append(notes, fmt.Sprintf("%d partitions were added since the start and are read", added))
+	}
+	return strings.Join(notes, "; ")
 }
