@@ -14,6 +14,9 @@ type Event struct {
 	Digest setdigest.Digest // of what it is about, such as the order's id; zero when the activity declares none
 	Values []measure.Value  // of each measure
 	Labels []string         // of each dimension, "" when it has none
+	// Splits has what the event adds to the table of a dimension of which it has not one value but several, or which splits the elements
+	// of an array; nil for the others, and when there is none.
+	Splits []*measure.Table
 }
 
 // Totals is what was counted in some span of time. The zero Totals is nothing.
@@ -90,7 +93,11 @@ func (t *Totals) Add(def *Definition, e *Event) {
 		for t.Tables[at].Name != def.Dimensions[i].Name {
 			at++
 		}
-		t.Tables[at].At(e.Labels[i]).Add(def.Measures, e.Values)
+		if e.Splits != nil && e.Splits[i] != nil {
+			t.Tables[at].Add(e.Splits[i])
+		} else {
+			t.Tables[at].At(e.Labels[i]).Add(def.Measures, e.Values)
+		}
 	}
 	minute := floorDiv(e.At.Unix(), 60) - int64(QuarterOf(e.At))*int64(len(t.Minutes))
 	t.Minutes[minute].Add(def.Measures, e.Values)

@@ -153,7 +153,7 @@ func minutesBody(def *activity.Definition, minutes []activity.Minute) []object {
 	list := make([]object, 0, len(minutes))
 	for i := range minutes {
 		minute := object{{"minute", minutes[i].Starts.Format(time.RFC3339)}}
-		minute.addTally(def, &minutes[i].Tally)
+		minute.addTally(def, &minutes[i].Tally, nil)
 		list = append(list, minute)
 	}
 	return list

@@ -68,7 +68,7 @@ func (o *object) addDimensions(def *activity.Definition, t *activity.Totals) {
 	}
 	dimensions := object{}
 	for i := range def.Dimensions {
-		dimensions.add(def.Dimensions[i].Name, rowsOf(def, t, def.Dimensions[i].Name))
+		dimensions.add(def.Dimensions[i].Name, rowsOf(def, t, &def.Dimensions[i]))
 	}
 	o.add("dimensions", dimensions)
 }
@@ -101,29 +101,33 @@ func statsOf(m *measure.Measure, f *measure.Figure) any {
 }
 
 // rowsOf returns the values of a dimension, those with the most events first, and the others as one row.
-func rowsOf(def *activity.Definition, t *activity.Totals, name string) []object {
+func rowsOf(def *activity.Definition, t *activity.Totals, d *measure.Dimension) []object {
 	list := []object{}
 	for i := range t.Tables {
-		if t.Tables[i].Name != name {
+		if t.Tables[i].Name != d.Name {
 			continue
 		}
 		rows, rest := t.Tables[i].Top(topValues)
 		for j := range rows {
 			row := object{{"value", rows[j].Value}}
-			row.addTally(def, &rows[j].Tally)
+			row.addTally(def, &rows[j].Tally, d)
 			list = append(list, row)
 		}
 		if rest.Count > 0 {
 			row := object{{"value", "other"}, {"rest", true}}
-			row.addTally(def, &rest)
+			if untold := t.Tables[i].Rest.Count; untold > 0 {
+				row.add("not_told_apart", untold)
+			}
+			row.addTally(def, &rest, d)
 			list = append(list, row)
 		}
 	}
 	return list
 }
 
-// addTally writes the count and the sums of a minute, or of one value of a dimension.
-func (o *object) addTally(def *activity.Definition, t *measure.Tally) {
+// addTally writes the count and the sums of a minute, or of one value of a dimension. A sum that belongs to the whole event is left out
+// where the elements of an array were counted.
+func (o *object) addTally(def *activity.Definition, t *measure.Tally, d *measure.Dimension) {
 	o.add("count", t.Count)
 	for i := range def.Measures {
 		m := &def.Measures[i]
@@ -135,6 +139,9 @@ func (o *object) addTally(def *activity.Definition, t *measure.Tally) {
 			if s.Measure == m.Name {
 				sums[s.Group] = s.Sum
 			}
+		}
+		if len(sums) == 0 && d != nil && !d.Has(m) {
+			continue
 		}
 		if m.By == "" {
 			o.add(m.Name, sums[""])

@@ -1,6 +1,7 @@
 package activityapi
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,8 +144,9 @@ func (s shape) details(properties map[string]*openapi.Schema) map[string]*openap
 
 // dimensions adds what was counted of the values of each dimension.
 func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
-	values := list(openapi.Ref(s.name+"Value"), "Those with the most events first, 100 at most, then the others as one.")
-	made := &openapi.Schema{Type: "object", Description: "The figures by the values of each dimension."}
+	values := list(openapi.Ref(s.name+"Value"), "Those with the highest count first, 100 at most, then the others as one.")
+	made := &openapi.Schema{Type: "object", Description: "The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. " +
+		"Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines."}
 	if s.def == nil {
 		made.AdditionalProperties = values
 	} else {
@@ -159,9 +161,27 @@ func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*ope
 
 // value is one value of a dimension.
 func (s shape) value() openapi.Named {
-	return openapi.Named{Name: s.name + "Value", Schema: s.object("The sums of one value of a dimension.", []string{"value"}, map[string]*openapi.Schema{
-		"value": openapi.Said(text, "The value; empty for events that have none.", "United Kingdom"), "rest": openapi.Said(yes, "It is all other values together. Left out otherwise."),
+	made := openapi.Named{Name: s.name + "Value", Schema: s.object("The sums of one value of a dimension.", []string{"value"}, map[string]*openapi.Schema{
+		"value": openapi.Said(text, "The value; empty for those that have none.", "United Kingdom"), "rest": openapi.Said(yes, "It is all other values together. Left out otherwise."),
+		"not_told_apart": openapi.Said(openapi.Integer(1), "Of the rest: how many were counted where 1,000 values (of a quarter hour and partition) were known already, or have a value over 128 bytes. "+
+			"A value that is listed may have some of these, too. Left out when there are none."),
 	}, sums)}
+	if s.def == nil {
+		return made
+	}
+	for i := range s.def.Measures {
+		m := &s.def.Measures[i]
+		for j := range s.def.Dimensions {
+			if m.Kind == measure.Total && !s.def.Dimensions[j].Has(m) {
+				made.Schema.Required = slices.DeleteFunc(made.Schema.Required, func(name string) bool { return name == m.Name })
+				of := *made.Schema.Properties[m.Name]
+				of.Description += " Left out where the elements of an array are counted, and it is not inside them."
+				made.Schema.Properties[m.Name] = &of
+				break
+			}
+		}
+	}
+	return made
 }
 
 // parts are the schemas that the others refer to.

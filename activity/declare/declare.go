@@ -72,6 +72,9 @@ func OrderCreated(topic string) activity.Definition {
 		panic(fmt.Sprintf("declare: order_created.yaml: %v", err))
 	}
 	defs[0].Topic = topic
+	for i := range defs[0].Dimensions {
+		defs[0].Dimensions[i].Single = true // an order's metadata are one object
+	}
 	return defs[0]
 }
 
@@ -137,7 +140,7 @@ var (
 
 // reserved are the names that an answer has itself.
 var reserved = []string{"activity", "day", "tz", "from", "to", "by", "days", "periods", "count", "first", "last", "stats", "dimensions", "hours",
-	"hour", "minutes", "minute", "as_of", "lag", "final", "partial", "unavailable", "starts_at", "ends_at", "value", "rest", "digest"}
+	"hour", "minutes", "minute", "as_of", "lag", "final", "partial", "unavailable", "starts_at", "ends_at", "value", "rest", "not_told_apart", "digest"}
 
 func (d *declaration) definition() (activity.Definition, error) {
 	none := activity.Definition{}

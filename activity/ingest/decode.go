@@ -16,13 +16,19 @@ type decoder struct {
 	// The slots of what the definition names, -1 for what is not in the value.
 	typeAt, id, at, subject int
 	measures                []measureSlots
-	dimensions              []int
+	dimensions              []dimensionSlots
 	rules                   []ruleSlots
 	envelopes               cloudevent.Parser
 	words                   map[string]string // short texts that come again, so that each is allocated once
 }
 
 type measureSlots struct{ values, by int }
+
+type dimensionSlots struct {
+	value  int
+	split  *split // nil when the value is a member of the event itself
+	inside []int  // which measures are sums over the objects of the split, in the order of its slots after the value's own
+}
 
 type ruleSlots struct {
 	value   int
@@ -42,7 +48,17 @@ func newDecoder(def *activity.Definition) *decoder {
 		d.measures = append(d.measures, measureSlots{at(m.Path), at(m.By)})
 	}
 	for _, dimension := range def.Dimensions {
-		d.dimensions = append(d.dimensions, at(dimension.Path))
+		slots := dimensionSlots{value: at(dimension.Path)}
+		if objects := dimension.Objects(); objects != "" && !dimension.Single {
+			told := []int{slots.value}
+			for i := range def.Measures {
+				if m := &def.Measures[i]; m.Kind == measure.Total && m.Path.Within(objects) {
+					slots.inside, told = append(slots.inside, i), append(told, d.measures[i].values)
+				}
+			}
+			slots.split = d.split(objects, told)
+		}
+		d.dimensions = append(d.dimensions, slots)
 	}
 	for _, rule := range def.Rules {
 		slots := ruleSlots{value: at(rule.Path)}

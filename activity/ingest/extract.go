@@ -19,6 +19,7 @@ import (
 type extractor struct {
 	root    *node
 	slots   []slot
+	splits  []*split
 	decoder *jsontext.Decoder
 	input   bytes.Buffer
 	text    []byte // of all scalars found
@@ -29,6 +30,8 @@ type node struct {
 	members map[string]*node
 	slot    int   // of the path that ends here, or -1
 	below   []int // slots of the paths that end one member further
+	array   bool  // in this document; kept of nodes that a split passes through
+	splits  []*split
 }
 
 // slot takes what stands at one path.
@@ -68,10 +71,55 @@ func (x *extractor) add(path measure.Path) int {
 	return at.slot
 }
 
+// split tells the objects at one place apart: which values are of which.
+type split struct {
+	through []*node // the places that lead to the objects, theirs being the last
+	slots   []int   // of paths below
+	ends    []int32 // after each object: how many values each of the slots had
+}
+
+// split has the values of some slots told apart by the objects at a path, which their paths go through.
+func (x *extractor) split(objects measure.Path, slots []int) *split {
+	s := &split{slots: slots}
+	at := x.root
+	for name := range strings.SplitSeq(string(objects), ".") {
+		at = at.members[name]
+		s.through = append(s.through, at)
+	}
+	at.splits = append(at.splits, s)
+	x.splits = append(x.splits, s)
+	return s
+}
+
+// elements reports whether the objects are elements of an array, or parts of such: any number of them.
+func (s *split) elements() bool {
+	for _, n := range s.through {
+		if n.array {
+			return true
+		}
+	}
+	return false
+}
+
+// ended notes that an object has been read.
+func (x *extractor) ended(n *node) {
+	for _, s := range n.splits {
+		for _, slot := range s.slots {
+			s.ends = append(s.ends, int32(len(x.slots[slot].values))) //nolint:gosec // no more than a record has bytes
+		}
+	}
+}
+
 // read finds the paths' values in a document, which must be one JSON value and nothing after it.
 func (x *extractor) read(document []byte) error {
 	for i := range x.slots {
 		x.slots[i].elements, x.slots[i].values = 0, x.slots[i].values[:0]
+	}
+	for _, s := range x.splits {
+		s.ends = s.ends[:0]
+		for _, n := range s.through {
+			n.array = false
+		}
 	}
 	x.text = x.text[:0]
 	x.input = *bytes.NewBuffer(document)
@@ -136,7 +184,10 @@ func (x *extractor) object(n *node) error {
 		if !known {
 			err = x.decoder.SkipValue()
 		} else {
-			err = x.walk(member)
+			kind := x.decoder.PeekKind()
+			if err = x.walk(member); kind != '[' {
+				x.ended(member)
+			}
 		}
 		if err != nil {
 			return err
@@ -149,6 +200,7 @@ func (x *extractor) object(n *node) error {
 // array reads the elements as values of the same place. After each, the paths one member further have one value more, so that
 // those of the same object have the same index.
 func (x *extractor) array(n *node) error {
+	n.array = true
 	if _, err := x.decoder.ReadToken(); err != nil {
 		return err
 	}
@@ -171,6 +223,7 @@ func (x *extractor) element(n *node) error {
 	for _, s := range n.below {
 		before = append(before, len(x.slots[s].values))
 	}
+	kind := x.decoder.PeekKind()
 	if err := x.walk(n); err != nil {
 		return err
 	}
@@ -178,6 +231,9 @@ func (x *extractor) element(n *node) error {
 		if len(x.slots[s].values) == before[i] {
 			x.slots[s].values = append(x.slots[s].values, scalar{})
 		}
+	}
+	if kind != '[' {
+		x.ended(n)
 	}
 	return nil
 }
@@ -239,7 +295,7 @@ func (s *slot) number(v *scalar) (int64, error) {
 	return n, nil
 }
 
-// one returns the only text there, nil when there is none. Numbers and truth values count as their text.
+// one returns the only text there, nil when there is none; the same several times is one. Numbers and truth values count as their text.
 func (s *slot) one() ([]byte, error) {
 	var found []byte
 	for i := range s.values {
@@ -247,7 +303,7 @@ func (s *slot) one() ([]byte, error) {
 		if v.absent() {
 			continue
 		}
-		if v.parent || found != nil {
+		if v.parent || found != nil && !bytes.Equal(v.text, found) {
 			return nil, &errKind{s.path, "one text"}
 		}
 		found = v.text

@@ -55,12 +55,8 @@ func (d *decoder) event(r *broker.Record, e *activity.Event) *activity.Poison {
 			return p
 		}
 	}
-	for i, slot := range d.dimensions {
-		text, err := d.slots[slot].one()
-		if err != nil {
-			return poison(activity.ReasonMalformed, "%s", err)
-		}
-		e.Labels[i] = d.word(text)
+	for i := range d.dimensions {
+		d.label(i, e)
 	}
 	return nil
 }
@@ -73,14 +69,7 @@ func (d *decoder) value(m *measure.Measure, at measureSlots, v *measure.Value) *
 		v.Amount = s.elements
 		return nil
 	case measure.Distinct:
-		text, err := s.one()
-		if err != nil {
-			return poison(activity.ReasonMalformed, "%s", err)
-		}
-		if len(text) > 0 {
-			v.Hash, v.Known = measure.Hash(text), true
-		}
-		return nil
+		return s.hashes(v)
 	}
 	var p *activity.Poison
 	if v.Amount, p = s.sum(); p != nil || at.by < 0 {
@@ -94,6 +83,22 @@ func (d *decoder) value(m *measure.Measure, at measureSlots, v *measure.Value) *
 		return poison(activity.ReasonImpossible, "The %s is %.20q, want three upper-case letters.", m.By, currency)
 	}
 	v.Group = d.word(currency)
+	return nil
+}
+
+// hashes reads the texts to be counted when they differ.
+func (s *slot) hashes(v *measure.Value) *activity.Poison {
+	for i := range s.values {
+		switch value := &s.values[i]; {
+		case value.parent:
+			return poison(activity.ReasonMalformed, "%s", &errKind{s.path, "a text"})
+		case len(value.text) == 0:
+		case !v.Known:
+			v.Hash, v.Known = measure.Hash(value.text), true
+		default:
+			v.More = append(v.More, measure.Hash(value.text))
+		}
+	}
 	return nil
 }
 

@@ -7,10 +7,11 @@ import (
 
 // Value is what one event adds to one measure.
 type Value struct {
-	Amount int64  // of a count or sum; not negative
-	Group  string // the currency of the amount, "" for none
-	Hash   uint64 // of a distinct text
-	Known  bool   // false when the event has no such text
+	Amount int64    // of a count or sum; not negative
+	Group  string   // the currency of the amount, "" for none
+	Hash   uint64   // of a distinct text
+	Known  bool     // false when the event has no such text
+	More   []uint64 // of further texts, some of which may be the same
 }
 
 // Figure is what one measure added up to. Its zero value, with the measure's name and kind, is nothing.
@@ -37,6 +38,9 @@ func (f *Figure) Add(v *Value) {
 	if f.Kind == Distinct {
 		if v.Known {
 			f.Sketch.Add(v.Hash)
+		}
+		for _, hash := range v.More {
+			f.Sketch.Add(hash)
 		}
 		return
 	}

@@ -45,6 +45,9 @@ func ParsePath(text string) (Path, error) {
 	return Path(text), nil
 }
 
+// Within reports whether the path leads on from that of an object.
+func (p Path) Within(object Path) bool { return strings.HasPrefix(string(p), string(object)+".") }
+
 // CheckName says what is wrong with the name of a measure or dimension.
 func CheckName(name string) error {
 	if !nameForm.MatchString(name) {
@@ -87,8 +90,21 @@ func (m Measure) String() string {
 	return text
 }
 
-// Dimension splits what is counted by a value of the event, such as its country.
+// Dimension splits what is counted by a value, such as the country of an order. Where the objects that the value is a member of are in
+// an array, such as an order's lines, it counts them instead of the events, with the sums of what is inside them.
 type Dimension struct {
 	Name string
 	Path Path
+	// Single says that the value is known to be in no array.
+	Single bool
 }
+
+// Has reports whether every value of the dimension has the sums of a measure. Others have them only where they split events, not the
+// elements of an array.
+func (d *Dimension) Has(m *Measure) bool {
+	objects := d.Objects()
+	return m.Kind == Total && (d.Single || objects == "" || m.Path.Within(objects))
+}
+
+// Objects returns the path of the objects that the value is a member of, "" for the event itself.
+func (d *Dimension) Objects() Path { return Path(parent(d.Path)) }

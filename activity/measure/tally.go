@@ -82,6 +82,14 @@ func (t *Table) At(value string) *Tally {
 	return &t.Rows[at].Tally
 }
 
+// Add counts what one event has of a dimension: the rows that are known and those that there is room for, the others in Rest.
+func (t *Table) Add(event *Table) {
+	for i := range event.Rows {
+		t.At(event.Rows[i].Value).Merge(&event.Rows[i].Tally)
+	}
+	t.Rest.Merge(&event.Rest)
+}
+
 // Merge adds what another table counted, all of its rows: it is for answers, which are cut to their Top.
 func (t *Table) Merge(other *Table) {
 	merged := make([]Row, 0, max(len(t.Rows), len(other.Rows)))

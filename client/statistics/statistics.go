@@ -341,7 +341,7 @@ type Day struct {
 	// Examples: 2010-12-01
 	Day openapi_types.Date `json:"day"`
 
-	// Dimensions The figures by the values of each dimension.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
 	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
 
 	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
@@ -627,7 +627,7 @@ type Month struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// Dimensions The figures by the values of each dimension.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
 	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
 
 	// First The first event, in UTC. Left out when there is none.
@@ -683,9 +683,9 @@ type OrderCreatedDay struct {
 	// Examples: 2010-12-01
 	Day openapi_types.Date `json:"day"`
 
-	// Dimensions The figures by the values of each dimension.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
 	Dimensions *struct {
-		// Country Those with the most events first, 100 at most, then the others as one.
+		// Country Those with the highest count first, 100 at most, then the others as one.
 		Country *[]OrderCreatedValue `json:"country,omitempty"`
 	} `json:"dimensions,omitempty"`
 
@@ -947,9 +947,9 @@ type OrderCreatedMonth struct {
 	// Examples: 1
 	Customers *int64 `json:"customers,omitempty"`
 
-	// Dimensions The figures by the values of each dimension.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
 	Dimensions *struct {
-		// Country Those with the most events first, 100 at most, then the others as one.
+		// Country Those with the highest count first, 100 at most, then the others as one.
 		Country *[]OrderCreatedValue `json:"country,omitempty"`
 	} `json:"dimensions,omitempty"`
 
@@ -1010,6 +1010,9 @@ type OrderCreatedValue struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
+	// NotToldApart Of the rest: how many were counted where 1,000 values (of a quarter hour and partition) were known already, or have a value over 128 bytes. A value that is listed may have some of these, too. Left out when there are none.
+	NotToldApart *int64 `json:"not_told_apart,omitempty"`
+
 	// Rest It is all other values together. Left out otherwise.
 	Rest *bool `json:"rest,omitempty"`
 
@@ -1023,7 +1026,7 @@ type OrderCreatedValue struct {
 	// Examples: 12
 	Units *big.Int `json:"units"`
 
-	// Value The value; empty for events that have none.
+	// Value The value; empty for those that have none.
 	//
 	// Examples: United Kingdom
 	Value string `json:"value"`
@@ -1041,9 +1044,9 @@ type OrderCreatedWeek struct {
 	// Examples: 1
 	Customers *int64 `json:"customers,omitempty"`
 
-	// Dimensions The figures by the values of each dimension.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
 	Dimensions *struct {
-		// Country Those with the most events first, 100 at most, then the others as one.
+		// Country Those with the highest count first, 100 at most, then the others as one.
 		Country *[]OrderCreatedValue `json:"country,omitempty"`
 	} `json:"dimensions,omitempty"`
 
@@ -1151,10 +1154,13 @@ type Value struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
+	// NotToldApart Of the rest: how many were counted where 1,000 values (of a quarter hour and partition) were known already, or have a value over 128 bytes. A value that is listed may have some of these, too. Left out when there are none.
+	NotToldApart *int64 `json:"not_told_apart,omitempty"`
+
 	// Rest It is all other values together. Left out otherwise.
 	Rest *bool `json:"rest,omitempty"`
 
-	// Value The value; empty for events that have none.
+	// Value The value; empty for those that have none.
 	//
 	// Examples: United Kingdom
 	Value                string            `json:"value"`
@@ -1168,7 +1174,7 @@ type Week struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// Dimensions The figures by the values of each dimension.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
 	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
 
 	// First The first event, in UTC. Left out when there is none.
@@ -2119,6 +2125,14 @@ func (a *Value) UnmarshalJSON(b []byte) error {
 		delete(object, "count")
 	}
 
+	if raw, found := object["not_told_apart"]; found {
+		err = json.Unmarshal(raw, &a.NotToldApart)
+		if err != nil {
+			return fmt.Errorf("error reading 'not_told_apart': %w", err)
+		}
+		delete(object, "not_told_apart")
+	}
+
 	if raw, found := object["rest"]; found {
 		err = json.Unmarshal(raw, &a.Rest)
 		if err != nil {
@@ -2157,6 +2171,13 @@ func (a Value) MarshalJSON() ([]byte, error) {
 	object["count"], err = json.Marshal(a.Count)
 	if err != nil {
 		return nil, fmt.Errorf("error marshaling 'count': %w", err)
+	}
+
+	if a.NotToldApart != nil {
+		object["not_told_apart"], err = json.Marshal(a.NotToldApart)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'not_told_apart': %w", err)
+		}
 	}
 
 	if a.Rest != nil {

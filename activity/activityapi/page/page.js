@@ -5,7 +5,7 @@
   const activity = new URLSearchParams(location.search).get("activity") || document.body.dataset.activity;
   const base = "/v1/activities/" + encodeURIComponent(activity);
   const own = new Set(["activity", "day", "week", "month", "tz", "count", "first", "last", "stats", "dimensions", "hours", "hour", "minute", "minutes",
-    "as_of", "lag", "final", "partial", "unavailable", "starts_at", "value", "rest", "from", "to"]);
+    "as_of", "lag", "final", "partial", "unavailable", "starts_at", "value", "rest", "not_told_apart", "from", "to"]);
 
   const words = (name) => name.replaceAll("_", " ");
   const whole = new Intl.NumberFormat();
