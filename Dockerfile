@@ -3,7 +3,7 @@
 # One target a service:  docker build --target order -t order .   docker build --target activity -t activity .
 # Each needs Kafka's addresses, ORDER_KAFKA or ACTIVITY_KAFKA (HOST:PORT,...), and keeps its one file under /data, which
 # must be a local disk: the file is locked, mapped and fsynced. Each listens on all addresses, and so needs an API key first:
-#   docker run --rm -v order:/data order keys new shop --scopes orders:write,orders:read
+#   docker run --rm -v order:/data order keys new admin --scopes keys:write,orders:write,orders:read --data /data/order.db
 
 FROM golang:1.26-bookworm AS build
 WORKDIR /src

@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,6 +91,9 @@ func TestSchemathesis(t *testing.T) {
 			total := 0
 			for seed := 1; total < wanted; seed++ {
 				total += generated(t, program, api.url, api.key, seed, wanted-total)
+				if status := getAs(t, api.url+"/v1/keys", api.key); status != http.StatusOK {
+					t.Fatalf("after that the service answers %d to the key: it asked with one that is no good any more", status)
+				}
 			}
 			t.Logf("%d cases", total)
 		})
@@ -116,6 +120,22 @@ func generated(t *testing.T, program, url, key string, seed, wanted int) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// getAs asks with a credential, and returns the status.
+func getAs(t *testing.T, url, credential string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth.SetBearer(r, credential)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
 }
 
 // shortened keeps the log readable: schemathesis quotes requests of any length.

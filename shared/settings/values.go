@@ -24,6 +24,16 @@ type Value struct {
 // Sources knows where the settings of the command that was asked for came from. A command's Run method may take a *Sources.
 type Sources struct{ source *source }
 
+// Typed reports whether the flag of that name stands on the command line.
+func (s *Sources) Typed(ctx *kong.Context, name string) bool {
+	for _, p := range ctx.Path {
+		if p.Flag != nil && p.Flag.Name == name && !p.Resolved {
+			return true
+		}
+	}
+	return false
+}
+
 // Values returns the settings of the command that ctx asks for, in the order of --help, but those in except.
 func (s *Sources) Values(ctx *kong.Context, except ...string) []Value {
 	skip := map[string]bool{"help": true, "version": true, "config": true}

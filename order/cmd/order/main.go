@@ -38,6 +38,8 @@ func run(args []string) error {
 			{Env: keyVariable, File: "api-key-file", Help: "API key or token to send to the order service", Secret: true},
 			{Env: activityKeyVariable, File: "activity-api-key-file", Help: "API key or token to send to the activity service, of `order trace`", Secret: true},
 		}, tracing.Variables()...),
-		Options: []kong.Option{kong.Vars(orderd.FlagDefaults())},
+		Options: []kong.Option{
+			kong.Vars(orderd.FlagDefaults()), kong.Vars{"api_target": "http://127.0.0.1:8080"}, kong.Bind(&keyverbs.Service{Name: "order", KeyVariable: keyVariable}),
+		},
 	}.Run(&commands{}, args)
 }

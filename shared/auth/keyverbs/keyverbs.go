@@ -1,5 +1,5 @@
-// Package keyverbs are the commands that look after a service's API keys. They take the service's file, and so need the service
-// stopped.
+// Package keyverbs are the commands that look after a service's API keys. They ask the running service, as package keyapi answers; for a
+// service that is stopped, and for the first key of one that has none, they take its file.
 package keyverbs
 
 import (
@@ -9,116 +9,128 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"ordertally/shared/auth"
-	"ordertally/shared/boltdb"
-	"ordertally/shared/clock"
+	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/settings"
 )
 
-// Commands are the verbs of `keys`. The variable data must be the default of the file.
+// Commands are the verbs of `keys`. The variable api_target must be the default of --target, and a *Service bound.
 type Commands struct {
-	New    New    `cmd:"" help:"Make a key and print it, this once: only a hash is kept. The service must be stopped."`
-	Ls     Ls     `cmd:"" help:"List the keys, revoked ones too. The service must be stopped."`
-	Revoke Revoke `cmd:"" help:"Make a key useless for ever. The service must be stopped."`
-}
-
-type file struct {
-	Data string `default:"${data}" help:"Database file of a service that is stopped; keys new makes it when it is absent."`
-}
-
-func (f *file) with(ctx context.Context, do func(*auth.Keys) error) (err error) {
-	db, err := boltdb.Open(f.Data, boltdb.Options{})
-	if errors.Is(err, boltdb.ErrLocked) {
-		return fmt.Errorf("%w: stop the service, which reads its keys when it starts", err)
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	keys, err := auth.OpenKeys(ctx, db, clock.System{})
-	if err != nil {
-		return err
-	}
-	return do(keys)
-}
-
-// existing refuses a file that is absent: opening would make it.
-func (f *file) existing() error {
-	if _, err := os.Stat(f.Data); err != nil {
-		return settings.WithExitCode(fmt.Errorf("--data: %w", err), settings.ExitUsage)
-	}
-	return nil
+	New    New    `cmd:"" help:"Make a key and print it, this once: only a hash is kept."`
+	Ls     Ls     `cmd:"" help:"List the keys, revoked ones too."`
+	Revoke Revoke `cmd:"" help:"Make a key useless for ever, at once."`
 }
 
 // New is the verb new.
 type New struct {
-	file
-	Name      string        `arg:"" help:"Who will use the key. Keys of one name are one caller, so that a new one can follow an old one."`
-	Scopes    []string      `help:"What it allows: orders:write orders:read orders:backfill stats:read ops:read ops:write, separated by commas." placeholder:"SCOPE" required:""`
-	ExpiresIn time.Duration `help:"How long it is good for, such as 2160h. Default: for ever." placeholder:"DURATION"`
+	place
+	Name    string   `arg:"" help:"Who will use the key. Keys of one name are one caller, so that a new one can follow an old one."`
+	Scopes  []string `help:"What it allows: orders:write orders:read orders:backfill stats:read ops:read ops:write keys:write, separated by commas; of a running service only what your own key allows." placeholder:"SCOPE" required:""`
+	Expires lifetime `default:"90d" help:"How long it is good for, in days such as 90d, or as 12h30m." placeholder:"DURATION"`
+	Never   bool     `help:"It is good until it is revoked." name:"never-expires"`
 }
 
-// Run prints the key to standard output and what it is to standard error.
-func (c *New) Run(ctx context.Context) error { return c.run(ctx, os.Stdout, os.Stderr) }
+// Run prints the key to standard output and, unless that is JSON, what it is to standard error.
+func (c *New) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
+	c.typed(sources, k)
+	if sources.Typed(k, "expires") {
+		if sources.Typed(k, "never-expires") && c.Never {
+			return settings.WithExitCode(errors.New("--expires and --never-expires contradict each other: give one of them"), settings.ExitUsage)
+		}
+		c.Never = false
+	}
+	return c.run(ctx, service, os.Stdout, os.Stderr)
+}
 
-func (c *New) run(ctx context.Context, stdout, stderr io.Writer) error {
+func (c *New) run(ctx context.Context, service *Service, stdout, stderr io.Writer) error {
 	if err := auth.CheckName(c.Name); err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
 	if err := auth.CheckScopes(c.Scopes); err != nil {
 		return settings.WithExitCode(fmt.Errorf("--scopes: %w", err), settings.ExitUsage)
 	}
-	if c.ExpiresIn < 0 {
-		return settings.WithExitCode(fmt.Errorf("--expires-in: %v is over already", c.ExpiresIn), settings.ExitUsage)
+	lasts := time.Duration(c.Expires)
+	if c.Never {
+		lasts = 0
 	}
-	return c.with(ctx, func(keys *auth.Keys) error {
-		var expires time.Time
-		if c.ExpiresIn > 0 {
-			expires = time.Now().Add(c.ExpiresIn)
-		}
-		key, credential, err := keys.New(ctx, c.Name, c.Scopes, expires)
+	return c.with(ctx, service, true, func(keys keeper) error {
+		key, err := keys.create(ctx, c.Name, c.Scopes, lasts)
 		if err != nil {
 			return err
 		}
-		until := "for ever"
-		if !key.ExpiresAt.IsZero() {
-			until = "until " + key.ExpiresAt.Format(time.RFC3339)
+		if c.Output == "table" {
+			until := "for ever"
+			if !key.ExpiresAt.IsZero() {
+				until = "until " + key.ExpiresAt.Format(time.RFC3339)
+			}
+			fmt.Fprintf(stderr, "key %s of %s, %s, %s; it is shown this once:\n", key.ID, key.Name, strings.Join(key.Scopes, ","), until)
+			_, err = fmt.Fprintln(stdout, key.Key)
+		} else {
+			err = json.NewEncoder(stdout).Encode(key)
 		}
-		fmt.Fprintf(stderr, "key %s of %s, %s, %s; it is shown this once:\n", key.ID, key.Name, strings.Join(key.Scopes, ","), until)
-		if _, err := fmt.Fprintln(stdout, credential); err != nil {
+		if err != nil {
 			return fmt.Errorf("write the key: %w; revoke key %s", err, key.ID)
 		}
 		return nil
 	})
 }
 
+// lifetime is how long a key is good for: a duration of Go, or a number of days.
+type lifetime time.Duration
+
+// UnmarshalText reads "90d" or "12h30m".
+func (l *lifetime) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if days, isDays := strings.CutSuffix(string(text), "d"); isDays {
+		var n int
+		n, err = strconv.Atoi(days)
+		if d = keyapi.MaxLifetime + 1; err == nil && n <= int(keyapi.MaxLifetime/day) {
+			d = time.Duration(n) * day
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%.40q: want a number of days such as 90d, or a duration such as 12h30m", text)
+	}
+	if d < time.Second || d > keyapi.MaxLifetime {
+		return fmt.Errorf("%.40q is not between 1s and %dd", text, keyapi.MaxLifetime/day)
+	}
+	*l = lifetime(d.Truncate(time.Second))
+	return nil
+}
+
+const day = 24 * time.Hour
+
+// String writes whole days as such.
+func (l lifetime) String() string {
+	if d := time.Duration(l); d%day != 0 || d == 0 {
+		return d.String()
+	}
+	return strconv.Itoa(int(time.Duration(l)/day)) + "d"
+}
+
 // Ls is the verb ls.
 type Ls struct {
-	file
-	Output string `default:"table" enum:"table,json,ndjson" help:"Form of the output: table, json or ndjson." short:"o"`
+	place
 }
 
 // Run writes the list to standard output.
-func (c *Ls) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
-
-// listed is a key in the output.
-type listed struct {
-	auth.Key
-	State string `json:"state"`
+func (c *Ls) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
+	c.typed(sources, k)
+	return c.run(ctx, service, os.Stdout)
 }
 
-func (c *Ls) run(ctx context.Context, out io.Writer) error {
-	if err := c.existing(); err != nil {
-		return err
-	}
-	return c.with(ctx, func(keys *auth.Keys) error {
-		list := []listed{}
-		for _, key := range keys.List() {
-			list = append(list, listed{Key: key, State: key.State(time.Now())})
+func (c *Ls) run(ctx context.Context, service *Service, out io.Writer) error {
+	return c.with(ctx, service, false, func(keys keeper) error {
+		list, err := keys.list(ctx)
+		if err != nil {
+			return err
 		}
 		if err := c.write(out, list); err != nil {
 			return fmt.Errorf("write the list: %w", err)
@@ -127,13 +139,13 @@ func (c *Ls) run(ctx context.Context, out io.Writer) error {
 	})
 }
 
-func (c *Ls) write(out io.Writer, list []listed) error {
+func (c *Ls) write(out io.Writer, list keyapi.KeyList) error {
 	switch c.Output {
 	case "json":
-		return json.NewEncoder(out).Encode(map[string]any{"keys": list})
+		return json.NewEncoder(out).Encode(list)
 	case "ndjson":
-		for i := range list {
-			if err := json.NewEncoder(out).Encode(list[i]); err != nil {
+		for i := range list.Keys {
+			if err := json.NewEncoder(out).Encode(list.Keys[i]); err != nil {
 				return err
 			}
 		}
@@ -147,8 +159,8 @@ func (c *Ls) write(out io.Writer, list []listed) error {
 		}
 		return t.Format(time.RFC3339)
 	}
-	for i := range list {
-		k := &list[i]
+	for i := range list.Keys {
+		k := &list.Keys[i]
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.State, strings.Join(k.Scopes, ","), when(k.CreatedAt, "-"), when(k.ExpiresAt, "never"), when(k.LastUse, "never"))
 	}
 	return table.Flush()
@@ -156,23 +168,28 @@ func (c *Ls) write(out io.Writer, list []listed) error {
 
 // Revoke is the verb revoke.
 type Revoke struct {
-	file
+	place
 	ID string `arg:"" help:"Id of the key, as ls shows it." name:"id"`
 }
 
 // Run says on standard output what was done.
-func (c *Revoke) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *Revoke) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
+	c.typed(sources, k)
+	return c.run(ctx, service, os.Stdout)
+}
 
-func (c *Revoke) run(ctx context.Context, out io.Writer) error {
-	if err := c.existing(); err != nil {
-		return err
-	}
-	return c.with(ctx, func(keys *auth.Keys) error {
-		key, err := keys.Revoke(ctx, c.ID)
-		if err != nil {
+func (c *Revoke) run(ctx context.Context, service *Service, out io.Writer) error {
+	return c.with(ctx, service, false, func(keys keeper) error {
+		if err := keys.revoke(ctx, c.ID); err != nil {
 			return fmt.Errorf("revoke %.40q: %w; keys ls shows the ids", c.ID, err)
 		}
-		if _, err := fmt.Fprintf(out, "key %s of %s is revoked since %s\n", key.ID, key.Name, key.RevokedAt.Format(time.RFC3339)); err != nil {
+		var err error
+		if c.Output == "table" {
+			_, err = fmt.Fprintf(out, "key %s is revoked\n", c.ID)
+		} else {
+			err = json.NewEncoder(out).Encode(map[string]any{"id": c.ID, "state": "revoked"})
+		}
+		if err != nil {
 			return fmt.Errorf("write the answer: %w", err)
 		}
 		return nil
