@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	draftFields    = []string{"reference", "customer_id", "currency", "lines", "placed_at", "metadata"}
+	draftFields    = []string{"source", "reference", "customer_id", "currency", "lines", "placed_at", "metadata"}
 	lineFields     = []string{"sku", "description", "quantity", "unit_price"}
-	computedFields = []string{"id", "total", "publication"}
+	computedFields = []string{"id", "total", "placed_by", "publication"}
 )
 
 // DecodeDraft reads a request's body. It is strict: names are case-sensitive, every field must be known, null stands
@@ -39,11 +39,15 @@ func (s *scanner) draft(now time.Time) (d Draft) {
 	if !s.outermost() {
 		return d
 	}
-	var hasCurrency, hasLines bool
+	var hasCurrency, hasLines, brokenReference bool
 	for s.next('}') {
 		switch name := s.name(); string(name) {
+		case "source":
+			d.Source = s.text(identifier(1, MaxSource))
 		case "reference":
+			before := s.total
 			d.Reference = s.text(identifier(0, MaxReference))
+			brokenReference = s.total > before
 		case "customer_id":
 			d.CustomerID = s.text(identifier(0, MaxCustomerID))
 		case "currency":
@@ -71,6 +75,9 @@ func (s *scanner) draft(now time.Time) (d Draft) {
 	}
 	if !hasLines {
 		s.missing("", "lines")
+	}
+	if d.Source != "" && d.Reference == "" && !brokenReference {
+		s.violateAt("/reference", RuleRequired, "is missing: an order with a source needs a reference, which it has alone among the orders of that source")
 	}
 	return d
 }

@@ -15,11 +15,11 @@ import (
 var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 func TestDecodeDraftReadsEveryField(t *testing.T) {
-	got, err := order.DecodeDraft([]byte(` {"reference":"536365","customer_id":"17850","currency":"GBP",
+	got, err := order.DecodeDraft([]byte(` {"source":"online-retail","reference":"536365","customer_id":"17850","currency":"GBP",
 		"lines":[{"sku":"85123A","description":"WHITE\tHEART \u00e9","quantity":6,"unit_price":255},{"sku":"7","quantity":1000000000,"unit_price":0}],
 		"placed_at":"2010-12-01T09:26:00.5+01:00","metadata":{"country":"United Kingdom","note":""}} `), now)
 	want := order.Draft{
-		Reference: "536365", CustomerID: "17850", Currency: "GBP",
+		Source: "online-retail", Reference: "536365", CustomerID: "17850", Currency: "GBP",
 		Lines:    []event.Line{{SKU: "85123A", Description: "WHITE\tHEART é", Quantity: 6, UnitPrice: 255}, {SKU: "7", Quantity: 1e9}},
 		PlacedAt: time.Date(2010, 12, 1, 8, 26, 0, 5e8, time.UTC),
 		Metadata: map[string]string{"country": "United Kingdom", "note": ""},
@@ -244,6 +244,14 @@ func TestRulesOfAnOrder(t *testing.T) {
 		{"sku of 64 characters", withLine(`{"sku":"` + strings.Repeat("é", 64) + `","quantity":1,"unit_price":1}`), ""},
 		{"sku of 65", withLine(`{"sku":"` + strings.Repeat("a", 65) + `","quantity":1,"unit_price":1}`), "/lines/0/sku too_long"},
 		{"reference of 128", withField(`"reference":"` + strings.Repeat("\U0001F384", 128) + `"`), ""},
+		{"source of 64", withField(`"source":"` + strings.Repeat("\U0001F384", 64) + `","reference":"1"`), ""},
+		{"source of 65", withField(`"reference":"1","source":"` + strings.Repeat("é", 65) + `"`), "/source too_long"},
+		{"source empty", withField(`"reference":"1","source":""`), "/source empty"},
+		{"source without a reference", withField(`"source":"s"`), "/reference required"},
+		{"source with an empty reference", withField(`"source":"s","reference":""`), "/reference required"},
+		{"source with a broken reference", withField(`"source":"s","reference":7`), "/reference wrong_type"},
+		{"source with a tab", withField(`"source":"s\t","reference":"7"`), "/source invalid_character"},
+		{"placed_by", withField(`"placed_by":"me"`), "/placed_by computed_field"},
 		{"reference of 129", withField(`"reference":"` + strings.Repeat("é", 129) + `"`), "/reference too_long"},
 		{"customer of 129", withField(`"customer_id":"` + strings.Repeat("c", 129) + `"`), "/customer_id too_long"},
 		{"description of 512", withLine(`{"sku":"a","quantity":1,"unit_price":1,"description":"` + strings.Repeat("é", 512) + `"}`), ""},

@@ -13,6 +13,7 @@ import (
 // Draft is what a request for an order contains. An empty text, a zero time and an empty map stand for a field that was
 // left out.
 type Draft struct {
+	Source     string            `json:"source,omitzero"`      // whose references these are; with one the reference is unique
 	Reference  string            `json:"reference,omitzero"`   // the caller's own name for the order
 	CustomerID string            `json:"customer_id,omitzero"` // left out for guests
 	Currency   string            `json:"currency"`
@@ -21,7 +22,7 @@ type Draft struct {
 	Metadata   map[string]string `json:"metadata,omitempty"`
 }
 
-// EncodeDraft returns the request body for d. Equal drafts give equal bytes, which a repeated idempotency key needs.
+// EncodeDraft returns the request body for d. Equal drafts give equal bytes.
 func EncodeDraft(d *Draft) ([]byte, error) {
 	body, err := json.Marshal(d, json.Deterministic(true))
 	if err != nil {

@@ -8,6 +8,7 @@ const (
 	MaxLines         = 2_000
 	MaxQuantity      = 1_000_000_000
 	MaxSKU           = 64
+	MaxSource        = 64
 	MaxReference     = 128
 	MaxCustomerID    = 128
 	MaxDescription   = 512

@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -25,6 +24,8 @@ const BackfillAfter = 24 * time.Hour
 type Origin struct {
 	// Caller tells callers apart, "" when they are not known: each has idempotency keys of its own. It has no zero byte.
 	Caller string
+	// By names the caller for people, "" when it is not known. It is stored with the order.
+	By string
 	// Backfill says that the caller may place orders of the past.
 	Backfill bool
 	// TraceParent goes with the order's message.
@@ -73,7 +74,7 @@ func (p *Placement) Place(ctx context.Context, body []byte, key string, from Ori
 	if err != nil {
 		return Placed{}, err
 	}
-	request.Key, request.BodyHash, request.TraceParent = from.scoped(key), sha256.Sum256(body), from.TraceParent
+	request.Key, request.PlacedBy, request.TraceParent = from.scoped(key), from.By, from.TraceParent
 	request.ReplayOnly = ofThePast && !from.Backfill || inactive != ""
 	placed, err := p.store.Place(ctx, request)
 	if inactive != "" && errors.Is(err, ErrBackfill) { // it is no retry of an order that was placed while the currency was active
@@ -93,7 +94,7 @@ func newRequest(draft *Draft, now time.Time) (*Request, error) {
 		placedAt = now.UTC().Truncate(time.Millisecond)
 	}
 	payload := event.Encode(&event.Order{
-		Reference: draft.Reference, CustomerID: draft.CustomerID, Currency: draft.Currency,
+		Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID, Currency: draft.Currency,
 		Lines: draft.Lines, Total: total, PlacedAt: placedAt, Metadata: draft.Metadata,
 	})
 	if len(payload) > MaxPayload {
@@ -101,5 +102,7 @@ func newRequest(draft *Draft, now time.Time) (*Request, error) {
 			Rule: RuleTooLarge, Detail: fmt.Sprintf("the order has %d bytes, at most %d fit a message; split it", len(payload), MaxPayload),
 		})
 	}
-	return &Request{Payload: payload, CustomerID: draft.CustomerID, PlacedAt: placedAt}, nil
+	return &Request{
+		Payload: payload, Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID, PlacedAt: placedAt, Content: draft.ContentHash(),
+	}, nil
 }

@@ -8,7 +8,7 @@ import (
 // Code says why a request was refused as a whole. The set is closed, and every code is part of the API.
 type Code string
 
-// The codes of a Rejection.
+// The codes of a Rejection, and of what a Store refuses for its content.
 const (
 	// CodeMalformedJSON: the body is not exactly one well-formed JSON object within MaxDepth.
 	CodeMalformedJSON Code = "malformed_json"
@@ -18,6 +18,10 @@ const (
 	CodeOrderTooLarge Code = "order_too_large"
 	// CodeInvalidKey: the idempotency key is not 1 to MaxKey visible ASCII characters.
 	CodeInvalidKey Code = "invalid_idempotency_key"
+	// CodeKeyReused: see ErrKeyReused.
+	CodeKeyReused Code = "idempotency_key_reused"
+	// CodeReferenceTaken: see ErrReferenceTaken.
+	CodeReferenceTaken Code = "reference_taken"
 )
 
 // Rule names the one rule that a Violation broke. The set is closed, and every rule is part of the API.

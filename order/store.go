@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -14,8 +13,10 @@ import (
 var (
 	// ErrNotFound says that no order has that id.
 	ErrNotFound = errors.New("no such order")
-	// ErrKeyReused says that the idempotency key was used with another body. Nothing was stored.
-	ErrKeyReused = errors.New("the idempotency key was used with another request body")
+	// ErrKeyReused says that the idempotency key was used for another order. Nothing was stored.
+	ErrKeyReused = errors.New("the idempotency key was used for another order")
+	// ErrReferenceTaken says that the source has another order with that reference. Nothing was stored.
+	ErrReferenceTaken = errors.New("the source has another order with that reference")
 	// ErrBackfill says that the order is of the past and its sender may not place such. Nothing was stored.
 	ErrBackfill = errors.New("the order is of the past")
 	// ErrUnavailable says that nothing was stored and that the request may be repeated.
@@ -28,8 +29,10 @@ var (
 // Store keeps orders. It is declared here, by its user; package orderstore implements it.
 type Store interface {
 	// Place stores the order, its idempotency key and its message in one transaction, and returns when they are on disk.
-	// The store assigns the id. A key that is known (it may be forgotten after a time) answers the order it placed first. Errors: ErrKeyReused, ErrBackfill,
-	// ErrUnavailable, ErrOutcomeUnknown. It is safe for concurrent use; two requests with one key place one order.
+	// The store assigns the id. The key is looked at first: one that is known (it may be forgotten after a time) answers its order, if the content is the same.
+	// Then source and reference, when there are both: one order has them, for ever and whoever asks. The same content answers that order, and the key, if
+	// there is one, belongs to it from then on. Errors: ErrKeyReused, ErrReferenceTaken, ErrBackfill, ErrUnavailable, ErrOutcomeUnknown. It is safe for
+	// concurrent use; two requests with one key, or one source and reference, place one order.
 	Place(ctx context.Context, r *Request) (Placed, error)
 	// Get returns one order, or ErrNotFound.
 	Get(ctx context.Context, id uuidv7.ID) (Stored, error)
@@ -48,18 +51,21 @@ type Request struct {
 	CustomerID  string
 	PlacedAt    time.Time
 	TraceParent string
-	// Key is the idempotency key, "" for none; BodyHash is the digest of the request's body, compared when the key is
-	// seen again.
-	Key      string
-	BodyHash [sha256.Size]byte
-	// ReplayOnly says that the order may not be placed now, as one of the past: a key that placed it earlier is answered all the same.
+	// PlacedBy names who sent it, "" when that is not known. It is not in the payload.
+	PlacedBy string
+	// Source and Reference are those of the payload. With a source there is a reference.
+	Source, Reference string
+	// Key is the idempotency key, "" for none. Content is compared when the key, or source and reference, are seen again.
+	Key     string
+	Content ContentHash
+	// ReplayOnly says that the order may not be placed now, as one of the past: one that was placed earlier is answered all the same.
 	ReplayOnly bool
 }
 
 // Placed is the answer to a placement.
 type Placed struct {
 	Stored
-	// Replayed says that the order was placed by an earlier request with the same key.
+	// Replayed says that the order was placed by an earlier request with the same key, or the same source and reference.
 	Replayed bool
 }
 
@@ -67,6 +73,7 @@ type Placed struct {
 type Stored struct {
 	ID          uuidv7.ID
 	Payload     []byte // the encoded order, with its id
+	PlacedBy    string // who placed it, "" when that was not known
 	Publication Publication
 }
 
@@ -96,6 +103,8 @@ type Publication struct {
 // Query selects orders.
 type Query struct {
 	CustomerID string    // "" for all
+	Source     string    // "" for all; any other needs a Reference
+	Reference  string    // "" for all
 	PlacedFrom time.Time // inclusive; zero for no bound
 	PlacedTo   time.Time // exclusive; zero for no bound
 	Before     uuidv7.ID // only orders with a smaller id; zero for all

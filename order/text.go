@@ -15,10 +15,11 @@ type textRule struct {
 func identifier(atLeast, atMost int) textRule { return textRule{atLeast: atLeast, atMost: atMost} }
 func freeText(atMost int) textRule            { return textRule{atMost: atMost, tabs: true} }
 
-// ValidCustomerID reports whether an order's customer_id may be id, the empty one excepted.
-func ValidCustomerID(id string) bool {
-	rule, _ := identifier(1, MaxCustomerID).check(id)
-	return rule == "" && utf8.ValidString(id)
+// ValidIdentifier reports whether an order's source, reference or customer_id may be text, the empty one excepted. atMost is
+// its limit in characters.
+func ValidIdentifier(text string, atMost int) bool {
+	rule, _ := identifier(1, atMost).check(text)
+	return rule == "" && utf8.ValidString(text)
 }
 
 // check returns the rule that text breaks and the sentence that says so, "" for none.

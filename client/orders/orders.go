@@ -115,6 +115,7 @@ const (
 	ProblemCodeOutcomeUnknown        ProblemCode = "outcome_unknown"
 	ProblemCodeOverloaded            ProblemCode = "overloaded"
 	ProblemCodeRateLimited           ProblemCode = "rate_limited"
+	ProblemCodeReferenceTaken        ProblemCode = "reference_taken"
 	ProblemCodeRequestTimeout        ProblemCode = "request_timeout"
 	ProblemCodeServiceOpen           ProblemCode = "service_open"
 	ProblemCodeTooManyKeys           ProblemCode = "too_many_keys"
@@ -165,6 +166,8 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeOverloaded:
 		return true
 	case ProblemCodeRateLimited:
+		return true
+	case ProblemCodeReferenceTaken:
 		return true
 	case ProblemCodeRequestTimeout:
 		return true
@@ -329,7 +332,7 @@ type Line struct {
 	UnitPrice int64 `json:"unit_price"`
 }
 
-// OrderDraft An order to be placed. The service makes id, total and publication and does not accept them.
+// OrderDraft An order to be placed. The service makes id, total, placed_by and publication and does not accept them.
 type OrderDraft struct {
 	// Currency ISO 4217 code of all amounts. It has minor units, and was active when the order was placed; a withdrawn code has the minor units that it had last.
 	//
@@ -354,10 +357,15 @@ type OrderDraft struct {
 	// Examples: 2010-12-01T08:26:00Z
 	PlacedAt *time.Time `json:"placed_at,omitempty"`
 
-	// Reference The caller's own name for the order; it need not be unique. No control characters. May be left out.
+	// Reference The caller's own name for the order; without a source it need not be unique. No control characters. May be left out.
 	//
 	// Examples: 536365
 	Reference *string `json:"reference,omitempty"`
+
+	// Source Whose references these are, such as a shop or an export. With it the order needs a reference, and no other order of that source, whoever sent it, ever has the same: the same order again is a replay, another one a 409. No control characters. May be left out.
+	//
+	// Examples: online-retail
+	Source *string `json:"source,omitempty"`
 }
 
 // OrderPage defines model for OrderPage.
@@ -397,13 +405,23 @@ type PlacedOrder struct {
 	// Examples: 2010-12-01T08:26:00Z
 	PlacedAt time.Time `json:"placed_at"`
 
+	// PlacedBy Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when that is not known, and in the answer to the placement.
+	//
+	// Examples: key:shop
+	PlacedBy *string `json:"placed_by,omitempty"`
+
 	// Publication How far the order's message got.
 	Publication Publication `json:"publication"`
 
-	// Reference The caller's own name for the order, at most 128 characters. Left out when none was given.
+	// Reference The caller's own name for the order, at most 128 characters. Left out when none was given. An order with a source has one, and no other order of that source has the same.
 	//
 	// Examples: 536365
 	Reference *string `json:"reference,omitempty"`
+
+	// Source Whose references these are, at most 64 characters. Left out when none was given.
+	//
+	// Examples: online-retail
+	Source *string `json:"source,omitempty"`
 
 	// Total The sum of quantity times unit_price over the lines, in minor units. Up to 2^63-1.
 	//
@@ -495,6 +513,12 @@ type UnsupportedMediaType = Problem
 
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
+	// Source Only the order of this source; reference must be given, too.
+	Source *string `form:"source,omitempty" json:"source,omitempty"`
+
+	// Reference Only orders with this reference.
+	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
+
 	// CustomerId Only this customer's.
 	CustomerId *string `form:"customer_id,omitempty" json:"customer_id,omitempty"`
 
@@ -621,7 +645,7 @@ type ClientInterface interface {
 
 	// PlaceOrderWithBody Place an order.
 	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.
+	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -630,7 +654,7 @@ type ClientInterface interface {
 
 	// PlaceOrder Place an order.
 	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.
+	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -667,7 +691,7 @@ func (c *Client) ListOrders(ctx context.Context, params *ListOrdersParams, reqEd
 
 // PlaceOrderWithBody Place an order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.
+// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
 // Takes any type of body and a specified content type.
 //
@@ -686,7 +710,7 @@ func (c *Client) PlaceOrderWithBody(ctx context.Context, params *PlaceOrderParam
 
 // PlaceOrder Place an order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.
+// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -760,6 +784,30 @@ func NewListOrdersRequest(server string, params *ListOrdersParams) (*http.Reques
 		// styled parameters, preserving literal commas as delimiters
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
+
+		if params.Source != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "source", *params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reference != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reference", *params.Reference, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
 
 		if params.CustomerId != nil {
 
@@ -1069,7 +1117,7 @@ type ClientWithResponsesInterface interface {
 
 	// PlaceOrderWithBodyWithResponse Place an order.
 	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.
+	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1078,7 +1126,7 @@ type ClientWithResponsesInterface interface {
 
 	// PlaceOrderWithResponse Place an order.
 	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.
+	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1306,6 +1354,13 @@ type PlaceOrderResponse408Headers struct {
 	RateLimitPolicy *string
 }
 
+// PlaceOrderResponse409Headers the declared response headers of an HTTP 409 response for PlaceOrder
+type PlaceOrderResponse409Headers struct {
+	CacheControl    string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // PlaceOrderResponse413Headers the declared response headers of an HTTP 413 response for PlaceOrder
 type PlaceOrderResponse413Headers struct {
 	CacheControl    string
@@ -1370,6 +1425,8 @@ type PlaceOrderResponse struct {
 	ApplicationproblemJSON403 *Problem
 	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationproblemJSON408 *RequestTimeout
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
 	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationproblemJSON413 *Problem
 	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -1394,6 +1451,8 @@ type PlaceOrderResponse struct {
 	Headers403 *PlaceOrderResponse403Headers
 	// Headers408 the parsed response headers for an HTTP 408 response
 	Headers408 *PlaceOrderResponse408Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *PlaceOrderResponse409Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *PlaceOrderResponse413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
@@ -1433,6 +1492,11 @@ func (r PlaceOrderResponse) GetApplicationproblemJSON403() *Problem {
 // GetApplicationproblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
 func (r PlaceOrderResponse) GetApplicationproblemJSON408() *RequestTimeout {
 	return r.ApplicationproblemJSON408
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PlaceOrderResponse) GetApplicationproblemJSON409() *Problem {
+	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -1880,7 +1944,7 @@ func (c *ClientWithResponses) ListOrdersWithResponse(ctx context.Context, params
 
 // PlaceOrderWithBodyWithResponse Place an order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.
+// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1895,7 +1959,7 @@ func (c *ClientWithResponses) PlaceOrderWithBodyWithResponse(ctx context.Context
 
 // PlaceOrderWithResponse Place an order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.
+// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2288,6 +2352,13 @@ func ParsePlaceOrderResponse(rsp *http.Response) (*PlaceOrderResponse, error) {
 		}
 		response.ApplicationproblemJSON408 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -2488,6 +2559,30 @@ func ParsePlaceOrderResponse(rsp *http.Response) (*PlaceOrderResponse, error) {
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers408 = &headers
+	case rsp.StatusCode == 409:
+		var headers PlaceOrderResponse409Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
 		var headers PlaceOrderResponse413Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {

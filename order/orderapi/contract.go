@@ -23,6 +23,7 @@ const says = "Accepts orders and publishes each exactly once. Amounts are whole 
 type (
 	placedOrder struct {
 		event.Order
+		PlacedBy    string            `json:"placed_by,omitzero" doc:"Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when that is not known, and in the answer to the placement." example:"key:shop"`
 		Publication order.Publication `json:"publication" doc:"How far the order's message got."`
 	}
 	orderPage struct {
@@ -76,7 +77,9 @@ func orderBody() openapi.Named {
 	})
 	line.Description = "One position of an order."
 	draft := object([]string{"currency", "lines"}, map[string]*openapi.Schema{
-		"reference":   openapi.Said(openapi.String(0, order.MaxReference), "The caller's own name for the order; it need not be unique. No control characters. May be left out.", "536365"),
+		"source": openapi.Said(openapi.String(1, order.MaxSource), "Whose references these are, such as a shop or an export. With it the order needs a reference, and no other order of that source, whoever "+
+			"sent it, ever has the same: the same order again is a replay, another one a 409. No control characters. May be left out.", "online-retail"),
+		"reference":   openapi.Said(openapi.String(0, order.MaxReference), "The caller's own name for the order; without a source it need not be unique. No control characters. May be left out.", "536365"),
 		"customer_id": openapi.Said(openapi.String(0, order.MaxCustomerID), "Who orders. No control characters. Leave it out for guests.", "17850"),
 		"currency":    {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217 code of all amounts. It has minor units, and was active when the order was placed; a withdrawn code has the minor units that it had last.", Examples: []any{"GBP"}},
 		"lines":       {Type: "array", Items: openapi.Ref("DraftLine"), MinItems: new(1), MaxItems: new(order.MaxLines), Description: "What is ordered. The order of the lines is kept."},
@@ -86,7 +89,8 @@ func orderBody() openapi.Named {
 			Description: "Entries of the caller's own, with names of 1 to 64 characters. May be left out.", Examples: []any{exampleMetadata},
 		},
 	})
-	draft.Description = "An order to be placed. The service makes id, total and publication and does not accept them."
+	draft.DependentRequired = map[string][]string{"source": {"reference"}}
+	draft.Description = "An order to be placed. The service makes id, total, placed_by and publication and does not accept them."
 	return openapi.Named{Name: "OrderDraft", Schema: draft, Parts: []any{openapi.Named{Name: "DraftLine", Schema: line}}}
 }
 
@@ -131,7 +135,8 @@ func operations() map[string]openapi.Operation {
 		"POST /v1/orders": {
 			ID: "placeOrder", Summary: "Place an order.",
 			Description: "The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, " +
-				"with Idempotent-Replayed. Without one, a request whose answer was lost may have placed an order.",
+				"with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. " +
+				"Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.",
 			Headers: []openapi.Parameter{{
 				Name: headerKey, Says: "1 to 255 visible ASCII characters, the caller's own name for this request. Keys belong to their caller.",
 				Schema: &openapi.Schema{Type: "string", Pattern: "^[!-~]{1,255}$", Examples: []any{"cart-4711"}},
@@ -141,11 +146,13 @@ func operations() map[string]openapi.Operation {
 				fresh, {Name: "Location", Says: "The order's path.", Required: true, Schema: &openapi.Schema{Type: "string", Pattern: "^/v1/orders/", Examples: []any{"/v1/orders/" + exampleOrder.ID}}},
 				{Name: headerReplayed, Says: "true, when the order was placed by an earlier request. Left out otherwise.", Schema: openapi.Enum("true")},
 			},
-			Problems: []problem.Kind{kindMalformedJSON, kindInvalidKey, kindInvalidOrder, kindKeyReused, kindOrderTooLarge, kindOverloaded, kindOutcomeUnknown},
+			Problems: []problem.Kind{kindMalformedJSON, kindInvalidKey, kindInvalidOrder, kindKeyReused, kindReferenceTaken, kindOrderTooLarge, kindOverloaded, kindOutcomeUnknown},
 		},
 		"GET /v1/orders": {
 			ID: "listOrders", Summary: "List orders, the newest first.", Description: "A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.",
 			Query: []openapi.Parameter{
+				{Name: "source", Says: "Only the order of this source; reference must be given, too.", Schema: openapi.String(1, order.MaxSource)},
+				{Name: "reference", Says: "Only orders with this reference.", Schema: openapi.String(1, order.MaxReference)},
 				{Name: "customer_id", Says: "Only this customer's.", Schema: openapi.String(1, order.MaxCustomerID)},
 				{Name: "placed_from", Says: "Placed then or later.", Schema: moment}, {Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
 				limitParameter(), cursorParameter,

@@ -27,7 +27,8 @@ var (
 	kindNotParked       = problem.Kind{Status: http.StatusNotFound, Code: problem.CodeNotFound, Says: "No parked message has that id: it never was, or was dealt with already."}
 	kindOrderTooLarge   = problem.Kind{Status: http.StatusRequestEntityTooLarge, Code: string(order.CodeOrderTooLarge), Says: "The order as it would be stored has more than 1.75 MiB."}
 	kindInvalidOrder    = problem.Kind{Status: http.StatusUnprocessableEntity, Code: string(order.CodeInvalidOrder), Says: "The body is well formed and breaks rules of an order; errors has them."}
-	kindKeyReused       = problem.Kind{Status: http.StatusUnprocessableEntity, Code: "idempotency_key_reused", Says: "The Idempotency-Key was used with another body, compared byte for byte."}
+	kindKeyReused       = problem.Kind{Status: http.StatusUnprocessableEntity, Code: string(order.CodeKeyReused), Says: "The Idempotency-Key was used for another order, compared as values."}
+	kindReferenceTaken  = problem.Kind{Status: http.StatusConflict, Code: string(order.CodeReferenceTaken), Says: "The source has another order with that reference, compared as values. Repeating does not help."}
 	kindInvalidDecision = problem.Kind{
 		Status: http.StatusUnprocessableEntity, Code: "invalid_decision", Says: "The body is well formed and does not say clearly what is to be done.",
 	}
@@ -56,7 +57,9 @@ var failures = []struct {
 }{
 	{order.ErrNotFound, kindNoOrder.New("There is no such order.")},
 	{outbox.ErrNotParked, kindNotParked.New("No parked message has that id: it was never parked, or was dealt with already. List those that are.")},
-	{order.ErrKeyReused, kindKeyReused.New("The Idempotency-Key was used with another request body. Use a new key for a new order.")},
+	{order.ErrKeyReused, kindKeyReused.New("The Idempotency-Key was used for another order. Use a new key for a new order.")},
+	{order.ErrReferenceTaken, kindReferenceTaken.New("The source has another order with that reference, and nothing was stored. " +
+		"GET /v1/orders?source=...&reference=... answers it. Use another reference for another order.")},
 	{order.ErrOutcomeUnknown, retryable(kindOutcomeUnknown,
 		"The order may or may not be stored. Repeat the request with the same Idempotency-Key to find out.")},
 	{order.ErrUnavailable, retryable(kindUnavailable, "The service cannot answer now and nothing was stored. Repeat the request later.")},

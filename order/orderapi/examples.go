@@ -18,18 +18,20 @@ var (
 	exampleMetadata = map[string]string{"country": "United Kingdom"}
 
 	exampleDraft = struct {
+		Source     string            `json:"source"`
 		Reference  string            `json:"reference"`
 		CustomerID string            `json:"customer_id"`
 		Currency   string            `json:"currency"`
 		Lines      []event.Line      `json:"lines"`
 		Metadata   map[string]string `json:"metadata"`
-	}{"536365", "17850", "GBP", exampleLines, exampleMetadata}
+	}{"online-retail", "536365", "17850", "GBP", exampleLines, exampleMetadata}
 
 	exampleOrder = placedOrder{
 		Order: event.Order{
-			ID: "01890a5d-ac96-774b-8000-a8b45f0c6d21", Reference: "536365", CustomerID: "17850", Currency: "GBP", Lines: exampleLines, Total: 3564,
+			ID: "01890a5d-ac96-774b-8000-a8b45f0c6d21", Source: "online-retail", Reference: "536365", CustomerID: "17850", Currency: "GBP", Lines: exampleLines, Total: 3564,
 			PlacedAt: exampleTime, Metadata: exampleMetadata,
 		},
+		PlacedBy:    "key:shop",
 		Publication: order.Publication{State: order.Published, Attempts: new(1), At: exampleTime.Add(12 * time.Millisecond)},
 	}
 
@@ -42,6 +44,7 @@ var (
 // justPlaced is the answer to a placement: its message is not published yet.
 func justPlaced() placedOrder {
 	placed := exampleOrder
+	placed.PlacedBy = ""
 	placed.Publication = order.Publication{State: order.Pending, Attempts: new(0)}
 	return placed
 }

@@ -1,6 +1,7 @@
 package orderapi
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,7 +21,7 @@ const (
 // may hold fewer orders than the limit, even none, and still have a next one: the store bounds how far it looks for
 // matches.
 func (a *api) list(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "customer_id", "placed_from", "placed_to", "limit", "cursor")
+	values, err := parameters(r, "source", "reference", "customer_id", "placed_from", "placed_to", "limit", "cursor")
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (a *api) page(r *http.Request, query order.Query, bound string) (text []byt
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendOrder(b, &page.Orders[i])
+		b = appendOrder(b, &page.Orders[i], page.Orders[i].PlacedBy)
 	}
 	b = append(b, ']')
 	if page.Next != (uuidv7.ID{}) {
@@ -87,9 +88,18 @@ func readQuery(values url.Values) (q order.Query, err error) {
 	if q.Limit, err = readLimit(values); err != nil {
 		return q, err
 	}
-	q.CustomerID = values.Get("customer_id")
-	if values.Has("customer_id") && !order.ValidCustomerID(q.CustomerID) {
-		return q, invalidParameter("customer_id", "must be 1 to 128 characters of UTF-8, none of them a control character.")
+	for _, text := range []struct {
+		name string
+		into *string
+		most int
+	}{{"source", &q.Source, order.MaxSource}, {"reference", &q.Reference, order.MaxReference}, {"customer_id", &q.CustomerID, order.MaxCustomerID}} {
+		*text.into = values.Get(text.name)
+		if values.Has(text.name) && !order.ValidIdentifier(*text.into, text.most) {
+			return q, invalidParameter(text.name, fmt.Sprintf("must be 1 to %d characters of UTF-8, none of them a control character.", text.most))
+		}
+	}
+	if q.Source != "" && q.Reference == "" {
+		return q, invalidParameter("source", "needs a reference beside it.")
 	}
 	if q.PlacedFrom, err = readTime(values, "placed_from"); err != nil {
 		return q, err
@@ -137,7 +147,7 @@ func readTime(values url.Values, name string) (time.Time, error) {
 // page.
 func filters(values url.Values) string {
 	bound := url.Values{}
-	for _, name := range []string{"customer_id", "placed_from", "placed_to"} {
+	for _, name := range []string{"source", "reference", "customer_id", "placed_from", "placed_to"} {
 		if values.Has(name) {
 			bound.Set(name, values.Get(name))
 		}

@@ -31,7 +31,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	}
 	caller := auth.FromContext(r.Context())
 	placed, err := a.Placement.Place(r.Context(), body, key, order.Origin{
-		Caller: caller.ID, Backfill: caller.May(auth.OrdersBackfill), TraceParent: httpserver.TraceParent(r.Context()).String(),
+		Caller: caller.ID, By: caller.Actor(), Backfill: caller.May(auth.OrdersBackfill), TraceParent: httpserver.TraceParent(r.Context()).String(),
 	})
 	pass.Placed()
 	if errors.Is(err, order.ErrBackfill) {
@@ -44,7 +44,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if placed.Replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
-	writeJSON(w, http.StatusCreated, appendOrder(nil, &placed.Stored))
+	writeJSON(w, http.StatusCreated, appendOrder(nil, &placed.Stored, ""))
 	return nil
 }
 

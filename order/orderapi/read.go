@@ -22,7 +22,7 @@ func (a *api) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.answer(w, r, appendOrder(nil, &stored))
+	return a.answer(w, r, appendOrder(nil, &stored, stored.PlacedBy))
 }
 
 // answer writes an answer that may be large, when there is room for it.
@@ -63,9 +63,13 @@ func (a *api) delivery(w http.ResponseWriter, r *http.Request) error {
 	return a.answerJSON(w, r, d)
 }
 
-// appendOrder appends the order as it was stored, with how far its message got as one more member.
-func appendOrder(b []byte, o *order.Stored) []byte {
+// appendOrder appends the order as it was stored, with who placed it, unless that is "", and how far its message got.
+func appendOrder(b []byte, o *order.Stored, placedBy string) []byte {
 	b = append(b, o.Payload[:len(o.Payload)-1]...)
+	if placedBy != "" {
+		by, _ := json.Marshal(placedBy) // a string can always be
+		b = append(append(b, `,"placed_by":`...), by...)
+	}
 	b = append(b, `,"publication":`...)
 	publication, err := json.Marshal(o.Publication)
 	if err != nil { // a time beyond the year 9999 is all that could do it

@@ -2,12 +2,14 @@ package orderclient
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
 	"strconv"
 	"time"
 
+	"ordertally/order"
 	"ordertally/shared/problem"
 )
 
@@ -64,6 +66,13 @@ func (a *answer) passing() bool {
 		return true
 	}
 	return false
+}
+
+// decided reports whether an error is the service's word on an order: repeating the request gets the same one. Any other 409
+// comes from what stands in between.
+func decided(err error) bool {
+	p, ok := errors.AsType[problem.Problem](err)
+	return ok && p.Code == string(order.CodeReferenceTaken)
 }
 
 // retryAfter is how long the service asks to wait, 0 when it does not.

@@ -18,13 +18,15 @@ import (
 // Order is an order as the service answers it.
 type Order struct {
 	event.Order
+	// PlacedBy names who placed it: "key:" and a key's name, or "token:" and a subject. "" when that is not known, and in the answer to a placement.
+	PlacedBy    string            `json:"placed_by"`
 	Publication order.Publication `json:"publication"`
 }
 
 // Placed is the answer to a placement.
 type Placed struct {
 	Order
-	// Replayed says that an earlier request with the same key placed the order.
+	// Replayed says that an earlier request with the same key, or the same source and reference, placed the order.
 	Replayed bool `json:"-"`
 }
 
@@ -66,6 +68,8 @@ func (c *Client) Get(ctx context.Context, id string) (Order, error) {
 // Query selects orders. The zero Query selects all.
 type Query struct {
 	CustomerID string    // "" for all
+	Source     string    // "" for all; any other needs a Reference
+	Reference  string    // "" for all
 	PlacedFrom time.Time // inclusive; zero for no bound
 	PlacedTo   time.Time // exclusive; zero for no bound
 	PageSize   int       // orders a request, 1 to 200; 0 for the service's default
@@ -73,8 +77,10 @@ type Query struct {
 
 func (q Query) values() url.Values {
 	v := url.Values{}
-	if q.CustomerID != "" {
-		v.Set("customer_id", q.CustomerID)
+	for name, value := range map[string]string{"customer_id": q.CustomerID, "source": q.Source, "reference": q.Reference} {
+		if value != "" {
+			v.Set(name, value)
+		}
 	}
 	if !q.PlacedFrom.IsZero() {
 		v.Set("placed_from", q.PlacedFrom.Format(time.RFC3339Nano))

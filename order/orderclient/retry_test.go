@@ -74,6 +74,18 @@ func unavailable(status int, header ...string) func(*http.Request) (*http.Respon
 	return respond(status, "application/problem+json", `{"code":"unavailable","status":503}`, header...)
 }
 
+func TestPlace_AReferenceThatIsTakenIsDecided(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answers: []func(*http.Request) (*http.Response, error){
+			unavailable(503), respond(http.StatusConflict, "application/problem+json", `{"code":"reference_taken","status":409}`), created,
+		}}
+		_, err := s.client(t, 0).Place(t.Context(), []byte(`{"a":1}`), "key")
+		if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != http.StatusConflict || len(s.asked) != 2 {
+			t.Fatalf("%v after %d attempts", err, len(s.asked))
+		}
+	})
+}
+
 func TestPlaceIsRepeatedUntilItIsDecided(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []func(*http.Request) (*http.Response, error){

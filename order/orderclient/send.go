@@ -43,7 +43,7 @@ func (c *Client) send(ctx context.Context, r request) (*answer, error) {
 			if err = a.err(r.want); err == nil {
 				return a, nil
 			}
-			if !a.passing() {
+			if !a.passing() || decided(err) {
 				return nil, err
 			}
 			wait = a.retryAfter()

@@ -143,7 +143,7 @@ func singleUpdates(b *testing.B, d time.Duration, keyed bool) float64 {
 			if !keyed {
 				return nil
 			}
-			return tx.Bucket(names[2]).Put([]byte(r.Key), r.BodyHash[:])
+			return tx.Bucket(names[2]).Put([]byte(r.Key), r.Content[:])
 		})
 	})
 }

@@ -1,37 +1,40 @@
 package orderstore
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"time"
 
+	"ordertally/order"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/uuidv7"
 )
 
 // row is a stored order: seal, version, slot of its message, seconds and nanoseconds of placed_at (so that a list can be
-// filtered without decoding), payload.
+// filtered without decoding), length and text of who placed it, payload.
 type row struct {
 	slot     uint64
 	placedAt time.Time
+	placedBy string
 	payload  []byte
 }
 
 const (
-	rowVersion = 1
-	rowHeader  = boltdb.SealSize + 1 + 8 + 8 + 4
-	keyVersion = 1
+	rowVersion = 2
+	rowHeader  = boltdb.SealSize + 1 + 8 + 8 + 4 + 1
+	useVersion = 1
 )
 
 var errVersion = errors.New("a record of an unknown version: it was written by a newer release")
 
 func encodeRow(key []byte, r row) []byte {
-	b := make([]byte, boltdb.SealSize, rowHeader+len(r.payload))
+	b := make([]byte, boltdb.SealSize, rowHeader+1+len(r.placedBy)+len(r.payload))
 	b = append(b, rowVersion)
 	b = binary.BigEndian.AppendUint64(b, r.slot)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.placedAt.Unix()))       //nolint:gosec // read back the same way
 	b = binary.BigEndian.AppendUint32(b, uint32(r.placedAt.Nanosecond())) //nolint:gosec // below 10^9
+	b = binary.AppendUvarint(b, uint64(len(r.placedBy)))
+	b = append(b, r.placedBy...)
 	b = append(b, r.payload...)
 	boltdb.SealInPlace(key, b)
 	return b
@@ -47,45 +50,55 @@ func decodeRow(key, sealed []byte) (row, error) {
 		return row{}, errVersion
 	}
 	seconds, nanos := binary.BigEndian.Uint64(b[9:]), binary.BigEndian.Uint32(b[17:])
+	by, n := binary.Uvarint(b[21:])
+	if n <= 0 || by > uint64(len(b)-21-n) { //nolint:gosec // n is at most what is left
+		return row{}, errVersion
+	}
+	payload := b[21+n:]
 	return row{
 		slot:     binary.BigEndian.Uint64(b[1:]),
 		placedAt: time.Unix(int64(seconds), int64(nanos)), //nolint:gosec // written from an int64
-		payload:  b[21:],
+		placedBy: string(payload[:by]),
+		payload:  payload[by:],
 	}, nil
 }
 
-// usedKey is what an idempotency key was used for.
-type usedKey struct {
-	body [sha256.Size]byte
-	id   uuidv7.ID
+// use is what an idempotency key, or a source's reference, was used for.
+type use struct {
+	content order.ContentHash
+	id      uuidv7.ID
 }
 
-func encodeKey(key []byte, u usedKey) []byte {
-	b := make([]byte, boltdb.SealSize, boltdb.SealSize+1+len(u.body)+len(u.id))
-	b = append(b, keyVersion)
-	b = append(b, u.body[:]...)
+func encodeUse(key []byte, u use) []byte {
+	b := make([]byte, boltdb.SealSize, boltdb.SealSize+1+len(u.content)+len(u.id))
+	b = append(b, useVersion)
+	b = append(b, u.content[:]...)
 	b = append(b, u.id[:]...)
 	boltdb.SealInPlace(key, b)
 	return b
 }
 
-func decodeKey(key, sealed []byte) (usedKey, error) {
+func decodeUse(key, sealed []byte) (use, error) {
 	b, err := boltdb.Unseal(key, sealed)
 	if err != nil {
-		return usedKey{}, err
+		return use{}, err
 	}
-	var u usedKey
-	if len(b) != 1+len(u.body)+len(u.id) || b[0] != keyVersion {
-		return usedKey{}, errVersion
+	var u use
+	if len(b) != 1+len(u.content)+len(u.id) || b[0] != useVersion {
+		return use{}, errVersion
 	}
-	copy(u.body[:], b[1:])
-	copy(u.id[:], b[1+len(u.body):])
+	copy(u.content[:], b[1:])
+	copy(u.id[:], b[1+len(u.content):])
 	return u, nil
 }
 
-func customerKey(customer string, id uuidv7.ID) []byte {
-	b := make([]byte, 0, len(customer)+1+len(id))
-	b = append(b, customer...)
-	b = append(b, 0) // customer ids hold no control characters
+// indexKey is where an order stands in an index by a text. No text of an order holds a zero byte.
+func indexKey(text string, id uuidv7.ID) []byte {
+	b := make([]byte, 0, len(text)+1+len(id))
+	b = append(b, text...)
+	b = append(b, 0)
 	return append(b, id[:]...)
 }
+
+// sourceKey is where a source's reference stands.
+func sourceKey(source, reference string) []byte { return []byte(source + "\x00" + reference) }

@@ -17,8 +17,8 @@ import (
 )
 
 // Idempotency keys are stored under themselves, in random places. What is old is found in a second bucket that is only
-// appended to, because the ids of orders grow and begin with their time. A key that was stored before that bucket existed
-// is not in it and is kept for ever.
+// appended to, because ids grow and begin with their time: under the id of the order that the key placed, or under one
+// that was made when the key was first answered with an order that another request had placed.
 
 const (
 	// forgetKeys bounds one step: each key may cost the commit a page.
@@ -28,24 +28,24 @@ const (
 	forgetIdle  = 10 * time.Second
 )
 
-// putKey stores what a key was used for.
-func putKey(tx *boltdb.Tx, r *order.Request, id uuidv7.ID) error {
+// putKey stores that a key was used, at the time that used has, for the order with that id.
+func putKey(tx *boltdb.Tx, r *order.Request, used, id uuidv7.ID) error {
 	key := []byte(r.Key)
-	if err := tx.Bucket(keysBucket).Put(key, encodeKey(key, usedKey{body: r.BodyHash, id: id})); err != nil {
+	if err := tx.Bucket(keysBucket).Put(key, encodeUse(key, use{content: r.Content, id: id})); err != nil {
 		return err
 	}
 	ages := tx.Bucket(keyAgesBucket)
 	ages.FillPercent = tailFill
-	return ages.Put(id[:], boltdb.Seal(id[:], key))
+	return ages.Put(used[:], boltdb.Seal(used[:], key))
 }
 
-// agedKey is an idempotency key and the order that it placed.
+// agedKey is an idempotency key and when it was used first.
 type agedKey struct {
-	id  uuidv7.ID
-	key []byte
+	used uuidv7.ID
+	key  []byte
 }
 
-// ForgetKeys forgets idempotency keys once their orders are older than retention, until ctx ends: a few at a time, in
+// ForgetKeys forgets idempotency keys once their first use is longer ago than retention, until ctx ends: a few at a time, in
 // transactions that share their commit with placements under way. 0 keeps them for ever.
 func (s *Store) ForgetKeys(ctx context.Context, retention time.Duration, logger zerolog.Logger) error {
 	if retention <= 0 {
@@ -76,7 +76,7 @@ func (s *Store) ForgetKeys(ctx context.Context, retention time.Duration, logger 
 // Forgetting is the watchdog of ForgetKeys.
 func (s *Store) Forgetting() *lifecycle.Watchdog { return &s.forgetting }
 
-// forget forgets at most forgetKeys keys of orders older than before and returns how many.
+// forget forgets at most forgetKeys keys that were first used before a time, and returns how many.
 func (s *Store) forget(ctx context.Context, before time.Time) (int, error) {
 	var old []agedKey
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
@@ -84,12 +84,12 @@ func (s *Store) forget(ctx context.Context, before time.Time) (int, error) {
 		for k, sealed := cursor.First(); k != nil && len(old) < forgetKeys; k, sealed = cursor.Next() {
 			key, err := boltdb.Unseal(k, sealed)
 			if err != nil {
-				return fmt.Errorf("read the idempotency key of order %x: %w", k, err)
+				return fmt.Errorf("read the idempotency key that was used at %x: %w", k, err)
 			}
 			if !madeAt(uuidv7.ID(k)).Before(before) {
 				break
 			}
-			old = append(old, agedKey{id: uuidv7.ID(k), key: bytes.Clone(key)})
+			old = append(old, agedKey{used: uuidv7.ID(k), key: bytes.Clone(key)})
 		}
 		return nil
 	})
@@ -99,7 +99,7 @@ func (s *Store) forget(ctx context.Context, before time.Time) (int, error) {
 	err = s.db.Write(ctx, func(tx *boltdb.Tx) error {
 		keys, ages := tx.Bucket(keysBucket), tx.Bucket(keyAgesBucket)
 		for i := range old {
-			if err := ages.Delete(old[i].id[:]); err != nil {
+			if err := ages.Delete(old[i].used[:]); err != nil {
 				return err
 			}
 			if err := keys.Delete(old[i].key); err != nil {

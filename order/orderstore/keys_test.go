@@ -42,7 +42,7 @@ func (f *fixture) forget(retention time.Duration) (stop func()) {
 
 func keyed(n int) *order.Request {
 	r := request(int64(n), false)
-	r.Key, r.BodyHash = fmt.Sprint("key-", n), [32]byte{byte(n)}
+	r.Key, r.Content = fmt.Sprint("key-", n), [32]byte{byte(n)}
 	return r
 }
 
@@ -83,33 +83,6 @@ func TestAKeyIsKnownForItsTime(t *testing.T) {
 		}
 		if _, err := f.store.Get(t.Context(), ids[0]); err != nil {
 			t.Errorf("the order of a forgotten key: %v", err)
-		}
-	})
-}
-
-// A file of an earlier release has keys without an age: they are kept.
-func TestKeysOfAnEarlierReleaseAreKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t)
-		id := f.place(keyed(1)).ID
-		f.close()
-		raw, err := bbolt.Open(f.path, 0o600, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := raw.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("key-ages")) }); err != nil {
-			t.Fatal(err)
-		}
-		if err := raw.Close(); err != nil {
-			t.Fatal(err)
-		}
-		f.open()
-		defer f.forget(month)()
-		f.place(keyed(2))
-		<-time.After(2 * month)
-		synctest.Wait()
-		if placed := f.place(keyed(1)); !placed.Replayed || placed.ID != id || f.count("keys") != 1 {
-			t.Errorf("%+v, %d keys", placed, f.count("keys"))
 		}
 	})
 }

@@ -22,7 +22,10 @@ const maxPageBytes = 1 << 20
 func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 	var page order.Page
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
-		next := s.newestFirst(tx, q)
+		next, err := s.newestFirst(tx, q)
+		if err != nil {
+			return err
+		}
 		var last uuidv7.ID
 		bytes := 0
 		for range maxScan {
@@ -35,6 +38,9 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 				return nil
 			}
 			last = id
+			if q.CustomerID != "" && q.Reference != "" && tx.Bucket(customersBucket).Get(indexKey(q.CustomerID, id)) == nil {
+				continue
+			}
 			r, err := decodeRow(id[:], tx.Bucket(ordersBucket).Get(id[:]))
 			if err != nil {
 				return fmt.Errorf("order %s: %w", id, err)
@@ -58,10 +64,16 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 	return page, nil
 }
 
-// newestFirst walks the ids below q.Before downwards, of one customer or of all.
-func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) func() (id uuidv7.ID, more bool, err error) {
+// newestFirst walks the ids below q.Before downwards, of one reference, else of one customer, else of all. Of a source and a
+// reference there is one at most.
+func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) (func() (id uuidv7.ID, more bool, err error), error) {
 	bucket, prefix := tx.Bucket(ordersBucket), []byte(nil)
-	if q.CustomerID != "" {
+	switch {
+	case q.Source != "":
+		return theOne(tx, q)
+	case q.Reference != "":
+		bucket, prefix = tx.Bucket(referencesBucket), append([]byte(q.Reference), 0)
+	case q.CustomerID != "":
 		bucket, prefix = tx.Bucket(customersBucket), append([]byte(q.CustomerID), 0)
 	}
 	cursor := bucket.Cursor()
@@ -73,11 +85,31 @@ func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) func() (id uuidv7.ID, m
 	if key == nil {
 		key, _ = cursor.Last()
 		if key != nil && bytes.Compare(key, append(bytes.Clone(prefix), before[:]...)) < 0 {
-			return walk(cursor, key, prefix)
+			return walk(cursor, key, prefix), nil
 		}
 	}
 	key, _ = cursor.Prev()
-	return walk(cursor, key, prefix)
+	return walk(cursor, key, prefix), nil
+}
+
+// theOne walks the order that has a source's reference.
+func theOne(tx *bbolt.Tx, q order.Query) (func() (uuidv7.ID, bool, error), error) {
+	key := sourceKey(q.Source, q.Reference)
+	sealed := tx.Bucket(sourcesBucket).Get(key)
+	var found use
+	more := sealed != nil
+	if more {
+		var err error
+		if found, err = decodeUse(key, sealed); err != nil {
+			return nil, fmt.Errorf("reference %q of source %q: %w", q.Reference, q.Source, err)
+		}
+		more = q.Before == (uuidv7.ID{}) || bytes.Compare(found.id[:], q.Before[:]) < 0
+	}
+	return func() (uuidv7.ID, bool, error) {
+		first := more
+		more = false
+		return found.id, first, nil
+	}, nil
 }
 
 func walk(cursor *bbolt.Cursor, key, prefix []byte) func() (uuidv7.ID, bool, error) {

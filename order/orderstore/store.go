@@ -20,10 +20,12 @@ import (
 )
 
 var (
-	ordersBucket    = []byte("orders")    // id -> row
-	keysBucket      = []byte("keys")      // idempotency key -> digest of the body, id of the order
-	keyAgesBucket   = []byte("key-ages")  // id of the order -> its idempotency key
-	customersBucket = []byte("customers") // customer id, 0, order id -> nothing
+	ordersBucket     = []byte("orders")     // id -> row
+	keysBucket       = []byte("keys")       // idempotency key -> what it was used for
+	keyAgesBucket    = []byte("key-ages")   // id made when a key was first used, that of its order if it placed one -> the key
+	sourcesBucket    = []byte("sources")    // source, 0, reference -> what it was used for
+	referencesBucket = []byte("references") // reference, 0, order id -> nothing
+	customersBucket  = []byte("customers")  // customer id, 0, order id -> nothing
 )
 
 // tailFill packs pages full that are only appended to: ids grow.
@@ -49,18 +51,18 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 		Name: "order_placed_total", Help: "Orders stored since the process started; replays are none."})}
 	reg.MustRegister(s.placed)
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
-		if tx.Bucket(ordersBucket) != nil {
-			if tx.Bucket(keyAgesBucket) != nil {
-				return boltdb.Refuse(nil)
+		if tx.Bucket(ordersBucket) == nil {
+			for _, name := range [][]byte{ordersBucket, keysBucket, keyAgesBucket, sourcesBucket, referencesBucket, customersBucket} {
+				if _, err := tx.CreateBucket(name); err != nil {
+					return err
+				}
 			}
-			_, err := tx.CreateBucket(keyAgesBucket) // a file of an earlier release
-			return err
+			return nil
 		}
-		_, errOrders := tx.CreateBucket(ordersBucket)
-		_, errKeys := tx.CreateBucket(keysBucket)
-		_, errAges := tx.CreateBucket(keyAgesBucket)
-		_, errCustomers := tx.CreateBucket(customersBucket)
-		return errors.Join(errOrders, errKeys, errAges, errCustomers)
+		if tx.Bucket(referencesBucket) == nil {
+			return boltdb.Refuse(errors.New("the file was written before orders had sources, and cannot be read: use a new one"))
+		}
+		return boltdb.Refuse(nil)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open order store: %w", err)
@@ -82,18 +84,21 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, error) {
 	var placed order.Placed
 	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
-		if r.Key != "" {
-			found, err := s.replay(tx, r)
-			if err != nil || found.Replayed {
-				placed = found
-				return boltdb.Refuse(err)
+		found, err := s.replay(tx, r)
+		if err != nil {
+			return boltdb.Refuse(err)
+		}
+		if placed = found.Placed; placed.Replayed {
+			if r.Key == "" || found.byKey {
+				return boltdb.Refuse(nil)
 			}
+			return putKey(tx, r, s.ids.Next(), placed.ID) // the key belongs to the order that it was answered with
 		}
 		if r.ReplayOnly {
 			return boltdb.Refuse(order.ErrBackfill)
 		}
 		id := s.ids.Next()
-		placed = order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload, Publication: order.Publication{State: order.Pending, Attempts: new(int)}}}
+		placed = order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload, PlacedBy: r.PlacedBy, Publication: order.Publication{State: order.Pending, Attempts: new(int)}}}
 		return s.insert(tx, id, r)
 	})
 	if err != nil {
@@ -108,7 +113,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 // placeError names the outcome of a failed placement in the domain's terms.
 func placeError(err error) error {
 	switch {
-	case errors.Is(err, order.ErrKeyReused), errors.Is(err, order.ErrBackfill), errors.Is(err, boltdb.ErrCorrupt):
+	case errors.Is(err, order.ErrKeyReused), errors.Is(err, order.ErrReferenceTaken), errors.Is(err, order.ErrBackfill), errors.Is(err, boltdb.ErrCorrupt):
 		return err
 	case errors.Is(err, boltdb.ErrOutcomeUnknown):
 		return fmt.Errorf("place order: %w: %w", order.ErrOutcomeUnknown, err)
@@ -117,19 +122,40 @@ func placeError(err error) error {
 	}
 }
 
-// replay answers a request whose key is known, from before or from this very group (rule G1).
-func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (order.Placed, error) {
-	key := []byte(r.Key)
-	sealed := tx.Bucket(keysBucket).Get(key)
+// replayed is an order that was placed already, if there is one.
+type replayed struct {
+	order.Placed
+	byKey bool // the key is known
+}
+
+// replay looks for the order that the request placed earlier, be it in this very group (rule G1): by the key, then by source
+// and reference.
+func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (replayed, error) {
+	if r.Key != "" {
+		placed, err := s.find(tx, keysBucket, []byte(r.Key), r.Content, order.ErrKeyReused)
+		if err != nil || placed.Replayed {
+			return replayed{placed, true}, err
+		}
+	}
+	if r.Source != "" {
+		placed, err := s.find(tx, sourcesBucket, sourceKey(r.Source, r.Reference), r.Content, order.ErrReferenceTaken)
+		return replayed{placed, false}, err
+	}
+	return replayed{}, nil
+}
+
+// find returns the order that key was used for. It answers other when the content is not the same.
+func (s *Store) find(tx *boltdb.Tx, bucket, key []byte, content order.ContentHash, other error) (order.Placed, error) {
+	sealed := tx.Bucket(bucket).Get(key)
 	if sealed == nil {
 		return order.Placed{}, nil
 	}
-	used, err := decodeKey(key, sealed)
+	used, err := decodeUse(key, sealed)
 	switch {
 	case err != nil:
 		return order.Placed{}, err
-	case used.body != r.BodyHash:
-		return order.Placed{}, order.ErrKeyReused
+	case used.content != content:
+		return order.Placed{}, other
 	}
 	stored, err := s.get(tx.Tx, used.id)
 	return order.Placed{Stored: stored, Replayed: true}, err
@@ -147,18 +173,29 @@ func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
 	}
 	orders := tx.Bucket(ordersBucket)
 	orders.FillPercent = tailFill
-	if err := orders.Put(id[:], encodeRow(id[:], row{slot: slot, placedAt: r.PlacedAt, payload: r.Payload})); err != nil {
+	if err := orders.Put(id[:], encodeRow(id[:], row{slot: slot, placedAt: r.PlacedAt, placedBy: r.PlacedBy, payload: r.Payload})); err != nil {
 		return err
 	}
 	if r.CustomerID != "" {
-		if err := tx.Bucket(customersBucket).Put(customerKey(r.CustomerID, id), []byte{}); err != nil {
+		if err := tx.Bucket(customersBucket).Put(indexKey(r.CustomerID, id), []byte{}); err != nil {
+			return err
+		}
+	}
+	if r.Reference != "" {
+		if err := tx.Bucket(referencesBucket).Put(indexKey(r.Reference, id), []byte{}); err != nil {
+			return err
+		}
+	}
+	if r.Source != "" {
+		key := sourceKey(r.Source, r.Reference)
+		if err := tx.Bucket(sourcesBucket).Put(key, encodeUse(key, use{content: r.Content, id: id})); err != nil {
 			return err
 		}
 	}
 	if r.Key == "" {
 		return nil
 	}
-	return putKey(tx, r, id)
+	return putKey(tx, r, id, id)
 }
 
 // Get implements order.Store.
@@ -211,5 +248,5 @@ func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) 
 		publication.State = order.Ceded
 	case outbox.Pending, outbox.Waiting:
 	}
-	return order.Stored{ID: id, Payload: append([]byte(nil), r.payload...), Publication: publication}, nil
+	return order.Stored{ID: id, Payload: append([]byte(nil), r.payload...), PlacedBy: r.placedBy, Publication: publication}, nil
 }

@@ -43,16 +43,21 @@ func newFixture(t *testing.T) *fixture {
 
 func (f *fixture) open() {
 	f.t.Helper()
-	var err error
+	if err := f.tryOpen(); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fixture) tryOpen() (err error) {
+	f.t.Helper()
 	if f.db, err = boltdb.Open(f.path, boltdb.Options{}); err != nil {
 		f.t.Fatal(err)
 	}
 	if f.box, err = outbox.Open(f.t.Context(), f.db, outbox.Config{Source: event.Source}); err != nil {
 		f.t.Fatal(err)
 	}
-	if f.store, err = orderstore.Open(f.t.Context(), f.db, f.box, clock.System{}, prometheus.NewRegistry()); err != nil {
-		f.t.Fatal(err)
-	}
+	f.store, err = orderstore.Open(f.t.Context(), f.db, f.box, clock.System{}, prometheus.NewRegistry())
+	return err
 }
 
 func (f *fixture) close() {
@@ -145,7 +150,7 @@ func TestAKeyPlacesOneOrder(t *testing.T) {
 	f := newFixture(t)
 	keyed := func(body byte) *order.Request {
 		r := request(1, false)
-		r.Key, r.BodyHash = "k", [32]byte{body}
+		r.Key, r.Content = "k", [32]byte{body}
 		return r
 	}
 	var mu sync.Mutex

@@ -82,7 +82,7 @@ func (g *grouping) reading() (r Reading) {
 
 func (in *group) draft() order.Draft {
 	first := in.parts[0].first
-	d := order.Draft{Reference: in.number, CustomerID: first.customer, Currency: currency, PlacedAt: first.at}
+	d := order.Draft{Source: SourceName, Reference: in.number, CustomerID: first.customer, Currency: currency, PlacedAt: first.at}
 	if first.country != "" {
 		d.Metadata = map[string]string{"country": first.country}
 	}

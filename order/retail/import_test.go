@@ -181,7 +181,7 @@ func TestWhatTheServiceRefusesIsAReject(t *testing.T) {
 
 	changed := writeFile(t, row("1", "A", "another"))
 	summary, err = retail.Import(t.Context(), []string{changed}, c, retail.Options{})
-	if err != nil || len(summary.Rejects) != 1 || summary.Rejects[0].Code != "idempotency_key_reused" {
+	if err != nil || len(summary.Rejects) != 1 || summary.Rejects[0].Code != retail.CodeChanged || len(summary.Barren) != 1 {
 		t.Fatalf("an invoice that changed: %+v, %v", summary, err)
 	}
 }
@@ -422,6 +422,36 @@ func TestImport_NamesTheFilesThatCameToNothing(t *testing.T) {
 			if got := strings.Join(summary.Barren, ", "); test.want == "" && got != "" || test.want != "" && (!strings.HasPrefix(got, path) || !strings.Contains(got, test.want)) {
 				t.Errorf("%s: barren %q, want %q", name, got, test.want)
 			}
+		}
+	}
+}
+
+func TestImport_IsRepeatedWithoutKeysToo(t *testing.T) {
+	service := apitest.New(t, clock.System{})
+	service.Wrap = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Del("Idempotency-Key") // as when it has expired, or when another caller imports
+			next.ServeHTTP(w, r)
+		})
+	}
+	service.Start()
+	c := client(t, service.URL, time.Minute)
+	row := func(invoice, sku string) string { return invoice + "," + sku + ",a,1,2010-12-01 08:26:00,1.00,,\n" }
+	path := writeFile(t, row("1", "A")+row("1", "B")+row("2", "A")+row("3", "A"))
+	if summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{}); err != nil || summary.Placed != 3 {
+		t.Fatalf("%+v, %v", summary, err)
+	}
+	if summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{}); err != nil || summary.Replayed != 3 || summary.Placed != 0 {
+		t.Fatalf("again: %+v, %v", summary, err)
+	}
+	changed := writeFile(t, row("1", "A")+row("2", "A")+row("2", "C")+row("3", "A"))
+	summary, err := retail.Import(t.Context(), []string{changed}, c, retail.Options{})
+	if err != nil || summary.Replayed != 1 || summary.Placed != 0 || len(summary.Rejects) != 2 || summary.NotSent() != 0 {
+		t.Fatalf("two that changed: %+v, %v", summary, err)
+	}
+	for _, r := range summary.Rejects {
+		if r.Code != retail.CodeChanged || !strings.Contains(r.Reason, "reference="+r.Invoice+" answers it") {
+			t.Errorf("%+v", r)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -90,6 +91,12 @@ func (im *importing) invoice(ctx context.Context, in *Invoice) error {
 	switch {
 	case !answered:
 		return err
+	case p.Code == string(order.CodeReferenceTaken), p.Code == string(order.CodeKeyReused):
+		im.reject(Reject{
+			Invoice: in.Number, Row: in.Row, Code: CodeChanged, file: in.files[0], files: in.files,
+			Reason: "an earlier import placed the invoice with other rows; GET /v1/orders?source=" + SourceName + "&reference=" + url.QueryEscape(in.Number) + " answers it",
+		})
+		return nil
 	case p.Status == http.StatusBadRequest, p.Status == http.StatusRequestEntityTooLarge, p.Status == http.StatusUnprocessableEntity:
 		im.reject(Reject{Invoice: in.Number, Row: in.Row, Code: p.Code, Reason: reason(p), file: in.files[0], files: in.files})
 		return nil

@@ -13,8 +13,10 @@ import (
 )
 
 const (
+	// SourceName is the source of every imported order.
+	SourceName = "online-retail"
 	// KeyPrefix begins the idempotency key of every imported order; the invoice number follows.
-	KeyPrefix = "online-retail/"
+	KeyPrefix = SourceName + "/"
 
 	currency = "GBP"
 )

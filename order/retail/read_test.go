@@ -90,12 +90,14 @@ func TestRowsOfOneInvoiceAreOneOrderWhereverTheyStand(t *testing.T) {
 	}
 	want := []invoice{
 		{Number: "1", Row: 2, Draft: order.Draft{
+			Source:    "online-retail",
 			Reference: "1", CustomerID: "17850", Currency: "GBP", PlacedAt: time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC),
 			Lines: []event.Line{{SKU: "A", Description: `WHITE, "HEART" `, Quantity: 6, UnitPrice: 250},
 				{SKU: "C", Description: "LAST", Quantity: 7, UnitPrice: 339}},
 			Metadata: map[string]string{"country": "United Kingdom"},
 		}},
 		{Number: "2", Row: 3, Draft: order.Draft{
+			Source:    "online-retail",
 			Reference: "2", Currency: "GBP", PlacedAt: time.Date(2010, 12, 1, 8, 28, 0, 0, time.UTC),
 			Lines: []event.Line{{SKU: "B", Quantity: 1}},
 		}},
