@@ -9,7 +9,7 @@ import (
 // Reason says what is wrong with a message that cannot be counted. The set is closed: it labels a metric.
 type Reason string
 
-// The reasons. Each is decided by the message alone, so that a message read again is judged alike.
+// The reasons. Each is decided by the message and the settings alone, so that a message read again is judged alike.
 const (
 	ReasonTombstone      Reason = "tombstone"       // it has no value
 	ReasonEnvelope       Reason = "envelope"        // its headers are not those of a CloudEvent
@@ -17,6 +17,7 @@ const (
 	ReasonUnknownVersion Reason = "unknown_version" // the right type, in a version that is not understood
 	ReasonMalformed      Reason = "malformed"       // its value is not the JSON of an order
 	ReasonImpossible     Reason = "impossible"      // its values contradict each other or reality
+	ReasonTooLarge       Reason = "too_large"       // it has more bytes than the setting max-record-bytes allows; only its place is kept
 )
 
 // ReasonLate is that of the late ledger: the message bears no lineage, and is so old, or from so far in the future, that its id
@@ -25,7 +26,7 @@ const ReasonLate Reason = "late"
 
 // Reasons returns all reasons.
 func Reasons() []Reason {
-	return []Reason{ReasonTombstone, ReasonEnvelope, ReasonUnknownType, ReasonUnknownVersion, ReasonMalformed, ReasonImpossible}
+	return []Reason{ReasonTombstone, ReasonEnvelope, ReasonUnknownType, ReasonUnknownVersion, ReasonMalformed, ReasonImpossible, ReasonTooLarge}
 }
 
 // Poison is the error of a message that cannot be counted, now or after a retry by the same program.
@@ -37,7 +38,7 @@ type Poison struct {
 // Error gives the reason and the detail.
 func (p *Poison) Error() string { return string(p.Reason) + ": " + p.Detail }
 
-// Parked is a poison message as it is kept: everything that was read, and why it was not counted.
+// Parked is a poison message as it is kept: everything that was read, unless that is too large, and why it was not counted.
 type Parked struct {
 	Partition   int32
 	Offset      int64
@@ -46,5 +47,8 @@ type Parked struct {
 	Key         []byte
 	Value       []byte // nil for a tombstone
 	Headers     []cloudevent.Header
-	Poison      Poison
+	// TooLarge is how many bytes the record has, when that is more than is kept of one; else 0. Its value was left out, perhaps
+	// its key, and the last of its headers.
+	TooLarge int
+	Poison   Poison
 }

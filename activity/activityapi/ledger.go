@@ -1,7 +1,6 @@
 package activityapi
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,7 +48,7 @@ func (a *API) ledgerRoutes(ledger activity.Ledger) []httpserver.Route {
 	routes := []httpserver.Route{
 		{Method: http.MethodGet, Path: base, Scope: auth.OpsRead, Handler: a.json(a.listKept(ledger))},
 		{Method: http.MethodGet, Path: base + "/export", Scope: auth.OpsRead, Handler: a.export(ledger)},
-		{Method: http.MethodGet, Path: base + entryPath, Scope: auth.OpsRead, Handler: a.json(a.getKept(ledger))},
+		{Method: http.MethodGet, Path: base + entryPath, Scope: auth.OpsRead, Handler: a.getKept(ledger)},
 	}
 	for verb, word := range words[ledger] {
 		routes = append(routes,
@@ -72,12 +71,14 @@ type KeptMessage struct {
 	Attempts  int             `json:"attempts" minimum:"0" doc:"How often it was retried in vain."`
 	Tried     *time.Time      `json:"tried_at,omitempty" doc:"When it was retried last. Left out when it was not."`
 	Bytes     int             `json:"bytes" minimum:"0" doc:"The size of its value."`
+	TooLarge  int             `json:"record_bytes,omitempty" minimum:"0" doc:"The size of the whole record when it was too large to be kept: its value was left out, perhaps its key and the last of its headers. Left out otherwise."`
 }
 
 func newKept(k *activity.Kept) KeptMessage {
 	body := KeptMessage{
 		ID: k.ID, MessageID: k.MessageID, Class: k.Poison.Reason, Reason: k.Poison.Detail, Partition: k.Partition, Offset: k.Offset,
 		Timestamp: k.Timestamp, At: k.At, Attempts: k.Attempts, Bytes: len(k.Value),
+		TooLarge: k.TooLarge,
 	}
 	if !k.Tried.IsZero() {
 		body.Tried = &k.Tried
@@ -89,7 +90,7 @@ func newKept(k *activity.Kept) KeptMessage {
 type WholeMessage struct {
 	KeptMessage
 	Key     []byte       `json:"key" nullable:"true" doc:"The record's key in base64; null when it has none."`
-	Value   []byte       `json:"value" nullable:"true" doc:"The record's value in base64; null for a tombstone."`
+	Value   []byte       `json:"value" nullable:"true" doc:"The record's value in base64; null for a tombstone, and when record_bytes says that it was left out."`
 	Text    *string      `json:"text,omitempty" doc:"The value as text. Left out when it is not UTF-8."`
 	Headers []headerBody `json:"headers" doc:"The record's headers, as they stand there."`
 }
@@ -145,6 +146,11 @@ func (a *API) listKept(ledger activity.Ledger) func(*http.Request) (any, error) 
 				return nil, kindInvalidParameter.New("The query parameter limit is a whole number from 1 to 200.")
 			}
 		}
+		made, err := a.answers.Turn(r)
+		if err != nil {
+			return nil, err
+		}
+		defer made()
 		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 		defer cancel()
 		messages, next, err := act.Ledgers.ListKept(ctx, ledger, filter, query["cursor"], limit)
@@ -192,23 +198,38 @@ func knownReason(r activity.Reason) bool {
 	return r == activity.ReasonLate || slices.Contains(activity.Reasons(), r)
 }
 
-func (a *API) getKept(ledger activity.Ledger) func(*http.Request) (any, error) {
-	return func(r *http.Request) (any, error) {
-		act, err := a.activity(r)
+func (a *API) getKept(ledger activity.Ledger) http.HandlerFunc {
+	return a.json(func(r *http.Request) (any, error) {
+		end, err := a.answers.Turn(r)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := parameters(r); err != nil {
+		defer end()
+		whole, err := a.whole(r, ledger)
+		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
-		defer cancel()
-		kept, history, err := act.Ledgers.GetKept(ctx, ledger, r.PathValue("id"))
-		if err != nil {
-			return nil, notKept(err)
-		}
-		return wholeWithHistory{newWhole(&kept), append([]activity.Act{}, history...)}, nil
+		text, err := json.Marshal(whole) // here, while it has its turn: as JSON it may have seven times the message's bytes
+		return json.RawMessage(text), err
+	})
+}
+
+func (a *API) whole(r *http.Request, ledger activity.Ledger) (wholeWithHistory, error) {
+	none := wholeWithHistory{}
+	act, err := a.activity(r)
+	if err != nil {
+		return none, err
 	}
+	if _, err := parameters(r); err != nil {
+		return none, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	kept, history, err := act.Ledgers.GetKept(ctx, ledger, r.PathValue("id"))
+	if err != nil {
+		return none, notKept(err)
+	}
+	return wholeWithHistory{newWhole(&kept), append([]activity.Act{}, history...)}, nil
 }
 
 func notKept(err error) error {
@@ -228,7 +249,7 @@ func (a *API) export(ledger activity.Ledger) http.HandlerFunc {
 		}
 		control := http.NewResponseController(w)
 		for after, begun := "", false; ; {
-			page, next, err := act.Ledgers.ListKept(r.Context(), ledger, filter, after, maxLimit)
+			page, next, err := a.exportPage(r, act, ledger, filter, after)
 			if err != nil && !begun {
 				a.fail(w, r, err)
 				return
@@ -242,20 +263,30 @@ func (a *API) export(ledger activity.Ledger) http.HandlerFunc {
 				w.Header().Set("Content-Type", "application/x-ndjson")
 				w.Header().Set("Cache-Control", "no-store")
 			}
-			var lines bytes.Buffer
-			encoder := json.NewEncoder(&lines)
-			for i := range page {
+			encoder := json.NewEncoder(w)
+			for i := range page { // one message at a time: as JSON it may have seven times its bytes
+				_ = control.SetWriteDeadline(time.Now().Add(readTimeout)) // one that is not supported bounds the whole
 				if err := encoder.Encode(newWhole(&page[i])); err != nil {
 					panic(http.ErrAbortHandler)
 				}
+				page[i] = activity.Kept{}
 			}
-			_ = control.SetWriteDeadline(time.Now().Add(readTimeout)) // one that is not supported bounds the whole
-			if _, err := w.Write(lines.Bytes()); err != nil || next == "" {
+			if next == "" {
 				return
 			}
 			after = next
 		}
 	}
+}
+
+// exportPage reads the messages after an entry when it is this export's turn.
+func (a *API) exportPage(r *http.Request, act *Activity, ledger activity.Ledger, filter activity.KeptFilter, after string) ([]activity.Kept, string, error) {
+	end, err := a.answers.Turn(r)
+	if err != nil {
+		return nil, "", err
+	}
+	defer end()
+	return act.Ledgers.ListKept(r.Context(), ledger, filter, after, maxLimit)
 }
 
 // audit answers with the newest acts of operators.

@@ -85,7 +85,7 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 	if n := list("?limit=4"); n != 4 || page.Next == "" {
 		t.Fatalf("the first page has %+v", page)
 	}
-	if n := list("?limit=4&cursor=" + page.Next); n != 2 || page.Next != "" {
+	if n := list("?limit=4&cursor=" + page.Next); n != len(activity.Reasons())-4 || page.Next != "" {
 		t.Fatalf("the second page has %+v", page)
 	}
 	if n := list("?class=malformed&before=2025-11-25T00:00:00Z"); n != 1 || page.Messages[0].Reason != "why" || page.Messages[0].MessageID != "malformed" {
@@ -135,13 +135,13 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 	if status, answer := s.post(parked+"/discard", `{"class":"tombstone","reason":"nothing to count"}`); status != 200 || answer != `{"discarded":1}` {
 		t.Errorf("discard: %d %s", status, answer)
 	}
-	if status, answer := s.post(parked+"/retry", `{"all":true}`); status != 200 || !strings.Contains(answer, `"retried":4,"counted":4`) {
+	if status, answer := s.post(parked+"/retry", `{"all":true}`); status != 200 || !strings.Contains(answer, `"retried":5,"counted":5`) {
 		t.Errorf("retry all: %d %s", status, answer)
 	}
 	if n := list(""); n != 0 {
 		t.Errorf("%d are left", n)
 	}
-	if audit := s.get("/v1/activities/ORDER_CREATED/audit"); strings.Count(audit, `"verb"`) != 7 || !strings.Contains(audit, `"reason":"nothing to count"`) {
+	if audit := s.get("/v1/activities/ORDER_CREATED/audit"); strings.Count(audit, `"verb"`) != 8 || !strings.Contains(audit, `"reason":"nothing to count"`) {
 		t.Errorf("audit %s", audit)
 	}
 	for _, wrong := range []string{"?class=ugly", "?limit=201", "?limit=%2B5", "?limit=007", "?cursor=x", "?before=yesterday", "/export?limit=1"} {

@@ -41,6 +41,8 @@ type Config struct {
 	BatchMessages int `default:"${batch_messages}" help:"Most messages counted in one transaction." name:"batch-messages"`
 	// ReadAheadBytes is about the most that is read from Kafka ahead of the counting, for each activity. Default 64 MiB.
 	ReadAheadBytes int `default:"${read_ahead_bytes}" help:"About the most bytes read from Kafka ahead of the counting, for each activity." name:"read-ahead-bytes"`
+	// MaxRecordBytes bounds a record of Kafka: of a larger one only the place and the headers are kept. Default 2 MiB.
+	MaxRecordBytes int `default:"${max_record_bytes}" help:"Largest record that is counted; a larger one is parked by its place, without its bytes." name:"max-record-bytes"`
 	// RetryFirst and RetryLimit bound the wait between two attempts to reach Kafka. Default 50 ms and 1 s.
 	RetryFirst time.Duration `default:"${retry_first}" help:"First wait between two attempts to reach Kafka; it grows." name:"retry-first"`
 	RetryLimit time.Duration `default:"${retry_limit}" help:"What that wait grows to." name:"retry-limit"`
@@ -72,6 +74,8 @@ const (
 const (
 	maxBatchMessages = 100_000
 	maxReadAhead     = 2<<30 - 1
+	maxRecordBytes   = 64 << 20
+	minRecordBytes   = 1 << 10
 	maxRetry         = time.Hour
 )
 
@@ -80,7 +84,8 @@ func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
 		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone, "batch_messages": strconv.Itoa(ingest.DefaultMaxBatch), "read_ahead_bytes": strconv.Itoa(broker.DefaultReadAheadBytes),
-		"retry_first": broker.DefaultRetryFirst.String(), "retry_limit": broker.DefaultRetryLimit.String(), "live_listeners": strconv.Itoa(activityapi.DefaultListeners),
+		"max_record_bytes": strconv.Itoa(broker.DefaultMaxRecordBytes),
+		"retry_first":      broker.DefaultRetryFirst.String(), "retry_limit": broker.DefaultRetryLimit.String(), "live_listeners": strconv.Itoa(activityapi.DefaultListeners),
 		"ledger_bytes": strconv.Itoa(activitystore.DefaultLedgerBytes), "ledger_retention": activitystore.DefaultLedgerRetention.String(),
 	}
 }
@@ -136,6 +141,9 @@ func (c Config) validate() error {
 	}
 	if c.ReadAheadBytes < 0 || c.ReadAheadBytes > maxReadAhead {
 		errs = append(errs, fmt.Errorf("read-ahead-bytes: it must be 1 to %d", maxReadAhead))
+	}
+	if c.MaxRecordBytes != 0 && (c.MaxRecordBytes < minRecordBytes || c.MaxRecordBytes > maxRecordBytes) {
+		errs = append(errs, fmt.Errorf("max-record-bytes: it must be %d to %d", minRecordBytes, maxRecordBytes))
 	}
 	if c.RetryFirst < 0 || c.RetryLimit < 0 || c.RetryFirst > maxRetry || c.RetryLimit > maxRetry || c.RetryLimit != 0 && c.RetryLimit < c.RetryFirst {
 		errs = append(errs, fmt.Errorf("retry-first, retry-limit: each is at most %s, and the limit is not below the first", maxRetry))

@@ -47,7 +47,8 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		}
 		consumer, err := broker.NewConsumer(broker.ConsumerConfig{
 			Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: def.Topic, GroupID: monitorGroup,
-			ReadAheadBytes: s.config.ReadAheadBytes, RetryFirst: s.config.RetryFirst, RetryLimit: s.config.RetryLimit, Clock: s.config.Clock,
+			ReadAheadBytes: s.config.ReadAheadBytes, MaxRecordBytes: s.config.MaxRecordBytes,
+			RetryFirst: s.config.RetryFirst, RetryLimit: s.config.RetryLimit, Clock: s.config.Clock,
 		}, s.logger)
 		if err != nil {
 			return nil, err

@@ -18,9 +18,10 @@ import (
 type Decoder func(*activity.Parked) (activity.Message, *activity.Poison)
 
 // ListKept returns messages of a ledger in order of partition and offset: those after the entry of that id ("" for the first), at most
-// limit, looking at 10,000 at most; and the id to go on after, "" at the end.
+// limit and about 4 MiB, looking at 10,000 at most; and the id to go on after, "" at the end.
 func (s *Store) ListKept(ctx context.Context, name activity.Ledger, filter activity.KeptFilter, after string, limit int) (page []activity.Kept, next string, err error) {
 	var last []byte
+	size := 0
 	if after != "" {
 		if last, err = parseEntryID(after); err != nil {
 			return nil, "", err
@@ -29,7 +30,8 @@ func (s *Store) ListKept(ctx context.Context, name activity.Ledger, filter activ
 	err = s.view(ctx, func(root *bbolt.Bucket, st *state) error {
 		l := s.ledger(root, name, st)
 		return l.scan(ctx, last, filter, func(key []byte, kept *activity.Kept, looked int) bool {
-			if kept != nil && len(page) < limit {
+			if kept != nil && len(page) < limit && size < pageBytes {
+				size += sizeOf(&kept.Parked)
 				page = append(page, *kept)
 				last = bytes.Clone(key)
 				return true
@@ -46,6 +48,17 @@ func (s *Store) ListKept(ctx context.Context, name activity.Ledger, filter activ
 		return nil, "", fmt.Errorf("list the %s messages: %w", name, err)
 	}
 	return page, next, nil
+}
+
+// pageBytes is about how many bytes of messages a page has.
+const pageBytes = 4 << 20
+
+func sizeOf(p *activity.Parked) int {
+	size := len(p.Key) + len(p.Value)
+	for i := range p.Headers {
+		size += len(p.Headers[i].Key) + len(p.Headers[i].Value)
+	}
+	return size
 }
 
 // lookLimit is how many messages one page or one transaction looks at.

@@ -13,7 +13,7 @@ import (
 )
 
 // keptVersion begins a record. Those of format 1 are JSON and begin with a brace.
-const keptVersion = 2
+const keptVersion = 3
 
 // encodeKept returns the key and the sealed record of a message: the version; the message, with its length in front; reason, detail,
 // time, attempts and the time of the last. JSON took six times as long, in a flood nearly all of the time.
@@ -50,6 +50,7 @@ func (w *writer) record(p *activity.Parked) {
 	w.signed(p.Timestamp.UnixMilli()) // as exact as Kafka's
 	w.optional(p.Key)
 	w.optional(p.Value)
+	w.int(int64(p.TooLarge))
 	w.int(int64(len(p.Headers)))
 	for _, h := range p.Headers {
 		w.text(h.Key)
@@ -93,6 +94,7 @@ func (r *reader) record() activity.Parked {
 	p := activity.Parked{
 		Partition: int32(r.int()), Offset: r.int(), LeaderEpoch: int32(r.signed()), //nolint:gosec // as written
 		Timestamp: time.UnixMilli(r.signed()).UTC(), Key: r.optional(), Value: r.optional(),
+		TooLarge: int(r.int()),
 	}
 	for n := r.length(); n > 0 && !r.bad; n-- {
 		p.Headers = append(p.Headers, cloudevent.Header{Key: r.text(), Value: r.optional()})

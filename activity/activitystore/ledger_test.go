@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -300,5 +301,55 @@ func TestIndexesAFileWithoutIndexes(t *testing.T) {
 	}
 	if kept := f.list(activity.ParkedLedger, activity.KeptFilter{}); len(kept) != 1 || kept[0].Attempts != 1 || kept[0].MessageID != "p1" || string(kept[0].Value) != "{" {
 		t.Fatalf("left %+v", kept)
+	}
+}
+
+// TestLedger_KeepsThePlaceOfWhatIsTooLarge with its headers, and a retry by the same program parks it again.
+func TestLedger_KeepsThePlaceOfWhatIsTooLarge(t *testing.T) {
+	f := newFile(t)
+	large := poison(7, activity.ReasonTooLarge)
+	large.Value, large.TooLarge = nil, 1<<30
+	f.park(large)
+	f.close()
+	f.open()
+	kept := f.list(activity.ParkedLedger, activity.KeptFilter{Reason: activity.ReasonTooLarge})
+	if len(kept) != 1 || kept[0].TooLarge != 1<<30 || kept[0].Value != nil || kept[0].Offset != 7 || !reflect.DeepEqual(kept[0].Headers, large.Headers) {
+		t.Fatalf("kept %+v", kept)
+	}
+	f.park(large) // read again
+	if n := len(f.list(activity.ParkedLedger, activity.KeptFilter{})); n != 1 {
+		t.Fatalf("%d entries of one record", n)
+	}
+}
+
+// TestListKept_BoundsTheBytesOfAPage and goes on where the page ended.
+func TestListKept_BoundsTheBytesOfAPage(t *testing.T) {
+	f := newFile(t)
+	var want []int64
+	for offset := range int64(6) {
+		large := poison(offset, activity.ReasonMalformed)
+		large.Value = make([]byte, 2<<20)
+		f.park(large)
+		want = append(want, offset)
+	}
+	var got []int64
+	for after := ""; ; {
+		page, next, err := f.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, after, 200)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes := 0
+		for i := range page {
+			got, bytes = append(got, page[i].Offset), bytes+len(page[i].Value)
+		}
+		if bytes > 6<<20 {
+			t.Errorf("a page of %d bytes", bytes)
+		}
+		if after = next; next == "" {
+			break
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("listed %v", got)
 	}
 }

@@ -103,6 +103,7 @@ func (d *decoder) batch(fetched broker.Fetched) *activity.Batch {
 func raw(r *broker.Record) *activity.Parked {
 	return &activity.Parked{
 		Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp, Key: r.Key, Value: r.Value, Headers: r.Headers,
+		TooLarge: r.TooLarge,
 	}
 }
 
@@ -110,6 +111,7 @@ func raw(r *broker.Record) *activity.Parked {
 func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *activity.Poison) {
 	b := newDecoder(def).batch(broker.Fetched{Records: []broker.Record{{
 		Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Timestamp: p.Timestamp, Key: p.Key, Value: p.Value, Headers: p.Headers,
+		TooLarge: p.TooLarge,
 	}}})
 	switch {
 	case len(b.Messages) == 1:
@@ -128,6 +130,12 @@ var othersMessage = &activity.Poison{}
 
 // message decodes one record, or says why it cannot be counted. The answer depends on the record alone.
 func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poison {
+	if r.TooLarge > 0 {
+		if d.other(r) {
+			return othersMessage
+		}
+		return poison(activity.ReasonTooLarge, "The record has %d bytes, more than max-record-bytes allows. Only its place was kept: read it from Kafka.", r.TooLarge)
+	}
 	var envelope cloudevent.Envelope
 	if d.def.ID.Header == cloudevent.HeaderID {
 		if d.other(r) {

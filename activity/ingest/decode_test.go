@@ -317,3 +317,26 @@ func TestDecoder_ReadsTimesAsRFC3339Does(t *testing.T) {
 		}
 	}
 }
+
+// TestDecoder_ParksWhatIsTooLargeByItsPlace, before it looks at anything else, and again when it is retried.
+func TestDecoder_ParksWhatIsTooLargeByItsPlace(t *testing.T) {
+	d := newDecoder(&def)
+	large := record(2, 5, "m")
+	large.Value, large.TooLarge = nil, 1<<30
+	noEnvelope := broker.Record{Partition: 2, Offset: 6, TooLarge: 3 << 20}
+	b := d.batch(broker.Fetched{Records: []broker.Record{large, noEnvelope, record(2, 7, "next")}})
+	if len(b.Parked) != 2 || len(b.Messages) != 1 {
+		t.Fatalf("%+v", b)
+	}
+	for i, p := range b.Parked {
+		if p.Poison.Reason != activity.ReasonTooLarge || p.Offset != int64(5+i) || p.Value != nil || p.TooLarge == 0 || !strings.Contains(p.Poison.Detail, fmt.Sprint(p.TooLarge)) {
+			t.Errorf("parked as %+v", p)
+		}
+	}
+	if !reflect.DeepEqual(b.Parked[0].Headers, large.Headers) {
+		t.Error("its headers are lost")
+	}
+	if _, poison := Decode(&def, &b.Parked[0]); poison == nil || *poison != b.Parked[0].Poison {
+		t.Errorf("a retry says %v", poison)
+	}
+}

@@ -202,6 +202,7 @@ const (
 	ReasonLate           Reason = "late"
 	ReasonMalformed      Reason = "malformed"
 	ReasonTombstone      Reason = "tombstone"
+	ReasonTooLarge       Reason = "too_large"
 	ReasonUnknownType    Reason = "unknown_type"
 	ReasonUnknownVersion Reason = "unknown_version"
 )
@@ -218,6 +219,8 @@ func (e Reason) Valid() bool {
 	case ReasonMalformed:
 		return true
 	case ReasonTombstone:
+		return true
+	case ReasonTooLarge:
 		return true
 	case ReasonUnknownType:
 		return true

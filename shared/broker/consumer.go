@@ -31,6 +31,8 @@ type ConsumerConfig struct {
 	GroupID string
 	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions. Default 64 MiB; below 2 GiB.
 	ReadAheadBytes int
+	// MaxRecordBytes bounds a record: of a larger one Fetch returns the place and what Record.TooLarge says. Default 2 MiB.
+	MaxRecordBytes int
 	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away; it grows from one to the other, and is
 	// random. Default 50 ms and 1 s.
 	RetryFirst, RetryLimit time.Duration
@@ -43,6 +45,7 @@ type ConsumerConfig struct {
 // The defaults of ConsumerConfig.
 const (
 	DefaultReadAheadBytes = 64 << 20
+	DefaultMaxRecordBytes = MaxMessageBytes
 	DefaultRetryFirst     = 50 * time.Millisecond
 	DefaultRetryLimit     = time.Second // back that soon after a broker
 )
@@ -99,6 +102,9 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	}
 	if config.ReadAheadBytes == 0 {
 		config.ReadAheadBytes = DefaultReadAheadBytes
+	}
+	if config.MaxRecordBytes == 0 {
+		config.MaxRecordBytes = DefaultMaxRecordBytes
 	}
 	if config.RetryFirst == 0 {
 		config.RetryFirst = DefaultRetryFirst
@@ -179,7 +185,10 @@ func (c *Consumer) forget() {
 	c.ahead, c.through = nil, time.Time{}
 }
 
-// Fetch waits for a record and returns it with those that are there already, at most limit of them. It waits through
+// fetchBytes is about how many bytes Fetch returns at most, so that a few batches of large records do not fill the memory.
+const fetchBytes = 16 << 20
+
+// Fetch waits for a record and returns it with those that are there already, at most limit of them and about 16 MiB. It waits through
 // outages, and sees after each that what was read before still stands; where it does not, reading goes on elsewhere and
 // the result says so, possibly without a record. When ctx ends it returns ctx's error. A panic in the background comes as a
 // *lifecycle.PanicError; Assign begins anew after it.
@@ -189,7 +198,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 		return Fetched{}, err
 	}
 	var records []Record
-	for len(records) < limit {
+	for size := 0; len(records) < limit && size < fetchBytes; {
 		wait := pollInterval
 		if len(records) > 0 || len(c.moved) > 0 {
 			wait = 0
@@ -207,6 +216,8 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 				}
 				continue
 			}
+			size += len(record.Value)
+			record.trim(c.config.MaxRecordBytes)
 			records = append(records, record)
 			c.reach(record.Partition, record.Offset+1)
 		case kafka.PartitionEOF:

@@ -26,6 +26,9 @@ type Mark struct {
 // identityOf returns what a record is recognised by when it is read again, 32 hexadecimal digits: its lineage and slot,
 // which stay when an order service publishes it again, else key, value and headers.
 func identityOf(r *Record) string {
+	if r.identity != "" {
+		return r.identity
+	}
 	var lineage, sequence []byte
 	for i := range r.Headers {
 		switch r.Headers[i].Key {
