@@ -101,7 +101,7 @@ func closedSets() []openapi.Closed {
 			"an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).", order.States()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
 		openapi.ClosedSet("What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).", outbox.Verbs()...),
-		openapi.ClosedSet("How the relay stands with Kafka: idle (no relay runs), connecting, up, down (the next attempt follows), fenced (another process took over).", outbox.LinkStates()...),
+		openapi.ClosedSet("How the relay stands with Kafka: idle (no relay runs), connecting, waiting (for the end of others' transactions, see held_back), up, down (the next attempt follows), fenced (another process took over).", outbox.LinkStates()...),
 		openapi.ClosedSet("What was found: recovered (published by a process that did not live to record it), mark_lost (Kafka forgot how far it was published), place_new (the topic was made anew), "+
 			"republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).", outbox.FindingKinds()...),
 	}

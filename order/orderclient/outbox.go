@@ -21,14 +21,28 @@ type OutboxReport struct {
 	Oldest        *time.Time `json:"oldest_unpublished_at,omitempty"`
 	Repair        bool       `json:"repair"`
 	Relay         Relay      `json:"relay"`
+	HeldBack      *HeldBack  `json:"held_back,omitempty"`
 	Findings      []Finding  `json:"findings"`
 }
 
 // Relay is how the service stands with Kafka.
 type Relay struct {
-	State string    `json:"state"` // idle, connecting, up, down, fenced
+	State string    `json:"state"` // idle, connecting, waiting, up, down, fenced
 	Since time.Time `json:"since"`
 	Error string    `json:"error,omitempty"`
+}
+
+// HeldBack is what the service waits for before it publishes: others' open transactions.
+type HeldBack struct {
+	Since  time.Time `json:"since"`
+	Text   string    `json:"text"`
+	Behind []struct {
+		Partition  int32      `json:"partition"`
+		FromOffset int64      `json:"from_offset"`
+		ToOffset   int64      `json:"to_offset"`
+		Since      *time.Time `json:"since,omitempty"`
+		Lineage    string     `json:"lineage,omitempty"`
+	} `json:"behind"`
 }
 
 // Finding is what the service found amiss between its file and Kafka, and what it did.

@@ -185,7 +185,7 @@ func (s *sink) Ends(context.Context) (map[int32]int64, error) {
 
 func (s *sink) Lost(context.Context, []outbox.Standing) ([]outbox.Standing, error) { return nil, nil }
 
-func (s *sink) Scan(context.Context, map[int32]int64, func([]outbox.Standing) error) (map[int32]int64, error) {
+func (s *sink) Scan(context.Context, map[int32]int64, func(outbox.Sight) error) (map[int32]int64, error) {
 	return map[int32]int64{0: 0}, nil
 }
 

@@ -22,7 +22,7 @@ const markTimeout = time.Second
 // connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
 func (s *session) newMarkClient() (*kafka.Consumer, error) {
 	client, err := newConsumer(s.brokers, s.security, s.logs.lines, kafka.ConfigMap{
-		"group.id": s.lineage, "enable.auto.commit": false, "isolation.level": "read_committed",
+		"group.id": s.group, "enable.auto.commit": false, "isolation.level": "read_committed",
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)

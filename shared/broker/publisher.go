@@ -26,14 +26,16 @@ type PublisherConfig struct {
 	Partitions int
 	// Retention of the topic when it is made. Default 30 days.
 	Retention time.Duration
+	// WatchEvery is how often an open session sees that the topic was not made again. Default 5 s.
+	WatchEvery time.Duration
 	// Idempotent publishes without transactions, for clusters whose ACLs or age forbid them: see Publisher.
 	Idempotent bool
 }
 
 // Publisher publishes to one topic, each batch in one Kafka transaction that carries the mark too.
 //
-// The lineage is the transactional id, so that opening a session fences every earlier one; the mark is a committed
-// offset, with metadata, for partition 0 of the topic in a consumer group named like the lineage (rule P5).
+// The transactional id names topic and lineage, so that opening a session fences every earlier one; the mark is a committed
+// offset, with metadata, for partition 0 of the topic in a consumer group of the same name (rule P5).
 //
 // With Idempotent the mark is committed after the messages instead of with them. That is at least once: whatever a failure
 // leaves between the two is published again, under the same slots and ids, and so is the rest of a batch in which one
@@ -58,6 +60,9 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 	if config.Retention == 0 {
 		config.Retention = 30 * 24 * time.Hour
 	}
+	if config.WatchEvery == 0 {
+		config.WatchEvery = 5 * time.Second
+	}
 	p := &Publisher{config: config, logger: logger}
 	p.batchSize.Store(defaultBatchSize)
 	return p, nil
@@ -77,13 +82,19 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 		}
 		fits := min(defaultBatchSize, s.limit)
 		if p.batchSize.Swap(int64(fits)) <= int64(fits) {
+			s.watchTopic(p.config.WatchEvery)
 			return s, nil
 		}
 		s.Close() // its batches could be larger than the topic takes
 	}
 }
 
+// groupOf is the transactional id of a lineage on a topic, and the consumer group that its mark is committed in. All begin alike, for
+// ACLs that allow a prefix.
+func groupOf(topic, lineage string) string { return "ordertally-order-" + topic + "-" + lineage }
+
 func (p *Publisher) connect(lineage string) (*session, error) {
+	name := groupOf(p.config.Topic, lineage)
 	logs := startLogPump(p.logger)
 	settings := kafka.ConfigMap{
 		"delivery.timeout.ms": int((transactionTimeout - time.Second).Milliseconds()),
@@ -100,7 +111,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"enable.idempotence":        true,
 	}
 	if !p.config.Idempotent {
-		settings["transactional.id"] = lineage
+		settings["transactional.id"] = name
 		settings["transaction.timeout.ms"] = int(transactionTimeout.Milliseconds())
 	}
 	producer, err := newProducer(p.config.Brokers, &p.config.Security, logs.lines, settings)
@@ -114,14 +125,14 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		logs.stop()
 		return nil, err
 	}
-	group, err := kafka.NewTestConsumerGroupMetadata(lineage)
+	group, err := kafka.NewTestConsumerGroupMetadata(name)
 	if err != nil {
 		producer.Close()
 		logs.stop()
 		return nil, err
 	}
 	s := &session{
-		producer: producer, admin: admin, group: group, logs: logs, logger: p.logger,
+		producer: producer, admin: admin, groupMeta: group, group: name, unwatch: func() {}, logs: logs, logger: p.logger,
 		transactional: !p.config.Idempotent, brokers: p.config.Brokers, security: &p.config.Security, name: p.config.Topic, lineage: lineage, broke: make(chan struct{}),
 	}
 	s.denied, s.deny = context.WithCancelCause(context.Background())

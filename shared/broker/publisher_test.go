@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -61,11 +62,14 @@ func targetWith(t *testing.T, address string, idempotent bool) outboxtest.Target
 		}
 		return r
 	}, t.Name())
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: topic, Idempotent: idempotent}, zerolog.Nop())
+	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: topic, Idempotent: idempotent, WatchEvery: 50 * time.Millisecond}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return outboxtest.Target{Publisher: publisher, Read: func(t *testing.T) []outbox.Record {
+	return outboxtest.Target{Publisher: publisher, Hang: func(t *testing.T) func() {
+		end := brokertest.Hang(t, address, topic)
+		return func() { end(true) }
+	}, Remake: func(t *testing.T) { brokertest.Recreate(t, address, topic, 2) }, Read: func(t *testing.T) []outbox.Record {
 		t.Helper()
 		var out []outbox.Record
 		for _, r := range brokertest.ReadAll(t, address, topic) {

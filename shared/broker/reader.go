@@ -16,7 +16,7 @@ import (
 const (
 	// readPatience is how long reading a topic may bring nothing before it is called an outage.
 	readPatience = 15 * time.Second
-	// rangeTimeout bounds one question for where a partition starts and ends.
+	// rangeTimeout bounds one question for where a partition starts and ends, or for the topic's id.
 	rangeTimeout = 5 * time.Second
 	// readChunk is how many records are handed on together.
 	readChunk = 1000
@@ -31,12 +31,26 @@ type reader struct {
 	client  *kafka.Consumer
 }
 
-// newReader returns a reader of committed records; the caller closes it.
-func (s *session) newReader() (*reader, error) {
-	client, err := newConsumer(s.brokers, s.security, s.logs.lines, kafka.ConfigMap{
-		"group.id": s.lineage, "enable.auto.commit": false, "isolation.level": "read_committed",
+// isolation says which records a reader sees, and what it calls the end of a partition.
+type isolation string
+
+const (
+	// committed records, up to the last stable offset: where the first open transaction begins.
+	committed isolation = "read_committed"
+	// everything, up to the high watermark: also what belongs to open and aborted transactions.
+	everything isolation = "read_uncommitted"
+)
+
+// newReader returns a reader; the caller closes it.
+func (s *session) newReader(level isolation) (*reader, error) {
+	settings := kafka.ConfigMap{
+		"group.id": s.group, "enable.auto.commit": false, "isolation.level": string(level),
 		"auto.offset.reset": "error", "enable.partition.eof": true, "fetch.queue.backoff.ms": 10,
-	})
+	}
+	if level == everything { // for records here and there
+		settings["queued.min.messages"] = 1
+	}
+	client, err := newConsumer(s.brokers, s.security, s.logs.lines, settings)
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
 	}
@@ -45,7 +59,7 @@ func (s *session) newReader() (*reader, error) {
 
 func (r *reader) close() { r.session.closeLater(r.client) }
 
-// spans asks where the partitions' committed records are.
+// spans asks where the partitions' records are that the reader sees.
 func (r *reader) spans() (map[int32]span, error) {
 	spans := make(map[int32]span, r.session.topic.partitions)
 	for partition := range int32(r.session.topic.partitions) { //nolint:gosec // few
@@ -70,9 +84,10 @@ func (r *reader) assign(next map[int32]int64) error {
 	return nil
 }
 
-// next waits for a record or the end of a partition. Whoever gets an end may get more of that partition later.
-func (r *reader) next(ctx context.Context) (*kafka.Message, *kafka.PartitionEOF, error) {
-	for deadline := time.Now().Add(readPatience); ; {
+// next waits for a record or the end of a partition, until deadline, after which it returns neither. Whoever gets an end may
+// get more of that partition later.
+func (r *reader) next(ctx context.Context, deadline time.Time) (*kafka.Message, *kafka.PartitionEOF, error) {
+	for {
 		switch event := r.client.Poll(int(pollInterval.Milliseconds())).(type) {
 		case *kafka.Message:
 			if err := event.TopicPartition.Error; err != nil {
@@ -90,14 +105,44 @@ func (r *reader) next(ctx context.Context) (*kafka.Message, *kafka.PartitionEOF,
 		case ctx.Err() != nil:
 			return nil, nil, fmt.Errorf("read topic %s: %w", r.session.name, ctx.Err())
 		case time.Now().After(deadline):
-			return nil, nil, fmt.Errorf("read topic %s: nothing came for %s", r.session.name, readPatience)
+			return nil, nil, nil
 		}
 	}
 }
 
+func (r *reader) silent() error {
+	return fmt.Errorf("read topic %s: nothing came for %s", r.session.name, readPatience)
+}
+
+// firsts returns the first record at or behind each of the offsets in at; a partition that ends before has none.
+func (r *reader) firsts(ctx context.Context, at map[int32]int64) (map[int32]*kafka.Message, error) {
+	if err := r.assign(at); err != nil {
+		return nil, err
+	}
+	first, ended := map[int32]*kafka.Message{}, map[int32]bool{}
+	for len(ended) < len(at) {
+		message, eof, err := r.next(ctx, time.Now().Add(readPatience))
+		switch {
+		case err != nil:
+			return nil, err
+		case eof != nil:
+			ended[eof.Partition] = true
+		case message == nil:
+			return nil, r.silent()
+		default:
+			partition := message.TopicPartition.Partition
+			if !ended[partition] {
+				first[partition] = message
+			}
+			ended[partition] = true
+		}
+	}
+	return first, nil
+}
+
 // Ends implements outbox.Session.
 func (s *session) Ends(context.Context) (map[int32]int64, error) {
-	r, err := s.newReader()
+	r, err := s.newReader(everything)
 	if err != nil {
 		return nil, outage(err)
 	}
@@ -115,10 +160,15 @@ func (s *session) Ends(context.Context) (map[int32]int64, error) {
 
 // Lost implements outbox.Session.
 func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox.Standing, error) {
-	if len(records) == 0 {
+	switch same, err := s.sameTopic(ctx); {
+	case err != nil:
+		return nil, outage(err)
+	case !same:
+		return records, nil
+	case len(records) == 0:
 		return nil, nil
 	}
-	r, err := s.newReader()
+	r, err := s.newReader(everything)
 	if err != nil {
 		return nil, outage(err)
 	}
@@ -139,57 +189,44 @@ func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox
 			ask[record.Partition] = append(ask[record.Partition], record)
 		}
 	}
-	for len(ask) > 0 {
-		if err := r.firsts(ctx, ask, gone); err != nil {
+	for len(ask) > 0 { // one of each partition at a time
+		at := map[int32]int64{}
+		for partition, records := range ask {
+			at[partition] = records[0].Offset
+		}
+		first, err := r.firsts(ctx, at)
+		if err != nil {
 			return nil, outage(err)
+		}
+		for partition := range at {
+			record := ask[partition][0]
+			found, _ := s.standing(first[partition])
+			gone[record] = found.Place != record.Place || found.Slot != record.Slot
+			if ask[partition] = ask[partition][1:]; len(ask[partition]) == 0 {
+				delete(ask, partition)
+			}
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(records), func(record outbox.Standing) bool { return !gone[record] }), nil
 }
 
-// firsts looks at the first record that ask has of each partition, takes it from there, and notes whether it is gone.
-func (r *reader) firsts(ctx context.Context, ask map[int32][]outbox.Standing, gone map[outbox.Standing]bool) error {
-	at := map[int32]int64{}
-	for partition, records := range ask {
-		at[partition] = records[0].Offset
-	}
-	if err := r.assign(at); err != nil {
-		return err
-	}
-	for len(at) > 0 {
-		message, eof, err := r.next(ctx)
-		if err != nil {
-			return err
-		}
-		var found outbox.Standing
-		var partition int32
-		if eof != nil {
-			partition = eof.Partition
-		} else {
-			partition = message.TopicPartition.Partition
-			found, _ = r.session.standing(message)
-		}
-		if _, asked := at[partition]; !asked {
-			continue
-		}
-		record := ask[partition][0]
-		gone[record] = found.Place != record.Place || found.Slot != record.Slot
-		delete(at, partition)
-		if ask[partition] = ask[partition][1:]; len(ask[partition]) == 0 {
-			delete(ask, partition)
-		}
-	}
-	return nil
-}
-
-// standing returns a message as one of this lineage; false when it is another's.
-func (s *session) standing(m *kafka.Message) (outbox.Standing, bool) {
+// envelopeOf returns the envelope of a message of an order service; false when it is none.
+func envelopeOf(m *kafka.Message) (cloudevent.Envelope, bool) {
 	headers := make([]cloudevent.Header, len(m.Headers))
 	for i, h := range m.Headers {
 		headers[i] = cloudevent.Header(h)
 	}
 	envelope, err := cloudevent.Parse(headers)
-	if err != nil || envelope.Lineage != s.lineage {
+	return envelope, err == nil
+}
+
+// standing returns a message as one of this lineage; false when it is another's, or nil.
+func (s *session) standing(m *kafka.Message) (outbox.Standing, bool) {
+	if m == nil {
+		return outbox.Standing{}, false
+	}
+	envelope, ok := envelopeOf(m)
+	if !ok || envelope.Lineage != s.lineage {
 		return outbox.Standing{}, false
 	}
 	id, _ := uuidv7.Parse(envelope.ID) // zero when it is none of ours
@@ -197,54 +234,4 @@ func (s *session) standing(m *kafka.Message) (outbox.Standing, bool) {
 		Place: outbox.Place{Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset)},
 		Slot:  envelope.Sequence, ID: id,
 	}, true
-}
-
-// Scan implements outbox.Session. It ends where the partitions ended when it began.
-func (s *session) Scan(ctx context.Context, from map[int32]int64, visit func([]outbox.Standing) error) (map[int32]int64, error) {
-	r, err := s.newReader()
-	if err != nil {
-		return nil, outage(err)
-	}
-	defer r.close()
-	spans, err := r.spans()
-	if err != nil {
-		return nil, outage(err)
-	}
-	starts, next := make(map[int32]int64, len(spans)), map[int32]int64{}
-	for partition, span := range spans {
-		starts[partition] = span.start
-		if first := max(from[partition], span.start); first < span.end {
-			next[partition] = first
-		}
-	}
-	if len(next) == 0 {
-		return starts, visit(nil)
-	}
-	if err := r.assign(next); err != nil {
-		return nil, outage(err)
-	}
-	return starts, r.scan(ctx, next, visit)
-}
-
-// scan reads the partitions in left to the ends they have now.
-func (r *reader) scan(ctx context.Context, left map[int32]int64, visit func([]outbox.Standing) error) error {
-	var chunk []outbox.Standing
-	for read := 0; len(left) > 0; read++ {
-		message, eof, err := r.next(ctx)
-		if err != nil {
-			return outage(err)
-		}
-		if eof != nil {
-			delete(left, eof.Partition)
-		} else if found, mine := r.session.standing(message); mine {
-			chunk = append(chunk, found)
-		}
-		if read%readChunk == readChunk-1 || len(left) == 0 {
-			if err := visit(chunk); err != nil {
-				return err
-			}
-			chunk = chunk[:0]
-		}
-	}
-	return nil
 }

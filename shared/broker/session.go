@@ -19,7 +19,7 @@ import (
 type session struct {
 	producer      *kafka.Producer
 	admin         *kafka.AdminClient
-	group         *kafka.ConsumerGroupMetadata
+	groupMeta     *kafka.ConsumerGroupMetadata
 	logs          *logPump
 	logger        zerolog.Logger
 	transactional bool
@@ -28,25 +28,28 @@ type session struct {
 	security      *Security
 	name          string // of the topic
 	lineage       string
+	group         string // of the mark, and the transactional id
 
 	topic topic
 	limit int // of the topic, in bytes a batch
 	mark  outbox.Mark
 	known bool
 
-	troubled atomic.Bool     // an error event arrived since the transaction began
-	broke    chan struct{}   // closed when no broker could be reached
+	troubled atomic.Bool   // an error event arrived since the transaction began
+	broke    chan struct{} // closed when the topic may not be what it was
+	breaking sync.Once
 	denied   context.Context //nolint:containedctx // ends, with the cause, when a broker does not let this client in
 	deny     context.CancelCauseFunc
 	events   sync.WaitGroup
 	asking   sync.WaitGroup // clients that asked something, on their way out
+	unwatch  context.CancelFunc
+	watching sync.WaitGroup
 	closing  sync.Once
 }
 
 // watchEvents keeps the event channel read and notes trouble. That some broker is away is no reason to look at the topic
 // anew: others have what was acknowledged.
 func (s *session) watchEvents() {
-	var once sync.Once
 	s.events.Go(func() {
 		for event := range s.producer.Events() {
 			if err, ok := event.(kafka.Error); ok {
@@ -55,13 +58,16 @@ func (s *session) watchEvents() {
 					s.deny(err)
 				}
 				if err.Code() == kafka.ErrAllBrokersDown {
-					once.Do(func() { close(s.broke) })
+					s.trouble()
 				}
 				s.logger.Debug().Str("code", err.Code().String()).Bool("fatal", err.IsFatal()).Msg(err.Error())
 			}
 		}
 	})
 }
+
+// trouble says that the topic may not be what it was.
+func (s *session) trouble() { s.breaking.Do(func() { close(s.broke) }) }
 
 // prepareUnlessDenied is prepare, but it ends as soon as a broker does not let this client in, and says so: librdkafka would try until ctx
 // ends, and then speak of a time that ran out.
@@ -160,7 +166,7 @@ func (s *session) cause(err error) error {
 // sendMark adds the mark to the transaction.
 func (s *session) sendMark(ctx context.Context, mark outbox.Mark) error {
 	crashpoint.Here("broker.before-offsets")
-	if err := s.producer.SendOffsetsToTransaction(ctx, s.offsetOf(mark), s.group); err != nil {
+	if err := s.producer.SendOffsetsToTransaction(ctx, s.offsetOf(mark), s.groupMeta); err != nil {
 		return fmt.Errorf("add the mark to a Kafka transaction: %w", err)
 	}
 	return nil
@@ -267,7 +273,9 @@ func isRejected(err error) bool {
 // Close implements outbox.Session. What is unfinished is dropped: the next session aborts it.
 func (s *session) Close() {
 	s.closing.Do(func() {
+		s.unwatch()
 		closeInTime(s.logger, "producer", func() {
+			s.watching.Wait()
 			_ = s.producer.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking)
 			s.admin.Close()
 			s.producer.Close()

@@ -56,7 +56,7 @@ func (o *Outbox) fork(ctx context.Context, terms *history, common, published uin
 			"another file owns lineage %s and shares the slots up to %d; later ones are published under the new lineage %s; left to the other: %d messages",
 			o.Lineage(), common, next.lineage, len(given))
 		errs := []error{
-			emptyBucket(root, tailsBucket, nil),
+			emptyBucket(root, tailsBucket, nil), emptyBucket(root, anchorsBucket, nil),
 			emptyBucket(root, batchesBucket, slotKey(common+1)),
 			putLineage(root, next), storeTerms(root, kept), putFinding(root, f),
 		}

@@ -68,6 +68,8 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 		gauge("backlog_messages", "Messages that are neither published nor parked.", func() float64 { return float64(o.Backlog()) }),
 		gauge("parked_messages", "Messages that failed too often and wait for an operator.", func() float64 { return float64(o.Parked()) }),
 		gauge("ceded_messages", "Messages left to another file, of which this one turned out to be a copy.", func() float64 { return float64(o.Ceded()) }),
+		gauge("held_back_seconds", "For how long nothing is published because the relay waits for the end of others' transactions, 0 when it does not.",
+			func() float64 { return o.HeldBackFor().Seconds() }),
 		gauge("retained_messages", "Messages in the file: those that are not published, and those published that have not expired.",
 			func() float64 { return float64(o.retained.Load()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{

@@ -22,6 +22,7 @@ var (
 	lineagesBucket = []byte("lineages") // slot -> the lineage that the slots after it belong to
 	termsBucket    = []byte("terms")    // number -> one opening of the file
 	tailsBucket    = []byte("tails")    // partition -> the last record published there
+	anchorsBucket  = []byte("anchors")  // partition -> the last record published there before this session
 	messagesBucket = []byte("messages") // slot -> row; its bbolt sequence is the last slot given
 	skippedBucket  = []byte("skipped")  // slot -> nothing: never to be published under this slot
 	waitingBucket  = []byte("waiting")  // skipped slot -> entry: waits, is held, or is parked
@@ -65,6 +66,8 @@ type Outbox struct {
 	// fenced is set when another file publishes under this one's lineage: nothing is appended any more.
 	fenced atomic.Bool
 	link   atomic.Pointer[Link]
+	// held is what the relay waits for, nil when it does not.
+	held atomic.Pointer[HeldBack]
 	// verified is the newest slot that the publisher was seen to have: no later one expires.
 	verified atomic.Uint64
 	// retained is the number of rows in the messages bucket, expired those that retention deleted.
@@ -114,7 +117,7 @@ func (o *Outbox) create(tx *boltdb.Tx) error {
 	var errs []error
 	indexed := root.Bucket(parkedBucket) != nil
 	for _, name := range [][]byte{
-		metaBucket, lineagesBucket, termsBucket, tailsBucket, messagesBucket, skippedBucket, waitingBucket, movedBucket,
+		metaBucket, lineagesBucket, termsBucket, tailsBucket, anchorsBucket, messagesBucket, skippedBucket, waitingBucket, movedBucket,
 		retriedBucket, batchesBucket, parkedBucket, auditBucket, againBucket, findingsBucket,
 	} {
 		_, err := root.CreateBucketIfNotExists(name)

@@ -49,19 +49,43 @@ type Session interface {
 	// how things stand (rule P6); but one that names the records at fault was raised before anything was sent, and the
 	// session goes on.
 	Publish(ctx context.Context, records []Record, mark Mark) ([]Place, error)
-	// Ends returns, for each partition, the offset that follows its last record.
+	// Ends returns, for each partition, the offset that follows its last record, committed or not.
 	Ends(ctx context.Context) (map[int32]int64, error)
-	// Lost returns those of records that do not stand at their places any more. What the place's own retention deleted is
-	// not lost.
+	// Lost returns those of records that do not stand at their places any more: all of them when the place was made anew.
+	// It looks by place, lineage and slot, also behind transactions that are open (rule P8a). What the place's own
+	// retention deleted is not lost.
 	Lost(ctx context.Context, records []Standing) ([]Standing, error)
-	// Scan reads each partition from the offset that from has for it, or from its start, to its end, and hands the records
-	// of the session's lineage to visit, a partition's in order; visit is also called with none, to show that it goes on.
-	// It returns the offset that each partition starts at.
-	Scan(ctx context.Context, from map[int32]int64, visit func([]Standing) error) (starts map[int32]int64, err error)
-	// Troubled is closed when the place may not be what it was: the connection to it broke.
+	// Scan reads each partition from the offset that from has for it, or from its start, to where it ends when Scan begins,
+	// and hands the committed records of the session's lineage to visit, a partition's in order. It returns the offset that
+	// each partition starts at.
+	//
+	// Somebody else's open transaction hides what stands behind its first record, so Scan waits for its end, for as long as
+	// that takes, and visit hears what is hidden (rule P8a). visit is also called with nothing, to show that Scan goes on.
+	// ErrChanged says that the place lost records or was made anew meanwhile: what was found says nothing.
+	Scan(ctx context.Context, from map[int32]int64, visit func(Sight) error) (starts map[int32]int64, err error)
+	// Troubled is closed when the place may not be what it was: the connection to it broke, or it was made anew.
 	Troubled() <-chan struct{}
 	// Close ends the session without waiting for anything unfinished. Calling it again does nothing.
 	Close()
+}
+
+// ErrChanged says that the place is not any more what it was when something began: it has to be looked at anew.
+var ErrChanged = errors.New("the topic lost records or was made again meanwhile")
+
+// Sight is what a Scan has come across.
+type Sight struct {
+	Found []Standing
+	// Hidden is what the Scan has come to and cannot see yet.
+	Hidden []Hidden
+}
+
+// Hidden is a part of a partition that readers of committed records do not see yet: an open transaction begins in it.
+type Hidden struct {
+	Partition int32     `json:"partition" doc:"The partition."`
+	From      int64     `json:"from_offset" doc:"Where the open transaction begins."`
+	To        int64     `json:"to_offset" doc:"Up to where the partition has to be read."`
+	Since     time.Time `json:"since,omitzero" doc:"The time of the transaction's first record. Left out when that cannot be read."`
+	Lineage   string    `json:"lineage,omitempty" doc:"The lineage of the order service whose transaction it is. Left out when it is another program's."`
 }
 
 // Record is a message ready to be published.

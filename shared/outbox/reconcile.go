@@ -64,7 +64,8 @@ func (r *Relay) reconcile(ctx context.Context, session Session, m *memory) (err 
 	} else if !known {
 		err = r.setMark(ctx, session)
 	}
-	if r.verified = err == nil; r.verified {
+	if err == nil {
+		r.held(nil)
 		r.outbox.verified.Store(r.outbox.position.Load())
 	}
 	r.checked = time.Now()
@@ -118,7 +119,7 @@ func (r *Relay) leave(ctx context.Context, terms *history, common, published uin
 	if r.claimed {
 		return &fatalError{ErrFenced}
 	}
-	r.tails, r.recheck = tails{}, true
+	r.tails, r.anchors, r.unsaved, r.recheck = tails{}, tails{}, nil, true
 	return errForked
 }
 

@@ -21,6 +21,7 @@ type batch struct {
 	at          time.Time
 	slots       placeMap
 	tails       tails // that it moved; stored beside it
+	anchors     tails // that the last connect moved; likewise
 }
 
 // Version 1 had, after the time, the last place in each partition and no placeMap.
@@ -53,12 +54,12 @@ func decodeBatch(key, sealed []byte) (batch, error) {
 	return b, nil
 }
 
-// store writes b and the tails that it moved.
+// store writes b and the tails and anchors that moved.
 func (b *batch) store(root *bbolt.Bucket) error {
 	bucket := root.Bucket(batchesBucket)
 	bucket.FillPercent = tailFill
 	key := slotKey(b.last)
-	return errors.Join(bucket.Put(key, b.encode(key)), b.tails.store(root))
+	return errors.Join(bucket.Put(key, b.encode(key)), b.tails.store(root, tailsBucket), b.anchors.store(root, anchorsBucket))
 }
 
 // recorder stores what was published, behind the relay's back: the publisher's own watermark is what counts, so a record

@@ -75,10 +75,11 @@ type Relay struct {
 	nextDue  time.Time // when the next waiting message is due
 	recheck  bool      // waiting messages changed since nextDue was computed
 	tails    tails
+	anchors  tails // the tails of before this session
+	unsaved  tails // the anchors, until the file has them; they are not changed any more
 	terms    history
 	claimed  bool      // the publisher has this file's terms
-	verified bool      // it has what was published: seen since the last session that did not end with a rejection
-	checked  time.Time // when that was
+	checked  time.Time // when it was seen to have what was published
 	marked   time.Time // when the watermark was set last
 }
 
@@ -96,7 +97,12 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 // *lifecycle.PanicError, Run may be called again.
 func (r *Relay) Run(ctx context.Context) (err error) {
 	err = r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
-		r.tails, err = loadTails(tx.Bucket(rootBucket))
+		root := tx.Bucket(rootBucket)
+		r.unsaved = nil
+		if r.tails, err = loadTails(root, tailsBucket); err != nil {
+			return err
+		}
+		r.anchors, err = loadTails(root, anchorsBucket)
 		return err
 	})
 	if err != nil {
@@ -108,6 +114,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 	defer stopRecorder()
 	defer r.watchdog.Rest()
 	defer func() { r.lastLink(err) }()
+	defer r.outbox.held.Store(nil)
 	var lastErr error
 	outages := 0
 	for ctx.Err() == nil {
@@ -128,9 +135,12 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 			lastErr = nil
 			continue
 		}
-		r.verified = false
 		r.outbox.verified.Store(0) // nothing expires until it was seen again
 		if errors.Is(err, errTroubled) {
+			continue
+		}
+		if errors.Is(err, ErrChanged) {
+			r.logger.Info().Err(err).Msg("looking at the topic anew")
 			continue
 		}
 		r.metrics.failed(classOf(err))
@@ -160,6 +170,9 @@ func (r *Relay) lastLink(err error) {
 func (r *Relay) Note() string {
 	link := r.outbox.link.Load()
 	text := fmt.Sprintf("%s since %s, backlog %d", link.State, link.Since.Format(time.RFC3339), r.outbox.Backlog())
+	if held := r.outbox.held.Load(); held != nil {
+		text += ": " + held.Text
+	}
 	if link.Error != "" {
 		text += ": " + link.Error
 	}
@@ -247,11 +260,11 @@ func (r *Relay) tend(ctx context.Context, session Session) error {
 	if time.Since(r.checked) < r.config.CheckEvery {
 		return nil
 	}
-	lost, err := session.Lost(ctx, r.tails.toCheck())
+	lost, err := r.lost(ctx, session)
 	if err != nil {
 		return err
 	}
-	if len(lost) > 0 {
+	if lost {
 		return errTroubled
 	}
 	r.checked = time.Now()
@@ -339,7 +352,8 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
 	r.marked = started
 	stand := standing(records, places)
-	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPlaceMap(stand), tails: r.tails.published(stand)})
+	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPlaceMap(stand), tails: r.tails.published(stand), anchors: r.unsaved})
+	r.unsaved = nil
 	r.setPosition(to)
 	r.outbox.verified.Store(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))

@@ -27,14 +27,15 @@ func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark
 	}
 	moved := m.place != "" && m.place != session.Place()
 	all := m.repair || moved || !known || mark.Slot < published
-	if !all && !r.verified {
-		lost, err := session.Lost(ctx, r.tails.toCheck())
+	if !all {
+		lost, err := r.lost(ctx, session)
 		if err != nil {
 			return err
 		}
-		all = len(lost) > 0
+		all = lost
 	}
 	if !all && mark.Slot <= position {
+		r.anchor()
 		return nil
 	}
 	s := survey{outbox: r.outbox, moved: moved, all: all, known: position, to: max(position, mark.Slot), tail: m.terms.tail, clash: m.terms.tail + 1}
@@ -77,13 +78,15 @@ func (r *Relay) survey(ctx context.Context, session Session, s *survey) error {
 		from = s.tails.next()
 	}
 	var err error
-	s.starts, err = session.Scan(ctx, from, func(standing []Standing) error {
+	s.starts, err = session.Scan(ctx, from, func(sight Sight) error {
 		r.watchdog.Step()
-		return s.note(ctx, standing)
+		r.held(sight.Hidden)
+		return s.note(ctx, sight.Found)
 	})
 	if err != nil {
 		return err
 	}
+	r.held(nil)
 	for partition, start := range s.starts {
 		if _, ok := s.tails[partition]; !ok {
 			s.tails[partition] = Standing{Place: Place{partition, start - 1}}
@@ -130,7 +133,9 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey, known 
 	if err != nil {
 		return &fatalError{err}
 	}
-	done := settlement{tails: s.tails, forget: s.all, place: session.Place(), repair: len(missing) > 0}
+	done := settlement{
+		tails: s.tails, anchors: s.tails, forget: s.all, place: session.Place(), repair: len(missing) > 0, repaired: len(missing) == 0,
+	}
 	done.findings = s.findings(known)
 	if len(s.recovered) > 0 {
 		b := batch{first: s.known + 1, last: s.to, slots: newPlaceMap(s.recovered)}
@@ -142,7 +147,7 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey, known 
 	for i := range done.findings {
 		r.report(done.findings[i])
 	}
-	r.tails = s.tails
+	r.tails, r.anchors, r.unsaved = s.tails, maps.Clone(s.tails), nil
 	r.setPosition(s.to)
 	for rest := missing; len(rest) > 0; {
 		n, err := r.republish(ctx, session, rest)
@@ -279,8 +284,9 @@ func (o *Outbox) recordsAgain(ctx context.Context, missing []unpublished, maxRow
 
 // settlement is what is stored of a repair, in one transaction.
 type settlement struct {
-	forget    bool   // the tails stored before
+	forget    bool   // the tails and anchors stored before
 	tails     tails  // moved
+	anchors   tails  // moved
 	recovered *batch // published by an earlier process
 	again     []Standing
 	place     string    // "" to leave it
@@ -295,9 +301,9 @@ func (o *Outbox) settle(ctx context.Context, s settlement) error {
 		root := tx.Bucket(rootBucket)
 		var errs []error
 		if s.forget {
-			errs = append(errs, emptyBucket(root, tailsBucket, nil))
+			errs = append(errs, emptyBucket(root, tailsBucket, nil), emptyBucket(root, anchorsBucket, nil))
 		}
-		errs = append(errs, s.tails.store(root))
+		errs = append(errs, s.tails.store(root, tailsBucket), s.anchors.store(root, anchorsBucket))
 		if s.recovered != nil {
 			errs = append(errs, s.recovered.store(root))
 		}

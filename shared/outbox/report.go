@@ -15,6 +15,7 @@ type LinkState string
 const (
 	LinkIdle       LinkState = "idle"       // no relay runs
 	LinkConnecting LinkState = "connecting" // a session is being opened, or what it finds is put right
+	LinkWaiting    LinkState = "waiting"    // for the end of others' transactions, see HeldBack
 	LinkUp         LinkState = "up"
 	LinkDown       LinkState = "down"   // the last session failed; the next attempt follows
 	LinkFenced     LinkState = "fenced" // see ErrFenced
@@ -22,7 +23,7 @@ const (
 
 // LinkStates lists every state.
 func LinkStates() []LinkState {
-	return []LinkState{LinkIdle, LinkConnecting, LinkUp, LinkDown, LinkFenced}
+	return []LinkState{LinkIdle, LinkConnecting, LinkWaiting, LinkUp, LinkDown, LinkFenced}
 }
 
 // Link is how the relay stands with the publisher.
@@ -57,6 +58,7 @@ type Report struct {
 	Oldest   *time.Time `json:"oldest_unpublished_at,omitempty" doc:"When the oldest message of the backlog was stored. Left out when there is none."`
 	Repair   bool       `json:"repair" doc:"The topic lacks messages that are being published again."`
 	Link     Link       `json:"relay" doc:"How the relay stands with Kafka."`
+	HeldBack *HeldBack  `json:"held_back,omitempty" doc:"Transactions of others whose end the relay waits for before it publishes. Left out when it waits for none."`
 	Findings []Finding  `json:"findings" doc:"What was found amiss between file and topic, the newest first, 20 at most."`
 }
 
@@ -65,7 +67,7 @@ func (o *Outbox) Report(ctx context.Context, limit int) (Report, error) {
 	id := o.id.Load()
 	r := Report{
 		Lineage: id.lineage, First: id.base + 1, Position: o.position.Load(), Tail: o.queue.lastSlot(),
-		Backlog: o.Backlog(), Parked: o.Parked(), Ceded: o.Ceded(), Link: *o.link.Load(),
+		Backlog: o.Backlog(), Parked: o.Parked(), Ceded: o.Ceded(), Link: *o.link.Load(), HeldBack: o.held.Load(),
 	}
 	o.mu.Lock()
 	r.Waiting = o.waits.waiting

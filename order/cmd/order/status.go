@@ -39,6 +39,9 @@ func writeStatus(out io.Writer, r *orderclient.OutboxReport) error {
 	if r.Relay.Error != "" {
 		line("", "%s", r.Relay.Error)
 	}
+	if r.HeldBack != nil {
+		line("", "%s", r.HeldBack.Text)
+	}
 	line("backlog", "%d, of which %d wait for another attempt", r.Backlog, r.Waiting)
 	if r.Oldest != nil {
 		line("oldest", "%s", stamp(*r.Oldest))

@@ -9,24 +9,28 @@ import (
 	"hash/crc32"
 	"slices"
 	"sync"
+	"time"
 
 	"ordertally/shared/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
 
-// Partitions is how many the Publisher has.
+// Partitions is how many the Publisher has, until it is made anew with others.
 const Partitions = 3
 
-// Publisher keeps what is published in memory, in Partitions partitions, fences like Kafka and fails as its script says. It
-// is safe for concurrent use; the zero value is ready.
+// Publisher keeps what is published in memory, in Partitions partitions, fences like Kafka and fails as its script says.
+// Like in Kafka an open transaction of somebody else hides what stands behind its first record (Hang). It is safe for
+// concurrent use; the zero value is ready.
 type Publisher struct {
 	mu      sync.Mutex
 	epochs  map[string]int
 	marks   map[string]outbox.Mark
 	stands  []stood // in the order of publication
-	starts  [Partitions]int64
-	places  int // how often it was made anew
+	starts  map[int32]int64
+	fewer   int32 // partitions less than Partitions
+	places  int   // how often it was made anew
+	gone    bool  // deleted and not made again
 	shift   int32
 	changed chan struct{}
 	script  func(Step, []outbox.Record) error
@@ -39,6 +43,13 @@ type stood struct {
 	outbox.Record
 	place   outbox.Place
 	lineage string
+	foreign *foreign // the transaction of somebody else that it belongs to, nil for what a session published
+}
+
+// foreign is somebody else's transaction.
+type foreign struct {
+	open  bool
+	begun time.Time
 }
 
 var _ outbox.Publisher = (*Publisher)(nil)
@@ -68,9 +79,11 @@ func (p *Publisher) Published() []outbox.Record {
 }
 
 func (p *Publisher) records() []outbox.Record {
-	records := make([]outbox.Record, len(p.stands))
+	var records []outbox.Record
 	for i := range p.stands {
-		records[i] = p.stands[i].Record
+		if p.stands[i].foreign == nil {
+			records = append(records, p.stands[i].Record)
+		}
 	}
 	return records
 }
@@ -79,7 +92,55 @@ func (p *Publisher) records() []outbox.Record {
 func (p *Publisher) PlaceOf(i int) outbox.Place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.stands[i].place
+	return p.stands[p.nth(i)].place
+}
+
+// nth is the index in stands of the i-th that a session published; the number of stands when there is none.
+func (p *Publisher) nth(i int) int {
+	for at := range p.stands {
+		if p.stands[at].foreign != nil {
+			continue
+		}
+		if i == 0 {
+			return at
+		}
+		i--
+	}
+	return len(p.stands)
+}
+
+// Hang begins a transaction of somebody else in each partition, a record in each, and leaves it open: readers of committed
+// records see nothing behind that until end, which may be called again.
+func (p *Publisher) Hang() (end func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := &foreign{open: true, begun: time.Now()}
+	for partition, offset := range p.ends() {
+		p.stands = append(p.stands, stood{place: outbox.Place{Partition: partition, Offset: offset}, foreign: t})
+	}
+	p.change()
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		t.open = false
+		p.change()
+	}
+}
+
+// change wakes whoever waits for something; p.mu is held.
+func (p *Publisher) change() {
+	if p.changed != nil {
+		close(p.changed)
+		p.changed = nil
+	}
+}
+
+// next is closed at the next change; p.mu is held.
+func (p *Publisher) next() <-chan struct{} {
+	if p.changed == nil {
+		p.changed = make(chan struct{})
+	}
+	return p.changed
 }
 
 // Lose forgets all but the first keep records, like a broker after a power cut, and tells the session of trouble.
@@ -90,32 +151,65 @@ func (p *Publisher) Lose(keep int) {
 	p.worry()
 }
 
-// LoseQuietly forgets all but the first keep records and tells nobody.
+// LoseQuietly forgets all but the first keep records, and what follows those, and tells nobody.
 func (p *Publisher) LoseQuietly(keep int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stands = p.stands[:keep]
+	p.stands = p.stands[:p.nth(keep)]
+	p.change()
 }
 
 // Expire deletes the first n records, like a topic's retention.
 func (p *Publisher) Expire(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := range p.stands[:n] {
+	first := p.nth(n)
+	if p.starts == nil {
+		p.starts = map[int32]int64{}
+	}
+	for i := range p.stands[:first] {
 		place := p.stands[i].place
 		p.starts[place.Partition] = place.Offset + 1
 	}
-	p.stands = p.stands[n:]
+	p.stands = p.stands[first:]
 }
 
-// Recreate deletes everything and makes the place anew, marks included.
-func (p *Publisher) Recreate() {
+// Recreate deletes everything and makes the place anew, marks included, and tells the session of trouble.
+func (p *Publisher) Recreate() { p.RecreateWith(Partitions) }
+
+// RecreateWith is Recreate with another number of partitions, at most Partitions.
+func (p *Publisher) RecreateWith(partitions int32) {
+	p.Delete()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stands, p.starts, p.marks = nil, [Partitions]int64{}, map[string]outbox.Mark{}
-	p.places++
+	p.gone, p.fewer = false, Partitions-partitions
+	p.change()
+}
+
+// RecreateQuietly is Recreate, but nobody is told.
+func (p *Publisher) RecreateQuietly() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.empty()
+}
+
+// Delete deletes the place, marks included, and tells the session of trouble. No session can be opened until it is made
+// anew.
+func (p *Publisher) Delete() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+	p.empty()
 	p.worry()
 }
+
+func (p *Publisher) empty() {
+	p.stands, p.starts, p.marks = nil, nil, map[string]outbox.Mark{}
+	p.places++
+	p.change()
+}
+
+func (p *Publisher) partitions() int32 { return Partitions - p.fewer }
 
 // Shift has each key go to another partition from now on, as when partitions are added.
 func (p *Publisher) Shift() {
@@ -149,11 +243,7 @@ func (p *Publisher) worry() {
 func (p *Publisher) Await(ctx context.Context, n int) ([]outbox.Record, error) {
 	for {
 		p.mu.Lock()
-		records := p.records()
-		if p.changed == nil {
-			p.changed = make(chan struct{})
-		}
-		changed := p.changed
+		records, changed := p.records(), p.next()
 		p.mu.Unlock()
 		if len(records) >= n {
 			return records, nil
@@ -164,6 +254,16 @@ func (p *Publisher) Await(ctx context.Context, n int) ([]outbox.Record, error) {
 			return records, ctx.Err()
 		}
 	}
+}
+
+// SetMark sets a lineage's mark, like somebody else who commits an offset for its group.
+func (p *Publisher) SetMark(lineage string, mark outbox.Mark) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.marks == nil {
+		p.marks = map[string]outbox.Mark{}
+	}
+	p.marks[lineage] = mark
 }
 
 // Watermark returns the lineage's committed watermark.
@@ -197,8 +297,14 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.gone {
+		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the place is gone")}
+	}
 	if p.epochs == nil {
-		p.epochs, p.marks = map[string]int{}, map[string]outbox.Mark{}
+		p.epochs = map[string]int{}
+	}
+	if p.marks == nil {
+		p.marks = map[string]outbox.Mark{}
 	}
 	if p.trouble == nil {
 		p.trouble = make(chan struct{})
@@ -208,9 +314,11 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 	mark, known := p.marks[id.Lineage]
 	return &session{
 		publisher: p, lineage: id.Lineage, epoch: p.epochs[id.Lineage], mark: mark, known: known,
-		place: fmt.Sprint("place ", p.places), trouble: p.trouble,
+		place: p.name(), trouble: p.trouble,
 	}, nil
 }
+
+func (p *Publisher) name() string { return fmt.Sprint("place ", p.places) }
 
 type session struct {
 	publisher *Publisher
@@ -238,22 +346,23 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 		p.mu.Unlock()
 		return nil, &outbox.OutageError{Class: outbox.Fenced, Err: errors.New("a later session was opened")}
 	}
+	if p.gone {
+		p.mu.Unlock()
+		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the place is gone")}
+	}
 	places := make([]outbox.Place, len(records))
 	next := p.ends()
 	for i := range records {
-		partition := (int32(crc32.ChecksumIEEE(records[i].Key)%Partitions) + p.shift) % Partitions
-		if pinned := records[i].Partition; pinned != nil && *pinned < Partitions {
+		partition := (int32(crc32.ChecksumIEEE(records[i].Key)%Partitions) + p.shift) % p.partitions()
+		if pinned := records[i].Partition; pinned != nil && *pinned < p.partitions() {
 			partition = *pinned
 		}
 		places[i] = outbox.Place{Partition: partition, Offset: next[partition]}
 		next[places[i].Partition]++
-		p.stands = append(p.stands, stood{records[i], places[i], s.lineage})
+		p.stands = append(p.stands, stood{Record: records[i], place: places[i], lineage: s.lineage})
 	}
 	p.marks[s.lineage] = mark
-	if p.changed != nil {
-		close(p.changed)
-		p.changed = nil
-	}
+	p.change()
 	p.mu.Unlock()
 	if err := p.ask(Answering, records); err != nil {
 		return nil, err
@@ -264,14 +373,30 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 // ends returns the offset that follows the last record of each partition.
 func (p *Publisher) ends() map[int32]int64 {
 	ends := map[int32]int64{}
-	for i, start := range p.starts {
-		ends[int32(i)] = start
+	for partition := range p.partitions() {
+		ends[partition] = p.starts[partition]
 	}
 	for i := range p.stands {
 		place := p.stands[i].place
 		ends[place.Partition] = max(ends[place.Partition], place.Offset+1)
 	}
 	return ends
+}
+
+// hidden returns the partitions that readers of committed records cannot read up to the given ends.
+func (p *Publisher) hidden(ends map[int32]int64) []outbox.Hidden {
+	var hidden []outbox.Hidden
+	for partition := range p.partitions() {
+		for i := range p.stands {
+			x := &p.stands[i]
+			if x.foreign == nil || !x.foreign.open || x.place.Partition != partition || x.place.Offset >= ends[partition] {
+				continue
+			}
+			hidden = append(hidden, outbox.Hidden{Partition: partition, From: x.place.Offset, To: ends[partition], Since: x.foreign.begun})
+			break
+		}
+	}
+	return hidden
 }
 
 func (s *session) Ends(ctx context.Context) (map[int32]int64, error) {
@@ -284,6 +409,9 @@ func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox
 	p := s.publisher
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.name() != s.place {
+		return records, ctx.Err()
+	}
 	var lost []outbox.Standing
 	for _, r := range records {
 		stands := slices.ContainsFunc(p.stands, func(x stood) bool { return x.place == r.Place && x.Slot == r.Slot && x.lineage == s.lineage })
@@ -294,24 +422,49 @@ func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox
 	return lost, ctx.Err()
 }
 
-func (s *session) Scan(ctx context.Context, from map[int32]int64, visit func([]outbox.Standing) error) (map[int32]int64, error) {
+func (s *session) Scan(ctx context.Context, from map[int32]int64, visit func(outbox.Sight) error) (map[int32]int64, error) {
 	p := s.publisher
 	p.mu.Lock()
 	p.scans++
+	ends := p.ends()
+	for {
+		now := p.ends()
+		for partition, end := range ends {
+			if now[partition] < end || p.name() != s.place {
+				p.mu.Unlock()
+				return nil, outbox.ErrChanged
+			}
+		}
+		hidden := p.hidden(ends)
+		if len(hidden) == 0 {
+			break
+		}
+		changed := p.next()
+		p.mu.Unlock()
+		if err := visit(outbox.Sight{Hidden: hidden}); err != nil {
+			return nil, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		p.mu.Lock()
+	}
 	starts := map[int32]int64{}
-	for i, start := range p.starts {
-		starts[int32(i)] = start
+	for partition := range ends {
+		starts[partition] = p.starts[partition]
 	}
 	var standing []outbox.Standing
 	for i := range p.stands {
 		x := &p.stands[i]
-		if x.lineage != s.lineage || x.place.Offset < from[x.place.Partition] {
+		if x.lineage != s.lineage || x.place.Offset < from[x.place.Partition] || x.place.Offset >= ends[x.place.Partition] {
 			continue
 		}
 		standing = append(standing, outbox.Standing{Place: x.place, Slot: x.Slot, ID: idOf(x.Headers)})
 	}
 	p.mu.Unlock()
-	if err := visit(standing); err != nil {
+	if err := visit(outbox.Sight{Found: standing}); err != nil {
 		return nil, err
 	}
 	return starts, ctx.Err()

@@ -22,6 +22,11 @@ type Target struct {
 	// Read returns the values of all records that readers of committed records see, those of one key in order. Slots and
 	// times need not be filled in.
 	Read func(t *testing.T) []outbox.Record
+	// Hang begins a transaction of somebody else in each partition and leaves it open; end ends it. It is called with an open
+	// session.
+	Hang func(t *testing.T) (end func())
+	// Remake deletes the place and makes it anew, with another number of partitions.
+	Remake func(t *testing.T)
 	// TooLarge is the size in bytes of a value that the place refuses but the client lets through; 0 skips nothing but
 	// uses 3 MiB, which the client refuses.
 	TooLarge int
@@ -57,9 +62,12 @@ var (
 		"a later session is noticed once it published":   noticing,
 	}
 	exactlyOnce = cases{
-		"a later session fences an earlier one":     fencing,
-		"a refused message leaves the session good": refusal,
-		"a context that ended publishes nothing":    ended,
+		"a later session fences an earlier one":       fencing,
+		"a refused message leaves the session good":   refusal,
+		"a context that ended publishes nothing":      ended,
+		"an open transaction hides and loses nothing": hidden,
+		"a scan begins anew in another place":         scanOfAnother,
+		"a place that was made anew is noticed":       remade,
 	}
 )
 
@@ -294,8 +302,8 @@ func scan(t *testing.T, session outbox.Session, from map[int32]int64) (found []o
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	starts, err := session.Scan(ctx, from, func(standing []outbox.Standing) error {
-		found = append(found, standing...)
+	starts, err := session.Scan(ctx, from, func(sight outbox.Sight) error {
+		found = append(found, sight.Found...)
 		return nil
 	})
 	if err != nil {
@@ -370,6 +378,118 @@ func lost(t *testing.T, target Target) {
 	if gone := ask(mine[1], another, beyond, mine[2]); !slices.Equal(gone, []outbox.Standing{another, beyond}) {
 		t.Fatalf("lost %v, want %v", gone, []outbox.Standing{another, beyond})
 	}
+}
+
+// sights calls scan with a visit that tells hidden, at most once, what the scan waits for.
+func sights(t *testing.T, session outbox.Session, waits func([]outbox.Hidden)) (found []outbox.Standing, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	told := false
+	_, err = session.Scan(ctx, nil, func(sight outbox.Sight) error {
+		found = append(found, sight.Found...)
+		if !told && len(sight.Hidden) > 0 {
+			told = true
+			waits(sight.Hidden)
+		}
+		return nil
+	})
+	if err == nil && !told {
+		t.Error("the scan did not say that it waits for the open transaction")
+	}
+	slices.SortFunc(found, func(a, b outbox.Standing) int { return int(a.Slot) - int(b.Slot) }) //nolint:gosec // small
+	return found, err
+}
+
+// hidden has half of the records stand behind somebody else's open transaction.
+func hidden(t *testing.T, target Target) {
+	name := lineage()
+	session := open(t, target, name, 0)
+	var mine []outbox.Standing
+	add := func(first uint64) {
+		t.Helper()
+		for slot := first; slot < first+10; slot++ {
+			places, err := publish(t, session, slot, message(name, slot, fmt.Sprint(slot)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			mine = append(mine, outbox.Standing{Place: places[0], Slot: slot, ID: uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot)}}) //nolint:gosec // small
+		}
+	}
+	add(1)
+	end := target.Hang(t)
+	before, err := session.Ends(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(11)
+	session.Close()
+	session = open(t, target, name, 20)
+	if gone, err := session.Lost(t.Context(), mine); err != nil || len(gone) != 0 {
+		t.Fatalf("lost behind the open transaction: %v, %v", gone, err)
+	}
+	another := mine[15]
+	another.Slot++
+	if gone, err := session.Lost(t.Context(), []outbox.Standing{mine[12], another}); err != nil || !slices.Equal(gone, []outbox.Standing{another}) {
+		t.Fatalf("lost: %v, %v; want %v", gone, err, another)
+	}
+	found, err := sights(t, session, func(hidden []outbox.Hidden) {
+		for _, h := range hidden {
+			if h.From != before[h.Partition]-1 || h.To <= h.From {
+				t.Errorf("hidden: %+v; the open transaction begins at %d", h, before[h.Partition]-1)
+			}
+		}
+		end()
+	})
+	if err != nil || !slices.Equal(found, mine) {
+		t.Fatalf("found %v, %v\nwant %v", found, err, mine)
+	}
+}
+
+// scanOfAnother remakes the place while a scan of it waits.
+func scanOfAnother(t *testing.T, target Target) {
+	name := lineage()
+	session := open(t, target, name, 0)
+	target.Hang(t)
+	if _, err := publish(t, session, 1, message(name, 1, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sights(t, session, func([]outbox.Hidden) { target.Remake(t) }); !errors.Is(err, outbox.ErrChanged) {
+		t.Fatalf("got %v, want ErrChanged", err)
+	}
+}
+
+// remade is told of without asking, and has lost everything.
+func remade(t *testing.T, target Target) {
+	name := lineage()
+	session := open(t, target, name, 0)
+	places, err := publish(t, session, 1, message(name, 1, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := session.Place()
+	target.Remake(t)
+	select {
+	case <-session.Troubled():
+	case <-time.After(30 * time.Second):
+		t.Fatal("the session does not notice that its place was made anew")
+	}
+	all := []outbox.Standing{{Place: places[0], Slot: 1}}
+	if gone, err := session.Lost(t.Context(), all); err != nil || !slices.Equal(gone, all) {
+		t.Errorf("lost: %v, %v", gone, err)
+	}
+	session.Close()
+	session = open(t, target, name, 1)
+	if session.Place() == before {
+		t.Errorf("the place is called %s as before", before)
+	}
+	gone := int32(Partitions - 1)
+	r := message(name, 1, "a")
+	r.Partition = &gone
+	if _, err := publish(t, session, 1, r); err != nil {
+		t.Fatalf("publish to a partition that is not there any more: %v", err)
+	}
+	wantValues(t, target, string(r.Value))
 }
 
 func pinned(t *testing.T, target Target) {

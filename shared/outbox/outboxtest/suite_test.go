@@ -22,6 +22,8 @@ func TestTheFakeKeepsTheContract(t *testing.T) {
 		return outboxtest.Target{
 			Publisher: fake,
 			Read:      func(*testing.T) []outbox.Record { return fake.Published() },
+			Hang:      func(*testing.T) func() { return fake.Hang() },
+			Remake:    func(*testing.T) { fake.RecreateWith(outboxtest.Partitions - 1) },
 		}
 	})
 }

@@ -1,0 +1,244 @@
+package outbox_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+)
+
+// waiting waits until the relay says that it is held back, and returns what it says.
+func (r *rig) waiting() (report outbox.Report) {
+	r.t.Helper()
+	r.eventually("the relay waits for an open transaction", func() bool {
+		var err error
+		report, err = r.outbox.Report(r.t.Context(), 1)
+		return err == nil && report.Link.State == outbox.LinkWaiting && report.HeldBack != nil
+	})
+	return report
+}
+
+// backlogged has n messages published, n more behind an open transaction of somebody else, and stops.
+func backlogged(t *testing.T, n int) (r *rig, end func()) {
+	t.Helper()
+	r = newRig(t)
+	r.start()
+	r.place(names("a", n)...)
+	r.await(n)
+	end = r.publisher.Hang()
+	r.place(names("b", n)...)
+	r.await(2 * n)
+	r.recorded(uint64(2 * n))
+	r.stop()
+	return r, end
+}
+
+// What was last published in each partition stands behind somebody else's open transaction: unseen, not lost.
+func TestRelay_TakesNothingForLostThatAnOpenTransactionHides(t *testing.T) {
+	r, end := backlogged(t, 10)
+	r.restart()
+	r.place("new")
+	exactlyOnce(t, r.await(21)) // what is known to be published need not be waited for
+	r.drained()
+	end()
+	r.restart()
+	r.place("newer")
+	exactlyOnce(t, r.await(22))
+	if n, kinds := r.publisher.Scans(), r.found(); n != 0 || len(kinds) != 0 {
+		t.Errorf("read the topic %d times, and found %v", n, kinds)
+	}
+}
+
+// Without the watermark the topic has to be read, and an open transaction hides a part of it.
+func TestRelay_WaitsForAnOpenTransactionWhenTheWatermarkIsGone(t *testing.T) {
+	r, end := backlogged(t, 10)
+	r.publisher.ForgetMarks()
+	r.restart()
+	r.place("new")
+	report := r.waiting()
+	if len(report.HeldBack.Behind) == 0 || !strings.Contains(report.HeldBack.Text, "another program's: partition 0 from offset") || report.HeldBack.Since.IsZero() || report.HeldBack.Behind[0].To <= report.HeldBack.Behind[0].From {
+		t.Errorf("it waits for %+v", report.HeldBack)
+	}
+	if n := len(r.publisher.Published()); n != 20 {
+		t.Fatalf("%d messages are published, want the 20 of before", n)
+	}
+	if note := r.running.Note(); !strings.Contains(note, "waiting since") || !strings.Contains(note, report.HeldBack.Text) {
+		t.Errorf("the note is %q", note)
+	}
+	end()
+	exactlyOnce(t, r.await(21))
+	r.drained()
+	if kinds := r.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundMarkLost}) {
+		t.Errorf("found %v", kinds)
+	}
+	if after, err := r.outbox.Report(t.Context(), 1); err != nil || after.HeldBack != nil || after.Link.State != outbox.LinkUp {
+		t.Errorf("afterwards it reports %+v, %v", after, err)
+	}
+}
+
+// A part of what an open transaction hides is lost: that, and no more, is published again.
+func TestRelay_PublishesAgainOnlyWhatIsLostBehindAnOpenTransaction(t *testing.T) {
+	r, end := backlogged(t, 10)
+	r.publisher.Lose(16)
+	r.restart()
+	r.place("new")
+	r.waiting()
+	end()
+	exactlyOnce(t, r.await(21))
+	r.drained()
+	if again := metricOf(t, r, "test_outbox_republished_total"); again != 4 {
+		t.Errorf("%v republished, want 4", again)
+	}
+}
+
+// A transaction was committed without being recorded, behind one that is open.
+func TestRelay_ReadsBackACommitBehindAnOpenTransaction(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place("before")
+	r.await(1)
+	r.recorded(1)
+	end := r.publisher.Hang()
+	var once atomic.Bool
+	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		if step == outboxtest.Answering && len(records) > 0 && once.CompareAndSwap(false, true) {
+			return errors.New("the answer is lost")
+		}
+		return nil
+	})
+	r.place("a")
+	r.waiting()
+	r.place("b")
+	end()
+	exactlyOnce(t, r.await(3))
+	r.eventually("it is read back", func() bool { return slices.Contains(r.found(), outbox.FoundRecovered) })
+}
+
+// While the relay waits, the topic loses what it was to read, or is made again: what it knew by then says nothing.
+func TestRelay_BeginsAnewWhenTheTopicChangesWhileItWaits(t *testing.T) {
+	for name, change := range map[string]func(*outboxtest.Publisher){
+		"lost a part":          func(p *outboxtest.Publisher) { p.LoseQuietly(13) },
+		"made again":           func(p *outboxtest.Publisher) { p.RecreateQuietly() },
+		"lost and hangs again": func(p *outboxtest.Publisher) { p.LoseQuietly(10); p.Hang()() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, end := backlogged(t, 10)
+			r.publisher.ForgetMarks()
+			r.restart()
+			r.place("new")
+			r.waiting()
+			opens := r.publisher.Opens()
+			change(r.publisher)
+			r.eventually("it begins anew", func() bool { return r.publisher.Opens() > opens })
+			end()
+			exactlyOnce(t, r.await(21))
+			r.drained()
+		})
+	}
+}
+
+// The watermark, by which a copy would be known, is gone, and what the original published is hidden.
+func TestRelay_ACopyIsKnownByWhatAnOpenTransactionHid(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.place("a", "b")
+	r.await(2)
+	r.recorded(2)
+	twin := r.copied()
+	end := r.publisher.Hang()
+	r.place(names("original", 3)...)
+	r.await(5)
+	r.recorded(5)
+	r.stop()
+	r.publisher.ForgetMarks()
+	twin.place("copy 0", "copy 1")
+	twin.start()
+	twin.waiting()
+	if kinds := twin.found(); len(kinds) != 0 {
+		t.Errorf("found %v before it could see", kinds)
+	}
+	end()
+	onceEach(t, r.await(7), append(names("original", 3), "a", "b", "copy 0", "copy 1")...)
+	if kinds := twin.found(); !slices.Contains(kinds, outbox.FoundFork) {
+		t.Errorf("found %v", kinds)
+	}
+}
+
+func TestRetention_DeletesNothingWhileAnOpenTransactionHidesThePlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.stopAndOpenWith(outbox.Config{Retention: time.Hour})
+		r.start()
+		r.place(names("a", 10)...)
+		r.await(10)
+		r.recorded(10)
+		r.publisher.LoseQuietly(4)
+		end := r.publisher.Hang()
+		r.publisher.Lose(4) // nothing more, and now it is told
+		r.waiting()
+		<-time.After(24 * time.Hour)
+		if n := metricOf(t, r, "test_outbox_expired_total"); n != 0 {
+			t.Fatalf("%v messages have expired while nobody knew whether they stand", n)
+		}
+		if held := r.metric("test_outbox_held_back_seconds"); held < 23*3600 {
+			t.Errorf("held back for %v s, by the metric", held)
+		}
+		end()
+		exactlyOnce(t, r.await(10))
+		<-time.After(2 * time.Hour)
+		if n := metricOf(t, r, "test_outbox_expired_total"); n != 10 {
+			t.Errorf("%v have expired, want 10", n)
+		}
+	})
+}
+
+// The place loses records after a connect has seen them and before the next is published: the newest of the partition then
+// stands, and only the one from before the session tells.
+func TestRelay_NoticesALossBetweenAConnectAndTheFirstRecord(t *testing.T) {
+	r := newRig(t)
+	same := func(n int) (keys []string) {
+		for range n {
+			keys = append(keys, "key")
+		}
+		return keys
+	}
+	r.start()
+	r.place(same(10)...)
+	r.await(10)
+	r.recorded(10)
+	for range 2 { // the second connect has seen what the first session published
+		r.restart()
+		r.eventually("it is connected", func() bool {
+			report, err := r.outbox.Report(t.Context(), 1)
+			return err == nil && report.Link.State == outbox.LinkUp
+		})
+	}
+	r.publisher.LoseQuietly(6)
+	r.place(same(5)...)
+	r.await(11)
+	r.recorded(15)
+	r.restart()
+	records := r.await(15)
+	slots := map[uint64]int{}
+	for _, record := range records {
+		slots[record.Slot]++
+	}
+	if len(records) != 15 || len(slots) != 15 {
+		t.Fatalf("%d records of %d slots stand, want 15 of 15: %v", len(records), len(slots), slots)
+	}
+	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+	scans := r.publisher.Scans()
+	r.restart()
+	r.place("key")
+	r.await(16)
+	r.drained()
+	if r.publisher.Scans() != scans {
+		t.Error("what was put right is looked for again")
+	}
+}

@@ -1,0 +1,77 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// lost says whether the place lacks a record that it had: the last one of a partition, or the last one from before this
+// session (rule P8a).
+func (r *Relay) lost(ctx context.Context, session Session) (bool, error) {
+	lost, err := session.Lost(ctx, r.tails.toCheck(r.anchors))
+	return len(lost) > 0, err
+}
+
+// anchor has the anchors follow the tails. It may be called only when a connect saw both. The file hears of it with the
+// next batch: until then it has older ones, which must stand as well.
+func (r *Relay) anchor() {
+	if !maps.Equal(r.anchors, r.tails) {
+		r.anchors = maps.Clone(r.tails)
+		r.unsaved = r.anchors
+	}
+}
+
+// HeldBack is what the relay waits for before it publishes: the end of transactions that are not its own. Until then
+// nobody can tell whether what they hide was lost.
+type HeldBack struct {
+	Since  time.Time `json:"since" doc:"Since when the relay waits."`
+	Text   string    `json:"text" doc:"What it waits for. For people."`
+	Behind []Hidden  `json:"behind" doc:"The open transactions that it waits for."`
+}
+
+// describe says what is waited for.
+func describe(behind []Hidden) string {
+	first := behind[0]
+	whose := "another program's"
+	if first.Lineage != "" {
+		whose = "that of the order service with lineage " + first.Lineage
+	}
+	text := fmt.Sprintf("waits for the end of an open transaction, %s: partition %d from offset %d", whose, first.Partition, first.From)
+	if !first.Since.IsZero() {
+		text += ", begun at " + first.Since.UTC().Format(time.RFC3339)
+	}
+	if more := len(behind) - 1; more > 0 {
+		text += fmt.Sprintf(", and in %d more partitions", more)
+	}
+	return text
+}
+
+// held notes what a scan waits for; nothing means that it goes on.
+func (r *Relay) held(behind []Hidden) {
+	last := r.outbox.held.Load()
+	switch {
+	case len(behind) == 0 && last == nil:
+	case len(behind) == 0:
+		r.outbox.held.Store(nil)
+		r.outbox.setLink(LinkConnecting, nil)
+		r.logger.Info().Dur("waited", r.outbox.config.Clock.Now().Sub(last.Since)).Msg("the open transactions have ended: going on")
+	case last == nil:
+		next := &HeldBack{Since: r.outbox.config.Clock.Now().UTC(), Text: describe(behind), Behind: behind}
+		r.outbox.held.Store(next)
+		r.outbox.setLink(LinkWaiting, nil)
+		r.logger.Warn().Str("for", next.Text).Int("backlog", r.outbox.Backlog()).Msg("nothing is published: the relay waits to see what an open transaction hides")
+	default:
+		r.outbox.held.Store(&HeldBack{Since: last.Since, Text: describe(behind), Behind: behind})
+	}
+}
+
+// HeldBackFor is for how long the relay has been waiting for others' transactions; 0 when it does not.
+func (o *Outbox) HeldBackFor() time.Duration {
+	held := o.held.Load()
+	if held == nil {
+		return 0
+	}
+	return max(o.config.Clock.Now().Sub(held.Since), 0)
+}
