@@ -35,6 +35,8 @@ type Config struct {
 	KafkaListen          string `name:"kafka-listen" default:"127.0.0.1:9092" help:"Address of the broker."`
 	// Verbosity of the logger, when it can be changed: both ops listeners do that.
 	Verbosity *telemetry.Level `kong:"-"`
+	// Drops of the logger, for the metrics of both.
+	Drops *telemetry.Drops `kong:"-"`
 }
 
 // Stack is the broker and both services.
@@ -76,6 +78,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 
 	around := serving.Config{
 		Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}, QuietRequests: true, Verbosity: s.config.Verbosity,
+		Drops: s.config.Drops,
 	}
 	s.order, err = orderd.New(orderd.Config{
 		Listen: s.config.OrderListen, OpsListen: s.config.OrderOpsListen,

@@ -62,6 +62,7 @@ func (s *Service) Start(ctx context.Context) error {
 
 func (s *Service) start(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
+	s.config.Serving.Drops.Register(registry, "activity")
 	commits := boltdb.NewMetrics(registry, "activity")
 	db, err := boltdb.Open(s.config.Data, boltdb.Options{OnCommit: commits.Observe})
 	if err != nil {

@@ -65,6 +65,7 @@ func (s *Service) Start(ctx context.Context) error {
 
 func (s *Service) start(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
+	s.config.Serving.Drops.Register(registry, "order")
 	commits := boltdb.NewMetrics(registry, "order")
 	db, err := boltdb.Open(s.config.Data, boltdb.Options{OnCommit: commits.Observe})
 	if err != nil {

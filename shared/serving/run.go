@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 
 	"github.com/rs/zerolog"
 
@@ -25,6 +27,7 @@ func Run(ctx context.Context, c *Config, name string, create func(zerolog.Logger
 	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < leastProcs {
 		runtime.GOMAXPROCS(leastProcs)
 	}
+	signal.Ignore(syscall.SIGPIPE) // a reader of standard error that goes away takes its lines with it, not the service
 	log, err := telemetry.OpenLog(c.Log, os.Stderr, name)
 	if err != nil {
 		return settings.WithExitCode(fmt.Errorf("%s settings: %w", name, err), settings.ExitUsage)
@@ -35,7 +38,7 @@ func Run(ctx context.Context, c *Config, name string, create func(zerolog.Logger
 		}
 		err = errors.Join(err, log.Close())
 	}()
-	c.Verbosity = log.Level
+	c.Verbosity, c.Drops = log.Level, log.Drops
 	service, err := create(log.Logger)
 	if err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)

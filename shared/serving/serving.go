@@ -34,6 +34,8 @@ type Config struct {
 	// Log is for whoever makes the service's logger, who may also set Verbosity: it can then be changed over the ops listener.
 	Log       telemetry.LogConfig `embed:"" prefix:"log-"`
 	Verbosity *telemetry.Level    `kong:"-"`
+	// Drops of that logger, for the metric; nil for none.
+	Drops *telemetry.Drops `kong:"-"`
 	// QuietRequests keeps the lines of requests that went well for level debug.
 	QuietRequests bool `kong:"-"`
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // Exit codes of all programs.
@@ -42,12 +43,25 @@ func ExitCode(err error) int {
 	return ExitFailed
 }
 
+// reportPatience is how long Report waits for whoever reads.
+const reportPatience = 2 * time.Second
+
 // Report writes err to w, usually os.Stderr, unless there is nothing to say, and returns its exit code:
 //
 //	func main() { os.Exit(settings.Report(os.Stderr, run())) }
+//
+// A reader that takes nothing does not keep the process from ending.
 func Report(w io.Writer, err error) int {
 	if err != nil && !errors.Is(err, ErrAnswered) {
-		_, _ = fmt.Fprintln(w, err) // no other place to complain to
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			_, _ = fmt.Fprintln(w, err) // no other place to complain to
+		}()
+		select {
+		case <-written:
+		case <-time.After(reportPatience):
+		}
 	}
 	return ExitCode(err)
 }

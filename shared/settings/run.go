@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
@@ -11,8 +12,9 @@ import (
 //
 //	func main() { os.Exit(settings.Report(os.Stderr, program.Run(&commands{}, os.Args[1:]))) }
 //
-// The Run method of a command may take a context.Context, which ends with SIGINT or SIGTERM; a second signal ends the
-// process at once. Without a Version the one that the Go command recorded is used.
+// The Run method of a command may take a context.Context, which ends with SIGINT, SIGTERM or SIGHUP; a second SIGINT or SIGTERM ends the process
+// at once. A SIGHUP that was ignored when the process started, as nohup has it, stays ignored. Without a Version the one that the Go command
+// recorded is used.
 func (p Program) Run(cli any, args []string) error {
 	if p.Version == "" {
 		p.Version = recordedVersion()
@@ -22,9 +24,16 @@ func (p Program) Run(cli any, args []string) error {
 		return err
 	}
 	// Not before the settings are read: until then nobody listens to ctx, and a signal must end the process.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		signal.Ignore(syscall.SIGHUP) // a terminal that closes sends several, and systemd can be told to send one after its SIGTERM
+		stop()
+	})
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run()
 }

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -76,45 +77,60 @@ func (l *Level) Run(e *zerolog.Event, level zerolog.Level, _ string) {
 type Log struct {
 	Logger zerolog.Logger
 	Level  *Level
-	file   *logFile
+	// Drops counts the lines that were lost.
+	Drops  *Drops
+	places fanout
 }
 
-// OpenLog opens the log of a service: on w, usually os.Stderr, as NewLogger has it, and in the file that c names. A line of level error or
-// above is on the disk when it was written. A file that cannot be written, or is no regular one, is an error now; later, what cannot be written
-// is lost, and the service goes on. A link to a file stays one when that is rotated.
+// OpenLog opens the log of a service: on w, usually os.Stderr, as NewLogger has it, and in the file that c names. Nobody who logs waits for
+// either: lines wait in memory, and what finds no room there, or cannot be written, is dropped and counted. A line of level error or above is put
+// on the disk as soon as it is written. A file that cannot be written, or is no regular one, is an error now. A link to a file stays one when that
+// is rotated. A log must be closed.
 func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
 	level, err := ParseLevel(c.Level)
 	if err != nil {
 		return nil, fmt.Errorf("log level: %w", err)
 	}
-	log := &Log{Level: &Level{}}
+	log := &Log{Level: &Level{}, Drops: &Drops{}}
 	log.Level.Set(level)
-	out := forPeople(w)
+	note := func(lines uint64) []byte { return missingLines(service, lines) }
 	if c.File != "" {
-		path, err := prepare(c.File)
+		file, err := openLogFile(&c)
 		if err != nil {
 			return nil, fmt.Errorf("log file: %w", err)
 		}
-		compression := "none"
-		if c.Compress {
-			compression = "gzip"
-		}
-		log.file = &logFile{timberjack.Logger{
-			Filename: path, MaxSize: c.MaxSize, MaxAge: c.MaxAge, MaxBackups: c.MaxBackups, Compression: compression, RotationInterval: c.RotateEvery,
-		}}
-		if err := log.file.rotateOld(); err != nil {
-			return nil, fmt.Errorf("log file: rotate that of an earlier run: %w", errors.Join(err, log.file.Close()))
-		}
-		out = zerolog.MultiLevelWriter(out, log.file)
+		log.places = append(log.places, newSink(file, log.Drops, note, func() error { return errors.Join(file.Sync(), file.Close()) }))
 	}
-	log.Logger = newLogger(out, service).Hook(log.Level)
+	log.places = append(log.places, newSink(forPeople(w), log.Drops, note, func() error { return nil }))
+	log.Logger = newLogger(log.places, service).Hook(log.Level)
 	return log, nil
 }
 
-// Close writes the file to the disk and closes it.
-func (l *Log) Close() error {
-	if l.file == nil {
-		return nil
+func openLogFile(c *LogConfig) (*logFile, error) {
+	path, err := prepare(c.File)
+	if err != nil {
+		return nil, err
 	}
-	return errors.Join(l.file.Sync(), l.file.Close())
+	compression := "none"
+	if c.Compress {
+		compression = "gzip"
+	}
+	file := &logFile{timberjack.Logger{
+		Filename: path, MaxSize: c.MaxSize, MaxAge: c.MaxAge, MaxBackups: c.MaxBackups, Compression: compression, RotationInterval: c.RotateEvery,
+	}}
+	if err := file.rotateOld(); err != nil {
+		return nil, fmt.Errorf("rotate that of an earlier run: %w", errors.Join(err, file.Close()))
+	}
+	return file, nil
 }
+
+// missingLines is the line that stands where lines are missing.
+func missingLines(service string, lines uint64) []byte {
+	var line bytes.Buffer
+	logger := newLogger(&line, service)
+	logger.Warn().Uint64("lines", lines).Msg("log lines are missing here: nothing took them in time")
+	return line.Bytes()
+}
+
+// Close writes what is left, puts the file on the disk and closes it. A place that takes nothing holds it up for half a second at most.
+func (l *Log) Close() error { return l.places.close() }

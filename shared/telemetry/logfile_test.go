@@ -14,19 +14,17 @@ import (
 	"ordertally/shared/telemetry"
 )
 
-// openLog opens a log in path until the test ends.
-func openLog(t *testing.T, c telemetry.LogConfig) *telemetry.Log {
+// logOneLine opens a log as c says, writes one line and closes it.
+func logOneLine(t *testing.T, c telemetry.LogConfig) {
 	t.Helper()
 	log, err := telemetry.OpenLog(c, io.Discard, "order")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := log.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return log
+	log.Logger.Info().Msg("of this run")
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // rotated are the files that were rotated for their age.
@@ -51,6 +49,10 @@ func TestALogFileIsRotatedByTime(t *testing.T) {
 			t.Fatalf("%d lines, and no file was rotated", lines)
 		}
 		log.Logger.Info().Int("line", lines).Msg("line")
+		time.Sleep(time.Microsecond) // so that the writer keeps up
+	}
+	if n := log.Drops.Lines(); n > 0 {
+		t.Fatalf("%d lines were dropped", n)
 	}
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
@@ -96,7 +98,7 @@ func TestALogFileOfAnEarlierRunHasItsAge(t *testing.T) {
 		if err := os.WriteFile(path, []byte(tc.before), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		openLog(t, telemetry.LogConfig{Level: "info", File: path, RotateEvery: tc.every}).Logger.Info().Msg("of this run")
+		logOneLine(t, telemetry.LogConfig{Level: "info", File: path, RotateEvery: tc.every})
 		old := rotated(t, dir)
 		if len(old) != tc.want {
 			t.Errorf("%s: %d files were rotated, want %d", name, len(old), tc.want)

@@ -3,12 +3,17 @@
 package telemetry_test
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ordertally/shared/plainfile/plainfiletest"
 	"ordertally/shared/telemetry"
@@ -50,7 +55,7 @@ func TestALinkToALogFileStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	link := plainfiletest.Link(t, path)
-	openLog(t, telemetry.LogConfig{Level: "info", File: link, RotateEvery: time.Hour}).Logger.Info().Msg("of this run")
+	logOneLine(t, telemetry.LogConfig{Level: "info", File: link, RotateEvery: time.Hour})
 	if target, err := os.Readlink(link); err != nil || target != path {
 		t.Errorf("the link leads to %q, %v", target, err)
 	}
@@ -60,4 +65,55 @@ func TestALinkToALogFileStays(t *testing.T) {
 	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "of this run") {
 		t.Errorf("the file has %q, %v", text, err)
 	}
+}
+
+// TestLog_DoesNotWaitForItsFile: here the file turned into a FIFO before it was opened, and opening one waits for a reader. The other place has all lines.
+func TestLog_DoesNotWaitForItsFile(t *testing.T) {
+	path, out := filepath.Join(t.TempDir(), "order.log"), &lockedBuffer{}
+	err := plainfiletest.Within(t, func() error {
+		log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info", File: path}, out, "order")
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600)); err != nil {
+			return err
+		}
+		log.Logger.Error().Msg("first")
+		log.Logger.Error().Msg("second")
+		return log.Close()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, "first") || !strings.Contains(text, "second") {
+		t.Errorf("standard error has %q", text)
+	}
+	// The library lets go of the file when somebody reads it.
+	reader, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = reader.Close() })
+	buffer := make([]byte, 4096)
+	if _, err := reader.Read(buffer); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lockedBuffer may be written and read at the same time.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

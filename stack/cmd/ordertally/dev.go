@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -27,11 +30,13 @@ type devConfig struct {
 
 // Run runs everything until ctx ends or a part fails.
 func (c *devCmd) Run(ctx context.Context) error {
+	signal.Ignore(syscall.SIGPIPE) // see serving.Run
 	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info"}, os.Stderr, "ordertally")
 	if err != nil {
 		return err
 	}
-	c.Verbosity = log.Level
+	defer func() { _ = log.Close() }() // what standard error takes no more is lost
+	c.Verbosity, c.Drops = log.Level, log.Drops
 	s := stack.New(c.Config, log.Logger)
 	if err := s.Start(ctx); errors.Is(err, auth.ErrExposed) {
 		return settings.WithExitCode(err, settings.ExitUsage)
@@ -58,8 +63,11 @@ func (c *devCmd) tour(ctx context.Context, s *stack.Stack, logger zerolog.Logger
 			logger.Info().Int("orders", placed).Msg("imported the sample orders")
 		}
 	}
-	if err := s.Banner(ctx, os.Stdout); err != nil {
+	var banner bytes.Buffer
+	if err := s.Banner(ctx, &banner); err != nil {
 		return err
 	}
+	// Not waited for: whoever reads standard output may never do so, or have gone.
+	go func() { _, _ = os.Stdout.Write(banner.Bytes()) }()
 	return s.Wait(ctx)
 }

@@ -1,0 +1,297 @@
+package stack_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// devProgram builds bin/ordertally once and returns the path.
+var devProgram = sync.OnceValues(func() (string, error) { return build("ordertally", "ordertally/stack/cmd/ordertally") })
+
+// piped is a program whose log goes into a pipe of 4 KiB, which the test reads or not.
+type piped struct {
+	t        *testing.T
+	cmd      *exec.Cmd
+	log      *os.File // the end to read
+	api, ops string
+	orders   bool // the API takes orders
+	dropped  string
+	exited   chan struct{}
+	asked    int
+	client   *http.Client
+}
+
+// pipedProgram starts order, activity or dev on free ports, and returns when it has started.
+func pipedProgram(t *testing.T, name string, more ...string) *piped {
+	t.Helper()
+	c := &piped{t: t, api: freePort(t), ops: freePort(t), exited: make(chan struct{}), client: &http.Client{Timeout: 10 * time.Second}}
+	dir := t.TempDir()
+	noKafka := freePort(t)
+	args := []string{"serve", "--data", filepath.Join(dir, "data.db"), "--kafka", noKafka, "--listen", c.api, "--ops-listen", c.ops}
+	var path string
+	var err error
+	switch name {
+	case "order":
+		path, err = orderProgram()
+		c.dropped = "order_log_lines_dropped_total"
+	case "activity":
+		path, err = activityPath()
+		c.dropped = "activity_log_lines_dropped_total"
+	case "dev":
+		path, err = devProgram()
+		c.dropped = "order_log_lines_dropped_total"
+		args = []string{
+			"dev", "--no-import", "--data", dir, "--order-listen", c.api, "--order-ops-listen", c.ops,
+			"--activity-listen", "127.0.0.1:0", "--activity-ops-listen", "127.0.0.1:0", "--kafka-listen", noKafka,
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.orders = name != "activity"
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.FcntlInt(write.Fd(), unix.F_SETPIPE_SZ, 4096); err != nil {
+		t.Fatal(err)
+	}
+	c.log = read
+	c.cmd = exec.Command(path, append(args, more...)...)
+	c.cmd.Stderr, c.cmd.Stdout = write, write
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = write.Close()
+	go func() {
+		_ = c.cmd.Wait()
+		close(c.exited)
+	}()
+	t.Cleanup(func() {
+		_ = c.cmd.Process.Kill()
+		<-c.exited
+		_ = read.Close()
+	})
+	eventually(t, 30*time.Second, name+" has started", func() bool {
+		status, err := get("http://" + c.ops + "/startupz")
+		return err == nil && status == http.StatusOK
+	})
+	return c
+}
+
+// ask makes n requests, each of which leaves a line in the log. All must be answered.
+func (c *piped) ask(n int) {
+	c.t.Helper()
+	for range n {
+		c.asked++
+		url := fmt.Sprintf("http://%s/v1/nothing/%d", c.api, c.asked)
+		response, err := c.client.Get(url)
+		if err != nil {
+			c.t.Fatalf("request %d: %v", c.asked, err)
+		}
+		_ = response.Body.Close()
+	}
+	if !c.orders {
+		return
+	}
+	if status, err := placeOrder("http://"+c.api, "a"); status != http.StatusCreated {
+		c.t.Fatalf("%d, %v", status, err)
+	}
+}
+
+// verbose has dev log every request, as the others do by themselves.
+func (c *piped) verbose() {
+	c.t.Helper()
+	request, err := http.NewRequest(http.MethodPut, "http://"+c.ops+"/loglevel", strings.NewReader(`{"level":"debug"}`))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := c.client.Do(request)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		c.t.Fatal(response.Status)
+	}
+}
+
+// lost is how many lines the program says to have dropped.
+func (c *piped) lost() float64 {
+	c.t.Helper()
+	return metric(c.t, c.ops, c.dropped)
+}
+
+// ends sends a signal and wants an exit with 0 within the limit.
+func (c *piped) ends(signal syscall.Signal, limit time.Duration) {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(signal); err != nil {
+		c.t.Fatal(err)
+	}
+	began := time.Now()
+	select {
+	case <-c.exited:
+		if code := c.cmd.ProcessState.ExitCode(); code != 0 {
+			c.t.Errorf("after %v: ended with %d (%v), want 0", signal, code, c.cmd.ProcessState)
+		}
+		c.t.Logf("%v: stopped in %s", signal, time.Since(began).Round(10*time.Millisecond))
+	case <-time.After(limit):
+		c.t.Fatalf("after %v: still running after %s", signal, limit)
+	}
+}
+
+// TestServices_LiveWhoeverReadsTheirLog: a reader that stalls, comes back, and goes away.
+func TestServices_LiveWhoeverReadsTheirLog(t *testing.T) {
+	for _, name := range []string{"order", "activity", "dev"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := pipedProgram(t, name)
+			if c.lost() != 0 {
+				t.Errorf("%v lines lost at the start", c.lost())
+			}
+			c.verbose()
+			c.ask(100) // nobody reads: 4 KiB of these lines find room in the pipe
+			if err := c.log.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			lines, seen := bufio.NewScanner(c.log), 0
+			for seen < 100 && lines.Scan() { // the reader comes back
+				if strings.Contains(lines.Text(), `"status":404`) {
+					seen++
+				}
+			}
+			if seen < 100 {
+				t.Fatalf("the log has %d of 100 lines, then %v", seen, lines.Err())
+			}
+			_ = c.log.Close()
+			c.ask(20)
+			eventually(t, 10*time.Second, "the lines that nobody takes are counted", func() bool { return c.lost() > 0 })
+			if status, err := get("http://" + c.ops + "/livez"); status != http.StatusOK {
+				t.Errorf("/livez: %d, %v", status, err)
+			}
+			c.ends(syscall.SIGTERM, 10*time.Second)
+		})
+	}
+}
+
+// TestServices_StopThoughNobodyReadsTheirLog: what is left of the log keeps no process from ending, and neither does its last word.
+func TestServices_StopThoughNobodyReadsTheirLog(t *testing.T) {
+	for _, name := range []string{"order", "activity", "dev"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := pipedProgram(t, name)
+			c.verbose()
+			c.ask(100)
+			c.ends(syscall.SIGHUP, 10*time.Second)
+		})
+	}
+}
+
+// TestServices_KeepTheirLogFileWithoutAReader of standard error.
+func TestServices_KeepTheirLogFileWithoutAReader(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "order.log")
+	c := pipedProgram(t, "order", "--log-file", path)
+	_ = c.log.Close()
+	c.ask(20)
+	c.ends(syscall.SIGHUP, 10*time.Second)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), `"status":404`); n != 20 || !strings.Contains(string(text), "order has stopped") {
+		t.Errorf("the file has %d of 20 lines:\n%s", n, text)
+	}
+}
+
+// TestServices_StayWhenStartedWithNohup: a SIGHUP that is ignored stays so.
+func TestServices_StayWhenStartedWithNohup(t *testing.T) {
+	nohup, err := exec.LookPath("nohup")
+	if err != nil {
+		t.Skip("SKIPPED: nohup is not installed")
+	}
+	path, err := orderProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &piped{t: t, api: freePort(t), ops: freePort(t), exited: make(chan struct{})}
+	c.cmd = exec.Command(nohup, path, "serve", "--data", filepath.Join(t.TempDir(), "order.db"), "--kafka", freePort(t), "--listen", c.api, "--ops-listen", c.ops)
+	c.cmd.Stdout, c.cmd.Stderr = io.Discard, io.Discard
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = c.cmd.Wait()
+		close(c.exited)
+	}()
+	t.Cleanup(func() {
+		_ = c.cmd.Process.Kill()
+		<-c.exited
+	})
+	eventually(t, 30*time.Second, "order has started", func() bool {
+		status, err := get("http://" + c.ops + "/startupz")
+		return err == nil && status == http.StatusOK
+	})
+	if err := c.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := get("http://" + c.ops + "/livez"); status != http.StatusOK {
+		t.Errorf("after SIGHUP: %d, %v", status, err)
+	}
+	c.ends(syscall.SIGTERM, 10*time.Second)
+}
+
+// TestVerbs_EndQuietlyWithTheirReader, as any command in a pipe does.
+func TestVerbs_EndQuietlyWithTheirReader(t *testing.T) {
+	path, err := orderProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{}, 1)
+	answer := make(chan struct{})
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		<-answer
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"parked":[`+strings.TrimSuffix(strings.Repeat(`{"id":"01890a5d-ac96-774b-8000-000000000001","class":"too_large","reason":"r"},`, 200), ",")+`]}`)
+	})}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd := exec.Command(path, "outbox", "ls", "-o", "ndjson", "--target", "http://"+listener.Addr().String())
+	cmd.Stdout, cmd.Stderr = write, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = write.Close()
+	<-asked
+	_ = read.Close() // head has what it wants
+	close(answer)
+	err = cmd.Wait()
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGPIPE || stderr.String() != "" {
+		t.Errorf("%v, and on standard error %q; want SIGPIPE and nothing", err, &stderr)
+	}
+}
