@@ -59,7 +59,8 @@ func (s *Stack) Banner(ctx context.Context, w io.Writer) error {
 
 // settled polls until nothing waits to be published or counted.
 func (s *Stack) settled(ctx context.Context) (statistics sampleStatistics, err error) {
-	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	tooLong := errors.New("the orders were not counted within " + countTimeout.String() + ": look at the log above")
+	ctx, cancel := context.WithTimeoutCause(ctx, countTimeout, tooLong)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -72,7 +73,7 @@ func (s *Stack) settled(ctx context.Context) (statistics sampleStatistics, err e
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return statistics, errors.New("the orders were not counted within " + countTimeout.String() + ": look at the log above")
+			return statistics, context.Cause(ctx) // that of the caller when it was told to stop
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // commands are the verbs, a file each.
 type commands struct {
-	Serve  serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
+	Serve  serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
 	Parked parkedCmd           `cmd:"" help:"Look after messages that could not be counted."`
 	Verify verifyCmd           `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
 	Keys   keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`

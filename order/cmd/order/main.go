@@ -15,7 +15,7 @@ import (
 
 // commands are the verbs, a file each.
 type commands struct {
-	Serve   serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT or SIGTERM)."`
+	Serve   serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
 	Import  importCmd           `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
 	Status  statusCmd           `cmd:"" help:"Say how a running service stands with Kafka, and what it found amiss."`
 	Trace   traceCmd            `cmd:"" help:"Follow one order: when it was committed, published and counted."`
