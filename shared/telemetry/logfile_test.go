@@ -49,10 +49,6 @@ func TestALogFileIsRotatedByTime(t *testing.T) {
 			t.Fatalf("%d lines, and no file was rotated", lines)
 		}
 		log.Logger.Info().Int("line", lines).Msg("line")
-		time.Sleep(time.Microsecond) // so that the writer keeps up
-	}
-	if n := log.Drops.Lines(); n > 0 {
-		t.Fatalf("%d lines were dropped", n)
 	}
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
@@ -72,8 +68,8 @@ func TestALogFileIsRotatedByTime(t *testing.T) {
 		}
 		found += strings.Count(string(text), `"message":"line"`)
 	}
-	if found != lines {
-		t.Errorf("of %d lines %d are in the files %v", lines, found, all)
+	if dropped := int(log.Drops.Lines()); found+dropped != lines { // nothing keeps this test from logging faster than a disk writes
+		t.Errorf("of %d lines %d are in the files %v, and %d were dropped", lines, found, all, dropped)
 	}
 }
 
