@@ -1,6 +1,8 @@
 package activity
 
 import (
+	"time"
+
 	"ordertally/activity/measure"
 )
 
@@ -14,7 +16,8 @@ type Definition struct {
 
 	TypeAt  Place // where a message's type is
 	ID      Place // where its id is, which stays when it is sent again
-	At      Place // where the time it happened at is, in RFC 3339
+	At      Place // where the time it happened at is; nowhere when it is the record's
+	AtForm  TimeForm
 	Subject Place // where the id of what it is about is, such as the order's; zero when there is none
 
 	Measures   []measure.Measure   // in order of their names
@@ -25,6 +28,13 @@ type Definition struct {
 	// types are left to an activity that is declared earlier.
 	Others     []string
 	OthersPark bool
+}
+
+// TimeForm says how a time is written. The zero TimeForm is RFC 3339, or nearly so, with an offset.
+type TimeForm struct {
+	Record bool          // it is the record's own timestamp
+	Unit   time.Duration // it is a number of these since 1970
+	Zone   Zone          // of a time without an offset
 }
 
 // Place is where a fact of a message is: in a record header, or in its JSON value. The zero Place is nowhere.

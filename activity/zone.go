@@ -46,6 +46,23 @@ func (z Zone) String() string { return z.location.String() }
 // DateOf returns the local date at t.
 func (z Zone) DateOf(t time.Time) Date { return DateOf(t.In(z.location)) }
 
+// At returns the moment at which the zone's clocks show what those of UTC show at wall. Of two such moments, when they go back, it is the
+// first; when they skip it, it is the one at which clocks that had not changed would show it.
+func (z Zone) At(wall time.Time) time.Time {
+	const aDay = 24 * time.Hour
+	shown := func(near time.Time) (at time.Time, right bool) {
+		offset := time.Duration(z.offset(near.Unix())) * time.Second
+		at = wall.Add(-offset)
+		return at, time.Duration(z.offset(at.Unix()))*time.Second == offset
+	}
+	before, rightBefore := shown(wall.Add(-aDay))
+	after, rightAfter := shown(wall.Add(aDay))
+	if rightAfter && (!rightBefore || after.Before(before)) {
+		return after
+	}
+	return before
+}
+
 // moment is what the local clock shows.
 type moment struct {
 	date   Date

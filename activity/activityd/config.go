@@ -157,8 +157,20 @@ func (c Config) validate() error {
 	if _, err := activity.LoadZone(c.Zone); err != nil {
 		errs = append(errs, fmt.Errorf("zone: %w", err))
 	}
-	if _, err := declare.Parse(c.Activities); err != nil {
+	for _, err := range declaredFaults(c.Activities) {
 		errs = append(errs, fmt.Errorf("activities: %w", err))
 	}
 	return errors.Join(append(errs, c.Serving.Validate(), c.KafkaSecurity.Validate("kafka-"))...)
+}
+
+// declaredFaults returns what is wrong with the activities, one by one.
+func declaredFaults(text string) []error {
+	_, err := declare.Parse(text)
+	if all, several := err.(interface{ Unwrap() []error }); several {
+		return all.Unwrap()
+	}
+	if err != nil {
+		return []error{err}
+	}
+	return nil
 }

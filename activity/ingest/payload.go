@@ -8,7 +8,6 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/measure"
 	"ordertally/shared/broker"
-	"ordertally/shared/rfc3339"
 	"ordertally/shared/setdigest"
 )
 
@@ -20,30 +19,29 @@ func (d *decoder) event(r *broker.Record, e *activity.Event) *activity.Poison {
 	impossible := func(format string, args ...any) *activity.Poison {
 		return poison(activity.ReasonImpossible, format, args...)
 	}
-	at, p := d.fact(r, d.def.At, d.at)
-	if p != nil {
+	var p *activity.Poison
+	if e.At, p = d.moment(r); p != nil {
 		return p
-	}
-	var err error
-	if e.At, err = rfc3339.Parse(at); err != nil {
-		return poison(activity.ReasonMalformed, "The time at %s is %.40q; it %s.", d.def.At, at, err)
 	}
 	if e.At.Unix() < 0 {
 		return impossible("It happened at %s, before 1970.", e.At.Format(time.RFC3339))
 	}
 	if e.At.After(r.Timestamp.Add(maxAhead)) {
-		return impossible("It happened at %s, but was written at %s: more than %s before.",
-			e.At.Format(time.RFC3339), r.Timestamp.UTC().Format(time.RFC3339), maxAhead)
+		hint := ""
+		if d.def.AtForm.Unit != 0 {
+			hint = " Of the time, is its unit right?"
+		}
+		return impossible("It happened at %s, but was written at %s: more than %s before.%s",
+			e.At.Format(time.RFC3339), r.Timestamp.UTC().Format(time.RFC3339), maxAhead, hint)
 	}
 	if d.def.Subject != (activity.Place{}) {
 		subject, p := d.fact(r, d.def.Subject, d.subject)
 		if p != nil {
 			return p
 		}
-		if subject == "" {
-			return impossible("It has no %s.", d.def.Subject)
+		if subject != "" {
+			e.Digest = setdigest.Of(subject)
 		}
-		e.Digest = setdigest.Of(subject)
 	}
 	for i := range d.rules {
 		if p := d.check(&d.def.Rules[i], &d.rules[i]); p != nil {
@@ -126,8 +124,13 @@ func (s *slot) sum() (int64, *activity.Poison) {
 // check says what is wrong when a rule does not hold.
 func (d *decoder) check(rule *measure.Rule, at *ruleSlots) *activity.Poison {
 	s := &d.slots[at.value]
-	if rule.Factors != nil {
+	switch {
+	case rule.Factors != nil:
 		return d.checkProducts(rule, at)
+	case rule.Exists && !s.exists():
+		return poison(activity.ReasonImpossible, "It has no %s.", s.path)
+	case rule.Exists:
+		return nil
 	}
 	for i := range s.values {
 		n, err := s.number(&s.values[i])
@@ -139,6 +142,16 @@ func (d *decoder) check(rule *measure.Rule, at *ruleSlots) *activity.Poison {
 		}
 	}
 	return nil
+}
+
+// exists reports whether there is a value that is not empty.
+func (s *slot) exists() bool {
+	for i := range s.values {
+		if v := &s.values[i]; v.parent || !v.absent() && len(v.text) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *decoder) checkProducts(rule *measure.Rule, at *ruleSlots) *activity.Poison {

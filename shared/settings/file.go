@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -26,7 +27,7 @@ type entry struct {
 	key  string
 	text string
 	list []string // nil unless the value is a list
-	yaml bool     // text is the value as YAML, of a nested setting
+	yaml bool     // text is the value as YAML, of a nested setting; it has the value's lines where the file has them
 }
 
 func (e entry) errorf(format string, args ...any) error {
@@ -65,7 +66,8 @@ func parseFile(path string, data []byte, known, nested []string) (map[string]ent
 	}
 	entries := make(map[string]entry, len(pairs))
 	var errs []error
-	for _, pair := range pairs {
+	lines := strings.SplitAfter(string(data), "\n")
+	for i, pair := range pairs {
 		e := entry{path: path, line: lineOf(pair.Key), key: keyText(pair.Key)}
 		if !slices.Contains(known, e.key) {
 			errs = append(errs, e.errorf("no such setting%s", suggest(e.key, known)))
@@ -76,13 +78,62 @@ func parseFile(path string, data []byte, known, nested []string) (map[string]ent
 			continue
 		}
 		if slices.Contains(nested, e.key) {
-			e.text, e.yaml = pair.Value.String(), true
+			end := len(lines)
+			if i+1 < len(pairs) {
+				end = lineOf(pairs[i+1].Key) - 1
+			}
+			e.text, e.yaml = nestedText(pair, lines[:end]), true
 		} else if err := e.take(pair.Value); err != nil {
 			errs = append(errs, e.errorf("%w", err))
 		}
 		entries[e.key] = e
 	}
 	return entries, errors.Join(errs...)
+}
+
+// nestedText returns the value of a nested setting as YAML, with empty lines in front so that each of its lines has the number that it has
+// in the file. lines are those of the file up to where the next setting begins.
+func nestedText(pair *ast.MappingValueNode, lines []string) string {
+	first := lineOf(pair.Key)
+	switch value := pair.Value.(type) {
+	case *ast.StringNode:
+		return strings.Repeat("\n", first-1) + value.Value
+	case *ast.LiteralNode: // a text that is YAML itself, as config print writes it
+		return strings.Repeat("\n", first) + value.Value.Value
+	}
+	text := strings.Repeat("\n", first) + strings.Join(lines[min(first, len(lines)):], "")
+	if at := startOf(pair.Value); at.Line == first { // it begins beside its key
+		line := []rune(lines[first-1])
+		column := min(max(at.Column-1, 0), len(line))
+		text = strings.Repeat("\n", first-1) + strings.Repeat(" ", column) + string(line[column:]) + strings.Join(lines[first:], "")
+	}
+	plain := pair.Value.String()
+	if tree, err := parser.Parse(lexer.Tokenize(text), 0, parser.AllowDuplicateMapKey()); err != nil || len(tree.Docs) != 1 || tree.Docs[0].Body == nil || !sameYAML(tree.Docs[0].Body.String(), plain) {
+		return plain // its lines are lost, but nothing else
+	}
+	return text
+}
+
+// startOf returns the place of a value's first character.
+func startOf(node ast.Node) token.Position {
+	if tk := node.GetToken(); tk != nil && tk.Position != nil {
+		return *tk.Position
+	}
+	return token.Position{}
+}
+
+// sameYAML compares values as they are written, indentation and comments apart.
+func sameYAML(a, b string) bool {
+	plain := func(text string) string {
+		var kept []string
+		for _, tk := range lexer.Tokenize(text) {
+			if tk.Type != token.CommentType {
+				kept = append(kept, tk.Value)
+			}
+		}
+		return strings.Join(kept, "\x00")
+	}
+	return plain(a) == plain(b)
 }
 
 // tooDeep returns the line on which more brackets are open than any settings file needs, or 0. The parser's time grows

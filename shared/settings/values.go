@@ -55,6 +55,9 @@ func (s *Sources) config(ctx *kong.Context) Value { return s.value(ctx, s.source
 func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
 	v := s.source.describe(flag)
 	v.Text, v.Source = text(ctx.FlagValue(flag)), "default"
+	if flag.Tag.Has("yaml") {
+		v.Text = strings.TrimLeft(v.Text, "\n") // they are there for its lines to have the numbers of the file's
+	}
 	if flag.PlaceHolder == "URL" {
 		v.Text = secret.URL(v.Text)
 	}
