@@ -6,12 +6,21 @@ import "time"
 type Batch struct {
 	Messages []Message // in the order read
 	Parked   []Parked  // what cannot be counted
-	// PassedOver is how many records of each partition were another activity's.
-	PassedOver map[int32]int64
-	Next       map[int32]Position // where each partition that was read goes on
+	// PassedOver is how many records of each partition were another activity's, or of a type that nobody counts.
+	PassedOver   map[int32]int64
+	UnknownTypes int                // of those passed over, how many were of a type that nobody counts
+	Covers       []Cover            // the slots of what is not in Messages, in the order read
+	Next         map[int32]Position // where each partition that was read goes on
 	// Through is a moment: all that the topic had then is in this batch or was in one before it. Zero when none is known.
 	Through time.Time
 	Read    time.Time // when its records were read
+}
+
+// Cover is a run of slots that are dealt with although nothing of them is counted, both ends in it.
+type Cover struct {
+	Lineage     string
+	First, Last uint64
+	Before      int // how many of the batch's messages were read before it
 }
 
 // Message is one event, with what it is recognised by when it comes again.
@@ -19,15 +28,18 @@ type Message struct {
 	ID string // its own; stays when it is sent again
 	// Lineage names the file whose outbox wrote the message, "" when none did; Sequence is its slot there, Previous the
 	// slot published before it.
-	Lineage   string
-	Sequence  uint64
-	Previous  uint64
-	Partition int32
-	Offset    int64
-	Timestamp time.Time // when it was written, by its record
+	Lineage  string
+	Sequence uint64
+	Previous uint64
+	// Content is a digest of its type, time and value. Another message under the same id has another.
+	Content     [8]byte
+	Republished bool // an operator had it published again
+	Partition   int32
+	Offset      int64
+	Timestamp   time.Time // when it was written, by its record
 	// TraceParent is that of the request behind the message, "" when there is none.
 	TraceParent string
-	// Raw is the record, of a message without a lineage: it may have to be kept for an operator.
+	// Raw is the record: it may have to be kept for an operator.
 	Raw   *Parked
 	Event Event
 }
@@ -38,6 +50,8 @@ type Position struct {
 	LeaderEpoch int32  `json:"leader_epoch"`       // of the record before it; -1 when it is not known
 	TopicID     string `json:"topic_id,omitempty"` // "" when it is not known
 	Marks       []Mark `json:"marks,omitempty"`    // some of the records read, the newest first
+	// Furthest is the furthest Offset that there was under this topic id: reading goes back where Kafka lost records. The Store keeps it.
+	Furthest int64 `json:"furthest,omitempty"`
 }
 
 // Mark is a record that was read: where it stood and what it is recognised by.
@@ -52,6 +66,22 @@ type AsOf struct {
 	Event time.Time          // the latest time of an event that was counted; zero when none was
 	Next  map[int32]Position // every record before these was counted, refused as a duplicate, or parked
 }
+
+// Verdict says what was decided about a message.
+type Verdict uint8
+
+// The verdicts.
+const (
+	VerdictDuplicate Verdict = iota // it was counted before
+	VerdictCounted
+	// VerdictCovered is that of a message that was counted although its slot was dealt with: an incident.
+	VerdictCovered
+	VerdictConflict // its id is known with other content: it is in the ledger
+	VerdictLate     // nobody can tell whether it was counted before: it is in the ledger
+)
+
+// Counts reports whether the message was counted.
+func (v Verdict) Counts() bool { return v == VerdictCounted || v == VerdictCovered }
 
 // MessageID is what a message is asked for by.
 type MessageID struct {
@@ -68,14 +98,15 @@ type MessageState string
 // The states of a message.
 const (
 	Counted       MessageState = "counted"
-	ParkedMessage MessageState = "parked"  // it cannot be counted
-	LateMessage   MessageState = "late"    // it may have been counted and forgotten; an operator decides
-	Unknown       MessageState = "unknown" // not read yet, never sent, or forgotten
+	ParkedMessage MessageState = "parked"   // it cannot be counted
+	LateMessage   MessageState = "late"     // it may have been counted and forgotten; an operator decides
+	Conflicting   MessageState = "conflict" // its id was another message's; an operator decides
+	Unknown       MessageState = "unknown"  // not read yet, never sent, or forgotten
 )
 
 // MessageStates returns all states.
 func MessageStates() []MessageState {
-	return []MessageState{Counted, ParkedMessage, LateMessage, Unknown}
+	return []MessageState{Counted, ParkedMessage, LateMessage, Conflicting, Unknown}
 }
 
 // MessageTrace is what is known of one message.

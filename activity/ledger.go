@@ -12,7 +12,23 @@ type Ledger string
 const (
 	ParkedLedger Ledger = "parked" // cannot be counted
 	LateLedger   Ledger = "late"   // may have been counted before, and forgotten since
+	// ConflictLedger has those whose id another message had: one of the two is forged, or a program gave an id twice.
+	ConflictLedger Ledger = "conflicts"
 )
+
+// AllLedgers returns all ledgers.
+func AllLedgers() []Ledger { return []Ledger{ParkedLedger, LateLedger, ConflictLedger} }
+
+// LedgerReasons returns why messages are in a ledger.
+func LedgerReasons(l Ledger) []Reason {
+	switch l {
+	case LateLedger:
+		return []Reason{ReasonLate}
+	case ConflictLedger:
+		return []Reason{ReasonConflict}
+	}
+	return Reasons()
+}
 
 // Kept is a message in a ledger.
 type Kept struct {
@@ -94,10 +110,16 @@ type OffsetRange struct {
 
 // Ledgers says how much waits for an operator.
 type Ledgers struct {
-	Parked, Late           int64 // messages
-	ParkedBytes, LateBytes int64
-	LimitBytes             int64 // of each
-	Overflowed             int64 // messages that did not fit, since ever
-	Expired                int64 // messages dropped past their retention, since ever
-	Keys                   int64 // ids in the set of processed keys
+	Sizes      map[Ledger]LedgerSize
+	LimitBytes int64 // of each
+	Overflowed int64 // messages that did not fit, since ever
+	Expired    int64 // messages dropped past their retention, since ever
+	Keys       int64 // ids in the set of processed keys
+	Lineages   int64 // that were met, since ever
+}
+
+// LedgerSize is how much a ledger holds.
+type LedgerSize struct {
+	Messages int64 `json:"count"`
+	Bytes    int64 `json:"bytes"`
 }

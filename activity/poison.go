@@ -20,9 +20,14 @@ const (
 	ReasonTooLarge       Reason = "too_large"       // it has more bytes than the setting max-record-bytes allows; only its place is kept
 )
 
-// ReasonLate is that of the late ledger: the message bears no lineage, and is so old, or from so far in the future, that its id
-// could have been forgotten since it was counted.
-const ReasonLate Reason = "late"
+// The reasons of the other ledgers. Those depend on what was read before.
+const (
+	// ReasonLate is that of the late ledger: the message is so old, or from so far in the future, that its id could have been
+	// forgotten since it was counted, and its slot does not tell: it bears none, or that slot was dealt with.
+	ReasonLate Reason = "late"
+	// ReasonConflict is that of the conflict ledger: a message with that id and other content was read before.
+	ReasonConflict Reason = "conflict"
+)
 
 // Reasons returns all reasons.
 func Reasons() []Reason {

@@ -74,7 +74,7 @@ func TestVerbsReachServicesWithMutualTLS(t *testing.T) {
 		said, code := command(t, env, activity, "verify")
 		return code == 0 && strings.HasPrefix(said, "136 published orders")
 	})
-	for _, args := range [][]string{{"parked", "ls"}, {"late", "ls"}} {
+	for _, args := range [][]string{{"parked", "ls"}, {"late", "ls"}, {"conflicts", "ls"}} {
 		if said, code := command(t, env, activity, args...); code != 0 || !strings.HasPrefix(said, "ID ") {
 			t.Errorf("activity %v: exit %d, %s", args, code, said)
 		}

@@ -134,8 +134,10 @@ func (a *API) routes() []httpserver.Route {
 	}
 	keys := keyapi.API{Guard: a.guard, Program: "activity", Logger: a.logger}
 	routes = append(routes, keys.Routes(a.handle)...)
-	routes = append(routes, a.ledgerRoutes(activity.ParkedLedger)...)
-	return append(routes, a.ledgerRoutes(activity.LateLedger)...)
+	for _, ledger := range activity.AllLedgers() {
+		routes = append(routes, a.ledgerRoutes(ledger)...)
+	}
+	return routes
 }
 
 func (a *API) activity(r *http.Request) (*Activity, error) {

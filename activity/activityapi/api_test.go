@@ -350,7 +350,7 @@ func TestLagging(t *testing.T) {
 
 func TestTheList(t *testing.T) {
 	if got, want := newServer(t).get("/v1/activities"), `{"activities":[{"name":"ORDER_CREATED","topic":"orders",`+
-		`"measures":["customers","items","revenue","units"],"dimensions":["country"],"parked":0,"late":0}]}`; got != want {
+		`"measures":["customers","items","revenue","units"],"dimensions":["country"],"parked":0,"late":0,"conflicts":0}]}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

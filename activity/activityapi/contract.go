@@ -39,11 +39,11 @@ func contract(defs []activity.Definition) openapi.API {
 	return openapi.API{
 		Title: title, Says: says, Routes: (&API{}).routes(), Operations: operations(defs), Problems: []problem.Kind{kindInvalidParameter, kindUnavailable, httpserver.KindOverloaded},
 		Closed: []openapi.Closed{
-			openapi.ClosedSet("What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten, an operator decides); "+
+			openapi.ClosedSet("What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten, an operator decides); conflict (its id was another message's, an operator decides); "+
 				"unknown (not read yet, never sent, or forgotten).", activity.MessageStates()...),
 			openapi.ClosedSet("Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), "+
-				"impossible (its values contradict each other or reality), late (without a lineage, and so old that its id may have been forgotten).", classes()...),
-			openapi.ClosedSet("A list of messages that were not counted: parked (cannot be counted) or late (may have been counted and forgotten).", activity.ParkedLedger, activity.LateLedger),
+				"impossible (its values contradict each other or reality), late (so old that its id may have been forgotten, and its lineage and sequence do not tell), conflict (a message with its id and other content was read before).", classes()...),
+			openapi.ClosedSet("A list of messages that were not counted: parked (cannot be counted), late (may have been counted and forgotten) or conflicts (their id was another message's).", activity.AllLedgers()...),
 			openapi.ClosedSet("What an operator decided: retry (count it after all) or discard (give it up for ever).", activity.Retry, activity.Discard),
 			openapi.ClosedSet("What became of a message: counted, duplicate (it was counted before), still_parked, discarded.", activity.Outcomes()...),
 			openapi.ClosedSet("What a counted message is known by: its id, or, once that has expired, its lineage and sequence.", knownByID, knownBySequence),
@@ -53,7 +53,12 @@ func contract(defs []activity.Definition) openapi.API {
 }
 
 // classes are the reasons for which messages are kept.
-func classes() []activity.Reason { return append(activity.Reasons(), activity.ReasonLate) }
+func classes() (all []activity.Reason) {
+	for _, ledger := range activity.AllLedgers() {
+		all = append(all, activity.LedgerReasons(ledger)...)
+	}
+	return all
+}
 
 const base = "/v1/activities/{activity}"
 
@@ -153,13 +158,14 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 	pages := []openapi.Parameter{
 		{Name: "limit", Says: "Most entries of the page.", Schema: limit}, {Name: "cursor", Says: "next_cursor of the page before.", Schema: openapi.String(1, 0)},
 	}
+	called := keptCalled[ledger]
 	own := strings.ToUpper(string(ledger[:1])) + string(ledger[1:])
 	base := base + "/" + string(ledger)
 	name := map[string]*openapi.Schema{"activity": anyName["activity"], "id": {Description: "An entry, as the list has it."}}
 	missing := append([]problem.Kind{kindNotKept}, unknown...)
 	all := map[string]openapi.Operation{
 		"GET " + base: {
-			ID: "list" + own, Summary: "List the " + string(ledger) + " messages.", Path: name, Query: slices.Concat(selection, pages), Answer: keptPage{}, AnswerHeaders: plain, Problems: unknown,
+			ID: "list" + own, Summary: "List the " + called + ".", Path: name, Query: slices.Concat(selection, pages), Answer: keptPage{}, AnswerHeaders: plain, Problems: unknown,
 		},
 		"GET " + base + "/export": {
 			ID: "export" + own, Summary: "All of them, one JSON object a line.", Path: name, Query: selection, Media: "application/x-ndjson", AnswerHeaders: plain, Problems: unknown,
@@ -196,6 +202,11 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 		}
 	}
 	return all
+}
+
+// keptCalled is what the messages of a ledger are called.
+var keptCalled = map[activity.Ledger]string{
+	activity.ParkedLedger: "parked messages", activity.LateLedger: "late messages", activity.ConflictLedger: "messages in conflict: another message had their id",
 }
 
 const reasonSays = "Why, for the record of the act: at most 500 bytes of UTF-8, no control characters."

@@ -19,6 +19,7 @@ type activityBody struct {
 	Dimensions []string `json:"dimensions" doc:"What its figures are told apart by." example:"country"`
 	Parked     int64    `json:"parked" minimum:"0" doc:"Messages that cannot be counted and wait for an operator."`
 	Late       int64    `json:"late" minimum:"0" doc:"Messages that may have been counted and forgotten, and wait for an operator."`
+	Conflicts  int64    `json:"conflicts" minimum:"0" doc:"Messages whose id another message had, and that wait for an operator."`
 }
 
 func (a *API) list(r *http.Request) (any, error) {
@@ -32,7 +33,10 @@ func (a *API) list(r *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		listed := activityBody{Name: act.Name, Topic: act.Topic, Measures: []string{}, Dimensions: []string{}, Parked: sizes.Parked, Late: sizes.Late}
+		listed := activityBody{
+			Name: act.Name, Topic: act.Topic, Measures: []string{}, Dimensions: []string{}, Parked: sizes.Sizes[activity.ParkedLedger].Messages,
+			Late: sizes.Sizes[activity.LateLedger].Messages, Conflicts: sizes.Sizes[activity.ConflictLedger].Messages,
+		}
 		for _, m := range act.Measures {
 			listed.Measures = append(listed.Measures, m.Name)
 		}

@@ -40,7 +40,7 @@ type guarded struct {
 	clock    *clock.Manual // of the keys
 	registry *prometheus.Registry
 
-	parked, late, cancelled string // an entry of each
+	parked, late, conflict, cancelled string // an entry of each
 }
 
 // callerBurst is how many requests one caller may send while a test runs: more than the operator of a table has to.
@@ -58,7 +58,10 @@ func newGuarded(t *testing.T) *guarded {
 		ID: "late", Partition: 1, Offset: 12, Timestamp: tomorrow, Event: activitytest.Order{ID: "late", At: now, Currency: "GBP"}.Event(),
 		Raw: &activity.Parked{Partition: 1, Offset: 12, Timestamp: tomorrow, Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte("late")}}},
 	}
-	if _, err := g.store.Apply(t.Context(), &activity.Batch{Messages: []activity.Message{late}}); err != nil {
+	conflict := late // a has been counted, and says something else
+	conflict.ID, conflict.Offset, conflict.Timestamp, conflict.Content = "a", 13, now, [8]byte{1}
+	conflict.Raw = &activity.Parked{Partition: 1, Offset: 13, Timestamp: now, Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte("a")}}}
+	if _, err := g.store.Apply(t.Context(), &activity.Batch{Messages: []activity.Message{late, conflict}}); err != nil {
 		t.Fatal(err)
 	}
 	other := def
@@ -69,6 +72,7 @@ func newGuarded(t *testing.T) *guarded {
 		t.Fatal(err)
 	}
 	g.parked, g.late, g.cancelled = g.entry(activity.ParkedLedger), g.entry(activity.LateLedger), theirs.entry(activity.ParkedLedger)
+	g.conflict = g.entry(activity.ConflictLedger)
 
 	var err error
 	if g.keys, err = auth.OpenKeys(t.Context(), g.db, g.clock); err != nil {
@@ -147,6 +151,7 @@ func (g *guarded) questions() []question {
 		"/days/2010-12-01": auth.StatsRead, "/days/today/minutes": auth.StatsRead, "/days?from=2010-12-01&to=2010-12-02": auth.StatsRead, "/live": auth.StatsRead,
 		"/messages/a": auth.StatsRead, "/digests?from=2010-12-01&to=2010-12-02": auth.OpsRead, "/audit": auth.OpsRead,
 		"/parked": auth.OpsRead, "/parked/export": auth.OpsRead, "/parked/" + g.parked: auth.OpsRead, "/late": auth.OpsRead, "/late/export": auth.OpsRead, "/late/" + g.late: auth.OpsRead,
+		"/conflicts": auth.OpsRead, "/conflicts/export": auth.OpsRead, "/conflicts/" + g.conflict: auth.OpsRead,
 	} {
 		all = append(all, question{base + "/ORDER_CREATED" + path, "", scope})
 	}
@@ -163,8 +168,8 @@ type decision struct {
 }
 
 func (g *guarded) decisions() (all []decision) {
-	for ledger, verb := range map[string]string{"parked": "retry", "late": "accept"} {
-		id := map[string]string{"parked": g.parked, "late": g.late}[ledger]
+	for ledger, verb := range map[string]string{"parked": "retry", "late": "accept", "conflicts": "accept"} {
+		id := map[string]string{"parked": g.parked, "late": g.late, "conflicts": g.conflict}[ledger]
 		for _, word := range []string{verb, "discard"} {
 			at := "POST /v1/activities/ORDER_CREATED/" + ledger + "/"
 			all = append(all, decision{at + word, allBody, false, word == "discard"}, decision{at + id + "/" + word, oneBody, true, word == "discard"})

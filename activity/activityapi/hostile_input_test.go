@@ -142,7 +142,7 @@ func (h *hostile) input() {
 		"/live?last_event_id=1", "/live?tz=UTC&tz=Europe/Berlin", "/audit?limit=1", "/parked/export?limit=1", "/late/export?cursor=" + h.late, "/late/" + h.late + "?x", "/messages/a?id=b",
 		"/messages/a?lineage=L", "/messages/a?sequence=1", "/messages/a?lineage=&sequence=1", "/messages/a?lineage=L&sequence=0", "/messages/a?lineage=L&sequence=-1", "/messages/a?lineage=L&sequence=0x1",
 		"/messages/a?lineage=L&sequence=18446744073709551616", "/messages/a?lineage=L&sequence=1&sequence=2", "/parked?class=ugly", "/parked?class=", "/parked?class=Malformed", "/parked?class=malformed,late",
-		"/parked?class=malformed&class=late", "/parked?class[$ne]=late", "/late/export?class=*", "/parked?before=", "/parked?before=yesterday", "/parked?before=2025-13-01T00:00:00Z",
+		"/parked?class=malformed&class=late", "/parked?class[$ne]=late", "/late/export?class=*", "/conflicts/export?class=*", "/parked?before=", "/parked?before=yesterday", "/parked?before=2025-13-01T00:00:00Z",
 		"/late?before=2016-12-31T12:00:60Z", "/parked/export?before=2025-01-01", "/parked?before=0001-01-01T00:00:00Z",
 	} {
 		h.Add(path, 400, "invalid_parameter", h.get(own+path))

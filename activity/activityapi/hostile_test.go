@@ -88,6 +88,7 @@ func (h *hostile) objects() {
 		h.Add("discard the entry "+name, 404, "not_kept", h.post("POST "+own+"/parked/"+id+"/discard", oneBody))
 	}
 	h.Add("a parked entry in the late ledger", 404, "not_kept", h.get(own+"/late/"+h.parked))
+	h.Add("a parked entry in the conflict ledger", 404, "not_kept", h.get(own+"/conflicts/"+h.parked))
 	h.Add("accept a parked entry", 404, "not_kept", h.post("POST "+own+"/late/"+h.parked+"/accept", oneBody))
 	h.Add("discard a parked entry as a late one", 404, "not_kept", h.post("POST "+own+"/late/"+h.parked+"/discard", oneBody))
 	for _, id := range []string{
@@ -170,6 +171,7 @@ func (h *hostile) consumption() {
 	} {
 		h.Add(name, 400, "invalid_parameter", h.get(own+"/parked?"+query))
 		h.Add(name+", late", 400, "invalid_parameter", h.get(own+"/late?"+query))
+		h.Add(name+", conflicts", 400, "invalid_parameter", h.get(own+"/conflicts?"+query))
 	}
 }
 

@@ -35,8 +35,9 @@ type Ledgers interface {
 
 // words are what a ledger's verbs are called in paths and answers.
 var words = map[activity.Ledger]map[activity.Verb][2]string{
-	activity.ParkedLedger: {activity.Retry: {"retry", "retried"}, activity.Discard: {"discard", "discarded"}},
-	activity.LateLedger:   {activity.Retry: {"accept", "accepted"}, activity.Discard: {"discard", "discarded"}},
+	activity.ParkedLedger:   {activity.Retry: {"retry", "retried"}, activity.Discard: {"discard", "discarded"}},
+	activity.LateLedger:     {activity.Retry: {"accept", "accepted"}, activity.Discard: {"discard", "discarded"}},
+	activity.ConflictLedger: {activity.Retry: {"accept", "accepted"}, activity.Discard: {"discard", "discarded"}},
 }
 
 // entryPath is where an entry of a ledger is: the pattern keeps the words of other paths from being ids.
@@ -195,7 +196,7 @@ func (a *API) keptQuery(r *http.Request, besides ...string) (*Activity, query, a
 }
 
 func knownReason(r activity.Reason) bool {
-	return r == activity.ReasonLate || slices.Contains(activity.Reasons(), r)
+	return slices.Contains(classes(), r)
 }
 
 func (a *API) getKept(ledger activity.Ledger) http.HandlerFunc {

@@ -27,7 +27,7 @@ type frail struct {
 	calls atomic.Int32
 }
 
-func (f *frail) Apply(ctx context.Context, b *activity.Batch) ([]bool, error) {
+func (f *frail) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdict, error) {
 	call := f.calls.Add(1)
 	if call == 2 {
 		panic("before")

@@ -13,74 +13,95 @@ import (
 	"ordertally/shared/inbox"
 )
 
-// Apply counts a batch and moves the positions past it, in one transaction, and returns when that is on the disk: for
-// each message whether it was counted, or refused because it had been before. Poison is parked. The same batch applied
-// again changes nothing but the time of the last batch. Errors to tell apart: boltdb.ErrFull (nothing was written, try again later),
-// boltdb.ErrOutcomeUnknown, boltdb.ErrCorrupt.
-func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]bool, error) {
-	var counted []bool
+// Apply counts a batch and moves the positions past it, in one transaction, and returns when that is on the disk: what was decided
+// about each message. Poison, conflicts and late messages are kept. The same batch applied again changes nothing but the time of the
+// last batch. Errors to tell apart: boltdb.ErrFull (nothing was written, try again later), boltdb.ErrOutcomeUnknown, boltdb.ErrCorrupt.
+func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error) {
+	var verdicts []activity.Verdict
 	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(s.name)
 		now := s.options.Clock.Now().UTC()
 		return updateState(root, func(st *state) error {
-			var late []activity.Parked
-			var err error
-			if counted, late, err = s.count(root, batch.Messages, now); err != nil {
+			known, err := readPositions(s.positions(root))
+			if err != nil {
+				return err
+			}
+			read := furthest(known, batch.Next)
+			kept := map[activity.Ledger][]activity.Parked{activity.ParkedLedger: batch.Parked}
+			if verdicts, err = s.count(root, batch, read, now, kept); err != nil {
 				return err
 			}
 			crashpoint.Here("activity.counted")
-			st.At, st.Event = now, latest(st.Event, batch.Messages, counted)
-			if err := s.keep(root, activity.ParkedLedger, batch.Parked, now, st); err != nil {
-				return err
-			}
-			if err := s.keep(root, activity.LateLedger, late, now, st); err != nil {
-				return err
-			}
-			for _, name := range []activity.Ledger{activity.ParkedLedger, activity.LateLedger} {
+			st.At, st.Event = now, latest(st.Event, batch.Messages, verdicts)
+			for _, name := range activity.AllLedgers() {
+				if err := s.keep(root, name, kept[name], now, st); err != nil {
+					return err
+				}
 				if err := s.expire(root, name, now, st); err != nil {
 					return err
 				}
 			}
-			return putPositions(s.positions(root), batch.Next)
+			return putPositions(s.positions(root), batch.Next, read)
 		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("apply a batch of %d messages: %w", len(batch.Messages)+len(batch.Parked), err)
 	}
 	crashpoint.Here("activity.applied")
-	return counted, nil
+	return verdicts, nil
+}
+
+// verdicts are the inbox's, and the ledger that a message goes to, with why.
+var verdicts = map[inbox.Verdict]struct {
+	verdict activity.Verdict
+	ledger  activity.Ledger
+	poison  activity.Poison
+}{
+	inbox.Refuse:    {verdict: activity.VerdictDuplicate},
+	inbox.Do:        {verdict: activity.VerdictCounted},
+	inbox.DoCovered: {verdict: activity.VerdictCovered},
+	inbox.Conflict: {activity.VerdictConflict, activity.ConflictLedger, activity.Poison{Reason: activity.ReasonConflict, Detail: "A message with this id and other content was read before. " +
+		"One of the two is forged, or a program gave an id twice. Accept it when it is to be counted as well, discard it when not."}},
+	inbox.Late: {activity.VerdictLate, activity.LateLedger, activity.Poison{Reason: activity.ReasonLate, Detail: "By its record's time the message could have been counted before and its id forgotten since, " +
+		"and its lineage and sequence do not tell. Accept it when it was not counted, discard it when it was."}},
 }
 
 // count decides message by message, then writes keys, slots and bins, each sorted. What is counted is added to the stored
-// bin event by event, so that it is the same however the messages were cut into batches. What may have been counted and
-// forgotten is late: it is not counted and not remembered.
-func (s *Store) count(root *bbolt.Bucket, messages []activity.Message, now time.Time) (counted []bool, late []activity.Parked, err error) {
+// bin event by event, so that it is the same however the messages were cut into batches. What goes to a ledger is added to kept.
+func (s *Store) count(root *bbolt.Bucket, batch *activity.Batch, read map[int32]int64, now time.Time, kept map[activity.Ledger][]activity.Parked) ([]activity.Verdict, error) {
 	c, err := s.openCount(root, now)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	counted = make([]bool, len(messages))
-	for i := range messages {
-		m := &messages[i]
-		forgotten, err := c.box.Forgotten(inboxMessage(m), m.Timestamp)
+	decided := make([]activity.Verdict, len(batch.Messages))
+	covers := batch.Covers
+	for i := range batch.Messages {
+		if covers, err = c.cover(covers, i); err != nil {
+			return nil, err
+		}
+		m := &batch.Messages[i]
+		asked := inboxMessage(m)
+		asked.ReadBefore = m.Offset < read[m.Partition]
+		verdict, err := c.box.Decide(asked)
+		if err == nil && (verdict == inbox.Do || verdict == inbox.DoCovered) {
+			err = c.bins.add(m)
+		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("message %.80q: %w", m.ID, err)
+			return nil, fmt.Errorf("message %.80q: %w", m.ID, err)
 		}
-		if forgotten && m.Raw != nil {
-			kept := *m.Raw
-			kept.Poison = activity.Poison{Reason: activity.ReasonLate, Detail: lateDetail}
-			late = append(late, kept)
-			continue
-		}
-		if counted[i], err = c.add(m); err != nil {
-			return nil, nil, err
+		of := verdicts[verdict]
+		decided[i] = of.verdict
+		if of.ledger != "" {
+			entry := *m.Raw
+			entry.Poison = of.poison
+			kept[of.ledger] = append(kept[of.ledger], entry)
 		}
 	}
-	return counted, late, c.flush()
+	if _, err := c.cover(covers, len(batch.Messages)); err != nil {
+		return nil, err
+	}
+	return decided, c.flush()
 }
-
-const lateDetail = "The message bears no lineage, and by its record's time it could have been counted before and its id forgotten since. " +
-	"Accept it when it was not counted, discard it when it was."
 
 // counting adds messages to the inbox and the bins of one transaction.
 type counting struct {
@@ -93,9 +114,19 @@ func (s *Store) openCount(root *bbolt.Bucket, now time.Time) (*counting, error) 
 	return &counting{box, bins{bucket: root.Bucket(bucketBins), def: &s.def, now: now, totals: make(map[binKey]*activity.Totals)}}, err
 }
 
-// add counts a message unless it was counted before, and reports which.
-func (c *counting) add(m *activity.Message) (bool, error) {
-	first, err := c.box.Once(inboxMessage(m))
+// cover notes the slots of what was read before the message of that index, and returns what is left.
+func (c *counting) cover(covers []activity.Cover, index int) ([]activity.Cover, error) {
+	for ; len(covers) > 0 && covers[0].Before <= index; covers = covers[1:] {
+		if err := c.box.Cover(covers[0].Lineage, covers[0].First, covers[0].Last); err != nil {
+			return nil, fmt.Errorf("slot %d of lineage %.80q: %w", covers[0].Last, covers[0].Lineage, err)
+		}
+	}
+	return covers, nil
+}
+
+// accept counts a message of a ledger unless one with its id and content was counted before, and reports which.
+func (c *counting) accept(m *activity.Message) (bool, error) {
+	first, err := c.box.Accept(inboxMessage(m))
 	if err != nil {
 		return false, fmt.Errorf("message %.80q: %w", m.ID, err)
 	}
@@ -113,13 +144,15 @@ func (c *counting) flush() error {
 }
 
 func inboxMessage(m *activity.Message) inbox.Message {
-	return inbox.Message{ID: m.ID, Lineage: m.Lineage, Sequence: m.Sequence, Previous: m.Previous}
+	return inbox.Message{
+		ID: m.ID, Content: m.Content, Lineage: m.Lineage, Sequence: m.Sequence, Previous: m.Previous, Written: m.Timestamp, Republished: m.Republished,
+	}
 }
 
 // latest returns the latest time of an event, of those counted and before.
-func latest(before time.Time, messages []activity.Message, counted []bool) time.Time {
+func latest(before time.Time, messages []activity.Message, verdicts []activity.Verdict) time.Time {
 	for i := range messages {
-		if at := messages[i].Event.At; counted[i] && at.After(before) {
+		if at := messages[i].Event.At; verdicts[i].Counts() && at.After(before) {
 			before = at.UTC()
 		}
 	}

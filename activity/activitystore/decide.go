@@ -284,7 +284,7 @@ func (d *decision) retry(l *ledger, key, sealed []byte, kept *activity.Kept) (ou
 		d.done.StillParked++
 		return activity.OutcomeStillParked, d.tried(l, key, sealed, kept, poison)
 	}
-	counted, err := d.count.add(&message)
+	counted, err := d.count.accept(&message)
 	switch {
 	case err != nil:
 		return "", err
@@ -301,7 +301,6 @@ func (d *decision) tried(l *ledger, key, sealed []byte, kept *activity.Kept, poi
 	tried := *kept
 	tried.Attempts, tried.Tried, tried.Poison = kept.Attempts+1, d.now, *poison
 	_, again := encodeKept(&tried)
-	boltdb.SealInPlace(key, again) // one of format 1 has another key
 	l.size.Bytes += int64(len(again) - len(sealed))
 	return l.messages.Put(key, again)
 }

@@ -66,10 +66,7 @@ func TestReadsBinsOfFormat1(t *testing.T) {
 		key := binary.BigEndian.AppendUint64(nil, uint64(activity.QuarterOf(noon)))
 		key = binary.BigEndian.AppendUint32(key, 2)
 		bin := []byte{3, 6, 0, 15, 1, 3, 'G', 'B', 'P', 0, 100} // 3 orders, 6 items, 15 units, 100 pence
-		if err := tx.Bucket([]byte(def.Name)).Bucket([]byte("bins")).Put(key, boltdb.Seal(key, bin)); err != nil {
-			return err
-		}
-		return tx.Bucket([]byte("meta")).Put([]byte("format"), boltdb.Seal([]byte("format"), []byte("ordertally-activity/1")))
+		return tx.Bucket([]byte(def.Name)).Bucket([]byte("bins")).Put(key, boltdb.Seal(key, bin))
 	})
 	f.open()
 	f.apply(batch(1, message("a", 2, noon, 11)))

@@ -3,13 +3,13 @@
 //
 // The layout:
 //
-//	meta/format                                   -> "ordertally-activity/2"
+//	meta/format                                   -> "ordertally-activity/3"
 //	<activity>/bins/<quarter hour><partition>     -> totals, see encodeTotals
 //	<activity>/inbox/...                          -> see package inbox
 //	<activity>/positions/<topic>/<partition>      -> JSON of activity.Position
-//	<activity>/parked/<topic>/<partition><offset><digest> -> one poison message, see encodeKept
+//	<activity>/<ledger>/<topic>/<partition><offset><digest> -> one message of a ledger, see encodeKept
 //	<activity>/declared                           -> JSON: what its measures and dimensions mean, by name
-//	<activity>/state                              -> JSON: time of the last batch, number of parked messages
+//	<activity>/state                              -> JSON: time of the last batch, sizes of the ledgers
 //
 // Numbers in keys are big endian: 8 bytes for quarter hours and offsets, 4 for partitions. Bins are apart by partition
 // so that the state of a partition can move to another machine; by time first, so that a day is one scan. Every record

@@ -3,7 +3,6 @@ package activitystore
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"ordertally/shared/cloudevent"
 )
 
-// keptVersion begins a record. Those of format 1 are JSON and begin with a brace.
+// keptVersion begins a record.
 const keptVersion = 3
 
 // encodeKept returns the key and the sealed record of a message: the version; the message, with its length in front; reason, detail,
@@ -102,7 +101,7 @@ func (r *reader) record() activity.Parked {
 	return p
 }
 
-// decodeKept reads a stored message, of this format or of format 1. It shares no memory with the record.
+// decodeKept reads a stored message. It shares no memory with the record.
 func decodeKept(key, sealed []byte) (activity.Kept, error) {
 	record, err := boltdb.Unseal(key, sealed)
 	var k activity.Kept
@@ -110,8 +109,6 @@ func decodeKept(key, sealed []byte) (activity.Kept, error) {
 	case err != nil:
 	case len(key) != keptKeySize || len(record) == 0:
 		err = boltdb.ErrCorrupt
-	case record[0] == '{':
-		k, err = decodeKept1(record)
 	case record[0] != keptVersion:
 		err = fmt.Errorf("it has version %d: use the program that wrote it", record[0])
 	default:
@@ -129,31 +126,4 @@ func decodeKept(key, sealed []byte) (activity.Kept, error) {
 	}
 	k.ID, k.MessageID = entryID(key), messageIDOf(&k.Parked)
 	return k, nil
-}
-
-// decodeKept1 reads a message as the first releases parked it.
-func decodeKept1(text []byte) (activity.Kept, error) {
-	var record struct {
-		Message struct {
-			Partition   int32               `json:"partition"`
-			Offset      int64               `json:"offset"`
-			LeaderEpoch int32               `json:"leader_epoch"`
-			Timestamp   time.Time           `json:"timestamp"`
-			Key         []byte              `json:"key"`
-			Value       []byte              `json:"value"` // null for a tombstone
-			Headers     []cloudevent.Header `json:"headers"`
-		} `json:"message"`
-		Reason   activity.Reason `json:"reason"`
-		Detail   string          `json:"detail"`
-		ParkedAt time.Time       `json:"parked_at"`
-	}
-	err := json.Unmarshal(text, &record)
-	m := &record.Message
-	return activity.Kept{
-		At: record.ParkedAt,
-		Parked: activity.Parked{
-			Partition: m.Partition, Offset: m.Offset, LeaderEpoch: m.LeaderEpoch, Timestamp: m.Timestamp, Key: m.Key, Value: m.Value, Headers: m.Headers,
-			Poison: activity.Poison{Reason: record.Reason, Detail: record.Detail},
-		},
-	}, err
 }

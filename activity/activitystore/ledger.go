@@ -18,24 +18,25 @@ type ledger struct {
 	messages *bbolt.Bucket // <partition><offset><digest> -> see encodeKept
 	ages     *bbolt.Bucket // <microseconds><key of messages> -> nothing
 	ids      *bbolt.Bucket // <message id>0<key of messages> -> nothing
-	size     *size
+	size     *activity.LedgerSize
 }
 
-// size is how much a ledger holds.
-type size struct {
-	Count int64 `json:"count"`
-	Bytes int64 `json:"bytes"`
+func (st *state) size(name activity.Ledger) *activity.LedgerSize {
+	if st.Sizes == nil {
+		st.Sizes = make(map[activity.Ledger]*activity.LedgerSize)
+	}
+	if st.Sizes[name] == nil {
+		st.Sizes[name] = new(activity.LedgerSize)
+	}
+	return st.Sizes[name]
 }
 
 func (s *Store) ledger(root *bbolt.Bucket, name activity.Ledger, st *state) ledger {
-	l := ledger{name: name, messages: root.Bucket([]byte(name)).Bucket(s.topic), size: &st.LateSize}
+	l := ledger{name: name, messages: root.Bucket([]byte(name)).Bucket(s.topic), size: st.size(name)}
 	indexes := root.Bucket(bucketIndexes).Bucket([]byte(name))
 	l.ages, l.ids = indexes.Bucket(bucketAges), indexes.Bucket(bucketIDs)
 	for _, bucket := range []*bbolt.Bucket{l.messages, l.ages, l.ids} {
 		bucket.FillPercent = fillPercent
-	}
-	if name == activity.ParkedLedger {
-		l.size = &st.ParkedSize
 	}
 	return l
 }
@@ -71,7 +72,7 @@ func (l *ledger) put(key, sealed []byte, at time.Time, messageID string) error {
 	if err := l.messages.Put(key, sealed); err != nil {
 		return err
 	}
-	l.size.Count++
+	l.size.Messages++
 	l.size.Bytes += int64(len(sealed))
 	return l.index(key, at, messageID)
 }
@@ -94,7 +95,7 @@ func idKey(messageID string, key []byte) []byte { return append(append([]byte(me
 
 // remove takes a message out.
 func (l *ledger) remove(key []byte, k *activity.Kept, sealed int) error {
-	l.size.Count--
+	l.size.Messages--
 	l.size.Bytes -= int64(sealed)
 	if err := l.ages.Delete(ageKey(k.At, key)); err != nil {
 		return err

@@ -1,8 +1,6 @@
 package activitystore_test
 
 import (
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
@@ -12,12 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
-	"ordertally/shared/boltdb"
 	"ordertally/shared/cloudevent"
 )
 
@@ -111,7 +106,7 @@ func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
 	if total.Count != 3 {
 		t.Fatalf("%d are counted", total.Count)
 	}
-	if sizes := f.sizes(); sizes.Parked != 1 || sizes.ParkedBytes <= 0 {
+	if sizes := f.sizes(); sizes.Sizes[activity.ParkedLedger].Messages != 1 || sizes.Sizes[activity.ParkedLedger].Bytes <= 0 {
 		t.Fatalf("sizes %+v", sizes)
 	}
 	acts, err := f.Audit(t.Context(), 3)
@@ -134,7 +129,7 @@ func TestManyAreDecidedInSteps(t *testing.T) {
 	}
 	f.park(all...)
 	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{}, mended("p600"))
-	if err != nil || done != (activity.Decided{Messages: 1203, Counted: 1202, StillParked: 1}) || f.sizes().Parked != 1 {
+	if err != nil || done != (activity.Decided{Messages: 1203, Counted: 1202, StillParked: 1}) || f.sizes().Sizes[activity.ParkedLedger].Messages != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
 }
@@ -174,11 +169,11 @@ func TestAFullLedgerKeepsThePlaces(t *testing.T) {
 	}
 	f.park(poison(30, activity.ReasonMalformed), poison(30, activity.ReasonMalformed), poison(25, activity.ReasonMalformed))
 	sizes := f.sizes()
-	if sizes.ParkedBytes > 1000 || sizes.Parked == 0 || sizes.Parked+sizes.Overflowed != 22 {
+	if sizes.Sizes[activity.ParkedLedger].Bytes > 1000 || sizes.Sizes[activity.ParkedLedger].Messages == 0 || sizes.Sizes[activity.ParkedLedger].Messages+sizes.Overflowed != 22 {
 		t.Fatalf("sizes %+v", sizes)
 	}
 	ranges, err := f.ListOverflow(t.Context(), activity.ParkedLedger, 10)
-	want := []activity.OffsetRange{{Partition: 1, From: sizes.Parked, To: 19}, {Partition: 1, From: 25, To: 25}, {Partition: 1, From: 30, To: 30}}
+	want := []activity.OffsetRange{{Partition: 1, From: sizes.Sizes[activity.ParkedLedger].Messages, To: 19}, {Partition: 1, From: 25, To: 25}, {Partition: 1, From: 30, To: 30}}
 	if err != nil || !slices.Equal(ranges, want) {
 		t.Fatalf("ranges %+v, %v, want %+v", ranges, err, want)
 	}
@@ -198,7 +193,7 @@ func TestLedgersForgetByAge(t *testing.T) {
 	f.clock.Advance(5 * 24 * time.Hour)
 	for step, want := range []int64{37, 1, 1} { // 64 at a time
 		f.park()
-		if sizes := f.sizes(); sizes.Parked != want || sizes.Expired != 101-want {
+		if sizes := f.sizes(); sizes.Sizes[activity.ParkedLedger].Messages != want || sizes.Expired != 101-want {
 			t.Fatalf("step %d: %+v, want %d parked", step, sizes, want)
 		}
 	}
@@ -239,7 +234,7 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 	if !slices.Equal(counted, []bool{false, true, false, false, false}) {
 		t.Fatalf("counted %v", counted)
 	}
-	if sizes := f.sizes(); sizes.Late != 3 || sizes.Parked != 0 || sizes.Keys != before.Keys+1 {
+	if sizes := f.sizes(); sizes.Sizes[activity.LateLedger].Messages != 3 || sizes.Sizes[activity.ParkedLedger].Messages != 0 || sizes.Keys != before.Keys+1 {
 		t.Fatalf("sizes %+v", sizes)
 	}
 	slotted := message("of an order service", 0, noon, 1)
@@ -260,48 +255,10 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 	if _, err := f.Decide(t.Context(), activity.LateLedger, activity.Retry, late[1].ID, activity.Why{}, accept); !errors.Is(err, activity.ErrNotKept) {
 		t.Fatalf("accepted twice: %v", err)
 	}
-	if counted := f.apply(batch(4, foreign(late[1].MessageID, 3, noon.AddDate(0, 0, -30)))); counted[0] || f.sizes().Late != 2 {
+	if counted := f.apply(batch(4, foreign(late[1].MessageID, 3, noon.AddDate(0, 0, -30)))); counted[0] || f.sizes().Sizes[activity.LateLedger].Messages != 2 {
 		t.Fatal("it was accepted and is known")
 	}
 	f.decide(activity.LateLedger, activity.Discard, late[0].ID, nil)
-}
-
-// TestIndexesAFileWithoutIndexes opens a file as the releases before this one left it, and retries what they parked.
-func TestIndexesAFileWithoutIndexes(t *testing.T) {
-	f := newFile(t)
-	f.close()
-	const size = 2
-	f.raw(func(tx *bbolt.Tx) error {
-		root := tx.Bucket([]byte(def.Name))
-		for offset := range int64(size) {
-			text := fmt.Appendf(nil, `{"message":{"partition":1,"offset":%d,"leader_epoch":-1,"timestamp":"2025-11-24T12:00:00Z","key":null,"value":"ew==",`+
-				`"headers":[{"Key":"ce_id","Value":%q}]},"reason":"malformed","detail":"why","parked_at":"2025-11-24T12:00:00Z"}`,
-				offset, base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "p%d", offset)))
-			key := binary.BigEndian.AppendUint64([]byte{0, 0, 0, 1}, uint64(offset))
-			key = append(key, "8 octets"...)
-			if err := root.Bucket([]byte("parked")).Bucket([]byte(def.Topic)).Put(key, boltdb.Seal(key, text)); err != nil {
-				return err
-			}
-		}
-		if err := root.DeleteBucket([]byte("indexes")); err != nil {
-			return err
-		}
-		return root.Delete([]byte("state"))
-	})
-	f.open()
-	if got := f.sizes(); got.Parked != size || got.ParkedBytes <= 0 {
-		t.Fatalf("sizes %+v", got)
-	}
-	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "p1"}); err != nil || trace.State != activity.ParkedMessage {
-		t.Fatalf("p1 is %+v, %v", trace, err)
-	}
-	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{}, mended("p1"))
-	if err != nil || done != (activity.Decided{Messages: 2, Counted: 1, StillParked: 1}) {
-		t.Fatalf("%+v, %v", done, err)
-	}
-	if kept := f.list(activity.ParkedLedger, activity.KeptFilter{}); len(kept) != 1 || kept[0].Attempts != 1 || kept[0].MessageID != "p1" || string(kept[0].Value) != "{" {
-		t.Fatalf("left %+v", kept)
-	}
 }
 
 // TestLedger_KeepsThePlaceOfWhatIsTooLarge with its headers, and a retry by the same program parks it again.

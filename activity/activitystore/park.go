@@ -124,10 +124,15 @@ func (s *Store) Ledgers(ctx context.Context) (activity.Ledgers, error) {
 			return err
 		}
 		sizes = activity.Ledgers{
-			Parked: st.ParkedSize.Count, ParkedBytes: st.ParkedSize.Bytes, Late: st.LateSize.Count, LateBytes: st.LateSize.Bytes,
-			LimitBytes: s.options.LedgerBytes, Overflowed: st.Overflowed, Expired: st.Expired,
+			Sizes: make(map[activity.Ledger]activity.LedgerSize), LimitBytes: s.options.LedgerBytes, Overflowed: st.Overflowed, Expired: st.Expired,
 		}
-		sizes.Keys, err = inbox.Keys(root.Bucket(bucketInbox))
+		for _, name := range activity.AllLedgers() {
+			sizes.Sizes[name] = *st.size(name)
+		}
+		if sizes.Keys, err = inbox.Keys(root.Bucket(bucketInbox)); err != nil {
+			return err
+		}
+		sizes.Lineages, err = inbox.Lineages(root.Bucket(bucketInbox))
 		return err
 	})
 	if err != nil {

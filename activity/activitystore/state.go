@@ -16,14 +16,14 @@ import (
 
 // state is what is known of an activity as a whole.
 type state struct {
-	At         time.Time `json:"at"` // of the last batch
-	ParkedSize size      `json:"parked_size"`
-	LateSize   size      `json:"late_size"`
-	Overflowed int64     `json:"overflowed,omitzero"` // messages the ledgers had no room for
-	Ranges     int64     `json:"ranges,omitzero"`     // of their offsets
-	Expired    int64     `json:"expired,omitzero"`    // messages the ledgers dropped past their retention
-	Acts       uint64    `json:"acts,omitzero"`       // records of the audit, those dropped too
-	Event      time.Time `json:"event,omitzero"`      // the latest of those counted
+	At time.Time `json:"at"` // of the last batch
+	// Sizes is how much the ledgers hold.
+	Sizes      map[activity.Ledger]*activity.LedgerSize `json:"sizes,omitempty"`
+	Overflowed int64                                    `json:"overflowed,omitzero"` // messages the ledgers had no room for
+	Ranges     int64                                    `json:"ranges,omitzero"`     // of their offsets
+	Expired    int64                                    `json:"expired,omitzero"`    // messages the ledgers dropped past their retention
+	Acts       uint64                                   `json:"acts,omitzero"`       // records of the audit, those dropped too
+	Event      time.Time                                `json:"event,omitzero"`      // the latest of those counted
 }
 
 func readState(root *bbolt.Bucket) (state, error) {
@@ -47,10 +47,24 @@ func updateState(root *bbolt.Bucket, change func(*state) error) error {
 	return putJSON(root, keyState, st)
 }
 
-func putPositions(positions *bbolt.Bucket, next map[int32]activity.Position) error {
+// furthest returns the offsets before which each partition of a batch was read already, under the topic's id of now. They do not go
+// back where reading does.
+func furthest(known, next map[int32]activity.Position) map[int32]int64 {
+	read := make(map[int32]int64, len(next))
+	for partition, position := range next {
+		if before, found := known[partition]; found && before.TopicID == position.TopicID {
+			read[partition] = max(before.Furthest, before.Offset)
+		}
+	}
+	return read
+}
+
+func putPositions(positions *bbolt.Bucket, next map[int32]activity.Position, read map[int32]int64) error {
 	for _, partition := range slices.Sorted(maps.Keys(next)) {
 		key := binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // partitions are not negative
-		if err := putJSON(positions, key, next[partition]); err != nil {
+		position := next[partition]
+		position.Furthest = max(read[partition], position.Offset)
+		if err := putJSON(positions, key, position); err != nil {
 			return fmt.Errorf("store the position in partition %d: %w", partition, err)
 		}
 	}

@@ -20,7 +20,7 @@ type Options struct {
 	Clock clock.Clock
 	// DedupRetention is how long the ids of messages are kept. Default inbox.DefaultRetention.
 	DedupRetention time.Duration
-	// LedgerBytes bounds the parked messages, and the late ones, each. Default 1 GiB.
+	// LedgerBytes bounds the messages of each ledger. Default 1 GiB.
 	LedgerBytes int64
 	// LedgerRetention is how long they are kept. Default 90 days.
 	LedgerRetention time.Duration
@@ -43,9 +43,7 @@ type Store struct {
 
 // format names the file's layout. A program that changes the layout changes the number.
 const (
-	format = "ordertally-activity/2"
-	// format1 had bins without figures, which are read; see decodeTotals.
-	format1 = "ordertally-activity/1"
+	format = "ordertally-activity/3"
 )
 
 var (
@@ -53,8 +51,6 @@ var (
 	bucketBins      = []byte("bins")
 	bucketInbox     = []byte("inbox")
 	bucketPositions = []byte("positions")
-	bucketParked    = []byte("parked")
-	bucketLate      = []byte("late")
 	bucketIndexes   = []byte("indexes")
 	bucketAges      = []byte("ages")
 	bucketIDs       = []byte("ids")
@@ -104,7 +100,7 @@ func checkFormat(tx *bbolt.Tx) error {
 		return errors.New("it is not a file of the activity service: give another one")
 	}
 	found, err := boltdb.Unseal(keyFormat, meta.Get(keyFormat))
-	if err == nil && string(found) != format && string(found) != format1 {
+	if err == nil && string(found) != format {
 		err = fmt.Errorf("its format is %.40q and this program reads %q: use the program or the file that fits", found, format)
 	}
 	return err
@@ -119,7 +115,11 @@ func (s *Store) create(tx *bbolt.Tx) error {
 	if err := meta.Put(keyFormat, boltdb.Seal(keyFormat, []byte(format))); err != nil {
 		return err
 	}
-	for _, path := range [][][]byte{{bucketBins}, {bucketInbox}, {bucketPositions, s.topic}, {bucketParked, s.topic}, {bucketLate, s.topic}, {bucketAudit}} {
+	paths := [][][]byte{{bucketBins}, {bucketInbox}, {bucketPositions, s.topic}, {bucketAudit}}
+	for _, name := range activity.AllLedgers() {
+		paths = append(paths, [][]byte{[]byte(name), s.topic})
+	}
+	for _, path := range paths {
 		bucket, err := tx.CreateBucketIfNotExists(s.name)
 		for _, name := range path {
 			if err == nil {
@@ -131,7 +131,7 @@ func (s *Store) create(tx *bbolt.Tx) error {
 		}
 	}
 	root := tx.Bucket(s.name)
-	if err := s.createIndexes(root); err != nil {
+	if err := createIndexes(root); err != nil {
 		return err
 	}
 	return checkDeclared(root, &s.def)

@@ -112,11 +112,16 @@ func (f *file) raw(fn func(tx *bbolt.Tx) error) {
 	}
 }
 
+// apply applies a batch and returns which messages were counted.
 func (f *file) apply(b *activity.Batch) []bool {
 	f.t.Helper()
-	counted, err := f.Apply(f.t.Context(), b)
+	verdicts, err := f.Apply(f.t.Context(), b)
 	if err != nil {
 		f.t.Fatal(err)
+	}
+	counted := make([]bool, len(verdicts))
+	for i, verdict := range verdicts {
+		counted[i] = verdict.Counts()
 	}
 	return counted
 }
@@ -187,7 +192,7 @@ func TestCountsAndKeepsWhatItCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantAsOf := activity.AsOf{At: noon, Event: noon.Add(15 * time.Minute), Next: map[int32]activity.Position{0: {Offset: 10, LeaderEpoch: 7}, 3: {Offset: 10, LeaderEpoch: 7}}}
+	wantAsOf := activity.AsOf{At: noon, Event: noon.Add(15 * time.Minute), Next: map[int32]activity.Position{0: {Offset: 10, LeaderEpoch: 7, Furthest: 10}, 3: {Offset: 10, LeaderEpoch: 7, Furthest: 10}}}
 	if !reflect.DeepEqual(asOf, wantAsOf) {
 		t.Fatalf("got  %v\nwant %v", asOf, wantAsOf)
 	}
@@ -260,7 +265,7 @@ func TestTheSameBatchTwice(t *testing.T) {
 	if got := f.bins(); !reflect.DeepEqual(got, before) {
 		t.Fatalf("got  %v\nwant %v", got, before)
 	}
-	if parked := f.sizes().Parked; parked != 1 {
+	if parked := f.sizes().Sizes[activity.ParkedLedger].Messages; parked != 1 {
 		t.Fatalf("%d are parked, want 1", parked)
 	}
 }
@@ -277,7 +282,7 @@ func TestParksEverythingThatWasRead(t *testing.T) {
 	elsewhere.Poison.Reason = activity.ReasonTombstone
 	f.apply(&activity.Batch{Parked: []activity.Parked{poison}, Next: map[int32]activity.Position{4: {Offset: 18, LeaderEpoch: 2}}})
 	f.apply(&activity.Batch{Parked: []activity.Parked{elsewhere, poison}})
-	if parked := f.sizes().Parked; parked != 2 {
+	if parked := f.sizes().Sizes[activity.ParkedLedger].Messages; parked != 2 {
 		t.Fatalf("%d are parked, want 2", parked)
 	}
 	asOf, err := f.AsOf(t.Context())
@@ -360,8 +365,8 @@ func TestSeesFlippedBits(t *testing.T) {
 		}
 		return walk(def.Name, tx.Bucket([]byte(def.Name)))
 	})
-	if len(records) != 7 { // bin, key, its day's size, slot, position, state, what is declared
-		t.Fatalf("%d records, want 7", len(records))
+	if len(records) != 8 { // bin, key, its day's size, the number of lineages, slot, position, state, what is declared
+		t.Fatalf("%d records, want 8", len(records))
 	}
 	put := func(r record, value []byte) {
 		f.raw(func(tx *bbolt.Tx) error {
@@ -389,8 +394,9 @@ func TestSeesFlippedBits(t *testing.T) {
 			f.open()
 			_, readErr := f.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(activity.Quarter, *activity.Totals) {})
 			_, applyErr := f.Apply(t.Context(), b)
-			if !errors.Is(readErr, boltdb.ErrCorrupt) && !errors.Is(applyErr, boltdb.ErrCorrupt) {
-				t.Errorf("%s: byte %d flipped: read %v, apply %v", r.path, at, readErr, applyErr)
+			_, sizesErr := f.Ledgers(t.Context())
+			if !errors.Is(readErr, boltdb.ErrCorrupt) && !errors.Is(applyErr, boltdb.ErrCorrupt) && !errors.Is(sizesErr, boltdb.ErrCorrupt) {
+				t.Errorf("%s: byte %d flipped: read %v, apply %v, sizes %v", r.path, at, readErr, applyErr, sizesErr)
 			}
 			f.close()
 			put(r, []byte(r.value))
@@ -404,12 +410,12 @@ func TestRefusesOtherFiles(t *testing.T) {
 			_, err := tx.CreateBucket([]byte("orders"))
 			return err
 		},
-		"ordertally-activity/3": func(tx *bbolt.Tx) error {
+		"ordertally-activity/4": func(tx *bbolt.Tx) error {
 			meta, err := tx.CreateBucket([]byte("meta"))
 			if err != nil {
 				return err
 			}
-			return meta.Put([]byte("format"), boltdb.Seal([]byte("format"), []byte("ordertally-activity/3")))
+			return meta.Put([]byte("format"), boltdb.Seal([]byte("format"), []byte("ordertally-activity/4")))
 		},
 	} {
 		f := &file{t: t, path: filepath.Join(t.TempDir(), "other.db")}

@@ -11,6 +11,11 @@ import (
 	"ordertally/shared/inbox"
 )
 
+// stateIn is the state of a message in a ledger.
+var stateIn = map[activity.Ledger]activity.MessageState{
+	activity.ParkedLedger: activity.ParkedMessage, activity.LateLedger: activity.LateMessage, activity.ConflictLedger: activity.Conflicting,
+}
+
 // Trace tells what became of a message: of its id for as long as ids are kept, of its slot for ever.
 func (s *Store) Trace(ctx context.Context, m activity.MessageID) (activity.MessageTrace, error) {
 	trace := activity.MessageTrace{State: activity.Unknown}
@@ -24,18 +29,23 @@ func (s *Store) Trace(ctx context.Context, m activity.MessageID) (activity.Messa
 		if err != nil {
 			return err
 		}
-		if found.ByID || found.BySequence {
-			trace.State, trace.At, trace.BySequence = activity.Counted, found.At, !found.ByID
+		if found.ByID {
+			trace.State, trace.At = activity.Counted, found.At
 			return nil
 		}
-		for ledger, kept := range map[activity.Ledger]activity.MessageState{activity.LateLedger: activity.LateMessage, activity.ParkedLedger: activity.ParkedMessage} {
+		// What is in a ledger covers its slot as well.
+		for _, ledger := range activity.AllLedgers() {
 			entry, err := s.ledger(root, ledger, new(state)).find(m.ID)
 			if err != nil {
 				return err
 			}
 			if entry != nil {
-				trace.State, trace.At, trace.Poison = kept, entry.At, &entry.Poison
+				trace.State, trace.At, trace.Poison = stateIn[ledger], entry.At, &entry.Poison
+				return nil
 			}
+		}
+		if found.BySequence {
+			trace.State, trace.BySequence = activity.Counted, true
 		}
 		return nil
 	})

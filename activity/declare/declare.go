@@ -36,6 +36,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"ordertally/activity"
+	"ordertally/shared/event"
 )
 
 //go:embed order_created.yaml
@@ -55,7 +56,7 @@ func OrderCreated(topic string) activity.Definition {
 	if err != nil {
 		panic(fmt.Sprintf("declare: order_created.yaml: %v", err))
 	}
-	defs[0].Topic = topic
+	defs[0].Topic, defs[0].Source = topic, event.Source
 	for i := range defs[0].Dimensions {
 		defs[0].Dimensions[i].Single = true // an order's metadata are one object
 	}

@@ -1,7 +1,10 @@
 package ingest
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"io"
 
 	"ordertally/activity"
 	"ordertally/activity/measure"
@@ -75,33 +78,67 @@ func (d *decoder) batch(fetched broker.Fetched) *activity.Batch {
 	b := &activity.Batch{Messages: make([]activity.Message, 0, len(fetched.Records)), Next: toStore(fetched.Next)}
 	values := make([]measure.Value, len(fetched.Records)*len(d.measures))
 	labels := make([]string, len(fetched.Records)*len(d.dimensions))
+	raws := make([]activity.Parked, len(fetched.Records))
 	for i := range fetched.Records {
 		r := &fetched.Records[i]
+		raws[i] = raw(r)
 		message := activity.Message{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp}
 		values, message.Event.Values = cut(values, len(d.measures))
 		labels, message.Event.Labels = cut(labels, len(d.dimensions))
 		switch poison := d.message(r, &message); poison {
 		case nil:
-			if message.Lineage == "" {
-				message.Raw = raw(r)
-			}
+			message.Content, message.Raw = d.content(r), &raws[i]
+			message.Republished = header(r, cloudevent.HeaderRepublished) != ""
 			b.Messages = append(b.Messages, message)
-		case othersMessage:
+		case othersMessage, unknownType:
 			if b.PassedOver == nil {
 				b.PassedOver = make(map[int32]int64)
 			}
 			b.PassedOver[r.Partition]++
+			if poison == unknownType {
+				b.UnknownTypes++
+			}
+			d.cover(b, r, true)
 		default:
-			parked := raw(r)
-			parked.Poison = *poison
-			b.Parked = append(b.Parked, *parked)
+			raws[i].Poison = *poison
+			b.Parked = append(b.Parked, raws[i])
+			d.cover(b, r, false)
 		}
 	}
 	return b
 }
 
-func raw(r *broker.Record) *activity.Parked {
-	return &activity.Parked{
+// cover notes the slots of a record that is not counted: one that is passed over covers those that were skipped before it too, one that is
+// parked its own.
+func (d *decoder) cover(b *activity.Batch, r *broker.Record, skipped bool) {
+	if d.def.ID.Header != cloudevent.HeaderID {
+		return
+	}
+	envelope, err := d.envelopes.Parse(r.Headers)
+	if err != nil || envelope.Lineage == "" {
+		return
+	}
+	c := activity.Cover{Lineage: envelope.Lineage, First: envelope.Sequence, Last: envelope.Sequence, Before: len(b.Messages)}
+	if skipped {
+		c.First = envelope.Previous + 1
+	}
+	b.Covers = append(b.Covers, c)
+}
+
+// content is a digest of what a message says: its type, its time and its value. What may differ when it is sent again is not in it.
+func (d *decoder) content(r *broker.Record) (digest [8]byte) {
+	h := sha256.New()
+	for _, part := range []string{header(r, d.def.TypeAt.Header), header(r, d.def.At.Header)} {
+		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part)))) //nolint:gosec // headers are far smaller
+		_, _ = io.WriteString(h, part)
+	}
+	_, _ = h.Write(r.Value)
+	copy(digest[:], h.Sum(nil))
+	return digest
+}
+
+func raw(r *broker.Record) activity.Parked {
+	return activity.Parked{
 		Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp, Key: r.Key, Value: r.Value, Headers: r.Headers,
 		TooLarge: r.TooLarge,
 	}
@@ -119,14 +156,17 @@ func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *ac
 	case len(b.Parked) == 1:
 		return activity.Message{}, &b.Parked[0].Poison
 	}
-	return activity.Message{}, poison(activity.ReasonUnknownType, "Another activity of the topic counts messages of this type.")
+	return activity.Message{}, poison(activity.ReasonUnknownType, "Messages of this type are passed over: another activity counts them, or none.")
 }
 
 // cut takes n elements from the front.
 func cut[T any](all []T, n int) (rest, taken []T) { return all[n:], all[:n:n] }
 
-// othersMessage stands for a message that another activity of the topic answers for.
-var othersMessage = &activity.Poison{}
+// These stand for a message that is passed over: another activity of the topic answers for it, or nobody does, because its type is new.
+var (
+	othersMessage = &activity.Poison{Detail: "another activity's"}
+	unknownType   = &activity.Poison{Detail: "of an unknown type"}
+)
 
 // message decodes one record, or says why it cannot be counted. The answer depends on the record alone.
 func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poison {
@@ -140,6 +180,9 @@ func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poiso
 	if d.def.ID.Header == cloudevent.HeaderID {
 		if d.other(r) {
 			return othersMessage
+		}
+		if d.unknown(r) {
+			return unknownType
 		}
 		if r.Value == nil {
 			return poison(activity.ReasonTombstone, "The record has no value; %s is never deleted this way.", d.def.Name)
@@ -189,6 +232,15 @@ func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poiso
 // other reports whether a header says that the message is another activity's.
 func (d *decoder) other(r *broker.Record) bool {
 	return len(d.def.Others) > 0 && d.typeAt < 0 && d.passesOver(header(r, d.def.TypeAt.Header))
+}
+
+// unknown reports whether the message is of a type that nobody counts, from a program that may send new ones.
+func (d *decoder) unknown(r *broker.Record) bool {
+	if d.def.Source == "" || d.typeAt >= 0 || header(r, cloudevent.HeaderSource) != d.def.Source {
+		return false
+	}
+	found := header(r, d.def.TypeAt.Header)
+	return found != "" && found != d.def.Type
 }
 
 func (d *decoder) passesOver(found string) bool {

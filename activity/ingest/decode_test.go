@@ -55,9 +55,10 @@ func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
 	d := newDecoder(&def)
 	b := d.batch(broker.Fetched{Records: []broker.Record{r}, Next: map[int32]broker.Position{
 		2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Marks: []broker.Mark{{Offset: 40, Identity: "i"}}}}})
+	kept := raw(&r)
 	want := &activity.Batch{
 		Messages: []activity.Message{{
-			ID: "m-1", Lineage: "L", Sequence: 8, Previous: 6, Partition: 2, Offset: 40, Timestamp: written,
+			ID: "m-1", Lineage: "L", Sequence: 8, Previous: 6, Content: d.content(&r), Raw: &kept, Partition: 2, Offset: 40, Timestamp: written,
 			Event: activitytest.Order{ID: anOrder().ID, At: placed, Items: 2, Units: 8, Currency: "GBP", Revenue: 1530, Customer: "17850",
 				Country: "United Kingdom"}.Event(),
 		}},
@@ -122,7 +123,7 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"no id", headers(func(e *cloudevent.Envelope) { e.ID = "" }), activity.ReasonEnvelope},
 		{"a long id", headers(func(e *cloudevent.Envelope) { e.ID = strings.Repeat("x", 256) }), activity.ReasonEnvelope},
 		{"a slot before the previous one", headers(func(e *cloudevent.Envelope) { e.Lineage, e.Sequence, e.Previous = "L", 3, 3 }), activity.ReasonEnvelope},
-		{"another type", headers(func(e *cloudevent.Envelope) { e.Type = "ORDER_CANCELLED" }), activity.ReasonUnknownType},
+		{"another type", headers(func(e *cloudevent.Envelope) { e.Type, e.Source = "ORDER_CANCELLED", "/webshop" }), activity.ReasonUnknownType},
 		{"another version", headers(func(e *cloudevent.Envelope) { e.DataSchema = "urn:ordertally:schema:order-created:2" }), activity.ReasonUnknownVersion},
 		{"no version", headers(func(e *cloudevent.Envelope) { e.DataSchema = "" }), activity.ReasonUnknownVersion},
 

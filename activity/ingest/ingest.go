@@ -49,9 +49,9 @@ type Source interface {
 type Store interface {
 	// AsOf returns the positions to go on from.
 	AsOf(ctx context.Context) (activity.AsOf, error)
-	// Apply applies a batch as one and returns, once it is on the disk, which messages were counted; the others were
-	// duplicates. boltdb.ErrFull means that nothing was written and that it may be tried again.
-	Apply(ctx context.Context, batch *activity.Batch) (counted []bool, err error)
+	// Apply applies a batch as one and returns, once it is on the disk, what was decided about each message. boltdb.ErrFull means that
+	// nothing was written and that it may be tried again.
+	Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error)
 	// Ledgers returns how much waits for an operator.
 	Ledgers(ctx context.Context) (activity.Ledgers, error)
 }
@@ -202,8 +202,8 @@ func hand[T any](ctx context.Context, next chan<- T, value T) error {
 }
 
 func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
-	counted, err := in.store.Apply(ctx, batch)
-	for said := false; errors.Is(err, boltdb.ErrFull); counted, err = in.store.Apply(ctx, batch) {
+	verdicts, err := in.store.Apply(ctx, batch)
+	for said := false; errors.Is(err, boltdb.ErrFull); verdicts, err = in.store.Apply(ctx, batch) {
 		in.progress.made() // it will go on by itself
 		if !said {
 			said = true
@@ -222,8 +222,9 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	in.through.reach(batch.Through)
 	in.commits.happened()
 	in.progress.made()
-	in.metrics.applied(in.decoder.def.Name, batch, counted, in.config.Clock.Now())
-	in.trace(batch, counted)
+	in.metrics.applied(in.decoder.def.Name, batch, verdicts, in.config.Clock.Now())
+	in.trace(batch, verdicts)
+	in.report(batch, verdicts)
 	if n := len(batch.Parked); n > 0 {
 		first := &batch.Parked[0]
 		in.logger.Warn().Int("messages", n).Int32("partition", first.Partition).Int64("offset", first.Offset).
@@ -233,8 +234,34 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	return nil
 }
 
+// report logs, once for a batch, what should not be: nobody has to look for it, for metrics and the ledgers keep it.
+func (in *Ingest) report(batch *activity.Batch, verdicts []activity.Verdict) {
+	for _, of := range []struct {
+		verdict activity.Verdict
+		says    string
+	}{
+		{activity.VerdictCovered, "counted messages whose slot had been dealt with: somebody writes messages with a lineage and sequence that are not its own; the first of them"},
+		{activity.VerdictConflict, "kept messages whose id another message had: see the ledger conflicts; the first of them"},
+	} {
+		found, first := 0, -1
+		for i, verdict := range verdicts {
+			if verdict == of.verdict {
+				found++
+				if first < 0 {
+					first = i
+				}
+			}
+		}
+		if found > 0 {
+			m := &batch.Messages[first]
+			in.logger.Error().Int("messages", found).Int32("partition", m.Partition).Int64("offset", m.Offset).Str("id", m.ID).
+				Str("lineage", m.Lineage).Uint64("sequence", m.Sequence).Msg(of.says)
+		}
+	}
+}
+
 // trace makes the spans of a batch that was applied.
-func (in *Ingest) trace(batch *activity.Batch, counted []bool) {
+func (in *Ingest) trace(batch *activity.Batch, verdicts []activity.Verdict) {
 	if !in.config.Tracing.On() {
 		return
 	}
@@ -244,7 +271,7 @@ func (in *Ingest) trace(batch *activity.Batch, counted []bool) {
 		in.config.Tracing.Message(m.TraceParent, "count "+in.decoder.def.Name, batch.Read, now,
 			attribute.String("messaging.system", "kafka"), attribute.String("messaging.destination.name", in.decoder.def.Topic),
 			attribute.Int("messaging.destination.partition.id", int(m.Partition)), attribute.Int64("messaging.kafka.offset", m.Offset),
-			attribute.Bool("ordertally.counted", counted[i]))
+			attribute.Bool("ordertally.counted", verdicts[i].Counts()))
 	}
 }
 

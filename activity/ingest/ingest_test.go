@@ -395,7 +395,7 @@ type faulty struct {
 	proceed chan struct{}
 }
 
-func (f *faulty) Apply(ctx context.Context, b *activity.Batch) ([]bool, error) {
+func (f *faulty) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdict, error) {
 	if f.entered != nil {
 		f.entered <- struct{}{}
 		<-f.proceed

@@ -20,6 +20,8 @@ type Metrics struct {
 	counted    *prometheus.CounterVec
 	duplicates prometheus.Counter
 	poison     *prometheus.CounterVec
+	covered    prometheus.Counter
+	unknown    prometheus.Counter
 	batch      prometheus.Histogram
 	seconds    prometheus.Histogram
 
@@ -41,6 +43,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		poison: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "activity_poison_total", Help: "Messages parked because they cannot be counted.",
 		}, []string{"reason"}),
+		covered: counter("activity_covered_counted_total", "Messages counted although their slot had been dealt with: each is an incident, somebody writes slots that are not its own."),
+		unknown: counter("activity_unknown_types_total", "Messages passed over because no activity counts their type, from a program that may send new types."),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "activity_batch_messages", Help: "Records that shared one transaction.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
@@ -62,20 +66,26 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, reason := range broker.Reasons() {
 		m.repositions.WithLabelValues(string(reason))
 	}
-	reg.MustRegister(m.consumed, m.counted, m.duplicates, m.poison, m.batch, m.seconds, m.repositions, m.scraped)
+	reg.MustRegister(m.consumed, m.counted, m.duplicates, m.poison, m.covered, m.unknown, m.batch, m.seconds, m.repositions, m.scraped)
 	return m
 }
 
-func (m *Metrics) applied(name string, batch *activity.Batch, counted []bool, now time.Time) {
+func (m *Metrics) applied(name string, batch *activity.Batch, verdicts []activity.Verdict, now time.Time) {
+	m.unknown.Add(float64(batch.UnknownTypes))
 	records := len(batch.Messages) + len(batch.Parked)
 	if records == 0 {
 		return // only positions moved
 	}
 	m.consumed.Add(float64(records))
 	m.batch.Observe(float64(records))
-	for i, first := range counted {
-		if !first {
+	for i, verdict := range verdicts {
+		switch verdict {
+		case activity.VerdictDuplicate:
 			m.duplicates.Inc()
+		case activity.VerdictCovered:
+			m.covered.Inc()
+		}
+		if !verdict.Counts() {
 			continue
 		}
 		m.counted.WithLabelValues(name).Inc()
@@ -118,6 +128,14 @@ func gauge(name, help string, of func(*activity.Ledgers) int64) ledgerMetric {
 	return ledgerMetric{desc(name, help), prometheus.GaugeValue, of}
 }
 
+func messagesIn(name activity.Ledger) func(*activity.Ledgers) int64 {
+	return func(l *activity.Ledgers) int64 { return l.Sizes[name].Messages }
+}
+
+func bytesIn(name activity.Ledger) func(*activity.Ledgers) int64 {
+	return func(l *activity.Ledgers) int64 { return l.Sizes[name].Bytes }
+}
+
 func newScraped() *scraped {
 	return &scraped{
 		lag: prometheus.NewDesc("activity_lag_messages",
@@ -128,12 +146,16 @@ func newScraped() *scraped {
 			"For how long reading has waited for the end of another program's open transaction, of the partition that waits longest; 0 when none does."),
 		added: desc("activity_partitions_added_total", "Partitions that the topics got since the service started to read them."),
 		ledgers: []ledgerMetric{
-			gauge("activity_parked_messages", "Messages parked now.", func(l *activity.Ledgers) int64 { return l.Parked }),
-			gauge("activity_parked_bytes", "Size of the messages parked now.", func(l *activity.Ledgers) int64 { return l.ParkedBytes }),
-			gauge("activity_late_messages", "Messages in the late ledger now: an operator must say whether they count.",
-				func(l *activity.Ledgers) int64 { return l.Late }),
-			gauge("activity_late_bytes", "Size of the messages in the late ledger now.", func(l *activity.Ledgers) int64 { return l.LateBytes }),
-			gauge("activity_ledger_limit_bytes", "What the parked and the late messages may take, each, of all activities together.",
+			gauge("activity_parked_messages", "Messages parked now.", messagesIn(activity.ParkedLedger)),
+			gauge("activity_parked_bytes", "Size of the messages parked now.", bytesIn(activity.ParkedLedger)),
+			gauge("activity_late_messages", "Messages in the late ledger now: an operator must say whether they count.", messagesIn(activity.LateLedger)),
+			gauge("activity_late_bytes", "Size of the messages in the late ledger now.", bytesIn(activity.LateLedger)),
+			gauge("activity_conflicts", "Messages in the conflict ledger now: another message had their id. An operator must say whether they count.",
+				messagesIn(activity.ConflictLedger)),
+			gauge("activity_conflict_bytes", "Size of the messages in the conflict ledger now.", bytesIn(activity.ConflictLedger)),
+			gauge("activity_lineages", "Lineages that messages came from, since the file was made: each is a database file of an order service.",
+				func(l *activity.Ledgers) int64 { return l.Lineages }),
+			gauge("activity_ledger_limit_bytes", "What the messages of each ledger may take, of all activities together.",
 				func(l *activity.Ledgers) int64 { return l.LimitBytes }),
 			gauge("activity_processed_keys", "Ids in the set of processed keys.", func(l *activity.Ledgers) int64 { return l.Keys }),
 			{desc("activity_ledger_overflow_total", "Messages that a full ledger had no room for, since the file was made: their places are kept."),

@@ -16,7 +16,7 @@ type blocked struct {
 	entered, free chan struct{}
 }
 
-func (b *blocked) Apply(ctx context.Context, batch *activity.Batch) ([]bool, error) {
+func (b *blocked) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error) {
 	close(b.entered)
 	<-b.free
 	return b.Store.Apply(ctx, batch)

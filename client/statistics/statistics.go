@@ -56,15 +56,18 @@ func (e KnownBy) Valid() bool {
 
 // Defines values for MessageState.
 const (
-	MessageStateCounted MessageState = "counted"
-	MessageStateLate    MessageState = "late"
-	MessageStateParked  MessageState = "parked"
-	MessageStateUnknown MessageState = "unknown"
+	MessageStateConflict MessageState = "conflict"
+	MessageStateCounted  MessageState = "counted"
+	MessageStateLate     MessageState = "late"
+	MessageStateParked   MessageState = "parked"
+	MessageStateUnknown  MessageState = "unknown"
 )
 
 // Valid indicates whether the value is a known member of the MessageState enum.
 func (e MessageState) Valid() bool {
 	switch e {
+	case MessageStateConflict:
+		return true
 	case MessageStateCounted:
 		return true
 	case MessageStateLate:
@@ -197,6 +200,7 @@ func (e ProblemCode) Valid() bool {
 
 // Defines values for Reason.
 const (
+	ReasonConflict       Reason = "conflict"
 	ReasonEnvelope       Reason = "envelope"
 	ReasonImpossible     Reason = "impossible"
 	ReasonLate           Reason = "late"
@@ -210,6 +214,8 @@ const (
 // Valid indicates whether the value is a known member of the Reason enum.
 func (e Reason) Valid() bool {
 	switch e {
+	case ReasonConflict:
+		return true
 	case ReasonEnvelope:
 		return true
 	case ReasonImpossible:
@@ -275,6 +281,9 @@ func (e ListDaysParamsBy) Valid() bool {
 
 // ActivityBody defines model for ActivityBody.
 type ActivityBody struct {
+	// Conflicts Messages whose id another message had, and that wait for an operator.
+	Conflicts int64 `json:"conflicts"`
+
 	// Dimensions What its figures are told apart by.
 	//
 	// Examples: ["country"]
@@ -574,7 +583,7 @@ type MessageBody struct {
 	State MessageState `json:"state"`
 }
 
-// MessageState What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten, an operator decides); unknown (not read yet, never sent, or forgotten).
+// MessageState What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten, an operator decides); conflict (its id was another message's, an operator decides); unknown (not read yet, never sent, or forgotten).
 type MessageState string
 
 // Minute The sums of one minute.
@@ -1147,7 +1156,7 @@ type Problem struct {
 // Examples: rate_limited
 type ProblemCode string
 
-// Reason Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), impossible (its values contradict each other or reality), late (without a lineage, and so old that its id may have been forgotten).
+// Reason Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), impossible (its values contradict each other or reality), late (so old that its id may have been forgotten, and its lineage and sequence do not tell), conflict (a message with its id and other content was read before).
 type Reason string
 
 // Value The sums of one value of a dimension.

@@ -29,6 +29,8 @@ const (
 	HeaderSequence    = "ce_sequence"
 	HeaderPrevious    = "ce_previous"
 	HeaderTraceParent = "traceparent"
+	// HeaderRepublished is on a message that an operator had published again; its value is when.
+	HeaderRepublished = "ordertally_republished"
 )
 
 // SpecVersion is the version of CloudEvents that is written and accepted.

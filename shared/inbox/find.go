@@ -10,7 +10,7 @@ import (
 // Trace is what is known of a message: by what it is, and when it was first read. The zero Trace is of one that is not.
 type Trace struct {
 	ByID       bool      // its id is among the processed keys
-	BySequence bool      // its slot is among the counted ones; so are those that were skipped
+	BySequence bool      // its slot is dealt with; so are those that were skipped, passed over, or given up by an operator
 	At         time.Time // to the microsecond; zero when it is not known: it is kept as long as the id
 }
 
@@ -26,11 +26,11 @@ func Find(root *bbolt.Bucket, m Message) (Trace, error) {
 			if sealed == nil {
 				continue
 			}
-			first, err := stampOf(key, sealed)
+			known, err := entryOf(key, sealed)
 			if err != nil {
 				return Trace{}, fmt.Errorf("look up a processed key: %w", err)
 			}
-			found.ByID, found.At = true, first.time()
+			found.ByID, found.At = true, known.first.time()
 		}
 	}
 	slots := root.Bucket([]byte("slots"))

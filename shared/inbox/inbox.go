@@ -3,6 +3,7 @@ package inbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -11,15 +12,25 @@ import (
 // DefaultRetention is how long processed keys are kept when Open is given 0.
 const DefaultRetention = 14 * 24 * time.Hour
 
+// Content is a digest of what a message says, as its reader defines it. A message that is sent again has the same. 8 bytes are
+// enough: to have another message taken for one that was read, somebody would have to find a second text with the digest of the first.
+type Content [8]byte
+
 // Message is what identifies a message.
 type Message struct {
 	// ID is the message's own, 1 to 255 bytes. It stays when the message is sent again.
-	ID string
+	ID      string
+	Content Content
 	// Lineage names the file whose outbox wrote the message, at most 255 bytes; "" when none did, and then the id is all
 	// there is. Sequence is its slot there, Previous the slot published before it, 0 for none.
 	Lineage  string
 	Sequence uint64
 	Previous uint64
+	Written  time.Time // the time of its slot, by its record
+	// ReadBefore says that its place was read before: what stood there was decided about then.
+	ReadBefore bool
+	// Republished says that an operator had it published again.
+	Republished bool
 }
 
 var errMessage = errors.New("a message needs an id, and with a lineage a slot above the previous one, each name of at most 255 bytes")
@@ -52,56 +63,125 @@ func Open(root *bbolt.Bucket, now time.Time, retention time.Duration) (*Inbox, e
 		return nil, fmt.Errorf("open inbox sizes: %w", err)
 	}
 	const day = 24 * time.Hour
-	box := &Inbox{slots: slots{root: slotRoot, lineages: make(map[string]*lineage)}}
+	box := &Inbox{slots: slots{root: slotRoot, sizes: sizes, lineages: make(map[string]*lineage)}}
 	box.keys, err = openKeys(keyRoot, sizes, now, int((retention+day-1)/day))
 	return box, err
 }
 
-// Once reports whether m is seen for the first time, and remembers it. Whatever it reports, the transaction must end
-// with Flush or be rolled back. An error means that m is not well formed or that the store is corrupt.
-func (b *Inbox) Once(m Message) (bool, error) {
-	if m.ID == "" || len(m.ID) > maxName || len(m.Lineage) > maxName || m.Lineage != "" && m.Previous >= m.Sequence {
-		return false, errMessage
-	}
-	key := packID(m.ID)
-	knownKey, err := b.keys.seen(key)
-	if err != nil {
-		return false, fmt.Errorf("look up a processed key: %w", err)
-	}
-	if m.Lineage == "" {
-		return !knownKey, nil
-	}
-	// A message that its key refuses covers its slot all the same: it may have been sent again under a new one.
-	knownSlot, err := b.slots.seen(m.Lineage, m.Previous+1, m.Sequence)
-	if err != nil {
-		return false, fmt.Errorf("look up a counted slot: %w", err)
-	}
-	if knownSlot && !knownKey { // its key was dropped meanwhile
-		b.keys.forgetTime(key)
-	}
-	return !knownKey && !knownSlot, nil
-}
+// Verdict is what is to be done with a message.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Refuse Verdict = iota // it was done before
+	Do                    // it is seen for the first time
+	// DoCovered is Do, although its slot was dealt with: somebody wrote a message with a slot that is not its own. An incident.
+	DoCovered
+	Conflict // its id is known with other content: an operator decides
+	Late     // nobody can tell whether it was done before: an operator decides
+)
 
 // maxAhead is how far a message may come from the future: clocks differ, but not by a day.
 const maxAhead = 24 * time.Hour
 
-// Forgotten reports whether m could have been seen before and forgotten since, so that nobody can tell: it has no lineage, its id is
-// not known, and it was written before the newest dropped day of arrival ended. So is one that claims to be written more than a day
-// from now: its day may be dropped while it still looks new. It remembers nothing; whoever does not ask Once then does
-// not see m as read.
-func (b *Inbox) Forgotten(m Message, written time.Time) (bool, error) {
-	now := b.keys.now.time()
-	if m.Lineage != "" || !written.Before(b.keys.horizon()) && !written.After(now.Add(maxAhead)) {
-		return false, nil
+// Decide says what is to be done with m, and remembers it (rule C3a, in its order). Whatever it says, the transaction must end
+// with Flush or be rolled back. An error means that m is not well formed or that the store is corrupt.
+func (b *Inbox) Decide(m Message) (Verdict, error) {
+	if err := m.check(); err != nil {
+		return Refuse, err
 	}
-	known, err := b.keys.known(packID(m.ID))
+	key := packID(m.ID)
+	known, found, err := b.keys.find(key)
+	if err != nil {
+		return Refuse, fmt.Errorf("look up a processed key: %w", err)
+	}
+	covered := false
+	if m.Lineage != "" {
+		if covered, err = b.slots.has(m.Lineage, m.Sequence); err != nil {
+			return Refuse, fmt.Errorf("look up a counted slot: %w", err)
+		}
+	}
+	old := b.keys.old(m.Written)
+	switch {
+	case old && covered && m.ReadBefore:
+		// It was decided about then, and has covered then what it covers: one that went to a ledger must not cover more now.
+		if !found {
+			known.contents = []Content{m.Content}
+		}
+		b.keys.renew(key, known)
+		return Refuse, nil
+	case found && !known.has(m.Content):
+		return Conflict, b.coverOwn(&m)
+	case found:
+		b.keys.renew(key, known)
+		return Refuse, b.cover(&m)
+	case !old || m.Lineage != "" && !covered:
+		b.keys.remember(key, entry{first: b.keys.now, contents: []Content{m.Content}})
+		if covered {
+			return DoCovered, b.cover(&m)
+		}
+		return Do, b.cover(&m)
+	case covered && m.Republished:
+		b.keys.remember(key, entry{contents: []Content{m.Content}})
+		return Refuse, b.cover(&m)
+	}
+	return Late, b.coverOwn(&m)
+}
+
+// Accept reports whether a message that an operator takes out of a ledger is to be done, and remembers it. It asks neither slot nor
+// time, and accepts one id and content once.
+func (b *Inbox) Accept(m Message) (bool, error) {
+	if err := m.check(); err != nil {
+		return false, err
+	}
+	key := packID(m.ID)
+	known, found, err := b.keys.find(key)
 	if err != nil {
 		return false, fmt.Errorf("look up a processed key: %w", err)
 	}
-	return !known, nil
+	if found && known.has(m.Content) {
+		return false, nil
+	}
+	if !found {
+		known.first = b.keys.now
+	}
+	known.contents = append(slices.Clip(known.contents), m.Content)
+	b.keys.remember(key, known)
+	return true, b.coverOwn(&m)
 }
 
-// Flush writes what Once was told, and drops the keys past their retention.
+// Cover notes slots that nothing is done for: those of messages that are passed over, and of one that is kept for an operator.
+func (b *Inbox) Cover(lineage string, first, last uint64) error {
+	if lineage == "" || len(lineage) > maxName || first == 0 || first > last {
+		return errMessage
+	}
+	return b.slots.cover(lineage, interval{first, last})
+}
+
+func (m *Message) check() error {
+	if m.ID == "" || len(m.ID) > maxName || len(m.Lineage) > maxName || m.Lineage != "" && m.Previous >= m.Sequence {
+		return errMessage
+	}
+	return nil
+}
+
+// cover notes the message's slot and those between the one published before it and its own: they were skipped.
+func (b *Inbox) cover(m *Message) error {
+	if m.Lineage == "" {
+		return nil
+	}
+	return b.slots.cover(m.Lineage, interval{m.Previous + 1, m.Sequence})
+}
+
+// coverOwn notes the message's slot alone: what a message in a ledger says of other slots is not believed.
+func (b *Inbox) coverOwn(m *Message) error {
+	if m.Lineage == "" {
+		return nil
+	}
+	return b.slots.cover(m.Lineage, interval{m.Sequence, m.Sequence})
+}
+
+// Flush writes what was decided, and drops the keys past their retention.
 func (b *Inbox) Flush() error {
 	if err := b.keys.flush(); err != nil {
 		return fmt.Errorf("store processed keys: %w", err)

@@ -57,27 +57,39 @@ func (b *box) update(fn func(root *bbolt.Bucket) error) error {
 	})
 }
 
-// batch commits one batch and returns the decisions.
+// batch commits one batch of messages, written now unless they say otherwise, and returns which are to be done.
 func (b *box) batch(now time.Time, messages ...inbox.Message) []bool {
 	var first []bool
+	for _, verdict := range b.decide(now, messages...) {
+		first = append(first, verdict == inbox.Do || verdict == inbox.DoCovered)
+	}
+	return first
+}
+
+// decide commits one batch and returns the verdicts.
+func (b *box) decide(now time.Time, messages ...inbox.Message) []inbox.Verdict {
+	var verdicts []inbox.Verdict
 	err := b.update(func(root *bbolt.Bucket) error {
 		in, err := inbox.Open(root, now, 0)
 		if err != nil {
 			return err
 		}
 		for _, m := range messages {
-			once, err := in.Once(m)
+			if m.Written.IsZero() {
+				m.Written = now
+			}
+			verdict, err := in.Decide(m)
 			if err != nil {
 				return err
 			}
-			first = append(first, once)
+			verdicts = append(verdicts, verdict)
 		}
 		return in.Flush()
 	})
 	if err != nil {
 		b.tb.Fatal(err)
 	}
-	return first
+	return verdicts
 }
 
 // reset empties the inbox.
@@ -119,48 +131,6 @@ func published(lineage string, previous, slot uint64) inbox.Message {
 	}
 }
 
-// TestAgreesWithTheModel runs any order of any messages through the inbox and through rule C3 as sets in memory.
-func TestAgreesWithTheModel(t *testing.T) {
-	stored := newBox(t)
-	rapid.Check(t, func(t *rapid.T) {
-		stored.tb = t
-		stored.reset()
-		ids := make(map[string]bool)
-		slots := make(map[string]bool)
-		message := rapid.Custom(func(t *rapid.T) inbox.Message {
-			m := inbox.Message{ID: fmt.Sprint(rapid.IntRange(0, 60).Draw(t, "id"))}
-			if rapid.Bool().Draw(t, "uuid") {
-				m.ID = fmt.Sprintf("01890a5d-ac96-774b-8000-%012x", rapid.IntRange(0, 60).Draw(t, "id"))
-			}
-			if rapid.Bool().Draw(t, "outbox") {
-				m.Lineage = rapid.SampledFrom([]string{"a", "b"}).Draw(t, "lineage")
-				m.Previous = uint64(rapid.IntRange(0, 40).Draw(t, "previous"))
-				m.Sequence = m.Previous + uint64(rapid.IntRange(1, 4).Draw(t, "step"))
-			}
-			return m
-		})
-		now := monday
-		for range rapid.IntRange(1, 8).Draw(t, "batches") {
-			batch := rapid.SliceOfN(message, 0, 12).Draw(t, "batch")
-			var want []bool
-			for _, m := range batch {
-				slot := func(n uint64) string { return fmt.Sprint(m.Lineage, n) }
-				want = append(want, !ids[m.ID] && (m.Lineage == "" || !slots[slot(m.Sequence)]))
-				ids[m.ID] = true
-				if m.Lineage != "" {
-					for n := m.Previous + 1; n <= m.Sequence; n++ {
-						slots[slot(n)] = true
-					}
-				}
-			}
-			if got := stored.batch(now, batch...); !slices.Equal(got, want) {
-				t.Fatalf("batch %v\ngot  %v\nwant %v", batch, got, want)
-			}
-			now = now.Add(time.Duration(rapid.IntRange(-30, 30).Draw(t, "hours")) * time.Hour)
-		}
-	})
-}
-
 // TestInterleavedPartitions reads what one outbox published, some slots skipped, over partitions that are drained at
 // any speed, rewound at any time, long after the keys are gone.
 func TestInterleavedPartitions(t *testing.T) {
@@ -185,9 +155,14 @@ func TestInterleavedPartitions(t *testing.T) {
 		counted := make(map[uint64]int)
 		var position [partitions]int
 		now := monday
+		var furthest [partitions]int
 		read := func(p, n int) {
-			batch := topic[p][position[p]:min(position[p]+n, len(topic[p]))]
+			batch := slices.Clone(topic[p][position[p]:min(position[p]+n, len(topic[p]))])
+			for i := range batch {
+				batch[i].Written, batch[i].ReadBefore = monday, position[p]+i < furthest[p]
+			}
 			position[p] += len(batch)
+			furthest[p] = max(furthest[p], position[p])
 			for i, once := range stored.batch(now, batch...) {
 				if once {
 					counted[batch[i].Sequence]++
@@ -294,30 +269,9 @@ func TestTellsWhenAMessageWasFirstRead(t *testing.T) {
 	}
 	wants("expired", m, inbox.Trace{BySequence: true})
 	wants("expired", foreign, inbox.Trace{})
+	m.Written, m.ReadBefore = at, true
 	stored.batch(at.Add(30*day), m) // refused by its slot: when it was counted is not known any more
 	wants("read again after it expired", m, inbox.Trace{ByID: true, BySequence: true})
-}
-
-// TestKeysWithoutATime are those of files of the time before it was kept.
-func TestKeysWithoutATime(t *testing.T) {
-	stored := newBox(t)
-	m := inbox.Message{ID: "old"}
-	stored.batch(monday)
-	err := stored.update(func(root *bbolt.Bucket) error {
-		key := append([]byte{0}, "old"...)
-		return root.Bucket([]byte("keys")).Bucket([]byte("2025-11-24")).Put(key, boltdb.Seal(key, nil))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if got := stored.find(m); got != (inbox.Trace{ByID: true}) {
-			t.Errorf("it is known as %+v", got)
-		}
-		if stored.batch(monday.Add(day), m)[0] {
-			t.Error("it was forgotten")
-		}
-	}
 }
 
 func TestAClockThatLeapsForgetsNothing(t *testing.T) {
@@ -344,7 +298,7 @@ func TestRefusesWhatIsNoMessage(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = in.Once(m)
+			_, err = in.Decide(m)
 			return err
 		})
 		if err == nil {
@@ -371,7 +325,7 @@ func TestSeesAFlippedBit(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = in.Once(m)
+			_, err = in.Decide(m)
 			return err
 		})
 		if !errors.Is(err, boltdb.ErrCorrupt) {

@@ -19,7 +19,7 @@ type keys struct {
 	days    []day // oldest first; the last one takes what arrives now
 	keep    int   // newest days that outlive a flush
 	now     stamp
-	pending map[string]stamp
+	pending map[string]entry
 	sizes   *bbolt.Bucket // day -> number of its keys, and the newest day that was dropped
 	dropped string        // the newest day that was dropped; "" when none was
 }
@@ -27,25 +27,40 @@ type keys struct {
 // stamp is when a message was first seen, in microseconds since 1970; 0 when that is not known.
 type stamp int64
 
-// bytes is how a stamp is stored: nothing when it is not known, as it was not before stamps were kept.
-func (s stamp) bytes() []byte {
-	if s <= 0 {
-		return nil
-	}
-	return binary.BigEndian.AppendUint64(nil, uint64(s))
+// entry is what is known of an id: when it was first seen, and what it said; more than one content only where an operator
+// accepted another.
+type entry struct {
+	first    stamp
+	contents []Content
+	day      string // of its newest record; "" while it is not stored
 }
 
-func stampOf(key, sealed []byte) (stamp, error) {
-	value, err := boltdb.Unseal(key, sealed)
-	switch {
-	case err != nil:
-		return 0, err
-	case len(value) == 0:
-		return 0, nil
-	case len(value) != 8:
-		return 0, fmt.Errorf("%w: processed key %x has not the form of one", boltdb.ErrCorrupt, key)
+func (e *entry) has(c Content) bool { return slices.Contains(e.contents, c) }
+
+const stampSize = 8
+
+func (e *entry) bytes() []byte {
+	b := make([]byte, 0, stampSize+len(e.contents)*len(Content{}))
+	b = binary.BigEndian.AppendUint64(b, uint64(max(e.first, 0)))
+	for _, c := range e.contents {
+		b = append(b, c[:]...)
 	}
-	return stamp(binary.BigEndian.Uint64(value)), nil //nolint:gosec // as written
+	return b
+}
+
+func entryOf(key, sealed []byte) (entry, error) {
+	value, err := boltdb.Unseal(key, sealed)
+	if err != nil {
+		return entry{}, err
+	}
+	if len(value) <= stampSize || len(value)%len(Content{}) != 0 {
+		return entry{}, fmt.Errorf("%w: processed key %x has not the form of one", boltdb.ErrCorrupt, key)
+	}
+	e := entry{first: stamp(binary.BigEndian.Uint64(value))} //nolint:gosec // as written
+	for rest := value[stampSize:]; len(rest) > 0; rest = rest[len(Content{}):] {
+		e.contents = append(e.contents, Content(rest[:len(Content{})]))
+	}
+	return e, nil
 }
 
 func (s stamp) time() time.Time {
@@ -70,7 +85,7 @@ const fillPercent = 0.9
 // which nothing arrived do not count, and a clock that goes back does not begin an older day: so a clock that leaps
 // a month and returns drops one day at most, instead of all.
 func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys, error) {
-	k := keys{root: root, sizes: sizes, keep: retentionDays + 1, now: stamp(now.UnixMicro()), pending: make(map[string]stamp)}
+	k := keys{root: root, sizes: sizes, keep: retentionDays + 1, now: stamp(now.UnixMicro()), pending: make(map[string]entry)}
 	if sealed := sizes.Get(keyDropped); sealed != nil {
 		day, err := boltdb.Unseal(keyDropped, sealed)
 		if err != nil {
@@ -96,75 +111,66 @@ func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys
 	return k, err
 }
 
-// seen reports whether key was seen before, and marks it for the newest day.
-func (k *keys) seen(key []byte) (bool, error) {
-	if _, ok := k.pending[string(key)]; ok {
-		return true, nil
+// find returns what is known of an id.
+func (k *keys) find(key []byte) (e entry, known bool, err error) {
+	if e, ok := k.pending[string(key)]; ok {
+		return e, true, nil
 	}
-	newest := len(k.days) - 1
-	for i := newest; i >= 0; i-- {
-		first, known, err := k.days[i].find(key)
-		if err != nil {
-			return false, err
+	for i := len(k.days) - 1; i >= 0; i-- {
+		if e, known, err = k.days[i].find(key); known || err != nil {
+			return e, known, err
 		}
-		if !known {
-			continue
-		}
-		if i < newest { // it arrived again: its retention begins anew
-			k.pending[string(key)] = first
-		}
-		return true, nil
 	}
-	k.pending[string(key)] = k.now
-	return false, nil
+	return entry{}, false, nil
 }
 
-// forgetTime says that key, which seen marked, was first seen at a time that is not known.
-func (k *keys) forgetTime(key []byte) { k.pending[string(key)] = 0 }
+// remember stores what is known of an id, for a retention that begins now.
+func (k *keys) remember(key []byte, e entry) { k.pending[string(key)] = e }
 
-// known reports whether key was seen before, and marks nothing.
-func (k *keys) known(key []byte) (bool, error) {
-	if _, ok := k.pending[string(key)]; ok {
-		return true, nil
+// renew has the retention of an id begin anew. Within a day it has not ended.
+func (k *keys) renew(key []byte, e entry) {
+	if e.day != k.days[len(k.days)-1].name {
+		k.remember(key, e)
 	}
-	for i := range k.days {
-		if _, known, err := k.days[i].find(key); known || err != nil {
-			return known, err
-		}
-	}
-	return false, nil
 }
 
-// horizon is when the newest day ends that was dropped; the zero time when none was.
-func (k *keys) horizon() time.Time {
+// old reports whether a message that was written then may have been seen and forgotten since: before the newest dropped day of arrival
+// ended, and a day more, for clocks differ. So is one that claims to be written more than a day from now: its day may be dropped while
+// it still looks new.
+func (k *keys) old(written time.Time) bool {
+	if written.After(k.now.time().Add(maxAhead)) {
+		return true
+	}
 	day, err := time.Parse(time.DateOnly, k.dropped)
-	if err != nil {
-		return time.Time{}
-	}
-	return day.AddDate(0, 0, 1)
+	return err == nil && written.Before(day.AddDate(0, 0, 2))
 }
 
-func (d *day) find(key []byte) (first stamp, known bool, err error) {
+func (d *day) find(key []byte) (e entry, known bool, err error) {
 	if d.first == nil || bytes.Compare(key, d.first) < 0 || bytes.Compare(key, d.last) > 0 {
-		return 0, false, nil
+		return entry{}, false, nil
 	}
 	value := d.bucket.Get(key)
 	if value == nil {
-		return 0, false, nil
+		return entry{}, false, nil
 	}
-	first, err = stampOf(key, value)
-	return first, true, err
+	e, err = entryOf(key, value)
+	e.day = d.name
+	return e, true, err
 }
 
 func (k *keys) flush() error {
-	newest := k.days[len(k.days)-1].bucket
+	newest, added := &k.days[len(k.days)-1], 0
 	for _, text := range slices.Sorted(maps.Keys(k.pending)) {
 		key := []byte(text)
-		if err := newest.Put(key, boltdb.Seal(key, k.pending[text].bytes())); err != nil {
+		known := k.pending[text]
+		if known.day != newest.name {
+			added++
+		}
+		if err := newest.bucket.Put(key, boltdb.Seal(key, known.bytes())); err != nil {
 			return err
 		}
 	}
-	if err := k.grow(k.days[len(k.days)-1], len(k.pending)); err != nil {
+	if err := k.grow(*newest, added); err != nil {
 		return err
 	}
 	clear(k.pending)

@@ -9,8 +9,11 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// keyDropped is beside the days' sizes, which are named as days.
-var keyDropped = []byte("dropped")
+// These are beside the days' sizes, which are named as days.
+var (
+	keyDropped  = []byte("dropped")
+	keyLineages = []byte("lineages")
+)
 
 // grow notes that a day got more keys. One of a file without sizes is counted once.
 func (k *keys) grow(d day, added int) error {
@@ -36,7 +39,7 @@ func sizeOf(sizes *bbolt.Bucket, day []byte) (size uint64, known bool, err error
 	}
 	value, err := boltdb.Unseal(day, sealed)
 	if err == nil && len(value) != 8 {
-		err = fmt.Errorf("%w: the size of day %s has not the form of one", boltdb.ErrCorrupt, day)
+		err = fmt.Errorf("%w: the size of %s has not the form of one", boltdb.ErrCorrupt, day)
 	}
 	if err != nil {
 		return 0, false, err
@@ -76,4 +79,27 @@ func Keys(root *bbolt.Bucket) (int64, error) {
 		return nil
 	})
 	return int64(total), err
+}
+
+func (s *slots) growLineages() error {
+	if s.begun == 0 {
+		return nil
+	}
+	n, _, err := sizeOf(s.sizes, keyLineages)
+	if err != nil {
+		return err
+	}
+	n += uint64(s.begun) //nolint:gosec // not negative
+	s.begun = 0
+	return s.sizes.Put(keyLineages, boltdb.Seal(keyLineages, binary.BigEndian.AppendUint64(nil, n)))
+}
+
+// Lineages returns how many lineages were met, in the bucket that Open got, of any transaction. They are kept for ever.
+func Lineages(root *bbolt.Bucket) (int64, error) {
+	sizes := root.Bucket([]byte("sizes"))
+	if sizes == nil {
+		return 0, nil
+	}
+	n, _, err := sizeOf(sizes, keyLineages)
+	return int64(n), err //nolint:gosec // as written
 }

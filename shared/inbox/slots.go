@@ -14,6 +14,8 @@ import (
 // slots is the set of counted slots, a bucket for each lineage.
 type slots struct {
 	root     *bbolt.Bucket
+	sizes    *bbolt.Bucket
+	begun    int                 // lineages that this transaction met first
 	lineages map[string]*lineage // those that this transaction met
 }
 
@@ -24,29 +26,37 @@ type lineage struct {
 	pending intervals
 }
 
-// seen reports whether slot was covered before, and covers first to slot.
-func (s *slots) seen(name string, first, slot uint64) (bool, error) {
+// has reports whether slot is covered.
+func (s *slots) has(name string, slot uint64) (bool, error) {
 	l, err := s.lineage(name)
 	if err != nil {
 		return false, err
 	}
-	known := l.pending.has(slot)
-	if !known {
-		if known, err = l.stored(slot); err != nil {
-			return false, err
-		}
+	if l.pending.has(slot) {
+		return true, nil
 	}
-	l.pending.add(interval{first, slot})
-	return known, nil
+	return l.stored(slot)
+}
+
+func (s *slots) cover(name string, run interval) error {
+	l, err := s.lineage(name)
+	if err == nil {
+		l.pending.add(run)
+	}
+	return err
 }
 
 func (s *slots) lineage(name string) (*lineage, error) {
 	if l, ok := s.lineages[name]; ok {
 		return l, nil
 	}
-	bucket, err := s.root.CreateBucketIfNotExists([]byte(name))
-	if err != nil {
-		return nil, fmt.Errorf("open lineage %q: %w", name, err)
+	bucket := s.root.Bucket([]byte(name))
+	if bucket == nil {
+		var err error
+		if bucket, err = s.root.CreateBucket([]byte(name)); err != nil {
+			return nil, fmt.Errorf("open lineage %q: %w", name, err)
+		}
+		s.begun++
 	}
 	l, err := openLineage(bucket)
 	if err == nil {
@@ -90,7 +100,7 @@ func (s *slots) flush() error {
 		}
 	}
 	clear(s.lineages)
-	return nil
+	return s.growLineages()
 }
 
 // store joins run with the stored intervals that it touches.

@@ -36,6 +36,15 @@ type lateCmd struct {
 	Discard discardCmd `cmd:"" help:"Give late messages up, for ever: they were counted before. The act and its reason are kept."`
 }
 
+// conflictsCmd are the operators' verbs for messages whose id another message had.
+type conflictsCmd struct {
+	Ls      lsCmd      `cmd:"" help:"List the messages in conflict: another message had their id."`
+	Show    showCmd    `cmd:"" help:"Show a message in conflict with its bytes, headers and history, as JSON."`
+	Export  exportCmd  `cmd:"" help:"Write all messages in conflict, one JSON object a line."`
+	Accept  retryCmd   `cmd:"" help:"Count messages in conflict as well: they are genuine."`
+	Discard discardCmd `cmd:"" help:"Give messages in conflict up, for ever: they are forged, or should not count. The act and its reason are kept."`
+}
+
 // ledger is the group of verbs that a command is in; it is set before the command runs.
 type ledger activity.Ledger
 
@@ -44,6 +53,9 @@ func (parkedCmd) BeforeApply(l *ledger) error { *l = ledger(activity.ParkedLedge
 
 // BeforeApply tells the verbs which ledger they are about.
 func (lateCmd) BeforeApply(l *ledger) error { *l = ledger(activity.LateLedger); return nil }
+
+// BeforeApply tells the verbs which ledger they are about.
+func (conflictsCmd) BeforeApply(l *ledger) error { *l = ledger(activity.ConflictLedger); return nil }
 
 // selection names messages by what they have in common.
 type selection struct {
@@ -254,9 +266,9 @@ type retryCmd struct {
 func (c *retryCmd) Run(ctx context.Context, l *ledger) error { return c.run(ctx, *l, os.Stdout) }
 
 func (c *retryCmd) run(ctx context.Context, l ledger, out io.Writer) error {
-	verb := "retry"
-	if l == ledger(activity.LateLedger) {
-		verb = "accept"
+	verb := "accept"
+	if l == ledger(activity.ParkedLedger) {
+		verb = "retry"
 	}
 	return c.decide(ctx, l, verb, c.Reason, out)
 }

@@ -15,13 +15,14 @@ import (
 
 // commands are the verbs, a file each.
 type commands struct {
-	Serve  serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
-	Parked parkedCmd           `cmd:"" help:"Look after messages that could not be counted."`
-	Verify verifyCmd           `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
-	Keys   keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
-	Config configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
-	Health serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
-	Late   lateCmd             `cmd:"" help:"Look after messages of which nobody can tell whether they were counted before."`
+	Serve     serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
+	Parked    parkedCmd           `cmd:"" help:"Look after messages that could not be counted."`
+	Verify    verifyCmd           `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
+	Keys      keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
+	Config    configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
+	Health    serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
+	Late      lateCmd             `cmd:"" help:"Look after messages of which nobody can tell whether they were counted before."`
+	Conflicts conflictsCmd        `cmd:"" help:"Look after messages whose id another message had."`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }
