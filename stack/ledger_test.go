@@ -37,7 +37,7 @@ func newLedger() *ledger { return &ledger{orders: map[string]entry{}} }
 // add notes an answer. It is an error when the answer is not the order that was asked for, or has the id of another one.
 func (l *ledger) add(round int, key string, draft *order.Draft, poison bool, answer *orderclient.Placed) error {
 	want := event.Order{
-		ID: answer.ID, Reference: draft.Reference, CustomerID: draft.CustomerID, Currency: draft.Currency, Lines: draft.Lines,
+		ID: answer.ID, Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID, Currency: draft.Currency, Lines: draft.Lines,
 		PlacedAt: answer.PlacedAt, Metadata: draft.Metadata,
 	}
 	want.Total, _ = draft.Total()

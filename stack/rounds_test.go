@@ -3,8 +3,10 @@
 package stack_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -21,6 +23,7 @@ import (
 	"ordertally/shared/broker"
 	"ordertally/shared/broker/brokertest"
 	"ordertally/shared/event"
+	problemjson "ordertally/shared/problem"
 	"ordertally/stack/kafka"
 )
 
@@ -138,9 +141,12 @@ type siege struct {
 	cluster *kafka.Kafka
 	service *child
 	client  *orderclient.Client
+	once    *orderclient.Client // makes one attempt a call
 	ledger  *ledger
 	hits    map[moment]int
 	replays atomic.Int64
+	// attempts is how many were made with a key of their own.
+	attempts atomic.Int64
 
 	reader    *brokertest.Reader // of the topic as it grows
 	following *checker
@@ -159,6 +165,10 @@ func (s *siege) begin() {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.client.Close)
+	if s.once, err = orderclient.New(orderclient.Config{BaseURL: s.service.orderURL(), RetryFor: -1, AttemptTimeout: 5 * time.Second}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(s.once.Close)
 	s.tune(rand.New(rand.NewPCG(s.seed, 0)))
 	s.service.start()
 	s.place(0, 0, false)
@@ -361,7 +371,8 @@ func (l *load) place() {
 func (l *load) poison() { l.siege.place(l.round, l.next.Add(1), true) }
 
 // place places the n-th order of a round and notes the answer. Some are placed a second time, as by a client that does
-// not know that it was answered.
+// not know that it was answered. Every other order has a source, and no key that stays: only its reference keeps it from
+// being placed twice.
 func (s *siege) place(round int, n int64, poison bool) bool {
 	random := rand.New(rand.NewPCG(s.seed^uint64(n), uint64(round))) // the same whoever places it
 	draft := draft(random, fmt.Sprintf("%d-%d", round, n), poison)
@@ -370,8 +381,15 @@ func (s *siege) place(round int, n int64, poison bool) bool {
 		s.t.Error(err)
 		return false
 	}
+	if random.IntN(2) == 0 {
+		draft.Source = "siege"
+		if body, err = order.EncodeDraft(&draft); err != nil {
+			s.t.Error(err)
+			return false
+		}
+	}
 	key := "key-" + draft.Reference
-	placed, err := s.client.Place(s.t.Context(), body, key)
+	placed, err := s.send(&draft, body, key)
 	if err == nil {
 		err = s.ledger.add(round, key, &draft, poison, &placed)
 	}
@@ -385,12 +403,29 @@ func (s *siege) place(round int, n int64, poison bool) bool {
 	if random.IntN(20) != 0 {
 		return true
 	}
-	again, err := s.client.Place(s.t.Context(), body, key)
+	again, err := s.send(&draft, body, key)
 	if err != nil || again.ID != placed.ID || !again.Replayed {
 		s.t.Errorf("order %s: first answered with %s, then with %s (replayed %v), %v", key, placed.ID, again.ID, again.Replayed, err)
 		return false
 	}
 	return true
+}
+
+// send places an order, repeatedly if need be. One with a source gets another key at each attempt.
+func (s *siege) send(draft *order.Draft, body []byte, key string) (orderclient.Placed, error) {
+	if draft.Source == "" {
+		return s.client.Place(s.t.Context(), body, key)
+	}
+	for began := time.Now(); ; {
+		placed, err := s.once.Place(s.t.Context(), body, fmt.Sprint(key, "-", s.attempts.Add(1)))
+		if err == nil || time.Since(began) > time.Minute {
+			return placed, err
+		}
+		if p, answered := errors.AsType[problemjson.Problem](err); answered && p.Status < http.StatusInternalServerError {
+			return placed, err
+		}
+		<-time.After(time.Duration(rand.Int64N(int64(200 * time.Millisecond))))
+	}
 }
 
 // draft makes up an order of one to five lines, or one that is too large for the topic.

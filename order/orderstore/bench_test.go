@@ -147,3 +147,36 @@ func singleUpdates(b *testing.B, d time.Duration, keyed bool) float64 {
 		})
 	})
 }
+
+// BenchmarkPlaceReferences tells what the indexes cost: keyed orders with nothing else, with a reference, and with a source
+// and a reference. References are numbers in another order than they come, as those of many shops are.
+//
+//	go test -run - -bench BenchmarkPlaceReferences -benchtime 1x ./order/orderstore
+func BenchmarkPlaceReferences(b *testing.B) {
+	const rounds, d = 3, time.Second
+	var n atomic.Int64
+	kinds := []func(r *order.Request, n int64){
+		func(*order.Request, int64) {},
+		func(r *order.Request, n int64) { r.Reference = scattered(n) },
+		func(r *order.Request, n int64) { r.Source, r.Reference = "shop", scattered(n) },
+	}
+	stores := []*orderstore.Store{newBenchStore(b), newBenchStore(b), newBenchStore(b)}
+	sums := make([]float64, len(kinds))
+	for range b.N * rounds {
+		for i, kind := range kinds {
+			sums[i] += rate(b, d, func(int64) error {
+				n := n.Add(1)
+				r := request(n, true)
+				kind(r, n)
+				_, err := stores[i].Place(b.Context(), r)
+				return err
+			})
+		}
+	}
+	b.ReportMetric(sums[0]/float64(b.N*rounds), "keyed/s")
+	b.ReportMetric(sums[1]/sums[0], "reference/keyed")
+	b.ReportMetric(sums[2]/sums[0], "source/keyed")
+	b.ReportMetric(0, "ns/op")
+}
+
+func scattered(n int64) string { return fmt.Sprintf("%08x", uint32(uint64(n)*0x9E3779B97F4A7C15>>32)) } //nolint:gosec // any number does
