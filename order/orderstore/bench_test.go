@@ -179,4 +179,4 @@ func BenchmarkPlaceReferences(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func scattered(n int64) string { return fmt.Sprintf("%08x", uint32(uint64(n)*0x9E3779B97F4A7C15>>32)) } //nolint:gosec // any number does
+func scattered(n int64) string { return fmt.Sprintf("%08x", uint32(uint64(n)*0x9E3779B97F4A7C15>>32)) }

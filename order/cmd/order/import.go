@@ -92,6 +92,8 @@ func (c *importCmd) client() (*orderclient.Client, error) {
 func (c *importCmd) describe(s *retail.Summary, took time.Duration) string {
 	where := ""
 	switch {
+	case c.Rejects == "-":
+		where = " (listed on standard output)"
 	case c.Rejects != "":
 		where = " (listed in " + c.Rejects + ")"
 	case len(s.Rejects) > 0:
