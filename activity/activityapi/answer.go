@@ -2,6 +2,7 @@ package activityapi
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"ordertally/activity"
@@ -19,11 +20,20 @@ type answer struct {
 
 // answer reads what days need. The progress is read first: what it says was counted by then is in the answer.
 func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days, add func(activity.Quarter, *activity.Totals)) (*answer, error) {
+	span := days.Span()
+	end, err := a.begin(ctx, act, span)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	if span.To-span.From > smallSpan {
+		add = yielding(add)
+	}
 	lag, known := act.Progress.Lag()
 	through := act.Progress.Through()
-	asOf, err := act.Statistics.Read(ctx, days.Span(), add)
+	asOf, err := act.Statistics.Read(ctx, span, add)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +46,17 @@ func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days, ad
 		}
 	}
 	return given, nil
+}
+
+// yielding has a large read let others go first, now and then.
+func yielding(add func(activity.Quarter, *activity.Totals)) func(activity.Quarter, *activity.Totals) {
+	read := 0
+	return func(q activity.Quarter, t *activity.Totals) {
+		if read++; read%yieldEvery == 0 {
+			runtime.Gosched()
+		}
+		add(q, t)
+	}
 }
 
 func newAnswer(asOf activity.AsOf, lag map[int32]int64, known bool) *answer {

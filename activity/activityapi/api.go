@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,6 +15,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/clock"
+	"ordertally/shared/fairshare"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/openapi"
 	"ordertally/shared/ratelimit"
@@ -27,6 +27,8 @@ type Statistics interface {
 	// Read calls add with the totals of each quarter hour of span that has any, and returns which messages they contain.
 	// All of it is of one moment.
 	Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error)
+	// Version goes up with each change that Read could show, once Read shows it.
+	Version() int64
 	// Trace tells what became of one message.
 	Trace(ctx context.Context, m activity.MessageID) (activity.MessageTrace, error)
 }
@@ -56,7 +58,7 @@ const readTimeout = 10 * time.Second
 type Config struct {
 	Activities []Activity    // the page at / shows the first
 	Zone       activity.Zone // of days, when a request names none
-	// Listeners is how many live streams may be open at once. Default DefaultListeners.
+	// Listeners is how many live streams may be open at once, and a quarter of that for one caller. Default DefaultListeners.
 	Listeners int
 	Guard     *auth.Guard // says who may do what
 	Limiter   *ratelimit.Limiter
@@ -67,32 +69,34 @@ type Config struct {
 // API answers all routes.
 type API struct {
 	http.Handler
-	activities   []Activity
-	zone         activity.Zone
-	html         *template.Template
-	clock        clock.Clock
-	logger       zerolog.Logger
-	failures     *httpserver.Failures
-	answers      *httpserver.Answers
-	guard        *auth.Guard
-	closed       bool // callers need a credential
-	lives        map[string]*live
-	listeners    atomic.Int64
-	maxListeners int
-	done         chan struct{}  // closed by Close
-	running      sync.WaitGroup // what makes events
+	activities []Activity
+	zone       activity.Zone
+	html       *template.Template
+	pages      pages
+	clock      clock.Clock
+	logger     zerolog.Logger
+	failures   *httpserver.Failures
+	answers    *httpserver.Answers
+	flights    *flights
+	guard      *auth.Guard
+	closed     bool // callers need a credential
+	lives      map[string]*live
+	listeners  *fairshare.Room
+	done       chan struct{}  // closed by Close
+	running    sync.WaitGroup // what makes events
 }
 
 // New returns the API. Close ends its live streams.
 func New(c Config) *API {
 	a := &API{
-		activities: c.Activities, zone: c.Zone, html: template.Must(template.New("page").Parse(pageHTML)), clock: c.Clock, logger: c.Logger, failures: httpserver.NewFailures(c.Logger), answers: httpserver.NewAnswers(),
+		activities: c.Activities, zone: c.Zone, html: template.Must(template.New("page").Parse(pageHTML)), clock: c.Clock, logger: c.Logger, failures: httpserver.NewFailures(c.Logger), answers: httpserver.NewAnswers(), flights: newFlights(),
 		guard: c.Guard, closed: c.Guard.Closed(),
-		lives: make(map[string]*live), maxListeners: c.Listeners, done: make(chan struct{}),
+		lives: make(map[string]*live), done: make(chan struct{}),
 	}
-	if a.maxListeners <= 0 {
-		a.maxListeners = DefaultListeners
+	if c.Listeners <= 0 {
+		c.Listeners = DefaultListeners
 	}
+	a.listeners = fairshare.New(int64(c.Listeners), int64(max(1, c.Listeners/4)))
 	for i := range a.activities {
 		a.lives[a.activities[i].Name] = newLive(a, &a.activities[i])
 	}
@@ -122,13 +126,13 @@ func Document(defs ...activity.Definition) *huma.OpenAPI { return openapi.Docume
 func (a *API) routes() []httpserver.Route {
 	routes := []httpserver.Route{
 		{Method: http.MethodGet, Path: "/v1/activities", Scope: auth.StatsRead, Handler: a.json(a.list)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Scope: auth.StatsRead, Handler: a.json(a.days)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}", Scope: auth.StatsRead, Handler: a.json(a.day)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}/minutes", Scope: auth.StatsRead, Handler: a.json(a.minutes)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Scope: auth.StatsRead, Handler: a.shared(a.days)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}", Scope: auth.StatsRead, Handler: a.shared(a.day)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}/minutes", Scope: auth.StatsRead, Handler: a.shared(a.minutes)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Scope: auth.StatsRead, Handler: a.json(a.message)},
 		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: a.page},
 		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/digests", Scope: auth.OpsRead, Handler: a.json(a.digests)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/digests", Scope: auth.OpsRead, Handler: a.shared(a.digests)},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Scope: auth.StatsRead, Handler: a.live},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Scope: auth.OpsRead, Handler: a.json(a.audit)},
 	}

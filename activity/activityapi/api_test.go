@@ -109,8 +109,11 @@ func (s *server) open(def activity.Definition) *activitystore.Store {
 }
 
 // serve answers for the activity, in front of those in c.
-func (s *server) serve(c activityapi.Config) {
-	own := activityapi.Activity{Definition: def, Statistics: s.store, Progress: s.progress, Ledgers: s.ledgers}
+func (s *server) serve(c activityapi.Config) { s.serveWith(c, s.store) }
+
+// serveWith answers for the activity with other statistics than those of the store.
+func (s *server) serveWith(c activityapi.Config, statistics activityapi.Statistics) {
+	own := activityapi.Activity{Definition: def, Statistics: statistics, Progress: s.progress, Ledgers: s.ledgers}
 	c.Activities = append([]activityapi.Activity{own}, c.Activities...)
 	if c.Zone == (activity.Zone{}) {
 		c.Zone = activity.UTC()
@@ -487,6 +490,8 @@ func TestADatabaseThatCannotBeRead(t *testing.T) {
 
 // broken fails in a way that no table knows.
 type broken struct{}
+
+func (broken) Version() int64 { return 0 }
 
 func (broken) Read(context.Context, activity.Span, func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
 	return activity.AsOf{}, errors.New("a secret")

@@ -17,6 +17,7 @@ const (
 	// DefaultListeners is how many streams may be open at once.
 	DefaultListeners = 2000
 	maxZones         = 64 // that streams are open for
+	zonesShare       = 16 // of them for one caller
 	liveInterval     = 250 * time.Millisecond
 	lagInterval      = time.Second // between two looks at a lag
 	heartbeat        = 15 * time.Second
@@ -36,6 +37,37 @@ type live struct {
 	mu      sync.Mutex
 	closed  bool
 	streams map[string]*stream // by zone
+	zones   map[[2]string]int  // how many streams a client has open in a zone
+	share   map[string]int     // how many zones a client has streams in
+}
+
+// enter notes that a client listens to a zone, unless it listens to as many as one may.
+func (l *live) enter(client string, zone activity.Zone) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := [2]string{client, zone.String()}
+	if l.zones[at] == 0 {
+		if client != "" && l.share[client] >= zonesShare {
+			return false
+		}
+		l.share[client]++
+	}
+	l.zones[at]++
+	return true
+}
+
+// exit is the end of what enter noted.
+func (l *live) exit(client string, zone activity.Zone) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := [2]string{client, zone.String()}
+	if l.zones[at]--; l.zones[at] > 0 {
+		return
+	}
+	delete(l.zones, at)
+	if l.share[client]--; l.share[client] == 0 {
+		delete(l.share, client)
+	}
 }
 
 // close has no stream begin any more.
@@ -66,7 +98,7 @@ type event struct {
 }
 
 func newLive(a *API, act *Activity) *live {
-	return &live{api: a, act: act, epochs: uuidv7.NewSource(a.clock, 0, uuidv7.ID{}), streams: make(map[string]*stream)}
+	return &live{api: a, act: act, epochs: uuidv7.NewSource(a.clock, 0, uuidv7.ID{}), streams: make(map[string]*stream), zones: make(map[[2]string]int), share: make(map[string]int)}
 }
 
 // live answers a request with a stream of events until the client goes or the service stops.
@@ -94,13 +126,18 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		return
 	}
-	if a.listeners.Add(1) > int64(a.maxListeners) {
-		a.listeners.Add(-1)
+	client := clientOf(r)
+	if !a.listeners.TryAcquire(client, 1) {
 		a.fail(w, r, tooMany())
 		return
 	}
-	defer a.listeners.Add(-1)
+	defer a.listeners.Release(client, 1)
 	l := a.lives[act.Name]
+	if !l.enter(client, zone) {
+		a.fail(w, r, tooMany())
+		return
+	}
+	defer l.exit(client, zone)
 	s, err := l.join(zone)
 	if err != nil {
 		a.fail(w, r, err)
@@ -111,7 +148,7 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 }
 
 func tooMany() error {
-	p := kindUnavailable.New("As many live streams are open as there may be; ask again in a moment, or for the day itself.")
+	p := kindUnavailable.New("As many live streams are open as there may be, in all or for one caller; ask again in a moment, or for the day itself.")
 	p.RetryAfter = 5 * time.Second
 	return p
 }

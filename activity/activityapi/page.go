@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"net/http"
+	"sync"
 
 	"ordertally/activity"
 	"ordertally/shared/webpage"
@@ -18,7 +19,7 @@ var pageHTML string
 var assets embed.FS
 
 // page shows how business goes. What was counted today, in the zone of --zone, is in the HTML, unless callers need a credential: a browser sends none
-// with its first request. The rest the page asks for itself.
+// with its first request. Then the page is the same for everybody all day, and asks for the rest itself.
 func (a *API) page(w http.ResponseWriter, r *http.Request) {
 	act := &a.activities[0]
 	for i := range a.activities {
@@ -26,28 +27,67 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 			act = &a.activities[i]
 		}
 	}
-	days, err := activity.NewDay(a.zone, a.zone.DateOf(a.clock.Now()))
+	if a.closed {
+		page, err := a.pages.of(act, a.zone.DateOf(a.clock.Now()), a.render)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		page.ServeHTTP(w, r)
+		return
+	}
+	answer, err := a.share(r, act, func(r *http.Request) (any, error) {
+		days, err := activity.NewDay(a.zone, a.zone.DateOf(a.clock.Now()))
+		if err != nil {
+			return nil, err
+		}
+		given, err := a.answer(r.Context(), act, days, days.Add)
+		if err != nil {
+			return nil, err
+		}
+		return a.render(act, &days.All()[0], given.body())
+	})
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	given, err := a.answer(r.Context(), act, days, days.Add)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	var html bytes.Buffer
-	err = a.html.Execute(&html, struct {
+	webpage.Write(w, answer.text)
+}
+
+// render makes the page.
+func (a *API) render(act *Activity, day *activity.Day, state asOf) (html, error) {
+	var text bytes.Buffer
+	err := a.html.Execute(&text, struct {
 		Activity   string
 		Activities []Activity
 		Zone       activity.Zone
-		Day        activity.Day
+		Day        *activity.Day
 		AsOf       asOf
 		Closed     bool
-	}{act.Name, a.activities, a.zone, days.All()[0], given.body(), a.closed})
-	if err != nil {
-		a.fail(w, r, err)
-		return
+	}{act.Name, a.activities, a.zone, day, state, a.closed})
+	return text.Bytes(), err
+}
+
+// pages are the pages of a day, by activity, made once.
+type pages struct {
+	mu   sync.Mutex
+	day  activity.Date
+	made map[string]*webpage.Page
+}
+
+func (p *pages) of(act *Activity, day activity.Date, render func(*Activity, *activity.Day, asOf) (html, error)) (*webpage.Page, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.made == nil || p.day != day {
+		p.day, p.made = day, make(map[string]*webpage.Page)
 	}
-	webpage.Write(w, html.Bytes())
+	if page := p.made[act.Name]; page != nil {
+		return page, nil
+	}
+	text, err := render(act, &activity.Day{Date: day}, asOf{})
+	if err != nil {
+		return nil, err
+	}
+	p.made[act.Name] = webpage.NewPage(text)
+	return p.made[act.Name], nil
 }

@@ -2,9 +2,6 @@ package activityapi
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -24,30 +21,47 @@ func (a *API) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
 			a.fail(w, r, err)
 			return
 		}
-		unchanging, final := body.(cacheable)
-		if final {
-			body = unchanging.body
-		}
-		text, err := json.Marshal(body)
+		answer, err := encode(body)
 		if err != nil {
 			a.fail(w, r, err)
 			return
 		}
-		text = append(text, '\n')
-		release, err := a.answers.Take(r, len(text))
-		if err != nil {
-			a.fail(w, r, err)
-			return
-		}
-		defer release()
-		httpserver.BoundWriting(w, len(text))
-		if final {
-			revalidate(w, r, text)
-			return
-		}
-		header(w, "application/json", len(text))
-		_, _ = w.Write(text) // the only error is a client that has gone
+		a.send(w, r, answer)
 	}
+}
+
+// shared turns what a handler returns about an activity into an answer, which equal questions share.
+func (a *API) shared(handle func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		act, err := a.activity(r)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		answer, err := a.share(r, act, handle)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		a.send(w, r, answer)
+	}
+}
+
+// send writes an answer when there is room for it.
+func (a *API) send(w http.ResponseWriter, r *http.Request, answer *rendered) {
+	release, err := a.answers.Take(r, len(answer.text))
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	defer release()
+	httpserver.BoundWriting(w, len(answer.text))
+	if answer.final {
+		revalidate(w, r, answer)
+		return
+	}
+	header(w, "application/json", len(answer.text))
+	_, _ = w.Write(answer.text) // the only error is a client that has gone
 }
 
 // handle renders the error of a handler that writes its own answer.
@@ -60,19 +74,18 @@ func (a *API) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 }
 
 // revalidate answers with a body that may be kept and asked for again by its entity tag, or with 304 when it was.
-func revalidate(w http.ResponseWriter, r *http.Request, text []byte) {
-	digest := sha256.Sum256(text)
+func revalidate(w http.ResponseWriter, r *http.Request, answer *rendered) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-cache") // a backdated order changes it
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("ETag", `"`+hex.EncodeToString(digest[:16])+`"`)
+	h.Set("ETag", answer.tag)
 	// Of the conditions that HTTP knows it looks at If-None-Match alone: an answer is whole, or the client has it.
 	plain := r.Clone(r.Context())
 	for _, condition := range []string{"Range", "If-Range", "If-Match", "If-Modified-Since", "If-Unmodified-Since"} {
 		plain.Header.Del(condition)
 	}
-	http.ServeContent(unranged{w}, plain, "", time.Time{}, bytes.NewReader(text))
+	http.ServeContent(unranged{w}, plain, "", time.Time{}, bytes.NewReader(answer.text))
 }
 
 // unranged is a writer that does not offer ranges.

@@ -31,6 +31,9 @@ func (s *Store) Read(ctx context.Context, span activity.Span, add func(activity.
 	return asOf, nil
 }
 
+// Version goes up with each commit to the file, once Read shows it.
+func (s *Store) Version() int64 { return s.db.Version() }
+
 // AsOf returns which messages were applied.
 func (s *Store) AsOf(ctx context.Context) (activity.AsOf, error) {
 	return s.Read(ctx, activity.Span{}, nil)

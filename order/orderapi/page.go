@@ -2,7 +2,6 @@ package orderapi
 
 import (
 	"embed"
-	"net/http"
 
 	"ordertally/shared/webpage"
 )
@@ -14,4 +13,4 @@ var pageHTML []byte
 var assets embed.FS
 
 // page is the operators' page: how the outbox stands, and what to do about parked messages. It asks for everything itself.
-func page(w http.ResponseWriter, _ *http.Request) { webpage.Write(w, pageHTML) }
+var page = webpage.NewPage(pageHTML).ServeHTTP

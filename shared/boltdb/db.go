@@ -106,6 +106,9 @@ func (db *DB) setDurable(id int64) {
 	db.durableMu.Unlock()
 }
 
+// Version is that of the newest transaction that View shows. It goes up with each commit, before anybody is told of it.
+func (db *DB) Version() int64 { return db.durable.Load() }
+
 // Failed is closed when a commit's outcome is unknown, or when the commit is on the disk and a panic kept memory from following it. The
 // database then answers every call with ErrOutcomeUnknown, and the process should end.
 func (db *DB) Failed() <-chan struct{} { return db.failed }

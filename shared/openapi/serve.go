@@ -23,6 +23,6 @@ func Routes(api *huma.OpenAPI) []httpserver.Route {
 			h.Set("X-Content-Type-Options", "nosniff")
 			_, _ = w.Write(text) // the only error is a client that has gone
 		}},
-		{Method: http.MethodGet, Path: "/docs", Scope: auth.Public, Handler: func(w http.ResponseWriter, _ *http.Request) { webpage.Write(w, html) }},
+		{Method: http.MethodGet, Path: "/docs", Scope: auth.Public, Handler: webpage.NewPage(html).ServeHTTP},
 	}
 }

@@ -3,11 +3,15 @@
 package webpage
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
+	"strings"
 
 	"ordertally/shared/problem"
 )
@@ -27,6 +31,32 @@ func Write(w http.ResponseWriter, html []byte) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	write(w, "text/html; charset=utf-8", html)
+}
+
+// Page is a page that stays the same. It may be kept, and asked for again by its entity tag.
+type Page struct {
+	html []byte
+	tag  string
+}
+
+// NewPage returns the handler of a page.
+func NewPage(html []byte) *Page {
+	digest := sha256.Sum256(html)
+	return &Page{html, `"` + hex.EncodeToString(digest[:16]) + `"`}
+}
+
+// ServeHTTP answers with the page, or with 304 to who has it.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", Policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-cache") // the next day or release changes it
+	h.Set("ETag", p.tag)
+	if slices.Contains(strings.Split(strings.ReplaceAll(r.Header.Get("If-None-Match"), " ", ""), ","), p.tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	write(w, "text/html; charset=utf-8", p.html)
 }
 
 // Assets returns the handler of /assets/{file}: base.css, docs.css, ask.js, and the style sheets and scripts in the directory page of files.

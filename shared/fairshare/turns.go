@@ -1,0 +1,119 @@
+package fairshare
+
+import "sync"
+
+// Turns let so many do something at once. Who waits has its turn by client, one after the other: a client that asks for much waits behind its own
+// requests, and for one of each of the others. It is safe for concurrent use.
+type Turns struct {
+	mu      sync.Mutex
+	free    int
+	waiting map[string][]*Turn // by client, the oldest first; also such as do not wait any more
+	next    []string           // the clients in it, the next first
+}
+
+// Turn is one of them, or the wait for it.
+type Turn struct {
+	of      *Turns
+	ready   chan struct{}
+	granted bool
+	over    bool
+}
+
+// NewTurns returns Turns for so many at once.
+func NewTurns(n int) *Turns { return &Turns{free: n, waiting: make(map[string][]*Turn)} }
+
+// Enter waits for a turn in the names of those clients: it comes when the first of them has its turn. End must be called.
+func (t *Turns) Enter(clients ...string) *Turn {
+	turn := &Turn{of: t, ready: make(chan struct{})}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, client := range clients {
+		t.add(turn, client)
+	}
+	t.grant()
+	return turn
+}
+
+// Also has another client wait for the turn.
+func (turn *Turn) Also(client string) {
+	t := turn.of
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !turn.granted && !turn.over {
+		t.add(turn, client)
+	}
+}
+
+// Ready is closed when the turn has come.
+func (turn *Turn) Ready() <-chan struct{} { return turn.ready }
+
+// End gives the turn back, or waits for it no more. Called again it does nothing.
+func (turn *Turn) End() {
+	t := turn.of
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if turn.over {
+		return
+	}
+	turn.over = true
+	if turn.granted {
+		t.free++
+		t.grant()
+		return
+	}
+	t.sweep()
+}
+
+func (t *Turns) add(turn *Turn, client string) {
+	if len(t.waiting[client]) == 0 {
+		t.next = append(t.next, client)
+	}
+	t.waiting[client] = append(t.waiting[client], turn)
+}
+
+// grant gives the free turns to those whose they are. The lock is held.
+func (t *Turns) grant() {
+	for t.free > 0 && len(t.next) > 0 {
+		client := t.next[0]
+		t.next = t.next[1:]
+		queue := t.waiting[client]
+		var turn *Turn
+		for len(queue) > 0 && turn == nil {
+			if !queue[0].granted && !queue[0].over { // otherwise it had its turn by another client, or is gone
+				turn = queue[0]
+			}
+			queue[0], queue = nil, queue[1:]
+		}
+		if len(queue) == 0 {
+			delete(t.waiting, client)
+		} else {
+			t.waiting[client] = queue
+			t.next = append(t.next, client)
+		}
+		if turn != nil {
+			turn.granted = true
+			t.free--
+			close(turn.ready)
+		}
+	}
+}
+
+// sweep forgets who does not wait any more, so that clients that give up leave nothing behind. The lock is held.
+func (t *Turns) sweep() {
+	kept := t.next[:0]
+	for _, client := range t.next {
+		queue := t.waiting[client][:0]
+		for _, turn := range t.waiting[client] {
+			if !turn.granted && !turn.over {
+				queue = append(queue, turn)
+			}
+		}
+		if len(queue) == 0 {
+			delete(t.waiting, client)
+			continue
+		}
+		t.waiting[client] = queue
+		kept = append(kept, client)
+	}
+	t.next = kept
+}
