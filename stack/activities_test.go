@@ -134,6 +134,21 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		}
 	}
 
+	// The check says the same of it beforehand, and leaves no trace.
+	tried, err := exec.Command(activity.path, "config", "check", "--config", "../testdata/activities.yaml", "--kafka", broker, "--data", data, "--try", "100").CombinedOutput()
+	if err != nil {
+		t.Errorf("config check --try: %v", err)
+	}
+	for _, says := range []string{
+		"the settings are good\n", "ORDER_CANCELLED: of the last 6 records of topic order.cancelled.v1 3 would be counted, 2 parked, 1 refused, as their ids come again\n",
+		" 1 parked as impossible, such as the one at partition 1, offset 4: The refund.amount number 1 is 0, less than 1.\n",
+		" 1 parked as unknown_type, such as the one at partition 1, offset 5: ",
+	} {
+		if !strings.Contains(string(tried), says) {
+			t.Errorf("config check --try does not say %s\n%s", says, tried)
+		}
+	}
+
 	// Two are parked. A refund of nothing becomes possible with other rules.
 	if listed := activity.run(t, "parked", "ls", "-o", "ndjson"); strings.Count(listed, "\n") != 2 || !strings.Contains(listed, `"class":"unknown_type"`) {
 		t.Errorf("parked ls: %s", listed)

@@ -2,12 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
+	"ordertally/shared/broker"
 	"ordertally/shared/serving"
 	"ordertally/shared/settings"
 )
@@ -19,13 +25,75 @@ type configCmd struct {
 
 type configCheckCmd struct {
 	activityd.Config
+	Try int `help:"Also read the last N records of each activity's topic, and say what would be counted and parked. Nothing is changed." name:"try" placeholder:"N"`
 }
 
-// Run says what serve would refuse.
+// Run says what serve would refuse, and tries the declarations.
 func (c *configCheckCmd) Run(ctx context.Context) error {
 	c.KafkaSecurity.Password = kafkaPassword()
 	_, refused := activityd.New(c.Config, zerolog.Nop())
-	return serving.Check(ctx, os.Stdout, &c.Serving, serving.Place{Program: "activity", Listen: c.Listen, Data: c.Data}, refused)
+	if c.Try < 0 || c.Try > activityd.MaxTry {
+		refused = errors.Join(refused, fmt.Errorf("try: it must be 1 to %d", activityd.MaxTry))
+	}
+	err := serving.Check(ctx, os.Stdout, &c.Serving, serving.Place{Program: "activity", Listen: c.Listen, Data: c.Data}, refused)
+	if err != nil || c.Try == 0 {
+		return err
+	}
+	return c.try(ctx, os.Stdout)
+}
+
+// errAllParked ends the command with exit code 1.
+var errAllParked = errors.New("of an activity nothing would be counted: mend its declaration, or its topic")
+
+func (c *configCheckCmd) try(ctx context.Context, out io.Writer) error {
+	useless := false
+	err := activityd.Try(ctx, c.Config, c.Try, zerolog.Nop(), func(tried activityd.Tried, err error) error {
+		if err != nil && !errors.Is(err, broker.ErrNoTopic) {
+			return err
+		}
+		useless = useless || len(tried.Parked) > 0 && tried.Counted == 0
+		if _, err := io.WriteString(out, outlook(&tried, err)); err != nil {
+			return fmt.Errorf("write the answer: %w", err)
+		}
+		return nil
+	})
+	if err == nil && useless {
+		err = settings.WithExitCode(errAllParked, settings.ExitFailed)
+	}
+	return err
+}
+
+// outlook says in sentences what an activity would make of its topic.
+func outlook(t *activityd.Tried, err error) string {
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%s: there is no topic %s yet\n", t.Name, t.Topic)
+	case t.Records == 0:
+		return fmt.Sprintf("%s: topic %s has no records yet\n", t.Name, t.Topic)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: of the last %s of topic %s %d would be counted", t.Name, several(int64(t.Records), "record"), t.Topic, t.Counted)
+	parked := 0
+	for _, reason := range t.Parked {
+		parked += reason.Records
+	}
+	for _, part := range []struct {
+		n    int
+		says string
+	}{{parked, "parked"}, {t.Repeated, "refused, as their ids come again"}, {t.PassedOver, "passed over, as their types are not counted here"}} {
+		if part.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", part.n, part.says)
+		}
+	}
+	b.WriteString("\n")
+	if t.Counted > 0 {
+		fmt.Fprintf(&b, "  they happened from %s to %s\n", t.First.UTC().Format(time.RFC3339), t.Last.UTC().Format(time.RFC3339))
+	}
+	for _, reason := range t.Parked {
+		fmt.Fprintf(&b, "  %d parked as %s, such as the one at partition %d, offset %d: %s\n",
+			reason.Records, reason.Reason, reason.Example.Partition, reason.Example.Offset, reason.Example.Poison.Detail)
+	}
+	return b.String()
 }
 
 type configPrintCmd struct {
