@@ -81,6 +81,7 @@ type Relay struct {
 	claimed  bool      // the publisher has this file's terms
 	checked  time.Time // when it was seen to have what was published
 	marked   time.Time // when the watermark was set last
+	step     time.Time // when the step began that an outage would begin with
 }
 
 // NewRelay returns a relay from o to p. One relay may run for an outbox.
@@ -115,13 +116,16 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 	defer r.watchdog.Rest()
 	defer func() { r.lastLink(err) }()
 	defer r.outbox.held.Store(nil)
-	var lastErr error
 	outages := 0
+	rejected := false
 	for ctx.Err() == nil {
 		r.watchdog.Step()
-		r.outbox.setLink(LinkConnecting, lastErr)
+		r.step = r.outbox.config.Clock.Now()
+		if !rejected { // else the link is up: Kafka spoke of a message
+			r.outbox.connecting()
+		}
 		progressed, err := r.session(ctx)
-		lastErr = err
+		rejected = errors.Is(err, errRejected)
 		if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
 			break
 		}
@@ -131,8 +135,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 		if progressed {
 			outages = 0
 		}
-		if errors.Is(err, errRejected) || errors.Is(err, errForked) {
-			lastErr = nil
+		if rejected || errors.Is(err, errForked) {
 			continue
 		}
 		r.outbox.verified.Store(0) // nothing expires until it was seen again
@@ -148,7 +151,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 			r.logger.Warn().Err(err).Int("backlog", r.outbox.Backlog()).Msg("cannot publish: messages stay in the outbox until the publisher is back")
 		}
 		outages++
-		r.outbox.setLink(LinkDown, err)
+		r.outbox.down(r.step, err)
 		r.watchdog.Rest()
 		sleep(ctx, r.config.Outage.wait(outages))
 	}
@@ -213,10 +216,12 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		return false, err
 	}
 	r.recheck = true
-	r.outbox.setLink(LinkUp, nil)
-	r.logger.Info().Str("lineage", r.outbox.Lineage()).Uint64("position", r.outbox.position.Load()).Int("backlog", r.outbox.Backlog()).Msg("publishing")
+	if r.outbox.link.Load().State != LinkDown {
+		r.up()
+	}
 	for ctx.Err() == nil {
 		r.watchdog.Step()
+		r.step = r.outbox.config.Clock.Now()
 		if err := r.release(ctx); err != nil {
 			return progressed, &fatalError{err}
 		}
@@ -231,6 +236,7 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 			return progressed, &fatalError{err}
 		}
 		if to == r.outbox.position.Load() {
+			r.up()
 			if err := r.await(ctx, session); err != nil {
 				return progressed, err
 			}
@@ -242,6 +248,19 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		progressed = true
 	}
 	return progressed, nil
+}
+
+// up notes that the publisher takes messages, and says so when it did not before.
+func (r *Relay) up() {
+	began, changed := r.outbox.up()
+	if !changed {
+		return
+	}
+	line := r.logger.Info().Str("lineage", r.outbox.Lineage()).Uint64("position", r.outbox.position.Load()).Int("backlog", r.outbox.Backlog())
+	if !began.IsZero() {
+		line = line.Time("down_since", began)
+	}
+	line.Msg("publishing")
 }
 
 func (r *Relay) open(ctx context.Context, m *memory) (Session, error) {
@@ -341,11 +360,13 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	places, err := session.Publish(publishCtx, records, r.mark(to))
 	r.metrics.ended(err)
 	if rejected, ok := errors.AsType[*RejectedError](err); ok {
+		r.up()
 		return r.rejected(ctx, rows, rejected)
 	}
 	if err != nil {
 		return err
 	}
+	r.up()
 	crashpoint.Here("outbox.after-publish")
 	now := r.outbox.config.Clock.Now()
 	r.previous = previous

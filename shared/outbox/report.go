@@ -8,42 +8,6 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// LinkState says how the relay stands with the publisher.
-type LinkState string
-
-// The states of a link.
-const (
-	LinkIdle       LinkState = "idle"       // no relay runs
-	LinkConnecting LinkState = "connecting" // a session is being opened, or what it finds is put right
-	LinkWaiting    LinkState = "waiting"    // for the end of others' transactions, see HeldBack
-	LinkUp         LinkState = "up"
-	LinkDown       LinkState = "down"   // the last session failed; the next attempt follows
-	LinkFenced     LinkState = "fenced" // see ErrFenced
-)
-
-// LinkStates lists every state.
-func LinkStates() []LinkState {
-	return []LinkState{LinkIdle, LinkConnecting, LinkWaiting, LinkUp, LinkDown, LinkFenced}
-}
-
-// Link is how the relay stands with the publisher.
-type Link struct {
-	State LinkState `json:"state" doc:"How the relay stands with Kafka."`
-	Since time.Time `json:"since" doc:"Since when."`
-	Error string    `json:"error,omitempty" doc:"Why the last session ended. For people. Left out while it is up."`
-}
-
-func (o *Outbox) setLink(state LinkState, err error) {
-	next := Link{State: state, Since: o.config.Clock.Now().UTC()}
-	if last := o.link.Load(); last.State == state {
-		next.Since = last.Since
-	}
-	if err != nil {
-		next.Error = clip(err.Error())
-	}
-	o.link.Store(&next)
-}
-
 // Report is an account of an outbox, for people.
 type Report struct {
 	Lineage  string     `json:"lineage" doc:"The history that the file's messages belong to, their ce_lineage."`
