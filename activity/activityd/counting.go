@@ -2,6 +2,7 @@ package activityd
 
 import (
 	"context"
+	"sync"
 
 	"ordertally/activity"
 	"ordertally/activity/activityapi"
@@ -38,6 +39,15 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		return nil, err
 	}
 	var all []counting
+	var consumers []*broker.Consumer
+	s.steps.Push("consumers", func(context.Context) error { // at the same time: while Kafka is away each takes a while
+		var closing sync.WaitGroup
+		for _, consumer := range consumers {
+			closing.Go(consumer.Close)
+		}
+		closing.Wait()
+		return nil
+	})
 	for _, def := range declare.With(declare.OrderCreated(s.config.Topic), declared) {
 		store, err := activitystore.Open(ctx, db, def, activitystore.Options{
 			Clock: s.config.Clock, DedupRetention: s.config.DedupRetention, LedgerBytes: s.config.LedgerBytes, LedgerRetention: s.config.LedgerRetention,
@@ -53,7 +63,7 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		if err != nil {
 			return nil, err
 		}
-		s.steps.Push("consumer", func(context.Context) error { consumer.Close(); return nil })
+		consumers = append(consumers, consumer)
 		logger := s.logger.With().Str("activity", def.Name).Logger()
 		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{MaxBatch: s.config.BatchMessages, Tracing: tracing, Clock: s.config.Clock}, metrics, logger)})
 	}

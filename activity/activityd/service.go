@@ -103,7 +103,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.ops.Start(); err != nil {
 		return err
 	}
-	s.steps.Push("ops listener", s.ops.Stop)
+	s.steps.Push("ops listener", lifecycle.Within(serving.OpsStop, s.ops.Stop))
 	s.group.Go("ops listener", s.ops.Wait)
 
 	s.group.Go("database", db.Watch)
@@ -136,7 +136,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.api.Start(); err != nil {
 		return err
 	}
-	s.steps.Push("API", s.api.Stop)
+	s.steps.Push("API", lifecycle.Within(serving.APIStop, s.api.Stop))
 	s.steps.Push("live streams", func(context.Context) error { api.Close(); return nil })
 	s.group.Go("API", s.api.Wait)
 	s.answers.Store(true)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"ordertally/shared/httpserver"
 )
 
 // A refusal for overload is held back for a random time from minHold to three times that. Refusing costs half of what storing does: clients that
@@ -19,7 +21,7 @@ const (
 	minRefusals = 500
 )
 
-// Hold waits before an error of this package is told to the client, or until ctx ends. By then nothing of the request should be kept.
+// Hold waits before an error of this package is told to the client, until ctx ends, or until the server stops. By then nothing of the request should be kept.
 func (p *Pass) Hold(ctx context.Context, err error) {
 	if !errors.Is(err, overload) {
 		return
@@ -35,5 +37,6 @@ func (p *Pass) Hold(ctx context.Context, err error) {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
+	case <-httpserver.Draining(ctx): // nobody else asks any more
 	}
 }

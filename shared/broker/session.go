@@ -42,6 +42,7 @@ type session struct {
 	deny     context.CancelCauseFunc
 	events   sync.WaitGroup
 	asking   sync.WaitGroup // clients that asked something, on their way out
+	calls    sync.WaitGroup // calls of the producer that somebody may have given up
 	unwatch  context.CancelFunc
 	watching sync.WaitGroup
 	closing  sync.Once
@@ -88,7 +89,7 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	}
 	s.limit = s.topicLimit(ctx)
 	if s.transactional {
-		if err := s.producer.InitTransactions(ctx); err != nil {
+		if err := s.call(ctx, s.producer.InitTransactions); err != nil {
 			return fmt.Errorf("fence earlier producers of lineage %s: %w", s.lineage, err)
 		}
 	}
@@ -103,6 +104,18 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	}
 	s.mark, s.known, err = s.readMark(ctx, client)
 	return err
+}
+
+// call makes a call of the producer, and gives it up when ctx ends: librdkafka itself only looks at ctx's deadline, once, when the call begins.
+func (s *session) call(ctx context.Context, f func(context.Context) error) error {
+	result := make(chan error, 1)
+	s.calls.Go(func() { result <- f(ctx) })
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Mark implements outbox.Session.
@@ -135,7 +148,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 	if errors.As(err, &rejected) {
 		// So that readers do not wait for the next session to abort it. The producer is of no more use: its sequence numbers
 		// ran ahead of the broker's by the refused messages.
-		if err := s.producer.AbortTransaction(ctx); err != nil {
+		if err := s.call(ctx, s.producer.AbortTransaction); err != nil {
 			s.logger.Debug().Err(err).Msg("cannot abort a Kafka transaction")
 		}
 		return nil, rejected
@@ -144,7 +157,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 		return nil, outage(s.cause(err))
 	}
 	crashpoint.Here("broker.before-commit")
-	if err := s.producer.CommitTransaction(ctx); err != nil {
+	if err := s.call(ctx, s.producer.CommitTransaction); err != nil {
 		return nil, outage(fmt.Errorf("commit a Kafka transaction: %w", err))
 	}
 	// librdkafka repeats a commit whose answer was lost, and the lost one may still arrive later and end the next
@@ -166,7 +179,10 @@ func (s *session) cause(err error) error {
 // sendMark adds the mark to the transaction.
 func (s *session) sendMark(ctx context.Context, mark outbox.Mark) error {
 	crashpoint.Here("broker.before-offsets")
-	if err := s.producer.SendOffsetsToTransaction(ctx, s.offsetOf(mark), s.groupMeta); err != nil {
+	err := s.call(ctx, func(ctx context.Context) error {
+		return s.producer.SendOffsetsToTransaction(ctx, s.offsetOf(mark), s.groupMeta)
+	})
+	if err != nil {
 		return fmt.Errorf("add the mark to a Kafka transaction: %w", err)
 	}
 	return nil
@@ -277,6 +293,7 @@ func (s *session) Close() {
 		closeInTime(s.logger, "producer", func() {
 			s.watching.Wait()
 			_ = s.producer.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking)
+			s.calls.Wait()
 			s.admin.Close()
 			s.producer.Close()
 			s.events.Wait()

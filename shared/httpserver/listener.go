@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // boundedListener closes a connection at once when there are as many as allowed, in all or from its network: a client that sees that tries
@@ -15,9 +17,10 @@ type boundedListener struct {
 	proxies         Proxies
 	refused         func()
 
-	mu   sync.Mutex
-	open int
-	from map[string]int // by network
+	mu    sync.Mutex
+	open  int
+	from  map[string]int // by network
+	conns map[*boundedConn]struct{}
 }
 
 // Accept implements net.Listener.
@@ -28,7 +31,14 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if network, ok := l.enter(conn.RemoteAddr().String()); ok {
-			return &boundedConn{Conn: conn, listener: l, network: network}, nil
+			bounded := &boundedConn{Conn: conn, listener: l, network: network}
+			l.mu.Lock()
+			if l.conns == nil {
+				l.conns = make(map[*boundedConn]struct{})
+			}
+			l.conns[bounded] = struct{}{}
+			l.mu.Unlock()
+			return bounded, nil
 		}
 		l.refused()
 		_ = conn.Close() // its client is not waited for
@@ -52,9 +62,11 @@ func (l *boundedListener) enter(remote string) (network string, ok bool) {
 	return network, true
 }
 
-func (l *boundedListener) leave(network string) {
+func (l *boundedListener) leave(conn *boundedConn) {
+	network := conn.network
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	delete(l.conns, conn)
 	l.open--
 	if network == "" {
 		return
@@ -69,11 +81,32 @@ type boundedConn struct {
 	listener *boundedListener
 	network  string
 	closed   sync.Once
+	begun    atomic.Bool  // its first request's header came
+	writing  atomic.Int64 // since when a write has been waiting for the client, in nanoseconds of the process; 0 for none
 }
+
+// Write implements net.Conn.
+func (c *boundedConn) Write(p []byte) (int, error) {
+	c.writing.Store(int64(time.Since(processStart)) + 1)
+	defer c.writing.Store(0)
+	return c.Conn.Write(p)
+}
+
+// blocked is for how long the client has not taken what is being written to it.
+func (c *boundedConn) blocked() time.Duration {
+	since := c.writing.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Since(processStart) - time.Duration(since)
+}
+
+// processStart is what moments are counted from.
+var processStart = time.Now()
 
 // Close implements net.Conn.
 func (c *boundedConn) Close() error {
-	c.closed.Do(func() { c.listener.leave(c.network) })
+	c.closed.Do(func() { c.listener.leave(c) })
 	return c.Conn.Close()
 }
 

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/rs/zerolog"
@@ -23,7 +22,7 @@ type Server struct {
 	under    *fairshare.Room // requests of HTTP/2 under way
 	logger   zerolog.Logger
 	cut      context.CancelFunc // ends the context of every request
-	running  atomic.Int64       // requests being handled
+	handled  underway           // requests being handled
 	draining chan struct{}      // closed when Stop begins
 	served   chan struct{}      // closed after serveErr is set
 
@@ -65,6 +64,7 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 		HTTP2:             http2,
 		ErrorLog:          errorLog(logger),
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       withConn,
 		// "OPTIONS *" goes to the handler like everything else.
 		DisableGeneralOptionsHandler: true,
 	}
@@ -129,8 +129,9 @@ func (s *Server) Wait(ctx context.Context) error {
 }
 
 // Stop accepts no more connections, tells the live streams to end ([Draining]) and waits for the requests being handled.
-// When ctx ends first, their connections are closed and their contexts cancelled, and the error says how many were cut
-// off; such a handler may still be on its way out when Stop returns. A listener that had failed is an error here too.
+// Clients that stay silent are cut off after 2 s: those that do not send the rest of their request, and those that do not take their answer.
+// When ctx ends first, all connections are closed and the requests' contexts cancelled, and the error says how many requests that had
+// come whole were cut off; such a handler may still be on its way out when Stop returns. A listener that had failed is an error here too.
 // Stop before Start is nil, and so is Stop again after a clean one.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
@@ -145,10 +146,24 @@ func (s *Server) Stop(ctx context.Context) error {
 	if listener == nil {
 		return nil
 	}
+	patient, release := context.WithCancel(ctx)
+	cutting := make(chan struct{})
+	go func() {
+		defer close(cutting)
+		s.cutSilent(patient)
+	}()
 	err := s.http.Shutdown(ctx)
+	release()
+	<-cutting
 	if ctx.Err() != nil && err != nil {
-		err = fmt.Errorf("stop HTTP server on %s: requests cut off: %d: %w", listener.Addr(), s.running.Load(), err)
-		err = errors.Join(err, s.http.Close())
+		whole := s.handled.whole()
+		closed := s.http.Close()
+		if err = ctx.Err(); whole > 0 {
+			err = fmt.Errorf("stop HTTP server on %s: requests cut off: %d: %w", listener.Addr(), whole, err)
+		} else {
+			err = nil // only of clients that stay silent
+		}
+		err = errors.Join(err, closed)
 	}
 	<-s.served
 	return errors.Join(err, s.serveErr)
@@ -165,8 +180,7 @@ func Draining(ctx context.Context) <-chan struct{} {
 
 func (s *Server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.running.Add(1)
-		defer s.running.Add(-1)
+		defer s.handled.begin(w, r)()
 		next.ServeHTTP(w, r)
 	})
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// stopTimeout bounds an orderly stop of a service: open requests, what is being written, the file.
-const stopTimeout = 20 * time.Second
+// stopTimeout bounds an orderly stop of a service: open requests, what is being written, the file. `docker stop` kills after 10 s. Each step that
+// waits for others has a shorter bound of its own.
+const stopTimeout = 9 * time.Second
 
 // Service is what a program runs.
 type Service interface {
@@ -22,7 +23,7 @@ type Service interface {
 	Stop(ctx context.Context) error
 }
 
-// Serve runs s until ctx ends or s fails, and stops it, within 20 s. The error is that of Start or of Stop.
+// Serve runs s until ctx ends or s fails, and stops it, within 9 s. The error is that of Start or of Stop.
 func Serve(ctx context.Context, s Service, logger zerolog.Logger) error {
 	if err := s.Start(ctx); err != nil {
 		return err

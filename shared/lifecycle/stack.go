@@ -5,11 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // StopFunc stops one part and returns when it has stopped. When ctx ends first it gives up, cuts short what it can, and
 // returns an error that says what was left.
 type StopFunc func(ctx context.Context) error
+
+// Within returns stop with a bound of its own: one silent peer does not use up the time of the steps after it.
+func Within(d time.Duration, stop StopFunc) StopFunc {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		return stop(ctx)
+	}
+}
 
 // Stack is a list of named clean-ups, run last in, first out. The zero value is empty and ready. Its methods are safe
 // for concurrent use; a clean-up must not call its own stack.

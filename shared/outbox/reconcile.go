@@ -151,7 +151,7 @@ func (r *Relay) claim(ctx context.Context, session Session, m *memory) error {
 
 // setMark publishes the mark alone.
 func (r *Relay) setMark(ctx context.Context, session Session) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.PublishTimeout)
+	ctx, cancel := r.transaction(ctx)
 	defer cancel()
 	_, err := session.Publish(ctx, nil, r.mark(r.outbox.position.Load()))
 	r.metrics.ended(err)

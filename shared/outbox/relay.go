@@ -352,8 +352,7 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 		records[i] = rows[i].record(r.outbox.config.Source, lineage, previous)
 		previous = rows[i].slot
 	}
-	// A stop does not cut a transaction short: that would leave its outcome unknown.
-	publishCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.PublishTimeout)
+	publishCtx, cancel := r.transaction(ctx)
 	defer cancel()
 	started := time.Now()
 	crashpoint.Here("outbox.before-publish")
@@ -379,6 +378,23 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	r.outbox.verified.Store(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))
 	return nil
+}
+
+// stopGrace is how long a transaction under way may go on when the relay is to stop. One that is cut short has an unknown outcome, which the
+// next start reads back (rule P6).
+const stopGrace = 2 * time.Second
+
+// transaction returns the context of one transaction, which a stop does not cut short at once.
+func (r *Relay) transaction(ctx context.Context) (context.Context, context.CancelFunc) {
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.PublishTimeout)
+	release := context.AfterFunc(ctx, func() {
+		sleep(grace, stopGrace)
+		cancel()
+	})
+	return grace, func() {
+		release()
+		cancel()
+	}
 }
 
 func (r *Relay) setPosition(position uint64) {

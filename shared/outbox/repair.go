@@ -231,7 +231,7 @@ func (r *Relay) republish(ctx context.Context, session Session, missing []unpubl
 	if err != nil {
 		return 0, &fatalError{err}
 	}
-	publishCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.PublishTimeout)
+	publishCtx, cancel := r.transaction(ctx)
 	defer cancel()
 	crashpoint.Here("outbox.before-republish")
 	places, err := session.Publish(publishCtx, records, r.mark(r.outbox.position.Load()))

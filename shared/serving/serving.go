@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -73,6 +74,12 @@ func (c *Config) API(addr string, guard *auth.Guard, handler http.Handler, front
 	}
 	return server(config, c.TLS, front.Logger)
 }
+
+// How long each listener of a service has to stop. Clients that stay silent are cut off earlier, see [httpserver.Server.Stop].
+const (
+	APIStop = 4 * time.Second
+	OpsStop = time.Second
+)
 
 // opsConnections is how many connections metrics and health may have: they must not take the descriptors that are kept for the file and Kafka.
 const opsConnections = 100

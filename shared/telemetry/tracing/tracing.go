@@ -16,6 +16,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"ordertally/shared/secret"
 	"ordertally/shared/telemetry/traceparent"
 )
 
@@ -23,6 +24,7 @@ import (
 type Tracing struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
+	logger   zerolog.Logger
 }
 
 var w3c = propagation.TraceContext{}
@@ -45,7 +47,7 @@ func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing
 	}
 	// The sampler is that of OTEL_TRACES_SAMPLER, by default that of the caller, or all.
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
-	return &Tracing{provider: provider, tracer: provider.Tracer("ordertally")}, nil
+	return &Tracing{provider: provider, tracer: provider.Tracer("ordertally"), logger: logger}, nil
 }
 
 // describe is what spans say of the service that makes them.
@@ -57,13 +59,26 @@ func describe(ctx context.Context, service string) (*resource.Resource, error) {
 	return res, nil
 }
 
-// Stop sends what is left, for as long as ctx allows.
+// lastTraces is how long a collector may take for what is left at a stop.
+const lastTraces = 1500 * time.Millisecond
+
+// Stop sends what is left, for a second and a half at most. A collector that does not take it is no failure of the service: the spans are lost, and the log says so.
 func (t *Tracing) Stop(ctx context.Context) error {
 	if t.provider == nil {
 		return nil
 	}
-	if err := t.provider.Shutdown(ctx); err != nil {
-		return fmt.Errorf("send the last traces: %w", err)
+	ctx, cancel := context.WithTimeout(ctx, lastTraces)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- t.provider.Shutdown(ctx) }() // exporters need not heed ctx
+	var err error
+	select {
+	case err = <-stopped:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		t.logger.Warn().Err(secret.Cause(err)).Msg("the collector did not take the last traces: they are lost")
 	}
 	return nil
 }
