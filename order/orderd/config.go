@@ -33,6 +33,9 @@ type Config struct {
 	// PublishMode is "transactional", exactly once, or "idempotent", at least once, for a cluster whose ACLs or age forbid
 	// transactions. Default transactional.
 	PublishMode string `default:"${publish_mode}" enum:"transactional,idempotent" help:"How to publish: ${enum}. The first is exactly once; the second needs no right to transactions and is at least once." name:"publish-mode"`
+	// TransactionTimeout is how long an open transaction may hold back those who read the topic after this service died. Default 10 s; Kafka's
+	// transaction.max.timeout.ms bounds it too.
+	TransactionTimeout time.Duration `default:"${transaction_timeout}" help:"How long a transaction that a crash left open may hold back the topic's readers (transaction.timeout.ms), 3s to 15m; no more than the brokers' transaction.max.timeout.ms." name:"transaction-timeout"`
 	// IdempotencyRetention is how long an idempotency key is known; the same request places a new order after that.
 	// Default 720h, 30 days.
 	IdempotencyRetention time.Duration `default:"${idempotency_retention}" help:"How long an idempotency key is known." name:"idempotency-retention"`
@@ -105,6 +108,7 @@ func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka, "topic": event.Topic,
 		"publish_mode":          modeTransactional,
+		"transaction_timeout":   broker.DefaultTransactionTimeout.String(),
 		"outbox_linger":         time.Duration(0).String(),
 		"outbox_batch_messages": strconv.Itoa(defaultBatchMessages),
 		"outbox_batch_bytes":    strconv.Itoa(defaultBatchBytes),
@@ -137,6 +141,7 @@ func (c Config) withDefaults() Config {
 	if len(c.Kafka) == 0 {
 		c.Kafka = []string{defaultKafka}
 	}
+	c.TransactionTimeout = cmp.Or(c.TransactionTimeout, broker.DefaultTransactionTimeout)
 	c.IdempotencyRetention = cmp.Or(c.IdempotencyRetention, defaultKeyRetention)
 	c.Serving, c.Admission, c.Outbox = c.Serving.WithDefaults(), c.Admission.WithDefaults(), c.Outbox.withDefaults()
 	return c
@@ -170,6 +175,7 @@ func (c Config) validate() error {
 	if c.PublishMode != modeTransactional && c.PublishMode != modeIdempotent {
 		errs = append(errs, fmt.Errorf("publish-mode: %q is neither %s nor %s", c.PublishMode, modeTransactional, modeIdempotent))
 	}
+	errs = append(errs, between("transaction-timeout", c.TransactionTimeout, broker.MinTransactionTimeout, broker.MaxTransactionTimeout))
 	errs = append(errs, between("idempotency-retention", c.IdempotencyRetention, minRetention, maxRetention))
 	return errors.Join(append(errs, c.Serving.Validate(), c.KafkaSecurity.Validate("kafka-"), c.Admission.Validate("admission-"), c.Outbox.validate())...)
 }

@@ -48,7 +48,7 @@ func parse(t *testing.T, file string, env map[string]string, args ...string) (Co
 func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 	want := Config{
 		Listen: "127.0.0.1:8080", OpsListen: "127.0.0.1:8081", Data: "order.db", Kafka: []string{"127.0.0.1:9092"}, Topic: event.Topic,
-		PublishMode: "transactional",
+		PublishMode: "transactional", TransactionTimeout: 10 * time.Second,
 		Outbox: OutboxConfig{
 			BatchMessages: 10_000, BatchBytes: 8 << 20, RetryFirst: time.Second, RetryFactor: 2, RetryLimit: 5 * time.Minute,
 			MaxAttempts: 10, QueueMessages: 10_000, QueueBytes: 16 << 20,
@@ -150,6 +150,8 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 		{func(c *Config) { c.Outbox.QueueMessages = -1 }, "outbox-queue-messages: -1 is not"},
 		{func(c *Config) { c.Outbox.QueueBytes = 1<<30 + 1 }, "outbox-queue-bytes: 1073741825 is not"},
 		{func(c *Config) { c.Outbox.Retention = 59 * time.Second }, "outbox-retention: 59s is not between 1m0s and 876000h0m0s"},
+		{func(c *Config) { c.TransactionTimeout = time.Second }, "transaction-timeout: 1s is not between 3s and 15m0s"},
+		{func(c *Config) { c.TransactionTimeout = time.Hour }, "transaction-timeout: 1h0m0s is not between"},
 		{func(c *Config) { c.IdempotencyRetention = -1 }, "idempotency-retention: -1ns is not between 1m0s and 876000h0m0s"},
 	} {
 		var config Config

@@ -97,6 +97,7 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	publisher, err := broker.NewPublisher(broker.PublisherConfig{
 		Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: s.config.Topic, Idempotent: s.config.PublishMode == modeIdempotent,
+		TransactionTimeout: s.config.TransactionTimeout,
 	}, s.logger)
 	if err != nil {
 		return err

@@ -13,9 +13,13 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// transactionTimeout is how long an open transaction may hold back the readers of committed records after its producer
-// died.
-const transactionTimeout = 10 * time.Second
+// Bounds of a transaction's timeout. Messages have a second less to be delivered; Kafka's own bound is transaction.max.timeout.ms, 15 min by
+// default.
+const (
+	DefaultTransactionTimeout = 10 * time.Second
+	MinTransactionTimeout     = 3 * time.Second
+	MaxTransactionTimeout     = 15 * time.Minute
+)
 
 // PublisherConfig of a Publisher.
 type PublisherConfig struct {
@@ -28,6 +32,8 @@ type PublisherConfig struct {
 	Retention time.Duration
 	// WatchEvery is how often an open session sees that the topic was not made again. Default 5 s.
 	WatchEvery time.Duration
+	// TransactionTimeout is how long an open transaction may hold back the readers of committed records after its producer died. Default 10 s.
+	TransactionTimeout time.Duration
 	// Idempotent publishes without transactions, for clusters whose ACLs or age forbid them: see Publisher.
 	Idempotent bool
 }
@@ -56,6 +62,9 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 	}
 	if config.Partitions == 0 {
 		config.Partitions = 6
+	}
+	if config.TransactionTimeout == 0 {
+		config.TransactionTimeout = DefaultTransactionTimeout
 	}
 	if config.Retention == 0 {
 		config.Retention = 30 * 24 * time.Hour
@@ -97,7 +106,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 	name := groupOf(p.config.Topic, lineage)
 	logs := startLogPump(p.logger)
 	settings := kafka.ConfigMap{
-		"delivery.timeout.ms": int((transactionTimeout - time.Second).Milliseconds()),
+		"delivery.timeout.ms": int((p.config.TransactionTimeout - time.Second).Milliseconds()),
 		"acks":                "all",
 		"partitioner":         "murmur2_random",
 		"message.max.bytes":   MaxMessageBytes,
@@ -112,7 +121,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 	}
 	if !p.config.Idempotent {
 		settings["transactional.id"] = name
-		settings["transaction.timeout.ms"] = int(transactionTimeout.Milliseconds())
+		settings["transaction.timeout.ms"] = int(p.config.TransactionTimeout.Milliseconds())
 	}
 	producer, err := newProducer(p.config.Brokers, &p.config.Security, logs.lines, settings)
 	if err != nil {

@@ -90,7 +90,11 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	s.limit = s.topicLimit(ctx)
 	if s.transactional {
 		if err := s.call(ctx, s.producer.InitTransactions); err != nil {
-			return fmt.Errorf("fence earlier producers of lineage %s: %w", s.lineage, err)
+			hint := ""
+			if code, ok := errors.AsType[kafka.Error](err); ok && code.Code() == kafka.ErrInvalidTransactionTimeout {
+				hint = fmt.Sprintf(": the brokers allow less than transaction-timeout, %v: lower it, or raise their transaction.max.timeout.ms", config.TransactionTimeout)
+			}
+			return fmt.Errorf("fence earlier producers of lineage %s: %w%s", s.lineage, err, hint)
 		}
 	}
 	client, err := s.newMarkClient()
