@@ -17,17 +17,18 @@ type FindingKind string
 
 // The kinds of findings.
 const (
-	FoundRecovered   FindingKind = "recovered"   // published by a process that did not live to record it
-	FoundMarkLost    FindingKind = "mark_lost"   // the place forgot the watermark
-	FoundPlaceNew    FindingKind = "place_new"   // the place was deleted and made again
-	FoundRepublished FindingKind = "republished" // the place lost messages, which were published again
-	FoundFork        FindingKind = "forked"      // the file is a copy: it went on under a new lineage
-	FoundFenced      FindingKind = "fenced"      // a copy took over: the process ended
+	FoundRecovered   FindingKind = "recovered"    // published by a process that did not live to record it
+	FoundMarkLost    FindingKind = "mark_lost"    // the place forgot the watermark
+	FoundMarkForeign FindingKind = "mark_foreign" // somebody else set the watermark
+	FoundPlaceNew    FindingKind = "place_new"    // the place was deleted and made again
+	FoundRepublished FindingKind = "republished"  // the place lost messages, which were published again
+	FoundFork        FindingKind = "forked"       // the file is a copy: it went on under a new lineage
+	FoundFenced      FindingKind = "fenced"       // a copy took over: the process ended
 )
 
 // FindingKinds lists every kind.
 func FindingKinds() []FindingKind {
-	return []FindingKind{FoundRecovered, FoundMarkLost, FoundPlaceNew, FoundRepublished, FoundFork, FoundFenced}
+	return []FindingKind{FoundRecovered, FoundMarkLost, FoundMarkForeign, FoundPlaceNew, FoundRepublished, FoundFork, FoundFenced}
 }
 
 // Finding says what was found amiss and what was done about it.

@@ -68,8 +68,9 @@ type Outbox struct {
 	link   atomic.Pointer[Link]
 	// held is what the relay waits for, nil when it does not.
 	held atomic.Pointer[HeldBack]
-	// verified is the newest slot that the publisher was seen to have: no later one expires.
-	verified atomic.Uint64
+	// sight is the newest look at what the publisher has, nil when it is not known to have anything; wanted asks for another.
+	sight  atomic.Pointer[sighting]
+	wanted atomic.Bool
 	// retained is the number of rows in the messages bucket, expired those that retention deleted.
 	retained, expired atomic.Int64
 

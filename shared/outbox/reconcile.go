@@ -48,11 +48,17 @@ func (o *Outbox) remember(ctx context.Context) (m memory, err error) {
 // reconcile compares what the publisher remembers of the lineage with what the file does, and puts right what differs
 // before anything new is published (rules P7 and P8). It leaves the position where publishing goes on.
 func (r *Relay) reconcile(ctx context.Context, session Session, m *memory) (err error) {
+	began := r.sighting()
 	mark, known := session.Mark()
+	stranger := known && !written(mark)
+	if stranger { // the topic tells instead
+		r.logger.Warn().Uint64("offset", mark.Slot).Msg(strangersMark)
+		mark, known = Mark{}, false
+	}
 	if err := r.checkOwner(ctx, m, mark, known); err != nil {
 		return err
 	}
-	if err := r.checkPlace(ctx, session, m, mark, known); err != nil {
+	if err := r.checkPlace(ctx, session, m, mark, known, stranger); err != nil {
 		return err
 	}
 	if r.previous, err = r.outbox.publishedBefore(ctx, r.outbox.position.Load()); err != nil {
@@ -66,10 +72,20 @@ func (r *Relay) reconcile(ctx context.Context, session Session, m *memory) (err 
 	}
 	if err == nil {
 		r.held(nil)
-		r.outbox.verified.Store(r.outbox.position.Load())
+		began.slot = r.outbox.position.Load()
+		r.seen(began)
 	}
 	r.checked = time.Now()
 	return err
+}
+
+// strangersMark is said when the mark is none that an outbox sets.
+const strangersMark = "somebody else committed to the group of this lineage's watermark: give other programs no right to groups that begin with ordertally-order-"
+
+// written says whether an outbox set the mark: its note can be read, and does not speak of fewer slots.
+func written(mark Mark) bool {
+	theirs, ok := decodeNote(mark.Note)
+	return ok && mark.Slot <= theirs.tail
 }
 
 // checkOwner sees whether the lineage still is this file's. The publisher's terms are those of the last file that
@@ -82,13 +98,7 @@ func (r *Relay) checkOwner(ctx context.Context, m *memory, mark Mark, known bool
 	if !known {
 		return nil
 	}
-	theirs, ok := decodeNote(mark.Note)
-	if !ok { // the first release kept no terms
-		if mark.Slot > m.terms.tail {
-			return r.leave(ctx, &m.terms, position, position)
-		}
-		return nil
-	}
+	theirs, _ := decodeNote(mark.Note)
 	theirs.tail = max(theirs.tail, mark.Slot)
 	common, sure := m.terms.common(&theirs)
 	if m.terms.extends(&theirs) && mark.Slot <= common {

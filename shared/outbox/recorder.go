@@ -83,6 +83,11 @@ func (r *recorder) record(b batch) {
 	r.mu.Lock()
 	r.pending = append(r.pending, b)
 	r.mu.Unlock()
+	r.nudge()
+}
+
+// nudge has it see whether there is something to do.
+func (r *recorder) nudge() {
 	select {
 	case r.wake <- struct{}{}:
 	default:

@@ -138,7 +138,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 		if rejected || errors.Is(err, errForked) {
 			continue
 		}
-		r.outbox.verified.Store(0) // nothing expires until it was seen again
+		r.outbox.sight.Store(nil) // nothing expires until it was seen again
 		if errors.Is(err, errTroubled) {
 			continue
 		}
@@ -276,21 +276,26 @@ const markEvery = 24 * time.Hour
 // tend does what has to be done from time to time: it sees that the publisher still has what was published, and sets the
 // watermark again.
 func (r *Relay) tend(ctx context.Context, session Session) error {
-	if time.Since(r.checked) < r.config.CheckEvery {
+	select {
+	case <-session.Troubled():
+		return r.troubled()
+	default:
+	}
+	if r.untilLook() > 0 {
 		return nil
 	}
-	lost, err := r.lost(ctx, session)
-	if err != nil {
+	if err := r.look(ctx, session); err != nil {
 		return err
 	}
-	if lost {
-		return errTroubled
-	}
-	r.checked = time.Now()
 	if time.Since(r.marked) < markEvery {
 		return nil
 	}
 	return r.setMark(ctx, session)
+}
+
+func (r *Relay) troubled() error {
+	r.logger.Info().Msg("the connection to the publisher broke, or its topic is another one: looking at it anew")
+	return errTroubled
 }
 
 // linger waits, while there is less in memory than one transaction takes, for more. It returns false when ctx ended
@@ -375,7 +380,6 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPlaceMap(stand), tails: r.tails.published(stand), anchors: r.unsaved})
 	r.unsaved = nil
 	r.setPosition(to)
-	r.outbox.verified.Store(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))
 	return nil
 }
@@ -414,7 +418,7 @@ var errTroubled = errors.New("the publisher may have lost what it had")
 // await blocks until a commit, a due message, the time to tend, trouble or the end.
 func (r *Relay) await(ctx context.Context, session Session) error {
 	r.watchdog.Rest()
-	wait := r.config.CheckEvery - time.Since(r.checked)
+	wait := r.untilLook()
 	if !r.nextDue.IsZero() {
 		wait = min(wait, r.nextDue.Sub(r.outbox.config.Clock.Now()))
 	}
@@ -424,8 +428,7 @@ func (r *Relay) await(ctx context.Context, session Session) error {
 	case <-r.outbox.queue.wake:
 	case <-timer.C:
 	case <-session.Troubled():
-		r.logger.Info().Msg("the connection to the publisher broke: looking at it anew")
-		return errTroubled
+		return r.troubled()
 	case <-ctx.Done():
 	}
 	return nil

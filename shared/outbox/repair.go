@@ -16,7 +16,7 @@ import (
 
 // checkPlace sees that the place still has what was published to it, and publishes again what it lost (rule P8). The
 // watermark only saves work: what counts is what stands there.
-func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark Mark, known bool) error {
+func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark Mark, known, stranger bool) error {
 	position := r.outbox.position.Load()
 	if m.place == "" && !known && position == r.outbox.id.Load().base {
 		return nil // nothing was ever published under this lineage
@@ -49,17 +49,20 @@ func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark
 		}
 		return r.leave(ctx, &m.terms, common, position)
 	}
-	return r.putRight(ctx, session, &s, known)
+	s.stranger, s.forgotten = stranger, !known && !stranger
+	return r.putRight(ctx, session, &s)
 }
 
 // survey is what one reading of the place found.
 type survey struct {
 	outbox *Outbox
-	moved  bool   // the place was made anew
-	all    bool   // it was read from its start, else from the tails
-	known  uint64 // slots up to here are recorded as published
-	to     uint64 // slots up to here were published at some time
-	tail   uint64
+	moved  bool // the place was made anew
+	// The watermark was forgotten, or is somebody else's.
+	forgotten, stranger bool
+	all                 bool   // it was read from its start, else from the tails
+	known               uint64 // slots up to here are recorded as published
+	to                  uint64 // slots up to here were published at some time
+	tail                uint64
 
 	found     slotSet
 	starts    map[int32]int64
@@ -128,7 +131,7 @@ func (s *survey) note(ctx context.Context, standing []Standing) error {
 }
 
 // putRight records what the survey found and publishes what is missing, in the order of slots.
-func (r *Relay) putRight(ctx context.Context, session Session, s *survey, known bool) error {
+func (r *Relay) putRight(ctx context.Context, session Session, s *survey) error {
 	missing, err := r.outbox.missing(ctx, s)
 	if err != nil {
 		return &fatalError{err}
@@ -136,7 +139,7 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey, known 
 	done := settlement{
 		tails: s.tails, anchors: s.tails, forget: s.all, place: session.Place(), repair: len(missing) > 0, repaired: len(missing) == 0,
 	}
-	done.findings = s.findings(known)
+	done.findings = s.findings()
 	if len(s.recovered) > 0 {
 		b := batch{first: s.known + 1, last: s.to, slots: newPlaceMap(s.recovered)}
 		done.recovered = &b
@@ -168,15 +171,18 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey, known 
 	return nil
 }
 
-func (s *survey) findings(known bool) (findings []Finding) {
+func (s *survey) findings() (findings []Finding) {
 	add := func(kind FindingKind, n int, text string) {
 		findings = append(findings, s.outbox.finding(kind, s.known, n, "%s", text))
 	}
 	if s.moved {
 		add(FoundPlaceNew, 0, "the topic was deleted and made again; read it from its start")
 	}
-	if !known {
+	if s.forgotten {
 		add(FoundMarkLost, 0, "the watermark is gone; read the topic from its start instead")
+	}
+	if s.stranger {
+		add(FoundMarkForeign, 0, strangersMark+"; read the topic from its start instead")
 	}
 	if n := len(s.recovered); n > 0 {
 		add(FoundRecovered, n, "an earlier transaction was committed without being recorded; read back where its messages stand")

@@ -16,7 +16,8 @@ import (
 // the committer, and deletes it in the transaction that records published batches, or else in one of its own, which shares
 // its commit with whoever writes just then.
 //
-// What may go is recorded on the disk as published, and the publisher was seen to have it (rule P8). What waits or is
+// What may go is recorded on the disk as published, and the publisher was seen to have it since it became old enough, a
+// minute ago at most (rule P8): the step asks the relay for a look when the last one does not say that. What waits or is
 // parked stays, however old. A discarded message goes when it has been discarded for that long, and leaves its mark in
 // the skipped bucket, so that it is never taken for a published one. Where a moved message went to (movedBucket) is kept:
 // it is the only way to say under which slot it was published.
@@ -123,6 +124,9 @@ type step struct {
 	more      bool // the next step finds more at once
 }
 
+// published says whether published messages are to go, or marks before them.
+func (s *step) published() bool { return len(s.rows) > 0 || s.front != 0 }
+
 type agedRow struct {
 	slot  uint64
 	moved bool
@@ -140,15 +144,29 @@ func (e *expiry) plan(ctx context.Context) (*step, error) {
 	}
 	e.again = time.Now().Add(expirePause)
 	s := &step{looked: e.looked}
+	seen, until := e.outbox.covered()
+	if until.After(now) {
+		until = now
+	}
 	err := e.outbox.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
 		s.findDiscarded(root, now.Add(-retention), retention)
-		return s.findPublished(root, e.outbox.verified.Load(), now.Add(-retention), retention)
+		if err := s.findPublished(root, seen, until.Add(-retention), retention); err != nil || s.published() {
+			return err
+		}
+		due := step{looked: s.looked}
+		err := due.findPublished(root, e.outbox.position.Load(), now.Add(-retention), retention)
+		if due.published() {
+			e.outbox.wantLook()
+		} else { // it has passed what waits, for which nobody need look
+			s.looked, s.more = due.looked, s.more || due.more
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find messages that have expired: %w", err)
 	}
-	if len(s.rows) == 0 && s.front == 0 && len(s.discarded) == 0 {
+	if !s.published() && len(s.discarded) == 0 {
 		e.done(s)
 		return nil, nil //nolint:nilnil // likewise
 	}
@@ -194,14 +212,13 @@ func (s *step) findDiscarded(root *bbolt.Bucket, before time.Time, retention tim
 	}
 }
 
-// findPublished adds the published rows that were committed before the given time. verified is the newest slot that the
-// publisher was seen to have.
-func (s *step) findPublished(root *bbolt.Bucket, verified uint64, before time.Time, retention time.Duration) error {
+// findPublished adds the published rows that were committed before the given time, up to the slot last.
+func (s *step) findPublished(root *bbolt.Bucket, last uint64, before time.Time, retention time.Duration) error {
 	recorded, _ := root.Bucket(batchesBucket).Cursor().Last()
 	if recorded == nil {
 		return nil
 	}
-	limit := min(verified, slotOf(recorded))
+	limit := min(last, slotOf(recorded))
 	front, err := expiredSlot(root)
 	if err != nil {
 		return err

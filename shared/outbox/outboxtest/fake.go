@@ -36,6 +36,7 @@ type Publisher struct {
 	script  func(Step, []outbox.Record) error
 	opens   int
 	scans   int
+	looks   int
 	trouble chan struct{}
 }
 
@@ -273,6 +274,20 @@ func (p *Publisher) Watermark(lineage string) uint64 {
 	return p.marks[lineage].Slot
 }
 
+// MarkOf returns the lineage's mark.
+func (p *Publisher) MarkOf(lineage string) outbox.Mark {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.marks[lineage]
+}
+
+// Looks returns how often a session looked up what it had published.
+func (p *Publisher) Looks() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.looks
+}
+
 // Opens returns how many sessions were opened.
 func (p *Publisher) Opens() int {
 	p.mu.Lock()
@@ -409,6 +424,7 @@ func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox
 	p := s.publisher
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.looks++
 	if p.name() != s.place {
 		return records, ctx.Err()
 	}

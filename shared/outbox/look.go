@@ -1,0 +1,73 @@
+package outbox
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// lookPause is the least time between two looks that retention asks for.
+	lookPause = 10 * time.Second
+	// lookHolds is for how long what is old enough at a look may be deleted.
+	lookHolds = time.Minute
+)
+
+// sighting is when the publisher was seen to have what was published.
+type sighting struct {
+	at      time.Time // by the outbox's clock
+	elapsed time.Time // by the monotonic one
+	slot    uint64    // up to which it was published
+}
+
+func (r *Relay) sighting() sighting {
+	return sighting{r.outbox.config.Clock.Now(), time.Now(), r.outbox.position.Load()}
+}
+
+// untilLook is for how long a look can be put off.
+func (r *Relay) untilLook() time.Duration {
+	every := r.config.CheckEvery
+	if r.outbox.wanted.Load() {
+		every = min(every, lookPause)
+	}
+	return every - time.Since(r.checked)
+}
+
+// look sees that the publisher still has what was published.
+func (r *Relay) look(ctx context.Context, session Session) error {
+	began := r.sighting()
+	lost, err := r.lost(ctx, session)
+	if err != nil {
+		return err
+	}
+	if lost {
+		return errTroubled
+	}
+	r.checked = began.elapsed
+	r.seen(began)
+	return nil
+}
+
+// seen says that the publisher had what was published at a look.
+func (r *Relay) seen(began sighting) {
+	r.outbox.sight.Store(&began)
+	if r.outbox.wanted.Swap(false) {
+		r.recorder.nudge()
+	}
+}
+
+// covered returns which messages the newest look lets expire: those up to slot that were old enough at the time until. slot
+// is 0 when that look is too long ago.
+func (o *Outbox) covered() (slot uint64, until time.Time) {
+	seen := o.sight.Load()
+	if seen == nil || time.Since(seen.elapsed) > lookHolds {
+		return 0, time.Time{}
+	}
+	return seen.slot, seen.at
+}
+
+// wantLook has the relay look at what the publisher has.
+func (o *Outbox) wantLook() {
+	if !o.wanted.Swap(true) {
+		o.queue.nudge()
+	}
+}
