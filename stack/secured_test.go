@@ -8,12 +8,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"ordertally/shared/event"
 	"ordertally/shared/tlsfiles/tlstest"
 	"ordertally/stack/kafka"
 )
@@ -63,22 +63,42 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 	if err := k.AddUser(t.Context(), "activity", passwords["activity"]); err != nil {
 		t.Fatal(err)
 	}
-	for user, rights := range map[string][]kafka.Right{
-		"order": {
-			{Topic: event.Topic, Operations: []string{"CREATE", "DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE"}},
-			{TransactionalID: "*", Operations: []string{"DESCRIBE", "WRITE"}},
-			{Group: "*", Operations: []string{"READ"}},
-		},
-		"activity": {
-			{Topic: event.Topic, Operations: []string{"DESCRIBE", "READ"}},
-			{Group: "ordertally-activity", Operations: []string{"READ"}},
-		},
-	} {
+	for user, rights := range documentedRights(t) {
 		if err := k.Allow(t.Context(), user, rights...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return k, address
+}
+
+// documentedRights reads the table of the README that says which rights each user needs.
+func documentedRights(t *testing.T) map[string][]kafka.Right {
+	t.Helper()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`(?m)^ *\| (\w+) \| (topic|group|transactional id) \| ` + "`([^`]+)`" + ` \| ([\w, ]+) \|$`)
+	rights := map[string][]kafka.Right{}
+	for _, cells := range row.FindAllStringSubmatch(string(text), -1) {
+		var right kafka.Right
+		switch cells[2] {
+		case "topic":
+			right.Topic = cells[3]
+		case "group":
+			right.Group = cells[3]
+		default:
+			right.TransactionalID = cells[3]
+		}
+		for operation := range strings.SplitSeq(cells[4], ", ") {
+			right.Operations = append(right.Operations, operation)
+		}
+		rights[cells[1]] = append(rights[cells[1]], right)
+	}
+	if len(rights["order"]) != 3 || len(rights["activity"]) != 2 {
+		t.Fatalf("the README lists the rights %v", rights)
+	}
+	return rights
 }
 
 // TestASecuredKafka runs both programs against a broker with TLS, client certificates, SASL and ACLs. Both begin with a password that is

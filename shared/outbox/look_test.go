@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,28 @@ func TestRelay_PublishesAgainWhatATopicMadeAnewLacks(t *testing.T) {
 			onceEachSlot(t, r.await(total+1), total+1)
 		})
 	}
+}
+
+// A relay that always has more to publish looks up from that.
+func TestRelay_NoticesATopicMadeAnewUnderALoadThatNeverEnds(t *testing.T) {
+	r := newRig(t)
+	r.relay.BatchMessages = 1
+	r.place(names("a", 10)...)
+	var ends atomic.Bool
+	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		if step == outboxtest.Committing && len(records) > 0 && !ends.Load() {
+			r.place("more") // the backlog stays as long as it is
+		}
+		return nil
+	})
+	r.start()
+	r.await(30)
+	r.publisher.Recreate()
+	defer ends.Store(true)
+	r.eventually("it publishes again", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+	ends.Store(true)
+	r.drained()
+	onceEachSlot(t, r.publisher.Published(), int(r.tail()))
 }
 
 // down waits until the relay cannot publish.

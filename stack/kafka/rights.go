@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha512"
 	"fmt"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -37,8 +38,8 @@ func (k *Kafka) AddUser(ctx context.Context, name, password string) error {
 	})
 }
 
-// Right is what a user may do with one resource: a topic, a group or a transactional id, "*" for all of its kind. Operations have Kafka's
-// names, such as DESCRIBE_CONFIGS.
+// Right is what a user may do with one resource: a topic, a group or a transactional id, "*" for all of its kind, and
+// otherwise all whose names begin so when it ends in "*". Operations have Kafka's names, such as DESCRIBE_CONFIGS.
 type Right struct {
 	Topic, Group, TransactionalID string
 	Operations                    []string
@@ -48,7 +49,7 @@ type Right struct {
 func (k *Kafka) Allow(ctx context.Context, user string, rights ...Right) error {
 	request := kmsg.NewPtrCreateACLsRequest()
 	for _, right := range rights {
-		acl := kmsg.NewCreateACLsRequestCreation()
+		acl, pattern := kmsg.NewCreateACLsRequestCreation(), kmsg.ACLResourcePatternTypeLiteral
 		acl.ResourceType, acl.ResourceName = kmsg.ACLResourceTypeTopic, right.Topic
 		if right.Group != "" {
 			acl.ResourceType, acl.ResourceName = kmsg.ACLResourceTypeGroup, right.Group
@@ -56,7 +57,10 @@ func (k *Kafka) Allow(ctx context.Context, user string, rights ...Right) error {
 		if right.TransactionalID != "" {
 			acl.ResourceType, acl.ResourceName = kmsg.ACLResourceTypeTransactionalId, right.TransactionalID
 		}
-		acl.ResourcePatternType, acl.PermissionType = kmsg.ACLResourcePatternTypeLiteral, kmsg.ACLPermissionTypeAllow
+		if prefix, prefixed := strings.CutSuffix(acl.ResourceName, "*"); prefixed && prefix != "" {
+			acl.ResourceName, pattern = prefix, kmsg.ACLResourcePatternTypePrefixed
+		}
+		acl.ResourcePatternType, acl.PermissionType = pattern, kmsg.ACLPermissionTypeAllow
 		acl.Principal, acl.Host = "User:"+user, "*"
 		for _, name := range right.Operations {
 			operation, err := kmsg.ParseACLOperation(name)
