@@ -204,9 +204,12 @@ func TestLondonTimes(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
+	f.Add([]byte("\xff\xfeI\x00n\x00v\x00o\x00"))
+	f.Add([]byte("sep=;\nInvoice;Price;Customer ID;Country;Description;StockCode;Quantity;InvoiceDate\n1;2,55;1;UK;caf\xe9;A;1;1.2.11 8:26 PM\n"))
 	f.Add([]byte("1,A,a,1,13/12/2010 8:26 PM,\"1.234,5\",nan,NULL\n2,A,a,1,12/13/10 8:26,1,1785.00,NA\n"))
 	f.Add([]byte(head + "1,A,a,1,2010-12-01 08:26:00,2.55,17850.0,UK\nC1,A,\"a\"\"b\",-1,x,1e5,,\n,,,\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _ = readText(string(data)) // whatever the header and the encoding are, it does not panic
 		file, err := readText(head + string(data))
 		if err != nil {
 			if !strings.Contains(err.Error(), "contradict") {
