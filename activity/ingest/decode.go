@@ -128,7 +128,7 @@ func (d *decoder) cover(b *activity.Batch, r *broker.Record, skipped bool) {
 // content is a digest of what a message says: its type, its time and its value. What may differ when it is sent again is not in it.
 func (d *decoder) content(r *broker.Record) (digest [8]byte) {
 	h := sha256.New()
-	for _, part := range []string{header(r, d.def.TypeAt.Header), header(r, d.def.At.Header)} {
+	for _, part := range []string{header(r, d.def.TypeAt.Header), header(r, d.def.At.Header), header(r, cloudevent.HeaderTime)} {
 		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part)))) //nolint:gosec // headers are far smaller
 		_, _ = io.WriteString(h, part)
 	}
