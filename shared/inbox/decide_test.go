@@ -360,3 +360,18 @@ func TestInbox_CountsLineages(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestInbox_OldIsADayMoreThanWasForgotten, for the clocks of two machines differ.
+func TestInbox_OldIsADayMoreThanWasForgotten(t *testing.T) {
+	stored := newBox(t)
+	for i := range 16 { // the first day is dropped
+		stored.batch(monday.Add(time.Duration(i)*day), inbox.Message{ID: fmt.Sprint("other", i)})
+	}
+	now := monday.Add(15 * day)
+	for days, want := range []inbox.Verdict{inbox.Late, inbox.Late, inbox.Do} {
+		m := inbox.Message{ID: fmt.Sprint("foreign", days), Written: monday.Add(time.Duration(days) * day)}
+		if got := stored.decide(now, m); got[0] != want {
+			t.Errorf("written %d days after the one that was dropped: %d, want %d", days, got[0], want)
+		}
+	}
+}

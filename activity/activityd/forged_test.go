@@ -1,0 +1,61 @@
+package activityd_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/cloudevent"
+	"ordertally/shared/outbox"
+)
+
+// change returns a record with another header.
+func change(r outbox.Record, key, value string) outbox.Record {
+	headers := append([]cloudevent.Header{}, r.Headers...)
+	for i := range headers {
+		if headers[i].Key == key {
+			headers[i].Value = []byte(value)
+		}
+	}
+	r.Headers = headers
+	return r
+}
+
+// TestService_IsNotSilencedByForgedHeaders has one record claim all slots of the order service's lineage, and another the id of an order
+// that was counted. The orders behind them are counted, and metrics and the API say what happened.
+func TestService_IsNotSilencedByForgedHeaders(t *testing.T) {
+	kafka := startBroker(t, devbroker.Config{})
+	forged := change(change(change(order(900), cloudevent.HeaderID, "01890a5d-ac96-774b-8000-ffffffffffff"), cloudevent.HeaderSequence, "09223372036854775807"),
+		cloudevent.HeaderPrevious, "00000000000000000000")
+	copied := order(1)
+	copied.Value = order(2).Value
+	newer := change(order(41), cloudevent.HeaderType, "ORDER_PRAISED")
+	newer.Slot = 41
+	publish(t, kafka.Addr(), append(append(orders(1, 20), forged, copied), append(orders(21, 40), newer)...)...)
+	s := start(t, filepath.Join(t.TempDir(), "activity.db"), kafka.Addr())
+	metrics := ""
+	until(t, "all was read", func() bool {
+		_, metrics = get(t, s.OpsAddr(), "/metrics")
+		d := firstDay(t, s)
+		return d.AsOf.Lag != nil && *d.AsOf.Lag == 0
+	})
+	if n := firstDay(t, s).Count; n != 41 {
+		t.Errorf("%d orders are counted, want 40 and the forged one", n)
+	}
+	_, metrics = get(t, s.OpsAddr(), "/metrics")
+	for _, line := range []string{"activity_conflicts 1", "activity_lineages 1", "activity_unknown_types_total 1", "activity_parked_messages 0", "activity_duplicates_total 0"} {
+		if !strings.Contains(metrics, "\n"+line+"\n") {
+			t.Errorf("/metrics has no line %s", line)
+		}
+	}
+	if strings.Contains(metrics, "\nactivity_covered_counted_total 0\n") {
+		t.Error("no metric tells of slots that had been dealt with")
+	}
+	if _, body := get(t, s.Addr(), "/v1/activities/ORDER_CREATED/conflicts"); !strings.Contains(body, `"class":"conflict"`) || strings.Count(body, `"message_id"`) != 1 {
+		t.Errorf("the ledger has %s", body)
+	}
+	if _, body := get(t, s.Addr(), "/v1/activities"); !strings.Contains(body, `"conflicts":1`) {
+		t.Errorf("the list of activities says %s", body)
+	}
+}
