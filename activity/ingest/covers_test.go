@@ -35,7 +35,10 @@ func TestDecoder_CoversTheSlotsOfWhatIsNotCounted(t *testing.T) {
 		slotted(11, 9, func(e *cloudevent.Envelope) { e.Type, e.Source = "ORDER_PAID", "/webshop" }),
 		tombstone,
 	}})
-	want := []activity.Cover{{"L", 2, 3, 0}, {"L", 6, 7, 1}, {"L", 9, 9, 1}, {"L", 11, 11, 1}, {"L", 12, 12, 1}}
+	want := []activity.Cover{
+		{Lineage: "L", First: 2, Last: 3}, {Lineage: "L", First: 6, Last: 7, Before: 1}, {Lineage: "L", First: 9, Last: 9, Before: 1},
+		{Lineage: "L", First: 11, Last: 11, Before: 1}, {Lineage: "L", First: 12, Last: 12, Before: 1},
+	}
 	if !reflect.DeepEqual(b.Covers, want) {
 		t.Errorf("covers %+v, want %+v", b.Covers, want)
 	}

@@ -133,7 +133,7 @@ func (c *conflicts) forge() {
 	if rapid.Bool().Draw(c.t, "backdated") {
 		m.Written = monday
 	}
-	m.Previous = uint64(c.draw("previous", int(c.slot)+1)) //nolint:gosec // small
+	m.Previous = uint64(c.draw("previous", int(c.slot)+1))
 	m.Sequence = m.Previous + rapid.SampledFrom([]uint64{1, 2, 200}).Draw(c.t, "jump")
 	c.forged++
 	c.append(stood{Message: m})

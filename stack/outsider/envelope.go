@@ -1,6 +1,7 @@
 package outsider
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -43,7 +44,8 @@ var always = map[string]*regexp.Regexp{
 
 // sometimes is the forms of the headers that a record may have.
 var sometimes = map[string]*regexp.Regexp{
-	"traceparent": whole(`[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}`),
+	"ordertally_republished": whole(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z`),
+	"traceparent":            whole(`[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}`),
 }
 
 func whole(form string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + form + `)$`) }
@@ -51,11 +53,32 @@ func whole(form string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + form
 // envelope is what the headers say.
 type envelope struct {
 	id, subject, lineage string
+	kind, time           string // as they stand there
 	at                   time.Time
 	sequence, previous   uint64
 }
 
-// errOther says that a record is of a type this program does not know.
+// content is a digest of what a message says: its type, its time and its value.
+func (e *envelope) content(value []byte) [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %s", e.kind, e.time, value))
+}
+
+// numbers reads where in its lineage a message stands.
+func (e *envelope) numbers(values map[string]string) error {
+	var errs [2]error
+	e.sequence, errs[0] = strconv.ParseUint(values["ce_sequence"], 10, 64)
+	e.previous, errs[1] = strconv.ParseUint(values["ce_previous"], 10, 64)
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
+	}
+	if e.previous >= e.sequence {
+		return fmt.Errorf("ce_previous %d is not before ce_sequence %d", e.previous, e.sequence)
+	}
+	e.lineage = values["ce_lineage"]
+	return nil
+}
+
+// errOther says that a record is of a type this program does not know. The envelope has its numbers when it bears any.
 var errOther = errors.New("another type of message")
 
 // openEnvelope checks headers against the table. unknown lists those that are not in it, which are allowed.
@@ -68,6 +91,7 @@ func openEnvelope(headers []Header) (e envelope, unknown []string, err error) {
 		values[h.Name] = string(h.Value)
 	}
 	if kind, found := values["ce_type"]; found && kind != Type {
+		_ = e.numbers(values) // one that bears none covers none
 		return e, nil, errOther
 	}
 	for name, form := range always {
@@ -85,16 +109,9 @@ func openEnvelope(headers []Header) (e envelope, unknown []string, err error) {
 			return e, nil, fmt.Errorf("header %s is %q, want %s", name, value, form)
 		}
 	}
-	e = envelope{id: values["ce_id"], subject: values["ce_subject"], lineage: values["ce_lineage"]}
-	var errs [3]error
-	e.at, errs[0] = time.Parse(time.RFC3339Nano, values["ce_time"])
-	e.sequence, errs[1] = strconv.ParseUint(values["ce_sequence"], 10, 64)
-	e.previous, errs[2] = strconv.ParseUint(values["ce_previous"], 10, 64)
-	if err := errors.Join(errs[:]...); err != nil {
+	e = envelope{id: values["ce_id"], subject: values["ce_subject"], kind: values["ce_type"], time: values["ce_time"]}
+	if e.at, err = time.Parse(time.RFC3339Nano, e.time); err != nil {
 		return e, nil, err
 	}
-	if e.previous >= e.sequence {
-		return e, nil, fmt.Errorf("ce_previous %d is not before ce_sequence %d", e.previous, e.sequence)
-	}
-	return e, unknown, nil
+	return e, unknown, e.numbers(values)
 }

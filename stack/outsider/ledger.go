@@ -1,6 +1,7 @@
 package outsider
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,18 +23,19 @@ type Ledger struct {
 	zone   *time.Location
 
 	mu         sync.Mutex
-	counted    map[string]bool // by ce_id
+	counted    map[string][sha256.Size]byte // what a message said, by ce_id
 	lineages   map[string]*Lineage
 	days       map[string]Figures // by date
 	duplicates int
 	others     int
+	covered    int
 	unknown    []string
 }
 
 // NewLedger returns a ledger whose days are those of zone.
 func NewLedger(schema *Schema, zone *time.Location) *Ledger {
 	return &Ledger{
-		schema: schema, zone: zone, counted: map[string]bool{}, lineages: map[string]*Lineage{}, days: map[string]Figures{},
+		schema: schema, zone: zone, counted: map[string][sha256.Size]byte{}, lineages: map[string]*Lineage{}, days: map[string]Figures{},
 	}
 }
 
@@ -49,14 +51,17 @@ type order struct {
 	} `json:"lines"`
 }
 
-// Take counts a record, unless it was counted before or is of another type. A record that breaks the contract is an
-// error and changes nothing.
+// Take counts a record, unless it was counted before or is of another type. A record that breaks the contract, or bears the ce_id of
+// another message, is an error and changes nothing.
 func (l *Ledger) Take(r Record) error {
 	e, headers, err := openEnvelope(r.Headers)
 	if errors.Is(err, errOther) {
 		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.others++
-		l.mu.Unlock()
+		if e.lineage != "" {
+			l.lineage(e.lineage).Cover(e.previous, e.sequence)
+		}
 		return nil
 	}
 	if err != nil {
@@ -76,14 +81,14 @@ func (l *Ledger) Take(r Record) error {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lineage := l.lineages[e.lineage]
-	if lineage == nil {
-		lineage = &Lineage{}
-		l.lineages[e.lineage] = lineage
+	lineage := l.lineage(e.lineage)
+	content := e.content(r.Value)
+	before, again := l.counted[e.id]
+	if again && before != content {
+		return fmt.Errorf("message %s came before and said something else: one of the two is forged", e.id)
 	}
-	again := l.counted[e.id]
-	if lineage.Covers(e.sequence) != again {
-		return fmt.Errorf("message %s, number %d: by its id it was counted before: %t, by its number: %t", e.id, e.sequence, again, !again)
+	if !again && lineage.Covers(e.sequence) {
+		l.covered++ // counted all the same: anybody can write any number
 	}
 	l.unknown = append(append(l.unknown, headers...), members...)
 	lineage.Cover(e.previous, e.sequence)
@@ -91,7 +96,7 @@ func (l *Ledger) Take(r Record) error {
 		l.duplicates++
 		return nil
 	}
-	l.counted[e.id] = true
+	l.counted[e.id] = content
 	date := o.PlacedAt.In(l.zone).Format(time.DateOnly)
 	day := l.days[date]
 	if day.Revenue == nil {
@@ -104,6 +109,14 @@ func (l *Ledger) Take(r Record) error {
 	day.Revenue[o.Currency].Add(day.Revenue[o.Currency], big.NewInt(o.Total))
 	l.days[date] = day
 	return nil
+}
+
+// lineage returns which numbers of a lineage are dealt with. l.mu is held.
+func (l *Ledger) lineage(name string) *Lineage {
+	if l.lineages[name] == nil {
+		l.lineages[name] = &Lineage{}
+	}
+	return l.lineages[name]
 }
 
 // agrees checks what headers, key and value say twice.
@@ -148,6 +161,13 @@ func (l *Ledger) Duplicates() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.duplicates
+}
+
+// Covered is how many messages were counted although their number had been dealt with: somebody wrote numbers that are not its own.
+func (l *Ledger) Covered() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.covered
 }
 
 // Complete says whether no number below the highest of any lineage is still to come.
