@@ -126,6 +126,9 @@ type Delivery struct {
 	Sequence    uint64    `json:"sequence" doc:"The message's slot, its ce_sequence; a new one each time that it is tried again." example:"7"`
 	Lineage     string    `json:"lineage" doc:"The history that the slot belongs to, its ce_lineage." example:"01890a5d-ac96-774b-8000-000000000002"`
 	Attempts    *int      `json:"attempts,omitzero" doc:"Failures that were the message's own fault, plus the success. Left out when it is not known any more." example:"1"`
+	Class       string    `json:"class,omitzero" doc:"Of a message that waits or is parked: what kind of failure the last refusal was. Left out when it was not refused itself." example:"too_large"`
+	Reason      string    `json:"reason,omitzero" doc:"The last refusal in words. For people." example:"Broker: Message size too large"`
+	NextTry     time.Time `json:"next_attempt_at,omitzero" doc:"When a refused message is tried again. Left out otherwise."`
 	CommittedAt time.Time `json:"committed_at,omitzero" doc:"When order and message were stored. Left out when the message has expired from the file."`
 	PublishedAt time.Time `json:"published_at,omitzero" doc:"When it was published. Left out before, and when it is not known."`
 	Topic       string    `json:"topic,omitzero" doc:"Where it was published. Left out before." example:"order.activity.v1"`

@@ -223,6 +223,11 @@ type Delivery struct {
 	// Examples: 1
 	Attempts *int64 `json:"attempts,omitempty"`
 
+	// Class Of a message that waits or is parked: what kind of failure the last refusal was. Left out when it was not refused itself.
+	//
+	// Examples: too_large
+	Class *string `json:"class,omitempty"`
+
 	// CommittedAt When order and message were stored. Left out when the message has expired from the file.
 	CommittedAt *time.Time `json:"committed_at,omitempty"`
 
@@ -236,6 +241,9 @@ type Delivery struct {
 	// Examples: 01890a5d-ac96-774b-8000-000000000001
 	MessageId *openapi_types.UUID `json:"message_id,omitempty"`
 
+	// NextAttemptAt When a refused message is tried again. Left out otherwise.
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+
 	// Offset Its offset there. Left out before it is published, and when it is not known.
 	//
 	// Examples: 41
@@ -248,6 +256,11 @@ type Delivery struct {
 
 	// PublishedAt When it was published. Left out before, and when it is not known.
 	PublishedAt *time.Time `json:"published_at,omitempty"`
+
+	// Reason The last refusal in words. For people.
+	//
+	// Examples: Broker: Message size too large
+	Reason *string `json:"reason,omitempty"`
 
 	// Sequence The message's slot, its ce_sequence; a new one each time that it is tried again.
 	//

@@ -30,6 +30,10 @@ type (
 		Orders []placedOrder `json:"orders" doc:"The newest first."`
 		Next   string        `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
 	}
+	waitingPage struct {
+		Waiting []WaitingMessage `json:"waiting" doc:"In the order in which they were refused."`
+		Next    string           `json:"next_cursor,omitempty" doc:"Where the next page begins. Left out on the last one; a page may be short and still have a next."`
+	}
 	parkedPage struct {
 		Parked []ParkedMessage `json:"parked" doc:"In the order written."`
 		Next   string          `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
@@ -170,6 +174,10 @@ func operations() map[string]openapi.Operation {
 		"POST /v1/outbox/adopt": {
 			ID: "adopt", Summary: "Publish what was left to another copy of the file.", Description: "For when that one's disk is gone: while it is there, it publishes them itself.",
 			Body: reasonBody(true), Answer: adopted{}, AnswerHeaders: plain, Problems: decision,
+		},
+		"GET /v1/outbox/waiting": {
+			ID: "listWaiting", Summary: "List the messages that were refused and will be tried again, and those that stand behind one.",
+			Query: []openapi.Parameter{limitParameter(), cursorParameter}, Answer: waitingPage{}, AnswerHeaders: pages,
 		},
 		"GET /v1/outbox/parked": {
 			ID: "listParked", Summary: "List the parked messages, in the order written.",

@@ -37,7 +37,8 @@ func TestADeliveryFollowsTheMessage(t *testing.T) {
 	}
 	service.PublishWithout("sick")
 	service.AwaitParked(1)
-	if d := delivery(ill); d["state"] != "parked" || d["sequence"] != 2.0 || d["attempts"] != 1.0 || d["message_id"] == delivery(well)["message_id"] || len(d) != 6 {
+	if d := delivery(ill); d["state"] != "parked" || d["sequence"] != 2.0 || d["attempts"] != 1.0 || d["message_id"] == delivery(well)["message_id"] ||
+		d["class"] != "too_large" || d["reason"] != "over the topic's limit" || len(d) != 8 {
 		t.Errorf("parked: %v", d)
 	}
 	service.Eventually("the place is known", func() bool { return delivery(well)["offset"] != nil }) // recorded behind the relay's back

@@ -22,6 +22,7 @@ func TestWhatEachRouteNeeds(t *testing.T) {
 		"GET /v1/orders/{id}/delivery":        auth.OrdersRead,
 		"GET /v1/outbox":                      auth.OpsRead,
 		"POST /v1/outbox/adopt":               auth.OpsWrite,
+		"GET /v1/outbox/waiting":              auth.OpsRead,
 		"GET /v1/outbox/parked":               auth.OpsRead,
 		"GET /v1/outbox/parked/{id}":          auth.OpsRead,
 		"POST /v1/outbox/parked/{id}/retry":   auth.OpsWrite,

@@ -24,6 +24,46 @@ type ParkedMessage struct {
 	LastFailed  time.Time `json:"last_failed_at"`
 }
 
+// WaitingMessage is a message that was refused and will be tried again, or that stands behind one of its order.
+type WaitingMessage struct {
+	ID         string    `json:"id"`
+	OrderID    string    `json:"order_id"`
+	Sequence   uint64    `json:"sequence"`
+	Behind     bool      `json:"behind"` // it was not refused itself
+	Class      string    `json:"class,omitzero"`
+	Reason     string    `json:"reason,omitzero"`
+	Attempts   int       `json:"attempts"`
+	Committed  time.Time `json:"committed_at"`
+	LastFailed time.Time `json:"last_failed_at,omitzero"`
+	NextTry    time.Time `json:"next_attempt_at,omitzero"`
+}
+
+// WaitingPage is one page of waiting messages. NextCursor is "" on the last one; a page may be short and still have a next.
+type WaitingPage struct {
+	Waiting    []WaitingMessage `json:"waiting"`
+	NextCursor string           `json:"next_cursor,omitempty"`
+}
+
+// ListWaiting returns a page of at most limit messages (0 for the service's default) after cursor ("" for the first).
+func (c *Client) ListWaiting(ctx context.Context, limit int, cursor string) (WaitingPage, error) {
+	query := url.Values{}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	var page WaitingPage
+	answer, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/outbox/waiting", query: query, want: http.StatusOK, repeatable: true})
+	if err == nil {
+		err = answer.decode(&page)
+	}
+	if err != nil {
+		return WaitingPage{}, fmt.Errorf("list waiting messages: %w", err)
+	}
+	return page, nil
+}
+
 // ParkedPage is one page of parked messages, in the order written. NextCursor is "" on the last one; a page may be short
 // and still have a next.
 type ParkedPage struct {

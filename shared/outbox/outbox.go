@@ -274,6 +274,13 @@ func (o *Outbox) Backlog() int {
 	return ahead - o.waits.skippedAfter(o.position.Load()) + o.waits.waiting
 }
 
+// Waiting is the number of messages that were refused and will be tried again, or stand behind one that was.
+func (o *Outbox) Waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waits.waiting
+}
+
 // Parked is the number of parked messages.
 func (o *Outbox) Parked() int {
 	o.mu.Lock()

@@ -31,11 +31,8 @@ func (o *Outbox) Report(ctx context.Context, limit int) (Report, error) {
 	id := o.id.Load()
 	r := Report{
 		Lineage: id.lineage, First: id.base + 1, Position: o.position.Load(), Tail: o.queue.lastSlot(),
-		Backlog: o.Backlog(), Parked: o.Parked(), Ceded: o.Ceded(), Link: *o.link.Load(), HeldBack: o.held.Load(),
+		Backlog: o.Backlog(), Parked: o.Parked(), Ceded: o.Ceded(), Waiting: o.Waiting(), Link: *o.link.Load(), HeldBack: o.held.Load(),
 	}
-	o.mu.Lock()
-	r.Waiting = o.waits.waiting
-	o.mu.Unlock()
 	oldest, err := o.OldestUnpublished(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("report on the outbox: %w", err)

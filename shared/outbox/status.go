@@ -24,6 +24,7 @@ type Status struct {
 	State    State
 	Attempts int       // failures that were its own fault, plus the success; 0 when it was published or discarded and that has expired
 	At       time.Time // when it was published, or failed for the last time; zero when that is not known
+	Refusal  Refusal   // of one that waits or is parked
 }
 
 // Status returns how far the message got that was appended with the given slot.
@@ -37,13 +38,13 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 		case err != nil:
 			return Status{}, err
 		case e.state == parked:
-			return Status{State: Parked, Attempts: int(e.attempts), At: e.failed}, nil
+			return Status{State: Parked, Attempts: int(e.attempts), At: e.failed, Refusal: e.refusal()}, nil
 		case e.state == discarded:
 			return Status{State: Discarded, Attempts: int(e.attempts), At: e.failed}, nil
 		case e.state == ceded:
 			return Status{State: Ceded, Attempts: int(e.attempts), At: e.failed}, nil
 		}
-		return Status{State: Waiting, Attempts: int(e.attempts)}, nil
+		return Status{State: Waiting, Attempts: int(e.attempts), Refusal: e.refusal()}, nil
 	}
 	mark := root.Bucket(skippedBucket).Get(key)
 	if len(mark) > 0 { // see markDiscarded

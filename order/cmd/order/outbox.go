@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 // outboxCmd are the operators' verbs for messages that are parked.
 type outboxCmd struct {
-	Ls      outboxLsCmd      `cmd:"" help:"List the parked messages: those that failed too often."`
+	Ls      outboxLsCmd      `cmd:"" help:"List the parked messages: those that failed too often. With --waiting those that are tried again."`
 	Show    outboxShowCmd    `cmd:"" help:"Show a parked message with its payload and history, as JSON."`
 	Retry   outboxRetryCmd   `cmd:"" help:"Publish parked messages again, once their cause is mended."`
 	Discard outboxDiscardCmd `cmd:"" help:"Give parked messages up, for ever. The act and its reason are kept."`
@@ -43,8 +44,9 @@ func (s *selection) filter(now time.Time) orderclient.ParkedFilter {
 type outboxLsCmd struct {
 	remote
 	selection
-	Limit  int    `help:"Most messages to list, 1 to 200. Default 50."`
-	Cursor string `help:"Where an earlier list ended (its next_cursor)."`
+	Waiting bool   `help:"List the messages that were refused and will be tried again, and those behind them, instead of the parked ones."`
+	Limit   int    `help:"Most messages to list, 1 to 200. Default 50."`
+	Cursor  string `help:"Where an earlier list ended (its next_cursor)."`
 }
 
 // Run lists on standard output.
@@ -56,6 +58,16 @@ func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer client.Close()
+	if c.Waiting {
+		if (c.selection != selection{}) {
+			return settings.WithExitCode(errors.New("--class, --order-id and --older-than select parked messages: leave them out with --waiting"), settings.ExitUsage)
+		}
+		page, err := client.ListWaiting(ctx, c.Limit, c.Cursor)
+		if err != nil {
+			return err
+		}
+		return c.writeWaiting(out, &page)
+	}
 	page, err := client.ListParked(ctx, c.filter(time.Now()), c.Limit, c.Cursor)
 	if err != nil {
 		return err
@@ -72,6 +84,40 @@ func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 		return nil
 	}
 	return writeTable(out, page)
+}
+
+func (c *outboxLsCmd) writeWaiting(out io.Writer, page *orderclient.WaitingPage) error {
+	switch c.Output {
+	case "json":
+		return writeValue(out, page)
+	case "ndjson":
+		for i := range page.Waiting {
+			if err := writeValue(out, page.Waiting[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tORDER\tSEQUENCE\tCLASS\tATTEMPTS\tNEXT TRY\tREASON")
+	for i := range page.Waiting {
+		m := &page.Waiting[i]
+		class, next, reason := m.Class, "-", strconv.Quote(m.Reason)
+		if m.Behind {
+			class, reason = "-", "waits for an earlier message of its order"
+		}
+		if !m.NextTry.IsZero() {
+			next = stamp(m.NextTry)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\t%s\n", m.ID, m.OrderID, m.Sequence, class, m.Attempts, next, reason)
+	}
+	if page.NextCursor != "" {
+		fmt.Fprintf(table, "more: --waiting --cursor %s\n", page.NextCursor)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
 }
 
 func writeValue(out io.Writer, value any) error {

@@ -29,10 +29,19 @@ func (c *statusCmd) run(ctx context.Context, out io.Writer) error {
 	if c.Output != "table" {
 		return writeValue(out, report)
 	}
-	return writeStatus(out, &report)
+	var waiting orderclient.WaitingPage
+	if report.Waiting > 0 {
+		if waiting, err = client.ListWaiting(ctx, shownWaiting, ""); err != nil {
+			return err
+		}
+	}
+	return writeStatus(out, &report, waiting.Waiting)
 }
 
-func writeStatus(out io.Writer, r *orderclient.OutboxReport) error {
+// shownWaiting is how many refused messages the status names.
+const shownWaiting = 3
+
+func writeStatus(out io.Writer, r *orderclient.OutboxReport, waiting []orderclient.WaitingMessage) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
 	line("kafka", "%s since %s", r.Relay.State, stamp(r.Relay.Since))
@@ -43,6 +52,11 @@ func writeStatus(out io.Writer, r *orderclient.OutboxReport) error {
 		line("", "%s", r.HeldBack.Text)
 	}
 	line("backlog", "%d, of which %d wait for another attempt", r.Backlog, r.Waiting)
+	for i := range waiting {
+		if m := &waiting[i]; !m.Behind {
+			line("refused", "order %s: %s, attempt %d, next try %s: %q", m.OrderID, m.Class, m.Attempts, stamp(m.NextTry), m.Reason)
+		}
+	}
 	if r.Oldest != nil {
 		line("oldest", "%s", stamp(*r.Oldest))
 	}

@@ -198,6 +198,12 @@ func (t *trace) writeTable(out io.Writer) error {
 	if d.Attempts != nil {
 		place = append(place, fmt.Sprintf("attempts %d", *d.Attempts))
 	}
+	if d.Class != "" {
+		place = append(place, "refused as "+d.Class, strconv.Quote(d.Reason))
+	}
+	if !d.NextTry.IsZero() {
+		place = append(place, "next try "+stamp(d.NextTry))
+	}
 	row(step, d.PublishedAt, t.Published, place...)
 	if t.Counting == nil {
 		row("?", time.Time{}, nil, "the activity service did not answer")

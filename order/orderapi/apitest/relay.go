@@ -20,6 +20,12 @@ import (
 // true: the first refusal parks them. The test's end stops it.
 func (s *Service) PublishWithout(sku string) (ill *atomic.Bool, publisher *outboxtest.Publisher) {
 	s.t.Helper()
+	return s.PublishRefusing(sku, outbox.RelayConfig{MaxAttempts: 1}, zerolog.Nop())
+}
+
+// PublishRefusing is PublishWithout with settings of the relay and its log.
+func (s *Service) PublishRefusing(sku string, config outbox.RelayConfig, logger zerolog.Logger) (ill *atomic.Bool, publisher *outboxtest.Publisher) {
+	s.t.Helper()
 	ill, publisher = &atomic.Bool{}, &outboxtest.Publisher{}
 	ill.Store(true)
 	publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
@@ -31,7 +37,7 @@ func (s *Service) PublishWithout(sku string) (ill *atomic.Bool, publisher *outbo
 		return nil
 	})
 	metrics := outbox.NewMetrics(prometheus.NewRegistry(), "test", s.Outbox)
-	relay := outbox.NewRelay(s.Outbox, publisher, outbox.RelayConfig{MaxAttempts: 1}, metrics, zerolog.Nop())
+	relay := outbox.NewRelay(s.Outbox, publisher, config, metrics, logger)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	var ended sync.WaitGroup
 	ended.Go(func() {

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/order/orderapi/apitest"
+	"ordertally/order/orderclient"
+	"ordertally/shared/clock"
+	"ordertally/shared/outbox"
+	"ordertally/shared/settings"
+)
+
+// lockedLog may be written and read at the same time.
+type lockedLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal: log, status, list, trace and API name class, reason, attempts and the next try.
+func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	log := &lockedLog{}
+	hour := outbox.Backoff{First: 100 * time.Hour, Factor: 1, Limit: 100 * time.Hour}
+	service.PublishRefusing("sick", outbox.RelayConfig{Retry: hour}, zerolog.New(log))
+	client, err := orderclient.New(orderclient.Config{BaseURL: service.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for range 3 {
+		if _, err := client.Place(t.Context(), []byte(sickOrder), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	service.Eventually("all are refused once", func() bool { return service.Outbox.Waiting() == 3 })
+
+	as := func(form string) remote { return remote{Target: service.URL, Output: form} }
+	ls := func(c outboxLsCmd) string {
+		t.Helper()
+		c.Waiting = true
+		var out bytes.Buffer
+		if err := c.run(t.Context(), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	var page orderclient.WaitingPage
+	if err := json.Unmarshal([]byte(ls(outboxLsCmd{remote: as("json")})), &page); err != nil || len(page.Waiting) != 3 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	m := page.Waiting[0]
+	if m.Class != "too_large" || !strings.Contains(m.Reason, "over the topic's limit") || m.Attempts != 1 || m.Behind || m.NextTry.Before(time.Now()) || m.LastFailed.IsZero() || m.Committed.IsZero() {
+		t.Errorf("listed as %+v", m)
+	}
+	next := stamp(m.NextTry)
+	wants := func(what, text string, words ...string) {
+		t.Helper()
+		for _, word := range append(words, "too_large", "over the topic's limit") {
+			if !strings.Contains(text, word) {
+				t.Errorf("%s has no %q:\n%s", what, word, text)
+			}
+		}
+	}
+	wants("the table", ls(outboxLsCmd{remote: as("table")}), m.ID, m.OrderID, next, "NEXT TRY")
+	if text := ls(outboxLsCmd{remote: as("ndjson")}); strings.Count(text, "\n") != 3 {
+		t.Errorf("ndjson: %s", text)
+	}
+	first := ls(outboxLsCmd{remote: as("table"), Limit: 2})
+	_, cursor, more := strings.Cut(strings.TrimSpace(first), "more: --waiting --cursor ")
+	if rest := ls(outboxLsCmd{remote: as("ndjson"), Cursor: cursor}); !more || strings.Count(rest, "\n") != 1 || strings.Contains(first, page.Waiting[2].ID) {
+		t.Errorf("pages of two:\n%s%s", first, rest)
+	}
+	if err := (&outboxLsCmd{remote: as("json"), Waiting: true, selection: selection{Class: "refused"}}).run(t.Context(), &bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
+		t.Errorf("--waiting with --class: %v", err)
+	}
+
+	var out bytes.Buffer
+	if err := (&statusCmd{as("table")}).run(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	wants("the status", out.String(), m.OrderID, "attempt 1", next, "3 wait for another attempt")
+
+	activity := httptest.NewServer(http.NotFoundHandler())
+	defer activity.Close()
+	out.Reset()
+	trace := traceCmd{remote: as("table"), ActivityTarget: activity.URL, ID: m.OrderID}
+	_ = trace.run(t.Context(), &out) // no activity service answers
+	wants("the trace", out.String(), "waiting", "attempts 1", "next try "+next)
+
+	d, err := client.Delivery(t.Context(), m.OrderID)
+	if err != nil || d.Class != "too_large" || d.Reason != m.Reason || !d.NextTry.Equal(m.NextTry) || d.State != "waiting" {
+		t.Errorf("delivery %+v, %v", d, err)
+	}
+	wants("the log", log.String(), "message refused", m.ID, `"attempts":1`, `"next_attempt_at"`)
+}

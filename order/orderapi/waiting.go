@@ -1,0 +1,67 @@
+package orderapi
+
+import (
+	"encoding/binary"
+	"net/http"
+	"time"
+
+	"ordertally/shared/outbox"
+	"ordertally/shared/uuidv7"
+)
+
+// WaitingMessage is a message that waits, in an answer. CONTRACT: the names are relied on.
+type WaitingMessage struct {
+	ID         string       `json:"id" format:"uuid" doc:"The message's id, its ce_id." example:"01890a5d-ac96-774b-8000-000000000001"`
+	OrderID    string       `json:"order_id" format:"uuid" doc:"The order that it tells of." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
+	Sequence   uint64       `json:"sequence" doc:"The slot that it was to be published under; it gets a new one when it is tried again." example:"7"`
+	Behind     bool         `json:"behind" doc:"It was not refused itself: it waits for an earlier message of its order."`
+	Class      outbox.Class `json:"class,omitzero" doc:"What kind of failure the last one was. Left out when it was not refused itself."`
+	Reason     string       `json:"reason,omitzero" doc:"The last failure in words. For people." example:"Broker: Message size too large"`
+	Attempts   int          `json:"attempts" doc:"Failures that were its own fault." example:"3"`
+	Committed  time.Time    `json:"committed_at" doc:"When order and message were stored."`
+	LastFailed time.Time    `json:"last_failed_at,omitzero" doc:"When it was refused last."`
+	NextTry    time.Time    `json:"next_attempt_at,omitzero" doc:"When it is tried again. Left out when it waits for another message."`
+}
+
+func waitingOf(m *outbox.WaitingMessage) WaitingMessage {
+	return WaitingMessage{
+		ID: m.ID.String(), OrderID: m.Subject, Sequence: m.Slot, Behind: m.Behind, Class: m.Refusal.Class, Reason: m.Refusal.Reason,
+		Attempts: m.Attempts, Committed: m.Committed, LastFailed: m.Refusal.Failed, NextTry: m.Refusal.Next,
+	}
+}
+
+// waitingFilters is what a cursor of this list is bound to.
+const waitingFilters = "waiting"
+
+// listWaiting answers {"waiting":[...],"next_cursor":"..."}, in the order in which they were refused.
+func (a *api) listWaiting(w http.ResponseWriter, r *http.Request) error {
+	values, err := parameters(r, "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	limit, err := readLimit(values)
+	if err != nil {
+		return err
+	}
+	var after uuidv7.ID // the slot stands in its last bytes
+	if values.Has("cursor") {
+		if after, err = decodeCursor(values.Get("cursor"), waitingFilters); err != nil {
+			return err
+		}
+	}
+	page, next, err := a.Outbox.ListWaiting(r.Context(), binary.BigEndian.Uint64(after[8:]), limit)
+	if err != nil {
+		return err
+	}
+	answer := waitingPage{Waiting: make([]WaitingMessage, len(page))}
+	for i := range page {
+		answer.Waiting[i] = waitingOf(&page[i])
+	}
+	if next != 0 {
+		binary.BigEndian.PutUint64(after[8:], next)
+		answer.Next = encodeCursor(after, waitingFilters)
+		values.Set("cursor", answer.Next)
+		w.Header().Set("Link", "</v1/outbox/waiting?"+values.Encode()+`>; rel="next"`)
+	}
+	return a.answerJSON(w, r, answer)
+}
