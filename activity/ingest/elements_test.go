@@ -102,6 +102,18 @@ func TestDimension_SplitsTheElementsOfAnArray(t *testing.T) {
 	}
 }
 
+// TestDimension_OfOneEventIsNotOfTheNext decodes events of different shapes one after the other, as the service does.
+func TestDimension_OfOneEventIsNotOfTheNext(t *testing.T) {
+	def := declared(t, "measures: {total: sum(total), units: sum(lines.quantity)}, dimensions: {sku: lines.sku}")
+	got, parked := count(t, def,
+		plain("1", `"total":1,"lines":[{"sku":"a","quantity":1},{"sku":"b","quantity":2}]`), plain("2", `"total":10,"lines":{"sku":"a","quantity":4}`),
+		plain("3", `"total":100,"lines":[{"sku":"b","quantity":8}]`), plain("4", `"total":1000,"lines":[]`), plain("5", `"total":1000,"lines":[{"sku":"c","quantity":1},5]`),
+	)
+	if want := ": 1 units=0; a: 2 total=10 units=5; b: 2 units=10; c: 1 units=1"; got["sku"] != want || len(parked) != 1 {
+		t.Errorf("got %s\nwant %s\nparked %v", got["sku"], want, parked)
+	}
+}
+
 // TestDimension_HoldsNoMoreRowsThanATable has one event with more values than are told apart: the first are, the others are the rest.
 func TestDimension_HoldsNoMoreRowsThanATable(t *testing.T) {
 	lines := declared(t, "measures: {units: sum(lines.quantity)}, dimensions: {sku: lines.sku}")
