@@ -242,6 +242,24 @@ func TestDaysAddUp(t *testing.T) {
 	})
 }
 
+// TestDays_NothingIsCountedIntoADayThatCannotBeTold adds the quarter hours around the autumn night of Newfoundland: those of the two days
+// that share one are in no day.
+func TestDays_NothingIsCountedIntoADayThatCannotBeTold(t *testing.T) {
+	days, err := activity.NewDays(zone(t, "America/St_Johns"), date(t, "2010-11-05"), date(t, "2010-11-08"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := time.Date(2010, 11, 4, 0, 0, 0, 0, time.UTC); at.Day() < 11; at = at.Add(15 * time.Minute) {
+		totals := activitytest.Totals(activitytest.Order{At: at})
+		days.Add(activity.QuarterOf(at), &totals)
+	}
+	for i, want := range []int64{96, 0, 0, 96} {
+		if day := days.All()[i]; day.Count != want || (day.Unavailable == nil) != (want > 0) {
+			t.Errorf("%s has %d quarter hours, want %d: %v", day.Date, day.Count, want, day.Unavailable)
+		}
+	}
+}
+
 func TestRanges(t *testing.T) {
 	utc := activity.UTC()
 	for _, c := range []struct {
