@@ -114,6 +114,8 @@ type Query struct {
 // Page is one page of orders.
 type Page struct {
 	Orders []Stored
+	// Corrupt are orders between those whose records are damaged. They count like others.
+	Corrupt []uuidv7.ID
 	// Next is the Before of the next page, zero when this is the last. A page may hold fewer orders than the limit and
 	// still have a next one: the store bounds how far it looks for a match.
 	Next uuidv7.ID

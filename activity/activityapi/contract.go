@@ -37,7 +37,7 @@ var liveEvent = openapi.Named{Name: "LiveEvent", Schema: &openapi.Schema{
 // contract is what the document is made of.
 func contract(defs []activity.Definition) openapi.API {
 	return openapi.API{
-		Title: title, Says: says, Routes: (&API{}).routes(), Operations: operations(defs), Problems: []problem.Kind{kindInvalidParameter, kindUnavailable, httpserver.KindOverloaded},
+		Title: title, Says: says, Routes: (&API{}).routes(), Operations: operations(defs), Problems: []problem.Kind{kindInvalidParameter, kindUnavailable, kindCorrupt, httpserver.KindOverloaded},
 		Closed: []openapi.Closed{
 			openapi.ClosedSet("What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten, an operator decides); conflict (its id was another message's, an operator decides); "+
 				"unknown (not read yet, never sent, or forgotten).", activity.MessageStates()...),

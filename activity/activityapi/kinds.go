@@ -15,6 +15,9 @@ var (
 	kindInvalidDecision  = problem.Kind{
 		Status: http.StatusUnprocessableEntity, Code: "invalid_decision", Says: "The body is well formed and does not say clearly what is to be done.",
 	}
+	kindCorrupt = problem.Kind{
+		Status: http.StatusInternalServerError, Code: "corrupt_record", Says: "A stored record that the answer needs is damaged. The operator restores it from a backup.",
+	}
 	kindUnavailable = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable", Says: "The service cannot answer now. Repeat later."}
 )
 

@@ -14,8 +14,8 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/activityapi"
+	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
-	"ordertally/shared/boltdb"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/lifecycle"
 	"ordertally/shared/ratelimit"
@@ -63,13 +63,11 @@ func (s *Service) Start(ctx context.Context) error {
 func (s *Service) start(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
 	s.config.Serving.Drops.Register(registry, "activity")
-	commits := boltdb.NewMetrics(registry, "activity")
-	db, err := boltdb.Open(s.config.Data, boltdb.Options{OnCommit: commits.Observe})
+	db, err := serving.OpenDatabase(s.config.Data, "activity", registry, s.logger)
 	if err != nil {
 		return err
 	}
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
-	commits.Watch(db)
 
 	tracing, err := tracing.Start(ctx, "activity", s.logger)
 	if err != nil {
@@ -88,7 +86,6 @@ func (s *Service) start(ctx context.Context) error {
 	}
 
 	health := &telemetry.Health{}
-	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live|telemetry.Ready)
 	health.Register("API", s.listening, telemetry.Ready)
 	health.RegisterNoted("kafka", counting[0].reading.Ready, telemetry.Ready, counting[0].reading.Changes)
@@ -108,6 +105,7 @@ func (s *Service) start(ctx context.Context) error {
 
 	s.group.Go("database", db.Watch)
 	parts := telemetry.NewParts(s.group, health, registry, s.logger)
+	s.config.Serving.WatchDatabase(db, activitystore.Check, health, parts, s.logger)
 	for _, c := range counting {
 		parts.Go("ingest "+c.def.Name, c.reading.Run, c.reading.Check)
 	}

@@ -191,7 +191,7 @@ func TestCountsGoesOnAndParks(t *testing.T) {
 	}
 	_, metrics := get(t, s.OpsAddr(), "/metrics")
 	for _, line := range []string{`activity_counted_total{activity="ORDER_CREATED"} 49`, "activity_duplicates_total 50", "activity_parked_messages 1",
-		`activity_lag_messages{partition="5"} 0`, "activity_placed_to_counted_seconds_count 49", "activity_database_bytes", "activity_database_free_bytes",
+		`activity_lag_messages{partition="5"} 0`, "activity_placed_to_counted_seconds_count 49", "activity_database_bytes", "activity_database_free_bytes", "activity_scrub_errors 0",
 		"activity_commit_seconds_count", "activity_commit_sync_seconds_count", "http_requests_total"} {
 		if !strings.Contains(metrics, "\n"+line) {
 			t.Errorf("/metrics has no %s", line)

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
+	"ordertally/shared/boltdb"
 	"ordertally/shared/cloudevent"
 )
 
@@ -16,8 +17,8 @@ import (
 type ledger struct {
 	name     activity.Ledger
 	messages *bbolt.Bucket // <partition><offset><digest> -> see encodeKept
-	ages     *bbolt.Bucket // <microseconds><key of messages> -> nothing
-	ids      *bbolt.Bucket // <message id>0<key of messages> -> nothing
+	ages     *bbolt.Bucket // <microseconds><key of messages> -> nothing, sealed
+	ids      *bbolt.Bucket // <message id>0<key of messages> -> nothing, sealed
 	size     *activity.LedgerSize
 }
 
@@ -78,14 +79,17 @@ func (l *ledger) put(key, sealed []byte, at time.Time, messageID string) error {
 }
 
 func (l *ledger) index(key []byte, at time.Time, messageID string) error {
-	if err := l.ages.Put(ageKey(at, key), nil); err != nil {
+	if err := putIndex(l.ages, ageKey(at, key)); err != nil {
 		return err
 	}
 	if messageID == "" {
 		return nil
 	}
-	return l.ids.Put(idKey(messageID, key), nil)
+	return putIndex(l.ids, idKey(messageID, key))
 }
+
+// putIndex stores an entry of an index: its key says all, and is sealed.
+func putIndex(bucket *bbolt.Bucket, key []byte) error { return bucket.Put(key, boltdb.Seal(key, nil)) }
 
 func ageKey(at time.Time, key []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(at.UnixMicro())), key...)

@@ -96,8 +96,14 @@ func (s *Store) expire(root *bbolt.Bucket, name activity.Ledger, now time.Time, 
 	l := s.ledger(root, name, st)
 	horizon := uint64(now.Add(-s.options.LedgerRetention).UnixMicro())
 	for range expireStep {
-		age, _ := l.ages.Cursor().First()
-		if age == nil || binary.BigEndian.Uint64(age) >= horizon {
+		age, mark := l.ages.Cursor().First()
+		if age == nil {
+			return nil
+		}
+		if _, err := boltdb.Unseal(age, mark); err != nil || len(age) != 8+keptKeySize {
+			return fmt.Errorf("read since when a message is kept: %w", boltdb.ErrCorrupt)
+		}
+		if binary.BigEndian.Uint64(age) >= horizon {
 			return nil
 		}
 		key := append([]byte(nil), age[8:]...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -58,6 +59,7 @@ var (
 	bucketAudit     = []byte("audit")
 	keyFormat       = []byte("format")
 	keyState        = []byte("state")
+	keyNames        = []byte("names")
 )
 
 // Open prepares the store of one activity in a database, which stays the caller's to close. It fails when the file is
@@ -131,10 +133,37 @@ func (s *Store) create(tx *bbolt.Tx) error {
 		}
 	}
 	root := tx.Bucket(s.name)
+	if err := s.putNames(root); err != nil {
+		return err
+	}
 	if err := createIndexes(root); err != nil {
 		return err
 	}
 	return checkDeclared(root, &s.def)
+}
+
+// names of an activity and of the topics that it was read from. A bucket's name has no checksum; this has.
+type names struct {
+	Activity string   `json:"activity"`
+	Topics   []string `json:"topics"`
+}
+
+// putNames notes what the activity and its topic are called.
+func (s *Store) putNames(root *bbolt.Bucket) error {
+	var known names
+	if sealed := root.Get(keyNames); sealed != nil {
+		if err := readJSON(keyNames, sealed, &known); err != nil {
+			return fmt.Errorf("read the names of the activity: %w", err)
+		}
+		if known.Activity != string(s.name) {
+			return fmt.Errorf("%w: the bucket of activity %q calls itself %q", boltdb.ErrCorrupt, s.name, known.Activity)
+		}
+	}
+	known.Activity = string(s.name)
+	if !slices.Contains(known.Topics, string(s.topic)) {
+		known.Topics = append(known.Topics, string(s.topic))
+	}
+	return putJSON(root, keyNames, known)
 }
 
 func (s *Store) positions(root *bbolt.Bucket) *bbolt.Bucket {

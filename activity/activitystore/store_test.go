@@ -365,8 +365,8 @@ func TestSeesFlippedBits(t *testing.T) {
 		}
 		return walk(def.Name, tx.Bucket([]byte(def.Name)))
 	})
-	if len(records) != 8 { // bin, key, its day's size, the number of lineages, slot, position, state, what is declared
-		t.Fatalf("%d records, want 8", len(records))
+	if len(records) != 10 { // bin, key, its day's size, lineage, the number of lineages, slot, position, state, what is declared, names
+		t.Fatalf("%d records, want 10", len(records))
 	}
 	put := func(r record, value []byte) {
 		f.raw(func(tx *bbolt.Tx) error {
@@ -386,7 +386,7 @@ func TestSeesFlippedBits(t *testing.T) {
 			value := []byte(r.value)
 			value[at] ^= 0x10
 			put(r, value)
-			if r.key == "declared" {
+			if r.key == "declared" || r.key == "names" {
 				f.refusesToOpen(boltdb.ErrCorrupt)
 				put(r, []byte(r.value))
 				continue

@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
+	"ordertally/shared/boltdb"
 	"ordertally/shared/inbox"
 )
 
@@ -58,9 +59,12 @@ func (s *Store) Trace(ctx context.Context, m activity.MessageID) (activity.Messa
 // find returns the first message with that id, or nil.
 func (l ledger) find(id string) (*activity.Kept, error) {
 	prefix := idKey(id, nil)
-	index, _ := l.ids.Cursor().Seek(prefix)
+	index, mark := l.ids.Cursor().Seek(prefix)
 	if id == "" || !bytes.HasPrefix(index, prefix) || len(index) != len(prefix)+keptKeySize {
 		return nil, nil
+	}
+	if _, err := boltdb.Unseal(index, mark); err != nil {
+		return nil, fmt.Errorf("look a message up by its id: %w", err)
 	}
 	key := index[len(prefix):]
 	kept, err := decodeKept(key, l.messages.Get(key))

@@ -203,7 +203,7 @@ func hand[T any](ctx context.Context, next chan<- T, value T) error {
 
 func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	verdicts, err := in.store.Apply(ctx, batch)
-	for said := false; errors.Is(err, boltdb.ErrFull); verdicts, err = in.store.Apply(ctx, batch) {
+	for said := false; errors.Is(err, boltdb.ErrFull) || errors.Is(err, boltdb.ErrReadOnly); verdicts, err = in.store.Apply(ctx, batch) {
 		in.progress.made() // it will go on by itself
 		if !said {
 			said = true

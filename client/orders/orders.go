@@ -97,7 +97,9 @@ func (e FieldErrorCode) Valid() bool {
 const (
 	ProblemCodeBodyTooLarge          ProblemCode = "body_too_large"
 	ProblemCodeBodyUnreadable        ProblemCode = "body_unreadable"
+	ProblemCodeCorruptRecord         ProblemCode = "corrupt_record"
 	ProblemCodeCrossOriginRequest    ProblemCode = "cross_origin_request"
+	ProblemCodeDiskFull              ProblemCode = "disk_full"
 	ProblemCodeIdempotencyKeyReused  ProblemCode = "idempotency_key_reused"
 	ProblemCodeInsufficientScope     ProblemCode = "insufficient_scope"
 	ProblemCodeInternal              ProblemCode = "internal"
@@ -115,6 +117,7 @@ const (
 	ProblemCodeOutcomeUnknown        ProblemCode = "outcome_unknown"
 	ProblemCodeOverloaded            ProblemCode = "overloaded"
 	ProblemCodeRateLimited           ProblemCode = "rate_limited"
+	ProblemCodeReadOnly              ProblemCode = "read_only"
 	ProblemCodeReferenceTaken        ProblemCode = "reference_taken"
 	ProblemCodeRequestTimeout        ProblemCode = "request_timeout"
 	ProblemCodeServiceOpen           ProblemCode = "service_open"
@@ -131,7 +134,11 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case ProblemCodeBodyUnreadable:
 		return true
+	case ProblemCodeCorruptRecord:
+		return true
 	case ProblemCodeCrossOriginRequest:
+		return true
+	case ProblemCodeDiskFull:
 		return true
 	case ProblemCodeIdempotencyKeyReused:
 		return true
@@ -166,6 +173,8 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeOverloaded:
 		return true
 	case ProblemCodeRateLimited:
+		return true
+	case ProblemCodeReadOnly:
 		return true
 	case ProblemCodeReferenceTaken:
 		return true
@@ -383,6 +392,9 @@ type OrderDraft struct {
 
 // OrderPage defines model for OrderPage.
 type OrderPage struct {
+	// Corrupt Ids of orders of this page that are damaged and not answered; they count for the limit. Left out when there are none.
+	Corrupt *[]openapi_types.UUID `json:"corrupt,omitempty"`
+
 	// NextCursor The cursor of the next page. Left out on the last one.
 	NextCursor *string `json:"next_cursor,omitempty"`
 

@@ -103,6 +103,7 @@ func (e OrderCreatedDaysBy) Valid() bool {
 const (
 	ProblemCodeBodyTooLarge         ProblemCode = "body_too_large"
 	ProblemCodeBodyUnreadable       ProblemCode = "body_unreadable"
+	ProblemCodeCorruptRecord        ProblemCode = "corrupt_record"
 	ProblemCodeCrossOriginRequest   ProblemCode = "cross_origin_request"
 	ProblemCodeInsufficientScope    ProblemCode = "insufficient_scope"
 	ProblemCodeInternal             ProblemCode = "internal"
@@ -138,6 +139,8 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeBodyTooLarge:
 		return true
 	case ProblemCodeBodyUnreadable:
+		return true
+	case ProblemCodeCorruptRecord:
 		return true
 	case ProblemCodeCrossOriginRequest:
 		return true

@@ -113,6 +113,7 @@ type Gate struct {
 	done     atomic.Int64            // weight of those stored since the limit was set last
 	spent    atomic.Int64            // nanoseconds, by those, times their weight
 	standing atomic.Pointer[Refusal] // of disk or backlog; nil for none
+	full     atomic.Bool             // the disk has less room than it must
 }
 
 // New returns a Gate that follows its sources while Run runs. order_admission_limit and order_admission_refused_total{reason} are registered
@@ -164,6 +165,14 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
+// CheckDisk fails while orders are refused for lack of room on the disk.
+func (g *Gate) CheckDisk(context.Context) error {
+	if !g.full.Load() {
+		return nil
+	}
+	return fmt.Errorf("less than %d bytes of the disk are free, and orders are refused: make room; it heals by itself (admission-free-disk sets the limit)", g.config.FreeDisk)
+}
+
 // adjust sets the limit by Little's law: as many may be inside as are stored in the time that storing one should take. While that time
 // is kept, a limit that is used grows, so that it is no limit to a service that keeps up; one that is not used goes back to where it began, so
 // that the first moment of a flood does not let it all in.
@@ -197,7 +206,7 @@ func (g *Gate) adjust(elapsed time.Duration) {
 
 // look asks the sources that take a while.
 func (g *Gate) look() {
-	var found *Refusal
+	var found, full *Refusal
 	if g.sources.BacklogAge != nil && g.config.BacklogAge > 0 {
 		if age := g.sources.BacklogAge(); age > g.config.BacklogAge {
 			found = &Refusal{Reason: Backlog, RetryAfter: retryLate, detail: fmt.Sprintf(
@@ -209,9 +218,11 @@ func (g *Gate) look() {
 		if err != nil {
 			g.logger.Error().Err(err).Msg("how much of the disk is free is not known")
 		} else if free < g.config.FreeDisk {
-			found = &Refusal{Reason: Disk, RetryAfter: retryLate, detail: "The service's disk is nearly full."}
+			full = &Refusal{Reason: Disk, RetryAfter: retryLate, detail: "The service's disk is nearly full."}
+			found = full
 		}
 	}
+	g.full.Store(full != nil)
 	before := g.standing.Swap(found)
 	switch {
 	case found != nil && (before == nil || before.Reason != found.Reason):

@@ -27,8 +27,9 @@ type (
 		Publication order.Publication `json:"publication" doc:"How far the order's message got."`
 	}
 	orderPage struct {
-		Orders []placedOrder `json:"orders" doc:"The newest first."`
-		Next   string        `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
+		Orders  []placedOrder `json:"orders" doc:"The newest first."`
+		Corrupt []string      `json:"corrupt,omitempty" format:"uuid" doc:"Ids of orders of this page that are damaged and not answered; they count for the limit. Left out when there are none."`
+		Next    string        `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
 	}
 	waitingPage struct {
 		Waiting []WaitingMessage `json:"waiting" doc:"In the order in which they were refused."`
@@ -150,7 +151,7 @@ func operations() map[string]openapi.Operation {
 				fresh, {Name: "Location", Says: "The order's path.", Required: true, Schema: &openapi.Schema{Type: "string", Pattern: "^/v1/orders/", Examples: []any{"/v1/orders/" + exampleOrder.ID}}},
 				{Name: headerReplayed, Says: "true, when the order was placed by an earlier request. Left out otherwise.", Schema: openapi.Enum("true")},
 			},
-			Problems: []problem.Kind{kindMalformedJSON, kindInvalidKey, kindInvalidOrder, kindKeyReused, kindReferenceTaken, kindOrderTooLarge, kindOverloaded, kindOutcomeUnknown},
+			Problems: []problem.Kind{kindMalformedJSON, kindInvalidKey, kindInvalidOrder, kindKeyReused, kindReferenceTaken, kindOrderTooLarge, kindOverloaded, kindOutcomeUnknown, kindDiskFull, kindReadOnly, kindCorrupt},
 		},
 		"GET /v1/orders": {
 			ID: "listOrders", Summary: "List orders, the newest first.", Description: "A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.",
@@ -163,7 +164,7 @@ func operations() map[string]openapi.Operation {
 			},
 			Answer: orderPage{}, AnswerExample: orderPage{Orders: []placedOrder{exampleOrder}, Next: "AQGJCl2slndLgACotF8MbSE3m_Ck"}, AnswerHeaders: pages, Problems: large,
 		},
-		"GET /v1/orders/{id}": {ID: "getOrder", Summary: "One order.", Path: id, Answer: placedOrder{}, AnswerExample: exampleOrder, AnswerHeaders: plain, Problems: append(large, missing...)},
+		"GET /v1/orders/{id}": {ID: "getOrder", Summary: "One order.", Path: id, Answer: placedOrder{}, AnswerExample: exampleOrder, AnswerHeaders: plain, Problems: append(append(large, kindCorrupt), missing...)},
 		"GET /v1/orders/{id}/delivery": {
 			ID: "getDelivery", Summary: "How an order's message got on, down to partition and offset.", Path: id, Answer: order.Delivery{}, AnswerExample: exampleDelivery, AnswerHeaders: plain, Problems: missing,
 		},

@@ -36,6 +36,13 @@ var (
 	kindOutcomeUnknown = problem.Kind{
 		Status: http.StatusServiceUnavailable, Code: "outcome_unknown", Says: "The order may or may not be stored. Repeat with the same Idempotency-Key to find out.",
 	}
+	kindDiskFull = problem.Kind{Status: http.StatusServiceUnavailable, Code: "disk_full", Says: "The service's disk is full; nothing was stored. Repeat later: it heals by itself once there is room."}
+	kindReadOnly = problem.Kind{
+		Status: http.StatusServiceUnavailable, Code: "read_only", Says: "The service's file system takes no writes; nothing was stored, and what is stored can be read. Repeat later.",
+	}
+	kindCorrupt = problem.Kind{
+		Status: http.StatusInternalServerError, Code: "corrupt_record", Says: "The stored record is damaged and is not answered. The operator restores it from a backup.",
+	}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: httpserver.CodeOverloaded, Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
 
@@ -62,6 +69,9 @@ var failures = []struct {
 		"GET /v1/orders?source=...&reference=... answers it. Use another reference for another order.")},
 	{order.ErrOutcomeUnknown, retryable(kindOutcomeUnknown,
 		"The order may or may not be stored. Repeat the request with the same Idempotency-Key to find out.")},
+	{boltdb.ErrFull, retryable(kindDiskFull, "The service's disk is full. Nothing was stored; repeat the request later.")},
+	{boltdb.ErrReadOnly, retryable(kindReadOnly, "The service's file system takes no writes. Nothing was stored; what is stored can be read. Repeat the request later.")},
+	{boltdb.ErrCorrupt, kindCorrupt.New("The stored record is damaged and is not answered. Repeating does not help: the operator has to restore it from a backup.")},
 	{order.ErrUnavailable, retryable(kindUnavailable, "The service cannot answer now and nothing was stored. Repeat the request later.")},
 }
 
@@ -93,7 +103,7 @@ func problemOf(err error) problem.Problem {
 			return failure.answer
 		}
 	}
-	for _, refusal := range []error{boltdb.ErrOutcomeUnknown, boltdb.ErrClosed, boltdb.ErrFull} {
+	for _, refusal := range []error{boltdb.ErrOutcomeUnknown, boltdb.ErrClosed, boltdb.ErrDamaged} {
 		if errors.Is(err, refusal) {
 			return storage
 		}

@@ -19,7 +19,7 @@ const (
 
 // list answers {"orders":[...],"next_cursor":"..."}, newest first by id. next_cursor is left out on the last page. A page
 // may hold fewer orders than the limit, even none, and still have a next one: the store bounds how far it looks for
-// matches.
+// matches. "corrupt" has the ids of orders that are damaged.
 func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 	values, err := parameters(r, "source", "reference", "customer_id", "placed_from", "placed_to", "limit", "cursor")
 	if err != nil {
@@ -60,6 +60,12 @@ func (a *api) page(r *http.Request, query order.Query, bound string) (text []byt
 		b = appendOrder(b, &page.Orders[i], page.Orders[i].PlacedBy)
 	}
 	b = append(b, ']')
+	for i, id := range page.Corrupt {
+		b = append(append(b, []string{`,"corrupt":["`, `","`}[min(i, 1)]...), id.String()...)
+	}
+	if len(page.Corrupt) > 0 {
+		b = append(b, `"]`...)
+	}
 	if page.Next != (uuidv7.ID{}) {
 		cursor = encodeCursor(page.Next, bound)
 		b = append(b, `,"next_cursor":"`+cursor+`"`...)

@@ -57,7 +57,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 		IdempotencyRetention: 720 * time.Hour,
 		KafkaSecurity:        broker.Security{Mechanism: "none"},
 		Serving: serving.Config{
-			Bounds: httpserver.Bounds{}.WithDefaults(), Limits: ratelimit.Config{Burst: 10 * time.Second},
+			Bounds: httpserver.Bounds{}.WithDefaults(), Limits: ratelimit.Config{Burst: 10 * time.Second}, ScrubInterval: 24 * time.Hour,
 		},
 		Admission: admission.Config{Latency: 15 * time.Millisecond, FreeDisk: 16 << 20},
 	}

@@ -66,14 +66,12 @@ func (s *Service) Start(ctx context.Context) error {
 func (s *Service) start(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
 	s.config.Serving.Drops.Register(registry, "order")
-	commits := boltdb.NewMetrics(registry, "order")
-	db, err := boltdb.Open(s.config.Data, boltdb.Options{OnCommit: commits.Observe})
+	db, err := serving.OpenDatabase(s.config.Data, "order", registry, s.logger)
 	if err != nil {
 		return err
 	}
 	s.db = db
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
-	commits.Watch(db)
 
 	tracing, err := tracing.Start(ctx, "order", s.logger)
 	if err != nil {
@@ -106,7 +104,6 @@ func (s *Service) start(ctx context.Context) error {
 
 	health := &telemetry.Health{}
 	health.Register("API", s.listening, telemetry.Ready)
-	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.RegisterNoted("kafka", noKafkaNeeded, telemetry.Ready, relay.Note)
 	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live)
 	health.Register("started", serving.Started(s.answers.Load), telemetry.Started)
@@ -122,6 +119,7 @@ func (s *Service) start(ctx context.Context) error {
 
 	s.group.Go("database", db.Watch)
 	parts := telemetry.NewParts(s.group, health, registry, s.logger)
+	s.config.Serving.WatchDatabase(db, orderstore.Check, health, parts, s.logger)
 	parts.Go("relay", relay.Run, relay.Check)
 	health.Register("outbox retention", relay.CheckRetention, telemetry.Live)
 	parts.Go("idempotency keys", func(ctx context.Context) error { return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger) },
@@ -130,6 +128,7 @@ func (s *Service) start(ctx context.Context) error {
 		Committing: db.Committing, SyncTime: db.SyncTime, DiskFree: db.DiskFree, BacklogAge: box.OldestAge,
 	}, registry, s.logger)
 	parts.Go("admission", gate.Run, nil)
+	health.Register("free disk", gate.CheckDisk, telemetry.Ready)
 	parts.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) }, nil)
 	if guard.Issuer != nil {
 		parts.Go("issuer", func(ctx context.Context) error { return guard.Issuer.Run(ctx, s.logger) }, nil)

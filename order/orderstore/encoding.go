@@ -92,6 +92,12 @@ func decodeUse(key, sealed []byte) (use, error) {
 	return u, nil
 }
 
+// indexEntry is an entry of an index: its key, which says all, sealed.
+func indexEntry(text string, id uuidv7.ID) (key, sealed []byte) {
+	key = indexKey(text, id)
+	return key, boltdb.Seal(key, nil)
+}
+
 // indexKey is where an order stands in an index by a text. No text of an order holds a zero byte.
 func indexKey(text string, id uuidv7.ID) []byte {
 	b := make([]byte, 0, len(text)+1+len(id))

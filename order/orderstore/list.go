@@ -3,11 +3,13 @@ package orderstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"go.etcd.io/bbolt"
 
 	"ordertally/order"
+	"ordertally/shared/boltdb"
 	"ordertally/shared/uuidv7"
 )
 
@@ -30,10 +32,10 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 		bytes := 0
 		for range maxScan {
 			id, more, err := next()
-			if err != nil || !more {
+			if !more {
 				return err
 			}
-			if len(page.Orders) == q.Limit || bytes > maxPageBytes {
+			if len(page.Orders)+len(page.Corrupt) == q.Limit || bytes > maxPageBytes {
 				page.Next = last
 				return nil
 			}
@@ -41,16 +43,17 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 			if q.CustomerID != "" && q.Reference != "" && tx.Bucket(customersBucket).Get(indexKey(q.CustomerID, id)) == nil {
 				continue
 			}
-			r, err := decodeRow(id[:], tx.Bucket(ordersBucket).Get(id[:]))
-			if err != nil {
-				return fmt.Errorf("order %s: %w", id, err)
-			}
-			if !q.PlacedFrom.IsZero() && r.placedAt.Before(q.PlacedFrom) || !q.PlacedTo.IsZero() && !r.placedAt.Before(q.PlacedTo) {
+			stored, matches, err := s.listed(tx, id, err, &q)
+			if errors.Is(err, boltdb.ErrCorrupt) { // the others are answered
+				s.db.Note(err)
+				page.Corrupt = append(page.Corrupt, id)
 				continue
 			}
-			stored, err := s.stored(tx, id, r)
 			if err != nil {
 				return err
+			}
+			if !matches {
+				continue
 			}
 			page.Orders = append(page.Orders, stored)
 			bytes += len(stored.Payload)
@@ -62,6 +65,24 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 		return order.Page{}, readError(err)
 	}
 	return page, nil
+}
+
+// listed reads an order whose index entry is good unless err says that it is not, and says whether its time matches.
+func (s *Store) listed(tx *bbolt.Tx, id uuidv7.ID, err error, q *order.Query) (stored order.Stored, matches bool, _ error) {
+	var r row
+	if err == nil {
+		r, err = decodeRow(id[:], tx.Bucket(ordersBucket).Get(id[:]))
+	}
+	if err == nil && !q.PlacedFrom.IsZero() && r.placedAt.Before(q.PlacedFrom) || !q.PlacedTo.IsZero() && !r.placedAt.Before(q.PlacedTo) {
+		return order.Stored{}, false, nil
+	}
+	if err == nil {
+		stored, err = s.stored(tx, id, r)
+	}
+	if err != nil {
+		return order.Stored{}, false, fmt.Errorf("order %s: %w", id, err)
+	}
+	return stored, true, nil
 }
 
 // newestFirst walks the ids below q.Before downwards, of one reference, else of one customer, else of all. Of a source and a
@@ -82,14 +103,15 @@ func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) (func() (id uuidv7.ID, 
 		before = uuidv7.ID(bytes.Repeat([]byte{0xff}, len(before)))
 	}
 	key, _ := cursor.Seek(append(bytes.Clone(prefix), before[:]...))
+	var sealed []byte
 	if key == nil {
-		key, _ = cursor.Last()
+		key, sealed = cursor.Last()
 		if key != nil && bytes.Compare(key, append(bytes.Clone(prefix), before[:]...)) < 0 {
-			return walk(cursor, key, prefix), nil
+			return walk(cursor, key, sealed, prefix), nil
 		}
 	}
-	key, _ = cursor.Prev()
-	return walk(cursor, key, prefix), nil
+	key, sealed = cursor.Prev()
+	return walk(cursor, key, sealed, prefix), nil
 }
 
 // theOne walks the order that has a source's reference.
@@ -112,15 +134,18 @@ func theOne(tx *bbolt.Tx, q order.Query) (func() (uuidv7.ID, bool, error), error
 	}, nil
 }
 
-func walk(cursor *bbolt.Cursor, key, prefix []byte) func() (uuidv7.ID, bool, error) {
+// walk returns the ids of keys that begin with prefix. An entry of an index, which has a prefix, is checked; a record is by who reads it.
+func walk(cursor *bbolt.Cursor, key, sealed, prefix []byte) func() (uuidv7.ID, bool, error) {
 	return func() (id uuidv7.ID, more bool, err error) {
 		if key == nil || !bytes.HasPrefix(key, prefix) {
 			return id, false, nil
 		}
 		if copy(id[:], key[len(prefix):]) != len(id) || len(key) != len(prefix)+len(id) {
-			return id, false, fmt.Errorf("an index entry of %d bytes: restore the file from a backup", len(key))
+			err = fmt.Errorf("%w (key %x)", boltdb.ErrCorrupt, key)
+		} else if len(prefix) > 0 {
+			_, err = boltdb.Unseal(key, sealed)
 		}
-		key, _ = cursor.Prev()
-		return id, true, nil
+		key, sealed = cursor.Prev()
+		return id, true, err
 	}
 }

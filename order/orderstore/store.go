@@ -24,8 +24,8 @@ var (
 	keysBucket       = []byte("keys")       // idempotency key -> what it was used for
 	keyAgesBucket    = []byte("key-ages")   // id made when a key was first used, that of its order if it placed one -> the key
 	sourcesBucket    = []byte("sources")    // source, 0, reference -> what it was used for
-	referencesBucket = []byte("references") // reference, 0, order id -> nothing
-	customersBucket  = []byte("customers")  // customer id, 0, order id -> nothing
+	referencesBucket = []byte("references") // reference, 0, order id -> nothing, sealed
+	customersBucket  = []byte("customers")  // customer id, 0, order id -> nothing, sealed
 )
 
 // tailFill packs pages full that are only appended to: ids grow.
@@ -52,7 +52,7 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 	reg.MustRegister(s.placed)
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		if tx.Bucket(ordersBucket) == nil {
-			for _, name := range [][]byte{ordersBucket, keysBucket, keyAgesBucket, sourcesBucket, referencesBucket, customersBucket} {
+			for _, name := range buckets() {
 				if _, err := tx.CreateBucket(name); err != nil {
 					return err
 				}
@@ -177,12 +177,12 @@ func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
 		return err
 	}
 	if r.CustomerID != "" {
-		if err := tx.Bucket(customersBucket).Put(indexKey(r.CustomerID, id), []byte{}); err != nil {
+		if err := tx.Bucket(customersBucket).Put(indexEntry(r.CustomerID, id)); err != nil {
 			return err
 		}
 	}
 	if r.Reference != "" {
-		if err := tx.Bucket(referencesBucket).Put(indexKey(r.Reference, id), []byte{}); err != nil {
+		if err := tx.Bucket(referencesBucket).Put(indexEntry(r.Reference, id)); err != nil {
 			return err
 		}
 	}
@@ -212,7 +212,7 @@ func (s *Store) Get(ctx context.Context, id uuidv7.ID) (order.Stored, error) {
 }
 
 func readError(err error) error {
-	if errors.Is(err, boltdb.ErrOutcomeUnknown) || errors.Is(err, boltdb.ErrClosed) {
+	if errors.Is(err, boltdb.ErrOutcomeUnknown) || errors.Is(err, boltdb.ErrClosed) || errors.Is(err, boltdb.ErrDamaged) {
 		return fmt.Errorf("read orders: %w: %w", order.ErrUnavailable, err)
 	}
 	return fmt.Errorf("read orders: %w", err)

@@ -123,6 +123,18 @@ func decodeKey(id, sealed []byte) (stored, error) {
 	return key, nil
 }
 
+// CheckRecord is a boltdb.Checker for what is in Bucket.
+func CheckRecord(r *boltdb.Record) error {
+	if r.IsBucket {
+		if len(r.Path) > 0 {
+			return errors.New("no bucket belongs there")
+		}
+		return nil
+	}
+	_, err := decodeKey(r.Key, r.Value)
+	return err
+}
+
 func putKey(b *bbolt.Bucket, record *stored) error {
 	text, err := json.Marshal(record)
 	if err != nil {

@@ -37,11 +37,15 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	r := &request{ctx: ctx, fn: fn, done: make(chan error, 1)}
 	select {
 	case db.requests <- r:
-		return <-r.done
+		err := <-r.done
+		if err != nil {
+			db.notice(err)
+		}
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-db.failed:
-		return fmt.Errorf("write the database: %w", ErrOutcomeUnknown)
+		return fmt.Errorf("write the database: %w", db.unusable())
 	case <-db.closing:
 		return fmt.Errorf("write the database: %w", ErrClosed)
 	}
@@ -49,6 +53,7 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 
 func (db *DB) commitUntilClosed() {
 	defer close(db.ended)
+	debug.SetPanicOnFault(true) // of this goroutine
 	group := make([]*request, 0, db.options.MaxGroup)
 	for {
 		group = group[:0]
@@ -102,20 +107,28 @@ func (db *DB) commit(group []*request) bool {
 	db.watchdog.Step()
 	defer db.watchdog.Rest()
 	for {
-		tx, err := db.bolt.Begin(true)
+		var tx *bbolt.Tx
+		err := safely(db.path, "beginning a transaction", func() (err error) { tx, err = db.bolt.Begin(true); return err })
+		if errors.Is(err, ErrDamaged) {
+			db.stuck.Store(true)
+			return db.giveUp(group, err)
+		}
 		if err != nil {
 			answer(group, fmt.Errorf("write the database: %w", err))
 			return true
 		}
-		wrote, culprit := run(tx, group)
+		wrote, culprit := db.run(tx, group)
 		if culprit >= 0 {
-			_ = tx.Rollback()
+			rollback(tx, db.path, &db.stuck)
+			if err := group[culprit].err; errors.Is(err, ErrDamaged) {
+				return db.giveUp(group, err)
+			}
 			group[culprit].done <- group[culprit].err
 			group = slices.Delete(group, culprit, culprit+1)
 			continue
 		}
 		if !wrote {
-			_ = tx.Rollback()
+			rollback(tx, db.path, &db.stuck)
 			answer(group, nil)
 			return true
 		}
@@ -123,14 +136,21 @@ func (db *DB) commit(group []*request) bool {
 	}
 }
 
+// giveUp answers a group of which nothing was written because the file is damaged.
+func (db *DB) giveUp(group []*request, err error) bool {
+	db.fail(err)
+	answer(group, err)
+	return false
+}
+
 // run runs each request against tx. It stops at the first one whose writes must be undone and returns its index, or -1.
-func run(tx *bbolt.Tx, group []*request) (wrote bool, culprit int) {
+func (db *DB) run(tx *bbolt.Tx, group []*request) (wrote bool, culprit int) {
 	for i, r := range group {
 		r.after = nil
 		if r.err = r.ctx.Err(); r.err != nil {
 			continue
 		}
-		r.err = call(r.fn, &Tx{Tx: tx, after: &r.after})
+		r.err = db.call(r.fn, &Tx{Tx: tx, after: &r.after})
 		var refused refusal
 		switch {
 		case r.err == nil:
@@ -144,9 +164,15 @@ func run(tx *bbolt.Tx, group []*request) (wrote bool, culprit int) {
 	return wrote, -1
 }
 
-func call(fn func(*Tx) error, tx *Tx) (err error) {
+func (db *DB) call(fn func(*Tx) error, tx *Tx) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if found, ok := damage(p); ok {
+			err = damaged(db.path, "%s, while writing", found)
+		} else {
 			err = fmt.Errorf("panic in a database write: %v\n%s", p, debug.Stack())
 		}
 	}()
@@ -156,10 +182,12 @@ func call(fn func(*Tx) error, tx *Tx) (err error) {
 func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
 	id := tx.ID()
 	crashpoint.Here("boltdb.before-commit")
-	if err := tx.Commit(); err != nil {
-		_ = tx.Rollback() // bbolt leaves the transaction open after some failures
-		if full(err) && !db.shows(id) {
-			answer(group, errors.Join(ErrFull, err))
+	if err := safely(db.path, "committing", tx.Commit); err != nil {
+		rollback(tx, db.path, &db.stuck) // bbolt leaves the transaction open after some failures
+		if refused := refusedByDisk(err); refused != nil && !db.shows(id) {
+			err = errors.Join(refused, err)
+			db.unwritable.Store(&err)
+			answer(group, err)
 			return true
 		}
 		db.fail(err)
@@ -168,6 +196,9 @@ func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
 	}
 	crashpoint.Here("boltdb.after-commit")
 	db.setDurable(int64(id))
+	if db.unwritable.Load() != nil {
+		db.unwritable.Store(nil)
+	}
 	err := follow(group)
 	stats := tx.Stats()
 	sync := stats.GetWriteTime()
@@ -226,19 +257,30 @@ func (db *DB) averageSync(latest time.Duration) {
 	db.syncTime.Store(average + (int64(latest)-average)/8)
 }
 
-// full tells a lack of space, which bbolt reports before anything of the transaction can be seen, from other failures.
-func full(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, bberrors.ErrMaxSizeReached)
+// refusedByDisk tells what keeps the file from being written to, before anything of the transaction can be seen, from other failures: ErrFull or
+// ErrReadOnly, else nil.
+func refusedByDisk(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, bberrors.ErrMaxSizeReached):
+		return ErrFull
+	case errors.Is(err, syscall.EROFS):
+		return ErrReadOnly
+	}
+	return nil
 }
 
 // shows says whether readers would see transaction id: its meta page was written, durably or not.
 func (db *DB) shows(id int) bool {
-	tx, err := db.bolt.Begin(false)
-	if err != nil {
-		return true
-	}
-	defer func() { _ = tx.Rollback() }()
-	return tx.ID() >= id
+	seen := true
+	err := safely(db.path, "looking what a transaction left", func() error {
+		tx, err := db.bolt.Begin(false)
+		if err != nil {
+			return err
+		}
+		seen = tx.ID() >= id
+		return tx.Rollback()
+	})
+	return seen || err != nil
 }
 
 // answer gives each request its own error, or err when that is not nil.

@@ -33,15 +33,17 @@ type Compacted struct {
 // renamed over the file, whose owner and permissions it gets. Whatever fails or ends the process before leaves the file
 // as it was; a copy that was left behind is replaced by the next call. The copy needs as much room as there are bytes in
 // use.
-func Compact(ctx context.Context, path string) (Compacted, error) {
-	done, err := compact(ctx, path)
+//
+// A file that is damaged, in a page or by check in a record, stays as it is: ErrDamaged. A copy would hide that.
+func Compact(ctx context.Context, path string, check Checker) (Compacted, error) {
+	done, err := compact(ctx, path, check)
 	if err != nil {
 		return Compacted{}, fmt.Errorf("compact database %s: %w", path, err)
 	}
 	return done, nil
 }
 
-func compact(ctx context.Context, path string) (done Compacted, err error) {
+func compact(ctx context.Context, path string, check Checker) (done Compacted, err error) {
 	path, err = filepath.EvalSymlinks(path) // not the link but the file is replaced
 	if err != nil {
 		return done, err
@@ -53,11 +55,18 @@ func compact(ctx context.Context, path string) (done Compacted, err error) {
 	if !info.Mode().IsRegular() || info.Size() == 0 {
 		return done, errors.New("not a database file")
 	}
-	source, err := openBolt(path, Options{LockTimeout: defaultLockTimeout})
+	source, file, err := openBolt(path, Options{LockTimeout: defaultLockTimeout})
 	if err != nil {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
+	var checked Checked
+	if err := checked.look(ctx, file.File, check, func() (*bbolt.DB, error) { return source, nil }); err != nil {
+		return done, err
+	}
+	if len(checked.Faults) > 0 {
+		return done, damaged(path, "%d faults, the first: %s", len(checked.Faults)+checked.More, checked.Faults[0])
+	}
 	temp := path + compactSuffix
 	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return done, err
@@ -110,7 +119,7 @@ func copyTo(path string, source *bbolt.DB, like os.FileInfo) (err error) {
 
 // verifyCopy reads the copy from the disk, has bbolt check its pages and compares all records and sequences with source.
 func verifyCopy(ctx context.Context, path string, source *bbolt.DB) (records int, err error) {
-	copied, err := openBolt(path, Options{LockTimeout: defaultLockTimeout})
+	copied, _, err := openBolt(path, Options{LockTimeout: defaultLockTimeout})
 	if err != nil {
 		return 0, err
 	}

@@ -5,27 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"ordertally/shared/lifecycle"
 )
 
 // DB is an open database file. It is safe for concurrent use.
 type DB struct {
-	bolt     *bbolt.DB
-	options  Options
-	pageSize int64 // asked for once: bbolt's Info races with a commit that grows the file
+	bolt    *bbolt.DB
+	path    string
+	file    *os.File // for the pages' bytes; bolt closes it
+	created bool
+	incidents
+	unwritable atomic.Pointer[error] // why the last commit was refused; nil when it was not
+	options    Options
+	pageSize   int64 // asked for once: bbolt's Info races with a commit that grows the file
 
 	requests chan *request
 	closing  chan struct{} // closed when Close begins
 	ended    chan struct{} // closed when the committer has ended
 	failed   chan struct{} // closed when the file or memory may not be what the other says
 	cause    error         // set before failed is closed
+	failing  sync.Once
 	close    sync.Once
+	stuck    atomic.Bool        // a transaction of a damaged file could not be undone: bbolt's own Close would wait for it
 	watchdog lifecycle.Watchdog // of the committer
 	syncTime atomic.Int64       // nanoseconds; written by the committer alone
 
@@ -59,12 +68,20 @@ func (db *DB) learnDurable() error {
 
 // View runs fn in a read transaction over what is durable. Bytes that fn got from the transaction must be copied before
 // they leave it. A long View keeps the pages of its version from being reused: bound it.
-func (db *DB) View(ctx context.Context, fn func(*bbolt.Tx) error) error {
+//
+// Damage that fn meets is ErrDamaged, and nothing is served after that: see Failed.
+func (db *DB) View(ctx context.Context, fn func(*bbolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if caught(recover(), db.path, "reading", &err); err != nil {
+			db.notice(err)
+		}
+	}()
 	tx, err := db.bolt.Begin(false)
 	if err != nil {
 		return fmt.Errorf("read the database: %w", ErrClosed)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer rollback(tx, db.path, &db.stuck)
 	if err := db.awaitDurable(ctx, int64(tx.ID())); err != nil {
 		return err
 	}
@@ -77,7 +94,7 @@ func (db *DB) awaitDurable(ctx context.Context, id int64) error {
 	for {
 		select {
 		case <-db.failed:
-			return fmt.Errorf("read the database: %w", ErrOutcomeUnknown)
+			return fmt.Errorf("read the database: %w", db.unusable())
 		default:
 		}
 		if db.durable.Load() >= id {
@@ -109,16 +126,26 @@ func (db *DB) setDurable(id int64) {
 // Version is that of the newest transaction that View shows. It goes up with each commit, before anybody is told of it.
 func (db *DB) Version() int64 { return db.durable.Load() }
 
-// Failed is closed when a commit's outcome is unknown, or when the commit is on the disk and a panic kept memory from following it. The
-// database then answers every call with ErrOutcomeUnknown, and the process should end.
+// notice has a failed read or write make known what it met.
+func (db *DB) notice(err error) {
+	if errors.Is(err, ErrDamaged) {
+		db.fail(err)
+	}
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrDamaged) {
+		db.Note(err)
+	}
+}
+
+// Failed is closed when a commit's outcome is unknown, when the commit is on the disk and a panic kept memory from following it, or when a damaged
+// page was met. The database then answers every call with ErrOutcomeUnknown or ErrDamaged, and the process should end.
 func (db *DB) Failed() <-chan struct{} { return db.failed }
 
-// Check is ErrOutcomeUnknown once Failed is closed: only a restart reads what is on the disk. It also fails while one commit has
+// Check is ErrOutcomeUnknown or ErrDamaged once Failed is closed: only a restart reads what is on the disk. It also fails while one commit has
 // taken longer than lifecycle.StallAfter.
 func (db *DB) Check(ctx context.Context) error {
 	select {
 	case <-db.failed:
-		return ErrOutcomeUnknown
+		return db.unusable()
 	default:
 		return db.watchdog.Check("committer", lifecycle.StallAfter)(ctx)
 	}
@@ -130,10 +157,47 @@ func (db *DB) Committing() time.Duration { return db.watchdog.Busy() }
 // SyncTime is how long the disk takes for a commit of up to 1 MiB: writing its pages and both fdatasync calls, averaged over the last few. 0 before the first.
 func (db *DB) SyncTime() time.Duration { return time.Duration(db.syncTime.Load()) }
 
-// Watch returns ErrOutcomeUnknown, with the cause, when Failed is closed, or nil when ctx ends.
+// probeEvery is how often a file that took no writes is tried.
+const probeEvery = time.Second
+
+// probeRoom is how many bytes a disk that was full must have before it is tried: an empty transaction needs none.
+const probeRoom = 1 << 20
+
+// CheckWritable fails while the disk takes no writes: the last commit was ErrFull or ErrReadOnly, and Probe saw none succeed since; or the file system
+// is mounted read-only.
+func (db *DB) CheckWritable(context.Context) error {
+	if err := db.unwritable.Load(); err != nil {
+		return *err
+	}
+	var stat unix.Statfs_t
+	if err := unix.Statfs(db.path, &stat); err == nil && stat.Flags&unix.ST_RDONLY != 0 {
+		return ErrReadOnly
+	}
+	return nil
+}
+
+// Probe commits an empty transaction every second for as long as CheckWritable fails, so that it heals without anybody's writing. It runs until ctx ends.
+func (db *DB) Probe(ctx context.Context) error {
+	for pause(ctx, probeEvery) {
+		refused := db.unwritable.Load()
+		if refused == nil {
+			continue
+		}
+		if free, err := db.DiskFree(); errors.Is(*refused, ErrFull) && err == nil && free < probeRoom {
+			continue
+		}
+		_ = db.Write(ctx, func(*Tx) error { return nil }) // CheckWritable says how it went
+	}
+	return nil
+}
+
+// Watch returns ErrOutcomeUnknown, with the cause, or ErrDamaged, when Failed is closed, or nil when ctx ends.
 func (db *DB) Watch(ctx context.Context) error {
 	select {
 	case <-db.failed:
+		if errors.Is(db.cause, ErrDamaged) {
+			return db.cause
+		}
 		return errors.Join(ErrOutcomeUnknown, db.cause)
 	case <-ctx.Done():
 		return nil
@@ -142,6 +206,9 @@ func (db *DB) Watch(ctx context.Context) error {
 
 // Path returns the file's name.
 func (db *DB) Path() string { return db.bolt.Path() }
+
+// Created says that the file was not there when it was opened, or empty.
+func (db *DB) Created() bool { return db.created }
 
 // Size describes the file.
 type Size struct {
@@ -167,6 +234,9 @@ func (db *DB) Close() error {
 	db.close.Do(func() {
 		close(db.closing)
 		<-db.ended
+		if db.stuck.Load() {
+			return // the end of the process closes it
+		}
 		if err = db.bolt.Close(); err != nil {
 			err = fmt.Errorf("close database: %w", err)
 		}
@@ -174,8 +244,18 @@ func (db *DB) Close() error {
 	return err
 }
 
-// fail makes the failure known.
+// fail makes the first failure known.
 func (db *DB) fail(cause error) {
-	db.cause = cause
-	close(db.failed)
+	db.failing.Do(func() {
+		db.cause = cause
+		close(db.failed)
+	})
+}
+
+// unusable is what calls get once failed is closed.
+func (db *DB) unusable() error {
+	if errors.Is(db.cause, ErrDamaged) {
+		return db.cause
+	}
+	return ErrOutcomeUnknown
 }

@@ -14,51 +14,105 @@ const (
 	pageHeaderSize = 16
 	metaMagic      = 0xED0CDAED
 	metaPageSizeAt = 8
+	metaRootAt     = 16
+	metaFreelistAt = 32
 	metaHighPageAt = 40
 	metaTxidAt     = 48
 	metaSumAt      = 56
 	metaSize       = 64
 )
 
-// checkLength holds the file's length against the number of pages its newest meta page speaks of. Reading past the end
-// of a mapped file is a SIGBUS, which no Go program survives, so a truncated file must be found before it is mapped.
-func checkLength(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 {
-		return err
+// meta is what a meta page says.
+type meta struct {
+	pageSize, root, freelist, high, txid uint64
+}
+
+// metas are both meta pages; nil for one whose checksum does not match.
+type metas [2]*meta
+
+// newest is the one that counts, nil when there is none.
+func (m metas) newest() *meta {
+	if m[0] == nil || m[1] != nil && m[1].txid > m[0].txid {
+		return m[1]
 	}
-	pages, pageSize := newestMeta(f)
-	if pageSize == 0 {
-		return nil // not a bbolt file: bbolt says so itself
-	}
-	if need := pages * uint64(pageSize); uint64(info.Size()) < need { //nolint:gosec // a size is not negative
-		return fmt.Errorf("%w (it has %d bytes, its metadata speak of %d)", ErrTruncated, info.Size(), need)
+	return m[0]
+}
+
+// of is the one of a transaction, nil when a later one has taken its place.
+func (m metas) of(txid uint64) *meta {
+	for _, found := range m {
+		if found != nil && found.txid == txid {
+			return found
+		}
 	}
 	return nil
 }
 
-// newestMeta returns the number of pages in use and the page size, 0 when there is no valid meta page.
-func newestMeta(f io.ReaderAt) (pages uint64, pageSize uint32) {
-	var newest uint64
-	read := func(at int64) (size uint32) {
-		b := make([]byte, metaSize)
-		if _, err := f.ReadAt(b, at+pageHeaderSize); err != nil && !errors.Is(err, io.EOF) {
-			return 0
-		}
-		sum := fnv.New64a()
-		_, _ = sum.Write(b[:metaSumAt])
-		if binary.NativeEndian.Uint32(b) != metaMagic || binary.NativeEndian.Uint64(b[metaSumAt:]) != sum.Sum64() {
-			return 0
-		}
-		if txid := binary.NativeEndian.Uint64(b[metaTxidAt:]); txid >= newest {
-			newest, pages = txid, binary.NativeEndian.Uint64(b[metaHighPageAt:])
-		}
-		return binary.NativeEndian.Uint32(b[metaPageSizeAt:])
+// readMetas reads both meta pages.
+func readMetas(f io.ReaderAt) metas {
+	first := readMeta(f, 0)
+	second := int64(os.Getpagesize())
+	if first != nil {
+		second = int64(first.pageSize) //nolint:gosec // 32 bits
 	}
-	pageSize = read(0)
-	second := int64(pageSize)
-	if second == 0 {
-		second = int64(os.Getpagesize())
+	return metas{first, readMeta(f, second)}
+}
+
+func readMeta(f io.ReaderAt, at int64) *meta {
+	b := make([]byte, metaSize)
+	if _, err := f.ReadAt(b, at+pageHeaderSize); err != nil {
+		return nil
 	}
-	return pages, max(pageSize, read(second))
+	sum := fnv.New64a()
+	_, _ = sum.Write(b[:metaSumAt])
+	if binary.NativeEndian.Uint32(b) != metaMagic || binary.NativeEndian.Uint64(b[metaSumAt:]) != sum.Sum64() {
+		return nil
+	}
+	number := func(at int) uint64 { return binary.NativeEndian.Uint64(b[at:]) }
+	return &meta{
+		pageSize: uint64(binary.NativeEndian.Uint32(b[metaPageSizeAt:])), root: number(metaRootAt), freelist: number(metaFreelistAt),
+		high: number(metaHighPageAt), txid: number(metaTxidAt),
+	}
+}
+
+// checkMetas says what is wrong with the meta pages of a file that is not empty. A commit writes one of them in a single sector, so no crash
+// leaves one that is damaged; and bbolt would go back to the other, which lacks the newest transaction, without a word. Only a file whose
+// making was interrupted has nothing but zeros there.
+func checkMetas(f io.ReaderAt, m metas) error {
+	if m.newest() == nil {
+		return fmt.Errorf("%w: neither meta page is one: it is no database file, or both are damaged", errPage)
+	}
+	for i, found := range m {
+		if found == nil && (m.newest().txid > 1 || !zeros(f, int64(i)*int64(m.newest().pageSize))) { //nolint:gosec // 32 bits
+			return fmt.Errorf("%w %d: the checksum of the meta page does not match: the newest transaction may be lost", errPage, i)
+		}
+	}
+	return nil
+}
+
+func zeros(f io.ReaderAt, at int64) bool {
+	b := make([]byte, pageHeaderSize+metaSize)
+	n, err := f.ReadAt(b, at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false
+	}
+	for _, c := range b[:n] {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// checkLength holds the file's length against the number of pages its newest meta page speaks of. Reading past the end
+// of a mapped file is a SIGBUS, so a truncated file must be found before it is mapped.
+func checkLength(f *os.File, m *meta) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if need := m.high * m.pageSize; uint64(info.Size()) < need { //nolint:gosec // a size is not negative
+		return fmt.Errorf("%w (it has %d bytes, its metadata speak of %d)", ErrTruncated, info.Size(), need)
+	}
+	return nil
 }

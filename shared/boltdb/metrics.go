@@ -35,7 +35,7 @@ func (m *Metrics) Observe(s CommitStats) {
 	m.requests.Observe(float64(s.Requests))
 }
 
-// Watch adds the size of db's file, read at each scrape.
+// Watch adds the size of db's file, and how much of it is known to be damaged, read at each scrape.
 func (m *Metrics) Watch(db *DB) {
 	gauge := func(name, help string, value func(Size) int64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: m.prefix, Name: name, Help: help}, func() float64 {
@@ -46,6 +46,9 @@ func (m *Metrics) Watch(db *DB) {
 			return float64(value(size))
 		})
 	}
+	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: m.prefix, Name: "scrub_errors", Help: "Damaged pages and records of the database file that are known: found by the last scrub, or met since.",
+	}, func() float64 { return float64(len(db.Incidents())) }))
 	m.reg.MustRegister(
 		gauge("database_bytes", "Length of the database file, -1 when it cannot be read.", func(s Size) int64 { return s.Bytes }),
 		gauge("database_free_bytes", "Part of the database file that later writes reuse.", func(s Size) int64 { return s.FreeBytes }),

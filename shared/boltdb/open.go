@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -20,6 +21,8 @@ type Options struct {
 	MaxSize int
 	// MaxGroup is the most requests that share one commit. Default 4,096.
 	MaxGroup int
+	// OnIncident, when set, is called with each damaged page or record when it is first met. It must not block.
+	OnIncident func(error)
 	// OnCommit, when set, is called by the committer after each commit. It must not block. When it panics the database fails, as with
 	// AfterCommit.
 	OnCommit func(CommitStats)
@@ -33,7 +36,7 @@ type CommitStats struct {
 }
 
 // Open opens or creates the file at path and starts its committer. Its directory must exist. Errors to tell apart:
-// ErrLocked, ErrTruncated.
+// ErrLocked, ErrTruncated, ErrDamaged.
 //
 // What the page cache holds after a failed fsync may never have reached the disk (Linux calls such pages clean), and a
 // process cannot know that its predecessor ended that way. So every opening writes the file back and drops it from the
@@ -46,18 +49,22 @@ func Open(path string, options Options) (*DB, error) {
 	if options.MaxGroup == 0 {
 		options.MaxGroup = 4096
 	}
-	bolt, err := openBolt(path, options)
+	bolt, file, err := openBolt(path, options)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	db := &DB{
-		bolt:     bolt,
-		pageSize: int64(bolt.Info().PageSize),
-		options:  options,
-		requests: make(chan *request),
-		closing:  make(chan struct{}),
-		ended:    make(chan struct{}),
-		failed:   make(chan struct{}),
+		bolt:      bolt,
+		file:      file.File,
+		created:   file.created,
+		path:      path,
+		incidents: incidents{report: options.OnIncident},
+		pageSize:  int64(bolt.Info().PageSize),
+		options:   options,
+		requests:  make(chan *request),
+		closing:   make(chan struct{}),
+		ended:     make(chan struct{}),
+		failed:    make(chan struct{}),
 	}
 	if err := db.learnDurable(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), bolt.Close())
@@ -66,49 +73,95 @@ func Open(path string, options Options) (*DB, error) {
 	return db, nil
 }
 
+// openedFile is what bbolt was given to open.
+type openedFile struct {
+	*os.File
+	info    os.FileInfo
+	created bool // it was not there, or empty
+	checked bool
+}
+
 // openBolt opens and locks the file at path, which is the one that has this name once it is locked: while this call
 // waited for the lock, Compact may have put another in its place.
-func openBolt(path string, options Options) (*bbolt.DB, error) {
+func openBolt(path string, options Options) (*bbolt.DB, *openedFile, error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	for {
-		var opened os.FileInfo
-		bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout: options.LockTimeout,
-			MaxSize: options.MaxSize,
-			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-				f, err := openDurable(name, flag, mode)
-				if err == nil {
-					opened, err = f.Stat()
-				}
-				return f, err
-			},
+		var opened *openedFile
+		var bolt *bbolt.DB
+		err := safely(path, "opening", func() (err error) {
+			bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{
+				Timeout: options.LockTimeout,
+				MaxSize: options.MaxSize,
+				OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+					if opened, err = openDurable(name, flag, mode); err != nil {
+						return nil, err
+					}
+					return opened.File, nil
+				},
+			})
+			return err
 		})
 		switch {
 		case errors.Is(err, bberrors.ErrTimeout):
-			return nil, fmt.Errorf("%w%s: stop that process or give another file", ErrLocked, holder(path))
+			return nil, nil, fmt.Errorf("%w%s: stop that process or give another file", ErrLocked, holder(path))
+		case errors.Is(err, ErrDamaged) && opened != nil:
+			return nil, nil, errors.Join(err, opened.Close())
 		case err != nil:
-			return nil, err
+			return nil, nil, err
 		}
 		named, err := os.Stat(path)
-		if err == nil && os.SameFile(opened, named) {
-			return bolt, nil
+		if err == nil && os.SameFile(opened.info, named) {
+			if err = opened.check(); err == nil {
+				return bolt, opened, nil
+			}
+			return nil, nil, errors.Join(err, bolt.Close())
 		}
 		if err = errors.Join(err, bolt.Close()); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }
 
 // openDurable opens a bbolt file for reading what is on the disk, not what is in the cache.
-func openDurable(name string, flag int, mode os.FileMode) (*os.File, error) {
+func openDurable(name string, flag int, mode os.FileMode) (*openedFile, error) {
 	f, err := os.OpenFile(name, flag, mode) //nolint:gosec // the path is the operator's
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(f.Sync(), syncDir(filepath.Dir(name)), dropCache(f), checkLength(f))
+	opened := &openedFile{File: f}
+	opened.info, err = f.Stat()
+	if err == nil {
+		opened.created = opened.info.Size() == 0
+		err = errors.Join(f.Sync(), syncDir(filepath.Dir(name)), dropCache(f))
+	}
+	// bbolt must not map a file that is damaged. Who has it open may be writing to it just now: it is looked at once that one has let go.
+	if err == nil && lock(f, true) {
+		err = opened.check()
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return f, nil
+	return opened, nil
+}
+
+// check looks at what bbolt trusts, once. The file must be locked.
+func (f *openedFile) check() error {
+	if f.checked || f.created {
+		return nil
+	}
+	f.checked = true
+	m := readMetas(f)
+	if err := checkMetas(f, m); err != nil {
+		return damaged(f.Name(), "%s", err)
+	}
+	newest := m.newest()
+	if err := checkLength(f.File, newest); err != nil {
+		return err
+	}
+	if err := skeleton(&pages{file: f, size: int64(newest.pageSize), high: newest.high}, newest); err != nil { //nolint:gosec // 32 bits
+		return damaged(f.Name(), "%s", err)
+	}
+	return nil
 }
 
 // syncDir makes a new file's name durable.

@@ -19,6 +19,7 @@
 //	sizes/<day>              -> number of keys of that day, 8 bytes big endian
 //	sizes/dropped            -> the newest day that was dropped
 //	sizes/lineages           -> number of lineages, 8 bytes big endian
+//	lineages/<lineage>       -> nothing
 //	slots/<lineage>/<last>   -> <first>   one interval, both ends in it, 8 bytes big endian
 //
 // Every record carries a checksum. The package opens no transaction, keeps nothing in memory between two, and knows

@@ -44,6 +44,8 @@ type Inbox struct {
 	slots slots
 }
 
+var bucketNames = []byte("lineages")
+
 // Open prepares an inbox in root, a bucket of a writable transaction. Messages arrive at now. Keys are kept for
 // retention, rounded up to whole days, 0 meaning DefaultRetention.
 func Open(root *bbolt.Bucket, now time.Time, retention time.Duration) (*Inbox, error) {
@@ -63,7 +65,11 @@ func Open(root *bbolt.Bucket, now time.Time, retention time.Duration) (*Inbox, e
 		return nil, fmt.Errorf("open inbox sizes: %w", err)
 	}
 	const day = 24 * time.Hour
-	box := &Inbox{slots: slots{root: slotRoot, sizes: sizes, lineages: make(map[string]*lineage)}}
+	names, err := root.CreateBucketIfNotExists(bucketNames)
+	if err != nil {
+		return nil, fmt.Errorf("open inbox lineages: %w", err)
+	}
+	box := &Inbox{slots: slots{root: slotRoot, sizes: sizes, names: names, lineages: make(map[string]*lineage)}}
 	box.keys, err = openKeys(keyRoot, sizes, now, int((retention+day-1)/day))
 	return box, err
 }

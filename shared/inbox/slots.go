@@ -16,6 +16,7 @@ type slots struct {
 	root     *bbolt.Bucket
 	sizes    *bbolt.Bucket
 	begun    int                 // lineages that this transaction met first
+	names    *bbolt.Bucket       // lineage -> nothing, sealed: a bucket's name has no checksum
 	lineages map[string]*lineage // those that this transaction met
 }
 
@@ -50,10 +51,17 @@ func (s *slots) lineage(name string) (*lineage, error) {
 	if l, ok := s.lineages[name]; ok {
 		return l, nil
 	}
-	bucket := s.root.Bucket([]byte(name))
-	if bucket == nil {
+	bucket, sealed := s.root.Bucket([]byte(name)), s.names.Get([]byte(name))
+	if bucket != nil || sealed != nil {
+		if _, err := boltdb.Unseal([]byte(name), sealed); err != nil || bucket == nil {
+			return nil, fmt.Errorf("open lineage %q: %w", name, boltdb.ErrCorrupt)
+		}
+	} else {
 		var err error
-		if bucket, err = s.root.CreateBucket([]byte(name)); err != nil {
+		if bucket, err = s.root.CreateBucket([]byte(name)); err == nil {
+			err = s.names.Put([]byte(name), boltdb.Seal([]byte(name), nil))
+		}
+		if err != nil {
 			return nil, fmt.Errorf("open lineage %q: %w", name, err)
 		}
 		s.begun++

@@ -157,7 +157,7 @@ func (o *Outbox) act(tx *boltdb.Tx, verb Verb, e *entry, why Why) (moved retried
 		}
 	case Discard:
 		e.state, e.due = discarded, o.config.Clock.Now()
-		if err = root.Bucket(discardedBucket).Put(discardedKey(e.due, e.slot), []byte{}); err != nil {
+		if err = putSealed(root.Bucket(discardedBucket), discardedKey(e.due, e.slot), nil); err != nil {
 			break
 		}
 		err = root.Bucket(waitingBucket).Put(key, e.encode(key))

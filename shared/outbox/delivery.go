@@ -31,7 +31,10 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 		return Delivery{}, err
 	}
 	root := tx.Bucket(rootBucket)
-	d := Delivery{Status: status, Slot: currentSlot(root, origin)}
+	d := Delivery{Status: status}
+	if d.Slot, err = currentSlot(root, origin); err != nil {
+		return Delivery{}, err
+	}
 	if d.Lineage, err = lineageOf(root, d.Slot); err != nil {
 		return Delivery{}, err
 	}

@@ -110,8 +110,12 @@ func (o *Outbox) cede(root *bbolt.Bucket, common, published uint64) ([]entry, er
 		}
 	}
 	cursor := root.Bucket(retriedBucket).Cursor()
-	for key, origin := cursor.Seek(slotKey(common + 1)); key != nil; key, origin = cursor.Next() {
-		if slotOf(origin) > common {
+	for key, sealed := cursor.Seek(slotKey(common + 1)); key != nil; key, sealed = cursor.Next() {
+		origin, err := sealedSlot(key, sealed)
+		if err != nil {
+			return nil, err
+		}
+		if origin > common {
 			continue
 		}
 		if err := take(slotOf(key)); err != nil { // it has the message waiting, and sends it again
@@ -138,7 +142,7 @@ func cedeEntry(root *bbolt.Bucket, e entry) error {
 		}
 	}
 	e.state = ceded
-	return errors.Join(root.Bucket(skippedBucket).Put(key, []byte{}), root.Bucket(waitingBucket).Put(key, e.encode(key)))
+	return errors.Join(putSealed(root.Bucket(skippedBucket), key, nil), root.Bucket(waitingBucket).Put(key, e.encode(key)))
 }
 
 // emptyBucket deletes the keys of a bucket that are not below from.

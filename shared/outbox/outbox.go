@@ -100,9 +100,6 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 	if err := db.Write(ctx, o.create); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
-	if err := db.Write(ctx, prepareRetention); err != nil {
-		return nil, fmt.Errorf("open outbox: %w", err)
-	}
 	if err := db.View(ctx, o.load); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
@@ -117,10 +114,7 @@ func (o *Outbox) create(tx *boltdb.Tx) error {
 	}
 	var errs []error
 	indexed := root.Bucket(parkedBucket) != nil
-	for _, name := range [][]byte{
-		metaBucket, lineagesBucket, termsBucket, tailsBucket, anchorsBucket, messagesBucket, skippedBucket, waitingBucket, movedBucket,
-		retriedBucket, batchesBucket, parkedBucket, auditBucket, againBucket, findingsBucket,
-	} {
+	for _, name := range buckets() {
 		_, err := root.CreateBucketIfNotExists(name)
 		errs = append(errs, err)
 	}

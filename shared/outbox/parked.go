@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func (o *Outbox) ListParked(ctx context.Context, filter ParkedFilter, after uuid
 		root := tx.Bucket(rootBucket)
 		cursor := root.Bucket(parkedBucket).Cursor()
 		k, v := cursor.Seek(after[:])
-		if k != nil && uuidv7.ID(k) == after {
+		if bytes.Equal(k, after[:]) {
 			k, v = cursor.Next()
 		}
 		for scanned := 0; k != nil; k, v = cursor.Next() {
@@ -61,9 +62,9 @@ func (o *Outbox) ListParked(ctx context.Context, filter ParkedFilter, after uuid
 				next = after
 				return nil
 			}
-			after = uuidv7.ID(k)
+			copy(after[:], k)
 			scanned++
-			e, err := decodeEntry(v, root.Bucket(waitingBucket).Get(v))
+			e, err := entryOf(root, k, v)
 			if err != nil {
 				return err
 			}
@@ -106,13 +107,23 @@ func (o *Outbox) GetParked(ctx context.Context, id uuidv7.ID) (m ParkedMessage, 
 }
 
 func parkedEntry(root *bbolt.Bucket, id uuidv7.ID) (entry, error) {
-	slot := root.Bucket(parkedBucket).Get(id[:])
-	if slot == nil {
+	sealed := root.Bucket(parkedBucket).Get(id[:])
+	if sealed == nil {
 		return entry{}, ErrNotParked
 	}
-	e, err := decodeEntry(slot, root.Bucket(waitingBucket).Get(slot))
+	e, err := entryOf(root, id[:], sealed)
 	e.id = id
 	return e, err
+}
+
+// entryOf reads the entry that an index entry of parkedBucket leads to.
+func entryOf(root *bbolt.Bucket, id, sealed []byte) (entry, error) {
+	slot, err := sealedSlot(id, sealed)
+	if err != nil {
+		return entry{}, err
+	}
+	key := slotKey(slot)
+	return decodeEntry(key, root.Bucket(waitingBucket).Get(key))
 }
 
 func parkedMessage(root *bbolt.Bucket, e *entry) (ParkedMessage, error) {
@@ -144,6 +155,6 @@ func indexParked(root *bbolt.Bucket) error {
 		if err != nil {
 			return err
 		}
-		return parkedIDs.Put(r.message.ID[:], k)
+		return putSealed(parkedIDs, r.message.ID[:], k)
 	})
 }

@@ -108,7 +108,7 @@ func (o *Outbox) skip(ctx context.Context, entries []entry) error {
 		skipped, waiting := root.Bucket(skippedBucket), root.Bucket(waitingBucket)
 		for i := range entries {
 			key := slotKey(entries[i].slot)
-			if err := skipped.Put(key, []byte{}); err != nil {
+			if err := putSealed(skipped, key, nil); err != nil {
 				return err
 			}
 			if err := waiting.Put(key, entries[i].encode(key)); err != nil {
@@ -117,7 +117,7 @@ func (o *Outbox) skip(ctx context.Context, entries []entry) error {
 			if entries[i].state != parked {
 				continue
 			}
-			if err := root.Bucket(parkedBucket).Put(entries[i].id[:], key); err != nil {
+			if err := putSealed(root.Bucket(parkedBucket), entries[i].id[:], key); err != nil {
 				return err
 			}
 		}
@@ -205,10 +205,10 @@ func (o *Outbox) moveToTail(tx *boltdb.Tx, e *entry) (retried, error) {
 	if err := o.appendRow(tx, &r); err != nil {
 		return retried{}, err
 	}
-	if err := root.Bucket(movedBucket).Put(slotKey(r.origin), slotKey(r.slot)); err != nil {
+	if err := putSealed(root.Bucket(movedBucket), slotKey(r.origin), slotKey(r.slot)); err != nil {
 		return retried{}, err
 	}
-	if err := root.Bucket(retriedBucket).Put(slotKey(r.slot), slotKey(r.origin)); err != nil {
+	if err := putSealed(root.Bucket(retriedBucket), slotKey(r.slot), slotKey(r.origin)); err != nil {
 		return retried{}, err
 	}
 	return retried{slot: r.slot, origin: r.origin, key: e.key}, nil

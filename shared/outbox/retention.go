@@ -43,25 +43,6 @@ var (
 	markDiscarded = []byte{1}
 )
 
-// prepareRetention adds what a file of an earlier release lacks.
-func prepareRetention(tx *boltdb.Tx) error {
-	root := tx.Bucket(rootBucket)
-	if root.Bucket(discardedBucket) != nil {
-		return boltdb.Refuse(nil)
-	}
-	bucket, err := root.CreateBucket(discardedBucket)
-	if err != nil {
-		return err
-	}
-	return root.Bucket(waitingBucket).ForEach(func(k, v []byte) error {
-		e, err := decodeEntry(k, v)
-		if err != nil || e.state != discarded {
-			return err
-		}
-		return bucket.Put(discardedKey(e.failed, e.slot), []byte{}) // when it was discarded was not noted
-	})
-}
-
 func discardedKey(at time.Time, slot uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendTime(nil, at), slot)
 }
@@ -150,7 +131,9 @@ func (e *expiry) plan(ctx context.Context) (*step, error) {
 	}
 	err := e.outbox.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
-		s.findDiscarded(root, now.Add(-retention), retention)
+		if err := s.findDiscarded(root, now.Add(-retention), retention); err != nil {
+			return err
+		}
 		if err := s.findPublished(root, seen, until.Add(-retention), retention); err != nil || s.published() {
 			return err
 		}
@@ -196,20 +179,24 @@ func (s *step) soonest(due time.Time) {
 }
 
 // findDiscarded adds the messages that were discarded before the given time.
-func (s *step) findDiscarded(root *bbolt.Bucket, before time.Time, retention time.Duration) {
+func (s *step) findDiscarded(root *bbolt.Bucket, before time.Time, retention time.Duration) error {
 	cursor := root.Bucket(discardedBucket).Cursor()
-	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+	for k, sealed := cursor.First(); k != nil; k, sealed = cursor.Next() {
+		if _, err := boltdb.Unseal(k, sealed); err != nil {
+			return fmt.Errorf("read when a message was discarded: %w", err)
+		}
 		d := decoder{b: k}
 		if at := d.time(); !at.Before(before) {
 			s.soonest(at.Add(retention))
-			return
+			return nil
 		}
 		if len(s.discarded) == expireRows {
 			s.more = true
-			return
+			return nil
 		}
 		s.discarded = append(s.discarded, append([]byte(nil), k...))
 	}
+	return nil
 }
 
 // findPublished adds the published rows that were committed before the given time, up to the slot last.
@@ -341,7 +328,7 @@ func deleteDiscarded(root *bbolt.Bucket, key []byte) error {
 		root.Bucket(waitingBucket).Delete(slot),
 		root.Bucket(retriedBucket).Delete(slot),
 		root.Bucket(discardedBucket).Delete(key),
-		root.Bucket(skippedBucket).Put(slot, markDiscarded),
+		putSealed(root.Bucket(skippedBucket), slot, markDiscarded),
 	)
 }
 
@@ -351,7 +338,11 @@ func deleteMarks(root *bbolt.Bucket, front, until uint64) error {
 	var moved [][]byte // a cursor must not see its bucket change
 	cursor := root.Bucket(skippedBucket).Cursor()
 	for k, v := cursor.Seek(slotKey(front + 1)); k != nil && slotOf(k) <= until; k, v = cursor.Next() {
-		if len(v) == 0 && waiting.Get(k) == nil {
+		gone, err := isDiscarded(k, v)
+		if err != nil {
+			return err
+		}
+		if !gone && waiting.Get(k) == nil {
 			moved = append(moved, append([]byte(nil), k...))
 		}
 	}

@@ -30,7 +30,10 @@ type Status struct {
 // Status returns how far the message got that was appended with the given slot.
 func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 	root := tx.Bucket(rootBucket)
-	slot := currentSlot(root, origin)
+	slot, err := currentSlot(root, origin)
+	if err != nil {
+		return Status{}, err
+	}
 	key := slotKey(slot)
 	if sealed := root.Bucket(waitingBucket).Get(key); sealed != nil {
 		e, err := decodeEntry(key, sealed)
@@ -47,8 +50,8 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 		return Status{State: Waiting, Attempts: int(e.attempts), Refusal: e.refusal()}, nil
 	}
 	mark := root.Bucket(skippedBucket).Get(key)
-	if len(mark) > 0 { // see markDiscarded
-		return Status{State: Discarded}, nil
+	if gone, err := isDiscarded(key, mark); gone || err != nil {
+		return Status{State: Discarded}, err
 	}
 	attempts := 0
 	if slot != origin {
@@ -69,9 +72,10 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 }
 
 // currentSlot returns the slot that the message has now which was appended with origin.
-func currentSlot(root *bbolt.Bucket, origin uint64) uint64 {
-	if moved := root.Bucket(movedBucket).Get(slotKey(origin)); moved != nil {
-		return slotOf(moved)
+func currentSlot(root *bbolt.Bucket, origin uint64) (uint64, error) {
+	key := slotKey(origin)
+	if moved := root.Bucket(movedBucket).Get(key); moved != nil {
+		return sealedSlot(key, moved)
 	}
-	return origin
+	return origin, nil
 }

@@ -113,7 +113,10 @@ func (w *waits) load(root *bbolt.Bucket, position uint64) error {
 		w.entries++
 	}
 	cursor = root.Bucket(skippedBucket).Cursor()
-	for k, _ := cursor.Seek(slotKey(position + 1)); k != nil; k, _ = cursor.Next() {
+	for k, mark := cursor.Seek(slotKey(position + 1)); k != nil; k, mark = cursor.Next() {
+		if _, err := isDiscarded(k, mark); err != nil {
+			return err
+		}
 		w.skipped = append(w.skipped, slotOf(k))
 	}
 	cursor = root.Bucket(retriedBucket).Cursor()
@@ -125,7 +128,11 @@ func (w *waits) load(root *bbolt.Bucket, position uint64) error {
 		if err != nil {
 			return err
 		}
-		w.move(retried{slot: slotOf(k), origin: slotOf(v), key: string(r.message.Key)})
+		origin, err := sealedSlot(k, v)
+		if err != nil {
+			return err
+		}
+		w.move(retried{slot: slotOf(k), origin: origin, key: string(r.message.Key)})
 	}
 	return nil
 }

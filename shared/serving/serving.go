@@ -3,6 +3,7 @@
 package serving
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type Config struct {
 	Bounds httpserver.Bounds `embed:""`
 	// Proxies before the API, as addresses and CIDR ranges, whose X-Forwarded-For tells who the client is.
 	Proxies []string `help:"Proxies before the API, addresses or CIDR ranges: their X-Forwarded-For tells the client's address for limits and log." name:"trusted-proxies" placeholder:"CIDR"`
+	// ScrubInterval is how often the whole database file is looked at for damage. Default 24 h.
+	ScrubInterval time.Duration `default:"24h" help:"How often the whole database file is looked at for damage, a little at a time." name:"scrub-interval"`
 	// Log is for whoever makes the service's logger, who may also set Verbosity: it can then be changed over the ops listener.
 	Log       telemetry.LogConfig `embed:"" prefix:"log-"`
 	Verbosity *telemetry.Level    `kong:"-"`
@@ -44,6 +47,7 @@ type Config struct {
 // WithDefaults returns c with its zero fields filled in, but for those of Log.
 func (c Config) WithDefaults() Config {
 	c.Limits, c.Bounds = c.Limits.WithDefaults(), c.Bounds.WithDefaults()
+	c.ScrubInterval = cmp.Or(c.ScrubInterval, defaultScrub)
 	return c
 }
 
@@ -54,7 +58,7 @@ func (c *Config) Validate() error {
 		err = fmt.Errorf("trusted-proxies: %w", err)
 	}
 	return errors.Join(
-		err, tracing.Validate(),
+		err, tracing.Validate(), c.validateScrub(),
 		c.TLS.Validate("tls-"), c.OpsTLS.Validate("ops-tls-"), c.Auth.Validate(), c.Limits.Validate(), c.Bounds.Validate(), c.Log.Validate("log-"),
 	)
 }

@@ -7,7 +7,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"ordertally/activity/activityd"
+	"ordertally/activity/activitystore"
 	"ordertally/shared/auth/keyverbs"
+	"ordertally/shared/boltdb"
 	"ordertally/shared/serving"
 	"ordertally/shared/settings"
 	"ordertally/shared/telemetry/tracing"
@@ -21,6 +23,7 @@ type commands struct {
 	Keys      keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
 	Config    configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
 	Health    serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
+	Check     serving.FileCheck   `cmd:"" help:"Look for damage in a database file: every page, every record. The service must be stopped. Exit code 1 when there is some."`
 	Late      lateCmd             `cmd:"" help:"Look after messages of which nobody can tell whether they were counted before."`
 	Conflicts conflictsCmd        `cmd:"" help:"Look after messages whose id another message had."`
 }
@@ -38,7 +41,7 @@ func run(args []string) error {
 			{Env: ordersKeyVariable, File: "orders-api-key-file", Help: "API key or token to send to the order service, of `activity verify`", Secret: true},
 		}, tracing.Variables()...),
 		Options: []kong.Option{
-			kong.Vars(activityd.FlagDefaults()), kong.Bind(new(ledger)),
+			kong.Vars(activityd.FlagDefaults()), kong.Bind(new(ledger)), kong.Bind(boltdb.Checker(activitystore.Check)),
 			kong.Vars{"api_target": "http://127.0.0.1:8090"}, kong.Bind(&keyverbs.Service{Name: "activity", KeyVariable: keyVariable}),
 		},
 	}.Run(&commands{}, args)

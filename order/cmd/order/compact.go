@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"ordertally/order/orderstore"
 	"ordertally/shared/boltdb"
 )
 
@@ -19,7 +20,7 @@ func (c *compactCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdou
 
 func (c *compactCmd) run(ctx context.Context, out io.Writer) error {
 	start := time.Now()
-	done, err := boltdb.Compact(ctx, c.Data)
+	done, err := boltdb.Compact(ctx, c.Data, orderstore.Check)
 	if err != nil {
 		return err
 	}

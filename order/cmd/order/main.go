@@ -7,7 +7,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"ordertally/order/orderd"
+	"ordertally/order/orderstore"
 	"ordertally/shared/auth/keyverbs"
+	"ordertally/shared/boltdb"
 	"ordertally/shared/serving"
 	"ordertally/shared/settings"
 	"ordertally/shared/telemetry/tracing"
@@ -23,6 +25,7 @@ type commands struct {
 	Keys    keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
 	Config  configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
 	Health  serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
+	Check   serving.FileCheck   `cmd:"" help:"Look for damage in a database file: every page, every record. The service must be stopped. Exit code 1 when there is some."`
 	Compact compactCmd          `cmd:"" help:"Give the free pages of a database file back to the disk. The service must be stopped."`
 }
 
@@ -39,7 +42,7 @@ func run(args []string) error {
 			{Env: activityKeyVariable, File: "activity-api-key-file", Help: "API key or token to send to the activity service, of `order trace`", Secret: true},
 		}, tracing.Variables()...),
 		Options: []kong.Option{
-			kong.Vars(orderd.FlagDefaults()), kong.Vars{"api_target": "http://127.0.0.1:8080"}, kong.Bind(&keyverbs.Service{Name: "order", KeyVariable: keyVariable}),
+			kong.Vars(orderd.FlagDefaults()), kong.Bind(boltdb.Checker(orderstore.Check)), kong.Vars{"api_target": "http://127.0.0.1:8080"}, kong.Bind(&keyverbs.Service{Name: "order", KeyVariable: keyVariable}),
 		},
 	}.Run(&commands{}, args)
 }

@@ -1,0 +1,202 @@
+package activitystore
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/shared/auth"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/inbox"
+)
+
+// Check is the boltdb.Checker of a file of the activity service: each record by itself, and whether what belongs to it is there.
+func Check(r *boltdb.Record) error {
+	switch {
+	case r.Key == nil:
+		return complete(r.Tx)
+	case r.IsBucket && r.Sequence != 0:
+		return fmt.Errorf("its sequence is %d, and it has none", r.Sequence)
+	case r.Within([]byte(auth.Bucket)):
+		return auth.CheckRecord(r)
+	case len(r.Path) == 0:
+		if !r.IsBucket {
+			return errors.New("no record belongs there")
+		}
+		return checkRoot(r)
+	case r.In(bucketMeta):
+		_, err := boltdb.Unseal(r.Key, r.Value)
+		return err
+	}
+	var root *bbolt.Bucket
+	if r.Tx != nil {
+		root = r.Tx.Bucket(r.Path[0])
+	}
+	if len(r.Path) == 1 {
+		if r.IsBucket {
+			return known(r.Key, buckets()...)
+		}
+		text, err := boltdb.Unseal(r.Key, r.Value)
+		if err == nil && !json.Valid(text) {
+			err = boltdb.ErrCorrupt
+		}
+		return err
+	}
+	if string(r.Path[1]) == string(bucketInbox) {
+		var box *bbolt.Bucket
+		if root != nil {
+			box = root.Bucket(bucketInbox)
+		}
+		return inbox.Check(r, r.Path[2:], box)
+	}
+	if r.IsBucket {
+		return checkBucket(r, root)
+	}
+	return checkRecord(r, root)
+}
+
+func complete(tx *bbolt.Tx) error {
+	if key, _ := tx.Cursor().First(); tx.Bucket(bucketMeta) == nil && string(key) != auth.Bucket || tx.Bucket([]byte("outbox")) != nil {
+		return boltdb.ErrForeign
+	}
+	return nil
+}
+
+// buckets are those of an activity.
+func buckets() [][]byte {
+	return append(ledgerBuckets(), bucketBins, bucketInbox, bucketPositions, bucketIndexes, bucketAudit)
+}
+
+func ledgerBuckets() (names [][]byte) {
+	for _, name := range activity.AllLedgers() {
+		names = append(names, []byte(name))
+	}
+	return names
+}
+
+func known(name []byte, names ...[]byte) error {
+	if slices.ContainsFunc(names, func(other []byte) bool { return string(other) == string(name) }) {
+		return nil
+	}
+	return errors.New("an activity has nothing of that name")
+}
+
+// checkRoot looks at a bucket of the file: that of an activity says what it is called.
+func checkRoot(r *boltdb.Record) error {
+	if string(r.Key) == auth.Bucket || r.Tx == nil {
+		return nil
+	}
+	if string(r.Key) == string(bucketMeta) {
+		return checkFormat(r.Tx)
+	}
+	root := r.Tx.Bucket(r.Key)
+	called, err := namesOf(root)
+	if err == nil && called.Activity != string(r.Key) {
+		err = fmt.Errorf("%w: the activity calls itself %q", boltdb.ErrCorrupt, called.Activity)
+	}
+	for _, name := range buckets() {
+		if err == nil && root.Bucket(name) == nil {
+			err = fmt.Errorf("it has no %s", name)
+		}
+	}
+	return err
+}
+
+func namesOf(root *bbolt.Bucket) (called names, err error) {
+	sealed := root.Get(keyNames)
+	if sealed == nil {
+		return names{}, fmt.Errorf("%w: it does not say what it is called", boltdb.ErrCorrupt)
+	}
+	return called, readJSON(keyNames, sealed, &called)
+}
+
+func checkBucket(r *boltdb.Record, root *bbolt.Bucket) error {
+	switch {
+	case r.Within(bucketMeta):
+		return errors.New("no bucket belongs there")
+	case len(r.Path) == 2 && string(r.Path[1]) == string(bucketIndexes):
+		return known(r.Key, ledgerBuckets()...)
+	case len(r.Path) == 3 && string(r.Path[1]) == string(bucketIndexes):
+		return known(r.Key, bucketAges, bucketIDs, bucketOverflow)
+	case len(r.Path) == 2 && known(r.Path[1], append(ledgerBuckets(), bucketPositions)...) == nil:
+		if root == nil {
+			return nil
+		}
+		called, err := namesOf(root)
+		if err == nil && !slices.Contains(called.Topics, string(r.Key)) {
+			err = fmt.Errorf("%w: the activity was never read from a topic of that name", boltdb.ErrCorrupt)
+		}
+		return err
+	}
+	return errors.New("no bucket belongs there")
+}
+
+func checkRecord(r *boltdb.Record, root *bbolt.Bucket) error {
+	if known(r.Path[1], ledgerBuckets()...) == nil {
+		return checkKept(r, root)
+	}
+	switch string(r.Path[1]) {
+	case string(bucketBins):
+		bin, err := parseBinKey(r.Key)
+		if err != nil {
+			return err
+		}
+		r.Name = fmt.Sprintf("quarter hour %s of partition %d", bin.quarter.Start().UTC().Format("2006-01-02 15:04"), bin.partition)
+		_, err = decodeTotals(r.Key, bin.partition, r.Value)
+		return err
+	case string(bucketIndexes):
+		return checkIndexed(r, root)
+	case string(bucketPositions):
+		if len(r.Key) != 4 {
+			return boltdb.ErrCorrupt
+		}
+		return readJSON(r.Key, r.Value, new(activity.Position))
+	}
+	_, err := boltdb.Unseal(r.Key, r.Value)
+	return err
+}
+
+// checkKept looks at a message of a ledger.
+func checkKept(r *boltdb.Record, root *bbolt.Bucket) error {
+	if len(r.Key) == keptKeySize {
+		r.Name = "message " + entryID(r.Key)
+	}
+	kept, err := decodeKept(r.Key, r.Value)
+	if err != nil || root == nil {
+		return err
+	}
+	index := root.Bucket(bucketIndexes).Bucket(r.Path[1])
+	if index.Bucket(bucketAges).Get(ageKey(kept.At, r.Key)) == nil || kept.MessageID != "" && index.Bucket(bucketIDs).Get(idKey(kept.MessageID, r.Key)) == nil {
+		return fmt.Errorf("%w: it is missing in an index", boltdb.ErrCorrupt)
+	}
+	return nil
+}
+
+// checkIndexed looks for the message that an entry of an index leads to.
+func checkIndexed(r *boltdb.Record, root *bbolt.Bucket) error {
+	if _, err := boltdb.Unseal(r.Key, r.Value); err != nil {
+		return err
+	}
+	if len(r.Path) != 4 || string(r.Path[3]) == string(bucketOverflow) || root == nil {
+		return nil
+	}
+	if len(r.Key) < keptKeySize {
+		return boltdb.ErrCorrupt
+	}
+	key := r.Key[len(r.Key)-keptKeySize:]
+	r.Name = "message " + entryID(key)
+	found := false
+	messages := root.Bucket(r.Path[2])
+	err := messages.ForEachBucket(func(topic []byte) error {
+		found = found || messages.Bucket(topic).Get(key) != nil
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("%w: the message is missing", boltdb.ErrCorrupt)
+	}
+	return err
+}

@@ -1,0 +1,161 @@
+package orderstore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/outbox"
+	"ordertally/shared/uuidv7"
+)
+
+// buckets are those of the store.
+func buckets() [][]byte {
+	return [][]byte{ordersBucket, keysBucket, keyAgesBucket, sourcesBucket, referencesBucket, customersBucket}
+}
+
+// Check is the boltdb.Checker of a file of the order service: each record by itself, and whether what belongs to it is there.
+func Check(r *boltdb.Record) error {
+	switch {
+	case r.Key == nil:
+		return complete(r.Tx)
+	case r.Within(outbox.Root()) || len(r.Path) == 0 && string(r.Key) == string(outbox.Root()):
+		return outbox.Check(r)
+	case r.Within([]byte(auth.Bucket)):
+		return auth.CheckRecord(r)
+	case len(r.Path) == 0:
+		if !r.IsBucket || string(r.Key) != auth.Bucket && !slices.ContainsFunc(buckets(), func(name []byte) bool { return string(name) == string(r.Key) }) {
+			return errors.New("a file of the order service has nothing of that name")
+		}
+		if r.Sequence != 0 {
+			return fmt.Errorf("its sequence is %d, and it has none", r.Sequence)
+		}
+		return nil
+	case len(r.Path) != 1 || r.IsBucket:
+		return errors.New("nothing belongs there")
+	}
+	if check := checks[string(r.Path[0])]; check != nil {
+		return check(r)
+	}
+	_, err := boltdb.Unseal(r.Key, r.Value)
+	return err
+}
+
+// complete says what the file lacks as a whole.
+func complete(tx *bbolt.Tx) error {
+	if tx.Bucket(ordersBucket) == nil && tx.Bucket(outbox.Root()) == nil { // API keys are made before the first start
+		if key, _ := tx.Cursor().First(); string(key) != auth.Bucket {
+			return boltdb.ErrForeign
+		}
+		return nil
+	}
+	for _, name := range append(buckets(), outbox.Root()) {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("it has no %s", name)
+		}
+	}
+	return nil
+}
+
+// checks are those of a record, by bucket.
+var checks = map[string]func(*boltdb.Record) error{
+	string(ordersBucket):     checkOrder,
+	string(keysBucket):       checkUse,
+	string(sourcesBucket):    checkUse,
+	string(keyAgesBucket):    checkKeyAge,
+	string(referencesBucket): checkIndexed,
+	string(customersBucket):  checkIndexed,
+}
+
+func checkOrder(r *boltdb.Record) error {
+	id, err := idOf(r, r.Key)
+	if err != nil {
+		return err
+	}
+	row, err := decodeRow(r.Key, r.Value)
+	if err != nil {
+		return err
+	}
+	var o struct {
+		ID         string `json:"id"`
+		CustomerID string `json:"customer_id"`
+		Reference  string `json:"reference"`
+		Source     string `json:"source"`
+	}
+	if err := json.Unmarshal(row.payload, &o); err != nil {
+		return fmt.Errorf("%w: it is no order: %w", boltdb.ErrCorrupt, err)
+	}
+	if o.ID != id.String() {
+		return fmt.Errorf("%w: the order calls itself %q", boltdb.ErrCorrupt, o.ID)
+	}
+	if r.Tx == nil {
+		return nil
+	}
+	if o.CustomerID != "" && r.Tx.Bucket(customersBucket).Get(indexKey(o.CustomerID, id)) == nil {
+		return fmt.Errorf("%w: it is not in the list of its customer", boltdb.ErrCorrupt)
+	}
+	if o.Reference != "" && r.Tx.Bucket(referencesBucket).Get(indexKey(o.Reference, id)) == nil {
+		return fmt.Errorf("%w: it is not in the list of its reference", boltdb.ErrCorrupt)
+	}
+	if o.Source != "" && r.Tx.Bucket(sourcesBucket).Get(sourceKey(o.Source, o.Reference)) == nil {
+		return fmt.Errorf("%w: it is not in the list of its source", boltdb.ErrCorrupt)
+	}
+	known, err := outbox.Knows(r.Tx, row.slot)
+	if err == nil && !known {
+		err = fmt.Errorf("%w: its message, slot %d, is missing", boltdb.ErrCorrupt, row.slot)
+	}
+	return err
+}
+
+func checkUse(r *boltdb.Record) error {
+	used, err := decodeUse(r.Key, r.Value)
+	if err != nil || r.Tx == nil {
+		return err
+	}
+	if r.Tx.Bucket(ordersBucket).Get(used.id[:]) == nil {
+		return fmt.Errorf("%w: its order %s is missing", boltdb.ErrCorrupt, used.id)
+	}
+	return nil
+}
+
+func checkKeyAge(r *boltdb.Record) error {
+	if len(r.Key) != len(uuidv7.ID{}) {
+		return boltdb.ErrCorrupt
+	}
+	key, err := boltdb.Unseal(r.Key, r.Value)
+	if err == nil && r.Tx != nil && r.Tx.Bucket(keysBucket).Get(key) == nil {
+		err = fmt.Errorf("%w: the idempotency key that was used then is missing", boltdb.ErrCorrupt)
+	}
+	return err
+}
+
+func checkIndexed(r *boltdb.Record) error {
+	if _, err := boltdb.Unseal(r.Key, r.Value); err != nil {
+		return err
+	}
+	var id uuidv7.ID
+	if len(r.Key) <= len(id) {
+		return boltdb.ErrCorrupt
+	}
+	id = uuidv7.ID(r.Key[len(r.Key)-len(id):])
+	r.Name = "order " + id.String()
+	if r.Tx != nil && r.Tx.Bucket(ordersBucket).Get(id[:]) == nil {
+		return fmt.Errorf("%w: the order is missing", boltdb.ErrCorrupt)
+	}
+	return nil
+}
+
+// idOf reads an order's id and names the record by it.
+func idOf(r *boltdb.Record, key []byte) (uuidv7.ID, error) {
+	if len(key) != len(uuidv7.ID{}) {
+		return uuidv7.ID{}, fmt.Errorf("%w: the key of an order has %d bytes", boltdb.ErrCorrupt, len(key))
+	}
+	id := uuidv7.ID(key)
+	r.Name = "order " + id.String()
+	return id, nil
+}

@@ -1,0 +1,263 @@
+package boltdb
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"go.etcd.io/bbolt"
+)
+
+// Record is a record or a bucket as a check meets it.
+type Record struct {
+	Path     [][]byte // names of the buckets that it is in, the outermost first
+	Key      []byte
+	Value    []byte // nil of a bucket
+	IsBucket bool
+	Sequence uint64 // of a bucket
+	// Tx is for looking up what belongs to the record. Nil when the pages of the file are damaged.
+	Tx *bbolt.Tx
+	// Name is what people know the record by. A Checker sets it; without that it is the key.
+	Name string
+}
+
+// In says whether the record is directly in the bucket of that path.
+func (r *Record) In(path ...[]byte) bool {
+	if len(path) != len(r.Path) {
+		return false
+	}
+	for i := range path {
+		if !bytes.Equal(path[i], r.Path[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Within says whether the record is somewhere below the bucket of that name.
+func (r *Record) Within(name []byte) bool { return len(r.Path) > 0 && bytes.Equal(r.Path[0], name) }
+
+// A Checker says what is wrong with a record, a bucket, or, for a Record without a key, with the file as a whole: what it lacks. It looks at one
+// record's bytes and at those that belong to it.
+type Checker func(r *Record) error
+
+// Checked is what CheckFile looked at.
+type Checked struct {
+	Bytes   int64
+	Pages   uint64
+	Records int
+	Faults  []string // each names a page or a record. At most 1,000.
+	More    int      // faults that are not in the list
+}
+
+const maxFaults = 1000
+
+func (c *Checked) fault(text string) {
+	if len(c.Faults) == maxFaults {
+		c.More++
+		return
+	}
+	c.Faults = append(c.Faults, text)
+}
+
+// CheckFile looks at all of a database file: both meta pages, every page and what it leads to, the list of free pages, and every record, with
+// its checksum and, by check, what must be there with it. It changes nothing. ErrLocked says that a service has the file open. What is wrong with
+// the file is no error but a fault.
+func CheckFile(ctx context.Context, path string, check Checker) (Checked, error) {
+	done, err := checkFile(ctx, path, check)
+	if err != nil {
+		return Checked{}, fmt.Errorf("check database %s: %w", path, err)
+	}
+	return done, nil
+}
+
+func checkFile(ctx context.Context, path string, check Checker) (done Checked, err error) {
+	file, err := os.Open(path) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return done, err
+	case !info.Mode().IsRegular() || info.Size() == 0:
+		return done, errors.New("not a database file: it is empty, or no file")
+	case !awaitLock(ctx, file):
+		return done, fmt.Errorf("%w%s: stop that process first", ErrLocked, holder(path))
+	}
+	if err := dropCache(file); err != nil { // what is on the disk counts
+		return done, err
+	}
+	err = done.look(ctx, file, check, func() (*bbolt.DB, error) {
+		return bbolt.Open(path, 0, &bbolt.Options{ReadOnly: true, Timeout: defaultLockTimeout})
+	})
+	return done, err
+}
+
+// awaitLock takes the lock of readers as soon as nobody writes, within defaultLockTimeout.
+func awaitLock(ctx context.Context, file *os.File) bool {
+	ctx, cancel := context.WithTimeout(ctx, defaultLockTimeout)
+	defer cancel()
+	for !lock(file, false) {
+		if !pause(ctx, 10*time.Millisecond) {
+			return false
+		}
+	}
+	return true
+}
+
+// look looks at a file that is locked. open opens it in bbolt, which must not see it while its pages may be damaged.
+func (c *Checked) look(ctx context.Context, file *os.File, check Checker, open func() (*bbolt.DB, error)) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	c.Bytes = info.Size()
+	m := readMetas(file)
+	if err := checkMetas(file, m); err != nil {
+		c.fault(err.Error())
+	}
+	newest := m.newest()
+	if newest == nil {
+		return nil
+	}
+	if err := checkLength(file, newest); err != nil {
+		c.fault(err.Error())
+		return nil
+	}
+	c.Pages = newest.high
+	structure := pages{file: file, size: int64(newest.pageSize), high: newest.high} //nolint:gosec // 32 bits
+	if err := c.structure(ctx, &structure, newest); err != nil {
+		return err
+	}
+	if len(c.Faults) > 0 {
+		return c.records(ctx, &structure, newest.root, nil, check)
+	}
+	bolt, err := open()
+	if err != nil {
+		return err
+	}
+	err = c.inBbolt(ctx, bolt, &structure, newest.root, check)
+	if bolt.IsReadOnly() {
+		err = errors.Join(err, bolt.Close())
+	}
+	return err
+}
+
+// structure looks at the pages alone.
+func (c *Checked) structure(ctx context.Context, p *pages, m *meta) error {
+	used := newPageSet(p.high)
+	for id := range uint64(firstPage) {
+		used.add(id)
+	}
+	claim := func(id, count uint64) error {
+		for i := range count {
+			if !used.add(id + i) {
+				return pageError(id+i, "it is in use twice")
+			}
+		}
+		return ctx.Err()
+	}
+	w := walk{
+		pages: *p, claim: claim, visit: func(*Record) error { return ctx.Err() },
+		fault: func(path [][]byte, err error) { c.fault(pathText(path) + err.Error()) },
+	}
+	if err := w.run(m.root, nil); err != nil {
+		return err
+	}
+	free, count, err := p.free(m.freelist)
+	if err == nil {
+		err = claim(m.freelist, count)
+	}
+	if err != nil {
+		c.fault(err.Error())
+		return ctx.Err()
+	}
+	for _, id := range free {
+		if !used.add(id) {
+			c.fault(pageError(id, "it is in use, and in the list of free pages").Error())
+		}
+	}
+	if n, first := used.missing(p.high); n > 0 && len(c.Faults) == 0 {
+		c.fault(fmt.Sprintf("%d pages are neither in use nor free, the first is %d", n, first))
+	}
+	return ctx.Err()
+}
+
+// records looks at the records alone.
+func (c *Checked) records(ctx context.Context, p *pages, root uint64, tx *bbolt.Tx, check Checker) error {
+	w := walk{pages: *p, fault: func([][]byte, error) {}}
+	looked := 0
+	w.visit = func(r *Record) error {
+		if looked++; looked%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !r.IsBucket {
+			c.Records++
+		}
+		r.Tx = tx
+		if err := check(r); err != nil {
+			c.fault(r.fault(err))
+		}
+		return nil
+	}
+	if tx != nil {
+		if whole := check(&Record{Tx: tx}); errors.Is(whole, ErrForeign) {
+			return whole
+		} else if whole != nil {
+			c.fault(whole.Error())
+		}
+	}
+	return w.run(root, nil)
+}
+
+// inBbolt looks at the records with a transaction to look things up in, and has bbolt check its pages.
+func (c *Checked) inBbolt(ctx context.Context, bolt *bbolt.DB, p *pages, root uint64, check Checker) error {
+	return bolt.View(func(tx *bbolt.Tx) error {
+		if err := c.records(ctx, p, root, tx, check); err != nil {
+			return err
+		}
+		for fault := range tx.Check() {
+			c.fault(fault.Error())
+		}
+		return nil
+	})
+}
+
+// fault is a line about what is wrong with the record.
+func (r *Record) fault(err error) string {
+	name := r.Name
+	if name == "" {
+		name = printable(r.Key)
+	}
+	return pathText(r.Path) + name + ": " + err.Error()
+}
+
+func pathText(path [][]byte) string {
+	if len(path) == 0 {
+		return ""
+	}
+	names := make([]string, len(path))
+	for i := range path {
+		names[i] = printable(path[i])
+	}
+	return strings.Join(names, "/") + ": "
+}
+
+// printable is a key as text, in hexadecimal when it is none.
+func printable(key []byte) string {
+	if len(key) > 0 && len(key) <= 100 && utf8.Valid(key) && bytes.IndexFunc(key, func(r rune) bool { return !unicode.IsGraphic(r) }) < 0 {
+		return string(key)
+	}
+	if len(key) > 100 {
+		return fmt.Sprintf("key %x... of %d bytes", key[:100], len(key))
+	}
+	return fmt.Sprintf("key %x", key)
+}

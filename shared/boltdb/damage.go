@@ -1,0 +1,86 @@
+package boltdb
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+
+	"go.etcd.io/bbolt"
+)
+
+// bbolt panics when a page is not what it must be, and a page that names a place outside the file is a memory fault. Both are turned into
+// ErrDamaged here. Any other panic is a mistake in the program and stays one.
+
+// damageError is ErrDamaged with the file's name and what found it.
+type damageError struct{ path, found string }
+
+func (e *damageError) Error() string {
+	return fmt.Sprintf("the database file %s is damaged: %s: stop the service, run `check --data %[1]s`, and restore the file from a backup", e.path, e.found)
+}
+
+func (e *damageError) Is(target error) bool { return target == ErrDamaged }
+
+func damaged(path, format string, args ...any) error {
+	return &damageError{path, fmt.Sprintf(format, args...)}
+}
+
+// safely calls f and returns damage that f met as an error. The goroutine must have debug.SetPanicOnFault on, or a fault ends the process.
+func safely(path, doing string, f func() error) (err error) {
+	defer func() { caught(recover(), path, doing, &err) }()
+	return f()
+}
+
+// caught is for deferred calls. It sets err when p, a recovered panic, comes of damage, and panics again when it does not.
+func caught(p any, path, doing string, err *error) {
+	if p == nil {
+		return
+	}
+	found, ok := damage(p)
+	if !ok {
+		panic(p)
+	}
+	*err = damaged(path, "%s, while %s", found, doing)
+}
+
+// damage says whether a panic comes of the file, and what was found. It must be called by the deferred call that recovers, or one below.
+func damage(p any) (found string, ok bool) {
+	if fault, isFault := p.(interface{ Addr() uintptr }); isFault {
+		return fmt.Sprintf("a page names a place outside the file (memory fault at %#x)", fault.Addr()), true
+	}
+	if !panickedInBbolt() {
+		return "", false
+	}
+	text := strings.TrimPrefix(fmt.Sprint(p), "assertion failed: ")
+	if e, isRuntime := p.(runtime.Error); isRuntime {
+		text = "a bucket is missing or a page names a place outside the file (" + strings.TrimPrefix(e.Error(), "runtime error: ") + ")"
+	}
+	return "bbolt's own check says: " + text, true
+}
+
+// panickedInBbolt says whether the function that panicked is one of bbolt's.
+func panickedInBbolt() bool {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	panicking := false
+	for {
+		frame, more := frames.Next()
+		switch {
+		case frame.Function == "runtime.gopanic":
+			panicking = true
+		case panicking && !strings.HasPrefix(frame.Function, "runtime."):
+			return strings.HasPrefix(frame.Function, "go.etcd.io/bbolt")
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// rollback ends a transaction. A write transaction of a damaged file may be beyond that: bbolt's lock then stays taken, and stuck is set.
+func rollback(tx *bbolt.Tx, path string, stuck *atomic.Bool) {
+	if err := safely(path, "undoing a transaction", tx.Rollback); errors.Is(err, ErrDamaged) {
+		stuck.Store(true)
+	}
+}

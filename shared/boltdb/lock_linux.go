@@ -1,0 +1,15 @@
+package boltdb
+
+import (
+	"os"
+	"syscall"
+)
+
+// lock takes bbolt's lock of an open file, if nobody else has it. The file's closing gives it back.
+func lock(f *os.File, exclusive bool) bool {
+	how := syscall.LOCK_SH
+	if exclusive {
+		how = syscall.LOCK_EX
+	}
+	return syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB) == nil
+}

@@ -1,0 +1,215 @@
+package boltdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/lifecycle"
+)
+
+// Scrub looks at all of an open file again and again, a little at a time, and notes what is damaged: see Incidents.
+//
+// Each step is one read transaction of about scrubStep, so that it keeps no page from being used again for longer, and rests for scrubRest times as
+// long: it takes a twentieth of one core at most. What is looked at in a step is what CheckFile looks at, of one moment; pages that are used twice show
+// in keys that belong elsewhere.
+type Scrub struct {
+	db       *DB
+	check    Checker
+	every    time.Duration
+	done     func(Scrubbed)
+	watchdog lifecycle.Watchdog
+	last     atomic.Int64 // Unix seconds
+}
+
+// Scrubbed is one whole scrub.
+type Scrubbed struct {
+	Records int
+	Faults  int
+	Took    time.Duration
+}
+
+const (
+	scrubStep = 5 * time.Millisecond
+	scrubRest = 19
+	// scrubPages bounds a step by what it reads, in case the disk is fast.
+	scrubPages = 512
+)
+
+// NewScrub returns a scrub of db that begins every so often, the first time when Run does. done, when it is not nil, is called after each.
+func NewScrub(db *DB, check Checker, every time.Duration, done func(Scrubbed)) *Scrub {
+	return &Scrub{db: db, check: check, every: every, done: done}
+}
+
+// Run scrubs until ctx ends. An interval of 0 or less means never.
+func (s *Scrub) Run(ctx context.Context) error {
+	if s.every <= 0 {
+		<-ctx.Done()
+		return nil
+	}
+	for ctx.Err() == nil {
+		began := time.Now()
+		found, err := s.Once(ctx)
+		switch {
+		case err != nil:
+			return nil //nolint:nilerr // the database has failed and says so itself, or ctx has ended
+		case s.done != nil:
+			s.done(found)
+		}
+		if !pause(ctx, s.every-time.Since(began)) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Watchdog is that of Run.
+func (s *Scrub) Watchdog() *lifecycle.Watchdog { return &s.watchdog }
+
+// LastDone is when the last whole scrub ended, the zero time when none has.
+func (s *Scrub) LastDone() time.Time {
+	if at := s.last.Load(); at > 0 {
+		return time.Unix(at, 0)
+	}
+	return time.Time{}
+}
+
+// Once scrubs the file once. An error says that it was not looked at as a whole.
+func (s *Scrub) Once(ctx context.Context) (Scrubbed, error) {
+	began := time.Now()
+	step := &scrubbing{Scrub: s, faults: map[string]bool{}}
+	defer s.watchdog.Rest()
+	for more := true; more; {
+		s.watchdog.Step()
+		stepBegan := time.Now()
+		err := s.db.View(ctx, func(tx *bbolt.Tx) (err error) { more, err = step.run(ctx, tx); return err })
+		if err != nil {
+			return Scrubbed{}, err
+		}
+		s.watchdog.Rest()
+		if !pause(ctx, scrubRest*time.Since(stepBegan)) {
+			return Scrubbed{}, ctx.Err()
+		}
+	}
+	s.db.forget(began)
+	s.last.Store(time.Now().Unix())
+	return Scrubbed{Records: step.records, Faults: len(step.faults), Took: time.Since(began)}, nil
+}
+
+// scrubbing is one scrub.
+type scrubbing struct {
+	*Scrub
+	after   [][]byte // the last record looked at
+	records int
+	faults  map[string]bool
+}
+
+func (s *scrubbing) run(ctx context.Context, tx *bbolt.Tx) (more bool, err error) {
+	began := time.Now()
+	size := s.db.pageSize
+	p := pages{file: s.db.file, size: size, high: uint64(tx.Size() / size)} //nolint:gosec // not negative
+	if s.after == nil {
+		s.meta(ctx)
+	}
+	free := s.free(&p, uint64(tx.ID())) //nolint:gosec // not negative
+	looked, visited := uint64(0), 0
+	w := walk{
+		pages: p,
+		claim: func(id, count uint64) error {
+			looked += count
+			for i := range count {
+				if free != nil && free.has(id+i) {
+					return pageError(id+i, "it is in use, and in the list of free pages")
+				}
+			}
+			return nil
+		},
+		fault: func(path [][]byte, err error) { s.fault(fmt.Errorf("%s%w", pathText(path), err)) },
+		visit: func(r *Record) error {
+			if looked >= scrubPages && visited > 0 || visited%16 == 15 && time.Since(began) > scrubStep {
+				return errPause
+			}
+			s.records++
+			visited++
+			s.after = position(r)
+			r.Tx = tx
+			if err := s.safely(r); err != nil {
+				s.fault(errors.New(r.fault(err)))
+			}
+			return nil
+		},
+	}
+	err = w.run(uint64(tx.Cursor().Bucket().Root()), s.after)
+	if errors.Is(err, errPause) {
+		return true, ctx.Err()
+	}
+	if whole := s.safely(&Record{Tx: tx}); whole != nil {
+		s.fault(whole)
+	}
+	return false, ctx.Err()
+}
+
+// safely checks a record. What it looks up may be on a damaged page.
+func (s *scrubbing) safely(r *Record) error {
+	return safely(s.db.path, "scrubbing", func() error { return s.check(r) })
+}
+
+// meta looks at both meta pages. One may just be written, so only what stays is a fault.
+func (s *scrubbing) meta(ctx context.Context) {
+	var err error
+	for range 3 {
+		if err = checkMetas(s.db.file, readMetas(s.db.file)); err == nil {
+			return
+		}
+		pause(ctx, scrubStep)
+	}
+	s.fault(err)
+}
+
+// free is the set of free pages of a transaction; nil when later ones have taken its place, and when its list is damaged.
+func (s *scrubbing) free(p *pages, txid uint64) pageSet {
+	m := readMetas(s.db.file).of(txid)
+	if m == nil {
+		return nil
+	}
+	ids, _, err := p.free(m.freelist)
+	if err != nil {
+		s.fault(err)
+		return nil
+	}
+	set := newPageSet(p.high)
+	for _, id := range ids {
+		set.add(id)
+	}
+	return set
+}
+
+func (s *scrubbing) fault(err error) {
+	s.faults[err.Error()] = true
+	s.db.Note(fmt.Errorf("found by the scrub of %s: %w", s.db.path, err))
+}
+
+// position is the place of a record as a walk goes on from it. It shares no memory with the record.
+func position(r *Record) [][]byte {
+	at := make([][]byte, 0, len(r.Path)+1)
+	for _, name := range append(r.Path[:len(r.Path):len(r.Path)], r.Key) {
+		at = append(at, append([]byte(nil), name...))
+	}
+	return at
+}
+
+// pause waits and reports whether ctx has not ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,256 @@
+package boltdb
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+// walk visits the records of a file in order and looks at every page on its way.
+type walk struct {
+	pages pages
+	// claim notes pages and says what is wrong with their being used here: they are free, or in use elsewhere.
+	claim func(id, count uint64) error
+	// fault gets what is wrong with a page. The walk goes on with the next.
+	fault func(path [][]byte, err error)
+	// visit gets each record and each bucket. errPause ends the walk.
+	visit func(r *Record) error
+}
+
+var errPause = errors.New("pause")
+
+// run walks from the record after that position, the names of buckets and a key; nil for the first. It returns errPause or nil.
+func (w *walk) run(root uint64, after [][]byte) error {
+	return w.tree(nil, root, after)
+}
+
+// level is one call of a walk down a tree.
+type level struct {
+	path      [][]byte // of buckets
+	low, high []byte   // the keys below are in [low, high); nil for no bound
+	depth     int
+	leaves    *int // depth of the leaves; 0 until one was met
+}
+
+func (w *walk) tree(path [][]byte, root uint64, after [][]byte) error {
+	return w.page(root, level{path: path, leaves: new(int)}, after)
+}
+
+func (w *walk) page(id uint64, l level, after [][]byte) error {
+	n, err := w.pages.node(id)
+	if err == nil && w.claim != nil {
+		err = w.claim(id, n.pages)
+	}
+	if err == nil {
+		err = l.accepts(&n)
+	}
+	if err != nil {
+		w.fault(l.path, err)
+		return nil
+	}
+	if n.leaf {
+		return w.records(&n, l.path, after)
+	}
+	for i := range n.elements {
+		below := level{path: l.path, low: n.elements[i].key, high: l.high, depth: l.depth + 1, leaves: l.leaves}
+		if i+1 < len(n.elements) {
+			below.high = n.elements[i+1].key
+		}
+		if len(after) > 0 && below.high != nil && bytes.Compare(below.high, after[0]) <= 0 {
+			continue
+		}
+		if err := w.page(n.elements[i].child, below, after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accepts says what is wrong with n's standing at that level.
+func (l *level) accepts(n *node) error {
+	switch {
+	case l.depth > maxDepth:
+		return pageError(n.id, "the tree has more than %d levels: it leads back to itself", maxDepth)
+	case n.leaf && *l.leaves != 0 && *l.leaves != l.depth+1:
+		return pageError(n.id, "a leaf at level %d, others are at %d", l.depth+1, *l.leaves)
+	case len(n.elements) == 0 && (len(l.path) > 0 || l.depth > 0):
+		return pageError(n.id, "it is empty")
+	case len(n.elements) == 0:
+		return nil
+	case l.low != nil && bytes.Compare(n.elements[0].key, l.low) < 0, l.high != nil && bytes.Compare(n.elements[len(n.elements)-1].key, l.high) >= 0:
+		return pageError(n.id, "its keys belong elsewhere")
+	}
+	if n.leaf {
+		*l.leaves = l.depth + 1
+	}
+	return nil
+}
+
+// records visits those of a leaf.
+func (w *walk) records(n *node, path [][]byte, after [][]byte) error {
+	for i := range n.elements {
+		e := &n.elements[i]
+		var within [][]byte // the rest of after, when it leads into this element
+		if len(after) > 0 {
+			order := bytes.Compare(e.key, after[0])
+			if order < 0 || order == 0 && len(after) == 1 && !e.bucket {
+				continue
+			}
+			if order == 0 {
+				within = after[1:]
+			}
+		}
+		r := Record{Path: path, Key: e.key, Value: e.value, IsBucket: e.bucket}
+		if !e.bucket {
+			if err := w.visit(&r); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.bucket(n.id, &r, within); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) bucket(parent uint64, r *Record, after [][]byte) error {
+	path := append(append([][]byte(nil), r.Path...), r.Key)
+	root, sequence, inline, err := bucketOf(parent, r.Value)
+	if err != nil {
+		w.fault(path, err)
+		return nil
+	}
+	r.Value, r.Sequence = nil, sequence
+	if after == nil {
+		if err := w.visit(r); err != nil {
+			return err
+		}
+	}
+	if root == 0 {
+		return w.records(&inline, path, after)
+	}
+	return w.tree(path, root, after)
+}
+
+// skeleton looks at what leads to the leaves, and at buckets that a few leaves hold, without reading the leaves of large ones: 1 % of the pages.
+// It is what must be good for bbolt not to run in circles, and shows most of what would have it write over pages that are in use.
+func skeleton(p *pages, m *meta) error {
+	used := newPageSet(p.high)
+	s := &skeletonWalk{pages: p, used: used}
+	if err := s.tree(m.root); err != nil {
+		return err
+	}
+	free, count, err := p.free(m.freelist)
+	if err != nil {
+		return err
+	}
+	for i := range count {
+		if !used.add(m.freelist + i) {
+			return pageError(m.freelist+i, "the list of free pages is in use elsewhere")
+		}
+	}
+	for _, id := range free {
+		if !used.add(id) {
+			return pageError(id, "it is in use, and in the list of free pages")
+		}
+	}
+	return nil
+}
+
+type skeletonWalk struct {
+	pages *pages
+	used  pageSet
+}
+
+// smallTree is up to how many leaves a tree has whose leaves are read for the buckets in them.
+const smallTree = 64
+
+// tree looks at the branches of a tree, level by level: its leaves are all equally far from the root.
+func (s *skeletonWalk) tree(root uint64) error {
+	level := []uint64{root}
+	for depth := 0; ; depth++ {
+		if depth > maxDepth {
+			return pageError(root, "its tree has more than %d levels", maxDepth)
+		}
+		first, err := s.pages.node(level[0])
+		if err != nil {
+			return err
+		}
+		if first.leaf {
+			break
+		}
+		var below []uint64
+		for _, id := range level {
+			n, err := s.pages.node(id)
+			switch {
+			case err != nil:
+				return err
+			case n.leaf || len(n.elements) == 0:
+				return pageError(id, "it is not the branch that it must be")
+			}
+			if err := s.claim(id, n.pages); err != nil {
+				return err
+			}
+			for i := range n.elements {
+				child := n.elements[i].child
+				if child < firstPage || child >= s.pages.high {
+					return pageError(id, "it leads to page %d: there are %d", child, s.pages.high)
+				}
+				below = append(below, child)
+			}
+		}
+		level = below
+	}
+	if len(level) > smallTree {
+		for _, id := range level {
+			if err := s.claim(id, 1); err != nil { // also one that is a branch
+				return err
+			}
+		}
+		return nil
+	}
+	for _, id := range level {
+		n, err := s.pages.node(id)
+		if err == nil && !n.leaf {
+			err = pageError(id, "a branch stands for a leaf")
+		}
+		if err == nil {
+			err = s.claim(id, n.pages)
+		}
+		if err == nil {
+			err = s.buckets(&n)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *skeletonWalk) claim(id, count uint64) error {
+	for i := range count {
+		if !s.used.add(id + i) {
+			return pageError(id+i, "it is in use twice")
+		}
+	}
+	return nil
+}
+
+func (s *skeletonWalk) buckets(n *node) error {
+	for i := range n.elements {
+		if !n.elements[i].bucket {
+			continue
+		}
+		root, _, inline, err := bucketOf(n.id, n.elements[i].value)
+		if err == nil && root == 0 {
+			err = s.buckets(&inline)
+		} else if err == nil {
+			err = s.tree(root)
+		}
+		if err != nil {
+			return fmt.Errorf("bucket %s: %w", printable(n.elements[i].key), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+)
+
+// Check is a boltdb.Checker for what is in the bucket that Open got. path is that of the record from there on, root the bucket itself, nil when nothing
+// can be looked up.
+func Check(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
+	if r.IsBucket {
+		return checkBucket(string(r.Key), path, root)
+	}
+	if len(path) == 0 {
+		return errors.New("no record belongs there")
+	}
+	switch string(path[0]) {
+	case "keys":
+		_, err := entryOf(r.Key, r.Value)
+		return err
+	case "slots":
+		_, err := decodeInterval(r.Key, r.Value)
+		return err
+	default:
+		_, err := boltdb.Unseal(r.Key, r.Value)
+		return err
+	}
+}
+
+func checkBucket(name string, path [][]byte, root *bbolt.Bucket) error {
+	switch {
+	case len(path) == 0 && (name == "keys" || name == "slots" || name == "sizes" || name == string(bucketNames)):
+		return nil
+	case len(path) == 1 && string(path[0]) == "keys":
+		if _, err := time.Parse(time.DateOnly, name); err != nil {
+			return errors.New("it is named by no day")
+		}
+		if root == nil {
+			return nil
+		}
+		if _, known, err := sizeOf(root.Bucket([]byte("sizes")), []byte(name)); !known || err != nil {
+			return fmt.Errorf("%w: the size of the day is missing", boltdb.ErrCorrupt)
+		}
+		return nil
+	case len(path) == 1 && string(path[0]) == "slots":
+		if root != nil && root.Bucket(bucketNames).Get([]byte(name)) == nil {
+			return fmt.Errorf("%w: no lineage of that name was met", boltdb.ErrCorrupt)
+		}
+		return nil
+	}
+	return errors.New("an inbox has no such bucket")
+}
