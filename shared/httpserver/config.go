@@ -17,6 +17,9 @@ type Config struct {
 	Bounds
 	// Proxies tell who the clients behind them are.
 	Proxies Proxies
+	// MakeRoom has a new connection, when there are as many as allowed, take the place of the one that has done nothing for longest: whoever holds
+	// connections open then shuts nobody out. Without it the new one is closed.
+	MakeRoom bool
 	// OnRefused, when set, is told of each connection, and each request of HTTP/2, that is cut off because there are too many.
 	OnRefused func()
 }

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -11,11 +12,15 @@ import (
 // boundedListener closes a connection at once when there are as many as allowed, in all or from its network: a client that sees that tries
 // elsewhere, or later, and one that is left waiting in the kernel's queue does not. The machine itself and the proxies stand for many
 // clients and have no bound of their own.
+//
+// One that makes room closes another connection instead: the one that has been without a request to answer for longest or, where all have one, whose request is
+// the oldest. A check of health is answered in a millisecond, and so is the last to go.
 type boundedListener struct {
 	net.Listener
 	most, mostOfOne int
 	proxies         Proxies
 	refused         func()
+	makeRoom        bool
 
 	mu    sync.Mutex
 	open  int
@@ -30,15 +35,20 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if network, ok := l.enter(conn.RemoteAddr().String()); ok {
-			bounded := &boundedConn{Conn: conn, listener: l, network: network}
+		network, ok := l.enter(conn.RemoteAddr().String())
+		if !ok && l.makeRoom && l.closeOne() {
+			l.refused() // the other one
+			network, ok = l.enter(conn.RemoteAddr().String())
+		}
+		if ok {
+			c := &boundedConn{Conn: conn, listener: l, network: network, since: time.Now()}
 			l.mu.Lock()
 			if l.conns == nil {
 				l.conns = make(map[*boundedConn]struct{})
 			}
-			l.conns[bounded] = struct{}{}
+			l.conns[c] = struct{}{}
 			l.mu.Unlock()
-			return bounded, nil
+			return c, nil
 		}
 		l.refused()
 		_ = conn.Close() // its client is not waited for
@@ -62,12 +72,50 @@ func (l *boundedListener) enter(remote string) (network string, ok bool) {
 	return network, true
 }
 
-func (l *boundedListener) leave(conn *boundedConn) {
-	network := conn.network
+// occupied notes on the connections what they do.
+func (l *boundedListener) occupied(next http.Handler) http.Handler {
+	if !l.makeRoom {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*boundedConn); ok {
+			l.note(c, 1)
+			defer l.note(c, -1)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (l *boundedListener) note(c *boundedConn, more int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.conns, conn)
+	c.busy += more
+	c.since = time.Now()
+}
+
+// closeOne closes the connection that can be spared most, and reports whether there was one.
+func (l *boundedListener) closeOne() bool {
+	l.mu.Lock()
+	var spare *boundedConn
+	for c := range l.conns {
+		if spare == nil || spare.busy > 0 && c.busy == 0 || (spare.busy > 0) == (c.busy > 0) && c.since.Before(spare.since) {
+			spare = c
+		}
+	}
+	l.mu.Unlock()
+	if spare == nil {
+		return false
+	}
+	_ = spare.Close()
+	return true
+}
+
+func (l *boundedListener) leave(c *boundedConn) {
+	network := c.network
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.open--
+	delete(l.conns, c)
 	if network == "" {
 		return
 	}
@@ -83,6 +131,9 @@ type boundedConn struct {
 	closed   sync.Once
 	begun    atomic.Bool  // its first request's header came
 	writing  atomic.Int64 // since when a write has been waiting for the client, in nanoseconds of the process; 0 for none
+
+	busy  int       // requests of it that are being answered; the listener's lock guards both
+	since time.Time // the last of them began or ended, or the connection came
 }
 
 // Write implements net.Conn.

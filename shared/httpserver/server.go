@@ -46,6 +46,7 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 		addr: cfg.Addr,
 		bound: boundedListener{
 			most: cfg.MaxConnections, mostOfOne: cfg.MaxConnectionsOfAddress, proxies: cfg.Proxies, refused: cfg.OnRefused, from: make(map[string]int),
+			makeRoom: cfg.MakeRoom,
 		},
 		under:    fairshare.New(int64(cfg.MaxConnections), int64(cfg.MaxConnectionsOfAddress)),
 		logger:   logger,
@@ -69,7 +70,7 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 		DisableGeneralOptionsHandler: true,
 	}
 	if cfg.Handler != nil {
-		s.http.Handler = s.counted(cfg.Proxies.Handler(s.streams(cfg.Handler)))
+		s.http.Handler = s.counted(s.bound.occupied(cfg.Proxies.Handler(s.streams(cfg.Handler))))
 	}
 	return s
 }

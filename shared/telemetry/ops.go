@@ -1,18 +1,24 @@
 package telemetry
 
 import (
+	"bytes"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"ordertally/shared/auth"
 	"ordertally/shared/httpserver"
 	"ordertally/shared/lifecycle"
+	"ordertally/shared/problem"
 )
 
 // Ops is what a service's ops listener serves.
@@ -49,7 +55,7 @@ func (o *Ops) routes() []httpserver.Route {
 		ErrorLog:      gatheringLog{httpserver.Sampled(o.Logger)},
 	})
 	routes := []httpserver.Route{
-		{Method: http.MethodGet, Path: "/metrics", Scope: auth.Public, Handler: metrics.ServeHTTP},
+		{Method: http.MethodGet, Path: "/metrics", Scope: auth.Public, Handler: atOnce(maxScrapes, metrics)},
 		{Method: http.MethodGet, Path: "/livez", Scope: auth.Public, Handler: healthHandler(o.Health, Live, "livez")},
 		{Method: http.MethodGet, Path: "/readyz", Scope: auth.Public, Handler: healthHandler(o.Health, Ready, "readyz")},
 		{Method: http.MethodGet, Path: "/startupz", Scope: auth.Public, Handler: healthHandler(o.Health, Started, "startupz")},
@@ -58,6 +64,47 @@ func (o *Ops) routes() []httpserver.Route {
 		routes = append(routes, levelRoutes(o.Level)...)
 	}
 	return routes
+}
+
+// maxScrapes is how many scrapes may be made at once: each asks all metrics, and the checks of health must find the processor.
+const maxScrapes = 2
+
+// scrapePatience is how long one waits for others; Prometheus gives a scrape ten seconds.
+const scrapePatience = 5 * time.Second
+
+// atOnce answers so many requests at once; the others wait. What they answer is made before any of it is sent, so that none waits for a client that reads slowly.
+func atOnce(most int64, next http.Handler) http.HandlerFunc {
+	room := semaphore.NewWeighted(most)
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), scrapePatience)
+		defer cancel()
+		if room.Acquire(ctx, 1) != nil {
+			problem.Write(w, r, httpserver.KindOverloaded.New("As many scrapes are made as can be at once. Scrape less often, or from fewer places."))
+			return
+		}
+		made := &buffered{ResponseWriter: w}
+		func() {
+			defer room.Release(1)
+			next.ServeHTTP(made, r)
+		}()
+		made.send()
+	}
+}
+
+// buffered keeps an answer until it is sent.
+type buffered struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffered) WriteHeader(status int)         { b.status = cmp.Or(b.status, status) }
+func (b *buffered) Write(text []byte) (int, error) { return b.body.Write(text) }
+
+func (b *buffered) send() {
+	httpserver.BoundWriting(b.ResponseWriter, b.body.Len())
+	b.ResponseWriter.WriteHeader(cmp.Or(b.status, http.StatusOK))
+	_, _ = b.ResponseWriter.Write(b.body.Bytes()) // the only error is a client that has gone
 }
 
 // gatheringLog is where package promhttp says why a metric is left out.
