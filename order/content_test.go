@@ -36,16 +36,29 @@ func TestContentHash_DiffersExactlyWhenValuesDo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := draft.Draw(t, "a"), draft.Draw(t, "b")
 		c := a // like a in all but one thing: two drafts would hardly ever be alike
-		switch rapid.IntRange(0, 6).Draw(t, "what") {
+		switch rapid.IntRange(0, 7).Draw(t, "what") {
 		case 0:
 		case 1:
 			c.Source, c.Reference = a.Reference, a.Source
 		case 2:
 			c.CustomerID = b.CustomerID
 		case 3:
-			c.Lines = b.Lines
+			c.Lines = append([]event.Line(nil), a.Lines...)
+			l, other := &c.Lines[len(c.Lines)-1], b.Lines[0]
+			switch rapid.IntRange(0, 3).Draw(t, "of a line") {
+			case 0:
+				l.SKU = other.SKU
+			case 1:
+				l.Description = other.Description
+			case 2:
+				l.Quantity = other.Quantity
+			default:
+				l.UnitPrice = other.UnitPrice
+			}
 		case 4:
 			c.Metadata = b.Metadata
+		case 6:
+			c.Lines = b.Lines
 		case 5:
 			c.PlacedAt = b.PlacedAt
 		default:
