@@ -53,6 +53,8 @@ type Verb string
 const (
 	Retry   Verb = "retry"   // count it after all: a parked one is decoded again, by the program as it is now
 	Discard Verb = "discard" // give it up, for ever
+	// PassOver leaves offsets unread. It is done in the file of a service that is stopped, not over the API.
+	PassOver Verb = "skip"
 )
 
 // Outcome is what a decision made of a message.
@@ -64,11 +66,12 @@ const (
 	OutcomeDuplicate   Outcome = "duplicate"    // it was counted before
 	OutcomeStillParked Outcome = "still_parked" // it still cannot be counted
 	OutcomeDiscarded   Outcome = "discarded"
+	OutcomeSkipped     Outcome = "skipped" // it was not read
 )
 
 // Outcomes returns all outcomes.
 func Outcomes() []Outcome {
-	return []Outcome{OutcomeCounted, OutcomeDuplicate, OutcomeStillParked, OutcomeDiscarded}
+	return []Outcome{OutcomeCounted, OutcomeDuplicate, OutcomeStillParked, OutcomeDiscarded, OutcomeSkipped}
 }
 
 // Act is the record of a decision.

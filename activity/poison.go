@@ -18,6 +18,7 @@ const (
 	ReasonMalformed      Reason = "malformed"       // its value is not the JSON of an order
 	ReasonImpossible     Reason = "impossible"      // its values contradict each other or reality
 	ReasonTooLarge       Reason = "too_large"       // it has more bytes than the setting max-record-bytes allows; only its place is kept
+	ReasonSkipped        Reason = "skipped"         // an operator had it passed over unread (activity skip); only its place is known
 )
 
 // The reasons of the other ledgers. Those depend on what was read before.
@@ -31,7 +32,7 @@ const (
 
 // Reasons returns all reasons.
 func Reasons() []Reason {
-	return []Reason{ReasonTombstone, ReasonEnvelope, ReasonUnknownType, ReasonUnknownVersion, ReasonMalformed, ReasonImpossible, ReasonTooLarge}
+	return []Reason{ReasonTombstone, ReasonEnvelope, ReasonUnknownType, ReasonUnknownVersion, ReasonMalformed, ReasonImpossible, ReasonTooLarge, ReasonSkipped}
 }
 
 // Poison is the error of a message that cannot be counted, now or after a retry by the same program.

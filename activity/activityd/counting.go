@@ -55,17 +55,24 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		if err != nil {
 			return nil, err
 		}
-		consumer, err := broker.NewConsumer(broker.ConsumerConfig{
+		reading := broker.ConsumerConfig{
 			Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: def.Topic, GroupID: monitorGroup,
 			ReadAheadBytes: s.config.ReadAheadBytes, MaxRecordBytes: s.config.MaxRecordBytes,
 			RetryFirst: s.config.RetryFirst, RetryLimit: s.config.RetryLimit, Clock: s.config.Clock,
-		}, s.logger)
+		}
+		careful, err := s.careful(ctx, store, &def, reading)
+		if err != nil {
+			return nil, err
+		}
+		consumer, err := broker.NewConsumer(reading, s.logger)
 		if err != nil {
 			return nil, err
 		}
 		consumers = append(consumers, consumer)
 		logger := s.logger.With().Str("activity", def.Name).Logger()
-		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{MaxBatch: s.config.BatchMessages, Tracing: tracing, Clock: s.config.Clock}, metrics, logger)})
+		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{
+			MaxBatch: s.config.BatchMessages, Tracing: tracing, Careful: careful, Well: store.ReadingWell, Clock: s.config.Clock,
+		}, metrics, logger)})
 	}
 	return all, nil
 }

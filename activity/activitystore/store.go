@@ -33,6 +33,19 @@ const (
 	DefaultLedgerRetention = 90 * 24 * time.Hour
 )
 
+func (o Options) withDefaults() Options {
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.LedgerBytes <= 0 {
+		o.LedgerBytes = DefaultLedgerBytes
+	}
+	if o.LedgerRetention <= 0 {
+		o.LedgerRetention = DefaultLedgerRetention
+	}
+	return o
+}
+
 // Store is what one database file knows of one activity. It is safe for concurrent use.
 type Store struct {
 	db      *boltdb.DB
@@ -65,15 +78,7 @@ var (
 // Open prepares the store of one activity in a database, which stays the caller's to close. It fails when the file is
 // not one of the activity service, or of another format; such a file is left as it is.
 func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options Options) (*Store, error) {
-	if options.Clock == nil {
-		options.Clock = clock.System{}
-	}
-	if options.LedgerBytes <= 0 {
-		options.LedgerBytes = DefaultLedgerBytes
-	}
-	if options.LedgerRetention <= 0 {
-		options.LedgerRetention = DefaultLedgerRetention
-	}
+	options = options.withDefaults()
 	s := &Store{db: db, def: def, name: []byte(def.Name), topic: []byte(def.Topic), options: options}
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		if err := checkFormat(tx.Tx); err != nil {

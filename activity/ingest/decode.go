@@ -146,6 +146,9 @@ func raw(r *broker.Record) activity.Parked {
 
 // Decode returns a message that was kept as the activity reads it now, or says why it cannot be counted.
 func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *activity.Poison) {
+	if p.Poison.Reason == activity.ReasonSkipped {
+		return activity.Message{}, &p.Poison // there is nothing to read
+	}
 	b := newDecoder(def).batch(broker.Fetched{Records: []broker.Record{{
 		Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Timestamp: p.Timestamp, Key: p.Key, Value: p.Value, Headers: p.Headers,
 		TooLarge: p.TooLarge,

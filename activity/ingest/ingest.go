@@ -69,6 +69,11 @@ type Config struct {
 	StallAfter time.Duration
 	// Tracing makes a span of each message whose order is traced. Default none.
 	Tracing *tracing.Tracing
+	// Well is told, once, when all was read that stood in the topic and nothing ended the process; after a careful begin also whether that was
+	// all. Default nil: nobody is.
+	Well func(ctx context.Context, all bool) error
+	// Careful is how to begin when something in the topic seems to end the process. Default nil: reading ahead.
+	Careful *Careful
 	// Clock times how long messages took. Default clock.System.
 	Clock clock.Clock
 }
@@ -85,6 +90,7 @@ type Ingest struct {
 	moves    moves
 	through  through
 	commits  commits
+	well     bool // said so; of the goroutine that applies
 	progress progress
 	logger   zerolog.Logger
 }
@@ -125,6 +131,15 @@ func (in *Ingest) run(ctx context.Context) error {
 	asOf, err := in.store.AsOf(ctx)
 	if err != nil {
 		return err
+	}
+	if careful := in.config.Careful; careful != nil {
+		if err := in.readCarefully(ctx, careful, asOf.Next); err != nil {
+			return err
+		}
+		in.config.Careful = nil
+		if asOf, err = in.store.AsOf(ctx); err != nil {
+			return err
+		}
 	}
 	if err := in.source.Assign(ctx, toRead(asOf.Next)); err != nil {
 		return err
@@ -220,6 +235,12 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	}
 	in.pending.done(batch)
 	in.through.reach(batch.Through)
+	if !in.well && in.config.Well != nil && !batch.Through.IsZero() {
+		in.well = true
+		if err := in.config.Well(ctx, true); err != nil {
+			return err
+		}
+	}
 	in.commits.happened()
 	in.progress.made()
 	in.metrics.applied(in.decoder.def.Name, batch, verdicts, in.config.Clock.Now())

@@ -208,6 +208,7 @@ const (
 	ReasonImpossible     Reason = "impossible"
 	ReasonLate           Reason = "late"
 	ReasonMalformed      Reason = "malformed"
+	ReasonSkipped        Reason = "skipped"
 	ReasonTombstone      Reason = "tombstone"
 	ReasonTooLarge       Reason = "too_large"
 	ReasonUnknownType    Reason = "unknown_type"
@@ -226,6 +227,8 @@ func (e Reason) Valid() bool {
 	case ReasonLate:
 		return true
 	case ReasonMalformed:
+		return true
+	case ReasonSkipped:
 		return true
 	case ReasonTombstone:
 		return true
@@ -1159,7 +1162,7 @@ type Problem struct {
 // Examples: rate_limited
 type ProblemCode string
 
-// Reason Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), impossible (its values contradict each other or reality), late (so old that its id may have been forgotten, and its lineage and sequence do not tell), conflict (a message with its id and other content was read before).
+// Reason Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator had it passed over unread), late (so old that its id may have been forgotten, and its lineage and sequence do not tell), conflict (a message with its id and other content was read before).
 type Reason string
 
 // Value The sums of one value of a dimension.

@@ -19,6 +19,7 @@ import (
 type commands struct {
 	Serve     serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
 	Parked    parkedCmd           `cmd:"" help:"Look after messages that could not be counted."`
+	Skip      skipCmd             `cmd:"" help:"Pass over a record that ends the service, in the file of one that is stopped. The act and its reason are kept."`
 	Verify    verifyCmd           `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
 	Keys      keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
 	Config    configCmd           `cmd:"" help:"Check the settings of the service, or print them."`

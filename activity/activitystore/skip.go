@@ -1,0 +1,105 @@
+package activitystore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/shared/boltdb"
+)
+
+// Skip moves the positions of all activities that read the topic past some offsets, whose records are never read, and keeps their place in
+// the ledger of what could not be counted and in the audit. It returns the activities. All before the offsets must have been counted: else it
+// changes nothing, and the error says where reading stands.
+//
+// It is for the file of a service that is stopped.
+func Skip(ctx context.Context, db *boltdb.DB, skip activity.Skip, options Options) (names []string, err error) {
+	if skip.Partition < 0 || skip.From < 0 || skip.To < skip.From {
+		return nil, fmt.Errorf("offsets %d to %d of partition %d are none", skip.From, skip.To, skip.Partition)
+	}
+	if skip.Why.Reason == "" {
+		return nil, errors.New("a reason is needed")
+	}
+	now := options.withDefaults().Clock.Now().UTC()
+	err = db.Write(ctx, func(tx *boltdb.Tx) error {
+		names = nil
+		if err := checkFormat(tx.Tx); err != nil {
+			return boltdb.Refuse(err)
+		}
+		var elsewhere error
+		err := tx.ForEach(func(name []byte, root *bbolt.Bucket) error {
+			positions := root.Bucket(bucketPositions)
+			if positions == nil || positions.Bucket([]byte(skip.Topic)) == nil {
+				return nil
+			}
+			s := &Store{db: db, name: append([]byte(nil), name...), topic: []byte(skip.Topic), options: options.withDefaults()}
+			stands, err := s.skip(root, &skip, now)
+			if err != nil {
+				return err
+			}
+			if stands != skip.From {
+				elsewhere = fmt.Errorf("%s reads partition %d of topic %s from offset %d on next, not from %d: nothing was passed over",
+					name, skip.Partition, skip.Topic, stands, skip.From)
+				return nil
+			}
+			names = append(names, string(name))
+			return nil
+		})
+		switch {
+		case err != nil:
+			return err
+		case len(names) > 0:
+			return nil
+		case elsewhere == nil:
+			elsewhere = fmt.Errorf("no activity in the file reads topic %s", skip.Topic)
+		}
+		return boltdb.Refuse(elsewhere)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("skip in %s: %w", db.Path(), err)
+	}
+	return names, nil
+}
+
+// skip does it for one activity, when its next offset is the first to skip, and returns the next offset.
+func (s *Store) skip(root *bbolt.Bucket, skip *activity.Skip, now time.Time) (stands int64, err error) {
+	positions, err := readPositions(s.positions(root))
+	if err != nil {
+		return 0, err
+	}
+	position, known := positions[skip.Partition]
+	if !known {
+		position.LeaderEpoch = -1
+	}
+	if position.Offset != skip.From {
+		return position.Offset, nil
+	}
+	// Without marks reading begins there; with them it would begin at the record before, and fetch what is behind it.
+	next := activity.Position{Offset: skip.To + 1, LeaderEpoch: -1, TopicID: position.TopicID}
+	if err := putPositions(s.positions(root), map[int32]activity.Position{skip.Partition: next}, map[int32]int64{skip.Partition: position.Furthest}); err != nil {
+		return 0, err
+	}
+	detail := "An operator had it passed over: it was never read. Read it from Kafka."
+	if skip.To > skip.From {
+		detail = fmt.Sprintf("An operator had offsets %d to %d passed over: they were never read. Read them from Kafka.", skip.From, skip.To)
+	}
+	parked := activity.Parked{Partition: skip.Partition, Offset: skip.From, LeaderEpoch: -1, Timestamp: now,
+		Poison: activity.Poison{Reason: activity.ReasonSkipped, Detail: detail}}
+	key, _ := encodeKept(&activity.Kept{Parked: parked, At: now})
+	act := activity.Act{At: now, Ledger: activity.ParkedLedger, Verb: activity.PassOver, ID: entryID(key), Outcome: activity.OutcomeSkipped,
+		Reason: skip.Why.Reason, By: skip.Why.By}
+	err = updateState(root, func(st *state) error {
+		if err := s.keep(root, activity.ParkedLedger, []activity.Parked{parked}, now, st); err != nil {
+			return err
+		}
+		return putAct(root, st, act)
+	})
+	if err == nil && root.Bucket(keyReading) != nil {
+		err = root.Bucket(keyReading).Delete(s.topic)
+	}
+	return skip.From, err
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/settings"
+)
+
+// skipCmd passes over records that end the service when it reads them.
+type skipCmd struct {
+	Data      string `default:"${data}" help:"Database file of a service that is stopped."`
+	Topic     string `default:"${topic}" help:"Topic that the record is in."`
+	Partition int32  `help:"Its partition." required:""`
+	Offset    int64  `help:"Its offset, which must be the next that the service reads." required:""`
+	To        int64  `default:"-1" help:"Last offset to pass over, included. Default --offset: one record."`
+	Reason    string `help:"Why; kept in the record of the act." required:""`
+}
+
+// Run writes one line for each activity to standard output.
+func (c *skipCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c *skipCmd) run(ctx context.Context, out io.Writer) error {
+	if c.To < 0 {
+		c.To = c.Offset
+	}
+	if c.Partition < 0 || c.Offset < 0 || c.To < c.Offset || strings.TrimSpace(c.Reason) == "" {
+		return settings.WithExitCode(errors.New("--partition and --offset are not negative, --to is not below --offset, and --reason says something"), settings.ExitUsage)
+	}
+	if _, err := os.Stat(c.Data); err != nil { // opening would make it
+		return fmt.Errorf("open database %s: %w", c.Data, err)
+	}
+	db, err := boltdb.Open(c.Data, boltdb.Options{})
+	if err != nil {
+		return err
+	}
+	names, err := activitystore.Skip(ctx, db, activity.Skip{
+		Topic: c.Topic, Partition: c.Partition, From: c.Offset, To: c.To, Why: activity.Why{Reason: c.Reason},
+	}, activitystore.Options{})
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	what := fmt.Sprintf("offset %d", c.Offset)
+	if c.To > c.Offset {
+		what = fmt.Sprintf("offsets %d to %d", c.Offset, c.To)
+	}
+	for _, name := range names {
+		if _, err := fmt.Fprintf(out, "%s: passed over %s of partition %d of topic %s; it goes on at offset %d\n", name, what, c.Partition, c.Topic, c.To+1); err != nil {
+			return fmt.Errorf("write the answer: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ordertally/activity"
+	"ordertally/shared/broker"
+)
+
+// Careful is what an Ingest begins with when something in the topic seems to have ended the process: it reads the partitions that it
+// may be in batch by batch, and counts each batch before it asks for the next. So the place that Note was told last is where
+// the process dies, and all before it is counted.
+type Careful struct {
+	// Reader reads; broker.Careful is one.
+	Reader Reader
+	// Moved are the partitions that it need not read.
+	Moved map[int32]bool
+	// Note has the place that is read next kept, even if the process is killed the moment after.
+	Note func(ctx context.Context, partition int32, offset int64) error
+	// Patience is how long a partition is read that way. Default 1 min.
+	Patience time.Duration
+}
+
+// Reader reads batches when they are asked for, and not before.
+type Reader interface {
+	// Partitions waits for the topic and returns its partitions.
+	Partitions(ctx context.Context) ([]int32, error)
+	// Stands reports whether a position can be read on from.
+	Stands(ctx context.Context, partition int32, at broker.Position) (bool, error)
+	// Next returns a batch and the position after it, no record at the end of the partition. The error may be broker.ErrNotThere.
+	Next(ctx context.Context, partition int32, at broker.Position) (broker.Fetched, error)
+}
+
+// readCarefully does what Careful says.
+func (in *Ingest) readCarefully(ctx context.Context, c *Careful, stored map[int32]activity.Position) error {
+	partitions, err := c.Reader.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	in.logger.Warn().Int("partitions", len(partitions)-len(c.Moved)).
+		Msg("the runs before this one did not end in order and had not read all; reading batch by batch where they counted nothing, to find out what ends them")
+	all := true
+	positions := toRead(stored)
+	for _, partition := range partitions {
+		if c.Moved[partition] {
+			continue
+		}
+		read, err := in.readPartition(ctx, c, partition, positions[partition])
+		if err != nil {
+			return err
+		}
+		all = all && read
+	}
+	in.logger.Info().Bool("all", all).Msg("nothing that was read batch by batch ended the service")
+	return in.config.Well(ctx, all)
+}
+
+// readPartition reads one partition to its end, and reports whether it got there.
+func (in *Ingest) readPartition(ctx context.Context, c *Careful, partition int32, at broker.Position) (all bool, err error) {
+	stands, err := c.Reader.Stands(ctx, partition, at)
+	if err != nil || !stands { // the source finds out where to go on
+		return true, err
+	}
+	patience := c.Patience
+	if patience == 0 {
+		patience = time.Minute
+	}
+	for begun := time.Now(); time.Since(begun) < patience; {
+		if err := c.Note(ctx, partition, at.Offset); err != nil {
+			return false, err
+		}
+		f, err := c.Reader.Next(ctx, partition, at)
+		if errors.Is(err, broker.ErrNotThere) || err == nil && len(f.Records) == 0 {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		in.pending.add(f.Records)
+		batch := in.decoder.batch(f)
+		batch.Read = in.config.Clock.Now()
+		if err := in.apply(ctx, batch); err != nil {
+			return false, err
+		}
+		at = f.Next[partition]
+	}
+	return false, nil
+}

@@ -1,0 +1,243 @@
+//go:build linux && faults
+
+package stack_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"ordertally/stack/kafka"
+)
+
+// limited is a process of bin/activity with little memory.
+type limited struct {
+	cmd    *exec.Cmd
+	mu     sync.Mutex
+	log    bytes.Buffer
+	exited chan struct{}
+}
+
+// Write takes the log.
+func (l *limited) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.log.Write(p)
+}
+
+func (l *limited) said() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.log.String()
+}
+
+// memoryLimit is what a process may have of its own: 1 GiB. What it needs without a bomb is a third of it, stacks of threads included.
+const memoryLimit = 1 << 30
+
+func startLimited(t *testing.T, arguments ...string) *limited {
+	t.Helper()
+	if _, err := exec.LookPath("prlimit"); err != nil {
+		t.Skip("SKIPPED: prlimit is not there")
+	}
+	_, path := programs(t)
+	l := &limited{exited: make(chan struct{})}
+	l.cmd = exec.Command("prlimit", append([]string{fmt.Sprintf("--data=%d", memoryLimit), path, "serve"}, arguments...)...)
+	l.cmd.Stderr, l.cmd.Stdout = l, l
+	if err := l.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(l.exited)
+		_ = l.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = l.cmd.Process.Kill()
+		<-l.exited
+		if t.Failed() {
+			text := l.said()
+			t.Logf("log of activity:\n%s", text[:min(len(text), 6000)])
+		}
+	})
+	return l
+}
+
+// dies waits until it has died of too little memory.
+func (l *limited) dies(t *testing.T) {
+	t.Helper()
+	select {
+	case <-l.exited:
+	case <-time.After(time.Minute):
+		t.Fatal("it goes on")
+	}
+	if code := l.cmd.ProcessState.ExitCode(); code == 0 || code == 1 || strings.Contains(l.said(), "unknown flag") {
+		t.Fatal("it ended by itself: ", l.said())
+	}
+}
+
+// api waits for the address of the API.
+func (l *limited) api(t *testing.T) string {
+	t.Helper()
+	var address string
+	eventually(t, time.Minute, "activity listens", func() bool {
+		for line := range strings.Lines(l.said()) {
+			var entry struct{ API string }
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.API != "" {
+				address = "http://" + entry.API
+			}
+		}
+		return address != ""
+	})
+	return address
+}
+
+func (l *limited) stop(t *testing.T) {
+	t.Helper()
+	if err := l.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-l.exited:
+	case <-time.After(time.Minute):
+		t.Fatal("it does not stop")
+	}
+}
+
+func askJSON(t *testing.T, url string, into any) error {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return json.NewDecoder(answer.Body).Decode(into)
+}
+
+// payments puts a topic of two partitions with payments and, in the middle of partition 1, a batch.
+func payments(t *testing.T, address string, b bomb) (topic string, at int64) {
+	t.Helper()
+	topic = "payments-" + b.codec
+	admin, err := ckafka.NewAdminClient(&ckafka.ConfigMap{"bootstrap.servers": address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	results, err := admin.CreateTopics(ctx, []ckafka.TopicSpecification{{
+		Topic: topic, NumPartitions: 2, ReplicationFactor: 1, Config: map[string]string{"max.message.bytes": "4000000"},
+	}})
+	if err != nil || results[0].Error.Code() != ckafka.ErrNoError {
+		t.Fatal(results, err)
+	}
+	producer, err := ckafka.NewProducer(&ckafka.ConfigMap{"bootstrap.servers": address, "go.delivery.reports": false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	n := 0
+	pay := func(partition int32, payments int) {
+		for range payments {
+			n++
+			value := fmt.Appendf(nil, `{"at":"2026-01-01T00:00:00Z","amount":%d,"currency":"EUR"}`, n)
+			err := producer.Produce(&ckafka.Message{TopicPartition: ckafka.TopicPartition{Topic: &topic, Partition: partition}, Value: value,
+				Headers: []ckafka.Header{{Key: "id", Value: fmt.Append(nil, n)}, {Key: "type", Value: []byte("PAID")}}}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if left := producer.Flush(20_000); left > 0 {
+			t.Fatalf("%d payments are not sent", left)
+		}
+	}
+	pay(0, 3)
+	pay(1, 4)
+	at = produceBatch(t, address, topic, 1, b.batch(t))
+	pay(1, 5)
+	pay(0, 6)
+	return topic, at
+}
+
+// TestSkip_IsTheWayPastARecordThatEndsTheService on Apache Kafka: a batch of a megabyte that becomes a gigabyte ends the service at each
+// start. The third reads batch by batch; those after it say where it dies and how often; after the skip all the others are counted.
+func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
+	cluster := kafka.ForTest(t)
+	topic, at := payments(t, cluster.Addr(), bomb{records: 1, size: 1 << 30, codec: "gzip"})
+	data := filepath.Join(t.TempDir(), "activity.db")
+	arguments := []string{"--data", data, "--kafka", cluster.Addr(), "--topic", "orders", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--activities",
+		fmt.Sprintf(`[{name: PAYMENT, topic: %s, type: PAID, type-at: "header:type", id: "header:id", time: at, measures: {revenue: sum(amount) by currency}}]`, topic)}
+	for range 3 {
+		startLimited(t, arguments...).dies(t)
+	}
+	for _, times := range []string{"died once", "died 2 times"} {
+		l := startLimited(t, arguments...)
+		l.dies(t)
+		for _, want := range []string{times, fmt.Sprintf(`"partition":1,"offset":%d`, at), fmt.Sprintf("activity skip --data %s --topic %s --partition 1 --offset %d --reason TEXT", data, topic, at)} {
+			if !strings.Contains(l.said(), want) {
+				t.Errorf("the start does not say %q", want)
+			}
+		}
+	}
+	_, path := programs(t)
+	skip := func(offset int64) (string, error) {
+		output, err := exec.Command(path, "skip", "--data", data, "--topic", topic, "--partition", "1", "--offset", fmt.Sprint(offset), "--reason", "it expands to 1 GiB").CombinedOutput()
+		return string(output), err
+	}
+	if output, err := skip(at + 1); err == nil || !strings.Contains(output, fmt.Sprintf("from offset %d on next", at)) {
+		t.Errorf("another offset: %v %s", err, output)
+	}
+	if output, err := skip(at); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	l := startLimited(t, arguments...)
+	api := l.api(t)
+	var day struct {
+		Count   int
+		Revenue map[string]int
+	}
+	eventually(t, time.Minute, "the others are counted", func() bool {
+		return askJSON(t, api+"/v1/activities/PAYMENT/days/2026-01-01", &day) == nil && day.Count == 18
+	})
+	if day.Revenue["EUR"] != 18*19/2 {
+		t.Errorf("the day is %+v", day)
+	}
+	var parked struct {
+		Messages []struct {
+			Class     string
+			Partition int32
+			Offset    int64
+		}
+	}
+	if err := askJSON(t, api+"/v1/activities/PAYMENT/parked", &parked); err != nil || len(parked.Messages) != 1 || parked.Messages[0].Class != "skipped" ||
+		parked.Messages[0].Partition != 1 || parked.Messages[0].Offset != at {
+		t.Errorf("parked %+v, %v", parked, err)
+	}
+	var audit struct {
+		Acts []struct{ Verb, Outcome, Reason string }
+	}
+	if err := askJSON(t, api+"/v1/activities/PAYMENT/audit", &audit); err != nil || len(audit.Acts) != 1 || audit.Acts[0].Verb != "skip" || audit.Acts[0].Reason != "it expands to 1 GiB" {
+		t.Errorf("audit %+v, %v", audit, err)
+	}
+	l.stop(t)
+	if text := l.said(); strings.Contains(text, "died") || strings.Contains(text, "batch by batch") {
+		t.Error("what was skipped is still suspected")
+	}
+}
