@@ -11,8 +11,8 @@ import (
 	"ordertally/activity/verify"
 )
 
-// TestVerify_ComparesSeveralOrderServices has two order services on one topic, whose orders one activity counts: it is equal to both
-// together, and to neither alone. An order that was not counted is named with its service.
+// TestVerify_ComparesSeveralOrderServices has two order services on one topic, whose orders one activity counts: it is
+// equal to both together, and to neither alone. An order that was not counted is named with its service.
 func TestVerify_ComparesSeveralOrderServices(t *testing.T) {
 	broker := startDevBroker(t)
 	first, second := startServices(t, t.TempDir(), broker), startServices(t, t.TempDir(), broker)

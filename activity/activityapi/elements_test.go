@@ -61,8 +61,8 @@ func dimensions(t *testing.T, h http.Handler) map[string][]map[string]any {
 	return answer.Dimensions
 }
 
-// TestDay_TellsWhatSells asks for a dimension of an order's lines: how many lines have the article, and the units in them; the order's
-// revenue belongs to none of them. A list of the order itself has the sums of the order.
+// TestDay_TellsWhatSells asks for a dimension of an order's lines: how many lines have the article, and the units in
+// them; the order's revenue belongs to none of them. A list of the order itself has the sums of the order.
 func TestDay_TellsWhatSells(t *testing.T) {
 	got := dimensions(t, sold(t,
 		`"total":700,"currency":"GBP","tags":["gift","new"],"lines":[{"sku":"mug","quantity":2},{"sku":"cup","quantity":1},{"sku":"mug","quantity":3}]`,
@@ -78,7 +78,8 @@ func TestDay_TellsWhatSells(t *testing.T) {
 	}
 }
 
-// TestDay_SaysWhatWasNotToldApart has more articles in a quarter hour than are told apart: the rest says how many of it that are.
+// TestDay_SaysWhatWasNotToldApart has more articles in a quarter hour than are told apart: the rest says how many of it
+// that are.
 func TestDay_SaysWhatWasNotToldApart(t *testing.T) {
 	var lines []string
 	for i := range 1200 {

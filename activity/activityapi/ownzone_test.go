@@ -11,7 +11,8 @@ import (
 	"ordertally/shared/ratelimit"
 )
 
-// TestAPI_ADayIsOneOfTheServicesZone asks for days without a zone, "today" above all, at a moment at which it is another day in UTC.
+// TestAPI_ADayIsOneOfTheServicesZone asks for days without a zone, "today" above all, at a moment at which it is
+// another day in UTC.
 func TestAPI_ADayIsOneOfTheServicesZone(t *testing.T) {
 	for _, c := range []struct{ zone, order, today, minute string }{
 		{"Asia/Kathmandu", "2025-11-24T20:00:00Z", "2025-11-25", "2025-11-24T20:00:00Z"},

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestRange_AnswersTheOtherDaysWhenOneCannotBeTold asks for ranges with days whose quarter hours have moments of two dates, or
-// whose zone is off the quarter hour. Each day that can be told has its order, and those that cannot have no figures.
+// TestRange_AnswersTheOtherDaysWhenOneCannotBeTold asks for ranges with days whose quarter hours have moments of two
+// dates, or whose zone is off the quarter hour. Each day that can be told has its order, and those that cannot have no
+// figures.
 func TestRange_AnswersTheOtherDaysWhenOneCannotBeTold(t *testing.T) {
 	for _, c := range []struct {
 		zone, from, to string
@@ -62,7 +63,8 @@ func TestRange_AnswersTheOtherDaysWhenOneCannotBeTold(t *testing.T) {
 	}
 }
 
-// TestRange_MarksThePeriodsThatLackDays asks by month and week: a period says which of its days it has not, and that it is partial.
+// TestRange_MarksThePeriodsThatLackDays asks by month and week: a period says which of its days it has not, and that it
+// is partial.
 func TestRange_MarksThePeriodsThatLackDays(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-11-05T16:00:00Z", "GBP", 100)

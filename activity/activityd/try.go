@@ -20,9 +20,9 @@ type Tried struct {
 	ingest.Outlook
 }
 
-// Try tells what each of the declared activities would make of the newest records of its topic, so many of each. It changes nothing: not in
-// Kafka, and it opens no file. said is called with each in the order declared, and with broker.ErrNoTopic when the topic is not there yet. Another
-// error ends it.
+// Try tells what each of the declared activities would make of the newest records of its topic, so many of each. It
+// changes nothing: not in Kafka, and it opens no file. said is called with each in the order declared, and with
+// broker.ErrNoTopic when the topic is not there yet. Another error ends it.
 func Try(ctx context.Context, config Config, records int, logger zerolog.Logger, said func(Tried, error) error) error {
 	config = config.withDefaults()
 	declared, err := declare.Parse(config.Activities)
@@ -31,7 +31,8 @@ func Try(ctx context.Context, config Config, records int, logger zerolog.Logger,
 	}
 	for _, def := range declare.With(declare.OrderCreated(config.Topic), declared) {
 		all, err := broker.Tail(ctx, broker.ConsumerConfig{
-			Brokers: config.Kafka, Security: config.KafkaSecurity, Topic: def.Topic, GroupID: monitorGroup, MaxRecordBytes: config.MaxRecordBytes,
+			Brokers: config.Kafka, Security: config.KafkaSecurity, Topic: def.Topic, GroupID: monitorGroup,
+			MaxRecordBytes: config.MaxRecordBytes,
 		}, records, logger, ingest.NewTrial(def).Look)
 		if err = said(Tried{def, ingest.Sum(all)}, err); err != nil {
 			return err

@@ -42,7 +42,9 @@ func (it *item) definition(lines map[string]int) activity.Definition {
 		key, otherwise string
 		place          *activity.Place
 	}{
-		{"type-at", "header:" + cloudevent.HeaderType, &def.TypeAt}, {"id", "header:" + cloudevent.HeaderID, &def.ID}, {"subject", "", &def.Subject},
+		{"type-at", "header:" + cloudevent.HeaderType, &def.TypeAt},
+		{"id", "header:" + cloudevent.HeaderID, &def.ID},
+		{"subject", "", &def.Subject},
 	} {
 		text, line := it.text(p.key)
 		var err error
@@ -83,10 +85,12 @@ func (it *item) name(def *activity.Definition, lines map[string]int) {
 	before, known := lines[name]
 	switch {
 	case it.lacks("name"):
-		it.fault(line, "name", errors.New("it has none: write one in capital letters, digits and underscores, such as ORDER_CANCELLED"))
+		it.fault(line, "name",
+			errors.New("it has none: write one in capital letters, digits and underscores, such as ORDER_CANCELLED"))
 	case name == "": // what is there is no text
 	case !nameForm.MatchString(name):
-		it.fault(line, "name", fmt.Errorf("%.80q is not the name of an activity: write it in capital letters, digits and underscores, at most 64, a letter first", name))
+		it.fault(line, "name", fmt.Errorf("%.80q is not the name of an activity: "+
+			"write it in capital letters, digits and underscores, at most 64, a letter first", name))
 	case known:
 		it.fault(line, "name", fmt.Errorf("it is declared twice, first on line %d", before))
 	default:
@@ -152,7 +156,8 @@ func (u *uses) add(line int, setting string, path measure.Path) {
 	}
 }
 
-// check refuses a path that leads to objects, because another leads on through them: every event would be parked, or without a value.
+// check refuses a path that leads to objects, because another leads on through them: every event would be parked, or
+// without a value.
 func (u *uses) check(it *item) {
 	for _, one := range u.each {
 		for _, other := range u.paths {
@@ -208,7 +213,8 @@ func parseTime(text string) (place activity.Place, form activity.TimeForm, err e
 				return place, form, err
 			}
 		default:
-			return place, form, fmt.Errorf("%.80q is not known: write PATH, PATH unit=s, PATH unit=ms, PATH unit=us, PATH zone=Europe/London, or record", word)
+			return place, form, fmt.Errorf("%.80q is not known: write PATH, PATH unit=s, PATH unit=ms, PATH unit=us, "+
+				"PATH zone=Europe/London, or record", word)
 		}
 	}
 	if form.Unit != 0 && form.Zone != (activity.Zone{}) {

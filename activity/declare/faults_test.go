@@ -7,8 +7,8 @@ import (
 	"ordertally/activity/declare"
 )
 
-// TestParse_TellsAllFaultsWithTheirPlaces declares several activities with several faults each, in blocks and in brackets: each fault has
-// its line, the activity's name and the setting.
+// TestParse_TellsAllFaultsWithTheirPlaces declares several activities with several faults each, in blocks and in
+// brackets: each fault has its line, the activity's name and the setting.
 func TestParse_TellsAllFaultsWithTheirPlaces(t *testing.T) {
 	for _, c := range []struct {
 		what, text string
@@ -77,8 +77,8 @@ func TestParse_TellsAllFaultsWithTheirPlaces(t *testing.T) {
 	}
 }
 
-// TestParse_RefusesPathsThatCannotBeServed declares texts and numbers at places that hold objects by the declaration's own word: every
-// event would be parked, or told apart by nothing.
+// TestParse_RefusesPathsThatCannotBeServed declares texts and numbers at places that hold objects by the declaration's
+// own word: every event would be parked, or told apart by nothing.
 func TestParse_RefusesPathsThatCannotBeServed(t *testing.T) {
 	for settings, want := range map[string]string{
 		"measures: {units: sum(lines.quantity)}, dimensions: {line: lines}":     `dimensions: line: lines holds objects, by lines.quantity: name one of their members`,

@@ -66,7 +66,8 @@ type field struct {
 
 // readItems finds the activities in a text.
 func readItems(text string) ([]item, error) {
-	file, err := parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey()) // duplicates are reported with their line
+	// Duplicates are reported later, with their line.
+	file, err := parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		if ye, ok := errors.AsType[yaml.Error](err); ok && ye.GetToken() != nil {
 			return nil, fmt.Errorf("%w; line %d is not YAML: %s", errNoList, ye.GetToken().Position.Line, ye.GetMessage())

@@ -60,7 +60,8 @@ func tally(t *measure.Tally) string {
 	return text
 }
 
-// TestDimension_SplitsTheElementsOfAnArray has dimensions whose values are members of an array's objects, of objects, and lists.
+// TestDimension_SplitsTheElementsOfAnArray has dimensions whose values are members of an array's objects, of objects,
+// and lists.
 func TestDimension_SplitsTheElementsOfAnArray(t *testing.T) {
 	lines := declared(t, "measures: {items: count(lines), revenue: sum(total) by currency, units: sum(lines.quantity)}, dimensions: {sku: lines.sku}")
 	tags := declared(t, "measures: {revenue: sum(total)}, dimensions: {tag: tags, country: metadata.country}")
@@ -114,7 +115,8 @@ func TestDimension_OfOneEventIsNotOfTheNext(t *testing.T) {
 	}
 }
 
-// TestDimension_HoldsNoMoreRowsThanATable has one event with more values than are told apart: the first are, the others are the rest.
+// TestDimension_HoldsNoMoreRowsThanATable has one event with more values than are told apart: the first are, the others
+// are the rest.
 func TestDimension_HoldsNoMoreRowsThanATable(t *testing.T) {
 	lines := declared(t, "measures: {units: sum(lines.quantity)}, dimensions: {sku: lines.sku}")
 	tags := declared(t, "measures: {units: sum(n)}, dimensions: {tag: tags}")

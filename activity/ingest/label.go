@@ -54,8 +54,10 @@ func (d *decoder) elements(at *dimensionSlots, e *activity.Event) *measure.Table
 	object := measure.Tally{Count: 1, Sums: make([]measure.NamedSum, len(at.inside))}
 	for ends := at.split.ends; len(ends) > 0; ends = ends[len(told):] {
 		for i, measured := range at.inside {
-			amount := measure.SumOf(d.slots[told[i+1]].part(before[i+1], ends[i+1]))
-			object.Sums[i] = measure.NamedSum{Measure: d.def.Measures[measured].Name, Group: e.Values[measured].Group, Sum: amount}
+			object.Sums[i] = measure.NamedSum{
+				Measure: d.def.Measures[measured].Name, Group: e.Values[measured].Group,
+				Sum: measure.SumOf(d.slots[told[i+1]].part(before[i+1], ends[i+1])),
+			}
 		}
 		d.object(table, d.slots[told[0]].values[before[0]:ends[0]], &object)
 		copy(before, ends)

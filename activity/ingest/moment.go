@@ -20,7 +20,8 @@ func (d *decoder) moment(r *broker.Record) (time.Time, *activity.Poison) {
 	form := &d.def.AtForm
 	if form.Record {
 		if r.Timestamp.IsZero() {
-			return time.Time{}, poison(activity.ReasonMalformed, "The record has no timestamp: declare where the time is in its value.")
+			return time.Time{}, poison(activity.ReasonMalformed,
+				"The record has no timestamp: declare where the time is in its value.")
 		}
 		return r.Timestamp.UTC(), nil
 	}
@@ -45,7 +46,9 @@ func (d *decoder) moment(r *broker.Record) (time.Time, *activity.Poison) {
 }
 
 // unitNames are the units that a time may be counted in.
-var unitNames = map[time.Duration]string{time.Second: "seconds", time.Millisecond: "milliseconds", time.Microsecond: "microseconds"}
+var unitNames = map[time.Duration]string{
+	time.Second: "seconds", time.Millisecond: "milliseconds", time.Microsecond: "microseconds",
+}
 
 // Bounds of a number that is a time: no real one has more digits, and no larger exponent.
 const (
@@ -99,8 +102,8 @@ var (
 	errZone   = errors.New("has no offset from UTC: declare its zone, such as time: PATH zone=Europe/London")
 )
 
-// asWritten reads a time as RFC 3339 writes it, or nearly so: a space for the T, one before the offset, an offset of +0000 or +00 or UTC, or
-// none when there is a zone that it is of.
+// asWritten reads a time as RFC 3339 writes it, or nearly so: a space for the T, one before the offset, an offset of
+// +0000 or +00 or UTC, or none when there is a zone that it is of.
 func asWritten(text string, zone activity.Zone) (time.Time, error) {
 	at, err := rfc3339.Parse(text)
 	if err == nil {

@@ -120,8 +120,8 @@ func TestTime_SaysWhatIsWrongWithIt(t *testing.T) {
 	}
 }
 
-// TestSubject_MayBeLeftOut counts events of activities that declare no subject, and events that have none; those of the order service
-// must have their order's id.
+// TestSubject_MayBeLeftOut counts events of activities that declare no subject, and events that have none; those of the
+// order service must have their order's id.
 func TestSubject_MayBeLeftOut(t *testing.T) {
 	for _, subject := range []string{"", "subject: order", "subject: order.id", "subject: 'header:order'"} {
 		def := declared(t, "measures: {n: sum(n)}, "+subject)

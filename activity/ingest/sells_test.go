@@ -15,8 +15,8 @@ import (
 	"ordertally/shared/event"
 )
 
-// TestDimension_TellsWhatSells counts the real orders of three days by the articles of their lines: none is parked, and each article has
-// the lines and units that the files have of it.
+// TestDimension_TellsWhatSells counts the real orders of three days by the articles of their lines: none is parked, and
+// each article has the lines and units that the files have of it.
 func TestDimension_TellsWhatSells(t *testing.T) {
 	defs, err := declare.Parse("[{name: SOLD, topic: t, type: ORDER_CREATED, time: placed_at, measures: {units: sum(lines.quantity)}, dimensions: {sku: lines.sku}}]")
 	if err != nil {

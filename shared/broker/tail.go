@@ -15,18 +15,22 @@ import (
 // ErrNoTopic says that a topic that was to be read does not exist.
 var ErrNoTopic = errors.New("there is no such topic")
 
-// Tail looks at the newest committed records of a topic, most of them together or as many as there are, and returns what look made of
-// each, the oldest first by their timestamps. It leaves no trace in Kafka: it joins no group and commits nothing. It is ErrNoTopic when the
-// topic does not exist, and an error when the brokers are silent for readPatience.
-func Tail[T any](ctx context.Context, config ConsumerConfig, most int, logger zerolog.Logger, look func(*Record) T) ([]T, error) {
+// Tail looks at the newest committed records of a topic, most of them together or as many as there are, and returns
+// what look made of each, the oldest first by their timestamps. It leaves no trace in Kafka: it joins no group and
+// commits nothing. It is ErrNoTopic when the topic does not exist, and an error when the brokers are silent for
+// readPatience.
+func Tail[T any](
+	ctx context.Context, config ConsumerConfig, most int, logger zerolog.Logger, look func(*Record) T,
+) ([]T, error) {
 	if config.MaxRecordBytes == 0 {
 		config.MaxRecordBytes = DefaultMaxRecordBytes
 	}
 	logs := startLogPump(logger)
 	defer logs.stop()
 	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, kafka.ConfigMap{
-		"group.id": config.GroupID, "enable.auto.commit": false, "enable.auto.offset.store": false, "isolation.level": string(committed),
-		"auto.offset.reset": "error", "enable.partition.eof": true, "fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": DefaultReadAheadBytes >> 10,
+		"group.id": config.GroupID, "enable.auto.commit": false, "enable.auto.offset.store": false,
+		"isolation.level": string(committed), "auto.offset.reset": "error", "enable.partition.eof": true,
+		"fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": DefaultReadAheadBytes >> 10,
 		"fetch.wait.max.ms": 50, // the end of a partition is what it waits for
 	})
 	if err != nil {
@@ -111,7 +115,8 @@ func (t *tail[T]) spans(ctx context.Context) (map[int32]span, error) {
 func (t *tail[T]) stretch(ctx context.Context, parts map[int32]span) error {
 	partitions := make([]kafka.TopicPartition, 0, len(parts))
 	for id, part := range parts {
-		partitions = append(partitions, kafka.TopicPartition{Topic: &t.config.Topic, Partition: id, Offset: kafka.Offset(part.start)})
+		from := kafka.TopicPartition{Topic: &t.config.Topic, Partition: id, Offset: kafka.Offset(part.start)}
+		partitions = append(partitions, from)
 	}
 	if len(partitions) == 0 {
 		return nil
@@ -143,7 +148,8 @@ func (t *tail[T]) stretch(ctx context.Context, parts map[int32]span) error {
 			heard = time.Now()
 			delete(parts, event.Partition)
 		case kafka.Error:
-			if event.IsFatal() || denied(event) || event.Code() == kafka.ErrOffsetOutOfRange || event.Code() == kafka.ErrAutoOffsetReset {
+			code := event.Code()
+			if event.IsFatal() || denied(event) || code == kafka.ErrOffsetOutOfRange || code == kafka.ErrAutoOffsetReset {
 				return event
 			}
 		}
@@ -162,7 +168,8 @@ func (t *tail[T]) newest(most int) []T {
 		all = append(all, of[max(0, len(of)-most):]...)
 	}
 	slices.SortFunc(all, func(a, b looked[T]) int {
-		return cmp.Or(a.timestamp.Compare(b.timestamp), cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
+		return cmp.Or(a.timestamp.Compare(b.timestamp), cmp.Compare(a.partition, b.partition),
+			cmp.Compare(a.offset, b.offset))
 	})
 	all = all[max(0, len(all)-most):]
 	made := make([]T, len(all))

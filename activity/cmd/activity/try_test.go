@@ -19,8 +19,8 @@ import (
 	"ordertally/shared/settings"
 )
 
-// TestConfigCheckTry_SaysWhatWouldBeCountedAndParked tries declarations on records as a change capture writes them: a time in milliseconds,
-// declared as such, as seconds, and not at all.
+// TestConfigCheckTry_SaysWhatWouldBeCountedAndParked tries declarations on records as a change capture writes them: a
+// time in milliseconds, declared as such, as seconds, and not at all.
 func TestConfigCheckTry_SaysWhatWouldBeCountedAndParked(t *testing.T) {
 	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
 	if err != nil {
@@ -79,7 +79,8 @@ func TestConfigCheckTry_SaysWhatWouldBeCountedAndParked(t *testing.T) {
 	}
 }
 
-// TestConfigCheckTry_ChangesNothing runs the verb as people do: no file is made, and settings that are refused are not tried.
+// TestConfigCheckTry_ChangesNothing runs the verb as people do: no file is made, and settings that are refused are not
+// tried.
 func TestConfigCheckTry_ChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "activity.db")
