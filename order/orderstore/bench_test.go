@@ -32,7 +32,7 @@ func request(n int64, keyed bool) *order.Request {
 			{SKU: "84406B", Description: "CREAM CUPID HEARTS COAT HANGER", Quantity: 8, UnitPrice: 275},
 		},
 	})
-	r := &order.Request{Payload: payload, PlacedAt: placed}
+	r := &order.Request{Payload: payload, PlacedAt: placed, Reference: fmt.Sprint(n)}
 	if keyed {
 		r.Key = fmt.Sprintf("checkout-%08x", uint64(n)*0x9E3779B97F4A7C15)
 	}

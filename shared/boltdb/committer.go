@@ -106,6 +106,12 @@ func (db *DB) commit(group []*request) bool {
 	started := time.Now()
 	db.watchdog.Step()
 	defer db.watchdog.Rest()
+	select {
+	case <-db.failed: // a read met damage
+		answer(group, fmt.Errorf("write the database: %w", db.unusable()))
+		return false
+	default:
+	}
 	for {
 		var tx *bbolt.Tx
 		err := safely(db.path, "beginning a transaction", func() (err error) { tx, err = db.bolt.Begin(true); return err })

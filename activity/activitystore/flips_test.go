@@ -1,0 +1,111 @@
+package activitystore_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/fliptest"
+	"ordertally/shared/clock"
+	"ordertally/shared/cloudevent"
+)
+
+// manyMessages fill bins, keys, intervals of two lineages, the ledger of parked messages and positions.
+func manyMessages(from int) *activity.Batch {
+	b := &activity.Batch{Next: map[int32]activity.Position{}}
+	for i := from; i < from+500; i++ {
+		partition := int32(i % 3)
+		m := message(fmt.Sprintf("message-%06d", i), partition, noon.Add(time.Duration(i)*time.Minute), int64(i))
+		m.Lineage, m.Sequence = fmt.Sprint("lineage", i%2), uint64(2*i+1)
+		m.Previous = m.Sequence - 1
+		if i%10 == 0 {
+			m.Previous = m.Sequence - 1
+			b.Parked = append(b.Parked, activity.Parked{
+				Partition: partition, Offset: int64(i), Timestamp: noon, Value: []byte("{"), Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte(fmt.Sprint("id", i))}},
+				Poison: activity.Poison{Reason: "malformed", Detail: "no JSON"},
+			})
+		}
+		b.Messages = append(b.Messages, m)
+		b.Next[partition] = activity.Position{Offset: int64(i + 1), LeaderEpoch: 7}
+	}
+	return b
+}
+
+func useStatistics(t *testing.T, path string) (read string, err error) {
+	t.Helper()
+	db, err := boltdb.Open(path, boltdb.Options{})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	store, err := activitystore.Open(t.Context(), db, def, activitystore.Options{Clock: clock.NewManual(noon)})
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	asOf, err := store.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(q activity.Quarter, totals *activity.Totals) {
+		fmt.Fprintln(&text, q, totals.Count, totals.First, totals.Last, totals.Digest, totals.Figures)
+	})
+	if err != nil {
+		return text.String(), err
+	}
+	fmt.Fprintln(&text, asOf.At, asOf.Event, asOf.Next)
+	for after := ""; ; {
+		kept, next, err := store.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, after, 100)
+		if err != nil {
+			return text.String(), err
+		}
+		for i := range kept {
+			one, _, err := store.GetKept(t.Context(), activity.ParkedLedger, kept[i].ID)
+			if err != nil {
+				return text.String(), err
+			}
+			fmt.Fprintln(&text, kept[i].ID, one.MessageID, one.Poison)
+			trace, err := store.Trace(t.Context(), activity.MessageID{ID: one.MessageID})
+			if err != nil {
+				return text.String(), err
+			}
+			fmt.Fprintln(&text, trace.State)
+		}
+		if after = next; after == "" {
+			break
+		}
+	}
+	for _, from := range []int{250, 100_000} { // half of it is known
+		verdicts, err := store.Apply(t.Context(), manyMessages(from))
+		if err != nil {
+			return text.String(), err
+		}
+		fmt.Fprintf(&text, "%v\n", verdicts)
+	}
+	return text.String(), nil
+}
+
+// TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer flips bits in page headers, tables of elements, branches, meta pages and the list of free pages.
+func TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "activity.db")
+	db, err := boltdb.Open(path, boltdb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := activitystore.Open(t.Context(), db, def, activitystore.Options{Clock: clock.NewManual(noon)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from := 0; from < 2000; from += 500 {
+		if _, err := store.Apply(t.Context(), manyMessages(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fliptest.Run(t, path, 15, activitystore.Check, useStatistics)
+}
