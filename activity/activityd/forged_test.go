@@ -2,6 +2,7 @@ package activityd_test
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,25 +33,30 @@ func TestService_IsNotSilencedByForgedHeaders(t *testing.T) {
 	copied.Value = order(2).Value
 	newer := change(order(41), cloudevent.HeaderType, "ORDER_PRAISED")
 	newer.Slot = 41
-	publish(t, kafka.Addr(), append(append(orders(1, 20), forged, copied), append(orders(21, 40), newer)...)...)
+	publish(t, kafka.Addr(), append(orders(1, 20), forged, copied)...)
 	s := start(t, filepath.Join(t.TempDir(), "activity.db"), kafka.Addr())
-	metrics := ""
-	until(t, "all was read", func() bool {
-		_, metrics = get(t, s.OpsAddr(), "/metrics")
+	until(t, "the forged record is read", func() bool {
 		d := firstDay(t, s)
-		return d.AsOf.Lag != nil && *d.AsOf.Lag == 0
+		return d.Count == 21 && d.AsOf.Lag != nil && *d.AsOf.Lag == 0
+	})
+	publish(t, kafka.Addr(), append(orders(21, 40), newer)...)
+	until(t, "the orders behind it are counted", func() bool {
+		d := firstDay(t, s)
+		return d.Count >= 41 && *d.AsOf.Lag == 0
 	})
 	if n := firstDay(t, s).Count; n != 41 {
 		t.Errorf("%d orders are counted, want 40 and the forged one", n)
 	}
-	_, metrics = get(t, s.OpsAddr(), "/metrics")
+	_, metrics := get(t, s.OpsAddr(), "/metrics")
 	for _, line := range []string{"activity_conflicts 1", "activity_lineages 1", "activity_unknown_types_total 1", "activity_parked_messages 0", "activity_duplicates_total 0"} {
 		if !strings.Contains(metrics, "\n"+line+"\n") {
 			t.Errorf("/metrics has no line %s", line)
 		}
 	}
-	if strings.Contains(metrics, "\nactivity_covered_counted_total 0\n") {
-		t.Error("no metric tells of slots that had been dealt with")
+	_, after, _ := strings.Cut(metrics, "\nactivity_covered_counted_total ")
+	value, _, _ := strings.Cut(after, "\n")
+	if covered, err := strconv.Atoi(value); err != nil || covered < 20 { // of another partition, more may have been read after it
+		t.Errorf("%q orders had a slot that had been dealt with, want at least 20", value)
 	}
 	if _, body := get(t, s.Addr(), "/v1/activities/ORDER_CREATED/conflicts"); !strings.Contains(body, `"class":"conflict"`) || strings.Count(body, `"message_id"`) != 1 {
 		t.Errorf("the ledger has %s", body)

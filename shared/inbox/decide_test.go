@@ -320,7 +320,7 @@ func TestInbox_AcceptsOneContentOnce(t *testing.T) {
 // TestInbox_TypesPassedOverLeaveFewIntervals has two types alternate in a lineage, of which one is passed over.
 func TestInbox_TypesPassedOverLeaveFewIntervals(t *testing.T) {
 	stored := newBox(t)
-	const slots = 2000
+	const slots = 20_000
 	err := stored.update(func(root *bbolt.Bucket) error {
 		in, err := inbox.Open(root, monday, 0)
 		for slot := uint64(1); slot <= slots && err == nil; slot++ {
