@@ -117,6 +117,9 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 		}
 		return nil, errors.New("the token is refused: " + reason(err))
 	}
+	if err := unambiguous(token); err != nil {
+		return nil, fmt.Errorf("the token is refused: %w", err)
+	}
 	// The library takes a token in the very second in which it expires, and five minutes before nbf: clocks that far apart are an
 	// operator's matter.
 	if !now.Before(checked.Expiry) {
@@ -132,8 +135,8 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	if notBefore, _ := claims["nbf"].(float64); notBefore > float64(now.Add(time.Minute).Unix()) {
 		return nil, errors.New("the token is refused: it is not valid yet")
 	}
-	if checked.Subject == "" {
-		return nil, errors.New("the token is refused: it has no subject")
+	if err := checkSubject(checked.Subject); err != nil {
+		return nil, fmt.Errorf("the token is refused: %w", err)
 	}
 	caller := newCaller("token", checked.Issuer+"\x00"+checked.Subject, knownScopes(claims["scope"], claims["scp"]))
 	caller.Name, caller.Until = checked.Subject, checked.Expiry

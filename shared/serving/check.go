@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/rs/zerolog"
+
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/plainfile"
 	"ordertally/shared/settings"
 )
 
@@ -16,6 +19,25 @@ type Place struct {
 	Program string // order
 	Listen  string // address of the API
 	Data    string // the database file
+	// Private are other files that only the service should read; "" is none.
+	Private []string
+}
+
+// Exposed returns a sentence for each of the service's private files, those in more too, that everybody on the machine can read.
+func (c *Config) Exposed(more ...string) (sentences []string) {
+	for _, file := range append([]string{c.TLS.KeyFile, c.OpsTLS.KeyFile}, more...) {
+		if file != "" && plainfile.OthersCanRead(file) {
+			sentences = append(sentences, fmt.Sprintf("%s can be read by everybody on this machine: chmod o-rwx %[1]s", file))
+		}
+	}
+	return sentences
+}
+
+// WarnOfExposed writes them to the log.
+func (c *Config) WarnOfExposed(logger zerolog.Logger, more ...string) {
+	for _, sentence := range c.Exposed(more...) {
+		logger.Warn().Msg(sentence)
+	}
 }
 
 // listens reports whether there is an address that others may reach: one that is none is refused, and reaches nobody.
@@ -38,7 +60,11 @@ func Check(ctx context.Context, w io.Writer, c *Config, at Place, refused error)
 	if err := errors.Join(append(problems, err)...); err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
-	_, err = fmt.Fprint(w, "the settings are good\n", unchecked)
+	warnings := ""
+	for _, sentence := range c.Exposed(append(at.Private, at.Data)...) {
+		warnings += "warning: " + sentence + "\n"
+	}
+	_, err = fmt.Fprint(w, "the settings are good\n", unchecked, warnings)
 	return err
 }
 

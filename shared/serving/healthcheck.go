@@ -10,10 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
+	"ordertally/shared/safetext"
 	"ordertally/shared/settings"
 	"ordertally/shared/tlsfiles"
 )
@@ -36,7 +36,7 @@ const (
 )
 
 // Run prints what the service says; the error, and so the exit code, says whether it is well.
-func (c *HealthCheck) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *HealthCheck) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *HealthCheck) run(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)

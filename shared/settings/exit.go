@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"ordertally/shared/safetext"
 )
 
 // Exit codes of all programs.
@@ -56,7 +58,7 @@ func Report(w io.Writer, err error) int {
 		written := make(chan struct{})
 		go func() {
 			defer close(written)
-			_, _ = fmt.Fprintln(w, err) // no other place to complain to
+			_, _ = fmt.Fprintln(safetext.NewWriter(w), err) // no other place to complain to
 		}()
 		select {
 		case <-written:

@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"ordertally/shared/safetext"
 )
 
 // Drops counts the log lines that were lost because a place for them took none: its reader stalled or went away, or its disk is full. A line
@@ -180,7 +182,7 @@ func (f fanout) Write(line []byte) (int, error) { return f.WriteLevel(zerolog.No
 
 // WriteLevel implements zerolog.LevelWriter. It never fails and never waits.
 func (f fanout) WriteLevel(level zerolog.Level, line []byte) (int, error) {
-	kept := append([]byte(nil), line...) // zerolog uses its buffer again
+	kept := safetext.Append(make([]byte, 0, len(line)), line) // a copy: zerolog uses its buffer again
 	for _, s := range f {
 		s.add(leveled{level, kept})
 	}

@@ -14,6 +14,7 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/shared/broker"
+	"ordertally/shared/safetext"
 	"ordertally/shared/serving"
 	"ordertally/shared/settings"
 )
@@ -35,11 +36,11 @@ func (c *configCheckCmd) Run(ctx context.Context) error {
 	if c.Try < 0 || c.Try > activityd.MaxTry {
 		refused = errors.Join(refused, fmt.Errorf("try: it must be 1 to %d", activityd.MaxTry))
 	}
-	err := serving.Check(ctx, os.Stdout, &c.Serving, serving.Place{Program: "activity", Listen: c.Listen, Data: c.Data}, refused)
+	err := serving.Check(ctx, os.Stdout, &c.Serving, serving.Place{Program: "activity", Listen: c.Listen, Data: c.Data, Private: []string{c.KafkaSecurity.KeyFile, c.KafkaSecurity.PasswordFile}}, refused)
 	if err != nil || c.Try == 0 {
 		return err
 	}
-	return c.try(ctx, os.Stdout)
+	return c.try(ctx, safetext.Stdout())
 }
 
 // errAllParked ends the command with exit code 1.

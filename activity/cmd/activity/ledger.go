@@ -9,12 +9,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
 
 	"ordertally/activity"
+	"ordertally/shared/safetext"
 	"ordertally/shared/settings"
 )
 
@@ -89,7 +89,7 @@ type lsCmd struct {
 }
 
 // Run lists on standard output.
-func (c *lsCmd) Run(ctx context.Context, l *ledger) error { return c.run(ctx, *l, os.Stdout) }
+func (c *lsCmd) Run(ctx context.Context, l *ledger) error { return c.run(ctx, *l, safetext.Stdout()) }
 
 func (c *lsCmd) run(ctx context.Context, l ledger, out io.Writer) error {
 	query := c.query(time.Now())
@@ -153,7 +153,7 @@ type showCmd struct {
 }
 
 // Run shows the message on standard output, indented unless one line is asked for.
-func (c *showCmd) Run(ctx context.Context, l *ledger) error { return c.run(ctx, *l, os.Stdout) }
+func (c *showCmd) Run(ctx context.Context, l *ledger) error { return c.run(ctx, *l, safetext.Stdout()) }
 
 func (c *showCmd) run(ctx context.Context, l ledger, out io.Writer) error {
 	var message json.RawMessage
@@ -179,7 +179,9 @@ type exportCmd struct {
 }
 
 // Run writes to standard output.
-func (c *exportCmd) Run(ctx context.Context, l *ledger) error { return c.run(ctx, *l, os.Stdout) }
+func (c *exportCmd) Run(ctx context.Context, l *ledger) error {
+	return c.run(ctx, *l, safetext.Stdout())
+}
 
 func (c *exportCmd) run(ctx context.Context, l ledger, out io.Writer) error {
 	answer, err := c.ask(ctx, http.MethodGet, string(l)+"/export", c.query(time.Now()), nil)
@@ -263,7 +265,9 @@ type retryCmd struct {
 }
 
 // Run writes what became of the messages to standard output.
-func (c *retryCmd) Run(ctx context.Context, l *ledger) error { return c.run(ctx, *l, os.Stdout) }
+func (c *retryCmd) Run(ctx context.Context, l *ledger) error {
+	return c.run(ctx, *l, safetext.Stdout())
+}
 
 func (c *retryCmd) run(ctx context.Context, l ledger, out io.Writer) error {
 	verb := "accept"
@@ -279,7 +283,9 @@ type discardCmd struct {
 }
 
 // Run writes how many were discarded to standard output.
-func (c *discardCmd) Run(ctx context.Context, l *ledger) error { return c.run(ctx, *l, os.Stdout) }
+func (c *discardCmd) Run(ctx context.Context, l *ledger) error {
+	return c.run(ctx, *l, safetext.Stdout())
+}
 
 func (c *discardCmd) run(ctx context.Context, l ledger, out io.Writer) error {
 	return c.decide(ctx, l, "discard", c.Reason, out)

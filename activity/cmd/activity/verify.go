@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"ordertally/activity/verify"
 	"ordertally/shared/auth"
+	"ordertally/shared/safetext"
 	"ordertally/shared/settings"
 	"ordertally/shared/tlsfiles"
 )
@@ -27,7 +27,7 @@ type verifyCmd struct {
 var errDiffer = errors.New("the services differ; what differs is named above")
 
 // Run compares and writes what differs to standard output.
-func (c *verifyCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *verifyCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
 	target, err := reach(c.Target, c.Credential, keyVariable, c.TLS, "")

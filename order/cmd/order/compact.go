@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"ordertally/order/orderstore"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/safetext"
 )
 
 type compactCmd struct {
@@ -16,7 +16,7 @@ type compactCmd struct {
 }
 
 // Run compacts the file and writes one line to standard output.
-func (c *compactCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *compactCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *compactCmd) run(ctx context.Context, out io.Writer) error {
 	start := time.Now()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/order/orderclient"
+	"ordertally/shared/safetext"
 	"ordertally/shared/settings"
 )
 
@@ -50,7 +50,7 @@ type outboxLsCmd struct {
 }
 
 // Run lists on standard output.
-func (c *outboxLsCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *outboxLsCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 	client, err := c.client()
@@ -154,7 +154,7 @@ type outboxShowCmd struct {
 }
 
 // Run shows the message on standard output, indented unless one line is asked for.
-func (c *outboxShowCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *outboxShowCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *outboxShowCmd) run(ctx context.Context, out io.Writer) error {
 	client, err := c.client()
@@ -236,7 +236,7 @@ type outboxRetryCmd struct {
 }
 
 // Run writes how many were retried to standard output.
-func (c *outboxRetryCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *outboxRetryCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *outboxRetryCmd) run(ctx context.Context, out io.Writer) error {
 	client, err := c.client()
@@ -255,7 +255,7 @@ type outboxDiscardCmd struct {
 }
 
 // Run writes how many were discarded to standard output.
-func (c *outboxDiscardCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *outboxDiscardCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *outboxDiscardCmd) run(ctx context.Context, out io.Writer) error {
 	client, err := c.client()
@@ -274,7 +274,7 @@ type outboxAdoptCmd struct {
 }
 
 // Run writes how many were adopted to standard output.
-func (c *outboxAdoptCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *outboxAdoptCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *outboxAdoptCmd) run(ctx context.Context, out io.Writer) error {
 	client, err := c.client()

@@ -4,17 +4,17 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 	"time"
 
 	"ordertally/order/orderclient"
+	"ordertally/shared/safetext"
 )
 
 type statusCmd struct{ remote }
 
 // Run writes the status to standard output.
-func (c *statusCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *statusCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *statusCmd) run(ctx context.Context, out io.Writer) error {
 	client, err := c.client()

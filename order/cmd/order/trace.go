@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -17,6 +16,7 @@ import (
 	"ordertally/order"
 	"ordertally/shared/auth"
 	"ordertally/shared/problem"
+	"ordertally/shared/safetext"
 	"ordertally/shared/secret"
 	"ordertally/shared/settings"
 	"ordertally/shared/tlsfiles"
@@ -81,7 +81,7 @@ func (s *seconds) String() string {
 
 // Run writes the trace to standard output. When the activity service does not answer, the order's half is written all the
 // same and the error says so.
-func (c *traceCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+func (c *traceCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 	base, err := url.Parse(c.ActivityTarget)

@@ -18,6 +18,7 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/keyapi"
+	"ordertally/shared/safetext"
 	"ordertally/shared/settings"
 )
 
@@ -46,7 +47,7 @@ func (c *New) Run(ctx context.Context, sources *settings.Sources, k *kong.Contex
 		}
 		c.Never = false
 	}
-	return c.run(ctx, service, os.Stdout, os.Stderr)
+	return c.run(ctx, service, safetext.Stdout(), os.Stderr)
 }
 
 func (c *New) run(ctx context.Context, service *Service, stdout, stderr io.Writer) error {
@@ -123,7 +124,7 @@ type Ls struct {
 // Run writes the list to standard output.
 func (c *Ls) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
 	c.typed(sources, k)
-	return c.run(ctx, service, os.Stdout)
+	return c.run(ctx, service, safetext.Stdout())
 }
 
 func (c *Ls) run(ctx context.Context, service *Service, out io.Writer) error {
@@ -175,7 +176,7 @@ type Revoke struct {
 // Run says on standard output what was done.
 func (c *Revoke) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
 	c.typed(sources, k)
-	return c.run(ctx, service, os.Stdout)
+	return c.run(ctx, service, safetext.Stdout())
 }
 
 func (c *Revoke) run(ctx context.Context, service *Service, out io.Writer) error {

@@ -1,0 +1,71 @@
+// Package safetext keeps texts of others from acting on an operator's terminal: control characters of the range C1, which some terminals obey as they
+// do escape sequences, and characters that change the direction of a line, so that it reads as something else.
+package safetext
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"unicode/utf8"
+)
+
+// acts reports whether a character is not to be shown as it is: a control character other than tab and the ends of lines, or one that changes directions.
+func acts(r rune) bool {
+	switch {
+	case r < 0x20:
+		return r != '\t' && r != '\n' && r != '\r'
+	case r < 0x7f:
+		return false
+	}
+	return r <= 0x9f || r == 0x061c || r == 0x200e || r == 0x200f || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+// Append appends text to b, with such characters written as \u0085 is: in a text of JSON that means the same. Bytes that are no UTF-8 stay, but for
+// those that a terminal without UTF-8 could obey, which become \ufffd.
+func Append(b, text []byte) []byte {
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			b = append(b, `\ufffd`...)
+		case acts(r):
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = append(b, text[:size]...)
+		}
+		text = text[size:]
+	}
+	return b
+}
+
+// Writer writes to another what Append makes of the texts. It is not safe for concurrent use.
+type Writer struct {
+	to   io.Writer
+	part []byte // of a character whose other bytes come with the next Write
+}
+
+// NewWriter returns a Writer.
+func NewWriter(to io.Writer) *Writer { return &Writer{to: to} }
+
+// Stdout is standard output for what comes from a service.
+func Stdout() *Writer { return NewWriter(os.Stdout) }
+
+// Write implements io.Writer. A character of which only the beginning is there waits for the rest.
+func (w *Writer) Write(text []byte) (int, error) {
+	whole := append(w.part, text...) //nolint:gocritic // part is replaced below
+	end := len(whole)
+	for back := 1; back < utf8.UTFMax && back <= len(whole); back++ {
+		if start := len(whole) - back; utf8.RuneStart(whole[start]) {
+			if !utf8.FullRune(whole[start:]) {
+				end = start
+			}
+			break
+		}
+	}
+	safe := Append(nil, whole[:end])
+	w.part = append([]byte(nil), whole[end:]...)
+	if _, err := w.to.Write(safe); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
