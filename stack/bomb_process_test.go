@@ -19,6 +19,7 @@ import (
 
 	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"ordertally/shared/broker/devbroker"
 	"ordertally/stack/kafka"
 )
 
@@ -176,14 +177,19 @@ func payments(t *testing.T, address string, b bomb) (topic string, at int64) {
 	return topic, at
 }
 
+// serveArguments are those of a service that counts payments.
+func serveArguments(data, address, topic string) []string {
+	return []string{"--data", data, "--kafka", address, "--topic", "orders", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--activities",
+		fmt.Sprintf(`[{name: PAYMENT, topic: %s, type: PAID, type-at: "header:type", id: "header:id", time: at, measures: {revenue: sum(amount) by currency}}]`, topic)}
+}
+
 // TestSkip_IsTheWayPastARecordThatEndsTheService on Apache Kafka: a batch of a megabyte that becomes a gigabyte ends the service at each
 // start. The third reads batch by batch; those after it say where it dies and how often; after the skip all the others are counted.
 func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	topic, at := payments(t, cluster.Addr(), bomb{records: 1, size: 1 << 30, codec: "gzip"})
 	data := filepath.Join(t.TempDir(), "activity.db")
-	arguments := []string{"--data", data, "--kafka", cluster.Addr(), "--topic", "orders", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--activities",
-		fmt.Sprintf(`[{name: PAYMENT, topic: %s, type: PAID, type-at: "header:type", id: "header:id", time: at, measures: {revenue: sum(amount) by currency}}]`, topic)}
+	arguments := serveArguments(data, cluster.Addr(), topic)
 	for range 3 {
 		startLimited(t, arguments...).dies(t)
 	}
@@ -240,4 +246,38 @@ func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 	if text := l.said(); strings.Contains(text, "died") || strings.Contains(text, "batch by batch") {
 		t.Error("what was skipped is still suspected")
 	}
+}
+
+// TestSkip_IsTheWayPastABatchThatCannotBeExpanded: zstd is bounded by the client, which asks for such a batch for ever. The other partition
+// goes on, and the log says what to do.
+func TestSkip_IsTheWayPastABatchThatCannotBeExpanded(t *testing.T) {
+	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dev.Stop() })
+	topic, at := payments(t, dev.Addr(), bomb{records: 1, size: 150 << 20, codec: "zstd"})
+	data := filepath.Join(t.TempDir(), "activity.db")
+	arguments := serveArguments(data, dev.Addr(), topic)
+	l := startLimited(t, arguments...)
+	api := l.api(t)
+	counted := func(want int) func() bool {
+		return func() bool {
+			var day struct{ Count int }
+			return askJSON(t, api+"/v1/activities/PAYMENT/days/2026-01-01", &day) == nil && day.Count == want
+		}
+	}
+	eventually(t, time.Minute, "the other partition and all before the batch are counted", counted(3+4+6))
+	eventually(t, time.Minute, "the log says so", func() bool {
+		return strings.Contains(l.said(), fmt.Sprintf("of message at %d of", at)) && strings.Contains(l.said(), "activity skip")
+	})
+	l.stop(t)
+	_, path := programs(t)
+	if output, err := exec.Command(path, "skip", "--data", data, "--topic", topic, "--partition", "1", "--offset", fmt.Sprint(at), "--reason", "it expands").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	l = startLimited(t, arguments...)
+	api = l.api(t)
+	eventually(t, time.Minute, "all others are counted", counted(18))
+	l.stop(t)
 }

@@ -67,6 +67,7 @@ type Consumer struct {
 	denied   bool               // said that the broker does not let this client in
 	renewed  time.Time          // when the password was last read again
 	unread   bool               // said that it cannot be
+	stuck    string             // what was said last of a batch that cannot be expanded
 	fault    chan error         // what ended the watch before its time; of the last Assign
 	readings map[int32]*reading // a partition that was added later has none until its first record
 	moved    []Reposition       // not returned yet
@@ -278,6 +279,10 @@ func (c *Consumer) consumeError(err kafka.Error) error {
 	if err.IsFatal() {
 		return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
 	}
+	if err.Code() == kafka.ErrBadCompression { // the client asks for the batch again, for ever, and reads the other partitions
+		c.cannotExpand(err)
+		return nil
+	}
 	c.doubt.Store(true)
 	c.heed(err)
 	switch err.Code() {
@@ -289,6 +294,16 @@ func (c *Consumer) consumeError(err kafka.Error) error {
 		c.logger.Warn().Str("code", err.Code().String()).Msg("cannot read from Kafka: " + err.Error())
 	}
 	return nil
+}
+
+// cannotExpand logs, once for each batch, that one cannot be expanded. The client names its offset, and not its partition.
+func (c *Consumer) cannotExpand(err kafka.Error) {
+	if c.stuck == err.Error() {
+		return
+	}
+	c.stuck = err.Error()
+	c.logger.Error().Str("topic", c.config.Topic).Msg("a partition stands still at a batch that cannot be expanded, or would become larger than 100 MB: " + c.stuck +
+		". It is the partition whose next offset that is. Stop the service and pass over the batch: activity skip")
 }
 
 // reach notes that Fetch got past a record, or to the partition's end, past control records, which are never delivered.
