@@ -71,7 +71,7 @@ func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, sl
 					err = pass.Enter(100)
 				}
 				if err != nil {
-					pass.Hold(context.Background(), err)
+					pass.Hold(context.Background(), nil, err)
 					pass.Leave()
 					x.Add(1)
 					<-time.After(100 * time.Millisecond)

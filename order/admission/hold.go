@@ -5,8 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
-
-	"ordertally/shared/httpserver"
 )
 
 // A refusal for overload is held back for a random time from minHold to three times that. Refusing costs half of what storing does: clients that
@@ -21,8 +19,9 @@ const (
 	minRefusals = 500
 )
 
-// Hold waits before an error of this package is told to the client, until ctx ends, or until the server stops. By then nothing of the request should be kept.
-func (p *Pass) Hold(ctx context.Context, err error) {
+// Hold waits before an error of this package is told to the client. It returns at once when ctx ends, or when stopping is
+// closed: nobody else asks any more. By then nothing of the request should be kept.
+func (p *Pass) Hold(ctx context.Context, stopping <-chan struct{}, err error) {
 	if !errors.Is(err, overload) {
 		return
 	}
@@ -37,6 +36,6 @@ func (p *Pass) Hold(ctx context.Context, err error) {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-	case <-httpserver.Draining(ctx): // nobody else asks any more
+	case <-stopping:
 	}
 }

@@ -26,7 +26,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	pass, body, err := a.admit(w, r)
 	defer pass.Leave()
 	if err != nil {
-		pass.Hold(r.Context(), err)
+		pass.Hold(r.Context(), httpserver.Draining(r.Context()), err)
 		return err
 	}
 	caller := auth.FromContext(r.Context())
