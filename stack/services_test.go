@@ -63,7 +63,7 @@ func (s *services) start() {
 	var err error
 	config := s.base
 	config.Listen, config.OpsListen = s.addresses.order, s.addresses.orderOps
-	config.Data, config.Kafka = filepath.Join(s.dir, "order.db"), []string{s.brokers}
+	config.Data, config.Kafka = filepath.Join(s.dir, "order.db"), strings.Split(s.brokers, ",")
 	s.order, err = orderd.New(config, logger)
 	if err != nil {
 		s.t.Fatal(err)
@@ -73,7 +73,7 @@ func (s *services) start() {
 	}
 	s.activity, err = activityd.New(activityd.Config{
 		Listen: s.addresses.activity, OpsListen: s.addresses.activityOps,
-		Data: filepath.Join(s.dir, "activity.db"), Kafka: []string{s.brokers},
+		Data: filepath.Join(s.dir, "activity.db"), Kafka: strings.Split(s.brokers, ","),
 	}, logger)
 	if err != nil {
 		s.t.Fatal(err)

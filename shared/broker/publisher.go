@@ -21,6 +21,10 @@ const (
 	MaxTransactionTimeout     = 15 * time.Minute
 )
 
+// answerTimeout is how long a broker may take for an answer before the producer takes it for dead. A cluster's own default for that is 9 s; a shorter time would
+// take a slow broker for a dead one.
+const answerTimeout = 5 * time.Second
+
 // PublisherConfig of a Publisher.
 type PublisherConfig struct {
 	Brokers  []string // host:port of at least one broker
@@ -113,7 +117,9 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"batch.size":          int(p.batchSize.Load()),
 		"linger.ms":           0,
 		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message would.
-		"retry.backoff.ms":          5,
+		"retry.backoff.ms": 5,
+		// A broker that was stopped, or whose network is gone, takes requests and never answers.
+		"socket.timeout.ms":         int(min(answerTimeout, p.config.TransactionTimeout-time.Second).Milliseconds()),
 		"go.delivery.report.fields": "none",
 		"go.events.channel.size":    100,
 		"go.produce.channel.size":   1,

@@ -27,6 +27,8 @@ type Options struct {
 	// everything, five partitions a piece for offsets and transactions, groups form without delay, and a broker that was
 	// killed is believed dead after 3 s (default 9 s, for which its successor would wait).
 	Config map[string]string
+
+	member *member // of a cluster; nil for a broker alone
 }
 
 // Kafka is a broker in a process of its own. The process is killed when this one ends, however that happens (Linux
@@ -37,6 +39,7 @@ type Kafka struct {
 	jars    string
 	port    int
 	logFile string
+	member  *member
 
 	mu      sync.Mutex
 	process *process // nil when none was started since the last one ended
@@ -60,7 +63,7 @@ func Start(ctx context.Context, options Options) (*Kafka, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kafka{dir: dir, java: java, jars: jars, port: options.Port, logFile: filepath.Join(dir, "kafka.log")}
+	k := &Kafka{dir: dir, java: java, jars: jars, port: options.Port, logFile: filepath.Join(dir, "kafka.log"), member: options.member}
 	if err := k.configure(ctx, options.Config); err != nil {
 		return nil, fmt.Errorf("start Apache Kafka in %s: %w", dir, err)
 	}
@@ -76,13 +79,16 @@ func (k *Kafka) configure(ctx context.Context, config map[string]string) error {
 	if err != nil {
 		return err
 	}
+	if k.member != nil {
+		controllerPort = k.member.controllerPort
+	}
 	if k.port == 0 {
 		if k.port, err = freePort(controllerPort); err != nil {
 			return err
 		}
 	}
 	data := filepath.Join(k.dir, "data")
-	text, err := properties(settings(data, k.port, controllerPort), config)
+	text, err := properties(settingsOf(k.member, data, k.port, controllerPort), config)
 	if err != nil {
 		return err
 	}

@@ -22,13 +22,20 @@ func (k *Kafka) jvm(class string, args ...string) []string {
 	}, args...)
 }
 
-// format writes the storage's first state under a new cluster id.
-func (k *Kafka) format(ctx context.Context) error {
+func newClusterID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	id[0] &= 0x7f           // an id that begins with a dash would look like an option
-	args := k.jvm("kafka.tools.StorageTool",
-		"format", "--cluster-id", base64.RawURLEncoding.EncodeToString(id[:]), "--config", k.settingsFile())
+	return base64.RawURLEncoding.EncodeToString(id[:])
+}
+
+// format writes the storage's first state under a new cluster id.
+func (k *Kafka) format(ctx context.Context) error {
+	id := newClusterID()
+	if k.member != nil {
+		id = k.member.cluster
+	}
+	args := k.jvm("kafka.tools.StorageTool", "format", "--cluster-id", id, "--config", k.settingsFile())
 	cmd := exec.CommandContext(ctx, k.java, args...) //nolint:gosec // the machine's own Java and our jars
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("format the storage: %w:\n%s", err, lastLines(out))
