@@ -38,7 +38,7 @@ func Check(r *boltdb.Record) error {
 	}
 	if len(r.Path) == 1 {
 		if r.IsBucket {
-			return known(r.Key, buckets()...)
+			return known(r.Key, append(buckets(), keyReading)...) // the last is made when reading begins
 		}
 		text, err := boltdb.Unseal(r.Key, r.Value)
 		if err == nil && !json.Valid(text) {

@@ -99,6 +99,9 @@ func TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := store.BeginReading(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for from := 0; from < 2000; from += 500 {
 		if _, err := store.Apply(t.Context(), manyMessages(from)); err != nil {
 			t.Fatal(err)
