@@ -2,6 +2,7 @@ package broker
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
@@ -13,6 +14,23 @@ type logPump struct {
 	lines chan kafka.LogEvent
 	quit  chan struct{}
 	ended sync.WaitGroup
+
+	watched atomic.Pointer[string]
+	broken  atomic.Bool // a connection of the watched client broke
+}
+
+// lineOfFailure is what librdkafka calls the lines about connections that failed.
+const lineOfFailure = "FAIL"
+
+// watch has broken set when a connection of the client with this name breaks. librdkafka sends no event when that is the one
+// to a coordinator, to which commits go, or while another broker is up: only its log tells.
+func (p *logPump) watch(client string) { p.watched.Store(&client) }
+
+func (p *logPump) note(line *kafka.LogEvent) {
+	const info = 6 // of syslog's levels: debugging lines speak of other things too
+	if name := p.watched.Load(); name != nil && line.Name == *name && line.Tag == lineOfFailure && line.Level <= info {
+		p.broken.Store(true)
+	}
 }
 
 func startLogPump(logger zerolog.Logger) *logPump {
@@ -21,6 +39,7 @@ func startLogPump(logger zerolog.Logger) *logPump {
 		for {
 			select {
 			case line := <-p.lines:
+				p.note(&line)
 				logger.Debug().Str("client", line.Name).Str("facility", line.Tag).Msg(line.Message)
 			case <-p.quit:
 				return

@@ -124,6 +124,8 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"go.events.channel.size":    100,
 		"go.produce.channel.size":   1,
 		"enable.idempotence":        true,
+		// Without it librdkafka does not tell of a connection that broke under a commit, only repeats it (rule P6).
+		"log.connection.close": true,
 	}
 	if !p.config.Idempotent {
 		settings["transactional.id"] = name
@@ -134,6 +136,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		logs.stop()
 		return nil, err
 	}
+	logs.watch(producer.String())
 	admin, err := kafka.NewAdminClientFromProducer(producer)
 	if err != nil {
 		producer.Close()

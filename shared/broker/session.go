@@ -143,6 +143,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 		return s.publishAtLeastOnce(ctx, records, mark)
 	}
 	s.troubled.Store(false)
+	s.logs.broken.Store(false)
 	if err := s.producer.BeginTransaction(); err != nil {
 		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
 	}
@@ -166,7 +167,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 	}
 	// librdkafka repeats a commit whose answer was lost, and the lost one may still arrive later and end the next
 	// transaction (it lacks KIP-890). So trouble on the way makes a success unknown (rule P6).
-	if s.troubled.Load() {
+	if s.troubled.Load() || s.logs.broken.Load() {
 		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
 	}
 	return places, nil
