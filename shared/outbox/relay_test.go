@@ -27,6 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rig is an outbox on a real file with a relay to a publisher in memory.
 type rig struct {
+	damaged   bool // on purpose
 	t         *testing.T
 	path      string
 	publisher *outboxtest.Publisher
@@ -52,8 +53,26 @@ func quick() outbox.RelayConfig {
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, path: filepath.Join(t.TempDir(), "outbox.db"), publisher: &outboxtest.Publisher{}, relay: quick()}
 	r.open()
-	t.Cleanup(func() { r.close() })
+	t.Cleanup(func() {
+		r.close()
+		if !r.damaged {
+			r.isSound()
+		}
+	})
 	return r
+}
+
+// isSound has every record of the closed file checked, and what belongs to it.
+func (r *rig) isSound() {
+	done, err := boltdb.CheckFile(context.Background(), r.path, func(record *boltdb.Record) error {
+		if record.Key == nil {
+			return nil
+		}
+		return outbox.Check(record)
+	})
+	if err != nil || len(done.Faults) > 0 {
+		r.t.Errorf("the file afterwards: %v %q", err, done.Faults)
+	}
 }
 
 func (r *rig) open() {
@@ -429,6 +448,7 @@ func TestParkingReleasesTheFollowers(t *testing.T) {
 // A value that changed on the disk must stop the relay, not reach Kafka.
 func TestACorruptRowIsNotPublished(t *testing.T) {
 	r := newRig(t)
+	r.damaged = true
 	r.place("a")
 	r.close()
 	raw, err := bbolt.Open(r.path, 0o600, nil)
