@@ -33,13 +33,14 @@ type row struct {
 	slot uint64
 	// origin is the slot that the message was appended with; it differs from slot once it was tried again.
 	origin      uint64
-	committed   time.Time
-	attempts    uint32 // failed attempts that were the message's own fault
+	committed   time.Time // when it was appended
+	slotted     time.Time // when it got this slot, which is later once it was tried again
+	attempts    uint32    // failed attempts that were the message's own fault
 	firstFailed time.Time
 	message     Message
 }
 
-const rowVersion = 1
+const rowVersion = 2
 
 var errRow = errors.New("not a message row of a known version")
 
@@ -56,7 +57,7 @@ func slotOf(key []byte) uint64 {
 // encode returns the sealed value of r for the key slotKey(r.slot).
 func (r *row) encode(key []byte) []byte {
 	m := &r.message
-	size := boltdb.SealSize + 1 + len(m.ID) + 4*8 + 8 + 4 + 8*binary.MaxVarintLen32 +
+	size := boltdb.SealSize + 1 + len(m.ID) + 5*8 + 8 + 4 + 8*binary.MaxVarintLen32 +
 		len(m.Key) + len(m.Type) + len(m.Subject) + len(m.Schema) + len(m.ContentType) + len(m.TraceParent) + len(m.Value)
 	b := make([]byte, boltdb.SealSize, size)
 	b = append(b, rowVersion)
@@ -64,6 +65,7 @@ func (r *row) encode(key []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, r.origin)
 	b = binary.BigEndian.AppendUint32(b, r.attempts)
 	b = appendTime(b, r.committed)
+	b = appendTime(b, r.slotted)
 	b = appendTime(b, r.firstFailed)
 	b = appendTime(b, m.Time)
 	b = appendText(b, m.Key)
@@ -92,6 +94,7 @@ func decodeRow(key, sealed []byte) (row, error) {
 	r.origin = d.uint64()
 	r.attempts = d.uint32()
 	r.committed = d.time()
+	r.slotted = d.time()
 	r.firstFailed = d.time()
 	r.message.Time = d.time()
 	r.message.Key = d.text()
@@ -124,7 +127,8 @@ func rowAge(value []byte) (origin uint64, committed time.Time, err error) {
 // size is what r weighs against the limits of queue and batch, in bytes.
 func (r *row) size() int { return len(r.message.Value) + len(r.message.Key) + 512 }
 
-// record returns r as the publisher gets it; previous is the slot published before it.
+// record returns r as the publisher gets it; previous is the slot published before it. Its time is that of its slot: an
+// inbox judges by it whether the message can have been read and forgotten (rule C3a).
 func (r *row) record(source, lineage string, previous uint64) Record {
 	m := &r.message
 	envelope := cloudevent.Envelope{
@@ -132,5 +136,5 @@ func (r *row) record(source, lineage string, previous uint64) Record {
 		DataSchema: m.Schema, ContentType: m.ContentType, TraceParent: m.TraceParent,
 		Lineage: lineage, Sequence: r.slot, Previous: previous,
 	}
-	return Record{Slot: r.slot, Key: m.Key, Value: m.Value, Headers: envelope.Headers(), Time: r.committed}
+	return Record{Slot: r.slot, Key: m.Key, Value: m.Value, Headers: envelope.Headers(), Time: r.slotted}
 }

@@ -166,7 +166,7 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	if msg.ID == (uuidv7.ID{}) {
 		msg.ID = o.ids.Next()
 	}
-	r := row{committed: o.config.Clock.Now(), message: msg}
+	r := row{message: msg}
 	if err := o.appendRow(tx, &r); err != nil {
 		return 0, fmt.Errorf("append to the outbox: %w", err)
 	}
@@ -174,7 +174,7 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	return r.slot, nil
 }
 
-// appendRow gives r the next slot, which is its origin too unless it has one, and stores it.
+// appendRow gives r the next slot and its time, which are its origin and the time of its commit too unless it has those, and stores it.
 func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 	messages := tx.Bucket(rootBucket).Bucket(messagesBucket)
 	messages.FillPercent = tailFill
@@ -182,9 +182,9 @@ func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 	if err != nil {
 		return err
 	}
-	r.slot = slot
+	r.slot, r.slotted = slot, o.config.Clock.Now()
 	if r.origin == 0 {
-		r.origin = slot
+		r.origin, r.committed = slot, r.slotted
 	}
 	key := slotKey(slot)
 	if err := messages.Put(key, r.encode(key)); err != nil {

@@ -79,6 +79,41 @@ func TestAParkedMessageTellsWhatHappened(t *testing.T) {
 	}
 }
 
+// An inbox that finds a message older than the ids it has kept goes by the slot alone. So a message that waited for long must not
+// look as old as its order: rule C3a.
+func TestRelay_SendsARetriedMessageWithTheTimeOfItsNewSlot(t *testing.T) {
+	for _, from := range []string{"the queue", "the file"} {
+		t.Run(from, func(t *testing.T) {
+			r := newRig(t)
+			ill := sick(r)
+			r.start()
+			m := park(r, "sick")[0]
+			ill.Store(false)
+			asked := time.Now().Truncate(time.Millisecond)
+			if !m.Committed.Before(asked) {
+				r.eventually("a later millisecond", func() bool {
+					asked = time.Now().Truncate(time.Millisecond)
+					return m.Committed.Before(asked)
+				})
+			}
+			if from == "the file" {
+				r.stop()
+			}
+			if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{}); err != nil {
+				t.Fatal(err)
+			}
+			if from == "the file" {
+				r.restart()
+			}
+			for _, record := range r.await(2) {
+				if string(record.Key) == "sick" && record.Time.Before(asked) {
+					t.Errorf("sent with the time %s; it was committed at %s and got its slot after %s", record.Time, m.Committed, asked)
+				}
+			}
+		})
+	}
+}
+
 func TestARetriedMessageIsPublishedOnceHoweverManyAsk(t *testing.T) {
 	r := newRig(t)
 	ill := sick(r)
