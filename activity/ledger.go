@@ -40,6 +40,15 @@ type Kept struct {
 	Tried     time.Time // the last time; zero when it was not
 }
 
+// KeptPage is a page of a ledger.
+type KeptPage struct {
+	Messages []Kept
+	// Corrupt are entries between those whose records are damaged. They count like others. No filter can tell whether it selects them, so each
+	// page names them.
+	Corrupt []string
+	Next    string // the entry to go on after, "" at the end
+}
+
 // KeptFilter selects messages of a ledger. The zero filter selects all.
 type KeptFilter struct {
 	Reason Reason    // "" for any

@@ -28,8 +28,6 @@ type Totals struct {
 	Tables      []measure.Table  // of the dimensions, in order of their names
 	// Minutes are the parts of a quarter hour. Totals of anything longer have none.
 	Minutes *Minutes
-	// Partial says that some was counted by a release that kept no more than counts and sums.
-	Partial bool
 	Changed Changed
 }
 
@@ -119,7 +117,6 @@ func (t *Totals) Merge(other *Totals) {
 	t.Digest = t.Digest.Plus(other.Digest)
 	t.Figures = measure.MergeFigures(t.Figures, other.Figures)
 	t.Tables = measure.MergeTables(t.Tables, other.Tables)
-	t.Partial = t.Partial || other.Partial
 	t.Changed.Merge(&other.Changed)
 }
 

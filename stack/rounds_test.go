@@ -262,7 +262,7 @@ func (s *siege) awaitQuiet(round int) {
 func (s *siege) publishPoison() {
 	s.t.Helper()
 	limitTopic(s.t, s.cluster.Addr(), broker.MaxMessageBytes)
-	n, err := s.client.RetryAllParked(s.t.Context(), orderclient.ParkedFilter{Class: "too_large"}, "limit raised")
+	n, _, err := s.client.RetryAllParked(s.t.Context(), orderclient.ParkedFilter{Class: "too_large"}, "limit raised")
 	if err != nil || n != s.ledger.poison {
 		s.t.Fatalf("%d of %d parked orders sent again: %v", n, s.ledger.poison, err)
 	}

@@ -169,7 +169,7 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 		},
 		"GET " + base + "/export": {
 			ID: "export" + own, Summary: "All of them, one JSON object a line.", Path: name, Query: selection, Media: "application/x-ndjson", AnswerHeaders: plain, Problems: unknown,
-			Answer: openapi.Said(text, "Each line is an entry with all that was read: a WholeWithHistory without its history. The connection is cut when it cannot be finished."),
+			Answer: openapi.Said(text, "Each line is an entry with all that was read: a WholeWithHistory without its history. After those of a page, a line with the member corrupt alone lists entries that are damaged and not answered, if there are any. The connection is cut when it cannot be finished."),
 		},
 		"GET " + base + entryPath: {ID: "get" + own, Summary: "One of them, with all that was read.", Path: name, Answer: wholeWithHistory{}, AnswerHeaders: plain, Problems: missing},
 	}
@@ -186,6 +186,11 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 		} else {
 			one.Properties["reason"], one.Required = openapi.Said(openapi.String(1, httpserver.MaxReason), reasonSays+" Not only spaces."), []string{"reason"}
 		}
+		ofMany := openapi.Named{Name: "All" + answer.Name, Schema: new(*answer.Schema)}
+		ofMany.Schema.Properties = maps.Clone(answer.Schema.Properties)
+		ofMany.Schema.Properties["corrupt"] = &openapi.Schema{
+			Type: "array", Items: openapi.String(1, 0), Description: "Entries that are damaged and were left as they are, 1,000 at most. Left out when there are none.",
+		}
 		many := &openapi.Schema{
 			Type: "object", AdditionalProperties: false, Required: one.Required,
 			Properties: map[string]*openapi.Schema{
@@ -198,7 +203,7 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 			ID: word[0] + own, Summary: decisions[word[0]] + " one of them.", Path: name, Body: one, Answer: answer, AnswerHeaders: plain, Problems: problems,
 		}
 		all["POST "+base+"/"+word[0]] = openapi.Operation{
-			ID: word[0] + "All" + own, Summary: decisions[word[0]] + " all that the filter selects.", Path: name, Body: many, Answer: answer, AnswerHeaders: plain, Problems: problems,
+			ID: word[0] + "All" + own, Summary: decisions[word[0]] + " all that the filter selects.", Path: name, Body: many, Answer: ofMany, AnswerHeaders: plain, Problems: problems,
 		}
 	}
 	return all

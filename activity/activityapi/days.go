@@ -239,8 +239,6 @@ func (o *object) addUnavailable(p *activity.Period) {
 	for i, day := range p.Unavailable {
 		names[i] = day.String()
 	}
-	if !p.Partial { // or addDetails has said so
-		o.add("partial", true)
-	}
+	o.add("partial", true)
 	o.add("unavailable", names)
 }

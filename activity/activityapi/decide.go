@@ -48,6 +48,7 @@ func (a *API) decided(w http.ResponseWriter, r *http.Request, ledger activity.Le
 	filtered, all := d.Class != "" || d.Before != nil, d.All != nil && *d.All
 	why := activity.Why{Reason: d.Reason, By: auth.FromContext(r.Context()).Actor()}
 	var done activity.Decided
+	var corrupt []string
 	switch {
 	case one && (filtered || d.All != nil):
 		return nil, invalidDecision("This request is about one message: it takes a reason and no filter.")
@@ -60,7 +61,7 @@ func (a *API) decided(w http.ResponseWriter, r *http.Request, ledger activity.Le
 	case one:
 		done, err = act.Ledgers.Decide(r.Context(), ledger, verb, r.PathValue("id"), why)
 	default:
-		done, err = act.Ledgers.DecideAll(r.Context(), ledger, verb, filter, why)
+		done, corrupt, err = act.Ledgers.DecideAll(r.Context(), ledger, verb, filter, why)
 	}
 	if err != nil {
 		return nil, notKept(err)
@@ -70,6 +71,9 @@ func (a *API) decided(w http.ResponseWriter, r *http.Request, ledger activity.Le
 		body.add("counted", done.Counted)
 		body.add("duplicates", done.Duplicates)
 		body.add("still_parked", done.StillParked)
+	}
+	if len(corrupt) > 0 {
+		body.add("corrupt", corrupt)
 	}
 	return body, nil
 }

@@ -49,11 +49,7 @@ func (a *API) digests(r *http.Request) (any, error) {
 	for _, q := range quarters {
 		quarter := object{{"starts_at", q.Start().Format(time.RFC3339)}}
 		quarter.addFigures(&act.Definition, totals[q])
-		if totals[q].Partial {
-			quarter.add("partial", true)
-		} else {
-			quarter.add("digest", totals[q].Digest)
-		}
+		quarter.add("digest", totals[q].Digest)
 		list = append(list, quarter)
 	}
 	body := object{{"activity", act.Name}, {"from", from.String()}, {"to", to.String()}, {"quarters", list}}

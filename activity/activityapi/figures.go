@@ -15,9 +15,6 @@ func (o *object) addFigures(def *activity.Definition, t *activity.Totals) {
 	o.add("count", t.Count)
 	for i := range def.Measures {
 		m := &def.Measures[i]
-		if m.Kind == measure.Distinct && t.Partial {
-			continue // nobody knows
-		}
 		o.add(m.Name, figureOf(m, t.Figure(m.Name)))
 	}
 }
@@ -41,12 +38,8 @@ func figureOf(m *measure.Measure, f *measure.Figure) any {
 	return sums
 }
 
-// addDetails writes what is known of the events beyond their sums. Totals of which a part was counted without it have none.
+// addDetails writes what is known of the events beyond their sums.
 func (o *object) addDetails(def *activity.Definition, t *activity.Totals) {
-	if t.Partial {
-		o.add("partial", true)
-		return
-	}
 	if t.Count > 0 {
 		o.add("first", t.First.UTC().Format(time.RFC3339Nano))
 		o.add("last", t.Last.UTC().Format(time.RFC3339Nano))
@@ -63,9 +56,6 @@ func (o *object) addDetails(def *activity.Definition, t *activity.Totals) {
 
 // addDimensions writes what was counted of the values of each dimension.
 func (o *object) addDimensions(def *activity.Definition, t *activity.Totals) {
-	if t.Partial {
-		return
-	}
 	dimensions := object{}
 	for i := range def.Dimensions {
 		dimensions.add(def.Dimensions[i].Name, rowsOf(def, t, &def.Dimensions[i]))

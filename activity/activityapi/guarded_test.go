@@ -105,11 +105,11 @@ func newGuarded(t *testing.T) *guarded {
 // entry returns the id of a ledger's first.
 func (s *server) entry(ledger activity.Ledger) string {
 	s.t.Helper()
-	page, _, err := s.store.ListKept(s.t.Context(), ledger, activity.KeptFilter{}, "", 1)
-	if err != nil || len(page) != 1 {
+	page, err := s.store.ListKept(s.t.Context(), ledger, activity.KeptFilter{}, "", 1)
+	if err != nil || len(page.Messages) != 1 {
 		s.t.Fatalf("the %s ledger has %v, %v", ledger, page, err)
 	}
-	return page[0].ID
+	return page.Messages[0].ID
 }
 
 // key returns one with those scopes, whose caller is not that of the others.

@@ -18,15 +18,15 @@ import (
 
 // Ledgers are the messages that were not counted and wait for an operator. Safe for concurrent use.
 type Ledgers interface {
-	// ListKept returns messages after an entry's id, and the id to go on after, "" at the end.
-	ListKept(ctx context.Context, ledger activity.Ledger, filter activity.KeptFilter, after string, limit int) (page []activity.Kept, next string, err error)
+	// ListKept returns messages after an entry's id.
+	ListKept(ctx context.Context, ledger activity.Ledger, filter activity.KeptFilter, after string, limit int) (activity.KeptPage, error)
 	// GetKept returns one message and what was decided about it. The error may be activity.ErrNotKept.
 	GetKept(ctx context.Context, ledger activity.Ledger, id string) (activity.Kept, []activity.Act, error)
 	// ListOverflow returns where messages stand that a ledger had no room for.
 	ListOverflow(ctx context.Context, ledger activity.Ledger, limit int) ([]activity.OffsetRange, error)
-	// Decide decides about one message, DecideAll about all that the filter selects.
+	// Decide decides about one message, DecideAll about all that the filter selects; it names those that are damaged and stay.
 	Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string, why activity.Why) (activity.Decided, error)
-	DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (activity.Decided, error)
+	DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (done activity.Decided, corrupt []string, err error)
 	// Ledgers returns how much waits for an operator.
 	Ledgers(ctx context.Context) (activity.Ledgers, error)
 	// Audit returns the newest acts, the newest first.
@@ -126,6 +126,7 @@ func textOf(b []byte) *string {
 
 type keptPage struct {
 	Messages []KeptMessage          `json:"messages" doc:"The entries, by partition and offset."`
+	Corrupt  []string               `json:"corrupt,omitempty" doc:"Entries of this page that are damaged and not answered, whatever the filter says; they count for the limit. Left out when there are none."`
 	Next     string                 `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
 	Overflow []activity.OffsetRange `json:"overflow,omitempty" doc:"Where messages stand in Kafka that the ledger had no room for, 200 at most. On the first page only; left out when there are none."`
 }
@@ -154,16 +155,16 @@ func (a *API) listKept(ledger activity.Ledger) func(*http.Request) (any, error) 
 		defer made()
 		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 		defer cancel()
-		messages, next, err := act.Ledgers.ListKept(ctx, ledger, filter, query["cursor"], limit)
+		list, err := act.Ledgers.ListKept(ctx, ledger, filter, query["cursor"], limit)
 		if errors.Is(err, activity.ErrNotKept) {
 			return nil, kindInvalidParameter.New("The cursor is not one that this path gave; begin without one.")
 		}
 		if err != nil {
 			return nil, err
 		}
-		page := keptPage{Messages: make([]KeptMessage, 0, len(messages)), Next: next}
-		for i := range messages {
-			page.Messages = append(page.Messages, newKept(&messages[i]))
+		page := keptPage{Messages: make([]KeptMessage, 0, len(list.Messages)), Corrupt: list.Corrupt, Next: list.Next}
+		for i := range list.Messages {
+			page.Messages = append(page.Messages, newKept(&list.Messages[i]))
 		}
 		if query["cursor"] == "" {
 			page.Overflow, err = act.Ledgers.ListOverflow(ctx, ledger, maxLimit)
@@ -250,7 +251,7 @@ func (a *API) export(ledger activity.Ledger) http.HandlerFunc {
 		}
 		control := http.NewResponseController(w)
 		for after, begun := "", false; ; {
-			page, next, err := a.exportPage(r, act, ledger, filter, after)
+			page, err := a.exportPage(r, act, ledger, filter, after)
 			if err != nil && !begun {
 				a.fail(w, r, err)
 				return
@@ -265,26 +266,36 @@ func (a *API) export(ledger activity.Ledger) http.HandlerFunc {
 				w.Header().Set("Cache-Control", "no-store")
 			}
 			encoder := json.NewEncoder(w)
-			for i := range page { // one message at a time: as JSON it may have seven times its bytes
+			for i := range page.Messages { // one message at a time: as JSON it may have seven times its bytes
 				_ = control.SetWriteDeadline(time.Now().Add(readTimeout)) // one that is not supported bounds the whole
-				if err := encoder.Encode(newWhole(&page[i])); err != nil {
+				if err := encoder.Encode(newWhole(&page.Messages[i])); err != nil {
 					panic(http.ErrAbortHandler)
 				}
-				page[i] = activity.Kept{}
+				page.Messages[i] = activity.Kept{}
 			}
-			if next == "" {
+			if len(page.Corrupt) > 0 {
+				if err := encoder.Encode(damagedLine{page.Corrupt}); err != nil {
+					panic(http.ErrAbortHandler)
+				}
+			}
+			if page.Next == "" {
 				return
 			}
-			after = next
+			after = page.Next
 		}
 	}
 }
 
+// damagedLine is a line of an export that names entries that are damaged.
+type damagedLine struct {
+	Corrupt []string `json:"corrupt"`
+}
+
 // exportPage reads the messages after an entry when it is this export's turn.
-func (a *API) exportPage(r *http.Request, act *Activity, ledger activity.Ledger, filter activity.KeptFilter, after string) ([]activity.Kept, string, error) {
+func (a *API) exportPage(r *http.Request, act *Activity, ledger activity.Ledger, filter activity.KeptFilter, after string) (activity.KeptPage, error) {
 	end, err := a.answers.Turn(r)
 	if err != nil {
-		return nil, "", err
+		return activity.KeptPage{}, err
 	}
 	defer end()
 	return act.Ledgers.ListKept(r.Context(), ledger, filter, after, maxLimit)

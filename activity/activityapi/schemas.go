@@ -89,9 +89,7 @@ func (s shape) object(says string, required []string, properties map[string]*ope
 			continue
 		}
 		properties[m.Name] = schemaOf(m)
-		if m.Kind != measure.Distinct { // nobody knows how many different ones a partial range has
-			made.Required = append(made.Required, m.Name)
-		}
+		made.Required = append(made.Required, m.Name)
 	}
 	return made
 }
@@ -100,7 +98,7 @@ func (s shape) object(says string, required []string, properties map[string]*ope
 func schemaOf(m *measure.Measure) *openapi.Schema {
 	switch {
 	case m.Kind == measure.Distinct:
-		return openapi.Said(whole, "How many different "+string(m.Path)+" there are; see stats for how exact that is. Left out of a partial range.", 1)
+		return openapi.Said(whole, "How many different "+string(m.Path)+" there are; see stats for how exact that is.", 1)
 	case m.By != "":
 		return &openapi.Schema{
 			Type: "object", AdditionalProperties: sum("The sum in minor units."), Examples: []any{map[string]int{"GBP": 3564}},
@@ -120,7 +118,6 @@ func sums(m *measure.Measure) bool       { return m.Kind == measure.Total }
 func (s shape) details(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
 	properties["first"] = openapi.Said(moment, "The first event, in UTC. Left out when there is none.")
 	properties["last"] = openapi.Said(moment, "The last event, in UTC. Left out when there is none.")
-	properties["partial"] = openapi.Said(yes, "A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.")
 	stats := &openapi.Schema{Type: "object", Description: "Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact."}
 	properties["stats"] = stats
 	if s.def == nil {
@@ -228,6 +225,7 @@ func (s shape) days() openapi.Named {
 	period := func(name, example string) openapi.Named {
 		return openapi.Named{Name: s.name + strings.ToUpper(name[:1]) + name[1:], Schema: s.object("The figures of one "+name+", or of as much of it as lies in the range.", []string{name, "from", "to"}, s.dimensions(s.details(map[string]*openapi.Schema{
 			name: openapi.Said(text, "Its name.", example), "from": openapi.Said(date, "Its first day in the range."), "to": openapi.Said(date, "Its last day in the range, included."),
+			"partial":     openapi.Said(yes, "Some of its days cannot be told: see unavailable. Left out when it is not so."),
 			"unavailable": list(date, "Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none."),
 		})), everyMeasure)}
 	}
@@ -252,8 +250,8 @@ func (s shape) minutes() openapi.Named {
 
 func (s shape) digests() openapi.Named {
 	quarter := openapi.Named{Name: s.name + "Quarter", Schema: s.object("The figures of a quarter hour.", []string{"starts_at"}, map[string]*openapi.Schema{
-		"starts_at": openapi.Said(moment, "When it begins, in UTC."), "partial": openapi.Said(yes, "It has no digest: a part was counted by an older release. Left out when it is not so."),
-		"digest": openapi.Said(text, "A digest of the ids of what the events are about, which does not depend on their order. Left out when it is partial."),
+		"starts_at": openapi.Said(moment, "When it begins, in UTC."),
+		"digest":    openapi.Said(text, "A digest of the ids of what the events are about, which does not depend on their order."),
 	}, everyMeasure)}
 	return openapi.Named{Name: s.name + "Digests", Parts: append(s.parts(), quarter), Schema: state(&openapi.Schema{
 		Type: "object", Required: []string{"activity", "from", "to", "quarters"}, AdditionalProperties: false, Description: "The quarter hours of a range of UTC days that have events.",

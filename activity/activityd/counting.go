@@ -93,7 +93,7 @@ func (l ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activi
 }
 
 // DecideAll implements activityapi.Ledgers.
-func (l ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (activity.Decided, error) {
+func (l ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (activity.Decided, []string, error) {
 	return l.Store.DecideAll(ctx, ledger, verb, filter, why, l.decode)
 }
 

@@ -18,36 +18,44 @@ import (
 type Decoder func(*activity.Parked) (activity.Message, *activity.Poison)
 
 // ListKept returns messages of a ledger in order of partition and offset: those after the entry of that id ("" for the first), at most
-// limit and about 4 MiB, looking at 10,000 at most; and the id to go on after, "" at the end.
-func (s *Store) ListKept(ctx context.Context, name activity.Ledger, filter activity.KeptFilter, after string, limit int) (page []activity.Kept, next string, err error) {
+// limit and about 4 MiB, looking at 10,000 at most.
+func (s *Store) ListKept(ctx context.Context, name activity.Ledger, filter activity.KeptFilter, after string, limit int) (page activity.KeptPage, err error) {
 	var last []byte
 	size := 0
 	if after != "" {
 		if last, err = parseEntryID(after); err != nil {
-			return nil, "", err
+			return activity.KeptPage{}, err
 		}
 	}
 	err = s.view(ctx, func(root *bbolt.Bucket, st *state) error {
 		l := s.ledger(root, name, st)
-		return l.scan(ctx, last, filter, func(key []byte, kept *activity.Kept, looked int) bool {
-			if kept != nil && len(page) < limit && size < pageBytes {
-				size += sizeOf(&kept.Parked)
-				page = append(page, *kept)
-				last = bytes.Clone(key)
-				return true
-			}
-			if kept != nil || looked >= lookLimit {
-				next = entryID(last)
+		return l.scan(ctx, last, filter, func(key []byte, kept *activity.Kept, damage error, looked int) bool {
+			listed := kept != nil || damage != nil
+			if listed && (len(page.Messages)+len(page.Corrupt) >= limit || size >= pageBytes) || !listed && looked >= lookLimit {
+				page.Next = entryID(last)
 				return false
+			}
+			switch {
+			case damage != nil: // the others are answered
+				s.noteKept(name, key, damage)
+				page.Corrupt = append(page.Corrupt, entryID(key))
+			case kept != nil:
+				size += sizeOf(&kept.Parked)
+				page.Messages = append(page.Messages, *kept)
 			}
 			last = bytes.Clone(key)
 			return true
 		})
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("list the %s messages: %w", name, err)
+		return activity.KeptPage{}, fmt.Errorf("list the %s messages: %w", name, err)
 	}
-	return page, next, nil
+	return page, nil
+}
+
+// noteKept makes known that an entry is damaged.
+func (s *Store) noteKept(name activity.Ledger, key []byte, damage error) {
+	s.db.Note(fmt.Errorf("entry %s of the ledger %s of activity %s: %w", entryID(key), name, s.name, damage))
 }
 
 // pageBytes is about how many bytes of messages a page has.
@@ -64,8 +72,9 @@ func sizeOf(p *activity.Parked) int {
 // lookLimit is how many messages one page or one transaction looks at.
 const lookLimit = 10_000
 
-// scan calls visit with each message after a key, nil for those that the filter does not select, until it says no.
-func (l *ledger) scan(ctx context.Context, after []byte, filter activity.KeptFilter, visit func(key []byte, kept *activity.Kept, looked int) bool) error {
+// scan calls visit with each message after a key until it says no: nil for those that the filter does not select, and nil and what is wrong for those
+// that are damaged.
+func (l *ledger) scan(ctx context.Context, after []byte, filter activity.KeptFilter, visit func(key []byte, kept *activity.Kept, damage error, looked int) bool) error {
 	cursor := l.messages.Cursor()
 	key, sealed := cursor.Seek(after)
 	if after != nil && bytes.Equal(key, after) {
@@ -75,15 +84,18 @@ func (l *ledger) scan(ctx context.Context, after []byte, filter activity.KeptFil
 		if looked%ctxEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if len(key) != keptKeySize {
+			return fmt.Errorf("read a message that was kept: %w (key %x)", boltdb.ErrCorrupt, key)
+		}
 		kept, err := decodeKept(key, sealed)
-		if err != nil {
+		if err != nil && !errors.Is(err, boltdb.ErrCorrupt) {
 			return err
 		}
 		selected := &kept
-		if filter.Reason != "" && kept.Poison.Reason != filter.Reason || !filter.Before.IsZero() && !kept.At.Before(filter.Before) {
+		if err != nil || filter.Reason != "" && kept.Poison.Reason != filter.Reason || !filter.Before.IsZero() && !kept.At.Before(filter.Before) {
 			selected = nil
 		}
-		if !visit(key, selected, looked) {
+		if !visit(key, selected, err, looked) {
 			return nil
 		}
 		looked++
@@ -169,45 +181,70 @@ func (s *Store) Decide(ctx context.Context, name activity.Ledger, verb activity.
 // decideStep is how many messages of many are decided in one transaction.
 const decideStep = 500
 
-// DecideAll does what the verb says with all messages that the filter selects now, some hundred in a transaction. After an error it
-// says what was done before.
-func (s *Store) DecideAll(ctx context.Context, name activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why, decode Decoder) (activity.Decided, error) {
-	var total activity.Decided
+// maxNamed is how many damaged entries a decision about many names.
+const maxNamed = 1000
+
+// DecideAll does what the verb says with all messages that the filter selects now, some hundred in a transaction. Damaged ones stay as they
+// are; corrupt names them, 1,000 at most. After an error it says what was done before.
+func (s *Store) DecideAll(ctx context.Context, name activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why, decode Decoder) (total activity.Decided, corrupt []string, err error) {
 	var after []byte
+	singles := 0 // so many more are decided one by one, because what one of them needs is damaged
 	for more := true; more; {
 		var done decision
+		var bad []string
+		var failed []byte // the one that could not be decided
+		step := decideStep
+		if singles > 0 {
+			step, singles = 1, singles-1
+		}
 		err := s.decide(ctx, func(d *decision) error {
 			d.name, d.verb, d.why, d.decode = name, verb, why, decode
 			l := s.ledger(d.root, name, d.st)
 			var keys [][]byte
 			last := after
-			more = false
-			err := l.scan(ctx, last, filter, func(key []byte, kept *activity.Kept, looked int) bool {
+			more, bad, failed = false, nil, nil
+			err := l.scan(ctx, last, filter, func(key []byte, kept *activity.Kept, damage error, looked int) bool {
 				last = bytes.Clone(key)
-				if kept != nil {
+				switch {
+				case damage != nil:
+					s.noteKept(name, key, damage)
+					bad = append(bad, entryID(key))
+				case kept != nil:
 					keys = append(keys, last)
 				}
-				more = len(keys) >= decideStep || looked >= lookLimit
+				more = len(keys) >= step || looked >= lookLimit
 				return !more
 			})
 			for _, key := range keys {
 				if err == nil {
-					err = d.one(&l, key)
+					if err = d.one(&l, key); err != nil {
+						failed = key
+					}
 				}
 			}
 			d.after = last
 			return err
 		}, &done)
-		if err != nil {
-			return total, err
+		switch {
+		case err == nil:
+			after = done.after
+		case failed == nil || !errors.Is(err, boltdb.ErrCorrupt):
+			return total, corrupt, err
+		case step > 1:
+			singles, more = decideStep, true
+			continue
+		default:
+			s.noteKept(name, failed, err)
+			bad, after, more = append(bad, entryID(failed)), failed, true
 		}
-		after = done.after
+		corrupt = append(corrupt, bad...)
+		corrupt = corrupt[:min(len(corrupt), maxNamed)]
 		total.Messages += done.done.Messages
 		total.Counted += done.done.Counted
 		total.Duplicates += done.done.Duplicates
 		total.StillParked += done.done.StillParked
 	}
-	return total, nil
+	return total, corrupt, nil
 }
 
 // decision is what an operator decided, in one transaction.

@@ -8,13 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
 	"ordertally/activity/measure"
-	"ordertally/shared/boltdb"
 )
 
 // TestAMeasureKeepsItsMeaning declares another figure under a name that was counted.
@@ -54,25 +51,6 @@ func TestMeasuresComeAndGo(t *testing.T) {
 	got := f.bins()[activity.QuarterOf(noon)]
 	if got.Count != 3 || activitytest.Sum(&got, "items", "") != measure.SumOf(6) || activitytest.Sum(&got, "revenue", "GBP") != measure.SumOf(16) ||
 		got.Figure("customers").Sketch.Count() != 3 || len(got.Tables) != 1 || got.Tables[0].Rows[0].Count != 2 {
-		t.Fatalf("got %+v", got)
-	}
-}
-
-// TestReadsBinsOfFormat1 puts a bin as the first releases wrote it, and counts on in it.
-func TestReadsBinsOfFormat1(t *testing.T) {
-	f := newFile(t)
-	f.close()
-	f.raw(func(tx *bbolt.Tx) error {
-		key := binary.BigEndian.AppendUint64(nil, uint64(activity.QuarterOf(noon)))
-		key = binary.BigEndian.AppendUint32(key, 2)
-		bin := []byte{3, 6, 0, 15, 1, 3, 'G', 'B', 'P', 0, 100} // 3 orders, 6 items, 15 units, 100 pence
-		return tx.Bucket([]byte(def.Name)).Bucket([]byte("bins")).Put(key, boltdb.Seal(key, bin))
-	})
-	f.open()
-	f.apply(batch(1, message("a", 2, noon, 11)))
-	got := f.bins()[activity.QuarterOf(noon)]
-	if got.Count != 4 || !got.Partial || activitytest.Sum(&got, "items", "") != measure.SumOf(8) ||
-		activitytest.Sum(&got, "units", "") != measure.SumOf(20) || activitytest.Sum(&got, "revenue", "GBP") != measure.SumOf(111) {
 		t.Fatalf("got %+v", got)
 	}
 }

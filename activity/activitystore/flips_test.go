@@ -58,23 +58,26 @@ func useStatistics(t *testing.T, path string) (read string, err error) {
 	}
 	fmt.Fprintln(&text, asOf.At, asOf.Event, asOf.Next)
 	for after := ""; ; {
-		kept, next, err := store.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, after, 100)
+		page, err := store.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, after, 100)
 		if err != nil {
 			return text.String(), err
 		}
-		for i := range kept {
-			one, _, err := store.GetKept(t.Context(), activity.ParkedLedger, kept[i].ID)
+		if page.Corrupt != nil {
+			return text.String(), fmt.Errorf("%w: %v", boltdb.ErrCorrupt, page.Corrupt)
+		}
+		for i := range page.Messages {
+			one, _, err := store.GetKept(t.Context(), activity.ParkedLedger, page.Messages[i].ID)
 			if err != nil {
 				return text.String(), err
 			}
-			fmt.Fprintln(&text, kept[i].ID, one.MessageID, one.Poison)
+			fmt.Fprintln(&text, page.Messages[i].ID, one.MessageID, one.Poison)
 			trace, err := store.Trace(t.Context(), activity.MessageID{ID: one.MessageID})
 			if err != nil {
 				return text.String(), err
 			}
 			fmt.Fprintln(&text, trace.State)
 		}
-		if after = next; after == "" {
+		if after = page.Next; after == "" {
 			break
 		}
 	}

@@ -46,12 +46,12 @@ func (f *file) list(ledger activity.Ledger, filter activity.KeptFilter) []activi
 	f.t.Helper()
 	var all []activity.Kept
 	for after := ""; ; {
-		page, next, err := f.ListKept(f.t.Context(), ledger, filter, after, 2)
-		if err != nil {
-			f.t.Fatal(err)
+		page, err := f.ListKept(f.t.Context(), ledger, filter, after, 2)
+		if err != nil || page.Corrupt != nil {
+			f.t.Fatal(page.Corrupt, err)
 		}
-		all = append(all, page...)
-		if after = next; after == "" {
+		all = append(all, page.Messages...)
+		if after = page.Next; after == "" {
 			return all
 		}
 	}
@@ -98,7 +98,7 @@ func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
 	if counted := f.apply(batch(9, message("p3", 1, noon, 100))); !counted[0] {
 		t.Fatal("p3 was never counted")
 	}
-	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{Reason: "mended"}, mended("p4"))
+	done, _, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{Reason: "mended"}, mended("p4"))
 	if err != nil || done != (activity.Decided{Messages: 3, Counted: 1, Duplicates: 1, StillParked: 1}) {
 		t.Fatalf("all: %+v, %v", done, err)
 	}
@@ -128,7 +128,7 @@ func TestManyAreDecidedInSteps(t *testing.T) {
 		all = append(all, poison(i, activity.ReasonMalformed))
 	}
 	f.park(all...)
-	done, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{}, mended("p600"))
+	done, _, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{}, mended("p600"))
 	if err != nil || done != (activity.Decided{Messages: 1203, Counted: 1202, StillParked: 1}) || f.sizes().Sizes[activity.ParkedLedger].Messages != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
@@ -291,18 +291,18 @@ func TestListKept_BoundsTheBytesOfAPage(t *testing.T) {
 	}
 	var got []int64
 	for after := ""; ; {
-		page, next, err := f.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, after, 200)
+		page, err := f.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, after, 200)
 		if err != nil {
 			t.Fatal(err)
 		}
 		bytes := 0
-		for i := range page {
-			got, bytes = append(got, page[i].Offset), bytes+len(page[i].Value)
+		for i := range page.Messages {
+			got, bytes = append(got, page.Messages[i].Offset), bytes+len(page.Messages[i].Value)
 		}
 		if bytes > 6<<20 {
 			t.Errorf("a page of %d bytes", bytes)
 		}
-		if after = next; next == "" {
+		if after = page.Next; after == "" {
 			break
 		}
 	}

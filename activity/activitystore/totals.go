@@ -13,10 +13,10 @@ import (
 	"ordertally/shared/setdigest"
 )
 
-// totalsVersion follows a zero at the front of a bin. Bins of format 1 begin with their count, which is never zero.
-const totalsVersion = 3
+// totalsVersion begins a bin, after a zero.
+const totalsVersion = 4
 
-// encodeTotals returns the sealed record of a bin. In order: a zero, the version, the count, first and last as times, the digest, 1 when it is partial, when it changed in the same form and the offset after the last message, the
+// encodeTotals returns the sealed record of a bin. In order: a zero, the version, the count, first and last as times, the digest, when it changed in the same form and the offset after the last message, the
 // figures, the tables, and 1 and the minutes or 0. Numbers are uvarints, texts and lists have their length in front.
 func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, error) {
 	w := writer{b: make([]byte, boltdb.SealSize, boltdb.SealSize+512), figures: t.Figures}
@@ -26,7 +26,6 @@ func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, erro
 	w.time(t.Last)
 	digest := t.Digest.Bytes()
 	w.b = append(w.b, digest[:]...)
-	w.bool(t.Partial)
 	w.time(t.Changed.At)
 	w.int(t.Changed.Next[partition])
 	w.int(int64(len(t.Figures)))
@@ -129,23 +128,19 @@ func (w *writer) tally(t *measure.Tally) {
 	}
 }
 
-// decodeTotals reads what encodeTotals wrote, of this format or of format 1. The result shares no memory with the record.
+// decodeTotals reads what encodeTotals wrote. The result shares no memory with the record.
 func decodeTotals(key []byte, partition int32, sealed []byte) (activity.Totals, error) {
 	record, err := boltdb.Unseal(key, sealed)
 	if err != nil {
 		return activity.Totals{}, fmt.Errorf("read statistics: %w", err)
 	}
 	r := reader{rest: record}
-	var t activity.Totals
-	switch {
-	case len(record) < 2 || record[0] != 0:
-		t = r.totals1()
-	case record[1] == totalsVersion:
-		r.take(2)
-		t = r.totals(partition)
-	default:
-		return activity.Totals{}, fmt.Errorf("read statistics: record %x has version %d: use the program that wrote it", key, record[1])
+	head := r.take(2)
+	if len(head) == 2 && head[0] == 0 && head[1] != totalsVersion {
+		return activity.Totals{}, fmt.Errorf("read statistics: record %x has version %d: use the program that wrote it", key, head[1])
 	}
+	r.bad = r.bad || head[0] != 0
+	t := r.totals(partition)
 	if r.bad || len(r.rest) > 0 {
 		return activity.Totals{}, fmt.Errorf("read statistics: %w: record %x has not the form of totals", boltdb.ErrCorrupt, key)
 	}
@@ -164,7 +159,6 @@ func (r *reader) totals(partition int32) activity.Totals {
 	if digest := r.take(setdigest.Size); len(digest) == setdigest.Size {
 		t.Digest = setdigest.FromBytes([setdigest.Size]byte(digest))
 	}
-	t.Partial = r.bool()
 	t.Changed = activity.Changed{At: r.time(), Next: map[int32]int64{partition: r.int()}}
 	for n := r.length(); n > 0 && !r.bad; n-- {
 		t.Figures = append(t.Figures, r.figure())
@@ -270,24 +264,6 @@ func (r *reader) tally() measure.Tally {
 			return t
 		}
 		t.Sums = append(t.Sums, measure.NamedSum{Measure: r.figures[at].Name, Group: r.text(), Sum: r.sum()})
-	}
-	return t
-}
-
-// totals1 reads a bin of format 1, which knew orders only: count, items, both halves of units, the number of currencies, and
-// for each its name and both halves of its sum. What it did not keep is missing: the totals are partial.
-func (r *reader) totals1() activity.Totals {
-	t := activity.Totals{Count: r.int(), Partial: true}
-	items := measure.SumOf(max(r.int(), 0))
-	units := r.sum()
-	revenue := measure.Figure{Name: "revenue", Kind: measure.Total}
-	for n := r.length(); n > 0 && !r.bad; n-- {
-		revenue.Groups = append(revenue.Groups, measure.Group{Name: r.text(), Sum: r.sum()})
-	}
-	t.Figures = []measure.Figure{
-		{Name: "items", Kind: measure.Count, Groups: []measure.Group{{Sum: items}}},
-		revenue,
-		{Name: "units", Kind: measure.Total, Groups: []measure.Group{{Sum: units}}},
 	}
 	return t
 }

@@ -72,9 +72,8 @@ type Day struct {
 // Figures are what is compared.
 type Figures struct {
 	Count   int64               `json:"count"`
-	Revenue map[string]*big.Int `json:"revenue"`           // minor units by currency
-	Digest  setdigest.Digest    `json:"digest"`            // of the orders' ids
-	Partial bool                `json:"partial,omitempty"` // counted by a release that kept no digest
+	Revenue map[string]*big.Int `json:"revenue"` // minor units by currency
+	Digest  setdigest.Digest    `json:"digest"`  // of the orders' ids
 }
 
 // Quarter is a quarter hour that differs.
@@ -206,7 +205,6 @@ func (v *verifier) look(ctx context.Context) (*Report, error) {
 func (f *Figures) add(other *Figures) {
 	f.Count += other.Count
 	f.Digest = f.Digest.Plus(other.Digest)
-	f.Partial = f.Partial || other.Partial
 	if f.Revenue == nil {
 		f.Revenue = map[string]*big.Int{}
 	}
@@ -218,9 +216,8 @@ func (f *Figures) add(other *Figures) {
 	}
 }
 
-// same compares; a digest that was not kept cannot differ.
 func same(a, b *Figures) bool {
-	return a.Count == b.Count && (a.Partial || b.Partial || a.Digest == b.Digest) &&
+	return a.Count == b.Count && a.Digest == b.Digest &&
 		maps.EqualFunc(a.Revenue, b.Revenue, func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
 }
 

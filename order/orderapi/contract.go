@@ -33,17 +33,30 @@ type (
 	}
 	waitingPage struct {
 		Waiting []WaitingMessage `json:"waiting" doc:"In the order in which they were refused."`
+		Corrupt []uint64         `json:"corrupt,omitempty" doc:"Sequences of messages of this page that are damaged and not answered: their ids cannot be told. They count for the limit; a parked one may be among them. Left out when there are none."`
 		Next    string           `json:"next_cursor,omitempty" doc:"Where the next page begins. Left out on the last one; a page may be short and still have a next."`
 	}
 	parkedPage struct {
-		Parked []ParkedMessage `json:"parked" doc:"In the order written."`
-		Next   string          `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
+		Parked  []ParkedMessage `json:"parked" doc:"In the order written."`
+		Corrupt []string        `json:"corrupt,omitempty" format:"uuid" doc:"Ids of messages of this page that are damaged and not answered, whatever the filter says; they count for the limit. Left out when there are none."`
+		Next    string          `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
 	}
 	retried struct {
 		N int `json:"retried" minimum:"0" doc:"How many messages will be published again." example:"1"`
 	}
 	discarded struct {
 		N int `json:"discarded" minimum:"0" doc:"How many messages were given up." example:"1"`
+	}
+	allRetried struct {
+		retried
+		damaged
+	}
+	allDiscarded struct {
+		discarded
+		damaged
+	}
+	damaged struct {
+		Corrupt []string `json:"corrupt,omitempty" format:"uuid" doc:"Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none."`
 	}
 	adopted struct {
 		N int `json:"adopted" minimum:"0" doc:"How many messages will be published from this file." example:"1"`
@@ -196,10 +209,10 @@ func operations() map[string]openapi.Operation {
 			ID: "discardParked", Summary: "Give a parked message up, for ever.", Path: id, Body: reasonBody(true), Answer: discarded{}, AnswerHeaders: plain, Problems: append(decision, none...),
 		},
 		"POST /v1/outbox/retry": {
-			ID: "retryAllParked", Summary: "Publish all parked messages again that the filter selects.", Body: filterBody(false), Answer: retried{}, AnswerHeaders: plain, Problems: decision,
+			ID: "retryAllParked", Summary: "Publish all parked messages again that the filter selects.", Body: filterBody(false), Answer: allRetried{}, AnswerHeaders: plain, Problems: decision,
 		},
 		"POST /v1/outbox/discard": {
-			ID: "discardAllParked", Summary: "Give all parked messages up that the filter selects, for ever.", Body: filterBody(true), Answer: discarded{}, AnswerHeaders: plain, Problems: decision,
+			ID: "discardAllParked", Summary: "Give all parked messages up that the filter selects, for ever.", Body: filterBody(true), Answer: allDiscarded{}, AnswerHeaders: plain, Problems: decision,
 		},
 	}
 }

@@ -65,19 +65,16 @@ func (a *api) listParked(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	page, next, err := a.Outbox.ListParked(r.Context(), filter, after, limit)
+	page, err := a.Outbox.ListParked(r.Context(), filter, after, limit)
 	if err != nil {
 		return err
 	}
-	answer := struct {
-		Parked []ParkedMessage `json:"parked"`
-		Next   string          `json:"next_cursor,omitempty"`
-	}{Parked: make([]ParkedMessage, len(page))}
-	for i := range page {
-		answer.Parked[i] = parkedOf(&page[i])
+	answer := parkedPage{Parked: make([]ParkedMessage, len(page.Messages)), Corrupt: texts(page.Corrupt)}
+	for i := range page.Messages {
+		answer.Parked[i] = parkedOf(&page.Messages[i])
 	}
-	if next != (uuidv7.ID{}) {
-		answer.Next = encodeCursor(next, parkedFilters(values))
+	if page.Next != (uuidv7.ID{}) {
+		answer.Next = encodeCursor(page.Next, parkedFilters(values))
 		values.Set("cursor", answer.Next)
 		w.Header().Set("Link", "</v1/outbox/parked?"+values.Encode()+`>; rel="next"`)
 	}
@@ -130,7 +127,7 @@ func (a *api) decide(verb outbox.Verb) func(http.ResponseWriter, *http.Request) 
 		if err := a.Outbox.Decide(r.Context(), verb, id, why(r, d.Reason)); err != nil {
 			return err
 		}
-		return a.answerDecided(w, r, verb, 1)
+		return a.answerDecided(w, r, verb, 1, nil)
 	}
 }
 
@@ -152,11 +149,11 @@ func (a *api) decideAll(verb outbox.Verb) func(http.ResponseWriter, *http.Reques
 		if d.FailedBefore != nil {
 			filter.FailedBefore = *d.FailedBefore
 		}
-		n, err := a.Outbox.DecideAll(r.Context(), verb, filter, why(r, d.Reason))
+		n, corrupt, err := a.Outbox.DecideAll(r.Context(), verb, filter, why(r, d.Reason))
 		if err != nil {
 			return err
 		}
-		return a.answerDecided(w, r, verb, n)
+		return a.answerDecided(w, r, verb, n, corrupt)
 	}
 }
 
@@ -200,9 +197,20 @@ func invalidDecision(pointer, detail string) problem.Problem {
 	return p
 }
 
-func (a *api) answerDecided(w http.ResponseWriter, r *http.Request, verb outbox.Verb, n int) error {
+func (a *api) answerDecided(w http.ResponseWriter, r *http.Request, verb outbox.Verb, n int, corrupt []uuidv7.ID) error {
 	name := map[outbox.Verb]string{outbox.Retry: "retried", outbox.Discard: "discarded", outbox.Adopted: "adopted"}[verb]
-	return a.answerJSON(w, r, map[string]int{name: n})
+	answer := map[string]any{name: n}
+	if len(corrupt) > 0 {
+		answer["corrupt"] = texts(corrupt)
+	}
+	return a.answerJSON(w, r, answer)
+}
+
+func texts(ids []uuidv7.ID) (texts []string) {
+	for _, id := range ids {
+		texts = append(texts, id.String())
+	}
+	return texts
 }
 
 func (a *api) answerJSON(w http.ResponseWriter, r *http.Request, answer any) error {

@@ -35,5 +35,5 @@ func (a *api) adopt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.answerDecided(w, r, outbox.Adopted, n)
+	return a.answerDecided(w, r, outbox.Adopted, n, nil)
 }

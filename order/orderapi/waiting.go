@@ -49,16 +49,16 @@ func (a *api) listWaiting(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	page, next, err := a.Outbox.ListWaiting(r.Context(), binary.BigEndian.Uint64(after[8:]), limit)
+	page, err := a.Outbox.ListWaiting(r.Context(), binary.BigEndian.Uint64(after[8:]), limit)
 	if err != nil {
 		return err
 	}
-	answer := waitingPage{Waiting: make([]WaitingMessage, len(page))}
-	for i := range page {
-		answer.Waiting[i] = waitingOf(&page[i])
+	answer := waitingPage{Waiting: make([]WaitingMessage, len(page.Messages)), Corrupt: page.Corrupt}
+	for i := range page.Messages {
+		answer.Waiting[i] = waitingOf(&page.Messages[i])
 	}
-	if next != 0 {
-		binary.BigEndian.PutUint64(after[8:], next)
+	if page.Next != 0 {
+		binary.BigEndian.PutUint64(after[8:], page.Next)
 		answer.Next = encodeCursor(after, waitingFilters)
 		values.Set("cursor", answer.Next)
 		w.Header().Set("Link", "</v1/outbox/waiting?"+values.Encode()+`>; rel="next"`)

@@ -70,5 +70,6 @@ func (c *Client) Outbox(ctx context.Context) (OutboxReport, error) {
 // Adopt has the messages published that were left to another file, because that file is gone, and returns how many there
 // were. reason is kept.
 func (c *Client) Adopt(ctx context.Context, reason string) (int, error) {
-	return c.decide(ctx, "/v1/outbox/adopt", decision{Reason: reason})
+	n, _, err := c.decide(ctx, "/v1/outbox/adopt", decision{Reason: reason})
+	return n, err
 }

@@ -41,6 +41,7 @@ type WaitingMessage struct {
 // WaitingPage is one page of waiting messages. NextCursor is "" on the last one; a page may be short and still have a next.
 type WaitingPage struct {
 	Waiting    []WaitingMessage `json:"waiting"`
+	Corrupt    []uint64         `json:"corrupt,omitempty"` // sequences of messages that are damaged
 	NextCursor string           `json:"next_cursor,omitempty"`
 }
 
@@ -68,6 +69,7 @@ func (c *Client) ListWaiting(ctx context.Context, limit int, cursor string) (Wai
 // and still have a next.
 type ParkedPage struct {
 	Parked     []ParkedMessage `json:"parked"`
+	Corrupt    []string        `json:"corrupt,omitempty"` // ids of messages that are damaged
 	NextCursor string          `json:"next_cursor,omitempty"`
 }
 
@@ -123,23 +125,24 @@ func (c *Client) ShowParked(ctx context.Context, id string) ([]byte, error) {
 // RetryParked has one parked message published again, behind what is there already. It is sent once: whoever repeats it
 // may meet not_found.
 func (c *Client) RetryParked(ctx context.Context, id, reason string) error {
-	_, err := c.decide(ctx, "/v1/outbox/parked/"+url.PathEscape(id)+"/retry", decision{Reason: reason})
+	_, _, err := c.decide(ctx, "/v1/outbox/parked/"+url.PathEscape(id)+"/retry", decision{Reason: reason})
 	return err
 }
 
 // DiscardParked gives one parked message up, for ever. reason is kept.
 func (c *Client) DiscardParked(ctx context.Context, id, reason string) error {
-	_, err := c.decide(ctx, "/v1/outbox/parked/"+url.PathEscape(id)+"/discard", decision{Reason: reason})
+	_, _, err := c.decide(ctx, "/v1/outbox/parked/"+url.PathEscape(id)+"/discard", decision{Reason: reason})
 	return err
 }
 
-// RetryAllParked retries every parked message that matches and returns how many; the zero filter means all.
-func (c *Client) RetryAllParked(ctx context.Context, f ParkedFilter, reason string) (int, error) {
+// RetryAllParked retries every parked message that matches and returns how many; the zero filter means all. Damaged ones are left as they
+// are; corrupt names them, 1,000 at most.
+func (c *Client) RetryAllParked(ctx context.Context, f ParkedFilter, reason string) (n int, corrupt []string, err error) {
 	return c.decide(ctx, "/v1/outbox/retry", decisionOn(f, reason))
 }
 
-// DiscardAllParked discards every parked message that matches and returns how many; the zero filter means all.
-func (c *Client) DiscardAllParked(ctx context.Context, f ParkedFilter, reason string) (int, error) {
+// DiscardAllParked discards every parked message that matches, as RetryAllParked retries them.
+func (c *Client) DiscardAllParked(ctx context.Context, f ParkedFilter, reason string) (n int, corrupt []string, err error) {
 	return c.decide(ctx, "/v1/outbox/discard", decisionOn(f, reason))
 }
 
@@ -155,22 +158,24 @@ func decisionOn(f ParkedFilter, reason string) decision {
 	return decision{Reason: reason, Class: f.Class, OrderID: f.OrderID, FailedBefore: f.FailedBefore, All: f == ParkedFilter{}}
 }
 
-func (c *Client) decide(ctx context.Context, path string, d decision) (n int, err error) {
+func (c *Client) decide(ctx context.Context, path string, d decision) (n int, corrupt []string, err error) {
 	body, err := json.Marshal(d)
 	if err != nil {
-		return 0, fmt.Errorf("decide on messages: %w", err)
+		return 0, nil, fmt.Errorf("decide on messages: %w", err)
 	}
 	var done struct {
 		Retried   int `json:"retried"`
 		Discarded int `json:"discarded"`
 		Adopted   int `json:"adopted"`
+
+		Corrupt []string `json:"corrupt"`
 	}
 	answer, err := c.send(ctx, request{method: http.MethodPost, path: path, body: body, want: http.StatusOK})
 	if err == nil {
 		err = answer.decode(&done)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("decide on messages: %w", err)
+		return 0, nil, fmt.Errorf("decide on messages: %w", err)
 	}
-	return done.Retried + done.Discarded + done.Adopted, nil
+	return done.Retried + done.Discarded + done.Adopted, done.Corrupt, nil
 }

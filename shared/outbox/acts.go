@@ -61,29 +61,59 @@ func (o *Outbox) Decide(ctx context.Context, verb Verb, id uuidv7.ID, why Why) e
 	return nil
 }
 
+// maxNamed is how many damaged messages a mass act names.
+const maxNamed = 1000
+
 // DecideAll retries or discards every parked message that matches and returns how many. Those that fail meanwhile and
-// are parked again are not tried twice. After an error the messages counted in n have been dealt with.
-func (o *Outbox) DecideAll(ctx context.Context, verb Verb, filter ParkedFilter, why Why) (n int, err error) {
+// are parked again are not tried twice. Damaged ones stay as they are; corrupt names them, 1,000 at most. After an error the messages
+// counted in n have been dealt with.
+func (o *Outbox) DecideAll(ctx context.Context, verb Verb, filter ParkedFilter, why Why) (n int, corrupt []uuidv7.ID, err error) {
 	var after uuidv7.ID
 	for {
-		page, next, err := o.ListParked(ctx, filter, after, actsAtOnce)
+		page, err := o.ListParked(ctx, filter, after, actsAtOnce)
 		if err != nil {
-			return n, err
+			return n, corrupt, err
 		}
-		ids := make([]uuidv7.ID, len(page))
-		for i := range page {
-			ids[i] = page[i].ID
+		ids := make([]uuidv7.ID, len(page.Messages))
+		for i := range page.Messages {
+			ids[i] = page.Messages[i].ID
 		}
-		done, err := o.decide(ctx, verb, ids, why)
+		done, bad, err := o.decideSome(ctx, verb, ids, why)
 		n += done
-		if err != nil && !errors.Is(err, ErrNotParked) { // somebody else was faster
-			return n, fmt.Errorf("%s parked messages: %w", verb, err)
+		corrupt = append(append(corrupt, page.Corrupt...), bad...)
+		corrupt = corrupt[:min(len(corrupt), maxNamed)]
+		if err != nil {
+			return n, corrupt, fmt.Errorf("%s parked messages: %w", verb, err)
 		}
-		if next == (uuidv7.ID{}) {
-			return n, nil
+		if page.Next == (uuidv7.ID{}) {
+			return n, corrupt, nil
 		}
-		after = next
+		after = page.Next
 	}
+}
+
+// decideSome deals with those of ids that are parked still: in one transaction, or one by one when damage of something that one of them
+// needs spoils it for the others.
+func (o *Outbox) decideSome(ctx context.Context, verb Verb, ids []uuidv7.ID, why Why) (n int, corrupt []uuidv7.ID, err error) {
+	n, err = o.decide(ctx, verb, ids, why)
+	switch {
+	case errors.Is(err, ErrNotParked): // somebody else was faster
+		return n, nil, nil
+	case !errors.Is(err, boltdb.ErrCorrupt):
+		return n, nil, err
+	}
+	for _, id := range ids {
+		done, err := o.decide(ctx, verb, []uuidv7.ID{id}, why)
+		n += done
+		switch {
+		case errors.Is(err, boltdb.ErrCorrupt):
+			o.db.Note(fmt.Errorf("parked message %s: %w", id, err))
+			corrupt = append(corrupt, id)
+		case err != nil && !errors.Is(err, ErrNotParked):
+			return n, corrupt, err
+		}
+	}
+	return n, corrupt, nil
 }
 
 // decide deals with those of ids that are parked still, in one transaction, and returns how many there were.

@@ -37,10 +37,11 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 	if parked.State != outbox.Parked || parked.Placed || parked.Attempts != 3 {
 		t.Errorf("parked: %+v", parked)
 	}
-	list, _, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, [16]byte{}, 1)
-	if err != nil || len(list) != 1 {
-		t.Fatal(list, err)
+	page, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, [16]byte{}, 1)
+	if err != nil || len(page.Messages) != 1 {
+		t.Fatal(page, err)
 	}
+	list := page.Messages
 	if list[0].ID != parked.MessageID {
 		t.Errorf("the parked message is %s, and its delivery names %s", list[0].ID, parked.MessageID)
 	}

@@ -145,7 +145,7 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 		position = max(position, slotOf(last))
 	}
 	o.position.Store(position)
-	if err := o.waits.load(root, position); err != nil {
+	if err := o.waits.load(root, position, o.db.Note); err != nil {
 		return err
 	}
 	rows, err := countRows(root, o.waits.entries)

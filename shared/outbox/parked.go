@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"ordertally/shared/boltdb"
 	"ordertally/shared/uuidv7"
 )
 
@@ -46,10 +47,18 @@ func (f *ParkedFilter) matches(e *entry) bool {
 		(f.FailedBefore.IsZero() || e.failed.Before(f.FailedBefore))
 }
 
+// ParkedPage is a page of parked messages.
+type ParkedPage struct {
+	Messages []ParkedMessage
+	// Corrupt are parked messages between those whose records are damaged. They count like others. No filter can tell whether it selects
+	// them, so each page names them.
+	Corrupt []uuidv7.ID
+	Next    uuidv7.ID // where to go on, zero when there are no more
+}
+
 // ListParked returns at most limit parked messages that match, in the order of their ids, after the given one (the zero
-// ID starts). next is where to go on, zero when there are no more; a page may be short and still have a next one, because
-// a call looks at no more than 10,000 messages.
-func (o *Outbox) ListParked(ctx context.Context, filter ParkedFilter, after uuidv7.ID, limit int) (page []ParkedMessage, next uuidv7.ID, err error) {
+// ID starts). A page may be short and still have a next one, because a call looks at no more than 10,000 messages.
+func (o *Outbox) ListParked(ctx context.Context, filter ParkedFilter, after uuidv7.ID, limit int) (page ParkedPage, err error) {
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
 		cursor := root.Bucket(parkedBucket).Cursor()
@@ -58,31 +67,36 @@ func (o *Outbox) ListParked(ctx context.Context, filter ParkedFilter, after uuid
 			k, v = cursor.Next()
 		}
 		for scanned := 0; k != nil; k, v = cursor.Next() {
-			if len(page) == limit || scanned == maxParkedScan {
-				next = after
+			if len(page.Messages)+len(page.Corrupt) == limit || scanned == maxParkedScan {
+				page.Next = after
 				return nil
 			}
 			copy(after[:], k)
 			scanned++
 			e, err := entryOf(root, k, v)
-			if err != nil {
-				return err
-			}
-			if !filter.matches(&e) {
+			if err == nil && !filter.matches(&e) {
 				continue
 			}
-			m, err := parkedMessage(root, &e)
-			if err != nil {
-				return err
+			var m ParkedMessage
+			if err == nil {
+				m, err = parkedMessage(root, &e)
 			}
-			page = append(page, m)
+			switch {
+			case errors.Is(err, boltdb.ErrCorrupt): // the others are answered
+				o.db.Note(fmt.Errorf("parked message %s: %w", after, err))
+				page.Corrupt = append(page.Corrupt, after)
+			case err != nil:
+				return err
+			default:
+				page.Messages = append(page.Messages, m)
+			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, uuidv7.ID{}, fmt.Errorf("list parked messages: %w", err)
+		return ParkedPage{}, fmt.Errorf("list parked messages: %w", err)
 	}
-	return page, next, nil
+	return page, nil
 }
 
 // GetParked returns one parked message and what operators did with it before, oldest first. The error of an unknown id

@@ -45,11 +45,11 @@ func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
 		r.t.Fatal(err)
 	}
 	r.eventually("all the sick are parked", func() bool { return r.outbox.Parked() == len(sickKeys) && r.outbox.Backlog() == 0 })
-	list, next, err := r.outbox.ListParked(r.t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 1000)
-	if err != nil || next != (uuidv7.ID{}) || len(list) != len(sickKeys) {
-		r.t.Fatalf("%d listed, next %s, %v", len(list), next, err)
+	page, err := r.outbox.ListParked(r.t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 1000)
+	if err != nil || page.Next != (uuidv7.ID{}) || len(page.Messages) != len(sickKeys) {
+		r.t.Fatalf("%d listed, next %s, %v", len(page.Messages), page.Next, err)
 	}
-	return list
+	return page.Messages
 }
 
 func countOf(records []outbox.Record, key string) (n int) {
@@ -205,9 +205,9 @@ func TestMassRetryTakesWhatMatchesInTheOrderWritten(t *testing.T) {
 		keys = append(keys, fmt.Sprintf("sick-%d", n%2))
 	}
 	list := park(r, keys...)
-	page, next, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{Key: "sick-1"}, uuidv7.ID{}, 10)
-	if err != nil || len(page) != 10 || next != page[9].ID {
-		t.Fatalf("%d listed, next %s, %v", len(page), next, err)
+	page, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{Key: "sick-1"}, uuidv7.ID{}, 10)
+	if err != nil || len(page.Messages) != 10 || page.Next != page.Messages[9].ID {
+		t.Fatalf("%d listed, next %s, %v", len(page.Messages), page.Next, err)
 	}
 	for filter, want := range map[outbox.ParkedFilter]int{
 		{Class: outbox.Refused}:                   0,
@@ -215,12 +215,12 @@ func TestMassRetryTakesWhatMatchesInTheOrderWritten(t *testing.T) {
 		{Class: outbox.TooLarge, Key: "sick-1"}:   300,
 		{FailedBefore: time.Now().Add(time.Hour)}: 600,
 	} {
-		if got, _, err := r.outbox.ListParked(t.Context(), filter, uuidv7.ID{}, 5000); err != nil || len(got) != want {
-			t.Errorf("%+v: %d listed, want %d, %v", filter, len(got), want, err)
+		if got, err := r.outbox.ListParked(t.Context(), filter, uuidv7.ID{}, 5000); err != nil || len(got.Messages) != want {
+			t.Errorf("%+v: %d listed, want %d, %v", filter, len(got.Messages), want, err)
 		}
 	}
 	ill.Store(false)
-	if n, err := r.outbox.DecideAll(t.Context(), outbox.Retry, outbox.ParkedFilter{Key: "sick-1"}, outbox.Why{}); err != nil || n != 300 {
+	if n, _, err := r.outbox.DecideAll(t.Context(), outbox.Retry, outbox.ParkedFilter{Key: "sick-1"}, outbox.Why{}); err != nil || n != 300 {
 		t.Fatalf("%d retried, %v", n, err)
 	}
 	records := r.await(600 + 300)

@@ -153,7 +153,8 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 		r.await(4)
 		<-time.After(2 * week)
 		synctest.Wait()
-		list, _, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 10)
+		page, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 10)
+		list := page.Messages
 		if err != nil || len(list) != 3 {
 			t.Fatalf("%d are parked, %v", len(list), err)
 		}

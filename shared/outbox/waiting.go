@@ -2,11 +2,13 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
 
+	"ordertally/shared/boltdb"
 	"ordertally/shared/uuidv7"
 )
 
@@ -37,32 +39,46 @@ func (e *entry) refusal() Refusal {
 	return r
 }
 
-// ListWaiting returns at most limit waiting messages after that slot (0 starts), in the order in which they were skipped. next is where to go on, 0 when there
-// are no more; a page may be short and still have a next one, because a call looks at no more than 10,000 messages, parked ones included.
-func (o *Outbox) ListWaiting(ctx context.Context, after uint64, limit int) (page []WaitingMessage, next uint64, err error) {
+// WaitingPage is a page of waiting messages.
+type WaitingPage struct {
+	Messages []WaitingMessage
+	// Corrupt are the slots of messages between those whose records are damaged: their ids cannot be told. They count like others. Where the
+	// damage hides it, such a message may be a parked one.
+	Corrupt []uint64
+	Next    uint64 // where to go on, 0 when there are no more
+}
+
+// ListWaiting returns at most limit waiting messages after that slot (0 starts), in the order in which they were skipped. A page may be short and still have
+// a next one, because a call looks at no more than 10,000 messages, parked ones included.
+func (o *Outbox) ListWaiting(ctx context.Context, after uint64, limit int) (page WaitingPage, err error) {
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
 		cursor := root.Bucket(waitingBucket).Cursor()
 		last, scanned := after, 0
 		for k, v := cursor.Seek(slotKey(after + 1)); k != nil; k, v = cursor.Next() {
-			if len(page) == limit || scanned == maxParkedScan {
-				next = last
+			if len(page.Messages)+len(page.Corrupt) == limit || scanned == maxParkedScan {
+				page.Next = last
 				return nil
 			}
 			last = slotOf(k)
 			scanned++
 			e, err := decodeEntry(k, v)
-			if err != nil {
-				return err
-			}
-			if e.state != retrying && e.state != held {
+			if err == nil && e.state != retrying && e.state != held {
 				continue
 			}
-			r, err := decodeRow(k, root.Bucket(messagesBucket).Get(k))
+			var r row
+			if err == nil {
+				r, err = decodeRow(k, root.Bucket(messagesBucket).Get(k))
+			}
+			if errors.Is(err, boltdb.ErrCorrupt) { // the others are answered
+				o.db.Note(fmt.Errorf("the waiting message in slot %d: %w", last, err))
+				page.Corrupt = append(page.Corrupt, last)
+				continue
+			}
 			if err != nil {
 				return err
 			}
-			page = append(page, WaitingMessage{
+			page.Messages = append(page.Messages, WaitingMessage{
 				ID: r.message.ID, Slot: e.slot, Subject: r.message.Subject, Behind: e.state == held,
 				Attempts: int(e.attempts), Committed: r.committed, Refusal: e.refusal(),
 			})
@@ -70,7 +86,7 @@ func (o *Outbox) ListWaiting(ctx context.Context, after uint64, limit int) (page
 		return nil
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("list waiting messages: %w", err)
+		return WaitingPage{}, fmt.Errorf("list waiting messages: %w", err)
 	}
-	return page, next, nil
+	return page, nil
 }

@@ -3,6 +3,7 @@ package outbox
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -100,16 +101,21 @@ type waits struct {
 	entries int // in the file when it was opened, discarded ones included
 }
 
-// load reads the entries of a file. What stands at the tail under a new slot is found by the slots past position.
-func (w *waits) load(root *bbolt.Bucket, position uint64) error {
+// load reads the entries of a file. What stands at the tail under a new slot is found by the slots past position. An entry that is damaged goes to note and
+// stays as it is: like a parked one it is not tried again, and nothing waits for it.
+func (w *waits) load(root *bbolt.Bucket, position uint64, note func(error)) error {
 	*w = waits{byKey: map[string][]entry{}, moving: map[string][]retried{}}
 	cursor := root.Bucket(waitingBucket).Cursor()
 	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
 		e, err := decodeEntry(k, v)
-		if err != nil {
+		switch {
+		case errors.Is(err, boltdb.ErrCorrupt):
+			note(err)
+		case err != nil:
 			return err
+		default:
+			w.add(e)
 		}
-		w.add(e)
 		w.entries++
 	}
 	cursor = root.Bucket(skippedBucket).Cursor()

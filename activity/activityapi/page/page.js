@@ -126,7 +126,7 @@
   // A day, and the last 30.
   const zone = () => $("zone").value.trim();
   const showDay = (day) => {
-    $("figures").caption.textContent = `${day.day} in ${day.tz}` + (day.final ? ", final" : "") + (day.partial ? ", in part from a release that kept less" : "");
+    $("figures").caption.textContent = `${day.day} in ${day.tz}` + (day.final ? ", final" : "");
     const lines = [["count", whole.format(day.count)], ...measures(day).map(([name, value]) => [words(name), text(value)])];
     for (const [name, stats] of Object.entries(day.stats ?? {})) {
       for (const [currency, s] of Object.entries(stats)) {

@@ -77,6 +77,7 @@ func (s *selection) query(now time.Time) url.Values {
 // keptPage is a page of a ledger, as the service answers it.
 type keptPage struct {
 	Messages []json.RawMessage      `json:"messages"`
+	Corrupt  []string               `json:"corrupt,omitempty"`
 	Next     string                 `json:"next_cursor,omitempty"`
 	Overflow []activity.OffsetRange `json:"overflow,omitempty"`
 }
@@ -112,7 +113,10 @@ func (c *lsCmd) run(ctx context.Context, l ledger, out io.Writer) error {
 				return err
 			}
 		}
-		return nil
+		if len(page.Corrupt) == 0 {
+			return nil
+		}
+		return writeValue(out, map[string][]string{"corrupt": page.Corrupt})
 	}
 	return page.writeTable(out)
 }
@@ -134,6 +138,9 @@ func (p *keptPage) writeTable(out io.Writer) error {
 			return fmt.Errorf("read the service's answer: %w", err)
 		}
 		fmt.Fprintf(table, "%s\t%q\t%s\t%s\t%d\t%d\t%q\n", m.ID, m.MessageID, m.Class, m.At.UTC().Format(time.RFC3339), m.Attempts, m.Bytes, m.Reason)
+	}
+	for _, id := range p.Corrupt {
+		fmt.Fprintf(table, "damaged: entry %s: stop the service and run activity check\n", id)
 	}
 	for _, r := range p.Overflow {
 		fmt.Fprintf(table, "no room was left for offsets %d to %d of partition %d: read them from Kafka\n", r.From, r.To, r.Partition)
@@ -226,11 +233,11 @@ func (d *deciding) decide(ctx context.Context, l ledger, verb, reason string, ou
 		if d.All {
 			body["all"] = true
 		}
-		var done map[string]int
-		if err := d.askJSON(ctx, http.MethodPost, string(l)+"/"+verb, nil, body, &done); err != nil {
+		var answer map[string]json.RawMessage
+		if err := d.askJSON(ctx, http.MethodPost, string(l)+"/"+verb, nil, body, &answer); err != nil {
 			return err
 		}
-		return d.writeDone(out, done)
+		return d.writeAll(out, answer)
 	}
 	total := map[string]int{}
 	for _, id := range d.IDs {
@@ -243,6 +250,36 @@ func (d *deciding) decide(ctx context.Context, l ledger, verb, reason string, ou
 		}
 	}
 	return d.writeDone(out, total)
+}
+
+// writeAll writes what became of many messages, and which of them are damaged.
+func (d *deciding) writeAll(out io.Writer, answer map[string]json.RawMessage) error {
+	if d.Output != "table" {
+		return writeValue(out, answer)
+	}
+	done, corrupt := map[string]int{}, []string(nil)
+	for name, text := range answer {
+		var err error
+		if name == "corrupt" {
+			err = json.Unmarshal(text, &corrupt)
+		} else {
+			var n int
+			err = json.Unmarshal(text, &n)
+			done[name] = n
+		}
+		if err != nil {
+			return fmt.Errorf("read the service's answer: %w", err)
+		}
+	}
+	if err := d.writeDone(out, done); err != nil {
+		return err
+	}
+	for _, id := range corrupt {
+		if _, err := fmt.Fprintf(out, "damaged, left as it is: entry %s: stop the service and run activity check\n", id); err != nil {
+			return fmt.Errorf("write the answer: %w", err)
+		}
+	}
+	return nil
 }
 
 func (d *deciding) writeDone(out io.Writer, done map[string]int) error {

@@ -81,9 +81,17 @@ func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 				return err
 			}
 		}
-		return nil
+		return writeCorrupt(out, page.Corrupt)
 	}
 	return writeTable(out, page)
+}
+
+// writeCorrupt ends lines of JSON with one that names what is damaged, if anything is.
+func writeCorrupt[T any](out io.Writer, corrupt []T) error {
+	if len(corrupt) == 0 {
+		return nil
+	}
+	return writeValue(out, map[string][]T{"corrupt": corrupt})
 }
 
 func (c *outboxLsCmd) writeWaiting(out io.Writer, page *orderclient.WaitingPage) error {
@@ -96,7 +104,7 @@ func (c *outboxLsCmd) writeWaiting(out io.Writer, page *orderclient.WaitingPage)
 				return err
 			}
 		}
-		return nil
+		return writeCorrupt(out, page.Corrupt)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tORDER\tSEQUENCE\tCLASS\tATTEMPTS\tNEXT TRY\tREASON")
@@ -110,6 +118,9 @@ func (c *outboxLsCmd) writeWaiting(out io.Writer, page *orderclient.WaitingPage)
 			next = stamp(m.NextTry)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\t%s\n", m.ID, m.OrderID, m.Sequence, class, m.Attempts, next, reason)
+	}
+	for _, sequence := range page.Corrupt {
+		fmt.Fprintf(table, "damaged: the message under sequence %d: stop the service and run order check\n", sequence)
 	}
 	if page.NextCursor != "" {
 		fmt.Fprintf(table, "more: --waiting --cursor %s\n", page.NextCursor)
@@ -138,6 +149,9 @@ func writeTable(out io.Writer, page orderclient.ParkedPage) error {
 		m := &page.Parked[i]
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\t%q\n", m.ID, m.OrderID, m.Sequence, m.Class, m.Attempts,
 			m.LastFailed.UTC().Format(time.RFC3339), m.Reason)
+	}
+	for _, id := range page.Corrupt {
+		fmt.Fprintf(table, "damaged: message %s: stop the service and run order check\n", id)
 	}
 	if page.NextCursor != "" {
 		fmt.Fprintf(table, "more: --cursor %s\n", page.NextCursor)
@@ -188,7 +202,7 @@ type deciding struct {
 }
 
 // decide calls one for each id, or many for what is selected, and writes how many there were under name.
-func (d *deciding) decide(out io.Writer, name string, one func(id string) error, many func(orderclient.ParkedFilter) (int, error)) error {
+func (d *deciding) decide(out io.Writer, name string, one func(id string) error, many func(orderclient.ParkedFilter) (int, []string, error)) error {
 	filter := d.filter(time.Now())
 	ways := 0
 	for _, given := range []bool{len(d.IDs) > 0, filter != orderclient.ParkedFilter{}, d.All} {
@@ -200,9 +214,10 @@ func (d *deciding) decide(out io.Writer, name string, one func(id string) error,
 		return settings.WithExitCode(errors.New("name messages by their ids, or select them by --class, --order-id and --older-than, or say --all"), settings.ExitUsage)
 	}
 	n := 0
+	var corrupt []string
 	var err error
 	if len(d.IDs) == 0 {
-		n, err = many(filter)
+		n, corrupt, err = many(filter)
 	}
 	for _, id := range d.IDs {
 		if err = one(id); err != nil {
@@ -217,14 +232,24 @@ func (d *deciding) decide(out io.Writer, name string, one func(id string) error,
 	if err != nil {
 		return err
 	}
-	return d.writeCount(out, name, n)
+	return d.writeCount(out, name, n, corrupt)
 }
 
-func (r *remote) writeCount(out io.Writer, name string, n int) error {
+func (r *remote) writeCount(out io.Writer, name string, n int, corrupt []string) error {
 	if r.Output != "table" {
-		return writeValue(out, map[string]int{name: n})
+		answer := map[string]any{name: n}
+		if len(corrupt) > 0 {
+			answer["corrupt"] = corrupt
+		}
+		return writeValue(out, answer)
 	}
-	if _, err := fmt.Fprintln(out, n, name); err != nil {
+	_, err := fmt.Fprintln(out, n, name)
+	for _, id := range corrupt {
+		if err == nil {
+			_, err = fmt.Fprintf(out, "damaged, left as it is: message %s: stop the service and run order check\n", id)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
 	return nil
@@ -246,7 +271,9 @@ func (c *outboxRetryCmd) run(ctx context.Context, out io.Writer) error {
 	defer client.Close()
 	return c.decide(out, "retried",
 		func(id string) error { return client.RetryParked(ctx, id, c.Reason) },
-		func(f orderclient.ParkedFilter) (int, error) { return client.RetryAllParked(ctx, f, c.Reason) })
+		func(f orderclient.ParkedFilter) (int, []string, error) {
+			return client.RetryAllParked(ctx, f, c.Reason)
+		})
 }
 
 type outboxDiscardCmd struct {
@@ -265,7 +292,9 @@ func (c *outboxDiscardCmd) run(ctx context.Context, out io.Writer) error {
 	defer client.Close()
 	return c.decide(out, "discarded",
 		func(id string) error { return client.DiscardParked(ctx, id, c.Reason) },
-		func(f orderclient.ParkedFilter) (int, error) { return client.DiscardAllParked(ctx, f, c.Reason) })
+		func(f orderclient.ParkedFilter) (int, []string, error) {
+			return client.DiscardAllParked(ctx, f, c.Reason)
+		})
 }
 
 type outboxAdoptCmd struct {
@@ -286,5 +315,5 @@ func (c *outboxAdoptCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return c.writeCount(out, "adopted", n)
+	return c.writeCount(out, "adopted", n, nil)
 }

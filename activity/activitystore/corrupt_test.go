@@ -1,0 +1,108 @@
+package activitystore_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/shared/boltdb"
+)
+
+// TestStore_ALedgerPassesADamagedEntryAndNamesIt: in its list, page by page, and when many are decided, in each ledger.
+func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
+	for _, ledger := range activity.AllLedgers() {
+		for _, verb := range []activity.Verb{activity.Retry, activity.Discard} {
+			t.Run(string(ledger)+" "+string(verb), func(t *testing.T) {
+				f := newFile(t)
+				var all []activity.Parked
+				for i := range int64(5) {
+					all = append(all, poison(i, activity.LedgerReasons(ledger)[0]))
+				}
+				switch ledger {
+				case activity.LateLedger:
+					f.apply(&activity.Batch{Late: all})
+				case activity.ConflictLedger:
+					f.apply(&activity.Batch{Conflicts: all})
+				default:
+					f.park(all...)
+				}
+				before := f.list(ledger, activity.KeptFilter{})
+				bad := before[2].ID
+				f.close()
+				f.raw(func(tx *bbolt.Tx) error {
+					entries := tx.Bucket([]byte(def.Name)).Bucket([]byte(ledger)).Bucket([]byte(def.Topic))
+					cursor := entries.Cursor()
+					_, _ = cursor.First()
+					_, _ = cursor.Next()
+					key, value := cursor.Next()
+					value = slices.Clone(value)
+					value[len(value)-1] ^= 1
+					return entries.Put(slices.Clone(key), value)
+				})
+				f.open()
+
+				page, err := f.ListKept(t.Context(), ledger, activity.KeptFilter{}, "", 10)
+				if err != nil || len(page.Messages) != 4 || !slices.Equal(page.Corrupt, []string{bad}) || page.Next != "" {
+					t.Fatalf("all: %d, corrupt %v, next %q: %v", len(page.Messages), page.Corrupt, page.Next, err)
+				}
+				page, err = f.ListKept(t.Context(), ledger, activity.KeptFilter{}, "", 3)
+				if err != nil || len(page.Messages) != 2 || !slices.Equal(page.Corrupt, []string{bad}) || page.Next != bad {
+					t.Errorf("three: %d, corrupt %v, next %q: %v", len(page.Messages), page.Corrupt, page.Next, err)
+				}
+				page, err = f.ListKept(t.Context(), ledger, activity.KeptFilter{}, bad, 3)
+				if err != nil || len(page.Messages) != 2 || page.Messages[0].ID != before[3].ID || page.Corrupt != nil {
+					t.Errorf("after it: %d, corrupt %v: %v", len(page.Messages), page.Corrupt, err)
+				}
+				if _, _, err := f.GetKept(t.Context(), ledger, bad); !errors.Is(err, boltdb.ErrCorrupt) {
+					t.Errorf("by itself: %v", err)
+				}
+				if f.db.CheckSound(t.Context()) == nil {
+					t.Error("nobody is told of it")
+				}
+				done, corrupt, err := f.DecideAll(t.Context(), ledger, verb, activity.KeptFilter{}, activity.Why{Reason: "a test"}, mended(""))
+				if err != nil || done.Messages != 4 || !slices.Equal(corrupt, []string{bad}) {
+					t.Errorf("decided: %+v, corrupt %v: %v", done, corrupt, err)
+				}
+				if left := f.sizes().Sizes[ledger].Messages; left != 1 {
+					t.Errorf("%d are left", left)
+				}
+			})
+		}
+	}
+}
+
+// TestStore_AMassActPassesAnEntryWhoseDayIsDamaged: what one retry needs is damaged, and the others, in the same transaction before, are counted.
+func TestStore_AMassActPassesAnEntryWhoseDayIsDamaged(t *testing.T) {
+	f := newFile(t)
+	f.apply(batch(0, message("old", 1, noon.Add(time.Hour), 1)))
+	f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonMalformed), poison(2, activity.ReasonMalformed))
+	f.close()
+	f.raw(func(tx *bbolt.Tx) error {
+		bins := tx.Bucket([]byte(def.Name)).Bucket([]byte("bins"))
+		key, value := bins.Cursor().First()
+		value = slices.Clone(value)
+		value[len(value)-1] ^= 1
+		return bins.Put(slices.Clone(key), value)
+	})
+	f.open()
+	ill := f.list(activity.ParkedLedger, activity.KeptFilter{})[1].ID
+	decode := func(p *activity.Parked) (activity.Message, *activity.Poison) {
+		m, poison := mended("")(p)
+		if p.Offset == 1 {
+			m.Event.At = noon.Add(time.Hour)
+		}
+		return m, poison
+	}
+	done, corrupt, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{}, activitystore.Decoder(decode))
+	if err != nil || done != (activity.Decided{Messages: 2, Counted: 2}) || !slices.Equal(corrupt, []string{ill}) {
+		t.Errorf("decided: %+v, corrupt %v: %v", done, corrupt, err)
+	}
+	if left := f.sizes().Sizes[activity.ParkedLedger].Messages; left != 1 {
+		t.Errorf("%d are left", left)
+	}
+}
