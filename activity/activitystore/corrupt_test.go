@@ -2,6 +2,7 @@ package activitystore_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -19,19 +20,26 @@ func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
 		for _, verb := range []activity.Verb{activity.Retry, activity.Discard} {
 			t.Run(string(ledger)+" "+string(verb), func(t *testing.T) {
 				f := newFile(t)
-				var all []activity.Parked
+				f.apply(batch(0, slotted("a", 1, 0)))
+				f.forget()
 				for i := range int64(5) {
-					all = append(all, poison(i, activity.LedgerReasons(ledger)[0]))
-				}
-				switch ledger {
-				case activity.LateLedger:
-					f.apply(&activity.Batch{Late: all})
-				case activity.ConflictLedger:
-					f.apply(&activity.Batch{Conflicts: all})
-				default:
-					f.park(all...)
+					forged := slotted("a", 1<<60, i)
+					forged.Content = [8]byte{byte(i), 1}
+					switch ledger {
+					case activity.LateLedger:
+						f.apply(batch(1, foreign(fmt.Sprint("late ", i), i, noon.AddDate(0, 0, -30))))
+					case activity.ConflictLedger:
+						f.apply(batch(1, slotted(fmt.Sprint(i), uint64(100+i), 2*i)))
+						forged.ID = fmt.Sprint(i)
+						f.apply(batch(1, forged))
+					default:
+						f.park(poison(i, activity.ReasonMalformed))
+					}
 				}
 				before := f.list(ledger, activity.KeptFilter{})
+				if len(before) != 5 {
+					t.Fatalf("%d are kept", len(before))
+				}
 				bad := before[2].ID
 				f.close()
 				f.raw(func(tx *bbolt.Tx) error {

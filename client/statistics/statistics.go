@@ -379,9 +379,6 @@ type Day struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
-	Partial *bool `json:"partial,omitempty"`
-
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
 	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
 
@@ -409,9 +406,6 @@ type DayOfRange struct {
 
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
-
-	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
-	Partial *bool `json:"partial,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
 	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
@@ -662,7 +656,7 @@ type Month struct {
 	// Examples: 2010-12
 	Month string `json:"month"`
 
-	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
+	// Partial Some of its days cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
@@ -691,10 +685,10 @@ type OrderCreatedDay struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	// Customers How many different customer_id there are; see stats for how exact that is.
 	//
 	// Examples: 1
-	Customers *int64 `json:"customers,omitempty"`
+	Customers int64 `json:"customers"`
 
 	// Day The day, in the zone tz.
 	//
@@ -728,9 +722,6 @@ type OrderCreatedDay struct {
 
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
-
-	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
-	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
@@ -766,7 +757,7 @@ type OrderCreatedDayOfRange struct {
 	// Examples: 1
 	Count *int64 `json:"count,omitempty"`
 
-	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	// Customers How many different customer_id there are; see stats for how exact that is.
 	//
 	// Examples: 1
 	Customers *int64 `json:"customers,omitempty"`
@@ -786,9 +777,6 @@ type OrderCreatedDayOfRange struct {
 
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
-
-	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
-	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
@@ -867,10 +855,10 @@ type OrderCreatedHour struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	// Customers How many different customer_id there are; see stats for how exact that is.
 	//
 	// Examples: 1
-	Customers *int64 `json:"customers,omitempty"`
+	Customers int64 `json:"customers"`
 
 	// Hour The hour on the clocks of the zone.
 	//
@@ -960,10 +948,10 @@ type OrderCreatedMonth struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	// Customers How many different customer_id there are; see stats for how exact that is.
 	//
 	// Examples: 1
-	Customers *int64 `json:"customers,omitempty"`
+	Customers int64 `json:"customers"`
 
 	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
 	Dimensions *struct {
@@ -990,7 +978,7 @@ type OrderCreatedMonth struct {
 	// Examples: 2010-12
 	Month string `json:"month"`
 
-	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
+	// Partial Some of its days cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -1057,10 +1045,10 @@ type OrderCreatedWeek struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// Customers How many different customer_id there are; see stats for how exact that is. Left out of a partial range.
+	// Customers How many different customer_id there are; see stats for how exact that is.
 	//
 	// Examples: 1
-	Customers *int64 `json:"customers,omitempty"`
+	Customers int64 `json:"customers"`
 
 	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
 	Dimensions *struct {
@@ -1082,7 +1070,7 @@ type OrderCreatedWeek struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
+	// Partial Some of its days cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -1204,7 +1192,7 @@ type Week struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial A part is missing. Either a part was counted by an older release, which did not know first, last, stats, dimensions and distinct counts: they are left out. Or days of a week or month cannot be told: see unavailable. Left out when it is not so.
+	// Partial Some of its days cannot be told: see unavailable. Left out when it is not so.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
@@ -1457,14 +1445,6 @@ func (a *Day) UnmarshalJSON(b []byte) error {
 		delete(object, "last")
 	}
 
-	if raw, found := object["partial"]; found {
-		err = json.Unmarshal(raw, &a.Partial)
-		if err != nil {
-			return fmt.Errorf("error reading 'partial': %w", err)
-		}
-		delete(object, "partial")
-	}
-
 	if raw, found := object["stats"]; found {
 		err = json.Unmarshal(raw, &a.Stats)
 		if err != nil {
@@ -1560,13 +1540,6 @@ func (a Day) MarshalJSON() ([]byte, error) {
 		}
 	}
 
-	if a.Partial != nil {
-		object["partial"], err = json.Marshal(a.Partial)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'partial': %w", err)
-		}
-	}
-
 	if a.Stats != nil {
 		object["stats"], err = json.Marshal(a.Stats)
 		if err != nil {
@@ -1645,14 +1618,6 @@ func (a *DayOfRange) UnmarshalJSON(b []byte) error {
 		delete(object, "last")
 	}
 
-	if raw, found := object["partial"]; found {
-		err = json.Unmarshal(raw, &a.Partial)
-		if err != nil {
-			return fmt.Errorf("error reading 'partial': %w", err)
-		}
-		delete(object, "partial")
-	}
-
 	if raw, found := object["stats"]; found {
 		err = json.Unmarshal(raw, &a.Stats)
 		if err != nil {
@@ -1711,13 +1676,6 @@ func (a DayOfRange) MarshalJSON() ([]byte, error) {
 		object["last"], err = json.Marshal(a.Last)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'last': %w", err)
-		}
-	}
-
-	if a.Partial != nil {
-		object["partial"], err = json.Marshal(a.Partial)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'partial': %w", err)
 		}
 	}
 

@@ -48,14 +48,11 @@ type (
 		N int `json:"discarded" minimum:"0" doc:"How many messages were given up." example:"1"`
 	}
 	allRetried struct {
-		retried
-		damaged
+		N       int      `json:"retried" minimum:"0" doc:"How many messages will be published again." example:"1"`
+		Corrupt []string `json:"corrupt,omitempty" format:"uuid" doc:"Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none."`
 	}
 	allDiscarded struct {
-		discarded
-		damaged
-	}
-	damaged struct {
+		N       int      `json:"discarded" minimum:"0" doc:"How many messages were given up." example:"1"`
 		Corrupt []string `json:"corrupt,omitempty" format:"uuid" doc:"Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none."`
 	}
 	adopted struct {

@@ -1,0 +1,61 @@
+package activityapi_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/activity"
+	"ordertally/shared/boltdb"
+)
+
+// TestLedger_ADamagedEntryIsPassedAndNamed: in a list, an export and a decision about all. By itself it is refused.
+func TestLedger_ADamagedEntryIsPassedAndNamed(t *testing.T) {
+	s := newServer(t)
+	s.park()
+	page, err := s.store.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, "", 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, others := page.Messages[1].ID, len(page.Messages)-1
+	err = s.db.Write(t.Context(), func(tx *boltdb.Tx) error {
+		entries := tx.Bucket([]byte(def.Name)).Bucket([]byte("parked")).Bucket([]byte(def.Topic))
+		return damageSecond(entries)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := s.get(parked); !strings.Contains(text, `"corrupt":["`+bad+`"]`) || strings.Count(text, `"message_id"`) != others {
+		t.Errorf("the list: %s", text)
+	}
+	if text := s.get(parked + "/export?class=malformed"); !strings.HasSuffix(text, "\n"+`{"corrupt":["`+bad+`"]}`) || strings.Count(text, "\n") != 1 {
+		t.Errorf("the export: %s", text)
+	}
+	if status, text := s.post(parked+"/"+bad+"/retry", "{}"); status != http.StatusInternalServerError || !strings.Contains(text, `"corrupt_record"`) {
+		t.Errorf("a retry of it: %d %s", status, text)
+	}
+	status, text := s.post(parked+"/discard", `{"all":true,"reason":"a test"}`)
+	if status != http.StatusOK || !strings.Contains(text, `"corrupt":["`+bad+`"]`) {
+		t.Errorf("a discard of all: %d %s", status, text)
+	}
+	page, err = s.store.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, "", 200)
+	if err != nil || len(page.Messages) != 0 || !slices.Equal(page.Corrupt, []string{bad}) {
+		t.Errorf("afterwards: %+v, %v", page, err)
+	}
+}
+
+func damageSecond(records *bbolt.Bucket) error {
+	cursor := records.Cursor()
+	_, _ = cursor.First()
+	key, value := cursor.Next()
+	if key == nil {
+		return errors.New("there is no second record")
+	}
+	value = slices.Clone(value)
+	value[len(value)-1] ^= 1
+	return records.Put(slices.Clone(key), value)
+}

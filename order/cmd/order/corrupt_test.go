@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/order/orderapi/apitest"
+	"ordertally/order/orderclient"
+	"ordertally/shared/clock"
+	"ordertally/shared/outbox"
+)
+
+// TestOutbox_TheVerbsPassADamagedMessageAndNameIt: ls in each form, and retry of all.
+func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	service.PublishWithout("sick")
+	client, err := orderclient.New(orderclient.Config{BaseURL: service.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for range 3 {
+		if _, err := client.Place(t.Context(), []byte(sickOrder), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	service.AwaitParked(3)
+	before, err := client.ListParked(t.Context(), orderclient.ParkedFilter{}, 0, "")
+	if err != nil || len(before.Parked) != 3 {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	bad := before.Parked[1]
+	service.Stop()
+	db, err := bbolt.Open(service.Path(), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		entries, key := tx.Bucket(outbox.Root()).Bucket([]byte("waiting")), binary.BigEndian.AppendUint64(nil, bad.Sequence)
+		value := slices.Clone(entries.Get(key))
+		value[len(value)-1] ^= 1
+		return entries.Put(key, value)
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	service.Start()
+
+	ls := func(form string, waiting bool) string {
+		t.Helper()
+		var out bytes.Buffer
+		if err := (&outboxLsCmd{remote: remote{Target: service.URL, Output: form}, Waiting: waiting}).run(t.Context(), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	var page orderclient.ParkedPage
+	if err := json.Unmarshal([]byte(ls("json", false)), &page); err != nil || len(page.Parked) != 2 || !slices.Equal(page.Corrupt, []string{bad.ID}) {
+		t.Errorf("as JSON: %+v, %v", page, err)
+	}
+	if text := ls("table", false); !strings.Contains(text, "damaged: message "+bad.ID) || !strings.Contains(text, before.Parked[2].ID) {
+		t.Errorf("as a table:\n%s", text)
+	}
+	if text := ls("ndjson", false); strings.Count(text, "\n") != 3 || !strings.Contains(text, `{"corrupt":["`+bad.ID+`"]}`) {
+		t.Errorf("as lines:\n%s", text)
+	}
+	var waiting orderclient.WaitingPage // it cannot be told that it is a parked one
+	if err := json.Unmarshal([]byte(ls("json", true)), &waiting); err != nil || len(waiting.Waiting) != 0 || !slices.Equal(waiting.Corrupt, []uint64{bad.Sequence}) {
+		t.Errorf("the waiting ones: %+v, %v", waiting, err)
+	}
+	if _, err := client.ShowParked(t.Context(), bad.ID); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("by itself: %v", err)
+	}
+	var out bytes.Buffer
+	retry := outboxRetryCmd{deciding: deciding{remote: remote{Target: service.URL, Output: "table"}, All: true}}
+	if err := retry.run(t.Context(), &out); err != nil || !strings.HasPrefix(out.String(), "2 retried\n") || !strings.Contains(out.String(), "message "+bad.ID) {
+		t.Errorf("a retry of all: %q, %v", out.String(), err)
+	}
+}
