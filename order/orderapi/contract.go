@@ -145,7 +145,7 @@ func operations() map[string]openapi.Operation {
 	pages := []openapi.Header{fresh, {Name: "Link", Says: "The next page, rel=next. Left out on the last one.", Schema: &openapi.Schema{Type: "string"}}}
 	missing, none := []problem.Kind{kindNoOrder}, []problem.Kind{kindNotParked}
 	large := []problem.Kind{httpserver.KindOverloaded}
-	decision := []problem.Kind{kindMalformedJSON, kindInvalidDecision}
+	decision := []problem.Kind{kindMalformedJSON, kindInvalidDecision, kindCorrupt}
 	return map[string]openapi.Operation{
 		"POST /v1/orders": {
 			ID: "placeOrder", Summary: "Place an order.",
@@ -198,7 +198,7 @@ func operations() map[string]openapi.Operation {
 			},
 			Answer: parkedPage{}, AnswerHeaders: pages,
 		},
-		"GET /v1/outbox/parked/{id}": {ID: "getParked", Summary: "One parked message with its payload and history.", Path: id, Answer: parkedWhole{}, AnswerHeaders: plain, Problems: append(large, none...)},
+		"GET /v1/outbox/parked/{id}": {ID: "getParked", Summary: "One parked message with its payload and history.", Path: id, Answer: parkedWhole{}, AnswerHeaders: plain, Problems: append(append(large, kindCorrupt), none...)},
 		"POST /v1/outbox/parked/{id}/retry": {
 			ID: "retryParked", Summary: "Publish a parked message again.", Path: id, Body: reasonBody(false), Answer: retried{}, AnswerHeaders: plain, Problems: append(decision, none...),
 		},
