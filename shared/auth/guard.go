@@ -32,6 +32,8 @@ var (
 type Guard struct {
 	Keys   *Keys
 	Issuer *Issuer // nil for none
+
+	refusals refusals
 }
 
 // Open returns a guard that lets everybody in.
@@ -61,7 +63,7 @@ func loopback(addr string) bool {
 }
 
 // Protect returns the routes with handlers that answer 401 to a request without a valid credential and 403 to one without the
-// route's scope. It panics when a route has no scope: like the table itself, that is a mistake in the program.
+// route's scope. Many 401s are paced: see refusals. It panics when a route has no scope: like the table itself, that is a mistake in the program.
 func (g *Guard) Protect(routes []httpserver.Route) []httpserver.Route {
 	protected := slices.Clone(routes)
 	for i := range protected {
@@ -86,6 +88,7 @@ func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
 		case errors.Is(err, errIssuerAway):
 			problem.Write(w, r, KindIssuerAway.New(sentence(err)))
 		case err != nil:
+			g.refusals.hold(r.Context(), httpserver.Draining(r.Context()))
 			p := KindUnauthenticated.New(sentence(err))
 			p.Challenge = challenge(err)
 			problem.Write(w, r, p)
