@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -74,6 +75,8 @@ func pipedProgram(t *testing.T, name string, more ...string) *piped {
 		t.Fatal(err)
 	}
 	c.log = read
+	// A program that catches SIGHUP hands on its default, even if it was started with nohup itself.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	c.cmd = exec.Command(path, append(args, more...)...)
 	c.cmd.Stderr, c.cmd.Stdout = write, write
 	if err := c.cmd.Start(); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
@@ -29,7 +31,11 @@ func (s *Service) careful(ctx context.Context, store *activitystore.Store, def *
 		return nil
 	})
 	if at := found.Suspect; at != nil {
-		s.logger.Error().Str("activity", def.Name).Str("topic", def.Topic).Int32("partition", at.Partition).Int64("offset", at.Offset).Int("times", at.Deaths).
+		level := zerolog.WarnLevel // once may be chance
+		if at.Deaths > 1 {
+			level = zerolog.ErrorLevel
+		}
+		s.logger.WithLevel(level).Str("activity", def.Name).Str("topic", def.Topic).Int32("partition", at.Partition).Int64("offset", at.Offset).Int("times", at.Deaths).
 			Msg(died(at, def.Topic, s.config.Data))
 	}
 	if found.Deaths < suspectAfter && found.Suspect == nil {

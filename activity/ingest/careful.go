@@ -19,7 +19,7 @@ type Careful struct {
 	Moved map[int32]bool
 	// Note has the place that is read next kept, even if the process is killed the moment after.
 	Note func(ctx context.Context, partition int32, offset int64) error
-	// Patience is how long a partition is read that way. Default 1 min.
+	// Patience is how long is read that way: the service is not ready meanwhile. Default 10 s. A run that dies later goes on from there.
 	Patience time.Duration
 }
 
@@ -41,13 +41,18 @@ func (in *Ingest) readCarefully(ctx context.Context, c *Careful, stored map[int3
 	}
 	in.logger.Warn().Int("partitions", len(partitions)-len(c.Moved)).
 		Msg("the runs before this one did not end in order and had not read all; reading batch by batch where they counted nothing, to find out what ends them")
+	patience := c.Patience
+	if patience == 0 {
+		patience = 10 * time.Second
+	}
+	until := time.Now().Add(patience)
 	all := true
 	positions := toRead(stored)
 	for _, partition := range partitions {
 		if c.Moved[partition] {
 			continue
 		}
-		read, err := in.readPartition(ctx, c, partition, positions[partition])
+		read, err := in.readPartition(ctx, c, partition, positions[partition], until)
 		if err != nil {
 			return err
 		}
@@ -57,17 +62,13 @@ func (in *Ingest) readCarefully(ctx context.Context, c *Careful, stored map[int3
 	return in.config.Well(ctx, all)
 }
 
-// readPartition reads one partition to its end, and reports whether it got there.
-func (in *Ingest) readPartition(ctx context.Context, c *Careful, partition int32, at broker.Position) (all bool, err error) {
+// readPartition reads one partition to its end or until that time, and reports whether it got to the end.
+func (in *Ingest) readPartition(ctx context.Context, c *Careful, partition int32, at broker.Position, until time.Time) (all bool, err error) {
 	stands, err := c.Reader.Stands(ctx, partition, at)
 	if err != nil || !stands { // the source finds out where to go on
 		return true, err
 	}
-	patience := c.Patience
-	if patience == 0 {
-		patience = time.Minute
-	}
-	for begun := time.Now(); time.Since(begun) < patience; {
+	for time.Now().Before(until) {
 		if err := c.Note(ctx, partition, at.Offset); err != nil {
 			return false, err
 		}

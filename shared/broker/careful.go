@@ -30,6 +30,8 @@ func NewCareful(config ConsumerConfig, logger zerolog.Logger) (*Careful, error) 
 		"enable.partition.eof": true,
 		// Kafka answers with one batch at least, and with no second one that would not fit; nothing is fetched while one waits.
 		"fetch.message.max.bytes": 1, "queued.min.messages": 1,
+		// The answer to the question for what follows is dropped; the next question must not wait for it.
+		"fetch.queue.backoff.ms": 1, "fetch.wait.max.ms": 10,
 		"session.timeout.ms": 1000, "heartbeat.interval.ms": 500,
 	})
 	if err != nil {
