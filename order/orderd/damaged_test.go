@@ -3,6 +3,7 @@ package orderd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -39,10 +40,14 @@ func (l *logged) String() string {
 }
 
 // serveFile runs the service with that file, on free ports, without a Kafka. stop may be called once before the test ends.
-func serveFile(t *testing.T, data string) (a *admitting, log *logged, stop func()) {
+func serveFile(t *testing.T, data string, change ...func(*Config)) (a *admitting, log *logged, stop func()) {
 	t.Helper()
 	log = &logged{}
-	service, err := New(Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data, Kafka: []string{"127.0.0.1:1"}}, zerolog.New(log))
+	config := Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data, Kafka: []string{"127.0.0.1:1"}}
+	for _, change := range change {
+		change(&config)
+	}
+	service, err := New(config, zerolog.New(log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +143,7 @@ func damageOrder(t *testing.T, data, id string) {
 // TestService_StaysUpOnAReadOnlyFileSystem has an ext4 file system turn read-only as it does after an error of its disk.
 func TestService_StaysUpOnAReadOnlyFileSystem(t *testing.T) {
 	mount := filepath.Join(t.TempDir(), "disk")
-	fail := mountExt4(t, mount)
+	fail, mend, repair := mountExt4(t, mount)
 	a, _, stop := serveFile(t, filepath.Join(mount, "order.db"))
 	t.Cleanup(stop)
 	stored := path.Base(a.place().location)
@@ -146,7 +151,7 @@ func TestService_StaysUpOnAReadOnlyFileSystem(t *testing.T) {
 	if got := a.place(); got.status != http.StatusServiceUnavailable || got.code != "read_only" || got.retryAfter == "" {
 		t.Errorf("a placement: %+v", got)
 	}
-	if status, text := a.ask(a.service.OpsAddr(), "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "read-only") {
+	if status, text := a.ask(a.service.OpsAddr(), "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "read-only") || !strings.Contains(text, "start the service again") {
 		t.Errorf("/readyz: %d %s", status, text)
 	}
 	if status, _ := a.ask(a.service.Addr(), "/v1/orders/"+stored); status != http.StatusOK {
@@ -160,10 +165,23 @@ func TestService_StaysUpOnAReadOnlyFileSystem(t *testing.T) {
 		t.Errorf("the service cannot go on: %v", a.service.Err())
 	default:
 	}
+	if !mend() {
+		stop()
+		repair()
+		a, _, _ = serveFile(t, filepath.Join(mount, "order.db"))
+	}
+	a.eventually("it is ready again, without a placement", func() bool {
+		status, _ := a.ask(a.service.OpsAddr(), "/readyz")
+		return status == http.StatusOK
+	})
+	if got := a.place(); got.status != http.StatusCreated {
+		t.Errorf("a placement afterwards: %+v", got)
+	}
 }
 
-// mountExt4 mounts a small file system. The function it returns has it turn read-only.
-func mountExt4(t *testing.T, at string) (fail func()) {
+// mountExt4 mounts a small file system. fail has it turn read-only. mend mounts it for writing again if the kernel allows that. repair
+// unmounts it before, which needs the file closed.
+func mountExt4(t *testing.T, at string) (fail func(), mend func() bool, repair func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("SKIPPED: only root can mount a file system that turns read-only")
@@ -192,9 +210,24 @@ func mountExt4(t *testing.T, at string) (fail func()) {
 	if _, err := os.Stat(trigger); err != nil {
 		t.Skip("SKIPPED: the kernel has no way to have a file system fail")
 	}
-	return func() {
+	fail = func() {
 		if err := os.WriteFile(trigger, []byte("a test"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	mend = func() bool {
+		output, err := exec.Command("mount", "-o", "remount,rw", at).CombinedOutput()
+		t.Logf("remount,rw: %v %s", err, output)
+		return err == nil
+	}
+	repair = func() {
+		run("umount", at)
+		if output, err := exec.Command("e2fsck", "-fy", image).CombinedOutput(); err != nil {
+			if exit, ended := errors.AsType[*exec.ExitError](err); !ended || exit.ExitCode() != 1 { // 1: it was repaired
+				t.Fatalf("e2fsck: %v: %s", err, output)
+			}
+		}
+		run("mount", "-o", "loop,errors=remount-ro", image, at)
+	}
+	return fail, mend, repair
 }
