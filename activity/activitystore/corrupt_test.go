@@ -66,11 +66,11 @@ func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
 				if err != nil || len(page.Messages) != 2 || page.Messages[0].ID != before[3].ID || page.Corrupt != nil {
 					t.Errorf("after it: %d, corrupt %v: %v", len(page.Messages), page.Corrupt, err)
 				}
-				if _, _, err := f.GetKept(t.Context(), ledger, bad); !errors.Is(err, boltdb.ErrCorrupt) {
-					t.Errorf("by itself: %v", err)
-				}
 				if f.db.CheckSound(t.Context()) == nil {
 					t.Error("nobody is told of it")
+				}
+				if _, _, err := f.GetKept(t.Context(), ledger, bad); !errors.Is(err, boltdb.ErrCorrupt) {
+					t.Errorf("by itself: %v", err)
 				}
 				done, corrupt, err := f.DecideAll(t.Context(), ledger, verb, activity.KeptFilter{}, activity.Why{Reason: "a test"}, mended(""))
 				if err != nil || done.Messages != 4 || !slices.Equal(corrupt, []string{bad}) {
@@ -112,5 +112,39 @@ func TestStore_AMassActPassesAnEntryWhoseDayIsDamaged(t *testing.T) {
 	}
 	if left := f.sizes().Sizes[activity.ParkedLedger].Messages; left != 1 {
 		t.Errorf("%d are left", left)
+	}
+}
+
+// TestStore_ExpiryPassesADamagedEntry: it stays, the others past their retention go, and counting goes on.
+func TestStore_ExpiryPassesADamagedEntry(t *testing.T) {
+	for _, bucket := range []string{"messages", "ages"} {
+		t.Run(bucket, func(t *testing.T) {
+			f := newFile(t)
+			f.limits(1<<20, 24*time.Hour)
+			f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonMalformed), poison(2, activity.ReasonMalformed))
+			f.close()
+			f.raw(func(tx *bbolt.Tx) error {
+				root := tx.Bucket([]byte(def.Name))
+				records := root.Bucket([]byte("parked")).Bucket([]byte(def.Topic))
+				if bucket == "ages" {
+					records = root.Bucket([]byte("indexes")).Bucket([]byte("parked")).Bucket([]byte("ages"))
+				}
+				key, value := records.Cursor().First()
+				value = slices.Clone(value)
+				value[len(value)-1] ^= 1
+				return records.Put(slices.Clone(key), value)
+			})
+			f.open()
+			f.clock.Advance(48 * time.Hour)
+			if counted := f.apply(batch(1, message("a", 0, noon, 1))); !counted[0] {
+				t.Error("counting stopped")
+			}
+			if sizes := f.sizes(); sizes.Sizes[activity.ParkedLedger].Messages != 1 || sizes.Expired != 2 {
+				t.Errorf("afterwards: %+v", sizes)
+			}
+			if f.db.CheckSound(t.Context()) == nil {
+				t.Error("nobody is told of it")
+			}
+		})
 	}
 }

@@ -1,8 +1,10 @@
 package activitystore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -91,17 +93,20 @@ func decodeRangeEnd(key, sealed []byte) (int64, error) {
 // expireStep is how many messages go in one transaction.
 const expireStep = 64
 
-// expire drops messages past the retention, a few at a time.
+// expire drops messages past the retention, a few at a time. Damaged ones stay: counting goes on.
 func (s *Store) expire(root *bbolt.Bucket, name activity.Ledger, now time.Time, st *state) error {
 	l := s.ledger(root, name, st)
 	horizon := uint64(now.Add(-s.options.LedgerRetention).UnixMicro())
+	var from []byte
 	for range expireStep {
-		age, mark := l.ages.Cursor().First()
+		age, mark := l.ages.Cursor().Seek(from)
 		if age == nil {
 			return nil
 		}
 		if _, err := boltdb.Unseal(age, mark); err != nil || len(age) != 8+keptKeySize {
-			return fmt.Errorf("read since when a message is kept: %w", boltdb.ErrCorrupt)
+			s.db.Note(fmt.Errorf("read since when a message is kept: %w (key %x)", boltdb.ErrCorrupt, age))
+			from = append(bytes.Clone(age), 0)
+			continue
 		}
 		if binary.BigEndian.Uint64(age) >= horizon {
 			return nil
@@ -109,6 +114,11 @@ func (s *Store) expire(root *bbolt.Bucket, name activity.Ledger, now time.Time, 
 		key := append([]byte(nil), age[8:]...)
 		sealed := l.messages.Get(key)
 		kept, err := decodeKept(key, sealed)
+		if errors.Is(err, boltdb.ErrCorrupt) {
+			s.noteKept(name, key, err)
+			from = append(bytes.Clone(age), 0)
+			continue
+		}
 		if err != nil {
 			return err
 		}
