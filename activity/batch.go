@@ -16,7 +16,7 @@ type Batch struct {
 	Read    time.Time // when its records were read
 }
 
-// Cover is a run of slots that are dealt with although nothing of them is counted, both ends in it.
+// Cover is a run of slots, both ends included, that are covered without counting anything.
 type Cover struct {
 	Lineage     string
 	First, Last uint64
@@ -67,17 +67,17 @@ type AsOf struct {
 	Next  map[int32]Position // every record before these was counted, refused as a duplicate, or parked
 }
 
-// Verdict says what was decided about a message.
+// Verdict is the decision about a message.
 type Verdict uint8
 
 // The verdicts.
 const (
 	VerdictDuplicate Verdict = iota // it was counted before
 	VerdictCounted
-	// VerdictCovered is that of a message that was counted although its slot was dealt with: an incident.
+	// VerdictCovered: counted although its slot was already covered, which is an incident.
 	VerdictCovered
-	VerdictConflict // its id is known with other content: it is in the ledger
-	VerdictLate     // nobody can tell whether it was counted before: it is in the ledger
+	VerdictConflict // its id is known with other content; it is in the conflict ledger
+	VerdictLate     // it may have been counted and forgotten; it is in the late ledger
 )
 
 // Counts reports whether the message was counted.

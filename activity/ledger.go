@@ -130,7 +130,7 @@ type Ledgers struct {
 	Lineages   int64 // that were met, since ever
 }
 
-// LedgerSize is how much a ledger holds.
+// LedgerSize is the size of a ledger.
 type LedgerSize struct {
 	Messages int64 `json:"count"`
 	Bytes    int64 `json:"bytes"`

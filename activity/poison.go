@@ -26,7 +26,7 @@ const (
 	// ReasonLate is that of the late ledger: the message is so old, or from so far in the future, that its id could have been
 	// forgotten since it was counted, and its slot does not tell: it bears none, or that slot was dealt with.
 	ReasonLate Reason = "late"
-	// ReasonConflict is that of the conflict ledger: a message with that id and other content was read before.
+	// ReasonConflict puts a message in the conflict ledger: a message with its id and other content was read before.
 	ReasonConflict Reason = "conflict"
 )
 

@@ -1,8 +1,8 @@
 package activity
 
-// Suspicion is what a start knows of runs before it that did not end in order, one after the other. The zero Suspicion is none.
+// Suspicion is what a start knows about the runs before it that did not stop in order. The zero Suspicion is none.
 type Suspicion struct {
-	// Deaths is how many of them had not read all that stood in the topic: something there may have ended them.
+	// Deaths is how many of them died before they had read the whole topic, perhaps because of a record in it.
 	Deaths int
 	// Moved are the partitions of which the last of them counted something.
 	Moved map[int32]bool
@@ -10,14 +10,14 @@ type Suspicion struct {
 	Suspect *Suspect
 }
 
-// Suspect is what stands at a place where runs ended: there, or right behind it when a marker of a transaction stands there.
+// Suspect is an offset at which runs died: the cause is there, or right behind it if a transaction marker stands there.
 type Suspect struct {
 	Partition int32 `json:"partition"`
 	Offset    int64 `json:"offset"`
 	Deaths    int   `json:"deaths"` // how many runs ended here
 }
 
-// Skip is what an operator has passed over: all offsets of a partition from one to another, both included. They are not read.
+// Skip is a range of offsets of a partition, both ends included, that an operator skipped unread.
 type Skip struct {
 	Topic     string
 	Partition int32

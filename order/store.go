@@ -13,7 +13,7 @@ import (
 var (
 	// ErrNotFound says that no order has that id.
 	ErrNotFound = errors.New("no such order")
-	// ErrKeyReused says that the idempotency key was used for another order. Nothing was stored.
+	// ErrKeyReused says that the idempotency key belongs to another order. Nothing was stored.
 	ErrKeyReused = errors.New("the idempotency key was used for another order")
 	// ErrReferenceTaken says that the source has another order with that reference. Nothing was stored.
 	ErrReferenceTaken = errors.New("the source has another order with that reference")
@@ -58,7 +58,7 @@ type Request struct {
 	// Key is the idempotency key, "" for none. Content is compared when the key, or source and reference, are seen again.
 	Key     string
 	Content ContentHash
-	// ReplayOnly says that the order may not be placed now, as one of the past: one that was placed earlier is answered all the same.
+	// ReplayOnly says that the order may not be placed, because it is too far in the past; a replay of an earlier one is still answered.
 	ReplayOnly bool
 }
 
@@ -114,7 +114,7 @@ type Query struct {
 // Page is one page of orders.
 type Page struct {
 	Orders []Stored
-	// Corrupt are orders between those whose records are damaged. They count like others.
+	// Corrupt are the ids of damaged orders on the page. They count towards the limit.
 	Corrupt []uuidv7.ID
 	// Next is the Before of the next page, zero when this is the last. A page may hold fewer orders than the limit and
 	// still have a next one: the store bounds how far it looks for a match.
@@ -128,9 +128,9 @@ type Delivery struct {
 	Sequence    uint64    `json:"sequence" doc:"The message's slot, its ce_sequence; a new one each time that it is tried again." example:"7"`
 	Lineage     string    `json:"lineage" doc:"The history that the slot belongs to, its ce_lineage." example:"01890a5d-ac96-774b-8000-000000000002"`
 	Attempts    *int      `json:"attempts,omitzero" doc:"Failures that were the message's own fault, plus the success. Left out when it is not known any more." example:"1"`
-	Class       string    `json:"class,omitzero" doc:"Of a message that waits or is parked: what kind of failure the last refusal was. Left out when it was not refused itself." example:"too_large"`
+	Class       string    `json:"class,omitzero" doc:"The class of the last refusal of a waiting or parked message. Left out when the message was not refused itself." example:"too_large"`
 	Reason      string    `json:"reason,omitzero" doc:"The last refusal in words. For people." example:"Broker: Message size too large"`
-	NextTry     time.Time `json:"next_attempt_at,omitzero" doc:"When a refused message is tried again. Left out otherwise."`
+	NextTry     time.Time `json:"next_attempt_at,omitzero" doc:"When a refused message is retried. Left out otherwise."`
 	CommittedAt time.Time `json:"committed_at,omitzero" doc:"When order and message were stored. Left out when the message has expired from the file."`
 	PublishedAt time.Time `json:"published_at,omitzero" doc:"When it was published. Left out before, and when it is not known."`
 	Topic       string    `json:"topic,omitzero" doc:"Where it was published. Left out before." example:"order.activity.v1"`

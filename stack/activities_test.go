@@ -140,7 +140,7 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		t.Errorf("config check --try: %v", err)
 	}
 	for _, says := range []string{
-		"the settings are good\n", "ORDER_CANCELLED: of the last 6 records of topic order.cancelled.v1 3 would be counted, 2 parked, 1 refused, as their ids come again\n",
+		"the settings are good\n", "ORDER_CANCELLED: of the last 6 records of topic order.cancelled.v1, 3 would be counted, 2 parked, 1 refused as duplicates (their ids occur before)\n",
 		" 1 parked as impossible, such as the one at partition 1, offset 4: The refund.amount number 1 is 0, less than 1.\n",
 		" 1 parked as unknown_type, such as the one at partition 1, offset 5: ",
 	} {

@@ -207,7 +207,7 @@ func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 		output, err := exec.Command(path, "skip", "--data", data, "--topic", topic, "--partition", "1", "--offset", fmt.Sprint(offset), "--reason", "it expands to 1 GiB").CombinedOutput()
 		return string(output), err
 	}
-	if output, err := skip(at + 1); err == nil || !strings.Contains(output, fmt.Sprintf("from offset %d on next", at)) {
+	if output, err := skip(at + 1); err == nil || !strings.Contains(output, fmt.Sprintf("at offset %d next", at)) {
 		t.Errorf("another offset: %v %s", err, output)
 	}
 	if output, err := skip(at); err != nil {

@@ -122,7 +122,7 @@ func TestServices_StopInSecondsWhoeverStaysSilent(t *testing.T) {
 			if took := time.Since(began); took > 9*time.Second {
 				t.Errorf("it took %s to stop", took)
 			}
-			if !strings.Contains(s.log.String(), "the collector did not take the last traces") {
+			if !strings.Contains(s.log.String(), "the collector did not accept the last traces") {
 				t.Error("the log does not say that the last traces are lost")
 			}
 		})

@@ -39,12 +39,12 @@ func contract(defs []activity.Definition) openapi.API {
 	return openapi.API{
 		Title: title, Says: says, Routes: (&API{}).routes(), Operations: operations(defs), Problems: []problem.Kind{kindInvalidParameter, kindUnavailable, kindCorrupt, httpserver.KindOverloaded},
 		Closed: []openapi.Closed{
-			openapi.ClosedSet("What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten, an operator decides); conflict (its id was another message's, an operator decides); "+
+			openapi.ClosedSet("What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten; an operator decides); conflict (another message had its id; an operator decides); "+
 				"unknown (not read yet, never sent, or forgotten).", activity.MessageStates()...),
 			openapi.ClosedSet("Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), "+
-				"impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator had it passed over unread), late (so old that its id may have been forgotten, and its lineage and sequence do not tell), conflict (a message with its id and other content was read before).", classes()...),
-			openapi.ClosedSet("A list of messages that were not counted: parked (cannot be counted), late (may have been counted and forgotten) or conflicts (their id was another message's).", activity.AllLedgers()...),
-			openapi.ClosedSet("What an operator decided: retry (count it after all), discard (give it up for ever) or skip (pass over it unread).", activity.Retry, activity.Discard, activity.PassOver),
+				"impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator skipped it unread), late (so old that its id may have been forgotten, and its lineage and sequence number do not settle it), conflict (a message with the same id and other content was read before).", classes()...),
+			openapi.ClosedSet("A list of messages that were not counted: parked (they cannot be counted), late (they may have been counted and forgotten) or conflicts (another message had their id).", activity.AllLedgers()...),
+			openapi.ClosedSet("What an operator decided: retry (count it after all), discard (give it up for ever) or skip (skip it unread).", activity.Retry, activity.Discard, activity.PassOver),
 			openapi.ClosedSet("What became of a message: counted, duplicate (it was counted before), still_parked, discarded, skipped.", activity.Outcomes()...),
 			openapi.ClosedSet("What a counted message is known by: its id, or, once that has expired, its lineage and sequence.", knownByID, knownBySequence),
 			keyapi.ClosedSets()[0],

@@ -19,7 +19,7 @@ type activityBody struct {
 	Dimensions []string `json:"dimensions" doc:"What its figures are told apart by." example:"country"`
 	Parked     int64    `json:"parked" minimum:"0" doc:"Messages that cannot be counted and wait for an operator."`
 	Late       int64    `json:"late" minimum:"0" doc:"Messages that may have been counted and forgotten, and wait for an operator."`
-	Conflicts  int64    `json:"conflicts" minimum:"0" doc:"Messages whose id another message had, and that wait for an operator."`
+	Conflicts  int64    `json:"conflicts" minimum:"0" doc:"Messages whose id another message had; an operator decides about them."`
 }
 
 func (a *API) list(r *http.Request) (any, error) {

@@ -30,10 +30,10 @@ const (
 	yieldEvery = 64
 )
 
-// flights bound the reads at once, by turns of callers, and have equal questions share one answer that is being made.
+// flights limit concurrent reads, which take turns by caller, and let equal requests share one answer.
 //
-// No answer is older than the question: a question joins one that is being made only when its read has not begun yet, or nothing that the answer
-// depends on has changed since. Otherwise it begins another.
+// No answer is older than its request. A request joins an answer under way only if the read has not begun, or if nothing that the answer depends on
+// has changed since. Otherwise it starts another.
 type flights struct {
 	small, large *fairshare.Turns
 
@@ -46,7 +46,7 @@ func newFlights() *flights {
 	return &flights{small: fairshare.NewTurns(max(procs, 2)), large: fairshare.NewTurns(max(procs/2, 1)), latest: make(map[string]*flight)}
 }
 
-// flight is an answer that is being made, in a goroutine of its own: whoever asked first may be gone before others are.
+// flight is an answer under way, in its own goroutine, because the first client may leave before the others.
 type flight struct {
 	of     *flights
 	ctx    context.Context //nolint:containedctx // of the goroutine; it ends when nobody waits any more
@@ -71,7 +71,7 @@ type rendered struct {
 	tag   string // of a final one
 }
 
-// standing is what an answer depends on besides the question: two that are equal lie in a time in which nothing changed.
+// standing is what an answer depends on besides the request. If it is equal at two moments, nothing changed in between.
 type standing struct {
 	version int64 // of the statistics
 	through time.Time
@@ -185,7 +185,7 @@ func (fs *flights) begin(question, client string, create func(*flight) (*rendere
 	return f
 }
 
-// wait returns the answer. Who has waited for long, and in vain, for the read to begin is told to come again.
+// wait returns the answer. A client that waited too long for the read to begin is told to retry.
 func (f *flight) wait(ctx context.Context) (*rendered, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()

@@ -72,7 +72,7 @@ type KeptMessage struct {
 	Attempts  int             `json:"attempts" minimum:"0" doc:"How often it was retried in vain."`
 	Tried     *time.Time      `json:"tried_at,omitempty" doc:"When it was retried last. Left out when it was not."`
 	Bytes     int             `json:"bytes" minimum:"0" doc:"The size of its value."`
-	TooLarge  int             `json:"record_bytes,omitempty" minimum:"0" doc:"The size of the whole record when it was too large to be kept: its value was left out, perhaps its key and the last of its headers. Left out otherwise."`
+	TooLarge  int             `json:"record_bytes,omitempty" minimum:"0" doc:"The size of the whole record if it was too large to be kept. Its value is then left out, and perhaps its key and its last headers. Left out otherwise."`
 }
 
 func newKept(k *activity.Kept) KeptMessage {
@@ -91,7 +91,7 @@ func newKept(k *activity.Kept) KeptMessage {
 type WholeMessage struct {
 	KeptMessage
 	Key     []byte       `json:"key" nullable:"true" doc:"The record's key in base64; null when it has none."`
-	Value   []byte       `json:"value" nullable:"true" doc:"The record's value in base64; null for a tombstone, and when record_bytes says that it was left out."`
+	Value   []byte       `json:"value" nullable:"true" doc:"The record's value in base64; null for a tombstone, and for a record that was too large to be kept (see record_bytes)."`
 	Text    *string      `json:"text,omitempty" doc:"The value as text. Left out when it is not UTF-8."`
 	Headers []headerBody `json:"headers" doc:"The record's headers, as they stand there."`
 }

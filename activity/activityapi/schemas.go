@@ -141,9 +141,9 @@ func (s shape) details(properties map[string]*openapi.Schema) map[string]*openap
 
 // dimensions adds what was counted of the values of each dimension.
 func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
-	values := list(openapi.Ref(s.name+"Value"), "Those with the highest count first, 100 at most, then the others as one.")
-	made := &openapi.Schema{Type: "object", Description: "The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. " +
-		"Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines."}
+	values := list(openapi.Ref(s.name+"Value"), "At most 100 values, those with the highest count first, then all others as one.")
+	made := &openapi.Schema{Type: "object", Description: "The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. " +
+		"If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines."}
 	if s.def == nil {
 		made.AdditionalProperties = values
 	} else {
@@ -159,9 +159,9 @@ func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*ope
 // value is one value of a dimension.
 func (s shape) value() openapi.Named {
 	made := openapi.Named{Name: s.name + "Value", Schema: s.object("The sums of one value of a dimension.", []string{"value"}, map[string]*openapi.Schema{
-		"value": openapi.Said(text, "The value; empty for those that have none.", "United Kingdom"), "rest": openapi.Said(yes, "It is all other values together. Left out otherwise."),
-		"not_told_apart": openapi.Said(openapi.Integer(1), "Of the rest: how many were counted where 1,000 values (of a quarter hour and partition) were known already, or have a value over 128 bytes. "+
-			"A value that is listed may have some of these, too. Left out when there are none."),
+		"value": openapi.Said(text, "The value; empty for events without one.", "United Kingdom"), "rest": openapi.Said(yes, "True if this is the total of all other values. Left out otherwise."),
+		"not_told_apart": openapi.Said(openapi.Integer(1), "How many of the rest were not kept by value: their quarter hour and partition had 1,000 values already, or the value is over 128 bytes. "+
+			"Some of them may belong to a value that is listed. Left out when there are none."),
 	}, sums)}
 	if s.def == nil {
 		return made
@@ -172,7 +172,7 @@ func (s shape) value() openapi.Named {
 			if m.Kind == measure.Total && !s.def.Dimensions[j].Has(m) {
 				made.Schema.Required = slices.DeleteFunc(made.Schema.Required, func(name string) bool { return name == m.Name })
 				of := *made.Schema.Properties[m.Name]
-				of.Description += " Left out where the elements of an array are counted, and it is not inside them."
+				of.Description += " Left out if the elements of an array are counted and the measure is not inside them."
 				made.Schema.Properties[m.Name] = &of
 				break
 			}
@@ -218,20 +218,20 @@ func (s shape) day() openapi.Named {
 func (s shape) days() openapi.Named {
 	day := openapi.Named{Name: s.name + "DayOfRange", Schema: s.object("The figures of one day of a range.", []string{"day"}, s.details(map[string]*openapi.Schema{
 		"day": openapi.Said(date, "The day.", "2010-12-01"),
-		"unavailable": openapi.Said(text, "Why the day cannot be told: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. "+
-			"The day then has no figures, not even a count. Left out of a day that can be told."),
+		"unavailable": openapi.Said(text, "Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. "+
+			"The day then has no figures, not even a count. Left out if the day is available."),
 	}), everyMeasure)}
 	day.Schema.Required = []string{"day"} // one that cannot be told has no more
 	period := func(name, example string) openapi.Named {
 		return openapi.Named{Name: s.name + strings.ToUpper(name[:1]) + name[1:], Schema: s.object("The figures of one "+name+", or of as much of it as lies in the range.", []string{name, "from", "to"}, s.dimensions(s.details(map[string]*openapi.Schema{
 			name: openapi.Said(text, "Its name.", example), "from": openapi.Said(date, "Its first day in the range."), "to": openapi.Said(date, "Its last day in the range, included."),
-			"partial":     openapi.Said(yes, "Some of its days cannot be told: see unavailable. Left out when it is not so."),
-			"unavailable": list(date, "Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none."),
+			"partial":     openapi.Said(yes, "Some of its days are unavailable: see unavailable. Left out when the figures are complete."),
+			"unavailable": list(date, "The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none."),
 		})), everyMeasure)}
 	}
 	week, month := period("week", "2010-W48"), period("month", "2010-12")
 	return openapi.Named{Name: s.name + "Days", Parts: append(s.parts(), day, week, month), Schema: state(&openapi.Schema{
-		Type: "object", Required: []string{"activity", "tz", "from", "to"}, AdditionalProperties: false, Description: "The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros. A day that cannot be told is marked as unavailable.",
+		Type: "object", Required: []string{"activity", "tz", "from", "to"}, AdditionalProperties: false, Description: "The figures of a range of days, the oldest first. Days, weeks and months without events are included, with zeros. A day without figures is marked unavailable.",
 		Properties: about(map[string]*openapi.Schema{
 			"tz": openapi.Said(text, "The IANA time zone that the days are of.", "Europe/London"), "from": openapi.Said(date, "The first day."), "to": openapi.Said(date, "The last day, included."),
 			"by":   openapi.Said(openapi.Enum(activity.ByWeek, activity.ByMonth), "How the days are put together. Left out of a range by day."),

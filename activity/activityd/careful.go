@@ -55,7 +55,7 @@ func died(at *activity.Suspect, topic, file string) string {
 	if at.Deaths > 1 {
 		times = fmt.Sprintf("%d times", at.Deaths)
 	}
-	return fmt.Sprintf("this service died %s while it read what stands at offset %d of partition %d of topic %s, or right behind it. If nothing else ended it, "+
-		"give it more memory, or stop it and pass over that offset: activity skip --data %s --topic %s --partition %d --offset %d --reason TEXT",
+	return fmt.Sprintf("this service died %s while it read at or right behind offset %d of partition %d of topic %s. If nothing else killed it, "+
+		"give it more memory, or stop it and skip that offset: activity skip --data %s --topic %s --partition %d --offset %d --reason TEXT",
 		times, at.Offset, at.Partition, topic, file, topic, at.Partition, at.Offset)
 }

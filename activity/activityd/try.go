@@ -11,10 +11,10 @@ import (
 	"ordertally/shared/broker"
 )
 
-// MaxTry is the most records of a topic that Try looks at.
+// MaxTry is the maximum number of records of a topic that Try reads.
 const MaxTry = 100_000
 
-// Tried is what an activity would make of the newest records of its topic.
+// Tried is the result of trying an activity on the newest records of its topic.
 type Tried struct {
 	activity.Definition
 	ingest.Outlook

@@ -61,9 +61,9 @@ var verdicts = map[inbox.Verdict]struct {
 	inbox.Do:        {verdict: activity.VerdictCounted},
 	inbox.DoCovered: {verdict: activity.VerdictCovered},
 	inbox.Conflict: {activity.VerdictConflict, activity.ConflictLedger, activity.Poison{Reason: activity.ReasonConflict, Detail: "A message with this id and other content was read before. " +
-		"One of the two is forged, or a program gave an id twice. Accept it when it is to be counted as well, discard it when not."}},
-	inbox.Late: {activity.VerdictLate, activity.LateLedger, activity.Poison{Reason: activity.ReasonLate, Detail: "By its record's time the message could have been counted before and its id forgotten since, " +
-		"and its lineage and sequence do not tell. Accept it when it was not counted, discard it when it was."}},
+		"One of the two is forged, or a program used an id twice. Accept this one if it should count as well; otherwise discard it."}},
+	inbox.Late: {activity.VerdictLate, activity.LateLedger, activity.Poison{Reason: activity.ReasonLate, Detail: "The message is old enough to have been counted and its id forgotten since, " +
+		"and its lineage and sequence number do not settle it. Accept it if it was not counted; discard it if it was."}},
 }
 
 // count decides message by message, then writes keys, slots and bins, each sorted. What is counted is added to the stored

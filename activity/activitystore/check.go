@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/inbox"
 )
 
-// Check is the boltdb.Checker of a file of the activity service: each record by itself, and whether what belongs to it is there.
+// Check is the boltdb.Checker of an activity file. It checks each record, and whether the records that belong to it exist.
 func Check(r *boltdb.Record) error {
 	switch {
 	case r.Key == nil:

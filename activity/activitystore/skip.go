@@ -12,14 +12,14 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// Skip moves the positions of all activities that read the topic past some offsets, whose records are never read, and keeps their place in
-// the ledger of what could not be counted and in the audit. It returns the activities. All before the offsets must have been counted: else it
-// changes nothing, and the error says where reading stands.
+// Skip moves the positions of all activities that read the topic past a range of offsets, whose records are never read. It keeps the range in the
+// parked ledger and in the audit, and returns the activities. Everything before the range must have been counted; otherwise Skip changes nothing,
+// and the error has the current position.
 //
-// It is for the file of a service that is stopped.
+// It is for the file of a stopped service.
 func Skip(ctx context.Context, db *boltdb.DB, skip activity.Skip, options Options) (names []string, err error) {
 	if skip.Partition < 0 || skip.From < 0 || skip.To < skip.From {
-		return nil, fmt.Errorf("offsets %d to %d of partition %d are none", skip.From, skip.To, skip.Partition)
+		return nil, fmt.Errorf("offsets %d to %d of partition %d are not a valid range", skip.From, skip.To, skip.Partition)
 	}
 	if skip.Why.Reason == "" {
 		return nil, errors.New("a reason is needed")
@@ -42,7 +42,7 @@ func Skip(ctx context.Context, db *boltdb.DB, skip activity.Skip, options Option
 				return err
 			}
 			if stands != skip.From {
-				elsewhere = fmt.Errorf("%s reads partition %d of topic %s from offset %d on next, not from %d: nothing was passed over",
+				elsewhere = fmt.Errorf("%s reads partition %d of topic %s at offset %d next, not at %d: nothing was skipped",
 					name, skip.Partition, skip.Topic, stands, skip.From)
 				return nil
 			}

@@ -9,15 +9,15 @@ import (
 	"ordertally/shared/broker"
 )
 
-// Careful is what an Ingest begins with when something in the topic seems to have ended the process: it reads the partitions that it
-// may be in batch by batch, and counts each batch before it asks for the next. So the place that Note was told last is where
-// the process dies, and all before it is counted.
+// Careful is how an Ingest starts when something in the topic seems to have killed the process. It reads the suspected partitions batch by
+// batch, and counts each batch before it asks for the next. So if the process dies again, it dies at the offset that Note got last, and
+// everything before that is counted.
 type Careful struct {
 	// Reader reads; broker.Careful is one.
 	Reader Reader
-	// Moved are the partitions that it need not read.
+	// Moved are the partitions that are not suspected.
 	Moved map[int32]bool
-	// Note has the place that is read next kept, even if the process is killed the moment after.
+	// Note records the offset that is read next, durably, before it is read.
 	Note func(ctx context.Context, partition int32, offset int64) error
 	// Patience is how long is read that way: the service is not ready meanwhile. Default 10 s. A run that dies later goes on from there.
 	Patience time.Duration
@@ -40,7 +40,7 @@ func (in *Ingest) readCarefully(ctx context.Context, c *Careful, stored map[int3
 		return err
 	}
 	in.logger.Warn().Int("partitions", len(partitions)-len(c.Moved)).
-		Msg("the runs before this one did not end in order and had not read all; reading batch by batch where they counted nothing, to find out what ends them")
+		Msg("earlier runs died before they had read everything; reading the partitions where they counted nothing batch by batch, to find the cause")
 	patience := c.Patience
 	if patience == 0 {
 		patience = 10 * time.Second
@@ -58,7 +58,7 @@ func (in *Ingest) readCarefully(ctx context.Context, c *Careful, stored map[int3
 		}
 		all = all && read
 	}
-	in.logger.Info().Bool("all", all).Msg("nothing that was read batch by batch ended the service")
+	in.logger.Info().Bool("all", all).Msg("reading batch by batch has ended, and the service survived it")
 	return in.config.Well(ctx, all)
 }
 

@@ -36,7 +36,7 @@ type Source interface {
 	// Behind reports whether there are records that could be read and have not been. It is false while the broker is away. Safe for
 	// concurrent use.
 	Behind() bool
-	// Held returns where reading waits for the end of another program's open transaction. Safe for concurrent use.
+	// Held returns where reading waits for another program's transaction to end. Safe for concurrent use.
 	Held() broker.Held
 	// Through returns a moment: all that the topic had then was returned by a Fetch before the last. It is zero when none is known.
 	// Safe for concurrent use.
@@ -249,7 +249,7 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	if n := len(batch.Parked); n > 0 {
 		first := &batch.Parked[0]
 		in.logger.Warn().Int("messages", n).Int32("partition", first.Partition).Int64("offset", first.Offset).
-			Str("reason", string(first.Poison.Reason)).Msg("parked what cannot be counted; the place and reason are those of the first")
+			Str("reason", string(first.Poison.Reason)).Msg("parked messages that cannot be counted; the line names the first")
 	}
 	in.source.CommitForMonitors(offsets(batch.Next))
 	return nil
@@ -261,8 +261,8 @@ func (in *Ingest) report(batch *activity.Batch, verdicts []activity.Verdict) {
 		verdict activity.Verdict
 		says    string
 	}{
-		{activity.VerdictCovered, "counted messages whose slot had been dealt with: somebody writes messages with a lineage and sequence that are not its own; the first of them"},
-		{activity.VerdictConflict, "kept messages whose id another message had: see the ledger conflicts; the first of them"},
+		{activity.VerdictCovered, "counted messages whose sequence number was already covered: another program writes lineages and sequence numbers that are not its own; the line names the first message"},
+		{activity.VerdictConflict, "kept messages whose id another message had: see `activity conflicts ls`; the line names the first message"},
 	} {
 		found, first := 0, -1
 		for i, verdict := range verdicts {

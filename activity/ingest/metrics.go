@@ -43,8 +43,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		poison: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "activity_poison_total", Help: "Messages parked because they cannot be counted.",
 		}, []string{"reason"}),
-		covered: counter("activity_covered_counted_total", "Messages counted although their slot had been dealt with: each is an incident, somebody writes slots that are not its own."),
-		unknown: counter("activity_unknown_types_total", "Messages passed over because no activity counts their type, from a program that may send new types."),
+		covered: counter("activity_covered_counted_total", "Messages counted although their lineage and sequence number were already covered. Each is an incident: another program writes sequence numbers that are not its own."),
+		unknown: counter("activity_unknown_types_total", "Messages of unknown types that were passed over, because their program may send new types."),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "activity_batch_messages", Help: "Records that shared one transaction.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
@@ -56,7 +56,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		repositions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "activity_repositions_total",
-			Help: "Times that reading a partition went on elsewhere than at its position, because the topic was not any more what had been read.",
+			Help: "Times that reading a partition resumed elsewhere than at its position, because the topic had changed.",
 		}, []string{"reason"}),
 		scraped: newScraped(),
 	}
@@ -148,14 +148,14 @@ func newScraped() *scraped {
 		ledgers: []ledgerMetric{
 			gauge("activity_parked_messages", "Messages parked now.", messagesIn(activity.ParkedLedger)),
 			gauge("activity_parked_bytes", "Size of the messages parked now.", bytesIn(activity.ParkedLedger)),
-			gauge("activity_late_messages", "Messages in the late ledger now: an operator must say whether they count.", messagesIn(activity.LateLedger)),
+			gauge("activity_late_messages", "Messages in the late ledger now. An operator must decide whether they count.", messagesIn(activity.LateLedger)),
 			gauge("activity_late_bytes", "Size of the messages in the late ledger now.", bytesIn(activity.LateLedger)),
-			gauge("activity_conflicts", "Messages in the conflict ledger now: another message had their id. An operator must say whether they count.",
+			gauge("activity_conflicts", "Messages in the conflict ledger now: another message had their id. An operator must decide whether they count.",
 				messagesIn(activity.ConflictLedger)),
 			gauge("activity_conflict_bytes", "Size of the messages in the conflict ledger now.", bytesIn(activity.ConflictLedger)),
-			gauge("activity_lineages", "Lineages that messages came from, since the file was made: each is a database file of an order service.",
+			gauge("activity_lineages", "Lineages seen since the file was made. Each is one database file of an order service.",
 				func(l *activity.Ledgers) int64 { return l.Lineages }),
-			gauge("activity_ledger_limit_bytes", "What the messages of each ledger may take, of all activities together.",
+			gauge("activity_ledger_limit_bytes", "Maximum size of the messages in each ledger, for all activities together.",
 				func(l *activity.Ledgers) int64 { return l.LimitBytes }),
 			gauge("activity_processed_keys", "Ids in the set of processed keys.", func(l *activity.Ledgers) int64 { return l.Keys }),
 			{desc("activity_ledger_overflow_total", "Messages that a full ledger had no room for, since the file was made: their places are kept."),

@@ -9,7 +9,7 @@ import (
 	"ordertally/shared/broker"
 )
 
-// Trial tells what an activity would make of records, and counts none of them. It is not safe for concurrent use.
+// Trial finds out what an activity would make of records, without counting them. It is not safe for concurrent use.
 type Trial struct {
 	decoder *decoder
 }
@@ -38,7 +38,7 @@ func (t *Trial) Look(r *broker.Record) Tried {
 	return tried
 }
 
-// Outlook sums up what an activity would make of records.
+// Outlook is a summary of what an activity would make of records.
 type Outlook struct {
 	Records     int
 	Counted     int       // would be

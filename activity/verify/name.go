@@ -63,7 +63,7 @@ func (q *Quarter) says(whole bool, services int) string {
 		lack = "no order service has"
 	}
 	if !whole {
-		return fmt.Sprintf("%s not counted, of those looked at: there are too many to follow all", were(len(q.Missing), "order"))
+		return fmt.Sprintf("%s not counted, among those checked: there are too many to check all", were(len(q.Missing), "order"))
 	}
 	switch more := q.Activity.Count - q.Order.Count + int64(len(q.Missing)); {
 	case more > 0:

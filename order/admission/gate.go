@@ -165,12 +165,12 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
-// CheckDisk fails while orders are refused for lack of room on the disk.
+// CheckDisk fails while orders are refused because the disk is nearly full.
 func (g *Gate) CheckDisk(context.Context) error {
 	if !g.full.Load() {
 		return nil
 	}
-	return fmt.Errorf("less than %d bytes of the disk are free, and orders are refused: make room; it heals by itself (admission-free-disk sets the limit)", g.config.FreeDisk)
+	return fmt.Errorf("less than %d bytes of the disk are free, so orders are refused until there is room again (the limit is admission-free-disk)", g.config.FreeDisk)
 }
 
 // adjust sets the limit by Little's law: as many may be inside as are stored in the time that storing one should take. While that time

@@ -23,18 +23,18 @@ const says = "Accepts orders and publishes each exactly once. Amounts are whole 
 type (
 	placedOrder struct {
 		event.Order
-		PlacedBy    string            `json:"placed_by,omitzero" doc:"Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when that is not known, and in the answer to the placement." example:"key:shop"`
+		PlacedBy    string            `json:"placed_by,omitzero" doc:"Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when it is not known, and in the answer to the placement." example:"key:shop"`
 		Publication order.Publication `json:"publication" doc:"How far the order's message got."`
 	}
 	orderPage struct {
 		Orders  []placedOrder `json:"orders" doc:"The newest first."`
-		Corrupt []string      `json:"corrupt,omitempty" format:"uuid" doc:"Ids of orders of this page that are damaged and not answered; they count for the limit. Left out when there are none."`
+		Corrupt []string      `json:"corrupt,omitempty" format:"uuid" doc:"Ids of orders on this page that are left out because their records are damaged. They count towards the limit. Left out when there are none."`
 		Next    string        `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
 	}
 	waitingPage struct {
 		Waiting []WaitingMessage `json:"waiting" doc:"In the order in which they were refused."`
-		Corrupt []uint64         `json:"corrupt,omitempty" doc:"Sequences of messages of this page that are damaged and not answered: their ids cannot be told. They count for the limit; a parked one may be among them. Left out when there are none."`
-		Next    string           `json:"next_cursor,omitempty" doc:"Where the next page begins. Left out on the last one; a page may be short and still have a next."`
+		Corrupt []uint64         `json:"corrupt,omitempty" doc:"Sequence numbers of messages on this page that are left out because their records are damaged, so their ids are not known. They count towards the limit; a parked message may be among them. Left out when there are none."`
+		Next    string           `json:"next_cursor,omitempty" doc:"Where the next page begins. Left out on the last page. A short page is not necessarily the last."`
 	}
 	parkedPage struct {
 		Parked  []ParkedMessage `json:"parked" doc:"In the order written."`
@@ -92,20 +92,20 @@ func orderBody() openapi.Named {
 	})
 	line.Description = "One position of an order."
 	draft := object([]string{"currency", "lines"}, map[string]*openapi.Schema{
-		"source": openapi.Said(openapi.String(1, order.MaxSource), "Whose references these are, such as a shop or an export. With it the order needs a reference, and no other order of that source, whoever "+
-			"sent it, ever has the same: the same order again is a replay, another one a 409. No control characters. May be left out.", "online-retail"),
+		"source": openapi.Said(openapi.String(1, order.MaxSource), "Where the reference comes from, such as a shop or an export. An order with a source needs a reference, and the reference is unique in its source for ever, whoever "+
+			"sends it: the same order again is a replay, another order with it is a 409. No control characters. May be left out.", "online-retail"),
 		"reference":   openapi.Said(openapi.String(0, order.MaxReference), "The caller's own name for the order; without a source it need not be unique. No control characters. May be left out.", "536365"),
 		"customer_id": openapi.Said(openapi.String(0, order.MaxCustomerID), "Who orders. No control characters. Leave it out for guests.", "17850"),
-		"currency":    {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217 code of all amounts. It has minor units, and was active when the order was placed; a withdrawn code has the minor units that it had last.", Examples: []any{"GBP"}},
+		"currency":    {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217 code of all amounts. The currency must have minor units and must have been active when the order was placed. A withdrawn code has the minor units that it had last.", Examples: []any{"GBP"}},
 		"lines":       {Type: "array", Items: openapi.Ref("DraftLine"), MinItems: new(1), MaxItems: new(order.MaxLines), Description: "What is ordered. The order of the lines is kept."},
-		"placed_at":   openapi.Said(moment, "When the order was placed, 1970 to now. It is now when it is left out, or up to 5 s ahead of the service's clock. More than 24 h ago needs the scope orders:backfill.", "2010-12-01T08:26:00Z"),
+		"placed_at":   openapi.Said(moment, "When the order was placed, from 1970 to now. Now is the default, and replaces a time up to 5 s ahead of the service's clock. A time more than 24 h ago needs the scope orders:backfill.", "2010-12-01T08:26:00Z"),
 		"metadata": {
 			Type: "object", AdditionalProperties: openapi.String(0, order.MaxMetadataValue), MaxProperties: new(order.MaxMetadata),
 			Description: "Entries of the caller's own, with names of 1 to 64 characters. May be left out.", Examples: []any{exampleMetadata},
 		},
 	})
 	draft.DependentRequired = map[string][]string{"source": {"reference"}}
-	draft.Description = "An order to be placed. The service makes id, total, placed_by and publication and does not accept them."
+	draft.Description = "An order to be placed. The service sets id, total, placed_by and publication, and does not accept them."
 	return openapi.Named{Name: "OrderDraft", Schema: draft, Parts: []any{openapi.Named{Name: "DraftLine", Schema: line}}}
 }
 
@@ -116,8 +116,8 @@ func closedSets() []openapi.Closed {
 			"an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).", order.States()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
 		openapi.ClosedSet("What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).", outbox.Verbs()...),
-		openapi.ClosedSet("How the relay stands with Kafka: idle (no relay runs), connecting, waiting (for the end of others' transactions, see held_back), up, down (the next attempt follows), fenced (another process took over).", outbox.LinkStates()...),
-		openapi.ClosedSet("What was found: recovered (published by a process that did not live to record it), mark_lost (Kafka forgot how far it was published), place_new (the topic was made anew), "+
+		openapi.ClosedSet("The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another process took over).", outbox.LinkStates()...),
+		openapi.ClosedSet("The kind of incident: recovered (published by a process that died before it recorded that), mark_lost (Kafka lost the watermark), place_new (the topic was recreated), "+
 			"republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).", outbox.FindingKinds()...),
 	}
 }
@@ -150,7 +150,7 @@ func operations() map[string]openapi.Operation {
 		"POST /v1/orders": {
 			ID: "placeOrder", Summary: "Place an order.",
 			Description: "The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, " +
-				"with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. " +
+				"with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. " +
 				"Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.",
 			Headers: []openapi.Parameter{{
 				Name: headerKey, Says: "1 to 255 visible ASCII characters, the caller's own name for this request. Keys belong to their caller.",
@@ -166,7 +166,7 @@ func operations() map[string]openapi.Operation {
 		"GET /v1/orders": {
 			ID: "listOrders", Summary: "List orders, the newest first.", Description: "A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.",
 			Query: []openapi.Parameter{
-				{Name: "source", Says: "Only the order of this source; reference must be given, too.", Schema: openapi.String(1, order.MaxSource)},
+				{Name: "source", Says: "Only the order with this source and reference; reference is then required.", Schema: openapi.String(1, order.MaxSource)},
 				{Name: "reference", Says: "Only orders with this reference.", Schema: openapi.String(1, order.MaxReference)},
 				{Name: "customer_id", Says: "Only this customer's.", Schema: openapi.String(1, order.MaxCustomerID)},
 				{Name: "placed_from", Says: "Placed then or later.", Schema: moment}, {Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
@@ -187,7 +187,7 @@ func operations() map[string]openapi.Operation {
 			Body: reasonBody(true), Answer: adopted{}, AnswerHeaders: plain, Problems: decision,
 		},
 		"GET /v1/outbox/waiting": {
-			ID: "listWaiting", Summary: "List the messages that were refused and will be tried again, and those that stand behind one.",
+			ID: "listWaiting", Summary: "List the messages that were refused and will be retried, and those that wait behind one.",
 			Query: []openapi.Parameter{limitParameter(), cursorParameter}, Answer: waitingPage{}, AnswerHeaders: pages,
 		},
 		"GET /v1/outbox/parked": {

@@ -36,12 +36,12 @@ var (
 	kindOutcomeUnknown = problem.Kind{
 		Status: http.StatusServiceUnavailable, Code: "outcome_unknown", Says: "The order may or may not be stored. Repeat with the same Idempotency-Key to find out.",
 	}
-	kindDiskFull = problem.Kind{Status: http.StatusServiceUnavailable, Code: "disk_full", Says: "The service's disk is full; nothing was stored. Repeat later: it heals by itself once there is room."}
+	kindDiskFull = problem.Kind{Status: http.StatusServiceUnavailable, Code: "disk_full", Says: "The service's disk is full, and nothing was stored. Retry later: the service recovers by itself once there is room."}
 	kindReadOnly = problem.Kind{
-		Status: http.StatusServiceUnavailable, Code: "read_only", Says: "The service's file system takes no writes; nothing was stored, and what is stored can be read. Repeat later.",
+		Status: http.StatusServiceUnavailable, Code: "read_only", Says: "The service's file system is read-only. Nothing was stored; reads still work. Retry later.",
 	}
 	kindCorrupt = problem.Kind{
-		Status: http.StatusInternalServerError, Code: "corrupt_record", Says: "The stored record is damaged and is not answered. The operator restores it from a backup.",
+		Status: http.StatusInternalServerError, Code: "corrupt_record", Says: "The stored record is damaged. An operator has to restore the file from a backup.",
 	}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: httpserver.CodeOverloaded, Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )

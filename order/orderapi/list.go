@@ -105,7 +105,7 @@ func readQuery(values url.Values) (q order.Query, err error) {
 		}
 	}
 	if q.Source != "" && q.Reference == "" {
-		return q, invalidParameter("source", "needs a reference beside it.")
+		return q, invalidParameter("source", "needs a reference as well.")
 	}
 	if q.PlacedFrom, err = readTime(values, "placed_from"); err != nil {
 		return q, err

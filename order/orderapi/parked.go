@@ -20,11 +20,11 @@ import (
 // ParkedMessage is a parked message in an answer. CONTRACT: the names are relied on.
 type ParkedMessage struct {
 	ID          string       `json:"id" format:"uuid" doc:"The message's id, its ce_id." example:"01890a5d-ac96-774b-8000-000000000001"`
-	OrderID     string       `json:"order_id" format:"uuid" doc:"The order that it tells of." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
+	OrderID     string       `json:"order_id" format:"uuid" doc:"The order that the message is about." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
 	Sequence    uint64       `json:"sequence" doc:"The slot that it was to be published under; a retry gives it a new one." example:"7"`
 	Class       outbox.Class `json:"class" doc:"What kind of failure the last one was."`
 	Reason      string       `json:"reason" doc:"The last failure in words. For people." example:"Broker: Message size too large"`
-	Attempts    int          `json:"attempts" doc:"Failures that were its own fault." example:"10"`
+	Attempts    int          `json:"attempts" doc:"Failed attempts that were the message's own fault." example:"10"`
 	FirstFailed time.Time    `json:"first_failed_at" doc:"When it failed first."`
 	LastFailed  time.Time    `json:"last_failed_at" doc:"When it failed last, and was parked."`
 }

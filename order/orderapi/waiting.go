@@ -12,15 +12,15 @@ import (
 // WaitingMessage is a message that waits, in an answer. CONTRACT: the names are relied on.
 type WaitingMessage struct {
 	ID         string       `json:"id" format:"uuid" doc:"The message's id, its ce_id." example:"01890a5d-ac96-774b-8000-000000000001"`
-	OrderID    string       `json:"order_id" format:"uuid" doc:"The order that it tells of." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
-	Sequence   uint64       `json:"sequence" doc:"The slot that it was to be published under; it gets a new one when it is tried again." example:"7"`
-	Behind     bool         `json:"behind" doc:"It was not refused itself: it waits for an earlier message of its order."`
-	Class      outbox.Class `json:"class,omitzero" doc:"What kind of failure the last one was. Left out when it was not refused itself."`
+	OrderID    string       `json:"order_id" format:"uuid" doc:"The order that the message is about." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
+	Sequence   uint64       `json:"sequence" doc:"The sequence number that it was to be published under. It gets a new one when it is retried." example:"7"`
+	Behind     bool         `json:"behind" doc:"True if it was not refused itself but waits for an earlier message of its order."`
+	Class      outbox.Class `json:"class,omitzero" doc:"The class of the last failure. Left out when the message was not refused itself."`
 	Reason     string       `json:"reason,omitzero" doc:"The last failure in words. For people." example:"Broker: Message size too large"`
-	Attempts   int          `json:"attempts" doc:"Failures that were its own fault." example:"3"`
+	Attempts   int          `json:"attempts" doc:"Failed attempts that were the message's own fault." example:"3"`
 	Committed  time.Time    `json:"committed_at" doc:"When order and message were stored."`
 	LastFailed time.Time    `json:"last_failed_at,omitzero" doc:"When it was refused last."`
-	NextTry    time.Time    `json:"next_attempt_at,omitzero" doc:"When it is tried again. Left out when it waits for another message."`
+	NextTry    time.Time    `json:"next_attempt_at,omitzero" doc:"When it is retried. Left out when it waits for another message."`
 }
 
 func waitingOf(m *outbox.WaitingMessage) WaitingMessage {

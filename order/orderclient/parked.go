@@ -24,7 +24,7 @@ type ParkedMessage struct {
 	LastFailed  time.Time `json:"last_failed_at"`
 }
 
-// WaitingMessage is a message that was refused and will be tried again, or that stands behind one of its order.
+// WaitingMessage is a message that was refused and will be retried, or that waits behind one of the same order.
 type WaitingMessage struct {
 	ID         string    `json:"id"`
 	OrderID    string    `json:"order_id"`

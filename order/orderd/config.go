@@ -35,7 +35,7 @@ type Config struct {
 	PublishMode string `default:"${publish_mode}" enum:"transactional,idempotent" help:"How to publish: ${enum}. The first is exactly once; the second needs no right to transactions and is at least once." name:"publish-mode"`
 	// TransactionTimeout is how long an open transaction may hold back those who read the topic after this service died. Default 10 s; Kafka's
 	// transaction.max.timeout.ms bounds it too.
-	TransactionTimeout time.Duration `default:"${transaction_timeout}" help:"How long a transaction that a crash left open may hold back the topic's readers (transaction.timeout.ms), 3s to 15m; no more than the brokers' transaction.max.timeout.ms." name:"transaction-timeout"`
+	TransactionTimeout time.Duration `default:"${transaction_timeout}" help:"How long a transaction left open by a crash may hold back the topic's readers (transaction.timeout.ms), 3s to 15m; at most the brokers' transaction.max.timeout.ms." name:"transaction-timeout"`
 	// IdempotencyRetention is how long an idempotency key is known; the same request places a new order after that.
 	// Default 720h, 30 days.
 	IdempotencyRetention time.Duration `default:"${idempotency_retention}" help:"How long an idempotency key is known." name:"idempotency-retention"`

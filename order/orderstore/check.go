@@ -19,7 +19,7 @@ func buckets() [][]byte {
 	return [][]byte{ordersBucket, keysBucket, keyAgesBucket, sourcesBucket, referencesBucket, customersBucket}
 }
 
-// Check is the boltdb.Checker of a file of the order service: each record by itself, and whether what belongs to it is there.
+// Check is the boltdb.Checker of an order file. It checks each record, and whether the records that belong to it exist.
 func Check(r *boltdb.Record) error {
 	switch {
 	case r.Key == nil:

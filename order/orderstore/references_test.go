@@ -118,7 +118,7 @@ func TestOpen_RefusesAFileFromBeforeSources(t *testing.T) {
 	if err := errors.Join(raw.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("references")) }), raw.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.tryOpen(); err == nil || !strings.Contains(err.Error(), "written before orders had sources") {
+	if err := f.tryOpen(); err == nil || !strings.Contains(err.Error(), "from before orders had sources") {
 		t.Fatal(err)
 	}
 }

@@ -60,7 +60,7 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 			return nil
 		}
 		if tx.Bucket(referencesBucket) == nil {
-			return boltdb.Refuse(errors.New("the file was written before orders had sources, and cannot be read: use a new one"))
+			return boltdb.Refuse(errors.New("the file has the format from before orders had sources, and cannot be read: use a new file"))
 		}
 		return boltdb.Refuse(nil)
 	})

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// Dialect is how files are written. Each file of an import is looked at by itself. The zero Dialect finds out
-// everything.
+// Dialect is how files are written. It is detected for each file separately; the zero Dialect detects everything.
 type Dialect struct {
 	// Encoding is one of Encodings. Default "": a byte order mark decides, then the bytes.
 	Encoding string
@@ -46,7 +45,7 @@ func ParseDialect(encoding, separator, dates string) (Dialect, error) {
 	if separator != auto && separator != "" {
 		var known bool
 		if d.Separator, known = separators[separator]; !known {
-			return d, fmt.Errorf("separator %.40q is none: want auto, comma, semicolon or tab", separator)
+			return d, fmt.Errorf("separator %.40q is not known: want auto, comma, semicolon or tab", separator)
 		}
 	}
 	switch d.Dates = Dates(dates); d.Dates {
@@ -54,12 +53,12 @@ func ParseDialect(encoding, separator, dates string) (Dialect, error) {
 		d.Dates = FindOut
 	case FindOut, MonthFirst, DayFirst:
 	default:
-		return d, fmt.Errorf("dates %.40q is no way to read them: want auto, month-first or day-first", dates)
+		return d, fmt.Errorf("dates %.40q is not known: want auto, month-first or day-first", dates)
 	}
 	return d, nil
 }
 
-// Taken says how a file was read.
+// Taken is the dialect that a file was read with.
 type Taken struct {
 	Encoding  string // one of Encodings
 	Separator byte

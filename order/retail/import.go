@@ -33,16 +33,16 @@ type Summary struct {
 	Rejects  []Reject
 	// Taken says how the files were read, "" when all are as the data set is published: UTF-8, commas, years first.
 	Taken string
-	// Barren are the files that came to nothing, each with a reason: no invoice of theirs was placed or replayed, and none
-	// is a cancellation.
+	// Barren are the files without a result, each with a reason: none of their invoices was placed or replayed, and none is a
+	// cancellation.
 	Barren []string
 }
 
 // NotSent is how many invoices were neither placed nor replayed nor rejected.
 func (s *Summary) NotSent() int { return s.Invoices - s.Placed - s.Replayed - len(s.Rejects) }
 
-// Import places the orders of files. All are read before the first order is sent, and an invoice that several of them
-// have rows of is one order. Repeated, it places nothing twice.
+// Import places the orders in files. It reads all files before it sends the first order, and an invoice with rows in several
+// files is one order. A repeated import places no order twice.
 //
 // An order that the service refuses for what it contains is a reject. The error, which comes with the summary so far,
 // says that at least one order could not be sent. One that only this order met (500) lets the others go on; without an

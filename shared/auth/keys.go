@@ -29,11 +29,11 @@ var bucket = []byte(Bucket)
 var (
 	// ErrNoKey says that no key has that id.
 	ErrNoKey = errors.New("no key has that id")
-	// ErrTooManyKeys says that as many keys are good as there may be.
-	ErrTooManyKeys = fmt.Errorf("there are %d keys that are good, and there may be no more: revoke those that nobody needs", MaxKeys)
+	// ErrTooManyKeys says that MaxKeys keys are valid.
+	ErrTooManyKeys = fmt.Errorf("there are %d valid keys, which is the maximum: revoke those that nobody needs", MaxKeys)
 )
 
-// MaxKeys is how many keys a service has at most. Beyond that, making one forgets the oldest that is revoked or expired.
+// MaxKeys is the maximum number of keys of a service. At the limit, making a key forgets the oldest revoked or expired one.
 const MaxKeys = 1000
 
 // lastUseEvery is how often the times of last use are written to the file.
@@ -228,7 +228,7 @@ func (k *Keys) makeRoom(b *bbolt.Bucket) (forgotten []string, err error) {
 	return forgotten, nil
 }
 
-// Revoke makes a key useless for ever, in the file of a stopped service. It stays in the list. The error may be ErrNoKey.
+// Revoke revokes a key for ever, in the file of a stopped service. The key stays in the list. The error may be ErrNoKey.
 func (k *Keys) Revoke(ctx context.Context, id string) (Key, error) { return k.RevokeBy(ctx, "", id) }
 
 // RevokeBy revokes a key as Revoke does, for the operator of that name (an Actor). One that is revoked already stays as it is. When it

@@ -43,11 +43,11 @@ func (r *Record) In(path ...[]byte) bool {
 // Within says whether the record is somewhere below the bucket of that name.
 func (r *Record) Within(name []byte) bool { return len(r.Path) > 0 && bytes.Equal(r.Path[0], name) }
 
-// A Checker says what is wrong with a record, a bucket, or, for a Record without a key, with the file as a whole: what it lacks. It looks at one
-// record's bytes and at those that belong to it.
+// A Checker checks one record or bucket and the records that belong to it. For a Record without a key it checks whether the file as a whole is
+// complete. Its error says what is wrong.
 type Checker func(r *Record) error
 
-// Checked is what CheckFile looked at.
+// Checked is the result of CheckFile.
 type Checked struct {
 	Bytes   int64
 	Pages   uint64
@@ -66,9 +66,9 @@ func (c *Checked) fault(text string) {
 	c.Faults = append(c.Faults, text)
 }
 
-// CheckFile looks at all of a database file: both meta pages, every page and what it leads to, the list of free pages, and every record, with
-// its checksum and, by check, what must be there with it. It changes nothing. ErrLocked says that a service has the file open. What is wrong with
-// the file is no error but a fault.
+// CheckFile checks a whole database file: both meta pages, every page and its children, the free list, and every record with its checksum. check
+// checks what must exist beside a record. CheckFile changes nothing. ErrLocked means that a service has the file open. Damage is not an error but
+// a fault in the result.
 func CheckFile(ctx context.Context, path string, check Checker) (Checked, error) {
 	done, err := checkFile(ctx, path, check)
 	if err != nil {
@@ -88,7 +88,7 @@ func checkFile(ctx context.Context, path string, check Checker) (done Checked, e
 	case err != nil:
 		return done, err
 	case !info.Mode().IsRegular() || info.Size() == 0:
-		return done, errors.New("not a database file: it is empty, or no file")
+		return done, errors.New("not a database file: it is empty or not a regular file")
 	case !awaitLock(ctx, file):
 		return done, fmt.Errorf("%w%s: stop that process first", ErrLocked, holder(path))
 	}

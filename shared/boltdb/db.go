@@ -69,7 +69,7 @@ func (db *DB) learnDurable() error {
 // View runs fn in a read transaction over what is durable. Bytes that fn got from the transaction must be copied before
 // they leave it. A long View keeps the pages of its version from being reused: bound it.
 //
-// Damage that fn meets is ErrDamaged, and nothing is served after that: see Failed.
+// If fn meets damage, the error is ErrDamaged and the database serves nothing more: see Failed.
 func (db *DB) View(ctx context.Context, fn func(*bbolt.Tx) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -123,7 +123,7 @@ func (db *DB) setDurable(id int64) {
 	db.durableMu.Unlock()
 }
 
-// Version is that of the newest transaction that View shows. It goes up with each commit, before anybody is told of it.
+// Version is the number of the newest transaction that View shows. It grows with each commit, before anyone learns of the commit.
 func (db *DB) Version() int64 { return db.durable.Load() }
 
 // notice has a failed read or write make known what it met.
@@ -163,8 +163,8 @@ const probeEvery = time.Second
 // probeRoom is how many bytes a disk that was full must have before it is tried: an empty transaction needs none.
 const probeRoom = 1 << 20
 
-// CheckWritable fails while the disk takes no writes: the last commit was ErrFull or ErrReadOnly, and Probe saw none succeed since; or the file system
-// is mounted read-only.
+// CheckWritable fails while writes fail: the last commit was ErrFull or ErrReadOnly and Probe has not succeeded since, or the file system is mounted
+// read-only.
 func (db *DB) CheckWritable(context.Context) error {
 	if err := db.unwritable.Load(); err != nil {
 		return *err
@@ -176,7 +176,7 @@ func (db *DB) CheckWritable(context.Context) error {
 	return nil
 }
 
-// Probe commits an empty transaction every second for as long as CheckWritable fails, so that it heals without anybody's writing. It runs until ctx ends.
+// Probe commits an empty transaction every second while CheckWritable fails, so the database recovers even if nobody writes. It runs until ctx ends.
 func (db *DB) Probe(ctx context.Context) error {
 	for pause(ctx, probeEvery) {
 		refused := db.unwritable.Load()

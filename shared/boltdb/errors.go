@@ -16,15 +16,14 @@ var (
 	ErrLocked = errors.New("the database file is in use")
 	// ErrTruncated says that the file is shorter than its own metadata require.
 	ErrTruncated = errors.New("the database file is truncated: restore it from a backup")
-	// ErrDamaged says that a page of the file is not what it must be. The database serves nothing more. The error names the file and what
-	// was found.
+	// ErrDamaged says that a page of the file is damaged. The database serves nothing more. The error names the file and the damage.
 	ErrDamaged = errors.New("the database file is damaged: restore it from a backup")
-	// ErrReadOnly says that the file system takes no writes. Nothing was written; reads go on, and writes work again once it takes them. After an
+	// ErrReadOnly says that the file system is read-only. Nothing was written; reads go on, and writes work again once the file system is writable. After an
 	// error of its own ext4 takes none before it was unmounted, which needs a stop.
 	ErrReadOnly = errors.New("the file system of the database file is read-only: see the kernel's log and mount it for writing; if that is refused, stop the service, " +
 		"unmount and repair it, mount it and start the service again")
 	// ErrForeign is for a Checker: the file is another service's.
-	ErrForeign = errors.New("it is not a file of this service: give another one with --data")
+	ErrForeign = errors.New("the file does not belong to this service: name another one with --data")
 	// ErrCorrupt says that a record's checksum does not match its bytes.
 	ErrCorrupt = errors.New("a record is corrupt: restore the database file from a backup")
 )

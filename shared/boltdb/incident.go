@@ -20,7 +20,7 @@ type incidents struct {
 	known map[string]time.Time // when each was met last
 }
 
-// Note remembers that a damaged record or page was met; for callers that go on with others.
+// Note records damage that a caller met and skipped.
 func (i *incidents) Note(err error) {
 	i.mu.Lock()
 	_, before := i.known[err.Error()]
@@ -45,19 +45,19 @@ func (i *incidents) forget(since time.Time) {
 	maps.DeleteFunc(i.known, func(_ string, at time.Time) bool { return at.Before(since) })
 }
 
-// Incidents returns what is known to be damaged: met by a read or a write since the last whole scrub began, or found by that. At most 1,000.
+// Incidents returns the known damage: found by the last whole scrub, or met by a read or write since it began. At most 1,000.
 func (i *incidents) Incidents() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return slices.Sorted(maps.Keys(i.known))
 }
 
-// CheckSound fails while a damaged page or record is known, and says what to do.
+// CheckSound fails while damage is known, and says what to do.
 func (i *incidents) CheckSound(context.Context) error {
 	found := i.Incidents()
 	if len(found) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d damaged records or pages of the file are known, the first: %s: stop the service, see all with its command check, and restore the file from a backup",
+	return fmt.Errorf("the file has %d known damaged records or pages, the first: %s: stop the service, list them all with its check command, and restore the file from a backup",
 		len(found), found[0])
 }

@@ -80,7 +80,7 @@ func readMeta(f io.ReaderAt, at int64) *meta {
 // making was interrupted has nothing but zeros there.
 func checkMetas(f io.ReaderAt, m metas) error {
 	if m.newest() == nil {
-		return fmt.Errorf("%w: neither meta page is one: it is no database file, or both are damaged", errPage)
+		return fmt.Errorf("%w: neither meta page is valid: it is not a database file, or both are damaged", errPage)
 	}
 	for i, found := range m {
 		if found == nil && (m.newest().txid > 1 || !zeros(f, int64(i)*int64(m.newest().pageSize))) { //nolint:gosec // 32 bits
@@ -112,7 +112,7 @@ func checkLength(f *os.File, m *meta) error {
 		return err
 	}
 	if need := m.high * m.pageSize; uint64(info.Size()) < need { //nolint:gosec // a size is not negative
-		return fmt.Errorf("%w (it has %d bytes, its metadata speak of %d)", ErrTruncated, info.Size(), need)
+		return fmt.Errorf("%w (it has %d bytes, and should have %d by its metadata)", ErrTruncated, info.Size(), need)
 	}
 	return nil
 }

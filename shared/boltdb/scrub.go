@@ -12,11 +12,11 @@ import (
 	"ordertally/shared/lifecycle"
 )
 
-// Scrub looks at all of an open file again and again, a little at a time, and notes what is damaged: see Incidents.
+// Scrub checks the whole of an open file again and again, in small steps, and notes damage: see Incidents.
 //
-// Each step is one read transaction of about scrubStep, so that it keeps no page from being used again for longer, and rests for scrubRest times as
-// long: it takes a twentieth of one core at most. What is looked at in a step is what CheckFile looks at, of one moment; pages that are used twice show
-// in keys that belong elsewhere.
+// Each step is one read transaction of about scrubStep, so freed pages are held back no longer than that. After a step it rests scrubRest times as
+// long, so it takes at most a twentieth of one core. A step checks what CheckFile checks, as of one moment. Pages that are used twice show as keys
+// that belong elsewhere.
 type Scrub struct {
 	db       *DB
 	check    Checker
@@ -40,7 +40,7 @@ const (
 	scrubPages = 512
 )
 
-// NewScrub returns a scrub of db that begins every so often, the first time when Run does. done, when it is not nil, is called after each.
+// NewScrub returns a scrub of db that starts once every interval, the first time when Run starts. done, if not nil, is called after each scrub.
 func NewScrub(db *DB, check Checker, every time.Duration, done func(Scrubbed)) *Scrub {
 	return &Scrub{db: db, check: check, every: every, done: done}
 }

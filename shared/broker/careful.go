@@ -11,8 +11,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Careful reads a topic batch by batch, and no batch before it is asked for. It is slow, and for finding out what a Consumer, which reads
-// ahead, dies of: nothing bounds what a compressed batch becomes in the memory of the process. It is for one goroutine.
+// Careful reads a topic batch by batch, and fetches a batch only on request. It is slow. It finds the batch that kills a Consumer, which reads ahead:
+// nothing bounds the memory that a compressed batch needs. It is for one goroutine.
 type Careful struct {
 	config ConsumerConfig
 	client *kafka.Consumer
@@ -58,10 +58,10 @@ func (c *Careful) Partitions(ctx context.Context) (partitions []int32, err error
 	}
 }
 
-// ErrNotThere says that a partition cannot be read on from its position. A Consumer finds out why, and where to go on.
+// ErrNotThere says that reading cannot resume at a position. A Consumer finds out why, and where to resume.
 var ErrNotThere = errors.New("the position is not in the log")
 
-// Next returns the batch at a position, and the position after it; none when the partition ends there. The error may be ErrNotThere.
+// Next returns the batch at a position and the position after it, or no records at the end of the partition. The error may be ErrNotThere.
 func (c *Careful) Next(ctx context.Context, partition int32, at Position) (Fetched, error) {
 	if err := c.assign(partition, at.Offset); err != nil {
 		return Fetched{}, err
@@ -81,7 +81,7 @@ func (c *Careful) Next(ctx context.Context, partition int32, at Position) (Fetch
 	return Fetched{Records: records, Next: map[int32]Position{partition: next}}, nil
 }
 
-// Stands reports whether the newest mark of a position still stands where it stood.
+// Stands reports whether the newest mark of a position is still at its offset.
 func (c *Careful) Stands(ctx context.Context, partition int32, at Position) (bool, error) {
 	if len(at.Marks) == 0 {
 		return true, nil

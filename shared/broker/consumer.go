@@ -31,7 +31,7 @@ type ConsumerConfig struct {
 	GroupID string
 	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions. Default 64 MiB; below 2 GiB.
 	ReadAheadBytes int
-	// MaxRecordBytes bounds a record: of a larger one Fetch returns the place and what Record.TooLarge says. Default 2 MiB.
+	// MaxRecordBytes is the largest record that Fetch returns whole; see Record.TooLarge for larger ones. Default 2 MiB.
 	MaxRecordBytes int
 	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away; it grows from one to the other, and is
 	// random. Default 50 ms and 1 s.
@@ -302,7 +302,7 @@ func (c *Consumer) cannotExpand(err kafka.Error) {
 		return
 	}
 	c.stuck = err.Error()
-	c.logger.Error().Str("topic", c.config.Topic).Msg("a partition stands still at a batch that cannot be expanded, or would become larger than 100 MB: " + c.stuck +
+	c.logger.Error().Str("topic", c.config.Topic).Msg("a partition is stuck at a batch that cannot be decompressed, or would expand beyond 100 MB: " + c.stuck +
 		". It is the partition whose next offset that is. Stop the service and pass over the batch: activity skip")
 }
 

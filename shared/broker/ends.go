@@ -44,7 +44,7 @@ func (c *Consumer) Behind() bool {
 	return false
 }
 
-// Held says for what reading waits although the log goes on: an open transaction. The zero Held is of a reading that does not.
+// Held describes the open transaction that reading waits for. It is zero if reading does not wait.
 type Held struct {
 	Partitions int // that wait
 	// Partition is the one that has waited longest, since Since, at Offset, where the transaction begins.
@@ -59,7 +59,7 @@ type hold struct {
 	since  time.Time
 }
 
-// Held returns where reading waits for the end of another program's transaction. Safe for concurrent use.
+// Held returns where reading waits for another program's transaction to end. Safe for concurrent use.
 func (c *Consumer) Held() Held {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -34,7 +34,7 @@ type PublisherConfig struct {
 	Partitions int
 	// Retention of the topic when it is made. Default 30 days.
 	Retention time.Duration
-	// WatchEvery is how often an open session sees that the topic was not made again. Default 5 s.
+	// WatchEvery is how often an open session checks that the topic was not recreated. Default 5 s.
 	WatchEvery time.Duration
 	// TransactionTimeout is how long an open transaction may hold back the readers of committed records after its producer died. Default 10 s.
 	TransactionTimeout time.Duration

@@ -111,7 +111,7 @@ func (r *reader) next(ctx context.Context, deadline time.Time) (*kafka.Message, 
 }
 
 func (r *reader) silent() error {
-	return fmt.Errorf("read topic %s: nothing came for %s", r.session.name, readPatience)
+	return fmt.Errorf("read topic %s: no records for %s", r.session.name, readPatience)
 }
 
 // firsts returns the first record at or behind each of the offsets in at; a partition that ends before has none.

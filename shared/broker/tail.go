@@ -13,7 +13,7 @@ import (
 )
 
 // ErrNoTopic says that a topic that was to be read does not exist.
-var ErrNoTopic = errors.New("there is no such topic")
+var ErrNoTopic = errors.New("the topic does not exist")
 
 // Tail looks at the newest committed records of a topic, most of them together or as many as there are, and returns
 // what look made of each, the oldest first by their timestamps. It leaves no trace in Kafka: it joins no group and
@@ -154,7 +154,7 @@ func (t *tail[T]) stretch(ctx context.Context, parts map[int32]span) error {
 			}
 		}
 		if time.Since(heard) > readPatience {
-			return fmt.Errorf("nothing came for %s", readPatience)
+			return fmt.Errorf("no records for %s", readPatience)
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ func (s *session) watchTopic(every time.Duration) {
 				continue
 			}
 			if !same {
-				s.logger.Warn().Str("topic", s.name).Str("id", s.topic.id).Msg("the topic was deleted, or deleted and made again")
+				s.logger.Warn().Str("topic", s.name).Str("id", s.topic.id).Msg("the topic was deleted or recreated")
 				s.trouble()
 				return
 			}

@@ -38,8 +38,8 @@ type Line struct {
 // Order is the payload of ORDER_CREATED: the order as the API answers it, without its publication.
 type Order struct {
 	ID         string            `json:"id" format:"uuid" doc:"The order's id, a UUID of version 7. Later orders have greater ids." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
-	Source     string            `json:"source,omitzero" doc:"Whose references these are, at most 64 characters. Left out when none was given." example:"online-retail"`
-	Reference  string            `json:"reference,omitzero" doc:"The caller's own name for the order, at most 128 characters. Left out when none was given. An order with a source has one, and no other order of that source has the same." example:"536365"`
+	Source     string            `json:"source,omitzero" doc:"Where the reference comes from, at most 64 characters. Left out when none was given." example:"online-retail"`
+	Reference  string            `json:"reference,omitzero" doc:"The caller's own name for the order, at most 128 characters. Left out when none was given. An order with a source has one, and it is unique in that source." example:"536365"`
 	CustomerID string            `json:"customer_id,omitzero" doc:"Who ordered, at most 128 characters. Left out for guests." example:"17850"`
 	Currency   string            `json:"currency" pattern:"^[A-Z]{3}$" doc:"ISO 4217 code of every amount of the order." example:"GBP"`
 	Lines      []Line            `json:"lines" doc:"What was ordered, in the caller's order, 1 to 2,000 lines."`

@@ -2,8 +2,8 @@ package fairshare
 
 import "sync"
 
-// Turns let so many do something at once. Who waits has its turn by client, one after the other: a client that asks for much waits behind its own
-// requests, and for one of each of the others. It is safe for concurrent use.
+// Turns limit how many callers do something at once. Free turns go round the waiting clients, so a client with many requests waits behind its own
+// requests, and for only one request of each other client. It is safe for concurrent use.
 type Turns struct {
 	mu      sync.Mutex
 	free    int
@@ -11,7 +11,7 @@ type Turns struct {
 	next    []string           // the clients in it, the next first
 }
 
-// Turn is one of them, or the wait for it.
+// Turn is one client's turn, or its place in the queue.
 type Turn struct {
 	of      *Turns
 	ready   chan struct{}
@@ -19,10 +19,10 @@ type Turn struct {
 	over    bool
 }
 
-// NewTurns returns Turns for so many at once.
+// NewTurns returns Turns that let that many run at once.
 func NewTurns(n int) *Turns { return &Turns{free: n, waiting: make(map[string][]*Turn)} }
 
-// Enter waits for a turn in the names of those clients: it comes when the first of them has its turn. End must be called.
+// Enter queues for one turn on behalf of all the given clients; the first of them that is served gets it. The caller must call End.
 func (t *Turns) Enter(clients ...string) *Turn {
 	turn := &Turn{of: t, ready: make(chan struct{})}
 	t.mu.Lock()
@@ -34,7 +34,7 @@ func (t *Turns) Enter(clients ...string) *Turn {
 	return turn
 }
 
-// Also has another client wait for the turn.
+// Also adds a client on whose behalf the turn is queued.
 func (turn *Turn) Also(client string) {
 	t := turn.of
 	t.mu.Lock()
@@ -47,7 +47,7 @@ func (turn *Turn) Also(client string) {
 // Ready is closed when the turn has come.
 func (turn *Turn) Ready() <-chan struct{} { return turn.ready }
 
-// End gives the turn back, or waits for it no more. Called again it does nothing.
+// End returns the turn, or leaves the queue. Further calls do nothing.
 func (turn *Turn) End() {
 	t := turn.of
 	t.mu.Lock()
@@ -71,7 +71,7 @@ func (t *Turns) add(turn *Turn, client string) {
 	t.waiting[client] = append(t.waiting[client], turn)
 }
 
-// grant gives the free turns to those whose they are. The lock is held.
+// grant hands free turns to the next clients. The caller holds the lock.
 func (t *Turns) grant() {
 	for t.free > 0 && len(t.next) > 0 {
 		client := t.next[0]
@@ -98,7 +98,7 @@ func (t *Turns) grant() {
 	}
 }
 
-// sweep forgets who does not wait any more, so that clients that give up leave nothing behind. The lock is held.
+// sweep removes turns whose clients gave up, so that they leave no memory behind. The caller holds the lock.
 func (t *Turns) sweep() {
 	kept := t.next[:0]
 	for _, client := range t.next {

@@ -17,8 +17,8 @@ type Config struct {
 	Bounds
 	// Proxies tell who the clients behind them are.
 	Proxies Proxies
-	// MakeRoom has a new connection, when there are as many as allowed, take the place of the one that has done nothing for longest: whoever holds
-	// connections open then shuts nobody out. Without it the new one is closed.
+	// MakeRoom closes another connection instead of the new one when the limit is reached: the one that has been idle longest, or else the one with the
+	// oldest request. So clients that hold connections open shut nobody out.
 	MakeRoom bool
 	// OnRefused, when set, is told of each connection, and each request of HTTP/2, that is cut off because there are too many.
 	OnRefused func()

@@ -27,7 +27,7 @@ type Message struct {
 	Sequence uint64
 	Previous uint64
 	Written  time.Time // the time of its slot, by its record
-	// ReadBefore says that its place was read before: what stood there was decided about then.
+	// ReadBefore says that its offset was read, and decided about, before.
 	ReadBefore bool
 	// Republished says that an operator had it published again.
 	Republished bool
@@ -74,23 +74,23 @@ func Open(root *bbolt.Bucket, now time.Time, retention time.Duration) (*Inbox, e
 	return box, err
 }
 
-// Verdict is what is to be done with a message.
+// Verdict is the decision about a message.
 type Verdict uint8
 
 // The verdicts.
 const (
-	Refuse Verdict = iota // it was done before
-	Do                    // it is seen for the first time
-	// DoCovered is Do, although its slot was dealt with: somebody wrote a message with a slot that is not its own. An incident.
+	Refuse Verdict = iota // it was processed before
+	Do                    // it is new: process it
+	// DoCovered is Do for a message whose slot was already covered: an incident, because another program wrote a slot that is not its own.
 	DoCovered
-	Conflict // its id is known with other content: an operator decides
-	Late     // nobody can tell whether it was done before: an operator decides
+	Conflict // its id is known with other content; an operator decides
+	Late     // it may have been processed and forgotten; an operator decides
 )
 
 // maxAhead is how far a message may come from the future: clocks differ, but not by a day.
 const maxAhead = 24 * time.Hour
 
-// Decide says what is to be done with m, and remembers it (rule C3a, in its order). Whatever it says, the transaction must end
+// Decide decides about m and remembers it (rule C3a, in its order). Whatever it says, the transaction must end
 // with Flush or be rolled back. An error means that m is not well formed or that the store is corrupt.
 func (b *Inbox) Decide(m Message) (Verdict, error) {
 	if err := m.check(); err != nil {
@@ -134,8 +134,8 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 	return Late, b.coverOwn(&m)
 }
 
-// Accept reports whether a message that an operator takes out of a ledger is to be done, and remembers it. It asks neither slot nor
-// time, and accepts one id and content once.
+// Accept reports whether a message that an operator takes out of a ledger should be processed, and remembers it. It checks neither slot
+// nor time, and accepts each id and content once.
 func (b *Inbox) Accept(m Message) (bool, error) {
 	if err := m.check(); err != nil {
 		return false, err
@@ -156,7 +156,7 @@ func (b *Inbox) Accept(m Message) (bool, error) {
 	return true, b.coverOwn(&m)
 }
 
-// Cover notes slots that nothing is done for: those of messages that are passed over, and of one that is kept for an operator.
+// Cover marks slots that need no processing: those of messages that are passed over, and of messages kept for an operator.
 func (b *Inbox) Cover(lineage string, first, last uint64) error {
 	if lineage == "" || len(lineage) > maxName || first == 0 || first > last {
 		return errMessage

@@ -24,7 +24,7 @@ func buckets() [][]byte {
 	}
 }
 
-// Check is a boltdb.Checker for what is within Root: each record by itself, and whether what belongs to it is there.
+// Check is a boltdb.Checker for the outbox's bucket. It checks each record, and whether the records that belong to it exist.
 func Check(r *boltdb.Record) error {
 	if r.IsBucket {
 		return checkBucket(r)
@@ -177,7 +177,7 @@ func leads(root *bbolt.Bucket, index []byte, slot uint64) error {
 	return nil
 }
 
-// Knows says whether the message that was appended with the given slot is there, or has expired or been discarded.
+// Knows reports whether the message appended with the given slot exists, or expired or was discarded.
 func Knows(tx *bbolt.Tx, origin uint64) (bool, error) {
 	root := tx.Bucket(rootBucket)
 	slot, err := currentSlot(root, origin)

@@ -17,10 +17,10 @@ type FindingKind string
 
 // The kinds of findings.
 const (
-	FoundRecovered   FindingKind = "recovered"    // published by a process that did not live to record it
+	FoundRecovered   FindingKind = "recovered"    // published by a process that died before it recorded that
 	FoundMarkLost    FindingKind = "mark_lost"    // the place forgot the watermark
-	FoundMarkForeign FindingKind = "mark_foreign" // somebody else set the watermark
-	FoundPlaceNew    FindingKind = "place_new"    // the place was deleted and made again
+	FoundMarkForeign FindingKind = "mark_foreign" // another program set the watermark
+	FoundPlaceNew    FindingKind = "place_new"    // the place was deleted and recreated
 	FoundRepublished FindingKind = "republished"  // the place lost messages, which were published again
 	FoundFork        FindingKind = "forked"       // the file is a copy: it went on under a new lineage
 	FoundFenced      FindingKind = "fenced"       // a copy took over: the process ended

@@ -2,7 +2,7 @@ package outbox
 
 import "time"
 
-// LinkState says how the relay stands with the publisher.
+// LinkState is the state of the relay's connection to the publisher.
 type LinkState string
 
 // The states of a link.
@@ -20,19 +20,19 @@ func LinkStates() []LinkState {
 	return []LinkState{LinkIdle, LinkConnecting, LinkWaiting, LinkUp, LinkDown, LinkFenced}
 }
 
-// Link is how the relay stands with the publisher.
+// Link describes the relay's connection to the publisher.
 type Link struct {
-	State LinkState `json:"state" doc:"How the relay stands with Kafka."`
-	Since time.Time `json:"since" doc:"Since when. An outage lasts from its beginning until messages go out again, whatever is tried meanwhile."`
+	State LinkState `json:"state" doc:"The state of the relay's connection to Kafka."`
+	Since time.Time `json:"since" doc:"Since when it is in this state. An outage lasts until messages go out again; attempts in between do not restart it."`
 	Error string    `json:"error,omitempty" doc:"Why the last session ended. For people. Left out while it is up."`
 }
 
-// setLink says how the relay stands since now.
+// setLink sets the state, from now.
 func (o *Outbox) setLink(state LinkState, err error) {
 	o.setLinkSince(state, o.config.Clock.Now(), err)
 }
 
-// setLinkSince says how the relay stands since then. A state that lasts keeps its beginning.
+// setLinkSince sets the state, from the given time. A state that does not change keeps its start.
 func (o *Outbox) setLinkSince(state LinkState, since time.Time, err error) {
 	next := Link{State: state, Since: since.UTC()}
 	if last := o.link.Load(); last.State == state {
@@ -44,7 +44,7 @@ func (o *Outbox) setLinkSince(state LinkState, since time.Time, err error) {
 	o.link.Store(&next)
 }
 
-// connecting says that a session is about to be opened. In an outage that is one more attempt, and the outage lasts.
+// connecting notes that a session is about to be opened. During an outage that is one more attempt, and the outage goes on.
 func (o *Outbox) connecting() {
 	if o.link.Load().State != LinkDown {
 		o.setLink(LinkConnecting, nil)

@@ -6,13 +6,13 @@ import (
 )
 
 const (
-	// lookPause is the least time between two looks that retention asks for.
+	// lookPause is the minimum time between two looks that retention asks for.
 	lookPause = 10 * time.Second
-	// lookHolds is for how long what is old enough at a look may be deleted.
+	// lookHolds is for how long after a look messages that were old enough then may be deleted.
 	lookHolds = time.Minute
 )
 
-// sighting is when the publisher was seen to have what was published.
+// sighting records when a look at the topic confirmed what was published, and up to which slot.
 type sighting struct {
 	at      time.Time // by the outbox's clock
 	elapsed time.Time // by the monotonic one
@@ -23,7 +23,7 @@ func (r *Relay) sighting() sighting {
 	return sighting{r.outbox.config.Clock.Now(), time.Now(), r.outbox.position.Load()}
 }
 
-// untilLook is for how long a look can be put off.
+// untilLook is how long a look can be put off.
 func (r *Relay) untilLook() time.Duration {
 	every := r.config.CheckEvery
 	if r.outbox.wanted.Load() {
@@ -32,7 +32,7 @@ func (r *Relay) untilLook() time.Duration {
 	return every - time.Since(r.checked)
 }
 
-// look sees that the publisher still has what was published.
+// look checks that the publisher still has what was published.
 func (r *Relay) look(ctx context.Context, session Session) error {
 	began := r.sighting()
 	lost, err := r.lost(ctx, session)
@@ -47,7 +47,7 @@ func (r *Relay) look(ctx context.Context, session Session) error {
 	return nil
 }
 
-// seen says that the publisher had what was published at a look.
+// seen records that a look confirmed what was published.
 func (r *Relay) seen(began sighting) {
 	r.outbox.sight.Store(&began)
 	if r.outbox.wanted.Swap(false) {
@@ -55,8 +55,8 @@ func (r *Relay) seen(began sighting) {
 	}
 }
 
-// covered returns which messages the newest look lets expire: those up to slot that were old enough at the time until. slot
-// is 0 when that look is too long ago.
+// covered returns which messages may expire after the newest look: those up to slot that were old enough at the time until.
+// slot is 0 if that look was too long ago.
 func (o *Outbox) covered() (slot uint64, until time.Time) {
 	seen := o.sight.Load()
 	if seen == nil || time.Since(seen.elapsed) > lookHolds {
@@ -65,7 +65,7 @@ func (o *Outbox) covered() (slot uint64, until time.Time) {
 	return seen.slot, seen.at
 }
 
-// wantLook has the relay look at what the publisher has.
+// wantLook asks the relay for a look at the topic.
 func (o *Outbox) wantLook() {
 	if !o.wanted.Swap(true) {
 		o.queue.nudge()

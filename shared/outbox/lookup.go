@@ -23,8 +23,8 @@ func (r *Relay) anchor() {
 	}
 }
 
-// HeldBack is what the relay waits for before it publishes: the end of transactions that are not its own. Until then
-// nobody can tell whether what they hide was lost.
+// HeldBack describes other programs' transactions that must end before the relay publishes. Until then nobody can tell
+// whether the records that they hide were lost.
 type HeldBack struct {
 	Since  time.Time `json:"since" doc:"Since when the relay waits."`
 	Text   string    `json:"text" doc:"What it waits for. For people."`
@@ -48,7 +48,7 @@ func describe(behind []Hidden) string {
 	return text
 }
 
-// held notes what a scan waits for; nothing means that it goes on.
+// held records what a scan waits for; an empty argument means that it goes on.
 func (r *Relay) held(behind []Hidden) {
 	last := r.outbox.held.Load()
 	switch {
@@ -56,18 +56,18 @@ func (r *Relay) held(behind []Hidden) {
 	case len(behind) == 0:
 		r.outbox.held.Store(nil)
 		r.outbox.setLink(LinkConnecting, nil)
-		r.logger.Info().Dur("waited", r.outbox.config.Clock.Now().Sub(last.Since)).Msg("the open transactions have ended: going on")
+		r.logger.Info().Dur("waited", r.outbox.config.Clock.Now().Sub(last.Since)).Msg("the open transactions have ended; publishing goes on")
 	case last == nil:
 		next := &HeldBack{Since: r.outbox.config.Clock.Now().UTC(), Text: describe(behind), Behind: behind}
 		r.outbox.held.Store(next)
 		r.outbox.setLink(LinkWaiting, nil)
-		r.logger.Warn().Str("for", next.Text).Int("backlog", r.outbox.Backlog()).Msg("nothing is published: the relay waits to see what an open transaction hides")
+		r.logger.Warn().Str("for", next.Text).Int("backlog", r.outbox.Backlog()).Msg("nothing is published: the relay waits for an open transaction that hides records")
 	default:
 		r.outbox.held.Store(&HeldBack{Since: last.Since, Text: describe(behind), Behind: behind})
 	}
 }
 
-// HeldBackFor is for how long the relay has been waiting for others' transactions; 0 when it does not.
+// HeldBackFor returns how long the relay has been waiting for other programs' transactions; 0 if it does not wait.
 func (o *Outbox) HeldBackFor() time.Duration {
 	held := o.held.Load()
 	if held == nil {

@@ -268,7 +268,7 @@ func (o *Outbox) Backlog() int {
 	return ahead - o.waits.skippedAfter(o.position.Load()) + o.waits.waiting
 }
 
-// Waiting is the number of messages that were refused and will be tried again, or stand behind one that was.
+// Waiting returns the number of messages that were refused and will be retried, or that wait behind one.
 func (o *Outbox) Waiting() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()

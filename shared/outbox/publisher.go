@@ -51,7 +51,7 @@ type Session interface {
 	Publish(ctx context.Context, records []Record, mark Mark) ([]Place, error)
 	// Ends returns, for each partition, the offset that follows its last record, committed or not.
 	Ends(ctx context.Context) (map[int32]int64, error)
-	// Lost returns those of records that do not stand at their places any more: all of them when the place was made anew.
+	// Lost returns the records that are no longer at their offsets: all of them if the place was recreated.
 	// It looks by place, lineage and slot, also behind transactions that are open (rule P8a). What the place's own
 	// retention deleted is not lost.
 	Lost(ctx context.Context, records []Standing) ([]Standing, error)
@@ -61,21 +61,21 @@ type Session interface {
 	//
 	// Somebody else's open transaction hides what stands behind its first record, so Scan waits for its end, for as long as
 	// that takes, and visit hears what is hidden (rule P8a). visit is also called with nothing, to show that Scan goes on.
-	// ErrChanged says that the place lost records or was made anew meanwhile: what was found says nothing.
+	// ErrChanged means that the place lost records or was recreated meanwhile, so the result is void.
 	Scan(ctx context.Context, from map[int32]int64, visit func(Sight) error) (starts map[int32]int64, err error)
-	// Troubled is closed when the place may not be what it was: the connection to it broke, or it was made anew.
+	// Troubled is closed when the place may have changed: it was disconnected or recreated.
 	Troubled() <-chan struct{}
 	// Close ends the session without waiting for anything unfinished. Calling it again does nothing.
 	Close()
 }
 
-// ErrChanged says that the place is not any more what it was when something began: it has to be looked at anew.
-var ErrChanged = errors.New("the topic lost records or was made again meanwhile")
+// ErrChanged says that the place changed during an operation: it lost records or was recreated, so it must be checked again.
+var ErrChanged = errors.New("the topic lost records or was recreated meanwhile")
 
-// Sight is what a Scan has come across.
+// Sight is one step of a Scan.
 type Sight struct {
 	Found []Standing
-	// Hidden is what the Scan has come to and cannot see yet.
+	// Hidden are the parts that the Scan has reached and cannot read yet.
 	Hidden []Hidden
 }
 
@@ -83,9 +83,9 @@ type Sight struct {
 type Hidden struct {
 	Partition int32     `json:"partition" doc:"The partition."`
 	From      int64     `json:"from_offset" doc:"Where the open transaction begins."`
-	To        int64     `json:"to_offset" doc:"Up to where the partition has to be read."`
+	To        int64     `json:"to_offset" doc:"The offset up to which the partition has to be read."`
 	Since     time.Time `json:"since,omitzero" doc:"The time of the transaction's first record. Left out when that cannot be read."`
-	Lineage   string    `json:"lineage,omitempty" doc:"The lineage of the order service whose transaction it is. Left out when it is another program's."`
+	Lineage   string    `json:"lineage,omitempty" doc:"The lineage of the order service that owns the transaction. Left out for other programs."`
 }
 
 // Record is a message ready to be published.

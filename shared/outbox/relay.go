@@ -143,7 +143,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 			continue
 		}
 		if errors.Is(err, ErrChanged) {
-			r.logger.Info().Err(err).Msg("looking at the topic anew")
+			r.logger.Info().Err(err).Msg("checking the topic again")
 			continue
 		}
 		r.metrics.failed(classOf(err))
@@ -294,7 +294,7 @@ func (r *Relay) tend(ctx context.Context, session Session) error {
 }
 
 func (r *Relay) troubled() error {
-	r.logger.Info().Msg("the connection to the publisher broke, or its topic is another one: looking at it anew")
+	r.logger.Info().Msg("disconnected from the publisher, or its topic was recreated: checking the topic again")
 	return errTroubled
 }
 

@@ -16,13 +16,13 @@ type Report struct {
 	Position uint64     `json:"published_up_to" doc:"Each slot up to it is published, or its message waits or is parked under another." example:"7"`
 	Tail     uint64     `json:"last_sequence" doc:"The last slot that was given." example:"7"`
 	Backlog  int        `json:"backlog" doc:"Messages to be published, those that wait included." example:"0"`
-	Waiting  int        `json:"waiting" doc:"Messages that were refused and will be tried again, or stand behind one that was." example:"0"`
+	Waiting  int        `json:"waiting" doc:"Messages that were refused and will be retried, or wait behind one that was." example:"0"`
 	Parked   int        `json:"parked" doc:"Messages that were refused too often and need a decision." example:"0"`
 	Ceded    int        `json:"ceded" doc:"Messages left to another file, of which this one turned out to be a copy." example:"0"`
 	Oldest   *time.Time `json:"oldest_unpublished_at,omitempty" doc:"When the oldest message of the backlog was stored. Left out when there is none."`
 	Repair   bool       `json:"repair" doc:"The topic lacks messages that are being published again."`
-	Link     Link       `json:"relay" doc:"How the relay stands with Kafka."`
-	HeldBack *HeldBack  `json:"held_back,omitempty" doc:"Transactions of others whose end the relay waits for before it publishes. Left out when it waits for none."`
+	Link     Link       `json:"relay" doc:"The state of the relay's connection to Kafka."`
+	HeldBack *HeldBack  `json:"held_back,omitempty" doc:"Other programs' transactions that must end before the relay publishes. Left out when it waits for none."`
 	Findings []Finding  `json:"findings" doc:"What was found amiss between file and topic, the newest first, 20 at most."`
 }
 

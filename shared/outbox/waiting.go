@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Refusal is why the publisher refused a message last, and when it is tried again. The zero Refusal is of one that was not refused.
+// Refusal says why the publisher last refused a message, and when it is retried. It is zero for a message that was not refused.
 type Refusal struct {
 	Class  Class
 	Reason string    // text of the failure, clipped
@@ -20,7 +20,7 @@ type Refusal struct {
 	Next   time.Time // when it is tried again; zero when nothing is due, because it is parked or stands behind another
 }
 
-// WaitingMessage is a message that was refused and will be tried again, or that stands behind one of its key.
+// WaitingMessage is a message that was refused and will be retried, or that waits behind one with the same key.
 type WaitingMessage struct {
 	ID        uuidv7.ID
 	Slot      uint64 // the slot it was skipped under; it gets a new one

@@ -1,5 +1,5 @@
-// Package safetext keeps texts of others from acting on an operator's terminal: control characters of the range C1, which some terminals obey as they
-// do escape sequences, and characters that change the direction of a line, so that it reads as something else.
+// Package safetext keeps text from outside from controlling an operator's terminal. It escapes control characters, including the C1 range that some
+// terminals obey like escape sequences, and characters that change the direction of a line.
 package safetext
 
 import (

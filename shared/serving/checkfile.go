@@ -12,7 +12,7 @@ import (
 
 // FileCheck is a program's check command.
 type FileCheck struct {
-	Data string `default:"${data}" help:"Database file of a service that is stopped."`
+	Data string `default:"${data}" help:"Database file of a stopped service."`
 }
 
 // Run checks the file, record by record, and writes what is wrong to standard output, a line each.
@@ -33,7 +33,7 @@ func (c *FileCheck) Check(ctx context.Context, w io.Writer, check boltdb.Checker
 		}
 	}
 	if n := len(done.Faults) + done.More; n > 0 {
-		return fmt.Errorf("the database file %s is damaged, in %d places: restore it from a backup; what is damaged is listed above (%d of it)", c.Data, n, len(done.Faults))
+		return fmt.Errorf("the database file %s is damaged, in %d places: restore it from a backup; the damage is listed above (the first %d places)", c.Data, n, len(done.Faults))
 	}
 	_, err = fmt.Fprintf(w, "%s is sound: %d records in %d pages, %d bytes, checked in %s\n", c.Data, done.Records, done.Pages, done.Bytes, time.Since(began).Round(time.Millisecond))
 	if err != nil {

@@ -26,8 +26,7 @@ func (c *Config) validateScrub() error {
 	return nil
 }
 
-// OpenDatabase opens a service's file, registers its metrics under the service's name, and says in the log when the file is new and what of it is
-// damaged.
+// OpenDatabase opens a service's file and registers its metrics under the service's name. It logs if the file is new, and any damage.
 func OpenDatabase(path, service string, registry prometheus.Registerer, logger zerolog.Logger) (*boltdb.DB, error) {
 	commits := boltdb.NewMetrics(registry, service)
 	db, err := boltdb.Open(path, boltdb.Options{
@@ -39,12 +38,12 @@ func OpenDatabase(path, service string, registry prometheus.Registerer, logger z
 	}
 	commits.Watch(db)
 	if db.Created() {
-		logger.Warn().Str("data", path).Msg("a new file: nothing is in it yet; if there should be, stop, and give the right one with --data")
+		logger.Warn().Str("data", path).Msg("the database file is new and empty; if it should have data, stop the service and name the right file with --data")
 	}
 	return db, nil
 }
 
-// WatchDatabase registers the checks of the file, and begins to scrub it. check looks at one record.
+// WatchDatabase registers the health checks of the file, and starts to scrub it. check checks one record.
 func (c *Config) WatchDatabase(db *boltdb.DB, check boltdb.Checker, health *telemetry.Health, parts *telemetry.Parts, logger zerolog.Logger) {
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.Register("disk", db.CheckWritable, telemetry.Ready)

@@ -33,8 +33,8 @@ type Config struct {
 	Bounds httpserver.Bounds `embed:""`
 	// Proxies before the API, as addresses and CIDR ranges, whose X-Forwarded-For tells who the client is.
 	Proxies []string `help:"Proxies before the API, addresses or CIDR ranges: their X-Forwarded-For tells the client's address for limits and log." name:"trusted-proxies" placeholder:"CIDR"`
-	// ScrubInterval is how often the whole database file is looked at for damage. Default 24 h.
-	ScrubInterval time.Duration `default:"24h" help:"How often the whole database file is looked at for damage, a little at a time." name:"scrub-interval"`
+	// ScrubInterval is how often the whole database file is checked for damage. Default 24 h.
+	ScrubInterval time.Duration `default:"24h" help:"How often the whole database file is checked for damage, in small steps." name:"scrub-interval"`
 	// Log is for whoever makes the service's logger, who may also set Verbosity: it can then be changed over the ops listener.
 	Log       telemetry.LogConfig `embed:"" prefix:"log-"`
 	Verbosity *telemetry.Level    `kong:"-"`

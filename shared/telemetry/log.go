@@ -128,7 +128,7 @@ func openLogFile(c *LogConfig) (*logFile, error) {
 func missingLines(service string, lines uint64) []byte {
 	var line bytes.Buffer
 	logger := newLogger(&line, service)
-	logger.Warn().Uint64("lines", lines).Msg("log lines are missing here: nothing took them in time")
+	logger.Warn().Uint64("lines", lines).Msg("log lines are missing here: the output did not take them in time")
 	return line.Bytes()
 }
 

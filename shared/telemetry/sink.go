@@ -13,11 +13,11 @@ import (
 	"ordertally/shared/safetext"
 )
 
-// Drops counts the log lines that were lost because a place for them took none: its reader stalled or went away, or its disk is full. A line
-// that two places lost counts twice. The zero value is ready for use.
+// Drops counts log lines that were lost because an output did not take them: its reader stalled or exited, or its disk is full. A line lost by
+// two outputs counts twice. The zero value is ready for use.
 type Drops struct{ lines atomic.Uint64 }
 
-// Lines is how many were lost since the process started; 0 for a nil Drops.
+// Lines returns how many lines were lost since the process started; 0 for a nil Drops.
 func (d *Drops) Lines() uint64 {
 	if d == nil {
 		return 0
@@ -25,11 +25,11 @@ func (d *Drops) Lines() uint64 {
 	return d.lines.Load()
 }
 
-// Register makes a metric of d, service_log_lines_dropped_total. It exists from the start, and for a nil Drops too.
+// Register registers the metric service_log_lines_dropped_total for d. It exists from the start, and for a nil Drops too.
 func (d *Drops) Register(reg prometheus.Registerer, service string) {
 	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Namespace: service, Subsystem: "log", Name: "lines_dropped_total",
-		Help: "Log lines lost since the process started, because a place for them took none.",
+		Help: "Log lines dropped since the process started, because standard error or the log file did not take them in time.",
 	}, func() float64 { return float64(d.Lines()) }))
 }
 
@@ -45,8 +45,8 @@ type leveled struct {
 	text  []byte // shared by all places: never changed
 }
 
-// sink is one place for lines. Lines wait for it in memory, and a goroutine of its own writes them, so that nobody who logs waits for
-// whoever reads. Lines that find no room are dropped and counted; once it takes lines again, one says how many were.
+// sink is one output for log lines. Lines wait in memory and a goroutine writes them, so logging never waits for a reader. Lines that
+// find no room are dropped and counted; once the output takes lines again, one line says how many are missing.
 type sink struct {
 	out   zerolog.LevelWriter
 	drops *Drops

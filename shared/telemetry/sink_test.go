@@ -54,7 +54,7 @@ func TestLog_DropsAndCountsWhatItsReaderDoesNotTake(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	log.Drops.Register(reg, "order")
 	metric := func(n uint64) string {
-		return fmt.Sprintf("# HELP order_log_lines_dropped_total Log lines lost since the process started, because a place for them took none.\n"+
+		return fmt.Sprintf("# HELP order_log_lines_dropped_total Log lines dropped since the process started, because standard error or the log file did not take them in time.\n"+
 			"# TYPE order_log_lines_dropped_total counter\norder_log_lines_dropped_total %d\n", n)
 	}
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(metric(0)), "order_log_lines_dropped_total"); err != nil {

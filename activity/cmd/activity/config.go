@@ -26,7 +26,7 @@ type configCmd struct {
 
 type configCheckCmd struct {
 	activityd.Config
-	Try int `help:"Also read the last N records of each activity's topic, and say what would be counted and parked. Nothing is changed." name:"try" placeholder:"N"`
+	Try int `help:"Also read the last N records of each activity's topic, and report what would be counted and parked. Changes nothing." name:"try" placeholder:"N"`
 }
 
 // Run says what serve would refuse, and tries the declarations.
@@ -44,7 +44,7 @@ func (c *configCheckCmd) Run(ctx context.Context) error {
 }
 
 // errAllParked ends the command with exit code 1.
-var errAllParked = errors.New("of an activity nothing would be counted: mend its declaration, or its topic")
+var errAllParked = errors.New("an activity would count none of its records: fix its declaration, or its topic")
 
 func (c *configCheckCmd) try(ctx context.Context, out io.Writer) error {
 	useless := false
@@ -68,12 +68,12 @@ func (c *configCheckCmd) try(ctx context.Context, out io.Writer) error {
 func outlook(t *activityd.Tried, err error) string {
 	switch {
 	case err != nil:
-		return fmt.Sprintf("%s: there is no topic %s yet\n", t.Name, t.Topic)
+		return fmt.Sprintf("%s: topic %s does not exist yet\n", t.Name, t.Topic)
 	case t.Records == 0:
 		return fmt.Sprintf("%s: topic %s has no records yet\n", t.Name, t.Topic)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: of the last %s of topic %s %d would be counted", t.Name, several(int64(t.Records), "record"), t.Topic, t.Counted)
+	fmt.Fprintf(&b, "%s: of the last %s of topic %s, %d would be counted", t.Name, several(int64(t.Records), "record"), t.Topic, t.Counted)
 	parked := 0
 	for _, reason := range t.Parked {
 		parked += reason.Records
@@ -81,7 +81,7 @@ func outlook(t *activityd.Tried, err error) string {
 	for _, part := range []struct {
 		n    int
 		says string
-	}{{parked, "parked"}, {t.Repeated, "refused, as their ids come again"}, {t.PassedOver, "passed over, as their types are not counted here"}} {
+	}{{parked, "parked"}, {t.Repeated, "refused as duplicates (their ids occur before)"}, {t.PassedOver, "passed over (their types are not counted here)"}} {
 		if part.n > 0 {
 			fmt.Fprintf(&b, ", %d %s", part.n, part.says)
 		}

@@ -41,8 +41,8 @@ type conflictsCmd struct {
 	Ls      lsCmd      `cmd:"" help:"List the messages in conflict: another message had their id."`
 	Show    showCmd    `cmd:"" help:"Show a message in conflict with its bytes, headers and history, as JSON."`
 	Export  exportCmd  `cmd:"" help:"Write all messages in conflict, one JSON object a line."`
-	Accept  retryCmd   `cmd:"" help:"Count messages in conflict as well: they are genuine."`
-	Discard discardCmd `cmd:"" help:"Give messages in conflict up, for ever: they are forged, or should not count. The act and its reason are kept."`
+	Accept  retryCmd   `cmd:"" help:"Count messages in conflict as well, because they are genuine."`
+	Discard discardCmd `cmd:"" help:"Give up messages in conflict for ever, because they are forged or should not count. The act and its reason are recorded."`
 }
 
 // ledger is the group of verbs that a command is in; it is set before the command runs.
@@ -85,8 +85,8 @@ type keptPage struct {
 type lsCmd struct {
 	remote
 	selection
-	Limit  int    `help:"Most messages to list, 1 to 200. Default 50."`
-	Cursor string `help:"Where an earlier list ended (its next_cursor)."`
+	Limit  int    `help:"Maximum number of messages to list, 1 to 200. Default 50."`
+	Cursor string `help:"Continue where an earlier list ended (its next_cursor)."`
 }
 
 // Run lists on standard output.

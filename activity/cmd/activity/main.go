@@ -19,14 +19,14 @@ import (
 type commands struct {
 	Serve     serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
 	Parked    parkedCmd           `cmd:"" help:"Look after messages that could not be counted."`
-	Skip      skipCmd             `cmd:"" help:"Pass over a record that ends the service, in the file of one that is stopped. The act and its reason are kept."`
+	Skip      skipCmd             `cmd:"" help:"Skip a record that kills the service when it reads it. The service must be stopped. The act and its reason are recorded."`
 	Verify    verifyCmd           `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
 	Keys      keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
 	Config    configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
 	Health    serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
-	Check     serving.FileCheck   `cmd:"" help:"Look for damage in a database file: every page, every record. The service must be stopped. Exit code 1 when there is some."`
-	Late      lateCmd             `cmd:"" help:"Look after messages of which nobody can tell whether they were counted before."`
-	Conflicts conflictsCmd        `cmd:"" help:"Look after messages whose id another message had."`
+	Check     serving.FileCheck   `cmd:"" help:"Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if there is damage."`
+	Late      lateCmd             `cmd:"" help:"List, count or discard messages that may have been counted before."`
+	Conflicts conflictsCmd        `cmd:"" help:"List, count or discard messages whose id another message had."`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }

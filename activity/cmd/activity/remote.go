@@ -29,7 +29,7 @@ type remote struct {
 	auth.Credential
 	TLS      tlsfiles.ClientConfig `embed:""`
 	Activity string                `default:"ORDER_CREATED" help:"The activity."`
-	Output   string                `default:"table" enum:"table,json,ndjson" help:"Form of the output: table, json or ndjson." short:"o"`
+	Output   string                `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
 
 	client *http.Client // made with the first request, for one connection of them all
 }

@@ -16,11 +16,11 @@ import (
 
 // skipCmd passes over records that end the service when it reads them.
 type skipCmd struct {
-	Data      string `default:"${data}" help:"Database file of a service that is stopped."`
+	Data      string `default:"${data}" help:"Database file of a stopped service."`
 	Topic     string `default:"${topic}" help:"Topic that the record is in."`
 	Partition int32  `help:"Its partition." required:""`
-	Offset    int64  `help:"Its offset, which must be the next that the service reads." required:""`
-	To        int64  `default:"-1" help:"Last offset to pass over, included. Default --offset: one record."`
+	Offset    int64  `help:"Its offset, which must be the next one that the service reads." required:""`
+	To        int64  `default:"-1" help:"Last offset to skip (inclusive). Default: --offset, for one record."`
 	Reason    string `help:"Why; kept in the record of the act." required:""`
 }
 
@@ -32,7 +32,7 @@ func (c *skipCmd) run(ctx context.Context, out io.Writer) error {
 		c.To = c.Offset
 	}
 	if c.Partition < 0 || c.Offset < 0 || c.To < c.Offset || strings.TrimSpace(c.Reason) == "" {
-		return settings.WithExitCode(errors.New("--partition and --offset are not negative, --to is not below --offset, and --reason says something"), settings.ExitUsage)
+		return settings.WithExitCode(errors.New("--partition and --offset must not be negative, --to must not be below --offset, and --reason must not be empty"), settings.ExitUsage)
 	}
 	if _, err := os.Stat(c.Data); err != nil { // opening would make it
 		return fmt.Errorf("open database %s: %w", c.Data, err)
@@ -52,7 +52,7 @@ func (c *skipCmd) run(ctx context.Context, out io.Writer) error {
 		what = fmt.Sprintf("offsets %d to %d", c.Offset, c.To)
 	}
 	for _, name := range names {
-		if _, err := fmt.Fprintf(out, "%s: passed over %s of partition %d of topic %s; it goes on at offset %d\n", name, what, c.Partition, c.Topic, c.To+1); err != nil {
+		if _, err := fmt.Fprintf(out, "%s: skipped %s of partition %d of topic %s; the next offset is %d\n", name, what, c.Partition, c.Topic, c.To+1); err != nil {
 			return fmt.Errorf("write the answer: %w", err)
 		}
 	}

@@ -51,12 +51,12 @@ func TestConfigCheckTry_SaysWhatWouldBeCountedAndParked(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	for _, want := range []string{
-		"ORDER_CREATED: there is no topic order.activity.v1 yet\n",
-		"PAYMENT: of the last 23 records of topic pay.v1 20 would be counted, 3 parked\n",
+		"ORDER_CREATED: topic order.activity.v1 does not exist yet\n",
+		"PAYMENT: of the last 23 records of topic pay.v1, 20 would be counted, 3 parked\n",
 		"  they happened from " + now.Add(-20*time.Second).UTC().Format(time.RFC3339) + " to " + now.Add(-time.Second).UTC().Format(time.RFC3339) + "\n",
 		"  2 parked as malformed, such as the one at partition 0, offset 20: The time at payload.ts_ms is \"\"; it must be a number of milliseconds since 1970.\n",
 		"  1 parked as impossible, such as the one at partition 0, offset 21: The payload.amount is -1, less than 0.\n",
-		"OTHER: there is no topic nothing.v1 yet\n",
+		"OTHER: topic nothing.v1 does not exist yet\n",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %s\n%s", want, said)
@@ -70,11 +70,11 @@ func TestConfigCheckTry_SaysWhatWouldBeCountedAndParked(t *testing.T) {
 			t.Errorf("%s: %v\n%s", declared, err, said)
 		}
 	}
-	if said, err := try(4, "["+payment+"record}]"); err != nil || !strings.Contains(said, "of the last 4 records of topic pay.v1 2 would be counted, 2 parked\n") {
+	if said, err := try(4, "["+payment+"record}]"); err != nil || !strings.Contains(said, "of the last 4 records of topic pay.v1, 2 would be counted, 2 parked\n") {
 		t.Errorf("the last 4: %v\n%s", err, said)
 	}
 	if said, err := try(5, "[{name: SAME, topic: pay.v1, type: PaymentCaptured, type-at: 'header:eventType', id: 'header:same', time: record}]"); err != nil ||
-		!strings.Contains(said, "1 would be counted, 1 parked, 3 refused, as their ids come again\n") {
+		!strings.Contains(said, "1 would be counted, 1 parked, 3 refused as duplicates (their ids occur before)\n") {
 		t.Errorf("ids that come again: %v\n%s", err, said)
 	}
 }

@@ -24,7 +24,7 @@ type verifyCmd struct {
 }
 
 // errDiffer ends the command with exit code 1.
-var errDiffer = errors.New("the services differ; what differs is named above")
+var errDiffer = errors.New("the services differ; the differences are listed above")
 
 // Run compares and writes what differs to standard output.
 func (c *verifyCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }

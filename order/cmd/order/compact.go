@@ -12,7 +12,7 @@ import (
 )
 
 type compactCmd struct {
-	Data string `default:"${data}" help:"Database file of a service that is stopped."`
+	Data string `default:"${data}" help:"Database file of a stopped service."`
 }
 
 // Run compacts the file and writes one line to standard output.

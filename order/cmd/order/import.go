@@ -21,10 +21,10 @@ type importCmd struct {
 	Files []string `arg:"" name:"file" help:"CSV files in the layout of the Online Retail data set."`
 	access
 	Target      string        `default:"http://127.0.0.1:8080" help:"URL of the order service."`
-	Rejects     string        `placeholder:"FILE" help:"File to list what was rejected in, as CSV, readable by you alone; replaced when it exists. - is standard output. Without it rejects are only counted."`
-	Encoding    string        `default:"auto" help:"Of the files: auto, utf-8, utf-16le, utf-16be, windows-1252, windows-1250, iso-8859-15 or macintosh."`
-	Separator   string        `default:"auto" help:"Between columns: auto, comma, semicolon or tab."`
-	Dates       string        `default:"auto" help:"What comes first in a date whose year comes last: auto, month-first or day-first. Auto: all rows of a file decide; if none can, 6/7/2011 is month first, 6.7.2011 and 6-7-2011 are day first."`
+	Rejects     string        `placeholder:"FILE" help:"CSV file to list rejects in. It is readable by you alone, and replaced if it exists. - is standard output. Without it, rejects are only counted."`
+	Encoding    string        `default:"auto" help:"Encoding of the files: auto, utf-8, utf-16le, utf-16be, windows-1252, windows-1250, iso-8859-15 or macintosh."`
+	Separator   string        `default:"auto" help:"Column separator: auto, comma, semicolon or tab."`
+	Dates       string        `default:"auto" help:"Order of day and month in dates that end with the year: auto, month-first or day-first. With auto, all rows of a file decide; if none can, 6/7/2011 is read month first, 6.7.2011 and 6-7-2011 day first."`
 	Concurrency int           `default:"8" help:"Requests under way at once, 1 to 256."`
 	RetryFor    time.Duration `default:"60s" help:"How long to repeat a request that the service does not answer, or answers with \"later\"."`
 }

@@ -25,7 +25,7 @@ type commands struct {
 	Keys    keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
 	Config  configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
 	Health  serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
-	Check   serving.FileCheck   `cmd:"" help:"Look for damage in a database file: every page, every record. The service must be stopped. Exit code 1 when there is some."`
+	Check   serving.FileCheck   `cmd:"" help:"Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if there is damage."`
 	Compact compactCmd          `cmd:"" help:"Give the free pages of a database file back to the disk. The service must be stopped."`
 }
 

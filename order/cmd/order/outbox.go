@@ -19,7 +19,7 @@ import (
 
 // outboxCmd are the operators' verbs for messages that are parked.
 type outboxCmd struct {
-	Ls      outboxLsCmd      `cmd:"" help:"List the parked messages: those that failed too often. With --waiting those that are tried again."`
+	Ls      outboxLsCmd      `cmd:"" help:"List the parked messages, which failed too often. With --waiting, list those that are retried."`
 	Show    outboxShowCmd    `cmd:"" help:"Show a parked message with its payload and history, as JSON."`
 	Retry   outboxRetryCmd   `cmd:"" help:"Publish parked messages again, once their cause is mended."`
 	Discard outboxDiscardCmd `cmd:"" help:"Give parked messages up, for ever. The act and its reason are kept."`
@@ -44,9 +44,9 @@ func (s *selection) filter(now time.Time) orderclient.ParkedFilter {
 type outboxLsCmd struct {
 	remote
 	selection
-	Waiting bool   `help:"List the messages that were refused and will be tried again, and those behind them, instead of the parked ones."`
-	Limit   int    `help:"Most messages to list, 1 to 200. Default 50."`
-	Cursor  string `help:"Where an earlier list ended (its next_cursor)."`
+	Waiting bool   `help:"List the messages that were refused and will be retried, and those waiting behind them, instead of the parked ones."`
+	Limit   int    `help:"Maximum number of messages to list, 1 to 200. Default 50."`
+	Cursor  string `help:"Continue where an earlier list ended (its next_cursor)."`
 }
 
 // Run lists on standard output.

@@ -44,7 +44,7 @@ func (a *access) connect(target string, retryFor time.Duration) (*orderclient.Cl
 type remote struct {
 	Target string `default:"http://127.0.0.1:8080" help:"URL of the order service."`
 	access
-	Output string `default:"table" enum:"table,json,ndjson" help:"Form of the output: table, json or ndjson." short:"o"`
+	Output string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
 }
 
 func (r *remote) client() (*orderclient.Client, error) { return r.connect(r.Target, -1) }

@@ -1,9 +1,9 @@
 // Package keyapi is the part of a service's HTTP API that makes, lists and revokes its API keys while it runs: routes, and what the OpenAPI
 // document says of them. Package keyverbs calls it.
 //
-// All of it needs the scope keys:write, the list too: it tells who may do what. Nobody makes a key with a scope that they do not have
-// themselves. Anybody with keys:write may revoke any key: that only takes away, and whoever finds a key in the wrong place must not have to
-// look for somebody first. What was done, and by whom, stands in the list and in the log.
+// Every route needs the scope keys:write, even the list, because it shows who may do what. Nobody can make a key with a scope that they
+// lack. Anyone with keys:write may revoke any key: revoking only takes rights away, and whoever finds a leaked key must be able to act at
+// once. The list and the log record each act and who did it.
 package keyapi
 
 import (
@@ -28,16 +28,16 @@ var (
 	KindMalformed = problem.Kind{
 		Status: http.StatusBadRequest, Code: "malformed_json", Says: "The body is not exactly one well-formed JSON object within depth 32.",
 	}
-	KindParameter = problem.Kind{Status: http.StatusBadRequest, Code: "invalid_parameter", Says: "The query has a parameter: there is none here."}
+	KindParameter = problem.Kind{Status: http.StatusBadRequest, Code: "invalid_parameter", Says: "The query has a parameter, but this route takes none."}
 	KindNoKey     = problem.Kind{Status: http.StatusNotFound, Code: problem.CodeNotFound, Says: "No API key has that id."}
 	KindOpen      = problem.Kind{
-		Status: http.StatusConflict, Code: "service_open", Says: "Nobody needs a credential here. The first key shuts everybody else out, so it is made in the file, while the service is stopped.",
+		Status: http.StatusConflict, Code: "service_open", Says: "The service has no keys and is open to everybody. The first key would shut everybody else out, so make it in the file while the service is stopped.",
 	}
-	KindTooMany        = problem.Kind{Status: http.StatusConflict, Code: "too_many_keys", Says: "As many keys are good as there may be."}
-	KindInvalid        = problem.Kind{Status: http.StatusUnprocessableEntity, Code: "invalid_key", Says: "The body is well formed and does not describe a key: errors says where."}
-	KindUnavailable    = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable", Says: "The file takes nothing now, so nothing was changed. Repeat later."}
+	KindTooMany        = problem.Kind{Status: http.StatusConflict, Code: "too_many_keys", Says: "The service has the maximum number of valid keys."}
+	KindInvalid        = problem.Kind{Status: http.StatusUnprocessableEntity, Code: "invalid_key", Says: "The body is well formed but does not describe a key; errors says why."}
+	KindUnavailable    = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable", Says: "The database file cannot be written now, so nothing was changed. Retry later."}
 	KindOutcomeUnknown = problem.Kind{
-		Status: http.StatusServiceUnavailable, Code: "outcome_unknown", Says: "The change may or may not be stored. List the keys before repeating.",
+		Status: http.StatusServiceUnavailable, Code: "outcome_unknown", Says: "The change may or may not be stored. List the keys before you retry.",
 	}
 )
 
@@ -66,35 +66,35 @@ func (a *API) Routes(wrap func(func(http.ResponseWriter, *http.Request) error) h
 	}
 }
 
-// KeyState is what a key is.
+// KeyState is the state of a key.
 type KeyState string
 
 // ListedKey is a key as it is listed. CONTRACT: the names are relied on.
 type ListedKey struct {
-	ID        string    `json:"id" doc:"What the key is revoked by, and the first part of the key itself." example:"k3q5w2z7ab"`
-	Name      string    `json:"name" doc:"Whose it is. Keys of one name are one caller." example:"shop"`
+	ID        string    `json:"id" doc:"The id to revoke the key by; the first part of the key itself." example:"k3q5w2z7ab"`
+	Name      string    `json:"name" doc:"Who uses the key. Keys with the same name are one caller." example:"shop"`
 	Scopes    []string  `json:"scopes" doc:"What it allows." example:"orders:write"`
-	State     KeyState  `json:"state" doc:"Whether it lets anybody in."`
+	State     KeyState  `json:"state" doc:"Whether it is active, expired or revoked."`
 	CreatedAt time.Time `json:"created_at" doc:"When it was made."`
-	CreatedBy string    `json:"created_by,omitempty" doc:"Who made it, as key:NAME or token:SUBJECT. Left out of one that was made in the file of a stopped service." example:"key:admin"`
-	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it stops to be good. Left out of one that never does."`
-	RevokedAt time.Time `json:"revoked_at,omitzero" doc:"When it was revoked. Left out of one that was not."`
-	RevokedBy string    `json:"revoked_by,omitempty" doc:"Who revoked it. Left out of one that was not, and of one that was in the file of a stopped service." example:"key:admin"`
-	LastUse   time.Time `json:"last_used_at,omitzero" doc:"When it was used last, to about a minute across a crash. Left out of one that never was."`
+	CreatedBy string    `json:"created_by,omitempty" doc:"Who made it, as key:NAME or token:SUBJECT. Left out if it was made in the file of a stopped service." example:"key:admin"`
+	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it expires. Left out if it never does."`
+	RevokedAt time.Time `json:"revoked_at,omitzero" doc:"When it was revoked. Left out if it was not."`
+	RevokedBy string    `json:"revoked_by,omitempty" doc:"Who revoked it. Left out if it was not revoked, or was revoked in the file of a stopped service." example:"key:admin"`
+	LastUse   time.Time `json:"last_used_at,omitzero" doc:"When it was last used. A crash may lose the last minute. Left out if it never was."`
 }
 
 // KeyList is the answer to GET.
 type KeyList struct {
-	Keys []ListedKey `json:"keys" doc:"The oldest first, revoked and expired ones too."`
+	Keys []ListedKey `json:"keys" doc:"All keys, the oldest first, including revoked and expired ones."`
 }
 
 // CreatedKey is the answer to POST. CONTRACT: the names are relied on.
 type CreatedKey struct {
-	ID        string    `json:"id" doc:"What the key is revoked by." example:"k3q5w2z7ab"`
-	Key       string    `json:"key" doc:"The key, to be sent as a bearer credential. It is told this once: only a hash is kept." example:"ot_k3q5w2z7ab_abcdefghijklmnopqrstuvwxyz"`
-	Name      string    `json:"name" doc:"Whose it is." example:"shop"`
+	ID        string    `json:"id" doc:"The id to revoke the key by." example:"k3q5w2z7ab"`
+	Key       string    `json:"key" doc:"The key, to be sent as a bearer credential. It is shown only here: the service keeps only a hash." example:"ot_k3q5w2z7ab_abcdefghijklmnopqrstuvwxyz"`
+	Name      string    `json:"name" doc:"Who uses the key." example:"shop"`
 	Scopes    []string  `json:"scopes" doc:"What it allows." example:"orders:write"`
-	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it stops to be good. Left out of one that never does."`
+	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it expires. Left out if it never does."`
 }
 
 // ListOf returns the keys as they are listed, with their states at that time.
@@ -109,7 +109,7 @@ func ListOf(keys []auth.Key, now time.Time) KeyList {
 	return list
 }
 
-// CreatedOf returns what is told of a new key.
+// CreatedOf returns the answer that shows a new key.
 func CreatedOf(key *auth.Key, credential string) CreatedKey {
 	return CreatedKey{key.ID, credential, key.Name, key.Scopes, key.ExpiresAt}
 }
@@ -149,7 +149,7 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 	for _, scope := range wanted.Scopes {
 		if !caller.May(scope) {
 			p := auth.InsufficientScope(scope)
-			p.Detail = "The credential does not have the scope " + scope + ", and nobody makes a key that may do more than they may themselves."
+			p.Detail = "The credential does not have the scope " + scope + ", so it cannot make a key with that scope."
 			return p
 		}
 	}
@@ -220,7 +220,7 @@ func refusal(err error) error {
 	case errors.Is(err, auth.ErrNoKey):
 		return KindNoKey.New("No API key has that id. GET /v1/keys lists them.")
 	case errors.Is(err, auth.ErrTooManyKeys):
-		return KindTooMany.New(fmt.Sprintf("%d keys are good, and there may be no more. Revoke those that nobody needs.", auth.MaxKeys))
+		return KindTooMany.New(fmt.Sprintf("The service has %d valid keys, which is the maximum. Revoke those that nobody needs.", auth.MaxKeys))
 	case errors.Is(err, boltdb.ErrFull), errors.Is(err, boltdb.ErrClosed):
 		return KindUnavailable.New("The file takes nothing now, so nothing was changed. Repeat the request later.")
 	case errors.Is(err, boltdb.ErrOutcomeUnknown):

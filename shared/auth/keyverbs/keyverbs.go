@@ -1,5 +1,5 @@
-// Package keyverbs are the commands that look after a service's API keys. They ask the running service, as package keyapi answers; for a
-// service that is stopped, and for the first key of one that has none, they take its file.
+// Package keyverbs has the commands that manage a service's API keys. They call the running service (see package keyapi). For a stopped
+// service, and for the first key of a service that has none, they work on its file.
 package keyverbs
 
 import (
@@ -24,18 +24,18 @@ import (
 
 // Commands are the verbs of `keys`. The variable api_target must be the default of --target, and a *Service bound.
 type Commands struct {
-	New    New    `cmd:"" help:"Make a key and print it, this once: only a hash is kept."`
-	Ls     Ls     `cmd:"" help:"List the keys, revoked ones too."`
-	Revoke Revoke `cmd:"" help:"Make a key useless for ever, at once."`
+	New    New    `cmd:"" help:"Make a key and print it. It is shown only once: only its hash is kept."`
+	Ls     Ls     `cmd:"" help:"List the keys, including revoked ones."`
+	Revoke Revoke `cmd:"" help:"Revoke a key at once and for ever."`
 }
 
 // New is the verb new.
 type New struct {
 	place
-	Name    string   `arg:"" help:"Who will use the key. Keys of one name are one caller, so that a new one can follow an old one."`
-	Scopes  []string `help:"What it allows: orders:write orders:read orders:backfill stats:read ops:read ops:write keys:write, separated by commas; of a running service only what your own key allows." placeholder:"SCOPE" required:""`
-	Expires lifetime `default:"90d" help:"How long it is good for, in days such as 90d, or as 12h30m." placeholder:"DURATION"`
-	Never   bool     `help:"It is good until it is revoked." name:"never-expires"`
+	Name    string   `arg:"" help:"Who will use the key. Keys with the same name are one caller, so a new key can replace an old one."`
+	Scopes  []string `help:"Scopes of the key: orders:write orders:read orders:backfill stats:read ops:read ops:write keys:write, separated by commas. A running service grants only scopes that your own key has." placeholder:"SCOPE" required:""`
+	Expires lifetime `default:"90d" help:"How long the key is valid, such as 90d or 12h30m." placeholder:"DURATION"`
+	Never   bool     `help:"The key is valid until it is revoked." name:"never-expires"`
 }
 
 // Run prints the key to standard output and, unless that is JSON, what it is to standard error.

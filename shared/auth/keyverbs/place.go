@@ -35,8 +35,8 @@ type place struct {
 	Target string `default:"${api_target}" help:"URL of the running service."`
 	auth.Credential
 	TLS    tlsfiles.ClientConfig `embed:""`
-	Data   string                `help:"Database file of a service that is stopped, instead of asking one that runs: for the first key; keys new makes it when it is absent. Only on the command line: a setting for serve does not count." placeholder:"FILE"`
-	Output string                `default:"table" enum:"table,json,ndjson" help:"Form of the output: table, json or ndjson." short:"o"`
+	Data   string                `help:"Work on the database file of a stopped service instead of asking a running one, such as for the first key. keys new makes the file if it is absent. Counts only on the command line, not as a setting for serve." placeholder:"FILE"`
+	Output string                `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
 }
 
 // typed drops a file that is named for serve, by the environment or the settings file: who asks for the keys means the service that runs on it.
@@ -69,7 +69,7 @@ func (p *place) with(ctx context.Context, service *Service, create bool, do func
 	}
 	db, err := boltdb.Open(p.Data, boltdb.Options{})
 	if errors.Is(err, boltdb.ErrLocked) {
-		return fmt.Errorf("%w: the service is running, so ask it: leave --data out and give --target; or stop the service", err)
+		return fmt.Errorf("%w: the service is running: use --target instead of --data, or stop the service", err)
 	}
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (r *running) ask(ctx context.Context, method, id string, body any, status i
 	auth.SetBearer(request, r.credential.Reveal())
 	response, err := r.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("the %s service does not answer at %s (see --target; of one that is stopped take the file, --data): %w", r.service, secret.URL(r.base.String()), secret.Cause(err))
+		return fmt.Errorf("the %s service does not answer at %s (see --target; if it is stopped, use --data with its file): %w", r.service, secret.URL(r.base.String()), secret.Cause(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -176,7 +176,7 @@ func (r *running) ask(ctx context.Context, method, id string, body any, status i
 		p.Status = response.StatusCode
 		return p
 	}
-	return fmt.Errorf("%s answered %s, which is no answer of the %s service (see --target)", secret.URL(target.String()), response.Status, r.service)
+	return fmt.Errorf("%s answered %s, which is not an answer of the %s service (see --target)", secret.URL(target.String()), response.Status, r.service)
 }
 
 func (r *running) create(ctx context.Context, name string, scopes []string, lasts time.Duration) (key keyapi.CreatedKey, err error) {
@@ -188,7 +188,7 @@ func (r *running) create(ctx context.Context, name string, scopes []string, last
 	}
 	err = r.ask(ctx, http.MethodPost, "", body, http.StatusCreated, &key)
 	if err == nil && (key.ID == "" || key.Key == "") {
-		err = fmt.Errorf("%s made no key: is it the %s service (see --target)?", secret.URL(r.base.String()), r.service)
+		err = fmt.Errorf("%s returned no key: is it the %s service (see --target)?", secret.URL(r.base.String()), r.service)
 	}
 	return key, err
 }

@@ -151,7 +151,7 @@ func TestVerbs_AskTheRunningService(t *testing.T) {
 		http.Redirect(w, r, url+r.URL.Path, http.StatusTemporaryRedirect)
 	}))
 	t.Cleanup(other.Close)
-	if _, _, err := typed(t, env, "ls", "--target", other.URL); err == nil || !strings.Contains(err.Error(), "no answer of the order service") {
+	if _, _, err := typed(t, env, "ls", "--target", other.URL); err == nil || !strings.Contains(err.Error(), "not an answer of the order service") {
 		t.Errorf("a redirect: %v", err)
 	}
 }

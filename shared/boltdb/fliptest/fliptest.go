@@ -1,4 +1,4 @@
-// Package fliptest flips single bits in the structure of a database file and sees what becomes of it.
+// Package fliptest flips single bits in the structure of a database file, and tests that the damage is found or does no harm.
 package fliptest
 
 import (

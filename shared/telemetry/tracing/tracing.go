@@ -78,7 +78,7 @@ func (t *Tracing) Stop(ctx context.Context) error {
 		err = ctx.Err()
 	}
 	if err != nil {
-		t.logger.Warn().Err(secret.Cause(err)).Msg("the collector did not take the last traces: they are lost")
+		t.logger.Warn().Err(secret.Cause(err)).Msg("the collector did not accept the last traces, and they are lost")
 	}
 	return nil
 }
