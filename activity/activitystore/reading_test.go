@@ -101,14 +101,15 @@ func TestSkip_MovesPastTheNextRecordOnly(t *testing.T) {
 			t.Errorf("offsets %v: %v, %v; reading goes on at %d", wrong, names, err, f.next(3).Offset)
 		}
 	}
-	if _, err := f.skip(3, 11, 11); err == nil || !strings.Contains(err.Error(), "from offset 10 on next") {
+	if _, err := f.skip(3, 11, 11); err == nil || !strings.Contains(err.Error(), "at offset 10 next") {
 		t.Errorf("what is not next: %v", err)
 	}
 	names, err := f.skip(3, 10, 12)
 	if err != nil || !slices.Equal(names, []string{def.Name}) {
 		t.Fatalf("%v, %v", names, err)
 	}
-	if next := f.next(3); next.Offset != 13 || next.TopicID != "t" || len(next.Marks) != 0 { // with marks what is before it would be fetched, and it
+	// With marks what is before it would be fetched, and it.
+	if next := f.next(3); next.Offset != 13 || next.TopicID != "t" || len(next.Marks) != 0 {
 		t.Errorf("reading goes on at %+v", next)
 	}
 	kept := f.list(activity.ParkedLedger, activity.KeptFilter{})

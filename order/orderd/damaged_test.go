@@ -82,7 +82,7 @@ func (a *admitting) ask(address, path string) (status int, text string) {
 func TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "order.db")
 	a, log, stop := serveFile(t, data)
-	if said := log.String(); strings.Count(said, "a new file") != 1 || !strings.Contains(said, data) {
+	if said := log.String(); strings.Count(said, "new and empty") != 1 || !strings.Contains(said, data) {
 		t.Errorf("at the first start: %s", said)
 	}
 	var placed []string
@@ -111,7 +111,7 @@ func TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged(t *testing.T) {
 	if status, _ := a.ask(a.service.Addr(), "/v1/orders/"+placed[2]); status != http.StatusOK {
 		t.Errorf("another order: %d", status)
 	}
-	if said := log.String(); strings.Contains(said, "a new file") || !strings.Contains(said, "the database file is damaged") {
+	if said := log.String(); strings.Contains(said, "new and empty") || !strings.Contains(said, "the database file is damaged") {
 		t.Errorf("at the second start: %s", said)
 	}
 }
