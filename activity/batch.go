@@ -50,7 +50,8 @@ type Position struct {
 	LeaderEpoch int32  `json:"leader_epoch"`       // of the record before it; -1 when it is not known
 	TopicID     string `json:"topic_id,omitempty"` // "" when it is not known
 	Marks       []Mark `json:"marks,omitempty"`    // some of the records read, the newest first
-	// Furthest is the furthest Offset that there was under this topic id: reading goes back where Kafka lost records. The Store keeps it.
+	// Furthest is the furthest Offset that there was under this topic id: reading goes back where Kafka lost records.
+	// The Store keeps it.
 	Furthest int64 `json:"furthest,omitempty"`
 }
 

@@ -33,7 +33,8 @@ type piece struct {
 	day Date
 }
 
-// NewDay returns one day in a zone, nothing counted yet. It is an *Error with CodeOffQuarterHour when the day cannot be told.
+// NewDay returns one day in a zone, nothing counted yet. It is an *Error with CodeOffQuarterHour when the day cannot be
+// told.
 func NewDay(z Zone, date Date) (*Days, error) {
 	d, err := NewDays(z, date, date)
 	if err == nil {
@@ -45,8 +46,8 @@ func NewDay(z Zone, date Date) (*Days, error) {
 	return d, nil
 }
 
-// NewDays returns the days from one to another in a zone, both inclusive, nothing counted yet. Those that cannot be told are marked.
-// It is an *Error with CodeInvalidRange or CodeRangeTooLong.
+// NewDays returns the days from one to another in a zone, both inclusive, nothing counted yet. Those that cannot be
+// told are marked. It is an *Error with CodeInvalidRange or CodeRangeTooLong.
 func NewDays(z Zone, from, to Date) (*Days, error) {
 	if to < from {
 		return nil, &Error{CodeInvalidRange, fmt.Sprintf("The range ends on %s, before it begins on %s.", to, from)}

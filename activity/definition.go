@@ -24,8 +24,8 @@ type Definition struct {
 	Dimensions []measure.Dimension // in order of their names
 	Rules      []measure.Rule
 
-	// Source is the ce_source whose unknown types are passed over: a newer release of that program may send them. Elsewhere an unknown
-	// type is poison. "" is none.
+	// Source is the ce_source whose unknown types are passed over: a newer release of that program may send them.
+	// Elsewhere an unknown type is poison. "" is none.
 	Source string
 
 	// Others are types on the same topic that other activities count: they are passed over. OthersPark says that unknown

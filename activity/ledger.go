@@ -43,8 +43,8 @@ type Kept struct {
 // KeptPage is a page of a ledger.
 type KeptPage struct {
 	Messages []Kept
-	// Corrupt are entries between those whose records are damaged. They count like others. No filter can tell whether it selects them, so each
-	// page names them.
+	// Corrupt are entries between those whose records are damaged. They count like others. No filter can tell whether
+	// it selects them, so each page names them.
 	Corrupt []string
 	Next    string // the entry to go on after, "" at the end
 }

@@ -23,8 +23,8 @@ const (
 
 // The reasons of the other ledgers. Those depend on what was read before.
 const (
-	// ReasonLate is that of the late ledger: the message is so old, or from so far in the future, that its id could have been
-	// forgotten since it was counted, and its slot does not tell: it bears none, or that slot was dealt with.
+	// ReasonLate is that of the late ledger: the message is so old, or from so far in the future, that its id could
+	// have been forgotten since it was counted, and its slot does not tell: it bears none, or that slot was dealt with.
 	ReasonLate Reason = "late"
 	// ReasonConflict puts a message in the conflict ledger: a message with its id and other content was read before.
 	ReasonConflict Reason = "conflict"
@@ -44,7 +44,8 @@ type Poison struct {
 // Error gives the reason and the detail.
 func (p *Poison) Error() string { return string(p.Reason) + ": " + p.Detail }
 
-// Parked is a poison message as it is kept: everything that was read, unless that is too large, and why it was not counted.
+// Parked is a poison message as it is kept: everything that was read, unless that is too large, and why it was not
+// counted.
 type Parked struct {
 	Partition   int32
 	Offset      int64
@@ -53,8 +54,8 @@ type Parked struct {
 	Key         []byte
 	Value       []byte // nil for a tombstone
 	Headers     []cloudevent.Header
-	// TooLarge is how many bytes the record has, when that is more than is kept of one; else 0. Its value was left out, perhaps
-	// its key, and the last of its headers.
+	// TooLarge is how many bytes the record has, when that is more than is kept of one; else 0. Its value was left out,
+	// perhaps its key, and the last of its headers.
 	TooLarge int
 	Poison   Poison
 }

@@ -14,8 +14,8 @@ type Event struct {
 	Digest setdigest.Digest // of what it is about, such as the order's id; zero when the activity declares none
 	Values []measure.Value  // of each measure
 	Labels []string         // of each dimension, "" when it has none
-	// Splits has what the event adds to the table of a dimension of which it has not one value but several, or which splits the elements
-	// of an array; nil for the others, and when there is none.
+	// Splits has what the event adds to the table of a dimension of which it has not one value but several, or which
+	// splits the elements of an array; nil for the others, and when there is none.
 	Splits []*measure.Table
 }
 

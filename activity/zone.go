@@ -46,8 +46,8 @@ func (z Zone) String() string { return z.location.String() }
 // DateOf returns the local date at t.
 func (z Zone) DateOf(t time.Time) Date { return DateOf(t.In(z.location)) }
 
-// At returns the moment at which the zone's clocks show what those of UTC show at wall. Of two such moments, when they go back, it is the
-// first; when they skip it, it is the one at which clocks that had not changed would show it.
+// At returns the moment at which the zone's clocks show what those of UTC show at wall. Of two such moments, when they
+// go back, it is the first; when they skip it, it is the one at which clocks that had not changed would show it.
 func (z Zone) At(wall time.Time) time.Time {
 	const aDay = 24 * time.Hour
 	shown := func(near time.Time) (at time.Time, right bool) {
@@ -79,9 +79,10 @@ func (z Zone) offset(unix int64) int64 {
 }
 
 // quarters calls yield with each quarter hour of the days from one to another, and the day it belongs to, in order of
-// time. It calls untold with each of these days that the quarter hours cannot tell, and an *Error with CodeOffQuarterHour: at some
-// moment of it the zone's offset is not a multiple of a quarter hour, or a change of the clocks left one quarter hour with moments of
-// two dates. Such a day may have been yielded quarter hours before, and untold may come several times.
+// time. It calls untold with each of these days that the quarter hours cannot tell, and an *Error with
+// CodeOffQuarterHour: at some moment of it the zone's offset is not a multiple of a quarter hour, or a change of the
+// clocks left one quarter hour with moments of two dates. Such a day may have been yielded quarter hours before, and
+// untold may come several times.
 //
 // It asks for the offset at every quarter hour and does not use time.Time.ZoneBounds: on the last day of a leap year
 // that answers an end before the time it was asked for (Go 1.26).

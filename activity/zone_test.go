@@ -242,8 +242,8 @@ func TestDaysAddUp(t *testing.T) {
 	})
 }
 
-// TestDays_NothingIsCountedIntoADayThatCannotBeTold adds the quarter hours around the autumn night of Newfoundland: those of the two days
-// that share one are in no day.
+// TestDays_NothingIsCountedIntoADayThatCannotBeTold adds the quarter hours around the autumn night of Newfoundland:
+// those of the two days that share one are in no day.
 func TestDays_NothingIsCountedIntoADayThatCannotBeTold(t *testing.T) {
 	days, err := activity.NewDays(zone(t, "America/St_Johns"), date(t, "2010-11-05"), date(t, "2010-11-08"))
 	if err != nil {

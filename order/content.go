@@ -12,13 +12,13 @@ import (
 // ContentHash is a digest of what a request asks for.
 type ContentHash [sha256.Size]byte
 
-// contentVersion begins what is hashed. Another way to hash needs another one, and forgets nothing: hashes of two versions
-// differ, so what was stored under the first is "other content" to the second.
+// contentVersion begins what is hashed. Another way to hash needs another one, and forgets nothing: hashes of two
+// versions differ, so what was stored under the first is "other content" to the second.
 const contentVersion = 1
 
-// ContentHash returns the digest of d. Drafts have the same one exactly if they are equal as values: bodies that differ in
-// white space, the order of members or the spelling of a number, a text or a time do not differ here. A placed_at that is left
-// out differs from every other one.
+// ContentHash returns the digest of d. Drafts have the same one exactly if they are equal as values: bodies that differ
+// in white space, the order of members or the spelling of a number, a text or a time do not differ here. A placed_at
+// that is left out differs from every other one.
 func (d *Draft) ContentHash() (sum ContentHash) {
 	c := contentWriter{hash: sha256.New(), buffer: make([]byte, 0, contentBuffer)}
 	c.number(contentVersion)

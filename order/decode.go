@@ -17,8 +17,8 @@ var (
 )
 
 // DecodeDraft reads a request's body. It is strict: names are case-sensitive, every field must be known, null stands
-// for nothing, and numbers are whole, whatever their spelling. now is the service's time: an order was placed before it, or
-// at most MaxAhead after it.
+// for nothing, and numbers are whole, whatever their spelling. now is the service's time: an order was placed before
+// it, or at most MaxAhead after it.
 //
 // The error is a *Rejection that lists every violation, or the place where the body stops being JSON.
 func DecodeDraft(body []byte, now time.Time) (Draft, error) {

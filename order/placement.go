@@ -49,8 +49,8 @@ func NewPlacement(store Store, c clock.Clock) (*Placement, error) {
 }
 
 // Place reads an order from a request's body and stores it. It returns when the order, its message and its key are on
-// disk. key is the idempotency key, "" for none. An order without placed_at, or with one ahead of the clock, is placed now, to the
-// millisecond.
+// disk. key is the idempotency key, "" for none. An order without placed_at, or with one ahead of the clock, is placed
+// now, to the millisecond.
 //
 // The error is a *Rejection when the request is at fault, or one of those of Store.Place. It is safe for concurrent
 // use.

@@ -88,7 +88,8 @@ func TestPlace_TakesATimeALittleAheadAsNow(t *testing.T) {
 	}
 }
 
-// TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn: an order without placed_at is placed now, and its retry may come when now is later.
+// TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn: an order without placed_at is placed now, and its retry may come
+// when now is later.
 func TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn(t *testing.T) {
 	service := apitest.Start(t, clock.NewManual(now))
 	at := clock.NewManual(time.Date(2026, 1, 31, 23, 59, 0, 0, time.UTC))

@@ -28,11 +28,12 @@ var (
 
 // Store keeps orders. It is declared here, by its user; package orderstore implements it.
 type Store interface {
-	// Place stores the order, its idempotency key and its message in one transaction, and returns when they are on disk.
-	// The store assigns the id. The key is looked at first: one that is known (it may be forgotten after a time) answers its order, if the content is the same.
-	// Then source and reference, when there are both: one order has them, for ever and whoever asks. The same content answers that order, and the key, if
-	// there is one, belongs to it from then on. Errors: ErrKeyReused, ErrReferenceTaken, ErrBackfill, ErrUnavailable, ErrOutcomeUnknown. It is safe for
-	// concurrent use; two requests with one key, or one source and reference, place one order.
+	// Place stores the order, its idempotency key and its message in one transaction, and returns when they are on
+	// disk. The store assigns the id. The key is looked at first: one that is known (it may be forgotten after a time)
+	// answers its order, if the content is the same. Then source and reference, when there are both: one order has
+	// them, for ever and whoever asks. The same content answers that order, and the key, if there is one, belongs to it
+	// from then on. Errors: ErrKeyReused, ErrReferenceTaken, ErrBackfill, ErrUnavailable, ErrOutcomeUnknown. It is safe
+	// for concurrent use; two requests with one key, or one source and reference, place one order.
 	Place(ctx context.Context, r *Request) (Placed, error)
 	// Get returns one order, or ErrNotFound.
 	Get(ctx context.Context, id uuidv7.ID) (Stored, error)
@@ -55,17 +56,20 @@ type Request struct {
 	PlacedBy string
 	// Source and Reference are those of the payload. With a source there is a reference.
 	Source, Reference string
-	// Key is the idempotency key, "" for none. Content is compared when the key, or source and reference, are seen again.
+	// Key is the idempotency key, "" for none. Content is compared when the key, or source and reference, are seen
+	// again.
 	Key     string
 	Content ContentHash
-	// ReplayOnly says that the order may not be placed, because it is too far in the past; a replay of an earlier one is still answered.
+	// ReplayOnly says that the order may not be placed, because it is too far in the past; a replay of an earlier one
+	// is still answered.
 	ReplayOnly bool
 }
 
 // Placed is the answer to a placement.
 type Placed struct {
 	Stored
-	// Replayed says that the order was placed by an earlier request with the same key, or the same source and reference.
+	// Replayed says that the order was placed by an earlier request with the same key, or the same source and
+	// reference.
 	Replayed bool
 }
 

@@ -15,8 +15,8 @@ type textRule struct {
 func identifier(atLeast, atMost int) textRule { return textRule{atLeast: atLeast, atMost: atMost} }
 func freeText(atMost int) textRule            { return textRule{atMost: atMost, tabs: true} }
 
-// ValidIdentifier reports whether an order's source, reference or customer_id may be text, the empty one excepted. atMost is
-// its limit in characters.
+// ValidIdentifier reports whether an order's source, reference or customer_id may be text, the empty one excepted.
+// atMost is its limit in characters.
 func ValidIdentifier(text string, atMost int) bool {
 	rule, _ := identifier(1, atMost).check(text)
 	return rule == "" && utf8.ValidString(text)

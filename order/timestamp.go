@@ -6,7 +6,8 @@ import (
 	"ordertally/shared/rfc3339"
 )
 
-// MaxAhead is how far placed_at may be ahead of the service's clock: a client's clock is seldom exact. Such an order is placed now.
+// MaxAhead is how far placed_at may be ahead of the service's clock: a client's clock is seldom exact. Such an order is
+// placed now.
 const MaxAhead = 5 * time.Second
 
 // ParseTime reads an RFC 3339 time with its offset. The error is a sentence without its subject.

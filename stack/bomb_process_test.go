@@ -44,7 +44,8 @@ func (l *limited) said() string {
 	return l.log.String()
 }
 
-// memoryLimit is what a process may have of its own: 1 GiB. What it needs without a bomb is a third of it, stacks of threads included.
+// memoryLimit is what a process may have of its own: 1 GiB. What it needs without a bomb is a third of it, stacks of
+// threads included.
 const memoryLimit = 1 << 30
 
 func startLimited(t *testing.T, arguments ...string) *limited {
@@ -183,8 +184,9 @@ func serveArguments(data, address, topic string) []string {
 		fmt.Sprintf(`[{name: PAYMENT, topic: %s, type: PAID, type-at: "header:type", id: "header:id", time: at, measures: {revenue: sum(amount) by currency}}]`, topic)}
 }
 
-// TestSkip_IsTheWayPastARecordThatEndsTheService on Apache Kafka: a batch of a megabyte that becomes a gigabyte ends the service at each
-// start. The third reads batch by batch; those after it say where it dies and how often; after the skip all the others are counted.
+// TestSkip_IsTheWayPastARecordThatEndsTheService on Apache Kafka: a batch of a megabyte that becomes a gigabyte ends
+// the service at each start. The third reads batch by batch; those after it say where it dies and how often; after the
+// skip all the others are counted.
 func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	topic, at := payments(t, cluster.Addr(), bomb{records: 1, size: 1 << 30, codec: "gzip"})
@@ -248,8 +250,8 @@ func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 	}
 }
 
-// TestSkip_IsTheWayPastABatchThatCannotBeExpanded: zstd is bounded by the client, which asks for such a batch for ever. The other partition
-// goes on, and the log says what to do.
+// TestSkip_IsTheWayPastABatchThatCannotBeExpanded: zstd is bounded by the client, which asks for such a batch for ever.
+// The other partition goes on, and the log says what to do.
 func TestSkip_IsTheWayPastABatchThatCannotBeExpanded(t *testing.T) {
 	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"})
 	if err != nil {

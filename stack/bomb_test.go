@@ -16,7 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// bomb is a batch of records of zeros, in the form that goes over the wire: a megabyte there is a gigabyte in a consumer's memory.
+// bomb is a batch of records of zeros, in the form that goes over the wire: a megabyte there is a gigabyte in a
+// consumer's memory.
 type bomb struct {
 	records int
 	size    int // of each record's value

@@ -26,8 +26,8 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged: exit code 1, one line that names the file and the check to run, and no stack of
-// goroutines. The page is one that no opening reads, and a request does.
+// TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged: exit code 1, one line that names the file and the check to
+// run, and no stack of goroutines. The page is one that no opening reads, and a request does.
 func TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged(t *testing.T) {
 	orderPath, activityPath := programs(t)
 	for _, service := range []struct {
@@ -137,7 +137,8 @@ func manyStatistics(t *testing.T) string {
 	return path
 }
 
-// overwriteLeaf overwrites the page of the closed file that has the record in the middle of a bucket, and returns its key.
+// overwriteLeaf overwrites the page of the closed file that has the record in the middle of a bucket, and returns its
+// key.
 func overwriteLeaf(t *testing.T, path string, with byte, bucket ...string) (middle []byte) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, nil)

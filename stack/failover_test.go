@@ -24,7 +24,8 @@ const failoverBound = 5 * time.Second
 
 const probeTopic, probePartitions = "probe", 6
 
-// probe writes a record to each partition, as a plain idempotent producer of its own that asks for all replicas, and reads it back with a consumer of its own.
+// probe writes a record to each partition, as a plain idempotent producer of its own that asks for all replicas, and
+// reads it back with a consumer of its own.
 func probe(ctx context.Context, brokers []string) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
@@ -61,8 +62,8 @@ func probe(ctx context.Context, brokers []string) error {
 	return nil
 }
 
-// clusterBack probes until one attempt succeeds that began after the fault, and returns when it did. Attempts overlap: one that met the dead node must not hide that the
-// cluster is back.
+// clusterBack probes until one attempt succeeds that began after the fault, and returns when it did. Attempts overlap:
+// one that met the dead node must not hide that the cluster is back.
 func clusterBack(t *testing.T, cluster *kafka.Cluster) time.Time {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -94,8 +95,8 @@ func clusterBack(t *testing.T, cluster *kafka.Cluster) time.Time {
 	}
 }
 
-// TestFailover kills and stops the leader and the controller of three brokers. Publishing is back within 5 s of the cluster itself, and nothing is lost, doubled or
-// refused.
+// TestFailover kills and stops the leader and the controller of three brokers. Publishing is back within 5 s of the
+// cluster itself, and nothing is lost, doubled or refused.
 func TestFailover(t *testing.T) {
 	cluster := kafka.ClusterForTest(t)
 	s := startServices(t, t.TempDir(), cluster.Addr())

@@ -18,9 +18,9 @@ import (
 	"ordertally/shared/broker/devbroker"
 )
 
-// TestKeys_RevokedWhileTheServicesRun has clients of both services, each with a key of its own, ask without a pause while keys are made and revoked:
-// by the verbs, and over the API. A key is refused from the moment that its revocation is answered, a live stream of it ends within a second, and
-// no request of any other key fails.
+// TestKeys_RevokedWhileTheServicesRun has clients of both services, each with a key of its own, ask without a pause
+// while keys are made and revoked: by the verbs, and over the API. A key is refused from the moment that its revocation
+// is answered, a live stream of it ends within a second, and no request of any other key fails.
 func TestKeys_RevokedWhileTheServicesRun(t *testing.T) {
 	order, activity := programs(t)
 	dir := t.TempDir()
@@ -160,7 +160,8 @@ func (s *keyed) create(t *testing.T) newKey {
 	return made(t, string(text))
 }
 
-// revoked makes a key, uses it without a pause, revokes it, and returns for how long after the answer requests were let in, and its stream went on.
+// revoked makes a key, uses it without a pause, revokes it, and returns for how long after the answer requests were let
+// in, and its stream went on.
 func (s *keyed) revoked(t *testing.T) (refused, ended time.Duration) {
 	t.Helper()
 	victim := s.create(t)

@@ -197,7 +197,8 @@ func TestServices_LiveWhoeverReadsTheirLog(t *testing.T) {
 	}
 }
 
-// TestServices_StopThoughNobodyReadsTheirLog: what is left of the log keeps no process from ending, and neither does its last word.
+// TestServices_StopThoughNobodyReadsTheirLog: what is left of the log keeps no process from ending, and neither does
+// its last word.
 func TestServices_StopThoughNobodyReadsTheirLog(t *testing.T) {
 	for _, name := range []string{"order", "activity", "dev"} {
 		t.Run(name, func(t *testing.T) {

@@ -68,12 +68,14 @@ func ask(t *testing.T, url string) (a asked) {
 	return a
 }
 
-// watch is for how long a test looks for an answer that must not come: longer than it takes to look at the ends of the partitions.
+// watch is for how long a test looks for an answer that must not come: longer than it takes to look at the ends of the
+// partitions.
 const watch = 700 * time.Millisecond
 
-// TestFinal_WaitsForATransactionThatIsOpenOverMidnight has another program's transaction open while a day ends in three zones one after
-// the other. Orders of that day are committed behind it: the day, and a range with it, is not final before they are counted, and
-// is final within two seconds of the transaction's end. Whoever sets ORDERTALLY_ROUNDS has the dev broker and an abort tried as well.
+// TestFinal_WaitsForATransactionThatIsOpenOverMidnight has another program's transaction open while a day ends in three
+// zones one after the other. Orders of that day are committed behind it: the day, and a range with it, is not final
+// before they are counted, and is final within two seconds of the transaction's end. Whoever sets ORDERTALLY_ROUNDS has
+// the dev broker and an abort tried as well.
 func TestFinal_WaitsForATransactionThatIsOpenOverMidnight(t *testing.T) {
 	for _, on := range []string{"dev broker", "Apache Kafka"} {
 		for _, end := range []string{"commits", "aborts"} {

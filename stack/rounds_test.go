@@ -371,8 +371,8 @@ func (l *load) place() {
 func (l *load) poison() { l.siege.place(l.round, l.next.Add(1), true) }
 
 // place places the n-th order of a round and notes the answer. Some are placed a second time, as by a client that does
-// not know that it was answered. Every other order has a source, and no key that stays: only its reference keeps it from
-// being placed twice.
+// not know that it was answered. Every other order has a source, and no key that stays: only its reference keeps it
+// from being placed twice.
 func (s *siege) place(round int, n int64, poison bool) bool {
 	random := rand.New(rand.NewPCG(s.seed^uint64(n), uint64(round))) // the same whoever places it
 	draft := draft(random, fmt.Sprintf("%d-%d", round, n), poison)

@@ -18,11 +18,13 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// TestSharedTopicRounds has two order services on one topic. In each round one is killed in the middle of a transaction, which
-// stays open and hides what the other one publishes behind it; the other is killed too and started again while that is so. In the
-// end each message stands in the topic once, and neither service has said that Kafka lost anything.
+// TestSharedTopicRounds has two order services on one topic. In each round one is killed in the middle of a
+// transaction, which stays open and hides what the other one publishes behind it; the other is killed too and started
+// again while that is so. In the end each message stands in the topic once, and neither service has said that Kafka
+// lost anything.
 //
-// ORDERTALLY_SHARED_ROUNDS is the number of rounds, 3 unless set. ORDERTALLY_SEED repeats the choices of an earlier run.
+// ORDERTALLY_SHARED_ROUNDS is the number of rounds, 3 unless set. ORDERTALLY_SEED repeats the choices of an earlier
+// run.
 func TestSharedTopicRounds(t *testing.T) {
 	rounds := int(number(t, "ORDERTALLY_SHARED_ROUNDS", 3))
 	seed := number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano()))

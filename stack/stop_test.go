@@ -95,8 +95,8 @@ func sends(t *testing.T, addr, text string) {
 	}
 }
 
-// TestServices_StopInSecondsWhoeverStaysSilent: a collector, half requests of each kind on both listeners, a stream whose client takes nothing, and a Kafka that
-// does not answer, all at once; `docker stop` waits 10 s.
+// TestServices_StopInSecondsWhoeverStaysSilent: a collector, half requests of each kind on both listeners, a stream
+// whose client takes nothing, and a Kafka that does not answer, all at once; `docker stop` waits 10 s.
 func TestServices_StopInSecondsWhoeverStaysSilent(t *testing.T) {
 	for _, name := range []string{"order", "activity"} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,8 @@ func TestServices_StopInSecondsWhoeverStaysSilent(t *testing.T) {
 	}
 }
 
-// TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop: under load each order that was stored was answered, or its connection broke before it was sent whole.
+// TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop: under load each order that was stored was answered, or its
+// connection broke before it was sent whole.
 func TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop(t *testing.T) {
 	broker, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
 	if err != nil {

@@ -27,9 +27,10 @@ import (
 	"ordertally/shared/event"
 )
 
-// BenchmarkTurns has 64 clients without a key and 64 with one each ask an activity service that counted 200,000 orders for its page, days and ranges of
-// 400 days, without a pause, for a minute or as long as ORDERTALLY_TURNS says. Beside them it asks for the health, on new connections, and for today,
-// with another key. The service has one core, the clients the other.
+// BenchmarkTurns has 64 clients without a key and 64 with one each ask an activity service that counted 200,000 orders
+// for its page, days and ranges of 400 days, without a pause, for a minute or as long as ORDERTALLY_TURNS says. Beside
+// them it asks for the health, on new connections, and for today, with another key. The service has one core, the
+// clients the other.
 //
 //	go test -run - -bench Turns -benchtime 1x ./stack
 func BenchmarkTurns(b *testing.B) {
@@ -160,7 +161,8 @@ func asker(b *testing.B, base string) func(path, key string) (time.Duration, int
 	}
 }
 
-// countedFile makes the file of an activity service that counted 200,000 orders of 396 days, with so many keys, of which it returns the credentials.
+// countedFile makes the file of an activity service that counted 200,000 orders of 396 days, with so many keys, of
+// which it returns the credentials.
 func countedFile(b *testing.B, path string, n int) (credentials []string) {
 	b.Helper()
 	db, err := boltdb.Open(path, boltdb.Options{})

@@ -58,7 +58,8 @@ const readTimeout = 10 * time.Second
 type Config struct {
 	Activities []Activity    // the page at / shows the first
 	Zone       activity.Zone // of days, when a request names none
-	// Listeners is how many live streams may be open at once, and a quarter of that for one caller. Default DefaultListeners.
+	// Listeners is how many live streams may be open at once, and a quarter of that for one caller. Default
+	// DefaultListeners.
 	Listeners int
 	Guard     *auth.Guard // says who may do what
 	Limiter   *ratelimit.Limiter

@@ -115,8 +115,8 @@ func rowsOf(def *activity.Definition, t *activity.Totals, d *measure.Dimension) 
 	return list
 }
 
-// addTally writes the count and the sums of a minute, or of one value of a dimension. A sum that belongs to the whole event is left out
-// where the elements of an array were counted.
+// addTally writes the count and the sums of a minute, or of one value of a dimension. A sum that belongs to the whole
+// event is left out where the elements of an array were counted.
 func (o *object) addTally(def *activity.Definition, t *measure.Tally, d *measure.Dimension) {
 	o.add("count", t.Count)
 	for i := range def.Measures {

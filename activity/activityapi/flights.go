@@ -24,7 +24,8 @@ import (
 const (
 	// patience is how long a question waits for its turn.
 	patience = 5 * time.Second
-	// smallSpan is up to how many quarter hours a read is a small one: 35 days. A larger one takes as long as a hundred small ones.
+	// smallSpan is up to how many quarter hours a read is a small one: 35 days. A larger one takes as long as a hundred
+	// small ones.
 	smallSpan = 35 * 96
 	// yieldEvery is after how many quarter hours a large read lets others go first: about a millisecond.
 	yieldEvery = 64
@@ -32,8 +33,8 @@ const (
 
 // flights limit concurrent reads, which take turns by caller, and let equal requests share one answer.
 //
-// No answer is older than its request. A request joins an answer under way only if the read has not begun, or if nothing that the answer depends on
-// has changed since. Otherwise it starts another.
+// No answer is older than its request. A request joins an answer under way only if the read has not begun, or if
+// nothing that the answer depends on has changed since. Otherwise it starts another.
 type flights struct {
 	small, large *fairshare.Turns
 
@@ -92,7 +93,8 @@ func (act *Activity) standing() standing {
 
 type flightKey struct{}
 
-// share returns the answer to a request, which it may share with equal ones. create is given the request with another context.
+// share returns the answer to a request, which it may share with equal ones. create is given the request with another
+// context.
 func (a *API) share(r *http.Request, act *Activity, create func(*http.Request) (any, error)) (*rendered, error) {
 	minute := a.clock.Now().Unix() / 60 // "today" may be another day in the next
 	question := strconv.FormatInt(minute, 10) + " " + r.URL.Path + "?" + r.URL.RawQuery
@@ -110,7 +112,8 @@ func (a *API) share(r *http.Request, act *Activity, create func(*http.Request) (
 	return f.wait(r.Context())
 }
 
-// clientOf names who a request is from when something is shared out: a caller, or an address; "" for the machine itself, which stands for many.
+// clientOf names who a request is from when something is shared out: a caller, or an address; "" for the machine
+// itself, which stands for many.
 func clientOf(r *http.Request) string {
 	if caller := auth.FromContext(r.Context()).ID; caller != "" {
 		return caller
@@ -229,7 +232,8 @@ func (f *flight) leave() {
 	}
 }
 
-// begin waits for the turn to read for an activity, of that many quarter hours, and returns what must be called when the read is over.
+// begin waits for the turn to read for an activity, of that many quarter hours, and returns what must be called when
+// the read is over.
 func (a *API) begin(ctx context.Context, act *Activity, span activity.Span) (end func(), err error) {
 	turns := a.flights.small
 	if span.To-span.From > smallSpan {

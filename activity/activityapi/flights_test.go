@@ -72,7 +72,8 @@ func counts(t *testing.T, answer <-chan *httptest.ResponseRecorder) string {
 	}
 }
 
-// TestReads_EqualQuestionsShareAnAnswer: those that come while it is made, and none after a commit, even of another activity's file.
+// TestReads_EqualQuestionsShareAnAnswer: those that come while it is made, and none after a commit, even of another
+// activity's file.
 func TestReads_EqualQuestionsShareAnAnswer(t *testing.T) {
 	s := newFile(t)
 	h := newHeld(t, auth.Open(), s)
@@ -102,7 +103,8 @@ func TestReads_EqualQuestionsShareAnAnswer(t *testing.T) {
 	}
 }
 
-// TestReads_AnAnswerIsNotOlderThanTheQuestion has writers commit, and readers ask, at once: each answer has what was committed before its question.
+// TestReads_AnAnswerIsNotOlderThanTheQuestion has writers commit, and readers ask, at once: each answer has what was
+// committed before its question.
 func TestReads_AnAnswerIsNotOlderThanTheQuestion(t *testing.T) {
 	s := newServer(t)
 	var committed, asked, writing sync.WaitGroup
@@ -142,7 +144,8 @@ func TestReads_AnAnswerIsNotOlderThanTheQuestion(t *testing.T) {
 	asked.Wait()
 }
 
-// TestReads_WhatTheProgressSaysIsNotOldEither: an answer that is being made says that messages wait; a question after they were read begins anew.
+// TestReads_WhatTheProgressSaysIsNotOldEither: an answer that is being made says that messages wait; a question after
+// they were read begins anew.
 func TestReads_WhatTheProgressSaysIsNotOldEither(t *testing.T) {
 	s := newFile(t)
 	h := newHeld(t, auth.Open(), s)
@@ -184,7 +187,8 @@ func TestReads_WhoeverAskedFirstMayGo(t *testing.T) {
 	<-h.gone
 }
 
-// TestReads_TakeTurns: a caller that asks for many long ranges holds up neither another caller's range for longer than one of its own, nor anybody's days.
+// TestReads_TakeTurns: a caller that asks for many long ranges holds up neither another caller's range for longer than
+// one of its own, nor anybody's days.
 func TestReads_TakeTurns(t *testing.T) {
 	s := newFile(t)
 	keys, err := auth.OpenKeys(t.Context(), s.db, systemClock)

@@ -24,7 +24,8 @@ type Ledgers interface {
 	GetKept(ctx context.Context, ledger activity.Ledger, id string) (activity.Kept, []activity.Act, error)
 	// ListOverflow returns where messages stand that a ledger had no room for.
 	ListOverflow(ctx context.Context, ledger activity.Ledger, limit int) ([]activity.OffsetRange, error)
-	// Decide decides about one message, DecideAll about all that the filter selects; it names those that are damaged and stay.
+	// Decide decides about one message, DecideAll about all that the filter selects; it names those that are damaged
+	// and stay.
 	Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string, why activity.Why) (activity.Decided, error)
 	DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (done activity.Decided, corrupt []string, err error)
 	// Ledgers returns how much waits for an operator.

@@ -18,8 +18,9 @@ var pageHTML string
 //go:embed page/*.css page/*.js
 var assets embed.FS
 
-// page shows how business goes. What was counted today, in the zone of --zone, is in the HTML, unless callers need a credential: a browser sends none
-// with its first request. Then the page is the same for everybody all day, and asks for the rest itself.
+// page shows how business goes. What was counted today, in the zone of --zone, is in the HTML, unless callers need a
+// credential: a browser sends none with its first request. Then the page is the same for everybody all day, and asks
+// for the rest itself.
 func (a *API) page(w http.ResponseWriter, r *http.Request) {
 	act := &a.activities[0]
 	for i := range a.activities {

@@ -14,11 +14,12 @@ import (
 
 var _ ingest.Reader = (*broker.Careful)(nil)
 
-// suspectAfter is after how many runs in a row, that did not end in order and had not read all that stood in the topic, what they read is
-// suspected.
+// suspectAfter is after how many runs in a row, that did not end in order and had not read all that stood in the topic,
+// what they read is suspected.
 const suspectAfter = 2
 
-// careful notes in the file that reading begins, says where the runs before died, and returns how to begin: nil for reading ahead.
+// careful notes in the file that reading begins, says where the runs before died, and returns how to begin: nil for
+// reading ahead.
 func (s *Service) careful(ctx context.Context, store *activitystore.Store, def *activity.Definition, config broker.ConsumerConfig) (*ingest.Careful, error) {
 	found, err := store.BeginReading(ctx)
 	if err != nil {

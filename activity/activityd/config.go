@@ -41,7 +41,8 @@ type Config struct {
 	BatchMessages int `default:"${batch_messages}" help:"Most messages counted in one transaction." name:"batch-messages"`
 	// ReadAheadBytes is about the most that is read from Kafka ahead of the counting, for each activity. Default 64 MiB.
 	ReadAheadBytes int `default:"${read_ahead_bytes}" help:"About the most bytes read from Kafka ahead of the counting, for each activity." name:"read-ahead-bytes"`
-	// MaxRecordBytes is the largest record that is kept whole. Of a larger one only the offset and headers are kept. Default 2 MiB.
+	// MaxRecordBytes is the largest record that is kept whole. Of a larger one only the offset and headers are kept.
+	// Default 2 MiB.
 	MaxRecordBytes int `default:"${max_record_bytes}" help:"Largest record that is counted. A larger one is parked with its offset and headers but without its value." name:"max-record-bytes"`
 	// RetryFirst and RetryLimit bound the wait between two attempts to reach Kafka. Default 50 ms and 1 s.
 	RetryFirst time.Duration `default:"${retry_first}" help:"First wait between two attempts to reach Kafka; it grows." name:"retry-first"`

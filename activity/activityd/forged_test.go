@@ -23,8 +23,8 @@ func change(r outbox.Record, key, value string) outbox.Record {
 	return r
 }
 
-// TestService_IsNotSilencedByForgedHeaders has one record claim all slots of the order service's lineage, and another the id of an order
-// that was counted. The orders behind them are counted, and metrics and the API say what happened.
+// TestService_IsNotSilencedByForgedHeaders has one record claim all slots of the order service's lineage, and another
+// the id of an order that was counted. The orders behind them are counted, and metrics and the API say what happened.
 func TestService_IsNotSilencedByForgedHeaders(t *testing.T) {
 	kafka := startBroker(t, devbroker.Config{})
 	forged := change(change(change(order(900), cloudevent.HeaderID, "01890a5d-ac96-774b-8000-ffffffffffff"), cloudevent.HeaderSequence, "09223372036854775807"),

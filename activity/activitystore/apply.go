@@ -13,9 +13,10 @@ import (
 	"ordertally/shared/inbox"
 )
 
-// Apply counts a batch and moves the positions past it, in one transaction, and returns when that is on the disk: what was decided
-// about each message. Poison, conflicts and late messages are kept. The same batch applied again changes nothing but the time of the
-// last batch. Errors to tell apart: boltdb.ErrFull (nothing was written, try again later), boltdb.ErrOutcomeUnknown, boltdb.ErrCorrupt.
+// Apply counts a batch and moves the positions past it, in one transaction, and returns when that is on the disk: what
+// was decided about each message. Poison, conflicts and late messages are kept. The same batch applied again changes
+// nothing but the time of the last batch. Errors to tell apart: boltdb.ErrFull (nothing was written, try again later),
+// boltdb.ErrOutcomeUnknown, boltdb.ErrCorrupt.
 func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error) {
 	var verdicts []activity.Verdict
 	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
@@ -66,8 +67,9 @@ var verdicts = map[inbox.Verdict]struct {
 		"and its lineage and sequence number do not settle it. Accept it if it was not counted; discard it if it was."}},
 }
 
-// count decides message by message, then writes keys, slots and bins, each sorted. What is counted is added to the stored
-// bin event by event, so that it is the same however the messages were cut into batches. What goes to a ledger is added to kept.
+// count decides message by message, then writes keys, slots and bins, each sorted. What is counted is added to the
+// stored bin event by event, so that it is the same however the messages were cut into batches. What goes to a ledger
+// is added to kept.
 func (s *Store) count(root *bbolt.Bucket, batch *activity.Batch, read map[int32]int64, now time.Time, kept map[activity.Ledger][]activity.Parked) ([]activity.Verdict, error) {
 	c, err := s.openCount(root, now)
 	if err != nil {

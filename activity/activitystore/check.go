@@ -14,7 +14,8 @@ import (
 	"ordertally/shared/inbox"
 )
 
-// Check is the boltdb.Checker of an activity file. It checks each record, and whether the records that belong to it exist.
+// Check is the boltdb.Checker of an activity file. It checks each record, and whether the records that belong to it
+// exist.
 func Check(r *boltdb.Record) error {
 	switch {
 	case r.Key == nil:

@@ -39,7 +39,8 @@ func (f *file) forget() {
 	}
 }
 
-// TestApply_KeepsConflicts has the id of a counted message come with other content: an operator decides, and one content counts once.
+// TestApply_KeepsConflicts has the id of a counted message come with other content: an operator decides, and one
+// content counts once.
 func TestApply_KeepsConflicts(t *testing.T) {
 	f := newFile(t)
 	forged := slotted("a", 1<<60, 1)
@@ -73,8 +74,9 @@ func TestApply_KeepsConflicts(t *testing.T) {
 	}
 }
 
-// TestApply_RemembersHowFarWasRead has a topic read again from its start when all ids are forgotten: what was read before is refused, also
-// while reading goes back, and what stands further on under a slot that is dealt with goes to the late ledger.
+// TestApply_RemembersHowFarWasRead has a topic read again from its start when all ids are forgotten: what was read
+// before is refused, also while reading goes back, and what stands further on under a slot that is dealt with goes to
+// the late ledger.
 func TestApply_RemembersHowFarWasRead(t *testing.T) {
 	f := newFile(t)
 	a, b := slotted("a", 1, 0), slotted("b", 2, 1)
@@ -103,7 +105,8 @@ func TestApply_RemembersHowFarWasRead(t *testing.T) {
 	}
 }
 
-// TestApply_CountsBehindAForgedSlot although a forged record claims the slots of a whole lineage, and says each time that this is an incident.
+// TestApply_CountsBehindAForgedSlot although a forged record claims the slots of a whole lineage, and says each time
+// that this is an incident.
 func TestApply_CountsBehindAForgedSlot(t *testing.T) {
 	f := newFile(t)
 	forged := slotted("forged", 1<<62, 0)

@@ -84,7 +84,8 @@ func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
 	}
 }
 
-// TestStore_AMassActPassesAnEntryWhoseDayIsDamaged: what one retry needs is damaged, and the others, in the same transaction before, are counted.
+// TestStore_AMassActPassesAnEntryWhoseDayIsDamaged: what one retry needs is damaged, and the others, in the same
+// transaction before, are counted.
 func TestStore_AMassActPassesAnEntryWhoseDayIsDamaged(t *testing.T) {
 	f := newFile(t)
 	f.apply(batch(0, message("old", 1, noon.Add(time.Hour), 1)))

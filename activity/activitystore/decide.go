@@ -72,8 +72,8 @@ func sizeOf(p *activity.Parked) int {
 // lookLimit is how many messages one page or one transaction looks at.
 const lookLimit = 10_000
 
-// scan calls visit with each message after a key until it says no: nil for those that the filter does not select, and nil and what is wrong for those
-// that are damaged.
+// scan calls visit with each message after a key until it says no: nil for those that the filter does not select, and
+// nil and what is wrong for those that are damaged.
 func (l *ledger) scan(ctx context.Context, after []byte, filter activity.KeptFilter, visit func(key []byte, kept *activity.Kept, damage error, looked int) bool) error {
 	cursor := l.messages.Cursor()
 	key, sealed := cursor.Seek(after)
@@ -184,8 +184,8 @@ const decideStep = 500
 // maxNamed is how many damaged entries a decision about many names.
 const maxNamed = 1000
 
-// DecideAll does what the verb says with all messages that the filter selects now, some hundred in a transaction. Damaged ones stay as they
-// are; corrupt names them, 1,000 at most. After an error it says what was done before.
+// DecideAll does what the verb says with all messages that the filter selects now, some hundred in a transaction.
+// Damaged ones stay as they are; corrupt names them, 1,000 at most. After an error it says what was done before.
 func (s *Store) DecideAll(ctx context.Context, name activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why, decode Decoder) (total activity.Decided, corrupt []string, err error) {
 	var after []byte
 	singles := 0 // so many more are decided one by one, because what one of them needs is damaged

@@ -91,7 +91,8 @@ func useStatistics(t *testing.T, path string) (read string, err error) {
 	return text.String(), nil
 }
 
-// TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer flips bits in page headers, tables of elements, branches, meta pages and the list of free pages.
+// TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer flips bits in page headers, tables of elements, branches, meta
+// pages and the list of free pages.
 func TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "activity.db")
 	db, err := boltdb.Open(path, boltdb.Options{})

@@ -12,9 +12,9 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// Skip moves the positions of all activities that read the topic past a range of offsets, whose records are never read. It keeps the range in the
-// parked ledger and in the audit, and returns the activities. Everything before the range must have been counted; otherwise Skip changes nothing,
-// and the error has the current position.
+// Skip moves the positions of all activities that read the topic past a range of offsets, whose records are never read.
+// It keeps the range in the parked ledger and in the audit, and returns the activities. Everything before the range
+// must have been counted; otherwise Skip changes nothing, and the error has the current position.
 //
 // It is for the file of a stopped service.
 func Skip(ctx context.Context, db *boltdb.DB, skip activity.Skip, options Options) (names []string, err error) {

@@ -16,8 +16,9 @@ import (
 // totalsVersion begins a bin, after a zero.
 const totalsVersion = 4
 
-// encodeTotals returns the sealed record of a bin. In order: a zero, the version, the count, first and last as times, the digest, when it changed in the same form and the offset after the last message, the
-// figures, the tables, and 1 and the minutes or 0. Numbers are uvarints, texts and lists have their length in front.
+// encodeTotals returns the sealed record of a bin. In order: a zero, the version, the count, first and last as times,
+// the digest, when it changed in the same form and the offset after the last message, the figures, the tables, and 1
+// and the minutes or 0. Numbers are uvarints, texts and lists have their length in front.
 func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, error) {
 	w := writer{b: make([]byte, boltdb.SealSize, boltdb.SealSize+512), figures: t.Figures}
 	w.b = append(w.b, 0, totalsVersion)

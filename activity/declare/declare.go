@@ -16,7 +16,8 @@
 //	    rules:
 //	      - refund.amount >= 0
 //
-// The time is written as in RFC 3339, or nearly so (a space for the T, +0000 or +00 for the offset). Otherwise its declaration says how:
+// The time is written as in RFC 3339, or nearly so (a space for the T, +0000 or +00 for the offset). Otherwise its
+// declaration says how:
 //
 //	time: payload.ts_ms unit=ms          # a number since 1970, in s, ms or us
 //	time: placed zone=Europe/London      # a time without an offset is of that zone
@@ -86,8 +87,8 @@ func With(first activity.Definition, declared []activity.Definition) []activity.
 	return all
 }
 
-// Parse reads a YAML list of activities. The error has a line for each fault: the line of the text, the activity and the setting that is
-// wrong, and how to write it.
+// Parse reads a YAML list of activities. The error has a line for each fault: the line of the text, the activity and
+// the setting that is wrong, and how to write it.
 func Parse(text string) ([]activity.Definition, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil

@@ -9,9 +9,9 @@ import (
 	"ordertally/shared/broker"
 )
 
-// Careful is how an Ingest starts when something in the topic seems to have killed the process. It reads the suspected partitions batch by
-// batch, and counts each batch before it asks for the next. So if the process dies again, it dies at the offset that Note got last, and
-// everything before that is counted.
+// Careful is how an Ingest starts when something in the topic seems to have killed the process. It reads the suspected
+// partitions batch by batch, and counts each batch before it asks for the next. So if the process dies again, it dies
+// at the offset that Note got last, and everything before that is counted.
 type Careful struct {
 	// Reader reads; broker.Careful is one.
 	Reader Reader
@@ -19,7 +19,8 @@ type Careful struct {
 	Moved map[int32]bool
 	// Note records the offset that is read next, durably, before it is read.
 	Note func(ctx context.Context, partition int32, offset int64) error
-	// Patience is how long is read that way: the service is not ready meanwhile. Default 10 s. A run that dies later goes on from there.
+	// Patience is how long is read that way: the service is not ready meanwhile. Default 10 s. A run that dies later
+	// goes on from there.
 	Patience time.Duration
 }
 
@@ -29,7 +30,8 @@ type Reader interface {
 	Partitions(ctx context.Context) ([]int32, error)
 	// Stands reports whether a position can be read on from.
 	Stands(ctx context.Context, partition int32, at broker.Position) (bool, error)
-	// Next returns a batch and the position after it, no record at the end of the partition. The error may be broker.ErrNotThere.
+	// Next returns a batch and the position after it, no record at the end of the partition. The error may be
+	// broker.ErrNotThere.
 	Next(ctx context.Context, partition int32, at broker.Position) (broker.Fetched, error)
 }
 

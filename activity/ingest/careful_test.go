@@ -11,7 +11,8 @@ import (
 	"ordertally/shared/broker"
 )
 
-// batches is a topic that is read batch by batch. It fails the test when a batch is asked for before the one before is counted.
+// batches is a topic that is read batch by batch. It fails the test when a batch is asked for before the one before is
+// counted.
 type batches struct {
 	*service
 	of    map[int32][][]broker.Record

@@ -10,8 +10,9 @@ import (
 	"ordertally/shared/cloudevent"
 )
 
-// TestDecoder_CoversTheSlotsOfWhatIsNotCounted: a type that is passed over covers the slots that were skipped before it as well, a parked
-// message its own only. An unknown type of the order service is passed over and told; of another program it is parked.
+// TestDecoder_CoversTheSlotsOfWhatIsNotCounted: a type that is passed over covers the slots that were skipped before it
+// as well, a parked message its own only. An unknown type of the order service is passed over and told; of another
+// program it is parked.
 func TestDecoder_CoversTheSlotsOfWhatIsNotCounted(t *testing.T) {
 	orders := declare.OrderCreated("orders")
 	orders.Others = []string{"ORDER_CANCELLED"}

@@ -108,8 +108,8 @@ func (d *decoder) batch(fetched broker.Fetched) *activity.Batch {
 	return b
 }
 
-// cover notes the slots of a record that is not counted: one that is passed over covers those that were skipped before it too, one that is
-// parked its own.
+// cover notes the slots of a record that is not counted: one that is passed over covers those that were skipped before
+// it too, one that is parked its own.
 func (d *decoder) cover(b *activity.Batch, r *broker.Record, skipped bool) {
 	if d.def.ID.Header != cloudevent.HeaderID {
 		return
@@ -125,7 +125,8 @@ func (d *decoder) cover(b *activity.Batch, r *broker.Record, skipped bool) {
 	b.Covers = append(b.Covers, c)
 }
 
-// content is a digest of what a message says: its type, its time and its value. What may differ when it is sent again is not in it.
+// content is a digest of what a message says: its type, its time and its value. What may differ when it is sent again
+// is not in it.
 func (d *decoder) content(r *broker.Record) (digest [8]byte) {
 	h := sha256.New()
 	for _, part := range []string{header(r, d.def.TypeAt.Header), header(r, d.def.At.Header), header(r, cloudevent.HeaderTime)} {
@@ -165,7 +166,8 @@ func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *ac
 // cut takes n elements from the front.
 func cut[T any](all []T, n int) (rest, taken []T) { return all[n:], all[:n:n] }
 
-// These stand for a message that is passed over: another activity of the topic answers for it, or nobody does, because its type is new.
+// These stand for a message that is passed over: another activity of the topic answers for it, or nobody does, because
+// its type is new.
 var (
 	othersMessage = &activity.Poison{Detail: "another activity's"}
 	unknownType   = &activity.Poison{Detail: "of an unknown type"}

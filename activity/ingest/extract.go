@@ -295,7 +295,8 @@ func (s *slot) number(v *scalar) (int64, error) {
 	return n, nil
 }
 
-// one returns the only text there, nil when there is none; the same several times is one. Numbers and truth values count as their text.
+// one returns the only text there, nil when there is none; the same several times is one. Numbers and truth values
+// count as their text.
 func (s *slot) one() ([]byte, error) {
 	var found []byte
 	for i := range s.values {

@@ -49,8 +49,8 @@ type Source interface {
 type Store interface {
 	// AsOf returns the positions to go on from.
 	AsOf(ctx context.Context) (activity.AsOf, error)
-	// Apply applies a batch as one and returns, once it is on the disk, what was decided about each message. boltdb.ErrFull means that
-	// nothing was written and that it may be tried again.
+	// Apply applies a batch as one and returns, once it is on the disk, what was decided about each message.
+	// boltdb.ErrFull means that nothing was written and that it may be tried again.
 	Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error)
 	// Ledgers returns how much waits for an operator.
 	Ledgers(ctx context.Context) (activity.Ledgers, error)
@@ -69,8 +69,8 @@ type Config struct {
 	StallAfter time.Duration
 	// Tracing makes a span of each message whose order is traced. Default none.
 	Tracing *tracing.Tracing
-	// Well is told, once, when all was read that stood in the topic and nothing ended the process; after a careful begin also whether that was
-	// all. Default nil: nobody is.
+	// Well is told, once, when all was read that stood in the topic and nothing ended the process; after a careful
+	// begin also whether that was all. Default nil: nobody is.
 	Well func(ctx context.Context, all bool) error
 	// Careful is how to begin when something in the topic seems to end the process. Default nil: reading ahead.
 	Careful *Careful
@@ -304,8 +304,8 @@ func offsets(next map[int32]activity.Position) map[int32]int64 {
 	return offsets
 }
 
-// Lag returns for each partition how many offsets up to its end are not counted yet, and whether that is known: it is not before the
-// partitions were found for the first time.
+// Lag returns for each partition how many offsets up to its end are not counted yet, and whether that is known: it is
+// not before the partitions were found for the first time.
 func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
 	if !in.assigned.Load() {
 		return nil, false

@@ -54,8 +54,8 @@ func (in *Ingest) reposition(moved broker.Reposition) {
 		Int64("to", moved.To).Int64("missing_offsets", missing).Msg(explanations[moved.Reason])
 }
 
-// Changes describes in one line what an operator should know of the topic, "" when there is nothing: for which open transaction
-// reading waits; repositions, and partitions that were added, since the start.
+// Changes describes in one line what an operator should know of the topic, "" when there is nothing: for which open
+// transaction reading waits; repositions, and partitions that were added, since the start.
 func (in *Ingest) Changes() string {
 	var notes []string
 	if held := in.source.Held(); held.Partitions > 0 {

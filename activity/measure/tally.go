@@ -82,7 +82,8 @@ func (t *Table) At(value string) *Tally {
 	return &t.Rows[at].Tally
 }
 
-// Add counts what one event has of a dimension: the rows that are known and those that there is room for, the others in Rest.
+// Add counts what one event has of a dimension: the rows that are known and those that there is room for, the others in
+// Rest.
 func (t *Table) Add(event *Table) {
 	for i := range event.Rows {
 		t.At(event.Rows[i].Value).Merge(&event.Rows[i].Tally)

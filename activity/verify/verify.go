@@ -1,11 +1,12 @@
-// Package verify compares what order services stored with what an activity service counted of them, day by day: how many, how much,
-// and the digest of the ids. It knows them by their APIs only.
+// Package verify compares what order services stored with what an activity service counted of them, day by day: how
+// many, how much, and the digest of the ids. It knows them by their APIs only.
 //
 //	order:    GET /v1/orders/digests, /v1/orders, /v1/orders/{id}/delivery
 //	activity: GET /v1/activities/{activity}/digests, .../messages/{message_id}
 //
-// Orders that are not published yet are not compared. The services go on meanwhile, so what differs is looked at again until two looks
-// agree. What then differs is named down to the quarter hour and, when an order was not counted, to the order.
+// Orders that are not published yet are not compared. The services go on meanwhile, so what differs is looked at again
+// until two looks agree. What then differs is named down to the quarter hour and, when an order was not counted, to the
+// order.
 package verify
 
 import (
@@ -157,7 +158,8 @@ type verifier struct {
 	traced int // orders followed
 }
 
-// look asks every service once, those of orders first: what activity has more by then was placed meanwhile, and the next look sees it.
+// look asks every service once, those of orders first: what activity has more by then was placed meanwhile, and the
+// next look sees it.
 func (v *verifier) look(ctx context.Context) (*Report, error) {
 	report := &Report{Unpublished: map[string]int{}}
 	orders := map[time.Time]*Figures{}

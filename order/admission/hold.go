@@ -19,8 +19,8 @@ const (
 	minRefusals = 500
 )
 
-// Hold waits before an error of this package is told to the client. It returns at once when ctx ends, or when stopping is
-// closed: nobody else asks any more. By then nothing of the request should be kept.
+// Hold waits before an error of this package is told to the client. It returns at once when ctx ends, or when stopping
+// is closed: nobody else asks any more. By then nothing of the request should be kept.
 func (p *Pass) Hold(ctx context.Context, stopping <-chan struct{}, err error) {
 	if !errors.Is(err, overload) {
 		return

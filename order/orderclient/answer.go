@@ -68,8 +68,8 @@ func (a *answer) passing() bool {
 	return false
 }
 
-// decided reports whether an error is the service's word on an order: repeating the request gets the same one. Any other 409
-// comes from what stands in between.
+// decided reports whether an error is the service's word on an order: repeating the request gets the same one. Any
+// other 409 comes from what stands in between.
 func decided(err error) bool {
 	p, ok := errors.AsType[problem.Problem](err)
 	return ok && p.Code == string(order.CodeReferenceTaken)

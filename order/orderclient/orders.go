@@ -18,7 +18,8 @@ import (
 // Order is an order as the service answers it.
 type Order struct {
 	event.Order
-	// PlacedBy names who placed it: "key:" and a key's name, or "token:" and a subject. "" when that is not known, and in the answer to a placement.
+	// PlacedBy names who placed it: "key:" and a key's name, or "token:" and a subject. "" when that is not known, and
+	// in the answer to a placement.
 	PlacedBy    string            `json:"placed_by"`
 	Publication order.Publication `json:"publication"`
 }

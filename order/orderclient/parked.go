@@ -38,7 +38,8 @@ type WaitingMessage struct {
 	NextTry    time.Time `json:"next_attempt_at,omitzero"`
 }
 
-// WaitingPage is one page of waiting messages. NextCursor is "" on the last one; a page may be short and still have a next.
+// WaitingPage is one page of waiting messages. NextCursor is "" on the last one; a page may be short and still have a
+// next.
 type WaitingPage struct {
 	Waiting    []WaitingMessage `json:"waiting"`
 	Corrupt    []uint64         `json:"corrupt,omitempty"` // sequences of messages that are damaged
@@ -135,8 +136,8 @@ func (c *Client) DiscardParked(ctx context.Context, id, reason string) error {
 	return err
 }
 
-// RetryAllParked retries every parked message that matches and returns how many; the zero filter means all. Damaged ones are left as they
-// are; corrupt names them, 1,000 at most.
+// RetryAllParked retries every parked message that matches and returns how many; the zero filter means all. Damaged
+// ones are left as they are; corrupt names them, 1,000 at most.
 func (c *Client) RetryAllParked(ctx context.Context, f ParkedFilter, reason string) (n int, corrupt []string, err error) {
 	return c.decide(ctx, "/v1/outbox/retry", decisionOn(f, reason))
 }

@@ -33,8 +33,8 @@ type Config struct {
 	// PublishMode is "transactional", exactly once, or "idempotent", at least once, for a cluster whose ACLs or age forbid
 	// transactions. Default transactional.
 	PublishMode string `default:"${publish_mode}" enum:"transactional,idempotent" help:"How to publish: ${enum}. The first is exactly once; the second needs no right to transactions and is at least once." name:"publish-mode"`
-	// TransactionTimeout is how long an open transaction may hold back those who read the topic after this service died. Default 10 s; Kafka's
-	// transaction.max.timeout.ms bounds it too.
+	// TransactionTimeout is how long an open transaction may hold back those who read the topic after this service
+	// died. Default 10 s; Kafka's transaction.max.timeout.ms bounds it too.
 	TransactionTimeout time.Duration `default:"${transaction_timeout}" help:"How long a transaction left open by a crash may hold back the topic's readers (transaction.timeout.ms), 3s to 15m; at most the brokers' transaction.max.timeout.ms." name:"transaction-timeout"`
 	// IdempotencyRetention is how long an idempotency key is known; the same request places a new order after that.
 	// Default 720h, 30 days.

@@ -39,7 +39,8 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// serveFile runs the service with that file, on free ports, without a Kafka. stop may be called once before the test ends.
+// serveFile runs the service with that file, on free ports, without a Kafka. stop may be called once before the test
+// ends.
 func serveFile(t *testing.T, data string, change ...func(*Config)) (a *admitting, log *logged, stop func()) {
 	t.Helper()
 	log = &logged{}
@@ -78,7 +79,8 @@ func (a *admitting) ask(address, path string) (status int, text string) {
 	return response.StatusCode, string(body)
 }
 
-// TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged: the scrub after a start finds the damaged order; readiness, metric, log, list and the order itself tell.
+// TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged: the scrub after a start finds the damaged order; readiness,
+// metric, log, list and the order itself tell.
 func TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "order.db")
 	a, log, stop := serveFile(t, data)
@@ -140,7 +142,8 @@ func damageOrder(t *testing.T, data, id string) {
 	}
 }
 
-// TestService_StaysUpOnAReadOnlyFileSystem has an ext4 file system turn read-only as it does after an error of its disk.
+// TestService_StaysUpOnAReadOnlyFileSystem has an ext4 file system turn read-only as it does after an error of its
+// disk.
 func TestService_StaysUpOnAReadOnlyFileSystem(t *testing.T) {
 	mount := filepath.Join(t.TempDir(), "disk")
 	fail, mend, repair := mountExt4(t, mount)
@@ -179,8 +182,8 @@ func TestService_StaysUpOnAReadOnlyFileSystem(t *testing.T) {
 	}
 }
 
-// mountExt4 mounts a small file system. fail has it turn read-only. mend mounts it for writing again if the kernel allows that. repair
-// unmounts it before, which needs the file closed.
+// mountExt4 mounts a small file system. fail has it turn read-only. mend mounts it for writing again if the kernel
+// allows that. repair unmounts it before, which needs the file closed.
 func mountExt4(t *testing.T, at string) (fail func(), mend func() bool, repair func()) {
 	t.Helper()
 	if os.Getuid() != 0 {

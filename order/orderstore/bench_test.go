@@ -148,8 +148,8 @@ func singleUpdates(b *testing.B, d time.Duration, keyed bool) float64 {
 	})
 }
 
-// BenchmarkPlaceReferences tells what the indexes cost: keyed orders with nothing else, with a reference, and with a source
-// and a reference. References are numbers in another order than they come, as those of many shops are.
+// BenchmarkPlaceReferences tells what the indexes cost: keyed orders with nothing else, with a reference, and with a
+// source and a reference. References are numbers in another order than they come, as those of many shops are.
 //
 //	go test -run - -bench BenchmarkPlaceReferences -benchtime 1x ./order/orderstore
 func BenchmarkPlaceReferences(b *testing.B) {

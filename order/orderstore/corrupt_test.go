@@ -11,7 +11,8 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// TestStore_AListPassesACorruptOrderAndNamesIt: the others are answered, also in the list of a reference, and the damage is known from then on.
+// TestStore_AListPassesACorruptOrderAndNamesIt: the others are answered, also in the list of a reference, and the
+// damage is known from then on.
 func TestStore_AListPassesACorruptOrderAndNamesIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
 	db, store, err := openAt(t.Context(), path)

@@ -78,7 +78,8 @@ func readAndWrite(t *testing.T, path string) (read string, err error) {
 	return text.String(), nil
 }
 
-// TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer flips bits in page headers, tables of elements, branches, meta pages and the list of free pages.
+// TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer flips bits in page headers, tables of elements, branches, meta
+// pages and the list of free pages.
 func TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
 	db, store, err := openAt(t.Context(), path)

@@ -45,8 +45,8 @@ type agedKey struct {
 	key  []byte
 }
 
-// ForgetKeys forgets idempotency keys once their first use is longer ago than retention, until ctx ends: a few at a time, in
-// transactions that share their commit with placements under way. 0 keeps them for ever.
+// ForgetKeys forgets idempotency keys once their first use is longer ago than retention, until ctx ends: a few at a
+// time, in transactions that share their commit with placements under way. 0 keeps them for ever.
 func (s *Store) ForgetKeys(ctx context.Context, retention time.Duration, logger zerolog.Logger) error {
 	if retention <= 0 {
 		return nil

@@ -85,8 +85,8 @@ func (s *Store) listed(tx *bbolt.Tx, id uuidv7.ID, err error, q *order.Query) (s
 	return stored, true, nil
 }
 
-// newestFirst walks the ids below q.Before downwards, of one reference, else of one customer, else of all. Of a source and a
-// reference there is one at most.
+// newestFirst walks the ids below q.Before downwards, of one reference, else of one customer, else of all. Of a source
+// and a reference there is one at most.
 func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) (func() (id uuidv7.ID, more bool, err error), error) {
 	bucket, prefix := tx.Bucket(ordersBucket), []byte(nil)
 	switch {
@@ -134,7 +134,8 @@ func theOne(tx *bbolt.Tx, q order.Query) (func() (uuidv7.ID, bool, error), error
 	}, nil
 }
 
-// walk returns the ids of keys that begin with prefix. An entry of an index, which has a prefix, is checked; a record is by who reads it.
+// walk returns the ids of keys that begin with prefix. An entry of an index, which has a prefix, is checked; a record
+// is by who reads it.
 func walk(cursor *bbolt.Cursor, key, sealed, prefix []byte) func() (uuidv7.ID, bool, error) {
 	return func() (id uuidv7.ID, more bool, err error) {
 		if key == nil || !bytes.HasPrefix(key, prefix) {

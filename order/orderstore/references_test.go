@@ -175,8 +175,9 @@ func (m *model) forget() {
 	}
 }
 
-// TestPlace_AnswersAsTheModel places orders of few callers, keys, sources, references and contents, in random spellings, while keys
-// are forgotten and the store is opened anew. ORDERTALLY_ROUNDS is the number of seeds, 3 unless set.
+// TestPlace_AnswersAsTheModel places orders of few callers, keys, sources, references and contents, in random
+// spellings, while keys are forgotten and the store is opened anew. ORDERTALLY_ROUNDS is the number of seeds, 3 unless
+// set.
 func TestPlace_AnswersAsTheModel(t *testing.T) {
 	rounds, err := strconv.Atoi(os.Getenv("ORDERTALLY_ROUNDS"))
 	if err != nil {

@@ -128,8 +128,8 @@ type replayed struct {
 	byKey bool // the key is known
 }
 
-// replay looks for the order that the request placed earlier, be it in this very group (rule G1): by the key, then by source
-// and reference.
+// replay looks for the order that the request placed earlier, be it in this very group (rule G1): by the key, then by
+// source and reference.
 func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (replayed, error) {
 	if r.Key != "" {
 		placed, err := s.find(tx, keysBucket, []byte(r.Key), r.Content, order.ErrKeyReused)

@@ -33,16 +33,16 @@ type Summary struct {
 	Rejects  []Reject
 	// Taken says how the files were read, "" when all are as the data set is published: UTF-8, commas, years first.
 	Taken string
-	// Barren are the files without a result, each with a reason: none of their invoices was placed or replayed, and none is a
-	// cancellation.
+	// Barren are the files without a result, each with a reason: none of their invoices was placed or replayed, and
+	// none is a cancellation.
 	Barren []string
 }
 
 // NotSent is how many invoices were neither placed nor replayed nor rejected.
 func (s *Summary) NotSent() int { return s.Invoices - s.Placed - s.Replayed - len(s.Rejects) }
 
-// Import places the orders in files. It reads all files before it sends the first order, and an invoice with rows in several
-// files is one order. A repeated import places no order twice.
+// Import places the orders in files. It reads all files before it sends the first order, and an invoice with rows in
+// several files is one order. A repeated import places no order twice.
 //
 // An order that the service refuses for what it contains is a reject. The error, which comes with the summary so far,
 // says that at least one order could not be sent. One that only this order met (500) lets the others go on; without an
@@ -86,8 +86,8 @@ func readFiles(paths []string, d Dialect) (Reading, error) {
 	return Read(sources, d)
 }
 
-// describe says how the files were read that are not as the data set is published. Files that were read alike are told of
-// together.
+// describe says how the files were read that are not as the data set is published. Files that were read alike are told
+// of together.
 func describe(files []string, taken []Taken) string {
 	const most = 4 // ways to read
 	var ways []string

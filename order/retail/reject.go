@@ -35,8 +35,8 @@ type Reject struct {
 // File is the position, among the files that were read, of the one that has the row.
 func (r *Reject) File() int { return r.file }
 
-// WriteRejects writes rejects as CSV with the header invoice,row,code,reason. No cell is a formula to a spreadsheet: what
-// would be one begins with an apostrophe.
+// WriteRejects writes rejects as CSV with the header invoice,row,code,reason. No cell is a formula to a spreadsheet:
+// what would be one begins with an apostrophe.
 func WriteRejects(w io.Writer, rejects []Reject) error {
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{"invoice", "row", "code", "reason"}) // an error stays and is returned below

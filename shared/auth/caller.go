@@ -54,8 +54,9 @@ func FromContext(ctx context.Context) *Caller {
 	return &Caller{Kind: "anonymous"}
 }
 
-// Ended returns two channels: one receives when the credential expires, the other is closed when it is revoked. A credential that cannot expire or be
-// revoked never signals. The caller must call stop. A token that its issuer withdraws ends when it expires.
+// Ended returns two channels: one receives when the credential expires, the other is closed when it is revoked. A
+// credential that cannot expire or be revoked never signals. The caller must call stop. A token that its issuer
+// withdraws ends when it expires.
 func (c *Caller) Ended() (expired <-chan time.Time, revoked <-chan struct{}, stop func()) {
 	if c.Until.IsZero() {
 		return nil, c.revoked, func() {}

@@ -16,7 +16,8 @@ import (
 	"ordertally/shared/httpserver"
 )
 
-// TestKeys_ComparesWholeDigests: one wrong bit anywhere in a digest is another key's, however much of the rest is right.
+// TestKeys_ComparesWholeDigests: one wrong bit anywhere in a digest is another key's, however much of the rest is
+// right.
 func TestKeys_ComparesWholeDigests(t *testing.T) {
 	const secret = "abcdefghijklmnopqrstuvwxyz"
 	digest := sha256.Sum256([]byte(secret))
@@ -61,8 +62,8 @@ func TestKeys_ComparesWholeDigests(t *testing.T) {
 	}
 }
 
-// TestKeys_LetsInNoneThatIsAlike sends what a comparison of less than all would let in: secrets whose digests begin, or end, as the right one does,
-// one key's secret under another's id, and ids that differ in one place.
+// TestKeys_LetsInNoneThatIsAlike sends what a comparison of less than all would let in: secrets whose digests begin, or
+// end, as the right one does, one key's secret under another's id, and ids that differ in one place.
 func TestKeys_LetsInNoneThatIsAlike(t *testing.T) {
 	db, err := boltdb.Open(filepath.Join(t.TempDir(), "keys.db"), boltdb.Options{})
 	if err != nil {

@@ -62,8 +62,9 @@ func loopback(addr string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// Protect returns the routes with handlers that answer 401 to a request without a valid credential and 403 to one without the
-// route's scope. Many 401s are paced: see refusals. It panics when a route has no scope: like the table itself, that is a mistake in the program.
+// Protect returns the routes with handlers that answer 401 to a request without a valid credential and 403 to one
+// without the route's scope. Many 401s are paced: see refusals. It panics when a route has no scope: like the table
+// itself, that is a mistake in the program.
 func (g *Guard) Protect(routes []httpserver.Route) []httpserver.Route {
 	protected := slices.Clone(routes)
 	for i := range protected {

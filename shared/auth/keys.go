@@ -33,14 +33,16 @@ var (
 	ErrTooManyKeys = fmt.Errorf("there are %d valid keys, which is the maximum: revoke those that nobody needs", MaxKeys)
 )
 
-// MaxKeys is the maximum number of keys of a service. At the limit, making a key forgets the oldest revoked or expired one.
+// MaxKeys is the maximum number of keys of a service. At the limit, making a key forgets the oldest revoked or expired
+// one.
 const MaxKeys = 1000
 
 // lastUseEvery is how often the times of last use are written to the file.
 const lastUseEvery = time.Minute
 
-// Keys are the API keys of one service. They are in memory, and follow each commit that changes them: a request reads nothing from the
-// disk, and one that begins after a key was revoked is refused. Safe for concurrent use. The zero Keys has none and can make none.
+// Keys are the API keys of one service. They are in memory, and follow each commit that changes them: a request reads
+// nothing from the disk, and one that begins after a key was revoked is refused. Safe for concurrent use. The zero Keys
+// has none and can make none.
 type Keys struct {
 	db    *boltdb.DB
 	clock clock.Clock
@@ -164,13 +166,14 @@ func (k *Keys) follow(tx *boltdb.Tx, record *stored, forgotten ...string) error 
 	return nil
 }
 
-// New makes a key in the file of a stopped service, and returns the credential, which is stored nowhere. A zero expires means never.
+// New makes a key in the file of a stopped service, and returns the credential, which is stored nowhere. A zero expires
+// means never.
 func (k *Keys) New(ctx context.Context, name string, scopes []string, expires time.Time) (Key, string, error) {
 	return k.NewBy(ctx, "", name, scopes, expires)
 }
 
-// NewBy makes a key as New does, for the operator of that name (an Actor). It does not ask what that operator may do. The error may be
-// ErrTooManyKeys.
+// NewBy makes a key as New does, for the operator of that name (an Actor). It does not ask what that operator may do.
+// The error may be ErrTooManyKeys.
 func (k *Keys) NewBy(ctx context.Context, operator, name string, scopes []string, expires time.Time) (Key, string, error) {
 	record, credential, err := newKey(name, scopes, k.clock.Now(), expires)
 	if err != nil {
@@ -228,11 +231,12 @@ func (k *Keys) makeRoom(b *bbolt.Bucket) (forgotten []string, err error) {
 	return forgotten, nil
 }
 
-// Revoke revokes a key for ever, in the file of a stopped service. The key stays in the list. The error may be ErrNoKey.
+// Revoke revokes a key for ever, in the file of a stopped service. The key stays in the list. The error may be
+// ErrNoKey.
 func (k *Keys) Revoke(ctx context.Context, id string) (Key, error) { return k.RevokeBy(ctx, "", id) }
 
-// RevokeBy revokes a key as Revoke does, for the operator of that name (an Actor). One that is revoked already stays as it is. When it
-// returns, the key is refused, and what its caller is being sent without end has been told to end.
+// RevokeBy revokes a key as Revoke does, for the operator of that name (an Actor). One that is revoked already stays as
+// it is. When it returns, the key is refused, and what its caller is being sent without end has been told to end.
 func (k *Keys) RevokeBy(ctx context.Context, operator, id string) (Key, error) {
 	if k.all()[id] == nil {
 		return Key{}, ErrNoKey

@@ -9,8 +9,8 @@ import (
 )
 
 // Requests without a good credential are cheap to send and cost as much of the processor as small reads do. So beyond a
-// burst each answer waits for its turn, at most for maxHold: whoever repeats them without a pause takes little time from
-// callers who may ask.
+// burst each answer waits for its turn, at most for maxHold: whoever repeats them without a pause takes little time
+// from callers who may ask.
 const (
 	refusalBurst = 500
 	refusalRate  = 200 // a second
@@ -23,7 +23,8 @@ type refusals struct {
 	limiter *rate.Limiter
 }
 
-// hold waits until the next refusal may be told, at most for maxHold. It returns at once when ctx ends or stopping is closed.
+// hold waits until the next refusal may be told, at most for maxHold. It returns at once when ctx ends or stopping is
+// closed.
 func (p *refusals) hold(ctx context.Context, stopping <-chan struct{}) {
 	p.once.Do(func() { p.limiter = rate.NewLimiter(refusalRate, refusalBurst) })
 	turn := p.limiter.Reserve()

@@ -15,12 +15,13 @@ import (
 // maxSubject is the longest subject of a token, in bytes; OpenID Connect allows 255.
 const maxSubject = 255
 
-// tokenTypes are the types of tokens that are taken, without "application/" in front (RFC 7515, RFC 9068). A token that does not say what it is
-// is taken as well: the header is optional, and many issuers leave it out.
+// tokenTypes are the types of tokens that are taken, without "application/" in front (RFC 7515, RFC 9068). A token that
+// does not say what it is is taken as well: the header is optional, and many issuers leave it out.
 var tokenTypes = []string{"JWT", "at+jwt"}
 
-// unambiguous refuses a token that others may read in another way, and one that was made for something else: with a name twice in its header or its
-// claims, of which each reader takes the one or the other, or of a type such as that of a logout. Its signature has been checked.
+// unambiguous refuses a token that others may read in another way, and one that was made for something else: with a
+// name twice in its header or its claims, of which each reader takes the one or the other, or of a type such as that of
+// a logout. Its signature has been checked.
 func unambiguous(token string) error {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

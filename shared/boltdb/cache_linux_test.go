@@ -14,7 +14,8 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// TestOpen_DropsThePageCache sees that an opening reads from the disk: pages that the cache had are not there afterwards (rule G3).
+// TestOpen_DropsThePageCache sees that an opening reads from the disk: pages that the cache had are not there
+// afterwards (rule G3).
 func TestOpen_DropsThePageCache(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, err := boltdb.Open(path, boltdb.Options{})

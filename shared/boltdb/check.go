@@ -43,8 +43,8 @@ func (r *Record) In(path ...[]byte) bool {
 // Within says whether the record is somewhere below the bucket of that name.
 func (r *Record) Within(name []byte) bool { return len(r.Path) > 0 && bytes.Equal(r.Path[0], name) }
 
-// A Checker checks one record or bucket and the records that belong to it. For a Record without a key it checks whether the file as a whole is
-// complete. Its error says what is wrong.
+// A Checker checks one record or bucket and the records that belong to it. For a Record without a key it checks whether
+// the file as a whole is complete. Its error says what is wrong.
 type Checker func(r *Record) error
 
 // Checked is the result of CheckFile.
@@ -66,9 +66,9 @@ func (c *Checked) fault(text string) {
 	c.Faults = append(c.Faults, text)
 }
 
-// CheckFile checks a whole database file: both meta pages, every page and its children, the free list, and every record with its checksum. check
-// checks what must exist beside a record. CheckFile changes nothing. ErrLocked means that a service has the file open. Damage is not an error but
-// a fault in the result.
+// CheckFile checks a whole database file: both meta pages, every page and its children, the free list, and every record
+// with its checksum. check checks what must exist beside a record. CheckFile changes nothing. ErrLocked means that a
+// service has the file open. Damage is not an error but a fault in the result.
 func CheckFile(ctx context.Context, path string, check Checker) (Checked, error) {
 	done, err := checkFile(ctx, path, check)
 	if err != nil {

@@ -263,8 +263,8 @@ func (db *DB) averageSync(latest time.Duration) {
 	db.syncTime.Store(average + (int64(latest)-average)/8)
 }
 
-// refusedByDisk tells what keeps the file from being written to, before anything of the transaction can be seen, from other failures: ErrFull or
-// ErrReadOnly, else nil.
+// refusedByDisk tells what keeps the file from being written to, before anything of the transaction can be seen, from
+// other failures: ErrFull or ErrReadOnly, else nil.
 func refusedByDisk(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, bberrors.ErrMaxSizeReached):

@@ -10,8 +10,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// bbolt panics when a page is not what it must be, and a page that names a place outside the file is a memory fault. Both are turned into
-// ErrDamaged here. Any other panic is a mistake in the program and stays one.
+// bbolt panics when a page is not what it must be, and a page that names a place outside the file is a memory fault.
+// Both are turned into ErrDamaged here. Any other panic is a mistake in the program and stays one.
 
 // damageError is ErrDamaged with the file's name and what found it.
 type damageError struct{ path, found string }
@@ -26,13 +26,15 @@ func damaged(path, format string, args ...any) error {
 	return &damageError{path, fmt.Sprintf(format, args...)}
 }
 
-// safely calls f and returns damage that f met as an error. The goroutine must have debug.SetPanicOnFault on, or a fault ends the process.
+// safely calls f and returns damage that f met as an error. The goroutine must have debug.SetPanicOnFault on, or a
+// fault ends the process.
 func safely(path, doing string, f func() error) (err error) {
 	defer func() { caught(recover(), path, doing, &err) }()
 	return f()
 }
 
-// caught is for deferred calls. It sets err when p, a recovered panic, comes of damage, and panics again when it does not.
+// caught is for deferred calls. It sets err when p, a recovered panic, comes of damage, and panics again when it does
+// not.
 func caught(p any, path, doing string, err *error) {
 	if p == nil {
 		return
@@ -44,7 +46,8 @@ func caught(p any, path, doing string, err *error) {
 	*err = damaged(path, "%s, while %s", found, doing)
 }
 
-// damage says whether a panic comes of the file, and what was found. It must be called by the deferred call that recovers, or one below.
+// damage says whether a panic comes of the file, and what was found. It must be called by the deferred call that
+// recovers, or one below.
 func damage(p any) (found string, ok bool) {
 	if fault, isFault := p.(interface{ Addr() uintptr }); isFault {
 		return fmt.Sprintf("a page names a place outside the file (memory fault at %#x)", fault.Addr()), true
@@ -78,7 +81,8 @@ func panickedInBbolt() bool {
 	}
 }
 
-// rollback ends a transaction. A write transaction of a damaged file may be beyond that: bbolt's lock then stays taken, and stuck is set.
+// rollback ends a transaction. A write transaction of a damaged file may be beyond that: bbolt's lock then stays taken,
+// and stuck is set.
 func rollback(tx *bbolt.Tx, path string, stuck *atomic.Bool) {
 	if err := safely(path, "undoing a transaction", tx.Rollback); errors.Is(err, ErrDamaged) {
 		stuck.Store(true)

@@ -59,7 +59,8 @@ func readAll(t *testing.T, db *boltdb.DB) error {
 	})
 }
 
-// TestDB_ADamagedPageIsAnError meets one in a read and in a write: an error that names the file and what was found, and nothing is served after it.
+// TestDB_ADamagedPageIsAnError meets one in a read and in a write: an error that names the file and what was found, and
+// nothing is served after it.
 func TestDB_ADamagedPageIsAnError(t *testing.T) {
 	for name, damage := range map[string]func(leaf []byte){
 		"it calls itself another":       func(leaf []byte) { leaf[0] ^= 4 },
@@ -111,8 +112,8 @@ func TestDB_ADamagedPageIsAnError(t *testing.T) {
 	}
 }
 
-// TestOpen_RefusesDamageThatNothingCouldCatch is of a branch that leads to itself, of a meta page that is damaged, and of a page in use that the
-// list of free pages has.
+// TestOpen_RefusesDamageThatNothingCouldCatch is of a branch that leads to itself, of a meta page that is damaged, and
+// of a page in use that the list of free pages has.
 func TestOpen_RefusesDamageThatNothingCouldCatch(t *testing.T) {
 	for name, damage := range map[string]func(file []byte){
 		"a branch leads to itself": func(file []byte) {
@@ -189,7 +190,8 @@ func TestScrub_FindsADamagedRecord(t *testing.T) {
 
 const readOnlyChild = "BOLTDB_READ_ONLY_CHILD"
 
-// TestDB_AReadOnlyFileSystemLeavesReads has the kernel refuse the writes of a child process for a while, as a file system does that turned read-only.
+// TestDB_AReadOnlyFileSystemLeavesReads has the kernel refuse the writes of a child process for a while, as a file
+// system does that turned read-only.
 func TestDB_AReadOnlyFileSystemLeavesReads(t *testing.T) {
 	if path := os.Getenv(readOnlyChild); path != "" {
 		writeToReadOnly(t, path)

@@ -123,7 +123,8 @@ func (db *DB) setDurable(id int64) {
 	db.durableMu.Unlock()
 }
 
-// Version is the number of the newest transaction that View shows. It grows with each commit, before anyone learns of the commit.
+// Version is the number of the newest transaction that View shows. It grows with each commit, before anyone learns of
+// the commit.
 func (db *DB) Version() int64 { return db.durable.Load() }
 
 // notice has a failed read or write make known what it met.
@@ -136,12 +137,13 @@ func (db *DB) notice(err error) {
 	}
 }
 
-// Failed is closed when a commit's outcome is unknown, when the commit is on the disk and a panic kept memory from following it, or when a damaged
-// page was met. The database then answers every call with ErrOutcomeUnknown or ErrDamaged, and the process should end.
+// Failed is closed when a commit's outcome is unknown, when the commit is on the disk and a panic kept memory from
+// following it, or when a damaged page was met. The database then answers every call with ErrOutcomeUnknown or
+// ErrDamaged, and the process should end.
 func (db *DB) Failed() <-chan struct{} { return db.failed }
 
-// Check is ErrOutcomeUnknown or ErrDamaged once Failed is closed: only a restart reads what is on the disk. It also fails while one commit has
-// taken longer than lifecycle.StallAfter.
+// Check is ErrOutcomeUnknown or ErrDamaged once Failed is closed: only a restart reads what is on the disk. It also
+// fails while one commit has taken longer than lifecycle.StallAfter.
 func (db *DB) Check(ctx context.Context) error {
 	select {
 	case <-db.failed:
@@ -163,8 +165,8 @@ const probeEvery = time.Second
 // probeRoom is how many bytes a disk that was full must have before it is tried: an empty transaction needs none.
 const probeRoom = 1 << 20
 
-// CheckWritable fails while writes fail: the last commit was ErrFull or ErrReadOnly and Probe has not succeeded since, or the file system is mounted
-// read-only.
+// CheckWritable fails while writes fail: the last commit was ErrFull or ErrReadOnly and Probe has not succeeded since,
+// or the file system is mounted read-only.
 func (db *DB) CheckWritable(context.Context) error {
 	if err := db.unwritable.Load(); err != nil {
 		return *err
@@ -176,7 +178,8 @@ func (db *DB) CheckWritable(context.Context) error {
 	return nil
 }
 
-// Probe commits an empty transaction every second while CheckWritable fails, so the database recovers even if nobody writes. It runs until ctx ends.
+// Probe commits an empty transaction every second while CheckWritable fails, so the database recovers even if nobody
+// writes. It runs until ctx ends.
 func (db *DB) Probe(ctx context.Context) error {
 	for pause(ctx, probeEvery) {
 		refused := db.unwritable.Load()

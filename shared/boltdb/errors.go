@@ -16,10 +16,12 @@ var (
 	ErrLocked = errors.New("the database file is in use")
 	// ErrTruncated says that the file is shorter than its own metadata require.
 	ErrTruncated = errors.New("the database file is truncated: restore it from a backup")
-	// ErrDamaged says that a page of the file is damaged. The database serves nothing more. The error names the file and the damage.
+	// ErrDamaged says that a page of the file is damaged. The database serves nothing more. The error names the file
+	// and the damage.
 	ErrDamaged = errors.New("the database file is damaged: restore it from a backup")
-	// ErrReadOnly says that the file system is read-only. Nothing was written; reads go on, and writes work again once the file system is writable. After an
-	// error of its own ext4 takes none before it was unmounted, which needs a stop.
+	// ErrReadOnly says that the file system is read-only. Nothing was written; reads go on, and writes work again once
+	// the file system is writable. After an error of its own ext4 takes none before it was unmounted, which needs a
+	// stop.
 	ErrReadOnly = errors.New("the file system of the database file is read-only: see the kernel's log and mount it for writing; if that is refused, stop the service, " +
 		"unmount and repair it, mount it and start the service again")
 	// ErrForeign is for a Checker: the file is another service's.

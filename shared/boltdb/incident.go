@@ -45,7 +45,8 @@ func (i *incidents) forget(since time.Time) {
 	maps.DeleteFunc(i.known, func(_ string, at time.Time) bool { return at.Before(since) })
 }
 
-// Incidents returns the known damage: found by the last whole scrub, or met by a read or write since it began. At most 1,000.
+// Incidents returns the known damage: found by the last whole scrub, or met by a read or write since it began. At most
+// 1,000.
 func (i *incidents) Incidents() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -75,9 +75,9 @@ func readMeta(f io.ReaderAt, at int64) *meta {
 	}
 }
 
-// checkMetas says what is wrong with the meta pages of a file that is not empty. A commit writes one of them in a single sector, so no crash
-// leaves one that is damaged; and bbolt would go back to the other, which lacks the newest transaction, without a word. Only a file whose
-// making was interrupted has nothing but zeros there.
+// checkMetas says what is wrong with the meta pages of a file that is not empty. A commit writes one of them in a
+// single sector, so no crash leaves one that is damaged; and bbolt would go back to the other, which lacks the newest
+// transaction, without a word. Only a file whose making was interrupted has nothing but zeros there.
 func checkMetas(f io.ReaderAt, m metas) error {
 	if m.newest() == nil {
 		return fmt.Errorf("%w: neither meta page is valid: it is not a database file, or both are damaged", errPage)

@@ -134,7 +134,8 @@ func openDurable(name string, flag int, mode os.FileMode) (*openedFile, error) {
 		opened.created = opened.info.Size() == 0
 		err = errors.Join(f.Sync(), syncDir(filepath.Dir(name)), dropCache(f))
 	}
-	// bbolt must not map a file that is damaged. Who has it open may be writing to it just now: it is looked at once that one has let go.
+	// bbolt must not map a file that is damaged. Who has it open may be writing to it just now: it is looked at once
+	// that one has let go.
 	if err == nil && lock(f, true) {
 		err = opened.check()
 	}

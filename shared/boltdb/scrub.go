@@ -14,9 +14,9 @@ import (
 
 // Scrub checks the whole of an open file again and again, in small steps, and notes damage: see Incidents.
 //
-// Each step is one read transaction of about scrubStep, so freed pages are held back no longer than that. After a step it rests scrubRest times as
-// long, so it takes at most a twentieth of one core. A step checks what CheckFile checks, as of one moment. Pages that are used twice show as keys
-// that belong elsewhere.
+// Each step is one read transaction of about scrubStep, so freed pages are held back no longer than that. After a step
+// it rests scrubRest times as long, so it takes at most a twentieth of one core. A step checks what CheckFile checks,
+// as of one moment. Pages that are used twice show as keys that belong elsewhere.
 type Scrub struct {
 	db       *DB
 	check    Checker
@@ -40,7 +40,8 @@ const (
 	scrubPages = 512
 )
 
-// NewScrub returns a scrub of db that starts once every interval, the first time when Run starts. done, if not nil, is called after each scrub.
+// NewScrub returns a scrub of db that starts once every interval, the first time when Run starts. done, if not nil, is
+// called after each scrub.
 func NewScrub(db *DB, check Checker, every time.Duration, done func(Scrubbed)) *Scrub {
 	return &Scrub{db: db, check: check, every: every, done: done}
 }
@@ -170,7 +171,8 @@ func (s *scrubbing) meta(ctx context.Context) {
 	s.fault(err)
 }
 
-// free is the set of free pages of a transaction; nil when later ones have taken its place, and when its list is damaged.
+// free is the set of free pages of a transaction; nil when later ones have taken its place, and when its list is
+// damaged.
 func (s *scrubbing) free(p *pages, txid uint64) pageSet {
 	m := readMetas(s.db.file).of(txid)
 	if m == nil {

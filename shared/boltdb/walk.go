@@ -19,7 +19,8 @@ type walk struct {
 
 var errPause = errors.New("pause")
 
-// run walks from the record after that position, the names of buckets and a key; nil for the first. It returns errPause or nil.
+// run walks from the record after that position, the names of buckets and a key; nil for the first. It returns errPause
+// or nil.
 func (w *walk) run(root uint64, after [][]byte) error {
 	return w.tree(nil, root, after)
 }
@@ -133,8 +134,9 @@ func (w *walk) bucket(parent uint64, r *Record, after [][]byte) error {
 	return w.tree(path, root, after)
 }
 
-// skeleton looks at what leads to the leaves, and at buckets that a few leaves hold, without reading the leaves of large ones: 1 % of the pages.
-// It is what must be good for bbolt not to run in circles, and shows most of what would have it write over pages that are in use.
+// skeleton looks at what leads to the leaves, and at buckets that a few leaves hold, without reading the leaves of
+// large ones: 1 % of the pages. It is what must be good for bbolt not to run in circles, and shows most of what would
+// have it write over pages that are in use.
 func skeleton(p *pages, m *meta) error {
 	used := newPageSet(p.high)
 	s := &skeletonWalk{pages: p, used: used}

@@ -51,7 +51,8 @@ func proxied(t *testing.T) (cluster *kafka.Kafka, p *proxy) {
 	}}), p
 }
 
-// TestRelay_OnASharedApacheKafka shows what others on the same cluster, and broken connections, do to one who publishes.
+// TestRelay_OnASharedApacheKafka shows what others on the same cluster, and broken connections, do to one who
+// publishes.
 func TestRelay_OnASharedApacheKafka(t *testing.T) {
 	cluster, p := proxied(t)
 	for name, check := range map[string]func(*testing.T){
@@ -67,8 +68,8 @@ func TestRelay_OnASharedApacheKafka(t *testing.T) {
 	}
 }
 
-// brokenCommits breaks the connection within a transaction. librdkafka repeats what was lost and calls it a success, but the
-// lost request may still arrive later and end the next transaction (rule P6).
+// brokenCommits breaks the connection within a transaction. librdkafka repeats what was lost and calls it a success,
+// but the lost request may still arrive later and end the next transaction (rule P6).
 func brokenCommits(t *testing.T, p *proxy) {
 	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{p.address}, Topic: "broken"}, zerolog.Nop())
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"ordertally/shared/broker"
 )
 
-// TestConsumer_NeverReturnsWhatWasNotCommitted has another program's records stand open, and then aborted, between committed ones.
+// TestConsumer_NeverReturnsWhatWasNotCommitted has another program's records stand open, and then aborted, between
+// committed ones.
 func TestConsumer_NeverReturnsWhatWasNotCommitted(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 1)
@@ -30,8 +31,8 @@ func TestConsumer_NeverReturnsWhatWasNotCommitted(t *testing.T) {
 	}
 }
 
-// TestConsumer_SaysWhenItsPlaceIsGone has records deleted that the consumer is about to read. Its library must not go to the end of the log,
-// nor to its start, by itself: either would lose records in silence.
+// TestConsumer_SaysWhenItsPlaceIsGone has records deleted that the consumer is about to read. Its library must not go
+// to the end of the log, nor to its start, by itself: either would lose records in silence.
 func TestConsumer_SaysWhenItsPlaceIsGone(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 1) // offsets 0 and 1

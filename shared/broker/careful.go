@@ -11,8 +11,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Careful reads a topic batch by batch, and fetches a batch only on request. It is slow. It finds the batch that kills a Consumer, which reads ahead:
-// nothing bounds the memory that a compressed batch needs. It is for one goroutine.
+// Careful reads a topic batch by batch, and fetches a batch only on request. It is slow. It finds the batch that kills
+// a Consumer, which reads ahead: nothing bounds the memory that a compressed batch needs. It is for one goroutine.
 type Careful struct {
 	config ConsumerConfig
 	client *kafka.Consumer
@@ -28,7 +28,8 @@ func NewCareful(config ConsumerConfig, logger zerolog.Logger) (*Careful, error) 
 	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, kafka.ConfigMap{
 		"group.id": config.GroupID, "enable.auto.commit": false, "auto.offset.reset": "error", "isolation.level": "read_committed",
 		"enable.partition.eof": true,
-		// Kafka answers with one batch at least, and with no second one that would not fit; nothing is fetched while one waits.
+		// Kafka answers with one batch at least, and with no second one that would not fit; nothing is fetched while
+		// one waits.
 		"fetch.message.max.bytes": 1, "queued.min.messages": 1,
 		// The answer to the question for what follows is dropped; the next question must not wait for it.
 		"fetch.queue.backoff.ms": 1, "fetch.wait.max.ms": 10,
@@ -61,7 +62,8 @@ func (c *Careful) Partitions(ctx context.Context) (partitions []int32, err error
 // ErrNotThere says that reading cannot resume at a position. A Consumer finds out why, and where to resume.
 var ErrNotThere = errors.New("the position is not in the log")
 
-// Next returns the batch at a position and the position after it, or no records at the end of the partition. The error may be ErrNotThere.
+// Next returns the batch at a position and the position after it, or no records at the end of the partition. The error
+// may be ErrNotThere.
 func (c *Careful) Next(ctx context.Context, partition int32, at Position) (Fetched, error) {
 	if err := c.assign(partition, at.Offset); err != nil {
 		return Fetched{}, err

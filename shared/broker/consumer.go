@@ -31,7 +31,8 @@ type ConsumerConfig struct {
 	GroupID string
 	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions. Default 64 MiB; below 2 GiB.
 	ReadAheadBytes int
-	// MaxRecordBytes is the largest record that Fetch returns whole; see Record.TooLarge for larger ones. Default 2 MiB.
+	// MaxRecordBytes is the largest record that Fetch returns whole; see Record.TooLarge for larger ones. Default 2
+	// MiB.
 	MaxRecordBytes int
 	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away; it grows from one to the other, and is
 	// random. Default 50 ms and 1 s.
@@ -186,13 +187,14 @@ func (c *Consumer) forget() {
 	c.ahead, c.through = nil, time.Time{}
 }
 
-// fetchBytes is about how many bytes Fetch returns at most, so that a few batches of large records do not fill the memory.
+// fetchBytes is about how many bytes Fetch returns at most, so that a few batches of large records do not fill the
+// memory.
 const fetchBytes = 16 << 20
 
-// Fetch waits for a record and returns it with those that are there already, at most limit of them and about 16 MiB. It waits through
-// outages, and sees after each that what was read before still stands; where it does not, reading goes on elsewhere and
-// the result says so, possibly without a record. When ctx ends it returns ctx's error. A panic in the background comes as a
-// *lifecycle.PanicError; Assign begins anew after it.
+// Fetch waits for a record and returns it with those that are there already, at most limit of them and about 16 MiB. It
+// waits through outages, and sees after each that what was read before still stands; where it does not, reading goes on
+// elsewhere and the result says so, possibly without a record. When ctx ends it returns ctx's error. A panic in the
+// background comes as a *lifecycle.PanicError; Assign begins anew after it.
 func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 	c.settle()
 	if err := c.dispelDoubt(ctx); err != nil {
@@ -296,7 +298,8 @@ func (c *Consumer) consumeError(err kafka.Error) error {
 	return nil
 }
 
-// cannotExpand logs, once for each batch, that one cannot be expanded. The client names its offset, and not its partition.
+// cannotExpand logs, once for each batch, that one cannot be expanded. The client names its offset, and not its
+// partition.
 func (c *Consumer) cannotExpand(err kafka.Error) {
 	if c.stuck == err.Error() {
 		return
@@ -361,9 +364,10 @@ func (c *Consumer) PartitionsAdded() int {
 	return c.added
 }
 
-// Lag returns, for each partition, how many offsets lie between what was fetched and the end of the log, its high watermark: what an open
-// transaction hides counts, whatever becomes of it. What Fetch returned last still counts until it is called again, so that a lag of 0 is never seen while
-// records are between two hands. It asks nobody: the broker says so with every fetch, and was asked before the first.
+// Lag returns, for each partition, how many offsets lie between what was fetched and the end of the log, its high
+// watermark: what an open transaction hides counts, whatever becomes of it. What Fetch returned last still counts until
+// it is called again, so that a lag of 0 is never seen while records are between two hands. It asks nobody: the broker
+// says so with every fetch, and was asked before the first.
 func (c *Consumer) Lag() map[int32]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

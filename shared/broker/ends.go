@@ -12,16 +12,17 @@ import (
 // lookInterval is how often the ends of the partitions are asked for, at most: a day is called final that soon.
 const lookInterval = 500 * time.Millisecond
 
-// snapshot is where the partitions ended at a moment: their high watermarks (rule C4a). The last stable offset, which is all
-// that a reader of committed records hears of, lies before committed records when another program's transaction is open.
+// snapshot is where the partitions ended at a moment: their high watermarks (rule C4a). The last stable offset, which
+// is all that a reader of committed records hears of, lies before committed records when another program's transaction
+// is open.
 type snapshot struct {
 	at   time.Time
 	ends map[int32]int64
 }
 
-// Through returns a moment, the zero time while none is known: all that the topic had then has been returned by Fetch and
-// taken over, also what was hidden then by an open transaction. It follows the present within a second or two, or the reading when
-// that is slower, and never goes back. Safe for concurrent use.
+// Through returns a moment, the zero time while none is known: all that the topic had then has been returned by Fetch
+// and taken over, also what was hidden then by an open transaction. It follows the present within a second or two, or
+// the reading when that is slower, and never goes back. Safe for concurrent use.
 func (c *Consumer) Through() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,8 +73,8 @@ func (c *Consumer) Held() Held {
 	return held
 }
 
-// noteHold notes whether a partition, of which all committed records that can be read were read, goes on behind an open transaction.
-// c.mu is held.
+// noteHold notes whether a partition, of which all committed records that can be read were read, goes on behind an open
+// transaction. c.mu is held.
 func (c *Consumer) noteHold(partition int32, stable int64) {
 	if c.end(partition) <= stable {
 		delete(c.held, partition)
@@ -93,8 +94,8 @@ func (c *Consumer) end(partition int32) int64 {
 	return max(high, c.high[partition])
 }
 
-// look asks where the partitions end. The oldest answer waits until all was read up to it: under a lag that never ends, a newer one
-// would be ahead for ever. The newest waits behind it.
+// look asks where the partitions end. The oldest answer waits until all was read up to it: under a lag that never ends,
+// a newer one would be ahead for ever. The newest waits behind it.
 func (c *Consumer) look(ctx context.Context, partitions []int32) {
 	now := snapshot{at: c.config.Clock.Now()}
 	var topicID string

@@ -85,8 +85,9 @@ func next(t *testing.T, keys <-chan string) string {
 	}
 }
 
-// TestConsumer_TheEndIsBehindAnOpenTransaction has committed records stand behind another program's open transaction: the lag
-// counts them, and no moment is through before they were read. Records of an aborted transaction take offsets too.
+// TestConsumer_TheEndIsBehindAnOpenTransaction has committed records stand behind another program's open transaction:
+// the lag counts them, and no moment is through before they were read. Records of an aborted transaction take offsets
+// too.
 func TestConsumer_TheEndIsBehindAnOpenTransaction(t *testing.T) {
 	for _, end := range []string{"commits", "aborts"} {
 		t.Run(end, func(t *testing.T) {

@@ -70,7 +70,8 @@ func TestConsumer_LeavesOutWhatIsTooLarge(t *testing.T) {
 	}
 }
 
-// TestConsumer_KnowsALargeRecordAgain under another limit: the place where reading went on must not look like another log.
+// TestConsumer_KnowsALargeRecordAgain under another limit: the place where reading went on must not look like another
+// log.
 func TestConsumer_KnowsALargeRecordAgain(t *testing.T) {
 	l := newLog(t)
 	l.produce(kafka.Message{Value: bytes.Repeat([]byte("x"), 5000)}, kafka.Message{Value: []byte("next")})

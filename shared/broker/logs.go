@@ -22,8 +22,8 @@ type logPump struct {
 // lineOfFailure is what librdkafka calls the lines about connections that failed.
 const lineOfFailure = "FAIL"
 
-// watch has broken set when a connection of the client with this name breaks. librdkafka sends no event when that is the one
-// to a coordinator, to which commits go, or while another broker is up: only its log tells.
+// watch has broken set when a connection of the client with this name breaks. librdkafka sends no event when that is
+// the one to a coordinator, to which commits go, or while another broker is up: only its log tells.
 func (p *logPump) watch(client string) { p.watched.Store(&client) }
 
 func (p *logPump) note(line *kafka.LogEvent) {

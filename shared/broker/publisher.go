@@ -13,16 +13,16 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// Bounds of a transaction's timeout. Messages have a second less to be delivered; Kafka's own bound is transaction.max.timeout.ms, 15 min by
-// default.
+// Bounds of a transaction's timeout. Messages have a second less to be delivered; Kafka's own bound is
+// transaction.max.timeout.ms, 15 min by default.
 const (
 	DefaultTransactionTimeout = 10 * time.Second
 	MinTransactionTimeout     = 3 * time.Second
 	MaxTransactionTimeout     = 15 * time.Minute
 )
 
-// answerTimeout is how long a broker may take for an answer before the producer takes it for dead. A cluster's own default for that is 9 s; a shorter time would
-// take a slow broker for a dead one.
+// answerTimeout is how long a broker may take for an answer before the producer takes it for dead. A cluster's own
+// default for that is 9 s; a shorter time would take a slow broker for a dead one.
 const answerTimeout = 5 * time.Second
 
 // PublisherConfig of a Publisher.
@@ -36,7 +36,8 @@ type PublisherConfig struct {
 	Retention time.Duration
 	// WatchEvery is how often an open session checks that the topic was not recreated. Default 5 s.
 	WatchEvery time.Duration
-	// TransactionTimeout is how long an open transaction may hold back the readers of committed records after its producer died. Default 10 s.
+	// TransactionTimeout is how long an open transaction may hold back the readers of committed records after its
+	// producer died. Default 10 s.
 	TransactionTimeout time.Duration
 	// Idempotent publishes without transactions, for clusters whose ACLs or age forbid them: see Publisher.
 	Idempotent bool
@@ -44,8 +45,8 @@ type PublisherConfig struct {
 
 // Publisher publishes to one topic, each batch in one Kafka transaction that carries the mark too.
 //
-// The transactional id names topic and lineage, so that opening a session fences every earlier one; the mark is a committed
-// offset, with metadata, for partition 0 of the topic in a consumer group of the same name (rule P5).
+// The transactional id names topic and lineage, so that opening a session fences every earlier one; the mark is a
+// committed offset, with metadata, for partition 0 of the topic in a consumer group of the same name (rule P5).
 //
 // With Idempotent the mark is committed after the messages instead of with them. That is at least once: whatever a failure
 // leaves between the two is published again, under the same slots and ids, and so is the rest of a batch in which one
@@ -102,8 +103,8 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 	}
 }
 
-// groupOf is the transactional id of a lineage on a topic, and the consumer group that its mark is committed in. All begin alike, for
-// ACLs that allow a prefix.
+// groupOf is the transactional id of a lineage on a topic, and the consumer group that its mark is committed in. All
+// begin alike, for ACLs that allow a prefix.
 func groupOf(topic, lineage string) string { return "ordertally-order-" + topic + "-" + lineage }
 
 func (p *Publisher) connect(lineage string) (*session, error) {

@@ -84,8 +84,8 @@ func (r *reader) assign(next map[int32]int64) error {
 	return nil
 }
 
-// next waits for a record or the end of a partition, until deadline, after which it returns neither. Whoever gets an end may
-// get more of that partition later.
+// next waits for a record or the end of a partition, until deadline, after which it returns neither. Whoever gets an
+// end may get more of that partition later.
 func (r *reader) next(ctx context.Context, deadline time.Time) (*kafka.Message, *kafka.PartitionEOF, error) {
 	for {
 		switch event := r.client.Poll(int(pollInterval.Milliseconds())).(type) {

@@ -15,8 +15,8 @@ type Record struct {
 	Key         []byte
 	Value       []byte // nil for a tombstone
 	Headers     []cloudevent.Header
-	// TooLarge is how many bytes key, value and headers have together when that is more than MaxRecordBytes; else 0. Of such a record the
-	// value is left out, and so are the key and the headers past keptOfLarge bytes.
+	// TooLarge is how many bytes key, value and headers have together when that is more than MaxRecordBytes; else 0. Of
+	// such a record the value is left out, and so are the key and the headers past keptOfLarge bytes.
 	TooLarge int
 
 	identity string // of a record of which something was left out

@@ -297,7 +297,8 @@ func (c *Consumer) lookFurther(partition int32) error {
 	return nil
 }
 
-// watchTopic looks for added partitions and for the ends of all, and raises the doubt when the topic is gone or is another one.
+// watchTopic looks for added partitions and for the ends of all, and raises the doubt when the topic is gone or is
+// another one.
 func (c *Consumer) watchTopic(ctx context.Context) error {
 	var partitions []int32
 	var asked time.Time

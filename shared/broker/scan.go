@@ -14,8 +14,8 @@ import (
 // holdEvery is how often a scan that waits for open transactions sees that the topic still is what it was.
 const holdEvery = time.Second
 
-// scan is one reading of the session's topic, of committed records, to the high watermarks of its beginning. The last stable
-// offset is not the end (rule P8a): while it is below, somebody's open transaction hides what may stand there.
+// scan is one reading of the session's topic, of committed records, to the high watermarks of its beginning. The last
+// stable offset is not the end (rule P8a): while it is below, somebody's open transaction hides what may stand there.
 type scan struct {
 	session *session
 	reader  *reader // of committed records
@@ -136,8 +136,8 @@ func (c *scan) hand() error {
 	return err
 }
 
-// whose finds out what can be known of the transactions that are waited for: each begins with the record that stands where
-// the committed ones end.
+// whose finds out what can be known of the transactions that are waited for: each begins with the record that stands
+// where the committed ones end.
 func (c *scan) whose(ctx context.Context) error {
 	at := map[int32]int64{}
 	for partition, hidden := range c.hidden {
@@ -166,8 +166,8 @@ func (c *scan) whose(ctx context.Context) error {
 	return nil
 }
 
-// unchanged says outbox.ErrChanged when the topic is not the one that the scan began with: made again, or cut off below what
-// was to be read.
+// unchanged says outbox.ErrChanged when the topic is not the one that the scan began with: made again, or cut off below
+// what was to be read.
 func (c *scan) unchanged(ctx context.Context) error {
 	same, err := c.session.sameTopic(ctx)
 	if err != nil {

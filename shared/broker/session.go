@@ -110,7 +110,8 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	return err
 }
 
-// call makes a call of the producer, and gives it up when ctx ends: librdkafka itself only looks at ctx's deadline, once, when the call begins.
+// call makes a call of the producer, and gives it up when ctx ends: librdkafka itself only looks at ctx's deadline,
+// once, when the call begins.
 func (s *session) call(ctx context.Context, f func(context.Context) error) error {
 	result := make(chan error, 1)
 	s.calls.Go(func() { result <- f(ctx) })

@@ -40,8 +40,8 @@ func publishApart(t *testing.T, address, topic string, slots, together int) {
 	}
 }
 
-// TestTail_LooksAtTheNewestRecords looks at the end of a topic on which every record has a transaction of its own: fewer than there are,
-// one, all, more than there are. Nothing of it is left in Kafka.
+// TestTail_LooksAtTheNewestRecords looks at the end of a topic on which every record has a transaction of its own:
+// fewer than there are, one, all, more than there are. Nothing of it is left in Kafka.
 func TestTail_LooksAtTheNewestRecords(t *testing.T) {
 	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
 	if err != nil {

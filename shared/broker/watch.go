@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// sameTopic says whether the topic is the one that the session was opened with. It is not once it was deleted, made again or
-// not.
+// sameTopic says whether the topic is the one that the session was opened with. It is not once it was deleted, made
+// again or not.
 func (s *session) sameTopic(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, rangeTimeout)
 	defer cancel()
@@ -18,8 +18,8 @@ func (s *session) sameTopic(ctx context.Context) (bool, error) {
 	return exists && found.id == s.topic.id, nil
 }
 
-// watchTopic asks for the topic's id from time to time until the session is closed: a client that publishes does not notice
-// that the topic was made again, because Kafka takes what it sends (rule P8).
+// watchTopic asks for the topic's id from time to time until the session is closed: a client that publishes does not
+// notice that the topic was made again, because Kafka takes what it sends (rule P8).
 func (s *session) watchTopic(every time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.unwatch = cancel

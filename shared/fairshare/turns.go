@@ -2,8 +2,8 @@ package fairshare
 
 import "sync"
 
-// Turns limit how many callers do something at once. Free turns go round the waiting clients, so a client with many requests waits behind its own
-// requests, and for only one request of each other client. It is safe for concurrent use.
+// Turns limit how many callers do something at once. Free turns go round the waiting clients, so a client with many
+// requests waits behind its own requests, and for only one request of each other client. It is safe for concurrent use.
 type Turns struct {
 	mu      sync.Mutex
 	free    int
@@ -22,7 +22,8 @@ type Turn struct {
 // NewTurns returns Turns that let that many run at once.
 func NewTurns(n int) *Turns { return &Turns{free: n, waiting: make(map[string][]*Turn)} }
 
-// Enter queues for one turn on behalf of all the given clients; the first of them that is served gets it. The caller must call End.
+// Enter queues for one turn on behalf of all the given clients; the first of them that is served gets it. The caller
+// must call End.
 func (t *Turns) Enter(clients ...string) *Turn {
 	turn := &Turn{of: t, ready: make(chan struct{})}
 	t.mu.Lock()

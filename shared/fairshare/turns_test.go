@@ -57,7 +57,8 @@ func TestTurns_GoByClient(t *testing.T) {
 	equal(t, order(t, holding, waiting), "greedy 1", "till", "shop", "greedy 2", "greedy 3")
 }
 
-// TestTurns_WhatOthersWaitForTooComesSooner: a question of a greedy client that another joins does not stay behind the greedy one's.
+// TestTurns_WhatOthersWaitForTooComesSooner: a question of a greedy client that another joins does not stay behind the
+// greedy one's.
 func TestTurns_WhatOthersWaitForTooComesSooner(t *testing.T) {
 	turns := fairshare.NewTurns(1)
 	holding := turns.Enter("greedy")

@@ -17,8 +17,8 @@ type Config struct {
 	Bounds
 	// Proxies tell who the clients behind them are.
 	Proxies Proxies
-	// MakeRoom closes another connection instead of the new one when the limit is reached: the one that has been idle longest, or else the one with the
-	// oldest request. So clients that hold connections open shut nobody out.
+	// MakeRoom closes another connection instead of the new one when the limit is reached: the one that has been idle
+	// longest, or else the one with the oldest request. So clients that hold connections open shut nobody out.
 	MakeRoom bool
 	// OnRefused, when set, is told of each connection, and each request of HTTP/2, that is cut off because there are too many.
 	OnRefused func()

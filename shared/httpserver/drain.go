@@ -95,8 +95,8 @@ func (u *underway) cutSilent(now time.Time) {
 	}
 }
 
-// cutSilent waits for a while, and then ends whatever waits for a silent client until ctx ends: requests, and connections that have not sent
-// the header of one.
+// cutSilent waits for a while, and then ends whatever waits for a silent client until ctx ends: requests, and
+// connections that have not sent the header of one.
 func (s *Server) cutSilent(ctx context.Context) {
 	timer := time.NewTimer(silence)
 	defer timer.Stop()

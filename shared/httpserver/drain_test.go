@@ -13,7 +13,8 @@ import (
 	"ordertally/shared/httpserver"
 )
 
-// TestServer_StopsThoughClientsStaySilent: each of them alone would hold the stop up, until the deadline of reading or writing.
+// TestServer_StopsThoughClientsStaySilent: each of them alone would hold the stop up, until the deadline of reading or
+// writing.
 func TestServer_StopsThoughClientsStaySilent(t *testing.T) {
 	large := bytes.Repeat([]byte("x"), 64<<20) // more than the kernel takes
 	for name, tc := range map[string]struct {

@@ -13,8 +13,9 @@ import (
 // elsewhere, or later, and one that is left waiting in the kernel's queue does not. The machine itself and the proxies stand for many
 // clients and have no bound of their own.
 //
-// One that makes room closes another connection instead: the one that has been without a request to answer for longest or, where all have one, whose request is
-// the oldest. A check of health is answered in a millisecond, and so is the last to go.
+// One that makes room closes another connection instead: the one that has been without a request to answer for longest
+// or, where all have one, whose request is the oldest. A check of health is answered in a millisecond, and so is the
+// last to go.
 type boundedListener struct {
 	net.Listener
 	most, mostOfOne int

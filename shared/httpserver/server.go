@@ -129,11 +129,12 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
-// Stop accepts no more connections, tells the live streams to end ([Draining]) and waits for the requests being handled.
-// Clients that are silent for 2 s are cut off: those that do not send the rest of their request, and those that do not read their response.
-// When ctx ends first, all connections are closed and the requests' contexts cancelled, and the error says how many requests that had
-// come whole were cut off; such a handler may still be on its way out when Stop returns. A listener that had failed is an error here too.
-// Stop before Start is nil, and so is Stop again after a clean one.
+// Stop accepts no more connections, tells the live streams to end ([Draining]) and waits for the requests being
+// handled. Clients that are silent for 2 s are cut off: those that do not send the rest of their request, and those
+// that do not read their response. When ctx ends first, all connections are closed and the requests' contexts
+// cancelled, and the error says how many requests that had come whole were cut off; such a handler may still be on its
+// way out when Stop returns. A listener that had failed is an error here too. Stop before Start is nil, and so is Stop
+// again after a clean one.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	first := !s.stopped

@@ -10,8 +10,8 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// Check is a boltdb.Checker for what is in the bucket that Open got. path is that of the record from there on, root the bucket itself, nil when nothing
-// can be looked up.
+// Check is a boltdb.Checker for what is in the bucket that Open got. path is that of the record from there on, root the
+// bucket itself, nil when nothing can be looked up.
 func Check(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
 	if r.IsBucket {
 		return checkBucket(string(r.Key), path, root)

@@ -65,7 +65,8 @@ type stood struct {
 	over    bool // of a type that is passed over
 }
 
-// conflicts runs an order service, somebody who forges messages, and a reader that starts again and forgets, through the inbox.
+// conflicts runs an order service, somebody who forges messages, and a reader that starts again and forgets, through
+// the inbox.
 type conflicts struct {
 	t       *rapid.T
 	stored  *box
@@ -196,9 +197,9 @@ func (c *conflicts) forget() {
 	c.forgot++
 }
 
-// TestInbox_DecidesByTheRules has genuine, repeated, replayed, late, copied and forged messages decided about as the rules say. No
-// message of the order service is counted twice or dropped in silence; a forged one puts at most one of them into a ledger, and without
-// one there is no conflict.
+// TestInbox_DecidesByTheRules has genuine, repeated, replayed, late, copied and forged messages decided about as the
+// rules say. No message of the order service is counted twice or dropped in silence; a forged one puts at most one of
+// them into a ledger, and without one there is no conflict.
 func TestInbox_DecidesByTheRules(t *testing.T) {
 	stored := newBox(t)
 	rapid.Check(t, func(t *rapid.T) {

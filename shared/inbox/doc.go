@@ -10,8 +10,8 @@
 //     so the message covers them and a lineage stays a few intervals long.
 //
 // The id decides while it can be known, the slot afterwards (rule C3a): whoever writes a forged slot cannot silence the
-// messages of a lineage. Keys alone would do a message twice after their retention; a high-water mark of the slots would drop
-// messages when partitions interleave.
+// messages of a lineage. Keys alone would do a message twice after their retention; a high-water mark of the slots
+// would drop messages when partitions interleave.
 //
 // The layout, in the bucket that the caller gives:
 //

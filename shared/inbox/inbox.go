@@ -12,8 +12,9 @@ import (
 // DefaultRetention is how long processed keys are kept when Open is given 0.
 const DefaultRetention = 14 * 24 * time.Hour
 
-// Content is a digest of what a message says, as its reader defines it. A message that is sent again has the same. 8 bytes are
-// enough: to have another message taken for one that was read, somebody would have to find a second text with the digest of the first.
+// Content is a digest of what a message says, as its reader defines it. A message that is sent again has the same. 8
+// bytes are enough: to have another message taken for one that was read, somebody would have to find a second text with
+// the digest of the first.
 type Content [8]byte
 
 // Message is what identifies a message.
@@ -81,7 +82,8 @@ type Verdict uint8
 const (
 	Refuse Verdict = iota // it was processed before
 	Do                    // it is new: process it
-	// DoCovered is Do for a message whose slot was already covered: an incident, because another program wrote a slot that is not its own.
+	// DoCovered is Do for a message whose slot was already covered: an incident, because another program wrote a slot
+	// that is not its own.
 	DoCovered
 	Conflict // its id is known with other content; an operator decides
 	Late     // it may have been processed and forgotten; an operator decides
@@ -110,7 +112,8 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 	old := b.keys.old(m.Written)
 	switch {
 	case old && covered && m.ReadBefore:
-		// It was decided about then, and has covered then what it covers: one that went to a ledger must not cover more now.
+		// It was decided about then, and has covered then what it covers: one that went to a ledger must not cover more
+		// now.
 		if !found {
 			known.contents = []Content{m.Content}
 		}
@@ -134,8 +137,8 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 	return Late, b.coverOwn(&m)
 }
 
-// Accept reports whether a message that an operator takes out of a ledger should be processed, and remembers it. It checks neither slot
-// nor time, and accepts each id and content once.
+// Accept reports whether a message that an operator takes out of a ledger should be processed, and remembers it. It
+// checks neither slot nor time, and accepts each id and content once.
 func (b *Inbox) Accept(m Message) (bool, error) {
 	if err := m.check(); err != nil {
 		return false, err
@@ -156,7 +159,8 @@ func (b *Inbox) Accept(m Message) (bool, error) {
 	return true, b.coverOwn(&m)
 }
 
-// Cover marks slots that need no processing: those of messages that are passed over, and of messages kept for an operator.
+// Cover marks slots that need no processing: those of messages that are passed over, and of messages kept for an
+// operator.
 func (b *Inbox) Cover(lineage string, first, last uint64) error {
 	if lineage == "" || len(lineage) > maxName || first == 0 || first > last {
 		return errMessage

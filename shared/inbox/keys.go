@@ -27,8 +27,8 @@ type keys struct {
 // stamp is when a message was first seen, in microseconds since 1970; 0 when that is not known.
 type stamp int64
 
-// entry is what is known of an id: when it was first seen, and what it said; more than one content only where an operator
-// accepted another.
+// entry is what is known of an id: when it was first seen, and what it said; more than one content only where an
+// operator accepted another.
 type entry struct {
 	first    stamp
 	contents []Content
@@ -134,9 +134,9 @@ func (k *keys) renew(key []byte, e entry) {
 	}
 }
 
-// old reports whether a message that was written then may have been seen and forgotten since: before the newest dropped day of arrival
-// ended, and a day more, for clocks differ. So is one that claims to be written more than a day from now: its day may be dropped while
-// it still looks new.
+// old reports whether a message that was written then may have been seen and forgotten since: before the newest dropped
+// day of arrival ended, and a day more, for clocks differ. So is one that claims to be written more than a day from
+// now: its day may be dropped while it still looks new.
 func (k *keys) old(written time.Time) bool {
 	if written.After(k.now.time().Add(maxAhead)) {
 		return true

@@ -7,8 +7,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// stopTimeout bounds an orderly stop of a service: open requests, what is being written, the file. `docker stop` kills after 10 s. Each step that
-// waits for others has a shorter bound of its own.
+// stopTimeout bounds an orderly stop of a service: open requests, what is being written, the file. `docker stop` kills
+// after 10 s. Each step that waits for others has a shorter bound of its own.
 const stopTimeout = 9 * time.Second
 
 // Service is what a program runs.

@@ -24,7 +24,8 @@ func buckets() [][]byte {
 	}
 }
 
-// Check is a boltdb.Checker for the outbox's bucket. It checks each record, and whether the records that belong to it exist.
+// Check is a boltdb.Checker for the outbox's bucket. It checks each record, and whether the records that belong to it
+// exist.
 func Check(r *boltdb.Record) error {
 	if r.IsBucket {
 		return checkBucket(r)
@@ -81,7 +82,8 @@ func checkBucket(r *boltdb.Record) error {
 	return nil
 }
 
-// checkTail says what is wrong with the last slot given: it has a row, was skipped, or has expired, and no row comes after it.
+// checkTail says what is wrong with the last slot given: it has a row, was skipped, or has expired, and no row comes
+// after it.
 func checkTail(root *bbolt.Bucket, given, last uint64) error {
 	front, err := expiredSlot(root)
 	if err != nil {

@@ -40,7 +40,8 @@ func ids(messages []outbox.ParkedMessage) (ids []uuidv7.ID) {
 	return ids
 }
 
-// TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt: by its message, by its entry and by its index entry; a mass act passes it too.
+// TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt: by its message, by its entry and by its index entry; a
+// mass act passes it too.
 func TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 	for _, bucket := range []string{"messages", "waiting", "parked"} {
 		for _, verb := range []outbox.Verb{outbox.Retry, outbox.Discard} {
@@ -88,7 +89,8 @@ func TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 	}
 }
 
-// TestOutbox_AListOfWaitingMessagesPassesADamagedOneAndNamesIt: by its message and by its entry. The service starts all the same.
+// TestOutbox_AListOfWaitingMessagesPassesADamagedOneAndNamesIt: by its message and by its entry. The service starts all
+// the same.
 func TestOutbox_AListOfWaitingMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 	for _, bucket := range []string{"messages", "waiting"} {
 		t.Run(bucket, func(t *testing.T) {

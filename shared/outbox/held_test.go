@@ -198,8 +198,8 @@ func TestRetention_DeletesNothingWhileAnOpenTransactionHidesThePlace(t *testing.
 	})
 }
 
-// The place loses records after a connect has seen them and before the next is published: the newest of the partition then
-// stands, and only the one from before the session tells.
+// The place loses records after a connect has seen them and before the next is published: the newest of the partition
+// then stands, and only the one from before the session tells.
 func TestRelay_NoticesALossBetweenAConnectAndTheFirstRecord(t *testing.T) {
 	r := newRig(t)
 	same := func(n int) (keys []string) {

@@ -27,7 +27,8 @@ func sealedSlot(key, sealed []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(value), nil
 }
 
-// isDiscarded says whether the mark of a skipped slot is that of a message that was discarded and has gone. A slot that was not skipped has none.
+// isDiscarded says whether the mark of a skipped slot is that of a message that was discarded and has gone. A slot that
+// was not skipped has none.
 func isDiscarded(key, mark []byte) (bool, error) {
 	if mark == nil {
 		return false, nil

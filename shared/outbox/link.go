@@ -44,14 +44,16 @@ func (o *Outbox) setLinkSince(state LinkState, since time.Time, err error) {
 	o.link.Store(&next)
 }
 
-// connecting notes that a session is about to be opened. During an outage that is one more attempt, and the outage goes on.
+// connecting notes that a session is about to be opened. During an outage that is one more attempt, and the outage goes
+// on.
 func (o *Outbox) connecting() {
 	if o.link.Load().State != LinkDown {
 		o.setLink(LinkConnecting, nil)
 	}
 }
 
-// down says that there is an outage. It began with the step that failed, or when the relay had to connect: with the first that did.
+// down says that there is an outage. It began with the step that failed, or when the relay had to connect: with the
+// first that did.
 func (o *Outbox) down(step time.Time, err error) {
 	if last := o.link.Load(); last.State == LinkConnecting {
 		step = last.Since
@@ -59,8 +61,9 @@ func (o *Outbox) down(step time.Time, err error) {
 	o.setLinkSince(LinkDown, step, err)
 }
 
-// up says that the publisher takes messages, or would if there were any. A session alone does not show that: one that may not write can be
-// opened. began is when the outage began that ends with this; changed is false when the link was up already.
+// up says that the publisher takes messages, or would if there were any. A session alone does not show that: one that
+// may not write can be opened. began is when the outage began that ends with this; changed is false when the link was
+// up already.
 func (o *Outbox) up() (began time.Time, changed bool) {
 	last := o.link.Load()
 	if last.State == LinkUp {

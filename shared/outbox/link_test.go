@@ -24,7 +24,8 @@ func (r *rig) link() outbox.Link {
 
 var errAway = &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("away")}
 
-// TestRelay_AnOutageHasOneBeginning: whatever is tried meanwhile, and however it fails, the link is down since it broke.
+// TestRelay_AnOutageHasOneBeginning: whatever is tried meanwhile, and however it fails, the link is down since it
+// broke.
 func TestRelay_AnOutageHasOneBeginning(t *testing.T) {
 	type failing func(step outboxtest.Step, records []outbox.Record) error
 	for name, tc := range map[string]struct {

@@ -55,8 +55,8 @@ func (r *Relay) seen(began sighting) {
 	}
 }
 
-// covered returns which messages may expire after the newest look: those up to slot that were old enough at the time until.
-// slot is 0 if that look was too long ago.
+// covered returns which messages may expire after the newest look: those up to slot that were old enough at the time
+// until. slot is 0 if that look was too long ago.
 func (o *Outbox) covered() (slot uint64, until time.Time) {
 	seen := o.sight.Load()
 	if seen == nil || time.Since(seen.elapsed) > lookHolds {

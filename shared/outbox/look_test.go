@@ -21,7 +21,8 @@ func (r *rig) up() {
 	})
 }
 
-// What the place has is looked at before retention deletes: what it lost silently in the meantime is published again first.
+// What the place has is looked at before retention deletes: what it lost silently in the meantime is published again
+// first.
 func TestRetention_LooksBeforeItDeletes(t *testing.T) {
 	for name, lose := range map[string]func(*outboxtest.Publisher){
 		"made again": (*outboxtest.Publisher).RecreateQuietly,

@@ -68,7 +68,8 @@ type Outbox struct {
 	link   atomic.Pointer[Link]
 	// held is what the relay waits for, nil when it does not.
 	held atomic.Pointer[HeldBack]
-	// sight is the newest look at what the publisher has, nil when it is not known to have anything; wanted asks for another.
+	// sight is the newest look at what the publisher has, nil when it is not known to have anything; wanted asks for
+	// another.
 	sight  atomic.Pointer[sighting]
 	wanted atomic.Bool
 	// retained is the number of rows in the messages bucket, expired those that retention deleted.
@@ -174,7 +175,8 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	return r.slot, nil
 }
 
-// appendRow gives r the next slot and its time, which are its origin and the time of its commit too unless it has those, and stores it.
+// appendRow gives r the next slot and its time, which are its origin and the time of its commit too unless it has
+// those, and stores it.
 func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 	messages := tx.Bucket(rootBucket).Bucket(messagesBucket)
 	messages.FillPercent = tailFill

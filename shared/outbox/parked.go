@@ -50,8 +50,8 @@ func (f *ParkedFilter) matches(e *entry) bool {
 // ParkedPage is a page of parked messages.
 type ParkedPage struct {
 	Messages []ParkedMessage
-	// Corrupt are parked messages between those whose records are damaged. They count like others. No filter can tell whether it selects
-	// them, so each page names them.
+	// Corrupt are parked messages between those whose records are damaged. They count like others. No filter can tell
+	// whether it selects them, so each page names them.
 	Corrupt []uuidv7.ID
 	Next    uuidv7.ID // where to go on, zero when there are no more
 }

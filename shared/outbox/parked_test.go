@@ -79,8 +79,8 @@ func TestAParkedMessageTellsWhatHappened(t *testing.T) {
 	}
 }
 
-// An inbox that finds a message older than the ids it has kept goes by the slot alone. So a message that waited for long must not
-// look as old as its order: rule C3a.
+// An inbox that finds a message older than the ids it has kept goes by the slot alone. So a message that waited for
+// long must not look as old as its order: rule C3a.
 func TestRelay_SendsARetriedMessageWithTheTimeOfItsNewSlot(t *testing.T) {
 	for _, from := range []string{"the queue", "the file"} {
 		t.Run(from, func(t *testing.T) {

@@ -55,13 +55,13 @@ type Session interface {
 	// It looks by place, lineage and slot, also behind transactions that are open (rule P8a). What the place's own
 	// retention deleted is not lost.
 	Lost(ctx context.Context, records []Standing) ([]Standing, error)
-	// Scan reads each partition from the offset that from has for it, or from its start, to where it ends when Scan begins,
-	// and hands the committed records of the session's lineage to visit, a partition's in order. It returns the offset that
-	// each partition starts at.
+	// Scan reads each partition from the offset that from has for it, or from its start, to where it ends when Scan
+	// begins, and hands the committed records of the session's lineage to visit, a partition's in order. It returns the
+	// offset that each partition starts at.
 	//
-	// Somebody else's open transaction hides what stands behind its first record, so Scan waits for its end, for as long as
-	// that takes, and visit hears what is hidden (rule P8a). visit is also called with nothing, to show that Scan goes on.
-	// ErrChanged means that the place lost records or was recreated meanwhile, so the result is void.
+	// Somebody else's open transaction hides what stands behind its first record, so Scan waits for its end, for as
+	// long as that takes, and visit hears what is hidden (rule P8a). visit is also called with nothing, to show that
+	// Scan goes on. ErrChanged means that the place lost records or was recreated meanwhile, so the result is void.
 	Scan(ctx context.Context, from map[int32]int64, visit func(Sight) error) (starts map[int32]int64, err error)
 	// Troubled is closed when the place may have changed: it was disconnected or recreated.
 	Troubled() <-chan struct{}
@@ -69,7 +69,8 @@ type Session interface {
 	Close()
 }
 
-// ErrChanged says that the place changed during an operation: it lost records or was recreated, so it must be checked again.
+// ErrChanged says that the place changed during an operation: it lost records or was recreated, so it must be checked
+// again.
 var ErrChanged = errors.New("the topic lost records or was recreated meanwhile")
 
 // Sight is one step of a Scan.

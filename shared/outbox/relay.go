@@ -384,8 +384,8 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	return nil
 }
 
-// stopGrace is how long a transaction under way may go on when the relay is to stop. One that is cut short has an unknown outcome, which the
-// next start reads back (rule P6).
+// stopGrace is how long a transaction under way may go on when the relay is to stop. One that is cut short has an
+// unknown outcome, which the next start reads back (rule P6).
 const stopGrace = 2 * time.Second
 
 // transaction returns the context of one transaction, which a stop does not cut short at once.

@@ -17,10 +17,10 @@ import (
 // its commit with whoever writes just then.
 //
 // What may go is recorded on the disk as published, and the publisher was seen to have it since it became old enough, a
-// minute ago at most (rule P8): the step asks the relay for a look when the last one does not say that. What waits or is
-// parked stays, however old. A discarded message goes when it has been discarded for that long, and leaves its mark in
-// the skipped bucket, so that it is never taken for a published one. Where a moved message went to (movedBucket) is kept:
-// it is the only way to say under which slot it was published.
+// minute ago at most (rule P8): the step asks the relay for a look when the last one does not say that. What waits or
+// is parked stays, however old. A discarded message goes when it has been discarded for that long, and leaves its mark
+// in the skipped bucket, so that it is never taken for a published one. Where a moved message went to (movedBucket) is
+// kept: it is the only way to say under which slot it was published.
 
 const (
 	// expireRows bounds one step: rows and marks that it looks at, and those that it deletes.

@@ -14,9 +14,9 @@ import (
 // given, and where to read on for what was published without our knowing. A slot of 0 stands for whatever was in the
 // partition when the lineage began.
 //
-// The file has them twice (rule P8a). Those in anchorsBucket are the last from before this session: they move only when a
-// connect saw both, or to what a scan found. With the newest alone, what the place lost between a connect and the next
-// record in that partition would never be missed: the tail moves past it.
+// The file has them twice (rule P8a). Those in anchorsBucket are the last from before this session: they move only when
+// a connect saw both, or to what a scan found. With the newest alone, what the place lost between a connect and the
+// next record in that partition would never be missed: the tail moves past it.
 type tails map[int32]Standing
 
 func partitionKey(partition int32) []byte {

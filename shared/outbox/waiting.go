@@ -12,7 +12,8 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Refusal says why the publisher last refused a message, and when it is retried. It is zero for a message that was not refused.
+// Refusal says why the publisher last refused a message, and when it is retried. It is zero for a message that was not
+// refused.
 type Refusal struct {
 	Class  Class
 	Reason string    // text of the failure, clipped
@@ -42,14 +43,15 @@ func (e *entry) refusal() Refusal {
 // WaitingPage is a page of waiting messages.
 type WaitingPage struct {
 	Messages []WaitingMessage
-	// Corrupt are the slots of messages between those whose records are damaged: their ids cannot be told. They count like others. Where the
-	// damage hides it, such a message may be a parked one.
+	// Corrupt are the slots of messages between those whose records are damaged: their ids cannot be told. They count
+	// like others. Where the damage hides it, such a message may be a parked one.
 	Corrupt []uint64
 	Next    uint64 // where to go on, 0 when there are no more
 }
 
-// ListWaiting returns at most limit waiting messages after that slot (0 starts), in the order in which they were skipped. A page may be short and still have
-// a next one, because a call looks at no more than 10,000 messages, parked ones included.
+// ListWaiting returns at most limit waiting messages after that slot (0 starts), in the order in which they were
+// skipped. A page may be short and still have a next one, because a call looks at no more than 10,000 messages, parked
+// ones included.
 func (o *Outbox) ListWaiting(ctx context.Context, after uint64, limit int) (page WaitingPage, err error) {
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)

@@ -101,8 +101,9 @@ type waits struct {
 	entries int // in the file when it was opened, discarded ones included
 }
 
-// load reads the entries of a file. What stands at the tail under a new slot is found by the slots past position. An entry that is damaged goes to note and
-// stays as it is: like a parked one it is not tried again, and nothing waits for it.
+// load reads the entries of a file. What stands at the tail under a new slot is found by the slots past position. An
+// entry that is damaged goes to note and stays as it is: like a parked one it is not tried again, and nothing waits for
+// it.
 func (w *waits) load(root *bbolt.Bucket, position uint64, note func(error)) error {
 	*w = waits{byKey: map[string][]entry{}, moving: map[string][]retried{}}
 	cursor := root.Bucket(waitingBucket).Cursor()

@@ -73,7 +73,8 @@ func Check(path string, info fs.FileInfo) error {
 	return fmt.Errorf("%s is %s, not a regular file", path, what)
 }
 
-// OthersCanRead reports whether everybody on the machine may read the file at path, as far as its own mode says; one that is not there is nobody's. A group is let be: Kubernetes gives secrets to one.
+// OthersCanRead reports whether everybody on the machine may read the file at path, as far as its own mode says; one
+// that is not there is nobody's. A group is let be: Kubernetes gives secrets to one.
 func OthersCanRead(path string) bool {
 	info, err := os.Stat(path)
 	const others = 0o004

@@ -1,5 +1,5 @@
-// Package rfc3339 reads times in all spellings that RFC 3339 allows. The standard library's parser refuses a lower-case t or z and
-// leap seconds, and takes some spellings that the standard does not allow.
+// Package rfc3339 reads times in all spellings that RFC 3339 allows. The standard library's parser refuses a lower-case
+// t or z and leap seconds, and takes some spellings that the standard does not allow.
 package rfc3339
 
 import (
@@ -16,9 +16,9 @@ var (
 	ErrLeapSecond = errors.New("must not have a second 60: a leap second is the last one of a month, by UTC")
 )
 
-// Parse reads a time with its offset and returns it in UTC. T and Z may be in lower case. After the point nine digits count; more are
-// cut off. No instant of Unix time stands for a leap second (:60): it is taken as the last nanosecond before it, which is of the
-// same day. The error is one of those above.
+// Parse reads a time with its offset and returns it in UTC. T and Z may be in lower case. After the point nine digits
+// count; more are cut off. No instant of Unix time stands for a leap second (:60): it is taken as the last nanosecond
+// before it, which is of the same day. The error is one of those above.
 func Parse(text string) (time.Time, error) {
 	clock, offset, err := parseClock(text)
 	if err != nil {

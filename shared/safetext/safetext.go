@@ -1,5 +1,6 @@
-// Package safetext keeps text from outside from controlling an operator's terminal. It escapes control characters, including the C1 range that some
-// terminals obey like escape sequences, and characters that change the direction of a line.
+// Package safetext keeps text from outside from controlling an operator's terminal. It escapes control characters,
+// including the C1 range that some terminals obey like escape sequences, and characters that change the direction of a
+// line.
 package safetext
 
 import (
@@ -9,7 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// acts reports whether a character is not to be shown as it is: a control character other than tab and the ends of lines, or one that changes directions.
+// acts reports whether a character is not to be shown as it is: a control character other than tab and the ends of
+// lines, or one that changes directions.
 func acts(r rune) bool {
 	switch {
 	case r < 0x20:
@@ -20,8 +22,8 @@ func acts(r rune) bool {
 	return r <= 0x9f || r == 0x061c || r == 0x200e || r == 0x200f || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
-// Append appends text to b, with such characters written as \u0085 is: in a text of JSON that means the same. Bytes that are no UTF-8 stay, but for
-// those that a terminal without UTF-8 could obey, which become \ufffd.
+// Append appends text to b, with such characters written as \u0085 is: in a text of JSON that means the same. Bytes
+// that are no UTF-8 stay, but for those that a terminal without UTF-8 could obey, which become \ufffd.
 func Append(b, text []byte) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)

@@ -23,7 +23,8 @@ type Place struct {
 	Private []string
 }
 
-// Exposed returns a sentence for each of the service's private files, those in more too, that everybody on the machine can read.
+// Exposed returns a sentence for each of the service's private files, those in more too, that everybody on the machine
+// can read.
 func (c *Config) Exposed(more ...string) (sentences []string) {
 	for _, file := range append([]string{c.TLS.KeyFile, c.OpsTLS.KeyFile}, more...) {
 		if file != "" && plainfile.OthersCanRead(file) {

@@ -26,7 +26,8 @@ func (c *Config) validateScrub() error {
 	return nil
 }
 
-// OpenDatabase opens a service's file and registers its metrics under the service's name. It logs if the file is new, and any damage.
+// OpenDatabase opens a service's file and registers its metrics under the service's name. It logs if the file is new,
+// and any damage.
 func OpenDatabase(path, service string, registry prometheus.Registerer, logger zerolog.Logger) (*boltdb.DB, error) {
 	commits := boltdb.NewMetrics(registry, service)
 	db, err := boltdb.Open(path, boltdb.Options{

@@ -18,8 +18,8 @@ import (
 	"ordertally/shared/telemetry"
 )
 
-// TestOps_KeepsRoomForHealthChecks has more connections than the ops listener may have do as little as they can, in every way, and asks for the health
-// beside them, on connections of its own.
+// TestOps_KeepsRoomForHealthChecks has more connections than the ops listener may have do as little as they can, in
+// every way, and asks for the health beside them, on connections of its own.
 func TestOps_KeepsRoomForHealthChecks(t *testing.T) {
 	const many = 250
 	for name, hold := range map[string]struct {

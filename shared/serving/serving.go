@@ -79,7 +79,8 @@ func (c *Config) API(addr string, guard *auth.Guard, handler http.Handler, front
 	return server(config, c.TLS, front.Logger)
 }
 
-// How long each listener of a service has to stop. Clients that stay silent are cut off earlier, see [httpserver.Server.Stop].
+// How long each listener of a service has to stop. Clients that stay silent are cut off earlier, see
+// [httpserver.Server.Stop].
 const (
 	APIStop = 4 * time.Second
 	OpsStop = time.Second

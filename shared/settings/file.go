@@ -91,8 +91,8 @@ func parseFile(path string, data []byte, known, nested []string) (map[string]ent
 	return entries, errors.Join(errs...)
 }
 
-// nestedText returns the value of a nested setting as YAML, with empty lines in front so that each of its lines has the number that it has
-// in the file. lines are those of the file up to where the next setting begins.
+// nestedText returns the value of a nested setting as YAML, with empty lines in front so that each of its lines has the
+// number that it has in the file. lines are those of the file up to where the next setting begins.
 func nestedText(pair *ast.MappingValueNode, lines []string) string {
 	first := lineOf(pair.Key)
 	switch value := pair.Value.(type) {

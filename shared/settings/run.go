@@ -12,9 +12,9 @@ import (
 //
 //	func main() { os.Exit(settings.Report(os.Stderr, program.Run(&commands{}, os.Args[1:]))) }
 //
-// The Run method of a command may take a context.Context, which ends with SIGINT, SIGTERM or SIGHUP; a second SIGINT or SIGTERM ends the process
-// at once. A SIGHUP that was ignored when the process started, as nohup has it, stays ignored. Without a Version the one that the Go command
-// recorded is used.
+// The Run method of a command may take a context.Context, which ends with SIGINT, SIGTERM or SIGHUP; a second SIGINT or
+// SIGTERM ends the process at once. A SIGHUP that was ignored when the process started, as nohup has it, stays ignored.
+// Without a Version the one that the Go command recorded is used.
 func (p Program) Run(cli any, args []string) error {
 	if p.Version == "" {
 		p.Version = recordedVersion()

@@ -82,10 +82,11 @@ type Log struct {
 	places fanout
 }
 
-// OpenLog opens the log of a service: on w, usually os.Stderr, as NewLogger has it, and in the file that c names. Nobody who logs waits for
-// either: lines wait in memory, and what finds no room there, or cannot be written, is dropped and counted. A line of level error or above is put
-// on the disk as soon as it is written. A file that cannot be written, or is no regular one, is an error now. A link to a file stays one when that
-// is rotated. A log must be closed.
+// OpenLog opens the log of a service: on w, usually os.Stderr, as NewLogger has it, and in the file that c names.
+// Nobody who logs waits for either: lines wait in memory, and what finds no room there, or cannot be written, is
+// dropped and counted. A line of level error or above is put on the disk as soon as it is written. A file that cannot
+// be written, or is no regular one, is an error now. A link to a file stays one when that is rotated. A log must be
+// closed.
 func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
 	level, err := ParseLevel(c.Level)
 	if err != nil {
@@ -132,5 +133,6 @@ func missingLines(service string, lines uint64) []byte {
 	return line.Bytes()
 }
 
-// Close writes what is left, puts the file on the disk and closes it. A place that takes nothing holds it up for half a second at most.
+// Close writes what is left, puts the file on the disk and closes it. A place that takes nothing holds it up for half a
+// second at most.
 func (l *Log) Close() error { return l.places.close() }

@@ -67,7 +67,8 @@ func TestALinkToALogFileStays(t *testing.T) {
 	}
 }
 
-// TestLog_DoesNotWaitForItsFile: here the file turned into a FIFO before it was opened, and opening one waits for a reader. The other place has all lines.
+// TestLog_DoesNotWaitForItsFile: here the file turned into a FIFO before it was opened, and opening one waits for a
+// reader. The other place has all lines.
 func TestLog_DoesNotWaitForItsFile(t *testing.T) {
 	path, out := filepath.Join(t.TempDir(), "order.log"), &lockedBuffer{}
 	err := plainfiletest.Within(t, func() error {

@@ -66,13 +66,15 @@ func (o *Ops) routes() []httpserver.Route {
 	return routes
 }
 
-// maxScrapes is how many scrapes may be made at once: each asks all metrics, and the checks of health must find the processor.
+// maxScrapes is how many scrapes may be made at once: each asks all metrics, and the checks of health must find the
+// processor.
 const maxScrapes = 2
 
 // scrapePatience is how long one waits for others; Prometheus gives a scrape ten seconds.
 const scrapePatience = 5 * time.Second
 
-// atOnce answers so many requests at once; the others wait. What they answer is made before any of it is sent, so that none waits for a client that reads slowly.
+// atOnce answers so many requests at once; the others wait. What they answer is made before any of it is sent, so that
+// none waits for a client that reads slowly.
 func atOnce(most int64, next http.Handler) http.HandlerFunc {
 	room := semaphore.NewWeighted(most)
 	return func(w http.ResponseWriter, r *http.Request) {

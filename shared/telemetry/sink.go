@@ -13,8 +13,8 @@ import (
 	"ordertally/shared/safetext"
 )
 
-// Drops counts log lines that were lost because an output did not take them: its reader stalled or exited, or its disk is full. A line lost by
-// two outputs counts twice. The zero value is ready for use.
+// Drops counts log lines that were lost because an output did not take them: its reader stalled or exited, or its disk
+// is full. A line lost by two outputs counts twice. The zero value is ready for use.
 type Drops struct{ lines atomic.Uint64 }
 
 // Lines returns how many lines were lost since the process started; 0 for a nil Drops.
@@ -25,7 +25,8 @@ func (d *Drops) Lines() uint64 {
 	return d.lines.Load()
 }
 
-// Register registers the metric service_log_lines_dropped_total for d. It exists from the start, and for a nil Drops too.
+// Register registers the metric service_log_lines_dropped_total for d. It exists from the start, and for a nil Drops
+// too.
 func (d *Drops) Register(reg prometheus.Registerer, service string) {
 	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Namespace: service, Subsystem: "log", Name: "lines_dropped_total",
@@ -33,7 +34,8 @@ func (d *Drops) Register(reg prometheus.Registerer, service string) {
 	}, func() float64 { return float64(d.Lines()) }))
 }
 
-// maxQueued bounds the lines that wait for one place, in bytes. A place that keeps up has few: it is for a reader that pauses.
+// maxQueued bounds the lines that wait for one place, in bytes. A place that keeps up has few: it is for a reader that
+// pauses.
 const maxQueued = 4 << 20
 
 // closePatience is how long Close waits for a place to take what is left.
@@ -45,8 +47,9 @@ type leveled struct {
 	text  []byte // shared by all places: never changed
 }
 
-// sink is one output for log lines. Lines wait in memory and a goroutine writes them, so logging never waits for a reader. Lines that
-// find no room are dropped and counted; once the output takes lines again, one line says how many are missing.
+// sink is one output for log lines. Lines wait in memory and a goroutine writes them, so logging never waits for a
+// reader. Lines that find no room are dropped and counted; once the output takes lines again, one line says how many
+// are missing.
 type sink struct {
 	out   zerolog.LevelWriter
 	drops *Drops
@@ -65,7 +68,8 @@ type sink struct {
 	err     error         // of finish
 }
 
-// newSink returns a sink that writes to w, and calls finish when it was closed and has written what it had. It must be closed.
+// newSink returns a sink that writes to w, and calls finish when it was closed and has written what it had. It must be
+// closed.
 func newSink(w io.Writer, drops *Drops, note func(uint64) []byte, finish func() error) *sink {
 	out, ok := w.(zerolog.LevelWriter)
 	if !ok {
@@ -123,8 +127,8 @@ func (s *sink) run() {
 	}
 }
 
-// next takes the oldest line. missing is how many were dropped before: what waits is older than what found no room, so they are told of
-// when all that waited is written.
+// next takes the oldest line. missing is how many were dropped before: what waits is older than what found no room, so
+// they are told of when all that waited is written.
 func (s *sink) next() (line leveled, missing uint64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,7 +162,8 @@ func (s *sink) write(line leveled, missing uint64) {
 	}
 }
 
-// close waits for what is left to be written, for closePatience. What takes no lines by then gets none: that is no failure.
+// close waits for what is left to be written, for closePatience. What takes no lines by then gets none: that is no
+// failure.
 func (s *sink) close() error {
 	s.mu.Lock()
 	s.closed = true

@@ -44,7 +44,8 @@ func (w *stallingWriter) String() string {
 	return w.text.String()
 }
 
-// TestLog_DropsAndCountsWhatItsReaderDoesNotTake: whoever logs does not wait; once the reader is back, a line says how many are missing.
+// TestLog_DropsAndCountsWhatItsReaderDoesNotTake: whoever logs does not wait; once the reader is back, a line says how
+// many are missing.
 func TestLog_DropsAndCountsWhatItsReaderDoesNotTake(t *testing.T) {
 	w := newStallingWriter()
 	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info"}, w, "order")

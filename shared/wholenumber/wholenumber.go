@@ -15,8 +15,8 @@ var (
 	ErrRange    = errors.New("it does not fit 64 bits")
 )
 
-// Parse returns the value of a JSON number. Its time depends on the length of the text alone, not on the exponent, and it
-// allocates nothing. The error is one of those above.
+// Parse returns the value of a JSON number. Its time depends on the length of the text alone, not on the exponent, and
+// it allocates nothing. The error is one of those above.
 func Parse(number []byte) (int64, error) {
 	if n, plain := small(number); plain {
 		return n, nil

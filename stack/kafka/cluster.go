@@ -25,8 +25,8 @@ type member struct {
 	nodes          int
 }
 
-// settings of a node that is broker and controller, over those of a single one: everything has a replica on each node, and all but one of them must have what is
-// acknowledged.
+// settings of a node that is broker and controller, over those of a single one: everything has a replica on each node,
+// and all but one of them must have what is acknowledged.
 func (m *member) settings() map[string]string {
 	replicas, inSync := strconv.Itoa(m.nodes), strconv.Itoa(m.nodes-1)
 	return map[string]string{
@@ -45,8 +45,8 @@ func (m *member) settings() map[string]string {
 // Cluster is several brokers on this machine, each a controller too.
 type Cluster struct{ nodes []*Kafka }
 
-// StartCluster starts a cluster of n nodes, three or more, each as Start does with those options in a directory of its own below Dir. It returns when all of them
-// answer clients.
+// StartCluster starts a cluster of n nodes, three or more, each as Start does with those options in a directory of its
+// own below Dir. It returns when all of them answer clients.
 func StartCluster(ctx context.Context, n int, options Options) (*Cluster, error) {
 	if n < 3 || options.Dir == "" || options.Port != 0 {
 		return nil, errors.New("start a cluster of Apache Kafka: it needs three nodes or more, a directory, and free ports")

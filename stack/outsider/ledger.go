@@ -51,8 +51,8 @@ type order struct {
 	} `json:"lines"`
 }
 
-// Take counts a record, unless it was counted before or is of another type. A record that breaks the contract, or bears the ce_id of
-// another message, is an error and changes nothing.
+// Take counts a record, unless it was counted before or is of another type. A record that breaks the contract, or bears
+// the ce_id of another message, is an error and changes nothing.
 func (l *Ledger) Take(r Record) error {
 	e, headers, err := openEnvelope(r.Headers)
 	if errors.Is(err, errOther) {
@@ -163,7 +163,8 @@ func (l *Ledger) Duplicates() int {
 	return l.duplicates
 }
 
-// Covered is how many messages were counted although their number had been dealt with: somebody wrote numbers that are not its own.
+// Covered is how many messages were counted although their number had been dealt with: somebody wrote numbers that are
+// not its own.
 func (l *Ledger) Covered() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

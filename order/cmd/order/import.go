@@ -34,8 +34,9 @@ func (c *importCmd) Run(ctx context.Context) error {
 	return c.run(ctx, os.Stderr, isatty.IsTerminal(os.Stderr.Fd()))
 }
 
-// run writes the summary to stderr when all is well. That each invoice was placed, replayed or rejected is not enough: a
-// file of which nothing was placed is likely to be another one than its owner thinks. Otherwise the summary is the error, so that it is one line still.
+// run writes the summary to stderr when all is well. That each invoice was placed, replayed or rejected is not enough:
+// a file of which nothing was placed is likely to be another one than its owner thinks. Otherwise the summary is the
+// error, so that it is one line still.
 func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) error {
 	client, err := c.client()
 	if err != nil {

@@ -8,15 +8,16 @@ import (
 	"syscall"
 )
 
-// report is a file that appears whole or not at all: it is written beside its place and renamed at the end, which replaces
-// what stands there and follows nothing. Its owner alone can read it. The zero report is written nowhere.
+// report is a file that appears whole or not at all: it is written beside its place and renamed at the end, which
+// replaces what stands there and follows nothing. Its owner alone can read it. The zero report is written nowhere.
 type report struct {
 	file *os.File
 	path string // "" when the file is written in place: a device or a pipe cannot be replaced
 }
 
 // createReport makes sure that path can be written, and changes nothing there yet. No path ("") is the zero report, "-"
-// standard output. A link is refused, whatever it points to: who can make one could otherwise choose what is overwritten.
+// standard output. A link is refused, whatever it points to: who can make one could otherwise choose what is
+// overwritten.
 func createReport(path string) (*report, error) {
 	switch path {
 	case "":

@@ -37,7 +37,8 @@ func (l *lockedLog) String() string {
 	return l.text.String()
 }
 
-// TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal: log, status, list, trace and API name class, reason, attempts and the next try.
+// TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal: log, status, list, trace and API name class, reason, attempts
+// and the next try.
 func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	log := &lockedLog{}

@@ -8,8 +8,8 @@ import (
 	"ordertally/shared/httpserver/hostiletest"
 )
 
-// HostileKeys adds what nobody should send to the routes of API keys. Maker is a credential with keys:write and no other scope, others one
-// with all scopes but that, and id the id of a key that is there.
+// HostileKeys adds what nobody should send to the routes of API keys. Maker is a credential with keys:write and no
+// other scope, others one with all scopes but that, and id the id of a key that is there.
 func HostileKeys(table *hostiletest.Table, maker, others, id string) {
 	const (
 		listing = "GET /v1/keys"

@@ -1,9 +1,9 @@
-// Package keyapi is the part of a service's HTTP API that makes, lists and revokes its API keys while it runs: routes, and what the OpenAPI
-// document says of them. Package keyverbs calls it.
+// Package keyapi is the part of a service's HTTP API that makes, lists and revokes its API keys while it runs: routes,
+// and what the OpenAPI document says of them. Package keyverbs calls it.
 //
-// Every route needs the scope keys:write, even the list, because it shows who may do what. Nobody can make a key with a scope that they
-// lack. Anyone with keys:write may revoke any key: revoking only takes rights away, and whoever finds a leaked key must be able to act at
-// once. The list and the log record each act and who did it.
+// Every route needs the scope keys:write, even the list, because it shows who may do what. Nobody can make a key with a
+// scope that they lack. Anyone with keys:write may revoke any key: revoking only takes rights away, and whoever finds a
+// leaked key must be able to act at once. The list and the log record each act and who did it.
 package keyapi
 
 import (
@@ -57,7 +57,8 @@ type API struct {
 	Logger  zerolog.Logger
 }
 
-// Routes returns the routes. wrap renders the error of a handler, which is a problem.Problem or one that the client is not told.
+// Routes returns the routes. wrap renders the error of a handler, which is a problem.Problem or one that the client is
+// not told.
 func (a *API) Routes(wrap func(func(http.ResponseWriter, *http.Request) error) http.HandlerFunc) []httpserver.Route {
 	return []httpserver.Route{
 		{Method: http.MethodGet, Path: "/v1/keys", Scope: auth.KeysWrite, Handler: wrap(a.list)},

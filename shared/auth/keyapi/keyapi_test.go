@@ -74,7 +74,8 @@ func newService(t *testing.T, issuer *auth.Issuer) *service {
 	return s
 }
 
-// ask sends a request and reads the answer into value, which may be nil, and returns the status and the code of a problem.
+// ask sends a request and reads the answer into value, which may be nil, and returns the status and the code of a
+// problem.
 func (s *service) ask(method, path, credential, body string, value any) (status int, p problem.Problem) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))

@@ -1,5 +1,5 @@
-// Package keyverbs has the commands that manage a service's API keys. They call the running service (see package keyapi). For a stopped
-// service, and for the first key of a service that has none, they work on its file.
+// Package keyverbs has the commands that manage a service's API keys. They call the running service (see package
+// keyapi). For a stopped service, and for the first key of a service that has none, they work on its file.
 package keyverbs
 
 import (

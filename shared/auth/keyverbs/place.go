@@ -39,7 +39,8 @@ type place struct {
 	Output string                `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
 }
 
-// typed drops a file that is named for serve, by the environment or the settings file: who asks for the keys means the service that runs on it.
+// typed drops a file that is named for serve, by the environment or the settings file: who asks for the keys means the
+// service that runs on it.
 func (p *place) typed(sources *settings.Sources, k *kong.Context) {
 	if !sources.Typed(k, "data") {
 		p.Data = ""

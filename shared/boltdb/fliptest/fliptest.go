@@ -1,4 +1,5 @@
-// Package fliptest flips single bits in the structure of a database file, and tests that the damage is found or does no harm.
+// Package fliptest flips single bits in the structure of a database file, and tests that the damage is found or does no
+// harm.
 package fliptest
 
 import (
@@ -13,14 +14,14 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// Use opens the file at path as a service does, reads everything, writes to it and closes it. It returns what it read, and any error. It must not
-// panic.
+// Use opens the file at path as a service does, reads everything, writes to it and closes it. It returns what it read,
+// and any error. It must not panic.
 type Use func(t *testing.T, path string) (read string, err error)
 
 const pageSize = 4096
 
-// Run flips n bits of the file at path, or as many as ORDERTALLY_FLIPS says, one at a time. After each, check must find it, or all reads must be
-// as before.
+// Run flips n bits of the file at path, or as many as ORDERTALLY_FLIPS says, one at a time. After each, check must find
+// it, or all reads must be as before.
 func Run(t *testing.T, path string, n int, check boltdb.Checker, use Use) {
 	t.Helper()
 	if text := os.Getenv("ORDERTALLY_FLIPS"); text != "" {
@@ -86,7 +87,8 @@ func write(t *testing.T, path string, data []byte) {
 	}
 }
 
-// structure returns the bytes of a file that are no record's: meta pages, headers and tables of elements, keys of branches, the list of free pages.
+// structure returns the bytes of a file that are no record's: meta pages, headers and tables of elements, keys of
+// branches, the list of free pages.
 func structure(file []byte) (places []int) {
 	add := func(from, to int) {
 		for i := from; i < to; i++ {

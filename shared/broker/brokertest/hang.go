@@ -11,9 +11,9 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// Hang begins another program's transaction in each partition of topic, which must exist, and leaves it open: readers of
-// committed records see nothing that comes behind it. It returns when its records stand. end commits or aborts it and
-// returns once that is done; called again it does nothing. What is open when the test ends is aborted.
+// Hang begins another program's transaction in each partition of topic, which must exist, and leaves it open: readers
+// of committed records see nothing that comes behind it. It returns when its records stand. end commits or aborts it
+// and returns once that is done; called again it does nothing. What is open when the test ends is aborted.
 func Hang(t testing.TB, address, topic string) (end func(commit bool)) {
 	t.Helper()
 	producer, err := kafka.NewProducer(&kafka.ConfigMap{

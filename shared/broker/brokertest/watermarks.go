@@ -9,8 +9,8 @@ import (
 	"ordertally/shared/broker"
 )
 
-// Hidden returns in how many partitions of topic an open transaction hides what stands behind its beginning: the last stable
-// offset is below the high watermark.
+// Hidden returns in how many partitions of topic an open transaction hides what stands behind its beginning: the last
+// stable offset is below the high watermark.
 func Hidden(t testing.TB, address, topic string) (partitions int) {
 	t.Helper()
 	high, stable := ends(t, address, topic, "read_uncommitted"), ends(t, address, topic, "read_committed")
@@ -22,8 +22,8 @@ func Hidden(t testing.TB, address, topic string) (partitions int) {
 	return partitions
 }
 
-// ReadToHighWatermark is ReadAll up to the high watermarks of now. It waits for the end of open transactions, for a minute at
-// most.
+// ReadToHighWatermark is ReadAll up to the high watermarks of now. It waits for the end of open transactions, for a
+// minute at most.
 func ReadToHighWatermark(t testing.TB, address, topic string) []broker.Record {
 	t.Helper()
 	left := ends(t, address, topic, "read_uncommitted")

@@ -19,9 +19,9 @@ import (
 // Partitions is how many the Publisher has, until it is made anew with others.
 const Partitions = 3
 
-// Publisher keeps what is published in memory, in Partitions partitions, fences like Kafka and fails as its script says.
-// Like in Kafka an open transaction of somebody else hides what stands behind its first record (Hang). It is safe for
-// concurrent use; the zero value is ready.
+// Publisher keeps what is published in memory, in Partitions partitions, fences like Kafka and fails as its script
+// says. Like in Kafka an open transaction of somebody else hides what stands behind its first record (Hang). It is safe
+// for concurrent use; the zero value is ready.
 type Publisher struct {
 	mu      sync.Mutex
 	epochs  map[string]int
@@ -110,8 +110,8 @@ func (p *Publisher) nth(i int) int {
 	return len(p.stands)
 }
 
-// Hang begins a transaction of somebody else in each partition, a record in each, and leaves it open: readers of committed
-// records see nothing behind that until end, which may be called again.
+// Hang begins a transaction of somebody else in each partition, a record in each, and leaves it open: readers of
+// committed records see nothing behind that until end, which may be called again.
 func (p *Publisher) Hang() (end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

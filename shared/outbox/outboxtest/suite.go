@@ -22,8 +22,8 @@ type Target struct {
 	// Read returns the values of all records that readers of committed records see, those of one key in order. Slots and
 	// times need not be filled in.
 	Read func(t *testing.T) []outbox.Record
-	// Hang begins a transaction of somebody else in each partition and leaves it open; end ends it. It is called with an open
-	// session.
+	// Hang begins a transaction of somebody else in each partition and leaves it open; end ends it. It is called with
+	// an open session.
 	Hang func(t *testing.T) (end func())
 	// Remake deletes the place and makes it anew, with another number of partitions.
 	Remake func(t *testing.T)

@@ -62,7 +62,8 @@ func describe(ctx context.Context, service string) (*resource.Resource, error) {
 // lastTraces is how long a collector may take for what is left at a stop.
 const lastTraces = 1500 * time.Millisecond
 
-// Stop sends what is left, for a second and a half at most. A collector that does not take it is no failure of the service: the spans are lost, and the log says so.
+// Stop sends what is left, for a second and a half at most. A collector that does not take it is no failure of the
+// service: the spans are lost, and the log says so.
 func (t *Tracing) Stop(ctx context.Context) error {
 	if t.provider == nil {
 		return nil
