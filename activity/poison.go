@@ -17,8 +17,10 @@ const (
 	ReasonUnknownVersion Reason = "unknown_version" // the right type, in a version that is not understood
 	ReasonMalformed      Reason = "malformed"       // its value is not the JSON of an order
 	ReasonImpossible     Reason = "impossible"      // its values contradict each other or reality
-	ReasonTooLarge       Reason = "too_large"       // it has more bytes than the setting max-record-bytes allows; only its place is kept
-	ReasonSkipped        Reason = "skipped"         // an operator had it passed over unread (activity skip); only its place is known
+	// ReasonTooLarge: it has more bytes than the setting max-record-bytes allows; only its place is kept.
+	ReasonTooLarge Reason = "too_large"
+	// ReasonSkipped: an operator had it passed over unread (activity skip); only its place is known.
+	ReasonSkipped Reason = "skipped"
 )
 
 // The reasons of the other ledgers. Those depend on what was read before.

@@ -193,7 +193,8 @@ func TestRulesOfAnOrder(t *testing.T) {
 		{"currency two of the table", `{"currency":"P G","lines":[` + line + `]}`, "/currency unknown_currency"},
 		{"currency of three spaces", `{"currency":"   ","lines":[` + line + `]}`, "/currency unknown_currency"},
 		{"currency too long", `{"currency":"GBP EUR","lines":[` + line + `]}`, "/currency unknown_currency"},
-		{"currency withdrawn, without a time", `{"currency":"DEM","lines":[` + line + `]}`, ""}, // Place knows whether it is a retry
+		// Place knows whether it is a retry.
+		{"currency withdrawn, without a time", `{"currency":"DEM","lines":[` + line + `]}`, ""},
 		{"currency withdrawn since", priced("BGN", "2025-11-28T10:00:00Z"), ""},
 		{"currency in the month of its withdrawal", priced("BGN", "2026-01-31T23:59:59.999Z"), ""},
 		{"currency withdrawn before", priced("BGN", "2026-02-01T00:00:00Z"), "/currency unknown_currency"},

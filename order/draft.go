@@ -13,13 +13,15 @@ import (
 // Draft is what a request for an order contains. An empty text, a zero time and an empty map stand for a field that was
 // left out.
 type Draft struct {
-	Source     string            `json:"source,omitzero"`      // whose references these are; with one the reference is unique
-	Reference  string            `json:"reference,omitzero"`   // the caller's own name for the order
-	CustomerID string            `json:"customer_id,omitzero"` // left out for guests
-	Currency   string            `json:"currency"`
-	Lines      []event.Line      `json:"lines"`
-	PlacedAt   time.Time         `json:"placed_at,omitzero"` // as it was sent: 1970 to MaxAhead from now; left out for now
-	Metadata   map[string]string `json:"metadata,omitempty"`
+	// Source: whose references these are; with one the reference is unique.
+	Source     string       `json:"source,omitzero"`
+	Reference  string       `json:"reference,omitzero"`   // the caller's own name for the order
+	CustomerID string       `json:"customer_id,omitzero"` // left out for guests
+	Currency   string       `json:"currency"`
+	Lines      []event.Line `json:"lines"`
+	// PlacedAt: as it was sent: 1970 to MaxAhead from now; left out for now.
+	PlacedAt time.Time         `json:"placed_at,omitzero"`
+	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
 // EncodeDraft returns the request body for d. Equal drafts give equal bytes.

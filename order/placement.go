@@ -77,7 +77,8 @@ func (p *Placement) Place(ctx context.Context, body []byte, key string, from Ori
 	request.Key, request.PlacedBy, request.TraceParent = from.scoped(key), from.By, from.TraceParent
 	request.ReplayOnly = ofThePast && !from.Backfill || inactive != ""
 	placed, err := p.store.Place(ctx, request)
-	if inactive != "" && errors.Is(err, ErrBackfill) { // it is no retry of an order that was placed while the currency was active
+	// It is no retry of an order that was placed while the currency was active.
+	if inactive != "" && errors.Is(err, ErrBackfill) {
 		return Placed{}, reject(CodeInvalidOrder, Violation{Pointer: "/currency", Rule: RuleUnknownCurrency, Detail: inactive})
 	}
 	if err != nil {

@@ -212,7 +212,8 @@ func (a *API) getKept(ledger activity.Ledger) http.HandlerFunc {
 		if err != nil {
 			return nil, err
 		}
-		text, err := json.Marshal(whole) // here, while it has its turn: as JSON it may have seven times the message's bytes
+		// Here, while it has its turn: as JSON it may have seven times the message's bytes.
+		text, err := json.Marshal(whole)
 		return json.RawMessage(text), err
 	})
 }

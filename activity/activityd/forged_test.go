@@ -55,7 +55,8 @@ func TestService_IsNotSilencedByForgedHeaders(t *testing.T) {
 	}
 	_, after, _ := strings.Cut(metrics, "\nactivity_covered_counted_total ")
 	value, _, _ := strings.Cut(after, "\n")
-	if covered, err := strconv.Atoi(value); err != nil || covered < 20 { // of another partition, more may have been read after it
+	// Of another partition, more may have been read after it.
+	if covered, err := strconv.Atoi(value); err != nil || covered < 20 {
 		t.Errorf("%q orders had a slot that had been dealt with, want at least 20", value)
 	}
 	if _, body := get(t, s.Addr(), "/v1/activities/ORDER_CREATED/conflicts"); !strings.Contains(body, `"class":"conflict"`) || strings.Count(body, `"message_id"`) != 1 {

@@ -18,12 +18,15 @@ import (
 type state struct {
 	At time.Time `json:"at"` // of the last batch
 	// Sizes is how much the ledgers hold.
-	Sizes      map[activity.Ledger]*activity.LedgerSize `json:"sizes,omitempty"`
-	Overflowed int64                                    `json:"overflowed,omitzero"` // messages the ledgers had no room for
-	Ranges     int64                                    `json:"ranges,omitzero"`     // of their offsets
-	Expired    int64                                    `json:"expired,omitzero"`    // messages the ledgers dropped past their retention
-	Acts       uint64                                   `json:"acts,omitzero"`       // records of the audit, those dropped too
-	Event      time.Time                                `json:"event,omitzero"`      // the latest of those counted
+	Sizes map[activity.Ledger]*activity.LedgerSize `json:"sizes,omitempty"`
+	// Overflowed: messages the ledgers had no room for.
+	Overflowed int64 `json:"overflowed,omitzero"`
+	Ranges     int64 `json:"ranges,omitzero"` // of their offsets
+	// Expired: messages the ledgers dropped past their retention.
+	Expired int64 `json:"expired,omitzero"`
+	// Acts: records of the audit, those dropped too.
+	Acts  uint64    `json:"acts,omitzero"`
+	Event time.Time `json:"event,omitzero"` // the latest of those counted
 }
 
 func readState(root *bbolt.Bucket) (state, error) {

@@ -365,7 +365,8 @@ func TestSeesFlippedBits(t *testing.T) {
 		}
 		return walk(def.Name, tx.Bucket([]byte(def.Name)))
 	})
-	if len(records) != 10 { // bin, key, its day's size, lineage, the number of lineages, slot, position, state, what is declared, names
+	// Bin, key, its day's size, lineage, the number of lineages, slot, position, state, what is declared, names.
+	if len(records) != 10 {
 		t.Fatalf("%d records, want 10", len(records))
 	}
 	put := func(r record, value []byte) {

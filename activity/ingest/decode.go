@@ -28,9 +28,10 @@ type decoder struct {
 type measureSlots struct{ values, by int }
 
 type dimensionSlots struct {
-	value  int
-	split  *split // nil when the value is a member of the event itself
-	inside []int  // which measures are sums over the objects of the split, in the order of its slots after the value's own
+	value int
+	split *split // nil when the value is a member of the event itself
+	// Which measures are sums over the objects of the split, in the order of its slots after the value's own.
+	inside []int
 }
 
 type ruleSlots struct {

@@ -215,7 +215,8 @@ func TestACommitThatHangsRefusesOrders(t *testing.T) {
 	a.eventually("a commit takes more than two seconds", func() bool { return a.service.db.Committing() > 2*time.Second })
 	a.refuses(admission.Stalled, "1", "disk does not answer in time", []string{stored.location})
 	release()
-	a.eventually("the commit is over", func() bool { return a.service.db.Committing() == 0 }) // just after its requests were answered
+	// Just after its requests were answered.
+	a.eventually("the commit is over", func() bool { return a.service.db.Committing() == 0 })
 	if again := a.place(); again.status != http.StatusCreated {
 		t.Errorf("after the commit: %+v", again)
 	}

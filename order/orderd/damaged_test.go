@@ -226,7 +226,8 @@ func mountExt4(t *testing.T, at string) (fail func(), mend func() bool, repair f
 	repair = func() {
 		run("umount", at)
 		if output, err := exec.Command("e2fsck", "-fy", image).CombinedOutput(); err != nil {
-			if exit, ended := errors.AsType[*exec.ExitError](err); !ended || exit.ExitCode() != 1 { // 1: it was repaired
+			// 1: it was repaired.
+			if exit, ended := errors.AsType[*exec.ExitError](err); !ended || exit.ExitCode() != 1 {
 				t.Fatalf("e2fsck: %v: %s", err, output)
 			}
 		}

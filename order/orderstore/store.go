@@ -20,9 +20,10 @@ import (
 )
 
 var (
-	ordersBucket     = []byte("orders")     // id -> row
-	keysBucket       = []byte("keys")       // idempotency key -> what it was used for
-	keyAgesBucket    = []byte("key-ages")   // id made when a key was first used, that of its order if it placed one -> the key
+	ordersBucket = []byte("orders") // id -> row
+	keysBucket   = []byte("keys")   // idempotency key -> what it was used for
+	// Id made when a key was first used, that of its order if it placed one -> the key.
+	keyAgesBucket    = []byte("key-ages")
 	sourcesBucket    = []byte("sources")    // source, 0, reference -> what it was used for
 	referencesBucket = []byte("references") // reference, 0, order id -> nothing, sealed
 	customersBucket  = []byte("customers")  // customer id, 0, order id -> nothing, sealed

@@ -34,7 +34,8 @@ type DB struct {
 	cause    error         // set before failed is closed
 	failing  sync.Once
 	close    sync.Once
-	stuck    atomic.Bool        // a transaction of a damaged file could not be undone: bbolt's own Close would wait for it
+	// A transaction of a damaged file could not be undone: bbolt's own Close would wait for it.
+	stuck    atomic.Bool
 	watchdog lifecycle.Watchdog // of the committer
 	syncTime atomic.Int64       // nanoseconds; written by the committer alone
 

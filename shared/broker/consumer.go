@@ -281,7 +281,8 @@ func (c *Consumer) consumeError(err kafka.Error) error {
 	if err.IsFatal() {
 		return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
 	}
-	if err.Code() == kafka.ErrBadCompression { // the client asks for the batch again, for ever, and reads the other partitions
+	// The client asks for the batch again, for ever, and reads the other partitions.
+	if err.Code() == kafka.ErrBadCompression {
 		c.cannotExpand(err)
 		return nil
 	}

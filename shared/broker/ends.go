@@ -100,7 +100,8 @@ func (c *Consumer) look(ctx context.Context, partitions []int32) {
 	now := snapshot{at: c.config.Clock.Now()}
 	var topicID string
 	var idErr, endsErr error
-	var asking sync.WaitGroup // a broker answers nothing while it waits for records on the same connection: both wait together
+	// A broker answers nothing while it waits for records on the same connection: both wait together.
+	var asking sync.WaitGroup
 	asking.Go(func() { topicID, idErr = c.askTopicID(ctx) })
 	asking.Go(func() { now.ends, endsErr = c.askEnds(ctx, partitions) })
 	asking.Wait()

@@ -130,8 +130,9 @@ type boundedConn struct {
 	listener *boundedListener
 	network  string
 	closed   sync.Once
-	begun    atomic.Bool  // its first request's header came
-	writing  atomic.Int64 // since when a write has been waiting for the client, in nanoseconds of the process; 0 for none
+	begun    atomic.Bool // its first request's header came
+	// Since when a write has been waiting for the client, in nanoseconds of the process; 0 for none.
+	writing atomic.Int64
 
 	busy  int       // requests of it that are being answered; the listener's lock guards both
 	since time.Time // the last of them began or ended, or the connection came

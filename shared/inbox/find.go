@@ -9,8 +9,9 @@ import (
 
 // Trace is what is known of a message: by what it is, and when it was first read. The zero Trace is of one that is not.
 type Trace struct {
-	ByID       bool      // its id is among the processed keys
-	BySequence bool      // its slot is dealt with; so are those that were skipped, passed over, or given up by an operator
+	ByID bool // its id is among the processed keys
+	// BySequence: its slot is dealt with; so are those that were skipped, passed over, or given up by an operator.
+	BySequence bool
 	At         time.Time // to the microsecond; zero when it is not known: it is kept as long as the id
 }
 

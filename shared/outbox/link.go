@@ -11,8 +11,9 @@ const (
 	LinkConnecting LinkState = "connecting" // a session is being opened, or what it finds is put right
 	LinkWaiting    LinkState = "waiting"    // for the end of others' transactions, see HeldBack
 	LinkUp         LinkState = "up"
-	LinkDown       LinkState = "down"   // an outage, from its beginning until messages go out again, or would if there were any
-	LinkFenced     LinkState = "fenced" // see ErrFenced
+	// LinkDown: an outage, from its beginning until messages go out again, or would if there were any.
+	LinkDown   LinkState = "down"
+	LinkFenced LinkState = "fenced" // see ErrFenced
 )
 
 // LinkStates lists every state.

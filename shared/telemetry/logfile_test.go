@@ -68,7 +68,8 @@ func TestALogFileIsRotatedByTime(t *testing.T) {
 		}
 		found += strings.Count(string(text), `"message":"line"`)
 	}
-	if dropped := int(log.Drops.Lines()); found+dropped != lines { // nothing keeps this test from logging faster than a disk writes
+	// Nothing keeps this test from logging faster than a disk writes.
+	if dropped := int(log.Drops.Lines()); found+dropped != lines {
 		t.Errorf("of %d lines %d are in the files %v, and %d were dropped", lines, found, all, dropped)
 	}
 }

@@ -128,7 +128,8 @@ func TestKeys_AreMadeListedAndRevokedWhileTheServiceRuns(t *testing.T) {
 	if status, p := s.ask("GET", "/v1/keys", made.Key, "", nil); status != http.StatusUnauthorized || !strings.Contains(p.Detail, "revoked") {
 		t.Errorf("the revoked key: %d %v", status, p)
 	}
-	if status, p := s.ask("DELETE", "/v1/keys/"+made.ID, admin, "", nil); status != http.StatusNoContent { // a repeated request
+	// A repeated request.
+	if status, p := s.ask("DELETE", "/v1/keys/"+made.ID, admin, "", nil); status != http.StatusNoContent {
 		t.Errorf("again: %d %v", status, p)
 	}
 	var list keyapi.KeyList
