@@ -34,7 +34,16 @@ const (
 
 // Reasons returns all reasons.
 func Reasons() []Reason {
-	return []Reason{ReasonTombstone, ReasonEnvelope, ReasonUnknownType, ReasonUnknownVersion, ReasonMalformed, ReasonImpossible, ReasonTooLarge, ReasonSkipped}
+	return []Reason{
+		ReasonTombstone,
+		ReasonEnvelope,
+		ReasonUnknownType,
+		ReasonUnknownVersion,
+		ReasonMalformed,
+		ReasonImpossible,
+		ReasonTooLarge,
+		ReasonSkipped,
+	}
 }
 
 // Poison is the error of a message that cannot be counted, now or after a retry by the same program.

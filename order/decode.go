@@ -77,7 +77,11 @@ func (s *scanner) draft(now time.Time) (d Draft) {
 		s.missing("", "lines")
 	}
 	if d.Source != "" && d.Reference == "" && !brokenReference {
-		s.violateAt("/reference", RuleRequired, "is missing: an order with a source needs a reference, which it has alone among the orders of that source")
+		s.violateAt(
+			"/reference",
+			RuleRequired,
+			"is missing: an order with a source needs a reference, which it has alone among the orders of that source",
+		)
 	}
 	return d
 }

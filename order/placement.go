@@ -79,7 +79,10 @@ func (p *Placement) Place(ctx context.Context, body []byte, key string, from Ori
 	placed, err := p.store.Place(ctx, request)
 	// It is no retry of an order that was placed while the currency was active.
 	if inactive != "" && errors.Is(err, ErrBackfill) {
-		return Placed{}, reject(CodeInvalidOrder, Violation{Pointer: "/currency", Rule: RuleUnknownCurrency, Detail: inactive})
+		return Placed{}, reject(
+			CodeInvalidOrder,
+			Violation{Pointer: "/currency", Rule: RuleUnknownCurrency, Detail: inactive},
+		)
 	}
 	if err != nil {
 		return Placed{}, fmt.Errorf("place order: %w", err)
@@ -104,6 +107,11 @@ func newRequest(draft *Draft, now time.Time) (*Request, error) {
 		})
 	}
 	return &Request{
-		Payload: payload, Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID, PlacedAt: placedAt, Content: draft.ContentHash(),
+		Payload:    payload,
+		Source:     draft.Source,
+		Reference:  draft.Reference,
+		CustomerID: draft.CustomerID,
+		PlacedAt:   placedAt,
+		Content:    draft.ContentHash(),
 	}, nil
 }

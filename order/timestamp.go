@@ -22,7 +22,8 @@ func parseTime(text string, now time.Time) (time.Time, Rule, string) {
 	case at.Before(time.Unix(0, 0)):
 		return time.Time{}, RuleOutOfRange, "must not be before 1970-01-01T00:00:00Z"
 	case at.After(now.Add(MaxAhead)):
-		return time.Time{}, RuleOutOfRange, "must be at most 5 s ahead of the service's clock, which says " + now.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		return time.Time{}, RuleOutOfRange, "must be at most 5 s ahead of the service's clock, which says " + now.UTC().
+			Format("2006-01-02T15:04:05.000Z07:00")
 	}
 	return at, "", ""
 }

@@ -90,9 +90,18 @@ type API struct {
 // New returns the API. Close ends its live streams.
 func New(c Config) *API {
 	a := &API{
-		activities: c.Activities, zone: c.Zone, html: template.Must(template.New("page").Parse(pageHTML)), clock: c.Clock, logger: c.Logger, failures: httpserver.NewFailures(c.Logger), answers: httpserver.NewAnswers(), flights: newFlights(),
-		guard: c.Guard, closed: c.Guard.Closed(),
-		lives: make(map[string]*live), done: make(chan struct{}),
+		activities: c.Activities,
+		zone:       c.Zone,
+		html:       template.Must(template.New("page").Parse(pageHTML)),
+		clock:      c.Clock,
+		logger:     c.Logger,
+		failures:   httpserver.NewFailures(c.Logger),
+		answers:    httpserver.NewAnswers(),
+		flights:    newFlights(),
+		guard:      c.Guard,
+		closed:     c.Guard.Closed(),
+		lives:      make(map[string]*live),
+		done:       make(chan struct{}),
 	}
 	if c.Listeners <= 0 {
 		c.Listeners = DefaultListeners
@@ -127,13 +136,38 @@ func Document(defs ...activity.Definition) *huma.OpenAPI { return openapi.Docume
 func (a *API) routes() []httpserver.Route {
 	routes := []httpserver.Route{
 		{Method: http.MethodGet, Path: "/v1/activities", Scope: auth.StatsRead, Handler: a.json(a.list)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days", Scope: auth.StatsRead, Handler: a.shared(a.days)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}", Scope: auth.StatsRead, Handler: a.shared(a.day)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/days/{day}/minutes", Scope: auth.StatsRead, Handler: a.shared(a.minutes)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/messages/{message_id}", Scope: auth.StatsRead, Handler: a.json(a.message)},
+		{
+			Method:  http.MethodGet,
+			Path:    "/v1/activities/{activity}/days",
+			Scope:   auth.StatsRead,
+			Handler: a.shared(a.days),
+		},
+		{
+			Method:  http.MethodGet,
+			Path:    "/v1/activities/{activity}/days/{day}",
+			Scope:   auth.StatsRead,
+			Handler: a.shared(a.day),
+		},
+		{
+			Method:  http.MethodGet,
+			Path:    "/v1/activities/{activity}/days/{day}/minutes",
+			Scope:   auth.StatsRead,
+			Handler: a.shared(a.minutes),
+		},
+		{
+			Method:  http.MethodGet,
+			Path:    "/v1/activities/{activity}/messages/{message_id}",
+			Scope:   auth.StatsRead,
+			Handler: a.json(a.message),
+		},
 		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: a.page},
 		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/digests", Scope: auth.OpsRead, Handler: a.shared(a.digests)},
+		{
+			Method:  http.MethodGet,
+			Path:    "/v1/activities/{activity}/digests",
+			Scope:   auth.OpsRead,
+			Handler: a.shared(a.digests),
+		},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Scope: auth.StatsRead, Handler: a.live},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Scope: auth.OpsRead, Handler: a.json(a.audit)},
 	}

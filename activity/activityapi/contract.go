@@ -37,16 +37,37 @@ var liveEvent = openapi.Named{Name: "LiveEvent", Schema: &openapi.Schema{
 // contract is what the document is made of.
 func contract(defs []activity.Definition) openapi.API {
 	return openapi.API{
-		Title: title, Says: says, Routes: (&API{}).routes(), Operations: operations(defs), Problems: []problem.Kind{kindInvalidParameter, kindUnavailable, kindCorrupt, httpserver.KindOverloaded},
+		Title:      title,
+		Says:       says,
+		Routes:     (&API{}).routes(),
+		Operations: operations(defs),
+		Problems:   []problem.Kind{kindInvalidParameter, kindUnavailable, kindCorrupt, httpserver.KindOverloaded},
 		Closed: []openapi.Closed{
-			openapi.ClosedSet("What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten; an operator decides); conflict (another message had its id; an operator decides); "+
-				"unknown (not read yet, never sent, or forgotten).", activity.MessageStates()...),
-			openapi.ClosedSet("Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), "+
-				"impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator skipped it unread), late (so old that its id may have been forgotten, and its lineage and sequence number do not settle it), conflict (a message with the same id and other content was read before).", classes()...),
-			openapi.ClosedSet("A list of messages that were not counted: parked (they cannot be counted), late (they may have been counted and forgotten) or conflicts (another message had their id).", activity.AllLedgers()...),
-			openapi.ClosedSet("What an operator decided: retry (count it after all), discard (give it up for ever) or skip (skip it unread).", activity.Retry, activity.Discard, activity.PassOver),
-			openapi.ClosedSet("What became of a message: counted, duplicate (it was counted before), still_parked, discarded, skipped.", activity.Outcomes()...),
-			openapi.ClosedSet("What a counted message is known by: its id, or, once that has expired, its lineage and sequence.", knownByID, knownBySequence),
+			openapi.ClosedSet(
+				"What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten; an operator decides); conflict (another message had its id; an operator decides); "+
+					"unknown (not read yet, never sent, or forgotten).",
+				activity.MessageStates()...),
+			openapi.ClosedSet(
+				"Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), "+
+					"impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator skipped it unread), late (so old that its id may have been forgotten, and its lineage and sequence number do not settle it), conflict (a message with the same id and other content was read before).",
+				classes()...),
+			openapi.ClosedSet(
+				"A list of messages that were not counted: parked (they cannot be counted), late (they may have been counted and forgotten) or conflicts (another message had their id).",
+				activity.AllLedgers()...),
+			openapi.ClosedSet(
+				"What an operator decided: retry (count it after all), discard (give it up for ever) or skip (skip it unread).",
+				activity.Retry,
+				activity.Discard,
+				activity.PassOver,
+			),
+			openapi.ClosedSet(
+				"What became of a message: counted, duplicate (it was counted before), still_parked, discarded, skipped.",
+				activity.Outcomes()...),
+			openapi.ClosedSet(
+				"What a counted message is known by: its id, or, once that has expired, its lineage and sequence.",
+				knownByID,
+				knownBySequence,
+			),
 			keyapi.ClosedSets()[0],
 		},
 	}
@@ -165,11 +186,26 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 	missing := append([]problem.Kind{kindNotKept}, unknown...)
 	all := map[string]openapi.Operation{
 		"GET " + base: {
-			ID: "list" + own, Summary: "List the " + called + ".", Path: name, Query: slices.Concat(selection, pages), Answer: keptPage{}, AnswerHeaders: plain, Problems: unknown,
+			ID:            "list" + own,
+			Summary:       "List the " + called + ".",
+			Path:          name,
+			Query:         slices.Concat(selection, pages),
+			Answer:        keptPage{},
+			AnswerHeaders: plain,
+			Problems:      unknown,
 		},
 		"GET " + base + "/export": {
-			ID: "export" + own, Summary: "All of them, one JSON object a line.", Path: name, Query: selection, Media: "application/x-ndjson", AnswerHeaders: plain, Problems: unknown,
-			Answer: openapi.Said(text, "Each line is an entry with all that was read: a WholeWithHistory without its history. After those of a page, a line with the member corrupt alone lists entries that are damaged and not answered, if there are any. The connection is cut when it cannot be finished."),
+			ID:            "export" + own,
+			Summary:       "All of them, one JSON object a line.",
+			Path:          name,
+			Query:         selection,
+			Media:         "application/x-ndjson",
+			AnswerHeaders: plain,
+			Problems:      unknown,
+			Answer: openapi.Said(
+				text,
+				"Each line is an entry with all that was read: a WholeWithHistory without its history. After those of a page, a line with the member corrupt alone lists entries that are damaged and not answered, if there are any. The connection is cut when it cannot be finished.",
+			),
 		},
 		"GET " + base + entryPath: {ID: "get" + own, Summary: "One of them, with all that was read.", Path: name, Answer: wholeWithHistory{}, AnswerHeaders: plain, Problems: missing},
 	}
@@ -189,7 +225,9 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 		ofMany := openapi.Named{Name: "All" + answer.Name, Schema: new(*answer.Schema)}
 		ofMany.Schema.Properties = maps.Clone(answer.Schema.Properties)
 		ofMany.Schema.Properties["corrupt"] = &openapi.Schema{
-			Type: "array", Items: openapi.String(1, 0), Description: "Entries that are damaged and were left as they are, 1,000 at most. Left out when there are none.",
+			Type:        "array",
+			Items:       openapi.String(1, 0),
+			Description: "Entries that are damaged and were left as they are, 1,000 at most. Left out when there are none.",
 		}
 		many := &openapi.Schema{
 			Type: "object", AdditionalProperties: false, Required: one.Required,
@@ -203,7 +241,13 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 			ID: word[0] + own, Summary: decisions[word[0]] + " one of them.", Path: name, Body: one, Answer: answer, AnswerHeaders: plain, Problems: problems,
 		}
 		all["POST "+base+"/"+word[0]] = openapi.Operation{
-			ID: word[0] + "All" + own, Summary: decisions[word[0]] + " all that the filter selects.", Path: name, Body: many, Answer: ofMany, AnswerHeaders: plain, Problems: problems,
+			ID:            word[0] + "All" + own,
+			Summary:       decisions[word[0]] + " all that the filter selects.",
+			Path:          name,
+			Body:          many,
+			Answer:        ofMany,
+			AnswerHeaders: plain,
+			Problems:      problems,
 		}
 	}
 	return all
@@ -211,7 +255,9 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 
 // keptCalled is what the messages of a ledger are called.
 var keptCalled = map[activity.Ledger]string{
-	activity.ParkedLedger: "parked messages", activity.LateLedger: "late messages", activity.ConflictLedger: "messages in conflict: another message had their id",
+	activity.ParkedLedger:   "parked messages",
+	activity.LateLedger:     "late messages",
+	activity.ConflictLedger: "messages in conflict: another message had their id",
 }
 
 const reasonSays = "Why, for the record of the act: at most 500 bytes of UTF-8, no control characters."

@@ -34,8 +34,13 @@ func (a *API) list(r *http.Request) (any, error) {
 			return nil, err
 		}
 		listed := activityBody{
-			Name: act.Name, Topic: act.Topic, Measures: []string{}, Dimensions: []string{}, Parked: sizes.Sizes[activity.ParkedLedger].Messages,
-			Late: sizes.Sizes[activity.LateLedger].Messages, Conflicts: sizes.Sizes[activity.ConflictLedger].Messages,
+			Name:       act.Name,
+			Topic:      act.Topic,
+			Measures:   []string{},
+			Dimensions: []string{},
+			Parked:     sizes.Sizes[activity.ParkedLedger].Messages,
+			Late:       sizes.Sizes[activity.LateLedger].Messages,
+			Conflicts:  sizes.Sizes[activity.ConflictLedger].Messages,
 		}
 		for _, m := range act.Measures {
 			listed.Measures = append(listed.Measures, m.Name)

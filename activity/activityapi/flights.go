@@ -44,7 +44,11 @@ type flights struct {
 
 func newFlights() *flights {
 	procs := runtime.GOMAXPROCS(0)
-	return &flights{small: fairshare.NewTurns(max(procs, 2)), large: fairshare.NewTurns(max(procs/2, 1)), latest: make(map[string]*flight)}
+	return &flights{
+		small:  fairshare.NewTurns(max(procs, 2)),
+		large:  fairshare.NewTurns(max(procs/2, 1)),
+		latest: make(map[string]*flight),
+	}
 }
 
 // flight is an answer under way, in its own goroutine, because the first client may leave before the others.
@@ -215,7 +219,9 @@ func (f *flight) wait(ctx context.Context) (*rendered, error) {
 }
 
 func tooManyReads() error {
-	p := httpserver.KindOverloaded.New("More is asked of the statistics than can be read in time. Repeat the request later, or ask for less.")
+	p := httpserver.KindOverloaded.New(
+		"More is asked of the statistics than can be read in time. Repeat the request later, or ask for less.",
+	)
 	p.RetryAfter = patience
 	return p
 }

@@ -16,7 +16,9 @@ var (
 		Status: http.StatusUnprocessableEntity, Code: "invalid_decision", Says: "The body is well formed and does not say clearly what is to be done.",
 	}
 	kindCorrupt = problem.Kind{
-		Status: http.StatusInternalServerError, Code: "corrupt_record", Says: "A stored record that the answer needs is damaged. An operator has to restore the file from a backup.",
+		Status: http.StatusInternalServerError,
+		Code:   "corrupt_record",
+		Says:   "A stored record that the answer needs is damaged. An operator has to restore the file from a backup.",
 	}
 	kindUnavailable = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable", Says: "The service cannot answer now. Repeat later."}
 )
@@ -29,7 +31,9 @@ var refusals = map[activity.Code]problem.Kind{
 	activity.CodeInvalidRange:    {Status: http.StatusBadRequest, Code: string(activity.CodeInvalidRange), Says: "The range ends before it begins, or by is no way to put days together."},
 	activity.CodeRangeTooLong:    {Status: http.StatusBadRequest, Code: string(activity.CodeRangeTooLong), Says: "The range has more than 400 days."},
 	activity.CodeOffQuarterHour: {
-		Status: http.StatusUnprocessableEntity, Code: string(activity.CodeOffQuarterHour), Says: "On that day the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. A range has its other days.",
+		Status: http.StatusUnprocessableEntity,
+		Code:   string(activity.CodeOffQuarterHour),
+		Says:   "On that day the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. A range has its other days.",
 	},
 }
 

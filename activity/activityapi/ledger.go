@@ -19,15 +19,33 @@ import (
 // Ledgers are the messages that were not counted and wait for an operator. Safe for concurrent use.
 type Ledgers interface {
 	// ListKept returns messages after an entry's id.
-	ListKept(ctx context.Context, ledger activity.Ledger, filter activity.KeptFilter, after string, limit int) (activity.KeptPage, error)
+	ListKept(
+		ctx context.Context,
+		ledger activity.Ledger,
+		filter activity.KeptFilter,
+		after string,
+		limit int,
+	) (activity.KeptPage, error)
 	// GetKept returns one message and what was decided about it. The error may be activity.ErrNotKept.
 	GetKept(ctx context.Context, ledger activity.Ledger, id string) (activity.Kept, []activity.Act, error)
 	// ListOverflow returns where messages stand that a ledger had no room for.
 	ListOverflow(ctx context.Context, ledger activity.Ledger, limit int) ([]activity.OffsetRange, error)
 	// Decide decides about one message, DecideAll about all that the filter selects; it names those that are damaged
 	// and stay.
-	Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string, why activity.Why) (activity.Decided, error)
-	DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (done activity.Decided, corrupt []string, err error)
+	Decide(
+		ctx context.Context,
+		ledger activity.Ledger,
+		verb activity.Verb,
+		id string,
+		why activity.Why,
+	) (activity.Decided, error)
+	DecideAll(
+		ctx context.Context,
+		ledger activity.Ledger,
+		verb activity.Verb,
+		filter activity.KeptFilter,
+		why activity.Why,
+	) (done activity.Decided, corrupt []string, err error)
 	// Ledgers returns how much waits for an operator.
 	Ledgers(ctx context.Context) (activity.Ledgers, error)
 	// Audit returns the newest acts, the newest first.
@@ -294,7 +312,13 @@ type damagedLine struct {
 }
 
 // exportPage reads the messages after an entry when it is this export's turn.
-func (a *API) exportPage(r *http.Request, act *Activity, ledger activity.Ledger, filter activity.KeptFilter, after string) (activity.KeptPage, error) {
+func (a *API) exportPage(
+	r *http.Request,
+	act *Activity,
+	ledger activity.Ledger,
+	filter activity.KeptFilter,
+	after string,
+) (activity.KeptPage, error) {
 	end, err := a.answers.Turn(r)
 	if err != nil {
 		return activity.KeptPage{}, err

@@ -98,7 +98,14 @@ type event struct {
 }
 
 func newLive(a *API, act *Activity) *live {
-	return &live{api: a, act: act, epochs: uuidv7.NewSource(a.clock, 0, uuidv7.ID{}), streams: make(map[string]*stream), zones: make(map[[2]string]int), share: make(map[string]int)}
+	return &live{
+		api:     a,
+		act:     act,
+		epochs:  uuidv7.NewSource(a.clock, 0, uuidv7.ID{}),
+		streams: make(map[string]*stream),
+		zones:   make(map[[2]string]int),
+		share:   make(map[string]int),
+	}
 }
 
 // live answers a request with a stream of events until the client goes or the service stops.
@@ -148,7 +155,9 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 }
 
 func tooMany() error {
-	p := kindUnavailable.New("As many live streams are open as there may be, in all or for one caller; ask again in a moment, or for the day itself.")
+	p := kindUnavailable.New(
+		"As many live streams are open as there may be, in all or for one caller; ask again in a moment, or for the day itself.",
+	)
 	p.RetryAfter = 5 * time.Second
 	return p
 }

@@ -76,7 +76,11 @@ type pages struct {
 	made map[string]*webpage.Page
 }
 
-func (p *pages) of(act *Activity, day activity.Date, render func(*Activity, *activity.Day, asOf) (html, error)) (*webpage.Page, error) {
+func (p *pages) of(
+	act *Activity,
+	day activity.Date,
+	render func(*Activity, *activity.Day, asOf) (html, error),
+) (*webpage.Page, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.made == nil || p.day != day {

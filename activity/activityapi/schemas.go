@@ -20,7 +20,10 @@ var (
 
 // sum is a whole number that may exceed 64 bits: a day adds up orders of up to 2^63-1 each.
 func sum(says string, examples ...any) *openapi.Schema {
-	return openapi.Said(&openapi.Schema{Type: "integer", Minimum: new(0.0)}, says+" It may exceed 64 bits.", examples...)
+	return openapi.Said(
+		&openapi.Schema{Type: "integer", Minimum: new(0.0)},
+		says+" It may exceed 64 bits.",
+		examples...)
 }
 
 func list(of *openapi.Schema, says string) *openapi.Schema {
@@ -31,16 +34,27 @@ func list(of *openapi.Schema, says string) *openapi.Schema {
 func figure() openapi.Named {
 	return openapi.Named{Name: "Figure", Schema: &openapi.Schema{
 		Description: "The figure of a measure, under its name: a number, or numbers by currency, in minor units. They may exceed 64 bits.",
-		AnyOf:       []*openapi.Schema{{Type: "integer"}, {Type: "object", AdditionalProperties: &openapi.Schema{Type: "integer"}}},
+		AnyOf: []*openapi.Schema{
+			{Type: "integer"},
+			{Type: "object", AdditionalProperties: &openapi.Schema{Type: "integer"}},
+		},
 	}}
 }
 
 // distinct is what is told of a count of different texts.
 var distinct = openapi.Named{Name: "DistinctStats", Schema: &openapi.Schema{
-	Type: "object", Required: []string{"exact"}, AdditionalProperties: false, Description: "How good a count of different texts is.",
+	Type:                 "object",
+	Required:             []string{"exact"},
+	AdditionalProperties: false,
+	Description:          "How good a count of different texts is.",
 	Properties: map[string]*openapi.Schema{
-		"exact":          openapi.Said(yes, "It was counted exactly, as up to 384 are."),
-		"relative_error": {Type: "number", Format: "double", Description: "The standard error otherwise, as a share. Left out when it is exact.", Examples: []any{measure.RelativeError}},
+		"exact": openapi.Said(yes, "It was counted exactly, as up to 384 are."),
+		"relative_error": {
+			Type:        "number",
+			Format:      "double",
+			Description: "The standard error otherwise, as a share. Left out when it is exact.",
+			Examples:    []any{measure.RelativeError},
+		},
 	},
 }}
 
@@ -76,9 +90,20 @@ func shapes(defs []activity.Definition) []shape {
 }
 
 // object is an object with those members, the count, and the figure of each measure that is kept there.
-func (s shape) object(says string, required []string, properties map[string]*openapi.Schema, kept func(*measure.Measure) bool) *openapi.Schema {
+func (s shape) object(
+	says string,
+	required []string,
+	properties map[string]*openapi.Schema,
+	kept func(*measure.Measure) bool,
+) *openapi.Schema {
 	properties["count"] = openapi.Said(whole, "How many events.", 1)
-	made := &openapi.Schema{Type: "object", Description: says, Required: append(required, "count"), Properties: properties, AdditionalProperties: false}
+	made := &openapi.Schema{
+		Type:                 "object",
+		Description:          says,
+		Required:             append(required, "count"),
+		Properties:           properties,
+		AdditionalProperties: false,
+	}
 	if s.def == nil {
 		made.AdditionalProperties = openapi.Ref(figure().Name)
 		return made
@@ -98,11 +123,21 @@ func (s shape) object(says string, required []string, properties map[string]*ope
 func schemaOf(m *measure.Measure) *openapi.Schema {
 	switch {
 	case m.Kind == measure.Distinct:
-		return openapi.Said(whole, "How many different "+string(m.Path)+" there are; see stats for how exact that is.", 1)
+		return openapi.Said(
+			whole,
+			"How many different "+string(m.Path)+" there are; see stats for how exact that is.",
+			1,
+		)
 	case m.By != "":
 		return &openapi.Schema{
-			Type: "object", AdditionalProperties: sum("The sum in minor units."), Examples: []any{map[string]int{"GBP": 3564}},
-			Description: "The sum of " + string(m.Path) + " by " + string(m.By) + ", in minor units. Empty when there is none.",
+			Type:                 "object",
+			AdditionalProperties: sum("The sum in minor units."),
+			Examples:             []any{map[string]int{"GBP": 3564}},
+			Description: "The sum of " + string(
+				m.Path,
+			) + " by " + string(
+				m.By,
+			) + ", in minor units. Empty when there is none.",
 		}
 	case m.Kind == measure.Count:
 		return openapi.Said(whole, "How many "+string(m.Path)+" there are.", 2)
@@ -118,7 +153,10 @@ func sums(m *measure.Measure) bool       { return m.Kind == measure.Total }
 func (s shape) details(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
 	properties["first"] = openapi.Said(moment, "The first event, in UTC. Left out when there is none.")
 	properties["last"] = openapi.Said(moment, "The last event, in UTC. Left out when there is none.")
-	stats := &openapi.Schema{Type: "object", Description: "Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact."}
+	stats := &openapi.Schema{
+		Type:        "object",
+		Description: "Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.",
+	}
 	properties["stats"] = stats
 	if s.def == nil {
 		stats.AdditionalProperties = &openapi.Schema{Type: "object"}
@@ -141,9 +179,15 @@ func (s shape) details(properties map[string]*openapi.Schema) map[string]*openap
 
 // dimensions adds what was counted of the values of each dimension.
 func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
-	values := list(openapi.Ref(s.name+"Value"), "At most 100 values, those with the highest count first, then all others as one.")
-	made := &openapi.Schema{Type: "object", Description: "The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. " +
-		"If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines."}
+	values := list(
+		openapi.Ref(s.name+"Value"),
+		"At most 100 values, those with the highest count first, then all others as one.",
+	)
+	made := &openapi.Schema{
+		Type: "object",
+		Description: "The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. " +
+			"If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.",
+	}
 	if s.def == nil {
 		made.AdditionalProperties = values
 	} else {
@@ -158,11 +202,22 @@ func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*ope
 
 // value is one value of a dimension.
 func (s shape) value() openapi.Named {
-	made := openapi.Named{Name: s.name + "Value", Schema: s.object("The sums of one value of a dimension.", []string{"value"}, map[string]*openapi.Schema{
-		"value": openapi.Said(text, "The value; empty for events without one.", "United Kingdom"), "rest": openapi.Said(yes, "True if this is the total of all other values. Left out otherwise."),
-		"not_told_apart": openapi.Said(openapi.Integer(1), "How many of the rest were not kept by value: their quarter hour and partition had 1,000 values already, or the value is over 128 bytes. "+
-			"Some of them may belong to a value that is listed. Left out when there are none."),
-	}, sums)}
+	made := openapi.Named{
+		Name: s.name + "Value",
+		Schema: s.object("The sums of one value of a dimension.", []string{"value"}, map[string]*openapi.Schema{
+			"value": openapi.Said(
+				text,
+				"The value; empty for events without one.",
+				"United Kingdom",
+			),
+			"rest": openapi.Said(yes, "True if this is the total of all other values. Left out otherwise."),
+			"not_told_apart": openapi.Said(
+				openapi.Integer(1),
+				"How many of the rest were not kept by value: their quarter hour and partition had 1,000 values already, or the value is over 128 bytes. "+
+					"Some of them may belong to a value that is listed. Left out when there are none.",
+			),
+		}, sums),
+	}
 	if s.def == nil {
 		return made
 	}
@@ -170,7 +225,10 @@ func (s shape) value() openapi.Named {
 		m := &s.def.Measures[i]
 		for j := range s.def.Dimensions {
 			if m.Kind == measure.Total && !s.def.Dimensions[j].Has(m) {
-				made.Schema.Required = slices.DeleteFunc(made.Schema.Required, func(name string) bool { return name == m.Name })
+				made.Schema.Required = slices.DeleteFunc(
+					made.Schema.Required,
+					func(name string) bool { return name == m.Name },
+				)
 				of := *made.Schema.Properties[m.Name]
 				of.Description += " Left out if the elements of an array are counted and the measure is not inside them."
 				made.Schema.Properties[m.Name] = &of
@@ -186,8 +244,15 @@ func (s shape) parts() []any { return []any{asOf{}, groupStats{}, distinct, figu
 
 // state adds what an answer says of itself.
 func state(s *openapi.Schema) *openapi.Schema {
-	s.Properties["final"] = openapi.Said(yes, "The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.")
-	s.Properties["lag"] = openapi.Said(whole, "As as_of has it: how many messages wait. Left out when it is not known.", 0)
+	s.Properties["final"] = openapi.Said(
+		yes,
+		"The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.",
+	)
+	s.Properties["lag"] = openapi.Said(
+		whole,
+		"As as_of has it: how many messages wait. Left out when it is not known.",
+		0,
+	)
 	ref := openapi.Ref("AsOf")
 	ref.Description = "What the answer contains."
 	s.Properties["as_of"] = ref
@@ -208,55 +273,160 @@ func aboutDay(properties map[string]*openapi.Schema) map[string]*openapi.Schema 
 }
 
 func (s shape) day() openapi.Named {
-	hour := openapi.Named{Name: s.name + "Hour", Schema: s.object("One hour of a day. A day in which the clocks change has 23 or 25.", []string{"hour", "starts_at"}, map[string]*openapi.Schema{
-		"hour": openapi.Said(&openapi.Schema{Type: "integer", Format: "int32", Minimum: new(0.0), Maximum: new(23.0)}, "The hour on the clocks of the zone.", 8), "starts_at": openapi.Said(moment, "When it begins, with the zone's offset.", "2010-12-01T08:00:00Z"),
-	}, everyMeasure)}
-	return openapi.Named{Name: s.name + "Day", Parts: append(s.parts(), hour), Schema: state(s.object("The figures of one day.", []string{"activity", "day", "tz", "hours"},
-		s.dimensions(s.details(aboutDay(map[string]*openapi.Schema{"hours": list(openapi.Ref(hour.Name), "All hours of the day, in order.")}))), everyMeasure))}
+	hour := openapi.Named{
+		Name: s.name + "Hour",
+		Schema: s.object(
+			"One hour of a day. A day in which the clocks change has 23 or 25.",
+			[]string{"hour", "starts_at"},
+			map[string]*openapi.Schema{
+				"hour": openapi.Said(
+					&openapi.Schema{Type: "integer", Format: "int32", Minimum: new(0.0), Maximum: new(23.0)},
+					"The hour on the clocks of the zone.",
+					8,
+				),
+				"starts_at": openapi.Said(moment, "When it begins, with the zone's offset.", "2010-12-01T08:00:00Z"),
+			},
+			everyMeasure,
+		),
+	}
+	return openapi.Named{
+		Name:  s.name + "Day",
+		Parts: append(s.parts(), hour),
+		Schema: state(s.object(
+			"The figures of one day.",
+			[]string{"activity", "day", "tz", "hours"},
+			s.dimensions(
+				s.details(
+					aboutDay(
+						map[string]*openapi.Schema{
+							"hours": list(openapi.Ref(hour.Name), "All hours of the day, in order."),
+						},
+					),
+				),
+			),
+			everyMeasure,
+		)),
+	}
 }
 
 func (s shape) days() openapi.Named {
-	day := openapi.Named{Name: s.name + "DayOfRange", Schema: s.object("The figures of one day of a range.", []string{"day"}, s.details(map[string]*openapi.Schema{
-		"day": openapi.Said(date, "The day.", "2010-12-01"),
-		"unavailable": openapi.Said(text, "Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. "+
-			"The day then has no figures, not even a count. Left out if the day is available."),
-	}), everyMeasure)}
+	day := openapi.Named{
+		Name: s.name + "DayOfRange",
+		Schema: s.object("The figures of one day of a range.", []string{"day"}, s.details(map[string]*openapi.Schema{
+			"day": openapi.Said(date, "The day.", "2010-12-01"),
+			"unavailable": openapi.Said(
+				text,
+				"Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. "+
+					"The day then has no figures, not even a count. Left out if the day is available.",
+			),
+		}), everyMeasure),
+	}
 	day.Schema.Required = []string{"day"} // one that cannot be told has no more
 	period := func(name, example string) openapi.Named {
-		return openapi.Named{Name: s.name + strings.ToUpper(name[:1]) + name[1:], Schema: s.object("The figures of one "+name+", or of as much of it as lies in the range.", []string{name, "from", "to"}, s.dimensions(s.details(map[string]*openapi.Schema{
-			name: openapi.Said(text, "Its name.", example), "from": openapi.Said(date, "Its first day in the range."), "to": openapi.Said(date, "Its last day in the range, included."),
-			"partial":     openapi.Said(yes, "Some of its days are unavailable: see unavailable. Left out when the figures are complete."),
-			"unavailable": list(date, "The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none."),
-		})), everyMeasure)}
+		return openapi.Named{
+			Name: s.name + strings.ToUpper(name[:1]) + name[1:],
+			Schema: s.object(
+				"The figures of one "+name+", or of as much of it as lies in the range.",
+				[]string{name, "from", "to"},
+				s.dimensions(s.details(map[string]*openapi.Schema{
+					name: openapi.Said(
+						text,
+						"Its name.",
+						example,
+					),
+					"from": openapi.Said(date, "Its first day in the range."),
+					"to":   openapi.Said(date, "Its last day in the range, included."),
+					"partial": openapi.Said(
+						yes,
+						"Some of its days are unavailable: see unavailable. Left out when the figures are complete.",
+					),
+					"unavailable": list(
+						date,
+						"The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.",
+					),
+				})),
+				everyMeasure,
+			),
+		}
 	}
 	week, month := period("week", "2010-W48"), period("month", "2010-12")
-	return openapi.Named{Name: s.name + "Days", Parts: append(s.parts(), day, week, month), Schema: state(&openapi.Schema{
-		Type: "object", Required: []string{"activity", "tz", "from", "to"}, AdditionalProperties: false, Description: "The figures of a range of days, the oldest first. Days, weeks and months without events are included, with zeros. A day without figures is marked unavailable.",
-		Properties: about(map[string]*openapi.Schema{
-			"tz": openapi.Said(text, "The IANA time zone that the days are of.", "Europe/London"), "from": openapi.Said(date, "The first day."), "to": openapi.Said(date, "The last day, included."),
-			"by":   openapi.Said(openapi.Enum(activity.ByWeek, activity.ByMonth), "How the days are put together. Left out of a range by day."),
-			"days": list(openapi.Ref(day.Name), "Of a range by day."), "weeks": list(openapi.Ref(week.Name), "Of a range by week (ISO 8601)."), "months": list(openapi.Ref(month.Name), "Of a range by month."),
+	return openapi.Named{
+		Name:  s.name + "Days",
+		Parts: append(s.parts(), day, week, month),
+		Schema: state(&openapi.Schema{
+			Type:                 "object",
+			Required:             []string{"activity", "tz", "from", "to"},
+			AdditionalProperties: false,
+			Description:          "The figures of a range of days, the oldest first. Days, weeks and months without events are included, with zeros. A day without figures is marked unavailable.",
+			Properties: about(map[string]*openapi.Schema{
+				"tz": openapi.Said(
+					text,
+					"The IANA time zone that the days are of.",
+					"Europe/London",
+				),
+				"from": openapi.Said(date, "The first day."),
+				"to":   openapi.Said(date, "The last day, included."),
+				"by": openapi.Said(
+					openapi.Enum(activity.ByWeek, activity.ByMonth),
+					"How the days are put together. Left out of a range by day.",
+				),
+				"days": list(
+					openapi.Ref(day.Name),
+					"Of a range by day.",
+				),
+				"weeks":  list(openapi.Ref(week.Name), "Of a range by week (ISO 8601)."),
+				"months": list(openapi.Ref(month.Name), "Of a range by month."),
+			}),
 		}),
-	})}
+	}
 }
 
 func (s shape) minutes() openapi.Named {
-	minute := openapi.Named{Name: s.name + "Minute", Schema: s.object("The sums of one minute.", []string{"minute"}, map[string]*openapi.Schema{"minute": openapi.Said(moment, "When it begins, in UTC.", "2010-12-01T08:26:00Z")}, sums)}
+	minute := openapi.Named{
+		Name: s.name + "Minute",
+		Schema: s.object(
+			"The sums of one minute.",
+			[]string{"minute"},
+			map[string]*openapi.Schema{
+				"minute": openapi.Said(moment, "When it begins, in UTC.", "2010-12-01T08:26:00Z"),
+			},
+			sums,
+		),
+	}
 	return openapi.Named{Name: s.name + "Minutes", Parts: append(s.parts(), minute), Schema: state(&openapi.Schema{
-		Type: "object", Required: []string{"activity", "day", "tz", "minutes"}, AdditionalProperties: false, Description: "The minutes of a day that have events.",
-		Properties: aboutDay(map[string]*openapi.Schema{"minutes": list(openapi.Ref(minute.Name), "In order.")}),
+		Type:                 "object",
+		Required:             []string{"activity", "day", "tz", "minutes"},
+		AdditionalProperties: false,
+		Description:          "The minutes of a day that have events.",
+		Properties: aboutDay(
+			map[string]*openapi.Schema{"minutes": list(openapi.Ref(minute.Name), "In order.")},
+		),
 	})}
 }
 
 func (s shape) digests() openapi.Named {
-	quarter := openapi.Named{Name: s.name + "Quarter", Schema: s.object("The figures of a quarter hour.", []string{"starts_at"}, map[string]*openapi.Schema{
-		"starts_at": openapi.Said(moment, "When it begins, in UTC."),
-		"digest":    openapi.Said(text, "A digest of the ids of what the events are about, which does not depend on their order."),
-	}, everyMeasure)}
+	quarter := openapi.Named{
+		Name: s.name + "Quarter",
+		Schema: s.object("The figures of a quarter hour.", []string{"starts_at"}, map[string]*openapi.Schema{
+			"starts_at": openapi.Said(moment, "When it begins, in UTC."),
+			"digest": openapi.Said(
+				text,
+				"A digest of the ids of what the events are about, which does not depend on their order.",
+			),
+		}, everyMeasure),
+	}
 	return openapi.Named{Name: s.name + "Digests", Parts: append(s.parts(), quarter), Schema: state(&openapi.Schema{
-		Type: "object", Required: []string{"activity", "from", "to", "quarters"}, AdditionalProperties: false, Description: "The quarter hours of a range of UTC days that have events.",
+		Type:                 "object",
+		Required:             []string{"activity", "from", "to", "quarters"},
+		AdditionalProperties: false,
+		Description:          "The quarter hours of a range of UTC days that have events.",
 		Properties: about(map[string]*openapi.Schema{
-			"from": openapi.Said(date, "The first day, in UTC."), "to": openapi.Said(date, "The last day, included."), "quarters": list(openapi.Ref(quarter.Name), "In order."),
+			"from": openapi.Said(
+				date,
+				"The first day, in UTC.",
+			),
+			"to":       openapi.Said(date, "The last day, included."),
+			"quarters": list(openapi.Ref(quarter.Name), "In order."),
 		}),
 	})}
 }

@@ -125,9 +125,13 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, boltdb.ErrOutcomeUnknown), errors.Is(err, boltdb.ErrClosed), errors.Is(err, boltdb.ErrDamaged):
 		p = kindUnavailable.New("The statistics cannot be read now; ask again in a moment.")
 	case errors.Is(err, boltdb.ErrFull), errors.Is(err, boltdb.ErrReadOnly):
-		p = kindUnavailable.New("The service's disk takes no writes now, and nothing was changed. Repeat the request later.")
+		p = kindUnavailable.New(
+			"The service's disk takes no writes now, and nothing was changed. Repeat the request later.",
+		)
 	case errors.Is(err, boltdb.ErrCorrupt):
-		p = kindCorrupt.New("A record that the answer needs is damaged, and no figure is made up for it. Repeating does not help: the operator has to restore the file from a backup.")
+		p = kindCorrupt.New(
+			"A record that the answer needs is damaged, and no figure is made up for it. Repeating does not help: the operator has to restore the file from a backup.",
+		)
 	}
 	a.failures.Log(r, p.Status, err)
 	problem.Write(w, r, p)

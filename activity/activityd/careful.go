@@ -20,7 +20,12 @@ const suspectAfter = 2
 
 // careful notes in the file that reading begins, says where the runs before died, and returns how to begin: nil for
 // reading ahead.
-func (s *Service) careful(ctx context.Context, store *activitystore.Store, def *activity.Definition, config broker.ConsumerConfig) (*ingest.Careful, error) {
+func (s *Service) careful(
+	ctx context.Context,
+	store *activitystore.Store,
+	def *activity.Definition,
+	config broker.ConsumerConfig,
+) (*ingest.Careful, error) {
 	found, err := store.BeginReading(ctx)
 	if err != nil {
 		return nil, err
@@ -36,7 +41,12 @@ func (s *Service) careful(ctx context.Context, store *activitystore.Store, def *
 		if at.Deaths > 1 {
 			level = zerolog.ErrorLevel
 		}
-		s.logger.WithLevel(level).Str("activity", def.Name).Str("topic", def.Topic).Int32("partition", at.Partition).Int64("offset", at.Offset).Int("times", at.Deaths).
+		s.logger.WithLevel(level).
+			Str("activity", def.Name).
+			Str("topic", def.Topic).
+			Int32("partition", at.Partition).
+			Int64("offset", at.Offset).
+			Int("times", at.Deaths).
 			Msg(died(at, def.Topic, s.config.Data))
 	}
 	if found.Deaths < suspectAfter && found.Suspect == nil {
@@ -56,7 +66,16 @@ func died(at *activity.Suspect, topic, file string) string {
 	if at.Deaths > 1 {
 		times = fmt.Sprintf("%d times", at.Deaths)
 	}
-	return fmt.Sprintf("this service died %s while it read at or right behind offset %d of partition %d of topic %s. If nothing else killed it, "+
-		"give it more memory, or stop it and skip that offset: activity skip --data %s --topic %s --partition %d --offset %d --reason TEXT",
-		times, at.Offset, at.Partition, topic, file, topic, at.Partition, at.Offset)
+	return fmt.Sprintf(
+		"this service died %s while it read at or right behind offset %d of partition %d of topic %s. If nothing else killed it, "+
+			"give it more memory, or stop it and skip that offset: activity skip --data %s --topic %s --partition %d --offset %d --reason TEXT",
+		times,
+		at.Offset,
+		at.Partition,
+		topic,
+		file,
+		topic,
+		at.Partition,
+		at.Offset,
+	)
 }

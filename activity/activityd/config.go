@@ -86,8 +86,13 @@ func FlagDefaults() map[string]string {
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
 		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone, "batch_messages": strconv.Itoa(ingest.DefaultMaxBatch), "read_ahead_bytes": strconv.Itoa(broker.DefaultReadAheadBytes),
 		"max_record_bytes": strconv.Itoa(broker.DefaultMaxRecordBytes),
-		"retry_first":      broker.DefaultRetryFirst.String(), "retry_limit": broker.DefaultRetryLimit.String(), "live_listeners": strconv.Itoa(activityapi.DefaultListeners),
-		"ledger_bytes": strconv.Itoa(activitystore.DefaultLedgerBytes), "ledger_retention": activitystore.DefaultLedgerRetention.String(),
+		"retry_first":      broker.DefaultRetryFirst.String(),
+		"retry_limit":      broker.DefaultRetryLimit.String(),
+		"live_listeners":   strconv.Itoa(activityapi.DefaultListeners),
+		"ledger_bytes": strconv.Itoa(
+			activitystore.DefaultLedgerBytes,
+		),
+		"ledger_retention": activitystore.DefaultLedgerRetention.String(),
 	}
 }
 

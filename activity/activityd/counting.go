@@ -50,7 +50,10 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 	})
 	for _, def := range declare.With(declare.OrderCreated(s.config.Topic), declared) {
 		store, err := activitystore.Open(ctx, db, def, activitystore.Options{
-			Clock: s.config.Clock, DedupRetention: s.config.DedupRetention, LedgerBytes: s.config.LedgerBytes, LedgerRetention: s.config.LedgerRetention,
+			Clock:           s.config.Clock,
+			DedupRetention:  s.config.DedupRetention,
+			LedgerBytes:     s.config.LedgerBytes,
+			LedgerRetention: s.config.LedgerRetention,
 		})
 		if err != nil {
 			return nil, err
@@ -71,7 +74,11 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		consumers = append(consumers, consumer)
 		logger := s.logger.With().Str("activity", def.Name).Logger()
 		all = append(all, counting{def, store, ingest.New(consumer, store, def, ingest.Config{
-			MaxBatch: s.config.BatchMessages, Tracing: tracing, Careful: careful, Well: store.ReadingWell, Clock: s.config.Clock,
+			MaxBatch: s.config.BatchMessages,
+			Tracing:  tracing,
+			Careful:  careful,
+			Well:     store.ReadingWell,
+			Clock:    s.config.Clock,
 		}, metrics, logger)})
 	}
 	return all, nil
@@ -93,7 +100,13 @@ func (l ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activi
 }
 
 // DecideAll implements activityapi.Ledgers.
-func (l ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (activity.Decided, []string, error) {
+func (l ledgers) DecideAll(
+	ctx context.Context,
+	ledger activity.Ledger,
+	verb activity.Verb,
+	filter activity.KeptFilter,
+	why activity.Why,
+) (activity.Decided, []string, error) {
 	return l.Store.DecideAll(ctx, ledger, verb, filter, why, l.decode)
 }
 

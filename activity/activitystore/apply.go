@@ -61,16 +61,36 @@ var verdicts = map[inbox.Verdict]struct {
 	inbox.Refuse:    {verdict: activity.VerdictDuplicate},
 	inbox.Do:        {verdict: activity.VerdictCounted},
 	inbox.DoCovered: {verdict: activity.VerdictCovered},
-	inbox.Conflict: {activity.VerdictConflict, activity.ConflictLedger, activity.Poison{Reason: activity.ReasonConflict, Detail: "A message with this id and other content was read before. " +
-		"One of the two is forged, or a program used an id twice. Accept this one if it should count as well; otherwise discard it."}},
-	inbox.Late: {activity.VerdictLate, activity.LateLedger, activity.Poison{Reason: activity.ReasonLate, Detail: "The message is old enough to have been counted and its id forgotten since, " +
-		"and its lineage and sequence number do not settle it. Accept it if it was not counted; discard it if it was."}},
+	inbox.Conflict: {
+		activity.VerdictConflict,
+		activity.ConflictLedger,
+		activity.Poison{
+			Reason: activity.ReasonConflict,
+			Detail: "A message with this id and other content was read before. " +
+				"One of the two is forged, or a program used an id twice. Accept this one if it should count as well; otherwise discard it.",
+		},
+	},
+	inbox.Late: {
+		activity.VerdictLate,
+		activity.LateLedger,
+		activity.Poison{
+			Reason: activity.ReasonLate,
+			Detail: "The message is old enough to have been counted and its id forgotten since, " +
+				"and its lineage and sequence number do not settle it. Accept it if it was not counted; discard it if it was.",
+		},
+	},
 }
 
 // count decides message by message, then writes keys, slots and bins, each sorted. What is counted is added to the
 // stored bin event by event, so that it is the same however the messages were cut into batches. What goes to a ledger
 // is added to kept.
-func (s *Store) count(root *bbolt.Bucket, batch *activity.Batch, read map[int32]int64, now time.Time, kept map[activity.Ledger][]activity.Parked) ([]activity.Verdict, error) {
+func (s *Store) count(
+	root *bbolt.Bucket,
+	batch *activity.Batch,
+	read map[int32]int64,
+	now time.Time,
+	kept map[activity.Ledger][]activity.Parked,
+) ([]activity.Verdict, error) {
 	c, err := s.openCount(root, now)
 	if err != nil {
 		return nil, err
@@ -147,7 +167,13 @@ func (c *counting) flush() error {
 
 func inboxMessage(m *activity.Message) inbox.Message {
 	return inbox.Message{
-		ID: m.ID, Content: m.Content, Lineage: m.Lineage, Sequence: m.Sequence, Previous: m.Previous, Written: m.Timestamp, Republished: m.Republished,
+		ID:          m.ID,
+		Content:     m.Content,
+		Lineage:     m.Lineage,
+		Sequence:    m.Sequence,
+		Previous:    m.Previous,
+		Written:     m.Timestamp,
+		Republished: m.Republished,
 	}
 }
 

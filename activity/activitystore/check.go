@@ -61,7 +61,9 @@ func Check(r *boltdb.Record) error {
 }
 
 func complete(tx *bbolt.Tx) error {
-	if key, _ := tx.Cursor().First(); tx.Bucket(bucketMeta) == nil && string(key) != auth.Bucket || tx.Bucket([]byte("outbox")) != nil {
+	if key, _ := tx.Cursor().
+		First(); tx.Bucket(bucketMeta) == nil && string(key) != auth.Bucket ||
+		tx.Bucket([]byte("outbox")) != nil {
 		return boltdb.ErrForeign
 	}
 	return nil
@@ -146,7 +148,11 @@ func checkRecord(r *boltdb.Record, root *bbolt.Bucket) error {
 		if err != nil {
 			return err
 		}
-		r.Name = fmt.Sprintf("quarter hour %s of partition %d", bin.quarter.Start().UTC().Format("2006-01-02 15:04"), bin.partition)
+		r.Name = fmt.Sprintf(
+			"quarter hour %s of partition %d",
+			bin.quarter.Start().UTC().Format("2006-01-02 15:04"),
+			bin.partition,
+		)
 		_, err = decodeTotals(r.Key, bin.partition, r.Value)
 		return err
 	case string(bucketIndexes):
@@ -171,7 +177,8 @@ func checkKept(r *boltdb.Record, root *bbolt.Bucket) error {
 		return err
 	}
 	index := root.Bucket(bucketIndexes).Bucket(r.Path[1])
-	if index.Bucket(bucketAges).Get(ageKey(kept.At, r.Key)) == nil || kept.MessageID != "" && index.Bucket(bucketIDs).Get(idKey(kept.MessageID, r.Key)) == nil {
+	if index.Bucket(bucketAges).Get(ageKey(kept.At, r.Key)) == nil ||
+		kept.MessageID != "" && index.Bucket(bucketIDs).Get(idKey(kept.MessageID, r.Key)) == nil {
 		return fmt.Errorf("%w: it is missing in an index", boltdb.ErrCorrupt)
 	}
 	return nil

@@ -19,7 +19,13 @@ type Decoder func(*activity.Parked) (activity.Message, *activity.Poison)
 
 // ListKept returns messages of a ledger in order of partition and offset: those after the entry of that id ("" for the first), at most
 // limit and about 4 MiB, looking at 10,000 at most.
-func (s *Store) ListKept(ctx context.Context, name activity.Ledger, filter activity.KeptFilter, after string, limit int) (page activity.KeptPage, err error) {
+func (s *Store) ListKept(
+	ctx context.Context,
+	name activity.Ledger,
+	filter activity.KeptFilter,
+	after string,
+	limit int,
+) (page activity.KeptPage, err error) {
 	var last []byte
 	size := 0
 	if after != "" {
@@ -31,7 +37,8 @@ func (s *Store) ListKept(ctx context.Context, name activity.Ledger, filter activ
 		l := s.ledger(root, name, st)
 		return l.scan(ctx, last, filter, func(key []byte, kept *activity.Kept, damage error, looked int) bool {
 			listed := kept != nil || damage != nil
-			if listed && (len(page.Messages)+len(page.Corrupt) >= limit || size >= pageBytes) || !listed && looked >= lookLimit {
+			if listed && (len(page.Messages)+len(page.Corrupt) >= limit || size >= pageBytes) ||
+				!listed && looked >= lookLimit {
 				page.Next = entryID(last)
 				return false
 			}
@@ -74,7 +81,12 @@ const lookLimit = 10_000
 
 // scan calls visit with each message after a key until it says no: nil for those that the filter does not select, and
 // nil and what is wrong for those that are damaged.
-func (l *ledger) scan(ctx context.Context, after []byte, filter activity.KeptFilter, visit func(key []byte, kept *activity.Kept, damage error, looked int) bool) error {
+func (l *ledger) scan(
+	ctx context.Context,
+	after []byte,
+	filter activity.KeptFilter,
+	visit func(key []byte, kept *activity.Kept, damage error, looked int) bool,
+) error {
 	cursor := l.messages.Cursor()
 	key, sealed := cursor.Seek(after)
 	if after != nil && bytes.Equal(key, after) {
@@ -92,7 +104,8 @@ func (l *ledger) scan(ctx context.Context, after []byte, filter activity.KeptFil
 			return err
 		}
 		selected := &kept
-		if err != nil || filter.Reason != "" && kept.Poison.Reason != filter.Reason || !filter.Before.IsZero() && !kept.At.Before(filter.Before) {
+		if err != nil || filter.Reason != "" && kept.Poison.Reason != filter.Reason ||
+			!filter.Before.IsZero() && !kept.At.Before(filter.Before) {
 			selected = nil
 		}
 		if !visit(key, selected, err, looked) {
@@ -186,7 +199,14 @@ const maxNamed = 1000
 
 // DecideAll does what the verb says with all messages that the filter selects now, some hundred in a transaction.
 // Damaged ones stay as they are; corrupt names them, 1,000 at most. After an error it says what was done before.
-func (s *Store) DecideAll(ctx context.Context, name activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why, decode Decoder) (total activity.Decided, corrupt []string, err error) {
+func (s *Store) DecideAll(
+	ctx context.Context,
+	name activity.Ledger,
+	verb activity.Verb,
+	filter activity.KeptFilter,
+	why activity.Why,
+	decode Decoder,
+) (total activity.Decided, corrupt []string, err error) {
 	var after []byte
 	singles := 0 // so many more are decided one by one, because what one of them needs is damaged
 	for more := true; more; {

@@ -140,7 +140,12 @@ func (s *Store) Ledgers(ctx context.Context) (activity.Ledgers, error) {
 			return err
 		}
 		sizes = activity.Ledgers{
-			Sizes: make(map[activity.Ledger]activity.LedgerSize), LimitBytes: s.options.LedgerBytes, Overflowed: st.Overflowed, Expired: st.Expired,
+			Sizes: make(
+				map[activity.Ledger]activity.LedgerSize,
+			),
+			LimitBytes: s.options.LedgerBytes,
+			Overflowed: st.Overflowed,
+			Expired:    st.Expired,
 		}
 		for _, name := range activity.AllLedgers() {
 			sizes.Sizes[name] = *st.size(name)

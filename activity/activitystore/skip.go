@@ -19,7 +19,12 @@ import (
 // It is for the file of a stopped service.
 func Skip(ctx context.Context, db *boltdb.DB, skip activity.Skip, options Options) (names []string, err error) {
 	if skip.Partition < 0 || skip.From < 0 || skip.To < skip.From {
-		return nil, fmt.Errorf("offsets %d to %d of partition %d are not a valid range", skip.From, skip.To, skip.Partition)
+		return nil, fmt.Errorf(
+			"offsets %d to %d of partition %d are not a valid range",
+			skip.From,
+			skip.To,
+			skip.Partition,
+		)
 	}
 	if skip.Why.Reason == "" {
 		return nil, errors.New("a reason is needed")
@@ -36,14 +41,25 @@ func Skip(ctx context.Context, db *boltdb.DB, skip activity.Skip, options Option
 			if positions == nil || positions.Bucket([]byte(skip.Topic)) == nil {
 				return nil
 			}
-			s := &Store{db: db, name: append([]byte(nil), name...), topic: []byte(skip.Topic), options: options.withDefaults()}
+			s := &Store{
+				db:      db,
+				name:    append([]byte(nil), name...),
+				topic:   []byte(skip.Topic),
+				options: options.withDefaults(),
+			}
 			stands, err := s.skip(root, &skip, now)
 			if err != nil {
 				return err
 			}
 			if stands != skip.From {
-				elsewhere = fmt.Errorf("%s reads partition %d of topic %s at offset %d next, not at %d: nothing was skipped",
-					name, skip.Partition, skip.Topic, stands, skip.From)
+				elsewhere = fmt.Errorf(
+					"%s reads partition %d of topic %s at offset %d next, not at %d: nothing was skipped",
+					name,
+					skip.Partition,
+					skip.Topic,
+					stands,
+					skip.From,
+				)
 				return nil
 			}
 			names = append(names, string(name))
@@ -80,18 +96,33 @@ func (s *Store) skip(root *bbolt.Bucket, skip *activity.Skip, now time.Time) (st
 	}
 	// Without marks reading begins there; with them it would begin at the record before, and fetch what is behind it.
 	next := activity.Position{Offset: skip.To + 1, LeaderEpoch: -1, TopicID: position.TopicID}
-	if err := putPositions(s.positions(root), map[int32]activity.Position{skip.Partition: next}, map[int32]int64{skip.Partition: position.Furthest}); err != nil {
+	if err := putPositions(
+		s.positions(root),
+		map[int32]activity.Position{skip.Partition: next},
+		map[int32]int64{skip.Partition: position.Furthest},
+	); err != nil {
 		return 0, err
 	}
 	detail := "An operator had it passed over: it was never read. Read it from Kafka."
 	if skip.To > skip.From {
-		detail = fmt.Sprintf("An operator had offsets %d to %d passed over: they were never read. Read them from Kafka.", skip.From, skip.To)
+		detail = fmt.Sprintf(
+			"An operator had offsets %d to %d passed over: they were never read. Read them from Kafka.",
+			skip.From,
+			skip.To,
+		)
 	}
 	parked := activity.Parked{Partition: skip.Partition, Offset: skip.From, LeaderEpoch: -1, Timestamp: now,
 		Poison: activity.Poison{Reason: activity.ReasonSkipped, Detail: detail}}
 	key, _ := encodeKept(&activity.Kept{Parked: parked, At: now})
-	act := activity.Act{At: now, Ledger: activity.ParkedLedger, Verb: activity.PassOver, ID: entryID(key), Outcome: activity.OutcomeSkipped,
-		Reason: skip.Why.Reason, By: skip.Why.By}
+	act := activity.Act{
+		At:      now,
+		Ledger:  activity.ParkedLedger,
+		Verb:    activity.PassOver,
+		ID:      entryID(key),
+		Outcome: activity.OutcomeSkipped,
+		Reason:  skip.Why.Reason,
+		By:      skip.Why.By,
+	}
 	err = updateState(root, func(st *state) error {
 		if err := s.keep(root, activity.ParkedLedger, []activity.Parked{parked}, now, st); err != nil {
 			return err

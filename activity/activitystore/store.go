@@ -161,7 +161,12 @@ func (s *Store) putNames(root *bbolt.Bucket) error {
 			return fmt.Errorf("read the names of the activity: %w", err)
 		}
 		if known.Activity != string(s.name) {
-			return fmt.Errorf("%w: the bucket of activity %q calls itself %q", boltdb.ErrCorrupt, s.name, known.Activity)
+			return fmt.Errorf(
+				"%w: the bucket of activity %q calls itself %q",
+				boltdb.ErrCorrupt,
+				s.name,
+				known.Activity,
+			)
 		}
 	}
 	known.Activity = string(s.name)

@@ -138,7 +138,11 @@ func decodeTotals(key []byte, partition int32, sealed []byte) (activity.Totals, 
 	r := reader{rest: record}
 	head := r.take(2)
 	if len(head) == 2 && head[0] == 0 && head[1] != totalsVersion {
-		return activity.Totals{}, fmt.Errorf("read statistics: record %x has version %d: use the program that wrote it", key, head[1])
+		return activity.Totals{}, fmt.Errorf(
+			"read statistics: record %x has version %d: use the program that wrote it",
+			key,
+			head[1],
+		)
 	}
 	r.bad = r.bad || head[0] != 0
 	t := r.totals(partition)

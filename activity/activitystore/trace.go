@@ -14,7 +14,9 @@ import (
 
 // stateIn is the state of a message in a ledger.
 var stateIn = map[activity.Ledger]activity.MessageState{
-	activity.ParkedLedger: activity.ParkedMessage, activity.LateLedger: activity.LateMessage, activity.ConflictLedger: activity.Conflicting,
+	activity.ParkedLedger:   activity.ParkedMessage,
+	activity.LateLedger:     activity.LateMessage,
+	activity.ConflictLedger: activity.Conflicting,
 }
 
 // Trace tells what became of a message: of its id for as long as ids are kept, of its slot for ever.

@@ -95,7 +95,10 @@ func Parse(text string) ([]activity.Definition, error) {
 	}
 	for _, tk := range lexer.Tokenize(text) {
 		if tk.Type == token.AnchorType || tk.Type == token.AliasType { // a few of them can stand for gigabytes
-			return nil, fmt.Errorf("line %d has a YAML anchor or alias: write the values out, or put quotes around a text that begins with & or *", tk.Position.Line)
+			return nil, fmt.Errorf(
+				"line %d has a YAML anchor or alias: write the values out, or put quotes around a text that begins with & or *",
+				tk.Position.Line,
+			)
 		}
 	}
 	items, err := readItems(text)
@@ -104,7 +107,12 @@ func Parse(text string) ([]activity.Definition, error) {
 	}
 	var found faults
 	if len(items) > MaxActivities {
-		found.add(items[MaxActivities].line, "", "", fmt.Errorf("%d activities are declared; at most %d can be", len(items), MaxActivities))
+		found.add(
+			items[MaxActivities].line,
+			"",
+			"",
+			fmt.Errorf("%d activities are declared; at most %d can be", len(items), MaxActivities),
+		)
 	}
 	lines := make(map[string]int, len(items)) // of the activities, by name
 	var defs []activity.Definition

@@ -19,8 +19,36 @@ var (
 )
 
 // reserved are the names that an answer has itself.
-var reserved = []string{"activity", "day", "tz", "from", "to", "by", "days", "periods", "count", "first", "last", "stats", "dimensions", "hours",
-	"hour", "minutes", "minute", "as_of", "lag", "final", "partial", "unavailable", "starts_at", "ends_at", "value", "rest", "not_told_apart", "digest"}
+var reserved = []string{
+	"activity",
+	"day",
+	"tz",
+	"from",
+	"to",
+	"by",
+	"days",
+	"periods",
+	"count",
+	"first",
+	"last",
+	"stats",
+	"dimensions",
+	"hours",
+	"hour",
+	"minutes",
+	"minute",
+	"as_of",
+	"lag",
+	"final",
+	"partial",
+	"unavailable",
+	"starts_at",
+	"ends_at",
+	"value",
+	"rest",
+	"not_told_apart",
+	"digest",
+}
 
 // definition reads an activity, and notes what is wrong with it. lines has those before it.
 func (it *item) definition(lines map[string]int) activity.Definition {
@@ -162,7 +190,11 @@ func (u *uses) check(it *item) {
 	for _, one := range u.each {
 		for _, other := range u.paths {
 			if other.Within(one.path) {
-				it.fault(one.line, one.setting, fmt.Errorf("%s holds objects, by %s: name one of their members", one.path, other))
+				it.fault(
+					one.line,
+					one.setting,
+					fmt.Errorf("%s holds objects, by %s: name one of their members", one.path, other),
+				)
 				break
 			}
 		}

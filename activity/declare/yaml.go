@@ -15,7 +15,19 @@ import (
 )
 
 // keys are what a declaration may say.
-var keys = []string{"name", "topic", "type", "type-at", "schema", "id", "time", "subject", "measures", "dimensions", "rules"}
+var keys = []string{
+	"name",
+	"topic",
+	"type",
+	"type-at",
+	"schema",
+	"id",
+	"time",
+	"subject",
+	"measures",
+	"dimensions",
+	"rules",
+}
 
 // faults are what is wrong with a text, each with its place.
 type faults []fault
@@ -70,7 +82,12 @@ func readItems(text string) ([]item, error) {
 	file, err := parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		if ye, ok := errors.AsType[yaml.Error](err); ok && ye.GetToken() != nil {
-			return nil, fmt.Errorf("%w; line %d is not YAML: %s", errNoList, ye.GetToken().Position.Line, ye.GetMessage())
+			return nil, fmt.Errorf(
+				"%w; line %d is not YAML: %s",
+				errNoList,
+				ye.GetToken().Position.Line,
+				ye.GetMessage(),
+			)
 		}
 		return nil, fmt.Errorf("%w: %w", errNoList, err)
 	}
@@ -141,7 +158,10 @@ func (it *item) read() bool {
 	it.label = fmt.Sprintf("activity number %d", it.number)
 	pairs, ok := pairsOf(it.node)
 	for _, pair := range pairs { // the name first: the faults have it
-		if text, err := scalar(pair.Value); pair.Key.GetToken().Value == "name" && err == nil && nameForm.MatchString(text) {
+		if text, err := scalar(
+			pair.Value,
+		); pair.Key.GetToken().Value == "name" && err == nil &&
+			nameForm.MatchString(text) {
 			it.label = text
 			break
 		}

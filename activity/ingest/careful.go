@@ -65,7 +65,13 @@ func (in *Ingest) readCarefully(ctx context.Context, c *Careful, stored map[int3
 }
 
 // readPartition reads one partition to its end or until that time, and reports whether it got to the end.
-func (in *Ingest) readPartition(ctx context.Context, c *Careful, partition int32, at broker.Position, until time.Time) (all bool, err error) {
+func (in *Ingest) readPartition(
+	ctx context.Context,
+	c *Careful,
+	partition int32,
+	at broker.Position,
+	until time.Time,
+) (all bool, err error) {
 	stands, err := c.Reader.Stands(ctx, partition, at)
 	if err != nil || !stands { // the source finds out where to go on
 		return true, err

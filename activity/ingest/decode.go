@@ -119,7 +119,12 @@ func (d *decoder) cover(b *activity.Batch, r *broker.Record, skipped bool) {
 	if err != nil || envelope.Lineage == "" {
 		return
 	}
-	c := activity.Cover{Lineage: envelope.Lineage, First: envelope.Sequence, Last: envelope.Sequence, Before: len(b.Messages)}
+	c := activity.Cover{
+		Lineage: envelope.Lineage,
+		First:   envelope.Sequence,
+		Last:    envelope.Sequence,
+		Before:  len(b.Messages),
+	}
 	if skipped {
 		c.First = envelope.Previous + 1
 	}
@@ -161,7 +166,10 @@ func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *ac
 	case len(b.Parked) == 1:
 		return activity.Message{}, &b.Parked[0].Poison
 	}
-	return activity.Message{}, poison(activity.ReasonUnknownType, "Messages of this type are passed over: another activity counts them, or none.")
+	return activity.Message{}, poison(
+		activity.ReasonUnknownType,
+		"Messages of this type are passed over: another activity counts them, or none.",
+	)
 }
 
 // cut takes n elements from the front.
@@ -180,7 +188,11 @@ func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poiso
 		if d.other(r) {
 			return othersMessage
 		}
-		return poison(activity.ReasonTooLarge, "The record has %d bytes, more than max-record-bytes allows. Only its place was kept: read it from Kafka.", r.TooLarge)
+		return poison(
+			activity.ReasonTooLarge,
+			"The record has %d bytes, more than max-record-bytes allows. Only its place was kept: read it from Kafka.",
+			r.TooLarge,
+		)
 	}
 	var envelope cloudevent.Envelope
 	if d.def.ID.Header == cloudevent.HeaderID {

@@ -249,7 +249,8 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	if n := len(batch.Parked); n > 0 {
 		first := &batch.Parked[0]
 		in.logger.Warn().Int("messages", n).Int32("partition", first.Partition).Int64("offset", first.Offset).
-			Str("reason", string(first.Poison.Reason)).Msg("parked messages that cannot be counted; the line names the first")
+			Str("reason", string(first.Poison.Reason)).
+			Msg("parked messages that cannot be counted; the line names the first")
 	}
 	in.source.CommitForMonitors(offsets(batch.Next))
 	return nil
@@ -275,8 +276,14 @@ func (in *Ingest) report(batch *activity.Batch, verdicts []activity.Verdict) {
 		}
 		if found > 0 {
 			m := &batch.Messages[first]
-			in.logger.Error().Int("messages", found).Int32("partition", m.Partition).Int64("offset", m.Offset).Str("id", m.ID).
-				Str("lineage", m.Lineage).Uint64("sequence", m.Sequence).Msg(of.says)
+			in.logger.Error().
+				Int("messages", found).
+				Int32("partition", m.Partition).
+				Int64("offset", m.Offset).
+				Str("id", m.ID).
+				Str("lineage", m.Lineage).
+				Uint64("sequence", m.Sequence).
+				Msg(of.says)
 		}
 	}
 }

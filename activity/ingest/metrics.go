@@ -43,8 +43,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		poison: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "activity_poison_total", Help: "Messages parked because they cannot be counted.",
 		}, []string{"reason"}),
-		covered: counter("activity_covered_counted_total", "Messages counted although their lineage and sequence number were already covered. Each is an incident: another program writes sequence numbers that are not its own."),
-		unknown: counter("activity_unknown_types_total", "Messages of unknown types that were passed over, because their program may send new types."),
+		covered: counter(
+			"activity_covered_counted_total",
+			"Messages counted although their lineage and sequence number were already covered. Each is an incident: another program writes sequence numbers that are not its own.",
+		),
+		unknown: counter(
+			"activity_unknown_types_total",
+			"Messages of unknown types that were passed over, because their program may send new types.",
+		),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "activity_batch_messages", Help: "Records that shared one transaction.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
@@ -66,7 +72,18 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, reason := range broker.Reasons() {
 		m.repositions.WithLabelValues(string(reason))
 	}
-	reg.MustRegister(m.consumed, m.counted, m.duplicates, m.poison, m.covered, m.unknown, m.batch, m.seconds, m.repositions, m.scraped)
+	reg.MustRegister(
+		m.consumed,
+		m.counted,
+		m.duplicates,
+		m.poison,
+		m.covered,
+		m.unknown,
+		m.batch,
+		m.seconds,
+		m.repositions,
+		m.scraped,
+	)
 	return m
 }
 
@@ -138,30 +155,72 @@ func bytesIn(name activity.Ledger) func(*activity.Ledgers) int64 {
 
 func newScraped() *scraped {
 	return &scraped{
-		lag: prometheus.NewDesc("activity_lag_messages",
-			"Offsets of a partition up to its end that are not counted yet, of all topics together.", []string{"partition"}, nil),
+		lag: prometheus.NewDesc(
+			"activity_lag_messages",
+			"Offsets of a partition up to its end that are not counted yet, of all topics together.",
+			[]string{"partition"},
+			nil,
+		),
 		activityLag: prometheus.NewDesc("activity_partition_lag_messages",
 			"Offsets of a partition up to its end that are not counted yet.", []string{"activity", "partition"}, nil),
-		held: desc("activity_open_transaction_wait_seconds",
-			"For how long reading has waited for the end of another program's open transaction, of the partition that waits longest; 0 when none does."),
-		added: desc("activity_partitions_added_total", "Partitions that the topics got since the service started to read them."),
+		held: desc(
+			"activity_open_transaction_wait_seconds",
+			"For how long reading has waited for the end of another program's open transaction, of the partition that waits longest; 0 when none does.",
+		),
+		added: desc(
+			"activity_partitions_added_total",
+			"Partitions that the topics got since the service started to read them.",
+		),
 		ledgers: []ledgerMetric{
 			gauge("activity_parked_messages", "Messages parked now.", messagesIn(activity.ParkedLedger)),
 			gauge("activity_parked_bytes", "Size of the messages parked now.", bytesIn(activity.ParkedLedger)),
-			gauge("activity_late_messages", "Messages in the late ledger now. An operator must decide whether they count.", messagesIn(activity.LateLedger)),
+			gauge(
+				"activity_late_messages",
+				"Messages in the late ledger now. An operator must decide whether they count.",
+				messagesIn(activity.LateLedger),
+			),
 			gauge("activity_late_bytes", "Size of the messages in the late ledger now.", bytesIn(activity.LateLedger)),
-			gauge("activity_conflicts", "Messages in the conflict ledger now: another message had their id. An operator must decide whether they count.",
-				messagesIn(activity.ConflictLedger)),
-			gauge("activity_conflict_bytes", "Size of the messages in the conflict ledger now.", bytesIn(activity.ConflictLedger)),
-			gauge("activity_lineages", "Lineages seen since the file was made. Each is one database file of an order service.",
-				func(l *activity.Ledgers) int64 { return l.Lineages }),
-			gauge("activity_ledger_limit_bytes", "Maximum size of the messages in each ledger, for all activities together.",
-				func(l *activity.Ledgers) int64 { return l.LimitBytes }),
-			gauge("activity_processed_keys", "Ids in the set of processed keys.", func(l *activity.Ledgers) int64 { return l.Keys }),
-			{desc("activity_ledger_overflow_total", "Messages that a full ledger had no room for, since the file was made: their places are kept."),
-				prometheus.CounterValue, func(l *activity.Ledgers) int64 { return l.Overflowed }},
-			{desc("activity_ledger_expired_total", "Messages that the ledgers dropped past their retention, since the file was made."),
-				prometheus.CounterValue, func(l *activity.Ledgers) int64 { return l.Expired }},
+			gauge(
+				"activity_conflicts",
+				"Messages in the conflict ledger now: another message had their id. An operator must decide whether they count.",
+				messagesIn(activity.ConflictLedger),
+			),
+			gauge(
+				"activity_conflict_bytes",
+				"Size of the messages in the conflict ledger now.",
+				bytesIn(activity.ConflictLedger),
+			),
+			gauge(
+				"activity_lineages",
+				"Lineages seen since the file was made. Each is one database file of an order service.",
+				func(l *activity.Ledgers) int64 { return l.Lineages },
+			),
+			gauge(
+				"activity_ledger_limit_bytes",
+				"Maximum size of the messages in each ledger, for all activities together.",
+				func(l *activity.Ledgers) int64 { return l.LimitBytes },
+			),
+			gauge(
+				"activity_processed_keys",
+				"Ids in the set of processed keys.",
+				func(l *activity.Ledgers) int64 { return l.Keys },
+			),
+			{
+				desc(
+					"activity_ledger_overflow_total",
+					"Messages that a full ledger had no room for, since the file was made: their places are kept.",
+				),
+				prometheus.CounterValue,
+				func(l *activity.Ledgers) int64 { return l.Overflowed },
+			},
+			{
+				desc(
+					"activity_ledger_expired_total",
+					"Messages that the ledgers dropped past their retention, since the file was made.",
+				),
+				prometheus.CounterValue,
+				func(l *activity.Ledgers) int64 { return l.Expired },
+			},
 		},
 	}
 }

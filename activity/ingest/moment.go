@@ -38,7 +38,13 @@ func (d *decoder) moment(r *broker.Record) (time.Time, *activity.Poison) {
 	}
 	switch {
 	case errors.Is(err, errFar):
-		return at, poison(activity.ReasonImpossible, "The time at %s is %.40q, %s: is its unit right?", d.def.At, text, err)
+		return at, poison(
+			activity.ReasonImpossible,
+			"The time at %s is %.40q, %s: is its unit right?",
+			d.def.At,
+			text,
+			err,
+		)
 	case err != nil:
 		return at, poison(activity.ReasonMalformed, "The time at %s is %.40q; it %s.", d.def.At, text, err)
 	}

@@ -59,8 +59,16 @@ func (in *Ingest) reposition(moved broker.Reposition) {
 func (in *Ingest) Changes() string {
 	var notes []string
 	if held := in.source.Held(); held.Partitions > 0 {
-		notes = append(notes, fmt.Sprintf("%d partitions wait for the end of another program's open transaction, partition %d at offset %d since %s: the records behind it are not counted yet",
-			held.Partitions, held.Partition, held.Offset, held.Since.UTC().Format(time.RFC3339)))
+		notes = append(
+			notes,
+			fmt.Sprintf(
+				"%d partitions wait for the end of another program's open transaction, partition %d at offset %d since %s: the records behind it are not counted yet",
+				held.Partitions,
+				held.Partition,
+				held.Offset,
+				held.Since.UTC().Format(time.RFC3339),
+			),
+		)
 	}
 	if text := in.moves.String(); text != "" {
 		notes = append(notes, text)

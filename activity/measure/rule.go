@@ -42,7 +42,10 @@ func ParseRule(text string) (Rule, error) {
 	}
 	parts := productForm.FindStringSubmatch(text)
 	if parts == nil {
-		return Rule{}, fmt.Errorf("%.80q is not a rule: write PATH exists, PATH >= NUMBER, or PATH = sum(PATH * PATH)", text)
+		return Rule{}, fmt.Errorf(
+			"%.80q is not a rule: write PATH exists, PATH >= NUMBER, or PATH = sum(PATH * PATH)",
+			text,
+		)
 	}
 	var paths [3]Path
 	for i, part := range parts[1:] {

@@ -63,11 +63,19 @@ func (q *Quarter) says(whole bool, services int) string {
 		lack = "no order service has"
 	}
 	if !whole {
-		return fmt.Sprintf("%s not counted, among those checked: there are too many to check all", were(len(q.Missing), "order"))
+		return fmt.Sprintf(
+			"%s not counted, among those checked: there are too many to check all",
+			were(len(q.Missing), "order"),
+		)
 	}
 	switch more := q.Activity.Count - q.Order.Count + int64(len(q.Missing)); {
 	case more > 0:
-		return fmt.Sprintf("%s not counted, and %s counted that %s", were(len(q.Missing), "order"), were(int(more), ""), lack)
+		return fmt.Sprintf(
+			"%s not counted, and %s counted that %s",
+			were(len(q.Missing), "order"),
+			were(int(more), ""),
+			lack,
+		)
 	case len(q.Missing) > 0:
 		return were(len(q.Missing), "order") + " not counted"
 	case q.Order.Count == q.Activity.Count && q.Order.Digest == q.Activity.Digest:

@@ -142,7 +142,10 @@ func checkServices(services []Service) error {
 			name = strings.ToLower(u.Scheme+"://"+u.Host) + strings.TrimSuffix(u.Path, "/")
 		}
 		if known[name] {
-			return fmt.Errorf("the order service %q is named twice, so its orders would count twice", secret.URL(services[i].URL))
+			return fmt.Errorf(
+				"the order service %q is named twice, so its orders would count twice",
+				secret.URL(services[i].URL),
+			)
 		}
 		known[name] = true
 	}

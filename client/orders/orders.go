@@ -232,7 +232,7 @@ type Delivery struct {
 	// Examples: 1
 	Attempts *int64 `json:"attempts,omitempty"`
 
-	// Class Of a message that waits or is parked: what kind of failure the last refusal was. Left out when it was not refused itself.
+	// Class The class of the last refusal of a waiting or parked message. Left out when the message was not refused itself.
 	//
 	// Examples: too_large
 	Class *string `json:"class,omitempty"`
@@ -250,7 +250,7 @@ type Delivery struct {
 	// Examples: 01890a5d-ac96-774b-8000-000000000001
 	MessageId *openapi_types.UUID `json:"message_id,omitempty"`
 
-	// NextAttemptAt When a refused message is tried again. Left out otherwise.
+	// NextAttemptAt When a refused message is retried. Left out otherwise.
 	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
 
 	// Offset Its offset there. Left out before it is published, and when it is not known.
@@ -354,9 +354,9 @@ type Line struct {
 	UnitPrice int64 `json:"unit_price"`
 }
 
-// OrderDraft An order to be placed. The service makes id, total, placed_by and publication and does not accept them.
+// OrderDraft An order to be placed. The service sets id, total, placed_by and publication, and does not accept them.
 type OrderDraft struct {
-	// Currency ISO 4217 code of all amounts. It has minor units, and was active when the order was placed; a withdrawn code has the minor units that it had last.
+	// Currency ISO 4217 code of all amounts. The currency must have minor units and must have been active when the order was placed. A withdrawn code has the minor units that it had last.
 	//
 	// Examples: GBP
 	Currency string `json:"currency"`
@@ -374,7 +374,7 @@ type OrderDraft struct {
 	// Examples: {"country":"United Kingdom"}
 	Metadata *map[string]string `json:"metadata,omitempty"`
 
-	// PlacedAt When the order was placed, 1970 to now. It is now when it is left out, or up to 5 s ahead of the service's clock. More than 24 h ago needs the scope orders:backfill.
+	// PlacedAt When the order was placed, from 1970 to now. Now is the default, and replaces a time up to 5 s ahead of the service's clock. A time more than 24 h ago needs the scope orders:backfill.
 	//
 	// Examples: 2010-12-01T08:26:00Z
 	PlacedAt *time.Time `json:"placed_at,omitempty"`
@@ -384,7 +384,7 @@ type OrderDraft struct {
 	// Examples: 536365
 	Reference *string `json:"reference,omitempty"`
 
-	// Source Whose references these are, such as a shop or an export. With it the order needs a reference, and no other order of that source, whoever sent it, ever has the same: the same order again is a replay, another one a 409. No control characters. May be left out.
+	// Source Where the reference comes from, such as a shop or an export. An order with a source needs a reference, and the reference is unique in its source for ever, whoever sends it: the same order again is a replay, another order with it is a 409. No control characters. May be left out.
 	//
 	// Examples: online-retail
 	Source *string `json:"source,omitempty"`
@@ -392,7 +392,7 @@ type OrderDraft struct {
 
 // OrderPage defines model for OrderPage.
 type OrderPage struct {
-	// Corrupt Ids of orders of this page that are damaged and not answered; they count for the limit. Left out when there are none.
+	// Corrupt Ids of orders on this page that are left out because their records are damaged. They count towards the limit. Left out when there are none.
 	Corrupt *[]openapi_types.UUID `json:"corrupt,omitempty"`
 
 	// NextCursor The cursor of the next page. Left out on the last one.
@@ -430,7 +430,7 @@ type PlacedOrder struct {
 	// Examples: 2010-12-01T08:26:00Z
 	PlacedAt time.Time `json:"placed_at"`
 
-	// PlacedBy Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when that is not known, and in the answer to the placement.
+	// PlacedBy Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when it is not known, and in the answer to the placement.
 	//
 	// Examples: key:shop
 	PlacedBy *string `json:"placed_by,omitempty"`
@@ -438,12 +438,12 @@ type PlacedOrder struct {
 	// Publication How far the order's message got.
 	Publication Publication `json:"publication"`
 
-	// Reference The caller's own name for the order, at most 128 characters. Left out when none was given. An order with a source has one, and no other order of that source has the same.
+	// Reference The caller's own name for the order, at most 128 characters. Left out when none was given. An order with a source has one, and it is unique in that source.
 	//
 	// Examples: 536365
 	Reference *string `json:"reference,omitempty"`
 
-	// Source Whose references these are, at most 64 characters. Left out when none was given.
+	// Source Where the reference comes from, at most 64 characters. Left out when none was given.
 	//
 	// Examples: online-retail
 	Source *string `json:"source,omitempty"`
@@ -538,7 +538,7 @@ type UnsupportedMediaType = Problem
 
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
-	// Source Only the order of this source; reference must be given, too.
+	// Source Only the order with this source and reference; reference is then required.
 	Source *string `form:"source,omitempty" json:"source,omitempty"`
 
 	// Reference Only orders with this reference.
@@ -670,7 +670,7 @@ type ClientInterface interface {
 
 	// PlaceOrderWithBody Place an order.
 	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -679,7 +679,7 @@ type ClientInterface interface {
 
 	// PlaceOrder Place an order.
 	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -716,7 +716,7 @@ func (c *Client) ListOrders(ctx context.Context, params *ListOrdersParams, reqEd
 
 // PlaceOrderWithBody Place an order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
 // Takes any type of body and a specified content type.
 //
@@ -735,7 +735,7 @@ func (c *Client) PlaceOrderWithBody(ctx context.Context, params *PlaceOrderParam
 
 // PlaceOrder Place an order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1142,7 +1142,7 @@ type ClientWithResponsesInterface interface {
 
 	// PlaceOrderWithBodyWithResponse Place an order.
 	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1151,7 +1151,7 @@ type ClientWithResponsesInterface interface {
 
 	// PlaceOrderWithResponse Place an order.
 	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1969,7 +1969,7 @@ func (c *ClientWithResponses) ListOrdersWithResponse(ctx context.Context, params
 
 // PlaceOrderWithBodyWithResponse Place an order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1984,7 +1984,7 @@ func (c *ClientWithResponses) PlaceOrderWithBodyWithResponse(ctx context.Context
 
 // PlaceOrderWithResponse Place an order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. With a source and a reference it may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

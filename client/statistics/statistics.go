@@ -287,7 +287,7 @@ func (e ListDaysParamsBy) Valid() bool {
 
 // ActivityBody defines model for ActivityBody.
 type ActivityBody struct {
-	// Conflicts Messages whose id another message had, and that wait for an operator.
+	// Conflicts Messages whose id another message had; an operator decides about them.
 	Conflicts int64 `json:"conflicts"`
 
 	// Dimensions What its figures are told apart by.
@@ -359,7 +359,7 @@ type Day struct {
 	// Examples: 2010-12-01
 	Day openapi_types.Date `json:"day"`
 
-	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
 	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
 
 	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
@@ -410,12 +410,12 @@ type DayOfRange struct {
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
 	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
 
-	// Unavailable Why the day cannot be told: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. The day then has no figures, not even a count. Left out of a day that can be told.
+	// Unavailable Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. The day then has no figures, not even a count. Left out if the day is available.
 	Unavailable          *string           `json:"unavailable,omitempty"`
 	AdditionalProperties map[string]Figure `json:"-"`
 }
 
-// Days The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros. A day that cannot be told is marked as unavailable.
+// Days The figures of a range of days, the oldest first. Days, weeks and months without events are included, with zeros. A day without figures is marked unavailable.
 type Days struct {
 	// Activity The activity that was asked for.
 	//
@@ -583,7 +583,7 @@ type MessageBody struct {
 	State MessageState `json:"state"`
 }
 
-// MessageState What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten, an operator decides); conflict (its id was another message's, an operator decides); unknown (not read yet, never sent, or forgotten).
+// MessageState What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten; an operator decides); conflict (another message had its id; an operator decides); unknown (not read yet, never sent, or forgotten).
 type MessageState string
 
 // Minute The sums of one minute.
@@ -639,7 +639,7 @@ type Month struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
 	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
 
 	// First The first event, in UTC. Left out when there is none.
@@ -656,7 +656,7 @@ type Month struct {
 	// Examples: 2010-12
 	Month string `json:"month"`
 
-	// Partial Some of its days cannot be told: see unavailable. Left out when it is not so.
+	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
@@ -665,7 +665,7 @@ type Month struct {
 	// To Its last day in the range, included.
 	To openapi_types.Date `json:"to"`
 
-	// Unavailable Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none.
+	// Unavailable The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.
 	Unavailable          *[]openapi_types.Date `json:"unavailable,omitempty"`
 	AdditionalProperties map[string]Figure     `json:"-"`
 }
@@ -695,9 +695,9 @@ type OrderCreatedDay struct {
 	// Examples: 2010-12-01
 	Day openapi_types.Date `json:"day"`
 
-	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
 	Dimensions *struct {
-		// Country Those with the highest count first, 100 at most, then the others as one.
+		// Country At most 100 values, those with the highest count first, then all others as one.
 		Country *[]OrderCreatedValue `json:"country,omitempty"`
 	} `json:"dimensions,omitempty"`
 
@@ -794,7 +794,7 @@ type OrderCreatedDayOfRange struct {
 		Units   *GroupStats            `json:"units,omitempty"`
 	} `json:"stats,omitempty"`
 
-	// Unavailable Why the day cannot be told: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. The day then has no figures, not even a count. Left out of a day that can be told.
+	// Unavailable Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. The day then has no figures, not even a count. Left out if the day is available.
 	Unavailable *string `json:"unavailable,omitempty"`
 
 	// Units The sum of lines.quantity. It may exceed 64 bits.
@@ -803,7 +803,7 @@ type OrderCreatedDayOfRange struct {
 	Units **big.Int `json:"units,omitempty"`
 }
 
-// OrderCreatedDays The figures of a range of days, the oldest first. Days, weeks and months without events are there, with zeros. A day that cannot be told is marked as unavailable.
+// OrderCreatedDays The figures of a range of days, the oldest first. Days, weeks and months without events are included, with zeros. A day without figures is marked unavailable.
 type OrderCreatedDays struct {
 	// Activity The activity that was asked for.
 	//
@@ -953,9 +953,9 @@ type OrderCreatedMonth struct {
 	// Examples: 1
 	Customers int64 `json:"customers"`
 
-	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
 	Dimensions *struct {
-		// Country Those with the highest count first, 100 at most, then the others as one.
+		// Country At most 100 values, those with the highest count first, then all others as one.
 		Country *[]OrderCreatedValue `json:"country,omitempty"`
 	} `json:"dimensions,omitempty"`
 
@@ -978,7 +978,7 @@ type OrderCreatedMonth struct {
 	// Examples: 2010-12
 	Month string `json:"month"`
 
-	// Partial Some of its days cannot be told: see unavailable. Left out when it is not so.
+	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -1000,7 +1000,7 @@ type OrderCreatedMonth struct {
 	// To Its last day in the range, included.
 	To openapi_types.Date `json:"to"`
 
-	// Unavailable Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none.
+	// Unavailable The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.
 	Unavailable *[]openapi_types.Date `json:"unavailable,omitempty"`
 
 	// Units The sum of lines.quantity. It may exceed 64 bits.
@@ -1016,10 +1016,10 @@ type OrderCreatedValue struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// NotToldApart Of the rest: how many were counted where 1,000 values (of a quarter hour and partition) were known already, or have a value over 128 bytes. A value that is listed may have some of these, too. Left out when there are none.
+	// NotToldApart How many of the rest were not kept by value: their quarter hour and partition had 1,000 values already, or the value is over 128 bytes. Some of them may belong to a value that is listed. Left out when there are none.
 	NotToldApart *int64 `json:"not_told_apart,omitempty"`
 
-	// Rest It is all other values together. Left out otherwise.
+	// Rest True if this is the total of all other values. Left out otherwise.
 	Rest *bool `json:"rest,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -1032,7 +1032,7 @@ type OrderCreatedValue struct {
 	// Examples: 12
 	Units *big.Int `json:"units"`
 
-	// Value The value; empty for those that have none.
+	// Value The value; empty for events without one.
 	//
 	// Examples: United Kingdom
 	Value string `json:"value"`
@@ -1050,9 +1050,9 @@ type OrderCreatedWeek struct {
 	// Examples: 1
 	Customers int64 `json:"customers"`
 
-	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
 	Dimensions *struct {
-		// Country Those with the highest count first, 100 at most, then the others as one.
+		// Country At most 100 values, those with the highest count first, then all others as one.
 		Country *[]OrderCreatedValue `json:"country,omitempty"`
 	} `json:"dimensions,omitempty"`
 
@@ -1070,7 +1070,7 @@ type OrderCreatedWeek struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial Some of its days cannot be told: see unavailable. Left out when it is not so.
+	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -1092,7 +1092,7 @@ type OrderCreatedWeek struct {
 	// To Its last day in the range, included.
 	To openapi_types.Date `json:"to"`
 
-	// Unavailable Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none.
+	// Unavailable The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.
 	Unavailable *[]openapi_types.Date `json:"unavailable,omitempty"`
 
 	// Units The sum of lines.quantity. It may exceed 64 bits.
@@ -1150,7 +1150,7 @@ type Problem struct {
 // Examples: rate_limited
 type ProblemCode string
 
-// Reason Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator had it passed over unread), late (so old that its id may have been forgotten, and its lineage and sequence do not tell), conflict (a message with its id and other content was read before).
+// Reason Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator skipped it unread), late (so old that its id may have been forgotten, and its lineage and sequence number do not settle it), conflict (a message with the same id and other content was read before).
 type Reason string
 
 // Value The sums of one value of a dimension.
@@ -1160,13 +1160,13 @@ type Value struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// NotToldApart Of the rest: how many were counted where 1,000 values (of a quarter hour and partition) were known already, or have a value over 128 bytes. A value that is listed may have some of these, too. Left out when there are none.
+	// NotToldApart How many of the rest were not kept by value: their quarter hour and partition had 1,000 values already, or the value is over 128 bytes. Some of them may belong to a value that is listed. Left out when there are none.
 	NotToldApart *int64 `json:"not_told_apart,omitempty"`
 
-	// Rest It is all other values together. Left out otherwise.
+	// Rest True if this is the total of all other values. Left out otherwise.
 	Rest *bool `json:"rest,omitempty"`
 
-	// Value The value; empty for those that have none.
+	// Value The value; empty for events without one.
 	//
 	// Examples: United Kingdom
 	Value                string            `json:"value"`
@@ -1180,7 +1180,7 @@ type Week struct {
 	// Examples: 1
 	Count int64 `json:"count"`
 
-	// Dimensions The figures by the values of each dimension. An event counts under its value; one with several, such as a list of tags, under each of them. Where the values are members of objects in an array, such as the articles of an order's lines, these objects are counted instead: count is how many lines have the article, and the sums are those of members of these lines.
+	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
 	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
 
 	// First The first event, in UTC. Left out when there is none.
@@ -1192,7 +1192,7 @@ type Week struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last *time.Time `json:"last,omitempty"`
 
-	// Partial Some of its days cannot be told: see unavailable. Left out when it is not so.
+	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
 	Partial *bool `json:"partial,omitempty"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
@@ -1201,7 +1201,7 @@ type Week struct {
 	// To Its last day in the range, included.
 	To openapi_types.Date `json:"to"`
 
-	// Unavailable Its days that cannot be told, as a range by day says why. They are not in the figures, and partial is true. Left out when there are none.
+	// Unavailable The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.
 	Unavailable *[]openapi_types.Date `json:"unavailable,omitempty"`
 
 	// Week Its name.

@@ -170,7 +170,10 @@ func (g *Gate) CheckDisk(context.Context) error {
 	if !g.full.Load() {
 		return nil
 	}
-	return fmt.Errorf("less than %d bytes of the disk are free, so orders are refused until there is room again (the limit is admission-free-disk)", g.config.FreeDisk)
+	return fmt.Errorf(
+		"less than %d bytes of the disk are free, so orders are refused until there is room again (the limit is admission-free-disk)",
+		g.config.FreeDisk,
+	)
 }
 
 // adjust sets the limit by Little's law: as many may be inside as are stored in the time that storing one should take. While that time

@@ -92,13 +92,40 @@ func orderBody() openapi.Named {
 	})
 	line.Description = "One position of an order."
 	draft := object([]string{"currency", "lines"}, map[string]*openapi.Schema{
-		"source": openapi.Said(openapi.String(1, order.MaxSource), "Where the reference comes from, such as a shop or an export. An order with a source needs a reference, and the reference is unique in its source for ever, whoever "+
-			"sends it: the same order again is a replay, another order with it is a 409. No control characters. May be left out.", "online-retail"),
-		"reference":   openapi.Said(openapi.String(0, order.MaxReference), "The caller's own name for the order; without a source it need not be unique. No control characters. May be left out.", "536365"),
-		"customer_id": openapi.Said(openapi.String(0, order.MaxCustomerID), "Who orders. No control characters. Leave it out for guests.", "17850"),
-		"currency":    {Type: "string", Pattern: "^[A-Z]{3}$", Description: "ISO 4217 code of all amounts. The currency must have minor units and must have been active when the order was placed. A withdrawn code has the minor units that it had last.", Examples: []any{"GBP"}},
-		"lines":       {Type: "array", Items: openapi.Ref("DraftLine"), MinItems: new(1), MaxItems: new(order.MaxLines), Description: "What is ordered. The order of the lines is kept."},
-		"placed_at":   openapi.Said(moment, "When the order was placed, from 1970 to now. Now is the default, and replaces a time up to 5 s ahead of the service's clock. A time more than 24 h ago needs the scope orders:backfill.", "2010-12-01T08:26:00Z"),
+		"source": openapi.Said(
+			openapi.String(1, order.MaxSource),
+			"Where the reference comes from, such as a shop or an export. An order with a source needs a reference, and the reference is unique in its source for ever, whoever "+
+				"sends it: the same order again is a replay, another order with it is a 409. No control characters. May be left out.",
+			"online-retail",
+		),
+		"reference": openapi.Said(
+			openapi.String(0, order.MaxReference),
+			"The caller's own name for the order; without a source it need not be unique. No control characters. May be left out.",
+			"536365",
+		),
+		"customer_id": openapi.Said(
+			openapi.String(0, order.MaxCustomerID),
+			"Who orders. No control characters. Leave it out for guests.",
+			"17850",
+		),
+		"currency": {
+			Type:        "string",
+			Pattern:     "^[A-Z]{3}$",
+			Description: "ISO 4217 code of all amounts. The currency must have minor units and must have been active when the order was placed. A withdrawn code has the minor units that it had last.",
+			Examples:    []any{"GBP"},
+		},
+		"lines": {
+			Type:        "array",
+			Items:       openapi.Ref("DraftLine"),
+			MinItems:    new(1),
+			MaxItems:    new(order.MaxLines),
+			Description: "What is ordered. The order of the lines is kept.",
+		},
+		"placed_at": openapi.Said(
+			moment,
+			"When the order was placed, from 1970 to now. Now is the default, and replaces a time up to 5 s ahead of the service's clock. A time more than 24 h ago needs the scope orders:backfill.",
+			"2010-12-01T08:26:00Z",
+		),
 		"metadata": {
 			Type: "object", AdditionalProperties: openapi.String(0, order.MaxMetadataValue), MaxProperties: new(order.MaxMetadata),
 			Description: "Entries of the caller's own, with names of 1 to 64 characters. May be left out.", Examples: []any{exampleMetadata},
@@ -115,10 +142,16 @@ func closedSets() []openapi.Closed {
 		openapi.ClosedSet("How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, "+
 			"an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).", order.States()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
-		openapi.ClosedSet("What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).", outbox.Verbs()...),
-		openapi.ClosedSet("The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another process took over).", outbox.LinkStates()...),
-		openapi.ClosedSet("The kind of incident: recovered (published by a process that died before it recorded that), mark_lost (Kafka lost the watermark), place_new (the topic was recreated), "+
-			"republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).", outbox.FindingKinds()...),
+		openapi.ClosedSet(
+			"What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).",
+			outbox.Verbs()...),
+		openapi.ClosedSet(
+			"The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another process took over).",
+			outbox.LinkStates()...),
+		openapi.ClosedSet(
+			"The kind of incident: recovered (published by a process that died before it recorded that), mark_lost (Kafka lost the watermark), place_new (the topic was recreated), "+
+				"republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).",
+			outbox.FindingKinds()...),
 	}
 }
 
@@ -131,8 +164,13 @@ func contract() openapi.API {
 	all := operations()
 	maps.Copy(all, keyapi.Operations())
 	return openapi.API{
-		Title: title, Says: says, Routes: (&api{}).routes(), Operations: all, Closed: append(closedSets(), keyapi.ClosedSets()...), Rules: rules,
-		Problems: []problem.Kind{kindInvalidParameter, kindUnavailable},
+		Title:      title,
+		Says:       says,
+		Routes:     (&api{}).routes(),
+		Operations: all,
+		Closed:     append(closedSets(), keyapi.ClosedSets()...),
+		Rules:      rules,
+		Problems:   []problem.Kind{kindInvalidParameter, kindUnavailable},
 	}
 }
 
@@ -161,20 +199,48 @@ func operations() map[string]openapi.Operation {
 				fresh, {Name: "Location", Says: "The order's path.", Required: true, Schema: &openapi.Schema{Type: "string", Pattern: "^/v1/orders/", Examples: []any{"/v1/orders/" + exampleOrder.ID}}},
 				{Name: headerReplayed, Says: "true, when the order was placed by an earlier request. Left out otherwise.", Schema: openapi.Enum("true")},
 			},
-			Problems: []problem.Kind{kindMalformedJSON, kindInvalidKey, kindInvalidOrder, kindKeyReused, kindReferenceTaken, kindOrderTooLarge, kindOverloaded, kindOutcomeUnknown, kindDiskFull, kindReadOnly, kindCorrupt},
+			Problems: []problem.Kind{
+				kindMalformedJSON,
+				kindInvalidKey,
+				kindInvalidOrder,
+				kindKeyReused,
+				kindReferenceTaken,
+				kindOrderTooLarge,
+				kindOverloaded,
+				kindOutcomeUnknown,
+				kindDiskFull,
+				kindReadOnly,
+				kindCorrupt,
+			},
 		},
 		"GET /v1/orders": {
 			ID: "listOrders", Summary: "List orders, the newest first.", Description: "A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.",
 			Query: []openapi.Parameter{
-				{Name: "source", Says: "Only the order with this source and reference; reference is then required.", Schema: openapi.String(1, order.MaxSource)},
-				{Name: "reference", Says: "Only orders with this reference.", Schema: openapi.String(1, order.MaxReference)},
+				{
+					Name:   "source",
+					Says:   "Only the order with this source and reference; reference is then required.",
+					Schema: openapi.String(1, order.MaxSource),
+				},
+				{
+					Name:   "reference",
+					Says:   "Only orders with this reference.",
+					Schema: openapi.String(1, order.MaxReference),
+				},
 				{Name: "customer_id", Says: "Only this customer's.", Schema: openapi.String(1, order.MaxCustomerID)},
 				{Name: "placed_from", Says: "Placed then or later.", Schema: moment}, {Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
 				limitParameter(), cursorParameter,
 			},
 			Answer: orderPage{}, AnswerExample: orderPage{Orders: []placedOrder{exampleOrder}, Next: "AQGJCl2slndLgACotF8MbSE3m_Ck"}, AnswerHeaders: pages, Problems: large,
 		},
-		"GET /v1/orders/{id}": {ID: "getOrder", Summary: "One order.", Path: id, Answer: placedOrder{}, AnswerExample: exampleOrder, AnswerHeaders: plain, Problems: append(append(large, kindCorrupt), missing...)},
+		"GET /v1/orders/{id}": {
+			ID:            "getOrder",
+			Summary:       "One order.",
+			Path:          id,
+			Answer:        placedOrder{},
+			AnswerExample: exampleOrder,
+			AnswerHeaders: plain,
+			Problems:      append(append(large, kindCorrupt), missing...),
+		},
 		"GET /v1/orders/{id}/delivery": {
 			ID: "getDelivery", Summary: "How an order's message got on, down to partition and offset.", Path: id, Answer: order.Delivery{}, AnswerExample: exampleDelivery, AnswerHeaders: plain, Problems: missing,
 		},
@@ -187,8 +253,11 @@ func operations() map[string]openapi.Operation {
 			Body: reasonBody(true), Answer: adopted{}, AnswerHeaders: plain, Problems: decision,
 		},
 		"GET /v1/outbox/waiting": {
-			ID: "listWaiting", Summary: "List the messages that were refused and will be retried, and those that wait behind one.",
-			Query: []openapi.Parameter{limitParameter(), cursorParameter}, Answer: waitingPage{}, AnswerHeaders: pages,
+			ID:            "listWaiting",
+			Summary:       "List the messages that were refused and will be retried, and those that wait behind one.",
+			Query:         []openapi.Parameter{limitParameter(), cursorParameter},
+			Answer:        waitingPage{},
+			AnswerHeaders: pages,
 		},
 		"GET /v1/outbox/parked": {
 			ID: "listParked", Summary: "List the parked messages, in the order written.",
@@ -198,7 +267,14 @@ func operations() map[string]openapi.Operation {
 			},
 			Answer: parkedPage{}, AnswerHeaders: pages,
 		},
-		"GET /v1/outbox/parked/{id}": {ID: "getParked", Summary: "One parked message with its payload and history.", Path: id, Answer: parkedWhole{}, AnswerHeaders: plain, Problems: append(append(large, kindCorrupt), none...)},
+		"GET /v1/outbox/parked/{id}": {
+			ID:            "getParked",
+			Summary:       "One parked message with its payload and history.",
+			Path:          id,
+			Answer:        parkedWhole{},
+			AnswerHeaders: plain,
+			Problems:      append(append(large, kindCorrupt), none...),
+		},
 		"POST /v1/outbox/parked/{id}/retry": {
 			ID: "retryParked", Summary: "Publish a parked message again.", Path: id, Body: reasonBody(false), Answer: retried{}, AnswerHeaders: plain, Problems: append(decision, none...),
 		},
@@ -206,10 +282,20 @@ func operations() map[string]openapi.Operation {
 			ID: "discardParked", Summary: "Give a parked message up, for ever.", Path: id, Body: reasonBody(true), Answer: discarded{}, AnswerHeaders: plain, Problems: append(decision, none...),
 		},
 		"POST /v1/outbox/retry": {
-			ID: "retryAllParked", Summary: "Publish all parked messages again that the filter selects.", Body: filterBody(false), Answer: allRetried{}, AnswerHeaders: plain, Problems: decision,
+			ID:            "retryAllParked",
+			Summary:       "Publish all parked messages again that the filter selects.",
+			Body:          filterBody(false),
+			Answer:        allRetried{},
+			AnswerHeaders: plain,
+			Problems:      decision,
 		},
 		"POST /v1/outbox/discard": {
-			ID: "discardAllParked", Summary: "Give all parked messages up that the filter selects, for ever.", Body: filterBody(true), Answer: allDiscarded{}, AnswerHeaders: plain, Problems: decision,
+			ID:            "discardAllParked",
+			Summary:       "Give all parked messages up that the filter selects, for ever.",
+			Body:          filterBody(true),
+			Answer:        allDiscarded{},
+			AnswerHeaders: plain,
+			Problems:      decision,
 		},
 	}
 }

@@ -23,12 +23,36 @@ var (
 	kindInvalidKey = problem.Kind{
 		Status: http.StatusBadRequest, Code: string(order.CodeInvalidKey), Says: "Idempotency-Key is not 1 to 255 visible ASCII characters, or is given twice.",
 	}
-	kindNoOrder         = problem.Kind{Status: http.StatusNotFound, Code: problem.CodeNotFound, Says: "No order has that id."}
-	kindNotParked       = problem.Kind{Status: http.StatusNotFound, Code: problem.CodeNotFound, Says: "No parked message has that id: it never was, or was dealt with already."}
-	kindOrderTooLarge   = problem.Kind{Status: http.StatusRequestEntityTooLarge, Code: string(order.CodeOrderTooLarge), Says: "The order as it would be stored has more than 1.75 MiB."}
-	kindInvalidOrder    = problem.Kind{Status: http.StatusUnprocessableEntity, Code: string(order.CodeInvalidOrder), Says: "The body is well formed and breaks rules of an order; errors has them."}
-	kindKeyReused       = problem.Kind{Status: http.StatusUnprocessableEntity, Code: string(order.CodeKeyReused), Says: "The Idempotency-Key was used for another order, compared as values."}
-	kindReferenceTaken  = problem.Kind{Status: http.StatusConflict, Code: string(order.CodeReferenceTaken), Says: "The source has another order with that reference, compared as values. Repeating does not help."}
+	kindNoOrder = problem.Kind{
+		Status: http.StatusNotFound,
+		Code:   problem.CodeNotFound,
+		Says:   "No order has that id.",
+	}
+	kindNotParked = problem.Kind{
+		Status: http.StatusNotFound,
+		Code:   problem.CodeNotFound,
+		Says:   "No parked message has that id: it never was, or was dealt with already.",
+	}
+	kindOrderTooLarge = problem.Kind{
+		Status: http.StatusRequestEntityTooLarge,
+		Code:   string(order.CodeOrderTooLarge),
+		Says:   "The order as it would be stored has more than 1.75 MiB.",
+	}
+	kindInvalidOrder = problem.Kind{
+		Status: http.StatusUnprocessableEntity,
+		Code:   string(order.CodeInvalidOrder),
+		Says:   "The body is well formed and breaks rules of an order; errors has them.",
+	}
+	kindKeyReused = problem.Kind{
+		Status: http.StatusUnprocessableEntity,
+		Code:   string(order.CodeKeyReused),
+		Says:   "The Idempotency-Key was used for another order, compared as values.",
+	}
+	kindReferenceTaken = problem.Kind{
+		Status: http.StatusConflict,
+		Code:   string(order.CodeReferenceTaken),
+		Says:   "The source has another order with that reference, compared as values. Repeating does not help.",
+	}
 	kindInvalidDecision = problem.Kind{
 		Status: http.StatusUnprocessableEntity, Code: "invalid_decision", Says: "The body is well formed and does not say clearly what is to be done.",
 	}
@@ -36,12 +60,20 @@ var (
 	kindOutcomeUnknown = problem.Kind{
 		Status: http.StatusServiceUnavailable, Code: "outcome_unknown", Says: "The order may or may not be stored. Repeat with the same Idempotency-Key to find out.",
 	}
-	kindDiskFull = problem.Kind{Status: http.StatusServiceUnavailable, Code: "disk_full", Says: "The service's disk is full, and nothing was stored. Retry later: the service recovers by itself once there is room."}
+	kindDiskFull = problem.Kind{
+		Status: http.StatusServiceUnavailable,
+		Code:   "disk_full",
+		Says:   "The service's disk is full, and nothing was stored. Retry later: the service recovers by itself once there is room.",
+	}
 	kindReadOnly = problem.Kind{
-		Status: http.StatusServiceUnavailable, Code: "read_only", Says: "The service's file system is read-only. Nothing was stored; reads still work. Retry later.",
+		Status: http.StatusServiceUnavailable,
+		Code:   "read_only",
+		Says:   "The service's file system is read-only. Nothing was stored; reads still work. Retry later.",
 	}
 	kindCorrupt = problem.Kind{
-		Status: http.StatusInternalServerError, Code: "corrupt_record", Says: "The stored record is damaged. An operator has to restore the file from a backup.",
+		Status: http.StatusInternalServerError,
+		Code:   "corrupt_record",
+		Says:   "The stored record is damaged. An operator has to restore the file from a backup.",
 	}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: httpserver.CodeOverloaded, Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
@@ -63,16 +95,44 @@ var failures = []struct {
 	answer problem.Problem
 }{
 	{order.ErrNotFound, kindNoOrder.New("There is no such order.")},
-	{outbox.ErrNotParked, kindNotParked.New("No parked message has that id: it was never parked, or was dealt with already. List those that are.")},
-	{order.ErrKeyReused, kindKeyReused.New("The Idempotency-Key was used for another order. Use a new key for a new order.")},
-	{order.ErrReferenceTaken, kindReferenceTaken.New("The source has another order with that reference, and nothing was stored. " +
-		"GET /v1/orders?source=...&reference=... answers it. Use another reference for another order.")},
+	{
+		outbox.ErrNotParked,
+		kindNotParked.New(
+			"No parked message has that id: it was never parked, or was dealt with already. List those that are.",
+		),
+	},
+	{
+		order.ErrKeyReused,
+		kindKeyReused.New("The Idempotency-Key was used for another order. Use a new key for a new order."),
+	},
+	{
+		order.ErrReferenceTaken,
+		kindReferenceTaken.New("The source has another order with that reference, and nothing was stored. " +
+			"GET /v1/orders?source=...&reference=... answers it. Use another reference for another order."),
+	},
 	{order.ErrOutcomeUnknown, retryable(kindOutcomeUnknown,
 		"The order may or may not be stored. Repeat the request with the same Idempotency-Key to find out.")},
-	{boltdb.ErrFull, retryable(kindDiskFull, "The service's disk is full. Nothing was stored; repeat the request later.")},
-	{boltdb.ErrReadOnly, retryable(kindReadOnly, "The service's file system takes no writes. Nothing was stored; what is stored can be read. Repeat the request later.")},
-	{boltdb.ErrCorrupt, kindCorrupt.New("The stored record is damaged and is not answered. Repeating does not help: the operator has to restore it from a backup.")},
-	{order.ErrUnavailable, retryable(kindUnavailable, "The service cannot answer now and nothing was stored. Repeat the request later.")},
+	{
+		boltdb.ErrFull,
+		retryable(kindDiskFull, "The service's disk is full. Nothing was stored; repeat the request later."),
+	},
+	{
+		boltdb.ErrReadOnly,
+		retryable(
+			kindReadOnly,
+			"The service's file system takes no writes. Nothing was stored; what is stored can be read. Repeat the request later.",
+		),
+	},
+	{
+		boltdb.ErrCorrupt,
+		kindCorrupt.New(
+			"The stored record is damaged and is not answered. Repeating does not help: the operator has to restore it from a backup.",
+		),
+	},
+	{
+		order.ErrUnavailable,
+		retryable(kindUnavailable, "The service cannot answer now and nothing was stored. Repeat the request later."),
+	},
 }
 
 func retryable(kind problem.Kind, detail string) problem.Problem {

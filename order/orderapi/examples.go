@@ -28,8 +28,15 @@ var (
 
 	exampleOrder = placedOrder{
 		Order: event.Order{
-			ID: "01890a5d-ac96-774b-8000-a8b45f0c6d21", Source: "online-retail", Reference: "536365", CustomerID: "17850", Currency: "GBP", Lines: exampleLines, Total: 3564,
-			PlacedAt: exampleTime, Metadata: exampleMetadata,
+			ID:         "01890a5d-ac96-774b-8000-a8b45f0c6d21",
+			Source:     "online-retail",
+			Reference:  "536365",
+			CustomerID: "17850",
+			Currency:   "GBP",
+			Lines:      exampleLines,
+			Total:      3564,
+			PlacedAt:   exampleTime,
+			Metadata:   exampleMetadata,
 		},
 		PlacedBy:    "key:shop",
 		Publication: order.Publication{State: order.Published, Attempts: new(1), At: exampleTime.Add(12 * time.Millisecond)},

@@ -101,7 +101,10 @@ func readQuery(values url.Values) (q order.Query, err error) {
 	}{{"source", &q.Source, order.MaxSource}, {"reference", &q.Reference, order.MaxReference}, {"customer_id", &q.CustomerID, order.MaxCustomerID}} {
 		*text.into = values.Get(text.name)
 		if values.Has(text.name) && !order.ValidIdentifier(*text.into, text.most) {
-			return q, invalidParameter(text.name, fmt.Sprintf("must be 1 to %d characters of UTF-8, none of them a control character.", text.most))
+			return q, invalidParameter(
+				text.name,
+				fmt.Sprintf("must be 1 to %d characters of UTF-8, none of them a control character.", text.most),
+			)
 		}
 	}
 	if q.Source != "" && q.Reference == "" {

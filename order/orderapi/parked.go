@@ -197,7 +197,13 @@ func invalidDecision(pointer, detail string) problem.Problem {
 	return p
 }
 
-func (a *api) answerDecided(w http.ResponseWriter, r *http.Request, verb outbox.Verb, n int, corrupt []uuidv7.ID) error {
+func (a *api) answerDecided(
+	w http.ResponseWriter,
+	r *http.Request,
+	verb outbox.Verb,
+	n int,
+	corrupt []uuidv7.ID,
+) error {
 	name := map[outbox.Verb]string{outbox.Retry: "retried", outbox.Discard: "discarded", outbox.Adopted: "adopted"}[verb]
 	answer := map[string]any{name: n}
 	if len(corrupt) > 0 {

@@ -25,8 +25,16 @@ type WaitingMessage struct {
 
 func waitingOf(m *outbox.WaitingMessage) WaitingMessage {
 	return WaitingMessage{
-		ID: m.ID.String(), OrderID: m.Subject, Sequence: m.Slot, Behind: m.Behind, Class: m.Refusal.Class, Reason: m.Refusal.Reason,
-		Attempts: m.Attempts, Committed: m.Committed, LastFailed: m.Refusal.Failed, NextTry: m.Refusal.Next,
+		ID:         m.ID.String(),
+		OrderID:    m.Subject,
+		Sequence:   m.Slot,
+		Behind:     m.Behind,
+		Class:      m.Refusal.Class,
+		Reason:     m.Refusal.Reason,
+		Attempts:   m.Attempts,
+		Committed:  m.Committed,
+		LastFailed: m.Refusal.Failed,
+		NextTry:    m.Refusal.Next,
 	}
 }
 

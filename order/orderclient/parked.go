@@ -56,7 +56,16 @@ func (c *Client) ListWaiting(ctx context.Context, limit int, cursor string) (Wai
 		query.Set("limit", strconv.Itoa(limit))
 	}
 	var page WaitingPage
-	answer, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/outbox/waiting", query: query, want: http.StatusOK, repeatable: true})
+	answer, err := c.send(
+		ctx,
+		request{
+			method:     http.MethodGet,
+			path:       "/v1/outbox/waiting",
+			query:      query,
+			want:       http.StatusOK,
+			repeatable: true,
+		},
+	)
 	if err == nil {
 		err = answer.decode(&page)
 	}
@@ -138,12 +147,20 @@ func (c *Client) DiscardParked(ctx context.Context, id, reason string) error {
 
 // RetryAllParked retries every parked message that matches and returns how many; the zero filter means all. Damaged
 // ones are left as they are; corrupt names them, 1,000 at most.
-func (c *Client) RetryAllParked(ctx context.Context, f ParkedFilter, reason string) (n int, corrupt []string, err error) {
+func (c *Client) RetryAllParked(
+	ctx context.Context,
+	f ParkedFilter,
+	reason string,
+) (n int, corrupt []string, err error) {
 	return c.decide(ctx, "/v1/outbox/retry", decisionOn(f, reason))
 }
 
 // DiscardAllParked discards every parked message that matches, as RetryAllParked retries them.
-func (c *Client) DiscardAllParked(ctx context.Context, f ParkedFilter, reason string) (n int, corrupt []string, err error) {
+func (c *Client) DiscardAllParked(
+	ctx context.Context,
+	f ParkedFilter,
+	reason string,
+) (n int, corrupt []string, err error) {
 	return c.decide(ctx, "/v1/outbox/discard", decisionOn(f, reason))
 }
 

@@ -175,7 +175,15 @@ func (c Config) validate() error {
 	if c.PublishMode != modeTransactional && c.PublishMode != modeIdempotent {
 		errs = append(errs, fmt.Errorf("publish-mode: %q is neither %s nor %s", c.PublishMode, modeTransactional, modeIdempotent))
 	}
-	errs = append(errs, between("transaction-timeout", c.TransactionTimeout, broker.MinTransactionTimeout, broker.MaxTransactionTimeout))
+	errs = append(
+		errs,
+		between(
+			"transaction-timeout",
+			c.TransactionTimeout,
+			broker.MinTransactionTimeout,
+			broker.MaxTransactionTimeout,
+		),
+	)
 	errs = append(errs, between("idempotency-retention", c.IdempotencyRetention, minRetention, maxRetention))
 	return errors.Join(append(errs, c.Serving.Validate(), c.KafkaSecurity.Validate("kafka-"), c.Admission.Validate("admission-"), c.Outbox.validate())...)
 }

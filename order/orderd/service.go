@@ -72,7 +72,12 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	s.db = db
 	s.steps.Push("database", func(context.Context) error { return db.Close() })
-	s.config.Serving.WarnOfExposed(s.logger, s.config.Data, s.config.KafkaSecurity.KeyFile, s.config.KafkaSecurity.PasswordFile)
+	s.config.Serving.WarnOfExposed(
+		s.logger,
+		s.config.Data,
+		s.config.KafkaSecurity.KeyFile,
+		s.config.KafkaSecurity.PasswordFile,
+	)
 
 	tracing, err := tracing.Start(ctx, "order", s.logger)
 	if err != nil {

@@ -29,7 +29,9 @@ func Check(r *boltdb.Record) error {
 	case r.Within([]byte(auth.Bucket)):
 		return auth.CheckRecord(r)
 	case len(r.Path) == 0:
-		if !r.IsBucket || string(r.Key) != auth.Bucket && !slices.ContainsFunc(buckets(), func(name []byte) bool { return string(name) == string(r.Key) }) {
+		if !r.IsBucket ||
+			string(r.Key) != auth.Bucket &&
+				!slices.ContainsFunc(buckets(), func(name []byte) bool { return string(name) == string(r.Key) }) {
 			return errors.New("a file of the order service has nothing of that name")
 		}
 		if r.Sequence != 0 {

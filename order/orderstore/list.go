@@ -40,7 +40,8 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 				return nil
 			}
 			last = id
-			if q.CustomerID != "" && q.Reference != "" && tx.Bucket(customersBucket).Get(indexKey(q.CustomerID, id)) == nil {
+			if q.CustomerID != "" && q.Reference != "" &&
+				tx.Bucket(customersBucket).Get(indexKey(q.CustomerID, id)) == nil {
 				continue
 			}
 			stored, matches, err := s.listed(tx, id, err, &q)
@@ -68,12 +69,18 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 }
 
 // listed reads an order whose index entry is good unless err says that it is not, and says whether its time matches.
-func (s *Store) listed(tx *bbolt.Tx, id uuidv7.ID, err error, q *order.Query) (stored order.Stored, matches bool, _ error) {
+func (s *Store) listed(
+	tx *bbolt.Tx,
+	id uuidv7.ID,
+	err error,
+	q *order.Query,
+) (stored order.Stored, matches bool, _ error) {
 	var r row
 	if err == nil {
 		r, err = decodeRow(id[:], tx.Bucket(ordersBucket).Get(id[:]))
 	}
-	if err == nil && !q.PlacedFrom.IsZero() && r.placedAt.Before(q.PlacedFrom) || !q.PlacedTo.IsZero() && !r.placedAt.Before(q.PlacedTo) {
+	if err == nil && !q.PlacedFrom.IsZero() && r.placedAt.Before(q.PlacedFrom) ||
+		!q.PlacedTo.IsZero() && !r.placedAt.Before(q.PlacedTo) {
 		return order.Stored{}, false, nil
 	}
 	if err == nil {

@@ -61,7 +61,11 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 			return nil
 		}
 		if tx.Bucket(referencesBucket) == nil {
-			return boltdb.Refuse(errors.New("the file has the format from before orders had sources, and cannot be read: use a new file"))
+			return boltdb.Refuse(
+				errors.New(
+					"the file has the format from before orders had sources, and cannot be read: use a new file",
+				),
+			)
 		}
 		return boltdb.Refuse(nil)
 	})
@@ -99,7 +103,14 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 			return boltdb.Refuse(order.ErrBackfill)
 		}
 		id := s.ids.Next()
-		placed = order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload, PlacedBy: r.PlacedBy, Publication: order.Publication{State: order.Pending, Attempts: new(int)}}}
+		placed = order.Placed{
+			Stored: order.Stored{
+				ID:          id,
+				Payload:     r.Payload,
+				PlacedBy:    r.PlacedBy,
+				Publication: order.Publication{State: order.Pending, Attempts: new(int)},
+			},
+		}
 		return s.insert(tx, id, r)
 	})
 	if err != nil {
@@ -114,7 +125,10 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 // placeError names the outcome of a failed placement in the domain's terms.
 func placeError(err error) error {
 	switch {
-	case errors.Is(err, order.ErrKeyReused), errors.Is(err, order.ErrReferenceTaken), errors.Is(err, order.ErrBackfill), errors.Is(err, boltdb.ErrCorrupt):
+	case errors.Is(err, order.ErrKeyReused),
+		errors.Is(err, order.ErrReferenceTaken),
+		errors.Is(err, order.ErrBackfill),
+		errors.Is(err, boltdb.ErrCorrupt):
 		return err
 	case errors.Is(err, boltdb.ErrOutcomeUnknown):
 		return fmt.Errorf("place order: %w: %w", order.ErrOutcomeUnknown, err)
@@ -174,7 +188,10 @@ func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
 	}
 	orders := tx.Bucket(ordersBucket)
 	orders.FillPercent = tailFill
-	if err := orders.Put(id[:], encodeRow(id[:], row{slot: slot, placedAt: r.PlacedAt, placedBy: r.PlacedBy, payload: r.Payload})); err != nil {
+	if err := orders.Put(
+		id[:],
+		encodeRow(id[:], row{slot: slot, placedAt: r.PlacedAt, placedBy: r.PlacedBy, payload: r.Payload}),
+	); err != nil {
 		return err
 	}
 	if r.CustomerID != "" {
@@ -213,7 +230,8 @@ func (s *Store) Get(ctx context.Context, id uuidv7.ID) (order.Stored, error) {
 }
 
 func readError(err error) error {
-	if errors.Is(err, boltdb.ErrOutcomeUnknown) || errors.Is(err, boltdb.ErrClosed) || errors.Is(err, boltdb.ErrDamaged) {
+	if errors.Is(err, boltdb.ErrOutcomeUnknown) || errors.Is(err, boltdb.ErrClosed) ||
+		errors.Is(err, boltdb.ErrDamaged) {
 		return fmt.Errorf("read orders: %w: %w", order.ErrUnavailable, err)
 	}
 	return fmt.Errorf("read orders: %w", err)
@@ -249,5 +267,10 @@ func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) 
 		publication.State = order.Ceded
 	case outbox.Pending, outbox.Waiting:
 	}
-	return order.Stored{ID: id, Payload: append([]byte(nil), r.payload...), PlacedBy: r.placedBy, Publication: publication}, nil
+	return order.Stored{
+		ID:          id,
+		Payload:     append([]byte(nil), r.payload...),
+		PlacedBy:    r.placedBy,
+		Publication: publication,
+	}, nil
 }

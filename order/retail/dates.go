@@ -21,7 +21,8 @@ type moment struct {
 
 // momentForm is a date and a time: 2010-12-01 08:26:00, 2010-12-01T08:26, 12/1/2010 8:26, 1.12.10 8:26:00 AM.
 var momentForm = regexp.MustCompile(
-	`^(\d{1,4})([-/.])(\d{1,2})([-/.])(\d{1,4})[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])[Mm])?$`)
+	`^(\d{1,4})([-/.])(\d{1,2})([-/.])(\d{1,4})[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])[Mm])?$`,
+)
 
 // parseMoment reads a date and a time, and reports whether it could.
 func parseMoment(text string) (m moment, ok bool) {
@@ -31,8 +32,14 @@ func parseMoment(text string) (m moment, ok bool) {
 	}
 	number := func(text string) int { n, _ := strconv.Atoi(text); return n } // a few digits, or none
 	m = moment{
-		style: part[2][0], numbers: [3]int{number(part[1]), number(part[3]), number(part[5])},
-		hour: number(part[6]), minute: number(part[7]), second: number(part[8]), nanos: number((part[9] + "000000000")[:9]),
+		style:   part[2][0],
+		numbers: [3]int{number(part[1]), number(part[3]), number(part[5])},
+		hour: number(
+			part[6],
+		),
+		minute: number(part[7]),
+		second: number(part[8]),
+		nanos:  number((part[9] + "000000000")[:9]),
 	}
 	yearFirst := len(part[1]) == 4 && len(part[5]) <= 2
 	shortYear := len(part[1]) <= 2 && len(part[5]) == 2 && m.style != '-' // 10-12-01 may begin with its year
@@ -148,8 +155,14 @@ func (d *dating) of(style byte) Dates {
 func (d *dating) check() error {
 	for _, style := range []byte("/.-") {
 		if v := d.styles[style]; v != nil && d.fixed == FindOut && v.monthFirst > 0 && v.dayFirst > 0 {
-			return fmt.Errorf("its dates contradict each other: the month comes first in %d rows, such as row %d, and the day in %d, such as row %d; "+
-				"say --dates month-first or day-first", v.monthFirst, v.monthRow, v.dayFirst, v.dayRow)
+			return fmt.Errorf(
+				"its dates contradict each other: the month comes first in %d rows, such as row %d, and the day in %d, such as row %d; "+
+					"say --dates month-first or day-first",
+				v.monthFirst,
+				v.monthRow,
+				v.dayFirst,
+				v.dayRow,
+			)
 		}
 	}
 	return nil

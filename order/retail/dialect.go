@@ -39,7 +39,11 @@ func ParseDialect(encoding, separator, dates string) (Dialect, error) {
 	if encoding != auto && encoding != "" {
 		d.Encoding = strings.ToLower(encoding)
 		if !slices.Contains(Encodings(), d.Encoding) {
-			return d, fmt.Errorf("encoding %.40q is not known: want auto, %s", encoding, strings.Join(Encodings(), ", "))
+			return d, fmt.Errorf(
+				"encoding %.40q is not known: want auto, %s",
+				encoding,
+				strings.Join(Encodings(), ", "),
+			)
 		}
 	}
 	if separator != auto && separator != "" {

@@ -64,7 +64,10 @@ func (g *grouping) reading() (r Reading) {
 		}
 		row := in.parts[0].firstRow
 		slices.SortStableFunc(in.parts, func(a, b *part) int {
-			return cmp.Or(compareNames(filepath.Base(g.names[a.file]), filepath.Base(g.names[b.file])), compareNames(g.names[a.file], g.names[b.file]))
+			return cmp.Or(
+				compareNames(filepath.Base(g.names[a.file]), filepath.Base(g.names[b.file])),
+				compareNames(g.names[a.file], g.names[b.file]),
+			)
 		})
 		if in.reject == nil && len(in.parts) > 1 {
 			in.reject = g.repeated(in)
@@ -82,7 +85,13 @@ func (g *grouping) reading() (r Reading) {
 
 func (in *group) draft() order.Draft {
 	first := in.parts[0].first
-	d := order.Draft{Source: SourceName, Reference: in.number, CustomerID: first.customer, Currency: currency, PlacedAt: first.at}
+	d := order.Draft{
+		Source:     SourceName,
+		Reference:  in.number,
+		CustomerID: first.customer,
+		Currency:   currency,
+		PlacedAt:   first.at,
+	}
 	if first.country != "" {
 		d.Metadata = map[string]string{"country": first.country}
 	}
@@ -101,9 +110,15 @@ func (g *grouping) repeated(in *group) *Reject {
 		for i, line := range p.lines {
 			if before, known := seen[line]; known && before.file != p.file {
 				return &Reject{
-					Invoice: in.number, Row: p.rows[i], Code: CodeRepeated, file: p.file,
-					Reason: fmt.Sprintf("row %d of %s has the same article, quantity and price: do the files overlap? Leave one out, or put the invoice into one file",
-						before.row, filepath.Base(g.names[before.file])),
+					Invoice: in.number,
+					Row:     p.rows[i],
+					Code:    CodeRepeated,
+					file:    p.file,
+					Reason: fmt.Sprintf(
+						"row %d of %s has the same article, quantity and price: do the files overlap? Leave one out, or put the invoice into one file",
+						before.row,
+						filepath.Base(g.names[before.file]),
+					),
 				}
 			}
 			seen[line] = place{p.file, p.rows[i]}

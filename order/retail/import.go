@@ -78,7 +78,11 @@ func readFiles(paths []string, d Dialect) (Reading, error) {
 		}
 		for j := range i {
 			if os.SameFile(infos[i], infos[j]) {
-				return Reading{}, fmt.Errorf("%s and %s are one file: name it once, or each order would have its lines twice", paths[j], path)
+				return Reading{}, fmt.Errorf(
+					"%s and %s are one file: name it once, or each order would have its lines twice",
+					paths[j],
+					path,
+				)
 			}
 		}
 		sources[i] = Source{Name: path, Reader: f}

@@ -60,7 +60,10 @@ func (im *importing) barren() (files []string) {
 			continue
 		}
 		why := "it has no rows"
-		if first := slices.IndexFunc(im.summary.Rejects, func(r Reject) bool { return slices.Contains(r.files, i) }); first >= 0 {
+		if first := slices.IndexFunc(
+			im.summary.Rejects,
+			func(r Reject) bool { return slices.Contains(r.files, i) },
+		); first >= 0 {
 			why = fmt.Sprintf("row %d: %s", im.summary.Rejects[first].Row, im.summary.Rejects[first].Reason)
 		}
 		files = append(files, im.names[i]+" ("+why+")")
@@ -93,12 +96,29 @@ func (im *importing) invoice(ctx context.Context, in *Invoice) error {
 		return err
 	case p.Code == string(order.CodeReferenceTaken), p.Code == string(order.CodeKeyReused):
 		im.reject(Reject{
-			Invoice: in.Number, Row: in.Row, Code: CodeChanged, file: in.files[0], files: in.files,
-			Reason: "an earlier import placed the invoice with other rows; GET /v1/orders?source=" + SourceName + "&reference=" + url.QueryEscape(in.Number) + " answers it",
+			Invoice: in.Number,
+			Row:     in.Row,
+			Code:    CodeChanged,
+			file:    in.files[0],
+			files:   in.files,
+			Reason: "an earlier import placed the invoice with other rows; GET /v1/orders?source=" + SourceName + "&reference=" + url.QueryEscape(
+				in.Number,
+			) + " answers it",
 		})
 		return nil
-	case p.Status == http.StatusBadRequest, p.Status == http.StatusRequestEntityTooLarge, p.Status == http.StatusUnprocessableEntity:
-		im.reject(Reject{Invoice: in.Number, Row: in.Row, Code: p.Code, Reason: reason(p), file: in.files[0], files: in.files})
+	case p.Status == http.StatusBadRequest,
+		p.Status == http.StatusRequestEntityTooLarge,
+		p.Status == http.StatusUnprocessableEntity:
+		im.reject(
+			Reject{
+				Invoice: in.Number,
+				Row:     in.Row,
+				Code:    p.Code,
+				Reason:  reason(p),
+				file:    in.files[0],
+				files:   in.files,
+			},
+		)
 		return nil
 	case p.Status == http.StatusInternalServerError:
 		im.finish(func(*Summary) {

@@ -53,7 +53,11 @@ func (l *layout) row(text string) (r row, f *fault) {
 	case len(fields) != columns:
 		return r, malformed("the row has %d columns, want %d", len(fields), columns)
 	case r.invoice == "":
-		return r, malformed("InvoiceNo %s is not 1 to %d visible ASCII characters", show(field(columnInvoice)), order.MaxReference)
+		return r, malformed(
+			"InvoiceNo %s is not 1 to %d visible ASCII characters",
+			show(field(columnInvoice)),
+			order.MaxReference,
+		)
 	case strings.HasPrefix(r.invoice, "C"):
 		return r, &fault{CodeCancelled, "the invoice is a cancellation"}
 	}
@@ -75,7 +79,10 @@ func (l *layout) row(text string) (r row, f *fault) {
 func (l *layout) time(text string) (time.Time, *fault) {
 	m, ok := parseMoment(text)
 	if !ok {
-		return time.Time{}, malformed("InvoiceDate %s is not an existing date and time as in 2010-12-01 08:26:00", show(text))
+		return time.Time{}, malformed(
+			"InvoiceDate %s is not an existing date and time as in 2010-12-01 08:26:00",
+			show(text),
+		)
 	}
 	order := l.dates.of(m.style)
 	wall, exists := m.wall(order)
@@ -83,7 +90,11 @@ func (l *layout) time(text string) (time.Time, *fault) {
 	case !exists && m.year == 0:
 		return time.Time{}, malformed("InvoiceDate %s is not an existing date and time", show(text))
 	case !exists:
-		return time.Time{}, malformed("InvoiceDate %s, read %s, is not an existing date and time", show(text), strings.ReplaceAll(string(order), "-", " "))
+		return time.Time{}, malformed(
+			"InvoiceDate %s, read %s, is not an existing date and time",
+			show(text),
+			strings.ReplaceAll(string(order), "-", " "),
+		)
 	}
 	return instant(wall, l.zone), nil
 }
@@ -204,7 +215,11 @@ func something(text string) string {
 
 // parseID turns the number that a spreadsheet made of an id back into the id: 17850.0 and 17850,00 are 17850.
 func parseID(text string) string {
-	if i := strings.IndexAny(text, ".,"); i > 0 && isDigits(text[:i]) && strings.Trim(text[i+1:], "0") == "" && i+1 < len(text) {
+	if i := strings.IndexAny(
+		text,
+		".,",
+	); i > 0 && isDigits(text[:i]) && strings.Trim(text[i+1:], "0") == "" &&
+		i+1 < len(text) {
 		return text[:i]
 	}
 	return text

@@ -30,7 +30,10 @@ var (
 	// ErrNoKey says that no key has that id.
 	ErrNoKey = errors.New("no key has that id")
 	// ErrTooManyKeys says that MaxKeys keys are valid.
-	ErrTooManyKeys = fmt.Errorf("there are %d valid keys, which is the maximum: revoke those that nobody needs", MaxKeys)
+	ErrTooManyKeys = fmt.Errorf(
+		"there are %d valid keys, which is the maximum: revoke those that nobody needs",
+		MaxKeys,
+	)
 )
 
 // MaxKeys is the maximum number of keys of a service. At the limit, making a key forgets the oldest revoked or expired
@@ -174,7 +177,12 @@ func (k *Keys) New(ctx context.Context, name string, scopes []string, expires ti
 
 // NewBy makes a key as New does, for the operator of that name (an Actor). It does not ask what that operator may do.
 // The error may be ErrTooManyKeys.
-func (k *Keys) NewBy(ctx context.Context, operator, name string, scopes []string, expires time.Time) (Key, string, error) {
+func (k *Keys) NewBy(
+	ctx context.Context,
+	operator, name string,
+	scopes []string,
+	expires time.Time,
+) (Key, string, error) {
 	record, credential, err := newKey(name, scopes, k.clock.Now(), expires)
 	if err != nil {
 		return Key{}, "", err

@@ -62,7 +62,8 @@ func checkSubject(subject string) error {
 		return errors.New("it has no subject")
 	case len(subject) > maxSubject:
 		return fmt.Errorf("its subject has more than %d bytes", maxSubject)
-	case !utf8.ValidString(subject), strings.ContainsFunc(subject, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }):
+	case !utf8.ValidString(subject),
+		strings.ContainsFunc(subject, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }):
 		return errors.New("its subject has control characters")
 	}
 	return nil

@@ -253,7 +253,8 @@ func pathText(path [][]byte) string {
 
 // printable is a key as text, in hexadecimal when it is none.
 func printable(key []byte) string {
-	if len(key) > 0 && len(key) <= 100 && utf8.Valid(key) && bytes.IndexFunc(key, func(r rune) bool { return !unicode.IsGraphic(r) }) < 0 {
+	if len(key) > 0 && len(key) <= 100 && utf8.Valid(key) &&
+		bytes.IndexFunc(key, func(r rune) bool { return !unicode.IsGraphic(r) }) < 0 {
 		return string(key)
 	}
 	if len(key) > 100 {

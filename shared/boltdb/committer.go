@@ -114,7 +114,11 @@ func (db *DB) commit(group []*request) bool {
 	}
 	for {
 		var tx *bbolt.Tx
-		err := safely(db.path, "beginning a transaction", func() (err error) { tx, err = db.bolt.Begin(true); return err })
+		err := safely(
+			db.path,
+			"beginning a transaction",
+			func() (err error) { tx, err = db.bolt.Begin(true); return err },
+		)
 		if errors.Is(err, ErrDamaged) {
 			db.stuck.Store(true)
 			return db.giveUp(group, err)

@@ -17,7 +17,11 @@ import (
 type damageError struct{ path, found string }
 
 func (e *damageError) Error() string {
-	return fmt.Sprintf("the database file %s is damaged: %s: stop the service, run `check --data %[1]s`, and restore the file from a backup", e.path, e.found)
+	return fmt.Sprintf(
+		"the database file %s is damaged: %s: stop the service, run `check --data %[1]s`, and restore the file from a backup",
+		e.path,
+		e.found,
+	)
 }
 
 func (e *damageError) Is(target error) bool { return target == ErrDamaged }
@@ -57,7 +61,10 @@ func damage(p any) (found string, ok bool) {
 	}
 	text := strings.TrimPrefix(fmt.Sprint(p), "assertion failed: ")
 	if e, isRuntime := p.(runtime.Error); isRuntime {
-		text = "a bucket is missing or a page names a place outside the file (" + strings.TrimPrefix(e.Error(), "runtime error: ") + ")"
+		text = "a bucket is missing or a page names a place outside the file (" + strings.TrimPrefix(
+			e.Error(),
+			"runtime error: ",
+		) + ")"
 	}
 	return "bbolt's own check says: " + text, true
 }

@@ -22,8 +22,10 @@ var (
 	// ErrReadOnly says that the file system is read-only. Nothing was written; reads go on, and writes work again once
 	// the file system is writable. After an error of its own ext4 takes none before it was unmounted, which needs a
 	// stop.
-	ErrReadOnly = errors.New("the file system of the database file is read-only: see the kernel's log and mount it for writing; if that is refused, stop the service, " +
-		"unmount and repair it, mount it and start the service again")
+	ErrReadOnly = errors.New(
+		"the file system of the database file is read-only: see the kernel's log and mount it for writing; if that is refused, stop the service, " +
+			"unmount and repair it, mount it and start the service again",
+	)
 	// ErrForeign is for a Checker: the file is another service's.
 	ErrForeign = errors.New("the file does not belong to this service: name another one with --data")
 	// ErrCorrupt says that a record's checksum does not match its bytes.

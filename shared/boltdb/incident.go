@@ -59,6 +59,9 @@ func (i *incidents) CheckSound(context.Context) error {
 	if len(found) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the file has %d known damaged records or pages, the first: %s: stop the service, list them all with its check command, and restore the file from a backup",
-		len(found), found[0])
+	return fmt.Errorf(
+		"the file has %d known damaged records or pages, the first: %s: stop the service, list them all with its check command, and restore the file from a backup",
+		len(found),
+		found[0],
+	)
 }

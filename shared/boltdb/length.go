@@ -70,8 +70,13 @@ func readMeta(f io.ReaderAt, at int64) *meta {
 	}
 	number := func(at int) uint64 { return binary.NativeEndian.Uint64(b[at:]) }
 	return &meta{
-		pageSize: uint64(binary.NativeEndian.Uint32(b[metaPageSizeAt:])), root: number(metaRootAt), freelist: number(metaFreelistAt),
-		high: number(metaHighPageAt), txid: number(metaTxidAt),
+		pageSize: uint64(
+			binary.NativeEndian.Uint32(b[metaPageSizeAt:]),
+		),
+		root:     number(metaRootAt),
+		freelist: number(metaFreelistAt),
+		high:     number(metaHighPageAt),
+		txid:     number(metaTxidAt),
 	}
 }
 

@@ -47,7 +47,9 @@ func (m *Metrics) Watch(db *DB) {
 		})
 	}
 	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: m.prefix, Name: "scrub_errors", Help: "Known damaged pages and records of the database file: found by the last scrub, or read since.",
+		Namespace: m.prefix,
+		Name:      "scrub_errors",
+		Help:      "Known damaged pages and records of the database file: found by the last scrub, or read since.",
 	}, func() float64 { return float64(len(db.Incidents())) }))
 	m.reg.MustRegister(
 		gauge("database_bytes", "Length of the database file, -1 when it cannot be read.", func(s Size) int64 { return s.Bytes }),

@@ -66,7 +66,13 @@ func (p *pages) node(id uint64) (node, error) {
 	if err := p.read(id, data); err != nil {
 		return node{}, err
 	}
-	self, flags, overflow := binary.NativeEndian.Uint64(data), binary.NativeEndian.Uint16(data[8:]), uint64(binary.NativeEndian.Uint32(data[12:]))
+	self, flags, overflow := binary.NativeEndian.Uint64(
+		data,
+	), binary.NativeEndian.Uint16(
+		data[8:],
+	), uint64(
+		binary.NativeEndian.Uint32(data[12:]),
+	)
 	switch {
 	case self != id:
 		return node{}, pageError(id, "it calls itself %d", self)
@@ -148,12 +154,20 @@ func bucketOf(parent uint64, value []byte) (root, sequence uint64, inline node, 
 		return root, sequence, node{}, err
 	}
 	value = value[bucketHeaderSize:]
-	if len(value) < pageHeaderSize || binary.NativeEndian.Uint64(value) != 0 || binary.NativeEndian.Uint16(value[8:]) != flagLeaf || binary.NativeEndian.Uint32(value[12:]) != 0 {
+	if len(value) < pageHeaderSize || binary.NativeEndian.Uint64(value) != 0 ||
+		binary.NativeEndian.Uint16(value[8:]) != flagLeaf ||
+		binary.NativeEndian.Uint32(value[12:]) != 0 {
 		return 0, 0, node{}, pageError(parent, "a bucket within it has not the form of one")
 	}
 	inline, used, err := parse(parent, value)
 	if err == nil && used != uint64(len(value)) {
-		err = pageError(parent, "a bucket within it has %d bytes, and %d records that take %d", len(value), len(inline.elements), used)
+		err = pageError(
+			parent,
+			"a bucket within it has %d bytes, and %d records that take %d",
+			len(value),
+			len(inline.elements),
+			used,
+		)
 	}
 	return 0, sequence, inline, err
 }
@@ -167,7 +181,13 @@ func (p *pages) free(id uint64) (ids []uint64, listPages uint64, err error) {
 	if err := p.read(id, header); err != nil {
 		return nil, 0, err
 	}
-	self, flags, overflow := binary.NativeEndian.Uint64(header), binary.NativeEndian.Uint16(header[8:]), uint64(binary.NativeEndian.Uint32(header[12:]))
+	self, flags, overflow := binary.NativeEndian.Uint64(
+		header,
+	), binary.NativeEndian.Uint16(
+		header[8:],
+	), uint64(
+		binary.NativeEndian.Uint32(header[12:]),
+	)
 	count, from := uint64(binary.NativeEndian.Uint16(header[10:])), uint64(pageHeaderSize)
 	if count == 0xFFFF {
 		count, from = binary.NativeEndian.Uint64(header[pageHeaderSize:]), from+8

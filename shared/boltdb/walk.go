@@ -78,7 +78,8 @@ func (l *level) accepts(n *node) error {
 		return pageError(n.id, "it is empty")
 	case len(n.elements) == 0:
 		return nil
-	case l.low != nil && bytes.Compare(n.elements[0].key, l.low) < 0, l.high != nil && bytes.Compare(n.elements[len(n.elements)-1].key, l.high) >= 0:
+	case l.low != nil && bytes.Compare(n.elements[0].key, l.low) < 0,
+		l.high != nil && bytes.Compare(n.elements[len(n.elements)-1].key, l.high) >= 0:
 		return pageError(n.id, "its keys belong elsewhere")
 	}
 	if n.leaf {

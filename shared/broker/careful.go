@@ -26,7 +26,10 @@ func NewCareful(config ConsumerConfig, logger zerolog.Logger) (*Careful, error) 
 	}
 	logs := startLogPump(logger)
 	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, kafka.ConfigMap{
-		"group.id": config.GroupID, "enable.auto.commit": false, "auto.offset.reset": "error", "isolation.level": "read_committed",
+		"group.id":             config.GroupID,
+		"enable.auto.commit":   false,
+		"auto.offset.reset":    "error",
+		"isolation.level":      "read_committed",
 		"enable.partition.eof": true,
 		// Kafka answers with one batch at least, and with no second one that would not fit; nothing is fetched while
 		// one waits.
@@ -96,14 +99,17 @@ func (c *Careful) Stands(ctx context.Context, partition int32, at Position) (boo
 	if errors.Is(err, ErrNotThere) {
 		return false, nil
 	}
-	return err == nil && len(records) > 0 && records[0].Offset == at.Marks[0].Offset && identityOf(&records[0]) == at.Marks[0].Identity, err
+	return err == nil && len(records) > 0 && records[0].Offset == at.Marks[0].Offset &&
+		identityOf(&records[0]) == at.Marks[0].Identity, err
 }
 
 func (c *Careful) assign(partition int32, offset int64) error {
 	for c.client.Poll(0) != nil { // what was said before is of another place
 		continue
 	}
-	err := c.client.Assign([]kafka.TopicPartition{{Topic: &c.config.Topic, Partition: partition, Offset: kafka.Offset(offset)}})
+	err := c.client.Assign(
+		[]kafka.TopicPartition{{Topic: &c.config.Topic, Partition: partition, Offset: kafka.Offset(offset)}},
+	)
 	if err != nil {
 		return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
 	}

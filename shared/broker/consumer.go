@@ -142,8 +142,16 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
 	}
 	return &Consumer{
-		config: config, client: client, logs: logs, logger: logger, cancel: func() {},
-		readings: map[int32]*reading{}, position: map[int32]int64{}, handed: map[int32]int64{}, high: map[int32]int64{}, held: map[int32]hold{},
+		config:   config,
+		client:   client,
+		logs:     logs,
+		logger:   logger,
+		cancel:   func() {},
+		readings: map[int32]*reading{},
+		position: map[int32]int64{},
+		handed:   map[int32]int64{},
+		high:     map[int32]int64{},
+		held:     map[int32]hold{},
 	}, nil
 }
 
@@ -306,8 +314,10 @@ func (c *Consumer) cannotExpand(err kafka.Error) {
 		return
 	}
 	c.stuck = err.Error()
-	c.logger.Error().Str("topic", c.config.Topic).Msg("a partition is stuck at a batch that cannot be decompressed, or would expand beyond 100 MB: " + c.stuck +
-		". It is the partition whose next offset that is. Stop the service and pass over the batch: activity skip")
+	c.logger.Error().
+		Str("topic", c.config.Topic).
+		Msg("a partition is stuck at a batch that cannot be decompressed, or would expand beyond 100 MB: " + c.stuck +
+			". It is the partition whose next offset that is. Stop the service and pass over the batch: activity skip")
 }
 
 // reach notes that Fetch got past a record, or to the partition's end, past control records, which are never delivered.

@@ -171,12 +171,22 @@ func (c *Consumer) askEnds(ctx context.Context, partitions []int32) (map[int32]i
 	ends := make(map[int32]int64, len(partitions))
 	for partition, info := range result.ResultInfos {
 		if info.Error.Code() != kafka.ErrNoError {
-			return nil, fmt.Errorf("ask for the end of partition %d of topic %s: %w", partition.Partition, c.config.Topic, info.Error)
+			return nil, fmt.Errorf(
+				"ask for the end of partition %d of topic %s: %w",
+				partition.Partition,
+				c.config.Topic,
+				info.Error,
+			)
 		}
 		ends[partition.Partition] = int64(info.Offset)
 	}
 	if len(ends) != len(partitions) {
-		return nil, fmt.Errorf("ask for the ends of topic %s: %d of %d partitions were told", c.config.Topic, len(ends), len(partitions))
+		return nil, fmt.Errorf(
+			"ask for the ends of topic %s: %d of %d partitions were told",
+			c.config.Topic,
+			len(ends),
+			len(partitions),
+		)
 	}
 	return ends, nil
 }

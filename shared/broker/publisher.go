@@ -151,8 +151,19 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		return nil, err
 	}
 	s := &session{
-		producer: producer, admin: admin, groupMeta: group, group: name, unwatch: func() {}, logs: logs, logger: p.logger,
-		transactional: !p.config.Idempotent, brokers: p.config.Brokers, security: &p.config.Security, name: p.config.Topic, lineage: lineage, broke: make(chan struct{}),
+		producer:      producer,
+		admin:         admin,
+		groupMeta:     group,
+		group:         name,
+		unwatch:       func() {},
+		logs:          logs,
+		logger:        p.logger,
+		transactional: !p.config.Idempotent,
+		brokers:       p.config.Brokers,
+		security:      &p.config.Security,
+		name:          p.config.Topic,
+		lineage:       lineage,
+		broke:         make(chan struct{}),
 	}
 	s.denied, s.deny = context.WithCancelCause(context.Background())
 	s.watchEvents()

@@ -29,7 +29,11 @@ type scan struct {
 }
 
 // Scan implements outbox.Session.
-func (s *session) Scan(ctx context.Context, from map[int32]int64, visit func(outbox.Sight) error) (map[int32]int64, error) {
+func (s *session) Scan(
+	ctx context.Context,
+	from map[int32]int64,
+	visit func(outbox.Sight) error,
+) (map[int32]int64, error) {
 	probe, err := s.newReader(everything)
 	if err != nil {
 		return nil, outage(err)
@@ -39,7 +43,14 @@ func (s *session) Scan(ctx context.Context, from map[int32]int64, visit func(out
 	if err != nil {
 		return nil, outage(err)
 	}
-	c := scan{session: s, probe: probe, visit: visit, left: map[int32]int64{}, ends: map[int32]int64{}, hidden: map[int32]outbox.Hidden{}}
+	c := scan{
+		session: s,
+		probe:   probe,
+		visit:   visit,
+		left:    map[int32]int64{},
+		ends:    map[int32]int64{},
+		hidden:  map[int32]outbox.Hidden{},
+	}
 	starts, next := make(map[int32]int64, len(spans)), map[int32]int64{}
 	for partition, span := range spans {
 		starts[partition], c.ends[partition] = span.start, span.end
@@ -130,7 +141,10 @@ func (c *scan) reached(partition int32, offset int64) {
 
 // hand gives visit what there is.
 func (c *scan) hand() error {
-	hidden := slices.SortedFunc(maps.Values(c.hidden), func(a, b outbox.Hidden) int { return cmp.Compare(a.Partition, b.Partition) })
+	hidden := slices.SortedFunc(
+		maps.Values(c.hidden),
+		func(a, b outbox.Hidden) int { return cmp.Compare(a.Partition, b.Partition) },
+	)
 	err := c.visit(outbox.Sight{Found: c.chunk, Hidden: hidden})
 	c.chunk = c.chunk[:0]
 	return err
@@ -182,7 +196,16 @@ func (c *scan) unchanged(ctx context.Context) error {
 	}
 	for partition, end := range c.ends {
 		if now := spans[partition].end; now < end {
-			return outage(fmt.Errorf("read topic %s: %w: partition %d ended at %d, and at %d now", c.session.name, outbox.ErrChanged, partition, end, now))
+			return outage(
+				fmt.Errorf(
+					"read topic %s: %w: partition %d ended at %d, and at %d now",
+					c.session.name,
+					outbox.ErrChanged,
+					partition,
+					end,
+					now,
+				),
+			)
 		}
 	}
 	return nil

@@ -92,7 +92,10 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 		if err := s.call(ctx, s.producer.InitTransactions); err != nil {
 			hint := ""
 			if code, ok := errors.AsType[kafka.Error](err); ok && code.Code() == kafka.ErrInvalidTransactionTimeout {
-				hint = fmt.Sprintf(": transaction-timeout (%v) is more than the brokers allow: lower it, or raise their transaction.max.timeout.ms", config.TransactionTimeout)
+				hint = fmt.Sprintf(
+					": transaction-timeout (%v) is more than the brokers allow: lower it, or raise their transaction.max.timeout.ms",
+					config.TransactionTimeout,
+				)
 			}
 			return fmt.Errorf("fence earlier producers of lineage %s: %w%s", s.lineage, err, hint)
 		}

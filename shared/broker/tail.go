@@ -139,7 +139,10 @@ func (t *tail[T]) stretch(ctx context.Context, parts map[int32]span) error {
 			part, wanted := parts[r.Partition]
 			if wanted && r.Offset < part.end {
 				r.trim(t.config.MaxRecordBytes)
-				t.seen[r.Partition] = append(t.seen[r.Partition], looked[T]{r.Partition, r.Offset, r.Timestamp, t.look(&r)})
+				t.seen[r.Partition] = append(
+					t.seen[r.Partition],
+					looked[T]{r.Partition, r.Offset, r.Timestamp, t.look(&r)},
+				)
 			}
 			if r.Offset >= part.end-1 {
 				delete(parts, r.Partition)
@@ -149,7 +152,8 @@ func (t *tail[T]) stretch(ctx context.Context, parts map[int32]span) error {
 			delete(parts, event.Partition)
 		case kafka.Error:
 			code := event.Code()
-			if event.IsFatal() || denied(event) || code == kafka.ErrOffsetOutOfRange || code == kafka.ErrAutoOffsetReset {
+			if event.IsFatal() || denied(event) || code == kafka.ErrOffsetOutOfRange ||
+				code == kafka.ErrAutoOffsetReset {
 				return event
 			}
 		}

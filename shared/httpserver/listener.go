@@ -99,7 +99,8 @@ func (l *boundedListener) closeOne() bool {
 	l.mu.Lock()
 	var spare *boundedConn
 	for c := range l.conns {
-		if spare == nil || spare.busy > 0 && c.busy == 0 || (spare.busy > 0) == (c.busy > 0) && c.since.Before(spare.since) {
+		if spare == nil || spare.busy > 0 && c.busy == 0 ||
+			(spare.busy > 0) == (c.busy > 0) && c.since.Before(spare.since) {
 			spare = c
 		}
 	}

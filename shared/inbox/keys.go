@@ -85,7 +85,13 @@ const fillPercent = 0.9
 // which nothing arrived do not count, and a clock that goes back does not begin an older day: so a clock that leaps
 // a month and returns drops one day at most, instead of all.
 func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys, error) {
-	k := keys{root: root, sizes: sizes, keep: retentionDays + 1, now: stamp(now.UnixMicro()), pending: make(map[string]entry)}
+	k := keys{
+		root:    root,
+		sizes:   sizes,
+		keep:    retentionDays + 1,
+		now:     stamp(now.UnixMicro()),
+		pending: make(map[string]entry),
+	}
 	if sealed := sizes.Get(keyDropped); sealed != nil {
 		day, err := boltdb.Unseal(keyDropped, sealed)
 		if err != nil {

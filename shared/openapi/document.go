@@ -168,9 +168,14 @@ func (d *document) answers(made *huma.Operation, op *Operation) {
 	if media == "" {
 		media = "application/json"
 	}
-	made.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status) + ".", Headers: headers(op.AnswerHeaders)}
+	made.Responses[strconv.Itoa(status)] = &huma.Response{
+		Description: http.StatusText(status) + ".",
+		Headers:     headers(op.AnswerHeaders),
+	}
 	if status != http.StatusNoContent {
-		made.Responses[strconv.Itoa(status)].Content = map[string]*huma.MediaType{media: {Schema: d.schema(op.Answer), Example: op.AnswerExample}}
+		made.Responses[strconv.Itoa(status)].Content = map[string]*huma.MediaType{
+			media: {Schema: d.schema(op.Answer), Example: op.AnswerExample},
+		}
 	}
 	for _, reply := range op.Replies {
 		made.Responses[strconv.Itoa(reply.Status)] = &huma.Response{Description: reply.Says, Headers: headers(reply.Headers)}

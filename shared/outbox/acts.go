@@ -67,7 +67,12 @@ const maxNamed = 1000
 // DecideAll retries or discards every parked message that matches and returns how many. Those that fail meanwhile and
 // are parked again are not tried twice. Damaged ones stay as they are; corrupt names them, 1,000 at most. After an
 // error the messages counted in n have been dealt with.
-func (o *Outbox) DecideAll(ctx context.Context, verb Verb, filter ParkedFilter, why Why) (n int, corrupt []uuidv7.ID, err error) {
+func (o *Outbox) DecideAll(
+	ctx context.Context,
+	verb Verb,
+	filter ParkedFilter,
+	why Why,
+) (n int, corrupt []uuidv7.ID, err error) {
 	var after uuidv7.ID
 	for {
 		page, err := o.ListParked(ctx, filter, after, actsAtOnce)
@@ -94,7 +99,12 @@ func (o *Outbox) DecideAll(ctx context.Context, verb Verb, filter ParkedFilter, 
 
 // decideSome deals with those of ids that are parked still: in one transaction, or one by one when damage of something
 // that one of them needs spoils it for the others.
-func (o *Outbox) decideSome(ctx context.Context, verb Verb, ids []uuidv7.ID, why Why) (n int, corrupt []uuidv7.ID, err error) {
+func (o *Outbox) decideSome(
+	ctx context.Context,
+	verb Verb,
+	ids []uuidv7.ID,
+	why Why,
+) (n int, corrupt []uuidv7.ID, err error) {
 	n, err = o.decide(ctx, verb, ids, why)
 	switch {
 	case errors.Is(err, ErrNotParked): // somebody else was faster

@@ -19,8 +19,22 @@ func Root() []byte { return rootBucket }
 // buckets are those of an outbox.
 func buckets() [][]byte {
 	return [][]byte{
-		metaBucket, lineagesBucket, termsBucket, tailsBucket, anchorsBucket, messagesBucket, skippedBucket, waitingBucket, movedBucket,
-		retriedBucket, batchesBucket, parkedBucket, auditBucket, againBucket, findingsBucket, discardedBucket,
+		metaBucket,
+		lineagesBucket,
+		termsBucket,
+		tailsBucket,
+		anchorsBucket,
+		messagesBucket,
+		skippedBucket,
+		waitingBucket,
+		movedBucket,
+		retriedBucket,
+		batchesBucket,
+		parkedBucket,
+		auditBucket,
+		againBucket,
+		findingsBucket,
+		discardedBucket,
 	}
 }
 
@@ -38,7 +52,16 @@ func Check(r *boltdb.Record) error {
 		return err
 	}
 	name := string(r.Path[1])
-	if !slices.Contains([]string{string(metaBucket), string(tailsBucket), string(anchorsBucket), string(parkedBucket), string(discardedBucket)}, name) {
+	if !slices.Contains(
+		[]string{
+			string(metaBucket),
+			string(tailsBucket),
+			string(anchorsBucket),
+			string(parkedBucket),
+			string(discardedBucket),
+		},
+		name,
+	) {
 		r.Name = fmt.Sprintf("slot or number %d", slotOf(r.Key))
 		if len(r.Key) != 8 {
 			return fmt.Errorf("%w: the key has %d bytes", boltdb.ErrCorrupt, len(r.Key))
@@ -54,7 +77,8 @@ func checkBucket(r *boltdb.Record) error {
 	if len(r.Path) == 0 {
 		return nil
 	}
-	if len(r.Path) != 1 || !slices.ContainsFunc(buckets(), func(name []byte) bool { return string(name) == string(r.Key) }) {
+	if len(r.Path) != 1 ||
+		!slices.ContainsFunc(buckets(), func(name []byte) bool { return string(name) == string(r.Key) }) {
 		return errors.New("an outbox has no such bucket")
 	}
 	if r.Tx == nil {
@@ -108,7 +132,10 @@ var checks = map[string]func(r *boltdb.Record, value []byte) error{
 		if err != nil {
 			return err
 		}
-		if before := slotKey(row.slot - 1); row.slot-1 > front && root.Bucket(messagesBucket).Get(before) == nil && root.Bucket(skippedBucket).Get(before) == nil {
+		if before := slotKey(
+			row.slot - 1,
+		); row.slot-1 > front && root.Bucket(messagesBucket).Get(before) == nil &&
+			root.Bucket(skippedBucket).Get(before) == nil {
 			return fmt.Errorf("%w: the message in the slot before it is missing", boltdb.ErrCorrupt)
 		}
 		if root.Bucket(skippedBucket).Get(r.Key) != nil && root.Bucket(waitingBucket).Get(r.Key) == nil {
@@ -133,7 +160,11 @@ var checks = map[string]func(r *boltdb.Record, value []byte) error{
 			return err
 		}
 		if e.state == parked && root.Bucket(parkedBucket).Get(row.message.ID[:]) == nil {
-			return fmt.Errorf("%w: message %s is parked and not in the list of those", boltdb.ErrCorrupt, row.message.ID)
+			return fmt.Errorf(
+				"%w: message %s is parked and not in the list of those",
+				boltdb.ErrCorrupt,
+				row.message.ID,
+			)
 		}
 		return nil
 	},

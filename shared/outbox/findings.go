@@ -28,7 +28,15 @@ const (
 
 // FindingKinds lists every kind.
 func FindingKinds() []FindingKind {
-	return []FindingKind{FoundRecovered, FoundMarkLost, FoundMarkForeign, FoundPlaceNew, FoundRepublished, FoundFork, FoundFenced}
+	return []FindingKind{
+		FoundRecovered,
+		FoundMarkLost,
+		FoundMarkForeign,
+		FoundPlaceNew,
+		FoundRepublished,
+		FoundFork,
+		FoundFenced,
+	}
 }
 
 // Finding says what was found amiss and what was done about it.

@@ -142,7 +142,10 @@ func cedeEntry(root *bbolt.Bucket, e entry) error {
 		}
 	}
 	e.state = ceded
-	return errors.Join(putSealed(root.Bucket(skippedBucket), key, nil), root.Bucket(waitingBucket).Put(key, e.encode(key)))
+	return errors.Join(
+		putSealed(root.Bucket(skippedBucket), key, nil),
+		root.Bucket(waitingBucket).Put(key, e.encode(key)),
+	)
 }
 
 // emptyBucket deletes the keys of a bucket that are not below from.

@@ -38,7 +38,12 @@ func describe(behind []Hidden) string {
 	if first.Lineage != "" {
 		whose = "that of the order service with lineage " + first.Lineage
 	}
-	text := fmt.Sprintf("waits for the end of an open transaction, %s: partition %d from offset %d", whose, first.Partition, first.From)
+	text := fmt.Sprintf(
+		"waits for the end of an open transaction, %s: partition %d from offset %d",
+		whose,
+		first.Partition,
+		first.From,
+	)
 	if !first.Since.IsZero() {
 		text += ", begun at " + first.Since.UTC().Format(time.RFC3339)
 	}
@@ -56,12 +61,17 @@ func (r *Relay) held(behind []Hidden) {
 	case len(behind) == 0:
 		r.outbox.held.Store(nil)
 		r.outbox.setLink(LinkConnecting, nil)
-		r.logger.Info().Dur("waited", r.outbox.config.Clock.Now().Sub(last.Since)).Msg("the open transactions have ended; publishing goes on")
+		r.logger.Info().
+			Dur("waited", r.outbox.config.Clock.Now().Sub(last.Since)).
+			Msg("the open transactions have ended; publishing goes on")
 	case last == nil:
 		next := &HeldBack{Since: r.outbox.config.Clock.Now().UTC(), Text: describe(behind), Behind: behind}
 		r.outbox.held.Store(next)
 		r.outbox.setLink(LinkWaiting, nil)
-		r.logger.Warn().Str("for", next.Text).Int("backlog", r.outbox.Backlog()).Msg("nothing is published: the relay waits for an open transaction that hides records")
+		r.logger.Warn().
+			Str("for", next.Text).
+			Int("backlog", r.outbox.Backlog()).
+			Msg("nothing is published: the relay waits for an open transaction that hides records")
 	default:
 		r.outbox.held.Store(&HeldBack{Since: last.Since, Text: describe(behind), Behind: behind})
 	}

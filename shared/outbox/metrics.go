@@ -64,15 +64,46 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 	for _, class := range Classes() {
 		m.failures.WithLabelValues(string(class))
 	}
-	reg.MustRegister(m.published, m.failures, m.delay, m.batchSize, m.batchTime, m.transactions, m.findings, m.republished, m.recovered,
-		gauge("backlog_messages", "Messages that are neither published nor parked.", func() float64 { return float64(o.Backlog()) }),
-		gauge("waiting_messages", "Messages that were refused and will be retried, or wait behind one that was.", func() float64 { return float64(o.Waiting()) }),
-		gauge("parked_messages", "Messages that failed too often and wait for an operator.", func() float64 { return float64(o.Parked()) }),
-		gauge("ceded_messages", "Messages left to another file, of which this one turned out to be a copy.", func() float64 { return float64(o.Ceded()) }),
-		gauge("held_back_seconds", "For how long nothing has been published because the relay waits for other programs' transactions to end; 0 when it does not wait.",
-			func() float64 { return o.HeldBackFor().Seconds() }),
-		gauge("retained_messages", "Messages in the file: those that are not published, and those published that have not expired.",
-			func() float64 { return float64(o.retained.Load()) }),
+	reg.MustRegister(
+		m.published,
+		m.failures,
+		m.delay,
+		m.batchSize,
+		m.batchTime,
+		m.transactions,
+		m.findings,
+		m.republished,
+		m.recovered,
+		gauge(
+			"backlog_messages",
+			"Messages that are neither published nor parked.",
+			func() float64 { return float64(o.Backlog()) },
+		),
+		gauge(
+			"waiting_messages",
+			"Messages that were refused and will be retried, or wait behind one that was.",
+			func() float64 { return float64(o.Waiting()) },
+		),
+		gauge(
+			"parked_messages",
+			"Messages that failed too often and wait for an operator.",
+			func() float64 { return float64(o.Parked()) },
+		),
+		gauge(
+			"ceded_messages",
+			"Messages left to another file, of which this one turned out to be a copy.",
+			func() float64 { return float64(o.Ceded()) },
+		),
+		gauge(
+			"held_back_seconds",
+			"For how long nothing has been published because the relay waits for other programs' transactions to end; 0 when it does not wait.",
+			func() float64 { return o.HeldBackFor().Seconds() },
+		),
+		gauge(
+			"retained_messages",
+			"Messages in the file: those that are not published, and those published that have not expired.",
+			func() float64 { return float64(o.retained.Load()) },
+		),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Namespace: prefix, Subsystem: subsystem, Name: "expired_total",
 			Help: "Published and discarded messages that retention deleted since the process started."},

@@ -58,7 +58,12 @@ type ParkedPage struct {
 
 // ListParked returns at most limit parked messages that match, in the order of their ids, after the given one (the zero
 // ID starts). A page may be short and still have a next one, because a call looks at no more than 10,000 messages.
-func (o *Outbox) ListParked(ctx context.Context, filter ParkedFilter, after uuidv7.ID, limit int) (page ParkedPage, err error) {
+func (o *Outbox) ListParked(
+	ctx context.Context,
+	filter ParkedFilter,
+	after uuidv7.ID,
+	limit int,
+) (page ParkedPage, err error) {
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
 		cursor := root.Bucket(parkedBucket).Cursor()

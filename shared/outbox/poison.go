@@ -82,8 +82,15 @@ func (r *Relay) charge(ctx context.Context, guilty []row, cause *RejectedError) 
 	for i := range entries {
 		e := &entries[i]
 		if e.state != parked {
-			r.logger.Warn().Stringer("message", guilty[i].message.ID).Str("subject", guilty[i].message.Subject).Uint64("slot", e.slot).Uint32("attempts", e.attempts).
-				Str("class", string(e.class)).Str("reason", e.reason).Time("next_attempt_at", e.due.UTC()).Msg("message refused; it will be retried, and the others go on")
+			r.logger.Warn().
+				Stringer("message", guilty[i].message.ID).
+				Str("subject", guilty[i].message.Subject).
+				Uint64("slot", e.slot).
+				Uint32("attempts", e.attempts).
+				Str("class", string(e.class)).
+				Str("reason", e.reason).
+				Time("next_attempt_at", e.due.UTC()).
+				Msg("message refused; it will be retried, and the others go on")
 		} else {
 			r.logger.Error().Stringer("message", e.id).Uint64("slot", e.slot).Uint32("attempts", e.attempts).
 				Str("class", string(e.class)).Str("reason", e.reason).Msg("message parked: mend its cause, then retry or discard it")

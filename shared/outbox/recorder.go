@@ -59,7 +59,11 @@ func (b *batch) store(root *bbolt.Bucket) error {
 	bucket := root.Bucket(batchesBucket)
 	bucket.FillPercent = tailFill
 	key := slotKey(b.last)
-	return errors.Join(bucket.Put(key, b.encode(key)), b.tails.store(root, tailsBucket), b.anchors.store(root, anchorsBucket))
+	return errors.Join(
+		bucket.Put(key, b.encode(key)),
+		b.tails.store(root, tailsBucket),
+		b.anchors.store(root, anchorsBucket),
+	)
 }
 
 // recorder stores what was published, behind the relay's back: the publisher's own watermark is what counts, so a record

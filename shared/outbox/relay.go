@@ -256,7 +256,10 @@ func (r *Relay) up() {
 	if !changed {
 		return
 	}
-	line := r.logger.Info().Str("lineage", r.outbox.Lineage()).Uint64("position", r.outbox.position.Load()).Int("backlog", r.outbox.Backlog())
+	line := r.logger.Info().
+		Str("lineage", r.outbox.Lineage()).
+		Uint64("position", r.outbox.position.Load()).
+		Int("backlog", r.outbox.Backlog())
 	if !began.IsZero() {
 		line = line.Time("down_since", began)
 	}
@@ -377,7 +380,16 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
 	r.marked = started
 	stand := standing(records, places)
-	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPlaceMap(stand), tails: r.tails.published(stand), anchors: r.unsaved})
+	r.recorder.record(
+		batch{
+			first:   rows[0].slot,
+			last:    to,
+			at:      now,
+			slots:   newPlaceMap(stand),
+			tails:   r.tails.published(stand),
+			anchors: r.unsaved,
+		},
+	)
 	r.unsaved = nil
 	r.setPosition(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))

@@ -137,7 +137,12 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey) error 
 		return &fatalError{err}
 	}
 	done := settlement{
-		tails: s.tails, anchors: s.tails, forget: s.all, place: session.Place(), repair: len(missing) > 0, repaired: len(missing) == 0,
+		tails:    s.tails,
+		anchors:  s.tails,
+		forget:   s.all,
+		place:    session.Place(),
+		repair:   len(missing) > 0,
+		repaired: len(missing) == 0,
 	}
 	done.findings = s.findings()
 	if len(s.recovered) > 0 {

@@ -30,8 +30,16 @@ type Report struct {
 func (o *Outbox) Report(ctx context.Context, limit int) (Report, error) {
 	id := o.id.Load()
 	r := Report{
-		Lineage: id.lineage, First: id.base + 1, Position: o.position.Load(), Tail: o.queue.lastSlot(),
-		Backlog: o.Backlog(), Parked: o.Parked(), Ceded: o.Ceded(), Waiting: o.Waiting(), Link: *o.link.Load(), HeldBack: o.held.Load(),
+		Lineage:  id.lineage,
+		First:    id.base + 1,
+		Position: o.position.Load(),
+		Tail:     o.queue.lastSlot(),
+		Backlog:  o.Backlog(),
+		Parked:   o.Parked(),
+		Ceded:    o.Ceded(),
+		Waiting:  o.Waiting(),
+		Link:     *o.link.Load(),
+		HeldBack: o.held.Load(),
 	}
 	oldest, err := o.OldestUnpublished(ctx)
 	if err != nil {

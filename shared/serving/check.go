@@ -28,7 +28,10 @@ type Place struct {
 func (c *Config) Exposed(more ...string) (sentences []string) {
 	for _, file := range append([]string{c.TLS.KeyFile, c.OpsTLS.KeyFile}, more...) {
 		if file != "" && plainfile.OthersCanRead(file) {
-			sentences = append(sentences, fmt.Sprintf("%s can be read by everybody on this machine: chmod o-rwx %[1]s", file))
+			sentences = append(
+				sentences,
+				fmt.Sprintf("%s can be read by everybody on this machine: chmod o-rwx %[1]s", file),
+			)
 		}
 	}
 	return sentences

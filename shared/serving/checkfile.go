@@ -33,9 +33,22 @@ func (c *FileCheck) Check(ctx context.Context, w io.Writer, check boltdb.Checker
 		}
 	}
 	if n := len(done.Faults) + done.More; n > 0 {
-		return fmt.Errorf("the database file %s is damaged, in %d places: restore it from a backup; the damage is listed above (the first %d places)", c.Data, n, len(done.Faults))
+		return fmt.Errorf(
+			"the database file %s is damaged, in %d places: restore it from a backup; the damage is listed above (the first %d places)",
+			c.Data,
+			n,
+			len(done.Faults),
+		)
 	}
-	_, err = fmt.Fprintf(w, "%s is sound: %d records in %d pages, %d bytes, checked in %s\n", c.Data, done.Records, done.Pages, done.Bytes, time.Since(began).Round(time.Millisecond))
+	_, err = fmt.Fprintf(
+		w,
+		"%s is sound: %d records in %d pages, %d bytes, checked in %s\n",
+		c.Data,
+		done.Records,
+		done.Pages,
+		done.Bytes,
+		time.Since(began).Round(time.Millisecond),
+	)
 	if err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}

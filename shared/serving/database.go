@@ -39,13 +39,21 @@ func OpenDatabase(path, service string, registry prometheus.Registerer, logger z
 	}
 	commits.Watch(db)
 	if db.Created() {
-		logger.Warn().Str("data", path).Msg("the database file is new and empty; if it should have data, stop the service and name the right file with --data")
+		logger.Warn().
+			Str("data", path).
+			Msg("the database file is new and empty; if it should have data, stop the service and name the right file with --data")
 	}
 	return db, nil
 }
 
 // WatchDatabase registers the health checks of the file, and starts to scrub it. check checks one record.
-func (c *Config) WatchDatabase(db *boltdb.DB, check boltdb.Checker, health *telemetry.Health, parts *telemetry.Parts, logger zerolog.Logger) {
+func (c *Config) WatchDatabase(
+	db *boltdb.DB,
+	check boltdb.Checker,
+	health *telemetry.Health,
+	parts *telemetry.Parts,
+	logger zerolog.Logger,
+) {
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.Register("disk", db.CheckWritable, telemetry.Ready)
 	health.Register("records", db.CheckSound, telemetry.Ready)
@@ -54,7 +62,11 @@ func (c *Config) WatchDatabase(db *boltdb.DB, check boltdb.Checker, health *tele
 		if done.Faults > 0 {
 			level = zerolog.ErrorLevel
 		}
-		logger.WithLevel(level).Int("records", done.Records).Int("damaged", done.Faults).Dur("took", done.Took).Msg("the database file was scrubbed")
+		logger.WithLevel(level).
+			Int("records", done.Records).
+			Int("damaged", done.Faults).
+			Dur("took", done.Took).
+			Msg("the database file was scrubbed")
 	})
 	parts.Go("scrub", scrub.Run, scrub.Watchdog().Check("scrub", lifecycle.StallAfter))
 	parts.Go("disk probe", func(ctx context.Context) error { return db.Probe(ctx) }, nil)

@@ -91,13 +91,21 @@ const opsConnections = 100
 
 // opsBounds are what clients may take of metrics and health, which answer in a second or two.
 var opsBounds = httpserver.Bounds{
-	MaxConnections: opsConnections, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	MaxConnections:    opsConnections,
+	ReadHeaderTimeout: 5 * time.Second,
+	ReadTimeout:       5 * time.Second,
+	WriteTimeout:      30 * time.Second,
+	IdleTimeout:       2 * time.Minute,
 }
 
 // Ops returns the server of metrics and health at addr. It does not listen yet.
 func (c *Config) Ops(addr string, ops telemetry.Ops, logger zerolog.Logger) (*httpserver.Server, error) {
 	ops.Level, ops.Logger = c.Verbosity, logger
-	return server(httpserver.Config{Addr: addr, Handler: telemetry.OpsHandler(ops), Bounds: opsBounds, MakeRoom: true}, c.OpsTLS, logger)
+	return server(
+		httpserver.Config{Addr: addr, Handler: telemetry.OpsHandler(ops), Bounds: opsBounds, MakeRoom: true},
+		c.OpsTLS,
+		logger,
+	)
 }
 
 func server(config httpserver.Config, files tlsfiles.Config, logger zerolog.Logger) (*httpserver.Server, error) {

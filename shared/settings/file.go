@@ -105,10 +105,26 @@ func nestedText(pair *ast.MappingValueNode, lines []string) string {
 	if at := startOf(pair.Value); at.Line == first { // it begins beside its key
 		line := []rune(lines[first-1])
 		column := min(max(at.Column-1, 0), len(line))
-		text = strings.Repeat("\n", first-1) + strings.Repeat(" ", column) + string(line[column:]) + strings.Join(lines[first:], "")
+		text = strings.Repeat(
+			"\n",
+			first-1,
+		) + strings.Repeat(
+			" ",
+			column,
+		) + string(
+			line[column:],
+		) + strings.Join(
+			lines[first:],
+			"",
+		)
 	}
 	plain := pair.Value.String()
-	if tree, err := parser.Parse(lexer.Tokenize(text), 0, parser.AllowDuplicateMapKey()); err != nil || len(tree.Docs) != 1 || tree.Docs[0].Body == nil || !sameYAML(tree.Docs[0].Body.String(), plain) {
+	if tree, err := parser.Parse(
+		lexer.Tokenize(text),
+		0,
+		parser.AllowDuplicateMapKey(),
+	); err != nil || len(tree.Docs) != 1 || tree.Docs[0].Body == nil ||
+		!sameYAML(tree.Docs[0].Body.String(), plain) {
 		return plain // its lines are lost, but nothing else
 	}
 	return text

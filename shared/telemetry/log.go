@@ -100,7 +100,10 @@ func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
 		if err != nil {
 			return nil, fmt.Errorf("log file: %w", err)
 		}
-		log.places = append(log.places, newSink(file, log.Drops, note, func() error { return errors.Join(file.Sync(), file.Close()) }))
+		log.places = append(
+			log.places,
+			newSink(file, log.Drops, note, func() error { return errors.Join(file.Sync(), file.Close()) }),
+		)
 	}
 	log.places = append(log.places, newSink(forPeople(w), log.Drops, note, func() error { return nil }))
 	log.Logger = newLogger(log.places, service).Hook(log.Level)
@@ -116,9 +119,16 @@ func openLogFile(c *LogConfig) (*logFile, error) {
 	if c.Compress {
 		compression = "gzip"
 	}
-	file := &logFile{timberjack.Logger{
-		Filename: path, MaxSize: c.MaxSize, MaxAge: c.MaxAge, MaxBackups: c.MaxBackups, Compression: compression, RotationInterval: c.RotateEvery,
-	}}
+	file := &logFile{
+		timberjack.Logger{
+			Filename:         path,
+			MaxSize:          c.MaxSize,
+			MaxAge:           c.MaxAge,
+			MaxBackups:       c.MaxBackups,
+			Compression:      compression,
+			RotationInterval: c.RotateEvery,
+		},
+	}
 	if err := file.rotateOld(); err != nil {
 		return nil, fmt.Errorf("rotate that of an earlier run: %w", errors.Join(err, file.Close()))
 	}

@@ -81,7 +81,13 @@ func atOnce(most int64, next http.Handler) http.HandlerFunc {
 		ctx, cancel := context.WithTimeout(r.Context(), scrapePatience)
 		defer cancel()
 		if room.Acquire(ctx, 1) != nil {
-			problem.Write(w, r, httpserver.KindOverloaded.New("As many scrapes are made as can be at once. Scrape less often, or from fewer places."))
+			problem.Write(
+				w,
+				r,
+				httpserver.KindOverloaded.New(
+					"As many scrapes are made as can be at once. Scrape less often, or from fewer places.",
+				),
+			)
 			return
 		}
 		made := &buffered{ResponseWriter: w}

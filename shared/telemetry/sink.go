@@ -29,8 +29,10 @@ func (d *Drops) Lines() uint64 {
 // too.
 func (d *Drops) Register(reg prometheus.Registerer, service string) {
 	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: service, Subsystem: "log", Name: "lines_dropped_total",
-		Help: "Log lines dropped since the process started, because standard error or the log file did not take them in time.",
+		Namespace: service,
+		Subsystem: "log",
+		Name:      "lines_dropped_total",
+		Help:      "Log lines dropped since the process started, because standard error or the log file did not take them in time.",
 	}, func() float64 { return float64(d.Lines()) }))
 }
 
@@ -75,7 +77,14 @@ func newSink(w io.Writer, drops *Drops, note func(uint64) []byte, finish func() 
 	if !ok {
 		out = zerolog.LevelWriterAdapter{Writer: w}
 	}
-	s := &sink{out: out, drops: drops, note: note, finish: finish, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	s := &sink{
+		out:    out,
+		drops:  drops,
+		note:   note,
+		finish: finish,
+		wake:   make(chan struct{}, 1),
+		ended:  make(chan struct{}),
+	}
 	go s.run()
 	return s
 }

@@ -49,7 +49,9 @@ type Cluster struct{ nodes []*Kafka }
 // own below Dir. It returns when all of them answer clients.
 func StartCluster(ctx context.Context, n int, options Options) (*Cluster, error) {
 	if n < 3 || options.Dir == "" || options.Port != 0 {
-		return nil, errors.New("start a cluster of Apache Kafka: it needs three nodes or more, a directory, and free ports")
+		return nil, errors.New(
+			"start a cluster of Apache Kafka: it needs three nodes or more, a directory, and free ports",
+		)
 	}
 	id := newClusterID()
 	var taken []int
@@ -70,7 +72,13 @@ func StartCluster(ctx context.Context, n int, options Options) (*Cluster, error)
 	for i := range n {
 		own := options
 		own.Dir, own.Port = filepath.Join(options.Dir, strconv.Itoa(i+1)), taken[2*i+1]
-		own.member = &member{node: i + 1, controllerPort: taken[2*i], voters: strings.Join(voters, ","), cluster: id, nodes: n}
+		own.member = &member{
+			node:           i + 1,
+			controllerPort: taken[2*i],
+			voters:         strings.Join(voters, ","),
+			cluster:        id,
+			nodes:          n,
+		}
 		starting.Go(func() { c.nodes[i], errs[i] = Start(ctx, own) }) // together: one alone is no quorum
 	}
 	starting.Wait()
@@ -193,7 +201,11 @@ func (c *Cluster) InSync(ctx context.Context, topic string) (bool, error) {
 	return len(partitions) > 0, nil
 }
 
-func partitionsOf(ctx context.Context, client *kgo.Client, topic string) ([]kmsg.MetadataResponseTopicPartition, error) {
+func partitionsOf(
+	ctx context.Context,
+	client *kgo.Client,
+	topic string,
+) ([]kmsg.MetadataResponseTopicPartition, error) {
 	request := kmsg.NewPtrMetadataRequest()
 	asked := kmsg.NewMetadataRequestTopic()
 	asked.Topic = &topic

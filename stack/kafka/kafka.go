@@ -63,7 +63,14 @@ func Start(ctx context.Context, options Options) (*Kafka, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kafka{dir: dir, java: java, jars: jars, port: options.Port, logFile: filepath.Join(dir, "kafka.log"), member: options.member}
+	k := &Kafka{
+		dir:     dir,
+		java:    java,
+		jars:    jars,
+		port:    options.Port,
+		logFile: filepath.Join(dir, "kafka.log"),
+		member:  options.member,
+	}
 	if err := k.configure(ctx, options.Config); err != nil {
 		return nil, fmt.Errorf("start Apache Kafka in %s: %w", dir, err)
 	}

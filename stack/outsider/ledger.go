@@ -35,7 +35,11 @@ type Ledger struct {
 // NewLedger returns a ledger whose days are those of zone.
 func NewLedger(schema *Schema, zone *time.Location) *Ledger {
 	return &Ledger{
-		schema: schema, zone: zone, counted: map[string][sha256.Size]byte{}, lineages: map[string]*Lineage{}, days: map[string]Figures{},
+		schema:   schema,
+		zone:     zone,
+		counted:  map[string][sha256.Size]byte{},
+		lineages: map[string]*Lineage{},
+		days:     map[string]Figures{},
 	}
 }
 

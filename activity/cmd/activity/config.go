@@ -36,7 +36,18 @@ func (c *configCheckCmd) Run(ctx context.Context) error {
 	if c.Try < 0 || c.Try > activityd.MaxTry {
 		refused = errors.Join(refused, fmt.Errorf("try: it must be 1 to %d", activityd.MaxTry))
 	}
-	err := serving.Check(ctx, os.Stdout, &c.Serving, serving.Place{Program: "activity", Listen: c.Listen, Data: c.Data, Private: []string{c.KafkaSecurity.KeyFile, c.KafkaSecurity.PasswordFile}}, refused)
+	err := serving.Check(
+		ctx,
+		os.Stdout,
+		&c.Serving,
+		serving.Place{
+			Program: "activity",
+			Listen:  c.Listen,
+			Data:    c.Data,
+			Private: []string{c.KafkaSecurity.KeyFile, c.KafkaSecurity.PasswordFile},
+		},
+		refused,
+	)
 	if err != nil || c.Try == 0 {
 		return err
 	}
@@ -73,7 +84,14 @@ func outlook(t *activityd.Tried, err error) string {
 		return fmt.Sprintf("%s: topic %s has no records yet\n", t.Name, t.Topic)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: of the last %s of topic %s, %d would be counted", t.Name, several(int64(t.Records), "record"), t.Topic, t.Counted)
+	fmt.Fprintf(
+		&b,
+		"%s: of the last %s of topic %s, %d would be counted",
+		t.Name,
+		several(int64(t.Records), "record"),
+		t.Topic,
+		t.Counted,
+	)
 	parked := 0
 	for _, reason := range t.Parked {
 		parked += reason.Records
@@ -88,11 +106,23 @@ func outlook(t *activityd.Tried, err error) string {
 	}
 	b.WriteString("\n")
 	if t.Counted > 0 {
-		fmt.Fprintf(&b, "  they happened from %s to %s\n", t.First.UTC().Format(time.RFC3339), t.Last.UTC().Format(time.RFC3339))
+		fmt.Fprintf(
+			&b,
+			"  they happened from %s to %s\n",
+			t.First.UTC().Format(time.RFC3339),
+			t.Last.UTC().Format(time.RFC3339),
+		)
 	}
 	for _, reason := range t.Parked {
-		fmt.Fprintf(&b, "  %d parked as %s, such as the one at partition %d, offset %d: %s\n",
-			reason.Records, reason.Reason, reason.Example.Partition, reason.Example.Offset, reason.Example.Poison.Detail)
+		fmt.Fprintf(
+			&b,
+			"  %d parked as %s, such as the one at partition %d, offset %d: %s\n",
+			reason.Records,
+			reason.Reason,
+			reason.Example.Partition,
+			reason.Example.Offset,
+			reason.Example.Poison.Detail,
+		)
 	}
 	return b.String()
 }

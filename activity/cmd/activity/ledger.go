@@ -275,7 +275,11 @@ func (d *deciding) writeAll(out io.Writer, answer map[string]json.RawMessage) er
 		return err
 	}
 	for _, id := range corrupt {
-		if _, err := fmt.Fprintf(out, "damaged, left as it is: entry %s: stop the service and run activity check\n", id); err != nil {
+		if _, err := fmt.Fprintf(
+			out,
+			"damaged, left as it is: entry %s: stop the service and run activity check\n",
+			id,
+		); err != nil {
 			return fmt.Errorf("write the answer: %w", err)
 		}
 	}

@@ -42,8 +42,13 @@ func run(args []string) error {
 			{Env: ordersKeyVariable, File: "orders-api-key-file", Help: "API key or token to send to the order service, of `activity verify`", Secret: true},
 		}, tracing.Variables()...),
 		Options: []kong.Option{
-			kong.Vars(activityd.FlagDefaults()), kong.Bind(new(ledger)), kong.Bind(boltdb.Checker(activitystore.Check)),
-			kong.Vars{"api_target": "http://127.0.0.1:8090"}, kong.Bind(&keyverbs.Service{Name: "activity", KeyVariable: keyVariable}),
+			kong.Vars(activityd.FlagDefaults()),
+			kong.Bind(new(ledger)),
+			kong.Bind(boltdb.Checker(activitystore.Check)),
+			kong.Vars{
+				"api_target": "http://127.0.0.1:8090",
+			},
+			kong.Bind(&keyverbs.Service{Name: "activity", KeyVariable: keyVariable}),
 		},
 	}.Run(&commands{}, args)
 }

@@ -32,7 +32,12 @@ func (c *skipCmd) run(ctx context.Context, out io.Writer) error {
 		c.To = c.Offset
 	}
 	if c.Partition < 0 || c.Offset < 0 || c.To < c.Offset || strings.TrimSpace(c.Reason) == "" {
-		return settings.WithExitCode(errors.New("--partition and --offset must not be negative, --to must not be below --offset, and --reason must not be empty"), settings.ExitUsage)
+		return settings.WithExitCode(
+			errors.New(
+				"--partition and --offset must not be negative, --to must not be below --offset, and --reason must not be empty",
+			),
+			settings.ExitUsage,
+		)
 	}
 	if _, err := os.Stat(c.Data); err != nil { // opening would make it
 		return fmt.Errorf("open database %s: %w", c.Data, err)
@@ -52,7 +57,15 @@ func (c *skipCmd) run(ctx context.Context, out io.Writer) error {
 		what = fmt.Sprintf("offsets %d to %d", c.Offset, c.To)
 	}
 	for _, name := range names {
-		if _, err := fmt.Fprintf(out, "%s: skipped %s of partition %d of topic %s; the next offset is %d\n", name, what, c.Partition, c.Topic, c.To+1); err != nil {
+		if _, err := fmt.Fprintf(
+			out,
+			"%s: skipped %s of partition %d of topic %s; the next offset is %d\n",
+			name,
+			what,
+			c.Partition,
+			c.Topic,
+			c.To+1,
+		); err != nil {
 			return fmt.Errorf("write the answer: %w", err)
 		}
 	}

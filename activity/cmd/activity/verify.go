@@ -81,8 +81,16 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 		if d.Equal {
 			continue
 		}
-		fmt.Fprintf(&b, "%s differs: %s %s (%s), activity counted %d (%s)\n", d.Day, stored, several(d.Order.Count, "order"), amounts(&d.Order, " in minor units"),
-			d.Activity.Count, amounts(&d.Activity, ""))
+		fmt.Fprintf(
+			&b,
+			"%s differs: %s %s (%s), activity counted %d (%s)\n",
+			d.Day,
+			stored,
+			several(d.Order.Count, "order"),
+			amounts(&d.Order, " in minor units"),
+			d.Activity.Count,
+			amounts(&d.Activity, ""),
+		)
 		for _, q := range d.Differ {
 			fmt.Fprintf(&b, "  from %s UTC: %s\n", q.Starts.Format("15:04"), q.Says)
 			for _, m := range q.Missing {
@@ -93,7 +101,13 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 	if report.Moving {
 		b.WriteString("the figures were still in motion at the last look: ask again when less is going on\n")
 	}
-	fmt.Fprintf(&b, "%s on %s compared; %s\n", several(int64(report.Orders), "published order"), several(int64(len(report.Days)), "day"), unpublished(report.Unpublished))
+	fmt.Fprintf(
+		&b,
+		"%s on %s compared; %s\n",
+		several(int64(report.Orders), "published order"),
+		several(int64(len(report.Days)), "day"),
+		unpublished(report.Unpublished),
+	)
 	if _, err := io.WriteString(out, b.String()); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}

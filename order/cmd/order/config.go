@@ -25,7 +25,18 @@ type configCheckCmd struct {
 func (c *configCheckCmd) Run(ctx context.Context) error {
 	c.KafkaSecurity.Password = kafkaPassword()
 	_, refused := orderd.New(c.Config, zerolog.Nop())
-	return serving.Check(ctx, os.Stdout, &c.Serving, serving.Place{Program: "order", Listen: c.Listen, Data: c.Data, Private: []string{c.KafkaSecurity.KeyFile, c.KafkaSecurity.PasswordFile}}, refused)
+	return serving.Check(
+		ctx,
+		os.Stdout,
+		&c.Serving,
+		serving.Place{
+			Program: "order",
+			Listen:  c.Listen,
+			Data:    c.Data,
+			Private: []string{c.KafkaSecurity.KeyFile, c.KafkaSecurity.PasswordFile},
+		},
+		refused,
+	)
 }
 
 type configPrintCmd struct {

@@ -54,7 +54,12 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 	defer rejects.discard()
 	bar := newBar(stderr, terminal)
 	start := time.Now()
-	summary, err := retail.Import(ctx, c.Files, client, retail.Options{Dialect: dialect, Concurrency: c.Concurrency, Progress: bar.show})
+	summary, err := retail.Import(
+		ctx,
+		c.Files,
+		client,
+		retail.Options{Dialect: dialect, Concurrency: c.Concurrency, Progress: bar.show},
+	)
 	bar.clear()
 	if summary.Files == 0 { // a file could not be read: there is nothing to sum up
 		return err
@@ -69,7 +74,12 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 	case written != nil:
 		return fmt.Errorf("%s; but the rejects file was not written: %w", line, written)
 	case len(summary.Barren) > 0:
-		return fmt.Errorf("%s; %s came to nothing: %s", line, plural(len(summary.Barren), "file"), listed(summary.Barren))
+		return fmt.Errorf(
+			"%s; %s came to nothing: %s",
+			line,
+			plural(len(summary.Barren), "file"),
+			listed(summary.Barren),
+		)
 	}
 	fmt.Fprintln(stderr, line)
 	return nil
@@ -100,8 +110,19 @@ func (c *importCmd) describe(s *retail.Summary, took time.Duration) string {
 	case len(s.Rejects) > 0:
 		where = " (--rejects FILE lists them)"
 	}
-	line := fmt.Sprintf("import: %s in %s: %d placed, %d replayed, %d rejected%s in %s",
-		plural(s.Invoices, "invoice"), plural(s.Files, "file"), s.Placed, s.Replayed, len(s.Rejects), where, took.Round(time.Millisecond))
+	line := fmt.Sprintf(
+		"import: %s in %s: %d placed, %d replayed, %d rejected%s in %s",
+		plural(
+			s.Invoices,
+			"invoice",
+		),
+		plural(s.Files, "file"),
+		s.Placed,
+		s.Replayed,
+		len(s.Rejects),
+		where,
+		took.Round(time.Millisecond),
+	)
 	if s.Taken != "" {
 		line += "; " + s.Taken
 	}

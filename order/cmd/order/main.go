@@ -42,7 +42,12 @@ func run(args []string) error {
 			{Env: activityKeyVariable, File: "activity-api-key-file", Help: "API key or token to send to the activity service, of `order trace`", Secret: true},
 		}, tracing.Variables()...),
 		Options: []kong.Option{
-			kong.Vars(orderd.FlagDefaults()), kong.Bind(boltdb.Checker(orderstore.Check)), kong.Vars{"api_target": "http://127.0.0.1:8080"}, kong.Bind(&keyverbs.Service{Name: "order", KeyVariable: keyVariable}),
+			kong.Vars(
+				orderd.FlagDefaults(),
+			),
+			kong.Bind(boltdb.Checker(orderstore.Check)),
+			kong.Vars{"api_target": "http://127.0.0.1:8080"},
+			kong.Bind(&keyverbs.Service{Name: "order", KeyVariable: keyVariable}),
 		},
 	}.Run(&commands{}, args)
 }

@@ -60,7 +60,12 @@ func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 	defer client.Close()
 	if c.Waiting {
 		if (c.selection != selection{}) {
-			return settings.WithExitCode(errors.New("--class, --order-id and --older-than select parked messages: leave them out with --waiting"), settings.ExitUsage)
+			return settings.WithExitCode(
+				errors.New(
+					"--class, --order-id and --older-than select parked messages: leave them out with --waiting",
+				),
+				settings.ExitUsage,
+			)
 		}
 		page, err := client.ListWaiting(ctx, c.Limit, c.Cursor)
 		if err != nil {
@@ -202,7 +207,12 @@ type deciding struct {
 }
 
 // decide calls one for each id, or many for what is selected, and writes how many there were under name.
-func (d *deciding) decide(out io.Writer, name string, one func(id string) error, many func(orderclient.ParkedFilter) (int, []string, error)) error {
+func (d *deciding) decide(
+	out io.Writer,
+	name string,
+	one func(id string) error,
+	many func(orderclient.ParkedFilter) (int, []string, error),
+) error {
 	filter := d.filter(time.Now())
 	ways := 0
 	for _, given := range []bool{len(d.IDs) > 0, filter != orderclient.ParkedFilter{}, d.All} {

@@ -54,7 +54,15 @@ func writeStatus(out io.Writer, r *orderclient.OutboxReport, waiting []orderclie
 	line("backlog", "%d, of which %d wait for another attempt", r.Backlog, r.Waiting)
 	for i := range waiting {
 		if m := &waiting[i]; !m.Behind {
-			line("refused", "order %s: %s, attempt %d, next try %s: %q", m.OrderID, m.Class, m.Attempts, stamp(m.NextTry), m.Reason)
+			line(
+				"refused",
+				"order %s: %s, attempt %d, next try %s: %q",
+				m.OrderID,
+				m.Class,
+				m.Attempts,
+				stamp(m.NextTry),
+				m.Reason,
+			)
 		}
 	}
 	if r.Oldest != nil {

@@ -24,7 +24,11 @@ func (s *Service) PublishWithout(sku string) (ill *atomic.Bool, publisher *outbo
 }
 
 // PublishRefusing is PublishWithout with settings of the relay and its log.
-func (s *Service) PublishRefusing(sku string, config outbox.RelayConfig, logger zerolog.Logger) (ill *atomic.Bool, publisher *outboxtest.Publisher) {
+func (s *Service) PublishRefusing(
+	sku string,
+	config outbox.RelayConfig,
+	logger zerolog.Logger,
+) (ill *atomic.Bool, publisher *outboxtest.Publisher) {
 	s.t.Helper()
 	ill, publisher = &atomic.Bool{}, &outboxtest.Publisher{}
 	ill.Store(true)

@@ -45,22 +45,52 @@ func HostileKeys(table *hostiletest.Table, maker, others, id string) {
 
 	table.Category("API4 Unrestricted Resource Consumption")
 	table.Add("a key of 5 KiB", 413, "body_too_large", send(making, good+strings.Repeat(" ", 5<<10)))
-	table.Add("a name of 65", 422, "invalid_key", send(making, `{"name":"`+strings.Repeat("n", 65)+`","scopes":["keys:write"]}`))
-	table.Add("a scope a hundred times", 422, "invalid_key", send(making, `{"name":"n","scopes":["keys:write"`+strings.Repeat(`,"keys:write"`, 99)+`]}`))
+	table.Add(
+		"a name of 65",
+		422,
+		"invalid_key",
+		send(making, `{"name":"`+strings.Repeat("n", 65)+`","scopes":["keys:write"]}`),
+	)
+	table.Add(
+		"a scope a hundred times",
+		422,
+		"invalid_key",
+		send(making, `{"name":"n","scopes":["keys:write"`+strings.Repeat(`,"keys:write"`, 99)+`]}`),
+	)
 	for _, never := range []string{"0", "-1", "315360001", "9223372036854775807", "1e3", "1.5", `"3600"`, "9223372036854775808", "[1]"} {
-		table.Add("a key for "+never+" s", 422, "invalid_key", send(making, hostiletest.With(good, `"expires_in":`+never)))
+		table.Add(
+			"a key for "+never+" s",
+			422,
+			"invalid_key",
+			send(making, hostiletest.With(good, `"expires_in":`+never)),
+		)
 	}
 
 	table.Category("API5 Broken Function Level Authorization")
 	for _, line := range []string{listing, making, revoking} {
-		table.Add("all scopes but its own: "+line, 403, "insufficient_scope", hostiletest.Raw(line, body(line, good), hostiletest.Bearer(others)))
+		table.Add(
+			"all scopes but its own: "+line,
+			403,
+			"insufficient_scope",
+			hostiletest.Raw(line, body(line, good), hostiletest.Bearer(others)),
+		)
 	}
 	for _, scope := range auth.Scopes() {
 		if scope == auth.KeysWrite {
 			continue
 		}
-		table.Add("a key that may "+scope, 403, "insufficient_scope", send(making, `{"name":"n","scopes":["`+scope+`"]}`))
-		table.Add("a key that may more, "+scope, 403, "insufficient_scope", send(making, `{"name":"n","scopes":["keys:write","`+scope+`"]}`))
+		table.Add(
+			"a key that may "+scope,
+			403,
+			"insufficient_scope",
+			send(making, `{"name":"n","scopes":["`+scope+`"]}`),
+		)
+		table.Add(
+			"a key that may more, "+scope,
+			403,
+			"insufficient_scope",
+			send(making, `{"name":"n","scopes":["keys:write","`+scope+`"]}`),
+		)
 	}
 	for _, scope := range []string{auth.Public, "*", "KEYS:WRITE", "keys:write ops:write", "keys:write\\u0000", "admin"} {
 		table.Add("the scope "+scope, 422, "invalid_key", send(making, `{"name":"n","scopes":["`+scope+`"]}`))

@@ -26,18 +26,44 @@ import (
 // The kinds of the problems of these routes.
 var (
 	KindMalformed = problem.Kind{
-		Status: http.StatusBadRequest, Code: "malformed_json", Says: "The body is not exactly one well-formed JSON object within depth 32.",
+		Status: http.StatusBadRequest,
+		Code:   "malformed_json",
+		Says:   "The body is not exactly one well-formed JSON object within depth 32.",
 	}
-	KindParameter = problem.Kind{Status: http.StatusBadRequest, Code: "invalid_parameter", Says: "The query has a parameter, but this route takes none."}
-	KindNoKey     = problem.Kind{Status: http.StatusNotFound, Code: problem.CodeNotFound, Says: "No API key has that id."}
-	KindOpen      = problem.Kind{
-		Status: http.StatusConflict, Code: "service_open", Says: "The service has no keys and is open to everybody. The first key would shut everybody else out, so make it in the file while the service is stopped.",
+	KindParameter = problem.Kind{
+		Status: http.StatusBadRequest,
+		Code:   "invalid_parameter",
+		Says:   "The query has a parameter, but this route takes none.",
 	}
-	KindTooMany        = problem.Kind{Status: http.StatusConflict, Code: "too_many_keys", Says: "The service has the maximum number of valid keys."}
-	KindInvalid        = problem.Kind{Status: http.StatusUnprocessableEntity, Code: "invalid_key", Says: "The body is well formed but does not describe a key; errors says why."}
-	KindUnavailable    = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable", Says: "The database file cannot be written now, so nothing was changed. Retry later."}
+	KindNoKey = problem.Kind{
+		Status: http.StatusNotFound,
+		Code:   problem.CodeNotFound,
+		Says:   "No API key has that id.",
+	}
+	KindOpen = problem.Kind{
+		Status: http.StatusConflict,
+		Code:   "service_open",
+		Says:   "The service has no keys and is open to everybody. The first key would shut everybody else out, so make it in the file while the service is stopped.",
+	}
+	KindTooMany = problem.Kind{
+		Status: http.StatusConflict,
+		Code:   "too_many_keys",
+		Says:   "The service has the maximum number of valid keys.",
+	}
+	KindInvalid = problem.Kind{
+		Status: http.StatusUnprocessableEntity,
+		Code:   "invalid_key",
+		Says:   "The body is well formed but does not describe a key; errors says why.",
+	}
+	KindUnavailable = problem.Kind{
+		Status: http.StatusServiceUnavailable,
+		Code:   "unavailable",
+		Says:   "The database file cannot be written now, so nothing was changed. Retry later.",
+	}
 	KindOutcomeUnknown = problem.Kind{
-		Status: http.StatusServiceUnavailable, Code: "outcome_unknown", Says: "The change may or may not be stored. List the keys before you retry.",
+		Status: http.StatusServiceUnavailable,
+		Code:   "outcome_unknown",
+		Says:   "The change may or may not be stored. List the keys before you retry.",
 	}
 )
 
@@ -104,7 +130,16 @@ func ListOf(keys []auth.Key, now time.Time) KeyList {
 	for i := range keys {
 		k := &keys[i]
 		list.Keys[i] = ListedKey{
-			k.ID, k.Name, k.Scopes, KeyState(k.State(now)), k.CreatedAt, k.CreatedBy, k.ExpiresAt, k.RevokedAt, k.RevokedBy, k.LastUse,
+			k.ID,
+			k.Name,
+			k.Scopes,
+			KeyState(k.State(now)),
+			k.CreatedAt,
+			k.CreatedBy,
+			k.ExpiresAt,
+			k.RevokedAt,
+			k.RevokedBy,
+			k.LastUse,
 		}
 	}
 	return list
@@ -136,8 +171,13 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 	}
 	caller := auth.FromContext(r.Context())
 	if !a.Guard.Closed() {
-		return KindOpen.New(fmt.Sprintf("Nobody needs a credential here, and the first key shuts out everybody who has none. Stop the service, make it in the file "+
-			"(%s keys new NAME --scopes SCOPE,... --data FILE), and start the service again. With keys:write that key makes the next ones here.", a.Program))
+		return KindOpen.New(
+			fmt.Sprintf(
+				"Nobody needs a credential here, and the first key shuts out everybody who has none. Stop the service, make it in the file "+
+					"(%s keys new NAME --scopes SCOPE,... --data FILE), and start the service again. With keys:write that key makes the next ones here.",
+				a.Program,
+			),
+		)
 	}
 	body, err := httpserver.ReadBody(w, r, maxBody)
 	if err != nil {
@@ -166,7 +206,12 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return refusal(err)
 	}
-	a.Logger.Info().Str("key", key.ID).Str("name", key.Name).Strs("scopes", key.Scopes).Str("by", caller.Actor()).Msg("an API key was made")
+	a.Logger.Info().
+		Str("key", key.ID).
+		Str("name", key.Name).
+		Strs("scopes", key.Scopes).
+		Str("by", caller.Actor()).
+		Msg("an API key was made")
 	return answer(w, http.StatusCreated, CreatedOf(&key, credential))
 }
 
@@ -184,7 +229,10 @@ func read(body []byte) (*request, error) {
 		return nil, KindMalformed.New("The body must be exactly one well-formed JSON object.")
 	}
 	if err := auth.CheckName(wanted.Name); err != nil {
-		return nil, invalid("/name", fmt.Sprintf("must be 1 to %d visible ASCII characters without spaces.", auth.MaxName))
+		return nil, invalid(
+			"/name",
+			fmt.Sprintf("must be 1 to %d visible ASCII characters without spaces.", auth.MaxName),
+		)
 	}
 	if err := auth.CheckScopes(wanted.Scopes); err != nil {
 		return nil, invalid("/scopes", strings.ToUpper(err.Error()[:1])+err.Error()[1:]+".")
@@ -221,11 +269,18 @@ func refusal(err error) error {
 	case errors.Is(err, auth.ErrNoKey):
 		return KindNoKey.New("No API key has that id. GET /v1/keys lists them.")
 	case errors.Is(err, auth.ErrTooManyKeys):
-		return KindTooMany.New(fmt.Sprintf("The service has %d valid keys, which is the maximum. Revoke those that nobody needs.", auth.MaxKeys))
+		return KindTooMany.New(
+			fmt.Sprintf(
+				"The service has %d valid keys, which is the maximum. Revoke those that nobody needs.",
+				auth.MaxKeys,
+			),
+		)
 	case errors.Is(err, boltdb.ErrFull), errors.Is(err, boltdb.ErrClosed):
 		return KindUnavailable.New("The file takes nothing now, so nothing was changed. Repeat the request later.")
 	case errors.Is(err, boltdb.ErrOutcomeUnknown):
-		return KindOutcomeUnknown.New("It is not known whether the file took the change. List the keys before repeating the request.")
+		return KindOutcomeUnknown.New(
+			"It is not known whether the file took the change. List the keys before repeating the request.",
+		)
 	}
 	return err
 }

@@ -43,7 +43,10 @@ func (c *New) Run(ctx context.Context, sources *settings.Sources, k *kong.Contex
 	c.typed(sources, k)
 	if sources.Typed(k, "expires") {
 		if sources.Typed(k, "never-expires") && c.Never {
-			return settings.WithExitCode(errors.New("--expires and --never-expires contradict each other: give one of them"), settings.ExitUsage)
+			return settings.WithExitCode(
+				errors.New("--expires and --never-expires contradict each other: give one of them"),
+				settings.ExitUsage,
+			)
 		}
 		c.Never = false
 	}
@@ -71,7 +74,14 @@ func (c *New) run(ctx context.Context, service *Service, stdout, stderr io.Write
 			if !key.ExpiresAt.IsZero() {
 				until = "until " + key.ExpiresAt.Format(time.RFC3339)
 			}
-			fmt.Fprintf(stderr, "key %s of %s, %s, %s; it is shown this once:\n", key.ID, key.Name, strings.Join(key.Scopes, ","), until)
+			fmt.Fprintf(
+				stderr,
+				"key %s of %s, %s, %s; it is shown this once:\n",
+				key.ID,
+				key.Name,
+				strings.Join(key.Scopes, ","),
+				until,
+			)
 			_, err = fmt.Fprintln(stdout, key.Key)
 		} else {
 			err = json.NewEncoder(stdout).Encode(key)

@@ -86,7 +86,12 @@ func (p *place) with(ctx context.Context, service *Service, create bool, do func
 // stopped keeps the keys in a file.
 type stopped struct{ keys *auth.Keys }
 
-func (s stopped) create(ctx context.Context, name string, scopes []string, lasts time.Duration) (keyapi.CreatedKey, error) {
+func (s stopped) create(
+	ctx context.Context,
+	name string,
+	scopes []string,
+	lasts time.Duration,
+) (keyapi.CreatedKey, error) {
 	var expires time.Time
 	if lasts > 0 {
 		expires = time.Now().Add(lasts)
@@ -122,7 +127,8 @@ const (
 
 func (p *place) remote(service *Service) (*running, error) {
 	base, err := url.Parse(p.Target)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" ||
+		base.Fragment != "" {
 		return nil, fmt.Errorf("--target: %q is not a URL such as http://127.0.0.1:8080", secret.URL(p.Target))
 	}
 	token, err := p.Token(service.KeyVariable)
@@ -135,7 +141,12 @@ func (p *place) remote(service *Service) (*running, error) {
 	}
 	// A redirect could take the credential elsewhere.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &running{service.Name, base, token, &http.Client{Transport: transport, Timeout: answerTimeout, CheckRedirect: stay}}, nil
+	return &running{
+		service.Name,
+		base,
+		token,
+		&http.Client{Transport: transport, Timeout: answerTimeout, CheckRedirect: stay},
+	}, nil
 }
 
 // ask sends a request and reads the answer of that status into value, nil for none. A refusal is a problem.Problem.
@@ -162,7 +173,12 @@ func (r *running) ask(ctx context.Context, method, id string, body any, status i
 	auth.SetBearer(request, r.credential.Reveal())
 	response, err := r.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("the %s service does not answer at %s (see --target; if it is stopped, use --data with its file): %w", r.service, secret.URL(r.base.String()), secret.Cause(err))
+		return fmt.Errorf(
+			"the %s service does not answer at %s (see --target; if it is stopped, use --data with its file): %w",
+			r.service,
+			secret.URL(r.base.String()),
+			secret.Cause(err),
+		)
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -177,10 +193,20 @@ func (r *running) ask(ctx context.Context, method, id string, body any, status i
 		p.Status = response.StatusCode
 		return p
 	}
-	return fmt.Errorf("%s answered %s, which is not an answer of the %s service (see --target)", secret.URL(target.String()), response.Status, r.service)
+	return fmt.Errorf(
+		"%s answered %s, which is not an answer of the %s service (see --target)",
+		secret.URL(target.String()),
+		response.Status,
+		r.service,
+	)
 }
 
-func (r *running) create(ctx context.Context, name string, scopes []string, lasts time.Duration) (key keyapi.CreatedKey, err error) {
+func (r *running) create(
+	ctx context.Context,
+	name string,
+	scopes []string,
+	lasts time.Duration,
+) (key keyapi.CreatedKey, err error) {
 	body := map[string]any{"name": name, "scopes": scopes}
 	if lasts > 0 {
 		body["expires_in"] = int64(lasts / time.Second)
@@ -189,7 +215,11 @@ func (r *running) create(ctx context.Context, name string, scopes []string, last
 	}
 	err = r.ask(ctx, http.MethodPost, "", body, http.StatusCreated, &key)
 	if err == nil && (key.ID == "" || key.Key == "") {
-		err = fmt.Errorf("%s returned no key: is it the %s service (see --target)?", secret.URL(r.base.String()), r.service)
+		err = fmt.Errorf(
+			"%s returned no key: is it the %s service (see --target)?",
+			secret.URL(r.base.String()),
+			r.service,
+		)
 	}
 	return key, err
 }

@@ -69,7 +69,13 @@ func Run(t *testing.T, path string, n int, check boltdb.Checker, use Use) {
 				refused++
 			}
 		case read != want || useErr != nil:
-			t.Errorf("byte %d of page %d, bit %d: check finds nothing, and reads differ (%v)", at%pageSize, at/pageSize, bit, useErr)
+			t.Errorf(
+				"byte %d of page %d, bit %d: check finds nothing, and reads differ (%v)",
+				at%pageSize,
+				at/pageSize,
+				bit,
+				useErr,
+			)
 		default:
 			harmless++
 		}
@@ -77,7 +83,13 @@ func Run(t *testing.T, path string, n int, check boltdb.Checker, use Use) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d flips: %d found by check, %d of them refused or stopped before an answer, %d harmless", n, found, refused, harmless)
+	t.Logf(
+		"%d flips: %d found by check, %d of them refused or stopped before an answer, %d harmless",
+		n,
+		found,
+		refused,
+		harmless,
+	)
 }
 
 func write(t *testing.T, path string, data []byte) {
@@ -97,7 +109,13 @@ func structure(file []byte) (places []int) {
 	}
 	for page := 0; page+pageSize <= len(file); page += pageSize {
 		header := file[page:]
-		id, flags, count := binary.NativeEndian.Uint64(header), binary.NativeEndian.Uint16(header[8:]), int(binary.NativeEndian.Uint16(header[10:]))
+		id, flags, count := binary.NativeEndian.Uint64(
+			header,
+		), binary.NativeEndian.Uint16(
+			header[8:],
+		), int(
+			binary.NativeEndian.Uint16(header[10:]),
+		)
 		if id != uint64(page/pageSize) {
 			continue // goes on from the page before, or was never used
 		}

@@ -12,12 +12,16 @@ import (
 // CommitOffset commits an offset for partition 0 of topic in group, as a tool does that resets offsets.
 func CommitOffset(t testing.TB, address, group, topic string, offset int64, metadata string) {
 	t.Helper()
-	consumer, err := kafka.NewConsumer(&kafka.ConfigMap{"bootstrap.servers": address, "group.id": group, "enable.metrics.push": false})
+	consumer, err := kafka.NewConsumer(
+		&kafka.ConfigMap{"bootstrap.servers": address, "group.id": group, "enable.metrics.push": false},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeConsumer(t, consumer)
-	set, err := consumer.CommitOffsets([]kafka.TopicPartition{{Topic: &topic, Offset: kafka.Offset(offset), Metadata: &metadata}})
+	set, err := consumer.CommitOffsets(
+		[]kafka.TopicPartition{{Topic: &topic, Offset: kafka.Offset(offset), Metadata: &metadata}},
+	)
 	if err == nil {
 		err = set[0].Error
 	}

@@ -61,7 +61,10 @@ func hang(ctx context.Context, producer *kafka.Producer, topic string) error {
 	partitions := metadata.Topics[topic].Partitions
 	reports := make(chan kafka.Event, len(partitions))
 	for _, p := range partitions {
-		message := &kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: p.ID}, Value: []byte("another program's")}
+		message := &kafka.Message{
+			TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: p.ID},
+			Value:          []byte("another program's"),
+		}
 		if err := producer.Produce(message, reports); err != nil {
 			return err
 		}
@@ -103,8 +106,11 @@ func Create(t testing.TB, address, topic string, partitions int) {
 	t.Helper()
 	administer(t, address, func(ctx context.Context, admin *kafka.AdminClient) error {
 		for {
-			results, err := admin.CreateTopics(ctx, []kafka.TopicSpecification{{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1}},
-				kafka.SetAdminOperationTimeout(30*time.Second))
+			results, err := admin.CreateTopics(
+				ctx,
+				[]kafka.TopicSpecification{{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1}},
+				kafka.SetAdminOperationTimeout(30*time.Second),
+			)
 			switch {
 			case err != nil:
 				return err

@@ -57,7 +57,10 @@ func ReadToHighWatermark(t testing.TB, address, topic string) []broker.Record {
 func ends(t testing.TB, address, topic, isolation string) map[int32]int64 {
 	t.Helper()
 	consumer, err := kafka.NewConsumer(&kafka.ConfigMap{
-		"bootstrap.servers": address, "group.id": "brokertest", "isolation.level": isolation, "enable.metrics.push": false,
+		"bootstrap.servers":   address,
+		"group.id":            "brokertest",
+		"isolation.level":     isolation,
+		"enable.metrics.push": false,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -404,10 +404,14 @@ func (p *Publisher) hidden(ends map[int32]int64) []outbox.Hidden {
 	for partition := range p.partitions() {
 		for i := range p.stands {
 			x := &p.stands[i]
-			if x.foreign == nil || !x.foreign.open || x.place.Partition != partition || x.place.Offset >= ends[partition] {
+			if x.foreign == nil || !x.foreign.open || x.place.Partition != partition ||
+				x.place.Offset >= ends[partition] {
 				continue
 			}
-			hidden = append(hidden, outbox.Hidden{Partition: partition, From: x.place.Offset, To: ends[partition], Since: x.foreign.begun})
+			hidden = append(
+				hidden,
+				outbox.Hidden{Partition: partition, From: x.place.Offset, To: ends[partition], Since: x.foreign.begun},
+			)
 			break
 		}
 	}
@@ -438,7 +442,11 @@ func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox
 	return lost, ctx.Err()
 }
 
-func (s *session) Scan(ctx context.Context, from map[int32]int64, visit func(outbox.Sight) error) (map[int32]int64, error) {
+func (s *session) Scan(
+	ctx context.Context,
+	from map[int32]int64,
+	visit func(outbox.Sight) error,
+) (map[int32]int64, error) {
 	p := s.publisher
 	p.mu.Lock()
 	p.scans++
@@ -474,7 +482,8 @@ func (s *session) Scan(ctx context.Context, from map[int32]int64, visit func(out
 	var standing []outbox.Standing
 	for i := range p.stands {
 		x := &p.stands[i]
-		if x.lineage != s.lineage || x.place.Offset < from[x.place.Partition] || x.place.Offset >= ends[x.place.Partition] {
+		if x.lineage != s.lineage || x.place.Offset < from[x.place.Partition] ||
+			x.place.Offset >= ends[x.place.Partition] {
 			continue
 		}
 		standing = append(standing, outbox.Standing{Place: x.place, Slot: x.Slot, ID: idOf(x.Headers)})

@@ -430,7 +430,11 @@ func hidden(t *testing.T, target Target) {
 	}
 	another := mine[15]
 	another.Slot++
-	if gone, err := session.Lost(t.Context(), []outbox.Standing{mine[12], another}); err != nil || !slices.Equal(gone, []outbox.Standing{another}) {
+	if gone, err := session.Lost(
+		t.Context(),
+		[]outbox.Standing{mine[12], another},
+	); err != nil ||
+		!slices.Equal(gone, []outbox.Standing{another}) {
 		t.Fatalf("lost: %v, %v; want %v", gone, err, another)
 	}
 	found, err := sights(t, session, func(hidden []outbox.Hidden) {
