@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"time"
 )
@@ -21,6 +22,7 @@ type Caller struct {
 	Until time.Time
 
 	scopes  []string
+	key     string        // the id of the API key; "" for who has none
 	revoked chan struct{} // closed when the key is revoked; nil for who has none
 }
 
@@ -64,6 +66,24 @@ func (c *Caller) Ended() (expired <-chan time.Time, revoked <-chan struct{}, sto
 	timer := time.NewTimer(time.Until(c.Until))
 	return timer.C, c.revoked, func() { timer.Stop() }
 }
+
+// over says why the caller may do nothing any more at that time, nil when they may.
+func (c *Caller) over(now time.Time) error {
+	select {
+	case <-c.revoked:
+		return errRevoked
+	default:
+	}
+	if !c.Until.IsZero() && !now.Before(c.Until) {
+		return errExpired
+	}
+	return nil
+}
+
+var (
+	errRevoked = errors.New("the API key is revoked")
+	errExpired = errors.New("the credential has expired")
+)
 
 // revoke tells whoever serves the caller without end. The committer calls it, once or more.
 func (c *Caller) revoke() {

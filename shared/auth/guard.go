@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"ordertally/shared/httpserver"
 	"ordertally/shared/problem"
@@ -90,15 +92,41 @@ func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
 			problem.Write(w, r, KindIssuerAway.New(sentence(err)))
 		case err != nil:
 			g.refusals.hold(r.Context(), httpserver.Draining(r.Context()))
-			p := KindUnauthenticated.New(sentence(err))
-			p.Challenge = challenge(err)
-			problem.Write(w, r, p)
+			problem.Write(w, r, Unauthenticated(err))
 		case !caller.May(scope):
 			problem.Write(w, r, InsufficientScope(scope))
 		default:
-			next(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
+			r = r.WithContext(context.WithValue(r.Context(), callerKey{}, caller))
+			if r.Body != nil && r.Body != http.NoBody && caller != Anonymous {
+				r.Body = &callersBody{r.Body, g.Keys.Now, caller}
+			}
+			next(w, r)
 		}
 	}
+}
+
+// callersBody is a body that is read no further once its caller's credential is not good any more. The credential was asked for
+// before the body came: without this, whoever keeps a request half sent could use a key after it was revoked.
+type callersBody struct {
+	io.ReadCloser
+	now    func() time.Time
+	caller *Caller
+}
+
+// Read returns a problem, the 401, in place of the end of the body too.
+func (b *callersBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if over := b.caller.over(b.now()); over != nil {
+		return 0, Unauthenticated(over)
+	}
+	return n, err
+}
+
+// Unauthenticated is the 401 for a request whose credential was refused with that error.
+func Unauthenticated(err error) problem.Problem {
+	p := KindUnauthenticated.New(sentence(err))
+	p.Challenge = challenge(err)
+	return p
 }
 
 // InsufficientScope is the 403 for a caller who is known and may not do this.

@@ -29,6 +29,8 @@ var bucket = []byte(Bucket)
 var (
 	// ErrNoKey says that no key has that id.
 	ErrNoKey = errors.New("no key has that id")
+	// ErrRevoked says that the caller's key was revoked.
+	ErrRevoked = errRevoked
 	// ErrTooManyKeys says that MaxKeys keys are valid.
 	ErrTooManyKeys = fmt.Errorf(
 		"there are %d valid keys, which is the maximum: revoke those that nobody needs",
@@ -74,7 +76,7 @@ func hold(record *stored, before *held) (*held, error) {
 		return h, nil
 	}
 	h.caller = newCaller("key", record.Name, record.Scopes)
-	h.caller.Until, h.caller.revoked = record.ExpiresAt, make(chan struct{})
+	h.caller.key, h.caller.Until, h.caller.revoked = record.ID, record.ExpiresAt, make(chan struct{})
 	h.lastUse, h.saved = new(atomic.Int64), new(atomic.Int64)
 	if !record.LastUse.IsZero() {
 		h.lastUse.Store(record.LastUse.Unix())
@@ -172,14 +174,15 @@ func (k *Keys) follow(tx *boltdb.Tx, record *stored, forgotten ...string) error 
 // New makes a key in the file of a stopped service, and returns the credential, which is stored nowhere. A zero expires
 // means never.
 func (k *Keys) New(ctx context.Context, name string, scopes []string, expires time.Time) (Key, string, error) {
-	return k.NewBy(ctx, "", name, scopes, expires)
+	return k.NewBy(ctx, Anonymous, name, scopes, expires)
 }
 
-// NewBy makes a key as New does, for the operator of that name (an Actor). It does not ask what that operator may do.
-// The error may be ErrTooManyKeys.
+// NewBy makes a key as New does, for a caller whose own key must not be revoked by then. It does not ask what that
+// caller may do. The error may be ErrTooManyKeys or ErrRevoked.
 func (k *Keys) NewBy(
 	ctx context.Context,
-	operator, name string,
+	by *Caller,
+	name string,
 	scopes []string,
 	expires time.Time,
 ) (Key, string, error) {
@@ -187,10 +190,13 @@ func (k *Keys) NewBy(
 	if err != nil {
 		return Key{}, "", err
 	}
-	record.CreatedBy = operator
+	record.CreatedBy = by.Actor()
 	err = k.db.Write(ctx, func(tx *boltdb.Tx) error {
 		b, err := tx.CreateBucketIfNotExists(bucket)
 		if err != nil {
+			return err
+		}
+		if err := stillGood(b, by); err != nil {
 			return err
 		}
 		forgotten, err := k.makeRoom(b)
@@ -242,6 +248,26 @@ func (k *Keys) makeRoom(b *bbolt.Bucket) (forgotten []string, err error) {
 // Revoke revokes a key for ever, in the file of a stopped service. The key stays in the list. The error may be
 // ErrNoKey.
 func (k *Keys) Revoke(ctx context.Context, id string) (Key, error) { return k.RevokeBy(ctx, "", id) }
+
+// stillGood asks the file whether a caller's key was revoked, be it in this very group of writes: a revoked key makes no
+// other.
+func stillGood(b *bbolt.Bucket, by *Caller) error {
+	if by.key == "" {
+		return nil
+	}
+	sealed := b.Get([]byte(by.key))
+	if sealed == nil {
+		return boltdb.Refuse(ErrRevoked)
+	}
+	record, err := decodeKey([]byte(by.key), sealed)
+	if err == nil && !record.RevokedAt.IsZero() {
+		err = ErrRevoked
+	}
+	if err != nil {
+		return boltdb.Refuse(err)
+	}
+	return nil
+}
 
 // RevokeBy revokes a key as Revoke does, for the operator of that name (an Actor). One that is revoked already stays as
 // it is. When it returns, the key is refused, and what its caller is being sent without end has been told to end.

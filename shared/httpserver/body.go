@@ -30,6 +30,7 @@ const drainFactor = 4
 //   - 413 over the limit; when Content-Length says so, nothing is kept, and beyond four times the limit nothing is read;
 //   - 408 when the body did not arrive within the server's ReadTimeout;
 //   - 400 when its framing is broken; it wraps the error of the body's reader, too;
+//   - what the body's reader returns in its place, when that is a problem;
 //
 // or wraps [ErrClientGone], after which nothing need be written. An empty body is no error: the decoder refuses it.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
@@ -51,6 +52,10 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge(w, limit)
+	}
+	if p, ok := errors.AsType[problem.Problem](err); ok { // who guards the route has changed its mind
+		w.Header().Set("Connection", "close")
+		return nil, p
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		w.Header().Set("Connection", "close")

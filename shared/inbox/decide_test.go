@@ -33,10 +33,7 @@ func (r *rules) decide(m inbox.Message, now time.Time) inbox.Verdict {
 	old := m.Written.Before(r.oldest) || m.Written.After(now.Add(day))
 	verdict := inbox.Late
 	switch {
-	case old && covered && m.ReadBefore:
-		if !known {
-			r.ids[m.ID] = []inbox.Content{m.Content}
-		}
+	case old && covered && m.ReadBefore: // what was decided then stands; an operator may accept it yet
 		return inbox.Refuse
 	case known && !slices.Contains(contents, m.Content):
 		verdict = inbox.Conflict
@@ -373,6 +370,46 @@ func TestInbox_OldIsADayMoreThanWasForgotten(t *testing.T) {
 		m := inbox.Message{ID: fmt.Sprint("foreign", days), Written: monday.Add(time.Duration(days) * day)}
 		if got := stored.decide(now, m); got[0] != want {
 			t.Errorf("written %d days after the one that was dropped: %d, want %d", days, got[0], want)
+		}
+	}
+}
+
+// A message in a ledger may be read again: its partition was truncated, or the service began anew. Its operator can accept it all the same.
+func TestInbox_AcceptsALateMessageThatWasReadAgain(t *testing.T) {
+	stored := newBox(t)
+	first := published("L", 0, 1)
+	first.Written = monday
+	stored.decide(monday, first)
+	now := monday
+	for i := range uint64(19) { // until the day of the first is dropped
+		now = now.AddDate(0, 0, 1)
+		other := published("M", i, i+1)
+		other.Written = now
+		stored.decide(now, other)
+	}
+	late := published("L", 0, 1)
+	late.ID, late.Written = "another", monday
+	if verdicts := stored.decide(now, late); verdicts[0] != inbox.Late {
+		t.Fatalf("got %v, want late", verdicts)
+	}
+	late.ReadBefore = true
+	if verdicts := stored.decide(now, late); verdicts[0] != inbox.Refuse {
+		t.Fatalf("read again: got %v, want refused", verdicts)
+	}
+	for i, want := range []bool{true, false} {
+		var accepted bool
+		err := stored.update(func(root *bbolt.Bucket) error {
+			in, err := inbox.Open(root, now, 0)
+			if err != nil {
+				return err
+			}
+			if accepted, err = in.Accept(late); err != nil {
+				return err
+			}
+			return in.Flush()
+		})
+		if err != nil || accepted != want {
+			t.Errorf("accepted the %d. time: %v, %v, want %v", i+1, accepted, err, want)
 		}
 	}
 }

@@ -112,12 +112,11 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 	old := b.keys.old(m.Written)
 	switch {
 	case old && covered && m.ReadBefore:
-		// It was decided about then, and has covered then what it covers: one that went to a ledger must not cover more
-		// now.
-		if !found {
-			known.contents = []Content{m.Content}
+		// It was decided about then, and has covered then what it covers. It may have gone to a ledger, so an unknown id
+		// is not remembered now: an operator could not accept the message any more.
+		if found {
+			b.keys.renew(key, known)
 		}
-		b.keys.renew(key, known)
 		return Refuse, nil
 	case found && !known.has(m.Content):
 		return Conflict, b.coverOwn(&m)

@@ -202,7 +202,7 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 		}
 		expires = a.Guard.Keys.Now().Add(lifetime)
 	}
-	key, credential, err := a.Guard.Keys.NewBy(r.Context(), caller.Actor(), wanted.Name, wanted.Scopes, expires)
+	key, credential, err := a.Guard.Keys.NewBy(r.Context(), caller, wanted.Name, wanted.Scopes, expires)
 	if err != nil {
 		return refusal(err)
 	}
@@ -268,6 +268,8 @@ func refusal(err error) error {
 	switch {
 	case errors.Is(err, auth.ErrNoKey):
 		return KindNoKey.New("No API key has that id. GET /v1/keys lists them.")
+	case errors.Is(err, auth.ErrRevoked):
+		return auth.Unauthenticated(auth.ErrRevoked)
 	case errors.Is(err, auth.ErrTooManyKeys):
 		return KindTooMany.New(
 			fmt.Sprintf(
