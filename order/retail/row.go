@@ -40,9 +40,10 @@ type layout struct {
 func (l *layout) row(text string) (r row, f *fault) {
 	fields, err := splitRow(text, l.separator)
 	if len(fields) > l.at[columnInvoice] {
-		r.invoice = parseInvoice(fields[l.at[columnInvoice]])
+		r.invoice = parseInvoice(strings.TrimSpace(fields[l.at[columnInvoice]]))
 	}
-	field := func(column int) string { return fields[l.at[column]] }
+	raw := func(column int) string { return fields[l.at[column]] }
+	field := func(column int) string { return strings.TrimSpace(raw(column)) } // columns of a fixed width are padded
 	switch {
 	case !utf8.ValidString(text):
 		return r, malformed("the row is not UTF-8")
@@ -61,7 +62,7 @@ func (l *layout) row(text string) (r row, f *fault) {
 	case strings.HasPrefix(r.invoice, "C"):
 		return r, &fault{CodeCancelled, "the invoice is a cancellation"}
 	}
-	r.line.SKU, r.line.Description = field(columnSKU), something(field(columnDescription))
+	r.line.SKU, r.line.Description = raw(columnSKU), something(raw(columnDescription))
 	if r.line.Quantity, f = parseQuantity(field(columnQuantity)); f != nil {
 		return r, f
 	}
@@ -152,8 +153,16 @@ func isInvoiceNumber(text string) bool {
 	return len(text) <= order.MaxReference && order.ValidKey(KeyPrefix+text) && text != ""
 }
 
+// parseQuantity reads a whole number. 6.0 is one: programs write it in a column that had a gap once. 1.000 is none: it may be a
+// thousand.
 func parseQuantity(text string) (int64, *fault) {
-	n, err := strconv.ParseInt(text, 10, 64)
+	digits := text
+	for _, zeros := range []string{".0", ".00"} {
+		if whole, ok := strings.CutSuffix(text, zeros); ok && isDigits(strings.TrimPrefix(whole, "-")) {
+			digits = whole
+		}
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
 	switch {
 	case err != nil:
 		return 0, malformed("Quantity %s is not an integer", show(text))
@@ -164,14 +173,23 @@ func parseQuantity(text string) (int64, *fault) {
 }
 
 // parsePrice reads pounds as pence, digit by digit: a float would lose some. Decimals follow a point or a comma; where
-// both stand, the first of them groups digits.
+// both stand, the first of them groups digits. 2.5500 is 2.55; 2.550 is refused, because it may be grouped.
 func parsePrice(text string) (int64, *fault) {
 	digits, negative := strings.CutPrefix(text, "-")
+	if !negative {
+		digits = strings.TrimPrefix(digits, "+")
+	}
 	sign := strings.LastIndexAny(digits, ".,")
 	pounds, decimals := digits, ""
 	if sign >= 0 {
 		pounds, decimals = digits[:sign], digits[sign+1:]
 		pounds = ungrouped(pounds, map[byte]string{'.': ",", ',': "."}[digits[sign]])
+	}
+	if pounds == "" && decimals != "" {
+		pounds = "0"
+	}
+	if len(decimals) > 3 {
+		decimals = decimals[:2] + strings.TrimRight(decimals[2:], "0")
 	}
 	if !isDigits(pounds) || sign >= 0 && !isDigits(decimals) {
 		return 0, malformed("UnitPrice %s is not a decimal number", show(text))
@@ -215,14 +233,11 @@ func something(text string) string {
 
 // parseID turns the number that a spreadsheet made of an id back into the id: 17850.0 and 17850,00 are 17850.
 func parseID(text string) string {
-	if i := strings.IndexAny(
-		text,
-		".,",
-	); i > 0 && isDigits(text[:i]) && strings.Trim(text[i+1:], "0") == "" &&
-		i+1 < len(text) {
-		return text[:i]
+	i := strings.IndexAny(text, ".,")
+	if i <= 0 || i+1 == len(text) || !isDigits(text[:i]) || strings.Trim(text[i+1:], "0") != "" {
+		return text
 	}
-	return text
+	return text[:i]
 }
 
 // parseInvoice returns the number of an invoice, "" when it is none.

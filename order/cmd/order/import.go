@@ -47,7 +47,7 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 	if err != nil {
 		return settings.WithExitCode(fmt.Errorf("import: %w", err), settings.ExitUsage)
 	}
-	rejects, err := createReport(c.Rejects) // found out before anything is sent
+	rejects, err := createReport(c.Rejects, c.Files) // found out before anything is sent
 	if err != nil {
 		return fmt.Errorf("import: rejects file: %w", err)
 	}

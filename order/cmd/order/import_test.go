@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -259,5 +260,31 @@ func TestReport_IsItsOwnersAndFollowsNoLink(t *testing.T) {
 	}
 	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
 		t.Fatalf("the other name's file has %q, %v", text, err)
+	}
+}
+
+func TestReport_RefusesWhatWouldLoseAFileOrWaitForEver(t *testing.T) {
+	service := apitest.Start(t, clock.System{})
+	dir := t.TempDir()
+	input, other, pipe := filepath.Join(dir, "input.csv"), filepath.Join(dir, "other name.csv"), filepath.Join(dir, "pipe")
+	text, err := os.ReadFile(day("2010-12-03"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(input, text, 0o600), os.Link(input, other), syscall.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	before := service.Transactions()
+	for rejects, want := range map[string]string{
+		input: "is one of the files to import", other: "is one of the files to import", pipe: "nobody reads the pipe",
+	} {
+		c := command(service.URL, input)
+		c.Rejects = rejects
+		if err := c.run(t.Context(), io.Discard, false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", rejects, err, want)
+		}
+	}
+	if after, err := os.ReadFile(input); err != nil || !bytes.Equal(after, text) || service.Transactions() != before {
+		t.Errorf("the input has %d bytes, want %d: %v; something was sent: %v", len(after), len(text), err, service.Transactions() != before)
 	}
 }

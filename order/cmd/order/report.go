@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,8 +18,8 @@ type report struct {
 
 // createReport makes sure that path can be written, and changes nothing there yet. No path ("") is the zero report, "-"
 // standard output. A link is refused, whatever it points to: who can make one could otherwise choose what is
-// overwritten.
-func createReport(path string) (*report, error) {
+// overwritten. So is a file that is read.
+func createReport(path string, read []string) (*report, error) {
 	switch path {
 	case "":
 		return &report{}, nil
@@ -32,8 +33,17 @@ func createReport(path string) (*report, error) {
 	case err == nil && info.Mode()&os.ModeSymlink != 0:
 		return nil, fmt.Errorf("%s is a symbolic link: name the file itself, or - for standard output", path)
 	case err == nil && !info.Mode().IsRegular():
-		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW, 0) //nolint:gosec // the caller's choice
+		// Without O_NONBLOCK a named pipe that nobody reads would hold the command up, signals and all.
+		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) //nolint:gosec // the caller's choice
+		if errors.Is(err, syscall.ENXIO) {
+			return nil, fmt.Errorf("nobody reads the pipe %s: start its reader first, or name a file", path)
+		}
 		return &report{file: f}, err
+	}
+	for _, input := range read {
+		if is, errInput := os.Stat(input); err == nil && errInput == nil && os.SameFile(is, info) {
+			return nil, fmt.Errorf("%s is one of the files to import: name another", path)
+		}
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // O_EXCL, and for the owner alone
 	if err != nil {
