@@ -20,6 +20,7 @@ const (
 	FoundRecovered   FindingKind = "recovered"    // published by a process that died before it recorded that
 	FoundMarkLost    FindingKind = "mark_lost"    // the place forgot the watermark
 	FoundMarkForeign FindingKind = "mark_foreign" // another program set the watermark
+	FoundForged      FindingKind = "forged"       // another program wrote records with this lineage
 	FoundPlaceNew    FindingKind = "place_new"    // the place was deleted and recreated
 	FoundRepublished FindingKind = "republished"  // the place lost messages, which were published again
 	FoundFork        FindingKind = "forked"       // the file is a copy: it went on under a new lineage
@@ -32,6 +33,7 @@ func FindingKinds() []FindingKind {
 		FoundRecovered,
 		FoundMarkLost,
 		FoundMarkForeign,
+		FoundForged,
 		FoundPlaceNew,
 		FoundRepublished,
 		FoundFork,

@@ -38,7 +38,7 @@ func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark
 		r.anchor()
 		return nil
 	}
-	s := survey{outbox: r.outbox, moved: moved, all: all, known: position, to: max(position, mark.Slot), tail: m.terms.tail, clash: m.terms.tail + 1}
+	s := survey{outbox: r.outbox, moved: moved, all: all, known: position, to: max(position, mark.Slot), tail: m.terms.tail, clash: m.terms.tail + 1, ours: known}
 	if err := r.survey(ctx, session, &s); err != nil {
 		return err
 	}
@@ -70,6 +70,10 @@ type survey struct {
 	recovered []Standing // past known
 	ahead     bool       // slots stand there that this file has not given
 	clash     uint64     // the first slot that stands there with another message
+	// ours says that the watermark is this file's: nobody else published under the lineage. What stands there that the
+	// file does not have was then written by another program, with headers that are not its own.
+	ours   bool
+	forged int
 }
 
 // survey reads the place.
@@ -103,17 +107,20 @@ func (s *survey) note(ctx context.Context, standing []Standing) error {
 	err := s.outbox.db.View(ctx, func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(rootBucket).Bucket(messagesBucket)
 		for _, found := range standing {
+			same, err := s.has(rows, found)
+			if err != nil {
+				return err
+			}
+			if !same && s.ours {
+				s.forged++
+				continue
+			}
 			if found.Slot > s.tail {
 				s.ahead = true
 				continue
 			}
-			key := slotKey(found.Slot)
-			if sealed := rows.Get(key); sealed != nil && s.all {
-				if r, err := decodeRow(key, sealed); err != nil {
-					return err
-				} else if r.message.ID != found.ID {
-					s.clash = min(s.clash, found.Slot)
-				}
+			if !same {
+				s.clash = min(s.clash, found.Slot)
 			}
 			s.found.add(found.Slot)
 			s.tails[found.Partition] = Standing{Place: found.Place, Slot: found.Slot}
@@ -128,6 +135,21 @@ func (s *survey) note(ctx context.Context, standing []Standing) error {
 		return &fatalError{err}
 	}
 	return nil
+}
+
+// has reports whether the file has the message that stands at a place, under its slot. One that expired is taken for the
+// same.
+func (s *survey) has(rows *bbolt.Bucket, found Standing) (bool, error) {
+	if found.Slot > s.tail {
+		return false, nil
+	}
+	key := slotKey(found.Slot)
+	sealed := rows.Get(key)
+	if sealed == nil {
+		return true, nil
+	}
+	r, err := decodeRow(key, sealed)
+	return err == nil && r.message.ID == found.ID, err
 }
 
 // putRight records what the survey found and publishes what is missing, in the order of slots.
@@ -188,6 +210,10 @@ func (s *survey) findings() (findings []Finding) {
 	}
 	if s.stranger {
 		add(FoundMarkForeign, 0, strangersMark+"; read the topic from its start instead")
+	}
+	if s.forged > 0 {
+		add(FoundForged, s.forged, "records in the topic bear this lineage and are none of its messages: another program "+
+			"wrote them, and they are left alone; see who may write to the topic")
 	}
 	if n := len(s.recovered); n > 0 {
 		add(FoundRecovered, n, "an earlier transaction was committed without being recorded; read back where its messages stand")
