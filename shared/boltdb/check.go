@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -78,7 +79,7 @@ func CheckFile(ctx context.Context, path string, check Checker) (Checked, error)
 }
 
 func checkFile(ctx context.Context, path string, check Checker) (done Checked, err error) {
-	file, err := os.Open(path) //nolint:gosec // the path is the operator's
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the path is the operator's; a pipe would wait
 	if err != nil {
 		return done, err
 	}
@@ -87,8 +88,10 @@ func checkFile(ctx context.Context, path string, check Checker) (done Checked, e
 	switch {
 	case err != nil:
 		return done, err
-	case !info.Mode().IsRegular() || info.Size() == 0:
-		return done, errors.New("not a database file: it is empty or not a regular file")
+	case !info.Mode().IsRegular():
+		return done, errors.New("not a database file: it is not a regular file")
+	case info.Size() == 0:
+		return done, errors.New("not a database file: it is empty")
 	case !awaitLock(ctx, file):
 		return done, fmt.Errorf("%w%s: stop that process first", ErrLocked, holder(path))
 	}

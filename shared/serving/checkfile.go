@@ -34,10 +34,10 @@ func (c *FileCheck) Check(ctx context.Context, w io.Writer, check boltdb.Checker
 	}
 	if n := len(done.Faults) + done.More; n > 0 {
 		return fmt.Errorf(
-			"the database file %s is damaged, in %d places: restore it from a backup; the damage is listed above (the first %d places)",
+			"the database file %s is damaged: restore it from a backup; the faults found are listed above (%d of %d)",
 			c.Data,
-			n,
 			len(done.Faults),
+			n,
 		)
 	}
 	_, err = fmt.Fprintf(
