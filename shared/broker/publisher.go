@@ -21,10 +21,6 @@ const (
 	MaxTransactionTimeout     = 15 * time.Minute
 )
 
-// answerTimeout is how long a broker may take for an answer before the producer takes it for dead. A cluster's own
-// default for that is 9 s; a shorter time would take a slow broker for a dead one.
-const answerTimeout = 5 * time.Second
-
 // PublisherConfig of a Publisher.
 type PublisherConfig struct {
 	Brokers  []string // host:port of at least one broker
@@ -56,6 +52,7 @@ type Publisher struct {
 	logger zerolog.Logger
 
 	batchSize atomic.Int64 // of the producers, as the topic was last seen to allow
+	patience  patience
 }
 
 var _ outbox.Publisher = (*Publisher)(nil)
@@ -91,6 +88,7 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 			return nil, outage(fmt.Errorf("connect to Kafka: %w", err))
 		}
 		if err := s.prepareUnlessDenied(ctx, p.config, id); err != nil {
+			p.patience.failed()
 			s.Close()
 			return nil, outage(err)
 		}
@@ -118,9 +116,8 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"batch.size":          int(p.batchSize.Load()),
 		"linger.ms":           0,
 		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message would.
-		"retry.backoff.ms": 5,
-		// A broker that was stopped, or whose network is gone, takes requests and never answers.
-		"socket.timeout.ms":         int(min(answerTimeout, p.config.TransactionTimeout-time.Second).Milliseconds()),
+		"retry.backoff.ms":          5,
+		"socket.timeout.ms":         int(min(p.patience.wait(), p.config.TransactionTimeout-time.Second).Milliseconds()),
 		"go.delivery.report.fields": "none",
 		"go.events.channel.size":    100,
 		"go.produce.channel.size":   1,
@@ -156,6 +153,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		groupMeta:     group,
 		group:         name,
 		unwatch:       func() {},
+		patience:      &p.patience,
 		logs:          logs,
 		logger:        p.logger,
 		transactional: !p.config.Idempotent,

@@ -20,6 +20,7 @@ type session struct {
 	producer      *kafka.Producer
 	admin         *kafka.AdminClient
 	groupMeta     *kafka.ConsumerGroupMetadata
+	patience      *patience
 	logs          *logPump
 	logger        zerolog.Logger
 	transactional bool
@@ -137,6 +138,16 @@ func (s *session) Troubled() <-chan struct{} { return s.broke }
 
 // Publish implements outbox.Session.
 func (s *session) Publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+	places, err := s.publish(ctx, records, mark)
+	if _, rejected := errors.AsType[*outbox.RejectedError](err); err == nil || rejected {
+		s.patience.went()
+	} else {
+		s.patience.failed()
+	}
+	return places, err
+}
+
+func (s *session) publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
 	if err := ctx.Err(); err != nil { // a commit with an ended context may succeed all the same
 		return nil, outage(fmt.Errorf("publish: %w", err))
 	}
