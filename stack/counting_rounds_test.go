@@ -202,7 +202,7 @@ func (c *counting) check() {
 	bases := []string{c.services.activityURL(), c.child.activityURL()}
 	for i := range ops {
 		eventually(t, time.Minute, "a service has read all", func() bool {
-			return countedLately(t, bases[i]) >= orders && metric(t, ops[i], "activity_lag_messages") == 0 &&
+			return countedLately(t, bases[i]) >= orders && lag(t, ops[i]) == 0 &&
 				metric(t, ops[i], "activity_parked_messages") == float64(c.poisonous)
 		})
 	}

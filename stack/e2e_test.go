@@ -65,7 +65,7 @@ func endToEnd(t *testing.T, broker string) {
 
 	eventually(t, 10*time.Second, "nothing waits", func() bool {
 		return metric(t, s.addresses.orderOps, "order_outbox_backlog_messages") == 0 &&
-			metric(t, s.addresses.activityOps, "activity_lag_messages") == 0
+			lag(t, s.addresses.activityOps) == 0
 	})
 	for name, want := range map[string]float64{
 		"order_placed_total": allOrders, "order_outbox_published_total": allOrders, "order_outbox_parked_messages": 0,

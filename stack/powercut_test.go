@@ -86,7 +86,7 @@ func forgets(t *testing.T, dir string, mark, lose func(*kafka.Kafka)) {
 		t.Fatal("an order was not placed")
 	}
 	eventually(t, time.Minute, "a new order is counted", func() bool { return countedLately(t, s.activityURL()) == total+1 })
-	eventually(t, time.Minute, "there is no lag", func() bool { return metric(t, s.addresses.activityOps, "activity_lag_messages") == 0 })
+	eventually(t, time.Minute, "there is no lag", func() bool { return lag(t, s.addresses.activityOps) == 0 })
 	if n := countedLately(t, s.activityURL()); n != total+1 {
 		t.Errorf("%d orders are counted, want %d", n, total+1)
 	}

@@ -124,7 +124,7 @@ func orderOf(lineage string, slot uint64) outbox.Record {
 func (c *counter) counts(orders int64) {
 	c.t.Helper()
 	eventually(c.t, time.Minute, fmt.Sprint(orders, " orders are counted"), func() bool {
-		return c.count() >= orders && metric(c.t, c.OpsAddr(), "activity_lag_messages") == 0
+		return c.count() >= orders && lag(c.t, c.OpsAddr()) == 0
 	})
 	d := day(c.t, "http://"+c.Addr(), "2010-12-01", "UTC")
 	if d.Count != orders || d.Revenue["GBP"] != 100*orders {

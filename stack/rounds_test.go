@@ -303,7 +303,7 @@ func (s *siege) checkCounts() {
 	s.service.start()
 	orders, value := s.ledger.sums()
 	eventually(s.t, time.Minute, "every order is counted", func() bool {
-		return countedLately(s.t, s.service.activityURL()) >= orders && metric(s.t, s.service.addresses.activityOps, "activity_lag_messages") == 0
+		return countedLately(s.t, s.service.activityURL()) >= orders && lag(s.t, s.service.addresses.activityOps) == 0
 	})
 	var counted, revenue int64
 	for _, date := range []string{time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly), "today"} {

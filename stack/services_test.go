@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -165,6 +166,15 @@ func checkDays(t testing.TB, base string) {
 			t.Errorf("%s: %d orders, revenue %v; want %d orders, revenue %v", date, got.Count, got.Revenue, w.Count, w.Revenue)
 		}
 	}
+}
+
+// lag returns how many messages an activity service has to count yet, endless while it is not ready: there is no such metric then.
+func lag(t testing.TB, ops string) float64 {
+	t.Helper()
+	if status, err := get("http://" + ops + "/readyz"); err != nil || status != http.StatusOK {
+		return math.Inf(1)
+	}
+	return metric(t, ops, "activity_lag_messages")
 }
 
 // metric sums the series of a counter or gauge on an ops listener.

@@ -21,7 +21,7 @@ func TestVerify_ComparesSeveralOrderServices(t *testing.T) {
 	}
 	place(t, second, `{"sku":"a","quantity":2,"unit_price":100}`)
 	eventually(t, time.Minute, "every order is counted", func() bool {
-		return metric(t, first.addresses.activityOps, "activity_counted_total") == 4 && metric(t, first.addresses.activityOps, "activity_lag_messages") == 0
+		return metric(t, first.addresses.activityOps, "activity_counted_total") == 4 && lag(t, first.addresses.activityOps) == 0
 	})
 	path, err := activityPath()
 	if err != nil {

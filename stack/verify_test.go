@@ -59,7 +59,7 @@ func TestVerify(t *testing.T) {
 	})
 
 	eventually(t, time.Minute, "the strict one has parked the small orders", func() bool {
-		return metric(t, strict.ops, "activity_lag_messages") == 0 && metric(t, strict.ops, "activity_parked_messages") > 0
+		return lag(t, strict.ops) == 0 && metric(t, strict.ops, "activity_parked_messages") > 0
 	})
 	said, err = verify(strict.url)
 	if err == nil || !strings.Contains(said, "2010-12-01 differs:") || !strings.Contains(said, "were not counted") || !strings.Contains(said, " is parked (impossible: The total") {
