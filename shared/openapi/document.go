@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,10 +33,14 @@ type API struct {
 	Rules       []string             // the codes of the faults in a problem's errors; none for any
 }
 
+// marshalAsWeDo tells huma that the handlers marshal an empty list as []. It is a variable of the package huma, so it is
+// set once, however many documents are made at a time.
+var marshalAsWeDo = sync.OnceFunc(func() { huma.DefaultArrayNullable = false })
+
 // Document makes the document of an API. It panics when a route that needs a scope is not described, or what is described is no
 // route: both are a mistake in the program.
 func Document(a API) *huma.OpenAPI {
-	huma.DefaultArrayNullable = false // the handlers marshal an empty list as []
+	marshalAsWeDo()
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[json.RawMessage]())
 	registry.RegisterTypeAlias(reflect.TypeFor[big.Int](), reflect.TypeFor[integer]())
