@@ -3,7 +3,7 @@ package activity
 import (
 	"time"
 
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 // Reason says what is wrong with a message that cannot be counted. The set is closed: it labels a metric.

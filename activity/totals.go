@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"ordertally/activity/measure"
-	"ordertally/shared/setdigest"
+	"ordertally/shared/event/setdigest"
 )
 
 // Event is what the statistics need to know of one message.

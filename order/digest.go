@@ -4,7 +4,7 @@ import (
 	"math/big"
 	"time"
 
-	"ordertally/shared/setdigest"
+	"ordertally/shared/event/setdigest"
 	"ordertally/shared/uuidv7"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"ordertally/shared/wholenumber"
+	"ordertally/shared/text/wholenumber"
 )
 
 // maxAmount is the largest amount of money, in minor units.

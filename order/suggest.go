@@ -3,7 +3,7 @@ package order
 import (
 	"strings"
 
-	"ordertally/shared/spelling"
+	"ordertally/shared/text/spelling"
 )
 
 // nearest returns the name that a misspelt one probably means, "" when none is near: case and separators do not count,

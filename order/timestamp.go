@@ -3,7 +3,7 @@ package order
 import (
 	"time"
 
-	"ordertally/shared/rfc3339"
+	"ordertally/shared/text/rfc3339"
 )
 
 // MaxAhead is how far placed_at may be ahead of the service's clock: a client's clock is seldom exact. Such an order is

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/tlsfiles/tlstest"
+	"ordertally/shared/settings/tlsfiles/tlstest"
 )
 
 // TestAProgramBehindTLS runs order with TLS on the API, mutual TLS on the ops listener, a log file and rate limits by the address that a proxy tells, and goes over all of

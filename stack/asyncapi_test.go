@@ -13,11 +13,11 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/brokertest"
-	"ordertally/shared/broker/devbroker"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	"ordertally/shared/kafka/devbroker"
 )
 
 // messageSchemas are those of headers, key and value that docs/asyncapi.yaml has, found over the channel as a reader would.
@@ -95,7 +95,7 @@ func absolute(t *testing.T, path string) string {
 }
 
 // check holds one record against the document.
-func (s messageSchemas) check(t *testing.T, r broker.Record) error {
+func (s messageSchemas) check(t *testing.T, r kafka.Record) error {
 	t.Helper()
 	headers := map[string]any{}
 	for _, h := range r.Headers {
@@ -152,7 +152,7 @@ func TestTheGoldenRecord(t *testing.T) {
 		DataSchema: event.Schema, ContentType: event.ContentType, Lineage: "01890a5d-ac96-774b-8000-000000000002", Sequence: 7, Previous: 5,
 		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	}
-	record := broker.Record{Key: []byte(golden.Key), Value: event.Encode(&order), Headers: envelope.Headers()}
+	record := kafka.Record{Key: []byte(golden.Key), Value: event.Encode(&order), Headers: envelope.Headers()}
 	written := map[string]string{}
 	for _, h := range record.Headers {
 		written[h.Key] = string(h.Value)

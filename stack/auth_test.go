@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/kafka/devbroker"
 )
 
 // started is a program that listens on all addresses.

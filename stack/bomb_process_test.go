@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
-	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/kafka/devbroker"
 	"ordertally/stack/kafka"
 )
 
@@ -137,20 +137,20 @@ func askJSON(t *testing.T, url string, into any) error {
 func payments(t *testing.T, address string, b bomb) (topic string, at int64) {
 	t.Helper()
 	topic = "payments-" + b.codec
-	admin, err := ckafka.NewAdminClient(&ckafka.ConfigMap{"bootstrap.servers": address})
+	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": address})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	results, err := admin.CreateTopics(ctx, []ckafka.TopicSpecification{{
+	results, err := admin.CreateTopics(ctx, []confluent.TopicSpecification{{
 		Topic: topic, NumPartitions: 2, ReplicationFactor: 1, Config: map[string]string{"max.message.bytes": "4000000"},
 	}})
-	if err != nil || results[0].Error.Code() != ckafka.ErrNoError {
+	if err != nil || results[0].Error.Code() != confluent.ErrNoError {
 		t.Fatal(results, err)
 	}
-	producer, err := ckafka.NewProducer(&ckafka.ConfigMap{"bootstrap.servers": address, "go.delivery.reports": false})
+	producer, err := confluent.NewProducer(&confluent.ConfigMap{"bootstrap.servers": address, "go.delivery.reports": false})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +160,8 @@ func payments(t *testing.T, address string, b bomb) (topic string, at int64) {
 		for range payments {
 			n++
 			value := fmt.Appendf(nil, `{"at":"2026-01-01T00:00:00Z","amount":%d,"currency":"EUR"}`, n)
-			err := producer.Produce(&ckafka.Message{TopicPartition: ckafka.TopicPartition{Topic: &topic, Partition: partition}, Value: value,
-				Headers: []ckafka.Header{{Key: "id", Value: fmt.Append(nil, n)}, {Key: "type", Value: []byte("PAID")}}}, nil)
+			err := producer.Produce(&confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: partition}, Value: value,
+				Headers: []confluent.Header{{Key: "id", Value: fmt.Append(nil, n)}, {Key: "type", Value: []byte("PAID")}}}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/broker/brokertest"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka/brokertest"
 	"ordertally/shared/settings"
 	"ordertally/stack/kafka"
 )

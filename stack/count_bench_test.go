@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
@@ -17,8 +17,8 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
-	"ordertally/stack/kafka"
+	"ordertally/shared/kafka"
+	apache "ordertally/stack/kafka"
 )
 
 // BenchmarkCount counts 1,000,000 orders of Apache Kafka into a file, with keys, bins and offsets, and reads the same topic with a bare
@@ -27,13 +27,13 @@ import (
 func BenchmarkCount(b *testing.B) {
 	const n, chunk = 1_000_000, 100_000
 	defer debug.SetGCPercent(debug.SetGCPercent(activityd.GCPercent)) // for both; the bare one hardly has a heap
-	address := kafka.ForTest(b).Addr()
+	address := apache.ForTest(b).Addr()
 	topic := "orders"
 	makeTopic(b, address, topic)
 	producer := bareProducer(b, address, 5)
 	for sent := 0; sent < n; sent += chunk {
 		messages := smallOrders(chunk)
-		prepared := make([]*ckafka.Message, chunk)
+		prepared := make([]*confluent.Message, chunk)
 		for i := range messages {
 			prepared[i] = bare(&topic, &messages[i], sent+i)
 		}
@@ -57,7 +57,7 @@ func BenchmarkCount(b *testing.B) {
 // readBare returns how many messages a second a consumer reads that does nothing with them.
 func readBare(b *testing.B, address, topic string, n int) float64 {
 	b.Helper()
-	consumer, err := ckafka.NewConsumer(&ckafka.ConfigMap{
+	consumer, err := confluent.NewConsumer(&confluent.ConfigMap{
 		"bootstrap.servers": address, "group.id": "bare", "enable.auto.commit": false, "isolation.level": "read_committed",
 		"fetch.queue.backoff.ms": 10, "enable.metrics.push": false,
 	})
@@ -65,9 +65,9 @@ func readBare(b *testing.B, address, topic string, n int) float64 {
 		b.Fatal(err)
 	}
 	defer func() { _ = consumer.Close() }()
-	var all []ckafka.TopicPartition
+	var all []confluent.TopicPartition
 	for partition := range int32(6) {
-		all = append(all, ckafka.TopicPartition{Topic: &topic, Partition: partition, Offset: 0})
+		all = append(all, confluent.TopicPartition{Topic: &topic, Partition: partition, Offset: 0})
 	}
 	began := time.Now()
 	if err := consumer.Assign(all); err != nil {
@@ -75,7 +75,7 @@ func readBare(b *testing.B, address, topic string, n int) float64 {
 	}
 	bytes := 0
 	for read := 0; read < n; {
-		if m, ok := consumer.Poll(1000).(*ckafka.Message); ok {
+		if m, ok := consumer.Poll(1000).(*confluent.Message); ok {
 			bytes += len(m.Value)
 			read++
 		}
@@ -97,7 +97,7 @@ func countAll(b *testing.B, address, topic string, n int64) float64 {
 		b.Fatal(err)
 	}
 	began := time.Now()
-	consumer, err := broker.NewConsumer(broker.ConsumerConfig{Brokers: []string{address}, Topic: topic, GroupID: "counting"}, zerolog.Nop())
+	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{address}, Topic: topic, GroupID: "counting"}, zerolog.Nop())
 	if err != nil {
 		b.Fatal(err)
 	}

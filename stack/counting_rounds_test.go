@@ -13,14 +13,14 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"ordertally/order/orderclient"
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/brokertest"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
-	"ordertally/stack/kafka"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	apache "ordertally/stack/kafka"
 )
 
 // countingMoments are where the activity service is killed, in turn.
@@ -41,7 +41,7 @@ var countingMoments = []moment{
 func TestCountingRounds(t *testing.T) {
 	rounds := int(number(t, "ORDERTALLY_COUNTING_ROUNDS", 12))
 	seed := number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano()))
-	cluster := kafka.ForTest(t)
+	cluster := apache.ForTest(t)
 	c := &counting{t: t, seed: seed, services: startServices(t, t.TempDir(), cluster.Addr()), hits: map[moment]int{}}
 	c.child = newChild(t, t.TempDir(), cluster.Addr())
 	c.child.config.WithoutOrder = true
@@ -121,7 +121,7 @@ func (c *counting) place(random *rand.Rand) bool {
 
 // meddle publishes messages of the topic again, with their lineage and without, and poison.
 func (c *counting) meddle(stop <-chan struct{}, address string) {
-	producer, err := ckafka.NewProducer(&ckafka.ConfigMap{"bootstrap.servers": address, "acks": "all"})
+	producer, err := confluent.NewProducer(&confluent.ConfigMap{"bootstrap.servers": address, "acks": "all"})
 	if err != nil {
 		c.t.Error(err)
 		return
@@ -130,17 +130,17 @@ func (c *counting) meddle(stop <-chan struct{}, address string) {
 	reader := brokertest.NewReader(c.t, address, event.Topic)
 	random := rand.New(rand.NewPCG(c.seed, 7))
 	topic := event.Topic
-	publish := func(r *broker.Record, headers []cloudevent.Header, value []byte) {
-		m := &ckafka.Message{TopicPartition: ckafka.TopicPartition{Topic: &topic, Partition: r.Partition}, Key: r.Key, Value: value}
+	publish := func(r *kafka.Record, headers []cloudevent.Header, value []byte) {
+		m := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: r.Partition}, Key: r.Key, Value: value}
 		for _, h := range headers {
-			m.Headers = append(m.Headers, ckafka.Header(h))
+			m.Headers = append(m.Headers, confluent.Header(h))
 		}
-		report := make(chan ckafka.Event, 1)
+		report := make(chan confluent.Event, 1)
 		if err := producer.Produce(m, report); err != nil {
 			c.t.Error(err)
 			return
 		}
-		if sent := (<-report).(*ckafka.Message); sent.TopicPartition.Error != nil {
+		if sent := (<-report).(*confluent.Message); sent.TopicPartition.Error != nil {
 			c.t.Error(sent.TopicPartition.Error)
 		}
 	}
@@ -167,7 +167,7 @@ func (c *counting) meddle(stop <-chan struct{}, address string) {
 // joinAndLeave is a consumer of another program that uses the service's group id, and commits offsets of its own.
 func (c *counting) joinAndLeave(stop <-chan struct{}, address string) {
 	for !isClosed(stop) {
-		consumer, err := ckafka.NewConsumer(&ckafka.ConfigMap{
+		consumer, err := confluent.NewConsumer(&confluent.ConfigMap{
 			"bootstrap.servers": address, "group.id": "ordertally-activity", "auto.offset.reset": "earliest", "session.timeout.ms": 6000,
 		})
 		if err != nil {
@@ -178,7 +178,7 @@ func (c *counting) joinAndLeave(stop <-chan struct{}, address string) {
 			c.t.Error(err)
 		}
 		for read := 0; read < 200 && !isClosed(stop); {
-			if _, ok := consumer.Poll(100).(*ckafka.Message); ok {
+			if _, ok := consumer.Poll(100).(*confluent.Message); ok {
 				read++
 			}
 		}

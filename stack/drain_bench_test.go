@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"ordertally/shared/outbox"
 	"ordertally/stack/kafka"
@@ -40,7 +40,7 @@ func drainInTurn(b *testing.B, address, name string, messages []outbox.Message) 
 	toBare, toOurs := "bare-"+name, "outbox-"+name
 	makeTopic(b, address, toBare)
 	makeTopic(b, address, toOurs)
-	prepared := make([]*ckafka.Message, len(messages))
+	prepared := make([]*confluent.Message, len(messages))
 	for i := range messages {
 		prepared[i] = bare(&toBare, &messages[i], i)
 	}

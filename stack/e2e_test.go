@@ -12,17 +12,17 @@ import (
 	"ordertally/order/orderclient"
 	"ordertally/order/orderd"
 	"ordertally/order/retail"
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/brokertest"
-	"ordertally/shared/broker/devbroker"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
-	"ordertally/stack/kafka"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	"ordertally/shared/kafka/devbroker"
+	apache "ordertally/stack/kafka"
 )
 
 func TestEndToEndOnTheDevBroker(t *testing.T) { endToEnd(t, startDevBroker(t)) }
 
-func TestEndToEndOnApacheKafka(t *testing.T) { endToEnd(t, kafka.ForTest(t).Addr()) }
+func TestEndToEndOnApacheKafka(t *testing.T) { endToEnd(t, apache.ForTest(t).Addr()) }
 
 func startDevBroker(t testing.TB) (address string) {
 	t.Helper()
@@ -130,7 +130,7 @@ func checkTopic(t testing.TB, address string, want int) {
 	}
 }
 
-func decode(t testing.TB, r broker.Record) (cloudevent.Envelope, event.Order) {
+func decode(t testing.TB, r kafka.Record) (cloudevent.Envelope, event.Order) {
 	t.Helper()
 	envelope, err := cloudevent.Parse(r.Headers)
 	if err != nil {
@@ -148,7 +148,7 @@ const kills = 50
 // TestKillDuringImport kills the process that runs both services 50 times at random moments while the days are imported,
 // and imports them again: nothing is missing and nothing is there twice, in the statistics and in the topic.
 func TestKillDuringImport(t *testing.T) {
-	cluster := kafka.ForTest(t)
+	cluster := apache.ForTest(t)
 	services := newChild(t, t.TempDir(), cluster.Addr())
 	services.start()
 
@@ -203,7 +203,7 @@ func TestKillDuringImport(t *testing.T) {
 // TestPublishingWithoutTransactions is the mode for clusters that forbid them. Nothing fails here, so each order is in the
 // topic once all the same, also after a restart.
 func TestPublishingWithoutTransactions(t *testing.T) {
-	cluster := kafka.ForTest(t)
+	cluster := apache.ForTest(t)
 	s := startServicesFrom(t, t.TempDir(), cluster.Addr(), orderd.Config{PublishMode: "idempotent"})
 	var acked acknowledged
 	for round := range 3 {

@@ -14,8 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"ordertally/shared/broker/brokertest"
 	"ordertally/shared/event"
+	"ordertally/shared/kafka/brokertest"
 	"ordertally/stack/kafka"
 )
 

@@ -14,15 +14,15 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"ordertally/order/orderclient"
 	"ordertally/order/retail"
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/brokertest"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
-	"ordertally/stack/kafka"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	apache "ordertally/stack/kafka"
 )
 
 // dayFigures are those that the script computes.
@@ -77,7 +77,7 @@ func (a *dayAnswer) figures() dayFigures {
 // files makes of it, to the penny, in two activity services.
 func TestFiguresOfRealOrders(t *testing.T) {
 	requirePython(t)
-	brokers := kafka.ForTest(t).Addr()
+	brokers := apache.ForTest(t).Addr()
 	s := startServices(t, t.TempDir(), brokers)
 	file := filepath.Join(t.TempDir(), "shuffled.csv")
 	shuffle(t, file)
@@ -200,12 +200,12 @@ func shuffle(t *testing.T, file string) {
 // kinds, one message in a hundred at least.
 func publishForeign(t *testing.T, brokers string) (again, poisonous int) {
 	t.Helper()
-	var messages []*ckafka.Message
+	var messages []*confluent.Message
 	topic := event.Topic
 	message := func(key, value []byte, headers []cloudevent.Header) {
-		m := &ckafka.Message{TopicPartition: ckafka.TopicPartition{Topic: &topic, Partition: ckafka.PartitionAny}, Key: key, Value: value}
+		m := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: confluent.PartitionAny}, Key: key, Value: value}
 		for _, h := range headers {
-			m.Headers = append(m.Headers, ckafka.Header(h))
+			m.Headers = append(m.Headers, confluent.Header(h))
 		}
 		messages = append(messages, m)
 	}
@@ -222,26 +222,26 @@ func publishForeign(t *testing.T, brokers string) (again, poisonous int) {
 		again++
 	}
 	first := records[0]
-	for _, spoilt := range []broker.Record{
+	for _, spoilt := range []kafka.Record{
 		{Value: []byte("no headers")}, {Value: nil, Headers: first.Headers}, {Value: []byte("{"), Headers: first.Headers},
 		{Value: []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1,"unit_price":5}],"total":6,"placed_at":"2010-12-01T08:26:00Z"}`), Headers: first.Headers},
 	} {
 		message([]byte("poison"), spoilt.Value, spoilt.Headers)
 		poisonous++
 	}
-	producer, err := ckafka.NewProducer(&ckafka.ConfigMap{"bootstrap.servers": brokers, "acks": "all"})
+	producer, err := confluent.NewProducer(&confluent.ConfigMap{"bootstrap.servers": brokers, "acks": "all"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer producer.Close()
-	reports := make(chan ckafka.Event, len(messages))
+	reports := make(chan confluent.Event, len(messages))
 	for _, m := range messages {
 		if err := producer.Produce(m, reports); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range messages {
-		if m := (<-reports).(*ckafka.Message); m.TopicPartition.Error != nil {
+		if m := (<-reports).(*confluent.Message); m.TopicPartition.Error != nil {
 			t.Fatal(m.TopicPartition.Error)
 		}
 	}

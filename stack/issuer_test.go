@@ -12,7 +12,7 @@ import (
 	"ordertally/client/statistics"
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
-	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/kafka/devbroker"
 )
 
 // TestServicesWithAnIssuer runs both programs beyond loopback with an OpenID Connect issuer and no key at all: its tokens do what their

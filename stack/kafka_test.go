@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/broker/brokertest"
 	"ordertally/shared/event"
+	"ordertally/shared/kafka/brokertest"
 	"ordertally/stack/kafka"
 )
 

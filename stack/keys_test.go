@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/kafka/devbroker"
 )
 
 // TestKeys_RevokedWhileTheServicesRun has clients of both services, each with a key of its own, ask without a pause

@@ -12,8 +12,8 @@ import (
 
 	"ordertally/order"
 	"ordertally/order/orderclient"
-	"ordertally/shared/broker"
 	"ordertally/shared/event"
+	"ordertally/shared/kafka"
 )
 
 // ledger is what the order service acknowledged, kept outside the process that is killed.
@@ -124,7 +124,7 @@ func (c *checker) problem(round int, format string, args ...any) {
 }
 
 // record takes the next record of a partition. round is the present one, for an order that the ledger does not know.
-func (c *checker) record(t testing.TB, r *broker.Record, round int) {
+func (c *checker) record(t testing.TB, r *kafka.Record, round int) {
 	t.Helper()
 	envelope, o := decode(t, *r)
 	e, acknowledged := c.ledger.orders[o.ID]

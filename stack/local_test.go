@@ -18,9 +18,9 @@ import (
 	"ordertally/shared/auth/authtest"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
-	"ordertally/shared/lifecycle"
-	"ordertally/shared/serving"
-	"ordertally/shared/telemetry"
+	"ordertally/shared/service"
+	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/service/telemetry"
 )
 
 // listening is a service as a program runs it.
@@ -32,7 +32,7 @@ type listening interface {
 
 // eachService starts order, and then activity, on free ports with what around says, and calls test. With scopes there are two keys: one
 // with all of them, and other without the last.
-func eachService(t *testing.T, around serving.Config, scopes []string, test func(t *testing.T, s listening, key, other string)) {
+func eachService(t *testing.T, around service.Config, scopes []string, test func(t *testing.T, s listening, key, other string)) {
 	t.Helper()
 	const free, nowhere = "127.0.0.1:0", "127.0.0.1:1"
 	for name, create := range map[string]func(file string) (listening, error){
@@ -118,7 +118,7 @@ func TestAForeignPageCannotUseAServiceWithoutKeys(t *testing.T) {
 	own := map[string]string{"Sec-Fetch-Site": "same-origin"}
 	decide := func(t *testing.T) string { return decides[t.Name()[strings.LastIndex(t.Name(), "/")+1:]] }
 
-	eachService(t, serving.Config{}, nil, func(t *testing.T, s listening, _, _ string) {
+	eachService(t, service.Config{}, nil, func(t *testing.T, s listening, _, _ string) {
 		base := "http://" + s.Addr()
 		for _, path := range []string{"/", "/openapi.json", "/docs", "/assets/page.js", "/v1/nothing", decide(t)} {
 			if status, code := askAs(t, http.MethodGet, base+path, evil, "", own); status != 421 || code != "misdirected_request" {
@@ -141,7 +141,7 @@ func TestAForeignPageCannotUseAServiceWithoutKeys(t *testing.T) {
 		}
 	})
 	t.Run("with a key", func(t *testing.T) {
-		eachService(t, serving.Config{}, []string{auth.OpsRead, auth.OpsWrite}, func(t *testing.T, s listening, key, _ string) {
+		eachService(t, service.Config{}, []string{auth.OpsRead, auth.OpsWrite}, func(t *testing.T, s listening, key, _ string) {
 			withKey := map[string]string{"Authorization": "Bearer " + key, "Sec-Fetch-Site": "cross-site"}
 			if status, code := askAs(t, http.MethodPost, "http://"+s.Addr()+decide(t), evil, "{}", withKey); status != 422 {
 				t.Errorf("under another name: %d %s", status, code)
@@ -152,7 +152,7 @@ func TestAForeignPageCannotUseAServiceWithoutKeys(t *testing.T) {
 		})
 	})
 	t.Run("allowed", func(t *testing.T) {
-		around := serving.Config{Auth: auth.Config{AllowUnauthenticated: true}}
+		around := service.Config{Auth: auth.Config{AllowUnauthenticated: true}}
 		eachService(t, around, nil, func(t *testing.T, s listening, _, _ string) {
 			if status, code := askAs(t, http.MethodPost, "http://"+s.Addr()+decide(t), "shop.example", "{}", nil); status != 422 {
 				t.Errorf("behind a proxy that asks: %d %s", status, code)
@@ -179,7 +179,7 @@ func TestWhoMayChangeTheLogLevel(t *testing.T) {
 	}
 	level.Set(zerolog.InfoLevel)
 	others := slices.DeleteFunc(slices.Clone(auth.Scopes()), func(scope string) bool { return scope == auth.OpsWrite })
-	eachService(t, serving.Config{Verbosity: level}, append(others, auth.OpsWrite), func(t *testing.T, s listening, key, other string) {
+	eachService(t, service.Config{Verbosity: level}, append(others, auth.OpsWrite), func(t *testing.T, s listening, key, other string) {
 		for _, tc := range []struct {
 			who, credential string
 			want            int
@@ -190,7 +190,7 @@ func TestWhoMayChangeTheLogLevel(t *testing.T) {
 		}
 	})
 	t.Run("without keys", func(t *testing.T) {
-		eachService(t, serving.Config{Verbosity: level}, nil, func(t *testing.T, s listening, _, _ string) {
+		eachService(t, service.Config{Verbosity: level}, nil, func(t *testing.T, s listening, _, _ string) {
 			if status := put(t, s, ""); status != 200 {
 				t.Errorf("from this machine: %d", status)
 			}

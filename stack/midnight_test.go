@@ -8,18 +8,18 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
-	"ordertally/shared/broker/devbroker"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
+	"ordertally/shared/kafka/devbroker"
 	"ordertally/stack/kafka"
 )
 
 // openTransaction writes a record to each partition in a transaction of another program, which stays open.
-func openTransaction(t *testing.T, address string, partitions int32) *ckafka.Producer {
+func openTransaction(t *testing.T, address string, partitions int32) *confluent.Producer {
 	t.Helper()
-	producer, err := ckafka.NewProducer(&ckafka.ConfigMap{
+	producer, err := confluent.NewProducer(&confluent.ConfigMap{
 		"bootstrap.servers": address, "transactional.id": "another-program", "transaction.timeout.ms": 120_000, "enable.metrics.push": false,
 		"go.delivery.reports": false,
 	})
@@ -29,7 +29,7 @@ func openTransaction(t *testing.T, address string, partitions int32) *ckafka.Pro
 	must(t, producer.BeginTransaction())
 	topic := event.Topic
 	for partition := range partitions {
-		must(t, producer.Produce(&ckafka.Message{TopicPartition: ckafka.TopicPartition{Topic: &topic, Partition: partition}, Value: []byte("{}")}, nil))
+		must(t, producer.Produce(&confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: partition}, Value: []byte("{}")}, nil))
 	}
 	if left := producer.Flush(20_000); left > 0 {
 		t.Fatalf("%d records of the other program are not written", left)

@@ -13,7 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
 )
 
@@ -36,7 +36,7 @@ func runNumbers(ctx context.Context, c numbersConfig) error {
 	if err != nil {
 		return err
 	}
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{c.Broker}, Topic: c.Topic}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{c.Broker}, Topic: c.Topic}, zerolog.Nop())
 	if err != nil {
 		return err
 	}

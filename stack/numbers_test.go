@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/brokertest"
-	"ordertally/shared/cloudevent"
-	"ordertally/stack/kafka"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	apache "ordertally/stack/kafka"
 )
 
 // TestRoundsOfNumbers kills a program whose messages follow each other within a few keys, some of them too large for the
@@ -28,7 +28,7 @@ func TestRoundsOfNumbers(t *testing.T) {
 			t.Logf("again: ORDERTALLY_SEED=%d ORDERTALLY_ROUNDS=%d make faults", seed, 4*rounds)
 		}
 	})
-	cluster := kafka.ForTest(t)
+	cluster := apache.ForTest(t)
 	const topic, keys = "numbers", 4
 	counting := newChild(t, "", cluster.Addr())
 	counting.config = childConfig{Numbers: &numbersConfig{
@@ -76,7 +76,7 @@ func TestRoundsOfNumbers(t *testing.T) {
 			}
 			strikes++
 		}
-		limitTopicOf(t, cluster.Addr(), topic, broker.MaxMessageBytes)
+		limitTopicOf(t, cluster.Addr(), topic, kafka.MaxMessageBytes)
 		before := written.lines()
 		counting.start()
 		written.await(t, before+keys*20)
@@ -104,7 +104,7 @@ func (c *child) awaitDeathOrKill(limit time.Duration) {
 }
 
 // follows checks that a record is the next of its key, by number and by slot.
-func follows(t *testing.T, round int, r *broker.Record, published map[string]int, slots map[string]uint64) {
+func follows(t *testing.T, round int, r *kafka.Record, published map[string]int, slots map[string]uint64) {
 	t.Helper()
 	envelope, err := cloudevent.Parse(r.Headers)
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
 	"ordertally/shared/clock"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
@@ -64,7 +64,7 @@ func (x *box) fill(b *testing.B, messages []outbox.Message) {
 // relay publishes to topic until stop is called.
 func (x *box) relay(b *testing.B, address, topic string, config outbox.RelayConfig) (registry *prometheus.Registry, stop func()) {
 	b.Helper()
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -105,27 +105,27 @@ func smallOrders(n int) []outbox.Message {
 }
 
 // bare returns m as a producer without an outbox would send it, with the same headers.
-func bare(topic *string, m *outbox.Message, slot int) *ckafka.Message {
+func bare(topic *string, m *outbox.Message, slot int) *confluent.Message {
 	envelope := cloudevent.Envelope{
 		ID: m.ID.String(), Source: event.Source, Type: m.Type, Subject: m.Subject, Time: m.Time, DataSchema: m.Schema,
 		ContentType: m.ContentType, Lineage: "00000000000000000000000000000000", Sequence: uint64(slot + 1), Previous: uint64(slot),
 	}
-	message := &ckafka.Message{
-		TopicPartition: ckafka.TopicPartition{Topic: topic, Partition: ckafka.PartitionAny},
+	message := &confluent.Message{
+		TopicPartition: confluent.TopicPartition{Topic: topic, Partition: confluent.PartitionAny},
 		Key:            m.Key, Value: m.Value, Timestamp: m.Time,
 	}
 	for _, h := range envelope.Headers() {
-		message.Headers = append(message.Headers, ckafka.Header(h))
+		message.Headers = append(message.Headers, confluent.Header(h))
 	}
 	return message
 }
 
 // bareProducer is idempotent and has no transactions.
-func bareProducer(b *testing.B, address string, lingerMillis int) *ckafka.Producer {
+func bareProducer(b *testing.B, address string, lingerMillis int) *confluent.Producer {
 	b.Helper()
-	producer, err := ckafka.NewProducer(&ckafka.ConfigMap{
+	producer, err := confluent.NewProducer(&confluent.ConfigMap{
 		"bootstrap.servers": address, "enable.idempotence": true, "acks": "all", "linger.ms": lingerMillis,
-		"partitioner": "murmur2_random", "message.max.bytes": broker.MaxMessageBytes, "queue.buffering.max.messages": 1_000_000,
+		"partitioner": "murmur2_random", "message.max.bytes": kafka.MaxMessageBytes, "queue.buffering.max.messages": 1_000_000,
 		"go.delivery.report.fields": "none", "go.produce.channel.size": 1, "enable.metrics.push": false,
 	})
 	if err != nil {
@@ -137,38 +137,38 @@ func bareProducer(b *testing.B, address string, lingerMillis int) *ckafka.Produc
 // makeTopic makes a topic as order does.
 func makeTopic(t testing.TB, address, topic string) {
 	t.Helper()
-	admin, err := ckafka.NewAdminClient(&ckafka.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
+	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	results, err := admin.CreateTopics(t.Context(), []ckafka.TopicSpecification{{
-		Topic: topic, NumPartitions: 6, ReplicationFactor: 1, Config: map[string]string{"max.message.bytes": fmt.Sprint(broker.MaxMessageBytes)},
+	results, err := admin.CreateTopics(t.Context(), []confluent.TopicSpecification{{
+		Topic: topic, NumPartitions: 6, ReplicationFactor: 1, Config: map[string]string{"max.message.bytes": fmt.Sprint(kafka.MaxMessageBytes)},
 	}})
-	if err != nil || results[0].Error.Code() != ckafka.ErrNoError {
+	if err != nil || results[0].Error.Code() != confluent.ErrNoError {
 		t.Fatal(results, err)
 	}
 }
 
 // sendAll returns when every message was reported as delivered.
-func sendAll(b *testing.B, producer *ckafka.Producer, messages []*ckafka.Message) {
+func sendAll(b *testing.B, producer *confluent.Producer, messages []*confluent.Message) {
 	b.Helper()
-	reports := make(chan ckafka.Event, len(messages))
+	reports := make(chan confluent.Event, len(messages))
 	for _, m := range messages {
 		for {
 			err := producer.Produce(m, reports)
 			if err == nil {
 				break
 			}
-			var kafkaErr ckafka.Error
-			if !errors.As(err, &kafkaErr) || kafkaErr.Code() != ckafka.ErrQueueFull {
+			var kafkaErr confluent.Error
+			if !errors.As(err, &kafkaErr) || kafkaErr.Code() != confluent.ErrQueueFull {
 				b.Fatal(err)
 			}
 			producer.Flush(1)
 		}
 	}
 	for range messages {
-		if m, ok := (<-reports).(*ckafka.Message); !ok || m.TopicPartition.Error != nil {
+		if m, ok := (<-reports).(*confluent.Message); !ok || m.TopicPartition.Error != nil {
 			b.Fatal(m)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"ordertally/order/retail"
 	"ordertally/shared/event"
 	"ordertally/stack/kafka"
-	"ordertally/stack/outsider"
+	"ordertally/stack/refconsumer"
 )
 
 func TestASecondConsumerOnTheDevBroker(t *testing.T) { secondConsumer(t, startDevBroker(t)) }
@@ -27,7 +27,7 @@ func secondConsumer(t *testing.T, brokers string) {
 	if summary, err := importDays(t.Context(), s.orderURL(), retail.Options{}); err != nil || summary.Placed != allOrders {
 		t.Fatalf("placed %d orders, want %d: %v", summary.Placed, allOrders, err)
 	}
-	schema, err := outsider.LoadSchema("../docs/order-created.schema.json")
+	schema, err := refconsumer.LoadSchema("../docs/order-created.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func secondConsumer(t *testing.T, brokers string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ledger := outsider.NewLedger(schema, london)
+	ledger := refconsumer.NewLedger(schema, london)
 	stop := read(t, brokers, "first", ledger)
 	eventually(t, time.Minute, "the second consumer has every order", func() bool {
 		return t.Failed() || ledger.Orders() == allOrders && ledger.Complete()
@@ -59,12 +59,12 @@ func secondConsumer(t *testing.T, brokers string) {
 }
 
 // read starts a consumer and returns what stops it.
-func read(t *testing.T, brokers, group string, ledger *outsider.Ledger) (stop func()) {
+func read(t *testing.T, brokers, group string, ledger *refconsumer.Ledger) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := outsider.Read(ctx, brokers, event.Topic, group, ledger); err != nil {
+		if err := refconsumer.Read(ctx, brokers, event.Topic, group, ledger); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -74,7 +74,7 @@ func read(t *testing.T, brokers, group string, ledger *outsider.Ledger) (stop fu
 	}
 }
 
-func compareDays(t *testing.T, s *services, ledger *outsider.Ledger) {
+func compareDays(t *testing.T, s *services, ledger *refconsumer.Ledger) {
 	t.Helper()
 	eventually(t, time.Minute, "every order is counted", func() bool { return counted(t, s.activityURL()) == allOrders })
 	for date, w := range want {

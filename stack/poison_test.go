@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"ordertally/order/orderclient"
 	"ordertally/order/orderd"
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/brokertest"
 	"ordertally/shared/event"
-	"ordertally/stack/kafka"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	apache "ordertally/stack/kafka"
 )
 
 // limitTopic sets the largest message that Apache Kafka takes for orders.
@@ -28,17 +28,17 @@ func limitTopic(t testing.TB, address string, bytes int) {
 
 func limitTopicOf(t testing.TB, address, topic string, bytes int) {
 	t.Helper()
-	admin, err := ckafka.NewAdminClient(&ckafka.ConfigMap{"bootstrap.servers": address})
+	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": address})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	results, err := admin.IncrementalAlterConfigs(t.Context(), []ckafka.ConfigResource{{
-		Type: ckafka.ResourceTopic, Name: topic, Config: []ckafka.ConfigEntry{{
-			Name: "max.message.bytes", Value: strconv.Itoa(bytes), IncrementalOperation: ckafka.AlterConfigOpTypeSet,
+	results, err := admin.IncrementalAlterConfigs(t.Context(), []confluent.ConfigResource{{
+		Type: confluent.ResourceTopic, Name: topic, Config: []confluent.ConfigEntry{{
+			Name: "max.message.bytes", Value: strconv.Itoa(bytes), IncrementalOperation: confluent.AlterConfigOpTypeSet,
 		}},
 	}})
-	if err != nil || results[0].Error.Code() != ckafka.ErrNoError {
+	if err != nil || results[0].Error.Code() != confluent.ErrNoError {
 		t.Fatal(results, err)
 	}
 }
@@ -48,7 +48,7 @@ func limitTopicOf(t testing.TB, address, topic string, bytes int) {
 // publishes it.
 func TestPoisonOnApacheKafka(t *testing.T) {
 	const orders, every, limit = 3000, 100, 100_000
-	cluster := kafka.ForTest(t)
+	cluster := apache.ForTest(t)
 	s := startServicesWith(t, t.TempDir(), cluster.Addr(), orderd.OutboxConfig{
 		MaxAttempts: 3, RetryFirst: time.Millisecond, RetryLimit: 10 * time.Millisecond,
 	})
@@ -96,7 +96,7 @@ func TestPoisonOnApacheKafka(t *testing.T) {
 	if err != nil || len(page.Parked) != orders/every || page.Parked[0].Attempts != 3 {
 		t.Fatalf("listed %+v, %v", page, err)
 	}
-	limitTopic(t, cluster.Addr(), broker.MaxMessageBytes)
+	limitTopic(t, cluster.Addr(), kafka.MaxMessageBytes)
 	program, err := orderProgram()
 	if err != nil {
 		t.Fatal(err)

@@ -12,22 +12,22 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
-	"ordertally/shared/broker"
 	"ordertally/shared/clock"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
-	"ordertally/stack/kafka"
+	apache "ordertally/stack/kafka"
 )
 
 // counter is an activity service that counts what a test publishes to an Apache Kafka whose files it damages.
 type counter struct {
 	t       *testing.T
-	cluster *kafka.Kafka
+	cluster *apache.Kafka
 	address string // of a broker that is not damaged; "" for that of cluster
 	clock   clock.Clock
 	dir     string
@@ -36,12 +36,12 @@ type counter struct {
 
 func newCounter(t *testing.T) *counter {
 	t.Helper()
-	kafka.Require(t)
+	apache.Require(t)
 	c := &counter{t: t, dir: t.TempDir()}
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	var err error
-	if c.cluster, err = kafka.Start(ctx, kafka.Options{Dir: filepath.Join(c.dir, "kafka")}); err != nil {
+	if c.cluster, err = apache.Start(ctx, apache.Options{Dir: filepath.Join(c.dir, "kafka")}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.cluster.Kill)
@@ -85,7 +85,7 @@ func (c *counter) stop() {
 // publish writes the messages of these slots, ten to a transaction, as an order service with that file does.
 func (c *counter) publish(lineage string, from, to uint64) {
 	c.t.Helper()
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{c.broker()}, Topic: event.Topic, Partitions: 2}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{c.broker()}, Topic: event.Topic, Partitions: 2}, zerolog.Nop())
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -138,9 +138,9 @@ func (c *counter) count() int64 {
 }
 
 // says wants repositions for that reason only, in the metric and in readyz.
-func (c *counter) says(reason broker.Reason) {
+func (c *counter) says(reason kafka.Reason) {
 	c.t.Helper()
-	for _, r := range broker.Reasons() {
+	for _, r := range kafka.Reasons() {
 		if moved := labelled(c.t, c.OpsAddr(), "activity_repositions_total", string(r)); (moved > 0) != (r == reason) {
 			c.t.Errorf("%v repositions because of %s, and it should be for %q only", moved, r, reason)
 		}
@@ -160,7 +160,7 @@ func TestATopicMadeAgainIsCountedFromItsStart(t *testing.T) {
 			if while == "stopped" {
 				c.stop()
 			}
-			c.admin(func(ctx context.Context, admin *ckafka.AdminClient) error {
+			c.admin(func(ctx context.Context, admin *confluent.AdminClient) error {
 				results, err := admin.DeleteTopics(ctx, []string{event.Topic})
 				return errors.Join(err, failed(results[0].Error))
 			})
@@ -170,7 +170,7 @@ func TestATopicMadeAgainIsCountedFromItsStart(t *testing.T) {
 				c.start()
 			}
 			c.counts(130)
-			c.says(broker.Recreated)
+			c.says(kafka.Recreated)
 			c.stop()
 			c.start()
 			c.publish("b", 81, 82)
@@ -206,7 +206,7 @@ func TestALogThatLostItsEndIsCountedOnce(t *testing.T) {
 				c.start()
 			}
 			c.counts(60 + int64(loss.refill))
-			c.says(broker.Truncated)
+			c.says(kafka.Truncated)
 		})
 	}
 }
@@ -254,10 +254,10 @@ func TestDeletedRecordsAreReportedAndPassed(t *testing.T) {
 	c.counts(50)
 	c.stop()
 	c.publish("a", 51, 90)
-	c.admin(func(ctx context.Context, admin *ckafka.AdminClient) error {
+	c.admin(func(ctx context.Context, admin *confluent.AdminClient) error {
 		topic := event.Topic
-		results, err := admin.DeleteRecords(ctx, []ckafka.TopicPartition{
-			{Topic: &topic, Partition: 0, Offset: ckafka.OffsetEnd}, {Topic: &topic, Partition: 1, Offset: ckafka.OffsetEnd},
+		results, err := admin.DeleteRecords(ctx, []confluent.TopicPartition{
+			{Topic: &topic, Partition: 0, Offset: confluent.OffsetEnd}, {Topic: &topic, Partition: 1, Offset: confluent.OffsetEnd},
 		})
 		if err == nil {
 			err = errors.Join(results.DeleteRecordsResults[0].TopicPartition.Error, results.DeleteRecordsResults[1].TopicPartition.Error)
@@ -266,11 +266,11 @@ func TestDeletedRecordsAreReportedAndPassed(t *testing.T) {
 	})
 	c.start()
 	eventually(t, time.Minute, "both gaps are reported", func() bool {
-		return labelled(t, c.OpsAddr(), "activity_repositions_total", string(broker.Expired)) == 2
+		return labelled(t, c.OpsAddr(), "activity_repositions_total", string(kafka.Expired)) == 2
 	})
 	c.publish("a", 91, 100)
 	c.counts(60)
-	c.says(broker.Expired)
+	c.says(kafka.Expired)
 }
 
 // TestAnOutageIsNoReposition: nothing was lost, so nothing is read again.
@@ -295,9 +295,9 @@ func TestAnOutageIsNoReposition(t *testing.T) {
 	}
 }
 
-func (c *counter) admin(do func(context.Context, *ckafka.AdminClient) error) {
+func (c *counter) admin(do func(context.Context, *confluent.AdminClient) error) {
 	c.t.Helper()
-	admin, err := ckafka.NewAdminClient(&ckafka.ConfigMap{"bootstrap.servers": c.cluster.Addr()})
+	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": c.cluster.Addr()})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -308,8 +308,8 @@ func (c *counter) admin(do func(context.Context, *ckafka.AdminClient) error) {
 }
 
 // failed is nil when an admin request's part succeeded.
-func failed(err ckafka.Error) error {
-	if err.Code() == ckafka.ErrNoError {
+func failed(err confluent.Error) error {
+	if err.Code() == confluent.ErrNoError {
 		return nil
 	}
 	return err

@@ -20,11 +20,11 @@ import (
 	"ordertally/order"
 	"ordertally/order/orderclient"
 	"ordertally/order/orderd"
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/brokertest"
 	"ordertally/shared/event"
-	problemjson "ordertally/shared/problem"
-	"ordertally/stack/kafka"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	problemjson "ordertally/shared/web/problem"
+	apache "ordertally/stack/kafka"
 )
 
 const (
@@ -94,7 +94,7 @@ func TestRounds(t *testing.T) {
 	rounds := int(number(t, "ORDERTALLY_ROUNDS", 20))
 	s := &siege{
 		t: t, seed: number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano())), ledger: newLedger(), hits: map[moment]int{},
-		cluster: kafka.ForTest(t),
+		cluster: apache.ForTest(t),
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -138,7 +138,7 @@ func number(t *testing.T, name string, standard uint64) uint64 {
 type siege struct {
 	t       *testing.T
 	seed    uint64
-	cluster *kafka.Kafka
+	cluster *apache.Kafka
 	service *child
 	client  *orderclient.Client
 	once    *orderclient.Client // makes one attempt a call
@@ -261,7 +261,7 @@ func (s *siege) awaitQuiet(round int) {
 // publishPoison lets the topic take large messages and sends what was parked again.
 func (s *siege) publishPoison() {
 	s.t.Helper()
-	limitTopic(s.t, s.cluster.Addr(), broker.MaxMessageBytes)
+	limitTopic(s.t, s.cluster.Addr(), kafka.MaxMessageBytes)
 	n, _, err := s.client.RetryAllParked(s.t.Context(), orderclient.ParkedFilter{Class: "too_large"}, "limit raised")
 	if err != nil || n != s.ledger.poison {
 		s.t.Fatalf("%d of %d parked orders sent again: %v", n, s.ledger.poison, err)

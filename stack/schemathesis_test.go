@@ -14,8 +14,8 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker/devbroker"
 	"ordertally/shared/clock"
+	"ordertally/shared/kafka/devbroker"
 )
 
 // schemathesisVersion is what .ci/run installs; others may find other things.

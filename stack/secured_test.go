@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/tlsfiles/tlstest"
+	"ordertally/shared/settings/tlsfiles/tlstest"
 	"ordertally/stack/kafka"
 )
 

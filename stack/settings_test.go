@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"ordertally/shared/tlsfiles/tlstest"
+	"ordertally/shared/settings/tlsfiles/tlstest"
 )
 
 // TestSettingsAreShownWithTheirSource goes over what `config print` and `config check` say of settings from all four sources.

@@ -12,9 +12,9 @@ import (
 
 	"ordertally/order"
 	"ordertally/order/orderclient"
-	"ordertally/shared/broker/brokertest"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka/brokertest"
 	"ordertally/stack/kafka"
 )
 

@@ -17,10 +17,10 @@ import (
 	"ordertally/activity/activityd"
 	"ordertally/order/orderd"
 	"ordertally/shared/auth"
-	"ordertally/shared/broker/devbroker"
-	"ordertally/shared/lifecycle"
-	"ordertally/shared/serving"
-	"ordertally/shared/telemetry"
+	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/service"
+	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/service/telemetry"
 )
 
 // Config of a Stack. The tags make it the flags of `ordertally dev` as well.
@@ -76,7 +76,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	s.steps.Push("broker", func(context.Context) error { return s.broker.Stop() })
 
-	around := serving.Config{
+	around := service.Config{
 		Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}, QuietRequests: true, Verbosity: s.config.Verbosity,
 		Drops: s.config.Drops,
 	}

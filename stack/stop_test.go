@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/kafka/devbroker"
 )
 
 // silentPeer takes connections, and what is sent to it, and never answers.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/kafka/devbroker"
 )
 
 // TestAnOrderIsTracedThroughBothServices follows one order by the operators' verb, also while one of the services is away.

@@ -22,9 +22,9 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker/devbroker"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
+	"ordertally/shared/kafka/devbroker"
 )
 
 // BenchmarkTurns has 64 clients without a key and 64 with one each ask an activity service that counted 200,000 orders

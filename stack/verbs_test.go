@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/broker/devbroker"
-	"ordertally/shared/tlsfiles/tlstest"
+	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/settings/tlsfiles/tlstest"
 )
 
 // TestVerbsReachServicesWithMutualTLS has both services take only clients with a certificate of a private authority, and calls them with the

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	ckafka "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/outbox"
@@ -22,7 +22,7 @@ func BenchmarkVisible(b *testing.B) {
 	fromOutbox, fromBare := visibleFrom(b, address, "outbox"), visibleFrom(b, address, "bare")
 	producer := bareProducer(b, address, 0)
 	defer producer.Close()
-	reports := make(chan ckafka.Event, 1)
+	reports := make(chan confluent.Event, 1)
 	x := openBox(b)
 	_, stop := x.relay(b, address, "outbox", outbox.RelayConfig{})
 	defer stop()
@@ -70,7 +70,7 @@ func BenchmarkVisible(b *testing.B) {
 // when it was there.
 func visibleFrom(b *testing.B, address, topic string) func(key []byte) time.Time {
 	b.Helper()
-	consumer, err := ckafka.NewConsumer(&ckafka.ConfigMap{
+	consumer, err := confluent.NewConsumer(&confluent.ConfigMap{
 		"bootstrap.servers": address, "group.id": "visible", "isolation.level": "read_committed", "enable.auto.commit": false,
 		"enable.metrics.push": false,
 	})
@@ -78,9 +78,9 @@ func visibleFrom(b *testing.B, address, topic string) func(key []byte) time.Time
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = consumer.Close() })
-	var partitions []ckafka.TopicPartition
+	var partitions []confluent.TopicPartition
 	for p := range int32(6) {
-		partitions = append(partitions, ckafka.TopicPartition{Topic: &topic, Partition: p, Offset: 0})
+		partitions = append(partitions, confluent.TopicPartition{Topic: &topic, Partition: p, Offset: 0})
 	}
 	if err := consumer.Assign(partitions); err != nil {
 		b.Fatal(err)
@@ -88,7 +88,7 @@ func visibleFrom(b *testing.B, address, topic string) func(key []byte) time.Time
 	return func(key []byte) time.Time {
 		b.Helper()
 		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-			m, ok := consumer.Poll(1000).(*ckafka.Message)
+			m, ok := consumer.Poll(1000).(*confluent.Message)
 			switch {
 			case !ok:
 			case m.TopicPartition.Error != nil:

@@ -14,12 +14,12 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/keyapi"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
-	"ordertally/shared/fairshare"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/openapi"
-	"ordertally/shared/ratelimit"
-	"ordertally/shared/webpage"
+	"ordertally/shared/web"
+	"ordertally/shared/web/fairshare"
+	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/webpage"
 )
 
 // Statistics are what was counted; activitystore.Store is one. Safe for concurrent use.
@@ -76,8 +76,8 @@ type API struct {
 	pages      pages
 	clock      clock.Clock
 	logger     zerolog.Logger
-	failures   *httpserver.Failures
-	answers    *httpserver.Answers
+	failures   *web.Failures
+	answers    *web.Answers
 	flights    *flights
 	guard      *auth.Guard
 	closed     bool // callers need a credential
@@ -95,8 +95,8 @@ func New(c Config) *API {
 		html:       template.Must(template.New("page").Parse(pageHTML)),
 		clock:      c.Clock,
 		logger:     c.Logger,
-		failures:   httpserver.NewFailures(c.Logger),
-		answers:    httpserver.NewAnswers(),
+		failures:   web.NewFailures(c.Logger),
+		answers:    web.NewAnswers(),
 		flights:    newFlights(),
 		guard:      c.Guard,
 		closed:     c.Guard.Closed(),
@@ -115,7 +115,7 @@ func New(c Config) *API {
 		defs[i] = c.Activities[i].Definition
 	}
 	routes := c.Guard.Protect(c.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document(defs...))...)))
-	a.Handler = c.Limiter.ByAddress(httpserver.NewRouter(routes))
+	a.Handler = c.Limiter.ByAddress(web.NewRouter(routes))
 	return a
 }
 
@@ -133,8 +133,8 @@ func (a *API) Close() {
 func Document(defs ...activity.Definition) *huma.OpenAPI { return openapi.Document(contract(defs)) }
 
 // routes is the one table of what is served, and of the scope that each needs.
-func (a *API) routes() []httpserver.Route {
-	routes := []httpserver.Route{
+func (a *API) routes() []web.Route {
+	routes := []web.Route{
 		{Method: http.MethodGet, Path: "/v1/activities", Scope: auth.StatsRead, Handler: a.json(a.list)},
 		{
 			Method:  http.MethodGet,

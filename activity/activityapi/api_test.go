@@ -21,10 +21,10 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
-	"ordertally/shared/openapi/openapitest"
-	"ordertally/shared/ratelimit"
+	"ordertally/shared/web/openapi/openapitest"
 )
 
 var (

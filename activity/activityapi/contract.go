@@ -8,9 +8,9 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/auth/keyapi"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/openapi"
-	"ordertally/shared/problem"
+	"ordertally/shared/web"
+	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/problem"
 )
 
 const title = "Ordertally: statistics"
@@ -41,7 +41,7 @@ func contract(defs []activity.Definition) openapi.API {
 		Says:       says,
 		Routes:     (&API{}).routes(),
 		Operations: operations(defs),
-		Problems:   []problem.Kind{kindInvalidParameter, kindUnavailable, kindCorrupt, httpserver.KindOverloaded},
+		Problems:   []problem.Kind{kindInvalidParameter, kindUnavailable, kindCorrupt, web.KindOverloaded},
 		Closed: []openapi.Closed{
 			openapi.ClosedSet(
 				"What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten; an operator decides); conflict (another message had its id; an operator decides); "+
@@ -213,14 +213,14 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 		answer := openapi.Named{Name: strings.ToUpper(word[1][:1]) + word[1][1:], Schema: &openapi.Schema{
 			Type: "object", AdditionalProperties: false, Required: []string{word[1]}, Properties: map[string]*openapi.Schema{word[1]: openapi.Said(whole, "How many messages it was about.", 1)},
 		}}
-		one := &openapi.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*openapi.Schema{"reason": openapi.Said(openapi.String(0, httpserver.MaxReason), reasonSays+" May be left out.")}}
+		one := &openapi.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*openapi.Schema{"reason": openapi.Said(openapi.String(0, web.MaxReason), reasonSays+" May be left out.")}}
 		if verb == activity.Retry {
 			for member, says := range map[string]string{"counted": "Of these, how many are counted now.", "duplicates": "Of these, how many had been counted before.", "still_parked": "Of these, how many still cannot be counted."} {
 				answer.Schema.Properties[member] = openapi.Said(whole, says)
 			}
 			answer.Schema.Required = append(answer.Schema.Required, "counted", "duplicates", "still_parked")
 		} else {
-			one.Properties["reason"], one.Required = openapi.Said(openapi.String(1, httpserver.MaxReason), reasonSays+" Not only spaces."), []string{"reason"}
+			one.Properties["reason"], one.Required = openapi.Said(openapi.String(1, web.MaxReason), reasonSays+" Not only spaces."), []string{"reason"}
 		}
 		ofMany := openapi.Named{Name: "All" + answer.Name, Schema: new(*answer.Schema)}
 		ofMany.Schema.Properties = maps.Clone(answer.Schema.Properties)

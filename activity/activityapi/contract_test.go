@@ -9,7 +9,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activityapi"
 	"ordertally/activity/measure"
-	"ordertally/shared/openapi/openapitest"
+	"ordertally/shared/web/openapi/openapitest"
 )
 
 func TestTheDocumentIsServed(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/auth"
-	"ordertally/shared/httpserver"
+	"ordertally/shared/web"
 )
 
 // decisionBody is an operator's request. The filter is for those that concern many messages.
@@ -82,12 +82,12 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 	if _, err := parameters(r); err != nil {
 		return d, err
 	}
-	text, err := httpserver.ReadBody(w, r, httpserver.MaxDecision)
+	text, err := web.ReadBody(w, r, web.MaxDecision)
 	if err != nil {
 		return d, err
 	}
-	err = httpserver.UnmarshalObject(text, &d, "reason")
-	if errors.Is(err, httpserver.ErrNothing) {
+	err = web.UnmarshalObject(text, &d, "reason")
+	if errors.Is(err, web.ErrNothing) {
 		return d, invalidDecision("A member of the body is null or empty; leave out what is not meant.")
 	}
 	if _, wrong := errors.AsType[*json.SemanticError](err); wrong {
@@ -96,7 +96,7 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 	if err != nil {
 		return d, kindMalformedJSON.New("The body must be exactly one well-formed JSON object; {} is the least.")
 	}
-	if fault := httpserver.ReasonFault(d.Reason, verb == activity.Discard); fault != "" {
+	if fault := web.ReasonFault(d.Reason, verb == activity.Discard); fault != "" {
 		return d, invalidDecision("The reason " + fault)
 	}
 	return d, nil

@@ -16,9 +16,9 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
-	"ordertally/shared/openapi/openapitest"
-	"ordertally/shared/ratelimit"
+	"ordertally/shared/web/openapi/openapitest"
 )
 
 // sold counts what the lines of plain JSON orders sell; each text is the members of one, beside id and time.

@@ -10,8 +10,8 @@ import (
 
 	"ordertally/activity/activityapi"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
-	"ordertally/shared/ratelimit"
 )
 
 // TestAStreamEndsWithItsCredential: a stream that was begun with a key may not go on after the key has expired.

@@ -9,9 +9,9 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activityapi"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
-	"ordertally/shared/httpserver/floodtest"
-	"ordertally/shared/ratelimit"
+	"ordertally/shared/web/floodtest"
 )
 
 func TestAFloodOfFailuresIsNoFloodOfErrors(t *testing.T) {

@@ -16,9 +16,9 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/auth"
-	"ordertally/shared/fairshare"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/web"
+	"ordertally/shared/web/fairshare"
 )
 
 const (
@@ -122,7 +122,7 @@ func clientOf(r *http.Request) string {
 	if caller := auth.FromContext(r.Context()).ID; caller != "" {
 		return caller
 	}
-	return httpserver.Client(r)
+	return web.Client(r)
 }
 
 // encode makes a body an answer.
@@ -219,7 +219,7 @@ func (f *flight) wait(ctx context.Context) (*rendered, error) {
 }
 
 func tooManyReads() error {
-	p := httpserver.KindOverloaded.New(
+	p := web.KindOverloaded.New(
 		"More is asked of the statistics than can be read in time. Repeat the request later, or ask for less.",
 	)
 	p.RetryAfter = patience

@@ -13,8 +13,8 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activityapi"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
-	"ordertally/shared/ratelimit"
 )
 
 // held are statistics whose reads begin, and go on, only when the test says so.

@@ -21,14 +21,14 @@ import (
 	"ordertally/activity/activitytest"
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
-	"ordertally/shared/cloudevent"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/httpserver/hostiletest"
-	"ordertally/shared/openapi"
-	"ordertally/shared/openapi/openapitest"
-	"ordertally/shared/ratelimit"
-	"ordertally/shared/telemetry/tracing"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/service/telemetry/tracing"
+	"ordertally/shared/web"
+	"ordertally/shared/web/hostiletest"
+	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/openapi/openapitest"
 )
 
 // guarded is the API as the service runs it: keys in the activity's own file, limits, and the service's listener. The file holds counted
@@ -84,8 +84,8 @@ func newGuarded(t *testing.T) *guarded {
 		Guard:      &auth.Guard{Keys: g.keys},
 		Limiter:    ratelimit.New(ratelimit.Config{PerCaller: callerBurst / endless.Seconds(), PerAddress: 1, Burst: endless}, g.registry),
 	})
-	front := httpserver.Front{Metrics: httpserver.NewMetrics(g.registry), Tracing: &tracing.Tracing{}, Logger: zerolog.Nop()}
-	web := httpserver.New(httpserver.Config{
+	front := web.Front{Metrics: web.NewMetrics(g.registry), Tracing: &tracing.Tracing{}, Logger: zerolog.Nop()}
+	web := web.New(web.Config{
 		Addr: "127.0.0.1:0", Handler: openapitest.Check(t, activityapi.Document(), front.Wrap(g.api)),
 	}, zerolog.Nop())
 	if err := web.Start(); err != nil {

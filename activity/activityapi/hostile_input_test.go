@@ -3,7 +3,7 @@ package activityapi_test
 import (
 	"strings"
 
-	"ordertally/shared/httpserver/hostiletest"
+	"ordertally/shared/web/hostiletest"
 )
 
 func (h *hostile) flows() {

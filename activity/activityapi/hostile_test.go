@@ -8,7 +8,7 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
-	"ordertally/shared/httpserver/hostiletest"
+	"ordertally/shared/web/hostiletest"
 )
 
 // own is the activity that the requests are about.

@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"ordertally/activity"
-	"ordertally/shared/problem"
+	"ordertally/shared/web/problem"
 )
 
 // The kinds of problems of this API, beside those of the shared packages and of package activity.

@@ -12,8 +12,8 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/auth"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/rfc3339"
+	"ordertally/shared/text/rfc3339"
+	"ordertally/shared/web"
 )
 
 // Ledgers are the messages that were not counted and wait for an operator. Safe for concurrent use.
@@ -63,17 +63,17 @@ var words = map[activity.Ledger]map[activity.Verb][2]string{
 const entryPath = "/{id:[0-9]+-[0-9]+-[0-9a-f]+}"
 
 // ledgerRoutes are the operators' routes of a ledger.
-func (a *API) ledgerRoutes(ledger activity.Ledger) []httpserver.Route {
+func (a *API) ledgerRoutes(ledger activity.Ledger) []web.Route {
 	base := "/v1/activities/{activity}/" + string(ledger)
-	routes := []httpserver.Route{
+	routes := []web.Route{
 		{Method: http.MethodGet, Path: base, Scope: auth.OpsRead, Handler: a.json(a.listKept(ledger))},
 		{Method: http.MethodGet, Path: base + "/export", Scope: auth.OpsRead, Handler: a.export(ledger)},
 		{Method: http.MethodGet, Path: base + entryPath, Scope: auth.OpsRead, Handler: a.getKept(ledger)},
 	}
 	for verb, word := range words[ledger] {
 		routes = append(routes,
-			httpserver.Route{Method: http.MethodPost, Path: base + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, false)},
-			httpserver.Route{Method: http.MethodPost, Path: base + entryPath + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, true)})
+			web.Route{Method: http.MethodPost, Path: base + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, false)},
+			web.Route{Method: http.MethodPost, Path: base + entryPath + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, true)})
 	}
 	return routes
 }

@@ -13,7 +13,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 // ledgers reads every message that was kept as an order, once it is mended.

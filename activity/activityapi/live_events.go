@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"ordertally/activity"
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/service/lifecycle"
 )
 
 // run writes the stream. A panic ends this stream, as an error does, and no other: its listeners come back and begin one anew.

@@ -14,8 +14,8 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activityapi"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
-	"ordertally/shared/ratelimit"
 )
 
 // panicking are statistics that panic once when they are asked for a day that begins at from.

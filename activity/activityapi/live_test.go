@@ -11,7 +11,7 @@ import (
 
 	"ordertally/activity/activityapi"
 	"ordertally/shared/auth"
-	"ordertally/shared/ratelimit"
+	"ordertally/shared/auth/ratelimit"
 )
 
 // listener reads a stream.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"ordertally/activity"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 // knownBy is what a counted message is known by.

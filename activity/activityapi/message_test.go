@@ -6,7 +6,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/activitytest"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 const messages = "/v1/activities/ORDER_CREATED/messages/"

@@ -8,7 +8,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activityapi"
 	"ordertally/shared/auth"
-	"ordertally/shared/ratelimit"
+	"ordertally/shared/auth/ratelimit"
 )
 
 // TestAPI_ADayIsOneOfTheServicesZone asks for days without a zone, "today" above all, at a moment at which it is

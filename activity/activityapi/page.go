@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"ordertally/activity"
-	"ordertally/shared/webpage"
+	"ordertally/shared/web/webpage"
 )
 
 //go:embed page/index.html

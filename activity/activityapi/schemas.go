@@ -7,7 +7,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/measure"
-	"ordertally/shared/openapi"
+	"ordertally/shared/web/openapi"
 )
 
 var (

@@ -9,8 +9,8 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/problem"
+	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
 )
 
 // json turns what a handler returns into an answer.
@@ -55,7 +55,7 @@ func (a *API) send(w http.ResponseWriter, r *http.Request, answer *rendered) {
 		return
 	}
 	defer release()
-	httpserver.BoundWriting(w, len(answer.text))
+	web.BoundWriting(w, len(answer.text))
 	if answer.final {
 		revalidate(w, r, answer)
 		return
@@ -117,7 +117,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		problem.Write(w, r, refusals[refusal.Code].New(refusal.Detail))
 		return
 	}
-	if errors.Is(err, httpserver.ErrClientGone) || r.Context().Err() != nil {
+	if errors.Is(err, web.ErrClientGone) || r.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // cuts the connection: one that only stopped sending would take an empty answer for a success
 	}
 	p := problem.Internal()

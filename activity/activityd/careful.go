@@ -9,10 +9,10 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
-var _ ingest.Reader = (*broker.Careful)(nil)
+var _ ingest.Reader = (*kafka.Careful)(nil)
 
 // suspectAfter is after how many runs in a row, that did not end in order and had not read all that stood in the topic,
 // what they read is suspected.
@@ -24,7 +24,7 @@ func (s *Service) careful(
 	ctx context.Context,
 	store *activitystore.Store,
 	def *activity.Definition,
-	config broker.ConsumerConfig,
+	config kafka.ConsumerConfig,
 ) (*ingest.Careful, error) {
 	found, err := store.BeginReading(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Service) careful(
 	if found.Deaths < suspectAfter && found.Suspect == nil {
 		return nil, nil
 	}
-	reader, err := broker.NewCareful(config, s.logger)
+	reader, err := kafka.NewCareful(config, s.logger)
 	if err != nil {
 		return nil, err
 	}

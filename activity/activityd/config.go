@@ -11,11 +11,11 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
-	"ordertally/shared/broker"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
 	"ordertally/shared/inbox"
-	"ordertally/shared/serving"
+	"ordertally/shared/kafka"
+	"ordertally/shared/service"
 	"ordertally/shared/settings"
 )
 
@@ -31,7 +31,7 @@ type Config struct {
 	// Kafka names at least one broker. Default 127.0.0.1:9092.
 	Kafka []string `default:"${kafka}" help:"Kafka brokers, host:port separated by commas." name:"kafka"`
 	// KafkaSecurity is how to connect to it.
-	KafkaSecurity broker.Security `embed:"" prefix:"kafka-"`
+	KafkaSecurity kafka.Security `embed:"" prefix:"kafka-"`
 	// Topic that ORDER_CREATED is read from. Default event.Topic.
 	Topic string `default:"${topic}" help:"Topic of ORDER_CREATED." name:"topic"`
 	// DedupRetention is how long the ids of messages are kept, to recognise one that comes again. Messages of an order
@@ -57,7 +57,7 @@ type Config struct {
 	LiveListeners int `default:"${live_listeners}" help:"Most live streams that may be open at once." name:"live-listeners"`
 	// Serving is what goes around the API. The tag is not embed:"": what has that, kong validates while it parses, and would name the faults of this
 	// alone; config print would name nothing else.
-	Serving serving.Config `kong:"embed"`
+	Serving service.Config `kong:"embed"`
 	// Activities declares more activities, or ORDER_CREATED otherwise, as package declare reads it.
 	Activities string `help:"Activities to count besides ORDER_CREATED: a YAML list, see the README." name:"activities" placeholder:"YAML" yaml:""`
 	// Clock is what days and their ends go by. Default clock.System. It is for tests.
@@ -84,10 +84,10 @@ const (
 func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
-		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone, "batch_messages": strconv.Itoa(ingest.DefaultMaxBatch), "read_ahead_bytes": strconv.Itoa(broker.DefaultReadAheadBytes),
-		"max_record_bytes": strconv.Itoa(broker.DefaultMaxRecordBytes),
-		"retry_first":      broker.DefaultRetryFirst.String(),
-		"retry_limit":      broker.DefaultRetryLimit.String(),
+		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone, "batch_messages": strconv.Itoa(ingest.DefaultMaxBatch), "read_ahead_bytes": strconv.Itoa(kafka.DefaultReadAheadBytes),
+		"max_record_bytes": strconv.Itoa(kafka.DefaultMaxRecordBytes),
+		"retry_first":      kafka.DefaultRetryFirst.String(),
+		"retry_limit":      kafka.DefaultRetryLimit.String(),
 		"live_listeners":   strconv.Itoa(activityapi.DefaultListeners),
 		"ledger_bytes": strconv.Itoa(
 			activitystore.DefaultLedgerBytes,

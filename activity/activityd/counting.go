@@ -10,15 +10,15 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
-	"ordertally/shared/telemetry/tracing"
+	"ordertally/shared/kafka"
+	"ordertally/shared/service/telemetry/tracing"
 )
 
 // monitorGroup is the consumer group under which lag monitors find the service's positions. Nothing reads them back.
 const monitorGroup = "ordertally-activity"
 
 var (
-	_ ingest.Source          = (*broker.Consumer)(nil)
+	_ ingest.Source          = (*kafka.Consumer)(nil)
 	_ ingest.Store           = (*activitystore.Store)(nil)
 	_ activityapi.Statistics = (*activitystore.Store)(nil)
 	_ activityapi.Progress   = (*ingest.Ingest)(nil)
@@ -39,7 +39,7 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		return nil, err
 	}
 	var all []counting
-	var consumers []*broker.Consumer
+	var consumers []*kafka.Consumer
 	s.steps.Push("consumers", func(context.Context) error { // at the same time: while Kafka is away each takes a while
 		var closing sync.WaitGroup
 		for _, consumer := range consumers {
@@ -58,7 +58,7 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		if err != nil {
 			return nil, err
 		}
-		reading := broker.ConsumerConfig{
+		reading := kafka.ConsumerConfig{
 			Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: def.Topic, GroupID: monitorGroup,
 			ReadAheadBytes: s.config.ReadAheadBytes, MaxRecordBytes: s.config.MaxRecordBytes,
 			RetryFirst: s.config.RetryFirst, RetryLimit: s.config.RetryLimit, Clock: s.config.Clock,
@@ -67,7 +67,7 @@ func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest
 		if err != nil {
 			return nil, err
 		}
-		consumer, err := broker.NewConsumer(reading, s.logger)
+		consumer, err := kafka.NewConsumer(reading, s.logger)
 		if err != nil {
 			return nil, err
 		}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"ordertally/shared/broker/devbroker"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka/devbroker"
 	"ordertally/shared/outbox"
 )
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/broker/devbroker"
+	"ordertally/shared/kafka/devbroker"
 )
 
 // BenchmarkListeners publishes 200,000 orders and counts them, with nobody listening and with 1,000 live streams, in turn. ratio is the rate

@@ -15,10 +15,10 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/devbroker"
 	"ordertally/shared/event"
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/service/lifecycle"
 )
 
 // frail panics twice: before a batch is written, and after.
@@ -53,7 +53,7 @@ func TestAPanicLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	consumer, err := broker.NewConsumer(broker.ConsumerConfig{Brokers: []string{b.Addr()}, Topic: event.Topic, GroupID: "g"}, zerolog.Nop())
+	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{b.Addr()}, Topic: event.Topic, GroupID: "g"}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // Package activityd wires the activity service and runs it: a program, or a test on free ports.
 //
-//	Kafka ── broker.Consumer ── ingest ──> activitystore ──> activityapi ── HTTP
+//	Kafka ── kafka.Consumer ── ingest ──> activitystore ──> activityapi ── HTTP
 //	                                  one bbolt file
 package activityd
 
@@ -16,12 +16,12 @@ import (
 	"ordertally/activity/activityapi"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/lifecycle"
-	"ordertally/shared/ratelimit"
-	"ordertally/shared/serving"
-	"ordertally/shared/telemetry"
-	"ordertally/shared/telemetry/tracing"
+	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/service"
+	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/service/telemetry"
+	"ordertally/shared/service/telemetry/tracing"
+	"ordertally/shared/web"
 )
 
 // GCPercent is what a process of the service sets as GOGC. Reading 15,000 records ahead makes some 30 MiB of live heap out of much
@@ -34,8 +34,8 @@ type Service struct {
 	logger zerolog.Logger
 	group  *lifecycle.Group
 	steps  lifecycle.Stack
-	api    *httpserver.Server
-	ops    *httpserver.Server
+	api    *web.Server
+	ops    *web.Server
 
 	answers atomic.Bool // the API listens
 }
@@ -63,7 +63,7 @@ func (s *Service) Start(ctx context.Context) error {
 func (s *Service) start(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
 	s.config.Serving.Drops.Register(registry, "activity")
-	db, err := serving.OpenDatabase(s.config.Data, "activity", registry, s.logger)
+	db, err := service.OpenDatabase(s.config.Data, "activity", registry, s.logger)
 	if err != nil {
 		return err
 	}
@@ -98,15 +98,15 @@ func (s *Service) start(ctx context.Context) error {
 	for _, c := range counting[1:] { // a topic that is not there yet must not take the service away from the others
 		health.RegisterNoted("kafka "+c.def.Name, ok, telemetry.Ready, c.note)
 	}
-	health.Register("started", serving.Started(s.answers.Load), telemetry.Started)
-	metrics := httpserver.NewMetrics(registry) // of both listeners
+	health.Register("started", service.Started(s.answers.Load), telemetry.Started)
+	metrics := web.NewMetrics(registry) // of both listeners
 	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard, Metrics: metrics}, s.logger); err != nil {
 		return err
 	}
 	if err := s.ops.Start(); err != nil {
 		return err
 	}
-	s.steps.Push("ops listener", lifecycle.Within(serving.OpsStop, s.ops.Stop))
+	s.steps.Push("ops listener", lifecycle.Within(service.OpsStop, s.ops.Stop))
 	s.group.Go("ops listener", s.ops.Wait)
 
 	s.group.Go("database", db.Watch)
@@ -133,14 +133,14 @@ func (s *Service) start(ctx context.Context) error {
 		Activities: answered, Zone: zone, Listeners: s.config.LiveListeners, Guard: guard,
 		Limiter: ratelimit.New(s.config.Serving.Limits, registry), Clock: s.config.Clock, Logger: s.logger,
 	})
-	front := httpserver.Front{Metrics: metrics, Tracing: tracing, Logger: s.logger}
+	front := web.Front{Metrics: metrics, Tracing: tracing, Logger: s.logger}
 	if s.api, err = s.config.Serving.API(s.config.Listen, guard, api, front); err != nil {
 		return err
 	}
 	if err := s.api.Start(); err != nil {
 		return err
 	}
-	s.steps.Push("API", lifecycle.Within(serving.APIStop, s.api.Stop))
+	s.steps.Push("API", lifecycle.Within(service.APIStop, s.api.Stop))
 	s.steps.Push("live streams", func(context.Context) error { api.Close(); return nil })
 	s.group.Go("API", s.api.Wait)
 	s.answers.Store(true)

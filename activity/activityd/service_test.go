@@ -17,11 +17,11 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/brokertest"
-	"ordertally/shared/broker/devbroker"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	"ordertally/shared/kafka/devbroker"
 	"ordertally/shared/outbox"
 )
 
@@ -49,7 +49,7 @@ func startBroker(t testing.TB, config devbroker.Config) *devbroker.Broker {
 // publish sends records as an order service does, in one transaction.
 func publish(t testing.TB, address string, records ...outbox.Record) {
 	t.Helper()
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: event.Topic}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: event.Topic}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
 // MaxTry is the maximum number of records of a topic that Try reads.
@@ -22,7 +22,7 @@ type Tried struct {
 
 // Try tells what each of the declared activities would make of the newest records of its topic, so many of each. It
 // changes nothing: not in Kafka, and it opens no file. said is called with each in the order declared, and with
-// broker.ErrNoTopic when the topic is not there yet. Another error ends it.
+// kafka.ErrNoTopic when the topic is not there yet. Another error ends it.
 func Try(ctx context.Context, config Config, records int, logger zerolog.Logger, said func(Tried, error) error) error {
 	config = config.withDefaults()
 	declared, err := declare.Parse(config.Activities)
@@ -30,7 +30,7 @@ func Try(ctx context.Context, config Config, records int, logger zerolog.Logger,
 		return err
 	}
 	for _, def := range declare.With(declare.OrderCreated(config.Topic), declared) {
-		all, err := broker.Tail(ctx, broker.ConsumerConfig{
+		all, err := kafka.Tail(ctx, kafka.ConsumerConfig{
 			Brokers: config.Kafka, Security: config.KafkaSecurity, Topic: def.Topic, GroupID: monitorGroup,
 			MaxRecordBytes: config.MaxRecordBytes,
 		}, records, logger, ingest.NewTrial(def).Look)

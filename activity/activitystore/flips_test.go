@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/fliptest"
 	"ordertally/shared/clock"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 // manyMessages fill bins, keys, intervals of two lineages, the ledger of parked messages and positions.

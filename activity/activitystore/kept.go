@@ -8,7 +8,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 // keptVersion begins a record.

@@ -10,7 +10,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 // ledger is a ledger in one transaction. Its messages are in one bucket; two others find them by age and by message id.

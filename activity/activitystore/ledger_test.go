@@ -13,7 +13,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 // poison is a message that cannot be counted before the program is mended.

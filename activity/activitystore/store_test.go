@@ -22,7 +22,7 @@ import (
 	"ordertally/activity/measure"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -10,7 +10,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/measure"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/setdigest"
+	"ordertally/shared/event/setdigest"
 )
 
 // totalsVersion begins a bin, after a zero.

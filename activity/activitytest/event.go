@@ -7,7 +7,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/declare"
 	"ordertally/activity/measure"
-	"ordertally/shared/setdigest"
+	"ordertally/shared/event/setdigest"
 )
 
 // Orders is the activity of the order service, read from the topic "orders".

@@ -10,7 +10,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/measure"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 )
 
 var (

@@ -11,7 +11,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
-	"ordertally/shared/spelling"
+	"ordertally/shared/text/spelling"
 )
 
 // keys are what a declaration may say.

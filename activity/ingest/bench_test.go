@@ -16,10 +16,10 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
 	"ordertally/shared/clock"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
 	"ordertally/shared/uuidv7"
 )
 
@@ -31,9 +31,9 @@ const (
 
 // benchRecords are orders of three lines as one order service publishes them, spread over three days. A consumer gets
 // them a run of a partition at a time.
-func benchRecords(foreign bool) []broker.Record {
+func benchRecords(foreign bool) []kafka.Record {
 	ids := uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})
-	var partitions [benchPartitions][]broker.Record
+	var partitions [benchPartitions][]kafka.Record
 	for i := range benchEvents {
 		id, order := ids.Next(), ids.Next()
 		e := cloudevent.Envelope{
@@ -58,12 +58,12 @@ func benchRecords(foreign bool) []broker.Record {
 		})
 		event.SetID(value, order)
 		p := i * 7 % benchPartitions
-		partitions[p] = append(partitions[p], broker.Record{
+		partitions[p] = append(partitions[p], kafka.Record{
 			Partition: int32(p), Offset: int64(len(partitions[p])), Timestamp: written, Headers: e.Headers(), Value: value,
 		})
 	}
 	const run = 1500
-	var records []broker.Record
+	var records []kafka.Record
 	for from := 0; len(records) < benchEvents; from += run {
 		for _, p := range partitions {
 			records = append(records, p[min(from, len(p)):min(from+run, len(p))]...)
@@ -74,7 +74,7 @@ func benchRecords(foreign bool) []broker.Record {
 
 // memory is a source that has all records at hand, and calls done when all are applied.
 type memory struct {
-	records []broker.Record
+	records []kafka.Record
 	done    func()
 
 	mu    sync.Mutex
@@ -82,14 +82,14 @@ type memory struct {
 	left  int   // records that are not applied yet
 }
 
-func (m *memory) Assign(context.Context, map[int32]broker.Position) error { return nil }
-func (m *memory) Lag() map[int32]int64                                    { return map[int32]int64{} }
+func (m *memory) Assign(context.Context, map[int32]kafka.Position) error { return nil }
+func (m *memory) Lag() map[int32]int64                                   { return map[int32]int64{} }
 
-func (m *memory) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
+func (m *memory) Fetch(ctx context.Context, limit int) (kafka.Fetched, error) {
 	n := min(limit, len(m.records))
 	if n == 0 {
 		<-ctx.Done()
-		return broker.Fetched{}, ctx.Err()
+		return kafka.Fetched{}, ctx.Err()
 	}
 	records := m.records[:n]
 	m.records = m.records[n:]
@@ -101,7 +101,7 @@ func (m *memory) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
 
 func (m *memory) PartitionsAdded() int { return 0 }
 
-func (m *memory) Held() broker.Held { return broker.Held{} }
+func (m *memory) Held() kafka.Held { return kafka.Held{} }
 
 func (m *memory) Behind() bool { return false }
 
@@ -139,9 +139,9 @@ func BenchmarkIngest(b *testing.B) {
 //	go test -run - -bench BenchmarkFlood -benchtime 1x ./activity/ingest
 func BenchmarkFlood(b *testing.B) {
 	good := benchRecords(false)
-	mixed := make([]broker.Record, 0, 2*len(good))
+	mixed := make([]kafka.Record, 0, 2*len(good))
 	offsets := map[int32]int64{}
-	next := func(r broker.Record) broker.Record {
+	next := func(r kafka.Record) kafka.Record {
 		r.Offset = offsets[r.Partition]
 		offsets[r.Partition]++
 		return r
@@ -151,7 +151,7 @@ func BenchmarkFlood(b *testing.B) {
 		spoilt.Value = r.Value[:len(r.Value)-1]
 		mixed = append(mixed, next(r), next(spoilt))
 	}
-	flood := make([]broker.Record, 1_000_000)
+	flood := make([]kafka.Record, 1_000_000)
 	for i := range flood {
 		flood[i] = mixed[1+2*(i%len(good))]
 		flood[i].Partition, flood[i].Offset = int32(i/5000%benchPartitions), int64(i)
@@ -172,12 +172,12 @@ func BenchmarkFlood(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func ingestAll(b *testing.B, records []broker.Record) time.Duration {
+func ingestAll(b *testing.B, records []kafka.Record) time.Duration {
 	b.Helper()
 	return ingestInto(b, filepath.Join(b.TempDir(), "activity.db"), records, activitystore.Options{})
 }
 
-func ingestInto(b *testing.B, path string, records []broker.Record, options activitystore.Options) time.Duration {
+func ingestInto(b *testing.B, path string, records []kafka.Record, options activitystore.Options) time.Duration {
 	b.Helper()
 	db, err := boltdb.Open(path, boltdb.Options{})
 	if err != nil {

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"ordertally/activity"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
 // Careful is how an Ingest starts when something in the topic seems to have killed the process. It reads the suspected
 // partitions batch by batch, and counts each batch before it asks for the next. So if the process dies again, it dies
 // at the offset that Note got last, and everything before that is counted.
 type Careful struct {
-	// Reader reads; broker.Careful is one.
+	// Reader reads; kafka.Careful is one.
 	Reader Reader
 	// Moved are the partitions that are not suspected.
 	Moved map[int32]bool
@@ -29,10 +29,10 @@ type Reader interface {
 	// Partitions waits for the topic and returns its partitions.
 	Partitions(ctx context.Context) ([]int32, error)
 	// Stands reports whether a position can be read on from.
-	Stands(ctx context.Context, partition int32, at broker.Position) (bool, error)
+	Stands(ctx context.Context, partition int32, at kafka.Position) (bool, error)
 	// Next returns a batch and the position after it, no record at the end of the partition. The error may be
-	// broker.ErrNotThere.
-	Next(ctx context.Context, partition int32, at broker.Position) (broker.Fetched, error)
+	// kafka.ErrNotThere.
+	Next(ctx context.Context, partition int32, at kafka.Position) (kafka.Fetched, error)
 }
 
 // readCarefully does what Careful says.
@@ -69,7 +69,7 @@ func (in *Ingest) readPartition(
 	ctx context.Context,
 	c *Careful,
 	partition int32,
-	at broker.Position,
+	at kafka.Position,
 	until time.Time,
 ) (all bool, err error) {
 	stands, err := c.Reader.Stands(ctx, partition, at)
@@ -81,7 +81,7 @@ func (in *Ingest) readPartition(
 			return false, err
 		}
 		f, err := c.Reader.Next(ctx, partition, at)
-		if errors.Is(err, broker.ErrNotThere) || err == nil && len(f.Records) == 0 {
+		if errors.Is(err, kafka.ErrNotThere) || err == nil && len(f.Records) == 0 {
 			return true, nil
 		}
 		if err != nil {

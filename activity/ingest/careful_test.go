@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"ordertally/activity/ingest"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
 // batches is a topic that is read batch by batch. It fails the test when a batch is asked for before the one before is
 // counted.
 type batches struct {
 	*service
-	of    map[int32][][]broker.Record
+	of    map[int32][][]kafka.Record
 	gone  int32 // the partition whose position is not in the log
 	acts  []string
 	asked int64
@@ -23,11 +23,11 @@ type batches struct {
 
 func (b *batches) Partitions(context.Context) ([]int32, error) { return []int32{0, 1, 2, 3}, nil }
 
-func (b *batches) Stands(_ context.Context, partition int32, _ broker.Position) (bool, error) {
+func (b *batches) Stands(_ context.Context, partition int32, _ kafka.Position) (bool, error) {
 	return partition != b.gone, nil
 }
 
-func (b *batches) Next(_ context.Context, partition int32, at broker.Position) (broker.Fetched, error) {
+func (b *batches) Next(_ context.Context, partition int32, at kafka.Position) (kafka.Fetched, error) {
 	b.acts = append(b.acts, fmt.Sprintf("read %d from %d", partition, at.Offset))
 	if counted := b.count(); counted != b.asked {
 		b.t.Errorf("%d are counted when the next batch is asked for, and %d were read", counted, b.asked)
@@ -38,7 +38,7 @@ func (b *batches) Next(_ context.Context, partition int32, at broker.Position) (
 			return fetchedOf(batch), nil
 		}
 	}
-	return broker.Fetched{}, nil
+	return kafka.Fetched{}, nil
 }
 
 func (b *batches) note(_ context.Context, partition int32, offset int64) error {
@@ -49,7 +49,7 @@ func (b *batches) note(_ context.Context, partition int32, offset int64) error {
 // TestCareful_CountsEachBatchBeforeItAsksForTheNext, having noted the place, and then reads ahead.
 func TestCareful_CountsEachBatchBeforeItAsksForTheNext(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
-	b := &batches{gone: 3, service: &service{t: t, store: store}, of: map[int32][][]broker.Record{
+	b := &batches{gone: 3, service: &service{t: t, store: store}, of: map[int32][][]kafka.Record{
 		0: {{order(0, 0, "a"), order(0, 1, "b")}, {order(0, 3, "c")}},
 		2: {{order(2, 0, "d")}},
 		3: {{order(3, 0, "e")}},

@@ -6,8 +6,8 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/declare"
-	"ordertally/shared/broker"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
 )
 
 // TestDecoder_CoversTheSlotsOfWhatIsNotCounted: a type that is passed over covers the slots that were skipped before it
@@ -16,7 +16,7 @@ import (
 func TestDecoder_CoversTheSlotsOfWhatIsNotCounted(t *testing.T) {
 	orders := declare.OrderCreated("orders")
 	orders.Others = []string{"ORDER_CANCELLED"}
-	slotted := func(sequence, previous uint64, change func(*cloudevent.Envelope)) broker.Record {
+	slotted := func(sequence, previous uint64, change func(*cloudevent.Envelope)) kafka.Record {
 		e := envelope("m")
 		e.Lineage, e.Sequence, e.Previous = "L", sequence, previous
 		change(e)
@@ -28,7 +28,7 @@ func TestDecoder_CoversTheSlotsOfWhatIsNotCounted(t *testing.T) {
 	malformed.Value = []byte("{")
 	tombstone := slotted(12, 11, func(e *cloudevent.Envelope) { e.Type = "ORDER_PAID" })
 	tombstone.Value = nil
-	b := newDecoder(&orders).batch(broker.Fetched{Records: []broker.Record{
+	b := newDecoder(&orders).batch(kafka.Fetched{Records: []kafka.Record{
 		slotted(3, 1, func(e *cloudevent.Envelope) { e.Type = "ORDER_CANCELLED" }),
 		slotted(5, 4, func(*cloudevent.Envelope) {}),
 		slotted(7, 5, func(e *cloudevent.Envelope) { e.Type = "ORDER_PAID" }),
@@ -52,28 +52,28 @@ func TestDecoder_CoversTheSlotsOfWhatIsNotCounted(t *testing.T) {
 func TestDecoder_ContentIsWhatAMessageSays(t *testing.T) {
 	orders := declare.OrderCreated("orders")
 	d := newDecoder(&orders)
-	of := func(change func(*cloudevent.Envelope, *broker.Record)) [8]byte {
+	of := func(change func(*cloudevent.Envelope, *kafka.Record)) [8]byte {
 		e, r := envelope("m"), record(0, 1, "")
 		change(e, &r)
 		r.Headers = e.Headers()
 		return d.content(&r)
 	}
-	first := of(func(*cloudevent.Envelope, *broker.Record) {})
-	for name, change := range map[string]func(*cloudevent.Envelope, *broker.Record){
-		"a later record": func(_ *cloudevent.Envelope, r *broker.Record) {
+	first := of(func(*cloudevent.Envelope, *kafka.Record) {})
+	for name, change := range map[string]func(*cloudevent.Envelope, *kafka.Record){
+		"a later record": func(_ *cloudevent.Envelope, r *kafka.Record) {
 			r.Timestamp, r.Offset = r.Timestamp.AddDate(0, 0, 1), 9
 		},
-		"another slot":    func(e *cloudevent.Envelope, _ *broker.Record) { e.Lineage, e.Sequence, e.Previous = "M", 5, 4 },
-		"another request": func(e *cloudevent.Envelope, _ *broker.Record) { e.TraceParent = "00-1-2-01" },
+		"another slot":    func(e *cloudevent.Envelope, _ *kafka.Record) { e.Lineage, e.Sequence, e.Previous = "M", 5, 4 },
+		"another request": func(e *cloudevent.Envelope, _ *kafka.Record) { e.TraceParent = "00-1-2-01" },
 	} {
 		if of(change) != first {
 			t.Errorf("%s changes it", name)
 		}
 	}
-	for name, change := range map[string]func(*cloudevent.Envelope, *broker.Record){
-		"another value": func(_ *cloudevent.Envelope, r *broker.Record) { r.Value = append([]byte(" "), r.Value...) },
-		"another time":  func(e *cloudevent.Envelope, _ *broker.Record) { e.Time = e.Time.AddDate(0, 0, 1) },
-		"another type":  func(e *cloudevent.Envelope, _ *broker.Record) { e.Type = "ORDER_PAID" },
+	for name, change := range map[string]func(*cloudevent.Envelope, *kafka.Record){
+		"another value": func(_ *cloudevent.Envelope, r *kafka.Record) { r.Value = append([]byte(" "), r.Value...) },
+		"another time":  func(e *cloudevent.Envelope, _ *kafka.Record) { e.Time = e.Time.AddDate(0, 0, 1) },
+		"another type":  func(e *cloudevent.Envelope, _ *kafka.Record) { e.Type = "ORDER_PAID" },
 	} {
 		if of(change) == first {
 			t.Errorf("%s does not change it", name)

@@ -8,8 +8,8 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/measure"
-	"ordertally/shared/broker"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
 )
 
 // decoder turns records into what a store takes. It is not safe for concurrent use: it reuses memory.
@@ -75,7 +75,7 @@ func newDecoder(def *activity.Definition) *decoder {
 }
 
 // batch decodes what was fetched.
-func (d *decoder) batch(fetched broker.Fetched) *activity.Batch {
+func (d *decoder) batch(fetched kafka.Fetched) *activity.Batch {
 	b := &activity.Batch{Messages: make([]activity.Message, 0, len(fetched.Records)), Next: toStore(fetched.Next)}
 	values := make([]measure.Value, len(fetched.Records)*len(d.measures))
 	labels := make([]string, len(fetched.Records)*len(d.dimensions))
@@ -111,7 +111,7 @@ func (d *decoder) batch(fetched broker.Fetched) *activity.Batch {
 
 // cover notes the slots of a record that is not counted: one that is passed over covers those that were skipped before
 // it too, one that is parked its own.
-func (d *decoder) cover(b *activity.Batch, r *broker.Record, skipped bool) {
+func (d *decoder) cover(b *activity.Batch, r *kafka.Record, skipped bool) {
 	if d.def.ID.Header != cloudevent.HeaderID {
 		return
 	}
@@ -133,7 +133,7 @@ func (d *decoder) cover(b *activity.Batch, r *broker.Record, skipped bool) {
 
 // content is a digest of what a message says: its type, its time and its value. What may differ when it is sent again
 // is not in it.
-func (d *decoder) content(r *broker.Record) (digest [8]byte) {
+func (d *decoder) content(r *kafka.Record) (digest [8]byte) {
 	h := sha256.New()
 	for _, part := range []string{header(r, d.def.TypeAt.Header), header(r, d.def.At.Header), header(r, cloudevent.HeaderTime)} {
 		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part)))) //nolint:gosec // headers are far smaller
@@ -144,7 +144,7 @@ func (d *decoder) content(r *broker.Record) (digest [8]byte) {
 	return digest
 }
 
-func raw(r *broker.Record) activity.Parked {
+func raw(r *kafka.Record) activity.Parked {
 	return activity.Parked{
 		Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp, Key: r.Key, Value: r.Value, Headers: r.Headers,
 		TooLarge: r.TooLarge,
@@ -156,7 +156,7 @@ func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *ac
 	if p.Poison.Reason == activity.ReasonSkipped {
 		return activity.Message{}, &p.Poison // there is nothing to read
 	}
-	b := newDecoder(def).batch(broker.Fetched{Records: []broker.Record{{
+	b := newDecoder(def).batch(kafka.Fetched{Records: []kafka.Record{{
 		Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Timestamp: p.Timestamp, Key: p.Key, Value: p.Value, Headers: p.Headers,
 		TooLarge: p.TooLarge,
 	}}})
@@ -183,7 +183,7 @@ var (
 )
 
 // message decodes one record, or says why it cannot be counted. The answer depends on the record alone.
-func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poison {
+func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison {
 	if r.TooLarge > 0 {
 		if d.other(r) {
 			return othersMessage
@@ -248,12 +248,12 @@ func (d *decoder) message(r *broker.Record, m *activity.Message) *activity.Poiso
 }
 
 // other reports whether a header says that the message is another activity's.
-func (d *decoder) other(r *broker.Record) bool {
+func (d *decoder) other(r *kafka.Record) bool {
 	return len(d.def.Others) > 0 && d.typeAt < 0 && d.passesOver(header(r, d.def.TypeAt.Header))
 }
 
 // unknown reports whether the message is of a type that nobody counts, from a program that may send new ones.
-func (d *decoder) unknown(r *broker.Record) bool {
+func (d *decoder) unknown(r *kafka.Record) bool {
 	if d.def.Source == "" || d.typeAt >= 0 || header(r, cloudevent.HeaderSource) != d.def.Source {
 		return false
 	}
@@ -287,7 +287,7 @@ func (d *decoder) checkType(found string) *activity.Poison {
 }
 
 // fact returns the text at a place, "" when there is none.
-func (d *decoder) fact(r *broker.Record, place activity.Place, slot int) (string, *activity.Poison) {
+func (d *decoder) fact(r *kafka.Record, place activity.Place, slot int) (string, *activity.Poison) {
 	if slot < 0 {
 		return header(r, place.Header), nil
 	}
@@ -299,7 +299,7 @@ func (d *decoder) fact(r *broker.Record, place activity.Place, slot int) (string
 }
 
 // header returns the first header of that name, "" when there is none.
-func header(r *broker.Record, name string) string {
+func header(r *kafka.Record, name string) string {
 	for i := range r.Headers {
 		if name != "" && r.Headers[i].Key == name {
 			return string(r.Headers[i].Value)

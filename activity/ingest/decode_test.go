@@ -11,9 +11,9 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activitytest"
 	"ordertally/activity/declare"
-	"ordertally/shared/broker"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
 )
 
 var (
@@ -40,8 +40,8 @@ func anOrder() *event.Order {
 }
 
 // record is a message as the order service publishes it.
-func record(partition int32, offset int64, id string) broker.Record {
-	return broker.Record{
+func record(partition int32, offset int64, id string) kafka.Record {
+	return kafka.Record{
 		Partition: partition, Offset: offset, LeaderEpoch: 3, Timestamp: written,
 		Headers: envelope(id).Headers(), Value: event.Encode(anOrder()),
 	}
@@ -53,8 +53,8 @@ func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
 	r := record(2, 40, "")
 	r.Headers = e.Headers()
 	d := newDecoder(&def)
-	b := d.batch(broker.Fetched{Records: []broker.Record{r}, Next: map[int32]broker.Position{
-		2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Marks: []broker.Mark{{Offset: 40, Identity: "i"}}}}})
+	b := d.batch(kafka.Fetched{Records: []kafka.Record{r}, Next: map[int32]kafka.Position{
+		2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Marks: []kafka.Mark{{Offset: 40, Identity: "i"}}}}})
 	kept := raw(&r)
 	want := &activity.Batch{
 		Messages: []activity.Message{{
@@ -71,15 +71,15 @@ func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
 }
 
 func TestEachPoisonHasItsReason(t *testing.T) {
-	value := func(change func(*event.Order)) func(*broker.Record) {
-		return func(r *broker.Record) {
+	value := func(change func(*event.Order)) func(*kafka.Record) {
+		return func(r *kafka.Record) {
 			o := anOrder()
 			change(o)
 			r.Value = event.Encode(o)
 		}
 	}
-	text := func(old, replacement string) func(*broker.Record) {
-		return func(r *broker.Record) {
+	text := func(old, replacement string) func(*kafka.Record) {
+		return func(r *kafka.Record) {
 			changed := strings.Replace(string(r.Value), old, replacement, 1)
 			if changed == string(r.Value) {
 				t.Fatalf("%s is not in %s", old, r.Value)
@@ -87,8 +87,8 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 			r.Value = []byte(changed)
 		}
 	}
-	headers := func(change func(*cloudevent.Envelope)) func(*broker.Record) {
-		return func(r *broker.Record) {
+	headers := func(change func(*cloudevent.Envelope)) func(*kafka.Record) {
+		return func(r *kafka.Record) {
 			e := envelope("m")
 			change(e)
 			r.Headers = e.Headers()
@@ -96,15 +96,15 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 	}
 	for _, c := range []struct {
 		what   string
-		change func(*broker.Record)
+		change func(*kafka.Record)
 		want   activity.Reason // "" for none
 	}{
-		{"nothing", func(*broker.Record) {}, ""},
+		{"nothing", func(*kafka.Record) {}, ""},
 		{"an unknown member", text(`{"id"`, `{"gift":{"wrap":[1,{}]},"id"`), ""},
-		{"members in another order", func(r *broker.Record) {
+		{"members in another order", func(r *kafka.Record) {
 			r.Value = []byte(` {"total":3,"placed_at":"2010-12-01T08:26:00.5+01:00","lines":[{"unit_price":3,"quantity":1}],"currency":"JPY","id":"x"} ` + "\n")
 		}, ""},
-		{"numbers with a point and an exponent", func(r *broker.Record) {
+		{"numbers with a point and an exponent", func(r *kafka.Record) {
 			r.Value = []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":2.0,"unit_price":1.25e3}],"total":25000e-1,"placed_at":"2010-12-01T08:26:00Z"}`)
 		}, ""},
 		{"zero with a huge exponent", text(`"unit_price":0`, `"unit_price":0e999999999`), ""},
@@ -118,8 +118,8 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 			o.Total = math.MaxInt64
 		}), ""},
 
-		{"no value", func(r *broker.Record) { r.Value = nil }, activity.ReasonTombstone},
-		{"no headers", func(r *broker.Record) { r.Headers = nil }, activity.ReasonEnvelope},
+		{"no value", func(r *kafka.Record) { r.Value = nil }, activity.ReasonTombstone},
+		{"no headers", func(r *kafka.Record) { r.Headers = nil }, activity.ReasonEnvelope},
 		{"no id", headers(func(e *cloudevent.Envelope) { e.ID = "" }), activity.ReasonEnvelope},
 		{"a long id", headers(func(e *cloudevent.Envelope) { e.ID = strings.Repeat("x", 256) }), activity.ReasonEnvelope},
 		{"a slot before the previous one", headers(func(e *cloudevent.Envelope) { e.Lineage, e.Sequence, e.Previous = "L", 3, 3 }), activity.ReasonEnvelope},
@@ -127,11 +127,11 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"another version", headers(func(e *cloudevent.Envelope) { e.DataSchema = "urn:ordertally:schema:order-created:2" }), activity.ReasonUnknownVersion},
 		{"no version", headers(func(e *cloudevent.Envelope) { e.DataSchema = "" }), activity.ReasonUnknownVersion},
 
-		{"an empty value", func(r *broker.Record) { r.Value = []byte{} }, activity.ReasonMalformed},
-		{"half a value", func(r *broker.Record) { r.Value = r.Value[:len(r.Value)/2] }, activity.ReasonMalformed},
-		{"two values", func(r *broker.Record) { r.Value = append(r.Value, r.Value...) }, activity.ReasonMalformed},
-		{"a list", func(r *broker.Record) { r.Value = []byte(`[]`) }, activity.ReasonMalformed},
-		{"bytes", func(r *broker.Record) { r.Value = []byte("\x00\xff\xfe") }, activity.ReasonMalformed},
+		{"an empty value", func(r *kafka.Record) { r.Value = []byte{} }, activity.ReasonMalformed},
+		{"half a value", func(r *kafka.Record) { r.Value = r.Value[:len(r.Value)/2] }, activity.ReasonMalformed},
+		{"two values", func(r *kafka.Record) { r.Value = append(r.Value, r.Value...) }, activity.ReasonMalformed},
+		{"a list", func(r *kafka.Record) { r.Value = []byte(`[]`) }, activity.ReasonMalformed},
+		{"bytes", func(r *kafka.Record) { r.Value = []byte("\x00\xff\xfe") }, activity.ReasonMalformed},
 		{"invalid UTF-8", text(`HEART`, "\xff"), activity.ReasonMalformed},
 		{"a member twice", text(`"total":1530`, `"total":1530,"total":1530`), activity.ReasonMalformed},
 		{"a total in quotes", text(`"total":1530`, `"total":"1530"`), activity.ReasonMalformed},
@@ -143,8 +143,8 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"a date without a time", text(`"2010-12-01T08:26:00Z"`, `"2010-12-01"`), activity.ReasonMalformed},
 		{"nested too deep", text(`{"id"`, `{"x":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`,"id"`), activity.ReasonMalformed},
 
-		{"null", func(r *broker.Record) { r.Value = []byte(`null`) }, activity.ReasonMalformed},
-		{"an empty object", func(r *broker.Record) { r.Value = []byte(`{}`) }, activity.ReasonMalformed},
+		{"null", func(r *kafka.Record) { r.Value = []byte(`null`) }, activity.ReasonMalformed},
+		{"an empty object", func(r *kafka.Record) { r.Value = []byte(`{}`) }, activity.ReasonMalformed},
 		{"no order id", text(`"id":"01890a5d-ac96-774b-8000-a8b45f0c6d21"`, `"id":""`), activity.ReasonImpossible},
 		{"a lower-case currency", value(func(o *event.Order) { o.Currency = "gbp" }), activity.ReasonImpossible},
 		{"a long currency", value(func(o *event.Order) { o.Currency = "GBPP" }), activity.ReasonImpossible},
@@ -156,7 +156,7 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"a negative price", value(func(o *event.Order) { o.Lines[1].UnitPrice = -1; o.Total = 1528 }), activity.ReasonImpossible},
 		{"another total", value(func(o *event.Order) { o.Total = 1531 }), activity.ReasonImpossible},
 		{"no total", text(`,"total":1530`, ``), activity.ReasonImpossible},
-		{"no total of nothing", func(r *broker.Record) {
+		{"no total of nothing", func(r *kafka.Record) {
 			r.Value = []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1,"unit_price":0}],"placed_at":"2010-12-01T08:26:00Z"}`)
 		}, activity.ReasonImpossible},
 		{"a product that overflows", value(func(o *event.Order) {
@@ -186,7 +186,7 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		r := record(0, 5, "m")
 		c.change(&r)
 		d := newDecoder(&def)
-		b := d.batch(broker.Fetched{Records: []broker.Record{r, record(0, 6, "next")}})
+		b := d.batch(kafka.Fetched{Records: []kafka.Record{r, record(0, 6, "next")}})
 		var got activity.Reason
 		if len(b.Parked) > 0 {
 			p := b.Parked[0]
@@ -205,7 +205,7 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 func one(d *decoder, value []byte) (activity.Event, *activity.Poison) {
 	r := record(0, 5, "m")
 	r.Value = value
-	b := d.batch(broker.Fetched{Records: []broker.Record{r}})
+	b := d.batch(kafka.Fetched{Records: []kafka.Record{r}})
 	if len(b.Parked) > 0 {
 		return activity.Event{}, &b.Parked[0].Poison
 	}
@@ -273,9 +273,9 @@ func TestDecoder_TakesNumbersByValue(t *testing.T) {
 		`{"value":100.0}`: 100, `{"value":1e2}`: 100, `{"value":0.5e1},{"value":1500E-1}`: 155, `{"value":9223372036854775807.00}`: math.MaxInt64,
 		`{"value":100.5}`: -1, `{"value":1e-2}`: -1, `{"value":1e999999999}`: -1, `{"value":"1e2"}`: -1, `{"value":0.0}`: -1,
 	} {
-		r := broker.Record{Timestamp: written, Value: []byte(`{"at":"2010-12-01T08:26:00Z","payload":{"currency":"EUR","amounts":[` + amounts + `]}}`),
+		r := kafka.Record{Timestamp: written, Value: []byte(`{"at":"2010-12-01T08:26:00Z","payload":{"currency":"EUR","amounts":[` + amounts + `]}}`),
 			Headers: []cloudevent.Header{{Key: "eventType", Value: []byte("PaymentCaptured")}, {Key: "id", Value: []byte("p1")}}}
-		b := d.batch(broker.Fetched{Records: []broker.Record{r}})
+		b := d.batch(kafka.Fetched{Records: []kafka.Record{r}})
 		got := int64(-1)
 		if len(b.Messages) == 1 {
 			got = b.Messages[0].Event.Values[1].Amount
@@ -307,7 +307,7 @@ func TestDecoder_ReadsTimesAsRFC3339Does(t *testing.T) {
 			}
 		}
 		for where, d := range map[string]*decoder{"value": newDecoder(&def), "header": newDecoder(&inHeader)} {
-			b := d.batch(broker.Fetched{Records: []broker.Record{r}})
+			b := d.batch(kafka.Fetched{Records: []kafka.Record{r}})
 			var got time.Time
 			if len(b.Messages) == 1 {
 				got = b.Messages[0].Event.At
@@ -324,8 +324,8 @@ func TestDecoder_ParksWhatIsTooLargeByItsPlace(t *testing.T) {
 	d := newDecoder(&def)
 	large := record(2, 5, "m")
 	large.Value, large.TooLarge = nil, 1<<30
-	noEnvelope := broker.Record{Partition: 2, Offset: 6, TooLarge: 3 << 20}
-	b := d.batch(broker.Fetched{Records: []broker.Record{large, noEnvelope, record(2, 7, "next")}})
+	noEnvelope := kafka.Record{Partition: 2, Offset: 6, TooLarge: 3 << 20}
+	b := d.batch(kafka.Fetched{Records: []kafka.Record{large, noEnvelope, record(2, 7, "next")}})
 	if len(b.Parked) != 2 || len(b.Messages) != 1 {
 		t.Fatalf("%+v", b)
 	}

@@ -10,7 +10,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/declare"
 	"ordertally/activity/measure"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
 // declared returns the only activity of a declaration, of plain JSON without headers.
@@ -24,14 +24,14 @@ func declared(t testing.TB, more string) *activity.Definition {
 }
 
 // plain is a record of plain JSON: members beside the id and the time.
-func plain(id, members string) broker.Record {
-	return broker.Record{Timestamp: written, Value: fmt.Appendf(nil, `{"id":%q,"at":"2010-12-01T08:26:00Z",%s}`, id, members)}
+func plain(id, members string) kafka.Record {
+	return kafka.Record{Timestamp: written, Value: fmt.Appendf(nil, `{"id":%q,"at":"2010-12-01T08:26:00Z",%s}`, id, members)}
 }
 
 // count counts the records and returns the table of each dimension, as text.
-func count(t testing.TB, def *activity.Definition, records ...broker.Record) (tables map[string]string, parked []activity.Parked) {
+func count(t testing.TB, def *activity.Definition, records ...kafka.Record) (tables map[string]string, parked []activity.Parked) {
 	t.Helper()
-	b := newDecoder(def).batch(broker.Fetched{Records: records})
+	b := newDecoder(def).batch(kafka.Fetched{Records: records})
 	var totals activity.Totals
 	totals.Begin(def)
 	for i := range b.Messages {
@@ -146,7 +146,7 @@ func TestDimension_HoldsNoMoreRowsThanATable(t *testing.T) {
 // TestDistinct_CountsTheElementsOfAnArray counts how many different texts there are, of all elements.
 func TestDistinct_CountsTheElementsOfAnArray(t *testing.T) {
 	def := declared(t, "measures: {articles: distinct(lines.sku), customers: distinct(customer)}")
-	b := newDecoder(def).batch(broker.Fetched{Records: []broker.Record{
+	b := newDecoder(def).batch(kafka.Fetched{Records: []kafka.Record{
 		plain("1", `"customer":"c","lines":[{"sku":"a"},{"sku":"b"},{"sku":"a"}]`), plain("2", `"lines":[{"sku":"c"},{},{"sku":""}]`), plain("3", `"customer":"c","lines":[]`),
 	}})
 	var totals activity.Totals

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/activity/measure"
-	"ordertally/shared/wholenumber"
+	"ordertally/shared/text/wholenumber"
 )
 
 // extractor reads the values at some paths of a JSON document in one pass; what no path leads to is checked to be JSON and

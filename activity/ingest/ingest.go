@@ -13,21 +13,21 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
 	"ordertally/shared/clock"
-	"ordertally/shared/lifecycle"
-	"ordertally/shared/telemetry/tracing"
+	"ordertally/shared/kafka"
+	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/service/telemetry/tracing"
 )
 
-// Source is the topic; broker.Consumer is one.
+// Source is the topic; kafka.Consumer is one.
 type Source interface {
 	// Assign starts reading all partitions, each at next or, when next does not name it, at 0. It waits for as long as
 	// the broker is away. Called again, it begins anew.
-	Assign(ctx context.Context, next map[int32]broker.Position) error
+	Assign(ctx context.Context, next map[int32]kafka.Position) error
 	// Fetch waits for a record and returns it with those that are there already, at most limit. It waits through outages;
 	// any error but that of ctx ends the ingest. Where the topic is not any more what was read, it goes on elsewhere, so that
 	// records come again or are missing, and says so. The result belongs to the caller. It is called by one goroutine.
-	Fetch(ctx context.Context, limit int) (broker.Fetched, error)
+	Fetch(ctx context.Context, limit int) (kafka.Fetched, error)
 	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count until
 	// it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent use.
 	Lag() map[int32]int64
@@ -37,7 +37,7 @@ type Source interface {
 	// concurrent use.
 	Behind() bool
 	// Held returns where reading waits for another program's transaction to end. Safe for concurrent use.
-	Held() broker.Held
+	Held() kafka.Held
 	// Through returns a moment: all that the topic had then was returned by a Fetch before the last. It is zero when none is known.
 	// Safe for concurrent use.
 	Through() time.Time
@@ -183,7 +183,7 @@ func (in *Ingest) run(ctx context.Context) error {
 
 // fetch is what was fetched, and until when all was before.
 type fetch struct {
-	broker.Fetched
+	kafka.Fetched
 	through time.Time
 	read    time.Time // when
 }

@@ -23,10 +23,10 @@ import (
 	"ordertally/activity/activitytest"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
 	"ordertally/shared/clock"
-	"ordertally/shared/cloudevent"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,29 +39,29 @@ var (
 
 // topic is a source that yields what was written to it, one call to write at a time.
 type topic struct {
-	writes chan []broker.Record
-	moves  chan broker.Reposition
+	writes chan []kafka.Record
+	moves  chan kafka.Reposition
 	failed chan error
 	hold   chan struct{} // Assign waits for it
 
 	behind    atomic.Bool
 	mu        sync.Mutex
-	assigned  map[int32]broker.Position
+	assigned  map[int32]kafka.Position
 	committed map[int32]int64
 	waiting   map[int32]int64 // records that Fetch has not returned, or returned last
-	last      []broker.Record
+	last      []kafka.Record
 }
 
 func newTopic() *topic {
 	t := &topic{
-		writes: make(chan []broker.Record, 100), moves: make(chan broker.Reposition, 1), failed: make(chan error, 1), hold: make(chan struct{}),
+		writes: make(chan []kafka.Record, 100), moves: make(chan kafka.Reposition, 1), failed: make(chan error, 1), hold: make(chan struct{}),
 		committed: map[int32]int64{}, waiting: map[int32]int64{0: 0, 1: 0, 2: 0},
 	}
 	close(t.hold)
 	return t
 }
 
-func (t *topic) write(records ...broker.Record) {
+func (t *topic) write(records ...kafka.Record) {
 	t.mu.Lock()
 	for _, r := range records {
 		t.waiting[r.Partition]++
@@ -70,7 +70,7 @@ func (t *topic) write(records ...broker.Record) {
 	t.writes <- records
 }
 
-func (t *topic) Assign(ctx context.Context, next map[int32]broker.Position) error {
+func (t *topic) Assign(ctx context.Context, next map[int32]kafka.Position) error {
 	select {
 	case <-t.hold:
 	case <-ctx.Done():
@@ -82,7 +82,7 @@ func (t *topic) Assign(ctx context.Context, next map[int32]broker.Position) erro
 	return nil
 }
 
-func (t *topic) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
+func (t *topic) Fetch(ctx context.Context, limit int) (kafka.Fetched, error) {
 	t.mu.Lock()
 	for _, r := range t.last {
 		t.waiting[r.Partition]--
@@ -92,26 +92,26 @@ func (t *topic) Fetch(ctx context.Context, limit int) (broker.Fetched, error) {
 	select {
 	case records := <-t.writes:
 		if len(records) > limit {
-			return broker.Fetched{}, fmt.Errorf("the test wrote %d records at once and the limit is %d", len(records), limit)
+			return kafka.Fetched{}, fmt.Errorf("the test wrote %d records at once and the limit is %d", len(records), limit)
 		}
 		t.last = records
 		return fetchedOf(records), nil
 	case moved := <-t.moves:
-		next := map[int32]broker.Position{moved.Partition: {Offset: moved.To, LeaderEpoch: -1, TopicID: "t"}}
-		return broker.Fetched{Repositions: []broker.Reposition{moved}, Next: next}, nil
+		next := map[int32]kafka.Position{moved.Partition: {Offset: moved.To, LeaderEpoch: -1, TopicID: "t"}}
+		return kafka.Fetched{Repositions: []kafka.Reposition{moved}, Next: next}, nil
 	case err := <-t.failed:
-		return broker.Fetched{}, err
+		return kafka.Fetched{}, err
 	case <-ctx.Done():
-		return broker.Fetched{}, ctx.Err()
+		return kafka.Fetched{}, ctx.Err()
 	}
 }
 
 // fetchedOf is what a source returns that read these records.
-func fetchedOf(records []broker.Record) broker.Fetched {
-	f := broker.Fetched{Records: records, Next: map[int32]broker.Position{}}
+func fetchedOf(records []kafka.Record) kafka.Fetched {
+	f := kafka.Fetched{Records: records, Next: map[int32]kafka.Position{}}
 	for _, r := range records {
-		f.Next[r.Partition] = broker.Position{
-			Offset: r.Offset + 1, LeaderEpoch: r.LeaderEpoch, TopicID: "t", Marks: []broker.Mark{{Offset: r.Offset, Identity: fmt.Sprint(r.Offset)}},
+		f.Next[r.Partition] = kafka.Position{
+			Offset: r.Offset + 1, LeaderEpoch: r.LeaderEpoch, TopicID: "t", Marks: []kafka.Mark{{Offset: r.Offset, Identity: fmt.Sprint(r.Offset)}},
 		}
 	}
 	return f
@@ -125,7 +125,7 @@ func (t *topic) Lag() map[int32]int64 {
 
 func (t *topic) PartitionsAdded() int { return 0 }
 
-func (t *topic) Held() broker.Held { return broker.Held{} }
+func (t *topic) Held() kafka.Held { return kafka.Held{} }
 
 func (t *topic) Behind() bool { return t.behind.Load() }
 
@@ -258,13 +258,13 @@ func (s *service) metrics() map[string]float64 {
 	return values
 }
 
-func order(partition int32, offset int64, id string) broker.Record {
+func order(partition int32, offset int64, id string) kafka.Record {
 	e := cloudevent.Envelope{ID: id, Source: event.Source, Type: event.TypeCreated, DataSchema: event.Schema}
 	value := event.Encode(&event.Order{Currency: "GBP", Lines: []event.Line{{SKU: "a", Quantity: 2, UnitPrice: 50}}, Total: 100, PlacedAt: placed})
-	return broker.Record{Partition: partition, Offset: offset, LeaderEpoch: 1, Timestamp: written, Headers: e.Headers(), Value: value}
+	return kafka.Record{Partition: partition, Offset: offset, LeaderEpoch: 1, Timestamp: written, Headers: e.Headers(), Value: value}
 }
 
-func poison(partition int32, offset int64) broker.Record {
+func poison(partition int32, offset int64) kafka.Record {
 	r := order(partition, offset, fmt.Sprint("poison", offset))
 	r.Value = []byte("{")
 	return r
@@ -308,7 +308,7 @@ func TestGoesOnWhereTheStoreSays(t *testing.T) {
 	s = start(t, second, store, store)
 	second.write(order(2, 7, "b"), order(2, 8, "c")) // one again, as after a rewind
 	s.finish()
-	want := fetchedOf([]broker.Record{order(0, 41, "a"), order(2, 7, "b")}).Next
+	want := fetchedOf([]kafka.Record{order(0, 41, "a"), order(2, 7, "b")}).Next
 	if !reflect.DeepEqual(second.assigned, want) {
 		t.Errorf("went on from %v, want %v", second.assigned, want)
 	}
@@ -326,7 +326,7 @@ func TestPositionsMoveBack(t *testing.T) {
 	}
 	topic.write(order(0, 7, "a"), order(0, 8, "b"), order(1, 5, "c"))
 	s.until("they are counted", func() bool { return s.count() == 3 })
-	topic.moves <- broker.Reposition{Partition: 0, Reason: broker.Truncated, From: 9, To: 2}
+	topic.moves <- kafka.Reposition{Partition: 0, Reason: kafka.Truncated, From: 9, To: 2}
 	s.until("the position moves back", func() bool {
 		asOf, err := store.AsOf(t.Context())
 		return err == nil && asOf.Next[0].Offset == 2 && asOf.Next[1].Offset == 6

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ordertally/activity"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
 // Metrics are those of all activities of a service together. Every series exists from the start, except the lag of partitions
@@ -69,7 +69,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, reason := range activity.Reasons() {
 		m.poison.WithLabelValues(string(reason))
 	}
-	for _, reason := range broker.Reasons() {
+	for _, reason := range kafka.Reasons() {
 		m.repositions.WithLabelValues(string(reason))
 	}
 	reg.MustRegister(

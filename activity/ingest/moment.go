@@ -11,12 +11,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/activity"
-	"ordertally/shared/broker"
-	"ordertally/shared/rfc3339"
+	"ordertally/shared/kafka"
+	"ordertally/shared/text/rfc3339"
 )
 
 // moment returns when the event of a record happened, by the record or by the text at the time's place.
-func (d *decoder) moment(r *broker.Record) (time.Time, *activity.Poison) {
+func (d *decoder) moment(r *kafka.Record) (time.Time, *activity.Poison) {
 	form := &d.def.AtForm
 	if form.Record {
 		if r.Timestamp.IsZero() {

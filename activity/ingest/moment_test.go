@@ -7,8 +7,8 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/declare"
-	"ordertally/shared/broker"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
 )
 
 // at declares where the time is, and decodes an event with that value of the member paid.at.
@@ -126,14 +126,14 @@ func TestTime_SaysWhatIsWrongWithIt(t *testing.T) {
 func TestSubject_MayBeLeftOut(t *testing.T) {
 	for _, subject := range []string{"", "subject: order", "subject: order.id", "subject: 'header:order'"} {
 		def := declared(t, "measures: {n: sum(n)}, "+subject)
-		b := newDecoder(def).batch(broker.Fetched{Records: []broker.Record{plain("1", `"n":1`), plain("2", `"n":1,"order":null`)}})
+		b := newDecoder(def).batch(kafka.Fetched{Records: []kafka.Record{plain("1", `"n":1`), plain("2", `"n":1,"order":null`)}})
 		if len(b.Messages) != 2 || b.Messages[0].Event.Digest != b.Messages[1].Event.Digest {
 			t.Errorf("%q: %d are counted, parked %v", subject, len(b.Messages), b.Parked)
 		}
 	}
 	order := record(0, 1, "m")
 	order.Value = []byte(strings.Replace(string(order.Value), `"id":"`, `"ID":"`, 1))
-	if b := newDecoder(&def).batch(broker.Fetched{Records: []broker.Record{order}}); len(b.Parked) != 1 || b.Parked[0].Poison.Detail != "It has no id." {
+	if b := newDecoder(&def).batch(kafka.Fetched{Records: []kafka.Record{order}}); len(b.Parked) != 1 || b.Parked[0].Poison.Detail != "It has no id." {
 		t.Errorf("an order without an id: %+v", b)
 	}
 }

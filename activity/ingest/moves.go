@@ -8,18 +8,18 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
 // moves remembers that reading went on elsewhere than at its position. The zero value is never.
 type moves struct {
 	mu    sync.Mutex
 	count int
-	last  broker.Reposition
+	last  kafka.Reposition
 	at    time.Time
 }
 
-func (m *moves) add(moved broker.Reposition, at time.Time) {
+func (m *moves) add(moved kafka.Reposition, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.count, m.last, m.at = m.count+1, moved, at
@@ -36,14 +36,14 @@ func (m *moves) String() string {
 }
 
 // explanations say what a reposition means and what follows from it.
-var explanations = map[broker.Reason]string{
-	broker.Truncated: "Kafka lost the end of a partition: reading what is left of it again, nothing is counted twice",
-	broker.Recreated: "the topic was deleted and made again: reading it from its start, nothing is counted twice",
-	broker.Expired:   "records were deleted from the topic before they were read: they are not in the statistics",
+var explanations = map[kafka.Reason]string{
+	kafka.Truncated: "Kafka lost the end of a partition: reading what is left of it again, nothing is counted twice",
+	kafka.Recreated: "the topic was deleted and made again: reading it from its start, nothing is counted twice",
+	kafka.Expired:   "records were deleted from the topic before they were read: they are not in the statistics",
 }
 
 // reposition says loudly that reading went on elsewhere.
-func (in *Ingest) reposition(moved broker.Reposition) {
+func (in *Ingest) reposition(moved kafka.Reposition) {
 	in.metrics.repositions.WithLabelValues(string(moved.Reason)).Inc()
 	in.moves.add(moved, in.config.Clock.Now())
 	level, missing := zerolog.WarnLevel, int64(0)

@@ -7,15 +7,15 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/measure"
-	"ordertally/shared/broker"
-	"ordertally/shared/setdigest"
+	"ordertally/shared/event/setdigest"
+	"ordertally/shared/kafka"
 )
 
 // maxAhead is how much later than its record an event may have happened: clocks differ, but not by a day.
 const maxAhead = 24 * time.Hour
 
 // event reads the facts of a record whose value was read.
-func (d *decoder) event(r *broker.Record, e *activity.Event) *activity.Poison {
+func (d *decoder) event(r *kafka.Record, e *activity.Event) *activity.Poison {
 	impossible := func(format string, args ...any) *activity.Poison {
 		return poison(activity.ReasonImpossible, format, args...)
 	}

@@ -4,7 +4,7 @@ import (
 	"sync"
 
 	"ordertally/activity"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
 // pending counts the records that were fetched and are not applied yet. The zero value is none.
@@ -13,7 +13,7 @@ type pending struct {
 	counts map[int32]int64
 }
 
-func (p *pending) add(records []broker.Record) {
+func (p *pending) add(records []kafka.Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.counts == nil {

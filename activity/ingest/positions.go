@@ -2,16 +2,16 @@ package ingest
 
 import (
 	"ordertally/activity"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
 // toRead returns stored positions in the source's terms.
-func toRead(stored map[int32]activity.Position) map[int32]broker.Position {
-	next := make(map[int32]broker.Position, len(stored))
+func toRead(stored map[int32]activity.Position) map[int32]kafka.Position {
+	next := make(map[int32]kafka.Position, len(stored))
 	for partition, p := range stored {
-		position := broker.Position{Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, TopicID: p.TopicID}
+		position := kafka.Position{Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, TopicID: p.TopicID}
 		for _, m := range p.Marks {
-			position.Marks = append(position.Marks, broker.Mark(m))
+			position.Marks = append(position.Marks, kafka.Mark(m))
 		}
 		next[partition] = position
 	}
@@ -19,7 +19,7 @@ func toRead(stored map[int32]activity.Position) map[int32]broker.Position {
 }
 
 // toStore is the way back.
-func toStore(read map[int32]broker.Position) map[int32]activity.Position {
+func toStore(read map[int32]kafka.Position) map[int32]activity.Position {
 	next := make(map[int32]activity.Position, len(read))
 	for partition, p := range read {
 		position := activity.Position{Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, TopicID: p.TopicID}

@@ -11,8 +11,8 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/declare"
-	"ordertally/shared/broker"
 	"ordertally/shared/event"
+	"ordertally/shared/kafka"
 )
 
 // TestDimension_TellsWhatSells counts the real orders of three days by the articles of their lines: none is parked, and
@@ -23,13 +23,13 @@ func TestDimension_TellsWhatSells(t *testing.T) {
 		t.Fatal(err)
 	}
 	orders, lines, units := samples(t)
-	var records []broker.Record
+	var records []kafka.Record
 	for i := range orders {
 		r := record(0, int64(i), fmt.Sprint(i))
 		r.Value = event.Encode(&orders[i])
 		records = append(records, r)
 	}
-	b := newDecoder(&defs[0]).batch(broker.Fetched{Records: records})
+	b := newDecoder(&defs[0]).batch(kafka.Fetched{Records: records})
 	if len(orders) != 136+143+73 || len(b.Messages) != len(orders) {
 		t.Fatalf("%d of %d orders are counted; the first that is parked: %s", len(b.Messages), len(orders), b.Parked[0].Poison.Detail)
 	}

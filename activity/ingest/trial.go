@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"ordertally/activity"
-	"ordertally/shared/broker"
+	"ordertally/shared/kafka"
 )
 
 // Trial finds out what an activity would make of records, without counting them. It is not safe for concurrent use.
@@ -27,9 +27,9 @@ type Tried struct {
 func NewTrial(def activity.Definition) *Trial { return &Trial{newDecoder(&def)} }
 
 // Look decodes a record.
-func (t *Trial) Look(r *broker.Record) Tried {
+func (t *Trial) Look(r *kafka.Record) Tried {
 	tried := Tried{Partition: r.Partition, Offset: r.Offset}
-	switch b := t.decoder.batch(broker.Fetched{Records: []broker.Record{*r}}); {
+	switch b := t.decoder.batch(kafka.Fetched{Records: []kafka.Record{*r}}); {
 	case len(b.Messages) > 0:
 		tried.ID, tried.At = b.Messages[0].ID, b.Messages[0].Event.At
 	case len(b.Parked) > 0:

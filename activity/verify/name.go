@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"ordertally/shared/secret"
+	"ordertally/shared/settings/secret"
 )
 
 // Bounds of what is named.

@@ -23,8 +23,8 @@ import (
 	"time"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/secret"
-	"ordertally/shared/setdigest"
+	"ordertally/shared/event/setdigest"
+	"ordertally/shared/settings/secret"
 )
 
 // Config of Run.

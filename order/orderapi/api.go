@@ -17,12 +17,12 @@ import (
 	"ordertally/order/admission"
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/keyapi"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/openapi"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/outbox"
-	"ordertally/shared/problem"
-	"ordertally/shared/ratelimit"
-	"ordertally/shared/webpage"
+	"ordertally/shared/web"
+	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/problem"
+	"ordertally/shared/web/webpage"
 )
 
 // Config is what the API serves.
@@ -39,24 +39,24 @@ type Config struct {
 
 type api struct {
 	Config
-	answers  *httpserver.Answers
-	failures *httpserver.Failures
+	answers  *web.Answers
+	failures *web.Failures
 }
 
 // New returns the handler of the API.
 func New(config Config) http.Handler {
-	a := &api{config, httpserver.NewAnswers(), httpserver.NewFailures(config.Logger)}
+	a := &api{config, web.NewAnswers(), web.NewFailures(config.Logger)}
 	routes := config.Guard.Protect(config.Limiter.ByCaller(append(a.routes(), openapi.Routes(Document())...)))
-	return config.Limiter.ByAddress(httpserver.NewRouter(routes))
+	return config.Limiter.ByAddress(web.NewRouter(routes))
 }
 
 // Document returns the API's OpenAPI document.
 func Document() *huma.OpenAPI { return openapi.Document(contract()) }
 
 // routes is the one table of what is served, and of the scope that each needs.
-func (a *api) routes() []httpserver.Route {
+func (a *api) routes() []web.Route {
 	keys := keyapi.API{Guard: a.Guard, Program: "order", Logger: a.Logger}
-	return append(keys.Routes(a.handle), []httpserver.Route{
+	return append(keys.Routes(a.handle), []web.Route{
 		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: page},
 		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},
 		{Method: http.MethodPost, Path: "/v1/orders", Scope: auth.OrdersWrite, Handler: a.handle(a.place)},
@@ -83,11 +83,11 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 		if err == nil {
 			return
 		}
-		if errors.Is(err, httpserver.ErrClientGone) || r.Context().Err() != nil {
+		if errors.Is(err, web.ErrClientGone) || r.Context().Err() != nil {
 			panic(http.ErrAbortHandler) // cuts the connection: one that only stopped sending would take an empty answer for a success
 		}
 		p := problemOf(err)
-		if p.Status >= http.StatusInternalServerError && p.Code != httpserver.CodeOverloaded { // an overload is no failure
+		if p.Status >= http.StatusInternalServerError && p.Code != web.CodeOverloaded { // an overload is no failure
 			a.failures.Log(r, p.Status, err)
 		}
 		problem.Write(w, r, p)

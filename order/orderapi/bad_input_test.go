@@ -12,7 +12,7 @@ import (
 	"ordertally/order"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/clock"
-	"ordertally/shared/problem"
+	"ordertally/shared/web/problem"
 )
 
 const goodLine = `{"sku":"a","quantity":1,"unit_price":1}`

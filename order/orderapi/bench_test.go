@@ -23,14 +23,14 @@ import (
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
-	"ordertally/shared/httpserver"
 	"ordertally/shared/outbox"
-	"ordertally/shared/ratelimit"
-	"ordertally/shared/telemetry/tracing"
+	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/uuidv7"
+	"ordertally/shared/web"
 )
 
 const benchConnections = 256
@@ -97,11 +97,11 @@ func serve(b *testing.B, store order.Store, guard *auth.Guard) (address string) 
 	if err != nil {
 		b.Fatal(err)
 	}
-	front := httpserver.Front{Metrics: httpserver.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.New(io.Discard)}
+	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.New(io.Discard)}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
 		Placement: placement, Store: store, Logger: zerolog.Nop(), Guard: guard, Limiter: ratelimit.Open(), Gate: admission.Open(),
 	}))
-	server := httpserver.New(httpserver.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
+	server := web.New(web.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
 	if err := server.Start(); err != nil {
 		b.Fatal(err)
 	}

@@ -8,10 +8,10 @@ import (
 	"ordertally/order"
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/event"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/openapi"
 	"ordertally/shared/outbox"
-	"ordertally/shared/problem"
+	"ordertally/shared/web"
+	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/problem"
 )
 
 const title = "Ordertally: orders"
@@ -182,7 +182,7 @@ func operations() map[string]openapi.Operation {
 	plain := []openapi.Header{fresh}
 	pages := []openapi.Header{fresh, {Name: "Link", Says: "The next page, rel=next. Left out on the last one.", Schema: &openapi.Schema{Type: "string"}}}
 	missing, none := []problem.Kind{kindNoOrder}, []problem.Kind{kindNotParked}
-	large := []problem.Kind{httpserver.KindOverloaded}
+	large := []problem.Kind{web.KindOverloaded}
 	decision := []problem.Kind{kindMalformedJSON, kindInvalidDecision, kindCorrupt}
 	return map[string]openapi.Operation{
 		"POST /v1/orders": {
@@ -302,9 +302,9 @@ func operations() map[string]openapi.Operation {
 
 // reasonBody is the body of a decision about one message.
 func reasonBody(required bool) *openapi.Schema {
-	s := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{"reason": openapi.Said(openapi.String(0, httpserver.MaxReason), reasonSays+" May be left out.")}, AdditionalProperties: false}
+	s := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{"reason": openapi.Said(openapi.String(0, web.MaxReason), reasonSays+" May be left out.")}, AdditionalProperties: false}
 	if required {
-		s.Properties["reason"], s.Required = openapi.Said(openapi.String(1, httpserver.MaxReason), reasonSays+" Not only spaces."), []string{"reason"}
+		s.Properties["reason"], s.Required = openapi.Said(openapi.String(1, web.MaxReason), reasonSays+" Not only spaces."), []string{"reason"}
 	}
 	return s
 }

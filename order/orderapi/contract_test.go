@@ -6,7 +6,7 @@ import (
 	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/clock"
-	"ordertally/shared/openapi/openapitest"
+	"ordertally/shared/web/openapi/openapitest"
 )
 
 func TestTheDocumentIsServed(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"ordertally/order"
-	"ordertally/shared/setdigest"
+	"ordertally/shared/event/setdigest"
 	"ordertally/shared/uuidv7"
 )
 

@@ -9,9 +9,9 @@ import (
 	"ordertally/order"
 	"ordertally/order/admission"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/httpserver"
 	"ordertally/shared/outbox"
-	"ordertally/shared/problem"
+	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
 )
 
 // The kinds of problems of this API, beside those of the shared packages.
@@ -75,7 +75,7 @@ var (
 		Code:   "corrupt_record",
 		Says:   "The stored record is damaged. An operator has to restore the file from a backup.",
 	}
-	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: httpserver.CodeOverloaded, Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
+	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded, Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
 
 // retryAfter is what a 503 asks for: a restart takes about as long.

@@ -11,8 +11,8 @@ import (
 	"ordertally/order"
 	"ordertally/order/orderapi"
 	"ordertally/shared/auth"
-	"ordertally/shared/httpserver/floodtest"
-	"ordertally/shared/ratelimit"
+	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/web/floodtest"
 )
 
 // unreadable is a store that cannot be read.

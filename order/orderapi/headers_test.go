@@ -9,8 +9,8 @@ import (
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
-	"ordertally/shared/ratelimit"
 )
 
 // answered asks as somebody and returns the answer without its body. The document's check looks at it, too.

@@ -9,7 +9,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
 	"ordertally/shared/clock"
-	"ordertally/shared/httpserver/hostiletest"
+	"ordertally/shared/web/hostiletest"
 )
 
 // TestHostileRequests is what order answers to what nobody should send; see [hostiletest.Table.Run] for what each answer must be.

@@ -13,7 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"ordertally/order"
-	"ordertally/shared/httpserver"
+	"ordertally/shared/web"
 )
 
 // humaOrder is the body of a placement as huma would have it: its rules, as far as they can be told, as tags.
@@ -44,8 +44,8 @@ type humaRaw struct {
 func BenchmarkHuma(b *testing.B) {
 	const line = `{"sku":"85123A","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255}`
 	const draft = `{"reference":"536365","currency":"GBP","lines":[` + line + `,` + line + `,` + line + `]}`
-	own := httpserver.NewRouter([]httpserver.Route{{Method: http.MethodPost, Path: "/v1/orders", Handler: func(w http.ResponseWriter, r *http.Request) {
-		body, err := httpserver.ReadBody(w, r, order.MaxBody)
+	own := web.NewRouter([]web.Route{{Method: http.MethodPost, Path: "/v1/orders", Handler: func(w http.ResponseWriter, r *http.Request) {
+		body, err := web.ReadBody(w, r, order.MaxBody)
 		if err == nil {
 			_, err = order.DecodeDraft(body, time.Now())
 		}

@@ -21,9 +21,9 @@ import (
 	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
-	"ordertally/shared/ratelimit"
 	"ordertally/shared/uuidv7"
 )
 

@@ -3,7 +3,7 @@ package orderapi
 import (
 	"embed"
 
-	"ordertally/shared/webpage"
+	"ordertally/shared/web/webpage"
 )
 
 //go:embed page/index.html

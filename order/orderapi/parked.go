@@ -11,10 +11,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/httpserver"
 	"ordertally/shared/outbox"
-	"ordertally/shared/problem"
 	"ordertally/shared/uuidv7"
+	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
 )
 
 // ParkedMessage is a parked message in an answer. CONTRACT: the names are relied on.
@@ -169,12 +169,12 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d d
 	if _, err := parameters(r); err != nil {
 		return d, err
 	}
-	body, err := httpserver.ReadBody(w, r, httpserver.MaxDecision)
+	body, err := web.ReadBody(w, r, web.MaxDecision)
 	if err != nil {
 		return d, err
 	}
-	if err := httpserver.UnmarshalObject(body, &d, "reason"); err != nil {
-		if errors.Is(err, httpserver.ErrNothing) {
+	if err := web.UnmarshalObject(body, &d, "reason"); err != nil {
+		if errors.Is(err, web.ErrNothing) {
 			return d, invalidDecision("", "A member is null or empty; leave out what is not meant.")
 		}
 		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
@@ -182,7 +182,7 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d d
 		}
 		return d, kindMalformedJSON.New("The body must be exactly one well-formed JSON object; {} is the least.")
 	}
-	if fault := httpserver.ReasonFault(d.Reason, verb != outbox.Retry); fault != "" {
+	if fault := web.ReasonFault(d.Reason, verb != outbox.Retry); fault != "" {
 		return d, invalidDecision("/reason", fault)
 	}
 	return d, nil

@@ -7,7 +7,7 @@ import (
 	"ordertally/order"
 	"ordertally/order/admission"
 	"ordertally/shared/auth"
-	"ordertally/shared/httpserver"
+	"ordertally/shared/web"
 )
 
 const (
@@ -26,7 +26,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	pass, body, err := a.admit(w, r)
 	defer pass.Leave()
 	if err != nil {
-		pass.Hold(r.Context(), httpserver.Draining(r.Context()), err)
+		pass.Hold(r.Context(), web.Draining(r.Context()), err)
 		return err
 	}
 	caller := auth.FromContext(r.Context())
@@ -34,7 +34,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 		Caller:      caller.ID,
 		By:          caller.Actor(),
 		Backfill:    caller.May(auth.OrdersBackfill),
-		TraceParent: httpserver.TraceParent(r.Context()).String(),
+		TraceParent: web.TraceParent(r.Context()).String(),
 	})
 	pass.Placed()
 	if errors.Is(err, order.ErrBackfill) {
@@ -53,11 +53,11 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 
 // admit reads the body of a placement that may begin. With an error there is no body: what waits for its refusal takes no memory.
 func (a *api) admit(w http.ResponseWriter, r *http.Request) (pass *admission.Pass, body []byte, err error) {
-	if pass, err = a.Gate.Arrive(httpserver.Client(r), r.ContentLength, order.MaxBody); err != nil {
+	if pass, err = a.Gate.Arrive(web.Client(r), r.ContentLength, order.MaxBody); err != nil {
 		return pass, nil, err
 	}
 	r.Body = pass.Body(r.Body)
-	if body, err = httpserver.ReadBody(w, r, order.MaxBody); err != nil {
+	if body, err = web.ReadBody(w, r, order.MaxBody); err != nil {
 		return pass, nil, err
 	}
 	if err = pass.Enter(len(body)); err != nil {

@@ -6,8 +6,8 @@ import (
 	"strconv"
 
 	"ordertally/order"
-	"ordertally/shared/httpserver"
 	"ordertally/shared/uuidv7"
+	"ordertally/shared/web"
 )
 
 func (a *api) get(w http.ResponseWriter, r *http.Request) error {
@@ -80,7 +80,7 @@ func appendOrder(b []byte, o *order.Stored, placedBy string) []byte {
 }
 
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
-	httpserver.BoundWriting(w, len(body))
+	web.BoundWriting(w, len(body))
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Content-Length", strconv.Itoa(len(body)))

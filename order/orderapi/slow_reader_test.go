@@ -17,9 +17,9 @@ import (
 	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
-	"ordertally/shared/ratelimit"
 )
 
 // slowReaders are clients that read nothing of their answers before the test's end.

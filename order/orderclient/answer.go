@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"ordertally/order"
-	"ordertally/shared/problem"
+	"ordertally/shared/web/problem"
 )
 
 // UnexpectedAnswer is an answer that the order service does not give: a proxy in between, or another service.

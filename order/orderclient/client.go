@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"ordertally/shared/secret"
-	"ordertally/shared/tlsfiles"
+	"ordertally/shared/settings/secret"
+	"ordertally/shared/settings/tlsfiles"
 )
 
 // Config of a Client. Only BaseURL is needed.

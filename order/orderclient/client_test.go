@@ -15,8 +15,8 @@ import (
 	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
-	"ordertally/shared/problem"
-	"ordertally/shared/secret"
+	"ordertally/shared/settings/secret"
+	"ordertally/shared/web/problem"
 )
 
 func connect(t *testing.T, service *apitest.Service) *orderclient.Client {

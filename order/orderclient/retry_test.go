@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"ordertally/order/orderclient"
-	"ordertally/shared/problem"
+	"ordertally/shared/web/problem"
 )
 
 // script is a transport that gives its answers in turn, the last one for ever, and notes when it was asked. It needs no

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/secret"
-	"ordertally/shared/tlsfiles"
+	"ordertally/shared/settings/secret"
+	"ordertally/shared/settings/tlsfiles"
 )
 
 const (

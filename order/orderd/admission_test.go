@@ -18,8 +18,8 @@ import (
 
 	"ordertally/order/admission"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/serving"
+	"ordertally/shared/service"
+	"ordertally/shared/web"
 )
 
 // admitting is the service as it runs, on free ports, without a Kafka.
@@ -33,7 +33,7 @@ func startAdmitting(t *testing.T, config admission.Config) *admitting {
 	t.Helper()
 	service, err := New(Config{
 		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "order.db"), Kafka: []string{"127.0.0.1:1"}, Admission: config,
-		Serving: serving.Config{Bounds: httpserver.Bounds{MaxConnections: 100_000}}, // what is refused is no connection
+		Serving: service.Config{Bounds: web.Bounds{MaxConnections: 100_000}}, // what is refused is no connection
 	}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)

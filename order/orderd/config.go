@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"ordertally/order/admission"
-	"ordertally/shared/broker"
 	"ordertally/shared/event"
+	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
-	"ordertally/shared/serving"
+	"ordertally/shared/service"
 	"ordertally/shared/settings"
 )
 
@@ -27,7 +27,7 @@ type Config struct {
 	// Kafka names at least one broker. Default 127.0.0.1:9092.
 	Kafka []string `default:"${kafka}" help:"Kafka brokers, host:port separated by commas." name:"kafka"`
 	// KafkaSecurity is how to connect to it.
-	KafkaSecurity broker.Security `embed:"" prefix:"kafka-"`
+	KafkaSecurity kafka.Security `embed:"" prefix:"kafka-"`
 	// Topic that ORDER_CREATED is published to. Default event.Topic.
 	Topic string `default:"${topic}" help:"Topic of ORDER_CREATED." name:"topic"`
 	// PublishMode is "transactional", exactly once, or "idempotent", at least once, for a cluster whose ACLs or age forbid
@@ -41,7 +41,7 @@ type Config struct {
 	IdempotencyRetention time.Duration `default:"${idempotency_retention}" help:"How long an idempotency key is known." name:"idempotency-retention"`
 	// Serving is what goes around the API. The tag is not embed:"": what has that, kong validates while it parses, and would name the faults of this
 	// alone; config print would name nothing else.
-	Serving serving.Config `kong:"embed"`
+	Serving service.Config `kong:"embed"`
 	// Admission is when placements are refused.
 	Admission admission.Config `embed:"" prefix:"admission-"`
 	// Outbox tunes the way from the file to Kafka.
@@ -108,7 +108,7 @@ func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka, "topic": event.Topic,
 		"publish_mode":          modeTransactional,
-		"transaction_timeout":   broker.DefaultTransactionTimeout.String(),
+		"transaction_timeout":   kafka.DefaultTransactionTimeout.String(),
 		"outbox_linger":         time.Duration(0).String(),
 		"outbox_batch_messages": strconv.Itoa(defaultBatchMessages),
 		"outbox_batch_bytes":    strconv.Itoa(defaultBatchBytes),
@@ -141,7 +141,7 @@ func (c Config) withDefaults() Config {
 	if len(c.Kafka) == 0 {
 		c.Kafka = []string{defaultKafka}
 	}
-	c.TransactionTimeout = cmp.Or(c.TransactionTimeout, broker.DefaultTransactionTimeout)
+	c.TransactionTimeout = cmp.Or(c.TransactionTimeout, kafka.DefaultTransactionTimeout)
 	c.IdempotencyRetention = cmp.Or(c.IdempotencyRetention, defaultKeyRetention)
 	c.Serving, c.Admission, c.Outbox = c.Serving.WithDefaults(), c.Admission.WithDefaults(), c.Outbox.withDefaults()
 	return c
@@ -180,8 +180,8 @@ func (c Config) validate() error {
 		between(
 			"transaction-timeout",
 			c.TransactionTimeout,
-			broker.MinTransactionTimeout,
-			broker.MaxTransactionTimeout,
+			kafka.MinTransactionTimeout,
+			kafka.MaxTransactionTimeout,
 		),
 	)
 	errs = append(errs, between("idempotency-retention", c.IdempotencyRetention, minRetention, maxRetention))

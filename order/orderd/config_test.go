@@ -14,13 +14,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order/admission"
-	"ordertally/shared/broker"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/event"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/ratelimit"
-	"ordertally/shared/serving"
+	"ordertally/shared/kafka"
+	"ordertally/shared/service"
+	"ordertally/shared/service/telemetry"
 	"ordertally/shared/settings"
-	"ordertally/shared/telemetry"
+	"ordertally/shared/web"
 )
 
 // parse reads the settings of `order serve` as the program does; "" is no file.
@@ -55,9 +55,9 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 			Retention: 168 * time.Hour,
 		},
 		IdempotencyRetention: 720 * time.Hour,
-		KafkaSecurity:        broker.Security{Mechanism: "none"},
-		Serving: serving.Config{
-			Bounds: httpserver.Bounds{}.WithDefaults(), Limits: ratelimit.Config{Burst: 10 * time.Second}, ScrubInterval: 24 * time.Hour,
+		KafkaSecurity:        kafka.Security{Mechanism: "none"},
+		Serving: service.Config{
+			Bounds: web.Bounds{}.WithDefaults(), Limits: ratelimit.Config{Burst: 10 * time.Second}, ScrubInterval: 24 * time.Hour,
 		},
 		Admission: admission.Config{Latency: 15 * time.Millisecond, FreeDisk: 16 << 20},
 	}

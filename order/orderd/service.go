@@ -2,7 +2,7 @@
 //
 //	HTTP ── orderapi ── order.Placement ── orderstore ──┐
 //	                                                    ├── one bbolt file (group commit)
-//	Kafka <── broker.Publisher <── outbox.Relay ────────┘
+//	Kafka <── kafka.Publisher <── outbox.Relay ────────┘
 package orderd
 
 import (
@@ -17,16 +17,16 @@ import (
 	"ordertally/order/admission"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/broker"
 	"ordertally/shared/clock"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
-	"ordertally/shared/ratelimit"
-	"ordertally/shared/serving"
-	"ordertally/shared/telemetry"
-	"ordertally/shared/telemetry/tracing"
+	"ordertally/shared/service"
+	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/service/telemetry"
+	"ordertally/shared/service/telemetry/tracing"
+	"ordertally/shared/web"
 )
 
 // Service is the order service.
@@ -35,8 +35,8 @@ type Service struct {
 	logger zerolog.Logger
 	group  *lifecycle.Group
 	steps  lifecycle.Stack
-	api    *httpserver.Server
-	ops    *httpserver.Server
+	api    *web.Server
+	ops    *web.Server
 	db     *boltdb.DB
 	outbox *outbox.Outbox
 
@@ -66,7 +66,7 @@ func (s *Service) Start(ctx context.Context) error {
 func (s *Service) start(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
 	s.config.Serving.Drops.Register(registry, "order")
-	db, err := serving.OpenDatabase(s.config.Data, "order", registry, s.logger)
+	db, err := service.OpenDatabase(s.config.Data, "order", registry, s.logger)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
 		Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: s.config.Topic, Idempotent: s.config.PublishMode == modeIdempotent,
 		TransactionTimeout: s.config.TransactionTimeout,
 	}, s.logger)
@@ -112,15 +112,15 @@ func (s *Service) start(ctx context.Context) error {
 	health.Register("API", s.listening, telemetry.Ready)
 	health.RegisterNoted("kafka", noKafkaNeeded, telemetry.Ready, relay.Note)
 	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live)
-	health.Register("started", serving.Started(s.answers.Load), telemetry.Started)
-	metrics := httpserver.NewMetrics(registry) // of both listeners
+	health.Register("started", service.Started(s.answers.Load), telemetry.Started)
+	metrics := web.NewMetrics(registry) // of both listeners
 	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard, Metrics: metrics}, s.logger); err != nil {
 		return err
 	}
 	if err := s.ops.Start(); err != nil {
 		return err
 	}
-	s.steps.Push("ops listener", lifecycle.Within(serving.OpsStop, s.ops.Stop))
+	s.steps.Push("ops listener", lifecycle.Within(service.OpsStop, s.ops.Stop))
 	s.group.Go("ops listener", s.ops.Wait)
 
 	s.group.Go("database", db.Watch)
@@ -149,14 +149,14 @@ func (s *Service) start(ctx context.Context) error {
 		Placement: placement, Store: store, Outbox: box, Topic: s.config.Topic, Guard: guard,
 		Limiter: ratelimit.New(s.config.Serving.Limits, registry), Gate: gate, Logger: s.logger,
 	})
-	front := httpserver.Front{Metrics: metrics, Tracing: tracing, Logger: s.logger}
+	front := web.Front{Metrics: metrics, Tracing: tracing, Logger: s.logger}
 	if s.api, err = s.config.Serving.API(s.config.Listen, guard, api, front); err != nil {
 		return err
 	}
 	if err := s.api.Start(); err != nil {
 		return err
 	}
-	s.steps.Push("API", lifecycle.Within(serving.APIStop, s.api.Stop))
+	s.steps.Push("API", lifecycle.Within(service.APIStop, s.api.Stop))
 	s.group.Go("API", s.api.Wait)
 	s.answers.Store(true)
 	return nil

@@ -13,7 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/order"
-	"ordertally/shared/setdigest"
+	"ordertally/shared/event/setdigest"
 	"ordertally/shared/uuidv7"
 )
 

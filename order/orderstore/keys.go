@@ -12,7 +12,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/uuidv7"
 )
 

@@ -14,8 +14,8 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
-	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
+	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/uuidv7"
 )
 

@@ -21,7 +21,7 @@ import (
 	"ordertally/order/orderclient"
 	"ordertally/order/retail"
 	"ordertally/shared/clock"
-	"ordertally/shared/problem"
+	"ordertally/shared/web/problem"
 )
 
 func client(t *testing.T, url string, retryFor time.Duration) *orderclient.Client {

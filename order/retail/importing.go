@@ -14,7 +14,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/order/orderclient"
-	"ordertally/shared/problem"
+	"ordertally/shared/web/problem"
 )
 
 // importing is an import under way.

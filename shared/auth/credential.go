@@ -7,8 +7,8 @@ import (
 	"os"
 	"strings"
 
-	"ordertally/shared/plainfile"
-	"ordertally/shared/secret"
+	"ordertally/shared/settings/plainfile"
+	"ordertally/shared/settings/secret"
 )
 
 // Credential is how a command that calls a service gets its API key or token: from a file, or from an environment variable, never

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/plainfile/plainfiletest"
+	"ordertally/shared/settings/plainfile/plainfiletest"
 )
 
 func TestAFileWithAKey(t *testing.T) {

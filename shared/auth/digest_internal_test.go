@@ -13,7 +13,7 @@ import (
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
-	"ordertally/shared/httpserver"
+	"ordertally/shared/web"
 )
 
 // TestKeys_ComparesWholeDigests: one wrong bit anywhere in a digest is another key's, however much of the rest is
@@ -84,7 +84,7 @@ func TestKeys_LetsInNoneThatIsAlike(t *testing.T) {
 	}
 	id, secret := create()
 	other, theirs := create()
-	router := httpserver.NewRouter((&Guard{Keys: keys}).Protect([]httpserver.Route{
+	router := web.NewRouter((&Guard{Keys: keys}).Protect([]web.Route{
 		{Method: http.MethodGet, Path: "/", Scope: OrdersRead, Handler: func(http.ResponseWriter, *http.Request) {}},
 	}))
 	ask := func(id, secret string) int {

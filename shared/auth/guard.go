@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"ordertally/shared/httpserver"
-	"ordertally/shared/problem"
+	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
 )
 
 // The kinds of the problems of this package.
@@ -67,7 +67,7 @@ func loopback(addr string) bool {
 // Protect returns the routes with handlers that answer 401 to a request without a valid credential and 403 to one
 // without the route's scope. Many 401s are paced: see refusals. It panics when a route has no scope: like the table
 // itself, that is a mistake in the program.
-func (g *Guard) Protect(routes []httpserver.Route) []httpserver.Route {
+func (g *Guard) Protect(routes []web.Route) []web.Route {
 	protected := slices.Clone(routes)
 	for i := range protected {
 		switch route := &protected[i]; {
@@ -85,13 +85,13 @@ func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		caller, err := g.authenticate(r)
 		if err == nil {
-			httpserver.NoteCaller(r.Context(), caller.Name)
+			web.NoteCaller(r.Context(), caller.Name)
 		}
 		switch {
 		case errors.Is(err, errIssuerAway):
 			problem.Write(w, r, KindIssuerAway.New(sentence(err)))
 		case err != nil:
-			g.refusals.hold(r.Context(), httpserver.Draining(r.Context()))
+			g.refusals.hold(r.Context(), web.Draining(r.Context()))
 			problem.Write(w, r, Unauthenticated(err))
 		case !caller.May(scope):
 			problem.Write(w, r, InsufficientScope(scope))

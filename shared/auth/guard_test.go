@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/httpserver"
+	"ordertally/shared/web"
 )
 
 func TestWhereAServiceMayListenWithoutKeys(t *testing.T) {
@@ -62,7 +62,7 @@ func TestATableWithARouteWithoutScopeIsAMistake(t *testing.T) {
 					t.Errorf("scope %q was taken", scope)
 				}
 			}()
-			auth.Open().Protect([]httpserver.Route{{Method: "GET", Path: "/", Scope: scope, Handler: func(http.ResponseWriter, *http.Request) {}}})
+			auth.Open().Protect([]web.Route{{Method: "GET", Path: "/", Scope: scope, Handler: func(http.ResponseWriter, *http.Request) {}}})
 		}()
 	}
 }

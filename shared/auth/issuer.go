@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"ordertally/shared/clock"
-	"ordertally/shared/secret"
+	"ordertally/shared/settings/secret"
 )
 
 const (

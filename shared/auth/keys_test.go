@@ -19,7 +19,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
-	"ordertally/shared/httpserver"
+	"ordertally/shared/web"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -73,7 +73,7 @@ func (f *file) make(name string, expires time.Time, scopes ...string) (auth.Key,
 func ask(t *testing.T, guard *auth.Guard, headers ...string) (*httptest.ResponseRecorder, *auth.Caller) {
 	t.Helper()
 	var caller *auth.Caller
-	router := httpserver.NewRouter(guard.Protect([]httpserver.Route{{Method: "GET", Path: "/", Scope: auth.OrdersRead, Handler: func(_ http.ResponseWriter, r *http.Request) {
+	router := web.NewRouter(guard.Protect([]web.Route{{Method: "GET", Path: "/", Scope: auth.OrdersRead, Handler: func(_ http.ResponseWriter, r *http.Request) {
 		caller = auth.FromContext(r.Context())
 	}}}))
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)

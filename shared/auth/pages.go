@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"ordertally/shared/problem"
+	"ordertally/shared/web/problem"
 )
 
 // The kinds of the problems that a foreign web page gets.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"ordertally/shared/spelling"
+	"ordertally/shared/text/spelling"
 )
 
 // The scopes, and what each allows.

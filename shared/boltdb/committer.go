@@ -14,7 +14,7 @@ import (
 	bberrors "go.etcd.io/bbolt/errors"
 
 	"ordertally/shared/crashpoint"
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/service/lifecycle"
 )
 
 type request struct {

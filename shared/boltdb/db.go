@@ -13,7 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/service/lifecycle"
 )
 
 // DB is an open database file. It is safe for concurrent use.

@@ -13,7 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/service/lifecycle"
 )
 
 // TestAPanicAfterACommit has one of five requests that share a commit panic once it is on the disk. Whoever's memory has followed is told so, the

@@ -9,7 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/service/lifecycle"
 )
 
 // Scrub checks the whole of an open file again and again, in small steps, and notes damage: see Incidents.

@@ -15,7 +15,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// A row and the message that tells of it, in one transaction. A program publishes to Kafka with broker.NewPublisher; here
+// A row and the message that tells of it, in one transaction. A program publishes to Kafka with kafka.NewPublisher; here
 // it is a publisher in memory.
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 )

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"ordertally/shared/boltdb"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/uuidv7"
 )
 

@@ -8,9 +8,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
+	"ordertally/shared/service/lifecycle"
 )
 
 // TestAPanicLosesNothing panics in the publisher, in the middle of a transaction and after one: the relay that is run again publishes each

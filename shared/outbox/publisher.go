@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/uuidv7"
 )
 

@@ -12,7 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/service/lifecycle"
 )
 
 // batch is one published transaction: when, and where each of its slots stands.

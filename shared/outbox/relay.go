@@ -10,7 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/crashpoint"
-	"ordertally/shared/lifecycle"
+	"ordertally/shared/service/lifecycle"
 )
 
 // RelayConfig tunes a Relay. The zero value is ready for use.

@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"ordertally/shared/boltdb"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 )

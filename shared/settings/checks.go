@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"ordertally/shared/plainfile"
+	"ordertally/shared/settings/plainfile"
 )
 
 // CheckHostPort refuses what is no HOST:PORT, the port a number or the name of a service. Whether there is such a host it does not ask.

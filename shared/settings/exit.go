@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	"ordertally/shared/safetext"
+	"ordertally/shared/text/safetext"
 )
 
 // Exit codes of all programs.

@@ -14,7 +14,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
-	"ordertally/shared/plainfile"
+	"ordertally/shared/settings/plainfile"
 )
 
 // No settings file is larger, in bytes. The bound also keeps nesting within what the YAML parser's recursion can take.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"ordertally/shared/plainfile/plainfiletest"
 	"ordertally/shared/settings"
+	"ordertally/shared/settings/plainfile/plainfiletest"
 )
 
 func TestASettingsFileThatIsAPipe(t *testing.T) {

@@ -3,7 +3,7 @@ package settings
 import (
 	"fmt"
 
-	"ordertally/shared/spelling"
+	"ordertally/shared/text/spelling"
 )
 
 // suggest names the known word nearest to word, when it is near enough to be meant.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"ordertally/shared/secret"
+	"ordertally/shared/settings/secret"
 )
 
 // Value is one setting of a command as it is in force.

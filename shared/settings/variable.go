@@ -5,7 +5,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"ordertally/shared/secret"
+	"ordertally/shared/settings/secret"
 )
 
 // Variable is a setting that is no flag: a secret, which others on the machine would see on a command line, or a variable of somebody else's, such

@@ -13,10 +13,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
-	"ordertally/shared/broker"
-	"ordertally/shared/safetext"
-	"ordertally/shared/serving"
+	"ordertally/shared/kafka"
+	"ordertally/shared/service"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/safetext"
 )
 
 type configCmd struct {
@@ -36,11 +36,11 @@ func (c *configCheckCmd) Run(ctx context.Context) error {
 	if c.Try < 0 || c.Try > activityd.MaxTry {
 		refused = errors.Join(refused, fmt.Errorf("try: it must be 1 to %d", activityd.MaxTry))
 	}
-	err := serving.Check(
+	err := service.Check(
 		ctx,
 		os.Stdout,
 		&c.Serving,
-		serving.Place{
+		service.Place{
 			Program: "activity",
 			Listen:  c.Listen,
 			Data:    c.Data,
@@ -60,7 +60,7 @@ var errAllParked = errors.New("an activity would count none of its records: fix 
 func (c *configCheckCmd) try(ctx context.Context, out io.Writer) error {
 	useless := false
 	err := activityd.Try(ctx, c.Config, c.Try, zerolog.Nop(), func(tried activityd.Tried, err error) error {
-		if err != nil && !errors.Is(err, broker.ErrNoTopic) {
+		if err != nil && !errors.Is(err, kafka.ErrNoTopic) {
 			return err
 		}
 		useless = useless || len(tried.Parked) > 0 && tried.Counted == 0

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"ordertally/activity"
-	"ordertally/shared/safetext"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/safetext"
 )
 
 // parkedCmd are the operators' verbs for messages that could not be counted.

@@ -10,9 +10,9 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/shared/auth/keyverbs"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/serving"
+	"ordertally/shared/service"
+	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/settings"
-	"ordertally/shared/telemetry/tracing"
 )
 
 // commands are the verbs, a file each.
@@ -23,8 +23,8 @@ type commands struct {
 	Verify    verifyCmd           `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
 	Keys      keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
 	Config    configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
-	Health    serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
-	Check     serving.FileCheck   `cmd:"" help:"Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if there is damage."`
+	Health    service.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
+	Check     service.FileCheck   `cmd:"" help:"Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if there is damage."`
 	Late      lateCmd             `cmd:"" help:"List, count or discard messages that may have been counted before."`
 	Conflicts conflictsCmd        `cmd:"" help:"List, count or discard messages whose id another message had."`
 }

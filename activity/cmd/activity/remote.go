@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/problem"
-	"ordertally/shared/secret"
 	"ordertally/shared/settings"
-	"ordertally/shared/tlsfiles"
+	"ordertally/shared/settings/secret"
+	"ordertally/shared/settings/tlsfiles"
+	"ordertally/shared/web/problem"
 )
 
 // keyVariable and ordersKeyVariable are the environment variables that hold the credentials for the activity service and the order service.

@@ -8,9 +8,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
-	"ordertally/shared/lifecycle"
-	"ordertally/shared/secret"
-	"ordertally/shared/serving"
+	"ordertally/shared/service"
+	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/settings/secret"
 )
 
 type serveCmd struct {
@@ -23,7 +23,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		debug.SetGCPercent(activityd.GCPercent)
 	}
 	c.KafkaSecurity.Password = kafkaPassword()
-	return serving.Run(ctx, &c.Serving, "activity", func(logger zerolog.Logger) (lifecycle.Service, error) {
+	return service.Run(ctx, &c.Serving, "activity", func(logger zerolog.Logger) (lifecycle.Service, error) {
 		return activityd.New(c.Config, logger)
 	})
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
-	"ordertally/shared/broker"
-	"ordertally/shared/broker/devbroker"
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/devbroker"
 	"ordertally/shared/outbox"
 	"ordertally/shared/settings"
 )
@@ -100,7 +100,7 @@ func TestConfigCheckTry_ChangesNothing(t *testing.T) {
 // publishPlain writes JSON into partition 0 of a topic, with a type and an id in headers.
 func publishPlain(t *testing.T, address, topic, kind string, values ...string) {
 	t.Helper()
-	publisher, err := broker.NewPublisher(broker.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,9 @@ import (
 
 	"ordertally/activity/verify"
 	"ordertally/shared/auth"
-	"ordertally/shared/safetext"
 	"ordertally/shared/settings"
-	"ordertally/shared/tlsfiles"
+	"ordertally/shared/settings/tlsfiles"
+	"ordertally/shared/text/safetext"
 )
 
 type verifyCmd struct {

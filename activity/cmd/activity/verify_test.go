@@ -9,7 +9,7 @@ import (
 
 	"ordertally/activity/verify"
 	"ordertally/shared/auth"
-	"ordertally/shared/tlsfiles"
+	"ordertally/shared/settings/tlsfiles"
 )
 
 func TestCredentialsOfVerifyAreNotShown(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 	"ordertally/order/orderstore"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/safetext"
+	"ordertally/shared/text/safetext"
 )
 
 type compactCmd struct {

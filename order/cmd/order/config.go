@@ -8,7 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order/orderd"
-	"ordertally/shared/serving"
+	"ordertally/shared/service"
 	"ordertally/shared/settings"
 )
 
@@ -25,11 +25,11 @@ type configCheckCmd struct {
 func (c *configCheckCmd) Run(ctx context.Context) error {
 	c.KafkaSecurity.Password = kafkaPassword()
 	_, refused := orderd.New(c.Config, zerolog.Nop())
-	return serving.Check(
+	return service.Check(
 		ctx,
 		os.Stdout,
 		&c.Serving,
-		serving.Place{
+		service.Place{
 			Program: "order",
 			Listen:  c.Listen,
 			Data:    c.Data,

@@ -10,9 +10,9 @@ import (
 	"ordertally/order/orderstore"
 	"ordertally/shared/auth/keyverbs"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/serving"
+	"ordertally/shared/service"
+	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/settings"
-	"ordertally/shared/telemetry/tracing"
 )
 
 // commands are the verbs, a file each.
@@ -24,8 +24,8 @@ type commands struct {
 	Outbox  outboxCmd           `cmd:"" help:"Look after messages that could not be published."`
 	Keys    keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
 	Config  configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
-	Health  serving.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
-	Check   serving.FileCheck   `cmd:"" help:"Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if there is damage."`
+	Health  service.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
+	Check   service.FileCheck   `cmd:"" help:"Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if there is damage."`
 	Compact compactCmd          `cmd:"" help:"Give the free pages of a database file back to the disk. The service must be stopped."`
 }
 

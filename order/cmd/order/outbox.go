@@ -13,8 +13,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/order/orderclient"
-	"ordertally/shared/safetext"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/safetext"
 )
 
 // outboxCmd are the operators' verbs for messages that are parked.

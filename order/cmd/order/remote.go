@@ -7,7 +7,7 @@ import (
 	"ordertally/order/orderclient"
 	"ordertally/shared/auth"
 	"ordertally/shared/settings"
-	"ordertally/shared/tlsfiles"
+	"ordertally/shared/settings/tlsfiles"
 )
 
 // keyVariable and activityKeyVariable are the environment variables that hold the credentials for the order service and the activity service.

@@ -8,11 +8,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order/orderd"
-	"ordertally/shared/lifecycle"
 	"ordertally/shared/outbox"
-	"ordertally/shared/secret"
-	"ordertally/shared/serving"
+	"ordertally/shared/service"
+	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/settings"
+	"ordertally/shared/settings/secret"
 )
 
 type serveCmd struct {
@@ -22,7 +22,7 @@ type serveCmd struct {
 // Run runs the service until ctx ends or the service fails. The exit code of a fenced one is 3.
 func (c *serveCmd) Run(ctx context.Context) error {
 	c.KafkaSecurity.Password = kafkaPassword()
-	err := serving.Run(ctx, &c.Serving, "order", func(logger zerolog.Logger) (lifecycle.Service, error) { return orderd.New(c.Config, logger) })
+	err := service.Run(ctx, &c.Serving, "order", func(logger zerolog.Logger) (lifecycle.Service, error) { return orderd.New(c.Config, logger) })
 	if errors.Is(err, outbox.ErrFenced) {
 		return settings.WithExitCode(err, settings.ExitFenced)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"ordertally/order/orderclient"
-	"ordertally/shared/safetext"
+	"ordertally/shared/text/safetext"
 )
 
 type statusCmd struct{ remote }

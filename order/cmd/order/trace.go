@@ -15,11 +15,11 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/auth"
-	"ordertally/shared/problem"
-	"ordertally/shared/safetext"
-	"ordertally/shared/secret"
 	"ordertally/shared/settings"
-	"ordertally/shared/tlsfiles"
+	"ordertally/shared/settings/secret"
+	"ordertally/shared/settings/tlsfiles"
+	"ordertally/shared/text/safetext"
+	"ordertally/shared/web/problem"
 )
 
 // traceCmd follows one order through both services.

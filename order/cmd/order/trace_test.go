@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"ordertally/order"
-	"ordertally/shared/secret"
+	"ordertally/shared/settings/secret"
 )
 
 func TestAPasswordInTheActivityServicesURLIsNotShown(t *testing.T) {

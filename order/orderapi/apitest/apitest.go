@@ -18,14 +18,14 @@ import (
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
 	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/openapi/openapitest"
 	"ordertally/shared/outbox"
-	"ordertally/shared/ratelimit"
-	"ordertally/shared/telemetry/tracing"
+	"ordertally/shared/service/telemetry/tracing"
+	"ordertally/shared/web"
+	"ordertally/shared/web/openapi/openapitest"
 )
 
 // Service is a running API.
@@ -50,7 +50,7 @@ type Service struct {
 	path   string
 	addr   string
 	db     *boltdb.DB
-	server *httpserver.Server
+	server *web.Server
 }
 
 // Start starts a service that takes the time from c. The test's end stops it.
@@ -91,7 +91,7 @@ func (s *Service) Start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	front := httpserver.Front{Metrics: httpserver.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.Nop()}
+	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.Nop()}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
 		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(), Guard: &auth.Guard{Keys: s.Keys},
 		Limiter: ratelimit.New(s.Limits, prometheus.NewRegistry()), Gate: admission.Open(),
@@ -100,7 +100,7 @@ func (s *Service) Start() {
 	if s.Wrap != nil {
 		handler = s.Wrap(handler)
 	}
-	s.server = httpserver.New(httpserver.Config{Addr: s.addr, Handler: handler}, zerolog.Nop())
+	s.server = web.New(web.Config{Addr: s.addr, Handler: handler}, zerolog.Nop())
 	if err := s.server.Start(); err != nil {
 		s.t.Fatal(err)
 	}

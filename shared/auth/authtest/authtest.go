@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
-	"ordertally/shared/httpserver"
+	"ordertally/shared/web"
 )
 
 // Keys returns the keys of an empty file, for the test's time.
@@ -63,7 +63,7 @@ func Useless(t testing.TB, keys *auth.Keys, at *clock.Manual, scopes ...string) 
 // Routes checks that the table has exactly the routes of want, "METHOD PATH" -> scope, and that each answers so: to a request
 // without a credential 401, with a key of all other scopes 403, and with a key of its scope alone the handler is called. The
 // handlers themselves are not called.
-func Routes(t *testing.T, routes []httpserver.Route, want map[string]string) {
+func Routes(t *testing.T, routes []web.Route, want map[string]string) {
 	t.Helper()
 	keys := Keys(t)
 	var called string
@@ -78,8 +78,8 @@ func Routes(t *testing.T, routes []httpserver.Route, want map[string]string) {
 	if len(routes) != len(want) {
 		t.Errorf("the program has %d routes, the test knows %d", len(routes), len(want))
 	}
-	handler := httpserver.NewRouter((&auth.Guard{Keys: keys}).Protect(routes))
-	ask := func(route httpserver.Route, credential string) int {
+	handler := web.NewRouter((&auth.Guard{Keys: keys}).Protect(routes))
+	ask := func(route web.Route, credential string) int {
 		called = ""
 		r := httptest.NewRequestWithContext(t.Context(), route.Method, address(route.Path), nil)
 		auth.SetBearer(r, credential)

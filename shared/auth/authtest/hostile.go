@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/httpserver/hostiletest"
+	"ordertally/shared/web/hostiletest"
 )
 
 // HostileKeys adds what nobody should send to the routes of API keys. Maker is a credential with keys:write and no

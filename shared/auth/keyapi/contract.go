@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/openapi"
-	"ordertally/shared/problem"
+	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/problem"
 )
 
 // ClosedSets returns the types with a closed set of values.

@@ -19,8 +19,8 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/problem"
+	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
 )
 
 // The kinds of the problems of these routes.
@@ -85,8 +85,8 @@ type API struct {
 
 // Routes returns the routes. wrap renders the error of a handler, which is a problem.Problem or one that the client is
 // not told.
-func (a *API) Routes(wrap func(func(http.ResponseWriter, *http.Request) error) http.HandlerFunc) []httpserver.Route {
-	return []httpserver.Route{
+func (a *API) Routes(wrap func(func(http.ResponseWriter, *http.Request) error) http.HandlerFunc) []web.Route {
+	return []web.Route{
 		{Method: http.MethodGet, Path: "/v1/keys", Scope: auth.KeysWrite, Handler: wrap(a.list)},
 		{Method: http.MethodPost, Path: "/v1/keys", Scope: auth.KeysWrite, Handler: wrap(a.make)},
 		{Method: http.MethodDelete, Path: "/v1/keys/{id}", Scope: auth.KeysWrite, Handler: wrap(a.revoke)},
@@ -179,7 +179,7 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 			),
 		)
 	}
-	body, err := httpserver.ReadBody(w, r, maxBody)
+	body, err := web.ReadBody(w, r, maxBody)
 	if err != nil {
 		return err
 	}
@@ -218,8 +218,8 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 // read returns what is wanted, or the problem with it.
 func read(body []byte) (*request, error) {
 	var wanted request
-	err := httpserver.UnmarshalObject(body, &wanted, "name")
-	if errors.Is(err, httpserver.ErrNothing) {
+	err := web.UnmarshalObject(body, &wanted, "name")
+	if errors.Is(err, web.ErrNothing) {
 		return nil, invalid("", "A member is null or empty; leave out what is not meant.")
 	}
 	if semantic, ok := errors.AsType[*gojson.SemanticError](err); ok {
@@ -306,7 +306,7 @@ func answer(w http.ResponseWriter, status int, body any) error {
 		return err
 	}
 	text = append(text, '\n')
-	httpserver.BoundWriting(w, len(text))
+	web.BoundWriting(w, len(text))
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")

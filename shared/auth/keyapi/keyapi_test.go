@@ -20,10 +20,10 @@ import (
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/openapi"
-	"ordertally/shared/openapi/openapitest"
-	"ordertally/shared/problem"
+	"ordertally/shared/web"
+	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/openapi/openapitest"
+	"ordertally/shared/web/problem"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -68,7 +68,7 @@ func newService(t *testing.T, issuer *auth.Issuer) *service {
 	document := openapi.Document(openapi.API{
 		Title: "keys", Says: "keys", Routes: routes, Operations: keyapi.Operations(), Closed: keyapi.ClosedSets(), Problems: []problem.Kind{keyapi.KindParameter, keyapi.KindUnavailable},
 	})
-	web := httptest.NewServer(openapitest.Check(t, document, httpserver.NewRouter(guard.Protect(routes))))
+	web := httptest.NewServer(openapitest.Check(t, document, web.NewRouter(guard.Protect(routes))))
 	t.Cleanup(web.Close)
 	s.url = web.URL
 	return s

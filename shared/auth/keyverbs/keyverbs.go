@@ -18,8 +18,8 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/keyapi"
-	"ordertally/shared/safetext"
 	"ordertally/shared/settings"
+	"ordertally/shared/text/safetext"
 )
 
 // Commands are the verbs of `keys`. The variable api_target must be the default of --target, and a *Service bound.

@@ -18,10 +18,10 @@ import (
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
-	"ordertally/shared/problem"
-	"ordertally/shared/secret"
 	"ordertally/shared/settings"
-	"ordertally/shared/tlsfiles"
+	"ordertally/shared/settings/secret"
+	"ordertally/shared/settings/tlsfiles"
+	"ordertally/shared/web/problem"
 )
 
 // Service is the program that the verbs are of.

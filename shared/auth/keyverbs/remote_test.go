@@ -20,9 +20,9 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
 	"ordertally/shared/auth/keyapi"
-	"ordertally/shared/httpserver"
-	"ordertally/shared/problem"
 	"ordertally/shared/settings"
+	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
 )
 
 // answering is a service that answers for keys.
@@ -38,7 +38,7 @@ func answering(t *testing.T) (url string, keys *auth.Keys) {
 			}
 		}
 	})
-	server := httptest.NewServer(httpserver.NewRouter(guard.Protect(routes)))
+	server := httptest.NewServer(web.NewRouter(guard.Protect(routes)))
 	t.Cleanup(server.Close)
 	return server.URL, keys
 }

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"ordertally/shared/cloudevent"
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )

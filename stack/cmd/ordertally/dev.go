@@ -12,8 +12,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/auth"
+	"ordertally/shared/service/telemetry"
 	"ordertally/shared/settings"
-	"ordertally/shared/telemetry"
 	"ordertally/stack"
 )
 
@@ -30,7 +30,7 @@ type devConfig struct {
 
 // Run runs everything until ctx ends or a part fails.
 func (c *devCmd) Run(ctx context.Context) error {
-	signal.Ignore(syscall.SIGPIPE) // see serving.Run
+	signal.Ignore(syscall.SIGPIPE) // see service.Run
 	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info"}, os.Stderr, "ordertally")
 	if err != nil {
 		return err

@@ -4,8 +4,8 @@ package main
 import (
 	"os"
 
+	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/settings"
-	"ordertally/shared/telemetry/tracing"
 )
 
 // commands are the verbs, a file each.

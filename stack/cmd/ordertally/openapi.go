@@ -9,7 +9,7 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/order/orderapi"
 	"ordertally/shared/event"
-	"ordertally/shared/openapi"
+	"ordertally/shared/web/openapi"
 )
 
 type openapiCmd struct {

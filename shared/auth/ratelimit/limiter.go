@@ -1,0 +1,79 @@
+package ratelimit
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/web"
+)
+
+// Limiter holds the limits of one service. It is safe for concurrent use.
+type Limiter struct {
+	caller, address *policy // nil for no limit
+	refused         *prometheus.CounterVec
+}
+
+// New returns a Limiter; http_rate_limited_total{limit} is registered with reg.
+func New(c Config, reg prometheus.Registerer) *Limiter {
+	c = c.WithDefaults()
+	l := &Limiter{
+		caller:  newPolicy("caller", c.PerCaller, c.Burst),
+		address: newPolicy("address", c.PerAddress, c.Burst),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_rate_limited_total", Help: "Requests answered with 429, by the limit that they exceeded.",
+		}, []string{"limit"}),
+	}
+	for _, name := range []string{"caller", "address"} {
+		l.refused.WithLabelValues(name)
+	}
+	reg.MustRegister(l.refused)
+	return l
+}
+
+// Open returns a Limiter without limits.
+func Open() *Limiter { return New(Config{}, prometheus.NewRegistry()) }
+
+// ByAddress bounds what one address sends to next, known or not. It goes before everything that costs something.
+func (l *Limiter) ByAddress(next http.Handler) http.Handler {
+	if l.address == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.check(l.address, w, r, web.Network(r.RemoteAddr), next)
+	})
+}
+
+// ByCaller returns the routes with handlers that bound what one caller sends. A Guard goes around them: it says who calls. Who is
+// not known, where nobody need be, is bounded by address alone.
+func (l *Limiter) ByCaller(routes []web.Route) []web.Route {
+	if l.caller == nil {
+		return routes
+	}
+	limited := slices.Clone(routes)
+	for i := range limited {
+		next := limited[i].Handler
+		if limited[i].Scope == auth.Public {
+			continue
+		}
+		limited[i].Handler = func(w http.ResponseWriter, r *http.Request) {
+			caller := auth.FromContext(r.Context())
+			if caller.ID == "" {
+				next(w, r)
+				return
+			}
+			l.check(l.caller, w, r, caller.ID, next)
+		}
+	}
+	return limited
+}
+
+func (l *Limiter) check(p *policy, w http.ResponseWriter, r *http.Request, sender string, next http.Handler) {
+	if !p.allow(w, r, sender) {
+		l.refused.WithLabelValues(p.name).Inc()
+		return
+	}
+	next.ServeHTTP(w, r)
+}

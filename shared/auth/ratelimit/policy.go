@@ -1,0 +1,119 @@
+// Package ratelimit bounds how many requests a second one caller, or one address, may send.
+//
+// A request over the limit is a 429 problem with Retry-After. Every answer tells where its sender stands, in the header fields
+// RateLimit-Policy and RateLimit of draft-ietf-httpapi-ratelimit-headers-10.
+package ratelimit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
+
+	"ordertally/shared/web/problem"
+)
+
+// KindLimited is the one problem of this package.
+var KindLimited = problem.Kind{Status: http.StatusTooManyRequests, Code: "rate_limited", Says: "More requests than the limit allows; repeat after the time that Retry-After says."}
+
+// maxSenders bounds the memory of one policy: about 200 bytes each. Of more senders than that the one who has been away longest is
+// forgotten, and begins with a full bucket.
+const maxSenders = 65_536
+
+// Config is the limits of a service. The tags make it flags. The zero value has no limits.
+type Config struct {
+	// PerCaller is how many requests a second one caller may send on average: all keys of one name, one subject of the issuer.
+	PerCaller float64 `help:"Most requests a second of one caller, on average; 0 for no limit." name:"rate-limit-caller"`
+	// PerAddress is the same of one IP address, or of one IPv6 network of 64 bits.
+	PerAddress float64 `help:"Most requests a second from one IP address, on average; 0 for no limit. Behind a proxy it needs trusted-proxies." name:"rate-limit-address"`
+	// Burst is for how long the average may be exceeded: so many seconds' worth may come at once.
+	Burst time.Duration `default:"10s" help:"How much of the rate limits may come at once: that of so long a time." name:"rate-limit-burst"`
+}
+
+const (
+	maxRate      = 1e6
+	minBurst     = time.Second
+	maxBurst     = time.Hour
+	defaultBurst = 10 * time.Second
+)
+
+// WithDefaults returns c with its zero fields filled in; a rate of 0 is no limit.
+func (c Config) WithDefaults() Config {
+	if c.Burst == 0 {
+		c.Burst = defaultBurst
+	}
+	return c
+}
+
+// Validate names what is out of bounds.
+func (c Config) Validate() error {
+	var errs []error
+	for _, limit := range []struct {
+		name  string
+		value float64
+	}{{"rate-limit-caller", c.PerCaller}, {"rate-limit-address", c.PerAddress}} {
+		if !(limit.value == 0 || limit.value >= 0.01 && limit.value <= maxRate) { // not a number neither
+			errs = append(errs, fmt.Errorf("%s: %v is neither 0 nor between 0.01 and 1000000 requests a second", limit.name, limit.value))
+		}
+	}
+	if c.Burst != 0 && (c.Burst < minBurst || c.Burst > maxBurst) {
+		errs = append(errs, fmt.Errorf("rate-limit-burst: %v is not between %v and %v", c.Burst, minBurst, maxBurst))
+	}
+	return errors.Join(errs...)
+}
+
+// policy is one limit, for each of many senders.
+type policy struct {
+	name    string // in the header fields
+	rate    rate.Limit
+	burst   int
+	header  string
+	buckets *lru.Cache[string, *rate.Limiter]
+}
+
+// newPolicy returns nil, no limit, for a rate of 0.
+func newPolicy(name string, perSecond float64, burst time.Duration) *policy {
+	if perSecond == 0 {
+		return nil
+	}
+	p := &policy{name: name, rate: rate.Limit(perSecond), burst: max(1, int(perSecond*burst.Seconds()))}
+	window := max(1, int(math.Ceil(float64(p.burst)/perSecond)))
+	p.header = fmt.Sprintf("%q;q=%d;w=%d", name, p.burst, window)
+	p.buckets, _ = lru.New[string, *rate.Limiter](maxSenders) // the only error is a size below 1
+	return p
+}
+
+// allow takes one request of sender and says in the header how the sender stands. When it returns false, it has answered.
+func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bool {
+	bucket, known := p.buckets.Get(sender)
+	if !known {
+		bucket = rate.NewLimiter(p.rate, p.burst)
+		if before, there, _ := p.buckets.PeekOrAdd(sender, bucket); there {
+			bucket = before
+		}
+	}
+	now := time.Now()
+	allowed := bucket.AllowN(now, 1)
+	left := bucket.TokensAt(now)
+	h := w.Header()
+	h.Add("RateLimit-Policy", p.header)
+	h.Add("RateLimit", strconv.Quote(p.name)+";r="+strconv.Itoa(max(0, int(left)))+";t="+strconv.Itoa(p.seconds(float64(p.burst)-left)))
+	if allowed {
+		return true
+	}
+	refusal := KindLimited.New(
+		fmt.Sprintf("This %s sends more than %g requests a second. Send fewer, or repeat this one after the time that Retry-After says.", p.name, float64(p.rate)))
+	refusal.RetryAfter = time.Duration(p.seconds(1-left)) * time.Second
+	problem.Write(w, r, refusal)
+	return false
+}
+
+// seconds is how long so many requests' worth takes to come back, rounded up.
+func (p *policy) seconds(requests float64) int {
+	return max(0, int(math.Ceil(requests/float64(p.rate))))
+}

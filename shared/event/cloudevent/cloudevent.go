@@ -1,0 +1,196 @@
+// Package cloudevent is the envelope of every message: CloudEvents 1.0 in Kafka's binary mode, where each attribute is
+// a record header. The payload stays apart, in the record's value.
+//
+// Three attributes extend the standard: lineage names the database file that wrote the message, sequence is its
+// publication slot there, previous is the slot published before it. A consumer that keeps the counted slots of a
+// lineage as intervals closes the gaps that skipped slots leave with them.
+package cloudevent
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"ordertally/shared/text/rfc3339"
+)
+
+// The headers of a message. The names are a contract with every consumer.
+const (
+	HeaderContentType = "content-type"
+	HeaderSpecVersion = "ce_specversion"
+	HeaderID          = "ce_id"
+	HeaderSource      = "ce_source"
+	HeaderType        = "ce_type"
+	HeaderSubject     = "ce_subject"
+	HeaderTime        = "ce_time"
+	HeaderDataSchema  = "ce_dataschema"
+	HeaderLineage     = "ce_lineage"
+	HeaderSequence    = "ce_sequence"
+	HeaderPrevious    = "ce_previous"
+	HeaderTraceParent = "traceparent"
+	// HeaderRepublished is on a message that an operator had published again; its value is when.
+	HeaderRepublished = "ordertally_republished"
+)
+
+// SpecVersion is the version of CloudEvents that is written and accepted.
+const SpecVersion = "1.0"
+
+// MaxIDLen is the longest event id that is accepted, in bytes.
+const MaxIDLen = 255
+
+// Header is one record header.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Envelope holds the attributes of one message. Empty attributes are not sent.
+type Envelope struct {
+	ID          string
+	Source      string
+	Type        string
+	Subject     string
+	Time        time.Time
+	DataSchema  string
+	ContentType string
+	TraceParent string
+	// Lineage, Sequence and Previous are set on messages of an outbox. Sequence counts from 1; Previous is 0 for the
+	// first message of a lineage.
+	Lineage  string
+	Sequence uint64
+	Previous uint64
+}
+
+// Headers returns the record headers of e, sequence and previous as 20 zero-padded digits so that they sort as text.
+func (e *Envelope) Headers() []Header {
+	headers := make([]Header, 0, 12)
+	add := func(key, value string) {
+		if value != "" {
+			headers = append(headers, Header{key, []byte(value)})
+		}
+	}
+	add(HeaderContentType, e.ContentType)
+	add(HeaderSpecVersion, SpecVersion)
+	add(HeaderID, e.ID)
+	add(HeaderSource, e.Source)
+	add(HeaderType, e.Type)
+	add(HeaderSubject, e.Subject)
+	if !e.Time.IsZero() {
+		headers = append(headers, Header{HeaderTime, e.Time.UTC().AppendFormat(nil, time.RFC3339Nano)})
+	}
+	add(HeaderDataSchema, e.DataSchema)
+	if e.Lineage != "" {
+		add(HeaderLineage, e.Lineage)
+		headers = append(headers, Header{HeaderSequence, slotText(e.Sequence)}, Header{HeaderPrevious, slotText(e.Previous)})
+	}
+	add(HeaderTraceParent, e.TraceParent)
+	return headers
+}
+
+func slotText(slot uint64) []byte {
+	const digits = 20
+	text := make([]byte, digits)
+	for i := digits - 1; i >= 0; i-- {
+		text[i] = byte('0' + slot%10)
+		slot /= 10
+	}
+	return text
+}
+
+// Parse reads the envelope from a record's headers. Headers that it does not know are passed over. It is an error when
+// the version is not 1.0, when id, source or type is missing, when a header is repeated with another value, or when
+// lineage, sequence and previous do not go together.
+func Parse(headers []Header) (Envelope, error) { return new(Parser).Parse(headers) }
+
+// Parser parses one envelope after the other, and takes the texts that all of them share, such as type and lineage, from the one
+// before. It is not safe for concurrent use.
+type Parser struct{ last Envelope }
+
+// Parse does what the function of that name does.
+func (p *Parser) Parse(headers []Header) (Envelope, error) {
+	e, err := p.parse(headers)
+	if err == nil {
+		p.last = e
+	}
+	return e, err
+}
+
+func (p *Parser) parse(headers []Header) (Envelope, error) {
+	var e Envelope
+	var version, eventTime, sequence, previous string
+	for _, h := range headers {
+		var field *string
+		before := ""
+		switch h.Key {
+		case HeaderContentType:
+			field, before = &e.ContentType, p.last.ContentType
+		case HeaderSpecVersion:
+			field, before = &version, SpecVersion
+		case HeaderID:
+			field = &e.ID
+		case HeaderSource:
+			field, before = &e.Source, p.last.Source
+		case HeaderType:
+			field, before = &e.Type, p.last.Type
+		case HeaderSubject:
+			field = &e.Subject
+		case HeaderTime:
+			field = &eventTime
+		case HeaderDataSchema:
+			field, before = &e.DataSchema, p.last.DataSchema
+		case HeaderLineage:
+			field, before = &e.Lineage, p.last.Lineage
+		case HeaderSequence:
+			field = &sequence
+		case HeaderPrevious:
+			field = &previous
+		case HeaderTraceParent:
+			field = &e.TraceParent
+		default:
+			continue
+		}
+		if *field != "" && *field != string(h.Value) {
+			return Envelope{}, fmt.Errorf("header %s is repeated with another value", h.Key)
+		}
+		if string(h.Value) == before {
+			*field = before
+		} else {
+			*field = string(h.Value)
+		}
+	}
+	switch {
+	case version == "":
+		return Envelope{}, fmt.Errorf("header %s is missing: not a CloudEvent", HeaderSpecVersion)
+	case version != SpecVersion:
+		return Envelope{}, fmt.Errorf("header %s is %.20q, want %s", HeaderSpecVersion, version, SpecVersion)
+	case e.ID == "" || e.Source == "" || e.Type == "":
+		return Envelope{}, fmt.Errorf("headers %s, %s and %s must all be present", HeaderID, HeaderSource, HeaderType)
+	case len(e.ID) > MaxIDLen:
+		return Envelope{}, fmt.Errorf("header %s has %d bytes, at most %d are accepted", HeaderID, len(e.ID), MaxIDLen)
+	}
+	if eventTime != "" {
+		at, err := rfc3339.Parse(eventTime)
+		if err != nil {
+			return Envelope{}, fmt.Errorf("header %s is %.40q; it %w", HeaderTime, eventTime, err)
+		}
+		e.Time = at
+	}
+	if e.Lineage == "" && sequence == "" && previous == "" {
+		return e, nil
+	}
+	return e, e.parseSlots(sequence, previous)
+}
+
+var errSlots = errors.New("headers " + HeaderLineage + ", " + HeaderSequence + " and " + HeaderPrevious +
+	" go together: a name and two decimal numbers, previous the smaller")
+
+func (e *Envelope) parseSlots(sequence, previous string) error {
+	var errS, errP error
+	e.Sequence, errS = strconv.ParseUint(sequence, 10, 64)
+	e.Previous, errP = strconv.ParseUint(previous, 10, 64)
+	if errS != nil || errP != nil || e.Lineage == "" || len(e.Lineage) > MaxIDLen || e.Previous >= e.Sequence {
+		return errSlots
+	}
+	return nil
+}

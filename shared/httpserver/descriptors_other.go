@@ -1,5 +1,0 @@
-//go:build !unix
-
-package httpserver
-
-func affordable(n int) int { return n }

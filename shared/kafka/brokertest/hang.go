@@ -1,0 +1,140 @@
+package brokertest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// Hang begins another program's transaction in each partition of topic, which must exist, and leaves it open: readers
+// of committed records see nothing that comes behind it. It returns when its records stand. end commits or aborts it
+// and returns once that is done; called again it does nothing. What is open when the test ends is aborted.
+func Hang(t testing.TB, address, topic string) (end func(commit bool)) {
+	t.Helper()
+	producer, err := confluent.NewProducer(&confluent.ConfigMap{
+		"bootstrap.servers": address, "transactional.id": "hanging-" + rand.Text(), "transaction.timeout.ms": 600_000,
+		"allow.auto.create.topics": false, "enable.metrics.push": false,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := hang(ctx, producer, topic); err != nil {
+		t.Fatalf("hang a transaction in topic %s: %v", topic, err)
+	}
+	var once sync.Once
+	end = func(commit bool) {
+		once.Do(func() {
+			defer producer.Close()
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			finish := producer.AbortTransaction
+			if commit {
+				finish = producer.CommitTransaction
+			}
+			if err := finish(ctx); err != nil {
+				t.Errorf("end the hanging transaction: %v", err)
+			}
+		})
+	}
+	t.Cleanup(func() { end(false) })
+	return end
+}
+
+func hang(ctx context.Context, producer *confluent.Producer, topic string) error {
+	metadata, err := producer.GetMetadata(&topic, false, 10_000)
+	if err != nil {
+		return err
+	}
+	if err := producer.InitTransactions(ctx); err != nil {
+		return err
+	}
+	if err := producer.BeginTransaction(); err != nil {
+		return err
+	}
+	partitions := metadata.Topics[topic].Partitions
+	reports := make(chan confluent.Event, len(partitions))
+	for _, p := range partitions {
+		message := &confluent.Message{
+			TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: p.ID},
+			Value:          []byte("another program's"),
+		}
+		if err := producer.Produce(message, reports); err != nil {
+			return err
+		}
+	}
+	for range partitions {
+		select {
+		case event := <-reports:
+			if message, ok := event.(*confluent.Message); ok && message.TopicPartition.Error != nil {
+				return message.TopicPartition.Error
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("wait for delivery reports: %w", ctx.Err())
+		}
+	}
+	return nil
+}
+
+// Recreate deletes topic and makes it again with the given number of partitions. It returns when the broker knows it.
+func Recreate(t testing.TB, address, topic string, partitions int) {
+	t.Helper()
+	Delete(t, address, topic)
+	Create(t, address, topic, partitions)
+}
+
+// Delete deletes topic and returns when the broker does not know it any more.
+func Delete(t testing.TB, address, topic string) {
+	t.Helper()
+	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {
+		results, err := admin.DeleteTopics(ctx, []string{topic}, confluent.SetAdminOperationTimeout(30*time.Second))
+		if err == nil && results[0].Error.Code() != confluent.ErrNoError {
+			err = results[0].Error
+		}
+		return err
+	})
+}
+
+// Create makes topic and returns when the broker knows it.
+func Create(t testing.TB, address, topic string, partitions int) {
+	t.Helper()
+	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {
+		for {
+			results, err := admin.CreateTopics(
+				ctx,
+				[]confluent.TopicSpecification{{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1}},
+				confluent.SetAdminOperationTimeout(30*time.Second),
+			)
+			switch {
+			case err != nil:
+				return err
+			case results[0].Error.Code() == confluent.ErrNoError:
+				return nil
+			case results[0].Error.Code() != confluent.ErrTopicAlreadyExists: // one that is just being deleted
+				return results[0].Error
+			case ctx.Err() != nil:
+				return ctx.Err()
+			}
+		}
+	})
+}
+
+func administer(t testing.TB, address string, act func(context.Context, *confluent.AdminClient) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := act(ctx, admin); err != nil {
+		t.Fatal(err)
+	}
+}

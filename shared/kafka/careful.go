@@ -1,0 +1,163 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/rs/zerolog"
+)
+
+// Careful reads a topic batch by batch, and fetches a batch only on request. It is slow. It finds the batch that kills
+// a Consumer, which reads ahead: nothing bounds the memory that a compressed batch needs. It is for one goroutine.
+type Careful struct {
+	config ConsumerConfig
+	client *confluent.Consumer
+	logs   *logPump
+}
+
+// NewCareful returns a reader of the committed records of a topic. It takes the same settings as a Consumer.
+func NewCareful(config ConsumerConfig, logger zerolog.Logger) (*Careful, error) {
+	if config.MaxRecordBytes == 0 {
+		config.MaxRecordBytes = DefaultMaxRecordBytes
+	}
+	logs := startLogPump(logger)
+	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, confluent.ConfigMap{
+		"group.id":             config.GroupID,
+		"enable.auto.commit":   false,
+		"auto.offset.reset":    "error",
+		"isolation.level":      "read_committed",
+		"enable.partition.eof": true,
+		// Kafka answers with one batch at least, and with no second one that would not fit; nothing is fetched while
+		// one waits.
+		"fetch.message.max.bytes": 1, "queued.min.messages": 1,
+		// The answer to the question for what follows is dropped; the next question must not wait for it.
+		"fetch.queue.backoff.ms": 1, "fetch.wait.max.ms": 10,
+		"session.timeout.ms": 1000, "heartbeat.interval.ms": 500,
+	})
+	if err != nil {
+		logs.stop()
+		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
+	}
+	return &Careful{config, client, logs}, nil
+}
+
+// Partitions waits for the topic and returns its partitions.
+func (c *Careful) Partitions(ctx context.Context) (partitions []int32, err error) {
+	for {
+		metadata, err := c.client.GetMetadata(&c.config.Topic, false, int(metadataTimeout.Milliseconds()))
+		if err == nil && len(metadata.Topics[c.config.Topic].Partitions) > 0 {
+			for _, p := range metadata.Topics[c.config.Topic].Partitions {
+				partitions = append(partitions, p.ID)
+			}
+			slices.Sort(partitions)
+			return partitions, nil
+		}
+		if err := pause(ctx, 250*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// ErrNotThere says that reading cannot resume at a position. A Consumer finds out why, and where to resume.
+var ErrNotThere = errors.New("the position is not in the log")
+
+// Next returns the batch at a position and the position after it, or no records at the end of the partition. The error
+// may be ErrNotThere.
+func (c *Careful) Next(ctx context.Context, partition int32, at Position) (Fetched, error) {
+	if err := c.assign(partition, at.Offset); err != nil {
+		return Fetched{}, err
+	}
+	records, err := c.batch(ctx, at.Offset)
+	if errUnassign := c.client.Unassign(); err == nil && errUnassign != nil {
+		err = fmt.Errorf("stop reading topic %s: %w", c.config.Topic, errUnassign)
+	}
+	if err != nil || len(records) == 0 {
+		return Fetched{}, err
+	}
+	last := &records[len(records)-1]
+	next := Position{
+		Offset: last.Offset + 1, LeaderEpoch: last.LeaderEpoch, TopicID: at.TopicID,
+		Marks: addMark(at.Marks, Mark{Offset: last.Offset, Identity: identityOf(last)}),
+	}
+	return Fetched{Records: records, Next: map[int32]Position{partition: next}}, nil
+}
+
+// Stands reports whether the newest mark of a position is still at its offset.
+func (c *Careful) Stands(ctx context.Context, partition int32, at Position) (bool, error) {
+	if len(at.Marks) == 0 {
+		return true, nil
+	}
+	if err := c.assign(partition, at.Marks[0].Offset); err != nil {
+		return false, err
+	}
+	defer func() { _ = c.client.Unassign() }()
+	records, err := c.batch(ctx, at.Marks[0].Offset)
+	if errors.Is(err, ErrNotThere) {
+		return false, nil
+	}
+	return err == nil && len(records) > 0 && records[0].Offset == at.Marks[0].Offset &&
+		identityOf(&records[0]) == at.Marks[0].Identity, err
+}
+
+func (c *Careful) assign(partition int32, offset int64) error {
+	for c.client.Poll(0) != nil { // what was said before is of another place
+		continue
+	}
+	err := c.client.Assign(
+		[]confluent.TopicPartition{{Topic: &c.config.Topic, Partition: partition, Offset: confluent.Offset(offset)}},
+	)
+	if err != nil {
+		return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
+	}
+	return nil
+}
+
+// batch waits for records, from an offset on, or for the end of the partition, for as long as the broker is away.
+func (c *Careful) batch(ctx context.Context, from int64) (records []Record, err error) {
+	for {
+		wait := pollInterval
+		if len(records) > 0 {
+			wait = 0
+		}
+		switch event := c.client.Poll(int(wait.Milliseconds())).(type) {
+		case *confluent.Message:
+			if event.TopicPartition.Error != nil {
+				return nil, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
+			}
+			record := recordOf(event)
+			if record.Offset < from {
+				continue
+			}
+			record.trim(c.config.MaxRecordBytes)
+			records = append(records, record)
+		case confluent.PartitionEOF:
+			return records, nil
+		case confluent.Error:
+			switch {
+			case event.IsFatal():
+				return nil, fmt.Errorf("read topic %s: %w", c.config.Topic, event)
+			case event.Code() == confluent.ErrAutoOffsetReset || event.Code() == confluent.ErrOffsetOutOfRange || event.Code() == confluent.ErrLogTruncation:
+				return nil, ErrNotThere
+			}
+		case nil:
+			if len(records) > 0 {
+				return records, nil
+			}
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+		}
+	}
+}
+
+// Close ends the connections.
+func (c *Careful) Close() {
+	closeInTime(zerolog.Nop(), "consumer", func() {
+		_ = c.client.Close()
+		c.logs.stop()
+	})
+}

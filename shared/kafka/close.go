@@ -1,0 +1,27 @@
+package kafka
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// closeTimeout bounds the close of one client: a stop waits for it, and so does the next session.
+const closeTimeout = 2 * time.Second
+
+// closeInTime runs closing, and goes on without it after closeTimeout: while a broker is away librdkafka can wait for it
+// without end (librdkafka issues 4519 and 4674; seen in one close of thirty). Nothing that matters waits in a client.
+func closeInTime(logger zerolog.Logger, what string, closing func()) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		closing()
+	}()
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+		logger.Warn().Dur("after", closeTimeout).Msg("a Kafka " + what + " is slow to close: going on without it")
+	}
+}

@@ -1,0 +1,415 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/clock"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/service/lifecycle"
+)
+
+const (
+	pollInterval    = 100 * time.Millisecond // how soon Fetch sees that its context ended
+	metadataTimeout = 2 * time.Second        // of one question to the broker; it is asked again
+	renewInterval   = time.Second            // between two looks at the password's file while a broker refuses what it had
+)
+
+// ConsumerConfig of a Consumer.
+type ConsumerConfig struct {
+	Brokers  []string // host:port of at least one broker
+	Security Security
+	Topic    string
+	// GroupID names the consumer group whose offsets CommitForMonitors sets. No membership comes with it.
+	GroupID string
+	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions. Default 64 MiB; below 2 GiB.
+	ReadAheadBytes int
+	// MaxRecordBytes is the largest record that Fetch returns whole; see Record.TooLarge for larger ones. Default 2
+	// MiB.
+	MaxRecordBytes int
+	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away; it grows from one to the other, and is
+	// random. Default 50 ms and 1 s.
+	RetryFirst, RetryLimit time.Duration
+	// MetadataInterval is how soon an added partition is read. Default 30 s.
+	MetadataInterval time.Duration
+	// Clock gives the moments that Through and Held speak of. Default clock.System.
+	Clock clock.Clock
+}
+
+// The defaults of ConsumerConfig.
+const (
+	DefaultReadAheadBytes = 64 << 20
+	DefaultMaxRecordBytes = MaxMessageBytes
+	DefaultRetryFirst     = 50 * time.Millisecond
+	DefaultRetryLimit     = time.Second // back that soon after a broker
+)
+
+// Consumer reads the committed records of all partitions of a topic, from positions its user keeps (rule C2). Fetch is
+// for one goroutine; the other methods are safe for concurrent use.
+type Consumer struct {
+	config ConsumerConfig
+	client *confluent.Consumer
+	logs   *logPump
+	logger zerolog.Logger
+
+	cancel context.CancelFunc // ends what runs in the background
+	watch  sync.WaitGroup
+	doubt  atomic.Bool // whether the records read still stand must be seen before the next is returned
+
+	// These are of the goroutine that fetches.
+	down     bool               // said that the broker is away
+	denied   bool               // said that the broker does not let this client in
+	renewed  time.Time          // when the password was last read again
+	unread   bool               // said that it cannot be
+	stuck    string             // what was said last of a batch that cannot be expanded
+	fault    chan error         // what ended the watch before its time; of the last Assign
+	readings map[int32]*reading // a partition that was added later has none until its first record
+	moved    []Reposition       // not returned yet
+
+	mu       sync.Mutex
+	reads    bool // the partitions in position are assigned
+	topicID  string
+	position map[int32]int64 // next offset to be fetched, past control records once the end was seen
+	handed   map[int32]int64 // the same after what Fetch returned last
+	ahead    []snapshot      // not passed yet: the oldest, and the newest
+	held     map[int32]hold  // partitions that wait at an open transaction
+	through  time.Time       // of the last snapshot passed
+	heard    time.Time       // when the broker answered last
+	high     map[int32]int64 // the high watermarks, as they were asked for last
+	added    int             // partitions that the topic got since Assign
+}
+
+// Fetched is what one call of Fetch yields.
+type Fetched struct {
+	Records     []Record
+	Repositions []Reposition // that happened before these records were read
+	// Next is the position after them of each partition that is in Records or Repositions.
+	Next map[int32]Position
+}
+
+// NewConsumer returns a consumer that reads nothing until Assign.
+func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error) {
+	if len(config.Brokers) == 0 || config.Topic == "" || config.GroupID == "" {
+		return nil, errors.New("a consumer needs at least one broker, a topic and a group id")
+	}
+	if config.MetadataInterval == 0 {
+		config.MetadataInterval = 30 * time.Second
+	}
+	if config.ReadAheadBytes == 0 {
+		config.ReadAheadBytes = DefaultReadAheadBytes
+	}
+	if config.MaxRecordBytes == 0 {
+		config.MaxRecordBytes = DefaultMaxRecordBytes
+	}
+	if config.RetryFirst == 0 {
+		config.RetryFirst = DefaultRetryFirst
+	}
+	if config.RetryLimit == 0 {
+		config.RetryLimit = DefaultRetryLimit
+	}
+	if config.Clock == nil {
+		config.Clock = clock.System{}
+	}
+	logs := startLogPump(logger)
+	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, confluent.ConfigMap{
+		"group.id": config.GroupID,
+		// Only what CommitForMonitors stores is committed, in the background.
+		"enable.auto.commit":       true,
+		"auto.commit.interval.ms":  1000,
+		"enable.auto.offset.store": false,
+		// There is no session without membership; a commit gives up after as long, and so does Close, which commits, while
+		// the broker is away.
+		"session.timeout.ms":    1000,
+		"heartbeat.interval.ms": 500,
+		"auto.offset.reset":     "error",
+		"isolation.level":       "read_committed",
+		"enable.partition.eof":  true,
+		// With the default of 1 s a full local queue halves the rate: 121,000 against 308,000 records/s.
+		"fetch.queue.backoff.ms":     10,
+		"queued.max.messages.kbytes": max(config.ReadAheadBytes>>10, 1),
+		"reconnect.backoff.ms":       int(config.RetryFirst.Milliseconds()),
+		"reconnect.backoff.max.ms":   int(config.RetryLimit.Milliseconds()),
+	})
+	if err != nil {
+		logs.stop()
+		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
+	}
+	return &Consumer{
+		config:   config,
+		client:   client,
+		logs:     logs,
+		logger:   logger,
+		cancel:   func() {},
+		readings: map[int32]*reading{},
+		position: map[int32]int64{},
+		handed:   map[int32]int64{},
+		high:     map[int32]int64{},
+		held:     map[int32]hold{},
+	}, nil
+}
+
+// Assign finds the topic's partitions and starts reading each at next, or at 0 when next does not name it. It waits for
+// as long as the broker is away or the topic does not exist. Partitions that are added later are found by themselves and
+// read from 0. Where the topic is not any more what the positions say, Fetch reports it. Called again, it forgets what was read and begins
+// anew.
+func (c *Consumer) Assign(ctx context.Context, next map[int32]Position) error {
+	c.cancel()
+	c.watch.Wait()
+	if err := c.halt(); err != nil {
+		return err
+	}
+	c.forget()
+	for partition, position := range next {
+		c.readings[partition] = readingAt(position)
+	}
+	if err := c.resume(ctx); err != nil {
+		return err
+	}
+	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	fault := make(chan error, 1)
+	c.cancel, c.fault = cancel, fault
+	c.watch.Go(func() {
+		if err := lifecycle.Guard(watchCtx, c.watchTopic); err != nil {
+			fault <- err
+		}
+	})
+	return nil
+}
+
+func (c *Consumer) forget() {
+	clear(c.readings)
+	c.moved = nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.position)
+	clear(c.handed)
+	clear(c.high)
+	clear(c.held)
+	c.ahead, c.through = nil, time.Time{}
+}
+
+// fetchBytes is about how many bytes Fetch returns at most, so that a few batches of large records do not fill the
+// memory.
+const fetchBytes = 16 << 20
+
+// Fetch waits for a record and returns it with those that are there already, at most limit of them and about 16 MiB. It
+// waits through outages, and sees after each that what was read before still stands; where it does not, reading goes on
+// elsewhere and the result says so, possibly without a record. When ctx ends it returns ctx's error. A panic in the
+// background comes as a *lifecycle.PanicError; Assign begins anew after it.
+func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
+	c.settle()
+	if err := c.dispelDoubt(ctx); err != nil {
+		return Fetched{}, err
+	}
+	var records []Record
+	for size := 0; len(records) < limit && size < fetchBytes; {
+		wait := pollInterval
+		if len(records) > 0 || len(c.moved) > 0 {
+			wait = 0
+		}
+		switch event := c.client.Poll(int(wait.Milliseconds())).(type) {
+		case *confluent.Message:
+			if event.TopicPartition.Error != nil {
+				return Fetched{}, fmt.Errorf("read topic %s: %w", c.config.Topic, event.TopicPartition.Error)
+			}
+			c.down = false
+			record := recordOf(event)
+			if c.reading(record.Partition).awaiting {
+				if err := c.checkMark(&record); err != nil {
+					return Fetched{}, err
+				}
+				continue
+			}
+			size += len(record.Value)
+			record.trim(c.config.MaxRecordBytes)
+			records = append(records, record)
+			c.reach(record.Partition, record.Offset+1)
+		case confluent.PartitionEOF:
+			if err := c.ended(event.Partition, int64(event.Offset)); err != nil {
+				return Fetched{}, err
+			}
+			if len(records) == 0 {
+				c.settle()
+			}
+		case confluent.Error:
+			if err := c.consumeError(event); err != nil {
+				return Fetched{}, err
+			}
+			if len(records) > 0 { // what follows may stand in another log
+				return c.fetched(records), nil
+			}
+			if err := c.dispelDoubt(ctx); err != nil {
+				return Fetched{}, err
+			}
+		case nil:
+			if len(records) > 0 || len(c.moved) > 0 {
+				return c.fetched(records), nil
+			}
+			if ctx.Err() != nil {
+				return Fetched{}, ctx.Err()
+			}
+			if err := c.dispelDoubt(ctx); err != nil {
+				return Fetched{}, err
+			}
+		}
+	}
+	return c.fetched(records), nil
+}
+
+// fetched notes how far each partition was read, and what it can be recognised by.
+func (c *Consumer) fetched(records []Record) Fetched {
+	f := Fetched{Records: records, Repositions: c.moved, Next: make(map[int32]Position)}
+	c.moved = nil
+	for _, moved := range f.Repositions {
+		f.Next[moved.Partition] = c.reading(moved.Partition).position()
+	}
+	last := make(map[int32]*Record)
+	for i := range records {
+		last[records[i].Partition] = &records[i]
+	}
+	for partition, record := range last {
+		r := c.reading(partition)
+		r.epoch = record.LeaderEpoch
+		r.marks = addMark(r.marks, Mark{Offset: record.Offset, Identity: identityOf(record)})
+		f.Next[partition] = r.position()
+	}
+	return f
+}
+
+// consumeError returns what the caller must know. Any other error may be the end of a connection, or say that the
+// position is not in the log: it raises the doubt, and an outage is logged, once.
+func (c *Consumer) consumeError(err confluent.Error) error {
+	if err.IsFatal() {
+		return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
+	}
+	// The client asks for the batch again, for ever, and reads the other partitions.
+	if err.Code() == confluent.ErrBadCompression {
+		c.cannotExpand(err)
+		return nil
+	}
+	c.doubt.Store(true)
+	c.heed(err)
+	switch err.Code() {
+	case confluent.ErrAutoOffsetReset, confluent.ErrOffsetOutOfRange, confluent.ErrLogTruncation:
+		return nil
+	}
+	if !c.down {
+		c.down = true
+		c.logger.Warn().Str("code", err.Code().String()).Msg("cannot read from Kafka: " + err.Error())
+	}
+	return nil
+}
+
+// cannotExpand logs, once for each batch, that one cannot be expanded. The client names its offset, and not its
+// partition.
+func (c *Consumer) cannotExpand(err confluent.Error) {
+	if c.stuck == err.Error() {
+		return
+	}
+	c.stuck = err.Error()
+	c.logger.Error().
+		Str("topic", c.config.Topic).
+		Msg("a partition is stuck at a batch that cannot be decompressed, or would expand beyond 100 MB: " + c.stuck +
+			". It is the partition whose next offset that is. Stop the service and pass over the batch: activity skip")
+}
+
+// reach notes that Fetch got past a record, or to the partition's end, past control records, which are never delivered.
+func (c *Consumer) reach(partition int32, next int64) {
+	r := c.reading(partition)
+	r.next = max(r.next, next)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.handed[partition] = max(c.handed[partition], next)
+}
+
+// settle moves the positions past what Fetch returned last: asking again says that it was taken over.
+func (c *Consumer) settle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for partition, next := range c.handed {
+		c.position[partition] = max(c.position[partition], next)
+	}
+	clear(c.handed)
+	c.pass()
+}
+
+func recordOf(m *confluent.Message) Record {
+	r := Record{
+		Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset), LeaderEpoch: -1,
+		Timestamp: m.Timestamp, Key: m.Key, Value: m.Value,
+	}
+	if m.TopicPartition.LeaderEpoch != nil {
+		r.LeaderEpoch = *m.TopicPartition.LeaderEpoch
+	}
+	if len(m.Headers) > 0 {
+		r.Headers = make([]cloudevent.Header, len(m.Headers))
+		for i, h := range m.Headers {
+			r.Headers[i] = cloudevent.Header(h)
+		}
+	}
+	return r
+}
+
+// Partitions returns the partitions that are read; none before Assign returned.
+func (c *Consumer) Partitions() []int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	partitions := make([]int32, 0, len(c.position))
+	for id := range c.position {
+		partitions = append(partitions, id)
+	}
+	return partitions
+}
+
+// PartitionsAdded returns how many partitions the topic got since Assign: they are read from their start.
+func (c *Consumer) PartitionsAdded() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.added
+}
+
+// Lag returns, for each partition, how many offsets lie between what was fetched and the end of the log, its high
+// watermark: what an open transaction hides counts, whatever becomes of it. What Fetch returned last still counts until
+// it is called again, so that a lag of 0 is never seen while records are between two hands. It asks nobody: the broker
+// says so with every fetch, and was asked before the first.
+func (c *Consumer) Lag() map[int32]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lag := make(map[int32]int64, len(c.position))
+	for id, position := range c.position {
+		lag[id] = max(c.end(id)-position, 0)
+	}
+	return lag
+}
+
+// CommitForMonitors has the group's offsets set soon, for tools that watch lag. It does not wait and is best effort:
+// nothing reads them back.
+func (c *Consumer) CommitForMonitors(next map[int32]int64) {
+	offsets := make([]confluent.TopicPartition, 0, len(next))
+	for id, offset := range next {
+		offsets = append(offsets, confluent.TopicPartition{Topic: &c.config.Topic, Partition: id, Offset: confluent.Offset(offset)})
+	}
+	if _, err := c.client.StoreOffsets(offsets); err != nil {
+		c.logger.Debug().Err(err).Msg("cannot set the group's offsets for monitors")
+	}
+}
+
+// Close stops reading. Fetch must have returned.
+func (c *Consumer) Close() {
+	c.cancel()
+	c.watch.Wait()
+	closeInTime(c.logger, "consumer", func() {
+		err := c.client.Close()
+		c.logs.stop()
+		if err != nil {
+			c.logger.Warn().Err(err).Msg("cannot close a Kafka consumer")
+		}
+	})
+}

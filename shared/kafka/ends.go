@@ -1,0 +1,192 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// lookInterval is how often the ends of the partitions are asked for, at most: a day is called final that soon.
+const lookInterval = 500 * time.Millisecond
+
+// snapshot is where the partitions ended at a moment: their high watermarks (rule C4a). The last stable offset, which
+// is all that a reader of committed records hears of, lies before committed records when another program's transaction
+// is open.
+type snapshot struct {
+	at   time.Time
+	ends map[int32]int64
+}
+
+// Through returns a moment, the zero time while none is known: all that the topic had then has been returned by Fetch
+// and taken over, also what was hidden then by an open transaction. It follows the present within a second or two, or
+// the reading when that is slower, and never goes back. Safe for concurrent use.
+func (c *Consumer) Through() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.through
+}
+
+// Behind reports whether there are records that could be read and have not been: the broker said so and answers still. It is false
+// while the broker is away, and while an open transaction hides them. Safe for concurrent use.
+func (c *Consumer) Behind() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.ahead) == 0 || time.Since(c.heard) >= 2*c.config.MetadataInterval+metadataTimeout {
+		return false
+	}
+	for id, end := range c.ahead[0].ends {
+		if _, held := c.held[id]; !held && c.position[id] < end {
+			return true
+		}
+	}
+	return false
+}
+
+// Held describes the open transaction that reading waits for. It is zero if reading does not wait.
+type Held struct {
+	Partitions int // that wait
+	// Partition is the one that has waited longest, since Since, at Offset, where the transaction begins.
+	Partition int32
+	Offset    int64
+	Since     time.Time
+}
+
+// hold is where a partition waits at an open transaction.
+type hold struct {
+	offset int64
+	since  time.Time
+}
+
+// Held returns where reading waits for another program's transaction to end. Safe for concurrent use.
+func (c *Consumer) Held() Held {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := Held{Partitions: len(c.held)}
+	for id, hold := range c.held {
+		if held.Since.IsZero() || hold.since.Before(held.Since) {
+			held.Partition, held.Offset, held.Since = id, hold.offset, hold.since
+		}
+	}
+	return held
+}
+
+// noteHold notes whether a partition, of which all committed records that can be read were read, goes on behind an open
+// transaction. c.mu is held.
+func (c *Consumer) noteHold(partition int32, stable int64) {
+	if c.end(partition) <= stable {
+		delete(c.held, partition)
+		return
+	}
+	if known, held := c.held[partition]; !held || known.offset != stable {
+		c.held[partition] = hold{stable, c.config.Clock.Now()}
+	}
+}
+
+// end returns the high watermark that was heard of last. c.mu is held.
+func (c *Consumer) end(partition int32) int64 {
+	_, high, err := c.client.GetWatermarkOffsets(c.config.Topic, partition) // as the last fetch said; it asks nobody
+	if err != nil {
+		high = 0
+	}
+	return max(high, c.high[partition])
+}
+
+// look asks where the partitions end. The oldest answer waits until all was read up to it: under a lag that never ends,
+// a newer one would be ahead for ever. The newest waits behind it.
+func (c *Consumer) look(ctx context.Context, partitions []int32) {
+	now := snapshot{at: c.config.Clock.Now()}
+	var topicID string
+	var idErr, endsErr error
+	// A broker answers nothing while it waits for records on the same connection: both wait together.
+	var asking sync.WaitGroup
+	asking.Go(func() { topicID, idErr = c.askTopicID(ctx) })
+	asking.Go(func() { now.ends, endsErr = c.askEnds(ctx, partitions) })
+	asking.Wait()
+	if idErr != nil || endsErr != nil {
+		return // an outage; Fetch says so
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heard = time.Now()
+	if !c.reads {
+		return // whoever makes it read asks anew
+	}
+	if topicID != c.topicID {
+		c.ahead = nil
+		c.doubt.Store(true)
+		return
+	}
+	for id, end := range now.ends {
+		if end < c.position[id] || end < c.high[id] { // Kafka lost the end of a log, or has another one
+			c.ahead = nil
+		}
+		c.high[id] = end
+	}
+	const waiting = 2
+	c.ahead = append(c.ahead[:min(len(c.ahead), waiting-1)], now)
+	c.pass()
+}
+
+// pass notes when all that the snapshots speak of was taken over. c.mu is held.
+func (c *Consumer) pass() {
+	for len(c.ahead) > 0 {
+		for id, end := range c.ahead[0].ends {
+			position, known := c.position[id]
+			if !known { // the topic was made again with fewer partitions
+				c.ahead = nil
+				return
+			}
+			if position < end {
+				return
+			}
+		}
+		if c.ahead[0].at.After(c.through) {
+			c.through = c.ahead[0].at
+		}
+		c.ahead = c.ahead[1:]
+	}
+}
+
+// askEnds asks for the high watermarks: the ends of the logs, whatever transactions are open.
+func (c *Consumer) askEnds(ctx context.Context, partitions []int32) (map[int32]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	admin, err := confluent.NewAdminClientFromConsumer(c.client)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the ends of topic %s: %w", c.config.Topic, err)
+	}
+	defer admin.Close() // the consumer stays open
+	latest := make(map[confluent.TopicPartition]confluent.OffsetSpec, len(partitions))
+	for _, id := range partitions {
+		latest[confluent.TopicPartition{Topic: &c.config.Topic, Partition: id}] = confluent.LatestOffsetSpec
+	}
+	result, err := admin.ListOffsets(ctx, latest, confluent.SetAdminIsolationLevel(confluent.IsolationLevelReadUncommitted),
+		confluent.SetAdminRequestTimeout(metadataTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("ask for the ends of topic %s: %w", c.config.Topic, err)
+	}
+	ends := make(map[int32]int64, len(partitions))
+	for partition, info := range result.ResultInfos {
+		if info.Error.Code() != confluent.ErrNoError {
+			return nil, fmt.Errorf(
+				"ask for the end of partition %d of topic %s: %w",
+				partition.Partition,
+				c.config.Topic,
+				info.Error,
+			)
+		}
+		ends[partition.Partition] = int64(info.Offset)
+	}
+	if len(ends) != len(partitions) {
+		return nil, fmt.Errorf(
+			"ask for the ends of topic %s: %d of %d partitions were told",
+			c.config.Topic,
+			len(ends),
+			len(partitions),
+		)
+	}
+	return ends, nil
+}

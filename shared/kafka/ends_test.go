@@ -1,0 +1,71 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"ordertally/shared/kafka/devbroker"
+)
+
+// TestThroughIsWhatWasTakenOver reads a topic in parts: nothing is through before all was returned and asked past, control
+// records at the end of the partitions too.
+func TestThroughIsWhatWasTakenOver(t *testing.T) {
+	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := dev.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	publishTo(t, dev.Addr(), "orders", 1, 10)
+	written := time.Now()
+	c := consumer(t, dev.Addr(), "orders")
+	if err := c.Assign(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "it is behind", c.Behind)
+	for range 2 {
+		fetch(t, c, 5)
+		if through := c.Through(); !through.IsZero() { // the last five may still be lost with whoever holds them
+			t.Fatalf("through %s, and not all was taken over", through)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Fetch(ctx, 1)
+		done <- err
+	}()
+	poll(t, "all is through", func() bool { return !c.Through().Before(written) })
+	if c.Behind() {
+		t.Error("it is behind and all is through")
+	}
+	later := time.Now()
+	poll(t, "the moment follows the present", func() bool { return c.Through().After(later) })
+	stop()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
+// TestNobodyIsBehindAnAbsentBroker has records wait that nobody fetches, and takes the broker away.
+func TestNobodyIsBehindAnAbsentBroker(t *testing.T) {
+	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publishTo(t, dev.Addr(), "orders", 1, 3)
+	c := consumer(t, dev.Addr(), "orders")
+	if err := c.Assign(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "it is behind", c.Behind)
+	if err := dev.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "nobody knows any more", func() bool { return !c.Behind() })
+}

@@ -1,0 +1,74 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/bits"
+	"strconv"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"ordertally/shared/outbox"
+)
+
+const (
+	// batchOverhead is what a record batch takes beside its records (format v2), in bytes.
+	batchOverhead = 61
+	// defaultBatchSize is librdkafka's batch.size.
+	defaultBatchSize = 1_000_000
+)
+
+// topicLimit asks for the topic's max.message.bytes, which bounds a batch of records, not a record. It is unlimited when
+// the broker does not say, for lack of a right for instance: then only a refusal tells.
+func (s *session) topicLimit(ctx context.Context) int {
+	results, err := s.admin.DescribeConfigs(ctx, []confluent.ConfigResource{{Type: confluent.ResourceTopic, Name: s.name}})
+	if err != nil || len(results) != 1 || results[0].Error.Code() != confluent.ErrNoError {
+		s.logger.Debug().Err(err).Msg("cannot ask for the topic's limit")
+		return math.MaxInt
+	}
+	limit, err := strconv.Atoi(results[0].Config["max.message.bytes"].Value)
+	if err != nil {
+		return math.MaxInt
+	}
+	return limit
+}
+
+// tooLarge returns a rejection that names the records which the topic would not even take alone; nil when there are none.
+// The limit is asked for again before one is rejected: it may have been raised.
+func (s *session) tooLarge(ctx context.Context, records []outbox.Record) *outbox.RejectedError {
+	over := s.over(records)
+	if over == nil {
+		return nil
+	}
+	s.limit = s.topicLimit(ctx)
+	if over = s.over(records); over == nil {
+		return nil
+	}
+	return &outbox.RejectedError{Class: outbox.TooLarge, Slots: over, Err: fmt.Errorf(
+		"larger than max.message.bytes of topic %s, %d: raise it, then retry the message", s.name, s.limit)}
+}
+
+func (s *session) over(records []outbox.Record) (slots []uint64) {
+	for i := range records {
+		if batchOverhead+recordSize(&records[i]) > s.limit {
+			slots = append(slots, records[i].Slot)
+		}
+	}
+	return slots
+}
+
+// recordSize is what r takes in a batch of its own, in bytes (format v2, not compressed).
+func recordSize(r *outbox.Record) int {
+	size := 1 + 1 + 1 + // attributes, difference of timestamp and offset to the batch's
+		varintSize(len(r.Key)) + len(r.Key) + varintSize(len(r.Value)) + len(r.Value) + varintSize(len(r.Headers))
+	for _, h := range r.Headers {
+		size += varintSize(len(h.Key)) + len(h.Key) + varintSize(len(h.Value)) + len(h.Value)
+	}
+	return varintSize(size) + size
+}
+
+// varintSize is the length of n as a zigzag varint.
+func varintSize(n int) int {
+	return (bits.Len64(uint64(n)<<1|1) + 6) / 7 //nolint:gosec // lengths are not negative
+}

@@ -1,0 +1,99 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"ordertally/shared/outbox"
+)
+
+// markTimeout bounds one question for the mark. On a cluster that never saw a consumer group the first one has the broker
+// make its offsets topic and is not answered.
+const markTimeout = time.Second
+
+// newMarkClient returns a client for the mark. isolation.level makes the broker hold the answer back while an earlier
+// transaction is being ended ("unstable").
+//
+// A consumer asks, and not the admin API: librdkafka's requests to a group's coordinator abort the whole process when the
+// connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
+func (s *session) newMarkClient() (*confluent.Consumer, error) {
+	client, err := newConsumer(s.brokers, s.security, s.logs.lines, confluent.ConfigMap{
+		"group.id": s.group, "enable.auto.commit": false, "isolation.level": "read_committed",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
+	}
+	return client, nil
+}
+
+// closeLater closes a client in the background: it takes 0.1 s, for which nothing need wait.
+func (s *session) closeLater(client *confluent.Consumer) {
+	s.asking.Go(func() {
+		closeInTime(s.logger, "consumer", func() { _ = client.Close() })
+	})
+}
+
+// readMark asks for the lineage's committed offset until it is told or ctx ends; known is false when there is none.
+func (s *session) readMark(ctx context.Context, client *confluent.Consumer) (mark outbox.Mark, known bool, err error) {
+	partition := []confluent.TopicPartition{{Topic: &s.name, Partition: 0}}
+	for {
+		committed, err := client.Committed(partition, int(markTimeout.Milliseconds()))
+		if err == nil {
+			err = committed[0].Error
+		}
+		var kafkaErr confluent.Error
+		isKafka := errors.As(err, &kafkaErr)
+		switch {
+		case err == nil:
+			mark, known = markOf(committed[0])
+			return mark, known, nil
+		case isKafka && kafkaErr.Code() == confluent.ErrGroupIDNotFound:
+			return outbox.Mark{}, false, nil
+		case isKafka && retryMark(kafkaErr) && pause(ctx, 20*time.Millisecond) == nil:
+			s.logger.Debug().Err(err).Msg("asking for the mark again")
+		default:
+			return outbox.Mark{}, false, fmt.Errorf("read the mark of lineage %s: %w", s.lineage, err)
+		}
+	}
+}
+
+func markOf(committed confluent.TopicPartition) (mark outbox.Mark, known bool) {
+	if committed.Offset < 0 {
+		return outbox.Mark{}, false
+	}
+	mark.Slot = uint64(committed.Offset)
+	if committed.Metadata != nil {
+		mark.Note = *committed.Metadata
+	}
+	return mark, true
+}
+
+// offsetOf is the committed offset that carries mark.
+func (s *session) offsetOf(mark outbox.Mark) []confluent.TopicPartition {
+	return []confluent.TopicPartition{{
+		Topic: &s.name, Partition: 0, Offset: confluent.Offset(mark.Slot), Metadata: &mark.Note, //nolint:gosec // slots stay far below 2^63
+	}}
+}
+
+func retryMark(err confluent.Error) bool {
+	switch err.Code() {
+	case confluent.ErrUnstableOffsetCommit, confluent.ErrTimedOut, confluent.ErrCoordinatorLoadInProgress, confluent.ErrCoordinatorNotAvailable, confluent.ErrNotCoordinator:
+		return true
+	}
+	return err.IsRetriable()
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

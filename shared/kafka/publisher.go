@@ -1,0 +1,169 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/outbox"
+)
+
+// Bounds of a transaction's timeout. Messages have a second less to be delivered; Kafka's own bound is
+// transaction.max.timeout.ms, 15 min by default.
+const (
+	DefaultTransactionTimeout = 10 * time.Second
+	MinTransactionTimeout     = 3 * time.Second
+	MaxTransactionTimeout     = 15 * time.Minute
+)
+
+// PublisherConfig of a Publisher.
+type PublisherConfig struct {
+	Brokers  []string // host:port of at least one broker
+	Security Security
+	Topic    string
+	// Partitions of the topic when it is made. Default 6.
+	Partitions int
+	// Retention of the topic when it is made. Default 30 days.
+	Retention time.Duration
+	// WatchEvery is how often an open session checks that the topic was not recreated. Default 5 s.
+	WatchEvery time.Duration
+	// TransactionTimeout is how long an open transaction may hold back the readers of committed records after its
+	// producer died. Default 10 s.
+	TransactionTimeout time.Duration
+	// Idempotent publishes without transactions, for clusters whose ACLs or age forbid them: see Publisher.
+	Idempotent bool
+}
+
+// Publisher publishes to one topic, each batch in one Kafka transaction that carries the mark too.
+//
+// The transactional id names topic and lineage, so that opening a session fences every earlier one; the mark is a
+// committed offset, with metadata, for partition 0 of the topic in a consumer group of the same name (rule P5).
+//
+// With Idempotent the mark is committed after the messages instead of with them. That is at least once: whatever a failure
+// leaves between the two is published again, under the same slots and ids, and so is the rest of a batch in which one
+// message was refused. Another session of the lineage is not fenced but noticed, before the next batch.
+type Publisher struct {
+	config PublisherConfig
+	logger zerolog.Logger
+
+	batchSize atomic.Int64 // of the producers, as the topic was last seen to allow
+	patience  patience
+}
+
+var _ outbox.Publisher = (*Publisher)(nil)
+
+// NewPublisher returns a publisher; it connects when a session is opened.
+func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, error) {
+	if len(config.Brokers) == 0 || config.Topic == "" {
+		return nil, errors.New("a publisher needs at least one broker and a topic")
+	}
+	if config.Partitions == 0 {
+		config.Partitions = 6
+	}
+	if config.TransactionTimeout == 0 {
+		config.TransactionTimeout = DefaultTransactionTimeout
+	}
+	if config.Retention == 0 {
+		config.Retention = 30 * 24 * time.Hour
+	}
+	if config.WatchEvery == 0 {
+		config.WatchEvery = 5 * time.Second
+	}
+	p := &Publisher{config: config, logger: logger}
+	p.batchSize.Store(defaultBatchSize)
+	return p, nil
+}
+
+// Open makes the topic if it is absent and the lineage has published nothing, fences earlier sessions and reads the
+// mark, in this order: one read before InitTransactions can still be overtaken (rule P6).
+func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Session, error) {
+	for {
+		s, err := p.connect(id.Lineage)
+		if err != nil {
+			return nil, outage(fmt.Errorf("connect to Kafka: %w", err))
+		}
+		if err := s.prepareUnlessDenied(ctx, p.config, id); err != nil {
+			p.patience.failed()
+			s.Close()
+			return nil, outage(err)
+		}
+		fits := min(defaultBatchSize, s.limit)
+		if p.batchSize.Swap(int64(fits)) <= int64(fits) {
+			s.watchTopic(p.config.WatchEvery)
+			return s, nil
+		}
+		s.Close() // its batches could be larger than the topic takes
+	}
+}
+
+// groupOf is the transactional id of a lineage on a topic, and the consumer group that its mark is committed in. All
+// begin alike, for ACLs that allow a prefix.
+func groupOf(topic, lineage string) string { return "ordertally-order-" + topic + "-" + lineage }
+
+func (p *Publisher) connect(lineage string) (*session, error) {
+	name := groupOf(p.config.Topic, lineage)
+	logs := startLogPump(p.logger)
+	settings := confluent.ConfigMap{
+		"delivery.timeout.ms": int((p.config.TransactionTimeout - time.Second).Milliseconds()),
+		"acks":                "all",
+		"partitioner":         "murmur2_random",
+		"message.max.bytes":   MaxMessageBytes,
+		"batch.size":          int(p.batchSize.Load()),
+		"linger.ms":           0,
+		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message would.
+		"retry.backoff.ms":          5,
+		"socket.timeout.ms":         int(min(p.patience.wait(), p.config.TransactionTimeout-time.Second).Milliseconds()),
+		"go.delivery.report.fields": "none",
+		"go.events.channel.size":    100,
+		"go.produce.channel.size":   1,
+		"enable.idempotence":        true,
+		// Without it librdkafka does not tell of a connection that broke under a commit, only repeats it (rule P6).
+		"log.connection.close": true,
+	}
+	if !p.config.Idempotent {
+		settings["transactional.id"] = name
+		settings["transaction.timeout.ms"] = int(p.config.TransactionTimeout.Milliseconds())
+	}
+	producer, err := newProducer(p.config.Brokers, &p.config.Security, logs.lines, settings)
+	if err != nil {
+		logs.stop()
+		return nil, err
+	}
+	logs.watch(producer.String())
+	admin, err := confluent.NewAdminClientFromProducer(producer)
+	if err != nil {
+		producer.Close()
+		logs.stop()
+		return nil, err
+	}
+	group, err := confluent.NewTestConsumerGroupMetadata(name)
+	if err != nil {
+		producer.Close()
+		logs.stop()
+		return nil, err
+	}
+	s := &session{
+		producer:      producer,
+		admin:         admin,
+		groupMeta:     group,
+		group:         name,
+		unwatch:       func() {},
+		patience:      &p.patience,
+		logs:          logs,
+		logger:        p.logger,
+		transactional: !p.config.Idempotent,
+		brokers:       p.config.Brokers,
+		security:      &p.config.Security,
+		name:          p.config.Topic,
+		lineage:       lineage,
+		broke:         make(chan struct{}),
+	}
+	s.denied, s.deny = context.WithCancelCause(context.Background())
+	s.watchEvents()
+	return s, nil
+}

@@ -1,0 +1,96 @@
+package kafka_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
+	apache "ordertally/stack/kafka"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, brokertest.Abandoned()...) }
+
+func TestPublisherOnTheDevBroker(t *testing.T) {
+	outboxtest.Run(t, func(t *testing.T) outboxtest.Target { return target(t, startDevBroker(t)) })
+}
+
+func TestPublisherOnApacheKafka(t *testing.T) {
+	address := apache.ForTest(t).Addr()
+	outboxtest.Run(t, func(t *testing.T) outboxtest.Target { return target(t, address) })
+}
+
+// The place of at-least-once publishing keeps the part of the contract that does not need transactions.
+func TestAtLeastOnceOnApacheKafka(t *testing.T) {
+	address := apache.ForTest(t).Addr()
+	outboxtest.RunAtLeastOnce(t, func(t *testing.T) outboxtest.Target { return targetWith(t, address, true) })
+}
+
+func startDevBroker(t *testing.T) (address string) {
+	t.Helper()
+	dev, err := devbroker.Start(devbroker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := dev.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return dev.Addr()
+}
+
+// target publishes to a topic named like the test.
+func target(t *testing.T, address string) outboxtest.Target {
+	t.Helper()
+	return targetWith(t, address, false)
+}
+
+func targetWith(t *testing.T, address string, idempotent bool) outboxtest.Target {
+	t.Helper()
+	topic := strings.Map(func(r rune) rune {
+		if r == ' ' || r == '/' {
+			return '-'
+		}
+		return r
+	}, t.Name())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: topic, Idempotent: idempotent, WatchEvery: 50 * time.Millisecond}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outboxtest.Target{Publisher: publisher, Hang: func(t *testing.T) func() {
+		end := brokertest.Hang(t, address, topic)
+		return func() { end(true) }
+	}, Remake: func(t *testing.T) { brokertest.Recreate(t, address, topic, 2) }, Read: func(t *testing.T) []outbox.Record {
+		t.Helper()
+		var out []outbox.Record
+		for _, r := range brokertest.ReadAll(t, address, topic) {
+			out = append(out, outbox.Record{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Timestamp})
+		}
+		return out
+	}}
+}
+
+func TestAMissingTopicIsMadeOnlyForALineageThatPublishedNothing(t *testing.T) {
+	address := startDevBroker(t)
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: "gone"}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := publisher.Open(t.Context(), outbox.Identity{Lineage: "l"}); !errors.Is(err, kafka.ErrTopicMissing) {
+		t.Fatalf("got %v, want ErrTopicMissing", err)
+	}
+	session, err := publisher.Open(t.Context(), outbox.Identity{Lineage: "l", MayCreate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session.Close()
+}

@@ -1,0 +1,237 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/outbox"
+	"ordertally/shared/uuidv7"
+)
+
+const (
+	// readPatience is how long reading a topic may bring nothing before it is called an outage.
+	readPatience = 15 * time.Second
+	// rangeTimeout bounds one question for where a partition starts and ends, or for the topic's id.
+	rangeTimeout = 5 * time.Second
+	// readChunk is how many records are handed on together.
+	readChunk = 1000
+)
+
+// span is where a partition's records are: from start to before end.
+type span struct{ start, end int64 }
+
+// reader reads the session's topic while nothing is published.
+type reader struct {
+	session *session
+	client  *confluent.Consumer
+}
+
+// isolation says which records a reader sees, and what it calls the end of a partition.
+type isolation string
+
+const (
+	// committed records, up to the last stable offset: where the first open transaction begins.
+	committed isolation = "read_committed"
+	// everything, up to the high watermark: also what belongs to open and aborted transactions.
+	everything isolation = "read_uncommitted"
+)
+
+// newReader returns a reader; the caller closes it.
+func (s *session) newReader(level isolation) (*reader, error) {
+	settings := confluent.ConfigMap{
+		"group.id": s.group, "enable.auto.commit": false, "isolation.level": string(level),
+		"auto.offset.reset": "error", "enable.partition.eof": true, "fetch.queue.backoff.ms": 10,
+	}
+	if level == everything { // for records here and there
+		settings["queued.min.messages"] = 1
+	}
+	client, err := newConsumer(s.brokers, s.security, s.logs.lines, settings)
+	if err != nil {
+		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
+	}
+	return &reader{session: s, client: client}, nil
+}
+
+func (r *reader) close() { r.session.closeLater(r.client) }
+
+// spans asks where the partitions' records are that the reader sees.
+func (r *reader) spans() (map[int32]span, error) {
+	spans := make(map[int32]span, r.session.topic.partitions)
+	for partition := range int32(r.session.topic.partitions) { //nolint:gosec // few
+		start, end, err := r.client.QueryWatermarkOffsets(r.session.name, partition, int(rangeTimeout.Milliseconds()))
+		if err != nil {
+			return nil, fmt.Errorf("ask where partition %d of topic %s ends: %w", partition, r.session.name, err)
+		}
+		spans[partition] = span{start, end}
+	}
+	return spans, nil
+}
+
+// assign begins to read at next.
+func (r *reader) assign(next map[int32]int64) error {
+	partitions := make([]confluent.TopicPartition, 0, len(next))
+	for id, offset := range next {
+		partitions = append(partitions, confluent.TopicPartition{Topic: &r.session.name, Partition: id, Offset: confluent.Offset(offset)})
+	}
+	if err := r.client.Assign(partitions); err != nil {
+		return fmt.Errorf("read topic %s: %w", r.session.name, err)
+	}
+	return nil
+}
+
+// next waits for a record or the end of a partition, until deadline, after which it returns neither. Whoever gets an
+// end may get more of that partition later.
+func (r *reader) next(ctx context.Context, deadline time.Time) (*confluent.Message, *confluent.PartitionEOF, error) {
+	for {
+		switch event := r.client.Poll(int(pollInterval.Milliseconds())).(type) {
+		case *confluent.Message:
+			if err := event.TopicPartition.Error; err != nil {
+				return nil, nil, fmt.Errorf("read topic %s: %w", r.session.name, err)
+			}
+			return event, nil, nil
+		case confluent.PartitionEOF:
+			return nil, &event, nil
+		case confluent.Error:
+			if event.IsFatal() || event.Code() == confluent.ErrAutoOffsetReset || event.Code() == confluent.ErrOffsetOutOfRange {
+				return nil, nil, fmt.Errorf("read topic %s: %w", r.session.name, event)
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, fmt.Errorf("read topic %s: %w", r.session.name, ctx.Err())
+		case time.Now().After(deadline):
+			return nil, nil, nil
+		}
+	}
+}
+
+func (r *reader) silent() error {
+	return fmt.Errorf("read topic %s: no records for %s", r.session.name, readPatience)
+}
+
+// firsts returns the first record at or behind each of the offsets in at; a partition that ends before has none.
+func (r *reader) firsts(ctx context.Context, at map[int32]int64) (map[int32]*confluent.Message, error) {
+	if err := r.assign(at); err != nil {
+		return nil, err
+	}
+	first, ended := map[int32]*confluent.Message{}, map[int32]bool{}
+	for len(ended) < len(at) {
+		message, eof, err := r.next(ctx, time.Now().Add(readPatience))
+		switch {
+		case err != nil:
+			return nil, err
+		case eof != nil:
+			ended[eof.Partition] = true
+		case message == nil:
+			return nil, r.silent()
+		default:
+			partition := message.TopicPartition.Partition
+			if !ended[partition] {
+				first[partition] = message
+			}
+			ended[partition] = true
+		}
+	}
+	return first, nil
+}
+
+// Ends implements outbox.Session.
+func (s *session) Ends(context.Context) (map[int32]int64, error) {
+	r, err := s.newReader(everything)
+	if err != nil {
+		return nil, outage(err)
+	}
+	defer r.close()
+	spans, err := r.spans()
+	if err != nil {
+		return nil, outage(err)
+	}
+	ends := make(map[int32]int64, len(spans))
+	for partition, span := range spans {
+		ends[partition] = span.end
+	}
+	return ends, nil
+}
+
+// Lost implements outbox.Session.
+func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox.Standing, error) {
+	switch same, err := s.sameTopic(ctx); {
+	case err != nil:
+		return nil, outage(err)
+	case !same:
+		return records, nil
+	case len(records) == 0:
+		return nil, nil
+	}
+	r, err := s.newReader(everything)
+	if err != nil {
+		return nil, outage(err)
+	}
+	defer r.close()
+	spans, err := r.spans()
+	if err != nil {
+		return nil, outage(err)
+	}
+	gone := map[outbox.Standing]bool{}
+	ask := map[int32][]outbox.Standing{}
+	for _, record := range records {
+		span, exists := spans[record.Partition]
+		switch {
+		case exists && record.Offset < span.start: // the topic's retention took it
+		case !exists || record.Offset >= span.end:
+			gone[record] = true
+		default:
+			ask[record.Partition] = append(ask[record.Partition], record)
+		}
+	}
+	for len(ask) > 0 { // one of each partition at a time
+		at := map[int32]int64{}
+		for partition, records := range ask {
+			at[partition] = records[0].Offset
+		}
+		first, err := r.firsts(ctx, at)
+		if err != nil {
+			return nil, outage(err)
+		}
+		for partition := range at {
+			record := ask[partition][0]
+			found, _ := s.standing(first[partition])
+			gone[record] = found.Place != record.Place || found.Slot != record.Slot
+			if ask[partition] = ask[partition][1:]; len(ask[partition]) == 0 {
+				delete(ask, partition)
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(records), func(record outbox.Standing) bool { return !gone[record] }), nil
+}
+
+// envelopeOf returns the envelope of a message of an order service; false when it is none.
+func envelopeOf(m *confluent.Message) (cloudevent.Envelope, bool) {
+	headers := make([]cloudevent.Header, len(m.Headers))
+	for i, h := range m.Headers {
+		headers[i] = cloudevent.Header(h)
+	}
+	envelope, err := cloudevent.Parse(headers)
+	return envelope, err == nil
+}
+
+// standing returns a message as one of this lineage; false when it is another's, or nil.
+func (s *session) standing(m *confluent.Message) (outbox.Standing, bool) {
+	if m == nil {
+		return outbox.Standing{}, false
+	}
+	envelope, ok := envelopeOf(m)
+	if !ok || envelope.Lineage != s.lineage {
+		return outbox.Standing{}, false
+	}
+	id, _ := uuidv7.Parse(envelope.ID) // zero when it is none of ours
+	return outbox.Standing{
+		Place: outbox.Place{Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset)},
+		Slot:  envelope.Sequence, ID: id,
+	}, true
+}

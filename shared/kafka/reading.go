@@ -1,0 +1,105 @@
+package kafka
+
+// Reason says why reading a partition went on elsewhere than at its position.
+type Reason string
+
+// The reasons. They are a closed set: a metric has them as labels.
+const (
+	// Truncated: the log is shorter than what was read of it, or other records stand where those read stood. Kafka lost the
+	// end of the log.
+	Truncated Reason = "truncated"
+	// Recreated: the topic was deleted and made again.
+	Recreated Reason = "recreated"
+	// Expired: records were deleted before they were read. They are lost to the reader.
+	Expired Reason = "expired"
+)
+
+// Reasons returns all of them.
+func Reasons() []Reason { return []Reason{Truncated, Recreated, Expired} }
+
+// Reposition says that reading a partition went on elsewhere than at its position.
+type Reposition struct {
+	Partition int32
+	Reason    Reason
+	From      int64 // the offset that was to be read next
+	To        int64 // the offset that is read next instead: above From only when records expired
+}
+
+// reading is how far one partition was read. It belongs to the goroutine that fetches.
+type reading struct {
+	next    int64 // offset of the next record; past control records once the end was seen
+	epoch   int32
+	topicID string
+	marks   []Mark
+
+	low, high int64 // of what could be read of the log, when it was last looked at
+	// awaiting: reading started at marks[0] again, and the next record must be the one of that mark.
+	awaiting bool
+	cut      bool // a newer mark was not found: the log was truncated
+}
+
+func readingAt(p Position) *reading {
+	return &reading{next: p.Offset, epoch: p.LeaderEpoch, topicID: p.TopicID, marks: p.Marks}
+}
+
+func (r *reading) position() Position {
+	return Position{Offset: r.next, LeaderEpoch: r.epoch, TopicID: r.topicID, Marks: r.marks}
+}
+
+// look takes in what the broker says of the log, and returns the offset to start from.
+func (r *reading) look(topicID string, low, high int64) (start int64, moved *Reposition) {
+	recreated := r.topicID != "" && topicID != "" && r.topicID != topicID
+	if topicID != "" {
+		r.topicID = topicID
+	}
+	r.low, r.high, r.awaiting = low, high, false
+	if recreated {
+		return low, r.move(Recreated, low)
+	}
+	return r.aim()
+}
+
+// aim returns where to start: at the newest mark that the log can still hold, to see whether it does. Without one, the
+// position itself is taken on trust when it is in the log, and else the log's start.
+func (r *reading) aim() (start int64, moved *Reposition) {
+	for len(r.marks) > 0 && r.marks[0].Offset >= r.high {
+		r.marks, r.cut = r.marks[1:], true
+	}
+	r.cut = r.cut || r.next > r.high
+	switch {
+	case len(r.marks) > 0 && r.marks[0].Offset >= r.low:
+		r.awaiting = true
+		return r.marks[0].Offset, nil
+	case r.cut:
+		return r.low, r.move(Truncated, r.low)
+	case r.next < r.low:
+		return r.low, r.move(Expired, r.low)
+	}
+	return r.next, nil
+}
+
+// found takes the first record after a start at a mark. When it is the mark's, reading goes on behind it; when another
+// stands there, stands is false, and aim says where to look next.
+func (r *reading) found(record *Record) (stands bool, moved *Reposition) {
+	mark := r.marks[0]
+	if record.Offset != mark.Offset || identityOf(record) != mark.Identity {
+		r.miss()
+		return false, nil
+	}
+	r.awaiting = false
+	if r.cut {
+		older := r.marks
+		moved = r.move(Truncated, mark.Offset+1)
+		r.marks, r.epoch = older, record.LeaderEpoch
+	}
+	return true, moved
+}
+
+// miss gives the mark up that was awaited.
+func (r *reading) miss() { r.marks, r.cut, r.awaiting = r.marks[1:], true, false }
+
+func (r *reading) move(reason Reason, to int64) *Reposition {
+	moved := &Reposition{Reason: reason, From: r.next, To: to}
+	r.next, r.epoch, r.marks, r.cut, r.awaiting = to, -1, nil, false, false
+	return moved
+}

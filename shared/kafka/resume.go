@@ -1,0 +1,365 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// topicState is what the broker says of the topic at one moment.
+type topicState struct {
+	id   string // "" when the broker has none
+	logs map[int32]watermarks
+}
+
+// watermarks are where a log begins, what can be read of it (to the last stable offset), and where it ends.
+type watermarks struct{ low, stable, high int64 }
+
+// resume starts reading each partition where its reading says, at the last record read: that one must be the first to
+// come (rule C4). It waits for as long as the broker is away or the topic does not exist.
+func (c *Consumer) resume(ctx context.Context) error {
+	if err := c.halt(); err != nil {
+		return err
+	}
+	said := false
+	for {
+		c.renewPassword()
+		c.doubt.Store(false)
+		state, err := c.askTopic(ctx)
+		if err == nil && len(state.logs) > 0 {
+			c.denied, c.unread = false, false
+			return c.restart(state)
+		}
+		if !said && !c.down {
+			said = true
+			c.logger.Warn().Err(err).Str("topic", c.config.Topic).Msg("waiting for the broker and the topic")
+		}
+		if err := c.drain(); err != nil {
+			return err
+		}
+		if err := pause(ctx, 250*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// halt stops reading and drops what was prefetched and what was said until now. A broker answers no question while it
+// waits for records on the same connection, and an outage leaves a row of errors.
+func (c *Consumer) halt() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reads {
+		c.reads = false
+		var all []confluent.TopicPartition
+		for id := range c.position {
+			all = append(all, c.at(id, 0))
+		}
+		if err := c.client.IncrementalUnassign(all); err != nil {
+			return fmt.Errorf("stop reading topic %s: %w", c.config.Topic, err)
+		}
+	}
+	return c.drain()
+}
+
+// drain drops what was said until now, but for what cannot be waited out and for a login that was refused.
+func (c *Consumer) drain() error {
+	for event := c.client.Poll(0); event != nil; event = c.client.Poll(0) {
+		err, ok := event.(confluent.Error)
+		if !ok {
+			continue
+		}
+		if err.IsFatal() {
+			return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
+		}
+		c.heed(err)
+	}
+	return nil
+}
+
+// dispelDoubt resumes when something happened after which the topic may not be what it was. It returns what ended the watch.
+func (c *Consumer) dispelDoubt(ctx context.Context) error {
+	select {
+	case err := <-c.fault:
+		return fmt.Errorf("watch topic %s: %w", c.config.Topic, err)
+	default:
+	}
+	if !c.doubt.Load() {
+		return nil
+	}
+	return c.resume(ctx)
+}
+
+// heed logs, once until it is let in, that a broker does not let this client in.
+func (c *Consumer) heed(err confluent.Error) {
+	if !denied(err) || c.denied {
+		return
+	}
+	c.denied = true
+	c.logger.Error().Err(err).Msg("Kafka does not let this service in: look at the settings kafka-tls and kafka-sasl")
+}
+
+// renewPassword reads the password again while a broker refuses it: the file may have been put right, or the password have been changed
+// there and here. It goes by what was said last and not by the event, because librdkafka tells the same refusal only every 30 s.
+//
+// A connection that is open keeps the password it logged in with until it breaks, or until the broker has it log in again
+// (connections.max.reauth.ms), which it then does with the password set here last.
+func (c *Consumer) renewPassword() {
+	security := &c.config.Security
+	if !c.denied || security.PasswordFile == "" || time.Since(c.renewed) < renewInterval {
+		return
+	}
+	c.renewed = time.Now()
+	password, err := security.password()
+	if err == nil {
+		err = c.client.SetSaslCredentials(security.Username, password.Reveal())
+	}
+	if err != nil && !c.unread {
+		c.unread = true
+		c.logger.Error().Err(err).Msg("cannot read the password for Kafka again; trying until it can be")
+	}
+}
+
+// askTopic asks for the partitions, the topic's id and the ends of the logs.
+func (c *Consumer) askTopic(ctx context.Context) (topicState, error) {
+	partitions, err := c.partitions()
+	if err != nil || len(partitions) == 0 {
+		return topicState{}, err
+	}
+	state := topicState{logs: make(map[int32]watermarks, len(partitions))}
+	if state.id, err = c.askTopicID(ctx); err != nil {
+		return topicState{}, err
+	}
+	ends, err := c.askEnds(ctx, partitions)
+	if err != nil {
+		return topicState{}, err
+	}
+	for _, id := range partitions {
+		low, stable, err := c.client.QueryWatermarkOffsets(c.config.Topic, id, int(metadataTimeout.Milliseconds()))
+		if err != nil {
+			return topicState{}, fmt.Errorf("ask for the ends of partition %d of topic %s: %w", id, c.config.Topic, err)
+		}
+		state.logs[id] = watermarks{low, stable, ends[id]}
+	}
+	return state, ctx.Err()
+}
+
+// partitions asks the broker; none when the topic does not exist.
+func (c *Consumer) partitions() ([]int32, error) {
+	metadata, err := c.client.GetMetadata(&c.config.Topic, false, int(metadataTimeout.Milliseconds()))
+	if err != nil {
+		return nil, fmt.Errorf("ask for the partitions of topic %s: %w", c.config.Topic, err)
+	}
+	topic := metadata.Topics[c.config.Topic]
+	var partitions []int32
+	for _, p := range topic.Partitions {
+		partitions = append(partitions, p.ID)
+	}
+	return partitions, nil
+}
+
+func (c *Consumer) askTopicID(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	admin, err := confluent.NewAdminClientFromConsumer(c.client)
+	if err != nil {
+		return "", fmt.Errorf("ask for the id of topic %s: %w", c.config.Topic, err)
+	}
+	defer admin.Close() // the consumer stays open
+	result, err := admin.DescribeTopics(ctx, confluent.NewTopicCollectionOfTopicNames([]string{c.config.Topic}),
+		confluent.SetAdminRequestTimeout(metadataTimeout))
+	if err != nil {
+		return "", fmt.Errorf("ask for the id of topic %s: %w", c.config.Topic, err)
+	}
+	for _, description := range result.TopicDescriptions {
+		if description.Error.Code() != confluent.ErrNoError {
+			return "", fmt.Errorf("ask for the id of topic %s: %w", c.config.Topic, description.Error)
+		}
+		if description.TopicID.GetMostSignificantBits() != 0 || description.TopicID.GetLeastSignificantBits() != 0 {
+			return description.TopicID.String(), nil
+		}
+	}
+	return "", nil
+}
+
+// restart reads every partition. One that the topic has no more, because it was made again with fewer, is forgotten: its
+// messages were of the other topic.
+func (c *Consumer) restart(state topicState) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var begun []confluent.TopicPartition
+	for id := range c.position {
+		if _, exists := state.logs[id]; !exists {
+			delete(c.position, id)
+			delete(c.handed, id)
+			delete(c.readings, id)
+			delete(c.high, id)
+		}
+	}
+	clear(c.held)
+	if c.topicID != state.id {
+		c.ahead = nil
+	}
+	c.topicID = state.id
+	for id, log := range state.logs {
+		r, known := c.readings[id]
+		if !known {
+			r = readingAt(Position{LeaderEpoch: -1, TopicID: state.id})
+			c.readings[id] = r
+		}
+		start, moved := r.look(state.id, log.low, log.stable)
+		c.note(id, moved)
+		c.position[id] = r.next
+		c.high[id] = log.high
+		begun = append(begun, c.at(id, start))
+	}
+	if err := c.client.IncrementalAssign(begun); err != nil {
+		return fmt.Errorf("assign %d partitions of topic %s: %w", len(begun), c.config.Topic, err)
+	}
+	c.reads = true
+	return nil
+}
+
+// note keeps a reposition until Fetch returns it. c.mu is held.
+func (c *Consumer) note(partition int32, moved *Reposition) {
+	if moved == nil {
+		return
+	}
+	moved.Partition = partition
+	c.moved = append(c.moved, *moved)
+	delete(c.handed, partition)
+	c.position[partition] = moved.To
+	c.ahead = nil // of the log that was
+}
+
+func (c *Consumer) at(partition int32, offset int64) confluent.TopicPartition {
+	return confluent.TopicPartition{Topic: &c.config.Topic, Partition: partition, Offset: confluent.Offset(offset)}
+}
+
+// reading returns how far a partition was read; one that was added since begins at 0.
+func (c *Consumer) reading(partition int32) *reading {
+	r, known := c.readings[partition]
+	if !known {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		r = readingAt(Position{LeaderEpoch: -1, TopicID: c.topicID})
+		c.readings[partition] = r
+	}
+	return r
+}
+
+// checkMark takes the first record after a start at a mark: it was counted before and goes no further.
+func (c *Consumer) checkMark(record *Record) error {
+	r := c.reading(record.Partition)
+	stands, moved := r.found(record)
+	if !stands {
+		return c.lookFurther(record.Partition)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(record.Partition, moved)
+	return nil
+}
+
+// ended notes that a partition was read to the end of what can be read: of the log, or to an open transaction.
+func (c *Consumer) ended(partition int32, offset int64) error {
+	r := c.reading(partition)
+	switch {
+	case !r.awaiting:
+		c.reach(partition, offset)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.noteHold(partition, offset)
+	case offset > r.marks[0].Offset: // the mark's record is gone from the middle of the log
+		r.miss()
+		return c.lookFurther(partition)
+	default: // the log became shorter since it was looked at
+		c.doubt.Store(true)
+	}
+	return nil
+}
+
+// lookFurther starts a partition at an older mark, or at the log's start.
+func (c *Consumer) lookFurther(partition int32) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	start, moved := c.readings[partition].aim()
+	c.note(partition, moved)
+	place := []confluent.TopicPartition{c.at(partition, start)}
+	err := c.client.IncrementalUnassign(place)
+	if err == nil {
+		err = c.client.IncrementalAssign(place)
+	}
+	if err != nil {
+		return fmt.Errorf("go back to offset %d of partition %d of topic %s: %w", start, partition, c.config.Topic, err)
+	}
+	return nil
+}
+
+// watchTopic looks for added partitions and for the ends of all, and raises the doubt when the topic is gone or is
+// another one.
+func (c *Consumer) watchTopic(ctx context.Context) error {
+	var partitions []int32
+	var asked time.Time
+	for ctx.Err() == nil {
+		begun := time.Now()
+		if begun.Sub(asked) >= c.config.MetadataInterval {
+			if found, err := c.watchPartitions(ctx); err == nil { // else an outage; Fetch says so
+				partitions, asked = found, begun
+			}
+		}
+		if len(partitions) > 0 {
+			c.look(ctx, partitions)
+		}
+		_ = pause(ctx, min(lookInterval, c.config.MetadataInterval)-time.Since(begun))
+	}
+	return nil
+}
+
+func (c *Consumer) watchPartitions(ctx context.Context) ([]int32, error) {
+	partitions, err := c.partitions()
+	if err != nil {
+		return nil, err
+	}
+	if len(partitions) == 0 {
+		c.doubt.Store(true)
+		return nil, nil
+	}
+	id, err := c.askTopicID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.watched(id, partitions); err != nil {
+		c.logger.Error().Err(err).Msg("cannot read an added partition")
+	}
+	return partitions, nil
+}
+
+func (c *Consumer) watched(topicID string, partitions []int32) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.reads:
+		return nil // whoever makes it read finds them
+	case topicID != c.topicID:
+		c.doubt.Store(true)
+		return nil
+	}
+	var added []confluent.TopicPartition
+	for _, id := range partitions {
+		if _, known := c.position[id]; !known {
+			c.position[id] = 0
+			added = append(added, c.at(id, 0))
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	if err := c.client.IncrementalAssign(added); err != nil {
+		return fmt.Errorf("assign %d partitions of topic %s: %w", len(added), c.config.Topic, err)
+	}
+	c.added += len(added)
+	c.logger.Info().Str("topic", c.config.Topic).Int("added", len(added)).Int("partitions", len(c.position)).Msg("the topic has got partitions: reading them from their start")
+	return nil
+}

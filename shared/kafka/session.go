@@ -1,0 +1,327 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/crashpoint"
+	"ordertally/shared/outbox"
+)
+
+// session is one transactional producer.
+type session struct {
+	producer      *confluent.Producer
+	admin         *confluent.AdminClient
+	groupMeta     *confluent.ConsumerGroupMetadata
+	patience      *patience
+	logs          *logPump
+	logger        zerolog.Logger
+	transactional bool
+	marks         *confluent.Consumer // sets the mark when there are no transactions, else nil
+	brokers       []string
+	security      *Security
+	name          string // of the topic
+	lineage       string
+	group         string // of the mark, and the transactional id
+
+	topic topic
+	limit int // of the topic, in bytes a batch
+	mark  outbox.Mark
+	known bool
+
+	troubled atomic.Bool   // an error event arrived since the transaction began
+	broke    chan struct{} // closed when the topic may not be what it was
+	breaking sync.Once
+	denied   context.Context //nolint:containedctx // ends, with the cause, when a broker does not let this client in
+	deny     context.CancelCauseFunc
+	events   sync.WaitGroup
+	asking   sync.WaitGroup // clients that asked something, on their way out
+	calls    sync.WaitGroup // calls of the producer that somebody may have given up
+	unwatch  context.CancelFunc
+	watching sync.WaitGroup
+	closing  sync.Once
+}
+
+// watchEvents keeps the event channel read and notes trouble. That some broker is away is no reason to look at the topic
+// anew: others have what was acknowledged.
+func (s *session) watchEvents() {
+	s.events.Go(func() {
+		for event := range s.producer.Events() {
+			if err, ok := event.(confluent.Error); ok {
+				s.troubled.Store(true)
+				if denied(err) {
+					s.deny(err)
+				}
+				if err.Code() == confluent.ErrAllBrokersDown {
+					s.trouble()
+				}
+				s.logger.Debug().Str("code", err.Code().String()).Bool("fatal", err.IsFatal()).Msg(err.Error())
+			}
+		}
+	})
+}
+
+// trouble says that the topic may not be what it was.
+func (s *session) trouble() { s.breaking.Do(func() { close(s.broke) }) }
+
+// prepareUnlessDenied is prepare, but it ends as soon as a broker does not let this client in, and says so: librdkafka would try until ctx
+// ends, and then speak of a time that ran out.
+func (s *session) prepareUnlessDenied(ctx context.Context, config PublisherConfig, id outbox.Identity) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.denied, func() { cancel(context.Cause(s.denied)) })()
+	err := s.prepare(ctx, config, id)
+	if err != nil && s.denied.Err() != nil {
+		return fmt.Errorf("log in to Kafka: %w", context.Cause(s.denied))
+	}
+	return err
+}
+
+func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox.Identity) (err error) {
+	if s.topic, err = ensureTopic(ctx, s.admin, config, id.MayCreate); err != nil {
+		return err
+	}
+	s.limit = s.topicLimit(ctx)
+	if s.transactional {
+		if err := s.call(ctx, s.producer.InitTransactions); err != nil {
+			hint := ""
+			if code, ok := errors.AsType[confluent.Error](err); ok && code.Code() == confluent.ErrInvalidTransactionTimeout {
+				hint = fmt.Sprintf(
+					": transaction-timeout (%v) is more than the brokers allow: lower it, or raise their transaction.max.timeout.ms",
+					config.TransactionTimeout,
+				)
+			}
+			return fmt.Errorf("fence earlier producers of lineage %s: %w%s", s.lineage, err, hint)
+		}
+	}
+	client, err := s.newMarkClient()
+	if err != nil {
+		return err
+	}
+	if s.transactional {
+		defer s.closeLater(client)
+	} else {
+		s.marks = client
+	}
+	s.mark, s.known, err = s.readMark(ctx, client)
+	return err
+}
+
+// call makes a call of the producer, and gives it up when ctx ends: librdkafka itself only looks at ctx's deadline,
+// once, when the call begins.
+func (s *session) call(ctx context.Context, f func(context.Context) error) error {
+	result := make(chan error, 1)
+	s.calls.Go(func() { result <- f(ctx) })
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Mark implements outbox.Session.
+func (s *session) Mark() (outbox.Mark, bool) { return s.mark, s.known }
+
+// Place implements outbox.Session. It is the topic's id.
+func (s *session) Place() string { return s.topic.id }
+
+// Troubled implements outbox.Session.
+func (s *session) Troubled() <-chan struct{} { return s.broke }
+
+// Publish implements outbox.Session.
+func (s *session) Publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+	places, err := s.publish(ctx, records, mark)
+	if _, rejected := errors.AsType[*outbox.RejectedError](err); err == nil || rejected {
+		s.patience.went()
+	} else {
+		s.patience.failed()
+	}
+	return places, err
+}
+
+func (s *session) publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+	if err := ctx.Err(); err != nil { // a commit with an ended context may succeed all the same
+		return nil, outage(fmt.Errorf("publish: %w", err))
+	}
+	if rejected := s.tooLarge(ctx, records); rejected != nil {
+		return nil, rejected
+	}
+	if !s.transactional {
+		return s.publishAtLeastOnce(ctx, records, mark)
+	}
+	s.troubled.Store(false)
+	s.logs.broken.Store(false)
+	if err := s.producer.BeginTransaction(); err != nil {
+		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
+	}
+	// Adding the mark after the delivery reports would cost a lone message a seventh of its time.
+	places, err := s.produce(ctx, records, func() error { return s.sendMark(ctx, mark) })
+	var rejected *outbox.RejectedError
+	if errors.As(err, &rejected) {
+		// So that readers do not wait for the next session to abort it. The producer is of no more use: its sequence numbers
+		// ran ahead of the broker's by the refused messages.
+		if err := s.call(ctx, s.producer.AbortTransaction); err != nil {
+			s.logger.Debug().Err(err).Msg("cannot abort a Kafka transaction")
+		}
+		return nil, rejected
+	}
+	if err != nil {
+		return nil, outage(s.cause(err))
+	}
+	crashpoint.Here("broker.before-commit")
+	if err := s.call(ctx, s.producer.CommitTransaction); err != nil {
+		return nil, outage(fmt.Errorf("commit a Kafka transaction: %w", err))
+	}
+	// librdkafka repeats a commit whose answer was lost, and the lost one may still arrive later and end the next
+	// transaction (it lacks KIP-890). So trouble on the way makes a success unknown (rule P6).
+	if s.troubled.Load() || s.logs.broken.Load() {
+		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
+	}
+	return places, nil
+}
+
+// cause returns the fatal error behind err when there is one: a fenced producer only reports its messages as purged.
+func (s *session) cause(err error) error {
+	if fatal := s.producer.GetFatalError(); fatal != nil {
+		return fmt.Errorf("%w (seen as: %w)", fatal, err)
+	}
+	return err
+}
+
+// sendMark adds the mark to the transaction.
+func (s *session) sendMark(ctx context.Context, mark outbox.Mark) error {
+	crashpoint.Here("broker.before-offsets")
+	err := s.call(ctx, func(ctx context.Context) error {
+		return s.producer.SendOffsetsToTransaction(ctx, s.offsetOf(mark), s.groupMeta)
+	})
+	if err != nil {
+		return fmt.Errorf("add the mark to a Kafka transaction: %w", err)
+	}
+	return nil
+}
+
+// produce hands all records to librdkafka, calls meanwhile, which may be nil, while they are on their way, and waits for
+// every delivery report.
+func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhile func() error) ([]outbox.Place, error) {
+	reports := make(chan confluent.Event, len(records)) // never blocks librdkafka's thread
+	var failure error
+	sent := 0
+	for i := range records {
+		if failure = s.send(ctx, &records[i], i, reports); failure != nil {
+			break
+		}
+		sent++
+	}
+	if failure == nil && meanwhile != nil {
+		if failure = meanwhile(); failure != nil {
+			// A refused message is the cause, or there is an outage: the reports tell, without waiting for what is in flight.
+			_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
+		}
+	}
+	places := make([]outbox.Place, len(records))
+	for range sent {
+		select {
+		case event := <-reports:
+			message, ok := event.(*confluent.Message)
+			if !ok {
+				continue
+			}
+			if err := message.TopicPartition.Error; err != nil {
+				before := failure
+				failure = worse(failure, deliveryFailure(err))
+				if isRejected(failure) && !isRejected(before) {
+					// What follows in its partition is refused as out of order and tried again for 9 s.
+					_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
+				}
+				continue
+			}
+			if i, ok := message.Opaque.(int); ok {
+				places[i] = outbox.Place{Partition: message.TopicPartition.Partition, Offset: int64(message.TopicPartition.Offset)}
+			}
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for delivery reports: %w", ctx.Err())
+		}
+	}
+	return places, failure
+}
+
+func (s *session) send(ctx context.Context, r *outbox.Record, index int, reports chan confluent.Event) error {
+	headers := make([]confluent.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = confluent.Header(h)
+	}
+	partition := confluent.PartitionAny
+	if r.Partition != nil && int(*r.Partition) < s.topic.partitions {
+		partition = *r.Partition
+	}
+	message := &confluent.Message{
+		TopicPartition: confluent.TopicPartition{Topic: &s.name, Partition: partition},
+		Key:            r.Key, Value: r.Value, Headers: headers, Timestamp: r.Time, Opaque: index,
+	}
+	for {
+		err := s.producer.Produce(message, reports)
+		var kafkaErr confluent.Error
+		if errors.As(err, &kafkaErr) && kafkaErr.Code() == confluent.ErrQueueFull {
+			if err := pause(ctx, time.Millisecond); err != nil {
+				return fmt.Errorf("hand a message to librdkafka: %w", err)
+			}
+			continue
+		}
+		if err != nil {
+			return deliveryFailure(err)
+		}
+		return nil
+	}
+}
+
+// deliveryFailure tells a message's own fault from an outage.
+func deliveryFailure(err error) error {
+	var kafkaErr confluent.Error
+	if errors.As(err, &kafkaErr) {
+		if class := ownFault(kafkaErr.Code()); class != "" {
+			return &outbox.RejectedError{Class: class, Err: err}
+		}
+	}
+	return fmt.Errorf("deliver a message: %w", err)
+}
+
+// worse returns the failure that explains the batch: one message's own fault makes librdkafka fail its neighbours too.
+func worse(a, b error) error {
+	if a == nil || isRejected(b) {
+		return b
+	}
+	return a
+}
+
+func isRejected(err error) bool {
+	_, ok := errors.AsType[*outbox.RejectedError](err)
+	return ok
+}
+
+// Close implements outbox.Session. What is unfinished is dropped: the next session aborts it.
+func (s *session) Close() {
+	s.closing.Do(func() {
+		s.unwatch()
+		closeInTime(s.logger, "producer", func() {
+			s.watching.Wait()
+			_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
+			s.calls.Wait()
+			s.admin.Close()
+			s.producer.Close()
+			s.events.Wait()
+			if s.marks != nil {
+				_ = s.marks.Close()
+			}
+			s.asking.Wait()
+			s.logs.stop()
+		})
+	})
+}

@@ -1,0 +1,75 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// ErrTopicMissing says that the topic is absent although messages were published to it.
+var ErrTopicMissing = errors.New("the topic is gone although this file has published to it: restore it, or create it to have what is kept published again")
+
+// topic is what a broker says of one.
+type topic struct {
+	id         string // another one after it was deleted and made again
+	partitions int
+}
+
+// ensureTopic sees that the topic exists and makes it when mayCreate allows. A topic made by the broker itself at the
+// first use would lack the settings that the contract names.
+func ensureTopic(ctx context.Context, admin *confluent.AdminClient, config PublisherConfig, mayCreate bool) (topic, error) {
+	found, exists, err := describeTopic(ctx, admin, config.Topic)
+	switch {
+	case err != nil:
+		return topic{}, fmt.Errorf("look for topic %s: %w", config.Topic, err)
+	case exists:
+		return found, nil
+	case !mayCreate:
+		return topic{}, fmt.Errorf("topic %s: %w", config.Topic, ErrTopicMissing)
+	}
+	results, err := admin.CreateTopics(ctx, []confluent.TopicSpecification{{
+		Topic: config.Topic, NumPartitions: config.Partitions, ReplicationFactor: -1, // the broker's default
+		Config: map[string]string{
+			"retention.ms":      strconv.FormatInt(config.Retention.Milliseconds(), 10),
+			"max.message.bytes": strconv.Itoa(MaxMessageBytes),
+		},
+	}})
+	if err != nil {
+		return topic{}, fmt.Errorf("create topic %s: %w", config.Topic, err)
+	}
+	for _, result := range results {
+		if code := result.Error.Code(); code != confluent.ErrNoError && code != confluent.ErrTopicAlreadyExists {
+			return topic{}, fmt.Errorf("create topic %s: %w", config.Topic, result.Error)
+		}
+	}
+	for { // the broker that is asked may not have heard of it yet
+		found, exists, err := describeTopic(ctx, admin, config.Topic)
+		if exists || err != nil {
+			return found, err
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return topic{}, fmt.Errorf("wait for topic %s: %w", config.Topic, err)
+		}
+	}
+}
+
+func describeTopic(ctx context.Context, admin *confluent.AdminClient, name string) (found topic, exists bool, err error) {
+	result, err := admin.DescribeTopics(ctx, confluent.NewTopicCollectionOfTopicNames([]string{name}))
+	if err != nil {
+		return topic{}, false, err
+	}
+	for _, description := range result.TopicDescriptions {
+		switch description.Error.Code() {
+		case confluent.ErrNoError:
+			return topic{id: description.TopicID.String(), partitions: len(description.Partitions)}, true, nil
+		case confluent.ErrUnknownTopicOrPart:
+		default:
+			return topic{}, false, description.Error
+		}
+	}
+	return topic{}, false, nil
+}

@@ -1,0 +1,73 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/service/telemetry"
+)
+
+// defaultScrub is how often the file is looked at as a whole, minScrub how often at most.
+const (
+	defaultScrub = 24 * time.Hour
+	minScrub     = time.Second
+)
+
+func (c *Config) validateScrub() error {
+	if c.ScrubInterval != 0 && c.ScrubInterval < minScrub {
+		return fmt.Errorf("scrub-interval: %v is less than %v", c.ScrubInterval, minScrub)
+	}
+	return nil
+}
+
+// OpenDatabase opens a service's file and registers its metrics under the service's name. It logs if the file is new,
+// and any damage.
+func OpenDatabase(path, service string, registry prometheus.Registerer, logger zerolog.Logger) (*boltdb.DB, error) {
+	commits := boltdb.NewMetrics(registry, service)
+	db, err := boltdb.Open(path, boltdb.Options{
+		OnCommit:   commits.Observe,
+		OnIncident: func(err error) { logger.Error().Err(err).Str("data", path).Msg("the database file is damaged") },
+	})
+	if err != nil {
+		return nil, err
+	}
+	commits.Watch(db)
+	if db.Created() {
+		logger.Warn().
+			Str("data", path).
+			Msg("the database file is new and empty; if it should have data, stop the service and name the right file with --data")
+	}
+	return db, nil
+}
+
+// WatchDatabase registers the health checks of the file, and starts to scrub it. check checks one record.
+func (c *Config) WatchDatabase(
+	db *boltdb.DB,
+	check boltdb.Checker,
+	health *telemetry.Health,
+	parts *telemetry.Parts,
+	logger zerolog.Logger,
+) {
+	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
+	health.Register("disk", db.CheckWritable, telemetry.Ready)
+	health.Register("records", db.CheckSound, telemetry.Ready)
+	scrub := boltdb.NewScrub(db, check, c.ScrubInterval, func(done boltdb.Scrubbed) {
+		level := zerolog.InfoLevel
+		if done.Faults > 0 {
+			level = zerolog.ErrorLevel
+		}
+		logger.WithLevel(level).
+			Int("records", done.Records).
+			Int("damaged", done.Faults).
+			Dur("took", done.Took).
+			Msg("the database file was scrubbed")
+	})
+	parts.Go("scrub", scrub.Run, scrub.Watchdog().Check("scrub", lifecycle.StallAfter))
+	parts.Go("disk probe", func(ctx context.Context) error { return db.Probe(ctx) }, nil)
+}

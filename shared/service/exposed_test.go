@@ -1,0 +1,49 @@
+package service_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/service"
+	"ordertally/shared/settings/tlsfiles"
+)
+
+// TestCheck_WarnsOfFilesThatOthersCanRead: keys and the database; certificates are for everybody.
+func TestCheck_WarnsOfFilesThatOthersCanRead(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, nil, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil { // whatever the umask is
+			t.Fatal(err)
+		}
+		return path
+	}
+	config := service.Config{
+		TLS:    tlsfiles.Config{CertFile: file("cert.pem", 0o644), KeyFile: file("open.key", 0o644)},
+		OpsTLS: tlsfiles.Config{KeyFile: file("group.key", 0o640)},
+	}
+	open := []string{config.TLS.KeyFile, file("open.db", 0o604), file("open.password", 0o666)}
+	shut := []string{file("shut.db", 0o600), filepath.Join(dir, "absent"), ""}
+	var out, log bytes.Buffer
+	err := service.Check(t.Context(), &out, &config, service.Place{Program: "order", Listen: "127.0.0.1:0", Data: open[1], Private: append(shut, open[2])}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.WarnOfExposed(zerolog.New(&log), append(shut, open[1:]...)...)
+	for _, path := range open {
+		if !strings.Contains(out.String(), "\nwarning: "+path+" can be read by everybody on this machine: chmod o-rwx "+path+"\n") || !strings.Contains(log.String(), `"level":"warn","message":"`+path+" can be read") {
+			t.Errorf("%s is not named: %s %s", path, &out, &log)
+		}
+	}
+	if n := strings.Count(out.String(), "warning: "); n != len(open) || !strings.HasPrefix(out.String(), "the settings are good\n") {
+		t.Errorf("%d warnings: %s", n, &out)
+	}
+}

@@ -1,0 +1,161 @@
+package telemetry
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
+)
+
+// Ops is what a service's ops listener serves.
+type Ops struct {
+	Registry *prometheus.Registry
+	Health   *Health
+	// Level of the log, which /loglevel shows and changes for those whom Guard lets; nil for none.
+	Level *Level
+	Guard *auth.Guard
+	// Metrics count requests whose handler panicked, and Logger gets their stacks. Metrics are needed.
+	Metrics *web.Metrics
+	Logger  zerolog.Logger
+}
+
+// OpsHandler serves a service's ops listener: /metrics, /livez, /readyz, /startupz and /loglevel.
+//
+// /livez, /readyz and /startupz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a line for each
+// check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them; a check's note stands at the
+// end of its line, in brackets.
+//
+// /metrics leaves out a metric that cannot be collected, counts that in promhttp_metric_handler_errors_total and logs why: most of
+// the metrics are worth more than none.
+//
+// A panic, be it of a check or of what a metric asks, is a 500 problem and is counted in http_panics_total: see [web.Metrics.Recover].
+func OpsHandler(o Ops) http.Handler {
+	return o.Metrics.Recover(o.Logger, web.NewRouter(o.Guard.Protect(o.routes())))
+}
+
+// routes is the one table of what is served, and of the scope that each needs.
+func (o *Ops) routes() []web.Route {
+	metrics := promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{
+		Registry:      o.Registry,
+		ErrorHandling: promhttp.ContinueOnError,
+		ErrorLog:      gatheringLog{web.Sampled(o.Logger)},
+	})
+	routes := []web.Route{
+		{Method: http.MethodGet, Path: "/metrics", Scope: auth.Public, Handler: atOnce(maxScrapes, metrics)},
+		{Method: http.MethodGet, Path: "/livez", Scope: auth.Public, Handler: healthHandler(o.Health, Live, "livez")},
+		{Method: http.MethodGet, Path: "/readyz", Scope: auth.Public, Handler: healthHandler(o.Health, Ready, "readyz")},
+		{Method: http.MethodGet, Path: "/startupz", Scope: auth.Public, Handler: healthHandler(o.Health, Started, "startupz")},
+	}
+	if o.Level != nil {
+		routes = append(routes, levelRoutes(o.Level)...)
+	}
+	return routes
+}
+
+// maxScrapes is how many scrapes may be made at once: each asks all metrics, and the checks of health must find the
+// processor.
+const maxScrapes = 2
+
+// scrapePatience is how long one waits for others; Prometheus gives a scrape ten seconds.
+const scrapePatience = 5 * time.Second
+
+// atOnce answers so many requests at once; the others wait. What they answer is made before any of it is sent, so that
+// none waits for a client that reads slowly.
+func atOnce(most int64, next http.Handler) http.HandlerFunc {
+	room := semaphore.NewWeighted(most)
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), scrapePatience)
+		defer cancel()
+		if room.Acquire(ctx, 1) != nil {
+			problem.Write(
+				w,
+				r,
+				web.KindOverloaded.New(
+					"As many scrapes are made as can be at once. Scrape less often, or from fewer places.",
+				),
+			)
+			return
+		}
+		made := &buffered{ResponseWriter: w}
+		func() {
+			defer room.Release(1)
+			next.ServeHTTP(made, r)
+		}()
+		made.send()
+	}
+}
+
+// buffered keeps an answer until it is sent.
+type buffered struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffered) WriteHeader(status int)         { b.status = cmp.Or(b.status, status) }
+func (b *buffered) Write(text []byte) (int, error) { return b.body.Write(text) }
+
+func (b *buffered) send() {
+	web.BoundWriting(b.ResponseWriter, b.body.Len())
+	b.ResponseWriter.WriteHeader(cmp.Or(b.status, http.StatusOK))
+	_, _ = b.ResponseWriter.Write(b.body.Bytes()) // the only error is a client that has gone
+}
+
+// gatheringLog is where package promhttp says why a metric is left out.
+type gatheringLog struct{ logger zerolog.Logger }
+
+// Println implements promhttp.Logger.
+func (l gatheringLog) Println(why ...any) {
+	l.logger.Error().Str("error", fmt.Sprint(why...)).Msg("a metric could not be collected")
+}
+
+func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		status, text := http.StatusOK, "ok"
+		var lines strings.Builder
+		for _, result := range health.Run(r.Context(), kind) {
+			if p, ok := errors.AsType[*checkPanic](result.Err); ok { // a mistake in the program, and no answer of the check
+				panic(&lifecycle.PanicError{Value: fmt.Sprintf("check %s: %v", result.Name, p.value), Stack: p.stack})
+			}
+			note := ""
+			if result.Note != "" {
+				note = " (" + oneLine(result.Note) + ")"
+			}
+			if result.Err == nil {
+				lines.WriteString("[+]" + result.Name + " ok" + note + "\n")
+				continue
+			}
+			status = http.StatusServiceUnavailable
+			lines.WriteString("[-]" + result.Name + " failed: " + oneLine(result.Err.Error()) + note + "\n")
+		}
+		switch {
+		case status != http.StatusOK:
+			text = lines.String() + name + " check failed\n"
+		case r.URL.Query().Has("verbose"):
+			text = lines.String() + name + " check passed\n"
+		}
+		h := w.Header()
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(text)) // the only error is a client that has gone
+	}
+}
+
+// oneLine keeps an error from looking like the lines of other checks.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,99 @@
+package tracing_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/grpc"
+
+	"ordertally/shared/service/telemetry/traceparent"
+	"ordertally/shared/service/telemetry/tracing"
+)
+
+// overGRPC is a collector that takes spans over gRPC.
+type overGRPC struct {
+	collector.UnimplementedTraceServiceServer
+	got chan struct{}
+}
+
+func (c *overGRPC) Export(context.Context, *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+	c.got <- struct{}{}
+	return &collector.ExportTraceServiceResponse{}, nil
+}
+
+// collectors returns the URLs of one over gRPC and one over HTTP, each of which tells when it gets something.
+func collectors(t *testing.T) (grpcURL, httpURL string, overRPC, overHTTP chan struct{}) {
+	t.Helper()
+	overRPC, overHTTP = make(chan struct{}, 1), make(chan struct{}, 1)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rpc := grpc.NewServer()
+	collector.RegisterTraceServiceServer(rpc, &overGRPC{got: overRPC})
+	go func() { _ = rpc.Serve(listener) }()
+	t.Cleanup(rpc.Stop)
+	web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { overHTTP <- struct{}{} }))
+	t.Cleanup(web.Close)
+	return "http://" + listener.Addr().String(), web.URL, overRPC, overHTTP
+}
+
+func TestTheEnvironmentNamesTheProtocol(t *testing.T) {
+	grpcURL, httpURL, overRPC, overHTTP := collectors(t)
+	for _, tc := range []struct {
+		env  map[string]string
+		want chan struct{}
+	}{
+		{map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": httpURL}, overHTTP},
+		{map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": httpURL + "/v1/traces", "OTEL_TRACES_EXPORTER": "otlp"}, overHTTP},
+		{map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": grpcURL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, overRPC},
+		{map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": httpURL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"}, overHTTP},
+	} {
+		t.Run("", func(t *testing.T) {
+			for name, value := range tc.env {
+				t.Setenv(name, value)
+			}
+			tr, err := tracing.Start(t.Context(), "test", zerolog.Nop())
+			if err != nil || !tr.On() {
+				t.Fatal(tr, err)
+			}
+			_, span := tr.Begin(t.Context(), traceparent.Parent{})
+			span.End(http.MethodGet, "/", http.StatusOK)
+			if err := tr.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-tc.want:
+			default:
+				t.Errorf("%v: the collector got nothing", tc.env)
+			}
+		})
+	}
+}
+
+func TestWhatTheEnvironmentForbids(t *testing.T) {
+	for _, tc := range []struct{ name, value, refused string }{
+		{"OTEL_SDK_DISABLED", "true", ""},
+		{"OTEL_TRACES_EXPORTER", "none", ""},
+		{"OTEL_TRACES_EXPORTER", "zipkin", `OTEL_TRACES_EXPORTER: "zipkin"`},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", `OTEL_EXPORTER_OTLP_PROTOCOL: "http/json"`},
+	} {
+		t.Run(tc.value, func(t *testing.T) {
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+			t.Setenv(tc.name, tc.value)
+			tr, err := tracing.Start(t.Context(), "test", zerolog.Nop())
+			switch {
+			case tc.refused == "" && (err != nil || tr.On()):
+				t.Errorf("%v, %v", tr, err)
+			case tc.refused != "" && (err == nil || !strings.Contains(err.Error(), tc.refused)):
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,44 @@
+package web_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"ordertally/shared/web"
+)
+
+func TestBoundsOfClients(t *testing.T) {
+	want := web.Bounds{
+		MaxConnections: 10_000, MaxConnectionsOfAddress: 2_500, MaxHeaderBytes: 64 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+	}
+	if got := (web.Bounds{}).WithDefaults(); got != want {
+		t.Errorf("zero fields: %+v, want %+v", got, want)
+	}
+	set := web.Bounds{
+		MaxConnections: 1, MaxConnectionsOfAddress: 1, MaxHeaderBytes: 4 << 10, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 4 * time.Second,
+	}
+	if got := set.WithDefaults(); got != set || got.Validate() != nil {
+		t.Errorf("what was set became %+v, %v", got, got.Validate())
+	}
+	if err := (web.Bounds{}).Validate(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	for _, tc := range []struct {
+		bounds web.Bounds
+		want   string
+	}{
+		{web.Bounds{MaxConnections: -1}, "max-connections: -1 is not between 1 and 1000000"},
+		{web.Bounds{MaxConnectionsOfAddress: -1}, "max-connections-address: -1"},
+		{web.Bounds{MaxHeaderBytes: 100}, "max-header-bytes: 100 is not between 4096 and 1048576"},
+		{web.Bounds{ReadHeaderTimeout: time.Millisecond}, "read-header-timeout: 1ms is not between 1s and 1h0m0s"},
+		{web.Bounds{ReadTimeout: -1}, "read-timeout: -1ns"},
+		{web.Bounds{WriteTimeout: 2 * time.Hour}, "write-timeout: 2h0m0s"},
+		{web.Bounds{IdleTimeout: 999 * time.Millisecond}, "idle-timeout: 999ms"},
+	} {
+		if err := tc.bounds.Validate(); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+			t.Errorf("%+v: %v, want %s", tc.bounds, err, tc.want)
+		}
+	}
+}

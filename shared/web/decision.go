@@ -1,0 +1,68 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ErrNothing says that a member of a JSON object is null or an empty text. Neither is a value here, and neither means "left out".
+var ErrNothing = errors.New("a member is null or empty")
+
+// Limits of an operator's request.
+const (
+	MaxDecision = 4 << 10 // bytes of its body
+	MaxReason   = 500     // bytes of the reason in it
+)
+
+const maxDepth = 32 // objects and arrays inside each other
+
+// ReasonFault says what is wrong with an operator's reason, "" for nothing.
+func ReasonFault(reason string, needed bool) string {
+	switch {
+	case needed && strings.TrimSpace(reason) == "":
+		return "must say why: it is kept in the record of the act."
+	case len(reason) > MaxReason:
+		return "must not be longer than 500 bytes."
+	case strings.ContainsFunc(reason, unicode.IsControl):
+		return "must not have control characters."
+	}
+	return ""
+}
+
+// UnmarshalObject reads a small body into a struct: exactly one JSON object within depth 32, members that are known, none of them null, and no text empty
+// but those of mayBeEmpty. Errors to tell apart: *json.SemanticError, a member that is not known or is of another type; ErrNothing; any
+// other, the body is not such JSON.
+func UnmarshalObject(body []byte, into any, mayBeEmpty ...string) error {
+	if tooDeep(body) {
+		return errors.New("the body is deeper than 32 objects and arrays")
+	}
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+		return errors.New("the body is not one well-formed JSON object")
+	}
+	for name, value := range members {
+		if value.Kind() == 'n' || string(value) == `""` && !slices.Contains(mayBeEmpty, name) {
+			return ErrNothing
+		}
+	}
+	return json.Unmarshal(body, into, json.RejectUnknownMembers(true)) //nolint:wrapcheck // the caller looks into it
+}
+
+// tooDeep also says no to what is not JSON: that is for others to refuse.
+func tooDeep(body []byte) bool {
+	in := jsontext.NewDecoder(bytes.NewReader(body))
+	for {
+		if _, err := in.ReadToken(); err != nil {
+			return false
+		}
+		if in.StackDepth() > maxDepth {
+			return true
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/shared/service/telemetry/traceparent"
+	"ordertally/shared/service/telemetry/tracing"
+)
+
+// Front goes around the handlers of an API: it counts and times requests, gives each a trace, writes a log line for it, and answers for
+// handlers that panic. Metrics, Tracing and Logger are needed.
+type Front struct {
+	Metrics *Metrics
+	Tracing *tracing.Tracing
+	Logger  zerolog.Logger
+	// Quiet makes the lines of requests that went well debug lines, where people read the log.
+	Quiet bool
+}
+
+// Wrap returns the handler that answers requests with next.
+func (f Front) Wrap(next http.Handler) http.Handler {
+	next = f.Metrics.Recover(f.Logger, next)
+	well, ill, usual := Sampled(f.Logger), Sampled(f.Logger), zerolog.InfoLevel
+	if f.Quiet {
+		usual = zerolog.DebugLevel
+	}
+	return f.Metrics.Instrument(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, _ := traceparent.FromRequest(r)
+		ctx, span := f.Tracing.Begin(r.Context(), from)
+		ex, rec, began := exchangeOf(ctx), newRecorder(w), time.Now()
+		ex.parent = span.Parent
+		completed := false
+		defer func() { // also when the handler cuts the connection
+			status := 0
+			if completed || rec.status != 0 {
+				status = rec.statusOrOK()
+			}
+			span.End(methodLabel(r.Method), ex.route, status)
+			logger, level := &well, usual
+			if status == 0 || status >= http.StatusInternalServerError {
+				logger, level = &ill, zerolog.WarnLevel
+			}
+			logger.WithLevel(level).Str("trace_id", traceparent.FromContext(ctx).TraceID()).Str("method", methodLabel(r.Method)).Str("route", ex.route).
+				Int("status", status).Dur("duration_ms", time.Since(began)).Str("caller", ex.caller).Str("remote", r.RemoteAddr).Msg("request")
+		}()
+		next.ServeHTTP(rec, r.WithContext(ctx))
+		completed = true
+	}))
+}

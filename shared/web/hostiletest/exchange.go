@@ -1,0 +1,95 @@
+package hostiletest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"ordertally/shared/web/problem"
+)
+
+// Injected is a header that a request tries to have in its answer, by a line's end in a value. No answer has it.
+const Injected = "X-Injected"
+
+// Raw writes a request as it stands: a client that knows HTTP would mend or refuse the worst of them. Each header is a line; a body brings
+// its length and its type, unless the headers do.
+func Raw(line, body string, headers ...string) string {
+	var b strings.Builder
+	b.WriteString(line + " HTTP/1.1\r\nHost: service\r\nConnection: close\r\n")
+	all := strings.ToLower(strings.Join(headers, "\n"))
+	if body != "" && !strings.Contains(all, "content-type") {
+		b.WriteString("Content-Type: application/json\r\n")
+	}
+	if body != "" && !strings.Contains(all, "content-length") && !strings.Contains(all, "transfer-encoding") {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
+	}
+	for _, h := range headers {
+		b.WriteString(h + "\r\n")
+	}
+	return b.String() + "\r\n" + body
+}
+
+// exchange sends the request and returns the answer.
+func (r *request) exchange(t *testing.T, addr string) (status int, header http.Header, body string, err error) {
+	t.Helper()
+	conn, err := (&net.Dialer{Timeout: deadline}).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	defer func() { _ = conn.Close() }() // ends the writing too
+	_ = conn.SetDeadline(time.Now().Add(deadline))
+	go func() { _, _ = io.WriteString(conn, r.text) }() // the service may answer before it has read all
+	method, _, _ := strings.Cut(r.text, " ")
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		return 0, nil, "", fmt.Errorf("no answer: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, _ := io.ReadAll(response.Body) // what net/http refuses early may end in a reset: half a problem is seen as none
+	return response.StatusCode, response.Header, string(text), nil
+}
+
+const deadline = 20 * time.Second
+
+// inside is what an answer would tell of the program: a stack, a source file, a package, a type, a decoder's own words.
+var inside = regexp.MustCompile(`goroutine \d|\.go\b|ordertally/|panic|runtime error|\bGo (struct|value|type)|cannot unmarshal|` +
+	`\b(bolt\w*|bbolt|json|jsontext|http|httpserver|url|strconv|time|fmt|io|errors|auth|problem|inbox|outbox|order\w*|activity\w*)\.[A-Z]`)
+
+// faults sends the request and returns what is wrong with the answer. Dir is where the service keeps its file.
+func (r *request) faults(t *testing.T, addr, dir string) (faults []string) {
+	t.Helper()
+	status, header, body, err := r.exchange(t, addr)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	wrong := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	var p problem.Problem
+	isProblem := header.Get("Content-Type") == problem.ContentType
+	if isProblem && (json.Unmarshal([]byte(body), &p) != nil || p.Status != status) {
+		wrong("the problem %.200s", body)
+	}
+	if status != r.status || p.Code != r.code || isProblem != (r.code != "") {
+		wrong("%d %q (%s), want %d %q: %.200s", status, p.Code, header.Get("Content-Type"), r.status, r.code, body)
+	}
+	if found := inside.FindString(body); found != "" || strings.Contains(body, dir) {
+		wrong("the answer tells of the inside (%q): %.400s", found, body)
+	}
+	needs := map[int]string{http.StatusUnauthorized: "WWW-Authenticate", http.StatusTooManyRequests: "Retry-After"}[status]
+	if needs != "" && header.Get(needs) == "" {
+		wrong("%d without %s", status, needs)
+	}
+	if allow := header.Get("Allow"); allow != r.allow {
+		wrong("Allow is %q, want %q", allow, r.allow)
+	}
+	if header.Get(Injected) != "" {
+		wrong("the request put %s into its answer", Injected)
+	}
+	return faults
+}

@@ -1,0 +1,88 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the HTTP metrics of one registry. All listeners of a service share one Metrics.
+//
+// Labels come from closed sets: method is a standard one or "other"; route is a template of the table or "unmatched";
+// status is the code, or "aborted" when the connection was cut before an answer.
+type Metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+	panics   prometheus.Counter
+	refused  prometheus.Counter
+}
+
+// NewMetrics registers http_requests_total{method,route,status}, http_request_duration_seconds{method,route},
+// http_requests_in_flight, http_panics_total and http_connections_refused_total. It panics when they are registered already.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_requests_total",
+			Help: "HTTP requests answered.",
+		}, []string{"method", "route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "http_request_duration_seconds",
+			Help:    "Time from a request's headers to the end of its handler. A live stream counts when it ends.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"method", "route"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "http_requests_in_flight",
+			Help: "HTTP requests being handled now.",
+		}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "http_panics_total",
+			Help: "HTTP requests whose handler panicked.",
+		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "http_connections_refused_total",
+			Help: "Connections closed, and requests of HTTP/2 cut off, at once because there were as many as allowed.",
+		}),
+	}
+	reg.MustRegister(m.requests, m.seconds, m.inFlight, m.panics, m.refused)
+	return m
+}
+
+// ConnectionRefused counts one; it goes into Config.OnRefused.
+func (m *Metrics) ConnectionRefused() { m.refused.Inc() }
+
+// Instrument counts and times the requests that next handles. It goes outside everything else, so that what the others
+// answer is counted too. The route is the one that a [Router] further in finds.
+func (m *Metrics) Instrument(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.inFlight.Inc()
+		defer m.inFlight.Dec()
+		start := time.Now()
+		ex := &exchange{route: "unmatched"}
+		rec := newRecorder(w)
+		completed := false
+		defer func() { // also when the handler panics
+			status := "aborted"
+			if completed || rec.status != 0 {
+				status = strconv.Itoa(rec.statusOrOK())
+			}
+			method := methodLabel(r.Method)
+			m.requests.WithLabelValues(method, ex.route, status).Inc()
+			m.seconds.WithLabelValues(method, ex.route).Observe(time.Since(start).Seconds())
+		}()
+		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex)))
+		completed = true
+	})
+}
+
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
+		return method
+	}
+	return "other"
+}

@@ -1,0 +1,245 @@
+// Package openapi makes the OpenAPI 3.1 document of an HTTP API from its table of routes, from the kinds of problems that it has and from
+// the Go types that its handlers marshal, and serves it. It serves nothing else: the handlers are the service's own.
+package openapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
+)
+
+// API is what a document is made of.
+type API struct {
+	Title, Says string
+	Routes      []web.Route
+	Operations  map[string]Operation // by method and path
+	Closed      []Closed             // the sets that fields of its types are taken from
+	Problems    []problem.Kind       // that any operation may answer with, besides those of the shared packages
+	Rules       []string             // the codes of the faults in a problem's errors; none for any
+}
+
+// marshalAsWeDo tells huma that the handlers marshal an empty list as []. It is a variable of the package huma, so it is
+// set once, however many documents are made at a time.
+var marshalAsWeDo = sync.OnceFunc(func() { huma.DefaultArrayNullable = false })
+
+// Document makes the document of an API. It panics when a route that needs a scope is not described, or what is described is no
+// route: both are a mistake in the program.
+func Document(a API) *huma.OpenAPI {
+	marshalAsWeDo()
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[json.RawMessage]())
+	registry.RegisterTypeAlias(reflect.TypeFor[big.Int](), reflect.TypeFor[integer]())
+	for _, set := range a.Closed {
+		registry.RegisterTypeAlias(set.of, set.stands)
+		registry.Map()[set.name] = set.schema
+	}
+	d := &document{registry: registry, problems: a.Problems, api: &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info:    &huma.Info{Title: a.Title, Version: "1", Description: a.Says + "\n\n" + conventions, License: &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}},
+		Paths:   map[string]*huma.PathItem{},
+		Components: &huma.Components{Schemas: registry, Headers: describe(common), Responses: map[string]*huma.Response{}, SecuritySchemes: map[string]*huma.SecurityScheme{
+			credential: {Type: "http", Scheme: "bearer", Description: "An API key, or a token of the configured OpenID Connect issuer. " + open},
+		}},
+	}}
+	described := map[string]bool{}
+	for _, path := range slices.Sorted(maps.Keys(a.Operations)) {
+		op := a.Operations[path]
+		route := find(a.Routes, path, op.Of)
+		d.add(route, path, &op)
+		described[route.Method+" "+route.Path] = true
+	}
+	for i := range a.Routes {
+		if name := a.Routes[i].Method + " " + a.Routes[i].Path; !described[name] && a.Routes[i].Scope != auth.Public { // public ones are pages and their files
+			panic(fmt.Sprintf("route %s is not described", name))
+		}
+	}
+	d.listCodes(a.Rules)
+	for _, s := range registry.Map() {
+		leaveOutNull(s)
+	}
+	return d.api
+}
+
+// The rules of all operations, for readers of the document.
+const (
+	conventions = "Errors are application/problem+json (RFC 9457) with a `code`; clients tell them apart by it. Each status of an operation lists the codes that it may have. " +
+		"Besides, any path may answer `not_found` (404: there is no such path) and `method_not_allowed` (405, with Allow). What is not HTTP, or has too large a header, " +
+		"gets a 400 or 431 of plain text.\n\nHEAD is answered wherever GET is. Members may be added to answers; texts for people may change.\n\n" + open
+
+	// The document names the credential as needed and does not offer "none" beside it: generated clients then have a place for it, and
+	// programs that test an API look whether it is asked for. Where none is needed, one that is sent does no harm.
+	open = "A service that has neither keys nor an issuer listens on loopback only, unless it was told otherwise: there nobody needs a credential, and one that is sent is not looked at."
+)
+
+// credential is the name of the security scheme.
+const credential = "credential"
+
+type document struct {
+	registry huma.Registry
+	api      *huma.OpenAPI
+	problems []problem.Kind
+	codes    []string
+}
+
+// find returns the route that is described as path; of names it when path has a value in the place of a variable.
+func find(routes []web.Route, path, of string) *web.Route {
+	if of == "" {
+		of = path
+	}
+	for i := range routes {
+		if routes[i].Method+" "+routes[i].Path == of {
+			return &routes[i]
+		}
+	}
+	panic(fmt.Sprintf("the operation %s is no route", path))
+}
+
+// variable is a part of a path that varies, with the pattern it may have.
+var variable = regexp.MustCompile(`\{([^}:]+)(?::([^}]*))?\}`)
+
+func (d *document) add(route *web.Route, described string, op *Operation) {
+	template := strings.TrimPrefix(described, route.Method+" ")
+	path := variable.ReplaceAllString(template, "{$1}")
+	item := d.api.Paths[path]
+	if item == nil {
+		item = &huma.PathItem{}
+		d.api.Paths[path] = item
+	}
+	made := &huma.Operation{
+		OperationID: op.ID, Summary: op.Summary, Description: strings.TrimSpace(op.Description), Responses: map[string]*huma.Response{},
+		Security: []map[string][]string{{credential: {route.Scope}}},
+	}
+	if route.Scope == auth.Public {
+		made.Security = []map[string][]string{}
+	}
+	for _, found := range variable.FindAllStringSubmatch(template, -1) {
+		schema := op.Path[found[1]]
+		if schema == nil {
+			schema = &Schema{Type: "string", MinLength: new(1)}
+		}
+		if found[2] != "" {
+			schema = &Schema{Type: "string", Pattern: "^" + found[2] + "$", Description: schema.Description}
+		}
+		plain := *schema
+		plain.Description = "" // it stands beside the schema
+		made.Parameters = append(made.Parameters, &huma.Param{Name: found[1], In: "path", Required: true, Description: schema.Description, Schema: &plain})
+	}
+	add := func(in string, list []Parameter) {
+		for _, p := range list {
+			made.Parameters = append(made.Parameters, &huma.Param{Name: p.Name, In: in, Description: p.Says, Required: p.Required, Schema: p.Schema})
+		}
+	}
+	add("query", op.Query)
+	add("header", append(slices.Clone(op.Headers), traceparent))
+	if op.Body != nil {
+		made.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.schema(op.Body), Example: op.BodyExample}}}
+	}
+	d.answers(made, op)
+	for status, response := range d.refusals(d.kinds(op, route, variable.MatchString(template))) {
+		made.Responses[strconv.Itoa(status)] = response
+	}
+	switch route.Method {
+	case http.MethodGet:
+		item.Get = made
+	case http.MethodPost:
+		item.Post = made
+	case http.MethodDelete:
+		item.Delete = made
+	default:
+		panic("method " + route.Method + " is not described by this package")
+	}
+}
+
+func (d *document) answers(made *huma.Operation, op *Operation) {
+	status, media := op.Status, op.Media
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if media == "" {
+		media = "application/json"
+	}
+	made.Responses[strconv.Itoa(status)] = &huma.Response{
+		Description: http.StatusText(status) + ".",
+		Headers:     headers(op.AnswerHeaders),
+	}
+	if status != http.StatusNoContent {
+		made.Responses[strconv.Itoa(status)].Content = map[string]*huma.MediaType{
+			media: {Schema: d.schema(op.Answer), Example: op.AnswerExample},
+		}
+	}
+	for _, reply := range op.Replies {
+		made.Responses[strconv.Itoa(reply.Status)] = &huma.Response{Description: reply.Says, Headers: headers(reply.Headers)}
+	}
+}
+
+// OperationsOf returns what is described of a path, by method.
+func OperationsOf(item *huma.PathItem) map[string]*huma.Operation {
+	all := map[string]*huma.Operation{}
+	for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete} {
+		if op != nil {
+			all[method] = op
+		}
+	}
+	return all
+}
+
+// schema is that of a value's type, by its name when it has one.
+func (d *document) schema(value any) *Schema {
+	switch value := value.(type) {
+	case nil:
+		return &Schema{}
+	case *Schema:
+		return value
+	case Named:
+		return d.named(value)
+	}
+	t := reflect.TypeOf(value)
+	if t.Kind() == reflect.Struct && t.Name() == "" {
+		return huma.SchemaFromType(d.registry, t)
+	}
+	return d.registry.Schema(t, true, t.Name())
+}
+
+func (d *document) named(n Named) *Schema {
+	for _, part := range n.Parts {
+		d.schema(part)
+	}
+	if before, there := d.registry.Map()[n.Name]; there && !reflect.DeepEqual(before, n.Schema) {
+		panic(fmt.Sprintf("two schemas are called %s", n.Name))
+	}
+	d.registry.Map()[n.Name] = n.Schema
+	return Ref(n.Name)
+}
+
+// leaveOutNull makes no member null that may be left out: a nil pointer is not written then.
+func leaveOutNull(s *Schema) {
+	for name, member := range s.Properties {
+		if member.Nullable && !slices.Contains(s.Required, name) {
+			member.Nullable = false
+		}
+	}
+}
+
+// Text returns the document as JSON.
+func Text(api *huma.OpenAPI) []byte {
+	text, err := json.Marshal(api)
+	if err != nil {
+		panic(fmt.Sprintf("OpenAPI document of %s: %v", api.Info.Title, err)) // it is part of the program
+	}
+	return text
+}

@@ -1,0 +1,108 @@
+package openapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/web"
+	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/problem"
+)
+
+func TestFilterOrAll(t *testing.T) {
+	s := &openapi.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*openapi.Schema{"class": openapi.String(1, 0), "before": openapi.String(1, 0)}}
+	openapi.FilterOrAll(s, "class", "before")
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(text string) any {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("s.json", read(string(text))); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("s.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, fits := range map[string]bool{
+		`{}`: false, `{"all":false}`: false, `{"all":true}`: true, `{"class":"a"}`: true, `{"class":"a","before":"b"}`: true, `{"class":"a","all":false}`: true,
+		`{"class":"a","all":true}`: false, `{"all":true,"before":"b"}`: false, `{"class":1}`: false, `{"all":"yes"}`: false,
+	} {
+		if err := schema.Validate(read(body)); (err == nil) != fits {
+			t.Errorf("%s: %v, want fits %v", body, err, fits)
+		}
+	}
+}
+
+func TestWhatIsNotDescribedStopsTheProgram(t *testing.T) {
+	route := web.Route{Method: http.MethodGet, Path: "/v1/x/{id:[0-9]+}", Scope: auth.OrdersRead, Handler: func(http.ResponseWriter, *http.Request) {}}
+	x := openapi.Operation{ID: "x", Summary: "X.", Answer: struct {
+		A int `json:"a"`
+	}{}}
+	for name, operations := range map[string]map[string]openapi.Operation{
+		"no description": {}, "a description of no route": {"GET /v1/x/{id:[0-9]+}": x, "GET /v1/y": x},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s was taken", name)
+				}
+			}()
+			openapi.Document(openapi.API{Title: "T", Routes: []web.Route{route}, Operations: operations})
+		}()
+	}
+	one := x
+	one.ID, one.Of = "one", "GET /v1/x/{id:[0-9]+}"
+	api := openapi.Document(openapi.API{
+		Title: "T", Routes: []web.Route{route, {Method: http.MethodGet, Path: "/", Scope: auth.Public}},
+		Operations: map[string]openapi.Operation{"GET /v1/x/{id:[0-9]+}": x, "GET /v1/x/1": one},
+	})
+	text := openapi.Text(api)
+	for _, part := range []string{
+		`"/v1/x/{id}"`, `"/v1/x/1"`, `"pattern":"^[0-9]+$"`, `"401"`, `"403"`, `"404"`, `"credential":["orders:read"]`, `"openapi":"3.1.0"`, `"identifier":"Apache-2.0"`, `"name":"traceparent"`,
+	} {
+		if !bytes.Contains(text, []byte(part)) {
+			t.Errorf("the document has no %s: %s", part, text)
+		}
+	}
+	if len(api.Paths) != 2 {
+		t.Errorf("a public page is described: %v", api.Paths)
+	}
+}
+
+type colour string
+
+// TestClosedSetsAndCodes: fields of a closed set refer to it, and each status lists the codes that it may have.
+func TestClosedSetsAndCodes(t *testing.T) {
+	route := web.Route{Method: http.MethodGet, Path: "/v1/x", Scope: auth.OrdersRead}
+	teapot := problem.Kind{Status: http.StatusTeapot, Code: "teapot", Says: "It is one."}
+	api := openapi.Document(openapi.API{
+		Title: "T", Routes: []web.Route{route}, Rules: []string{"short"}, Closed: []openapi.Closed{openapi.ClosedSet[colour]("Red or blue.", "red", "blue")},
+		Operations: map[string]openapi.Operation{"GET /v1/x": {ID: "x", Summary: "X.", Problems: []problem.Kind{teapot}, Answer: struct {
+			Colour colour  `json:"colour" doc:"Its colour."`
+			Maybe  *string `json:"maybe,omitempty"`
+		}{}}},
+	})
+	text := string(openapi.Text(api))
+	for _, part := range []string{
+		`"colour":{"$ref":"#/components/schemas/Colour","description":"Its colour."}`, `"enum":["red","blue"]`, `"x-problem-codes":["teapot"]`, "- `teapot`: It is one.",
+		`"enum":["insufficient_scope","internal","issuer_unavailable","method_not_allowed","misdirected_request","not_found","rate_limited","teapot","unauthenticated"]`, `"enum":["short"]`, `"maybe":{"type":"string"}`,
+	} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the document has no %s: %s", part, text)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+// Package openapitest holds what an API answers against its OpenAPI document.
+package openapitest
+
+import (
+	"bytes"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"ordertally/shared/web/openapi"
+	"ordertally/shared/web/problem"
+)
+
+// Check returns a handler that answers as next does and fails the test when an answer to an operation of the document has a status,
+// a content type, a header or a problem's code that it does not describe there, lacks a header that it requires, or has JSON that does not
+// fit the schema. What is no operation is not looked at.
+func Check(t testing.TB, api *huma.OpenAPI, next http.Handler) http.Handler {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(openapi.Text(api)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("openapi.json", document); err != nil {
+		t.Fatal(err)
+	}
+	c := &checker{t: t, api: api, next: next, compiler: compiler, schemas: map[string]*jsonschema.Schema{}, fields: map[*openapi.Schema]*jsonschema.Schema{}}
+	for path, item := range api.Paths {
+		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\\\{[^}]*\\\}`).ReplaceAllString(regexp.QuoteMeta(path), "[^/]+") + "$")
+		for method, op := range openapi.OperationsOf(item) {
+			c.operations = append(c.operations, operation{op, method, path, pattern})
+			if method == http.MethodGet {
+				c.operations = append(c.operations, operation{op, http.MethodHead, path, pattern})
+			}
+		}
+	}
+	return c
+}
+
+type operation struct {
+	*huma.Operation
+	method, path string
+	pattern      *regexp.Regexp
+}
+
+type checker struct {
+	t          testing.TB
+	api        *huma.OpenAPI
+	next       http.Handler
+	operations []operation
+
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
+	schemas  map[string]*jsonschema.Schema
+	fields   map[*openapi.Schema]*jsonschema.Schema // of headers
+}
+
+// ServeHTTP implements http.Handler.
+func (c *checker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	seen := &answer{ResponseWriter: w}
+	c.next.ServeHTTP(seen, r)
+	op := c.find(r)
+	if op == nil || seen.status == 0 || seen.status == http.StatusMethodNotAllowed {
+		return
+	}
+	name := r.Method + " " + op.path + " " + strconv.Itoa(seen.status)
+	described := openapi.ResponseOf(c.api, op.Operation, strconv.Itoa(seen.status))
+	if described == nil {
+		c.t.Errorf("%s: the status is not described: %s", name, &seen.body)
+		return
+	}
+	c.headers(name, described, w.Header())
+	if len(described.Content) == 0 || r.Method == http.MethodHead {
+		return
+	}
+	media, _, _ := mime.ParseMediaType(w.Header().Get("Content-Type"))
+	content := described.Content[media]
+	if content == nil {
+		c.t.Errorf("%s: the content type %q is not described", name, media)
+		return
+	}
+	if !strings.HasSuffix(media, "json") || strings.HasSuffix(media, "ndjson") {
+		return
+	}
+	value, err := jsonschema.UnmarshalJSON(&seen.body)
+	if err == nil {
+		err = c.schema(op, seen.status, media).Validate(value)
+	}
+	if err != nil {
+		c.t.Errorf("%s: the answer does not fit its schema: %v", name, err)
+		return
+	}
+	if media == problem.ContentType {
+		c.code(name, described, value)
+	}
+}
+
+// code holds a problem against the codes that its status lists.
+func (c *checker) code(name string, described *huma.Response, value any) {
+	object, _ := value.(map[string]any)
+	code, _ := object["code"].(string)
+	if listed, _ := described.Extensions[openapi.CodesOf].([]string); !slices.Contains(listed, code) {
+		c.t.Errorf("%s: the code %q is not described, only %v", name, code, listed)
+	}
+}
+
+// find prefers the operation whose path varies least.
+func (c *checker) find(r *http.Request) *operation {
+	var best *operation
+	for i := range c.operations {
+		op := &c.operations[i]
+		if op.method == r.Method && op.pattern.MatchString(r.URL.Path) && (best == nil || strings.Count(op.path, "{") < strings.Count(best.path, "{")) {
+			best = op
+		}
+	}
+	return best
+}
+
+func (c *checker) schema(op *operation, status int, media string) *jsonschema.Schema {
+	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D", "+", "%2B").Replace
+	method := strings.ToLower(op.method)
+	if op.method == http.MethodHead {
+		method = "get"
+	}
+	at := "openapi.json#/paths/" + escape(op.path) + "/" + method + "/responses/" + strconv.Itoa(status)
+	if ref := op.Responses[strconv.Itoa(status)].Ref; ref != "" {
+		at = "openapi.json" + ref
+	}
+	at += "/content/" + escape(media) + "/schema"
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.schemas[at] == nil {
+		schema, err := c.compiler.Compile(at)
+		if err != nil {
+			panic(at + ": " + err.Error())
+		}
+		c.schemas[at] = schema
+	}
+	return c.schemas[at]
+}
+
+// answer keeps what was written.
+type answer struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 && status >= http.StatusOK {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	a.body.Write(b)
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -1,0 +1,28 @@
+package openapi
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/web"
+	"ordertally/shared/web/webpage"
+)
+
+// Routes are /openapi.json, the document, and /docs, a page that shows it. Both are public: they tell what the source tells.
+func Routes(api *huma.OpenAPI) []web.Route {
+	text, html := Text(api), render(api)
+	return []web.Route{
+		{Method: http.MethodGet, Path: "/openapi.json", Scope: auth.Public, Handler: func(w http.ResponseWriter, _ *http.Request) {
+			h := w.Header()
+			h.Set("Content-Type", "application/json")
+			h.Set("Content-Length", strconv.Itoa(len(text)))
+			h.Set("Cache-Control", "no-cache") // the next release changes it
+			h.Set("X-Content-Type-Options", "nosniff")
+			_, _ = w.Write(text) // the only error is a client that has gone
+		}},
+		{Method: http.MethodGet, Path: "/docs", Scope: auth.Public, Handler: webpage.NewPage(html).ServeHTTP},
+	}
+}

@@ -1,0 +1,128 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"ordertally/shared/web/problem"
+)
+
+// Route is one line of a route table. Path is a gorilla/mux template such as /v1/orders/{id}; a handler reads its
+// variables, decoded, with r.PathValue("id").
+type Route struct {
+	Method string
+	Path   string
+	// Scope is what a caller must be allowed. The router does not look at it: package auth makes a guarded table of a table.
+	Scope   string
+	Handler http.HandlerFunc
+}
+
+// Router answers requests by a flat table of routes.
+//
+//   - A path that no route has is a 404 problem.
+//   - A path that has routes, but none of this method, is a 405 problem with Allow. Where GET is, HEAD is too. OPTIONS is
+//     a method like any other: there is no CORS.
+//   - A path is taken as it was sent. One with an empty, "." or ".." segment or with an encoded slash is a 404 and never a
+//     redirect: a redirect would turn a POST into a GET, and would let one resource have several names. For the same
+//     reason a trailing slash makes another path.
+//
+// Of two templates that match the same path the one that stands first in the table wins, whatever the methods.
+//
+// Each path is one gorilla/mux route without a method matcher, because mux 1.8.1 loses a 405 across sub-routers and
+// never sets Allow.
+type Router struct {
+	mux *mux.Router
+}
+
+// NewRouter builds the router. It panics on a table that cannot be meant: a malformed template, a method twice for one
+// path, no handler. Like a regular expression, a route table is part of the program.
+func NewRouter(routes []Route) *Router {
+	m := mux.NewRouter().SkipClean(true) // plainPath has looked already
+	resources := make(map[string]*resource)
+	for _, route := range routes {
+		if route.Handler == nil || route.Method == "" {
+			panic(fmt.Sprintf("route %q %q has no method or no handler", route.Method, route.Path))
+		}
+		res := resources[route.Path]
+		if res == nil {
+			res = &resource{template: route.Path, methods: make(map[string]http.HandlerFunc)}
+			resources[route.Path] = res
+			if err := m.Handle(route.Path, res).GetError(); err != nil {
+				panic(fmt.Sprintf("route %q %q: %v", route.Method, route.Path, err))
+			}
+		}
+		if res.methods[route.Method] != nil {
+			panic(fmt.Sprintf("route %q %q is there twice", route.Method, route.Path))
+		}
+		res.methods[route.Method] = route.Handler
+	}
+	for _, res := range resources {
+		res.finish()
+	}
+	m.NotFoundHandler = http.HandlerFunc(notFound)
+	return &Router{mux: m}
+}
+
+// ServeHTTP answers one request.
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !plainPath(r) {
+		notFound(w, r)
+		return
+	}
+	rt.mux.ServeHTTP(w, r)
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.NotFound()) }
+
+// plainPath reports whether the path has one reading only.
+func plainPath(r *http.Request) bool {
+	path := r.URL.Path
+	if !strings.HasPrefix(path, "/") { // "*" and CONNECT's authority
+		return false
+	}
+	if strings.Contains(strings.ToLower(r.URL.RawPath), "%2f") {
+		return false
+	}
+	segments := strings.Split(path[1:], "/")
+	for i, segment := range segments {
+		last := i == len(segments)-1 // "/" and a trailing slash end in an empty segment
+		if segment == "." || segment == ".." || segment == "" && !last {
+			return false
+		}
+	}
+	return true
+}
+
+// resource is one path of the table with all its methods.
+type resource struct {
+	template string
+	methods  map[string]http.HandlerFunc
+	allow    []string // sorted
+}
+
+func (res *resource) finish() {
+	if get := res.methods[http.MethodGet]; get != nil && res.methods[http.MethodHead] == nil {
+		res.methods[http.MethodHead] = get // net/http drops the body
+	}
+	for method := range res.methods {
+		res.allow = append(res.allow, method)
+	}
+	slices.Sort(res.allow)
+}
+
+func (res *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	exchangeOf(r.Context()).route = res.template
+	handler := res.methods[r.Method]
+	if handler == nil {
+		problem.Write(w, r, problem.MethodNotAllowed(res.allow...))
+		return
+	}
+	for name, value := range mux.Vars(r) {
+		r.SetPathValue(name, value)
+	}
+	handler(w, r)
+}

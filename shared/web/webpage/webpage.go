@@ -1,0 +1,85 @@
+// Package webpage serves the services' own pages: embedded files, no build step, nothing from elsewhere. What all pages share in looks
+// is base.css, what the pages of the APIs add is docs.css, and how pages ask their service is ask.js.
+package webpage
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"mime"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ordertally/shared/web/problem"
+)
+
+//go:embed base.css docs.css ask.js
+var base embed.FS
+
+// Policy is the Content-Security-Policy of a page: it may load its own files and ask its own service, nothing else, and nobody may
+// frame it.
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// Write answers with a page.
+func Write(w http.ResponseWriter, html []byte) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", Policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	write(w, "text/html; charset=utf-8", html)
+}
+
+// Page is a page that stays the same. It may be kept, and asked for again by its entity tag.
+type Page struct {
+	html []byte
+	tag  string
+}
+
+// NewPage returns the handler of a page.
+func NewPage(html []byte) *Page {
+	digest := sha256.Sum256(html)
+	return &Page{html, `"` + hex.EncodeToString(digest[:16]) + `"`}
+}
+
+// ServeHTTP answers with the page, or with 304 to who has it.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", Policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-cache") // the next day or release changes it
+	h.Set("ETag", p.tag)
+	if slices.Contains(strings.Split(strings.ReplaceAll(r.Header.Get("If-None-Match"), " ", ""), ","), p.tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	write(w, "text/html; charset=utf-8", p.html)
+}
+
+// Assets returns the handler of /assets/{file}: base.css, docs.css, ask.js, and the style sheets and scripts in the directory page of files.
+func Assets(files embed.FS) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("file")
+		content, err := base.ReadFile(name)
+		if err != nil {
+			content, err = files.ReadFile("page/" + name)
+		}
+		if err != nil {
+			problem.Write(w, r, problem.NotFound())
+			return
+		}
+		w.Header().Set("Cache-Control", "no-cache") // the next release changes it
+		write(w, mime.TypeByExtension(path.Ext(name)), content)
+	}
+}
+
+func write(w http.ResponseWriter, contentType string, content []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(content)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(content) // #nosec G705 -- a file of the program; the only error is a client that has gone
+}

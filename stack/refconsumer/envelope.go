@@ -1,0 +1,117 @@
+package refconsumer
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// Record is one record of the topic.
+type Record struct {
+	Key, Value []byte
+	Timestamp  time.Time
+	Headers    []Header
+}
+
+// Header is one header of a record.
+type Header struct {
+	Name  string
+	Value []byte
+}
+
+// Type of the messages that are counted. A record of another type is passed over.
+const Type = "ORDER_CREATED"
+
+const uuid7 = `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`
+
+// always is the forms of the headers that every record has, as the table in docs/messages.md says.
+var always = map[string]*regexp.Regexp{
+	"content-type":   whole(`application/json`),
+	"ce_specversion": whole(`1\.0`),
+	"ce_id":          whole(uuid7),
+	"ce_source":      whole(`/ordertally/order`),
+	"ce_type":        whole(Type),
+	"ce_subject":     whole(uuid7),
+	"ce_time":        whole(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z`),
+	"ce_dataschema":  whole(`urn:ordertally:schema:order-created:1`),
+	"ce_lineage":     whole(`.{1,255}`),
+	"ce_sequence":    whole(`[0-9]{20}`),
+	"ce_previous":    whole(`[0-9]{20}`),
+}
+
+// sometimes is the forms of the headers that a record may have.
+var sometimes = map[string]*regexp.Regexp{
+	"ordertally_republished": whole(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z`),
+	"traceparent":            whole(`[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}`),
+}
+
+func whole(form string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + form + `)$`) }
+
+// envelope is what the headers say.
+type envelope struct {
+	id, subject, lineage string
+	kind, time           string // as they stand there
+	at                   time.Time
+	sequence, previous   uint64
+}
+
+// content is a digest of what a message says: its type, its time and its value.
+func (e *envelope) content(value []byte) [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %s", e.kind, e.time, value))
+}
+
+// numbers reads where in its lineage a message stands.
+func (e *envelope) numbers(values map[string]string) error {
+	var errs [2]error
+	e.sequence, errs[0] = strconv.ParseUint(values["ce_sequence"], 10, 64)
+	e.previous, errs[1] = strconv.ParseUint(values["ce_previous"], 10, 64)
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
+	}
+	if e.previous >= e.sequence {
+		return fmt.Errorf("ce_previous %d is not before ce_sequence %d", e.previous, e.sequence)
+	}
+	e.lineage = values["ce_lineage"]
+	return nil
+}
+
+// errOther says that a record is of a type this program does not know. The envelope has its numbers when it bears any.
+var errOther = errors.New("another type of message")
+
+// openEnvelope checks headers against the table. unknown lists those that are not in it, which are allowed.
+func openEnvelope(headers []Header) (e envelope, unknown []string, err error) {
+	values := map[string]string{}
+	for _, h := range headers {
+		if _, repeated := values[h.Name]; repeated {
+			return e, nil, fmt.Errorf("header %s stands twice", h.Name)
+		}
+		values[h.Name] = string(h.Value)
+	}
+	if kind, found := values["ce_type"]; found && kind != Type {
+		_ = e.numbers(values) // one that bears none covers none
+		return e, nil, errOther
+	}
+	for name, form := range always {
+		if !form.MatchString(values[name]) {
+			return e, nil, fmt.Errorf("header %s is %q, want %s", name, values[name], form)
+		}
+	}
+	for name, value := range values {
+		form, known := sometimes[name]
+		switch {
+		case always[name] != nil:
+		case !known:
+			unknown = append(unknown, name)
+		case !form.MatchString(value):
+			return e, nil, fmt.Errorf("header %s is %q, want %s", name, value, form)
+		}
+	}
+	e = envelope{id: values["ce_id"], subject: values["ce_subject"], kind: values["ce_type"], time: values["ce_time"]}
+	if e.at, err = time.Parse(time.RFC3339Nano, e.time); err != nil {
+		return e, nil, err
+	}
+	return e, unknown, e.numbers(values)
+}
