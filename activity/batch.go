@@ -11,7 +11,8 @@ type Batch struct {
 	UnknownTypes int                // of those passed over, how many were of a type that nobody counts
 	Covers       []Cover            // the slots of what is not in Messages, in the order read
 	Next         map[int32]Position // where each partition that was read goes on
-	// Through is a moment: all that the topic had then is in this batch or was in one before it. Zero when none is known.
+	// Through is a moment: all that the topic had then is in this batch or was in one before it. Zero when none is
+	// known.
 	Through time.Time
 	Read    time.Time // when its records were read
 }
@@ -87,8 +88,8 @@ func (v Verdict) Counts() bool { return v == VerdictCounted || v == VerdictCover
 // MessageID is what a message is asked for by.
 type MessageID struct {
 	ID string // its own
-	// Lineage and Sequence are those it was published under, to be found after its id was forgotten; "" and 0 for a message
-	// of no outbox.
+	// Lineage and Sequence are those it was published under, to be found after its id was forgotten; "" and 0 for a
+	// message of no outbox.
 	Lineage  string
 	Sequence uint64
 }

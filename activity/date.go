@@ -20,7 +20,8 @@ func DateOf(t time.Time) Date {
 func ParseDate(text string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return 0, &Error{CodeInvalidDay, fmt.Sprintf("%.40q is not a day: it must exist and be written YYYY-MM-DD.", text)}
+		return 0, &Error{CodeInvalidDay,
+			fmt.Sprintf("%.40q is not a day: it must exist and be written YYYY-MM-DD.", text)}
 	}
 	return DateOf(t), nil
 }

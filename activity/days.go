@@ -19,8 +19,8 @@ type Day struct {
 
 // Days collects quarter hours into the local days of a range.
 //
-// A day holds the quarter hours whose every moment has its date on the local clock: 92 or 100 where summer time begins or
-// ends, none when the zone skipped it.
+// A day holds the quarter hours whose every moment has its date on the local clock: 92 or 100 where summer time begins
+// or ends, none when the zone skipped it.
 type Days struct {
 	days   []Day
 	pieces []piece // in order of time, disjoint
@@ -111,8 +111,8 @@ func (d *Days) Add(q Quarter, t *Totals) {
 // All returns the days, oldest first, those without events too.
 func (d *Days) All() []Day { return d.days }
 
-// Ends returns the moment at which the last of the days is over: the end of the last quarter hour in them. It is the zero time
-// when the zone skipped all of them.
+// Ends returns the moment at which the last of the days is over: the end of the last quarter hour in them. It is the
+// zero time when the zone skipped all of them.
 func (d *Days) Ends() time.Time {
 	if len(d.pieces) == 0 {
 		return time.Time{}

@@ -6,8 +6,8 @@ import (
 	"ordertally/activity/measure"
 )
 
-// Definition is an activity: which messages it counts, where their facts are, and what is kept of them. Package declare reads
-// it from settings.
+// Definition is an activity: which messages it counts, where their facts are, and what is kept of them. Package declare
+// reads it from settings.
 type Definition struct {
 	Name   string // in the API and in the store, such as ORDER_CREATED
 	Topic  string // the topic it reads
@@ -28,8 +28,8 @@ type Definition struct {
 	// Elsewhere an unknown type is poison. "" is none.
 	Source string
 
-	// Others are types on the same topic that other activities count: they are passed over. OthersPark says that unknown
-	// types are left to an activity that is declared earlier.
+	// Others are types on the same topic that other activities count: they are passed over. OthersPark says that
+	// unknown types are left to an activity that is declared earlier.
 	Others     []string
 	OthersPark bool
 }

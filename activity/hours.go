@@ -8,8 +8,8 @@ type Hour struct {
 	Totals
 }
 
-// Hours collects quarter hours into the local hours of a day, as the clock there shows them: 24 mostly, 23 or 25 where summer
-// time begins or ends, and one of less than an hour where the clocks change by half an hour.
+// Hours collects quarter hours into the local hours of a day, as the clock there shows them: 24 mostly, 23 or 25 where
+// summer time begins or ends, and one of less than an hour where the clocks change by half an hour.
 type Hours struct {
 	hours []Hour
 	of    map[Quarter]int

@@ -20,7 +20,8 @@ func TestHoursOfADay(t *testing.T) {
 		{"Europe/London", "2024-10-27", 25, "2024-10-27T00:00:00+01:00"},
 		{"Asia/Kathmandu", "2024-05-05", 24, "2024-05-05T00:00:00+05:45"},
 		{"America/St_Johns", "2024-03-10", 23, "2024-03-10T00:00:00-03:30"},
-		{"Pacific/Chatham", "2024-04-07", 26, "2024-04-07T00:00:00+13:45"},     // 3:00 to 3:45, then 2:45 to 3:00 again, then all of 3:00
+		// 3:00 to 3:45, then 2:45 to 3:00 again, then all of 3:00
+		{"Pacific/Chatham", "2024-04-07", 26, "2024-04-07T00:00:00+13:45"},
 		{"Australia/Lord_Howe", "2024-04-07", 25, "2024-04-07T00:00:00+11:00"}, // 1:00 twice, the second from 1:30
 		{"Pacific/Apia", "2011-12-30", 0, ""},
 	} {
@@ -42,7 +43,8 @@ func TestEveryHourHasItsOrders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := time.Date(2024, 10, 26, 0, 7, 0, 0, time.UTC); at.Before(time.Date(2024, 10, 29, 0, 0, 0, 0, time.UTC)); at = at.Add(15 * time.Minute) {
+	for at := time.Date(2024, 10, 26, 0, 7, 0, 0,
+		time.UTC); at.Before(time.Date(2024, 10, 29, 0, 0, 0, 0, time.UTC)); at = at.Add(15 * time.Minute) {
 		totals := activitytest.Totals(activitytest.Order{At: at, Currency: "GBP"})
 		hours.Add(activity.QuarterOf(at), &totals)
 	}

@@ -112,8 +112,8 @@ type Overflow struct {
 	Places   []OffsetRange // the first of them
 }
 
-// OffsetRange is a run of offsets in a partition, both ends in it. When there are very many, a run may cover messages that were
-// counted.
+// OffsetRange is a run of offsets in a partition, both ends in it. When there are very many, a run may cover messages
+// that were counted.
 type OffsetRange struct {
 	Partition int32 `json:"partition" minimum:"0" doc:"The partition of the topic."`
 	From      int64 `json:"from" minimum:"0" doc:"The first offset."`

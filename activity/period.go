@@ -21,7 +21,8 @@ func ParseBy(text string) (By, error) {
 	case ByDay, ByWeek, ByMonth:
 		return by, nil
 	}
-	return "", &Error{CodeInvalidRange, fmt.Sprintf("%.20q is no way to put days together: it is day, week or month.", text)}
+	return "", &Error{CodeInvalidRange, fmt.Sprintf("%.20q is no way to put days together: it is day, week or month.",
+		text)}
 }
 
 // Period is a week or month, or as much of it as lies in the range.

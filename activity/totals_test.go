@@ -10,10 +10,12 @@ import (
 )
 
 func TestTotalsBeyondInt64(t *testing.T) {
-	huge := activitytest.Order{At: time.Unix(0, 0), Items: 1, Units: math.MaxInt64, Currency: "JPY", Revenue: math.MaxInt64}
+	huge := activitytest.Order{At: time.Unix(0, 0), Items: 1, Units: math.MaxInt64, Currency: "JPY",
+		Revenue: math.MaxInt64}
 	totals := activitytest.Totals(huge, huge, huge)
 	const want = "27670116110564327421"
-	if revenue, units := activitytest.Sum(&totals, "revenue", "JPY"), activitytest.Sum(&totals, "units", ""); revenue.String() != want || units.String() != want {
+	if revenue, units := activitytest.Sum(&totals, "revenue", "JPY"),
+		activitytest.Sum(&totals, "units", ""); revenue.String() != want || units.String() != want {
 		t.Fatalf("got %s and %s, want %s", revenue, units, want)
 	}
 }

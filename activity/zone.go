@@ -19,8 +19,8 @@ func UTC() Zone { return Zone{time.UTC} }
 
 // LoadZone returns the zone of that IANA name. The machine's own zone data go before those of the program. The error is
 // an *Error with CodeInvalidZone. What only this machine calls a zone is none: Local, localtime, and the copies of the
-// database under posix/ and right/ (which counts leap seconds). Nor is a name that leads to a zone's file by a detour, such as
-// Europe/./London.
+// database under posix/ and right/ (which counts leap seconds). Nor is a name that leads to a zone's file by a detour,
+// such as Europe/./London.
 func LoadZone(name string) (Zone, error) {
 	if !fs.ValidPath(name) {
 		return Zone{}, invalidZone(name)
@@ -37,7 +37,8 @@ func LoadZone(name string) (Zone, error) {
 }
 
 func invalidZone(name string) error {
-	return &Error{CodeInvalidZone, fmt.Sprintf("%.64q is not the name of an IANA time zone, such as Europe/London.", name)}
+	return &Error{CodeInvalidZone, fmt.Sprintf("%.64q is not the name of an IANA time zone, such as Europe/London.",
+		name)}
 }
 
 // String returns the zone's name.
@@ -122,15 +123,20 @@ func (z Zone) quarters(from, to Date, yield func(Quarter, Date), untold func(Dat
 }
 
 func (z Zone) offOffset(m moment) error {
-	return &Error{CodeOffQuarterHour, fmt.Sprintf("On %s the time zone %s is %s from UTC, which is not a multiple of a quarter"+
-		" hour. Statistics are kept by the quarter hour, so this day has none in this zone; ask for another tz.",
+	return &Error{CodeOffQuarterHour, fmt.Sprintf(
+		"On %s the time zone %s is %s from UTC, which is not a multiple of a quarter"+
+			" hour. Statistics are kept by the quarter hour, so this day has none in this zone; ask for another tz.",
 		m.date, z, offsetText(m.offset))}
 }
 
 func (z Zone) offTransition(q Quarter, start, end moment) error {
-	return &Error{CodeOffQuarterHour, fmt.Sprintf("The quarter hour from %s has moments of %s and of %s in the time zone %s, whose"+
-		" clocks change in it from %s to %s from UTC. Statistics are kept by the quarter hour, so these days have none in this"+
-		" zone; ask for another tz.", q.Start().Format(time.RFC3339), start.date, end.date, z, offsetText(start.offset), offsetText(end.offset))}
+	return &Error{CodeOffQuarterHour, fmt.Sprintf(
+		"The quarter hour from %s has moments of %s and of %s in the time zone %s, whose"+
+			" clocks change in it from %s to %s from UTC. Statistics are kept by the quarter hour, so these days have "+
+			"none in this"+
+			" zone; ask for another tz.", q.Start().Format(time.RFC3339), start.date, end.date, z,
+		offsetText(start.offset),
+		offsetText(end.offset))}
 }
 
 // offsetText writes an offset as +05:45, with seconds when it has any.

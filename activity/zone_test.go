@@ -121,8 +121,10 @@ func TestDaysThatAreNotQuarterHours(t *testing.T) {
 }
 
 func TestWhatIsNoZone(t *testing.T) {
-	for _, name := range []string{"", "Local", "localtime", "posix/UTC", "right/Europe/London", "posixrules", "Mars/Olympus", "europe/london",
-		"../UTC", "/etc/localtime", "Europe", "zone.tab", "UTC\x00", "+01:00", "Europe/./London", "Europe//London", "./UTC", "UTC/.", "UTC/", strings.Repeat("x", 10_000)} {
+	for _, name := range []string{"", "Local", "localtime", "posix/UTC", "right/Europe/London", "posixrules",
+		"Mars/Olympus", "europe/london",
+		"../UTC", "/etc/localtime", "Europe", "zone.tab", "UTC\x00", "+01:00", "Europe/./London", "Europe//London",
+		"./UTC", "UTC/.", "UTC/", strings.Repeat("x", 10_000)} {
 		if _, err := activity.LoadZone(name); code(err) != activity.CodeInvalidZone {
 			t.Errorf("%.40q: %v", name, err)
 		}
@@ -130,7 +132,8 @@ func TestWhatIsNoZone(t *testing.T) {
 }
 
 func TestWhatIsNoDate(t *testing.T) {
-	for _, text := range []string{"", "2024-02-30", "2023-02-29", "2024-1-1", "24-01-01", "2024-01-01T00:00:00Z", " 2024-01-01", "today",
+	for _, text := range []string{"", "2024-02-30", "2023-02-29", "2024-1-1", "24-01-01", "2024-01-01T00:00:00Z",
+		" 2024-01-01", "today",
 		"2024-13-01", "2024-00-10", "-2024-01-01", "10000-01-01", "2024-01-0x"} {
 		if _, err := activity.ParseDate(text); code(err) != activity.CodeInvalidDay {
 			t.Errorf("%q: %v", text, err)
@@ -140,17 +143,22 @@ func TestWhatIsNoDate(t *testing.T) {
 
 // zones are all kinds: whole hours, half and quarter hours, changes at midnight, over it, beside it, skipped days.
 var zones = []string{
-	"UTC", "Europe/London", "Europe/Dublin", "America/New_York", "America/St_Johns", "America/Goose_Bay", "America/Sao_Paulo",
+	"UTC", "Europe/London", "Europe/Dublin", "America/New_York", "America/St_Johns", "America/Goose_Bay",
+	"America/Sao_Paulo",
 	"America/Asuncion", "America/Havana", "America/Juneau", "America/Caracas", "America/Scoresbysund", "America/Nuuk",
-	"Africa/Monrovia", "Africa/Cairo", "Africa/Casablanca", "Asia/Kathmandu", "Asia/Kolkata", "Asia/Tehran", "Asia/Pyongyang",
-	"Asia/Amman", "Asia/Beirut", "Asia/Gaza", "Asia/Kabul", "Asia/Yangon", "Asia/Manila", "Australia/Lord_Howe", "Australia/Eucla",
-	"Antarctica/Troll", "Antarctica/Casey", "Antarctica/Macquarie", "Pacific/Apia", "Pacific/Kwajalein", "Pacific/Kiritimati",
-	"Pacific/Chatham", "Pacific/Enderbury", "Pacific/Marquesas", "Pacific/Norfolk", "Pacific/Tongatapu", "Etc/GMT-14", "Etc/GMT+12",
+	"Africa/Monrovia", "Africa/Cairo", "Africa/Casablanca", "Asia/Kathmandu", "Asia/Kolkata", "Asia/Tehran",
+	"Asia/Pyongyang",
+	"Asia/Amman", "Asia/Beirut", "Asia/Gaza", "Asia/Kabul", "Asia/Yangon", "Asia/Manila", "Australia/Lord_Howe",
+	"Australia/Eucla",
+	"Antarctica/Troll", "Antarctica/Casey", "Antarctica/Macquarie", "Pacific/Apia", "Pacific/Kwajalein",
+	"Pacific/Kiritimati",
+	"Pacific/Chatham", "Pacific/Enderbury", "Pacific/Marquesas", "Pacific/Norfolk", "Pacific/Tongatapu", "Etc/GMT-14",
+	"Etc/GMT+12",
 }
 
 // TestEveryQuarterHourHasOneDay holds the days of a year against the time package, minute by minute: each quarter hour
-// of UTC is in the one day that all its minutes have as local date. One whose minutes have two is in none, and both days
-// are refused.
+// of UTC is in the one day that all its minutes have as local date. One whose minutes have two is in none, and both
+// days are refused.
 func TestEveryQuarterHourHasOneDay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.SampledFrom(zones).Draw(t, "zone")
@@ -235,7 +243,8 @@ func TestDaysAddUp(t *testing.T) {
 				n = 0
 			}
 			sum := func(name, currency string) measure.Sum { return activitytest.Sum(&day.Totals, name, currency) }
-			if day.Count != n || sum("items", "") != measure.SumOf(2*n) || sum("units", "") != measure.SumOf(3*n) || sum("revenue", "GBP") != measure.SumOf(5*n) {
+			if day.Count != n || sum("items", "") != measure.SumOf(2*n) || sum("units", "") != measure.SumOf(3*n) ||
+				sum("revenue", "GBP") != measure.SumOf(5*n) {
 				t.Fatalf("%s in %s: %+v, want %d events", day.Date, z, day.Totals, n)
 			}
 		}

@@ -16,13 +16,15 @@ func TestContentHash_DiffersExactlyWhenValuesDo(t *testing.T) {
 	text := rapid.SampledFrom([]string{"", "a", "b", "ab", "a\x01"})
 	number := rapid.SampledFrom([]int64{0, 1, 64, 1 << 40})
 	draft := rapid.Custom(func(t *rapid.T) order.Draft {
-		d := order.Draft{Source: text.Draw(t, "source"), Reference: text.Draw(t, "reference"), CustomerID: text.Draw(t, "customer"), Currency: "EUR"}
+		d := order.Draft{Source: text.Draw(t, "source"), Reference: text.Draw(t, "reference"),
+			CustomerID: text.Draw(t, "customer"), Currency: "EUR"}
 		if at := number.Draw(t, "at"); at > 0 {
 			d.PlacedAt = time.Unix(at>>8, at&1)
 		}
 		for range rapid.IntRange(1, 2).Draw(t, "lines") {
 			d.Lines = append(d.Lines, event.Line{
-				SKU: text.Draw(t, "sku"), Description: text.Draw(t, "description"), Quantity: number.Draw(t, "quantity"), UnitPrice: number.Draw(t, "price"),
+				SKU: text.Draw(t, "sku"), Description: text.Draw(t, "description"),
+				Quantity: number.Draw(t, "quantity"), UnitPrice: number.Draw(t, "price"),
 			})
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "entries") {

@@ -15,12 +15,14 @@ import (
 var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 func TestDecodeDraftReadsEveryField(t *testing.T) {
-	got, err := order.DecodeDraft([]byte(` {"source":"online-retail","reference":"536365","customer_id":"17850","currency":"GBP",
+	got, err := order.DecodeDraft([]byte(
+		` {"source":"online-retail","reference":"536365","customer_id":"17850","currency":"GBP",
 		"lines":[{"sku":"85123A","description":"WHITE\tHEART \u00e9","quantity":6,"unit_price":255},{"sku":"7","quantity":1000000000,"unit_price":0}],
 		"placed_at":"2010-12-01T09:26:00.5+01:00","metadata":{"country":"United Kingdom","note":""}} `), now)
 	want := order.Draft{
 		Source: "online-retail", Reference: "536365", CustomerID: "17850", Currency: "GBP",
-		Lines:    []event.Line{{SKU: "85123A", Description: "WHITE\tHEART é", Quantity: 6, UnitPrice: 255}, {SKU: "7", Quantity: 1e9}},
+		Lines: []event.Line{{SKU: "85123A", Description: "WHITE\tHEART é", Quantity: 6, UnitPrice: 255},
+			{SKU: "7", Quantity: 1e9}},
 		PlacedAt: time.Date(2010, 12, 1, 8, 26, 0, 5e8, time.UTC),
 		Metadata: map[string]string{"country": "United Kingdom", "note": ""},
 	}
@@ -63,7 +65,8 @@ func TestMalformedBodies(t *testing.T) {
 		{"surrogate in UTF-8", "{\"reference\":\"\xed\xa0\x80\"}", order.RuleInvalidUTF8, "/reference"},
 		{"repeated name", `{"currency":"GBP","currency":"GBP"}`, order.RuleRepeatedName, "/currency"},
 		{"repeated name, escaped", `{"currency":"GBP","curr\u0065ncy":"GBP"}`, order.RuleRepeatedName, "/currency"},
-		{"repeated name in a line", `{"lines":[{"sku":"a"},{"sku":"a","sku":"a"}]}`, order.RuleRepeatedName, "/lines/1/sku"},
+		{"repeated name in a line", `{"lines":[{"sku":"a"},{"sku":"a","sku":"a"}]}`, order.RuleRepeatedName,
+			"/lines/1/sku"},
 		{"repeated name in metadata", `{"metadata":{"a":"1","a":"2"}}`, order.RuleRepeatedName, "/metadata/a"},
 		{"repeated unknown name", `{"x":1,"x":1}`, order.RuleRepeatedName, "/x"},
 		{"repeated name deep inside", `{"x":[{"y":1,"y":1}]}`, order.RuleRepeatedName, "/x/0/y"},
@@ -74,7 +77,8 @@ func TestMalformedBodies(t *testing.T) {
 		{"half an object after", `{}{"a":`, order.RuleTrailingData, ""},
 		{"33 deep", nested(33), order.RuleTooDeep, "/x" + strings.Repeat("/0", 31)},
 		{"a million deep", `{"x":` + strings.Repeat("[", 1<<20-5), order.RuleTooDeep, "/x" + strings.Repeat("/0", 31)},
-		{"a million deep from the start", strings.Repeat(`{"x":`, 200_000), order.RuleTooDeep, strings.Repeat("/x", 32)},
+		{"a million deep from the start", strings.Repeat(`{"x":`, 200_000), order.RuleTooDeep,
+			strings.Repeat("/x", 32)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			draft, err := order.DecodeDraft([]byte(c.body), now)
@@ -82,7 +86,8 @@ func TestMalformedBodies(t *testing.T) {
 			if !errors.As(err, &r) || r.Code != order.CodeMalformedJSON {
 				t.Fatalf("got %+v, %v", draft, err)
 			}
-			if r.Total != 1 || len(r.Violations) != 1 || r.Violations[0].Rule != c.rule || r.Violations[0].Pointer != c.pointer {
+			if r.Total != 1 || len(r.Violations) != 1 || r.Violations[0].Rule != c.rule ||
+				r.Violations[0].Pointer != c.pointer {
 				t.Fatalf("got %+v, want %s at %q", r.Violations, c.rule, c.pointer)
 			}
 			if r.Violations[0].Detail == "" || len(r.Error()) > 500 {
@@ -90,7 +95,8 @@ func TestMalformedBodies(t *testing.T) {
 			}
 		})
 	}
-	if _, err := order.DecodeDraft([]byte(nested(32)), now); err == nil || !strings.Contains(err.Error(), "unknown") && !strings.Contains(err.Error(), "known field") {
+	if _, err := order.DecodeDraft([]byte(nested(32)), now); err == nil || !strings.Contains(err.Error(), "unknown") &&
+		!strings.Contains(err.Error(), "known field") {
 		t.Fatalf("32 deep: %v", err)
 	}
 }
@@ -122,14 +128,16 @@ func TestRulesOfAnOrder(t *testing.T) {
 		want       string // "pointer rule", a line each; "" for none
 	}{
 		{"nothing given", `{}`, "/currency required\n/lines required"},
-		{"empty line", withLine(`{}`), "/lines/0/sku required\n/lines/0/quantity required\n/lines/0/unit_price required"},
+		{"empty line", withLine(`{}`), "/lines/0/sku required\n/lines/0/quantity required\n/lines/0/unit_price " +
+			"required"},
 		{"second line short of a price", withLine(line + `,{"sku":"a","quantity":1}`), "/lines/1/unit_price required"},
 		{"no lines", withLine(``), "/lines empty"},
 		{"2000 lines", withLine(line + strings.Repeat(","+line, 1999)), ""},
 		{"2001 lines", withLine(line + strings.Repeat(","+line, 2000)), "/lines too_many"},
 
 		{"unknown field", withField(`"note":"x"`), "/note unknown_field"},
-		{"unknown field in a line", withLine(`{"sku":"a","quantity":1,"unit_price":1,"total":1}`), "/lines/0/total unknown_field"},
+		{"unknown field in a line", withLine(`{"sku":"a","quantity":1,"unit_price":1,"total":1}`),
+			"/lines/0/total unknown_field"},
 		{"name in another case", withField(`"Reference":"x"`), "/Reference unknown_field"},
 		{"empty name", withField(`"":"x"`), "/ unknown_field"},
 		{"name to be escaped", withField(`"a/b~c":{"d":[]}`), "/a~1b~0c unknown_field"},
@@ -186,7 +194,8 @@ func TestRulesOfAnOrder(t *testing.T) {
 		{"line overflows", withLine(`{"sku":"a","quantity":2,"unit_price":4611686018427387904}`), "/lines/0 overflow"},
 		{"line just fits", withLine(`{"sku":"a","quantity":7,"unit_price":1317624576693539401}`), ""},
 		{"sum just fits", withLine(`{"sku":"a","quantity":1,"unit_price":9223372036854775806},` + line), ""},
-		{"sum overflows", withLine(`{"sku":"a","quantity":1,"unit_price":9223372036854775807},` + line), "/lines overflow"},
+		{"sum overflows", withLine(`{"sku":"a","quantity":1,"unit_price":9223372036854775807},` + line),
+			"/lines overflow"},
 
 		{"currency lower case", `{"currency":"gbp","lines":[` + line + `]}`, "/currency unknown_currency"},
 		{"currency empty", `{"currency":"","lines":[` + line + `]}`, "/currency unknown_currency"},
@@ -207,7 +216,8 @@ func TestRulesOfAnOrder(t *testing.T) {
 		{"old leone", priced("SLL", "2023-12-01T00:00:00Z"), ""},
 		{"old leone too late", priced("SLL", "2024-01-01T00:00:00Z"), "/currency unknown_currency"},
 		{"a currency whose list gives years only", priced("ISJ", "1990-12-31T23:00:00Z"), ""},
-		{"placed_at before its currency", `{"placed_at":"1999-06-30T12:00:00Z","currency":"ITL","lines":[` + line + `]}`, ""},
+		{"placed_at before its currency",
+			`{"placed_at":"1999-06-30T12:00:00Z","currency":"ITL","lines":[` + line + `]}`, ""},
 		{"withdrawn, and its time is none", priced("DEM", "soon"), "/placed_at invalid_time"},
 		{"withdrawn, and its time is to come", priced("DEM", "2030-01-01T00:00:00Z"), "/placed_at out_of_range"},
 		{"a withdrawn unit of account", priced("XEU", "1998-01-01T00:00:00Z"), "/currency unknown_currency"},
@@ -243,7 +253,8 @@ func TestRulesOfAnOrder(t *testing.T) {
 		{"empty optional texts", withField(`"reference":"","customer_id":"","metadata":{}`), ""},
 		{"empty sku", withLine(`{"sku":"","quantity":1,"unit_price":1}`), "/lines/0/sku empty"},
 		{"sku of 64 characters", withLine(`{"sku":"` + strings.Repeat("é", 64) + `","quantity":1,"unit_price":1}`), ""},
-		{"sku of 65", withLine(`{"sku":"` + strings.Repeat("a", 65) + `","quantity":1,"unit_price":1}`), "/lines/0/sku too_long"},
+		{"sku of 65", withLine(`{"sku":"` + strings.Repeat("a", 65) + `","quantity":1,"unit_price":1}`),
+			"/lines/0/sku too_long"},
 		{"reference of 128", withField(`"reference":"` + strings.Repeat("\U0001F384", 128) + `"`), ""},
 		{"source of 64", withField(`"source":"` + strings.Repeat("\U0001F384", 64) + `","reference":"1"`), ""},
 		{"source of 65", withField(`"reference":"1","source":"` + strings.Repeat("é", 65) + `"`), "/source too_long"},
@@ -255,25 +266,31 @@ func TestRulesOfAnOrder(t *testing.T) {
 		{"placed_by", withField(`"placed_by":"me"`), "/placed_by computed_field"},
 		{"reference of 129", withField(`"reference":"` + strings.Repeat("é", 129) + `"`), "/reference too_long"},
 		{"customer of 129", withField(`"customer_id":"` + strings.Repeat("c", 129) + `"`), "/customer_id too_long"},
-		{"description of 512", withLine(`{"sku":"a","quantity":1,"unit_price":1,"description":"` + strings.Repeat("é", 512) + `"}`), ""},
-		{"description of 513", withLine(`{"sku":"a","quantity":1,"unit_price":1,"description":"` + strings.Repeat("d", 513) + `"}`), "/lines/0/description too_long"},
+		{"description of 512", withLine(`{"sku":"a","quantity":1,"unit_price":1,"description":"` +
+			strings.Repeat("é", 512) + `"}`), ""},
+		{"description of 513", withLine(`{"sku":"a","quantity":1,"unit_price":1,"description":"` +
+			strings.Repeat("d", 513) + `"}`), "/lines/0/description too_long"},
 		{"32 entries", entries(32), ""},
 		{"33 entries", entries(33), "/metadata too_many"},
-		{"key of 65", withField(`"metadata":{"` + strings.Repeat("k", 65) + `":"v"}`), "/metadata/" + strings.Repeat("k", 65) + " too_long"},
+		{"key of 65", withField(`"metadata":{"` + strings.Repeat("k", 65) + `":"v"}`),
+			"/metadata/" + strings.Repeat("k", 65) + " too_long"},
 		{"key empty", withField(`"metadata":{"":"v"}`), "/metadata/ empty"},
 		{"value of 512", withField(`"metadata":{"k":"` + strings.Repeat("é", 512) + `"}`), ""},
 		{"value of 513", withField(`"metadata":{"k":"` + strings.Repeat("v", 513) + `"}`), "/metadata/k too_long"},
 
 		{"NUL", withField(`"reference":"a\u0000"`), "/reference invalid_character"},
 		{"newline in an identifier", withField(`"customer_id":"a\nb"`), "/customer_id invalid_character"},
-		{"tab in an identifier", withLine(`{"sku":"a\tb","quantity":1,"unit_price":1}`), "/lines/0/sku invalid_character"},
+		{"tab in an identifier", withLine(`{"sku":"a\tb","quantity":1,"unit_price":1}`),
+			"/lines/0/sku invalid_character"},
 		{"escape in a key", withField(`"metadata":{"\u001b[31m":"v"}`), "/metadata/\x1b[31m invalid_character"},
-		{"C1 in a description", withLine(`{"sku":"a","quantity":1,"unit_price":1,"description":"` + "\u0085" + `"}`), "/lines/0/description invalid_character"},
+		{"C1 in a description", withLine(`{"sku":"a","quantity":1,"unit_price":1,"description":"` + "\u0085" + `"}`),
+			"/lines/0/description invalid_character"},
 		{"DEL in a value", withField(`"metadata":{"k":"` + "\u007f" + `"}`), "/metadata/k invalid_character"},
 		{"tab in a value", withField(`"metadata":{"k":"a\tb"}`), ""},
 
 		{"all at once", `{"id":1,"currency":"xx","lines":[{"sku":1,"quantity":0.5}],"placed_at":"soon"}`,
-			"/id computed_field\n/currency unknown_currency\n/lines/0/sku wrong_type\n/lines/0/quantity not_an_integer\n/lines/0/unit_price required\n/placed_at invalid_time"},
+			"/id computed_field\n/currency unknown_currency\n/lines/0/sku wrong_type\n/lines/0/quantity " +
+				"not_an_integer\n/lines/0/unit_price required\n/placed_at invalid_time"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := order.DecodeDraft([]byte(c.body), now)
@@ -302,7 +319,8 @@ func listed(err error) string {
 
 func TestViolationsAreBounded(t *testing.T) {
 	hostile := strings.Repeat("x", 100_000)
-	_, err := order.DecodeDraft([]byte(`{"`+hostile+`":1,"currency":"GBP","lines":[`+strings.Repeat(`{},`, 5000)+`{}]}`), now)
+	_, err := order.DecodeDraft([]byte(`{"`+hostile+`":1,"currency":"GBP","lines":[`+strings.Repeat(`{},`, 5000)+
+		`{}]}`), now)
 	var r *order.Rejection
 	if !errors.As(err, &r) {
 		t.Fatal(err)
@@ -318,11 +336,13 @@ func TestViolationsAreBounded(t *testing.T) {
 
 func TestMisspeltNamesGetASuggestion(t *testing.T) {
 	for name, want := range map[string]string{
-		"refernce": "did you mean reference?", "customerId": "did you mean customer_id?", "Currency": "did you mean currency?",
+		"refernce": "did you mean reference?", "customerId": "did you mean customer_id?",
+		"Currency": "did you mean currency?",
 		"placedAt": "did you mean placed_at?", "line": "did you mean lines?", "voucher": "",
 	} {
 		_, err := order.DecodeDraft([]byte(withField(`"`+name+`":1`)), now)
-		if err == nil || want == "" && strings.Contains(err.Error(), "did you mean") || !strings.Contains(err.Error(), want) {
+		if err == nil || want == "" && strings.Contains(err.Error(), "did you mean") ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -358,15 +378,18 @@ func TestDecodeDraft_TakesNumbersByValue(t *testing.T) {
 func TestDecodeDraft_SaysHowFarAheadATimeIs(t *testing.T) {
 	at := now.Add(123 * time.Millisecond)
 	_, err := order.DecodeDraft([]byte(placedAt("2026-05-01T12:00:05.124Z")), at)
-	if want := "/placed_at must be at most 5 s ahead of the service's clock, which says 2026-05-01T12:00:00.123Z"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "/placed_at must be at most 5 s ahead of the service's clock, which says " +
+		"2026-05-01T12:00:00.123Z"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
 
 func TestDecodeDraft_SaysUntilWhenACurrencyWasActive(t *testing.T) {
 	for body, want := range map[string]string{
-		priced("DEM", "2010-12-01T08:26:00Z"): "/currency was withdrawn in 2002-03, before the order was placed in 2010-12; it must be active at placed_at",
-		priced("BGN", "2026-03-01T00:00:00Z"): "/currency was withdrawn in 2026-01, before the order was placed in 2026-03; it must be active at placed_at",
+		priced("DEM", "2010-12-01T08:26:00Z"): "/currency was withdrawn in 2002-03, before the order was placed in " +
+			"2010-12; it must be active at placed_at",
+		priced("BGN", "2026-03-01T00:00:00Z"): "/currency was withdrawn in 2026-01, before the order was placed in " +
+			"2026-03; it must be active at placed_at",
 		priced("dem", "1999-12-01T08:26:00Z"): "/currency must be an ISO 4217 currency code in upper case, such as GBP",
 	} {
 		if _, err := order.DecodeDraft([]byte(body), now); err == nil || !strings.Contains(err.Error(), want) {

@@ -11,11 +11,12 @@ import (
 	"ordertally/order"
 )
 
-// FuzzDecodeDraft: no body makes it panic, what it calls malformed is so by another reader's judgement, and a draft that
-// it accepts survives being encoded and read again.
+// FuzzDecodeDraft: no body makes it panic, what it calls malformed is so by another reader's judgement, and a draft
+// that it accepts survives being encoded and read again.
 func FuzzDecodeDraft(f *testing.F) {
 	for _, seed := range []string{
-		``, `{}`, `[]`, `{"a":1,"a":2}`, `{} {}`, withLine(line), entries(3), placedAt("2010-12-01T08:26:00.123+01:00"), withField(`"source":"s","reference":"r"`), withField(`"source":"s","reference":""`),
+		``, `{}`, `[]`, `{"a":1,"a":2}`, `{} {}`, withLine(line), entries(3), placedAt("2010-12-01T08:26:00.123+01:00"),
+		withField(`"source":"s","reference":"r"`), withField(`"source":"s","reference":""`),
 		withField(`"id":null,"customer_id":"\ud83c\udf84","reference":"\ud800"`), quantity("1e3"), price("-0"),
 		"{\"reference\":\"\xff\"}", `{"x":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}`,
 	} {
@@ -26,16 +27,20 @@ func FuzzDecodeDraft(f *testing.F) {
 		var r *order.Rejection
 		switch {
 		case err == nil:
-		case !errors.As(err, &r) || len(r.Violations) == 0 || r.Total < len(r.Violations) || len(r.Violations) > order.MaxViolations:
+		case !errors.As(err, &r) || len(r.Violations) == 0 || r.Total < len(r.Violations) ||
+			len(r.Violations) > order.MaxViolations:
 			t.Fatalf("%q: %v", body, err)
 		default:
 			for _, v := range r.Violations {
-				if !utf8.ValidString(v.Pointer) || !jsontext.Pointer(v.Pointer).IsValid() || v.Rule == "" || v.Detail == "" {
+				if !utf8.ValidString(v.Pointer) || !jsontext.Pointer(v.Pointer).IsValid() || v.Rule == "" ||
+					v.Detail == "" {
 					t.Fatalf("%q: %+v", body, v)
 				}
 			}
-			if wellFormed := jsontext.Value(body).IsValid() && jsontext.Value(body).Kind() == '{'; r.Code == order.CodeMalformedJSON &&
-				wellFormed && r.Violations[0].Rule != order.RuleTooDeep || r.Code == order.CodeInvalidOrder && !wellFormed {
+			if wellFormed := jsontext.Value(body).IsValid() &&
+				jsontext.Value(body).Kind() == '{'; r.Code == order.CodeMalformedJSON &&
+				wellFormed && r.Violations[0].Rule != order.RuleTooDeep || r.Code == order.CodeInvalidOrder &&
+				!wellFormed {
 				t.Fatalf("%q: well formed %v, but %v", body, wellFormed, err)
 			}
 			return

@@ -16,13 +16,14 @@ type Placement struct {
 	clock clock.Clock
 }
 
-// BackfillAfter is how long ago placed_at may be without the right to place orders of the past: an order may have waited in a client
-// that had no network.
+// BackfillAfter is how long ago placed_at may be without the right to place orders of the past: an order may have
+// waited in a client that had no network.
 const BackfillAfter = 24 * time.Hour
 
 // Origin is where a request comes from.
 type Origin struct {
-	// Caller tells callers apart, "" when they are not known: each has idempotency keys of its own. It has no zero byte.
+	// Caller tells callers apart, "" when they are not known: each has idempotency keys of its own. It has no zero
+	// byte.
 	Caller string
 	// By names the caller for people, "" when it is not known. It is stored with the order.
 	By string
@@ -57,7 +58,8 @@ func NewPlacement(store Store, c clock.Clock) (*Placement, error) {
 func (p *Placement) Place(ctx context.Context, body []byte, key string, from Origin) (Placed, error) {
 	if key != "" && !ValidKey(key) {
 		return Placed{}, reject(CodeInvalidKey, Violation{
-			Rule: RuleInvalidCharacter, Detail: fmt.Sprintf("the idempotency key must be 1 to %d visible ASCII characters", MaxKey),
+			Rule: RuleInvalidCharacter, Detail: fmt.Sprintf(
+				"the idempotency key must be 1 to %d visible ASCII characters", MaxKey),
 		})
 	}
 	now := p.clock.Now()
@@ -103,7 +105,8 @@ func newRequest(draft *Draft, now time.Time) (*Request, error) {
 	})
 	if len(payload) > MaxPayload {
 		return nil, reject(CodeOrderTooLarge, Violation{
-			Rule: RuleTooLarge, Detail: fmt.Sprintf("the order has %d bytes, at most %d fit a message; split it", len(payload), MaxPayload),
+			Rule: RuleTooLarge, Detail: fmt.Sprintf("the order has %d bytes, at most %d fit a message; split it",
+				len(payload), MaxPayload),
 		})
 	}
 	return &Request{

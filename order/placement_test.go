@@ -36,7 +36,8 @@ func TestPlaceStoresTheOrderItAnswers(t *testing.T) {
 	if err != nil || o.ID != placed.ID.String() || o.Total != 1 || !o.PlacedAt.Equal(now) {
 		t.Fatalf("%+v, %v", o, err)
 	}
-	if _, err := p.Place(t.Context(), []byte(withField(`"customer_id":"d"`)), "key", order.Origin{Backfill: true}); !errors.Is(err, order.ErrKeyReused) {
+	if _, err := p.Place(t.Context(), []byte(withField(`"customer_id":"d"`)), "key",
+		order.Origin{Backfill: true}); !errors.Is(err, order.ErrKeyReused) {
 		t.Fatalf("another body: %v", err)
 	}
 }
@@ -103,12 +104,14 @@ func TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	at.Advance(time.Hour)
-	if again, err := p.Place(t.Context(), body, "k", order.Origin{}); err != nil || !again.Replayed || again.ID != first.ID {
+	if again, err := p.Place(t.Context(), body, "k", order.Origin{}); err != nil || !again.Replayed ||
+		again.ID != first.ID {
 		t.Errorf("the retry: %+v, %v", again, err)
 	}
 	for _, key := range []string{"", "another"} {
 		_, err := p.Place(t.Context(), body, key, order.Origin{})
-		if r, ok := errors.AsType[*order.Rejection](err); !ok || len(r.Violations) != 1 || r.Violations[0].Rule != order.RuleUnknownCurrency {
+		if r, ok := errors.AsType[*order.Rejection](err); !ok || len(r.Violations) != 1 ||
+			r.Violations[0].Rule != order.RuleUnknownCurrency {
 			t.Errorf("a new order with key %q: %v", key, err)
 		}
 	}

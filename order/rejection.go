@@ -60,7 +60,8 @@ const (
 func Rules() []Rule {
 	return []Rule{
 		RuleEmptyBody, RuleNotAnObject, RuleSyntax, RuleInvalidUTF8, RuleRepeatedName, RuleTooDeep, RuleTrailingData,
-		RuleRequired, RuleUnknownField, RuleComputedField, RuleWrongType, RuleNotAnInteger, RuleOutOfRange, RuleOverflow, RuleEmpty, RuleTooLong,
+		RuleRequired, RuleUnknownField, RuleComputedField, RuleWrongType, RuleNotAnInteger, RuleOutOfRange,
+		RuleOverflow, RuleEmpty, RuleTooLong,
 		RuleTooMany, RuleInvalidCharacter, RuleUnknownCurrency, RuleInvalidTime, RuleTooLarge,
 	}
 }

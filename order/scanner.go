@@ -185,7 +185,8 @@ func (s *scanner) token() bool {
 		return false
 	}
 	if s.in.StackDepth() > MaxDepth {
-		s.refuse(string(s.in.StackPointer()), RuleTooDeep, fmt.Sprintf("objects and arrays are nested deeper than %d", MaxDepth))
+		s.refuse(string(s.in.StackPointer()), RuleTooDeep,
+			fmt.Sprintf("objects and arrays are nested deeper than %d", MaxDepth))
 		return false
 	}
 	return true
@@ -198,11 +199,14 @@ func (s *scanner) fail(err error) {
 	case !errors.As(err, &syntax): // the end, before any value
 		s.refuse("", RuleEmptyBody, "the body is empty; send one JSON object")
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		s.refuse(string(syntax.JSONPointer), RuleRepeatedName, fmt.Sprintf("the name is given again at byte %d", syntax.ByteOffset))
+		s.refuse(string(syntax.JSONPointer), RuleRepeatedName,
+			fmt.Sprintf("the name is given again at byte %d", syntax.ByteOffset))
 	case !utf8.Valid(s.body):
-		s.refuse(string(syntax.JSONPointer), RuleInvalidUTF8, fmt.Sprintf("the body is not UTF-8 near byte %d", syntax.ByteOffset))
+		s.refuse(string(syntax.JSONPointer), RuleInvalidUTF8,
+			fmt.Sprintf("the body is not UTF-8 near byte %d", syntax.ByteOffset))
 	default:
-		s.refuse(string(syntax.JSONPointer), RuleSyntax, fmt.Sprintf("not JSON at byte %d: %v", syntax.ByteOffset, syntax.Err))
+		s.refuse(string(syntax.JSONPointer), RuleSyntax,
+			fmt.Sprintf("not JSON at byte %d: %v", syntax.ByteOffset, syntax.Err))
 	}
 }
 

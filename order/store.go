@@ -47,7 +47,8 @@ type Store interface {
 
 // Request is one validated order on its way into a Store.
 type Request struct {
-	// Payload is the encoded order without its id, as event.Encode makes it. The Store writes the id into it and keeps it.
+	// Payload is the encoded order without its id, as event.Encode makes it. The Store writes the id into it and keeps
+	// it.
 	Payload     []byte
 	CustomerID  string
 	PlacedAt    time.Time

@@ -30,7 +30,8 @@ func (r textRule) check(text string) (Rule, string) {
 	// A text has at most as many characters as bytes.
 	if len(text) > r.atMost {
 		if n := utf8.RuneCountInString(text); n > r.atMost {
-			return RuleTooLong, "has " + strconv.Itoa(n) + " characters, at most " + strconv.Itoa(r.atMost) + " are allowed"
+			return RuleTooLong, "has " + strconv.Itoa(n) + " characters, at most " + strconv.Itoa(r.atMost) +
+				" are allowed"
 		}
 	}
 	for _, c := range text {

@@ -45,5 +45,6 @@ func checkActive(code string, at time.Time) string {
 	if !found || placed <= until {
 		return ""
 	}
-	return "was withdrawn in " + until + ", before the order was placed in " + placed + "; it must be active at placed_at"
+	return "was withdrawn in " + until + ", before the order was placed in " + placed +
+		"; it must be active at placed_at"
 }

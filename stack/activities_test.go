@@ -30,7 +30,8 @@ func serveActivity(t *testing.T, data, broker string, args ...string) activityPr
 		t.Fatal(err)
 	}
 	address, ops := freePort(t), freePort(t)
-	cmd := exec.Command(path, append([]string{"serve", "--data", data, "--kafka", broker, "--listen", address, "--ops-listen", ops}, args...)...)
+	cmd := exec.Command(path, append([]string{"serve", "--data", data, "--kafka", broker, "--listen", address,
+		"--ops-listen", ops}, args...)...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
@@ -64,8 +65,8 @@ func serveActivity(t *testing.T, data, broker string, args ...string) activityPr
 	return p
 }
 
-// TestAnActivityThatIsOnlyDeclared serves the cancellations that another program publishes, with a settings file and no line of
-// code: plain JSON, some of it twice, some of it not possible.
+// TestAnActivityThatIsOnlyDeclared serves the cancellations that another program publishes, with a settings file and no
+// line of code: plain JSON, some of it twice, some of it not possible.
 func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	kcat, err := exec.LookPath("kcat")
 	if err != nil {
@@ -111,22 +112,24 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		getJSON(t, activity.url+"/v1/activities/ORDER_CANCELLED/days/today", &today)
 		return today.Count == 3 && today.Lag != nil && *today.Lag == 0
 	})
-	if today.Tz != "Asia/Kathmandu" || today.Orders != 2 || today.Refunds["GBP"] != 1300 || !today.First.Equal(now) || !today.Last.Equal(now) {
+	if today.Tz != "Asia/Kathmandu" || today.Orders != 2 || today.Refunds["GBP"] != 1300 || !today.First.Equal(now) ||
+		!today.Last.Equal(now) {
 		t.Errorf("got %+v", today)
 	}
 	want := `[{"count":2,"refunds":{"GBP":1050},"value":"late"},{"count":1,"refunds":{"GBP":250},"value":"broken"}]`
 	if got, err := json.Marshal(today.Dimensions["reason"]); err != nil || string(got) != want {
 		t.Errorf("reasons %s, %v\nwant    %s", got, err, want)
 	}
-	// The last message may come in a batch of its own, after the figures that are waited for above; a batch is counted in the
-	// metrics after its commit.
+	// The last message may come in a batch of its own, after the figures that are waited for above; a batch is counted
+	// in the metrics after its commit.
 	var metrics string
 	eventually(t, time.Minute, "the last message is parked", func() bool {
 		metrics = text(t, "http://"+activity.ops+"/metrics")
 		return strings.Contains(metrics, `activity_poison_total{reason="unknown_type"} 1`+"\n")
 	})
 	for _, line := range []string{
-		`activity_counted_total{activity="ORDER_CANCELLED"} 3`, `activity_counted_total{activity="ORDER_CREATED"} 0`, "activity_duplicates_total 1",
+		`activity_counted_total{activity="ORDER_CANCELLED"} 3`, `activity_counted_total{activity="ORDER_CREATED"} 0`,
+		"activity_duplicates_total 1",
 		"activity_parked_messages 2", `activity_poison_total{reason="impossible"} 1`,
 	} {
 		if !strings.Contains(metrics, "\n"+line+"\n") {
@@ -135,13 +138,16 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	}
 
 	// The check says the same of it beforehand, and leaves no trace.
-	tried, err := exec.Command(activity.path, "config", "check", "--config", "../testdata/activities.yaml", "--kafka", broker, "--data", data, "--try", "100").CombinedOutput()
+	tried, err := exec.Command(activity.path, "config", "check", "--config", "../testdata/activities.yaml", "--kafka",
+		broker, "--data", data, "--try", "100").CombinedOutput()
 	if err != nil {
 		t.Errorf("config check --try: %v", err)
 	}
 	for _, says := range []string{
-		"the settings are good\n", "ORDER_CANCELLED: of the last 6 records of topic order.cancelled.v1, 3 would be counted, 2 parked, 1 refused as duplicates (their ids occur before)\n",
-		" 1 parked as impossible, such as the one at partition 1, offset 4: The refund.amount number 1 is 0, less than 1.\n",
+		"the settings are good\n", "ORDER_CANCELLED: of the last 6 records of topic order.cancelled.v1, 3 would be " +
+			"counted, 2 parked, 1 refused as duplicates (their ids occur before)\n",
+		" 1 parked as impossible, such as the one at partition 1, offset 4: The refund.amount number 1 is 0, less " +
+			"than 1.\n",
 		" 1 parked as unknown_type, such as the one at partition 1, offset 5: ",
 	} {
 		if !strings.Contains(string(tried), says) {
@@ -150,10 +156,12 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	}
 
 	// Two are parked. A refund of nothing becomes possible with other rules.
-	if listed := activity.run(t, "parked", "ls", "-o", "ndjson"); strings.Count(listed, "\n") != 2 || !strings.Contains(listed, `"class":"unknown_type"`) {
+	if listed := activity.run(t, "parked", "ls", "-o", "ndjson"); strings.Count(listed, "\n") != 2 ||
+		!strings.Contains(listed, `"class":"unknown_type"`) {
 		t.Errorf("parked ls: %s", listed)
 	}
-	if done := activity.run(t, "parked", "retry", "--all"); done != "2 retried\n0 counted\n0 duplicates\n2 still_parked\n" {
+	if done := activity.run(t, "parked", "retry",
+		"--all"); done != "2 retried\n0 counted\n0 duplicates\n2 still_parked\n" {
 		t.Errorf("parked retry: %s", done)
 	}
 	activity.stop()
@@ -162,14 +170,17 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "lenient.yaml")
-	if err := os.WriteFile(config, bytes.Replace(declared, []byte("refund.amount >= 1"), []byte("refund.amount >= 0"), 1), 0o600); err != nil {
+	if err := os.WriteFile(config, bytes.Replace(declared, []byte("refund.amount >= 1"), []byte("refund.amount >= 0"),
+		1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	activity = serveActivity(t, data, broker, "--config", config)
-	if done := activity.run(t, "parked", "retry", "--all", "--reason", "refunds of nothing are possible"); done != "2 retried\n1 counted\n0 duplicates\n1 still_parked\n" {
+	if done := activity.run(t, "parked", "retry", "--all", "--reason",
+		"refunds of nothing are possible"); done != "2 retried\n1 counted\n0 duplicates\n1 still_parked\n" {
 		t.Errorf("parked retry: %s", done)
 	}
-	if done := activity.run(t, "parked", "discard", "--class", "unknown_type", "--reason", "praise is not counted", "-o", "json"); done != `{"discarded":1}`+"\n" {
+	if done := activity.run(t, "parked", "discard", "--class", "unknown_type", "--reason", "praise is not counted",
+		"-o", "json"); done != `{"discarded":1}`+"\n" {
 		t.Errorf("parked discard: %s", done)
 	}
 	getJSON(t, activity.url+"/v1/activities/ORDER_CANCELLED/days/today", &today)
@@ -181,7 +192,8 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 // run returns what a verb about the cancellations writes.
 func (p activityProgram) run(t *testing.T, args ...string) string {
 	t.Helper()
-	output, err := exec.Command(p.path, append(args, "--activity", "ORDER_CANCELLED", "--target", p.url)...).CombinedOutput()
+	output, err := exec.Command(p.path, append(args, "--activity", "ORDER_CANCELLED", "--target",
+		p.url)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("activity %q: %v %s", args, err, output)
 	}
@@ -195,12 +207,14 @@ func TestASettingsFileThatIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, bytes.Replace(declared, []byte("sum(refund.amount)"), []byte("avg(refund.amount)"), 1), 0o600); err != nil {
+	if err := os.WriteFile(file, bytes.Replace(declared, []byte("sum(refund.amount)"), []byte("avg(refund.amount)"), 1),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("go", "run", "ordertally/activity/cmd/activity", "serve", "--config", file)
 	output, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(output), "refunds") || !strings.Contains(string(output), "sum(path)") || !strings.Contains(string(output), "exit status 2") {
+	if err == nil || !strings.Contains(string(output), "refunds") || !strings.Contains(string(output), "sum(path)") ||
+		!strings.Contains(string(output), "exit status 2") {
 		t.Errorf("%v: %s", err, output)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"ordertally/shared/settings/tlsfiles/tlstest"
 )
 
-// TestAProgramBehindTLS runs order with TLS on the API, mutual TLS on the ops listener, a log file and rate limits by the address that a proxy tells, and goes over all of
-// that with the healthcheck command and as a client.
+// TestAProgramBehindTLS runs order with TLS on the API, mutual TLS on the ops listener, a log file and rate limits by
+// the address that a proxy tells, and goes over all of that with the healthcheck command and as a client.
 func TestAProgramBehindTLS(t *testing.T) {
 	order, err := orderProgram()
 	if err != nil {
@@ -27,8 +27,10 @@ func TestAProgramBehindTLS(t *testing.T) {
 	api, ops := freePort(t), freePort(t)
 	settings := "listen: " + api + "\nops-listen: " + ops + "\ndata: " + file("order.db") + "\nkafka: 127.0.0.1:1\n" +
 		"tls-cert-file: " + file("cert.pem") + "\ntls-key-file: " + file("key.pem") + "\n" +
-		"ops-tls-cert-file: " + file("cert.pem") + "\nops-tls-key-file: " + file("key.pem") + "\nops-tls-client-ca-file: " + ca.File + "\n" +
-		"log-file: " + file("order.log") + "\nrate-limit-address: 0.05\nrate-limit-burst: 60s\ntrusted-proxies: 127.0.0.0/8\n"
+		"ops-tls-cert-file: " + file("cert.pem") + "\nops-tls-key-file: " + file("key.pem") +
+		"\nops-tls-client-ca-file: " + ca.File + "\n" +
+		"log-file: " + file("order.log") +
+		"\nrate-limit-address: 0.05\nrate-limit-burst: 60s\ntrusted-proxies: 127.0.0.0/8\n"
 	if err := os.WriteFile(file("order.yaml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +41,8 @@ func TestAProgramBehindTLS(t *testing.T) {
 		t.Errorf("healthcheck of what does not run: exit %d, %s", code, said)
 	}
 	running(t, order, "serve", "--config", file("order.yaml"))
-	eventually(t, 30*time.Second, "order has started", func() bool { _, code := health("--check", "startupz"); return code == 0 })
+	eventually(t, 30*time.Second, "order has started",
+		func() bool { _, code := health("--check", "startupz"); return code == 0 })
 	said, code := health()
 	for _, part := range []string{"database", "relay", "idempotency keys", "admission", "API keys", "background"} {
 		if code != 0 || !strings.Contains(said, "[+]"+part+" ok") {
@@ -48,7 +51,8 @@ func TestAProgramBehindTLS(t *testing.T) {
 	}
 
 	client := func(certs ...tls.Certificate) *http.Client {
-		return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: ca.Pool, Certificates: certs}}}
+		return &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+			TLSClientConfig: &tls.Config{RootCAs: ca.Pool, Certificates: certs}}}
 	}
 	if _, err := client().Get("https://" + ops + "/livez"); err == nil {
 		t.Error("the ops listener answers a client without a certificate")
@@ -113,8 +117,10 @@ func TestAProgramBehindTLS(t *testing.T) {
 		status       int
 		level        string
 	}{
-		{http.MethodGet, "", 200, "info"}, {http.MethodPut, `{"level":"error"}`, 200, "error"}, {http.MethodPut, `{"level":"loud"}`, 422, ""},
-		{http.MethodPut, `{"level":null}`, 400, ""}, {http.MethodPut, `level=debug`, 400, ""}, {http.MethodGet, "", 200, "error"},
+		{http.MethodGet, "", 200, "info"}, {http.MethodPut, `{"level":"error"}`, 200, "error"},
+		{http.MethodPut, `{"level":"loud"}`, 422, ""},
+		{http.MethodPut, `{"level":null}`, 400, ""}, {http.MethodPut, `level=debug`, 400, ""},
+		{http.MethodGet, "", 200, "error"},
 	} {
 		if status, level := level(step.method, step.body); status != step.status || level != step.level {
 			t.Errorf("%s %s: %d %q, want %d %q", step.method, step.body, status, level, step.status, step.level)

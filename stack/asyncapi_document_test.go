@@ -24,7 +24,8 @@ func readJSON(t *testing.T, path string) any {
 	return value
 }
 
-// TestAsyncAPIDocument holds docs/asyncapi.yaml against the schema that the AsyncAPI Initiative publishes for documents of version 3.0.0.
+// TestAsyncAPIDocument holds docs/asyncapi.yaml against the schema that the AsyncAPI Initiative publishes for documents
+// of version 3.0.0.
 func TestAsyncAPIDocument(t *testing.T) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft7)
@@ -65,12 +66,14 @@ func TestAsyncAPIExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	examples := document.Components.Messages["orderCreated"].Examples
-	if len(examples) != 1 || !reflect.DeepEqual(examples[0].Headers, golden.Headers) || !reflect.DeepEqual(examples[0].Payload, want) {
+	if len(examples) != 1 || !reflect.DeepEqual(examples[0].Headers, golden.Headers) ||
+		!reflect.DeepEqual(examples[0].Payload, want) {
 		t.Errorf("the examples are %v, the golden record has %v and %s", examples, golden.Headers, value)
 	}
 }
 
-// TestAsyncAPIPayloadInDraft07: AsyncAPI takes a schema for one of draft 07, the file says 2020-12, and it means the same in both.
+// TestAsyncAPIPayloadInDraft07: AsyncAPI takes a schema for one of draft 07, the file says 2020-12, and it means the
+// same in both.
 func TestAsyncAPIPayloadInDraft07(t *testing.T) {
 	document, ok := readJSON(t, "../docs/order-created.schema.json").(map[string]any)
 	if !ok {

@@ -20,7 +20,8 @@ import (
 	"ordertally/shared/kafka/devbroker"
 )
 
-// messageSchemas are those of headers, key and value that docs/asyncapi.yaml has, found over the channel as a reader would.
+// messageSchemas are those of headers, key and value that docs/asyncapi.yaml has, found over the channel as a reader
+// would.
 type messageSchemas struct{ headers, key, value *jsonschema.Schema }
 
 // asyncDocument is docs/asyncapi.yaml.
@@ -64,7 +65,8 @@ func asyncAPI(t *testing.T) messageSchemas {
 		}
 		return here
 	}
-	message := follow("/operations/publishOrderCreated/channel") // the operation has one channel, and the channel one message
+	// the operation has one channel, and the channel one message
+	message := follow("/operations/publishOrderCreated/channel")
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	base := "file://" + absolute(t, "../docs/asyncapi.yaml")
@@ -80,8 +82,9 @@ func asyncAPI(t *testing.T) messageSchemas {
 		return schema
 	}
 	return messageSchemas{
-		headers: compile(message + "/messages/orderCreated/headers"), key: compile(message + "/messages/orderCreated/bindings/kafka/key"),
-		value: compile(message + "/messages/orderCreated/payload"),
+		headers: compile(message + "/messages/orderCreated/headers"),
+		key:     compile(message + "/messages/orderCreated/bindings/kafka/key"),
+		value:   compile(message + "/messages/orderCreated/payload"),
 	}
 }
 
@@ -140,7 +143,8 @@ func goldenRecord(t *testing.T) (golden goldenFile, value []byte) {
 	return golden, value
 }
 
-// TestTheGoldenRecord: what the code writes is the record kept in testdata, byte for byte, and that is what the document says.
+// TestTheGoldenRecord: what the code writes is the record kept in testdata, byte for byte, and that is what the
+// document says.
 func TestTheGoldenRecord(t *testing.T) {
 	golden, value := goldenRecord(t)
 	order, err := event.Decode(value)
@@ -148,8 +152,10 @@ func TestTheGoldenRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	envelope := cloudevent.Envelope{
-		ID: "01890a5d-ac96-774b-8000-000000000001", Source: event.Source, Type: event.TypeCreated, Subject: order.ID, Time: order.PlacedAt,
-		DataSchema: event.Schema, ContentType: event.ContentType, Lineage: "01890a5d-ac96-774b-8000-000000000002", Sequence: 7, Previous: 5,
+		ID: "01890a5d-ac96-774b-8000-000000000001", Source: event.Source, Type: event.TypeCreated, Subject: order.ID,
+		Time:       order.PlacedAt,
+		DataSchema: event.Schema, ContentType: event.ContentType, Lineage: "01890a5d-ac96-774b-8000-000000000002",
+		Sequence: 7, Previous: 5,
 		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	}
 	record := kafka.Record{Key: []byte(golden.Key), Value: event.Encode(&order), Headers: envelope.Headers()}

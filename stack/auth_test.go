@@ -23,7 +23,8 @@ func started(t *testing.T, env []string, path string, args ...string) (api strin
 	t.Helper()
 	api = freePort(t)
 	_, port, _ := strings.Cut(api, ":")
-	cmd := exec.Command(path, append([]string{"serve", "--listen", "0.0.0.0:" + port, "--ops-listen", freePort(t)}, args...)...)
+	cmd := exec.Command(path, append([]string{"serve", "--listen", "0.0.0.0:" + port, "--ops-listen", freePort(t)},
+		args...)...)
 	var log bytes.Buffer
 	cmd.Stderr, cmd.Env = &log, append(os.Environ(), env...)
 	if err := cmd.Start(); err != nil {
@@ -53,7 +54,8 @@ func started(t *testing.T, env []string, path string, args ...string) (api strin
 	return api
 }
 
-// command runs a verb and returns what it said, standard output before standard error, and its exit code; -1 when it does not end.
+// command runs a verb and returns what it said, standard output before standard error, and its exit code; -1 when it
+// does not end.
 func command(t *testing.T, env []string, path string, args ...string) (string, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -73,8 +75,8 @@ func command(t *testing.T, env []string, path string, args ...string) (string, i
 	return stdout.String() + stderr.String(), cmd.ProcessState.ExitCode()
 }
 
-// TestServicesBeyondLoopback goes the way of somebody who opens both services to a network: refused at first, then with keys, for the
-// verbs and for the pages too.
+// TestServicesBeyondLoopback goes the way of somebody who opens both services to a network: refused at first, then with
+// keys, for the verbs and for the pages too.
 func TestServicesBeyondLoopback(t *testing.T) {
 	order, err := orderProgram()
 	if err != nil {
@@ -87,8 +89,10 @@ func TestServicesBeyondLoopback(t *testing.T) {
 	dir := t.TempDir()
 	orders, statistics := filepath.Join(dir, "order.db"), filepath.Join(dir, "activity.db")
 	for _, p := range [][2]string{{order, orders}, {activity, statistics}} {
-		said, code := command(t, nil, p[0], "serve", "--listen", "0.0.0.0:0", "--ops-listen", "127.0.0.1:0", "--data", p[1])
-		if code != 2 || !strings.HasPrefix(said, "auth:") && !strings.Contains(said, "\nauth:") || !strings.Contains(said, "keys new") {
+		said, code := command(t, nil, p[0], "serve", "--listen", "0.0.0.0:0", "--ops-listen", "127.0.0.1:0", "--data",
+			p[1])
+		if code != 2 || !strings.HasPrefix(said, "auth:") && !strings.Contains(said, "\nauth:") ||
+			!strings.Contains(said, "keys new") {
 			t.Errorf("without keys: exit %d, %s", code, said)
 		}
 	}
@@ -105,10 +109,12 @@ func TestServicesBeyondLoopback(t *testing.T) {
 	orderKey := newKey(order, orders, "orders:write,orders:read,orders:backfill,ops:read")
 	activityKey := newKey(activity, statistics, "stats:read,ops:read")
 	_, spare, _ := strings.Cut(newKey(order, orders, "ops:write"), "_")
-	if said, code := command(t, nil, order, "keys", "revoke", spare[:10], "--data", orders); code != 0 || !strings.Contains(said, "is revoked") {
+	if said, code := command(t, nil, order, "keys", "revoke", spare[:10], "--data", orders); code != 0 ||
+		!strings.Contains(said, "is revoked") {
 		t.Errorf("keys revoke: exit %d, %s", code, said)
 	}
-	if said, code := command(t, nil, order, "keys", "ls", "-o", "ndjson", "--data", orders); code != 0 || strings.Count(said, `"active"`) != 1 || strings.Count(said, `"revoked"`) != 1 {
+	if said, code := command(t, nil, order, "keys", "ls", "-o", "ndjson", "--data", orders); code != 0 ||
+		strings.Count(said, `"active"`) != 1 || strings.Count(said, `"revoked"`) != 1 {
 		t.Errorf("keys ls: exit %d, %s", code, said)
 	}
 
@@ -120,7 +126,8 @@ func TestServicesBeyondLoopback(t *testing.T) {
 	broker := dev.Addr()
 	orderAPI := "http://" + started(t, nil, order, "--data", orders, "--kafka", broker)
 	activityAPI := "http://" + started(t, nil, activity, "--data", statistics, "--kafka", broker)
-	if said, code := command(t, nil, order, "keys", "ls", "--data", orders); code != 1 || !strings.Contains(said, "stop the service") {
+	if said, code := command(t, nil, order, "keys", "ls", "--data", orders); code != 1 ||
+		!strings.Contains(said, "stop the service") {
 		t.Errorf("keys ls beside the running service: exit %d, %s", code, said)
 	}
 
@@ -147,7 +154,8 @@ func TestServicesBeyondLoopback(t *testing.T) {
 		said, code := command(t, env, activity, "verify", "--target", activityAPI, "--orders", orderAPI)
 		return code == 0 && !strings.HasPrefix(said, "0 ")
 	})
-	if said, code := command(t, env, order, "outbox", "retry", "--all", "--target", orderAPI); code != 1 || !strings.Contains(said, "ops:write") {
+	if said, code := command(t, env, order, "outbox", "retry", "--all", "--target", orderAPI); code != 1 ||
+		!strings.Contains(said, "ops:write") {
 		t.Errorf("a verb beyond the key's scopes: exit %d, %s", code, said)
 	}
 
@@ -164,7 +172,8 @@ func TestServicesBeyondLoopback(t *testing.T) {
 	}
 	ctx := browser(t)
 	enter := func(key string) chromedp.Action {
-		return chromedp.Tasks{chromedp.WaitVisible("#credential input"), chromedp.SendKeys("#credential input", key), chromedp.Click("#credential button", chromedp.NodeVisible)}
+		return chromedp.Tasks{chromedp.WaitVisible("#credential input"), chromedp.SendKeys("#credential input", key),
+			chromedp.Click("#credential button", chromedp.NodeVisible)}
 	}
 	run(ctx, t, chromedp.Navigate(activityAPI+"/"))
 	says(ctx, t, "today-count", "–")
@@ -183,7 +192,8 @@ func TestServicesBeyondLoopback(t *testing.T) {
 // placeWithKey places one order, now.
 func placeWithKey(t *testing.T, base, key string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/orders", strings.NewReader(`{"currency":"GBP","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/orders",
+		strings.NewReader(`{"currency":"GBP","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,8 @@ func startLimited(t *testing.T, arguments ...string) *limited {
 	}
 	_, path := programs(t)
 	l := &limited{exited: make(chan struct{})}
-	l.cmd = exec.Command("prlimit", append([]string{fmt.Sprintf("--data=%d", memoryLimit), path, "serve"}, arguments...)...)
+	l.cmd = exec.Command("prlimit", append([]string{fmt.Sprintf("--data=%d", memoryLimit), path, "serve"},
+		arguments...)...)
 	l.cmd.Stderr, l.cmd.Stdout = l, l
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -150,7 +151,8 @@ func payments(t *testing.T, address string, b bomb) (topic string, at int64) {
 	if err != nil || results[0].Error.Code() != confluent.ErrNoError {
 		t.Fatal(results, err)
 	}
-	producer, err := confluent.NewProducer(&confluent.ConfigMap{"bootstrap.servers": address, "go.delivery.reports": false})
+	producer, err := confluent.NewProducer(
+		&confluent.ConfigMap{"bootstrap.servers": address, "go.delivery.reports": false})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +162,10 @@ func payments(t *testing.T, address string, b bomb) (topic string, at int64) {
 		for range payments {
 			n++
 			value := fmt.Appendf(nil, `{"at":"2026-01-01T00:00:00Z","amount":%d,"currency":"EUR"}`, n)
-			err := producer.Produce(&confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: partition}, Value: value,
-				Headers: []confluent.Header{{Key: "id", Value: fmt.Append(nil, n)}, {Key: "type", Value: []byte("PAID")}}}, nil)
+			err := producer.Produce(&confluent.Message{
+				TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: partition}, Value: value,
+				Headers: []confluent.Header{{Key: "id", Value: fmt.Append(nil, n)},
+					{Key: "type", Value: []byte("PAID")}}}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +184,8 @@ func payments(t *testing.T, address string, b bomb) (topic string, at int64) {
 
 // serveArguments are those of a service that counts payments.
 func serveArguments(data, address, topic string) []string {
-	return []string{"--data", data, "--kafka", address, "--topic", "orders", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--activities",
+	return []string{"--data", data, "--kafka", address, "--topic", "orders", "--listen", "127.0.0.1:0", "--ops-listen",
+		"127.0.0.1:0", "--activities",
 		fmt.Sprintf(`[{name: PAYMENT, topic: %s, type: PAID, type-at: "header:type", id: "header:id", time: at, measures: {revenue: sum(amount) by currency}}]`, topic)}
 }
 
@@ -198,7 +203,9 @@ func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 	for _, times := range []string{"died once", "died 2 times"} {
 		l := startLimited(t, arguments...)
 		l.dies(t)
-		for _, want := range []string{times, fmt.Sprintf(`"partition":1,"offset":%d`, at), fmt.Sprintf("activity skip --data %s --topic %s --partition 1 --offset %d --reason TEXT", data, topic, at)} {
+		for _, want := range []string{times, fmt.Sprintf(`"partition":1,"offset":%d`, at),
+			fmt.Sprintf("activity skip --data %s --topic %s --partition 1 --offset %d --reason TEXT", data, topic,
+				at)} {
 			if !strings.Contains(l.said(), want) {
 				t.Errorf("the start does not say %q", want)
 			}
@@ -206,7 +213,8 @@ func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 	}
 	_, path := programs(t)
 	skip := func(offset int64) (string, error) {
-		output, err := exec.Command(path, "skip", "--data", data, "--topic", topic, "--partition", "1", "--offset", fmt.Sprint(offset), "--reason", "it expands to 1 GiB").CombinedOutput()
+		output, err := exec.Command(path, "skip", "--data", data, "--topic", topic, "--partition", "1", "--offset",
+			fmt.Sprint(offset), "--reason", "it expands to 1 GiB").CombinedOutput()
 		return string(output), err
 	}
 	if output, err := skip(at + 1); err == nil || !strings.Contains(output, fmt.Sprintf("at offset %d next", at)) {
@@ -234,14 +242,16 @@ func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 			Offset    int64
 		}
 	}
-	if err := askJSON(t, api+"/v1/activities/PAYMENT/parked", &parked); err != nil || len(parked.Messages) != 1 || parked.Messages[0].Class != "skipped" ||
+	if err := askJSON(t, api+"/v1/activities/PAYMENT/parked", &parked); err != nil || len(parked.Messages) != 1 ||
+		parked.Messages[0].Class != "skipped" ||
 		parked.Messages[0].Partition != 1 || parked.Messages[0].Offset != at {
 		t.Errorf("parked %+v, %v", parked, err)
 	}
 	var audit struct {
 		Acts []struct{ Verb, Outcome, Reason string }
 	}
-	if err := askJSON(t, api+"/v1/activities/PAYMENT/audit", &audit); err != nil || len(audit.Acts) != 1 || audit.Acts[0].Verb != "skip" || audit.Acts[0].Reason != "it expands to 1 GiB" {
+	if err := askJSON(t, api+"/v1/activities/PAYMENT/audit", &audit); err != nil || len(audit.Acts) != 1 ||
+		audit.Acts[0].Verb != "skip" || audit.Acts[0].Reason != "it expands to 1 GiB" {
 		t.Errorf("audit %+v, %v", audit, err)
 	}
 	l.stop(t)
@@ -271,11 +281,13 @@ func TestSkip_IsTheWayPastABatchThatCannotBeExpanded(t *testing.T) {
 	}
 	eventually(t, time.Minute, "the other partition and all before the batch are counted", counted(3+4+6))
 	eventually(t, time.Minute, "the log says so", func() bool {
-		return strings.Contains(l.said(), fmt.Sprintf("of message at %d of", at)) && strings.Contains(l.said(), "activity skip")
+		return strings.Contains(l.said(), fmt.Sprintf("of message at %d of", at)) &&
+			strings.Contains(l.said(), "activity skip")
 	})
 	l.stop(t)
 	_, path := programs(t)
-	if output, err := exec.Command(path, "skip", "--data", data, "--topic", topic, "--partition", "1", "--offset", fmt.Sprint(at), "--reason", "it expands").CombinedOutput(); err != nil {
+	if output, err := exec.Command(path, "skip", "--data", data, "--topic", topic, "--partition", "1", "--offset",
+		fmt.Sprint(at), "--reason", "it expands").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
 	l = startLimited(t, arguments...)

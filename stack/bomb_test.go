@@ -54,7 +54,8 @@ func (b bomb) compressed(t testing.TB) []byte {
 		}
 		return out.Bytes()
 	}
-	codec := map[string]kgo.CompressionCodec{"snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}[b.codec]
+	codec := map[string]kgo.CompressionCodec{"snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(),
+		"zstd": kgo.ZstdCompression()}[b.codec]
 	compressor, err := kgo.DefaultCompressor(codec)
 	if err != nil {
 		t.Fatal(err)

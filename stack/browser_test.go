@@ -29,11 +29,13 @@ func browser(t *testing.T) context.Context {
 		}
 		t.Skip("SKIPPED: " + missing)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1100, 900),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.WindowSize(1100, 900),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(time.Minute))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {})) // it does not know the newest events
+	// it does not know the newest events
+	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
@@ -53,7 +55,9 @@ func browser(t *testing.T) context.Context {
 				complain(fmt.Sprint(e.Type, " ", e.Args))
 			}
 		case *log.EventEntryAdded:
-			refused := e.Entry.Source == log.SourceNetwork && (strings.Contains(e.Entry.Text, "400") || strings.Contains(e.Entry.Text, "401")) // what the page is to show, or asks for a key for
+			// what the page is to show, or asks for a key for
+			refused := e.Entry.Source == log.SourceNetwork &&
+				(strings.Contains(e.Entry.Text, "400") || strings.Contains(e.Entry.Text, "401"))
 			if !refused && (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) {
 				complain(e.Entry.Text + " " + e.Entry.URL)
 			}
@@ -103,7 +107,9 @@ func picture(ctx context.Context, t *testing.T, name string) {
 
 // set fills in a field as a person does who types and leaves it.
 func set(id, value string) chromedp.Action {
-	return chromedp.Evaluate(fmt.Sprintf(`(() => { const e = document.getElementById(%q); e.value = %q; e.dispatchEvent(new Event("change")); })()`, id, value), nil)
+	return chromedp.Evaluate(fmt.Sprintf(
+		`(() => { const e = document.getElementById(%q); e.value = %q; e.dispatchEvent(new Event("change")); })()`, id,
+		value), nil)
 }
 
 // fits waits until the page is no wider than a screen of 360 pixels: its charts follow the screen a moment later.
@@ -116,14 +122,16 @@ func fits(ctx context.Context, t *testing.T) {
 	})
 }
 
-// TestThePageOfActivity looks at the page with a browser: an order that is placed is counted without a reload, and a day that is picked
-// in a zone is read from its table.
+// TestThePageOfActivity looks at the page with a browser: an order that is placed is counted without a reload, and a
+// day that is picked in a zone is read from its table.
 func TestThePageOfActivity(t *testing.T) {
 	s := startServices(t, t.TempDir(), startDevBroker(t))
-	if summary, err := importDays(t.Context(), s.orderURL(), retail.Options{}); err != nil || summary.Placed != allOrders {
+	if summary, err := importDays(t.Context(), s.orderURL(), retail.Options{}); err != nil ||
+		summary.Placed != allOrders {
 		t.Fatalf("placed %d orders, want %d: %v", summary.Placed, allOrders, err)
 	}
-	eventually(t, time.Minute, "every order is counted", func() bool { return counted(t, s.activityURL()) == allOrders })
+	eventually(t, time.Minute, "every order is counted",
+		func() bool { return counted(t, s.activityURL()) == allOrders })
 	ctx := browser(t)
 	run(ctx, t, chromedp.Navigate(s.activityURL()), chromedp.WaitVisible("#today-count"))
 	says(ctx, t, "today-count", "0")
@@ -156,7 +164,9 @@ func TestThePageOfActivity(t *testing.T) {
 	says(ctx, t, "day-problem", "Mars/Olympus")
 
 	// On a phone in the dark nothing is wider than the screen.
-	run(ctx, t, set("zone", "Europe/London"), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
+	run(ctx, t, set("zone", "Europe/London"),
+		emulation.SetEmulatedMedia().WithFeatures(
+			[]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
 	says(ctx, t, "figures", "Europe/London")
 	picture(ctx, t, "activity-dark.png")
 	run(ctx, t, chromedp.EmulateViewport(360, 740))
@@ -164,7 +174,8 @@ func TestThePageOfActivity(t *testing.T) {
 
 	// With the keyboard alone: from the top to the field of the day, and a day typed into it.
 	var reached bool
-	run(ctx, t, chromedp.EmulateViewport(1100, 900), chromedp.Navigate(s.activityURL()), chromedp.WaitVisible("#today-count"))
+	run(ctx, t, chromedp.EmulateViewport(1100, 900), chromedp.Navigate(s.activityURL()),
+		chromedp.WaitVisible("#today-count"))
 	for range 6 {
 		run(ctx, t, chromedp.KeyEvent("\t"), chromedp.Evaluate(`document.activeElement.id === "date"`, &reached))
 		if reached {

@@ -166,12 +166,14 @@ func listed(t *testing.T, api *huma.OpenAPI, schema, member string) []string {
 // opsListener has no document: its answers are for the operator's own machine.
 const opsListener = "shared/telemetry/"
 
-// TestEveryCodeIsInTheDocument: a problem is made of a kind, and the code of every kind is in the OpenAPI document of the API that has it.
+// TestEveryCodeIsInTheDocument: a problem is made of a kind, and the code of every kind is in the OpenAPI document of
+// the API that has it.
 func TestEveryCodeIsInTheDocument(t *testing.T) {
 	s := readSource(t)
 	for _, path := range s.made {
 		if !strings.HasPrefix(path, opsListener) && !strings.HasPrefix(path, "shared/problem/") {
-			t.Errorf("%s makes a problem with problem.New: make it of a problem.Kind, and name that in the description of the operation", path)
+			t.Errorf("%s makes a problem with problem.New: make it of a problem.Kind, and name that in the "+
+				"description of the operation", path)
 		}
 	}
 	order, activity := orderapi.Document(), activityapi.Document(declare.OrderCreated(event.Topic))
@@ -228,7 +230,8 @@ func TestClosedSetsAreWhole(t *testing.T) {
 			}
 		}
 		if set.schema != "Problem" && len(texts) != len(constants) {
-			t.Errorf("%s: %s %s lists %v, the constants of %s are %v", set.api.Info.Title, set.schema, set.member, texts, set.of, constants)
+			t.Errorf("%s: %s %s lists %v, the constants of %s are %v", set.api.Info.Title, set.schema, set.member,
+				texts, set.of, constants)
 		}
 	}
 }

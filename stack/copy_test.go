@@ -86,8 +86,8 @@ func (a *acknowledged) inTopicOnce(t *testing.T, address string) {
 	}
 }
 
-// TestACopiedFile copies the file of a service that is stopped for the moment and starts a second service on the copy. Both
-// take orders. The first is fenced, and forks when it is started again.
+// TestACopiedFile copies the file of a service that is stopped for the moment and starts a second service on the copy.
+// Both take orders. The first is fenced, and forks when it is started again.
 func TestACopiedFile(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	dir := t.TempDir()
@@ -99,7 +99,8 @@ func TestACopiedFile(t *testing.T) {
 			t.Fatal("an order was not placed")
 		}
 	}
-	eventually(t, 30*time.Second, "the original publishes", func() bool { return metric(t, first.ops, "order_outbox_backlog_messages") == 0 })
+	eventually(t, 30*time.Second, "the original publishes",
+		func() bool { return metric(t, first.ops, "order_outbox_backlog_messages") == 0 })
 	if err := first.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,8 @@ func TestACopiedFile(t *testing.T) {
 			t.Fatal("the copy placed no order")
 		}
 	}
-	eventually(t, 30*time.Second, "the copy publishes", func() bool { return metric(t, second.ops, "order_outbox_backlog_messages") == 0 })
+	eventually(t, 30*time.Second, "the copy publishes",
+		func() bool { return metric(t, second.ops, "order_outbox_backlog_messages") == 0 })
 	if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +131,8 @@ func TestACopiedFile(t *testing.T) {
 	if code := first.exitCode(10 * time.Second); code != settings.ExitFenced {
 		t.Fatalf("exit code %d, want %d", code, settings.ExitFenced)
 	}
-	t.Logf("fenced and gone %s after it went on, with %d orders of its own", time.Since(resumed).Round(time.Millisecond), alone)
+	t.Logf("fenced and gone %s after it went on, with %d orders of its own",
+		time.Since(resumed).Round(time.Millisecond), alone)
 	if alone == 0 {
 		t.Fatal("the original placed no order of its own: the test shows nothing")
 	}
@@ -148,7 +151,8 @@ func TestACopiedFile(t *testing.T) {
 		Ceded    int
 	}
 	getJSON(t, again.url()+"/v1/outbox", &report)
-	if len(report.Findings) < 2 || report.Findings[0].Kind != "forked" || report.Findings[1].Kind != "fenced" || report.Ceded != 0 {
+	if len(report.Findings) < 2 || report.Findings[0].Kind != "forked" || report.Findings[1].Kind != "fenced" ||
+		report.Ceded != 0 {
 		t.Errorf("the report says %+v", report)
 	}
 	program, err := orderProgram()
@@ -156,7 +160,8 @@ func TestACopiedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, err := exec.Command(program, "status", "--target", again.url()).CombinedOutput()
-	if text := string(status); err != nil || !strings.Contains(text, " forked: ") || !strings.Contains(text, " fenced: ") || !strings.Contains(text, "up since") {
+	if text := string(status); err != nil || !strings.Contains(text, " forked: ") ||
+		!strings.Contains(text, " fenced: ") || !strings.Contains(text, "up since") {
 		t.Errorf("order status: %v\n%s", err, status)
 	}
 	t.Logf("%d orders acknowledged by either; order status says\n%s", len(acked.ids), status)

@@ -21,9 +21,9 @@ import (
 	apache "ordertally/stack/kafka"
 )
 
-// BenchmarkCount counts 1,000,000 orders of Apache Kafka into a file, with keys, bins and offsets, and reads the same topic with a bare
-// consumer that is tuned alike and only looks at what it gets, three times in turn. ratio is the rate of the first over that
-// of the second: the median of the three.
+// BenchmarkCount counts 1,000,000 orders of Apache Kafka into a file, with keys, bins and offsets, and reads the same
+// topic with a bare consumer that is tuned alike and only looks at what it gets, three times in turn. ratio is the rate
+// of the first over that of the second: the median of the three.
 func BenchmarkCount(b *testing.B) {
 	const n, chunk = 1_000_000, 100_000
 	defer debug.SetGCPercent(debug.SetGCPercent(activityd.GCPercent)) // for both; the bare one hardly has a heap
@@ -58,7 +58,8 @@ func BenchmarkCount(b *testing.B) {
 func readBare(b *testing.B, address, topic string, n int) float64 {
 	b.Helper()
 	consumer, err := confluent.NewConsumer(&confluent.ConfigMap{
-		"bootstrap.servers": address, "group.id": "bare", "enable.auto.commit": false, "isolation.level": "read_committed",
+		"bootstrap.servers": address, "group.id": "bare", "enable.auto.commit": false,
+		"isolation.level":        "read_committed",
 		"fetch.queue.backoff.ms": 10, "enable.metrics.push": false,
 	})
 	if err != nil {
@@ -83,7 +84,8 @@ func readBare(b *testing.B, address, topic string, n int) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-// countAll returns how many messages a second are counted into a new file, from the start of the consumer to the commit of the last.
+// countAll returns how many messages a second are counted into a new file, from the start of the consumer to the commit
+// of the last.
 func countAll(b *testing.B, address, topic string, n int64) float64 {
 	b.Helper()
 	db, err := boltdb.Open(filepath.Join(b.TempDir(), "activity.db"), boltdb.Options{})
@@ -97,7 +99,8 @@ func countAll(b *testing.B, address, topic string, n int64) float64 {
 		b.Fatal(err)
 	}
 	began := time.Now()
-	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{address}, Topic: topic, GroupID: "counting"}, zerolog.Nop())
+	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{address}, Topic: topic,
+		GroupID: "counting"}, zerolog.Nop())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -33,11 +33,12 @@ var countingMoments = []moment{
 	{point: "activity.applied", passes: 10},
 }
 
-// TestCountingRounds kills the activity service while it counts, round after round, with another consumer joining and leaving its
-// group, a foreign producer publishing messages again and poison, and a second service beside it that is left alone. At the end
-// both have the same figures, and they are those of the orders that were placed.
+// TestCountingRounds kills the activity service while it counts, round after round, with another consumer joining and
+// leaving its group, a foreign producer publishing messages again and poison, and a second service beside it that is
+// left alone. At the end both have the same figures, and they are those of the orders that were placed.
 //
-// ORDERTALLY_COUNTING_ROUNDS is the number of rounds, 12 unless set. ORDERTALLY_SEED repeats the choices of an earlier run.
+// ORDERTALLY_COUNTING_ROUNDS is the number of rounds, 12 unless set. ORDERTALLY_SEED repeats the choices of an earlier
+// run.
 func TestCountingRounds(t *testing.T) {
 	rounds := int(number(t, "ORDERTALLY_COUNTING_ROUNDS", 12))
 	seed := number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano()))
@@ -52,7 +53,8 @@ func TestCountingRounds(t *testing.T) {
 	t.Cleanup(c.client.Close)
 	c.place(rand.New(rand.NewPCG(seed, 0)))
 	c.child.start()
-	eventually(t, time.Minute, "the topic is there", func() bool { return countedLately(t, c.services.activityURL()) == 1 })
+	eventually(t, time.Minute, "the topic is there",
+		func() bool { return countedLately(t, c.services.activityURL()) == 1 })
 
 	var running sync.WaitGroup
 	stop := make(chan struct{})
@@ -87,8 +89,10 @@ func TestCountingRounds(t *testing.T) {
 		return
 	}
 	c.check()
-	t.Logf("seed %d: %d rounds in %s, %d orders, %d messages published again, %d poisonous, the group joined %d times; hits %v",
-		seed, rounds, time.Since(began).Round(time.Second), c.orders.Load(), c.again, c.poisonous, c.joined.Load(), c.hits)
+	t.Logf("seed %d: %d rounds in %s, %d orders, %d messages published again, %d poisonous, the group joined %d "+
+		"times; hits %v",
+		seed, rounds, time.Since(began).Round(time.Second), c.orders.Load(), c.again, c.poisonous, c.joined.Load(),
+		c.hits)
 }
 
 // counting is the state of all rounds.
@@ -109,7 +113,8 @@ type counting struct {
 // place places an order and notes it.
 func (c *counting) place(random *rand.Rand) bool {
 	quantity, price := 1+random.Int64N(9), random.Int64N(10_000)
-	body := fmt.Sprintf(`{"currency":"EUR","customer_id":"c%d","lines":[{"sku":"a","quantity":%d,"unit_price":%d}]}`, random.IntN(50), quantity, price)
+	body := fmt.Sprintf(`{"currency":"EUR","customer_id":"c%d","lines":[{"sku":"a","quantity":%d,"unit_price":%d}]}`,
+		random.IntN(50), quantity, price)
 	if _, err := c.client.Place(c.t.Context(), []byte(body), ""); err != nil {
 		c.t.Error(err)
 		return false
@@ -131,7 +136,8 @@ func (c *counting) meddle(stop <-chan struct{}, address string) {
 	random := rand.New(rand.NewPCG(c.seed, 7))
 	topic := event.Topic
 	publish := func(r *kafka.Record, headers []cloudevent.Header, value []byte) {
-		m := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: r.Partition}, Key: r.Key, Value: value}
+		m := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: r.Partition},
+			Key: r.Key, Value: value}
 		for _, h := range headers {
 			m.Headers = append(m.Headers, confluent.Header(h))
 		}
@@ -152,7 +158,8 @@ func (c *counting) meddle(stop <-chan struct{}, address string) {
 		headers := record.Headers
 		if random.IntN(2) == 0 {
 			headers = slices.DeleteFunc(slices.Clone(headers), func(h cloudevent.Header) bool {
-				return h.Key == cloudevent.HeaderLineage || h.Key == cloudevent.HeaderSequence || h.Key == cloudevent.HeaderPrevious
+				return h.Key == cloudevent.HeaderLineage || h.Key == cloudevent.HeaderSequence ||
+					h.Key == cloudevent.HeaderPrevious
 			})
 		}
 		publish(&record, headers, record.Value)
@@ -168,7 +175,8 @@ func (c *counting) meddle(stop <-chan struct{}, address string) {
 func (c *counting) joinAndLeave(stop <-chan struct{}, address string) {
 	for !isClosed(stop) {
 		consumer, err := confluent.NewConsumer(&confluent.ConfigMap{
-			"bootstrap.servers": address, "group.id": "ordertally-activity", "auto.offset.reset": "earliest", "session.timeout.ms": 6000,
+			"bootstrap.servers": address, "group.id": "ordertally-activity", "auto.offset.reset": "earliest",
+			"session.timeout.ms": 6000,
 		})
 		if err != nil {
 			c.t.Error(err)
@@ -207,7 +215,8 @@ func (c *counting) check() {
 		})
 	}
 	var counted, revenue int64
-	for _, date := range []string{time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly), time.Now().UTC().Format(time.DateOnly)} {
+	for _, date := range []string{time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly),
+		time.Now().UTC().Format(time.DateOnly)} {
 		var bodies []string
 		for _, base := range bases {
 			bodies = append(bodies, figuresOf(t, base, date))

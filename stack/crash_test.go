@@ -12,8 +12,8 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// crashPoints are where the process kills itself, and at which pass: the first passes of a database's points are those of
-// its opening.
+// crashPoints are where the process kills itself, and at which pass: the first passes of a database's points are those
+// of its opening.
 var crashPoints = []struct {
 	name string
 	pass int
@@ -24,12 +24,13 @@ var crashPoints = []struct {
 	{"activity.counted", 2}, {"activity.applied", 1}, {"activity.applied", 3},
 }
 
-// TestCrashPoints has the process kill itself at each point while orders are placed one after the other, starts it again,
-// and sees every order once in the topic and once in the statistics.
+// TestCrashPoints has the process kill itself at each point while orders are placed one after the other, starts it
+// again, and sees every order once in the topic and once in the statistics.
 func TestCrashPoints(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	services := newChild(t, t.TempDir(), cluster.Addr())
-	client, err := orderclient.New(orderclient.Config{BaseURL: services.orderURL(), RetryFor: time.Minute, AttemptTimeout: 5 * time.Second})
+	client, err := orderclient.New(orderclient.Config{BaseURL: services.orderURL(), RetryFor: time.Minute,
+		AttemptTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,8 @@ func TestCrashPoints(t *testing.T) {
 	total := 0
 	for i, point := range crashPoints {
 		name := fmt.Sprintf("%s:%d", point.name, point.pass)
-		services.launch("ORDERTALLY_CRASH=" + name) // it may die before it is ready: what was left to read can take it past its point
+		// it may die before it is ready: what was left to read can take it past its point
+		services.launch("ORDERTALLY_CRASH=" + name)
 		restarted := make(chan struct{})
 		placed := make(chan int, 1)
 		go func() { placed <- placeUntil(t, client, fmt.Sprintf("crash-%d", i), restarted) }()
@@ -74,7 +76,8 @@ func (c *child) awaitDeath(cause string, limit time.Duration) {
 	case <-time.After(limit):
 		c.t.Fatalf("%s: the process did not end within %s", cause, limit)
 	}
-	if status, ok := c.process.command.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+	if status, ok := c.process.command.ProcessState.Sys().(syscall.WaitStatus); !ok ||
+		status.Signal() != syscall.SIGKILL {
 		c.t.Fatalf("%s: the process ended with %v and not by SIGKILL", cause, c.process.command.ProcessState)
 	}
 	c.process = nil

@@ -36,7 +36,8 @@ func TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged(t *testing.T) {
 		bucket        []string
 		reads         func(key []byte) string
 	}{
-		{"order", orderPath, manyOrders, []string{"orders"}, func(key []byte) string { return "/v1/orders/" + uuidv7.ID(key).String() }},
+		{"order", orderPath, manyOrders, []string{"orders"},
+			func(key []byte) string { return "/v1/orders/" + uuidv7.ID(key).String() }},
 		{"activity", activityPath, manyStatistics, []string{"ORDER_CREATED", "bins"}, func([]byte) string {
 			return "/v1/activities/ORDER_CREATED/days?from=2010-12-01&to=2011-01-20&tz=UTC"
 		}},
@@ -49,7 +50,8 @@ func TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				address := freePort(t)
-				cmd := exec.CommandContext(ctx, service.program, "serve", "--data", data, "--kafka", "127.0.0.1:1", "--listen", address, "--ops-listen", "127.0.0.1:0")
+				cmd := exec.CommandContext(ctx, service.program, "serve", "--data", data, "--kafka", "127.0.0.1:1",
+					"--listen", address, "--ops-listen", "127.0.0.1:0")
 				var log bytes.Buffer
 				cmd.Stdout, cmd.Stderr = &log, &log
 				if err := cmd.Start(); err != nil {
@@ -73,11 +75,13 @@ func TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged(t *testing.T) {
 				if code := cmd.ProcessState.ExitCode(); code != 1 {
 					t.Errorf("exit code %d", code)
 				}
-				if strings.Contains(text, "goroutine ") || strings.Contains(text, "panic") || strings.Contains(text, "SIG") {
+				if strings.Contains(text, "goroutine ") || strings.Contains(text, "panic") ||
+					strings.Contains(text, "SIG") {
 					t.Error("it has a stack")
 				}
 				last := text[strings.LastIndexByte(strings.TrimSpace(text), '\n')+1:]
-				if !strings.Contains(last, data+" is damaged") || !strings.Contains(last, "run `check --data "+data+"`") || strings.HasPrefix(last, "open ") {
+				if !strings.Contains(last, data+" is damaged") ||
+					!strings.Contains(last, "run `check --data "+data+"`") || strings.HasPrefix(last, "open ") {
 					t.Errorf("the last line is %q", last)
 				}
 				if t.Failed() {
@@ -101,7 +105,9 @@ func manyOrders(t *testing.T) string {
 	for range 16 {
 		running.Go(func() {
 			for range 100 {
-				if _, err := client.Place(t.Context(), []byte(`{"customer_id":"c","currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`), ""); err != nil {
+				if _, err := client.Place(t.Context(),
+					[]byte(`{"customer_id":"c","currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`),
+					""); err != nil {
 					t.Error(err)
 				}
 			}
@@ -125,7 +131,8 @@ func manyStatistics(t *testing.T) string {
 	batch := activity.Batch{}
 	for n := range 4000 {
 		id := fmt.Sprint(n)
-		placed := activitytest.Order{ID: id, At: time.Date(2010, 12, 1, 0, 15*n, 0, 0, time.UTC), Items: 1, Units: 1, Currency: "EUR", Revenue: 1}
+		placed := activitytest.Order{ID: id, At: time.Date(2010, 12, 1, 0, 15*n, 0, 0, time.UTC), Items: 1, Units: 1,
+			Currency: "EUR", Revenue: 1}
 		batch.Messages = append(batch.Messages, activity.Message{ID: id, Offset: int64(n), Event: placed.Event()})
 	}
 	if _, err := store.Apply(t.Context(), &batch); err != nil {
@@ -166,7 +173,8 @@ func overwriteLeaf(t *testing.T, path string, with byte, bucket ...string) (midd
 			if err != nil || info == nil {
 				return err
 			}
-			if page := file[n*size : (n+1)*size]; info.Type == "leaf" && bytes.Contains(page, slices.Concat(key, value)) {
+			if page := file[n*size : (n+1)*size]; info.Type == "leaf" &&
+				bytes.Contains(page, slices.Concat(key, value)) {
 				copy(page, bytes.Repeat([]byte{with}, size))
 				found++
 			}

@@ -36,7 +36,8 @@ func TestDocumentsNameSettingsThatExist(t *testing.T) {
 		}
 		for _, variable := range variablesNamed.FindAllString(string(text), -1) {
 			named++
-			if !strings.Contains(known, "`"+variable+"`") && variable != "ORDER_CREATED" && variable != "ORDER_CANCELLED" {
+			if !strings.Contains(known, "`"+variable+"`") && variable != "ORDER_CREATED" &&
+				variable != "ORDER_CANCELLED" {
 				t.Errorf("%s names %s, which no program reads", path, variable)
 			}
 		}

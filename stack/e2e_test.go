@@ -44,7 +44,8 @@ func importDays(ctx context.Context, base string, o retail.Options) (retail.Summ
 	if err != nil {
 		return retail.Summary{}, err
 	}
-	client, err := orderclient.New(orderclient.Config{BaseURL: base, RetryFor: time.Minute, AttemptTimeout: 5 * time.Second})
+	client, err := orderclient.New(orderclient.Config{BaseURL: base, RetryFor: time.Minute,
+		AttemptTimeout: 5 * time.Second})
 	if err != nil {
 		return retail.Summary{}, err
 	}
@@ -59,7 +60,8 @@ func endToEnd(t *testing.T, broker string) {
 	if err != nil || summary.Placed != allOrders {
 		t.Fatalf("placed %d orders, want %d: %v", summary.Placed, allOrders, err)
 	}
-	eventually(t, time.Minute, "every order is counted", func() bool { return counted(t, s.activityURL()) == allOrders })
+	eventually(t, time.Minute, "every order is counted",
+		func() bool { return counted(t, s.activityURL()) == allOrders })
 	checkDays(t, s.activityURL())
 	checkTopic(t, broker, allOrders)
 
@@ -145,8 +147,8 @@ func decode(t testing.TB, r kafka.Record) (cloudevent.Envelope, event.Order) {
 
 const kills = 50
 
-// TestKillDuringImport kills the process that runs both services 50 times at random moments while the days are imported,
-// and imports them again: nothing is missing and nothing is there twice, in the statistics and in the topic.
+// TestKillDuringImport kills the process that runs both services 50 times at random moments while the days are
+// imported, and imports them again: nothing is missing and nothing is there twice, in the statistics and in the topic.
 func TestKillDuringImport(t *testing.T) {
 	cluster := apache.ForTest(t)
 	services := newChild(t, t.TempDir(), cluster.Addr())
@@ -164,7 +166,8 @@ func TestKillDuringImport(t *testing.T) {
 	startImport := func() {
 		imports++
 		go func() {
-			_, err := importDays(ctx, services.orderURL(), retail.Options{Concurrency: 4, Progress: func(int, int) { done.Add(1) }})
+			_, err := importDays(ctx, services.orderURL(),
+				retail.Options{Concurrency: 4, Progress: func(int, int) { done.Add(1) }})
 			imported <- err
 		}()
 	}
@@ -194,14 +197,16 @@ func TestKillDuringImport(t *testing.T) {
 	if err != nil || summary.Placed+summary.Replayed != allOrders {
 		t.Fatalf("the last import: %+v, %v", summary, err)
 	}
-	eventually(t, time.Minute, "every order is counted", func() bool { return counted(t, services.activityURL()) >= allOrders })
+	eventually(t, time.Minute, "every order is counted",
+		func() bool { return counted(t, services.activityURL()) >= allOrders })
 	checkDays(t, services.activityURL())
 	checkTopic(t, cluster.Addr(), allOrders)
-	t.Logf("%d kills over %d imports; the last import placed %d and replayed %d", kills, imports, summary.Placed, summary.Replayed)
+	t.Logf("%d kills over %d imports; the last import placed %d and replayed %d", kills, imports, summary.Placed,
+		summary.Replayed)
 }
 
-// TestPublishingWithoutTransactions is the mode for clusters that forbid them. Nothing fails here, so each order is in the
-// topic once all the same, also after a restart.
+// TestPublishingWithoutTransactions is the mode for clusters that forbid them. Nothing fails here, so each order is in
+// the topic once all the same, also after a restart.
 func TestPublishingWithoutTransactions(t *testing.T) {
 	cluster := apache.ForTest(t)
 	s := startServicesFrom(t, t.TempDir(), cluster.Addr(), orderd.Config{PublishMode: "idempotent"})
@@ -212,7 +217,8 @@ func TestPublishingWithoutTransactions(t *testing.T) {
 				t.Fatal("an order was not placed")
 			}
 		}
-		eventually(t, time.Minute, "all are counted", func() bool { return countedLately(t, s.activityURL()) == int64(50*(round+1)) })
+		eventually(t, time.Minute, "all are counted",
+			func() bool { return countedLately(t, s.activityURL()) == int64(50*(round+1)) })
 		s.stop()
 		s.start()
 	}

@@ -46,7 +46,8 @@ func probe(ctx context.Context, brokers []string) error {
 	for _, r := range records {
 		offsets[r.Partition] = kgo.NewOffset().At(r.Offset)
 	}
-	reader, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DialTimeout(time.Second), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{probeTopic: offsets}))
+	reader, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DialTimeout(time.Second),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{probeTopic: offsets}))
 	if err != nil {
 		return err
 	}
@@ -159,7 +160,8 @@ func TestFailover(t *testing.T) {
 			place(60) // over all partitions
 			eventually(t, 2*time.Minute, "publishing is back", func() bool { return backlog() == 0 })
 			publishing, probe := time.Now(), <-probed
-			t.Logf("the cluster was back after %.1f s, publishing after %.1f s", probe.Sub(began).Seconds(), publishing.Sub(began).Seconds())
+			t.Logf("the cluster was back after %.1f s, publishing after %.1f s", probe.Sub(began).Seconds(),
+				publishing.Sub(began).Seconds())
 			if late := publishing.Sub(probe); late > failoverBound {
 				t.Errorf("publishing was back %s after the cluster", late.Round(100*time.Millisecond))
 			}

@@ -58,8 +58,10 @@ type dayAnswer struct {
 // figures puts an answer in the script's form.
 func (a *dayAnswer) figures() dayFigures {
 	f := dayFigures{
-		Count: a.Count, Items: a.Items, Units: a.Units, Revenue: a.Revenue["GBP"], Customers: a.Customers, First: a.First, Last: a.Last,
-		Least: a.Stats.Revenue["GBP"].Min, Most: a.Stats.Revenue["GBP"].Max, Countries: map[string]int64{}, Hours: map[string][2]int64{},
+		Count: a.Count, Items: a.Items, Units: a.Units, Revenue: a.Revenue["GBP"], Customers: a.Customers,
+		First: a.First, Last: a.Last,
+		Least: a.Stats.Revenue["GBP"].Min, Most: a.Stats.Revenue["GBP"].Max, Countries: map[string]int64{},
+		Hours: map[string][2]int64{},
 	}
 	for _, row := range a.Dimensions.Country {
 		f.Countries[row.Value] = row.Count
@@ -72,16 +74,17 @@ func (a *dayAnswer) figures() dayFigures {
 	return f
 }
 
-// TestFiguresOfRealOrders imports three days of real orders in a shuffled order, twice, while another producer publishes a tenth of the
-// messages again and as many poisonous ones as one in a hundred. Every day in four zones is what a script that knows only the CSV
-// files makes of it, to the penny, in two activity services.
+// TestFiguresOfRealOrders imports three days of real orders in a shuffled order, twice, while another producer
+// publishes a tenth of the messages again and as many poisonous ones as one in a hundred. Every day in four zones is
+// what a script that knows only the CSV files makes of it, to the penny, in two activity services.
 func TestFiguresOfRealOrders(t *testing.T) {
 	requirePython(t)
 	brokers := apache.ForTest(t).Addr()
 	s := startServices(t, t.TempDir(), brokers)
 	file := filepath.Join(t.TempDir(), "shuffled.csv")
 	shuffle(t, file)
-	client, err := orderclient.New(orderclient.Config{BaseURL: s.orderURL(), RetryFor: time.Minute, AttemptTimeout: 5 * time.Second})
+	client, err := orderclient.New(orderclient.Config{BaseURL: s.orderURL(), RetryFor: time.Minute,
+		AttemptTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,14 +99,16 @@ func TestFiguresOfRealOrders(t *testing.T) {
 		})
 	}
 	again, poisonous := publishForeign(t, brokers)
-	t.Logf("%d orders; %d published again, half of them without their lineage; %d poisonous", allOrders, again, poisonous)
+	t.Logf("%d orders; %d published again, half of them without their lineage; %d poisonous", allOrders, again,
+		poisonous)
 
 	replica := serveActivity(t, filepath.Join(t.TempDir(), "replica.db"), brokers)
 	for base, ops := range map[string]string{s.activityURL(): s.addresses.activityOps, replica.url: replica.ops} {
 		eventually(t, time.Minute, base+" has read everything", func() bool {
 			return metric(t, ops, "activity_consumed_total") == float64(allOrders+again+poisonous)
 		})
-		if parked, duplicates := metric(t, ops, "activity_parked_messages"), metric(t, ops, "activity_duplicates_total"); parked != float64(poisonous) || duplicates != float64(again) {
+		if parked, duplicates := metric(t, ops, "activity_parked_messages"),
+			metric(t, ops, "activity_duplicates_total"); parked != float64(poisonous) || duplicates != float64(again) {
 			t.Errorf("%s: %v parked and %v refused, want %d and %d", base, parked, duplicates, poisonous, again)
 		}
 		for _, zone := range []string{"Europe/London", "Asia/Kathmandu", "America/St_Johns", "Pacific/Chatham"} {
@@ -178,7 +183,8 @@ func shuffle(t *testing.T, file string) {
 	}
 	seed := rand.Uint64()
 	t.Logf("shuffled with seed %d", seed)
-	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(numbers), func(i, j int) { numbers[i], numbers[j] = numbers[j], numbers[i] })
+	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(numbers),
+		func(i, j int) { numbers[i], numbers[j] = numbers[j], numbers[i] })
 	f, err := os.Create(file)
 	if err != nil {
 		t.Fatal(err)
@@ -196,14 +202,15 @@ func shuffle(t *testing.T, file string) {
 	}
 }
 
-// publishForeign publishes every tenth message of the topic again, every other one without its lineage, and poison of several
-// kinds, one message in a hundred at least.
+// publishForeign publishes every tenth message of the topic again, every other one without its lineage, and poison of
+// several kinds, one message in a hundred at least.
 func publishForeign(t *testing.T, brokers string) (again, poisonous int) {
 	t.Helper()
 	var messages []*confluent.Message
 	topic := event.Topic
 	message := func(key, value []byte, headers []cloudevent.Header) {
-		m := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: confluent.PartitionAny}, Key: key, Value: value}
+		m := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic,
+			Partition: confluent.PartitionAny}, Key: key, Value: value}
 		for _, h := range headers {
 			m.Headers = append(m.Headers, confluent.Header(h))
 		}
@@ -215,7 +222,8 @@ func publishForeign(t *testing.T, brokers string) (again, poisonous int) {
 		headers := r.Headers
 		if i%20 == 0 {
 			headers = slices.DeleteFunc(slices.Clone(headers), func(h cloudevent.Header) bool {
-				return h.Key == cloudevent.HeaderLineage || h.Key == cloudevent.HeaderSequence || h.Key == cloudevent.HeaderPrevious
+				return h.Key == cloudevent.HeaderLineage || h.Key == cloudevent.HeaderSequence ||
+					h.Key == cloudevent.HeaderPrevious
 			})
 		}
 		message(r.Key, r.Value, headers)
@@ -223,7 +231,8 @@ func publishForeign(t *testing.T, brokers string) (again, poisonous int) {
 	}
 	first := records[0]
 	for _, spoilt := range []kafka.Record{
-		{Value: []byte("no headers")}, {Value: nil, Headers: first.Headers}, {Value: []byte("{"), Headers: first.Headers},
+		{Value: []byte("no headers")}, {Value: nil, Headers: first.Headers},
+		{Value: []byte("{"), Headers: first.Headers},
 		{Value: []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1,"unit_price":5}],"total":6,"placed_at":"2010-12-01T08:26:00Z"}`), Headers: first.Headers},
 	} {
 		message([]byte("poison"), spoilt.Value, spoilt.Headers)

@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// Both benchmarks of a flood measure what 64 clients get alone, which takes all that the server has, and then offer ten times that. They
-// report the 99th percentile of those admitted, as a ratio to that of the 64 (and, beside it, that of a lone client), what the rest got, and the most memory.
-// Everything that was answered with 201 must be stored, and nothing be answered with anything but 201, 429 and 503.
+// Both benchmarks of a flood measure what 64 clients get alone, which takes all that the server has, and then offer ten
+// times that. They report the 99th percentile of those admitted, as a ratio to that of the 64 (and, beside it, that of
+// a lone client), what the rest got, and the most memory. Everything that was answered with 201 must be stored, and
+// nothing be answered with anything but 201, 429 and 503.
 const times = 10
 
 // flooded is a server under a flood, and what was measured before it.
@@ -61,8 +62,9 @@ func (f *flooded) report(b *testing.B, a *answers, seconds float64) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkFloodOfClients has 2,000 clients, thirty times as many as the server needs to be busy, wait for nothing but their answers, until they have
-// placed ten times what the server stores in two seconds. Small orders: one core of clients cannot send more of them than the server reads.
+// BenchmarkFloodOfClients has 2,000 clients, thirty times as many as the server needs to be busy, wait for nothing but
+// their answers, until they have placed ten times what the server stores in two seconds. Small orders: one core of
+// clients cannot send more of them than the server reads.
 //
 //	go test -run - -bench FloodOfClients -benchtime 1x ./stack
 func BenchmarkFloodOfClients(b *testing.B) {
@@ -77,8 +79,9 @@ func BenchmarkFloodOfClients(b *testing.B) {
 	}
 }
 
-// BenchmarkFloodByTheClock sends ten times what the server can store by the clock, whatever the answers: an order that is due is sent over a connection
-// that waits for no answer. The orders are long, so that one core of clients can send ten times what the server stores.
+// BenchmarkFloodByTheClock sends ten times what the server can store by the clock, whatever the answers: an order that
+// is due is sent over a connection that waits for no answer. The orders are long, so that one core of clients can send
+// ten times what the server stores.
 //
 //	go test -run - -bench FloodByTheClock -benchtime 1x ./stack
 func BenchmarkFloodByTheClock(b *testing.B) {

@@ -25,20 +25,25 @@ var rules = []rule{
 	{from: "shared", never: []string{"order", "activity", "stack"}},
 	// The domains know neither HTTP nor bbolt nor Kafka.
 	{
-		from:   "order",
-		never:  []string{"net/http", "go.etcd.io/bbolt", "github.com/confluentinc", "shared/boltdb", "shared/broker", "shared/httpserver"},
-		except: []string{"order/orderstore", "order/orderapi", "order/orderclient", "order/retail", "order/orderd", "order/cmd"},
+		from: "order",
+		never: []string{"net/http", "go.etcd.io/bbolt", "github.com/confluentinc", "shared/boltdb", "shared/broker",
+			"shared/httpserver"},
+		except: []string{"order/orderstore", "order/orderapi", "order/orderclient", "order/retail", "order/orderd",
+			"order/cmd"},
 	},
 	{
-		from:   "activity",
-		never:  []string{"net/http", "go.etcd.io/bbolt", "github.com/confluentinc", "shared/boltdb", "shared/httpserver"},
-		except: []string{"activity/activitystore", "activity/activityapi", "activity/ingest", "activity/activityd", "activity/verify", "activity/cmd"},
+		from: "activity",
+		never: []string{"net/http", "go.etcd.io/bbolt", "github.com/confluentinc", "shared/boltdb",
+			"shared/httpserver"},
+		except: []string{"activity/activitystore", "activity/activityapi", "activity/ingest", "activity/activityd",
+			"activity/verify", "activity/cmd"},
 	},
 	// One importer of the Kafka client, and no dev broker in the services' programs.
 	{from: "order", never: []string{"github.com/confluentinc", "github.com/twmb", "shared/broker/devbroker"}},
 	{from: "activity", never: []string{"github.com/confluentinc", "github.com/twmb", "shared/broker/devbroker"}},
 	{from: "shared", never: []string{"github.com/confluentinc"}, except: []string{"shared/broker"}},
-	{from: "shared", never: []string{"github.com/twmb", "shared/broker/devbroker"}, except: []string{"shared/broker/devbroker"}},
+	{from: "shared", never: []string{"github.com/twmb", "shared/broker/devbroker"},
+		except: []string{"shared/broker/devbroker"}},
 	{from: "shared/boltdb", never: []string{"shared/outbox", "shared/inbox", "shared/broker"}},
 	{from: "shared/outbox", never: []string{"shared/broker", "shared/event", "net/http"}},
 	{from: "shared/inbox", never: []string{"shared/broker", "shared/event", "net/http"}},
@@ -51,7 +56,8 @@ func TestImportRules(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && (entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".") && entry.Name() != "..") {
+		if entry.IsDir() && (entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".") &&
+			entry.Name() != "..") {
 			return filepath.SkipDir
 		}
 		if entry.IsDir() || !strings.HasSuffix(name, ".go") {

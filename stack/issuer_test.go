@@ -15,8 +15,8 @@ import (
 	"ordertally/shared/kafka/devbroker"
 )
 
-// TestServicesWithAnIssuer runs both programs beyond loopback with an OpenID Connect issuer and no key at all: its tokens do what their
-// scopes say, at both services, and for the clients generated from the documents.
+// TestServicesWithAnIssuer runs both programs beyond loopback with an OpenID Connect issuer and no key at all: its
+// tokens do what their scopes say, at both services, and for the clients generated from the documents.
 func TestServicesWithAnIssuer(t *testing.T) {
 	order, err := orderProgram()
 	if err != nil {
@@ -33,9 +33,11 @@ func TestServicesWithAnIssuer(t *testing.T) {
 	t.Cleanup(func() { _ = dev.Stop() })
 	issuer, dir := authtest.NewIssuer(t, time.Now()), t.TempDir()
 	args := func(file string) []string {
-		return []string{"--data", filepath.Join(dir, file), "--kafka", dev.Addr(), "--oidc-issuer", issuer.URL, "--oidc-audience", authtest.Audience}
+		return []string{"--data", filepath.Join(dir, file), "--kafka", dev.Addr(), "--oidc-issuer", issuer.URL,
+			"--oidc-audience", authtest.Audience}
 	}
-	orderURL, activityURL := "http://"+started(t, nil, order, args("order.db")...), "http://"+started(t, nil, activity, args("activity.db")...)
+	orderURL, activityURL := "http://"+started(t, nil, order, args("order.db")...),
+		"http://"+started(t, nil, activity, args("activity.db")...)
 
 	with := func(scopes string, change map[string]any) func(context.Context, *http.Request) error {
 		claims := map[string]any{"scope": scopes}
@@ -51,7 +53,8 @@ func TestServicesWithAnIssuer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := client.PlaceOrderWithBody(t.Context(), nil, "application/json", strings.NewReader(`{"currency":"EUR","lines":[{"sku":"mug","quantity":2,"unit_price":1250}]}`))
+		response, err := client.PlaceOrderWithBody(t.Context(), nil, "application/json",
+			strings.NewReader(`{"currency":"EUR","lines":[{"sku":"mug","quantity":2,"unit_price":1250}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,15 +67,17 @@ func TestServicesWithAnIssuer(t *testing.T) {
 	}{
 		"no token":         {func(context.Context, *http.Request) error { return nil }, http.StatusUnauthorized},
 		"another audience": {with(auth.OrdersWrite, map[string]any{"aud": "others"}), http.StatusUnauthorized},
-		"an expired one":   {with(auth.OrdersWrite, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), http.StatusUnauthorized},
-		"another scope":    {with(auth.OrdersRead, nil), http.StatusForbidden},
-		"the scope":        {with(auth.OrdersWrite, nil), http.StatusCreated},
+		"an expired one": {with(auth.OrdersWrite, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}),
+			http.StatusUnauthorized},
+		"another scope": {with(auth.OrdersRead, nil), http.StatusForbidden},
+		"the scope":     {with(auth.OrdersWrite, nil), http.StatusCreated},
 	} {
 		if got := place(tc.editor); got != tc.want {
 			t.Errorf("placing with %s: %d, want %d", name, got, tc.want)
 		}
 	}
-	client, err := statistics.NewClientWithResponses(activityURL, statistics.WithRequestEditorFn(with("openid "+auth.StatsRead, nil)))
+	client, err := statistics.NewClientWithResponses(activityURL,
+		statistics.WithRequestEditorFn(with("openid "+auth.StatsRead, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// TestKafkaAway stops Apache Kafka while orders are placed: no request fails, backlog and its age rise, and after a start
-// they fall to 0.
+// TestKafkaAway stops Apache Kafka while orders are placed: no request fails, backlog and its age rise, and after a
+// start they fall to 0.
 func TestKafkaAway(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	s := startServices(t, t.TempDir(), cluster.Addr())
@@ -48,7 +48,8 @@ func TestKafkaAway(t *testing.T) {
 	if first != 500 || second != 1000 {
 		t.Errorf("backlog %v, then %v; want 500, then 1000", first, second)
 	}
-	if response, err := http.Get("http://" + s.addresses.orderOps + "/readyz"); err != nil || response.StatusCode != http.StatusOK {
+	if response, err := http.Get("http://" + s.addresses.orderOps + "/readyz"); err != nil ||
+		response.StatusCode != http.StatusOK {
 		t.Errorf("order is not ready without Kafka: %v, %v", response, err)
 	} else {
 		_ = response.Body.Close()

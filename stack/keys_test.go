@@ -29,19 +29,25 @@ func TestKeys_RevokedWhileTheServicesRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dev.Stop() })
-	orders := keyed{program: order, variable: "ORDER_API_KEY", path: "/v1/orders?limit=1", scopes: "orders:write,orders:read,keys:write"}
-	statistics := keyed{program: activity, variable: "ACTIVITY_API_KEY", path: "/v1/activities/ORDER_CREATED/days/today", stream: "/v1/activities/ORDER_CREATED/live", scopes: "stats:read,keys:write"}
+	orders := keyed{program: order, variable: "ORDER_API_KEY", path: "/v1/orders?limit=1",
+		scopes: "orders:write,orders:read,keys:write"}
+	statistics := keyed{program: activity, variable: "ACTIVITY_API_KEY",
+		path: "/v1/activities/ORDER_CREATED/days/today", stream: "/v1/activities/ORDER_CREATED/live",
+		scopes: "stats:read,keys:write"}
 	for i, s := range []*keyed{&orders, &statistics} {
 		data := filepath.Join(dir, fmt.Sprintf("%d.db", i))
-		said, code := command(t, nil, s.program, "keys", "new", "admin", "--scopes", s.scopes, "--data", data, "-o", "json")
+		said, code := command(t, nil, s.program, "keys", "new", "admin", "--scopes", s.scopes, "--data", data, "-o",
+			"json")
 		if code != 0 {
 			t.Fatal(said)
 		}
 		s.admin = made(t, said)
 		address := freePort(t)
 		s.url = "http://" + address
-		running(t, s.program, "serve", "--listen", address, "--ops-listen", freePort(t), "--data", data, "--kafka", dev.Addr())
-		eventually(t, 30*time.Second, "serve answers", func() bool { status, err := get(s.url + "/"); return err == nil && status == 200 })
+		running(t, s.program, "serve", "--listen", address, "--ops-listen", freePort(t), "--data", data, "--kafka",
+			dev.Addr())
+		eventually(t, 30*time.Second, "serve answers",
+			func() bool { status, err := get(s.url + "/"); return err == nil && status == 200 })
 	}
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -72,7 +78,8 @@ func TestKeys_RevokedWhileTheServicesRun(t *testing.T) {
 	for _, s := range []*keyed{&orders, &statistics} { // as an operator does it
 		env := []string{s.variable + "=" + s.admin.Key}
 		scope, _, _ := strings.Cut(s.scopes, ",")
-		said, code := command(t, env, s.program, "keys", "new", "guest", "--scopes", scope, "--target", s.url, "-o", "json", "--expires", "1d")
+		said, code := command(t, env, s.program, "keys", "new", "guest", "--scopes", scope, "--target", s.url, "-o",
+			"json", "--expires", "1d")
 		if code != 0 {
 			t.Fatal(said)
 		}
@@ -83,17 +90,20 @@ func TestKeys_RevokedWhileTheServicesRun(t *testing.T) {
 		if said, code := command(t, env, s.program, "keys", "revoke", guest.ID, "--target", s.url); code != 0 {
 			t.Error(said)
 		}
-		if status, err := s.ask(t.Context(), http.MethodGet, s.path, guest.Key); err != nil || status != http.StatusUnauthorized {
+		if status, err := s.ask(t.Context(), http.MethodGet, s.path, guest.Key); err != nil ||
+			status != http.StatusUnauthorized {
 			t.Errorf("after the verb: %d, %v", status, err)
 		}
 		said, code = command(t, env, s.program, "keys", "ls", "--target", s.url, "-o", "ndjson")
-		if code != 0 || strings.Count(said, `"revoked_by":"key:admin"`) != 11 || !strings.Contains(said, `"created_by":"key:admin"`) {
+		if code != 0 || strings.Count(said, `"revoked_by":"key:admin"`) != 11 ||
+			!strings.Contains(said, `"created_by":"key:admin"`) {
 			t.Errorf("exit %d: %s", code, said)
 		}
 	}
 	stop()
 	others.Wait()
-	t.Logf("%d requests of other keys, none failed; a revoked key was let in until %v after the answer at most, its stream until %v", asked.Load(), longest, longestStream)
+	t.Logf("%d requests of other keys, none failed; a revoked key was let in until %v after the answer at most, its "+
+		"stream until %v", asked.Load(), longest, longestStream)
 }
 
 // keyed is a running service that has keys.
@@ -148,7 +158,8 @@ func (s *keyed) create(t *testing.T) newKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := s.request(t.Context(), http.MethodPost, "/v1/keys", s.admin.Key, strings.NewReader(fmt.Sprintf(`{"name":"client","scopes":%s}`, scopes)))
+	response, err := s.request(t.Context(), http.MethodPost, "/v1/keys", s.admin.Key,
+		strings.NewReader(fmt.Sprintf(`{"name":"client","scopes":%s}`, scopes)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +215,8 @@ func (s *keyed) revoked(t *testing.T) (refused, ended time.Duration) {
 			_ = response.Body.Close()
 		}()
 	}
-	if status, err := s.ask(t.Context(), http.MethodDelete, "/v1/keys/"+victim.ID, s.admin.Key); err != nil || status != http.StatusNoContent {
+	if status, err := s.ask(t.Context(), http.MethodDelete, "/v1/keys/"+victim.ID, s.admin.Key); err != nil ||
+		status != http.StatusNoContent {
 		t.Fatal(status, err)
 	}
 	answered := time.Now()

@@ -34,10 +34,12 @@ type entry struct {
 
 func newLedger() *ledger { return &ledger{orders: map[string]entry{}} }
 
-// add notes an answer. It is an error when the answer is not the order that was asked for, or has the id of another one.
+// add notes an answer. It is an error when the answer is not the order that was asked for, or has the id of another
+// one.
 func (l *ledger) add(round int, key string, draft *order.Draft, poison bool, answer *orderclient.Placed) error {
 	want := event.Order{
-		ID: answer.ID, Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID, Currency: draft.Currency, Lines: draft.Lines,
+		ID: answer.ID, Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID,
+		Currency: draft.Currency, Lines: draft.Lines,
 		PlacedAt: answer.PlacedAt, Metadata: draft.Metadata,
 	}
 	want.Total, _ = draft.Total()
@@ -66,8 +68,8 @@ func (l *ledger) sums() (orders, value int64) {
 	return orders, value
 }
 
-// checker compares a topic, as a reader of committed records sees it, with a ledger: every acknowledged order stands there
-// once, in order, and no other.
+// checker compares a topic, as a reader of committed records sees it, with a ledger: every acknowledged order stands
+// there once, in order, and no other.
 type checker struct {
 	ledger   *ledger
 	ids      map[string]string // every name that may occur once -> where it did
@@ -131,14 +133,16 @@ func (c *checker) record(t testing.TB, r *kafka.Record, round int) {
 	if acknowledged {
 		round = e.round
 	}
-	where := fmt.Sprintf("partition %d offset %d (order %s, slot %d, key %s)", r.Partition, r.Offset, o.ID, envelope.Sequence, e.key)
+	where := fmt.Sprintf("partition %d offset %d (order %s, slot %d, key %s)", r.Partition, r.Offset, o.ID,
+		envelope.Sequence, e.key)
 	switch {
 	case !acknowledged:
 		c.problem(round, "%s: reference %q was never acknowledged", where, o.Reference)
 	case !bytes.Equal(e.payload, r.Value):
 		c.problem(round, "%s: %.300s is not what was answered: %.300s", where, r.Value, e.payload)
 	}
-	if string(r.Key) != o.ID || envelope.Subject != o.ID || envelope.Type != event.TypeCreated || envelope.Source != event.Source {
+	if string(r.Key) != o.ID || envelope.Subject != o.ID || envelope.Type != event.TypeCreated ||
+		envelope.Source != event.Source {
 		c.problem(round, "%s: key %s, envelope %+v", where, r.Key, envelope)
 	}
 	if c.lineage == "" {
@@ -151,14 +155,16 @@ func (c *checker) record(t testing.TB, r *kafka.Record, round int) {
 		c.clean++
 	}
 	for _, name := range []string{
-		"order " + o.ID, "reference " + o.Reference, "event " + envelope.ID, fmt.Sprintf("slot %d of %s", envelope.Sequence, envelope.Lineage),
+		"order " + o.ID, "reference " + o.Reference, "event " + envelope.ID,
+		fmt.Sprintf("slot %d of %s", envelope.Sequence, envelope.Lineage),
 	} {
 		if first, twice := c.ids[name]; twice {
 			c.problem(round, "%s stands at %s and at %s", name, first, where)
 		}
 		c.ids[name] = where
 	}
-	for _, stream := range []string{"key " + string(r.Key), fmt.Sprintf("partition %d of lineage %s", r.Partition, envelope.Lineage)} {
+	for _, stream := range []string{"key " + string(r.Key),
+		fmt.Sprintf("partition %d of lineage %s", r.Partition, envelope.Lineage)} {
 		if envelope.Sequence <= c.last[stream] {
 			c.problem(round, "%s: comes after slot %d in %s", where, c.last[stream], stream)
 		}

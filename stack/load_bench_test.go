@@ -63,13 +63,15 @@ func startLoaded(b *testing.B, args ...string) *loaded {
 	}
 	l := &loaded{addr: freePort(b), ops: freePort(b), data: filepath.Join(b.TempDir(), "order.db")}
 	l.cmd = exec.Command("taskset", append([]string{
-		"-c", "0", order, "serve", "--listen", l.addr, "--ops-listen", l.ops, "--data", l.data, "--kafka", "127.0.0.1:1",
+		"-c", "0", order, "serve", "--listen", l.addr, "--ops-listen", l.ops, "--data", l.data, "--kafka",
+		"127.0.0.1:1",
 	}, args...)...)
 	if err := l.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = l.cmd.Process.Kill(); _ = l.cmd.Wait() })
-	eventually(b, 30*time.Second, "order answers", func() bool { status, err := get("http://" + l.ops + "/readyz"); return err == nil && status == 200 })
+	eventually(b, 30*time.Second, "order answers",
+		func() bool { status, err := get("http://" + l.ops + "/readyz"); return err == nil && status == 200 })
 	return l
 }
 
@@ -118,7 +120,8 @@ func newPlacer(addr, credential, body string) (*placer, error) {
 		head = "Authorization: Bearer " + credential + "\r\n"
 	}
 	return &placer{conn: conn, reader: bufio.NewReader(conn), request: fmt.Appendf(nil,
-		"POST /v1/orders HTTP/1.1\r\nHost: order\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", head, len(body), body)}, nil
+		"POST /v1/orders HTTP/1.1\r\nHost: order\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		head, len(body), body)}, nil
 }
 
 // place returns the answer's status.

@@ -30,17 +30,20 @@ type listening interface {
 	OpsAddr() string
 }
 
-// eachService starts order, and then activity, on free ports with what around says, and calls test. With scopes there are two keys: one
-// with all of them, and other without the last.
-func eachService(t *testing.T, around service.Config, scopes []string, test func(t *testing.T, s listening, key, other string)) {
+// eachService starts order, and then activity, on free ports with what around says, and calls test. With scopes there
+// are two keys: one with all of them, and other without the last.
+func eachService(t *testing.T, around service.Config, scopes []string,
+	test func(t *testing.T, s listening, key, other string)) {
 	t.Helper()
 	const free, nowhere = "127.0.0.1:0", "127.0.0.1:1"
 	for name, create := range map[string]func(file string) (listening, error){
 		"order": func(file string) (listening, error) {
-			return orderd.New(orderd.Config{Listen: free, OpsListen: free, Data: file, Kafka: []string{nowhere}, Serving: around}, zerolog.Nop())
+			return orderd.New(orderd.Config{Listen: free, OpsListen: free, Data: file, Kafka: []string{nowhere},
+				Serving: around}, zerolog.Nop())
 		},
 		"activity": func(file string) (listening, error) {
-			return activityd.New(activityd.Config{Listen: free, OpsListen: free, Data: file, Kafka: []string{nowhere}, Serving: around}, zerolog.Nop())
+			return activityd.New(activityd.Config{Listen: free, OpsListen: free, Data: file, Kafka: []string{nowhere},
+				Serving: around}, zerolog.Nop())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,9 +112,11 @@ func askAs(t *testing.T, method, url, host, body string, header map[string]strin
 }
 
 // decides are requests that both services refuse for what is in them, once they look at it.
-var decides = map[string]string{"order": "/v1/outbox/discard", "activity": "/v1/activities/ORDER_CREATED/parked/discard"}
+var decides = map[string]string{"order": "/v1/outbox/discard",
+	"activity": "/v1/activities/ORDER_CREATED/parked/discard"}
 
-// TestAForeignPageCannotUseAServiceWithoutKeys asks as a browser on the service's machine would that has loaded a page from elsewhere.
+// TestAForeignPageCannotUseAServiceWithoutKeys asks as a browser on the service's machine would that has loaded a page
+// from elsewhere.
 func TestAForeignPageCannotUseAServiceWithoutKeys(t *testing.T) {
 	const evil = "evil.example:8080"
 	foreign := map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://" + evil}
@@ -121,11 +126,13 @@ func TestAForeignPageCannotUseAServiceWithoutKeys(t *testing.T) {
 	eachService(t, service.Config{}, nil, func(t *testing.T, s listening, _, _ string) {
 		base := "http://" + s.Addr()
 		for _, path := range []string{"/", "/openapi.json", "/docs", "/assets/page.js", "/v1/nothing", decide(t)} {
-			if status, code := askAs(t, http.MethodGet, base+path, evil, "", own); status != 421 || code != "misdirected_request" {
+			if status, code := askAs(t, http.MethodGet, base+path, evil, "", own); status != 421 ||
+				code != "misdirected_request" {
 				t.Errorf("GET %s as %s: %d %s", path, evil, status, code)
 			}
 		}
-		for _, host := range []string{s.Addr(), "127.0.0.1", "localhost", "localhost:1", "[::1]:1"} { // through a tunnel the port is another
+		// through a tunnel the port is another
+		for _, host := range []string{s.Addr(), "127.0.0.1", "localhost", "localhost:1", "[::1]:1"} {
 			if status, code := askAs(t, http.MethodGet, base+"/", host, "", nil); status != 200 {
 				t.Errorf("as %s: %d %s", host, status, code)
 			}
@@ -136,25 +143,30 @@ func TestAForeignPageCannotUseAServiceWithoutKeys(t *testing.T) {
 		if status, code := askAs(t, http.MethodPost, base+decide(t), evil, "{}", own); status != 421 {
 			t.Errorf("a decision as %s: %d %s", evil, status, code)
 		}
-		if status, code := askAs(t, http.MethodPost, base+decide(t), s.Addr(), "{}", foreign); status != 403 || code != "cross_origin_request" {
+		if status, code := askAs(t, http.MethodPost, base+decide(t), s.Addr(), "{}", foreign); status != 403 ||
+			code != "cross_origin_request" {
 			t.Errorf("a foreign page's decision: %d %s", status, code)
 		}
 	})
 	t.Run("with a key", func(t *testing.T) {
-		eachService(t, service.Config{}, []string{auth.OpsRead, auth.OpsWrite}, func(t *testing.T, s listening, key, _ string) {
-			withKey := map[string]string{"Authorization": "Bearer " + key, "Sec-Fetch-Site": "cross-site"}
-			if status, code := askAs(t, http.MethodPost, "http://"+s.Addr()+decide(t), evil, "{}", withKey); status != 422 {
-				t.Errorf("under another name: %d %s", status, code)
-			}
-			if status, _ := askAs(t, http.MethodGet, "http://"+s.Addr()+"/", "shop.example", "", nil); status != 200 {
-				t.Errorf("the page under another name: %d", status)
-			}
-		})
+		eachService(t, service.Config{}, []string{auth.OpsRead, auth.OpsWrite},
+			func(t *testing.T, s listening, key, _ string) {
+				withKey := map[string]string{"Authorization": "Bearer " + key, "Sec-Fetch-Site": "cross-site"}
+				if status, code := askAs(t, http.MethodPost, "http://"+s.Addr()+decide(t), evil, "{}",
+					withKey); status != 422 {
+					t.Errorf("under another name: %d %s", status, code)
+				}
+				if status, _ := askAs(t, http.MethodGet, "http://"+s.Addr()+"/", "shop.example", "",
+					nil); status != 200 {
+					t.Errorf("the page under another name: %d", status)
+				}
+			})
 	})
 	t.Run("allowed", func(t *testing.T) {
 		around := service.Config{Auth: auth.Config{AllowUnauthenticated: true}}
 		eachService(t, around, nil, func(t *testing.T, s listening, _, _ string) {
-			if status, code := askAs(t, http.MethodPost, "http://"+s.Addr()+decide(t), "shop.example", "{}", nil); status != 422 {
+			if status, code := askAs(t, http.MethodPost, "http://"+s.Addr()+decide(t), "shop.example", "{}",
+				nil); status != 422 {
 				t.Errorf("behind a proxy that asks: %d %s", status, code)
 			}
 		})
@@ -170,7 +182,8 @@ func TestWhoMayChangeTheLogLevel(t *testing.T) {
 		if credential != "" {
 			header["Authorization"] = "Bearer " + credential
 		}
-		status, _ := askAs(t, http.MethodPut, "http://"+s.OpsAddr()+"/loglevel", s.OpsAddr(), `{"level":"error"}`, header)
+		status, _ := askAs(t, http.MethodPut, "http://"+s.OpsAddr()+"/loglevel", s.OpsAddr(), `{"level":"error"}`,
+			header)
 		if changed := level.Get() == zerolog.ErrorLevel; changed != (status == 200) {
 			t.Errorf("%d, and the level is %s", status, level.Get())
 		}
@@ -179,16 +192,17 @@ func TestWhoMayChangeTheLogLevel(t *testing.T) {
 	}
 	level.Set(zerolog.InfoLevel)
 	others := slices.DeleteFunc(slices.Clone(auth.Scopes()), func(scope string) bool { return scope == auth.OpsWrite })
-	eachService(t, service.Config{Verbosity: level}, append(others, auth.OpsWrite), func(t *testing.T, s listening, key, other string) {
-		for _, tc := range []struct {
-			who, credential string
-			want            int
-		}{{"nobody", "", 401}, {"a key without ops:write", other, 403}, {"a key with it", key, 200}} {
-			if status := put(t, s, tc.credential); status != tc.want {
-				t.Errorf("%s: %d, want %d", tc.who, status, tc.want)
+	eachService(t, service.Config{Verbosity: level}, append(others, auth.OpsWrite),
+		func(t *testing.T, s listening, key, other string) {
+			for _, tc := range []struct {
+				who, credential string
+				want            int
+			}{{"nobody", "", 401}, {"a key without ops:write", other, 403}, {"a key with it", key, 200}} {
+				if status := put(t, s, tc.credential); status != tc.want {
+					t.Errorf("%s: %d, want %d", tc.who, status, tc.want)
+				}
 			}
-		}
-	})
+		})
 	t.Run("without keys", func(t *testing.T) {
 		eachService(t, service.Config{Verbosity: level}, nil, func(t *testing.T, s listening, _, _ string) {
 			if status := put(t, s, ""); status != 200 {

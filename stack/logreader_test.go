@@ -20,7 +20,10 @@ import (
 )
 
 // devProgram builds bin/ordertally once and returns the path.
-var devProgram = sync.OnceValues(func() (string, error) { return build("ordertally", "ordertally/stack/cmd/ordertally") })
+var devProgram = sync.OnceValues(func() (string,
+	error) {
+	return build("ordertally", "ordertally/stack/cmd/ordertally")
+})
 
 // piped is a program whose log goes into a pipe of 4 KiB, which the test reads or not.
 type piped struct {
@@ -39,10 +42,12 @@ type piped struct {
 // pipedProgram starts order, activity or dev on free ports, and returns when it has started.
 func pipedProgram(t *testing.T, name string, more ...string) *piped {
 	t.Helper()
-	c := &piped{t: t, api: freePort(t), ops: freePort(t), exited: make(chan struct{}), client: &http.Client{Timeout: 10 * time.Second}}
+	c := &piped{t: t, api: freePort(t), ops: freePort(t), exited: make(chan struct{}),
+		client: &http.Client{Timeout: 10 * time.Second}}
 	dir := t.TempDir()
 	noKafka := freePort(t)
-	args := []string{"serve", "--data", filepath.Join(dir, "data.db"), "--kafka", noKafka, "--listen", c.api, "--ops-listen", c.ops}
+	args := []string{"serve", "--data", filepath.Join(dir, "data.db"), "--kafka", noKafka, "--listen", c.api,
+		"--ops-listen", c.ops}
 	var path string
 	var err error
 	switch name {
@@ -222,7 +227,8 @@ func TestServices_KeepTheirLogFileWithoutAReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(text), `"status":200`); n != 20 || !strings.Contains(string(text), "order has stopped") {
+	if n := strings.Count(string(text), `"status":200`); n != 20 ||
+		!strings.Contains(string(text), "order has stopped") {
 		t.Errorf("the file has %d of 20 lines:\n%s", n, text)
 	}
 }
@@ -238,7 +244,8 @@ func TestServices_StayWhenStartedWithNohup(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &piped{t: t, api: freePort(t), ops: freePort(t), exited: make(chan struct{})}
-	c.cmd = exec.Command(nohup, path, "serve", "--data", filepath.Join(t.TempDir(), "order.db"), "--kafka", freePort(t), "--listen", c.api, "--ops-listen", c.ops)
+	c.cmd = exec.Command(nohup, path, "serve", "--data", filepath.Join(t.TempDir(), "order.db"), "--kafka", freePort(t),
+		"--listen", c.api, "--ops-listen", c.ops)
 	c.cmd.Stdout, c.cmd.Stderr = io.Discard, io.Discard
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -280,7 +287,9 @@ func TestVerbs_EndQuietlyWithTheirReader(t *testing.T) {
 		asked <- struct{}{}
 		<-answer
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"parked":[`+strings.TrimSuffix(strings.Repeat(`{"id":"01890a5d-ac96-774b-8000-000000000001","class":"too_large","reason":"r"},`, 200), ",")+`]}`)
+		_, _ = io.WriteString(w, `{"parked":[`+
+			strings.TrimSuffix(strings.Repeat(
+				`{"id":"01890a5d-ac96-774b-8000-000000000001","class":"too_large","reason":"r"},`, 200), ",")+`]}`)
 	})}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestAnErrorIsOnTheDisk counts fsync calls of the log file: one for a line of level error, which a service that ends with one writes last.
+// TestAnErrorIsOnTheDisk counts fsync calls of the log file: one for a line of level error, which a service that ends
+// with one writes last.
 func TestAnErrorIsOnTheDisk(t *testing.T) {
 	order, err := orderProgram()
 	if err != nil {

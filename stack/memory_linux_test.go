@@ -29,8 +29,8 @@ import (
 // waitingEnv is how many orders wait in TestMemoryWithKafkaAway; 50,000 unless it says otherwise.
 const waitingEnv = "WAITING_ORDERS"
 
-// TestMemoryWithKafkaAway starts `order serve` without Kafka, once with an empty file and once with many orders waiting,
-// and places some more. The memory that the second needs more, without the mapped file, stays below 64 MiB.
+// TestMemoryWithKafkaAway starts `order serve` without Kafka, once with an empty file and once with many orders
+// waiting, and places some more. The memory that the second needs more, without the mapped file, stays below 64 MiB.
 func TestMemoryWithKafkaAway(t *testing.T) {
 	waiting, limit := 50_000, 64<<20
 	if text := os.Getenv(waitingEnv); text != "" {
@@ -96,10 +96,12 @@ func placeMany(t *testing.T, n, goroutines int, place func(body []byte) error) {
 	for range goroutines {
 		placing.Go(func() {
 			for i := range numbers {
-				body := fmt.Appendf(nil, `{"reference":"%d","currency":"GBP","metadata":{"country":"United Kingdom"},"lines":[`+
-					`{"sku":"85123A","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255},`+
-					`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275},`+
-					`{"sku":"22752","description":"SET 7 BABUSHKA NESTING BOXES","quantity":2,"unit_price":765}]}`, i)
+				body := fmt.Appendf(nil,
+					`{"reference":"%d","currency":"GBP","metadata":{"country":"United Kingdom"},"lines":[`+
+						`{"sku":"85123A","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255},`+
+						`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275},`+
+						`{"sku":"22752","description":"SET 7 BABUSHKA NESTING BOXES","quantity":2,"unit_price":765}]}`,
+					i)
 				if err := place(body); err != nil {
 					t.Error(err)
 				}
@@ -113,12 +115,13 @@ func placeMany(t *testing.T, n, goroutines int, place func(body []byte) error) {
 	placing.Wait()
 }
 
-// serveAway runs the service with a broker that nobody reaches, places orders, and returns the most memory seen, in bytes,
-// without the mapping of the file. waiting is how many orders must wait in the end.
+// serveAway runs the service with a broker that nobody reaches, places orders, and returns the most memory seen, in
+// bytes, without the mapping of the file. waiting is how many orders must wait in the end.
 func serveAway(t *testing.T, program, file string, waiting, placed int) (most int) {
 	t.Helper()
 	api, ops := freePort(t), freePort(t)
-	process := exec.Command(program, "serve", "--data", file, "--kafka", freePort(t), "--listen", api, "--ops-listen", ops)
+	process := exec.Command(program, "serve", "--data", file, "--kafka", freePort(t), "--listen", api, "--ops-listen",
+		ops)
 	var log bytes.Buffer
 	process.Stderr = &log
 	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -20,7 +20,8 @@ import (
 func openTransaction(t *testing.T, address string, partitions int32) *confluent.Producer {
 	t.Helper()
 	producer, err := confluent.NewProducer(&confluent.ConfigMap{
-		"bootstrap.servers": address, "transactional.id": "another-program", "transaction.timeout.ms": 120_000, "enable.metrics.push": false,
+		"bootstrap.servers": address, "transactional.id": "another-program", "transaction.timeout.ms": 120_000,
+		"enable.metrics.push": false,
 		"go.delivery.reports": false,
 	})
 	must(t, err)
@@ -29,7 +30,8 @@ func openTransaction(t *testing.T, address string, partitions int32) *confluent.
 	must(t, producer.BeginTransaction())
 	topic := event.Topic
 	for partition := range partitions {
-		must(t, producer.Produce(&confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: partition}, Value: []byte("{}")}, nil))
+		must(t, producer.Produce(&confluent.Message{
+			TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: partition}, Value: []byte("{}")}, nil))
 	}
 	if left := producer.Flush(20_000); left > 0 {
 		t.Fatalf("%d records of the other program are not written", left)
@@ -111,7 +113,8 @@ func overMidnight(t *testing.T, address string, commits bool) {
 	zones := []string{"Pacific/Auckland", "Europe/London", "America/New_York"}
 	day := func(zone string) asked { t.Helper(); return ask(t, base+"/2010-12-01?tz="+zone) }
 	days := func(zone string) asked { t.Helper(); return ask(t, base+"?from=2010-11-30&to=2010-12-01&tz="+zone) }
-	eventually(t, time.Minute, "what stands before the transaction is counted", func() bool { return day(zones[0]).Count == 20 })
+	eventually(t, time.Minute, "what stands before the transaction is counted",
+		func() bool { return day(zones[0]).Count == 20 })
 	for _, zone := range zones {
 		midnight, err := time.LoadLocation(zone)
 		must(t, err)
@@ -130,10 +133,13 @@ func overMidnight(t *testing.T, address string, commits bool) {
 	if waits := metric(t, c.OpsAddr(), "activity_open_transaction_wait_seconds"); waits == 0 {
 		t.Error("no metric says that a transaction is waited for")
 	}
-	if ready := text(t, "http://"+c.OpsAddr()+"/readyz?verbose"); !strings.Contains(ready, "[+]kafka ok (2 partitions wait for the end of another program's open transaction") {
+	if ready := text(t, "http://"+c.OpsAddr()+"/readyz?verbose"); !strings.Contains(ready,
+		"[+]kafka ok (2 partitions wait for the end of another program's open transaction") {
 		t.Errorf("readyz says %s", ready)
 	}
-	if live := firstEvent(t, "http://"+c.Addr()+"/v1/activities/ORDER_CREATED/live?tz=Pacific/Auckland"); !strings.Contains(live, `"final":false`) || strings.Contains(live, `"lag":0`) {
+	if live := firstEvent(t, "http://"+c.Addr()+
+		"/v1/activities/ORDER_CREATED/live?tz=Pacific/Auckland"); !strings.Contains(live, `"final":false`) ||
+		strings.Contains(live, `"lag":0`) {
 		t.Errorf("the live stream says %s", live)
 	}
 	if commits {
@@ -169,7 +175,8 @@ func firstEvent(t *testing.T, url string) string {
 	must(t, err)
 	defer response.Body.Close()
 	var event []byte
-	for piece := make([]byte, 4096); !strings.Contains(string(event), "\n\nid:") && strings.Count(string(event), "\n\n") < 2; {
+	for piece := make([]byte, 4096); !strings.Contains(string(event), "\n\nid:") &&
+		strings.Count(string(event), "\n\n") < 2; {
 		n, err := response.Body.Read(piece)
 		must(t, err)
 		event = append(event, piece[:n]...)

@@ -26,7 +26,8 @@ type numbersConfig struct {
 	Large               int // bytes of a large message: one in ten of the first key
 }
 
-// runNumbers appends the messages, one writer a key, prints "KEY NUMBER" for each that is stored, and goes on publishing.
+// runNumbers appends the messages, one writer a key, prints "KEY NUMBER" for each that is stored, and goes on
+// publishing.
 func runNumbers(ctx context.Context, c numbersConfig) error {
 	db, err := boltdb.Open(c.Data, boltdb.Options{})
 	if err != nil {
@@ -36,12 +37,14 @@ func runNumbers(ctx context.Context, c numbersConfig) error {
 	if err != nil {
 		return err
 	}
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{c.Broker}, Topic: c.Topic}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{c.Broker}, Topic: c.Topic},
+		zerolog.Nop())
 	if err != nil {
 		return err
 	}
 	relay := outbox.NewRelay(box, publisher, outbox.RelayConfig{
-		BatchMessages: 16, MaxAttempts: 1_000_000, Retry: outbox.Backoff{First: 50 * time.Millisecond, Factor: 1, Limit: 50 * time.Millisecond},
+		BatchMessages: 16, MaxAttempts: 1_000_000,
+		Retry: outbox.Backoff{First: 50 * time.Millisecond, Factor: 1, Limit: 50 * time.Millisecond},
 	}, outbox.NewMetrics(prometheus.NewRegistry(), "numbers", box), zerolog.Nop())
 	failed := make(chan error, 1+c.Keys)
 	go func() { failed <- relay.Run(ctx) }()
@@ -62,7 +65,8 @@ func runNumbers(ctx context.Context, c numbersConfig) error {
 }
 
 // count stores the next messages of one key, each in one transaction with the number it has come to.
-func count(ctx context.Context, stored io.Writer, db *boltdb.DB, box *outbox.Outbox, key string, c *numbersConfig) error {
+func count(ctx context.Context, stored io.Writer, db *boltdb.DB, box *outbox.Outbox, key string,
+	c *numbersConfig) error {
 	for range c.Each {
 		var n uint64
 		err := db.Write(ctx, func(tx *boltdb.Tx) error {

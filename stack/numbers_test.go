@@ -17,9 +17,9 @@ import (
 	apache "ordertally/stack/kafka"
 )
 
-// TestRoundsOfNumbers kills a program whose messages follow each other within a few keys, some of them too large for the
-// topic until the round's last start: each key's numbers stand in the topic once, without a gap, in the order written.
-// It has a quarter of the rounds that ORDERTALLY_ROUNDS says, and one for each moment at least.
+// TestRoundsOfNumbers kills a program whose messages follow each other within a few keys, some of them too large for
+// the topic until the round's last start: each key's numbers stand in the topic once, without a gap, in the order
+// written. It has a quarter of the rounds that ORDERTALLY_ROUNDS says, and one for each moment at least.
 func TestRoundsOfNumbers(t *testing.T) {
 	rounds := max(int(number(t, "ORDERTALLY_ROUNDS", 20))/4, len(moments))
 	seed := number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano()))
@@ -32,7 +32,8 @@ func TestRoundsOfNumbers(t *testing.T) {
 	const topic, keys = "numbers", 4
 	counting := newChild(t, "", cluster.Addr())
 	counting.config = childConfig{Numbers: &numbersConfig{
-		Data: filepath.Join(t.TempDir(), "numbers.db"), Broker: cluster.Addr(), Topic: topic, Keys: keys, Each: 20, Large: topicLimit * 3 / 2,
+		Data: filepath.Join(t.TempDir(), "numbers.db"), Broker: cluster.Addr(), Topic: topic, Keys: keys, Each: 20,
+		Large: topicLimit * 3 / 2,
 	}}
 	written := &tally{last: map[string]int{}}
 	counting.output = func(line string) { written.hear(t, line) }
@@ -54,7 +55,8 @@ func TestRoundsOfNumbers(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, 30*time.Second, "the topic is there", func() bool { return len(brokertest.ReadAll(t, cluster.Addr(), topic)) > 0 })
+	eventually(t, 30*time.Second, "the topic is there",
+		func() bool { return len(brokertest.ReadAll(t, cluster.Addr(), topic)) > 0 })
 	reader = brokertest.NewReader(t, cluster.Addr(), topic)
 	read(0)
 	counting.kill()
@@ -71,7 +73,8 @@ func TestRoundsOfNumbers(t *testing.T) {
 				<-time.After(time.Duration(random.Int64N(int64(2 * anyTime))))
 				counting.kill()
 			} else {
-				// How many batches the messages make is a matter of time: one that never comes to its pass is killed at rest.
+				// How many batches the messages make is a matter of time: one that never comes to its pass is killed at
+				// rest.
 				counting.awaitDeathOrKill(5 * time.Second)
 			}
 			strikes++
@@ -164,5 +167,6 @@ func (w *tally) lines() int {
 
 func (w *tally) await(t *testing.T, lines int) {
 	t.Helper()
-	eventually(t, 30*time.Second, fmt.Sprintf("%d messages are stored", lines), func() bool { return w.lines() >= lines })
+	eventually(t, 30*time.Second, fmt.Sprintf("%d messages are stored", lines),
+		func() bool { return w.lines() >= lines })
 }

@@ -18,8 +18,8 @@ func press(row int, name string) chromedp.Action {
 		`[...document.querySelectorAll("#messages tbody tr")[%d].querySelectorAll("button")].find((b) => b.textContent === %q).click()`, row, name), nil)
 }
 
-// TestTheOperatorsPage parks two messages on Apache Kafka, sees them in a browser, retries one and gives the other up, each behind a
-// confirmation.
+// TestTheOperatorsPage parks two messages on Apache Kafka, sees them in a browser, retries one and gives the other up,
+// each behind a confirmation.
 func TestTheOperatorsPage(t *testing.T) {
 	const limit = 20_000
 	cluster := kafka.ForTest(t)
@@ -29,7 +29,8 @@ func TestTheOperatorsPage(t *testing.T) {
 	place(t, s, `{"sku":"first","quantity":1,"unit_price":1}`)
 	eventually(t, time.Minute, "the topic is there", func() bool { return countedLately(t, s.activityURL()) == 1 })
 	limitTopic(t, cluster.Addr(), limit)
-	line := `{"sku":"sku","description":"<b onclick=alert(1)>` + strings.Repeat("x", 400) + `","quantity":1,"unit_price":1}`
+	line := `{"sku":"sku","description":"<b onclick=alert(1)>` + strings.Repeat("x", 400) +
+		`","quantity":1,"unit_price":1}`
 	for range 2 {
 		place(t, s, strings.Repeat(line+",", 2*limit/len(line))+line)
 	}

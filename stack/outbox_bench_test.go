@@ -62,7 +62,8 @@ func (x *box) fill(b *testing.B, messages []outbox.Message) {
 }
 
 // relay publishes to topic until stop is called.
-func (x *box) relay(b *testing.B, address, topic string, config outbox.RelayConfig) (registry *prometheus.Registry, stop func()) {
+func (x *box) relay(b *testing.B, address, topic string, config outbox.RelayConfig) (registry *prometheus.Registry,
+	stop func()) {
 	b.Helper()
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
 	if err != nil {
@@ -88,7 +89,8 @@ func smallOrders(n int) []outbox.Message {
 	for i := range messages {
 		id, at := ids.Next(), time.Now()
 		o := event.Order{
-			ID: id.String(), Reference: fmt.Sprint(500_000 + i), CustomerID: fmt.Sprint(12_000 + i%5_000), Currency: "GBP", PlacedAt: at,
+			ID: id.String(), Reference: fmt.Sprint(500_000 + i), CustomerID: fmt.Sprint(12_000 + i%5_000),
+			Currency: "GBP", PlacedAt: at,
 			Lines: []event.Line{
 				{SKU: "85123A", Description: "WHITE HANGING HEART T-LIGHT HOLDER", Quantity: 6, UnitPrice: 255},
 				{SKU: "84406B", Description: "CREAM CUPID HEARTS COAT HANGER", Quantity: 8, UnitPrice: 275},
@@ -108,7 +110,8 @@ func smallOrders(n int) []outbox.Message {
 func bare(topic *string, m *outbox.Message, slot int) *confluent.Message {
 	envelope := cloudevent.Envelope{
 		ID: m.ID.String(), Source: event.Source, Type: m.Type, Subject: m.Subject, Time: m.Time, DataSchema: m.Schema,
-		ContentType: m.ContentType, Lineage: "00000000000000000000000000000000", Sequence: uint64(slot + 1), Previous: uint64(slot),
+		ContentType: m.ContentType, Lineage: "00000000000000000000000000000000", Sequence: uint64(slot + 1),
+		Previous: uint64(slot),
 	}
 	message := &confluent.Message{
 		TopicPartition: confluent.TopicPartition{Topic: topic, Partition: confluent.PartitionAny},
@@ -125,8 +128,9 @@ func bareProducer(b *testing.B, address string, lingerMillis int) *confluent.Pro
 	b.Helper()
 	producer, err := confluent.NewProducer(&confluent.ConfigMap{
 		"bootstrap.servers": address, "enable.idempotence": true, "acks": "all", "linger.ms": lingerMillis,
-		"partitioner": "murmur2_random", "message.max.bytes": kafka.MaxMessageBytes, "queue.buffering.max.messages": 1_000_000,
-		"go.delivery.report.fields": "none", "go.produce.channel.size": 1, "enable.metrics.push": false,
+		"partitioner": "murmur2_random", "message.max.bytes": kafka.MaxMessageBytes,
+		"queue.buffering.max.messages": 1_000_000,
+		"go.delivery.report.fields":    "none", "go.produce.channel.size": 1, "enable.metrics.push": false,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -137,13 +141,15 @@ func bareProducer(b *testing.B, address string, lingerMillis int) *confluent.Pro
 // makeTopic makes a topic as order does.
 func makeTopic(t testing.TB, address, topic string) {
 	t.Helper()
-	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
+	admin, err := confluent.NewAdminClient(
+		&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
 	results, err := admin.CreateTopics(t.Context(), []confluent.TopicSpecification{{
-		Topic: topic, NumPartitions: 6, ReplicationFactor: 1, Config: map[string]string{"max.message.bytes": fmt.Sprint(kafka.MaxMessageBytes)},
+		Topic: topic, NumPartitions: 6, ReplicationFactor: 1,
+		Config: map[string]string{"max.message.bytes": fmt.Sprint(kafka.MaxMessageBytes)},
 	}})
 	if err != nil || results[0].Error.Code() != confluent.ErrNoError {
 		t.Fatal(results, err)

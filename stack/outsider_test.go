@@ -20,11 +20,13 @@ func TestASecondConsumerOnTheDevBroker(t *testing.T) { secondConsumer(t, startDe
 
 func TestASecondConsumerOnApacheKafka(t *testing.T) { secondConsumer(t, kafka.ForTest(t).Addr()) }
 
-// secondConsumer lets a program that knows the published contract alone read every order, twice: its figures are those of
-// the activity service and of the CSV files. The program checks each record against the schema and the table of headers.
+// secondConsumer lets a program that knows the published contract alone read every order, twice: its figures are those
+// of the activity service and of the CSV files. The program checks each record against the schema and the table of
+// headers.
 func secondConsumer(t *testing.T, brokers string) {
 	s := startServices(t, t.TempDir(), brokers)
-	if summary, err := importDays(t.Context(), s.orderURL(), retail.Options{}); err != nil || summary.Placed != allOrders {
+	if summary, err := importDays(t.Context(), s.orderURL(), retail.Options{}); err != nil ||
+		summary.Placed != allOrders {
 		t.Fatalf("placed %d orders, want %d: %v", summary.Placed, allOrders, err)
 	}
 	schema, err := refconsumer.LoadSchema("../docs/order-created.schema.json")
@@ -76,7 +78,8 @@ func read(t *testing.T, brokers, group string, ledger *refconsumer.Ledger) (stop
 
 func compareDays(t *testing.T, s *services, ledger *refconsumer.Ledger) {
 	t.Helper()
-	eventually(t, time.Minute, "every order is counted", func() bool { return counted(t, s.activityURL()) == allOrders })
+	eventually(t, time.Minute, "every order is counted",
+		func() bool { return counted(t, s.activityURL()) == allOrders })
 	for date, w := range want {
 		ours := day(t, s.activityURL(), date, "Europe/London")
 		orders, revenue := ledger.Day(date)
@@ -91,9 +94,12 @@ func compareDays(t *testing.T, s *services, ledger *refconsumer.Ledger) {
 // placeWhole places an order with every field, each near its limit, and a trace.
 func placeWhole(t *testing.T, base string) {
 	t.Helper()
-	body := `{"reference":"` + strings.Repeat("№", 128) + `","customer_id":"` + strings.Repeat("ß", 128) + `","currency":"JPY","lines":[` +
-		`{"sku":"` + strings.Repeat("é", 64) + `","description":"` + strings.Repeat("\U0001d11e", 510) + `\t\"","quantity":1000000000,"unit_price":0},` +
-		`{"sku":"\u2028","quantity":1,"unit_price":9223372036854775807}],"metadata":{"` + strings.Repeat("ü", 64) + `":"` + strings.Repeat("ö", 512) + `","empty":""}}`
+	body := `{"reference":"` + strings.Repeat("№", 128) + `","customer_id":"` + strings.Repeat("ß", 128) +
+		`","currency":"JPY","lines":[` +
+		`{"sku":"` + strings.Repeat("é", 64) + `","description":"` + strings.Repeat("\U0001d11e", 510) +
+		`\t\"","quantity":1000000000,"unit_price":0},` +
+		`{"sku":"\u2028","quantity":1,"unit_price":9223372036854775807}],"metadata":{"` + strings.Repeat("ü", 64) +
+		`":"` + strings.Repeat("ö", 512) + `","empty":""}}`
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/orders", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,8 @@ import (
 // good ones take, in seconds, and how many times longer than the first.
 func BenchmarkPoison(b *testing.B) {
 	const n, every = 10_000, 100
-	const usual, low = 1_048_588, 100_000 // Kafka's own default; and below what a client batches (batch.size, 1,000,000)
+	// Kafka's own default; and below what a client batches (batch.size, 1,000,000)
+	const usual, low = 1_048_588, 100_000
 	address := kafka.ForTest(b).Addr()
 	for range b.N {
 		publishLimited(b, address, "warm", smallOrders(n), usual, n)

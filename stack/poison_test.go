@@ -43,9 +43,9 @@ func limitTopicOf(t testing.TB, address, topic string, bytes int) {
 	}
 }
 
-// TestPoisonOnApacheKafka stores orders while Kafka is out of reach and lowers the topic's limit, so that every hundredth
-// is too large for it: it is parked, the others are published and counted, and once the topic takes it the operators' verb
-// publishes it.
+// TestPoisonOnApacheKafka stores orders while Kafka is out of reach and lowers the topic's limit, so that every
+// hundredth is too large for it: it is parked, the others are published and counted, and once the topic takes it the
+// operators' verb publishes it.
 func TestPoisonOnApacheKafka(t *testing.T) {
 	const orders, every, limit = 3000, 100, 100_000
 	cluster := apache.ForTest(t)
@@ -81,8 +81,10 @@ func TestPoisonOnApacheKafka(t *testing.T) {
 		return metric(t, s.addresses.orderOps, "order_outbox_parked_messages") == orders/every &&
 			metric(t, s.addresses.orderOps, "order_outbox_backlog_messages") == 0
 	})
-	t.Logf("%d messages, of which %d are poison, were dealt with %s after the start", orders, orders/every, time.Since(began).Round(time.Millisecond))
-	eventually(t, time.Minute, "the others are counted", func() bool { return countedLately(t, s.activityURL()) == 1+orders-orders/every })
+	t.Logf("%d messages, of which %d are poison, were dealt with %s after the start", orders, orders/every,
+		time.Since(began).Round(time.Millisecond))
+	eventually(t, time.Minute, "the others are counted",
+		func() bool { return countedLately(t, s.activityURL()) == 1+orders-orders/every })
 	if charged := metric(t, s.addresses.orderOps, "order_outbox_publish_failures_total"); charged != 3*orders/every {
 		t.Errorf("%v failures, want 3 of each poisoned message and no other", charged)
 	}
@@ -101,7 +103,8 @@ func TestPoisonOnApacheKafka(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	output, err := exec.Command(program, "outbox", "retry", "--class", "too_large", "--reason", "limit raised", "--target", s.orderURL()).CombinedOutput()
+	output, err := exec.Command(program, "outbox", "retry", "--class", "too_large", "--reason", "limit raised",
+		"--target", s.orderURL()).CombinedOutput()
 	if want := fmt.Sprintln(orders/every, "retried"); err != nil || string(output) != want {
 		t.Fatalf("%s, %v; want %s", output, err, want)
 	}

@@ -11,8 +11,8 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// TestAPowerCutOfTheBroker keeps the broker's data on a file system of its own, in a file, and shuts that down: what was
-// not written back is gone. It needs root, a loop device, mkfs.ext4 and xfs_io.
+// TestAPowerCutOfTheBroker keeps the broker's data on a file system of its own, in a file, and shuts that down: what
+// was not written back is gone. It needs root, a loop device, mkfs.ext4 and xfs_io.
 func TestAPowerCutOfTheBroker(t *testing.T) {
 	for _, tool := range []string{"mkfs.ext4", "mount", "xfs_io"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -45,10 +45,11 @@ func TestAPowerCutOfTheBroker(t *testing.T) {
 	attach := func() { run("mount", "-o", "loop,commit=1000", image, mount) }
 	attach()
 	t.Cleanup(func() { _ = exec.Command("umount", mount).Run() })
-	forgets(t, filepath.Join(mount, "kafka"), func(*kafka.Kafka) { run("sync", "-f", mount) }, func(cluster *kafka.Kafka) {
-		run("xfs_io", "-x", "-c", "shutdown", mount)
-		cluster.Kill()
-		run("umount", mount)
-		attach()
-	})
+	forgets(t, filepath.Join(mount, "kafka"), func(*kafka.Kafka) { run("sync", "-f", mount) },
+		func(cluster *kafka.Kafka) {
+			run("xfs_io", "-x", "-c", "shutdown", mount)
+			cluster.Kill()
+			run("umount", mount)
+			attach()
+		})
 }

@@ -11,9 +11,9 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// TestABrokerThatForgets has Apache Kafka come back without the last 3,000 messages that it acknowledged: its data is put
-// back to what it was before them. What a power cut does is shown by TestAPowerCutOfTheBroker, which needs a disk of its
-// own.
+// TestABrokerThatForgets has Apache Kafka come back without the last 3,000 messages that it acknowledged: its data is
+// put back to what it was before them. What a power cut does is shown by TestAPowerCutOfTheBroker, which needs a disk
+// of its own.
 func TestABrokerThatForgets(t *testing.T) {
 	dir := t.TempDir()
 	data, before := filepath.Join(dir, "kafka"), filepath.Join(dir, "before")
@@ -38,8 +38,8 @@ func TestABrokerThatForgets(t *testing.T) {
 	})
 }
 
-// forgets publishes one order, marks that state of the broker in dir, publishes 3,000 more, has the broker forget them and
-// sees all of them published again and none counted twice.
+// forgets publishes one order, marks that state of the broker in dir, publishes 3,000 more, has the broker forget them
+// and sees all of them published again and none counted twice.
 func forgets(t *testing.T, dir string, mark, lose func(*kafka.Kafka)) {
 	const orders, writers = 3000, 30
 	kafka.Require(t)
@@ -53,7 +53,8 @@ func forgets(t *testing.T, dir string, mark, lose func(*kafka.Kafka)) {
 	if !acked.place(s.orderURL()) {
 		t.Fatal("the first order was not placed")
 	}
-	eventually(t, time.Minute, "the first order is counted", func() bool { return countedLately(t, s.activityURL()) == 1 })
+	eventually(t, time.Minute, "the first order is counted",
+		func() bool { return countedLately(t, s.activityURL()) == 1 })
 	mark(cluster)
 	var all sync.WaitGroup
 	for range writers {
@@ -69,7 +70,8 @@ func forgets(t *testing.T, dir string, mark, lose func(*kafka.Kafka)) {
 	all.Wait()
 	const total = orders + 1
 	eventually(t, time.Minute, "all are published and counted", func() bool {
-		return metric(t, s.addresses.orderOps, "order_outbox_backlog_messages") == 0 && countedLately(t, s.activityURL()) == total
+		return metric(t, s.addresses.orderOps, "order_outbox_backlog_messages") == 0 &&
+			countedLately(t, s.activityURL()) == total
 	})
 	lose(cluster)
 	if err := cluster.Restart(t.Context()); err != nil {
@@ -78,18 +80,21 @@ func forgets(t *testing.T, dir string, mark, lose func(*kafka.Kafka)) {
 	began := time.Now()
 	acked.inTopicOnce(t, cluster.Addr())
 	again := metric(t, s.addresses.orderOps, "order_outbox_republished_total")
-	t.Logf("%v messages were gone and are in the topic again %s after the broker's return", again, time.Since(began).Round(time.Millisecond))
+	t.Logf("%v messages were gone and are in the topic again %s after the broker's return", again,
+		time.Since(began).Round(time.Millisecond))
 	if again == 0 {
 		t.Fatal("the broker lost nothing: the test shows nothing")
 	}
 	if !acked.place(s.orderURL()) {
 		t.Fatal("an order was not placed")
 	}
-	eventually(t, time.Minute, "a new order is counted", func() bool { return countedLately(t, s.activityURL()) == total+1 })
+	eventually(t, time.Minute, "a new order is counted",
+		func() bool { return countedLately(t, s.activityURL()) == total+1 })
 	eventually(t, time.Minute, "there is no lag", func() bool { return lag(t, s.addresses.activityOps) == 0 })
 	if n := countedLately(t, s.activityURL()); n != total+1 {
 		t.Errorf("%d orders are counted, want %d", n, total+1)
 	}
 	acked.inTopicOnce(t, cluster.Addr())
-	fmt.Fprintln(t.Output(), "refused as counted before:", metric(t, s.addresses.activityOps, "activity_duplicates_total"))
+	fmt.Fprintln(t.Output(), "refused as counted before:",
+		metric(t, s.addresses.activityOps, "activity_duplicates_total"))
 }

@@ -23,7 +23,10 @@ var makeProgramDir = sync.OnceValue(func() (err error) {
 // orderProgram and activityPath build bin/order and bin/activity once and return the path.
 var (
 	orderProgram = sync.OnceValues(func() (string, error) { return build("order", "ordertally/order/cmd/order") })
-	activityPath = sync.OnceValues(func() (string, error) { return build("activity", "ordertally/activity/cmd/activity") })
+	activityPath = sync.OnceValues(func() (string,
+		error) {
+		return build("activity", "ordertally/activity/cmd/activity")
+	})
 )
 
 // programs returns the paths of both.

@@ -53,7 +53,8 @@ func (c *counter) start() {
 	c.t.Helper()
 	var err error
 	c.Service, err = activityd.New(activityd.Config{
-		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(c.dir, "activity.db"), Kafka: []string{c.broker()}, Clock: c.clock,
+		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(c.dir, "activity.db"),
+		Kafka: []string{c.broker()}, Clock: c.clock,
 	}, zerolog.Nop())
 	if err != nil {
 		c.t.Fatal(err)
@@ -85,7 +86,8 @@ func (c *counter) stop() {
 // publish writes the messages of these slots, ten to a transaction, as an order service with that file does.
 func (c *counter) publish(lineage string, from, to uint64) {
 	c.t.Helper()
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{c.broker()}, Topic: event.Topic, Partitions: 2}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(
+		kafka.PublisherConfig{Brokers: []string{c.broker()}, Topic: event.Topic, Partitions: 2}, zerolog.Nop())
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -100,7 +102,8 @@ func (c *counter) publish(lineage string, from, to uint64) {
 		for slot := first; slot < first+10 && slot <= to; slot++ {
 			records = append(records, orderOf(lineage, slot))
 		}
-		if _, err := session.Publish(c.t.Context(), records, outbox.Mark{Slot: records[len(records)-1].Slot}); err != nil {
+		if _, err := session.Publish(c.t.Context(), records,
+			outbox.Mark{Slot: records[len(records)-1].Slot}); err != nil {
 			c.t.Fatal(err)
 		}
 	}
@@ -145,7 +148,8 @@ func (c *counter) says(reason kafka.Reason) {
 			c.t.Errorf("%v repositions because of %s, and it should be for %q only", moved, r, reason)
 		}
 	}
-	if ready := text(c.t, "http://"+c.OpsAddr()+"/readyz?verbose"); strings.Contains(ready, "[+]kafka ok (repositioned") != (reason != "") {
+	if ready := text(c.t, "http://"+c.OpsAddr()+"/readyz?verbose"); strings.Contains(ready,
+		"[+]kafka ok (repositioned") != (reason != "") {
 		c.t.Errorf("repositioned because of %q, and readyz says %s", reason, ready)
 	}
 }
@@ -211,7 +215,8 @@ func TestALogThatLostItsEndIsCountedOnce(t *testing.T) {
 	}
 }
 
-// cut leaves a part of each partition's newest segment, without what would tell that there was more, and starts the broker.
+// cut leaves a part of each partition's newest segment, without what would tell that there was more, and starts the
+// broker.
 func (c *counter) cut(keep float64) {
 	c.t.Helper()
 	c.cluster.Kill()
@@ -229,7 +234,8 @@ func (c *counter) cut(keep float64) {
 			c.t.Fatal(err)
 		}
 	}
-	for _, pattern := range []string{"*-checkpoint", event.Topic + "-*/*.index", event.Topic + "-*/*.timeindex", event.Topic + "-*/*.snapshot"} {
+	for _, pattern := range []string{"*-checkpoint", event.Topic + "-*/*.index", event.Topic + "-*/*.timeindex",
+		event.Topic + "-*/*.snapshot"} {
 		files, err := filepath.Glob(filepath.Join(data, pattern))
 		if err != nil || len(files) == 0 && pattern == "*-checkpoint" {
 			c.t.Fatal(pattern, files, err)
@@ -257,10 +263,12 @@ func TestDeletedRecordsAreReportedAndPassed(t *testing.T) {
 	c.admin(func(ctx context.Context, admin *confluent.AdminClient) error {
 		topic := event.Topic
 		results, err := admin.DeleteRecords(ctx, []confluent.TopicPartition{
-			{Topic: &topic, Partition: 0, Offset: confluent.OffsetEnd}, {Topic: &topic, Partition: 1, Offset: confluent.OffsetEnd},
+			{Topic: &topic, Partition: 0, Offset: confluent.OffsetEnd},
+			{Topic: &topic, Partition: 1, Offset: confluent.OffsetEnd},
 		})
 		if err == nil {
-			err = errors.Join(results.DeleteRecordsResults[0].TopicPartition.Error, results.DeleteRecordsResults[1].TopicPartition.Error)
+			err = errors.Join(results.DeleteRecordsResults[0].TopicPartition.Error,
+				results.DeleteRecordsResults[1].TopicPartition.Error)
 		}
 		return err
 	})

@@ -88,12 +88,13 @@ func (m moment) arming(random *rand.Rand) string {
 // TestRounds kills the order service while orders are placed, round after round: once as it runs, and once more as it
 // comes back. Every order that was acknowledged then stands in the topic once, in order, and is counted once.
 //
-// ORDERTALLY_ROUNDS is the number of rounds, 20 unless set. ORDERTALLY_SEED repeats the choices of an earlier run: load,
-// orders and strikes, though not how threads interleave.
+// ORDERTALLY_ROUNDS is the number of rounds, 20 unless set. ORDERTALLY_SEED repeats the choices of an earlier run:
+// load, orders and strikes, though not how threads interleave.
 func TestRounds(t *testing.T) {
 	rounds := int(number(t, "ORDERTALLY_ROUNDS", 20))
 	s := &siege{
-		t: t, seed: number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano())), ledger: newLedger(), hits: map[moment]int{},
+		t: t, seed: number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano())), ledger: newLedger(),
+		hits:    map[moment]int{},
 		cluster: apache.ForTest(t),
 	}
 	t.Cleanup(func() {
@@ -107,7 +108,8 @@ func TestRounds(t *testing.T) {
 		s.round(round)
 		if round%checkEvery == 0 || round == rounds {
 			s.checkTopic(round, false)
-			t.Logf("checked the topic after %d rounds and %s: %d orders, %d of them poison", round, time.Since(started).Round(time.Second), len(s.ledger.orders), s.ledger.poison)
+			t.Logf("checked the topic after %d rounds and %s: %d orders, %d of them poison", round,
+				time.Since(started).Round(time.Second), len(s.ledger.orders), s.ledger.poison)
 		}
 	}
 	if t.Failed() {
@@ -160,12 +162,14 @@ func (s *siege) begin() {
 	s.service = newChild(s.t, s.t.TempDir(), s.cluster.Addr())
 	s.activity, s.service.config.Activity = s.service.config.Activity, nil
 	var err error
-	s.client, err = orderclient.New(orderclient.Config{BaseURL: s.service.orderURL(), RetryFor: time.Minute, AttemptTimeout: 5 * time.Second})
+	s.client, err = orderclient.New(orderclient.Config{BaseURL: s.service.orderURL(), RetryFor: time.Minute,
+		AttemptTimeout: 5 * time.Second})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.client.Close)
-	if s.once, err = orderclient.New(orderclient.Config{BaseURL: s.service.orderURL(), RetryFor: -1, AttemptTimeout: 5 * time.Second}); err != nil {
+	if s.once, err = orderclient.New(orderclient.Config{BaseURL: s.service.orderURL(), RetryFor: -1,
+		AttemptTimeout: 5 * time.Second}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.once.Close)
@@ -251,11 +255,12 @@ func (s *siege) awaitQuiet(round int) {
 			s.t.Logf("backlog %v; %v parked, %d are poison", backlog, parked, s.ledger.poison)
 		}
 	}()
-	eventually(s.t, 30*time.Second, fmt.Sprintf("after round %d nothing waits and the poison is parked", round), func() bool {
-		backlog = metric(s.t, s.service.addresses.orderOps, "order_outbox_backlog_messages")
-		parked = metric(s.t, s.service.addresses.orderOps, "order_outbox_parked_messages")
-		return backlog == 0 && parked == float64(s.ledger.poison)
-	})
+	eventually(s.t, 30*time.Second, fmt.Sprintf("after round %d nothing waits and the poison is parked", round),
+		func() bool {
+			backlog = metric(s.t, s.service.addresses.orderOps, "order_outbox_backlog_messages")
+			parked = metric(s.t, s.service.addresses.orderOps, "order_outbox_parked_messages")
+			return backlog == 0 && parked == float64(s.ledger.poison)
+		})
 }
 
 // publishPoison lets the topic take large messages and sends what was parked again.
@@ -405,7 +410,8 @@ func (s *siege) place(round int, n int64, poison bool) bool {
 	}
 	again, err := s.send(&draft, body, key)
 	if err != nil || again.ID != placed.ID || !again.Replayed {
-		s.t.Errorf("order %s: first answered with %s, then with %s (replayed %v), %v", key, placed.ID, again.ID, again.Replayed, err)
+		s.t.Errorf("order %s: first answered with %s, then with %s (replayed %v), %v", key, placed.ID, again.ID,
+			again.Replayed, err)
 		return false
 	}
 	return true
@@ -421,7 +427,8 @@ func (s *siege) send(draft *order.Draft, body []byte, key string) (orderclient.P
 		if err == nil || time.Since(began) > time.Minute {
 			return placed, err
 		}
-		if p, answered := errors.AsType[problemjson.Problem](err); answered && p.Status < http.StatusInternalServerError {
+		if p, answered := errors.AsType[problemjson.Problem](err); answered &&
+			p.Status < http.StatusInternalServerError {
 			return placed, err
 		}
 		<-time.After(time.Duration(rand.Int64N(int64(200 * time.Millisecond))))

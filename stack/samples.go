@@ -17,8 +17,8 @@ import (
 // nothing twice.
 const importedMark = "imported"
 
-// ImportSamples places the three days of real orders, unless an earlier start of the same data directory did. It returns
-// how many orders it placed.
+// ImportSamples places the three days of real orders, unless an earlier start of the same data directory did. It
+// returns how many orders it placed.
 func (s *Stack) ImportSamples(ctx context.Context) (placed int, err error) {
 	mark := filepath.Join(s.config.Data, importedMark)
 	if _, err := os.Stat(mark); !errors.Is(err, fs.ErrNotExist) {

@@ -32,9 +32,11 @@ func schemathesis(t *testing.T) string {
 	case err == nil:
 		return path
 	case os.Getenv("REQUIRE_ALL") == "1":
-		t.Fatalf("REQUIRE_ALL=1, and schemathesis %s is not installed: pip install schemathesis==%[1]s, or name it in SCHEMATHESIS", schemathesisVersion)
+		t.Fatalf("REQUIRE_ALL=1, and schemathesis %s is not installed: pip install schemathesis==%[1]s, or name it "+
+			"in SCHEMATHESIS", schemathesisVersion)
 	default:
-		t.Skipf("SKIPPED: schemathesis is not installed: pip install schemathesis==%s, or name it in SCHEMATHESIS", schemathesisVersion)
+		t.Skipf("SKIPPED: schemathesis is not installed: pip install schemathesis==%s, or name it in SCHEMATHESIS",
+			schemathesisVersion)
 	}
 	return ""
 }
@@ -64,8 +66,9 @@ func keyIn(t *testing.T, path string) (credential string) {
 
 var casesPattern = regexp.MustCompile(`(?m)^\s*(\d+) generated`)
 
-// TestSchemathesis has schemathesis ask both services what it makes of their OpenAPI documents, with all of its checks: no 5xx, no status and
-// no answer that is not documented. ORDERTALLY_SCHEMATHESIS is the least number of cases for each service, 500 by default.
+// TestSchemathesis has schemathesis ask both services what it makes of their OpenAPI documents, with all of its checks:
+// no 5xx, no status and no answer that is not documented. ORDERTALLY_SCHEMATHESIS is the least number of cases for each
+// service, 500 by default.
 func TestSchemathesis(t *testing.T) {
 	program := schemathesis(t)
 	wanted := 500
@@ -86,13 +89,15 @@ func TestSchemathesis(t *testing.T) {
 	for range 5 {
 		placeWithKey(t, s.orderURL(), orderKey)
 	}
-	for _, api := range []struct{ name, url, key string }{{"order", s.orderURL(), orderKey}, {"activity", s.activityURL(), activityKey}} {
+	for _, api := range []struct{ name, url, key string }{{"order", s.orderURL(), orderKey},
+		{"activity", s.activityURL(), activityKey}} {
 		t.Run(api.name, func(t *testing.T) {
 			total := 0
 			for seed := 1; total < wanted; seed++ {
 				total += generated(t, program, api.url, api.key, seed, wanted-total)
 				if status := getAs(t, api.url+"/v1/keys", api.key); status != http.StatusOK {
-					t.Fatalf("after that the service answers %d to the key: it asked with one that is no good any more", status)
+					t.Fatalf("after that the service answers %d to the key: it asked with one that is no good any more",
+						status)
 				}
 			}
 			t.Logf("%d cases", total)
@@ -106,7 +111,8 @@ func generated(t *testing.T, program, url, key string, seed, wanted int) int {
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
 	defer cancel()
 	examples := min(max(wanted/40, 5), 200) // of each operation and phase
-	cmd := exec.CommandContext(ctx, program, "--config-file", absolute(t, "testdata/schemathesis.toml"), "run", url+"/openapi.json", "--checks", "all", "--max-examples", strconv.Itoa(examples),
+	cmd := exec.CommandContext(ctx, program, "--config-file", absolute(t, "testdata/schemathesis.toml"), "run",
+		url+"/openapi.json", "--checks", "all", "--max-examples", strconv.Itoa(examples),
 		"--seed", strconv.Itoa(seed), "--no-color", "-H", "Authorization: Bearer "+key)
 	cmd.Dir = t.TempDir() // it keeps what it found in the working directory
 	out, err := cmd.CombinedOutput()

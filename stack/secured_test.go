@@ -18,8 +18,8 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// secured starts Apache Kafka with a listener that wants TLS, a client's certificate and SASL, and lets each user do what the README
-// lists and nothing else.
+// secured starts Apache Kafka with a listener that wants TLS, a client's certificate and SASL, and lets each user do
+// what the README lists and nothing else.
 func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (k *kafka.Kafka, address string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -44,16 +44,18 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 		t.Fatal(err)
 	}
 	k = kafka.ForTestWith(t, kafka.Options{Port: number, Config: map[string]string{
-		"controller.quorum.voters":       "1@" + controller,
-		"listeners":                      "PLAINTEXT://" + plain + ",SECURED://" + address + ",CONTROLLER://" + controller,
+		"controller.quorum.voters": "1@" + controller,
+		"listeners": "PLAINTEXT://" + plain + ",SECURED://" + address + ",CONTROLLER://" +
+			controller,
 		"advertised.listeners":           "PLAINTEXT://" + plain + ",SECURED://" + address,
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT",
 		"ssl.keystore.type":              "PEM", "ssl.keystore.location": store,
 		"ssl.truststore.type": "PEM", "ssl.truststore.location": ca.File,
-		"listener.name.secured.ssl.client.auth":                       "required",
-		"sasl.enabled.mechanisms":                                     "PLAIN,SCRAM-SHA-512",
-		"listener.name.secured.scram-sha-512.sasl.jaas.config":        "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-		"listener.name.secured.plain.sasl.jaas.config":                fmt.Sprintf("org.apache.kafka.common.security.plain.PlainLoginModule required user_order=%q;", passwords["order"]),
+		"listener.name.secured.ssl.client.auth":                "required",
+		"sasl.enabled.mechanisms":                              "PLAIN,SCRAM-SHA-512",
+		"listener.name.secured.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+		"listener.name.secured.plain.sasl.jaas.config": fmt.Sprintf(
+			"org.apache.kafka.common.security.plain.PlainLoginModule required user_order=%q;", passwords["order"]),
 		"authorizer.class.name":                                       "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"super.users":                                                 "User:ANONYMOUS",
 		"allow.everyone.if.no.acl.found":                              "false",
@@ -78,7 +80,8 @@ func documentedRights(t *testing.T) map[string][]kafka.Right {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile(`(?m)^ *\| (\w+) \| (topic|group|transactional id) \| ` + "`([^`]+)`" + ` \| ([\w, ]+) \|$`)
+	row := regexp.MustCompile(`(?m)^ *\| (\w+) \| (topic|group|transactional id) \| ` + "`([^`]+)`" +
+		` \| ([\w, ]+) \|$`)
 	rights := map[string][]kafka.Right{}
 	for _, cells := range row.FindAllStringSubmatch(string(text), -1) {
 		var right kafka.Right
@@ -128,11 +131,14 @@ func TestASecuredKafka(t *testing.T) {
 	write("activity", "wrong-guess-4")
 	k, broker := secured(t, ca, passwords)
 	secure := []string{
-		"--allow-unauthenticated", "--kafka", broker, "--kafka-tls", "--kafka-tls-ca-file", ca.File, "--kafka-tls-cert-file", cert, "--kafka-tls-key-file", key,
+		"--allow-unauthenticated", "--kafka", broker, "--kafka-tls", "--kafka-tls-ca-file", ca.File,
+		"--kafka-tls-cert-file", cert, "--kafka-tls-key-file", key,
 	}
 	start := func(service, program, mechanism string) (api string) {
-		return "http://" + started(t, nil, program, append(secure, "--data", file(service, "db"), "--log-file", file(service, "log"),
-			"--kafka-sasl-mechanism", mechanism, "--kafka-sasl-username", service, "--kafka-sasl-password-file", file(service, "password"))...)
+		return "http://" + started(t, nil, program,
+			append(secure, "--data", file(service, "db"), "--log-file", file(service, "log"),
+				"--kafka-sasl-mechanism", mechanism, "--kafka-sasl-username", service, "--kafka-sasl-password-file",
+				file(service, "password"))...)
 	}
 	orderAPI, activityAPI := start("order", order, "plain"), start("activity", activity, "scram-sha-512")
 
@@ -152,20 +158,26 @@ func TestASecuredKafka(t *testing.T) {
 		})
 		write(service, passwords[service])
 	}
-	eventually(t, time.Minute, "all orders are counted", func() bool { return countedToday(t.Context(), activityAPI) == 5 })
+	eventually(t, time.Minute, "all orders are counted",
+		func() bool { return countedToday(t.Context(), activityAPI) == 5 })
 	refusals := func() int { return strings.Count(logged("activity"), "does not let this service in") }
 	before := refusals()
 	passwords["activity"] = "rotated-5"
 	if err := k.AddUser(t.Context(), "activity", passwords["activity"]); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Minute, "the broker has activity log in again, and refuses it", func() bool { return refusals() > before })
+	eventually(t, time.Minute, "the broker has activity log in again, and refuses it",
+		func() bool { return refusals() > before })
 	write("activity", passwords["activity"])
 	placeWithKey(t, orderAPI, "")
-	eventually(t, time.Minute, "the order after that is counted", func() bool { return countedToday(t.Context(), activityAPI) == 6 })
-	another := "http://" + started(t, []string{"ACTIVITY_KAFKA_SASL_PASSWORD=" + passwords["activity"]}, activity, append(secure,
-		"--data", file("another", "db"), "--kafka-sasl-mechanism", "scram-sha-512", "--kafka-sasl-username", "activity")...)
-	eventually(t, time.Minute, "one with the password in its environment counts all", func() bool { return countedToday(t.Context(), another) == 6 })
+	eventually(t, time.Minute, "the order after that is counted",
+		func() bool { return countedToday(t.Context(), activityAPI) == 6 })
+	another := "http://" + started(t, []string{"ACTIVITY_KAFKA_SASL_PASSWORD=" + passwords["activity"]}, activity,
+		append(secure,
+			"--data", file("another", "db"), "--kafka-sasl-mechanism", "scram-sha-512", "--kafka-sasl-username",
+			"activity")...)
+	eventually(t, time.Minute, "one with the password in its environment counts all",
+		func() bool { return countedToday(t.Context(), another) == 6 })
 	for service, password := range passwords {
 		for _, secret := range []string{password, "wrong-guess", "battery-staple"} {
 			if strings.Contains(logged(service), secret) {

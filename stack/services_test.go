@@ -163,12 +163,14 @@ func checkDays(t testing.TB, base string) {
 	for date, w := range want {
 		got := day(t, base, date, "Europe/London")
 		if got.Count != w.Count || got.Revenue["GBP"] != w.Revenue["GBP"] || len(got.Revenue) != 1 {
-			t.Errorf("%s: %d orders, revenue %v; want %d orders, revenue %v", date, got.Count, got.Revenue, w.Count, w.Revenue)
+			t.Errorf("%s: %d orders, revenue %v; want %d orders, revenue %v", date, got.Count, got.Revenue, w.Count,
+				w.Revenue)
 		}
 	}
 }
 
-// lag returns how many messages an activity service has to count yet, endless while it is not ready: there is no such metric then.
+// lag returns how many messages an activity service has to count yet, endless while it is not ready: there is no such
+// metric then.
 func lag(t testing.TB, ops string) float64 {
 	t.Helper()
 	if status, err := get("http://" + ops + "/readyz"); err != nil || status != http.StatusOK {
@@ -218,7 +220,8 @@ func eventually(t testing.TB, limit time.Duration, what string, ok func() bool) 
 
 // placeOrder posts one small order and returns the status.
 func placeOrder(base, reference string) (int, error) {
-	body := fmt.Sprintf(`{"reference":%q,"currency":"EUR","lines":[{"sku":"a","quantity":2,"unit_price":150}]}`, reference)
+	body := fmt.Sprintf(`{"reference":%q,"currency":"EUR","lines":[{"sku":"a","quantity":2,"unit_price":150}]}`,
+		reference)
 	response, err := http.Post(base+"/v1/orders", "application/json", strings.NewReader(body))
 	if err != nil {
 		return 0, err

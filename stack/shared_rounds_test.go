@@ -49,8 +49,10 @@ func TestSharedTopicRounds(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("seed %d: %d rounds in %s, %d orders; at %d restarts an open transaction hid committed messages, %d services waited for it; the longest time from a death to the other's restart was %s",
-		seed, rounds, time.Since(started).Round(time.Second), s.placed.Load(), s.hidden, s.waited, s.longest.Round(time.Millisecond))
+	t.Logf("seed %d: %d rounds in %s, %d orders; at %d restarts an open transaction hid committed messages, %d "+
+		"services waited for it; the longest time from a death to the other's restart was %s",
+		seed, rounds, time.Since(started).Round(time.Second), s.placed.Load(), s.hidden, s.waited,
+		s.longest.Round(time.Millisecond))
 	if s.hidden < rounds*2/3 {
 		t.Errorf("only in %d of %d rounds an open transaction hid anything", s.hidden, rounds)
 	}
@@ -83,7 +85,8 @@ func newShop(t *testing.T, address, name string) *shop {
 	s := &shop{child: newChild(t, t.TempDir(), address), name: name}
 	s.config.Activity = nil
 	var err error
-	s.client, err = orderclient.New(orderclient.Config{BaseURL: s.orderURL(), RetryFor: time.Minute, AttemptTimeout: 5 * time.Second})
+	s.client, err = orderclient.New(orderclient.Config{BaseURL: s.orderURL(), RetryFor: time.Minute,
+		AttemptTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +133,8 @@ func (s *shared) round(round int, random *rand.Rand) {
 	victim.awaitDeath(name+": "+victim.name, 30*time.Second)
 	died := time.Now()
 	s.place(other, 4+random.Int64N(12))()
-	eventually(s.t, 30*time.Second, name+": the other publishes behind the open transaction", func() bool { return other.backlog() == 0 })
+	eventually(s.t, 30*time.Second, name+": the other publishes behind the open transaction",
+		func() bool { return other.backlog() == 0 })
 	unrecorded := round%3 == 1 // dies after a commit, before that is recorded: it has to read the topic
 	if unrecorded {
 		other.arm("outbox.after-publish:1")
@@ -146,16 +150,18 @@ func (s *shared) round(round int, random *rand.Rand) {
 	s.longest = max(s.longest, time.Since(died))
 	placing = append(placing, s.place(other, 5))
 	if unrecorded {
-		eventually(s.t, 30*time.Second, name+": the other waits for the open transaction, or it has ended", func() bool {
-			waits := metric(s.t, other.addresses.orderOps, "order_outbox_held_back_seconds") > 0
-			if waits {
-				s.waited++
-			}
-			return waits || other.backlog() == 0
-		})
+		eventually(s.t, 30*time.Second, name+": the other waits for the open transaction, or it has ended",
+			func() bool {
+				waits := metric(s.t, other.addresses.orderOps, "order_outbox_held_back_seconds") > 0
+				if waits {
+					s.waited++
+				}
+				return waits || other.backlog() == 0
+			})
 	}
 	if round%5 == 4 { // nobody comes back: Kafka ends the transaction
-		eventually(s.t, time.Minute, name+": the other publishes while the first is dead", func() bool { return other.backlog() == 0 })
+		eventually(s.t, time.Minute, name+": the other publishes while the first is dead",
+			func() bool { return other.backlog() == 0 })
 	}
 	victim.start()
 	for _, wait := range placing {
@@ -173,7 +179,8 @@ func (s *shared) round(round int, random *rand.Rand) {
 // quiet returns when both have published everything.
 func (s *shared) quiet() {
 	s.t.Helper()
-	eventually(s.t, time.Minute, "everything is published", func() bool { return s.services[0].backlog() == 0 && s.services[1].backlog() == 0 })
+	eventually(s.t, time.Minute, "everything is published",
+		func() bool { return s.services[0].backlog() == 0 && s.services[1].backlog() == 0 })
 }
 
 // check reads the committed records up to the high watermark: each order's message once.
@@ -186,7 +193,8 @@ func (s *shared) check(name string) {
 			s.t.Fatal(err)
 		}
 		if ids[envelope.ID]++; ids[envelope.ID] == 2 {
-			s.t.Errorf("%s: the message %s of lineage %s, sequence %d, stands twice", name, envelope.ID, envelope.Lineage, envelope.Sequence)
+			s.t.Errorf("%s: the message %s of lineage %s, sequence %d, stands twice", name, envelope.ID,
+				envelope.Lineage, envelope.Sequence)
 		}
 	}
 	if len(ids) != int(s.placed.Load()) {

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestASignalEndsAProgramThatReadsItsSettings: until there is something to stop in order, a signal ends the process as any other.
+// TestASignalEndsAProgramThatReadsItsSettings: until there is something to stop in order, a signal ends the process as
+// any other.
 func TestASignalEndsAProgramThatReadsItsSettings(t *testing.T) {
 	order, err := orderProgram()
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// BenchmarkSlowloris has 64 clients place orders, in turn alone and beside 2,000 connections that send a header by the byte, and
-// reports the ratio of the rates. The server has one core, the clients the other.
+// BenchmarkSlowloris has 64 clients place orders, in turn alone and beside 2,000 connections that send a header by the
+// byte, and reports the ratio of the rates. The server has one core, the clients the other.
 //
 //	go test -run - -bench Slowloris -benchtime 1x ./stack
 func BenchmarkSlowloris(b *testing.B) {
@@ -38,7 +38,8 @@ func BenchmarkSlowloris(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// slowloris opens n connections and keeps them open: each sends a byte of a header a second, and one that the server closes is opened again.
+// slowloris opens n connections and keeps them open: each sends a byte of a header a second, and one that the server
+// closes is opened again.
 func slowloris(b *testing.B, addr string, n int) (stop func()) {
 	b.Helper()
 	const head = "POST /v1/orders HTTP/1.1\r\nHost: order\r\nX-Slow: "

@@ -1,5 +1,5 @@
-// Package stack runs both services and a broker in one process: for development, for the tour that `make run` gives, and
-// for the end-to-end tests beside it.
+// Package stack runs both services and a broker in one process: for development, for the tour that `make run` gives,
+// and for the end-to-end tests beside it.
 //
 //	HTTP ──> order ──> order.db        activity.db <── activity ──> HTTP
 //	           └──────────> broker ────────────────────────┘
@@ -77,8 +77,9 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	s.steps.Push("broker", func(context.Context) error { return s.broker.Stop() })
 
 	around := service.Config{
-		Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}, QuietRequests: true, Verbosity: s.config.Verbosity,
-		Drops: s.config.Drops,
+		Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}, QuietRequests: true,
+		Verbosity: s.config.Verbosity,
+		Drops:     s.config.Drops,
 	}
 	s.order, err = orderd.New(orderd.Config{
 		Listen: s.config.OrderListen, OpsListen: s.config.OrderOpsListen,

@@ -58,7 +58,8 @@ func startStopping(t *testing.T, name, broker string, env ...string) *stopping {
 		t.Fatal(err)
 	}
 	s := &stopping{piped: &piped{t: t, api: freePort(t), ops: freePort(t), exited: make(chan struct{})}}
-	s.cmd = exec.Command(path, "serve", "--data", filepath.Join(t.TempDir(), "data.db"), "--kafka", broker, "--listen", s.api, "--ops-listen", s.ops)
+	s.cmd = exec.Command(path, "serve", "--data", filepath.Join(t.TempDir(), "data.db"), "--kafka", broker, "--listen",
+		s.api, "--ops-listen", s.ops)
 	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stderr = &s.log
 	if err := s.cmd.Start(); err != nil {
@@ -111,12 +112,15 @@ func TestServices_StopInSecondsWhoeverStaysSilent(t *testing.T) {
 				if status, err := placeOrder("http://"+s.api, "a"); status != http.StatusCreated {
 					t.Fatal(status, err)
 				}
-				sends(t, s.api, "POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{\"currency\":")
+				sends(t, s.api, "POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: "+
+					"application/json\r\nContent-Length: 90\r\n\r\n{\"currency\":")
 			} else {
-				sends(t, s.api, "GET /v1/activities/ORDER_CREATED/live HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+				sends(t, s.api, "GET /v1/activities/ORDER_CREATED/live HTTP/1.1\r\nHost: localhost\r\nAccept: "+
+					"text/event-stream\r\n\r\n")
 			}
 			sends(t, s.api, "GET / HTTP/1.1\r\nHo")
-			sends(t, s.ops, "PUT /loglevel HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{")
+			sends(t, s.ops, "PUT /loglevel HTTP/1.1\r\nHost: localhost\r\nContent-Type: "+
+				"application/json\r\nContent-Length: 90\r\n\r\n{")
 			began := time.Now()
 			s.ends(syscall.SIGTERM, 30*time.Second)
 			if took := time.Since(began); took > 9*time.Second {
@@ -150,7 +154,9 @@ func TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop(t *testing.T) {
 					return // it listens no more
 				}
 				body := fmt.Sprintf(`{"reference":"%d-%d","currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`, i, n)
-				_, _ = fmt.Fprintf(conn, "POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+				_, _ = fmt.Fprintf(conn,
+					"POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: "+
+						"application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 				text, _ := io.ReadAll(conn)
 				_ = conn.Close()
 				switch {
@@ -174,6 +180,7 @@ func TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop(t *testing.T) {
 		return metric(t, again.ops, "order_outbox_backlog_messages") == 0
 	})
 	if int64(stored) != answered.Load() {
-		t.Errorf("%d orders are stored, and %d were answered with 201; %d connections broke", int64(stored), answered.Load(), broken.Load())
+		t.Errorf("%d orders are stored, and %d were answered with 201; %d connections broke", int64(stored),
+			answered.Load(), broken.Load())
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"ordertally/shared/kafka/devbroker"
 )
 
-// TestAnOrderIsTracedThroughBothServices follows one order by the operators' verb, also while one of the services is away.
+// TestAnOrderIsTracedThroughBothServices follows one order by the operators' verb, also while one of the services is
+// away.
 func TestAnOrderIsTracedThroughBothServices(t *testing.T) {
 	dev, err := devbroker.Start(devbroker.Config{})
 	if err != nil {
@@ -53,7 +54,8 @@ func TestAnOrderIsTracedThroughBothServices(t *testing.T) {
 		text, _ = trace(id)
 		return strings.Contains(text, " offset ")
 	})
-	for _, want := range []string{"committed  ", "published  ", "counted  ", "order.activity.v1 partition ", "attempts 1", id} {
+	for _, want := range []string{"committed  ", "published  ", "counted  ", "order.activity.v1 partition ",
+		"attempts 1", id} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -74,13 +76,15 @@ func TestAnOrderIsTracedThroughBothServices(t *testing.T) {
 		time.Since(whole.Counting.CountedAt) > time.Minute || whole.Delivery.MessageID == "" || whole.Counted == nil {
 		t.Errorf("exit %d, %v: %s", exit, err, text)
 	}
-	if text, exit := trace("01890a5d-ac96-774b-8000-a8b45f0c6d21"); exit != 1 || !strings.Contains(text, "no such order") {
+	if text, exit := trace("01890a5d-ac96-774b-8000-a8b45f0c6d21"); exit != 1 ||
+		!strings.Contains(text, "no such order") {
 		t.Errorf("an unknown order: exit %d: %s", exit, text)
 	}
 	if text, exit := trace(id, "--activity-target", "nowhere"); exit != 2 {
 		t.Errorf("a target that is none: exit %d: %s", exit, text)
 	}
-	if text, exit := trace(id, "--activity-target", "http://"+freePort(t)); exit != 1 || !strings.Contains(text, "published  ") || !strings.Contains(text, "did not answer") {
+	if text, exit := trace(id, "--activity-target", "http://"+freePort(t)); exit != 1 ||
+		!strings.Contains(text, "published  ") || !strings.Contains(text, "did not answer") {
 		t.Errorf("without the activity service: exit %d: %s", exit, text)
 	}
 	getJSON(t, s.activityURL()+"/v1/activities/ORDER_CREATED/messages/unknown", &whole.Counting)

@@ -77,7 +77,8 @@ func TestATraceReachesFromTheRequestToTheCount(t *testing.T) {
 
 	place := func(parent, body string) (status int, traceID string) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.orderURL()+"/v1/orders", strings.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.orderURL()+"/v1/orders",
+			strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,13 +104,15 @@ func TestATraceReachesFromTheRequestToTheCount(t *testing.T) {
 	}
 	var request, count *trace.Span
 	eventually(t, 30*time.Second, "both spans are sent", func() bool {
-		request, count = got.find("order", "POST /v1/orders", client), got.find("activity", "count ORDER_CREATED", client)
+		request, count = got.find("order", "POST /v1/orders", client),
+			got.find("activity", "count ORDER_CREATED", client)
 		return request != nil && count != nil
 	})
 	if hex.EncodeToString(request.ParentSpanId) != parent || request.Kind != trace.Span_SPAN_KIND_SERVER {
 		t.Errorf("order's span: %v", request)
 	}
-	if string(count.ParentSpanId) != string(request.SpanId) || count.Kind != trace.Span_SPAN_KIND_CONSUMER || count.EndTimeUnixNano < count.StartTimeUnixNano {
+	if string(count.ParentSpanId) != string(request.SpanId) || count.Kind != trace.Span_SPAN_KIND_CONSUMER ||
+		count.EndTimeUnixNano < count.StartTimeUnixNano {
 		t.Errorf("activity's span: %v", count)
 	}
 
@@ -118,7 +121,8 @@ func TestATraceReachesFromTheRequestToTheCount(t *testing.T) {
 	if status != http.StatusBadRequest || len(traceID) != 32 {
 		t.Fatalf("%d, trace %q", status, traceID)
 	}
-	eventually(t, 30*time.Second, "the span of the refused request is sent", func() bool { return got.find("order", "POST /v1/orders", traceID) != nil })
+	eventually(t, 30*time.Second, "the span of the refused request is sent",
+		func() bool { return got.find("order", "POST /v1/orders", traceID) != nil })
 
 	// A client that wants no trace gets none.
 	const unsampled = "5bf92f3577b34da6a3ce929d0e0e4736"
@@ -127,8 +131,10 @@ func TestATraceReachesFromTheRequestToTheCount(t *testing.T) {
 	}
 	last := "6bf92f3577b34da6a3ce929d0e0e4736"
 	place("00-"+last+"-"+parent+"-01", one)
-	eventually(t, 30*time.Second, "a later span is sent", func() bool { return got.find("activity", "count ORDER_CREATED", last) != nil })
-	if got.find("order", "POST /v1/orders", unsampled) != nil || got.find("activity", "count ORDER_CREATED", unsampled) != nil {
+	eventually(t, 30*time.Second, "a later span is sent",
+		func() bool { return got.find("activity", "count ORDER_CREATED", last) != nil })
+	if got.find("order", "POST /v1/orders", unsampled) != nil ||
+		got.find("activity", "count ORDER_CREATED", unsampled) != nil {
 		t.Error("a trace that its client does not sample is sent")
 	}
 }

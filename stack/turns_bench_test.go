@@ -77,7 +77,10 @@ func BenchmarkTurns(b *testing.B) {
 				all.Go(func() {
 					ask := asker(b, api)
 					for n := i; ctx.Err() == nil; n++ {
-						path := []string{"/", fmt.Sprintf("/v1/activities/ORDER_CREATED/days/2010-%02d-%02d", 1+n%12, 1+n%28), today, fmt.Sprintf("/v1/activities/ORDER_CREATED/days?from=2010-01-%02d&to=2011-01-31", 1+n%8)}[n%4]
+						path := []string{"/",
+							fmt.Sprintf("/v1/activities/ORDER_CREATED/days/2010-%02d-%02d", 1+n%12, 1+n%28), today,
+							fmt.Sprintf("/v1/activities/ORDER_CREATED/days?from=2010-01-%02d&to=2011-01-31",
+								1+n%8)}[n%4]
 						took, status := ask(path, key)
 						switch {
 						case path == "/":
@@ -94,7 +97,8 @@ func BenchmarkTurns(b *testing.B) {
 				})
 			}
 		}
-		for name, of := range map[string]struct{ base, path, key string }{"livez": {ops, "/livez", ""}, "readyz": {ops, "/readyz", ""}, "today": {api, today, probe}} {
+		for name, of := range map[string]struct{ base, path, key string }{"livez": {ops, "/livez", ""},
+			"readyz": {ops, "/readyz", ""}, "today": {api, today, probe}} {
 			all.Go(func() {
 				for ctx.Err() == nil {
 					ask := asker(b, of.base) // a connection of its own
@@ -188,7 +192,8 @@ func countedFile(b *testing.B, path string, n int) (credentials []string) {
 			at := first.AddDate(0, 0, random.IntN(396)).Add(time.Duration(random.IntN(12*3600)) * time.Second)
 			messages = append(messages, activity.Message{
 				ID: id, Timestamp: time.Now(), Event: activitytest.Order{
-					ID: id, At: at, Items: 3, Units: 12, Currency: "GBP", Revenue: int64(random.IntN(100_000)), Customer: fmt.Sprint(random.IntN(4000)), Country: fmt.Sprint("country ", random.IntN(38)),
+					ID: id, At: at, Items: 3, Units: 12, Currency: "GBP", Revenue: int64(random.IntN(100_000)),
+					Customer: fmt.Sprint(random.IntN(4000)), Country: fmt.Sprint("country ", random.IntN(38)),
 				}.Event(),
 			})
 		}
@@ -222,12 +227,14 @@ func startActivity(b *testing.B, data, broker string) (ops, api string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command("taskset", "-c", "0", program, "serve", "--listen", addr, "--ops-listen", opsAddr, "--data", data, "--kafka", broker)
+	cmd := exec.Command("taskset", "-c", "0", program, "serve", "--listen", addr, "--ops-listen", opsAddr, "--data",
+		data, "--kafka", broker)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = log.Close() })
-	eventually(b, time.Minute, "activity is ready", func() bool { status, err := get("http://" + opsAddr + "/readyz"); return err == nil && status == 200 })
+	eventually(b, time.Minute, "activity is ready",
+		func() bool { status, err := get("http://" + opsAddr + "/readyz"); return err == nil && status == 200 })
 	return "http://" + opsAddr, "http://" + addr
 }

@@ -14,8 +14,8 @@ import (
 	"ordertally/shared/settings/tlsfiles/tlstest"
 )
 
-// TestVerbsReachServicesWithMutualTLS has both services take only clients with a certificate of a private authority, and calls them with the
-// verbs: with what they need from flags, from the environment and from the settings file.
+// TestVerbsReachServicesWithMutualTLS has both services take only clients with a certificate of a private authority,
+// and calls them with the verbs: with what they need from flags, from the environment and from the settings file.
 func TestVerbsReachServicesWithMutualTLS(t *testing.T) {
 	order, activity := programs(t)
 	dev, err := devbroker.Start(devbroker.Config{})
@@ -29,7 +29,8 @@ func TestVerbsReachServicesWithMutualTLS(t *testing.T) {
 	ca.Issue("operator", file("operator.pem"), file("operator.key"))
 	start := func(program, data string) (url string) {
 		address := freePort(t)
-		running(t, program, "serve", "--listen", address, "--ops-listen", freePort(t), "--data", file(data), "--kafka", dev.Addr(),
+		running(t, program, "serve", "--listen", address, "--ops-listen", freePort(t), "--data", file(data), "--kafka",
+			dev.Addr(),
 			"--tls-cert-file", file("cert.pem"), "--tls-key-file", file("key.pem"), "--tls-client-ca-file", ca.File)
 		return "https://" + address
 	}
@@ -51,8 +52,10 @@ func TestVerbsReachServicesWithMutualTLS(t *testing.T) {
 	}{
 		{"without the authority", certificate, 1, "name its authority's file with --ca-file"},
 		{"without a certificate", authority, 1, ""},
-		{"a certificate without its key", append([]string{"--cert-file", file("operator.pem")}, authority...), 2, "cert-file, key-file: TLS needs both"},
-		{"an authority that is not there", []string{"--ca-file", file("none.pem")}, 2, "ca-file: certificate authorities: open"},
+		{"a certificate without its key", append([]string{"--cert-file", file("operator.pem")}, authority...), 2,
+			"cert-file, key-file: TLS needs both"},
+		{"an authority that is not there", []string{"--ca-file", file("none.pem")}, 2,
+			"ca-file: certificate authorities: open"},
 	} {
 		for _, verb := range [][]string{{"status"}, {"import", "../testdata/online-retail/2010-12-01.csv"}} {
 			said, code := command(t, nil, order, append(append(verb, "--target", orders), tc.args...)...)
@@ -61,14 +64,18 @@ func TestVerbsReachServicesWithMutualTLS(t *testing.T) {
 			}
 		}
 	}
-	if said, code := command(t, nil, order, append([]string{"import", "../testdata/online-retail/2010-12-01.csv"}, flags...)...); code != 0 || !strings.Contains(said, "136 placed") {
+	if said, code := command(t, nil, order,
+		append([]string{"import", "../testdata/online-retail/2010-12-01.csv"}, flags...)...); code != 0 ||
+		!strings.Contains(said, "136 placed") {
 		t.Errorf("order import: exit %d, %s", code, said)
 	}
 
 	// The activity service by the environment.
 	env := []string{
-		"ACTIVITY_TARGET=" + statistics, "ACTIVITY_CA_FILE=" + ca.File, "ACTIVITY_CERT_FILE=" + file("operator.pem"), "ACTIVITY_KEY_FILE=" + file("operator.key"),
-		"ACTIVITY_ORDERS=" + orders, "ACTIVITY_ORDERS_CA_FILE=" + ca.File, "ACTIVITY_ORDERS_CERT_FILE=" + file("operator.pem"), "ACTIVITY_ORDERS_KEY_FILE=" + file("operator.key"),
+		"ACTIVITY_TARGET=" + statistics, "ACTIVITY_CA_FILE=" + ca.File, "ACTIVITY_CERT_FILE=" + file("operator.pem"),
+		"ACTIVITY_KEY_FILE=" + file("operator.key"),
+		"ACTIVITY_ORDERS=" + orders, "ACTIVITY_ORDERS_CA_FILE=" + ca.File,
+		"ACTIVITY_ORDERS_CERT_FILE=" + file("operator.pem"), "ACTIVITY_ORDERS_KEY_FILE=" + file("operator.key"),
 	}
 	eventually(t, time.Minute, "both services agree", func() bool {
 		said, code := command(t, env, activity, "verify")
@@ -80,14 +87,17 @@ func TestVerbsReachServicesWithMutualTLS(t *testing.T) {
 		}
 	}
 	for _, leave := range []string{"ACTIVITY_CERT_FILE", "ACTIVITY_ORDERS_CERT_FILE"} {
-		if said, code := command(t, append(env, leave+"="), activity, "verify"); code != 2 || !strings.Contains(said, "cert-file") {
+		if said, code := command(t, append(env, leave+"="), activity, "verify"); code != 2 ||
+			!strings.Contains(said, "cert-file") {
 			t.Errorf("activity verify without %s: exit %d, %s", leave, code, said)
 		}
 	}
 
 	// Both by the settings file.
-	settings := "target: " + orders + "\nca-file: " + ca.File + "\ncert-file: " + file("operator.pem") + "\nkey-file: " + file("operator.key") + "\n" +
-		"activity-target: " + statistics + "\nactivity-ca-file: " + ca.File + "\nactivity-cert-file: " + file("operator.pem") + "\nactivity-key-file: " + file("operator.key") + "\n"
+	settings := "target: " + orders + "\nca-file: " + ca.File + "\ncert-file: " + file("operator.pem") +
+		"\nkey-file: " + file("operator.key") + "\n" +
+		"activity-target: " + statistics + "\nactivity-ca-file: " + ca.File + "\nactivity-cert-file: " +
+		file("operator.pem") + "\nactivity-key-file: " + file("operator.key") + "\n"
 	if err := os.WriteFile(file("order.yaml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -15,25 +15,30 @@ import (
 	"ordertally/order/retail"
 )
 
-// TestVerify compares both services by the operators' verb: equal, equal while orders are placed, orders that were parked, figures that
-// were changed in the file.
+// TestVerify compares both services by the operators' verb: equal, equal while orders are placed, orders that were
+// parked, figures that were changed in the file.
 func TestVerify(t *testing.T) {
 	dir, broker := t.TempDir(), startDevBroker(t)
 	s := startServices(t, dir, broker)
-	if summary, err := importDays(t.Context(), s.orderURL(), retail.Options{}); err != nil || summary.Placed != allOrders {
+	if summary, err := importDays(t.Context(), s.orderURL(), retail.Options{}); err != nil ||
+		summary.Placed != allOrders {
 		t.Fatalf("placed %d orders, want %d: %v", summary.Placed, allOrders, err)
 	}
-	eventually(t, time.Minute, "every order is counted", func() bool { return counted(t, s.activityURL()) == allOrders })
+	eventually(t, time.Minute, "every order is counted",
+		func() bool { return counted(t, s.activityURL()) == allOrders })
 	declared, err := os.ReadFile("../activity/declare/order_created.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	strict := serveActivity(t, filepath.Join(t.TempDir(), "strict.db"), broker, "--activities", string(declared)+"    - total >= 1000000\n")
+	strict := serveActivity(t, filepath.Join(t.TempDir(), "strict.db"), broker, "--activities",
+		string(declared)+"    - total >= 1000000\n")
 	verify := func(target string) (string, error) {
-		output, err := exec.Command(strict.path, "verify", "--orders", s.orderURL(), "--target", target).CombinedOutput()
+		output, err := exec.Command(strict.path, "verify", "--orders", s.orderURL(), "--target",
+			target).CombinedOutput()
 		return string(output), err
 	}
-	if said, err := verify(s.activityURL()); err != nil || !strings.Contains(said, fmt.Sprint(allOrders, " published orders on 3 days compared")) {
+	if said, err := verify(s.activityURL()); err != nil ||
+		!strings.Contains(said, fmt.Sprint(allOrders, " published orders on 3 days compared")) {
 		t.Fatalf("%v: %s", err, said)
 	}
 
@@ -62,7 +67,8 @@ func TestVerify(t *testing.T) {
 		return lag(t, strict.ops) == 0 && metric(t, strict.ops, "activity_parked_messages") > 0
 	})
 	said, err = verify(strict.url)
-	if err == nil || !strings.Contains(said, "2010-12-01 differs:") || !strings.Contains(said, "were not counted") || !strings.Contains(said, " is parked (impossible: The total") {
+	if err == nil || !strings.Contains(said, "2010-12-01 differs:") || !strings.Contains(said, "were not counted") ||
+		!strings.Contains(said, " is parked (impossible: The total") {
 		t.Errorf("parked orders: %v: %.600s", err, said)
 	}
 
@@ -70,7 +76,8 @@ func TestVerify(t *testing.T) {
 	removeABin(t, filepath.Join(dir, "activity.db"))
 	s.start()
 	said, err = verify(s.activityURL())
-	if err == nil || !strings.Contains(said, "2010-12-01 differs:") || !strings.Contains(said, "the figures are not theirs") || strings.Count(said, " differs:") != 1 {
+	if err == nil || !strings.Contains(said, "2010-12-01 differs:") ||
+		!strings.Contains(said, "the figures are not theirs") || strings.Count(said, " differs:") != 1 {
 		t.Errorf("a changed file: %v: %s", err, said)
 	}
 	if _, err := verify("http://" + s.addresses.activityOps); err == nil {

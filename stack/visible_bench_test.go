@@ -71,7 +71,8 @@ func BenchmarkVisible(b *testing.B) {
 func visibleFrom(b *testing.B, address, topic string) func(key []byte) time.Time {
 	b.Helper()
 	consumer, err := confluent.NewConsumer(&confluent.ConfigMap{
-		"bootstrap.servers": address, "group.id": "visible", "isolation.level": "read_committed", "enable.auto.commit": false,
+		"bootstrap.servers": address, "group.id": "visible", "isolation.level": "read_committed",
+		"enable.auto.commit":  false,
 		"enable.metrics.push": false,
 	})
 	if err != nil {

@@ -19,7 +19,8 @@ type answer struct {
 }
 
 // answer reads what days need. The progress is read first: what it says was counted by then is in the answer.
-func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days, add func(activity.Quarter, *activity.Totals)) (*answer, error) {
+func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days,
+	add func(activity.Quarter, *activity.Totals)) (*answer, error) {
 	span := days.Span()
 	end, err := a.begin(ctx, act, span)
 	if err != nil {

@@ -24,8 +24,8 @@ import (
 
 // Statistics are what was counted; activitystore.Store is one. Safe for concurrent use.
 type Statistics interface {
-	// Read calls add with the totals of each quarter hour of span that has any, and returns which messages they contain.
-	// All of it is of one moment.
+	// Read calls add with the totals of each quarter hour of span that has any, and returns which messages they
+	// contain. All of it is of one moment.
 	Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error)
 	// Version goes up with each change that Read could show, once Read shows it.
 	Version() int64
@@ -119,8 +119,8 @@ func New(c Config) *API {
 	return a
 }
 
-// Close ends all live streams, so that a server that waits for its requests can stop, and returns when nothing runs any more. It is
-// called once.
+// Close ends all live streams, so that a server that waits for its requests can stop, and returns when nothing runs any
+// more. It is called once.
 func (a *API) Close() {
 	close(a.done)
 	for _, l := range a.lives {
@@ -169,7 +169,8 @@ func (a *API) routes() []web.Route {
 			Handler: a.shared(a.digests),
 		},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Scope: auth.StatsRead, Handler: a.live},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Scope: auth.OpsRead, Handler: a.json(a.audit)},
+		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Scope: auth.OpsRead,
+			Handler: a.json(a.audit)},
 	}
 	keys := keyapi.API{Guard: a.guard, Program: "activity", Logger: a.logger}
 	routes = append(routes, keys.Routes(a.handle)...)
@@ -187,6 +188,7 @@ func (a *API) activity(r *http.Request) (*Activity, error) {
 		}
 	}
 	return nil, &activity.Error{
-		Code: activity.CodeUnknownActivity, Detail: fmt.Sprintf("There is no activity %.80q; GET /v1/activities lists them.", name),
+		Code:   activity.CodeUnknownActivity,
+		Detail: fmt.Sprintf("There is no activity %.80q; GET /v1/activities lists them.", name),
 	}
 }

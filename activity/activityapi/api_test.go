@@ -139,7 +139,8 @@ func (s *server) order(id, at, currency string, revenue int64) {
 		s.t.Fatal(err)
 	}
 	m := activity.Message{ID: id, Partition: 1, Offset: 11,
-		Event: activitytest.Order{ID: id, At: placed, Items: 2, Units: 5, Currency: currency, Revenue: revenue, Customer: "c", Country: "France"}.Event()}
+		Event: activitytest.Order{ID: id, At: placed, Items: 2, Units: 5, Currency: currency, Revenue: revenue,
+			Customer: "c", Country: "France"}.Event()}
 	_, err = s.store.Apply(s.t.Context(), &activity.Batch{
 		Messages: []activity.Message{m}, Next: map[int32]activity.Position{1: {Offset: 12}},
 	})
@@ -235,7 +236,8 @@ func TestADayWithoutOrdersIsZeros(t *testing.T) {
 
 func TestTodayIsTheZones(t *testing.T) {
 	s := newServer(t)
-	for zone, want := range map[string]string{"UTC": "2025-11-24", "Europe/Berlin": "2025-11-25", "America/New_York": "2025-11-24"} {
+	for zone, want := range map[string]string{"UTC": "2025-11-24", "Europe/Berlin": "2025-11-25",
+		"America/New_York": "2025-11-24"} {
 		if got := s.get(days + "/today?tz=" + zone); !strings.Contains(got, `"day":"`+want+`"`) {
 			t.Errorf("%s: %s", zone, got)
 		}
@@ -264,7 +266,8 @@ func TestARangeHasEveryDay(t *testing.T) {
 // stats are those of one order.
 func stats(revenue int) string {
 	return fmt.Sprintf(`{"customers":{"exact":true},"items":{"count":1,"min":2,"mean":2,"max":2},`+
-		`"revenue":{"GBP":{"count":1,"min":%d,"mean":%[1]d,"max":%[1]d}},"units":{"count":1,"min":5,"mean":5,"max":5}}`, revenue)
+		`"revenue":{"GBP":{"count":1,"min":%d,"mean":%[1]d,"max":%[1]d}},"units":{"count":1,"min":5,"mean":5,"max":5}}`,
+		revenue)
 }
 
 func TestWeeksAndMonths(t *testing.T) {
@@ -274,7 +277,8 @@ func TestWeeksAndMonths(t *testing.T) {
 	s.order("c", "2011-01-03T12:00:00Z", "GBP", 4)
 	for by, want := range map[string][]string{
 		"week": {`"by":"week","weeks":[{"week":"2010-W52","from":"2010-12-27","to":"2011-01-02","count":2,"customers":1,"items":4,"revenue":{"GBP":3},`,
-			`{"week":"2011-W01","from":"2011-01-03","to":"2011-01-03","count":1,`, `"country":[{"value":"France","count":2,`},
+			`{"week":"2011-W01","from":"2011-01-03","to":"2011-01-03","count":1,`,
+			`"country":[{"value":"France","count":2,`},
 		"month": {`"by":"month","months":[{"month":"2010-12","from":"2010-12-27","to":"2010-12-31","count":1,`,
 			`{"month":"2011-01","from":"2011-01-01","to":"2011-01-03","count":2,"customers":1,"items":4,"revenue":{"GBP":6},`},
 	} {
@@ -300,8 +304,8 @@ func TestMinutes(t *testing.T) {
 	}
 }
 
-// TestAFinalDayIsKeptByItsTag follows one day through its end, the consumer's way past it, other days' orders, and an order of its
-// own that comes late.
+// TestAFinalDayIsKeptByItsTag follows one day through its end, the consumer's way past it, other days' orders, and an
+// order of its own that comes late.
 func TestAFinalDayIsKeptByItsTag(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-12-01T12:00:00Z", "GBP", 1)
@@ -322,7 +326,8 @@ func TestAFinalDayIsKeptByItsTag(t *testing.T) {
 	s.progress.through = time.Date(2010, 12, 2, 0, 0, 0, 0, time.UTC)
 	response, body := ask("")
 	tag := response.Header.Get("ETag")
-	if len(tag) != 34 || tag[0] != '"' || !strings.Contains(body, `"final":true,"lag":0,"as_of":{"at":"2025-11-24T23:30:00Z","offsets":{"1":12}`) {
+	if len(tag) != 34 || tag[0] != '"' ||
+		!strings.Contains(body, `"final":true,"lag":0,"as_of":{"at":"2025-11-24T23:30:00Z","offsets":{"1":12}`) {
 		t.Fatalf("ETag %q, %s", tag, body)
 	}
 	s.order("b", "2010-12-02T12:00:00Z", "GBP", 1)
@@ -331,7 +336,8 @@ func TestAFinalDayIsKeptByItsTag(t *testing.T) {
 		t.Fatalf("%s %s: another day's order changed it", response.Status, rest)
 	}
 	s.order("c", "2010-12-01T13:00:00Z", "GBP", 1)
-	if response, rest := ask(tag); response.StatusCode != http.StatusOK || response.Header.Get("ETag") == tag || !strings.Contains(rest, `"count":2`) {
+	if response, rest := ask(tag); response.StatusCode != http.StatusOK || response.Header.Get("ETag") == tag ||
+		!strings.Contains(rest, `"count":2`) {
 		t.Fatalf("%s %s after an order of the day", response.Status, rest)
 	}
 	if response, body := ask(`W/"x", ` + tag); response.StatusCode != http.StatusOK || body == "" {
@@ -411,16 +417,19 @@ func TestRefusals(t *testing.T) {
 		if err := json.NewDecoder(response.Body).Decode(&p); err != nil {
 			t.Fatal(err)
 		}
-		if response.StatusCode != c.status || p.Status != c.status || p.Code != c.code || !strings.Contains(p.Detail, c.says) ||
+		if response.StatusCode != c.status || p.Status != c.status || p.Code != c.code ||
+			!strings.Contains(p.Detail, c.says) ||
 			response.Header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: %d %s %q, want %d %s %q", c.target, response.StatusCode, p.Code, p.Detail, c.status, c.code, c.says)
+			t.Errorf("%s: %d %s %q, want %d %s %q", c.target, response.StatusCode, p.Code, p.Detail, c.status, c.code,
+				c.says)
 		}
 	}
 }
 
 func TestRoutesByMethod(t *testing.T) {
 	s := newServer(t)
-	for _, target := range []string{"/v1/activities", days + "/today", days + "/today/minutes", messages + "m", days + "?from=2010-12-01&to=2010-12-01", "/", "/assets/page.css"} {
+	for _, target := range []string{"/v1/activities", days + "/today", days + "/today/minutes", messages + "m",
+		days + "?from=2010-12-01&to=2010-12-01", "/", "/assets/page.css"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 			response := s.do(method, target)
 			want := http.StatusMethodNotAllowed
@@ -456,12 +465,14 @@ func TestThePage(t *testing.T) {
 	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
 		t.Errorf("the policy is %q", policy)
 	}
-	if strings.Contains(string(body), "://") || strings.Contains(string(body), "<script>") || strings.Contains(string(body), "style=") {
+	if strings.Contains(string(body), "://") || strings.Contains(string(body), "<script>") ||
+		strings.Contains(string(body), "style=") {
 		t.Error("the page has something that its policy forbids")
 	}
 	files := regexp.MustCompile(`"(/assets/[^"]+)"`).FindAllStringSubmatch(string(body), -1)
 	for _, file := range files {
-		if response := s.do(http.MethodGet, file[1]); response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/") {
+		if response := s.do(http.MethodGet, file[1]); response.StatusCode != http.StatusOK ||
+			!strings.HasPrefix(response.Header.Get("Content-Type"), "text/") {
 			t.Errorf("%s: %s, %s", file[1], response.Status, response.Header.Get("Content-Type"))
 		}
 	}
@@ -505,11 +516,13 @@ func TestAnUnknownErrorSaysNothing(t *testing.T) {
 	var log strings.Builder
 	h := activityapi.New(activityapi.Config{
 		Activities: []activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}},
-		Zone:       activity.UTC(), Clock: clock.System{}, Logger: zerolog.New(&log), Guard: auth.Open(), Limiter: ratelimit.Open(),
+		Zone:       activity.UTC(), Clock: clock.System{}, Logger: zerolog.New(&log), Guard: auth.Open(),
+		Limiter: ratelimit.Open(),
 	})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, days+"/today", nil))
-	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") || !strings.Contains(log.String(), "secret") {
+	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") ||
+		!strings.Contains(log.String(), "secret") {
 		t.Fatalf("%d %s, logged %s", w.Code, w.Body, log.String())
 	}
 }

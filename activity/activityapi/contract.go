@@ -15,8 +15,10 @@ import (
 
 const title = "Ordertally: statistics"
 
-const says = "Tells how the business is doing: what was counted, by day in any time zone. Sums of money are whole numbers of minor units of their currency: 255 GBP is 2.55 pounds. " +
-	"What can be counted is declared in the service's settings: of each activity that is declared here the answers about days are described under its own path, with its figures, " +
+const says = "Tells how the business is doing: what was counted, by day in any time zone. Sums of money are whole " +
+	"numbers of minor units of their currency: 255 GBP is 2.55 pounds. " +
+	"What can be counted is declared in the service's settings: of each activity that is declared here the answers " +
+	"about days are described under its own path, with its figures, " +
 	"and under {activity} for any."
 
 // auditBody lists what operators did.
@@ -28,9 +30,11 @@ type auditBody struct {
 var liveEvent = openapi.Named{Name: "LiveEvent", Schema: &openapi.Schema{
 	Type: "object", Required: []string{"event", "id", "data"}, Description: "One server-sent event.",
 	Properties: map[string]*openapi.Schema{
-		"event": openapi.Said(openapi.Enum("snapshot", "update"), "snapshot has all minutes that have events, update those that changed."),
-		"id":    openapi.Said(text, "What Last-Event-ID goes on after."),
-		"data":  openapi.Said(text, "JSON: activity, day, tz, count and the figures of today, minutes, final, lag and as_of, each as in the answers about a day."),
+		"event": openapi.Said(openapi.Enum("snapshot", "update"),
+			"snapshot has all minutes that have events, update those that changed."),
+		"id": openapi.Said(text, "What Last-Event-ID goes on after."),
+		"data": openapi.Said(text, "JSON: activity, day, tz, count and the figures of today, minutes, final, lag "+
+			"and as_of, each as in the answers about a day."),
 	},
 }}
 
@@ -44,24 +48,32 @@ func contract(defs []activity.Definition) openapi.API {
 		Problems:   []problem.Kind{kindInvalidParameter, kindUnavailable, kindCorrupt, web.KindOverloaded},
 		Closed: []openapi.Closed{
 			openapi.ClosedSet(
-				"What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten; an operator decides); conflict (another message had its id; an operator decides); "+
+				"What became of a message: counted; parked (it cannot be counted); late (it may have been counted "+
+					"and forgotten; an operator decides); conflict (another message had its id; an operator decides); "+
 					"unknown (not read yet, never sent, or forgotten).",
 				activity.MessageStates()...),
 			openapi.ClosedSet(
-				"Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), "+
-					"impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator skipped it unread), late (so old that its id may have been forgotten, and its lineage and sequence number do not settle it), conflict (a message with the same id and other content was read before).",
+				"Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of "+
+					"a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), "+
+					"impossible (its values contradict each other or reality), too_large (more than "+
+					"max-record-bytes), skipped (an operator skipped it unread), late (so old that its id may have "+
+					"been forgotten, and its lineage and sequence number do not settle it), conflict (a message with "+
+					"the same id and other content was read before).",
 				classes()...),
 			openapi.ClosedSet(
-				"A list of messages that were not counted: parked (they cannot be counted), late (they may have been counted and forgotten) or conflicts (another message had their id).",
+				"A list of messages that were not counted: parked (they cannot be counted), late (they may have been "+
+					"counted and forgotten) or conflicts (another message had their id).",
 				activity.AllLedgers()...),
 			openapi.ClosedSet(
-				"What an operator decided: retry (count it after all), discard (give it up for ever) or skip (skip it unread).",
+				"What an operator decided: retry (count it after all), discard (give it up for ever) or skip (skip "+
+					"it unread).",
 				activity.Retry,
 				activity.Discard,
 				activity.PassOver,
 			),
 			openapi.ClosedSet(
-				"What became of a message: counted, duplicate (it was counted before), still_parked, discarded, skipped.",
+				"What became of a message: counted, duplicate (it was counted before), still_parked, discarded, "+
+					"skipped.",
 				activity.Outcomes()...),
 			openapi.ClosedSet(
 				"What a counted message is known by: its id, or, once that has expired, its lineage and sequence.",
@@ -86,41 +98,62 @@ const base = "/v1/activities/{activity}"
 var (
 	fresh     = openapi.Cached("The answer changes at any time.", "no-store")
 	plain     = []openapi.Header{fresh}
-	entityTag = openapi.Header{Name: "ETag", Says: "Of a final answer, for If-None-Match. Left out of others.", Schema: &openapi.Schema{Type: "string", Pattern: `^"[0-9a-f]{32}"$`}}
-	unknown   = refused(activity.CodeUnknownActivity)
-	anyName   = map[string]*openapi.Schema{"activity": openapi.Said(openapi.String(1, 0), "An activity's name, as GET /v1/activities lists it.", "ORDER_CREATED"), "day": dayOfPath}
-	dayOfPath = &openapi.Schema{Type: "string", Description: "YYYY-MM-DD, or today.", Pattern: `^(today|[0-9]{4}-[0-9]{2}-[0-9]{2})$`, Examples: []any{"2010-12-01"}}
-	zone      = openapi.Parameter{Name: "tz", Says: "IANA time zone; the service has a default, UTC unless it was set otherwise.", Schema: openapi.Said(openapi.String(1, 0), "", "Europe/London")}
-	from      = openapi.Parameter{Name: "from", Says: "The first day.", Required: true, Schema: date}
-	to        = openapi.Parameter{Name: "to", Says: "The last day, included; at most 400 days.", Required: true, Schema: date}
-	by        = openapi.Parameter{Name: "by", Says: "What a period is; day when it is left out.", Schema: openapi.Enum(activity.ByDay, activity.ByWeek, activity.ByMonth)}
-	kept      = openapi.Cached("no-cache of a final answer: keep it, and ask again with If-None-Match. no-store of others.", "no-cache", "no-store")
+	entityTag = openapi.Header{Name: "ETag", Says: "Of a final answer, for If-None-Match. Left out of others.",
+		Schema: &openapi.Schema{Type: "string", Pattern: `^"[0-9a-f]{32}"$`}}
+	unknown = refused(activity.CodeUnknownActivity)
+	anyName = map[string]*openapi.Schema{
+		"activity": openapi.Said(openapi.String(1, 0), "An activity's name, as GET /v1/activities lists it.",
+			"ORDER_CREATED"), "day": dayOfPath}
+	dayOfPath = &openapi.Schema{Type: "string", Description: "YYYY-MM-DD, or today.",
+		Pattern: `^(today|[0-9]{4}-[0-9]{2}-[0-9]{2})$`, Examples: []any{"2010-12-01"}}
+	zone = openapi.Parameter{Name: "tz",
+		Says:   "IANA time zone; the service has a default, UTC unless it was set otherwise.",
+		Schema: openapi.Said(openapi.String(1, 0), "", "Europe/London")}
+	from = openapi.Parameter{Name: "from", Says: "The first day.", Required: true, Schema: date}
+	to   = openapi.Parameter{Name: "to", Says: "The last day, included; at most 400 days.", Required: true,
+		Schema: date}
+	by = openapi.Parameter{Name: "by", Says: "What a period is; day when it is left out.",
+		Schema: openapi.Enum(activity.ByDay, activity.ByWeek, activity.ByMonth)}
+	kept = openapi.Cached("no-cache of a final answer: keep it, and ask again with If-None-Match. no-store of "+
+		"others.", "no-cache", "no-store")
 )
 
 // operations describe the routes, by method and path.
 func operations(defs []activity.Definition) map[string]openapi.Operation {
 	all := map[string]openapi.Operation{
-		"GET /v1/activities": {ID: "listActivities", Summary: "What is counted.", Answer: listBody{}, AnswerHeaders: plain},
+		"GET /v1/activities": {ID: "listActivities", Summary: "What is counted.", Answer: listBody{},
+			AnswerHeaders: plain},
 		"GET " + base + "/messages/{message_id}": {
-			ID: "getMessage", Summary: "What became of one message.", Description: "One that is not known is no error: it may come yet.",
-			Path: map[string]*openapi.Schema{"activity": anyName["activity"], "message_id": openapi.Said(openapi.String(1, 0), "The message's id, its ce_id; at most 255 bytes.")},
+			ID: "getMessage", Summary: "What became of one message.",
+			Description: "One that is not known is no error: it may come yet.",
+			Path: map[string]*openapi.Schema{"activity": anyName["activity"],
+				"message_id": openapi.Said(openapi.String(1, 0), "The message's id, its ce_id; at most 255 bytes.")},
 			Query: []openapi.Parameter{
-				{Name: "lineage", Says: "With sequence: known also after its id has expired. Both or none.", Schema: openapi.String(1, 0)},
+				{Name: "lineage", Says: "With sequence: known also after its id has expired. Both or none.",
+					Schema: openapi.String(1, 0)},
 				{Name: "sequence", Says: "The slot it was published under.", Schema: openapi.Integer(1)},
 			},
 			Answer: messageBody{}, AnswerHeaders: plain, Problems: unknown,
 		},
 		"GET " + base + "/digests": {
-			ID: "listDigests", Summary: "The quarter hours of a range of UTC days that have events, with digests of their ids.", Path: anyName, Query: []openapi.Parameter{from, to}, Answer: anyActivity.digests(),
-			AnswerHeaders: plain, Problems: append(refused(activity.CodeInvalidDay, activity.CodeInvalidRange, activity.CodeRangeTooLong), unknown...),
+			ID: "listDigests", Summary: "The quarter hours of a range of UTC days that have events, with digests of " +
+				"their ids.", Path: anyName, Query: []openapi.Parameter{from, to}, Answer: anyActivity.digests(),
+			AnswerHeaders: plain, Problems: append(
+				refused(activity.CodeInvalidDay, activity.CodeInvalidRange, activity.CodeRangeTooLong), unknown...),
 		},
 		"GET " + base + "/live": {
-			ID: "live", Summary: "Today as server-sent events: snapshot, then update.", Path: anyName, Query: []openapi.Parameter{zone},
-			Description: "An event at most every 250 ms, a comment every 15 s. The stream has no end; it is closed when the service stops.",
-			Headers:     []openapi.Parameter{{Name: "Last-Event-ID", Says: "Send what was missed since that event, or a snapshot when that is too much.", Schema: text}},
-			Media:       "text/event-stream", Answer: liveEvent, AnswerHeaders: plain, Problems: append(refused(activity.CodeInvalidZone, activity.CodeOffQuarterHour), unknown...),
+			ID: "live", Summary: "Today as server-sent events: snapshot, then update.", Path: anyName,
+			Query: []openapi.Parameter{zone},
+			Description: "An event at most every 250 ms, a comment every 15 s. The stream has no end; it is closed " +
+				"when the service stops.",
+			Headers: []openapi.Parameter{
+				{Name: "Last-Event-ID", Says: "Send what was missed since that event, or a snapshot when that is too " +
+					"much.", Schema: text}},
+			Media: "text/event-stream", Answer: liveEvent, AnswerHeaders: plain,
+			Problems: append(refused(activity.CodeInvalidZone, activity.CodeOffQuarterHour), unknown...),
 		},
-		"GET " + base + "/audit": {ID: "listActs", Summary: "What operators did, the newest first.", Path: anyName, Answer: auditBody{}, AnswerHeaders: plain, Problems: unknown},
+		"GET " + base + "/audit": {ID: "listActs", Summary: "What operators did, the newest first.", Path: anyName,
+			Answer: auditBody{}, AnswerHeaders: plain, Problems: unknown},
 	}
 	for key, op := range aboutDays(anyActivity, base) {
 		op.Problems = append(op.Problems, unknown...)
@@ -153,19 +186,24 @@ func aboutDays(s shape, base string) map[string]openapi.Operation {
 		op.AnswerHeaders = []openapi.Header{kept, entityTag}
 		tagged := entityTag
 		tagged.Says, tagged.Required = "Of the answer that you have.", true
-		op.Replies = []openapi.Reply{{Status: http.StatusNotModified, Says: "The answer is final and If-None-Match names it: what you have still holds.", Headers: []openapi.Header{openapi.Cached("Ask again later.", "no-cache"), tagged}}}
+		op.Replies = []openapi.Reply{{Status: http.StatusNotModified,
+			Says:    "The answer is final and If-None-Match names it: what you have still holds.",
+			Headers: []openapi.Header{openapi.Cached("Ask again later.", "no-cache"), tagged}}}
 		op.Problems = refused(append(codes, activity.CodeInvalidDay, activity.CodeInvalidZone)...)
 		return op
 	}
 	return map[string]openapi.Operation{
 		"GET " + base + "/days/{day}": describe(openapi.Operation{
-			ID: "get" + s.name + "Day", Summary: "One day" + of + ".", Query: []openapi.Parameter{zone}, Answer: s.day(), AnswerExample: s.exampleDay(),
+			ID: "get" + s.name + "Day", Summary: "One day" + of + ".", Query: []openapi.Parameter{zone},
+			Answer: s.day(), AnswerExample: s.exampleDay(),
 		}, activity.CodeOffQuarterHour),
 		"GET " + base + "/days/{day}/minutes": describe(openapi.Operation{
-			ID: "list" + s.name + "Minutes", Summary: "The minutes of a day" + of + " that have events.", Query: []openapi.Parameter{zone}, Answer: s.minutes(),
+			ID: "list" + s.name + "Minutes", Summary: "The minutes of a day" + of + " that have events.",
+			Query: []openapi.Parameter{zone}, Answer: s.minutes(),
 		}, activity.CodeOffQuarterHour),
 		"GET " + base + "/days": describe(openapi.Operation{
-			ID: "list" + s.name + "Days", Summary: "A range" + of + " by day, ISO week or month, the oldest first.", Query: []openapi.Parameter{from, to, zone, by}, Answer: s.days(),
+			ID: "list" + s.name + "Days", Summary: "A range" + of + " by day, ISO week or month, the oldest first.",
+			Query: []openapi.Parameter{from, to, zone, by}, Answer: s.days(),
 		}, activity.CodeInvalidRange, activity.CodeRangeTooLong),
 	}
 }
@@ -173,16 +211,19 @@ func aboutDays(s shape, base string) map[string]openapi.Operation {
 // ledgerOperations describe the operators' routes of a ledger.
 func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string) map[string]openapi.Operation {
 	class := openapi.Enum(classes()...)
-	selection := []openapi.Parameter{{Name: "class", Says: "Only those kept for this reason.", Schema: class}, {Name: "before", Says: "Only those put there before.", Schema: moment}}
+	selection := []openapi.Parameter{{Name: "class", Says: "Only those kept for this reason.", Schema: class},
+		{Name: "before", Says: "Only those put there before.", Schema: moment}}
 	limit := openapi.Integer(1)
 	limit.Maximum, limit.Default = new(float64(maxLimit)), defaultLimit
 	pages := []openapi.Parameter{
-		{Name: "limit", Says: "Most entries of the page.", Schema: limit}, {Name: "cursor", Says: "next_cursor of the page before.", Schema: openapi.String(1, 0)},
+		{Name: "limit", Says: "Most entries of the page.", Schema: limit},
+		{Name: "cursor", Says: "next_cursor of the page before.", Schema: openapi.String(1, 0)},
 	}
 	called := keptCalled[ledger]
 	own := strings.ToUpper(string(ledger[:1])) + string(ledger[1:])
 	base := base + "/" + string(ledger)
-	name := map[string]*openapi.Schema{"activity": anyName["activity"], "id": {Description: "An entry, as the list has it."}}
+	name := map[string]*openapi.Schema{"activity": anyName["activity"],
+		"id": {Description: "An entry, as the list has it."}}
 	missing := append([]problem.Kind{kindNotKept}, unknown...)
 	all := map[string]openapi.Operation{
 		"GET " + base: {
@@ -204,41 +245,53 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 			Problems:      unknown,
 			Answer: openapi.Said(
 				text,
-				"Each line is an entry with all that was read: a WholeWithHistory without its history. After those of a page, a line with the member corrupt alone lists entries that are damaged and not answered, if there are any. The connection is cut when it cannot be finished.",
+				"Each line is an entry with all that was read: a WholeWithHistory without its history. After those "+
+					"of a page, a line with the member corrupt alone lists entries that are damaged and not "+
+					"answered, if there are any. The connection is cut when it cannot be finished.",
 			),
 		},
-		"GET " + base + entryPath: {ID: "get" + own, Summary: "One of them, with all that was read.", Path: name, Answer: wholeWithHistory{}, AnswerHeaders: plain, Problems: missing},
+		"GET " + base + entryPath: {ID: "get" + own, Summary: "One of them, with all that was read.", Path: name,
+			Answer: wholeWithHistory{}, AnswerHeaders: plain, Problems: missing},
 	}
 	for verb, word := range verbs {
 		answer := openapi.Named{Name: strings.ToUpper(word[1][:1]) + word[1][1:], Schema: &openapi.Schema{
-			Type: "object", AdditionalProperties: false, Required: []string{word[1]}, Properties: map[string]*openapi.Schema{word[1]: openapi.Said(whole, "How many messages it was about.", 1)},
+			Type: "object", AdditionalProperties: false, Required: []string{word[1]},
+			Properties: map[string]*openapi.Schema{word[1]: openapi.Said(whole, "How many messages it was about.", 1)},
 		}}
-		one := &openapi.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*openapi.Schema{"reason": openapi.Said(openapi.String(0, web.MaxReason), reasonSays+" May be left out.")}}
+		one := &openapi.Schema{Type: "object", AdditionalProperties: false,
+			Properties: map[string]*openapi.Schema{
+				"reason": openapi.Said(openapi.String(0, web.MaxReason), reasonSays+" May be left out.")}}
 		if verb == activity.Retry {
-			for member, says := range map[string]string{"counted": "Of these, how many are counted now.", "duplicates": "Of these, how many had been counted before.", "still_parked": "Of these, how many still cannot be counted."} {
+			for member, says := range map[string]string{"counted": "Of these, how many are counted now.",
+				"duplicates":   "Of these, how many had been counted before.",
+				"still_parked": "Of these, how many still cannot be counted."} {
 				answer.Schema.Properties[member] = openapi.Said(whole, says)
 			}
 			answer.Schema.Required = append(answer.Schema.Required, "counted", "duplicates", "still_parked")
 		} else {
-			one.Properties["reason"], one.Required = openapi.Said(openapi.String(1, web.MaxReason), reasonSays+" Not only spaces."), []string{"reason"}
+			one.Properties["reason"], one.Required = openapi.Said(openapi.String(1, web.MaxReason),
+				reasonSays+" Not only spaces."), []string{"reason"}
 		}
 		ofMany := openapi.Named{Name: "All" + answer.Name, Schema: new(*answer.Schema)}
 		ofMany.Schema.Properties = maps.Clone(answer.Schema.Properties)
 		ofMany.Schema.Properties["corrupt"] = &openapi.Schema{
-			Type:        "array",
-			Items:       openapi.String(1, 0),
-			Description: "Entries that are damaged and were left as they are, 1,000 at most. Left out when there are none.",
+			Type:  "array",
+			Items: openapi.String(1, 0),
+			Description: "Entries that are damaged and were left as they are, 1,000 at most. Left out when there are " +
+				"none.",
 		}
 		many := &openapi.Schema{
 			Type: "object", AdditionalProperties: false, Required: one.Required,
 			Properties: map[string]*openapi.Schema{
-				"reason": one.Properties["reason"], "class": openapi.Said(class, "Only those kept for this reason."), "before": openapi.Said(moment, "Only those put there before."),
+				"reason": one.Properties["reason"], "class": openapi.Said(class, "Only those kept for this reason."),
+				"before": openapi.Said(moment, "Only those put there before."),
 			},
 		}
 		openapi.FilterOrAll(many, "class", "before")
 		problems := append([]problem.Kind{kindMalformedJSON, kindInvalidDecision}, missing...)
 		all["POST "+base+entryPath+"/"+word[0]] = openapi.Operation{
-			ID: word[0] + own, Summary: decisions[word[0]] + " one of them.", Path: name, Body: one, Answer: answer, AnswerHeaders: plain, Problems: problems,
+			ID: word[0] + own, Summary: decisions[word[0]] + " one of them.", Path: name, Body: one, Answer: answer,
+			AnswerHeaders: plain, Problems: problems,
 		}
 		all["POST "+base+"/"+word[0]] = openapi.Operation{
 			ID:            word[0] + "All" + own,
@@ -264,5 +317,6 @@ const reasonSays = "Why, for the record of the act: at most 500 bytes of UTF-8, 
 
 // decisions say what an operator's words do.
 var decisions = map[string]string{
-	"retry": "Count, now that they can be,", "accept": "Count, for they were not counted before,", "discard": "Give up, for ever,",
+	"retry": "Count, now that they can be,", "accept": "Count, for they were not counted before,",
+	"discard": "Give up, for ever,",
 }

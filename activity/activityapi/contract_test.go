@@ -18,27 +18,32 @@ func TestTheDocumentIsServed(t *testing.T) {
 	openapitest.Served(t, server.URL, activityapi.Document(def))
 }
 
-// TestAFinalDayIsWhole: conditions of HTTP that are not described, and would have statuses and bodies of their own, change nothing.
+// TestAFinalDayIsWhole: conditions of HTTP that are not described, and would have statuses and bodies of their own,
+// change nothing.
 func TestAFinalDayIsWhole(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-12-01T12:00:00Z", "GBP", 1)
 	s.progress.through = now
 	want := s.get(days + "/2010-12-01")
-	for name, value := range map[string]string{"Range": "bytes=0-9", "If-Match": `"x"`, "If-Unmodified-Since": "Wed, 01 Dec 2010 00:00:00 GMT"} {
+	for name, value := range map[string]string{"Range": "bytes=0-9", "If-Match": `"x"`,
+		"If-Unmodified-Since": "Wed, 01 Dec 2010 00:00:00 GMT"} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, days+"/2010-12-01", nil)
 		r.Header.Set(name, value)
 		w := httptest.NewRecorder()
 		s.handler.ServeHTTP(w, r)
-		if w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != want || w.Header().Get("Accept-Ranges") != "" {
+		if w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != want ||
+			w.Header().Get("Accept-Ranges") != "" {
 			t.Errorf("%s: %d %v %s", name, w.Code, w.Header(), w.Body)
 		}
 	}
 }
 
-// TestAnyActivityIsDescribed: whatever is declared, the program has a document, and each activity a path of its own with its figures.
+// TestAnyActivityIsDescribed: whatever is declared, the program has a document, and each activity a path of its own
+// with its figures.
 func TestAnyActivityIsDescribed(t *testing.T) {
 	var defs []activity.Definition
-	for _, name := range []string{"A_B", "AB", "A_2", "A2", "A22", "A__B", "RANGE", "A_RANGE", "A", "DAY", "DAYS", "KEPT", "MESSAGE_STATE", "Z_"} {
+	for _, name := range []string{"A_B", "AB", "A_2", "A2", "A22", "A__B", "RANGE", "A_RANGE", "A", "DAY", "DAYS",
+		"KEPT", "MESSAGE_STATE", "Z_"} {
 		named := def
 		named.Name = name
 		defs = append(defs, named)
@@ -57,7 +62,8 @@ func TestAnyActivityIsDescribed(t *testing.T) {
 		if path == nil {
 			t.Fatalf("the days of %s are not described", d.Name)
 		}
-		name := strings.TrimPrefix(path.Get.Responses["200"].Content["application/json"].Schema.Ref, "#/components/schemas/")
+		name := strings.TrimPrefix(path.Get.Responses["200"].Content["application/json"].Schema.Ref,
+			"#/components/schemas/")
 		day := api.Components.Schemas.Map()[name]
 		if _, has := day.Properties["refunds"]; has != (d.Name == "A2") {
 			t.Errorf("%s: %s has refunds: %v", d.Name, name, has)

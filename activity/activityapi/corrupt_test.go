@@ -29,13 +29,16 @@ func TestLedger_ADamagedEntryIsPassedAndNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := s.get(parked); !strings.Contains(text, `"corrupt":["`+bad+`"]`) || strings.Count(text, `"message_id"`) != others {
+	if text := s.get(parked); !strings.Contains(text, `"corrupt":["`+bad+`"]`) ||
+		strings.Count(text, `"message_id"`) != others {
 		t.Errorf("the list: %s", text)
 	}
-	if text := s.get(parked + "/export?class=malformed"); !strings.HasSuffix(text, "\n"+`{"corrupt":["`+bad+`"]}`) || strings.Count(text, "\n") != 1 {
+	if text := s.get(parked + "/export?class=malformed"); !strings.HasSuffix(text, "\n"+`{"corrupt":["`+bad+`"]}`) ||
+		strings.Count(text, "\n") != 1 {
 		t.Errorf("the export: %s", text)
 	}
-	if status, text := s.post(parked+"/"+bad+"/retry", "{}"); status != http.StatusInternalServerError || !strings.Contains(text, `"corrupt_record"`) {
+	if status, text := s.post(parked+"/"+bad+"/retry", "{}"); status != http.StatusInternalServerError ||
+		!strings.Contains(text, `"corrupt_record"`) {
 		t.Errorf("a retry of it: %d %s", status, text)
 	}
 	status, text := s.post(parked+"/discard", `{"all":true,"reason":"a test"}`)

@@ -153,7 +153,8 @@ func (a *API) minutes(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := object{{"activity", act.Name}, {"day", date.String()}, {"tz", zone.String()}, {"minutes", minutesBody(&act.Definition, series.All())}}
+	body := object{{"activity", act.Name}, {"day", date.String()}, {"tz", zone.String()},
+		{"minutes", minutesBody(&act.Definition, series.All())}}
 	body.addState(answer)
 	return answer.representation(body), nil
 }

@@ -16,8 +16,9 @@ import (
 type decisionBody struct {
 	Reason string          `json:"reason"` // why
 	Class  activity.Reason `json:"class"`
-	Before *time.Time      `json:"before"` // nil when it is left out: the zero time can be given, and a filter takes it for any
-	All    *bool           `json:"all"`
+	// nil when it is left out: the zero time can be given, and a filter takes it for any
+	Before *time.Time `json:"before"`
+	All    *bool      `json:"all"`
 }
 
 // decide answers how many messages a verb concerned and what became of them.
@@ -32,7 +33,8 @@ func (a *API) decide(ledger activity.Ledger, verb activity.Verb, one bool) http.
 	}
 }
 
-func (a *API) decided(w http.ResponseWriter, r *http.Request, ledger activity.Ledger, verb activity.Verb, one bool) (any, error) {
+func (a *API) decided(w http.ResponseWriter, r *http.Request, ledger activity.Ledger, verb activity.Verb,
+	one bool) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
 		return nil, err
@@ -91,7 +93,8 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 		return d, invalidDecision("A member of the body is null or empty; leave out what is not meant.")
 	}
 	if _, wrong := errors.AsType[*json.SemanticError](err); wrong {
-		return d, invalidDecision("The body has a field that is not known here, or is of another type: it takes reason, class, before and all.")
+		return d, invalidDecision("The body has a field that is not known here, or is of another type: it takes " +
+			"reason, class, before and all.")
 	}
 	if err != nil {
 		return d, kindMalformedJSON.New("The body must be exactly one well-formed JSON object; {} is the least.")

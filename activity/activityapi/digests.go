@@ -7,8 +7,8 @@ import (
 	"ordertally/activity"
 )
 
-// digests answers the figures of the quarter hours of a range of days, in UTC, that have any, with the digest of what they are about: for
-// `activity verify`.
+// digests answers the figures of the quarter hours of a range of days, in UTC, that have any, with the digest of what
+// they are about: for `activity verify`.
 func (a *API) digests(r *http.Request) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {

@@ -5,8 +5,8 @@
 //	GET /v1/activities/{activity}/days?from=&to=&tz=
 //	GET /
 //
-// Every answer says which messages it contains (as_of) and whether others wait (lagging). A query parameter that a route
-// does not know, or that is given twice, is a 400 and not ignored: a misspelt tz would answer another day.
+// Every answer says which messages it contains (as_of) and whether others wait (lagging). A query parameter that a
+// route does not know, or that is given twice, is a 400 and not ignored: a misspelt tz would answer another day.
 //
 // It has no authentication and does not listen.
 package activityapi

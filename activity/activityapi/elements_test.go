@@ -24,7 +24,8 @@ import (
 // sold counts what the lines of plain JSON orders sell; each text is the members of one, beside id and time.
 func sold(t *testing.T, orders ...string) http.Handler {
 	t.Helper()
-	defs, err := declare.Parse("- {name: SOLD, topic: t, id: id, time: at, measures: {items: count(lines), revenue: sum(total) by currency, units: sum(lines.quantity)}, dimensions: {sku: lines.sku, tag: tags}}")
+	defs, err := declare.Parse("- {name: SOLD, topic: t, id: id, time: at, measures: {items: count(lines), revenue: " +
+		"sum(total) by currency, units: sum(lines.quantity)}, dimensions: {sku: lines.sku, tag: tags}}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,9 @@ func sold(t *testing.T, orders ...string) http.Handler {
 	store := s.open(defs[0])
 	batch := &activity.Batch{Next: map[int32]activity.Position{0: {Offset: 1}}}
 	for i, members := range orders {
-		m, poison := ingest.Decode(&defs[0], &activity.Parked{Timestamp: now, Value: fmt.Appendf(nil, `{"id":"%d","at":"2010-12-01T08:26:00Z",%s}`, i, members)})
+		m, poison := ingest.Decode(&defs[0],
+			&activity.Parked{Timestamp: now,
+				Value: fmt.Appendf(nil, `{"id":"%d","at":"2010-12-01T08:26:00Z",%s}`, i, members)})
 		if poison != nil {
 			t.Fatal(poison)
 		}
@@ -42,8 +45,10 @@ func sold(t *testing.T, orders ...string) http.Handler {
 		t.Fatal(err)
 	}
 	api := activityapi.New(activityapi.Config{
-		Activities: []activityapi.Activity{{Definition: defs[0], Statistics: store, Progress: s.progress, Ledgers: &ledgers{Store: store}}},
-		Zone:       activity.UTC(), Guard: auth.Open(), Limiter: ratelimit.Open(), Clock: clock.NewManual(now), Logger: zerolog.Nop(),
+		Activities: []activityapi.Activity{
+			{Definition: defs[0], Statistics: store, Progress: s.progress, Ledgers: &ledgers{Store: store}}},
+		Zone: activity.UTC(), Guard: auth.Open(), Limiter: ratelimit.Open(), Clock: clock.NewManual(now),
+		Logger: zerolog.Nop(),
 	})
 	t.Cleanup(api.Close)
 	return openapitest.Check(t, activityapi.Document(defs...), api)
@@ -53,7 +58,8 @@ func sold(t *testing.T, orders ...string) http.Handler {
 func dimensions(t *testing.T, h http.Handler) map[string][]map[string]any {
 	t.Helper()
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/activities/SOLD/days/2010-12-01", nil))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/activities/SOLD/days/2010-12-01",
+		nil))
 	var answer struct{ Dimensions map[string][]map[string]any }
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK {
 		t.Fatalf("%d %v: %s", w.Code, err, w.Body)
@@ -90,7 +96,8 @@ func TestDay_SaysWhatWasNotToldApart(t *testing.T) {
 	}
 	rows := dimensions(t, sold(t, order(lines[:700]), order(lines[700:])))["sku"]
 	rest := rows[slices.IndexFunc(rows, func(row map[string]any) bool { return row["rest"] == true })]
-	if len(rows) != 101 || rest["count"] != 1100.0 || rest["units"] != 2200.0 || rest["not_told_apart"] != 200.0 || rest["revenue"] != nil {
+	if len(rows) != 101 || rest["count"] != 1100.0 || rest["units"] != 2200.0 || rest["not_told_apart"] != 200.0 ||
+		rest["revenue"] != nil {
 		t.Errorf("%d rows, the rest %v", len(rows), rest)
 	}
 	rows = dimensions(t, sold(t, order(lines[:150])))["sku"]

@@ -2,8 +2,8 @@ package activityapi
 
 import "strings"
 
-// exampleDay is what the document shows of a day on which the order that the order service's document shows was the only one. Other
-// activities have figures of their own, and no example.
+// exampleDay is what the document shows of a day on which the order that the order service's document shows was the
+// only one. Other activities have figures of their own, and no example.
 func (s shape) exampleDay() any {
 	if s.figures() != "customers items revenue units; country" {
 		return nil
@@ -17,10 +17,13 @@ func (s shape) exampleDay() any {
 	const at = "2010-12-01T08:26:00Z"
 	return figures(object{
 		"activity": s.def.Name, "day": "2010-12-01", "tz": "Europe/London", "first": at, "last": at,
-		"stats":      object{"customers": object{"exact": true}, "items": spread(2), "revenue": object{"GBP": spread(3564)}, "units": spread(12)},
-		"dimensions": object{"country": []object{{"value": "United Kingdom", "count": 1, "units": 12, "revenue": object{"GBP": 3564}}}},
-		"hours":      []object{figures(object{"hour": 8, "starts_at": "2010-12-01T08:00:00Z"})},
-		"final":      true, "lag": 0, "as_of": object{"at": "2010-12-01T08:26:00.031Z", "offsets": object{"3": 42}, "lagging": false, "lag": 0},
+		"stats": object{"customers": object{"exact": true}, "items": spread(2),
+			"revenue": object{"GBP": spread(3564)}, "units": spread(12)},
+		"dimensions": object{"country": []object{
+			{"value": "United Kingdom", "count": 1, "units": 12, "revenue": object{"GBP": 3564}}}},
+		"hours": []object{figures(object{"hour": 8, "starts_at": "2010-12-01T08:00:00Z"})},
+		"final": true, "lag": 0, "as_of": object{"at": "2010-12-01T08:26:00.031Z", "offsets": object{"3": 42},
+			"lagging": false, "lag": 0},
 	})
 }
 

@@ -31,7 +31,8 @@ func TestAStreamEndsWithItsCredential(t *testing.T) {
 	t.Cleanup(web.Close)
 	ask := func() *http.Response {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/v1/activities/ORDER_CREATED/live", nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/v1/activities/ORDER_CREATED/live",
+			nil)
 		if err != nil {
 			t.Fatal(err)
 		}

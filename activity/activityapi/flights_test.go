@@ -25,7 +25,8 @@ type held struct {
 	gone  chan struct{} // a read was given up
 }
 
-func (h *held) Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
+func (h *held) Read(ctx context.Context, span activity.Span,
+	add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
 	asOf, err := h.Statistics.Read(ctx, span, add)
 	h.began <- span
 	select {
@@ -40,7 +41,8 @@ func (h *held) Read(ctx context.Context, span activity.Span, add func(activity.Q
 // newHeld returns a server whose reads are held.
 func newHeld(t *testing.T, guard *auth.Guard, s *server) *held {
 	t.Helper()
-	h := &held{Statistics: s.store, began: make(chan activity.Span, 100), goOn: make(chan struct{}), gone: make(chan struct{}, 100)}
+	h := &held{Statistics: s.store, began: make(chan activity.Span, 100), goOn: make(chan struct{}),
+		gone: make(chan struct{}, 100)}
 	s.serveWith(activityapi.Config{Listeners: maxListeners, Guard: guard, Limiter: ratelimit.Open()}, h)
 	return h
 }
@@ -132,7 +134,8 @@ func TestReads_AnAnswerIsNotOlderThanTheQuestion(t *testing.T) {
 				least := done
 				mu.Unlock()
 				var got int
-				if _, err := fmt.Sscan(counts(t, s.asking(t.Context(), days+"/2010-12-01", "")), &got); err != nil || got < least {
+				if _, err := fmt.Sscan(counts(t, s.asking(t.Context(), days+"/2010-12-01", "")), &got); err != nil ||
+					got < least {
 					t.Errorf("%d orders, when %d were committed before the question: %v", got, least, err)
 					return
 				}
@@ -249,10 +252,12 @@ func TestPage_IsTheSameForAllWhereKeysAreNeeded(t *testing.T) {
 	h := newHeld(t, &auth.Guard{Keys: g.keys}, g.server)
 	page := <-g.asking(t.Context(), "/", "")
 	tag := page.Header().Get("ETag")
-	if page.Code != http.StatusOK || tag == "" || !strings.Contains(page.Body.String(), `id="today-count">–<`) || page.Header().Get("Content-Security-Policy") == "" {
+	if page.Code != http.StatusOK || tag == "" || !strings.Contains(page.Body.String(), `id="today-count">–<`) ||
+		page.Header().Get("Content-Security-Policy") == "" {
 		t.Fatalf("%d %v %s", page.Code, page.Header(), page.Body)
 	}
-	for path, same := range map[string]bool{"/": true, "/?activity=ORDER_CREATED": true, "/?x=" + strings.Repeat("y", 1000): true} {
+	for path, same := range map[string]bool{"/": true, "/?activity=ORDER_CREATED": true,
+		"/?x=" + strings.Repeat("y", 1000): true} {
 		if again := <-g.asking(t.Context(), path, ""); (again.Header().Get("ETag") == tag) != same {
 			t.Errorf("%.30s: %v", path, again.Header())
 		}
@@ -288,7 +293,8 @@ func TestLive_OneCallerHasAShare(t *testing.T) {
 	web := httptest.NewServer(s.handler)
 	t.Cleanup(web.Close)
 	open := func(credential, zone string) int {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/v1/activities/ORDER_CREATED/live?tz="+zone, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+			web.URL+"/v1/activities/ORDER_CREATED/live?tz="+zone, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,8 +31,8 @@ import (
 	"ordertally/shared/web/openapi/openapitest"
 )
 
-// guarded is the API as the service runs it: keys in the activity's own file, limits, and the service's listener. The file holds counted
-// days, parked and late messages of ORDER_CREATED, and a parked one of ORDER_CANCELLED.
+// guarded is the API as the service runs it: keys in the activity's own file, limits, and the service's listener. The
+// file holds counted days, parked and late messages of ORDER_CREATED, and a parked one of ORDER_CANCELLED.
 type guarded struct {
 	*server
 	addr     string
@@ -55,23 +55,28 @@ func newGuarded(t *testing.T) *guarded {
 	g.park()
 	tomorrow := now.Add(48 * time.Hour) // a record's time that no clock here gives: late
 	late := activity.Message{
-		ID: "late", Partition: 1, Offset: 12, Timestamp: tomorrow, Event: activitytest.Order{ID: "late", At: now, Currency: "GBP"}.Event(),
-		Raw: &activity.Parked{Partition: 1, Offset: 12, Timestamp: tomorrow, Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte("late")}}},
+		ID: "late", Partition: 1, Offset: 12, Timestamp: tomorrow,
+		Event: activitytest.Order{ID: "late", At: now, Currency: "GBP"}.Event(),
+		Raw: &activity.Parked{Partition: 1, Offset: 12, Timestamp: tomorrow,
+			Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte("late")}}},
 	}
 	conflict := late // a has been counted, and says something else
 	conflict.ID, conflict.Offset, conflict.Timestamp, conflict.Content = "a", 13, now, [8]byte{1}
-	conflict.Raw = &activity.Parked{Partition: 1, Offset: 13, Timestamp: now, Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte("a")}}}
+	conflict.Raw = &activity.Parked{Partition: 1, Offset: 13, Timestamp: now,
+		Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte("a")}}}
 	if _, err := g.store.Apply(t.Context(), &activity.Batch{Messages: []activity.Message{late, conflict}}); err != nil {
 		t.Fatal(err)
 	}
 	other := def
 	other.Name, other.Topic = "ORDER_CANCELLED", "cancelled"
 	theirs := &server{t: t, store: g.open(other)}
-	sick := activity.Parked{Partition: 3, Offset: 7, Timestamp: now, Value: []byte("theirs"), Poison: activity.Poison{Reason: activity.ReasonMalformed, Detail: "why"}}
+	sick := activity.Parked{Partition: 3, Offset: 7, Timestamp: now, Value: []byte("theirs"),
+		Poison: activity.Poison{Reason: activity.ReasonMalformed, Detail: "why"}}
 	if _, err := theirs.store.Apply(t.Context(), &activity.Batch{Parked: []activity.Parked{sick}}); err != nil {
 		t.Fatal(err)
 	}
-	g.parked, g.late, g.cancelled = g.entry(activity.ParkedLedger), g.entry(activity.LateLedger), theirs.entry(activity.ParkedLedger)
+	g.parked, g.late, g.cancelled = g.entry(activity.ParkedLedger), g.entry(activity.LateLedger),
+		theirs.entry(activity.ParkedLedger)
 	g.conflict = g.entry(activity.ConflictLedger)
 
 	var err error
@@ -80,9 +85,12 @@ func newGuarded(t *testing.T) *guarded {
 	}
 	const endless = 1e6 * time.Second
 	g.serve(activityapi.Config{
-		Activities: []activityapi.Activity{{Definition: other, Statistics: theirs.store, Progress: g.progress, Ledgers: &ledgers{Store: theirs.store}}},
-		Guard:      &auth.Guard{Keys: g.keys},
-		Limiter:    ratelimit.New(ratelimit.Config{PerCaller: callerBurst / endless.Seconds(), PerAddress: 1, Burst: endless}, g.registry),
+		Activities: []activityapi.Activity{
+			{Definition: other, Statistics: theirs.store, Progress: g.progress,
+				Ledgers: &ledgers{Store: theirs.store}}},
+		Guard: &auth.Guard{Keys: g.keys},
+		Limiter: ratelimit.New(ratelimit.Config{PerCaller: callerBurst / endless.Seconds(), PerAddress: 1,
+			Burst: endless}, g.registry),
 	})
 	front := web.Front{Metrics: web.NewMetrics(g.registry), Tracing: &tracing.Tracing{}, Logger: zerolog.Nop()}
 	web := web.New(web.Config{
@@ -148,9 +156,11 @@ func (g *guarded) questions() []question {
 	const base = "GET /v1/activities"
 	all := []question{{base, "", auth.StatsRead}}
 	for path, scope := range map[string]string{
-		"/days/2010-12-01": auth.StatsRead, "/days/today/minutes": auth.StatsRead, "/days?from=2010-12-01&to=2010-12-02": auth.StatsRead, "/live": auth.StatsRead,
+		"/days/2010-12-01": auth.StatsRead, "/days/today/minutes": auth.StatsRead,
+		"/days?from=2010-12-01&to=2010-12-02": auth.StatsRead, "/live": auth.StatsRead,
 		"/messages/a": auth.StatsRead, "/digests?from=2010-12-01&to=2010-12-02": auth.OpsRead, "/audit": auth.OpsRead,
-		"/parked": auth.OpsRead, "/parked/export": auth.OpsRead, "/parked/" + g.parked: auth.OpsRead, "/late": auth.OpsRead, "/late/export": auth.OpsRead, "/late/" + g.late: auth.OpsRead,
+		"/parked": auth.OpsRead, "/parked/export": auth.OpsRead, "/parked/" + g.parked: auth.OpsRead,
+		"/late": auth.OpsRead, "/late/export": auth.OpsRead, "/late/" + g.late: auth.OpsRead,
 		"/conflicts": auth.OpsRead, "/conflicts/export": auth.OpsRead, "/conflicts/" + g.conflict: auth.OpsRead,
 	} {
 		all = append(all, question{base + "/ORDER_CREATED" + path, "", scope})
@@ -172,7 +182,8 @@ func (g *guarded) decisions() (all []decision) {
 		id := map[string]string{"parked": g.parked, "late": g.late, "conflicts": g.conflict}[ledger]
 		for _, word := range []string{verb, "discard"} {
 			at := "POST /v1/activities/ORDER_CREATED/" + ledger + "/"
-			all = append(all, decision{at + word, allBody, false, word == "discard"}, decision{at + id + "/" + word, oneBody, true, word == "discard"})
+			all = append(all, decision{at + word, allBody, false, word == "discard"},
+				decision{at + id + "/" + word, oneBody, true, word == "discard"})
 		}
 	}
 	return all
@@ -235,10 +246,12 @@ func TestActsAreRecordedWithTheirActor(t *testing.T) {
 		}
 		return string(answer)
 	}
-	if answer := ask("POST "+parked+"/"+g.parked+"/discard", `{"reason":"a test"}`); !strings.Contains(answer, `{"discarded":1}`) {
+	if answer := ask("POST "+parked+"/"+g.parked+"/discard", `{"reason":"a test"}`); !strings.Contains(answer,
+		`{"discarded":1}`) {
 		t.Fatal(answer)
 	}
-	if answer := ask("GET /v1/activities/ORDER_CREATED/audit", ""); !strings.Contains(answer, `"reason":"a test","by":"key:test"`) {
+	if answer := ask("GET /v1/activities/ORDER_CREATED/audit", ""); !strings.Contains(answer,
+		`"reason":"a test","by":"key:test"`) {
 		t.Errorf("audit %s", answer)
 	}
 }

@@ -21,8 +21,8 @@ type hostile struct {
 	operator, customer, flooder string // credentials
 }
 
-// TestHostileRequests is what activity answers to what nobody should send; see [hostiletest.Table.Run] for what each answer must be. Every
-// route is asked something that its own handler has to refuse, not only the guard around it.
+// TestHostileRequests is what activity answers to what nobody should send; see [hostiletest.Table.Run] for what each
+// answer must be. Every route is asked something that its own handler has to refuse, not only the guard around it.
 func TestHostileRequests(t *testing.T) {
 	g := newGuarded(t)
 	h := hostile{
@@ -67,10 +67,12 @@ func (h *hostile) post(line, body string, headers ...string) string {
 func (h *hostile) objects() {
 	h.Category("API1 Broken Object Level Authorization")
 	for _, name := range []string{
-		"order_created", "ORDER_CREATED%20", "ORDER_CREATED%00", "ORDER_CREATED,ORDER_CANCELLED", "*", "%2a", "'%20OR%201=1--", "__proto__", "null", "..%5cORDER_CREATED", "0", "{activity}",
+		"order_created", "ORDER_CREATED%20", "ORDER_CREATED%00", "ORDER_CREATED,ORDER_CANCELLED", "*", "%2a",
+		"'%20OR%201=1--", "__proto__", "null", "..%5cORDER_CREATED", "0", "{activity}",
 		"ORDER_CREATED%0d%0a" + hostiletest.Injected + ":%201", "%F0%9F%92%A9", "%ff", strings.Repeat("A", 2000),
 	} {
-		h.Add("the activity "+name[:min(len(name), 20)], 404, "unknown_activity", h.get("/v1/activities/"+name+"/days/today"))
+		h.Add("the activity "+name[:min(len(name), 20)], 404, "unknown_activity",
+			h.get("/v1/activities/"+name+"/days/today"))
 	}
 	for _, q := range h.questions() {
 		if line := strings.Replace(q.line, "ORDER_CREATED", "ORDER_PAID", 1); line != q.line {
@@ -79,8 +81,10 @@ func (h *hostile) objects() {
 	}
 	const digest = "0000000000000000"
 	for name, id := range map[string]string{
-		"of another activity": h.cancelled, "of the other ledger": h.late, "with another digest": h.parked[:len(h.parked)-len(digest)] + digest, "cut short": h.parked[:len(h.parked)-1],
-		"and more": h.parked + "00", "with a zero in front": "0" + h.parked, "with an offset over 64 bits": "2-18446744073709551616-" + digest,
+		"of another activity": h.cancelled, "of the other ledger": h.late,
+		"with another digest": h.parked[:len(h.parked)-len(digest)] + digest, "cut short": h.parked[:len(h.parked)-1],
+		"and more": h.parked + "00", "with a zero in front": "0" + h.parked,
+		"with an offset over 64 bits":   "2-18446744073709551616-" + digest,
 		"with a partition over 32 bits": "4294967296-0-" + digest, "that is long": "2-0-" + strings.Repeat("a", 2000),
 	} {
 		h.Add("the entry "+name, 404, "not_kept", h.get(own+"/parked/"+id))
@@ -90,9 +94,11 @@ func (h *hostile) objects() {
 	h.Add("a parked entry in the late ledger", 404, "not_kept", h.get(own+"/late/"+h.parked))
 	h.Add("a parked entry in the conflict ledger", 404, "not_kept", h.get(own+"/conflicts/"+h.parked))
 	h.Add("accept a parked entry", 404, "not_kept", h.post("POST "+own+"/late/"+h.parked+"/accept", oneBody))
-	h.Add("discard a parked entry as a late one", 404, "not_kept", h.post("POST "+own+"/late/"+h.parked+"/discard", oneBody))
+	h.Add("discard a parked entry as a late one", 404, "not_kept",
+		h.post("POST "+own+"/late/"+h.parked+"/discard", oneBody))
 	for _, id := range []string{
-		"0", "-1", "malformed", "2-0-ABCDEFABCDEFABCD", "-2-0-00", "2--0-00", "2-0-", "2-0-0x", h.parked + "%20", h.parked + "%00", h.parked + "%0a", "*", "%D9%A2-0-00", "all",
+		"0", "-1", "malformed", "2-0-ABCDEFABCDEFABCD", "-2-0-00", "2--0-00", "2-0-", "2-0-0x", h.parked + "%20",
+		h.parked + "%00", h.parked + "%0a", "*", "%D9%A2-0-00", "all",
 	} {
 		h.Add("the entry "+id, 404, "not_found", h.get(own+"/parked/"+id))
 		h.Add("discard the entry "+id, 404, "not_found", h.post("POST "+own+"/parked/"+id+"/discard", oneBody))
@@ -107,27 +113,33 @@ func (h *hostile) credentials() {
 	}
 	for _, q := range h.questions() {
 		for name, header := range map[string]string{
-			"nobody": "X-Nothing: 1", "an expired key": hostiletest.Bearer(expired), "a revoked key": hostiletest.Bearer(revoked), "half a key": hostiletest.Bearer(h.operator[:20]),
+			"nobody": "X-Nothing: 1", "an expired key": hostiletest.Bearer(expired),
+			"a revoked key": hostiletest.Bearer(revoked), "half a key": hostiletest.Bearer(h.operator[:20]),
 		} {
 			h.Add(name+": "+q.line, 401, "unauthenticated", hostiletest.Raw(q.line, q.body, header))
 		}
 	}
-	h.Add("the key in the query", 401, "unauthenticated", hostiletest.Raw("GET /v1/activities?access_token="+h.operator, ""))
-	h.Add("an event id for a credential", 401, "unauthenticated", hostiletest.Raw("GET "+own+"/live", "", "Last-Event-ID: "+h.operator))
+	h.Add("the key in the query", 401, "unauthenticated",
+		hostiletest.Raw("GET /v1/activities?access_token="+h.operator, ""))
+	h.Add("an event id for a credential", 401, "unauthenticated",
+		hostiletest.Raw("GET "+own+"/live", "", "Last-Event-ID: "+h.operator))
 }
 
 func (h *hostile) properties() {
 	h.Category("API3 Broken Object Property Level Authorization")
 	for _, member := range []string{
-		`"id":"` + h.parked + `"`, `"ids":["` + h.parked + `"]`, `"ledger":"late"`, `"verb":"discard"`, `"outcome":"counted"`, `"at":"2010-12-01T00:00:00Z"`, `"caller":"someone"`,
+		`"id":"` + h.parked + `"`, `"ids":["` + h.parked + `"]`, `"ledger":"late"`, `"verb":"discard"`,
+		`"outcome":"counted"`, `"at":"2010-12-01T00:00:00Z"`, `"caller":"someone"`,
 		`"activity":"ORDER_CANCELLED"`, `"value":"e30="`, `"Reason":"y"`, `"__proto__":{"all":true}`, `"is_admin":true`,
 	} {
 		for _, d := range h.decisions() {
-			h.Add("the member "+member+": "+d.line, 422, "invalid_decision", h.post(d.line, hostiletest.With(d.body, member)))
+			h.Add("the member "+member+": "+d.line, 422, "invalid_decision",
+				h.post(d.line, hostiletest.With(d.body, member)))
 		}
 	}
 	for _, path := range []string{
-		"/v1/activities?fields=*", own + "/audit?caller=someone", own + "/parked/" + h.parked + "?fields=value", own + "/messages/a?include=customer", own + "/days/today?dimensions=customer",
+		"/v1/activities?fields=*", own + "/audit?caller=someone", own + "/parked/" + h.parked + "?fields=value",
+		own + "/messages/a?include=customer", own + "/days/today?dimensions=customer",
 		own + "/digests?from=2010-12-01&to=2010-12-02&tz=UTC",
 	} {
 		h.Add(path, 400, "invalid_parameter", h.get(path))
@@ -138,17 +150,22 @@ func (h *hostile) consumption() {
 	h.Category("API4 Unrestricted Resource Consumption")
 	for _, d := range h.decisions() {
 		for name, body := range map[string]string{
-			"a body over 1 MiB": d.body + strings.Repeat(" ", 1<<20), "a body over 4 KiB": d.body + strings.Repeat(" ", 4<<10),
+			"a body over 1 MiB":   d.body + strings.Repeat(" ", 1<<20),
+			"a body over 4 KiB":   d.body + strings.Repeat(" ", 4<<10),
 			"arrays 100,000 deep": hostiletest.With(d.body, `"x":`+strings.Repeat("[", 100_000)),
 		} {
 			h.Add(name+": "+d.line, 413, "body_too_large", h.post(d.line, body))
 		}
-		h.Add("a length of a terabyte: "+d.line, 413, "body_too_large", h.post(d.line, d.body, "Content-Length: 1099511627776"))
-		h.Add("chunks over 4 KiB: "+d.line, 413, "body_too_large", h.post(d.line, "2000\r\n"+strings.Repeat(" ", 0x2000)+"\r\n0\r\n\r\n", "Transfer-Encoding: chunked"))
-		h.Add("one request too many: "+d.line, 429, "rate_limited", hostiletest.Raw(d.line, d.body, hostiletest.Bearer(h.flooder)))
+		h.Add("a length of a terabyte: "+d.line, 413, "body_too_large",
+			h.post(d.line, d.body, "Content-Length: 1099511627776"))
+		h.Add("chunks over 4 KiB: "+d.line, 413, "body_too_large",
+			h.post(d.line, "2000\r\n"+strings.Repeat(" ", 0x2000)+"\r\n0\r\n\r\n", "Transfer-Encoding: chunked"))
+		h.Add("one request too many: "+d.line, 429, "rate_limited",
+			hostiletest.Raw(d.line, d.body, hostiletest.Bearer(h.flooder)))
 	}
 	for _, path := range []string{"/v1/activities", own + "/parked/export", own + "/live"} {
-		h.Add("one request too many: "+path, 429, "rate_limited", hostiletest.Raw("GET "+path, "", hostiletest.Bearer(h.flooder)))
+		h.Add("one request too many: "+path, 429, "rate_limited",
+			hostiletest.Raw("GET "+path, "", hostiletest.Bearer(h.flooder)))
 	}
 	h.Add("a header over 64 KiB", 431, "", h.get(own+"/audit", "X-Long: "+strings.Repeat("x", 80<<10)))
 	h.Add("5,000 headers", 431, "", h.get(own+"/audit", slices.Repeat([]string{"X-Many: x23456789012345"}, 5000)...))
@@ -158,16 +175,28 @@ func (h *hostile) consumption() {
 	h.Add("all days", 400, "range_too_long", h.get(own+"/days?from=0000-01-01&to=9999-12-31&by=month"))
 	h.Add("digests of all days", 400, "range_too_long", h.get(own+"/digests?from=0000-01-01&to=9999-12-31"))
 	h.Add("a message id of 256 bytes", 400, "invalid_parameter", h.get(own+"/messages/"+strings.Repeat("m", 256)))
-	h.Add("a lineage of 256 bytes", 400, "invalid_parameter", h.get(own+"/messages/a?sequence=1&lineage="+strings.Repeat("l", 256)))
+	h.Add("a lineage of 256 bytes", 400, "invalid_parameter",
+		h.get(own+"/messages/a?sequence=1&lineage="+strings.Repeat("l", 256)))
 	const digest = "0000000000000000"
 	for name, query := range map[string]string{
-		"limit 0": "limit=0", "limit -1": "limit=-1", "limit 201": "limit=201", "limit 2^63": "limit=9223372036854775808", "limit 1e2": "limit=1e2", "limit of text": "limit=all", "no limit": "limit=",
+		"limit 0": "limit=0", "limit -1": "limit=-1", "limit 201": "limit=201",
+		"limit 2^63": "limit=9223372036854775808", "limit 1e2": "limit=1e2", "limit of text": "limit=all",
+		"no limit":            "limit=",
 		"a limit with a sign": "limit=%2B5", "a limit with zeros": "limit=007", "a limit after a space": "limit=+5",
-		"a limit twice": "limit=1&limit=2", "a limit in brackets": "limit[]=1", "7,000 parameters": strings.Repeat("limit=1&", 7000) + "limit=1", "an offset": "offset=1000000000", "a sort": "sort=reason",
-		"no cursor": "cursor=", "a made-up cursor": "cursor=x", "a cursor of another service": "cursor=AQEBAQEBAQEBAQEBAQEBAQEBAQEB", "a cursor cut short": "cursor=" + h.parked[:len(h.parked)-1],
-		"a cursor with half a digest": "cursor=" + h.parked[:len(h.parked)-8], "a cursor and more": "cursor=" + h.parked + "00", "a cursor in capitals": "cursor=2-0-AAAAAAAAAAAAAAAA", "a cursor with a sign": "cursor=%2B" + h.parked,
-		"a cursor after a space": "cursor=%20" + h.parked, "a cursor twice": "cursor=" + h.parked + "&cursor=" + h.parked, "a long cursor": "cursor=" + strings.Repeat("1", 10_000),
-		"a cursor over 64 bits": "cursor=2-18446744073709551616-" + digest, "a cursor over 32 bits": "cursor=4294967296-0-" + digest, "a cursor of operators": "cursor[$gt]=0",
+		"a limit twice": "limit=1&limit=2", "a limit in brackets": "limit[]=1",
+		"7,000 parameters": strings.Repeat("limit=1&", 7000) + "limit=1", "an offset": "offset=1000000000",
+		"a sort":    "sort=reason",
+		"no cursor": "cursor=", "a made-up cursor": "cursor=x",
+		"a cursor of another service": "cursor=AQEBAQEBAQEBAQEBAQEBAQEBAQEB",
+		"a cursor cut short":          "cursor=" + h.parked[:len(h.parked)-1],
+		"a cursor with half a digest": "cursor=" + h.parked[:len(h.parked)-8],
+		"a cursor and more":           "cursor=" + h.parked + "00",
+		"a cursor in capitals":        "cursor=2-0-AAAAAAAAAAAAAAAA", "a cursor with a sign": "cursor=%2B" + h.parked,
+		"a cursor after a space": "cursor=%20" + h.parked,
+		"a cursor twice":         "cursor=" + h.parked + "&cursor=" + h.parked,
+		"a long cursor":          "cursor=" + strings.Repeat("1", 10_000),
+		"a cursor over 64 bits":  "cursor=2-18446744073709551616-" + digest,
+		"a cursor over 32 bits":  "cursor=4294967296-0-" + digest, "a cursor of operators": "cursor[$gt]=0",
 	} {
 		h.Add(name, 400, "invalid_parameter", h.get(own+"/parked?"+query))
 		h.Add(name+", late", 400, "invalid_parameter", h.get(own+"/late?"+query))
@@ -179,11 +208,14 @@ func (h *hostile) functions() {
 	h.Category("API5 Broken Function Level Authorization")
 	others := map[string]string{}
 	for _, scope := range []string{auth.StatsRead, auth.OpsRead, auth.OpsWrite} {
-		others[scope] = authtest.Key(h.t, h.keys, slices.DeleteFunc(auth.Scopes(), func(s string) bool { return s == scope })...)
+		others[scope] = authtest.Key(h.t, h.keys,
+			slices.DeleteFunc(auth.Scopes(), func(s string) bool { return s == scope })...)
 	}
 	for _, q := range h.questions() {
-		h.Add("all scopes but its own: "+q.line, 403, "insufficient_scope", hostiletest.Raw(q.line, q.body, hostiletest.Bearer(others[q.scope])))
-		h.Add("a customer's "+q.line, 403, "insufficient_scope", hostiletest.Raw(q.line, q.body, hostiletest.Bearer(h.customer)))
+		h.Add("all scopes but its own: "+q.line, 403, "insufficient_scope",
+			hostiletest.Raw(q.line, q.body, hostiletest.Bearer(others[q.scope])))
+		h.Add("a customer's "+q.line, 403, "insufficient_scope",
+			hostiletest.Raw(q.line, q.body, hostiletest.Bearer(h.customer)))
 		method, path, _ := strings.Cut(q.line, " ")
 		allow, wrong := "GET, HEAD", []string{"POST", "DELETE", "get"}
 		if method == http.MethodPost {
@@ -196,6 +228,7 @@ func (h *hostile) functions() {
 	for _, method := range []string{"PUT", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "LINK", "POSTX"} {
 		h.NotAllowed(method+" on a day", "GET, HEAD", h.post(method+" "+own+"/days/today", ""))
 	}
-	h.NotAllowed("a method in a header", "GET, HEAD", h.post("POST /v1/activities", "{}", "X-HTTP-Method-Override: GET"))
+	h.NotAllowed("a method in a header", "GET, HEAD",
+		h.post("POST /v1/activities", "{}", "X-HTTP-Method-Override: GET"))
 	h.Add("CONNECT", 404, "not_found", h.post("CONNECT activity:443", ""))
 }

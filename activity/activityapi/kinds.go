@@ -9,31 +9,42 @@ import (
 
 // The kinds of problems of this API, beside those of the shared packages and of package activity.
 var (
-	kindInvalidParameter = problem.Kind{Status: http.StatusBadRequest, Code: "invalid_parameter", Says: "A parameter of the query is unknown, missing, empty, given twice or malformed."}
-	kindMalformedJSON    = problem.Kind{Status: http.StatusBadRequest, Code: "malformed_json", Says: "The body is not exactly one well-formed JSON object within depth 32."}
-	kindNotKept          = problem.Kind{Status: http.StatusNotFound, Code: "not_kept", Says: "No such message is in the ledger, or not any more."}
-	kindInvalidDecision  = problem.Kind{
-		Status: http.StatusUnprocessableEntity, Code: "invalid_decision", Says: "The body is well formed and does not say clearly what is to be done.",
+	kindInvalidParameter = problem.Kind{Status: http.StatusBadRequest, Code: "invalid_parameter",
+		Says: "A parameter of the query is unknown, missing, empty, given twice or malformed."}
+	kindMalformedJSON = problem.Kind{Status: http.StatusBadRequest, Code: "malformed_json",
+		Says: "The body is not exactly one well-formed JSON object within depth 32."}
+	kindNotKept = problem.Kind{Status: http.StatusNotFound, Code: "not_kept",
+		Says: "No such message is in the ledger, or not any more."}
+	kindInvalidDecision = problem.Kind{
+		Status: http.StatusUnprocessableEntity, Code: "invalid_decision",
+		Says: "The body is well formed and does not say clearly what is to be done.",
 	}
 	kindCorrupt = problem.Kind{
 		Status: http.StatusInternalServerError,
 		Code:   "corrupt_record",
 		Says:   "A stored record that the answer needs is damaged. An operator has to restore the file from a backup.",
 	}
-	kindUnavailable = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable", Says: "The service cannot answer now. Repeat later."}
+	kindUnavailable = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable",
+		Says: "The service cannot answer now. Repeat later."}
 )
 
 // refusals is the kind of each code of the domain.
 var refusals = map[activity.Code]problem.Kind{
-	activity.CodeUnknownActivity: {Status: http.StatusNotFound, Code: string(activity.CodeUnknownActivity), Says: "No activity has that name; GET /v1/activities lists them."},
-	activity.CodeInvalidDay:      {Status: http.StatusBadRequest, Code: string(activity.CodeInvalidDay), Says: "A day does not exist, or is not written YYYY-MM-DD."},
-	activity.CodeInvalidZone:     {Status: http.StatusBadRequest, Code: string(activity.CodeInvalidZone), Says: "tz is not the name of an IANA time zone."},
-	activity.CodeInvalidRange:    {Status: http.StatusBadRequest, Code: string(activity.CodeInvalidRange), Says: "The range ends before it begins, or by is no way to put days together."},
-	activity.CodeRangeTooLong:    {Status: http.StatusBadRequest, Code: string(activity.CodeRangeTooLong), Says: "The range has more than 400 days."},
+	activity.CodeUnknownActivity: {Status: http.StatusNotFound, Code: string(activity.CodeUnknownActivity),
+		Says: "No activity has that name; GET /v1/activities lists them."},
+	activity.CodeInvalidDay: {Status: http.StatusBadRequest, Code: string(activity.CodeInvalidDay),
+		Says: "A day does not exist, or is not written YYYY-MM-DD."},
+	activity.CodeInvalidZone: {Status: http.StatusBadRequest, Code: string(activity.CodeInvalidZone),
+		Says: "tz is not the name of an IANA time zone."},
+	activity.CodeInvalidRange: {Status: http.StatusBadRequest, Code: string(activity.CodeInvalidRange),
+		Says: "The range ends before it begins, or by is no way to put days together."},
+	activity.CodeRangeTooLong: {Status: http.StatusBadRequest, Code: string(activity.CodeRangeTooLong),
+		Says: "The range has more than 400 days."},
 	activity.CodeOffQuarterHour: {
 		Status: http.StatusUnprocessableEntity,
 		Code:   string(activity.CodeOffQuarterHour),
-		Says:   "On that day the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. A range has its other days.",
+		Says: "On that day the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed " +
+			"inside one. A range has its other days.",
 	},
 }
 

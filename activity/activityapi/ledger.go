@@ -72,8 +72,10 @@ func (a *API) ledgerRoutes(ledger activity.Ledger) []web.Route {
 	}
 	for verb, word := range words[ledger] {
 		routes = append(routes,
-			web.Route{Method: http.MethodPost, Path: base + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, false)},
-			web.Route{Method: http.MethodPost, Path: base + entryPath + "/" + word[0], Scope: auth.OpsWrite, Handler: a.decide(ledger, verb, true)})
+			web.Route{Method: http.MethodPost, Path: base + "/" + word[0], Scope: auth.OpsWrite,
+				Handler: a.decide(ledger, verb, false)},
+			web.Route{Method: http.MethodPost, Path: base + entryPath + "/" + word[0], Scope: auth.OpsWrite,
+				Handler: a.decide(ledger, verb, true)})
 	}
 	return routes
 }
@@ -96,7 +98,8 @@ type KeptMessage struct {
 
 func newKept(k *activity.Kept) KeptMessage {
 	body := KeptMessage{
-		ID: k.ID, MessageID: k.MessageID, Class: k.Poison.Reason, Reason: k.Poison.Detail, Partition: k.Partition, Offset: k.Offset,
+		ID: k.ID, MessageID: k.MessageID, Class: k.Poison.Reason, Reason: k.Poison.Detail, Partition: k.Partition,
+		Offset:    k.Offset,
 		Timestamp: k.Timestamp, At: k.At, Attempts: k.Attempts, Bytes: len(k.Value),
 		TooLarge: k.TooLarge,
 	}
@@ -128,7 +131,8 @@ type headerBody struct {
 }
 
 func newWhole(k *activity.Kept) WholeMessage {
-	body := WholeMessage{KeptMessage: newKept(k), Key: k.Key, Value: k.Value, Text: textOf(k.Value), Headers: make([]headerBody, 0, len(k.Headers))}
+	body := WholeMessage{KeptMessage: newKept(k), Key: k.Key, Value: k.Value, Text: textOf(k.Value),
+		Headers: make([]headerBody, 0, len(k.Headers))}
 	for _, h := range k.Headers {
 		body.Headers = append(body.Headers, headerBody{h.Key, h.Value, textOf(h.Value)})
 	}
@@ -163,7 +167,8 @@ func (a *API) listKept(ledger activity.Ledger) func(*http.Request) (any, error) 
 		}
 		limit := defaultLimit
 		if text, given := query["limit"]; given {
-			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit || strconv.Itoa(limit) != text {
+			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit ||
+				strconv.Itoa(limit) != text {
 				return nil, kindInvalidParameter.New("The query parameter limit is a whole number from 1 to 200.")
 			}
 		}
@@ -205,11 +210,13 @@ func (a *API) keptQuery(r *http.Request, besides ...string) (*Activity, query, a
 	}
 	filter.Reason = activity.Reason(q["class"])
 	if _, given := q["class"]; given && !knownReason(filter.Reason) {
-		return nil, nil, filter, kindInvalidParameter.New("The query parameter class is none of those that messages are kept for.")
+		return nil, nil, filter, kindInvalidParameter.New(
+			"The query parameter class is none of those that messages are kept for.")
 	}
 	if text, given := q["before"]; given {
 		if filter.Before, err = rfc3339.Parse(text); err != nil || filter.Before.IsZero() { // zero would be any
-			return nil, nil, filter, kindInvalidParameter.New("The query parameter before is a time such as 2026-01-31T12:00:00Z.")
+			return nil, nil, filter, kindInvalidParameter.New(
+				"The query parameter before is a time such as 2026-01-31T12:00:00Z.")
 		}
 	}
 	return act, q, filter, nil

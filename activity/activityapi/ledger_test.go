@@ -30,11 +30,13 @@ func (l *ledgers) decode(p *activity.Parked) (activity.Message, *activity.Poison
 	return activity.Message{ID: id, Event: activitytest.Order{ID: id, At: now, Currency: "EUR"}.Event()}, nil
 }
 
-func (l *ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string, why activity.Why) (activity.Decided, error) {
+func (l *ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string,
+	why activity.Why) (activity.Decided, error) {
 	return l.Store.Decide(ctx, ledger, verb, id, why, l.decode)
 }
 
-func (l *ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter, why activity.Why) (activity.Decided, []string, error) {
+func (l *ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter,
+	why activity.Why) (activity.Decided, []string, error) {
 	return l.Store.DecideAll(ctx, ledger, verb, filter, why, l.decode)
 }
 
@@ -47,7 +49,8 @@ func (s *server) park() {
 	for i, reason := range activity.Reasons() {
 		b.Parked = append(b.Parked, activity.Parked{
 			Partition: 2, Offset: int64(i), Timestamp: now, Value: []byte("<script>\xff"), Key: []byte("k"),
-			Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte(reason)}}, Poison: activity.Poison{Reason: reason, Detail: "why"},
+			Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte(reason)}},
+			Poison:  activity.Poison{Reason: reason, Detail: "why"},
 		})
 	}
 	if _, err := s.store.Apply(s.t.Context(), b); err != nil {
@@ -89,19 +92,22 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 	if n := list("?limit=4&cursor=" + page.Next); n != len(activity.Reasons())-4 || page.Next != "" {
 		t.Fatalf("the second page has %+v", page)
 	}
-	if n := list("?class=malformed&before=2025-11-25T00:00:00Z"); n != 1 || page.Messages[0].Reason != "why" || page.Messages[0].MessageID != "malformed" {
+	if n := list("?class=malformed&before=2025-11-25T00:00:00Z"); n != 1 || page.Messages[0].Reason != "why" ||
+		page.Messages[0].MessageID != "malformed" {
 		t.Fatalf("malformed: %+v", page)
 	}
 	id := page.Messages[0].ID
 	whole := s.get(parked + "/" + id)
-	for _, part := range []string{`"value":"PHNjcmlwdD7/"`, `"key":"aw=="`, `"headers":[{"key":"ce_id","value":"bWFsZm9ybWVk","text":"malformed"}]`, `"history":[]`} {
+	for _, part := range []string{`"value":"PHNjcmlwdD7/"`, `"key":"aw=="`,
+		`"headers":[{"key":"ce_id","value":"bWFsZm9ybWVk","text":"malformed"}]`, `"history":[]`} {
 		if !strings.Contains(whole, part) {
 			t.Errorf("shown without %s: %s", part, whole)
 		}
 	}
 	response := s.do(http.MethodGet, parked+"/export?class=malformed")
 	export, _ := io.ReadAll(response.Body)
-	if strings.Count(string(export), "\n") != 1 || !strings.Contains(string(export), id) || response.Header.Get("Content-Type") != "application/x-ndjson" {
+	if strings.Count(string(export), "\n") != 1 || !strings.Contains(string(export), id) ||
+		response.Header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("exported %s", export)
 	}
 	for _, c := range []struct {
@@ -130,22 +136,27 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 		}
 	}
 	s.ledgers.mended = true
-	if status, answer := s.post(parked+"/"+id+"/retry", `{"reason":"mended"}`); status != 200 || answer != `{"retried":1,"counted":1,"duplicates":0,"still_parked":0}` {
+	if status, answer := s.post(parked+"/"+id+"/retry", `{"reason":"mended"}`); status != 200 ||
+		answer != `{"retried":1,"counted":1,"duplicates":0,"still_parked":0}` {
 		t.Errorf("retry: %d %s", status, answer)
 	}
-	if status, answer := s.post(parked+"/discard", `{"class":"tombstone","reason":"nothing to count"}`); status != 200 || answer != `{"discarded":1}` {
+	if status, answer := s.post(parked+"/discard",
+		`{"class":"tombstone","reason":"nothing to count"}`); status != 200 || answer != `{"discarded":1}` {
 		t.Errorf("discard: %d %s", status, answer)
 	}
-	if status, answer := s.post(parked+"/retry", `{"all":true}`); status != 200 || !strings.Contains(answer, fmt.Sprintf(`"retried":%d,"counted":%[1]d`, len(activity.Reasons())-2)) {
+	if status, answer := s.post(parked+"/retry", `{"all":true}`); status != 200 ||
+		!strings.Contains(answer, fmt.Sprintf(`"retried":%d,"counted":%[1]d`, len(activity.Reasons())-2)) {
 		t.Errorf("retry all: %d %s", status, answer)
 	}
 	if n := list(""); n != 0 {
 		t.Errorf("%d are left", n)
 	}
-	if audit := s.get("/v1/activities/ORDER_CREATED/audit"); strings.Count(audit, `"verb"`) != len(activity.Reasons())+1 || !strings.Contains(audit, `"reason":"nothing to count"`) {
+	if audit := s.get("/v1/activities/ORDER_CREATED/audit"); strings.Count(audit, `"verb"`) != len(activity.Reasons())+
+		1 || !strings.Contains(audit, `"reason":"nothing to count"`) {
 		t.Errorf("audit %s", audit)
 	}
-	for _, wrong := range []string{"?class=ugly", "?limit=201", "?limit=%2B5", "?limit=007", "?cursor=x", "?before=yesterday", "/export?limit=1"} {
+	for _, wrong := range []string{"?class=ugly", "?limit=201", "?limit=%2B5", "?limit=007", "?cursor=x",
+		"?before=yesterday", "/export?limit=1"} {
 		target := parked + wrong
 		if response := s.do(http.MethodGet, target); response.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %s", target, response.Status)
@@ -154,7 +165,8 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 	if got := s.get("/v1/activities/ORDER_CREATED/late"); got != `{"messages":[]}` {
 		t.Errorf("late: %s", got)
 	}
-	if status, answer := s.post("/v1/activities/ORDER_CREATED/late/accept", `{"all":true}`); status != 200 || !strings.Contains(answer, `"accepted":0`) {
+	if status, answer := s.post("/v1/activities/ORDER_CREATED/late/accept", `{"all":true}`); status != 200 ||
+		!strings.Contains(answer, `"accepted":0`) {
 		t.Errorf("accept: %d %s", status, answer)
 	}
 }

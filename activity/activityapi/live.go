@@ -27,8 +27,8 @@ const (
 	idleShare        = 4                // times the computing of an event is followed by no computing
 )
 
-// live is the streams of one activity. Nothing runs while nobody listens, and the ingest does nothing for it but to close a channel
-// after a commit that somebody waits for.
+// live is the streams of one activity. Nothing runs while nobody listens, and the ingest does nothing for it but to
+// close a channel after a commit that somebody waits for.
 type live struct {
 	api    *API
 	act    *Activity
@@ -156,7 +156,8 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 
 func tooMany() error {
 	p := kindUnavailable.New(
-		"As many live streams are open as there may be, in all or for one caller; ask again in a moment, or for the day itself.",
+		"As many live streams are open as there may be, in all or for one caller; ask again in a moment, or for the " +
+			"day itself.",
 	)
 	p.RetryAfter = 5 * time.Second
 	return p
@@ -171,7 +172,8 @@ func (l *live) join(zone activity.Zone) (*stream, error) {
 		if l.closed || len(l.streams) >= maxZones && !l.dropIdle() {
 			return nil, tooMany()
 		}
-		s = &stream{zone: zone, epoch: l.epochs.Next().String(), more: make(chan struct{}), dropped: make(chan struct{})}
+		s = &stream{zone: zone, epoch: l.epochs.Next().String(), more: make(chan struct{}),
+			dropped: make(chan struct{})}
 		l.streams[zone.String()] = s
 		l.api.running.Go(func() { l.run(s) })
 	}
@@ -181,8 +183,8 @@ func (l *live) join(zone activity.Zone) (*stream, error) {
 	return s, nil
 }
 
-// dropIdle ends the stream that nobody has listened to for longest, and reports whether there was one: those that linger take no place from a
-// listener. Its lock is held.
+// dropIdle ends the stream that nobody has listened to for longest, and reports whether there was one: those that
+// linger take no place from a listener. Its lock is held.
 func (l *live) dropIdle() bool {
 	var oldest *stream
 	var left time.Time
@@ -208,8 +210,8 @@ func (s *stream) leave() {
 	s.left = time.Now()
 }
 
-// send writes the stream to one listener: what it missed when it says where it was, else all there is, then event by event. One that
-// is too slow gets all there is instead of the events it fell behind by.
+// send writes the stream to one listener: what it missed when it says where it was, else all there is, then event by
+// event. One that is too slow gets all there is instead of the events it fell behind by.
 func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")

@@ -12,16 +12,19 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// run writes the stream. A panic ends this stream, as an error does, and no other: its listeners come back and begin one anew.
+// run writes the stream. A panic ends this stream, as an error does, and no other: its listeners come back and begin
+// one anew.
 func (l *live) run(s *stream) {
 	err := lifecycle.Guard(context.Background(), func(context.Context) error { l.write(s); return nil })
 	if p, panicked := errors.AsType[*lifecycle.PanicError](err); panicked {
-		l.api.logger.Error().Str("tz", s.zone.String()).Str("panic", fmt.Sprint(p.Value)).Str("stack", string(p.Stack)).Msg("a live stream panicked: it ends")
+		l.api.logger.Error().Str("tz", s.zone.String()).Str("panic", fmt.Sprint(p.Value)).Str("stack",
+			string(p.Stack)).Msg("a live stream panicked: it ends")
 		l.end(s, true)
 	}
 }
 
-// write makes the stream's events: at the start, after commits, and at midnight. It ends when nobody has listened for a while.
+// write makes the stream's events: at the start, after commits, and at midnight. It ends when nobody has listened for a
+// while.
 func (l *live) write(s *stream) {
 	var before map[string]string // the minutes of the event before, as they were sent
 	var day activity.Date
@@ -86,8 +89,8 @@ func (s *stream) idle() bool {
 	return s.listeners == 0 && time.Since(s.left) > linger
 }
 
-// end takes the stream away, so that the next listener begins another, unless somebody listens again; those of one that failed are
-// sent away.
+// end takes the stream away, so that the next listener begins another, unless somebody listens again; those of one that
+// failed are sent away.
 func (l *live) end(s *stream, failed bool) (ended bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,7 +110,8 @@ func (l *live) end(s *stream, failed bool) (ended bool) {
 }
 
 // make makes the next event and returns the day's minutes as they were sent, and what the event says of itself.
-func (l *live) make(s *stream, today activity.Date, before map[string]string) (sent map[string]string, given *answer, err error) {
+func (l *live) make(s *stream, today activity.Date, before map[string]string) (sent map[string]string, given *answer,
+	err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	days, err := activity.NewDay(s.zone, today)

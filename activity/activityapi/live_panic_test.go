@@ -25,22 +25,26 @@ type panicking struct {
 	armed atomic.Bool
 }
 
-func (p *panicking) Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
+func (p *panicking) Read(ctx context.Context, span activity.Span,
+	add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
 	if span.From == p.from && p.armed.CompareAndSwap(true, false) {
 		panic("a fault that nobody thought of")
 	}
 	return p.Statistics.Read(ctx, span, add)
 }
 
-// TestAPanicEndsOneStreamOnly panics while an event is made for Berlin: its listeners are sent away and can come back, and those of another
-// zone notice nothing.
+// TestAPanicEndsOneStreamOnly panics while an event is made for Berlin: its listeners are sent away and can come back,
+// and those of another zone notice nothing.
 func TestAPanicEndsOneStreamOnly(t *testing.T) {
 	s := newFile(t)
-	statistics := &panicking{Statistics: s.store, from: activity.QuarterOf(time.Date(2025, 11, 24, 23, 0, 0, 0, time.UTC))}
+	statistics := &panicking{Statistics: s.store,
+		from: activity.QuarterOf(time.Date(2025, 11, 24, 23, 0, 0, 0, time.UTC))}
 	var log bytes.Buffer
 	s.api = activityapi.New(activityapi.Config{
-		Activities: []activityapi.Activity{{Definition: def, Statistics: statistics, Progress: s.progress, Ledgers: s.ledgers}},
-		Zone:       activity.UTC(), Guard: auth.Open(), Limiter: ratelimit.Open(), Clock: clock.NewManual(now), Logger: zerolog.New(&log),
+		Activities: []activityapi.Activity{
+			{Definition: def, Statistics: statistics, Progress: s.progress, Ledgers: s.ledgers}},
+		Zone: activity.UTC(), Guard: auth.Open(), Limiter: ratelimit.Open(), Clock: clock.NewManual(now),
+		Logger: zerolog.New(&log),
 	})
 	web := httptest.NewServer(s.api)
 	t.Cleanup(web.Close)
@@ -57,7 +61,8 @@ func TestAPanicEndsOneStreamOnly(t *testing.T) {
 	if e := here.next(); e.data.Count != 1 {
 		t.Errorf("the other stream went on with %+v", e)
 	}
-	if e := listen(t, web.URL, "?tz=Europe/Berlin", epoch+".1").next(); e.kind != "snapshot" || strings.HasPrefix(e.id, epoch) {
+	if e := listen(t, web.URL, "?tz=Europe/Berlin", epoch+".1").next(); e.kind != "snapshot" ||
+		strings.HasPrefix(e.id, epoch) {
 		t.Errorf("the next listener begins with %+v, want another stream", e)
 	}
 	s.closeAPI()

@@ -37,7 +37,8 @@ type liveEvent struct {
 
 func listen(t *testing.T, base, query, lastID string) *listener {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/activities/ORDER_CREATED/live"+query, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/activities/ORDER_CREATED/live"+query,
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,8 @@ func TestLive(t *testing.T) {
 	s.order("a", "2025-11-24T10:00:00Z", "GBP", 100)
 	first := listen(t, web.URL, "", "")
 	e := first.next()
-	if e.kind != "snapshot" || e.data.Count != 1 || len(e.data.Minutes) != 1 || first.answer.Header.Get("Content-Type") != "text/event-stream" {
+	if e.kind != "snapshot" || e.data.Count != 1 || len(e.data.Minutes) != 1 ||
+		first.answer.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("began with %+v", e)
 	}
 	s.order("b", "2025-11-24T10:00:30Z", "GBP", 50)
@@ -110,7 +112,8 @@ func TestLive(t *testing.T) {
 	s.order("yesterday", "2025-11-23T11:00:30Z", "GBP", 5)
 	s.progress.commit()
 	update := first.next()
-	if update.kind != "update" || update.data.Count != 3 || update.data.Revenue["GBP"] != 155 || len(update.data.Minutes) != 2 || update.data.Minutes[0].Count != 2 {
+	if update.kind != "update" || update.data.Count != 3 || update.data.Revenue["GBP"] != 155 ||
+		len(update.data.Minutes) != 2 || update.data.Minutes[0].Count != 2 {
 		t.Fatalf("went on with %+v", update)
 	}
 	s.order("d", "2025-11-24T12:00:30Z", "GBP", 5)
@@ -155,7 +158,8 @@ func TestLiveIsBounded(t *testing.T) {
 		t.Fatalf("one too many: %s", over.answer.Status)
 	}
 	for target, want := range map[string]int{
-		"/v1/activities/NOTHING/live": 404, "/v1/activities/ORDER_CREATED/live?tz=Mars": 400, "/v1/activities/ORDER_CREATED/live?x=1": 400,
+		"/v1/activities/NOTHING/live": 404, "/v1/activities/ORDER_CREATED/live?tz=Mars": 400,
+		"/v1/activities/ORDER_CREATED/live?x=1": 400,
 	} {
 		if response := s.do(http.MethodGet, target); response.StatusCode != want {
 			t.Errorf("%s: %s, want %d", target, response.Status, want)
@@ -163,7 +167,8 @@ func TestLiveIsBounded(t *testing.T) {
 	}
 }
 
-// TestAForgedEventIDBeginsAnew: whoever names an event that this stream did not send gets all there is, not what another one missed.
+// TestAForgedEventIDBeginsAnew: whoever names an event that this stream did not send gets all there is, not what
+// another one missed.
 func TestAForgedEventIDBeginsAnew(t *testing.T) {
 	s := newFile(t)
 	s.serve(activityapi.Config{Guard: auth.Open(), Limiter: ratelimit.Open()})
@@ -175,10 +180,13 @@ func TestAForgedEventIDBeginsAnew(t *testing.T) {
 	berlin := listen(t, web.URL, "?tz=Europe/Berlin", "").next().id
 	epoch, _, _ := strings.Cut(newest, ".")
 	for _, id := range []string{
-		berlin, "1", epoch, epoch + ".", epoch + ".0", epoch + ".2", epoch + ".-1", epoch + ".+1", epoch + ".1.1", epoch + ".1x", epoch + ".0x1", epoch + ".١", strings.ToUpper(epoch) + "_.1",
-		epoch + ".18446744073709551615", epoch + ".18446744073709551617", "00000000-0000-7000-8000-000000000000.1", "../../etc/passwd", "http://127.0.0.1/", "*", "null", strings.Repeat("9", 10_000),
+		berlin, "1", epoch, epoch + ".", epoch + ".0", epoch + ".2", epoch + ".-1", epoch + ".+1", epoch + ".1.1",
+		epoch + ".1x", epoch + ".0x1", epoch + ".١", strings.ToUpper(epoch) + "_.1",
+		epoch + ".18446744073709551615", epoch + ".18446744073709551617", "00000000-0000-7000-8000-000000000000.1",
+		"../../etc/passwd", "http://127.0.0.1/", "*", "null", strings.Repeat("9", 10_000),
 	} {
-		if e := listen(t, web.URL, "", id).next(); e.kind != "snapshot" || e.id != newest || e.data.Count != 1 || len(e.data.Minutes) != 1 {
+		if e := listen(t, web.URL, "", id).next(); e.kind != "snapshot" || e.id != newest || e.data.Count != 1 ||
+			len(e.data.Minutes) != 1 {
 			t.Errorf("%.80q begins with %+v", id, e)
 		}
 	}

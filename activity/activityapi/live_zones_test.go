@@ -11,10 +11,14 @@ import (
 
 // manyZones are more than streams are open for.
 func manyZones() []string {
-	zones := strings.Fields("America/Anchorage America/Bogota America/Chicago America/Denver America/Halifax America/Lima America/Mexico_City America/New_York " +
-		"America/Phoenix America/Regina America/Santiago America/Toronto America/Vancouver America/Caracas America/Havana America/Panama America/Guatemala " +
-		"America/Jamaica America/La_Paz America/Managua Asia/Tokyo Asia/Seoul Asia/Shanghai Asia/Manila Asia/Dhaka Asia/Dubai Asia/Baku Asia/Tehran Asia/Kabul " +
-		"Asia/Karachi Asia/Kolkata Asia/Colombo Asia/Yangon Asia/Bangkok Asia/Singapore Asia/Taipei Asia/Riyadh Asia/Baghdad Asia/Beirut Asia/Amman")
+	zones := strings.Fields("America/Anchorage America/Bogota America/Chicago America/Denver America/Halifax " +
+		"America/Lima America/Mexico_City America/New_York " +
+		"America/Phoenix America/Regina America/Santiago America/Toronto America/Vancouver America/Caracas " +
+		"America/Havana America/Panama America/Guatemala " +
+		"America/Jamaica America/La_Paz America/Managua Asia/Tokyo Asia/Seoul Asia/Shanghai Asia/Manila Asia/Dhaka " +
+		"Asia/Dubai Asia/Baku Asia/Tehran Asia/Kabul " +
+		"Asia/Karachi Asia/Kolkata Asia/Colombo Asia/Yangon Asia/Bangkok Asia/Singapore Asia/Taipei Asia/Riyadh " +
+		"Asia/Baghdad Asia/Beirut Asia/Amman")
 	for hours := -14; hours <= 12; hours++ {
 		zones = append(zones, fmt.Sprintf("Etc/GMT%%2B%d", hours))
 	}
@@ -24,8 +28,8 @@ func manyZones() []string {
 	return zones
 }
 
-// TestStreamsThatNobodyListensToTakeNoPlace: a stream lingers after its last listener has gone, and makes room when another zone needs it; one
-// that somebody listens to does not. HEAD begins none.
+// TestStreamsThatNobodyListensToTakeNoPlace: a stream lingers after its last listener has gone, and makes room when
+// another zone needs it; one that somebody listens to does not. HEAD begins none.
 func TestStreamsThatNobodyListensToTakeNoPlace(t *testing.T) {
 	s := newServer(t)
 	web := httptest.NewServer(s.handler)
@@ -42,7 +46,8 @@ func TestStreamsThatNobodyListensToTakeNoPlace(t *testing.T) {
 		if response.StatusCode != http.StatusOK {
 			t.Fatalf("HEAD %s: %s", zone, response.Status)
 		}
-		for deadline := time.Now().Add(20 * time.Second); ; { // until the server has seen that the listener before has gone
+		// until the server has seen that the listener before has gone
+		for deadline := time.Now().Add(20 * time.Second); ; {
 			l := listen(t, web.URL, "?tz="+zone, "")
 			status := l.answer.StatusCode
 			if status == http.StatusOK {

@@ -86,7 +86,8 @@ func (q query) message(id string) (activity.MessageID, error) {
 	}
 	var err error
 	if m.Sequence, err = strconv.ParseUint(sequence, 10, 64); err != nil || m.Sequence == 0 {
-		return m, invalid("The query parameter sequence is the slot that the message was published under, a whole number from 1.")
+		return m, invalid("The query parameter sequence is the slot that the message was published under, a whole " +
+			"number from 1.")
 	}
 	return m, nil
 }

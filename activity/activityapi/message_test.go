@@ -15,8 +15,9 @@ func TestWhatBecameOfAMessage(t *testing.T) {
 	s := newServer(t)
 	s.order("counted", "2010-12-01T23:30:00Z", "GBP", 100)
 	_, err := s.store.Apply(t.Context(), &activity.Batch{
-		Messages: []activity.Message{{ID: "slotted", Lineage: "L", Sequence: 7, Previous: 5, Partition: 1, Event: activitytest.Order{At: now, Currency: "EUR"}.Event()}},
-		Next:     map[int32]activity.Position{1: {Offset: 14}},
+		Messages: []activity.Message{{ID: "slotted", Lineage: "L", Sequence: 7, Previous: 5, Partition: 1,
+			Event: activitytest.Order{At: now, Currency: "EUR"}.Event()}},
+		Next: map[int32]activity.Position{1: {Offset: 14}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -41,8 +42,9 @@ func TestAParkedMessageSaysWhy(t *testing.T) {
 	var parked []activity.Parked
 	for offset := range int64(3) {
 		parked = append(parked, activity.Parked{
-			Partition: 1, Offset: offset, Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: fmt.Append(nil, "sick-", offset)}},
-			Poison: activity.Poison{Reason: activity.ReasonMalformed, Detail: fmt.Sprint("detail ", offset)},
+			Partition: 1, Offset: offset,
+			Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: fmt.Append(nil, "sick-", offset)}},
+			Poison:  activity.Poison{Reason: activity.ReasonMalformed, Detail: fmt.Sprint("detail ", offset)},
 		})
 	}
 	parked[0].Headers[0].Key = "about" // no id

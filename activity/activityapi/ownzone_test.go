@@ -28,10 +28,11 @@ func TestAPI_ADayIsOneOfTheServicesZone(t *testing.T) {
 		s.order("a", c.order, "GBP", 7)
 		s.order("b", "2025-11-23T09:00:00Z", "GBP", 7) // on the day before, wherever it is
 		for path, want := range map[string]string{
-			days + "/today":                              `"day":"` + c.today + `","tz":"` + c.zone + `","count":1,`,
-			days + "/today/minutes":                      `"minutes":[{"minute":"` + c.minute + `"`,
-			days + "/" + c.today:                         `"tz":"` + c.zone + `","count":1,`,
-			days + "?from=" + c.today + "&to=" + c.today: `"tz":"` + c.zone + `","from":"` + c.today + `","to":"` + c.today + `","days":[{"day":"` + c.today + `","count":1,`,
+			days + "/today":         `"day":"` + c.today + `","tz":"` + c.zone + `","count":1,`,
+			days + "/today/minutes": `"minutes":[{"minute":"` + c.minute + `"`,
+			days + "/" + c.today:    `"tz":"` + c.zone + `","count":1,`,
+			days + "?from=" + c.today + "&to=" + c.today: `"tz":"` + c.zone + `","from":"` + c.today + `","to":"` +
+				c.today + `","days":[{"day":"` + c.today + `","count":1,`,
 			"/": `<h2 id="today-title">Today <small>` + c.today + ` ` + c.zone + `</small></h2>`,
 		} {
 			if got := s.get(path); !strings.Contains(got, want) {
@@ -49,7 +50,8 @@ func TestAPI_ADayIsOneOfTheServicesZone(t *testing.T) {
 		server.Close()
 	}
 	s := newServer(t)
-	if script := s.get("/assets/page.js"); strings.Contains(script, "tz=UTC") || !strings.Contains(script, `base + "/live"`) {
+	if script := s.get("/assets/page.js"); strings.Contains(script, "tz=UTC") ||
+		!strings.Contains(script, `base + "/live"`) {
 		t.Error("the page's script asks for today in a zone of its own")
 	}
 }

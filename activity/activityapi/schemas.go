@@ -33,7 +33,8 @@ func list(of *openapi.Schema, says string) *openapi.Schema {
 // figure is the value of a measure that is not known here: a whole number, or one for each currency.
 func figure() openapi.Named {
 	return openapi.Named{Name: "Figure", Schema: &openapi.Schema{
-		Description: "The figure of a measure, under its name: a number, or numbers by currency, in minor units. They may exceed 64 bits.",
+		Description: "The figure of a measure, under its name: a number, or numbers by currency, in minor units. " +
+			"They may exceed 64 bits.",
 		AnyOf: []*openapi.Schema{
 			{Type: "integer"},
 			{Type: "object", AdditionalProperties: &openapi.Schema{Type: "integer"}},
@@ -67,8 +68,8 @@ type shape struct {
 // anyActivity is the shape of what is known of all activities.
 var anyActivity = shape{}
 
-// shapes names the shapes of activities: ORDER_CREATED is OrderCreated. A schema's name is that and what it is of, such as Day; none of
-// these ends in another, so that no two are called alike, whatever activities are declared.
+// shapes names the shapes of activities: ORDER_CREATED is OrderCreated. A schema's name is that and what it is of, such
+// as Day; none of these ends in another, so that no two are called alike, whatever activities are declared.
 func shapes(defs []activity.Definition) []shape {
 	taken := map[string]bool{}
 	all := make([]shape, 0, len(defs))
@@ -154,8 +155,9 @@ func (s shape) details(properties map[string]*openapi.Schema) map[string]*openap
 	properties["first"] = openapi.Said(moment, "The first event, in UTC. Left out when there is none.")
 	properties["last"] = openapi.Said(moment, "The last event, in UTC. Left out when there is none.")
 	stats := &openapi.Schema{
-		Type:        "object",
-		Description: "Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.",
+		Type: "object",
+		Description: "Of each measure that has events: count, least, mean and largest; of a distinct count whether " +
+			"it is exact.",
 	}
 	properties["stats"] = stats
 	if s.def == nil {
@@ -185,8 +187,11 @@ func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*ope
 	)
 	made := &openapi.Schema{
 		Type: "object",
-		Description: "The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. " +
-			"If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.",
+		Description: "The figures by the values of each dimension. An event counts under its value; an event with " +
+			"several values, such as a list of tags, counts under each. " +
+			"If the values are members of objects in an array, such as the articles of an order's lines, the objects " +
+			"are counted instead: count is the number of lines with the article, and the sums are of members of " +
+			"these lines.",
 	}
 	if s.def == nil {
 		made.AdditionalProperties = values
@@ -213,7 +218,8 @@ func (s shape) value() openapi.Named {
 			"rest": openapi.Said(yes, "True if this is the total of all other values. Left out otherwise."),
 			"not_told_apart": openapi.Said(
 				openapi.Integer(1),
-				"How many of the rest were not kept by value: their quarter hour and partition had 1,000 values already, or the value is over 128 bytes. "+
+				"How many of the rest were not kept by value: their quarter hour and partition had 1,000 values "+
+					"already, or the value is over 128 bytes. "+
 					"Some of them may belong to a value that is listed. Left out when there are none.",
 			),
 		}, sums),
@@ -230,7 +236,8 @@ func (s shape) value() openapi.Named {
 					func(name string) bool { return name == m.Name },
 				)
 				of := *made.Schema.Properties[m.Name]
-				of.Description += " Left out if the elements of an array are counted and the measure is not inside them."
+				of.Description += " Left out if the elements of an array are counted and the measure is not inside " +
+					"them."
 				made.Schema.Properties[m.Name] = &of
 				break
 			}
@@ -246,7 +253,8 @@ func (s shape) parts() []any { return []any{asOf{}, groupStats{}, distinct, figu
 func state(s *openapi.Schema) *openapi.Schema {
 	s.Properties["final"] = openapi.Said(
 		yes,
-		"The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.",
+		"The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has "+
+			"an ETag.",
 	)
 	s.Properties["lag"] = openapi.Said(
 		whole,
@@ -316,7 +324,8 @@ func (s shape) days() openapi.Named {
 			"day": openapi.Said(date, "The day.", "2010-12-01"),
 			"unavailable": openapi.Said(
 				text,
-				"Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. "+
+				"Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its "+
+					"clocks changed inside one. "+
 					"The day then has no figures, not even a count. Left out if the day is available.",
 			),
 		}), everyMeasure),
@@ -342,7 +351,8 @@ func (s shape) days() openapi.Named {
 					),
 					"unavailable": list(
 						date,
-						"The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.",
+						"The days of the period that are unavailable; a range by day gives the reasons. The figures "+
+							"exclude them, and partial is true. Left out when there are none.",
 					),
 				})),
 				everyMeasure,
@@ -357,7 +367,8 @@ func (s shape) days() openapi.Named {
 			Type:                 "object",
 			Required:             []string{"activity", "tz", "from", "to"},
 			AdditionalProperties: false,
-			Description:          "The figures of a range of days, the oldest first. Days, weeks and months without events are included, with zeros. A day without figures is marked unavailable.",
+			Description: "The figures of a range of days, the oldest first. Days, weeks and months without " +
+				"events are included, with zeros. A day without figures is marked unavailable.",
 			Properties: about(map[string]*openapi.Schema{
 				"tz": openapi.Said(
 					text,

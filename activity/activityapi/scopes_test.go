@@ -14,7 +14,8 @@ func TestWhatEachRouteNeeds(t *testing.T) {
 		"GET /v1/keys": auth.KeysWrite, "POST /v1/keys": auth.KeysWrite, "DELETE /v1/keys/{id}": auth.KeysWrite,
 	}
 	for route, scope := range map[string]string{
-		"GET days": auth.StatsRead, "GET days/{day}": auth.StatsRead, "GET days/{day}/minutes": auth.StatsRead, "GET live": auth.StatsRead,
+		"GET days": auth.StatsRead, "GET days/{day}": auth.StatsRead, "GET days/{day}/minutes": auth.StatsRead,
+		"GET live":                  auth.StatsRead,
 		"GET messages/{message_id}": auth.StatsRead, "GET digests": auth.OpsRead, "GET audit": auth.OpsRead,
 	} {
 		want[route[:4]+"/v1/activities/{activity}/"+route[4:]] = scope

@@ -18,10 +18,14 @@ func TestRange_AnswersTheOtherDaysWhenOneCannotBeTold(t *testing.T) {
 		order          string // in the last day of the range
 		says           string
 	}{
-		{"America/St_Johns", "2010-11-01", "2010-12-31", 61, []string{"2010-11-06", "2010-11-07"}, "2010-12-31T16:00:00Z", "2010-11-07T02:30:00Z"},
-		{"America/Goose_Bay", "2009-10-30", "2009-11-02", 4, []string{"2009-10-31", "2009-11-01"}, "2009-11-02T16:00:00Z", "America/Goose_Bay"},
-		{"America/Moncton", "2005-10-28", "2005-11-05", 9, []string{"2005-10-29", "2005-10-30"}, "2005-11-05T16:00:00Z", "America/Moncton"},
-		{"Africa/Monrovia", "1972-01-05", "1972-01-09", 5, []string{"1972-01-05", "1972-01-06", "1972-01-07"}, "1972-01-09T12:00:00Z", "-00:44:30"},
+		{"America/St_Johns", "2010-11-01", "2010-12-31", 61, []string{"2010-11-06", "2010-11-07"},
+			"2010-12-31T16:00:00Z", "2010-11-07T02:30:00Z"},
+		{"America/Goose_Bay", "2009-10-30", "2009-11-02", 4, []string{"2009-10-31", "2009-11-01"},
+			"2009-11-02T16:00:00Z", "America/Goose_Bay"},
+		{"America/Moncton", "2005-10-28", "2005-11-05", 9, []string{"2005-10-29", "2005-10-30"}, "2005-11-05T16:00:00Z",
+			"America/Moncton"},
+		{"Africa/Monrovia", "1972-01-05", "1972-01-09", 5, []string{"1972-01-05", "1972-01-06", "1972-01-07"},
+			"1972-01-09T12:00:00Z", "-00:44:30"},
 	} {
 		s := newServer(t)
 		s.order("a", c.order, "GBP", 700)
@@ -50,12 +54,14 @@ func TestRange_AnswersTheOtherDaysWhenOneCannotBeTold(t *testing.T) {
 				t.Errorf("%s %s: count %v, want %d", c.zone, day.Day, day.Count, want)
 			}
 		}
-		if len(answer.Days) != c.days || strings.Join(untold, " ") != strings.Join(c.untold, " ") || answer.Days[c.days-1].Revenue["GBP"] != 700 {
+		if len(answer.Days) != c.days || strings.Join(untold, " ") != strings.Join(c.untold, " ") ||
+			answer.Days[c.days-1].Revenue["GBP"] != 700 {
 			t.Errorf("%s: %d days, %q cannot be told", c.zone, len(answer.Days), untold)
 		}
 		for _, day := range c.untold {
 			for _, path := range []string{days + "/" + day, days + "/" + day + "/minutes"} {
-				if response := s.do(http.MethodGet, path+"?tz="+c.zone); response.StatusCode != http.StatusUnprocessableEntity {
+				if response := s.do(http.MethodGet,
+					path+"?tz="+c.zone); response.StatusCode != http.StatusUnprocessableEntity {
 					t.Errorf("%s in %s: %s", path, c.zone, response.Status)
 				}
 			}
@@ -79,20 +85,24 @@ func TestRange_MarksThePeriodsThatLackDays(t *testing.T) {
 		Stats       map[string]any
 	}
 	var answer struct{ Months, Weeks []period }
-	if err := json.Unmarshal([]byte(s.get(days+"?tz=America/St_Johns&from=2010-11-01&to=2010-12-31&by=month")), &answer); err != nil {
+	if err := json.Unmarshal([]byte(s.get(days+"?tz=America/St_Johns&from=2010-11-01&to=2010-12-31&by=month")),
+		&answer); err != nil {
 		t.Fatal(err)
 	}
 	november, december := answer.Months[0], answer.Months[1]
-	if november.Count != 1 || november.Revenue["GBP"] != 100 || !november.Partial || strings.Join(november.Unavailable, " ") != "2010-11-06 2010-11-07" || november.Stats == nil {
+	if november.Count != 1 || november.Revenue["GBP"] != 100 || !november.Partial ||
+		strings.Join(november.Unavailable, " ") != "2010-11-06 2010-11-07" || november.Stats == nil {
 		t.Errorf("November: %+v", november)
 	}
 	if december.Count != 1 || december.Revenue["GBP"] != 5 || december.Partial || december.Unavailable != nil {
 		t.Errorf("December: %+v", december)
 	}
-	if err := json.Unmarshal([]byte(s.get(days+"?tz=America/Goose_Bay&from=2009-10-30&to=2009-11-08&by=week")), &answer); err != nil {
+	if err := json.Unmarshal([]byte(s.get(days+"?tz=America/Goose_Bay&from=2009-10-30&to=2009-11-08&by=week")),
+		&answer); err != nil {
 		t.Fatal(err)
 	}
-	if first, second := answer.Weeks[0], answer.Weeks[1]; !first.Partial || len(first.Unavailable) != 2 || second.Partial || second.Unavailable != nil {
+	if first, second := answer.Weeks[0], answer.Weeks[1]; !first.Partial || len(first.Unavailable) != 2 ||
+		second.Partial || second.Unavailable != nil {
 		t.Errorf("weeks: %+v", answer.Weeks)
 	}
 }
@@ -101,7 +111,8 @@ func TestRange_MarksThePeriodsThatLackDays(t *testing.T) {
 func TestRange_OfDaysThatCannotBeTold(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "1971-06-01T12:00:00Z", "GBP", 1)
-	if got := s.get(days + "?tz=Africa/Monrovia&from=1971-06-01&to=1971-06-02"); strings.Count(got, `"unavailable":"On 1971-06-0`) != 2 || strings.Contains(got, `"count"`) {
+	if got := s.get(days + "?tz=Africa/Monrovia&from=1971-06-01&to=1971-06-02"); strings.Count(got,
+		`"unavailable":"On 1971-06-0`) != 2 || strings.Contains(got, `"count"`) {
 		t.Errorf("got %s", got)
 	}
 }

@@ -118,7 +118,8 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if errors.Is(err, web.ErrClientGone) || r.Context().Err() != nil {
-		panic(http.ErrAbortHandler) // cuts the connection: one that only stopped sending would take an empty answer for a success
+		// cuts the connection: one that only stopped sending would take an empty answer for a success
+		panic(http.ErrAbortHandler)
 	}
 	p := problem.Internal()
 	switch {
@@ -130,7 +131,8 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		)
 	case errors.Is(err, boltdb.ErrCorrupt):
 		p = kindCorrupt.New(
-			"A record that the answer needs is damaged, and no figure is made up for it. Repeating does not help: the operator has to restore the file from a backup.",
+			"A record that the answer needs is damaged, and no figure is made up for it. Repeating does not help: " +
+				"the operator has to restore the file from a backup.",
 		)
 	}
 	a.failures.Log(r, p.Status, err)

@@ -67,8 +67,10 @@ func died(at *activity.Suspect, topic, file string) string {
 		times = fmt.Sprintf("%d times", at.Deaths)
 	}
 	return fmt.Sprintf(
-		"this service died %s while it read at or right behind offset %d of partition %d of topic %s. If nothing else killed it, "+
-			"give it more memory, or stop it and skip that offset: activity skip --data %s --topic %s --partition %d --offset %d --reason TEXT",
+		"this service died %s while it read at or right behind offset %d of partition %d of topic %s. If nothing "+
+			"else killed it, "+
+			"give it more memory, or stop it and skip that offset: activity skip --data %s --topic %s --partition %d "+
+			"--offset %d --reason TEXT",
 		times,
 		at.Offset,
 		at.Partition,

@@ -39,7 +39,8 @@ type Config struct {
 	DedupRetention time.Duration `default:"${dedup_retention}" help:"How long to recognise a foreign message that comes again." name:"dedup-retention"`
 	// BatchMessages is the most messages that share a transaction: a batch is what waits. Default 5,000.
 	BatchMessages int `default:"${batch_messages}" help:"Most messages counted in one transaction." name:"batch-messages"`
-	// ReadAheadBytes is about the most that is read from Kafka ahead of the counting, for each activity. Default 64 MiB.
+	// ReadAheadBytes is about the most that is read from Kafka ahead of the counting, for each activity. Default 64
+	// MiB.
 	ReadAheadBytes int `default:"${read_ahead_bytes}" help:"About the most bytes read from Kafka ahead of the counting, for each activity." name:"read-ahead-bytes"`
 	// MaxRecordBytes is the largest record that is kept whole. Of a larger one only the offset and headers are kept.
 	// Default 2 MiB.
@@ -55,8 +56,8 @@ type Config struct {
 	Zone string `default:"${zone}" help:"Time zone of days when a request names none, such as Europe/London." name:"zone"`
 	// LiveListeners is how many live streams may be open at once. Default 2,000.
 	LiveListeners int `default:"${live_listeners}" help:"Most live streams that may be open at once." name:"live-listeners"`
-	// Serving is what goes around the API. The tag is not embed:"": what has that, kong validates while it parses, and would name the faults of this
-	// alone; config print would name nothing else.
+	// Serving is what goes around the API. The tag is not embed:"": what has that, kong validates while it parses, and
+	// would name the faults of this alone; config print would name nothing else.
 	Serving service.Config `kong:"embed"`
 	// Activities declares more activities, or ORDER_CREATED otherwise, as package declare reads it.
 	Activities string `help:"Activities to count besides ORDER_CREATED: a YAML list, see the README." name:"activities" placeholder:"YAML" yaml:""`
@@ -84,7 +85,9 @@ const (
 func FlagDefaults() map[string]string {
 	return map[string]string{
 		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
-		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone, "batch_messages": strconv.Itoa(ingest.DefaultMaxBatch), "read_ahead_bytes": strconv.Itoa(kafka.DefaultReadAheadBytes),
+		"topic": event.Topic, "dedup_retention": inbox.DefaultRetention.String(), "zone": defaultZone,
+		"batch_messages":   strconv.Itoa(ingest.DefaultMaxBatch),
+		"read_ahead_bytes": strconv.Itoa(kafka.DefaultReadAheadBytes),
 		"max_record_bytes": strconv.Itoa(kafka.DefaultMaxRecordBytes),
 		"retry_first":      kafka.DefaultRetryFirst.String(),
 		"retry_limit":      kafka.DefaultRetryLimit.String(),
@@ -151,8 +154,10 @@ func (c Config) validate() error {
 	if c.MaxRecordBytes != 0 && (c.MaxRecordBytes < minRecordBytes || c.MaxRecordBytes > maxRecordBytes) {
 		errs = append(errs, fmt.Errorf("max-record-bytes: it must be %d to %d", minRecordBytes, maxRecordBytes))
 	}
-	if c.RetryFirst < 0 || c.RetryLimit < 0 || c.RetryFirst > maxRetry || c.RetryLimit > maxRetry || c.RetryLimit != 0 && c.RetryLimit < c.RetryFirst {
-		errs = append(errs, fmt.Errorf("retry-first, retry-limit: each is at most %s, and the limit is not below the first", maxRetry))
+	if c.RetryFirst < 0 || c.RetryLimit < 0 || c.RetryFirst > maxRetry || c.RetryLimit > maxRetry ||
+		c.RetryLimit != 0 && c.RetryLimit < c.RetryFirst {
+		errs = append(errs, fmt.Errorf("retry-first, retry-limit: each is at most %s, and the limit is not below the "+
+			"first", maxRetry))
 	}
 	if c.LiveListeners < 0 {
 		errs = append(errs, errors.New("live-listeners: it cannot be negative"))

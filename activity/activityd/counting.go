@@ -33,7 +33,8 @@ type counting struct {
 }
 
 // activities prepares all that are declared, ORDER_CREATED first. Nothing reads yet.
-func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest.Metrics, tracing *tracing.Tracing) ([]counting, error) {
+func (s *Service) activities(ctx context.Context, db *boltdb.DB, metrics *ingest.Metrics,
+	tracing *tracing.Tracing) ([]counting, error) {
 	declared, err := declare.Parse(s.config.Activities)
 	if err != nil {
 		return nil, err
@@ -95,7 +96,8 @@ func (l ledgers) decode(p *activity.Parked) (activity.Message, *activity.Poison)
 }
 
 // Decide implements activityapi.Ledgers.
-func (l ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string, why activity.Why) (activity.Decided, error) {
+func (l ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string,
+	why activity.Why) (activity.Decided, error) {
 	return l.Store.Decide(ctx, ledger, verb, id, why, l.decode)
 }
 

@@ -27,7 +27,8 @@ func change(r outbox.Record, key, value string) outbox.Record {
 // the id of an order that was counted. The orders behind them are counted, and metrics and the API say what happened.
 func TestService_IsNotSilencedByForgedHeaders(t *testing.T) {
 	kafka := startBroker(t, devbroker.Config{})
-	forged := change(change(change(order(900), cloudevent.HeaderID, "01890a5d-ac96-774b-8000-ffffffffffff"), cloudevent.HeaderSequence, "09223372036854775807"),
+	forged := change(change(change(order(900), cloudevent.HeaderID, "01890a5d-ac96-774b-8000-ffffffffffff"),
+		cloudevent.HeaderSequence, "09223372036854775807"),
 		cloudevent.HeaderPrevious, "00000000000000000000")
 	copied := order(1)
 	copied.Value = order(2).Value
@@ -48,7 +49,8 @@ func TestService_IsNotSilencedByForgedHeaders(t *testing.T) {
 		t.Errorf("%d orders are counted, want 40 and the forged one", n)
 	}
 	_, metrics := get(t, s.OpsAddr(), "/metrics")
-	for _, line := range []string{"activity_conflicts 1", "activity_lineages 1", "activity_unknown_types_total 1", "activity_parked_messages 0", "activity_duplicates_total 0"} {
+	for _, line := range []string{"activity_conflicts 1", "activity_lineages 1", "activity_unknown_types_total 1",
+		"activity_parked_messages 0", "activity_duplicates_total 0"} {
 		if !strings.Contains(metrics, "\n"+line+"\n") {
 			t.Errorf("/metrics has no line %s", line)
 		}
@@ -59,7 +61,8 @@ func TestService_IsNotSilencedByForgedHeaders(t *testing.T) {
 	if covered, err := strconv.Atoi(value); err != nil || covered < 20 {
 		t.Errorf("%q orders had a slot that had been dealt with, want at least 20", value)
 	}
-	if _, body := get(t, s.Addr(), "/v1/activities/ORDER_CREATED/conflicts"); !strings.Contains(body, `"class":"conflict"`) || strings.Count(body, `"message_id"`) != 1 {
+	if _, body := get(t, s.Addr(), "/v1/activities/ORDER_CREATED/conflicts"); !strings.Contains(body,
+		`"class":"conflict"`) || strings.Count(body, `"message_id"`) != 1 {
 		t.Errorf("the ledger has %s", body)
 	}
 	if _, body := get(t, s.Addr(), "/v1/activities"); !strings.Contains(body, `"conflicts":1`) {

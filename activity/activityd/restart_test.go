@@ -39,7 +39,8 @@ func (f *frail) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdic
 	return counted, err
 }
 
-// TestAPanicLosesNothing: what was fetched and not applied when the ingest panicked is fetched again, and what was applied is not counted twice.
+// TestAPanicLosesNothing: what was fetched and not applied when the ingest panicked is fetched again, and what was
+// applied is not counted twice.
 func TestAPanicLosesNothing(t *testing.T) {
 	b := startBroker(t, devbroker.Config{})
 	publish(t, b.Addr(), orders(1, 500)...)
@@ -53,12 +54,14 @@ func TestAPanicLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{b.Addr()}, Topic: event.Topic, GroupID: "g"}, zerolog.Nop())
+	consumer, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{b.Addr()}, Topic: event.Topic,
+		GroupID: "g"}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	wrapped := &frail{Store: store}
-	in := ingest.New(consumer, wrapped, def, ingest.Config{MaxBatch: 50}, ingest.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	in := ingest.New(consumer, wrapped, def, ingest.Config{MaxBatch: 50}, ingest.NewMetrics(prometheus.NewRegistry()),
+		zerolog.Nop())
 	var panics atomic.Int32
 	restarter := lifecycle.NewRestarter(in.Run, func(p *lifecycle.PanicError, _ time.Duration) {
 		t.Logf("panic: %v", p.Value)
@@ -70,7 +73,8 @@ func TestAPanicLosesNothing(t *testing.T) {
 
 	q := activity.QuarterOf(time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC))
 	count := func() (count int64) {
-		_, err := store.Read(t.Context(), activity.Span{From: q, To: q + 1}, func(_ activity.Quarter, t *activity.Totals) { count += t.Count })
+		_, err := store.Read(t.Context(), activity.Span{From: q, To: q + 1},
+			func(_ activity.Quarter, t *activity.Totals) { count += t.Count })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,8 +24,8 @@ import (
 	"ordertally/shared/web"
 )
 
-// GCPercent is what a process of the service sets as GOGC. Reading 15,000 records ahead makes some 30 MiB of live heap out of much
-// that is garbage at once: with the default of 100 counting a backlog takes a sixth longer.
+// GCPercent is what a process of the service sets as GOGC. Reading 15,000 records ahead makes some 30 MiB of live heap
+// out of much that is garbage at once: with the default of 100 counting a backlog takes a sixth longer.
 const GCPercent = 400
 
 // Service is the activity service.
@@ -100,7 +100,8 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	health.Register("started", service.Started(s.answers.Load), telemetry.Started)
 	metrics := web.NewMetrics(registry) // of both listeners
-	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard, Metrics: metrics}, s.logger); err != nil {
+	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen,
+		telemetry.Ops{Registry: registry, Health: health, Guard: guard, Metrics: metrics}, s.logger); err != nil {
 		return err
 	}
 	if err := s.ops.Start(); err != nil {
@@ -123,7 +124,8 @@ func (s *Service) start(ctx context.Context) error {
 
 	var answered []activityapi.Activity
 	for _, c := range counting {
-		answered = append(answered, activityapi.Activity{Definition: c.def, Statistics: c.store, Progress: c.reading, Ledgers: ledgers{c.store, c.def}})
+		answered = append(answered, activityapi.Activity{Definition: c.def, Statistics: c.store, Progress: c.reading,
+			Ledgers: ledgers{c.store, c.def}})
 	}
 	zone, err := activity.LoadZone(s.config.Zone)
 	if err != nil {

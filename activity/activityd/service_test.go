@@ -49,7 +49,8 @@ func startBroker(t testing.TB, config devbroker.Config) *devbroker.Broker {
 // publish sends records as an order service does, in one transaction.
 func publish(t testing.TB, address string, records ...outbox.Record) {
 	t.Helper()
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: event.Topic}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: event.Topic},
+		zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +72,10 @@ func publish(t testing.TB, address string, records ...outbox.Record) {
 func order(slot uint64) outbox.Record {
 	placed := time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
 	e := cloudevent.Envelope{
-		ID: fmt.Sprintf("01890a5d-ac96-774b-8000-%012x", slot), Source: event.Source, Type: event.TypeCreated, Subject: fmt.Sprint(slot),
-		Time: placed, DataSchema: event.Schema, ContentType: event.ContentType, Lineage: lineage, Sequence: slot, Previous: slot - 1,
+		ID: fmt.Sprintf("01890a5d-ac96-774b-8000-%012x", slot), Source: event.Source, Type: event.TypeCreated,
+		Subject: fmt.Sprint(slot),
+		Time:    placed, DataSchema: event.Schema, ContentType: event.ContentType, Lineage: lineage, Sequence: slot,
+		Previous: slot - 1,
 	}
 	value := event.Encode(&event.Order{
 		ID: fmt.Sprint(slot), Reference: "536365", CustomerID: "17850", Currency: "GBP", Total: 1530, PlacedAt: placed,
@@ -95,7 +98,8 @@ func orders(from, to uint64) []outbox.Record {
 // start runs the service on free ports. Stop may be called before the test ends.
 func start(t testing.TB, data, kafka string) *activityd.Service {
 	t.Helper()
-	s, err := activityd.New(activityd.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data, Kafka: []string{kafka}}, zerolog.Nop())
+	s, err := activityd.New(activityd.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data,
+		Kafka: []string{kafka}}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +179,8 @@ func TestCountsGoesOnAndParks(t *testing.T) {
 	until(t, "all is counted", func() bool { return firstDay(t, s).Count == 100 })
 	until(t, "the poison is parked", func() bool {
 		_, metrics := get(t, s.OpsAddr(), "/metrics")
-		return strings.Contains(metrics, "\nactivity_parked_messages 1\n") && strings.Contains(metrics, `activity_poison_total{reason="malformed"} 1`)
+		return strings.Contains(metrics, "\nactivity_parked_messages 1\n") &&
+			strings.Contains(metrics, `activity_poison_total{reason="malformed"} 1`)
 	})
 	stop(t, s)
 
@@ -190,8 +195,10 @@ func TestCountsGoesOnAndParks(t *testing.T) {
 		t.Fatalf("got %+v", d)
 	}
 	_, metrics := get(t, s.OpsAddr(), "/metrics")
-	for _, line := range []string{`activity_counted_total{activity="ORDER_CREATED"} 49`, "activity_duplicates_total 50", "activity_parked_messages 1",
-		`activity_lag_messages{partition="5"} 0`, "activity_placed_to_counted_seconds_count 49", "activity_database_bytes", "activity_database_free_bytes", "activity_scrub_errors 0",
+	for _, line := range []string{`activity_counted_total{activity="ORDER_CREATED"} 49`, "activity_duplicates_total 50",
+		"activity_parked_messages 1",
+		`activity_lag_messages{partition="5"} 0`, "activity_placed_to_counted_seconds_count 49",
+		"activity_database_bytes", "activity_database_free_bytes", "activity_scrub_errors 0",
 		"activity_commit_seconds_count", "activity_commit_sync_seconds_count", "http_requests_total"} {
 		if !strings.Contains(metrics, "\n"+line) {
 			t.Errorf("/metrics has no %s", line)
@@ -219,13 +226,15 @@ func TestServesWithoutKafka(t *testing.T) {
 	if d := firstDay(t, s); d.Count != 10 || !d.AsOf.Lagging || d.AsOf.Lag != nil {
 		t.Errorf("without Kafka it answers %+v", d)
 	}
-	if status, body := get(t, s.OpsAddr(), "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "[-]kafka") {
+	if status, body := get(t, s.OpsAddr(), "/readyz"); status != http.StatusServiceUnavailable ||
+		!strings.Contains(body, "[-]kafka") {
 		t.Errorf("without Kafka /readyz is %d %s", status, body)
 	}
 	if status, body := get(t, s.OpsAddr(), "/livez"); status != http.StatusOK {
 		t.Errorf("without Kafka /livez is %d %s", status, body)
 	}
-	if _, metrics := get(t, s.OpsAddr(), "/metrics"); strings.Contains(metrics, "activity_lag_messages{") || !strings.Contains(metrics, "\nactivity_parked_messages 0\n") {
+	if _, metrics := get(t, s.OpsAddr(), "/metrics"); strings.Contains(metrics, "activity_lag_messages{") ||
+		!strings.Contains(metrics, "\nactivity_parked_messages 0\n") {
 		t.Errorf("without Kafka the metrics are %s", metrics)
 	}
 	second := startBroker(t, devbroker.Config{DataDir: kept, Listen: address})
@@ -247,10 +256,14 @@ func TestStartFailures(t *testing.T) {
 		says   string
 		is     error
 	}{
-		{"the API's port is busy", activityd.Config{Listen: s.Addr(), OpsListen: "127.0.0.1:0", Data: data + "2"}, s.Addr(), nil},
-		{"the ops port is busy", activityd.Config{Listen: "127.0.0.1:0", OpsListen: s.OpsAddr(), Data: data + "3"}, s.OpsAddr(), nil},
-		{"the file is in use", activityd.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data}, data, boltdb.ErrLocked},
-		{"no such directory", activityd.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(data+"no", "x.db")}, data + "no", nil},
+		{"the API's port is busy", activityd.Config{Listen: s.Addr(), OpsListen: "127.0.0.1:0", Data: data + "2"},
+			s.Addr(), nil},
+		{"the ops port is busy", activityd.Config{Listen: "127.0.0.1:0", OpsListen: s.OpsAddr(), Data: data + "3"},
+			s.OpsAddr(), nil},
+		{"the file is in use", activityd.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data}, data,
+			boltdb.ErrLocked},
+		{"no such directory", activityd.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0",
+			Data: filepath.Join(data+"no", "x.db")}, data + "no", nil},
 	} {
 		c.config.Kafka = []string{kafka.Addr()}
 		other, err := activityd.New(c.config, zerolog.Nop())

@@ -67,7 +67,8 @@ var verdicts = map[inbox.Verdict]struct {
 		activity.Poison{
 			Reason: activity.ReasonConflict,
 			Detail: "A message with this id and other content was read before. " +
-				"One of the two is forged, or a program used an id twice. Accept this one if it should count as well; otherwise discard it.",
+				"One of the two is forged, or a program used an id twice. Accept this one if it should count as " +
+				"well; otherwise discard it.",
 		},
 	},
 	inbox.Late: {
@@ -76,7 +77,8 @@ var verdicts = map[inbox.Verdict]struct {
 		activity.Poison{
 			Reason: activity.ReasonLate,
 			Detail: "The message is old enough to have been counted and its id forgotten since, " +
-				"and its lineage and sequence number do not settle it. Accept it if it was not counted; discard it if it was.",
+				"and its lineage and sequence number do not settle it. Accept it if it was not counted; discard it " +
+				"if it was.",
 		},
 	},
 }
@@ -133,7 +135,8 @@ type counting struct {
 
 func (s *Store) openCount(root *bbolt.Bucket, now time.Time) (*counting, error) {
 	box, err := inbox.Open(root.Bucket(bucketInbox), now, s.options.DedupRetention)
-	return &counting{box, bins{bucket: root.Bucket(bucketBins), def: &s.def, now: now, totals: make(map[binKey]*activity.Totals)}}, err
+	return &counting{box, bins{bucket: root.Bucket(bucketBins), def: &s.def, now: now,
+		totals: make(map[binKey]*activity.Totals)}}, err
 }
 
 // cover notes the slots of what was read before the message of that index, and returns what is left.

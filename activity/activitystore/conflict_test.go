@@ -50,23 +50,27 @@ func TestApply_KeepsConflicts(t *testing.T) {
 	*again.Raw = *forged.Raw
 	again.Offset, again.Raw.Offset = 3, 3
 	got := f.verdicts(activity.Position{Offset: 4}, slotted("a", 1, 0), forged, slotted("b", 2, 2), again)
-	want := []activity.Verdict{activity.VerdictCounted, activity.VerdictConflict, activity.VerdictCounted, activity.VerdictConflict}
+	want := []activity.Verdict{activity.VerdictCounted, activity.VerdictConflict, activity.VerdictCounted,
+		activity.VerdictConflict}
 	if !slices.Equal(got, want) {
 		t.Fatalf("decided %v, want %v", got, want)
 	}
 	kept := f.list(activity.ConflictLedger, activity.KeptFilter{Reason: activity.ReasonConflict})
-	if len(kept) != 2 || kept[0].MessageID != "a" || kept[0].Offset != 1 || f.sizes().Sizes[activity.ConflictLedger].Messages != 2 || f.sizes().Lineages != 1 {
+	if len(kept) != 2 || kept[0].MessageID != "a" || kept[0].Offset != 1 ||
+		f.sizes().Sizes[activity.ConflictLedger].Messages != 2 || f.sizes().Lineages != 1 {
 		t.Fatalf("kept %+v, sizes %+v", kept, f.sizes())
 	}
 	decode := func(*activity.Parked) (activity.Message, *activity.Poison) { return forged, nil }
 	if done := f.decide(activity.ConflictLedger, activity.Retry, kept[0].ID, decode); done.Counted != 1 {
 		t.Fatalf("accepted: %+v", done)
 	}
-	if done := f.decide(activity.ConflictLedger, activity.Retry, kept[1].ID, decode); done.Counted != 0 || done.Duplicates != 1 {
+	if done := f.decide(activity.ConflictLedger, activity.Retry, kept[1].ID, decode); done.Counted != 0 ||
+		done.Duplicates != 1 {
 		t.Fatalf("accepted the same a second time: %+v", done)
 	}
 	acts, err := f.Audit(t.Context(), 10)
-	if err != nil || len(acts) != 2 || acts[1].Ledger != activity.ConflictLedger || acts[1].Outcome != activity.OutcomeCounted {
+	if err != nil || len(acts) != 2 || acts[1].Ledger != activity.ConflictLedger ||
+		acts[1].Outcome != activity.OutcomeCounted {
 		t.Fatalf("the audit has %+v, %v", acts, err)
 	}
 	if n := f.bins()[activity.QuarterOf(noon)].Count; n != 3 {
@@ -90,17 +94,21 @@ func TestApply_RemembersHowFarWasRead(t *testing.T) {
 	}
 	decides("read again", activity.Position{Offset: 1, TopicID: "t"}, a, activity.VerdictDuplicate)
 	f.forget()
-	decides("read again, after reading went back", activity.Position{Offset: 2, TopicID: "t"}, b, activity.VerdictDuplicate)
+	decides("read again, after reading went back", activity.Position{Offset: 2, TopicID: "t"}, b,
+		activity.VerdictDuplicate)
 	f.forget()
 	copied := slotted("c", 2, 2)
 	decides("a copy further on", activity.Position{Offset: 3, TopicID: "t"}, copied, activity.VerdictLate)
 	republished := slotted("d", 2, 3)
 	republished.Republished = true
-	decides("one that an operator had published again", activity.Position{Offset: 4, TopicID: "t"}, republished, activity.VerdictDuplicate)
+	decides("one that an operator had published again", activity.Position{Offset: 4, TopicID: "t"}, republished,
+		activity.VerdictDuplicate)
 	f.forget()
 	decides("in a topic made again", activity.Position{Offset: 1, TopicID: "u"}, a, activity.VerdictLate)
-	decides("a slot that was not dealt with", activity.Position{Offset: 2, TopicID: "u"}, slotted("e", 9, 1), activity.VerdictCounted)
-	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "c", Lineage: "L", Sequence: 2}); err != nil || trace.State != activity.LateMessage {
+	decides("a slot that was not dealt with", activity.Position{Offset: 2, TopicID: "u"}, slotted("e", 9, 1),
+		activity.VerdictCounted)
+	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "c", Lineage: "L", Sequence: 2}); err != nil ||
+		trace.State != activity.LateMessage {
 		t.Errorf("the copy is %+v, %v", trace, err)
 	}
 }
@@ -112,7 +120,8 @@ func TestApply_CountsBehindAForgedSlot(t *testing.T) {
 	forged := slotted("forged", 1<<62, 0)
 	forged.Previous = 0
 	got := f.verdicts(activity.Position{Offset: 3}, forged, slotted("a", 1, 1), slotted("b", 2, 2))
-	if want := []activity.Verdict{activity.VerdictCounted, activity.VerdictCovered, activity.VerdictCovered}; !slices.Equal(got, want) {
+	if want := []activity.Verdict{activity.VerdictCounted, activity.VerdictCovered,
+		activity.VerdictCovered}; !slices.Equal(got, want) {
 		t.Fatalf("decided %v, want %v", got, want)
 	}
 }

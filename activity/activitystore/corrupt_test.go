@@ -55,11 +55,13 @@ func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
 				f.open()
 
 				page, err := f.ListKept(t.Context(), ledger, activity.KeptFilter{}, "", 10)
-				if err != nil || len(page.Messages) != 4 || !slices.Equal(page.Corrupt, []string{bad}) || page.Next != "" {
+				if err != nil || len(page.Messages) != 4 || !slices.Equal(page.Corrupt, []string{bad}) ||
+					page.Next != "" {
 					t.Fatalf("all: %d, corrupt %v, next %q: %v", len(page.Messages), page.Corrupt, page.Next, err)
 				}
 				page, err = f.ListKept(t.Context(), ledger, activity.KeptFilter{}, "", 3)
-				if err != nil || len(page.Messages) != 2 || !slices.Equal(page.Corrupt, []string{bad}) || page.Next != bad {
+				if err != nil || len(page.Messages) != 2 || !slices.Equal(page.Corrupt, []string{bad}) ||
+					page.Next != bad {
 					t.Errorf("three: %d, corrupt %v, next %q: %v", len(page.Messages), page.Corrupt, page.Next, err)
 				}
 				page, err = f.ListKept(t.Context(), ledger, activity.KeptFilter{}, bad, 3)
@@ -72,7 +74,8 @@ func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
 				if _, _, err := f.GetKept(t.Context(), ledger, bad); !errors.Is(err, boltdb.ErrCorrupt) {
 					t.Errorf("by itself: %v", err)
 				}
-				done, corrupt, err := f.DecideAll(t.Context(), ledger, verb, activity.KeptFilter{}, activity.Why{Reason: "a test"}, mended(""))
+				done, corrupt, err := f.DecideAll(t.Context(), ledger, verb, activity.KeptFilter{},
+					activity.Why{Reason: "a test"}, mended(""))
 				if err != nil || done.Messages != 4 || !slices.Equal(corrupt, []string{bad}) {
 					t.Errorf("decided: %+v, corrupt %v: %v", done, corrupt, err)
 				}
@@ -89,7 +92,8 @@ func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
 func TestStore_AMassActPassesAnEntryWhoseDayIsDamaged(t *testing.T) {
 	f := newFile(t)
 	f.apply(batch(0, message("old", 1, noon.Add(time.Hour), 1)))
-	f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonMalformed), poison(2, activity.ReasonMalformed))
+	f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonMalformed),
+		poison(2, activity.ReasonMalformed))
 	f.close()
 	f.raw(func(tx *bbolt.Tx) error {
 		bins := tx.Bucket([]byte(def.Name)).Bucket([]byte("bins"))
@@ -107,7 +111,8 @@ func TestStore_AMassActPassesAnEntryWhoseDayIsDamaged(t *testing.T) {
 		}
 		return m, poison
 	}
-	done, corrupt, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{}, activitystore.Decoder(decode))
+	done, corrupt, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{},
+		activity.Why{}, activitystore.Decoder(decode))
 	if err != nil || done != (activity.Decided{Messages: 2, Counted: 2}) || !slices.Equal(corrupt, []string{ill}) {
 		t.Errorf("decided: %+v, corrupt %v: %v", done, corrupt, err)
 	}
@@ -122,7 +127,8 @@ func TestStore_ExpiryPassesADamagedEntry(t *testing.T) {
 		t.Run(bucket, func(t *testing.T) {
 			f := newFile(t)
 			f.limits(1<<20, 24*time.Hour)
-			f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonMalformed), poison(2, activity.ReasonMalformed))
+			f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonMalformed),
+				poison(2, activity.ReasonMalformed))
 			f.close()
 			f.raw(func(tx *bbolt.Tx) error {
 				root := tx.Bucket([]byte(def.Name))

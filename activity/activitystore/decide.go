@@ -17,8 +17,8 @@ import (
 // Decoder reads a message that was kept as the program reads it now, or says why it cannot be counted.
 type Decoder func(*activity.Parked) (activity.Message, *activity.Poison)
 
-// ListKept returns messages of a ledger in order of partition and offset: those after the entry of that id ("" for the first), at most
-// limit and about 4 MiB, looking at 10,000 at most.
+// ListKept returns messages of a ledger in order of partition and offset: those after the entry of that id ("" for the
+// first), at most limit and about 4 MiB, looking at 10,000 at most.
 func (s *Store) ListKept(
 	ctx context.Context,
 	name activity.Ledger,
@@ -117,7 +117,8 @@ func (l *ledger) scan(
 }
 
 // GetKept returns a message of a ledger and what operators did with it. The error may be activity.ErrNotKept.
-func (s *Store) GetKept(ctx context.Context, name activity.Ledger, id string) (kept activity.Kept, history []activity.Act, err error) {
+func (s *Store) GetKept(ctx context.Context, name activity.Ledger, id string) (kept activity.Kept,
+	history []activity.Act, err error) {
 	key, err := parseEntryID(id)
 	if err != nil {
 		return kept, nil, err
@@ -142,7 +143,8 @@ func (s *Store) GetKept(ctx context.Context, name activity.Ledger, id string) (k
 }
 
 // ListOverflow returns what a ledger had no room for, the first ranges of it.
-func (s *Store) ListOverflow(ctx context.Context, name activity.Ledger, limit int) (ranges []activity.OffsetRange, err error) {
+func (s *Store) ListOverflow(ctx context.Context, name activity.Ledger, limit int) (ranges []activity.OffsetRange,
+	err error) {
 	err = s.view(ctx, func(root *bbolt.Bucket, _ *state) error {
 		cursor := root.Bucket(bucketIndexes).Bucket([]byte(name)).Bucket(bucketOverflow).Cursor()
 		for key, sealed := cursor.First(); key != nil && len(ranges) < limit; key, sealed = cursor.Next() {
@@ -172,9 +174,10 @@ func (s *Store) view(ctx context.Context, read func(root *bbolt.Bucket, st *stat
 	})
 }
 
-// Decide does what the verb says with one message of a ledger. The audit's record is in the same transaction. The error may be
-// activity.ErrNotKept: of several decisions at once about one message the first counts.
-func (s *Store) Decide(ctx context.Context, name activity.Ledger, verb activity.Verb, id string, why activity.Why, decode Decoder) (activity.Decided, error) {
+// Decide does what the verb says with one message of a ledger. The audit's record is in the same transaction. The error
+// may be activity.ErrNotKept: of several decisions at once about one message the first counts.
+func (s *Store) Decide(ctx context.Context, name activity.Ledger, verb activity.Verb, id string, why activity.Why,
+	decode Decoder) (activity.Decided, error) {
 	key, err := parseEntryID(id)
 	if err != nil {
 		return activity.Decided{}, err
@@ -330,7 +333,8 @@ func (d *decision) one(l *ledger, key []byte) error {
 		}
 	}
 	return putAct(d.root, d.st, activity.Act{
-		At: d.now, Ledger: d.name, Verb: d.verb, ID: kept.ID, MessageID: kept.MessageID, Outcome: outcome, Reason: d.why.Reason, By: d.why.By,
+		At: d.now, Ledger: d.name, Verb: d.verb, ID: kept.ID, MessageID: kept.MessageID, Outcome: outcome,
+		Reason: d.why.Reason, By: d.why.By,
 	})
 }
 

@@ -24,7 +24,8 @@ func TestAMeasureKeepsItsMeaning(t *testing.T) {
 	} {
 		changed := activitytest.Orders()
 		change(&changed)
-		if _, err := activitystore.Open(t.Context(), f.db, changed, activitystore.Options{}); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := activitystore.Open(t.Context(), f.db, changed, activitystore.Options{}); err == nil ||
+			!strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
 		}
 	}
@@ -49,7 +50,8 @@ func TestMeasuresComeAndGo(t *testing.T) {
 	f.open()
 	f.apply(batch(3, message("c", 0, noon, 9)))
 	got := f.bins()[activity.QuarterOf(noon)]
-	if got.Count != 3 || activitytest.Sum(&got, "items", "") != measure.SumOf(6) || activitytest.Sum(&got, "revenue", "GBP") != measure.SumOf(16) ||
+	if got.Count != 3 || activitytest.Sum(&got, "items", "") != measure.SumOf(6) ||
+		activitytest.Sum(&got, "revenue", "GBP") != measure.SumOf(16) ||
 		got.Figure("customers").Sketch.Count() != 3 || len(got.Tables) != 1 || got.Tables[0].Rows[0].Count != 2 {
 		t.Fatalf("got %+v", got)
 	}
@@ -72,19 +74,23 @@ func TestBinsComeBackWhole(t *testing.T) {
 	for start := 0; start < len(orders); start += 500 {
 		b := &activity.Batch{Next: map[int32]activity.Position{4: {Offset: 1}}}
 		for i, o := range orders[start:min(start+500, len(orders))] {
-			b.Messages = append(b.Messages, activity.Message{ID: string(binary.AppendVarint([]byte{'m'}, int64(start+i))), Partition: 4, Event: o.Event()})
+			b.Messages = append(b.Messages,
+				activity.Message{ID: string(binary.AppendVarint([]byte{'m'}, int64(start+i))), Partition: 4,
+					Event: o.Event()})
 		}
 		f.apply(b)
 	}
 	var got activity.Totals
-	_, err := f.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(_ activity.Quarter, totals *activity.Totals) { got = *totals })
+	_, err := f.Read(t.Context(), activity.Span{To: math.MaxInt64},
+		func(_ activity.Quarter, totals *activity.Totals) { got = *totals })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatal("totals came back otherwise")
 	}
-	if got.Tables[0].Rest.Count != 200 || len(got.Tables[0].Rows) != measure.MaxRows || got.Figure("customers").Sketch.Exact() {
+	if got.Tables[0].Rest.Count != 200 || len(got.Tables[0].Rows) != measure.MaxRows ||
+		got.Figure("customers").Sketch.Exact() {
 		t.Fatalf("%d rows, %d in the rest", len(got.Tables[0].Rows), got.Tables[0].Rest.Count)
 	}
 }

@@ -28,8 +28,9 @@ func manyMessages(from int) *activity.Batch {
 		if i%10 == 0 {
 			m.Previous = m.Sequence - 1
 			b.Parked = append(b.Parked, activity.Parked{
-				Partition: partition, Offset: int64(i), Timestamp: noon, Value: []byte("{"), Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte(fmt.Sprint("id", i))}},
-				Poison: activity.Poison{Reason: "malformed", Detail: "no JSON"},
+				Partition: partition, Offset: int64(i), Timestamp: noon, Value: []byte("{"),
+				Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte(fmt.Sprint("id", i))}},
+				Poison:  activity.Poison{Reason: "malformed", Detail: "no JSON"},
 			})
 		}
 		b.Messages = append(b.Messages, m)
@@ -50,9 +51,10 @@ func useStatistics(t *testing.T, path string) (read string, err error) {
 		return "", err
 	}
 	var text strings.Builder
-	asOf, err := store.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(q activity.Quarter, totals *activity.Totals) {
-		fmt.Fprintln(&text, q, totals.Count, totals.First, totals.Last, totals.Digest, totals.Figures)
-	})
+	asOf, err := store.Read(t.Context(), activity.Span{To: math.MaxInt64},
+		func(q activity.Quarter, totals *activity.Totals) {
+			fmt.Fprintln(&text, q, totals.Count, totals.First, totals.Last, totals.Digest, totals.Figures)
+		})
 	if err != nil {
 		return text.String(), err
 	}

@@ -14,8 +14,9 @@ import (
 // keptVersion begins a record.
 const keptVersion = 3
 
-// encodeKept returns the key and the sealed record of a message: the version; the message, with its length in front; reason, detail,
-// time, attempts and the time of the last. JSON took six times as long, in a flood nearly all of the time.
+// encodeKept returns the key and the sealed record of a message: the version; the message, with its length in front;
+// reason, detail, time, attempts and the time of the last. JSON took six times as long, in a flood nearly all of the
+// time.
 func encodeKept(k *activity.Kept) (key, sealed []byte) {
 	m := writer{b: make([]byte, 0, len(k.Value)+512)}
 	m.record(&k.Parked)
@@ -32,8 +33,8 @@ func encodeKept(k *activity.Kept) (key, sealed []byte) {
 	return key, w.b
 }
 
-// keyOf returns the key of a message. It holds a digest, so that a message read again is the same entry, and another one that
-// stands at the same offset, after Kafka lost or re-created the topic, is another entry.
+// keyOf returns the key of a message. It holds a digest, so that a message read again is the same entry, and another
+// one that stands at the same offset, after Kafka lost or re-created the topic, is another entry.
 func keyOf(partition int32, offset int64, message []byte) []byte {
 	digest := sha256.Sum256(message)
 	key := binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // partitions are not negative

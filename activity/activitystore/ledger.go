@@ -49,7 +49,8 @@ const keptKeySize = 20
 
 // entryID returns a key as people see it.
 func entryID(key []byte) string {
-	return fmt.Sprintf("%d-%d-%s", binary.BigEndian.Uint32(key), binary.BigEndian.Uint64(key[4:]), hex.EncodeToString(key[12:]))
+	return fmt.Sprintf("%d-%d-%s", binary.BigEndian.Uint32(key), binary.BigEndian.Uint64(key[4:]),
+		hex.EncodeToString(key[12:]))
 }
 
 // parseEntryID reads what entryID returned.

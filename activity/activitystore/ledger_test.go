@@ -57,7 +57,8 @@ func (f *file) list(ledger activity.Ledger, filter activity.KeptFilter) []activi
 	}
 }
 
-func (f *file) decide(ledger activity.Ledger, verb activity.Verb, id string, decode activitystore.Decoder) activity.Decided {
+func (f *file) decide(ledger activity.Ledger, verb activity.Verb, id string,
+	decode activitystore.Decoder) activity.Decided {
 	f.t.Helper()
 	done, err := f.Decide(f.t.Context(), ledger, verb, id, activity.Why{Reason: "a test"}, decode)
 	if err != nil {
@@ -68,37 +69,46 @@ func (f *file) decide(ledger activity.Ledger, verb activity.Verb, id string, dec
 
 func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
 	f := newFile(t)
-	f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonImpossible), poison(2, activity.ReasonMalformed))
+	f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonImpossible),
+		poison(2, activity.ReasonMalformed))
 	f.clock.Advance(time.Hour)
 	f.park(poison(3, activity.ReasonMalformed), poison(4, activity.ReasonMalformed))
 	if n := len(f.list(activity.ParkedLedger, activity.KeptFilter{})); n != 5 {
 		t.Fatalf("%d are listed", n)
 	}
-	early := f.list(activity.ParkedLedger, activity.KeptFilter{Reason: activity.ReasonMalformed, Before: noon.Add(time.Minute)})
-	if len(early) != 2 || early[0].MessageID != "p0" || early[1].MessageID != "p2" || string(early[0].Value) != "poison 0" {
+	early := f.list(activity.ParkedLedger,
+		activity.KeptFilter{Reason: activity.ReasonMalformed, Before: noon.Add(time.Minute)})
+	if len(early) != 2 || early[0].MessageID != "p0" || early[1].MessageID != "p2" ||
+		string(early[0].Value) != "poison 0" {
 		t.Fatalf("listed %+v", early)
 	}
 	first := early[0].ID
-	if done := f.decide(activity.ParkedLedger, activity.Retry, first, mended("p0")); done != (activity.Decided{Messages: 1, StillParked: 1}) {
+	if done := f.decide(activity.ParkedLedger, activity.Retry, first,
+		mended("p0")); done != (activity.Decided{Messages: 1, StillParked: 1}) {
 		t.Fatalf("a retry in vain: %+v", done)
 	}
 	kept, history, err := f.GetKept(t.Context(), activity.ParkedLedger, first)
-	if err != nil || kept.Attempts != 1 || kept.Poison.Detail != "still" || !kept.Tried.Equal(noon.Add(time.Hour)) || len(history) != 1 || history[0].Outcome != "still_parked" {
+	if err != nil || kept.Attempts != 1 || kept.Poison.Detail != "still" || !kept.Tried.Equal(noon.Add(time.Hour)) ||
+		len(history) != 1 || history[0].Outcome != "still_parked" {
 		t.Fatalf("kept %+v, %+v, %v", kept, history, err)
 	}
-	if done := f.decide(activity.ParkedLedger, activity.Retry, first, mended("")); done != (activity.Decided{Messages: 1, Counted: 1}) {
+	if done := f.decide(activity.ParkedLedger, activity.Retry, first,
+		mended("")); done != (activity.Decided{Messages: 1, Counted: 1}) {
 		t.Fatalf("a retry: %+v", done)
 	}
-	if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, first, activity.Why{}, mended("")); !errors.Is(err, activity.ErrNotKept) {
+	if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, first, activity.Why{},
+		mended("")); !errors.Is(err, activity.ErrNotKept) {
 		t.Fatalf("a second retry: %v", err)
 	}
-	if done := f.decide(activity.ParkedLedger, activity.Discard, early[1].ID, nil); done != (activity.Decided{Messages: 1}) {
+	if done := f.decide(activity.ParkedLedger, activity.Discard, early[1].ID,
+		nil); done != (activity.Decided{Messages: 1}) {
 		t.Fatalf("a discard: %+v", done)
 	}
 	if counted := f.apply(batch(9, message("p3", 1, noon, 100))); !counted[0] {
 		t.Fatal("p3 was never counted")
 	}
-	done, _, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{Reason: "mended"}, mended("p4"))
+	done, _, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{},
+		activity.Why{Reason: "mended"}, mended("p4"))
 	if err != nil || done != (activity.Decided{Messages: 3, Counted: 1, Duplicates: 1, StillParked: 1}) {
 		t.Fatalf("all: %+v, %v", done, err)
 	}
@@ -106,11 +116,13 @@ func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
 	if total.Count != 3 {
 		t.Fatalf("%d are counted", total.Count)
 	}
-	if sizes := f.sizes(); sizes.Sizes[activity.ParkedLedger].Messages != 1 || sizes.Sizes[activity.ParkedLedger].Bytes <= 0 {
+	if sizes := f.sizes(); sizes.Sizes[activity.ParkedLedger].Messages != 1 ||
+		sizes.Sizes[activity.ParkedLedger].Bytes <= 0 {
 		t.Fatalf("sizes %+v", sizes)
 	}
 	acts, err := f.Audit(t.Context(), 3)
-	if err != nil || len(acts) != 3 || acts[0].Outcome != "still_parked" || acts[1].Outcome != "duplicate" || acts[2].Reason != "mended" {
+	if err != nil || len(acts) != 3 || acts[0].Outcome != "still_parked" || acts[1].Outcome != "duplicate" ||
+		acts[2].Reason != "mended" {
 		t.Fatalf("audit %+v, %v", acts, err)
 	}
 	for _, id := range []string{"", "1-2", "1-2-zz", "1-0-0011223344556677", "01-0-" + strings.Repeat("0", 16)} {
@@ -128,8 +140,10 @@ func TestManyAreDecidedInSteps(t *testing.T) {
 		all = append(all, poison(i, activity.ReasonMalformed))
 	}
 	f.park(all...)
-	done, _, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{}, activity.Why{}, mended("p600"))
-	if err != nil || done != (activity.Decided{Messages: 1203, Counted: 1202, StillParked: 1}) || f.sizes().Sizes[activity.ParkedLedger].Messages != 1 {
+	done, _, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{},
+		activity.Why{}, mended("p600"))
+	if err != nil || done != (activity.Decided{Messages: 1203, Counted: 1202, StillParked: 1}) ||
+		f.sizes().Sizes[activity.ParkedLedger].Messages != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
 }
@@ -144,7 +158,8 @@ func TestRetriesAtOnceCountOnce(t *testing.T) {
 	decided := 0
 	for range 20 {
 		running.Go(func() {
-			if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, id, activity.Why{}, mended("")); err == nil {
+			if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, id, activity.Why{},
+				mended("")); err == nil {
 				mu.Lock()
 				decided++
 				mu.Unlock()
@@ -167,13 +182,16 @@ func TestAFullLedgerKeepsThePlaces(t *testing.T) {
 	for offset := range int64(20) {
 		f.park(poison(offset, activity.ReasonMalformed))
 	}
-	f.park(poison(30, activity.ReasonMalformed), poison(30, activity.ReasonMalformed), poison(25, activity.ReasonMalformed))
+	f.park(poison(30, activity.ReasonMalformed), poison(30, activity.ReasonMalformed),
+		poison(25, activity.ReasonMalformed))
 	sizes := f.sizes()
-	if sizes.Sizes[activity.ParkedLedger].Bytes > 1000 || sizes.Sizes[activity.ParkedLedger].Messages == 0 || sizes.Sizes[activity.ParkedLedger].Messages+sizes.Overflowed != 22 {
+	if sizes.Sizes[activity.ParkedLedger].Bytes > 1000 || sizes.Sizes[activity.ParkedLedger].Messages == 0 ||
+		sizes.Sizes[activity.ParkedLedger].Messages+sizes.Overflowed != 22 {
 		t.Fatalf("sizes %+v", sizes)
 	}
 	ranges, err := f.ListOverflow(t.Context(), activity.ParkedLedger, 10)
-	want := []activity.OffsetRange{{Partition: 1, From: sizes.Sizes[activity.ParkedLedger].Messages, To: 19}, {Partition: 1, From: 25, To: 25}, {Partition: 1, From: 30, To: 30}}
+	want := []activity.OffsetRange{{Partition: 1, From: sizes.Sizes[activity.ParkedLedger].Messages, To: 19},
+		{Partition: 1, From: 25, To: 25}, {Partition: 1, From: 30, To: 30}}
 	if err != nil || !slices.Equal(ranges, want) {
 		t.Fatalf("ranges %+v, %v, want %+v", ranges, err, want)
 	}
@@ -200,7 +218,8 @@ func TestLedgersForgetByAge(t *testing.T) {
 	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "p5"}); err != nil || trace.State != activity.Unknown {
 		t.Errorf("p5 is %+v, %v", trace, err)
 	}
-	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "p200"}); err != nil || trace.State != activity.ParkedMessage || trace.Poison.Reason != activity.ReasonMalformed {
+	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "p200"}); err != nil ||
+		trace.State != activity.ParkedMessage || trace.Poison.Reason != activity.ReasonMalformed {
 		t.Errorf("p200 is %+v, %v", trace, err)
 	}
 }
@@ -209,7 +228,8 @@ func TestLedgersForgetByAge(t *testing.T) {
 func foreign(id string, offset int64, written time.Time) activity.Message {
 	m := message(id, 0, noon, 1)
 	m.Offset, m.Timestamp = offset, written
-	m.Raw = &activity.Parked{Offset: offset, Timestamp: written, Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte(id)}}}
+	m.Raw = &activity.Parked{Offset: offset, Timestamp: written,
+		Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte(id)}}}
 	return m
 }
 
@@ -234,7 +254,8 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 	if !slices.Equal(counted, []bool{false, true, false, false, false}) {
 		t.Fatalf("counted %v", counted)
 	}
-	if sizes := f.sizes(); sizes.Sizes[activity.LateLedger].Messages != 3 || sizes.Sizes[activity.ParkedLedger].Messages != 0 || sizes.Keys != before.Keys+1 {
+	if sizes := f.sizes(); sizes.Sizes[activity.LateLedger].Messages != 3 ||
+		sizes.Sizes[activity.ParkedLedger].Messages != 0 || sizes.Keys != before.Keys+1 {
 		t.Fatalf("sizes %+v", sizes)
 	}
 	slotted := message("of an order service", 0, noon, 1)
@@ -243,7 +264,8 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 		t.Fatal("a message with a lineage was late")
 	}
 	late := f.list(activity.LateLedger, activity.KeptFilter{})
-	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "old"}); err != nil || trace.State != activity.LateMessage {
+	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "old"}); err != nil ||
+		trace.State != activity.LateMessage {
 		t.Errorf("old is %+v, %v", trace, err)
 	}
 	accept := func(p *activity.Parked) (activity.Message, *activity.Poison) {
@@ -252,10 +274,12 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 	if done := f.decide(activity.LateLedger, activity.Retry, late[1].ID, accept); done.Counted != 1 {
 		t.Fatalf("accepted %+v", done)
 	}
-	if _, err := f.Decide(t.Context(), activity.LateLedger, activity.Retry, late[1].ID, activity.Why{}, accept); !errors.Is(err, activity.ErrNotKept) {
+	if _, err := f.Decide(t.Context(), activity.LateLedger, activity.Retry, late[1].ID, activity.Why{},
+		accept); !errors.Is(err, activity.ErrNotKept) {
 		t.Fatalf("accepted twice: %v", err)
 	}
-	if counted := f.apply(batch(4, foreign(late[1].MessageID, 3, noon.AddDate(0, 0, -30)))); counted[0] || f.sizes().Sizes[activity.LateLedger].Messages != 2 {
+	if counted := f.apply(batch(4, foreign(late[1].MessageID, 3, noon.AddDate(0, 0, -30)))); counted[0] ||
+		f.sizes().Sizes[activity.LateLedger].Messages != 2 {
 		t.Fatal("it was accepted and is known")
 	}
 	f.decide(activity.LateLedger, activity.Discard, late[0].ID, nil)
@@ -270,7 +294,8 @@ func TestLedger_KeepsThePlaceOfWhatIsTooLarge(t *testing.T) {
 	f.close()
 	f.open()
 	kept := f.list(activity.ParkedLedger, activity.KeptFilter{Reason: activity.ReasonTooLarge})
-	if len(kept) != 1 || kept[0].TooLarge != 1<<30 || kept[0].Value != nil || kept[0].Offset != 7 || !reflect.DeepEqual(kept[0].Headers, large.Headers) {
+	if len(kept) != 1 || kept[0].TooLarge != 1<<30 || kept[0].Value != nil || kept[0].Offset != 7 ||
+		!reflect.DeepEqual(kept[0].Headers, large.Headers) {
 		t.Fatalf("kept %+v", kept)
 	}
 	f.park(large) // read again

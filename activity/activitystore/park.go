@@ -16,7 +16,8 @@ import (
 )
 
 // keep puts messages into a ledger and notes what its size keeps out. What is there already stays as it is.
-func (s *Store) keep(root *bbolt.Bucket, name activity.Ledger, messages []activity.Parked, at time.Time, st *state) error {
+func (s *Store) keep(root *bbolt.Bucket, name activity.Ledger, messages []activity.Parked, at time.Time,
+	st *state) error {
 	if len(messages) == 0 {
 		return nil
 	}

@@ -15,7 +15,8 @@ const ctxEvery = 1024
 
 // Read calls add with the totals of each quarter hour of span, once for each partition, in order of time, and returns
 // which messages they contain. All of it is of one moment and on the disk: no crash takes it back.
-func (s *Store) Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
+func (s *Store) Read(ctx context.Context, span activity.Span,
+	add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
 	var asOf activity.AsOf
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(s.name)
@@ -48,7 +49,8 @@ func (s *Store) asOf(root *bbolt.Bucket) (activity.AsOf, error) {
 	return activity.AsOf{At: st.At, Event: st.Event, Next: next}, err
 }
 
-func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span, add func(activity.Quarter, *activity.Totals)) error {
+func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span,
+	add func(activity.Quarter, *activity.Totals)) error {
 	from, to := max(span.From, 0), max(span.To, 0) // no event is older than 1970
 	if from >= to {
 		return nil
@@ -56,7 +58,8 @@ func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span, add func(
 	end := binKey{quarter: to}.bytes()
 	cursor := bins.Cursor()
 	read := 0
-	for key, sealed := cursor.Seek(binKey{quarter: from}.bytes()); key != nil && bytes.Compare(key, end) < 0; key, sealed = cursor.Next() {
+	for key, sealed := cursor.Seek(binKey{quarter: from}.bytes()); key != nil && bytes.Compare(key, end) < 0; key,
+		sealed = cursor.Next() {
 		if read++; read%ctxEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}

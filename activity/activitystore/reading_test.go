@@ -63,7 +63,8 @@ func TestReading_KnowsThePlaceAndHowOftenItDied(t *testing.T) {
 		f.close()
 		f.open()
 		found := f.begin()
-		if found.Suspect == nil || *found.Suspect != (activity.Suspect{Partition: 3, Offset: 10, Deaths: times}) || found.Moved[3] {
+		if found.Suspect == nil || *found.Suspect != (activity.Suspect{Partition: 3, Offset: 10, Deaths: times}) ||
+			found.Moved[3] {
 			t.Errorf("found %+v", found)
 		}
 	}
@@ -92,7 +93,8 @@ func (f *file) next(partition int32) activity.Position {
 func TestSkip_MovesPastTheNextRecordOnly(t *testing.T) {
 	f := newFile(t)
 	b := batch(10, message("a", 3, noon, 1))
-	b.Next = map[int32]activity.Position{3: {Offset: 10, LeaderEpoch: 7, TopicID: "t", Marks: []activity.Mark{{Offset: 9, Identity: "i"}}}}
+	b.Next = map[int32]activity.Position{
+		3: {Offset: 10, LeaderEpoch: 7, TopicID: "t", Marks: []activity.Mark{{Offset: 9, Identity: "i"}}}}
 	f.apply(b)
 	f.begin()
 	f.note(f.ReadingAt(t.Context(), 3, 10))
@@ -113,11 +115,13 @@ func TestSkip_MovesPastTheNextRecordOnly(t *testing.T) {
 		t.Errorf("reading goes on at %+v", next)
 	}
 	kept := f.list(activity.ParkedLedger, activity.KeptFilter{})
-	if len(kept) != 1 || kept[0].Poison.Reason != activity.ReasonSkipped || kept[0].Partition != 3 || kept[0].Offset != 10 || !strings.Contains(kept[0].Poison.Detail, "10 to 12") {
+	if len(kept) != 1 || kept[0].Poison.Reason != activity.ReasonSkipped || kept[0].Partition != 3 ||
+		kept[0].Offset != 10 || !strings.Contains(kept[0].Poison.Detail, "10 to 12") {
 		t.Errorf("kept %+v", kept)
 	}
 	acts, err := f.Audit(t.Context(), 10)
-	if err != nil || len(acts) != 1 || acts[0].Verb != activity.PassOver || acts[0].Reason != "it expands" || acts[0].By != "me" || acts[0].ID != kept[0].ID {
+	if err != nil || len(acts) != 1 || acts[0].Verb != activity.PassOver || acts[0].Reason != "it expands" ||
+		acts[0].By != "me" || acts[0].ID != kept[0].ID {
 		t.Errorf("audit %+v, %v", acts, err)
 	}
 	if found := f.begin(); found.Suspect != nil || found.Deaths != 0 {
@@ -131,7 +135,8 @@ func TestSkip_MovesPastTheNextRecordOnly(t *testing.T) {
 func TestSkip_NeedsAnActivityOfTheTopicAndAReason(t *testing.T) {
 	f := newFile(t)
 	for _, skip := range []activity.Skip{{Topic: "another", Why: activity.Why{Reason: "r"}}, {Topic: def.Topic}} {
-		if names, err := activitystore.Skip(t.Context(), f.db, skip, activitystore.Options{}); err == nil || names != nil {
+		if names, err := activitystore.Skip(t.Context(), f.db, skip, activitystore.Options{}); err == nil ||
+			names != nil {
 			t.Errorf("%+v: %v", skip, names)
 		}
 	}

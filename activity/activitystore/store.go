@@ -108,7 +108,8 @@ func checkFormat(tx *bbolt.Tx) error {
 	}
 	found, err := boltdb.Unseal(keyFormat, meta.Get(keyFormat))
 	if err == nil && string(found) != format {
-		err = fmt.Errorf("its format is %.40q and this program reads %q: use the program or the file that fits", found, format)
+		err = fmt.Errorf("its format is %.40q and this program reads %q: use the program or the file that fits", found,
+			format)
 	}
 	return err
 }

@@ -139,11 +139,12 @@ func (f *file) sizes() activity.Ledgers {
 func (f *file) bins() map[activity.Quarter]activity.Totals {
 	f.t.Helper()
 	bins := make(map[activity.Quarter]activity.Totals)
-	_, err := f.Read(f.t.Context(), activity.Span{From: 0, To: math.MaxInt64}, func(q activity.Quarter, t *activity.Totals) {
-		merged := bins[q]
-		merged.Merge(t)
-		bins[q] = merged
-	})
+	_, err := f.Read(f.t.Context(), activity.Span{From: 0, To: math.MaxInt64},
+		func(q activity.Quarter, t *activity.Totals) {
+			merged := bins[q]
+			merged.Merge(t)
+			bins[q] = merged
+		})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -151,7 +152,8 @@ func (f *file) bins() map[activity.Quarter]activity.Totals {
 }
 
 func order(id string, at time.Time, revenue int64) activitytest.Order {
-	return activitytest.Order{ID: id, At: at, Items: 2, Units: 5, Currency: "GBP", Revenue: revenue, Customer: "c" + id, Country: "France"}
+	return activitytest.Order{ID: id, At: at, Items: 2, Units: 5, Currency: "GBP", Revenue: revenue, Customer: "c" + id,
+		Country: "France"}
 }
 
 func message(id string, partition int32, at time.Time, revenue int64) activity.Message {
@@ -169,7 +171,8 @@ func batch(next int64, messages ...activity.Message) *activity.Batch {
 func TestCountsAndKeepsWhatItCounted(t *testing.T) {
 	f := newFile(t)
 	b := batch(10,
-		message("a", 0, noon, 100), message("b", 3, noon.Add(14*time.Minute), 20), message("c", 3, noon.Add(15*time.Minute), 3))
+		message("a", 0, noon, 100), message("b", 3, noon.Add(14*time.Minute), 20),
+		message("c", 3, noon.Add(15*time.Minute), 3))
 	euro := order("c", noon.Add(15*time.Minute), 3)
 	euro.Currency = "EUR"
 	b.Messages[2].Event = euro.Event()
@@ -192,7 +195,9 @@ func TestCountsAndKeepsWhatItCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantAsOf := activity.AsOf{At: noon, Event: noon.Add(15 * time.Minute), Next: map[int32]activity.Position{0: {Offset: 10, LeaderEpoch: 7, Furthest: 10}, 3: {Offset: 10, LeaderEpoch: 7, Furthest: 10}}}
+	wantAsOf := activity.AsOf{At: noon, Event: noon.Add(15 * time.Minute),
+		Next: map[int32]activity.Position{0: {Offset: 10, LeaderEpoch: 7, Furthest: 10},
+			3: {Offset: 10, LeaderEpoch: 7, Furthest: 10}}}
 	if !reflect.DeepEqual(asOf, wantAsOf) {
 		t.Fatalf("got  %v\nwant %v", asOf, wantAsOf)
 	}
@@ -202,7 +207,8 @@ func TestCountsAndKeepsWhatItCounted(t *testing.T) {
 func TestBins_KnowTheFirstSecondOfAll(t *testing.T) {
 	epoch := time.Unix(0, 0).UTC()
 	for name, times := range map[string][]time.Time{
-		"alone": {epoch}, "before others": {epoch, epoch.Add(time.Minute)}, "after others": {epoch.Add(time.Minute), epoch},
+		"alone": {epoch}, "before others": {epoch, epoch.Add(time.Minute)},
+		"after others":       {epoch.Add(time.Minute), epoch},
 		"a nanosecond later": {epoch.Add(1)}, "a second later": {epoch.Add(time.Second)}, "several": {epoch, epoch},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -213,10 +219,12 @@ func TestBins_KnowTheFirstSecondOfAll(t *testing.T) {
 			}
 			f.apply(batch(10, messages...))
 			got := f.bins()[activity.QuarterOf(epoch)]
-			if first, last := slices.MinFunc(times, time.Time.Compare), slices.MaxFunc(times, time.Time.Compare); !got.First.Equal(first) || !got.Last.Equal(last) {
+			if first, last := slices.MinFunc(times, time.Time.Compare),
+				slices.MaxFunc(times, time.Time.Compare); !got.First.Equal(first) || !got.Last.Equal(last) {
 				t.Errorf("from %s to %s, want %s to %s", got.First, got.Last, first, last)
 			}
-			if asOf, err := f.AsOf(t.Context()); err != nil || !asOf.Event.Equal(slices.MaxFunc(times, time.Time.Compare)) {
+			if asOf, err := f.AsOf(t.Context()); err != nil ||
+				!asOf.Event.Equal(slices.MaxFunc(times, time.Time.Compare)) {
 				t.Errorf("the latest event is of %s, %v", asOf.Event, err)
 			}
 		})
@@ -235,7 +243,8 @@ func TestReadsTheSpanThatWasAskedFor(t *testing.T) {
 		span activity.Span
 		want int
 	}{{activity.Span{From: q, To: q + 10}, 10}, {activity.Span{From: q + 3, To: q + 5}, 2}, {activity.Span{}, 0},
-		{activity.Span{From: -50, To: q + 1}, 1}, {activity.Span{From: -50, To: -3}, 0}, {activity.Span{From: q + 9, To: math.MaxInt64}, 1}} {
+		{activity.Span{From: -50, To: q + 1}, 1}, {activity.Span{From: -50, To: -3}, 0},
+		{activity.Span{From: q + 9, To: math.MaxInt64}, 1}} {
 		got := 0
 		_, err := f.Read(t.Context(), c.span, func(at activity.Quarter, _ *activity.Totals) {
 			got++
@@ -253,7 +262,8 @@ func TestReadsTheSpanThatWasAskedFor(t *testing.T) {
 func TestTheSameBatchTwice(t *testing.T) {
 	f := newFile(t)
 	b := batch(3, message("a", 0, noon, 1), message("b", 1, noon, 2), message("a", 0, noon, 1))
-	b.Parked = []activity.Parked{{Partition: 1, Offset: 2, Value: []byte("{"), Poison: activity.Poison{Reason: activity.ReasonMalformed}}}
+	b.Parked = []activity.Parked{{Partition: 1, Offset: 2, Value: []byte("{"),
+		Poison: activity.Poison{Reason: activity.ReasonMalformed}}}
 	if counted := f.apply(b); !slices.Equal(counted, []bool{true, true, false}) {
 		t.Fatalf("counted %v", counted)
 	}
@@ -280,7 +290,8 @@ func TestParksEverythingThatWasRead(t *testing.T) {
 	elsewhere := poison // the topic was made anew and another message stands at the offset
 	elsewhere.Value = nil
 	elsewhere.Poison.Reason = activity.ReasonTombstone
-	f.apply(&activity.Batch{Parked: []activity.Parked{poison}, Next: map[int32]activity.Position{4: {Offset: 18, LeaderEpoch: 2}}})
+	f.apply(&activity.Batch{Parked: []activity.Parked{poison},
+		Next: map[int32]activity.Position{4: {Offset: 18, LeaderEpoch: 2}}})
 	f.apply(&activity.Batch{Parked: []activity.Parked{elsewhere, poison}})
 	if parked := f.sizes().Sizes[activity.ParkedLedger].Messages; parked != 2 {
 		t.Fatalf("%d are parked, want 2", parked)
@@ -393,10 +404,12 @@ func TestSeesFlippedBits(t *testing.T) {
 				continue
 			}
 			f.open()
-			_, readErr := f.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(activity.Quarter, *activity.Totals) {})
+			_, readErr := f.Read(t.Context(), activity.Span{To: math.MaxInt64},
+				func(activity.Quarter, *activity.Totals) {})
 			_, applyErr := f.Apply(t.Context(), b)
 			_, sizesErr := f.Ledgers(t.Context())
-			if !errors.Is(readErr, boltdb.ErrCorrupt) && !errors.Is(applyErr, boltdb.ErrCorrupt) && !errors.Is(sizesErr, boltdb.ErrCorrupt) {
+			if !errors.Is(readErr, boltdb.ErrCorrupt) && !errors.Is(applyErr, boltdb.ErrCorrupt) &&
+				!errors.Is(sizesErr, boltdb.ErrCorrupt) {
 				t.Errorf("%s: byte %d flipped: read %v, apply %v, sizes %v", r.path, at, readErr, applyErr, sizesErr)
 			}
 			f.close()
@@ -449,7 +462,8 @@ func TestReadersSeeWholeBatches(t *testing.T) {
 		for i := range int64(40) {
 			var messages []activity.Message
 			for j := range 10 {
-				messages = append(messages, message(fmt.Sprint(i, "-", j), int32(j), noon.Add(time.Duration(j)*time.Hour), 1))
+				messages = append(messages,
+					message(fmt.Sprint(i, "-", j), int32(j), noon.Add(time.Duration(j)*time.Hour), 1))
 			}
 			if _, err := f.Apply(t.Context(), batch(i+1, messages...)); err != nil {
 				t.Error(err)
@@ -463,7 +477,8 @@ func TestReadersSeeWholeBatches(t *testing.T) {
 		default:
 		}
 		var count int64
-		asOf, err := f.Read(t.Context(), activity.Span{To: math.MaxInt64}, func(_ activity.Quarter, t *activity.Totals) { count += t.Count })
+		asOf, err := f.Read(t.Context(), activity.Span{To: math.MaxInt64},
+			func(_ activity.Quarter, t *activity.Totals) { count += t.Count })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -147,7 +147,8 @@ func decodeTotals(key []byte, partition int32, sealed []byte) (activity.Totals, 
 	r.bad = r.bad || head[0] != 0
 	t := r.totals(partition)
 	if r.bad || len(r.rest) > 0 {
-		return activity.Totals{}, fmt.Errorf("read statistics: %w: record %x has not the form of totals", boltdb.ErrCorrupt, key)
+		return activity.Totals{}, fmt.Errorf("read statistics: %w: record %x has not the form of totals",
+			boltdb.ErrCorrupt, key)
 	}
 	return t, nil
 }
@@ -243,7 +244,8 @@ func (r *reader) figure() measure.Figure {
 		return f
 	}
 	for n := r.length(); n > 0 && !r.bad; n-- {
-		f.Groups = append(f.Groups, measure.Group{Name: r.text(), Count: r.int(), Sum: r.sum(), Min: r.int(), Max: r.int()})
+		f.Groups = append(f.Groups, measure.Group{Name: r.text(), Count: r.int(), Sum: r.sum(), Min: r.int(),
+			Max: r.int()})
 	}
 	return f
 }

@@ -28,7 +28,8 @@ func (s *Store) Trace(ctx context.Context, m activity.MessageID) (activity.Messa
 		if trace.AsOf, err = s.asOf(root); err != nil {
 			return err
 		}
-		found, err := inbox.Find(root.Bucket(bucketInbox), inbox.Message{ID: m.ID, Lineage: m.Lineage, Sequence: m.Sequence})
+		found, err := inbox.Find(root.Bucket(bucketInbox),
+			inbox.Message{ID: m.ID, Lineage: m.Lineage, Sequence: m.Sequence})
 		if err != nil {
 			return err
 		}

@@ -23,9 +23,9 @@
 //	time: placed zone=Europe/London      # a time without an offset is of that zone
 //	time: record                         # the record's own timestamp
 //
-// A place is the path of a member of the JSON value, or header:NAME for a record header. Paths are names with dots between;
-// the measures and rules are those of package measure. ORDER_CREATED, the activity that is always there, is declared the
-// same way, in order_created.yaml.
+// A place is the path of a member of the JSON value, or header:NAME for a record header. Paths are names with dots
+// between; the measures and rules are those of package measure. ORDER_CREATED, the activity that is always there, is
+// declared the same way, in order_created.yaml.
 package declare
 
 import (
@@ -64,8 +64,8 @@ func OrderCreated(topic string) activity.Definition {
 	return defs[0]
 }
 
-// With returns the definitions of a service: the default one first, unless a declared one has its name, then the declared, each
-// told which types on its topic are another's.
+// With returns the definitions of a service: the default one first, unless a declared one has its name, then the
+// declared, each told which types on its topic are another's.
 func With(first activity.Definition, declared []activity.Definition) []activity.Definition {
 	all := []activity.Definition{first}
 	for _, def := range declared {
@@ -96,7 +96,8 @@ func Parse(text string) ([]activity.Definition, error) {
 	for _, tk := range lexer.Tokenize(text) {
 		if tk.Type == token.AnchorType || tk.Type == token.AliasType { // a few of them can stand for gigabytes
 			return nil, fmt.Errorf(
-				"line %d has a YAML anchor or alias: write the values out, or put quotes around a text that begins with & or *",
+				"line %d has a YAML anchor or alias: write the values out, or put quotes around a text that begins "+
+					"with & or *",
 				tk.Position.Line,
 			)
 		}

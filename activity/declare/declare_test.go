@@ -35,8 +35,10 @@ func TestParse(t *testing.T) {
 		t.Fatal(defs, err)
 	}
 	d := defs[0]
-	if d.ID.String() != "event_id" || d.At.String() != "at" || d.TypeAt.String() != "type" || d.Subject.String() != "order_id" ||
-		d.Measures[1].String() != "sum(refund.amount) by refund.currency" || d.Dimensions[0].Path != "reason" || d.Rules[0].String() != "refund.amount >= 1" {
+	if d.ID.String() != "event_id" || d.At.String() != "at" || d.TypeAt.String() != "type" ||
+		d.Subject.String() != "order_id" ||
+		d.Measures[1].String() != "sum(refund.amount) by refund.currency" || d.Dimensions[0].Path != "reason" ||
+		d.Rules[0].String() != "refund.amount >= 1" {
 		t.Errorf("got %+v", d)
 	}
 	for says, change := range map[string][2]string{
@@ -56,7 +58,8 @@ func TestParse(t *testing.T) {
 	}
 	bomb := "- &a [x, x, x, x, x, x, x, x]\n"
 	for name := 'b'; name < 'k'; name++ {
-		bomb += fmt.Sprintf("- &%c [%s]\n", name, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", name-1), 8), ", "))
+		bomb += fmt.Sprintf("- &%c [%s]\n", name,
+			strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", name-1), 8), ", "))
 	}
 	for _, text := range []string{bomb, strings.Replace(cancelled, "reason: reason", "reason: &r reason", 1)} {
 		if _, err := declare.Parse(text); err == nil || !strings.Contains(err.Error(), "anchor or alias") {
@@ -68,14 +71,16 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestOthersOfTheTopic has two activities share a topic: each passes over the other's type, and the first parks the rest.
+// TestOthersOfTheTopic has two activities share a topic: each passes over the other's type, and the first parks the
+// rest.
 func TestOthersOfTheTopic(t *testing.T) {
 	defs, err := declare.Parse(strings.ReplaceAll(cancelled, "order.cancelled.v1", "orders"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := declare.With(declare.OrderCreated("orders"), defs)
-	if len(all) != 2 || all[0].OthersPark || !all[1].OthersPark || all[0].Others[0] != "ORDER_CANCELLED" || all[1].Others[0] != "ORDER_CREATED" {
+	if len(all) != 2 || all[0].OthersPark || !all[1].OthersPark || all[0].Others[0] != "ORDER_CANCELLED" ||
+		all[1].Others[0] != "ORDER_CREATED" {
 		t.Errorf("got %+v", all)
 	}
 	own, err := declare.Parse(strings.ReplaceAll(cancelled, "ORDER_CANCELLED", "ORDER_CREATED"))

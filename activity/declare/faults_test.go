@@ -81,14 +81,20 @@ func TestParse_TellsAllFaultsWithTheirPlaces(t *testing.T) {
 // own word: every event would be parked, or told apart by nothing.
 func TestParse_RefusesPathsThatCannotBeServed(t *testing.T) {
 	for settings, want := range map[string]string{
-		"measures: {units: sum(lines.quantity)}, dimensions: {line: lines}":     `dimensions: line: lines holds objects, by lines.quantity: name one of their members`,
-		"measures: {units: sum(lines.quantity), articles: distinct(lines)}":     `measures: articles: lines holds objects`,
-		"measures: {units: sum(lines.quantity), all: sum(lines)}":               `measures: all: lines holds objects`,
-		"measures: {paid: sum(amount) by paid}, dimensions: {how: paid.method}": `measures: paid: paid holds objects, by paid.method`,
-		"subject: order, rules: [order.total >= 1]":                             `subject: order holds objects, by order.total`,
-		"time: payload, measures: {n: sum(payload.n)}":                          `time: payload holds objects, by payload.n`,
-		"measures: {n: sum(a.b.c)}, rules: [a.b >= 1]":                          `rules: a.b holds objects, by a.b.c`,
-		"dimensions: {sku: lines.sku, code: lines.sku.code}":                    `dimensions: sku: lines.sku holds objects, by lines.sku.code`,
+		"measures: {units: sum(lines.quantity)}, dimensions: {line: " +
+			"lines}": `dimensions: line: lines holds objects, by lines.quantity: name one of their members`,
+		"measures: {units: sum(lines.quantity), articles: " +
+			"distinct(lines)}": `measures: articles: lines holds objects`,
+		"measures: {units: sum(lines.quantity), all: sum(lines)}": `measures: all: lines holds objects`,
+		"measures: {paid: sum(amount) by paid}, dimensions: {how: " +
+			"paid.method}": `measures: paid: paid holds objects, by paid.method`,
+		"subject: order, rules: [order.total >= " +
+			"1]": `subject: order holds objects, by order.total`,
+		"time: payload, measures: {n: " +
+			"sum(payload.n)}": `time: payload holds objects, by payload.n`,
+		"measures: {n: sum(a.b.c)}, rules: [a.b >= 1]": `rules: a.b holds objects, by a.b.c`,
+		"dimensions: {sku: lines.sku, code: " +
+			"lines.sku.code}": `dimensions: sku: lines.sku holds objects, by lines.sku.code`,
 	} {
 		_, err := declare.Parse("- {name: A, topic: t, " + settings + "}")
 		if err == nil || !strings.Contains(err.Error(), "line 1, A: "+want) {

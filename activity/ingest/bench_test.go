@@ -59,7 +59,8 @@ func benchRecords(foreign bool) []kafka.Record {
 		event.SetID(value, order)
 		p := i * 7 % benchPartitions
 		partitions[p] = append(partitions[p], kafka.Record{
-			Partition: int32(p), Offset: int64(len(partitions[p])), Timestamp: written, Headers: e.Headers(), Value: value,
+			Partition: int32(p), Offset: int64(len(partitions[p])), Timestamp: written, Headers: e.Headers(),
+			Value: value,
 		})
 	}
 	const run = 1500
@@ -133,8 +134,9 @@ func BenchmarkIngest(b *testing.B) {
 	}
 }
 
-// BenchmarkFlood puts a poisonous message after each of the 200,000 good ones, and tells how much of their rate is left to the good: 0.5 is
-// wanted at least. Then it has a million in a row, into a ledger of 64 MiB, and tells what the file takes.
+// BenchmarkFlood puts a poisonous message after each of the 200,000 good ones, and tells how much of their rate is left
+// to the good: 0.5 is wanted at least. Then it has a million in a row, into a ledger of 64 MiB, and tells what the file
+// takes.
 //
 //	go test -run - -bench BenchmarkFlood -benchtime 1x ./activity/ingest
 func BenchmarkFlood(b *testing.B) {
@@ -195,7 +197,8 @@ func ingestInto(b *testing.B, path string, records []kafka.Record, options activ
 	ctx, done := context.WithCancel(b.Context())
 	defer done()
 	source := &memory{records: records, left: len(records), done: done}
-	in := ingest.New(source, store, def, ingest.Config{MaxBatch: benchBatch}, ingest.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
+	in := ingest.New(source, store, def, ingest.Config{MaxBatch: benchBatch},
+		ingest.NewMetrics(prometheus.NewRegistry()), zerolog.Nop())
 	start := time.Now()
 	if err := in.Run(ctx); err != nil {
 		b.Fatal(err)

@@ -42,7 +42,8 @@ func (in *Ingest) readCarefully(ctx context.Context, c *Careful, stored map[int3
 		return err
 	}
 	in.logger.Warn().Int("partitions", len(partitions)-len(c.Moved)).
-		Msg("earlier runs died before they had read everything; reading the partitions where they counted nothing batch by batch, to find the cause")
+		Msg("earlier runs died before they had read everything; reading the partitions where they counted nothing " +
+			"batch by batch, to find the cause")
 	patience := c.Patience
 	if patience == 0 {
 		patience = 10 * time.Second

@@ -2,7 +2,8 @@ package ingest
 
 import "sync"
 
-// commits tells who waits for one that it happened. The zero value is ready for use; a commit nobody waits for costs a lock.
+// commits tells who waits for one that it happened. The zero value is ready for use; a commit nobody waits for costs a
+// lock.
 type commits struct {
 	mu      sync.Mutex
 	waiting chan struct{} // nil while nobody waits

@@ -37,14 +37,16 @@ func TestDecoder_CoversTheSlotsOfWhatIsNotCounted(t *testing.T) {
 		tombstone,
 	}})
 	want := []activity.Cover{
-		{Lineage: "L", First: 2, Last: 3}, {Lineage: "L", First: 6, Last: 7, Before: 1}, {Lineage: "L", First: 9, Last: 9, Before: 1},
+		{Lineage: "L", First: 2, Last: 3}, {Lineage: "L", First: 6, Last: 7, Before: 1},
+		{Lineage: "L", First: 9, Last: 9, Before: 1},
 		{Lineage: "L", First: 11, Last: 11, Before: 1}, {Lineage: "L", First: 12, Last: 12, Before: 1},
 	}
 	if !reflect.DeepEqual(b.Covers, want) {
 		t.Errorf("covers %+v, want %+v", b.Covers, want)
 	}
 	if len(b.Messages) != 1 || len(b.Parked) != 2 || b.PassedOver[0] != 3 || b.UnknownTypes != 2 {
-		t.Errorf("%d messages, %d parked, %d passed over, %d of unknown types", len(b.Messages), len(b.Parked), b.PassedOver[0], b.UnknownTypes)
+		t.Errorf("%d messages, %d parked, %d passed over, %d of unknown types", len(b.Messages), len(b.Parked),
+			b.PassedOver[0], b.UnknownTypes)
 	}
 }
 
@@ -63,7 +65,10 @@ func TestDecoder_ContentIsWhatAMessageSays(t *testing.T) {
 		"a later record": func(_ *cloudevent.Envelope, r *kafka.Record) {
 			r.Timestamp, r.Offset = r.Timestamp.AddDate(0, 0, 1), 9
 		},
-		"another slot":    func(e *cloudevent.Envelope, _ *kafka.Record) { e.Lineage, e.Sequence, e.Previous = "M", 5, 4 },
+		"another slot": func(e *cloudevent.Envelope, _ *kafka.Record) {
+			e.Lineage, e.Sequence, e.Previous = "M", 5,
+				4
+		},
 		"another request": func(e *cloudevent.Envelope, _ *kafka.Record) { e.TraceParent = "00-1-2-01" },
 	} {
 		if of(change) != first {

@@ -135,7 +135,8 @@ func (d *decoder) cover(b *activity.Batch, r *kafka.Record, skipped bool) {
 // is not in it.
 func (d *decoder) content(r *kafka.Record) (digest [8]byte) {
 	h := sha256.New()
-	for _, part := range []string{header(r, d.def.TypeAt.Header), header(r, d.def.At.Header), header(r, cloudevent.HeaderTime)} {
+	for _, part := range []string{header(r, d.def.TypeAt.Header), header(r, d.def.At.Header),
+		header(r, cloudevent.HeaderTime)} {
 		_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part)))) //nolint:gosec // headers are far smaller
 		_, _ = io.WriteString(h, part)
 	}
@@ -146,7 +147,8 @@ func (d *decoder) content(r *kafka.Record) (digest [8]byte) {
 
 func raw(r *kafka.Record) activity.Parked {
 	return activity.Parked{
-		Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp, Key: r.Key, Value: r.Value, Headers: r.Headers,
+		Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp, Key: r.Key,
+		Value: r.Value, Headers: r.Headers,
 		TooLarge: r.TooLarge,
 	}
 }
@@ -157,7 +159,8 @@ func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *ac
 		return activity.Message{}, &p.Poison // there is nothing to read
 	}
 	b := newDecoder(def).batch(kafka.Fetched{Records: []kafka.Record{{
-		Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Timestamp: p.Timestamp, Key: p.Key, Value: p.Value, Headers: p.Headers,
+		Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Timestamp: p.Timestamp, Key: p.Key,
+		Value: p.Value, Headers: p.Headers,
 		TooLarge: p.TooLarge,
 	}}})
 	switch {
@@ -203,7 +206,8 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 			return unknownType
 		}
 		if r.Value == nil {
-			return poison(activity.ReasonTombstone, "The record has no value; %s is never deleted this way.", d.def.Name)
+			return poison(activity.ReasonTombstone, "The record has no value; %s is never deleted this way.",
+				d.def.Name)
 		}
 		var err error
 		if envelope, err = d.envelopes.Parse(r.Headers); err != nil {
@@ -219,7 +223,8 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 		}
 	}
 	if schema := header(r, cloudevent.HeaderDataSchema); d.def.Schema != "" && schema != d.def.Schema {
-		return poison(activity.ReasonUnknownVersion, "The schema is %.200q, and this program understands %s.", schema, d.def.Schema)
+		return poison(activity.ReasonUnknownVersion, "The schema is %.200q, and this program understands %s.", schema,
+			d.def.Schema)
 	}
 	if err := d.read(r.Value); err != nil {
 		return poison(activity.ReasonMalformed, "The value is not a JSON object: %.200s.", err)
@@ -241,7 +246,8 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 			return p
 		}
 		if m.ID = id; id == "" || len(id) > cloudevent.MaxIDLen {
-			return poison(activity.ReasonEnvelope, "The id at %s has %d bytes; it must have 1 to %d.", d.def.ID, len(id), cloudevent.MaxIDLen)
+			return poison(activity.ReasonEnvelope, "The id at %s has %d bytes; it must have 1 to %d.", d.def.ID,
+				len(id), cloudevent.MaxIDLen)
 		}
 	}
 	return d.event(r, &m.Event)
@@ -283,7 +289,8 @@ func (d *decoder) checkType(found string) *activity.Poison {
 	case len(d.def.Others) > 0 && d.passesOver(found):
 		return othersMessage
 	}
-	return poison(activity.ReasonUnknownType, "The event type is %.80q, and %s counts %s.", found, d.def.Name, d.def.Type)
+	return poison(activity.ReasonUnknownType, "The event type is %.80q, and %s counts %s.", found, d.def.Name,
+		d.def.Type)
 }
 
 // fact returns the text at a place, "" when there is none.

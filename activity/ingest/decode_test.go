@@ -24,7 +24,8 @@ var (
 
 func envelope(id string) *cloudevent.Envelope {
 	return &cloudevent.Envelope{
-		ID: id, Source: event.Source, Type: event.TypeCreated, Subject: "o-" + id, Time: placed, DataSchema: event.Schema,
+		ID: id, Source: event.Source, Type: event.TypeCreated, Subject: "o-" + id, Time: placed,
+		DataSchema:  event.Schema,
 		ContentType: event.ContentType,
 	}
 }
@@ -32,7 +33,8 @@ func envelope(id string) *cloudevent.Envelope {
 func anOrder() *event.Order {
 	return &event.Order{
 		ID: "01890a5d-ac96-774b-8000-a8b45f0c6d21", Reference: "536365", CustomerID: "17850", Currency: "GBP",
-		Lines:    []event.Line{{SKU: "85123A", Description: "WHITE \"HEART\"", Quantity: 6, UnitPrice: 255}, {SKU: "71053", Quantity: 2}},
+		Lines: []event.Line{{SKU: "85123A", Description: "WHITE \"HEART\"", Quantity: 6, UnitPrice: 255},
+			{SKU: "71053", Quantity: 2}},
 		Total:    1530,
 		PlacedAt: placed,
 		Metadata: map[string]string{"country": "United Kingdom"},
@@ -58,9 +60,11 @@ func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
 	kept := raw(&r)
 	want := &activity.Batch{
 		Messages: []activity.Message{{
-			ID: "m-1", Lineage: "L", Sequence: 8, Previous: 6, Content: d.content(&r), Raw: &kept, Partition: 2, Offset: 40, Timestamp: written,
-			Event: activitytest.Order{ID: anOrder().ID, At: placed, Items: 2, Units: 8, Currency: "GBP", Revenue: 1530, Customer: "17850",
-				Country: "United Kingdom"}.Event(),
+			ID: "m-1", Lineage: "L", Sequence: 8, Previous: 6, Content: d.content(&r), Raw: &kept, Partition: 2,
+			Offset: 40, Timestamp: written,
+			Event: activitytest.Order{ID: anOrder().ID, At: placed, Items: 2, Units: 8, Currency: "GBP", Revenue: 1530,
+				Customer: "17850",
+				Country:  "United Kingdom"}.Event(),
 		}},
 		Next: map[int32]activity.Position{
 			2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Marks: []activity.Mark{{Offset: 40, Identity: "i"}}}},
@@ -121,10 +125,16 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"no value", func(r *kafka.Record) { r.Value = nil }, activity.ReasonTombstone},
 		{"no headers", func(r *kafka.Record) { r.Headers = nil }, activity.ReasonEnvelope},
 		{"no id", headers(func(e *cloudevent.Envelope) { e.ID = "" }), activity.ReasonEnvelope},
-		{"a long id", headers(func(e *cloudevent.Envelope) { e.ID = strings.Repeat("x", 256) }), activity.ReasonEnvelope},
-		{"a slot before the previous one", headers(func(e *cloudevent.Envelope) { e.Lineage, e.Sequence, e.Previous = "L", 3, 3 }), activity.ReasonEnvelope},
-		{"another type", headers(func(e *cloudevent.Envelope) { e.Type, e.Source = "ORDER_CANCELLED", "/webshop" }), activity.ReasonUnknownType},
-		{"another version", headers(func(e *cloudevent.Envelope) { e.DataSchema = "urn:ordertally:schema:order-created:2" }), activity.ReasonUnknownVersion},
+		{"a long id", headers(func(e *cloudevent.Envelope) { e.ID = strings.Repeat("x", 256) }),
+			activity.ReasonEnvelope},
+		{"a slot before the previous one",
+			headers(func(e *cloudevent.Envelope) { e.Lineage, e.Sequence, e.Previous = "L", 3, 3 }),
+			activity.ReasonEnvelope},
+		{"another type", headers(func(e *cloudevent.Envelope) { e.Type, e.Source = "ORDER_CANCELLED", "/webshop" }),
+			activity.ReasonUnknownType},
+		{"another version", headers(func(e *cloudevent.Envelope) {
+			e.DataSchema = "urn:ordertally:schema:order-created:2"
+		}), activity.ReasonUnknownVersion},
 		{"no version", headers(func(e *cloudevent.Envelope) { e.DataSchema = "" }), activity.ReasonUnknownVersion},
 
 		{"an empty value", func(r *kafka.Record) { r.Value = []byte{} }, activity.ReasonMalformed},
@@ -138,10 +148,12 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"a fraction", text(`"quantity":6`, `"quantity":6.5`), activity.ReasonMalformed},
 		{"a fraction with an exponent", text(`"quantity":6`, `"quantity":6.55e1`), activity.ReasonMalformed},
 		{"a billion digits", text(`"quantity":6`, `"quantity":6e999999999`), activity.ReasonMalformed},
-		{"a leap second within a month", text(`"2010-12-01T08:26:00Z"`, `"2016-12-30T23:59:60Z"`), activity.ReasonMalformed},
+		{"a leap second within a month", text(`"2010-12-01T08:26:00Z"`, `"2016-12-30T23:59:60Z"`),
+			activity.ReasonMalformed},
 		{"beyond 64 bits", text(`"quantity":6`, `"quantity":9223372036854775808`), activity.ReasonMalformed},
 		{"a date without a time", text(`"2010-12-01T08:26:00Z"`, `"2010-12-01"`), activity.ReasonMalformed},
-		{"nested too deep", text(`{"id"`, `{"x":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`,"id"`), activity.ReasonMalformed},
+		{"nested too deep", text(`{"id"`, `{"x":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`,"id"`),
+			activity.ReasonMalformed},
 
 		{"null", func(r *kafka.Record) { r.Value = []byte(`null`) }, activity.ReasonMalformed},
 		{"an empty object", func(r *kafka.Record) { r.Value = []byte(`{}`) }, activity.ReasonMalformed},
@@ -152,8 +164,10 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		{"quantity 0", value(func(o *event.Order) { o.Lines[1].Quantity = 0 }), activity.ReasonImpossible},
 		{"no quantity", text(`"quantity":2,`, ``), activity.ReasonImpossible},
 		{"no price", text(`,"unit_price":255`, ``), activity.ReasonImpossible},
-		{"a negative quantity", value(func(o *event.Order) { o.Lines[0].Quantity = -6; o.Total = -1530 }), activity.ReasonImpossible},
-		{"a negative price", value(func(o *event.Order) { o.Lines[1].UnitPrice = -1; o.Total = 1528 }), activity.ReasonImpossible},
+		{"a negative quantity", value(func(o *event.Order) { o.Lines[0].Quantity = -6; o.Total = -1530 }),
+			activity.ReasonImpossible},
+		{"a negative price", value(func(o *event.Order) { o.Lines[1].UnitPrice = -1; o.Total = 1528 }),
+			activity.ReasonImpossible},
 		{"another total", value(func(o *event.Order) { o.Total = 1531 }), activity.ReasonImpossible},
 		{"no total", text(`,"total":1530`, ``), activity.ReasonImpossible},
 		{"no total of nothing", func(r *kafka.Record) {
@@ -181,7 +195,8 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		}), activity.ReasonImpossible},
 		{"before 1970", value(func(o *event.Order) { o.PlacedAt = time.Unix(0, -1) }), activity.ReasonImpossible},
 		{"no time", text(`,"placed_at":"2010-12-01T08:26:00Z"`, ``), activity.ReasonMalformed},
-		{"more than a day ahead of its record", value(func(o *event.Order) { o.PlacedAt = written.Add(24*time.Hour + 1) }), activity.ReasonImpossible},
+		{"more than a day ahead of its record",
+			value(func(o *event.Order) { o.PlacedAt = written.Add(24*time.Hour + 1) }), activity.ReasonImpossible},
 	} {
 		r := record(0, 5, "m")
 		c.change(&r)
@@ -191,7 +206,8 @@ func TestEachPoisonHasItsReason(t *testing.T) {
 		if len(b.Parked) > 0 {
 			p := b.Parked[0]
 			got = p.Poison.Reason
-			if p.Offset != 5 || !reflect.DeepEqual(p.Value, r.Value) || !reflect.DeepEqual(p.Headers, r.Headers) || p.Poison.Detail == "" || len(p.Poison.Detail) > 500 {
+			if p.Offset != 5 || !reflect.DeepEqual(p.Value, r.Value) || !reflect.DeepEqual(p.Headers, r.Headers) ||
+				p.Poison.Detail == "" || len(p.Poison.Detail) > 500 {
 				t.Errorf("%s: parked as %.600v", c.what, p)
 			}
 		}
@@ -228,12 +244,14 @@ func TestNothingLeaksIntoTheNextOrder(t *testing.T) {
 	}
 }
 
-// FuzzPayload holds what is accepted against the whole order as package event reads it, which also looks at members that
-// are not counted.
+// FuzzPayload holds what is accepted against the whole order as package event reads it, which also looks at members
+// that are not counted.
 func FuzzPayload(f *testing.F) {
 	f.Add(event.Encode(anOrder()))
-	for _, seed := range []string{"", "null", "{}", `{"lines":[{"quantity":1e3}]}`, `{"id":"x","currency":"EUR","lines":[{"quantity":1,"unit_price":0}],` +
-		`"total":0,"placed_at":"1970-01-01T00:00:00Z"}`, `{"lines":[null],"total":-1}`, `{"lines":[[{"quantity":1}],7]}`} {
+	for _, seed := range []string{"", "null", "{}", `{"lines":[{"quantity":1e3}]}`,
+		`{"id":"x","currency":"EUR","lines":[{"quantity":1,"unit_price":0}],` +
+			`"total":0,"placed_at":"1970-01-01T00:00:00Z"}`, `{"lines":[null],"total":-1}`,
+		`{"lines":[[{"quantity":1}],7]}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
@@ -255,7 +273,8 @@ func FuzzPayload(f *testing.F) {
 		for _, l := range whole.Lines {
 			order.Units += l.Quantity
 		}
-		if want := order.Event(); fmt.Sprint(got) != fmt.Sprint(want) || order.Units < order.Items || order.Revenue < 0 || got.At.Before(time.Unix(0, 0)) {
+		if want := order.Event(); fmt.Sprint(got) != fmt.Sprint(want) || order.Units < order.Items ||
+			order.Revenue < 0 || got.At.Before(time.Unix(0, 0)) {
 			t.Fatalf("got  %+v\nwant %+v", got, want)
 		}
 	})
@@ -270,11 +289,16 @@ func TestDecoder_TakesNumbersByValue(t *testing.T) {
 	}
 	d := newDecoder(&defs[0])
 	for amounts, want := range map[string]int64{
-		`{"value":100.0}`: 100, `{"value":1e2}`: 100, `{"value":0.5e1},{"value":1500E-1}`: 155, `{"value":9223372036854775807.00}`: math.MaxInt64,
-		`{"value":100.5}`: -1, `{"value":1e-2}`: -1, `{"value":1e999999999}`: -1, `{"value":"1e2"}`: -1, `{"value":0.0}`: -1,
+		`{"value":100.0}`: 100, `{"value":1e2}`: 100, `{"value":0.5e1},{"value":1500E-1}`: 155,
+		`{"value":9223372036854775807.00}`: math.MaxInt64,
+		`{"value":100.5}`:                  -1, `{"value":1e-2}`: -1, `{"value":1e999999999}`: -1,
+		`{"value":"1e2"}`: -1,
+		`{"value":0.0}`:   -1,
 	} {
-		r := kafka.Record{Timestamp: written, Value: []byte(`{"at":"2010-12-01T08:26:00Z","payload":{"currency":"EUR","amounts":[` + amounts + `]}}`),
-			Headers: []cloudevent.Header{{Key: "eventType", Value: []byte("PaymentCaptured")}, {Key: "id", Value: []byte("p1")}}}
+		r := kafka.Record{Timestamp: written,
+			Value: []byte(`{"at":"2010-12-01T08:26:00Z","payload":{"currency":"EUR","amounts":[` + amounts + `]}}`),
+			Headers: []cloudevent.Header{{Key: "eventType", Value: []byte("PaymentCaptured")},
+				{Key: "id", Value: []byte("p1")}}}
 		b := d.batch(kafka.Fetched{Records: []kafka.Record{r}})
 		got := int64(-1)
 		if len(b.Messages) == 1 {
@@ -330,7 +354,8 @@ func TestDecoder_ParksWhatIsTooLargeByItsPlace(t *testing.T) {
 		t.Fatalf("%+v", b)
 	}
 	for i, p := range b.Parked {
-		if p.Poison.Reason != activity.ReasonTooLarge || p.Offset != int64(5+i) || p.Value != nil || p.TooLarge == 0 || !strings.Contains(p.Poison.Detail, fmt.Sprint(p.TooLarge)) {
+		if p.Poison.Reason != activity.ReasonTooLarge || p.Offset != int64(5+i) || p.Value != nil || p.TooLarge == 0 ||
+			!strings.Contains(p.Poison.Detail, fmt.Sprint(p.TooLarge)) {
 			t.Errorf("parked as %+v", p)
 		}
 	}

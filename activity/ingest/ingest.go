@@ -24,22 +24,24 @@ type Source interface {
 	// Assign starts reading all partitions, each at next or, when next does not name it, at 0. It waits for as long as
 	// the broker is away. Called again, it begins anew.
 	Assign(ctx context.Context, next map[int32]kafka.Position) error
-	// Fetch waits for a record and returns it with those that are there already, at most limit. It waits through outages;
-	// any error but that of ctx ends the ingest. Where the topic is not any more what was read, it goes on elsewhere, so that
-	// records come again or are missing, and says so. The result belongs to the caller. It is called by one goroutine.
+	// Fetch waits for a record and returns it with those that are there already, at most limit. It waits through
+	// outages; any error but that of ctx ends the ingest. Where the topic is not any more what was read, it goes on
+	// elsewhere, so that records come again or are missing, and says so. The result belongs to the caller. It is called
+	// by one goroutine.
 	Fetch(ctx context.Context, limit int) (kafka.Fetched, error)
-	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count until
-	// it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent use.
+	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count
+	// until it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent
+	// use.
 	Lag() map[int32]int64
 	// PartitionsAdded returns how many partitions the topic got since Assign. Safe for concurrent use.
 	PartitionsAdded() int
-	// Behind reports whether there are records that could be read and have not been. It is false while the broker is away. Safe for
-	// concurrent use.
+	// Behind reports whether there are records that could be read and have not been. It is false while the broker is
+	// away. Safe for concurrent use.
 	Behind() bool
 	// Held returns where reading waits for another program's transaction to end. Safe for concurrent use.
 	Held() kafka.Held
-	// Through returns a moment: all that the topic had then was returned by a Fetch before the last. It is zero when none is known.
-	// Safe for concurrent use.
+	// Through returns a moment: all that the topic had then was returned by a Fetch before the last. It is zero when
+	// none is known. Safe for concurrent use.
 	Through() time.Time
 	// CommitForMonitors tells tools that watch lag. It does not wait.
 	CommitForMonitors(next map[int32]int64)
@@ -65,7 +67,8 @@ type Config struct {
 	MaxBatch int
 	// RetryFull is how long to wait before writing again when the disk is full. Default 5 s.
 	RetryFull time.Duration
-	// StallAfter is how long nothing may move, while there are records to count, before Check calls the ingest stalled. Default 1 min.
+	// StallAfter is how long nothing may move, while there are records to count, before Check calls the ingest stalled.
+	// Default 1 min.
 	StallAfter time.Duration
 	// Tracing makes a span of each message whose order is traced. Default none.
 	Tracing *tracing.Tracing
@@ -96,7 +99,8 @@ type Ingest struct {
 }
 
 // New returns an Ingest that does nothing until Run.
-func New(source Source, store Store, def activity.Definition, config Config, metrics *Metrics, logger zerolog.Logger) *Ingest {
+func New(source Source, store Store, def activity.Definition, config Config, metrics *Metrics,
+	logger zerolog.Logger) *Ingest {
 	if config.MaxBatch <= 0 {
 		config.MaxBatch = DefaultMaxBatch
 	}
@@ -112,7 +116,8 @@ func New(source Source, store Store, def activity.Definition, config Config, met
 	if config.Clock == nil {
 		config.Clock = clock.System{}
 	}
-	in := &Ingest{config: config, source: source, store: store, decoder: newDecoder(&def), metrics: metrics, logger: logger}
+	in := &Ingest{config: config, source: source, store: store, decoder: newDecoder(&def), metrics: metrics,
+		logger: logger}
 	metrics.watch(in)
 	return in
 }
@@ -218,7 +223,8 @@ func hand[T any](ctx context.Context, next chan<- T, value T) error {
 
 func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	verdicts, err := in.store.Apply(ctx, batch)
-	for said := false; errors.Is(err, boltdb.ErrFull) || errors.Is(err, boltdb.ErrReadOnly); verdicts, err = in.store.Apply(ctx, batch) {
+	for said := false; errors.Is(err, boltdb.ErrFull) || errors.Is(err, boltdb.ErrReadOnly); verdicts,
+		err = in.store.Apply(ctx, batch) {
 		in.progress.made() // it will go on by itself
 		if !said {
 			said = true
@@ -262,8 +268,10 @@ func (in *Ingest) report(batch *activity.Batch, verdicts []activity.Verdict) {
 		verdict activity.Verdict
 		says    string
 	}{
-		{activity.VerdictCovered, "counted messages whose sequence number was already covered: another program writes lineages and sequence numbers that are not its own; the line names the first message"},
-		{activity.VerdictConflict, "kept messages whose id another message had: see `activity conflicts ls`; the line names the first message"},
+		{activity.VerdictCovered, "counted messages whose sequence number was already covered: another program " +
+			"writes lineages and sequence numbers that are not its own; the line names the first message"},
+		{activity.VerdictConflict, "kept messages whose id another message had: see `activity conflicts ls`; the " +
+			"line names the first message"},
 	} {
 		found, first := 0, -1
 		for i, verdict := range verdicts {
@@ -297,8 +305,10 @@ func (in *Ingest) trace(batch *activity.Batch, verdicts []activity.Verdict) {
 	for i := range batch.Messages {
 		m := &batch.Messages[i]
 		in.config.Tracing.Message(m.TraceParent, "count "+in.decoder.def.Name, batch.Read, now,
-			attribute.String("messaging.system", "kafka"), attribute.String("messaging.destination.name", in.decoder.def.Topic),
-			attribute.Int("messaging.destination.partition.id", int(m.Partition)), attribute.Int64("messaging.kafka.offset", m.Offset),
+			attribute.String("messaging.system", "kafka"),
+			attribute.String("messaging.destination.name", in.decoder.def.Topic),
+			attribute.Int("messaging.destination.partition.id", int(m.Partition)),
+			attribute.Int64("messaging.kafka.offset", m.Offset),
 			attribute.Bool("ordertally.counted", verdicts[i].Counts()))
 	}
 }
@@ -322,8 +332,8 @@ func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
 	return lag, true
 }
 
-// Through returns a moment: all that the topic had then has been counted, refused or parked. It never goes back, and is zero
-// before the ends of all partitions were known and reached.
+// Through returns a moment: all that the topic had then has been counted, refused or parked. It never goes back, and is
+// zero before the ends of all partitions were known and reached.
 func (in *Ingest) Through() time.Time {
 	fetched := in.source.Through()
 	if in.pending.none() { // of what had been fetched by then
@@ -332,14 +342,15 @@ func (in *Ingest) Through() time.Time {
 	return in.through.moment()
 }
 
-// Check is a liveness check: it fails when there are records to count and nothing has moved for StallAfter. An outage of the broker, a
-// full disk and a topic without news do not make it fail: another start would not help.
+// Check is a liveness check: it fails when there are records to count and nothing has moved for StallAfter. An outage
+// of the broker, a full disk and a topic without news do not make it fail: another start would not help.
 func (in *Ingest) Check(context.Context) error {
 	still := in.progress.still()
 	if still < in.config.StallAfter || in.pending.none() && !in.source.Behind() {
 		return nil
 	}
-	return fmt.Errorf("there are records of topic %s to count, and nothing has moved for %s: restart the service, and keep its log",
+	return fmt.Errorf("there are records of topic %s to count, and nothing has moved for %s: restart the service, "+
+		"and keep its log",
 		in.decoder.def.Topic, still.Round(time.Second))
 }
 

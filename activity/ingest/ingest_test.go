@@ -54,7 +54,8 @@ type topic struct {
 
 func newTopic() *topic {
 	t := &topic{
-		writes: make(chan []kafka.Record, 100), moves: make(chan kafka.Reposition, 1), failed: make(chan error, 1), hold: make(chan struct{}),
+		writes: make(chan []kafka.Record, 100), moves: make(chan kafka.Reposition, 1), failed: make(chan error, 1),
+		hold:      make(chan struct{}),
 		committed: map[int32]int64{}, waiting: map[int32]int64{0: 0, 1: 0, 2: 0},
 	}
 	close(t.hold)
@@ -92,7 +93,8 @@ func (t *topic) Fetch(ctx context.Context, limit int) (kafka.Fetched, error) {
 	select {
 	case records := <-t.writes:
 		if len(records) > limit {
-			return kafka.Fetched{}, fmt.Errorf("the test wrote %d records at once and the limit is %d", len(records), limit)
+			return kafka.Fetched{}, fmt.Errorf("the test wrote %d records at once and the limit is %d", len(records),
+				limit)
 		}
 		t.last = records
 		return fetchedOf(records), nil
@@ -111,7 +113,8 @@ func fetchedOf(records []kafka.Record) kafka.Fetched {
 	f := kafka.Fetched{Records: records, Next: map[int32]kafka.Position{}}
 	for _, r := range records {
 		f.Next[r.Partition] = kafka.Position{
-			Offset: r.Offset + 1, LeaderEpoch: r.LeaderEpoch, TopicID: "t", Marks: []kafka.Mark{{Offset: r.Offset, Identity: fmt.Sprint(r.Offset)}},
+			Offset: r.Offset + 1, LeaderEpoch: r.LeaderEpoch, TopicID: "t",
+			Marks: []kafka.Mark{{Offset: r.Offset, Identity: fmt.Sprint(r.Offset)}},
 		}
 	}
 	return f
@@ -171,10 +174,12 @@ func start(t *testing.T, topic *topic, store *activitystore.Store, wrapped inges
 	return startWith(t, topic, store, wrapped, ingest.Config{RetryFull: time.Millisecond})
 }
 
-func startWith(t *testing.T, topic *topic, store *activitystore.Store, wrapped ingest.Store, config ingest.Config) *service {
+func startWith(t *testing.T, topic *topic, store *activitystore.Store, wrapped ingest.Store,
+	config ingest.Config) *service {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	s := &service{t: t, topic: topic, store: store, reg: prometheus.NewRegistry(), stop: stop, ended: make(chan error, 1)}
+	s := &service{t: t, topic: topic, store: store, reg: prometheus.NewRegistry(), stop: stop,
+		ended: make(chan error, 1)}
 	config.Clock = clock.NewManual(written.Add(30 * time.Millisecond))
 	s.in = ingest.New(topic, wrapped, def, config, ingest.NewMetrics(s.reg), zerolog.Nop())
 	done := make(chan struct{})
@@ -223,7 +228,8 @@ func (s *service) until(what string, ok func() bool) {
 func (s *service) count() (count int64) {
 	s.t.Helper()
 	q := activity.QuarterOf(placed)
-	_, err := s.store.Read(s.t.Context(), activity.Span{From: q, To: q + 1}, func(_ activity.Quarter, t *activity.Totals) { count += t.Count })
+	_, err := s.store.Read(s.t.Context(), activity.Span{From: q, To: q + 1},
+		func(_ activity.Quarter, t *activity.Totals) { count += t.Count })
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -260,8 +266,10 @@ func (s *service) metrics() map[string]float64 {
 
 func order(partition int32, offset int64, id string) kafka.Record {
 	e := cloudevent.Envelope{ID: id, Source: event.Source, Type: event.TypeCreated, DataSchema: event.Schema}
-	value := event.Encode(&event.Order{Currency: "GBP", Lines: []event.Line{{SKU: "a", Quantity: 2, UnitPrice: 50}}, Total: 100, PlacedAt: placed})
-	return kafka.Record{Partition: partition, Offset: offset, LeaderEpoch: 1, Timestamp: written, Headers: e.Headers(), Value: value}
+	value := event.Encode(&event.Order{Currency: "GBP", Lines: []event.Line{{SKU: "a", Quantity: 2, UnitPrice: 50}},
+		Total: 100, PlacedAt: placed})
+	return kafka.Record{Partition: partition, Offset: offset, LeaderEpoch: 1, Timestamp: written, Headers: e.Headers(),
+		Value: value}
 }
 
 func poison(partition int32, offset int64) kafka.Record {
@@ -338,8 +346,9 @@ func TestPositionsMoveBack(t *testing.T) {
 	}
 	got := s.metrics()
 	for name, want := range map[string]float64{
-		"activity_repositions_total{truncated}": 1, "activity_repositions_total{recreated}": 0, "activity_repositions_total{expired}": 0,
-		"activity_duplicates_total": 1, "activity_lag_messages{0}": 0, "activity_batch_messages": 2,
+		"activity_repositions_total{truncated}": 1, "activity_repositions_total{recreated}": 0,
+		"activity_repositions_total{expired}": 0,
+		"activity_duplicates_total":           1, "activity_lag_messages{0}": 0, "activity_batch_messages": 2,
 	} {
 		if value, exists := got[name]; !exists || value != want {
 			t.Errorf("%s is %v, want %v", name, value, want)
@@ -361,7 +370,8 @@ func TestMetricsExistFromTheStart(t *testing.T) {
 		t.Error("it knows its lag before the partitions are known")
 	}
 	got := s.metrics()
-	for _, name := range []string{"activity_counted_total{ORDER_CREATED}", "activity_duplicates_total", "activity_parked_messages",
+	for _, name := range []string{"activity_counted_total{ORDER_CREATED}", "activity_duplicates_total",
+		"activity_parked_messages",
 		"activity_placed_to_counted_seconds", "activity_consumed_total", "activity_batch_messages"} {
 		if value, exists := got[name]; !exists || value != 0 {
 			t.Errorf("%s is %v (%v), want 0", name, value, exists)

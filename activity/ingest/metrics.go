@@ -13,8 +13,8 @@ import (
 	"ordertally/shared/kafka"
 )
 
-// Metrics are those of all activities of a service together. Every series exists from the start, except the lag of partitions
-// that are not known yet.
+// Metrics are those of all activities of a service together. Every series exists from the start, except the lag of
+// partitions that are not known yet.
 type Metrics struct {
 	consumed   prometheus.Counter
 	counted    *prometheus.CounterVec
@@ -45,7 +45,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"reason"}),
 		covered: counter(
 			"activity_covered_counted_total",
-			"Messages counted although their lineage and sequence number were already covered. Each is an incident: another program writes sequence numbers that are not its own.",
+			"Messages counted although their lineage and sequence number were already covered. Each is an incident: "+
+				"another program writes sequence numbers that are not its own.",
 		),
 		unknown: counter(
 			"activity_unknown_types_total",
@@ -62,7 +63,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		repositions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "activity_repositions_total",
-			Help: "Times that reading a partition resumed elsewhere than at its position, because the topic had changed.",
+			Help: "Times that reading a partition resumed elsewhere than at its position, because the topic had " +
+				"changed.",
 		}, []string{"reason"}),
 		scraped: newScraped(),
 	}
@@ -165,7 +167,8 @@ func newScraped() *scraped {
 			"Offsets of a partition up to its end that are not counted yet.", []string{"activity", "partition"}, nil),
 		held: desc(
 			"activity_open_transaction_wait_seconds",
-			"For how long reading has waited for the end of another program's open transaction, of the partition that waits longest; 0 when none does.",
+			"For how long reading has waited for the end of another program's open transaction, of the partition "+
+				"that waits longest; 0 when none does.",
 		),
 		added: desc(
 			"activity_partitions_added_total",
@@ -182,7 +185,8 @@ func newScraped() *scraped {
 			gauge("activity_late_bytes", "Size of the messages in the late ledger now.", bytesIn(activity.LateLedger)),
 			gauge(
 				"activity_conflicts",
-				"Messages in the conflict ledger now: another message had their id. An operator must decide whether they count.",
+				"Messages in the conflict ledger now: another message had their id. An operator must decide whether "+
+					"they count.",
 				messagesIn(activity.ConflictLedger),
 			),
 			gauge(
@@ -256,7 +260,8 @@ func (s *scraped) Collect(metrics chan<- prometheus.Metric) {
 		lag, _ := in.Lag()
 		for partition, n := range lag {
 			total[partition] += n
-			metrics <- prometheus.MustNewConstMetric(s.activityLag, prometheus.GaugeValue, float64(n), in.decoder.def.Name, strconv.Itoa(int(partition)))
+			metrics <- prometheus.MustNewConstMetric(s.activityLag, prometheus.GaugeValue, float64(n),
+				in.decoder.def.Name, strconv.Itoa(int(partition)))
 		}
 		sizes, err := in.store.Ledgers(ctx)
 		if err != nil {

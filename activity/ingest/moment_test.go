@@ -14,20 +14,24 @@ import (
 // at declares where the time is, and decodes an event with that value of the member paid.at.
 func at(t *testing.T, declared, value string, written time.Time) (time.Time, *activity.Poison) {
 	t.Helper()
-	defs, err := declare.Parse("- {name: PAID, topic: pay.v1, type: PaymentCaptured, type-at: 'header:eventType', id: 'header:id', time: " + declared + ", measures: {revenue: sum(paid.amount) by paid.currency}}")
+	defs, err := declare.Parse("- {name: PAID, topic: pay.v1, type: PaymentCaptured, type-at: 'header:eventType', " +
+		"id: 'header:id', time: " + declared + ", measures: {revenue: sum(paid.amount) by paid.currency}}")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m, poison := Decode(&defs[0], &activity.Parked{
 		Timestamp: written, Value: []byte(`{"paid":{"at":` + value + `,"amount":100,"currency":"EUR"}}`),
-		Headers: []cloudevent.Header{{Key: "id", Value: []byte("p1")}, {Key: "eventType", Value: []byte("PaymentCaptured")}, {Key: "sent", Value: []byte(strings.Trim(value, `"`))}},
+		Headers: []cloudevent.Header{{Key: "id", Value: []byte("p1")},
+			{Key: "eventType", Value: []byte("PaymentCaptured")},
+			{Key: "sent", Value: []byte(strings.Trim(value, `"`))}},
 	})
 	return m.Event.At, poison
 }
 
 // TestTime_IsReadAsItIsDeclared reads times as other programs write them.
 func TestTime_IsReadAsItIsDeclared(t *testing.T) {
-	const whole, milli, micro, nano = "2026-11-27T11:46:40Z", "2026-11-27T11:46:40.123Z", "2026-11-27T11:46:40.123456Z", "2026-11-27T11:46:40.123456789Z"
+	const whole, milli, micro, nano = "2026-11-27T11:46:40Z", "2026-11-27T11:46:40.123Z", "2026-11-27T11:46:40.123456Z",
+		"2026-11-27T11:46:40.123456789Z"
 	written := time.Date(2026, 11, 27, 12, 0, 0, 500, time.UTC)
 	for _, c := range []struct{ declared, value, want string }{
 		{"paid.at unit=ms", `1795780000123`, milli}, // Debezium, Java
@@ -67,7 +71,8 @@ func TestTime_IsReadAsItIsDeclared(t *testing.T) {
 	} {
 		got, poison := at(t, c.declared, c.value, written)
 		if poison != nil || got.UTC().Format(time.RFC3339Nano) != c.want {
-			t.Errorf("%s of %s: %s, %v, want %s", c.declared, c.value, got.UTC().Format(time.RFC3339Nano), poison, c.want)
+			t.Errorf("%s of %s: %s, %v, want %s", c.declared, c.value, got.UTC().Format(time.RFC3339Nano), poison,
+				c.want)
 		}
 	}
 }
@@ -116,7 +121,8 @@ func TestTime_SaysWhatIsWrongWithIt(t *testing.T) {
 			t.Errorf("%s of %s: %v does not say %s", c.declared, c.value, poison, c.says)
 		}
 	}
-	if _, poison := at(t, "record", `1`, time.Time{}); poison == nil || !strings.Contains(poison.Detail, "no timestamp") {
+	if _, poison := at(t, "record", `1`, time.Time{}); poison == nil ||
+		!strings.Contains(poison.Detail, "no timestamp") {
 		t.Errorf("a record without a timestamp: %v", poison)
 	}
 }
@@ -126,14 +132,16 @@ func TestTime_SaysWhatIsWrongWithIt(t *testing.T) {
 func TestSubject_MayBeLeftOut(t *testing.T) {
 	for _, subject := range []string{"", "subject: order", "subject: order.id", "subject: 'header:order'"} {
 		def := declared(t, "measures: {n: sum(n)}, "+subject)
-		b := newDecoder(def).batch(kafka.Fetched{Records: []kafka.Record{plain("1", `"n":1`), plain("2", `"n":1,"order":null`)}})
+		b := newDecoder(def).batch(kafka.Fetched{
+			Records: []kafka.Record{plain("1", `"n":1`), plain("2", `"n":1,"order":null`)}})
 		if len(b.Messages) != 2 || b.Messages[0].Event.Digest != b.Messages[1].Event.Digest {
 			t.Errorf("%q: %d are counted, parked %v", subject, len(b.Messages), b.Parked)
 		}
 	}
 	order := record(0, 1, "m")
 	order.Value = []byte(strings.Replace(string(order.Value), `"id":"`, `"ID":"`, 1))
-	if b := newDecoder(&def).batch(kafka.Fetched{Records: []kafka.Record{order}}); len(b.Parked) != 1 || b.Parked[0].Poison.Detail != "It has no id." {
+	if b := newDecoder(&def).batch(kafka.Fetched{Records: []kafka.Record{order}}); len(b.Parked) != 1 ||
+		b.Parked[0].Poison.Detail != "It has no id." {
 		t.Errorf("an order without an id: %+v", b)
 	}
 }

@@ -31,7 +31,8 @@ func (m *moves) String() string {
 	if m.count == 0 {
 		return ""
 	}
-	return fmt.Sprintf("repositioned %d times since the start, last at %s: partition %d went on at offset %d instead of %d, %s",
+	return fmt.Sprintf("repositioned %d times since the start, last at %s: partition %d went on at offset %d instead "+
+		"of %d, %s",
 		m.count, m.at.UTC().Format(time.RFC3339), m.last.Partition, m.last.To, m.last.From, m.last.Reason)
 }
 
@@ -50,7 +51,8 @@ func (in *Ingest) reposition(moved kafka.Reposition) {
 	if moved.To > moved.From {
 		level, missing = zerolog.ErrorLevel, moved.To-moved.From
 	}
-	in.logger.WithLevel(level).Str("reason", string(moved.Reason)).Int32("partition", moved.Partition).Int64("from", moved.From).
+	in.logger.WithLevel(level).Str("reason", string(moved.Reason)).Int32("partition", moved.Partition).Int64("from",
+		moved.From).
 		Int64("to", moved.To).Int64("missing_offsets", missing).Msg(explanations[moved.Reason])
 }
 
@@ -62,7 +64,8 @@ func (in *Ingest) Changes() string {
 		notes = append(
 			notes,
 			fmt.Sprintf(
-				"%d partitions wait for the end of another program's open transaction, partition %d at offset %d since %s: the records behind it are not counted yet",
+				"%d partitions wait for the end of another program's open transaction, partition %d at offset %d "+
+					"since %s: the records behind it are not counted yet",
 				held.Partitions,
 				held.Partition,
 				held.Offset,

@@ -138,7 +138,8 @@ func (d *decoder) check(rule *measure.Rule, at *ruleSlots) *activity.Poison {
 			return poison(activity.ReasonMalformed, "%s", err)
 		}
 		if n < rule.AtLeast {
-			return poison(activity.ReasonImpossible, "The %s number %d is %d, less than %d.", s.path, i+1, n, rule.AtLeast)
+			return poison(activity.ReasonImpossible, "The %s number %d is %d, less than %d.", s.path, i+1, n,
+				rule.AtLeast)
 		}
 	}
 	return nil
@@ -171,11 +172,13 @@ func (d *decoder) checkProducts(rule *measure.Rule, at *ruleSlots) *activity.Poi
 		}
 		product, fits := multiply(a, b)
 		if sum += product; !fits || sum < 0 {
-			return poison(activity.ReasonImpossible, "The sum of %s * %s is more than 2^63-1.", rule.Factors[0], rule.Factors[1])
+			return poison(activity.ReasonImpossible, "The sum of %s * %s is more than 2^63-1.", rule.Factors[0],
+				rule.Factors[1])
 		}
 	}
 	if sum != want {
-		return poison(activity.ReasonImpossible, "The %s is %d, and %s * %s add up to %d.", rule.Path, want, rule.Factors[0], rule.Factors[1], sum)
+		return poison(activity.ReasonImpossible, "The %s is %d, and %s * %s add up to %d.", rule.Path, want,
+			rule.Factors[0], rule.Factors[1], sum)
 	}
 	return nil
 }

@@ -18,7 +18,8 @@ import (
 // TestDimension_TellsWhatSells counts the real orders of three days by the articles of their lines: none is parked, and
 // each article has the lines and units that the files have of it.
 func TestDimension_TellsWhatSells(t *testing.T) {
-	defs, err := declare.Parse("[{name: SOLD, topic: t, type: ORDER_CREATED, time: placed_at, measures: {units: sum(lines.quantity)}, dimensions: {sku: lines.sku}}]")
+	defs, err := declare.Parse("[{name: SOLD, topic: t, type: ORDER_CREATED, time: placed_at, measures: {units: " +
+		"sum(lines.quantity)}, dimensions: {sku: lines.sku}}]")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,8 @@ func TestDimension_TellsWhatSells(t *testing.T) {
 	}
 	b := newDecoder(&defs[0]).batch(kafka.Fetched{Records: records})
 	if len(orders) != 136+143+73 || len(b.Messages) != len(orders) {
-		t.Fatalf("%d of %d orders are counted; the first that is parked: %s", len(b.Messages), len(orders), b.Parked[0].Poison.Detail)
+		t.Fatalf("%d of %d orders are counted; the first that is parked: %s", len(b.Messages), len(orders),
+			b.Parked[0].Poison.Detail)
 	}
 	quarters := map[activity.Quarter]*activity.Totals{}
 	var all activity.Totals
@@ -52,7 +54,8 @@ func TestDimension_TellsWhatSells(t *testing.T) {
 	}
 	for _, row := range table.Rows {
 		if row.Count != lines[row.Value] || fmt.Sprint(row.Sums[0].Sum) != fmt.Sprint(units[row.Value]) {
-			t.Errorf("%s: %d lines, %v, want %d and %d units", row.Value, row.Count, row.Sums, lines[row.Value], units[row.Value])
+			t.Errorf("%s: %d lines, %v, want %d and %d units", row.Value, row.Count, row.Sums, lines[row.Value],
+				units[row.Value])
 		}
 	}
 }

@@ -16,10 +16,11 @@ type Value struct {
 
 // Figure is what one measure added up to. Its zero value, with the measure's name and kind, is nothing.
 type Figure struct {
-	Name   string
-	Kind   Kind
-	Groups []Group // of a count or sum, in order of their names; a measure that is not kept apart has one without a name
-	Sketch Sketch  // of distinct texts
+	Name string
+	Kind Kind
+	// of a count or sum, in order of their names; a measure that is not kept apart has one without a name
+	Groups []Group
+	Sketch Sketch // of distinct texts
 }
 
 // Group is what the amounts of one currency added up to.
@@ -56,7 +57,8 @@ func (f *Figure) Merge(other *Figure) {
 }
 
 func (f *Figure) merge(other *Group) {
-	at, found := slices.BinarySearchFunc(f.Groups, other.Name, func(g Group, name string) int { return strings.Compare(g.Name, name) })
+	at, found := slices.BinarySearchFunc(f.Groups, other.Name,
+		func(g Group, name string) int { return strings.Compare(g.Name, name) })
 	if !found {
 		f.Groups = slices.Insert(f.Groups, at, *other)
 		return
@@ -70,7 +72,8 @@ func (f *Figure) merge(other *Group) {
 // MergeFigures adds figures to others, both in order of their names.
 func MergeFigures(to, from []Figure) []Figure {
 	for i := range from {
-		at, found := slices.BinarySearchFunc(to, from[i].Name, func(f Figure, name string) int { return strings.Compare(f.Name, name) })
+		at, found := slices.BinarySearchFunc(to, from[i].Name,
+			func(f Figure, name string) int { return strings.Compare(f.Name, name) })
 		if !found {
 			to = slices.Insert(to, at, Figure{Name: from[i].Name, Kind: from[i].Kind})
 		}

@@ -26,7 +26,8 @@ type Measure struct {
 	By   Path // of the currency that a sum is kept apart by; "" for none
 }
 
-// Path leads to values in a JSON document: names of members with dots between. It goes through arrays to all their elements.
+// Path leads to values in a JSON document: names of members with dots between. It goes through arrays to all their
+// elements.
 type Path string
 
 var (
@@ -40,7 +41,8 @@ const maxPath = 200
 // ParsePath checks a path.
 func ParsePath(text string) (Path, error) {
 	if len(text) > maxPath || !pathForm.MatchString(text) {
-		return "", fmt.Errorf("%.80q is not a path: write the names of members with dots between, as in metadata.country", text)
+		return "", fmt.Errorf("%.80q is not a path: write the names of members with dots between, as in "+
+			"metadata.country", text)
 	}
 	return Path(text), nil
 }
@@ -51,7 +53,8 @@ func (p Path) Within(object Path) bool { return strings.HasPrefix(string(p), str
 // CheckName says what is wrong with the name of a measure or dimension.
 func CheckName(name string) error {
 	if !nameForm.MatchString(name) {
-		return fmt.Errorf("%.80q is not a name: write small letters, digits and underscores, at most 64, a letter first", name)
+		return fmt.Errorf("%.80q is not a name: write small letters, digits and underscores, at most 64, a letter "+
+			"first", name)
 	}
 	return nil
 }
@@ -69,7 +72,8 @@ func Parse(name, text string) (Measure, error) {
 		}
 	}
 	if m.Kind == 0 || parts[3] != "" && m.Kind != Total {
-		return Measure{}, fmt.Errorf("%.80q is not a measure: write count(path), sum(path), sum(path) by path, or distinct(path)", text)
+		return Measure{}, fmt.Errorf("%.80q is not a measure: write count(path), sum(path), sum(path) by path, or "+
+			"distinct(path)", text)
 	}
 	var err error
 	if m.Path, err = ParsePath(parts[2]); err != nil {

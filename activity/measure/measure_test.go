@@ -9,13 +9,15 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	for _, text := range []string{"count(lines)", "sum(lines.quantity)", "sum(total) by currency", "distinct(customer_id)", "sum(a.b-c.d) by e.f"} {
+	for _, text := range []string{"count(lines)", "sum(lines.quantity)", "sum(total) by currency",
+		"distinct(customer_id)", "sum(a.b-c.d) by e.f"} {
 		m, err := measure.Parse("name", text)
 		if err != nil || m.String() != text {
 			t.Errorf("%s came back as %s, %v", text, m, err)
 		}
 	}
-	for _, text := range []string{"", "count", "count()", "avg(total)", "sum(total", "sum(a b)", "count(lines) by currency", "distinct(a) by b", "sum(a) by",
+	for _, text := range []string{"", "count", "count()", "avg(total)", "sum(total", "sum(a b)",
+		"count(lines) by currency", "distinct(a) by b", "sum(a) by",
 		"sum(a..b)", "sum(.a)", "sum(a.)", "sum(sum(a))", "sum(" + strings.Repeat("a", 201) + ")"} {
 		if m, err := measure.Parse("name", text); err == nil {
 			t.Errorf("%q was taken as %s", text, m)
@@ -29,13 +31,15 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseRule(t *testing.T) {
-	for _, text := range []string{"lines.quantity >= 1", "balance >= -5", "total = sum(lines.quantity * lines.unit_price)"} {
+	for _, text := range []string{"lines.quantity >= 1", "balance >= -5",
+		"total = sum(lines.quantity * lines.unit_price)"} {
 		r, err := measure.ParseRule(text)
 		if err != nil || r.String() != text {
 			t.Errorf("%s came back as %s, %v", text, r, err)
 		}
 	}
-	for _, text := range []string{"", "total", "total >= x", "total >= 99999999999999999999", "total > 1", "a = sum(b.c * d.e)", "a = sum(b)", "a = b"} {
+	for _, text := range []string{"", "total", "total >= x", "total >= 99999999999999999999", "total > 1",
+		"a = sum(b.c * d.e)", "a = sum(b)", "a = b"} {
 		if r, err := measure.ParseRule(text); err == nil {
 			t.Errorf("%q was taken as %s", text, r)
 		}

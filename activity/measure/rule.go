@@ -55,7 +55,8 @@ func ParseRule(text string) (Rule, error) {
 		}
 	}
 	if parent(paths[1]) != parent(paths[2]) {
-		return Rule{}, fmt.Errorf("%.80q multiplies %s and %s, which are not members of the same objects", text, paths[1], paths[2])
+		return Rule{}, fmt.Errorf("%.80q multiplies %s and %s, which are not members of the same objects", text,
+			paths[1], paths[2])
 	}
 	return Rule{Path: paths[0], Factors: paths[1:]}, nil
 }

@@ -22,13 +22,13 @@ const (
 // MaxExact is how many different texts a sketch counts exactly, but for two with the same 64-bit hash.
 const MaxExact = maxExact
 
-// RelativeError is the standard error of a sketch that holds more: two counts of three are nearer to the truth than this
-// part of it.
+// RelativeError is the standard error of a sketch that holds more: two counts of three are nearer to the truth than
+// this part of it.
 const RelativeError = 1.04 / (1 << (precision / 2))
 
-// Sketch counts different texts in at most 3 KiB: exactly while they are few, then by HyperLogLog (Flajolet and others, 2007)
-// with the estimator of Ertl ("New cardinality estimation algorithms for HyperLogLog sketches", 2017), which needs no tables.
-// Sketches of parts merge into that of the whole. The zero Sketch is empty.
+// Sketch counts different texts in at most 3 KiB: exactly while they are few, then by HyperLogLog (Flajolet and others,
+// 2007) with the estimator of Ertl ("New cardinality estimation algorithms for HyperLogLog sketches", 2017), which
+// needs no tables. Sketches of parts merge into that of the whole. The zero Sketch is empty.
 type Sketch struct {
 	hashes []uint64 // in order, while they are few
 	ranks  []uint8  // of each register; nil while they are few
@@ -149,7 +149,8 @@ func (s *Sketch) AppendTo(b []byte) []byte {
 
 var errSketch = errors.New("it has not the form of a sketch")
 
-// ReadSketch reads what AppendTo wrote from the front of b and returns what follows. The sketch shares no memory with b.
+// ReadSketch reads what AppendTo wrote from the front of b and returns what follows. The sketch shares no memory with
+// b.
 func ReadSketch(b []byte) (Sketch, []byte, error) {
 	count, n := binary.Uvarint(b)
 	if n <= 0 || count > maxExact+1 {

@@ -19,8 +19,8 @@ func sketch(from, to int) *measure.Sketch {
 	return &s
 }
 
-// TestCountsWithinTheStatedError counts sets of many sizes. Two of three are to be within the standard error, and all within
-// five times it: the hashes are always the same, so it never fails by chance.
+// TestCountsWithinTheStatedError counts sets of many sizes. Two of three are to be within the standard error, and all
+// within five times it: the hashes are always the same, so it never fails by chance.
 func TestCountsWithinTheStatedError(t *testing.T) {
 	within, sizes, base := 0, 0, 0
 	for n := 500; n < 200_000; n = n * 5 / 4 {
@@ -45,7 +45,8 @@ func TestCountsWithinTheStatedError(t *testing.T) {
 	}
 }
 
-// TestSketchesOfParts merges the sketches of overlapping parts, in any order, and has the sketch of all; stored and read again.
+// TestSketchesOfParts merges the sketches of overlapping parts, in any order, and has the sketch of all; stored and
+// read again.
 func TestSketchesOfParts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		end, whole := rapid.IntRange(0, 2000).Draw(t, "end"), new(measure.Sketch)

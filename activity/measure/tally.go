@@ -49,14 +49,15 @@ func (t *Tally) add(s *NamedSum) {
 
 // What a table keeps.
 const (
-	// MaxRows is how many values of a dimension are kept apart where they are counted, in a quarter hour of a partition.
+	// MaxRows is how many values of a dimension are kept apart where they are counted, in a quarter hour of a
+	// partition.
 	MaxRows = 1000
 	// MaxRowBytes is the longest value that is kept apart.
 	MaxRowBytes = 128
 )
 
-// Table is what was counted of each value of a dimension. Rows are kept for the first MaxRows values that were met, so that
-// its size is bounded whatever the events say; Rest counts the others.
+// Table is what was counted of each value of a dimension. Rows are kept for the first MaxRows values that were met, so
+// that its size is bounded whatever the events say; Rest counts the others.
 type Table struct {
 	Name string
 	Rows []Row // in order of their values
@@ -71,7 +72,8 @@ type Row struct {
 
 // At returns where to count a value.
 func (t *Table) At(value string) *Tally {
-	at, found := slices.BinarySearchFunc(t.Rows, value, func(r Row, value string) int { return strings.Compare(r.Value, value) })
+	at, found := slices.BinarySearchFunc(t.Rows, value,
+		func(r Row, value string) int { return strings.Compare(r.Value, value) })
 	switch {
 	case found:
 	case len(t.Rows) >= MaxRows || len(value) > MaxRowBytes:
@@ -134,7 +136,8 @@ func (t *Table) Top(n int) (rows []Row, rest Tally) {
 // MergeTables adds tables to others, both in order of their names.
 func MergeTables(to, from []Table) []Table {
 	for i := range from {
-		at, found := slices.BinarySearchFunc(to, from[i].Name, func(t Table, name string) int { return strings.Compare(t.Name, name) })
+		at, found := slices.BinarySearchFunc(to, from[i].Name,
+			func(t Table, name string) int { return strings.Compare(t.Name, name) })
 		if !found {
 			to = slices.Insert(to, at, Table{Name: from[i].Name})
 		}

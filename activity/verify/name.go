@@ -83,13 +83,15 @@ func (q *Quarter) says(whole bool, services int) string {
 	case q.Order.Count == q.Activity.Count:
 		return "as many orders were counted, but not the same ones"
 	}
-	return "every order is known as counted, and the figures are not theirs: the file of the activity service was changed, or restored in part"
+	return "every order is known as counted, and the figures are not theirs: the file of the activity service was " +
+		"changed, or restored in part"
 }
 
 // missing names the published orders of a service and quarter hour that the activity service has not counted; of the
 // quarter hour no more than limit.
 func (v *verifier) missing(ctx context.Context, service *Service, q *Quarter, limit int) error {
-	query := url.Values{"placed_from": {q.Starts.Format(time.RFC3339)}, "placed_to": {q.Starts.Add(15 * time.Minute).Format(time.RFC3339)}, "limit": {"200"}}
+	query := url.Values{"placed_from": {q.Starts.Format(time.RFC3339)},
+		"placed_to": {q.Starts.Add(15 * time.Minute).Format(time.RFC3339)}, "limit": {"200"}}
 	for {
 		var page struct {
 			Orders []struct {

@@ -33,7 +33,8 @@ type Config struct {
 	Target Service   // the activity service
 
 	Activity string // default ORDER_CREATED
-	// Looks is how often what differs is looked at, until two looks agree. Default 10. Pause is the time between two. Default 1 s.
+	// Looks is how often what differs is looked at, until two looks agree. Default 10. Pause is the time between two.
+	// Default 1 s.
 	Looks int
 	Pause time.Duration
 }
@@ -153,7 +154,8 @@ func checkServices(services []Service) error {
 }
 
 func sameDifference(a, b Day) bool {
-	return a.Day == b.Day && a.Equal == b.Equal && (a.Equal || same(&a.Order, &b.Order) && same(&a.Activity, &b.Activity))
+	return a.Day == b.Day && a.Equal == b.Equal &&
+		(a.Equal || same(&a.Order, &b.Order) && same(&a.Activity, &b.Activity))
 }
 
 type verifier struct {
@@ -267,8 +269,10 @@ func (v *verifier) counted(ctx context.Context) (map[time.Time]*Figures, error) 
 		var answer struct {
 			Quarters []quarterAnswer `json:"quarters"`
 		}
-		query := url.Values{"from": {from.Format(time.DateOnly)}, "to": {from.AddDate(0, 0, step-1).Format(time.DateOnly)}}
-		if err := v.ask(ctx, &v.Target, "/v1/activities/"+url.PathEscape(v.Activity)+"/digests", query, &answer); err != nil {
+		query := url.Values{"from": {from.Format(time.DateOnly)},
+			"to": {from.AddDate(0, 0, step-1).Format(time.DateOnly)}}
+		if err := v.ask(ctx, &v.Target, "/v1/activities/"+url.PathEscape(v.Activity)+"/digests", query,
+			&answer); err != nil {
 			return nil, err
 		}
 		for i := range answer.Quarters {
@@ -283,7 +287,8 @@ func (v *verifier) ask(ctx context.Context, service *Service, path string, query
 	maps.DeleteFunc(query, func(_ string, values []string) bool { return values[0] == "" })
 	target, err := url.Parse(service.URL)
 	if err != nil || target.Host == "" {
-		return fmt.Errorf("%q is not the URL of a service: want one such as http://127.0.0.1:8080", secret.URL(service.URL))
+		return fmt.Errorf("%q is not the URL of a service: want one such as http://127.0.0.1:8080",
+			secret.URL(service.URL))
 	}
 	target = target.JoinPath(path) // #nosec G125 -- the path is the program's own
 	target.RawQuery = query.Encode()
@@ -299,7 +304,8 @@ func (v *verifier) ask(ctx context.Context, service *Service, path string, query
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s: is it the right service, and of this release?", secret.URL(target.String()), response.Status)
+		return fmt.Errorf("%s answered %s: is it the right service, and of this release?", secret.URL(target.String()),
+			response.Status)
 	}
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
 		return fmt.Errorf("read the answer of %s: %w", secret.URL(target.String()), err)

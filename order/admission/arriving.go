@@ -2,8 +2,8 @@ package admission
 
 import "sync/atomic"
 
-// arriving counts the placements whose bodies are being read. It forgets those that arrived before the last window began: a client
-// that sends slowly keeps nobody out.
+// arriving counts the placements whose bodies are being read. It forgets those that arrived before the last window
+// began: a client that sends slowly keeps nobody out.
 type arriving struct {
 	window atomic.Int64 // counted from 1
 	counts [3]atomic.Int64

@@ -22,8 +22,8 @@ func (p *Pass) giveBack() {
 	p.body = 0
 }
 
-// Body returns what the body of the placement is to be read from. One whose length is not known takes room when more of it has come than a small one has, and
-// is refused then if there is none: reading fails, with a *Refusal.
+// Body returns what the body of the placement is to be read from. One whose length is not known takes room when more of
+// it has come than a small one has, and is refused then if there is none: reading fails, with a *Refusal.
 func (p *Pass) Body(body io.ReadCloser) io.ReadCloser {
 	if p.unsized == 0 {
 		return body

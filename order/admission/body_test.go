@@ -17,7 +17,8 @@ func noRoom(err error) bool {
 	return ok && refusal.Reason == admission.Bodies
 }
 
-// TestLargeBodiesKeepOutLargeOnesOnly: sixty-four megabytes of bodies may be under way, of whatever length they claim to have.
+// TestLargeBodiesKeepOutLargeOnesOnly: sixty-four megabytes of bodies may be under way, of whatever length they claim
+// to have.
 func TestLargeBodiesKeepOutLargeOnesOnly(t *testing.T) {
 	g := admission.Open()
 	var passes []*admission.Pass

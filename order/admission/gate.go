@@ -1,5 +1,5 @@
-// Package admission decides whether a placement may begin. A service that takes in more than it can store answers everybody late; one that
-// refuses the excess at once, before anything is written, answers those it admits in time.
+// Package admission decides whether a placement may begin. A service that takes in more than it can store answers
+// everybody late; one that refuses the excess at once, before anything is written, answers those it admits in time.
 package admission
 
 import (
@@ -18,12 +18,14 @@ import (
 
 // Config of a Gate. The tags make it flags. A zero Latency and FreeDisk have their defaults.
 type Config struct {
-	// Latency is how long storing an order should take at most, on average. While it takes longer, only as many placements are admitted as
-	// can be stored in that time. It is never less than three times what the disk takes for a commit. Default 15 ms.
+	// Latency is how long storing an order should take at most, on average. While it takes longer, only as many
+	// placements are admitted as can be stored in that time. It is never less than three times what the disk takes for
+	// a commit. Default 15 ms.
 	Latency time.Duration `default:"15ms" help:"How long storing an order should take at most: while it takes longer, and longer than three commits of the disk, excess placements get a 503." name:"latency"`
 	// FreeDisk is how many bytes must be free on the disk. Default 16 MiB; -1 for no limit.
 	FreeDisk int64 `default:"16777216" help:"Bytes that must be free on the disk, or placements get a 503; --admission-free-disk=-1 for no limit." name:"free-disk"`
-	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are accepted while Kafka is away.
+	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are accepted
+	// while Kafka is away.
 	BacklogAge time.Duration `help:"How long the oldest unpublished message may have waited, or placements get a 503; 0 for no limit." name:"backlog-age"`
 }
 
@@ -51,7 +53,8 @@ func (c Config) Validate(prefix string) error {
 	c = c.WithDefaults()
 	var errs []error
 	if c.Latency < minLatency || c.Latency > maxLatency {
-		errs = append(errs, fmt.Errorf("%slatency: %v is not between %v and %v", prefix, c.Latency, minLatency, maxLatency))
+		errs = append(errs, fmt.Errorf("%slatency: %v is not between %v and %v", prefix, c.Latency, minLatency,
+			maxLatency))
 	}
 	if c.FreeDisk < -1 {
 		errs = append(errs, fmt.Errorf("%sfree-disk: %d is neither -1 nor a number of bytes", prefix, c.FreeDisk))
@@ -74,13 +77,15 @@ type Sources struct {
 const (
 	// minLimit is how many placements are admitted at once however slow they are: they share one commit.
 	minLimit = 256
-	// maxLimit is how many are admitted at once however fast they are, and initialLimit is how many when nothing is known of how fast they are.
+	// maxLimit is how many are admitted at once however fast they are, and initialLimit is how many when nothing is
+	// known of how fast they are.
 	maxLimit     = 4096
 	initialLimit = 512
 	// minPlacements are admitted whatever they weigh.
 	minPlacements = 16
-	// syncs is how many commits of the disk a placement may take, whatever Latency is: the one under way, its own, and as much again for
-	// everything else. Fewer at once would not be stored sooner, they would only share the disk's time with fewer others.
+	// syncs is how many commits of the disk a placement may take, whatever Latency is: the one under way, its own, and
+	// as much again for everything else. Fewer at once would not be stored sooner, they would only share the disk's
+	// time with fewer others.
 	syncs = 3
 	// stall is how long a commit may take, if Latency is not more, before nothing more is admitted.
 	stall = 2 * time.Second
@@ -88,8 +93,9 @@ const (
 	window = 100 * time.Millisecond
 	// look is how often the disk and the backlog are looked at.
 	look = time.Second
-	// largeBody is the size above which a body must find room among the large ones. largeBodies bounds their sum, in bytes, and largeBodiesShare those of one
-	// client. So whoever sends large bodies slowly keeps out large ones only, and of others only once several do it.
+	// largeBody is the size above which a body must find room among the large ones. largeBodies bounds their sum, in
+	// bytes, and largeBodiesShare those of one client. So whoever sends large bodies slowly keeps out large ones only,
+	// and of others only once several do it.
 	largeBody                     = 64 << 10
 	largeBodies, largeBodiesShare = 64 << 20, 16 << 20
 )
@@ -116,8 +122,8 @@ type Gate struct {
 	full     atomic.Bool             // the disk has less room than it must
 }
 
-// New returns a Gate that follows its sources while Run runs. order_admission_limit and order_admission_refused_total{reason} are registered
-// with reg.
+// New returns a Gate that follows its sources while Run runs. order_admission_limit and
+// order_admission_refused_total{reason} are registered with reg.
 func New(config Config, sources Sources, reg prometheus.Registerer, logger zerolog.Logger) *Gate {
 	g := &Gate{
 		config: config.WithDefaults(), sources: sources, logger: logger,
@@ -133,7 +139,8 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 	g.refusals = rate.NewLimiter(minRefusals, minRefusals)
 	g.bodies = fairshare.New(largeBodies, largeBodiesShare)
 	reg.MustRegister(g.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "order_admission_limit", Help: "Placements that are admitted at once; one of 8 KiB or more counts as several.",
+		Name: "order_admission_limit", Help: "Placements that are admitted at once; one of 8 KiB or more counts as " +
+			"several.",
 	}, func() float64 { return float64(g.limit.Load()) }))
 	return g
 }
@@ -171,14 +178,15 @@ func (g *Gate) CheckDisk(context.Context) error {
 		return nil
 	}
 	return fmt.Errorf(
-		"less than %d bytes of the disk are free, so orders are refused until there is room again (the limit is admission-free-disk)",
+		"less than %d bytes of the disk are free, so orders are refused until there is room again (the limit is "+
+			"admission-free-disk)",
 		g.config.FreeDisk,
 	)
 }
 
-// adjust sets the limit by Little's law: as many may be inside as are stored in the time that storing one should take. While that time
-// is kept, a limit that is used grows, so that it is no limit to a service that keeps up; one that is not used goes back to where it began, so
-// that the first moment of a flood does not let it all in.
+// adjust sets the limit by Little's law: as many may be inside as are stored in the time that storing one should take.
+// While that time is kept, a limit that is used grows, so that it is no limit to a service that keeps up; one that is
+// not used goes back to where it began, so that the first moment of a flood does not let it all in.
 func (g *Gate) adjust(elapsed time.Duration) {
 	g.arriving.next()
 	done, spent := g.done.Swap(0), g.spent.Swap(0)

@@ -56,7 +56,8 @@ func (r *rig) place(d time.Duration) admission.Reason {
 	return ""
 }
 
-// load places from n clients, each again as soon as it is answered, for d; one in service takes as long as with a disk that stores perSecond.
+// load places from n clients, each again as soon as it is answered, for d; one in service takes as long as with a disk
+// that stores perSecond.
 func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, slowest time.Duration) {
 	var a, x, slow, busy atomic.Int64
 	done := make(chan struct{})
@@ -77,7 +78,8 @@ func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, sl
 					<-time.After(100 * time.Millisecond)
 					continue
 				}
-				<-time.After(time.Duration(busy.Add(1)) * time.Second / time.Duration(perSecond)) // behind those that are inside
+				// behind those that are inside
+				<-time.After(time.Duration(busy.Add(1)) * time.Second / time.Duration(perSecond))
 				busy.Add(-1)
 				pass.Leave()
 				a.Add(1)
@@ -156,7 +158,8 @@ func TestDiskAndBacklog(t *testing.T) {
 			free int64
 			age  time.Duration
 			want admission.Reason
-		}{{1000, time.Hour, ""}, {999, 0, admission.Disk}, {1 << 30, 0, ""}, {1 << 30, time.Hour + 1, admission.Backlog}, {1000, 0, ""}} {
+		}{{1000, time.Hour, ""}, {999, 0, admission.Disk}, {1 << 30, 0, ""},
+			{1 << 30, time.Hour + 1, admission.Backlog}, {1000, 0, ""}} {
 			r.free.Store(tc.free)
 			r.age.Store(int64(tc.age))
 			<-time.After(1500 * time.Millisecond)
@@ -172,7 +175,8 @@ order_admission_refused_total{reason="large_bodies"} 0
 order_admission_refused_total{reason="overload"} 0
 order_admission_refused_total{reason="stalled"} 0
 `
-		if err := testutil.GatherAndCompare(r.reg, strings.NewReader(want), "order_admission_refused_total"); err != nil {
+		if err := testutil.GatherAndCompare(r.reg, strings.NewReader(want),
+			"order_admission_refused_total"); err != nil {
 			t.Error(err)
 		}
 	})

@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// A refusal for overload is held back for a random time from minHold to three times that. Refusing costs half of what storing does: clients that
-// ask again at once would leave no time for those that were admitted. So each asks twice a second, and not all at the same moment.
+// A refusal for overload is held back for a random time from minHold to three times that. Refusing costs half of what
+// storing does: clients that ask again at once would leave no time for those that were admitted. So each asks twice a
+// second, and not all at the same moment.
 //
-// Of a larger flood refusals are held back for longer, at most for maxHold: no more is refused in a second than was stored, or than minRefusals, by
-// weight: about, for turns that are given up may be lost. What waits for its refusal waits in the kernel, body and all (over HTTP/2 up to 128 KiB
-// of it in the program).
+// Of a larger flood refusals are held back for longer, at most for maxHold: no more is refused in a second than was
+// stored, or than minRefusals, by weight: about, for turns that are given up may be lost. What waits for its refusal
+// waits in the kernel, body and all (over HTTP/2 up to 128 KiB of it in the program).
 const (
 	minHold     = 250 * time.Millisecond
 	maxHold     = 5 * time.Second

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// unit is how many bytes of a body, each time they are full, make a placement count once more: what decoding, storing and answering it take grows with them.
+// unit is how many bytes of a body, each time they are full, make a placement count once more: what decoding, storing
+// and answering it take grows with them.
 const unit = 8 << 10
 
 func weight(length int64) int64 { return 1 + max(length, 0)/unit }
@@ -21,8 +22,9 @@ type Pass struct {
 	entered time.Time // zero unless it is inside
 }
 
-// Arrive is asked before a body of that length, -1 when it is not known, is read; longest is what it may have at most. The client, "" for one that stands for
-// many, has a share of the room for large bodies. The error is a *Refusal. Leave must be called after it, however it ended.
+// Arrive is asked before a body of that length, -1 when it is not known, is read; longest is what it may have at most.
+// The client, "" for one that stands for many, has a share of the room for large bodies. The error is a *Refusal. Leave
+// must be called after it, however it ended.
 func (g *Gate) Arrive(client string, length, longest int64) (*Pass, error) {
 	pass := &Pass{gate: g, client: client, weight: weight(min(length, longest))}
 	if r := g.refusal(); r != nil {

@@ -15,7 +15,8 @@ func overloaded(err error) bool {
 	return ok && refusal.Reason == admission.Overload
 }
 
-// TestTheFirstMomentOfAFloodDoesNotLetItAllIn: those whose bodies are being read count, until it is clear that they send slowly.
+// TestTheFirstMomentOfAFloodDoesNotLetItAllIn: those whose bodies are being read count, until it is clear that they
+// send slowly.
 func TestTheFirstMomentOfAFloodDoesNotLetItAllIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})
@@ -99,8 +100,8 @@ func TestHeadersAloneLetNobodyIn(t *testing.T) {
 	})
 }
 
-// TestBodiesThatComeLaterAreALoadToo: clients whose bodies come a round trip after their headers, of which few are inside at once. They can all be
-// stored, so they are all let in once the gate knows.
+// TestBodiesThatComeLaterAreALoadToo: clients whose bodies come a round trip after their headers, of which few are
+// inside at once. They can all be stored, so they are all let in once the gate knows.
 func TestBodiesThatComeLaterAreALoadToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})

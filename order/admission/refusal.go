@@ -35,7 +35,10 @@ const (
 )
 
 var (
-	overload    = &Refusal{Reason: Overload, RetryAfter: retrySoon, detail: "The service has more orders to store than it can in time."}
-	stalled     = &Refusal{Reason: Stalled, RetryAfter: retrySoon, detail: "The service's disk does not answer in time."}
-	bodiesAreIn = &Refusal{Reason: Bodies, RetryAfter: retrySoon, detail: "The service is reading too many large orders at once."}
+	overload = &Refusal{Reason: Overload, RetryAfter: retrySoon,
+		detail: "The service has more orders to store than it can in time."}
+	stalled = &Refusal{Reason: Stalled, RetryAfter: retrySoon,
+		detail: "The service's disk does not answer in time."}
+	bodiesAreIn = &Refusal{Reason: Bodies, RetryAfter: retrySoon,
+		detail: "The service is reading too many large orders at once."}
 )

@@ -2,8 +2,8 @@
 //
 // Beside the orders it has the operators' routes, below /v1/outbox, for messages that are parked.
 //
-// It decodes nothing of an order and decides nothing about it: package order does. A stored order is answered as the bytes
-// that were stored.
+// It decodes nothing of an order and decides nothing about it: package order does. A stored order is answered as the
+// bytes that were stored.
 package orderapi
 
 import (
@@ -63,16 +63,21 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodGet, Path: "/v1/orders", Scope: auth.OrdersRead, Handler: a.handle(a.list)},
 		{Method: http.MethodGet, Path: "/v1/orders/digests", Scope: auth.OpsRead, Handler: a.handle(a.digests)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Scope: auth.OrdersRead, Handler: a.handle(a.get)},
-		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Scope: auth.OrdersRead, Handler: a.handle(a.delivery)},
+		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Scope: auth.OrdersRead,
+			Handler: a.handle(a.delivery)},
 		{Method: http.MethodGet, Path: "/v1/outbox", Scope: auth.OpsRead, Handler: a.handle(a.report)},
 		{Method: http.MethodPost, Path: "/v1/outbox/adopt", Scope: auth.OpsWrite, Handler: a.handle(a.adopt)},
 		{Method: http.MethodGet, Path: "/v1/outbox/waiting", Scope: auth.OpsRead, Handler: a.handle(a.listWaiting)},
 		{Method: http.MethodGet, Path: "/v1/outbox/parked", Scope: auth.OpsRead, Handler: a.handle(a.listParked)},
 		{Method: http.MethodGet, Path: "/v1/outbox/parked/{id}", Scope: auth.OpsRead, Handler: a.handle(a.getParked)},
-		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/retry", Scope: auth.OpsWrite, Handler: a.handle(a.decide(outbox.Retry))},
-		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/discard", Scope: auth.OpsWrite, Handler: a.handle(a.decide(outbox.Discard))},
-		{Method: http.MethodPost, Path: "/v1/outbox/retry", Scope: auth.OpsWrite, Handler: a.handle(a.decideAll(outbox.Retry))},
-		{Method: http.MethodPost, Path: "/v1/outbox/discard", Scope: auth.OpsWrite, Handler: a.handle(a.decideAll(outbox.Discard))},
+		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/retry", Scope: auth.OpsWrite,
+			Handler: a.handle(a.decide(outbox.Retry))},
+		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/discard", Scope: auth.OpsWrite,
+			Handler: a.handle(a.decide(outbox.Discard))},
+		{Method: http.MethodPost, Path: "/v1/outbox/retry", Scope: auth.OpsWrite,
+			Handler: a.handle(a.decideAll(outbox.Retry))},
+		{Method: http.MethodPost, Path: "/v1/outbox/discard", Scope: auth.OpsWrite,
+			Handler: a.handle(a.decideAll(outbox.Discard))},
 	}...)
 }
 
@@ -84,7 +89,8 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 			return
 		}
 		if errors.Is(err, web.ErrClientGone) || r.Context().Err() != nil {
-			panic(http.ErrAbortHandler) // cuts the connection: one that only stopped sending would take an empty answer for a success
+			// cuts the connection: one that only stopped sending would take an empty answer for a success
+			panic(http.ErrAbortHandler)
 		}
 		p := problemOf(err)
 		if p.Status >= http.StatusInternalServerError && p.Code != web.CodeOverloaded { // an overload is no failure

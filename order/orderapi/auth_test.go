@@ -15,7 +15,8 @@ import (
 )
 
 // placeAs places an order with a key and an idempotency key.
-func placeAs(t *testing.T, s *apitest.Service, credential, key, body string) (status int, id, code string, replayed bool) {
+func placeAs(t *testing.T, s *apitest.Service, credential, key, body string) (status int, id, code string,
+	replayed bool) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/orders", strings.NewReader(body))
 	if err != nil {
@@ -50,7 +51,8 @@ func TestIdempotencyKeysAreTheCallersOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, first, _, _ := placeAs(t, s, shop, "k", small)
-	if status, again, _, replayed := placeAs(t, s, shopLater, "k", small); status != http.StatusCreated || again != first || !replayed {
+	if status, again, _, replayed := placeAs(t, s, shopLater, "k", small); status != http.StatusCreated ||
+		again != first || !replayed {
 		t.Errorf("the same caller with its next key: %d, %s, replayed %v, want %s", status, again, replayed, first)
 	}
 	other := strings.Replace(small, `"a"`, `"b"`, 1)
@@ -61,7 +63,8 @@ func TestIdempotencyKeysAreTheCallersOwn(t *testing.T) {
 	if first == before {
 		t.Error("a caller was answered with the order of somebody who was not known")
 	}
-	if status, _, code, _ := placeAs(t, s, shop, "k", other); status != http.StatusUnprocessableEntity || code != "idempotency_key_reused" {
+	if status, _, code, _ := placeAs(t, s, shop, "k", other); status != http.StatusUnprocessableEntity ||
+		code != "idempotency_key_reused" {
 		t.Errorf("another body: %d %s", status, code)
 	}
 }
@@ -72,15 +75,18 @@ func TestOrdersOfThePastNeedTheirScope(t *testing.T) {
 	backfill := authtest.Key(t, s.Keys, auth.OrdersWrite, auth.OrdersBackfill)
 	alone := authtest.Key(t, s.Keys, auth.OrdersBackfill)
 	at := func(ago time.Duration) string {
-		return strings.Replace(small, "{", `{"placed_at":"`+now.Add(-ago).Truncate(time.Second).Format(time.RFC3339)+`",`, 1)
+		return strings.Replace(small, "{",
+			`{"placed_at":"`+now.Add(-ago).Truncate(time.Second).Format(time.RFC3339)+`",`, 1)
 	}
 	before := s.Transactions()
 	for _, ago := range []time.Duration{24*time.Hour + time.Second, 100 * 24 * time.Hour} {
-		if status, _, code, _ := placeAs(t, s, plain, "", at(ago)); status != http.StatusForbidden || code != auth.KindInsufficientScope.Code {
+		if status, _, code, _ := placeAs(t, s, plain, "", at(ago)); status != http.StatusForbidden ||
+			code != auth.KindInsufficientScope.Code {
 			t.Errorf("%v ago: %d %s", ago, status, code)
 		}
 	}
-	if status, _, code, _ := placeAs(t, s, alone, "", at(0)); status != http.StatusForbidden || code != auth.KindInsufficientScope.Code {
+	if status, _, code, _ := placeAs(t, s, alone, "", at(0)); status != http.StatusForbidden ||
+		code != auth.KindInsufficientScope.Code {
 		t.Errorf("orders:backfill alone: %d %s", status, code)
 	}
 	if after := s.Transactions(); after != before {
@@ -96,13 +102,15 @@ func TestOrdersOfThePastNeedTheirScope(t *testing.T) {
 	}
 }
 
-// TestWhoIsNotLetInIsNotRead: a body that would be refused is not looked at, and the refusal is the same for every body.
+// TestWhoIsNotLetInIsNotRead: a body that would be refused is not looked at, and the refusal is the same for every
+// body.
 func TestWhoIsNotLetInIsNotRead(t *testing.T) {
 	s := apitest.Start(t, clock.NewManual(now))
 	authtest.Key(t, s.Keys, auth.OrdersWrite)
 	before := s.Transactions()
 	for _, body := range []string{"", "{", small, strings.Repeat("x", 2<<20)} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/orders", bytes.NewReader([]byte(body)))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/orders",
+			bytes.NewReader([]byte(body)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,18 +128,22 @@ func TestWhoIsNotLetInIsNotRead(t *testing.T) {
 	}
 }
 
-// TestAnOrderGrowsOld: a request that was let in while its placed_at was recent is answered again when it is not any more.
+// TestAnOrderGrowsOld: a request that was let in while its placed_at was recent is answered again when it is not any
+// more.
 func TestAnOrderGrowsOld(t *testing.T) {
 	at := clock.NewManual(now)
 	s := apitest.Start(t, at)
 	plain := authtest.Key(t, s.Keys, auth.OrdersWrite)
-	body := strings.Replace(small, "{", `{"placed_at":"`+now.Add(-23*time.Hour).Truncate(time.Second).Format(time.RFC3339)+`",`, 1)
+	body := strings.Replace(small, "{", `{"placed_at":"`+
+		now.Add(-23*time.Hour).Truncate(time.Second).Format(time.RFC3339)+`",`, 1)
 	_, first, _, _ := placeAs(t, s, plain, "k", body)
 	at.Advance(2 * time.Hour)
-	if status, again, code, replayed := placeAs(t, s, plain, "k", body); status != http.StatusCreated || again != first || !replayed {
+	if status, again, code, replayed := placeAs(t, s, plain, "k", body); status != http.StatusCreated ||
+		again != first || !replayed {
 		t.Errorf("%d %s, %s, replayed %v, want %s", status, code, again, replayed, first)
 	}
-	if status, _, code, _ := placeAs(t, s, plain, "another", body); status != http.StatusForbidden || code != auth.KindInsufficientScope.Code {
+	if status, _, code, _ := placeAs(t, s, plain, "another", body); status != http.StatusForbidden ||
+		code != auth.KindInsufficientScope.Code {
 		t.Errorf("with another key: %d %s", status, code)
 	}
 }
@@ -142,7 +154,8 @@ func TestActsAreRecordedWithTheirActor(t *testing.T) {
 	ill, _ := s.PublishWithout("sick")
 	placeSick(t, s, 1)
 	id := listParked(t, s, "").Parked[0].ID
-	operator := call{header: http.Header{"Authorization": {"Bearer " + authtest.Key(t, s.Keys, auth.OpsRead, auth.OpsWrite)}}}
+	operator := call{header: http.Header{
+		"Authorization": {"Bearer " + authtest.Key(t, s.Keys, auth.OpsRead, auth.OpsWrite)}}}
 	retry := decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"limit raised"}`)
 	retry.header = operator.header
 	if resp, answer := retry.do(t, s); resp.StatusCode != http.StatusOK {

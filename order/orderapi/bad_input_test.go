@@ -67,7 +67,8 @@ func on(method, path string) call { return call{method: method, path: path} }
 // TestBadInput: each request gets the problem that the contract names, and nothing is stored.
 func TestBadInput(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
-	if resp, answer := post(body(goodLine), "Idempotency-Key", "used").do(t, service); resp.StatusCode != http.StatusCreated {
+	if resp, answer := post(body(goodLine), "Idempotency-Key", "used").do(t,
+		service); resp.StatusCode != http.StatusCreated {
 		t.Fatalf("%d %s", resp.StatusCode, answer)
 	}
 	cursorOfOthers := nextCursor(t, service)
@@ -85,34 +86,54 @@ func TestBadInput(t *testing.T) {
 		{"two values", post(body(goodLine) + body(goodLine)), 400, "malformed_json", " trailing_data"},
 		{"an array", post(`[` + body(goodLine) + `]`), 400, "malformed_json", " not_an_object"},
 		{"repeated field", post(body(goodLine, `"currency":"GBP"`)), 400, "malformed_json", "/currency repeated_name"},
-		{"repeated field in a line", post(body(`{"sku":"a","sku":"a","quantity":1,"unit_price":1}`)), 400, "malformed_json", "/lines/0/sku repeated_name"},
-		{"invalid UTF-8", post(body(goodLine, "\"reference\":\"\xff\"")), 400, "malformed_json", "/reference invalid_utf8"},
+		{"repeated field in a line", post(body(`{"sku":"a","sku":"a","quantity":1,"unit_price":1}`)), 400,
+			"malformed_json", "/lines/0/sku repeated_name"},
+		{"invalid UTF-8", post(body(goodLine, "\"reference\":\"\xff\"")), 400, "malformed_json",
+			"/reference invalid_utf8"},
 		{"lone surrogate", post(body(goodLine, `"reference":"\udfff"`)), 400, "malformed_json", "/reference syntax"},
-		{"33 deep", post(body(goodLine, `"x":`+strings.Repeat("[", 32)+strings.Repeat("]", 32))), 400, "malformed_json", "/x" + strings.Repeat("/0", 31) + " too_deep"},
+		{"33 deep", post(body(goodLine, `"x":`+strings.Repeat("[", 32)+strings.Repeat("]", 32))), 400, "malformed_json",
+			"/x" + strings.Repeat("/0", 31) + " too_deep"},
 		{"half a million deep", post(strings.Repeat("[", 500_000)), 400, "malformed_json", " not_an_object"},
 
 		{"unknown field", post(body(goodLine, `"note":"x"`)), 422, "invalid_order", "/note unknown_field"},
-		{"id given", post(body(goodLine, `"id":"01890a5d-ac96-774b-8000-a8b45f0c6d21"`)), 422, "invalid_order", "/id computed_field"},
+		{"id given", post(body(goodLine, `"id":"01890a5d-ac96-774b-8000-a8b45f0c6d21"`)), 422, "invalid_order",
+			"/id computed_field"},
 		{"total given", post(body(goodLine, `"total":1`)), 422, "invalid_order", "/total computed_field"},
-		{"publication given", post(body(goodLine, `"publication":{}`)), 422, "invalid_order", "/publication computed_field"},
+		{"publication given", post(body(goodLine, `"publication":{}`)), 422, "invalid_order",
+			"/publication computed_field"},
 		{"no lines", post(body(``)), 422, "invalid_order", "/lines empty"},
-		{"2001 lines", post(body(goodLine + strings.Repeat(","+goodLine, 2000))), 422, "invalid_order", "/lines too_many"},
+		{"2001 lines", post(body(goodLine + strings.Repeat(","+goodLine, 2000))), 422, "invalid_order",
+			"/lines too_many"},
 		{"no currency", post(`{"lines":[` + goodLine + `]}`), 422, "invalid_order", "/currency required"},
-		{"wrong type", post(body(`{"sku":1,"quantity":1,"unit_price":1}`)), 422, "invalid_order", "/lines/0/sku wrong_type"},
+		{"wrong type", post(body(`{"sku":1,"quantity":1,"unit_price":1}`)), 422, "invalid_order",
+			"/lines/0/sku wrong_type"},
 		{"null", post(body(goodLine, `"customer_id":null`)), 422, "invalid_order", "/customer_id wrong_type"},
-		{"quantity 0", post(body(`{"sku":"a","quantity":0,"unit_price":1}`)), 422, "invalid_order", "/lines/0/quantity out_of_range"},
-		{"quantity 10^9+1", post(body(`{"sku":"a","quantity":1000000001,"unit_price":1}`)), 422, "invalid_order", "/lines/0/quantity out_of_range"},
-		{"a fraction", post(body(`{"sku":"a","quantity":1,"unit_price":2.55}`)), 422, "invalid_order", "/lines/0/unit_price not_an_integer"},
-		{"negative price", post(body(`{"sku":"a","quantity":1,"unit_price":-1}`)), 422, "invalid_order", "/lines/0/unit_price out_of_range"},
-		{"price over 2^63-1", post(body(`{"sku":"a","quantity":1,"unit_price":9223372036854775808}`)), 422, "invalid_order", "/lines/0/unit_price out_of_range"},
-		{"line overflows", post(body(`{"sku":"a","quantity":2,"unit_price":9223372036854775807}`)), 422, "invalid_order", "/lines/0 overflow"},
-		{"total overflows", post(body(`{"sku":"a","quantity":1,"unit_price":9223372036854775807},` + goodLine)), 422, "invalid_order", "/lines overflow"},
-		{"unknown currency", post(`{"currency":"ZZZ","lines":[` + goodLine + `]}`), 422, "invalid_order", "/currency unknown_currency"},
-		{"a date that does not exist", post(body(goodLine, `"placed_at":"2010-02-29T00:00:00Z"`)), 422, "invalid_order", "/placed_at invalid_time"},
-		{"the future", post(body(goodLine, `"placed_at":"9999-12-31T23:59:59Z"`)), 422, "invalid_order", "/placed_at out_of_range"},
-		{"before 1970", post(body(goodLine, `"placed_at":"1969-12-31T23:59:59Z"`)), 422, "invalid_order", "/placed_at out_of_range"},
-		{"reference of 129", post(body(goodLine, `"reference":"`+strings.Repeat("é", 129)+`"`)), 422, "invalid_order", "/reference too_long"},
-		{"control character", post(body(goodLine, `"reference":"a\u0000"`)), 422, "invalid_order", "/reference invalid_character"},
+		{"quantity 0", post(body(`{"sku":"a","quantity":0,"unit_price":1}`)), 422, "invalid_order",
+			"/lines/0/quantity out_of_range"},
+		{"quantity 10^9+1", post(body(`{"sku":"a","quantity":1000000001,"unit_price":1}`)), 422, "invalid_order",
+			"/lines/0/quantity out_of_range"},
+		{"a fraction", post(body(`{"sku":"a","quantity":1,"unit_price":2.55}`)), 422, "invalid_order",
+			"/lines/0/unit_price not_an_integer"},
+		{"negative price", post(body(`{"sku":"a","quantity":1,"unit_price":-1}`)), 422, "invalid_order",
+			"/lines/0/unit_price out_of_range"},
+		{"price over 2^63-1", post(body(`{"sku":"a","quantity":1,"unit_price":9223372036854775808}`)), 422,
+			"invalid_order", "/lines/0/unit_price out_of_range"},
+		{"line overflows", post(body(`{"sku":"a","quantity":2,"unit_price":9223372036854775807}`)), 422,
+			"invalid_order", "/lines/0 overflow"},
+		{"total overflows", post(body(`{"sku":"a","quantity":1,"unit_price":9223372036854775807},` + goodLine)), 422,
+			"invalid_order", "/lines overflow"},
+		{"unknown currency", post(`{"currency":"ZZZ","lines":[` + goodLine + `]}`), 422, "invalid_order",
+			"/currency unknown_currency"},
+		{"a date that does not exist", post(body(goodLine, `"placed_at":"2010-02-29T00:00:00Z"`)), 422, "invalid_order",
+			"/placed_at invalid_time"},
+		{"the future", post(body(goodLine, `"placed_at":"9999-12-31T23:59:59Z"`)), 422, "invalid_order",
+			"/placed_at out_of_range"},
+		{"before 1970", post(body(goodLine, `"placed_at":"1969-12-31T23:59:59Z"`)), 422, "invalid_order",
+			"/placed_at out_of_range"},
+		{"reference of 129", post(body(goodLine, `"reference":"`+strings.Repeat("é", 129)+`"`)), 422, "invalid_order",
+			"/reference too_long"},
+		{"control character", post(body(goodLine, `"reference":"a\u0000"`)), 422, "invalid_order",
+			"/reference invalid_character"},
 
 		{"over 1 MiB", post(body(goodLine) + strings.Repeat(" ", order.MaxBody)), 413, "body_too_large", ""},
 		{"no JSON's media type", post(body(goodLine), "Content-Type", "text/plain"), 415, "unsupported_media_type", ""},
@@ -121,16 +142,21 @@ func TestBadInput(t *testing.T) {
 		{"empty key", post(body(goodLine), "Idempotency-Key", ""), 400, "invalid_idempotency_key", ""},
 		{"key with a space", post(body(goodLine), "Idempotency-Key", "a b"), 400, "invalid_idempotency_key", ""},
 		{"key not ASCII", post(body(goodLine), "Idempotency-Key", "é"), 400, "invalid_idempotency_key", ""},
-		{"key of 256", post(body(goodLine), "Idempotency-Key", strings.Repeat("k", 256)), 400, "invalid_idempotency_key", ""},
-		{"two keys", post(body(goodLine), "Idempotency-Key", "a", "Idempotency-Key", "b"), 400, "invalid_idempotency_key", ""},
-		{"key used with another body", post(body(goodLine, `"customer_id":"c"`), "Idempotency-Key", "used"), 422, "idempotency_key_reused", ""},
-		{"placing with a parameter", call{method: "POST", path: "/v1/orders?dry_run=true", body: body(goodLine)}, 400, "invalid_parameter", ""},
+		{"key of 256", post(body(goodLine), "Idempotency-Key", strings.Repeat("k", 256)), 400,
+			"invalid_idempotency_key", ""},
+		{"two keys", post(body(goodLine), "Idempotency-Key", "a", "Idempotency-Key", "b"), 400,
+			"invalid_idempotency_key", ""},
+		{"key used with another body", post(body(goodLine, `"customer_id":"c"`), "Idempotency-Key", "used"), 422,
+			"idempotency_key_reused", ""},
+		{"placing with a parameter", call{method: "POST", path: "/v1/orders?dry_run=true", body: body(goodLine)}, 400,
+			"invalid_parameter", ""},
 
 		{"no UUID", get("/v1/orders/1"), 404, "not_found", ""},
 		{"a UUID of version 4", get("/v1/orders/936da01f-9abd-4d9d-80c7-02af85c822a8"), 404, "not_found", ""},
 		{"in upper case", get("/v1/orders/01890A5D-AC96-774B-8000-A8B45F0C6D21"), 404, "not_found", ""},
 		{"no order of that id", get("/v1/orders/01890a5d-ac96-774b-8000-a8b45f0c6d21"), 404, "not_found", ""},
-		{"an order with a parameter", get("/v1/orders/01890a5d-ac96-774b-8000-a8b45f0c6d21?x=1"), 400, "invalid_parameter", ""},
+		{"an order with a parameter", get("/v1/orders/01890a5d-ac96-774b-8000-a8b45f0c6d21?x=1"), 400,
+			"invalid_parameter", ""},
 		{"unknown parameter", get("/v1/orders?customer=1"), 400, "invalid_parameter", ""},
 		{"repeated parameter", get("/v1/orders?limit=1&limit=2"), 400, "invalid_parameter", ""},
 		{"malformed query", get("/v1/orders?limit=%zz"), 400, "invalid_parameter", ""},
@@ -143,14 +169,17 @@ func TestBadInput(t *testing.T) {
 		{"to with a comma", get("/v1/orders?placed_to=2010-12-01T08:00:00,5Z"), 400, "invalid_parameter", ""},
 		{"limit overflows", get("/v1/orders?limit=99999999999999999999"), 400, "invalid_parameter", ""},
 		{"from no time", get("/v1/orders?placed_from=2010-12-01"), 400, "invalid_parameter", ""},
-		{"from a date that does not exist", get("/v1/orders?placed_from=2010-02-29T00:00:00Z"), 400, "invalid_parameter", ""},
-		{"to before from", get("/v1/orders?placed_from=2010-12-02T00:00:00Z&placed_to=2010-12-01T00:00:00Z"), 400, "invalid_parameter", ""},
+		{"from a date that does not exist", get("/v1/orders?placed_from=2010-02-29T00:00:00Z"), 400,
+			"invalid_parameter", ""},
+		{"to before from", get("/v1/orders?placed_from=2010-12-02T00:00:00Z&placed_to=2010-12-01T00:00:00Z"), 400,
+			"invalid_parameter", ""},
 		{"customer empty", get("/v1/orders?customer_id="), 400, "invalid_parameter", ""},
 		{"customer not UTF-8", get("/v1/orders?customer_id=%ff"), 400, "invalid_parameter", ""},
 		{"customer with NUL", get("/v1/orders?customer_id=a%00"), 400, "invalid_parameter", ""},
 		{"cursor empty", get("/v1/orders?cursor="), 400, "invalid_parameter", ""},
 		{"cursor made up", get("/v1/orders?cursor=AQEBAQEBAQEBAQEBAQEBAQEBAQEB"), 400, "invalid_parameter", ""},
-		{"cursor changed", get("/v1/orders?customer_id=c&limit=1&cursor=" + flipped(cursorOfOthers)), 400, "invalid_parameter", ""},
+		{"cursor changed", get("/v1/orders?customer_id=c&limit=1&cursor=" + flipped(cursorOfOthers)), 400,
+			"invalid_parameter", ""},
 		{"cursor of other filters", get("/v1/orders?limit=1&cursor=" + cursorOfOthers), 400, "invalid_parameter", ""},
 
 		{"no such path", get("/v1/order"), 404, "not_found", ""},
@@ -163,7 +192,8 @@ func TestBadInput(t *testing.T) {
 			if err := json.Unmarshal([]byte(answer), &p); err != nil {
 				t.Fatalf("%d %q: %v", resp.StatusCode, answer, err)
 			}
-			if resp.StatusCode != c.status || p.Status != c.status || p.Code != c.code || resp.Header.Get("Content-Type") != problem.ContentType || p.Title == "" {
+			if resp.StatusCode != c.status || p.Status != c.status || p.Code != c.code ||
+				resp.Header.Get("Content-Type") != problem.ContentType || p.Title == "" {
 				t.Fatalf("got %d %s, want %d %s", resp.StatusCode, answer, c.status, c.code)
 			}
 			rule := ""
@@ -176,7 +206,8 @@ func TestBadInput(t *testing.T) {
 			if after := service.Transactions(); after != before {
 				t.Fatalf("%d transactions were written", after-before)
 			}
-			if page, err := service.Store.List(t.Context(), order.Query{Limit: 200}); err != nil || len(page.Orders) != 4 {
+			if page, err := service.Store.List(t.Context(), order.Query{Limit: 200}); err != nil ||
+				len(page.Orders) != 4 {
 				t.Fatalf("%d orders are stored, %v", len(page.Orders), err)
 			}
 		})
@@ -187,7 +218,8 @@ func TestBadInput(t *testing.T) {
 func nextCursor(t *testing.T, service *apitest.Service) string {
 	t.Helper()
 	for range 3 {
-		if resp, answer := post(body(goodLine, `"customer_id":"c"`)).do(t, service); resp.StatusCode != http.StatusCreated {
+		if resp, answer := post(body(goodLine, `"customer_id":"c"`)).do(t,
+			service); resp.StatusCode != http.StatusCreated {
 			t.Fatalf("%d %s", resp.StatusCode, answer)
 		}
 	}
@@ -216,7 +248,8 @@ func TestMethods(t *testing.T) {
 		missing:      {"GET": 404, "HEAD": 404},
 	}
 	for path, methods := range allowed {
-		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
+			"PROPFIND"} {
 			c := on(method, path)
 			c.header = http.Header{"Content-Type": {"text/plain"}}
 			resp, answer := c.do(t, service)
@@ -227,7 +260,8 @@ func TestMethods(t *testing.T) {
 			if resp.StatusCode != want {
 				t.Errorf("%s %s: %d %s, want %d", method, path, resp.StatusCode, answer, want)
 			}
-			if allow := resp.Header.Get("Allow"); !known && (allow == "" || len(strings.Split(allow, ", ")) != len(methods)) {
+			if allow := resp.Header.Get("Allow"); !known &&
+				(allow == "" || len(strings.Split(allow, ", ")) != len(methods)) {
 				t.Errorf("%s %s: Allow is %q", method, path, allow)
 			}
 			if method == "HEAD" && answer != "" {
@@ -237,7 +271,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestHalfARequestIsNoSuccess: a client that stops sending in the middle of its body, and goes on reading, must not read a success.
+// TestHalfARequestIsNoSuccess: a client that stops sending in the middle of its body, and goes on reading, must not
+// read a success.
 func TestHalfARequestIsNoSuccess(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	before := service.Transactions()
@@ -247,7 +282,8 @@ func TestHalfARequestIsNoSuccess(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
-		_, _ = io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"currency\":")
+		_, _ = io.WriteString(conn, "POST "+path+
+			" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"currency\":")
 		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,8 @@ type nowhere struct {
 func (n nowhere) Place(_ context.Context, r *order.Request) (order.Placed, error) {
 	id := n.ids.Next()
 	event.SetID(r.Payload, id)
-	return order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload, Publication: order.Publication{State: order.Pending}}}, nil
+	return order.Placed{Stored: order.Stored{ID: id, Payload: r.Payload,
+		Publication: order.Publication{State: order.Pending}}}, nil
 }
 
 // BenchmarkHTTP places orders over 256 connections for some seconds, once stored and once not, in turn, and reports the
@@ -97,9 +98,11 @@ func serve(b *testing.B, store order.Store, guard *auth.Guard) (address string) 
 	if err != nil {
 		b.Fatal(err)
 	}
-	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.New(io.Discard)}
+	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{},
+		Logger: zerolog.New(io.Discard)}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
-		Placement: placement, Store: store, Logger: zerolog.Nop(), Guard: guard, Limiter: ratelimit.Open(), Gate: admission.Open(),
+		Placement: placement, Store: store, Logger: zerolog.Nop(), Guard: guard, Limiter: ratelimit.Open(),
+		Gate: admission.Open(),
 	}))
 	server := web.New(web.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
 	if err := server.Start(); err != nil {
@@ -153,7 +156,8 @@ func dial(address, credential string) (*conn, error) {
 	if credential != "" {
 		head += "\r\nAuthorization: Bearer " + credential
 	}
-	request := fmt.Appendf(nil, "POST /v1/orders HTTP/1.1\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+	request := fmt.Appendf(nil, "POST /v1/orders HTTP/1.1\r\n%s\r\nContent-Type: application/json\r\nContent-Length: "+
+		"%d\r\n\r\n%s",
 		head, len(benchBody), benchBody)
 	return &conn{Conn: c, reader: bufio.NewReader(c), request: request}, nil
 }

@@ -16,7 +16,8 @@ import (
 
 const title = "Ordertally: orders"
 
-const says = "Accepts orders and publishes each exactly once. Amounts are whole numbers of minor units of their currency: 255 GBP is 2.55 pounds. Times are RFC 3339; " +
+const says = "Accepts orders and publishes each exactly once. Amounts are whole numbers of minor units of their " +
+	"currency: 255 GBP is 2.55 pounds. Times are RFC 3339; " +
 	"in the path and the query of a request write + as %2B."
 
 // The types of answers and requests that are not marshalled from one Go type.
@@ -61,7 +62,9 @@ type (
 )
 
 var (
-	uuid   = &openapi.Schema{Type: "string", Format: "uuid", Description: "A UUID as the service gave it; any other text is one of nothing.", Examples: []any{"01890a5d-ac96-774b-8000-a8b45f0c6d21"}}
+	uuid = &openapi.Schema{Type: "string", Format: "uuid",
+		Description: "A UUID as the service gave it; any other text is one of nothing.",
+		Examples:    []any{"01890a5d-ac96-774b-8000-a8b45f0c6d21"}}
 	moment = &openapi.Schema{Type: "string", Format: "date-time"}
 )
 
@@ -73,34 +76,44 @@ func limitParameter() openapi.Parameter {
 	return openapi.Parameter{Name: "limit", Says: "Most entries of the page.", Schema: limit}
 }
 
-var cursorParameter = openapi.Parameter{Name: "cursor", Says: "next_cursor of the page before, with the same filters.", Schema: openapi.String(1, 0)}
+var cursorParameter = openapi.Parameter{Name: "cursor", Says: "next_cursor of the page before, with the same filters.",
+	Schema: openapi.String(1, 0)}
 
-// orderBody is what a request for an order may have. Beyond the schema: each lines[].quantity times unit_price and the total fit
-// 64 bits, placed_at is at most 5 s ahead, no control characters.
+// orderBody is what a request for an order may have. Beyond the schema: each lines[].quantity times unit_price and the
+// total fit 64 bits, placed_at is at most 5 s ahead, no control characters.
 func orderBody() openapi.Named {
 	object := func(required []string, properties map[string]*openapi.Schema) *openapi.Schema {
 		return &openapi.Schema{Type: "object", Required: required, Properties: properties, AdditionalProperties: false}
 	}
 	quantity, price := openapi.Integer(1), openapi.Integer(0)
 	quantity.Maximum = new(float64(order.MaxQuantity))
-	price.Extensions = map[string]any{"maximum": json.RawMessage("9223372036854775807")} // as a float64 it would be one more
+	// as a float64 it would be one more
+	price.Extensions = map[string]any{"maximum": json.RawMessage("9223372036854775807")}
 	line := object([]string{"sku", "quantity", "unit_price"}, map[string]*openapi.Schema{
-		"sku":         openapi.Said(openapi.String(1, order.MaxSKU), "The article's number. No control characters.", "85123A"),
-		"description": openapi.Said(openapi.String(0, order.MaxDescription), "The article in words. No control characters but tabs. May be left out.", "WHITE HANGING HEART T-LIGHT HOLDER"),
-		"quantity":    openapi.Said(quantity, "How many units. Times unit_price it must fit 64 bits, and so must the sum over all lines.", 6),
-		"unit_price":  openapi.Said(price, "The price of one unit in minor units of the currency: 255 GBP is 2.55 pounds.", 255),
+		"sku": openapi.Said(openapi.String(1, order.MaxSKU), "The article's number. No control characters.",
+			"85123A"),
+		"description": openapi.Said(openapi.String(0, order.MaxDescription),
+			"The article in words. No control characters but tabs. May be left out.",
+			"WHITE HANGING HEART T-LIGHT HOLDER"),
+		"quantity": openapi.Said(quantity,
+			"How many units. Times unit_price it must fit 64 bits, and so must the sum over all lines.", 6),
+		"unit_price": openapi.Said(price,
+			"The price of one unit in minor units of the currency: 255 GBP is 2.55 pounds.", 255),
 	})
 	line.Description = "One position of an order."
 	draft := object([]string{"currency", "lines"}, map[string]*openapi.Schema{
 		"source": openapi.Said(
 			openapi.String(1, order.MaxSource),
-			"Where the reference comes from, such as a shop or an export. An order with a source needs a reference, and the reference is unique in its source for ever, whoever "+
-				"sends it: the same order again is a replay, another order with it is a 409. No control characters. May be left out.",
+			"Where the reference comes from, such as a shop or an export. An order with a source needs a reference, "+
+				"and the reference is unique in its source for ever, whoever "+
+				"sends it: the same order again is a replay, another order with it is a 409. No control characters. "+
+				"May be left out.",
 			"online-retail",
 		),
 		"reference": openapi.Said(
 			openapi.String(0, order.MaxReference),
-			"The caller's own name for the order; without a source it need not be unique. No control characters. May be left out.",
+			"The caller's own name for the order; without a source it need not be unique. No control characters. May "+
+				"be left out.",
 			"536365",
 		),
 		"customer_id": openapi.Said(
@@ -109,10 +122,11 @@ func orderBody() openapi.Named {
 			"17850",
 		),
 		"currency": {
-			Type:        "string",
-			Pattern:     "^[A-Z]{3}$",
-			Description: "ISO 4217 code of all amounts. The currency must have minor units and must have been active when the order was placed. A withdrawn code has the minor units that it had last.",
-			Examples:    []any{"GBP"},
+			Type:    "string",
+			Pattern: "^[A-Z]{3}$",
+			Description: "ISO 4217 code of all amounts. The currency must have minor units and must have been active " +
+				"when the order was placed. A withdrawn code has the minor units that it had last.",
+			Examples: []any{"GBP"},
 		},
 		"lines": {
 			Type:        "array",
@@ -123,34 +137,46 @@ func orderBody() openapi.Named {
 		},
 		"placed_at": openapi.Said(
 			moment,
-			"When the order was placed, from 1970 to now. Now is the default, and replaces a time up to 5 s ahead of the service's clock. A time more than 24 h ago needs the scope orders:backfill.",
+			"When the order was placed, from 1970 to now. Now is the default, and replaces a time up to 5 s ahead of "+
+				"the service's clock. A time more than 24 h ago needs the scope orders:backfill.",
 			"2010-12-01T08:26:00Z",
 		),
 		"metadata": {
-			Type: "object", AdditionalProperties: openapi.String(0, order.MaxMetadataValue), MaxProperties: new(order.MaxMetadata),
-			Description: "Entries of the caller's own, with names of 1 to 64 characters. May be left out.", Examples: []any{exampleMetadata},
+			Type: "object", AdditionalProperties: openapi.String(0, order.MaxMetadataValue),
+			MaxProperties: new(order.MaxMetadata),
+			Description:   "Entries of the caller's own, with names of 1 to 64 characters. May be left out.",
+			Examples:      []any{exampleMetadata},
 		},
 	})
 	draft.DependentRequired = map[string][]string{"source": {"reference"}}
-	draft.Description = "An order to be placed. The service sets id, total, placed_by and publication, and does not accept them."
-	return openapi.Named{Name: "OrderDraft", Schema: draft, Parts: []any{openapi.Named{Name: "DraftLine", Schema: line}}}
+	draft.Description = "An order to be placed. The service sets id, total, placed_by and publication, and does not " +
+		"accept them."
+	return openapi.Named{Name: "OrderDraft", Schema: draft,
+		Parts: []any{openapi.Named{Name: "DraftLine", Schema: line}}}
 }
 
 // closedSets are the types whose values are listed.
 func closedSets() []openapi.Closed {
 	return []openapi.Closed{
-		openapi.ClosedSet("How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, "+
-			"an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).", order.States()...),
+		openapi.ClosedSet("How far an order's message got: pending (not published yet), waiting (refused, to be "+
+			"tried again, or behind one that is), published, parked (refused too often, "+
+			"an operator decides), discarded (given up by an operator), ceded (left to another file, of which this "+
+			"one is a copy).", order.States()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
 		openapi.ClosedSet(
-			"What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).",
+			"What an operator did: retry (published again under a new slot), discard (given up for ever), adopt "+
+				"(published though it was left to another file).",
 			outbox.Verbs()...),
 		openapi.ClosedSet(
-			"The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another process took over).",
+			"The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other "+
+				"programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), "+
+				"fenced (another process took over).",
 			outbox.LinkStates()...),
 		openapi.ClosedSet(
-			"The kind of incident: recovered (published by a process that died before it recorded that), mark_lost (Kafka lost the watermark), place_new (the topic was recreated), "+
-				"republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).",
+			"The kind of incident: recovered (published by a process that died before it recorded that), mark_lost "+
+				"(Kafka lost the watermark), place_new (the topic was recreated), "+
+				"republished (the topic had lost messages), forked (the file is a copy and went on under a new "+
+				"lineage), fenced (a copy took over).",
 			outbox.FindingKinds()...),
 	}
 }
@@ -180,24 +206,34 @@ func operations() map[string]openapi.Operation {
 	class := openapi.Enum(outbox.Classes()...)
 	fresh := openapi.Cached("The answer changes at any time.", "no-store")
 	plain := []openapi.Header{fresh}
-	pages := []openapi.Header{fresh, {Name: "Link", Says: "The next page, rel=next. Left out on the last one.", Schema: &openapi.Schema{Type: "string"}}}
+	pages := []openapi.Header{fresh, {Name: "Link", Says: "The next page, rel=next. Left out on the last one.",
+		Schema: &openapi.Schema{Type: "string"}}}
 	missing, none := []problem.Kind{kindNoOrder}, []problem.Kind{kindNotParked}
 	large := []problem.Kind{web.KindOverloaded}
 	decision := []problem.Kind{kindMalformedJSON, kindInvalidDecision, kindCorrupt}
 	return map[string]openapi.Operation{
 		"POST /v1/orders": {
 			ID: "placeOrder", Summary: "Place an order.",
-			Description: "The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, " +
-				"with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. " +
-				"Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.",
+			Description: "The answer comes when the order and its message are on disk. With an Idempotency-Key the " +
+				"request may be repeated for 30 days: the first order is answered again, " +
+				"with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with " +
+				"any key or none, by anybody. With neither, a request whose answer was lost may have placed an " +
+				"order. " +
+				"Requests are compared as values: white space, the order of members and the spelling of numbers, " +
+				"texts and times do not matter.",
 			Headers: []openapi.Parameter{{
-				Name: headerKey, Says: "1 to 255 visible ASCII characters, the caller's own name for this request. Keys belong to their caller.",
+				Name: headerKey, Says: "1 to 255 visible ASCII characters, the caller's own name for this request. " +
+					"Keys belong to their caller.",
 				Schema: &openapi.Schema{Type: "string", Pattern: "^[!-~]{1,255}$", Examples: []any{"cart-4711"}},
 			}},
-			Body: orderBody(), BodyExample: exampleDraft, Status: http.StatusCreated, Answer: placedOrder{}, AnswerExample: justPlaced(),
+			Body: orderBody(), BodyExample: exampleDraft, Status: http.StatusCreated, Answer: placedOrder{},
+			AnswerExample: justPlaced(),
 			AnswerHeaders: []openapi.Header{
-				fresh, {Name: "Location", Says: "The order's path.", Required: true, Schema: &openapi.Schema{Type: "string", Pattern: "^/v1/orders/", Examples: []any{"/v1/orders/" + exampleOrder.ID}}},
-				{Name: headerReplayed, Says: "true, when the order was placed by an earlier request. Left out otherwise.", Schema: openapi.Enum("true")},
+				fresh, {Name: "Location", Says: "The order's path.", Required: true,
+					Schema: &openapi.Schema{Type: "string", Pattern: "^/v1/orders/",
+						Examples: []any{"/v1/orders/" + exampleOrder.ID}}},
+				{Name: headerReplayed, Says: "true, when the order was placed by an earlier request. Left out " +
+					"otherwise.", Schema: openapi.Enum("true")},
 			},
 			Problems: []problem.Kind{
 				kindMalformedJSON,
@@ -214,7 +250,9 @@ func operations() map[string]openapi.Operation {
 			},
 		},
 		"GET /v1/orders": {
-			ID: "listOrders", Summary: "List orders, the newest first.", Description: "A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.",
+			ID: "listOrders", Summary: "List orders, the newest first.",
+			Description: "A page may have fewer orders than the limit, even none, and still have a next one: go on " +
+				"until there is no next_cursor.",
 			Query: []openapi.Parameter{
 				{
 					Name:   "source",
@@ -227,10 +265,12 @@ func operations() map[string]openapi.Operation {
 					Schema: openapi.String(1, order.MaxReference),
 				},
 				{Name: "customer_id", Says: "Only this customer's.", Schema: openapi.String(1, order.MaxCustomerID)},
-				{Name: "placed_from", Says: "Placed then or later.", Schema: moment}, {Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
+				{Name: "placed_from", Says: "Placed then or later.", Schema: moment},
+				{Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
 				limitParameter(), cursorParameter,
 			},
-			Answer: orderPage{}, AnswerExample: orderPage{Orders: []placedOrder{exampleOrder}, Next: "AQGJCl2slndLgACotF8MbSE3m_Ck"}, AnswerHeaders: pages, Problems: large,
+			Answer: orderPage{}, AnswerExample: orderPage{Orders: []placedOrder{exampleOrder},
+				Next: "AQGJCl2slndLgACotF8MbSE3m_Ck"}, AnswerHeaders: pages, Problems: large,
 		},
 		"GET /v1/orders/{id}": {
 			ID:            "getOrder",
@@ -242,15 +282,19 @@ func operations() map[string]openapi.Operation {
 			Problems:      append(append(large, kindCorrupt), missing...),
 		},
 		"GET /v1/orders/{id}/delivery": {
-			ID: "getDelivery", Summary: "How an order's message got on, down to partition and offset.", Path: id, Answer: order.Delivery{}, AnswerExample: exampleDelivery, AnswerHeaders: plain, Problems: missing,
+			ID: "getDelivery", Summary: "How an order's message got on, down to partition and offset.", Path: id,
+			Answer: order.Delivery{}, AnswerExample: exampleDelivery, AnswerHeaders: plain, Problems: missing,
 		},
 		"GET /v1/orders/digests": {
-			ID: "listDigests", Summary: "Sums of the published orders by the quarter hour they were placed in.", Query: []openapi.Parameter{cursorParameter}, Answer: digestsAnswer{}, AnswerHeaders: plain,
+			ID: "listDigests", Summary: "Sums of the published orders by the quarter hour they were placed in.",
+			Query: []openapi.Parameter{cursorParameter}, Answer: digestsAnswer{}, AnswerHeaders: plain,
 		},
-		"GET /v1/outbox": {ID: "getOutbox", Summary: "How the outbox stands, and what was found amiss.", Answer: outbox.Report{}, AnswerHeaders: plain},
+		"GET /v1/outbox": {ID: "getOutbox", Summary: "How the outbox stands, and what was found amiss.",
+			Answer: outbox.Report{}, AnswerHeaders: plain},
 		"POST /v1/outbox/adopt": {
-			ID: "adopt", Summary: "Publish what was left to another copy of the file.", Description: "For when that one's disk is gone: while it is there, it publishes them itself.",
-			Body: reasonBody(true), Answer: adopted{}, AnswerHeaders: plain, Problems: decision,
+			ID: "adopt", Summary: "Publish what was left to another copy of the file.",
+			Description: "For when that one's disk is gone: while it is there, it publishes them itself.",
+			Body:        reasonBody(true), Answer: adopted{}, AnswerHeaders: plain, Problems: decision,
 		},
 		"GET /v1/outbox/waiting": {
 			ID:            "listWaiting",
@@ -262,8 +306,10 @@ func operations() map[string]openapi.Operation {
 		"GET /v1/outbox/parked": {
 			ID: "listParked", Summary: "List the parked messages, in the order written.",
 			Query: []openapi.Parameter{
-				{Name: "class", Says: "Only those that failed with this class.", Schema: class}, {Name: "order_id", Says: "Only this order's.", Schema: openapi.String(0, 0)},
-				{Name: "failed_before", Says: "Only those whose last failure is older.", Schema: moment}, limitParameter(), cursorParameter,
+				{Name: "class", Says: "Only those that failed with this class.", Schema: class},
+				{Name: "order_id", Says: "Only this order's.", Schema: openapi.String(0, 0)},
+				{Name: "failed_before", Says: "Only those whose last failure is older.", Schema: moment},
+				limitParameter(), cursorParameter,
 			},
 			Answer: parkedPage{}, AnswerHeaders: pages,
 		},
@@ -276,10 +322,12 @@ func operations() map[string]openapi.Operation {
 			Problems:      append(append(large, kindCorrupt), none...),
 		},
 		"POST /v1/outbox/parked/{id}/retry": {
-			ID: "retryParked", Summary: "Publish a parked message again.", Path: id, Body: reasonBody(false), Answer: retried{}, AnswerHeaders: plain, Problems: append(decision, none...),
+			ID: "retryParked", Summary: "Publish a parked message again.", Path: id, Body: reasonBody(false),
+			Answer: retried{}, AnswerHeaders: plain, Problems: append(decision, none...),
 		},
 		"POST /v1/outbox/parked/{id}/discard": {
-			ID: "discardParked", Summary: "Give a parked message up, for ever.", Path: id, Body: reasonBody(true), Answer: discarded{}, AnswerHeaders: plain, Problems: append(decision, none...),
+			ID: "discardParked", Summary: "Give a parked message up, for ever.", Path: id, Body: reasonBody(true),
+			Answer: discarded{}, AnswerHeaders: plain, Problems: append(decision, none...),
 		},
 		"POST /v1/outbox/retry": {
 			ID:            "retryAllParked",
@@ -302,9 +350,13 @@ func operations() map[string]openapi.Operation {
 
 // reasonBody is the body of a decision about one message.
 func reasonBody(required bool) *openapi.Schema {
-	s := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{"reason": openapi.Said(openapi.String(0, web.MaxReason), reasonSays+" May be left out.")}, AdditionalProperties: false}
+	s := &openapi.Schema{Type: "object",
+		Properties: map[string]*openapi.Schema{
+			"reason": openapi.Said(openapi.String(0, web.MaxReason), reasonSays+" May be left out.")},
+		AdditionalProperties: false}
 	if required {
-		s.Properties["reason"], s.Required = openapi.Said(openapi.String(1, web.MaxReason), reasonSays+" Not only spaces."), []string{"reason"}
+		s.Properties["reason"], s.Required = openapi.Said(openapi.String(1, web.MaxReason),
+			reasonSays+" Not only spaces."), []string{"reason"}
 	}
 	return s
 }

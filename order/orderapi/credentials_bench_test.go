@@ -10,8 +10,8 @@ import (
 	"ordertally/shared/clock"
 )
 
-// BenchmarkCredentials places orders over 256 connections, in turn where nobody needs a credential, with an API key and with an issuer's token,
-// seven times each, and reports the ratio of the medians beside the spread of the runs without.
+// BenchmarkCredentials places orders over 256 connections, in turn where nobody needs a credential, with an API key and
+// with an issuer's token, seven times each, and reports the ratio of the medians beside the spread of the runs without.
 //
 //	go test -run - -bench Credentials -benchtime 1x ./order/orderapi
 func BenchmarkCredentials(b *testing.B) {

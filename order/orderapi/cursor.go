@@ -8,8 +8,8 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// A cursor is opaque to clients: version, the last id of the page before, and a CRC-32C over both and the filters, so that
-// one that was cut, or is used with other filters, is told from a good one. It is no secret and gives no access.
+// A cursor is opaque to clients: version, the last id of the page before, and a CRC-32C over both and the filters, so
+// that one that was cut, or is used with other filters, is told from a good one. It is no secret and gives no access.
 
 const (
 	cursorVersion = 1
@@ -28,7 +28,8 @@ func decodeCursor(text, filters string) (last uuidv7.ID, err error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) != cursorLen || b[0] != cursorVersion ||
 		binary.BigEndian.Uint32(b[cursorLen-4:]) != cursorSum(b[:cursorLen-4], filters) {
-		return uuidv7.ID{}, invalidParameter("cursor", "is not one that this list answered with, or the filters changed. Start without it.")
+		return uuidv7.ID{}, invalidParameter("cursor",
+			"is not one that this list answered with, or the filters changed. Start without it.")
 	}
 	copy(last[:], b[1:])
 	return last, nil

@@ -32,17 +32,21 @@ func TestADeliveryFollowsTheMessage(t *testing.T) {
 	}
 	well, ill := place(goodLine), place(sickLine)
 	d := delivery(well)
-	if d["state"] != "pending" || d["sequence"] != 1.0 || d["attempts"] != 0.0 || d["lineage"] != service.Outbox.Lineage() || d["committed_at"] == nil || d["message_id"] == nil || len(d) != 6 {
+	if d["state"] != "pending" || d["sequence"] != 1.0 || d["attempts"] != 0.0 ||
+		d["lineage"] != service.Outbox.Lineage() || d["committed_at"] == nil || d["message_id"] == nil || len(d) != 6 {
 		t.Errorf("before it is published: %v", d)
 	}
 	service.PublishWithout("sick")
 	service.AwaitParked(1)
-	if d := delivery(ill); d["state"] != "parked" || d["sequence"] != 2.0 || d["attempts"] != 1.0 || d["message_id"] == delivery(well)["message_id"] ||
+	if d := delivery(ill); d["state"] != "parked" || d["sequence"] != 2.0 || d["attempts"] != 1.0 ||
+		d["message_id"] == delivery(well)["message_id"] ||
 		d["class"] != "too_large" || d["reason"] != "over the topic's limit" || len(d) != 8 {
 		t.Errorf("parked: %v", d)
 	}
-	service.Eventually("the place is known", func() bool { return delivery(well)["offset"] != nil }) // recorded behind the relay's back
-	if d := delivery(well); d["state"] != "published" || d["topic"] != "order.activity.v1" || d["partition"] == nil || d["offset"] != 0.0 || d["published_at"] == nil {
+	// recorded behind the relay's back
+	service.Eventually("the place is known", func() bool { return delivery(well)["offset"] != nil })
+	if d := delivery(well); d["state"] != "published" || d["topic"] != "order.activity.v1" || d["partition"] == nil ||
+		d["offset"] != 0.0 || d["published_at"] == nil {
 		t.Errorf("published: %v", d)
 	}
 	for _, id := range []string{"1", "01890a5d-ac96-774b-8000-a8b45f0c6d21"} {

@@ -16,12 +16,15 @@ import (
 
 // The kinds of problems of this API, beside those of the shared packages.
 var (
-	kindInvalidParameter = problem.Kind{Status: http.StatusBadRequest, Code: "invalid_parameter", Says: "A parameter of the query is unknown, given twice or malformed."}
-	kindMalformedJSON    = problem.Kind{
-		Status: http.StatusBadRequest, Code: string(order.CodeMalformedJSON), Says: "The body is not exactly one well-formed JSON object within depth 32.",
+	kindInvalidParameter = problem.Kind{Status: http.StatusBadRequest, Code: "invalid_parameter",
+		Says: "A parameter of the query is unknown, given twice or malformed."}
+	kindMalformedJSON = problem.Kind{
+		Status: http.StatusBadRequest, Code: string(order.CodeMalformedJSON),
+		Says: "The body is not exactly one well-formed JSON object within depth 32.",
 	}
 	kindInvalidKey = problem.Kind{
-		Status: http.StatusBadRequest, Code: string(order.CodeInvalidKey), Says: "Idempotency-Key is not 1 to 255 visible ASCII characters, or is given twice.",
+		Status: http.StatusBadRequest, Code: string(order.CodeInvalidKey),
+		Says: "Idempotency-Key is not 1 to 255 visible ASCII characters, or is given twice.",
 	}
 	kindNoOrder = problem.Kind{
 		Status: http.StatusNotFound,
@@ -54,16 +57,20 @@ var (
 		Says:   "The source has another order with that reference, compared as values. Repeating does not help.",
 	}
 	kindInvalidDecision = problem.Kind{
-		Status: http.StatusUnprocessableEntity, Code: "invalid_decision", Says: "The body is well formed and does not say clearly what is to be done.",
+		Status: http.StatusUnprocessableEntity, Code: "invalid_decision",
+		Says: "The body is well formed and does not say clearly what is to be done.",
 	}
-	kindUnavailable    = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable", Says: "The service cannot answer now and stored nothing. Repeat later."}
+	kindUnavailable = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable",
+		Says: "The service cannot answer now and stored nothing. Repeat later."}
 	kindOutcomeUnknown = problem.Kind{
-		Status: http.StatusServiceUnavailable, Code: "outcome_unknown", Says: "The order may or may not be stored. Repeat with the same Idempotency-Key to find out.",
+		Status: http.StatusServiceUnavailable, Code: "outcome_unknown",
+		Says: "The order may or may not be stored. Repeat with the same Idempotency-Key to find out.",
 	}
 	kindDiskFull = problem.Kind{
 		Status: http.StatusServiceUnavailable,
 		Code:   "disk_full",
-		Says:   "The service's disk is full, and nothing was stored. Retry later: the service recovers by itself once there is room.",
+		Says: "The service's disk is full, and nothing was stored. Retry later: the service recovers by itself " +
+			"once there is room.",
 	}
 	kindReadOnly = problem.Kind{
 		Status: http.StatusServiceUnavailable,
@@ -75,7 +82,8 @@ var (
 		Code:   "corrupt_record",
 		Says:   "The stored record is damaged. An operator has to restore the file from a backup.",
 	}
-	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded, Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
+	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded,
+		Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
 
 // retryAfter is what a 503 asks for: a restart takes about as long.
@@ -120,13 +128,15 @@ var failures = []struct {
 		boltdb.ErrReadOnly,
 		retryable(
 			kindReadOnly,
-			"The service's file system takes no writes. Nothing was stored; what is stored can be read. Repeat the request later.",
+			"The service's file system takes no writes. Nothing was stored; what is stored can be read. Repeat the "+
+				"request later.",
 		),
 	},
 	{
 		boltdb.ErrCorrupt,
 		kindCorrupt.New(
-			"The stored record is damaged and is not answered. Repeating does not help: the operator has to restore it from a backup.",
+			"The stored record is damaged and is not answered. Repeating does not help: the operator has to restore " +
+				"it from a backup.",
 		),
 	},
 	{
@@ -143,11 +153,13 @@ func retryable(kind problem.Kind, detail string) problem.Problem {
 
 // storage is the answer when the database itself refuses an operator's request; a store of orders says so in its own
 // terms.
-var storage = retryable(kindUnavailable, "The service cannot answer now. Look at what is parked before repeating the request.")
+var storage = retryable(kindUnavailable,
+	"The service cannot answer now. Look at what is parked before repeating the request.")
 
 // problemOf is the one place that turns errors into answers.
 func problemOf(err error) problem.Problem {
-	if refusal, ok := errors.AsType[*admission.Refusal](err); ok { // before problems: it may be why a body could not be read
+	// before problems: it may be why a body could not be read
+	if refusal, ok := errors.AsType[*admission.Refusal](err); ok {
 		p := retryable(kindOverloaded, refusal.Error())
 		p.RetryAfter = refusal.RetryAfter
 		return p

@@ -38,13 +38,16 @@ var (
 			PlacedAt:   exampleTime,
 			Metadata:   exampleMetadata,
 		},
-		PlacedBy:    "key:shop",
-		Publication: order.Publication{State: order.Published, Attempts: new(1), At: exampleTime.Add(12 * time.Millisecond)},
+		PlacedBy: "key:shop",
+		Publication: order.Publication{State: order.Published, Attempts: new(1),
+			At: exampleTime.Add(12 * time.Millisecond)},
 	}
 
 	exampleDelivery = order.Delivery{
-		State: order.Published, MessageID: "01890a5d-ac96-774b-8000-000000000001", Sequence: 7, Lineage: "01890a5d-ac96-774b-8000-000000000002", Attempts: new(1),
-		CommittedAt: exampleTime, PublishedAt: exampleTime.Add(12 * time.Millisecond), Topic: event.Topic, Partition: new(int32(3)), Offset: new(int64(41)),
+		State: order.Published, MessageID: "01890a5d-ac96-774b-8000-000000000001", Sequence: 7,
+		Lineage: "01890a5d-ac96-774b-8000-000000000002", Attempts: new(1),
+		CommittedAt: exampleTime, PublishedAt: exampleTime.Add(12 * time.Millisecond), Topic: event.Topic,
+		Partition: new(int32(3)), Offset: new(int64(41)),
 	}
 )
 

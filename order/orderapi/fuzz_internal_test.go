@@ -10,14 +10,16 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// FuzzCursor: a cursor that is taken is one that this list would have answered with, letter for letter, for these filters and no others.
+// FuzzCursor: a cursor that is taken is one that this list would have answered with, letter for letter, for these
+// filters and no others.
 func FuzzCursor(f *testing.F) {
 	id, err := uuidv7.Parse("01890a5d-ac96-774b-8000-a8b45f0c6d21")
 	if err != nil {
 		f.Fatal(err)
 	}
 	good := encodeCursor(id, "customer_id=c")
-	for _, seed := range [][2]string{{good, "customer_id=c"}, {good, ""}, {good + "=", "customer_id=c"}, {good[:len(good)-1], "customer_id=c"}, {"", ""}, {strings.Repeat("A", 28), ""}} {
+	for _, seed := range [][2]string{{good, "customer_id=c"}, {good, ""}, {good + "=", "customer_id=c"},
+		{good[:len(good)-1], "customer_id=c"}, {"", ""}, {strings.Repeat("A", 28), ""}} {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, text, filters string) {
@@ -39,7 +41,8 @@ func FuzzCursor(f *testing.F) {
 
 // FuzzIdempotencyKey: a header is taken when it is what the contract says, and then as it stands.
 func FuzzIdempotencyKey(f *testing.F) {
-	for _, seed := range []string{"", "k", "a b", "ключ", strings.Repeat("k", 255), strings.Repeat("k", 256), "\x00", "~", "!", "\x7f", " k"} {
+	for _, seed := range []string{"", "k", "a b", "ключ", strings.Repeat("k", 255), strings.Repeat("k", 256), "\x00",
+		"~", "!", "\x7f", " k"} {
 		f.Add(seed, false)
 		f.Add(seed, true)
 	}
@@ -51,7 +54,8 @@ func FuzzIdempotencyKey(f *testing.F) {
 			r.Header[headerKey] = append(r.Header[headerKey], key)
 		}
 		got, err := idempotencyKey(r)
-		if want := form.MatchString(key) && !strings.Contains(key, "\n") && !twice; (err == nil) != want || err == nil && got != key {
+		if want := form.MatchString(key) && !strings.Contains(key, "\n") && !twice; (err == nil) != want ||
+			err == nil && got != key {
 			t.Errorf("%q, twice %v: %q, %v", key, twice, got, err)
 		}
 	})

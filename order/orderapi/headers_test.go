@@ -36,17 +36,20 @@ func TestLimitsAreTold(t *testing.T) {
 	s.Limits = ratelimit.Config{PerAddress: 0.01, Burst: 200 * time.Second} // two requests, and then none for long
 	s.Start()
 	for range 2 {
-		if h := answered(t, s, http.MethodGet, "/v1/orders", "", "").Header; h.Get("RateLimit") == "" || h.Get("RateLimit-Policy") != `"address";q=2;w=200` {
+		if h := answered(t, s, http.MethodGet, "/v1/orders", "", "").Header; h.Get("RateLimit") == "" ||
+			h.Get("RateLimit-Policy") != `"address";q=2;w=200` {
 			t.Errorf("within the limit: %v", h)
 		}
 	}
 	response := answered(t, s, http.MethodGet, "/v1/orders", "", "")
-	if h := response.Header; response.StatusCode != http.StatusTooManyRequests || !strings.HasPrefix(h.Get("RateLimit"), `"address";r=0;t=`) || h.Get("Retry-After") == "" {
+	if h := response.Header; response.StatusCode != http.StatusTooManyRequests ||
+		!strings.HasPrefix(h.Get("RateLimit"), `"address";r=0;t=`) || h.Get("Retry-After") == "" {
 		t.Errorf("over it: %s %v", response.Status, h)
 	}
 }
 
-// TestWhatIsNeededIsTold: a 401 and a 403 say what would do, also the 403 of an order of the past, which its body earns.
+// TestWhatIsNeededIsTold: a 401 and a 403 say what would do, also the 403 of an order of the past, which its body
+// earns.
 func TestWhatIsNeededIsTold(t *testing.T) {
 	s := apitest.Start(t, clock.NewManual(now))
 	shop := authtest.Key(t, s.Keys, auth.OrdersWrite)
@@ -58,7 +61,8 @@ func TestWhatIsNeededIsTold(t *testing.T) {
 	}{
 		"nobody":      {"", small, http.StatusUnauthorized, `Bearer realm="ordertally"`},
 		"no such key": {"ot_x", small, http.StatusUnauthorized, `Bearer realm="ordertally", error="invalid_token"`},
-		"the past":    {shop, old, http.StatusForbidden, `Bearer realm="ordertally", error="insufficient_scope", scope="orders:backfill"`},
+		"the past": {shop, old, http.StatusForbidden,
+			`Bearer realm="ordertally", error="insufficient_scope", scope="orders:backfill"`},
 	} {
 		response := answered(t, s, http.MethodPost, "/v1/orders", c.credential, c.body)
 		if says := response.Header.Get("WWW-Authenticate"); response.StatusCode != c.status || says != c.says {
@@ -66,7 +70,8 @@ func TestWhatIsNeededIsTold(t *testing.T) {
 		}
 	}
 	response := answered(t, s, http.MethodGet, "/v1/orders", shop, "")
-	if says := response.Header.Get("WWW-Authenticate"); response.StatusCode != http.StatusForbidden || !strings.Contains(says, `scope="orders:read"`) {
+	if says := response.Header.Get("WWW-Authenticate"); response.StatusCode != http.StatusForbidden ||
+		!strings.Contains(says, `scope="orders:read"`) {
 		t.Errorf("reading: %s, %s", response.Status, says)
 	}
 }

@@ -37,31 +37,35 @@ type humaRaw struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
-// BenchmarkHuma reads an order of three lines from a request and answers 204: with nothing but that answer, with our router and decoder, with huma's router and our
-// decoder, and with huma validating.
+// BenchmarkHuma reads an order of three lines from a request and answers 204: with nothing but that answer, with our
+// router and decoder, with huma's router and our decoder, and with huma validating.
 //
 //	go test -run - -bench Huma ./order/orderapi
 func BenchmarkHuma(b *testing.B) {
 	const line = `{"sku":"85123A","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255}`
 	const draft = `{"reference":"536365","currency":"GBP","lines":[` + line + `,` + line + `,` + line + `]}`
-	own := web.NewRouter([]web.Route{{Method: http.MethodPost, Path: "/v1/orders", Handler: func(w http.ResponseWriter, r *http.Request) {
-		body, err := web.ReadBody(w, r, order.MaxBody)
-		if err == nil {
-			_, err = order.DecodeDraft(body, time.Now())
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		w.WriteHeader(http.StatusNoContent)
-	}}})
+	own := web.NewRouter([]web.Route{{Method: http.MethodPost, Path: "/v1/orders",
+		Handler: func(w http.ResponseWriter, r *http.Request) {
+			body, err := web.ReadBody(w, r, order.MaxBody)
+			if err == nil {
+				_, err = order.DecodeDraft(body, time.Now())
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			w.WriteHeader(http.StatusNoContent)
+		}}})
 	raw := mux.NewRouter()
-	skip := huma.Operation{OperationID: "raw", Method: http.MethodPost, Path: "/v1/orders", SkipValidateBody: true, DefaultStatus: http.StatusNoContent}
-	huma.Register(humamux.New(raw, huma.DefaultConfig("raw", "1")), skip, func(_ context.Context, in *humaRaw) (*struct{}, error) {
-		_, err := order.DecodeDraft(in.RawBody, time.Now())
-		return nil, err
-	})
+	skip := huma.Operation{OperationID: "raw", Method: http.MethodPost, Path: "/v1/orders", SkipValidateBody: true,
+		DefaultStatus: http.StatusNoContent}
+	huma.Register(humamux.New(raw, huma.DefaultConfig("raw", "1")), skip,
+		func(_ context.Context, in *humaRaw) (*struct{}, error) {
+			_, err := order.DecodeDraft(in.RawBody, time.Now())
+			return nil, err
+		})
 	whole := mux.NewRouter()
-	huma.Post(humamux.New(whole, huma.DefaultConfig("whole", "1")), "/v1/orders", func(context.Context, *humaOrder) (*struct{}, error) { return nil, nil })
+	huma.Post(humamux.New(whole, huma.DefaultConfig("whole", "1")), "/v1/orders",
+		func(context.Context, *humaOrder) (*struct{}, error) { return nil, nil })
 	none := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	for _, way := range []struct {
 		name    string

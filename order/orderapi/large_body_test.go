@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/clock"
 )
 
-// TestBodiesOfUnknownLengthThatGrowLarge: a client that sends large bodies in chunks, and does not end them, is refused one too many when that grows large. Others
-// place, and so does it what is small.
+// TestBodiesOfUnknownLengthThatGrowLarge: a client that sends large bodies in chunks, and does not end them, is refused
+// one too many when that grows large. Others place, and so does it what is small.
 func TestBodiesOfUnknownLengthThatGrowLarge(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
@@ -43,7 +43,8 @@ func TestBodiesOfUnknownLengthThatGrowLarge(t *testing.T) {
 		open, answered = append(open, in), append(answered, status)
 	}
 	w := place("203.0.113.1", strings.NewReader(padding+small))
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || w.Header().Get("Connection") != "close" || !strings.Contains(w.Body.String(), `"overloaded"`) {
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" ||
+		w.Header().Get("Connection") != "close" || !strings.Contains(w.Body.String(), `"overloaded"`) {
 		t.Errorf("one large body too many: %d %v %s", w.Code, w.Header(), w.Body)
 	}
 	for from, body := range map[string]string{"203.0.113.1": small, "203.0.113.2": padding + small} {

@@ -17,9 +17,9 @@ const (
 	maxLimit     = 200
 )
 
-// list answers {"orders":[...],"next_cursor":"..."}, newest first by id. next_cursor is left out on the last page. A page
-// may hold fewer orders than the limit, even none, and still have a next one: the store bounds how far it looks for
-// matches. "corrupt" has the ids of orders that are damaged.
+// list answers {"orders":[...],"next_cursor":"..."}, newest first by id. next_cursor is left out on the last page. A
+// page may hold fewer orders than the limit, even none, and still have a next one: the store bounds how far it looks
+// for matches. "corrupt" has the ids of orders that are damaged.
 func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 	values, err := parameters(r, "source", "reference", "customer_id", "placed_from", "placed_to", "limit", "cursor")
 	if err != nil {
@@ -40,8 +40,8 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 	return a.answer(w, r, page)
 }
 
-// page makes a page, and the cursor of the next one if there is one, in its turn: it takes up to 6 MiB while it is made, by what the store bounds it to and
-// the largest order, stored and as the answer.
+// page makes a page, and the cursor of the next one if there is one, in its turn: it takes up to 6 MiB while it is
+// made, by what the store bounds it to and the largest order, stored and as the answer.
 func (a *api) page(r *http.Request, query order.Query, bound string) (text []byte, cursor string, err error) {
 	end, err := a.answers.Turn(r)
 	if err != nil {
@@ -98,7 +98,8 @@ func readQuery(values url.Values) (q order.Query, err error) {
 		name string
 		into *string
 		most int
-	}{{"source", &q.Source, order.MaxSource}, {"reference", &q.Reference, order.MaxReference}, {"customer_id", &q.CustomerID, order.MaxCustomerID}} {
+	}{{"source", &q.Source, order.MaxSource}, {"reference", &q.Reference, order.MaxReference},
+		{"customer_id", &q.CustomerID, order.MaxCustomerID}} {
 		*text.into = values.Get(text.name)
 		if values.Has(text.name) && !order.ValidIdentifier(*text.into, text.most) {
 			return q, invalidParameter(
@@ -143,7 +144,8 @@ func readTime(values url.Values, name string) (time.Time, error) {
 	}
 	at, err := order.ParseTime(values.Get(name))
 	if err != nil {
-		return time.Time{}, invalidParameter(name, "must be an RFC 3339 time such as 2010-12-01T00:00:00Z, with + written as %2B.")
+		return time.Time{}, invalidParameter(name,
+			"must be an RFC 3339 time such as 2010-12-01T00:00:00Z, with + written as %2B.")
 	}
 	// No order is older, and the zero time would mean no bound.
 	if epoch := time.Unix(0, 0); at.Before(epoch) {

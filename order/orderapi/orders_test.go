@@ -42,10 +42,12 @@ func TestPlacingAnOrder(t *testing.T) {
 	if resp.StatusCode != http.StatusCreated || answer != want {
 		t.Fatalf("got  %d %s\nwant %s", resp.StatusCode, answer, want)
 	}
-	if _, err := uuidv7.Parse(id); err != nil || resp.Header.Get("Content-Type") != "application/json" || resp.Header.Get("Idempotent-Replayed") != "" {
+	if _, err := uuidv7.Parse(id); err != nil || resp.Header.Get("Content-Type") != "application/json" ||
+		resp.Header.Get("Idempotent-Replayed") != "" {
 		t.Fatalf("headers %v", resp.Header)
 	}
-	if resp, again := get(resp.Header.Get("Location")).do(t, service); resp.StatusCode != http.StatusOK || again != answer {
+	if resp, again := get(resp.Header.Get("Location")).do(t, service); resp.StatusCode != http.StatusOK ||
+		again != answer {
 		t.Fatalf("get: %d %s", resp.StatusCode, again)
 	}
 }
@@ -54,7 +56,8 @@ func TestTheLeastOrderIsPlacedNow(t *testing.T) {
 	service := apitest.Start(t, clock.NewManual(now))
 	resp, answer := post(body(goodLine)).do(t, service)
 	rest := regexp.MustCompile(`^\{"id":"[^"]*"`).ReplaceAllString(answer, "")
-	want := `,"currency":"GBP","lines":[` + goodLine + `],"total":1,"placed_at":"2026-05-01T12:00:00.123Z","publication":{"state":"pending","attempts":0}}`
+	want := `,"currency":"GBP","lines":[` + goodLine +
+		`],"total":1,"placed_at":"2026-05-01T12:00:00.123Z","publication":{"state":"pending","attempts":0}}`
 	if resp.StatusCode != http.StatusCreated || rest != want {
 		t.Fatalf("%d %s", resp.StatusCode, answer)
 	}
@@ -62,7 +65,8 @@ func TestTheLeastOrderIsPlacedNow(t *testing.T) {
 
 func TestTheLargestOrderIsPlaced(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
-	long := fmt.Sprintf(`{"sku":"%s","description":"%s","quantity":1000000000,"unit_price":4611686}`, strings.Repeat("s", 64), strings.Repeat("d", 380))
+	long := fmt.Sprintf(`{"sku":"%s","description":"%s","quantity":1000000000,"unit_price":4611686}`,
+		strings.Repeat("s", 64), strings.Repeat("d", 380))
 	whole := body(long + strings.Repeat(","+long, 1999))
 	whole += strings.Repeat(" ", order.MaxBody-len(whole))
 	resp, answer := post(whole).do(t, service)
@@ -132,7 +136,9 @@ func TestListing(t *testing.T) {
 		t.Fatalf("an empty list: %q", got)
 	}
 	for i := range 7 {
-		resp, answer := post(body(goodLine, fmt.Sprintf(`"reference":"%d","customer_id":"c & %d","placed_at":"2010-12-0%dT00:00:00Z"`, i, i%2, i+1))).do(t, service)
+		resp, answer := post(body(goodLine,
+			fmt.Sprintf(`"reference":"%d","customer_id":"c & %d","placed_at":"2010-12-0%dT00:00:00Z"`, i, i%2,
+				i+1))).do(t, service)
 		if resp.StatusCode != http.StatusCreated {
 			t.Fatal(answer)
 		}
@@ -157,7 +163,8 @@ func TestListing(t *testing.T) {
 func TestOrdersPlacedMeanwhileDoNotShiftPages(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	place := func(reference string) {
-		if resp, answer := post(body(goodLine, `"reference":"`+reference+`"`)).do(t, service); resp.StatusCode != http.StatusCreated {
+		if resp, answer := post(body(goodLine, `"reference":"`+reference+`"`)).do(t,
+			service); resp.StatusCode != http.StatusCreated {
 			t.Fatal(answer)
 		}
 	}
@@ -198,12 +205,15 @@ func TestStoreErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		handler := orderapi.New(orderapi.Config{Placement: placement, Store: failing{}, Logger: zerolog.New(&log), Guard: auth.Open(), Limiter: ratelimit.Open(), Gate: admission.Open()})
+		handler := orderapi.New(orderapi.Config{Placement: placement, Store: failing{}, Logger: zerolog.New(&log),
+			Guard: auth.Open(), Limiter: ratelimit.Open(), Gate: admission.Open()})
 		w := httptest.NewRecorder()
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders", strings.NewReader(body(goodLine)))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders",
+			strings.NewReader(body(goodLine)))
 		r.Header.Set("Content-Type", "application/json")
 		handler.ServeHTTP(w, r)
-		if w.Code != c.status || !strings.Contains(w.Body.String(), `"code":"`+c.code+`"`) || w.Header().Get("Retry-After") != c.retryAfter ||
+		if w.Code != c.status || !strings.Contains(w.Body.String(), `"code":"`+c.code+`"`) ||
+			w.Header().Get("Retry-After") != c.retryAfter ||
 			strings.Contains(w.Body.String(), "secret") || w.Header().Get("Location") != "" {
 			t.Errorf("%v: %d %s %v", c.err, w.Code, w.Body, w.Header())
 		}

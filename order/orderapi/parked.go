@@ -103,10 +103,11 @@ func (a *api) getParked(w http.ResponseWriter, r *http.Request) error {
 
 // decision is the body of an operator's request. The filter is for those that concern many messages.
 type decision struct {
-	Reason       string     `json:"reason"`
-	Class        string     `json:"class"`
-	OrderID      string     `json:"order_id"`
-	FailedBefore *time.Time `json:"failed_before"` // nil when it is left out: the zero time can be given, and a filter takes it for any
+	Reason  string `json:"reason"`
+	Class   string `json:"class"`
+	OrderID string `json:"order_id"`
+	// nil when it is left out: the zero time can be given, and a filter takes it for any
+	FailedBefore *time.Time `json:"failed_before"`
 	All          *bool      `json:"all"`
 }
 
@@ -178,7 +179,8 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb outbox.Verb) (d d
 			return d, invalidDecision("", "A member is null or empty; leave out what is not meant.")
 		}
 		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-			return d, invalidDecision(string(semantic.JSONPointer), "The field is not known here, or is of another type.")
+			return d, invalidDecision(string(semantic.JSONPointer),
+				"The field is not known here, or is of another type.")
 		}
 		return d, kindMalformedJSON.New("The body must be exactly one well-formed JSON object; {} is the least.")
 	}
@@ -204,7 +206,8 @@ func (a *api) answerDecided(
 	n int,
 	corrupt []uuidv7.ID,
 ) error {
-	name := map[outbox.Verb]string{outbox.Retry: "retried", outbox.Discard: "discarded", outbox.Adopted: "adopted"}[verb]
+	name := map[outbox.Verb]string{outbox.Retry: "retried", outbox.Discard: "discarded",
+		outbox.Adopted: "adopted"}[verb]
 	answer := map[string]any{name: n}
 	if len(corrupt) > 0 {
 		answer["corrupt"] = texts(corrupt)

@@ -30,7 +30,8 @@ type parkedPage struct {
 func listParked(t *testing.T, service *apitest.Service, query string) (page parkedPage) {
 	t.Helper()
 	resp, answer := get("/v1/outbox/parked"+query).do(t, service)
-	if err := json.Unmarshal([]byte(answer), &page, json.RejectUnknownMembers(true)); err != nil || resp.StatusCode != http.StatusOK {
+	if err := json.Unmarshal([]byte(answer), &page, json.RejectUnknownMembers(true)); err != nil ||
+		resp.StatusCode != http.StatusOK {
 		t.Fatalf("%d %s: %v", resp.StatusCode, answer, err)
 	}
 	return page
@@ -64,7 +65,8 @@ func TestParkedMessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 		t.Fatalf("pages %+v, %+v", first, rest)
 	}
 	m := first.Parked[0]
-	if m.Sequence != 1 || m.Class != "too_large" || !strings.Contains(m.Reason, "limit") || m.Attempts != 1 || m.FirstFailed.IsZero() || m.LastFailed.IsZero() {
+	if m.Sequence != 1 || m.Class != "too_large" || !strings.Contains(m.Reason, "limit") || m.Attempts != 1 ||
+		m.FirstFailed.IsZero() || m.LastFailed.IsZero() {
 		t.Errorf("listed as %+v", m)
 	}
 	if page := listParked(t, service, "?class=refused"); len(page.Parked) != 0 {
@@ -80,20 +82,24 @@ func TestParkedMessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 	}
 
 	ill.Store(false)
-	if resp, answer := decide("/v1/outbox/parked/"+m.ID+"/retry", `{"reason":"limit raised"}`).do(t, service); resp.StatusCode != http.StatusOK || answer != `{"retried":1}` {
+	if resp, answer := decide("/v1/outbox/parked/"+m.ID+"/retry", `{"reason":"limit raised"}`).do(t,
+		service); resp.StatusCode != http.StatusOK || answer != `{"retried":1}` {
 		t.Fatalf("retry: %d %s", resp.StatusCode, answer)
 	}
-	if resp, answer := decide("/v1/outbox/parked/"+m.ID+"/retry", `{}`).do(t, service); resp.StatusCode != http.StatusNotFound {
+	if resp, answer := decide("/v1/outbox/parked/"+m.ID+"/retry", `{}`).do(t,
+		service); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("a second retry: %d %s", resp.StatusCode, answer)
 	}
 	other := first.Parked[1]
-	if resp, answer := decide("/v1/outbox/parked/"+other.ID+"/discard", `{"reason":"a test"}`).do(t, service); resp.StatusCode != http.StatusOK || answer != `{"discarded":1}` {
+	if resp, answer := decide("/v1/outbox/parked/"+other.ID+"/discard", `{"reason":"a test"}`).do(t,
+		service); resp.StatusCode != http.StatusOK || answer != `{"discarded":1}` {
 		t.Fatalf("discard: %d %s", resp.StatusCode, answer)
 	}
 	if _, order := get("/v1/orders/"+other.OrderID).do(t, service); !strings.Contains(order, `"state":"discarded"`) {
 		t.Errorf("its order is %s", order)
 	}
-	if resp, answer := decide("/v1/outbox/retry", `{"class":"too_large"}`).do(t, service); resp.StatusCode != http.StatusOK || answer != `{"retried":1}` {
+	if resp, answer := decide("/v1/outbox/retry", `{"class":"too_large"}`).do(t,
+		service); resp.StatusCode != http.StatusOK || answer != `{"retried":1}` {
 		t.Fatalf("mass retry: %d %s", resp.StatusCode, answer)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -136,14 +142,18 @@ func TestBadDecisions(t *testing.T) {
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":1}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"why":"a"}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"all":true}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"`+strings.Repeat("x", 501)+`"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"`+strings.Repeat("x", 501)+`"}`), 422,
+			"invalid_decision"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"`+strings.Repeat("x", 5000)+`"}`), 413, "body_too_large"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"all":false}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":`+strings.Repeat("[", 32)+strings.Repeat("]", 32)+`}`), 400, "malformed_json"},
+		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":`+strings.Repeat("[", 32)+strings.Repeat("]", 32)+`}`),
+			400, "malformed_json"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"\u001b[2J"}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/parked/"+id+"/discard", `{"reason":" \u00a0"}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/discard", `{"reason":"x","all":true,"failed_before":"0001-01-01T00:00:00Z"}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/discard", `{"reason":"x","class":"too_large","failed_before":"0001-01-01T00:00:00Z"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/discard", `{"reason":"x","all":true,"failed_before":"0001-01-01T00:00:00Z"}`), 422,
+			"invalid_decision"},
+		{decide("/v1/outbox/discard", `{"reason":"x","class":"too_large","failed_before":"0001-01-01T00:00:00Z"}`), 422,
+			"invalid_decision"},
 		{decide("/v1/outbox/retry", `{}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/retry", `{"all":true,"class":"too_large"}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/retry", `{"class":"wrong"}`), 422, "invalid_decision"},
@@ -157,7 +167,8 @@ func TestBadDecisions(t *testing.T) {
 	} {
 		resp, answer := c.call.do(t, service)
 		if resp.StatusCode != c.status || !strings.Contains(answer, `"code":"`+c.code+`"`) {
-			t.Errorf("%s %s %.60s: %d %s, want %d %s", c.call.method, c.call.path, c.call.body, resp.StatusCode, answer, c.status, c.code)
+			t.Errorf("%s %s %.60s: %d %s, want %d %s", c.call.method, c.call.path, c.call.body, resp.StatusCode, answer,
+				c.status, c.code)
 		}
 	}
 	if after := service.Transactions(); after != before {

@@ -51,7 +51,8 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// admit reads the body of a placement that may begin. With an error there is no body: what waits for its refusal takes no memory.
+// admit reads the body of a placement that may begin. With an error there is no body: what waits for its refusal takes
+// no memory.
 func (a *api) admit(w http.ResponseWriter, r *http.Request) (pass *admission.Pass, body []byte, err error) {
 	if pass, err = a.Gate.Arrive(web.Client(r), r.ContentLength, order.MaxBody); err != nil {
 		return pass, nil, err

@@ -19,7 +19,8 @@ import (
 
 // named is an order with a source and a reference.
 func named(source, reference string, members ...string) string {
-	return body(goodLine, append([]string{`"source":"` + source + `"`, `"reference":"` + reference + `"`}, members...)...)
+	return body(goodLine, append([]string{`"source":"` + source + `"`, `"reference":"` + reference + `"`},
+		members...)...)
 }
 
 // places one order and returns its id, the code of a refusal, and whether it is a replay.
@@ -31,7 +32,8 @@ func places(t *testing.T, service *apitest.Service, text string, header ...strin
 		code, _, _ = strings.Cut(code, `"`)
 		return "", fmt.Sprint(resp.StatusCode, " ", code), false
 	}
-	return strings.TrimPrefix(resp.Header.Get("Location"), "/v1/orders/"), "", resp.Header.Get("Idempotent-Replayed") == "true"
+	return strings.TrimPrefix(resp.Header.Get("Location"), "/v1/orders/"), "",
+		resp.Header.Get("Idempotent-Replayed") == "true"
 }
 
 func TestPlace_ASourceAndReferencePlaceOneOrder(t *testing.T) {
@@ -49,11 +51,12 @@ func TestPlace_ASourceAndReferencePlaceOneOrder(t *testing.T) {
 		"other spelling, no key":   {`{"customer_id":"\u0063","reference":"\u0037","source":"sh\u006fp","metadata":{},"lines":[{"unit_price":1.0,"quantity":1e0,"description":"","sku":"a"}],"currency":"GBP"}`, "", ""},
 		"another customer, no key": {named("shop", "7", `"customer_id":"d"`), "", "409 reference_taken"},
 		"another customer":         {named("shop", "7", `"customer_id":"d"`), "third", "409 reference_taken"},
-		"a time more":              {named("shop", "7", `"customer_id":"c","placed_at":"2026-05-01T12:00:00Z"`), "", "409 reference_taken"},
-		"the same key":             {named("shop", "7", `"customer_id":"d"`), "k", "422 idempotency_key_reused"},
-		"a source alone":           {body(goodLine, `"source":"shop"`), "", "422 invalid_order"},
-		"an empty source":          {named("", "7"), "", "422 invalid_order"},
-		"an empty reference":       {named("shop", ""), "", "422 invalid_order"},
+		"a time more": {named("shop", "7", `"customer_id":"c","placed_at":"2026-05-01T12:00:00Z"`), "",
+			"409 reference_taken"},
+		"the same key":       {named("shop", "7", `"customer_id":"d"`), "k", "422 idempotency_key_reused"},
+		"a source alone":     {body(goodLine, `"source":"shop"`), "", "422 invalid_order"},
+		"an empty source":    {named("", "7"), "", "422 invalid_order"},
+		"an empty reference": {named("shop", ""), "", "422 invalid_order"},
 	} {
 		id, code, replayed := places(t, service, c.body, keyHeader(c.key)...)
 		if code != c.want || c.want == "" && (id != first || !replayed) {
@@ -61,8 +64,10 @@ func TestPlace_ASourceAndReferencePlaceOneOrder(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"another source": named("till", "7", `"customer_id":"c"`), "another reference": named("shop", "77", `"customer_id":"c"`),
-		"no source": body(goodLine, `"reference":"7","customer_id":"c"`), "no source again": body(goodLine, `"reference":"7","customer_id":"c"`),
+		"another source":               named("till", "7", `"customer_id":"c"`),
+		"another reference":            named("shop", "77", `"customer_id":"c"`),
+		"no source":                    body(goodLine, `"reference":"7","customer_id":"c"`),
+		"no source again":              body(goodLine, `"reference":"7","customer_id":"c"`),
 		"the same text, cut elsewhere": named("shop7", "7", `"customer_id":"c"`),
 	} {
 		if id, code, replayed := places(t, service, text); code != "" || replayed || id == first {
@@ -81,16 +86,19 @@ func keyHeader(key string) []string {
 func TestPlace_AKeyThatWasAnsweredStaysWithItsOrder(t *testing.T) {
 	service := apitest.Start(t, clock.NewManual(now))
 	first, _, _ := places(t, service, named("shop", "7"))
-	if id, code, replayed := places(t, service, named("shop", "7"), "Idempotency-Key", "k"); id != first || code != "" || !replayed {
+	if id, code, replayed := places(t, service, named("shop", "7"), "Idempotency-Key", "k"); id != first ||
+		code != "" || !replayed {
 		t.Fatalf("%s %s, replayed %v", id, code, replayed)
 	}
 	before := service.Transactions()
-	for name, text := range map[string]string{"another reference": named("shop", "8"), "no reference": body(goodLine), "another content": named("shop", "7", `"customer_id":"c"`)} {
+	for name, text := range map[string]string{"another reference": named("shop", "8"), "no reference": body(goodLine),
+		"another content": named("shop", "7", `"customer_id":"c"`)} {
 		if _, code, _ := places(t, service, text, "Idempotency-Key", "k"); code != "422 idempotency_key_reused" {
 			t.Errorf("%s under the key: %s", name, code)
 		}
 	}
-	if id, code, replayed := places(t, service, named("shop", "7"), "Idempotency-Key", "k"); id != first || code != "" || !replayed {
+	if id, code, replayed := places(t, service, named("shop", "7"), "Idempotency-Key", "k"); id != first ||
+		code != "" || !replayed {
 		t.Errorf("the same again: %s %s, replayed %v", id, code, replayed)
 	}
 	if after := service.Transactions(); after != before {
@@ -109,14 +117,17 @@ func TestPlace_AReferenceIsTakenWhoeverAsks(t *testing.T) {
 	_, first, _, _ := placeAs(t, s, shop, "k", old)
 	// The till may place no orders of the past, and places none.
 	for _, key := range []string{"", "k", "j"} {
-		if status, id, code, replayed := placeAs(t, s, till, key, old); status != http.StatusCreated || id != first || !replayed {
+		if status, id, code, replayed := placeAs(t, s, till, key, old); status != http.StatusCreated || id != first ||
+			!replayed {
 			t.Errorf("key %q: %d %s %s, replayed %v", key, status, code, id, replayed)
 		}
 	}
-	if status, _, code, _ := placeAs(t, s, till, "", strings.Replace(old, "08:26", "08:27", 1)); status != http.StatusConflict || code != "reference_taken" {
+	if status, _, code, _ := placeAs(t, s, till, "",
+		strings.Replace(old, "08:26", "08:27", 1)); status != http.StatusConflict || code != "reference_taken" {
 		t.Errorf("other content: %d %s", status, code)
 	}
-	if status, _, code, _ := placeAs(t, s, till, "", strings.Replace(old, `"7"`, `"8"`, 1)); status != http.StatusForbidden {
+	if status, _, code, _ := placeAs(t, s, till, "",
+		strings.Replace(old, `"7"`, `"8"`, 1)); status != http.StatusForbidden {
 		t.Errorf("a new order of the past: %d %s", status, code)
 	}
 }
@@ -129,7 +140,8 @@ func TestPlace_ManyAtOncePlaceAReferenceOnce(t *testing.T) {
 	for i := range 64 {
 		wait.Go(func() {
 			// Two contents, with and without keys: whichever comes first is the order.
-			id, code, replayed := places(t, service, named("shop", "7", fmt.Sprintf(`"customer_id":"%d"`, i%2)), keyHeader(strings.Repeat("k", i%5))...)
+			id, code, replayed := places(t, service, named("shop", "7", fmt.Sprintf(`"customer_id":"%d"`, i%2)),
+				keyHeader(strings.Repeat("k", i%5))...)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -239,7 +251,8 @@ func TestList_FindsOrdersByReference(t *testing.T) {
 	shop, till := place(named("shop", "a & b", `"customer_id":"c"`)), place(named("till", "a & b", `"customer_id":"d"`))
 	var free []string
 	for i := range 5 {
-		free = append([]string{place(body(goodLine, `"reference":"a & b"`, fmt.Sprintf(`"customer_id":"%d"`, i%2)))}, free...)
+		free = append([]string{place(body(goodLine, `"reference":"a & b"`, fmt.Sprintf(`"customer_id":"%d"`, i%2)))},
+			free...)
 	}
 	place(body(goodLine, `"reference":"a & bc"`))
 	place(body(goodLine))
@@ -264,13 +277,15 @@ func TestList_FindsOrdersByReference(t *testing.T) {
 		"source=shop", "reference=", "source=&reference=a", "reference=a%00b", "reference=" + strings.Repeat("r", 129),
 		"reference=a&source=" + strings.Repeat("s", 65), "reference=a&reference=b", "source=%ff&reference=a",
 	} {
-		if resp, answer := get("/v1/orders?"+query).do(t, service); resp.StatusCode != http.StatusBadRequest || !strings.Contains(answer, "invalid_parameter") {
+		if resp, answer := get("/v1/orders?"+query).do(t, service); resp.StatusCode != http.StatusBadRequest ||
+			!strings.Contains(answer, "invalid_parameter") {
 			t.Errorf("%s: %d %s", query, resp.StatusCode, answer)
 		}
 	}
 	resp, _ := get("/v1/orders?limit=1&reference="+url.QueryEscape("a & b")).do(t, service)
 	next := strings.Trim(strings.Split(resp.Header.Get("Link"), ";")[0], "<>")
-	if resp, answer := get(strings.Replace(next, "reference=a+%26+b", "reference=a", 1)).do(t, service); resp.StatusCode != http.StatusBadRequest {
+	if resp, answer := get(strings.Replace(next, "reference=a+%26+b", "reference=a", 1)).do(t,
+		service); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("a cursor of another reference: %d %s", resp.StatusCode, answer)
 	}
 }
@@ -315,7 +330,8 @@ func TestGet_SaysWhoPlacedAnOrder(t *testing.T) {
 		t.Fatalf("%d %s", resp.StatusCode, answer)
 	}
 	c = post(named("shop", "7"), "Authorization", "Bearer "+shop) // a replay: the first one placed it
-	if resp, answer := c.do(t, s); resp.Header.Get("Idempotent-Replayed") != "true" || strings.Contains(answer, "placed_by") {
+	if resp, answer := c.do(t, s); resp.Header.Get("Idempotent-Replayed") != "true" ||
+		strings.Contains(answer, "placed_by") {
 		t.Fatalf("%d %s", resp.StatusCode, answer)
 	}
 	for _, path := range []string{"/v1/orders/" + id, "/v1/orders?limit=1"} {

@@ -29,7 +29,8 @@ func (a *api) adopt(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if d.filtered() || d.All != nil {
-		return invalidDecision("", "This request is about all messages that were left to another file: it takes a reason and no filter.")
+		return invalidDecision("", "This request is about all messages that were left to another file: it takes a "+
+			"reason and no filter.")
 	}
 	n, err := a.Outbox.Adopt(r.Context(), why(r, d.Reason))
 	if err != nil {

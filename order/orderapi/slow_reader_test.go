@@ -52,7 +52,8 @@ func newSlowReaders(t *testing.T, s *apitest.Service) *slowReaders {
 		t.Fatal(err)
 	}
 	r := &slowReaders{reading: make(chan struct{}), handler: orderapi.New(orderapi.Config{
-		Placement: placement, Store: s.Store, Outbox: s.Outbox, Topic: event.Topic, Logger: zerolog.Nop(), Guard: auth.Open(),
+		Placement: placement, Store: s.Store, Outbox: s.Outbox, Topic: event.Topic, Logger: zerolog.Nop(),
+		Guard:   auth.Open(),
 		Limiter: ratelimit.Open(), Gate: admission.Open(),
 	})}
 	t.Cleanup(r.read)
@@ -81,7 +82,10 @@ func request(from, method, path, body string) *http.Request {
 // ask sends the same request for n of them, all at one address.
 func (r *slowReaders) ask(n int, from, method, path, body string) {
 	for range n {
-		r.running.Go(func() { r.handler.ServeHTTP(stuckWriter{httptest.NewRecorder(), r}, request(from, method, path, body)) })
+		r.running.Go(func() {
+			r.handler.ServeHTTP(stuckWriter{httptest.NewRecorder(), r},
+				request(from, method, path, body))
+		})
 	}
 }
 
@@ -92,7 +96,8 @@ func (r *slowReaders) status(method, path, body string) (int, string) {
 	return w.Code, w.Body.String()
 }
 
-// TestWhoDoesNotReadHoldsNoPlace: more clients than may place at once have placed, and read no answer; others place all the same.
+// TestWhoDoesNotReadHoldsNoPlace: more clients than may place at once have placed, and read no answer; others place all
+// the same.
 func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
@@ -107,14 +112,15 @@ func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
 	}
 }
 
-// TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs: large answers that nobody reads have 64 MiB among them, those of one client 16. Then no other large ones are
-// made, and what is small is answered as ever, pages too.
+// TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs: large answers that nobody reads have 64 MiB among them, those of one
+// client 16. Then no other large ones are made, and what is small is answered as ever, pages too.
 func TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
 	lines := make([]string, 1800)
 	for i := range lines {
-		lines[i] = `{"sku":"` + strconv.Itoa(i) + `","description":"` + strings.Repeat("x", 450) + `","quantity":1,"unit_price":1}`
+		lines[i] = `{"sku":"` + strconv.Itoa(i) + `","description":"` + strings.Repeat("x", 450) +
+			`","quantity":1,"unit_price":1}`
 	}
 	large := `{"currency":"EUR","lines":[` + strings.Join(lines, ",") + `]}` // 900 KB
 	status, answer := r.status(http.MethodPost, "/v1/orders", large)
@@ -128,14 +134,16 @@ func TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs(t *testing.T) {
 		r.ask(many, fmt.Sprintf("203.0.113.%d", clients), http.MethodGet, path, "")
 		s.Eventually("all have an answer or a refusal", func() bool { return r.stuck.Load() == int32(many*clients) })
 		if large := int(r.stuck.Load() - r.refused.Load()); large > clients*most || large < min(clients, 4)*most*3/4 {
-			t.Errorf("%d large answers are under way to %d clients, want about %d", large, clients, min(clients, 4)*most)
+			t.Errorf("%d large answers are under way to %d clients, want about %d", large, clients,
+				min(clients, 4)*most)
 		}
 		want := http.StatusOK
 		if clients == 5 { // of the fifth's share there is only a part
 			want = http.StatusServiceUnavailable
 		}
 		for _, path := range []string{path, "/v1/orders"} {
-			if status, answer := r.status(http.MethodGet, path, ""); status != want || status != http.StatusOK && !strings.Contains(answer, "overloaded") {
+			if status, answer := r.status(http.MethodGet, path, ""); status != want || status != http.StatusOK &&
+				!strings.Contains(answer, "overloaded") {
 				t.Errorf("%s beside %d clients: %d %.300s", path, clients, status, answer)
 			}
 		}

@@ -22,7 +22,8 @@ type UnexpectedAnswer struct {
 
 // Error names status and content type.
 func (u *UnexpectedAnswer) Error() string {
-	text := fmt.Sprintf("unexpected answer %d of type %.80q; is this the order service's address?", u.Status, u.ContentType)
+	text := fmt.Sprintf("unexpected answer %d of type %.80q; is this the order service's address?", u.Status,
+		u.ContentType)
 	if u.cause != nil {
 		text += " " + u.cause.Error()
 	}
@@ -44,7 +45,8 @@ func (a *answer) err(want int) error {
 	if a.status == want {
 		return nil
 	}
-	if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); err == nil && mediaType == problem.ContentType && a.status >= 400 {
+	if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); err == nil &&
+		mediaType == problem.ContentType && a.status >= 400 {
 		var p problem.Problem
 		if json.Unmarshal(a.body, &p) == nil && p.Code != "" {
 			p.Status, p.RetryAfter = a.status, a.retryAfter()

@@ -27,7 +27,8 @@ type Config struct {
 	Credential secret.Text
 	// HTTP sends the requests. Default: a client of its own that keeps up to 64 connections and follows no redirects.
 	HTTP *http.Client
-	// Transport carries the requests of the default HTTP, for authorities and a certificate of the client's own. Default: as http.DefaultTransport does.
+	// Transport carries the requests of the default HTTP, for authorities and a certificate of the client's own.
+	// Default: as http.DefaultTransport does.
 	Transport http.RoundTripper
 	// RetryFor is how long, from a request's first attempt, another one may begin. Default 60 s; -1 means one attempt
 	// only.
@@ -50,7 +51,8 @@ func New(c Config) (*Client, error) {
 	base, err := url.Parse(c.BaseURL)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("order service's URL %q is none: want one such as http://127.0.0.1:8080", secret.URL(c.BaseURL))
+		return nil, fmt.Errorf("order service's URL %q is none: want one such as http://127.0.0.1:8080",
+			secret.URL(c.BaseURL))
 	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
 		return nil, fmt.Errorf("order service's URL %q: want one such as http://127.0.0.1:8080", secret.URL(c.BaseURL))
 	case base.RawQuery != "" || base.Fragment != "":

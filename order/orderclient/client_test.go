@@ -32,7 +32,8 @@ func connect(t *testing.T, service *apitest.Service) *orderclient.Client {
 func TestPlaceAndGet(t *testing.T) {
 	c := connect(t, apitest.Start(t, clock.System{}))
 	draft := order.Draft{
-		Reference: "536365", CustomerID: "17850", Currency: "GBP", PlacedAt: time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC),
+		Reference: "536365", CustomerID: "17850", Currency: "GBP",
+		PlacedAt: time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC),
 		Lines:    []event.Line{{SKU: "85123A", Description: "WHITE <HEART> é", Quantity: 6, UnitPrice: 255}},
 		Metadata: map[string]string{"country": "United Kingdom", "b": "", "a": "x"},
 	}
@@ -45,7 +46,8 @@ func TestPlaceAndGet(t *testing.T) {
 		t.Fatalf("%+v, %v", placed, err)
 	}
 	want := event.Order{
-		ID: placed.ID, Reference: draft.Reference, CustomerID: draft.CustomerID, Currency: "GBP", Lines: draft.Lines, Total: 1530,
+		ID: placed.ID, Reference: draft.Reference, CustomerID: draft.CustomerID, Currency: "GBP", Lines: draft.Lines,
+		Total:    1530,
 		PlacedAt: draft.PlacedAt, Metadata: draft.Metadata,
 	}
 	if !reflect.DeepEqual(placed.Order.Order, want) {
@@ -65,7 +67,8 @@ func TestRefusalsAreProblems(t *testing.T) {
 	c := connect(t, apitest.Start(t, clock.System{}))
 	_, err := c.Place(t.Context(), []byte(`{"currency":"GBP","lines":[{"sku":"a","quantity":0,"unit_price":1}]}`), "")
 	p, ok := errors.AsType[problem.Problem](err)
-	if !ok || p.Status != 422 || p.Code != "invalid_order" || len(p.Errors) != 1 || p.Errors[0].Pointer != "/lines/0/quantity" {
+	if !ok || p.Status != 422 || p.Code != "invalid_order" || len(p.Errors) != 1 ||
+		p.Errors[0].Pointer != "/lines/0/quantity" {
 		t.Fatalf("place: %+v, %v", p, err)
 	}
 	for _, id := range []string{"x", "../v1/orders", "", "0190163d-8694-739b-aea5-966c26f8ad91"} {
@@ -104,8 +107,9 @@ func TestListFollowsEveryPage(t *testing.T) {
 	for want, q := range map[string]orderclient.Query{
 		"6543210": {PageSize: 2},
 		"531":     {PageSize: 1, CustomerID: "c1"},
-		"432":     {PlacedFrom: start.AddDate(0, 0, 2), PlacedTo: start.AddDate(0, 0, 5).In(time.FixedZone("", 3600)), PageSize: 1},
-		"":        {CustomerID: "nobody"},
+		"432": {PlacedFrom: start.AddDate(0, 0, 2), PlacedTo: start.AddDate(0, 0, 5).In(time.FixedZone("", 3600)),
+			PageSize: 1},
+		"": {CustomerID: "nobody"},
 	} {
 		if got := list(q); got != want {
 			t.Errorf("%+v: got %s, want %s", q, got, want)
@@ -127,7 +131,8 @@ func TestNewRefusesWhatIsNoURL(t *testing.T) {
 		"", "127.0.0.1:8080", "localhost:8080", "ftp://x", "http://", "http://x?y=1", "http://x#y", "http://x\n",
 		"ftp://me:sesame@x", "http://me:sesame@x?y=1", "http://me:sesame@x y",
 	} {
-		if _, err := orderclient.New(orderclient.Config{BaseURL: url}); err == nil || strings.Contains(err.Error(), "sesame") {
+		if _, err := orderclient.New(orderclient.Config{BaseURL: url}); err == nil ||
+			strings.Contains(err.Error(), "sesame") {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
@@ -143,7 +148,8 @@ func TestATokenInTheURLIsNotShown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Outbox(t.Context()); err == nil || strings.Contains(err.Error(), "sesame") || !strings.Contains(err.Error(), host) {
+		if _, err := c.Outbox(t.Context()); err == nil || strings.Contains(err.Error(), "sesame") ||
+			!strings.Contains(err.Error(), host) {
 			t.Errorf("%v", err)
 		}
 		c.Close()
@@ -159,7 +165,8 @@ func TestABaseURLMayHaveAPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.Place(t.Context(), []byte(`{"currency":"GBP","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`), ""); err != nil {
+	if _, err := c.Place(t.Context(), []byte(`{"currency":"GBP","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`),
+		""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -172,7 +179,8 @@ func TestACredentialIsNotShown(t *testing.T) {
 	}
 	defer client.Close()
 	_, err = client.Get(t.Context(), "none")
-	if text := fmt.Sprintf("%v %+v %#v %+v %#v %v", config, config, config, client, client, err); strings.Contains(text, "sesame") || !strings.Contains(text, "redacted") {
+	if text := fmt.Sprintf("%v %+v %#v %+v %#v %v", config, config, config, client, client, err); strings.Contains(text,
+		"sesame") || !strings.Contains(text, "redacted") {
 		t.Errorf("shown: %s", text)
 	}
 }
@@ -187,7 +195,8 @@ func TestTheCredentialIsSent(t *testing.T) {
 		})
 	}
 	service.Start()
-	c, err := orderclient.New(orderclient.Config{BaseURL: service.URL, Credential: secret.New("open-sesame"), RetryFor: -1})
+	c, err := orderclient.New(orderclient.Config{BaseURL: service.URL, Credential: secret.New("open-sesame"),
+		RetryFor: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,8 @@ import (
 // Delivery returns how the message of an order got on. The problem of an id that no order has is not_found.
 func (c *Client) Delivery(ctx context.Context, id string) (order.Delivery, error) {
 	answer, err := c.send(ctx, request{
-		method: http.MethodGet, path: "/v1/orders/" + url.PathEscape(id) + "/delivery", want: http.StatusOK, repeatable: true,
+		method: http.MethodGet, path: "/v1/orders/" + url.PathEscape(id) + "/delivery", want: http.StatusOK,
+		repeatable: true,
 	})
 	var d order.Delivery
 	if err == nil {

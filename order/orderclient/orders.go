@@ -35,7 +35,8 @@ type Placed struct {
 // the request is sent once only, as it cannot be known whether a lost answer was a success.
 func (c *Client) Place(ctx context.Context, body []byte, key string) (Placed, error) {
 	answer, err := c.send(ctx, request{
-		method: http.MethodPost, path: "/v1/orders", body: body, key: key, want: http.StatusCreated, repeatable: key != "",
+		method: http.MethodPost, path: "/v1/orders", body: body, key: key, want: http.StatusCreated,
+		repeatable: key != "",
 	})
 	if err != nil {
 		return Placed{}, fmt.Errorf("place order: %w", err)
@@ -78,7 +79,8 @@ type Query struct {
 
 func (q Query) values() url.Values {
 	v := url.Values{}
-	for name, value := range map[string]string{"customer_id": q.CustomerID, "source": q.Source, "reference": q.Reference} {
+	for name, value := range map[string]string{"customer_id": q.CustomerID, "source": q.Source,
+		"reference": q.Reference} {
 		if value != "" {
 			v.Set(name, value)
 		}

@@ -57,7 +57,8 @@ type Finding struct {
 // Outbox returns an account of the service's outbox, with its newest findings.
 func (c *Client) Outbox(ctx context.Context) (OutboxReport, error) {
 	var report OutboxReport
-	answer, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/outbox", want: http.StatusOK, repeatable: true})
+	answer, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/outbox", want: http.StatusOK,
+		repeatable: true})
 	if err == nil {
 		err = answer.decode(&report)
 	}
@@ -67,8 +68,8 @@ func (c *Client) Outbox(ctx context.Context) (OutboxReport, error) {
 	return report, nil
 }
 
-// Adopt has the messages published that were left to another file, because that file is gone, and returns how many there
-// were. reason is kept.
+// Adopt has the messages published that were left to another file, because that file is gone, and returns how many
+// there were. reason is kept.
 func (c *Client) Adopt(ctx context.Context, reason string) (int, error) {
 	n, _, err := c.decide(ctx, "/v1/outbox/adopt", decision{Reason: reason})
 	return n, err

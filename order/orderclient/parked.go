@@ -75,8 +75,8 @@ func (c *Client) ListWaiting(ctx context.Context, limit int, cursor string) (Wai
 	return page, nil
 }
 
-// ParkedPage is one page of parked messages, in the order written. NextCursor is "" on the last one; a page may be short
-// and still have a next.
+// ParkedPage is one page of parked messages, in the order written. NextCursor is "" on the last one; a page may be
+// short and still have a next.
 type ParkedPage struct {
 	Parked     []ParkedMessage `json:"parked"`
 	Corrupt    []string        `json:"corrupt,omitempty"` // ids of messages that are damaged
@@ -108,7 +108,8 @@ func (c *Client) ListParked(ctx context.Context, f ParkedFilter, limit int, curs
 		set("limit", strconv.Itoa(limit))
 	}
 	var page ParkedPage
-	answer, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/outbox/parked", query: query, want: http.StatusOK, repeatable: true})
+	answer, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/outbox/parked", query: query,
+		want: http.StatusOK, repeatable: true})
 	if err == nil {
 		err = answer.decode(&page)
 	}
@@ -173,7 +174,8 @@ type decision struct {
 }
 
 func decisionOn(f ParkedFilter, reason string) decision {
-	return decision{Reason: reason, Class: f.Class, OrderID: f.OrderID, FailedBefore: f.FailedBefore, All: f == ParkedFilter{}}
+	return decision{Reason: reason, Class: f.Class, OrderID: f.OrderID, FailedBefore: f.FailedBefore,
+		All: f == ParkedFilter{}}
 }
 
 func (c *Client) decide(ctx context.Context, path string, d decision) (n int, corrupt []string, err error) {

@@ -38,7 +38,8 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 func (s *script) client(t *testing.T, retryFor time.Duration) *orderclient.Client {
 	t.Helper()
 	s.start = time.Now()
-	c, err := orderclient.New(orderclient.Config{BaseURL: "http://order", HTTP: &http.Client{Transport: s}, RetryFor: retryFor})
+	c, err := orderclient.New(orderclient.Config{BaseURL: "http://order", HTTP: &http.Client{Transport: s},
+		RetryFor: retryFor})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,14 +62,16 @@ func fail(err error) func(*http.Request) (*http.Response, error) {
 
 // cutShort answers 201 and loses the rest of the body.
 func cutShort(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusCreated, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"id":`), broken{}))}, nil
+	return &http.Response{StatusCode: http.StatusCreated,
+		Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"id":`), broken{}))}, nil
 }
 
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-var created = respond(http.StatusCreated, "application/json", `{"id":"1","publication":{"state":"pending","attempts":0}}`)
+var created = respond(http.StatusCreated, "application/json",
+	`{"id":"1","publication":{"state":"pending","attempts":0}}`)
 
 func unavailable(status int, header ...string) func(*http.Request) (*http.Response, error) {
 	return respond(status, "application/problem+json", `{"code":"unavailable","status":503}`, header...)
@@ -77,7 +80,8 @@ func unavailable(status int, header ...string) func(*http.Request) (*http.Respon
 func TestPlace_AReferenceThatIsTakenIsDecided(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []func(*http.Request) (*http.Response, error){
-			unavailable(503), respond(http.StatusConflict, "application/problem+json", `{"code":"reference_taken","status":409}`), created,
+			unavailable(503), respond(http.StatusConflict, "application/problem+json",
+				`{"code":"reference_taken","status":409}`), created,
 		}}
 		_, err := s.client(t, 0).Place(t.Context(), []byte(`{"a":1}`), "key")
 		if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != http.StatusConflict || len(s.asked) != 2 {
@@ -89,7 +93,8 @@ func TestPlace_AReferenceThatIsTakenIsDecided(t *testing.T) {
 func TestPlaceIsRepeatedUntilItIsDecided(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []func(*http.Request) (*http.Response, error){
-			fail(syscall.ECONNREFUSED), fail(io.EOF), cutShort, respond(502, "text/html", "<html>"), unavailable(408), unavailable(409),
+			fail(syscall.ECONNREFUSED), fail(io.EOF), cutShort, respond(502, "text/html", "<html>"), unavailable(408),
+			unavailable(409),
 			unavailable(429), unavailable(503), unavailable(504), created,
 		}}
 		placed, err := s.client(t, 0).Place(t.Context(), []byte(`{"a":1}`), "key")
@@ -147,7 +152,8 @@ func TestRepeatingGivesUp(t *testing.T) {
 		}
 
 		s = &script{answers: []func(*http.Request) (*http.Response, error){unavailable(503, "Retry-After", "31")}}
-		if _, err := s.client(t, 30*time.Second).Place(t.Context(), nil, "key"); err == nil || len(s.asked) != 1 || time.Since(s.start) != 0 {
+		if _, err := s.client(t, 30*time.Second).Place(t.Context(), nil, "key"); err == nil || len(s.asked) != 1 ||
+			time.Since(s.start) != 0 {
 			t.Fatalf("a wait beyond the time: %v after %d attempts in %s", err, len(s.asked), time.Since(s.start))
 		}
 	})
@@ -172,10 +178,11 @@ func TestWhatIsNotRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{answers: []func(*http.Request) (*http.Response, error){c.answer}}
-				client, err := orderclient.New(orderclient.Config{BaseURL: "http://order", RetryFor: c.retryFor, HTTP: &http.Client{
-					Transport:     s,
-					CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-				}})
+				client, err := orderclient.New(
+					orderclient.Config{BaseURL: "http://order", RetryFor: c.retryFor, HTTP: &http.Client{
+						Transport:     s,
+						CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+					}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -192,7 +199,8 @@ func TestPauseEndsWithTheContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		s := &script{answers: []func(*http.Request) (*http.Response, error){unavailable(503, "Retry-After", "40")}}
-		if _, err := s.client(t, 0).Place(ctx, nil, "key"); !errors.Is(err, context.DeadlineExceeded) || time.Since(s.start) != 3*time.Second {
+		if _, err := s.client(t, 0).Place(ctx, nil, "key"); !errors.Is(err, context.DeadlineExceeded) ||
+			time.Since(s.start) != 3*time.Second {
 			t.Fatalf("%v after %s", err, time.Since(s.start))
 		}
 	})
@@ -205,7 +213,8 @@ func TestAnAttemptThatHangsIsRepeated(t *testing.T) {
 			return nil, r.Context().Err()
 		}
 		s := &script{answers: []func(*http.Request) (*http.Response, error){hang, created}}
-		if _, err := s.client(t, 0).Place(t.Context(), nil, "key"); err != nil || len(s.asked) != 2 || s.asked[1] < 30*time.Second {
+		if _, err := s.client(t, 0).Place(t.Context(), nil, "key"); err != nil || len(s.asked) != 2 ||
+			s.asked[1] < 30*time.Second {
 			t.Fatalf("%v after attempts at %v", err, s.asked)
 		}
 	})

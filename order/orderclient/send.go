@@ -82,8 +82,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// isTLS tells a peer that is not who it should be, or does not take this client's certificate, from one that cannot be reached: waiting does not
-// help.
+// isTLS tells a peer that is not who it should be, or does not take this client's certificate, from one that cannot be
+// reached: waiting does not help.
 func isTLS(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	return ok || tlsfiles.TurnedAway(err)

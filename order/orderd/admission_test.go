@@ -32,7 +32,8 @@ type admitting struct {
 func startAdmitting(t *testing.T, config admission.Config) *admitting {
 	t.Helper()
 	service, err := New(Config{
-		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "order.db"), Kafka: []string{"127.0.0.1:1"}, Admission: config,
+		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "order.db"),
+		Kafka: []string{"127.0.0.1:1"}, Admission: config,
 		Serving: service.Config{Bounds: web.Bounds{MaxConnections: 100_000}}, // what is refused is no connection
 	}, zerolog.Nop())
 	if err != nil {
@@ -59,14 +60,16 @@ type answer struct {
 }
 
 func (a *admitting) place() answer {
-	response, err := a.client.Post("http://"+a.service.Addr()+"/v1/orders", "application/json", strings.NewReader(`{"currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`))
+	response, err := a.client.Post("http://"+a.service.Addr()+"/v1/orders", "application/json",
+		strings.NewReader(`{"currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`))
 	if err != nil {
 		return answer{err: err}
 	}
 	defer func() { _ = response.Body.Close() }()
 	var p struct{ Code, Detail string }
 	err = json.NewDecoder(response.Body).Decode(&p)
-	return answer{response.StatusCode, p.Code, response.Header.Get("Retry-After"), p.Detail, response.Header.Get("Location"), err}
+	return answer{response.StatusCode, p.Code, response.Header.Get("Retry-After"), p.Detail,
+		response.Header.Get("Location"), err}
 }
 
 // untilRefused places orders until one is refused, and returns where those are that were stored before.
@@ -102,7 +105,8 @@ func (a *admitting) refuses(reason admission.Reason, retryAfter, detail string, 
 // holds checks that a refusal is as documented.
 func (a *admitting) holds(got answer, retryAfter, detail string) {
 	a.t.Helper()
-	if got.err != nil || got.status != http.StatusServiceUnavailable || got.code != "overloaded" || got.retryAfter != retryAfter ||
+	if got.err != nil || got.status != http.StatusServiceUnavailable || got.code != "overloaded" ||
+		got.retryAfter != retryAfter ||
 		!strings.Contains(got.detail, detail) || !strings.Contains(got.detail, "Nothing was stored") {
 		a.t.Errorf("%+v, want a 503 overloaded, Retry-After %s, %q", got, retryAfter, detail)
 	}
@@ -212,7 +216,8 @@ func TestACommitThatHangsRefusesOrders(t *testing.T) {
 		t.Fatal(stored)
 	}
 	release := a.hold()
-	a.eventually("a commit takes more than two seconds", func() bool { return a.service.db.Committing() > 2*time.Second })
+	a.eventually("a commit takes more than two seconds",
+		func() bool { return a.service.db.Committing() > 2*time.Second })
 	a.refuses(admission.Stalled, "1", "disk does not answer in time", []string{stored.location})
 	release()
 	// Just after its requests were answered.
@@ -225,8 +230,9 @@ func TestACommitThatHangsRefusesOrders(t *testing.T) {
 // TestMoreThanCanBeStoredIsRefused has orders come while none can be stored, until the gate is full.
 func TestMoreThanCanBeStoredIsRefused(t *testing.T) {
 	const (
-		gateAtMost = 4096 // the gate never lets more in, so that some of more than that are refused whatever it learns meanwhile
-		batch      = 900  // it begins with 512
+		// the gate never lets more in, so that some of more than that are refused whatever it learns meanwhile
+		gateAtMost = 4096
+		batch      = 900 // it begins with 512
 	)
 	a := startAdmitting(t, admission.Config{Latency: time.Minute}) // a commit of this test is none that hangs
 	before := a.transactions()
@@ -266,7 +272,8 @@ func TestMoreThanCanBeStoredIsRefused(t *testing.T) {
 	t.Logf("%d stored, %d refused", stored, refused)
 	a.counted(admission.Overload)
 	_, text := a.get(a.service.OpsAddr() + "/metrics")
-	for name, want := range map[string]int{"order_placed_total": stored, `order_admission_refused_total{reason="overload"}`: refused} {
+	for name, want := range map[string]int{"order_placed_total": stored,
+		`order_admission_refused_total{reason="overload"}`: refused} {
 		if !strings.Contains(text, fmt.Sprintf("\n%s %d\n", name, want)) {
 			t.Errorf("the metrics lack %s %d", name, want)
 		}

@@ -30,8 +30,8 @@ type Config struct {
 	KafkaSecurity kafka.Security `embed:"" prefix:"kafka-"`
 	// Topic that ORDER_CREATED is published to. Default event.Topic.
 	Topic string `default:"${topic}" help:"Topic of ORDER_CREATED." name:"topic"`
-	// PublishMode is "transactional", exactly once, or "idempotent", at least once, for a cluster whose ACLs or age forbid
-	// transactions. Default transactional.
+	// PublishMode is "transactional", exactly once, or "idempotent", at least once, for a cluster whose ACLs or age
+	// forbid transactions. Default transactional.
 	PublishMode string `default:"${publish_mode}" enum:"transactional,idempotent" help:"How to publish: ${enum}. The first is exactly once; the second needs no right to transactions and is at least once." name:"publish-mode"`
 	// TransactionTimeout is how long an open transaction may hold back those who read the topic after this service
 	// died. Default 10 s; Kafka's transaction.max.timeout.ms bounds it too.
@@ -39,8 +39,8 @@ type Config struct {
 	// IdempotencyRetention is how long an idempotency key is known; the same request places a new order after that.
 	// Default 720h, 30 days.
 	IdempotencyRetention time.Duration `default:"${idempotency_retention}" help:"How long an idempotency key is known." name:"idempotency-retention"`
-	// Serving is what goes around the API. The tag is not embed:"": what has that, kong validates while it parses, and would name the faults of this
-	// alone; config print would name nothing else.
+	// Serving is what goes around the API. The tag is not embed:"": what has that, kong validates while it parses, and
+	// would name the faults of this alone; config print would name nothing else.
 	Serving service.Config `kong:"embed"`
 	// Admission is when placements are refused.
 	Admission admission.Config `embed:"" prefix:"admission-"`
@@ -106,7 +106,8 @@ const (
 // FlagDefaults returns the variables that Config's tags speak of.
 func FlagDefaults() map[string]string {
 	return map[string]string{
-		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka, "topic": event.Topic,
+		"listen": defaultListen, "ops_listen": defaultOpsListen, "data": defaultData, "kafka": defaultKafka,
+		"topic":                 event.Topic,
 		"publish_mode":          modeTransactional,
 		"transaction_timeout":   kafka.DefaultTransactionTimeout.String(),
 		"outbox_linger":         time.Duration(0).String(),
@@ -173,7 +174,8 @@ func (c Config) validate() error {
 		address("kafka", addr)
 	}
 	if c.PublishMode != modeTransactional && c.PublishMode != modeIdempotent {
-		errs = append(errs, fmt.Errorf("publish-mode: %q is neither %s nor %s", c.PublishMode, modeTransactional, modeIdempotent))
+		errs = append(errs, fmt.Errorf("publish-mode: %q is neither %s nor %s", c.PublishMode, modeTransactional,
+			modeIdempotent))
 	}
 	errs = append(
 		errs,
@@ -185,7 +187,8 @@ func (c Config) validate() error {
 		),
 	)
 	errs = append(errs, between("idempotency-retention", c.IdempotencyRetention, minRetention, maxRetention))
-	return errors.Join(append(errs, c.Serving.Validate(), c.KafkaSecurity.Validate("kafka-"), c.Admission.Validate("admission-"), c.Outbox.validate())...)
+	return errors.Join(append(errs, c.Serving.Validate(), c.KafkaSecurity.Validate("kafka-"),
+		c.Admission.Validate("admission-"), c.Outbox.validate())...)
 }
 
 func (c OutboxConfig) validate() error {
@@ -202,7 +205,8 @@ func (c OutboxConfig) validate() error {
 		between("outbox-retention", c.Retention, minRetention, maxRetention),
 	}
 	if c.RetryLimit < c.RetryFirst {
-		errs = append(errs, fmt.Errorf("outbox-retry-limit: %v is less than outbox-retry-first, %v", c.RetryLimit, c.RetryFirst))
+		errs = append(errs, fmt.Errorf("outbox-retry-limit: %v is less than outbox-retry-first, %v", c.RetryLimit,
+			c.RetryFirst))
 	}
 	return errors.Join(errs...)
 }
@@ -216,7 +220,8 @@ func between[T cmp.Ordered](name string, value, low, high T) error {
 }
 
 func (c OutboxConfig) outbox() outbox.Config {
-	return outbox.Config{Source: event.Source, QueueMessages: c.QueueMessages, QueueBytes: c.QueueBytes, Retention: c.Retention}
+	return outbox.Config{Source: event.Source, QueueMessages: c.QueueMessages, QueueBytes: c.QueueBytes,
+		Retention: c.Retention}
 }
 
 func (c OutboxConfig) relay() outbox.RelayConfig {

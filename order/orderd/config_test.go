@@ -47,17 +47,20 @@ func parse(t *testing.T, file string, env map[string]string, args ...string) (Co
 
 func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 	want := Config{
-		Listen: "127.0.0.1:8080", OpsListen: "127.0.0.1:8081", Data: "order.db", Kafka: []string{"127.0.0.1:9092"}, Topic: event.Topic,
+		Listen: "127.0.0.1:8080", OpsListen: "127.0.0.1:8081", Data: "order.db", Kafka: []string{"127.0.0.1:9092"},
+		Topic:       event.Topic,
 		PublishMode: "transactional", TransactionTimeout: 10 * time.Second,
 		Outbox: OutboxConfig{
-			BatchMessages: 10_000, BatchBytes: 8 << 20, RetryFirst: time.Second, RetryFactor: 2, RetryLimit: 5 * time.Minute,
+			BatchMessages: 10_000, BatchBytes: 8 << 20, RetryFirst: time.Second, RetryFactor: 2,
+			RetryLimit:  5 * time.Minute,
 			MaxAttempts: 10, QueueMessages: 10_000, QueueBytes: 16 << 20,
 			Retention: 168 * time.Hour,
 		},
 		IdempotencyRetention: 720 * time.Hour,
 		KafkaSecurity:        kafka.Security{Mechanism: "none"},
 		Serving: service.Config{
-			Bounds: web.Bounds{}.WithDefaults(), Limits: ratelimit.Config{Burst: 10 * time.Second}, ScrubInterval: 24 * time.Hour,
+			Bounds: web.Bounds{}.WithDefaults(), Limits: ratelimit.Config{Burst: 10 * time.Second},
+			ScrubInterval: 24 * time.Hour,
 		},
 		Admission: admission.Config{Latency: 15 * time.Millisecond, FreeDisk: 16 << 20},
 	}
@@ -65,7 +68,8 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 		t.Errorf("zero fields: %+v\nwant %+v", got, want)
 	}
 	// The log is the program's: who runs the service without it brings a logger.
-	want.Serving.Log = telemetry.LogConfig{Level: "info", MaxSize: 100, RotateEvery: 24 * time.Hour, MaxAge: 28, MaxBackups: 30, Compress: true}
+	want.Serving.Log = telemetry.LogConfig{Level: "info", MaxSize: 100, RotateEvery: 24 * time.Hour, MaxAge: 28,
+		MaxBackups: 30, Compress: true}
 	if got, err := parse(t, "", nil); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("flags: %+v, %v\nwant %+v", got, err, want)
 	}
@@ -83,16 +87,26 @@ func TestOutboxSettingsReachTheConfig(t *testing.T) {
 		get                   func(OutboxConfig) any
 		want                  [3]any
 	}{
-		{"outbox-linger", "5ms", "1s", "1m", func(c OutboxConfig) any { return c.relay().Linger }, [3]any{5 * time.Millisecond, time.Second, time.Minute}},
-		{"outbox-batch-messages", "1", "2", "3", func(c OutboxConfig) any { return c.relay().BatchMessages }, [3]any{1, 2, 3}},
-		{"outbox-batch-bytes", "1", "2", "3", func(c OutboxConfig) any { return c.relay().BatchBytes }, [3]any{1, 2, 3}},
-		{"outbox-retry-first", "1s", "2s", "3s", func(c OutboxConfig) any { return c.relay().Retry.First }, [3]any{time.Second, 2 * time.Second, 3 * time.Second}},
-		{"outbox-retry-factor", "1", "1.5", "1e1", func(c OutboxConfig) any { return c.relay().Retry.Factor }, [3]any{1.0, 1.5, 10.0}},
-		{"outbox-retry-limit", "1m", "2m", "3m", func(c OutboxConfig) any { return c.relay().Retry.Limit }, [3]any{time.Minute, 2 * time.Minute, 3 * time.Minute}},
-		{"outbox-max-attempts", "1", "2", "3", func(c OutboxConfig) any { return c.relay().MaxAttempts }, [3]any{1, 2, 3}},
-		{"outbox-queue-messages", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueMessages }, [3]any{1, 2, 3}},
-		{"outbox-queue-bytes", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueBytes }, [3]any{1, 2, 3}},
-		{"outbox-retention", "1m", "24h", "876000h", func(c OutboxConfig) any { return c.outbox().Retention }, [3]any{time.Minute, 24 * time.Hour, 876000 * time.Hour}},
+		{"outbox-linger", "5ms", "1s", "1m", func(c OutboxConfig) any { return c.relay().Linger },
+			[3]any{5 * time.Millisecond, time.Second, time.Minute}},
+		{"outbox-batch-messages", "1", "2", "3", func(c OutboxConfig) any { return c.relay().BatchMessages },
+			[3]any{1, 2, 3}},
+		{"outbox-batch-bytes", "1", "2", "3", func(c OutboxConfig) any { return c.relay().BatchBytes },
+			[3]any{1, 2, 3}},
+		{"outbox-retry-first", "1s", "2s", "3s", func(c OutboxConfig) any { return c.relay().Retry.First },
+			[3]any{time.Second, 2 * time.Second, 3 * time.Second}},
+		{"outbox-retry-factor", "1", "1.5", "1e1", func(c OutboxConfig) any { return c.relay().Retry.Factor },
+			[3]any{1.0, 1.5, 10.0}},
+		{"outbox-retry-limit", "1m", "2m", "3m", func(c OutboxConfig) any { return c.relay().Retry.Limit },
+			[3]any{time.Minute, 2 * time.Minute, 3 * time.Minute}},
+		{"outbox-max-attempts", "1", "2", "3", func(c OutboxConfig) any { return c.relay().MaxAttempts },
+			[3]any{1, 2, 3}},
+		{"outbox-queue-messages", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueMessages },
+			[3]any{1, 2, 3}},
+		{"outbox-queue-bytes", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueBytes },
+			[3]any{1, 2, 3}},
+		{"outbox-retention", "1m", "24h", "876000h", func(c OutboxConfig) any { return c.outbox().Retention },
+			[3]any{time.Minute, 24 * time.Hour, 876000 * time.Hour}},
 	} {
 		env := map[string]string{"ORDER_" + strings.ToUpper(strings.ReplaceAll(tc.name, "-", "_")): tc.env}
 		file := tc.name + ": " + tc.file + "\n"
@@ -140,24 +154,30 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 		{func(c *Config) { c.Outbox.BatchMessages = 1_000_001 }, "outbox-batch-messages: 1000001 is not"},
 		{func(c *Config) { c.Outbox.BatchBytes = -1 }, "outbox-batch-bytes: -1 is not between 1 and 1073741824"},
 		{func(c *Config) { c.Outbox.BatchBytes = 1<<30 + 1 }, "outbox-batch-bytes: 1073741825 is not"},
-		{func(c *Config) { c.Outbox.RetryFirst = 999 * time.Microsecond }, "outbox-retry-first: 999µs is not between 1ms and 24h0m0s"},
-		{func(c *Config) { c.Outbox.RetryFirst = 10 * time.Minute }, "outbox-retry-limit: 5m0s is less than outbox-retry-first, 10m0s"},
+		{func(c *Config) { c.Outbox.RetryFirst = 999 * time.Microsecond },
+			"outbox-retry-first: 999µs is not between 1ms and 24h0m0s"},
+		{func(c *Config) { c.Outbox.RetryFirst = 10 * time.Minute },
+			"outbox-retry-limit: 5m0s is less than outbox-retry-first, 10m0s"},
 		{func(c *Config) { c.Outbox.RetryFactor = 0.5 }, "outbox-retry-factor: 0.5 is not between 1 and 100"},
 		{func(c *Config) { c.Outbox.RetryFactor = math.NaN() }, "outbox-retry-factor: NaN is not"},
 		{func(c *Config) { c.Outbox.RetryFactor = math.Inf(1) }, "outbox-retry-factor: +Inf is not"},
-		{func(c *Config) { c.Outbox.RetryLimit = 25 * time.Hour }, "outbox-retry-limit: 25h0m0s is not between 1ms and 24h0m0s"},
+		{func(c *Config) { c.Outbox.RetryLimit = 25 * time.Hour },
+			"outbox-retry-limit: 25h0m0s is not between 1ms and 24h0m0s"},
 		{func(c *Config) { c.Outbox.MaxAttempts = -1 }, "outbox-max-attempts: -1 is not between 1 and 1000000"},
 		{func(c *Config) { c.Outbox.QueueMessages = -1 }, "outbox-queue-messages: -1 is not"},
 		{func(c *Config) { c.Outbox.QueueBytes = 1<<30 + 1 }, "outbox-queue-bytes: 1073741825 is not"},
-		{func(c *Config) { c.Outbox.Retention = 59 * time.Second }, "outbox-retention: 59s is not between 1m0s and 876000h0m0s"},
+		{func(c *Config) { c.Outbox.Retention = 59 * time.Second },
+			"outbox-retention: 59s is not between 1m0s and 876000h0m0s"},
 		{func(c *Config) { c.TransactionTimeout = time.Second }, "transaction-timeout: 1s is not between 3s and 15m0s"},
 		{func(c *Config) { c.TransactionTimeout = time.Hour }, "transaction-timeout: 1h0m0s is not between"},
-		{func(c *Config) { c.IdempotencyRetention = -1 }, "idempotency-retention: -1ns is not between 1m0s and 876000h0m0s"},
+		{func(c *Config) { c.IdempotencyRetention = -1 },
+			"idempotency-retention: -1ns is not between 1m0s and 876000h0m0s"},
 	} {
 		var config Config
 		tc.change(&config)
 		_, err := New(config, zerolog.Nop())
-		if err == nil || !strings.HasPrefix(err.Error(), "order settings: "+tc.want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.HasPrefix(err.Error(), "order settings: "+tc.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("got %v, want %q and no more", err, tc.want)
 		}
 	}

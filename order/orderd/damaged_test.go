@@ -96,7 +96,8 @@ func TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged(t *testing.T) {
 	a, log, _ = serveFile(t, data)
 	a.eventually("the damage is known", func() bool {
 		status, text := a.ask(a.service.OpsAddr(), "/readyz")
-		return status == http.StatusServiceUnavailable && strings.Contains(text, "[-]records failed") && strings.Contains(text, "order "+placed[1]) && strings.Contains(text, "backup")
+		return status == http.StatusServiceUnavailable && strings.Contains(text, "[-]records failed") &&
+			strings.Contains(text, "order "+placed[1]) && strings.Contains(text, "backup")
 	})
 	if status, _ := a.ask(a.service.OpsAddr(), "/livez"); status != http.StatusOK {
 		t.Errorf("/livez: %d", status)
@@ -104,16 +105,19 @@ func TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged(t *testing.T) {
 	if _, text := a.ask(a.service.OpsAddr(), "/metrics"); !strings.Contains(text, "\norder_scrub_errors 1\n") {
 		t.Error("order_scrub_errors is not 1")
 	}
-	if status, text := a.ask(a.service.Addr(), "/v1/orders"); status != http.StatusOK || !strings.Contains(text, `"corrupt":["`+placed[1]+`"]`) || !strings.Contains(text, placed[0]) {
+	if status, text := a.ask(a.service.Addr(), "/v1/orders"); status != http.StatusOK ||
+		!strings.Contains(text, `"corrupt":["`+placed[1]+`"]`) || !strings.Contains(text, placed[0]) {
 		t.Errorf("the list: %d %s", status, text)
 	}
-	if status, text := a.ask(a.service.Addr(), "/v1/orders/"+placed[1]); status != http.StatusInternalServerError || !strings.Contains(text, `"corrupt_record"`) {
+	if status, text := a.ask(a.service.Addr(), "/v1/orders/"+placed[1]); status != http.StatusInternalServerError ||
+		!strings.Contains(text, `"corrupt_record"`) {
 		t.Errorf("the order: %d %s", status, text)
 	}
 	if status, _ := a.ask(a.service.Addr(), "/v1/orders/"+placed[2]); status != http.StatusOK {
 		t.Errorf("another order: %d", status)
 	}
-	if said := log.String(); strings.Contains(said, "new and empty") || !strings.Contains(said, "the database file is damaged") {
+	if said := log.String(); strings.Contains(said, "new and empty") ||
+		!strings.Contains(said, "the database file is damaged") {
 		t.Errorf("at the second start: %s", said)
 	}
 }
@@ -151,10 +155,12 @@ func TestService_StaysUpOnAReadOnlyFileSystem(t *testing.T) {
 	t.Cleanup(stop)
 	stored := path.Base(a.place().location)
 	fail()
-	if got := a.place(); got.status != http.StatusServiceUnavailable || got.code != "read_only" || got.retryAfter == "" {
+	if got := a.place(); got.status != http.StatusServiceUnavailable || got.code != "read_only" ||
+		got.retryAfter == "" {
 		t.Errorf("a placement: %+v", got)
 	}
-	if status, text := a.ask(a.service.OpsAddr(), "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "read-only") || !strings.Contains(text, "start the service again") {
+	if status, text := a.ask(a.service.OpsAddr(), "/readyz"); status != http.StatusServiceUnavailable ||
+		!strings.Contains(text, "read-only") || !strings.Contains(text, "start the service again") {
 		t.Errorf("/readyz: %d %s", status, text)
 	}
 	if status, _ := a.ask(a.service.Addr(), "/v1/orders/"+stored); status != http.StatusOK {

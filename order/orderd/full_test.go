@@ -18,7 +18,8 @@ import (
 func TestService_AFullDiskShowsInReadinessAndHealsByItself(t *testing.T) {
 	mount := t.TempDir()
 	mountMemory(t, mount, "16m")
-	a, _, stop := serveFile(t, filepath.Join(mount, "order.db"), func(c *Config) { c.Admission = admission.Config{FreeDisk: -1} })
+	a, _, stop := serveFile(t, filepath.Join(mount, "order.db"),
+		func(c *Config) { c.Admission = admission.Config{FreeDisk: -1} })
 	t.Cleanup(stop)
 	stored := path.Base(a.place().location)
 	ballast := filepath.Join(mount, "ballast")
@@ -30,7 +31,8 @@ func TestService_AFullDiskShowsInReadinessAndHealsByItself(t *testing.T) {
 	if got.status != http.StatusServiceUnavailable || got.code != "disk_full" || got.retryAfter == "" {
 		t.Errorf("a placement: %+v", got)
 	}
-	if status, text := a.ask(a.service.OpsAddr(), "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "[-]disk failed") || !strings.Contains(text, "no space left") {
+	if status, text := a.ask(a.service.OpsAddr(), "/readyz"); status != http.StatusServiceUnavailable ||
+		!strings.Contains(text, "[-]disk failed") || !strings.Contains(text, "no space left") {
 		t.Errorf("/readyz: %d %s", status, text)
 	}
 	if status, text := a.ask(a.service.OpsAddr(), "/livez"); status != http.StatusOK {
@@ -57,7 +59,8 @@ func mountMemory(t *testing.T, at, size string) {
 	if os.Getuid() != 0 {
 		t.Skip("SKIPPED: only root can mount a file system that is full")
 	}
-	if output, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", at).CombinedOutput(); err != nil {
+	if output, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs",
+		at).CombinedOutput(); err != nil {
 		t.Skipf("SKIPPED: a small file system cannot be mounted here: %v: %s", err, output)
 	}
 	t.Cleanup(func() {

@@ -100,13 +100,15 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
-		Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: s.config.Topic, Idempotent: s.config.PublishMode == modeIdempotent,
+		Brokers: s.config.Kafka, Security: s.config.KafkaSecurity, Topic: s.config.Topic,
+		Idempotent:         s.config.PublishMode == modeIdempotent,
 		TransactionTimeout: s.config.TransactionTimeout,
 	}, s.logger)
 	if err != nil {
 		return err
 	}
-	relay := outbox.NewRelay(box, publisher, s.config.Outbox.relay(), outbox.NewMetrics(registry, "order", box), s.logger)
+	relay := outbox.NewRelay(box, publisher, s.config.Outbox.relay(), outbox.NewMetrics(registry, "order", box),
+		s.logger)
 
 	health := &telemetry.Health{}
 	health.Register("API", s.listening, telemetry.Ready)
@@ -114,7 +116,8 @@ func (s *Service) start(ctx context.Context) error {
 	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live)
 	health.Register("started", service.Started(s.answers.Load), telemetry.Started)
 	metrics := web.NewMetrics(registry) // of both listeners
-	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen, telemetry.Ops{Registry: registry, Health: health, Guard: guard, Metrics: metrics}, s.logger); err != nil {
+	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen,
+		telemetry.Ops{Registry: registry, Health: health, Guard: guard, Metrics: metrics}, s.logger); err != nil {
 		return err
 	}
 	if err := s.ops.Start(); err != nil {
@@ -128,7 +131,9 @@ func (s *Service) start(ctx context.Context) error {
 	s.config.Serving.WatchDatabase(db, orderstore.Check, health, parts, s.logger)
 	parts.Go("relay", relay.Run, relay.Check)
 	health.Register("outbox retention", relay.CheckRetention, telemetry.Live)
-	parts.Go("idempotency keys", func(ctx context.Context) error { return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger) },
+	parts.Go("idempotency keys", func(ctx context.Context) error {
+		return store.ForgetKeys(ctx, s.config.IdempotencyRetention, s.logger)
+	},
 		store.Forgetting().Check("idempotency keys", lifecycle.StallAfter))
 	gate := admission.New(s.config.Admission, admission.Sources{
 		Committing: db.Committing, SyncTime: db.SyncTime, DiskFree: db.DiskFree, BacklogAge: box.OldestAge,

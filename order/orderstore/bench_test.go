@@ -83,9 +83,9 @@ func newBenchStore(b *testing.B) *orderstore.Store {
 	return store
 }
 
-// BenchmarkPlace compares placing orders through the store, group commit and all, with the plainest way to store as much
-// in bbolt: one Update per order, which writes the same order and the same message under growing keys. All in one run,
-// 256 writers each, in turn, so that a noisy neighbour meets all of them.
+// BenchmarkPlace compares placing orders through the store, group commit and all, with the plainest way to store as
+// much in bbolt: one Update per order, which writes the same order and the same message under growing keys. All in one
+// run, 256 writers each, in turn, so that a noisy neighbour meets all of them.
 //
 //	go test -run - -bench BenchmarkPlace -benchtime 1x ./order/orderstore
 func BenchmarkPlace(b *testing.B) {
@@ -95,9 +95,17 @@ func BenchmarkPlace(b *testing.B) {
 	var single, singleKeyed, plain, keyed float64
 	for range b.N * rounds {
 		single += singleUpdates(b, d, false)
-		plain += rate(b, d, func(int64) error { _, err := plainStore.Place(b.Context(), request(n.Add(1), false)); return err })
+		plain += rate(b, d, func(int64) error {
+			_,
+				err := plainStore.Place(b.Context(), request(n.Add(1), false))
+			return err
+		})
 		singleKeyed += singleUpdates(b, d, true)
-		keyed += rate(b, d, func(int64) error { _, err := keyedStore.Place(b.Context(), request(n.Add(1), true)); return err })
+		keyed += rate(b, d, func(int64) error {
+			_,
+				err := keyedStore.Place(b.Context(), request(n.Add(1), true))
+			return err
+		})
 	}
 	total := float64(b.N * rounds)
 	b.ReportMetric(single/total, "update/s")

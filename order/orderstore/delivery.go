@@ -46,7 +46,8 @@ func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, err
 		return order.Delivery{}, readError(err)
 	}
 	d := order.Delivery{
-		State: states[known.State], Sequence: known.Slot, Lineage: known.Lineage, Attempts: attempts(known.Status), CommittedAt: known.Committed,
+		State: states[known.State], Sequence: known.Slot, Lineage: known.Lineage, Attempts: attempts(known.Status),
+		CommittedAt: known.Committed,
 	}
 	d.Class, d.Reason, d.NextTry = string(known.Refusal.Class), known.Refusal.Reason, known.Refusal.Next
 	if known.MessageID != (uuidv7.ID{}) {

@@ -50,7 +50,8 @@ func (s *Store) Digests(ctx context.Context, after uuidv7.ID) (order.DigestPage,
 }
 
 // digest adds one order.
-func (s *Store) digest(tx *bbolt.Tx, id uuidv7.ID, sealed []byte, quarters map[int64]*order.DigestQuarter, unpublished map[order.State]int) error {
+func (s *Store) digest(tx *bbolt.Tx, id uuidv7.ID, sealed []byte, quarters map[int64]*order.DigestQuarter,
+	unpublished map[order.State]int) error {
 	r, err := decodeRow(id[:], sealed)
 	if err != nil {
 		return err

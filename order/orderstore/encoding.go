@@ -10,8 +10,8 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// row is a stored order: seal, version, slot of its message, seconds and nanoseconds of placed_at (so that a list can be
-// filtered without decoding), length and text of who placed it, payload.
+// row is a stored order: seal, version, slot of its message, seconds and nanoseconds of placed_at (so that a list can
+// be filtered without decoding), length and text of who placed it, payload.
 type row struct {
 	slot     uint64
 	placedAt time.Time

@@ -75,7 +75,8 @@ func TestList_OfAReferenceLooksAtNoOtherOrders(t *testing.T) {
 	}
 	atOnce(t, all)
 	for _, q := range []order.Query{{Limit: 5, Reference: "7"}, {Limit: 5, Reference: "7", Source: "shop"}} {
-		if page, err := f.store.List(t.Context(), q); err != nil || len(page.Orders) != 1 || page.Orders[0].ID != id || page.Next != (uuidv7.ID{}) {
+		if page, err := f.store.List(t.Context(), q); err != nil || len(page.Orders) != 1 || page.Orders[0].ID != id ||
+			page.Next != (uuidv7.ID{}) {
 			t.Errorf("%+v: %d orders, next %s, %v", q, len(page.Orders), page.Next, err)
 		}
 	}
@@ -115,7 +116,8 @@ func TestOpen_RefusesAFileFromBeforeSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(raw.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("references")) }), raw.Close()); err != nil {
+	if err := errors.Join(raw.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("references")) }),
+		raw.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.tryOpen(); err == nil || !strings.Contains(err.Error(), "from before orders had sources") {
@@ -231,7 +233,8 @@ func answersAsTheModel(t *testing.T, random *rand.Rand) {
 		}
 		content := fmt.Sprintf("%s/%s/%s", source, reference, sku)
 		want, wantErr := m.answer(scoped, unique, content)
-		got, err := p.Place(t.Context(), []byte(spelled(random, source, reference, sku)), key, order.Origin{Caller: caller})
+		got, err := p.Place(t.Context(), []byte(spelled(random, source, reference, sku)), key,
+			order.Origin{Caller: caller})
 		if !errors.Is(err, wantErr) || err != nil && wantErr == nil {
 			t.Fatalf("step %d, %s key %q: %v, want %v", step, content, scoped, err, wantErr)
 		}
@@ -240,7 +243,8 @@ func answersAsTheModel(t *testing.T, random *rand.Rand) {
 			continue
 		}
 		if fresh := want == (uuidv7.ID{}); got.Replayed == fresh || !fresh && got.ID != want {
-			t.Fatalf("step %d, %s key %q: order %s, replayed %v; want %s", step, content, scoped, got.ID, got.Replayed, want)
+			t.Fatalf("step %d, %s key %q: order %s, replayed %v; want %s", step, content, scoped, got.ID, got.Replayed,
+				want)
 		}
 		met[fmt.Sprint("replayed ", got.Replayed)]++
 		m.place(scoped, unique, content, got)
@@ -269,9 +273,11 @@ func spelled(random *rand.Rand, source, reference, sku string) string {
 		}
 		return b
 	}
-	line := []string{`"sku":` + either(`"`+sku+`"`, fmt.Sprintf(`"\u%04x"`, sku[0])), `"quantity":` + either("100", "1e2"), `"unit_price":` + either("1", "1.0")}
+	line := []string{`"sku":` + either(`"`+sku+`"`, fmt.Sprintf(`"\u%04x"`, sku[0])),
+		`"quantity":` + either("100", "1e2"), `"unit_price":` + either("1", "1.0")}
 	random.Shuffle(len(line), func(i, j int) { line[i], line[j] = line[j], line[i] })
-	members := []string{`"currency":"GBP"`, `"lines": [{` + strings.Join(line, either(",", " ,\n")) + `}]`, either(`"metadata":{}`, `"customer_id":""`)}
+	members := []string{`"currency":"GBP"`, `"lines": [{` + strings.Join(line, either(",", " ,\n")) + `}]`,
+		either(`"metadata":{}`, `"customer_id":""`)}
 	if source != "" {
 		members = append(members, `"source":"`+source+`"`)
 	}

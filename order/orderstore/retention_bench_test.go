@@ -48,7 +48,8 @@ func BenchmarkPlaceWhileMessagesExpire(b *testing.B) {
 			b.Fatal(err)
 		}
 		registry := prometheus.NewRegistry()
-		relay := outbox.NewRelay(box, &sink{}, outbox.RelayConfig{}, outbox.NewMetrics(registry, "order", box), zerolog.Nop())
+		relay := outbox.NewRelay(box, &sink{}, outbox.RelayConfig{}, outbox.NewMetrics(registry, "order", box),
+			zerolog.Nop())
 		ctx, cancel := context.WithCancel(b.Context())
 		var running sync.WaitGroup
 		running.Go(func() {
@@ -102,7 +103,8 @@ func fill(b *testing.B, db *boltdb.DB, box *outbox.Outbox, n int) {
 		if err := db.Write(b.Context(), func(tx *boltdb.Tx) error {
 			var errs []error
 			for range group {
-				_, err := box.Append(tx, outbox.Message{Key: make([]byte, 36), Type: event.TypeCreated, Value: r.Payload})
+				_, err := box.Append(tx,
+					outbox.Message{Key: make([]byte, 36), Type: event.TypeCreated, Value: r.Payload})
 				errs = append(errs, err)
 			}
 			return errors.Join(errs...)

@@ -47,7 +47,8 @@ var _ order.Store = (*Store)(nil)
 
 // Open prepares the buckets in db. Messages are appended to o, which lives in the same file. The metric
 // order_placed_total is registered with reg.
-func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, reg prometheus.Registerer) (*Store, error) {
+func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, reg prometheus.Registerer) (*Store,
+	error) {
 	s := &Store{db: db, outbox: o, clock: c, placed: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "order_placed_total", Help: "Orders stored since the process started; replays are none."})}
 	reg.MustRegister(s.placed)

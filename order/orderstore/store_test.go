@@ -211,9 +211,10 @@ func TestListing(t *testing.T) {
 		"customer":         {order.Query{Limit: 3, CustomerID: "a"}, byCustomer["a"]},
 		"longer customer":  {order.Query{Limit: 50, CustomerID: "ab"}, byCustomer["ab"]},
 		"unknown customer": {order.Query{Limit: 50, CustomerID: "abc"}, nil},
-		"time":             {order.Query{Limit: 4, PlacedFrom: base.Add(10 * time.Hour), PlacedTo: base.Add(20 * time.Hour)}, all[40:50]},
-		"from":             {order.Query{Limit: 4, PlacedFrom: base.Add(55 * time.Hour)}, all[:5]},
-		"nothing":          {order.Query{Limit: 4, PlacedTo: base}, nil},
+		"time": {order.Query{Limit: 4, PlacedFrom: base.Add(10 * time.Hour),
+			PlacedTo: base.Add(20 * time.Hour)}, all[40:50]},
+		"from":    {order.Query{Limit: 4, PlacedFrom: base.Add(55 * time.Hour)}, all[:5]},
+		"nothing": {order.Query{Limit: 4, PlacedTo: base}, nil},
 	} {
 		if got := f.list(test.query); fmt.Sprint(got) != fmt.Sprint(test.want) {
 			t.Errorf("%s: got %v, want %v", name, got, test.want)

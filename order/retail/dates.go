@@ -156,7 +156,8 @@ func (d *dating) check() error {
 	for _, style := range []byte("/.-") {
 		if v := d.styles[style]; v != nil && d.fixed == FindOut && v.monthFirst > 0 && v.dayFirst > 0 {
 			return fmt.Errorf(
-				"its dates contradict each other: the month comes first in %d rows, such as row %d, and the day in %d, such as row %d; "+
+				"its dates contradict each other: the month comes first in %d rows, such as row %d, and the day in "+
+					"%d, such as row %d; "+
 					"say --dates month-first or day-first",
 				v.monthFirst,
 				v.monthRow,

@@ -27,21 +27,34 @@ func TestRead_AllRowsDecideWhetherTheMonthComesFirst(t *testing.T) {
 		want  []string // "-" is a reject
 		taken string
 	}{
-		{"slashes", []string{"6/7/2011 8:26"}, retail.FindOut, []string{"06-07"}, "6/7/2011 8:26 month first (no row tells; --dates day-first reads it otherwise)"},
-		{"points", []string{"06.07.2011 08:26"}, retail.FindOut, []string{"07-06"}, "06.07.2011 08:26 day first (no row tells; --dates month-first reads it otherwise)"},
-		{"dashes", []string{"06-07-2011 08:26"}, retail.FindOut, []string{"07-06"}, "06-07-2011 08:26 day first (no row tells; --dates month-first reads it otherwise)"},
-		{"a day past 12 later on", []string{"6/7/2011 8:26", "13/7/2011 8:26"}, retail.FindOut, []string{"07-06", "07-13"}, "13/7/2011 8:26 day first"},
-		{"a month with dashes", []string{"06-07-2011 08:26", "07-13-2011 08:26"}, retail.FindOut, []string{"06-07", "07-13"}, "07-13-2011 08:26 month first"},
-		{"a month with points, a bad row", []string{"06.07.2011 08:26", "99.99.2011 08:26", "07.13.2011 08:26"}, retail.FindOut, []string{"06-07", "-", "07-13"}, "07.13.2011 08:26 month first"},
-		{"31 June decides too", []string{"6/7/2011 8:26", "6/31/2011 8:26", "31/7/2011 8:26"}, retail.FindOut, []string{"07-06", "-", "07-31"}, "31/7/2011 8:26 day first"},
-		{"day and month are one", []string{"6/6/2011 8:26"}, retail.FindOut, []string{"06-06"}, "6/6/2011 8:26 month first"},
-		{"styles apart", []string{"13/7/2011 8:26", "07.13.2011 08:26", "2011-07-06 08:26"}, retail.FindOut, []string{"07-13", "07-13", "07-06"}, "13/7/2011 8:26 day first, 07.13.2011 08:26 month first"},
-		{"told", []string{"6/7/2011 8:26", "13/7/2011 8:26", "7/13/2011 8:26"}, retail.DayFirst, []string{"07-06", "07-13", "-"}, "6/7/2011 8:26 day first"},
-		{"told otherwise", []string{"06.07.2011 08:26"}, retail.MonthFirst, []string{"06-07"}, "06.07.2011 08:26 month first"},
-		{"years first need no telling", []string{"2011-06-07 08:26", "2011/06/07 08:26"}, retail.DayFirst, []string{"06-07", "06-07"}, ""},
+		{"slashes", []string{"6/7/2011 8:26"}, retail.FindOut, []string{"06-07"},
+			"6/7/2011 8:26 month first (no row tells; --dates day-first reads it otherwise)"},
+		{"points", []string{"06.07.2011 08:26"}, retail.FindOut, []string{"07-06"},
+			"06.07.2011 08:26 day first (no row tells; --dates month-first reads it otherwise)"},
+		{"dashes", []string{"06-07-2011 08:26"}, retail.FindOut, []string{"07-06"},
+			"06-07-2011 08:26 day first (no row tells; --dates month-first reads it otherwise)"},
+		{"a day past 12 later on", []string{"6/7/2011 8:26", "13/7/2011 8:26"}, retail.FindOut,
+			[]string{"07-06", "07-13"}, "13/7/2011 8:26 day first"},
+		{"a month with dashes", []string{"06-07-2011 08:26", "07-13-2011 08:26"}, retail.FindOut,
+			[]string{"06-07", "07-13"}, "07-13-2011 08:26 month first"},
+		{"a month with points, a bad row", []string{"06.07.2011 08:26", "99.99.2011 08:26", "07.13.2011 08:26"},
+			retail.FindOut, []string{"06-07", "-", "07-13"}, "07.13.2011 08:26 month first"},
+		{"31 June decides too", []string{"6/7/2011 8:26", "6/31/2011 8:26", "31/7/2011 8:26"}, retail.FindOut,
+			[]string{"07-06", "-", "07-31"}, "31/7/2011 8:26 day first"},
+		{"day and month are one", []string{"6/6/2011 8:26"}, retail.FindOut, []string{"06-06"},
+			"6/6/2011 8:26 month first"},
+		{"styles apart", []string{"13/7/2011 8:26", "07.13.2011 08:26", "2011-07-06 08:26"}, retail.FindOut,
+			[]string{"07-13", "07-13", "07-06"}, "13/7/2011 8:26 day first, 07.13.2011 08:26 month first"},
+		{"told", []string{"6/7/2011 8:26", "13/7/2011 8:26", "7/13/2011 8:26"}, retail.DayFirst,
+			[]string{"07-06", "07-13", "-"}, "6/7/2011 8:26 day first"},
+		{"told otherwise", []string{"06.07.2011 08:26"}, retail.MonthFirst, []string{"06-07"},
+			"06.07.2011 08:26 month first"},
+		{"years first need no telling", []string{"2011-06-07 08:26", "2011/06/07 08:26"}, retail.DayFirst,
+			[]string{"06-07", "06-07"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, err := retail.Read([]retail.Source{{Name: "a.csv", Reader: strings.NewReader(dated(c.dates...))}}, retail.Dialect{Dates: c.how})
+			r, err := retail.Read([]retail.Source{{Name: "a.csv", Reader: strings.NewReader(dated(c.dates...))}},
+				retail.Dialect{Dates: c.how})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +71,8 @@ func TestRead_AllRowsDecideWhetherTheMonthComesFirst(t *testing.T) {
 
 func TestRead_DatesThatContradictEachOtherAreNotGuessed(t *testing.T) {
 	_, err := readText(dated("6/7/2011 8:26", "13/7/2011 8:26", "7/13/2011 8:26", "7/14/2011 8:26"))
-	if err == nil || !strings.Contains(err.Error(), "month comes first in 2 rows, such as row 4, and the day in 1, such as row 3; say --dates") {
+	if err == nil || !strings.Contains(err.Error(),
+		"month comes first in 2 rows, such as row 4, and the day in 1, such as row 3; say --dates") {
 		t.Fatal(err)
 	}
 }
@@ -73,7 +87,8 @@ func TestRead_SaysWhatDiffersInAHeader(t *testing.T) {
 		`InvoiceNo,"StockCode`:                                                                  `the header cannot be read: a quoted field is not closed`,
 		"InvoiceNo,a,b,c,d,e,f":                                                                 `lacks StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country, has "a", which is no column of the layout, has "b", which is no column of the layout, has "c", which is no column of the layout, differs in 3 more;`,
 	} {
-		if _, err := readText(header + "\n1,A,a,1,2010-12-01 08:26,1,,UK\n"); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if _, err := readText(header + "\n1,A,a,1,2010-12-01 08:26,1,,UK\n"); err == nil ||
+			!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v\nwant %s", header, err, want)
 		}
 	}
@@ -86,15 +101,18 @@ func TestParseDialect_TakesWordsAndRefusesOthers(t *testing.T) {
 	}{
 		{[3]string{"auto", "auto", "auto"}, retail.Dialect{}},
 		{[3]string{}, retail.Dialect{}},
-		{[3]string{"Windows-1252", "semicolon", "day-first"}, retail.Dialect{Encoding: "windows-1252", Separator: ';', Dates: retail.DayFirst}},
-		{[3]string{"utf-16be", "\t", "month-first"}, retail.Dialect{Encoding: "utf-16be", Separator: '\t', Dates: retail.MonthFirst}},
+		{[3]string{"Windows-1252", "semicolon", "day-first"},
+			retail.Dialect{Encoding: "windows-1252", Separator: ';', Dates: retail.DayFirst}},
+		{[3]string{"utf-16be", "\t", "month-first"},
+			retail.Dialect{Encoding: "utf-16be", Separator: '\t', Dates: retail.MonthFirst}},
 	} {
 		if got, err := retail.ParseDialect(c.words[0], c.words[1], c.words[2]); err != nil || got != c.want {
 			t.Errorf("%v: %+v, %v", c.words, got, err)
 		}
 	}
 	for _, words := range [][3]string{{"ebcdic"}, {"auto", "|"}, {"auto", "auto", "us"}} {
-		if got, err := retail.ParseDialect(words[0], words[1], words[2]); err == nil || !strings.Contains(err.Error(), "want auto") {
+		if got, err := retail.ParseDialect(words[0], words[1], words[2]); err == nil ||
+			!strings.Contains(err.Error(), "want auto") {
 			t.Errorf("%v: %+v, %v", words, got, err)
 		}
 	}
@@ -102,8 +120,10 @@ func TestParseDialect_TakesWordsAndRefusesOthers(t *testing.T) {
 
 func TestRead_AnEncodingThatIsToldDecides(t *testing.T) {
 	text := head + "1,A,\xa4 caf\xe9,1,2010-12-01 08:26,1,,UK\n"
-	for encoding, want := range map[string]string{"": "¤ café", "windows-1252": "¤ café", "iso-8859-15": "€ café", "utf-8": ""} {
-		r, err := retail.Read([]retail.Source{{Name: "a.csv", Reader: strings.NewReader(text)}}, retail.Dialect{Encoding: encoding})
+	for encoding, want := range map[string]string{"": "¤ café", "windows-1252": "¤ café", "iso-8859-15": "€ café",
+		"utf-8": ""} {
+		r, err := retail.Read([]retail.Source{{Name: "a.csv", Reader: strings.NewReader(text)}},
+			retail.Dialect{Encoding: encoding})
 		if err != nil {
 			t.Fatal(err)
 		}

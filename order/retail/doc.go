@@ -15,6 +15,6 @@
 // A file may be UTF-8, UTF-16 or Windows-1252, with commas, semicolons or tabs between the columns, decimal commas, and
 // dates as in Britain or America: see [Dialect]. Words such as nan and NULL stand for an empty cell.
 //
-// An invoice is imported whole or rejected whole. The package checks what it needs to read a row; the limits of an order
-// are the service's to check, and an invoice that the service refuses is a reject like any other.
+// An invoice is imported whole or rejected whole. The package checks what it needs to read a row; the limits of an
+// order are the service's to check, and an invoice that the service refuses is a reject like any other.
 package retail

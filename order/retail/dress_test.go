@@ -27,9 +27,10 @@ func dressed() []order.Draft {
 			{SKU: "85123A", Description: "WHITE HANGING HEART", Quantity: 6, UnitPrice: 255},
 			{SKU: "71053", Description: "LANTERN £ CAFÉ", Quantity: 6, UnitPrice: 339},
 		}},
-		{CustomerID: "17850", Currency: "GBP", PlacedAt: at.Add(2 * time.Minute), Metadata: country, Lines: []event.Line{
-			{SKU: "22633", Description: "HAND WARMER", Quantity: 6, UnitPrice: 185},
-		}},
+		{CustomerID: "17850", Currency: "GBP", PlacedAt: at.Add(2 * time.Minute), Metadata: country,
+			Lines: []event.Line{
+				{SKU: "22633", Description: "HAND WARMER", Quantity: 6, UnitPrice: 185},
+			}},
 	}
 }
 
@@ -70,13 +71,16 @@ func dresses(t *testing.T) map[string]string {
 		"utf16-big-endian":   string(bigEndian),
 		"utf16-tabs-no-mark": noMark,
 		"windows-semicolons": windows,
-		"marked-semicolons":  "\ufeffsep=;\r\n" + replace(semicolons, "\n", "\r\n", "01.12.2010", `"01.12.2010`, "08:26;", `08:26";`, "08:28;", `08:28";`),
-		"iso-T":              replace(plain, "01 08", "01T08", "26,", "26:00,"),
-		"slashed-iso":        replace(plain, "2010-12-01", "2010/12/01"),
-		"sub-second":         replace(plain, "08:26,", "08:26:00.000,", "08:28,", "08:28:00.000,"),
-		"twelve-hours":       replace(plain, "2010-12-01 08:26", "12/1/10 8:26 AM", "2010-12-01 08:28", "12/1/10 8:28:00 AM"),
+		"marked-semicolons": "\ufeffsep=;\r\n" +
+			replace(semicolons, "\n", "\r\n", "01.12.2010", `"01.12.2010`, "08:26;", `08:26";`, "08:28;", `08:28";`),
+		"iso-T":       replace(plain, "01 08", "01T08", "26,", "26:00,"),
+		"slashed-iso": replace(plain, "2010-12-01", "2010/12/01"),
+		"sub-second":  replace(plain, "08:26,", "08:26:00.000,", "08:28,", "08:28:00.000,"),
+		"twelve-hours": replace(plain, "2010-12-01 08:26", "12/1/10 8:26 AM", "2010-12-01 08:28",
+			"12/1/10 8:28:00 AM"),
 		"quoted-comma-price": replace(plain, "2.55", `"2,55"`, "3.39", `"3,39"`, "1.85", `"1,85"`),
-		"named-otherwise":    replace(plain, "InvoiceNo", "invoice_no", "UnitPrice", "Unit Price", "CustomerID", "customer_id"),
+		"named-otherwise": replace(plain, "InvoiceNo", "invoice_no", "UnitPrice", "Unit Price", "CustomerID",
+			"customer_id"),
 		"other-order": "CustomerID,Country,InvoiceNo,InvoiceDate,StockCode,Description,UnitPrice,Quantity\n" +
 			"17850,United Kingdom,m1,2010-12-01 08:26,85123A,WHITE HANGING HEART,2.55,6\n" +
 			"17850,United Kingdom,m1,2010-12-01 08:26,71053,LANTERN £ CAFÉ,3.39,6\n" +

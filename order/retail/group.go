@@ -115,7 +115,8 @@ func (g *grouping) repeated(in *group) *Reject {
 					Code:    CodeRepeated,
 					file:    p.file,
 					Reason: fmt.Sprintf(
-						"row %d of %s has the same article, quantity and price: do the files overlap? Leave one out, or put the invoice into one file",
+						"row %d of %s has the same article, quantity and price: do the files overlap? Leave one out, "+
+							"or put the invoice into one file",
 						before.row,
 						filepath.Base(g.names[before.file]),
 					),

@@ -68,28 +68,34 @@ func TestImportPlacesThreeDaysOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := threeDaysOrders + threeDaysRejects
-	if summary.Files != 3 || summary.Placed != threeDaysOrders || summary.Replayed != 0 || len(summary.Rejects) != threeDaysRejects ||
+	if summary.Files != 3 || summary.Placed != threeDaysOrders || summary.Replayed != 0 ||
+		len(summary.Rejects) != threeDaysRejects ||
 		summary.NotSent() != 0 || summary.Invoices != want || last != want || total != want {
-		t.Fatalf("%d files, %d of %d invoices placed, %d replayed, %d rejected; progress %d of %d", summary.Files, summary.Placed,
+		t.Fatalf("%d files, %d of %d invoices placed, %d replayed, %d rejected; progress %d of %d", summary.Files,
+			summary.Placed,
 			summary.Invoices, summary.Replayed, len(summary.Rejects), last, total)
 	}
 	if orders, pence := revenue(t, c); orders != threeDaysOrders || pence != threeDaysPence {
 		t.Fatalf("the service holds %d orders of %d pence", orders, pence)
 	}
-	if first := summary.Rejects[0]; first.Invoice != "C536379" || first.Row != 143 || first.Code != retail.CodeCancelled ||
+	if first := summary.Rejects[0]; first.Invoice != "C536379" || first.Row != 143 ||
+		first.Code != retail.CodeCancelled ||
 		first.Reason != "2010-12-01.csv: the invoice is a cancellation" {
 		t.Fatalf("the first reject is %+v", first)
 	}
 	for i, r := range summary.Rejects[1:] {
-		if before := summary.Rejects[i]; before.Reason[:10] > r.Reason[:10] || before.Reason[:10] == r.Reason[:10] && before.Row > r.Row {
+		if before := summary.Rejects[i]; before.Reason[:10] > r.Reason[:10] || before.Reason[:10] == r.Reason[:10] &&
+			before.Row > r.Row {
 			t.Fatalf("%+v comes before %+v", before, r)
 		}
 	}
 
 	before := service.Transactions()
 	summary, err = retail.Import(t.Context(), files, c, retail.Options{Concurrency: 3})
-	if err != nil || summary.Placed != 0 || summary.Replayed != threeDaysOrders || len(summary.Rejects) != threeDaysRejects {
-		t.Fatalf("again: %d placed, %d replayed, %d rejected, %v", summary.Placed, summary.Replayed, len(summary.Rejects), err)
+	if err != nil || summary.Placed != 0 || summary.Replayed != threeDaysOrders ||
+		len(summary.Rejects) != threeDaysRejects {
+		t.Fatalf("again: %d placed, %d replayed, %d rejected, %v", summary.Placed, summary.Replayed,
+			len(summary.Rejects), err)
 	}
 	if after := service.Transactions(); after != before {
 		t.Fatalf("importing again wrote %d transactions", after-before)
@@ -163,7 +169,8 @@ func TestWhatTheServiceRefusesIsAReject(t *testing.T) {
 	for range 2000 {
 		huge.WriteString(row("4", "A", strings.Repeat("d", 512)))
 	}
-	path := writeFile(t, row("1", "A", "a")+row("2", strings.Repeat("A", 65), "a")+row("3", "A", "a")+row("2", "", "a")+huge.String())
+	path := writeFile(t, row("1", "A", "a")+row("2", strings.Repeat("A", 65), "a")+row("3", "A", "a")+row("2", "", "a")+
+		huge.String())
 	summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{})
 	if err != nil || summary.Placed != 2 || summary.NotSent() != 0 {
 		t.Fatalf("%+v, %v", summary, err)
@@ -181,7 +188,8 @@ func TestWhatTheServiceRefusesIsAReject(t *testing.T) {
 
 	changed := writeFile(t, row("1", "A", "another"))
 	summary, err = retail.Import(t.Context(), []string{changed}, c, retail.Options{})
-	if err != nil || len(summary.Rejects) != 1 || summary.Rejects[0].Code != retail.CodeChanged || len(summary.Barren) != 1 {
+	if err != nil || len(summary.Rejects) != 1 || summary.Rejects[0].Code != retail.CodeChanged ||
+		len(summary.Barren) != 1 {
 		t.Fatalf("an invoice that changed: %+v, %v", summary, err)
 	}
 }
@@ -205,8 +213,10 @@ func TestImportEndsWhenTheServiceCannotTakeOrders(t *testing.T) {
 				answer(w, r)
 			}))
 			defer server.Close()
-			summary, err := retail.Import(t.Context(), days("2010-12-01"), client(t, server.URL, -1), retail.Options{Concurrency: 2})
-			if err == nil || summary.Placed+summary.Replayed != 0 || len(summary.Rejects) != 7 || summary.NotSent() != 136 {
+			summary, err := retail.Import(t.Context(), days("2010-12-01"), client(t, server.URL, -1),
+				retail.Options{Concurrency: 2})
+			if err == nil || summary.Placed+summary.Replayed != 0 || len(summary.Rejects) != 7 ||
+				summary.NotSent() != 136 {
 				t.Fatalf("%+v, %v", summary, err)
 			}
 			if n := requests.Load(); n > 6 {
@@ -231,8 +241,10 @@ func TestAnOrderThatMeetsAnInternalErrorDoesNotStopTheOthers(t *testing.T) {
 		})
 	}
 	service.Start()
-	summary, err := retail.Import(t.Context(), days("2010-12-01"), client(t, service.URL, time.Minute), retail.Options{})
-	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 500 || !strings.Contains(err.Error(), "536365") {
+	summary, err := retail.Import(t.Context(), days("2010-12-01"), client(t, service.URL, time.Minute),
+		retail.Options{})
+	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 500 ||
+		!strings.Contains(err.Error(), "536365") {
 		t.Fatalf("got %v", err)
 	}
 	if summary.Placed != 134 || summary.NotSent() != 1 || len(summary.Rejects) != 8 {
@@ -248,7 +260,8 @@ func TestNothingIsSentWhenAFileCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, bad := range []string{other, filepath.Join(t.TempDir(), "missing.csv"), t.TempDir()} {
-		summary, err := retail.Import(t.Context(), append(days("2010-12-01"), bad), client(t, service.URL, -1), retail.Options{})
+		summary, err := retail.Import(t.Context(), append(days("2010-12-01"), bad), client(t, service.URL, -1),
+			retail.Options{})
 		if err == nil || !strings.Contains(err.Error(), bad) || summary.Files != 0 {
 			t.Errorf("%s: %+v, %v", bad, summary, err)
 		}
@@ -281,7 +294,8 @@ func placed(t *testing.T, c *orderclient.Client) (drafts []order.Draft) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		drafts = append(drafts, order.Draft{CustomerID: o.CustomerID, Currency: o.Currency, Lines: o.Lines, PlacedAt: o.PlacedAt, Metadata: o.Metadata})
+		drafts = append(drafts, order.Draft{CustomerID: o.CustomerID, Currency: o.Currency, Lines: o.Lines,
+			PlacedAt: o.PlacedAt, Metadata: o.Metadata})
 	}
 	slices.Reverse(drafts)
 	return drafts
@@ -302,7 +316,8 @@ func TestImport_AnInvoiceOverTwoFilesIsOneOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if o.Reference == "s9002" && (len(o.Lines) != 3 || o.Total != 600 || o.Lines[0].SKU != "A" || o.Lines[2].SKU != "C") {
+			if o.Reference == "s9002" &&
+				(len(o.Lines) != 3 || o.Total != 600 || o.Lines[0].SKU != "A" || o.Lines[2].SKU != "C") {
 				t.Fatalf("%v: %+v", files, o)
 			}
 		}
@@ -334,10 +349,12 @@ func TestImport_WordsForNothingAreNoCustomer(t *testing.T) {
 
 func TestRead_PartsFollowTheNamesOfTheirFiles(t *testing.T) {
 	row := func(sku, minute string) string { return "7," + sku + ",a,1,2010-12-01 08:" + minute + ",1,,\n" }
-	for _, order := range [][]string{{"part2.csv", "part10.csv", "part1.csv"}, {"part1.csv", "part2.csv", "part10.csv"}, {"part10.csv", "part2.csv", "part1.csv"}} {
+	for _, order := range [][]string{{"part2.csv", "part10.csv", "part1.csv"}, {"part1.csv", "part2.csv", "part10.csv"},
+		{"part10.csv", "part2.csv", "part1.csv"}} {
 		var sources []retail.Source
 		for _, name := range order {
-			text := map[string]string{"part1.csv": row("A", "26"), "part2.csv": row("B", "27") + row("C", "27"), "part10.csv": row("D", "28")}[name]
+			text := map[string]string{"part1.csv": row("A", "26"), "part2.csv": row("B", "27") + row("C", "27"),
+				"part10.csv": row("D", "28")}[name]
 			sources = append(sources, retail.Source{Name: name, Reader: strings.NewReader(head + text)})
 		}
 		r, err := retail.Read(sources, retail.Dialect{})
@@ -365,11 +382,13 @@ func TestRead_AnInvoiceOverFilesIsRejectedWhole(t *testing.T) {
 		"like rows of another's": {row("A", "1"), strings.Replace(row("A", "1"), "7", "8", 1), ""},
 	} {
 		r, err := retail.Read([]retail.Source{
-			{Name: "a.csv", Reader: strings.NewReader(head + c.first)}, {Name: "b.csv", Reader: strings.NewReader(head + c.second)},
+			{Name: "a.csv", Reader: strings.NewReader(head + c.first)},
+			{Name: "b.csv", Reader: strings.NewReader(head + c.second)},
 		}, retail.Dialect{})
 		got := ""
 		if len(r.Rejects) > 0 {
-			got = fmt.Sprintf("%s %d %d %s", r.Rejects[0].Invoice, r.Rejects[0].File(), r.Rejects[0].Row, r.Rejects[0].Code)
+			got = fmt.Sprintf("%s %d %d %s", r.Rejects[0].Invoice, r.Rejects[0].File(), r.Rejects[0].Row,
+				r.Rejects[0].Code)
 		}
 		if err != nil || got != c.want || c.want != "" && len(r.Invoices) != 0 {
 			t.Errorf("%s: %q, want %q: %+v, %v", name, got, c.want, r.Invoices, err)
@@ -407,9 +426,10 @@ func TestImport_NamesTheFilesThatCameToNothing(t *testing.T) {
 	}
 	good := file("good.csv", "1,A,a,1,2010-12-01 08:26,1,,\n")
 	for name, test := range map[string]struct{ rows, want string }{
-		"empty.csv":     {"", "(it has no rows)"},
-		"bad.csv":       {"2,A,a,1,yesterday,1,,\n", `InvoiceDate "yesterday" is not an existing date`},
-		"refused.csv":   {"3," + strings.Repeat("A", 65) + ",a,1,2010-12-01 08:26,1,,\n", "/lines/0/sku has 65 characters"},
+		"empty.csv": {"", "(it has no rows)"},
+		"bad.csv":   {"2,A,a,1,yesterday,1,,\n", `InvoiceDate "yesterday" is not an existing date`},
+		"refused.csv": {"3," + strings.Repeat("A", 65) + ",a,1,2010-12-01 08:26,1,,\n",
+			"/lines/0/sku has 65 characters"},
 		"cancelled.csv": {"C4,A,a,-1,2010-12-01 08:26,1,,\n", ""},
 		"some.csv":      {"2,A,a,1,yesterday,1,,\n5,A,a,1,2010-12-01 08:26,1,,\n", ""},
 	} {
@@ -419,7 +439,8 @@ func TestImport_NamesTheFilesThatCameToNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Join(summary.Barren, ", "); test.want == "" && got != "" || test.want != "" && (!strings.HasPrefix(got, path) || !strings.Contains(got, test.want)) {
+			if got := strings.Join(summary.Barren, ", "); test.want == "" && got != "" || test.want != "" &&
+				(!strings.HasPrefix(got, path) || !strings.Contains(got, test.want)) {
 				t.Errorf("%s: barren %q, want %q", name, got, test.want)
 			}
 		}
@@ -438,15 +459,18 @@ func TestImport_IsRepeatedWithoutKeysToo(t *testing.T) {
 	c := client(t, service.URL, time.Minute)
 	row := func(invoice, sku string) string { return invoice + "," + sku + ",a,1,2010-12-01 08:26:00,1.00,,\n" }
 	path := writeFile(t, row("1", "A")+row("1", "B")+row("2", "A")+row("3", "A"))
-	if summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{}); err != nil || summary.Placed != 3 {
+	if summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{}); err != nil ||
+		summary.Placed != 3 {
 		t.Fatalf("%+v, %v", summary, err)
 	}
-	if summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{}); err != nil || summary.Replayed != 3 || summary.Placed != 0 {
+	if summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{}); err != nil ||
+		summary.Replayed != 3 || summary.Placed != 0 {
 		t.Fatalf("again: %+v, %v", summary, err)
 	}
 	changed := writeFile(t, row("1", "A")+row("2", "A")+row("2", "C")+row("3", "A"))
 	summary, err := retail.Import(t.Context(), []string{changed}, c, retail.Options{})
-	if err != nil || summary.Replayed != 1 || summary.Placed != 0 || len(summary.Rejects) != 2 || summary.NotSent() != 0 {
+	if err != nil || summary.Replayed != 1 || summary.Placed != 0 || len(summary.Rejects) != 2 ||
+		summary.NotSent() != 0 {
 		t.Fatalf("two that changed: %+v, %v", summary, err)
 	}
 	for _, r := range summary.Rejects {
@@ -465,7 +489,8 @@ func TestWriteRejects_NoCellIsAFormula(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Rejects = append(r.Rejects, retail.Reject{Invoice: "\tt", Reason: "=x.csv: no"}, retail.Reject{Invoice: "\rr", Reason: "\t=2"})
+	r.Rejects = append(r.Rejects, retail.Reject{Invoice: "\tt", Reason: "=x.csv: no"},
+		retail.Reject{Invoice: "\rr", Reason: "\t=2"})
 	var b strings.Builder
 	if err := retail.WriteRejects(&b, r.Rejects); err != nil {
 		t.Fatal(err)
@@ -483,7 +508,8 @@ func TestWriteRejects_NoCellIsAFormula(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"'=1+1", "'@SUM(1)", "'-2+3", "'+1", "a;'=1+1", "ok-1", "'\tt", "'\rr"}; !slices.Equal(got, want) {
+	if want := []string{"'=1+1", "'@SUM(1)", "'-2+3", "'+1", "a;'=1+1", "ok-1", "'\tt", "'\rr"}; !slices.Equal(got,
+		want) {
 		t.Fatalf("got %q, want %q", got, want)
 	}
 }

@@ -101,7 +101,8 @@ func (im *importing) invoice(ctx context.Context, in *Invoice) error {
 			Code:    CodeChanged,
 			file:    in.files[0],
 			files:   in.files,
-			Reason: "an earlier import placed the invoice with other rows; GET /v1/orders?source=" + SourceName + "&reference=" + url.QueryEscape(
+			Reason: "an earlier import placed the invoice with other rows; GET /v1/orders?source=" + SourceName +
+				"&reference=" + url.QueryEscape(
 				in.Number,
 			) + " answers it",
 		})

@@ -57,7 +57,8 @@ func TestThreeDaysOfRealOrders(t *testing.T) {
 			}
 		}
 		if len(file.Invoices) != day.orders || pence != day.pence || len(file.Rejects) != day.rejects {
-			t.Errorf("%s: %d orders of %d pence, %d rejects; want %+v", day.name, len(file.Invoices), pence, len(file.Rejects), day)
+			t.Errorf("%s: %d orders of %d pence, %d rejects; want %+v", day.name, len(file.Invoices), pence,
+				len(file.Rejects), day)
 		}
 	}
 }
@@ -91,7 +92,8 @@ func TestRowsOfOneInvoiceAreOneOrderWhereverTheyStand(t *testing.T) {
 	want := []invoice{
 		{Number: "1", Row: 2, Draft: order.Draft{
 			Source:    "online-retail",
-			Reference: "1", CustomerID: "17850", Currency: "GBP", PlacedAt: time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC),
+			Reference: "1", CustomerID: "17850", Currency: "GBP",
+			PlacedAt: time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC),
 			Lines: []event.Line{{SKU: "A", Description: `WHITE, "HEART" `, Quantity: 6, UnitPrice: 250},
 				{SKU: "C", Description: "LAST", Quantity: 7, UnitPrice: 339}},
 			Metadata: map[string]string{"country": "United Kingdom"},
@@ -153,13 +155,15 @@ func TestBadRowsRejectTheirInvoiceWhole(t *testing.T) {
 		{"no invoice but a word for none", "nan,A,a,1,2010-12-01 08:26:00,1,,UK", " 3 malformed_row"},
 		{"short", "1,A,a,1", "1 3 malformed_row"},
 		{"long", "1,A,a,1,2010-12-01 08:26:00,2.55,,UK,", "1 3 malformed_row"},
-		{"not UTF-8, in a file that is", "1,A,caf\xe9,1,2010-12-01 08:26:00,2.55,,UK\n3,A,café,1,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
+		{"not UTF-8, in a file that is",
+			"1,A,caf\xe9,1,2010-12-01 08:26:00,2.55,,UK\n3,A,café,1,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
 		{"quote open", "1,A,\"a,1,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
 		{"quote inside", "1,A,15\" a,1,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
 		{"text after a quote", "1,A,\"a\"b,1,2010-12-01 08:26:00,2.55,,UK", "1 3 malformed_row"},
 		{"no invoice number", ",A,a,1,2010-12-01 08:26:00,2.55,,UK", " 3 malformed_row"},
 		{"invoice number no key", "1 é,A,a,1,2010-12-01 08:26:00,2.55,,UK", " 3 malformed_row"},
-		{"first row bad", "1,A,a,1,2010-12-01 08:26:00,-1,,UK\n1,A,a,-1,2010-12-01 08:26:00,1,,UK", "1 3 price_below_0"},
+		{"first row bad", "1,A,a,1,2010-12-01 08:26:00,-1,,UK\n1,A,a,-1,2010-12-01 08:26:00,1,,UK",
+			"1 3 price_below_0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := read(t, head+good+c.row+"\n2,B,b,1,2010-12-01 08:26:00,1,,UK\n")
@@ -185,7 +189,8 @@ func TestBadRowsRejectTheirInvoiceWhole(t *testing.T) {
 }
 
 func TestFilesOfAnotherLayoutAreRefused(t *testing.T) {
-	for _, text := range []string{"", "\n", "Invoice,StockCode\n", "536365,85123A,W,6,2010-12-01 08:26:00,2.55,1,UK\n", "x" + head, "sep=;\n"} {
+	for _, text := range []string{"", "\n", "Invoice,StockCode\n", "536365,85123A,W,6,2010-12-01 08:26:00,2.55,1,UK\n",
+		"x" + head, "sep=;\n"} {
 		if file, err := readText(text); err == nil || !strings.Contains(err.Error(), "InvoiceNo,StockCode") {
 			t.Errorf("%q: %+v, %v", text, file, err)
 		}
@@ -214,7 +219,8 @@ func TestLondonTimes(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("\xff\xfeI\x00n\x00v\x00o\x00"))
-	f.Add([]byte("sep=;\nInvoice;Price;Customer ID;Country;Description;StockCode;Quantity;InvoiceDate\n1;2,55;1;UK;caf\xe9;A;1;1.2.11 8:26 PM\n"))
+	f.Add([]byte("sep=;\nInvoice;Price;Customer " +
+		"ID;Country;Description;StockCode;Quantity;InvoiceDate\n1;2,55;1;UK;caf\xe9;A;1;1.2.11 8:26 PM\n"))
 	f.Add([]byte("1,A,a,1,13/12/2010 8:26 PM,\"1.234,5\",nan,NULL\n2,A,a,1,12/13/10 8:26,1,1785.00,NA\n"))
 	f.Add([]byte(head + "1,A,a,1,2010-12-01 08:26:00,2.55,17850.0,UK\nC1,A,\"a\"\"b\",-1,x,1e5,,\n,,,\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -153,8 +153,8 @@ func isInvoiceNumber(text string) bool {
 	return len(text) <= order.MaxReference && order.ValidKey(KeyPrefix+text) && text != ""
 }
 
-// parseQuantity reads a whole number. 6.0 is one: programs write it in a column that had a gap once. 1.000 is none: it may be a
-// thousand.
+// parseQuantity reads a whole number. 6.0 is one: programs write it in a column that had a gap once. 1.000 is none: it
+// may be a thousand.
 func parseQuantity(text string) (int64, *fault) {
 	digits := text
 	for _, zeros := range []string{".0", ".00"} {

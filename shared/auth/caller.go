@@ -15,8 +15,8 @@ type Caller struct {
 	Kind string
 	// Name is the key's name, or the token's subject. For logs.
 	Name string
-	// ID tells callers apart: 32 hexadecimal digits, "" for anonymous ones. Keys of one name have one ID, and so does an issuer's
-	// subject, whatever credential it sends.
+	// ID tells callers apart: 32 hexadecimal digits, "" for anonymous ones. Keys of one name have one ID, and so does
+	// an issuer's subject, whatever credential it sends.
 	ID string
 	// Until is when the credential expires; zero for never. What goes on beyond a request, such as a stream, ends then.
 	Until time.Time
@@ -47,8 +47,8 @@ func (c *Caller) May(scope string) bool { return slices.Contains(c.scopes, scope
 
 type callerKey struct{}
 
-// FromContext returns who sent the request whose context ctx is. Behind a route that is Public, or that no Guard protects, it is
-// a caller without a name who may do nothing.
+// FromContext returns who sent the request whose context ctx is. Behind a route that is Public, or that no Guard
+// protects, it is a caller without a name who may do nothing.
 func FromContext(ctx context.Context) *Caller {
 	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
 		return c

@@ -11,15 +11,15 @@ import (
 	"ordertally/shared/clock"
 )
 
-// Config is how a service knows its callers. The tags make it flags of its serve command. API keys are not here: they are in the
-// service's file.
+// Config is how a service knows its callers. The tags make it flags of its serve command. API keys are not here: they
+// are in the service's file.
 type Config struct {
 	// OIDCIssuer is the URL of an OpenID Connect issuer whose tokens are accepted. Default none.
 	OIDCIssuer string `help:"Accept tokens of this OpenID Connect issuer." name:"oidc-issuer" placeholder:"URL"`
 	// OIDCAudience is what the tokens must be made for.
 	OIDCAudience string `help:"What the issuer's tokens must be made for (their aud)." name:"oidc-audience" placeholder:"NAME"`
-	// AllowUnauthenticated lets the service listen beyond loopback though neither a key nor an issuer is configured. It changes
-	// nothing when one is.
+	// AllowUnauthenticated lets the service listen beyond loopback though neither a key nor an issuer is configured. It
+	// changes nothing when one is.
 	AllowUnauthenticated bool `help:"Listen beyond loopback, and answer whatever name it is called by, though neither a key nor an issuer is configured: everybody may do everything." name:"allow-unauthenticated"`
 }
 
@@ -38,8 +38,8 @@ func (c *Config) Validate() error {
 // ErrExposed is a service that everybody could use from anywhere.
 var ErrExposed = errors.New("neither an API key nor an issuer is configured")
 
-// Guard reads the keys in db and returns what lets requests in at that address. program and data are for the remedies that the
-// error names; it wraps ErrExposed when nobody would be kept out.
+// Guard reads the keys in db and returns what lets requests in at that address. program and data are for the remedies
+// that the error names; it wraps ErrExposed when nobody would be kept out.
 func (c *Config) Guard(ctx context.Context, db *boltdb.DB, addr, program, data string) (*Guard, error) {
 	keys, err := OpenKeys(ctx, db, clock.System{})
 	if err != nil {
@@ -58,13 +58,14 @@ func (c *Config) Guard(ctx context.Context, db *boltdb.DB, addr, program, data s
 }
 
 func exposed(addr, program, data string) error {
-	return fmt.Errorf("auth: other machines can reach %s, and %w: make a key with `%s keys new NAME --scopes SCOPE,... --data %s`, "+
+	return fmt.Errorf("auth: other machines can reach %s, and %w: make a key with `%s keys new NAME --scopes "+
+		"SCOPE,... --data %s`, "+
 		"or set --oidc-issuer and --oidc-audience, or listen on 127.0.0.1; --allow-unauthenticated lets everybody in",
 		addr, ErrExposed, program, data)
 }
 
-// Check says what Guard would, of the file at data as it is. It makes none, and opens it only when a key in it decides. The error is
-// boltdb.ErrLocked when another process has the file: whether there is a key is not known then.
+// Check says what Guard would, of the file at data as it is. It makes none, and opens it only when a key in it decides.
+// The error is boltdb.ErrLocked when another process has the file: whether there is a key is not known then.
 func (c *Config) Check(ctx context.Context, addr, program, data string) (err error) {
 	if c.OIDCIssuer != "" || c.AllowUnauthenticated || loopback(addr) {
 		return nil

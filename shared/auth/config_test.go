@@ -17,7 +17,8 @@ func TestWhetherGuardWouldRefuseIsKnownWithoutAService(t *testing.T) {
 	check := func(c auth.Config, addr, path string) error { return c.Check(t.Context(), addr, "order", path) }
 	f := newFile(t)
 	f.make("shop", time.Time{}, auth.OrdersRead)
-	if err := check(auth.Config{}, exposed, f.path); !errors.Is(err, boltdb.ErrLocked) || errors.Is(err, auth.ErrExposed) {
+	if err := check(auth.Config{}, exposed, f.path); !errors.Is(err, boltdb.ErrLocked) ||
+		errors.Is(err, auth.ErrExposed) {
 		t.Errorf("a file that is in use: %v", err)
 	}
 	if err := check(auth.Config{}, "127.0.0.1:1", f.path); err != nil {
@@ -42,7 +43,8 @@ func TestWhetherGuardWouldRefuseIsKnownWithoutAService(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	absent, empty, broken := filepath.Join(dir, "absent.db"), filepath.Join(dir, "empty.db"), filepath.Join(dir, "broken.db")
+	absent, empty, broken := filepath.Join(dir, "absent.db"), filepath.Join(dir, "empty.db"),
+		filepath.Join(dir, "broken.db")
 	for path, text := range map[string]string{empty: "", broken: "no database, but long enough to be one"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -52,13 +54,15 @@ func TestWhetherGuardWouldRefuseIsKnownWithoutAService(t *testing.T) {
 		if err := check(auth.Config{}, exposed, path); !errors.Is(err, auth.ErrExposed) {
 			t.Errorf("%s: %v", path, err)
 		}
-		for _, closed := range []auth.Config{{AllowUnauthenticated: true}, {OIDCIssuer: "https://issuer.example", OIDCAudience: "orders"}} {
+		for _, closed := range []auth.Config{{AllowUnauthenticated: true},
+			{OIDCIssuer: "https://issuer.example", OIDCAudience: "orders"}} {
 			if err := check(closed, exposed, path); err != nil {
 				t.Errorf("%s, %+v: %v", path, closed, err)
 			}
 		}
 	}
-	if err := check(auth.Config{}, exposed, broken); err == nil || errors.Is(err, auth.ErrExposed) || errors.Is(err, boltdb.ErrLocked) {
+	if err := check(auth.Config{}, exposed, broken); err == nil || errors.Is(err, auth.ErrExposed) ||
+		errors.Is(err, boltdb.ErrLocked) {
 		t.Errorf("what is no database: %v", err)
 	}
 	if info, err := os.Stat(empty); err != nil || info.Size() != 0 {

@@ -30,8 +30,10 @@ func TestAFileWithAKey(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{"": "of-the-variable", key: "ot_key", "/dev/fd/" + strconv.Itoa(int(r.Fd())): "ot_piped"} {
-		if token, err := (auth.Credential{APIKeyFile: path}).Token("ORDER_API_KEY"); err != nil || token.Reveal() != want {
+	for path, want := range map[string]string{"": "of-the-variable", key: "ot_key",
+		"/dev/fd/" + strconv.Itoa(int(r.Fd())): "ot_piped"} {
+		if token, err := (auth.Credential{APIKeyFile: path}).Token("ORDER_API_KEY"); err != nil ||
+			token.Reveal() != want {
 			t.Errorf("%s: %q, %v", path, token.Reveal(), err)
 		}
 	}
@@ -43,8 +45,10 @@ func TestAFileWithoutAKeyIsRefusedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		fifo: fifo + " is a pipe that nobody wrote to", large: large + " is larger than 65536 bytes", "/dev/zero": "/dev/zero is larger than 65536 bytes",
-		"/dev/null": "/dev/null is empty", t.TempDir(): "is a directory", filepath.Join(large, "none"): "not a directory",
+		fifo: fifo + " is a pipe that nobody wrote to", large: large + " is larger than 65536 bytes",
+		"/dev/zero": "/dev/zero is larger than 65536 bytes",
+		"/dev/null": "/dev/null is empty", t.TempDir(): "is a directory",
+		filepath.Join(large, "none"): "not a directory",
 	} {
 		err := plainfiletest.Within(t, func() error {
 			_, err := auth.Credential{APIKeyFile: path}.Token("ORDER_API_KEY")

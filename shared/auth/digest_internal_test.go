@@ -54,7 +54,9 @@ func TestKeys_ComparesWholeDigests(t *testing.T) {
 		}
 	}
 	for name, hash := range map[string]string{
-		"cut short": hex.EncodeToString(digest[:sha256.Size-1]), "one byte": hex.EncodeToString(digest[:1]), "empty": "", "longer": hex.EncodeToString(append(digest[:], 0)), "no hexadecimal": strings.Repeat("zz", sha256.Size),
+		"cut short": hex.EncodeToString(digest[:sha256.Size-1]), "one byte": hex.EncodeToString(digest[:1]),
+		"empty": "", "longer": hex.EncodeToString(append(digest[:], 0)),
+		"no hexadecimal": strings.Repeat("zz", sha256.Size),
 	} {
 		if _, err := hold(&stored{Key: Key{ID: "a"}, Hash: hash}, nil); err == nil {
 			t.Errorf("a digest that is %s was taken", name)
@@ -102,7 +104,8 @@ func TestKeys_LetsInNoneThatIsAlike(t *testing.T) {
 	for i := 0; !alike["begins"] || !alike["ends"]; i++ {
 		guess := fmt.Sprintf("%026d", i)
 		got := sha256.Sum256([]byte(guess))
-		for where, same := range map[string]bool{"begins": [2]byte(got[:2]) == [2]byte(want[:2]), "ends": [2]byte(got[30:]) == [2]byte(want[30:])} {
+		for where, same := range map[string]bool{"begins": [2]byte(got[:2]) == [2]byte(want[:2]),
+			"ends": [2]byte(got[30:]) == [2]byte(want[30:])} {
 			if !same || alike[where] {
 				continue
 			}
@@ -112,7 +115,8 @@ func TestKeys_LetsInNoneThatIsAlike(t *testing.T) {
 			}
 		}
 	}
-	for name, pair := range map[string][2]string{"another key's secret": {id, theirs}, "another key's id": {other, secret}, "an id in capitals": {strings.ToUpper(id) + "", secret}} {
+	for name, pair := range map[string][2]string{"another key's secret": {id, theirs},
+		"another key's id": {other, secret}, "an id in capitals": {strings.ToUpper(id) + "", secret}} {
 		if status := ask(pair[0], pair[1]); status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", name, status)
 		}

@@ -19,18 +19,21 @@ import (
 // The kinds of the problems of this package.
 var (
 	KindUnauthenticated = problem.Kind{
-		Status: http.StatusUnauthorized, Code: "unauthenticated", Says: "No credential was sent, or one that is malformed, unknown, expired or revoked.",
+		Status: http.StatusUnauthorized, Code: "unauthenticated",
+		Says: "No credential was sent, or one that is malformed, unknown, expired or revoked.",
 	}
 	KindInsufficientScope = problem.Kind{
-		Status: http.StatusForbidden, Code: "insufficient_scope", Says: "The credential is good and does not have the scope that this needs.",
+		Status: http.StatusForbidden, Code: "insufficient_scope",
+		Says: "The credential is good and does not have the scope that this needs.",
 	}
 	KindIssuerAway = problem.Kind{
-		Status: http.StatusServiceUnavailable, Code: "issuer_unavailable", Says: "The issuer of the token does not answer, so the token cannot be judged. Repeat later.",
+		Status: http.StatusServiceUnavailable, Code: "issuer_unavailable",
+		Says: "The issuer of the token does not answer, so the token cannot be judged. Repeat later.",
 	}
 )
 
-// Guard lets requests in that may come in: with an API key, or with a token of the issuer. With neither configured it lets everybody
-// in.
+// Guard lets requests in that may come in: with an API key, or with a token of the issuer. With neither configured it
+// lets everybody in.
 type Guard struct {
 	Keys   *Keys
 	Issuer *Issuer // nil for none
@@ -105,8 +108,8 @@ func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// callersBody is a body that is read no further once its caller's credential is not good any more. The credential was asked for
-// before the body came: without this, whoever keeps a request half sent could use a key after it was revoked.
+// callersBody is a body that is read no further once its caller's credential is not good any more. The credential was
+// asked for before the body came: without this, whoever keeps a request half sent could use a key after it was revoked.
 type callersBody struct {
 	io.ReadCloser
 	now    func() time.Time

@@ -17,19 +17,22 @@ func TestWhereAServiceMayListenWithoutKeys(t *testing.T) {
 		_, err := c.Guard(t.Context(), f.db, addr, "order", "the.db")
 		return err
 	}
-	for _, addr := range []string{"127.0.0.1:8080", "127.8.9.1:0", "[::1]:80", "localhost:1", "LOCALHOST:1", "[::ffff:127.0.0.1]:80"} {
+	for _, addr := range []string{"127.0.0.1:8080", "127.8.9.1:0", "[::1]:80", "localhost:1", "LOCALHOST:1",
+		"[::ffff:127.0.0.1]:80"} {
 		if err := guard(auth.Config{}, addr); err != nil {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
-	exposed := []string{"0.0.0.0:8080", ":8080", "[::]:80", "192.0.2.1:80", "example.org:80", "localhost.example:80", "127.0.0.1.example:1", "[::ffff:10.0.0.1]:80"}
+	exposed := []string{"0.0.0.0:8080", ":8080", "[::]:80", "192.0.2.1:80", "example.org:80", "localhost.example:80",
+		"127.0.0.1.example:1", "[::ffff:10.0.0.1]:80"}
 	for _, addr := range exposed {
 		err := guard(auth.Config{}, addr)
 		if !errors.Is(err, auth.ErrExposed) || !strings.HasPrefix(err.Error(), "auth: ") {
 			t.Errorf("%s: %v", addr, err)
 			continue
 		}
-		for _, remedy := range []string{"order keys new", "--data the.db", "--oidc-issuer", "127.0.0.1", "--allow-unauthenticated"} {
+		for _, remedy := range []string{"order keys new", "--data the.db", "--oidc-issuer", "127.0.0.1",
+			"--allow-unauthenticated"} {
 			if !strings.Contains(err.Error(), remedy) {
 				t.Errorf("%v does not name %s", err, remedy)
 			}
@@ -62,7 +65,8 @@ func TestATableWithARouteWithoutScopeIsAMistake(t *testing.T) {
 					t.Errorf("scope %q was taken", scope)
 				}
 			}()
-			auth.Open().Protect([]web.Route{{Method: "GET", Path: "/", Scope: scope, Handler: func(http.ResponseWriter, *http.Request) {}}})
+			auth.Open().Protect([]web.Route{
+				{Method: "GET", Path: "/", Scope: scope, Handler: func(http.ResponseWriter, *http.Request) {}}})
 		}()
 	}
 }
@@ -78,8 +82,10 @@ func TestSettingsOfAnIssuer(t *testing.T) {
 		{"http://issuer.example", "a", "is not an https URL"},
 		{"issuer.example", "a", "is not an https URL"},
 		{"https://", "a", "is not an https URL"},
-		{"https://me:sesame@issuer.example", "a", `oidc-issuer: "https://me:xxxxx@issuer.example" has a name or password in it`},
-		{"https://sesame@issuer.example", "a", `oidc-issuer: "https://xxxxx@issuer.example" has a name or password in it`},
+		{"https://me:sesame@issuer.example", "a",
+			`oidc-issuer: "https://me:xxxxx@issuer.example" has a name or password in it`},
+		{"https://sesame@issuer.example", "a",
+			`oidc-issuer: "https://xxxxx@issuer.example" has a name or password in it`},
 		{"https://me:ses ame@issuer.example", "a", `oidc-issuer: "[redacted]" is not an https URL`},
 	} {
 		err := (&auth.Config{OIDCIssuer: tc.issuer, OIDCAudience: tc.audience}).Validate()

@@ -22,7 +22,8 @@ import (
 const (
 	// issuerTimeout bounds one request to the issuer.
 	issuerTimeout = 10 * time.Second
-	// issuerPause is the least time between two requests to the issuer: a flood of tokens with unknown key ids must not reach it.
+	// issuerPause is the least time between two requests to the issuer: a flood of tokens with unknown key ids must not
+	// reach it.
 	issuerPause = time.Second
 	// trustFor is how long a token is taken without a look at its signature again, at most until it expires.
 	trustFor = 5 * time.Minute
@@ -32,11 +33,12 @@ const (
 	maxTrusted = 10_000
 )
 
-// Issuer checks the tokens of one OpenID Connect issuer: JWTs that it signed with a key that it publishes, for one audience. What a
-// token allows is in its claim scope (a text) or scp (a text or a list); scopes of other services in it are let be.
+// Issuer checks the tokens of one OpenID Connect issuer: JWTs that it signed with a key that it publishes, for one
+// audience. What a token allows is in its claim scope (a text) or scp (a text or a list); scopes of other services in
+// it are let be.
 //
-// The issuer is asked for its keys when the first token comes, again when a token names a key that is not known, and every five minutes
-// while Run runs. Safe for concurrent use.
+// The issuer is asked for its keys when the first token comes, again when a token names a key that is not known, and
+// every five minutes while Run runs. Safe for concurrent use.
 type Issuer struct {
 	url, audience string
 	clock         clock.Clock
@@ -58,21 +60,23 @@ type trust struct {
 	until  time.Time
 }
 
-// keysNotHad reports whether the library could not fetch the keys, which it says in words only. A test fails when they change.
+// keysNotHad reports whether the library could not fetch the keys, which it says in words only. A test fails when they
+// change.
 func keysNotHad(err error) bool { return strings.Contains(err.Error(), "fetching keys") }
 
 // errIssuerAway is the refusal of a token that cannot be judged.
 var errIssuerAway = errors.New("the issuer of the token does not answer; repeat the request later")
 
-// NewIssuer returns the issuer of that URL, as its discovery document writes it, for tokens of that audience. It connects to
-// nothing yet.
+// NewIssuer returns the issuer of that URL, as its discovery document writes it, for tokens of that audience. It
+// connects to nothing yet.
 func NewIssuer(issuer, audience string, c clock.Clock) (*Issuer, error) {
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(hostPort(u))):
 		return nil, fmt.Errorf("oidc-issuer: %q is not an https URL (http is for loopback only)", secret.URL(issuer))
 	case u.User != nil:
-		return nil, fmt.Errorf("oidc-issuer: %q has a name or password in it: give the URL without, as the issuer's tokens have it", secret.URL(issuer))
+		return nil, fmt.Errorf("oidc-issuer: %q has a name or password in it: give the URL without, as the issuer's "+
+			"tokens have it", secret.URL(issuer))
 	case audience == "":
 		return nil, errors.New("oidc-audience: is needed with oidc-issuer, so that tokens for others are refused")
 	}
@@ -120,8 +124,8 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	if err := unambiguous(token); err != nil {
 		return nil, fmt.Errorf("the token is refused: %w", err)
 	}
-	// The library takes a token in the very second in which it expires, and five minutes before nbf: clocks that far apart are an
-	// operator's matter.
+	// The library takes a token in the very second in which it expires, and five minutes before nbf: clocks that far
+	// apart are an operator's matter.
 	if !now.Before(checked.Expiry) {
 		return nil, errors.New("the token is refused: it has expired")
 	}
@@ -130,7 +134,8 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 		return nil, errors.New("the token is refused: its claims are not readable")
 	}
 	if name := misspelt(claims); name != "" {
-		return nil, errors.New("the token is refused: its claims are not readable: names are case-sensitive, and one of them is like " + name)
+		return nil, errors.New("the token is refused: its claims are not readable: names are case-sensitive, and one " +
+			"of them is like " + name)
 	}
 	if notBefore, _ := claims["nbf"].(float64); notBefore > float64(now.Add(time.Minute).Unix()) {
 		return nil, errors.New("the token is refused: it is not valid yet")
@@ -231,8 +236,8 @@ func reason(err error) string {
 	return "its signature is not the issuer's"
 }
 
-// misspelt returns the claim whose name a token has in other letters, "" for none. encoding/json, which the library reads claims with, would take
-// it for the claim itself.
+// misspelt returns the claim whose name a token has in other letters, "" for none. encoding/json, which the library
+// reads claims with, would take it for the claim itself.
 func misspelt(claims map[string]any) string {
 	for name := range claims {
 		for _, known := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "scope", "scp"} {

@@ -34,18 +34,21 @@ func TestATokenOfTheIssuer(t *testing.T) {
 	p, now := authtest.NewIssuer(t, start), clock.NewManual(start)
 	guard := issuerGuard(t, p, now)
 	w, caller := ask(t, guard, "Bearer "+p.Token(nil))
-	if w.Code != http.StatusOK || caller == nil || caller.Kind != "token" || caller.Name != "alice" || len(caller.ID) != 32 || caller.May(auth.OrdersWrite) {
+	if w.Code != http.StatusOK || caller == nil || caller.Kind != "token" || caller.Name != "alice" ||
+		len(caller.ID) != 32 || caller.May(auth.OrdersWrite) {
 		t.Fatalf("%d %s, %+v", w.Code, w.Body, caller)
 	}
 	for name, change := range map[string]map[string]any{
-		"a list of audiences": {"aud": []string{"x", "orders"}}, "scp as text": {"scope": nil, "scp": "orders:read"}, "scp as list": {"scope": nil, "scp": []string{"x", "orders:read"}},
+		"a list of audiences": {"aud": []string{"x", "orders"}}, "scp as text": {"scope": nil, "scp": "orders:read"},
+		"scp as list": {"scope": nil, "scp": []string{"x", "orders:read"}},
 	} {
 		if w, _ := ask(t, guard, "Bearer "+p.Token(change)); w.Code != http.StatusOK {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}
 	for name, change := range map[string]map[string]any{
-		"another scope": {"scope": "orders:write"}, "a scope that only begins so": {"scope": "orders:readall"}, "no scope": {"scope": nil}, "a scope that is no text": {"scope": 7},
+		"another scope": {"scope": "orders:write"}, "a scope that only begins so": {"scope": "orders:readall"},
+		"no scope": {"scope": nil}, "a scope that is no text": {"scope": 7},
 	} {
 		if w, caller := ask(t, guard, "Bearer "+p.Token(change)); w.Code != http.StatusForbidden || caller != nil {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
@@ -94,24 +97,27 @@ func TestATokenThatIsNotTheIssuersIsRefused(t *testing.T) {
 		"another's key":                {p.Sign(authtest.NewRSA(t), "one", jose.RS256, p.Claims(nil)), "signature"},
 		"an unknown key id":            {p.Sign(authtest.NewRSA(t), "two", jose.RS256, p.Claims(nil)), "signature"},
 		"another algorithm of the key": {p.Sign(p.First, "one", jose.PS256, p.Claims(nil)), "algorithm"},
-		"claims of another token":      {parts[0] + "." + encode(p.Claims(map[string]any{"scope": "ops:write"})) + "." + parts[2], "signature"},
-		"no signature":                 {parts[0] + "." + parts[1] + ".", "refused"},
-		"two parts":                    {parts[0] + "." + parts[1], "malformed"},
-		"another audience":             {p.Token(map[string]any{"aud": "others"}), "audience"},
-		"no audience":                  {p.Token(map[string]any{"aud": nil}), "audience"},
-		"another issuer":               {p.Token(map[string]any{"iss": "https://issuer.example"}), "another issuer"},
-		"expired":                      {p.Token(map[string]any{"exp": start.Add(-time.Second).Unix()}), "expired"},
-		"no expiry":                    {p.Token(map[string]any{"exp": nil}), "expired"},
-		"not before, in two minutes":   {p.Token(map[string]any{"nbf": start.Add(2 * time.Minute).Unix()}), "not valid yet"},
-		"not before, in an hour":       {p.Token(map[string]any{"nbf": start.Add(time.Hour).Unix()}), "not valid yet"},
-		"Exp instead of exp":           {p.Token(map[string]any{"exp": nil, "Exp": start.Add(time.Hour).Unix()}), "case-sensitive"},
-		"AUD instead of aud":           {p.Token(map[string]any{"aud": nil, "AUD": "orders"}), "case-sensitive"},
-		"Scope beside scope":           {p.Token(map[string]any{"Scope": "orders:read ops:write"}), "case-sensitive"},
-		"an expiry of text":            {p.Token(map[string]any{"exp": "tomorrow"}), "not readable"},
-		"no subject":                   {p.Token(map[string]any{"sub": nil}), "no subject"},
-		"no token":                     {"x", "malformed"},
-		"dots":                         {"..", "refused"},
-		"long":                         {strings.Repeat("a", 30_000) + ".b.c", "refused"},
+		"claims of another token": {parts[0] + "." + encode(p.Claims(map[string]any{"scope": "ops:write"})) + "." +
+			parts[2], "signature"},
+		"no signature":     {parts[0] + "." + parts[1] + ".", "refused"},
+		"two parts":        {parts[0] + "." + parts[1], "malformed"},
+		"another audience": {p.Token(map[string]any{"aud": "others"}), "audience"},
+		"no audience":      {p.Token(map[string]any{"aud": nil}), "audience"},
+		"another issuer":   {p.Token(map[string]any{"iss": "https://issuer.example"}), "another issuer"},
+		"expired":          {p.Token(map[string]any{"exp": start.Add(-time.Second).Unix()}), "expired"},
+		"no expiry":        {p.Token(map[string]any{"exp": nil}), "expired"},
+		"not before, in two minutes": {p.Token(map[string]any{"nbf": start.Add(2 * time.Minute).Unix()}),
+			"not valid yet"},
+		"not before, in an hour": {p.Token(map[string]any{"nbf": start.Add(time.Hour).Unix()}), "not valid yet"},
+		"Exp instead of exp": {p.Token(map[string]any{"exp": nil, "Exp": start.Add(time.Hour).Unix()}),
+			"case-sensitive"},
+		"AUD instead of aud": {p.Token(map[string]any{"aud": nil, "AUD": "orders"}), "case-sensitive"},
+		"Scope beside scope": {p.Token(map[string]any{"Scope": "orders:read ops:write"}), "case-sensitive"},
+		"an expiry of text":  {p.Token(map[string]any{"exp": "tomorrow"}), "not readable"},
+		"no subject":         {p.Token(map[string]any{"sub": nil}), "no subject"},
+		"no token":           {"x", "malformed"},
+		"dots":               {"..", "refused"},
+		"long":               {strings.Repeat("a", 30_000) + ".b.c", "refused"},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, guard, tc.detail, "Bearer "+tc.token) })
 	}
@@ -133,7 +139,8 @@ func TestTheIssuerChangesItsKey(t *testing.T) {
 	}
 }
 
-// TestAKeyThatTheIssuerWithdrew is taken until the keys are renewed, and no longer, whether the token was seen before or not.
+// TestAKeyThatTheIssuerWithdrew is taken until the keys are renewed, and no longer, whether the token was seen before
+// or not.
 func TestAKeyThatTheIssuerWithdrew(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)
@@ -155,7 +162,8 @@ func TestAKeyThatTheIssuerWithdrew(t *testing.T) {
 		t.Error("keys were renewed that could not be had")
 	}
 	taken("while the issuer does not answer")
-	if w, _ := ask(t, guard, "Bearer "+p.Sign(p.First, "one", jose.RS256, p.Claims(map[string]any{"jti": "a third"}))); w.Code != http.StatusOK {
+	if w, _ := ask(t, guard, "Bearer "+p.Sign(p.First, "one", jose.RS256,
+		p.Claims(map[string]any{"jti": "a third"}))); w.Code != http.StatusOK {
 		t.Errorf("while the issuer does not answer, for the first time: %d %s", w.Code, w.Body)
 	}
 	p.Keyless.Store(false)
@@ -172,7 +180,8 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 	guard := issuerGuard(t, p, clock.NewManual(start))
 	p.Down.Store(true)
 	w, caller := ask(t, guard, "Bearer "+p.Token(nil))
-	if w.Code != http.StatusServiceUnavailable || caller != nil || !strings.Contains(w.Body.String(), auth.KindIssuerAway.Code) || w.Header().Get("Retry-After") == "" {
+	if w.Code != http.StatusServiceUnavailable || caller != nil ||
+		!strings.Contains(w.Body.String(), auth.KindIssuerAway.Code) || w.Header().Get("Retry-After") == "" {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	p.Down.Store(false)
@@ -218,7 +227,8 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 	p := authtest.NewIssuer(t, start)
 	guard := issuerGuard(t, p, clock.NewManual(start))
 	p.Keyless.Store(true)
-	if w, _ := ask(t, guard, "Bearer "+p.Token(nil)); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), auth.KindIssuerAway.Code) {
+	if w, _ := ask(t, guard, "Bearer "+p.Token(nil)); w.Code != http.StatusServiceUnavailable ||
+		!strings.Contains(w.Body.String(), auth.KindIssuerAway.Code) {
 		t.Errorf("without the keys: %d %s", w.Code, w.Body)
 	}
 	p.Keyless.Store(false)

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// An API key is "ot_", ten characters that name it, "_" and a secret of 26 characters with 130 random bits. The prefix lets
-// scanners of leaked secrets find it. A secret of that size needs no slow hash: SHA-256 of it cannot be guessed back.
+// An API key is "ot_", ten characters that name it, "_" and a secret of 26 characters with 130 random bits. The prefix
+// lets scanners of leaked secrets find it. A secret of that size needs no slow hash: SHA-256 of it cannot be guessed
+// back.
 const (
 	keyPrefix    = "ot_"
 	keyIDLength  = 10
@@ -23,8 +24,9 @@ const MaxName = 64
 
 // Key is what is stored about an API key.
 type Key struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"` // of the caller; keys of one name are the same caller, so that one can follow the other
+	ID string `json:"id"`
+	// of the caller; keys of one name are the same caller, so that one can follow the other
+	Name      string    `json:"name"`
 	Scopes    []string  `json:"scopes"`
 	CreatedAt time.Time `json:"created_at"`
 	CreatedBy string    `json:"created_by,omitempty"` // an Actor; "" when it was made in the file of a stopped service
@@ -63,14 +65,16 @@ func newKey(name string, scopes []string, now, expires time.Time) (stored, strin
 		return stored{}, "", errors.New("the key would have expired already")
 	}
 	id, secret := strings.ToLower(rand.Text()[:keyIDLength]), strings.ToLower(rand.Text())
-	key := Key{ID: id, Name: name, Scopes: scopes, CreatedAt: now.UTC().Truncate(time.Second), ExpiresAt: expires.UTC().Truncate(time.Second)}
+	key := Key{ID: id, Name: name, Scopes: scopes, CreatedAt: now.UTC().Truncate(time.Second),
+		ExpiresAt: expires.UTC().Truncate(time.Second)}
 	hash := sha256.Sum256([]byte(secret))
 	return stored{Key: key, Hash: hex.EncodeToString(hash[:])}, keyPrefix + id + "_" + secret, nil
 }
 
 // CheckName refuses what cannot be the name of a key.
 func CheckName(name string) error {
-	if name == "" || len(name) > MaxName || strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+	if name == "" || len(name) > MaxName ||
+		strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
 		return fmt.Errorf("name %.80q: a key's name is 1 to %d visible ASCII characters without spaces", name, MaxName)
 	}
 	return nil

@@ -249,8 +249,8 @@ func (k *Keys) makeRoom(b *bbolt.Bucket) (forgotten []string, err error) {
 // ErrNoKey.
 func (k *Keys) Revoke(ctx context.Context, id string) (Key, error) { return k.RevokeBy(ctx, "", id) }
 
-// stillGood asks the file whether a caller's key was revoked, be it in this very group of writes: a revoked key makes no
-// other.
+// stillGood asks the file whether a caller's key was revoked, be it in this very group of writes: a revoked key makes
+// no other.
 func stillGood(b *bbolt.Bucket, by *Caller) error {
 	if by.key == "" {
 		return nil
@@ -318,7 +318,8 @@ func (k *Keys) List() []Key {
 
 func byAge(a, b Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) }
 
-// Any reports whether there is a key, be it expired or revoked: who revokes the last one does not mean to let everybody in.
+// Any reports whether there is a key, be it expired or revoked: who revokes the last one does not mean to let everybody
+// in.
 func (k *Keys) Any() bool { return len(k.all()) > 0 }
 
 // now is the key with its last use.

@@ -68,14 +68,16 @@ func (f *file) make(name string, expires time.Time, scopes ...string) (auth.Key,
 	return key, credential
 }
 
-// ask sends a request with those Authorization headers to a route that needs orders:read, and returns the status, the answer and
-// who the handler was called by, nil for not at all.
+// ask sends a request with those Authorization headers to a route that needs orders:read, and returns the status, the
+// answer and who the handler was called by, nil for not at all.
 func ask(t *testing.T, guard *auth.Guard, headers ...string) (*httptest.ResponseRecorder, *auth.Caller) {
 	t.Helper()
 	var caller *auth.Caller
-	router := web.NewRouter(guard.Protect([]web.Route{{Method: "GET", Path: "/", Scope: auth.OrdersRead, Handler: func(_ http.ResponseWriter, r *http.Request) {
-		caller = auth.FromContext(r.Context())
-	}}}))
+	router := web.NewRouter(guard.Protect(
+		[]web.Route{{Method: "GET", Path: "/", Scope: auth.OrdersRead,
+			Handler: func(_ http.ResponseWriter, r *http.Request) {
+				caller = auth.FromContext(r.Context())
+			}}}))
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 	r.Header["Authorization"] = headers
 	w := httptest.NewRecorder()
@@ -86,8 +88,10 @@ func ask(t *testing.T, guard *auth.Guard, headers ...string) (*httptest.Response
 func refused(t *testing.T, guard *auth.Guard, detail string, headers ...string) {
 	t.Helper()
 	w, caller := ask(t, guard, headers...)
-	if w.Code != http.StatusUnauthorized || caller != nil || !strings.Contains(w.Body.String(), detail) || !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Bearer realm=") {
-		t.Errorf("%.80q: %d %s %q, want 401 and %q", headers, w.Code, w.Body, w.Header().Get("WWW-Authenticate"), detail)
+	if w.Code != http.StatusUnauthorized || caller != nil || !strings.Contains(w.Body.String(), detail) ||
+		!strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Bearer realm=") {
+		t.Errorf("%.80q: %d %s %q, want 401 and %q", headers, w.Code, w.Body, w.Header().Get("WWW-Authenticate"),
+			detail)
 	}
 }
 
@@ -99,7 +103,8 @@ func TestAKeyIsItsOwner(t *testing.T) {
 	f.reopen()
 	guard := &auth.Guard{Keys: f.keys}
 	w, caller := ask(t, guard, "Bearer "+credential)
-	if w.Code != http.StatusOK || caller == nil || caller.Kind != "key" || caller.Name != "shop" || !caller.May(auth.OrdersWrite) || caller.May(auth.OpsWrite) {
+	if w.Code != http.StatusOK || caller == nil || caller.Kind != "key" || caller.Name != "shop" ||
+		!caller.May(auth.OrdersWrite) || caller.May(auth.OpsWrite) {
 		t.Fatalf("%d %s, %+v", w.Code, w.Body, caller)
 	}
 	_, follower := ask(t, guard, "bearer "+second)
@@ -111,7 +116,8 @@ func TestAKeyIsItsOwner(t *testing.T) {
 	if id != key.ID || len(secret) != 26 {
 		t.Fatalf("credential %q of key %s", credential, key.ID)
 	}
-	if content, err := os.ReadFile(f.path); err != nil || bytes.Contains(content, []byte(secret)) || !bytes.Contains(content, []byte(id)) {
+	if content, err := os.ReadFile(f.path); err != nil || bytes.Contains(content, []byte(secret)) ||
+		!bytes.Contains(content, []byte(id)) {
 		t.Errorf("the file has the secret, or not the id: %v", err)
 	}
 }
@@ -144,7 +150,8 @@ func TestACredentialThatIsNotGoodIsRefused(t *testing.T) {
 		refused(t, guard, "is not", header)
 	}
 	refused(t, guard, "is not", "Bearer "+good, "Bearer "+good)
-	if w, caller := ask(t, guard, "Bearer "+weak); w.Code != http.StatusForbidden || caller != nil || !strings.Contains(w.Header().Get("WWW-Authenticate"), `scope="orders:read"`) {
+	if w, caller := ask(t, guard, "Bearer "+weak); w.Code != http.StatusForbidden || caller != nil ||
+		!strings.Contains(w.Header().Get("WWW-Authenticate"), `scope="orders:read"`) {
 		t.Errorf("without the scope: %d %s", w.Code, w.Body)
 	}
 	if w, _ := ask(t, guard, "Bearer "+good); w.Code != http.StatusOK {
@@ -162,7 +169,8 @@ func flip(b byte) string {
 // TestRevokingTheLastKeyLetsNobodyIn: it must not open the service to everybody.
 func TestRevokingTheLastKeyLetsNobodyIn(t *testing.T) {
 	f := newFile(t)
-	if w, caller := ask(t, &auth.Guard{Keys: f.keys}); w.Code != http.StatusOK || caller != auth.Anonymous || caller.ID != "" {
+	if w, caller := ask(t, &auth.Guard{Keys: f.keys}); w.Code != http.StatusOK || caller != auth.Anonymous ||
+		caller.ID != "" {
 		t.Fatalf("without keys: %d, %+v", w.Code, caller)
 	}
 	key, _ := f.make("shop", time.Time{}, auth.OrdersRead)
@@ -197,7 +205,8 @@ func TestAKeyThatMakesNoSenseIsNotMade(t *testing.T) {
 		{"n", "no scope", []string{auth.Public}, time.Time{}},
 		{"n", "expired already", []string{auth.OpsRead}, start},
 	} {
-		if _, _, err := f.keys.New(t.Context(), tc.name, tc.scopes, tc.expires); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, _, err := f.keys.New(t.Context(), tc.name, tc.scopes, tc.expires); err == nil ||
+			!strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%q %v: %v, want %q", tc.name, tc.scopes, err, tc.want)
 		}
 	}

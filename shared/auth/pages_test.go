@@ -10,7 +10,8 @@ import (
 	"ordertally/shared/auth/authtest"
 )
 
-// askAs sends a request of that Host through what keeps foreign pages out, and returns the status and the problem's code.
+// askAs sends a request of that Host through what keeps foreign pages out, and returns the status and the problem's
+// code.
 func askAs(t *testing.T, g *auth.Guard, method, host string, header map[string]string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, "/", nil)
@@ -19,7 +20,10 @@ func askAs(t *testing.T, g *auth.Guard, method, host string, header map[string]s
 		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
-	g.AgainstPages(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })).ServeHTTP(w, r)
+	g.AgainstPages(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	})).ServeHTTP(w, r)
 	var answer struct{ Code string }
 	if w.Body.Len() > 0 {
 		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
@@ -33,15 +37,18 @@ func TestAServiceWithoutKeysDoesNotAnswerAsAPage(t *testing.T) {
 	open, closed := auth.Open(), &auth.Guard{Keys: authtest.Keys(t)}
 	authtest.Key(t, closed.Keys, auth.OrdersRead)
 	for _, host := range []string{
-		"127.0.0.1:8080", "127.0.0.1", "127.1.2.3:1", "localhost:8080", "localhost", "localhost.", "LocalHost:1", "order.localhost:8080", "[::1]:8080", "[::1]",
-		"[::ffff:127.0.0.1]:80", "order:8080", "order", "10.0.0.1:8080", "[2001:db8::1]:8080", "0.0.0.0:8080", "", ":8080",
+		"127.0.0.1:8080", "127.0.0.1", "127.1.2.3:1", "localhost:8080", "localhost", "localhost.", "LocalHost:1",
+		"order.localhost:8080", "[::1]:8080", "[::1]",
+		"[::ffff:127.0.0.1]:80", "order:8080", "order", "10.0.0.1:8080", "[2001:db8::1]:8080", "0.0.0.0:8080", "",
+		":8080",
 	} {
 		if status, code := askAs(t, open, http.MethodGet, host, nil); status != http.StatusNoContent {
 			t.Errorf("Host %q: %d %s", host, status, code)
 		}
 	}
 	for _, host := range []string{
-		"evil.example", "evil.example:8080", "EVIL.example.", "localhost.evil.example", "127.0.0.1.evil.example:8080", "evillocalhost.example", "127.1", "0x7f.0.0.1", "a.b",
+		"evil.example", "evil.example:8080", "EVIL.example.", "localhost.evil.example", "127.0.0.1.evil.example:8080",
+		"evillocalhost.example", "127.1", "0x7f.0.0.1", "a.b",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			status, code := askAs(t, open, method, host, nil)
@@ -49,7 +56,8 @@ func TestAServiceWithoutKeysDoesNotAnswerAsAPage(t *testing.T) {
 				t.Errorf("%s of Host %q: %d %s", method, host, status, code)
 			}
 		}
-		if status, code := askAs(t, closed, http.MethodPost, host, map[string]string{"Sec-Fetch-Site": "cross-site"}); status != http.StatusNoContent {
+		if status, code := askAs(t, closed, http.MethodPost, host,
+			map[string]string{"Sec-Fetch-Site": "cross-site"}); status != http.StatusNoContent {
 			t.Errorf("Host %q where there are keys: %d %s", host, status, code)
 		}
 	}
@@ -70,7 +78,8 @@ func TestAServiceWithoutKeysDoesNothingForForeignPages(t *testing.T) {
 		{http.MethodPost, map[string]string{"Origin": "https://evil.example"}, 403}, // an old browser
 		{http.MethodPost, map[string]string{"Origin": "null"}, 403},
 		{http.MethodPost, map[string]string{"Origin": "http://localhost:8080"}, 204},
-		{http.MethodGet, map[string]string{"Sec-Fetch-Site": "cross-site"}, 204}, // a link; the page cannot read the answer
+		// a link; the page cannot read the answer
+		{http.MethodGet, map[string]string{"Sec-Fetch-Site": "cross-site"}, 204},
 	} {
 		status, code := askAs(t, auth.Open(), tc.method, "localhost:8080", tc.header)
 		if status != tc.want || (status == 403) != (code == "cross_origin_request") {

@@ -16,7 +16,8 @@ func (i *Issuer) Run(ctx context.Context, logger zerolog.Logger) error {
 		select {
 		case <-tick.C:
 			if err := i.Renew(ctx); err != nil && ctx.Err() == nil {
-				logger.Warn().Err(err).Msg("the issuer's keys could not be asked for again: those from before stay in use")
+				logger.Warn().Err(err).Msg(
+					"the issuer's keys could not be asked for again: those from before stay in use")
 			}
 		case <-ctx.Done():
 			return nil
@@ -24,9 +25,9 @@ func (i *Issuer) Run(ctx context.Context, logger zerolog.Logger) error {
 	}
 }
 
-// Renew asks the issuer again for its keys. From then on those that it does not publish any more are refused, for tokens that were seen
-// before too. When it does not answer, nothing changes: an issuer that is away must not keep everybody out. Before the first good
-// token there is nothing to renew.
+// Renew asks the issuer again for its keys. From then on those that it does not publish any more are refused, for
+// tokens that were seen before too. When it does not answer, nothing changes: an issuer that is away must not keep
+// everybody out. Before the first good token there is nothing to renew.
 func (i *Issuer) Renew(ctx context.Context) error {
 	i.mu.RLock()
 	header := i.header
@@ -38,8 +39,8 @@ func (i *Issuer) Renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The library fetches keys when a token wants them, and never again as long as they do. This one is nobody's, and makes it fetch them
-	// before anybody waits for them.
+	// The library fetches keys when a token wants them, and never again as long as they do. This one is nobody's, and
+	// makes it fetch them before anybody waits for them.
 	if _, err := fresh.Verify(ctx, header+".e30.AA"); err == nil {
 		return errors.New("a token without a signature was taken")
 	} else if keysNotHad(err) {

@@ -32,7 +32,8 @@ func TestKeys_ARevokedKeyMakesNoKey(t *testing.T) {
 	if _, err := keys.Revoke(t.Context(), admin.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := keys.NewBy(t.Context(), by, "two", []string{KeysWrite}, time.Time{}); !errors.Is(err, ErrRevoked) || len(keys.List()) != 2 {
+	if _, _, err := keys.NewBy(t.Context(), by, "two", []string{KeysWrite}, time.Time{}); !errors.Is(err, ErrRevoked) ||
+		len(keys.List()) != 2 {
 		t.Errorf("got %v and %d keys, want %v and 2", err, len(keys.List()), ErrRevoked)
 	}
 }

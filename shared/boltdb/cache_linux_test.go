@@ -25,7 +25,8 @@ func TestOpen_DropsThePageCache(t *testing.T) {
 	write(t, db, func(tx *boltdb.Tx) error { _, err := tx.CreateBucket(bucket); return err })
 	write(t, db, func(tx *boltdb.Tx) error {
 		for i := range 2000 {
-			if err := tx.Bucket(bucket).Put(fmt.Append(nil, "key", 10_000+i), bytes.Repeat([]byte{1}, 4000)); err != nil {
+			if err := tx.Bucket(bucket).Put(fmt.Append(nil, "key", 10_000+i),
+				bytes.Repeat([]byte{1}, 4000)); err != nil {
 				return err
 			}
 		}
@@ -44,7 +45,8 @@ func TestOpen_DropsThePageCache(t *testing.T) {
 	}
 	drop(t, other)
 	if cached := cachedPages(t, other); cached > 0.5 {
-		t.Skip("SKIPPED: the file system of the temporary directory keeps its pages in memory: that an opening reads from the disk cannot be shown")
+		t.Skip("SKIPPED: the file system of the temporary directory keeps its pages in memory: that an opening reads " +
+			"from the disk cannot be shown")
 	}
 	if cached := cachedPages(t, path); cached < 0.9 {
 		t.Fatalf("only %.0f %% of the file are in the cache before it is opened", 100*cached)
@@ -92,7 +94,8 @@ func cachedPages(t *testing.T, path string) float64 {
 	}
 	defer func() { _ = unix.Munmap(data) }()
 	resident := make([]byte, (len(data)+os.Getpagesize()-1)/os.Getpagesize())
-	if _, _, errno := syscall.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)), uintptr(unsafe.Pointer(&resident[0]))); errno != 0 {
+	if _, _, errno := syscall.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)),
+		uintptr(unsafe.Pointer(&resident[0]))); errno != 0 {
 		t.Fatal(errno)
 	}
 	n := 0

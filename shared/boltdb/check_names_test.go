@@ -18,7 +18,8 @@ func TestCheckFile_RefusesAtOnceWhatIsNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		pipe: "not a regular file", dir: "not a regular file", empty: "it is empty", filepath.Join(dir, "none"): "no such file",
+		pipe: "not a regular file", dir: "not a regular file", empty: "it is empty",
+		filepath.Join(dir, "none"): "no such file",
 	} {
 		if _, err := boltdb.CheckFile(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)

@@ -27,9 +27,9 @@ type request struct {
 
 // Write runs fn in a group commit and returns after the fsync: nil means that everything fn wrote is on the disk.
 //
-// fn runs in the committer after the requests before it and sees what they wrote. It should decide first and write last:
-// when it returns an error or panics, whatever it wrote is undone by running the group again without it, unless the
-// error came from Refuse. So fn may run several times and must not change anything but the transaction.
+// fn runs in the committer after the requests before it and sees what they wrote. It should decide first and write
+// last: when it returns an error or panics, whatever it wrote is undone by running the group again without it, unless
+// the error came from Refuse. So fn may run several times and must not change anything but the transaction.
 //
 // A request whose context ends before its turn is not run. After that the call waits for the outcome, whatever the
 // context says. Errors besides fn's own: ErrClosed, ErrFull, ErrOutcomeUnknown.
@@ -70,16 +70,16 @@ func (db *DB) commitUntilClosed() {
 	}
 }
 
-// maxYields bounds how often the committer lets others run before it commits; and after one that took longer than longYield it commits
-// too: others enough wait for the processor, and each yield is a turn of all of them.
+// maxYields bounds how often the committer lets others run before it commits; and after one that took longer than
+// longYield it commits too: others enough wait for the processor, and each yield is a turn of all of them.
 const (
 	maxYields = 8
 	longYield = time.Millisecond
 )
 
-// gather adds the requests that wait, and those of goroutines that are about to ask: it yields to whoever can run, for as
-// long as that brings more. With nobody else a yield costs less than a microsecond; under load it halves the number of
-// fsyncs, because the callers that the last commit answered come back just after this one began.
+// gather adds the requests that wait, and those of goroutines that are about to ask: it yields to whoever can run, for
+// as long as that brings more. With nobody else a yield costs less than a microsecond; under load it halves the number
+// of fsyncs, because the callers that the last commit answered come back just after this one began.
 func (db *DB) gather(group []*request) []*request {
 	for yields, long := 0, false; yields < maxYields; yields++ {
 		before := len(group)
@@ -227,9 +227,10 @@ func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
 	return err == nil
 }
 
-// follow has memory follow a commit. After a panic nothing more is called: the group is on the disk, and memory is not what it says. Requests
-// without such a call, and those whose calls were made before, are answered like any others; of the rest nobody may go on as if memory had
-// followed, nor be told that nothing was stored, so their outcome counts as unknown.
+// follow has memory follow a commit. After a panic nothing more is called: the group is on the disk, and memory is not
+// what it says. Requests without such a call, and those whose calls were made before, are answered like any others; of
+// the rest nobody may go on as if memory had followed, nor be told that nothing was stored, so their outcome counts as
+// unknown.
 func follow(group []*request) (err error) {
 	for _, r := range group {
 		if len(r.after) == 0 {
@@ -254,8 +255,8 @@ func guarded(f func()) error {
 	return lifecycle.Guard(context.Background(), func(context.Context) error { f(); return nil })
 }
 
-// smallCommit is up to how many bytes of pages a commit tells how long the disk takes, and not how long so many bytes take. Who bounds what is under way by
-// that time would else let more in the more there is.
+// smallCommit is up to how many bytes of pages a commit tells how long the disk takes, and not how long so many bytes
+// take. Who bounds what is under way by that time would else let more in the more there is.
 const smallCommit = 1 << 20
 
 // averageSync has one commit weigh an eighth of the average.

@@ -26,13 +26,13 @@ type Compacted struct {
 	Records       int   // that were copied and compared
 }
 
-// Compact rewrites the file at path without its free pages. Nobody may have it open (ErrLocked) or open it meanwhile: the
-// file stays locked until it is replaced.
+// Compact rewrites the file at path without its free pages. Nobody may have it open (ErrLocked) or open it meanwhile:
+// the file stays locked until it is replaced.
 //
 // The copy is made beside it, written to the disk, read back from there and compared record by record, and only then
 // renamed over the file, whose owner and permissions it gets. Whatever fails or ends the process before leaves the file
-// as it was; a copy that was left behind is replaced by the next call. The copy needs as much room as there are bytes in
-// use.
+// as it was; a copy that was left behind is replaced by the next call. The copy needs as much room as there are bytes
+// in use.
 //
 // A file that is damaged, in a page or by check in a record, stays as it is: ErrDamaged. A copy would hide that.
 func Compact(ctx context.Context, path string, check Checker) (Compacted, error) {
@@ -117,7 +117,8 @@ func copyTo(path string, source *bbolt.DB, like os.FileInfo) (err error) {
 	return errors.Join(keepOwner(path, like), os.Chmod(path, like.Mode().Perm()))
 }
 
-// verifyCopy reads the copy from the disk, has bbolt check its pages and compares all records and sequences with source.
+// verifyCopy reads the copy from the disk, has bbolt check its pages and compares all records and sequences with
+// source.
 func verifyCopy(ctx context.Context, path string, source *bbolt.DB) (records int, err error) {
 	copied, _, err := openBolt(path, Options{LockTimeout: defaultLockTimeout})
 	if err != nil {
@@ -148,7 +149,8 @@ func compare(ctx context.Context, want, got *bbolt.Cursor) (records int, err err
 	wantKey, wantValue := want.First()
 	gotKey, gotValue := got.First()
 	for wantKey != nil || gotKey != nil {
-		if !bytes.Equal(wantKey, gotKey) || !bytes.Equal(wantValue, gotValue) || (wantValue == nil) != (gotValue == nil) {
+		if !bytes.Equal(wantKey, gotKey) || !bytes.Equal(wantValue, gotValue) ||
+			(wantValue == nil) != (gotValue == nil) {
 			return 0, fmt.Errorf("there is key %x instead of %x, or it has another value", gotKey, wantKey)
 		}
 		if records++; records%10_000 == 0 && ctx.Err() != nil {

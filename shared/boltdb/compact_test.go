@@ -44,7 +44,8 @@ func sparse(t *testing.T, rows int) (path string) {
 			for range min(10_000, rows-first) {
 				n, _ := root.Bucket(names[0]).NextSequence()
 				key := binary.BigEndian.AppendUint64(nil, n)
-				if err := errors.Join(root.Bucket(names[0]).Put(key, make([]byte, 200)), root.Bucket(names[1]).Put(key, []byte{})); err != nil {
+				if err := errors.Join(root.Bucket(names[0]).Put(key, make([]byte, 200)),
+					root.Bucket(names[1]).Put(key, []byte{})); err != nil {
 					return err
 				}
 			}
@@ -75,8 +76,10 @@ func intact(t *testing.T, path string, rows int) {
 	if err := db.View(t.Context(), func(tx *bbolt.Tx) error {
 		root := tx.Bucket(bucket)
 		b, marks, none := root.Bucket([]byte("rows")), root.Bucket([]byte("marks")), root.Bucket([]byte("none"))
-		if b.Sequence() != uint64(rows) || none.Sequence() != 77 || b.Stats().KeyN != 10 || marks.Stats().KeyN != rows || none.Stats().KeyN != 0 {
-			t.Errorf("sequences %d and %d, %d rows, %d marks", b.Sequence(), none.Sequence(), b.Stats().KeyN, marks.Stats().KeyN)
+		if b.Sequence() != uint64(rows) || none.Sequence() != 77 || b.Stats().KeyN != 10 ||
+			marks.Stats().KeyN != rows || none.Stats().KeyN != 0 {
+			t.Errorf("sequences %d and %d, %d rows, %d marks", b.Sequence(), none.Sequence(), b.Stats().KeyN,
+				marks.Stats().KeyN)
 		}
 		if v := marks.Get(binary.BigEndian.AppendUint64(nil, 1)); v == nil || len(v) != 0 {
 			t.Errorf("an empty value became %v", v)
@@ -245,7 +248,8 @@ func TestOpenNoticesThatTheFileWasReplaced(t *testing.T) {
 		awaited = opened(t, path) == 2
 	}
 	replacement := path + ".new"
-	if err := errors.Join(os.WriteFile(replacement, before, 0o600), os.Rename(replacement, path), holder.Close()); err != nil {
+	if err := errors.Join(os.WriteFile(replacement, before, 0o600), os.Rename(replacement, path),
+		holder.Close()); err != nil {
 		t.Fatal(err)
 	}
 	waiting.Wait()

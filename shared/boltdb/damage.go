@@ -18,7 +18,8 @@ type damageError struct{ path, found string }
 
 func (e *damageError) Error() string {
 	return fmt.Sprintf(
-		"the database file %s is damaged: %s: stop the service, run `check --data %[1]s`, and restore the file from a backup",
+		"the database file %s is damaged: %s: stop the service, run `check --data %[1]s`, and restore the file from "+
+			"a backup",
 		e.path,
 		e.found,
 	)

@@ -45,7 +45,8 @@ func filled(t *testing.T, path string) []byte {
 // pagesOf returns where pages of a type begin that are what they say.
 func pagesOf(file []byte, flags uint16) (at []int) {
 	for page := 0; page+4096 <= len(file); page += 4096 {
-		if binary.NativeEndian.Uint64(file[page:]) == uint64(page/4096) && binary.NativeEndian.Uint16(file[page+8:]) == flags {
+		if binary.NativeEndian.Uint64(file[page:]) == uint64(page/4096) &&
+			binary.NativeEndian.Uint16(file[page+8:]) == flags {
 			at = append(at, page)
 		}
 	}
@@ -55,7 +56,8 @@ func pagesOf(file []byte, flags uint16) (at []int) {
 func readAll(t *testing.T, db *boltdb.DB) error {
 	t.Helper()
 	return db.View(t.Context(), func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucket).ForEach(func(key, sealed []byte) error { _, err := boltdb.Unseal(key, sealed); return err })
+		return tx.Bucket(bucket).ForEach(
+			func(key, sealed []byte) error { _, err := boltdb.Unseal(key, sealed); return err })
 	})
 }
 
@@ -100,7 +102,8 @@ func TestDB_ADamagedPageIsAnError(t *testing.T) {
 						return nil
 					})
 				}
-				if !errors.Is(err, boltdb.ErrDamaged) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "goroutine") {
+				if !errors.Is(err, boltdb.ErrDamaged) || !strings.Contains(err.Error(), path) ||
+					strings.Contains(err.Error(), "goroutine") {
 					t.Fatalf("it said %v", err)
 				}
 				<-db.Failed()
@@ -172,11 +175,13 @@ func TestScrub_FindsADamagedRecord(t *testing.T) {
 		return err
 	}
 	scrub := boltdb.NewScrub(db, sealed, 0, nil)
-	if done, err := scrub.Once(t.Context()); err != nil || done.Faults != 0 || done.Records != 2001 || db.CheckSound(t.Context()) != nil {
+	if done, err := scrub.Once(t.Context()); err != nil || done.Faults != 0 || done.Records != 2001 ||
+		db.CheckSound(t.Context()) != nil {
 		t.Fatalf("a sound file: %+v %v %v", done, err, db.Incidents())
 	}
 	write(t, db, func(tx *boltdb.Tx) error { return tx.Bucket(bucket).Put([]byte("key11000"), []byte("no checksum")) })
-	if done, err := scrub.Once(t.Context()); err != nil || done.Faults != 1 || len(met) != 1 || !strings.Contains(met[0].Error(), "key11000") {
+	if done, err := scrub.Once(t.Context()); err != nil || done.Faults != 1 || len(met) != 1 ||
+		!strings.Contains(met[0].Error(), "key11000") {
 		t.Fatalf("a damaged record: %+v %v %v", done, err, met)
 	}
 	if err := db.CheckSound(t.Context()); err == nil || !strings.Contains(err.Error(), "key11000") {

@@ -39,8 +39,8 @@ type DB struct {
 	watchdog lifecycle.Watchdog // of the committer
 	syncTime atomic.Int64       // nanoseconds; written by the committer alone
 
-	// durable is the newest transaction that is known to be on the disk. bbolt shows a transaction to readers before its
-	// last fsync returns; View waits for this one instead.
+	// durable is the newest transaction that is known to be on the disk. bbolt shows a transaction to readers before
+	// its last fsync returns; View waits for this one instead.
 	durable   atomic.Int64
 	durableMu sync.Mutex
 	advanced  chan struct{} // closed and replaced at each advance; guarded by durableMu
@@ -157,7 +157,8 @@ func (db *DB) Check(ctx context.Context) error {
 // Committing is for how long the commit under way has been, 0 when there is none.
 func (db *DB) Committing() time.Duration { return db.watchdog.Busy() }
 
-// SyncTime is how long the disk takes for a commit of up to 1 MiB: writing its pages and both fdatasync calls, averaged over the last few. 0 before the first.
+// SyncTime is how long the disk takes for a commit of up to 1 MiB: writing its pages and both fdatasync calls, averaged
+// over the last few. 0 before the first.
 func (db *DB) SyncTime() time.Duration { return time.Duration(db.syncTime.Load()) }
 
 // probeEvery is how often a file that took no writes is tried.

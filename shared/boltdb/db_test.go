@@ -113,7 +113,8 @@ func TestAFailingRequestLeavesItsNeighboursAlone(t *testing.T) {
 		if errs[0] != nil || errs[4] != nil {
 			t.Fatalf("the good requests failed: %v, %v", errs[0], errs[4])
 		}
-		if !errors.Is(errs[1], broken) || errs[2] == nil || !strings.Contains(errs[2].Error(), "panic") || !errors.Is(errs[3], broken) {
+		if !errors.Is(errs[1], broken) || errs[2] == nil || !strings.Contains(errs[2].Error(), "panic") ||
+			!errors.Is(errs[3], broken) {
 			t.Fatalf("the bad requests answered %v, %v, %v", errs[1], errs[2], errs[3])
 		}
 		for key, want := range map[string]bool{"before": true, "half": false, "panicked": false, "after": true} {

@@ -18,7 +18,11 @@ func TestViewWaitsUntilWhatItSeesIsDurable(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		if err := db.bolt.Update(func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("b")); return err }); err != nil {
+		if err := db.bolt.Update(func(tx *bbolt.Tx) error {
+			_,
+				err := tx.CreateBucket([]byte("b"))
+			return err
+		}); err != nil {
 			t.Fatal(err)
 		}
 		seen := make(chan int64)

@@ -9,9 +9,10 @@ var (
 	// work again once there is space.
 	ErrFull = errors.New("no space left for the database file: free disk space or raise its limit")
 	// ErrOutcomeUnknown says that a write to the disk failed in a way that leaves open whether the transaction is
-	// durable, or that a panic after a commit left memory behind the file. The database serves nothing more; only opening the file again
-	// reads the truth.
-	ErrOutcomeUnknown = errors.New("the outcome of a write to the database file is unknown: restart the service to read what is on disk")
+	// durable, or that a panic after a commit left memory behind the file. The database serves nothing more; only
+	// opening the file again reads the truth.
+	ErrOutcomeUnknown = errors.New("the outcome of a write to the database file is unknown: restart the service to " +
+		"read what is on disk")
 	// ErrLocked says that another process has the file open.
 	ErrLocked = errors.New("the database file is in use")
 	// ErrTruncated says that the file is shorter than its own metadata require.
@@ -23,7 +24,8 @@ var (
 	// the file system is writable. After an error of its own ext4 takes none before it was unmounted, which needs a
 	// stop.
 	ErrReadOnly = errors.New(
-		"the file system of the database file is read-only: see the kernel's log and mount it for writing; if that is refused, stop the service, " +
+		"the file system of the database file is read-only: see the kernel's log and mount it for writing; if that " +
+			"is refused, stop the service, " +
 			"unmount and repair it, mount it and start the service again",
 	)
 	// ErrForeign is for a Checker: the file is another service's.

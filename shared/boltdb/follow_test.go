@@ -16,8 +16,9 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// TestAPanicAfterACommit has one of five requests that share a commit panic once it is on the disk. Whoever's memory has followed is told so, the
-// others that the outcome is unknown; nothing more is served, and all of it is in the file.
+// TestAPanicAfterACommit has one of five requests that share a commit panic once it is on the disk. Whoever's memory
+// has followed is told so, the others that the outcome is unknown; nothing more is served, and all of it is in the
+// file.
 func TestAPanicAfterACommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "test.db")
@@ -33,7 +34,8 @@ func TestAPanicAfterACommit(t *testing.T) {
 		note := func(key string) func(*boltdb.Tx) error { return and(key, func() { followed = append(followed, key) }) }
 		refused := errors.New("refused")
 		errs := oneCommit(t, db,
-			note("before"), and("panics", func() { panic("a fault that nobody thought of") }), note("after"), put("plain"),
+			note("before"), and("panics", func() { panic("a fault that nobody thought of") }), note("after"),
+			put("plain"),
 			func(*boltdb.Tx) error { return boltdb.Refuse(refused) },
 		)
 		for i, want := range []error{nil, boltdb.ErrOutcomeUnknown, boltdb.ErrOutcomeUnknown, nil, refused} {
@@ -48,7 +50,8 @@ func TestAPanicAfterACommit(t *testing.T) {
 		if err := db.Write(t.Context(), put("later")); !errors.Is(err, boltdb.ErrOutcomeUnknown) {
 			t.Errorf("a write after it: %v", err)
 		}
-		if err := db.View(t.Context(), func(*bbolt.Tx) error { return nil }); !errors.Is(err, boltdb.ErrOutcomeUnknown) {
+		if err := db.View(t.Context(), func(*bbolt.Tx) error { return nil }); !errors.Is(err,
+			boltdb.ErrOutcomeUnknown) {
 			t.Errorf("a read after it: %v", err)
 		}
 		if err := db.Close(); err != nil {
@@ -77,7 +80,10 @@ func TestAPanicInOnCommit(t *testing.T) {
 	}})
 	broken = true
 	followed := false
-	if err := db.Write(t.Context(), func(tx *boltdb.Tx) error { tx.AfterCommit(func() { followed = true }); return put("a")(tx) }); err != nil || !followed {
+	if err := db.Write(t.Context(), func(tx *boltdb.Tx) error {
+		tx.AfterCommit(func() { followed = true })
+		return put("a")(tx)
+	}); err != nil || !followed {
 		t.Errorf("Write: %v, followed: %t", err, followed)
 	}
 	failedByAPanic(t, db)
@@ -90,7 +96,8 @@ func failedByAPanic(t *testing.T, db *boltdb.DB) {
 		t.Errorf("Check: %v", err)
 	}
 	err := db.Watch(t.Context())
-	if p, ok := errors.AsType[*lifecycle.PanicError](err); !ok || !errors.Is(err, boltdb.ErrOutcomeUnknown) || !strings.Contains(string(p.Stack), "follow_test.go") {
+	if p, ok := errors.AsType[*lifecycle.PanicError](err); !ok || !errors.Is(err, boltdb.ErrOutcomeUnknown) ||
+		!strings.Contains(string(p.Stack), "follow_test.go") {
 		t.Errorf("Watch: %v, want the panic and its stack", err)
 	}
 }
@@ -124,7 +131,8 @@ func TestACommitThatHangsIsNotLive(t *testing.T) {
 		defer func() { _ = db.Close() }()
 		live := func(want bool, when string) {
 			t.Helper()
-			if err := db.Check(t.Context()); (err == nil) != want || err != nil && !strings.Contains(err.Error(), "committer") {
+			if err := db.Check(t.Context()); (err == nil) != want || err != nil &&
+				!strings.Contains(err.Error(), "committer") {
 				t.Errorf("%s: %v", when, err)
 			}
 		}

@@ -16,8 +16,8 @@ import (
 
 const fsyncChild = "BOLTDB_FSYNC_CHILD"
 
-// TestFsyncFailure has the kernel fail one fdatasync of a child process (this test under strace) and sees that the write
-// is answered as unknown, that nothing is served afterwards, and that the file opens again.
+// TestFsyncFailure has the kernel fail one fdatasync of a child process (this test under strace) and sees that the
+// write is answered as unknown, that nothing is served afterwards, and that the file opens again.
 func TestFsyncFailure(t *testing.T) {
 	if path := os.Getenv(fsyncChild); path != "" {
 		writeUntilFsyncFails(t, path)
@@ -75,7 +75,8 @@ func writeUntilFsyncFails(t *testing.T, path string) {
 			t.Fatalf("write %d: %v", n, err)
 		}
 		<-db.Failed()
-		if err := db.View(t.Context(), func(*bbolt.Tx) error { return nil }); !errors.Is(err, boltdb.ErrOutcomeUnknown) {
+		if err := db.View(t.Context(), func(*bbolt.Tx) error { return nil }); !errors.Is(err,
+			boltdb.ErrOutcomeUnknown) {
 			t.Fatalf("a read after the failure: %v", err)
 		}
 		if err := db.Write(t.Context(), put("later")); !errors.Is(err, boltdb.ErrOutcomeUnknown) {

@@ -60,7 +60,8 @@ func (i *incidents) CheckSound(context.Context) error {
 		return nil
 	}
 	return fmt.Errorf(
-		"the file has %d known damaged records or pages, the first: %s: stop the service, list them all with its check command, and restore the file from a backup",
+		"the file has %d known damaged records or pages, the first: %s: stop the service, list them all with its "+
+			"check command, and restore the file from a backup",
 		len(found),
 		found[0],
 	)

@@ -89,7 +89,8 @@ func checkMetas(f io.ReaderAt, m metas) error {
 	}
 	for i, found := range m {
 		if found == nil && (m.newest().txid > 1 || !zeros(f, int64(i)*int64(m.newest().pageSize))) { //nolint:gosec // 32 bits
-			return fmt.Errorf("%w %d: the checksum of the meta page does not match: the newest transaction may be lost", errPage, i)
+			return fmt.Errorf("%w %d: the checksum of the meta page does not match: the newest transaction may be lost",
+				errPage, i)
 		}
 	}
 	return nil

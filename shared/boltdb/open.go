@@ -23,8 +23,8 @@ type Options struct {
 	MaxGroup int
 	// OnIncident, when set, is called with each damaged page or record when it is first met. It must not block.
 	OnIncident func(error)
-	// OnCommit, when set, is called by the committer after each commit. It must not block. When it panics the database fails, as with
-	// AfterCommit.
+	// OnCommit, when set, is called by the committer after each commit. It must not block. When it panics the database
+	// fails, as with AfterCommit.
 	OnCommit func(CommitStats)
 }
 
@@ -40,8 +40,8 @@ type CommitStats struct {
 //
 // What the page cache holds after a failed fsync may never have reached the disk (Linux calls such pages clean), and a
 // process cannot know that its predecessor ended that way. So every opening writes the file back and drops it from the
-// cache before it is mapped: what is read then is what a power cut would leave (rule G3). Measured cold, 2 ms for a file
-// of 5 million orders, because bbolt reads the free list only.
+// cache before it is mapped: what is read then is what a power cut would leave (rule G3). Measured cold, 2 ms for a
+// file of 5 million orders, because bbolt reads the free list only.
 func Open(path string, options Options) (*DB, error) {
 	if options.LockTimeout == 0 {
 		options.LockTimeout = defaultLockTimeout

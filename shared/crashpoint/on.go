@@ -25,10 +25,10 @@ var (
 	armed = parse(os.Getenv("ORDERTALLY_CRASH"))
 )
 
-// Arm has the process kill itself as text says, which is what the environment variable ORDERTALLY_CRASH can say from the
-// start: NAME:PASS is the PASS-th time, from now on, that the point NAME is passed; NAME:PASS:LATER is that much later (a
-// Go duration) while the process goes on, which is how a kill falls into the call that follows the point. It replaces
-// what was armed before; "" disarms.
+// Arm has the process kill itself as text says, which is what the environment variable ORDERTALLY_CRASH can say from
+// the start: NAME:PASS is the PASS-th time, from now on, that the point NAME is passed; NAME:PASS:LATER is that much
+// later (a Go duration) while the process goes on, which is how a kill falls into the call that follows the point. It
+// replaces what was armed before; "" disarms.
 func Arm(text string) {
 	next := parse(text)
 	mu.Lock()
@@ -50,7 +50,8 @@ func parse(text string) plan {
 		p.later, errLater = time.ParseDuration(fields[2])
 	}
 	if errPass != nil || errLater != nil || p.left < 1 || p.later < 0 || len(fields) > 3 {
-		panic("crash point " + strconv.Quote(text) + ": want NAME:PASS or NAME:PASS:LATER, such as outbox.after-publish:3 or boltdb.before-commit:1:500us")
+		panic("crash point " + strconv.Quote(text) +
+			": want NAME:PASS or NAME:PASS:LATER, such as outbox.after-publish:3 or boltdb.before-commit:1:500us")
 	}
 	return p
 }

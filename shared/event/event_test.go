@@ -19,7 +19,8 @@ const golden = `{"id":"01890a5d-ac96-774b-8000-a8b45f0c6d21","source":"online-re
 func TestGoldenWireForm(t *testing.T) {
 	o := event.Order{
 		Source: "online-retail", Reference: "536365", CustomerID: "17850", Currency: "GBP", Total: 1530,
-		Lines:    []event.Line{{SKU: "85123A", Description: `WHITE "HEART"`, Quantity: 6, UnitPrice: 255}, {SKU: "71053", Quantity: 1}},
+		Lines: []event.Line{{SKU: "85123A", Description: `WHITE "HEART"`, Quantity: 6, UnitPrice: 255},
+			{SKU: "71053", Quantity: 1}},
 		PlacedAt: time.Date(2010, 12, 1, 8, 26, 0, 0, time.FixedZone("", 0)),
 		Metadata: map[string]string{"country": "United Kingdom", "channel": "web"},
 	}
@@ -38,12 +39,15 @@ func TestDecodeReturnsWhatWasEncoded(t *testing.T) {
 	ids := uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})
 	rapid.Check(t, func(t *rapid.T) {
 		o := event.Order{
-			ID: ids.Next().String(), Source: rapid.String().Draw(t, "source"), Reference: rapid.String().Draw(t, "reference"), CustomerID: rapid.String().Draw(t, "customer"),
+			ID: ids.Next().String(), Source: rapid.String().Draw(t, "source"),
+			Reference: rapid.String().Draw(t, "reference"), CustomerID: rapid.String().Draw(t, "customer"),
 			Currency: "EUR", Total: rapid.Int64Min(0).Draw(t, "total"),
-			PlacedAt: time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanos")).UTC(),
+			PlacedAt: time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "seconds"),
+				rapid.Int64Range(0, 999_999_999).Draw(t, "nanos")).UTC(),
 			Lines: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) event.Line {
-				return event.Line{SKU: rapid.String().Draw(t, "sku"), Description: rapid.String().Draw(t, "description"),
-					Quantity: rapid.Int64Min(1).Draw(t, "quantity"), UnitPrice: rapid.Int64Min(0).Draw(t, "price")}
+				return event.Line{SKU: rapid.String().Draw(t, "sku"),
+					Description: rapid.String().Draw(t, "description"),
+					Quantity:    rapid.Int64Min(1).Draw(t, "quantity"), UnitPrice: rapid.Int64Min(0).Draw(t, "price")}
 			}), 1, 5).Draw(t, "lines"),
 		}
 		if metadata := rapid.MapOfN(rapid.String(), rapid.String(), 0, 4).Draw(t, "metadata"); len(metadata) > 0 {

@@ -102,7 +102,8 @@ func (c *conflicts) place(over bool) {
 	c.placed++
 	c.slot += uint64(1 + c.draw("skipped", 1))
 	m := inbox.Message{
-		ID: fmt.Sprint("m", c.placed), Content: inbox.Content{byte(c.placed)}, Lineage: "L", Sequence: c.slot, Previous: c.published, Written: c.now,
+		ID: fmt.Sprint("m", c.placed), Content: inbox.Content{byte(c.placed)}, Lineage: "L", Sequence: c.slot,
+		Previous: c.published, Written: c.now,
 	}
 	c.published = c.slot
 	c.append(stood{m, c.placed, over})
@@ -124,7 +125,8 @@ func (c *conflicts) again(operator bool) {
 }
 
 func (c *conflicts) forge() {
-	m := inbox.Message{ID: "forged", Content: inbox.Content{0xff, byte(c.forged)}, Lineage: rapid.SampledFrom([]string{"L", "M"}).Draw(c.t, "lineage"), Written: c.now}
+	m := inbox.Message{ID: "forged", Content: inbox.Content{0xff, byte(c.forged)},
+		Lineage: rapid.SampledFrom([]string{"L", "M"}).Draw(c.t, "lineage"), Written: c.now}
 	if all := c.all(); len(all) > 0 && rapid.Bool().Draw(c.t, "copied id") {
 		m.ID = all[c.draw("whose", len(all)-1)].ID
 	}
@@ -275,7 +277,8 @@ func (b *box) cover(now time.Time, m inbox.Message) {
 func TestInbox_AForgedSlotSilencesNobody(t *testing.T) {
 	stored := newBox(t)
 	forged := inbox.Message{ID: "forged", Content: inbox.Content{1}, Lineage: "L", Sequence: 1 << 62}
-	got := stored.decide(monday, published("L", 0, 1), forged, published("L", 1, 2), published("L", 2, 3), published("L", 2, 3))
+	got := stored.decide(monday, published("L", 0, 1), forged, published("L", 1, 2), published("L", 2, 3),
+		published("L", 2, 3))
 	want := []inbox.Verdict{inbox.Do, inbox.Do, inbox.DoCovered, inbox.DoCovered, inbox.Refuse}
 	if !slices.Equal(got, want) {
 		t.Fatalf("got %v, want %v", got, want)
@@ -288,7 +291,8 @@ func TestInbox_AcceptsOneContentOnce(t *testing.T) {
 	m := published("L", 0, 1)
 	other := m
 	other.Content = inbox.Content{7}
-	if got := stored.decide(monday, m, other, m); !slices.Equal(got, []inbox.Verdict{inbox.Do, inbox.Conflict, inbox.Refuse}) {
+	if got := stored.decide(monday, m, other, m); !slices.Equal(got,
+		[]inbox.Verdict{inbox.Do, inbox.Conflict, inbox.Refuse}) {
 		t.Fatalf("got %v", got)
 	}
 	accept := func(m inbox.Message) (accepted bool) {
@@ -310,7 +314,8 @@ func TestInbox_AcceptsOneContentOnce(t *testing.T) {
 	if !accept(other) || accept(other) || accept(m) {
 		t.Error("one content is accepted once, and not when it was counted")
 	}
-	if got := stored.decide(monday.Add(day), other, m); !slices.Equal(got, []inbox.Verdict{inbox.Refuse, inbox.Refuse}) {
+	if got := stored.decide(monday.Add(day), other, m); !slices.Equal(got,
+		[]inbox.Verdict{inbox.Refuse, inbox.Refuse}) {
 		t.Errorf("read again: %v", got)
 	}
 }
@@ -374,7 +379,8 @@ func TestInbox_OldIsADayMoreThanWasForgotten(t *testing.T) {
 	}
 }
 
-// A message in a ledger may be read again: its partition was truncated, or the service began anew. Its operator can accept it all the same.
+// A message in a ledger may be read again: its partition was truncated, or the service began anew. Its operator can
+// accept it all the same.
 func TestInbox_AcceptsALateMessageThatWasReadAgain(t *testing.T) {
 	stored := newBox(t)
 	first := published("L", 0, 1)

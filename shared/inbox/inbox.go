@@ -22,8 +22,8 @@ type Message struct {
 	// ID is the message's own, 1 to 255 bytes. It stays when the message is sent again.
 	ID      string
 	Content Content
-	// Lineage names the file whose outbox wrote the message, at most 255 bytes; "" when none did, and then the id is all
-	// there is. Sequence is its slot there, Previous the slot published before it, 0 for none.
+	// Lineage names the file whose outbox wrote the message, at most 255 bytes; "" when none did, and then the id is
+	// all there is. Sequence is its slot there, Previous the slot published before it, 0 for none.
 	Lineage  string
 	Sequence uint64
 	Previous uint64
@@ -34,7 +34,8 @@ type Message struct {
 	Republished bool
 }
 
-var errMessage = errors.New("a message needs an id, and with a lineage a slot above the previous one, each name of at most 255 bytes")
+var errMessage = errors.New("a message needs an id, and with a lineage a slot above the previous one, each name of " +
+	"at most 255 bytes")
 
 const maxName = 255
 
@@ -112,8 +113,8 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 	old := b.keys.old(m.Written)
 	switch {
 	case old && covered && m.ReadBefore:
-		// It was decided about then, and has covered then what it covers. It may have gone to a ledger, so an unknown id
-		// is not remembered now: an operator could not accept the message any more.
+		// It was decided about then, and has covered then what it covers. It may have gone to a ledger, so an unknown
+		// id is not remembered now: an operator could not accept the message any more.
 		if found {
 			b.keys.renew(key, known)
 		}

@@ -59,8 +59,8 @@ func (k *keys) drop(day string) error {
 	return k.sizes.Put(keyDropped, boltdb.Seal(keyDropped, []byte(k.dropped)))
 }
 
-// Keys returns how many ids are known, in the bucket that Open got, of any transaction: an id that arrived on two days counts
-// twice. It reads a number a day.
+// Keys returns how many ids are known, in the bucket that Open got, of any transaction: an id that arrived on two days
+// counts twice. It reads a number a day.
 func Keys(root *bbolt.Bucket) (int64, error) {
 	days, sizes := root.Bucket([]byte("keys")), root.Bucket([]byte("sizes"))
 	if days == nil || sizes == nil {

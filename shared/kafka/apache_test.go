@@ -44,8 +44,9 @@ func proxied(t *testing.T) (cluster *apache.Kafka, p *proxy) {
 		t.Fatal(err)
 	}
 	return apache.ForTestWith(t, apache.Options{Port: n, Config: map[string]string{
-		"controller.quorum.voters":       "1@" + controller,
-		"listeners":                      "PLAINTEXT://" + plain + ",PROXIED://" + p.broker + ",CONTROLLER://" + controller,
+		"controller.quorum.voters": "1@" + controller,
+		"listeners": "PLAINTEXT://" + plain + ",PROXIED://" + p.broker + ",CONTROLLER://" +
+			controller,
 		"advertised.listeners":           "PLAINTEXT://" + plain + ",PROXIED://" + p.address,
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
 	}}), p
@@ -71,7 +72,8 @@ func TestRelay_OnASharedApacheKafka(t *testing.T) {
 // brokenCommits breaks the connection within a transaction. librdkafka repeats what was lost and calls it a success,
 // but the lost request may still arrive later and end the next transaction (rule P6).
 func brokenCommits(t *testing.T, p *proxy) {
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{p.address}, Topic: "broken"}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{p.address}, Topic: "broken"},
+		zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +145,8 @@ func newPost(t *testing.T, address string) *post {
 		}
 		return r
 	}, t.Name())
-	p := &post{t: t, address: address, topic: topic[:min(len(topic), 200)], path: filepath.Join(t.TempDir(), "outbox.db")}
+	p := &post{t: t, address: address, topic: topic[:min(len(topic), 200)],
+		path: filepath.Join(t.TempDir(), "outbox.db")}
 	p.start()
 	t.Cleanup(func() { p.stop() })
 	return p
@@ -158,11 +161,14 @@ func (p *post) start() {
 	if p.outbox, err = outbox.Open(p.t.Context(), p.db, outbox.Config{Source: "/test"}); err != nil {
 		p.t.Fatal(err)
 	}
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{p.address}, Topic: p.topic, WatchEvery: 50 * time.Millisecond}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(
+		kafka.PublisherConfig{Brokers: []string{p.address}, Topic: p.topic, WatchEvery: 50 * time.Millisecond},
+		zerolog.Nop())
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	relay := outbox.NewRelay(p.outbox, publisher, outbox.RelayConfig{}, outbox.NewMetrics(prometheus.NewRegistry(), "test", p.outbox), zerolog.Nop())
+	relay := outbox.NewRelay(p.outbox, publisher, outbox.RelayConfig{},
+		outbox.NewMetrics(prometheus.NewRegistry(), "test", p.outbox), zerolog.Nop())
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -186,7 +192,8 @@ func (p *post) place(n int) {
 	for range n {
 		p.appended++
 		if err := p.db.Write(p.t.Context(), func(tx *boltdb.Tx) error {
-			_, err := p.outbox.Append(tx, outbox.Message{Key: fmt.Append(nil, p.appended), Type: "T", Value: fmt.Append(nil, p.appended)})
+			_, err := p.outbox.Append(tx,
+				outbox.Message{Key: fmt.Append(nil, p.appended), Type: "T", Value: fmt.Append(nil, p.appended)})
 			return err
 		}); err != nil {
 			p.t.Fatal(err)
@@ -205,7 +212,11 @@ func (p *post) report() outbox.Report {
 
 func (p *post) drained() {
 	p.t.Helper()
-	poll(p.t, "all is published", func() bool { r := p.report(); return r.Backlog == 0 && r.Link.State == outbox.LinkUp })
+	poll(p.t, "all is published", func() bool {
+		r := p.report()
+		return r.Backlog == 0 &&
+			r.Link.State == outbox.LinkUp
+	})
 }
 
 func (p *post) found(kind outbox.FindingKind) bool {
@@ -246,7 +257,8 @@ func hanging(t *testing.T, address string) {
 	p.start()
 	p.place(1)
 	poll(t, "it waits", func() bool { return p.report().HeldBack != nil })
-	if r := p.report(); r.Link.State != outbox.LinkWaiting || !strings.Contains(r.HeldBack.Text, "another program's: partition ") || r.Backlog != 1 {
+	if r := p.report(); r.Link.State != outbox.LinkWaiting ||
+		!strings.Contains(r.HeldBack.Text, "another program's: partition ") || r.Backlog != 1 {
 		t.Errorf("it reports %+v, %+v", r, r.HeldBack)
 	}
 	end(false)
@@ -303,7 +315,8 @@ func madeAgain(t *testing.T, address string) {
 			p.drained()
 			before := p.report().Topic
 			remake(t, p)
-			poll(t, "it publishes again", func() bool { return p.found(outbox.FoundRepublished) && p.report().Topic != before })
+			poll(t, "it publishes again",
+				func() bool { return p.found(outbox.FoundRepublished) && p.report().Topic != before })
 			p.place(1)
 			p.drained()
 			p.once()

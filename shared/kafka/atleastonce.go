@@ -11,7 +11,8 @@ import (
 var errOvertaken = errors.New("another session of the lineage has set the mark")
 
 // publishAtLeastOnce sends records without a transaction and sets the mark afterwards.
-func (s *session) publishAtLeastOnce(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+func (s *session) publishAtLeastOnce(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place,
+	error) {
 	stands, known, err := s.readMark(ctx, s.marks)
 	if err != nil {
 		return nil, outage(err)

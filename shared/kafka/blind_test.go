@@ -20,7 +20,8 @@ func TestConsumer_NeverReturnsWhatWasNotCommitted(t *testing.T) {
 	r := l.read(nil)
 	r.follows("a1")
 	keys := r.keep()
-	poll(t, "it stands at the open transaction, or has read it", func() bool { return r.c.Held().Partitions > 0 || len(keys) > 0 })
+	poll(t, "it stands at the open transaction, or has read it",
+		func() bool { return r.c.Held().Partitions > 0 || len(keys) > 0 })
 	if len(keys) > 0 {
 		t.Fatalf("returned %s of an open transaction", <-keys)
 	}
@@ -36,7 +37,8 @@ func TestConsumer_NeverReturnsWhatWasNotCommitted(t *testing.T) {
 func TestConsumer_SaysWhenItsPlaceIsGone(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 1) // offsets 0 and 1
-	producer, err := confluent.NewProducer(&confluent.ConfigMap{"bootstrap.servers": l.addr, "enable.metrics.push": false, "go.delivery.reports": false})
+	producer, err := confluent.NewProducer(
+		&confluent.ConfigMap{"bootstrap.servers": l.addr, "enable.metrics.push": false, "go.delivery.reports": false})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,8 @@ func TestConsumer_SaysWhenItsPlaceIsGone(t *testing.T) {
 	topic := "orders"
 	large := make([]byte, 900_000) // one of them fills a fetch
 	for i := range 3 {
-		message := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: 0}, Key: fmt.Append(nil, "b", i), Value: large}
+		message := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: 0},
+			Key: fmt.Append(nil, "b", i), Value: large}
 		if err := producer.Produce(message, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +55,8 @@ func TestConsumer_SaysWhenItsPlaceIsGone(t *testing.T) {
 			t.Fatal("a record is not written")
 		}
 	}
-	c, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{l.addr}, Topic: topic, GroupID: "g", ReadAheadBytes: 1}, zerolog.Nop())
+	c, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{l.addr}, Topic: topic, GroupID: "g",
+		ReadAheadBytes: 1}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

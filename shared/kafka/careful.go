@@ -140,7 +140,8 @@ func (c *Careful) batch(ctx context.Context, from int64) (records []Record, err 
 			switch {
 			case event.IsFatal():
 				return nil, fmt.Errorf("read topic %s: %w", c.config.Topic, event)
-			case event.Code() == confluent.ErrAutoOffsetReset || event.Code() == confluent.ErrOffsetOutOfRange || event.Code() == confluent.ErrLogTruncation:
+			case event.Code() == confluent.ErrAutoOffsetReset || event.Code() == confluent.ErrOffsetOutOfRange ||
+				event.Code() == confluent.ErrLogTruncation:
 				return nil, ErrNotThere
 			}
 		case nil:

@@ -12,7 +12,8 @@ import (
 
 func careful(t *testing.T, l *log) *kafka.Careful {
 	t.Helper()
-	c, err := kafka.NewCareful(kafka.ConsumerConfig{Brokers: []string{l.addr}, Topic: "orders", GroupID: "g", MaxRecordBytes: 1000}, zerolog.Nop())
+	c, err := kafka.NewCareful(kafka.ConsumerConfig{Brokers: []string{l.addr}, Topic: "orders", GroupID: "g",
+		MaxRecordBytes: 1000}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,17 +55,20 @@ func TestCareful_ReadsOneBatchAtATime(t *testing.T) {
 		t.Errorf("the last record stands: %v, %v", stands, err)
 	}
 	for _, other := range []kafka.Mark{{Offset: 0, Identity: at.Marks[0].Identity}, {Offset: 1000, Identity: "i"}} {
-		if stands, err := c.Stands(t.Context(), 0, kafka.Position{Offset: 7, Marks: []kafka.Mark{other}}); err != nil || stands {
+		if stands, err := c.Stands(t.Context(), 0, kafka.Position{Offset: 7, Marks: []kafka.Mark{other}}); err != nil ||
+			stands {
 			t.Errorf("%+v stands: %v, %v", other, stands, err)
 		}
 	}
 	// A Consumer goes on from there.
 	ahead := largeConsumer(t, l, 1000)
 	l.produce(confluent.Message{Value: []byte("next")})
-	if err := ahead.Assign(t.Context(), map[int32]kafka.Position{0: {Offset: at.Offset, LeaderEpoch: at.LeaderEpoch, Marks: at.Marks}}); err != nil {
+	if err := ahead.Assign(t.Context(), map[int32]kafka.Position{
+		0: {Offset: at.Offset, LeaderEpoch: at.LeaderEpoch, Marks: at.Marks}}); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := ahead.Fetch(t.Context(), 1); err != nil || len(f.Repositions) > 0 || len(f.Records) != 1 || string(f.Records[0].Value) != "next" {
+	if f, err := ahead.Fetch(t.Context(), 1); err != nil || len(f.Repositions) > 0 || len(f.Records) != 1 ||
+		string(f.Records[0].Value) != "next" {
 		t.Errorf("reading ahead: %+v, %v", f, err)
 	}
 }

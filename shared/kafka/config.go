@@ -11,7 +11,8 @@ import (
 const MaxMessageBytes = 2 << 20
 
 // clientConfig returns the settings common to all clients, then those given.
-func clientConfig(brokers []string, security *Security, logs chan confluent.LogEvent, more confluent.ConfigMap) (*confluent.ConfigMap, error) {
+func clientConfig(brokers []string, security *Security, logs chan confluent.LogEvent,
+	more confluent.ConfigMap) (*confluent.ConfigMap, error) {
 	secured, err := security.settings()
 	if err != nil {
 		return nil, err
@@ -34,7 +35,8 @@ func clientConfig(brokers []string, security *Security, logs chan confluent.LogE
 	return &config, nil
 }
 
-func newProducer(brokers []string, security *Security, logs chan confluent.LogEvent, more confluent.ConfigMap) (*confluent.Producer, error) {
+func newProducer(brokers []string, security *Security, logs chan confluent.LogEvent,
+	more confluent.ConfigMap) (*confluent.Producer, error) {
 	config, err := clientConfig(brokers, security, logs, more)
 	if err != nil {
 		return nil, err
@@ -42,7 +44,8 @@ func newProducer(brokers []string, security *Security, logs chan confluent.LogEv
 	return confluent.NewProducer(config)
 }
 
-func newConsumer(brokers []string, security *Security, logs chan confluent.LogEvent, more confluent.ConfigMap) (*confluent.Consumer, error) {
+func newConsumer(brokers []string, security *Security, logs chan confluent.LogEvent,
+	more confluent.ConfigMap) (*confluent.Consumer, error) {
 	config, err := clientConfig(brokers, security, logs, more)
 	if err != nil {
 		return nil, err

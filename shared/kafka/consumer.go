@@ -19,7 +19,8 @@ import (
 const (
 	pollInterval    = 100 * time.Millisecond // how soon Fetch sees that its context ended
 	metadataTimeout = 2 * time.Second        // of one question to the broker; it is asked again
-	renewInterval   = time.Second            // between two looks at the password's file while a broker refuses what it had
+	// between two looks at the password's file while a broker refuses what it had
+	renewInterval = time.Second
 )
 
 // ConsumerConfig of a Consumer.
@@ -29,13 +30,14 @@ type ConsumerConfig struct {
 	Topic    string
 	// GroupID names the consumer group whose offsets CommitForMonitors sets. No membership comes with it.
 	GroupID string
-	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions. Default 64 MiB; below 2 GiB.
+	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions. Default 64 MiB; below
+	// 2 GiB.
 	ReadAheadBytes int
 	// MaxRecordBytes is the largest record that Fetch returns whole; see Record.TooLarge for larger ones. Default 2
 	// MiB.
 	MaxRecordBytes int
-	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away; it grows from one to the other, and is
-	// random. Default 50 ms and 1 s.
+	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away; it grows from one
+	// to the other, and is random. Default 50 ms and 1 s.
 	RetryFirst, RetryLimit time.Duration
 	// MetadataInterval is how soon an added partition is read. Default 30 s.
 	MetadataInterval time.Duration
@@ -124,8 +126,8 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 		"enable.auto.commit":       true,
 		"auto.commit.interval.ms":  1000,
 		"enable.auto.offset.store": false,
-		// There is no session without membership; a commit gives up after as long, and so does Close, which commits, while
-		// the broker is away.
+		// There is no session without membership; a commit gives up after as long, and so does Close, which commits,
+		// while the broker is away.
 		"session.timeout.ms":    1000,
 		"heartbeat.interval.ms": 500,
 		"auto.offset.reset":     "error",
@@ -156,9 +158,9 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 }
 
 // Assign finds the topic's partitions and starts reading each at next, or at 0 when next does not name it. It waits for
-// as long as the broker is away or the topic does not exist. Partitions that are added later are found by themselves and
-// read from 0. Where the topic is not any more what the positions say, Fetch reports it. Called again, it forgets what was read and begins
-// anew.
+// as long as the broker is away or the topic does not exist. Partitions that are added later are found by themselves
+// and read from 0. Where the topic is not any more what the positions say, Fetch reports it. Called again, it forgets
+// what was read and begins anew.
 func (c *Consumer) Assign(ctx context.Context, next map[int32]Position) error {
 	c.cancel()
 	c.watch.Wait()
@@ -394,7 +396,8 @@ func (c *Consumer) Lag() map[int32]int64 {
 func (c *Consumer) CommitForMonitors(next map[int32]int64) {
 	offsets := make([]confluent.TopicPartition, 0, len(next))
 	for id, offset := range next {
-		offsets = append(offsets, confluent.TopicPartition{Topic: &c.config.Topic, Partition: id, Offset: confluent.Offset(offset)})
+		offsets = append(offsets, confluent.TopicPartition{Topic: &c.config.Topic, Partition: id,
+			Offset: confluent.Offset(offset)})
 	}
 	if _, err := c.client.StoreOffsets(offsets); err != nil {
 		c.logger.Debug().Err(err).Msg("cannot set the group's offsets for monitors")

@@ -30,7 +30,8 @@ func publishTo(t *testing.T, address, topic string, from, to uint64) {
 	}
 	defer session.Close()
 	for slot := from; slot <= to; slot++ { // each in a transaction of its own: many control records
-		records := []outbox.Record{{Slot: slot, Key: fmt.Append(nil, slot), Value: fmt.Append(nil, slot), Time: time.Now()}}
+		records := []outbox.Record{{Slot: slot, Key: fmt.Append(nil, slot), Value: fmt.Append(nil, slot),
+			Time: time.Now()}}
 		if _, err := session.Publish(t.Context(), records, outbox.Mark{Slot: slot}); err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +128,8 @@ func TestConsumerGoesOnFromItsPositions(t *testing.T) {
 
 func groupOffset(t *testing.T, address, topic string, partition int32) int64 {
 	t.Helper()
-	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
+	admin, err := confluent.NewAdminClient(
+		&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,12 +145,14 @@ func groupOffset(t *testing.T, address, topic string, partition int32) int64 {
 
 func addPartitions(t *testing.T, address, topic string, total int) {
 	t.Helper()
-	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
+	admin, err := confluent.NewAdminClient(
+		&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	if _, err := admin.CreatePartitions(t.Context(), []confluent.PartitionsSpecification{{Topic: topic, IncreaseTo: total}}); err != nil {
+	if _, err := admin.CreatePartitions(t.Context(),
+		[]confluent.PartitionsSpecification{{Topic: topic, IncreaseTo: total}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -183,7 +187,8 @@ func (p *panicking) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// TestAPanicOfTheWatchIsAnErrorOfFetch lets the log panic when the watch, on a goroutine of its own, has found partitions.
+// TestAPanicOfTheWatchIsAnErrorOfFetch lets the log panic when the watch, on a goroutine of its own, has found
+// partitions.
 func TestAPanicOfTheWatchIsAnErrorOfFetch(t *testing.T) {
 	address := startDevBroker(t)
 	publishTo(t, address, "watched", 1, 1)
@@ -223,7 +228,8 @@ func TestClosingDuringAnOutageDoesNotHang(t *testing.T) {
 		t.Fatal(err)
 	}
 	publishTo(t, dev.Addr(), "orders", 1, 3)
-	c, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{dev.Addr()}, Topic: "orders", GroupID: "g"}, zerolog.Nop())
+	c, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{dev.Addr()}, Topic: "orders", GroupID: "g"},
+		zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,8 @@ func (c *Consumer) Through() time.Time {
 	return c.through
 }
 
-// Behind reports whether there are records that could be read and have not been: the broker said so and answers still. It is false
-// while the broker is away, and while an open transaction hides them. Safe for concurrent use.
+// Behind reports whether there are records that could be read and have not been: the broker said so and answers still.
+// It is false while the broker is away, and while an open transaction hides them. Safe for concurrent use.
 func (c *Consumer) Behind() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -163,7 +163,8 @@ func (c *Consumer) askEnds(ctx context.Context, partitions []int32) (map[int32]i
 	for _, id := range partitions {
 		latest[confluent.TopicPartition{Topic: &c.config.Topic, Partition: id}] = confluent.LatestOffsetSpec
 	}
-	result, err := admin.ListOffsets(ctx, latest, confluent.SetAdminIsolationLevel(confluent.IsolationLevelReadUncommitted),
+	result, err := admin.ListOffsets(ctx, latest,
+		confluent.SetAdminIsolationLevel(confluent.IsolationLevelReadUncommitted),
 		confluent.SetAdminRequestTimeout(metadataTimeout))
 	if err != nil {
 		return nil, fmt.Errorf("ask for the ends of topic %s: %w", c.config.Topic, err)

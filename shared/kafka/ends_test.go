@@ -9,8 +9,8 @@ import (
 	"ordertally/shared/kafka/devbroker"
 )
 
-// TestThroughIsWhatWasTakenOver reads a topic in parts: nothing is through before all was returned and asked past, control
-// records at the end of the partitions too.
+// TestThroughIsWhatWasTakenOver reads a topic in parts: nothing is through before all was returned and asked past,
+// control records at the end of the partitions too.
 func TestThroughIsWhatWasTakenOver(t *testing.T) {
 	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
 	if err != nil {

@@ -14,7 +14,8 @@ func ownFault(code confluent.ErrorCode) outbox.Class {
 	switch code {
 	case confluent.ErrMsgSizeTooLarge, confluent.ErrRecordListTooLarge:
 		return outbox.TooLarge
-	case confluent.ErrInvalidMsg, confluent.ErrInvalidMsgSize, confluent.ErrInvalidRecord, confluent.ErrInvalidTimestamp, confluent.ErrBadMsg:
+	case confluent.ErrInvalidMsg, confluent.ErrInvalidMsgSize, confluent.ErrInvalidRecord,
+		confluent.ErrInvalidTimestamp, confluent.ErrBadMsg:
 		return outbox.Invalid
 	case confluent.ErrPolicyViolation:
 		return outbox.Refused
@@ -22,9 +23,11 @@ func ownFault(code confluent.ErrorCode) outbox.Class {
 	return ""
 }
 
-// denied tells that a broker did not let the client in: its name and password, or a certificate, are wrong. It is tried again all the same.
+// denied tells that a broker did not let the client in: its name and password, or a certificate, are wrong. It is tried
+// again all the same.
 func denied(err confluent.Error) bool {
-	return err.Code() == confluent.ErrAuthentication || err.Code() == confluent.ErrSaslAuthenticationFailed || err.Code() == confluent.ErrSsl
+	return err.Code() == confluent.ErrAuthentication || err.Code() == confluent.ErrSaslAuthenticationFailed ||
+		err.Code() == confluent.ErrSsl
 }
 
 // outage returns err as an outage of its class. Errors are told apart by code, never by text.
@@ -52,13 +55,17 @@ func outageClass(err error) outbox.Class {
 		return outbox.Fenced
 	case confluent.ErrTimedOut, confluent.ErrTimedOutQueue, confluent.ErrRequestTimedOut, confluent.ErrMsgTimedOut:
 		return outbox.Timeout
-	case confluent.ErrTransport, confluent.ErrAllBrokersDown, confluent.ErrResolve, confluent.ErrUnknownTopicOrPart, confluent.ErrUnknownTopic,
-		confluent.ErrUnknownPartition, confluent.ErrLeaderNotAvailable, confluent.ErrNotLeaderForPartition, confluent.ErrBrokerNotAvailable,
+	case confluent.ErrTransport, confluent.ErrAllBrokersDown, confluent.ErrResolve, confluent.ErrUnknownTopicOrPart,
+		confluent.ErrUnknownTopic,
+		confluent.ErrUnknownPartition, confluent.ErrLeaderNotAvailable, confluent.ErrNotLeaderForPartition,
+		confluent.ErrBrokerNotAvailable,
 		confluent.ErrNotEnoughReplicas, confluent.ErrNotEnoughReplicasAfterAppend, confluent.ErrCoordinatorNotAvailable,
 		confluent.ErrCoordinatorLoadInProgress, confluent.ErrNotCoordinator, confluent.ErrNetworkException:
 		return outbox.Unavailable
-	case confluent.ErrTopicAuthorizationFailed, confluent.ErrGroupAuthorizationFailed, confluent.ErrClusterAuthorizationFailed,
-		confluent.ErrTransactionalIDAuthorizationFailed, confluent.ErrAuthentication, confluent.ErrSaslAuthenticationFailed, confluent.ErrSsl:
+	case confluent.ErrTopicAuthorizationFailed, confluent.ErrGroupAuthorizationFailed,
+		confluent.ErrClusterAuthorizationFailed,
+		confluent.ErrTransactionalIDAuthorizationFailed, confluent.ErrAuthentication,
+		confluent.ErrSaslAuthenticationFailed, confluent.ErrSsl:
 		return outbox.Unauthorized
 	}
 	if kafkaErr.IsTimeout() {

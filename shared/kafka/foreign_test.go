@@ -18,7 +18,8 @@ type foreign struct {
 func (l *log) foreign(records int) *foreign {
 	l.t.Helper()
 	producer, err := confluent.NewProducer(&confluent.ConfigMap{
-		"bootstrap.servers": l.addr, "transactional.id": "another-program", "transaction.timeout.ms": 60_000, "enable.metrics.push": false,
+		"bootstrap.servers": l.addr, "transactional.id": "another-program", "transaction.timeout.ms": 60_000,
+		"enable.metrics.push": false,
 		"go.delivery.reports": false,
 	})
 	if err != nil {
@@ -30,7 +31,9 @@ func (l *log) foreign(records int) *foreign {
 	f.must(producer.BeginTransaction())
 	topic := "orders"
 	for range records {
-		f.must(producer.Produce(&confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: 0}, Key: []byte("x"), Value: []byte("{}")}, nil))
+		f.must(producer.Produce(&confluent.Message{
+			TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: 0}, Key: []byte("x"),
+			Value: []byte("{}")}, nil))
 	}
 	if left := producer.Flush(20_000); left > 0 {
 		l.t.Fatalf("%d foreign records are not written", left)
@@ -112,7 +115,8 @@ func TestConsumer_TheEndIsBehindAnOpenTransaction(t *testing.T) {
 			}
 			poll(t, "two answers about the end of the log wait", func() bool { return r.c.Ahead() == 2 })
 			if r.c.Behind() {
-				t.Error("it says that there is something to read: a liveness check would have the service started again")
+				t.Error("it says that there is something to read: a liveness check would have the service started " +
+					"again")
 			}
 			if through := r.c.Through(); !through.Before(written) {
 				t.Errorf("all is through as of %s, and a3 and a4 were written before", through)

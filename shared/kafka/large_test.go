@@ -13,10 +13,12 @@ import (
 // produce writes messages to the log as another program does, which is bound to no limit of ours.
 func (l *log) produce(messages ...confluent.Message) {
 	l.t.Helper()
-	if _, err := l.admin().CreateTopics(l.t.Context(), []confluent.TopicSpecification{{Topic: "orders", NumPartitions: 1, ReplicationFactor: 1}}); err != nil {
+	if _, err := l.admin().CreateTopics(l.t.Context(),
+		[]confluent.TopicSpecification{{Topic: "orders", NumPartitions: 1, ReplicationFactor: 1}}); err != nil {
 		l.t.Fatal(err)
 	}
-	producer, err := confluent.NewProducer(&confluent.ConfigMap{"bootstrap.servers": l.addr, "enable.metrics.push": false})
+	producer, err := confluent.NewProducer(
+		&confluent.ConfigMap{"bootstrap.servers": l.addr, "enable.metrics.push": false})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -35,7 +37,8 @@ func (l *log) produce(messages ...confluent.Message) {
 
 func largeConsumer(t *testing.T, l *log, limit int) *kafka.Consumer {
 	t.Helper()
-	c, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{l.addr}, Topic: "orders", GroupID: "g", MaxRecordBytes: limit}, zerolog.Nop())
+	c, err := kafka.NewConsumer(kafka.ConsumerConfig{Brokers: []string{l.addr}, Topic: "orders", GroupID: "g",
+		MaxRecordBytes: limit}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +52,11 @@ func TestConsumer_LeavesOutWhatIsTooLarge(t *testing.T) {
 	many := func(s string, n int) []byte { return bytes.Repeat([]byte(s), n) }
 	l.produce(
 		confluent.Message{Key: []byte("a"), Value: []byte("small")},
-		confluent.Message{Key: []byte("k"), Value: many("x", 5000), Headers: []confluent.Header{{Key: "h", Value: []byte("v")}}},
+		confluent.Message{Key: []byte("k"), Value: many("x", 5000),
+			Headers: []confluent.Header{{Key: "h", Value: []byte("v")}}},
 		confluent.Message{Key: many("k", 100_000), Value: []byte("v")},
-		confluent.Message{Headers: []confluent.Header{{Key: "first", Value: []byte("v")}, {Key: "big", Value: many("h", 100_000)}, {Key: "last"}}},
+		confluent.Message{Headers: []confluent.Header{{Key: "first", Value: []byte("v")},
+			{Key: "big", Value: many("h", 100_000)}, {Key: "last"}}},
 		confluent.Message{Key: []byte("k"), Value: many("x", 999)},
 		confluent.Message{Key: []byte("k"), Value: many("x", 1000)},
 	)
@@ -63,7 +68,8 @@ func TestConsumer_LeavesOutWhatIsTooLarge(t *testing.T) {
 		{0, 1, 5, 0}, {5003, 1, 0, 1}, {100_001, 0, 0, 0}, {100_013, 0, 0, 1}, {0, 1, 999, 0}, {1001, 1, 0, 0},
 	} {
 		r := fetch(t, c, 1)[0]
-		if r.Offset != int64(i) || r.TooLarge != want.size || len(r.Key) != want.key || len(r.Value) != want.value || len(r.Headers) != want.headers {
+		if r.Offset != int64(i) || r.TooLarge != want.size || len(r.Key) != want.key || len(r.Value) != want.value ||
+			len(r.Headers) != want.headers {
 			t.Errorf("record %d: offset %d, too large %d, %d bytes of key, %d of value, %d headers; want %+v",
 				i, r.Offset, r.TooLarge, len(r.Key), len(r.Value), len(r.Headers), want)
 		}
@@ -88,7 +94,8 @@ func TestConsumer_KnowsALargeRecordAgain(t *testing.T) {
 		if err := after.Assign(t.Context(), f.Next); err != nil {
 			t.Fatal(err)
 		}
-		if f, err = after.Fetch(t.Context(), 1); err != nil || len(f.Repositions) > 0 || len(f.Records) != 1 || string(f.Records[0].Value) != "next" {
+		if f, err = after.Fetch(t.Context(), 1); err != nil || len(f.Repositions) > 0 || len(f.Records) != 1 ||
+			string(f.Records[0].Value) != "next" {
 			t.Errorf("limits %v: %+v, %v", limits, f, err)
 		}
 	}
@@ -99,7 +106,8 @@ func TestConsumer_FetchesNoMoreThanItsBytes(t *testing.T) {
 	l := newLog(t)
 	l.produce(confluent.Message{Value: []byte("first")})
 	producer, err := confluent.NewProducer(&confluent.ConfigMap{
-		"bootstrap.servers": l.addr, "enable.metrics.push": false, "compression.type": "zstd", "message.max.bytes": 100 << 20, "batch.size": 100 << 20, "linger.ms": 10_000,
+		"bootstrap.servers": l.addr, "enable.metrics.push": false, "compression.type": "zstd",
+		"message.max.bytes": 100 << 20, "batch.size": 100 << 20, "linger.ms": 10_000,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +116,8 @@ func TestConsumer_FetchesNoMoreThanItsBytes(t *testing.T) {
 	const records = 40
 	topic, delivered := "orders", make(chan confluent.Event, records)
 	for range records {
-		message := confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: 0}, Value: make([]byte, 900_000)}
+		message := confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: 0},
+			Value: make([]byte, 900_000)}
 		if err := producer.Produce(&message, delivered); err != nil {
 			t.Fatal(err)
 		}

@@ -19,10 +19,11 @@ const (
 	defaultBatchSize = 1_000_000
 )
 
-// topicLimit asks for the topic's max.message.bytes, which bounds a batch of records, not a record. It is unlimited when
-// the broker does not say, for lack of a right for instance: then only a refusal tells.
+// topicLimit asks for the topic's max.message.bytes, which bounds a batch of records, not a record. It is unlimited
+// when the broker does not say, for lack of a right for instance: then only a refusal tells.
 func (s *session) topicLimit(ctx context.Context) int {
-	results, err := s.admin.DescribeConfigs(ctx, []confluent.ConfigResource{{Type: confluent.ResourceTopic, Name: s.name}})
+	results, err := s.admin.DescribeConfigs(ctx,
+		[]confluent.ConfigResource{{Type: confluent.ResourceTopic, Name: s.name}})
 	if err != nil || len(results) != 1 || results[0].Error.Code() != confluent.ErrNoError {
 		s.logger.Debug().Err(err).Msg("cannot ask for the topic's limit")
 		return math.MaxInt
@@ -34,8 +35,8 @@ func (s *session) topicLimit(ctx context.Context) int {
 	return limit
 }
 
-// tooLarge returns a rejection that names the records which the topic would not even take alone; nil when there are none.
-// The limit is asked for again before one is rejected: it may have been raised.
+// tooLarge returns a rejection that names the records which the topic would not even take alone; nil when there are
+// none. The limit is asked for again before one is rejected: it may have been raised.
 func (s *session) tooLarge(ctx context.Context, records []outbox.Record) *outbox.RejectedError {
 	over := s.over(records)
 	if over == nil {

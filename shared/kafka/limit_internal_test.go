@@ -14,8 +14,8 @@ import (
 	apache "ordertally/stack/kafka"
 )
 
-// TestTheLimitOfATopicIsKnownToTheByte lets Apache Kafka judge records of sizes around its limit, and sees the same ones
-// named before they are sent.
+// TestTheLimitOfATopicIsKnownToTheByte lets Apache Kafka judge records of sizes around its limit, and sees the same
+// ones named before they are sent.
 func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 	const limit = 20_000
 	address := apache.ForTest(t).Addr()
@@ -36,7 +36,8 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 		t.Helper()
 		results, err := s.admin.IncrementalAlterConfigs(t.Context(), []confluent.ConfigResource{{
 			Type: confluent.ResourceTopic, Name: "limited", Config: []confluent.ConfigEntry{{
-				Name: "max.message.bytes", Value: strconv.Itoa(bytes), IncrementalOperation: confluent.AlterConfigOpTypeSet,
+				Name: "max.message.bytes", Value: strconv.Itoa(bytes),
+				IncrementalOperation: confluent.AlterConfigOpTypeSet,
 			}},
 		}})
 		if err != nil || results[0].Error.Code() != confluent.ErrNoError {
@@ -69,7 +70,8 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 		cancel()
 		s.Close()
 		if (judged == nil) != (value <= fits) || (named == nil) != (value <= fits) {
-			t.Errorf("a value of %d bytes, where %d fit: named %v; Kafka says %v, %v", value, fits, named, places, judged)
+			t.Errorf("a value of %d bytes, where %d fit: named %v; Kafka says %v, %v", value, fits, named, places,
+				judged)
 		}
 	}
 	// Many small records in one batch of a partition fit too: the client makes its batches no larger than the limit.

@@ -8,8 +8,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// logPump passes librdkafka's log lines on. They repeat for as long as a broker is down, so they are debug lines: what an
-// operator must know is logged once by whoever uses the client.
+// logPump passes librdkafka's log lines on. They repeat for as long as a broker is down, so they are debug lines: what
+// an operator must know is logged once by whoever uses the client.
 type logPump struct {
 	lines chan confluent.LogEvent
 	quit  chan struct{}

@@ -11,15 +11,15 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// markTimeout bounds one question for the mark. On a cluster that never saw a consumer group the first one has the broker
-// make its offsets topic and is not answered.
+// markTimeout bounds one question for the mark. On a cluster that never saw a consumer group the first one has the
+// broker make its offsets topic and is not answered.
 const markTimeout = time.Second
 
 // newMarkClient returns a client for the mark. isolation.level makes the broker hold the answer back while an earlier
 // transaction is being ended ("unstable").
 //
-// A consumer asks, and not the admin API: librdkafka's requests to a group's coordinator abort the whole process when the
-// connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
+// A consumer asks, and not the admin API: librdkafka's requests to a group's coordinator abort the whole process when
+// the connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
 func (s *session) newMarkClient() (*confluent.Consumer, error) {
 	client, err := newConsumer(s.brokers, s.security, s.logs.lines, confluent.ConfigMap{
 		"group.id": s.group, "enable.auto.commit": false, "isolation.level": "read_committed",
@@ -81,7 +81,8 @@ func (s *session) offsetOf(mark outbox.Mark) []confluent.TopicPartition {
 
 func retryMark(err confluent.Error) bool {
 	switch err.Code() {
-	case confluent.ErrUnstableOffsetCommit, confluent.ErrTimedOut, confluent.ErrCoordinatorLoadInProgress, confluent.ErrCoordinatorNotAvailable, confluent.ErrNotCoordinator:
+	case confluent.ErrUnstableOffsetCommit, confluent.ErrTimedOut, confluent.ErrCoordinatorLoadInProgress,
+		confluent.ErrCoordinatorNotAvailable, confluent.ErrNotCoordinator:
 		return true
 	}
 	return err.IsRetriable()

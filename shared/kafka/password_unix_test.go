@@ -22,12 +22,15 @@ func TestNoFileOfKafkaHangs(t *testing.T) {
 	}
 	for path, want := range plainfiletest.Refused(t) {
 		refused(kafka.Security{TLS: true, CAFile: path}, "kafka-tls-ca-file: ", want)
-		refused(kafka.Security{TLS: true, CertFile: path, KeyFile: path}, "kafka-tls-cert-file, kafka-tls-key-file: ", want)
+		refused(kafka.Security{TLS: true, CertFile: path, KeyFile: path}, "kafka-tls-cert-file, kafka-tls-key-file: ",
+			want)
 	}
 	large, fifo := plainfiletest.Large(t, 64<<10+1), plainfiletest.FIFO(t)
 	for path, want := range map[string]string{
-		large: large + " is larger than 65536 bytes", fifo: fifo + " is a pipe, not a regular file", "/dev/zero": "is a device",
+		large: large + " is larger than 65536 bytes", fifo: fifo + " is a pipe, not a regular file",
+		"/dev/zero": "is a device",
 	} {
-		refused(kafka.Security{Mechanism: "plain", Username: "me", PasswordFile: path}, "kafka-sasl-password-file: ", want)
+		refused(kafka.Security{Mechanism: "plain", Username: "me", PasswordFile: path}, "kafka-sasl-password-file: ",
+			want)
 	}
 }

@@ -65,8 +65,8 @@ const (
 	markSpacing = 100 // nearer to each other than that to the newest, marks are not worth their place
 )
 
-// addMark puts a newer mark in front and thins out the others: the distances from the newest grow about tenfold from one
-// to the next but one, so that few of them lie close behind any place where a log may have been cut off.
+// addMark puts a newer mark in front and thins out the others: the distances from the newest grow about tenfold from
+// one to the next but one, so that few of them lie close behind any place where a log may have been cut off.
 func addMark(marks []Mark, newest Mark) []Mark {
 	all := append([]Mark{newest}, marks...)
 	kept := all[:1:1]

@@ -37,19 +37,23 @@ func TestWhatARecordIsRecognisedBy(t *testing.T) {
 	slot := func(lineage, sequence, id string) *Record {
 		return &Record{Value: []byte(id), Headers: []cloudevent.Header{
 			{Key: cloudevent.HeaderID, Value: []byte(id)},
-			{Key: cloudevent.HeaderLineage, Value: []byte(lineage)}, {Key: cloudevent.HeaderSequence, Value: []byte(sequence)},
+			{Key: cloudevent.HeaderLineage, Value: []byte(lineage)},
+			{Key: cloudevent.HeaderSequence, Value: []byte(sequence)},
 		}}
 	}
 	foreign := func(key, value, header string) *Record {
-		return &Record{Key: []byte(key), Value: []byte(value), Headers: []cloudevent.Header{{Key: "h", Value: []byte(header)}}}
+		return &Record{Key: []byte(key), Value: []byte(value),
+			Headers: []cloudevent.Header{{Key: "h", Value: []byte(header)}}}
 	}
 	if identityOf(slot("l", "1", "a")) != identityOf(slot("l", "1", "b")) {
 		t.Error("a slot that is published again is another record")
 	}
 	seen := map[string]int{}
 	for i, r := range []*Record{
-		slot("l", "1", ""), slot("l", "2", ""), slot("m", "1", ""), slot("l1", "", "x"), slot("", "", ""), slot("", "1", ""), {},
-		foreign("a", "b", "c"), foreign("ab", "", "c"), foreign("", "ab", "c"), foreign("a", "b", "d"), foreign("a", "bc", ""),
+		slot("l", "1", ""), slot("l", "2", ""), slot("m", "1", ""), slot("l1", "", "x"), slot("", "", ""),
+		slot("", "1", ""), {},
+		foreign("a", "b", "c"), foreign("ab", "", "c"), foreign("", "ab", "c"), foreign("a", "b", "d"),
+		foreign("a", "bc", ""),
 	} {
 		if other, known := seen[identityOf(r)]; known {
 			t.Errorf("records %d and %d look alike", i, other)

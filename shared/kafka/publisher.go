@@ -44,9 +44,9 @@ type PublisherConfig struct {
 // The transactional id names topic and lineage, so that opening a session fences every earlier one; the mark is a
 // committed offset, with metadata, for partition 0 of the topic in a consumer group of the same name (rule P5).
 //
-// With Idempotent the mark is committed after the messages instead of with them. That is at least once: whatever a failure
-// leaves between the two is published again, under the same slots and ids, and so is the rest of a batch in which one
-// message was refused. Another session of the lineage is not fenced but noticed, before the next batch.
+// With Idempotent the mark is committed after the messages instead of with them. That is at least once: whatever a
+// failure leaves between the two is published again, under the same slots and ids, and so is the rest of a batch in
+// which one message was refused. Another session of the lineage is not fenced but noticed, before the next batch.
 type Publisher struct {
 	config PublisherConfig
 	logger zerolog.Logger
@@ -115,9 +115,11 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"message.max.bytes":   MaxMessageBytes,
 		"batch.size":          int(p.batchSize.Load()),
 		"linger.ms":           0,
-		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message would.
-		"retry.backoff.ms":          5,
-		"socket.timeout.ms":         int(min(p.patience.wait(), p.config.TransactionTimeout-time.Second).Milliseconds()),
+		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message
+		// would.
+		"retry.backoff.ms": 5,
+		"socket.timeout.ms": int(
+			min(p.patience.wait(), p.config.TransactionTimeout-time.Second).Milliseconds()),
 		"go.delivery.report.fields": "none",
 		"go.events.channel.size":    100,
 		"go.produce.channel.size":   1,

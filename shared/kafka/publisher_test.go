@@ -62,26 +62,30 @@ func targetWith(t *testing.T, address string, idempotent bool) outboxtest.Target
 		}
 		return r
 	}, t.Name())
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: topic, Idempotent: idempotent, WatchEvery: 50 * time.Millisecond}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(
+		kafka.PublisherConfig{Brokers: []string{address}, Topic: topic, Idempotent: idempotent,
+			WatchEvery: 50 * time.Millisecond}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return outboxtest.Target{Publisher: publisher, Hang: func(t *testing.T) func() {
 		end := brokertest.Hang(t, address, topic)
 		return func() { end(true) }
-	}, Remake: func(t *testing.T) { brokertest.Recreate(t, address, topic, 2) }, Read: func(t *testing.T) []outbox.Record {
-		t.Helper()
-		var out []outbox.Record
-		for _, r := range brokertest.ReadAll(t, address, topic) {
-			out = append(out, outbox.Record{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Timestamp})
-		}
-		return out
-	}}
+	}, Remake: func(t *testing.T) { brokertest.Recreate(t, address, topic, 2) },
+		Read: func(t *testing.T) []outbox.Record {
+			t.Helper()
+			var out []outbox.Record
+			for _, r := range brokertest.ReadAll(t, address, topic) {
+				out = append(out, outbox.Record{Key: r.Key, Value: r.Value, Headers: r.Headers, Time: r.Timestamp})
+			}
+			return out
+		}}
 }
 
 func TestAMissingTopicIsMadeOnlyForALineageThatPublishedNothing(t *testing.T) {
 	address := startDevBroker(t)
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: "gone"}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: "gone"},
+		zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

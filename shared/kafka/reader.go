@@ -76,7 +76,8 @@ func (r *reader) spans() (map[int32]span, error) {
 func (r *reader) assign(next map[int32]int64) error {
 	partitions := make([]confluent.TopicPartition, 0, len(next))
 	for id, offset := range next {
-		partitions = append(partitions, confluent.TopicPartition{Topic: &r.session.name, Partition: id, Offset: confluent.Offset(offset)})
+		partitions = append(partitions, confluent.TopicPartition{Topic: &r.session.name, Partition: id,
+			Offset: confluent.Offset(offset)})
 	}
 	if err := r.client.Assign(partitions); err != nil {
 		return fmt.Errorf("read topic %s: %w", r.session.name, err)
@@ -97,7 +98,8 @@ func (r *reader) next(ctx context.Context, deadline time.Time) (*confluent.Messa
 		case confluent.PartitionEOF:
 			return nil, &event, nil
 		case confluent.Error:
-			if event.IsFatal() || event.Code() == confluent.ErrAutoOffsetReset || event.Code() == confluent.ErrOffsetOutOfRange {
+			if event.IsFatal() || event.Code() == confluent.ErrAutoOffsetReset ||
+				event.Code() == confluent.ErrOffsetOutOfRange {
 				return nil, nil, fmt.Errorf("read topic %s: %w", r.session.name, event)
 			}
 		}

@@ -5,8 +5,8 @@ type Reason string
 
 // The reasons. They are a closed set: a metric has them as labels.
 const (
-	// Truncated: the log is shorter than what was read of it, or other records stand where those read stood. Kafka lost the
-	// end of the log.
+	// Truncated: the log is shorter than what was read of it, or other records stand where those read stood. Kafka lost
+	// the end of the log.
 	Truncated Reason = "truncated"
 	// Recreated: the topic was deleted and made again.
 	Recreated Reason = "recreated"

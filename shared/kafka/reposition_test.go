@@ -72,7 +72,8 @@ func (l *log) powerCut(snapshot string) {
 // publish writes records with these slots, each of one offset and another for its transaction's marker.
 func (l *log) publish(lineage string, from, to uint64) {
 	l.t.Helper()
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{l.addr}, Topic: "orders", Partitions: 1}, zerolog.Nop())
+	publisher, err := kafka.NewPublisher(
+		kafka.PublisherConfig{Brokers: []string{l.addr}, Topic: "orders", Partitions: 1}, zerolog.Nop())
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -82,8 +83,10 @@ func (l *log) publish(lineage string, from, to uint64) {
 	}
 	defer session.Close()
 	for slot := from; slot <= to; slot++ {
-		e := cloudevent.Envelope{ID: fmt.Sprint(lineage, slot), Source: "/s", Type: "T", Lineage: lineage, Sequence: slot, Previous: slot - 1}
-		records := []outbox.Record{{Slot: slot, Key: fmt.Append(nil, lineage, slot), Value: []byte("v"), Headers: e.Headers(), Time: time.Now()}}
+		e := cloudevent.Envelope{ID: fmt.Sprint(lineage, slot), Source: "/s", Type: "T", Lineage: lineage,
+			Sequence: slot, Previous: slot - 1}
+		records := []outbox.Record{{Slot: slot, Key: fmt.Append(nil, lineage, slot), Value: []byte("v"),
+			Headers: e.Headers(), Time: time.Now()}}
 		if _, err := session.Publish(l.t.Context(), records, outbox.Mark{Slot: slot}); err != nil {
 			l.t.Fatal(err)
 		}
@@ -92,7 +95,8 @@ func (l *log) publish(lineage string, from, to uint64) {
 
 func (l *log) admin() *confluent.AdminClient {
 	l.t.Helper()
-	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": l.addr, "enable.metrics.push": false})
+	admin, err := confluent.NewAdminClient(
+		&confluent.ConfigMap{"bootstrap.servers": l.addr, "enable.metrics.push": false})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -112,7 +116,8 @@ func (l *log) recreate() {
 func (l *log) deleteBefore(offset int64) {
 	l.t.Helper()
 	topic := "orders"
-	results, err := l.admin().DeleteRecords(l.t.Context(), []confluent.TopicPartition{{Topic: &topic, Offset: confluent.Offset(offset)}})
+	results, err := l.admin().DeleteRecords(l.t.Context(),
+		[]confluent.TopicPartition{{Topic: &topic, Offset: confluent.Offset(offset)}})
 	if err != nil || results.DeleteRecordsResults[0].TopicPartition.Error != nil {
 		l.t.Fatal(results, err)
 	}
@@ -265,7 +270,8 @@ func TestATopicThatWasMadeAgainIsReadFromItsStart(t *testing.T) {
 					keys = keys[i:]
 				}
 			}
-			if want := slots("b", 1, 20); !slices.Equal(keys, want) || len(moved) != 1 || moved[0].Reason != kafka.Recreated || moved[0].To != 0 {
+			if want := slots("b", 1, 20); !slices.Equal(keys, want) || len(moved) != 1 ||
+				moved[0].Reason != kafka.Recreated || moved[0].To != 0 {
 				t.Fatalf("read %v after %+v, want %v", keys, moved, want)
 			}
 		})
@@ -291,7 +297,8 @@ func TestDeletedRecordsAreReported(t *testing.T) {
 	}
 }
 
-// TestPositionsWithoutMarks are those of files of the time before marks, and of partitions of which nothing was read yet.
+// TestPositionsWithoutMarks are those of files of the time before marks, and of partitions of which nothing was read
+// yet.
 func TestPositionsWithoutMarks(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 9) // offsets 0 to 17
@@ -312,7 +319,8 @@ func TestTheNewestMarkThatMatches(t *testing.T) {
 	l.powerCut(early)
 	l.publish("b", 1, 20)
 	lost := kafka.Position{Offset: 17, LeaderEpoch: -1, TopicID: r.next[0].TopicID, Marks: append([]kafka.Mark{
-		{Offset: 100, Identity: "beyond the end"}, {Offset: 16, Identity: "another record"}, {Offset: 7, Identity: "a marker"},
+		{Offset: 100, Identity: "beyond the end"}, {Offset: 16, Identity: "another record"},
+		{Offset: 7, Identity: "a marker"},
 	}, marks...)}
 	r = l.read(map[int32]kafka.Position{0: lost})
 	keys, moved := r.until("b20")

@@ -78,7 +78,8 @@ func (c *Consumer) drain() error {
 	return nil
 }
 
-// dispelDoubt resumes when something happened after which the topic may not be what it was. It returns what ended the watch.
+// dispelDoubt resumes when something happened after which the topic may not be what it was. It returns what ended the
+// watch.
 func (c *Consumer) dispelDoubt(ctx context.Context) error {
 	select {
 	case err := <-c.fault:
@@ -100,11 +101,12 @@ func (c *Consumer) heed(err confluent.Error) {
 	c.logger.Error().Err(err).Msg("Kafka does not let this service in: look at the settings kafka-tls and kafka-sasl")
 }
 
-// renewPassword reads the password again while a broker refuses it: the file may have been put right, or the password have been changed
-// there and here. It goes by what was said last and not by the event, because librdkafka tells the same refusal only every 30 s.
+// renewPassword reads the password again while a broker refuses it: the file may have been put right, or the password
+// have been changed there and here. It goes by what was said last and not by the event, because librdkafka tells the
+// same refusal only every 30 s.
 //
-// A connection that is open keeps the password it logged in with until it breaks, or until the broker has it log in again
-// (connections.max.reauth.ms), which it then does with the password set here last.
+// A connection that is open keeps the password it logged in with until it breaks, or until the broker has it log in
+// again (connections.max.reauth.ms), which it then does with the password set here last.
 func (c *Consumer) renewPassword() {
 	security := &c.config.Security
 	if !c.denied || security.PasswordFile == "" || time.Since(c.renewed) < renewInterval {
@@ -183,8 +185,8 @@ func (c *Consumer) askTopicID(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// restart reads every partition. One that the topic has no more, because it was made again with fewer, is forgotten: its
-// messages were of the other topic.
+// restart reads every partition. One that the topic has no more, because it was made again with fewer, is forgotten:
+// its messages were of the other topic.
 func (c *Consumer) restart(state topicState) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -360,6 +362,7 @@ func (c *Consumer) watched(topicID string, partitions []int32) error {
 		return fmt.Errorf("assign %d partitions of topic %s: %w", len(added), c.config.Topic, err)
 	}
 	c.added += len(added)
-	c.logger.Info().Str("topic", c.config.Topic).Int("added", len(added)).Int("partitions", len(c.position)).Msg("the topic has got partitions: reading them from their start")
+	c.logger.Info().Str("topic", c.config.Topic).Int("added", len(added)).Int("partitions",
+		len(c.position)).Msg("the topic has got partitions: reading them from their start")
 	return nil
 }

@@ -23,8 +23,8 @@ type Security struct {
 	// Mechanism of SASL: none, plain, scram-sha-256 or scram-sha-512.
 	Mechanism string `default:"none" enum:"none,plain,scram-sha-256,scram-sha-512" help:"How to log in to Kafka (SASL): ${enum}." name:"sasl-mechanism"`
 	Username  string `help:"Name to log in with." name:"sasl-username"`
-	// PasswordFile has the password, which may be changed while the service runs: it is read when a client is made, and again by one that a
-	// broker refuses. Without it the environment has it: see Password.
+	// PasswordFile has the password, which may be changed while the service runs: it is read when a client is made, and
+	// again by one that a broker refuses. Without it the environment has it: see Password.
 	PasswordFile string `help:"File with the password; the variable KAFKA_SASL_PASSWORD of the service, such as ORDER_KAFKA_SASL_PASSWORD, holds it otherwise." name:"sasl-password-file" placeholder:"FILE"`
 	// Password is what the program took from the environment. It is no flag: others on the machine can see those.
 	Password secret.Text `kong:"-"`
@@ -87,7 +87,8 @@ func (s *Security) password() (secret.Text, error) {
 	}
 	password := strings.TrimRight(string(text), "\r\n")
 	if password == "" {
-		return secret.Text{}, fmt.Errorf("%s is empty: write the password into it, or name another file", s.PasswordFile)
+		return secret.Text{}, fmt.Errorf("%s is empty: write the password into it, or name another file",
+			s.PasswordFile)
 	}
 	return secret.New(password), nil
 }

@@ -49,8 +49,8 @@ type session struct {
 	closing  sync.Once
 }
 
-// watchEvents keeps the event channel read and notes trouble. That some broker is away is no reason to look at the topic
-// anew: others have what was acknowledged.
+// watchEvents keeps the event channel read and notes trouble. That some broker is away is no reason to look at the
+// topic anew: others have what was acknowledged.
 func (s *session) watchEvents() {
 	s.events.Go(func() {
 		for event := range s.producer.Events() {
@@ -71,8 +71,8 @@ func (s *session) watchEvents() {
 // trouble says that the topic may not be what it was.
 func (s *session) trouble() { s.breaking.Do(func() { close(s.broke) }) }
 
-// prepareUnlessDenied is prepare, but it ends as soon as a broker does not let this client in, and says so: librdkafka would try until ctx
-// ends, and then speak of a time that ran out.
+// prepareUnlessDenied is prepare, but it ends as soon as a broker does not let this client in, and says so: librdkafka
+// would try until ctx ends, and then speak of a time that ran out.
 func (s *session) prepareUnlessDenied(ctx context.Context, config PublisherConfig, id outbox.Identity) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -92,9 +92,11 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	if s.transactional {
 		if err := s.call(ctx, s.producer.InitTransactions); err != nil {
 			hint := ""
-			if code, ok := errors.AsType[confluent.Error](err); ok && code.Code() == confluent.ErrInvalidTransactionTimeout {
+			if code, ok := errors.AsType[confluent.Error](err); ok &&
+				code.Code() == confluent.ErrInvalidTransactionTimeout {
 				hint = fmt.Sprintf(
-					": transaction-timeout (%v) is more than the brokers allow: lower it, or raise their transaction.max.timeout.ms",
+					": transaction-timeout (%v) is more than the brokers allow: lower it, or raise their "+
+						"transaction.max.timeout.ms",
 					config.TransactionTimeout,
 				)
 			}
@@ -166,8 +168,8 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, mark out
 	places, err := s.produce(ctx, records, func() error { return s.sendMark(ctx, mark) })
 	var rejected *outbox.RejectedError
 	if errors.As(err, &rejected) {
-		// So that readers do not wait for the next session to abort it. The producer is of no more use: its sequence numbers
-		// ran ahead of the broker's by the refused messages.
+		// So that readers do not wait for the next session to abort it. The producer is of no more use: its sequence
+		// numbers ran ahead of the broker's by the refused messages.
 		if err := s.call(ctx, s.producer.AbortTransaction); err != nil {
 			s.logger.Debug().Err(err).Msg("cannot abort a Kafka transaction")
 		}
@@ -183,7 +185,8 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, mark out
 	// librdkafka repeats a commit whose answer was lost, and the lost one may still arrive later and end the next
 	// transaction (it lacks KIP-890). So trouble on the way makes a success unknown (rule P6).
 	if s.troubled.Load() || s.logs.broken.Load() {
-		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
+		return nil, &outbox.OutageError{Class: outbox.Unavailable,
+			Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
 	}
 	return places, nil
 }
@@ -208,9 +211,10 @@ func (s *session) sendMark(ctx context.Context, mark outbox.Mark) error {
 	return nil
 }
 
-// produce hands all records to librdkafka, calls meanwhile, which may be nil, while they are on their way, and waits for
-// every delivery report.
-func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhile func() error) ([]outbox.Place, error) {
+// produce hands all records to librdkafka, calls meanwhile, which may be nil, while they are on their way, and waits
+// for every delivery report.
+func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhile func() error) ([]outbox.Place,
+	error) {
 	reports := make(chan confluent.Event, len(records)) // never blocks librdkafka's thread
 	var failure error
 	sent := 0
@@ -222,7 +226,8 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 	}
 	if failure == nil && meanwhile != nil {
 		if failure = meanwhile(); failure != nil {
-			// A refused message is the cause, or there is an outage: the reports tell, without waiting for what is in flight.
+			// A refused message is the cause, or there is an outage: the reports tell, without waiting for what is in
+			// flight.
 			_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
 		}
 	}
@@ -244,7 +249,8 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 				continue
 			}
 			if i, ok := message.Opaque.(int); ok {
-				places[i] = outbox.Place{Partition: message.TopicPartition.Partition, Offset: int64(message.TopicPartition.Offset)}
+				places[i] = outbox.Place{Partition: message.TopicPartition.Partition,
+					Offset: int64(message.TopicPartition.Offset)}
 			}
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for delivery reports: %w", ctx.Err())

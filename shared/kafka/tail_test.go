@@ -29,7 +29,8 @@ func publishApart(t *testing.T, address, topic string, slots, together int) {
 	defer session.Close()
 	var records []outbox.Record
 	for slot := 1; slot <= slots; slot++ {
-		records = append(records, outbox.Record{Slot: uint64(slot), Key: fmt.Append(nil, slot/together), Value: fmt.Append(nil, slot), Time: time.UnixMilli(int64(slot))})
+		records = append(records, outbox.Record{Slot: uint64(slot), Key: fmt.Append(nil, slot/together),
+			Value: fmt.Append(nil, slot), Time: time.UnixMilli(int64(slot))})
 		if len(records) < together {
 			continue
 		}
@@ -59,13 +60,14 @@ func TestTail_LooksAtTheNewestRecords(t *testing.T) {
 	}
 	publishApart(t, dev.Addr(), "batch", slots, slots/2)
 	tail := func(topic string, most int) ([]int, error) {
-		return kafka.Tail(t.Context(), kafka.ConsumerConfig{Brokers: []string{dev.Addr()}, Topic: topic, GroupID: "g"}, most, zerolog.Nop(), func(r *kafka.Record) int {
-			slot, err := strconv.Atoi(string(r.Value))
-			if err != nil {
-				t.Error(err)
-			}
-			return slot
-		})
+		return kafka.Tail(t.Context(), kafka.ConsumerConfig{Brokers: []string{dev.Addr()}, Topic: topic, GroupID: "g"},
+			most, zerolog.Nop(), func(r *kafka.Record) int {
+				slot, err := strconv.Atoi(string(r.Value))
+				if err != nil {
+					t.Error(err)
+				}
+				return slot
+			})
 	}
 	for _, topic := range []string{"orders", "batch"} {
 		for _, most := range []int{1, 7, 1000} {

@@ -11,7 +11,8 @@ import (
 )
 
 // ErrTopicMissing says that the topic is absent although messages were published to it.
-var ErrTopicMissing = errors.New("the topic is gone although this file has published to it: restore it, or create it to have what is kept published again")
+var ErrTopicMissing = errors.New("the topic is gone although this file has published to it: restore it, or create it " +
+	"to have what is kept published again")
 
 // topic is what a broker says of one.
 type topic struct {
@@ -21,7 +22,8 @@ type topic struct {
 
 // ensureTopic sees that the topic exists and makes it when mayCreate allows. A topic made by the broker itself at the
 // first use would lack the settings that the contract names.
-func ensureTopic(ctx context.Context, admin *confluent.AdminClient, config PublisherConfig, mayCreate bool) (topic, error) {
+func ensureTopic(ctx context.Context, admin *confluent.AdminClient, config PublisherConfig, mayCreate bool) (topic,
+	error) {
 	found, exists, err := describeTopic(ctx, admin, config.Topic)
 	switch {
 	case err != nil:
@@ -57,7 +59,8 @@ func ensureTopic(ctx context.Context, admin *confluent.AdminClient, config Publi
 	}
 }
 
-func describeTopic(ctx context.Context, admin *confluent.AdminClient, name string) (found topic, exists bool, err error) {
+func describeTopic(ctx context.Context, admin *confluent.AdminClient, name string) (found topic, exists bool,
+	err error) {
 	result, err := admin.DescribeTopics(ctx, confluent.NewTopicCollectionOfTopicNames([]string{name}))
 	if err != nil {
 		return topic{}, false, err

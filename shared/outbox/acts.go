@@ -29,8 +29,9 @@ type Verb string
 
 // The verbs.
 const (
-	Retry   Verb = "retry"   // give it a new slot: it is published after what is there already
-	Discard Verb = "discard" // never publish it; the message is kept for the retention, the act with its reason as others are
+	Retry Verb = "retry" // give it a new slot: it is published after what is there already
+	// never publish it; the message is kept for the retention, the act with its reason as others are
+	Discard Verb = "discard"
 )
 
 // Verbs lists every verb.
@@ -49,7 +50,8 @@ type Act struct {
 	By      string    `json:"by,omitempty" doc:"Who did it: key or token, a colon and the name. Left out where nobody needs a credential." example:"key:ops"`
 }
 
-// Why is what an operator's act is recorded with: the operator's reason, and who that is. Both may be empty; of each 500 bytes are kept.
+// Why is what an operator's act is recorded with: the operator's reason, and who that is. Both may be empty; of each
+// 500 bytes are kept.
 type Why struct{ Reason, By string }
 
 // Decide retries or discards one parked message. Of several calls for one message the first decides and the others get

@@ -22,9 +22,9 @@ func (o *Outbox) Ceded() int {
 // Fenced says whether another process has taken over the lineage; see ErrFenced.
 func (o *Outbox) Fenced() bool { return o.fenced.Load() }
 
-// Adopt publishes the messages that were left to another file after all, because that file is gone, and returns how many
-// there were. Those that it did publish are published twice, under their ids: consumers drop them as long as they remember
-// the ids. After an error the messages counted in n have been dealt with.
+// Adopt publishes the messages that were left to another file after all, because that file is gone, and returns how
+// many there were. Those that it did publish are published twice, under their ids: consumers drop them as long as they
+// remember the ids. After an error the messages counted in n have been dealt with.
 func (o *Outbox) Adopt(ctx context.Context, why Why) (n int, err error) {
 	for {
 		done, err := o.adoptSome(ctx, why)

@@ -62,11 +62,13 @@ func TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 
 				good := slices.Delete(ids(parked), 1, 2)
 				page, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 10)
-				if err != nil || !slices.Equal(ids(page.Messages), good) || !slices.Equal(page.Corrupt, []uuidv7.ID{bad.ID}) || page.Next != (uuidv7.ID{}) {
+				if err != nil || !slices.Equal(ids(page.Messages), good) ||
+					!slices.Equal(page.Corrupt, []uuidv7.ID{bad.ID}) || page.Next != (uuidv7.ID{}) {
 					t.Fatalf("all: %+v, %v", page, err)
 				}
 				page, err = r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 2)
-				if err != nil || !slices.Equal(ids(page.Messages), good[:1]) || len(page.Corrupt) != 1 || page.Next != bad.ID {
+				if err != nil || !slices.Equal(ids(page.Messages), good[:1]) || len(page.Corrupt) != 1 ||
+					page.Next != bad.ID {
 					t.Errorf("two: %+v, %v", page, err)
 				}
 				if r.db.CheckSound(t.Context()) == nil {
@@ -76,7 +78,8 @@ func TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 					t.Errorf("by itself: %v", err)
 				}
 				ill.Store(false)
-				n, corrupt, err := r.outbox.DecideAll(t.Context(), verb, outbox.ParkedFilter{}, outbox.Why{Reason: "a test"})
+				n, corrupt, err := r.outbox.DecideAll(t.Context(), verb, outbox.ParkedFilter{},
+					outbox.Why{Reason: "a test"})
 				if err != nil || n != 3 || !slices.Equal(corrupt, []uuidv7.ID{bad.ID}) {
 					t.Errorf("decided: %d, corrupt %v, %v", n, corrupt, err)
 				}
@@ -109,7 +112,8 @@ func TestOutbox_AListOfWaitingMessagesPassesADamagedOneAndNamesIt(t *testing.T) 
 			r.damage(bucket, binary.BigEndian.AppendUint64(nil, bad))
 			r.open()
 			page, err := r.outbox.ListWaiting(t.Context(), 0, 10)
-			if err != nil || len(page.Messages) != 2 || page.Messages[0].ID != before.Messages[0].ID || page.Messages[1].ID != before.Messages[2].ID ||
+			if err != nil || len(page.Messages) != 2 || page.Messages[0].ID != before.Messages[0].ID ||
+				page.Messages[1].ID != before.Messages[2].ID ||
 				!slices.Equal(page.Corrupt, []uint64{bad}) || page.Next != 0 {
 				t.Fatalf("all: %+v, %v", page, err)
 			}

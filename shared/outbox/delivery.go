@@ -50,7 +50,8 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 	return d, nil
 }
 
-// passport returns the id of the message whose row is under key and when it was appended, zero values when it has expired.
+// passport returns the id of the message whose row is under key and when it was appended, zero values when it has
+// expired.
 func passport(root *bbolt.Bucket, key []byte, state State) (uuidv7.ID, time.Time, error) {
 	sealed := root.Bucket(messagesBucket).Get(key)
 	if sealed == nil {
@@ -103,7 +104,8 @@ func getAgain(root *bbolt.Bucket, slot uint64) (s Standing, at time.Time, err er
 		Partition: int32(d.uint32()), Offset: int64(d.uint64()), //nolint:gosec // written from these types
 	}}
 	if at = d.time(); err != nil || d.short {
-		return Standing{}, time.Time{}, fmt.Errorf("read where message %d was published again: %w", slot, boltdb.ErrCorrupt)
+		return Standing{}, time.Time{}, fmt.Errorf("read where message %d was published again: %w", slot,
+			boltdb.ErrCorrupt)
 	}
 	return s, at, nil
 }
@@ -139,9 +141,9 @@ func (c *placeCursor) find(slot uint64) (place Place, known bool, err error) {
 	return place, known, nil
 }
 
-// placeMap says where the slots of one batch stand, in two or three bytes each: how far the slot is from the one before,
-// the partition, and how far the offset is from the one that follows the partition's last. Offsets of one transaction
-// follow each other unless somebody else writes to the partition.
+// placeMap says where the slots of one batch stand, in two or three bytes each: how far the slot is from the one
+// before, the partition, and how far the offset is from the one that follows the partition's last. Offsets of one
+// transaction follow each other unless somebody else writes to the partition.
 type placeMap []byte
 
 func newPlaceMap(records []Standing) placeMap {

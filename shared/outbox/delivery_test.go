@@ -28,7 +28,8 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 		r.place(fmt.Sprint("well-", n))
 	}
 	r.place("sick")
-	if d := r.delivery(3); d.State != outbox.Pending || d.Placed || d.Slot != 3 || d.Committed.IsZero() || d.Lineage != r.outbox.Lineage() {
+	if d := r.delivery(3); d.State != outbox.Pending || d.Placed || d.Slot != 3 || d.Committed.IsZero() ||
+		d.Lineage != r.outbox.Lineage() {
 		t.Errorf("before it is published: %+v", d)
 	}
 	r.start()
@@ -57,7 +58,8 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 	}
 	for origin := uint64(1); origin <= 21; origin++ {
 		d := r.delivery(origin)
-		if place, found := stands[d.Slot]; !found || !d.Placed || d.Place != place || d.State != outbox.Published || d.At.IsZero() {
+		if place, found := stands[d.Slot]; !found || !d.Placed || d.Place != place || d.State != outbox.Published ||
+			d.At.IsZero() {
 			t.Errorf("message %d: %+v stands at %+v", origin, d, place)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package outbox is a transactional outbox in a bbolt file: a message is appended in the transaction that writes what it
-// tells of, and a relay publishes it, in the order written for each key, exactly once.
+// Package outbox is a transactional outbox in a bbolt file: a message is appended in the transaction that writes what
+// it tells of, and a relay publishes it, in the order written for each key, exactly once.
 //
 //	Append(tx, msg) ── commit ──> queue in memory ──┐
 //	                     └──────> rows by slot ─────┴──> Relay ── one transaction: messages + watermark ──> Publisher
@@ -9,13 +9,13 @@
 // and the relay reads the rows by slot until it has caught up; the same way it finds at start what was not sent.
 //
 // Published means: the slot is at most the watermark, which travels with the messages in one Kafka transaction, and is
-// not one of the few that were skipped. A message that fails through its own fault is skipped, waits, and is tried again
-// under a new slot at the tail; after MaxAttempts it is parked, where an operator sees it. Messages of its key wait behind
-// it until it is published or parked; others never wait. An outage of the publisher is nobody's fault and spends no
-// attempts.
+// not one of the few that were skipped. A message that fails through its own fault is skipped, waits, and is tried
+// again under a new slot at the tail; after MaxAttempts it is parked, where an operator sees it. Messages of its key
+// wait behind it until it is published or parked; others never wait. An outage of the publisher is nobody's fault and
+// spends no attempts.
 //
-// A file that was copied or restored, and a publisher that lost what it had, are recognised when a session is opened, and put
-// right: see Finding. ErrFenced ends a relay whose lineage another process has taken over.
+// A file that was copied or restored, and a publisher that lost what it had, are recognised when a session is opened,
+// and put right: see Finding. ErrFenced ends a relay whose lineage another process has taken over.
 //
 // The rules named P1 to P8 in comments are those of the protocol page in ARCHITECTURE.md.
 //

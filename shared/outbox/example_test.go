@@ -15,8 +15,8 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// A row and the message that tells of it, in one transaction. A program publishes to Kafka with kafka.NewPublisher; here
-// it is a publisher in memory.
+// A row and the message that tells of it, in one transaction. A program publishes to Kafka with kafka.NewPublisher;
+// here it is a publisher in memory.
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	dir, err := os.MkdirTemp("", "outbox")
@@ -27,7 +27,8 @@ func Example() {
 	box, err := outbox.Open(ctx, db, outbox.Config{Source: "/library"})
 	check(err)
 	publisher := &outboxtest.Publisher{}
-	relay := outbox.NewRelay(box, publisher, outbox.RelayConfig{}, outbox.NewMetrics(prometheus.NewRegistry(), "library", box), zerolog.Nop())
+	relay := outbox.NewRelay(box, publisher, outbox.RelayConfig{},
+		outbox.NewMetrics(prometheus.NewRegistry(), "library", box), zerolog.Nop())
 	ended := make(chan error)
 	go func() { ended <- relay.Run(ctx) }()
 
@@ -39,7 +40,8 @@ func Example() {
 		if err := books.Put([]byte("moby-dick"), []byte("lent")); err != nil {
 			return err
 		}
-		_, err = box.Append(tx, outbox.Message{Key: []byte("moby-dick"), Type: "BOOK_LENT", Value: []byte(`{"book":"moby-dick"}`)})
+		_, err = box.Append(tx, outbox.Message{Key: []byte("moby-dick"), Type: "BOOK_LENT",
+			Value: []byte(`{"book":"moby-dick"}`)})
 		return err
 	}))
 

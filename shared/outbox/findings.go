@@ -54,7 +54,8 @@ type Finding struct {
 const maxFindings = 1000
 
 func (o *Outbox) finding(kind FindingKind, slot uint64, messages int, format string, args ...any) Finding {
-	return Finding{At: o.config.Clock.Now().UTC(), Kind: kind, Slot: slot, Messages: messages, Text: fmt.Sprintf(format, args...)}
+	return Finding{At: o.config.Clock.Now().UTC(), Kind: kind, Slot: slot, Messages: messages,
+		Text: fmt.Sprintf(format, args...)}
 }
 
 func putFinding(root *bbolt.Bucket, f Finding) error {

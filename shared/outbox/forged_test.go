@@ -43,12 +43,14 @@ func (r *rig) losesAnswer(meanwhile func()) {
 	})
 }
 
-// One record that somebody else wrote must neither pass for a message of the file, nor for another process that took over.
+// One record that somebody else wrote must neither pass for a message of the file, nor for another process that took
+// over.
 func TestRelay_AForgedRecordSilencesNothing(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		slot uint64
-	}{{"of a message that is published already", 1}, {"of one that is being published", 2}, {"of one that waits", 3}, {"of none", 4}, {"far beyond", 1000}} {
+	}{{"of a message that is published already", 1}, {"of one that is being published", 2}, {"of one that waits", 3},
+		{"of none", 4}, {"far beyond", 1000}} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t)
 			r.start()
@@ -73,7 +75,8 @@ func TestRelay_AForgedRecordSilencesNothing(t *testing.T) {
 			if !slices.Equal(got, []string{"a", "after", "before", "waits"}) {
 				t.Errorf("published: %v", got)
 			}
-			if found := r.found(); !slices.Contains(found, outbox.FoundForged) || slices.Contains(found, outbox.FoundFork) {
+			if found := r.found(); !slices.Contains(found, outbox.FoundForged) ||
+				slices.Contains(found, outbox.FoundFork) {
 				t.Errorf("found %v", found)
 			}
 		})

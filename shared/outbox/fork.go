@@ -12,14 +12,16 @@ import (
 
 // ErrFenced says that another process publishes under this file's lineage: somebody runs a copy of the file. Nothing is
 // appended any more. The next start begins a lineage of its own and publishes what only this file has.
-var ErrFenced = errors.New("another process runs a copy of this file and has taken over its lineage: find out which of the two is to go on; " +
+var ErrFenced = errors.New("another process runs a copy of this file and has taken over its lineage: find out which " +
+	"of the two is to go on; " +
 	"when this one is started again, it publishes under a new lineage what only it has")
 
-// fence stops appending, and has the next opening fork after common even if the publisher has forgotten the other's terms
-// by then.
+// fence stops appending, and has the next opening fork after common even if the publisher has forgotten the other's
+// terms by then.
 func (o *Outbox) fence(ctx context.Context, common uint64) (f Finding, err error) {
 	o.fenced.Store(true)
-	f = o.finding(FoundFenced, common, 0, "another file has taken over lineage %s; it has the slots up to %d in common with this one; stopped",
+	f = o.finding(FoundFenced, common, 0,
+		"another file has taken over lineage %s; it has the slots up to %d in common with this one; stopped",
 		o.Lineage(), common)
 	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(rootBucket)
@@ -38,11 +40,11 @@ func fencedAt(root *bbolt.Bucket) (common uint64, fenced bool, err error) {
 }
 
 // fork begins another lineage after common, the last slot that the file shares with the one that owns the present
-// lineage (rule P7). What comes after is published under the new one. What came before is the owner's to publish, of which
-// it has published up to published: the rest is ceded, and so is what waits since then.
+// lineage (rule P7). What comes after is published under the new one. What came before is the owner's to publish, of
+// which it has published up to published: the rest is ceded, and so is what waits since then.
 //
-// The new name follows from the old one and the term of the first slot that is not shared. So copies of a copy, which share
-// that slot too, fork into the same lineage, and settle there which of them publishes it.
+// The new name follows from the old one and the term of the first slot that is not shared. So copies of a copy, which
+// share that slot too, fork into the same lineage, and settle there which of them publishes it.
 func (o *Outbox) fork(ctx context.Context, terms *history, common, published uint64) (f Finding, err error) {
 	kept := terms.after(common)
 	next := identity{lineage: forkName(o.Lineage(), kept[0]), base: common}
@@ -53,7 +55,8 @@ func (o *Outbox) fork(ctx context.Context, terms *history, common, published uin
 			return err
 		}
 		f = o.finding(FoundFork, common, len(given),
-			"another file owns lineage %s and shares the slots up to %d; later ones are published under the new lineage %s; left to the other: %d messages",
+			"another file owns lineage %s and shares the slots up to %d; later ones are published under the new "+
+				"lineage %s; left to the other: %d messages",
 			o.Lineage(), common, next.lineage, len(given))
 		errs := []error{
 			emptyBucket(root, tailsBucket, nil), emptyBucket(root, anchorsBucket, nil),

@@ -47,7 +47,8 @@ func (r *rig) found() (kinds []outbox.FindingKind) {
 	return kinds
 }
 
-// onceEach checks that the values are published once each, in any order, and that no slot of a lineage names two messages.
+// onceEach checks that the values are published once each, in any order, and that no slot of a lineage names two
+// messages.
 func onceEach(t *testing.T, records []outbox.Record, want ...string) {
 	t.Helper()
 	got := values(records)
@@ -178,7 +179,8 @@ func TestWhatBothHaveIsPublishedByTheOwnerOnly(t *testing.T) {
 	twin.stop() // and its disk is gone
 	r.restart()
 	onceEach(t, r.await(5), "first", "both 1", "both 2", "copy", "original")
-	for origin, want := range []outbox.State{1: outbox.Published, 2: outbox.Published, 3: outbox.Published, 4: outbox.Published} {
+	for origin, want := range []outbox.State{1: outbox.Published, 2: outbox.Published, 3: outbox.Published,
+		4: outbox.Published} {
 		if origin == 0 {
 			continue
 		}
@@ -230,13 +232,14 @@ func TestCededMessagesAreAdoptedOnce(t *testing.T) {
 		t.Fatalf("adopted %d, %v", n, err)
 	}
 	onceEach(t, r.await(4), "first", "original", "both 1", "both 2")
-	if n, err := r.outbox.Adopt(t.Context(), outbox.Why{Reason: "again"}); err != nil || n != 0 || r.outbox.Ceded() != 0 {
+	if n, err := r.outbox.Adopt(t.Context(), outbox.Why{Reason: "again"}); err != nil || n != 0 ||
+		r.outbox.Ceded() != 0 {
 		t.Errorf("adopted again: %d, %v; %d left", n, err, r.outbox.Ceded())
 	}
 }
 
-// Two files that were one, both started, stopped, fenced and connected at random, and messages in both: each is published
-// once, or is left to the other file, which publishes it.
+// Two files that were one, both started, stopped, fenced and connected at random, and messages in both: each is
+// published once, or is left to the other file, which publishes it.
 func TestRandomCopies(t *testing.T) {
 	for seed := range uint64(25) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { randomCopies(t, seed) })
@@ -311,7 +314,8 @@ func randomCopies(t *testing.T, seed uint64) {
 			if r.stop == nil {
 				r.start()
 			}
-			r.eventually("drained or fenced", func() bool { return len(r.ended) > 0 || r.outbox.Backlog() == 0 && !r.outbox.Fenced() })
+			r.eventually("drained or fenced",
+				func() bool { return len(r.ended) > 0 || r.outbox.Backlog() == 0 && !r.outbox.Fenced() })
 			ensure(r)
 		}
 	}

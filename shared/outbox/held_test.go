@@ -62,13 +62,16 @@ func TestRelay_WaitsForAnOpenTransactionWhenTheWatermarkIsGone(t *testing.T) {
 	r.restart()
 	r.place("new")
 	report := r.waiting()
-	if len(report.HeldBack.Behind) == 0 || !strings.Contains(report.HeldBack.Text, "another program's: partition 0 from offset") || report.HeldBack.Since.IsZero() || report.HeldBack.Behind[0].To <= report.HeldBack.Behind[0].From {
+	if len(report.HeldBack.Behind) == 0 ||
+		!strings.Contains(report.HeldBack.Text, "another program's: partition 0 from offset") ||
+		report.HeldBack.Since.IsZero() || report.HeldBack.Behind[0].To <= report.HeldBack.Behind[0].From {
 		t.Errorf("it waits for %+v", report.HeldBack)
 	}
 	if n := len(r.publisher.Published()); n != 20 {
 		t.Fatalf("%d messages are published, want the 20 of before", n)
 	}
-	if note := r.running.Note(); !strings.Contains(note, "waiting since") || !strings.Contains(note, report.HeldBack.Text) {
+	if note := r.running.Note(); !strings.Contains(note, "waiting since") ||
+		!strings.Contains(note, report.HeldBack.Text) {
 		t.Errorf("the note is %q", note)
 	}
 	end()
@@ -77,7 +80,8 @@ func TestRelay_WaitsForAnOpenTransactionWhenTheWatermarkIsGone(t *testing.T) {
 	if kinds := r.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundMarkLost}) {
 		t.Errorf("found %v", kinds)
 	}
-	if after, err := r.outbox.Report(t.Context(), 1); err != nil || after.HeldBack != nil || after.Link.State != outbox.LinkUp {
+	if after, err := r.outbox.Report(t.Context(), 1); err != nil || after.HeldBack != nil ||
+		after.Link.State != outbox.LinkUp {
 		t.Errorf("afterwards it reports %+v, %v", after, err)
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// identity is the lineage that new messages are published under: a name for one history of slots. A file begins with one
-// and gets another when it turns out to be a copy (rule P7). Slots go on; those up to base belong to earlier lineages.
+// identity is the lineage that new messages are published under: a name for one history of slots. A file begins with
+// one and gets another when it turns out to be a copy (rule P7). Slots go on; those up to base belong to earlier
+// lineages.
 type identity struct {
 	lineage string
 	base    uint64

@@ -38,7 +38,8 @@ func TestRelay_AnOutageHasOneBeginning(t *testing.T) {
 			}
 			return errAway
 		}, busy: true},
-		"refused at once, as for a transaction timeout that the broker does not allow": {fails: func(outboxtest.Step, []outbox.Record) error { return errAway }, busy: true},
+		"refused at once, as for a transaction timeout that the broker does not allow": {
+			fails: func(outboxtest.Step, []outbox.Record) error { return errAway }, busy: true},
 		"may connect but not write": {fails: func(step outboxtest.Step, records []outbox.Record) error {
 			if step == outboxtest.Opening || len(records) == 0 {
 				return nil
@@ -84,7 +85,8 @@ func TestRelay_AnOutageHasOneBeginning(t *testing.T) {
 				for range 300 {
 					<-time.After(777 * time.Millisecond)
 					synctest.Wait()
-					if link := r.link(); link.State != outbox.LinkDown || link.Since.Sub(began).Abs() > time.Second || link.Error == "" {
+					if link := r.link(); link.State != outbox.LinkDown || link.Since.Sub(began).Abs() > time.Second ||
+						link.Error == "" {
 						t.Fatalf("%s after it began: %+v, want down since %s", time.Since(began), link, began)
 					}
 				}

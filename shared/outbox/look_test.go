@@ -82,12 +82,21 @@ func TestRetention_LooksAreFew(t *testing.T) {
 // The topic is deleted and made again while the relay runs, with and without something to publish.
 func TestRelay_PublishesAgainWhatATopicMadeAnewLacks(t *testing.T) {
 	for name, change := range map[string]func(*rig){
-		"made again":                  func(r *rig) { r.publisher.Recreate() },
-		"made again twice":            func(r *rig) { r.publisher.Recreate(); r.publisher.Recreate() },
-		"with fewer partitions":       func(r *rig) { r.publisher.RecreateWith(1) },
-		"deleted, made again later":   func(r *rig) { r.publisher.Delete(); r.place("while it was gone"); r.down(); r.publisher.Recreate() },
-		"made again during a repair":  func(r *rig) { r.publisher.Recreate(); r.await(4); r.publisher.RecreateWith(2) },
-		"made again, while busy":      func(r *rig) { r.place(names("busy", 50)...); r.publisher.Recreate(); r.place(names("busier", 50)...) },
+		"made again":            func(r *rig) { r.publisher.Recreate() },
+		"made again twice":      func(r *rig) { r.publisher.Recreate(); r.publisher.Recreate() },
+		"with fewer partitions": func(r *rig) { r.publisher.RecreateWith(1) },
+		"deleted, made again later": func(r *rig) {
+			r.publisher.Delete()
+			r.place("while it was gone")
+			r.down()
+			r.publisher.Recreate()
+		},
+		"made again during a repair": func(r *rig) { r.publisher.Recreate(); r.await(4); r.publisher.RecreateWith(2) },
+		"made again, while busy": func(r *rig) {
+			r.place(names("busy", 50)...)
+			r.publisher.Recreate()
+			r.place(names("busier", 50)...)
+		},
 		"fewer and then as before":    func(r *rig) { r.publisher.RecreateWith(1); r.await(1); r.publisher.Recreate() },
 		"made again behind a hanging": func(r *rig) { r.publisher.Recreate(); r.publisher.Hang()() },
 	} {
@@ -103,7 +112,8 @@ func TestRelay_PublishesAgainWhatATopicMadeAnewLacks(t *testing.T) {
 			total := int(r.tail())
 			records := r.await(total)
 			onceEachSlot(t, records, total)
-			r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+			r.eventually("the repair is over",
+				func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
 			r.restart()
 			r.place("newer")
 			onceEachSlot(t, r.await(total+1), total+1)
@@ -166,11 +176,15 @@ func onceEachSlot(t *testing.T, records []outbox.Record, want int) {
 // Somebody else commits to the group of the watermark: that says nothing of what was published, and nothing of a copy.
 func TestRelay_AnothersCommitToItsGroupChangesNothing(t *testing.T) {
 	for name, mark := range map[string]func(own outbox.Mark) outbox.Mark{
-		"beyond the file":             func(outbox.Mark) outbox.Mark { return outbox.Mark{Slot: 5_000_000} },
-		"behind":                      func(outbox.Mark) outbox.Mark { return outbox.Mark{Slot: 3} },
-		"at the beginning":            func(outbox.Mark) outbox.Mark { return outbox.Mark{} },
-		"with words":                  func(outbox.Mark) outbox.Mark { return outbox.Mark{Slot: 10, Note: "reset by hand"} },
-		"with other JSON":             func(outbox.Mark) outbox.Mark { return outbox.Mark{Slot: 400, Note: `{"v":1,"host":"a"}`} },
+		"beyond the file":  func(outbox.Mark) outbox.Mark { return outbox.Mark{Slot: 5_000_000} },
+		"behind":           func(outbox.Mark) outbox.Mark { return outbox.Mark{Slot: 3} },
+		"at the beginning": func(outbox.Mark) outbox.Mark { return outbox.Mark{} },
+		"with words": func(outbox.Mark) outbox.Mark {
+			return outbox.Mark{Slot: 10, Note: "reset by hand"}
+		},
+		"with other JSON": func(outbox.Mark) outbox.Mark {
+			return outbox.Mark{Slot: 400, Note: `{"v":1,"host":"a"}`}
+		},
 		"ours, moved beyond the file": func(own outbox.Mark) outbox.Mark { own.Slot = 5_000_000; return own },
 		"ours, moved back":            func(own outbox.Mark) outbox.Mark { own.Slot = 2; return own },
 		"as if nothing was ever given": func(own outbox.Mark) outbox.Mark {
@@ -198,7 +212,8 @@ func TestRelay_AnothersCommitToItsGroupChangesNothing(t *testing.T) {
 				t.Error("the file has forked")
 			}
 			kinds := r.found()
-			if foreign := set.Note != own.Note || set.Slot > own.Slot; foreign && !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundMarkForeign}) {
+			if foreign := set.Note != own.Note || set.Slot > own.Slot; foreign &&
+				!slices.Equal(kinds, []outbox.FindingKind{outbox.FoundMarkForeign}) {
 				t.Errorf("found %v", kinds)
 			}
 			scans := r.publisher.Scans()

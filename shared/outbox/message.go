@@ -58,7 +58,8 @@ func slotOf(key []byte) uint64 {
 func (r *row) encode(key []byte) []byte {
 	m := &r.message
 	size := boltdb.SealSize + 1 + len(m.ID) + 5*8 + 8 + 4 + 8*binary.MaxVarintLen32 +
-		len(m.Key) + len(m.Type) + len(m.Subject) + len(m.Schema) + len(m.ContentType) + len(m.TraceParent) + len(m.Value)
+		len(m.Key) + len(m.Type) + len(m.Subject) + len(m.Schema) + len(m.ContentType) + len(m.TraceParent) +
+		len(m.Value)
 	b := make([]byte, boltdb.SealSize, size)
 	b = append(b, rowVersion)
 	b = append(b, m.ID[:]...)

@@ -22,36 +22,42 @@ type Metrics struct {
 	recovered    prometheus.Counter
 }
 
-// NewMetrics registers the metrics of o under prefix, such as "order" for order_outbox_backlog_messages. Backlog and age
-// are exact at every scrape.
+// NewMetrics registers the metrics of o under prefix, such as "order" for order_outbox_backlog_messages. Backlog and
+// age are exact at every scrape.
 func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 	const subsystem = "outbox"
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: prefix, Subsystem: subsystem, Name: name, Help: help}, value)
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: prefix, Subsystem: subsystem, Name: name,
+			Help: help}, value)
 	}
 	histogram := func(name, help string, first, factor float64, n int) prometheus.Histogram {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{
-			Namespace: prefix, Subsystem: subsystem, Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(first, factor, n),
+			Namespace: prefix, Subsystem: subsystem, Name: name, Help: help,
+			Buckets: prometheus.ExponentialBuckets(first, factor, n),
 		})
 	}
 	m := &Metrics{
 		published: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: prefix, Subsystem: subsystem, Name: "published_total", Help: "Messages published since the process started."}),
+			Namespace: prefix, Subsystem: subsystem, Name: "published_total",
+			Help: "Messages published since the process started."}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: prefix, Subsystem: subsystem, Name: "publish_failures_total",
-			Help: "Failed attempts to publish, by class: a message's own fault counts once an attempt, an outage once a try."}, []string{"class"}),
+			Help: "Failed attempts to publish, by class: a message's own fault counts once an attempt, an outage " +
+				"once a try."}, []string{"class"}),
 		delay:     histogram("publish_delay_seconds", "Time from a message's commit to its publication.", 0.001, 2, 20),
 		batchSize: histogram("batch_messages", "Messages in one published transaction.", 1, 4, 8),
 		batchTime: histogram("batch_seconds", "Time to publish one transaction.", 0.001, 2, 15),
 	}
 	m.transactions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: prefix, Subsystem: subsystem, Name: "transactions_total",
-		Help: "Transactions with the publisher, by result; of a failed one the outcome is read back."}, []string{"result"})
+		Help: "Transactions with the publisher, by result; of a failed one the outcome is read back."},
+		[]string{"result"})
 	m.findings = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: prefix, Subsystem: subsystem, Name: "findings_total",
 		Help: "What was found amiss between the file and the topic, by kind."}, []string{"kind"})
 	m.republished = prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: prefix, Subsystem: subsystem, Name: "republished_total", Help: "Messages published again because the topic had lost them."})
+		Namespace: prefix, Subsystem: subsystem, Name: "republished_total",
+		Help: "Messages published again because the topic had lost them."})
 	m.recovered = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: prefix, Subsystem: subsystem, Name: "recovered_total",
 		Help: "Messages found published after a crash or an unknown outcome, which sending again would have doubled."})
@@ -96,7 +102,8 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 		),
 		gauge(
 			"held_back_seconds",
-			"For how long nothing has been published because the relay waits for other programs' transactions to end; 0 when it does not wait.",
+			"For how long nothing has been published because the relay waits for other programs' transactions to "+
+				"end; 0 when it does not wait.",
 			func() float64 { return o.HeldBackFor().Seconds() },
 		),
 		gauge(
@@ -108,14 +115,15 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 			Namespace: prefix, Subsystem: subsystem, Name: "expired_total",
 			Help: "Published and discarded messages that retention deleted since the process started."},
 			func() float64 { return float64(o.expired.Load()) }),
-		gauge("oldest_unpublished_seconds", "Age of the oldest message that is neither published nor parked, 0 when there is none.",
+		gauge("oldest_unpublished_seconds",
+			"Age of the oldest message that is neither published nor parked, 0 when there is none.",
 			func() float64 { return o.OldestAge().Seconds() }),
 	)
 	return m
 }
 
-// OldestAge is for how long the oldest message has waited that is neither published nor parked; 0 when there is none, or when the file
-// does not answer within a second.
+// OldestAge is for how long the oldest message has waited that is neither published nor parked; 0 when there is none,
+// or when the file does not answer within a second.
 func (o *Outbox) OldestAge() time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

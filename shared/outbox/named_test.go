@@ -37,7 +37,8 @@ func TestNamedPoisonCostsTheOthersNothing(t *testing.T) {
 		return nil
 	})
 	r.start()
-	r.eventually("the poison is parked and nothing waits", func() bool { return r.outbox.Parked() == 4 && r.outbox.Backlog() == 0 })
+	r.eventually("the poison is parked and nothing waits",
+		func() bool { return r.outbox.Parked() == 4 && r.outbox.Backlog() == 0 })
 	records := r.await(297)
 	exactlyOnce(t, records)
 	if n := r.publisher.Opens(); n != 1 {

@@ -158,8 +158,8 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 func (o *Outbox) Lineage() string { return o.id.Load().lineage }
 
 // Append writes msg in the caller's transaction and returns its slot. The relay learns of it after the commit; when the
-// transaction is rolled back, nothing was appended and the slot is given again. It runs in the database's committer. After
-// ErrFenced the transaction may go on with other things.
+// transaction is rolled back, nothing was appended and the slot is given again. It runs in the database's committer.
+// After ErrFenced the transaction may go on with other things.
 func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	if o.fenced.Load() {
 		return 0, boltdb.Refuse(ErrFenced)
@@ -197,9 +197,10 @@ func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 	return nil
 }
 
-// read returns the rows after position in slot order, within the limits, and the slot it read to: every slot up to there
-// either has a row in the result or was skipped. Rows at or past end, when that is not 0, are left to the queue.
-func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxBytes int) (rows []row, to uint64, err error) {
+// read returns the rows after position in slot order, within the limits, and the slot it read to: every slot up to
+// there either has a row in the result or was skipped. Rows at or past end, when that is not 0, are left to the queue.
+func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxBytes int) (rows []row, to uint64,
+	err error) {
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
 		front, err := expiredSlot(root)
@@ -242,7 +243,8 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 	return rows, to, err
 }
 
-// publishedBefore returns the newest slot up to position that was not skipped: what ce_previous of the next message says.
+// publishedBefore returns the newest slot up to position that was not skipped: what ce_previous of the next message
+// says.
 func (o *Outbox) publishedBefore(ctx context.Context, position uint64) (slot uint64, err error) {
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		slot = o.notSkipped(tx.Bucket(rootBucket), position)

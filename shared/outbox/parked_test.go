@@ -44,7 +44,8 @@ func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
 	}); err != nil {
 		r.t.Fatal(err)
 	}
-	r.eventually("all the sick are parked", func() bool { return r.outbox.Parked() == len(sickKeys) && r.outbox.Backlog() == 0 })
+	r.eventually("all the sick are parked",
+		func() bool { return r.outbox.Parked() == len(sickKeys) && r.outbox.Backlog() == 0 })
 	page, err := r.outbox.ListParked(r.t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 1000)
 	if err != nil || page.Next != (uuidv7.ID{}) || len(page.Messages) != len(sickKeys) {
 		r.t.Fatalf("%d listed, next %s, %v", len(page.Messages), page.Next, err)
@@ -67,10 +68,12 @@ func TestAParkedMessageTellsWhatHappened(t *testing.T) {
 	before := time.Now()
 	r.start()
 	m := park(r, "sick")[0]
-	if m.Class != outbox.TooLarge || !strings.Contains(m.Reason, "limit") || m.Attempts != 3 || string(m.Key) != "sick" || string(m.Value) != "sick" {
+	if m.Class != outbox.TooLarge || !strings.Contains(m.Reason, "limit") || m.Attempts != 3 ||
+		string(m.Key) != "sick" || string(m.Value) != "sick" {
 		t.Errorf("got %+v", m)
 	}
-	if m.FirstFailed.Before(before.Truncate(time.Millisecond)) || m.LastFailed.Before(m.FirstFailed) || m.Committed.IsZero() {
+	if m.FirstFailed.Before(before.Truncate(time.Millisecond)) || m.LastFailed.Before(m.FirstFailed) ||
+		m.Committed.IsZero() {
 		t.Errorf("failed first %s, last %s", m.FirstFailed, m.LastFailed)
 	}
 	again, history, err := r.outbox.GetParked(t.Context(), m.ID)
@@ -107,7 +110,8 @@ func TestRelay_SendsARetriedMessageWithTheTimeOfItsNewSlot(t *testing.T) {
 			}
 			for _, record := range r.await(2) {
 				if string(record.Key) == "sick" && record.Time.Before(asked) {
-					t.Errorf("sent with the time %s; it was committed at %s and got its slot after %s", record.Time, m.Committed, asked)
+					t.Errorf("sent with the time %s; it was committed at %s and got its slot after %s", record.Time,
+						m.Committed, asked)
 				}
 			}
 		})
@@ -155,10 +159,12 @@ func TestARetryThatFailsParksAgainWithItsHistory(t *testing.T) {
 	}
 	r.eventually("it is parked again", func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
 	again, history, err := r.outbox.GetParked(t.Context(), m.ID)
-	if err != nil || len(history) != 1 || again.Attempts != 4 || again.Slot == m.Slot || !again.FirstFailed.Equal(m.FirstFailed) {
+	if err != nil || len(history) != 1 || again.Attempts != 4 || again.Slot == m.Slot ||
+		!again.FirstFailed.Equal(m.FirstFailed) {
 		t.Fatalf("got %+v, %+v, %v", again, history, err)
 	}
-	if h := history[0]; h.Verb != outbox.Retry || h.Reason != "limit raised" || h.Slot != m.Slot || h.NewSlot != again.Slot || h.At.IsZero() {
+	if h := history[0]; h.Verb != outbox.Retry || h.Reason != "limit raised" || h.Slot != m.Slot ||
+		h.NewSlot != again.Slot || h.At.IsZero() {
 		t.Errorf("history %+v", h)
 	}
 	ill.Store(false)
@@ -215,12 +221,14 @@ func TestMassRetryTakesWhatMatchesInTheOrderWritten(t *testing.T) {
 		{Class: outbox.TooLarge, Key: "sick-1"}:   300,
 		{FailedBefore: time.Now().Add(time.Hour)}: 600,
 	} {
-		if got, err := r.outbox.ListParked(t.Context(), filter, uuidv7.ID{}, 5000); err != nil || len(got.Messages) != want {
+		if got, err := r.outbox.ListParked(t.Context(), filter, uuidv7.ID{}, 5000); err != nil ||
+			len(got.Messages) != want {
 			t.Errorf("%+v: %d listed, want %d, %v", filter, len(got.Messages), want, err)
 		}
 	}
 	ill.Store(false)
-	if n, _, err := r.outbox.DecideAll(t.Context(), outbox.Retry, outbox.ParkedFilter{Key: "sick-1"}, outbox.Why{}); err != nil || n != 300 {
+	if n, _, err := r.outbox.DecideAll(t.Context(), outbox.Retry, outbox.ParkedFilter{Key: "sick-1"},
+		outbox.Why{}); err != nil || n != 300 {
 		t.Fatalf("%d retried, %v", n, err)
 	}
 	records := r.await(600 + 300)

@@ -12,8 +12,9 @@ import (
 // maxReason bounds the stored text of a failure, in bytes.
 const maxReason = 500
 
-// hold takes the messages out of rows that have to wait for an earlier one of their key (rule P3), one held in this very
-// batch included. They are marked skipped on the disk before any transaction carries the watermark past them (rule P2).
+// hold takes the messages out of rows that have to wait for an earlier one of their key (rule P3), one held in this
+// very batch included. They are marked skipped on the disk before any transaction carries the watermark past them (rule
+// P2).
 func (r *Relay) hold(ctx context.Context, rows []row) ([]row, error) {
 	var waiting []entry
 	r.outbox.mu.Lock()
@@ -34,15 +35,16 @@ func (r *Relay) hold(ctx context.Context, rows []row) ([]row, error) {
 }
 
 func (r *row) entry(state waitState) entry {
-	return entry{slot: r.slot, origin: r.origin, key: string(r.message.Key), committed: r.committed, state: state, attempts: r.attempts, id: r.message.ID}
+	return entry{slot: r.slot, origin: r.origin, key: string(r.message.Key), committed: r.committed, state: state,
+		attempts: r.attempts, id: r.message.ID}
 }
 
 // errRejected ends a session whose batch was refused and dealt with: the next one follows at once.
 var errRejected = errors.New("a batch was rejected")
 
-// rejected deals with a batch that was refused because of messages in it. It returns nil when the session can go on, else
-// errRejected. Only a message that is at fault for certain is charged (rule P4), one that was named or was alone: Kafka
-// refuses whole batches, so a larger one is halved and tried again.
+// rejected deals with a batch that was refused because of messages in it. It returns nil when the session can go on,
+// else errRejected. Only a message that is at fault for certain is charged (rule P4), one that was named or was alone:
+// Kafka refuses whole batches, so a larger one is halved and tried again.
 func (r *Relay) rejected(ctx context.Context, rows []row, cause *RejectedError) error {
 	if len(cause.Slots) > 0 {
 		guilty := slices.DeleteFunc(rows, func(row row) bool { return !slices.Contains(cause.Slots, row.slot) })
@@ -93,7 +95,8 @@ func (r *Relay) charge(ctx context.Context, guilty []row, cause *RejectedError) 
 				Msg("message refused; it will be retried, and the others go on")
 		} else {
 			r.logger.Error().Stringer("message", e.id).Uint64("slot", e.slot).Uint32("attempts", e.attempts).
-				Str("class", string(e.class)).Str("reason", e.reason).Msg("message parked: mend its cause, then retry or discard it")
+				Str("class", string(e.class)).Str("reason",
+				e.reason).Msg("message parked: mend its cause, then retry or discard it")
 		}
 	}
 	crashpoint.Here("outbox.after-skip")

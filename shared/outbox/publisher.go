@@ -41,13 +41,14 @@ type Session interface {
 	Mark() (mark Mark, known bool)
 	// Place names the place, for ever: it is another name after it was deleted and made again.
 	Place() string
-	// Publish makes all records and the mark visible in one step, or none. Records are ordered by slot; the mark's slot is
-	// at least the last one's. Without records the mark alone is set. It returns the place of each record, in their order.
+	// Publish makes all records and the mark visible in one step, or none. Records are ordered by slot; the mark's slot
+	// is at least the last one's. Without records the mark alone is set. It returns the place of each record, in their
+	// order.
 	//
 	// A RejectedError says that nothing became visible, because of the records themselves; after any other error the
-	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its mark tells
-	// how things stand (rule P6); but one that names the records at fault was raised before anything was sent, and the
-	// session goes on.
+	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its mark
+	// tells how things stand (rule P6); but one that names the records at fault was raised before anything was sent,
+	// and the session goes on.
 	Publish(ctx context.Context, records []Record, mark Mark) ([]Place, error)
 	// Ends returns, for each partition, the offset that follows its last record, committed or not.
 	Ends(ctx context.Context) (map[int32]int64, error)

@@ -109,7 +109,8 @@ func randomTrouble(t *testing.T, seed uint64, retention time.Duration) {
 	records := r.publisher.Published()
 	exactlyOnce(t, records)
 	if r.outbox.Parked() != wantParked || len(records) != total-wantParked {
-		t.Fatalf("%d published, %d parked; want %d and %d", len(records), r.outbox.Parked(), total-wantParked, wantParked)
+		t.Fatalf("%d published, %d parked; want %d and %d", len(records), r.outbox.Parked(), total-wantParked,
+			wantParked)
 	}
 	if retention > 0 {
 		r.publisher.Script(nil)
@@ -127,7 +128,8 @@ func randomTrouble(t *testing.T, seed uint64, retention time.Duration) {
 	for _, origin := range origins {
 		d := r.delivery(origin)
 		states[d.State]++
-		if i := slices.IndexFunc(records, func(record outbox.Record) bool { return record.Slot == d.Slot }); (i >= 0) != (d.State == outbox.Published) {
+		if i := slices.IndexFunc(records,
+			func(record outbox.Record) bool { return record.Slot == d.Slot }); (i >= 0) != (d.State == outbox.Published) {
 			t.Errorf("message %d: %+v is record %d", origin, d, i)
 		}
 	}

@@ -80,7 +80,8 @@ func (r *Relay) reconcile(ctx context.Context, session Session, m *memory) (err 
 }
 
 // strangersMark is said when the mark is none that an outbox sets.
-const strangersMark = "another program committed to the watermark group of this lineage: remove its rights to groups that begin with ordertally-order-"
+const strangersMark = "another program committed to the watermark group of this lineage: remove its rights to groups " +
+	"that begin with ordertally-order-"
 
 // written says whether an outbox set the mark: its note can be read, and does not speak of fewer slots.
 func written(mark Mark) bool {

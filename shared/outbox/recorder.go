@@ -66,8 +66,8 @@ func (b *batch) store(root *bbolt.Bucket) error {
 	)
 }
 
-// recorder stores what was published, behind the relay's back: the publisher's own watermark is what counts, so a record
-// that a crash takes away is only missed as a hint and as the time an order shows.
+// recorder stores what was published, behind the relay's back: the publisher's own watermark is what counts, so a
+// record that a crash takes away is only missed as a hint and as the time an order shows.
 type recorder struct {
 	outbox   *Outbox
 	logger   zerolog.Logger
@@ -98,7 +98,8 @@ func (r *recorder) nudge() {
 	}
 }
 
-// start begins recording; the function it returns stores what is left and stops. A panic goes to broken, and nothing is recorded any more.
+// start begins recording; the function it returns stores what is left and stops. A panic goes to broken, and nothing is
+// recorded any more.
 func (r *recorder) start(ctx context.Context, broken context.CancelCauseFunc) (stop func()) {
 	// The last batches are stored after ctx has ended; a database that fails says so to the relay itself.
 	ctx = context.WithoutCancel(ctx)

@@ -32,11 +32,11 @@ type RelayConfig struct {
 	OpenTimeout time.Duration
 	// PublishTimeout bounds one transaction, after which its outcome is unknown. Default 20 s.
 	PublishTimeout time.Duration
-	// CheckEvery is how often the relay sees that the publisher still has what was last published. Default 1 h. It does so
-	// at the start of each session too.
+	// CheckEvery is how often the relay sees that the publisher still has what was last published. Default 1 h. It does
+	// so at the start of each session too.
 	CheckEvery time.Duration
-	// StallAfter is how long one step may take before Check calls the relay stalled. Default 1 min: every step is bounded
-	// well below, an outage's too, so a longer one will not end by itself.
+	// StallAfter is how long one step may take before Check calls the relay stalled. Default 1 min: every step is
+	// bounded well below, an outage's too, so a longer one will not end by itself.
 	StallAfter time.Duration
 }
 
@@ -94,8 +94,8 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 }
 
 // Run publishes until ctx ends, and then returns nil once the transaction under way has ended. An outage is waited out,
-// for as long as it lasts. Any other error is one of the database and means that the service cannot go on. After a panic, or a
-// *lifecycle.PanicError, Run may be called again.
+// for as long as it lasts. Any other error is one of the database and means that the service cannot go on. After a
+// panic, or a *lifecycle.PanicError, Run may be called again.
 func (r *Relay) Run(ctx context.Context) (err error) {
 	err = r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
 		root := tx.Bucket(rootBucket)
@@ -148,7 +148,8 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 		}
 		r.metrics.failed(classOf(err))
 		if outages == 0 {
-			r.logger.Warn().Err(err).Int("backlog", r.outbox.Backlog()).Msg("cannot publish: messages stay in the outbox until the publisher is back")
+			r.logger.Warn().Err(err).Int("backlog",
+				r.outbox.Backlog()).Msg("cannot publish: messages stay in the outbox until the publisher is back")
 		}
 		outages++
 		r.outbox.down(r.step, err)
@@ -188,8 +189,8 @@ func (r *Relay) Check(ctx context.Context) error {
 	return r.watchdog.Check("relay", r.config.StallAfter)(ctx)
 }
 
-// CheckRetention says whether what goes on behind the relay is stalled: recording what was published and deleting what has expired. A step
-// of that may take as long as one of the relay's.
+// CheckRetention says whether what goes on behind the relay is stalled: recording what was published and deleting what
+// has expired. A step of that may take as long as one of the relay's.
 func (r *Relay) CheckRetention(ctx context.Context) error {
 	return r.recorder.watchdog.Check("outbox retention", r.config.StallAfter)(ctx)
 }
@@ -270,14 +271,15 @@ func (r *Relay) open(ctx context.Context, m *memory) (Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.config.OpenTimeout)
 	defer cancel()
 	id := r.outbox.id.Load()
-	return r.publisher.Open(ctx, Identity{Lineage: id.lineage, MayCreate: m.place == "" && r.outbox.position.Load() == id.base})
+	return r.publisher.Open(ctx, Identity{Lineage: id.lineage, MayCreate: m.place == "" &&
+		r.outbox.position.Load() == id.base})
 }
 
 // markEvery is how often the watermark is set when nothing is published: Kafka forgets it after 7 days (rule P5).
 const markEvery = 24 * time.Hour
 
-// tend does what has to be done from time to time: it sees that the publisher still has what was published, and sets the
-// watermark again.
+// tend does what has to be done from time to time: it sees that the publisher still has what was published, and sets
+// the watermark again.
 func (r *Relay) tend(ctx context.Context, session Session) error {
 	select {
 	case <-session.Troubled():

@@ -189,12 +189,14 @@ func exactlyOnce(t *testing.T, records []outbox.Record) {
 	t.Helper()
 	var previous uint64
 	for _, r := range records {
-		envelope, err := cloudevent.Parse(append(r.Headers, cloudevent.Header{Key: cloudevent.HeaderSource, Value: []byte("/test")}))
+		envelope, err := cloudevent.Parse(
+			append(r.Headers, cloudevent.Header{Key: cloudevent.HeaderSource, Value: []byte("/test")}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if envelope.Sequence != r.Slot || envelope.Sequence <= previous || envelope.Previous != previous {
-			t.Fatalf("slot %d says sequence %d and previous %d, after slot %d", r.Slot, envelope.Sequence, envelope.Previous, previous)
+			t.Fatalf("slot %d says sequence %d and previous %d, after slot %d", r.Slot, envelope.Sequence,
+				envelope.Previous, previous)
 		}
 		previous = envelope.Sequence
 	}
@@ -213,7 +215,8 @@ func TestMessagesArePublishedInOrderOnceAcrossRestarts(t *testing.T) {
 	r.place("f")
 	records := r.await(6)
 	exactlyOnce(t, records)
-	r.eventually("the first batch is recorded", func() bool { return r.status(1).State == outbox.Published && !r.status(1).At.IsZero() })
+	r.eventually("the first batch is recorded",
+		func() bool { return r.status(1).State == outbox.Published && !r.status(1).At.IsZero() })
 	if got := values(records); !slices.Equal(got, []string{"a", "b", "c", "d", "e", "f"}) {
 		t.Fatalf("published %v", got)
 	}
@@ -335,7 +338,8 @@ func failureMetric(t *testing.T, r *rig, class outbox.Class) prometheus.Collecto
 // poison refuses every batch that holds one of the values, as Kafka does.
 func poison(refused func(value string) bool) func(outboxtest.Step, []outbox.Record) error {
 	return func(step outboxtest.Step, records []outbox.Record) error {
-		if step == outboxtest.Committing && slices.ContainsFunc(records, func(r outbox.Record) bool { return refused(string(r.Value)) }) {
+		if step == outboxtest.Committing &&
+			slices.ContainsFunc(records, func(r outbox.Record) bool { return refused(string(r.Value)) }) {
 			return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("message too large")}
 		}
 		return nil
@@ -388,7 +392,8 @@ func TestOrderPerKeyThroughRetries(t *testing.T) {
 	}))
 	appendMessage := func(key string, n int) {
 		if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
-			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte(key), Type: "T", Value: fmt.Appendf(nil, "%s-%d", key, n)})
+			_, err := r.outbox.Append(tx,
+				outbox.Message{Key: []byte(key), Type: "T", Value: fmt.Appendf(nil, "%s-%d", key, n)})
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -468,7 +473,8 @@ func TestACorruptRowIsNotPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.open()
-	relay := outbox.NewRelay(r.outbox, r.publisher, quick(), outbox.NewMetrics(r.registry, "test", r.outbox), zerolog.Nop())
+	relay := outbox.NewRelay(r.outbox, r.publisher, quick(), outbox.NewMetrics(r.registry, "test", r.outbox),
+		zerolog.Nop())
 	if err := relay.Run(t.Context()); !errors.Is(err, boltdb.ErrCorrupt) {
 		t.Fatalf("the relay ended with %v", err)
 	}

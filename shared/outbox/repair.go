@@ -38,7 +38,8 @@ func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark
 		r.anchor()
 		return nil
 	}
-	s := survey{outbox: r.outbox, moved: moved, all: all, known: position, to: max(position, mark.Slot), tail: m.terms.tail, clash: m.terms.tail + 1, ours: known}
+	s := survey{outbox: r.outbox, moved: moved, all: all, known: position, to: max(position, mark.Slot),
+		tail: m.terms.tail, clash: m.terms.tail + 1, ours: known}
 	if err := r.survey(ctx, session, &s); err != nil {
 		return err
 	}
@@ -137,8 +138,8 @@ func (s *survey) note(ctx context.Context, standing []Standing) error {
 	return nil
 }
 
-// has reports whether the file has the message that stands at a place, under its slot. One that expired is taken for the
-// same.
+// has reports whether the file has the message that stands at a place, under its slot. One that expired is taken for
+// the same.
 func (s *survey) has(rows *bbolt.Bucket, found Standing) (bool, error) {
 	if found.Slot > s.tail {
 		return false, nil
@@ -190,8 +191,10 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey) error 
 		return nil
 	}
 	f := r.outbox.finding(FoundRepublished, missing[0].Slot-1, len(missing),
-		"%d messages that had been published were gone; they are published again, to the partitions they had", len(missing))
-	if err := r.outbox.settle(ctx, settlement{place: session.Place(), repaired: true, findings: []Finding{f}}); err != nil {
+		"%d messages that had been published were gone; they are published again, to the partitions they had",
+		len(missing))
+	if err := r.outbox.settle(ctx, settlement{place: session.Place(), repaired: true,
+		findings: []Finding{f}}); err != nil {
 		return &fatalError{err}
 	}
 	r.report(f)
@@ -212,11 +215,13 @@ func (s *survey) findings() (findings []Finding) {
 		add(FoundMarkForeign, 0, strangersMark+"; read the topic from its start instead")
 	}
 	if s.forged > 0 {
-		add(FoundForged, s.forged, "records in the topic bear this lineage and are none of its messages: another program "+
+		add(FoundForged, s.forged, "records in the topic bear this lineage and are none of its messages: another "+
+			"program "+
 			"wrote them, and they are left alone; see who may write to the topic")
 	}
 	if n := len(s.recovered); n > 0 {
-		add(FoundRecovered, n, "an earlier transaction was committed without being recorded; read back where its messages stand")
+		add(FoundRecovered, n, "an earlier transaction was committed without being recorded; read back where its "+
+			"messages stand")
 	}
 	return findings
 }
@@ -227,8 +232,8 @@ type unpublished struct {
 	partition int32 // -1 when not known
 }
 
-// missing returns the messages up to s.to that were published and do not stand in the place, in the order of slots. What
-// the place's own retention deleted is not missing.
+// missing returns the messages up to s.to that were published and do not stand in the place, in the order of slots.
+// What the place's own retention deleted is not missing.
 func (o *Outbox) missing(ctx context.Context, s *survey) (missing []unpublished, err error) {
 	first := o.id.Load().base + 1
 	if !s.all {
@@ -293,7 +298,8 @@ func (r *Relay) republish(ctx context.Context, session Session, missing []unpubl
 }
 
 // recordsAgain reads the messages to be published again, within the limits, at least one.
-func (o *Outbox) recordsAgain(ctx context.Context, missing []unpublished, maxRows, maxBytes int) (rows []row, records []Record, err error) {
+func (o *Outbox) recordsAgain(ctx context.Context, missing []unpublished, maxRows, maxBytes int) (rows []row,
+	records []Record, err error) {
 	lineage := o.Lineage()
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)

@@ -70,7 +70,8 @@ func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
 					t.Errorf("slot %d stands at %v, want %v", slot, place, want)
 				}
 			}
-			r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+			r.eventually("the repair is over",
+				func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
 			r.drained()
 			if again := metricOf(t, r, "test_outbox_republished_total"); again != 15 {
 				t.Errorf("%v republished, want 15", again)
@@ -187,7 +188,8 @@ func TestAPlaceThatWasMadeAnewGetsAllThatIsKept(t *testing.T) {
 	r.publisher.Recreate()
 	exactlyOnce(t, r.await(20))
 	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
-	if kinds := r.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundPlaceNew, outbox.FoundMarkLost, outbox.FoundRepublished}) {
+	if kinds := r.found(); !slices.Equal(kinds,
+		[]outbox.FindingKind{outbox.FoundPlaceNew, outbox.FoundMarkLost, outbox.FoundRepublished}) {
 		t.Errorf("found %v", kinds)
 	}
 	r.place("new")
@@ -316,7 +318,8 @@ func TestAMessageThatIsRefusedWhenItIsPublishedAgainIsParked(t *testing.T) {
 	r.stop()
 	r.publisher.Lose(5)
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
-		if step == outboxtest.Committing && slices.ContainsFunc(records, func(r outbox.Record) bool { return string(r.Key) == "a12" }) {
+		if step == outboxtest.Committing &&
+			slices.ContainsFunc(records, func(r outbox.Record) bool { return string(r.Key) == "a12" }) {
 			return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("too large now")}
 		}
 		return nil
@@ -328,7 +331,8 @@ func TestAMessageThatIsRefusedWhenItIsPublishedAgainIsParked(t *testing.T) {
 	if n := r.outbox.Parked(); n != 1 {
 		t.Fatalf("%d parked, want 1", n)
 	}
-	onceEach(t, r.publisher.Published(), slices.DeleteFunc(append(names("a", 20), "new"), func(v string) bool { return v == "a12" })...)
+	onceEach(t, r.publisher.Published(),
+		slices.DeleteFunc(append(names("a", 20), "new"), func(v string) bool { return v == "a12" })...)
 }
 
 // Without anything to publish, the relay sees to the place and the watermark from time to time.

@@ -12,9 +12,9 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// Retention deletes from the front, a few rows at a time: a step finds what is old enough in a read transaction, away from
-// the committer, and deletes it in the transaction that records published batches, or else in one of its own, which shares
-// its commit with whoever writes just then.
+// Retention deletes from the front, a few rows at a time: a step finds what is old enough in a read transaction, away
+// from the committer, and deletes it in the transaction that records published batches, or else in one of its own,
+// which shares its commit with whoever writes just then.
 //
 // What may go is recorded on the disk as published, and the publisher was seen to have it since it became old enough, a
 // minute ago at most (rule P8): the step asks the relay for a look when the last one does not say that. What waits or
@@ -33,7 +33,8 @@ const (
 )
 
 var (
-	// discardedBucket has, for each discarded message whose row is there, when it was discarded and its slot -> nothing.
+	// discardedBucket has, for each discarded message whose row is there, when it was discarded and its slot ->
+	// nothing.
 	discardedBucket = []byte("discarded")
 
 	// expiredKey in the meta bucket is the slot up to which published messages have gone.
@@ -71,8 +72,8 @@ func expired(root *bbolt.Bucket, slot uint64) (bool, error) {
 	return err == nil && slot <= front, err
 }
 
-// countRows returns the number of rows in the messages bucket without reading them: each slot has one, but for those that
-// expired or moved on. entries are all in the waiting bucket: each has its row and its mark.
+// countRows returns the number of rows in the messages bucket without reading them: each slot has one, but for those
+// that expired or moved on. entries are all in the waiting bucket: each has its row and its mark.
 func countRows(root *bbolt.Bucket, entries int) (int64, error) {
 	front, err := expiredSlot(root)
 	if err != nil {
@@ -366,7 +367,8 @@ func deleteBatches(root *bbolt.Bucket, until uint64) error {
 	newest, _ := batches.Cursor().Last()
 	var old [][]byte
 	cursor := batches.Cursor()
-	for k, _ := cursor.First(); k != nil && slotOf(k) <= until && slotOf(k) != slotOf(newest) && len(old) < expireRows; k, _ = cursor.Next() {
+	for k, _ := cursor.First(); k != nil && slotOf(k) <= until && slotOf(k) != slotOf(newest) &&
+		len(old) < expireRows; k, _ = cursor.Next() {
 		old = append(old, append([]byte(nil), k...))
 	}
 	for _, key := range old {

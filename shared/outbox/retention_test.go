@@ -18,7 +18,8 @@ import (
 
 const week = 7 * 24 * time.Hour
 
-// aging runs check in a bubble, whose time passes while all wait, on an outbox that keeps published messages for a week.
+// aging runs check in a bubble, whose time passes while all wait, on an outbox that keeps published messages for a
+// week.
 func aging(t *testing.T, check func(t *testing.T, r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -84,7 +85,8 @@ func TestPublishedMessagesExpire(t *testing.T) {
 		if got := r.keys("messages"); !slices.Equal(got, []uint64{4}) {
 			t.Fatalf("%v are left, want 4", got)
 		}
-		if kept, gone := r.metric("test_outbox_retained_messages"), r.metric("test_outbox_expired_total"); kept != 1 || gone != 3 {
+		if kept, gone := r.metric("test_outbox_retained_messages"), r.metric("test_outbox_expired_total"); kept != 1 ||
+			gone != 3 {
 			t.Errorf("%v retained and %v expired, want 1 and 3", kept, gone)
 		}
 		<-time.After(week)
@@ -97,7 +99,8 @@ func TestPublishedMessagesExpire(t *testing.T) {
 		}
 		for slot := uint64(1); slot <= 4; slot++ {
 			d := r.delivery(slot)
-			if d.State != outbox.Published || d.Attempts != 1 || d.Slot != slot || !d.Committed.IsZero() || d.Placed != (slot == 4) || d.At.IsZero() != (slot < 4) {
+			if d.State != outbox.Published || d.Attempts != 1 || d.Slot != slot || !d.Committed.IsZero() ||
+				d.Placed != (slot == 4) || d.At.IsZero() != (slot < 4) {
 				t.Errorf("message %d: %+v", slot, d)
 			}
 		}
@@ -159,7 +162,8 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 			t.Fatalf("%d are parked, %v", len(list), err)
 		}
 		if got := r.keys("messages"); len(got) != 3 || r.metric("test_outbox_retained_messages") != 3 {
-			t.Fatalf("%v are left, want the three parked ones; %v retained", got, r.metric("test_outbox_retained_messages"))
+			t.Fatalf("%v are left, want the three parked ones; %v retained", got,
+				r.metric("test_outbox_retained_messages"))
 		}
 		ill.Store(false)
 		if err := errors.Join(
@@ -192,8 +196,10 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 			if got := r.delivery(2).Slot; got != slot {
 				t.Errorf("the one that was retried has slot %d, had %d", got, slot)
 			}
-			if got := r.keys("messages"); len(got) != 1 || len(r.keys("waiting")) != 1 || len(r.keys("discarded")) != 0 || len(r.keys("retried")) != 1 || len(r.keys("skipped")) != 2 {
-				t.Errorf("left: messages %v, waiting %v, discarded %v, retried %v, skipped %v", got, r.keys("waiting"), r.keys("discarded"), r.keys("retried"), r.keys("skipped"))
+			if got := r.keys("messages"); len(got) != 1 || len(r.keys("waiting")) != 1 ||
+				len(r.keys("discarded")) != 0 || len(r.keys("retried")) != 1 || len(r.keys("skipped")) != 2 {
+				t.Errorf("left: messages %v, waiting %v, discarded %v, retried %v, skipped %v", got, r.keys("waiting"),
+					r.keys("discarded"), r.keys("retried"), r.keys("skipped"))
 			}
 		}
 		check()
@@ -211,7 +217,8 @@ func TestMarksOfMovedMessagesExpire(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		refusals := 1
 		r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
-			if step == outboxtest.Committing && refusals > 0 && slices.ContainsFunc(records, func(r outbox.Record) bool { return string(r.Value) == "first" }) {
+			if step == outboxtest.Committing && refusals > 0 &&
+				slices.ContainsFunc(records, func(r outbox.Record) bool { return string(r.Value) == "first" }) {
 				if len(records) == 1 {
 					refusals--
 				}
@@ -269,7 +276,8 @@ func TestTheRoomOfExpiredMessagesIsUsedAgain(t *testing.T) {
 				if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
 					var errs []error
 					for range rows {
-						_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("k"), Type: "T", Value: make([]byte, 1000)})
+						_, err := r.outbox.Append(tx,
+							outbox.Message{Key: []byte("k"), Type: "T", Value: make([]byte, 1000)})
 						errs = append(errs, err)
 					}
 					return errors.Join(errs...)

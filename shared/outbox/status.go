@@ -21,8 +21,9 @@ const (
 
 // Status tells of one message.
 type Status struct {
-	State    State
-	Attempts int       // failures that were its own fault, plus the success; 0 when it was published or discarded and that has expired
+	State State
+	// failures that were its own fault, plus the success; 0 when it was published or discarded and that has expired
+	Attempts int
 	At       time.Time // when it was published, or failed for the last time; zero when that is not known
 	Refusal  Refusal   // of one that waits or is parked
 }

@@ -112,7 +112,8 @@ func (h *history) encode() string {
 // decodeNote reads what encode wrote. ok is false for anything else, such as the empty note of a first release.
 func decodeNote(text string) (h history, ok bool) {
 	var n note
-	if json.NewDecoder(strings.NewReader(text)).Decode(&n) != nil || n.Version != 1 || len(n.Terms) == 0 || n.Dropped < 0 {
+	if json.NewDecoder(strings.NewReader(text)).Decode(&n) != nil || n.Version != 1 || len(n.Terms) == 0 ||
+		n.Dropped < 0 {
 		return history{}, false
 	}
 	h = history{dropped: n.Dropped, tail: n.Tail}
@@ -140,7 +141,8 @@ func (h *history) extends(other *history) bool {
 	return true
 }
 
-// common returns the last slot that h and other have in common; known is false when too little of other is there to say.
+// common returns the last slot that h and other have in common; known is false when too little of other is there to
+// say.
 func (h *history) common(other *history) (slot uint64, known bool) {
 	if known = other.dropped == h.dropped; known {
 		slot = min(h.terms[0].first, other.terms[0].first) - 1

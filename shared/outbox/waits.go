@@ -226,7 +226,8 @@ func (w *waits) blocks(r *row) bool {
 		return false
 	}
 	return slices.ContainsFunc(w.byKey[string(r.message.Key)], func(e entry) bool { return e.origin < r.origin }) ||
-		slices.ContainsFunc(w.moving[string(r.message.Key)], func(m retried) bool { return m.origin < r.origin && m.slot > r.slot })
+		slices.ContainsFunc(w.moving[string(r.message.Key)],
+			func(m retried) bool { return m.origin < r.origin && m.slot > r.slot })
 }
 
 // due returns the entries that are to get a new slot at now, in the order of their origins, and when the next one is

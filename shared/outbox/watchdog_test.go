@@ -80,8 +80,8 @@ func TestALingeringRelayIsLive(t *testing.T) {
 	})
 }
 
-// TestABlockedRecorderIsNotLive has a write stand still in the committer, behind which the record of what was published waits. The relay
-// itself is done.
+// TestABlockedRecorderIsNotLive has a write stand still in the committer, behind which the record of what was published
+// waits. The relay itself is done.
 func TestABlockedRecorderIsNotLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -47,9 +47,10 @@ func (c *Config) WarnOfExposed(logger zerolog.Logger, more ...string) {
 // listens reports whether there is an address that others may reach: one that is none is refused, and reaches nobody.
 func (p *Place) listens() bool { return settings.CheckHostPort(p.Listen) == nil }
 
-// Check is a program's `config check`. refused is what the service refuses of its settings by itself, or nil; Check adds what serve would find in
-// its way on this machine: the files' directories, and whether others could use the service without a key. It makes nothing, and opens the
-// database only to look for a key, when no process has it. What is wrong is the error, a line each, with exit code 2; otherwise it writes so to w, with what could not be checked.
+// Check is a program's `config check`. refused is what the service refuses of its settings by itself, or nil; Check
+// adds what serve would find in its way on this machine: the files' directories, and whether others could use the
+// service without a key. It makes nothing, and opens the database only to look for a key, when no process has it. What
+// is wrong is the error, a line each, with exit code 2; otherwise it writes so to w, with what could not be checked.
 func Check(ctx context.Context, w io.Writer, c *Config, at Place, refused error) error {
 	problems := []error{refused}
 	if err := settings.CheckFile(at.Data); err != nil {
@@ -72,14 +73,16 @@ func Check(ctx context.Context, w io.Writer, c *Config, at Place, refused error)
 	return err
 }
 
-// reachable refuses a service that everybody could use from anywhere. unchecked says why that is not known, "" when it is.
+// reachable refuses a service that everybody could use from anywhere. unchecked says why that is not known, "" when it
+// is.
 func reachable(ctx context.Context, c *auth.Config, at Place) (unchecked string, err error) {
 	if !at.listens() {
 		return "", nil
 	}
 	err = c.Check(ctx, at.Listen, at.Program, at.Data)
 	if errors.Is(err, boltdb.ErrLocked) {
-		return fmt.Sprintf("not checked: whether %s has an API key, without which serve refuses to listen on %s: a running process has the file; "+
+		return fmt.Sprintf("not checked: whether %s has an API key, without which serve refuses to listen on %s: a "+
+			"running process has the file; "+
 			"stop it and check again, or ask it without a key and see that it answers 401\n", at.Data, at.Listen), nil
 	}
 	return "", err

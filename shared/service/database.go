@@ -41,7 +41,8 @@ func OpenDatabase(path, service string, registry prometheus.Registerer, logger z
 	if db.Created() {
 		logger.Warn().
 			Str("data", path).
-			Msg("the database file is new and empty; if it should have data, stop the service and name the right file with --data")
+			Msg("the database file is new and empty; if it should have data, stop the service and name the right " +
+				"file with --data")
 	}
 	return db, nil
 }

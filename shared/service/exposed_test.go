@@ -33,17 +33,21 @@ func TestCheck_WarnsOfFilesThatOthersCanRead(t *testing.T) {
 	open := []string{config.TLS.KeyFile, file("open.db", 0o604), file("open.password", 0o666)}
 	shut := []string{file("shut.db", 0o600), filepath.Join(dir, "absent"), ""}
 	var out, log bytes.Buffer
-	err := service.Check(t.Context(), &out, &config, service.Place{Program: "order", Listen: "127.0.0.1:0", Data: open[1], Private: append(shut, open[2])}, nil)
+	err := service.Check(t.Context(), &out, &config,
+		service.Place{Program: "order", Listen: "127.0.0.1:0", Data: open[1], Private: append(shut, open[2])}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	config.WarnOfExposed(zerolog.New(&log), append(shut, open[1:]...)...)
 	for _, path := range open {
-		if !strings.Contains(out.String(), "\nwarning: "+path+" can be read by everybody on this machine: chmod o-rwx "+path+"\n") || !strings.Contains(log.String(), `"level":"warn","message":"`+path+" can be read") {
+		if !strings.Contains(out.String(),
+			"\nwarning: "+path+" can be read by everybody on this machine: chmod o-rwx "+path+"\n") ||
+			!strings.Contains(log.String(), `"level":"warn","message":"`+path+" can be read") {
 			t.Errorf("%s is not named: %s %s", path, &out, &log)
 		}
 	}
-	if n := strings.Count(out.String(), "warning: "); n != len(open) || !strings.HasPrefix(out.String(), "the settings are good\n") {
+	if n := strings.Count(out.String(), "warning: "); n != len(open) ||
+		!strings.HasPrefix(out.String(), "the settings are good\n") {
 		t.Errorf("%d warnings: %s", n, &out)
 	}
 }

@@ -18,13 +18,13 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-// HealthCheck is the command of that name: it asks a running service's ops listener, found by the settings of the service itself, for
-// containers that have neither a shell nor curl.
+// HealthCheck is the command of that name: it asks a running service's ops listener, found by the settings of the
+// service itself, for containers that have neither a shell nor curl.
 type HealthCheck struct {
 	OpsListen string          `default:"${ops_listen}" help:"Address of the running service's metrics and health." name:"ops-listen"`
 	OpsTLS    tlsfiles.Config `embed:"" prefix:"ops-tls-"`
-	// ClientCertFile and ClientKeyFile are what to show to a listener that asks for a certificate. Without them the listener's own is shown, which
-	// it takes when its client authorities issued that, for clients too.
+	// ClientCertFile and ClientKeyFile are what to show to a listener that asks for a certificate. Without them the
+	// listener's own is shown, which it takes when its client authorities issued that, for clients too.
 	ClientCertFile string `help:"Certificate (PEM) to show where ops-tls-client-ca-file asks for one; that of ops-tls-cert-file without it." name:"ops-client-cert-file" placeholder:"FILE"`
 	ClientKeyFile  string `help:"Private key (PEM) of that certificate." name:"ops-client-key-file" placeholder:"FILE"`
 	Check          string `default:"livez" enum:"livez,readyz,startupz" help:"What to ask: ${enum}." name:"check"`
@@ -56,7 +56,8 @@ func (c *HealthCheck) run(ctx context.Context, out io.Writer) error {
 	}
 	response, err := (&http.Client{Transport: transport}).Do(r)
 	if tlsfiles.TurnedAway(err) {
-		return fmt.Errorf("the service does not take the certificate: %w; name one that its client authorities issued for clients, with --ops-client-cert-file and --ops-client-key-file", err)
+		return fmt.Errorf("the service does not take the certificate: %w; name one that its client authorities "+
+			"issued for clients, with --ops-client-cert-file and --ops-client-key-file", err)
 	}
 	if err != nil {
 		return fmt.Errorf("the service does not answer: %w", err)

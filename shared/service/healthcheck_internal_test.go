@@ -17,7 +17,8 @@ import (
 	"ordertally/shared/web"
 )
 
-// TestTheHealthCheckShowsACertificate asks a listener whose own certificate is good for servers only, and comes from others than its clients'.
+// TestTheHealthCheckShowsACertificate asks a listener whose own certificate is good for servers only, and comes from
+// others than its clients'.
 func TestTheHealthCheckShowsACertificate(t *testing.T) {
 	servers, clients, dir := tlstest.NewAuthority(t), tlstest.NewAuthority(t), t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
@@ -37,7 +38,8 @@ func TestTheHealthCheckShowsACertificate(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = listener.Stop(t.Context()) })
 	given := []string{
-		"--ops-listen", listener.Addr(), "--ops-tls-cert-file", file("ops.pem"), "--ops-tls-key-file", file("ops.key"), "--ops-tls-client-ca-file", clients.File,
+		"--ops-listen", listener.Addr(), "--ops-tls-cert-file", file("ops.pem"), "--ops-tls-key-file", file("ops.key"),
+		"--ops-tls-client-ca-file", clients.File,
 	}
 	for _, tc := range []struct {
 		name string
@@ -45,13 +47,18 @@ func TestTheHealthCheckShowsACertificate(t *testing.T) {
 		code int
 		want string
 	}{
-		{"a client's", []string{"--ops-client-cert-file", file("probe.pem"), "--ops-client-key-file", file("probe.key")}, 0, "livez check passed"},
+		{"a client's", []string{"--ops-client-cert-file", file("probe.pem"), "--ops-client-key-file",
+			file("probe.key")}, 0, "livez check passed"},
 		{"the listener's own", nil, 1, ""},
-		{"another's", []string{"--ops-client-cert-file", file("other.pem"), "--ops-client-key-file", file("other.key")}, 1, ""},
-		{"without a key", []string{"--ops-client-cert-file", file("probe.pem")}, 2, "ops-client-cert-file, ops-client-key-file: TLS needs both"},
-		{"that is not there", []string{"--ops-client-cert-file", file("none"), "--ops-client-key-file", file("probe.key")}, 2, "no such file"},
+		{"another's", []string{"--ops-client-cert-file", file("other.pem"), "--ops-client-key-file", file("other.key")},
+			1, ""},
+		{"without a key", []string{"--ops-client-cert-file", file("probe.pem")}, 2,
+			"ops-client-cert-file, ops-client-key-file: TLS needs both"},
+		{"that is not there", []string{"--ops-client-cert-file", file("none"), "--ops-client-key-file",
+			file("probe.key")}, 2, "no such file"},
 		{"with a wrong one of the listener", []string{
-			"--ops-tls-cert-file", file("other.pem"), "--ops-tls-key-file", file("other.key"), "--ops-client-cert-file", file("probe.pem"), "--ops-client-key-file", file("probe.key"),
+			"--ops-tls-cert-file", file("other.pem"), "--ops-tls-key-file", file("other.key"), "--ops-client-cert-file",
+			file("probe.pem"), "--ops-client-key-file", file("probe.key"),
 		}, 1, "another certificate than ops-tls-cert-file"},
 	} {
 		var out bytes.Buffer
@@ -83,7 +90,8 @@ func healthcheck(t *testing.T, out *bytes.Buffer, args ...string) error {
 
 func TestAListenerIsReachedFromItsOwnMachine(t *testing.T) {
 	for listen, want := range map[string]string{
-		"127.0.0.1:8081": "127.0.0.1:8081", "0.0.0.0:8081": "localhost:8081", ":8081": "localhost:8081", "[::]:8081": "localhost:8081", "[::1]:8081": "[::1]:8081",
+		"127.0.0.1:8081": "127.0.0.1:8081", "0.0.0.0:8081": "localhost:8081", ":8081": "localhost:8081",
+		"[::]:8081": "localhost:8081", "[::1]:8081": "[::1]:8081",
 		"order:8081": "order:8081", "nonsense": "nonsense",
 	} {
 		if got := dialable(listen); got != want {

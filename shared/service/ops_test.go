@@ -18,7 +18,8 @@ import (
 	"ordertally/shared/web"
 )
 
-// TestAPanicLeavesTheOpsListenerThere asks a listener, as a service has it, for a check that panics, and then for the others.
+// TestAPanicLeavesTheOpsListenerThere asks a listener, as a service has it, for a check that panics, and then for the
+// others.
 func TestAPanicLeavesTheOpsListenerThere(t *testing.T) {
 	var log bytes.Buffer
 	reg, health := prometheus.NewRegistry(), &telemetry.Health{}
@@ -42,7 +43,8 @@ func TestAPanicLeavesTheOpsListenerThere(t *testing.T) {
 		text, _ := io.ReadAll(response.Body)
 		return response.StatusCode, string(text)
 	}
-	if status, text := get("/livez"); status != 500 || !strings.Contains(text, `"code":"internal"`) || strings.Contains(text, "secret") {
+	if status, text := get("/livez"); status != 500 || !strings.Contains(text, `"code":"internal"`) ||
+		strings.Contains(text, "secret") {
 		t.Errorf("/livez: %d %s", status, text)
 	}
 	if status, text := get("/readyz"); status != 200 {

@@ -26,10 +26,11 @@ func TestOps_KeepsRoomForHealthChecks(t *testing.T) {
 		send string
 		read bool // an answer, before the connection is left open
 	}{
-		"idle":              {send: ""},
-		"a byte":            {send: "G"},
-		"half a header":     {send: "GET /livez HTTP/1.1\r\nHost: a\r\nX-Slow: "},
-		"half a body":       {send: "PUT /loglevel HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"},
+		"idle":          {send: ""},
+		"a byte":        {send: "G"},
+		"half a header": {send: "GET /livez HTTP/1.1\r\nHost: a\r\nX-Slow: "},
+		"half a body": {send: "PUT /loglevel HTTP/1.1\r\nHost: localhost\r\nContent-Type: " +
+			"application/json\r\nContent-Length: 1000\r\n\r\n{"},
 		"a body of a GET":   {send: "GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{"},
 		"kept alive":        {send: "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", read: true},
 		"scrapes, not read": {send: "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\nGET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"},

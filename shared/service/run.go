@@ -17,13 +17,15 @@ import (
 	"ordertally/shared/settings"
 )
 
-// leastProcs is what GOMAXPROCS is at least, on one core too. The committer spends half its time in fsync; with a single P nobody else runs
-// until the Go runtime takes that away from it. Measured on one core, with 64 clients: 14,000 orders a second instead of 3,000 to 9,000.
+// leastProcs is what GOMAXPROCS is at least, on one core too. The committer spends half its time in fsync; with a
+// single P nobody else runs until the Go runtime takes that away from it. Measured on one core, with 64 clients: 14,000
+// orders a second instead of 3,000 to 9,000.
 const leastProcs = 2
 
-// Run is a program's serve command: it opens the log, makes the service with it, and runs that until ctx ends or the service fails.
-// Errors have the exit codes of package settings.
-func Run(ctx context.Context, c *Config, name string, create func(zerolog.Logger) (lifecycle.Service, error)) (err error) {
+// Run is a program's serve command: it opens the log, makes the service with it, and runs that until ctx ends or the
+// service fails. Errors have the exit codes of package settings.
+func Run(ctx context.Context, c *Config, name string,
+	create func(zerolog.Logger) (lifecycle.Service, error)) (err error) {
 	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < leastProcs {
 		runtime.GOMAXPROCS(leastProcs)
 	}

@@ -1,5 +1,5 @@
-// Package service is what the services have in common around their APIs: the settings of their listeners, limits and log, and how
-// listeners are made of them.
+// Package service is what the services have in common around their APIs: the settings of their listeners, limits and
+// log, and how listeners are made of them.
 package service
 
 import (
@@ -35,7 +35,8 @@ type Config struct {
 	Proxies []string `help:"Proxies before the API, addresses or CIDR ranges: their X-Forwarded-For tells the client's address for limits and log." name:"trusted-proxies" placeholder:"CIDR"`
 	// ScrubInterval is how often the whole database file is checked for damage. Default 24 h.
 	ScrubInterval time.Duration `default:"24h" help:"How often the whole database file is checked for damage, in small steps." name:"scrub-interval"`
-	// Log is for whoever makes the service's logger, who may also set Verbosity: it can then be changed over the ops listener.
+	// Log is for whoever makes the service's logger, who may also set Verbosity: it can then be changed over the ops
+	// listener.
 	Log       telemetry.LogConfig `embed:"" prefix:"log-"`
 	Verbosity *telemetry.Level    `kong:"-"`
 	// Drops of that logger, for the metric; nil for none.
@@ -59,7 +60,8 @@ func (c *Config) Validate() error {
 	}
 	return errors.Join(
 		err, tracing.Validate(), c.validateScrub(),
-		c.TLS.Validate("tls-"), c.OpsTLS.Validate("ops-tls-"), c.Auth.Validate(), c.Limits.Validate(), c.Bounds.Validate(), c.Log.Validate("log-"),
+		c.TLS.Validate("tls-"), c.OpsTLS.Validate("ops-tls-"), c.Auth.Validate(), c.Limits.Validate(),
+		c.Bounds.Validate(), c.Log.Validate("log-"),
 	)
 }
 
@@ -74,7 +76,8 @@ func (c *Config) API(addr string, guard *auth.Guard, handler http.Handler, front
 		return nil, err
 	}
 	config := web.Config{
-		Addr: addr, Handler: front.Wrap(handler), Bounds: c.Bounds, Proxies: proxies, OnRefused: front.Metrics.ConnectionRefused,
+		Addr: addr, Handler: front.Wrap(handler), Bounds: c.Bounds, Proxies: proxies,
+		OnRefused: front.Metrics.ConnectionRefused,
 	}
 	return server(config, c.TLS, front.Logger)
 }
@@ -86,7 +89,8 @@ const (
 	OpsStop = time.Second
 )
 
-// opsConnections is how many connections metrics and health may have: they must not take the descriptors that are kept for the file and Kafka.
+// opsConnections is how many connections metrics and health may have: they must not take the descriptors that are kept
+// for the file and Kafka.
 const opsConnections = 100
 
 // opsBounds are what clients may take of metrics and health, which answer in a second or two.

@@ -12,7 +12,8 @@ import (
 	"ordertally/shared/settings/plainfile"
 )
 
-// CheckHostPort refuses what is no HOST:PORT, the port a number or the name of a service. Whether there is such a host it does not ask.
+// CheckHostPort refuses what is no HOST:PORT, the port a number or the name of a service. Whether there is such a host
+// it does not ask.
 func CheckHostPort(value string) error {
 	_, port, err := net.SplitHostPort(value)
 	if err != nil {
@@ -24,8 +25,8 @@ func CheckHostPort(value string) error {
 	return nil
 }
 
-// CheckFile says what keeps this process from opening the regular file at path to write to it, or from making it when it is absent. It opens and
-// makes nothing.
+// CheckFile says what keeps this process from opening the regular file at path to write to it, or from making it when
+// it is absent. It opens and makes nothing.
 func CheckFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -36,7 +37,8 @@ func CheckFile(path string) error {
 			return fmt.Errorf("%w: name one that is, or a new one", err)
 		}
 		if err := mayWrite(path); err != nil {
-			return fmt.Errorf("%s cannot be written: %w: change its owner or mode, or run as the user whose it is", path, err)
+			return fmt.Errorf("%s cannot be written: %w: change its owner or mode, or run as the user whose it is",
+				path, err)
 		}
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -55,7 +57,8 @@ func CheckFile(path string) error {
 		return err
 	}
 	if err := mayWrite(dir); err != nil {
-		return fmt.Errorf("no file can be made in the directory %s: %w: change its owner or mode, or run as the user whose it is", dir, err)
+		return fmt.Errorf("no file can be made in the directory %s: %w: change its owner or mode, or run as the user "+
+			"whose it is", dir, err)
 	}
 	return nil
 }

@@ -12,9 +12,11 @@ import (
 func TestAddresses(t *testing.T) {
 	for value, good := range map[string]bool{
 		"127.0.0.1:8080": true, ":0": true, "[::1]:65535": true, "kafka-1:9092": true, "localhost:http": true,
-		"8080": false, "localhost": false, "::1:80": false, "127.0.0.1:65536": false, "127.0.0.1:-1": false, "127.0.0.1:nonsense-port": false,
+		"8080": false, "localhost": false, "::1:80": false, "127.0.0.1:65536": false, "127.0.0.1:-1": false,
+		"127.0.0.1:nonsense-port": false,
 	} {
-		if err := settings.CheckHostPort(value); (err == nil) != good || err != nil && !strings.Contains(err.Error(), `"`+value+`" is not HOST:PORT`) {
+		if err := settings.CheckHostPort(value); (err == nil) != good || err != nil &&
+			!strings.Contains(err.Error(), `"`+value+`" is not HOST:PORT`) {
 			t.Errorf("%s: %v", value, err)
 		}
 	}
@@ -38,7 +40,8 @@ func TestFilesThatCouldBeWritten(t *testing.T) {
 		{link("good", filepath.Join(dir, "new")), ""},
 		{link("near", "new"), ""},
 		{link("chain", "near"), ""},
-		{link("dangling", filepath.Join(dir, "none", "new")), "the directory " + filepath.Join(dir, "none") + " does not exist: make it"},
+		{link("dangling", filepath.Join(dir, "none", "new")),
+			"the directory " + filepath.Join(dir, "none") + " does not exist: make it"},
 		{link("ring", "ring"), "too many levels"},
 		{filepath.Join(dir, "new"), ""},
 		{filepath.Join(dir, "none", "new"), "the directory " + filepath.Join(dir, "none") + " does not exist: make it"},

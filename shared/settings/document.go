@@ -15,7 +15,8 @@ type row struct {
 	verbs                   []string // that have it, for the table of several
 }
 
-// document writes two tables of all settings of a program as markdown: those of the command of that name, then those of its other verbs.
+// document writes two tables of all settings of a program as markdown: those of the command of that name, then those of
+// its other verbs.
 func (s *source) document(w io.Writer, program *kong.Node, command string) error {
 	main := findChild(program, command)
 	if main == nil {
@@ -44,7 +45,8 @@ func (s *source) document(w io.Writer, program *kong.Node, command string) error
 	return err
 }
 
-// others are the settings of all verbs but one, each with its verbs. Those that are the same in the rows of that one are left out.
+// others are the settings of all verbs but one, each with its verbs. Those that are the same in the rows of that one
+// are left out.
 func (s *source) others(program, but *kong.Node, known []row) (rows []row) {
 	at := make(map[string]int, len(known)) // by all that a row says
 	for _, r := range known {

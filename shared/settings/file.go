@@ -34,8 +34,8 @@ func (e entry) errorf(format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s: %w", e.path, e.line, e.key, fmt.Errorf(format, args...))
 }
 
-// readFile reads a file of settings and checks that each key is known and there once. The values of nested keys are taken as
-// YAML, the others must be texts or lists of texts. The error lists all faults.
+// readFile reads a file of settings and checks that each key is known and there once. The values of nested keys are
+// taken as YAML, the others must be texts or lists of texts. The error lists all faults.
 func readFile(path string, known, nested []string) (map[string]entry, error) {
 	data, err := plainfile.ReadOnce(path, maxFile)
 	if err != nil {

@@ -30,7 +30,8 @@ func TestDeepNesting(t *testing.T) {
 
 func FuzzParseFile(f *testing.F) {
 	for _, text := range []string{
-		"workers: 1\nkafka: [a, b]\n", "a:\n- b\n- c\n", "--- \n...\n---\n", "a: |\n  x\n", "<<: *a\n", "? a\n: b\n", "%YAML 1.2\n---\na: 1\n",
+		"workers: 1\nkafka: [a, b]\n", "a:\n- b\n- c\n", "--- \n...\n---\n", "a: |\n  x\n", "<<: *a\n", "? a\n: b\n",
+		"%YAML 1.2\n---\na: 1\n",
 		"a: &x 1\nb: *x\n", "a: !!str 1\n", "\"a\": 'b'\n", "{a: b}", "# c\n", "a: 1 # c\n",
 	} {
 		f.Add(text)

@@ -38,11 +38,13 @@ func TestASettingsFileThatIsAPipe(t *testing.T) {
 	if workers, err := parsed("/dev/null"); workers != 4 || err != nil {
 		t.Errorf("without settings %d workers, %v", workers, err)
 	}
-	if _, err := parsed("/dev/zero"); err == nil || !strings.Contains(err.Error(), "settings file: /dev/zero is larger than 65536 bytes") {
+	if _, err := parsed("/dev/zero"); err == nil ||
+		!strings.Contains(err.Error(), "settings file: /dev/zero is larger than 65536 bytes") {
 		t.Errorf("without an end: %v", err)
 	}
 	fifo := plainfiletest.FIFO(t)
-	if _, err := parsed(fifo); err == nil || !strings.Contains(err.Error(), "settings file: "+fifo+" is a pipe that nobody wrote to") {
+	if _, err := parsed(fifo); err == nil ||
+		!strings.Contains(err.Error(), "settings file: "+fifo+" is a pipe that nobody wrote to") {
 		t.Errorf("a FIFO: %v", err)
 	}
 }
@@ -50,7 +52,8 @@ func TestASettingsFileThatIsAPipe(t *testing.T) {
 func TestWhatIsWrittenIsARegularFile(t *testing.T) {
 	fifo := plainfiletest.FIFO(t)
 	for _, path := range []string{fifo, plainfiletest.Link(t, fifo), "/dev/null"} {
-		if err := settings.CheckFile(path); err == nil || !strings.Contains(err.Error(), ", not a regular file: name one that is") {
+		if err := settings.CheckFile(path); err == nil ||
+			!strings.Contains(err.Error(), ", not a regular file: name one that is") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -36,8 +36,10 @@ func TestFilesThatThisUserMayNotWrite(t *testing.T) {
 			}
 		}()
 	}
-	for path, want := range map[string]string{file: file + " cannot be written", filepath.Join(locked, "new"): "no file can be made in the directory " + locked} {
-		if err := settings.CheckFile(path); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "change its owner or mode") {
+	for path, want := range map[string]string{file: file + " cannot be written",
+		filepath.Join(locked, "new"): "no file can be made in the directory " + locked} {
+		if err := settings.CheckFile(path); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "change its owner or mode") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

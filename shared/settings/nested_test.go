@@ -15,7 +15,8 @@ func TestNested_KeepsItsLines(t *testing.T) {
 		file string
 		line int // of the text "third"
 	}{
-		"a list":                {"zone: UTC\n# about them\nlist: # these\n  - name: first\n\n    # and\n  - name: second\n  - name: third\nlisten: x\n", 8},
+		"a list": {"zone: UTC\n# about them\nlist: # these\n  - name: first\n\n    # and\n  - name: " +
+			"second\n  - name: third\nlisten: x\n", 8},
 		"a list at the edge":    {"list:\n- name: first\n- name: third\n\n\n# more\nzone: UTC\n", 3},
 		"in brackets":           {"zone: UTC\nlist: [{name: first},\n  {name: third}]\nlisten: x\n", 3},
 		"on one line":           {"\n\nlist: [{name: first}, {name: third}]", 3},

@@ -58,15 +58,19 @@ func TestPrecedence(t *testing.T) {
 		flag, env, file                  string // three different values in their notation
 		fromFlag, fromEnv, fromFile, def any
 	}{
-		{"ops-listen", func(s serve) any { return s.OpsListen }, "f:1", "e:1", `"y:1"`, "f:1", "e:1", "y:1", "127.0.0.1:8081"},
+		{"ops-listen", func(s serve) any { return s.OpsListen }, "f:1", "e:1", `"y:1"`, "f:1", "e:1", "y:1",
+			"127.0.0.1:8081"},
 		{"workers", func(s serve) any { return s.Workers }, "1", "2", "3", 1, 2, 3, 4},
-		{"retention", func(s serve) any { return s.Retention }, "1s", "2m", "3h", time.Second, 2 * time.Minute, 3 * time.Hour, 24 * time.Hour},
+		{"retention", func(s serve) any { return s.Retention }, "1s", "2m", "3h", time.Second, 2 * time.Minute,
+			3 * time.Hour, 24 * time.Hour},
 		{"no-import", func(s serve) any { return s.NoImport }, "false", "true", "true", false, true, true, false},
 		{"kafka", func(s serve) any { return s.Kafka }, "f:1,f:2", "e:1,e:2", "[y:1, 'y:2']",
 			[]string{"f:1", "f:2"}, []string{"e:1", "e:2"}, []string{"y:1", "y:2"}, []string{"127.0.0.1:9092"}},
-		{"ports", func(s serve) any { return s.Ports }, "1,2", "3", "[4, 5]", []uint16{1, 2}, []uint16{3}, []uint16{4, 5}, []uint16(nil)},
+		{"ports", func(s serve) any { return s.Ports }, "1,2", "3", "[4, 5]", []uint16{1, 2}, []uint16{3},
+			[]uint16{4, 5}, []uint16(nil)},
 		{"backoffs", func(s serve) any { return s.Backoffs }, "1s,2s", "3s", "\n- 4s\n- 5s",
-			[]time.Duration{time.Second, 2 * time.Second}, []time.Duration{3 * time.Second}, []time.Duration{4 * time.Second, 5 * time.Second}, []time.Duration(nil)},
+			[]time.Duration{time.Second, 2 * time.Second}, []time.Duration{3 * time.Second},
+			[]time.Duration{4 * time.Second, 5 * time.Second}, []time.Duration(nil)},
 		{"ratio", func(s serve) any {
 			if s.Ratio == nil {
 				return nil
@@ -100,11 +104,13 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestEmptyVariableIsNotSet(t *testing.T) {
-	c, err := parse(t, "workers: 7\n", map[string]string{"ORDER_WORKERS": "", "ORDER_OPS_LISTEN": "", "ORDER_CONFIG": ""}, "serve")
+	c, err := parse(t, "workers: 7\n", map[string]string{"ORDER_WORKERS": "", "ORDER_OPS_LISTEN": "",
+		"ORDER_CONFIG": ""}, "serve")
 	if err != nil || c.Serve.Workers != 7 || c.Serve.OpsListen != "127.0.0.1:8081" {
 		t.Errorf("%+v, %v", c.Serve, err)
 	}
-	if c, err = parse(t, "", map[string]string{"ORDER_OPS_LISTEN": "x:1"}, "serve", "--ops-listen="); err != nil || c.Serve.OpsListen != "" {
+	if c, err = parse(t, "", map[string]string{"ORDER_OPS_LISTEN": "x:1"}, "serve", "--ops-listen="); err != nil ||
+		c.Serve.OpsListen != "" {
 		t.Errorf("an empty flag: %+v, %v", c.Serve, err)
 	}
 }
@@ -124,7 +130,8 @@ func TestRequiredSettingsMayComeFromAnywhere(t *testing.T) {
 }
 
 func TestPrefixesAreApart(t *testing.T) {
-	env := map[string]string{"ACTIVITY_WORKERS": "9", "WORKERS": "9", "ORDERTALLY_WORKERS": "9", "ORDER_SERVICE_HOST": "10.0.0.1"}
+	env := map[string]string{"ACTIVITY_WORKERS": "9", "WORKERS": "9", "ORDERTALLY_WORKERS": "9",
+		"ORDER_SERVICE_HOST": "10.0.0.1"}
 	if c, err := parse(t, "", env, "serve"); err != nil || c.Serve.Workers != 4 {
 		t.Errorf("%+v, %v", c.Serve, err)
 	}
@@ -139,12 +146,14 @@ func TestConfigFromTheEnvironment(t *testing.T) {
 		}
 	}
 	variables := map[string]string{"ORDER_CONFIG": env}
-	if c, err := parse(t, "", variables, "serve"); err != nil || c.Serve.Workers != 5 || c.Serve.Retention != time.Hour {
+	if c, err := parse(t, "", variables, "serve"); err != nil || c.Serve.Workers != 5 ||
+		c.Serve.Retention != time.Hour {
 		t.Errorf("%+v, %v", c.Serve, err)
 	}
 	// The flag's file stands in for the variable's; they are not merged.
 	for _, args := range [][]string{{"serve", "--config", flag}, {"--config=" + flag, "serve"}} {
-		if c, err := parse(t, "", variables, args...); err != nil || c.Serve.Workers != 6 || c.Serve.Retention != 24*time.Hour {
+		if c, err := parse(t, "", variables, args...); err != nil || c.Serve.Workers != 6 ||
+			c.Serve.Retention != 24*time.Hour {
 			t.Errorf("%v: %+v, %v", args, c.Serve, err)
 		}
 	}
@@ -157,46 +166,62 @@ func TestErrorsSayWhereAndExitWith2(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"no command":         {args: []string{}, want: []string{`"serve"`, "\nsee order --help"}},
-		"unknown command":    {args: []string{"serv"}, want: []string{`unexpected argument serv, did you mean "serve"?`}},
-		"unknown flag":       {args: []string{"serve", "--worker=1"}, want: []string{`did you mean "--workers"?`, "\nsee order serve --help"}},
-		"bad flag":           {args: []string{"serve", "--workers=many"}, want: []string{"--workers", `"many"`}},
-		"bad enum":           {args: []string{"serve", "-o", "xml"}, want: []string{"--output must be one of"}},
-		"bad enum, variable": {env: map[string]string{"ORDER_OUTPUT": "xml"}, want: []string{"--output must be one of"}},
-		"bad variable":       {env: map[string]string{"ORDER_WORKERS": "many"}, want: []string{"environment variable ORDER_WORKERS", `"many"`}},
-		"no unit":            {env: map[string]string{"ORDER_RETENTION": "30"}, want: []string{"ORDER_RETENTION", "missing unit"}},
-		"bad int":            {file: "\n# c\nworkers: many\n", want: []string{"order.yaml:3: workers: ", `"many"`}},
-		"int out of range":   {file: "ports: [1, 65536]\n", want: []string{"order.yaml:1: ports: ", `"65536"`}},
-		"float for int":      {file: "workers: 1.5\n", want: []string{"order.yaml:1: workers: ", `"1.5"`}},
-		"bad duration":       {file: "retention: 30\n", want: []string{"order.yaml:1: retention: ", "missing unit"}},
-		"bad bool":           {file: "no-import: perhaps\n", want: []string{"order.yaml:1: no-import: ", `"perhaps"`}},
-		"bad list element":   {file: "backoffs: [1s, x]\n", want: []string{"order.yaml:1: backoffs: ", `"x"`}},
-		"list for one":       {file: "workers: [1, 2]\n", want: []string{"order.yaml:1: workers: is a list"}},
-		"mapping":            {file: "ops-listen:\n  host: x\n", want: []string{"order.yaml:1: ops-listen: is a mapping"}},
-		"flow mapping":       {file: "ops-listen: {host: x, port: 1}\n", want: []string{"ops-listen: is a mapping"}},
-		"nothing":            {file: "ops-listen:\n", want: []string{"order.yaml:1: ops-listen: has no value"}},
-		"null":               {file: "ops-listen: ~\n", want: []string{"ops-listen: has no value"}},
-		"null in list":       {file: "kafka: [a, ~]\n", want: []string{"kafka: has no value"}},
-		"list in list":       {file: "kafka: [[a]]\n", want: []string{"kafka: is a list in a list"}},
-		"alias":              {file: "ops-listen: &a x\noutput: *a\n", want: []string{"1: ops-listen: is a YAML anchor", "2: output: is a YAML anchor"}},
-		"tag":                {file: "workers: !!int \"3\"\n", want: []string{"workers: is a YAML anchor, alias or tag"}},
-		"merge":              {file: "<<: {workers: 1}\n", want: []string{"<<: no such setting"}},
-		"unknown keys":       {file: "worker: 1\nops_listen: x\nzzz: 1\n", want: []string{`order.yaml:1: worker: no such setting, did you mean "workers"?`, `order.yaml:2: ops_listen: no such setting, did you mean "ops-listen"?`, "order.yaml:3: zzz: no such setting\n"}},
-		"duplicate":          {file: "workers: 1\nkafka: x\nworkers: 1\n", want: []string{"order.yaml:3: workers: is already set on line 1"}},
-		"quoted duplicate":   {file: "workers: 1\n\"workers\": 1\n", want: []string{"order.yaml:2: workers: is already set on line 1"}},
-		"config in file":     {file: "config: x\n", want: []string{"config: no such setting"}},
-		"help in file":       {file: "help: true\n", want: []string{"help: no such setting"}},
-		"number as key":      {file: "8080: x\n", want: []string{"order.yaml:1: 8080: no such setting"}},
-		"two documents":      {file: "workers: 1\n---\nworkers: 2\n", want: []string{"one YAML document"}},
-		"not a mapping":      {file: "- workers\n", want: []string{"order.yaml:1: a settings file is"}},
-		"text":               {file: "workers\n", want: []string{"order.yaml:1: a settings file is"}},
-		"not YAML":           {file: "workers: 1\nkafka: [a\n", want: []string{"order.yaml:", "not YAML"}},
-		"brackets":           {file: "kafka: " + strings.Repeat("[", 9), want: []string{"order.yaml:1: too many brackets"}},
-		"not UTF-8":          {file: "ops-listen: \xff\n", want: []string{"not UTF-8"}},
-		"too large":          {file: strings.Repeat("# comment\n", 7000), want: []string{"larger than 65536 bytes"}},
-		"missing file":       {args: []string{"serve", "--config", "/nowhere/order.yaml"}, want: []string{"read settings file: open /nowhere/order.yaml"}},
-		"missing, variable":  {env: map[string]string{"ORDER_CONFIG": "/nowhere/x.yaml"}, want: []string{"/nowhere/x.yaml"}},
-		"a directory":        {args: []string{"serve", "--config", "/"}, want: []string{"read settings file"}},
+		"no command": {args: []string{}, want: []string{`"serve"`, "\nsee order --help"}},
+		"unknown command": {args: []string{"serv"},
+			want: []string{`unexpected argument serv, did you mean "serve"?`}},
+		"unknown flag": {args: []string{"serve", "--worker=1"},
+			want: []string{`did you mean "--workers"?`, "\nsee order serve --help"}},
+		"bad flag": {args: []string{"serve", "--workers=many"}, want: []string{"--workers", `"many"`}},
+		"bad enum": {args: []string{"serve", "-o", "xml"}, want: []string{"--output must be one of"}},
+		"bad enum, variable": {env: map[string]string{"ORDER_OUTPUT": "xml"},
+			want: []string{"--output must be one of"}},
+		"bad variable": {env: map[string]string{"ORDER_WORKERS": "many"},
+			want: []string{"environment variable ORDER_WORKERS", `"many"`}},
+		"no unit": {env: map[string]string{"ORDER_RETENTION": "30"},
+			want: []string{"ORDER_RETENTION", "missing unit"}},
+		"bad int":          {file: "\n# c\nworkers: many\n", want: []string{"order.yaml:3: workers: ", `"many"`}},
+		"int out of range": {file: "ports: [1, 65536]\n", want: []string{"order.yaml:1: ports: ", `"65536"`}},
+		"float for int":    {file: "workers: 1.5\n", want: []string{"order.yaml:1: workers: ", `"1.5"`}},
+		"bad duration":     {file: "retention: 30\n", want: []string{"order.yaml:1: retention: ", "missing unit"}},
+		"bad bool":         {file: "no-import: perhaps\n", want: []string{"order.yaml:1: no-import: ", `"perhaps"`}},
+		"bad list element": {file: "backoffs: [1s, x]\n", want: []string{"order.yaml:1: backoffs: ", `"x"`}},
+		"list for one":     {file: "workers: [1, 2]\n", want: []string{"order.yaml:1: workers: is a list"}},
+		"mapping": {file: "ops-listen:\n  host: x\n",
+			want: []string{"order.yaml:1: ops-listen: is a mapping"}},
+		"flow mapping": {file: "ops-listen: {host: x, port: 1}\n", want: []string{"ops-listen: is a mapping"}},
+		"nothing":      {file: "ops-listen:\n", want: []string{"order.yaml:1: ops-listen: has no value"}},
+		"null":         {file: "ops-listen: ~\n", want: []string{"ops-listen: has no value"}},
+		"null in list": {file: "kafka: [a, ~]\n", want: []string{"kafka: has no value"}},
+		"list in list": {file: "kafka: [[a]]\n", want: []string{"kafka: is a list in a list"}},
+		"alias": {file: "ops-listen: &a x\noutput: *a\n",
+			want: []string{"1: ops-listen: is a YAML anchor", "2: output: is a YAML anchor"}},
+		"tag": {file: "workers: !!int \"3\"\n",
+			want: []string{"workers: is a YAML anchor, alias or tag"}},
+		"merge": {file: "<<: {workers: 1}\n", want: []string{"<<: no such setting"}},
+		"unknown keys": {file: "worker: 1\nops_listen: x\nzzz: 1\n",
+			want: []string{`order.yaml:1: worker: no such setting, did you mean "workers"?`,
+				`order.yaml:2: ops_listen: no such setting, did you mean "ops-listen"?`,
+				"order.yaml:3: zzz: no such setting\n"}},
+		"duplicate": {file: "workers: 1\nkafka: x\nworkers: 1\n",
+			want: []string{"order.yaml:3: workers: is already set on line 1"}},
+		"quoted duplicate": {file: "workers: 1\n\"workers\": 1\n",
+			want: []string{"order.yaml:2: workers: is already set on line 1"}},
+		"config in file": {file: "config: x\n", want: []string{"config: no such setting"}},
+		"help in file":   {file: "help: true\n", want: []string{"help: no such setting"}},
+		"number as key":  {file: "8080: x\n", want: []string{"order.yaml:1: 8080: no such setting"}},
+		"two documents":  {file: "workers: 1\n---\nworkers: 2\n", want: []string{"one YAML document"}},
+		"not a mapping":  {file: "- workers\n", want: []string{"order.yaml:1: a settings file is"}},
+		"text":           {file: "workers\n", want: []string{"order.yaml:1: a settings file is"}},
+		"not YAML":       {file: "workers: 1\nkafka: [a\n", want: []string{"order.yaml:", "not YAML"}},
+		"brackets": {file: "kafka: " + strings.Repeat("[", 9),
+			want: []string{"order.yaml:1: too many brackets"}},
+		"not UTF-8": {file: "ops-listen: \xff\n", want: []string{"not UTF-8"}},
+		"too large": {file: strings.Repeat("# comment\n", 7000), want: []string{"larger than 65536 bytes"}},
+		"missing file": {args: []string{"serve", "--config", "/nowhere/order.yaml"},
+			want: []string{"read settings file: open /nowhere/order.yaml"}},
+		"missing, variable": {env: map[string]string{"ORDER_CONFIG": "/nowhere/x.yaml"},
+			want: []string{"/nowhere/x.yaml"}},
+		"a directory": {args: []string{"serve", "--config", "/"}, want: []string{"read settings file"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -259,7 +284,8 @@ func TestFileThatIsFine(t *testing.T) {
 func TestHelpAndVersionAreAnswered(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"--version"}, {"serve", "--version"}} {
 		var out bytes.Buffer
-		p := settings.Program{Name: "order", Description: "Accepts orders.", EnvPrefix: "ORDER", Version: "1.2.3", Stdout: &out}
+		p := settings.Program{Name: "order", Description: "Accepts orders.", EnvPrefix: "ORDER", Version: "1.2.3",
+			Stdout: &out}
 		ctx, err := p.Parse(&cli{}, args)
 		if ctx != nil || !errors.Is(err, settings.ErrAnswered) || settings.ExitCode(err) != settings.ExitDone {
 			t.Errorf("%v: %v", args, err)

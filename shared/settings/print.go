@@ -10,13 +10,14 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Print is what `config print` prints: the settings of a command with where each came from. It is embedded in that command, beside what are
-// the settings of the other.
+// Print is what `config print` prints: the settings of a command with where each came from. It is embedded in that
+// command, beside what are the settings of the other.
 type Print struct {
 	Output string `default:"table" enum:"table,yaml,markdown" help:"Form: ${enum}. The second can be used as a settings file; the third documents the settings of all verbs." name:"output" short:"o"`
 }
 
-// Print writes the settings of the command of that name to w, and those of the environment; as markdown also those of the other commands.
+// Print writes the settings of the command of that name to w, and those of the environment; as markdown also those of
+// the other commands.
 func (p *Print) Print(w io.Writer, sources *Sources, ctx *kong.Context, command string) error {
 	values := sources.Values(ctx, "output")
 	switch p.Output {

@@ -87,17 +87,24 @@ func TestSecretsArePrintedWithTheirSourceOnly(t *testing.T) {
 	}{
 		{"none", "", nil, nil, map[string]string{password: "", key: "", "OTEL_ENDPOINT": ""}},
 		{"an empty variable", "", map[string]string{"ORDER_API_KEY": ""}, nil, map[string]string{key: ""}},
-		{"variables", "", map[string]string{"ORDER_PASSWORD": "open-sesame", "ORDER_API_KEY": "open-sesame", "OTEL_ENDPOINT": "http://x"}, nil,
-			map[string]string{password: "[redacted] $ORDER_PASSWORD", key: "[redacted] $ORDER_API_KEY", "OTEL_ENDPOINT": "http://x $OTEL_ENDPOINT"}},
-		{"files by flag and settings file", "api-key-file: " + secretFile + "\n", nil, []string{"--password-file", secretFile},
+		{"variables", "", map[string]string{"ORDER_PASSWORD": "open-sesame", "ORDER_API_KEY": "open-sesame",
+			"OTEL_ENDPOINT": "http://x"}, nil,
+			map[string]string{password: "[redacted] $ORDER_PASSWORD", key: "[redacted] $ORDER_API_KEY",
+				"OTEL_ENDPOINT": "http://x $OTEL_ENDPOINT"}},
+		{"files by flag and settings file", "api-key-file: " + secretFile + "\n", nil,
+			[]string{"--password-file", secretFile},
 			map[string]string{password: "[redacted] " + secretFile, key: "[redacted] " + secretFile}},
-		{"a file by variable", "", map[string]string{"ORDER_API_KEY_FILE": secretFile}, nil, map[string]string{key: "[redacted] " + secretFile}},
-		{"a file wins over a variable", "", map[string]string{"ORDER_PASSWORD": "open-sesame", "ORDER_PASSWORD_FILE": secretFile}, nil,
+		{"a file by variable", "", map[string]string{"ORDER_API_KEY_FILE": secretFile}, nil,
+			map[string]string{key: "[redacted] " + secretFile}},
+		{"a file wins over a variable", "",
+			map[string]string{"ORDER_PASSWORD": "open-sesame", "ORDER_PASSWORD_FILE": secretFile}, nil,
 			map[string]string{password: "[redacted] " + secretFile}},
 		{"a URL with a password", "", map[string]string{"OTEL_ENDPOINT": "http://me:open-sesame@x:1/y"}, nil,
 			map[string]string{"OTEL_ENDPOINT": "http://me:xxxxx@x:1/y $OTEL_ENDPOINT"}},
-		{"what is no URL", "", map[string]string{"OTEL_ENDPOINT": "http://me:open sesame@x"}, nil, map[string]string{"OTEL_ENDPOINT": "[redacted] $OTEL_ENDPOINT"}},
-		{"a flag that is a URL", "issuer: https://me:open-sesame@x\n", nil, nil, map[string]string{"issuer": "https://me:xxxxx@x order.yaml:1"}},
+		{"what is no URL", "", map[string]string{"OTEL_ENDPOINT": "http://me:open sesame@x"}, nil,
+			map[string]string{"OTEL_ENDPOINT": "[redacted] $OTEL_ENDPOINT"}},
+		{"a flag that is a URL", "issuer: https://me:open-sesame@x\n", nil, nil,
+			map[string]string{"issuer": "https://me:xxxxx@x order.yaml:1"}},
 		{"the settings file", "", nil, nil, map[string]string{"config": "order.yaml --config"}},
 	} {
 		rows := map[string]string{}
@@ -111,7 +118,8 @@ func TestSecretsArePrintedWithTheirSourceOnly(t *testing.T) {
 			}
 		}
 		for _, form := range []string{"table", "yaml", "markdown"} {
-			if text := printed(t, tc.file, tc.env, append([]string{"-o", form}, tc.args...)...); strings.Contains(text, "sesame") {
+			if text := printed(t, tc.file, tc.env, append([]string{"-o", form}, tc.args...)...); strings.Contains(text,
+				"sesame") {
 				t.Errorf("%s as %s: %s", tc.name, form, text)
 			}
 		}
@@ -132,7 +140,8 @@ func TestTheDocumentationHasEverySetting(t *testing.T) {
 		"| `--target` | `ORDER_TARGET` | (must be given) | URL | keys |\n" +
 		"| `--data` | `ORDER_DATA` | order.db | The file, of a service that is stopped | keys new |\n" +
 		"| `--api-key-file` | `ORDER_API_KEY_FILE` |  | File with the key | keys ls |\n" +
-		"| `--output`, `-o` | `ORDER_OUTPUT` | table | Form: table, yaml, markdown. The second can be used as a settings file; the third documents the settings of all verbs | config print |\n" +
+		"| `--output`, `-o` | `ORDER_OUTPUT` | table | Form: table, yaml, markdown. The second can be used as a " +
+		"settings file; the third documents the settings of all verbs | config print |\n" +
 		"|  | `ORDER_API_KEY` |  | The key |  |\n"
 	if got := printed(t, "data: other.db\n", map[string]string{"ORDER_API_KEY": "x"}, "-o", "markdown"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

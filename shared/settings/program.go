@@ -42,11 +42,11 @@ type common struct {
 // exitPanic carries kong's wish to exit out of its hooks.
 type exitPanic struct{}
 
-// Parse fills cli, a pointer to a struct in kong's notation, from args (without the program's name), the environment and
-// the file. The fields must have no env tag of their own: the names are made from the flags'.
+// Parse fills cli, a pointer to a struct in kong's notation, from args (without the program's name), the environment
+// and the file. The fields must have no env tag of their own: the names are made from the flags'.
 //
-// The error is ErrAnswered, or says what is wrong with which flag, variable, or line of the file, and has exit code 2. A
-// cli that kong cannot read is a mistake in the program and panics.
+// The error is ErrAnswered, or says what is wrong with which flag, variable, or line of the file, and has exit code 2.
+// A cli that kong cannot read is a mistake in the program and panics.
 func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 	if p.Stdout == nil {
 		p.Stdout = os.Stdout

@@ -31,7 +31,8 @@ func (p Program) Run(cli any, args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	context.AfterFunc(ctx, func() {
-		signal.Ignore(syscall.SIGHUP) // a terminal that closes sends several, and systemd can be told to send one after its SIGTERM
+		// a terminal that closes sends several, and systemd can be told to send one after its SIGTERM
+		signal.Ignore(syscall.SIGHUP)
 		stop()
 	})
 	parsed.BindTo(ctx, (*context.Context)(nil))

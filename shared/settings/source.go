@@ -12,8 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// source is the environment and the file, as one kong resolver: kong asks it for each flag that the command line did not
-// set. (kong's own handling of variables would let any resolver override them.)
+// source is the environment and the file, as one kong resolver: kong asks it for each flag that the command line did
+// not set. (kong's own handling of variables would let any resolver override them.)
 type source struct {
 	program Program
 	config  *kong.Flag          // --config
@@ -117,7 +117,8 @@ func (e entry) valueFor(flag *kong.Flag) (any, error) {
 		return nil, errors.New("is a list, but the setting takes one value")
 	}
 	elem := flag.Target.Type().Elem()
-	textual := elem.Kind() == reflect.String || reflect.PointerTo(elem).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	textual := elem.Kind() == reflect.String ||
+		reflect.PointerTo(elem).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 	if textual && flag.Tag.Type == "" {
 		list := make([]any, len(e.list)) // taken as they are, commas and all
 		for i, text := range e.list {

@@ -21,7 +21,8 @@ type Value struct {
 	Source  string // "default", "--name", "$NAME" or "FILE:LINE"
 }
 
-// Sources knows where the settings of the command that was asked for came from. A command's Run method may take a *Sources.
+// Sources knows where the settings of the command that was asked for came from. A command's Run method may take a
+// *Sources.
 type Sources struct{ source *source }
 
 // Typed reports whether the flag of that name stands on the command line.
@@ -79,7 +80,8 @@ func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
 func (s *source) describe(flag *kong.Flag) Value {
 	v := Value{
 		Name: flag.Name, Env: s.program.envName(flag.Name), Default: flag.Default,
-		Help: strings.TrimSuffix(strings.ReplaceAll(flag.OrigHelp, "${enum}", strings.ReplaceAll(flag.Enum, ",", ", ")), "."),
+		Help: strings.TrimSuffix(strings.ReplaceAll(flag.OrigHelp, "${enum}", strings.ReplaceAll(flag.Enum, ",", ", ")),
+			"."),
 	}
 	if v.Default == "" && flag.Target.Kind() != reflect.String && !flag.IsSlice() {
 		v.Default = text(reflect.Zero(flag.Target.Type()).Interface())

@@ -8,8 +8,9 @@ import (
 	"ordertally/shared/settings/secret"
 )
 
-// Variable is a setting that is no flag: a secret, which others on the machine would see on a command line, or a variable of somebody else's, such
-// as those of OpenTelemetry. The program reads it itself; it is declared to be printed and documented with the others.
+// Variable is a setting that is no flag: a secret, which others on the machine would see on a command line, or a
+// variable of somebody else's, such as those of OpenTelemetry. The program reads it itself; it is declared to be
+// printed and documented with the others.
 type Variable struct {
 	Env    string // its whole name: ORDER_API_KEY
 	File   string // the flag that names a file with it, which wins over the variable; "" for none

@@ -39,7 +39,9 @@ func TestTextRoundTripAndShard(t *testing.T) {
 	if id.Shard() != 1023 {
 		t.Fatalf("shard of %s is %d, want 1023", id, id.Shard())
 	}
-	if age := time.Since(time.UnixMilli(int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5]))); age < 0 || age > time.Minute {
+	if age := time.Since(time.UnixMilli(
+		int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(
+			id[5]))); age < 0 || age > time.Minute {
 		t.Fatalf("the id's time is %s ago", age)
 	}
 }

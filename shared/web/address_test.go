@@ -35,7 +35,8 @@ func TestOneAddressCannotTakeAllConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := 0
-	l := &boundedListener{most: 8, mostOfOne: 2, proxies: proxies, refused: func() { refused++ }, from: map[string]int{}}
+	l := &boundedListener{most: 8, mostOfOne: 2, proxies: proxies, refused: func() { refused++ },
+		from: map[string]int{}}
 	accept := func(from ...string) (in []net.Conn, out int) {
 		t.Helper()
 		before := refused
@@ -61,10 +62,12 @@ func TestOneAddressCannotTakeAllConnections(t *testing.T) {
 	for _, conn := range in[1:] {
 		_ = conn.Close()
 	}
-	if six, out := accept("[2001:db8::1]:1", "[2001:db8::2]:1", "[2001:db8::3]:1", "[2001:db8:0:1::1]:1"); len(six) != 3 || out != 1 {
+	if six, out := accept("[2001:db8::1]:1", "[2001:db8::2]:1", "[2001:db8::3]:1",
+		"[2001:db8:0:1::1]:1"); len(six) != 3 || out != 1 {
 		t.Errorf("a network of IPv6: %d in, %d out", len(six), out)
 	}
-	if many, out := accept("127.0.0.1:1", "127.0.0.1:2", "10.1.1.1:1", "10.1.1.1:2", "10.1.1.1:3"); len(many) != 4 || out != 1 {
+	if many, out := accept("127.0.0.1:1", "127.0.0.1:2", "10.1.1.1:1", "10.1.1.1:2", "10.1.1.1:3"); len(many) != 4 ||
+		out != 1 {
 		t.Errorf("the machine and a proxy, up to what there is in all: %d in, %d out", len(many), out)
 	}
 }

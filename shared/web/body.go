@@ -19,8 +19,8 @@ const MaxBody = 1 << 20
 // ErrClientGone says that the client went away before its request was complete. There is nobody to answer.
 var ErrClientGone = errors.New("the client went away before its request was complete")
 
-// drainFactor times the limit is how large a body may be to be read, and thrown away, before it is refused. A client that is
-// still sending when the connection closes is reset, and never reads why.
+// drainFactor times the limit is how large a body may be to be read, and thrown away, before it is refused. A client
+// that is still sending when the connection closes is reset, and never reads why.
 const drainFactor = 4
 
 // ReadBody reads a JSON request's body, at most limit bytes. The error is a [problem.Problem] to answer with:
@@ -66,7 +66,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, fmt.Errorf("read request body: %w: %w", ErrClientGone, err)
 	}
 	w.Header().Set("Connection", "close")
-	return nil, fmt.Errorf("%w %w", problem.KindBodyUnreadable.New("The request's body could not be read: "+err.Error()+"."), err)
+	return nil, fmt.Errorf("%w %w", problem.KindBodyUnreadable.New("The request's body could not be read: "+err.Error()+
+		"."), err)
 }
 
 func checkMediaType(h http.Header) error {

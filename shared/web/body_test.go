@@ -25,20 +25,22 @@ func TestReadBodyMediaTypes(t *testing.T) {
 		header http.Header
 		status int // 0 is accepted
 	}{
-		"json":               {http.Header{"Content-Type": {"application/json"}}, 0},
-		"charset":            {http.Header{"Content-Type": {"application/json; charset=utf-8"}}, 0},
-		"upper case":         {http.Header{"Content-Type": {"Application/JSON"}}, 0},
-		"identity":           {http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"Identity"}}, 0},
-		"missing":            {http.Header{}, 415},
-		"empty":              {http.Header{"Content-Type": {""}}, 415},
-		"text":               {http.Header{"Content-Type": {"text/plain"}}, 415},
-		"form":               {http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, 415},
-		"json of another":    {http.Header{"Content-Type": {"application/merge-patch+json"}}, 415},
-		"malformed":          {http.Header{"Content-Type": {"application/json; charset"}}, 415},
-		"two":                {http.Header{"Content-Type": {"application/json", "application/json"}}, 415},
-		"gzip":               {http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}}, 415},
-		"identity, then br":  {http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"identity", "br"}}, 415},
-		"identity, gzip":     {http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"identity, gzip"}}, 415},
+		"json":            {http.Header{"Content-Type": {"application/json"}}, 0},
+		"charset":         {http.Header{"Content-Type": {"application/json; charset=utf-8"}}, 0},
+		"upper case":      {http.Header{"Content-Type": {"Application/JSON"}}, 0},
+		"identity":        {http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"Identity"}}, 0},
+		"missing":         {http.Header{}, 415},
+		"empty":           {http.Header{"Content-Type": {""}}, 415},
+		"text":            {http.Header{"Content-Type": {"text/plain"}}, 415},
+		"form":            {http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, 415},
+		"json of another": {http.Header{"Content-Type": {"application/merge-patch+json"}}, 415},
+		"malformed":       {http.Header{"Content-Type": {"application/json; charset"}}, 415},
+		"two":             {http.Header{"Content-Type": {"application/json", "application/json"}}, 415},
+		"gzip":            {http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}}, 415},
+		"identity, then br": {http.Header{"Content-Type": {"application/json"},
+			"Content-Encoding": {"identity", "br"}}, 415},
+		"identity, gzip": {http.Header{"Content-Type": {"application/json"},
+			"Content-Encoding": {"identity, gzip"}}, 415},
 		"longer json prefix": {http.Header{"Content-Type": {"application/jsonp"}}, 415},
 	}
 	for name, tc := range tests {
@@ -52,7 +54,8 @@ func TestReadBodyMediaTypes(t *testing.T) {
 				}
 				return
 			}
-			if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != tc.status || p.Code != "unsupported_media_type" {
+			if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != tc.status ||
+				p.Code != "unsupported_media_type" {
 				t.Errorf("error %v, want status %d", err, tc.status)
 			}
 		})
@@ -123,10 +126,13 @@ const post = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 func TestReadBodyOnTheWire(t *testing.T) {
 	addr, errs := bodyServer(t)
 	tests := map[string]struct{ request, status string }{
-		"whole":                {post + "Connection: close\r\nContent-Length: 2\r\n\r\n{}", "200 OK"},
-		"chunked":              {post + "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "200 OK"},
-		"chunked, too large":   {post + "Transfer-Encoding: chunked\r\n\r\n65\r\n" + strings.Repeat("x", 101) + "\r\n0\r\n\r\n", "413 Request Entity Too Large"},
-		"expect, too large":    {post + "Expect: 100-continue\r\nContent-Length: 9999999\r\n\r\n", "413 Request Entity Too Large"},
+		"whole": {post + "Connection: close\r\nContent-Length: 2\r\n\r\n{}", "200 OK"},
+		"chunked": {post + "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+			"200 OK"},
+		"chunked, too large": {post + "Transfer-Encoding: chunked\r\n\r\n65\r\n" + strings.Repeat("x", 101) +
+			"\r\n0\r\n\r\n", "413 Request Entity Too Large"},
+		"expect, too large": {post + "Expect: 100-continue\r\nContent-Length: 9999999\r\n\r\n",
+			"413 Request Entity Too Large"},
 		"broken chunk":         {post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", "400 Bad Request"},
 		"never sends its body": {post + "Content-Length: 2\r\n\r\n{", "408 Request Timeout"},
 	}
@@ -188,7 +194,8 @@ func TestReadBodyClientGone(t *testing.T) {
 			if _, err := io.WriteString(conn, post+"Expect: 100-continue\r\nContent-Length: 50\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
-			if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+			if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil ||
+				!strings.Contains(line, "100 Continue") {
 				t.Fatal(line, err)
 			}
 			_, _ = io.WriteString(conn, `{"currency"`)

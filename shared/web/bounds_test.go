@@ -11,13 +11,15 @@ import (
 func TestBoundsOfClients(t *testing.T) {
 	want := web.Bounds{
 		MaxConnections: 10_000, MaxConnectionsOfAddress: 2_500, MaxHeaderBytes: 64 << 10,
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
+		IdleTimeout: 2 * time.Minute,
 	}
 	if got := (web.Bounds{}).WithDefaults(); got != want {
 		t.Errorf("zero fields: %+v, want %+v", got, want)
 	}
 	set := web.Bounds{
-		MaxConnections: 1, MaxConnectionsOfAddress: 1, MaxHeaderBytes: 4 << 10, ReadHeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 4 * time.Second,
+		MaxConnections: 1, MaxConnectionsOfAddress: 1, MaxHeaderBytes: 4 << 10, ReadHeaderTimeout: time.Second,
+		ReadTimeout: 2 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 4 * time.Second,
 	}
 	if got := set.WithDefaults(); got != set || got.Validate() != nil {
 		t.Errorf("what was set became %+v, %v", got, got.Validate())

@@ -20,7 +20,8 @@ type Config struct {
 	// MakeRoom closes another connection instead of the new one when the limit is reached: the one that has been idle
 	// longest, or else the one with the oldest request. So clients that hold connections open shut nobody out.
 	MakeRoom bool
-	// OnRefused, when set, is told of each connection, and each request of HTTP/2, that is cut off because there are too many.
+	// OnRefused, when set, is told of each connection, and each request of HTTP/2, that is cut off because there are
+	// too many.
 	OnRefused func()
 }
 

@@ -11,7 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ErrNothing says that a member of a JSON object is null or an empty text. Neither is a value here, and neither means "left out".
+// ErrNothing says that a member of a JSON object is null or an empty text. Neither is a value here, and neither means
+// "left out".
 var ErrNothing = errors.New("a member is null or empty")
 
 // Limits of an operator's request.
@@ -35,9 +36,9 @@ func ReasonFault(reason string, needed bool) string {
 	return ""
 }
 
-// UnmarshalObject reads a small body into a struct: exactly one JSON object within depth 32, members that are known, none of them null, and no text empty
-// but those of mayBeEmpty. Errors to tell apart: *json.SemanticError, a member that is not known or is of another type; ErrNothing; any
-// other, the body is not such JSON.
+// UnmarshalObject reads a small body into a struct: exactly one JSON object within depth 32, members that are known,
+// none of them null, and no text empty but those of mayBeEmpty. Errors to tell apart: *json.SemanticError, a member
+// that is not known or is of another type; ErrNothing; any other, the body is not such JSON.
 func UnmarshalObject(body []byte, into any, mayBeEmpty ...string) error {
 	if tooDeep(body) {
 		return errors.New("the body is deeper than 32 objects and arrays")

@@ -4,8 +4,9 @@ package web
 
 import "syscall"
 
-// reserve is how many of its descriptors a process keeps for other things than the connections of its API: its file, Kafka's connections, its log, and
-// the listener of metrics and health, which must go on answering when the API has all the connections that it may have.
+// reserve is how many of its descriptors a process keeps for other things than the connections of its API: its file,
+// Kafka's connections, its log, and the listener of metrics and health, which must go on answering when the API has all
+// the connections that it may have.
 const reserve = 100
 
 // affordable is how many connections of n the process has descriptors for, at least one.

@@ -23,27 +23,31 @@ func TestServer_StopsThoughClientsStaySilent(t *testing.T) {
 	}{
 		"half a header": {"GET / HTTP/1.1\r\nHos", ok},
 		"nothing":       {"", ok},
-		"half a body": {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", func(w http.ResponseWriter, r *http.Request) {
-			if _, err := io.ReadAll(r.Body); err == nil {
-				t.Error("the body came whole")
-			}
-			ok(w, r)
-		}},
-		"half a chunked body": {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha", func(w http.ResponseWriter, r *http.Request) {
-			if _, err := io.ReadAll(r.Body); err == nil {
-				t.Error("the body came whole")
-			}
-			ok(w, r)
-		}},
-		"takes no answer": {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(large) }},
-		"takes nothing of a stream": {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", func(w http.ResponseWriter, r *http.Request) {
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-			for r.Context().Err() == nil {
-				if _, err := w.Write(large[:1<<20]); err != nil {
-					return
+		"half a body": {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf",
+			func(w http.ResponseWriter, r *http.Request) {
+				if _, err := io.ReadAll(r.Body); err == nil {
+					t.Error("the body came whole")
 				}
-			}
-		}},
+				ok(w, r)
+			}},
+		"half a chunked body": {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha",
+			func(w http.ResponseWriter, r *http.Request) {
+				if _, err := io.ReadAll(r.Body); err == nil {
+					t.Error("the body came whole")
+				}
+				ok(w, r)
+			}},
+		"takes no answer": {"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+			func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(large) }},
+		"takes nothing of a stream": {"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+			func(w http.ResponseWriter, r *http.Request) {
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+				for r.Context().Err() == nil {
+					if _, err := w.Write(large[:1<<20]); err != nil {
+						return
+					}
+				}
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,8 @@ import (
 	"ordertally/shared/service/telemetry/traceparent"
 )
 
-// exchange is what the outer handlers want to know of a request and the inner ones find out. It belongs to the request's goroutine.
+// exchange is what the outer handlers want to know of a request and the inner ones find out. It belongs to the
+// request's goroutine.
 type exchange struct {
 	route  string // its template, or "unmatched"
 	caller string // who sent it, "" when that is not known
@@ -26,5 +27,6 @@ func exchangeOf(ctx context.Context) *exchange {
 // NoteCaller says who sent the request, for its log line.
 func NoteCaller(ctx context.Context, name string) { exchangeOf(ctx).caller = name }
 
-// TraceParent is what a message carries that the request makes: the request's span, or what it came with, or the zero Parent.
+// TraceParent is what a message carries that the request makes: the request's span, or what it came with, or the zero
+// Parent.
 func TraceParent(ctx context.Context) traceparent.Parent { return exchangeOf(ctx).parent }

@@ -10,8 +10,8 @@ import (
 	"ordertally/shared/service/telemetry/tracing"
 )
 
-// Front goes around the handlers of an API: it counts and times requests, gives each a trace, writes a log line for it, and answers for
-// handlers that panic. Metrics, Tracing and Logger are needed.
+// Front goes around the handlers of an API: it counts and times requests, gives each a trace, writes a log line for it,
+// and answers for handlers that panic. Metrics, Tracing and Logger are needed.
 type Front struct {
 	Metrics *Metrics
 	Tracing *tracing.Tracing
@@ -43,8 +43,10 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 			if status == 0 || status >= http.StatusInternalServerError {
 				logger, level = &ill, zerolog.WarnLevel
 			}
-			logger.WithLevel(level).Str("trace_id", traceparent.FromContext(ctx).TraceID()).Str("method", methodLabel(r.Method)).Str("route", ex.route).
-				Int("status", status).Dur("duration_ms", time.Since(began)).Str("caller", ex.caller).Str("remote", r.RemoteAddr).Msg("request")
+			logger.WithLevel(level).Str("trace_id", traceparent.FromContext(ctx).TraceID()).Str("method",
+				methodLabel(r.Method)).Str("route", ex.route).
+				Int("status", status).Dur("duration_ms", time.Since(began)).Str("caller", ex.caller).Str("remote",
+				r.RemoteAddr).Msg("request")
 		}()
 		next.ServeHTTP(rec, r.WithContext(ctx))
 		completed = true

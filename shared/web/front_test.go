@@ -20,14 +20,17 @@ func front() (http.Handler, *bytes.Buffer) { return frontThat(false) }
 
 func frontThat(isQuiet bool) (http.Handler, *bytes.Buffer) {
 	var log bytes.Buffer
-	f := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.New(&log), Quiet: isQuiet}
+	f := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{},
+		Logger: zerolog.New(&log), Quiet: isQuiet}
 	return f.Wrap(web.NewRouter([]web.Route{
 		{Method: http.MethodPost, Path: "/{what:ok}", Handler: func(w http.ResponseWriter, r *http.Request) {
 			web.NoteCaller(r.Context(), "shop")
 			_, _ = w.Write([]byte(web.TraceParent(r.Context()).String()))
 		}},
-		{Method: http.MethodGet, Path: "/broken", Handler: func(http.ResponseWriter, *http.Request) { panic("secret cause") }},
-		{Method: http.MethodGet, Path: "/cut", Handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{Method: http.MethodGet, Path: "/broken",
+			Handler: func(http.ResponseWriter, *http.Request) { panic("secret cause") }},
+		{Method: http.MethodGet, Path: "/cut",
+			Handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	})), &log
 }
 
@@ -60,7 +63,8 @@ func TestARequestHasALogLine(t *testing.T) {
 	}
 	line := lines(t, log)[0]
 	for field, want := range map[string]any{
-		"level": "info", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "method": "POST", "route": "/{what:ok}", "status": 200.0,
+		"level": "info", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "method": "POST", "route": "/{what:ok}",
+		"status": 200.0,
 		"caller": "shop", "remote": "192.0.2.1:1234", "message": "request",
 	} {
 		if line[field] != want {
@@ -83,7 +87,8 @@ func TestARequestWithoutATraceHasATraceID(t *testing.T) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	all := lines(t, log)
-	if len(all) != 2 || all[0]["trace_id"] != answer.TraceID || all[1]["trace_id"] != answer.TraceID || all[0]["panic"] != "secret cause" || all[1]["status"] != 500.0 || all[1]["level"] != "warn" {
+	if len(all) != 2 || all[0]["trace_id"] != answer.TraceID || all[1]["trace_id"] != answer.TraceID ||
+		all[0]["panic"] != "secret cause" || all[1]["status"] != 500.0 || all[1]["level"] != "warn" {
 		t.Errorf("the log: %v", all)
 	}
 	w = httptest.NewRecorder()
@@ -122,7 +127,8 @@ func TestAQuietFrontTellsOfFailuresOnly(t *testing.T) {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
 	}
 	for _, line := range lines(t, log) {
-		if want := map[any]string{404.0: "debug", 500.0: "warn"}[line["status"]]; line["message"] == "request" && line["level"] != want {
+		if want := map[any]string{404.0: "debug", 500.0: "warn"}[line["status"]]; line["message"] == "request" &&
+			line["level"] != want {
 			t.Errorf("%v, want level %s", line, want)
 		}
 	}

@@ -44,8 +44,8 @@ func certificate(t *testing.T) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 }
 
-// TestAConnectionOfHTTP2ThatIsNotReadGivesBackWhatItHolds: whoever reads nothing at all of a connection blocks what writes to it, the deadlines of the answers
-// included.
+// TestAConnectionOfHTTP2ThatIsNotReadGivesBackWhatItHolds: whoever reads nothing at all of a connection blocks what
+// writes to it, the deadlines of the answers included.
 func TestAConnectionOfHTTP2ThatIsNotReadGivesBackWhatItHolds(t *testing.T) {
 	answer := make([]byte, 32<<20) // more than the kernel takes
 	written := make(chan error, 1)
@@ -73,9 +73,10 @@ func TestAConnectionOfHTTP2ThatIsNotReadGivesBackWhatItHolds(t *testing.T) {
 	d := deaf{conn, make(chan struct{}), make(chan struct{})}
 	transport := &http.Transport{
 		ForceAttemptHTTP2: true,
-		HTTP2:             &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 20, MaxReceiveBufferPerConnection: 64 << 20},
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // the test's own server
-		DialContext:       func(context.Context, string, string) (net.Conn, error) { return d, nil },
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 20,
+			MaxReceiveBufferPerConnection: 64 << 20},
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the test's own server
+		DialContext:     func(context.Context, string, string) (net.Conn, error) { return d, nil },
 	}
 	resp, err := (&http.Client{Transport: transport}).Get("https://" + s.Addr())
 	if err != nil {
@@ -96,7 +97,8 @@ func TestAConnectionOfHTTP2ThatIsNotReadGivesBackWhatItHolds(t *testing.T) {
 	transport.CloseIdleConnections()
 }
 
-// TestRequestsOfHTTP2AreBoundedAsConnectionsAre: one connection may have a hundred of them, and all those of a client no more than it may have connections.
+// TestRequestsOfHTTP2AreBoundedAsConnectionsAre: one connection may have a hundred of them, and all those of a client
+// no more than it may have connections.
 func TestRequestsOfHTTP2AreBoundedAsConnectionsAre(t *testing.T) {
 	proxies, err := web.ParseProxies([]string{"127.0.0.1"})
 	if err != nil {

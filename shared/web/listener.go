@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// boundedListener closes a connection at once when there are as many as allowed, in all or from its network: a client that sees that tries
-// elsewhere, or later, and one that is left waiting in the kernel's queue does not. The machine itself and the proxies stand for many
-// clients and have no bound of their own.
+// boundedListener closes a connection at once when there are as many as allowed, in all or from its network: a client
+// that sees that tries elsewhere, or later, and one that is left waiting in the kernel's queue does not. The machine
+// itself and the proxies stand for many clients and have no bound of their own.
 //
 // One that makes room closes another connection instead: the one that has been without a request to answer for longest
 // or, where all have one, whose request is the oldest. A check of health is answered in a millisecond, and so is the
@@ -58,7 +58,8 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 
 // enter counts a connection, unless there is no room for it. The network is "" where it does not count.
 func (l *boundedListener) enter(remote string) (network string, ok bool) {
-	if addr, err := netip.ParseAddrPort(remote); err == nil && !addr.Addr().Unmap().IsLoopback() && !l.proxies.has(remote) {
+	if addr, err := netip.ParseAddrPort(remote); err == nil && !addr.Addr().Unmap().IsLoopback() &&
+		!l.proxies.has(remote) {
 		network = Network(remote)
 	}
 	l.mu.Lock()
@@ -164,7 +165,8 @@ func (c *boundedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// Network is the address of a client without its port; of IPv6 the first 64 bits, which one household or machine has for itself.
+// Network is the address of a client without its port; of IPv6 the first 64 bits, which one household or machine has
+// for itself.
 func Network(remote string) string {
 	addr, err := netip.ParseAddrPort(remote)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 func TestOneConnectionTooManyIsClosed(t *testing.T) {
 	var refused atomic.Int32
 	s := web.New(web.Config{
-		Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok), Bounds: web.Bounds{MaxConnections: 2}, OnRefused: func() { refused.Add(1) },
+		Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok), Bounds: web.Bounds{MaxConnections: 2},
+		OnRefused: func() { refused.Add(1) },
 	}, zerolog.Nop())
 	start(t, s)
 	// dial returns a connection that was answered, or nil when it was closed.
@@ -45,7 +46,8 @@ func TestOneConnectionTooManyIsClosed(t *testing.T) {
 		}
 	}
 	_ = first.Close()
-	for deadline := time.Now().Add(10 * time.Second); dial() == nil; { // the server sees the end of the other when it reads it
+	// the server sees the end of the other when it reads it
+	for deadline := time.Now().Add(10 * time.Second); dial() == nil; {
 		if time.Now().After(deadline) {
 			t.Fatal("no room after a connection was closed")
 		}

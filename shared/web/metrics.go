@@ -22,7 +22,8 @@ type Metrics struct {
 }
 
 // NewMetrics registers http_requests_total{method,route,status}, http_request_duration_seconds{method,route},
-// http_requests_in_flight, http_panics_total and http_connections_refused_total. It panics when they are registered already.
+// http_requests_in_flight, http_panics_total and http_connections_refused_total. It panics when they are registered
+// already.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{

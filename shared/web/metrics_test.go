@@ -40,7 +40,8 @@ http_requests_in_flight 0
 # TYPE http_panics_total counter
 http_panics_total 0
 `
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "http_requests_total", "http_requests_in_flight", "http_panics_total"); err != nil {
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "http_requests_total", "http_requests_in_flight",
+		"http_panics_total"); err != nil {
 		t.Error(err)
 	}
 	if n, err := testutil.GatherAndCount(reg, "http_request_duration_seconds"); err != nil || n != 7 {
@@ -56,19 +57,32 @@ func TestInstrumentStatus(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"nothing written":      {func(http.ResponseWriter, *http.Request) {}, "200"},
-		"body only":            {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) }, "200"},
-		"header":               {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }, "201"},
-		"early hints, then":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(202) }, "202"},
-		"second header":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); w.WriteHeader(200) }, "404"},
-		"flush":                {flush, "200"},
-		"aborted":              {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "aborted"},
-		"aborted after header": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(206); panic(http.ErrAbortHandler) }, "206"},
+		"nothing written": {func(http.ResponseWriter, *http.Request) {}, "200"},
+		"body only":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nil) }, "200"},
+		"header":          {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }, "201"},
+		"early hints, then": {func(w http.ResponseWriter,
+			_ *http.Request) {
+			w.WriteHeader(103)
+			w.WriteHeader(202)
+		}, "202"},
+		"second header": {func(w http.ResponseWriter,
+			_ *http.Request) {
+			w.WriteHeader(404)
+			w.WriteHeader(200)
+		}, "404"},
+		"flush":   {flush, "200"},
+		"aborted": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "aborted"},
+		"aborted after header": {func(w http.ResponseWriter,
+			_ *http.Request) {
+			w.WriteHeader(206)
+			panic(http.ErrAbortHandler)
+		}, "206"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			reg := prometheus.NewRegistry()
-			h := web.NewMetrics(reg).Instrument(web.NewRouter([]web.Route{{Method: "GET", Path: "/", Handler: tc.handler}}))
+			h := web.NewMetrics(reg).Instrument(
+				web.NewRouter([]web.Route{{Method: "GET", Path: "/", Handler: tc.handler}}))
 			func() {
 				defer func() { _ = recover() }()
 				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
@@ -91,7 +105,8 @@ func flush(w http.ResponseWriter, _ *http.Request) {
 func TestInstrumentCountsInFlight(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := web.NewMetrics(reg).Instrument(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		want := "# HELP http_requests_in_flight HTTP requests being handled now.\n# TYPE http_requests_in_flight gauge\nhttp_requests_in_flight 1\n"
+		want := "# HELP http_requests_in_flight HTTP requests being handled now.\n# TYPE http_requests_in_flight " +
+			"gauge\nhttp_requests_in_flight 1\n"
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "http_requests_in_flight"); err != nil {
 			t.Error(err)
 		}

@@ -23,9 +23,9 @@ func ParseProxies(names []string) (p Proxies, err error) {
 	return p, err
 }
 
-// Handler gives the requests that next handles the address of the client instead of that of a proxy. A request that a proxy sent is from the
-// last address in its X-Forwarded-For that is none of them; a proxy appended it, so a client cannot choose it. What others
-// send in that header is not looked at. RemoteAddr then has port 0.
+// Handler gives the requests that next handles the address of the client instead of that of a proxy. A request that a
+// proxy sent is from the last address in its X-Forwarded-For that is none of them; a proxy appended it, so a client
+// cannot choose it. What others send in that header is not looked at. RemoteAddr then has port 0.
 func (p Proxies) Handler(next http.Handler) http.Handler {
 	if len(p.trusted) == 0 {
 		return next

@@ -89,7 +89,8 @@ func TestRecover(t *testing.T) {
 	if err != nil || resp.StatusCode != 500 || resp.Header.Get("Content-Type") != "application/problem+json" {
 		t.Fatalf("%v, %v", resp, err)
 	}
-	if strings.Contains(body, "secret") || !strings.Contains(body, `"code":"internal"`) || resp.Header.Get("Location") != "" {
+	if strings.Contains(body, "secret") || !strings.Contains(body, `"code":"internal"`) ||
+		resp.Header.Get("Location") != "" {
 		t.Errorf("body %s, headers %v", body, resp.Header)
 	}
 	lines := log.lines()
@@ -101,7 +102,8 @@ func TestRecover(t *testing.T) {
 		t.Fatal(err)
 	}
 	stack, _ := line["stack"].(string)
-	if line["level"] != "error" || line["panic"] != "customer 17850's secret" || !strings.Contains(stack, "recover_test.go") {
+	if line["level"] != "error" || line["panic"] != "customer 17850's secret" ||
+		!strings.Contains(stack, "recover_test.go") {
 		t.Errorf("log line %v", line)
 	}
 
@@ -120,7 +122,8 @@ func TestRecover(t *testing.T) {
 	if _, body, err := get(t, url+"/fine"); err != nil || body != "fine" {
 		t.Errorf("after the panics: %q, %v", body, err)
 	}
-	want := "# HELP http_panics_total HTTP requests whose handler panicked.\n# TYPE http_panics_total counter\nhttp_panics_total 2\n"
+	want := "# HELP http_panics_total HTTP requests whose handler panicked.\n# TYPE http_panics_total " +
+		"counter\nhttp_panics_total 2\n"
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "http_panics_total"); err != nil {
 		t.Error(err)
 	}

@@ -16,7 +16,8 @@ import (
 type Route struct {
 	Method string
 	Path   string
-	// Scope is what a caller must be allowed. The router does not look at it: package auth makes a guarded table of a table.
+	// Scope is what a caller must be allowed. The router does not look at it: package auth makes a guarded table of a
+	// table.
 	Scope   string
 	Handler http.HandlerFunc
 }

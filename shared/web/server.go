@@ -38,14 +38,16 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 	cfg = cfg.withDefaults()
 	if most := affordable(cfg.MaxConnections); most < cfg.MaxConnections {
 		logger.Warn().Int("max_connections", most).Int("wanted", cfg.MaxConnections).
-			Msg("the process may not have descriptors enough for all the connections that it is to allow: raise its limit (ulimit -n)")
+			Msg("the process may not have descriptors enough for all the connections that it is to allow: raise its " +
+				"limit (ulimit -n)")
 		cfg.MaxConnections = most
 	}
 	cfg.MaxConnectionsOfAddress = min(cfg.MaxConnectionsOfAddress, max(1, cfg.MaxConnections/4))
 	s := &Server{
 		addr: cfg.Addr,
 		bound: boundedListener{
-			most: cfg.MaxConnections, mostOfOne: cfg.MaxConnectionsOfAddress, proxies: cfg.Proxies, refused: cfg.OnRefused, from: make(map[string]int),
+			most: cfg.MaxConnections, mostOfOne: cfg.MaxConnectionsOfAddress, proxies: cfg.Proxies,
+			refused: cfg.OnRefused, from: make(map[string]int),
 			makeRoom: cfg.MakeRoom,
 		},
 		under:    fairshare.New(int64(cfg.MaxConnections), int64(cfg.MaxConnectionsOfAddress)),

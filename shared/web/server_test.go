@@ -90,7 +90,8 @@ func TestServerBusyAddressIsNamed(t *testing.T) {
 	start(t, first)
 	second := newServer(first.Addr(), ok)
 	err := second.Start()
-	if err == nil || !strings.Contains(err.Error(), first.Addr()) || !strings.Contains(err.Error(), "port 0 picks a free one") {
+	if err == nil || !strings.Contains(err.Error(), first.Addr()) ||
+		!strings.Contains(err.Error(), "port 0 picks a free one") {
 		t.Errorf("Start on a busy address: %v", err)
 	}
 	if err := second.Stop(t.Context()); err != nil {
@@ -167,7 +168,8 @@ func TestServerStopCutsOffAtTheDeadline(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := s.Stop(ctx)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), s.Addr()) || !strings.Contains(err.Error(), "requests cut off: 1") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), s.Addr()) ||
+		!strings.Contains(err.Error(), "requests cut off: 1") {
 		t.Errorf("Stop: %v", err)
 	}
 	<-cancelled
@@ -222,7 +224,8 @@ func TestDrainingOutsideAServerIsNeverReady(t *testing.T) {
 func TestServerStarOptionsGoesToTheHandler(t *testing.T) {
 	s := newServer("127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) { orderRouter().ServeHTTP(w, r) })
 	start(t, s)
-	if status := raw(t, s.Addr(), "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(status, "HTTP/1.1 404 ") {
+	if status := raw(t, s.Addr(), "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(
+		status, "HTTP/1.1 404 ") {
 		t.Errorf("OPTIONS *: %s", status)
 	}
 }
@@ -231,7 +234,8 @@ func TestServerHeaderLimit(t *testing.T) {
 	s := newServer("127.0.0.1:0", ok)
 	start(t, s)
 	request := func(size int) string {
-		return raw(t, s.Addr(), "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: "+strings.Repeat("a", size)+"\r\n\r\n")
+		return raw(t, s.Addr(), "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: "+strings.Repeat("a", size)+
+			"\r\n\r\n")
 	}
 	if status := request(60 << 10); !strings.HasPrefix(status, "HTTP/1.1 200 ") {
 		t.Errorf("60 KiB: %s", status)
@@ -242,7 +246,8 @@ func TestServerHeaderLimit(t *testing.T) {
 }
 
 func TestServerReadHeaderTimeout(t *testing.T) {
-	s := web.New(web.Config{Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok), Bounds: web.Bounds{ReadHeaderTimeout: 50 * time.Millisecond}}, zerolog.Nop())
+	s := web.New(web.Config{Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok),
+		Bounds: web.Bounds{ReadHeaderTimeout: 50 * time.Millisecond}}, zerolog.Nop())
 	start(t, s)
 	conn, err := net.Dial("tcp", s.Addr())
 	if err != nil {
@@ -251,7 +256,8 @@ func TestServerReadHeaderTimeout(t *testing.T) {
 	defer conn.Close()
 	_, _ = conn.Write([]byte("GET / HTTP/1.1\r\n"))
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if _, err := io.ReadAll(conn); errors.Is(err, context.DeadlineExceeded) || err != nil && strings.Contains(err.Error(), "timeout") {
+	if _, err := io.ReadAll(conn); errors.Is(err, context.DeadlineExceeded) || err != nil &&
+		strings.Contains(err.Error(), "timeout") {
 		t.Errorf("the server kept a connection that sends no request: %v", err)
 	}
 }

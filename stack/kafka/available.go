@@ -39,7 +39,8 @@ func findJava(ctx context.Context) (string, error) {
 	}
 	java, err := exec.LookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("no Java (%w): install Java %d or later, for example the package openjdk-17-jre-headless", err, minJava)
+		return "", fmt.Errorf("no Java (%w): install Java %d or later, for example the package openjdk-17-jre-headless",
+			err, minJava)
 	}
 	out, err := exec.CommandContext(ctx, java, "-version").CombinedOutput() //nolint:gosec // the machine's own Java
 	if err != nil {
@@ -50,7 +51,8 @@ func findJava(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s: %w", java, err)
 	}
 	if version < minJava {
-		return "", fmt.Errorf("%s is Java %d: install Java %d or later and put it first on PATH or into JAVA_HOME", java, version, minJava)
+		return "", fmt.Errorf("%s is Java %d: install Java %d or later and put it first on PATH or into JAVA_HOME",
+			java, version, minJava)
 	}
 	return java, nil
 }

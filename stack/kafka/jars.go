@@ -18,8 +18,8 @@ import (
 var pom []byte
 
 // Jars returns the class path of the broker that pom.xml names. The first call on a machine has Maven copy the jars
-// into the user's cache directory, 45 MB in under a minute; later ones only look. Any number of processes may call it at
-// once: one copies, the others wait. A copy that was interrupted is done again.
+// into the user's cache directory, 45 MB in under a minute; later ones only look. Any number of processes may call it
+// at once: one copies, the others wait. A copy that was interrupted is done again.
 func Jars(ctx context.Context) (string, error) {
 	if classpath, ok := cachedJars(); ok {
 		return classpath, nil
@@ -101,7 +101,8 @@ func runMaven(ctx context.Context, maven, dir string) error {
 		"dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(dir, "jars"), "-DincludeScope=runtime")
 	cmd.WaitDelay = 5 * time.Second // Maven's own children keep the pipe open
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s dependency:copy-dependencies: %w (it needs Maven Central or a mirror of it): %s", maven, err, lastLines(out))
+		return fmt.Errorf("%s dependency:copy-dependencies: %w (it needs Maven Central or a mirror of it): %s", maven,
+			err, lastLines(out))
 	}
 	return nil
 }

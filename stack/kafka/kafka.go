@@ -18,14 +18,14 @@ const stopPatience = 30 * time.Second
 
 // Options of a broker.
 type Options struct {
-	// Dir holds the broker's data, its settings (server.properties) and its log (kafka.log). It is made when absent; one
-	// that a broker of this package used before goes on where that one was. Required.
+	// Dir holds the broker's data, its settings (server.properties) and its log (kafka.log). It is made when absent;
+	// one that a broker of this package used before goes on where that one was. Required.
 	Dir string
 	// Port for clients. Default 0: a free one.
 	Port int
 	// Config adds broker settings, or replaces those of this package: topics are not made by themselves, one replica of
-	// everything, five partitions a piece for offsets and transactions, groups form without delay, and a broker that was
-	// killed is believed dead after 3 s (default 9 s, for which its successor would wait).
+	// everything, five partitions a piece for offsets and transactions, groups form without delay, and a broker that
+	// was killed is believed dead after 3 s (default 9 s, for which its successor would wait).
 	Config map[string]string
 
 	member *member // of a cluster; nil for a broker alone

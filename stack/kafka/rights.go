@@ -21,7 +21,8 @@ func (k *Kafka) AddUser(ctx context.Context, name, password string) error {
 		return fmt.Errorf("add user %s: %w", name, err)
 	}
 	user := kmsg.NewAlterUserSCRAMCredentialsRequestUpsertion()
-	user.Name, user.Mechanism, user.Iterations, user.Salt, user.SaltedPassword = name, sha512Mechanism, iterations, salt, salted
+	user.Name, user.Mechanism, user.Iterations, user.Salt, user.SaltedPassword = name, sha512Mechanism, iterations,
+		salt, salted
 	request := kmsg.NewPtrAlterUserSCRAMCredentialsRequest()
 	request.Upsertions = append(request.Upsertions, user)
 	return k.ask(func(client *kgo.Client) error {

@@ -52,7 +52,8 @@ func properties(base, own map[string]string) ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		value := all[name]
 		if strings.ContainsAny(name, "=: \t\r\n\\") || strings.ContainsAny(value, "\r\n") {
-			return nil, fmt.Errorf("setting %q = %q: a name has no spaces or separators, a value has one line", name, value)
+			return nil, fmt.Errorf("setting %q = %q: a name has no spaces or separators, a value has one line", name,
+				value)
 		}
 		fmt.Fprintf(&text, "%s=%s\n", name, escape.Replace(value))
 	}

@@ -71,8 +71,8 @@ func (k *Kafka) start(ctx context.Context) error {
 	return nil
 }
 
-// startPatience is the most that a start may take, whatever the caller's context allows: a broker that is not up by then
-// hangs. Three seconds are usual.
+// startPatience is the most that a start may take, whatever the caller's context allows: a broker that is not up by
+// then hangs. Three seconds are usual.
 const startPatience = 2 * time.Minute
 
 // waitReady asks for the cluster's metadata until the broker is in it, which it is once it may lead partitions.
@@ -82,7 +82,8 @@ func waitReady(ctx context.Context, p *process, addr string) error {
 	ctx, release := p.whileRunning(ctx)
 	defer release()
 
-	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(0), kgo.RequestTimeoutOverhead(2*time.Second))
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(0),
+		kgo.RequestTimeoutOverhead(2*time.Second))
 	if err != nil {
 		return err
 	}

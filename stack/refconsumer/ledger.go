@@ -187,8 +187,8 @@ func (l *Ledger) Complete() bool {
 	return true
 }
 
-// Undocumented lists headers and members that the documents do not name. They are allowed, but a consumer's author would
-// like to know.
+// Undocumented lists headers and members that the documents do not name. They are allowed, but a consumer's author
+// would like to know.
 func (l *Ledger) Undocumented() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -12,7 +12,8 @@ type interval struct{ From, To uint64 }
 
 // Covers says whether a number is dealt with.
 func (l *Lineage) Covers(sequence uint64) bool {
-	return slices.ContainsFunc(l.covered, func(known interval) bool { return known.From < sequence && sequence <= known.To })
+	return slices.ContainsFunc(l.covered,
+		func(known interval) bool { return known.From < sequence && sequence <= known.To })
 }
 
 // Cover adds what a record covers.

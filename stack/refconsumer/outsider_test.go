@@ -106,7 +106,8 @@ for file in glob.glob(sys.argv[2] + "*/*.json"):
 		}
 		t.Skip("SKIPPED: " + missing)
 	}
-	if output, err := exec.Command("python3", "-c", program, schemaFile, corpus).CombinedOutput(); err != nil || len(output) > 0 {
+	if output, err := exec.Command("python3", "-c", program, schemaFile, corpus).CombinedOutput(); err != nil ||
+		len(output) > 0 {
 		t.Errorf("%v\n%s", err, output)
 	}
 }
@@ -118,7 +119,8 @@ func TestTheTableOfHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := map[string][]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_-]+)` \\| (always|sometimes) \\|").FindAllSubmatch(text, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_-]+)` \\| (always|sometimes) \\|").FindAllSubmatch(text,
+		-1) {
 		table[string(row[2])] = append(table[string(row[2])], string(row[1]))
 	}
 	for present, checked := range map[string][]string{
@@ -146,7 +148,8 @@ func example(t *testing.T, n int, previous, sequence uint64) Record {
 	}
 	r := Record{Key: []byte(o.ID), Value: value, Timestamp: time.Now()}
 	for _, h := range [][2]string{
-		{"content-type", "application/json"}, {"ce_specversion", "1.0"}, {"ce_id", fmt.Sprintf("01890a5d-ac96-774b-8000-%012d", n)},
+		{"content-type", "application/json"}, {"ce_specversion", "1.0"},
+		{"ce_id", fmt.Sprintf("01890a5d-ac96-774b-8000-%012d", n)},
 		{"ce_source", "/ordertally/order"}, {"ce_type", "ORDER_CREATED"}, {"ce_subject", o.ID}, {"ce_time", o.At},
 		{"ce_dataschema", "urn:ordertally:schema:order-created:1"}, {"ce_lineage", "l"},
 		{"ce_sequence", fmt.Sprintf("%020d", sequence)}, {"ce_previous", fmt.Sprintf("%020d", previous)},
@@ -206,7 +209,8 @@ func TestTheLedgerCountsOnce(t *testing.T) {
 	}
 	take(1, 0, 1)
 	take(4, 5, 6)
-	take(2, 1, 2, func(r *Record) { r.set("new", "x") }, func(r *Record) { r.set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") })
+	take(2, 1, 2, func(r *Record) { r.set("new", "x") },
+		func(r *Record) { r.set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") })
 	take(1, 0, 1) // again
 	take(9, 6, 9, func(r *Record) { r.set("ce_type", "ORDER_WITHDRAWN") })
 	if ledger.Complete() {
@@ -217,23 +221,27 @@ func TestTheLedgerCountsOnce(t *testing.T) {
 		t.Errorf("%d orders, revenue %v; want 4 and 6120", orders, revenue)
 	}
 	if ledger.Duplicates() != 1 || !ledger.Complete() || !slices.Equal(ledger.Undocumented(), []string{"new"}) {
-		t.Errorf("%d duplicates, complete %t, undocumented %v", ledger.Duplicates(), ledger.Complete(), ledger.Undocumented())
+		t.Errorf("%d duplicates, complete %t, undocumented %v", ledger.Duplicates(), ledger.Complete(),
+			ledger.Undocumented())
 	}
 	take(5, 2, 5)
 	if ledger.Covered() != 1 || ledger.Orders() != 5 {
-		t.Errorf("%d orders, %d of them under the number of another; want 5 and 1: anybody can write any number", ledger.Orders(), ledger.Covered())
+		t.Errorf("%d orders, %d of them under the number of another; want 5 and 1: anybody can write any number",
+			ledger.Orders(), ledger.Covered())
 	}
 	other := example(t, 5, 9, 10)
 	other.Value = bytes.Replace(other.Value, []byte(`"quantity":6`), []byte(`"quantity": 6`), 1)
 	if err := ledger.Take(other); err == nil || ledger.Orders() != 5 || !ledger.Complete() {
-		t.Errorf("another message under the id of a counted one: %v, %d orders; want an error and 5", err, ledger.Orders())
+		t.Errorf("another message under the id of a counted one: %v, %d orders; want an error and 5", err,
+			ledger.Orders())
 	}
 }
 
 func TestLoadSchemaRefusesWhatItDoesNotKnow(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "s.json")
 	const dialect = `"$schema":"https://json-schema.org/draft/2020-12/schema"`
-	for _, text := range []string{`{}`, `{` + dialect + `,"oneOf":[]}`, `{` + dialect + `,"properties":{"a":{"const":1}}}`, `{` + dialect + `,"pattern":"("}`} {
+	for _, text := range []string{`{}`, `{` + dialect + `,"oneOf":[]}`,
+		`{` + dialect + `,"properties":{"a":{"const":1}}}`, `{` + dialect + `,"pattern":"("}`} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -65,8 +65,8 @@ func LoadSchema(file string) (*Schema, error) {
 	return s, nil
 }
 
-// Check says where value breaks the schema, by JSON Pointer. unknown lists the members that the schema does not describe,
-// which it allows.
+// Check says where value breaks the schema, by JSON Pointer. unknown lists the members that the schema does not
+// describe, which it allows.
 func (s *Schema) Check(value []byte) (unknown []string, err error) {
 	in := json.NewDecoder(bytes.NewReader(value))
 	in.UseNumber()

@@ -99,7 +99,8 @@ func outlook(t *activityd.Tried, err error) string {
 	for _, part := range []struct {
 		n    int
 		says string
-	}{{parked, "parked"}, {t.Repeated, "refused as duplicates (their ids occur before)"}, {t.PassedOver, "passed over (their types are not counted here)"}} {
+	}{{parked, "parked"}, {t.Repeated, "refused as duplicates (their ids occur before)"},
+		{t.PassedOver, "passed over (their types are not counted here)"}} {
 		if part.n > 0 {
 			fmt.Fprintf(&b, ", %d %s", part.n, part.says)
 		}

@@ -137,13 +137,15 @@ func (p *keptPage) writeTable(out io.Writer) error {
 		if err := json.Unmarshal(text, &m); err != nil {
 			return fmt.Errorf("read the service's answer: %w", err)
 		}
-		fmt.Fprintf(table, "%s\t%q\t%s\t%s\t%d\t%d\t%q\n", m.ID, m.MessageID, m.Class, m.At.UTC().Format(time.RFC3339), m.Attempts, m.Bytes, m.Reason)
+		fmt.Fprintf(table, "%s\t%q\t%s\t%s\t%d\t%d\t%q\n", m.ID, m.MessageID, m.Class, m.At.UTC().Format(time.RFC3339),
+			m.Attempts, m.Bytes, m.Reason)
 	}
 	for _, id := range p.Corrupt {
 		fmt.Fprintf(table, "damaged: entry %s: stop the service and run activity check\n", id)
 	}
 	for _, r := range p.Overflow {
-		fmt.Fprintf(table, "no room was left for offsets %d to %d of partition %d: read them from Kafka\n", r.From, r.To, r.Partition)
+		fmt.Fprintf(table, "no room was left for offsets %d to %d of partition %d: read them from Kafka\n", r.From,
+			r.To, r.Partition)
 	}
 	if p.Next != "" {
 		fmt.Fprintf(table, "more: --cursor %s\n", p.Next)
@@ -220,7 +222,8 @@ func (d *deciding) decide(ctx context.Context, l ledger, verb, reason string, ou
 		}
 	}
 	if ways != 1 {
-		return settings.WithExitCode(errors.New("name messages by their ids, or select them by --class and --older-than, or say --all"), settings.ExitUsage)
+		return settings.WithExitCode(errors.New(
+			"name messages by their ids, or select them by --class and --older-than, or say --all"), settings.ExitUsage)
 	}
 	body := map[string]any{}
 	if reason != "" {
@@ -242,7 +245,8 @@ func (d *deciding) decide(ctx context.Context, l ledger, verb, reason string, ou
 	total := map[string]int{}
 	for _, id := range d.IDs {
 		var done map[string]int
-		if err := d.askJSON(ctx, http.MethodPost, string(l)+"/"+url.PathEscape(id)+"/"+verb, nil, body, &done); err != nil {
+		if err := d.askJSON(ctx, http.MethodPost, string(l)+"/"+url.PathEscape(id)+"/"+verb, nil, body,
+			&done); err != nil {
 			return fmt.Errorf("message %.60q, after %v: %w", id, total, err)
 		}
 		for name, n := range done {

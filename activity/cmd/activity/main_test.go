@@ -29,8 +29,10 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"serve", "--data", inUse}, settings.ExitFailed, inUse},
 		{[]string{"skip", "--partition", "1", "--offset", "2"}, settings.ExitUsage, "--reason"},
 		{[]string{"skip", "--partition", "1", "--offset", "2", "--reason", " "}, settings.ExitUsage, "--reason"},
-		{[]string{"skip", "--partition", "1", "--offset", "2", "--to", "1", "--reason", "r"}, settings.ExitUsage, "--to"},
-		{[]string{"skip", "--partition", "1", "--offset", "2", "--reason", "r", "--data", filepath.Join(inUse, "none.db")}, settings.ExitFailed, "none.db"},
+		{[]string{"skip", "--partition", "1", "--offset", "2", "--to", "1", "--reason", "r"}, settings.ExitUsage,
+			"--to"},
+		{[]string{"skip", "--partition", "1", "--offset", "2", "--reason", "r", "--data",
+			filepath.Join(inUse, "none.db")}, settings.ExitFailed, "none.db"},
 		{[]string{"parked", "ls", "--target", "ftp://me:sesame@x"}, settings.ExitUsage, `--target: "ftp://me:xxxxx@x"`},
 		{[]string{"parked", "ls", "--target", "http://me:sesame@x y"}, settings.ExitUsage, `--target: "[redacted]"`},
 	} {

@@ -17,7 +17,8 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// keyVariable and ordersKeyVariable are the environment variables that hold the credentials for the activity service and the order service.
+// keyVariable and ordersKeyVariable are the environment variables that hold the credentials for the activity service
+// and the order service.
 const (
 	keyVariable       = "ACTIVITY_API_KEY"
 	ordersKeyVariable = "ORDER_API_KEY"
@@ -44,9 +45,12 @@ const maxAnswer = 1 << 30
 func (r *remote) ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error) {
 	target, err := url.Parse(r.Target)
 	if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
-		return nil, settings.WithExitCode(fmt.Errorf("--target: %q: want one such as http://127.0.0.1:8090", secret.URL(r.Target)), settings.ExitUsage)
+		return nil, settings.WithExitCode(
+			fmt.Errorf("--target: %q: want one such as http://127.0.0.1:8090", secret.URL(r.Target)),
+			settings.ExitUsage)
 	}
-	target = target.JoinPath("v1/activities", url.PathEscape(r.Activity), path) // #nosec G125 -- the path is the program's own
+	// #nosec G125 -- the path is the program's own
+	target = target.JoinPath("v1/activities", url.PathEscape(r.Activity), path)
 	target.RawQuery = query.Encode()
 	token, err := r.Token(keyVariable)
 	if err != nil {
@@ -75,7 +79,8 @@ func (r *remote) ask(ctx context.Context, method, path string, query url.Values,
 	auth.SetBearer(request, token.Reveal())
 	response, err := r.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("the activity service does not answer at %s (see --target): %w", secret.URL(r.Target), secret.Cause(err))
+		return nil, fmt.Errorf("the activity service does not answer at %s (see --target): %w", secret.URL(r.Target),
+			secret.Cause(err))
 	}
 	if response.StatusCode == http.StatusOK {
 		return response.Body, nil
@@ -83,7 +88,8 @@ func (r *remote) ask(ctx context.Context, method, path string, query url.Values,
 	defer func() { _ = response.Body.Close() }()
 	var p problem.Problem
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&p); err != nil || p.Code == "" {
-		return nil, fmt.Errorf("%s answered %s, which is no answer of an activity service (see --target)", secret.URL(target.String()), response.Status)
+		return nil, fmt.Errorf("%s answered %s, which is no answer of an activity service (see --target)",
+			secret.URL(target.String()), response.Status)
 	}
 	p.Status = response.StatusCode
 	return nil, p

@@ -28,7 +28,8 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	})
 }
 
-// saslVariable is the environment variable that holds the password for Kafka. It is no flag, because others on the machine can see those.
+// saslVariable is the environment variable that holds the password for Kafka. It is no flag, because others on the
+// machine can see those.
 const saslVariable = "ACTIVITY_KAFKA_SASL_PASSWORD"
 
 func kafkaPassword() secret.Text { return secret.New(os.Getenv(saslVariable)) }

@@ -34,7 +34,8 @@ func (c *skipCmd) run(ctx context.Context, out io.Writer) error {
 	if c.Partition < 0 || c.Offset < 0 || c.To < c.Offset || strings.TrimSpace(c.Reason) == "" {
 		return settings.WithExitCode(
 			errors.New(
-				"--partition and --offset must not be negative, --to must not be below --offset, and --reason must not be empty",
+				"--partition and --offset must not be negative, --to must not be below --offset, and --reason must "+
+					"not be empty",
 			),
 			settings.ExitUsage,
 		)

@@ -63,7 +63,8 @@ func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
 }
 
 // reach is a service as the settings name it; prefix is that of the names of those of TLS.
-func reach(url string, credential auth.Credential, variable string, files tlsfiles.ClientConfig, prefix string) (verify.Service, error) {
+func reach(url string, credential auth.Credential, variable string, files tlsfiles.ClientConfig,
+	prefix string) (verify.Service, error) {
 	token, err := credential.Token(variable)
 	transport, tlsErr := files.Transport(prefix)
 	return verify.Service{URL: url, Credential: token, Transport: transport}, errors.Join(err, tlsErr)

@@ -20,20 +20,23 @@ func TestVerify_SaysWhatDiffersInSentences(t *testing.T) {
 		return all
 	}
 	quarter := verify.Quarter{Starts: time.Date(2010, 12, 1, 8, 15, 0, 0, time.UTC), Says: "1 order was not counted",
-		Missing: []verify.Missing{{OrderID: "o-1", State: "parked", Reason: "impossible: The total is 1."}, {OrderID: "o-2", State: "unknown", Service: "http://b"}}}
+		Missing: []verify.Missing{{OrderID: "o-1", State: "parked", Reason: "impossible: The total is 1."},
+			{OrderID: "o-2", State: "unknown", Service: "http://b"}}}
 	for _, c := range []struct {
 		report verify.Report
 		orders int // services
 		want   string
 	}{
-		{verify.Report{Orders: 2, Days: []verify.Day{{Day: "2010-12-01", Equal: true}}, Unpublished: map[string]int{"pending": 0}}, 1,
+		{verify.Report{Orders: 2, Days: []verify.Day{{Day: "2010-12-01", Equal: true}},
+			Unpublished: map[string]int{"pending": 0}}, 1,
 			"2 published orders on 1 day compared; all orders are published\n"},
 		{verify.Report{Orders: 1, Unpublished: map[string]int{"waiting": 1, "parked": 12, "pending": 2}}, 1,
 			"1 published order on 0 days compared; not published, and not compared: 12 parked, 2 pending, 1 waiting\n"},
 		{verify.Report{Orders: 3, Moving: true, Days: []verify.Day{{
 			Day: "2010-12-01", Order: verify.Figures{Count: 3, Revenue: sums(map[string]int64{"GBP": 30, "EUR": 5})},
 			Activity: verify.Figures{Count: 1, Revenue: sums(map[string]int64{})}, Differ: []verify.Quarter{quarter},
-		}}}, 2, "2010-12-01 differs: the order services have 3 orders (EUR 5, GBP 30 in minor units), activity counted 1 (no revenue)\n" +
+		}}}, 2, "2010-12-01 differs: the order services have 3 orders (EUR 5, GBP 30 in minor units), activity " +
+			"counted 1 (no revenue)\n" +
 			"  from 08:15 UTC: 1 order was not counted\n" +
 			"    order o-1 is parked (impossible: The total is 1.)\n" +
 			"    order o-2 of http://b is unknown\n" +

@@ -23,7 +23,8 @@ func TestCompactedFilesGoOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
 	db, store, box := openStore(t, path)
 	request := func() *order.Request {
-		return &order.Request{Key: "once", Payload: event.Encode(&event.Order{Currency: "EUR", Lines: []event.Line{{SKU: "a", Quantity: 1}}})}
+		return &order.Request{Key: "once",
+			Payload: event.Encode(&event.Order{Currency: "EUR", Lines: []event.Line{{SKU: "a", Quantity: 1}}})}
 	}
 	first, err := store.Place(t.Context(), request())
 	if err != nil {

@@ -43,7 +43,8 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		entries, key := tx.Bucket(outbox.Root()).Bucket([]byte("waiting")), binary.BigEndian.AppendUint64(nil, bad.Sequence)
+		entries, key := tx.Bucket(outbox.Root()).Bucket([]byte("waiting")),
+			binary.BigEndian.AppendUint64(nil, bad.Sequence)
 		value := slices.Clone(entries.Get(key))
 		value[len(value)-1] ^= 1
 		return entries.Put(key, value)
@@ -56,23 +57,28 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 	ls := func(form string, waiting bool) string {
 		t.Helper()
 		var out bytes.Buffer
-		if err := (&outboxLsCmd{remote: remote{Target: service.URL, Output: form}, Waiting: waiting}).run(t.Context(), &out); err != nil {
+		if err := (&outboxLsCmd{remote: remote{Target: service.URL, Output: form}, Waiting: waiting}).run(t.Context(),
+			&out); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()
 	}
 	var page orderclient.ParkedPage
-	if err := json.Unmarshal([]byte(ls("json", false)), &page); err != nil || len(page.Parked) != 2 || !slices.Equal(page.Corrupt, []string{bad.ID}) {
+	if err := json.Unmarshal([]byte(ls("json", false)), &page); err != nil || len(page.Parked) != 2 ||
+		!slices.Equal(page.Corrupt, []string{bad.ID}) {
 		t.Errorf("as JSON: %+v, %v", page, err)
 	}
-	if text := ls("table", false); !strings.Contains(text, "damaged: message "+bad.ID) || !strings.Contains(text, before.Parked[2].ID) {
+	if text := ls("table", false); !strings.Contains(text, "damaged: message "+bad.ID) ||
+		!strings.Contains(text, before.Parked[2].ID) {
 		t.Errorf("as a table:\n%s", text)
 	}
-	if text := ls("ndjson", false); strings.Count(text, "\n") != 3 || !strings.Contains(text, `{"corrupt":["`+bad.ID+`"]}`) {
+	if text := ls("ndjson", false); strings.Count(text, "\n") != 3 ||
+		!strings.Contains(text, `{"corrupt":["`+bad.ID+`"]}`) {
 		t.Errorf("as lines:\n%s", text)
 	}
 	var waiting orderclient.WaitingPage // it cannot be told that it is a parked one
-	if err := json.Unmarshal([]byte(ls("json", true)), &waiting); err != nil || len(waiting.Waiting) != 0 || !slices.Equal(waiting.Corrupt, []uint64{bad.Sequence}) {
+	if err := json.Unmarshal([]byte(ls("json", true)), &waiting); err != nil || len(waiting.Waiting) != 0 ||
+		!slices.Equal(waiting.Corrupt, []uint64{bad.Sequence}) {
 		t.Errorf("the waiting ones: %+v, %v", waiting, err)
 	}
 	if _, err := client.ShowParked(t.Context(), bad.ID); err == nil || !strings.Contains(err.Error(), "damaged") {
@@ -80,7 +86,8 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 	}
 	var out bytes.Buffer
 	retry := outboxRetryCmd{deciding: deciding{remote: remote{Target: service.URL, Output: "table"}, All: true}}
-	if err := retry.run(t.Context(), &out); err != nil || !strings.HasPrefix(out.String(), "2 retried\n") || !strings.Contains(out.String(), "message "+bad.ID) {
+	if err := retry.run(t.Context(), &out); err != nil || !strings.HasPrefix(out.String(), "2 retried\n") ||
+		!strings.Contains(out.String(), "message "+bad.ID) {
 		t.Errorf("a retry of all: %q, %v", out.String(), err)
 	}
 }

@@ -163,8 +163,10 @@ func (b *bar) show(done, total int) {
 		return
 	}
 	if b.progress == nil {
-		b.progress = progressbar.NewOptions(total, progressbar.OptionSetWriter(b.out), progressbar.OptionSetDescription("import"),
-			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(50*time.Millisecond),
+		b.progress = progressbar.NewOptions(total, progressbar.OptionSetWriter(b.out),
+			progressbar.OptionSetDescription("import"),
+			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(50*time.Millisecond),
 			progressbar.OptionClearOnFinish())
 	}
 	_ = b.progress.Set(done) // a bar that cannot be drawn is no reason to stop

@@ -41,12 +41,14 @@ func TestImportWritesOneLineAndTheRejects(t *testing.T) {
 		if err := c.run(t.Context(), &stderr, false); err != nil {
 			t.Fatal(err)
 		}
-		want := "^import: 310 invoices in 2 files: " + counts + `, 31 rejected \(listed in ` + regexp.QuoteMeta(c.Rejects) + `\) in [0-9.]+m?s` + "\n$"
+		want := "^import: 310 invoices in 2 files: " + counts + `, 31 rejected \(listed in ` +
+			regexp.QuoteMeta(c.Rejects) + `\) in [0-9.]+m?s` + "\n$"
 		if !regexp.MustCompile(want).Match(stderr.Bytes()) {
 			t.Fatalf("got %q", stderr.String())
 		}
 		rejects, err := os.ReadFile(c.Rejects)
-		if lines := strings.Split(string(rejects), "\n"); err != nil || len(lines) != 33 || lines[0] != "invoice,row,code,reason" ||
+		if lines := strings.Split(string(rejects), "\n"); err != nil || len(lines) != 33 ||
+			lines[0] != "invoice,row,code,reason" ||
 			lines[1] != "C536379,143,cancelled,2010-12-01.csv: the invoice is a cancellation" {
 			t.Fatalf("%.300s, %v", rejects, err)
 		}
@@ -60,7 +62,8 @@ func TestImportWithoutARejectsFileSaysHowToGetOne(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	var stderr bytes.Buffer
 	err := command(service.URL, day("2010-12-03")).run(t.Context(), &stderr, false)
-	if err != nil || !strings.Contains(stderr.String(), "108 invoices in 1 file: 73 placed, 0 replayed, 35 rejected (--rejects FILE lists them)") {
+	if err != nil || !strings.Contains(stderr.String(),
+		"108 invoices in 1 file: 73 placed, 0 replayed, 35 rejected (--rejects FILE lists them)") {
 		t.Fatalf("%q, %v", stderr.String(), err)
 	}
 }
@@ -71,7 +74,8 @@ func TestImportShowsABarOnATerminal(t *testing.T) {
 	if err := command(service.URL, day("2010-12-03")).run(t.Context(), &stderr, true); err != nil {
 		t.Fatal(err)
 	}
-	if shown := stderr.String(); !strings.Contains(shown, "\r") || !strings.Contains(shown, "/108") || !strings.Contains(shown, "73 placed") {
+	if shown := stderr.String(); !strings.Contains(shown, "\r") || !strings.Contains(shown, "/108") ||
+		!strings.Contains(shown, "73 placed") {
 		t.Fatalf("shown: %q", shown)
 	}
 }
@@ -85,7 +89,8 @@ func TestAFailedImportIsOneLineToo(t *testing.T) {
 	var stderr bytes.Buffer
 	err := c.run(t.Context(), &stderr, false)
 	if settings.ExitCode(err) != settings.ExitFailed || stderr.Len() != 0 || strings.Contains(err.Error(), "\n") ||
-		!strings.Contains(err.Error(), "0 placed, 0 replayed, 35 rejected") || !strings.Contains(err.Error(), "73 not sent") {
+		!strings.Contains(err.Error(), "0 placed, 0 replayed, 35 rejected") ||
+		!strings.Contains(err.Error(), "73 not sent") {
 		t.Fatalf("%q, %v", stderr.String(), err)
 	}
 	if rejects, err := os.ReadFile(c.Rejects); err != nil || strings.Count(string(rejects), "\n") != 36 {
@@ -94,7 +99,8 @@ func TestAFailedImportIsOneLineToo(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.run(ctx, &stderr, false); settings.ExitCode(err) != settings.ExitFailed || !strings.Contains(err.Error(), "interrupted with 73 not sent") {
+	if err := c.run(ctx, &stderr, false); settings.ExitCode(err) != settings.ExitFailed ||
+		!strings.Contains(err.Error(), "interrupted with 73 not sent") {
 		t.Fatalf("interrupted: %v", err)
 	}
 }
@@ -116,7 +122,8 @@ func TestWhatIsWrongIsFoundBeforeAnythingIsSent(t *testing.T) {
 		change(c)
 		var stderr bytes.Buffer
 		err := c.run(t.Context(), &stderr, false)
-		if err == nil || settings.ExitCode(err) != int(name[0]-'0') || stderr.Len() > 0 || strings.Contains(err.Error(), "\n") {
+		if err == nil || settings.ExitCode(err) != int(name[0]-'0') || stderr.Len() > 0 ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: exit code %d, %v", name, settings.ExitCode(err), err)
 		}
 	}
@@ -167,12 +174,14 @@ const semicolons = "InvoiceNo;StockCode;Description;Quantity;InvoiceDate;UnitPri
 
 func TestImport_SaysInItsOneLineWhatItTook(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
-	c := command(service.URL, writeCSV(t, "eu.csv", semicolons+"1;A;caf\xe9;1;06.07.2011 08:26;2,55;;\n"), day("2010-12-03"))
+	c := command(service.URL, writeCSV(t, "eu.csv", semicolons+"1;A;caf\xe9;1;06.07.2011 08:26;2,55;;\n"),
+		day("2010-12-03"))
 	var stderr bytes.Buffer
 	if err := c.run(t.Context(), &stderr, false); err != nil {
 		t.Fatal(err)
 	}
-	want := "; eu.csv read as windows-1252, semicolons, 06.07.2011 08:26 day first (no row tells; --dates month-first reads it otherwise)\n"
+	want := "; eu.csv read as windows-1252, semicolons, 06.07.2011 08:26 day first (no row tells; --dates " +
+		"month-first reads it otherwise)\n"
 	if got := stderr.String(); !strings.HasSuffix(got, want) || strings.Count(got, "\n") != 1 {
 		t.Fatalf("got %q, want ...%q", got, want)
 	}
@@ -183,15 +192,18 @@ func TestImport_TellingDecides(t *testing.T) {
 	c := command(service.URL, writeCSV(t, "eu.csv", semicolons+"1;A;caf\xe9;1;06.07.2011 08:26;2,55;;\n"))
 	c.Encoding, c.Separator, c.Dates = "iso-8859-15", "semicolon", "month-first"
 	var stderr bytes.Buffer
-	if err := c.run(t.Context(), &stderr, false); err != nil || !strings.HasSuffix(stderr.String(), "; read as iso-8859-15, semicolons, 06.07.2011 08:26 month first\n") {
+	if err := c.run(t.Context(), &stderr, false); err != nil ||
+		!strings.HasSuffix(stderr.String(), "; read as iso-8859-15, semicolons, 06.07.2011 08:26 month first\n") {
 		t.Fatalf("%q, %v", stderr.String(), err)
 	}
 	for _, change := range []func(*importCmd){
-		func(c *importCmd) { c.Encoding = "ebcdic" }, func(c *importCmd) { c.Separator = "|" }, func(c *importCmd) { c.Dates = "us" },
+		func(c *importCmd) { c.Encoding = "ebcdic" }, func(c *importCmd) { c.Separator = "|" },
+		func(c *importCmd) { c.Dates = "us" },
 	} {
 		c := command(service.URL, day("2010-12-03"))
 		change(c)
-		if err := c.run(t.Context(), &stderr, false); settings.ExitCode(err) != settings.ExitUsage || !strings.Contains(err.Error(), "want auto") {
+		if err := c.run(t.Context(), &stderr, false); settings.ExitCode(err) != settings.ExitUsage ||
+			!strings.Contains(err.Error(), "want auto") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -205,7 +217,8 @@ func TestImport_AFileThatCameToNothingIsAFailure(t *testing.T) {
 	for range 2 { // placed, then replayed
 		err := command(service.URL, day("2010-12-03"), bad, empty).run(t.Context(), &stderr, false)
 		if settings.ExitCode(err) != settings.ExitFailed || stderr.Len() != 0 || strings.Contains(err.Error(), "\n") ||
-			!strings.Contains(err.Error(), "2 files came to nothing: "+bad+" (row 2: ") || !strings.Contains(err.Error(), empty+" (it has no rows)") {
+			!strings.Contains(err.Error(), "2 files came to nothing: "+bad+" (row 2: ") ||
+			!strings.Contains(err.Error(), empty+" (it has no rows)") {
 			t.Fatalf("exit code %d: %v", settings.ExitCode(err), err)
 		}
 	}
@@ -222,7 +235,8 @@ func TestReport_IsItsOwnersAndFollowsNoLink(t *testing.T) {
 	if err := os.WriteFile(victim, []byte("precious"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	links := map[string]string{"to a file": victim, "to nothing": filepath.Join(dir, "missing"), "to a directory": dir, "to a device": "/dev/null"}
+	links := map[string]string{"to a file": victim, "to nothing": filepath.Join(dir, "missing"), "to a directory": dir,
+		"to a device": "/dev/null"}
 	before := service.Transactions()
 	for name, target := range links {
 		c := command(service.URL, day("2010-12-03"))
@@ -231,7 +245,8 @@ func TestReport_IsItsOwnersAndFollowsNoLink(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := c.run(t.Context(), io.Discard, false)
-		if settings.ExitCode(err) != settings.ExitFailed || !strings.Contains(err.Error(), "is a symbolic link: name the file itself") {
+		if settings.ExitCode(err) != settings.ExitFailed ||
+			!strings.Contains(err.Error(), "is a symbolic link: name the file itself") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if got, err := os.Readlink(c.Rejects); err != nil || got != target {
@@ -266,12 +281,14 @@ func TestReport_IsItsOwnersAndFollowsNoLink(t *testing.T) {
 func TestReport_RefusesWhatWouldLoseAFileOrWaitForEver(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	dir := t.TempDir()
-	input, other, pipe := filepath.Join(dir, "input.csv"), filepath.Join(dir, "other name.csv"), filepath.Join(dir, "pipe")
+	input, other, pipe := filepath.Join(dir, "input.csv"), filepath.Join(dir, "other name.csv"),
+		filepath.Join(dir, "pipe")
 	text, err := os.ReadFile(day("2010-12-03"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.WriteFile(input, text, 0o600), os.Link(input, other), syscall.Mkfifo(pipe, 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(input, text, 0o600), os.Link(input, other),
+		syscall.Mkfifo(pipe, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	before := service.Transactions()
@@ -285,6 +302,7 @@ func TestReport_RefusesWhatWouldLoseAFileOrWaitForEver(t *testing.T) {
 		}
 	}
 	if after, err := os.ReadFile(input); err != nil || !bytes.Equal(after, text) || service.Transactions() != before {
-		t.Errorf("the input has %d bytes, want %d: %v; something was sent: %v", len(after), len(text), err, service.Transactions() != before)
+		t.Errorf("the input has %d bytes, want %d: %v; something was sent: %v", len(after), len(text), err,
+			service.Transactions() != before)
 	}
 }

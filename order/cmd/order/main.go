@@ -38,8 +38,10 @@ func run(args []string) error {
 		EnvPrefix:   "ORDER",
 		Variables: append([]settings.Variable{
 			{Env: saslVariable, File: "kafka-sasl-password-file", Help: "Password for Kafka", Secret: true},
-			{Env: keyVariable, File: "api-key-file", Help: "API key or token to send to the order service", Secret: true},
-			{Env: activityKeyVariable, File: "activity-api-key-file", Help: "API key or token to send to the activity service, of `order trace`", Secret: true},
+			{Env: keyVariable, File: "api-key-file", Help: "API key or token to send to the order service",
+				Secret: true},
+			{Env: activityKeyVariable, File: "activity-api-key-file",
+				Help: "API key or token to send to the activity service, of `order trace`", Secret: true},
 		}, tracing.Variables()...),
 		Options: []kong.Option{
 			kong.Vars(

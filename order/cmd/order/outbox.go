@@ -221,7 +221,9 @@ func (d *deciding) decide(
 		}
 	}
 	if ways != 1 {
-		return settings.WithExitCode(errors.New("name messages by their ids, or select them by --class, --order-id and --older-than, or say --all"), settings.ExitUsage)
+		return settings.WithExitCode(errors.New(
+			"name messages by their ids, or select them by --class, --order-id and --older-than, or say --all"),
+			settings.ExitUsage)
 	}
 	n := 0
 	var corrupt []string

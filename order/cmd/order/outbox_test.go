@@ -45,21 +45,25 @@ func TestOutboxVerbs(t *testing.T) {
 		return out.String()
 	}
 	var page orderclient.ParkedPage
-	if text := ls(outboxLsCmd{remote: as("json")}); json.Unmarshal([]byte(text), &page) != nil || len(page.Parked) != 4 || strings.Count(text, "\n") != 1 {
+	if text := ls(outboxLsCmd{remote: as("json")}); json.Unmarshal([]byte(text), &page) != nil ||
+		len(page.Parked) != 4 || strings.Count(text, "\n") != 1 {
 		t.Fatalf("json: %s", text)
 	}
 	id := page.Parked[0].ID
-	if text := ls(outboxLsCmd{remote: as("table"), Limit: 3}); strings.Count(text, "\n") != 5 || !strings.Contains(text, id) || !strings.Contains(text, "--cursor ") {
+	if text := ls(outboxLsCmd{remote: as("table"), Limit: 3}); strings.Count(text, "\n") != 5 ||
+		!strings.Contains(text, id) || !strings.Contains(text, "--cursor ") {
 		t.Errorf("table: %s", text)
 	}
-	if text := ls(outboxLsCmd{remote: as("ndjson"), selection: selection{Class: "too_large"}}); strings.Count(text, "\n") != 4 {
+	if text := ls(outboxLsCmd{remote: as("ndjson"), selection: selection{Class: "too_large"}}); strings.Count(text,
+		"\n") != 4 {
 		t.Errorf("ndjson: %s", text)
 	}
 	if text := ls(outboxLsCmd{remote: as("ndjson"), selection: selection{OlderThan: time.Hour}}); text != "" {
 		t.Errorf("none failed an hour ago: %s", text)
 	}
 	var shown bytes.Buffer
-	if err := (&outboxShowCmd{remote: as("table"), ID: id}).run(t.Context(), &shown); err != nil || !strings.Contains(shown.String(), `"sku": "sick"`) {
+	if err := (&outboxShowCmd{remote: as("table"), ID: id}).run(t.Context(), &shown); err != nil ||
+		!strings.Contains(shown.String(), `"sku": "sick"`) {
 		t.Errorf("show: %s, %v", shown.String(), err)
 	}
 
@@ -73,7 +77,8 @@ func TestOutboxVerbs(t *testing.T) {
 		t.Errorf("a second retry: %v", err)
 	}
 	out.Reset()
-	discard := outboxDiscardCmd{deciding: deciding{remote: as("json"), IDs: []string{page.Parked[1].ID}}, Reason: "a test"}
+	discard := outboxDiscardCmd{deciding: deciding{remote: as("json"), IDs: []string{page.Parked[1].ID}},
+		Reason: "a test"}
 	if err := discard.run(t.Context(), &out); err != nil || out.String() != `{"discarded":1}`+"\n" {
 		t.Fatalf("discard: %s, %v", out.String(), err)
 	}
@@ -93,7 +98,8 @@ func TestOutboxVerbsWantToKnowWhatIsMeant(t *testing.T) {
 		{IDs: []string{"a"}, selection: selection{OlderThan: time.Minute}},
 	} {
 		d.remote = remote{Target: "http://127.0.0.1:1", Output: "table"}
-		if err := (&outboxRetryCmd{deciding: d}).run(t.Context(), &bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
+		if err := (&outboxRetryCmd{deciding: d}).run(t.Context(),
+			&bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
 			t.Errorf("%+v: %v", d, err)
 		}
 	}

@@ -10,7 +10,8 @@ import (
 	"ordertally/shared/settings/tlsfiles"
 )
 
-// keyVariable and activityKeyVariable are the environment variables that hold the credentials for the order service and the activity service.
+// keyVariable and activityKeyVariable are the environment variables that hold the credentials for the order service and
+// the activity service.
 const (
 	keyVariable         = "ORDER_API_KEY"
 	activityKeyVariable = "ACTIVITY_API_KEY"
@@ -22,8 +23,8 @@ type access struct {
 	TLS tlsfiles.ClientConfig `embed:""`
 }
 
-// connect returns a client of the service at that URL, which repeats requests for so long; -1 is one attempt. The exit code of its error is
-// that of settings.
+// connect returns a client of the service at that URL, which repeats requests for so long; -1 is one attempt. The exit
+// code of its error is that of settings.
 func (a *access) connect(target string, retryFor time.Duration) (*orderclient.Client, error) {
 	token, err := a.Token(keyVariable)
 	if err != nil {
@@ -33,7 +34,8 @@ func (a *access) connect(target string, retryFor time.Duration) (*orderclient.Cl
 	if err != nil {
 		return nil, settings.WithExitCode(err, settings.ExitUsage)
 	}
-	client, err := orderclient.New(orderclient.Config{BaseURL: target, Credential: token, Transport: transport, RetryFor: retryFor})
+	client, err := orderclient.New(orderclient.Config{BaseURL: target, Credential: token, Transport: transport,
+		RetryFor: retryFor})
 	if err != nil {
 		return nil, settings.WithExitCode(fmt.Errorf("--target: %w", err), settings.ExitUsage)
 	}

@@ -25,7 +25,8 @@ func TestStatus(t *testing.T) {
 		}
 		return strings.Contains(out.String(), "up since")
 	})
-	for _, want := range []string{"kafka     up since ", "backlog   0,", "parked    2\n", "lineage   " + service.Outbox.Lineage() + " from 1 on\n"} {
+	for _, want := range []string{"kafka     up since ", "backlog   0,", "parked    2\n",
+		"lineage   " + service.Outbox.Lineage() + " from 1 on\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
@@ -35,7 +36,8 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	var report orderclient.OutboxReport
-	if err := json.Unmarshal(out.Bytes(), &report, json.RejectUnknownMembers(true)); err != nil || report.Parked != 2 || report.Relay.State != "up" ||
+	if err := json.Unmarshal(out.Bytes(), &report, json.RejectUnknownMembers(true)); err != nil || report.Parked != 2 ||
+		report.Relay.State != "up" ||
 		report.LastSequence != 2 || report.TopicID == "" {
 		t.Errorf("%v: %s", err, out.String())
 	}

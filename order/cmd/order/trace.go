@@ -79,14 +79,16 @@ func (s *seconds) String() string {
 	return "+" + time.Duration(float64(*s)*float64(time.Second)).Round(100*time.Microsecond).String()
 }
 
-// Run writes the trace to standard output. When the activity service does not answer, the order's half is written all the
-// same and the error says so.
+// Run writes the trace to standard output. When the activity service does not answer, the order's half is written all
+// the same and the error says so.
 func (c *traceCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 	base, err := url.Parse(c.ActivityTarget)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
-		return settings.WithExitCode(fmt.Errorf("--activity-target: %q is not a URL such as http://127.0.0.1:8090", secret.URL(c.ActivityTarget)), settings.ExitUsage)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" ||
+		base.Fragment != "" {
+		return settings.WithExitCode(fmt.Errorf("--activity-target: %q is not a URL such as http://127.0.0.1:8090",
+			secret.URL(c.ActivityTarget)), settings.ExitUsage)
 	}
 	token, err := c.ActivityCredential.Token(activityKeyVariable)
 	if err != nil {
@@ -109,7 +111,8 @@ func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 	}
 	var unanswered error
 	if t.Counting, unanswered = askCounting(ctx, activity, base, token, &t.Delivery); unanswered != nil {
-		unanswered = fmt.Errorf("ask the activity service whether the order was counted (see --activity-target): %w", unanswered)
+		unanswered = fmt.Errorf("ask the activity service whether the order was counted (see --activity-target): %w",
+			unanswered)
 		t.CountingError = unanswered.Error()
 	} else {
 		t.Counted = since(t.Delivery.CommittedAt, t.Counting.CountedAt)
@@ -126,9 +129,11 @@ const askTimeout = 10 * time.Second
 
 // askCounting asks whether a message was counted. Its slot says so only once it was published under it: one that was
 // skipped counts as counted.
-func askCounting(ctx context.Context, client *http.Client, base *url.URL, token secret.Text, d *order.Delivery) (*counting, error) {
+func askCounting(ctx context.Context, client *http.Client, base *url.URL, token secret.Text,
+	d *order.Delivery) (*counting, error) {
 	if d.MessageID == "" {
-		return nil, errors.New("the order service does not say which message it is: it has expired there (outbox-retention)")
+		return nil, errors.New("the order service does not say which message it is: it has expired there " +
+			"(outbox-retention)")
 	}
 	target := base.JoinPath("v1/activities", tracedActivity, "messages", url.PathEscape(d.MessageID))
 	if d.State == order.Published {
@@ -215,7 +220,8 @@ func (t *trace) writeTable(out io.Writer) error {
 	case n.State == "counted":
 		row(n.State, n.CountedAt, t.Counted, n.Activity)
 	case n.State == "parked":
-		row("not counted", n.ParkedAt, since(d.CommittedAt, n.ParkedAt), "parked by the activity service: "+n.Reason, strconv.Quote(n.Detail))
+		row("not counted", n.ParkedAt, since(d.CommittedAt, n.ParkedAt), "parked by the activity service: "+n.Reason,
+			strconv.Quote(n.Detail))
 	default:
 		row("not counted", time.Time{}, nil, t.whyNot())
 	}

@@ -15,13 +15,15 @@ import (
 func TestAPasswordInTheActivityServicesURLIsNotShown(t *testing.T) {
 	for _, target := range []string{"ftp://me:open-sesame@x", "http://me:open-sesame@x y"} {
 		c := traceCmd{ActivityTarget: target}
-		if err := c.run(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), "--activity-target") || strings.Contains(err.Error(), "sesame") {
+		if err := c.run(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), "--activity-target") ||
+			strings.Contains(err.Error(), "sesame") {
 			t.Errorf("%s: %v", target, err)
 		}
 	}
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	for _, target := range []string{strings.Replace(other.URL, "//", "//me:open-sesame@", 1), "http://open-sesame@127.0.0.1:1"} {
+	for _, target := range []string{strings.Replace(other.URL, "//", "//me:open-sesame@", 1),
+		"http://open-sesame@127.0.0.1:1"} {
 		base, err := url.Parse(target)
 		if err != nil {
 			t.Fatal(err)

@@ -71,7 +71,8 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 		t.Fatalf("%+v, %v", page, err)
 	}
 	m := page.Waiting[0]
-	if m.Class != "too_large" || !strings.Contains(m.Reason, "over the topic's limit") || m.Attempts != 1 || m.Behind || m.NextTry.Before(time.Now()) || m.LastFailed.IsZero() || m.Committed.IsZero() {
+	if m.Class != "too_large" || !strings.Contains(m.Reason, "over the topic's limit") || m.Attempts != 1 || m.Behind ||
+		m.NextTry.Before(time.Now()) || m.LastFailed.IsZero() || m.Committed.IsZero() {
 		t.Errorf("listed as %+v", m)
 	}
 	next := stamp(m.NextTry)
@@ -89,10 +90,12 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	}
 	first := ls(outboxLsCmd{remote: as("table"), Limit: 2})
 	_, cursor, more := strings.Cut(strings.TrimSpace(first), "more: --waiting --cursor ")
-	if rest := ls(outboxLsCmd{remote: as("ndjson"), Cursor: cursor}); !more || strings.Count(rest, "\n") != 1 || strings.Contains(first, page.Waiting[2].ID) {
+	if rest := ls(outboxLsCmd{remote: as("ndjson"), Cursor: cursor}); !more || strings.Count(rest, "\n") != 1 ||
+		strings.Contains(first, page.Waiting[2].ID) {
 		t.Errorf("pages of two:\n%s%s", first, rest)
 	}
-	if err := (&outboxLsCmd{remote: as("json"), Waiting: true, selection: selection{Class: "refused"}}).run(t.Context(), &bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
+	if err := (&outboxLsCmd{remote: as("json"), Waiting: true, selection: selection{Class: "refused"}}).run(t.Context(),
+		&bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
 		t.Errorf("--waiting with --class: %v", err)
 	}
 
@@ -110,7 +113,8 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	wants("the trace", out.String(), "waiting", "attempts 1", "next try "+next)
 
 	d, err := client.Delivery(t.Context(), m.OrderID)
-	if err != nil || d.Class != "too_large" || d.Reason != m.Reason || !d.NextTry.Equal(m.NextTry) || d.State != "waiting" {
+	if err != nil || d.Class != "too_large" || d.Reason != m.Reason || !d.NextTry.Equal(m.NextTry) ||
+		d.State != "waiting" {
 		t.Errorf("delivery %+v, %v", d, err)
 	}
 	wants("the log", log.String(), "message refused", m.ID, `"attempts":1`, `"next_attempt_at"`)

@@ -91,9 +91,11 @@ func (s *Service) Start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{}, Logger: zerolog.Nop()}
+	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{},
+		Logger: zerolog.Nop()}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
-		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(), Guard: &auth.Guard{Keys: s.Keys},
+		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(),
+		Guard:   &auth.Guard{Keys: s.Keys},
 		Limiter: ratelimit.New(s.Limits, prometheus.NewRegistry()), Gate: admission.Open(),
 	}))
 	handler = openapitest.Check(s.t, orderapi.Document(), handler)

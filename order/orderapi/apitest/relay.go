@@ -34,7 +34,8 @@ func (s *Service) PublishRefusing(
 	ill.Store(true)
 	publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
 		for i := range records {
-			if step == outboxtest.Committing && ill.Load() && strings.Contains(string(records[i].Value), strconv.Quote(sku)) {
+			if step == outboxtest.Committing && ill.Load() &&
+				strings.Contains(string(records[i].Value), strconv.Quote(sku)) {
 				return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("over the topic's limit")}
 			}
 		}
@@ -59,7 +60,8 @@ func (s *Service) PublishRefusing(
 // AwaitParked waits until n messages are parked and every other one is published.
 func (s *Service) AwaitParked(n int) {
 	s.t.Helper()
-	s.Eventually("the sick messages are parked and no other waits", func() bool { return s.Outbox.Parked() == n && s.Outbox.Backlog() == 0 })
+	s.Eventually("the sick messages are parked and no other waits",
+		func() bool { return s.Outbox.Parked() == n && s.Outbox.Backlog() == 0 })
 }
 
 // Eventually polls what goes on behind the API until ok.

@@ -41,8 +41,8 @@ func Key(t testing.TB, keys *auth.Keys, scopes ...string) string {
 	return credential
 }
 
-// Useless makes a key with those scopes that has expired and one that was revoked, and returns their credentials. The keys take the time
-// from at, which goes on by two hours.
+// Useless makes a key with those scopes that has expired and one that was revoked, and returns their credentials. The
+// keys take the time from at, which goes on by two hours.
 func Useless(t testing.TB, keys *auth.Keys, at *clock.Manual, scopes ...string) (expired, revoked string) {
 	t.Helper()
 	_, expired, err := keys.New(t.Context(), "old", scopes, at.Now().Add(time.Hour))
@@ -60,9 +60,9 @@ func Useless(t testing.TB, keys *auth.Keys, at *clock.Manual, scopes ...string) 
 	return expired, revoked
 }
 
-// Routes checks that the table has exactly the routes of want, "METHOD PATH" -> scope, and that each answers so: to a request
-// without a credential 401, with a key of all other scopes 403, and with a key of its scope alone the handler is called. The
-// handlers themselves are not called.
+// Routes checks that the table has exactly the routes of want, "METHOD PATH" -> scope, and that each answers so: to a
+// request without a credential 401, with a key of all other scopes 403, and with a key of its scope alone the handler
+// is called. The handlers themselves are not called.
 func Routes(t *testing.T, routes []web.Route, want map[string]string) {
 	t.Helper()
 	keys := Keys(t)

@@ -23,22 +23,27 @@ func HostileKeys(table *hostiletest.Table, maker, others, id string) {
 
 	table.Category("API1 Broken Object Level Authorization")
 	for _, other := range []string{
-		"aaaaaaaaaa", "0", "*", "all", "null", id[1:], id + "a", id + "%20", id + "%00", "ot_" + id, strings.ToUpper(id) + "0", "..%5c" + id, "'%20OR%201=1--", "%F0%9F%92%A9", strings.Repeat("a", 2000),
+		"aaaaaaaaaa", "0", "*", "all", "null", id[1:], id + "a", id + "%20", id + "%00", "ot_" + id,
+		strings.ToUpper(id) + "0", "..%5c" + id, "'%20OR%201=1--", "%F0%9F%92%A9", strings.Repeat("a", 2000),
 	} {
 		table.Add("revoke the key "+other[:min(len(other), 20)], 404, "not_found", send("DELETE /v1/keys/"+other, ""))
 	}
 
 	table.Category("API2 Broken Authentication")
 	for _, line := range []string{listing, making, revoking} {
-		for name, header := range map[string]string{"nobody": "X-Nothing: 1", "half a key": hostiletest.Bearer(maker[:20]), "an unknown secret": hostiletest.Bearer(maker[:14] + strings.Repeat("a", 26))} {
+		for name, header := range map[string]string{"nobody": "X-Nothing: 1",
+			"half a key":        hostiletest.Bearer(maker[:20]),
+			"an unknown secret": hostiletest.Bearer(maker[:14] + strings.Repeat("a", 26))} {
 			table.Add(name+": "+line, 401, "unauthenticated", hostiletest.Raw(line, body(line, good), header))
 		}
 	}
 
 	table.Category("API3 Broken Object Property Level Authorization")
 	for _, member := range []string{
-		`"id":"aaaaaaaaaa"`, `"key":"ot_aaaaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaa"`, `"sha256":"00"`, `"created_by":"key:root"`, `"created_at":"2010-12-01T00:00:00Z"`, `"expires_at":"2099-01-01T00:00:00Z"`,
-		`"state":"active"`, `"Name":"x"`, `"scope":"ops:write"`, `"is_admin":true`, `"__proto__":{"scopes":["ops:write"]}`,
+		`"id":"aaaaaaaaaa"`, `"key":"ot_aaaaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaa"`, `"sha256":"00"`,
+		`"created_by":"key:root"`, `"created_at":"2010-12-01T00:00:00Z"`, `"expires_at":"2099-01-01T00:00:00Z"`,
+		`"state":"active"`, `"Name":"x"`, `"scope":"ops:write"`, `"is_admin":true`,
+		`"__proto__":{"scopes":["ops:write"]}`,
 	} {
 		table.Add("a key with "+member, 422, "invalid_key", send(making, hostiletest.With(good, member)))
 	}
@@ -57,7 +62,8 @@ func HostileKeys(table *hostiletest.Table, maker, others, id string) {
 		"invalid_key",
 		send(making, `{"name":"n","scopes":["keys:write"`+strings.Repeat(`,"keys:write"`, 99)+`]}`),
 	)
-	for _, never := range []string{"0", "-1", "315360001", "9223372036854775807", "1e3", "1.5", `"3600"`, "9223372036854775808", "[1]"} {
+	for _, never := range []string{"0", "-1", "315360001", "9223372036854775807", "1e3", "1.5", `"3600"`,
+		"9223372036854775808", "[1]"} {
 		table.Add(
 			"a key for "+never+" s",
 			422,
@@ -92,7 +98,8 @@ func HostileKeys(table *hostiletest.Table, maker, others, id string) {
 			send(making, `{"name":"n","scopes":["keys:write","`+scope+`"]}`),
 		)
 	}
-	for _, scope := range []string{auth.Public, "*", "KEYS:WRITE", "keys:write ops:write", "keys:write\\u0000", "admin"} {
+	for _, scope := range []string{auth.Public, "*", "KEYS:WRITE", "keys:write ops:write", "keys:write\\u0000",
+		"admin"} {
 		table.Add("the scope "+scope, 422, "invalid_key", send(making, `{"name":"n","scopes":["`+scope+`"]}`))
 	}
 	for _, method := range []string{"PUT", "PATCH", "DELETE", "OPTIONS", "get"} {
@@ -117,9 +124,14 @@ func HostileKeys(table *hostiletest.Table, maker, others, id string) {
 		table.Add("a key: "+name, 400, "malformed_json", send(making, text))
 	}
 	for _, text := range []string{
-		`{}`, `{"name":"n"}`, `{"scopes":["keys:write"]}`, `{"name":"","scopes":["keys:write"]}`, `{"name":"a b","scopes":["keys:write"]}`, `{"name":"a\u0085b","scopes":["keys:write"]}`, `{"name":"n","scopes":[]}`,
-		`{"name":"\u202en","scopes":["keys:write"]}`, `{"name":"n","scopes":"keys:write"}`, `{"name":"n","scopes":null}`, `{"name":"n","scopes":[null]}`, `{"name":1,"scopes":["keys:write"]}`,
-		`{"name":"n","scopes":["keys:write"],"never_expires":1}`, `{"name":"n","scopes":["keys:write"],"never_expires":true,"expires_in":60}`, `{"name":"n","scopes":["keys:write"],"expires_in":null}`,
+		`{}`, `{"name":"n"}`, `{"scopes":["keys:write"]}`, `{"name":"","scopes":["keys:write"]}`,
+		`{"name":"a b","scopes":["keys:write"]}`, `{"name":"a\u0085b","scopes":["keys:write"]}`,
+		`{"name":"n","scopes":[]}`,
+		`{"name":"\u202en","scopes":["keys:write"]}`, `{"name":"n","scopes":"keys:write"}`,
+		`{"name":"n","scopes":null}`, `{"name":"n","scopes":[null]}`, `{"name":1,"scopes":["keys:write"]}`,
+		`{"name":"n","scopes":["keys:write"],"never_expires":1}`,
+		`{"name":"n","scopes":["keys:write"],"never_expires":true,"expires_in":60}`,
+		`{"name":"n","scopes":["keys:write"],"expires_in":null}`,
 	} {
 		if !json.Valid([]byte(text)) {
 			panic(text)

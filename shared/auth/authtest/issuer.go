@@ -65,7 +65,8 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 	case "/.well-known/openid-configuration":
 		i.Found.Add(1)
 		answer = map[string]any{
-			"issuer": i.URL, "jwks_uri": i.URL + "/keys", "authorization_endpoint": i.URL + "/a", "token_endpoint": i.URL + "/t",
+			"issuer": i.URL, "jwks_uri": i.URL + "/keys", "authorization_endpoint": i.URL + "/a",
+			"token_endpoint":                        i.URL + "/t",
 			"id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"},
 		}
 	case "/keys":
@@ -104,7 +105,8 @@ func (i *Issuer) Rotate() *rsa.PrivateKey {
 // Claims are those of a good token, changed; nil takes one out.
 func (i *Issuer) Claims(change map[string]any) map[string]any {
 	claims := map[string]any{
-		"iss": i.URL, "aud": Audience, "sub": "alice", "exp": i.now.Add(time.Hour).Unix(), "iat": i.now.Unix(), "scope": "openid orders:read",
+		"iss": i.URL, "aud": Audience, "sub": "alice", "exp": i.now.Add(time.Hour).Unix(), "iat": i.now.Unix(),
+		"scope": "openid orders:read",
 	}
 	maps.Copy(claims, change)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
@@ -120,7 +122,8 @@ func (i *Issuer) Token(change map[string]any) string {
 // Sign makes a token of any kind.
 func (i *Issuer) Sign(key any, kid string, algorithm jose.SignatureAlgorithm, claims map[string]any) string {
 	i.t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: kid}},
+		nil)
 	if err != nil {
 		i.t.Fatal(err)
 	}

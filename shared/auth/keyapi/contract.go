@@ -41,8 +41,9 @@ func Operations() map[string]openapi.Operation {
 			Status:        http.StatusCreated,
 			Answer:        CreatedKey{},
 			AnswerHeaders: fresh,
-			Description:   "The key is shown only in this answer. It cannot have a scope that the credential of the request lacks. A retry after a lost answer makes another key: revoke the one that nobody has.",
-			Problems:      []problem.Kind{KindMalformed, KindOpen, KindTooMany, KindInvalid, KindOutcomeUnknown},
+			Description: "The key is shown only in this answer. It cannot have a scope that the credential of the " +
+				"request lacks. A retry after a lost answer makes another key: revoke the one that nobody has.",
+			Problems: []problem.Kind{KindMalformed, KindOpen, KindTooMany, KindInvalid, KindOutcomeUnknown},
 		},
 		"DELETE /v1/keys/{id}": {
 			ID:            "revokeKey",
@@ -51,7 +52,8 @@ func Operations() map[string]openapi.Operation {
 			Status:        http.StatusNoContent,
 			AnswerHeaders: fresh,
 			Problems:      []problem.Kind{KindNoKey, KindOutcomeUnknown},
-			Description:   "After the answer, requests with the key are refused, and its live streams end. Revoking a revoked key changes nothing. A key may revoke itself.",
+			Description: "After the answer, requests with the key are refused, and its live streams end. Revoking " +
+				"a revoked key changes nothing. A key may revoke itself.",
 		},
 	}
 }
@@ -66,10 +68,11 @@ func body() openapi.Named {
 		Description:          "An API key to be made.",
 		Properties: map[string]*openapi.Schema{
 			"name": {
-				Type:        "string",
-				Pattern:     "^[!-~]{1,64}$",
-				Description: "Who will use the key. Keys with the same name are one caller, so a new key can replace an old one.",
-				Examples:    []any{"shop"},
+				Type:    "string",
+				Pattern: "^[!-~]{1,64}$",
+				Description: "Who will use the key. Keys with the same name are one caller, so a new key can replace " +
+					"an old one.",
+				Examples: []any{"shop"},
 			},
 			"scopes": {
 				Type:        "array",

@@ -14,7 +14,8 @@ import (
 	"ordertally/shared/auth/authtest"
 )
 
-// A credential is asked for before the body is read. Who keeps a request half sent must not get round what happens meanwhile.
+// A credential is asked for before the body is read. Who keeps a request half sent must not get round what happens
+// meanwhile.
 func TestKeys_AKeyThatEndsWhileItsRequestIsReadDoesNothing(t *testing.T) {
 	for name, end := range map[string]func(*service, auth.Key){
 		"revoked": func(s *service, key auth.Key) {
@@ -27,14 +28,16 @@ func TestKeys_AKeyThatEndsWhileItsRequestIsReadDoesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t, nil)
 			authtest.Key(t, s.keys, auth.KeysWrite) // so that the service stays closed
-			key, credential, err := s.keys.New(t.Context(), "thief", []string{auth.KeysWrite}, s.clock.Now().Add(time.Hour))
+			key, credential, err := s.keys.New(t.Context(), "thief", []string{auth.KeysWrite},
+				s.clock.Now().Add(time.Hour))
 			if err != nil {
 				t.Fatal(err)
 			}
 			before := len(s.keys.List())
 			rest, body := io.Pipe()
 			reading := make(chan struct{})
-			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { close(reading) }})
+			ctx := httptrace.WithClientTrace(t.Context(),
+				&httptrace.ClientTrace{Got100Continue: func() { close(reading) }})
 			answered := make(chan int)
 			go func() {
 				status, err := send(ctx, s.url, credential, rest)
@@ -48,7 +51,8 @@ func TestKeys_AKeyThatEndsWhileItsRequestIsReadDoesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			end(s, key)
-			if _, err := io.Copy(body, strings.NewReader(`"never_expires":true}`)); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+			if _, err := io.Copy(body, strings.NewReader(`"never_expires":true}`)); err != nil &&
+				!errors.Is(err, io.ErrClosedPipe) {
 				t.Fatal(err)
 			}
 			_ = body.Close()

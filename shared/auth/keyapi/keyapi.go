@@ -43,7 +43,8 @@ var (
 	KindOpen = problem.Kind{
 		Status: http.StatusConflict,
 		Code:   "service_open",
-		Says:   "The service has no keys and is open to everybody. The first key would shut everybody else out, so make it in the file while the service is stopped.",
+		Says: "The service has no keys and is open to everybody. The first key would shut everybody else out, so " +
+			"make it in the file while the service is stopped.",
 	}
 	KindTooMany = problem.Kind{
 		Status: http.StatusConflict,
@@ -173,8 +174,10 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 	if !a.Guard.Closed() {
 		return KindOpen.New(
 			fmt.Sprintf(
-				"Nobody needs a credential here, and the first key shuts out everybody who has none. Stop the service, make it in the file "+
-					"(%s keys new NAME --scopes SCOPE,... --data FILE), and start the service again. With keys:write that key makes the next ones here.",
+				"Nobody needs a credential here, and the first key shuts out everybody who has none. Stop the "+
+					"service, make it in the file "+
+					"(%s keys new NAME --scopes SCOPE,... --data FILE), and start the service again. With keys:write "+
+					"that key makes the next ones here.",
 				a.Program,
 			),
 		)

@@ -42,7 +42,8 @@ type service struct {
 // newService starts one; issuer may be nil.
 func newService(t *testing.T, issuer *auth.Issuer) *service {
 	t.Helper()
-	s := &service{t: t, path: filepath.Join(t.TempDir(), "keys.db"), clock: clock.NewManual(start), log: &bytes.Buffer{}}
+	s := &service{t: t, path: filepath.Join(t.TempDir(), "keys.db"), clock: clock.NewManual(start),
+		log: &bytes.Buffer{}}
 	var err error
 	if s.db, err = boltdb.Open(s.path, boltdb.Options{}); err != nil {
 		t.Fatal(err)
@@ -66,7 +67,8 @@ func newService(t *testing.T, issuer *auth.Issuer) *service {
 		}
 	})
 	document := openapi.Document(openapi.API{
-		Title: "keys", Says: "keys", Routes: routes, Operations: keyapi.Operations(), Closed: keyapi.ClosedSets(), Problems: []problem.Kind{keyapi.KindParameter, keyapi.KindUnavailable},
+		Title: "keys", Says: "keys", Routes: routes, Operations: keyapi.Operations(), Closed: keyapi.ClosedSets(),
+		Problems: []problem.Kind{keyapi.KindParameter, keyapi.KindUnavailable},
 	})
 	web := httptest.NewServer(openapitest.Check(t, document, web.NewRouter(guard.Protect(routes))))
 	t.Cleanup(web.Close)
@@ -110,10 +112,13 @@ func TestKeys_AreMadeListedAndRevokedWhileTheServiceRuns(t *testing.T) {
 	s := newService(t, nil)
 	admin := authtest.Key(t, s.keys, auth.KeysWrite, auth.OrdersRead)
 	var made keyapi.CreatedKey
-	if status, p := s.ask("POST", "/v1/keys", admin, `{"name":"shop","scopes":["keys:write","orders:read"]}`, &made); status != http.StatusCreated {
+	if status, p := s.ask("POST", "/v1/keys", admin, `{"name":"shop","scopes":["keys:write","orders:read"]}`,
+		&made); status != http.StatusCreated {
 		t.Fatalf("%d %v", status, p)
 	}
-	if !made.ExpiresAt.Equal(start.Add(90*24*time.Hour)) || made.Name != "shop" || !strings.HasPrefix(made.Key, "ot_"+made.ID+"_") || !slices.Equal(made.Scopes, []string{"keys:write", "orders:read"}) {
+	if !made.ExpiresAt.Equal(start.Add(90*24*time.Hour)) || made.Name != "shop" ||
+		!strings.HasPrefix(made.Key, "ot_"+made.ID+"_") ||
+		!slices.Equal(made.Scopes, []string{"keys:write", "orders:read"}) {
 		t.Errorf("made %+v", made)
 	}
 	var never, hour keyapi.CreatedKey
@@ -125,7 +130,8 @@ func TestKeys_AreMadeListedAndRevokedWhileTheServiceRuns(t *testing.T) {
 	if status, p := s.ask("DELETE", "/v1/keys/"+made.ID, admin, "", nil); status != http.StatusNoContent {
 		t.Fatalf("%d %v", status, p)
 	}
-	if status, p := s.ask("GET", "/v1/keys", made.Key, "", nil); status != http.StatusUnauthorized || !strings.Contains(p.Detail, "revoked") {
+	if status, p := s.ask("GET", "/v1/keys", made.Key, "", nil); status != http.StatusUnauthorized ||
+		!strings.Contains(p.Detail, "revoked") {
 		t.Errorf("the revoked key: %d %v", status, p)
 	}
 	// A repeated request.
@@ -138,7 +144,8 @@ func TestKeys_AreMadeListedAndRevokedWhileTheServiceRuns(t *testing.T) {
 	for _, key := range list.Keys {
 		by[key.Name] = key
 	}
-	if shop := by["shop"]; len(list.Keys) != 4 || shop.State != "revoked" || shop.CreatedBy != "key:test" || shop.RevokedBy != "key:test" || shop.RevokedAt.IsZero() || shop.LastUse.IsZero() {
+	if shop := by["shop"]; len(list.Keys) != 4 || shop.State != "revoked" || shop.CreatedBy != "key:test" ||
+		shop.RevokedBy != "key:test" || shop.RevokedAt.IsZero() || shop.LastUse.IsZero() {
 		t.Errorf("listed %+v", list)
 	}
 	if by["hour"].CreatedBy != "key:shop" || by["test"].CreatedBy != "" {
@@ -151,11 +158,13 @@ func TestKeys_AreMadeListedAndRevokedWhileTheServiceRuns(t *testing.T) {
 	}
 	for i, key := range again.List() {
 		now := s.keys.List()[i]
-		if key.ID != now.ID || !key.RevokedAt.Equal(now.RevokedAt) || key.CreatedBy != now.CreatedBy || key.RevokedBy != now.RevokedBy {
+		if key.ID != now.ID || !key.RevokedAt.Equal(now.RevokedAt) || key.CreatedBy != now.CreatedBy ||
+			key.RevokedBy != now.RevokedBy {
 			t.Errorf("the file has %+v, memory %+v", key, now)
 		}
 	}
-	for _, want := range []string{`"an API key was made"`, `"an API key was revoked"`, `"by":"key:test"`, `"key":"` + made.ID} {
+	for _, want := range []string{`"an API key was made"`, `"an API key was revoked"`, `"by":"key:test"`,
+		`"key":"` + made.ID} {
 		if !strings.Contains(s.log.String(), want) {
 			t.Errorf("the log lacks %s: %s", want, s.log)
 		}
@@ -176,7 +185,8 @@ func TestKeys_NobodyGivesWhatTheyLack(t *testing.T) {
 	s := newService(t, issuer)
 	token := made.Token(map[string]any{"scope": "keys:write stats:read", "sub": "carol"})
 	var first keyapi.CreatedKey // of a service that an issuer closes: nobody is shut out
-	if status, p := s.ask("POST", "/v1/keys", token, `{"name":"a","scopes":["keys:write"]}`, &first); status != http.StatusCreated {
+	if status, p := s.ask("POST", "/v1/keys", token, `{"name":"a","scopes":["keys:write"]}`,
+		&first); status != http.StatusCreated {
 		t.Fatalf("with a token: %d %v", status, p)
 	}
 	if by := s.keys.List()[0].CreatedBy; by != "token:carol" {
@@ -186,7 +196,8 @@ func TestKeys_NobodyGivesWhatTheyLack(t *testing.T) {
 		for _, scope := range auth.Scopes() {
 			may := scope == auth.KeysWrite || name == "token" && scope == auth.StatsRead
 			status, p := s.ask("POST", "/v1/keys", credential, `{"name":"b","scopes":["`+scope+`"]}`, nil)
-			if may != (status == http.StatusCreated) || !may && (p.Code != "insufficient_scope" || !strings.Contains(p.Detail, scope)) {
+			if may != (status == http.StatusCreated) || !may &&
+				(p.Code != "insufficient_scope" || !strings.Contains(p.Detail, scope)) {
 				t.Errorf("a %s makes a key for %s: %d %v", name, scope, status, p)
 			}
 		}
@@ -194,7 +205,8 @@ func TestKeys_NobodyGivesWhatTheyLack(t *testing.T) {
 	if status, _ := s.ask("DELETE", "/v1/keys/"+first.ID, token, "", nil); status != http.StatusNoContent {
 		t.Errorf("revoked with a token: %d", status)
 	}
-	if by := s.keys.List(); by[slices.IndexFunc(by, func(k auth.Key) bool { return k.ID == first.ID })].RevokedBy != "token:carol" {
+	if by := s.keys.List(); by[slices.IndexFunc(by,
+		func(k auth.Key) bool { return k.ID == first.ID })].RevokedBy != "token:carol" {
 		t.Errorf("revoked by: %+v", by)
 	}
 }
@@ -203,14 +215,16 @@ func TestKeys_NobodyGivesWhatTheyLack(t *testing.T) {
 func TestKeys_TheFirstIsNotMadeOverTheAPI(t *testing.T) {
 	s := newService(t, nil)
 	status, p := s.ask("POST", "/v1/keys", "", `{"name":"a","scopes":["keys:write"]}`, nil)
-	if status != http.StatusConflict || p.Code != "service_open" || !strings.Contains(p.Detail, "order keys new NAME --scopes SCOPE,... --data FILE") || s.keys.Any() {
+	if status != http.StatusConflict || p.Code != "service_open" ||
+		!strings.Contains(p.Detail, "order keys new NAME --scopes SCOPE,... --data FILE") || s.keys.Any() {
 		t.Errorf("%d %v, %v", status, p, s.keys.List())
 	}
 	var list keyapi.KeyList
 	if status, _ := s.ask("GET", "/v1/keys", "", "", &list); status != http.StatusOK || len(list.Keys) != 0 {
 		t.Errorf("the list: %d %+v", status, list)
 	}
-	if status, p := s.ask("DELETE", "/v1/keys/aaaaaaaaaa", "", "", nil); status != http.StatusNotFound || p.Code != "not_found" {
+	if status, p := s.ask("DELETE", "/v1/keys/aaaaaaaaaa", "", "", nil); status != http.StatusNotFound ||
+		p.Code != "not_found" {
 		t.Errorf("revoke: %d %v", status, p)
 	}
 }
@@ -240,13 +254,15 @@ func TestKeys_AreBounded(t *testing.T) {
 		}
 	}
 	const one = `{"name":"one","scopes":["keys:write"]}`
-	if status, p := s.ask("POST", "/v1/keys", admin, one, nil); status != http.StatusCreated || len(s.keys.List()) != auth.MaxKeys {
+	if status, p := s.ask("POST", "/v1/keys", admin, one, nil); status != http.StatusCreated ||
+		len(s.keys.List()) != auth.MaxKeys {
 		t.Fatalf("%d %v, %d keys", status, p, len(s.keys.List()))
 	}
 	if _, err := s.keys.Revoke(t.Context(), oldest.ID); !errors.Is(err, auth.ErrNoKey) {
 		t.Errorf("the oldest useless one: %v", err)
 	}
-	if status, p := s.ask("POST", "/v1/keys", admin, one, nil); status != http.StatusConflict || p.Code != "too_many_keys" {
+	if status, p := s.ask("POST", "/v1/keys", admin, one, nil); status != http.StatusConflict ||
+		p.Code != "too_many_keys" {
 		t.Errorf("all are good: %d %v", status, p)
 	}
 }

@@ -172,7 +172,8 @@ func (c *Ls) write(out io.Writer, list keyapi.KeyList) error {
 	}
 	for i := range list.Keys {
 		k := &list.Keys[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.State, strings.Join(k.Scopes, ","), when(k.CreatedAt, "-"), when(k.ExpiresAt, "never"), when(k.LastUse, "never"))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.State, strings.Join(k.Scopes, ","),
+			when(k.CreatedAt, "-"), when(k.ExpiresAt, "never"), when(k.LastUse, "never"))
 	}
 	return table.Flush()
 }

@@ -75,7 +75,8 @@ func (r *rig) keys(d time.Duration, do func(*auth.Keys)) {
 func TestNewPrintsTheKeyOnce(t *testing.T) {
 	r := newRig(t)
 	var stdout, stderr bytes.Buffer
-	c := New{place: r.file, Name: "shop", Scopes: []string{auth.OrdersWrite, auth.OrdersRead}, Expires: lifetime(time.Hour)}
+	c := New{place: r.file, Name: "shop", Scopes: []string{auth.OrdersWrite, auth.OrdersRead},
+		Expires: lifetime(time.Hour)}
 	if err := c.run(t.Context(), nil, &stdout, &stderr); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,8 @@ func TestAKeyThatCannotBePrintedIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	err = (&New{place: r.file, Name: "shop", Scopes: []string{auth.OpsRead}}).run(t.Context(), nil, full, &bytes.Buffer{})
+	err = (&New{place: r.file, Name: "shop", Scopes: []string{auth.OpsRead}}).run(t.Context(), nil, full,
+		&bytes.Buffer{})
 	var id string
 	r.keys(0, func(k *auth.Keys) { id = k.List()[0].ID })
 	if err == nil || !strings.Contains(err.Error(), "revoke key "+id) {
@@ -156,7 +158,8 @@ func TestLsShowsWhatBecameOfTheKeys(t *testing.T) {
 	}
 	r.keys(-2*time.Hour, func(k *auth.Keys) { // two hours ago, for one
 		var err error
-		if _, credentials["expired"], err = k.New(t.Context(), "old", []string{auth.StatsRead}, time.Now().Add(-time.Hour)); err != nil {
+		if _, credentials["expired"], err = k.New(t.Context(), "old", []string{auth.StatsRead},
+			time.Now().Add(-time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -174,7 +177,8 @@ func TestLsShowsWhatBecameOfTheKeys(t *testing.T) {
 		}
 		for _, got := range rows {
 			credential := credentials[got.State]
-			if got.Name != names[got.State] || !strings.HasPrefix(credential, "ot_"+got.ID+"_") || len(got.Scopes) == 0 || got.CreatedAt.IsZero() || got.RevokedAt.IsZero() == (got.State == "revoked") {
+			if got.Name != names[got.State] || !strings.HasPrefix(credential, "ot_"+got.ID+"_") ||
+				len(got.Scopes) == 0 || got.CreatedAt.IsZero() || got.RevokedAt.IsZero() == (got.State == "revoked") {
 				t.Errorf("%s: %+v", form, got)
 			}
 		}
@@ -194,10 +198,12 @@ func TestLsShowsWhatBecameOfTheKeys(t *testing.T) {
 	}
 	check("ndjson", rows)
 	lines := slices.Collect(strings.Lines(r.ls("table")))
-	if len(lines) != 4 || !slices.Equal(strings.Fields(lines[0]), []string{"ID", "NAME", "STATE", "SCOPES", "CREATED", "EXPIRES", "LAST", "USE"}) {
+	if len(lines) != 4 || !slices.Equal(strings.Fields(lines[0]),
+		[]string{"ID", "NAME", "STATE", "SCOPES", "CREATED", "EXPIRES", "LAST", "USE"}) {
 		t.Fatalf("table: %q", lines)
 	}
-	for _, want := range []string{`old +expired +stats:read +\S+Z +\S+Z +never`, `shop +active +orders:write,orders:read +\S+Z +never +never`, `till +revoked +orders:read +\S+Z +\S+Z +never`} {
+	for _, want := range []string{`old +expired +stats:read +\S+Z +\S+Z +never`,
+		`shop +active +orders:write,orders:read +\S+Z +never +never`, `till +revoked +orders:read +\S+Z +\S+Z +never`} {
 		if !slices.ContainsFunc(lines, regexp.MustCompile(`^[a-z2-7]{10} +`+want+`\n$`).MatchString) {
 			t.Errorf("table %q lacks %s", lines, want)
 		}
@@ -218,7 +224,8 @@ func TestLsShowsWhatBecameOfTheKeys(t *testing.T) {
 func TestLsOfNoKeys(t *testing.T) {
 	r := newRig(t)
 	r.keys(0, func(*auth.Keys) {})
-	for form, want := range map[string]string{"json": `{"keys":[]}` + "\n", "ndjson": "", "table": "ID  NAME  STATE  SCOPES  CREATED  EXPIRES  LAST USE\n"} {
+	for form, want := range map[string]string{"json": `{"keys":[]}` + "\n", "ndjson": "",
+		"table": "ID  NAME  STATE  SCOPES  CREATED  EXPIRES  LAST USE\n"} {
 		if said := r.ls(form); said != want {
 			t.Errorf("%s: %q, want %q", form, said, want)
 		}
@@ -230,7 +237,8 @@ func TestRevokeOfWhatIsNoKey(t *testing.T) {
 	_, id := r.make("shop", 0, auth.OrdersRead)
 	for _, unknown := range []string{"aaaaaaaaaa", "", id + "a", "ot_" + id} {
 		said, err := r.revoke(unknown)
-		if !errors.Is(err, auth.ErrNoKey) || settings.ExitCode(err) != settings.ExitFailed || !strings.Contains(err.Error(), "keys ls") || said != "" {
+		if !errors.Is(err, auth.ErrNoKey) || settings.ExitCode(err) != settings.ExitFailed ||
+			!strings.Contains(err.Error(), "keys ls") || said != "" {
 			t.Errorf("%q: %s, %v", unknown, said, err)
 		}
 	}
@@ -244,7 +252,8 @@ func TestRevokeOfWhatIsNoKey(t *testing.T) {
 	if _, err := r.revoke(id); err != nil {
 		t.Error(err)
 	}
-	if said := r.ls("json"); !strings.Contains(said, `"revoked_at":"`+before.RevokedAt.Format(time.RFC3339)) { // since when does not change
+	// since when does not change
+	if said := r.ls("json"); !strings.Contains(said, `"revoked_at":"`+before.RevokedAt.Format(time.RFC3339)) {
 		t.Errorf("again: %s, want %s", said, before.RevokedAt)
 	}
 }
@@ -257,7 +266,8 @@ func TestTheVerbsNeedTheServiceStopped(t *testing.T) {
 		var out bytes.Buffer
 		_, revoking := r.revoke(id)
 		for verb, err := range map[string]error{
-			"new":    (&New{place: r.file, Name: "till", Scopes: []string{auth.OpsRead}}).run(t.Context(), nil, &out, &out),
+			"new": (&New{place: r.file, Name: "till", Scopes: []string{auth.OpsRead}}).run(t.Context(), nil, &out,
+				&out),
 			"ls":     (&Ls{r.file}).run(t.Context(), nil, &out),
 			"revoke": revoking,
 		} {
@@ -274,8 +284,10 @@ func TestTheVerbsNeedTheServiceStopped(t *testing.T) {
 func TestAnAbsentFileIsNotMade(t *testing.T) {
 	r := newRig(t)
 	_, revoking := r.revoke("aaaaaaaaaa")
-	for verb, err := range map[string]error{"ls": (&Ls{r.file}).run(t.Context(), nil, &bytes.Buffer{}), "revoke": revoking} {
-		if !errors.Is(err, fs.ErrNotExist) || settings.ExitCode(err) != settings.ExitUsage || !strings.HasPrefix(err.Error(), "--data: ") {
+	for verb, err := range map[string]error{"ls": (&Ls{r.file}).run(t.Context(), nil, &bytes.Buffer{}),
+		"revoke": revoking} {
+		if !errors.Is(err, fs.ErrNotExist) || settings.ExitCode(err) != settings.ExitUsage ||
+			!strings.HasPrefix(err.Error(), "--data: ") {
 			t.Errorf("%s: exit %d, %v", verb, settings.ExitCode(err), err)
 		}
 	}

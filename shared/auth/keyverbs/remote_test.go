@@ -52,8 +52,9 @@ func typed(t *testing.T, env map[string]string, args ...string) (stdout, stderr 
 	service := &Service{Name: "order", KeyVariable: "ORDERTALLY_TEST_KEY"}
 	var sources *settings.Sources
 	k, err := settings.Program{
-		Name: "order", EnvPrefix: "ORDER", Stdout: &bytes.Buffer{}, LookupEnv: func(name string) (string, bool) { text, ok := env[name]; return text, ok },
-		Options: []kong.Option{kong.Vars{"api_target": "http://127.0.0.1:1"}, kong.Bind(service)},
+		Name: "order", EnvPrefix: "ORDER", Stdout: &bytes.Buffer{},
+		LookupEnv: func(name string) (string, bool) { text, ok := env[name]; return text, ok },
+		Options:   []kong.Option{kong.Vars{"api_target": "http://127.0.0.1:1"}, kong.Bind(service)},
 	}.Parse(&commands, append([]string{"keys"}, args...))
 	if err != nil {
 		return "", "", err
@@ -98,14 +99,16 @@ func TestVerbs_AskTheRunningService(t *testing.T) {
 		Scopes        []string
 		ExpiresAt     time.Time `json:"expires_at"`
 	}
-	if err := json.Unmarshal([]byte(stdout), &made); err != nil || made.Name != "shop" || !slices.Equal(made.Scopes, []string{"orders:read"}) || !strings.HasPrefix(made.Key, "ot_"+made.ID) {
+	if err := json.Unmarshal([]byte(stdout), &made); err != nil || made.Name != "shop" ||
+		!slices.Equal(made.Scopes, []string{"orders:read"}) || !strings.HasPrefix(made.Key, "ot_"+made.ID) {
 		t.Errorf("%v %s", err, stdout)
 	}
 	if left := made.ExpiresAt.Sub(began); left < 90*24*time.Hour-time.Minute || left > 90*24*time.Hour+time.Minute {
 		t.Errorf("by default it is good for %v", left)
 	}
 	stdout, stderr, err = typed(t, env, "new", "till", "--scopes", "orders:read", "--never-expires")
-	if err != nil || !strings.HasPrefix(stdout, "ot_") || strings.Count(stdout, "\n") != 1 || !strings.Contains(stderr, "for ever") {
+	if err != nil || !strings.HasPrefix(stdout, "ot_") || strings.Count(stdout, "\n") != 1 ||
+		!strings.Contains(stderr, "for ever") {
 		t.Errorf("%q %q %v", stdout, stderr, err)
 	}
 	stdout, _, err = typed(t, env, "revoke", made.ID)
@@ -113,7 +116,8 @@ func TestVerbs_AskTheRunningService(t *testing.T) {
 		t.Errorf("%q %v", stdout, err)
 	}
 	stdout, _, err = typed(t, env, "ls")
-	if lines := slices.Collect(strings.Lines(stdout)); err != nil || len(lines) != 4 || !strings.Contains(stdout, "shop  revoked") || !strings.Contains(stdout, "till  active") {
+	if lines := slices.Collect(strings.Lines(stdout)); err != nil || len(lines) != 4 ||
+		!strings.Contains(stdout, "shop  revoked") || !strings.Contains(stdout, "till  active") {
 		t.Errorf("%q %v", stdout, err)
 	}
 	for name, tc := range map[string]struct {
@@ -121,15 +125,20 @@ func TestVerbs_AskTheRunningService(t *testing.T) {
 		want string
 		code int
 	}{
-		"a scope beyond its own": {[]string{"new", "a", "--scopes", "ops:write"}, "does not have the scope ops:write", settings.ExitFailed},
-		"an unknown key":         {[]string{"revoke", "aaaaaaaaaa"}, "No API key has that id", settings.ExitFailed},
-		"no id":                  {[]string{"revoke", ".."}, "no key has that id", settings.ExitFailed},
-		"contradicting":          {[]string{"new", "a", "--scopes", "orders:read", "--expires", "1d", "--never-expires"}, "contradict", settings.ExitUsage},
-		"a duration of words":    {[]string{"new", "a", "--scopes", "orders:read", "--expires", "soon"}, "90d", settings.ExitUsage},
-		"over already":           {[]string{"new", "a", "--scopes", "orders:read", "--expires=-1d"}, "is not between", settings.ExitUsage},
-		"for centuries":          {[]string{"new", "a", "--scopes", "orders:read", "--expires", "99999999999d"}, "is not between 1s and 3650d", settings.ExitUsage},
-		"no URL":                 {[]string{"ls", "--target", "order:8080"}, "--target", settings.ExitUsage},
-		"nobody there":           {[]string{"ls", "--target", "http://127.0.0.1:1"}, "--data", settings.ExitFailed},
+		"a scope beyond its own": {[]string{"new", "a", "--scopes", "ops:write"}, "does not have the scope ops:write",
+			settings.ExitFailed},
+		"an unknown key": {[]string{"revoke", "aaaaaaaaaa"}, "No API key has that id", settings.ExitFailed},
+		"no id":          {[]string{"revoke", ".."}, "no key has that id", settings.ExitFailed},
+		"contradicting": {[]string{"new", "a", "--scopes", "orders:read", "--expires", "1d",
+			"--never-expires"}, "contradict", settings.ExitUsage},
+		"a duration of words": {[]string{"new", "a", "--scopes", "orders:read", "--expires", "soon"}, "90d",
+			settings.ExitUsage},
+		"over already": {[]string{"new", "a", "--scopes", "orders:read", "--expires=-1d"}, "is not between",
+			settings.ExitUsage},
+		"for centuries": {[]string{"new", "a", "--scopes", "orders:read", "--expires", "99999999999d"},
+			"is not between 1s and 3650d", settings.ExitUsage},
+		"no URL":       {[]string{"ls", "--target", "order:8080"}, "--target", settings.ExitUsage},
+		"nobody there": {[]string{"ls", "--target", "http://127.0.0.1:1"}, "--data", settings.ExitFailed},
 	} {
 		stdout, _, err := typed(t, env, tc.args...)
 		if err == nil || settings.ExitCode(err) != tc.code || !strings.Contains(err.Error(), tc.want) || stdout != "" {
@@ -151,19 +160,22 @@ func TestVerbs_AskTheRunningService(t *testing.T) {
 		http.Redirect(w, r, url+r.URL.Path, http.StatusTemporaryRedirect)
 	}))
 	t.Cleanup(other.Close)
-	if _, _, err := typed(t, env, "ls", "--target", other.URL); err == nil || !strings.Contains(err.Error(), "not an answer of the order service") {
+	if _, _, err := typed(t, env, "ls", "--target", other.URL); err == nil ||
+		!strings.Contains(err.Error(), "not an answer of the order service") {
 		t.Errorf("a redirect: %v", err)
 	}
 }
 
 func TestVerbs_LifetimesInDays(t *testing.T) {
-	for text, want := range map[string]time.Duration{"1d": day, "90d": 90 * day, "3650d": 3650 * day, "12h30m": 12*time.Hour + 30*time.Minute, "1.5s": time.Second} {
+	for text, want := range map[string]time.Duration{"1d": day, "90d": 90 * day, "3650d": 3650 * day,
+		"12h30m": 12*time.Hour + 30*time.Minute, "1.5s": time.Second} {
 		var l lifetime
 		if err := l.UnmarshalText([]byte(text)); err != nil || time.Duration(l) != want {
 			t.Errorf("%s: %v, %v", text, time.Duration(l), err)
 		}
 	}
-	for _, text := range []string{"", "d", "0d", "-1d", "1.5d", "3651d", "90", "999ms", "1y", "9223372036854775808d", " 1d"} {
+	for _, text := range []string{"", "d", "0d", "-1d", "1.5d", "3651d", "90", "999ms", "1y", "9223372036854775808d",
+		" 1d"} {
 		var l lifetime
 		if err := l.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q: %v", text, time.Duration(l))

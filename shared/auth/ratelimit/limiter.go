@@ -46,8 +46,8 @@ func (l *Limiter) ByAddress(next http.Handler) http.Handler {
 	})
 }
 
-// ByCaller returns the routes with handlers that bound what one caller sends. A Guard goes around them: it says who calls. Who is
-// not known, where nobody need be, is bounded by address alone.
+// ByCaller returns the routes with handlers that bound what one caller sends. A Guard goes around them: it says who
+// calls. Who is not known, where nobody need be, is bounded by address alone.
 func (l *Limiter) ByCaller(routes []web.Route) []web.Route {
 	if l.caller == nil {
 		return routes

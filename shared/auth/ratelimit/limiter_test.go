@@ -48,7 +48,8 @@ func TestAnAddressIsBounded(t *testing.T) {
 		}
 		refused := ask(h, "192.0.2.1:2000", "") // another port is the same address
 		if refused.StatusCode != http.StatusTooManyRequests || refused.Header.Get("Retry-After") != "1" ||
-			refused.Header.Get("RateLimit") != `"address";r=0;t=5` || refused.Header.Get("Content-Type") != "application/problem+json" {
+			refused.Header.Get("RateLimit") != `"address";r=0;t=5` ||
+			refused.Header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("over the limit: %s %v", refused.Status, refused.Header)
 		}
 		if other := ask(h, "192.0.2.2:1000", ""); other.StatusCode != http.StatusNoContent {
@@ -72,7 +73,8 @@ http_rate_limited_total{limit="caller"} 0
 }
 
 func TestANetworkOfIPv6IsOneAddress(t *testing.T) {
-	h := ratelimit.New(ratelimit.Config{PerAddress: 0.01, Burst: time.Second}, prometheus.NewRegistry()).ByAddress(http.HandlerFunc(ok))
+	h := ratelimit.New(ratelimit.Config{PerAddress: 0.01, Burst: time.Second},
+		prometheus.NewRegistry()).ByAddress(http.HandlerFunc(ok))
 	for _, tc := range []struct {
 		from string
 		want int

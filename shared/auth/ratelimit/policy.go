@@ -1,7 +1,7 @@
 // Package ratelimit bounds how many requests a second one caller, or one address, may send.
 //
-// A request over the limit is a 429 problem with Retry-After. Every answer tells where its sender stands, in the header fields
-// RateLimit-Policy and RateLimit of draft-ietf-httpapi-ratelimit-headers-10.
+// A request over the limit is a 429 problem with Retry-After. Every answer tells where its sender stands, in the header
+// fields RateLimit-Policy and RateLimit of draft-ietf-httpapi-ratelimit-headers-10.
 package ratelimit
 
 import (
@@ -19,15 +19,17 @@ import (
 )
 
 // KindLimited is the one problem of this package.
-var KindLimited = problem.Kind{Status: http.StatusTooManyRequests, Code: "rate_limited", Says: "More requests than the limit allows; repeat after the time that Retry-After says."}
+var KindLimited = problem.Kind{Status: http.StatusTooManyRequests, Code: "rate_limited",
+	Says: "More requests than the limit allows; repeat after the time that Retry-After says."}
 
-// maxSenders bounds the memory of one policy: about 200 bytes each. Of more senders than that the one who has been away longest is
-// forgotten, and begins with a full bucket.
+// maxSenders bounds the memory of one policy: about 200 bytes each. Of more senders than that the one who has been away
+// longest is forgotten, and begins with a full bucket.
 const maxSenders = 65_536
 
 // Config is the limits of a service. The tags make it flags. The zero value has no limits.
 type Config struct {
-	// PerCaller is how many requests a second one caller may send on average: all keys of one name, one subject of the issuer.
+	// PerCaller is how many requests a second one caller may send on average: all keys of one name, one subject of the
+	// issuer.
 	PerCaller float64 `help:"Most requests a second of one caller, on average; 0 for no limit." name:"rate-limit-caller"`
 	// PerAddress is the same of one IP address, or of one IPv6 network of 64 bits.
 	PerAddress float64 `help:"Most requests a second from one IP address, on average; 0 for no limit. Behind a proxy it needs trusted-proxies." name:"rate-limit-address"`
@@ -58,7 +60,8 @@ func (c Config) Validate() error {
 		value float64
 	}{{"rate-limit-caller", c.PerCaller}, {"rate-limit-address", c.PerAddress}} {
 		if !(limit.value == 0 || limit.value >= 0.01 && limit.value <= maxRate) { // not a number neither
-			errs = append(errs, fmt.Errorf("%s: %v is neither 0 nor between 0.01 and 1000000 requests a second", limit.name, limit.value))
+			errs = append(errs, fmt.Errorf("%s: %v is neither 0 nor between 0.01 and 1000000 requests a second",
+				limit.name, limit.value))
 		}
 	}
 	if c.Burst != 0 && (c.Burst < minBurst || c.Burst > maxBurst) {
@@ -88,7 +91,8 @@ func newPolicy(name string, perSecond float64, burst time.Duration) *policy {
 	return p
 }
 
-// allow takes one request of sender and says in the header how the sender stands. When it returns false, it has answered.
+// allow takes one request of sender and says in the header how the sender stands. When it returns false, it has
+// answered.
 func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bool {
 	bucket, known := p.buckets.Get(sender)
 	if !known {
@@ -102,12 +106,14 @@ func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bo
 	left := bucket.TokensAt(now)
 	h := w.Header()
 	h.Add("RateLimit-Policy", p.header)
-	h.Add("RateLimit", strconv.Quote(p.name)+";r="+strconv.Itoa(max(0, int(left)))+";t="+strconv.Itoa(p.seconds(float64(p.burst)-left)))
+	h.Add("RateLimit", strconv.Quote(p.name)+";r="+strconv.Itoa(max(0, int(left)))+";t="+
+		strconv.Itoa(p.seconds(float64(p.burst)-left)))
 	if allowed {
 		return true
 	}
 	refusal := KindLimited.New(
-		fmt.Sprintf("This %s sends more than %g requests a second. Send fewer, or repeat this one after the time that Retry-After says.", p.name, float64(p.rate)))
+		fmt.Sprintf("This %s sends more than %g requests a second. Send fewer, or repeat this one after the time "+
+			"that Retry-After says.", p.name, float64(p.rate)))
 	refusal.RetryAfter = time.Duration(p.seconds(1-left)) * time.Second
 	problem.Write(w, r, refusal)
 	return false

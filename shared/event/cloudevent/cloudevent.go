@@ -82,7 +82,8 @@ func (e *Envelope) Headers() []Header {
 	add(HeaderDataSchema, e.DataSchema)
 	if e.Lineage != "" {
 		add(HeaderLineage, e.Lineage)
-		headers = append(headers, Header{HeaderSequence, slotText(e.Sequence)}, Header{HeaderPrevious, slotText(e.Previous)})
+		headers = append(headers, Header{HeaderSequence, slotText(e.Sequence)},
+			Header{HeaderPrevious, slotText(e.Previous)})
 	}
 	add(HeaderTraceParent, e.TraceParent)
 	return headers
@@ -103,8 +104,8 @@ func slotText(slot uint64) []byte {
 // lineage, sequence and previous do not go together.
 func Parse(headers []Header) (Envelope, error) { return new(Parser).Parse(headers) }
 
-// Parser parses one envelope after the other, and takes the texts that all of them share, such as type and lineage, from the one
-// before. It is not safe for concurrent use.
+// Parser parses one envelope after the other, and takes the texts that all of them share, such as type and lineage,
+// from the one before. It is not safe for concurrent use.
 type Parser struct{ last Envelope }
 
 // Parse does what the function of that name does.

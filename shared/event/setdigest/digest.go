@@ -1,9 +1,9 @@
-// Package setdigest sums up a set of ids in 16 bytes that do not depend on their order: two services that hold the same ids
-// have the same digest, and the digests of parts add up to that of the whole.
+// Package setdigest sums up a set of ids in 16 bytes that do not depend on their order: two services that hold the same
+// ids have the same digest, and the digests of parts add up to that of the whole.
 //
-// It is the sum, modulo 2^128, of the first 16 bytes of each id's SHA-256 (an additive set hash: Bellare and Micciancio,
-// "A New Paradigm for Collision-Free Hashing", 1997). It finds what was lost, doubled or mixed up; it is no proof against
-// somebody who chooses the ids in order to deceive.
+// It is the sum, modulo 2^128, of the first 16 bytes of each id's SHA-256 (an additive set hash: Bellare and
+// Micciancio, "A New Paradigm for Collision-Free Hashing", 1997). It finds what was lost, doubled or mixed up; it is no
+// proof against somebody who chooses the ids in order to deceive.
 package setdigest
 
 import (

@@ -34,7 +34,8 @@ func TestIsTheSumModulo2To128(t *testing.T) {
 			t.Fatalf("%q: %s, want %s", ids, got, want)
 		}
 		var back setdigest.Digest
-		if err := back.UnmarshalText([]byte(want)); err != nil || back != got || setdigest.FromBytes(got.Bytes()) != got {
+		if err := back.UnmarshalText([]byte(want)); err != nil || back != got ||
+			setdigest.FromBytes(got.Bytes()) != got {
 			t.Fatalf("%s came back as %s, %v", want, back, err)
 		}
 	})

@@ -129,7 +129,8 @@ func administer(t testing.TB, address string, act func(context.Context, *conflue
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
+	admin, err := confluent.NewAdminClient(
+		&confluent.ConfigMap{"bootstrap.servers": address, "enable.metrics.push": false})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// Package brokertest reads topics for tests, with a client of its own: what the services wrote is judged by a reader that
-// shares no code with them.
+// Package brokertest reads topics for tests, with a client of its own: what the services wrote is judged by a reader
+// that shares no code with them.
 package brokertest
 
 import (
@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/kafka"
 )
 
-// ReadAll returns every record that a reader of committed records sees in topic now, partition by partition in order. It
-// fails the test when that takes longer than a minute.
+// ReadAll returns every record that a reader of committed records sees in topic now, partition by partition in order.
+// It fails the test when that takes longer than a minute.
 func ReadAll(t testing.TB, address, topic string) []kafka.Record {
 	t.Helper()
 	consumer, partitions := assign(t, address, topic)
@@ -51,7 +51,8 @@ func NewReader(t testing.TB, address, topic string) *Reader {
 	return &Reader{consumer: consumer}
 }
 
-// Next returns the next record of any partition, those of one partition in order, and false when none came within limit.
+// Next returns the next record of any partition, those of one partition in order, and false when none came within
+// limit.
 func (r *Reader) Next(t testing.TB, limit time.Duration) (kafka.Record, bool) {
 	t.Helper()
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {

@@ -63,7 +63,8 @@ func produce(t *testing.T, p *confluent.Producer, topic string, values ...[]byte
 	t.Helper()
 	deliveries := make(chan confluent.Event, len(values))
 	for _, value := range values {
-		message := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: 0}, Value: value}
+		message := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: 0},
+			Value: value}
 		if err := p.Produce(message, deliveries); err != nil {
 			return err
 		}
@@ -77,7 +78,8 @@ func produce(t *testing.T, p *confluent.Producer, topic string, values ...[]byte
 	return failed
 }
 
-// readCommitted returns the values of partition 0 up to its end, as a read_committed consumer without a group sees them.
+// readCommitted returns the values of partition 0 up to its end, as a read_committed consumer without a group sees
+// them.
 func readCommitted(t *testing.T, addr, topic string) []string {
 	t.Helper()
 	c, err := confluent.NewConsumer(client(addr, confluent.ConfigMap{

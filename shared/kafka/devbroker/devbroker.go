@@ -24,8 +24,8 @@ import (
 
 // Config of a broker. The zero value listens on a free port of 127.0.0.1 and keeps everything in memory.
 type Config struct {
-	// Listen is HOST:PORT; port 0 picks a free one. Default "127.0.0.1:0". Clients are told this very address, so a host
-	// that means every interface (empty, 0.0.0.0, ::) is refused.
+	// Listen is HOST:PORT; port 0 picks a free one. Default "127.0.0.1:0". Clients are told this very address, so a
+	// host that means every interface (empty, 0.0.0.0, ::) is refused.
 	Listen string
 	// DataDir keeps topics, records and group offsets over a restart; it is made when absent. One process at a time may
 	// use it. Default "": memory only.

@@ -1,5 +1,5 @@
-// Package outboxtest has what a test of an outbox or of a publisher needs: a scriptable Publisher in memory, and the suite
-// that every Publisher must pass.
+// Package outboxtest has what a test of an outbox or of a publisher needs: a scriptable Publisher in memory, and the
+// suite that every Publisher must pass.
 package outboxtest
 
 import (
@@ -434,7 +434,8 @@ func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox
 	}
 	var lost []outbox.Standing
 	for _, r := range records {
-		stands := slices.ContainsFunc(p.stands, func(x stood) bool { return x.place == r.Place && x.Slot == r.Slot && x.lineage == s.lineage })
+		stands := slices.ContainsFunc(p.stands,
+			func(x stood) bool { return x.place == r.Place && x.Slot == r.Slot && x.lineage == s.lineage })
 		if !stands && r.Offset >= p.starts[r.Partition] {
 			lost = append(lost, r)
 		}

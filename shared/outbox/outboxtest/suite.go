@@ -19,8 +19,8 @@ import (
 // Target is a Publisher under test.
 type Target struct {
 	Publisher outbox.Publisher
-	// Read returns the values of all records that readers of committed records see, those of one key in order. Slots and
-	// times need not be filled in.
+	// Read returns the values of all records that readers of committed records see, those of one key in order. Slots
+	// and times need not be filled in.
 	Read func(t *testing.T) []outbox.Record
 	// Hang begins a transaction of somebody else in each partition and leaves it open; end ends it. It is called with
 	// an open session.
@@ -38,8 +38,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Target) {
 	run(t, fresh, exactlyOnce)
 }
 
-// RunAtLeastOnce checks what is left of the contract without transactions: a batch that fails may be visible in part, and
-// another session is noticed but not fenced.
+// RunAtLeastOnce checks what is left of the contract without transactions: a batch that fails may be visible in part,
+// and another session is noticed but not fenced.
 func RunAtLeastOnce(t *testing.T, fresh func(t *testing.T) Target) { run(t, fresh, atLeastOnce) }
 
 type cases map[string]func(*testing.T, Target)
@@ -271,7 +271,8 @@ func ended(t *testing.T, target Target) {
 // message is a record as an Outbox makes it, with the headers by which it is known again.
 func message(name string, slot uint64, key string) outbox.Record {
 	id := uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot)} //nolint:gosec // small
-	envelope := cloudevent.Envelope{ID: id.String(), Source: "/suite", Type: "T", Lineage: name, Sequence: slot, Previous: slot - 1}
+	envelope := cloudevent.Envelope{ID: id.String(), Source: "/suite", Type: "T", Lineage: name, Sequence: slot,
+		Previous: slot - 1}
 	r := record(slot, key, fmt.Sprint(name, slot))
 	r.Headers = envelope.Headers()
 	return r
@@ -289,7 +290,8 @@ func twoLineages(t *testing.T, target Target) (session outbox.Session, mine []ou
 			t.Fatal(err)
 		}
 		for i := range places {
-			mine = append(mine, outbox.Standing{Place: places[i], Slot: slot + uint64(i), ID: uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot) + byte(i)}})
+			mine = append(mine, outbox.Standing{Place: places[i], Slot: slot + uint64(i),
+				ID: uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot) + byte(i)}})
 		}
 		if _, err := publish(t, second, slot, message(other, slot, fmt.Sprint(slot))); err != nil {
 			t.Fatal(err)

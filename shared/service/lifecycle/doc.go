@@ -10,6 +10,6 @@
 //	select { case <-ctx.Done(): case <-group.Failed(): }
 //	err := stack.Stop(deadline) // http, relay, database
 //
-// A [Restarter] runs a part again that panicked, and a [Watchdog] knows since when a part has been in one step. The package starts nothing by
-// itself and handles no signals.
+// A [Restarter] runs a part again that panicked, and a [Watchdog] knows since when a part has been in one step. The
+// package starts nothing by itself and handles no signals.
 package lifecycle

@@ -62,10 +62,12 @@ func TestGroupCancellationIsACleanEndOnlyWhenAsked(t *testing.T) {
 		run  func(context.Context) error
 		want string
 	}{
-		"bare":            {untilDone, ""},
-		"wrapped":         {func(ctx context.Context) error { return fmt.Errorf("poll: %w", untilDone(ctx)) }, ""},
-		"joined to error": {func(ctx context.Context) error { return errors.Join(untilDone(ctx), errBroken) }, "part: context canceled\nbroken"},
-		"both wrapped":    {func(ctx context.Context) error { return fmt.Errorf("%w: %w", errBroken, untilDone(ctx)) }, "part: broken: context canceled"},
+		"bare":    {untilDone, ""},
+		"wrapped": {func(ctx context.Context) error { return fmt.Errorf("poll: %w", untilDone(ctx)) }, ""},
+		"joined to error": {func(ctx context.Context) error { return errors.Join(untilDone(ctx), errBroken) },
+			"part: context canceled\nbroken"},
+		"both wrapped": {func(ctx context.Context) error { return fmt.Errorf("%w: %w", errBroken, untilDone(ctx)) },
+			"part: broken: context canceled"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

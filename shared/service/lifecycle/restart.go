@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// What a Restarter allows: the wait before another start grows from first to limit, and repeats panics within window are one too many.
+// What a Restarter allows: the wait before another start grows from first to limit, and repeats panics within window
+// are one too many.
 const (
 	restartFirst  = 100 * time.Millisecond
 	restartLimit  = 30 * time.Second
@@ -17,8 +18,9 @@ const (
 	restartMany   = 3
 )
 
-// Restarter runs a part again when it panics. A panic in one message or one moment must not take the service away; one that comes back
-// shows in Check. An error, as opposed to a panic, ends the part as ever. It is safe for concurrent use.
+// Restarter runs a part again when it panics. A panic in one message or one moment must not take the service away; one
+// that comes back shows in Check. An error, as opposed to a panic, ends the part as ever. It is safe for concurrent
+// use.
 type Restarter struct {
 	run     func(context.Context) error
 	onPanic func(p *PanicError, wait time.Duration)
@@ -27,8 +29,8 @@ type Restarter struct {
 	panics []time.Time // within restartWindow, the oldest first
 }
 
-// NewRestarter returns a Restarter of run, which must be able to begin anew after a panic. onPanic is told of each panic, and how long the
-// part rests before it begins again.
+// NewRestarter returns a Restarter of run, which must be able to begin anew after a panic. onPanic is told of each
+// panic, and how long the part rests before it begins again.
 func NewRestarter(run func(context.Context) error, onPanic func(p *PanicError, wait time.Duration)) *Restarter {
 	return &Restarter{run: run, onPanic: onPanic}
 }
@@ -79,7 +81,8 @@ func (r *Restarter) Check(context.Context) error {
 	defer r.mu.Unlock()
 	r.forget()
 	if n := len(r.panics); n >= restartMany {
-		return fmt.Errorf("panicked %d times within %s, and is started again each time: look at the log for the stacks", n, restartWindow)
+		return fmt.Errorf("panicked %d times within %s, and is started again each time: look at the log for the stacks",
+			n, restartWindow)
 	}
 	return nil
 }

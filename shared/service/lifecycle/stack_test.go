@@ -35,7 +35,8 @@ func TestStackStopsInReverseOrderAndSkipsNothing(t *testing.T) {
 		t.Errorf("error %v does not hold both failures", err)
 	}
 	text := err.Error()
-	for _, want := range []string{"stop http: context deadline exceeded\n", "stop producer: panic: unread channel", "stop database: disk full"} {
+	for _, want := range []string{"stop http: context deadline exceeded\n", "stop producer: panic: unread channel",
+		"stop database: disk full"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("error lacks %q:\n%s", want, text)
 		}

@@ -87,7 +87,8 @@ func TestHealthCheckThatHangsFailsAndIsNotStartedAgain(t *testing.T) {
 func TestHealthRequestsShareACheckThatIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h telemetry.Health
-		h.Register("slow", func(context.Context) error { <-time.After(300 * time.Millisecond); return nil }, telemetry.Ready)
+		h.Register("slow", func(context.Context) error { <-time.After(300 * time.Millisecond); return nil },
+			telemetry.Ready)
 		answers := make(chan error, 3)
 		for range cap(answers) {
 			go func() { answers <- h.Run(t.Context(), telemetry.Ready)[0].Err }()

@@ -18,7 +18,8 @@ type LogConfig struct {
 	Level   string `default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}. It can be changed over the ops listener." name:"level"`
 	File    string `help:"Write the log to this file as well, and rotate it." name:"file" placeholder:"FILE"`
 	MaxSize int    `default:"100" help:"Megabytes after which the log file is rotated." name:"max-size"`
-	// RotateEvery is how long one file is written to, from its first line on. Nothing runs by the clock: it is rotated with the next line.
+	// RotateEvery is how long one file is written to, from its first line on. Nothing runs by the clock: it is rotated
+	// with the next line.
 	RotateEvery time.Duration `default:"24h" help:"Time after which the log file is rotated, at least 1m; 0 rotates it by size only." name:"rotate-every"`
 	MaxAge      int           `default:"28" help:"Days after which a rotated log file is deleted; 0 keeps it." name:"max-age"`
 	MaxBackups  int           `default:"30" help:"Most rotated log files to keep; 0 keeps all." name:"max-backups"`
@@ -39,7 +40,8 @@ func (c LogConfig) Validate(prefix string) error {
 		}
 	}
 	if c.RotateEvery != 0 && c.RotateEvery < minRotateEvery {
-		errs = append(errs, fmt.Errorf("%srotate-every: %v is less than %v, and not 0", prefix, c.RotateEvery, minRotateEvery))
+		errs = append(errs, fmt.Errorf("%srotate-every: %v is less than %v, and not 0", prefix, c.RotateEvery,
+			minRotateEvery))
 	}
 	return errors.Join(errs...)
 }
@@ -53,7 +55,9 @@ type Level struct{ least atomic.Int32 }
 // ParseLevel reads the name of a level.
 func ParseLevel(name string) (zerolog.Level, error) {
 	switch level, err := zerolog.ParseLevel(name); {
-	case err == nil && level >= zerolog.TraceLevel && level <= zerolog.ErrorLevel && strings.EqualFold(name, level.String()): // zerolog takes numbers too
+	// zerolog takes numbers too
+	case err == nil && level >= zerolog.TraceLevel && level <= zerolog.ErrorLevel &&
+		strings.EqualFold(name, level.String()):
 		return level, nil
 	default:
 		return zerolog.NoLevel, fmt.Errorf("%q is none of trace, debug, info, warn, error", name)

@@ -49,7 +49,8 @@ func TestTheLogGoesToBothPlaces(t *testing.T) {
 
 func TestALogFileIsRotatedAndCompressed(t *testing.T) {
 	dir := t.TempDir()
-	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info", File: filepath.Join(dir, "order.log"), MaxSize: 1, MaxBackups: 2, Compress: true}, io.Discard, "order")
+	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info", File: filepath.Join(dir, "order.log"), MaxSize: 1,
+		MaxBackups: 2, Compress: true}, io.Discard, "order")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,8 @@ func TestALogFileIsRotatedAndCompressed(t *testing.T) {
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if all, _ := filepath.Glob(filepath.Join(dir, "*")); len(all) > 4 { // the current one, two rotated, one being compressed
+	// the current one, two rotated, one being compressed
+	if all, _ := filepath.Glob(filepath.Join(dir, "*")); len(all) > 4 {
 		t.Errorf("%d files are kept: %v", len(all), all)
 	}
 	f, err := os.Open(old[0])
@@ -84,11 +86,13 @@ func TestALogFileIsRotatedAndCompressed(t *testing.T) {
 }
 
 func TestALogFileThatCannotBeWritten(t *testing.T) {
-	_, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info", File: filepath.Join(t.TempDir(), "none", "order.log")}, io.Discard, "order")
+	_, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info",
+		File: filepath.Join(t.TempDir(), "none", "order.log")}, io.Discard, "order")
 	if err == nil || !strings.Contains(err.Error(), "log file") {
 		t.Errorf("%v", err)
 	}
-	for _, c := range []telemetry.LogConfig{{Level: "loud"}, {MaxSize: -1}, {MaxAge: -1}, {MaxBackups: -1}, {RotateEvery: -time.Hour}, {RotateEvery: time.Second}} {
+	for _, c := range []telemetry.LogConfig{{Level: "loud"}, {MaxSize: -1}, {MaxAge: -1}, {MaxBackups: -1},
+		{RotateEvery: -time.Hour}, {RotateEvery: time.Second}} {
 		if err := c.Validate("log-"); err == nil || !strings.HasPrefix(err.Error(), "log-") {
 			t.Errorf("%+v: %v", c, err)
 		}

@@ -27,8 +27,8 @@ func (f *logFile) WriteLevel(level zerolog.Level, line []byte) (int, error) {
 	return n, err
 }
 
-// prepare makes the log file if there is none, and returns where it is: a link to it stays when the file is rotated. What is no regular file
-// is refused, because a device would be renamed, and a FIFO waits for its reader.
+// prepare makes the log file if there is none, and returns where it is: a link to it stays when the file is rotated.
+// What is no regular file is refused, because a device would be renamed, and a FIFO waits for its reader.
 func prepare(path string) (string, error) {
 	if info, err := os.Stat(path); err == nil {
 		if err := plainfile.Check(path, info); err != nil {
@@ -45,8 +45,8 @@ func prepare(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// rotateOld rotates the file of an earlier run when it is older than the interval. The library counts from the process's first line: in a service
-// that is started anew every day no file would ever be old enough.
+// rotateOld rotates the file of an earlier run when it is older than the interval. The library counts from the
+// process's first line: in a service that is started anew every day no file would ever be old enough.
 func (f *logFile) rotateOld() error {
 	if f.RotationInterval == 0 {
 		return nil

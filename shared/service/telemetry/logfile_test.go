@@ -39,7 +39,8 @@ func rotated(t *testing.T, dir string) []string {
 
 func TestALogFileIsRotatedByTime(t *testing.T) {
 	leaks, dir := goleak.IgnoreCurrent(), t.TempDir()
-	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info", File: filepath.Join(dir, "order.log"), RotateEvery: 50 * time.Millisecond}, io.Discard, "order")
+	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info", File: filepath.Join(dir, "order.log"),
+		RotateEvery: 50 * time.Millisecond}, io.Discard, "order")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,8 @@ func TestALogFileIsRotatedByTime(t *testing.T) {
 
 func TestALogFileOfAnEarlierRunHasItsAge(t *testing.T) {
 	line := func(age time.Duration) string {
-		return fmt.Sprintf(`{"level":"info","time":%q,"message":"of an earlier run"}`+"\n", time.Now().Add(-age).UTC().Format(time.RFC3339))
+		return fmt.Sprintf(`{"level":"info","time":%q,"message":"of an earlier run"}`+"\n",
+			time.Now().Add(-age).UTC().Format(time.RFC3339))
 	}
 	for name, tc := range map[string]struct {
 		before string
@@ -108,7 +110,8 @@ func TestALogFileOfAnEarlierRunHasItsAge(t *testing.T) {
 			}
 			want = ""
 		}
-		if text, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(text), want+`{"level":"info","service":"order"`) {
+		if text, err := os.ReadFile(path); err != nil ||
+			!strings.HasPrefix(string(text), want+`{"level":"info","service":"order"`) {
 			t.Errorf("%s: the file has %q, %v", name, text, err)
 		}
 	}

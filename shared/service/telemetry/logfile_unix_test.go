@@ -19,16 +19,20 @@ import (
 	"ordertally/shared/settings/plainfile/plainfiletest"
 )
 
-// TestALogFileIsARegularOne or one that is yet to be made: rotating would rename a device, and opening a FIFO waits for its reader.
+// TestALogFileIsARegularOne or one that is yet to be made: rotating would rename a device, and opening a FIFO waits for
+// its reader.
 func TestALogFileIsARegularOne(t *testing.T) {
 	fifo, fresh := plainfiletest.FIFO(t), filepath.Join(t.TempDir(), "order.log")
 	for path, want := range map[string]string{
-		fifo: "is a pipe, not a regular file", plainfiletest.Link(t, fifo): "is a pipe, not a regular file", "/dev/null": "/dev/null is a device, not a regular file",
-		plainfiletest.Link(t, "/dev/null"): "is a device, not a regular file", t.TempDir(): "is a directory, not a regular file",
-		plainfiletest.Link(t, fresh): "", fresh: "",
+		fifo: "is a pipe, not a regular file", plainfiletest.Link(t, fifo): "is a pipe, not a regular file",
+		"/dev/null":                        "/dev/null is a device, not a regular file",
+		plainfiletest.Link(t, "/dev/null"): "is a device, not a regular file",
+		t.TempDir():                        "is a directory, not a regular file",
+		plainfiletest.Link(t, fresh):       "", fresh: "",
 	} {
 		err := plainfiletest.Within(t, func() error {
-			log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info", File: path, RotateEvery: time.Hour}, io.Discard, "order")
+			log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info", File: path, RotateEvery: time.Hour},
+				io.Discard, "order")
 			if err != nil {
 				return err
 			}
@@ -38,7 +42,8 @@ func TestALogFileIsARegularOne(t *testing.T) {
 		if (err == nil) != (want == "") {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
-		if err != nil && (!strings.HasPrefix(err.Error(), "log file: ") || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "standard error")) {
+		if err != nil && (!strings.HasPrefix(err.Error(), "log file: ") || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "standard error")) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}

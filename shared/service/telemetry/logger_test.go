@@ -26,11 +26,13 @@ func TestLoggerWritesJSONOffATerminal(t *testing.T) {
 	if !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`).MatchString(text) {
 		t.Errorf("time %q is not RFC 3339 in UTC with milliseconds", text)
 	}
-	if at, err := time.Parse(time.RFC3339, text); err != nil || at.Before(before.Truncate(time.Millisecond)) || at.After(time.Now()) {
+	if at, err := time.Parse(time.RFC3339, text); err != nil || at.Before(before.Truncate(time.Millisecond)) ||
+		at.After(time.Now()) {
 		t.Errorf("time %q is not now: %v", text, err)
 	}
 	delete(line, "time")
-	want := map[string]any{"level": "error", "service": "order", "part": "relay", "error": "broker gone", "attempts": 3.0, "message": "publish failed"}
+	want := map[string]any{"level": "error", "service": "order", "part": "relay", "error": "broker gone",
+		"attempts": 3.0, "message": "publish failed"}
 	if len(line) != len(want) {
 		t.Errorf("fields %v, want %v", line, want)
 	}

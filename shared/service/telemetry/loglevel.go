@@ -21,14 +21,16 @@ type levelBody struct {
 
 func levelRoutes(level *Level) []web.Route {
 	return []web.Route{
-		{Method: http.MethodGet, Path: "/loglevel", Scope: auth.OpsWrite, Handler: func(w http.ResponseWriter, _ *http.Request) { answerLevel(w, level) }},
-		{Method: http.MethodPut, Path: "/loglevel", Scope: auth.OpsWrite, Handler: func(w http.ResponseWriter, r *http.Request) {
-			if err := setLevel(w, r, level); err != nil {
-				problem.Write(w, r, *err)
-				return
-			}
-			answerLevel(w, level)
-		}},
+		{Method: http.MethodGet, Path: "/loglevel", Scope: auth.OpsWrite,
+			Handler: func(w http.ResponseWriter, _ *http.Request) { answerLevel(w, level) }},
+		{Method: http.MethodPut, Path: "/loglevel", Scope: auth.OpsWrite,
+			Handler: func(w http.ResponseWriter, r *http.Request) {
+				if err := setLevel(w, r, level); err != nil {
+					problem.Write(w, r, *err)
+					return
+				}
+				answerLevel(w, level)
+			}},
 	}
 }
 
@@ -43,10 +45,11 @@ func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Pro
 		p := problem.New(status, code, detail)
 		return &p
 	}
-	// Where nobody has a credential, whoever is on this machine may, but for the pages in a browser on it; an ops listener is often open
-	// to a network.
+	// Where nobody has a credential, whoever is on this machine may, but for the pages in a browser on it; an ops
+	// listener is often open to a network.
 	if auth.FromContext(r.Context()) == auth.Anonymous && (!fromHere(r) || auth.PageHost(r.Host)) {
-		return refuse(http.StatusForbidden, "forbidden", "Without API keys the log's level can be changed from the service's own machine only.")
+		return refuse(http.StatusForbidden, "forbidden",
+			"Without API keys the log's level can be changed from the service's own machine only.")
 	}
 	text, err := web.ReadBody(w, r, maxLevelBody)
 	if err != nil {

@@ -35,14 +35,15 @@ type Ops struct {
 
 // OpsHandler serves a service's ops listener: /metrics, /livez, /readyz, /startupz and /loglevel.
 //
-// /livez, /readyz and /startupz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a line for each
-// check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them; a check's note stands at the
-// end of its line, in brackets.
+// /livez, /readyz and /startupz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a
+// line for each check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them; a check's
+// note stands at the end of its line, in brackets.
 //
-// /metrics leaves out a metric that cannot be collected, counts that in promhttp_metric_handler_errors_total and logs why: most of
-// the metrics are worth more than none.
+// /metrics leaves out a metric that cannot be collected, counts that in promhttp_metric_handler_errors_total and logs
+// why: most of the metrics are worth more than none.
 //
-// A panic, be it of a check or of what a metric asks, is a 500 problem and is counted in http_panics_total: see [web.Metrics.Recover].
+// A panic, be it of a check or of what a metric asks, is a 500 problem and is counted in http_panics_total: see
+// [web.Metrics.Recover].
 func OpsHandler(o Ops) http.Handler {
 	return o.Metrics.Recover(o.Logger, web.NewRouter(o.Guard.Protect(o.routes())))
 }
@@ -57,8 +58,10 @@ func (o *Ops) routes() []web.Route {
 	routes := []web.Route{
 		{Method: http.MethodGet, Path: "/metrics", Scope: auth.Public, Handler: atOnce(maxScrapes, metrics)},
 		{Method: http.MethodGet, Path: "/livez", Scope: auth.Public, Handler: healthHandler(o.Health, Live, "livez")},
-		{Method: http.MethodGet, Path: "/readyz", Scope: auth.Public, Handler: healthHandler(o.Health, Ready, "readyz")},
-		{Method: http.MethodGet, Path: "/startupz", Scope: auth.Public, Handler: healthHandler(o.Health, Started, "startupz")},
+		{Method: http.MethodGet, Path: "/readyz", Scope: auth.Public,
+			Handler: healthHandler(o.Health, Ready, "readyz")},
+		{Method: http.MethodGet, Path: "/startupz", Scope: auth.Public,
+			Handler: healthHandler(o.Health, Started, "startupz")},
 	}
 	if o.Level != nil {
 		routes = append(routes, levelRoutes(o.Level)...)
@@ -128,7 +131,8 @@ func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {
 		status, text := http.StatusOK, "ok"
 		var lines strings.Builder
 		for _, result := range health.Run(r.Context(), kind) {
-			if p, ok := errors.AsType[*checkPanic](result.Err); ok { // a mistake in the program, and no answer of the check
+			// a mistake in the program, and no answer of the check
+			if p, ok := errors.AsType[*checkPanic](result.Err); ok {
 				panic(&lifecycle.PanicError{Value: fmt.Sprintf("check %s: %v", result.Name, p.value), Stack: p.stack})
 			}
 			note := ""

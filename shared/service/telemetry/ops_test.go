@@ -44,21 +44,25 @@ func TestOpsHealthEndpoints(t *testing.T) {
 	check("/livez?verbose", 200, "[+]database ok\nlivez check passed\n")
 	check("/readyz?verbose=1", 200, "[+]database ok\n[+]ingest ok\nreadyz check passed\n")
 	note := ""
-	health.RegisterNoted("kafka", func(context.Context) error { return nil }, telemetry.Ready, func() string { return note })
+	health.RegisterNoted("kafka", func(context.Context) error { return nil }, telemetry.Ready,
+		func() string { return note })
 	check("/readyz?verbose", 200, "[+]database ok\n[+]ingest ok\n[+]kafka ok\nreadyz check passed\n")
 	note = "went on elsewhere\n[+]nothing ok"
 	check("/readyz", 200, "ok")
-	check("/readyz?verbose", 200, "[+]database ok\n[+]ingest ok\n[+]kafka ok (went on elsewhere [+]nothing ok)\nreadyz check passed\n")
+	check("/readyz?verbose", 200, "[+]database ok\n[+]ingest ok\n[+]kafka ok (went on elsewhere [+]nothing "+
+		"ok)\nreadyz check passed\n")
 	note = ""
 	failure = errors.New("still reading its positions:\n[+]nothing ok")
-	failed := "[+]database ok\n[-]ingest failed: still reading its positions: [+]nothing ok\n[+]kafka ok\nreadyz check failed\n"
+	failed := "[+]database ok\n[-]ingest failed: still reading its positions: [+]nothing ok\n[+]kafka ok\nreadyz " +
+		"check failed\n"
 	check("/readyz", 503, failed)
 	check("/readyz?verbose", 503, failed)
 	check("/livez", 200, "ok")
 }
 
 func TestOpsWithoutChecksIsOK(t *testing.T) {
-	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: &telemetry.Health{}, Metrics: metrics()})
+	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: &telemetry.Health{},
+		Metrics: metrics()})
 	for _, target := range []string{"/livez", "/readyz"} {
 		if w := get(ops, "GET", target); w.Code != 200 || w.Body.String() != "ok" {
 			t.Errorf("%s: %d %q", target, w.Code, w.Body)
@@ -87,7 +91,8 @@ func TestRegistriesAreApart(t *testing.T) {
 }
 
 func TestOpsRoutesByMethod(t *testing.T) {
-	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: &telemetry.Health{}, Metrics: metrics()})
+	ops := telemetry.OpsHandler(telemetry.Ops{Registry: telemetry.NewRegistry(), Health: &telemetry.Health{},
+		Metrics: metrics()})
 	for _, path := range []string{"/metrics", "/livez", "/readyz"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS"} {
 			w := get(ops, method, path)
@@ -98,7 +103,8 @@ func TestOpsRoutesByMethod(t *testing.T) {
 			if w.Code != want {
 				t.Errorf("%s %s: %d, want %d", method, path, w.Code, want)
 			}
-			if want == 405 && (w.Header().Get("Allow") != "GET, HEAD" || w.Header().Get("Content-Type") != "application/problem+json") {
+			if want == 405 && (w.Header().Get("Allow") != "GET, HEAD" ||
+				w.Header().Get("Content-Type") != "application/problem+json") {
 				t.Errorf("%s %s: headers %v", method, path, w.Header())
 			}
 		}

@@ -11,7 +11,8 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// Parts are the background parts of a service. One that panics is started again, counted, and not live when that repeats.
+// Parts are the background parts of a service. One that panics is started again, counted, and not live when that
+// repeats.
 type Parts struct {
 	group  *lifecycle.Group
 	health *Health
@@ -19,21 +20,25 @@ type Parts struct {
 	logger zerolog.Logger
 }
 
-// NewParts returns the parts that group will run. background_panics_total{part} is registered with reg; it panics when that is there already.
+// NewParts returns the parts that group will run. background_panics_total{part} is registered with reg; it panics when
+// that is there already.
 func NewParts(group *lifecycle.Group, health *Health, reg prometheus.Registerer, logger zerolog.Logger) *Parts {
 	panics := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "background_panics_total", Help: "Panics of background parts, after each of which the part was started again.",
+		Name: "background_panics_total",
+		Help: "Panics of background parts, after each of which the part was started again.",
 	}, []string{"part"})
 	reg.MustRegister(panics)
 	return &Parts{group: group, health: health, panics: panics, logger: logger}
 }
 
-// Go starts a part, which must be able to begin anew after a panic. check, when it is not nil, says whether the part gets on.
+// Go starts a part, which must be able to begin anew after a panic. check, when it is not nil, says whether the part
+// gets on.
 func (p *Parts) Go(name string, run func(context.Context) error, check Check) {
 	panics := p.panics.WithLabelValues(name)
 	restarter := lifecycle.NewRestarter(run, func(cause *lifecycle.PanicError, wait time.Duration) {
 		panics.Inc()
-		p.logger.Error().Str("part", name).Str("panic", fmt.Sprint(cause.Value)).Str("stack", string(cause.Stack)).Dur("restart_in", wait).
+		p.logger.Error().Str("part", name).Str("panic", fmt.Sprint(cause.Value)).Str("stack",
+			string(cause.Stack)).Dur("restart_in", wait).
 			Msg("a background part panicked: it is started again")
 	})
 	p.health.Register(name, func(ctx context.Context) error {

@@ -45,7 +45,8 @@ func TestAPartThatPanicsOnceGoesOn(t *testing.T) {
 			t.Errorf("the log lacks %s: %s", want, &log)
 		}
 	}
-	want := "# HELP background_panics_total Panics of background parts, after each of which the part was started again.\n" +
+	want := "# HELP background_panics_total Panics of background parts, after each of which the part was started " +
+		"again.\n" +
 		"# TYPE background_panics_total counter\nbackground_panics_total{part=\"relay\"} 1\n"
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want)); err != nil {
 		t.Error(err)
@@ -57,7 +58,8 @@ func TestAPartThatPanicsAgainAndAgainIsNotLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		group, health := lifecycle.NewGroup(), &telemetry.Health{}
 		parts := telemetry.NewParts(group, health, prometheus.NewRegistry(), zerolog.Nop())
-		ops := telemetry.OpsHandler(telemetry.Ops{Registry: prometheus.NewRegistry(), Health: health, Metrics: metrics()})
+		ops := telemetry.OpsHandler(telemetry.Ops{Registry: prometheus.NewRegistry(), Health: health,
+			Metrics: metrics()})
 		panics := make(chan struct{})
 		sick := func(ctx context.Context) error {
 			select {
@@ -77,7 +79,8 @@ func TestAPartThatPanicsAgainAndAgainIsNotLive(t *testing.T) {
 			synctest.Wait()
 		}
 		w := get(ops, http.MethodGet, "/livez")
-		if w.Code != 503 || !strings.Contains(w.Body.String(), "[-]relay failed: panicked 3 times") || !strings.Contains(w.Body.String(), "[+]ingest ok") {
+		if w.Code != 503 || !strings.Contains(w.Body.String(), "[-]relay failed: panicked 3 times") ||
+			!strings.Contains(w.Body.String(), "[+]ingest ok") {
 			t.Errorf("after three panics: %d %s", w.Code, w.Body)
 		}
 		if err := group.Stop(t.Context()); err != nil {

@@ -21,7 +21,8 @@ func TestLog_ShowsWhatWouldActOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	var line struct{ Caller string }
-	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Caller != text || bytes.ContainsAny(out.Bytes(), "\u009b\u202e\u0085") {
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Caller != text ||
+		bytes.ContainsAny(out.Bytes(), "\u009b\u202e\u0085") {
 		t.Errorf("%v %q", err, &out)
 	}
 }

@@ -32,7 +32,8 @@ func (d *Drops) Register(reg prometheus.Registerer, service string) {
 		Namespace: service,
 		Subsystem: "log",
 		Name:      "lines_dropped_total",
-		Help:      "Log lines dropped since the process started, because standard error or the log file did not take them in time.",
+		Help: "Log lines dropped since the process started, because standard error or the log file did not take " +
+			"them in time.",
 	}, func() float64 { return float64(d.Lines()) }))
 }
 

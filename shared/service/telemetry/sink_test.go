@@ -55,10 +55,12 @@ func TestLog_DropsAndCountsWhatItsReaderDoesNotTake(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	log.Drops.Register(reg, "order")
 	metric := func(n uint64) string {
-		return fmt.Sprintf("# HELP order_log_lines_dropped_total Log lines dropped since the process started, because standard error or the log file did not take them in time.\n"+
+		return fmt.Sprintf("# HELP order_log_lines_dropped_total Log lines dropped since the process started, "+
+			"because standard error or the log file did not take them in time.\n"+
 			"# TYPE order_log_lines_dropped_total counter\norder_log_lines_dropped_total %d\n", n)
 	}
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(metric(0)), "order_log_lines_dropped_total"); err != nil {
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(metric(0)),
+		"order_log_lines_dropped_total"); err != nil {
 		t.Error(err)
 	}
 	const lines = 1000
@@ -70,7 +72,8 @@ func TestLog_DropsAndCountsWhatItsReaderDoesNotTake(t *testing.T) {
 	if lost < lines/2 || lost >= lines {
 		t.Fatalf("%d of %d lines of 10 KB were dropped: 4 MiB may wait", lost, lines)
 	}
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(metric(lost)), "order_log_lines_dropped_total"); err != nil {
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(metric(lost)),
+		"order_log_lines_dropped_total"); err != nil {
 		t.Error(err)
 	}
 	close(w.released)
@@ -82,8 +85,10 @@ func TestLog_DropsAndCountsWhatItsReaderDoesNotTake(t *testing.T) {
 	if n := strings.Count(text, "a long line"); n != lines-int(lost) {
 		t.Errorf("%d lines were written and %d dropped, of %d", n, lost, lines)
 	}
-	if want := fmt.Sprintf(`"lines":%d,`, lost); strings.Count(text, "log lines are missing here") != 1 || !strings.Contains(text, want) {
-		t.Errorf("the line that says what is missing is not there once, with %s: ...%s", want, text[max(0, len(text)-1000):])
+	if want := fmt.Sprintf(`"lines":%d,`, lost); strings.Count(text, "log lines are missing here") != 1 ||
+		!strings.Contains(text, want) {
+		t.Errorf("the line that says what is missing is not there once, with %s: ...%s", want,
+			text[max(0, len(text)-1000):])
 	}
 	if !strings.Contains(text, `"line":0,`) {
 		t.Error("the oldest line is not there: those that find no room are the newest")
@@ -140,7 +145,8 @@ func TestLog_CountsWhatCouldNotBeWritten(t *testing.T) {
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := log.Drops.Lines(); n != 1 || strings.Contains(text.String(), "first") || !strings.Contains(text.String(), "second") {
+	if n := log.Drops.Lines(); n != 1 || strings.Contains(text.String(), "first") ||
+		!strings.Contains(text.String(), "second") {
 		t.Errorf("%d lines are counted as dropped, want 1 of\n%s", n, &text)
 	}
 }

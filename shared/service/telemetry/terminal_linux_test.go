@@ -20,7 +20,8 @@ func TestLoggerIsReadableOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(string(buf[:n]), "")
-	if !regexp.MustCompile(`^\d\d:\d\d:\d\d\.\d{3}Z INF counted day=2010-12-01 service=activity\s+$`).MatchString(text) {
+	if !regexp.MustCompile(`^\d\d:\d\d:\d\d\.\d{3}Z INF counted day=2010-12-01 service=activity\s+$`).MatchString(
+		text) {
 		t.Errorf("line %q", text)
 	}
 }

@@ -1,6 +1,6 @@
-// Package plainfile reads the small files that settings name: keys, certificates, passwords, the settings themselves. Opening one never waits, and
-// reading one ends: what leads to a FIFO, a device or gigabytes is an error instead of a program that hangs. Symbolic links are followed; Kubernetes
-// mounts secrets through them.
+// Package plainfile reads the small files that settings name: keys, certificates, passwords, the settings themselves.
+// Opening one never waits, and reading one ends: what leads to a FIFO, a device or gigabytes is an error instead of a
+// program that hangs. Symbolic links are followed; Kubernetes mounts secrets through them.
 package plainfile
 
 import (
@@ -14,12 +14,12 @@ import (
 // Bound is for files that have no bound of their own, in bytes.
 const Bound = 1 << 20
 
-// Read returns what is in the regular file at path. An error says what is there instead, or that there is more than most bytes; what to name there
-// is for the caller to say.
+// Read returns what is in the regular file at path. An error says what is there instead, or that there is more than
+// most bytes; what to name there is for the caller to say.
 func Read(path string, most int64) ([]byte, error) { return read(path, most, Check) }
 
-// ReadOnce is Read for what is read a single time, and so may be a pipe or a terminal: a shell's <(command), /dev/stdin. It waits for what a writer
-// has yet to write, never for a writer: a pipe that nobody wrote to is an error.
+// ReadOnce is Read for what is read a single time, and so may be a pipe or a terminal: a shell's <(command),
+// /dev/stdin. It waits for what a writer has yet to write, never for a writer: a pipe that nobody wrote to is an error.
 func ReadOnce(path string, most int64) ([]byte, error) {
 	var pipe bool
 	text, err := read(path, most, func(_ string, info fs.FileInfo) error {
@@ -27,7 +27,8 @@ func ReadOnce(path string, most int64) ([]byte, error) {
 		return nil
 	})
 	if err == nil && pipe && len(text) == 0 {
-		return nil, fmt.Errorf("%s is a pipe that nobody wrote to: begin to write before it is read, or name a file", path)
+		return nil, fmt.Errorf("%s is a pipe that nobody wrote to: begin to write before it is read, or name a file",
+			path)
 	}
 	return text, err
 }

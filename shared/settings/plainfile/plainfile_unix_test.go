@@ -29,7 +29,8 @@ func within(t *testing.T, read func(string, int64) ([]byte, error), path string,
 
 func TestWhatIsNoPlainFileIsRefused(t *testing.T) {
 	for path, want := range plainfiletest.Refused(t) {
-		if _, err := within(t, plainfile.Read, path, plainfile.Bound); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := within(t, plainfile.Read, path, plainfile.Bound); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}
@@ -46,7 +47,8 @@ func TestWhatIsNoPlainFileIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := plainfile.Check(socket, info); err == nil || !strings.Contains(err.Error(), "is a socket, not a regular file") {
+	if err := plainfile.Check(socket, info); err == nil ||
+		!strings.Contains(err.Error(), "is a socket, not a regular file") {
 		t.Errorf("a socket: %v", err)
 	}
 	if _, err := within(t, plainfile.Read, filepath.Join(t.TempDir(), "none"), 1); !errors.Is(err, fs.ErrNotExist) {
@@ -59,12 +61,14 @@ func TestAFileIsReadUpToItsBound(t *testing.T) {
 	if err := os.WriteFile(path, []byte("four"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, read := range map[string]func(string, int64) ([]byte, error){"Read": plainfile.Read, "ReadOnce": plainfile.ReadOnce} {
+	for name, read := range map[string]func(string, int64) ([]byte, error){"Read": plainfile.Read,
+		"ReadOnce": plainfile.ReadOnce} {
 		for _, p := range []string{path, plainfiletest.Link(t, path)} {
 			if text, err := within(t, read, p, 4); text != "four" || err != nil {
 				t.Errorf("%s: %q, %v", name, text, err)
 			}
-			if text, err := within(t, read, p, 3); err == nil || text != "" || !strings.Contains(err.Error(), "larger than 3 bytes") {
+			if text, err := within(t, read, p, 3); err == nil || text != "" ||
+				!strings.Contains(err.Error(), "larger than 3 bytes") {
 				t.Errorf("%s: %q, %v", name, text, err)
 			}
 		}
@@ -85,7 +89,11 @@ func TestAPipeIsReadOnce(t *testing.T) {
 		}()
 		return within(t, plainfile.ReadOnce, "/dev/fd/"+strconv.Itoa(int(r.Fd())), 64<<10)
 	}
-	if text, err := piped(func(w *os.File) { _, _ = w.WriteString("one"); _, _ = w.WriteString(" two") }); text != "one two" || err != nil {
+	if text, err := piped(func(w *os.File) {
+		_, _ = w.WriteString("one")
+		_,
+			_ = w.WriteString(" two")
+	}); text != "one two" || err != nil {
 		t.Errorf("%q, %v", text, err)
 	}
 	endless := func(w *os.File) {
@@ -100,7 +108,8 @@ func TestAPipeIsReadOnce(t *testing.T) {
 	if _, err := piped(func(*os.File) {}); err == nil || !strings.Contains(err.Error(), nobody) {
 		t.Errorf("an empty pipe: %v", err)
 	}
-	if _, err := within(t, plainfile.ReadOnce, plainfiletest.FIFO(t), 1); err == nil || !strings.Contains(err.Error(), nobody) {
+	if _, err := within(t, plainfile.ReadOnce, plainfiletest.FIFO(t), 1); err == nil ||
+		!strings.Contains(err.Error(), nobody) {
 		t.Errorf("a FIFO: %v", err)
 	}
 	if text, err := within(t, plainfile.ReadOnce, "/dev/null", 1); text != "" || err != nil {

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// Text is a text that everything prints as [redacted]: fmt with any verb, JSON, YAML. The zero Text is empty, and printed as such, so that it
-// can be seen whether there is one. Compare two by what they Reveal.
+// Text is a text that everything prints as [redacted]: fmt with any verb, JSON, YAML. The zero Text is empty, and
+// printed as such, so that it can be seen whether there is one. Compare two by what they Reveal.
 type Text struct {
 	value *string // fmt prints fields that are not exported without asking their methods: this way it finds an address
 }
@@ -52,7 +52,8 @@ func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String())
 // MarshalText implements encoding.TextMarshaler, for JSON and YAML.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. What is printed of a text is refused: the text itself is not known any more.
+// UnmarshalText implements encoding.TextUnmarshaler. What is printed of a text is refused: the text itself is not known
+// any more.
 func (t *Text) UnmarshalText(text []byte) error {
 	if string(text) == Redacted {
 		return errors.New("a secret that was printed as " + Redacted + " cannot be read back: give the secret itself")

@@ -20,7 +20,8 @@ func TestASecretIsNotShown(t *testing.T) {
 		password secret.Text
 	}
 	password := secret.New("open-sesame")
-	shown := []any{password, &password, settings{password, &password}, []secret.Text{password}, map[string]secret.Text{"password": password}}
+	shown := []any{password, &password, settings{password, &password}, []secret.Text{password},
+		map[string]secret.Text{"password": password}}
 	for _, value := range shown {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%10.3s", "%t", "%p"} {
 			if text := fmt.Sprintf(verb, value); leaks(text) {
@@ -32,12 +33,14 @@ func TestASecretIsNotShown(t *testing.T) {
 			t.Errorf("%T as JSON: %s, %v", value, asJSON, err)
 		}
 	}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} { // fmt asks no methods of fields that are not exported
+	// fmt asks no methods of fields that are not exported
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
 		if text := fmt.Sprintf(verb, hidden{"me", password}); leaks(text) {
 			t.Errorf("%s of a hidden field: %s", verb, text)
 		}
 	}
-	if text := fmt.Sprintf("%v %s %d %x %#v", password, password, password, password, password); text != strings.TrimSpace(strings.Repeat("[redacted] ", 5)) {
+	if text := fmt.Sprintf("%v %s %d %x %#v", password, password, password, password,
+		password); text != strings.TrimSpace(strings.Repeat("[redacted] ", 5)) {
 		t.Errorf("shown as %s", text)
 	}
 	if text := fmt.Sprintf("%+v", settings{Password: password}); !strings.Contains(text, "Password:[redacted]") {
@@ -67,7 +70,8 @@ func TestWhatIsKeptComesBack(t *testing.T) {
 
 func TestASecretIsReadAndNotReadBack(t *testing.T) {
 	var read struct{ Given, Empty secret.Text }
-	if err := json.Unmarshal([]byte(`{"Given":"hunter2","Empty":""}`), &read); err != nil || read.Given.Reveal() != "hunter2" || !read.Empty.IsZero() {
+	if err := json.Unmarshal([]byte(`{"Given":"hunter2","Empty":""}`), &read); err != nil ||
+		read.Given.Reveal() != "hunter2" || !read.Empty.IsZero() {
 		t.Errorf("%q, %q, %v", read.Given.Reveal(), read.Empty.Reveal(), err)
 	}
 	printed, err := json.Marshal(read)

@@ -9,8 +9,8 @@ import (
 	"net/http"
 )
 
-// ClientConfig names the files of a program that calls a service. The tags make it flags. The zero value is the system's authorities and no
-// certificate.
+// ClientConfig names the files of a program that calls a service. The tags make it flags. The zero value is the
+// system's authorities and no certificate.
 type ClientConfig struct {
 	// CAFile has the authorities of the service's certificate, instead of the system's.
 	CAFile string `help:"Authorities (PEM) that the service's certificate must come from; the system's without it." name:"ca-file" placeholder:"FILE"`
@@ -19,8 +19,8 @@ type ClientConfig struct {
 	KeyFile  string `help:"Private key (PEM) of that certificate." name:"key-file" placeholder:"FILE"`
 }
 
-// Transport reads the files and returns what carries requests with them, otherwise like http.DefaultTransport. prefix is that of the settings'
-// names, for errors: those of requests, too, say which setting helps.
+// Transport reads the files and returns what carries requests with them, otherwise like http.DefaultTransport. prefix
+// is that of the settings' names, for errors: those of requests, too, say which setting helps.
 func (c ClientConfig) Transport(prefix string) (http.RoundTripper, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	var err error
@@ -34,7 +34,8 @@ func (c ClientConfig) Transport(prefix string) (http.RoundTripper, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Certificates would send none when the service names other authorities, and the service then asks for one that is there.
+		// Certificates would send none when the service names other authorities, and the service then asks for one that
+		// is there.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	transport, err := NewTransport(config)
@@ -44,7 +45,8 @@ func (c ClientConfig) Transport(prefix string) (http.RoundTripper, error) {
 	return &advising{Transport: transport, prefix: prefix, shows: c.CertFile != ""}, nil
 }
 
-// NewTransport returns a transport like http.DefaultTransport, with up to 64 connections of its own. A nil config has the system's authorities.
+// NewTransport returns a transport like http.DefaultTransport, with up to 64 connections of its own. A nil config has
+// the system's authorities.
 func NewTransport(config *tls.Config) (*http.Transport, error) {
 	transport, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
@@ -82,11 +84,12 @@ func (a *advising) advise(err error) error {
 	case a.shows:
 		return fmt.Errorf("%w; does the service take the certificate of --%scert-file?", err, a.prefix)
 	}
-	return fmt.Errorf("%w; if the service asks for a certificate, name one with --%scert-file and --%[2]skey-file", err, a.prefix)
+	return fmt.Errorf("%w; if the service asks for a certificate, name one with --%scert-file and --%[2]skey-file", err,
+		a.prefix)
 }
 
-// TurnedAway reports whether the other side of a connection said, in words of TLS, that it does not go on with it, as it does with a client
-// that shows no certificate of its authorities.
+// TurnedAway reports whether the other side of a connection said, in words of TLS, that it does not go on with it, as
+// it does with a client that shows no certificate of its authorities.
 func TurnedAway(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error" // crypto/tls has no exported type for alerts

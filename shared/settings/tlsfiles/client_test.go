@@ -26,39 +26,50 @@ func TestAClientOfAPrivateAuthority(t *testing.T) {
 		client tlsfiles.ClientConfig
 		want   string // what the error says, "" when it is none
 	}{
-		{"the system's authorities", open, tlsfiles.ClientConfig{}, "; name its authority's file with --activity-ca-file"},
-		{"another authority", open, tlsfiles.ClientConfig{CAFile: others.File}, "; name its authority's file with --activity-ca-file"},
+		{"the system's authorities", open, tlsfiles.ClientConfig{},
+			"; name its authority's file with --activity-ca-file"},
+		{"another authority", open, tlsfiles.ClientConfig{CAFile: others.File},
+			"; name its authority's file with --activity-ca-file"},
 		{"the authority", open, tlsfiles.ClientConfig{CAFile: ca.File}, ""},
-		{"a certificate that nobody asks for", open, tlsfiles.ClientConfig{CAFile: ca.File, CertFile: file("mine"), KeyFile: file("mine.key")}, ""},
-		{"mutual", mutual, tlsfiles.ClientConfig{CAFile: ca.File, CertFile: file("mine"), KeyFile: file("mine.key")}, ""},
-		{"no file", open, tlsfiles.ClientConfig{CAFile: file("none")}, "activity-ca-file: certificate authorities: open"},
+		{"a certificate that nobody asks for", open,
+			tlsfiles.ClientConfig{CAFile: ca.File, CertFile: file("mine"), KeyFile: file("mine.key")}, ""},
+		{"mutual", mutual, tlsfiles.ClientConfig{CAFile: ca.File, CertFile: file("mine"), KeyFile: file("mine.key")},
+			""},
+		{"no file", open, tlsfiles.ClientConfig{CAFile: file("none")},
+			"activity-ca-file: certificate authorities: open"},
 		{"no authority", open, tlsfiles.ClientConfig{CAFile: file("key")}, "no certificate in PEM"},
-		{"no key", open, tlsfiles.ClientConfig{CertFile: file("mine")}, "activity-cert-file, activity-key-file: TLS needs both"},
-		{"no certificate", open, tlsfiles.ClientConfig{KeyFile: file("mine.key")}, "activity-cert-file, activity-key-file: TLS needs both"},
+		{"no key", open, tlsfiles.ClientConfig{CertFile: file("mine")},
+			"activity-cert-file, activity-key-file: TLS needs both"},
+		{"no certificate", open, tlsfiles.ClientConfig{KeyFile: file("mine.key")},
+			"activity-cert-file, activity-key-file: TLS needs both"},
 		{"another's key", open, tlsfiles.ClientConfig{CertFile: file("mine"), KeyFile: file("key")}, "does not match"},
 	} {
-		if err := ask(t, "https://"+tc.addr, tc.client); (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+		if err := ask(t, "https://"+tc.addr, tc.client); (err == nil) != (tc.want == "") || err != nil &&
+			!strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
 		}
 	}
 }
 
-// TestAClientThatIsTurnedAway uses TLS 1.2, in which the client learns of it within the handshake. In 1.3 it does with the first answer, unless
-// the connection is closed before it has read that.
+// TestAClientThatIsTurnedAway uses TLS 1.2, in which the client learns of it within the handshake. In 1.3 it does with
+// the first answer, unless the connection is closed before it has read that.
 func TestAClientThatIsTurnedAway(t *testing.T) {
 	ca, others, dir := tlstest.NewAuthority(t), tlstest.NewAuthority(t), t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	others.Issue("stranger", file("theirs"), file("theirs.key"))
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Client("server")}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool, MaxVersion: tls.VersionTLS12}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Client("server")},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool, MaxVersion: tls.VersionTLS12}
 	server.StartTLS()
 	defer server.Close()
 	for _, tc := range []struct {
 		client tlsfiles.ClientConfig
 		want   string
 	}{
-		{tlsfiles.ClientConfig{CAFile: ca.File}, "; if the service asks for a certificate, name one with --activity-cert-file and --activity-key-file"},
-		{tlsfiles.ClientConfig{CAFile: ca.File, CertFile: file("theirs"), KeyFile: file("theirs.key")}, "; does the service take the certificate of --activity-cert-file?"},
+		{tlsfiles.ClientConfig{CAFile: ca.File},
+			"; if the service asks for a certificate, name one with --activity-cert-file and --activity-key-file"},
+		{tlsfiles.ClientConfig{CAFile: ca.File, CertFile: file("theirs"), KeyFile: file("theirs.key")},
+			"; does the service take the certificate of --activity-cert-file?"},
 	} {
 		err := ask(t, server.URL, tc.client)
 		if !tlsfiles.TurnedAway(err) || !strings.HasSuffix(err.Error(), tc.want) {

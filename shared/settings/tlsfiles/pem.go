@@ -12,7 +12,8 @@ import (
 func Authorities(path string) (*x509.CertPool, error) {
 	text, err := plainfile.Read(path, plainfile.Bound)
 	if err != nil {
-		return nil, fmt.Errorf("certificate authorities: %w: name a file of certificates in PEM that this user can read", err)
+		return nil, fmt.Errorf("certificate authorities: %w: name a file of certificates in PEM that this user can "+
+			"read", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
@@ -21,14 +22,15 @@ func Authorities(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// KeyPair reads the certificate chain and the key of its first certificate, of regular files up to plainfile.Bound that two settings name; prefix is
-// that of the settings' names.
+// KeyPair reads the certificate chain and the key of its first certificate, of regular files up to plainfile.Bound that
+// two settings name; prefix is that of the settings' names.
 func KeyPair(certFile, keyFile, prefix string) (pair tls.Certificate, err error) {
 	if certFile == "" || keyFile == "" {
 		return pair, fmt.Errorf("%scert-file, %[1]skey-file: TLS needs both", prefix)
 	}
 	if pair, err = loadKeyPair(certFile, keyFile); err != nil {
-		return pair, fmt.Errorf("%scert-file, %[1]skey-file: TLS certificate %s with key %s: %w (both are PEM files that this user can read, and the key is "+
+		return pair, fmt.Errorf("%scert-file, %[1]skey-file: TLS certificate %s with key %s: %w (both are PEM files "+
+			"that this user can read, and the key is "+
 			"that of the certificate)", prefix, certFile, keyFile, err)
 	}
 	return pair, nil

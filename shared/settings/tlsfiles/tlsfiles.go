@@ -1,5 +1,5 @@
-// Package tlsfiles makes TLS configurations of PEM files, and reads the files again when they change: a certificate is renewed without a
-// restart.
+// Package tlsfiles makes TLS configurations of PEM files, and reads the files again when they change: a certificate is
+// renewed without a restart.
 package tlsfiles
 
 import (
@@ -18,7 +18,8 @@ type Config struct {
 	// CertFile has the certificate chain, the listener's own first; KeyFile its key.
 	CertFile string `help:"Certificate chain (PEM) to serve with TLS; read again when it changes." name:"cert-file" placeholder:"FILE"`
 	KeyFile  string `help:"Private key (PEM) of the certificate." name:"key-file" placeholder:"FILE"`
-	// ClientCAFile has the authorities of client certificates; with it, a client without a certificate of theirs is turned away.
+	// ClientCAFile has the authorities of client certificates; with it, a client without a certificate of theirs is
+	// turned away.
 	ClientCAFile string `help:"Authorities (PEM) that clients' certificates must come from (mTLS)." name:"client-ca-file" placeholder:"FILE"`
 }
 
@@ -61,8 +62,9 @@ type stamp struct {
 	at   time.Time
 }
 
-// Server returns the configuration of a listener. The files are read now, and again when they have changed, at most once a second when a
-// client connects. Files that changed and cannot be used are logged, and the ones before stay in use.
+// Server returns the configuration of a listener. The files are read now, and again when they have changed, at most
+// once a second when a client connects. Files that changed and cannot be used are logged, and the ones before stay in
+// use.
 func Server(c Config, logger zerolog.Logger) (*tls.Config, error) {
 	r := &reloader{config: c, logger: logger, looked: time.Now()}
 	r.seen = r.stamps()
@@ -95,7 +97,8 @@ func (r *reloader) current() *tls.Config {
 	return r.tls
 }
 
-// take reads the files, until they are good: what was wrong may be mended without a trace in size and time, such as who may read them.
+// take reads the files, until they are good: what was wrong may be mended without a trace in size and time, such as who
+// may read them.
 func (r *reloader) take(seen [3]stamp) {
 	loaded, err := r.load()
 	if err != nil {
@@ -123,7 +126,8 @@ func (r *reloader) load() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{pair}}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		Certificates: []tls.Certificate{pair}}
 	if r.config.ClientCAFile == "" {
 		return c, nil
 	}

@@ -23,9 +23,10 @@ func serve(t *testing.T, c tlsfiles.Config) (addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := web.New(web.Config{Addr: "127.0.0.1:0", TLS: config, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = w.Write([]byte(r.Proto))
-	})}, zerolog.Nop())
+	s := web.New(web.Config{Addr: "127.0.0.1:0", TLS: config,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write([]byte(r.Proto))
+		})}, zerolog.Nop())
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,8 @@ func serve(t *testing.T, c tlsfiles.Config) (addr string) {
 // connect makes one request on a connection of its own and returns the name in the server's certificate.
 func connect(t *testing.T, addr string, config *tls.Config) (name, proto string, err error) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true, ForceAttemptHTTP2: true}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true,
+		ForceAttemptHTTP2: true}}
 	response, err := client.Get("https://" + addr)
 	if err != nil {
 		return "", "", err
@@ -79,7 +81,8 @@ func TestARenewedCertificateIsUsedWithoutARestart(t *testing.T) {
 
 func TestClientsNeedACertificate(t *testing.T) {
 	ca, others, dir := tlstest.NewAuthority(t), tlstest.NewAuthority(t), t.TempDir()
-	c := tlsfiles.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), ClientCAFile: ca.File}
+	c := tlsfiles.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"),
+		ClientCAFile: ca.File}
 	ca.Issue("server", c.CertFile, c.KeyFile)
 	addr := serve(t, c)
 	for _, tc := range []struct {
@@ -94,7 +97,8 @@ func TestClientsNeedACertificate(t *testing.T) {
 		{"of another authority", []tls.Certificate{others.Client("shop")}, 0, false},
 		{"TLS 1.1", []tls.Certificate{ca.Client("shop")}, tls.VersionTLS11, false},
 	} {
-		_, _, err := connect(t, addr, &tls.Config{RootCAs: ca.Pool, Certificates: tc.certs, MaxVersion: tc.most, MinVersion: tls.VersionTLS10})
+		_, _, err := connect(t, addr, &tls.Config{RootCAs: ca.Pool, Certificates: tc.certs, MaxVersion: tc.most,
+			MinVersion: tls.VersionTLS10})
 		if (err == nil) != tc.ok {
 			t.Errorf("%s: %v", tc.name, err)
 		}
@@ -116,8 +120,10 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		{tlsfiles.Config{CertFile: cert, KeyFile: cert}, "tls-cert-file, tls-key-file: TLS certificate"},
 		{tlsfiles.Config{CertFile: cert, KeyFile: otherKey}, "does not match"},
 		{tlsfiles.Config{CertFile: cert, KeyFile: filepath.Join(dir, "none")}, "no such file"},
-		{tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAFile: key}, "tls-client-ca-file: certificate authorities"},
-		{tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAFile: filepath.Join(dir, "none")}, "tls-client-ca-file: certificate authorities"},
+		{tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAFile: key},
+			"tls-client-ca-file: certificate authorities"},
+		{tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAFile: filepath.Join(dir, "none")},
+			"tls-client-ca-file: certificate authorities"},
 	} {
 		if err := tc.config.Validate("tls-"); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: %v, want %s", tc.config, err, tc.want)
@@ -127,7 +133,8 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		}
 	}
 	err := tlsfiles.Config{CertFile: cert, KeyFile: otherKey, ClientCAFile: key}.Validate("tls-")
-	if err == nil || !strings.Contains(err.Error(), "tls-key-file") || !strings.Contains(err.Error(), "tls-client-ca-file") {
+	if err == nil || !strings.Contains(err.Error(), "tls-key-file") ||
+		!strings.Contains(err.Error(), "tls-client-ca-file") {
 		t.Errorf("two faults: %v", err)
 	}
 	if err := (tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAFile: ca.File}).Validate("tls-"); err != nil {
@@ -135,7 +142,8 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// TestFilesThatAreMendedWithoutATrace: a key that could not be used when it was looked at first, and then can, with the same size and time.
+// TestFilesThatAreMendedWithoutATrace: a key that could not be used when it was looked at first, and then can, with the
+// same size and time.
 func TestFilesThatAreMendedWithoutATrace(t *testing.T) {
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()
 	c := tlsfiles.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}

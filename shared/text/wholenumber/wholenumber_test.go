@@ -17,23 +17,35 @@ func TestParse_TakesNumbersByValue(t *testing.T) {
 		err  error
 	}{
 		{"0", 0, nil}, {"-0", 0, nil}, {"7", 7, nil}, {"-7", -7, nil},
-		{"1250.0", 1250, nil}, {"1.25e3", 1250, nil}, {"2.0", 2, nil}, {"2E0", 2, nil}, {"2e+00", 2, nil}, {"-1.5e1", -15, nil},
-		{"12500e-1", 1250, nil}, {"100.00e-2", 1, nil}, {"0.000012e6", 12, nil}, {"0e5", 0, nil}, {"0.0", 0, nil}, {"-0.00E-9", 0, nil},
-		{"9223372036854775807.0", 1<<63 - 1, nil}, {"-9223372036854775808e0", -1 << 63, nil}, {"9.223372036854775807e18", 1<<63 - 1, nil},
+		{"1250.0", 1250, nil}, {"1.25e3", 1250, nil}, {"2.0", 2, nil}, {"2E0", 2, nil}, {"2e+00", 2, nil},
+		{"-1.5e1", -15, nil},
+		{"12500e-1", 1250, nil}, {"100.00e-2", 1, nil}, {"0.000012e6", 12, nil}, {"0e5", 0, nil}, {"0.0", 0, nil},
+		{"-0.00E-9", 0, nil},
+		{"9223372036854775807.0", 1<<63 - 1, nil}, {"-9223372036854775808e0", -1 << 63, nil},
+		{"9.223372036854775807e18", 1<<63 - 1, nil},
 		{"0e999999999999999999999999", 0, nil}, {"0e-999999999999999999999999", 0, nil},
 		{"1" + strings.Repeat("0", 30) + "e-30", 1, nil}, {"0." + strings.Repeat("0", 30) + "5e31", 5, nil},
-		{"1250.5", 0, wholenumber.ErrFraction}, {"1e-1", 0, wholenumber.ErrFraction}, {"15e-1", 0, wholenumber.ErrFraction},
-		{"0.1", 0, wholenumber.ErrFraction}, {"9223372036854775807.5", 0, wholenumber.ErrFraction}, {"1e-999999999", 0, wholenumber.ErrFraction},
-		{"1e-99999999999999999999999999", 0, wholenumber.ErrFraction}, {"100000000000000000000.5", 0, wholenumber.ErrFraction},
-		{"9223372036854775808", 0, wholenumber.ErrRange}, {"9223372036854775808.0", 0, wholenumber.ErrRange}, {"1e19", 0, wholenumber.ErrRange},
-		{"-1e19", 0, wholenumber.ErrRange}, {"1e999999999", 0, wholenumber.ErrRange}, {"1E400", 0, wholenumber.ErrRange},
+		{"1250.5", 0, wholenumber.ErrFraction}, {"1e-1", 0, wholenumber.ErrFraction},
+		{"15e-1", 0, wholenumber.ErrFraction},
+		{"0.1", 0, wholenumber.ErrFraction}, {"9223372036854775807.5", 0, wholenumber.ErrFraction},
+		{"1e-999999999", 0, wholenumber.ErrFraction},
+		{"1e-99999999999999999999999999", 0, wholenumber.ErrFraction},
+		{"100000000000000000000.5", 0, wholenumber.ErrFraction},
+		{"9223372036854775808", 0, wholenumber.ErrRange}, {"9223372036854775808.0", 0, wholenumber.ErrRange},
+		{"1e19", 0, wholenumber.ErrRange},
+		{"-1e19", 0, wholenumber.ErrRange}, {"1e999999999", 0, wholenumber.ErrRange},
+		{"1E400", 0, wholenumber.ErrRange},
 		{"1e99999999999999999999999999", 0, wholenumber.ErrRange}, {strings.Repeat("9", 100), 0, wholenumber.ErrRange},
-		{"", 0, wholenumber.ErrSyntax}, {"-", 0, wholenumber.ErrSyntax}, {"+1", 0, wholenumber.ErrSyntax}, {"1_0", 0, wholenumber.ErrSyntax},
-		{"0x10", 0, wholenumber.ErrSyntax}, {"1.", 0, wholenumber.ErrSyntax}, {".5", 0, wholenumber.ErrSyntax}, {"1e", 0, wholenumber.ErrSyntax},
-		{"1e+", 0, wholenumber.ErrSyntax}, {"1e1.5", 0, wholenumber.ErrSyntax}, {"NaN", 0, wholenumber.ErrSyntax}, {" 1", 0, wholenumber.ErrSyntax},
+		{"", 0, wholenumber.ErrSyntax}, {"-", 0, wholenumber.ErrSyntax}, {"+1", 0, wholenumber.ErrSyntax},
+		{"1_0", 0, wholenumber.ErrSyntax},
+		{"0x10", 0, wholenumber.ErrSyntax}, {"1.", 0, wholenumber.ErrSyntax}, {".5", 0, wholenumber.ErrSyntax},
+		{"1e", 0, wholenumber.ErrSyntax},
+		{"1e+", 0, wholenumber.ErrSyntax}, {"1e1.5", 0, wholenumber.ErrSyntax}, {"NaN", 0, wholenumber.ErrSyntax},
+		{" 1", 0, wholenumber.ErrSyntax},
 		{"01", 0, wholenumber.ErrSyntax}, {"-01.0", 0, wholenumber.ErrSyntax}, {"00", 0, wholenumber.ErrSyntax},
 	} {
-		if got, err := wholenumber.Parse([]byte(c.text)); got != c.want || !errors.Is(err, c.err) || c.err == nil && err != nil {
+		if got, err := wholenumber.Parse([]byte(c.text)); got != c.want || !errors.Is(err, c.err) || c.err == nil &&
+			err != nil {
 			t.Errorf("%.60s: %d, %v; want %d, %v", c.text, got, err, c.want, c.err)
 		}
 	}

@@ -1,4 +1,5 @@
-// Package fairshare divides what a service has room for among its clients: whoever takes much, and keeps it, takes it from himself first.
+// Package fairshare divides what a service has room for among its clients: whoever takes much, and keeps it, takes it
+// from himself first.
 package fairshare
 
 import (
@@ -27,8 +28,9 @@ func New(size, share int64) *Room {
 	return &Room{size: size, share: min(share, size), all: semaphore.NewWeighted(size), has: make(map[string]*client)}
 }
 
-// Acquire takes n for that client, and waits for it until ctx ends; then the error is that of ctx. More than a share, or than there is, is taken for all of it. The client "" stands for many and
-// may have all. What waits for its own share is not before others in the queue. Release must be called with the same client and n.
+// Acquire takes n for that client, and waits for it until ctx ends; then the error is that of ctx. More than a share,
+// or than there is, is taken for all of it. The client "" stands for many and may have all. What waits for its own
+// share is not before others in the queue. Release must be called with the same client and n.
 func (r *Room) Acquire(ctx context.Context, name string, n int64) error {
 	n = r.bounded(name, n)
 	if name == "" {

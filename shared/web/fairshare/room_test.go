@@ -35,7 +35,8 @@ func TestAClientHasItsShareAtMost(t *testing.T) {
 	}
 }
 
-// TestWhoWaitsForItsShareKeepsNobodyWaiting: a client may queue as often as it likes, others come before what it may not have yet.
+// TestWhoWaitsForItsShareKeepsNobodyWaiting: a client may queue as often as it likes, others come before what it may
+// not have yet.
 func TestWhoWaitsForItsShareKeepsNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := fairshare.New(8, 4)

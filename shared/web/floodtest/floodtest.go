@@ -18,8 +18,9 @@ import (
 	"ordertally/shared/web"
 )
 
-// Run asks an API a thousand times in one second, by GET, for a path that it fails to answer because of cause. The log that create gave
-// the API must tell of some of the requests, since an error is on the disk when it was logged, and the metrics of all.
+// Run asks an API a thousand times in one second, by GET, for a path that it fails to answer because of cause. The log
+// that create gave the API must tell of some of the requests, since an error is on the disk when it was logged, and the
+// metrics of all.
 func Run(t *testing.T, path, route, cause string, create func(zerolog.Logger) (api http.Handler, stop func())) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { // no second ends in the middle
@@ -45,7 +46,8 @@ func Run(t *testing.T, path, route, cause string, create func(zerolog.Logger) (a
 		if err := json.Unmarshal([]byte(first), &line); err != nil {
 			t.Fatal(err)
 		}
-		if line.Level != "error" || line.Error != cause || line.Path != path || line.Status != http.StatusInternalServerError || len(line.TraceID) != 32 {
+		if line.Level != "error" || line.Error != cause || line.Path != path ||
+			line.Status != http.StatusInternalServerError || len(line.TraceID) != 32 {
 			t.Errorf("line %s", first)
 		}
 		if n := strings.Count(log.String(), "\n"); n < 100 || n > 110 {

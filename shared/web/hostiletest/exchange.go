@@ -18,8 +18,8 @@ import (
 // Injected is a header that a request tries to have in its answer, by a line's end in a value. No answer has it.
 const Injected = "X-Injected"
 
-// Raw writes a request as it stands: a client that knows HTTP would mend or refuse the worst of them. Each header is a line; a body brings
-// its length and its type, unless the headers do.
+// Raw writes a request as it stands: a client that knows HTTP would mend or refuse the worst of them. Each header is a
+// line; a body brings its length and its type, unless the headers do.
 func Raw(line, body string, headers ...string) string {
 	var b strings.Builder
 	b.WriteString(line + " HTTP/1.1\r\nHost: service\r\nConnection: close\r\n")
@@ -52,7 +52,8 @@ func (r *request) exchange(t *testing.T, addr string) (status int, header http.H
 		return 0, nil, "", fmt.Errorf("no answer: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	text, _ := io.ReadAll(response.Body) // what net/http refuses early may end in a reset: half a problem is seen as none
+	// what net/http refuses early may end in a reset: half a problem is seen as none
+	text, _ := io.ReadAll(response.Body)
 	return response.StatusCode, response.Header, string(text), nil
 }
 
@@ -81,7 +82,8 @@ func (r *request) faults(t *testing.T, addr, dir string) (faults []string) {
 	if found := inside.FindString(body); found != "" || strings.Contains(body, dir) {
 		wrong("the answer tells of the inside (%q): %.400s", found, body)
 	}
-	needs := map[int]string{http.StatusUnauthorized: "WWW-Authenticate", http.StatusTooManyRequests: "Retry-After"}[status]
+	needs := map[int]string{http.StatusUnauthorized: "WWW-Authenticate",
+		http.StatusTooManyRequests: "Retry-After"}[status]
 	if needs != "" && header.Get(needs) == "" {
 		wrong("%d without %s", status, needs)
 	}

@@ -1,6 +1,6 @@
-// Package hostiletest sends an API what no client of good will sends, by the names of the OWASP API Security Top 10 of 2023, and holds
-// what comes back against what every API here promises: the 4xx that is documented, nothing of the program's inside, and a file that is
-// the same, byte for byte.
+// Package hostiletest sends an API what no client of good will sends, by the names of the OWASP API Security Top 10 of
+// 2023, and holds what comes back against what every API here promises: the 4xx that is documented, nothing of the
+// program's inside, and a file that is the same, byte for byte.
 package hostiletest
 
 import (
@@ -31,7 +31,8 @@ func (table *Table) Category(name string) { table.category = name }
 
 // Add adds a request that must get a problem of that status and code. Code "" is for what net/http answers by itself.
 func (table *Table) Add(name string, status int, code, text string) {
-	table.requests = append(table.requests, request{category: table.category, name: name, text: text, status: status, code: code})
+	table.requests = append(table.requests,
+		request{category: table.category, name: name, text: text, status: status, code: code})
 }
 
 // NotAllowed adds a request whose path does not take its method. Allow is what the answer's header must say.

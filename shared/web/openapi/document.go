@@ -1,5 +1,6 @@
-// Package openapi makes the OpenAPI 3.1 document of an HTTP API from its table of routes, from the kinds of problems that it has and from
-// the Go types that its handlers marshal, and serves it. It serves nothing else: the handlers are the service's own.
+// Package openapi makes the OpenAPI 3.1 document of an HTTP API from its table of routes, from the kinds of problems
+// that it has and from the Go types that its handlers marshal, and serves it. It serves nothing else: the handlers are
+// the service's own.
 package openapi
 
 import (
@@ -33,12 +34,12 @@ type API struct {
 	Rules       []string             // the codes of the faults in a problem's errors; none for any
 }
 
-// marshalAsWeDo tells huma that the handlers marshal an empty list as []. It is a variable of the package huma, so it is
-// set once, however many documents are made at a time.
+// marshalAsWeDo tells huma that the handlers marshal an empty list as []. It is a variable of the package huma, so it
+// is set once, however many documents are made at a time.
 var marshalAsWeDo = sync.OnceFunc(func() { huma.DefaultArrayNullable = false })
 
-// Document makes the document of an API. It panics when a route that needs a scope is not described, or what is described is no
-// route: both are a mistake in the program.
+// Document makes the document of an API. It panics when a route that needs a scope is not described, or what is
+// described is no route: both are a mistake in the program.
 func Document(a API) *huma.OpenAPI {
 	marshalAsWeDo()
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
@@ -50,11 +51,14 @@ func Document(a API) *huma.OpenAPI {
 	}
 	d := &document{registry: registry, problems: a.Problems, api: &huma.OpenAPI{
 		OpenAPI: "3.1.0",
-		Info:    &huma.Info{Title: a.Title, Version: "1", Description: a.Says + "\n\n" + conventions, License: &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}},
-		Paths:   map[string]*huma.PathItem{},
-		Components: &huma.Components{Schemas: registry, Headers: describe(common), Responses: map[string]*huma.Response{}, SecuritySchemes: map[string]*huma.SecurityScheme{
-			credential: {Type: "http", Scheme: "bearer", Description: "An API key, or a token of the configured OpenID Connect issuer. " + open},
-		}},
+		Info: &huma.Info{Title: a.Title, Version: "1", Description: a.Says + "\n\n" + conventions,
+			License: &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}},
+		Paths: map[string]*huma.PathItem{},
+		Components: &huma.Components{Schemas: registry, Headers: describe(common),
+			Responses: map[string]*huma.Response{}, SecuritySchemes: map[string]*huma.SecurityScheme{
+				credential: {Type: "http", Scheme: "bearer",
+					Description: "An API key, or a token of the configured OpenID Connect issuer. " + open},
+			}},
 	}}
 	described := map[string]bool{}
 	for _, path := range slices.Sorted(maps.Keys(a.Operations)) {
@@ -64,7 +68,8 @@ func Document(a API) *huma.OpenAPI {
 		described[route.Method+" "+route.Path] = true
 	}
 	for i := range a.Routes {
-		if name := a.Routes[i].Method + " " + a.Routes[i].Path; !described[name] && a.Routes[i].Scope != auth.Public { // public ones are pages and their files
+		// public ones are pages and their files
+		if name := a.Routes[i].Method + " " + a.Routes[i].Path; !described[name] && a.Routes[i].Scope != auth.Public {
 			panic(fmt.Sprintf("route %s is not described", name))
 		}
 	}
@@ -77,13 +82,18 @@ func Document(a API) *huma.OpenAPI {
 
 // The rules of all operations, for readers of the document.
 const (
-	conventions = "Errors are application/problem+json (RFC 9457) with a `code`; clients tell them apart by it. Each status of an operation lists the codes that it may have. " +
-		"Besides, any path may answer `not_found` (404: there is no such path) and `method_not_allowed` (405, with Allow). What is not HTTP, or has too large a header, " +
-		"gets a 400 or 431 of plain text.\n\nHEAD is answered wherever GET is. Members may be added to answers; texts for people may change.\n\n" + open
+	conventions = "Errors are application/problem+json (RFC 9457) with a `code`; clients tell them apart by it. Each " +
+		"status of an operation lists the codes that it may have. " +
+		"Besides, any path may answer `not_found` (404: there is no such path) and `method_not_allowed` (405, with " +
+		"Allow). What is not HTTP, or has too large a header, " +
+		"gets a 400 or 431 of plain text.\n\nHEAD is answered wherever GET is. Members may be added to answers; " +
+		"texts for people may change.\n\n" + open
 
-	// The document names the credential as needed and does not offer "none" beside it: generated clients then have a place for it, and
-	// programs that test an API look whether it is asked for. Where none is needed, one that is sent does no harm.
-	open = "A service that has neither keys nor an issuer listens on loopback only, unless it was told otherwise: there nobody needs a credential, and one that is sent is not looked at."
+	// The document names the credential as needed and does not offer "none" beside it: generated clients then have a
+	// place for it, and programs that test an API look whether it is asked for. Where none is needed, one that is sent
+	// does no harm.
+	open = "A service that has neither keys nor an issuer listens on loopback only, unless it was told otherwise: " +
+		"there nobody needs a credential, and one that is sent is not looked at."
 )
 
 // credential is the name of the security scheme.
@@ -121,8 +131,9 @@ func (d *document) add(route *web.Route, described string, op *Operation) {
 		d.api.Paths[path] = item
 	}
 	made := &huma.Operation{
-		OperationID: op.ID, Summary: op.Summary, Description: strings.TrimSpace(op.Description), Responses: map[string]*huma.Response{},
-		Security: []map[string][]string{{credential: {route.Scope}}},
+		OperationID: op.ID, Summary: op.Summary, Description: strings.TrimSpace(op.Description),
+		Responses: map[string]*huma.Response{},
+		Security:  []map[string][]string{{credential: {route.Scope}}},
 	}
 	if route.Scope == auth.Public {
 		made.Security = []map[string][]string{}
@@ -137,17 +148,21 @@ func (d *document) add(route *web.Route, described string, op *Operation) {
 		}
 		plain := *schema
 		plain.Description = "" // it stands beside the schema
-		made.Parameters = append(made.Parameters, &huma.Param{Name: found[1], In: "path", Required: true, Description: schema.Description, Schema: &plain})
+		made.Parameters = append(made.Parameters,
+			&huma.Param{Name: found[1], In: "path", Required: true, Description: schema.Description, Schema: &plain})
 	}
 	add := func(in string, list []Parameter) {
 		for _, p := range list {
-			made.Parameters = append(made.Parameters, &huma.Param{Name: p.Name, In: in, Description: p.Says, Required: p.Required, Schema: p.Schema})
+			made.Parameters = append(made.Parameters,
+				&huma.Param{Name: p.Name, In: in, Description: p.Says, Required: p.Required, Schema: p.Schema})
 		}
 	}
 	add("query", op.Query)
 	add("header", append(slices.Clone(op.Headers), traceparent))
 	if op.Body != nil {
-		made.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: d.schema(op.Body), Example: op.BodyExample}}}
+		made.RequestBody = &huma.RequestBody{Required: true,
+			Content: map[string]*huma.MediaType{
+				"application/json": {Schema: d.schema(op.Body), Example: op.BodyExample}}}
 	}
 	d.answers(made, op)
 	for status, response := range d.refusals(d.kinds(op, route, variable.MatchString(template))) {
@@ -183,14 +198,16 @@ func (d *document) answers(made *huma.Operation, op *Operation) {
 		}
 	}
 	for _, reply := range op.Replies {
-		made.Responses[strconv.Itoa(reply.Status)] = &huma.Response{Description: reply.Says, Headers: headers(reply.Headers)}
+		made.Responses[strconv.Itoa(reply.Status)] = &huma.Response{Description: reply.Says,
+			Headers: headers(reply.Headers)}
 	}
 }
 
 // OperationsOf returns what is described of a path, by method.
 func OperationsOf(item *huma.PathItem) map[string]*huma.Operation {
 	all := map[string]*huma.Operation{}
-	for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodDelete: item.Delete} {
+	for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post,
+		http.MethodDelete: item.Delete} {
 		if op != nil {
 			all[method] = op
 		}

@@ -16,7 +16,8 @@ import (
 )
 
 func TestFilterOrAll(t *testing.T) {
-	s := &openapi.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*openapi.Schema{"class": openapi.String(1, 0), "before": openapi.String(1, 0)}}
+	s := &openapi.Schema{Type: "object", AdditionalProperties: false,
+		Properties: map[string]*openapi.Schema{"class": openapi.String(1, 0), "before": openapi.String(1, 0)}}
 	openapi.FilterOrAll(s, "class", "before")
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -38,8 +39,10 @@ func TestFilterOrAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	for body, fits := range map[string]bool{
-		`{}`: false, `{"all":false}`: false, `{"all":true}`: true, `{"class":"a"}`: true, `{"class":"a","before":"b"}`: true, `{"class":"a","all":false}`: true,
-		`{"class":"a","all":true}`: false, `{"all":true,"before":"b"}`: false, `{"class":1}`: false, `{"all":"yes"}`: false,
+		`{}`: false, `{"all":false}`: false, `{"all":true}`: true, `{"class":"a"}`: true,
+		`{"class":"a","before":"b"}`: true, `{"class":"a","all":false}`: true,
+		`{"class":"a","all":true}`: false, `{"all":true,"before":"b"}`: false, `{"class":1}`: false,
+		`{"all":"yes"}`: false,
 	} {
 		if err := schema.Validate(read(body)); (err == nil) != fits {
 			t.Errorf("%s: %v, want fits %v", body, err, fits)
@@ -48,7 +51,8 @@ func TestFilterOrAll(t *testing.T) {
 }
 
 func TestWhatIsNotDescribedStopsTheProgram(t *testing.T) {
-	route := web.Route{Method: http.MethodGet, Path: "/v1/x/{id:[0-9]+}", Scope: auth.OrdersRead, Handler: func(http.ResponseWriter, *http.Request) {}}
+	route := web.Route{Method: http.MethodGet, Path: "/v1/x/{id:[0-9]+}", Scope: auth.OrdersRead,
+		Handler: func(http.ResponseWriter, *http.Request) {}}
 	x := openapi.Operation{ID: "x", Summary: "X.", Answer: struct {
 		A int `json:"a"`
 	}{}}
@@ -72,7 +76,8 @@ func TestWhatIsNotDescribedStopsTheProgram(t *testing.T) {
 	})
 	text := openapi.Text(api)
 	for _, part := range []string{
-		`"/v1/x/{id}"`, `"/v1/x/1"`, `"pattern":"^[0-9]+$"`, `"401"`, `"403"`, `"404"`, `"credential":["orders:read"]`, `"openapi":"3.1.0"`, `"identifier":"Apache-2.0"`, `"name":"traceparent"`,
+		`"/v1/x/{id}"`, `"/v1/x/1"`, `"pattern":"^[0-9]+$"`, `"401"`, `"403"`, `"404"`, `"credential":["orders:read"]`,
+		`"openapi":"3.1.0"`, `"identifier":"Apache-2.0"`, `"name":"traceparent"`,
 	} {
 		if !bytes.Contains(text, []byte(part)) {
 			t.Errorf("the document has no %s: %s", part, text)
@@ -90,15 +95,18 @@ func TestClosedSetsAndCodes(t *testing.T) {
 	route := web.Route{Method: http.MethodGet, Path: "/v1/x", Scope: auth.OrdersRead}
 	teapot := problem.Kind{Status: http.StatusTeapot, Code: "teapot", Says: "It is one."}
 	api := openapi.Document(openapi.API{
-		Title: "T", Routes: []web.Route{route}, Rules: []string{"short"}, Closed: []openapi.Closed{openapi.ClosedSet[colour]("Red or blue.", "red", "blue")},
-		Operations: map[string]openapi.Operation{"GET /v1/x": {ID: "x", Summary: "X.", Problems: []problem.Kind{teapot}, Answer: struct {
-			Colour colour  `json:"colour" doc:"Its colour."`
-			Maybe  *string `json:"maybe,omitempty"`
-		}{}}},
+		Title: "T", Routes: []web.Route{route}, Rules: []string{"short"},
+		Closed: []openapi.Closed{openapi.ClosedSet[colour]("Red or blue.", "red", "blue")},
+		Operations: map[string]openapi.Operation{
+			"GET /v1/x": {ID: "x", Summary: "X.", Problems: []problem.Kind{teapot}, Answer: struct {
+				Colour colour  `json:"colour" doc:"Its colour."`
+				Maybe  *string `json:"maybe,omitempty"`
+			}{}}},
 	})
 	text := string(openapi.Text(api))
 	for _, part := range []string{
-		`"colour":{"$ref":"#/components/schemas/Colour","description":"Its colour."}`, `"enum":["red","blue"]`, `"x-problem-codes":["teapot"]`, "- `teapot`: It is one.",
+		`"colour":{"$ref":"#/components/schemas/Colour","description":"Its colour."}`, `"enum":["red","blue"]`,
+		`"x-problem-codes":["teapot"]`, "- `teapot`: It is one.",
 		`"enum":["insufficient_scope","internal","issuer_unavailable","method_not_allowed","misdirected_request","not_found","rate_limited","teapot","unauthenticated"]`, `"enum":["short"]`, `"maybe":{"type":"string"}`,
 	} {
 		if !strings.Contains(text, part) {

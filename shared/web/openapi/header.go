@@ -23,18 +23,23 @@ func Cached(says string, values ...string) Header {
 // The headers that many answers have. They stand in the document once.
 var common = []Header{
 	// Of any answer, where limits are set. An operator's settings say where, so neither is required.
-	{Name: "RateLimit-Policy", Says: "The limits of requests, where there are any: each with its name, q requests in w seconds (draft-ietf-httpapi-ratelimit-headers-10).",
+	{Name: "RateLimit-Policy", Says: "The limits of requests, where there are any: each with its name, q requests in " +
+		"w seconds (draft-ietf-httpapi-ratelimit-headers-10).",
 		Schema: &Schema{Type: "string", Examples: []any{`"caller";q=100;w=10`}}},
-	{Name: "RateLimit", Says: "How the sender stands with each limit: r requests are left, and all of them after t seconds.",
+	{Name: "RateLimit", Says: "How the sender stands with each limit: r requests are left, and all of them after t " +
+		"seconds.",
 		Schema: &Schema{Type: "string", Examples: []any{`"caller";r=99;t=1`}}},
 
-	{Name: "Retry-After", Says: "Seconds to wait before the request is repeated.", Required: true, Schema: &Schema{Type: "integer", Format: "int32", Minimum: new(1.0), Examples: []any{2}}},
+	{Name: "Retry-After", Says: "Seconds to wait before the request is repeated.", Required: true,
+		Schema: &Schema{Type: "integer", Format: "int32", Minimum: new(1.0), Examples: []any{2}}},
 	challenge,
 }
 
 var challenge = Header{
-	Name: "WWW-Authenticate", Says: "What is needed (RFC 6750): the scheme, why the credential was not good, the scope that is missing.", Required: true,
-	Schema: &Schema{Type: "string", Pattern: "^Bearer ", Examples: []any{`Bearer realm="ordertally", error="insufficient_scope", scope="orders:write"`}},
+	Name: "WWW-Authenticate", Says: "What is needed (RFC 6750): the scheme, why the credential was not good, the " +
+		"scope that is missing.", Required: true,
+	Schema: &Schema{Type: "string", Pattern: "^Bearer ",
+		Examples: []any{`Bearer realm="ordertally", error="insufficient_scope", scope="orders:write"`}},
 }
 
 // ofProblems are the headers of the problems of a status. Foreign says that a 403 may be one that no credential mends.
@@ -48,22 +53,26 @@ func ofProblems(status int, foreign bool) map[string]*huma.Param {
 	case http.StatusForbidden:
 		all["WWW-Authenticate"] = refer("WWW-Authenticate")
 		if foreign {
-			all["WWW-Authenticate"] = &huma.Header{Description: challenge.Says + " Left out of a cross_origin_request.", Schema: challenge.Schema}
+			all["WWW-Authenticate"] = &huma.Header{Description: challenge.Says + " Left out of a cross_origin_request.",
+				Schema: challenge.Schema}
 		}
 	}
 	return all
 }
 
-// traceparent may stand on every request. Its schema takes any text: one that is malformed is ignored, as W3C Trace Context has it.
+// traceparent may stand on every request. Its schema takes any text: one that is malformed is ignored, as W3C Trace
+// Context has it.
 var traceparent = Parameter{
-	Name: "traceparent", Says: "The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.",
+	Name: "traceparent", Says: "The trace that the request is part of (W3C Trace Context). It goes on in the " +
+		"message; one that is malformed is ignored.",
 	Schema: &Schema{Type: "string", Examples: []any{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}},
 }
 
 // IfNoneMatch is the parameter of an answer that has an entity tag.
 func IfNoneMatch() Parameter {
 	return Parameter{
-		Name: "If-None-Match", Says: "The ETag of an answer that you have: a 304 says that it still holds.", Schema: &Schema{Type: "string", Examples: []any{`"8c4f0b6de2d9a1f03b7c5a9e64d21f08"`}},
+		Name: "If-None-Match", Says: "The ETag of an answer that you have: a 304 says that it still holds.",
+		Schema: &Schema{Type: "string", Examples: []any{`"8c4f0b6de2d9a1f03b7c5a9e64d21f08"`}},
 	}
 }
 

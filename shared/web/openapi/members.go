@@ -40,7 +40,8 @@ func memberOf(name string, s *Schema, required bool) shownMember {
 	return member
 }
 
-// membersOf lists a schema's members, and those inside of them that have no schema of their own. The required come first.
+// membersOf lists a schema's members, and those inside of them that have no schema of their own. The required come
+// first.
 func membersOf(inside string, s *Schema) []shownMember {
 	var list []shownMember
 	names := slices.SortedFunc(maps.Keys(s.Properties), func(a, b string) int {

@@ -7,8 +7,8 @@ type Operation struct {
 	ID          string // lower camel case; the name of a generated client's method
 	Summary     string // one line
 	Description string
-	// Of names the route, by method and path, when the operation is that route with one of its variables set: the path that the operation
-	// is described under has a value where the route's has the variable.
+	// Of names the route, by method and path, when the operation is that route with one of its variables set: the path
+	// that the operation is described under has a value where the route's has the variable.
 	Of      string
 	Query   []Parameter
 	Headers []Parameter // of the request
@@ -16,8 +16,8 @@ type Operation struct {
 	// Body is a value of the type that the request's JSON has, a *Schema or a Named; nil for none.
 	Body        any
 	BodyExample any // what marshals to one
-	// Status of success, default 200, and what it answers: a value of the type that is marshalled, or a *Schema. Its content type is
-	// Media, default application/json.
+	// Status of success, default 200, and what it answers: a value of the type that is marshalled, or a *Schema. Its
+	// content type is Media, default application/json.
 	Status        int
 	Answer        any
 	AnswerExample any // what marshals to one
@@ -44,8 +44,8 @@ type Parameter struct {
 	Schema   *Schema
 }
 
-// Named is a schema written by hand that has a name in the document, and so in clients made of it. Parts are what it refers to as Ref has
-// it: each a Named, or a value of a type.
+// Named is a schema written by hand that has a name in the document, and so in clients made of it. Parts are what it
+// refers to as Ref has it: each a Named, or a value of a type.
 type Named struct {
 	Name   string
 	Schema *Schema

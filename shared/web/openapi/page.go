@@ -81,7 +81,8 @@ func render(api *huma.OpenAPI) []byte {
 	schemas := api.Components.Schemas.Map()
 	for _, name := range slices.Sorted(maps.Keys(schemas)) {
 		s := schemas[name]
-		shown.Schemas = append(shown.Schemas, shownSchema{name, s.Description, typeOf(s), limitsOf(s), membersOf("", s)})
+		shown.Schemas = append(shown.Schemas,
+			shownSchema{name, s.Description, typeOf(s), limitsOf(s), membersOf("", s)})
 	}
 	var html bytes.Buffer
 	if err := page.Execute(&html, shown); err != nil {
@@ -100,7 +101,8 @@ func groupOf(path string) string {
 }
 
 func operationOf(api *huma.OpenAPI, method, path string, op *huma.Operation) shownOperation {
-	shown := shownOperation{ID: op.OperationID, Method: method, Path: path, Summary: op.Summary, Description: op.Description}
+	shown := shownOperation{ID: op.OperationID, Method: method, Path: path, Summary: op.Summary,
+		Description: op.Description}
 	if len(op.Security) > 0 {
 		shown.Scope = op.Security[0][credential][0]
 	}
@@ -146,7 +148,8 @@ func responseOf(api *huma.OpenAPI, status string, response *huma.Response) shown
 // contentOf shows a body; nil when there is none.
 func contentOf(content map[string]*huma.MediaType) *shownContent {
 	for media, m := range content {
-		shown := &shownContent{Media: media, Type: typeOf(m.Schema), Limits: limitsOf(m.Schema), Members: membersOf("", m.Schema)}
+		shown := &shownContent{Media: media, Type: typeOf(m.Schema), Limits: limitsOf(m.Schema),
+			Members: membersOf("", m.Schema)}
 		if m.Example != nil {
 			text, err := json.MarshalIndent(m.Example, "", "  ")
 			if err != nil {

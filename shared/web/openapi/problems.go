@@ -13,12 +13,14 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// CodesOf is the extension of a response that lists the codes its problem may have, for programs. Its description has them for people.
+// CodesOf is the extension of a response that lists the codes its problem may have, for programs. Its description has
+// them for people.
 const CodesOf = "x-problem-codes"
 
 // kinds are the problems that an operation may answer with.
 func (d *document) kinds(op *Operation, route *web.Route, varies bool) []problem.Kind {
-	all := slices.Concat(d.problems, op.Problems, []problem.Kind{ratelimit.KindLimited, problem.KindInternal, auth.KindMisdirected})
+	all := slices.Concat(d.problems, op.Problems,
+		[]problem.Kind{ratelimit.KindLimited, problem.KindInternal, auth.KindMisdirected})
 	if route.Scope != auth.Public {
 		all = append(all, auth.KindUnauthenticated, auth.KindInsufficientScope, auth.KindIssuerAway)
 	}
@@ -71,7 +73,8 @@ func (d *document) refusals(kinds []problem.Kind) map[int]*huma.Response {
 
 // everywhere are the statuses whose problems are the same for every operation: they stand in the document once.
 var everywhere = []int{
-	http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusUnsupportedMediaType, http.StatusMisdirectedRequest, http.StatusTooManyRequests,
+	http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusUnsupportedMediaType,
+	http.StatusMisdirectedRequest, http.StatusTooManyRequests,
 	http.StatusInternalServerError,
 }
 
@@ -93,7 +96,8 @@ func (d *document) noteCode(code string) {
 	}
 }
 
-// listCodes writes the codes into the schema of problems. Those of any path belong to it too, though no operation answers with them.
+// listCodes writes the codes into the schema of problems. Those of any path belong to it too, though no operation
+// answers with them.
 func (d *document) listCodes(rules []string) {
 	d.noteCode(problem.CodeNotFound)
 	d.noteCode(problem.CodeMethodNotAllowed)

@@ -40,7 +40,8 @@ func Said(s *Schema, says string, examples ...any) *Schema {
 	return &said
 }
 
-// Closed is a closed set of texts that the values of a Go type are taken from. Fields of the type refer to it by the type's name.
+// Closed is a closed set of texts that the values of a Go type are taken from. Fields of the type refer to it by the
+// type's name.
 type Closed struct {
 	of, stands reflect.Type
 	name       string
@@ -61,9 +62,11 @@ type closed[T ~string] struct{}
 // Schema implements huma.SchemaProvider.
 func (closed[T]) Schema(huma.Registry) *Schema { return Ref(setName(reflect.TypeFor[T]())) }
 
-// FilterOrAll makes s the schema of a request that names at least one of those members or says "all": true, and not both.
+// FilterOrAll makes s the schema of a request that names at least one of those members or says "all": true, and not
+// both.
 func FilterOrAll(s *Schema, filter ...string) {
-	s.Properties["all"] = &Schema{Type: "boolean", Description: "Whoever means all has to say so: true, and no filter. False is the same as left out."}
+	s.Properties["all"] = &Schema{Type: "boolean",
+		Description: "Whoever means all has to say so: true, and no filter. False is the same as left out."}
 	named := &Schema{}
 	for _, name := range filter {
 		named.AnyOf = append(named.AnyOf, &Schema{Required: []string{name}})

@@ -11,18 +11,20 @@ import (
 	"ordertally/shared/web/webpage"
 )
 
-// Routes are /openapi.json, the document, and /docs, a page that shows it. Both are public: they tell what the source tells.
+// Routes are /openapi.json, the document, and /docs, a page that shows it. Both are public: they tell what the source
+// tells.
 func Routes(api *huma.OpenAPI) []web.Route {
 	text, html := Text(api), render(api)
 	return []web.Route{
-		{Method: http.MethodGet, Path: "/openapi.json", Scope: auth.Public, Handler: func(w http.ResponseWriter, _ *http.Request) {
-			h := w.Header()
-			h.Set("Content-Type", "application/json")
-			h.Set("Content-Length", strconv.Itoa(len(text)))
-			h.Set("Cache-Control", "no-cache") // the next release changes it
-			h.Set("X-Content-Type-Options", "nosniff")
-			_, _ = w.Write(text) // the only error is a client that has gone
-		}},
+		{Method: http.MethodGet, Path: "/openapi.json", Scope: auth.Public,
+			Handler: func(w http.ResponseWriter, _ *http.Request) {
+				h := w.Header()
+				h.Set("Content-Type", "application/json")
+				h.Set("Content-Length", strconv.Itoa(len(text)))
+				h.Set("Cache-Control", "no-cache") // the next release changes it
+				h.Set("X-Content-Type-Options", "nosniff")
+				_, _ = w.Write(text) // the only error is a client that has gone
+			}},
 		{Method: http.MethodGet, Path: "/docs", Scope: auth.Public, Handler: webpage.NewPage(html).ServeHTTP},
 	}
 }

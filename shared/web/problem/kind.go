@@ -2,8 +2,9 @@ package problem
 
 import "net/http"
 
-// Kind is what all problems of one kind have in common: a status, and the code that clients know it by. Every problem of an API is made
-// of one, and its OpenAPI document lists the kinds that an answer may be: so a code that is not in the document cannot be answered.
+// Kind is what all problems of one kind have in common: a status, and the code that clients know it by. Every problem
+// of an API is made of one, and its OpenAPI document lists the kinds that an answer may be: so a code that is not in
+// the document cannot be answered.
 type Kind struct {
 	Status int
 	Code   string // stable, snake_case
@@ -16,12 +17,15 @@ func (k Kind) New(detail string) Problem { return New(k.Status, k.Code, detail) 
 // The kinds that do not belong to one API.
 var (
 	KindNotFound         = Kind{http.StatusNotFound, CodeNotFound, "There is nothing at this path."}
-	KindMethodNotAllowed = Kind{http.StatusMethodNotAllowed, CodeMethodNotAllowed, "The path does not take this method; Allow lists those that it takes."}
+	KindMethodNotAllowed = Kind{http.StatusMethodNotAllowed, CodeMethodNotAllowed,
+		"The path does not take this method; Allow lists those that it takes."}
 	KindRequestTimeout   = Kind{http.StatusRequestTimeout, CodeRequestTimeout, "The body did not arrive in time."}
 	KindBodyTooLarge     = Kind{http.StatusRequestEntityTooLarge, CodeBodyTooLarge, "The body has too many bytes."}
 	KindBodyUnreadable   = Kind{http.StatusBadRequest, CodeBodyUnreadable, "The body's framing is broken."}
-	KindUnsupportedMedia = Kind{http.StatusUnsupportedMediaType, CodeUnsupportedMedia, "Content-Type is not application/json, or the body has a Content-Encoding."}
-	KindInternal         = Kind{http.StatusInternalServerError, CodeInternal, "A fault of the service; its log has the cause under the trace_id."}
+	KindUnsupportedMedia = Kind{http.StatusUnsupportedMediaType, CodeUnsupportedMedia,
+		"Content-Type is not application/json, or the body has a Content-Encoding."}
+	KindInternal = Kind{http.StatusInternalServerError, CodeInternal,
+		"A fault of the service; its log has the cause under the trace_id."}
 )
 
 // OfBody are the kinds that any request with a body may get.

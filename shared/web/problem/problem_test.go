@@ -37,7 +37,8 @@ func decode(t *testing.T, resp *http.Response) map[string]any {
 func TestWriteWholeProblem(t *testing.T) {
 	p := problem.New(http.StatusUnprocessableEntity, "invalid_order", "The order breaks 1 rule.")
 	p.Instance = "/v1/orders"
-	p.Errors = []problem.FieldError{{Pointer: "/lines/0/quantity", Code: "out_of_range", Detail: "must be 1 to 1000000000, not <0>"}}
+	p.Errors = []problem.FieldError{{Pointer: "/lines/0/quantity", Code: "out_of_range",
+		Detail: "must be 1 to 1000000000, not <0>"}}
 	resp := write(p, http.Header{"Traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}})
 	if resp.StatusCode != 422 {
 		t.Errorf("status %d", resp.StatusCode)
@@ -132,7 +133,8 @@ func TestWriteAllow(t *testing.T) {
 
 func TestWriteMistakesAreInternal(t *testing.T) {
 	for _, p := range []problem.Problem{
-		{}, {Status: 200, Code: "fine", Detail: "secret"}, {Status: 600, Code: "x", Detail: "secret"}, {Status: 422, Detail: "secret"},
+		{}, {Status: 200, Code: "fine", Detail: "secret"}, {Status: 600, Code: "x", Detail: "secret"},
+		{Status: 422, Detail: "secret"},
 	} {
 		resp := write(p, nil)
 		body := decode(t, resp)

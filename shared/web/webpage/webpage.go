@@ -1,5 +1,5 @@
-// Package webpage serves the services' own pages: embedded files, no build step, nothing from elsewhere. What all pages share in looks
-// is base.css, what the pages of the APIs add is docs.css, and how pages ask their service is ask.js.
+// Package webpage serves the services' own pages: embedded files, no build step, nothing from elsewhere. What all pages
+// share in looks is base.css, what the pages of the APIs add is docs.css, and how pages ask their service is ask.js.
 package webpage
 
 import (
@@ -19,8 +19,8 @@ import (
 //go:embed base.css docs.css ask.js
 var base embed.FS
 
-// Policy is the Content-Security-Policy of a page: it may load its own files and ask its own service, nothing else, and nobody may
-// frame it.
+// Policy is the Content-Security-Policy of a page: it may load its own files and ask its own service, nothing else, and
+// nobody may frame it.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -59,7 +59,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, "text/html; charset=utf-8", p.html)
 }
 
-// Assets returns the handler of /assets/{file}: base.css, docs.css, ask.js, and the style sheets and scripts in the directory page of files.
+// Assets returns the handler of /assets/{file}: base.css, docs.css, ask.js, and the style sheets and scripts in the
+// directory page of files.
 func Assets(files embed.FS) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("file")

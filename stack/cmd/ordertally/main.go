@@ -16,6 +16,7 @@ type commands struct {
 }
 
 func main() {
-	program := settings.Program{Name: "ordertally", Description: "Orders in, statistics out.", EnvPrefix: "ORDERTALLY", Variables: tracing.Variables()}
+	program := settings.Program{Name: "ordertally", Description: "Orders in, statistics out.", EnvPrefix: "ORDERTALLY",
+		Variables: tracing.Variables()}
 	os.Exit(settings.Report(os.Stderr, program.Run(&commands{}, os.Args[1:])))
 }

@@ -6,14 +6,16 @@ import (
 	"go.opentelemetry.io/otel"
 )
 
-// listen makes logger the one that the libraries of OpenTelemetry complain to, in the whole process. By themselves they write to standard error.
+// listen makes logger the one that the libraries of OpenTelemetry complain to, in the whole process. By themselves they
+// write to standard error.
 func listen(logger zerolog.Logger) {
 	otel.SetLogger(logr.New(complaints{logger}))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn().Err(err).Msg("traces are not sent") }))
 }
 
-// complaints implements logr.LogSink: it logs what the libraries say is wrong with their settings and limits. What they read comes along with that
-// (a piece of the header fields, a URL with a password), and the error then quotes it. So both are left out but for the names of files.
+// complaints implements logr.LogSink: it logs what the libraries say is wrong with their settings and limits. What they
+// read comes along with that (a piece of the header fields, a URL with a password), and the error then quotes it. So
+// both are left out but for the names of files.
 type complaints struct{ logger zerolog.Logger }
 
 var _ logr.LogSink = complaints{}

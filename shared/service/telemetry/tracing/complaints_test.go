@@ -15,7 +15,8 @@ import (
 // inner says that the test runs as the process whose output another looks at.
 const inner = "ORDERTALLY_TEST_INNER"
 
-// TestComplaintsAreLoggedWithoutSecrets runs itself as another process: the libraries write to the standard error that there was when it began.
+// TestComplaintsAreLoggedWithoutSecrets runs itself as another process: the libraries write to the standard error that
+// there was when it began.
 func TestComplaintsAreLoggedWithoutSecrets(t *testing.T) {
 	if os.Getenv(inner) != "" {
 		complain(t)
@@ -56,8 +57,9 @@ func complain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
-		"ENDPOINT": "http://127.0.0.1:1", "TRACES_ENDPOINT": "http://me:open-sesame@a host", "TIMEOUT": "open-sesame", "CERTIFICATE": authorities,
-		"HEADERS": "key=open-sesame,open-sesame,open sesame=x,x=open-sesame%ze", "TRACES_HEADERS": "sesame",
+		"ENDPOINT": "http://127.0.0.1:1", "TRACES_ENDPOINT": "http://me:open-sesame@a host", "TIMEOUT": "open-sesame",
+		"CERTIFICATE": authorities,
+		"HEADERS":     "key=open-sesame,open-sesame,open sesame=x,x=open-sesame%ze", "TRACES_HEADERS": "sesame",
 	} {
 		t.Setenv("OTEL_EXPORTER_OTLP_"+name, value)
 	}

@@ -19,7 +19,8 @@ func Configured() bool {
 	return cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")) != ""
 }
 
-// exporter sends by the protocol that the environment names. The libraries read everything else from there, the files too, once they are checked.
+// exporter sends by the protocol that the environment names. The libraries read everything else from there, the files
+// too, once they are checked.
 func exporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	if kind := os.Getenv("OTEL_TRACES_EXPORTER"); kind != "" && kind != "otlp" {
 		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER: %q is neither otlp nor none", kind)
@@ -27,7 +28,8 @@ func exporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	if err := checkFiles(); err != nil {
 		return nil, err
 	}
-	switch protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")); protocol {
+	switch protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
+		os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")); protocol {
 	case "", "http/protobuf":
 		return otlptracehttp.New(ctx)
 	case "grpc":

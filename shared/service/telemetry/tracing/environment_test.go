@@ -22,7 +22,8 @@ type overGRPC struct {
 	got chan struct{}
 }
 
-func (c *overGRPC) Export(context.Context, *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+func (c *overGRPC) Export(context.Context, *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse,
+	error) {
 	c.got <- struct{}{}
 	return &collector.ExportTraceServiceResponse{}, nil
 }
@@ -51,9 +52,11 @@ func TestTheEnvironmentNamesTheProtocol(t *testing.T) {
 		want chan struct{}
 	}{
 		{map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": httpURL}, overHTTP},
-		{map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": httpURL + "/v1/traces", "OTEL_TRACES_EXPORTER": "otlp"}, overHTTP},
+		{map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": httpURL + "/v1/traces",
+			"OTEL_TRACES_EXPORTER": "otlp"}, overHTTP},
 		{map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": grpcURL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, overRPC},
-		{map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": httpURL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"}, overHTTP},
+		{map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": httpURL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+			"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"}, overHTTP},
 	} {
 		t.Run("", func(t *testing.T) {
 			for name, value := range tc.env {

@@ -9,8 +9,8 @@ import (
 	"ordertally/shared/settings/plainfile"
 )
 
-// checkFiles refuses files of the environment that cannot be read. The libraries would wait for a FIFO for ever, and go on without what they cannot
-// read: with the system's authorities, say.
+// checkFiles refuses files of the environment that cannot be read. The libraries would wait for a FIFO for ever, and go
+// on without what they cannot read: with the system's authorities, say.
 func checkFiles() error {
 	var errs []error
 	for _, of := range []string{"OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"} {

@@ -1,6 +1,6 @@
-// Package tracing makes OpenTelemetry spans of requests and messages, and sends them by OTLP, when the environment names a collector
-// (OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of the OpenTelemetry specification). Without one it makes no spans; every request
-// has a trace id for logs and problems all the same.
+// Package tracing makes OpenTelemetry spans of requests and messages, and sends them by OTLP, when the environment
+// names a collector (OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of the OpenTelemetry specification). Without
+// one it makes no spans; every request has a trace id for logs and problems all the same.
 package tracing
 
 import (
@@ -29,9 +29,9 @@ type Tracing struct {
 
 var w3c = propagation.TraceContext{}
 
-// Start returns the tracing of a service, as the environment wants it. A collector that is away costs nothing but its spans: that is
-// logged, and so is what the libraries think of the variables that they read. (They tell of both through handlers of the process, so the last
-// service of a process logs it.)
+// Start returns the tracing of a service, as the environment wants it. A collector that is away costs nothing but its
+// spans: that is logged, and so is what the libraries think of the variables that they read. (They tell of both through
+// handlers of the process, so the last service of a process logs it.)
 func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing, error) {
 	if !Configured() {
 		return &Tracing{}, nil
@@ -52,7 +52,8 @@ func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing
 
 // describe is what spans say of the service that makes them.
 func describe(ctx context.Context, service string) (*resource.Resource, error) {
-	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", service)), resource.WithFromEnv(), resource.WithTelemetrySDK())
+	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", service)),
+		resource.WithFromEnv(), resource.WithTelemetrySDK())
 	if err != nil {
 		return nil, fmt.Errorf("send traces: look at OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
@@ -86,8 +87,8 @@ func (t *Tracing) Stop(ctx context.Context) error {
 
 // Request is the span of a request.
 type Request struct {
-	// Parent is what goes on with the message that the request makes: the span, or without one the request's own traceparent. It is the
-	// zero Parent when there is neither.
+	// Parent is what goes on with the message that the request makes: the span, or without one the request's own
+	// traceparent. It is the zero Parent when there is neither.
 	Parent traceparent.Parent
 	span   trace.Span
 }
@@ -114,7 +115,8 @@ func (r Request) End(method, route string, status int) {
 	}
 	r.span.SetName(method + " " + route)
 	r.span.SetAttributes(
-		attribute.String("http.request.method", method), attribute.String("http.route", route), attribute.Int("http.response.status_code", status))
+		attribute.String("http.request.method", method), attribute.String("http.route", route),
+		attribute.Int("http.response.status_code", status))
 	if status >= 500 {
 		r.span.SetStatus(codes.Error, "")
 	}
@@ -131,7 +133,8 @@ func (t *Tracing) Message(from, name string, read, processed time.Time, attribut
 		return
 	}
 	ctx := w3c.Extract(context.Background(), carrier(from))
-	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(read), trace.WithAttributes(attributes...))
+	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(read),
+		trace.WithAttributes(attributes...))
 	span.End(trace.WithTimestamp(processed))
 }
 

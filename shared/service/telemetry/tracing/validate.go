@@ -8,7 +8,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Validate says which of the variables Start would refuse. It connects to nothing, and leaves it to Start to log what is only doubtful.
+// Validate says which of the variables Start would refuse. It connects to nothing, and leaves it to Start to log what
+// is only doubtful.
 func Validate() error {
 	if !Configured() {
 		return nil

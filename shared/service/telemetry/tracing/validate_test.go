@@ -11,7 +11,8 @@ import (
 
 func TestWhatStartRefusesIsKnownBefore(t *testing.T) {
 	for _, tc := range []struct{ name, value string }{
-		{"OTEL_RESOURCE_ATTRIBUTES", "no-pair"}, {"OTEL_EXPORTER_OTLP_PROTOCOL", "pigeon"}, {"OTEL_TRACES_EXPORTER", "zipkin"},
+		{"OTEL_RESOURCE_ATTRIBUTES", "no-pair"}, {"OTEL_EXPORTER_OTLP_PROTOCOL", "pigeon"},
+		{"OTEL_TRACES_EXPORTER", "zipkin"},
 		{"OTEL_RESOURCE_ATTRIBUTES", "name=value"}, {"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"},
 	} {
 		t.Run(tc.name+"="+tc.value, func(t *testing.T) {
@@ -23,7 +24,8 @@ func TestWhatStartRefusesIsKnownBefore(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := tracing.Validate(); (err == nil) != (want == nil) || err != nil && !strings.Contains(err.Error(), "OTEL_") {
+			if err := tracing.Validate(); (err == nil) != (want == nil) || err != nil &&
+				!strings.Contains(err.Error(), "OTEL_") {
 				t.Errorf("%v, and Start says %v", err, want)
 			}
 		})

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package plainfiletest has what a setting may name by mistake, for tests: paths that a program which just reads files hangs on, or never comes
-// to the end of.
+// Package plainfiletest has what a setting may name by mistake, for tests: paths that a program which just reads files
+// hangs on, or never comes to the end of.
 package plainfiletest
 
 import (

@@ -19,9 +19,9 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// Check returns a handler that answers as next does and fails the test when an answer to an operation of the document has a status,
-// a content type, a header or a problem's code that it does not describe there, lacks a header that it requires, or has JSON that does not
-// fit the schema. What is no operation is not looked at.
+// Check returns a handler that answers as next does and fails the test when an answer to an operation of the document
+// has a status, a content type, a header or a problem's code that it does not describe there, lacks a header that it
+// requires, or has JSON that does not fit the schema. What is no operation is not looked at.
 func Check(t testing.TB, api *huma.OpenAPI, next http.Handler) http.Handler {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(openapi.Text(api)))
@@ -33,9 +33,11 @@ func Check(t testing.TB, api *huma.OpenAPI, next http.Handler) http.Handler {
 	if err := compiler.AddResource("openapi.json", document); err != nil {
 		t.Fatal(err)
 	}
-	c := &checker{t: t, api: api, next: next, compiler: compiler, schemas: map[string]*jsonschema.Schema{}, fields: map[*openapi.Schema]*jsonschema.Schema{}}
+	c := &checker{t: t, api: api, next: next, compiler: compiler, schemas: map[string]*jsonschema.Schema{},
+		fields: map[*openapi.Schema]*jsonschema.Schema{}}
 	for path, item := range api.Paths {
-		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\\\{[^}]*\\\}`).ReplaceAllString(regexp.QuoteMeta(path), "[^/]+") + "$")
+		pattern := regexp.MustCompile("^" +
+			regexp.MustCompile(`\\\{[^}]*\\\}`).ReplaceAllString(regexp.QuoteMeta(path), "[^/]+") + "$")
 		for method, op := range openapi.OperationsOf(item) {
 			c.operations = append(c.operations, operation{op, method, path, pattern})
 			if method == http.MethodGet {
@@ -118,7 +120,8 @@ func (c *checker) find(r *http.Request) *operation {
 	var best *operation
 	for i := range c.operations {
 		op := &c.operations[i]
-		if op.method == r.Method && op.pattern.MatchString(r.URL.Path) && (best == nil || strings.Count(op.path, "{") < strings.Count(best.path, "{")) {
+		if op.method == r.Method && op.pattern.MatchString(r.URL.Path) &&
+			(best == nil || strings.Count(op.path, "{") < strings.Count(best.path, "{")) {
 			best = op
 		}
 	}

@@ -34,8 +34,9 @@ func TestWhatACheckFinds(t *testing.T) {
 		Title: "T", Routes: []web.Route{{Method: http.MethodGet, Path: "/v1/x", Scope: auth.OrdersRead}},
 		Operations: map[string]openapi.Operation{"GET /v1/x": {
 			ID: "x", Summary: "X.", Answer: answer{}, Problems: []problem.Kind{missing},
-			AnswerHeaders: []openapi.Header{openapi.Cached("Always.", "no-store"), {Name: "Location", Says: "Somewhere.", Required: true, Schema: openapi.String(1, 0)}},
-			Replies:       []openapi.Reply{{Status: http.StatusNotModified, Says: "The same."}},
+			AnswerHeaders: []openapi.Header{openapi.Cached("Always.", "no-store"),
+				{Name: "Location", Says: "Somewhere.", Required: true, Schema: openapi.String(1, 0)}},
+			Replies: []openapi.Reply{{Status: http.StatusNotModified, Says: "The same."}},
 		}},
 	})
 	good := func(w http.ResponseWriter) {
@@ -57,8 +58,13 @@ func TestWhatACheckFinds(t *testing.T) {
 			w.Header().Set("RateLimit-Policy", `"caller";q=1;w=1`)
 			fmt.Fprint(w, `{"a":1}`)
 		}, ""},
-		"a status":                 {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }, "the status is not described"},
-		"a member of another type": {func(w http.ResponseWriter, _ *http.Request) { good(w); fmt.Fprint(w, `{"a":"1"}`) }, "does not fit its schema"},
+		"a status": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) },
+			"the status is not described"},
+		"a member of another type": {func(w http.ResponseWriter,
+			_ *http.Request) {
+			good(w)
+			fmt.Fprint(w, `{"a":"1"}`)
+		}, "does not fit its schema"},
 		"a header that is not there": {func(w http.ResponseWriter, _ *http.Request) {
 			good(w)
 			w.Header().Del("Location")
@@ -78,14 +84,18 @@ func TestWhatACheckFinds(t *testing.T) {
 			w.Header().Set("ETag", `"x"`)
 			w.WriteHeader(http.StatusNotModified)
 		}, "the header ETag is not described"},
-		"a problem as described":      {fails(missing), ""},
-		"a code of another status":    {fails(problem.Kind{Status: http.StatusNotFound, Code: "rate_limited"}), `the code "rate_limited" is not described`},
-		"a code of nothing":           {fails(problem.Kind{Status: http.StatusNotFound, Code: "gone"}), "does not fit its schema"},
-		"a 401 without a challenge":   {fails(auth.KindUnauthenticated), "the header WWW-Authenticate is not there"},
-		"a limit with its own header": {fails(problem.Kind{Status: http.StatusTooManyRequests, Code: "rate_limited"}), ""},
+		"a problem as described": {fails(missing), ""},
+		"a code of another status": {fails(problem.Kind{Status: http.StatusNotFound, Code: "rate_limited"}),
+			`the code "rate_limited" is not described`},
+		"a code of nothing": {fails(problem.Kind{Status: http.StatusNotFound, Code: "gone"}),
+			"does not fit its schema"},
+		"a 401 without a challenge": {fails(auth.KindUnauthenticated), "the header WWW-Authenticate is not there"},
+		"a limit with its own header": {fails(problem.Kind{Status: http.StatusTooManyRequests, Code: "rate_limited"}),
+			""},
 	} {
 		said := &complaints{TB: t}
-		openapitest.Check(said, api, http.HandlerFunc(c.answer)).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v1/x", nil))
+		openapitest.Check(said, api, http.HandlerFunc(c.answer)).ServeHTTP(httptest.NewRecorder(),
+			httptest.NewRequest(http.MethodGet, "/v1/x", nil))
 		switch all := strings.Join(said.said, "\n"); {
 		case c.says == "" && all != "":
 			t.Errorf("%s: %s", name, all)

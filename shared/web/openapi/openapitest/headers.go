@@ -13,7 +13,8 @@ import (
 
 // notable are the headers that a client may go by: none of them may be on an answer whose description does not have it.
 var notable = []string{
-	"Cache-Control", "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "Idempotent-Replayed", "Accept-Ranges",
+	"Cache-Control", "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
+	"Idempotent-Replayed", "Accept-Ranges",
 	"Last-Modified", "Deprecation", "Sunset",
 }
 
