@@ -45,7 +45,8 @@ func (s *Stack) Banner(ctx context.Context, w io.Writer) error {
 	fmt.Fprintf(&b, "  Three calls to try:\n\n")
 	fmt.Fprintf(&b, "    curl -i %s/v1/orders -H 'Content-Type: application/json' -H 'Idempotency-Key: first' \\\n",
 		orders)
-	fmt.Fprintf(&b, "      -d '{\"currency\":\"EUR\",\"lines\":[{\"sku\":\"mug\",\"quantity\":2,\"unit_price\":1250}]}'\n")
+	fmt.Fprintf(&b, "      -d '%s'\n",
+		`{"currency":"EUR","lines":[{"sku":"mug","quantity":2,"unit_price":1250}]}`)
 	fmt.Fprintf(&b, "    curl '%s/v1/orders?limit=3'\n", orders)
 	fmt.Fprintf(&b, "    curl '%s/v1/activities/ORDER_CREATED/days/today'\n\n", activity)
 	fmt.Fprintf(&b, "  Three days in London:\n\n    %-12s%8s%10s%16s\n", "day", "orders", "units", "revenue GBP")

@@ -164,14 +164,14 @@ func listed(t *testing.T, api *huma.OpenAPI, schema, member string) []string {
 }
 
 // opsListener has no document: its answers are for the operator's own machine.
-const opsListener = "shared/telemetry/"
+const opsListener = "shared/service/telemetry/"
 
 // TestEveryCodeIsInTheDocument: a problem is made of a kind, and the code of every kind is in the OpenAPI document of
 // the API that has it.
 func TestEveryCodeIsInTheDocument(t *testing.T) {
 	s := readSource(t)
 	for _, path := range s.made {
-		if !strings.HasPrefix(path, opsListener) && !strings.HasPrefix(path, "shared/problem/") {
+		if !strings.HasPrefix(path, opsListener) && !strings.HasPrefix(path, "shared/web/problem/") {
 			t.Errorf("%s makes a problem with problem.New: make it of a problem.Kind, and name that in the "+
 				"description of the operation", path)
 		}

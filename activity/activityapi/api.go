@@ -16,8 +16,8 @@ import (
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
+	"ordertally/shared/service/fairshare"
 	"ordertally/shared/web"
-	"ordertally/shared/web/fairshare"
 	"ordertally/shared/web/openapi"
 	"ordertally/shared/web/webpage"
 )

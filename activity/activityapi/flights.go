@@ -16,9 +16,9 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/auth"
+	"ordertally/shared/service/fairshare"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/web"
-	"ordertally/shared/web/fairshare"
 )
 
 const (

@@ -8,7 +8,7 @@
 //	<activity>/inbox/...                          -> see package inbox
 //	<activity>/positions/<topic>/<partition>      -> JSON of activity.Position
 //	<activity>/<ledger>/<topic>/<partition><offset><digest> -> one message of a ledger, see encodeKept
-//	<activity>/reading/<topic>                    -> JSON: where the run began that has not ended in order, see BeginReading
+//	<activity>/reading/<topic>                    -> JSON: where the run began that has not ended in order
 //	<activity>/declared                           -> JSON: what its measures and dimensions mean, by name
 //	<activity>/state                              -> JSON: time of the last batch, sizes of the ledgers
 //

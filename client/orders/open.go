@@ -9,14 +9,16 @@ import (
 // Timeout is how long a request of a client that Open returned may take, with all of its answer.
 const Timeout = 30 * time.Second
 
-// Open returns a client of the service at that URL. It sends key, an API key or a token, with each request ("" where nobody needs one),
-// and gives each up after Timeout; WithHTTPClient sets another bound. [NewClientWithResponses] alone has neither.
+// Open returns a client of the service at that URL. It sends key, an API key or a token, with each request ("" where
+// nobody needs one), and gives each up after Timeout; WithHTTPClient sets another bound. [NewClientWithResponses] alone
+// has neither.
 func Open(server, key string, options ...ClientOption) (*ClientWithResponses, error) {
-	own := []ClientOption{WithHTTPClient(&http.Client{Timeout: Timeout}), WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		if key != "" {
-			r.Header.Set("Authorization", "Bearer "+key)
-		}
-		return nil
-	})}
+	own := []ClientOption{WithHTTPClient(&http.Client{Timeout: Timeout}),
+		WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+			if key != "" {
+				r.Header.Set("Authorization", "Bearer "+key)
+			}
+			return nil
+		})}
 	return NewClientWithResponses(server, append(own, options...)...)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
-	"ordertally/shared/web/fairshare"
+	"ordertally/shared/service/fairshare"
 )
 
 // Config of a Gate. The tags make it flags. A zero Latency and FreeDisk have their defaults.

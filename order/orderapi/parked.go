@@ -140,7 +140,8 @@ func (a *api) decideAll(verb outbox.Verb) func(http.ResponseWriter, *http.Reques
 		case err != nil:
 			return err
 		case d.filtered() == (d.All != nil && *d.All):
-			return invalidDecision("", `Name what is meant by class, order_id or failed_before, or say "all": true, but not both.`)
+			return invalidDecision("", `Name what is meant by class, order_id or failed_before, `+
+				`or say "all": true, but not both.`)
 		case d.Class != "" && !slices.Contains(outbox.Classes(), outbox.Class(d.Class)):
 			return invalidDecision("/class", "is not a class of failures.")
 		case d.FailedBefore != nil && d.FailedBefore.IsZero():

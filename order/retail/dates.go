@@ -21,7 +21,8 @@ type moment struct {
 
 // momentForm is a date and a time: 2010-12-01 08:26:00, 2010-12-01T08:26, 12/1/2010 8:26, 1.12.10 8:26:00 AM.
 var momentForm = regexp.MustCompile(
-	`^(\d{1,4})([-/.])(\d{1,2})([-/.])(\d{1,4})[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])[Mm])?$`,
+	`^(\d{1,4})([-/.])(\d{1,2})([-/.])(\d{1,4})[ T]` +
+		`(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])[Mm])?$`,
 )
 
 // parseMoment reads a date and a time, and reports whether it could.

@@ -3,7 +3,7 @@
 // Rows that share an InvoiceNo, wherever they stand in the files of an import, are one order, and orders come in the
 // order of their first rows. The first row gives an order's time, customer and country; every row is a line of it:
 //
-//	InvoiceNo    reference, of the source online-retail, and the idempotency key online-retail/<InvoiceNo>; Invoice in Online Retail II
+//	InvoiceNo    reference, of the source online-retail; the idempotency key is online-retail/<InvoiceNo>
 //	StockCode    sku
 //	Description  description; may be empty
 //	Quantity     quantity

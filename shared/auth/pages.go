@@ -25,9 +25,11 @@ var (
 // AgainstPages returns a handler that keeps out, while nobody needs a credential, what a foreign web page in a browser
 // on this machine can send: such a service listens on loopback, and the browser is on loopback too.
 //
-//   - A request whose Host is a name that a web page could have is a 421. The page's own name may have been made to mean 127.0.0.1
-//     after it was loaded (DNS rebinding): the browser then takes the service for the page's and lets it read the answers.
-//   - A request that may change something and that the browser says is another origin's (Sec-Fetch-Site, Origin) is a 403.
+//   - A request whose Host is a name that a web page could have is a 421. The page's own name may have been made to
+//     mean 127.0.0.1 after it was loaded (DNS rebinding): the browser then takes the service for the page's and lets it
+//     read the answers.
+//   - A request that may change something and that the browser says is another origin's (Sec-Fetch-Site, Origin) is a
+//     403.
 //
 // Programs other than browsers, such as curl, send the Host that they were told to call and neither of those header
 // fields.

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"ordertally/shared/web/fairshare"
+	"ordertally/shared/service/fairshare"
 	"ordertally/shared/web/problem"
 )
 

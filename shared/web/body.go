@@ -27,7 +27,8 @@ const drainFactor = 4
 //
 //   - 415 when Content-Type is missing or not application/json (parameters such as charset=utf-8 are let through, and
 //     what they say is ignored: JSON is UTF-8), or when the body has a Content-Encoding;
-//   - 413 over the limit; when Content-Length says so, nothing is kept, and beyond four times the limit nothing is read;
+//   - 413 over the limit; when Content-Length says so, nothing is kept, and beyond four times the limit nothing is
+//     read;
 //   - 408 when the body did not arrive within the server's ReadTimeout;
 //   - 400 when its framing is broken; it wraps the error of the body's reader, too;
 //   - what the body's reader returns in its place, when that is a problem;

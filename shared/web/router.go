@@ -25,11 +25,11 @@ type Route struct {
 // Router answers requests by a flat table of routes.
 //
 //   - A path that no route has is a 404 problem.
-//   - A path that has routes, but none of this method, is a 405 problem with Allow. Where GET is, HEAD is too. OPTIONS is
-//     a method like any other: there is no CORS.
-//   - A path is taken as it was sent. One with an empty, "." or ".." segment or with an encoded slash is a 404 and never a
-//     redirect: a redirect would turn a POST into a GET, and would let one resource have several names. For the same
-//     reason a trailing slash makes another path.
+//   - A path that has routes, but none of this method, is a 405 problem with Allow. Where GET is, HEAD is too. OPTIONS
+//     is a method like any other: there is no CORS.
+//   - A path is taken as it was sent. One with an empty, "." or ".." segment or with an encoded slash is a 404 and
+//     never a redirect: a redirect would turn a POST into a GET, and would let one resource have several names. For the
+//     same reason a trailing slash makes another path.
 //
 // Of two templates that match the same path the one that stands first in the table wins, whatever the methods.
 //

@@ -11,7 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ordertally/shared/web/fairshare"
+	"ordertally/shared/service/fairshare"
 )
 
 // Server is one listener and its handler. Its methods are safe for concurrent use.

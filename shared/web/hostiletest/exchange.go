@@ -60,8 +60,9 @@ func (r *request) exchange(t *testing.T, addr string) (status int, header http.H
 const deadline = 20 * time.Second
 
 // inside is what an answer would tell of the program: a stack, a source file, a package, a type, a decoder's own words.
-var inside = regexp.MustCompile(`goroutine \d|\.go\b|ordertally/|panic|runtime error|\bGo (struct|value|type)|cannot unmarshal|` +
-	`\b(bolt\w*|bbolt|json|jsontext|http|httpserver|url|strconv|time|fmt|io|errors|auth|problem|inbox|outbox|order\w*|activity\w*)\.[A-Z]`)
+var inside = regexp.MustCompile(`goroutine \d|\.go\b|ordertally/|panic|runtime error|\bGo (struct|value|type)|` +
+	`cannot unmarshal|\b(bolt\w*|bbolt|json|jsontext|http|web|url|strconv|time|fmt|io|errors|auth|problem|inbox|` +
+	`outbox|order\w*|activity\w*)\.[A-Z]`)
 
 // faults sends the request and returns what is wrong with the answer. Dir is where the service keeps its file.
 func (r *request) faults(t *testing.T, addr, dir string) (faults []string) {

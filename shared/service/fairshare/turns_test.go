@@ -3,7 +3,7 @@ package fairshare_test
 import (
 	"testing"
 
-	"ordertally/shared/web/fairshare"
+	"ordertally/shared/service/fairshare"
 )
 
 // order lets all that wait have their turn, one after the other, and returns their names in that order.

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"ordertally/shared/web/fairshare"
+	"ordertally/shared/service/fairshare"
 )
 
 func TestAClientHasItsShareAtMost(t *testing.T) {
