@@ -17,7 +17,7 @@
 // A file that was copied or restored, and a publisher that lost what it had, are recognised when a session is opened,
 // and put right: see Finding. ErrFenced ends a relay whose lineage another process has taken over.
 //
-// The rules named P1 to P8 in comments are those of the protocol page in ARCHITECTURE.md.
+// The rules named P1 to P8 in comments are those of docs/protocol.md.
 //
 // The package does not know Kafka: see Publisher. Published messages are deleted when they are older than
 // Config.Retention.
