@@ -11,6 +11,7 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/inbox"
 )
 
@@ -30,7 +31,7 @@ func Check(r *boltdb.Record) error {
 		}
 		return checkRoot(r)
 	case r.In(bucketMeta):
-		_, err := boltdb.Unseal(r.Key, r.Value)
+		_, err := codec.Unseal(r.Key, r.Value)
 		return err
 	}
 	var root *bbolt.Bucket
@@ -41,7 +42,7 @@ func Check(r *boltdb.Record) error {
 		if r.IsBucket {
 			return known(r.Key, append(buckets(), keyReading)...) // the last is made when reading begins
 		}
-		text, err := boltdb.Unseal(r.Key, r.Value)
+		text, err := codec.Unseal(r.Key, r.Value)
 		if err == nil && !json.Valid(text) {
 			err = boltdb.ErrCorrupt
 		}
@@ -163,7 +164,7 @@ func checkRecord(r *boltdb.Record, root *bbolt.Bucket) error {
 		}
 		return readJSON(r.Key, r.Value, new(activity.Position))
 	}
-	_, err := boltdb.Unseal(r.Key, r.Value)
+	_, err := codec.Unseal(r.Key, r.Value)
 	return err
 }
 
@@ -186,7 +187,7 @@ func checkKept(r *boltdb.Record, root *bbolt.Bucket) error {
 
 // checkIndexed looks for the message that an entry of an index leads to.
 func checkIndexed(r *boltdb.Record, root *bbolt.Bucket) error {
-	if _, err := boltdb.Unseal(r.Key, r.Value); err != nil {
+	if _, err := codec.Unseal(r.Key, r.Value); err != nil {
 		return err
 	}
 	if len(r.Path) != 4 || string(r.Path[3]) == string(bucketOverflow) || root == nil {

@@ -8,6 +8,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/event/cloudevent"
 )
 
@@ -20,7 +21,7 @@ const keptVersion = 3
 func encodeKept(k *activity.Kept) (key, sealed []byte) {
 	m := writer{b: make([]byte, 0, len(k.Value)+512)}
 	m.record(&k.Parked)
-	w := writer{b: make([]byte, boltdb.SealSize, boltdb.SealSize+len(m.b)+len(k.Poison.Detail)+64)}
+	w := writer{b: make([]byte, codec.SealSize, codec.SealSize+len(m.b)+len(k.Poison.Detail)+64)}
 	w.b = append(w.b, keptVersion)
 	w.bytes(m.b)
 	w.text(string(k.Poison.Reason))
@@ -29,7 +30,7 @@ func encodeKept(k *activity.Kept) (key, sealed []byte) {
 	w.int(int64(k.Attempts))
 	w.time(k.Tried)
 	key = keyOf(k.Partition, k.Offset, m.b)
-	boltdb.SealInPlace(key, w.b)
+	codec.SealInPlace(key, w.b)
 	return key, w.b
 }
 
@@ -104,7 +105,7 @@ func (r *reader) record() activity.Parked {
 
 // decodeKept reads a stored message. It shares no memory with the record.
 func decodeKept(key, sealed []byte) (activity.Kept, error) {
-	record, err := boltdb.Unseal(key, sealed)
+	record, err := codec.Unseal(key, sealed)
 	var k activity.Kept
 	switch {
 	case err != nil:

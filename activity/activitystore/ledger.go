@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
-	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/event/cloudevent"
 )
 
@@ -90,7 +90,7 @@ func (l *ledger) index(key []byte, at time.Time, messageID string) error {
 }
 
 // putIndex stores an entry of an index: its key says all, and is sealed.
-func putIndex(bucket *bbolt.Bucket, key []byte) error { return bucket.Put(key, boltdb.Seal(key, nil)) }
+func putIndex(bucket *bbolt.Bucket, key []byte) error { return bucket.Put(key, codec.Seal(key, nil)) }
 
 func ageKey(at time.Time, key []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(at.UnixMicro())), key...)

@@ -12,6 +12,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/inbox"
 )
 
@@ -77,11 +78,11 @@ func rangeKey(partition int32, offset int64) []byte {
 
 func putRange(bucket *bbolt.Bucket, key []byte, last int64) error {
 	end := binary.BigEndian.AppendUint64(nil, uint64(last)) //nolint:gosec // offsets are not negative
-	return bucket.Put(key, boltdb.Seal(key, end))
+	return bucket.Put(key, codec.Seal(key, end))
 }
 
 func decodeRangeEnd(key, sealed []byte) (int64, error) {
-	end, err := boltdb.Unseal(key, sealed)
+	end, err := codec.Unseal(key, sealed)
 	if err == nil && (len(end) != 8 || len(key) != 12) {
 		err = boltdb.ErrCorrupt
 	}
@@ -104,7 +105,7 @@ func (s *Store) expire(root *bbolt.Bucket, name activity.Ledger, now time.Time, 
 		if age == nil {
 			return nil
 		}
-		if _, err := boltdb.Unseal(age, mark); err != nil || len(age) != 8+keptKeySize {
+		if _, err := codec.Unseal(age, mark); err != nil || len(age) != 8+keptKeySize {
 			s.db.Note(fmt.Errorf("read since when a message is kept: %w (key %x)", boltdb.ErrCorrupt, age))
 			from = append(bytes.Clone(age), 0)
 			continue

@@ -12,6 +12,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // state is what is known of an activity as a whole.
@@ -95,11 +96,11 @@ func putJSON(bucket *bbolt.Bucket, key []byte, value any) error {
 	if err != nil {
 		return err
 	}
-	return bucket.Put(key, boltdb.Seal(key, text))
+	return bucket.Put(key, codec.Seal(key, text))
 }
 
 func readJSON(key, sealed []byte, value any) error {
-	text, err := boltdb.Unseal(key, sealed)
+	text, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/clock"
 )
 
@@ -106,7 +107,7 @@ func checkFormat(tx *bbolt.Tx) error {
 	if meta == nil || meta.Get(keyFormat) == nil {
 		return errors.New("it is not a file of the activity service: give another one")
 	}
-	found, err := boltdb.Unseal(keyFormat, meta.Get(keyFormat))
+	found, err := codec.Unseal(keyFormat, meta.Get(keyFormat))
 	if err == nil && string(found) != format {
 		err = fmt.Errorf("its format is %.40q and this program reads %q: use the program or the file that fits", found,
 			format)
@@ -120,7 +121,7 @@ func (s *Store) create(tx *bbolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	if err := meta.Put(keyFormat, boltdb.Seal(keyFormat, []byte(format))); err != nil {
+	if err := meta.Put(keyFormat, codec.Seal(keyFormat, []byte(format))); err != nil {
 		return err
 	}
 	paths := [][][]byte{{bucketBins}, {bucketInbox}, {bucketPositions, s.topic}, {bucketAudit}}

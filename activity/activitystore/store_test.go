@@ -21,6 +21,7 @@ import (
 	"ordertally/activity/activitytest"
 	"ordertally/activity/measure"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/clock"
 	"ordertally/shared/event/cloudevent"
 )
@@ -429,7 +430,7 @@ func TestRefusesOtherFiles(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return meta.Put([]byte("format"), boltdb.Seal([]byte("format"), []byte("ordertally-activity/4")))
+			return meta.Put([]byte("format"), codec.Seal([]byte("format"), []byte("ordertally-activity/4")))
 		},
 	} {
 		f := &file{t: t, path: filepath.Join(t.TempDir(), "other.db")}

@@ -10,6 +10,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/measure"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/event/setdigest"
 )
 
@@ -20,7 +21,7 @@ const totalsVersion = 4
 // the digest, when it changed in the same form and the offset after the last message, the figures, the tables, and 1
 // and the minutes or 0. Numbers are uvarints, texts and lists have their length in front.
 func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, error) {
-	w := writer{b: make([]byte, boltdb.SealSize, boltdb.SealSize+512), figures: t.Figures}
+	w := writer{b: make([]byte, codec.SealSize, codec.SealSize+512), figures: t.Figures}
 	w.b = append(w.b, 0, totalsVersion)
 	w.int(t.Count)
 	w.time(t.First)
@@ -43,7 +44,7 @@ func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, erro
 			w.tally(&t.Minutes[i])
 		}
 	}
-	boltdb.SealInPlace(key, w.b)
+	codec.SealInPlace(key, w.b)
 	return w.b, w.err
 }
 
@@ -131,7 +132,7 @@ func (w *writer) tally(t *measure.Tally) {
 
 // decodeTotals reads what encodeTotals wrote. The result shares no memory with the record.
 func decodeTotals(key []byte, partition int32, sealed []byte) (activity.Totals, error) {
-	record, err := boltdb.Unseal(key, sealed)
+	record, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return activity.Totals{}, fmt.Errorf("read statistics: %w", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
-	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/inbox"
 )
 
@@ -66,7 +66,7 @@ func (l ledger) find(id string) (*activity.Kept, error) {
 	if id == "" || !bytes.HasPrefix(index, prefix) || len(index) != len(prefix)+keptKeySize {
 		return nil, nil
 	}
-	if _, err := boltdb.Unseal(index, mark); err != nil {
+	if _, err := codec.Unseal(index, mark); err != nil {
 		return nil, fmt.Errorf("look a message up by its id: %w", err)
 	}
 	key := index[len(prefix):]

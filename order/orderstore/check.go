@@ -10,6 +10,7 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
@@ -44,7 +45,7 @@ func Check(r *boltdb.Record) error {
 	if check := checks[string(r.Path[0])]; check != nil {
 		return check(r)
 	}
-	_, err := boltdb.Unseal(r.Key, r.Value)
+	_, err := codec.Unseal(r.Key, r.Value)
 	return err
 }
 
@@ -129,7 +130,7 @@ func checkKeyAge(r *boltdb.Record) error {
 	if len(r.Key) != len(uuidv7.ID{}) {
 		return boltdb.ErrCorrupt
 	}
-	key, err := boltdb.Unseal(r.Key, r.Value)
+	key, err := codec.Unseal(r.Key, r.Value)
 	if err == nil && r.Tx != nil && r.Tx.Bucket(keysBucket).Get(key) == nil {
 		err = fmt.Errorf("%w: the idempotency key that was used then is missing", boltdb.ErrCorrupt)
 	}
@@ -137,7 +138,7 @@ func checkKeyAge(r *boltdb.Record) error {
 }
 
 func checkIndexed(r *boltdb.Record) error {
-	if _, err := boltdb.Unseal(r.Key, r.Value); err != nil {
+	if _, err := codec.Unseal(r.Key, r.Value); err != nil {
 		return err
 	}
 	var id uuidv7.ID

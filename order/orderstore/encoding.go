@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"ordertally/order"
-	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/uuidv7"
 )
 
@@ -21,14 +21,14 @@ type row struct {
 
 const (
 	rowVersion = 2
-	rowHeader  = boltdb.SealSize + 1 + 8 + 8 + 4 + 1
+	rowHeader  = codec.SealSize + 1 + 8 + 8 + 4 + 1
 	useVersion = 1
 )
 
 var errVersion = errors.New("a record of an unknown version: it was written by a newer release")
 
 func encodeRow(key []byte, r row) []byte {
-	b := make([]byte, boltdb.SealSize, rowHeader+1+len(r.placedBy)+len(r.payload))
+	b := make([]byte, codec.SealSize, rowHeader+1+len(r.placedBy)+len(r.payload))
 	b = append(b, rowVersion)
 	b = binary.BigEndian.AppendUint64(b, r.slot)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.placedAt.Unix()))       //nolint:gosec // read back the same way
@@ -36,13 +36,13 @@ func encodeRow(key []byte, r row) []byte {
 	b = binary.AppendUvarint(b, uint64(len(r.placedBy)))
 	b = append(b, r.placedBy...)
 	b = append(b, r.payload...)
-	boltdb.SealInPlace(key, b)
+	codec.SealInPlace(key, b)
 	return b
 }
 
 // decodeRow returns the row; its payload shares the transaction's memory.
 func decodeRow(key, sealed []byte) (row, error) {
-	b, err := boltdb.Unseal(key, sealed)
+	b, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return row{}, err
 	}
@@ -70,16 +70,16 @@ type use struct {
 }
 
 func encodeUse(key []byte, u use) []byte {
-	b := make([]byte, boltdb.SealSize, boltdb.SealSize+1+len(u.content)+len(u.id))
+	b := make([]byte, codec.SealSize, codec.SealSize+1+len(u.content)+len(u.id))
 	b = append(b, useVersion)
 	b = append(b, u.content[:]...)
 	b = append(b, u.id[:]...)
-	boltdb.SealInPlace(key, b)
+	codec.SealInPlace(key, b)
 	return b
 }
 
 func decodeUse(key, sealed []byte) (use, error) {
-	b, err := boltdb.Unseal(key, sealed)
+	b, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return use{}, err
 	}
@@ -95,7 +95,7 @@ func decodeUse(key, sealed []byte) (use, error) {
 // indexEntry is an entry of an index: its key, which says all, sealed.
 func indexEntry(text string, id uuidv7.ID) (key, sealed []byte) {
 	key = indexKey(text, id)
-	return key, boltdb.Seal(key, nil)
+	return key, codec.Seal(key, nil)
 }
 
 // indexKey is where an order stands in an index by a text. No text of an order holds a zero byte.

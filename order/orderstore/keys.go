@@ -12,6 +12,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/uuidv7"
 )
@@ -36,7 +37,7 @@ func putKey(tx *boltdb.Tx, r *order.Request, used, id uuidv7.ID) error {
 	}
 	ages := tx.Bucket(keyAgesBucket)
 	ages.FillPercent = tailFill
-	return ages.Put(used[:], boltdb.Seal(used[:], key))
+	return ages.Put(used[:], codec.Seal(used[:], key))
 }
 
 // agedKey is an idempotency key and when it was used first.
@@ -82,7 +83,7 @@ func (s *Store) forget(ctx context.Context, before time.Time) (int, error) {
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket(keyAgesBucket).Cursor()
 		for k, sealed := cursor.First(); k != nil && len(old) < forgetKeys; k, sealed = cursor.Next() {
-			key, err := boltdb.Unseal(k, sealed)
+			key, err := codec.Unseal(k, sealed)
 			if err != nil {
 				return fmt.Errorf("read the idempotency key that was used at %x: %w", k, err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/uuidv7"
 )
 
@@ -151,7 +152,7 @@ func walk(cursor *bbolt.Cursor, key, sealed, prefix []byte) func() (uuidv7.ID, b
 		if copy(id[:], key[len(prefix):]) != len(id) || len(key) != len(prefix)+len(id) {
 			err = fmt.Errorf("%w (key %x)", boltdb.ErrCorrupt, key)
 		} else if len(prefix) > 0 {
-			_, err = boltdb.Unseal(key, sealed)
+			_, err = codec.Unseal(key, sealed)
 		}
 		key, sealed = cursor.Prev()
 		return id, true, err

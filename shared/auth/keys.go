@@ -18,6 +18,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/clock"
 )
 
@@ -119,7 +120,7 @@ func (k *Keys) all() map[string]*held {
 }
 
 func decodeKey(id, sealed []byte) (stored, error) {
-	text, err := boltdb.Unseal(id, sealed)
+	text, err := codec.Unseal(id, sealed)
 	if err != nil {
 		return stored{}, err
 	}
@@ -148,7 +149,7 @@ func putKey(b *bbolt.Bucket, record *stored) error {
 		return err
 	}
 	id := []byte(record.ID)
-	return b.Put(id, boltdb.Seal(id, text))
+	return b.Put(id, codec.Seal(id, text))
 }
 
 // follow has memory follow the commit of what tx wrote: records in, and forgotten out.

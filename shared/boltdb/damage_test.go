@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // filled makes a file of a few hundred pages and returns its bytes.
@@ -26,7 +27,7 @@ func filled(t *testing.T, path string) []byte {
 	write(t, db, func(tx *boltdb.Tx) error {
 		for i := range 2000 {
 			key := fmt.Append(nil, "key", 10_000+i)
-			if err := tx.Bucket(bucket).Put(key, boltdb.Seal(key, make([]byte, 500))); err != nil {
+			if err := tx.Bucket(bucket).Put(key, codec.Seal(key, make([]byte, 500))); err != nil {
 				return err
 			}
 		}
@@ -57,7 +58,7 @@ func readAll(t *testing.T, db *boltdb.DB) error {
 	t.Helper()
 	return db.View(t.Context(), func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucket).ForEach(
-			func(key, sealed []byte) error { _, err := boltdb.Unseal(key, sealed); return err })
+			func(key, sealed []byte) error { _, err := codec.Unseal(key, sealed); return err })
 	})
 }
 
@@ -171,7 +172,7 @@ func TestScrub_FindsADamagedRecord(t *testing.T) {
 		if r.IsBucket || r.Key == nil {
 			return nil
 		}
-		_, err := boltdb.Unseal(r.Key, r.Value)
+		_, err := codec.Unseal(r.Key, r.Value)
 		return err
 	}
 	scrub := boltdb.NewScrub(db, sealed, 0, nil)

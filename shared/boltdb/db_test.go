@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -232,18 +233,18 @@ func TestCloseAnswersWhoeverComesLater(t *testing.T) {
 
 func TestUnsealFindsEveryFlippedBit(t *testing.T) {
 	key, value := []byte("key"), []byte("some value")
-	sealed := boltdb.Seal(key, value)
-	if got, err := boltdb.Unseal(key, sealed); err != nil || string(got) != string(value) {
+	sealed := codec.Seal(key, value)
+	if got, err := codec.Unseal(key, sealed); err != nil || string(got) != string(value) {
 		t.Fatalf("got %q, %v", got, err)
 	}
 	for bit := range len(sealed) * 8 {
 		sealed[bit/8] ^= 1 << (bit % 8)
-		if _, err := boltdb.Unseal(key, sealed); !errors.Is(err, boltdb.ErrCorrupt) {
+		if _, err := codec.Unseal(key, sealed); !errors.Is(err, boltdb.ErrCorrupt) {
 			t.Fatalf("bit %d: %v", bit, err)
 		}
 		sealed[bit/8] ^= 1 << (bit % 8)
 	}
-	if _, err := boltdb.Unseal([]byte("other"), sealed); !errors.Is(err, boltdb.ErrCorrupt) {
+	if _, err := codec.Unseal([]byte("other"), sealed); !errors.Is(err, boltdb.ErrCorrupt) {
 		t.Fatalf("under another key: %v", err)
 	}
 }

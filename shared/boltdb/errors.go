@@ -1,6 +1,10 @@
 package boltdb
 
-import "errors"
+import (
+	"errors"
+
+	"ordertally/shared/boltdb/codec"
+)
 
 var (
 	// ErrClosed says that the database is closed or closing; nothing was written.
@@ -30,8 +34,8 @@ var (
 	)
 	// ErrForeign is for a Checker: the file is another service's.
 	ErrForeign = errors.New("the file does not belong to this service: name another one with --data")
-	// ErrCorrupt says that a record's checksum does not match its bytes.
-	ErrCorrupt = errors.New("a record is corrupt: restore the database file from a backup")
+	// ErrCorrupt says that a record is not what was written. Package codec finds it.
+	ErrCorrupt = codec.ErrCorrupt
 )
 
 // refusal is the error of a closure that decided before it wrote.

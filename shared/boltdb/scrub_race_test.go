@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // TestScrub_FindsNothingInASoundFileThatIsWrittenTo has writers put, grow and delete records while the file is scrubbed
@@ -42,7 +43,7 @@ func TestScrub_FindsNothingInASoundFileThatIsWrittenTo(t *testing.T) {
 						if random.IntN(3) == 0 {
 							err = b.Delete(key)
 						} else {
-							err = b.Put(key, boltdb.Seal(key, make([]byte, random.IntN(9000))))
+							err = b.Put(key, codec.Seal(key, make([]byte, random.IntN(9000))))
 						}
 						if err != nil {
 							return err
@@ -61,7 +62,7 @@ func TestScrub_FindsNothingInASoundFileThatIsWrittenTo(t *testing.T) {
 		if r.IsBucket || r.Key == nil {
 			return nil
 		}
-		_, err := boltdb.Unseal(r.Key, r.Value)
+		_, err := codec.Unseal(r.Key, r.Value)
 		return err
 	}
 	scrub := boltdb.NewScrub(db, sealed, 0, nil)

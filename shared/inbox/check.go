@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // Check is a boltdb.Checker for what is in the bucket that Open got. path is that of the record from there on, root the
@@ -27,7 +28,7 @@ func Check(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
 		_, err := decodeInterval(r.Key, r.Value)
 		return err
 	default:
-		_, err := boltdb.Unseal(r.Key, r.Value)
+		_, err := codec.Unseal(r.Key, r.Value)
 		return err
 	}
 }

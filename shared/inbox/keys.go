@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // keys is the set of processed ids, a bucket for each day of arrival.
@@ -49,7 +50,7 @@ func (e *entry) bytes() []byte {
 }
 
 func entryOf(key, sealed []byte) (entry, error) {
-	value, err := boltdb.Unseal(key, sealed)
+	value, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return entry{}, err
 	}
@@ -93,7 +94,7 @@ func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys
 		pending: make(map[string]entry),
 	}
 	if sealed := sizes.Get(keyDropped); sealed != nil {
-		day, err := boltdb.Unseal(keyDropped, sealed)
+		day, err := codec.Unseal(keyDropped, sealed)
 		if err != nil {
 			return keys{}, fmt.Errorf("read which inbox days were dropped: %w", err)
 		}
@@ -172,7 +173,7 @@ func (k *keys) flush() error {
 		if known.day != newest.name {
 			added++
 		}
-		if err := newest.bucket.Put(key, boltdb.Seal(key, known.bytes())); err != nil {
+		if err := newest.bucket.Put(key, codec.Seal(key, known.bytes())); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // These are beside the days' sizes, which are named as days.
@@ -29,7 +30,7 @@ func (k *keys) grow(d day, added int) error {
 		size = uint64(d.bucket.Stats().KeyN) //nolint:gosec // not negative; without what this transaction adds
 	}
 	size += uint64(added) //nolint:gosec // not negative
-	return k.sizes.Put(name, boltdb.Seal(name, binary.BigEndian.AppendUint64(nil, size)))
+	return k.sizes.Put(name, codec.Seal(name, binary.BigEndian.AppendUint64(nil, size)))
 }
 
 func sizeOf(sizes *bbolt.Bucket, day []byte) (size uint64, known bool, err error) {
@@ -37,7 +38,7 @@ func sizeOf(sizes *bbolt.Bucket, day []byte) (size uint64, known bool, err error
 	if sealed == nil {
 		return 0, false, nil
 	}
-	value, err := boltdb.Unseal(day, sealed)
+	value, err := codec.Unseal(day, sealed)
 	if err == nil && len(value) != 8 {
 		err = fmt.Errorf("%w: the size of %s has not the form of one", boltdb.ErrCorrupt, day)
 	}
@@ -56,7 +57,7 @@ func (k *keys) drop(day string) error {
 		return err
 	}
 	k.dropped = max(k.dropped, day)
-	return k.sizes.Put(keyDropped, boltdb.Seal(keyDropped, []byte(k.dropped)))
+	return k.sizes.Put(keyDropped, codec.Seal(keyDropped, []byte(k.dropped)))
 }
 
 // Keys returns how many ids are known, in the bucket that Open got, of any transaction: an id that arrived on two days
@@ -91,7 +92,7 @@ func (s *slots) growLineages() error {
 	}
 	n += uint64(s.begun) //nolint:gosec // not negative
 	s.begun = 0
-	return s.sizes.Put(keyLineages, boltdb.Seal(keyLineages, binary.BigEndian.AppendUint64(nil, n)))
+	return s.sizes.Put(keyLineages, codec.Seal(keyLineages, binary.BigEndian.AppendUint64(nil, n)))
 }
 
 // Lineages returns how many lineages were met, in the bucket that Open got, of any transaction. They are kept for ever.

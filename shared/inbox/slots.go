@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // slots is the set of counted slots, a bucket for each lineage.
@@ -53,13 +54,13 @@ func (s *slots) lineage(name string) (*lineage, error) {
 	}
 	bucket, sealed := s.root.Bucket([]byte(name)), s.names.Get([]byte(name))
 	if bucket != nil || sealed != nil {
-		if _, err := boltdb.Unseal([]byte(name), sealed); err != nil || bucket == nil {
+		if _, err := codec.Unseal([]byte(name), sealed); err != nil || bucket == nil {
 			return nil, fmt.Errorf("open lineage %q: %w", name, boltdb.ErrCorrupt)
 		}
 	} else {
 		var err error
 		if bucket, err = s.root.CreateBucket([]byte(name)); err == nil {
-			err = s.names.Put([]byte(name), boltdb.Seal([]byte(name), nil))
+			err = s.names.Put([]byte(name), codec.Seal([]byte(name), nil))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("open lineage %q: %w", name, err)
@@ -136,13 +137,13 @@ func (l *lineage) store(run interval) error {
 		}
 	}
 	key := slotKey(whole.last)
-	return l.bucket.Put(key, boltdb.Seal(key, slotKey(whole.first)))
+	return l.bucket.Put(key, codec.Seal(key, slotKey(whole.first)))
 }
 
 func slotKey(slot uint64) []byte { return binary.BigEndian.AppendUint64(nil, slot) }
 
 func decodeInterval(key, value []byte) (interval, error) {
-	first, err := boltdb.Unseal(key, value)
+	first, err := codec.Unseal(key, value)
 	if err != nil {
 		return interval{}, err
 	}

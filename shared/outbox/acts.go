@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/uuidv7"
 )
 
@@ -227,7 +228,7 @@ func recordAct(root *bbolt.Bucket, act Act) error {
 		return err
 	}
 	key := binary.BigEndian.AppendUint64(nil, number)
-	if err := acts.Put(key, boltdb.Seal(key, text)); err != nil {
+	if err := acts.Put(key, codec.Seal(key, text)); err != nil {
 		return err
 	}
 	if number <= maxActs {
@@ -243,7 +244,7 @@ func actsOn(root *bbolt.Bucket, id uuidv7.ID) (acts []Act, err error) {
 		if !bytes.Contains(sealed, name) {
 			return nil
 		}
-		text, err := boltdb.Unseal(k, sealed)
+		text, err := codec.Unseal(k, sealed)
 		if err != nil {
 			return fmt.Errorf("read act %d: %w", binary.BigEndian.Uint64(k), err)
 		}

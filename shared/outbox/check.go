@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/uuidv7"
 )
 
@@ -47,7 +48,7 @@ func Check(r *boltdb.Record) error {
 	if len(r.Path) != 2 {
 		return errors.New("no record belongs there")
 	}
-	value, err := boltdb.Unseal(r.Key, r.Value)
+	value, err := codec.Unseal(r.Key, r.Value)
 	if err != nil {
 		return err
 	}

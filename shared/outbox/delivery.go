@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/uuidv7"
 )
 
@@ -88,7 +89,7 @@ func putAgain(root *bbolt.Bucket, s Standing, at time.Time) error {
 	bucket.FillPercent = tailFill
 	key := slotKey(s.Slot)
 	value := append(partitionKey(s.Partition), slotKey(uint64(s.Offset))...) //nolint:gosec // only read back as int64
-	return bucket.Put(key, boltdb.Seal(key, appendTime(value, at)))
+	return bucket.Put(key, codec.Seal(key, appendTime(value, at)))
 }
 
 // getAgain returns what putAgain recorded of slot; a zero Standing when there is nothing.
@@ -98,7 +99,7 @@ func getAgain(root *bbolt.Bucket, slot uint64) (s Standing, at time.Time, err er
 	if sealed == nil {
 		return Standing{}, time.Time{}, nil
 	}
-	value, err := boltdb.Unseal(key, sealed)
+	value, err := codec.Unseal(key, sealed)
 	d := decoder{b: value}
 	s = Standing{Slot: slot, Place: Place{
 		Partition: int32(d.uint32()), Offset: int64(d.uint64()), //nolint:gosec // written from these types

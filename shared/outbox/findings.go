@@ -8,7 +8,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // FindingKind is what was found amiss between the file and the place that it publishes to. It is a closed set: the
@@ -69,7 +69,7 @@ func putFinding(root *bbolt.Bucket, f Finding) error {
 		return err
 	}
 	key := slotKey(number)
-	if err := bucket.Put(key, boltdb.Seal(key, text)); err != nil || number <= maxFindings {
+	if err := bucket.Put(key, codec.Seal(key, text)); err != nil || number <= maxFindings {
 		return err
 	}
 	return bucket.Delete(slotKey(number - maxFindings))
@@ -80,7 +80,7 @@ func (o *Outbox) Findings(ctx context.Context, limit int) (findings []Finding, e
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket(rootBucket).Bucket(findingsBucket).Cursor()
 		for key, sealed := cursor.Last(); key != nil && len(findings) < limit; key, sealed = cursor.Prev() {
-			text, err := boltdb.Unseal(key, sealed)
+			text, err := codec.Unseal(key, sealed)
 			if err != nil {
 				return fmt.Errorf("read finding %d: %w", slotOf(key), err)
 			}

@@ -7,17 +7,18 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // Entries of indexes and marks are sealed like records: a flipped bit in a key would else be another entry.
 
 func putSealed(bucket *bbolt.Bucket, key, value []byte) error {
-	return bucket.Put(key, boltdb.Seal(key, value))
+	return bucket.Put(key, codec.Seal(key, value))
 }
 
 // sealedSlot reads a value that is a slot.
 func sealedSlot(key, sealed []byte) (uint64, error) {
-	value, err := boltdb.Unseal(key, sealed)
+	value, err := codec.Unseal(key, sealed)
 	if err == nil && len(value) != 8 {
 		err = boltdb.ErrCorrupt
 	}
@@ -33,7 +34,7 @@ func isDiscarded(key, mark []byte) (bool, error) {
 	if mark == nil {
 		return false, nil
 	}
-	value, err := boltdb.Unseal(key, mark)
+	value, err := codec.Unseal(key, mark)
 	if err != nil {
 		return false, fmt.Errorf("read the mark of slot %d: %w", slotOf(key), err)
 	}

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // identity is the lineage that new messages are published under: a name for one history of slots. A file begins with
@@ -35,14 +36,14 @@ func forkName(lineage string, first term) string {
 // putLineage has the slots after base belong to lineage.
 func putLineage(root *bbolt.Bucket, id identity) error {
 	key := slotKey(id.base)
-	return root.Bucket(lineagesBucket).Put(key, boltdb.Seal(key, []byte(id.lineage)))
+	return root.Bucket(lineagesBucket).Put(key, codec.Seal(key, []byte(id.lineage)))
 }
 
 // nameLineage names the first lineage of a file: one of the first release has its name elsewhere.
 func nameLineage(root *bbolt.Bucket) error {
 	first := identity{lineage: newName()}
 	if sealed := root.Bucket(metaBucket).Get(metaLineage); sealed != nil {
-		name, err := boltdb.Unseal(metaLineage, sealed)
+		name, err := codec.Unseal(metaLineage, sealed)
 		if err != nil {
 			return fmt.Errorf("read the lineage: %w", err)
 		}
@@ -71,7 +72,7 @@ func decodeIdentity(key, sealed []byte) (identity, error) {
 	if key == nil {
 		return identity{}, fmt.Errorf("read the lineage: %w: there is none", boltdb.ErrCorrupt)
 	}
-	name, err := boltdb.Unseal(key, sealed)
+	name, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return identity{}, fmt.Errorf("read the lineage: %w", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/uuidv7"
 )
@@ -57,10 +57,10 @@ func slotOf(key []byte) uint64 {
 // encode returns the sealed value of r for the key slotKey(r.slot).
 func (r *row) encode(key []byte) []byte {
 	m := &r.message
-	size := boltdb.SealSize + 1 + len(m.ID) + 5*8 + 8 + 4 + 8*binary.MaxVarintLen32 +
+	size := codec.SealSize + 1 + len(m.ID) + 5*8 + 8 + 4 + 8*binary.MaxVarintLen32 +
 		len(m.Key) + len(m.Type) + len(m.Subject) + len(m.Schema) + len(m.ContentType) + len(m.TraceParent) +
 		len(m.Value)
-	b := make([]byte, boltdb.SealSize, size)
+	b := make([]byte, codec.SealSize, size)
 	b = append(b, rowVersion)
 	b = append(b, m.ID[:]...)
 	b = binary.BigEndian.AppendUint64(b, r.origin)
@@ -76,13 +76,13 @@ func (r *row) encode(key []byte) []byte {
 	b = appendText(b, m.ContentType)
 	b = appendText(b, m.TraceParent)
 	b = append(b, m.Value...)
-	boltdb.SealInPlace(key, b)
+	codec.SealInPlace(key, b)
 	return b
 }
 
 // decodeRow reads a stored row. Nothing in the result shares memory with the database.
 func decodeRow(key, sealed []byte) (row, error) {
-	value, err := boltdb.Unseal(key, sealed)
+	value, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return row{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), err)
 	}

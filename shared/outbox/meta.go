@@ -5,7 +5,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // What metaBucket has.
@@ -22,12 +22,12 @@ func getMeta(root *bbolt.Bucket, key []byte) (value []byte, err error) {
 	if sealed == nil {
 		return nil, nil
 	}
-	if value, err = boltdb.Unseal(key, sealed); err != nil {
+	if value, err = codec.Unseal(key, sealed); err != nil {
 		return nil, fmt.Errorf("read %s of the outbox: %w", key, err)
 	}
 	return append([]byte{}, value...), nil
 }
 
 func putMeta(root *bbolt.Bucket, key, value []byte) error {
-	return root.Bucket(metaBucket).Put(key, boltdb.Seal(key, value))
+	return root.Bucket(metaBucket).Put(key, codec.Seal(key, value))
 }

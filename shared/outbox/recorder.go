@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/service/lifecycle"
 )
 
@@ -28,17 +29,17 @@ type batch struct {
 const batchVersion = 2
 
 func (b *batch) encode(key []byte) []byte {
-	out := make([]byte, boltdb.SealSize, boltdb.SealSize+1+8+8+len(b.slots))
+	out := make([]byte, codec.SealSize, codec.SealSize+1+8+8+len(b.slots))
 	out = append(out, batchVersion)
 	out = binary.BigEndian.AppendUint64(out, b.first)
 	out = appendTime(out, b.at)
 	out = append(out, b.slots...)
-	boltdb.SealInPlace(key, out)
+	codec.SealInPlace(key, out)
 	return out
 }
 
 func decodeBatch(key, sealed []byte) (batch, error) {
-	value, err := boltdb.Unseal(key, sealed)
+	value, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return batch{}, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // Retention deletes from the front, a few rows at a time: a step finds what is old enough in a read transaction, away
@@ -54,7 +54,7 @@ func expiredSlot(root *bbolt.Bucket) (uint64, error) {
 	if sealed == nil {
 		return 0, nil
 	}
-	value, err := boltdb.Unseal(expiredKey, sealed)
+	value, err := codec.Unseal(expiredKey, sealed)
 	d := decoder{b: value}
 	slot := d.uint64()
 	if err == nil && d.short {
@@ -183,7 +183,7 @@ func (s *step) soonest(due time.Time) {
 func (s *step) findDiscarded(root *bbolt.Bucket, before time.Time, retention time.Duration) error {
 	cursor := root.Bucket(discardedBucket).Cursor()
 	for k, sealed := cursor.First(); k != nil; k, sealed = cursor.Next() {
-		if _, err := boltdb.Unseal(k, sealed); err != nil {
+		if _, err := codec.Unseal(k, sealed); err != nil {
 			return fmt.Errorf("read when a message was discarded: %w", err)
 		}
 		d := decoder{b: k}
@@ -262,7 +262,7 @@ func (s *step) pass(root *bbolt.Bucket, front uint64) {
 // age returns since when the message of a published row is kept: its commit, and if it was moved its publication, which
 // can be much later.
 func age(root *bbolt.Bucket, key, sealed []byte) (agedRow, time.Time, error) {
-	value, err := boltdb.Unseal(key, sealed)
+	value, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return agedRow{}, time.Time{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), err)
 	}
@@ -316,7 +316,7 @@ func (s *step) apply(root *bbolt.Bucket) error {
 	if err := deleteBatches(root, s.front); err != nil {
 		return err
 	}
-	return root.Bucket(metaBucket).Put(expiredKey, boltdb.Seal(expiredKey, slotKey(s.front)))
+	return root.Bucket(metaBucket).Put(expiredKey, codec.Seal(expiredKey, slotKey(s.front)))
 }
 
 // gone is how many rows the step deletes.

@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // tails is, for each partition, the last record published there: where to look whether the place still has what it was
@@ -26,7 +27,7 @@ func partitionKey(partition int32) []byte {
 func loadTails(root *bbolt.Bucket, bucket []byte) (tails, error) {
 	t := tails{}
 	err := root.Bucket(bucket).ForEach(func(key, sealed []byte) error {
-		value, err := boltdb.Unseal(key, sealed)
+		value, err := codec.Unseal(key, sealed)
 		if err != nil || len(value) != 16 || len(key) != 4 {
 			return fmt.Errorf("read the %s of partition %x: %w", bucket, key, boltdb.ErrCorrupt)
 		}
@@ -44,7 +45,7 @@ func (t tails) store(root *bbolt.Bucket, bucket []byte) error {
 		key := partitionKey(partition)
 		value := binary.BigEndian.AppendUint64(nil, uint64(s.Offset)) //nolint:gosec // only read back as int64
 		value = binary.BigEndian.AppendUint64(value, s.Slot)
-		if err := root.Bucket(bucket).Put(key, boltdb.Seal(key, value)); err != nil {
+		if err := root.Bucket(bucket).Put(key, codec.Seal(key, value)); err != nil {
 			return err
 		}
 	}

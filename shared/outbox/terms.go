@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 )
 
 // term is one opening of a file: a random name, and the first slot that was given in it. Each opening adds one, on the
@@ -42,7 +43,7 @@ func beginTerm(root *bbolt.Bucket, first uint64) error {
 	name := make([]byte, termNameSize, termNameSize+8)
 	_, _ = rand.Read(name) // never fails
 	key := slotKey(number)
-	return bucket.Put(key, boltdb.Seal(key, binary.BigEndian.AppendUint64(name, first)))
+	return bucket.Put(key, codec.Seal(key, binary.BigEndian.AppendUint64(name, first)))
 }
 
 // storeTerms replaces the terms of the file.
@@ -53,7 +54,7 @@ func storeTerms(root *bbolt.Bucket, terms []term) error {
 		number, err := bucket.NextSequence()
 		name, _ := hex.DecodeString(t.name) // written by loadTerms
 		key := slotKey(number)
-		errs = append(errs, err, bucket.Put(key, boltdb.Seal(key, binary.BigEndian.AppendUint64(name, t.first))))
+		errs = append(errs, err, bucket.Put(key, codec.Seal(key, binary.BigEndian.AppendUint64(name, t.first))))
 	}
 	return errors.Join(errs...)
 }
@@ -72,7 +73,7 @@ func (h *history) after(slot uint64) []term {
 // loadTerms reads the terms of the file.
 func loadTerms(root *bbolt.Bucket) (terms []term, err error) {
 	err = root.Bucket(termsBucket).ForEach(func(key, sealed []byte) error {
-		value, err := boltdb.Unseal(key, sealed)
+		value, err := codec.Unseal(key, sealed)
 		if err != nil || len(value) != termNameSize+8 {
 			return fmt.Errorf("read term %d: %w", slotOf(key), boltdb.ErrCorrupt)
 		}

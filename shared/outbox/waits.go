@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/uuidv7"
 )
 
@@ -44,7 +45,7 @@ type entry struct {
 const entryVersion = 1
 
 func (e *entry) encode(key []byte) []byte {
-	b := make([]byte, boltdb.SealSize, boltdb.SealSize+64+len(e.key)+len(e.reason))
+	b := make([]byte, codec.SealSize, codec.SealSize+64+len(e.key)+len(e.reason))
 	b = append(b, entryVersion, byte(e.state))
 	b = binary.BigEndian.AppendUint64(b, e.origin)
 	b = binary.BigEndian.AppendUint32(b, e.attempts)
@@ -54,12 +55,12 @@ func (e *entry) encode(key []byte) []byte {
 	b = appendText(b, e.key)
 	b = appendText(b, string(e.class))
 	b = appendText(b, e.reason)
-	boltdb.SealInPlace(key, b)
+	codec.SealInPlace(key, b)
 	return b
 }
 
 func decodeEntry(key, sealed []byte) (entry, error) {
-	value, err := boltdb.Unseal(key, sealed)
+	value, err := codec.Unseal(key, sealed)
 	if err != nil {
 		return entry{}, fmt.Errorf("read waiting message %d: %w", slotOf(key), err)
 	}

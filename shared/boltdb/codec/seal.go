@@ -1,7 +1,8 @@
-package boltdb
+package codec
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 )
@@ -14,17 +15,16 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // SealSize is what sealing adds to a value, in bytes.
 const SealSize = 4
 
+// ErrCorrupt says that a record is not what was written: its checksum does not match its bytes, or its bytes do not
+// have the form that they should have.
+var ErrCorrupt = errors.New("a record is corrupt: restore the database file from a backup")
+
 // Seal returns the value to store under key: a checksum of key and value, then the value.
 func Seal(key, value []byte) []byte {
 	sealed := make([]byte, SealSize+len(value))
 	copy(sealed[SealSize:], value)
 	SealInPlace(key, sealed)
 	return sealed
-}
-
-// SealInPlace writes the checksum into the first SealSize bytes of sealed, which the caller left free for it.
-func SealInPlace(key, sealed []byte) {
-	binary.BigEndian.PutUint32(sealed, checksum(key, sealed[SealSize:]))
 }
 
 // Unseal checks a stored record and returns its value, which shares the record's memory: copy it before the transaction
@@ -34,6 +34,11 @@ func Unseal(key, sealed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w (key %x)", ErrCorrupt, key)
 	}
 	return sealed[SealSize:], nil
+}
+
+// SealInPlace writes the checksum into the first SealSize bytes of sealed, which the caller left free for it.
+func SealInPlace(key, sealed []byte) {
+	binary.BigEndian.PutUint32(sealed, checksum(key, sealed[SealSize:]))
 }
 
 func checksum(key, value []byte) uint32 {
