@@ -1,8 +1,8 @@
-// Package client_test shows both generated clients at work.
 package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,41 +12,37 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oapi-codegen/runtime/types"
 	"github.com/rs/zerolog"
 
+	"ordertally/client"
 	"ordertally/client/orders"
 	"ordertally/client/statistics"
+	"ordertally/shared/settings/secret"
 	"ordertally/stack"
 )
 
-// place places an order, and again: with the same key it is the same order.
-func place(ctx context.Context, server, key string) error {
-	shop, err := orders.Open(server, key, orders.WithHTTPClient(&http.Client{
-		Timeout: time.Minute, Transport: patient{attempts: 5, longest: 10 * time.Second}, // a 429 or a 503 is waited out
-	}))
+// placeTwice places an order, and again: with the same key it is the same order. A service that is busy is asked again.
+func placeTwice(ctx context.Context, config client.Config) error {
+	shop, err := orders.New(config)
 	if err != nil {
 		return err
 	}
-	draft := orders.OrderDraft{Currency: "GBP", Lines: []orders.DraftLine{{Sku: "85123A", Quantity: 6, UnitPrice: 255}}}
+	defer shop.Close()
+	line := orders.DraftLine{SKU: "85123A", Quantity: 6, UnitPrice: 255}
+	draft := orders.OrderDraft{Currency: "GBP", Lines: []orders.DraftLine{line}}
 	for range 2 {
-		answer, err := shop.PlaceOrderWithResponse(ctx, &orders.PlaceOrderParams{IdempotencyKey: new("cart-1")}, draft)
+		placed, err := shop.PlaceOrder(ctx, orders.PlaceOrderParams{IdempotencyKey: "cart-1"}, draft)
 		if err != nil {
 			return err
 		}
-		if answer.JSON201 == nil {
-			return fmt.Errorf("refused: %s: %s", answer.Status(), answer.Body)
-		}
-		fmt.Println("placed:", answer.JSON201.Total, "replayed:", answer.Headers201.IdempotentReplayed != nil)
+		fmt.Println("placed:", placed.Value.Total, "replayed:", placed.Replayed())
 	}
 
 	draft.Lines[0].Quantity = 0
-	answer, err := shop.PlaceOrderWithResponse(ctx, &orders.PlaceOrderParams{IdempotencyKey: new("cart-2")}, draft)
-	if err != nil {
-		return err
-	}
-	if refused := answer.ApplicationproblemJSON422; refused != nil && refused.Code == orders.ProblemCodeInvalidOrder {
-		for _, fault := range *refused.Errors {
+	_, err = shop.PlaceOrder(ctx, orders.PlaceOrderParams{IdempotencyKey: "cart-2"}, draft)
+	if client.HasCode(err, orders.ProblemCodeInvalidOrder) {
+		refused, _ := errors.AsType[client.Problem](err)
+		for _, fault := range refused.Errors {
 			fmt.Println("refused:", fault.Pointer, fault.Detail)
 		}
 	}
@@ -54,17 +50,16 @@ func place(ctx context.Context, server, key string) error {
 }
 
 // readToday reads today's figures until an order is counted.
-func readToday(ctx context.Context, business *statistics.ClientWithResponses) error {
+func readToday(ctx context.Context, business *statistics.Client) error {
 	for { // it is counted within milliseconds
-		day, err := business.GetOrderCreatedDayWithResponse(ctx, "today", &statistics.GetOrderCreatedDayParams{Tz: new("Europe/London")})
+		today := statistics.GetOrderCreatedDayParams{Tz: "Europe/London"}
+		day, err := business.GetOrderCreatedDay(ctx, "today", today)
 		if err != nil {
 			return err
 		}
-		if day.JSON200 == nil {
-			return fmt.Errorf("no figures: %s: %s", day.Status(), day.Body)
-		}
-		if day.JSON200.Count == 1 {
-			fmt.Println("counted:", day.JSON200.Count, "revenue:", day.JSON200.Revenue["GBP"]) // a *big.Int
+		if day.Value.Count == 1 {
+			// Sums are a *big.Int.
+			fmt.Println("counted:", day.Value.Count, "revenue:", day.Value.Revenue["GBP"])
 			return nil
 		}
 		if err := pause(ctx); err != nil {
@@ -73,24 +68,21 @@ func readToday(ctx context.Context, business *statistics.ClientWithResponses) er
 	}
 }
 
-// readAgain reads a day that is over, keeps its entity tag and asks whether it still holds.
-func readAgain(ctx context.Context, business *statistics.ClientWithResponses) error {
-	range2010 := &statistics.ListOrderCreatedDaysParams{From: types.Date{Time: time.Date(2010, 12, 1, 0, 0, 0, 0, time.UTC)}, To: types.Date{Time: time.Date(2010, 12, 3, 0, 0, 0, 0, time.UTC)}}
+// readAgain reads days that are over, keeps their entity tag and asks whether they still hold.
+func readAgain(ctx context.Context, business *statistics.Client) error {
+	past := statistics.ListOrderCreatedDaysParams{From: "2010-12-01", To: "2010-12-03"}
 	for {
-		days, err := business.ListOrderCreatedDaysWithResponse(ctx, range2010)
+		days, err := business.ListOrderCreatedDays(ctx, past)
 		if err != nil {
 			return err
 		}
-		if days.StatusCode() == http.StatusNotModified {
+		if days.NotModified() {
 			fmt.Println("nothing new")
 			return nil
 		}
-		if days.JSON200 == nil {
-			return fmt.Errorf("no figures: %s: %s", days.Status(), days.Body)
-		}
-		if tag := days.Headers200.ETag; tag != nil { // once it is final
-			fmt.Println("days:", len(*days.JSON200.Days))
-			range2010.IfNoneMatch = tag
+		if tag := days.Header.Get("ETag"); tag != "" { // once it is final
+			fmt.Println("days:", len(days.Value.Days))
+			past.IfNoneMatch = tag
 			continue
 		}
 		if err := pause(ctx); err != nil {
@@ -127,9 +119,12 @@ func busyOnce(service string) (*httptest.Server, error) {
 }
 
 // run is what a shop does, against a stack of its own. Nobody needs a key there; one that is sent does no harm.
-func run(ctx context.Context, dir, key string) error {
+func run(ctx context.Context, dir string, key secret.Text) error {
 	free := "127.0.0.1:0"
-	s := stack.New(stack.Config{Data: dir, OrderListen: free, OrderOpsListen: free, ActivityListen: free, ActivityOpsListen: free, KafkaListen: free}, zerolog.Nop())
+	s := stack.New(stack.Config{
+		Data: dir, OrderListen: free, OrderOpsListen: free, ActivityListen: free, ActivityOpsListen: free,
+		KafkaListen: free,
+	}, zerolog.Nop())
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
@@ -139,13 +134,14 @@ func run(ctx context.Context, dir, key string) error {
 		return err
 	}
 	defer busy.Close()
-	if err := place(ctx, busy.URL, key); err != nil {
+	if err := placeTwice(ctx, client.Config{URL: busy.URL, Credential: key}); err != nil {
 		return err
 	}
-	business, err := statistics.Open(s.ActivityURL(), key)
+	business, err := statistics.New(client.Config{URL: s.ActivityURL(), Credential: key})
 	if err != nil {
 		return err
 	}
+	defer business.Close()
 	if err := readToday(ctx, business); err != nil {
 		return err
 	}
@@ -161,7 +157,7 @@ func Example() {
 	defer func() { _ = os.RemoveAll(dir) }()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := run(ctx, dir, "ot_the_key_that_order_keys_new_printed"); err != nil {
+	if err := run(ctx, dir, secret.New("ot_the_key_that_order_keys_new_printed")); err != nil {
 		fmt.Println(err)
 	}
 	// Output:

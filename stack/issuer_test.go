@@ -1,18 +1,19 @@
 package stack_test
 
 import (
-	"context"
+	"errors"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
+	"ordertally/client"
 	"ordertally/client/orders"
 	"ordertally/client/statistics"
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/settings/secret"
 )
 
 // TestServicesWithAnIssuer runs both programs beyond loopback with an OpenID Connect issuer and no key at all: its
@@ -39,50 +40,56 @@ func TestServicesWithAnIssuer(t *testing.T) {
 	orderURL, activityURL := "http://"+started(t, nil, order, args("order.db")...),
 		"http://"+started(t, nil, activity, args("activity.db")...)
 
-	with := func(scopes string, change map[string]any) func(context.Context, *http.Request) error {
+	with := func(scopes string, change map[string]any) secret.Text {
 		claims := map[string]any{"scope": scopes}
 		for name, value := range change {
 			claims[name] = value
 		}
-		token := issuer.Token(claims)
-		return func(_ context.Context, r *http.Request) error { auth.SetBearer(r, token); return nil }
+		return secret.New(issuer.Token(claims))
 	}
-	place := func(editor func(context.Context, *http.Request) error) int {
+	place := func(token secret.Text) int {
 		t.Helper()
-		client, err := orders.NewClient(orderURL, orders.WithRequestEditorFn(editor))
+		shop, err := orders.New(client.Config{URL: orderURL, Credential: token, RetryFor: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := client.PlaceOrderWithBody(t.Context(), nil, "application/json",
-			strings.NewReader(`{"currency":"EUR","lines":[{"sku":"mug","quantity":2,"unit_price":1250}]}`))
+		defer shop.Close()
+		draft := orders.OrderDraft{
+			Currency: "EUR", Lines: []orders.DraftLine{{SKU: "mug", Quantity: 2, UnitPrice: 1250}},
+		}
+		placed, err := shop.PlaceOrder(t.Context(), orders.PlaceOrderParams{}, draft)
+		if p, refused := errors.AsType[client.Problem](err); refused {
+			return p.Status
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = response.Body.Close()
-		return response.StatusCode
+		return placed.Status
 	}
 	for name, tc := range map[string]struct {
-		editor func(context.Context, *http.Request) error
-		want   int
+		token secret.Text
+		want  int
 	}{
-		"no token":         {func(context.Context, *http.Request) error { return nil }, http.StatusUnauthorized},
+		"no token":         {secret.Text{}, http.StatusUnauthorized},
 		"another audience": {with(auth.OrdersWrite, map[string]any{"aud": "others"}), http.StatusUnauthorized},
 		"an expired one": {with(auth.OrdersWrite, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}),
 			http.StatusUnauthorized},
 		"another scope": {with(auth.OrdersRead, nil), http.StatusForbidden},
 		"the scope":     {with(auth.OrdersWrite, nil), http.StatusCreated},
 	} {
-		if got := place(tc.editor); got != tc.want {
+		if got := place(tc.token); got != tc.want {
 			t.Errorf("placing with %s: %d, want %d", name, got, tc.want)
 		}
 	}
-	client, err := statistics.NewClientWithResponses(activityURL,
-		statistics.WithRequestEditorFn(with("openid "+auth.StatsRead, nil)))
+	business, err := statistics.New(
+		client.Config{URL: activityURL, Credential: with("openid "+auth.StatsRead, nil), RetryFor: -1},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer business.Close()
 	eventually(t, 30*time.Second, "the order is counted", func() bool {
-		day, err := client.GetDayWithResponse(t.Context(), "ORDER_CREATED", "today", nil)
-		return err == nil && day.JSON200 != nil && day.JSON200.Count == 1
+		day, err := business.GetDay(t.Context(), "ORDER_CREATED", "today", statistics.GetDayParams{})
+		return err == nil && day.Value.Count == 1
 	})
 }

@@ -1,6 +1,3 @@
-// Package orders is a client of the order service's API: Open, and what is generated from its OpenAPI document (see
-// config.yaml).
-//
-// It sends each request once. A request with an Idempotency-Key may be repeated after a failure, a 429 or a 503, whose
-// Retry-After says when; the example in the directory above has a transport that does so.
+// Package orders is the client of the order service's API. What it has is generated from the API's OpenAPI document
+// (see config.yaml); package client says what every call does about failures.
 package orders

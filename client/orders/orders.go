@@ -4,18 +4,23 @@
 package orders
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
-	"github.com/oapi-codegen/runtime"
-	openapi_types "github.com/oapi-codegen/runtime/types"
+	"ordertally/client"
+)
+
+// Defines values for Class.
+const (
+	ClassFenced       Class = "fenced"
+	ClassInvalid      Class = "invalid"
+	ClassOther        Class = "other"
+	ClassRefused      Class = "refused"
+	ClassTimeout      Class = "timeout"
+	ClassTooLarge     Class = "too_large"
+	ClassUnauthorized Class = "unauthorized"
+	ClassUnavailable  Class = "unavailable"
 )
 
 // Defines values for FieldErrorCode.
@@ -25,7 +30,7 @@ const (
 	FieldErrorCodeEmptyBody        FieldErrorCode = "empty_body"
 	FieldErrorCodeInvalidCharacter FieldErrorCode = "invalid_character"
 	FieldErrorCodeInvalidTime      FieldErrorCode = "invalid_time"
-	FieldErrorCodeInvalidUtf8      FieldErrorCode = "invalid_utf8"
+	FieldErrorCodeInvalidUTF8      FieldErrorCode = "invalid_utf8"
 	FieldErrorCodeNotAnInteger     FieldErrorCode = "not_an_integer"
 	FieldErrorCodeNotAnObject      FieldErrorCode = "not_an_object"
 	FieldErrorCodeOutOfRange       FieldErrorCode = "out_of_range"
@@ -43,55 +48,27 @@ const (
 	FieldErrorCodeWrongType        FieldErrorCode = "wrong_type"
 )
 
-// Valid indicates whether the value is a known member of the FieldErrorCode enum.
-func (e FieldErrorCode) Valid() bool {
-	switch e {
-	case FieldErrorCodeComputedField:
-		return true
-	case FieldErrorCodeEmpty:
-		return true
-	case FieldErrorCodeEmptyBody:
-		return true
-	case FieldErrorCodeInvalidCharacter:
-		return true
-	case FieldErrorCodeInvalidTime:
-		return true
-	case FieldErrorCodeInvalidUtf8:
-		return true
-	case FieldErrorCodeNotAnInteger:
-		return true
-	case FieldErrorCodeNotAnObject:
-		return true
-	case FieldErrorCodeOutOfRange:
-		return true
-	case FieldErrorCodeOverflow:
-		return true
-	case FieldErrorCodeRepeatedName:
-		return true
-	case FieldErrorCodeRequired:
-		return true
-	case FieldErrorCodeSyntax:
-		return true
-	case FieldErrorCodeTooDeep:
-		return true
-	case FieldErrorCodeTooLarge:
-		return true
-	case FieldErrorCodeTooLong:
-		return true
-	case FieldErrorCodeTooMany:
-		return true
-	case FieldErrorCodeTrailingData:
-		return true
-	case FieldErrorCodeUnknownCurrency:
-		return true
-	case FieldErrorCodeUnknownField:
-		return true
-	case FieldErrorCodeWrongType:
-		return true
-	default:
-		return false
-	}
-}
+// Defines values for FindingKind.
+const (
+	FindingKindFenced      FindingKind = "fenced"
+	FindingKindForged      FindingKind = "forged"
+	FindingKindForked      FindingKind = "forked"
+	FindingKindMarkForeign FindingKind = "mark_foreign"
+	FindingKindMarkLost    FindingKind = "mark_lost"
+	FindingKindPlaceNew    FindingKind = "place_new"
+	FindingKindRecovered   FindingKind = "recovered"
+	FindingKindRepublished FindingKind = "republished"
+)
+
+// Defines values for LinkState.
+const (
+	LinkStateConnecting LinkState = "connecting"
+	LinkStateDown       LinkState = "down"
+	LinkStateFenced     LinkState = "fenced"
+	LinkStateIdle       LinkState = "idle"
+	LinkStateUp         LinkState = "up"
+	LinkStateWaiting    LinkState = "waiting"
+)
 
 // Defines values for ProblemCode.
 const (
@@ -109,7 +86,7 @@ const (
 	ProblemCodeInvalidOrder          ProblemCode = "invalid_order"
 	ProblemCodeInvalidParameter      ProblemCode = "invalid_parameter"
 	ProblemCodeIssuerUnavailable     ProblemCode = "issuer_unavailable"
-	ProblemCodeMalformedJson         ProblemCode = "malformed_json"
+	ProblemCodeMalformedJSON         ProblemCode = "malformed_json"
 	ProblemCodeMethodNotAllowed      ProblemCode = "method_not_allowed"
 	ProblemCodeMisdirectedRequest    ProblemCode = "misdirected_request"
 	ProblemCodeNotFound              ProblemCode = "not_found"
@@ -127,74 +104,6 @@ const (
 	ProblemCodeUnsupportedMediaType  ProblemCode = "unsupported_media_type"
 )
 
-// Valid indicates whether the value is a known member of the ProblemCode enum.
-func (e ProblemCode) Valid() bool {
-	switch e {
-	case ProblemCodeBodyTooLarge:
-		return true
-	case ProblemCodeBodyUnreadable:
-		return true
-	case ProblemCodeCorruptRecord:
-		return true
-	case ProblemCodeCrossOriginRequest:
-		return true
-	case ProblemCodeDiskFull:
-		return true
-	case ProblemCodeIdempotencyKeyReused:
-		return true
-	case ProblemCodeInsufficientScope:
-		return true
-	case ProblemCodeInternal:
-		return true
-	case ProblemCodeInvalidDecision:
-		return true
-	case ProblemCodeInvalidIdempotencyKey:
-		return true
-	case ProblemCodeInvalidKey:
-		return true
-	case ProblemCodeInvalidOrder:
-		return true
-	case ProblemCodeInvalidParameter:
-		return true
-	case ProblemCodeIssuerUnavailable:
-		return true
-	case ProblemCodeMalformedJson:
-		return true
-	case ProblemCodeMethodNotAllowed:
-		return true
-	case ProblemCodeMisdirectedRequest:
-		return true
-	case ProblemCodeNotFound:
-		return true
-	case ProblemCodeOrderTooLarge:
-		return true
-	case ProblemCodeOutcomeUnknown:
-		return true
-	case ProblemCodeOverloaded:
-		return true
-	case ProblemCodeRateLimited:
-		return true
-	case ProblemCodeReadOnly:
-		return true
-	case ProblemCodeReferenceTaken:
-		return true
-	case ProblemCodeRequestTimeout:
-		return true
-	case ProblemCodeServiceOpen:
-		return true
-	case ProblemCodeTooManyKeys:
-		return true
-	case ProblemCodeUnauthenticated:
-		return true
-	case ProblemCodeUnavailable:
-		return true
-	case ProblemCodeUnsupportedMediaType:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for State.
 const (
 	StateCeded     State = "ceded"
@@ -205,25 +114,115 @@ const (
 	StateWaiting   State = "waiting"
 )
 
-// Valid indicates whether the value is a known member of the State enum.
-func (e State) Valid() bool {
-	switch e {
-	case StateCeded:
-		return true
-	case StateDiscarded:
-		return true
-	case StateParked:
-		return true
-	case StatePending:
-		return true
-	case StatePublished:
-		return true
-	case StateWaiting:
-		return true
-	default:
-		return false
-	}
+// Defines values for Verb.
+const (
+	VerbAdopt   Verb = "adopt"
+	VerbDiscard Verb = "discard"
+	VerbRetry   Verb = "retry"
+)
+
+// Defines values for DiscardAllParkedJSONBodyClass.
+const (
+	DiscardAllParkedJSONBodyClassFenced       DiscardAllParkedJSONBodyClass = "fenced"
+	DiscardAllParkedJSONBodyClassInvalid      DiscardAllParkedJSONBodyClass = "invalid"
+	DiscardAllParkedJSONBodyClassOther        DiscardAllParkedJSONBodyClass = "other"
+	DiscardAllParkedJSONBodyClassRefused      DiscardAllParkedJSONBodyClass = "refused"
+	DiscardAllParkedJSONBodyClassTimeout      DiscardAllParkedJSONBodyClass = "timeout"
+	DiscardAllParkedJSONBodyClassTooLarge     DiscardAllParkedJSONBodyClass = "too_large"
+	DiscardAllParkedJSONBodyClassUnauthorized DiscardAllParkedJSONBodyClass = "unauthorized"
+	DiscardAllParkedJSONBodyClassUnavailable  DiscardAllParkedJSONBodyClass = "unavailable"
+)
+
+// Defines values for ListParkedParamsClass.
+const (
+	ListParkedParamsClassFenced       ListParkedParamsClass = "fenced"
+	ListParkedParamsClassInvalid      ListParkedParamsClass = "invalid"
+	ListParkedParamsClassOther        ListParkedParamsClass = "other"
+	ListParkedParamsClassRefused      ListParkedParamsClass = "refused"
+	ListParkedParamsClassTimeout      ListParkedParamsClass = "timeout"
+	ListParkedParamsClassTooLarge     ListParkedParamsClass = "too_large"
+	ListParkedParamsClassUnauthorized ListParkedParamsClass = "unauthorized"
+	ListParkedParamsClassUnavailable  ListParkedParamsClass = "unavailable"
+)
+
+// Defines values for RetryAllParkedJSONBodyClass.
+const (
+	RetryAllParkedJSONBodyClassFenced       RetryAllParkedJSONBodyClass = "fenced"
+	RetryAllParkedJSONBodyClassInvalid      RetryAllParkedJSONBodyClass = "invalid"
+	RetryAllParkedJSONBodyClassOther        RetryAllParkedJSONBodyClass = "other"
+	RetryAllParkedJSONBodyClassRefused      RetryAllParkedJSONBodyClass = "refused"
+	RetryAllParkedJSONBodyClassTimeout      RetryAllParkedJSONBodyClass = "timeout"
+	RetryAllParkedJSONBodyClassTooLarge     RetryAllParkedJSONBodyClass = "too_large"
+	RetryAllParkedJSONBodyClassUnauthorized RetryAllParkedJSONBodyClass = "unauthorized"
+	RetryAllParkedJSONBodyClassUnavailable  RetryAllParkedJSONBodyClass = "unavailable"
+)
+
+// Act defines model for Act.
+type Act struct {
+	// At When it was done.
+	At time.Time `json:"at"`
+
+	// By Who did it: key or token, a colon and the name. Left out where nobody needs a credential.
+	//
+	// Examples: key:ops
+	By string `json:"by,omitempty,omitzero"`
+
+	// Class What kind of failure an error of Kafka is.
+	Class Class `json:"class"`
+
+	// ID The message's id.
+	ID string `json:"id"`
+
+	// NewSequence The slot that a retry gave it. Left out when it got none.
+	NewSequence *int64 `json:"new_sequence,omitempty"`
+
+	// Reason The operator's reason. Left out when none was given.
+	//
+	// Examples: the limit was raised
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Sequence The slot that it was parked under.
+	Sequence int64 `json:"sequence"`
+
+	// Subject The order that the message tells of.
+	Subject string `json:"subject"`
+
+	// Verb What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).
+	Verb Verb `json:"verb"`
 }
+
+// Adopted defines model for Adopted.
+type Adopted struct {
+	// Adopted How many messages will be published from this file.
+	//
+	// Examples: 1
+	Adopted int64 `json:"adopted"`
+}
+
+// AllDiscarded defines model for AllDiscarded.
+type AllDiscarded struct {
+	// Corrupt Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none.
+	Corrupt []string `json:"corrupt,omitempty,omitzero"`
+
+	// Discarded How many messages were given up.
+	//
+	// Examples: 1
+	Discarded int64 `json:"discarded"`
+}
+
+// AllRetried defines model for AllRetried.
+type AllRetried struct {
+	// Corrupt Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none.
+	Corrupt []string `json:"corrupt,omitempty,omitzero"`
+
+	// Retried How many messages will be published again.
+	//
+	// Examples: 1
+	Retried int64 `json:"retried"`
+}
+
+// Class What kind of failure an error of Kafka is.
+type Class string
 
 // Delivery defines model for Delivery.
 type Delivery struct {
@@ -235,23 +234,23 @@ type Delivery struct {
 	// Class The class of the last refusal of a waiting or parked message. Left out when the message was not refused itself.
 	//
 	// Examples: too_large
-	Class *string `json:"class,omitempty"`
+	Class string `json:"class,omitempty,omitzero"`
 
 	// CommittedAt When order and message were stored. Left out when the message has expired from the file.
-	CommittedAt *time.Time `json:"committed_at,omitempty"`
+	CommittedAt time.Time `json:"committed_at,omitempty,omitzero"`
 
 	// Lineage The history that the slot belongs to, its ce_lineage.
 	//
 	// Examples: 01890a5d-ac96-774b-8000-000000000002
 	Lineage string `json:"lineage"`
 
-	// MessageId The message's id, its ce_id; it stays when the message is sent again. Left out when the message has expired from the file.
+	// MessageID The message's id, its ce_id; it stays when the message is sent again. Left out when the message has expired from the file.
 	//
 	// Examples: 01890a5d-ac96-774b-8000-000000000001
-	MessageId *openapi_types.UUID `json:"message_id,omitempty"`
+	MessageID string `json:"message_id,omitempty,omitzero"`
 
 	// NextAttemptAt When a refused message is retried. Left out otherwise.
-	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+	NextAttemptAt time.Time `json:"next_attempt_at,omitempty,omitzero"`
 
 	// Offset Its offset there. Left out before it is published, and when it is not known.
 	//
@@ -264,25 +263,64 @@ type Delivery struct {
 	Partition *int32 `json:"partition,omitempty"`
 
 	// PublishedAt When it was published. Left out before, and when it is not known.
-	PublishedAt *time.Time `json:"published_at,omitempty"`
+	PublishedAt time.Time `json:"published_at,omitempty,omitzero"`
 
 	// Reason The last refusal in words. For people.
 	//
 	// Examples: Broker: Message size too large
-	Reason *string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty,omitzero"`
 
 	// Sequence The message's slot, its ce_sequence; a new one each time that it is tried again.
 	//
 	// Examples: 7
 	Sequence int64 `json:"sequence"`
 
-	// State How far the message got.
+	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).
 	State State `json:"state"`
 
 	// Topic Where it was published. Left out before.
 	//
 	// Examples: order.activity.v1
-	Topic *string `json:"topic,omitempty"`
+	Topic string `json:"topic,omitempty,omitzero"`
+}
+
+// DigestQuarter defines model for DigestQuarter.
+type DigestQuarter struct {
+	// Count Published orders that were placed in it.
+	//
+	// Examples: 4
+	Count int64 `json:"count"`
+
+	// Digest A digest of their ids that does not depend on their order; digests of pages add up.
+	Digest string `json:"digest"`
+
+	// Revenue The sum of their totals by currency, in minor units. It may exceed 64 bits.
+	Revenue map[string]int `json:"revenue"`
+
+	// StartsAt When the quarter hour begins, in UTC.
+	//
+	// Examples: 2010-12-01T08:15:00Z
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// DigestsAnswer defines model for DigestsAnswer.
+type DigestsAnswer struct {
+	// NextCursor For the next page. Left out on the last one.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+
+	// Quarters The quarter hours that the page has published orders of, the oldest first. One may come on several pages: add up.
+	Quarters []DigestQuarter `json:"quarters"`
+
+	// Unpublished How many orders of the page are not published, by the state of their message.
+	Unpublished map[string]int64 `json:"unpublished"`
+}
+
+// Discarded defines model for Discarded.
+type Discarded struct {
+	// Discarded How many messages were given up.
+	//
+	// Examples: 1
+	Discarded int64 `json:"discarded"`
 }
 
 // DraftLine One position of an order.
@@ -290,17 +328,17 @@ type DraftLine struct {
 	// Description The article in words. No control characters but tabs. May be left out.
 	//
 	// Examples: WHITE HANGING HEART T-LIGHT HOLDER
-	Description *string `json:"description,omitempty"`
+	Description string `json:"description,omitempty,omitzero"`
 
 	// Quantity How many units. Times unit_price it must fit 64 bits, and so must the sum over all lines.
 	//
 	// Examples: 6
 	Quantity int64 `json:"quantity"`
 
-	// Sku The article's number. No control characters.
+	// SKU The article's number. No control characters.
 	//
 	// Examples: 85123A
-	Sku string `json:"sku"`
+	SKU string `json:"sku"`
 
 	// UnitPrice The price of one unit in minor units of the currency: 255 GBP is 2.55 pounds.
 	//
@@ -308,51 +346,99 @@ type DraftLine struct {
 	UnitPrice int64 `json:"unit_price"`
 }
 
-// FieldError defines model for FieldError.
-type FieldError struct {
-	// Code The rule that was broken. Left out when it has no name.
-	//
-	// Examples: out_of_range
-	Code *FieldErrorCode `json:"code,omitempty"`
-
-	// Detail What is wrong, a sentence without its subject. For people; it may change.
-	//
-	// Examples: must be 1 to 1000000000
-	Detail string `json:"detail"`
-
-	// Pointer JSON Pointer (RFC 6901) into the body; of a field that is missing, where it would be; empty for the whole body.
-	//
-	// Examples: /lines/0/quantity
-	Pointer string `json:"pointer"`
-}
-
 // FieldErrorCode The rule that was broken. Left out when it has no name.
 //
 // Examples: out_of_range
 type FieldErrorCode string
+
+// Finding defines model for Finding.
+type Finding struct {
+	// At When it was found.
+	At time.Time `json:"at"`
+
+	// Kind The kind of incident: recovered (published by a process that died before it recorded that), mark_lost (Kafka lost the watermark), place_new (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).
+	Kind FindingKind `json:"kind"`
+
+	// Messages How many messages were dealt with.
+	Messages int64 `json:"messages"`
+
+	// Sequence The slot up to which file and topic agreed.
+	Sequence int64 `json:"sequence"`
+
+	// Text What was found and done. For people.
+	Text string `json:"text"`
+}
+
+// FindingKind The kind of incident: recovered (published by a process that died before it recorded that), mark_lost (Kafka lost the watermark), place_new (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).
+type FindingKind string
+
+// HeldBack defines model for HeldBack.
+type HeldBack struct {
+	// Behind The open transactions that it waits for.
+	Behind []Hidden `json:"behind"`
+
+	// Since Since when the relay waits.
+	Since time.Time `json:"since"`
+
+	// Text What it waits for. For people.
+	Text string `json:"text"`
+}
+
+// Hidden defines model for Hidden.
+type Hidden struct {
+	// FromOffset Where the open transaction begins.
+	FromOffset int64 `json:"from_offset"`
+
+	// Lineage The lineage of the order service that owns the transaction. Left out for other programs.
+	Lineage string `json:"lineage,omitempty,omitzero"`
+
+	// Partition The partition.
+	Partition int32 `json:"partition"`
+
+	// Since The time of the transaction's first record. Left out when that cannot be read.
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// ToOffset The offset up to which the partition has to be read.
+	ToOffset int64 `json:"to_offset"`
+}
 
 // Line defines model for Line.
 type Line struct {
 	// Description The article in words, at most 512 characters. Left out when empty.
 	//
 	// Examples: WHITE HANGING HEART T-LIGHT HOLDER
-	Description *string `json:"description,omitempty"`
+	Description string `json:"description,omitempty,omitzero"`
 
 	// Quantity How many units.
 	//
 	// Examples: 6
 	Quantity int64 `json:"quantity"`
 
-	// Sku The article's number, 1 to 64 characters.
+	// SKU The article's number, 1 to 64 characters.
 	//
 	// Examples: 85123A
-	Sku string `json:"sku"`
+	SKU string `json:"sku"`
 
 	// UnitPrice The price of one unit in minor units of the order's currency: 255 GBP is 2.55 pounds. Up to 2^63-1.
 	//
 	// Examples: 255
 	UnitPrice int64 `json:"unit_price"`
 }
+
+// Link defines model for Link.
+type Link struct {
+	// Error Why the last session ended. For people. Left out while it is up.
+	Error string `json:"error,omitempty,omitzero"`
+
+	// Since Since when it is in this state. An outage lasts until messages go out again; attempts in between do not restart it.
+	Since time.Time `json:"since"`
+
+	// State The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another process took over).
+	State LinkState `json:"state"`
+}
+
+// LinkState The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another process took over).
+type LinkState string
 
 // OrderDraft An order to be placed. The service sets id, total, placed_by and publication, and does not accept them.
 type OrderDraft struct {
@@ -361,10 +447,10 @@ type OrderDraft struct {
 	// Examples: GBP
 	Currency string `json:"currency"`
 
-	// CustomerId Who orders. No control characters. Leave it out for guests.
+	// CustomerID Who orders. No control characters. Leave it out for guests.
 	//
 	// Examples: 17850
-	CustomerId *string `json:"customer_id,omitempty"`
+	CustomerID string `json:"customer_id,omitempty,omitzero"`
 
 	// Lines What is ordered. The order of the lines is kept.
 	Lines []DraftLine `json:"lines"`
@@ -372,34 +458,134 @@ type OrderDraft struct {
 	// Metadata Entries of the caller's own, with names of 1 to 64 characters. May be left out.
 	//
 	// Examples: {"country":"United Kingdom"}
-	Metadata *map[string]string `json:"metadata,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
 	// PlacedAt When the order was placed, from 1970 to now. Now is the default, and replaces a time up to 5 s ahead of the service's clock. A time more than 24 h ago needs the scope orders:backfill.
 	//
 	// Examples: 2010-12-01T08:26:00Z
-	PlacedAt *time.Time `json:"placed_at,omitempty"`
+	PlacedAt time.Time `json:"placed_at,omitempty,omitzero"`
 
 	// Reference The caller's own name for the order; without a source it need not be unique. No control characters. May be left out.
 	//
 	// Examples: 536365
-	Reference *string `json:"reference,omitempty"`
+	Reference string `json:"reference,omitempty,omitzero"`
 
 	// Source Where the reference comes from, such as a shop or an export. An order with a source needs a reference, and the reference is unique in its source for ever, whoever sends it: the same order again is a replay, another order with it is a 409. No control characters. May be left out.
 	//
 	// Examples: online-retail
-	Source *string `json:"source,omitempty"`
+	Source string `json:"source,omitempty,omitzero"`
 }
 
 // OrderPage defines model for OrderPage.
 type OrderPage struct {
 	// Corrupt Ids of orders on this page that are left out because their records are damaged. They count towards the limit. Left out when there are none.
-	Corrupt *[]openapi_types.UUID `json:"corrupt,omitempty"`
+	Corrupt []string `json:"corrupt,omitempty,omitzero"`
 
 	// NextCursor The cursor of the next page. Left out on the last one.
-	NextCursor *string `json:"next_cursor,omitempty"`
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
 
 	// Orders The newest first.
 	Orders []PlacedOrder `json:"orders"`
+}
+
+// ParkedMessage defines model for ParkedMessage.
+type ParkedMessage struct {
+	// Attempts Failed attempts that were the message's own fault.
+	//
+	// Examples: 10
+	Attempts int64 `json:"attempts"`
+
+	// Class What kind of failure an error of Kafka is.
+	Class Class `json:"class"`
+
+	// FirstFailedAt When it failed first.
+	FirstFailedAt time.Time `json:"first_failed_at"`
+
+	// ID The message's id, its ce_id.
+	//
+	// Examples: 01890a5d-ac96-774b-8000-000000000001
+	ID string `json:"id"`
+
+	// LastFailedAt When it failed last, and was parked.
+	LastFailedAt time.Time `json:"last_failed_at"`
+
+	// OrderID The order that the message is about.
+	//
+	// Examples: 01890a5d-ac96-774b-8000-a8b45f0c6d21
+	OrderID string `json:"order_id"`
+
+	// Reason The last failure in words. For people.
+	//
+	// Examples: Broker: Message size too large
+	Reason string `json:"reason"`
+
+	// Sequence The slot that it was to be published under; a retry gives it a new one.
+	//
+	// Examples: 7
+	Sequence int64 `json:"sequence"`
+}
+
+// ParkedPage defines model for ParkedPage.
+type ParkedPage struct {
+	// Corrupt Ids of messages of this page that are damaged and not answered, whatever the filter says; they count for the limit. Left out when there are none.
+	Corrupt []string `json:"corrupt,omitempty,omitzero"`
+
+	// NextCursor The cursor of the next page. Left out on the last one.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+
+	// Parked In the order written.
+	Parked []ParkedMessage `json:"parked"`
+}
+
+// ParkedWhole defines model for ParkedWhole.
+type ParkedWhole struct {
+	// Attempts Failed attempts that were the message's own fault.
+	//
+	// Examples: 10
+	Attempts int64 `json:"attempts"`
+
+	// Class What kind of failure an error of Kafka is.
+	Class Class `json:"class"`
+
+	// CommittedAt When order and message were stored.
+	CommittedAt time.Time `json:"committed_at"`
+
+	// FirstFailedAt When it failed first.
+	FirstFailedAt time.Time `json:"first_failed_at"`
+
+	// History What operators did with it, the oldest first.
+	History []Act `json:"history"`
+
+	// ID The message's id, its ce_id.
+	//
+	// Examples: 01890a5d-ac96-774b-8000-000000000001
+	ID string `json:"id"`
+
+	// LastFailedAt When it failed last, and was parked.
+	LastFailedAt time.Time `json:"last_failed_at"`
+
+	// OrderID The order that the message is about.
+	//
+	// Examples: 01890a5d-ac96-774b-8000-a8b45f0c6d21
+	OrderID string `json:"order_id"`
+
+	// Payload The message's value, JSON: the order as it was placed.
+	Payload interface{} `json:"payload"`
+
+	// Reason The last failure in words. For people.
+	//
+	// Examples: Broker: Message size too large
+	Reason string `json:"reason"`
+
+	// Sequence The slot that it was to be published under; a retry gives it a new one.
+	//
+	// Examples: 7
+	Sequence int64 `json:"sequence"`
+
+	// Type The event's type, its ce_type.
+	//
+	// Examples: ORDER_CREATED
+	Type string `json:"type"`
 }
 
 // PlacedOrder defines model for PlacedOrder.
@@ -409,21 +595,21 @@ type PlacedOrder struct {
 	// Examples: GBP
 	Currency string `json:"currency"`
 
-	// CustomerId Who ordered, at most 128 characters. Left out for guests.
+	// CustomerID Who ordered, at most 128 characters. Left out for guests.
 	//
 	// Examples: 17850
-	CustomerId *string `json:"customer_id,omitempty"`
+	CustomerID string `json:"customer_id,omitempty,omitzero"`
 
-	// Id The order's id, a UUID of version 7. Later orders have greater ids.
+	// ID The order's id, a UUID of version 7. Later orders have greater ids.
 	//
 	// Examples: 01890a5d-ac96-774b-8000-a8b45f0c6d21
-	Id openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Lines What was ordered, in the caller's order, 1 to 2,000 lines.
 	Lines []Line `json:"lines"`
 
 	// Metadata The caller's own entries, at most 32. Left out when there are none.
-	Metadata *map[string]string `json:"metadata,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
 	// PlacedAt When the order was placed, in UTC, to the nanosecond.
 	//
@@ -433,64 +619,23 @@ type PlacedOrder struct {
 	// PlacedBy Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when it is not known, and in the answer to the placement.
 	//
 	// Examples: key:shop
-	PlacedBy *string `json:"placed_by,omitempty"`
-
-	// Publication How far the order's message got.
+	PlacedBy    string      `json:"placed_by,omitempty,omitzero"`
 	Publication Publication `json:"publication"`
 
 	// Reference The caller's own name for the order, at most 128 characters. Left out when none was given. An order with a source has one, and it is unique in that source.
 	//
 	// Examples: 536365
-	Reference *string `json:"reference,omitempty"`
+	Reference string `json:"reference,omitempty,omitzero"`
 
 	// Source Where the reference comes from, at most 64 characters. Left out when none was given.
 	//
 	// Examples: online-retail
-	Source *string `json:"source,omitempty"`
+	Source string `json:"source,omitempty,omitzero"`
 
 	// Total The sum of quantity times unit_price over the lines, in minor units. Up to 2^63-1.
 	//
 	// Examples: 1530
 	Total int64 `json:"total"`
-}
-
-// Problem defines model for Problem.
-type Problem struct {
-	// Code What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status.
-	//
-	// Examples: rate_limited
-	Code ProblemCode `json:"code"`
-
-	// Detail What was wrong this time and what to do about it. For people; it may change.
-	//
-	// Examples: Send fewer requests.
-	Detail *string `json:"detail,omitempty"`
-
-	// Errors The faults of the body, in the order found, 20 at most. Left out when the problem is not one of fields.
-	Errors *[]FieldError `json:"errors,omitempty"`
-
-	// Instance A URI reference of this occurrence. Left out when it has none.
-	Instance *string `json:"instance,omitempty"`
-
-	// Status The status of the answer.
-	//
-	// Examples: 429
-	Status int64 `json:"status"`
-
-	// Title The status in words. For people; it may change.
-	//
-	// Examples: Too Many Requests
-	Title string `json:"title"`
-
-	// TraceId The request's trace, 32 hexadecimal digits, as in the service's log.
-	//
-	// Examples: 4bf92f3577b34da6a3ce929d0e0e4736
-	TraceId *string `json:"trace_id,omitempty"`
-
-	// Type /problems/ and the code: a name, not a page.
-	//
-	// Examples: /problems/rate_limited
-	Type string `json:"type"`
 }
 
 // ProblemCode What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status.
@@ -501,2954 +646,417 @@ type ProblemCode string
 // Publication defines model for Publication.
 type Publication struct {
 	// At When it was published, or failed last. Left out before, and when it is not known.
-	At *time.Time `json:"at,omitempty"`
+	At time.Time `json:"at,omitempty,omitzero"`
 
 	// Attempts Failures that were the message's own fault, plus the success. Left out when it is not known any more.
 	//
 	// Examples: 1
 	Attempts *int64 `json:"attempts,omitempty"`
 
-	// State How far the message got; one that waits is pending here.
+	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).
 	State State `json:"state"`
+}
+
+// Report defines model for Report.
+type Report struct {
+	// Backlog Messages to be published, those that wait included.
+	//
+	// Examples: 0
+	Backlog int64 `json:"backlog"`
+
+	// Ceded Messages left to another file, of which this one turned out to be a copy.
+	//
+	// Examples: 0
+	Ceded int64 `json:"ceded"`
+
+	// Findings What was found amiss between file and topic, the newest first, 20 at most.
+	Findings []Finding `json:"findings"`
+
+	// FirstSequence The first slot of the lineage; earlier ones belong to another.
+	//
+	// Examples: 1
+	FirstSequence int64    `json:"first_sequence"`
+	HeldBack      HeldBack `json:"held_back,omitempty,omitzero"`
+
+	// LastSequence The last slot that was given.
+	//
+	// Examples: 7
+	LastSequence int64 `json:"last_sequence"`
+
+	// Lineage The history that the file's messages belong to, their ce_lineage.
+	Lineage string `json:"lineage"`
+
+	// OldestUnpublishedAt When the oldest message of the backlog was stored. Left out when there is none.
+	OldestUnpublishedAt time.Time `json:"oldest_unpublished_at,omitempty,omitzero"`
+
+	// Parked Messages that were refused too often and need a decision.
+	//
+	// Examples: 0
+	Parked int64 `json:"parked"`
+
+	// PublishedUpTo Each slot up to it is published, or its message waits or is parked under another.
+	//
+	// Examples: 7
+	PublishedUpTo int64 `json:"published_up_to"`
+	Relay         Link  `json:"relay"`
+
+	// Repair The topic lacks messages that are being published again.
+	Repair bool `json:"repair"`
+
+	// TopicID Kafka's id of the topic that was published to. Left out before.
+	TopicID string `json:"topic_id,omitempty,omitzero"`
+
+	// Waiting Messages that were refused and will be retried, or wait behind one that was.
+	//
+	// Examples: 0
+	Waiting int64 `json:"waiting"`
+}
+
+// Retried defines model for Retried.
+type Retried struct {
+	// Retried How many messages will be published again.
+	//
+	// Examples: 1
+	Retried int64 `json:"retried"`
 }
 
 // State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).
 type State string
 
-// Forbidden defines model for Forbidden.
-type Forbidden = Problem
+// Verb What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).
+type Verb string
 
-// InternalServerError defines model for InternalServerError.
-type InternalServerError = Problem
+// WaitingMessage defines model for WaitingMessage.
+type WaitingMessage struct {
+	// Attempts Failed attempts that were the message's own fault.
+	//
+	// Examples: 3
+	Attempts int64 `json:"attempts"`
 
-// MisdirectedRequest defines model for MisdirectedRequest.
-type MisdirectedRequest = Problem
+	// Behind True if it was not refused itself but waits for an earlier message of its order.
+	Behind bool `json:"behind"`
 
-// RequestTimeout defines model for RequestTimeout.
-type RequestTimeout = Problem
+	// Class What kind of failure an error of Kafka is.
+	Class Class `json:"class,omitempty,omitzero"`
 
-// TooManyRequests defines model for TooManyRequests.
-type TooManyRequests = Problem
+	// CommittedAt When order and message were stored.
+	CommittedAt time.Time `json:"committed_at"`
 
-// Unauthorized defines model for Unauthorized.
-type Unauthorized = Problem
+	// ID The message's id, its ce_id.
+	//
+	// Examples: 01890a5d-ac96-774b-8000-000000000001
+	ID string `json:"id"`
 
-// UnsupportedMediaType defines model for UnsupportedMediaType.
-type UnsupportedMediaType = Problem
+	// LastFailedAt When it was refused last.
+	LastFailedAt time.Time `json:"last_failed_at,omitempty,omitzero"`
+
+	// NextAttemptAt When it is retried. Left out when it waits for another message.
+	NextAttemptAt time.Time `json:"next_attempt_at,omitempty,omitzero"`
+
+	// OrderID The order that the message is about.
+	//
+	// Examples: 01890a5d-ac96-774b-8000-a8b45f0c6d21
+	OrderID string `json:"order_id"`
+
+	// Reason The last failure in words. For people.
+	//
+	// Examples: Broker: Message size too large
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Sequence The sequence number that it was to be published under. It gets a new one when it is retried.
+	//
+	// Examples: 7
+	Sequence int64 `json:"sequence"`
+}
+
+// WaitingPage defines model for WaitingPage.
+type WaitingPage struct {
+	// Corrupt Sequence numbers of messages on this page that are left out because their records are damaged, so their ids are not known. They count towards the limit; a parked message may be among them. Left out when there are none.
+	Corrupt []int64 `json:"corrupt,omitempty,omitzero"`
+
+	// NextCursor Where the next page begins. Left out on the last page. A short page is not necessarily the last.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+
+	// Waiting In the order in which they were refused.
+	Waiting []WaitingMessage `json:"waiting"`
+}
 
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
 	// Source Only the order with this source and reference; reference is then required.
-	Source *string `form:"source,omitempty" json:"source,omitempty"`
+	Source string `form:"source,omitempty" json:"source,omitempty,omitzero"`
 
 	// Reference Only orders with this reference.
-	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
+	Reference string `form:"reference,omitempty" json:"reference,omitempty,omitzero"`
 
-	// CustomerId Only this customer's.
-	CustomerId *string `form:"customer_id,omitempty" json:"customer_id,omitempty"`
+	// CustomerID Only this customer's.
+	CustomerID string `form:"customer_id,omitempty" json:"customer_id,omitempty,omitzero"`
 
 	// PlacedFrom Placed then or later.
-	PlacedFrom *time.Time `form:"placed_from,omitempty" json:"placed_from,omitempty"`
+	PlacedFrom time.Time `form:"placed_from,omitempty" json:"placed_from,omitempty,omitzero"`
 
 	// PlacedTo Placed before; not earlier than placed_from.
-	PlacedTo *time.Time `form:"placed_to,omitempty" json:"placed_to,omitempty"`
+	PlacedTo time.Time `form:"placed_to,omitempty" json:"placed_to,omitempty,omitzero"`
 
 	// Limit Most entries of the page.
-	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 
 	// Cursor next_cursor of the page before, with the same filters.
-	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
 // PlaceOrderParams defines parameters for PlaceOrder.
 type PlaceOrderParams struct {
 	// IdempotencyKey 1 to 255 visible ASCII characters, the caller's own name for this request. Keys belong to their caller.
-	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
-
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
-// GetOrderParams defines parameters for GetOrder.
-type GetOrderParams struct {
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+// ListDigestsParams defines parameters for ListDigests.
+type ListDigestsParams struct {
+	// Cursor next_cursor of the page before, with the same filters.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
-// GetDeliveryParams defines parameters for GetDelivery.
-type GetDeliveryParams struct {
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+// AdoptJSONBody defines parameters for Adopt.
+type AdoptJSONBody struct {
+	// Reason Why, for the record of the act: at most 500 bytes of UTF-8, no control characters. Not only spaces.
+	Reason string `json:"reason"`
 }
 
-// PlaceOrderJSONRequestBody defines body for PlaceOrder for application/json ContentType.
-type PlaceOrderJSONRequestBody = OrderDraft
+// DiscardAllParkedJSONBody defines parameters for DiscardAllParked.
+type DiscardAllParkedJSONBody struct {
+	// All Whoever means all has to say so: true, and no filter. False is the same as left out.
+	All bool `json:"all,omitempty,omitzero"`
 
-// RequestEditorFn is the function signature for the RequestEditor callback function
-type RequestEditorFn func(ctx context.Context, req *http.Request) error
+	// Class Only those that failed with this class.
+	Class DiscardAllParkedJSONBodyClass `json:"class,omitempty,omitzero"`
 
-// Doer performs HTTP requests.
-//
-// The standard http.Client implements this interface.
-type HttpRequestDoer interface {
-	Do(req *http.Request) (*http.Response, error)
+	// FailedBefore Only those whose last failure is older.
+	FailedBefore time.Time `json:"failed_before,omitempty,omitzero"`
+
+	// OrderID Only this order's.
+	OrderID string `json:"order_id,omitempty,omitzero"`
+
+	// Reason Why, for the record of the act: at most 500 bytes of UTF-8, no control characters. Not only spaces.
+	Reason string `json:"reason"`
 }
 
-// Client which conforms to the OpenAPI3 specification for this service.
-type Client struct {
-	// The endpoint of the server conforming to this interface, with scheme,
-	// https://api.deepmap.com for example. This can contain a path relative
-	// to the server, such as https://api.deepmap.com/dev-test, and all the
-	// paths in the swagger spec will be appended to the server.
-	Server string
+// DiscardAllParkedJSONBodyClass defines parameters for DiscardAllParked.
+type DiscardAllParkedJSONBodyClass string
 
-	// Doer for performing requests, typically a *http.Client with any
-	// customized settings, such as certificate chains.
-	Client HttpRequestDoer
+// ListParkedParams defines parameters for ListParked.
+type ListParkedParams struct {
+	// Class Only those that failed with this class.
+	Class ListParkedParamsClass `form:"class,omitempty" json:"class,omitempty,omitzero"`
 
-	// A list of callbacks for modifying requests which are generated before sending over
-	// the network.
-	RequestEditors []RequestEditorFn
+	// OrderID Only this order's.
+	OrderID string `form:"order_id,omitempty" json:"order_id,omitempty,omitzero"`
+
+	// FailedBefore Only those whose last failure is older.
+	FailedBefore time.Time `form:"failed_before,omitempty" json:"failed_before,omitempty,omitzero"`
+
+	// Limit Most entries of the page.
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor next_cursor of the page before, with the same filters.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
-// ClientOption allows setting custom parameters during construction
-type ClientOption func(*Client) error
+// ListParkedParamsClass defines parameters for ListParked.
+type ListParkedParamsClass string
 
-// Creates a new Client, with reasonable defaults
-func NewClient(server string, opts ...ClientOption) (*Client, error) {
-	// create a client with sane default values
-	client := Client{
-		Server: server,
+// DiscardParkedJSONBody defines parameters for DiscardParked.
+type DiscardParkedJSONBody struct {
+	// Reason Why, for the record of the act: at most 500 bytes of UTF-8, no control characters. Not only spaces.
+	Reason string `json:"reason"`
+}
+
+// RetryParkedJSONBody defines parameters for RetryParked.
+type RetryParkedJSONBody struct {
+	// Reason Why, for the record of the act: at most 500 bytes of UTF-8, no control characters. May be left out.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// RetryAllParkedJSONBody defines parameters for RetryAllParked.
+type RetryAllParkedJSONBody struct {
+	// All Whoever means all has to say so: true, and no filter. False is the same as left out.
+	All bool `json:"all,omitempty,omitzero"`
+
+	// Class Only those that failed with this class.
+	Class RetryAllParkedJSONBodyClass `json:"class,omitempty,omitzero"`
+
+	// FailedBefore Only those whose last failure is older.
+	FailedBefore time.Time `json:"failed_before,omitempty,omitzero"`
+
+	// OrderID Only this order's.
+	OrderID string `json:"order_id,omitempty,omitzero"`
+
+	// Reason Why, for the record of the act: at most 500 bytes of UTF-8, no control characters. May be left out.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// RetryAllParkedJSONBodyClass defines parameters for RetryAllParked.
+type RetryAllParkedJSONBodyClass string
+
+// ListWaitingParams defines parameters for ListWaiting.
+type ListWaitingParams struct {
+	// Limit Most entries of the page.
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor next_cursor of the page before, with the same filters.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
+// Bodies have the types above.
+
+// Client calls the service. It is safe for concurrent use.
+type Client struct{ *client.Client }
+
+// New returns a client. It connects to nothing yet.
+func New(c client.Config) (*Client, error) {
+	base, err := client.New(c)
+	if err != nil {
+		return nil, err
 	}
-	// mutate client and add all optional params
-	for _, o := range opts {
-		if err := o(&client); err != nil {
-			return nil, err
-		}
-	}
-	// ensure the server URL always has a trailing slash
-	if !strings.HasSuffix(client.Server, "/") {
-		client.Server += "/"
-	}
-	// create httpClient, if not already present
-	if client.Client == nil {
-		client.Client = &http.Client{}
-	}
-	return &client, nil
+	return &Client{base}, nil
 }
 
-// WithHTTPClient allows overriding the default Doer, which is
-// automatically created using http.Client. This is useful for tests.
-func WithHTTPClient(doer HttpRequestDoer) ClientOption {
-	return func(c *Client) error {
-		c.Client = doer
-		return nil
-	}
-}
-
-// WithRequestEditorFn allows setting up a callback function, which will be
-// called right before sending the request. This can be used to mutate the request.
-func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
-	return func(c *Client) error {
-		c.RequestEditors = append(c.RequestEditors, fn)
-		return nil
-	}
-}
-
-// The interface specification for the client above.
-type ClientInterface interface {
-
-	// ListOrders List orders, the newest first.
-	//
-	// A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.
-	//
-	// Corresponds with GET /v1/orders (the `ListOrders` operationId).
-	ListOrders(ctx context.Context, params *ListOrdersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// PlaceOrderWithBody Place an order.
-	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /v1/orders (the `PlaceOrder` operationId).
-	PlaceOrderWithBody(ctx context.Context, params *PlaceOrderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// PlaceOrder Place an order.
-	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /v1/orders (the `PlaceOrder` operationId).
-	PlaceOrder(ctx context.Context, params *PlaceOrderParams, body PlaceOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetOrder One order.
-	//
-	// Corresponds with GET /v1/orders/{id} (the `GetOrder` operationId).
-	GetOrder(ctx context.Context, id openapi_types.UUID, params *GetOrderParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetDelivery How an order's message got on, down to partition and offset.
-	//
-	// Corresponds with GET /v1/orders/{id}/delivery (the `GetDelivery` operationId).
-	GetDelivery(ctx context.Context, id openapi_types.UUID, params *GetDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-}
-
-// ListOrders List orders, the newest first.
+// ListOrders: List orders, the newest first.
 //
 // A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.
 //
-// Corresponds with GET /v1/orders (the `ListOrders` operationId).
-func (c *Client) ListOrders(ctx context.Context, params *ListOrdersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListOrdersRequest(c.Server, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/orders
+func (c *Client) ListOrders(ctx context.Context, params ListOrdersParams) (client.Answer[OrderPage], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/orders")
+	r.Query("source", params.Source)
+	r.Query("reference", params.Reference)
+	r.Query("customer_id", params.CustomerID)
+	r.Query("placed_from", params.PlacedFrom)
+	r.Query("placed_to", params.PlacedTo)
+	r.Query("limit", params.Limit)
+	r.Query("cursor", params.Cursor)
+	return client.Do[OrderPage](ctx, c.Client, r)
 }
 
-// PlaceOrderWithBody Place an order.
+// PlaceOrder: Place an order.
 //
 // The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
-// Takes any type of body and a specified content type.
+//	POST /v1/orders
+func (c *Client) PlaceOrder(ctx context.Context, params PlaceOrderParams, body OrderDraft) (client.Answer[PlacedOrder], error) {
+	r := client.NewRequest(http.MethodPost, 201, "/v1/orders")
+	r.Header("Idempotency-Key", params.IdempotencyKey)
+	r.Body = body
+	return client.Do[PlacedOrder](ctx, c.Client, r)
+}
+
+// ListDigests: Sums of the published orders by the quarter hour they were placed in.
 //
-// Corresponds with POST /v1/orders (the `PlaceOrder` operationId).
-func (c *Client) PlaceOrderWithBody(ctx context.Context, params *PlaceOrderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPlaceOrderRequestWithBody(c.Server, params, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/orders/digests
+func (c *Client) ListDigests(ctx context.Context, params ListDigestsParams) (client.Answer[DigestsAnswer], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/orders/digests")
+	r.Query("cursor", params.Cursor)
+	return client.Do[DigestsAnswer](ctx, c.Client, r)
 }
 
-// PlaceOrder Place an order.
+// GetOrder: One order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+//	GET /v1/orders/{id}
+func (c *Client) GetOrder(ctx context.Context, id string) (client.Answer[PlacedOrder], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/orders/%s", id)
+	return client.Do[PlacedOrder](ctx, c.Client, r)
+}
+
+// GetDelivery: How an order's message got on, down to partition and offset.
 //
-// Takes a body of the `application/json` content type.
+//	GET /v1/orders/{id}/delivery
+func (c *Client) GetDelivery(ctx context.Context, id string) (client.Answer[Delivery], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/orders/%s/delivery", id)
+	return client.Do[Delivery](ctx, c.Client, r)
+}
+
+// GetOutbox: How the outbox stands, and what was found amiss.
 //
-// Corresponds with POST /v1/orders (the `PlaceOrder` operationId).
-func (c *Client) PlaceOrder(ctx context.Context, params *PlaceOrderParams, body PlaceOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPlaceOrderRequest(c.Server, params, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/outbox
+func (c *Client) GetOutbox(ctx context.Context) (client.Answer[Report], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/outbox")
+	return client.Do[Report](ctx, c.Client, r)
 }
 
-// GetOrder One order.
+// Adopt: Publish what was left to another copy of the file.
 //
-// Corresponds with GET /v1/orders/{id} (the `GetOrder` operationId).
-func (c *Client) GetOrder(ctx context.Context, id openapi_types.UUID, params *GetOrderParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOrderRequest(c.Server, id, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// GetDelivery How an order's message got on, down to partition and offset.
+// For when that one's disk is gone: while it is there, it publishes them itself.
 //
-// Corresponds with GET /v1/orders/{id}/delivery (the `GetDelivery` operationId).
-func (c *Client) GetDelivery(ctx context.Context, id openapi_types.UUID, params *GetDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetDeliveryRequest(c.Server, id, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	POST /v1/outbox/adopt
+func (c *Client) Adopt(ctx context.Context, body AdoptJSONBody) (client.Answer[Adopted], error) {
+	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/adopt")
+	r.Body = body
+	return client.Do[Adopted](ctx, c.Client, r)
 }
 
-// NewListOrdersRequest constructs an http.Request for the ListOrders method
-func NewListOrdersRequest(server string, params *ListOrdersParams) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/orders")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.Source != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "source", *params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.Reference != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reference", *params.Reference, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.CustomerId != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "customer_id", *params.CustomerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.PlacedFrom != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "placed_from", *params.PlacedFrom, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.PlacedTo != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "placed_to", *params.PlacedTo, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.Limit != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.Cursor != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.Traceparent != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam0)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewPlaceOrderRequest calls the generic PlaceOrder builder with application/json body
-func NewPlaceOrderRequest(server string, params *PlaceOrderParams, body PlaceOrderJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewPlaceOrderRequestWithBody(server, params, "application/json", bodyReader)
-}
-
-// NewPlaceOrderRequestWithBody constructs an http.Request for the PlaceOrder method, with any body, and a specified content type
-func NewPlaceOrderRequestWithBody(server string, params *PlaceOrderParams, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/orders")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	if params != nil {
-
-		if params.IdempotencyKey != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("Idempotency-Key", headerParam0)
-		}
-
-		if params.Traceparent != nil {
-			var headerParam1 string
-
-			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam1)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewGetOrderRequest constructs an http.Request for the GetOrder method
-func NewGetOrderRequest(server string, id openapi_types.UUID, params *GetOrderParams) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/orders/%s", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.Traceparent != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam0)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewGetDeliveryRequest constructs an http.Request for the GetDelivery method
-func NewGetDeliveryRequest(server string, id openapi_types.UUID, params *GetDeliveryParams) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/orders/%s/delivery", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.Traceparent != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam0)
-		}
-
-	}
-
-	return req, nil
-}
-
-func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
-	for _, r := range c.RequestEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	for _, r := range additionalEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ClientWithResponses builds on ClientInterface to offer response payloads
-type ClientWithResponses struct {
-	ClientInterface
-}
-
-// NewClientWithResponses creates a new ClientWithResponses, which wraps
-// Client with return type handling
-func NewClientWithResponses(server string, opts ...ClientOption) (*ClientWithResponses, error) {
-	client, err := NewClient(server, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return &ClientWithResponses{client}, nil
-}
-
-// WithBaseURL overrides the baseURL.
-func WithBaseURL(baseURL string) ClientOption {
-	return func(c *Client) error {
-		newBaseURL, err := url.Parse(baseURL)
-		if err != nil {
-			return err
-		}
-		c.Server = newBaseURL.String()
-		return nil
-	}
-}
-
-// ClientWithResponsesInterface is the interface specification for the client with responses above.
-type ClientWithResponsesInterface interface {
-
-	// ListOrdersWithResponse List orders, the newest first.
-	//
-	// A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/orders (the `ListOrders` operationId).
-	ListOrdersWithResponse(ctx context.Context, params *ListOrdersParams, reqEditors ...RequestEditorFn) (*ListOrdersResponse, error)
-
-	// PlaceOrderWithBodyWithResponse Place an order.
-	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/orders (the `PlaceOrder` operationId).
-	PlaceOrderWithBodyWithResponse(ctx context.Context, params *PlaceOrderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlaceOrderResponse, error)
-
-	// PlaceOrderWithResponse Place an order.
-	//
-	// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/orders (the `PlaceOrder` operationId).
-	PlaceOrderWithResponse(ctx context.Context, params *PlaceOrderParams, body PlaceOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*PlaceOrderResponse, error)
-
-	// GetOrderWithResponse One order.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/orders/{id} (the `GetOrder` operationId).
-	GetOrderWithResponse(ctx context.Context, id openapi_types.UUID, params *GetOrderParams, reqEditors ...RequestEditorFn) (*GetOrderResponse, error)
-
-	// GetDeliveryWithResponse How an order's message got on, down to partition and offset.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/orders/{id}/delivery (the `GetDelivery` operationId).
-	GetDeliveryWithResponse(ctx context.Context, id openapi_types.UUID, params *GetDeliveryParams, reqEditors ...RequestEditorFn) (*GetDeliveryResponse, error)
-}
-
-// ListOrdersResponse200Headers the declared response headers of an HTTP 200 response for ListOrders
-type ListOrdersResponse200Headers struct {
-	CacheControl    string
-	Link            *string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrdersResponse400Headers the declared response headers of an HTTP 400 response for ListOrders
-type ListOrdersResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrdersResponse401Headers the declared response headers of an HTTP 401 response for ListOrders
-type ListOrdersResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListOrdersResponse403Headers the declared response headers of an HTTP 403 response for ListOrders
-type ListOrdersResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListOrdersResponse421Headers the declared response headers of an HTTP 421 response for ListOrders
-type ListOrdersResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrdersResponse429Headers the declared response headers of an HTTP 429 response for ListOrders
-type ListOrdersResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// ListOrdersResponse500Headers the declared response headers of an HTTP 500 response for ListOrders
-type ListOrdersResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrdersResponse503Headers the declared response headers of an HTTP 503 response for ListOrders
-type ListOrdersResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type ListOrdersResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *OrderPage
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ListOrdersResponse200Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *ListOrdersResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *ListOrdersResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *ListOrdersResponse403Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *ListOrdersResponse421Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *ListOrdersResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *ListOrdersResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *ListOrdersResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListOrdersResponse) GetJSON200() *OrderPage {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ListOrdersResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListOrdersResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListOrdersResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r ListOrdersResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListOrdersResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListOrdersResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r ListOrdersResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r ListOrdersResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListOrdersResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListOrdersResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListOrdersResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// PlaceOrderResponse201Headers the declared response headers of an HTTP 201 response for PlaceOrder
-type PlaceOrderResponse201Headers struct {
-	CacheControl       string
-	IdempotentReplayed *string
-	Location           string
-	RateLimit          *string
-	RateLimitPolicy    *string
-}
-
-// PlaceOrderResponse400Headers the declared response headers of an HTTP 400 response for PlaceOrder
-type PlaceOrderResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// PlaceOrderResponse401Headers the declared response headers of an HTTP 401 response for PlaceOrder
-type PlaceOrderResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// PlaceOrderResponse403Headers the declared response headers of an HTTP 403 response for PlaceOrder
-type PlaceOrderResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate *string
-}
-
-// PlaceOrderResponse408Headers the declared response headers of an HTTP 408 response for PlaceOrder
-type PlaceOrderResponse408Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// PlaceOrderResponse409Headers the declared response headers of an HTTP 409 response for PlaceOrder
-type PlaceOrderResponse409Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// PlaceOrderResponse413Headers the declared response headers of an HTTP 413 response for PlaceOrder
-type PlaceOrderResponse413Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// PlaceOrderResponse415Headers the declared response headers of an HTTP 415 response for PlaceOrder
-type PlaceOrderResponse415Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// PlaceOrderResponse421Headers the declared response headers of an HTTP 421 response for PlaceOrder
-type PlaceOrderResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// PlaceOrderResponse422Headers the declared response headers of an HTTP 422 response for PlaceOrder
-type PlaceOrderResponse422Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// PlaceOrderResponse429Headers the declared response headers of an HTTP 429 response for PlaceOrder
-type PlaceOrderResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// PlaceOrderResponse500Headers the declared response headers of an HTTP 500 response for PlaceOrder
-type PlaceOrderResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// PlaceOrderResponse503Headers the declared response headers of an HTTP 503 response for PlaceOrder
-type PlaceOrderResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type PlaceOrderResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON201 the response for an HTTP 201 `application/json` response
-	JSON201 *PlacedOrder
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Problem
-	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
-	ApplicationproblemJSON408 *RequestTimeout
-	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
-	ApplicationproblemJSON409 *Problem
-	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
-	ApplicationproblemJSON413 *Problem
-	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
-	ApplicationproblemJSON415 *UnsupportedMediaType
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationproblemJSON422 *Problem
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers201 the parsed response headers for an HTTP 201 response
-	Headers201 *PlaceOrderResponse201Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *PlaceOrderResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *PlaceOrderResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *PlaceOrderResponse403Headers
-	// Headers408 the parsed response headers for an HTTP 408 response
-	Headers408 *PlaceOrderResponse408Headers
-	// Headers409 the parsed response headers for an HTTP 409 response
-	Headers409 *PlaceOrderResponse409Headers
-	// Headers413 the parsed response headers for an HTTP 413 response
-	Headers413 *PlaceOrderResponse413Headers
-	// Headers415 the parsed response headers for an HTTP 415 response
-	Headers415 *PlaceOrderResponse415Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *PlaceOrderResponse421Headers
-	// Headers422 the parsed response headers for an HTTP 422 response
-	Headers422 *PlaceOrderResponse422Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *PlaceOrderResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *PlaceOrderResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *PlaceOrderResponse503Headers
-}
-
-// GetJSON201 returns the response for an HTTP 201 `application/json` response
-func (r PlaceOrderResponse) GetJSON201() *PlacedOrder {
-	return r.JSON201
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON403() *Problem {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON408() *RequestTimeout {
-	return r.ApplicationproblemJSON408
-}
-
-// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON409() *Problem {
-	return r.ApplicationproblemJSON409
-}
-
-// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON413() *Problem {
-	return r.ApplicationproblemJSON413
-}
-
-// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
-	return r.ApplicationproblemJSON415
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON422() *Problem {
-	return r.ApplicationproblemJSON422
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r PlaceOrderResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r PlaceOrderResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r PlaceOrderResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r PlaceOrderResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r PlaceOrderResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// GetOrderResponse200Headers the declared response headers of an HTTP 200 response for GetOrder
-type GetOrderResponse200Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderResponse400Headers the declared response headers of an HTTP 400 response for GetOrder
-type GetOrderResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderResponse401Headers the declared response headers of an HTTP 401 response for GetOrder
-type GetOrderResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetOrderResponse403Headers the declared response headers of an HTTP 403 response for GetOrder
-type GetOrderResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetOrderResponse404Headers the declared response headers of an HTTP 404 response for GetOrder
-type GetOrderResponse404Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderResponse421Headers the declared response headers of an HTTP 421 response for GetOrder
-type GetOrderResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderResponse429Headers the declared response headers of an HTTP 429 response for GetOrder
-type GetOrderResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// GetOrderResponse500Headers the declared response headers of an HTTP 500 response for GetOrder
-type GetOrderResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderResponse503Headers the declared response headers of an HTTP 503 response for GetOrder
-type GetOrderResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type GetOrderResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *PlacedOrder
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *Problem
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetOrderResponse200Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *GetOrderResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *GetOrderResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *GetOrderResponse403Headers
-	// Headers404 the parsed response headers for an HTTP 404 response
-	Headers404 *GetOrderResponse404Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *GetOrderResponse421Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *GetOrderResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetOrderResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *GetOrderResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetOrderResponse) GetJSON200() *PlacedOrder {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r GetOrderResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r GetOrderResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r GetOrderResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r GetOrderResponse) GetApplicationproblemJSON404() *Problem {
-	return r.ApplicationproblemJSON404
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r GetOrderResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r GetOrderResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetOrderResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r GetOrderResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r GetOrderResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetOrderResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetOrderResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetOrderResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// GetDeliveryResponse200Headers the declared response headers of an HTTP 200 response for GetDelivery
-type GetDeliveryResponse200Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDeliveryResponse400Headers the declared response headers of an HTTP 400 response for GetDelivery
-type GetDeliveryResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDeliveryResponse401Headers the declared response headers of an HTTP 401 response for GetDelivery
-type GetDeliveryResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetDeliveryResponse403Headers the declared response headers of an HTTP 403 response for GetDelivery
-type GetDeliveryResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetDeliveryResponse404Headers the declared response headers of an HTTP 404 response for GetDelivery
-type GetDeliveryResponse404Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDeliveryResponse421Headers the declared response headers of an HTTP 421 response for GetDelivery
-type GetDeliveryResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDeliveryResponse429Headers the declared response headers of an HTTP 429 response for GetDelivery
-type GetDeliveryResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// GetDeliveryResponse500Headers the declared response headers of an HTTP 500 response for GetDelivery
-type GetDeliveryResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDeliveryResponse503Headers the declared response headers of an HTTP 503 response for GetDelivery
-type GetDeliveryResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type GetDeliveryResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Delivery
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *Problem
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetDeliveryResponse200Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *GetDeliveryResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *GetDeliveryResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *GetDeliveryResponse403Headers
-	// Headers404 the parsed response headers for an HTTP 404 response
-	Headers404 *GetDeliveryResponse404Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *GetDeliveryResponse421Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *GetDeliveryResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetDeliveryResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *GetDeliveryResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetDeliveryResponse) GetJSON200() *Delivery {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r GetDeliveryResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r GetDeliveryResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r GetDeliveryResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r GetDeliveryResponse) GetApplicationproblemJSON404() *Problem {
-	return r.ApplicationproblemJSON404
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r GetDeliveryResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r GetDeliveryResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetDeliveryResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r GetDeliveryResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r GetDeliveryResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetDeliveryResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetDeliveryResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetDeliveryResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// ListOrdersWithResponse List orders, the newest first.
+// DiscardAllParked: Give all parked messages up that the filter selects, for ever.
 //
-// A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/orders (the `ListOrders` operationId).
-func (c *ClientWithResponses) ListOrdersWithResponse(ctx context.Context, params *ListOrdersParams, reqEditors ...RequestEditorFn) (*ListOrdersResponse, error) {
-	rsp, err := c.ListOrders(ctx, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListOrdersResponse(rsp)
+//	POST /v1/outbox/discard
+func (c *Client) DiscardAllParked(ctx context.Context, body DiscardAllParkedJSONBody) (client.Answer[AllDiscarded], error) {
+	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/discard")
+	r.Body = body
+	return client.Do[AllDiscarded](ctx, c.Client, r)
 }
 
-// PlaceOrderWithBodyWithResponse Place an order.
+// ListParked: List the parked messages, in the order written.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/orders (the `PlaceOrder` operationId).
-func (c *ClientWithResponses) PlaceOrderWithBodyWithResponse(ctx context.Context, params *PlaceOrderParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlaceOrderResponse, error) {
-	rsp, err := c.PlaceOrderWithBody(ctx, params, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParsePlaceOrderResponse(rsp)
+//	GET /v1/outbox/parked
+func (c *Client) ListParked(ctx context.Context, params ListParkedParams) (client.Answer[ParkedPage], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/outbox/parked")
+	r.Query("class", params.Class)
+	r.Query("order_id", params.OrderID)
+	r.Query("failed_before", params.FailedBefore)
+	r.Query("limit", params.Limit)
+	r.Query("cursor", params.Cursor)
+	return client.Do[ParkedPage](ctx, c.Client, r)
 }
 
-// PlaceOrderWithResponse Place an order.
+// GetParked: One parked message with its payload and history.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/orders (the `PlaceOrder` operationId).
-func (c *ClientWithResponses) PlaceOrderWithResponse(ctx context.Context, params *PlaceOrderParams, body PlaceOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*PlaceOrderResponse, error) {
-	rsp, err := c.PlaceOrder(ctx, params, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParsePlaceOrderResponse(rsp)
+//	GET /v1/outbox/parked/{id}
+func (c *Client) GetParked(ctx context.Context, id string) (client.Answer[ParkedWhole], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/outbox/parked/%s", id)
+	return client.Do[ParkedWhole](ctx, c.Client, r)
 }
 
-// GetOrderWithResponse One order.
+// DiscardParked: Give a parked message up, for ever.
 //
-// Returns a wrapper object for the known response body format(s).
+//	POST /v1/outbox/parked/{id}/discard
+func (c *Client) DiscardParked(ctx context.Context, id string, body DiscardParkedJSONBody) (client.Answer[Discarded], error) {
+	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/parked/%s/discard", id)
+	r.Body = body
+	return client.Do[Discarded](ctx, c.Client, r)
+}
+
+// RetryParked: Publish a parked message again.
 //
-// Corresponds with GET /v1/orders/{id} (the `GetOrder` operationId).
-func (c *ClientWithResponses) GetOrderWithResponse(ctx context.Context, id openapi_types.UUID, params *GetOrderParams, reqEditors ...RequestEditorFn) (*GetOrderResponse, error) {
-	rsp, err := c.GetOrder(ctx, id, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetOrderResponse(rsp)
+//	POST /v1/outbox/parked/{id}/retry
+func (c *Client) RetryParked(ctx context.Context, id string, body RetryParkedJSONBody) (client.Answer[Retried], error) {
+	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/parked/%s/retry", id)
+	r.Body = body
+	return client.Do[Retried](ctx, c.Client, r)
 }
 
-// GetDeliveryWithResponse How an order's message got on, down to partition and offset.
+// RetryAllParked: Publish all parked messages again that the filter selects.
 //
-// Returns a wrapper object for the known response body format(s).
+//	POST /v1/outbox/retry
+func (c *Client) RetryAllParked(ctx context.Context, body RetryAllParkedJSONBody) (client.Answer[AllRetried], error) {
+	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/retry")
+	r.Body = body
+	return client.Do[AllRetried](ctx, c.Client, r)
+}
+
+// ListWaiting: List the messages that were refused and will be retried, and those that wait behind one.
 //
-// Corresponds with GET /v1/orders/{id}/delivery (the `GetDelivery` operationId).
-func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, id openapi_types.UUID, params *GetDeliveryParams, reqEditors ...RequestEditorFn) (*GetDeliveryResponse, error) {
-	rsp, err := c.GetDelivery(ctx, id, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetDeliveryResponse(rsp)
-}
-
-// ParseListOrdersResponse parses an HTTP response from a ListOrdersWithResponse call
-func ParseListOrdersResponse(rsp *http.Response) (*ListOrdersResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListOrdersResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest OrderPage
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers ListOrdersResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("Link"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.Link = &value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 400:
-		var headers ListOrdersResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers ListOrdersResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers ListOrdersResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 421:
-		var headers ListOrdersResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 429:
-		var headers ListOrdersResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers ListOrdersResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers ListOrdersResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParsePlaceOrderResponse parses an HTTP response from a PlaceOrderWithResponse call
-func ParsePlaceOrderResponse(rsp *http.Response) (*PlaceOrderResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &PlaceOrderResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
-		var dest PlacedOrder
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON201 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
-		var dest RequestTimeout
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON408 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON409 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON413 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
-		var dest UnsupportedMediaType
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON415 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 201:
-		var headers PlaceOrderResponse201Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.IdempotentReplayed = &value
-		}
-		if values := rsp.Header.Values("Location"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.Location = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers201 = &headers
-	case rsp.StatusCode == 400:
-		var headers PlaceOrderResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers PlaceOrderResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers PlaceOrderResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = &value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 408:
-		var headers PlaceOrderResponse408Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers408 = &headers
-	case rsp.StatusCode == 409:
-		var headers PlaceOrderResponse409Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers409 = &headers
-	case rsp.StatusCode == 413:
-		var headers PlaceOrderResponse413Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers413 = &headers
-	case rsp.StatusCode == 415:
-		var headers PlaceOrderResponse415Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers415 = &headers
-	case rsp.StatusCode == 421:
-		var headers PlaceOrderResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 422:
-		var headers PlaceOrderResponse422Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers422 = &headers
-	case rsp.StatusCode == 429:
-		var headers PlaceOrderResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers PlaceOrderResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers PlaceOrderResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseGetOrderResponse parses an HTTP response from a GetOrderWithResponse call
-func ParseGetOrderResponse(rsp *http.Response) (*GetOrderResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetOrderResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest PlacedOrder
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers GetOrderResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 400:
-		var headers GetOrderResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers GetOrderResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers GetOrderResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 404:
-		var headers GetOrderResponse404Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers404 = &headers
-	case rsp.StatusCode == 421:
-		var headers GetOrderResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 429:
-		var headers GetOrderResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers GetOrderResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers GetOrderResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseGetDeliveryResponse parses an HTTP response from a GetDeliveryWithResponse call
-func ParseGetDeliveryResponse(rsp *http.Response) (*GetDeliveryResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetDeliveryResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Delivery
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers GetDeliveryResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 400:
-		var headers GetDeliveryResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers GetDeliveryResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers GetDeliveryResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 404:
-		var headers GetDeliveryResponse404Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers404 = &headers
-	case rsp.StatusCode == 421:
-		var headers GetDeliveryResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 429:
-		var headers GetDeliveryResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers GetDeliveryResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers GetDeliveryResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
+//	GET /v1/outbox/waiting
+func (c *Client) ListWaiting(ctx context.Context, params ListWaitingParams) (client.Answer[WaitingPage], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/outbox/waiting")
+	r.Query("limit", params.Limit)
+	r.Query("cursor", params.Cursor)
+	return client.Do[WaitingPage](ctx, c.Client, r)
 }

@@ -5,17 +5,11 @@ package statistics
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"math/big"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
-	"github.com/oapi-codegen/runtime"
-	openapi_types "github.com/oapi-codegen/runtime/types"
+	"ordertally/client"
 )
 
 // Defines values for DaysBy.
@@ -24,35 +18,11 @@ const (
 	DaysByWeek  DaysBy = "week"
 )
 
-// Valid indicates whether the value is a known member of the DaysBy enum.
-func (e DaysBy) Valid() bool {
-	switch e {
-	case DaysByMonth:
-		return true
-	case DaysByWeek:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for KnownBy.
 const (
-	KnownById       KnownBy = "id"
+	KnownByID       KnownBy = "id"
 	KnownBySequence KnownBy = "sequence"
 )
-
-// Valid indicates whether the value is a known member of the KnownBy enum.
-func (e KnownBy) Valid() bool {
-	switch e {
-	case KnownById:
-		return true
-	case KnownBySequence:
-		return true
-	default:
-		return false
-	}
-}
 
 // Defines values for MessageState.
 const (
@@ -63,41 +33,11 @@ const (
 	MessageStateUnknown  MessageState = "unknown"
 )
 
-// Valid indicates whether the value is a known member of the MessageState enum.
-func (e MessageState) Valid() bool {
-	switch e {
-	case MessageStateConflict:
-		return true
-	case MessageStateCounted:
-		return true
-	case MessageStateLate:
-		return true
-	case MessageStateParked:
-		return true
-	case MessageStateUnknown:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for OrderCreatedDaysBy.
 const (
 	OrderCreatedDaysByMonth OrderCreatedDaysBy = "month"
 	OrderCreatedDaysByWeek  OrderCreatedDaysBy = "week"
 )
-
-// Valid indicates whether the value is a known member of the OrderCreatedDaysBy enum.
-func (e OrderCreatedDaysBy) Valid() bool {
-	switch e {
-	case OrderCreatedDaysByMonth:
-		return true
-	case OrderCreatedDaysByWeek:
-		return true
-	default:
-		return false
-	}
-}
 
 // Defines values for ProblemCode.
 const (
@@ -114,7 +54,7 @@ const (
 	ProblemCodeInvalidRange         ProblemCode = "invalid_range"
 	ProblemCodeInvalidZone          ProblemCode = "invalid_zone"
 	ProblemCodeIssuerUnavailable    ProblemCode = "issuer_unavailable"
-	ProblemCodeMalformedJson        ProblemCode = "malformed_json"
+	ProblemCodeMalformedJSON        ProblemCode = "malformed_json"
 	ProblemCodeMethodNotAllowed     ProblemCode = "method_not_allowed"
 	ProblemCodeMisdirectedRequest   ProblemCode = "misdirected_request"
 	ProblemCodeNotFound             ProblemCode = "not_found"
@@ -133,74 +73,6 @@ const (
 	ProblemCodeUnsupportedMediaType ProblemCode = "unsupported_media_type"
 )
 
-// Valid indicates whether the value is a known member of the ProblemCode enum.
-func (e ProblemCode) Valid() bool {
-	switch e {
-	case ProblemCodeBodyTooLarge:
-		return true
-	case ProblemCodeBodyUnreadable:
-		return true
-	case ProblemCodeCorruptRecord:
-		return true
-	case ProblemCodeCrossOriginRequest:
-		return true
-	case ProblemCodeInsufficientScope:
-		return true
-	case ProblemCodeInternal:
-		return true
-	case ProblemCodeInvalidDay:
-		return true
-	case ProblemCodeInvalidDecision:
-		return true
-	case ProblemCodeInvalidKey:
-		return true
-	case ProblemCodeInvalidParameter:
-		return true
-	case ProblemCodeInvalidRange:
-		return true
-	case ProblemCodeInvalidZone:
-		return true
-	case ProblemCodeIssuerUnavailable:
-		return true
-	case ProblemCodeMalformedJson:
-		return true
-	case ProblemCodeMethodNotAllowed:
-		return true
-	case ProblemCodeMisdirectedRequest:
-		return true
-	case ProblemCodeNotFound:
-		return true
-	case ProblemCodeNotKept:
-		return true
-	case ProblemCodeOffQuarterHour:
-		return true
-	case ProblemCodeOutcomeUnknown:
-		return true
-	case ProblemCodeOverloaded:
-		return true
-	case ProblemCodeRangeTooLong:
-		return true
-	case ProblemCodeRateLimited:
-		return true
-	case ProblemCodeRequestTimeout:
-		return true
-	case ProblemCodeServiceOpen:
-		return true
-	case ProblemCodeTooManyKeys:
-		return true
-	case ProblemCodeUnauthenticated:
-		return true
-	case ProblemCodeUnavailable:
-		return true
-	case ProblemCodeUnknownActivity:
-		return true
-	case ProblemCodeUnsupportedMediaType:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for Reason.
 const (
 	ReasonConflict       Reason = "conflict"
@@ -215,34 +87,6 @@ const (
 	ReasonUnknownVersion Reason = "unknown_version"
 )
 
-// Valid indicates whether the value is a known member of the Reason enum.
-func (e Reason) Valid() bool {
-	switch e {
-	case ReasonConflict:
-		return true
-	case ReasonEnvelope:
-		return true
-	case ReasonImpossible:
-		return true
-	case ReasonLate:
-		return true
-	case ReasonMalformed:
-		return true
-	case ReasonSkipped:
-		return true
-	case ReasonTombstone:
-		return true
-	case ReasonTooLarge:
-		return true
-	case ReasonUnknownType:
-		return true
-	case ReasonUnknownVersion:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListOrderCreatedDaysParamsBy.
 const (
 	ListOrderCreatedDaysParamsByDay   ListOrderCreatedDaysParamsBy = "day"
@@ -250,40 +94,12 @@ const (
 	ListOrderCreatedDaysParamsByWeek  ListOrderCreatedDaysParamsBy = "week"
 )
 
-// Valid indicates whether the value is a known member of the ListOrderCreatedDaysParamsBy enum.
-func (e ListOrderCreatedDaysParamsBy) Valid() bool {
-	switch e {
-	case ListOrderCreatedDaysParamsByDay:
-		return true
-	case ListOrderCreatedDaysParamsByMonth:
-		return true
-	case ListOrderCreatedDaysParamsByWeek:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListDaysParamsBy.
 const (
 	ListDaysParamsByDay   ListDaysParamsBy = "day"
 	ListDaysParamsByMonth ListDaysParamsBy = "month"
 	ListDaysParamsByWeek  ListDaysParamsBy = "week"
 )
-
-// Valid indicates whether the value is a known member of the ListDaysParamsBy enum.
-func (e ListDaysParamsBy) Valid() bool {
-	switch e {
-	case ListDaysParamsByDay:
-		return true
-	case ListDaysParamsByMonth:
-		return true
-	case ListDaysParamsByWeek:
-		return true
-	default:
-		return false
-	}
-}
 
 // ActivityBody defines model for ActivityBody.
 type ActivityBody struct {
@@ -322,12 +138,12 @@ type AsOf struct {
 	// At When what the answer tells was counted last; of a final one, when it changed last. Left out when nothing was.
 	//
 	// Examples: 2010-12-01T08:26:00.031Z
-	At *time.Time `json:"at,omitempty"`
+	At time.Time `json:"at,omitempty,omitzero"`
 
 	// EventTime The latest event that was counted. Left out when none was, and of a final answer.
 	//
 	// Examples: 2010-12-01T08:26:00Z
-	EventTime *time.Time `json:"event_time,omitempty"`
+	EventTime time.Time `json:"event_time,omitempty,omitzero"`
 
 	// Lag How many messages wait. Left out until Kafka has said how many there are.
 	Lag *int64 `json:"lag,omitempty"`
@@ -345,9 +161,7 @@ type Day struct {
 	//
 	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
-
-	// AsOf What the answer contains.
-	AsOf AsOf `json:"as_of"`
+	AsOf     AsOf   `json:"as_of"`
 
 	// Count How many events.
 	//
@@ -357,16 +171,16 @@ type Day struct {
 	// Day The day, in the zone tz.
 	//
 	// Examples: 2010-12-01
-	Day openapi_types.Date `json:"day"`
+	Day string `json:"day"`
 
 	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
-	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
+	Dimensions map[string][]Value `json:"dimensions,omitempty,omitzero"`
 
 	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
 	Final bool `json:"final"`
 
 	// First The first event, in UTC. Left out when there is none.
-	First *time.Time `json:"first,omitempty"`
+	First time.Time `json:"first,omitempty,omitzero"`
 
 	// Hours All hours of the day, in order.
 	Hours []Hour `json:"hours"`
@@ -377,10 +191,10 @@ type Day struct {
 	Lag *int64 `json:"lag,omitempty"`
 
 	// Last The last event, in UTC. Left out when there is none.
-	Last *time.Time `json:"last,omitempty"`
+	Last time.Time `json:"last,omitempty,omitzero"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
-	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
+	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
 
 	// Tz The IANA time zone that the day is of.
 	//
@@ -399,19 +213,19 @@ type DayOfRange struct {
 	// Day The day.
 	//
 	// Examples: 2010-12-01
-	Day openapi_types.Date `json:"day"`
+	Day string `json:"day"`
 
 	// First The first event, in UTC. Left out when there is none.
-	First *time.Time `json:"first,omitempty"`
+	First time.Time `json:"first,omitempty,omitzero"`
 
 	// Last The last event, in UTC. Left out when there is none.
-	Last *time.Time `json:"last,omitempty"`
+	Last time.Time `json:"last,omitempty,omitzero"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
-	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
+	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
 
 	// Unavailable Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. The day then has no figures, not even a count. Left out if the day is available.
-	Unavailable          *string           `json:"unavailable,omitempty"`
+	Unavailable          string            `json:"unavailable,omitempty,omitzero"`
 	AdditionalProperties map[string]Figure `json:"-"`
 }
 
@@ -421,21 +235,19 @@ type Days struct {
 	//
 	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
-
-	// AsOf What the answer contains.
-	AsOf AsOf `json:"as_of"`
+	AsOf     AsOf   `json:"as_of"`
 
 	// By How the days are put together. Left out of a range by day.
-	By *DaysBy `json:"by,omitempty"`
+	By DaysBy `json:"by,omitempty,omitzero"`
 
 	// Days Of a range by day.
-	Days *[]DayOfRange `json:"days,omitempty"`
+	Days []DayOfRange `json:"days,omitempty,omitzero"`
 
 	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
 	Final bool `json:"final"`
 
 	// From The first day.
-	From openapi_types.Date `json:"from"`
+	From string `json:"from"`
 
 	// Lag As as_of has it: how many messages wait. Left out when it is not known.
 	//
@@ -443,10 +255,10 @@ type Days struct {
 	Lag *int64 `json:"lag,omitempty"`
 
 	// Months Of a range by month.
-	Months *[]Month `json:"months,omitempty"`
+	Months []Month `json:"months,omitempty,omitzero"`
 
 	// To The last day, included.
-	To openapi_types.Date `json:"to"`
+	To string `json:"to"`
 
 	// Tz The IANA time zone that the days are of.
 	//
@@ -454,11 +266,37 @@ type Days struct {
 	Tz string `json:"tz"`
 
 	// Weeks Of a range by week (ISO 8601).
-	Weeks *[]Week `json:"weeks,omitempty"`
+	Weeks []Week `json:"weeks,omitempty,omitzero"`
 }
 
 // DaysBy How the days are put together. Left out of a range by day.
 type DaysBy string
+
+// Digests The quarter hours of a range of UTC days that have events.
+type Digests struct {
+	// Activity The activity that was asked for.
+	//
+	// Examples: ORDER_CREATED
+	Activity string `json:"activity"`
+	AsOf     AsOf   `json:"as_of"`
+
+	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
+	Final bool `json:"final"`
+
+	// From The first day, in UTC.
+	From string `json:"from"`
+
+	// Lag As as_of has it: how many messages wait. Left out when it is not known.
+	//
+	// Examples: 0
+	Lag *int64 `json:"lag,omitempty"`
+
+	// Quarters In order.
+	Quarters []Quarter `json:"quarters"`
+
+	// To The last day, included.
+	To string `json:"to"`
+}
 
 // DistinctStats How good a count of different texts is.
 type DistinctStats struct {
@@ -468,37 +306,8 @@ type DistinctStats struct {
 	// RelativeError The standard error otherwise, as a share. Left out when it is exact.
 	//
 	// Examples: 0.01625
-	RelativeError *float64 `json:"relative_error,omitempty"`
+	RelativeError float64 `json:"relative_error,omitempty,omitzero"`
 }
-
-// FieldError defines model for FieldError.
-type FieldError struct {
-	// Code The rule that was broken. Left out when it has no name.
-	//
-	// Examples: out_of_range
-	Code *string `json:"code,omitempty"`
-
-	// Detail What is wrong, a sentence without its subject. For people; it may change.
-	//
-	// Examples: must be 1 to 1000000000
-	Detail string `json:"detail"`
-
-	// Pointer JSON Pointer (RFC 6901) into the body; of a field that is missing, where it would be; empty for the whole body.
-	//
-	// Examples: /lines/0/quantity
-	Pointer string `json:"pointer"`
-}
-
-// Figure The figure of a measure, under its name: a number, or numbers by currency, in minor units. They may exceed 64 bits.
-type Figure struct {
-	union json.RawMessage
-}
-
-// Figure0 defines model for Figure.0.
-type Figure0 = *big.Int
-
-// Figure1 defines model for Figure.1.
-type Figure1 map[string]*big.Int
 
 // GroupStats defines model for GroupStats.
 type GroupStats struct {
@@ -557,29 +366,27 @@ type MessageBody struct {
 	//
 	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
-
-	// AsOf What the answer contains.
-	AsOf AsOf `json:"as_of"`
+	AsOf     AsOf   `json:"as_of"`
 
 	// CountedAt When it was counted. Left out when it was not, and when that is not known any more.
-	CountedAt *time.Time `json:"counted_at,omitempty"`
+	CountedAt time.Time `json:"counted_at,omitempty,omitzero"`
 
 	// Detail The same in words. For people.
-	Detail *string `json:"detail,omitempty"`
+	Detail string `json:"detail,omitempty,omitzero"`
 
-	// KnownBy What a counted message is known by. Left out of others.
-	KnownBy *KnownBy `json:"known_by,omitempty"`
+	// KnownBy What a counted message is known by: its id, or, once that has expired, its lineage and sequence.
+	KnownBy KnownBy `json:"known_by,omitempty,omitzero"`
 
-	// MessageId The message that was asked for.
-	MessageId string `json:"message_id"`
+	// MessageID The message that was asked for.
+	MessageID string `json:"message_id"`
 
 	// ParkedAt When it was parked. Left out when it is not.
-	ParkedAt *time.Time `json:"parked_at,omitempty"`
+	ParkedAt time.Time `json:"parked_at,omitempty,omitzero"`
 
-	// Reason Why it is parked. Left out when it is not.
-	Reason *Reason `json:"reason,omitempty"`
+	// Reason Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator skipped it unread), late (so old that its id may have been forgotten, and its lineage and sequence number do not settle it), conflict (a message with the same id and other content was read before).
+	Reason Reason `json:"reason,omitempty,omitzero"`
 
-	// State What became of it. One that is unknown may come yet: see as_of.
+	// State What became of a message: counted; parked (it cannot be counted); late (it may have been counted and forgotten; an operator decides); conflict (another message had its id; an operator decides); unknown (not read yet, never sent, or forgotten).
 	State MessageState `json:"state"`
 }
 
@@ -606,14 +413,12 @@ type Minutes struct {
 	//
 	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
-
-	// AsOf What the answer contains.
-	AsOf AsOf `json:"as_of"`
+	AsOf     AsOf   `json:"as_of"`
 
 	// Day The day, in the zone tz.
 	//
 	// Examples: 2010-12-01
-	Day openapi_types.Date `json:"day"`
+	Day string `json:"day"`
 
 	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
 	Final bool `json:"final"`
@@ -640,16 +445,16 @@ type Month struct {
 	Count int64 `json:"count"`
 
 	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
-	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
+	Dimensions map[string][]Value `json:"dimensions,omitempty,omitzero"`
 
 	// First The first event, in UTC. Left out when there is none.
-	First *time.Time `json:"first,omitempty"`
+	First time.Time `json:"first,omitempty,omitzero"`
 
 	// From Its first day in the range.
-	From openapi_types.Date `json:"from"`
+	From string `json:"from"`
 
 	// Last The last event, in UTC. Left out when there is none.
-	Last *time.Time `json:"last,omitempty"`
+	Last time.Time `json:"last,omitempty,omitzero"`
 
 	// Month Its name.
 	//
@@ -657,17 +462,17 @@ type Month struct {
 	Month string `json:"month"`
 
 	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
-	Partial *bool `json:"partial,omitempty"`
+	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
-	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
+	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
 
 	// To Its last day in the range, included.
-	To openapi_types.Date `json:"to"`
+	To string `json:"to"`
 
 	// Unavailable The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.
-	Unavailable          *[]openapi_types.Date `json:"unavailable,omitempty"`
-	AdditionalProperties map[string]Figure     `json:"-"`
+	Unavailable          []string          `json:"unavailable,omitempty,omitzero"`
+	AdditionalProperties map[string]Figure `json:"-"`
 }
 
 // OrderCreatedDay The figures of one day.
@@ -676,9 +481,7 @@ type OrderCreatedDay struct {
 	//
 	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
-
-	// AsOf What the answer contains.
-	AsOf AsOf `json:"as_of"`
+	AsOf     AsOf   `json:"as_of"`
 
 	// Count How many events.
 	//
@@ -693,19 +496,19 @@ type OrderCreatedDay struct {
 	// Day The day, in the zone tz.
 	//
 	// Examples: 2010-12-01
-	Day openapi_types.Date `json:"day"`
+	Day string `json:"day"`
 
 	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
-	Dimensions *struct {
+	Dimensions struct {
 		// Country At most 100 values, those with the highest count first, then all others as one.
-		Country *[]OrderCreatedValue `json:"country,omitempty"`
-	} `json:"dimensions,omitempty"`
+		Country []OrderCreatedValue `json:"country,omitempty,omitzero"`
+	} `json:"dimensions,omitempty,omitzero"`
 
 	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
 	Final bool `json:"final"`
 
 	// First The first event, in UTC. Left out when there is none.
-	First *time.Time `json:"first,omitempty"`
+	First time.Time `json:"first,omitempty,omitzero"`
 
 	// Hours All hours of the day, in order.
 	Hours []OrderCreatedHour `json:"hours"`
@@ -721,7 +524,7 @@ type OrderCreatedDay struct {
 	Lag *int64 `json:"lag,omitempty"`
 
 	// Last The last event, in UTC. Left out when there is none.
-	Last *time.Time `json:"last,omitempty"`
+	Last time.Time `json:"last,omitempty,omitzero"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
@@ -729,15 +532,15 @@ type OrderCreatedDay struct {
 	Revenue map[string]*big.Int `json:"revenue"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
-	Stats *struct {
+	Stats struct {
 		// Customers How good a count of different texts is.
-		Customers *DistinctStats `json:"customers,omitempty"`
-		Items     *GroupStats    `json:"items,omitempty"`
+		Customers DistinctStats `json:"customers,omitempty,omitzero"`
+		Items     GroupStats    `json:"items,omitempty,omitzero"`
 
 		// Revenue By currency.
-		Revenue *map[string]GroupStats `json:"revenue,omitempty"`
-		Units   *GroupStats            `json:"units,omitempty"`
-	} `json:"stats,omitempty"`
+		Revenue map[string]GroupStats `json:"revenue,omitempty,omitzero"`
+		Units   GroupStats            `json:"units,omitempty,omitzero"`
+	} `json:"stats,omitempty,omitzero"`
 
 	// Tz The IANA time zone that the day is of.
 	//
@@ -765,10 +568,10 @@ type OrderCreatedDayOfRange struct {
 	// Day The day.
 	//
 	// Examples: 2010-12-01
-	Day openapi_types.Date `json:"day"`
+	Day string `json:"day"`
 
 	// First The first event, in UTC. Left out when there is none.
-	First *time.Time `json:"first,omitempty"`
+	First time.Time `json:"first,omitempty,omitzero"`
 
 	// Items How many lines there are.
 	//
@@ -776,31 +579,31 @@ type OrderCreatedDayOfRange struct {
 	Items *int64 `json:"items,omitempty"`
 
 	// Last The last event, in UTC. Left out when there is none.
-	Last *time.Time `json:"last,omitempty"`
+	Last time.Time `json:"last,omitempty,omitzero"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
 	// Examples: {"GBP":3564}
-	Revenue *map[string]*big.Int `json:"revenue,omitempty"`
+	Revenue map[string]*big.Int `json:"revenue,omitempty,omitzero"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
-	Stats *struct {
+	Stats struct {
 		// Customers How good a count of different texts is.
-		Customers *DistinctStats `json:"customers,omitempty"`
-		Items     *GroupStats    `json:"items,omitempty"`
+		Customers DistinctStats `json:"customers,omitempty,omitzero"`
+		Items     GroupStats    `json:"items,omitempty,omitzero"`
 
 		// Revenue By currency.
-		Revenue *map[string]GroupStats `json:"revenue,omitempty"`
-		Units   *GroupStats            `json:"units,omitempty"`
-	} `json:"stats,omitempty"`
+		Revenue map[string]GroupStats `json:"revenue,omitempty,omitzero"`
+		Units   GroupStats            `json:"units,omitempty,omitzero"`
+	} `json:"stats,omitempty,omitzero"`
 
 	// Unavailable Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. The day then has no figures, not even a count. Left out if the day is available.
-	Unavailable *string `json:"unavailable,omitempty"`
+	Unavailable string `json:"unavailable,omitempty,omitzero"`
 
 	// Units The sum of lines.quantity. It may exceed 64 bits.
 	//
 	// Examples: 12
-	Units **big.Int `json:"units,omitempty"`
+	Units *big.Int `json:"units,omitempty,omitzero"`
 }
 
 // OrderCreatedDays The figures of a range of days, the oldest first. Days, weeks and months without events are included, with zeros. A day without figures is marked unavailable.
@@ -809,21 +612,19 @@ type OrderCreatedDays struct {
 	//
 	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
-
-	// AsOf What the answer contains.
-	AsOf AsOf `json:"as_of"`
+	AsOf     AsOf   `json:"as_of"`
 
 	// By How the days are put together. Left out of a range by day.
-	By *OrderCreatedDaysBy `json:"by,omitempty"`
+	By OrderCreatedDaysBy `json:"by,omitempty,omitzero"`
 
 	// Days Of a range by day.
-	Days *[]OrderCreatedDayOfRange `json:"days,omitempty"`
+	Days []OrderCreatedDayOfRange `json:"days,omitempty,omitzero"`
 
 	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
 	Final bool `json:"final"`
 
 	// From The first day.
-	From openapi_types.Date `json:"from"`
+	From string `json:"from"`
 
 	// Lag As as_of has it: how many messages wait. Left out when it is not known.
 	//
@@ -831,10 +632,10 @@ type OrderCreatedDays struct {
 	Lag *int64 `json:"lag,omitempty"`
 
 	// Months Of a range by month.
-	Months *[]OrderCreatedMonth `json:"months,omitempty"`
+	Months []OrderCreatedMonth `json:"months,omitempty,omitzero"`
 
 	// To The last day, included.
-	To openapi_types.Date `json:"to"`
+	To string `json:"to"`
 
 	// Tz The IANA time zone that the days are of.
 	//
@@ -842,7 +643,7 @@ type OrderCreatedDays struct {
 	Tz string `json:"tz"`
 
 	// Weeks Of a range by week (ISO 8601).
-	Weeks *[]OrderCreatedWeek `json:"weeks,omitempty"`
+	Weeks []OrderCreatedWeek `json:"weeks,omitempty,omitzero"`
 }
 
 // OrderCreatedDaysBy How the days are put together. Left out of a range by day.
@@ -915,14 +716,12 @@ type OrderCreatedMinutes struct {
 	//
 	// Examples: ORDER_CREATED
 	Activity string `json:"activity"`
-
-	// AsOf What the answer contains.
-	AsOf AsOf `json:"as_of"`
+	AsOf     AsOf   `json:"as_of"`
 
 	// Day The day, in the zone tz.
 	//
 	// Examples: 2010-12-01
-	Day openapi_types.Date `json:"day"`
+	Day string `json:"day"`
 
 	// Final The range is over and all was counted that Kafka had by its end: only a backdated event changes it. It has an ETag.
 	Final bool `json:"final"`
@@ -954,16 +753,16 @@ type OrderCreatedMonth struct {
 	Customers int64 `json:"customers"`
 
 	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
-	Dimensions *struct {
+	Dimensions struct {
 		// Country At most 100 values, those with the highest count first, then all others as one.
-		Country *[]OrderCreatedValue `json:"country,omitempty"`
-	} `json:"dimensions,omitempty"`
+		Country []OrderCreatedValue `json:"country,omitempty,omitzero"`
+	} `json:"dimensions,omitempty,omitzero"`
 
 	// First The first event, in UTC. Left out when there is none.
-	First *time.Time `json:"first,omitempty"`
+	First time.Time `json:"first,omitempty,omitzero"`
 
 	// From Its first day in the range.
-	From openapi_types.Date `json:"from"`
+	From string `json:"from"`
 
 	// Items How many lines there are.
 	//
@@ -971,7 +770,7 @@ type OrderCreatedMonth struct {
 	Items int64 `json:"items"`
 
 	// Last The last event, in UTC. Left out when there is none.
-	Last *time.Time `json:"last,omitempty"`
+	Last time.Time `json:"last,omitempty,omitzero"`
 
 	// Month Its name.
 	//
@@ -979,7 +778,7 @@ type OrderCreatedMonth struct {
 	Month string `json:"month"`
 
 	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
-	Partial *bool `json:"partial,omitempty"`
+	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
@@ -987,21 +786,21 @@ type OrderCreatedMonth struct {
 	Revenue map[string]*big.Int `json:"revenue"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
-	Stats *struct {
+	Stats struct {
 		// Customers How good a count of different texts is.
-		Customers *DistinctStats `json:"customers,omitempty"`
-		Items     *GroupStats    `json:"items,omitempty"`
+		Customers DistinctStats `json:"customers,omitempty,omitzero"`
+		Items     GroupStats    `json:"items,omitempty,omitzero"`
 
 		// Revenue By currency.
-		Revenue *map[string]GroupStats `json:"revenue,omitempty"`
-		Units   *GroupStats            `json:"units,omitempty"`
-	} `json:"stats,omitempty"`
+		Revenue map[string]GroupStats `json:"revenue,omitempty,omitzero"`
+		Units   GroupStats            `json:"units,omitempty,omitzero"`
+	} `json:"stats,omitempty,omitzero"`
 
 	// To Its last day in the range, included.
-	To openapi_types.Date `json:"to"`
+	To string `json:"to"`
 
 	// Unavailable The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.
-	Unavailable *[]openapi_types.Date `json:"unavailable,omitempty"`
+	Unavailable []string `json:"unavailable,omitempty,omitzero"`
 
 	// Units The sum of lines.quantity. It may exceed 64 bits.
 	//
@@ -1020,7 +819,7 @@ type OrderCreatedValue struct {
 	NotToldApart *int64 `json:"not_told_apart,omitempty"`
 
 	// Rest True if this is the total of all other values. Left out otherwise.
-	Rest *bool `json:"rest,omitempty"`
+	Rest bool `json:"rest,omitempty,omitzero"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
@@ -1051,16 +850,16 @@ type OrderCreatedWeek struct {
 	Customers int64 `json:"customers"`
 
 	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
-	Dimensions *struct {
+	Dimensions struct {
 		// Country At most 100 values, those with the highest count first, then all others as one.
-		Country *[]OrderCreatedValue `json:"country,omitempty"`
-	} `json:"dimensions,omitempty"`
+		Country []OrderCreatedValue `json:"country,omitempty,omitzero"`
+	} `json:"dimensions,omitempty,omitzero"`
 
 	// First The first event, in UTC. Left out when there is none.
-	First *time.Time `json:"first,omitempty"`
+	First time.Time `json:"first,omitempty,omitzero"`
 
 	// From Its first day in the range.
-	From openapi_types.Date `json:"from"`
+	From string `json:"from"`
 
 	// Items How many lines there are.
 	//
@@ -1068,10 +867,10 @@ type OrderCreatedWeek struct {
 	Items int64 `json:"items"`
 
 	// Last The last event, in UTC. Left out when there is none.
-	Last *time.Time `json:"last,omitempty"`
+	Last time.Time `json:"last,omitempty,omitzero"`
 
 	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
-	Partial *bool `json:"partial,omitempty"`
+	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
@@ -1079,21 +878,21 @@ type OrderCreatedWeek struct {
 	Revenue map[string]*big.Int `json:"revenue"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
-	Stats *struct {
+	Stats struct {
 		// Customers How good a count of different texts is.
-		Customers *DistinctStats `json:"customers,omitempty"`
-		Items     *GroupStats    `json:"items,omitempty"`
+		Customers DistinctStats `json:"customers,omitempty,omitzero"`
+		Items     GroupStats    `json:"items,omitempty,omitzero"`
 
 		// Revenue By currency.
-		Revenue *map[string]GroupStats `json:"revenue,omitempty"`
-		Units   *GroupStats            `json:"units,omitempty"`
-	} `json:"stats,omitempty"`
+		Revenue map[string]GroupStats `json:"revenue,omitempty,omitzero"`
+		Units   GroupStats            `json:"units,omitempty,omitzero"`
+	} `json:"stats,omitempty,omitzero"`
 
 	// To Its last day in the range, included.
-	To openapi_types.Date `json:"to"`
+	To string `json:"to"`
 
 	// Unavailable The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.
-	Unavailable *[]openapi_types.Date `json:"unavailable,omitempty"`
+	Unavailable []string `json:"unavailable,omitempty,omitzero"`
 
 	// Units The sum of lines.quantity. It may exceed 64 bits.
 	//
@@ -1106,49 +905,25 @@ type OrderCreatedWeek struct {
 	Week string `json:"week"`
 }
 
-// Problem defines model for Problem.
-type Problem struct {
-	// Code What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status.
-	//
-	// Examples: rate_limited
-	Code ProblemCode `json:"code"`
-
-	// Detail What was wrong this time and what to do about it. For people; it may change.
-	//
-	// Examples: Send fewer requests.
-	Detail *string `json:"detail,omitempty"`
-
-	// Errors The faults of the body, in the order found, 20 at most. Left out when the problem is not one of fields.
-	Errors *[]FieldError `json:"errors,omitempty"`
-
-	// Instance A URI reference of this occurrence. Left out when it has none.
-	Instance *string `json:"instance,omitempty"`
-
-	// Status The status of the answer.
-	//
-	// Examples: 429
-	Status int64 `json:"status"`
-
-	// Title The status in words. For people; it may change.
-	//
-	// Examples: Too Many Requests
-	Title string `json:"title"`
-
-	// TraceId The request's trace, 32 hexadecimal digits, as in the service's log.
-	//
-	// Examples: 4bf92f3577b34da6a3ce929d0e0e4736
-	TraceId *string `json:"trace_id,omitempty"`
-
-	// Type /problems/ and the code: a name, not a page.
-	//
-	// Examples: /problems/rate_limited
-	Type string `json:"type"`
-}
-
 // ProblemCode What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status.
 //
 // Examples: rate_limited
 type ProblemCode string
+
+// Quarter The figures of a quarter hour.
+type Quarter struct {
+	// Count How many events.
+	//
+	// Examples: 1
+	Count int64 `json:"count"`
+
+	// Digest A digest of the ids of what the events are about, which does not depend on their order.
+	Digest string `json:"digest,omitempty,omitzero"`
+
+	// StartsAt When it begins, in UTC.
+	StartsAt             time.Time         `json:"starts_at"`
+	AdditionalProperties map[string]Figure `json:"-"`
+}
 
 // Reason Why a message was not counted: tombstone (it has no value), envelope (its headers are not those of a CloudEvent), unknown_type, unknown_version, malformed (not the JSON that is expected), impossible (its values contradict each other or reality), too_large (more than max-record-bytes), skipped (an operator skipped it unread), late (so old that its id may have been forgotten, and its lineage and sequence number do not settle it), conflict (a message with the same id and other content was read before).
 type Reason string
@@ -1164,7 +939,7 @@ type Value struct {
 	NotToldApart *int64 `json:"not_told_apart,omitempty"`
 
 	// Rest True if this is the total of all other values. Left out otherwise.
-	Rest *bool `json:"rest,omitempty"`
+	Rest bool `json:"rest,omitempty,omitzero"`
 
 	// Value The value; empty for events without one.
 	//
@@ -1181,28 +956,28 @@ type Week struct {
 	Count int64 `json:"count"`
 
 	// Dimensions The figures by the values of each dimension. An event counts under its value; an event with several values, such as a list of tags, counts under each. If the values are members of objects in an array, such as the articles of an order's lines, the objects are counted instead: count is the number of lines with the article, and the sums are of members of these lines.
-	Dimensions *map[string][]Value `json:"dimensions,omitempty"`
+	Dimensions map[string][]Value `json:"dimensions,omitempty,omitzero"`
 
 	// First The first event, in UTC. Left out when there is none.
-	First *time.Time `json:"first,omitempty"`
+	First time.Time `json:"first,omitempty,omitzero"`
 
 	// From Its first day in the range.
-	From openapi_types.Date `json:"from"`
+	From string `json:"from"`
 
 	// Last The last event, in UTC. Left out when there is none.
-	Last *time.Time `json:"last,omitempty"`
+	Last time.Time `json:"last,omitempty,omitzero"`
 
 	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
-	Partial *bool `json:"partial,omitempty"`
+	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
-	Stats *map[string]map[string]interface{} `json:"stats,omitempty"`
+	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
 
 	// To Its last day in the range, included.
-	To openapi_types.Date `json:"to"`
+	To string `json:"to"`
 
 	// Unavailable The days of the period that are unavailable; a range by day gives the reasons. The figures exclude them, and partial is true. Left out when there are none.
-	Unavailable *[]openapi_types.Date `json:"unavailable,omitempty"`
+	Unavailable []string `json:"unavailable,omitempty,omitzero"`
 
 	// Week Its name.
 	//
@@ -1211,46 +986,22 @@ type Week struct {
 	AdditionalProperties map[string]Figure `json:"-"`
 }
 
-// Forbidden defines model for Forbidden.
-type Forbidden = Problem
-
-// InternalServerError defines model for InternalServerError.
-type InternalServerError = Problem
-
-// MisdirectedRequest defines model for MisdirectedRequest.
-type MisdirectedRequest = Problem
-
-// TooManyRequests defines model for TooManyRequests.
-type TooManyRequests = Problem
-
-// Unauthorized defines model for Unauthorized.
-type Unauthorized = Problem
-
-// ListActivitiesParams defines parameters for ListActivities.
-type ListActivitiesParams struct {
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
-}
-
 // ListOrderCreatedDaysParams defines parameters for ListOrderCreatedDays.
 type ListOrderCreatedDaysParams struct {
 	// From The first day.
-	From openapi_types.Date `form:"from" json:"from"`
+	From string `form:"from" json:"from"`
 
 	// To The last day, included; at most 400 days.
-	To openapi_types.Date `form:"to" json:"to"`
+	To string `form:"to" json:"to"`
 
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
-	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
 	// By What a period is; day when it is left out.
-	By *ListOrderCreatedDaysParamsBy `form:"by,omitempty" json:"by,omitempty"`
+	By ListOrderCreatedDaysParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
 
 	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
-
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
 // ListOrderCreatedDaysParamsBy defines parameters for ListOrderCreatedDays.
@@ -1259,46 +1010,37 @@ type ListOrderCreatedDaysParamsBy string
 // GetOrderCreatedDayParams defines parameters for GetOrderCreatedDay.
 type GetOrderCreatedDayParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
-	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
 	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
-
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
 // ListOrderCreatedMinutesParams defines parameters for ListOrderCreatedMinutes.
 type ListOrderCreatedMinutesParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
-	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
 	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
-
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
 // ListDaysParams defines parameters for ListDays.
 type ListDaysParams struct {
 	// From The first day.
-	From openapi_types.Date `form:"from" json:"from"`
+	From string `form:"from" json:"from"`
 
 	// To The last day, included; at most 400 days.
-	To openapi_types.Date `form:"to" json:"to"`
+	To string `form:"to" json:"to"`
 
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
-	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
 	// By What a period is; day when it is left out.
-	By *ListDaysParamsBy `form:"by,omitempty" json:"by,omitempty"`
+	By ListDaysParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
 
 	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
-
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
 // ListDaysParamsBy defines parameters for ListDays.
@@ -1307,6793 +1049,241 @@ type ListDaysParamsBy string
 // GetDayParams defines parameters for GetDay.
 type GetDayParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
-	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
 	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
-
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
 // ListMinutesParams defines parameters for ListMinutes.
 type ListMinutesParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
-	Tz *string `form:"tz,omitempty" json:"tz,omitempty"`
+	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
 	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
-	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
+}
 
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+// ListDigestsParams defines parameters for ListDigests.
+type ListDigestsParams struct {
+	// From The first day.
+	From string `form:"from" json:"from"`
+
+	// To The last day, included; at most 400 days.
+	To string `form:"to" json:"to"`
 }
 
 // GetMessageParams defines parameters for GetMessage.
 type GetMessageParams struct {
 	// Lineage With sequence: known also after its id has expired. Both or none.
-	Lineage *string `form:"lineage,omitempty" json:"lineage,omitempty"`
+	Lineage string `form:"lineage,omitempty" json:"lineage,omitempty,omitzero"`
 
 	// Sequence The slot it was published under.
-	Sequence *int64 `form:"sequence,omitempty" json:"sequence,omitempty"`
-
-	// Traceparent The trace that the request is part of (W3C Trace Context). It goes on in the message; one that is malformed is ignored.
-	Traceparent *string `json:"traceparent,omitempty"`
+	Sequence int64 `form:"sequence,omitempty" json:"sequence,omitempty,omitzero"`
 }
 
-// Getter for additional properties for Day. Returns the specified
-// element and whether it was found
-func (a Day) Get(fieldName string) (value Figure, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
+// Bodies have the types above.
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Day) UnmarshalJSON(text []byte) error {
+	type named Day
+	return client.UnmarshalOpen(text, (*named)(a), &a.AdditionalProperties)
 }
 
-// Setter for additional properties for Day
-func (a *Day) Set(fieldName string, value Figure) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Figure)
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Day to handle AdditionalProperties
-func (a *Day) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["activity"]; found {
-		err = json.Unmarshal(raw, &a.Activity)
-		if err != nil {
-			return fmt.Errorf("error reading 'activity': %w", err)
-		}
-		delete(object, "activity")
-	}
-
-	if raw, found := object["as_of"]; found {
-		err = json.Unmarshal(raw, &a.AsOf)
-		if err != nil {
-			return fmt.Errorf("error reading 'as_of': %w", err)
-		}
-		delete(object, "as_of")
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["day"]; found {
-		err = json.Unmarshal(raw, &a.Day)
-		if err != nil {
-			return fmt.Errorf("error reading 'day': %w", err)
-		}
-		delete(object, "day")
-	}
-
-	if raw, found := object["dimensions"]; found {
-		err = json.Unmarshal(raw, &a.Dimensions)
-		if err != nil {
-			return fmt.Errorf("error reading 'dimensions': %w", err)
-		}
-		delete(object, "dimensions")
-	}
-
-	if raw, found := object["final"]; found {
-		err = json.Unmarshal(raw, &a.Final)
-		if err != nil {
-			return fmt.Errorf("error reading 'final': %w", err)
-		}
-		delete(object, "final")
-	}
-
-	if raw, found := object["first"]; found {
-		err = json.Unmarshal(raw, &a.First)
-		if err != nil {
-			return fmt.Errorf("error reading 'first': %w", err)
-		}
-		delete(object, "first")
-	}
-
-	if raw, found := object["hours"]; found {
-		err = json.Unmarshal(raw, &a.Hours)
-		if err != nil {
-			return fmt.Errorf("error reading 'hours': %w", err)
-		}
-		delete(object, "hours")
-	}
-
-	if raw, found := object["lag"]; found {
-		err = json.Unmarshal(raw, &a.Lag)
-		if err != nil {
-			return fmt.Errorf("error reading 'lag': %w", err)
-		}
-		delete(object, "lag")
-	}
-
-	if raw, found := object["last"]; found {
-		err = json.Unmarshal(raw, &a.Last)
-		if err != nil {
-			return fmt.Errorf("error reading 'last': %w", err)
-		}
-		delete(object, "last")
-	}
-
-	if raw, found := object["stats"]; found {
-		err = json.Unmarshal(raw, &a.Stats)
-		if err != nil {
-			return fmt.Errorf("error reading 'stats': %w", err)
-		}
-		delete(object, "stats")
-	}
-
-	if raw, found := object["tz"]; found {
-		err = json.Unmarshal(raw, &a.Tz)
-		if err != nil {
-			return fmt.Errorf("error reading 'tz': %w", err)
-		}
-		delete(object, "tz")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Figure)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Figure
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Day to handle AdditionalProperties
+// MarshalJSON implements json.Marshaler.
 func (a Day) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["activity"], err = json.Marshal(a.Activity)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'activity': %w", err)
-	}
-
-	object["as_of"], err = json.Marshal(a.AsOf)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'as_of': %w", err)
-	}
-
-	object["count"], err = json.Marshal(a.Count)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
-	}
-
-	object["day"], err = json.Marshal(a.Day)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'day': %w", err)
-	}
-
-	if a.Dimensions != nil {
-		object["dimensions"], err = json.Marshal(a.Dimensions)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'dimensions': %w", err)
-		}
-	}
-
-	object["final"], err = json.Marshal(a.Final)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'final': %w", err)
-	}
-
-	if a.First != nil {
-		object["first"], err = json.Marshal(a.First)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'first': %w", err)
-		}
-	}
-
-	if a.Hours != nil {
-		object["hours"], err = json.Marshal(a.Hours)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'hours': %w", err)
-		}
-	}
-
-	if a.Lag != nil {
-		object["lag"], err = json.Marshal(a.Lag)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'lag': %w", err)
-		}
-	}
-
-	if a.Last != nil {
-		object["last"], err = json.Marshal(a.Last)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'last': %w", err)
-		}
-	}
-
-	if a.Stats != nil {
-		object["stats"], err = json.Marshal(a.Stats)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'stats': %w", err)
-		}
-	}
-
-	object["tz"], err = json.Marshal(a.Tz)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'tz': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
+	type named Day
+	return client.MarshalOpen(named(a), a.AdditionalProperties)
 }
 
-// Getter for additional properties for DayOfRange. Returns the specified
-// element and whether it was found
-func (a DayOfRange) Get(fieldName string) (value Figure, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *DayOfRange) UnmarshalJSON(text []byte) error {
+	type named DayOfRange
+	return client.UnmarshalOpen(text, (*named)(a), &a.AdditionalProperties)
 }
 
-// Setter for additional properties for DayOfRange
-func (a *DayOfRange) Set(fieldName string, value Figure) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Figure)
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for DayOfRange to handle AdditionalProperties
-func (a *DayOfRange) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["day"]; found {
-		err = json.Unmarshal(raw, &a.Day)
-		if err != nil {
-			return fmt.Errorf("error reading 'day': %w", err)
-		}
-		delete(object, "day")
-	}
-
-	if raw, found := object["first"]; found {
-		err = json.Unmarshal(raw, &a.First)
-		if err != nil {
-			return fmt.Errorf("error reading 'first': %w", err)
-		}
-		delete(object, "first")
-	}
-
-	if raw, found := object["last"]; found {
-		err = json.Unmarshal(raw, &a.Last)
-		if err != nil {
-			return fmt.Errorf("error reading 'last': %w", err)
-		}
-		delete(object, "last")
-	}
-
-	if raw, found := object["stats"]; found {
-		err = json.Unmarshal(raw, &a.Stats)
-		if err != nil {
-			return fmt.Errorf("error reading 'stats': %w", err)
-		}
-		delete(object, "stats")
-	}
-
-	if raw, found := object["unavailable"]; found {
-		err = json.Unmarshal(raw, &a.Unavailable)
-		if err != nil {
-			return fmt.Errorf("error reading 'unavailable': %w", err)
-		}
-		delete(object, "unavailable")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Figure)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Figure
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for DayOfRange to handle AdditionalProperties
+// MarshalJSON implements json.Marshaler.
 func (a DayOfRange) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	if a.Count != nil {
-		object["count"], err = json.Marshal(a.Count)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'count': %w", err)
-		}
-	}
-
-	object["day"], err = json.Marshal(a.Day)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'day': %w", err)
-	}
-
-	if a.First != nil {
-		object["first"], err = json.Marshal(a.First)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'first': %w", err)
-		}
-	}
-
-	if a.Last != nil {
-		object["last"], err = json.Marshal(a.Last)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'last': %w", err)
-		}
-	}
-
-	if a.Stats != nil {
-		object["stats"], err = json.Marshal(a.Stats)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'stats': %w", err)
-		}
-	}
-
-	if a.Unavailable != nil {
-		object["unavailable"], err = json.Marshal(a.Unavailable)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'unavailable': %w", err)
-		}
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
+	type named DayOfRange
+	return client.MarshalOpen(named(a), a.AdditionalProperties)
 }
 
-// Getter for additional properties for Hour. Returns the specified
-// element and whether it was found
-func (a Hour) Get(fieldName string) (value Figure, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Hour) UnmarshalJSON(text []byte) error {
+	type named Hour
+	return client.UnmarshalOpen(text, (*named)(a), &a.AdditionalProperties)
 }
 
-// Setter for additional properties for Hour
-func (a *Hour) Set(fieldName string, value Figure) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Figure)
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Hour to handle AdditionalProperties
-func (a *Hour) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["hour"]; found {
-		err = json.Unmarshal(raw, &a.Hour)
-		if err != nil {
-			return fmt.Errorf("error reading 'hour': %w", err)
-		}
-		delete(object, "hour")
-	}
-
-	if raw, found := object["starts_at"]; found {
-		err = json.Unmarshal(raw, &a.StartsAt)
-		if err != nil {
-			return fmt.Errorf("error reading 'starts_at': %w", err)
-		}
-		delete(object, "starts_at")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Figure)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Figure
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Hour to handle AdditionalProperties
+// MarshalJSON implements json.Marshaler.
 func (a Hour) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["count"], err = json.Marshal(a.Count)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
-	}
-
-	object["hour"], err = json.Marshal(a.Hour)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'hour': %w", err)
-	}
-
-	object["starts_at"], err = json.Marshal(a.StartsAt)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'starts_at': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
+	type named Hour
+	return client.MarshalOpen(named(a), a.AdditionalProperties)
 }
 
-// Getter for additional properties for Minute. Returns the specified
-// element and whether it was found
-func (a Minute) Get(fieldName string) (value Figure, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Minute) UnmarshalJSON(text []byte) error {
+	type named Minute
+	return client.UnmarshalOpen(text, (*named)(a), &a.AdditionalProperties)
 }
 
-// Setter for additional properties for Minute
-func (a *Minute) Set(fieldName string, value Figure) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Figure)
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Minute to handle AdditionalProperties
-func (a *Minute) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["minute"]; found {
-		err = json.Unmarshal(raw, &a.Minute)
-		if err != nil {
-			return fmt.Errorf("error reading 'minute': %w", err)
-		}
-		delete(object, "minute")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Figure)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Figure
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Minute to handle AdditionalProperties
+// MarshalJSON implements json.Marshaler.
 func (a Minute) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["count"], err = json.Marshal(a.Count)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
-	}
-
-	object["minute"], err = json.Marshal(a.Minute)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'minute': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
+	type named Minute
+	return client.MarshalOpen(named(a), a.AdditionalProperties)
 }
 
-// Getter for additional properties for Month. Returns the specified
-// element and whether it was found
-func (a Month) Get(fieldName string) (value Figure, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Month) UnmarshalJSON(text []byte) error {
+	type named Month
+	return client.UnmarshalOpen(text, (*named)(a), &a.AdditionalProperties)
 }
 
-// Setter for additional properties for Month
-func (a *Month) Set(fieldName string, value Figure) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Figure)
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Month to handle AdditionalProperties
-func (a *Month) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["dimensions"]; found {
-		err = json.Unmarshal(raw, &a.Dimensions)
-		if err != nil {
-			return fmt.Errorf("error reading 'dimensions': %w", err)
-		}
-		delete(object, "dimensions")
-	}
-
-	if raw, found := object["first"]; found {
-		err = json.Unmarshal(raw, &a.First)
-		if err != nil {
-			return fmt.Errorf("error reading 'first': %w", err)
-		}
-		delete(object, "first")
-	}
-
-	if raw, found := object["from"]; found {
-		err = json.Unmarshal(raw, &a.From)
-		if err != nil {
-			return fmt.Errorf("error reading 'from': %w", err)
-		}
-		delete(object, "from")
-	}
-
-	if raw, found := object["last"]; found {
-		err = json.Unmarshal(raw, &a.Last)
-		if err != nil {
-			return fmt.Errorf("error reading 'last': %w", err)
-		}
-		delete(object, "last")
-	}
-
-	if raw, found := object["month"]; found {
-		err = json.Unmarshal(raw, &a.Month)
-		if err != nil {
-			return fmt.Errorf("error reading 'month': %w", err)
-		}
-		delete(object, "month")
-	}
-
-	if raw, found := object["partial"]; found {
-		err = json.Unmarshal(raw, &a.Partial)
-		if err != nil {
-			return fmt.Errorf("error reading 'partial': %w", err)
-		}
-		delete(object, "partial")
-	}
-
-	if raw, found := object["stats"]; found {
-		err = json.Unmarshal(raw, &a.Stats)
-		if err != nil {
-			return fmt.Errorf("error reading 'stats': %w", err)
-		}
-		delete(object, "stats")
-	}
-
-	if raw, found := object["to"]; found {
-		err = json.Unmarshal(raw, &a.To)
-		if err != nil {
-			return fmt.Errorf("error reading 'to': %w", err)
-		}
-		delete(object, "to")
-	}
-
-	if raw, found := object["unavailable"]; found {
-		err = json.Unmarshal(raw, &a.Unavailable)
-		if err != nil {
-			return fmt.Errorf("error reading 'unavailable': %w", err)
-		}
-		delete(object, "unavailable")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Figure)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Figure
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Month to handle AdditionalProperties
+// MarshalJSON implements json.Marshaler.
 func (a Month) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["count"], err = json.Marshal(a.Count)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
-	}
-
-	if a.Dimensions != nil {
-		object["dimensions"], err = json.Marshal(a.Dimensions)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'dimensions': %w", err)
-		}
-	}
-
-	if a.First != nil {
-		object["first"], err = json.Marshal(a.First)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'first': %w", err)
-		}
-	}
-
-	object["from"], err = json.Marshal(a.From)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'from': %w", err)
-	}
-
-	if a.Last != nil {
-		object["last"], err = json.Marshal(a.Last)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'last': %w", err)
-		}
-	}
-
-	object["month"], err = json.Marshal(a.Month)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'month': %w", err)
-	}
-
-	if a.Partial != nil {
-		object["partial"], err = json.Marshal(a.Partial)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'partial': %w", err)
-		}
-	}
-
-	if a.Stats != nil {
-		object["stats"], err = json.Marshal(a.Stats)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'stats': %w", err)
-		}
-	}
-
-	object["to"], err = json.Marshal(a.To)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'to': %w", err)
-	}
-
-	if a.Unavailable != nil {
-		object["unavailable"], err = json.Marshal(a.Unavailable)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'unavailable': %w", err)
-		}
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
+	type named Month
+	return client.MarshalOpen(named(a), a.AdditionalProperties)
 }
 
-// Getter for additional properties for Value. Returns the specified
-// element and whether it was found
-func (a Value) Get(fieldName string) (value Figure, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Quarter) UnmarshalJSON(text []byte) error {
+	type named Quarter
+	return client.UnmarshalOpen(text, (*named)(a), &a.AdditionalProperties)
 }
 
-// Setter for additional properties for Value
-func (a *Value) Set(fieldName string, value Figure) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Figure)
-	}
-	a.AdditionalProperties[fieldName] = value
+// MarshalJSON implements json.Marshaler.
+func (a Quarter) MarshalJSON() ([]byte, error) {
+	type named Quarter
+	return client.MarshalOpen(named(a), a.AdditionalProperties)
 }
 
-// Override default JSON handling for Value to handle AdditionalProperties
-func (a *Value) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["not_told_apart"]; found {
-		err = json.Unmarshal(raw, &a.NotToldApart)
-		if err != nil {
-			return fmt.Errorf("error reading 'not_told_apart': %w", err)
-		}
-		delete(object, "not_told_apart")
-	}
-
-	if raw, found := object["rest"]; found {
-		err = json.Unmarshal(raw, &a.Rest)
-		if err != nil {
-			return fmt.Errorf("error reading 'rest': %w", err)
-		}
-		delete(object, "rest")
-	}
-
-	if raw, found := object["value"]; found {
-		err = json.Unmarshal(raw, &a.Value)
-		if err != nil {
-			return fmt.Errorf("error reading 'value': %w", err)
-		}
-		delete(object, "value")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Figure)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Figure
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Value) UnmarshalJSON(text []byte) error {
+	type named Value
+	return client.UnmarshalOpen(text, (*named)(a), &a.AdditionalProperties)
 }
 
-// Override default JSON handling for Value to handle AdditionalProperties
+// MarshalJSON implements json.Marshaler.
 func (a Value) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["count"], err = json.Marshal(a.Count)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
-	}
-
-	if a.NotToldApart != nil {
-		object["not_told_apart"], err = json.Marshal(a.NotToldApart)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'not_told_apart': %w", err)
-		}
-	}
-
-	if a.Rest != nil {
-		object["rest"], err = json.Marshal(a.Rest)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'rest': %w", err)
-		}
-	}
-
-	object["value"], err = json.Marshal(a.Value)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'value': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
+	type named Value
+	return client.MarshalOpen(named(a), a.AdditionalProperties)
 }
 
-// Getter for additional properties for Week. Returns the specified
-// element and whether it was found
-func (a Week) Get(fieldName string) (value Figure, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *Week) UnmarshalJSON(text []byte) error {
+	type named Week
+	return client.UnmarshalOpen(text, (*named)(a), &a.AdditionalProperties)
 }
 
-// Setter for additional properties for Week
-func (a *Week) Set(fieldName string, value Figure) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]Figure)
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Week to handle AdditionalProperties
-func (a *Week) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["count"]; found {
-		err = json.Unmarshal(raw, &a.Count)
-		if err != nil {
-			return fmt.Errorf("error reading 'count': %w", err)
-		}
-		delete(object, "count")
-	}
-
-	if raw, found := object["dimensions"]; found {
-		err = json.Unmarshal(raw, &a.Dimensions)
-		if err != nil {
-			return fmt.Errorf("error reading 'dimensions': %w", err)
-		}
-		delete(object, "dimensions")
-	}
-
-	if raw, found := object["first"]; found {
-		err = json.Unmarshal(raw, &a.First)
-		if err != nil {
-			return fmt.Errorf("error reading 'first': %w", err)
-		}
-		delete(object, "first")
-	}
-
-	if raw, found := object["from"]; found {
-		err = json.Unmarshal(raw, &a.From)
-		if err != nil {
-			return fmt.Errorf("error reading 'from': %w", err)
-		}
-		delete(object, "from")
-	}
-
-	if raw, found := object["last"]; found {
-		err = json.Unmarshal(raw, &a.Last)
-		if err != nil {
-			return fmt.Errorf("error reading 'last': %w", err)
-		}
-		delete(object, "last")
-	}
-
-	if raw, found := object["partial"]; found {
-		err = json.Unmarshal(raw, &a.Partial)
-		if err != nil {
-			return fmt.Errorf("error reading 'partial': %w", err)
-		}
-		delete(object, "partial")
-	}
-
-	if raw, found := object["stats"]; found {
-		err = json.Unmarshal(raw, &a.Stats)
-		if err != nil {
-			return fmt.Errorf("error reading 'stats': %w", err)
-		}
-		delete(object, "stats")
-	}
-
-	if raw, found := object["to"]; found {
-		err = json.Unmarshal(raw, &a.To)
-		if err != nil {
-			return fmt.Errorf("error reading 'to': %w", err)
-		}
-		delete(object, "to")
-	}
-
-	if raw, found := object["unavailable"]; found {
-		err = json.Unmarshal(raw, &a.Unavailable)
-		if err != nil {
-			return fmt.Errorf("error reading 'unavailable': %w", err)
-		}
-		delete(object, "unavailable")
-	}
-
-	if raw, found := object["week"]; found {
-		err = json.Unmarshal(raw, &a.Week)
-		if err != nil {
-			return fmt.Errorf("error reading 'week': %w", err)
-		}
-		delete(object, "week")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]Figure)
-		for fieldName, fieldBuf := range object {
-			var fieldVal Figure
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Week to handle AdditionalProperties
+// MarshalJSON implements json.Marshaler.
 func (a Week) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
+	type named Week
+	return client.MarshalOpen(named(a), a.AdditionalProperties)
+}
 
-	object["count"], err = json.Marshal(a.Count)
+// Client calls the service. It is safe for concurrent use.
+type Client struct{ *client.Client }
+
+// New returns a client. It connects to nothing yet.
+func New(c client.Config) (*Client, error) {
+	base, err := client.New(c)
 	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'count': %w", err)
+		return nil, err
 	}
-
-	if a.Dimensions != nil {
-		object["dimensions"], err = json.Marshal(a.Dimensions)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'dimensions': %w", err)
-		}
-	}
-
-	if a.First != nil {
-		object["first"], err = json.Marshal(a.First)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'first': %w", err)
-		}
-	}
-
-	object["from"], err = json.Marshal(a.From)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'from': %w", err)
-	}
-
-	if a.Last != nil {
-		object["last"], err = json.Marshal(a.Last)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'last': %w", err)
-		}
-	}
-
-	if a.Partial != nil {
-		object["partial"], err = json.Marshal(a.Partial)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'partial': %w", err)
-		}
-	}
-
-	if a.Stats != nil {
-		object["stats"], err = json.Marshal(a.Stats)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'stats': %w", err)
-		}
-	}
-
-	object["to"], err = json.Marshal(a.To)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'to': %w", err)
-	}
-
-	if a.Unavailable != nil {
-		object["unavailable"], err = json.Marshal(a.Unavailable)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'unavailable': %w", err)
-		}
-	}
-
-	object["week"], err = json.Marshal(a.Week)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'week': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
+	return &Client{base}, nil
 }
 
-// AsFigure0 returns the union data inside the Figure as a Figure0
-func (t Figure) AsFigure0() (Figure0, error) {
-	var body Figure0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromFigure0 overwrites any union data inside the Figure as the provided Figure0
-func (t *Figure) FromFigure0(v Figure0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeFigure0 performs a merge with any union data inside the Figure, using the provided Figure0
-func (t *Figure) MergeFigure0(v Figure0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsFigure1 returns the union data inside the Figure as a Figure1
-func (t Figure) AsFigure1() (Figure1, error) {
-	var body Figure1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromFigure1 overwrites any union data inside the Figure as the provided Figure1
-func (t *Figure) FromFigure1(v Figure1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeFigure1 performs a merge with any union data inside the Figure, using the provided Figure1
-func (t *Figure) MergeFigure1(v Figure1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Figure) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Figure) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// RequestEditorFn is the function signature for the RequestEditor callback function
-type RequestEditorFn func(ctx context.Context, req *http.Request) error
-
-// Doer performs HTTP requests.
+// ListActivities: What is counted.
 //
-// The standard http.Client implements this interface.
-type HttpRequestDoer interface {
-	Do(req *http.Request) (*http.Response, error)
+//	GET /v1/activities
+func (c *Client) ListActivities(ctx context.Context) (client.Answer[ListBody], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities")
+	return client.Do[ListBody](ctx, c.Client, r)
 }
 
-// Client which conforms to the OpenAPI3 specification for this service.
-type Client struct {
-	// The endpoint of the server conforming to this interface, with scheme,
-	// https://api.deepmap.com for example. This can contain a path relative
-	// to the server, such as https://api.deepmap.com/dev-test, and all the
-	// paths in the swagger spec will be appended to the server.
-	Server string
-
-	// Doer for performing requests, typically a *http.Client with any
-	// customized settings, such as certificate chains.
-	Client HttpRequestDoer
-
-	// A list of callbacks for modifying requests which are generated before sending over
-	// the network.
-	RequestEditors []RequestEditorFn
-}
-
-// ClientOption allows setting custom parameters during construction
-type ClientOption func(*Client) error
-
-// Creates a new Client, with reasonable defaults
-func NewClient(server string, opts ...ClientOption) (*Client, error) {
-	// create a client with sane default values
-	client := Client{
-		Server: server,
-	}
-	// mutate client and add all optional params
-	for _, o := range opts {
-		if err := o(&client); err != nil {
-			return nil, err
-		}
-	}
-	// ensure the server URL always has a trailing slash
-	if !strings.HasSuffix(client.Server, "/") {
-		client.Server += "/"
-	}
-	// create httpClient, if not already present
-	if client.Client == nil {
-		client.Client = &http.Client{}
-	}
-	return &client, nil
-}
-
-// WithHTTPClient allows overriding the default Doer, which is
-// automatically created using http.Client. This is useful for tests.
-func WithHTTPClient(doer HttpRequestDoer) ClientOption {
-	return func(c *Client) error {
-		c.Client = doer
-		return nil
-	}
-}
-
-// WithRequestEditorFn allows setting up a callback function, which will be
-// called right before sending the request. This can be used to mutate the request.
-func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
-	return func(c *Client) error {
-		c.RequestEditors = append(c.RequestEditors, fn)
-		return nil
-	}
-}
-
-// The interface specification for the client above.
-type ClientInterface interface {
-
-	// ListActivities What is counted.
-	//
-	// Corresponds with GET /v1/activities (the `ListActivities` operationId).
-	ListActivities(ctx context.Context, params *ListActivitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// ListOrderCreatedDays A range of ORDER_CREATED by day, ISO week or month, the oldest first.
-	//
-	// Corresponds with GET /v1/activities/ORDER_CREATED/days (the `ListOrderCreatedDays` operationId).
-	ListOrderCreatedDays(ctx context.Context, params *ListOrderCreatedDaysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetOrderCreatedDay One day of ORDER_CREATED.
-	//
-	// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day} (the `GetOrderCreatedDay` operationId).
-	GetOrderCreatedDay(ctx context.Context, day string, params *GetOrderCreatedDayParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// ListOrderCreatedMinutes The minutes of a day of ORDER_CREATED that have events.
-	//
-	// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day}/minutes (the `ListOrderCreatedMinutes` operationId).
-	ListOrderCreatedMinutes(ctx context.Context, day string, params *ListOrderCreatedMinutesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// ListDays A range by day, ISO week or month, the oldest first.
-	//
-	// Corresponds with GET /v1/activities/{activity}/days (the `ListDays` operationId).
-	ListDays(ctx context.Context, activity string, params *ListDaysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetDay One day.
-	//
-	// Corresponds with GET /v1/activities/{activity}/days/{day} (the `GetDay` operationId).
-	GetDay(ctx context.Context, activity string, day string, params *GetDayParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// ListMinutes The minutes of a day that have events.
-	//
-	// Corresponds with GET /v1/activities/{activity}/days/{day}/minutes (the `ListMinutes` operationId).
-	ListMinutes(ctx context.Context, activity string, day string, params *ListMinutesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetMessage What became of one message.
-	//
-	// One that is not known is no error: it may come yet.
-	//
-	// Corresponds with GET /v1/activities/{activity}/messages/{message_id} (the `GetMessage` operationId).
-	GetMessage(ctx context.Context, activity string, messageId string, params *GetMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-}
-
-// ListActivities What is counted.
+// ListOrderCreatedDays: A range of ORDER_CREATED by day, ISO week or month, the oldest first.
 //
-// Corresponds with GET /v1/activities (the `ListActivities` operationId).
-func (c *Client) ListActivities(ctx context.Context, params *ListActivitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListActivitiesRequest(c.Server, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/activities/ORDER_CREATED/days
+func (c *Client) ListOrderCreatedDays(ctx context.Context, params ListOrderCreatedDaysParams) (client.Answer[OrderCreatedDays], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/ORDER_CREATED/days")
+	r.Query("from", params.From)
+	r.Query("to", params.To)
+	r.Query("tz", params.Tz)
+	r.Query("by", params.By)
+	r.Header("If-None-Match", params.IfNoneMatch)
+	return client.Do[OrderCreatedDays](ctx, c.Client, r)
 }
 
-// ListOrderCreatedDays A range of ORDER_CREATED by day, ISO week or month, the oldest first.
+// GetOrderCreatedDay: One day of ORDER_CREATED.
 //
-// Corresponds with GET /v1/activities/ORDER_CREATED/days (the `ListOrderCreatedDays` operationId).
-func (c *Client) ListOrderCreatedDays(ctx context.Context, params *ListOrderCreatedDaysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListOrderCreatedDaysRequest(c.Server, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/activities/ORDER_CREATED/days/{day}
+func (c *Client) GetOrderCreatedDay(ctx context.Context, day string, params GetOrderCreatedDayParams) (client.Answer[OrderCreatedDay], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/ORDER_CREATED/days/%s", day)
+	r.Query("tz", params.Tz)
+	r.Header("If-None-Match", params.IfNoneMatch)
+	return client.Do[OrderCreatedDay](ctx, c.Client, r)
 }
 
-// GetOrderCreatedDay One day of ORDER_CREATED.
+// ListOrderCreatedMinutes: The minutes of a day of ORDER_CREATED that have events.
 //
-// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day} (the `GetOrderCreatedDay` operationId).
-func (c *Client) GetOrderCreatedDay(ctx context.Context, day string, params *GetOrderCreatedDayParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOrderCreatedDayRequest(c.Server, day, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/activities/ORDER_CREATED/days/{day}/minutes
+func (c *Client) ListOrderCreatedMinutes(ctx context.Context, day string, params ListOrderCreatedMinutesParams) (client.Answer[OrderCreatedMinutes], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/ORDER_CREATED/days/%s/minutes", day)
+	r.Query("tz", params.Tz)
+	r.Header("If-None-Match", params.IfNoneMatch)
+	return client.Do[OrderCreatedMinutes](ctx, c.Client, r)
 }
 
-// ListOrderCreatedMinutes The minutes of a day of ORDER_CREATED that have events.
+// ListDays: A range by day, ISO week or month, the oldest first.
 //
-// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day}/minutes (the `ListOrderCreatedMinutes` operationId).
-func (c *Client) ListOrderCreatedMinutes(ctx context.Context, day string, params *ListOrderCreatedMinutesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListOrderCreatedMinutesRequest(c.Server, day, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/activities/{activity}/days
+func (c *Client) ListDays(ctx context.Context, activity string, params ListDaysParams) (client.Answer[Days], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/%s/days", activity)
+	r.Query("from", params.From)
+	r.Query("to", params.To)
+	r.Query("tz", params.Tz)
+	r.Query("by", params.By)
+	r.Header("If-None-Match", params.IfNoneMatch)
+	return client.Do[Days](ctx, c.Client, r)
 }
 
-// ListDays A range by day, ISO week or month, the oldest first.
+// GetDay: One day.
 //
-// Corresponds with GET /v1/activities/{activity}/days (the `ListDays` operationId).
-func (c *Client) ListDays(ctx context.Context, activity string, params *ListDaysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListDaysRequest(c.Server, activity, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/activities/{activity}/days/{day}
+func (c *Client) GetDay(ctx context.Context, activity string, day string, params GetDayParams) (client.Answer[Day], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/%s/days/%s", activity, day)
+	r.Query("tz", params.Tz)
+	r.Header("If-None-Match", params.IfNoneMatch)
+	return client.Do[Day](ctx, c.Client, r)
 }
 
-// GetDay One day.
+// ListMinutes: The minutes of a day that have events.
 //
-// Corresponds with GET /v1/activities/{activity}/days/{day} (the `GetDay` operationId).
-func (c *Client) GetDay(ctx context.Context, activity string, day string, params *GetDayParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetDayRequest(c.Server, activity, day, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/activities/{activity}/days/{day}/minutes
+func (c *Client) ListMinutes(ctx context.Context, activity string, day string, params ListMinutesParams) (client.Answer[Minutes], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/%s/days/%s/minutes", activity, day)
+	r.Query("tz", params.Tz)
+	r.Header("If-None-Match", params.IfNoneMatch)
+	return client.Do[Minutes](ctx, c.Client, r)
 }
 
-// ListMinutes The minutes of a day that have events.
+// ListDigests: The quarter hours of a range of UTC days that have events, with digests of their ids.
 //
-// Corresponds with GET /v1/activities/{activity}/days/{day}/minutes (the `ListMinutes` operationId).
-func (c *Client) ListMinutes(ctx context.Context, activity string, day string, params *ListMinutesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListMinutesRequest(c.Server, activity, day, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+//	GET /v1/activities/{activity}/digests
+func (c *Client) ListDigests(ctx context.Context, activity string, params ListDigestsParams) (client.Answer[Digests], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/%s/digests", activity)
+	r.Query("from", params.From)
+	r.Query("to", params.To)
+	return client.Do[Digests](ctx, c.Client, r)
 }
 
-// GetMessage What became of one message.
+// GetMessage: What became of one message.
 //
 // One that is not known is no error: it may come yet.
 //
-// Corresponds with GET /v1/activities/{activity}/messages/{message_id} (the `GetMessage` operationId).
-func (c *Client) GetMessage(ctx context.Context, activity string, messageId string, params *GetMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetMessageRequest(c.Server, activity, messageId, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// NewListActivitiesRequest constructs an http.Request for the ListActivities method
-func NewListActivitiesRequest(server string, params *ListActivitiesParams) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/activities")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.Traceparent != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam0)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewListOrderCreatedDaysRequest constructs an http.Request for the ListOrderCreatedDays method
-func NewListOrderCreatedDaysRequest(server string, params *ListOrderCreatedDaysParams) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/activities/ORDER_CREATED/days")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
-			}
-		}
-
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
-			}
-		}
-
-		if params.Tz != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", *params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.By != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "by", *params.By, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.IfNoneMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-None-Match", headerParam0)
-		}
-
-		if params.Traceparent != nil {
-			var headerParam1 string
-
-			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam1)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewGetOrderCreatedDayRequest constructs an http.Request for the GetOrderCreatedDay method
-func NewGetOrderCreatedDayRequest(server string, day string, params *GetOrderCreatedDayParams) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "day", day, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/activities/ORDER_CREATED/days/%s", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.Tz != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", *params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.IfNoneMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-None-Match", headerParam0)
-		}
-
-		if params.Traceparent != nil {
-			var headerParam1 string
-
-			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam1)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewListOrderCreatedMinutesRequest constructs an http.Request for the ListOrderCreatedMinutes method
-func NewListOrderCreatedMinutesRequest(server string, day string, params *ListOrderCreatedMinutesParams) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "day", day, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/activities/ORDER_CREATED/days/%s/minutes", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.Tz != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", *params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.IfNoneMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-None-Match", headerParam0)
-		}
-
-		if params.Traceparent != nil {
-			var headerParam1 string
-
-			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam1)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewListDaysRequest constructs an http.Request for the ListDays method
-func NewListDaysRequest(server string, activity string, params *ListDaysParams) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "activity", activity, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/activities/%s/days", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
-			}
-		}
-
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
-			}
-		}
-
-		if params.Tz != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", *params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.By != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "by", *params.By, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.IfNoneMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-None-Match", headerParam0)
-		}
-
-		if params.Traceparent != nil {
-			var headerParam1 string
-
-			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam1)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewGetDayRequest constructs an http.Request for the GetDay method
-func NewGetDayRequest(server string, activity string, day string, params *GetDayParams) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "activity", activity, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	var pathParam1 string
-
-	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "day", day, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/activities/%s/days/%s", pathParam0, pathParam1)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.Tz != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", *params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.IfNoneMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-None-Match", headerParam0)
-		}
-
-		if params.Traceparent != nil {
-			var headerParam1 string
-
-			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam1)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewListMinutesRequest constructs an http.Request for the ListMinutes method
-func NewListMinutesRequest(server string, activity string, day string, params *ListMinutesParams) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "activity", activity, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	var pathParam1 string
-
-	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "day", day, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/activities/%s/days/%s/minutes", pathParam0, pathParam1)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.Tz != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", *params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.IfNoneMatch != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("If-None-Match", headerParam0)
-		}
-
-		if params.Traceparent != nil {
-			var headerParam1 string
-
-			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam1)
-		}
-
-	}
-
-	return req, nil
-}
-
-// NewGetMessageRequest constructs an http.Request for the GetMessage method
-func NewGetMessageRequest(server string, activity string, messageId string, params *GetMessageParams) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "activity", activity, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	var pathParam1 string
-
-	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/activities/%s/messages/%s", pathParam0, pathParam1)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.Lineage != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "lineage", *params.Lineage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.Sequence != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sequence", *params.Sequence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.Traceparent != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("traceparent", headerParam0)
-		}
-
-	}
-
-	return req, nil
-}
-
-func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
-	for _, r := range c.RequestEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	for _, r := range additionalEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ClientWithResponses builds on ClientInterface to offer response payloads
-type ClientWithResponses struct {
-	ClientInterface
-}
-
-// NewClientWithResponses creates a new ClientWithResponses, which wraps
-// Client with return type handling
-func NewClientWithResponses(server string, opts ...ClientOption) (*ClientWithResponses, error) {
-	client, err := NewClient(server, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return &ClientWithResponses{client}, nil
-}
-
-// WithBaseURL overrides the baseURL.
-func WithBaseURL(baseURL string) ClientOption {
-	return func(c *Client) error {
-		newBaseURL, err := url.Parse(baseURL)
-		if err != nil {
-			return err
-		}
-		c.Server = newBaseURL.String()
-		return nil
-	}
-}
-
-// ClientWithResponsesInterface is the interface specification for the client with responses above.
-type ClientWithResponsesInterface interface {
-
-	// ListActivitiesWithResponse What is counted.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/activities (the `ListActivities` operationId).
-	ListActivitiesWithResponse(ctx context.Context, params *ListActivitiesParams, reqEditors ...RequestEditorFn) (*ListActivitiesResponse, error)
-
-	// ListOrderCreatedDaysWithResponse A range of ORDER_CREATED by day, ISO week or month, the oldest first.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/activities/ORDER_CREATED/days (the `ListOrderCreatedDays` operationId).
-	ListOrderCreatedDaysWithResponse(ctx context.Context, params *ListOrderCreatedDaysParams, reqEditors ...RequestEditorFn) (*ListOrderCreatedDaysResponse, error)
-
-	// GetOrderCreatedDayWithResponse One day of ORDER_CREATED.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day} (the `GetOrderCreatedDay` operationId).
-	GetOrderCreatedDayWithResponse(ctx context.Context, day string, params *GetOrderCreatedDayParams, reqEditors ...RequestEditorFn) (*GetOrderCreatedDayResponse, error)
-
-	// ListOrderCreatedMinutesWithResponse The minutes of a day of ORDER_CREATED that have events.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day}/minutes (the `ListOrderCreatedMinutes` operationId).
-	ListOrderCreatedMinutesWithResponse(ctx context.Context, day string, params *ListOrderCreatedMinutesParams, reqEditors ...RequestEditorFn) (*ListOrderCreatedMinutesResponse, error)
-
-	// ListDaysWithResponse A range by day, ISO week or month, the oldest first.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/activities/{activity}/days (the `ListDays` operationId).
-	ListDaysWithResponse(ctx context.Context, activity string, params *ListDaysParams, reqEditors ...RequestEditorFn) (*ListDaysResponse, error)
-
-	// GetDayWithResponse One day.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/activities/{activity}/days/{day} (the `GetDay` operationId).
-	GetDayWithResponse(ctx context.Context, activity string, day string, params *GetDayParams, reqEditors ...RequestEditorFn) (*GetDayResponse, error)
-
-	// ListMinutesWithResponse The minutes of a day that have events.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/activities/{activity}/days/{day}/minutes (the `ListMinutes` operationId).
-	ListMinutesWithResponse(ctx context.Context, activity string, day string, params *ListMinutesParams, reqEditors ...RequestEditorFn) (*ListMinutesResponse, error)
-
-	// GetMessageWithResponse What became of one message.
-	//
-	// One that is not known is no error: it may come yet.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/activities/{activity}/messages/{message_id} (the `GetMessage` operationId).
-	GetMessageWithResponse(ctx context.Context, activity string, messageId string, params *GetMessageParams, reqEditors ...RequestEditorFn) (*GetMessageResponse, error)
-}
-
-// ListActivitiesResponse200Headers the declared response headers of an HTTP 200 response for ListActivities
-type ListActivitiesResponse200Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListActivitiesResponse400Headers the declared response headers of an HTTP 400 response for ListActivities
-type ListActivitiesResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListActivitiesResponse401Headers the declared response headers of an HTTP 401 response for ListActivities
-type ListActivitiesResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListActivitiesResponse403Headers the declared response headers of an HTTP 403 response for ListActivities
-type ListActivitiesResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListActivitiesResponse421Headers the declared response headers of an HTTP 421 response for ListActivities
-type ListActivitiesResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListActivitiesResponse429Headers the declared response headers of an HTTP 429 response for ListActivities
-type ListActivitiesResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// ListActivitiesResponse500Headers the declared response headers of an HTTP 500 response for ListActivities
-type ListActivitiesResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListActivitiesResponse503Headers the declared response headers of an HTTP 503 response for ListActivities
-type ListActivitiesResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type ListActivitiesResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ListBody
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ListActivitiesResponse200Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *ListActivitiesResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *ListActivitiesResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *ListActivitiesResponse403Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *ListActivitiesResponse421Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *ListActivitiesResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *ListActivitiesResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *ListActivitiesResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListActivitiesResponse) GetJSON200() *ListBody {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r ListActivitiesResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r ListActivitiesResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListActivitiesResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListActivitiesResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListActivitiesResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// ListOrderCreatedDaysResponse200Headers the declared response headers of an HTTP 200 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse200Headers struct {
-	CacheControl    string
-	ETag            *string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedDaysResponse304Headers the declared response headers of an HTTP 304 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse304Headers struct {
-	CacheControl    string
-	ETag            string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedDaysResponse400Headers the declared response headers of an HTTP 400 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedDaysResponse401Headers the declared response headers of an HTTP 401 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListOrderCreatedDaysResponse403Headers the declared response headers of an HTTP 403 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListOrderCreatedDaysResponse421Headers the declared response headers of an HTTP 421 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedDaysResponse429Headers the declared response headers of an HTTP 429 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// ListOrderCreatedDaysResponse500Headers the declared response headers of an HTTP 500 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedDaysResponse503Headers the declared response headers of an HTTP 503 response for ListOrderCreatedDays
-type ListOrderCreatedDaysResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type ListOrderCreatedDaysResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *OrderCreatedDays
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ListOrderCreatedDaysResponse200Headers
-	// Headers304 the parsed response headers for an HTTP 304 response
-	Headers304 *ListOrderCreatedDaysResponse304Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *ListOrderCreatedDaysResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *ListOrderCreatedDaysResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *ListOrderCreatedDaysResponse403Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *ListOrderCreatedDaysResponse421Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *ListOrderCreatedDaysResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *ListOrderCreatedDaysResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *ListOrderCreatedDaysResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListOrderCreatedDaysResponse) GetJSON200() *OrderCreatedDays {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r ListOrderCreatedDaysResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r ListOrderCreatedDaysResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListOrderCreatedDaysResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListOrderCreatedDaysResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListOrderCreatedDaysResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// GetOrderCreatedDayResponse200Headers the declared response headers of an HTTP 200 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse200Headers struct {
-	CacheControl    string
-	ETag            *string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderCreatedDayResponse304Headers the declared response headers of an HTTP 304 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse304Headers struct {
-	CacheControl    string
-	ETag            string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderCreatedDayResponse400Headers the declared response headers of an HTTP 400 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderCreatedDayResponse401Headers the declared response headers of an HTTP 401 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetOrderCreatedDayResponse403Headers the declared response headers of an HTTP 403 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetOrderCreatedDayResponse404Headers the declared response headers of an HTTP 404 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse404Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderCreatedDayResponse421Headers the declared response headers of an HTTP 421 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderCreatedDayResponse422Headers the declared response headers of an HTTP 422 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse422Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderCreatedDayResponse429Headers the declared response headers of an HTTP 429 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// GetOrderCreatedDayResponse500Headers the declared response headers of an HTTP 500 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetOrderCreatedDayResponse503Headers the declared response headers of an HTTP 503 response for GetOrderCreatedDay
-type GetOrderCreatedDayResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type GetOrderCreatedDayResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *OrderCreatedDay
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *Problem
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationproblemJSON422 *Problem
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetOrderCreatedDayResponse200Headers
-	// Headers304 the parsed response headers for an HTTP 304 response
-	Headers304 *GetOrderCreatedDayResponse304Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *GetOrderCreatedDayResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *GetOrderCreatedDayResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *GetOrderCreatedDayResponse403Headers
-	// Headers404 the parsed response headers for an HTTP 404 response
-	Headers404 *GetOrderCreatedDayResponse404Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *GetOrderCreatedDayResponse421Headers
-	// Headers422 the parsed response headers for an HTTP 422 response
-	Headers422 *GetOrderCreatedDayResponse422Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *GetOrderCreatedDayResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetOrderCreatedDayResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *GetOrderCreatedDayResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetOrderCreatedDayResponse) GetJSON200() *OrderCreatedDay {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON404() *Problem {
-	return r.ApplicationproblemJSON404
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON422() *Problem {
-	return r.ApplicationproblemJSON422
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r GetOrderCreatedDayResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r GetOrderCreatedDayResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetOrderCreatedDayResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetOrderCreatedDayResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetOrderCreatedDayResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// ListOrderCreatedMinutesResponse200Headers the declared response headers of an HTTP 200 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse200Headers struct {
-	CacheControl    string
-	ETag            *string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedMinutesResponse304Headers the declared response headers of an HTTP 304 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse304Headers struct {
-	CacheControl    string
-	ETag            string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedMinutesResponse400Headers the declared response headers of an HTTP 400 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedMinutesResponse401Headers the declared response headers of an HTTP 401 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListOrderCreatedMinutesResponse403Headers the declared response headers of an HTTP 403 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListOrderCreatedMinutesResponse404Headers the declared response headers of an HTTP 404 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse404Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedMinutesResponse421Headers the declared response headers of an HTTP 421 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedMinutesResponse422Headers the declared response headers of an HTTP 422 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse422Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedMinutesResponse429Headers the declared response headers of an HTTP 429 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// ListOrderCreatedMinutesResponse500Headers the declared response headers of an HTTP 500 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListOrderCreatedMinutesResponse503Headers the declared response headers of an HTTP 503 response for ListOrderCreatedMinutes
-type ListOrderCreatedMinutesResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type ListOrderCreatedMinutesResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *OrderCreatedMinutes
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *Problem
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationproblemJSON422 *Problem
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ListOrderCreatedMinutesResponse200Headers
-	// Headers304 the parsed response headers for an HTTP 304 response
-	Headers304 *ListOrderCreatedMinutesResponse304Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *ListOrderCreatedMinutesResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *ListOrderCreatedMinutesResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *ListOrderCreatedMinutesResponse403Headers
-	// Headers404 the parsed response headers for an HTTP 404 response
-	Headers404 *ListOrderCreatedMinutesResponse404Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *ListOrderCreatedMinutesResponse421Headers
-	// Headers422 the parsed response headers for an HTTP 422 response
-	Headers422 *ListOrderCreatedMinutesResponse422Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *ListOrderCreatedMinutesResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *ListOrderCreatedMinutesResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *ListOrderCreatedMinutesResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListOrderCreatedMinutesResponse) GetJSON200() *OrderCreatedMinutes {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON404() *Problem {
-	return r.ApplicationproblemJSON404
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON422() *Problem {
-	return r.ApplicationproblemJSON422
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r ListOrderCreatedMinutesResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r ListOrderCreatedMinutesResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListOrderCreatedMinutesResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListOrderCreatedMinutesResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListOrderCreatedMinutesResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// ListDaysResponse200Headers the declared response headers of an HTTP 200 response for ListDays
-type ListDaysResponse200Headers struct {
-	CacheControl    string
-	ETag            *string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListDaysResponse304Headers the declared response headers of an HTTP 304 response for ListDays
-type ListDaysResponse304Headers struct {
-	CacheControl    string
-	ETag            string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListDaysResponse400Headers the declared response headers of an HTTP 400 response for ListDays
-type ListDaysResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListDaysResponse401Headers the declared response headers of an HTTP 401 response for ListDays
-type ListDaysResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListDaysResponse403Headers the declared response headers of an HTTP 403 response for ListDays
-type ListDaysResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListDaysResponse404Headers the declared response headers of an HTTP 404 response for ListDays
-type ListDaysResponse404Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListDaysResponse421Headers the declared response headers of an HTTP 421 response for ListDays
-type ListDaysResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListDaysResponse429Headers the declared response headers of an HTTP 429 response for ListDays
-type ListDaysResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// ListDaysResponse500Headers the declared response headers of an HTTP 500 response for ListDays
-type ListDaysResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListDaysResponse503Headers the declared response headers of an HTTP 503 response for ListDays
-type ListDaysResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type ListDaysResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Days
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *Problem
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ListDaysResponse200Headers
-	// Headers304 the parsed response headers for an HTTP 304 response
-	Headers304 *ListDaysResponse304Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *ListDaysResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *ListDaysResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *ListDaysResponse403Headers
-	// Headers404 the parsed response headers for an HTTP 404 response
-	Headers404 *ListDaysResponse404Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *ListDaysResponse421Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *ListDaysResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *ListDaysResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *ListDaysResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListDaysResponse) GetJSON200() *Days {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON404() *Problem {
-	return r.ApplicationproblemJSON404
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r ListDaysResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r ListDaysResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListDaysResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListDaysResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListDaysResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// GetDayResponse200Headers the declared response headers of an HTTP 200 response for GetDay
-type GetDayResponse200Headers struct {
-	CacheControl    string
-	ETag            *string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDayResponse304Headers the declared response headers of an HTTP 304 response for GetDay
-type GetDayResponse304Headers struct {
-	CacheControl    string
-	ETag            string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDayResponse400Headers the declared response headers of an HTTP 400 response for GetDay
-type GetDayResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDayResponse401Headers the declared response headers of an HTTP 401 response for GetDay
-type GetDayResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetDayResponse403Headers the declared response headers of an HTTP 403 response for GetDay
-type GetDayResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetDayResponse404Headers the declared response headers of an HTTP 404 response for GetDay
-type GetDayResponse404Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDayResponse421Headers the declared response headers of an HTTP 421 response for GetDay
-type GetDayResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDayResponse422Headers the declared response headers of an HTTP 422 response for GetDay
-type GetDayResponse422Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDayResponse429Headers the declared response headers of an HTTP 429 response for GetDay
-type GetDayResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// GetDayResponse500Headers the declared response headers of an HTTP 500 response for GetDay
-type GetDayResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetDayResponse503Headers the declared response headers of an HTTP 503 response for GetDay
-type GetDayResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type GetDayResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Day
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *Problem
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationproblemJSON422 *Problem
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetDayResponse200Headers
-	// Headers304 the parsed response headers for an HTTP 304 response
-	Headers304 *GetDayResponse304Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *GetDayResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *GetDayResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *GetDayResponse403Headers
-	// Headers404 the parsed response headers for an HTTP 404 response
-	Headers404 *GetDayResponse404Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *GetDayResponse421Headers
-	// Headers422 the parsed response headers for an HTTP 422 response
-	Headers422 *GetDayResponse422Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *GetDayResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetDayResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *GetDayResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetDayResponse) GetJSON200() *Day {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON404() *Problem {
-	return r.ApplicationproblemJSON404
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON422() *Problem {
-	return r.ApplicationproblemJSON422
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r GetDayResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r GetDayResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetDayResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetDayResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetDayResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// ListMinutesResponse200Headers the declared response headers of an HTTP 200 response for ListMinutes
-type ListMinutesResponse200Headers struct {
-	CacheControl    string
-	ETag            *string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListMinutesResponse304Headers the declared response headers of an HTTP 304 response for ListMinutes
-type ListMinutesResponse304Headers struct {
-	CacheControl    string
-	ETag            string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListMinutesResponse400Headers the declared response headers of an HTTP 400 response for ListMinutes
-type ListMinutesResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListMinutesResponse401Headers the declared response headers of an HTTP 401 response for ListMinutes
-type ListMinutesResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListMinutesResponse403Headers the declared response headers of an HTTP 403 response for ListMinutes
-type ListMinutesResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// ListMinutesResponse404Headers the declared response headers of an HTTP 404 response for ListMinutes
-type ListMinutesResponse404Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListMinutesResponse421Headers the declared response headers of an HTTP 421 response for ListMinutes
-type ListMinutesResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListMinutesResponse422Headers the declared response headers of an HTTP 422 response for ListMinutes
-type ListMinutesResponse422Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListMinutesResponse429Headers the declared response headers of an HTTP 429 response for ListMinutes
-type ListMinutesResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// ListMinutesResponse500Headers the declared response headers of an HTTP 500 response for ListMinutes
-type ListMinutesResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// ListMinutesResponse503Headers the declared response headers of an HTTP 503 response for ListMinutes
-type ListMinutesResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type ListMinutesResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Minutes
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *Problem
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationproblemJSON422 *Problem
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ListMinutesResponse200Headers
-	// Headers304 the parsed response headers for an HTTP 304 response
-	Headers304 *ListMinutesResponse304Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *ListMinutesResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *ListMinutesResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *ListMinutesResponse403Headers
-	// Headers404 the parsed response headers for an HTTP 404 response
-	Headers404 *ListMinutesResponse404Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *ListMinutesResponse421Headers
-	// Headers422 the parsed response headers for an HTTP 422 response
-	Headers422 *ListMinutesResponse422Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *ListMinutesResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *ListMinutesResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *ListMinutesResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListMinutesResponse) GetJSON200() *Minutes {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON404() *Problem {
-	return r.ApplicationproblemJSON404
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON422() *Problem {
-	return r.ApplicationproblemJSON422
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r ListMinutesResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r ListMinutesResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListMinutesResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListMinutesResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListMinutesResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// GetMessageResponse200Headers the declared response headers of an HTTP 200 response for GetMessage
-type GetMessageResponse200Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetMessageResponse400Headers the declared response headers of an HTTP 400 response for GetMessage
-type GetMessageResponse400Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetMessageResponse401Headers the declared response headers of an HTTP 401 response for GetMessage
-type GetMessageResponse401Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetMessageResponse403Headers the declared response headers of an HTTP 403 response for GetMessage
-type GetMessageResponse403Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	WWWAuthenticate string
-}
-
-// GetMessageResponse404Headers the declared response headers of an HTTP 404 response for GetMessage
-type GetMessageResponse404Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetMessageResponse421Headers the declared response headers of an HTTP 421 response for GetMessage
-type GetMessageResponse421Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetMessageResponse429Headers the declared response headers of an HTTP 429 response for GetMessage
-type GetMessageResponse429Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-// GetMessageResponse500Headers the declared response headers of an HTTP 500 response for GetMessage
-type GetMessageResponse500Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-}
-
-// GetMessageResponse503Headers the declared response headers of an HTTP 503 response for GetMessage
-type GetMessageResponse503Headers struct {
-	CacheControl    string
-	RateLimit       *string
-	RateLimitPolicy *string
-	RetryAfter      int32
-}
-
-type GetMessageResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *MessageBody
-	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationproblemJSON400 *Problem
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Unauthorized
-	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationproblemJSON403 *Forbidden
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *Problem
-	// ApplicationproblemJSON421 the response for an HTTP 421 `application/problem+json` response
-	ApplicationproblemJSON421 *MisdirectedRequest
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *TooManyRequests
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *InternalServerError
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetMessageResponse200Headers
-	// Headers400 the parsed response headers for an HTTP 400 response
-	Headers400 *GetMessageResponse400Headers
-	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *GetMessageResponse401Headers
-	// Headers403 the parsed response headers for an HTTP 403 response
-	Headers403 *GetMessageResponse403Headers
-	// Headers404 the parsed response headers for an HTTP 404 response
-	Headers404 *GetMessageResponse404Headers
-	// Headers421 the parsed response headers for an HTTP 421 response
-	Headers421 *GetMessageResponse421Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *GetMessageResponse429Headers
-	// Headers500 the parsed response headers for an HTTP 500 response
-	Headers500 *GetMessageResponse500Headers
-	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *GetMessageResponse503Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetMessageResponse) GetJSON200() *MessageBody {
-	return r.JSON200
-}
-
-// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON400() *Problem {
-	return r.ApplicationproblemJSON400
-}
-
-// GetApplicationproblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON401() *Unauthorized {
-	return r.ApplicationproblemJSON401
-}
-
-// GetApplicationproblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON403() *Forbidden {
-	return r.ApplicationproblemJSON403
-}
-
-// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON404() *Problem {
-	return r.ApplicationproblemJSON404
-}
-
-// GetApplicationproblemJSON421 returns the response for an HTTP 421 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON421() *MisdirectedRequest {
-	return r.ApplicationproblemJSON421
-}
-
-// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON429() *TooManyRequests {
-	return r.ApplicationproblemJSON429
-}
-
-// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON500() *InternalServerError {
-	return r.ApplicationproblemJSON500
-}
-
-// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r GetMessageResponse) GetApplicationproblemJSON503() *Problem {
-	return r.ApplicationproblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r GetMessageResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetMessageResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetMessageResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetMessageResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// ListActivitiesWithResponse What is counted.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/activities (the `ListActivities` operationId).
-func (c *ClientWithResponses) ListActivitiesWithResponse(ctx context.Context, params *ListActivitiesParams, reqEditors ...RequestEditorFn) (*ListActivitiesResponse, error) {
-	rsp, err := c.ListActivities(ctx, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListActivitiesResponse(rsp)
-}
-
-// ListOrderCreatedDaysWithResponse A range of ORDER_CREATED by day, ISO week or month, the oldest first.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/activities/ORDER_CREATED/days (the `ListOrderCreatedDays` operationId).
-func (c *ClientWithResponses) ListOrderCreatedDaysWithResponse(ctx context.Context, params *ListOrderCreatedDaysParams, reqEditors ...RequestEditorFn) (*ListOrderCreatedDaysResponse, error) {
-	rsp, err := c.ListOrderCreatedDays(ctx, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListOrderCreatedDaysResponse(rsp)
-}
-
-// GetOrderCreatedDayWithResponse One day of ORDER_CREATED.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day} (the `GetOrderCreatedDay` operationId).
-func (c *ClientWithResponses) GetOrderCreatedDayWithResponse(ctx context.Context, day string, params *GetOrderCreatedDayParams, reqEditors ...RequestEditorFn) (*GetOrderCreatedDayResponse, error) {
-	rsp, err := c.GetOrderCreatedDay(ctx, day, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetOrderCreatedDayResponse(rsp)
-}
-
-// ListOrderCreatedMinutesWithResponse The minutes of a day of ORDER_CREATED that have events.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/activities/ORDER_CREATED/days/{day}/minutes (the `ListOrderCreatedMinutes` operationId).
-func (c *ClientWithResponses) ListOrderCreatedMinutesWithResponse(ctx context.Context, day string, params *ListOrderCreatedMinutesParams, reqEditors ...RequestEditorFn) (*ListOrderCreatedMinutesResponse, error) {
-	rsp, err := c.ListOrderCreatedMinutes(ctx, day, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListOrderCreatedMinutesResponse(rsp)
-}
-
-// ListDaysWithResponse A range by day, ISO week or month, the oldest first.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/activities/{activity}/days (the `ListDays` operationId).
-func (c *ClientWithResponses) ListDaysWithResponse(ctx context.Context, activity string, params *ListDaysParams, reqEditors ...RequestEditorFn) (*ListDaysResponse, error) {
-	rsp, err := c.ListDays(ctx, activity, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListDaysResponse(rsp)
-}
-
-// GetDayWithResponse One day.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/activities/{activity}/days/{day} (the `GetDay` operationId).
-func (c *ClientWithResponses) GetDayWithResponse(ctx context.Context, activity string, day string, params *GetDayParams, reqEditors ...RequestEditorFn) (*GetDayResponse, error) {
-	rsp, err := c.GetDay(ctx, activity, day, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetDayResponse(rsp)
-}
-
-// ListMinutesWithResponse The minutes of a day that have events.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/activities/{activity}/days/{day}/minutes (the `ListMinutes` operationId).
-func (c *ClientWithResponses) ListMinutesWithResponse(ctx context.Context, activity string, day string, params *ListMinutesParams, reqEditors ...RequestEditorFn) (*ListMinutesResponse, error) {
-	rsp, err := c.ListMinutes(ctx, activity, day, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListMinutesResponse(rsp)
-}
-
-// GetMessageWithResponse What became of one message.
-//
-// One that is not known is no error: it may come yet.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/activities/{activity}/messages/{message_id} (the `GetMessage` operationId).
-func (c *ClientWithResponses) GetMessageWithResponse(ctx context.Context, activity string, messageId string, params *GetMessageParams, reqEditors ...RequestEditorFn) (*GetMessageResponse, error) {
-	rsp, err := c.GetMessage(ctx, activity, messageId, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetMessageResponse(rsp)
-}
-
-// ParseListActivitiesResponse parses an HTTP response from a ListActivitiesWithResponse call
-func ParseListActivitiesResponse(rsp *http.Response) (*ListActivitiesResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListActivitiesResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ListBody
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers ListActivitiesResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 400:
-		var headers ListActivitiesResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers ListActivitiesResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers ListActivitiesResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 421:
-		var headers ListActivitiesResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 429:
-		var headers ListActivitiesResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers ListActivitiesResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers ListActivitiesResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseListOrderCreatedDaysResponse parses an HTTP response from a ListOrderCreatedDaysWithResponse call
-func ParseListOrderCreatedDaysResponse(rsp *http.Response) (*ListOrderCreatedDaysResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListOrderCreatedDaysResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest OrderCreatedDays
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case rsp.StatusCode == 304:
-		break // No content-type
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers ListOrderCreatedDaysResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = &value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 304:
-		var headers ListOrderCreatedDaysResponse304Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers304 = &headers
-	case rsp.StatusCode == 400:
-		var headers ListOrderCreatedDaysResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers ListOrderCreatedDaysResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers ListOrderCreatedDaysResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 421:
-		var headers ListOrderCreatedDaysResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 429:
-		var headers ListOrderCreatedDaysResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers ListOrderCreatedDaysResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers ListOrderCreatedDaysResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseGetOrderCreatedDayResponse parses an HTTP response from a GetOrderCreatedDayWithResponse call
-func ParseGetOrderCreatedDayResponse(rsp *http.Response) (*GetOrderCreatedDayResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetOrderCreatedDayResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest OrderCreatedDay
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case rsp.StatusCode == 304:
-		break // No content-type
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers GetOrderCreatedDayResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = &value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 304:
-		var headers GetOrderCreatedDayResponse304Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers304 = &headers
-	case rsp.StatusCode == 400:
-		var headers GetOrderCreatedDayResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers GetOrderCreatedDayResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers GetOrderCreatedDayResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 404:
-		var headers GetOrderCreatedDayResponse404Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers404 = &headers
-	case rsp.StatusCode == 421:
-		var headers GetOrderCreatedDayResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 422:
-		var headers GetOrderCreatedDayResponse422Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers422 = &headers
-	case rsp.StatusCode == 429:
-		var headers GetOrderCreatedDayResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers GetOrderCreatedDayResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers GetOrderCreatedDayResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseListOrderCreatedMinutesResponse parses an HTTP response from a ListOrderCreatedMinutesWithResponse call
-func ParseListOrderCreatedMinutesResponse(rsp *http.Response) (*ListOrderCreatedMinutesResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListOrderCreatedMinutesResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest OrderCreatedMinutes
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case rsp.StatusCode == 304:
-		break // No content-type
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers ListOrderCreatedMinutesResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = &value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 304:
-		var headers ListOrderCreatedMinutesResponse304Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers304 = &headers
-	case rsp.StatusCode == 400:
-		var headers ListOrderCreatedMinutesResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers ListOrderCreatedMinutesResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers ListOrderCreatedMinutesResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 404:
-		var headers ListOrderCreatedMinutesResponse404Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers404 = &headers
-	case rsp.StatusCode == 421:
-		var headers ListOrderCreatedMinutesResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 422:
-		var headers ListOrderCreatedMinutesResponse422Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers422 = &headers
-	case rsp.StatusCode == 429:
-		var headers ListOrderCreatedMinutesResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers ListOrderCreatedMinutesResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers ListOrderCreatedMinutesResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseListDaysResponse parses an HTTP response from a ListDaysWithResponse call
-func ParseListDaysResponse(rsp *http.Response) (*ListDaysResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListDaysResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Days
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case rsp.StatusCode == 304:
-		break // No content-type
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers ListDaysResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = &value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 304:
-		var headers ListDaysResponse304Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers304 = &headers
-	case rsp.StatusCode == 400:
-		var headers ListDaysResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers ListDaysResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers ListDaysResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 404:
-		var headers ListDaysResponse404Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers404 = &headers
-	case rsp.StatusCode == 421:
-		var headers ListDaysResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 429:
-		var headers ListDaysResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers ListDaysResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers ListDaysResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseGetDayResponse parses an HTTP response from a GetDayWithResponse call
-func ParseGetDayResponse(rsp *http.Response) (*GetDayResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetDayResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Day
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case rsp.StatusCode == 304:
-		break // No content-type
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers GetDayResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = &value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 304:
-		var headers GetDayResponse304Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers304 = &headers
-	case rsp.StatusCode == 400:
-		var headers GetDayResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers GetDayResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers GetDayResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 404:
-		var headers GetDayResponse404Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers404 = &headers
-	case rsp.StatusCode == 421:
-		var headers GetDayResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 422:
-		var headers GetDayResponse422Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers422 = &headers
-	case rsp.StatusCode == 429:
-		var headers GetDayResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers GetDayResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers GetDayResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseListMinutesResponse parses an HTTP response from a ListMinutesWithResponse call
-func ParseListMinutesResponse(rsp *http.Response) (*ListMinutesResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListMinutesResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Minutes
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case rsp.StatusCode == 304:
-		break // No content-type
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers ListMinutesResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = &value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 304:
-		var headers ListMinutesResponse304Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers304 = &headers
-	case rsp.StatusCode == 400:
-		var headers ListMinutesResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers ListMinutesResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers ListMinutesResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 404:
-		var headers ListMinutesResponse404Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers404 = &headers
-	case rsp.StatusCode == 421:
-		var headers ListMinutesResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 422:
-		var headers ListMinutesResponse422Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers422 = &headers
-	case rsp.StatusCode == 429:
-		var headers ListMinutesResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers ListMinutesResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers ListMinutesResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseGetMessageResponse parses an HTTP response from a GetMessageWithResponse call
-func ParseGetMessageResponse(rsp *http.Response) (*GetMessageResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetMessageResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest MessageBody
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Unauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 421:
-		var dest MisdirectedRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON421 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest InternalServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers GetMessageResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 400:
-		var headers GetMessageResponse400Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers400 = &headers
-	case rsp.StatusCode == 401:
-		var headers GetMessageResponse401Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers401 = &headers
-	case rsp.StatusCode == 403:
-		var headers GetMessageResponse403Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.WWWAuthenticate = value
-		}
-		response.Headers403 = &headers
-	case rsp.StatusCode == 404:
-		var headers GetMessageResponse404Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers404 = &headers
-	case rsp.StatusCode == 421:
-		var headers GetMessageResponse421Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers421 = &headers
-	case rsp.StatusCode == 429:
-		var headers GetMessageResponse429Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	case rsp.StatusCode == 500:
-		var headers GetMessageResponse500Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		response.Headers500 = &headers
-	case rsp.StatusCode == 503:
-		var headers GetMessageResponse503Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = &value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers503 = &headers
-	}
-
-	return response, nil
+//	GET /v1/activities/{activity}/messages/{message_id}
+func (c *Client) GetMessage(ctx context.Context, activity string, messageID string, params GetMessageParams) (client.Answer[MessageBody], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/activities/%s/messages/%s", activity, messageID)
+	r.Query("lineage", params.Lineage)
+	r.Query("sequence", params.Sequence)
+	return client.Do[MessageBody](ctx, c.Client, r)
 }

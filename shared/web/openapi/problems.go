@@ -102,14 +102,15 @@ func (d *document) listCodes(rules []string) {
 	d.noteCode(problem.CodeNotFound)
 	d.noteCode(problem.CodeMethodNotAllowed)
 	slices.Sort(d.codes)
-	d.registry.Map()["Problem"].Properties["code"].Enum = anyOf(d.codes)
-	d.registry.Map()["FieldError"].Properties["code"].Enum = anyOf(rules)
+	d.nameCodes("Problem", d.codes)
+	if len(rules) > 0 {
+		d.nameCodes("FieldError", rules)
+	}
 }
 
-func anyOf(texts []string) []any {
-	list := make([]any, 0, len(texts))
-	for _, text := range texts {
-		list = append(list, text)
-	}
-	return list
+// nameCodes gives the member code of a schema a schema of its own, so that generated clients have a type for it.
+func (d *document) nameCodes(of string, codes []string) {
+	member := d.registry.Map()[of].Properties["code"]
+	d.registry.Map()[of+"Code"] = Said(Enum(codes...), member.Description, member.Examples...)
+	d.registry.Map()[of].Properties["code"] = &Schema{Ref: Ref(of + "Code").Ref, Description: member.Description}
 }
