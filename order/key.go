@@ -1,5 +1,7 @@
 package order
 
+import "crypto/sha256"
+
 // ValidKey reports whether key may be an idempotency key: 1 to MaxKey visible ASCII characters, '!' to '~'.
 func ValidKey(key string) bool {
 	if key == "" || len(key) > MaxKey {
@@ -12,3 +14,19 @@ func ValidKey(key string) bool {
 	}
 	return true
 }
+
+// KeyHash stands for a caller's idempotency key. The zero KeyHash stands for none.
+type KeyHash [16]byte
+
+// HashKey returns the first 16 bytes of SHA-256(caller, a zero byte, key), and the zero KeyHash for no key. The hash is
+// stored and sent with messages in place of the key, so it must never be computed in another way.
+func HashKey(caller, key string) KeyHash {
+	if key == "" {
+		return KeyHash{}
+	}
+	sum := sha256.Sum256([]byte(caller + "\x00" + key))
+	return KeyHash(sum[:len(KeyHash{})])
+}
+
+// IsZero reports whether there is no key.
+func (h KeyHash) IsZero() bool { return h == KeyHash{} }

@@ -33,14 +33,6 @@ type Origin struct {
 	TraceParent string
 }
 
-// scoped is the key under which the store knows a caller's key. Keys have no zero byte.
-func (o Origin) scoped(key string) string {
-	if key == "" || o.Caller == "" {
-		return key
-	}
-	return o.Caller + "\x00" + key
-}
-
 // NewPlacement returns a Placement that keeps orders in store and takes the present from c.
 func NewPlacement(store Store, c clock.Clock) (*Placement, error) {
 	if store == nil || c == nil {
@@ -76,7 +68,7 @@ func (p *Placement) Place(ctx context.Context, body []byte, key string, from Ori
 	if err != nil {
 		return Placed{}, err
 	}
-	request.Key, request.PlacedBy, request.TraceParent = from.scoped(key), from.By, from.TraceParent
+	request.Key, request.PlacedBy, request.TraceParent = HashKey(from.Caller, key), from.By, from.TraceParent
 	request.ReplayOnly = ofThePast && !from.Backfill || inactive != ""
 	placed, err := p.store.Place(ctx, request)
 	// It is no retry of an order that was placed while the currency was active.
@@ -115,6 +107,6 @@ func newRequest(draft *Draft, now time.Time) (*Request, error) {
 		Reference:  draft.Reference,
 		CustomerID: draft.CustomerID,
 		PlacedAt:   placedAt,
-		Content:    draft.ContentHash(),
+		Hash:       HashRequest(draft),
 	}, nil
 }

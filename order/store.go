@@ -57,10 +57,9 @@ type Request struct {
 	PlacedBy string
 	// Source and Reference are those of the payload. With a source there is a reference.
 	Source, Reference string
-	// Key is the idempotency key, "" for none. Content is compared when the key, or source and reference, are seen
-	// again.
-	Key     string
-	Content ContentHash
+	// Key stands for the idempotency key. Hash is compared when the key, or source and reference, are seen again.
+	Key  KeyHash
+	Hash RequestHash
 	// ReplayOnly says that the order may not be placed, because it is too far in the past; a replay of an earlier one
 	// is still answered.
 	ReplayOnly bool
@@ -129,7 +128,7 @@ type Page struct {
 // Delivery is the passport of an order's message. What is not known yet, or not any more, is left out.
 type Delivery struct {
 	State       State     `json:"state" doc:"How far the message got."`
-	MessageID   string    `json:"message_id,omitzero" format:"uuid" doc:"The message's id, its ce_id; it stays when the message is sent again. Left out when the message has expired from the file." example:"01890a5d-ac96-774b-8000-000000000001"`
+	MessageID   string    `json:"message_id" format:"uuid" doc:"The message's id, its ce_id; it stays when the message is sent again." example:"01890a5d-ac96-774b-8000-000000000001"`
 	Sequence    uint64    `json:"sequence" doc:"The message's slot, its ce_sequence; a new one each time that it is tried again." example:"7"`
 	Lineage     string    `json:"lineage" doc:"The history that the slot belongs to, its ce_lineage." example:"01890a5d-ac96-774b-8000-000000000002"`
 	Attempts    *int      `json:"attempts,omitzero" doc:"Failures that were the message's own fault, plus the success. Left out when it is not known any more." example:"1"`

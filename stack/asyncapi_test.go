@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"ordertally/order"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
@@ -147,18 +148,25 @@ func goldenRecord(t *testing.T) (golden goldenFile, value []byte) {
 // document says.
 func TestTheGoldenRecord(t *testing.T) {
 	golden, value := goldenRecord(t)
-	order, err := event.Decode(value)
+	whole, err := event.Decode(value)
 	if err != nil {
 		t.Fatal(err)
 	}
 	envelope := cloudevent.Envelope{
-		ID: "01890a5d-ac96-774b-8000-000000000001", Source: event.Source, Type: event.TypeCreated, Subject: order.ID,
-		Time:       order.PlacedAt,
+		ID: "01890a5d-ac96-774b-8000-000000000001", Source: event.Source, Type: event.TypeCreated, Subject: whole.ID,
+		Time:       whole.PlacedAt,
 		DataSchema: event.Schema, ContentType: event.ContentType, Lineage: "01890a5d-ac96-774b-8000-000000000002",
 		Sequence: 7, Previous: 5,
 		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	}
-	record := kafka.Record{Key: []byte(golden.Key), Value: event.Encode(&order), Headers: envelope.Headers()}
+	draft := order.Draft{
+		Source: whole.Source, Reference: whole.Reference, CustomerID: whole.CustomerID, Currency: whole.Currency,
+		Lines: whole.Lines, PlacedAt: whole.PlacedAt, Metadata: whole.Metadata,
+	}
+	key := event.KeyHeader(order.HashKey("key:shop", "cart-4711"), order.HashRequest(&draft))
+	record := kafka.Record{
+		Key: []byte(golden.Key), Value: event.Encode(&whole), Headers: append(envelope.Headers(), key),
+	}
 	written := map[string]string{}
 	for _, h := range record.Headers {
 		written[h.Key] = string(h.Value)
@@ -173,7 +181,8 @@ func TestTheGoldenRecord(t *testing.T) {
 	for i, h := range record.Headers {
 		less := record
 		less.Headers = append(append([]cloudevent.Header{}, record.Headers[:i]...), record.Headers[i+1:]...)
-		if err := schemas.check(t, less); (err == nil) != (h.Key == cloudevent.HeaderTraceParent) {
+		optional := h.Key == cloudevent.HeaderTraceParent || h.Key == cloudevent.HeaderKey
+		if err := schemas.check(t, less); (err == nil) != optional {
 			t.Errorf("without %s: %v", h.Key, err)
 		}
 		other := record

@@ -244,10 +244,10 @@ type Delivery struct {
 	// Examples: 01890a5d-ac96-774b-8000-000000000002
 	Lineage string `json:"lineage"`
 
-	// MessageID The message's id, its ce_id; it stays when the message is sent again. Left out when the message has expired from the file.
+	// MessageID The message's id, its ce_id; it stays when the message is sent again.
 	//
 	// Examples: 01890a5d-ac96-774b-8000-000000000001
-	MessageID string `json:"message_id,omitempty,omitzero"`
+	MessageID string `json:"message_id"`
 
 	// NextAttemptAt When a refused message is retried. Left out otherwise.
 	NextAttemptAt time.Time `json:"next_attempt_at,omitempty,omitzero"`

@@ -34,7 +34,7 @@ func request(n int64, keyed bool) *order.Request {
 	})
 	r := &order.Request{Payload: payload, PlacedAt: placed, Reference: fmt.Sprint(n)}
 	if keyed {
-		r.Key = fmt.Sprintf("checkout-%08x", uint64(n)*0x9E3779B97F4A7C15)
+		r.Key = order.HashKey("", fmt.Sprintf("checkout-%08x", uint64(n)*0x9E3779B97F4A7C15))
 	}
 	return r
 }
@@ -151,7 +151,7 @@ func singleUpdates(b *testing.B, d time.Duration, keyed bool) float64 {
 			if !keyed {
 				return nil
 			}
-			return tx.Bucket(names[2]).Put([]byte(r.Key), r.Content[:])
+			return tx.Bucket(names[2]).Put(r.Key[:], r.Hash[:])
 		})
 	})
 }

@@ -17,7 +17,8 @@ import (
 
 // buckets are those of the store.
 func buckets() [][]byte {
-	return [][]byte{ordersBucket, keysBucket, keyAgesBucket, sourcesBucket, referencesBucket, customersBucket}
+	return [][]byte{ordersBucket, keysBucket, keyAgesBucket, sourcesBucket, referencesBucket, customersBucket,
+		cancellationsBucket}
 }
 
 // Check is the boltdb.Checker of an order file. It checks each record, and whether the records that belong to it exist.
@@ -68,8 +69,8 @@ func complete(tx *bbolt.Tx) error {
 // checks are those of a record, by bucket.
 var checks = map[string]func(*boltdb.Record) error{
 	string(ordersBucket):     checkOrder,
-	string(keysBucket):       checkUse,
-	string(sourcesBucket):    checkUse,
+	string(keysBucket):       checkID,
+	string(sourcesBucket):    checkID,
 	string(keyAgesBucket):    checkKeyAge,
 	string(referencesBucket): checkIndexed,
 	string(customersBucket):  checkIndexed,
@@ -108,20 +109,20 @@ func checkOrder(r *boltdb.Record) error {
 	if o.Source != "" && r.Tx.Bucket(sourcesBucket).Get(sourceKey(o.Source, o.Reference)) == nil {
 		return fmt.Errorf("%w: it is not in the list of its source", boltdb.ErrCorrupt)
 	}
-	known, err := outbox.Knows(r.Tx, row.slot)
+	known, err := outbox.Knows(r.Tx, row.message.slot)
 	if err == nil && !known {
-		err = fmt.Errorf("%w: its message, slot %d, is missing", boltdb.ErrCorrupt, row.slot)
+		err = fmt.Errorf("%w: its message, slot %d, is missing", boltdb.ErrCorrupt, row.message.slot)
 	}
 	return err
 }
 
-func checkUse(r *boltdb.Record) error {
-	used, err := decodeUse(r.Key, r.Value)
+func checkID(r *boltdb.Record) error {
+	id, err := decodeID(r.Key, r.Value)
 	if err != nil || r.Tx == nil {
 		return err
 	}
-	if r.Tx.Bucket(ordersBucket).Get(used.id[:]) == nil {
-		return fmt.Errorf("%w: its order %s is missing", boltdb.ErrCorrupt, used.id)
+	if r.Tx.Bucket(ordersBucket).Get(id[:]) == nil {
+		return fmt.Errorf("%w: its order %s is missing", boltdb.ErrCorrupt, id)
 	}
 	return nil
 }

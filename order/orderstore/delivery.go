@@ -27,17 +27,15 @@ func attempts(s outbox.Status) *int {
 
 // Delivery implements order.Store. The topic is the caller's to add.
 func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, error) {
+	var m message
 	var known outbox.Delivery
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
-		sealed := tx.Bucket(ordersBucket).Get(id[:])
-		if sealed == nil {
-			return order.ErrNotFound
-		}
-		r, err := decodeRow(id[:], sealed)
-		if err == nil {
-			known, err = s.outbox.Delivery(tx, r.slot)
-		}
+		r, err := readRow(tx, id)
 		if err != nil {
+			return err
+		}
+		m = r.message
+		if known, err = s.outbox.Delivery(tx, m.slot); err != nil {
 			return fmt.Errorf("message of order %s: %w", id, err)
 		}
 		return nil
@@ -46,13 +44,10 @@ func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, err
 		return order.Delivery{}, readError(err)
 	}
 	d := order.Delivery{
-		State: states[known.State], Sequence: known.Slot, Lineage: known.Lineage, Attempts: attempts(known.Status),
-		CommittedAt: known.Committed,
+		State: states[known.State], MessageID: m.id.String(), Sequence: known.Slot, Lineage: known.Lineage,
+		Attempts: attempts(known.Status), CommittedAt: known.Committed,
 	}
 	d.Class, d.Reason, d.NextTry = string(known.Refusal.Class), known.Refusal.Reason, known.Refusal.Next
-	if known.MessageID != (uuidv7.ID{}) {
-		d.MessageID = known.MessageID.String()
-	}
 	if known.State == outbox.Published {
 		d.PublishedAt = known.At
 	}

@@ -1,95 +1,84 @@
 package orderstore
 
 import (
-	"encoding/binary"
-	"errors"
 	"time"
 
 	"ordertally/order"
 	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/event"
 	"ordertally/shared/uuidv7"
 )
 
-// row is a stored order: seal, version, slot of its message, seconds and nanoseconds of placed_at (so that a list can
-// be filtered without decoding), length and text of who placed it, payload.
+// message names a message in the outbox.
+type message struct {
+	kind string // its event type
+	slot uint64 // the one it was appended with
+	id   uuidv7.ID
+}
+
+// row is a stored order. It is written once and never changes: what happens to the order later has rows of its own.
 type row struct {
-	slot     uint64
-	placedAt time.Time
+	message  message       // that of the placement
+	key      order.KeyHash // of the placement
+	hash     order.RequestHash
+	placedAt time.Time // stands beside the payload so that a list is filtered without decoding
 	placedBy string
 	payload  []byte
 }
 
-const (
-	rowVersion = 2
-	rowHeader  = codec.SealSize + 1 + 8 + 8 + 4 + 1
-	useVersion = 1
-)
+const rowVersion = 3
 
-var errVersion = errors.New("a record of an unknown version: it was written by a newer release")
-
-func encodeRow(key []byte, r row) []byte {
-	b := make([]byte, codec.SealSize, rowHeader+1+len(r.placedBy)+len(r.payload))
-	b = append(b, rowVersion)
-	b = binary.BigEndian.AppendUint64(b, r.slot)
-	b = binary.BigEndian.AppendUint64(b, uint64(r.placedAt.Unix()))       //nolint:gosec // read back the same way
-	b = binary.BigEndian.AppendUint32(b, uint32(r.placedAt.Nanosecond())) //nolint:gosec // below 10^9
-	b = binary.AppendUvarint(b, uint64(len(r.placedBy)))
-	b = append(b, r.placedBy...)
-	b = append(b, r.payload...)
-	codec.SealInPlace(key, b)
-	return b
+func encodeRow(key []byte, r *row) []byte {
+	record := codec.NewRecord(rowVersion, 128+len(r.placedBy)+len(r.payload))
+	encodeMessage(&record, &r.message)
+	record.Raw(r.key[:])
+	record.Raw(r.hash[:])
+	record.Time(r.placedAt)
+	record.Text(r.placedBy)
+	record.Raw(r.payload)
+	return record.Seal(key)
 }
 
 // decodeRow returns the row; its payload shares the transaction's memory.
 func decodeRow(key, sealed []byte) (row, error) {
-	b, err := codec.Unseal(key, sealed)
+	record, err := codec.OpenRecord(key, sealed, rowVersion)
 	if err != nil {
 		return row{}, err
 	}
-	if len(sealed) < rowHeader || b[0] != rowVersion {
-		return row{}, errVersion
+	r := row{message: decodeMessage(&record)}
+	record.Array(r.key[:])
+	record.Array(r.hash[:])
+	r.placedAt = record.Time()
+	r.placedBy = record.Text()
+	r.payload = record.Rest()
+	return r, record.Err()
+}
+
+func encodeMessage(record *codec.Encoder, m *message) {
+	record.Text(m.kind)
+	record.Uint64(m.slot)
+	record.Raw(m.id[:])
+}
+
+func decodeMessage(record *codec.Decoder) (m message) {
+	if kind := record.Bytes(); string(kind) == event.TypeCreated {
+		m.kind = event.TypeCreated // without a copy
+	} else {
+		m.kind = string(kind)
 	}
-	seconds, nanos := binary.BigEndian.Uint64(b[9:]), binary.BigEndian.Uint32(b[17:])
-	by, n := binary.Uvarint(b[21:])
-	if n <= 0 || by > uint64(len(b)-21-n) { //nolint:gosec // n is at most what is left
-		return row{}, errVersion
-	}
-	payload := b[21+n:]
-	return row{
-		slot:     binary.BigEndian.Uint64(b[1:]),
-		placedAt: time.Unix(int64(seconds), int64(nanos)), //nolint:gosec // written from an int64
-		placedBy: string(payload[:by]),
-		payload:  payload[by:],
-	}, nil
+	m.slot = record.Uint64()
+	record.Array(m.id[:])
+	return m
 }
 
-// use is what an idempotency key, or a source's reference, was used for.
-type use struct {
-	content order.ContentHash
-	id      uuidv7.ID
-}
-
-func encodeUse(key []byte, u use) []byte {
-	b := make([]byte, codec.SealSize, codec.SealSize+1+len(u.content)+len(u.id))
-	b = append(b, useVersion)
-	b = append(b, u.content[:]...)
-	b = append(b, u.id[:]...)
-	codec.SealInPlace(key, b)
-	return b
-}
-
-func decodeUse(key, sealed []byte) (use, error) {
-	b, err := codec.Unseal(key, sealed)
+// decodeID reads the id of the order that an idempotency key, or a source's reference, belongs to.
+func decodeID(key, sealed []byte) (id uuidv7.ID, err error) {
+	record, err := codec.OpenEntry(key, sealed)
 	if err != nil {
-		return use{}, err
+		return id, err
 	}
-	var u use
-	if len(b) != 1+len(u.content)+len(u.id) || b[0] != useVersion {
-		return use{}, errVersion
-	}
-	copy(u.content[:], b[1:])
-	copy(u.id[:], b[1+len(u.content):])
-	return u, nil
+	record.Array(id[:])
+	return id, record.End()
 }
 
 // indexEntry is an entry of an index: its key, which says all, sealed.

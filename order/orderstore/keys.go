@@ -17,9 +17,9 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Idempotency keys are stored under themselves, in random places. What is old is found in a second bucket that is only
-// appended to, because ids grow and begin with their time: under the id of the order that the key placed, or under one
-// that was made when the key was first answered with an order that another request had placed.
+// Idempotency keys are stored under their hashes, in random places. What is old is found in a second bucket that is
+// only appended to, because ids grow and begin with their time: under the id of the order that the key placed, or under
+// one that was made when the key was first answered with an order that another request had placed.
 
 const (
 	// forgetKeys bounds one step: each key may cost the commit a page.
@@ -30,14 +30,13 @@ const (
 )
 
 // putKey stores that a key was used, at the time that used has, for the order with that id.
-func putKey(tx *boltdb.Tx, r *order.Request, used, id uuidv7.ID) error {
-	key := []byte(r.Key)
-	if err := tx.Bucket(keysBucket).Put(key, encodeUse(key, use{content: r.Content, id: id})); err != nil {
+func putKey(tx *boltdb.Tx, key order.KeyHash, used, id uuidv7.ID) error {
+	if err := tx.Bucket(keysBucket).Put(key[:], codec.Seal(key[:], id[:])); err != nil {
 		return err
 	}
 	ages := tx.Bucket(keyAgesBucket)
 	ages.FillPercent = tailFill
-	return ages.Put(used[:], codec.Seal(used[:], key))
+	return ages.Put(used[:], codec.Seal(used[:], key[:]))
 }
 
 // agedKey is an idempotency key and when it was used first.

@@ -126,19 +126,19 @@ func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) (func() (id uuidv7.ID, 
 func theOne(tx *bbolt.Tx, q order.Query) (func() (uuidv7.ID, bool, error), error) {
 	key := sourceKey(q.Source, q.Reference)
 	sealed := tx.Bucket(sourcesBucket).Get(key)
-	var found use
+	var found uuidv7.ID
 	more := sealed != nil
 	if more {
 		var err error
-		if found, err = decodeUse(key, sealed); err != nil {
+		if found, err = decodeID(key, sealed); err != nil {
 			return nil, fmt.Errorf("reference %q of source %q: %w", q.Reference, q.Source, err)
 		}
-		more = q.Before == (uuidv7.ID{}) || bytes.Compare(found.id[:], q.Before[:]) < 0
+		more = q.Before == (uuidv7.ID{}) || bytes.Compare(found[:], q.Before[:]) < 0
 	}
 	return func() (uuidv7.ID, bool, error) {
 		first := more
 		more = false
-		return found.id, first, nil
+		return found, first, nil
 	}, nil
 }
 

@@ -21,7 +21,7 @@ import (
 
 func sourced(source, reference string, content byte) *order.Request {
 	r := request(1, false)
-	r.Source, r.Reference, r.Content = source, reference, order.ContentHash{content}
+	r.Source, r.Reference, r.Hash = source, reference, order.RequestHash{content}
 	return r
 }
 
@@ -30,12 +30,12 @@ func TestPlace_AReferenceOutlivesItsKey(t *testing.T) {
 		f := newFixture(t)
 		defer f.forget(time.Hour)()
 		first := sourced("shop", "7", 1)
-		first.Key = "k"
+		first.Key = order.HashKey("", "k")
 		id := f.place(first).ID
 		// A key that is answered with somebody else's order is kept from then on, not from when the order was placed.
 		<-time.After(30 * time.Minute)
 		later := sourced("shop", "7", 1)
-		later.Key = "j"
+		later.Key = order.HashKey("", "j")
 		if placed := f.place(later); placed.ID != id || !placed.Replayed {
 			t.Fatalf("another key: %+v", placed)
 		}
@@ -108,7 +108,7 @@ func atOnce(t *testing.T, all []func() error) {
 	}
 }
 
-func TestOpen_RefusesAFileFromBeforeSources(t *testing.T) {
+func TestOpen_RefusesAFileOfAnOlderFormat(t *testing.T) {
 	f := newFixture(t)
 	f.place(request(1, false))
 	f.close()
@@ -116,11 +116,11 @@ func TestOpen_RefusesAFileFromBeforeSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(raw.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("references")) }),
+	if err := errors.Join(raw.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("cancellations")) }),
 		raw.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.tryOpen(); err == nil || !strings.Contains(err.Error(), "from before orders had sources") {
+	if err := f.tryOpen(); err == nil || !strings.Contains(err.Error(), "older format") {
 		t.Fatal(err)
 	}
 }

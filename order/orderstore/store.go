@@ -12,8 +12,10 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/uuidv7"
@@ -21,12 +23,14 @@ import (
 
 var (
 	ordersBucket = []byte("orders") // id -> row
-	keysBucket   = []byte("keys")   // idempotency key -> what it was used for
-	// Id made when a key was first used, that of its order if it placed one -> the key.
+	keysBucket   = []byte("keys")   // hash of caller and idempotency key -> order id
+	// Id made when a key was first used, that of its order if it placed one -> the key's hash.
 	keyAgesBucket    = []byte("key-ages")
-	sourcesBucket    = []byte("sources")    // source, 0, reference -> what it was used for
+	sourcesBucket    = []byte("sources")    // source, 0, reference -> order id
 	referencesBucket = []byte("references") // reference, 0, order id -> nothing, sealed
 	customersBucket  = []byte("customers")  // customer id, 0, order id -> nothing, sealed
+	// Order id -> how the order was cancelled.
+	cancellationsBucket = []byte("cancellations")
 )
 
 // tailFill packs pages full that are only appended to: ids grow.
@@ -61,12 +65,8 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 			}
 			return nil
 		}
-		if tx.Bucket(referencesBucket) == nil {
-			return boltdb.Refuse(
-				errors.New(
-					"the file has the format from before orders had sources, and cannot be read: use a new file",
-				),
-			)
+		if tx.Bucket(cancellationsBucket) == nil {
+			return boltdb.Refuse(errors.New("the file has an older format, and cannot be read: use a new file"))
 		}
 		return boltdb.Refuse(nil)
 	})
@@ -89,16 +89,17 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 // Place implements order.Store.
 func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, error) {
 	var placed order.Placed
+	headers := keyHeaders(r.Key, r.Hash)
 	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
 		found, err := s.replay(tx, r)
 		if err != nil {
 			return boltdb.Refuse(err)
 		}
 		if placed = found.Placed; placed.Replayed {
-			if r.Key == "" || found.byKey {
+			if r.Key.IsZero() || found.byKey {
 				return boltdb.Refuse(nil)
 			}
-			return putKey(tx, r, s.ids.Next(), placed.ID) // the key belongs to the order that it was answered with
+			return putKey(tx, r.Key, s.ids.Next(), placed.ID) // the key belongs to the order that it was answered with
 		}
 		if r.ReplayOnly {
 			return boltdb.Refuse(order.ErrBackfill)
@@ -112,7 +113,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 				Publication: order.Publication{State: order.Pending, Attempts: new(int)},
 			},
 		}
-		return s.insert(tx, id, r)
+		return s.insert(tx, id, r, headers)
 	})
 	if err != nil {
 		return order.Placed{}, placeError(err)
@@ -121,6 +122,14 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 		s.placed.Inc()
 	}
 	return placed, nil
+}
+
+// keyHeaders returns the header of a message whose request had an idempotency key.
+func keyHeaders(key order.KeyHash, hash order.RequestHash) []cloudevent.Header {
+	if key.IsZero() {
+		return nil
+	}
+	return []cloudevent.Header{event.KeyHeader(key, hash)}
 }
 
 // placeError names the outcome of a failed placement in the domain's terms.
@@ -147,52 +156,59 @@ type replayed struct {
 // replay looks for the order that the request placed earlier, be it in this very group (rule G1): by the key, then by
 // source and reference.
 func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (replayed, error) {
-	if r.Key != "" {
-		placed, err := s.find(tx, keysBucket, []byte(r.Key), r.Content, order.ErrKeyReused)
+	if !r.Key.IsZero() {
+		placed, err := s.find(tx, keysBucket, r.Key[:], r.Hash, order.ErrKeyReused)
 		if err != nil || placed.Replayed {
 			return replayed{placed, true}, err
 		}
 	}
 	if r.Source != "" {
-		placed, err := s.find(tx, sourcesBucket, sourceKey(r.Source, r.Reference), r.Content, order.ErrReferenceTaken)
+		placed, err := s.find(tx, sourcesBucket, sourceKey(r.Source, r.Reference), r.Hash, order.ErrReferenceTaken)
 		return replayed{placed, false}, err
 	}
 	return replayed{}, nil
 }
 
-// find returns the order that key was used for. It answers other when the content is not the same.
-func (s *Store) find(tx *boltdb.Tx, bucket, key []byte, content order.ContentHash, other error) (order.Placed, error) {
+// find returns the order that key belongs to. It answers other when the order was asked for with other values.
+func (s *Store) find(tx *boltdb.Tx, bucket, key []byte, hash order.RequestHash, other error) (order.Placed, error) {
 	sealed := tx.Bucket(bucket).Get(key)
 	if sealed == nil {
 		return order.Placed{}, nil
 	}
-	used, err := decodeUse(key, sealed)
+	id, err := decodeID(key, sealed)
+	if err != nil {
+		return order.Placed{}, err
+	}
+	r, err := readRow(tx.Tx, id)
 	switch {
 	case err != nil:
 		return order.Placed{}, err
-	case used.content != content:
+	case r.hash != hash:
 		return order.Placed{}, other
 	}
-	stored, err := s.get(tx.Tx, used.id)
+	stored, err := s.stored(tx.Tx, id, r)
 	return order.Placed{Stored: stored, Replayed: true}, err
 }
 
-func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
+func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, headers []cloudevent.Header) error {
 	event.SetID(r.Payload, id)
 	subject := id.String()
+	created := message{kind: event.TypeCreated, id: s.ids.Next()}
 	slot, err := s.outbox.Append(tx, outbox.Message{
-		Key: []byte(subject), Type: event.TypeCreated, Subject: subject, Schema: event.Schema,
-		ContentType: event.ContentType, Time: r.PlacedAt, TraceParent: r.TraceParent, Value: r.Payload,
+		ID: created.id, Key: []byte(subject), Type: created.kind, Subject: subject, Schema: event.Schema,
+		ContentType: event.ContentType, Time: r.PlacedAt, TraceParent: r.TraceParent, Headers: headers,
+		Value: r.Payload,
 	})
 	if err != nil {
 		return err
 	}
+	created.slot = slot
 	orders := tx.Bucket(ordersBucket)
 	orders.FillPercent = tailFill
-	if err := orders.Put(
-		id[:],
-		encodeRow(id[:], row{slot: slot, placedAt: r.PlacedAt, placedBy: r.PlacedBy, payload: r.Payload}),
-	); err != nil {
+	placed := row{
+		message: created, placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, payload: r.Payload,
+	}
+	if err := orders.Put(id[:], encodeRow(id[:], &placed)); err != nil {
 		return err
 	}
 	if r.CustomerID != "" {
@@ -207,14 +223,14 @@ func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request) error {
 	}
 	if r.Source != "" {
 		key := sourceKey(r.Source, r.Reference)
-		if err := tx.Bucket(sourcesBucket).Put(key, encodeUse(key, use{content: r.Content, id: id})); err != nil {
+		if err := tx.Bucket(sourcesBucket).Put(key, codec.Seal(key, id[:])); err != nil {
 			return err
 		}
 	}
-	if r.Key == "" {
+	if r.Key.IsZero() {
 		return nil
 	}
-	return putKey(tx, r, id, id)
+	return putKey(tx, r.Key, id, id)
 }
 
 // Get implements order.Store.
@@ -239,20 +255,30 @@ func readError(err error) error {
 }
 
 func (s *Store) get(tx *bbolt.Tx, id uuidv7.ID) (order.Stored, error) {
-	sealed := tx.Bucket(ordersBucket).Get(id[:])
-	if sealed == nil {
-		return order.Stored{}, order.ErrNotFound
-	}
-	r, err := decodeRow(id[:], sealed)
+	r, err := readRow(tx, id)
 	if err != nil {
-		return order.Stored{}, fmt.Errorf("order %s: %w", id, err)
+		return order.Stored{}, err
 	}
 	return s.stored(tx, id, r)
 }
 
+// readRow returns an order's row; its payload shares the transaction's memory. The error of an unknown id is
+// order.ErrNotFound.
+func readRow(tx *bbolt.Tx, id uuidv7.ID) (row, error) {
+	sealed := tx.Bucket(ordersBucket).Get(id[:])
+	if sealed == nil {
+		return row{}, order.ErrNotFound
+	}
+	r, err := decodeRow(id[:], sealed)
+	if err != nil {
+		return row{}, fmt.Errorf("order %s: %w", id, err)
+	}
+	return r, nil
+}
+
 // stored copies a row out of the transaction and adds how far its message got.
 func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) {
-	status, err := s.outbox.Status(tx, r.slot)
+	status, err := s.outbox.Status(tx, r.message.slot)
 	if err != nil {
 		return order.Stored{}, fmt.Errorf("message of order %s: %w", id, err)
 	}

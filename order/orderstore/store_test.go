@@ -150,7 +150,7 @@ func TestAKeyPlacesOneOrder(t *testing.T) {
 	f := newFixture(t)
 	keyed := func(body byte) *order.Request {
 		r := request(1, false)
-		r.Key, r.Content = "k", [32]byte{body}
+		r.Key, r.Hash = order.HashKey("", "k"), order.RequestHash{body}
 		return r
 	}
 	var mu sync.Mutex

@@ -64,6 +64,17 @@ func (d *decoder) time() time.Time {
 	return time.Unix(0, nanos).UTC()
 }
 
+// count reads how many texts follow.
+func (d *decoder) count() uint64 {
+	n, width := binary.Uvarint(d.b)
+	if width <= 0 || n > uint64(len(d.b)) {
+		d.short, d.b = true, nil
+		return 0
+	}
+	d.take(width)
+	return n
+}
+
 func (d *decoder) text() []byte {
 	n, width := binary.Uvarint(d.b)
 	if width <= 0 || n > uint64(len(d.b)) {

@@ -24,6 +24,8 @@ type Message struct {
 	ContentType string
 	Time        time.Time
 	TraceParent string
+	// Headers are sent after those of the envelope.
+	Headers []cloudevent.Header
 	// Value is the payload. It must not be changed after Append.
 	Value []byte
 }
@@ -40,7 +42,7 @@ type row struct {
 	message     Message
 }
 
-const rowVersion = 2
+const rowVersion = 3
 
 var errRow = errors.New("not a message row of a known version")
 
@@ -60,6 +62,9 @@ func (r *row) encode(key []byte) []byte {
 	size := codec.SealSize + 1 + len(m.ID) + 5*8 + 8 + 4 + 8*binary.MaxVarintLen32 +
 		len(m.Key) + len(m.Type) + len(m.Subject) + len(m.Schema) + len(m.ContentType) + len(m.TraceParent) +
 		len(m.Value)
+	for i := range m.Headers {
+		size += 2*binary.MaxVarintLen32 + len(m.Headers[i].Key) + len(m.Headers[i].Value)
+	}
 	b := make([]byte, codec.SealSize, size)
 	b = append(b, rowVersion)
 	b = append(b, m.ID[:]...)
@@ -75,6 +80,11 @@ func (r *row) encode(key []byte) []byte {
 	b = appendText(b, m.Schema)
 	b = appendText(b, m.ContentType)
 	b = appendText(b, m.TraceParent)
+	b = binary.AppendUvarint(b, uint64(len(m.Headers)))
+	for i := range m.Headers {
+		b = appendText(b, m.Headers[i].Key)
+		b = appendText(b, m.Headers[i].Value)
+	}
 	b = append(b, m.Value...)
 	codec.SealInPlace(key, b)
 	return b
@@ -104,6 +114,9 @@ func decodeRow(key, sealed []byte) (row, error) {
 	r.message.Schema = string(d.text())
 	r.message.ContentType = string(d.text())
 	r.message.TraceParent = string(d.text())
+	for range d.count() {
+		r.message.Headers = append(r.message.Headers, cloudevent.Header{Key: string(d.text()), Value: d.text()})
+	}
 	r.message.Value = d.b
 	if d.short {
 		return row{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), errRow)
@@ -137,5 +150,6 @@ func (r *row) record(source, lineage string, previous uint64) Record {
 		DataSchema: m.Schema, ContentType: m.ContentType, TraceParent: m.TraceParent,
 		Lineage: lineage, Sequence: r.slot, Previous: previous,
 	}
-	return Record{Slot: r.slot, Key: m.Key, Value: m.Value, Headers: envelope.Headers(), Time: r.slotted}
+	headers := append(envelope.Headers(), m.Headers...)
+	return Record{Slot: r.slot, Key: m.Key, Value: m.Value, Headers: headers, Time: r.slotted}
 }

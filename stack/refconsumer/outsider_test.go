@@ -179,6 +179,7 @@ func TestTheLedgerRefuses(t *testing.T) {
 		"another time":    func(r *Record) { r.set("ce_time", "2010-12-01T08:26:01Z") },
 		"another key":     func(r *Record) { r.Key = []byte("01890a5d-ac96-774b-8000-a8b45f0c6d22") },
 		"another schema":  func(r *Record) { r.set("ce_dataschema", "urn:ordertally:schema:order-created:2") },
+		"short key":       func(r *Record) { r.set("ordertally_key", "AAAA") },
 		"bad traceparent": func(r *Record) { r.set("traceparent", "00") },
 		"no currency":     func(r *Record) { r.Value = bytes.Replace(r.Value, []byte(`"currency":"GBP",`), nil, 1) },
 		"total as text":   func(r *Record) { r.Value = bytes.Replace(r.Value, []byte(`1530`), []byte(`"1530"`), 1) },

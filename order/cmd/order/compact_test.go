@@ -23,7 +23,7 @@ func TestCompactedFilesGoOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
 	db, store, box := openStore(t, path)
 	request := func() *order.Request {
-		return &order.Request{Key: "once",
+		return &order.Request{Key: order.HashKey("", "once"),
 			Payload: event.Encode(&event.Order{Currency: "EUR", Lines: []event.Line{{SKU: "a", Quantity: 1}}})}
 	}
 	first, err := store.Place(t.Context(), request())
@@ -50,7 +50,7 @@ func TestCompactedFilesGoOn(t *testing.T) {
 		t.Errorf("the key: %+v, %v", replay, err)
 	}
 	another := request()
-	another.Key = ""
+	another.Key = order.KeyHash{}
 	second, err := store.Place(t.Context(), another)
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,8 @@ const (
 	HeaderSequence    = "ce_sequence"
 	HeaderPrevious    = "ce_previous"
 	HeaderTraceParent = "traceparent"
+	// HeaderKey is on a message that was caused by a request with an idempotency key; see event.KeyHeader.
+	HeaderKey = "ordertally_key"
 	// HeaderRepublished is on a message that an operator had published again; its value is when.
 	HeaderRepublished = "ordertally_republished"
 )

@@ -1,0 +1,49 @@
+package orderstore
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"ordertally/order"
+	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/event"
+	"ordertally/shared/uuidv7"
+)
+
+func drawMessage(t *rapid.T) message {
+	return message{
+		kind: rapid.SampledFrom([]string{event.TypeCreated, "OTHER"}).Draw(t, "type"),
+		slot: rapid.Uint64().Draw(t, "slot"),
+		id:   uuidv7.ID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "message id")),
+	}
+}
+
+func drawTime(t *rapid.T) time.Time {
+	seconds, nanos := rapid.Int64Range(0, 1<<40).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanos")
+	return time.Unix(seconds, nanos).UTC()
+}
+
+func TestRow_IsReadBackAsItWasWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := row{
+			message: drawMessage(t), placedAt: drawTime(t), placedBy: rapid.String().Draw(t, "by"),
+			key:     order.KeyHash(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "key")),
+			hash:    order.RequestHash(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "hash")),
+			payload: rapid.SliceOfN(rapid.Byte(), 1, 99).Draw(t, "payload"),
+		}
+		key := []byte("key")
+		sealed := encodeRow(key, &r)
+		if back, err := decodeRow(key, sealed); err != nil || !reflect.DeepEqual(back, r) {
+			t.Fatalf("%+v, %v; want %+v", back, err, r)
+		}
+		cut := sealed[:rapid.IntRange(codec.SealSize+1, codec.SealSize+60).Draw(t, "cut")]
+		codec.SealInPlace(key, cut)
+		if _, err := decodeRow(key, cut); !errors.Is(err, codec.ErrCorrupt) {
+			t.Fatalf("cut off: %v", err)
+		}
+	})
+}

@@ -1,0 +1,100 @@
+package order
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"maps"
+	"slices"
+	"time"
+)
+
+// RequestHash is the SHA-256 of the values that a request asks for.
+type RequestHash [sha256.Size]byte
+
+// HashRequest returns the hash of d. Two drafts have the same hash exactly if they are equal as values: white space,
+// the order of members and the spelling of numbers, texts and times do not count. A placed_at that is left out differs
+// from every other one.
+//
+// Each value is hashed after its name, and what was left out is not hashed. So a field that is added to orders later
+// leaves the hashes of stored requests as they are.
+func HashRequest(d *Draft) (sum RequestHash) {
+	h := valueHasher{hash: sha256.New(), buffer: make([]byte, 0, hashBuffer)}
+	h.text("source", d.Source)
+	h.text("reference", d.Reference)
+	h.text("customer_id", d.CustomerID)
+	h.text("currency", d.Currency)
+	h.count("lines", len(d.Lines))
+	for i := range d.Lines {
+		l := &d.Lines[i]
+		h.text("sku", l.SKU)
+		h.text("description", l.Description)
+		h.number("quantity", l.Quantity)
+		h.number("unit_price", l.UnitPrice)
+	}
+	h.time("placed_at", d.PlacedAt)
+	h.count("metadata", len(d.Metadata))
+	for _, key := range slices.Sorted(maps.Keys(d.Metadata)) {
+		h.append(key)
+		h.append(d.Metadata[key])
+	}
+	h.flush()
+	h.hash.Sum(sum[:0])
+	return sum
+}
+
+const hashBuffer = 1 << 10
+
+// valueHasher hashes named values so that no two sequences of them give the same bytes: each text follows its length.
+type valueHasher struct {
+	hash   hash.Hash
+	buffer []byte
+}
+
+// text hashes a text unless it is empty, which stands for one that was left out.
+func (h *valueHasher) text(name, text string) {
+	if text != "" {
+		h.append(name)
+		h.append(text)
+	}
+}
+
+func (h *valueHasher) number(name string, n int64) {
+	h.append(name)
+	h.varint(n)
+}
+
+// count hashes how many values follow, unless none does.
+func (h *valueHasher) count(name string, n int) {
+	if n > 0 {
+		h.number(name, int64(n))
+	}
+}
+
+// time hashes an instant unless it is the zero time, which stands for one that was left out.
+func (h *valueHasher) time(name string, at time.Time) {
+	if !at.IsZero() {
+		h.number(name, at.Unix())
+		h.varint(int64(at.Nanosecond()))
+	}
+}
+
+func (h *valueHasher) append(text string) {
+	h.varint(int64(len(text)))
+	if len(h.buffer)+len(text) > hashBuffer {
+		h.flush()
+	}
+	h.buffer = append(h.buffer, text...)
+}
+
+func (h *valueHasher) varint(n int64) {
+	if len(h.buffer)+binary.MaxVarintLen64 > hashBuffer {
+		h.flush()
+	}
+	h.buffer = binary.AppendVarint(h.buffer, n)
+}
+
+func (h *valueHasher) flush() {
+	_, _ = h.hash.Write(h.buffer) // a hash takes everything
+	h.buffer = h.buffer[:0]
+}
