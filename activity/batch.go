@@ -47,17 +47,17 @@ type Message struct {
 
 // Position is a place in a partition, and what shows that the partition is still the one that was read.
 type Position struct {
-	Offset      int64  `json:"offset"`             // of the next record to read
-	LeaderEpoch int32  `json:"leader_epoch"`       // of the record before it; -1 when it is not known
-	TopicID     string `json:"topic_id,omitempty"` // "" when it is not known
-	Marks       []Mark `json:"marks,omitempty"`    // some of the records read, the newest first
+	Offset      int64        `json:"offset"`             // of the next record to read
+	LeaderEpoch int32        `json:"leader_epoch"`       // of the record before it; -1 when it is not known
+	TopicID     string       `json:"topic_id,omitempty"` // "" when it is not known
+	Checkpoints []Checkpoint `json:"marks,omitempty"`    // some of the records read, the newest first
 	// Furthest is the furthest Offset that there was under this topic id: reading goes back where Kafka lost records.
 	// The Store keeps it.
 	Furthest int64 `json:"furthest,omitempty"`
 }
 
-// Mark is a record that was read: where it stood and what it is recognised by.
-type Mark struct {
+// Checkpoint is a record that was read: where it stood and what it is recognised by.
+type Checkpoint struct {
 	Offset   int64  `json:"offset"`
 	Identity string `json:"identity"`
 }

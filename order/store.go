@@ -86,16 +86,16 @@ type State string
 
 // The states of a publication.
 const (
-	Pending   State = "pending"
-	Waiting   State = "waiting" // refused and to be tried again, or behind one that is; a Publication calls it pending
-	Published State = "published"
-	Parked    State = "parked"
-	Discarded State = "discarded" // parked, and then given up by an operator
-	Ceded     State = "ceded"     // left to another file, of which this service's turned out to be a copy
+	Pending    State = "pending"
+	Waiting    State = "waiting" // refused and to be tried again, or behind one that is; a Publication calls it pending
+	Published  State = "published"
+	Parked     State = "parked"
+	Discarded  State = "discarded"   // parked, and then given up by an operator
+	HandedOver State = "handed_over" // left to another file, of which this service's turned out to be a copy
 )
 
 // States returns all states.
-func States() []State { return []State{Pending, Waiting, Published, Parked, Discarded, Ceded} }
+func States() []State { return []State{Pending, Waiting, Published, Parked, Discarded, HandedOver} }
 
 // Publication tells of an order's message. What is not known any more is left out.
 type Publication struct {

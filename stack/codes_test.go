@@ -207,7 +207,7 @@ func TestClosedSetsAreWhole(t *testing.T) {
 		{order, "outbox.Class", "Class"},
 		{order, "outbox.Verb", "Verb"},
 		{order, "outbox.LinkState", "LinkState"},
-		{order, "outbox.FindingKind", "FindingKind"},
+		{order, "outbox.IncidentKind", "IncidentKind"},
 		{activity, "activity.Code", "ProblemCode"},
 		{activity, "activity.MessageState", "MessageState"},
 		{activity, "activity.Reason", "Reason"},

@@ -147,12 +147,12 @@ func TestACopiedFile(t *testing.T) {
 	}
 	acked.inTopicOnce(t, cluster.Addr())
 	var report struct {
-		Findings []struct{ Kind string }
-		Ceded    int
+		Incidents  []struct{ Kind string }
+		HandedOver int `json:"handed_over"`
 	}
 	getJSON(t, again.url()+"/v1/outbox", &report)
-	if len(report.Findings) < 2 || report.Findings[0].Kind != "forked" || report.Findings[1].Kind != "fenced" ||
-		report.Ceded != 0 {
+	if len(report.Incidents) < 2 || report.Incidents[0].Kind != "forked" || report.Incidents[1].Kind != "fenced" ||
+		report.HandedOver != 0 {
 		t.Errorf("the report says %+v", report)
 	}
 	program, err := orderProgram()

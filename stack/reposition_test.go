@@ -103,7 +103,7 @@ func (c *counter) publish(lineage string, from, to uint64) {
 			records = append(records, orderOf(lineage, slot))
 		}
 		if _, err := session.Publish(c.t.Context(), records,
-			outbox.Mark{Slot: records[len(records)-1].Slot}); err != nil {
+			outbox.Watermark{Slot: records[len(records)-1].Slot}); err != nil {
 			c.t.Fatal(err)
 		}
 	}

@@ -61,7 +61,7 @@ func publish(t testing.TB, address string, records ...outbox.Record) {
 	defer session.Close()
 	for len(records) > 0 {
 		n := min(len(records), 10_000)
-		if _, err := session.Publish(t.Context(), records[:n], outbox.Mark{Slot: records[n-1].Slot}); err != nil {
+		if _, err := session.Publish(t.Context(), records[:n], outbox.Watermark{Slot: records[n-1].Slot}); err != nil {
 			t.Fatal(err)
 		}
 		records = records[n:]

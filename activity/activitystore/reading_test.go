@@ -94,7 +94,7 @@ func TestSkip_MovesPastTheNextRecordOnly(t *testing.T) {
 	f := newFile(t)
 	b := batch(10, message("a", 3, noon, 1))
 	b.Next = map[int32]activity.Position{
-		3: {Offset: 10, LeaderEpoch: 7, TopicID: "t", Marks: []activity.Mark{{Offset: 9, Identity: "i"}}}}
+		3: {Offset: 10, LeaderEpoch: 7, TopicID: "t", Checkpoints: []activity.Checkpoint{{Offset: 9, Identity: "i"}}}}
 	f.apply(b)
 	f.begin()
 	f.note(f.ReadingAt(t.Context(), 3, 10))
@@ -111,7 +111,7 @@ func TestSkip_MovesPastTheNextRecordOnly(t *testing.T) {
 		t.Fatalf("%v, %v", names, err)
 	}
 	// With marks what is before it would be fetched, and it.
-	if next := f.next(3); next.Offset != 13 || next.TopicID != "t" || len(next.Marks) != 0 {
+	if next := f.next(3); next.Offset != 13 || next.TopicID != "t" || len(next.Checkpoints) != 0 {
 		t.Errorf("reading goes on at %+v", next)
 	}
 	kept := f.list(activity.ParkedLedger, activity.KeptFilter{})

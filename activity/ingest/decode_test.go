@@ -56,7 +56,7 @@ func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
 	r.Headers = e.Headers()
 	d := newDecoder(&def)
 	b := d.batch(kafka.Fetched{Records: []kafka.Record{r}, Next: map[int32]kafka.Position{
-		2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Marks: []kafka.Mark{{Offset: 40, Identity: "i"}}}}})
+		2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Checkpoints: []kafka.Checkpoint{{Offset: 40, Identity: "i"}}}}})
 	kept := raw(&r)
 	want := &activity.Batch{
 		Messages: []activity.Message{{
@@ -67,7 +67,8 @@ func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
 				Country:  "United Kingdom"}.Event(),
 		}},
 		Next: map[int32]activity.Position{
-			2: {Offset: 41, LeaderEpoch: 3, TopicID: "t", Marks: []activity.Mark{{Offset: 40, Identity: "i"}}}},
+			2: {Offset: 41, LeaderEpoch: 3, TopicID: "t",
+				Checkpoints: []activity.Checkpoint{{Offset: 40, Identity: "i"}}}},
 	}
 	if !reflect.DeepEqual(b, want) {
 		t.Fatalf("got  %+v\nwant %+v", b, want)

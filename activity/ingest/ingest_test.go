@@ -114,7 +114,7 @@ func fetchedOf(records []kafka.Record) kafka.Fetched {
 	for _, r := range records {
 		f.Next[r.Partition] = kafka.Position{
 			Offset: r.Offset + 1, LeaderEpoch: r.LeaderEpoch, TopicID: "t",
-			Marks: []kafka.Mark{{Offset: r.Offset, Identity: fmt.Sprint(r.Offset)}},
+			Checkpoints: []kafka.Checkpoint{{Offset: r.Offset, Identity: fmt.Sprint(r.Offset)}},
 		}
 	}
 	return f

@@ -10,8 +10,8 @@ func toRead(stored map[int32]activity.Position) map[int32]kafka.Position {
 	next := make(map[int32]kafka.Position, len(stored))
 	for partition, p := range stored {
 		position := kafka.Position{Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, TopicID: p.TopicID}
-		for _, m := range p.Marks {
-			position.Marks = append(position.Marks, kafka.Mark(m))
+		for _, m := range p.Checkpoints {
+			position.Checkpoints = append(position.Checkpoints, kafka.Checkpoint(m))
 		}
 		next[partition] = position
 	}
@@ -23,8 +23,8 @@ func toStore(read map[int32]kafka.Position) map[int32]activity.Position {
 	next := make(map[int32]activity.Position, len(read))
 	for partition, p := range read {
 		position := activity.Position{Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, TopicID: p.TopicID}
-		for _, m := range p.Marks {
-			position.Marks = append(position.Marks, activity.Mark(m))
+		for _, m := range p.Checkpoints {
+			position.Checkpoints = append(position.Checkpoints, activity.Checkpoint(m))
 		}
 		next[partition] = position
 	}

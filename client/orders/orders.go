@@ -48,16 +48,16 @@ const (
 	FieldErrorCodeWrongType        FieldErrorCode = "wrong_type"
 )
 
-// Defines values for FindingKind.
+// Defines values for IncidentKind.
 const (
-	FindingKindFenced      FindingKind = "fenced"
-	FindingKindForged      FindingKind = "forged"
-	FindingKindForked      FindingKind = "forked"
-	FindingKindMarkForeign FindingKind = "mark_foreign"
-	FindingKindMarkLost    FindingKind = "mark_lost"
-	FindingKindPlaceNew    FindingKind = "place_new"
-	FindingKindRecovered   FindingKind = "recovered"
-	FindingKindRepublished FindingKind = "republished"
+	IncidentKindFenced           IncidentKind = "fenced"
+	IncidentKindForged           IncidentKind = "forged"
+	IncidentKindForked           IncidentKind = "forked"
+	IncidentKindLogRecreated     IncidentKind = "log_recreated"
+	IncidentKindRecovered        IncidentKind = "recovered"
+	IncidentKindRepublished      IncidentKind = "republished"
+	IncidentKindWatermarkForeign IncidentKind = "watermark_foreign"
+	IncidentKindWatermarkLost    IncidentKind = "watermark_lost"
 )
 
 // Defines values for LinkState.
@@ -106,18 +106,18 @@ const (
 
 // Defines values for State.
 const (
-	StateCeded     State = "ceded"
-	StateDiscarded State = "discarded"
-	StateParked    State = "parked"
-	StatePending   State = "pending"
-	StatePublished State = "published"
-	StateWaiting   State = "waiting"
+	StateDiscarded  State = "discarded"
+	StateHandedOver State = "handed_over"
+	StateParked     State = "parked"
+	StatePending    State = "pending"
+	StatePublished  State = "published"
+	StateWaiting    State = "waiting"
 )
 
 // Defines values for Verb.
 const (
-	VerbAdopt   Verb = "adopt"
 	VerbDiscard Verb = "discard"
+	VerbReclaim Verb = "reclaim"
 	VerbRetry   Verb = "retry"
 )
 
@@ -187,16 +187,8 @@ type Act struct {
 	// Subject The order that the message tells of.
 	Subject string `json:"subject"`
 
-	// Verb What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).
+	// Verb What an operator did: retry (published again under a new slot), discard (given up for ever), reclaim (published though it was left to another file).
 	Verb Verb `json:"verb"`
-}
-
-// Adopted defines model for Adopted.
-type Adopted struct {
-	// Adopted How many messages will be published from this file.
-	//
-	// Examples: 1
-	Adopted int64 `json:"adopted"`
 }
 
 // AllDiscarded defines model for AllDiscarded.
@@ -275,7 +267,7 @@ type Delivery struct {
 	// Examples: 7
 	Sequence int64 `json:"sequence"`
 
-	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).
+	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
 	State State `json:"state"`
 
 	// Topic Where it was published. Left out before.
@@ -351,27 +343,6 @@ type DraftLine struct {
 // Examples: out_of_range
 type FieldErrorCode string
 
-// Finding defines model for Finding.
-type Finding struct {
-	// At When it was found.
-	At time.Time `json:"at"`
-
-	// Kind The kind of incident: recovered (published by a process that died before it recorded that), mark_lost (Kafka lost the watermark), place_new (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).
-	Kind FindingKind `json:"kind"`
-
-	// Messages How many messages were dealt with.
-	Messages int64 `json:"messages"`
-
-	// Sequence The slot up to which file and topic agreed.
-	Sequence int64 `json:"sequence"`
-
-	// Text What was found and done. For people.
-	Text string `json:"text"`
-}
-
-// FindingKind The kind of incident: recovered (published by a process that died before it recorded that), mark_lost (Kafka lost the watermark), place_new (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).
-type FindingKind string
-
 // HeldBack defines model for HeldBack.
 type HeldBack struct {
 	// Behind The open transactions that it waits for.
@@ -401,6 +372,27 @@ type Hidden struct {
 	// ToOffset The offset up to which the partition has to be read.
 	ToOffset int64 `json:"to_offset"`
 }
+
+// Incident defines model for Incident.
+type Incident struct {
+	// At When it was found.
+	At time.Time `json:"at"`
+
+	// Kind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).
+	Kind IncidentKind `json:"kind"`
+
+	// Messages How many messages were dealt with.
+	Messages int64 `json:"messages"`
+
+	// Sequence The slot up to which file and topic agreed.
+	Sequence int64 `json:"sequence"`
+
+	// Text What was found and done. For people.
+	Text string `json:"text"`
+}
+
+// IncidentKind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).
+type IncidentKind string
 
 // Line defines model for Line.
 type Line struct {
@@ -653,7 +645,7 @@ type Publication struct {
 	// Examples: 1
 	Attempts *int64 `json:"attempts,omitempty"`
 
-	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).
+	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
 	State State `json:"state"`
 }
 
@@ -664,19 +656,19 @@ type Report struct {
 	// Examples: 0
 	Backlog int64 `json:"backlog"`
 
-	// Ceded Messages left to another file, of which this one turned out to be a copy.
-	//
-	// Examples: 0
-	Ceded int64 `json:"ceded"`
-
-	// Findings What was found amiss between file and topic, the newest first, 20 at most.
-	Findings []Finding `json:"findings"`
-
 	// FirstSequence The first slot of the lineage; earlier ones belong to another.
 	//
 	// Examples: 1
-	FirstSequence int64    `json:"first_sequence"`
-	HeldBack      HeldBack `json:"held_back,omitempty,omitzero"`
+	FirstSequence int64 `json:"first_sequence"`
+
+	// HandedOver Messages left to another file, of which this one turned out to be a copy.
+	//
+	// Examples: 0
+	HandedOver int64    `json:"handed_over"`
+	HeldBack   HeldBack `json:"held_back,omitempty,omitzero"`
+
+	// Incidents What was found amiss between file and topic, the newest first, 20 at most.
+	Incidents []Incident `json:"incidents"`
 
 	// LastSequence The last slot that was given.
 	//
@@ -720,10 +712,10 @@ type Retried struct {
 	Retried int64 `json:"retried"`
 }
 
-// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), ceded (left to another file, of which this one is a copy).
+// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
 type State string
 
-// Verb What an operator did: retry (published again under a new slot), discard (given up for ever), adopt (published though it was left to another file).
+// Verb What an operator did: retry (published again under a new slot), discard (given up for ever), reclaim (published though it was left to another file).
 type Verb string
 
 // WaitingMessage defines model for WaitingMessage.
@@ -815,12 +807,6 @@ type PlaceOrderParams struct {
 type ListDigestsParams struct {
 	// Cursor next_cursor of the page before, with the same filters.
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
-}
-
-// AdoptJSONBody defines parameters for Adopt.
-type AdoptJSONBody struct {
-	// Reason Why, for the record of the act: at most 500 bytes of UTF-8, no control characters. Not only spaces.
-	Reason string `json:"reason"`
 }
 
 // DiscardAllParkedJSONBody defines parameters for DiscardAllParked.
@@ -975,23 +961,12 @@ func (c *Client) GetDelivery(ctx context.Context, id string) (client.Answer[Deli
 	return client.Do[Delivery](ctx, c.Client, r)
 }
 
-// GetOutbox: How the outbox stands, and what was found amiss.
+// GetOutbox: The state of the outbox, and its newest incidents.
 //
 //	GET /v1/outbox
 func (c *Client) GetOutbox(ctx context.Context) (client.Answer[Report], error) {
 	r := client.NewRequest(http.MethodGet, 200, "/v1/outbox")
 	return client.Do[Report](ctx, c.Client, r)
-}
-
-// Adopt: Publish what was left to another copy of the file.
-//
-// For when that one's disk is gone: while it is there, it publishes them itself.
-//
-//	POST /v1/outbox/adopt
-func (c *Client) Adopt(ctx context.Context, body AdoptJSONBody) (client.Answer[Adopted], error) {
-	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/adopt")
-	r.Body = body
-	return client.Do[Adopted](ctx, c.Client, r)
 }
 
 // DiscardAllParked: Give all parked messages up that the filter selects, for ever.

@@ -66,7 +66,7 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Scope: auth.OrdersRead,
 			Handler: a.handle(a.delivery)},
 		{Method: http.MethodGet, Path: "/v1/outbox", Scope: auth.OpsRead, Handler: a.handle(a.report)},
-		{Method: http.MethodPost, Path: "/v1/outbox/adopt", Scope: auth.OpsWrite, Handler: a.handle(a.adopt)},
+		{Method: http.MethodPost, Path: "/v1/outbox/reclaim", Scope: auth.OpsWrite, Handler: a.handle(a.reclaim)},
 		{Method: http.MethodGet, Path: "/v1/outbox/waiting", Scope: auth.OpsRead, Handler: a.handle(a.listWaiting)},
 		{Method: http.MethodGet, Path: "/v1/outbox/parked", Scope: auth.OpsRead, Handler: a.handle(a.listParked)},
 		{Method: http.MethodGet, Path: "/v1/outbox/parked/{id}", Scope: auth.OpsRead, Handler: a.handle(a.getParked)},

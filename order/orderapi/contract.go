@@ -56,8 +56,8 @@ type (
 		N       int      `json:"discarded" minimum:"0" doc:"How many messages were given up." example:"1"`
 		Corrupt []string `json:"corrupt,omitempty" format:"uuid" doc:"Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none."`
 	}
-	adopted struct {
-		N int `json:"adopted" minimum:"0" doc:"How many messages will be published from this file." example:"1"`
+	reclaimed struct {
+		N int `json:"reclaimed" minimum:"0" doc:"How many messages will be published from this file." example:"1"`
 	}
 )
 
@@ -160,11 +160,12 @@ func closedSets() []openapi.Closed {
 	return []openapi.Closed{
 		openapi.ClosedSet("How far an order's message got: pending (not published yet), waiting (refused, to be "+
 			"tried again, or behind one that is), published, parked (refused too often, "+
-			"an operator decides), discarded (given up by an operator), ceded (left to another file, of which this "+
+			"an operator decides), discarded (given up by an operator), handed_over (left to another file, of which "+
+			"this "+
 			"one is a copy).", order.States()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
 		openapi.ClosedSet(
-			"What an operator did: retry (published again under a new slot), discard (given up for ever), adopt "+
+			"What an operator did: retry (published again under a new slot), discard (given up for ever), reclaim "+
 				"(published though it was left to another file).",
 			outbox.Verbs()...),
 		openapi.ClosedSet(
@@ -173,11 +174,12 @@ func closedSets() []openapi.Closed {
 				"fenced (another process took over).",
 			outbox.LinkStates()...),
 		openapi.ClosedSet(
-			"The kind of incident: recovered (published by a process that died before it recorded that), mark_lost "+
-				"(Kafka lost the watermark), place_new (the topic was recreated), "+
+			"The kind of incident: recovered (published by a process that died before it recorded that), "+
+				"watermark_lost "+
+				"(Kafka lost the watermark), log_recreated (the topic was recreated), "+
 				"republished (the topic had lost messages), forked (the file is a copy and went on under a new "+
 				"lineage), fenced (a copy took over).",
-			outbox.FindingKinds()...),
+			outbox.IncidentKinds()...),
 	}
 }
 
@@ -289,12 +291,12 @@ func operations() map[string]openapi.Operation {
 			ID: "listDigests", Summary: "Sums of the published orders by the quarter hour they were placed in.",
 			Query: []openapi.Parameter{cursorParameter}, Answer: digestsAnswer{}, AnswerHeaders: plain,
 		},
-		"GET /v1/outbox": {ID: "getOutbox", Summary: "How the outbox stands, and what was found amiss.",
+		"GET /v1/outbox": {ID: "getOutbox", Summary: "The state of the outbox, and its newest incidents.",
 			Answer: outbox.Report{}, AnswerHeaders: plain},
-		"POST /v1/outbox/adopt": {
-			ID: "adopt", Summary: "Publish what was left to another copy of the file.",
+		"POST /v1/outbox/reclaim": {
+			ID: "reclaim", Summary: "Publish what was left to another copy of the file.",
 			Description: "For when that one's disk is gone: while it is there, it publishes them itself.",
-			Body:        reasonBody(true), Answer: adopted{}, AnswerHeaders: plain, Problems: decision,
+			Body:        reasonBody(true), Answer: reclaimed{}, AnswerHeaders: plain, Problems: decision,
 		},
 		"GET /v1/outbox/waiting": {
 			ID:            "listWaiting",

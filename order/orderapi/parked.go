@@ -208,7 +208,7 @@ func (a *api) answerDecided(
 	corrupt []uuidv7.ID,
 ) error {
 	name := map[outbox.Verb]string{outbox.Retry: "retried", outbox.Discard: "discarded",
-		outbox.Adopted: "adopted"}[verb]
+		outbox.Reclaimed: "reclaimed"}[verb]
 	answer := map[string]any{name: n}
 	if len(corrupt) > 0 {
 		answer["corrupt"] = texts(corrupt)

@@ -6,8 +6,8 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// maxFindings is how many findings a report names.
-const maxFindings = 20
+// maxIncidents is how many incidents a report names.
+const maxIncidents = 20
 
 // report answers how the outbox stands: what waits, under which lineage, and what was found amiss between the file and
 // Kafka.
@@ -15,16 +15,16 @@ func (a *api) report(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
-	report, err := a.Outbox.Report(r.Context(), maxFindings)
+	report, err := a.Outbox.Report(r.Context(), maxIncidents)
 	if err != nil {
 		return err
 	}
 	return a.answerJSON(w, r, report)
 }
 
-// adopt answers {"adopted":n}: the messages that were left to another file are published from this one.
-func (a *api) adopt(w http.ResponseWriter, r *http.Request) error {
-	d, err := readDecision(w, r, outbox.Adopted)
+// reclaim answers {"reclaimed":n}: the messages that were left to another file are published from this one.
+func (a *api) reclaim(w http.ResponseWriter, r *http.Request) error {
+	d, err := readDecision(w, r, outbox.Reclaimed)
 	if err != nil {
 		return err
 	}
@@ -32,9 +32,9 @@ func (a *api) adopt(w http.ResponseWriter, r *http.Request) error {
 		return invalidDecision("", "This request is about all messages that were left to another file: it takes a "+
 			"reason and no filter.")
 	}
-	n, err := a.Outbox.Adopt(r.Context(), why(r, d.Reason))
+	n, err := a.Outbox.Reclaim(r.Context(), why(r, d.Reason))
 	if err != nil {
 		return err
 	}
-	return a.answerDecided(w, r, outbox.Adopted, n, nil)
+	return a.answerDecided(w, r, outbox.Reclaimed, n, nil)
 }

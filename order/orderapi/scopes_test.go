@@ -21,7 +21,7 @@ func TestWhatEachRouteNeeds(t *testing.T) {
 		"GET /v1/orders/{id}":                 auth.OrdersRead,
 		"GET /v1/orders/{id}/delivery":        auth.OrdersRead,
 		"GET /v1/outbox":                      auth.OpsRead,
-		"POST /v1/outbox/adopt":               auth.OpsWrite,
+		"POST /v1/outbox/reclaim":             auth.OpsWrite,
 		"GET /v1/outbox/waiting":              auth.OpsRead,
 		"GET /v1/outbox/parked":               auth.OpsRead,
 		"GET /v1/outbox/parked/{id}":          auth.OpsRead,

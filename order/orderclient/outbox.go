@@ -17,12 +17,12 @@ type OutboxReport struct {
 	Backlog       int        `json:"backlog"`
 	Waiting       int        `json:"waiting"`
 	Parked        int        `json:"parked"`
-	Ceded         int        `json:"ceded"`
+	HandedOver    int        `json:"handed_over"`
 	Oldest        *time.Time `json:"oldest_unpublished_at,omitempty"`
 	Repair        bool       `json:"repair"`
 	Relay         Relay      `json:"relay"`
 	HeldBack      *HeldBack  `json:"held_back,omitempty"`
-	Findings      []Finding  `json:"findings"`
+	Incidents     []Incident `json:"incidents"`
 }
 
 // Relay is how the service stands with Kafka.
@@ -45,8 +45,8 @@ type HeldBack struct {
 	} `json:"behind"`
 }
 
-// Finding is what the service found amiss between its file and Kafka, and what it did.
-type Finding struct {
+// Incident is what the service found amiss between its file and Kafka, and what it did.
+type Incident struct {
 	At       time.Time `json:"at"`
 	Kind     string    `json:"kind"`
 	Sequence uint64    `json:"sequence"`
@@ -54,7 +54,7 @@ type Finding struct {
 	Text     string    `json:"text"`
 }
 
-// Outbox returns an account of the service's outbox, with its newest findings.
+// Outbox returns an account of the service's outbox, with its newest incidents.
 func (c *Client) Outbox(ctx context.Context) (OutboxReport, error) {
 	var report OutboxReport
 	answer, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/outbox", want: http.StatusOK,
@@ -68,9 +68,9 @@ func (c *Client) Outbox(ctx context.Context) (OutboxReport, error) {
 	return report, nil
 }
 
-// Adopt has the messages published that were left to another file, because that file is gone, and returns how many
+// Reclaim has the messages published that were left to another file, because that file is gone, and returns how many
 // there were. reason is kept.
-func (c *Client) Adopt(ctx context.Context, reason string) (int, error) {
-	n, _, err := c.decide(ctx, "/v1/outbox/adopt", decision{Reason: reason})
+func (c *Client) Reclaim(ctx context.Context, reason string) (int, error) {
+	n, _, err := c.decide(ctx, "/v1/outbox/reclaim", decision{Reason: reason})
 	return n, err
 }

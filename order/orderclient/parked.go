@@ -186,7 +186,7 @@ func (c *Client) decide(ctx context.Context, path string, d decision) (n int, co
 	var done struct {
 		Retried   int `json:"retried"`
 		Discarded int `json:"discarded"`
-		Adopted   int `json:"adopted"`
+		Reclaimed int `json:"reclaimed"`
 
 		Corrupt []string `json:"corrupt"`
 	}
@@ -197,5 +197,5 @@ func (c *Client) decide(ctx context.Context, path string, d decision) (n int, co
 	if err != nil {
 		return 0, nil, fmt.Errorf("decide on messages: %w", err)
 	}
-	return done.Retried + done.Discarded + done.Adopted, done.Corrupt, nil
+	return done.Retried + done.Discarded + done.Reclaimed, done.Corrupt, nil
 }

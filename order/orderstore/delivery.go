@@ -14,7 +14,7 @@ import (
 // states names the outbox's states in the domain's terms.
 var states = map[outbox.State]order.State{
 	outbox.Pending: order.Pending, outbox.Waiting: order.Waiting, outbox.Published: order.Published,
-	outbox.Parked: order.Parked, outbox.Discarded: order.Discarded, outbox.Ceded: order.Ceded,
+	outbox.Parked: order.Parked, outbox.Discarded: order.Discarded, outbox.HandedOver: order.HandedOver,
 }
 
 // attempts is nil when they are not known any more.
@@ -51,8 +51,8 @@ func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, err
 	if known.State == outbox.Published {
 		d.PublishedAt = known.At
 	}
-	if known.Placed {
-		d.Partition, d.Offset = &known.Place.Partition, &known.Place.Offset
+	if known.Located {
+		d.Partition, d.Offset = &known.Position.Partition, &known.Position.Offset
 	}
 	return d, nil
 }

@@ -166,36 +166,39 @@ func value(b *testing.B, registry *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// sink publishes nowhere, and keeps nothing but the mark: the suite's fake would keep a million records in memory.
+// sink publishes nowhere, and keeps nothing but the watermark: the suite's fake would keep a million records in memory.
 type sink struct {
-	next  int64
-	mark  outbox.Mark
-	known bool
+	next      int64
+	watermark outbox.Watermark
+	known     bool
 }
 
 func (s *sink) Open(context.Context, outbox.Identity) (outbox.Session, error) { return s, nil }
 
-func (s *sink) Mark() (outbox.Mark, bool) { return s.mark, s.known }
+func (s *sink) Watermark() (outbox.Watermark, bool) { return s.watermark, s.known }
 
-func (s *sink) Place() string { return "sink" }
+func (s *sink) LogID() string { return "sink" }
 
-func (s *sink) Troubled() <-chan struct{} { return nil }
+func (s *sink) Disconnected() <-chan struct{} { return nil }
 
 func (s *sink) Ends(context.Context) (map[int32]int64, error) {
 	return map[int32]int64{0: s.next}, nil
 }
 
-func (s *sink) Lost(context.Context, []outbox.Standing) ([]outbox.Standing, error) { return nil, nil }
+func (s *sink) Lost(context.Context, []outbox.StoredRecord) ([]outbox.StoredRecord, error) {
+	return nil, nil
+}
 
 func (s *sink) Scan(context.Context, map[int32]int64, func(outbox.Sight) error) (map[int32]int64, error) {
 	return map[int32]int64{0: 0}, nil
 }
 
-func (s *sink) Publish(_ context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
-	s.mark, s.known = mark, true
-	places := make([]outbox.Place, len(records))
+func (s *sink) Publish(_ context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
+	error) {
+	s.watermark, s.known = watermark, true
+	places := make([]outbox.Position, len(records))
 	for i := range places {
-		places[i] = outbox.Place{Offset: s.next}
+		places[i] = outbox.Position{Offset: s.next}
 		s.next++
 	}
 	return places, nil

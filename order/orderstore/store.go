@@ -290,8 +290,8 @@ func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) 
 		publication.State = order.Parked
 	case outbox.Discarded:
 		publication.State = order.Discarded
-	case outbox.Ceded:
-		publication.State = order.Ceded
+	case outbox.HandedOver:
+		publication.State = order.HandedOver
 	case outbox.Pending, outbox.Waiting:
 	}
 	return order.Stored{

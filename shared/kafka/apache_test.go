@@ -99,7 +99,7 @@ func brokenCommits(t *testing.T, p *proxy) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			record := outbox.Record{Slot: slot, Key: []byte("k"), Value: fmt.Append(nil, slot), Time: time.Now()}
-			_, err := session.Publish(ctx, []outbox.Record{record}, outbox.Mark{Slot: slot})
+			_, err := session.Publish(ctx, []outbox.Record{record}, outbox.Watermark{Slot: slot})
 			return err
 		}
 		if err := publish(); err != nil {
@@ -116,7 +116,7 @@ func brokenCommits(t *testing.T, p *proxy) {
 		}
 		session.Close()
 		session = open() // tells how things stand
-		mark, _ := session.Mark()
+		mark, _ := session.Watermark()
 		session.Close()
 		if !s.before && s.request == endTxnRequest && mark.Slot != slot {
 			t.Errorf("%s: the mark is %d, and %d had been committed", name, mark.Slot, slot)
@@ -219,8 +219,8 @@ func (p *post) drained() {
 	})
 }
 
-func (p *post) found(kind outbox.FindingKind) bool {
-	return slices.ContainsFunc(p.report().Findings, func(f outbox.Finding) bool { return f.Kind == kind })
+func (p *post) found(kind outbox.IncidentKind) bool {
+	return slices.ContainsFunc(p.report().Incidents, func(f outbox.Incident) bool { return f.Kind == kind })
 }
 
 // once checks that each message stands once among the committed records up to the high watermark.
@@ -264,8 +264,8 @@ func hanging(t *testing.T, address string) {
 	end(false)
 	p.drained()
 	p.once()
-	if p.found(outbox.FoundRepublished) || !p.found(outbox.FoundMarkLost) {
-		t.Errorf("found %v", p.report().Findings)
+	if p.found(outbox.IncidentRepublished) || !p.found(outbox.IncidentWatermarkLost) {
+		t.Errorf("found %v", p.report().Incidents)
 	}
 }
 
@@ -280,7 +280,7 @@ func strangers(t *testing.T, address string) {
 		p.start()
 		p.place(2)
 		p.drained()
-		if found := p.report().Findings; len(found) != n+1 || found[0].Kind != outbox.FoundMarkForeign {
+		if found := p.report().Incidents; len(found) != n+1 || found[0].Kind != outbox.IncidentWatermarkForeign {
 			t.Errorf("found %v", found)
 		}
 	}
@@ -316,7 +316,7 @@ func madeAgain(t *testing.T, address string) {
 			before := p.report().Topic
 			remake(t, p)
 			poll(t, "it publishes again",
-				func() bool { return p.found(outbox.FoundRepublished) && p.report().Topic != before })
+				func() bool { return p.found(outbox.IncidentRepublished) && p.report().Topic != before })
 			p.place(1)
 			p.drained()
 			p.once()

@@ -8,16 +8,17 @@ import (
 	"ordertally/shared/outbox"
 )
 
-var errOvertaken = errors.New("another session of the lineage has set the mark")
+var errOvertaken = errors.New("another session of the lineage has set the watermark")
 
-// publishAtLeastOnce sends records without a transaction and sets the mark afterwards.
-func (s *session) publishAtLeastOnce(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place,
+// publishAtLeastOnce sends records without a transaction and sets the watermark afterwards.
+func (s *session) publishAtLeastOnce(ctx context.Context, records []outbox.Record,
+	watermark outbox.Watermark) ([]outbox.Position,
 	error) {
-	stands, known, err := s.readMark(ctx, s.marks)
+	stands, known, err := s.readWatermark(ctx, s.watermarkClient)
 	if err != nil {
 		return nil, outage(err)
 	}
-	if known != s.known || stands != s.mark {
+	if known != s.known || stands != s.watermark {
 		return nil, &outbox.OutageError{Class: outbox.Fenced, Err: errOvertaken}
 	}
 	places, err := s.produce(ctx, records, nil)
@@ -27,13 +28,13 @@ func (s *session) publishAtLeastOnce(ctx context.Context, records []outbox.Recor
 	if err != nil {
 		return nil, outage(s.cause(err))
 	}
-	set, err := s.marks.CommitOffsets(s.offsetOf(mark))
+	set, err := s.watermarkClient.CommitOffsets(s.offsetOf(watermark))
 	if err == nil {
 		err = set[0].Error
 	}
 	if err != nil {
-		return nil, outage(fmt.Errorf("set the mark of lineage %s: %w", s.lineage, err))
+		return nil, outage(fmt.Errorf("set the watermark of lineage %s: %w", s.lineage, err))
 	}
-	s.mark, s.known = mark, true
+	s.watermark, s.known = watermark, true
 	return places, nil
 }

@@ -81,26 +81,26 @@ func (c *Careful) Next(ctx context.Context, partition int32, at Position) (Fetch
 	last := &records[len(records)-1]
 	next := Position{
 		Offset: last.Offset + 1, LeaderEpoch: last.LeaderEpoch, TopicID: at.TopicID,
-		Marks: addMark(at.Marks, Mark{Offset: last.Offset, Identity: identityOf(last)}),
+		Checkpoints: addCheckpoint(at.Checkpoints, Checkpoint{Offset: last.Offset, Identity: identityOf(last)}),
 	}
 	return Fetched{Records: records, Next: map[int32]Position{partition: next}}, nil
 }
 
-// Stands reports whether the newest mark of a position is still at its offset.
+// Stands reports whether the newest checkpoint of a position is still at its offset.
 func (c *Careful) Stands(ctx context.Context, partition int32, at Position) (bool, error) {
-	if len(at.Marks) == 0 {
+	if len(at.Checkpoints) == 0 {
 		return true, nil
 	}
-	if err := c.assign(partition, at.Marks[0].Offset); err != nil {
+	if err := c.assign(partition, at.Checkpoints[0].Offset); err != nil {
 		return false, err
 	}
 	defer func() { _ = c.client.Unassign() }()
-	records, err := c.batch(ctx, at.Marks[0].Offset)
+	records, err := c.batch(ctx, at.Checkpoints[0].Offset)
 	if errors.Is(err, ErrNotThere) {
 		return false, nil
 	}
-	return err == nil && len(records) > 0 && records[0].Offset == at.Marks[0].Offset &&
-		identityOf(&records[0]) == at.Marks[0].Identity, err
+	return err == nil && len(records) > 0 && records[0].Offset == at.Checkpoints[0].Offset &&
+		identityOf(&records[0]) == at.Checkpoints[0].Identity, err
 }
 
 func (c *Careful) assign(partition int32, offset int64) error {

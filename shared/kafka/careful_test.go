@@ -41,7 +41,7 @@ func TestCareful_ReadsOneBatchAtATime(t *testing.T) {
 			t.Errorf("offset %d is too large: %d", want, large)
 		}
 		at = f.Next[0]
-		if at.Offset != want+1 || at.TopicID != "t" || len(at.Marks) == 0 || at.Marks[0].Offset != want {
+		if at.Offset != want+1 || at.TopicID != "t" || len(at.Checkpoints) == 0 || at.Checkpoints[0].Offset != want {
 			t.Errorf("it goes on at %+v", at)
 		}
 	}
@@ -54,8 +54,10 @@ func TestCareful_ReadsOneBatchAtATime(t *testing.T) {
 	if stands, err := c.Stands(t.Context(), 0, at); err != nil || !stands {
 		t.Errorf("the last record stands: %v, %v", stands, err)
 	}
-	for _, other := range []kafka.Mark{{Offset: 0, Identity: at.Marks[0].Identity}, {Offset: 1000, Identity: "i"}} {
-		if stands, err := c.Stands(t.Context(), 0, kafka.Position{Offset: 7, Marks: []kafka.Mark{other}}); err != nil ||
+	for _, other := range []kafka.Checkpoint{{Offset: 0, Identity: at.Checkpoints[0].Identity},
+		{Offset: 1000, Identity: "i"}} {
+		if stands, err := c.Stands(t.Context(), 0,
+			kafka.Position{Offset: 7, Checkpoints: []kafka.Checkpoint{other}}); err != nil ||
 			stands {
 			t.Errorf("%+v stands: %v, %v", other, stands, err)
 		}
@@ -64,7 +66,7 @@ func TestCareful_ReadsOneBatchAtATime(t *testing.T) {
 	ahead := largeConsumer(t, l, 1000)
 	l.produce(confluent.Message{Value: []byte("next")})
 	if err := ahead.Assign(t.Context(), map[int32]kafka.Position{
-		0: {Offset: at.Offset, LeaderEpoch: at.LeaderEpoch, Marks: at.Marks}}); err != nil {
+		0: {Offset: at.Offset, LeaderEpoch: at.LeaderEpoch, Checkpoints: at.Checkpoints}}); err != nil {
 		t.Fatal(err)
 	}
 	if f, err := ahead.Fetch(t.Context(), 1); err != nil || len(f.Repositions) > 0 || len(f.Records) != 1 ||

@@ -207,7 +207,7 @@ const fetchBytes = 16 << 20
 // background comes as a *lifecycle.PanicError; Assign begins anew after it.
 func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 	c.settle()
-	if err := c.dispelDoubt(ctx); err != nil {
+	if err := c.revalidate(ctx); err != nil {
 		return Fetched{}, err
 	}
 	var records []Record
@@ -224,7 +224,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			c.down = false
 			record := recordOf(event)
 			if c.reading(record.Partition).awaiting {
-				if err := c.checkMark(&record); err != nil {
+				if err := c.checkCheckpoint(&record); err != nil {
 					return Fetched{}, err
 				}
 				continue
@@ -247,7 +247,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			if len(records) > 0 { // what follows may stand in another log
 				return c.fetched(records), nil
 			}
-			if err := c.dispelDoubt(ctx); err != nil {
+			if err := c.revalidate(ctx); err != nil {
 				return Fetched{}, err
 			}
 		case nil:
@@ -257,7 +257,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			if ctx.Err() != nil {
 				return Fetched{}, ctx.Err()
 			}
-			if err := c.dispelDoubt(ctx); err != nil {
+			if err := c.revalidate(ctx); err != nil {
 				return Fetched{}, err
 			}
 		}
@@ -279,7 +279,7 @@ func (c *Consumer) fetched(records []Record) Fetched {
 	for partition, record := range last {
 		r := c.reading(partition)
 		r.epoch = record.LeaderEpoch
-		r.marks = addMark(r.marks, Mark{Offset: record.Offset, Identity: identityOf(record)})
+		r.checkpoints = addCheckpoint(r.checkpoints, Checkpoint{Offset: record.Offset, Identity: identityOf(record)})
 		f.Next[partition] = r.position()
 	}
 	return f

@@ -32,7 +32,7 @@ func publishTo(t *testing.T, address, topic string, from, to uint64) {
 	for slot := from; slot <= to; slot++ { // each in a transaction of its own: many control records
 		records := []outbox.Record{{Slot: slot, Key: fmt.Append(nil, slot), Value: fmt.Append(nil, slot),
 			Time: time.Now()}}
-		if _, err := session.Publish(t.Context(), records, outbox.Mark{Slot: slot}); err != nil {
+		if _, err := session.Publish(t.Context(), records, outbox.Watermark{Slot: slot}); err != nil {
 			t.Fatal(err)
 		}
 	}

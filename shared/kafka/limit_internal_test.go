@@ -64,9 +64,9 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 		s := open()
 		r := record(1, value)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		_, named := s.Publish(ctx, []outbox.Record{r, record(2, 10)}, outbox.Mark{Slot: 2})
+		_, named := s.Publish(ctx, []outbox.Record{r, record(2, 10)}, outbox.Watermark{Slot: 2})
 		s.limit = 1 << 30 // have Kafka judge
-		places, judged := s.Publish(ctx, []outbox.Record{r}, outbox.Mark{Slot: 2})
+		places, judged := s.Publish(ctx, []outbox.Record{r}, outbox.Watermark{Slot: 2})
 		cancel()
 		s.Close()
 		if (judged == nil) != (value <= fits) || (named == nil) != (value <= fits) {
@@ -81,12 +81,12 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 	for i := range many {
 		many[i] = record(uint64(i+1), 900)
 	}
-	if _, err := s.Publish(t.Context(), many, outbox.Mark{Slot: 200}); err != nil {
+	if _, err := s.Publish(t.Context(), many, outbox.Watermark{Slot: 200}); err != nil {
 		t.Errorf("200 records of 1 KB in a topic that takes 20 KB at once: %v", err)
 	}
 	// An operator raises the limit: the session hears of it when it matters.
 	set(2 * limit)
-	if _, err := s.Publish(t.Context(), []outbox.Record{record(201, limit)}, outbox.Mark{Slot: 201}); err != nil {
+	if _, err := s.Publish(t.Context(), []outbox.Record{record(201, limit)}, outbox.Watermark{Slot: 201}); err != nil {
 		t.Errorf("after the limit was raised: %v", err)
 	}
 }

@@ -11,14 +11,14 @@ import (
 
 // Position is where reading a partition goes on, and what shows that the place is still the same (rule C4).
 type Position struct {
-	Offset      int64  // of the next record
-	LeaderEpoch int32  // of the record before it; -1 when it is not known
-	TopicID     string // of the topic it was read from; "" when that is not known
-	Marks       []Mark // records that were read, the newest first; without any the place is taken on trust
+	Offset      int64        // of the next record
+	LeaderEpoch int32        // of the record before it; -1 when it is not known
+	TopicID     string       // of the topic it was read from; "" when that is not known
+	Checkpoints []Checkpoint // records that were read, the newest first; without any the place is taken on trust
 }
 
-// Mark is a record that was read and should still stand where it stood.
-type Mark struct {
+// Checkpoint is a record that was read and should still stand where it stood.
+type Checkpoint struct {
 	Offset   int64
 	Identity string // see identityOf
 }
@@ -61,21 +61,22 @@ func part(h hash.Hash, b []byte) {
 }
 
 const (
-	maxMarks    = 12
-	markSpacing = 100 // nearer to each other than that to the newest, marks are not worth their place
+	maxCheckpoints    = 12
+	checkpointSpacing = 100 // nearer to each other than that to the newest, checkpoints are not worth their place
 )
 
-// addMark puts a newer mark in front and thins out the others: the distances from the newest grow about tenfold from
-// one to the next but one, so that few of them lie close behind any place where a log may have been cut off.
-func addMark(marks []Mark, newest Mark) []Mark {
-	all := append([]Mark{newest}, marks...)
+// addCheckpoint puts a newer checkpoint in front and thins out the others: the distances from the newest grow about
+// tenfold from one to the next but one, so that few of them lie close behind any place where a log may have been cut
+// off.
+func addCheckpoint(checkpoints []Checkpoint, newest Checkpoint) []Checkpoint {
+	all := append([]Checkpoint{newest}, checkpoints...)
 	kept := all[:1:1]
 	for i := 1; i < len(all); i++ {
-		before := max(newest.Offset-kept[len(kept)-1].Offset, markSpacing)
+		before := max(newest.Offset-kept[len(kept)-1].Offset, checkpointSpacing)
 		if i+1 < len(all) && newest.Offset-all[i+1].Offset <= 10*before {
 			continue // the next one covers it
 		}
 		kept = append(kept, all[i])
 	}
-	return kept[:min(len(kept), maxMarks)]
+	return kept[:min(len(kept), maxCheckpoints)]
 }

@@ -9,27 +9,27 @@ import (
 
 func TestMarksAreFewAndReachFarBack(t *testing.T) {
 	const step, reads = 37, 200_000
-	var marks []Mark
+	var checkpoints []Checkpoint
 	for i := range int64(reads) {
-		marks = addMark(marks, Mark{Offset: i * step, Identity: fmt.Sprint(i)})
-		if len(marks) > maxMarks {
-			t.Fatalf("%d marks", len(marks))
+		checkpoints = addCheckpoint(checkpoints, Checkpoint{Offset: i * step, Identity: fmt.Sprint(i)})
+		if len(checkpoints) > maxCheckpoints {
+			t.Fatalf("%d checkpoints", len(checkpoints))
 		}
 	}
 	newest := int64(reads-1) * step
 	for lost := int64(1); lost < newest; lost *= 2 {
-		for _, m := range marks {
+		for _, m := range checkpoints {
 			if m.Offset >= newest-lost {
 				continue
 			}
-			if back := newest - m.Offset; back > 10*max(lost, markSpacing)+10*step {
-				t.Errorf("after the loss of %d offsets the nearest mark is %d back", lost, back)
+			if back := newest - m.Offset; back > 10*max(lost, checkpointSpacing)+10*step {
+				t.Errorf("after the loss of %d offsets the nearest checkpoint is %d back", lost, back)
 			}
 			break
 		}
 	}
-	if marks[0].Offset != newest || marks[0].Identity != fmt.Sprint(reads-1) {
-		t.Errorf("the newest mark is %+v", marks[0])
+	if checkpoints[0].Offset != newest || checkpoints[0].Identity != fmt.Sprint(reads-1) {
+		t.Errorf("the newest checkpoint is %+v", checkpoints[0])
 	}
 }
 

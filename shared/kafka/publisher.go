@@ -39,12 +39,12 @@ type PublisherConfig struct {
 	Idempotent bool
 }
 
-// Publisher publishes to one topic, each batch in one Kafka transaction that carries the mark too.
+// Publisher publishes to one topic, each batch in one Kafka transaction that carries the watermark too.
 //
-// The transactional id names topic and lineage, so that opening a session fences every earlier one; the mark is a
+// The transactional id names topic and lineage, so that opening a session fences every earlier one; the watermark is a
 // committed offset, with metadata, for partition 0 of the topic in a consumer group of the same name (rule P5).
 //
-// With Idempotent the mark is committed after the messages instead of with them. That is at least once: whatever a
+// With Idempotent the watermark is committed after the messages instead of with them. That is at least once: whatever a
 // failure leaves between the two is published again, under the same slots and ids, and so is the rest of a batch in
 // which one message was refused. Another session of the lineage is not fenced but noticed, before the next batch.
 type Publisher struct {
@@ -80,7 +80,7 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 }
 
 // Open makes the topic if it is absent and the lineage has published nothing, fences earlier sessions and reads the
-// mark, in this order: one read before InitTransactions can still be overtaken (rule P6).
+// watermark, in this order: one read before InitTransactions can still be overtaken (rule P6).
 func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Session, error) {
 	for {
 		s, err := p.connect(id.Lineage)
@@ -101,8 +101,8 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 	}
 }
 
-// groupOf is the transactional id of a lineage on a topic, and the consumer group that its mark is committed in. All
-// begin alike, for ACLs that allow a prefix.
+// groupOf is the transactional id of a lineage on a topic, and the consumer group that its watermark is committed in.
+// All begin alike, for ACLs that allow a prefix.
 func groupOf(topic, lineage string) string { return "ordertally-order-" + topic + "-" + lineage }
 
 func (p *Publisher) connect(lineage string) (*session, error) {

@@ -161,7 +161,7 @@ func (s *session) Ends(context.Context) (map[int32]int64, error) {
 }
 
 // Lost implements outbox.Session.
-func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox.Standing, error) {
+func (s *session) Lost(ctx context.Context, records []outbox.StoredRecord) ([]outbox.StoredRecord, error) {
 	switch same, err := s.sameTopic(ctx); {
 	case err != nil:
 		return nil, outage(err)
@@ -179,8 +179,8 @@ func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox
 	if err != nil {
 		return nil, outage(err)
 	}
-	gone := map[outbox.Standing]bool{}
-	ask := map[int32][]outbox.Standing{}
+	gone := map[outbox.StoredRecord]bool{}
+	ask := map[int32][]outbox.StoredRecord{}
 	for _, record := range records {
 		span, exists := spans[record.Partition]
 		switch {
@@ -202,14 +202,14 @@ func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox
 		}
 		for partition := range at {
 			record := ask[partition][0]
-			found, _ := s.standing(first[partition])
-			gone[record] = found.Place != record.Place || found.Slot != record.Slot
+			found, _ := s.storedRecord(first[partition])
+			gone[record] = found.Position != record.Position || found.Slot != record.Slot
 			if ask[partition] = ask[partition][1:]; len(ask[partition]) == 0 {
 				delete(ask, partition)
 			}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(records), func(record outbox.Standing) bool { return !gone[record] }), nil
+	return slices.DeleteFunc(slices.Clone(records), func(record outbox.StoredRecord) bool { return !gone[record] }), nil
 }
 
 // envelopeOf returns the envelope of a message of an order service; false when it is none.
@@ -222,18 +222,18 @@ func envelopeOf(m *confluent.Message) (cloudevent.Envelope, bool) {
 	return envelope, err == nil
 }
 
-// standing returns a message as one of this lineage; false when it is another's, or nil.
-func (s *session) standing(m *confluent.Message) (outbox.Standing, bool) {
+// storedRecord returns a message as one of this lineage; false when it is another's, or nil.
+func (s *session) storedRecord(m *confluent.Message) (outbox.StoredRecord, bool) {
 	if m == nil {
-		return outbox.Standing{}, false
+		return outbox.StoredRecord{}, false
 	}
 	envelope, ok := envelopeOf(m)
 	if !ok || envelope.Lineage != s.lineage {
-		return outbox.Standing{}, false
+		return outbox.StoredRecord{}, false
 	}
 	id, _ := uuidv7.Parse(envelope.ID) // zero when it is none of ours
-	return outbox.Standing{
-		Place: outbox.Place{Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset)},
-		Slot:  envelope.Sequence, ID: id,
+	return outbox.StoredRecord{
+		Position: outbox.Position{Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset)},
+		Slot:     envelope.Sequence, ID: id,
 	}, true
 }

@@ -27,23 +27,23 @@ type Reposition struct {
 
 // reading is how far one partition was read. It belongs to the goroutine that fetches.
 type reading struct {
-	next    int64 // offset of the next record; past control records once the end was seen
-	epoch   int32
-	topicID string
-	marks   []Mark
+	next        int64 // offset of the next record; past control records once the end was seen
+	epoch       int32
+	topicID     string
+	checkpoints []Checkpoint
 
 	low, high int64 // of what could be read of the log, when it was last looked at
-	// awaiting: reading started at marks[0] again, and the next record must be the one of that mark.
+	// awaiting: reading started at checkpoints[0] again, and the next record must be the one of that checkpoint.
 	awaiting bool
-	cut      bool // a newer mark was not found: the log was truncated
+	cut      bool // a newer checkpoint was not found: the log was truncated
 }
 
 func readingAt(p Position) *reading {
-	return &reading{next: p.Offset, epoch: p.LeaderEpoch, topicID: p.TopicID, marks: p.Marks}
+	return &reading{next: p.Offset, epoch: p.LeaderEpoch, topicID: p.TopicID, checkpoints: p.Checkpoints}
 }
 
 func (r *reading) position() Position {
-	return Position{Offset: r.next, LeaderEpoch: r.epoch, TopicID: r.topicID, Marks: r.marks}
+	return Position{Offset: r.next, LeaderEpoch: r.epoch, TopicID: r.topicID, Checkpoints: r.checkpoints}
 }
 
 // look takes in what the broker says of the log, and returns the offset to start from.
@@ -59,17 +59,17 @@ func (r *reading) look(topicID string, low, high int64) (start int64, moved *Rep
 	return r.aim()
 }
 
-// aim returns where to start: at the newest mark that the log can still hold, to see whether it does. Without one, the
-// position itself is taken on trust when it is in the log, and else the log's start.
+// aim returns where to start: at the newest checkpoint that the log can still hold, to see whether it does. Without
+// one, the position itself is taken on trust when it is in the log, and else the log's start.
 func (r *reading) aim() (start int64, moved *Reposition) {
-	for len(r.marks) > 0 && r.marks[0].Offset >= r.high {
-		r.marks, r.cut = r.marks[1:], true
+	for len(r.checkpoints) > 0 && r.checkpoints[0].Offset >= r.high {
+		r.checkpoints, r.cut = r.checkpoints[1:], true
 	}
 	r.cut = r.cut || r.next > r.high
 	switch {
-	case len(r.marks) > 0 && r.marks[0].Offset >= r.low:
+	case len(r.checkpoints) > 0 && r.checkpoints[0].Offset >= r.low:
 		r.awaiting = true
-		return r.marks[0].Offset, nil
+		return r.checkpoints[0].Offset, nil
 	case r.cut:
 		return r.low, r.move(Truncated, r.low)
 	case r.next < r.low:
@@ -78,28 +78,28 @@ func (r *reading) aim() (start int64, moved *Reposition) {
 	return r.next, nil
 }
 
-// found takes the first record after a start at a mark. When it is the mark's, reading goes on behind it; when another
-// stands there, stands is false, and aim says where to look next.
+// found takes the first record after a start at a checkpoint. When it is the checkpoint's, reading goes on behind it;
+// when another stands there, stands is false, and aim says where to look next.
 func (r *reading) found(record *Record) (stands bool, moved *Reposition) {
-	mark := r.marks[0]
-	if record.Offset != mark.Offset || identityOf(record) != mark.Identity {
+	checkpoint := r.checkpoints[0]
+	if record.Offset != checkpoint.Offset || identityOf(record) != checkpoint.Identity {
 		r.miss()
 		return false, nil
 	}
 	r.awaiting = false
 	if r.cut {
-		older := r.marks
-		moved = r.move(Truncated, mark.Offset+1)
-		r.marks, r.epoch = older, record.LeaderEpoch
+		older := r.checkpoints
+		moved = r.move(Truncated, checkpoint.Offset+1)
+		r.checkpoints, r.epoch = older, record.LeaderEpoch
 	}
 	return true, moved
 }
 
-// miss gives the mark up that was awaited.
-func (r *reading) miss() { r.marks, r.cut, r.awaiting = r.marks[1:], true, false }
+// miss gives the checkpoint up that was awaited.
+func (r *reading) miss() { r.checkpoints, r.cut, r.awaiting = r.checkpoints[1:], true, false }
 
 func (r *reading) move(reason Reason, to int64) *Reposition {
 	moved := &Reposition{Reason: reason, From: r.next, To: to}
-	r.next, r.epoch, r.marks, r.cut, r.awaiting = to, -1, nil, false, false
+	r.next, r.epoch, r.checkpoints, r.cut, r.awaiting = to, -1, nil, false, false
 	return moved
 }

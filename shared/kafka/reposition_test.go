@@ -87,7 +87,7 @@ func (l *log) publish(lineage string, from, to uint64) {
 			Sequence: slot, Previous: slot - 1}
 		records := []outbox.Record{{Slot: slot, Key: fmt.Append(nil, lineage, slot), Value: []byte("v"),
 			Headers: e.Headers(), Time: time.Now()}}
-		if _, err := session.Publish(l.t.Context(), records, outbox.Mark{Slot: slot}); err != nil {
+		if _, err := session.Publish(l.t.Context(), records, outbox.Watermark{Slot: slot}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -297,8 +297,8 @@ func TestDeletedRecordsAreReported(t *testing.T) {
 	}
 }
 
-// TestPositionsWithoutMarks are those of files of the time before marks, and of partitions of which nothing was read
-// yet.
+// TestPositionsWithoutMarks are those of files of the time before checkpoints, and of partitions of which nothing was
+// read yet.
 func TestPositionsWithoutMarks(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 9) // offsets 0 to 17
@@ -312,23 +312,24 @@ func TestTheNewestMarkThatMatches(t *testing.T) {
 	l.publish("a", 1, 3)
 	r := l.read(nil)
 	r.follows(slots("a", 1, 3)...)
-	marks := r.next[0].Marks
+	checkpoints := r.next[0].Checkpoints
 	early := l.snapshot()
 	l.publish("a", 4, 9)
 	l.read(r.next).follows(slots("a", 4, 9)...)
 	l.powerCut(early)
 	l.publish("b", 1, 20)
-	lost := kafka.Position{Offset: 17, LeaderEpoch: -1, TopicID: r.next[0].TopicID, Marks: append([]kafka.Mark{
-		{Offset: 100, Identity: "beyond the end"}, {Offset: 16, Identity: "another record"},
-		{Offset: 7, Identity: "a marker"},
-	}, marks...)}
+	lost := kafka.Position{Offset: 17, LeaderEpoch: -1, TopicID: r.next[0].TopicID,
+		Checkpoints: append([]kafka.Checkpoint{
+			{Offset: 100, Identity: "beyond the end"}, {Offset: 16, Identity: "another record"},
+			{Offset: 7, Identity: "a marker"},
+		}, checkpoints...)}
 	r = l.read(map[int32]kafka.Position{0: lost})
 	keys, moved := r.until("b20")
 	want := []kafka.Reposition{{Reason: kafka.Truncated, From: 17, To: 5}}
 	if !slices.Equal(keys, slots("b", 1, 20)) || !reflect.DeepEqual(moved, want) {
 		t.Fatalf("read %v after %+v, want b1 to b20 after %+v", keys, moved, want)
 	}
-	if again := r.next[0].Marks; again[len(again)-1] != marks[len(marks)-1] {
-		t.Errorf("the marks are %+v, and the last of %+v is missing", again, marks)
+	if again := r.next[0].Checkpoints; again[len(again)-1] != checkpoints[len(checkpoints)-1] {
+		t.Errorf("the checkpoints are %+v, and the last of %+v is missing", again, checkpoints)
 	}
 }

@@ -78,9 +78,9 @@ func (c *Consumer) drain() error {
 	return nil
 }
 
-// dispelDoubt resumes when something happened after which the topic may not be what it was. It returns what ended the
+// revalidate resumes when something happened after which the topic may not be what it was. It returns what ended the
 // watch.
-func (c *Consumer) dispelDoubt(ctx context.Context) error {
+func (c *Consumer) revalidate(ctx context.Context) error {
 	select {
 	case err := <-c.fault:
 		return fmt.Errorf("watch topic %s: %w", c.config.Topic, err)
@@ -251,8 +251,8 @@ func (c *Consumer) reading(partition int32) *reading {
 	return r
 }
 
-// checkMark takes the first record after a start at a mark: it was counted before and goes no further.
-func (c *Consumer) checkMark(record *Record) error {
+// checkCheckpoint takes the first record after a start at a checkpoint: it was counted before and goes no further.
+func (c *Consumer) checkCheckpoint(record *Record) error {
 	r := c.reading(record.Partition)
 	stands, moved := r.found(record)
 	if !stands {
@@ -273,7 +273,7 @@ func (c *Consumer) ended(partition int32, offset int64) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.noteHold(partition, offset)
-	case offset > r.marks[0].Offset: // the mark's record is gone from the middle of the log
+	case offset > r.checkpoints[0].Offset: // the checkpoint's record is gone from the middle of the log
 		r.miss()
 		return c.lookFurther(partition)
 	default: // the log became shorter since it was looked at
@@ -282,7 +282,7 @@ func (c *Consumer) ended(partition int32, offset int64) error {
 	return nil
 }
 
-// lookFurther starts a partition at an older mark, or at the log's start.
+// lookFurther starts a partition at an older checkpoint, or at the log's start.
 func (c *Consumer) lookFurther(partition int32) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -25,7 +25,7 @@ type scan struct {
 	left   map[int32]int64 // partitions that are being read, to before this offset
 	ends   map[int32]int64 // of all partitions, when the scan began
 	hidden map[int32]outbox.Hidden
-	chunk  []outbox.Standing
+	chunk  []outbox.StoredRecord
 }
 
 // Scan implements outbox.Session.
@@ -98,7 +98,7 @@ func (c *scan) read(ctx context.Context) error {
 			if !reading {
 				continue
 			}
-			if found, mine := c.session.standing(message); mine && offset < end {
+			if found, mine := c.session.storedRecord(message); mine && offset < end {
 				c.chunk = append(c.chunk, found)
 			}
 			c.reached(partition, offset+1)

@@ -17,24 +17,24 @@ import (
 
 // session is one transactional producer.
 type session struct {
-	producer      *confluent.Producer
-	admin         *confluent.AdminClient
-	groupMeta     *confluent.ConsumerGroupMetadata
-	patience      *patience
-	logs          *logPump
-	logger        zerolog.Logger
-	transactional bool
-	marks         *confluent.Consumer // sets the mark when there are no transactions, else nil
-	brokers       []string
-	security      *Security
-	name          string // of the topic
-	lineage       string
-	group         string // of the mark, and the transactional id
+	producer        *confluent.Producer
+	admin           *confluent.AdminClient
+	groupMeta       *confluent.ConsumerGroupMetadata
+	patience        *patience
+	logs            *logPump
+	logger          zerolog.Logger
+	transactional   bool
+	watermarkClient *confluent.Consumer // sets the watermark when there are no transactions, else nil
+	brokers         []string
+	security        *Security
+	name            string // of the topic
+	lineage         string
+	group           string // of the watermark, and the transactional id
 
-	topic topic
-	limit int // of the topic, in bytes a batch
-	mark  outbox.Mark
-	known bool
+	topic     topic
+	limit     int // of the topic, in bytes a batch
+	watermark outbox.Watermark
+	known     bool
 
 	troubled atomic.Bool   // an error event arrived since the transaction began
 	broke    chan struct{} // closed when the topic may not be what it was
@@ -103,16 +103,16 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 			return fmt.Errorf("fence earlier producers of lineage %s: %w%s", s.lineage, err, hint)
 		}
 	}
-	client, err := s.newMarkClient()
+	client, err := s.newWatermarkClient()
 	if err != nil {
 		return err
 	}
 	if s.transactional {
 		defer s.closeLater(client)
 	} else {
-		s.marks = client
+		s.watermarkClient = client
 	}
-	s.mark, s.known, err = s.readMark(ctx, client)
+	s.watermark, s.known, err = s.readWatermark(ctx, client)
 	return err
 }
 
@@ -130,17 +130,18 @@ func (s *session) call(ctx context.Context, f func(context.Context) error) error
 }
 
 // Mark implements outbox.Session.
-func (s *session) Mark() (outbox.Mark, bool) { return s.mark, s.known }
+func (s *session) Watermark() (outbox.Watermark, bool) { return s.watermark, s.known }
 
 // Place implements outbox.Session. It is the topic's id.
-func (s *session) Place() string { return s.topic.id }
+func (s *session) LogID() string { return s.topic.id }
 
-// Troubled implements outbox.Session.
-func (s *session) Troubled() <-chan struct{} { return s.broke }
+// Disconnected implements outbox.Session.
+func (s *session) Disconnected() <-chan struct{} { return s.broke }
 
 // Publish implements outbox.Session.
-func (s *session) Publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
-	places, err := s.publish(ctx, records, mark)
+func (s *session) Publish(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
+	error) {
+	places, err := s.publish(ctx, records, watermark)
 	if _, rejected := errors.AsType[*outbox.RejectedError](err); err == nil || rejected {
 		s.patience.went()
 	} else {
@@ -149,7 +150,8 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 	return places, err
 }
 
-func (s *session) publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+func (s *session) publish(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
+	error) {
 	if err := ctx.Err(); err != nil { // a commit with an ended context may succeed all the same
 		return nil, outage(fmt.Errorf("publish: %w", err))
 	}
@@ -157,15 +159,15 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, mark out
 		return nil, rejected
 	}
 	if !s.transactional {
-		return s.publishAtLeastOnce(ctx, records, mark)
+		return s.publishAtLeastOnce(ctx, records, watermark)
 	}
 	s.troubled.Store(false)
 	s.logs.broken.Store(false)
 	if err := s.producer.BeginTransaction(); err != nil {
 		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
 	}
-	// Adding the mark after the delivery reports would cost a lone message a seventh of its time.
-	places, err := s.produce(ctx, records, func() error { return s.sendMark(ctx, mark) })
+	// Adding the watermark after the delivery reports would cost a lone message a seventh of its time.
+	places, err := s.produce(ctx, records, func() error { return s.sendWatermark(ctx, watermark) })
 	var rejected *outbox.RejectedError
 	if errors.As(err, &rejected) {
 		// So that readers do not wait for the next session to abort it. The producer is of no more use: its sequence
@@ -199,21 +201,21 @@ func (s *session) cause(err error) error {
 	return err
 }
 
-// sendMark adds the mark to the transaction.
-func (s *session) sendMark(ctx context.Context, mark outbox.Mark) error {
+// sendWatermark adds the watermark to the transaction.
+func (s *session) sendWatermark(ctx context.Context, watermark outbox.Watermark) error {
 	crashpoint.Here("broker.before-offsets")
 	err := s.call(ctx, func(ctx context.Context) error {
-		return s.producer.SendOffsetsToTransaction(ctx, s.offsetOf(mark), s.groupMeta)
+		return s.producer.SendOffsetsToTransaction(ctx, s.offsetOf(watermark), s.groupMeta)
 	})
 	if err != nil {
-		return fmt.Errorf("add the mark to a Kafka transaction: %w", err)
+		return fmt.Errorf("add the watermark to a Kafka transaction: %w", err)
 	}
 	return nil
 }
 
 // produce hands all records to librdkafka, calls meanwhile, which may be nil, while they are on their way, and waits
 // for every delivery report.
-func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhile func() error) ([]outbox.Place,
+func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhile func() error) ([]outbox.Position,
 	error) {
 	reports := make(chan confluent.Event, len(records)) // never blocks librdkafka's thread
 	var failure error
@@ -231,7 +233,7 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 			_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
 		}
 	}
-	places := make([]outbox.Place, len(records))
+	places := make([]outbox.Position, len(records))
 	for range sent {
 		select {
 		case event := <-reports:
@@ -249,7 +251,7 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 				continue
 			}
 			if i, ok := message.Opaque.(int); ok {
-				places[i] = outbox.Place{Partition: message.TopicPartition.Partition,
+				places[i] = outbox.Position{Partition: message.TopicPartition.Partition,
 					Offset: int64(message.TopicPartition.Offset)}
 			}
 		case <-ctx.Done():
@@ -323,8 +325,8 @@ func (s *session) Close() {
 			s.admin.Close()
 			s.producer.Close()
 			s.events.Wait()
-			if s.marks != nil {
-				_ = s.marks.Close()
+			if s.watermarkClient != nil {
+				_ = s.watermarkClient.Close()
 			}
 			s.asking.Wait()
 			s.logs.stop()

@@ -34,7 +34,7 @@ func publishApart(t *testing.T, address, topic string, slots, together int) {
 		if len(records) < together {
 			continue
 		}
-		if _, err := session.Publish(t.Context(), records, outbox.Mark{Slot: uint64(slot)}); err != nil {
+		if _, err := session.Publish(t.Context(), records, outbox.Watermark{Slot: uint64(slot)}); err != nil {
 			t.Fatal(err)
 		}
 		records = nil

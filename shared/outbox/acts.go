@@ -36,7 +36,7 @@ const (
 )
 
 // Verbs lists every verb.
-func Verbs() []Verb { return []Verb{Retry, Discard, Adopted} }
+func Verbs() []Verb { return []Verb{Retry, Discard, Reclaimed} }
 
 // Act is the record of what an operator did with one message, written in the transaction that does it.
 type Act struct {

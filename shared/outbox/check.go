@@ -22,7 +22,7 @@ func buckets() [][]byte {
 	return [][]byte{
 		metaBucket,
 		lineagesBucket,
-		termsBucket,
+		epochsBucket,
 		tailsBucket,
 		anchorsBucket,
 		messagesBucket,
@@ -34,7 +34,7 @@ func buckets() [][]byte {
 		parkedBucket,
 		auditBucket,
 		againBucket,
-		findingsBucket,
+		incidentsBucket,
 		discardedBucket,
 	}
 }
@@ -95,7 +95,7 @@ func checkBucket(r *boltdb.Record) error {
 	switch string(r.Key) {
 	case string(messagesBucket):
 		return checkTail(root, r.Sequence, slotOf(last))
-	case string(termsBucket), string(auditBucket), string(findingsBucket):
+	case string(epochsBucket), string(auditBucket), string(incidentsBucket):
 		if r.Sequence != slotOf(last) {
 			return fmt.Errorf("its sequence is %d, and its last record has %d", r.Sequence, slotOf(last))
 		}
@@ -191,9 +191,9 @@ var checks = map[string]func(r *boltdb.Record, value []byte) error{
 	string(tailsBucket): func(r *boltdb.Record, value []byte) error {
 		return errors.Join(wrongSize(r.Key, 4), wrongSize(value, 16))
 	},
-	string(termsBucket):    func(_ *boltdb.Record, value []byte) error { return wrongSize(value, termNameSize+8) },
-	string(findingsBucket): func(_ *boltdb.Record, value []byte) error { return json.Unmarshal(value, new(Finding)) },
-	string(auditBucket):    func(_ *boltdb.Record, value []byte) error { return json.Unmarshal(value, new(Act)) },
+	string(epochsBucket):    func(_ *boltdb.Record, value []byte) error { return wrongSize(value, epochNameSize+8) },
+	string(incidentsBucket): func(_ *boltdb.Record, value []byte) error { return json.Unmarshal(value, new(Incident)) },
+	string(auditBucket):     func(_ *boltdb.Record, value []byte) error { return json.Unmarshal(value, new(Act)) },
 }
 
 func wrongSize(b []byte, size int) error {

@@ -19,10 +19,10 @@ type Delivery struct {
 	Lineage   string
 	Slot      uint64    // it changes when the message is tried again
 	Committed time.Time // when it was appended; zero when the message has expired
-	// Place is where it was published; Placed says whether that is known. It is not after a crash between the
+	// Position is where it was published; Located says whether that is known. It is not after a crash between the
 	// publication and its record.
-	Place  Place
-	Placed bool
+	Position Position
+	Located  bool
 }
 
 // Delivery returns what is known of the message that was appended with the given slot.
@@ -47,7 +47,7 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, err
 	}
-	d.Place, d.Placed = slots.find(d.Slot)
+	d.Position, d.Located = slots.find(d.Slot)
 	return d, nil
 }
 
@@ -67,10 +67,10 @@ func passport(root *bbolt.Bucket, key []byte, state State) (uuidv7.ID, time.Time
 
 // publication returns when the batch of slot was published and where its messages stand; zero values when that was not
 // recorded before a crash.
-func publication(root *bbolt.Bucket, slot uint64) (at time.Time, slots placeMap, err error) {
+func publication(root *bbolt.Bucket, slot uint64) (at time.Time, slots positionMap, err error) {
 	again, at, err := getAgain(root, slot)
 	if again.Slot != 0 || err != nil {
-		return at, newPlaceMap([]Standing{again}), err
+		return at, newPositionMap([]StoredRecord{again}), err
 	}
 	key, sealed := root.Bucket(batchesBucket).Cursor().Seek(slotKey(slot))
 	if key == nil {
@@ -84,7 +84,7 @@ func publication(root *bbolt.Bucket, slot uint64) (at time.Time, slots placeMap,
 }
 
 // putAgain records that a message was published a second time, because the place had lost it.
-func putAgain(root *bbolt.Bucket, s Standing, at time.Time) error {
+func putAgain(root *bbolt.Bucket, s StoredRecord, at time.Time) error {
 	bucket := root.Bucket(againBucket)
 	bucket.FillPercent = tailFill
 	key := slotKey(s.Slot)
@@ -93,47 +93,47 @@ func putAgain(root *bbolt.Bucket, s Standing, at time.Time) error {
 }
 
 // getAgain returns what putAgain recorded of slot; a zero Standing when there is nothing.
-func getAgain(root *bbolt.Bucket, slot uint64) (s Standing, at time.Time, err error) {
+func getAgain(root *bbolt.Bucket, slot uint64) (s StoredRecord, at time.Time, err error) {
 	key := slotKey(slot)
 	sealed := root.Bucket(againBucket).Get(key)
 	if sealed == nil {
-		return Standing{}, time.Time{}, nil
+		return StoredRecord{}, time.Time{}, nil
 	}
 	value, err := codec.Unseal(key, sealed)
 	d := decoder{b: value}
-	s = Standing{Slot: slot, Place: Place{
+	s = StoredRecord{Slot: slot, Position: Position{
 		Partition: int32(d.uint32()), Offset: int64(d.uint64()), //nolint:gosec // written from these types
 	}}
 	if at = d.time(); err != nil || d.short {
-		return Standing{}, time.Time{}, fmt.Errorf("read where message %d was published again: %w", slot,
+		return StoredRecord{}, time.Time{}, fmt.Errorf("read where message %d was published again: %w", slot,
 			boltdb.ErrCorrupt)
 	}
 	return s, at, nil
 }
 
-// placeCursor finds the places of ascending slots, decoding each batch once.
-type placeCursor struct {
+// positionCursor finds the places of ascending slots, decoding each batch once.
+type positionCursor struct {
 	root   *bbolt.Bucket
 	last   uint64 // of the batch in places
-	places map[uint64]Place
+	places map[uint64]Position
 }
 
-func (c *placeCursor) find(slot uint64) (place Place, known bool, err error) {
+func (c *positionCursor) find(slot uint64) (place Position, known bool, err error) {
 	again, _, err := getAgain(c.root, slot)
 	if again.Slot != 0 || err != nil {
-		return again.Place, err == nil, err
+		return again.Position, err == nil, err
 	}
 	if slot > c.last {
 		key, sealed := c.root.Bucket(batchesBucket).Cursor().Seek(slotKey(slot))
 		if key == nil {
-			return Place{}, false, nil
+			return Position{}, false, nil
 		}
 		b, err := decodeBatch(key, sealed)
 		if err != nil {
-			return Place{}, false, err
+			return Position{}, false, err
 		}
-		c.last, c.places = b.last, map[uint64]Place{}
-		b.slots.each(func(slot uint64, place Place) bool {
+		c.last, c.places = b.last, map[uint64]Position{}
+		b.slots.each(func(slot uint64, place Position) bool {
 			c.places[slot] = place
 			return true
 		})
@@ -142,13 +142,13 @@ func (c *placeCursor) find(slot uint64) (place Place, known bool, err error) {
 	return place, known, nil
 }
 
-// placeMap says where the slots of one batch stand, in two or three bytes each: how far the slot is from the one
+// positionMap says where the slots of one batch stand, in two or three bytes each: how far the slot is from the one
 // before, the partition, and how far the offset is from the one that follows the partition's last. Offsets of one
 // transaction follow each other unless somebody else writes to the partition.
-type placeMap []byte
+type positionMap []byte
 
-func newPlaceMap(records []Standing) placeMap {
-	m := make(placeMap, 0, 3*len(records))
+func newPositionMap(records []StoredRecord) positionMap {
+	m := make(positionMap, 0, 3*len(records))
 	var slot uint64
 	next := map[int32]int64{}
 	for _, s := range records {
@@ -161,16 +161,16 @@ func newPlaceMap(records []Standing) placeMap {
 }
 
 // standing returns records at their places.
-func standing(records []Record, places []Place) []Standing {
-	all := make([]Standing, len(records))
+func standing(records []Record, places []Position) []StoredRecord {
+	all := make([]StoredRecord, len(records))
 	for i := range records {
-		all[i] = Standing{Place: places[i], Slot: records[i].Slot}
+		all[i] = StoredRecord{Position: places[i], Slot: records[i].Slot}
 	}
 	return all
 }
 
-func (m placeMap) find(slot uint64) (place Place, found bool) {
-	m.each(func(at uint64, p Place) bool {
+func (m positionMap) find(slot uint64) (place Position, found bool) {
+	m.each(func(at uint64, p Position) bool {
 		if found = at == slot; found {
 			place = p
 		}
@@ -180,7 +180,7 @@ func (m placeMap) find(slot uint64) (place Place, found bool) {
 }
 
 // each calls visit for each slot, in order, until it returns false.
-func (m placeMap) each(visit func(slot uint64, place Place) bool) {
+func (m positionMap) each(visit func(slot uint64, place Position) bool) {
 	var at uint64
 	next := map[int32]int64{}
 	for len(m) > 0 {
@@ -192,7 +192,7 @@ func (m placeMap) each(visit func(slot uint64, place Place) bool) {
 		}
 		m = m[n+p+q:]
 		at += step
-		place := Place{Partition: int32(partition)} //nolint:gosec // written from an int32
+		place := Position{Partition: int32(partition)} //nolint:gosec // written from an int32
 		place.Offset = next[place.Partition] + offset
 		next[place.Partition] = place.Offset + 1
 		if !visit(at, place) {

@@ -28,14 +28,14 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 		r.place(fmt.Sprint("well-", n))
 	}
 	r.place("sick")
-	if d := r.delivery(3); d.State != outbox.Pending || d.Placed || d.Slot != 3 || d.Committed.IsZero() ||
+	if d := r.delivery(3); d.State != outbox.Pending || d.Located || d.Slot != 3 || d.Committed.IsZero() ||
 		d.Lineage != r.outbox.Lineage() {
 		t.Errorf("before it is published: %+v", d)
 	}
 	r.start()
 	r.eventually("the sick one is parked", func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
 	parked := r.delivery(21)
-	if parked.State != outbox.Parked || parked.Placed || parked.Attempts != 3 {
+	if parked.State != outbox.Parked || parked.Located || parked.Attempts != 3 {
 		t.Errorf("parked: %+v", parked)
 	}
 	page, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, [16]byte{}, 1)
@@ -52,13 +52,13 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 	}
 	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })
 	r.restart() // what was published is on the disk
-	stands := map[uint64]outbox.Place{}
+	stands := map[uint64]outbox.Position{}
 	for i, record := range r.publisher.Published() {
-		stands[record.Slot] = r.publisher.PlaceOf(i)
+		stands[record.Slot] = r.publisher.PositionOf(i)
 	}
 	for origin := uint64(1); origin <= 21; origin++ {
 		d := r.delivery(origin)
-		if place, found := stands[d.Slot]; !found || !d.Placed || d.Place != place || d.State != outbox.Published ||
+		if place, found := stands[d.Slot]; !found || !d.Located || d.Position != place || d.State != outbox.Published ||
 			d.At.IsZero() {
 			t.Errorf("message %d: %+v stands at %+v", origin, d, place)
 		}

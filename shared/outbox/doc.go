@@ -15,7 +15,7 @@
 // spends no attempts.
 //
 // A file that was copied or restored, and a publisher that lost what it had, are recognised when a session is opened,
-// and put right: see Finding. ErrFenced ends a relay whose lineage another process has taken over.
+// and put right: see Incident. ErrFenced ends a relay whose lineage another process has taken over.
 //
 // The rules named P1 to P8 in comments are those of docs/protocol.md.
 //

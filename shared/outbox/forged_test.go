@@ -23,7 +23,7 @@ func (r *rig) forge(slot uint64) {
 	_, err = s.Publish(r.t.Context(), []outbox.Record{{
 		Slot: slot, Key: []byte("forged"), Value: []byte("forged"), Time: time.Now(),
 		Headers: []cloudevent.Header{{Key: "ce_id", Value: []byte("01a21e20-9312-7001-800e-2b9eb57c6118")}},
-	}}, r.publisher.MarkOf(lineage))
+	}}, r.publisher.WatermarkOf(lineage))
 	if err != nil {
 		r.t.Error(err)
 	}
@@ -75,8 +75,8 @@ func TestRelay_AForgedRecordSilencesNothing(t *testing.T) {
 			if !slices.Equal(got, []string{"a", "after", "before", "waits"}) {
 				t.Errorf("published: %v", got)
 			}
-			if found := r.found(); !slices.Contains(found, outbox.FoundForged) ||
-				slices.Contains(found, outbox.FoundFork) {
+			if found := r.found(); !slices.Contains(found, outbox.IncidentForged) ||
+				slices.Contains(found, outbox.IncidentForked) {
 				t.Errorf("found %v", found)
 			}
 		})

@@ -17,15 +17,15 @@ var ErrFenced = errors.New("another process runs a copy of this file and has tak
 	"when this one is started again, it publishes under a new lineage what only it has")
 
 // fence stops appending, and has the next opening fork after common even if the publisher has forgotten the other's
-// terms by then.
-func (o *Outbox) fence(ctx context.Context, common uint64) (f Finding, err error) {
+// epochs by then.
+func (o *Outbox) fence(ctx context.Context, common uint64) (f Incident, err error) {
 	o.fenced.Store(true)
-	f = o.finding(FoundFenced, common, 0,
+	f = o.incident(IncidentFenced, common, 0,
 		"another file has taken over lineage %s; it has the slots up to %d in common with this one; stopped",
 		o.Lineage(), common)
 	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(rootBucket)
-		return errors.Join(putMeta(root, metaFenced, slotKey(common)), putFinding(root, f))
+		return errors.Join(putMeta(root, metaFenced, slotKey(common)), putIncident(root, f))
 	})
 	return f, err
 }
@@ -41,29 +41,29 @@ func fencedAt(root *bbolt.Bucket) (common uint64, fenced bool, err error) {
 
 // fork begins another lineage after common, the last slot that the file shares with the one that owns the present
 // lineage (rule P7). What comes after is published under the new one. What came before is the owner's to publish, of
-// which it has published up to published: the rest is ceded, and so is what waits since then.
+// which it has published up to published: the rest is handed over, and so is what waits since then.
 //
-// The new name follows from the old one and the term of the first slot that is not shared. So copies of a copy, which
+// The new name follows from the old one and the epoch of the first slot that is not shared. So copies of a copy, which
 // share that slot too, fork into the same lineage, and settle there which of them publishes it.
-func (o *Outbox) fork(ctx context.Context, terms *history, common, published uint64) (f Finding, err error) {
-	kept := terms.after(common)
+func (o *Outbox) fork(ctx context.Context, epochs *history, common, published uint64) (f Incident, err error) {
+	kept := epochs.after(common)
 	next := identity{lineage: forkName(o.Lineage(), kept[0]), base: common}
 	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(rootBucket)
-		given, err := o.cede(root, common, published)
+		given, err := o.handOver(root, common, published)
 		if err != nil {
 			return err
 		}
-		f = o.finding(FoundFork, common, len(given),
+		f = o.incident(IncidentForked, common, len(given),
 			"another file owns lineage %s and shares the slots up to %d; later ones are published under the new "+
 				"lineage %s; left to the other: %d messages",
 			o.Lineage(), common, next.lineage, len(given))
 		errs := []error{
 			emptyBucket(root, tailsBucket, nil), emptyBucket(root, anchorsBucket, nil),
 			emptyBucket(root, batchesBucket, slotKey(common+1)),
-			putLineage(root, next), storeTerms(root, kept), putFinding(root, f),
+			putLineage(root, next), storeEpochs(root, kept), putIncident(root, f),
 		}
-		for _, key := range [][]byte{metaPlace, metaRepair, metaFenced} {
+		for _, key := range [][]byte{metaLog, metaRepair, metaFenced} {
 			errs = append(errs, root.Bucket(metaBucket).Delete(key))
 		}
 		tx.AfterCommit(func() {
@@ -72,7 +72,7 @@ func (o *Outbox) fork(ctx context.Context, terms *history, common, published uin
 			o.id.Store(&next)
 			o.position.Store(common)
 			for i := range given {
-				o.waits.cede(given[i])
+				o.waits.handOver(given[i])
 			}
 			o.waits.passed(common)
 		})
@@ -81,13 +81,13 @@ func (o *Outbox) fork(ctx context.Context, terms *history, common, published uin
 	return f, err
 }
 
-// cede leaves to the lineage's owner what was appended up to common and is not known to be published, and returns the
-// messages as they were.
-func (o *Outbox) cede(root *bbolt.Bucket, common, published uint64) ([]entry, error) {
+// handOver leaves to the lineage's owner what was appended up to common and is not known to be published, and returns
+// the messages as they were.
+func (o *Outbox) handOver(root *bbolt.Bucket, common, published uint64) ([]entry, error) {
 	var given []entry
 	err := root.Bucket(waitingBucket).ForEach(func(key, sealed []byte) error {
 		e, err := decodeEntry(key, sealed)
-		if err == nil && e.origin <= common && e.state != discarded && e.state != ceded {
+		if err == nil && e.origin <= common && e.state != discarded && e.state != handedOver {
 			given = append(given, e)
 		}
 		return err
@@ -126,14 +126,14 @@ func (o *Outbox) cede(root *bbolt.Bucket, common, published uint64) ([]entry, er
 		}
 	}
 	for i := range given {
-		if err := cedeEntry(root, given[i]); err != nil {
+		if err := handOverEntry(root, given[i]); err != nil {
 			return nil, err
 		}
 	}
 	return given, nil
 }
 
-func cedeEntry(root *bbolt.Bucket, e entry) error {
+func handOverEntry(root *bbolt.Bucket, e entry) error {
 	key := slotKey(e.slot)
 	if e.state == parked {
 		r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
@@ -144,7 +144,7 @@ func cedeEntry(root *bbolt.Bucket, e entry) error {
 			return err
 		}
 	}
-	e.state = ceded
+	e.state = handedOver
 	return errors.Join(
 		putSealed(root.Bucket(skippedBucket), key, nil),
 		root.Bucket(waitingBucket).Put(key, e.encode(key)),

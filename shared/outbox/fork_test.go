@@ -35,14 +35,14 @@ func (r *rig) drained() {
 }
 
 // found returns the kinds of what was found amiss, oldest first.
-func (r *rig) found() (kinds []outbox.FindingKind) {
+func (r *rig) found() (kinds []outbox.IncidentKind) {
 	r.t.Helper()
-	findings, err := r.outbox.Findings(r.t.Context(), 100)
+	incidents, err := r.outbox.Incidents(r.t.Context(), 100)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for i := len(findings) - 1; i >= 0; i-- {
-		kinds = append(kinds, findings[i].Kind)
+	for i := len(incidents) - 1; i >= 0; i-- {
+		kinds = append(kinds, incidents[i].Kind)
 	}
 	return kinds
 }
@@ -112,10 +112,11 @@ func TestACopyFencesTheOriginalWhichForksAtItsNextStart(t *testing.T) {
 	if r.outbox.Lineage() == before || twin.outbox.Lineage() != before {
 		t.Errorf("lineages: %s, then %s; of the copy %s", before, r.outbox.Lineage(), twin.outbox.Lineage())
 	}
-	if kinds := r.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundFenced, outbox.FoundFork}) {
+	if kinds := r.found(); !slices.Equal(kinds, []outbox.IncidentKind{outbox.IncidentFenced, outbox.IncidentForked}) {
 		t.Errorf("found %v", kinds)
 	}
-	if kinds := twin.found(); slices.Contains(kinds, outbox.FoundFenced) || slices.Contains(kinds, outbox.FoundFork) {
+	if kinds := twin.found(); slices.Contains(kinds, outbox.IncidentFenced) ||
+		slices.Contains(kinds, outbox.IncidentForked) {
 		t.Errorf("the copy found %v", kinds)
 	}
 }
@@ -136,7 +137,7 @@ func TestAStaleCopyForksAtItsFirstConnection(t *testing.T) {
 	backup.start()
 	backup.place("new 2")
 	onceEach(t, r.await(6), "a", "b", "lost 1", "lost 2", "new 1", "new 2")
-	if kinds := backup.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundFork}) {
+	if kinds := backup.found(); !slices.Equal(kinds, []outbox.IncidentKind{outbox.IncidentForked}) {
 		t.Errorf("found %v", kinds)
 	}
 	backup.drained()
@@ -188,8 +189,8 @@ func TestWhatBothHaveIsPublishedByTheOwnerOnly(t *testing.T) {
 			t.Errorf("message %d of the original: %+v, want %s", origin, s, want)
 		}
 	}
-	if r.outbox.Ceded() != 0 {
-		t.Errorf("%d are ceded although the copy published all", r.outbox.Ceded())
+	if r.outbox.HandedOver() != 0 {
+		t.Errorf("%d are handed over although the copy published all", r.outbox.HandedOver())
 	}
 }
 
@@ -217,24 +218,24 @@ func TestCededMessagesAreAdoptedOnce(t *testing.T) {
 	r.restart()
 	onceEach(t, r.await(2), "first", "original")
 	r.drained()
-	if n := r.outbox.Ceded(); n != 2 {
-		t.Fatalf("%d messages are ceded, want 2", n)
+	if n := r.outbox.HandedOver(); n != 2 {
+		t.Fatalf("%d messages are handed over, want 2", n)
 	}
-	if s := r.status(2); s.State != outbox.Ceded {
-		t.Errorf("a ceded one: %+v", s)
+	if s := r.status(2); s.State != outbox.HandedOver {
+		t.Errorf("one handed over: %+v", s)
 	}
 	r.restart()
-	if n := r.outbox.Ceded(); n != 2 {
-		t.Fatalf("after a restart %d messages are ceded, want 2", n)
+	if n := r.outbox.HandedOver(); n != 2 {
+		t.Fatalf("after a restart %d messages are handed over, want 2", n)
 	}
-	n, err := r.outbox.Adopt(t.Context(), outbox.Why{Reason: "the other disk is gone"})
+	n, err := r.outbox.Reclaim(t.Context(), outbox.Why{Reason: "the other disk is gone"})
 	if err != nil || n != 2 {
-		t.Fatalf("adopted %d, %v", n, err)
+		t.Fatalf("reclaimed %d, %v", n, err)
 	}
 	onceEach(t, r.await(4), "first", "original", "both 1", "both 2")
-	if n, err := r.outbox.Adopt(t.Context(), outbox.Why{Reason: "again"}); err != nil || n != 0 ||
-		r.outbox.Ceded() != 0 {
-		t.Errorf("adopted again: %d, %v; %d left", n, err, r.outbox.Ceded())
+	if n, err := r.outbox.Reclaim(t.Context(), outbox.Why{Reason: "again"}); err != nil || n != 0 ||
+		r.outbox.HandedOver() != 0 {
+		t.Errorf("reclaimed again: %d, %v; %d left", n, err, r.outbox.HandedOver())
 	}
 }
 

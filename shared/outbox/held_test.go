@@ -58,7 +58,7 @@ func TestRelay_TakesNothingForLostThatAnOpenTransactionHides(t *testing.T) {
 // Without the watermark the topic has to be read, and an open transaction hides a part of it.
 func TestRelay_WaitsForAnOpenTransactionWhenTheWatermarkIsGone(t *testing.T) {
 	r, end := backlogged(t, 10)
-	r.publisher.ForgetMarks()
+	r.publisher.ForgetWatermarks()
 	r.restart()
 	r.place("new")
 	report := r.waiting()
@@ -77,7 +77,7 @@ func TestRelay_WaitsForAnOpenTransactionWhenTheWatermarkIsGone(t *testing.T) {
 	end()
 	exactlyOnce(t, r.await(21))
 	r.drained()
-	if kinds := r.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundMarkLost}) {
+	if kinds := r.found(); !slices.Equal(kinds, []outbox.IncidentKind{outbox.IncidentWatermarkLost}) {
 		t.Errorf("found %v", kinds)
 	}
 	if after, err := r.outbox.Report(t.Context(), 1); err != nil || after.HeldBack != nil ||
@@ -121,7 +121,7 @@ func TestRelay_ReadsBackACommitBehindAnOpenTransaction(t *testing.T) {
 	r.place("b")
 	end()
 	exactlyOnce(t, r.await(3))
-	r.eventually("it is read back", func() bool { return slices.Contains(r.found(), outbox.FoundRecovered) })
+	r.eventually("it is read back", func() bool { return slices.Contains(r.found(), outbox.IncidentRecovered) })
 }
 
 // While the relay waits, the topic loses what it was to read, or is made again: what it knew by then says nothing.
@@ -133,7 +133,7 @@ func TestRelay_BeginsAnewWhenTheTopicChangesWhileItWaits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, end := backlogged(t, 10)
-			r.publisher.ForgetMarks()
+			r.publisher.ForgetWatermarks()
 			r.restart()
 			r.place("new")
 			r.waiting()
@@ -160,7 +160,7 @@ func TestRelay_ACopyIsKnownByWhatAnOpenTransactionHid(t *testing.T) {
 	r.await(5)
 	r.recorded(5)
 	r.stop()
-	r.publisher.ForgetMarks()
+	r.publisher.ForgetWatermarks()
 	twin.place("copy 0", "copy 1")
 	twin.start()
 	twin.waiting()
@@ -169,7 +169,7 @@ func TestRelay_ACopyIsKnownByWhatAnOpenTransactionHid(t *testing.T) {
 	}
 	end()
 	onceEach(t, r.await(7), append(names("original", 3), "a", "b", "copy 0", "copy 1")...)
-	if kinds := twin.found(); !slices.Contains(kinds, outbox.FoundFork) {
+	if kinds := twin.found(); !slices.Contains(kinds, outbox.IncidentForked) {
 		t.Errorf("found %v", kinds)
 	}
 }
@@ -236,7 +236,7 @@ func TestRelay_NoticesALossBetweenAConnectAndTheFirstRecord(t *testing.T) {
 	if len(records) != 15 || len(slots) != 15 {
 		t.Fatalf("%d records of %d slots stand, want 15 of 15: %v", len(records), len(slots), slots)
 	}
-	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 	scans := r.publisher.Scans()
 	r.restart()
 	r.place("key")

@@ -28,7 +28,7 @@ func newName() string {
 }
 
 // forkName returns the name of the lineage that slots from first.first on get when they leave lineage.
-func forkName(lineage string, first term) string {
+func forkName(lineage string, first epoch) string {
 	sum := sha256.Sum256(fmt.Append(nil, lineage, " ", first.name, " ", first.first))
 	return hex.EncodeToString(sum[:16])
 }

@@ -113,7 +113,7 @@ func TestRelay_PublishesAgainWhatATopicMadeAnewLacks(t *testing.T) {
 			records := r.await(total)
 			onceEachSlot(t, records, total)
 			r.eventually("the repair is over",
-				func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+				func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 			r.restart()
 			r.place("newer")
 			onceEachSlot(t, r.await(total+1), total+1)
@@ -137,7 +137,7 @@ func TestRelay_NoticesATopicMadeAnewUnderALoadThatNeverEnds(t *testing.T) {
 	r.await(30)
 	r.publisher.Recreate()
 	defer ends.Store(true)
-	r.eventually("it publishes again", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+	r.eventually("it publishes again", func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 	ends.Store(true)
 	r.drained()
 	onceEachSlot(t, r.publisher.Published(), int(r.tail()))
@@ -175,19 +175,19 @@ func onceEachSlot(t *testing.T, records []outbox.Record, want int) {
 
 // Somebody else commits to the group of the watermark: that says nothing of what was published, and nothing of a copy.
 func TestRelay_AnothersCommitToItsGroupChangesNothing(t *testing.T) {
-	for name, mark := range map[string]func(own outbox.Mark) outbox.Mark{
-		"beyond the file":  func(outbox.Mark) outbox.Mark { return outbox.Mark{Slot: 5_000_000} },
-		"behind":           func(outbox.Mark) outbox.Mark { return outbox.Mark{Slot: 3} },
-		"at the beginning": func(outbox.Mark) outbox.Mark { return outbox.Mark{} },
-		"with words": func(outbox.Mark) outbox.Mark {
-			return outbox.Mark{Slot: 10, Note: "reset by hand"}
+	for name, mark := range map[string]func(own outbox.Watermark) outbox.Watermark{
+		"beyond the file":  func(outbox.Watermark) outbox.Watermark { return outbox.Watermark{Slot: 5_000_000} },
+		"behind":           func(outbox.Watermark) outbox.Watermark { return outbox.Watermark{Slot: 3} },
+		"at the beginning": func(outbox.Watermark) outbox.Watermark { return outbox.Watermark{} },
+		"with words": func(outbox.Watermark) outbox.Watermark {
+			return outbox.Watermark{Slot: 10, Note: "reset by hand"}
 		},
-		"with other JSON": func(outbox.Mark) outbox.Mark {
-			return outbox.Mark{Slot: 400, Note: `{"v":1,"host":"a"}`}
+		"with other JSON": func(outbox.Watermark) outbox.Watermark {
+			return outbox.Watermark{Slot: 400, Note: `{"v":1,"host":"a"}`}
 		},
-		"ours, moved beyond the file": func(own outbox.Mark) outbox.Mark { own.Slot = 5_000_000; return own },
-		"ours, moved back":            func(own outbox.Mark) outbox.Mark { own.Slot = 2; return own },
-		"as if nothing was ever given": func(own outbox.Mark) outbox.Mark {
+		"ours, moved beyond the file": func(own outbox.Watermark) outbox.Watermark { own.Slot = 5_000_000; return own },
+		"ours, moved back":            func(own outbox.Watermark) outbox.Watermark { own.Slot = 2; return own },
+		"as if nothing was ever given": func(own outbox.Watermark) outbox.Watermark {
 			own.Note = strings.Replace(own.Note, `"tail":`, `"tail":0,"was":`, 1)
 			return own
 		},
@@ -201,9 +201,9 @@ func TestRelay_AnothersCommitToItsGroupChangesNothing(t *testing.T) {
 			lineage := r.outbox.Lineage()
 			r.stop()
 			r.place("placed meanwhile")
-			own := r.publisher.MarkOf(lineage)
+			own := r.publisher.WatermarkOf(lineage)
 			set := mark(own)
-			r.publisher.SetMark(lineage, set)
+			r.publisher.SetWatermark(lineage, set)
 			r.restart()
 			r.place("new")
 			exactlyOnce(t, r.await(12))
@@ -213,7 +213,7 @@ func TestRelay_AnothersCommitToItsGroupChangesNothing(t *testing.T) {
 			}
 			kinds := r.found()
 			if foreign := set.Note != own.Note || set.Slot > own.Slot; foreign &&
-				!slices.Equal(kinds, []outbox.FindingKind{outbox.FoundMarkForeign}) {
+				!slices.Equal(kinds, []outbox.IncidentKind{outbox.IncidentWatermarkForeign}) {
 				t.Errorf("found %v", kinds)
 			}
 			scans := r.publisher.Scans()

@@ -10,7 +10,7 @@ import (
 
 // What metaBucket has.
 var (
-	metaPlace  = []byte("place")  // name of the place that the lineage publishes to; absent until it first does
+	metaLog    = []byte("place")  // name of the place that the lineage publishes to; absent until it first does
 	metaRepair = []byte("repair") // present while the place lacks messages that it had: they are being published again
 	metaFenced = []byte("fenced") // the last slot in common with the file that took over
 

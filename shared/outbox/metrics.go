@@ -17,7 +17,7 @@ type Metrics struct {
 	batchTime prometheus.Histogram
 
 	transactions *prometheus.CounterVec
-	findings     *prometheus.CounterVec
+	incidents    *prometheus.CounterVec
 	republished  prometheus.Counter
 	recovered    prometheus.Counter
 }
@@ -52,8 +52,8 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 		Namespace: prefix, Subsystem: subsystem, Name: "transactions_total",
 		Help: "Transactions with the publisher, by result; of a failed one the outcome is read back."},
 		[]string{"result"})
-	m.findings = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: prefix, Subsystem: subsystem, Name: "findings_total",
+	m.incidents = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: prefix, Subsystem: subsystem, Name: "incidents_total",
 		Help: "What was found amiss between the file and the topic, by kind."}, []string{"kind"})
 	m.republished = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: prefix, Subsystem: subsystem, Name: "republished_total",
@@ -64,8 +64,8 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 	for _, result := range []string{committed, rejected, failed} {
 		m.transactions.WithLabelValues(result)
 	}
-	for _, kind := range FindingKinds() {
-		m.findings.WithLabelValues(string(kind))
+	for _, kind := range IncidentKinds() {
+		m.incidents.WithLabelValues(string(kind))
 	}
 	for _, class := range Classes() {
 		m.failures.WithLabelValues(string(class))
@@ -77,7 +77,7 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 		m.batchSize,
 		m.batchTime,
 		m.transactions,
-		m.findings,
+		m.incidents,
 		m.republished,
 		m.recovered,
 		gauge(
@@ -96,9 +96,9 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 			func() float64 { return float64(o.Parked()) },
 		),
 		gauge(
-			"ceded_messages",
+			"handed_over_messages",
 			"Messages left to another file, of which this one turned out to be a copy.",
-			func() float64 { return float64(o.Ceded()) },
+			func() float64 { return float64(o.HandedOver()) },
 		),
 		gauge(
 			"held_back_seconds",
@@ -152,9 +152,9 @@ func (m *Metrics) ended(err error) {
 	m.transactions.WithLabelValues(result).Inc()
 }
 
-func (m *Metrics) found(f Finding) {
-	m.findings.WithLabelValues(string(f.Kind)).Inc()
-	if f.Kind == FoundRecovered {
+func (m *Metrics) found(f Incident) {
+	m.incidents.WithLabelValues(string(f.Kind)).Inc()
+	if f.Kind == IncidentRecovered {
 		m.recovered.Add(float64(f.Messages))
 	}
 }

@@ -17,22 +17,22 @@ import (
 
 // The buckets of an outbox, all within one bucket of the file.
 var (
-	rootBucket     = []byte("outbox")
-	metaBucket     = []byte("meta")     // see meta.go
-	lineagesBucket = []byte("lineages") // slot -> the lineage that the slots after it belong to
-	termsBucket    = []byte("terms")    // number -> one opening of the file
-	tailsBucket    = []byte("tails")    // partition -> the last record published there
-	anchorsBucket  = []byte("anchors")  // partition -> the last record published there before this session
-	messagesBucket = []byte("messages") // slot -> row; its bbolt sequence is the last slot given
-	skippedBucket  = []byte("skipped")  // slot -> nothing: never to be published under this slot
-	waitingBucket  = []byte("waiting")  // skipped slot -> entry: waits, is held, or is parked
-	movedBucket    = []byte("moved")    // origin -> the slot its message has now, when that is another
-	retriedBucket  = []byte("retried")  // slot -> origin, for the slots that moved messages got
-	batchesBucket  = []byte("batches")  // last slot of a published batch -> when and where it was published
-	parkedBucket   = []byte("parked")   // id -> skipped slot of a parked message
-	auditBucket    = []byte("audit")    // number -> what an operator did
-	againBucket    = []byte("again")    // slot -> when and where it was published again, after the place had lost it
-	findingsBucket = []byte("findings") // number -> what was found amiss when a session was opened
+	rootBucket      = []byte("outbox")
+	metaBucket      = []byte("meta")      // see meta.go
+	lineagesBucket  = []byte("lineages")  // slot -> the lineage that the slots after it belong to
+	epochsBucket    = []byte("epochs")    // number -> one opening of the file
+	tailsBucket     = []byte("tails")     // partition -> the last record published there
+	anchorsBucket   = []byte("anchors")   // partition -> the last record published there before this session
+	messagesBucket  = []byte("messages")  // slot -> row; its bbolt sequence is the last slot given
+	skippedBucket   = []byte("skipped")   // slot -> nothing: never to be published under this slot
+	waitingBucket   = []byte("waiting")   // skipped slot -> entry: waits, is held, or is parked
+	movedBucket     = []byte("moved")     // origin -> the slot its message has now, when that is another
+	retriedBucket   = []byte("retried")   // slot -> origin, for the slots that moved messages got
+	batchesBucket   = []byte("batches")   // last slot of a published batch -> when and where it was published
+	parkedBucket    = []byte("parked")    // id -> skipped slot of a parked message
+	auditBucket     = []byte("audit")     // number -> what an operator did
+	againBucket     = []byte("again")     // slot -> when and where it was published again, after the place had lost it
+	incidentsBucket = []byte("incidents") // number -> what was found amiss when a session was opened
 )
 
 // tailFill packs pages full that are only appended to.
@@ -107,7 +107,7 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 	return o, nil
 }
 
-// create makes the buckets that the file lacks, all of them in a new one, and begins a term.
+// create makes the buckets that the file lacks, all of them in a new one, and begins an epoch.
 func (o *Outbox) create(tx *boltdb.Tx) error {
 	root, err := tx.CreateBucketIfNotExists(rootBucket)
 	if err != nil {
@@ -128,7 +128,7 @@ func (o *Outbox) create(tx *boltdb.Tx) error {
 	if key, _ := root.Bucket(lineagesBucket).Cursor().First(); key == nil {
 		errs = append(errs, nameLineage(root))
 	}
-	errs = append(errs, beginTerm(root, root.Bucket(messagesBucket).Sequence()+1))
+	errs = append(errs, beginEpoch(root, root.Bucket(messagesBucket).Sequence()+1))
 	return errors.Join(errs...)
 }
 

@@ -14,8 +14,8 @@ import (
 // here, by its user.
 type Publisher interface {
 	// Open starts the one session of the lineage and fences every earlier one: nothing that an earlier session left
-	// unfinished can take effect afterwards. It blocks until it knows the mark, ctx ends, or it fails. A failure is an
-	// outage and will be tried again.
+	// unfinished can take effect afterwards. It blocks until it knows the watermark, ctx ends, or it fails. A failure
+	// is an outage and will be tried again.
 	Open(ctx context.Context, id Identity) (Session, error)
 }
 
@@ -26,8 +26,8 @@ type Identity struct {
 	MayCreate bool
 }
 
-// Mark travels with what is published and becomes visible in the same step.
-type Mark struct {
+// Watermark travels with what is published and becomes visible in the same step.
+type Watermark struct {
 	// Slot is the watermark: each slot up to it was published, or skipped.
 	Slot uint64
 	// Note is the outbox's own, at most 3,500 bytes of printable ASCII.
@@ -36,26 +36,26 @@ type Mark struct {
 
 // Session publishes for one lineage. It is used by one goroutine.
 type Session interface {
-	// Mark is the one that the last committed Publish carried, as it stood when the session was opened; known is false
-	// when the place remembers none.
-	Mark() (mark Mark, known bool)
-	// Place names the place, for ever: it is another name after it was deleted and made again.
-	Place() string
-	// Publish makes all records and the mark visible in one step, or none. Records are ordered by slot; the mark's slot
-	// is at least the last one's. Without records the mark alone is set. It returns the place of each record, in their
-	// order.
+	// Watermark is the one that the last committed Publish carried, as it stood when the session was opened; known is
+	// false when the place remembers none.
+	Watermark() (watermark Watermark, known bool)
+	// Position names the place, for ever: it is another name after it was deleted and made again.
+	LogID() string
+	// Publish makes all records and the watermark visible in one step, or none. Records are ordered by slot; the
+	// watermark's slot is at least the last one's. Without records the watermark alone is set. It returns the place of
+	// each record, in their order.
 	//
 	// A RejectedError says that nothing became visible, because of the records themselves; after any other error the
-	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its mark
+	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its watermark
 	// tells how things stand (rule P6); but one that names the records at fault was raised before anything was sent,
 	// and the session goes on.
-	Publish(ctx context.Context, records []Record, mark Mark) ([]Place, error)
+	Publish(ctx context.Context, records []Record, watermark Watermark) ([]Position, error)
 	// Ends returns, for each partition, the offset that follows its last record, committed or not.
 	Ends(ctx context.Context) (map[int32]int64, error)
 	// Lost returns the records that are no longer at their offsets: all of them if the place was recreated.
 	// It looks by place, lineage and slot, also behind transactions that are open (rule P8a). What the place's own
 	// retention deleted is not lost.
-	Lost(ctx context.Context, records []Standing) ([]Standing, error)
+	Lost(ctx context.Context, records []StoredRecord) ([]StoredRecord, error)
 	// Scan reads each partition from the offset that from has for it, or from its start, to where it ends when Scan
 	// begins, and hands the committed records of the session's lineage to visit, a partition's in order. It returns the
 	// offset that each partition starts at.
@@ -64,8 +64,8 @@ type Session interface {
 	// long as that takes, and visit hears what is hidden (rule P8a). visit is also called with nothing, to show that
 	// Scan goes on. ErrChanged means that the place lost records or was recreated meanwhile, so the result is void.
 	Scan(ctx context.Context, from map[int32]int64, visit func(Sight) error) (starts map[int32]int64, err error)
-	// Troubled is closed when the place may have changed: it was disconnected or recreated.
-	Troubled() <-chan struct{}
+	// Disconnected is closed when the place may have changed: it was disconnected or recreated.
+	Disconnected() <-chan struct{}
 	// Close ends the session without waiting for anything unfinished. Calling it again does nothing.
 	Close()
 }
@@ -76,7 +76,7 @@ var ErrChanged = errors.New("the topic lost records or was recreated meanwhile")
 
 // Sight is one step of a Scan.
 type Sight struct {
-	Found []Standing
+	Found []StoredRecord
 	// Hidden are the parts that the Scan has reached and cannot read yet.
 	Hidden []Hidden
 }
@@ -101,15 +101,15 @@ type Record struct {
 	Partition *int32
 }
 
-// Place is where a record stands.
-type Place struct {
+// Position is where a record stands.
+type Position struct {
 	Partition int32
 	Offset    int64
 }
 
-// Standing is a record of the session's lineage at its place.
-type Standing struct {
-	Place
+// StoredRecord is a record of the session's lineage at its place.
+type StoredRecord struct {
+	Position
 	Slot uint64
 	ID   uuidv7.ID // the message's; zero where it is not asked for
 }

@@ -20,12 +20,12 @@ import (
 type batch struct {
 	first, last uint64
 	at          time.Time
-	slots       placeMap
+	slots       positionMap
 	tails       tails // that it moved; stored beside it
 	anchors     tails // that the last connect moved; likewise
 }
 
-// Version 1 had, after the time, the last place in each partition and no placeMap.
+// Version 1 had, after the time, the last place in each partition and no positionMap.
 const batchVersion = 2
 
 func (b *batch) encode(key []byte) []byte {
@@ -50,7 +50,7 @@ func decodeBatch(key, sealed []byte) (batch, error) {
 		return batch{}, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), errRow)
 	}
 	if version == batchVersion {
-		b.slots = append(placeMap{}, d.b...)
+		b.slots = append(positionMap{}, d.b...)
 	}
 	return b, nil
 }

@@ -70,18 +70,18 @@ type Relay struct {
 	watchdog  lifecycle.Watchdog
 
 	// The rest belongs to Run's goroutine.
-	previous uint64    // newest published slot
-	batchCap int       // messages in the next batch: halved to find one that is refused
-	nextDue  time.Time // when the next waiting message is due
-	recheck  bool      // waiting messages changed since nextDue was computed
-	tails    tails
-	anchors  tails // the tails of before this session
-	unsaved  tails // the anchors, until the file has them; they are not changed any more
-	terms    history
-	claimed  bool      // the publisher has this file's terms
-	checked  time.Time // when it was seen to have what was published
-	marked   time.Time // when the watermark was set last
-	step     time.Time // when the step began that an outage would begin with
+	previous  uint64    // newest published slot
+	batchCap  int       // messages in the next batch: halved to find one that is refused
+	nextDue   time.Time // when the next waiting message is due
+	recheck   bool      // waiting messages changed since nextDue was computed
+	tails     tails
+	anchors   tails // the tails of before this session
+	unsaved   tails // the anchors, until the file has them; they are not changed any more
+	epochs    history
+	claimed   bool      // the publisher has this file's epochs
+	checked   time.Time // when it was seen to have what was published
+	announced time.Time // when the watermark was set last
+	step      time.Time // when the step began that an outage would begin with
 }
 
 // NewRelay returns a relay from o to p. One relay may run for an outbox.
@@ -195,7 +195,7 @@ func (r *Relay) CheckRetention(ctx context.Context) error {
 	return r.recorder.watchdog.Check("outbox retention", r.config.StallAfter)(ctx)
 }
 
-// fatalError marks an error that no retry of the publisher mends.
+// fatalError watermarks an error that no retry of the publisher mends.
 type fatalError struct{ err error }
 
 func (e *fatalError) Error() string { return e.err.Error() }
@@ -275,14 +275,14 @@ func (r *Relay) open(ctx context.Context, m *memory) (Session, error) {
 		r.outbox.position.Load() == id.base})
 }
 
-// markEvery is how often the watermark is set when nothing is published: Kafka forgets it after 7 days (rule P5).
-const markEvery = 24 * time.Hour
+// watermarkEvery is how often the watermark is set when nothing is published: Kafka forgets it after 7 days (rule P5).
+const watermarkEvery = 24 * time.Hour
 
 // tend does what has to be done from time to time: it sees that the publisher still has what was published, and sets
 // the watermark again.
 func (r *Relay) tend(ctx context.Context, session Session) error {
 	select {
-	case <-session.Troubled():
+	case <-session.Disconnected():
 		return r.troubled()
 	default:
 	}
@@ -292,10 +292,10 @@ func (r *Relay) tend(ctx context.Context, session Session) error {
 	if err := r.look(ctx, session); err != nil {
 		return err
 	}
-	if time.Since(r.marked) < markEvery {
+	if time.Since(r.announced) < watermarkEvery {
 		return nil
 	}
-	return r.setMark(ctx, session)
+	return r.setWatermark(ctx, session)
 }
 
 func (r *Relay) troubled() error {
@@ -366,7 +366,7 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	defer cancel()
 	started := time.Now()
 	crashpoint.Here("outbox.before-publish")
-	places, err := session.Publish(publishCtx, records, r.mark(to))
+	places, err := session.Publish(publishCtx, records, r.watermark(to))
 	r.metrics.ended(err)
 	if rejected, ok := errors.AsType[*RejectedError](err); ok {
 		r.up()
@@ -380,14 +380,14 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	now := r.outbox.config.Clock.Now()
 	r.previous = previous
 	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
-	r.marked = started
+	r.announced = started
 	stand := standing(records, places)
 	r.recorder.record(
 		batch{
 			first:   rows[0].slot,
 			last:    to,
 			at:      now,
-			slots:   newPlaceMap(stand),
+			slots:   newPositionMap(stand),
 			tails:   r.tails.published(stand),
 			anchors: r.unsaved,
 		},
@@ -441,7 +441,7 @@ func (r *Relay) await(ctx context.Context, session Session) error {
 	select {
 	case <-r.outbox.queue.wake:
 	case <-timer.C:
-	case <-session.Troubled():
+	case <-session.Disconnected():
 		return r.troubled()
 	case <-ctx.Done():
 	}

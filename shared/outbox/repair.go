@@ -16,7 +16,8 @@ import (
 
 // checkPlace sees that the place still has what was published to it, and publishes again what it lost (rule P8). The
 // watermark only saves work: what counts is what stands there.
-func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark Mark, known, stranger bool) error {
+func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, watermark Watermark, known,
+	stranger bool) error {
 	position := r.outbox.position.Load()
 	if m.place == "" && !known && position == r.outbox.id.Load().base {
 		return nil // nothing was ever published under this lineage
@@ -25,8 +26,8 @@ func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark
 	if err != nil {
 		return &fatalError{err}
 	}
-	moved := m.place != "" && m.place != session.Place()
-	all := m.repair || moved || !known || mark.Slot < published
+	moved := m.place != "" && m.place != session.LogID()
+	all := m.repair || moved || !known || watermark.Slot < published
 	if !all {
 		lost, err := r.lost(ctx, session)
 		if err != nil {
@@ -34,21 +35,21 @@ func (r *Relay) checkPlace(ctx context.Context, session Session, m *memory, mark
 		}
 		all = lost
 	}
-	if !all && mark.Slot <= position {
+	if !all && watermark.Slot <= position {
 		r.anchor()
 		return nil
 	}
-	s := survey{outbox: r.outbox, moved: moved, all: all, known: position, to: max(position, mark.Slot),
-		tail: m.terms.tail, clash: m.terms.tail + 1, ours: known}
+	s := survey{outbox: r.outbox, moved: moved, all: all, known: position, to: max(position, watermark.Slot),
+		tail: m.epochs.tail, clash: m.epochs.tail + 1, ours: known}
 	if err := r.survey(ctx, session, &s); err != nil {
 		return err
 	}
-	if s.ahead || s.clash <= m.terms.tail {
+	if s.ahead || s.clash <= m.epochs.tail {
 		common := s.clash - 1
 		if s.ahead && !r.claimed {
 			common = min(common, m.current-1) // nobody else has what was appended since the start
 		}
-		return r.leave(ctx, &m.terms, common, position)
+		return r.leave(ctx, &m.epochs, common, position)
 	}
 	s.stranger, s.forgotten = stranger, !known && !stranger
 	return r.putRight(ctx, session, &s)
@@ -68,9 +69,9 @@ type survey struct {
 	found     slotSet
 	starts    map[int32]int64
 	tails     tails
-	recovered []Standing // past known
-	ahead     bool       // slots stand there that this file has not given
-	clash     uint64     // the first slot that stands there with another message
+	recovered []StoredRecord // past known
+	ahead     bool           // slots stand there that this file has not given
+	clash     uint64         // the first slot that stands there with another message
 	// ours says that the watermark is this file's: nobody else published under the lineage. What stands there that the
 	// file does not have was then written by another program, with headers that are not its own.
 	ours   bool
@@ -97,14 +98,14 @@ func (r *Relay) survey(ctx context.Context, session Session, s *survey) error {
 	r.held(nil)
 	for partition, start := range s.starts {
 		if _, ok := s.tails[partition]; !ok {
-			s.tails[partition] = Standing{Place: Place{partition, start - 1}}
+			s.tails[partition] = StoredRecord{Position: Position{partition, start - 1}}
 		}
 	}
-	slices.SortFunc(s.recovered, func(a, b Standing) int { return cmp.Compare(a.Slot, b.Slot) })
+	slices.SortFunc(s.recovered, func(a, b StoredRecord) int { return cmp.Compare(a.Slot, b.Slot) })
 	return nil
 }
 
-func (s *survey) note(ctx context.Context, standing []Standing) error {
+func (s *survey) note(ctx context.Context, standing []StoredRecord) error {
 	err := s.outbox.db.View(ctx, func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(rootBucket).Bucket(messagesBucket)
 		for _, found := range standing {
@@ -124,7 +125,7 @@ func (s *survey) note(ctx context.Context, standing []Standing) error {
 				s.clash = min(s.clash, found.Slot)
 			}
 			s.found.add(found.Slot)
-			s.tails[found.Partition] = Standing{Place: found.Place, Slot: found.Slot}
+			s.tails[found.Partition] = StoredRecord{Position: found.Position, Slot: found.Slot}
 			s.to = max(s.to, found.Slot)
 			if found.Slot > s.known {
 				s.recovered = append(s.recovered, found)
@@ -140,7 +141,7 @@ func (s *survey) note(ctx context.Context, standing []Standing) error {
 
 // has reports whether the file has the message that stands at a place, under its slot. One that expired is taken for
 // the same.
-func (s *survey) has(rows *bbolt.Bucket, found Standing) (bool, error) {
+func (s *survey) has(rows *bbolt.Bucket, found StoredRecord) (bool, error) {
 	if found.Slot > s.tail {
 		return false, nil
 	}
@@ -163,20 +164,20 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey) error 
 		tails:    s.tails,
 		anchors:  s.tails,
 		forget:   s.all,
-		place:    session.Place(),
+		place:    session.LogID(),
 		repair:   len(missing) > 0,
 		repaired: len(missing) == 0,
 	}
-	done.findings = s.findings()
+	done.incidents = s.incidents()
 	if len(s.recovered) > 0 {
-		b := batch{first: s.known + 1, last: s.to, slots: newPlaceMap(s.recovered)}
+		b := batch{first: s.known + 1, last: s.to, slots: newPositionMap(s.recovered)}
 		done.recovered = &b
 	}
 	if err := r.outbox.settle(ctx, done); err != nil {
 		return &fatalError{err}
 	}
-	for i := range done.findings {
-		r.report(done.findings[i])
+	for i := range done.incidents {
+		r.report(done.incidents[i])
 	}
 	r.tails, r.anchors, r.unsaved = s.tails, maps.Clone(s.tails), nil
 	r.setPosition(s.to)
@@ -190,40 +191,40 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey) error 
 	if len(missing) == 0 {
 		return nil
 	}
-	f := r.outbox.finding(FoundRepublished, missing[0].Slot-1, len(missing),
+	f := r.outbox.incident(IncidentRepublished, missing[0].Slot-1, len(missing),
 		"%d messages that had been published were gone; they are published again, to the partitions they had",
 		len(missing))
-	if err := r.outbox.settle(ctx, settlement{place: session.Place(), repaired: true,
-		findings: []Finding{f}}); err != nil {
+	if err := r.outbox.settle(ctx, settlement{place: session.LogID(), repaired: true,
+		incidents: []Incident{f}}); err != nil {
 		return &fatalError{err}
 	}
 	r.report(f)
 	return nil
 }
 
-func (s *survey) findings() (findings []Finding) {
-	add := func(kind FindingKind, n int, text string) {
-		findings = append(findings, s.outbox.finding(kind, s.known, n, "%s", text))
+func (s *survey) incidents() (incidents []Incident) {
+	add := func(kind IncidentKind, n int, text string) {
+		incidents = append(incidents, s.outbox.incident(kind, s.known, n, "%s", text))
 	}
 	if s.moved {
-		add(FoundPlaceNew, 0, "the topic was deleted and made again; read it from its start")
+		add(IncidentLogRecreated, 0, "the topic was deleted and made again; read it from its start")
 	}
 	if s.forgotten {
-		add(FoundMarkLost, 0, "the watermark is gone; read the topic from its start instead")
+		add(IncidentWatermarkLost, 0, "the watermark is gone; read the topic from its start instead")
 	}
 	if s.stranger {
-		add(FoundMarkForeign, 0, strangersMark+"; read the topic from its start instead")
+		add(IncidentWatermarkForeign, 0, foreignWatermark+"; read the topic from its start instead")
 	}
 	if s.forged > 0 {
-		add(FoundForged, s.forged, "records in the topic bear this lineage and are none of its messages: another "+
+		add(IncidentForged, s.forged, "records in the topic bear this lineage and are none of its messages: another "+
 			"program "+
 			"wrote them, and they are left alone; see who may write to the topic")
 	}
 	if n := len(s.recovered); n > 0 {
-		add(FoundRecovered, n, "an earlier transaction was committed without being recorded; read back where its "+
+		add(IncidentRecovered, n, "an earlier transaction was committed without being recorded; read back where its "+
 			"messages stand")
 	}
-	return findings
+	return incidents
 }
 
 // unpublished is a message that the place lacks. It goes to the partition it had, when that is known.
@@ -242,7 +243,7 @@ func (o *Outbox) missing(ctx context.Context, s *survey) (missing []unpublished,
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
 		skipped := root.Bucket(skippedBucket)
-		places := placeCursor{root: root}
+		places := positionCursor{root: root}
 		cursor := root.Bucket(messagesBucket).Cursor()
 		for key, _ := cursor.Seek(slotKey(first)); key != nil && slotOf(key) <= s.to; key, _ = cursor.Next() {
 			slot := slotOf(key)
@@ -276,7 +277,7 @@ func (r *Relay) republish(ctx context.Context, session Session, missing []unpubl
 	publishCtx, cancel := r.transaction(ctx)
 	defer cancel()
 	crashpoint.Here("outbox.before-republish")
-	places, err := session.Publish(publishCtx, records, r.mark(r.outbox.position.Load()))
+	places, err := session.Publish(publishCtx, records, r.watermark(r.outbox.position.Load()))
 	r.metrics.ended(err)
 	if rejected, ok := errors.AsType[*RejectedError](err); ok {
 		if err := r.rejected(ctx, rows, rejected); err != nil {
@@ -331,12 +332,12 @@ type settlement struct {
 	tails     tails  // moved
 	anchors   tails  // moved
 	recovered *batch // published by an earlier process
-	again     []Standing
+	again     []StoredRecord
 	place     string    // "" to leave it
 	at        time.Time // when again was published
 	repair    bool      // messages are to be published again
 	repaired  bool      // they all have been
-	findings  []Finding
+	incidents []Incident
 }
 
 func (o *Outbox) settle(ctx context.Context, s settlement) error {
@@ -354,7 +355,7 @@ func (o *Outbox) settle(ctx context.Context, s settlement) error {
 			errs = append(errs, putAgain(root, standing, s.at))
 		}
 		if s.place != "" {
-			errs = append(errs, putMeta(root, metaPlace, []byte(s.place)))
+			errs = append(errs, putMeta(root, metaLog, []byte(s.place)))
 		}
 		if s.repair {
 			errs = append(errs, putMeta(root, metaRepair, nil))
@@ -362,8 +363,8 @@ func (o *Outbox) settle(ctx context.Context, s settlement) error {
 		if s.repaired {
 			errs = append(errs, root.Bucket(metaBucket).Delete(metaRepair))
 		}
-		for _, f := range s.findings {
-			errs = append(errs, putFinding(root, f))
+		for _, f := range s.incidents {
+			errs = append(errs, putIncident(root, f))
 		}
 		return errors.Join(errs...)
 	})

@@ -28,14 +28,14 @@ func names(prefix string, n int) []string {
 // recorded waits until what is published is on the disk as such.
 func (r *rig) recorded(origin uint64) {
 	r.t.Helper()
-	r.eventually("the last batch is recorded", func() bool { return r.delivery(origin).Placed })
+	r.eventually("the last batch is recorded", func() bool { return r.delivery(origin).Located })
 }
 
 // placesBySlot returns where the published slots stand.
-func placesBySlot(p *outboxtest.Publisher) map[uint64]outbox.Place {
-	places := map[uint64]outbox.Place{}
+func placesBySlot(p *outboxtest.Publisher) map[uint64]outbox.Position {
+	places := map[uint64]outbox.Position{}
 	for i, record := range p.Published() {
-		places[record.Slot] = p.PlaceOf(i)
+		places[record.Slot] = p.PositionOf(i)
 	}
 	return places
 }
@@ -71,14 +71,14 @@ func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
 				}
 			}
 			r.eventually("the repair is over",
-				func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+				func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 			r.drained()
 			if again := metricOf(t, r, "test_outbox_republished_total"); again != 15 {
 				t.Errorf("%v republished, want 15", again)
 			}
 			r.recorded(41)
 			for origin := uint64(1); origin <= 41; origin++ {
-				if d := r.delivery(origin); !d.Placed || d.Place != placesBySlot(r.publisher)[origin] {
+				if d := r.delivery(origin); !d.Located || d.Position != placesBySlot(r.publisher)[origin] {
 					t.Errorf("delivery of %d: %+v", origin, d)
 				}
 			}
@@ -151,7 +151,7 @@ func TestARepairThatIsInterruptedIsFinished(t *testing.T) {
 	r.restart()
 	records := r.await(50)
 	exactlyOnce(t, records)
-	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 }
 
 func TestAProcessThatDiesInARepairFinishesItLater(t *testing.T) {
@@ -187,9 +187,9 @@ func TestAPlaceThatWasMadeAnewGetsAllThatIsKept(t *testing.T) {
 	r.recorded(20)
 	r.publisher.Recreate()
 	exactlyOnce(t, r.await(20))
-	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.FoundRepublished) })
+	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 	if kinds := r.found(); !slices.Equal(kinds,
-		[]outbox.FindingKind{outbox.FoundPlaceNew, outbox.FoundMarkLost, outbox.FoundRepublished}) {
+		[]outbox.IncidentKind{outbox.IncidentLogRecreated, outbox.IncidentWatermarkLost, outbox.IncidentRepublished}) {
 		t.Errorf("found %v", kinds)
 	}
 	r.place("new")
@@ -206,12 +206,12 @@ func TestAForgottenWatermarkIsFoundAgainInThePlace(t *testing.T) {
 	r.await(20)
 	r.recorded(20)
 	r.stop()
-	r.publisher.ForgetMarks()
+	r.publisher.ForgetWatermarks()
 	r.restart()
 	r.place("new")
 	exactlyOnce(t, r.await(21))
 	r.drained()
-	if kinds := r.found(); !slices.Equal(kinds, []outbox.FindingKind{outbox.FoundMarkLost}) {
+	if kinds := r.found(); !slices.Equal(kinds, []outbox.IncidentKind{outbox.IncidentWatermarkLost}) {
 		t.Errorf("found %v", kinds)
 	}
 	if r.publisher.Watermark(r.outbox.Lineage()) != 21 {
@@ -227,7 +227,7 @@ func TestWhatThePlaceExpiredIsNotPublishedAgain(t *testing.T) {
 	r.recorded(20)
 	r.stop()
 	r.publisher.Expire(20)
-	r.publisher.ForgetMarks()
+	r.publisher.ForgetWatermarks()
 	r.restart()
 	r.place("new")
 	records := r.await(1)
@@ -253,11 +253,11 @@ func TestARecoveredTransactionIsReadBack(t *testing.T) {
 	})
 	r.place("a", "b")
 	exactlyOnce(t, r.await(3))
-	r.eventually("it is read back", func() bool { return slices.Contains(r.found(), outbox.FoundRecovered) })
+	r.eventually("it is read back", func() bool { return slices.Contains(r.found(), outbox.IncidentRecovered) })
 	if n := metricOf(t, r, "test_outbox_recovered_total"); n < 1 || n > 2 { // both, if they left together
 		t.Errorf("%v recovered", n)
 	}
-	if d := r.delivery(2); !d.Placed || d.Place != placesBySlot(r.publisher)[2] || d.State != outbox.Published {
+	if d := r.delivery(2); !d.Located || d.Position != placesBySlot(r.publisher)[2] || d.State != outbox.Published {
 		t.Errorf("delivery: %+v", d)
 	}
 }
@@ -276,7 +276,7 @@ func TestACopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
 			r.await(2 + after)
 			r.recorded(uint64(2 + after))
 			r.stop()
-			r.publisher.ForgetMarks()
+			r.publisher.ForgetWatermarks()
 			twin.place("copy 0", "copy 1", "copy 2")
 			twin.start()
 			want := append([]string{"a", "b", "copy 0", "copy 1", "copy 2"}, names("original", after)...)
@@ -300,11 +300,11 @@ func TestAnEmptyCopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T)
 	r.place(names("original", 3)...)
 	r.await(3)
 	r.stop()
-	r.publisher.ForgetMarks()
+	r.publisher.ForgetWatermarks()
 	twin.start()
 	twin.place("copy")
 	onceEach(t, r.await(4), "original0", "original1", "original2", "copy")
-	if kinds := twin.found(); !slices.Contains(kinds, outbox.FoundFork) {
+	if kinds := twin.found(); !slices.Contains(kinds, outbox.IncidentForked) {
 		t.Errorf("found %v", kinds)
 	}
 }

@@ -100,7 +100,7 @@ func TestPublishedMessagesExpire(t *testing.T) {
 		for slot := uint64(1); slot <= 4; slot++ {
 			d := r.delivery(slot)
 			if d.State != outbox.Published || d.Attempts != 1 || d.Slot != slot || !d.Committed.IsZero() ||
-				d.Placed != (slot == 4) || d.At.IsZero() != (slot < 4) {
+				d.Located != (slot == 4) || d.At.IsZero() != (slot < 4) {
 				t.Errorf("message %d: %+v", slot, d)
 			}
 		}

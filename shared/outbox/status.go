@@ -11,12 +11,12 @@ type State string
 
 // The states of a message.
 const (
-	Pending   State = "pending" // on its way, or before its first attempt
-	Waiting   State = "waiting" // failed and to be tried again, or behind one of its key that did
-	Published State = "published"
-	Parked    State = "parked"
-	Discarded State = "discarded" // parked, and then given up by an operator
-	Ceded     State = "ceded"     // left to another file, of which this one turned out to be a copy
+	Pending    State = "pending" // on its way, or before its first attempt
+	Waiting    State = "waiting" // failed and to be tried again, or behind one of its key that did
+	Published  State = "published"
+	Parked     State = "parked"
+	Discarded  State = "discarded"   // parked, and then given up by an operator
+	HandedOver State = "handed_over" // left to another file, of which this one turned out to be a copy
 )
 
 // Status tells of one message.
@@ -45,8 +45,8 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 			return Status{State: Parked, Attempts: int(e.attempts), At: e.failed, Refusal: e.refusal()}, nil
 		case e.state == discarded:
 			return Status{State: Discarded, Attempts: int(e.attempts), At: e.failed}, nil
-		case e.state == ceded:
-			return Status{State: Ceded, Attempts: int(e.attempts), At: e.failed}, nil
+		case e.state == handedOver:
+			return Status{State: HandedOver, Attempts: int(e.attempts), At: e.failed}, nil
 		}
 		return Status{State: Waiting, Attempts: int(e.attempts), Refusal: e.refusal()}, nil
 	}

@@ -18,7 +18,7 @@ import (
 // The file has them twice (rule P8a). Those in anchorsBucket are the last from before this session: they move only when
 // a connect saw both, or to what a scan found. With the newest alone, what the place lost between a connect and the
 // next record in that partition would never be missed: the tail moves past it.
-type tails map[int32]Standing
+type tails map[int32]StoredRecord
 
 func partitionKey(partition int32) []byte {
 	return binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // not negative
@@ -33,7 +33,7 @@ func loadTails(root *bbolt.Bucket, bucket []byte) (tails, error) {
 		}
 		partition := int32(binary.BigEndian.Uint32(key)) //nolint:gosec // written from an int32
 		offset := int64(binary.BigEndian.Uint64(value))  //nolint:gosec // written from an int64
-		t[partition] = Standing{Place: Place{partition, offset}, Slot: binary.BigEndian.Uint64(value[8:])}
+		t[partition] = StoredRecord{Position: Position{partition, offset}, Slot: binary.BigEndian.Uint64(value[8:])}
 		return nil
 	})
 	return t, err
@@ -53,7 +53,7 @@ func (t tails) store(root *bbolt.Bucket, bucket []byte) error {
 }
 
 // published moves the tails to the last of records in each partition and returns those that moved.
-func (t tails) published(records []Standing) tails {
+func (t tails) published(records []StoredRecord) tails {
 	moved := tails{}
 	for _, s := range records {
 		moved[s.Partition] = s
@@ -63,8 +63,8 @@ func (t tails) published(records []Standing) tails {
 }
 
 // toCheck returns the records of t and of the anchors that must still stand.
-func (t tails) toCheck(anchors tails) []Standing {
-	var records []Standing
+func (t tails) toCheck(anchors tails) []StoredRecord {
+	var records []StoredRecord
 	for _, s := range t {
 		if s.Slot > 0 {
 			records = append(records, s)

@@ -19,11 +19,11 @@ import (
 type waitState byte
 
 const (
-	retrying  waitState = iota + 1 // failed through its own fault, is due later
-	held                           // follows one of its key that has not been published
-	parked                         // failed too often: an operator decides
-	discarded                      // an operator decided never to publish it
-	ceded                          // the owner of the earlier lineage publishes it
+	retrying   waitState = iota + 1 // failed through its own fault, is due later
+	held                            // follows one of its key that has not been published
+	parked                          // failed too often: an operator decides
+	discarded                       // an operator decided never to publish it
+	handedOver                      // the owner of the earlier lineage publishes it
 )
 
 // entry is a message that was skipped: its row stays under its slot until it gets a new one.
@@ -93,13 +93,13 @@ type retried struct {
 // whom (rule P3): a message waits while an earlier one of its key retries, is held, or stands at the tail under a new
 // slot. "Earlier" compares origins, the order in which the messages were written.
 type waits struct {
-	byKey   map[string][]entry   // retrying and held, by origin
-	moving  map[string][]retried // not published yet, by origin
-	skipped []uint64             // ascending, those past the position
-	waiting int                  // retrying and held
-	parked  int
-	ceded   int
-	entries int // in the file when it was opened, discarded ones included
+	byKey      map[string][]entry   // retrying and held, by origin
+	moving     map[string][]retried // not published yet, by origin
+	skipped    []uint64             // ascending, those past the position
+	waiting    int                  // retrying and held
+	parked     int
+	handedOver int
+	entries    int // in the file when it was opened, discarded ones included
 }
 
 // load reads the entries of a file. What stands at the tail under a new slot is found by the slots past position. An
@@ -150,8 +150,8 @@ func (w *waits) add(e entry) {
 	case parked:
 		w.parked++
 		return
-	case ceded:
-		w.ceded++
+	case handedOver:
+		w.handedOver++
 		return
 	case discarded:
 		return
@@ -174,8 +174,8 @@ func (w *waits) remove(e entry) {
 	w.byKey[e.key] = list
 }
 
-// cede forgets a message that is left to another file.
-func (w *waits) cede(e entry) {
+// handOver forgets a message that is left to another file.
+func (w *waits) handOver(e entry) {
 	if e.state == parked {
 		w.parked--
 	} else {
@@ -186,7 +186,7 @@ func (w *waits) cede(e entry) {
 	if len(w.moving[e.key]) == 0 {
 		delete(w.moving, e.key)
 	}
-	w.ceded++
+	w.handedOver++
 }
 
 func (w *waits) move(r retried) {

@@ -127,7 +127,7 @@ func publishPlain(t *testing.T, address, topic, kind string, values ...string) {
 				{Key: "id", Value: fmt.Append(nil, i)}, {Key: "same", Value: []byte("s")}},
 		}
 	}
-	if _, err := session.Publish(t.Context(), records, outbox.Mark{Slot: uint64(len(values))}); err != nil {
+	if _, err := session.Publish(t.Context(), records, outbox.Watermark{Slot: uint64(len(values))}); err != nil {
 		t.Fatal(err)
 	}
 }

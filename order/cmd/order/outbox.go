@@ -23,7 +23,7 @@ type outboxCmd struct {
 	Show    outboxShowCmd    `cmd:"" help:"Show a parked message with its payload and history, as JSON."`
 	Retry   outboxRetryCmd   `cmd:"" help:"Publish parked messages again, once their cause is mended."`
 	Discard outboxDiscardCmd `cmd:"" help:"Give parked messages up, for ever. The act and its reason are kept."`
-	Adopt   outboxAdoptCmd   `cmd:"" help:"Publish what was left to another copy of the file, because that copy is gone."`
+	Reclaim outboxReclaimCmd `cmd:"" help:"Publish what was left to another copy of the file, because that copy is gone."`
 }
 
 // selection names parked messages by what they have in common.
@@ -309,23 +309,23 @@ func (c *outboxDiscardCmd) run(ctx context.Context, out io.Writer) error {
 		})
 }
 
-type outboxAdoptCmd struct {
+type outboxReclaimCmd struct {
 	remote
 	Reason string `help:"Why; kept in the record of each act." required:""`
 }
 
-// Run writes how many were adopted to standard output.
-func (c *outboxAdoptCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
+// Run writes how many were reclaimed to standard output.
+func (c *outboxReclaimCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
-func (c *outboxAdoptCmd) run(ctx context.Context, out io.Writer) error {
+func (c *outboxReclaimCmd) run(ctx context.Context, out io.Writer) error {
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	n, err := client.Adopt(ctx, c.Reason)
+	n, err := client.Reclaim(ctx, c.Reason)
 	if err != nil {
 		return err
 	}
-	return c.writeCount(out, "adopted", n, nil)
+	return c.writeCount(out, "reclaimed", n, nil)
 }

@@ -69,16 +69,16 @@ func writeStatus(out io.Writer, r *orderclient.OutboxReport, waiting []orderclie
 		line("oldest", "%s", stamp(*r.Oldest))
 	}
 	line("parked", "%d", r.Parked)
-	if r.Ceded > 0 {
-		line("ceded", "%d, left to another copy of the file (see: order outbox adopt --help)", r.Ceded)
+	if r.HandedOver > 0 {
+		line("handed over", "%d, left to another copy of the file (see: order outbox reclaim --help)", r.HandedOver)
 	}
 	line("sequence", "%d of %d dealt with", r.PublishedUpTo, r.LastSequence)
 	line("lineage", "%s from %d on", r.Lineage, r.FirstSequence)
 	if r.Repair {
 		line("repair", "the topic lost messages, which are being published again")
 	}
-	for _, f := range r.Findings {
-		line("found", "%s %s: %s", stamp(f.At), f.Kind, f.Text)
+	for _, f := range r.Incidents {
+		line("incident", "%s %s: %s", stamp(f.At), f.Kind, f.Text)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("write the status: %w", err)

@@ -43,14 +43,15 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestAdopt(t *testing.T) {
+func TestReclaim(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	var out bytes.Buffer
-	adopt := outboxAdoptCmd{remote: remote{Target: service.URL, Output: "table"}, Reason: "a test"}
-	if err := adopt.run(t.Context(), &out); err != nil || out.String() != "0 adopted\n" {
+	reclaim := outboxReclaimCmd{remote: remote{Target: service.URL, Output: "table"}, Reason: "a test"}
+	if err := reclaim.run(t.Context(), &out); err != nil || out.String() != "0 reclaimed\n" {
 		t.Errorf("%s, %v", out.String(), err)
 	}
-	if err := run([]string{"outbox", "adopt", "--target", service.URL}); settings.ExitCode(err) != settings.ExitUsage {
+	if err := run([]string{"outbox", "reclaim", "--target", service.URL}); settings.ExitCode(
+		err) != settings.ExitUsage {
 		t.Errorf("without a reason: %v", err)
 	}
 }

@@ -28,9 +28,9 @@
       put("parked-count", whole.format(report.parked));
       put("relay", `Kafka: ${report.relay.state} since ${new Date(report.relay.since).toLocaleString()}` + (report.relay.error ? `: ${report.relay.error}` : ""));
       $("relay").classList.toggle("lost", !["up", "idle"].includes(report.relay.state));
-      $("findings").replaceChildren(...(report.findings.length ? report.findings : [{ text: "Nothing." }]).map((finding) => {
+      $("incidents").replaceChildren(...(report.incidents.length ? report.incidents : [{ text: "Nothing." }]).map((incident) => {
         const item = document.createElement("li");
-        item.textContent = finding.at ? `${new Date(finding.at).toLocaleString()}, ${finding.kind}: ${finding.text}` : finding.text;
+        item.textContent = incident.at ? `${new Date(incident.at).toLocaleString()}, ${incident.kind}: ${incident.text}` : incident.text;
         return item;
       }));
     } catch (problem) {

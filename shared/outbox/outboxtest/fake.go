@@ -23,26 +23,26 @@ const Partitions = 3
 // says. Like in Kafka an open transaction of somebody else hides what stands behind its first record (Hang). It is safe
 // for concurrent use; the zero value is ready.
 type Publisher struct {
-	mu      sync.Mutex
-	epochs  map[string]int
-	marks   map[string]outbox.Mark
-	stands  []stood // in the order of publication
-	starts  map[int32]int64
-	fewer   int32 // partitions less than Partitions
-	places  int   // how often it was made anew
-	gone    bool  // deleted and not made again
-	shift   int32
-	changed chan struct{}
-	script  func(Step, []outbox.Record) error
-	opens   int
-	scans   int
-	looks   int
-	trouble chan struct{}
+	mu         sync.Mutex
+	epochs     map[string]int
+	watermarks map[string]outbox.Watermark
+	stands     []stood // in the order of publication
+	starts     map[int32]int64
+	fewer      int32 // partitions less than Partitions
+	places     int   // how often it was made anew
+	gone       bool  // deleted and not made again
+	shift      int32
+	changed    chan struct{}
+	script     func(Step, []outbox.Record) error
+	opens      int
+	scans      int
+	looks      int
+	trouble    chan struct{}
 }
 
 type stood struct {
 	outbox.Record
-	place   outbox.Place
+	place   outbox.Position
 	lineage string
 	foreign *foreign // the transaction of somebody else that it belongs to, nil for what a session published
 }
@@ -89,8 +89,8 @@ func (p *Publisher) records() []outbox.Record {
 	return records
 }
 
-// PlaceOf returns where the i-th of Published stands.
-func (p *Publisher) PlaceOf(i int) outbox.Place {
+// PositionOf returns where the i-th of Published stands.
+func (p *Publisher) PositionOf(i int) outbox.Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.stands[p.nth(i)].place
@@ -117,7 +117,7 @@ func (p *Publisher) Hang() (end func()) {
 	defer p.mu.Unlock()
 	t := &foreign{open: true, begun: time.Now()}
 	for partition, offset := range p.ends() {
-		p.stands = append(p.stands, stood{place: outbox.Place{Partition: partition, Offset: offset}, foreign: t})
+		p.stands = append(p.stands, stood{place: outbox.Position{Partition: partition, Offset: offset}, foreign: t})
 	}
 	p.change()
 	return func() {
@@ -175,7 +175,7 @@ func (p *Publisher) Expire(n int) {
 	p.stands = p.stands[first:]
 }
 
-// Recreate deletes everything and makes the place anew, marks included, and tells the session of trouble.
+// Recreate deletes everything and makes the place anew, watermarks included, and tells the session of trouble.
 func (p *Publisher) Recreate() { p.RecreateWith(Partitions) }
 
 // RecreateWith is Recreate with another number of partitions, at most Partitions.
@@ -194,8 +194,8 @@ func (p *Publisher) RecreateQuietly() {
 	p.empty()
 }
 
-// Delete deletes the place, marks included, and tells the session of trouble. No session can be opened until it is made
-// anew.
+// Delete deletes the place, watermarks included, and tells the session of trouble. No session can be opened until it is
+// made anew.
 func (p *Publisher) Delete() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -205,7 +205,7 @@ func (p *Publisher) Delete() {
 }
 
 func (p *Publisher) empty() {
-	p.stands, p.starts, p.marks = nil, nil, map[string]outbox.Mark{}
+	p.stands, p.starts, p.watermarks = nil, nil, map[string]outbox.Watermark{}
 	p.places++
 	p.change()
 }
@@ -219,11 +219,11 @@ func (p *Publisher) Shift() {
 	p.shift++
 }
 
-// ForgetMarks forgets the watermarks, like Kafka after 7 days.
-func (p *Publisher) ForgetMarks() {
+// ForgetWatermarks forgets the watermarks, like Kafka after 7 days.
+func (p *Publisher) ForgetWatermarks() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.marks = map[string]outbox.Mark{}
+	p.watermarks = map[string]outbox.Watermark{}
 }
 
 // Scans returns how often a session read what stands.
@@ -257,28 +257,28 @@ func (p *Publisher) Await(ctx context.Context, n int) ([]outbox.Record, error) {
 	}
 }
 
-// SetMark sets a lineage's mark, like somebody else who commits an offset for its group.
-func (p *Publisher) SetMark(lineage string, mark outbox.Mark) {
+// SetWatermark sets a lineage's watermark, like somebody else who commits an offset for its group.
+func (p *Publisher) SetWatermark(lineage string, watermark outbox.Watermark) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.marks == nil {
-		p.marks = map[string]outbox.Mark{}
+	if p.watermarks == nil {
+		p.watermarks = map[string]outbox.Watermark{}
 	}
-	p.marks[lineage] = mark
+	p.watermarks[lineage] = watermark
 }
 
 // Watermark returns the lineage's committed watermark.
 func (p *Publisher) Watermark(lineage string) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.marks[lineage].Slot
+	return p.watermarks[lineage].Slot
 }
 
-// MarkOf returns the lineage's mark.
-func (p *Publisher) MarkOf(lineage string) outbox.Mark {
+// WatermarkOf returns the lineage's watermark.
+func (p *Publisher) WatermarkOf(lineage string) outbox.Watermark {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.marks[lineage]
+	return p.watermarks[lineage]
 }
 
 // Looks returns how often a session looked up what it had published.
@@ -318,17 +318,17 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 	if p.epochs == nil {
 		p.epochs = map[string]int{}
 	}
-	if p.marks == nil {
-		p.marks = map[string]outbox.Mark{}
+	if p.watermarks == nil {
+		p.watermarks = map[string]outbox.Watermark{}
 	}
 	if p.trouble == nil {
 		p.trouble = make(chan struct{})
 	}
 	p.opens++
 	p.epochs[id.Lineage]++
-	mark, known := p.marks[id.Lineage]
+	watermark, known := p.watermarks[id.Lineage]
 	return &session{
-		publisher: p, lineage: id.Lineage, epoch: p.epochs[id.Lineage], mark: mark, known: known,
+		publisher: p, lineage: id.Lineage, epoch: p.epochs[id.Lineage], watermark: watermark, known: known,
 		place: p.name(), trouble: p.trouble,
 	}, nil
 }
@@ -339,19 +339,20 @@ type session struct {
 	publisher *Publisher
 	lineage   string
 	epoch     int
-	mark      outbox.Mark
+	watermark outbox.Watermark
 	known     bool
 	place     string
 	trouble   chan struct{}
 }
 
-func (s *session) Mark() (outbox.Mark, bool) { return s.mark, s.known }
+func (s *session) Watermark() (outbox.Watermark, bool) { return s.watermark, s.known }
 
-func (s *session) Place() string { return s.place }
+func (s *session) LogID() string { return s.place }
 
-func (s *session) Troubled() <-chan struct{} { return s.trouble }
+func (s *session) Disconnected() <-chan struct{} { return s.trouble }
 
-func (s *session) Publish(ctx context.Context, records []outbox.Record, mark outbox.Mark) ([]outbox.Place, error) {
+func (s *session) Publish(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
+	error) {
 	p := s.publisher
 	if err := errors.Join(ctx.Err(), p.ask(Committing, records)); err != nil {
 		return nil, err
@@ -365,18 +366,18 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, mark out
 		p.mu.Unlock()
 		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the place is gone")}
 	}
-	places := make([]outbox.Place, len(records))
+	places := make([]outbox.Position, len(records))
 	next := p.ends()
 	for i := range records {
 		partition := (int32(crc32.ChecksumIEEE(records[i].Key)%Partitions) + p.shift) % p.partitions()
 		if pinned := records[i].Partition; pinned != nil && *pinned < p.partitions() {
 			partition = *pinned
 		}
-		places[i] = outbox.Place{Partition: partition, Offset: next[partition]}
+		places[i] = outbox.Position{Partition: partition, Offset: next[partition]}
 		next[places[i].Partition]++
 		p.stands = append(p.stands, stood{Record: records[i], place: places[i], lineage: s.lineage})
 	}
-	p.marks[s.lineage] = mark
+	p.watermarks[s.lineage] = watermark
 	p.change()
 	p.mu.Unlock()
 	if err := p.ask(Answering, records); err != nil {
@@ -424,7 +425,7 @@ func (s *session) Ends(ctx context.Context) (map[int32]int64, error) {
 	return s.publisher.ends(), ctx.Err()
 }
 
-func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox.Standing, error) {
+func (s *session) Lost(ctx context.Context, records []outbox.StoredRecord) ([]outbox.StoredRecord, error) {
 	p := s.publisher
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -432,10 +433,10 @@ func (s *session) Lost(ctx context.Context, records []outbox.Standing) ([]outbox
 	if p.name() != s.place {
 		return records, ctx.Err()
 	}
-	var lost []outbox.Standing
+	var lost []outbox.StoredRecord
 	for _, r := range records {
 		stands := slices.ContainsFunc(p.stands,
-			func(x stood) bool { return x.place == r.Place && x.Slot == r.Slot && x.lineage == s.lineage })
+			func(x stood) bool { return x.place == r.Position && x.Slot == r.Slot && x.lineage == s.lineage })
 		if !stands && r.Offset >= p.starts[r.Partition] {
 			lost = append(lost, r)
 		}
@@ -480,14 +481,14 @@ func (s *session) Scan(
 	for partition := range ends {
 		starts[partition] = p.starts[partition]
 	}
-	var standing []outbox.Standing
+	var standing []outbox.StoredRecord
 	for i := range p.stands {
 		x := &p.stands[i]
 		if x.lineage != s.lineage || x.place.Offset < from[x.place.Partition] ||
 			x.place.Offset >= ends[x.place.Partition] {
 			continue
 		}
-		standing = append(standing, outbox.Standing{Place: x.place, Slot: x.Slot, ID: idOf(x.Headers)})
+		standing = append(standing, outbox.StoredRecord{Position: x.place, Slot: x.Slot, ID: idOf(x.Headers)})
 	}
 	p.mu.Unlock()
 	if err := visit(outbox.Sight{Found: standing}); err != nil {

@@ -52,14 +52,14 @@ func run(t *testing.T, fresh func(t *testing.T) Target, checks cases) {
 
 var (
 	atLeastOnce = cases{
-		"a new lineage has no mark":                      newLineage,
-		"a batch and its mark become visible together":   batchAndMark,
-		"what stands is found again":                     standing,
-		"what does not stand is lost":                    lost,
-		"a record goes to the partition it is pinned to": pinned,
-		"the place has a name":                           placeName,
-		"messages of a key stay in order":                order,
-		"a later session is noticed once it published":   noticing,
+		"a new lineage has no watermark":                    newLineage,
+		"a batch and its watermark become visible together": batchAndWatermark,
+		"what stands is found again":                        standing,
+		"what does not stand is lost":                       lost,
+		"a record goes to the partition it is pinned to":    pinned,
+		"the place has a name":                              placeName,
+		"messages of a key stay in order":                   order,
+		"a later session is noticed once it published":      noticing,
 	}
 	exactlyOnce = cases{
 		"a later session fences an earlier one":       fencing,
@@ -89,11 +89,12 @@ func open(t *testing.T, target Target, lineage string, position uint64) outbox.S
 	return session
 }
 
-func publish(t *testing.T, session outbox.Session, watermark uint64, records ...outbox.Record) ([]outbox.Place, error) {
+func publish(t *testing.T, session outbox.Session, watermark uint64, records ...outbox.Record) ([]outbox.Position,
+	error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	return session.Publish(ctx, records, outbox.Mark{Slot: watermark})
+	return session.Publish(ctx, records, outbox.Watermark{Slot: watermark})
 }
 
 func record(slot uint64, key, value string) outbox.Record {
@@ -121,12 +122,12 @@ func wantValues(t *testing.T, target Target, want ...string) {
 }
 
 func newLineage(t *testing.T, target Target) {
-	if mark, known := open(t, target, lineage(), 0).Mark(); known {
-		t.Fatalf("the mark is %+v", mark)
+	if watermark, known := open(t, target, lineage(), 0).Watermark(); known {
+		t.Fatalf("the watermark is %+v", watermark)
 	}
 }
 
-func batchAndMark(t *testing.T, target Target) {
+func batchAndWatermark(t *testing.T, target Target) {
 	name := lineage()
 	session := open(t, target, name, 0)
 	places, err := publish(t, session, 5, record(1, "a", "one"), record(2, "b", "two"))
@@ -144,16 +145,16 @@ func batchAndMark(t *testing.T, target Target) {
 	}
 	session.Close()
 	session = open(t, target, name, 5)
-	if mark, known := session.Mark(); !known || mark.Slot != 5 {
-		t.Fatalf("the mark is %+v, known: %t; want 5", mark, known)
+	if watermark, known := session.Watermark(); !known || watermark.Slot != 5 {
+		t.Fatalf("the watermark is %+v, known: %t; want 5", watermark, known)
 	}
-	want := outbox.Mark{Slot: 7, Note: strings.Repeat(`{"a":"b"} `, 350)}
+	want := outbox.Watermark{Slot: 7, Note: strings.Repeat(`{"a":"b"} `, 350)}
 	if places, err := session.Publish(t.Context(), nil, want); err != nil || len(places) != 0 {
-		t.Fatalf("a mark alone: %v, %v", places, err)
+		t.Fatalf("a watermark alone: %v, %v", places, err)
 	}
 	session.Close()
-	if mark, known := open(t, target, name, 7).Mark(); !known || mark != want {
-		t.Fatalf("the mark is %+v, known: %t", mark, known)
+	if watermark, known := open(t, target, name, 7).Watermark(); !known || watermark != want {
+		t.Fatalf("the watermark is %+v, known: %t", watermark, known)
 	}
 	wantValues(t, target, "one", "two")
 }
@@ -210,8 +211,8 @@ func refusal(t *testing.T, target Target) {
 	session.Close()
 	wantValues(t, target)
 	session = open(t, target, name, 0)
-	if mark, known := session.Mark(); known && mark.Slot != 0 {
-		t.Fatalf("after a rejection the mark is %+v", mark)
+	if watermark, known := session.Watermark(); known && watermark.Slot != 0 {
+		t.Fatalf("after a rejection the watermark is %+v", watermark)
 	}
 	if _, err := publish(t, session, 3, record(1, "a", "one"), record(3, "c", "three")); err != nil {
 		t.Fatalf("after a rejection: %v", err)
@@ -254,13 +255,13 @@ func ended(t *testing.T, target Target) {
 	session := open(t, target, name, 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := session.Publish(ctx, []outbox.Record{record(1, "a", "one")}, outbox.Mark{Slot: 1}); err == nil {
+	if _, err := session.Publish(ctx, []outbox.Record{record(1, "a", "one")}, outbox.Watermark{Slot: 1}); err == nil {
 		t.Fatal("published although the context had ended")
 	}
 	session.Close()
 	second := open(t, target, name, 0) // ends what the first left open
-	if _, known := second.Mark(); known {
-		t.Error("the mark moved")
+	if _, known := second.Watermark(); known {
+		t.Error("the watermark moved")
 	}
 	if _, err := publish(t, second, 1, record(1, "a", "two")); err != nil {
 		t.Fatal(err)
@@ -279,7 +280,7 @@ func message(name string, slot uint64, key string) outbox.Record {
 }
 
 // twoLineages publishes messages of two lineages in turn and returns the session of the first and where its stand.
-func twoLineages(t *testing.T, target Target) (session outbox.Session, mine []outbox.Standing) {
+func twoLineages(t *testing.T, target Target) (session outbox.Session, mine []outbox.StoredRecord) {
 	t.Helper()
 	name, other := lineage(), lineage()
 	session, second := open(t, target, name, 0), open(t, target, other, 0)
@@ -290,7 +291,7 @@ func twoLineages(t *testing.T, target Target) (session outbox.Session, mine []ou
 			t.Fatal(err)
 		}
 		for i := range places {
-			mine = append(mine, outbox.Standing{Place: places[i], Slot: slot + uint64(i),
+			mine = append(mine, outbox.StoredRecord{Position: places[i], Slot: slot + uint64(i),
 				ID: uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot) + byte(i)}})
 		}
 		if _, err := publish(t, second, slot, message(other, slot, fmt.Sprint(slot))); err != nil {
@@ -300,7 +301,7 @@ func twoLineages(t *testing.T, target Target) (session outbox.Session, mine []ou
 	return session, mine
 }
 
-func scan(t *testing.T, session outbox.Session, from map[int32]int64) (found []outbox.Standing) {
+func scan(t *testing.T, session outbox.Session, from map[int32]int64) (found []outbox.StoredRecord) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -316,7 +317,7 @@ func scan(t *testing.T, session outbox.Session, from map[int32]int64) (found []o
 			t.Errorf("partition %d starts at %d", partition, start)
 		}
 	}
-	slices.SortFunc(found, func(a, b outbox.Standing) int { return int(a.Slot) - int(b.Slot) }) //nolint:gosec // small
+	slices.SortFunc(found, func(a, b outbox.StoredRecord) int { return int(a.Slot) - int(b.Slot) }) //nolint:gosec // small
 	return found
 }
 
@@ -333,7 +334,7 @@ func standing(t *testing.T, target Target) {
 		t.Fatalf("after the ends: %v", found)
 	}
 	last := map[int32]int64{}
-	var want []outbox.Standing
+	var want []outbox.StoredRecord
 	for _, s := range mine[10:] {
 		if _, ok := last[s.Partition]; !ok {
 			last[s.Partition] = s.Offset
@@ -360,7 +361,7 @@ func lost(t *testing.T, target Target) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func(records ...outbox.Standing) []outbox.Standing {
+	ask := func(records ...outbox.StoredRecord) []outbox.StoredRecord {
 		t.Helper()
 		gone, err := session.Lost(t.Context(), records)
 		if err != nil {
@@ -377,13 +378,14 @@ func lost(t *testing.T, target Target) {
 	another, beyond := mine[3], mine[5]
 	another.Slot++
 	beyond.Offset = ends[beyond.Partition] + 5
-	if gone := ask(mine[1], another, beyond, mine[2]); !slices.Equal(gone, []outbox.Standing{another, beyond}) {
-		t.Fatalf("lost %v, want %v", gone, []outbox.Standing{another, beyond})
+	if gone := ask(mine[1], another, beyond, mine[2]); !slices.Equal(gone, []outbox.StoredRecord{another, beyond}) {
+		t.Fatalf("lost %v, want %v", gone, []outbox.StoredRecord{another, beyond})
 	}
 }
 
 // sights calls scan with a visit that tells hidden, at most once, what the scan waits for.
-func sights(t *testing.T, session outbox.Session, waits func([]outbox.Hidden)) (found []outbox.Standing, err error) {
+func sights(t *testing.T, session outbox.Session, waits func([]outbox.Hidden)) (found []outbox.StoredRecord,
+	err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -399,7 +401,7 @@ func sights(t *testing.T, session outbox.Session, waits func([]outbox.Hidden)) (
 	if err == nil && !told {
 		t.Error("the scan did not say that it waits for the open transaction")
 	}
-	slices.SortFunc(found, func(a, b outbox.Standing) int { return int(a.Slot) - int(b.Slot) }) //nolint:gosec // small
+	slices.SortFunc(found, func(a, b outbox.StoredRecord) int { return int(a.Slot) - int(b.Slot) }) //nolint:gosec // small
 	return found, err
 }
 
@@ -407,7 +409,7 @@ func sights(t *testing.T, session outbox.Session, waits func([]outbox.Hidden)) (
 func hidden(t *testing.T, target Target) {
 	name := lineage()
 	session := open(t, target, name, 0)
-	var mine []outbox.Standing
+	var mine []outbox.StoredRecord
 	add := func(first uint64) {
 		t.Helper()
 		for slot := first; slot < first+10; slot++ {
@@ -415,7 +417,7 @@ func hidden(t *testing.T, target Target) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mine = append(mine, outbox.Standing{Place: places[0], Slot: slot, ID: uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot)}}) //nolint:gosec // small
+			mine = append(mine, outbox.StoredRecord{Position: places[0], Slot: slot, ID: uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot)}}) //nolint:gosec // small
 		}
 	}
 	add(1)
@@ -434,9 +436,9 @@ func hidden(t *testing.T, target Target) {
 	another.Slot++
 	if gone, err := session.Lost(
 		t.Context(),
-		[]outbox.Standing{mine[12], another},
+		[]outbox.StoredRecord{mine[12], another},
 	); err != nil ||
-		!slices.Equal(gone, []outbox.Standing{another}) {
+		!slices.Equal(gone, []outbox.StoredRecord{another}) {
 		t.Fatalf("lost: %v, %v; want %v", gone, err, another)
 	}
 	found, err := sights(t, session, func(hidden []outbox.Hidden) {
@@ -473,20 +475,20 @@ func remade(t *testing.T, target Target) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := session.Place()
+	before := session.LogID()
 	target.Remake(t)
 	select {
-	case <-session.Troubled():
+	case <-session.Disconnected():
 	case <-time.After(30 * time.Second):
 		t.Fatal("the session does not notice that its place was made anew")
 	}
-	all := []outbox.Standing{{Place: places[0], Slot: 1}}
+	all := []outbox.StoredRecord{{Position: places[0], Slot: 1}}
 	if gone, err := session.Lost(t.Context(), all); err != nil || !slices.Equal(gone, all) {
 		t.Errorf("lost: %v, %v", gone, err)
 	}
 	session.Close()
 	session = open(t, target, name, 1)
-	if session.Place() == before {
+	if session.LogID() == before {
 		t.Errorf("the place is called %s as before", before)
 	}
 	gone := int32(Partitions - 1)
@@ -523,7 +525,7 @@ func pinned(t *testing.T, target Target) {
 
 func placeName(t *testing.T, target Target) {
 	first, second := open(t, target, lineage(), 0), open(t, target, lineage(), 0)
-	if first.Place() == "" || first.Place() != second.Place() {
-		t.Fatalf("the place is %q, then %q", first.Place(), second.Place())
+	if first.LogID() == "" || first.LogID() != second.LogID() {
+		t.Fatalf("the place is %q, then %q", first.LogID(), second.LogID())
 	}
 }

@@ -10,21 +10,21 @@ func TestAPlaceMapFindsEachSlotAndNoOther(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, seed))
 	next := map[int32]int64{0: 7, 1: 1 << 40, 300: 0}
 	partitions := []int32{0, 1, 300}
-	var records []Standing
+	var records []StoredRecord
 	slot := uint64(1 << 33)
 	for range 5000 {
 		slot += 1 + random.Uint64N(3)
 		p := partitions[random.IntN(3)]
 		next[p] += 1 + random.Int64N(2)*random.Int64N(100) // others write there too
-		records = append(records, Standing{Slot: slot, Place: Place{Partition: p, Offset: next[p]}})
+		records = append(records, StoredRecord{Slot: slot, Position: Position{Partition: p, Offset: next[p]}})
 	}
-	m := newPlaceMap(records)
+	m := newPositionMap(records)
 	if perSlot := float64(len(m)) / 5000; perSlot > 4 {
 		t.Errorf("%.1f bytes a slot", perSlot)
 	}
-	known := map[uint64]Place{}
+	known := map[uint64]Position{}
 	for _, s := range records {
-		known[s.Slot] = s.Place
+		known[s.Slot] = s.Position
 	}
 	for s := records[0].Slot - 2; s <= slot+2; s++ {
 		want, stands := known[s]

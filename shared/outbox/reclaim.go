@@ -9,27 +9,27 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// Adopted is the verb in the record of an adoption.
-const Adopted Verb = "adopt"
+// Reclaimed is the verb in the record of a reclaim.
+const Reclaimed Verb = "reclaim"
 
-// Ceded is the number of messages that were left to another file.
-func (o *Outbox) Ceded() int {
+// HandedOver is the number of messages that were left to another file.
+func (o *Outbox) HandedOver() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.waits.ceded
+	return o.waits.handedOver
 }
 
 // Fenced says whether another process has taken over the lineage; see ErrFenced.
 func (o *Outbox) Fenced() bool { return o.fenced.Load() }
 
-// Adopt publishes the messages that were left to another file after all, because that file is gone, and returns how
+// Reclaim publishes the messages that were left to another file after all, because that file is gone, and returns how
 // many there were. Those that it did publish are published twice, under their ids: consumers drop them as long as they
 // remember the ids. After an error the messages counted in n have been dealt with.
-func (o *Outbox) Adopt(ctx context.Context, why Why) (n int, err error) {
+func (o *Outbox) Reclaim(ctx context.Context, why Why) (n int, err error) {
 	for {
-		done, err := o.adoptSome(ctx, why)
+		done, err := o.reclaimSome(ctx, why)
 		if n += done; err != nil {
-			return n, fmt.Errorf("adopt messages: %w", err)
+			return n, fmt.Errorf("reclaim messages: %w", err)
 		}
 		if done == 0 {
 			return n, nil
@@ -37,10 +37,10 @@ func (o *Outbox) Adopt(ctx context.Context, why Why) (n int, err error) {
 	}
 }
 
-func (o *Outbox) adoptSome(ctx context.Context, why Why) (n int, err error) {
+func (o *Outbox) reclaimSome(ctx context.Context, why Why) (n int, err error) {
 	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(rootBucket)
-		entries, err := cededEntries(root, actsAtOnce)
+		entries, err := handedOverEntries(root, actsAtOnce)
 		if n = len(entries); n == 0 || err != nil {
 			return boltdb.Refuse(err)
 		}
@@ -49,7 +49,7 @@ func (o *Outbox) adoptSome(ctx context.Context, why Why) (n int, err error) {
 		tx.AfterCommit(func() {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			o.waits.ceded -= len(entries)
+			o.waits.handedOver -= len(entries)
 			for _, m := range moved {
 				if m.slot > o.position.Load() {
 					o.waits.move(m)
@@ -57,7 +57,7 @@ func (o *Outbox) adoptSome(ctx context.Context, why Why) (n int, err error) {
 			}
 		})
 		for i := range entries {
-			m, err := o.adopt(tx, &entries[i], why)
+			m, err := o.reclaim(tx, &entries[i], why)
 			if err != nil {
 				return err
 			}
@@ -71,22 +71,22 @@ func (o *Outbox) adoptSome(ctx context.Context, why Why) (n int, err error) {
 	return n, err
 }
 
-// cededEntries returns the first entries that were ceded, at most limit.
-func cededEntries(root *bbolt.Bucket, limit int) (entries []entry, err error) {
+// handedOverEntries returns the first entries that were handed over, at most limit.
+func handedOverEntries(root *bbolt.Bucket, limit int) (entries []entry, err error) {
 	cursor := root.Bucket(waitingBucket).Cursor()
 	for key, sealed := cursor.First(); key != nil && len(entries) < limit; key, sealed = cursor.Next() {
 		e, err := decodeEntry(key, sealed)
 		if err != nil {
 			return nil, err
 		}
-		if e.state == ceded {
+		if e.state == handedOver {
 			entries = append(entries, e)
 		}
 	}
 	return entries, nil
 }
 
-func (o *Outbox) adopt(tx *boltdb.Tx, e *entry, why Why) (retried, error) {
+func (o *Outbox) reclaim(tx *boltdb.Tx, e *entry, why Why) (retried, error) {
 	root := tx.Bucket(rootBucket)
 	key := slotKey(e.slot)
 	r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
@@ -101,7 +101,7 @@ func (o *Outbox) adopt(tx *boltdb.Tx, e *entry, why Why) (retried, error) {
 		return retried{}, err
 	}
 	return moved, recordAct(root, Act{
-		At: o.config.Clock.Now().UTC(), Verb: Adopted, ID: r.message.ID.String(), Subject: r.message.Subject,
+		At: o.config.Clock.Now().UTC(), Verb: Reclaimed, ID: r.message.ID.String(), Subject: r.message.Subject,
 		Slot: e.slot, NewSlot: moved.slot, Reason: clip(why.Reason), By: clip(why.By),
 	})
 }

@@ -11,16 +11,16 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// markTimeout bounds one question for the mark. On a cluster that never saw a consumer group the first one has the
-// broker make its offsets topic and is not answered.
-const markTimeout = time.Second
+// watermarkTimeout bounds one question for the watermark. On a cluster that never saw a consumer group the first one
+// has the broker make its offsets topic and is not answered.
+const watermarkTimeout = time.Second
 
-// newMarkClient returns a client for the mark. isolation.level makes the broker hold the answer back while an earlier
-// transaction is being ended ("unstable").
+// newWatermarkClient returns a client for the watermark. isolation.level makes the broker hold the answer back while an
+// earlier transaction is being ended ("unstable").
 //
 // A consumer asks, and not the admin API: librdkafka's requests to a group's coordinator abort the whole process when
 // the connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
-func (s *session) newMarkClient() (*confluent.Consumer, error) {
+func (s *session) newWatermarkClient() (*confluent.Consumer, error) {
 	client, err := newConsumer(s.brokers, s.security, s.logs.lines, confluent.ConfigMap{
 		"group.id": s.group, "enable.auto.commit": false, "isolation.level": "read_committed",
 	})
@@ -37,11 +37,13 @@ func (s *session) closeLater(client *confluent.Consumer) {
 	})
 }
 
-// readMark asks for the lineage's committed offset until it is told or ctx ends; known is false when there is none.
-func (s *session) readMark(ctx context.Context, client *confluent.Consumer) (mark outbox.Mark, known bool, err error) {
+// readWatermark asks for the lineage's committed offset until it is told or ctx ends; known is false when there is
+// none.
+func (s *session) readWatermark(ctx context.Context, client *confluent.Consumer) (watermark outbox.Watermark,
+	known bool, err error) {
 	partition := []confluent.TopicPartition{{Topic: &s.name, Partition: 0}}
 	for {
-		committed, err := client.Committed(partition, int(markTimeout.Milliseconds()))
+		committed, err := client.Committed(partition, int(watermarkTimeout.Milliseconds()))
 		if err == nil {
 			err = committed[0].Error
 		}
@@ -49,37 +51,37 @@ func (s *session) readMark(ctx context.Context, client *confluent.Consumer) (mar
 		isKafka := errors.As(err, &kafkaErr)
 		switch {
 		case err == nil:
-			mark, known = markOf(committed[0])
-			return mark, known, nil
+			watermark, known = watermarkOf(committed[0])
+			return watermark, known, nil
 		case isKafka && kafkaErr.Code() == confluent.ErrGroupIDNotFound:
-			return outbox.Mark{}, false, nil
-		case isKafka && retryMark(kafkaErr) && pause(ctx, 20*time.Millisecond) == nil:
-			s.logger.Debug().Err(err).Msg("asking for the mark again")
+			return outbox.Watermark{}, false, nil
+		case isKafka && retryWatermark(kafkaErr) && pause(ctx, 20*time.Millisecond) == nil:
+			s.logger.Debug().Err(err).Msg("asking for the watermark again")
 		default:
-			return outbox.Mark{}, false, fmt.Errorf("read the mark of lineage %s: %w", s.lineage, err)
+			return outbox.Watermark{}, false, fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, err)
 		}
 	}
 }
 
-func markOf(committed confluent.TopicPartition) (mark outbox.Mark, known bool) {
+func watermarkOf(committed confluent.TopicPartition) (watermark outbox.Watermark, known bool) {
 	if committed.Offset < 0 {
-		return outbox.Mark{}, false
+		return outbox.Watermark{}, false
 	}
-	mark.Slot = uint64(committed.Offset)
+	watermark.Slot = uint64(committed.Offset)
 	if committed.Metadata != nil {
-		mark.Note = *committed.Metadata
+		watermark.Note = *committed.Metadata
 	}
-	return mark, true
+	return watermark, true
 }
 
-// offsetOf is the committed offset that carries mark.
-func (s *session) offsetOf(mark outbox.Mark) []confluent.TopicPartition {
+// offsetOf is the committed offset that carries watermark.
+func (s *session) offsetOf(watermark outbox.Watermark) []confluent.TopicPartition {
 	return []confluent.TopicPartition{{
-		Topic: &s.name, Partition: 0, Offset: confluent.Offset(mark.Slot), Metadata: &mark.Note, //nolint:gosec // slots stay far below 2^63
+		Topic: &s.name, Partition: 0, Offset: confluent.Offset(watermark.Slot), Metadata: &watermark.Note, //nolint:gosec // slots stay far below 2^63
 	}}
 }
 
-func retryMark(err confluent.Error) bool {
+func retryWatermark(err confluent.Error) bool {
 	switch err.Code() {
 	case confluent.ErrUnstableOffsetCommit, confluent.ErrTimedOut, confluent.ErrCoordinatorLoadInProgress,
 		confluent.ErrCoordinatorNotAvailable, confluent.ErrNotCoordinator:

@@ -1,0 +1,97 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb/codec"
+)
+
+// IncidentKind is what was found amiss between the file and the place that it publishes to. It is a closed set: the
+// values label metrics.
+type IncidentKind string
+
+// The kinds of incidents.
+const (
+	// published by a process that died before it recorded that
+	IncidentRecovered        IncidentKind = "recovered"
+	IncidentWatermarkLost    IncidentKind = "watermark_lost"    // the place forgot the watermark
+	IncidentWatermarkForeign IncidentKind = "watermark_foreign" // another program set the watermark
+	IncidentForged           IncidentKind = "forged"            // another program wrote records with this lineage
+	IncidentLogRecreated     IncidentKind = "log_recreated"     // the place was deleted and recreated
+	IncidentRepublished      IncidentKind = "republished"       // the place lost messages, which were published again
+	IncidentForked           IncidentKind = "forked"            // the file is a copy: it went on under a new lineage
+	IncidentFenced           IncidentKind = "fenced"            // a copy took over: the process ended
+)
+
+// IncidentKinds lists every kind.
+func IncidentKinds() []IncidentKind {
+	return []IncidentKind{
+		IncidentRecovered,
+		IncidentWatermarkLost,
+		IncidentWatermarkForeign,
+		IncidentForged,
+		IncidentLogRecreated,
+		IncidentRepublished,
+		IncidentForked,
+		IncidentFenced,
+	}
+}
+
+// Incident says what was found amiss and what was done about it.
+type Incident struct {
+	At       time.Time    `json:"at" doc:"When it was found."`
+	Kind     IncidentKind `json:"kind" doc:"What was found."`
+	Slot     uint64       `json:"sequence" doc:"The slot up to which file and topic agreed."`
+	Messages int          `json:"messages" doc:"How many messages were dealt with."`
+	Text     string       `json:"text" doc:"What was found and done. For people."`
+}
+
+// maxIncidents is how many are kept; the oldest go first.
+const maxIncidents = 1000
+
+func (o *Outbox) incident(kind IncidentKind, slot uint64, messages int, format string, args ...any) Incident {
+	return Incident{At: o.config.Clock.Now().UTC(), Kind: kind, Slot: slot, Messages: messages,
+		Text: fmt.Sprintf(format, args...)}
+}
+
+func putIncident(root *bbolt.Bucket, f Incident) error {
+	text, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	bucket := root.Bucket(incidentsBucket)
+	number, err := bucket.NextSequence()
+	if err != nil {
+		return err
+	}
+	key := slotKey(number)
+	if err := bucket.Put(key, codec.Seal(key, text)); err != nil || number <= maxIncidents {
+		return err
+	}
+	return bucket.Delete(slotKey(number - maxIncidents))
+}
+
+// Incidents returns the newest incidents, at most limit, newest first.
+func (o *Outbox) Incidents(ctx context.Context, limit int) (incidents []Incident, err error) {
+	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
+		cursor := tx.Bucket(rootBucket).Bucket(incidentsBucket).Cursor()
+		for key, sealed := cursor.Last(); key != nil && len(incidents) < limit; key, sealed = cursor.Prev() {
+			text, err := codec.Unseal(key, sealed)
+			if err != nil {
+				return fmt.Errorf("read incident %d: %w", slotOf(key), err)
+			}
+			var f Incident
+			if err := json.Unmarshal(text, &f); err != nil {
+				return fmt.Errorf("read incident %d: %w", slotOf(key), err)
+			}
+			incidents = append(incidents, f)
+		}
+		return nil
+	})
+	return incidents, err
+}
