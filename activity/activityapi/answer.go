@@ -10,38 +10,32 @@ import (
 
 // answer is what an answer says of itself.
 type answer struct {
-	asOf  activity.AsOf
-	lag   *int64 // messages that are not counted yet; nil when that is not known
-	ends  time.Time
-	final bool // the range is over, and all was counted that Kafka had by its end
+	basis
+	asOf activity.AsOf
 	// changed says when the figures of a final range became what they are.
 	changed activity.Changed
 }
 
-// answer reads what days need. The progress is read first: what it says was counted by then is in the answer.
+// answer reads what days need.
 func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days,
 	add func(activity.Quarter, *activity.Totals)) (*answer, error) {
-	span := days.Span()
-	end, err := a.begin(ctx, act, span)
+	basis, end, err := a.begin(ctx, act, days)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	span := days.Span()
 	if span.To-span.From > smallSpan {
 		add = yielding(add)
 	}
-	lag, known := act.Progress.Lag()
-	through := act.Progress.Through()
 	asOf, err := act.Statistics.Read(ctx, span, add)
 	if err != nil {
 		return nil, err
 	}
-	given := newAnswer(asOf, lag, known)
-	given.ends = days.Ends()
-	if ends := given.ends; !ends.After(a.clock.Now()) && !through.Before(ends) {
-		given.final = true
+	given := &answer{basis: basis, asOf: asOf}
+	if given.final {
 		for i := range days.All() {
 			given.changed.Merge(&days.All()[i].Changed)
 		}
@@ -58,17 +52,6 @@ func yielding(add func(activity.Quarter, *activity.Totals)) func(activity.Quarte
 		}
 		add(q, t)
 	}
-}
-
-func newAnswer(asOf activity.AsOf, lag map[int32]int64, known bool) *answer {
-	given := &answer{asOf: asOf}
-	if known {
-		given.lag = new(int64)
-		for _, n := range lag {
-			*given.lag += n
-		}
-	}
-	return given
 }
 
 // asOf tells what an answer contains.
@@ -93,7 +76,10 @@ func (g *answer) body() asOf {
 		}
 		return body
 	}
-	body := asOf{Offsets: make(map[int32]int64, len(g.asOf.Next)), Lag: g.lag, Lagging: g.lag == nil || *g.lag > 0}
+	body := asOf{Offsets: make(map[int32]int64, len(g.asOf.Next)), Lagging: !g.known || g.lag > 0}
+	if g.known {
+		body.Lag = &g.lag
+	}
 	if !g.asOf.At.IsZero() {
 		body.At = &g.asOf.At
 	}

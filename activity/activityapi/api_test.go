@@ -72,6 +72,7 @@ type server struct {
 	db       *boltdb.DB
 	progress *progress
 	ledgers  *ledgers
+	wall     *clock.Manual // of the API
 }
 
 // newServer returns one that lets everybody in.
@@ -85,7 +86,7 @@ func newServer(t *testing.T) *server {
 // newFile returns a server that does not answer before serve is called.
 func newFile(t *testing.T) *server {
 	t.Helper()
-	s := &server{t: t, path: filepath.Join(t.TempDir(), "activity.db")}
+	s := &server{t: t, path: filepath.Join(t.TempDir(), "activity.db"), wall: clock.NewManual(now)}
 	var err error
 	if s.db, err = boltdb.Open(s.path, boltdb.Options{}); err != nil {
 		t.Fatal(err)
@@ -118,7 +119,7 @@ func (s *server) serveWith(c activityapi.Config, statistics activityapi.Statisti
 	if c.Zone == (activity.Zone{}) {
 		c.Zone = activity.UTC()
 	}
-	c.Clock, c.Logger = clock.NewManual(now), zerolog.Nop()
+	c.Clock, c.Logger = s.wall, zerolog.Nop()
 	s.api = activityapi.New(c)
 	s.handler = openapitest.Check(s.t, activityapi.Document(def), s.api)
 	s.t.Cleanup(s.closeAPI)

@@ -13,3 +13,13 @@ func (a *API) Waiters(question string) int {
 	}
 	return 0
 }
+
+// Kept is how many finished answers are kept, and how large they are with their questions.
+func (a *API) Kept() (answers, bytes int) {
+	a.flights.mu.Lock()
+	defer a.flights.mu.Unlock()
+	return a.flights.kept.Len(), a.flights.keptBytes
+}
+
+// SetKeptRoom sets how many bytes of finished answers are kept.
+func (a *API) SetKeptRoom(bytes int) { a.flights.keptRoom = bytes }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/service/fairshare"
@@ -29,26 +31,44 @@ const (
 	smallSpan = 35 * 96
 	// yieldEvery is after how many quarter hours a large read lets others go first: about a millisecond.
 	yieldEvery = 64
+	// maxKept is how many finished answers are kept at most, and maxKeptBytes how large they are with their questions.
+	maxKept, maxKeptBytes = 4096, 16 << 20
 )
 
 // flights limit concurrent reads, which take turns by caller, and let equal requests share one answer.
 //
 // No answer is older than its request. A request joins an answer under way only if the read has not begun, or if
 // nothing that the answer depends on has changed since. Otherwise it starts another.
+//
+// Finished answers are kept, so that a question of which nothing has changed is answered without a read.
 type flights struct {
 	small, large *fairshare.Turns
 
-	mu     sync.Mutex
-	latest map[string]*flight // by question
+	mu        sync.Mutex
+	latest    map[string]*flight // those under way, by question
+	kept      *simplelru.LRU[string, *finished]
+	keptBytes int // of all kept
+	keptRoom  int // for them
+}
+
+// finished is a kept answer, and the basis it was made on.
+type finished struct {
+	answer *rendered
+	basis  basis
+	bytes  int // with its question
 }
 
 func newFlights() *flights {
 	procs := runtime.GOMAXPROCS(0)
-	return &flights{
-		small:  fairshare.NewTurns(max(procs, 2)),
-		large:  fairshare.NewTurns(max(procs/2, 1)),
-		latest: make(map[string]*flight),
+	fs := &flights{
+		small:    fairshare.NewTurns(max(procs, 2)),
+		large:    fairshare.NewTurns(max(procs/2, 1)),
+		latest:   make(map[string]*flight),
+		keptRoom: maxKeptBytes,
 	}
+	// the only error is a size below 1
+	fs.kept, _ = simplelru.NewLRU(maxKept, func(_ string, k *finished) { fs.keptBytes -= k.bytes })
+	return fs
 }
 
 // flight is an answer under way, in its own goroutine, because the first client may leave before the others.
@@ -58,12 +78,11 @@ type flight struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed after answer and err are set
 
-	mu       *sync.Mutex // that of flights; it guards:
-	clients  []string    // who waits
-	waiters  int
-	turn     *fairshare.Turn // nil before the read is to begin
-	begun    bool            // the read
-	standing standing        // at its begin
+	mu      *sync.Mutex // that of flights; it guards:
+	clients []string    // who waits
+	waiters int
+	turn    *fairshare.Turn // nil before the read is to begin
+	basis   *basis          // of the answer; nil before the read begins
 
 	answer *rendered
 	err    error
@@ -76,23 +95,36 @@ type rendered struct {
 	tag   string // of a final one
 }
 
-// standing is what an answer depends on besides the request. If it is equal at two moments, nothing changed in between.
-type standing struct {
-	version int64 // of the statistics
-	through time.Time
-	lag     int64
-	known   bool
+// basis is what an answer depends on besides its question. If that is the same at two moments, so is the answer.
+type basis struct {
+	ends    time.Time // of the range that was asked for
+	version int64     // of the statistics
+	// final says that the range is over, and that all was counted that Kafka had by its end.
+	final bool
+	// lag is how many messages are not counted yet, if that is known. Those do not concern a final range.
+	lag   int64
+	known bool
 }
 
-// standing is read before the statistics are: what changed in between is in them.
-func (act *Activity) standing() standing {
-	s := standing{version: act.Statistics.Version(), through: act.Progress.Through()}
+// basis returns that of an answer about a range until ends. It is taken before the statistics are read: what it says
+// was counted by then is in the answer.
+func (a *API) basis(act *Activity, ends time.Time) basis {
+	b := basis{ends: ends, version: act.Statistics.Version()}
+	b.final = !ends.After(a.clock.Now()) && !act.Progress.Through().Before(ends)
+	if b.final {
+		return b
+	}
+	b.lag, b.known = act.lag()
+	return b
+}
+
+// lag returns how many messages are not counted yet, and whether that is known.
+func (act *Activity) lag() (sum int64, known bool) {
 	lag, known := act.Progress.Lag()
 	for _, n := range lag {
-		s.lag += n
+		sum += n
 	}
-	s.known = known
-	return s
+	return sum, known
 }
 
 type flightKey struct{}
@@ -103,7 +135,11 @@ func (a *API) share(r *http.Request, act *Activity, create func(*http.Request) (
 	minute := a.clock.Now().Unix() / 60 // "today" may be another day in the next
 	question := strconv.FormatInt(minute, 10) + " " + r.URL.Path + "?" + r.URL.RawQuery
 	client := clientOf(r)
-	f := a.flights.join(question, client, act)
+	unchanged := func(b basis) bool { return b == a.basis(act, b.ends) }
+	if answer := a.flights.recall(question, unchanged); answer != nil {
+		return answer, nil
+	}
+	f := a.flights.join(question, client, unchanged)
 	if f == nil {
 		f = a.flights.begin(question, client, func(f *flight) (*rendered, error) {
 			body, err := create(r.Clone(context.WithValue(f.ctx, flightKey{}, f)))
@@ -149,17 +185,40 @@ func encode(body any) (*rendered, error) {
 // html is a body that is a page.
 type html []byte
 
+// recall returns the finished answer to a question, or nil if none is kept of which nothing has changed.
+func (fs *flights) recall(question string, unchanged func(basis) bool) *rendered {
+	fs.mu.Lock()
+	k, found := fs.kept.Get(question)
+	fs.mu.Unlock()
+	if !found || !unchanged(k.basis) {
+		return nil
+	}
+	return k.answer
+}
+
+// keep keeps a finished answer, unless it would take the place of many. The caller holds the lock.
+func (fs *flights) keep(question string, f *flight) {
+	k := &finished{f.answer, *f.basis, len(question) + len(f.answer.text)}
+	fs.kept.Remove(question)
+	if k.bytes > fs.keptRoom/4 {
+		return
+	}
+	fs.kept.Add(question, k)
+	for fs.keptBytes += k.bytes; fs.keptBytes > fs.keptRoom; {
+		fs.kept.RemoveOldest()
+	}
+}
+
 // join returns a flight whose answer is not older than this moment, or nil.
-func (fs *flights) join(question, client string, act *Activity) *flight {
-	now := act.standing()
+func (fs *flights) join(question, client string, unchanged func(basis) bool) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f := fs.latest[question]
-	if f == nil || f.waiters == 0 || f.begun && f.standing != now {
+	if f == nil || f.waiters == 0 || f.basis != nil && !unchanged(*f.basis) {
 		return nil
 	}
 	f.waiters++
-	if !f.begun && !slices.Contains(f.clients, client) {
+	if f.basis == nil && !slices.Contains(f.clients, client) {
 		f.clients = append(f.clients, client)
 		if f.turn != nil {
 			f.turn.Also(client)
@@ -181,6 +240,9 @@ func (fs *flights) begin(question, client string, create func(*flight) (*rendere
 		fs.mu.Lock()
 		if fs.latest[question] == f {
 			delete(fs.latest, question)
+			if f.err == nil && f.basis != nil {
+				fs.keep(question, f)
+			}
 		}
 		turn := f.turn
 		fs.mu.Unlock()
@@ -208,7 +270,7 @@ func (f *flight) wait(ctx context.Context) (*rendered, error) {
 			return nil, ctx.Err()
 		case <-timer.C:
 			f.mu.Lock()
-			begun := f.begun
+			begun := f.basis != nil
 			f.mu.Unlock()
 			if !begun {
 				f.leave()
@@ -238,11 +300,11 @@ func (f *flight) leave() {
 	}
 }
 
-// begin waits for the turn to read for an activity, of that many quarter hours, and returns what must be called when
-// the read is over.
-func (a *API) begin(ctx context.Context, act *Activity, span activity.Span) (end func(), err error) {
+// begin waits for the turn to read for an activity, and returns on what basis the answer is made and what must be
+// called when the read is over.
+func (a *API) begin(ctx context.Context, act *Activity, days *activity.Days) (b basis, end func(), err error) {
 	turns := a.flights.small
-	if span.To-span.From > smallSpan {
+	if span := days.Span(); span.To-span.From > smallSpan {
 		turns = a.flights.large
 	}
 	f, _ := ctx.Value(flightKey{}).(*flight)
@@ -250,10 +312,10 @@ func (a *API) begin(ctx context.Context, act *Activity, span activity.Span) (end
 		turn := turns.Enter("live")
 		select {
 		case <-turn.Ready():
-			return turn.End, nil
+			return a.basis(act, days.Ends()), turn.End, nil
 		case <-ctx.Done():
 			turn.End()
-			return nil, fmt.Errorf("wait to read the statistics: %w", ctx.Err())
+			return basis{}, nil, fmt.Errorf("wait to read the statistics: %w", ctx.Err())
 		}
 	}
 	f.mu.Lock()
@@ -262,11 +324,11 @@ func (a *API) begin(ctx context.Context, act *Activity, span activity.Span) (end
 	select {
 	case <-f.turn.Ready():
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return basis{}, nil, ctx.Err()
 	}
-	now := act.standing()
+	b = a.basis(act, days.Ends())
 	f.mu.Lock()
-	f.begun, f.standing = true, now
+	f.basis = &b
 	f.mu.Unlock()
-	return func() {}, nil // the turn includes the writing of the answer, and ends with the flight
+	return b, func() {}, nil // the turn includes the writing of the answer, and ends with the flight
 }

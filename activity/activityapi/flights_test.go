@@ -184,7 +184,7 @@ func TestReads_WhoeverAskedFirstMayGo(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	ctx, leave = context.WithCancel(t.Context())
-	s.asking(ctx, day, "")
+	s.asking(ctx, days+"/2010-12-02", "")
 	<-h.began
 	leave()
 	<-h.gone

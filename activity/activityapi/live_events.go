@@ -48,7 +48,7 @@ func (l *live) write(s *stream) {
 		pace := time.NewTimer(max(liveInterval, idleShare*time.Since(began)))
 		midnight := time.NewTimer(given.ends.Sub(now))
 		var again <-chan time.Time
-		if given.lag == nil || *given.lag > 0 { // it may fall without a commit: the rest are control records
+		if !given.known || given.lag > 0 { // it may fall without a commit: the rest are control records
 			again = time.After(lagInterval)
 		}
 		for waits := true; waits; {

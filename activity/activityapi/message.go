@@ -47,12 +47,13 @@ func (a *API) message(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
-	lag, known := act.Progress.Lag()
+	var basis basis
+	basis.lag, basis.known = act.lag()
 	trace, err := act.Statistics.Trace(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	given := newAnswer(trace.AsOf, lag, known)
+	given := &answer{basis: basis, asOf: trace.AsOf}
 	body := messageBody{Activity: act.Name, MessageID: id.ID, State: trace.State, AsOf: given.body()}
 	var at *time.Time
 	if !trace.At.IsZero() {
