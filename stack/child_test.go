@@ -21,6 +21,7 @@ import (
 	"ordertally/activity/activityd"
 	"ordertally/order/orderd"
 	"ordertally/shared/crashpoint"
+	"ordertally/shared/service"
 )
 
 // childEnv makes this test binary run the services until it is killed, as childConfig says.
@@ -128,10 +129,13 @@ func newChild(t testing.TB, dir, broker string) *child {
 	t.Helper()
 	a := addresses{freePort(t), freePort(t), freePort(t), freePort(t)}
 	c := &child{t: t, addresses: a, config: childConfig{
-		Order: orderd.Config{Listen: a.order, OpsListen: a.orderOps, Data: filepath.Join(dir, "order.db"),
-			Kafka: []string{broker}},
-		Activity: &activityd.Config{Listen: a.activity, OpsListen: a.activityOps,
-			Data: filepath.Join(dir, "activity.db"), Kafka: []string{broker}},
+		Order: orderd.Config{Config: service.Config{
+			Listen: a.order, OpsListen: a.orderOps, Data: filepath.Join(dir, "order.db"), Kafka: []string{broker},
+		}},
+		Activity: &activityd.Config{Config: service.Config{
+			Listen: a.activity, OpsListen: a.activityOps, Data: filepath.Join(dir, "activity.db"),
+			Kafka: []string{broker},
+		}},
 	}}
 	t.Cleanup(c.kill)
 	return c

@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"ordertally/activity/activityd"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
@@ -26,7 +25,7 @@ import (
 // of the first over that of the second: the median of the three.
 func BenchmarkCount(b *testing.B) {
 	const n, chunk = 1_000_000, 100_000
-	defer debug.SetGCPercent(debug.SetGCPercent(activityd.GCPercent)) // for both; the bare one hardly has a heap
+	defer debug.SetGCPercent(debug.SetGCPercent(ingest.GCPercent)) // for both; the bare one hardly has a heap
 	address := apache.ForTest(b).Addr()
 	topic := "orders"
 	makeTopic(b, address, topic)

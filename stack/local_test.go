@@ -35,15 +35,15 @@ type listening interface {
 func eachService(t *testing.T, around service.Config, scopes []string,
 	test func(t *testing.T, s listening, key, other string)) {
 	t.Helper()
-	const free, nowhere = "127.0.0.1:0", "127.0.0.1:1"
+	around.Listen, around.OpsListen, around.Kafka = "127.0.0.1:0", "127.0.0.1:0", []string{"127.0.0.1:1"}
 	for name, create := range map[string]func(file string) (listening, error){
 		"order": func(file string) (listening, error) {
-			return orderd.New(orderd.Config{Listen: free, OpsListen: free, Data: file, Kafka: []string{nowhere},
-				Serving: around}, zerolog.Nop())
+			around.Data = file
+			return orderd.New(orderd.Config{Config: around}, zerolog.Nop())
 		},
 		"activity": func(file string) (listening, error) {
-			return activityd.New(activityd.Config{Listen: free, OpsListen: free, Data: file, Kafka: []string{nowhere},
-				Serving: around}, zerolog.Nop())
+			around.Data = file
+			return activityd.New(activityd.Config{Config: around}, zerolog.Nop())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

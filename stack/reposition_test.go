@@ -21,6 +21,7 @@ import (
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
+	"ordertally/shared/service"
 	apache "ordertally/stack/kafka"
 )
 
@@ -53,8 +54,11 @@ func (c *counter) start() {
 	c.t.Helper()
 	var err error
 	c.Service, err = activityd.New(activityd.Config{
-		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(c.dir, "activity.db"),
-		Kafka: []string{c.broker()}, Clock: c.clock,
+		Config: service.Config{
+			Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(c.dir, "activity.db"),
+			Kafka: []string{c.broker()},
+		},
+		Clock: c.clock,
 	}, zerolog.Nop())
 	if err != nil {
 		c.t.Fatal(err)

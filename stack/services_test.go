@@ -17,6 +17,7 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/order/orderd"
+	"ordertally/shared/service"
 )
 
 // services is both services in this process, against a broker that runs elsewhere.
@@ -72,10 +73,10 @@ func (s *services) start() {
 	if err := s.order.Start(ctx); err != nil {
 		s.t.Fatal(err)
 	}
-	s.activity, err = activityd.New(activityd.Config{
+	s.activity, err = activityd.New(activityd.Config{Config: service.Config{
 		Listen: s.addresses.activity, OpsListen: s.addresses.activityOps,
 		Data: filepath.Join(s.dir, "activity.db"), Kafka: strings.Split(s.brokers, ","),
-	}, logger)
+	}}, logger)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -76,14 +76,15 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	s.steps.Push("broker", func(context.Context) error { return s.broker.Stop() })
 
-	around := service.Config{
-		Auth: auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated}, QuietRequests: true,
-		Verbosity: s.config.Verbosity,
-		Drops:     s.config.Drops,
+	around := func(listen, ops, file string) service.Config {
+		return service.Config{
+			Listen: listen, OpsListen: ops, Data: filepath.Join(s.config.Data, file), Kafka: []string{s.broker.Addr()},
+			Auth:          auth.Config{AllowUnauthenticated: s.config.AllowUnauthenticated},
+			QuietRequests: true, Verbosity: s.config.Verbosity, Drops: s.config.Drops,
+		}
 	}
 	s.order, err = orderd.New(orderd.Config{
-		Listen: s.config.OrderListen, OpsListen: s.config.OrderOpsListen,
-		Data: filepath.Join(s.config.Data, "order.db"), Kafka: []string{s.broker.Addr()}, Serving: around,
+		Config: around(s.config.OrderListen, s.config.OrderOpsListen, "order.db"),
 	}, part("order"))
 	if err != nil {
 		return err
@@ -94,8 +95,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	s.steps.Push("order", s.order.Stop)
 
 	s.activity, err = activityd.New(activityd.Config{
-		Listen: s.config.ActivityListen, OpsListen: s.config.ActivityOpsListen,
-		Data: filepath.Join(s.config.Data, "activity.db"), Kafka: []string{s.broker.Addr()}, Serving: around,
+		Config: around(s.config.ActivityListen, s.config.ActivityOpsListen, "activity.db"),
 	}, part("activity"))
 	if err != nil {
 		return err

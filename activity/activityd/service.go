@@ -1,14 +1,11 @@
-// Package activityd wires the activity service and runs it: a program, or a test on free ports.
-//
-//	Kafka ── kafka.Consumer ── ingest ──> activitystore ──> activityapi ── HTTP
-//	                                  one bbolt file
+// Package activityd is the activity service: its settings, and how its parts are joined.
 package activityd
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync/atomic"
+	"net/http"
+	"sync"
 
 	"github.com/rs/zerolog"
 
@@ -16,164 +13,102 @@ import (
 	"ordertally/activity/activityapi"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
-	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/clock"
+	"ordertally/shared/kafka"
 	"ordertally/shared/service"
-	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/telemetry"
-	"ordertally/shared/service/telemetry/tracing"
-	"ordertally/shared/web"
+	"ordertally/shared/settings"
 )
-
-// GCPercent is what a process of the service sets as GOGC. Reading 15,000 records ahead makes some 30 MiB of live heap
-// out of much that is garbage at once: with the default of 100 counting a backlog takes a sixth longer.
-const GCPercent = 400
 
 // Service is the activity service.
 type Service struct {
+	*service.Service
 	config Config
-	logger zerolog.Logger
-	group  *lifecycle.Group
-	steps  lifecycle.Stack
-	api    *web.Server
-	ops    *web.Server
-
-	answers atomic.Bool // the API listens
 }
 
-// New checks the configuration. It opens and starts nothing.
+// New checks the settings. It opens and starts nothing.
 func New(config Config, logger zerolog.Logger) (*Service, error) {
-	config = config.withDefaults()
-	if err := config.validate(); err != nil {
+	if err := settings.Complete(&config, ""); err != nil {
 		return nil, fmt.Errorf("activity settings: %w", err)
 	}
-	return &Service{config: config, logger: logger, group: lifecycle.NewGroup()}, nil
+	if config.Clock == nil {
+		config.Clock = clock.System{}
+	}
+	s := &Service{config: config}
+	s.Service = service.New("activity", &s.config.Config, activitystore.Check, logger, s.make)
+	return s, nil
 }
 
-// Start opens the file, listens and begins to read. When it fails, what it had started is stopped again. Kafka need not
-// be there: until it is, the API answers from the file and the service is not ready.
-func (s *Service) Start(ctx context.Context) error {
-	if err := s.start(ctx); err != nil {
-		_ = s.Stop(ctx) // the first error says what is wrong
-		return err
-	}
-	s.logger.Info().Str("api", s.Addr()).Str("ops", s.OpsAddr()).Str("data", s.config.Data).Msg("activity has started")
-	return nil
-}
-
-func (s *Service) start(ctx context.Context) error {
-	registry := telemetry.NewRegistry()
-	s.config.Serving.Drops.Register(registry, "activity")
-	db, err := service.OpenDatabase(s.config.Data, "activity", registry, s.logger)
+// make joins the parts: for each activity its own consumer, ingest and share of the file.
+//
+//	Kafka ── kafka.Consumer ── ingest ── activitystore ── activityapi ── HTTP
+//	                                        the file
+func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler, error) {
+	definitions, err := s.config.Definitions()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.steps.Push("database", func(context.Context) error { return db.Close() })
-	s.config.Serving.WarnOfExposed(
-		s.logger,
-		s.config.Data,
-		s.config.KafkaSecurity.KeyFile,
-		s.config.KafkaSecurity.PasswordFile,
-	)
+	metrics := ingest.NewMetrics(base.Registry)
+	var consumers []*kafka.Consumer
+	base.OnStop("consumers", func(context.Context) error { // at once: while Kafka is away each takes a while
+		var closing sync.WaitGroup
+		for _, consumer := range consumers {
+			closing.Go(consumer.Close)
+		}
+		closing.Wait()
+		return nil
+	})
 
-	tracing, err := tracing.Start(ctx, "activity", s.logger)
-	if err != nil {
-		return err
+	var counted []activityapi.Activity
+	for i, def := range definitions {
+		store, err := activitystore.Open(ctx, base.DB, def, activitystore.Options{
+			Clock: s.config.Clock, DedupRetention: s.config.DedupRetention,
+			LedgerBytes: s.config.LedgerBytes, LedgerRetention: s.config.LedgerRetention,
+		})
+		if err != nil {
+			return nil, err
+		}
+		base.OnStop("note of what is read", func(ctx context.Context) error {
+			if base.Err() == nil { // else it may be because of what was read that the service ends
+				return store.EndReading(ctx)
+			}
+			return nil
+		})
+		careful, err := ingest.Begin(ctx, store, &def, s.config.Consumer(&def), s.config.Data, base.Logger)
+		if err != nil {
+			return nil, err
+		}
+		base.OnStop("careful reader", func(context.Context) error { careful.Close(); return nil })
+		consumer, err := kafka.NewConsumer(s.config.Consumer(&def), base.Logger)
+		if err != nil {
+			return nil, err
+		}
+		consumers = append(consumers, consumer)
+		reading := ingest.New(consumer, store, def, ingest.Config{
+			MaxBatch: s.config.BatchMessages, Tracing: base.Tracing, Careful: careful, Well: store.ReadingWell,
+			Clock: s.config.Clock,
+		}, metrics, base.Logger.With().Str("activity", def.Name).Logger())
+		base.Part("ingest "+def.Name, reading.Run, reading.Check)
+		if i == 0 {
+			base.Health.RegisterNoted("kafka", reading.Ready, telemetry.Ready, reading.Changes)
+		} else { // a topic that is not there yet must not take the service away from the others
+			base.Health.RegisterNoted("kafka "+def.Name, ok, telemetry.Ready, reading.Note)
+		}
+		counted = append(counted, activityapi.Activity{
+			Definition: def, Statistics: store, Progress: reading, Ledgers: ledgers{store, def},
+		})
 	}
-	s.steps.Push("traces", tracing.Stop)
-	guard, err := s.config.Serving.Auth.Guard(ctx, db, s.config.Listen, "activity", s.config.Data)
-	if err != nil {
-		return err
-	}
-	s.steps.Push("issuer", func(context.Context) error { guard.Close(); return nil })
 
-	counting, err := s.activities(ctx, db, ingest.NewMetrics(registry), tracing)
-	if err != nil {
-		return err
-	}
-
-	health := &telemetry.Health{}
-	health.Register("background", func(context.Context) error { return s.group.Err() }, telemetry.Live|telemetry.Ready)
-	health.Register("API", s.listening, telemetry.Ready)
-	health.RegisterNoted("kafka", counting[0].reading.Ready, telemetry.Ready, counting[0].reading.Changes)
-	for _, c := range counting[1:] { // a topic that is not there yet must not take the service away from the others
-		health.RegisterNoted("kafka "+c.def.Name, ok, telemetry.Ready, c.note)
-	}
-	health.Register("started", service.Started(s.answers.Load), telemetry.Started)
-	metrics := web.NewMetrics(registry) // of both listeners
-	if s.ops, err = s.config.Serving.Ops(s.config.OpsListen,
-		telemetry.Ops{Registry: registry, Health: health, Guard: guard, Metrics: metrics}, s.logger); err != nil {
-		return err
-	}
-	if err := s.ops.Start(); err != nil {
-		return err
-	}
-	s.steps.Push("ops listener", lifecycle.Within(service.OpsStop, s.ops.Stop))
-	s.group.Go("ops listener", s.ops.Wait)
-
-	s.group.Go("database", db.Watch)
-	parts := telemetry.NewParts(s.group, health, registry, s.logger)
-	s.config.Serving.WatchDatabase(db, activitystore.Check, health, parts, s.logger)
-	for _, c := range counting {
-		parts.Go("ingest "+c.def.Name, c.reading.Run, c.reading.Check)
-	}
-	parts.Go("API keys", func(ctx context.Context) error { return guard.Keys.Run(ctx, s.logger) }, nil)
-	if guard.Issuer != nil {
-		parts.Go("issuer", func(ctx context.Context) error { return guard.Issuer.Run(ctx, s.logger) }, nil)
-	}
-	s.steps.Push("ingest", s.group.Stop)
-
-	var answered []activityapi.Activity
-	for _, c := range counting {
-		answered = append(answered, activityapi.Activity{Definition: c.def, Statistics: c.store, Progress: c.reading,
-			Ledgers: ledgers{c.store, c.def}})
-	}
 	zone, err := activity.LoadZone(s.config.Zone)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	api := activityapi.New(activityapi.Config{
-		Activities: answered, Zone: zone, Listeners: s.config.LiveListeners, Guard: guard,
-		Limiter: ratelimit.New(s.config.Serving.Limits, registry), Clock: s.config.Clock, Logger: s.logger,
+		Activities: counted, Zone: zone, Listeners: s.config.LiveListeners, Guard: base.Guard, Limiter: base.Limiter,
+		Clock: s.config.Clock, Logger: base.Logger,
 	})
-	front := web.Front{Metrics: metrics, Tracing: tracing, Logger: s.logger}
-	if s.api, err = s.config.Serving.API(s.config.Listen, guard, api, front); err != nil {
-		return err
-	}
-	if err := s.api.Start(); err != nil {
-		return err
-	}
-	s.steps.Push("API", lifecycle.Within(service.APIStop, s.api.Stop))
-	s.steps.Push("live streams", func(context.Context) error { api.Close(); return nil })
-	s.group.Go("API", s.api.Wait)
-	s.answers.Store(true)
-	return nil
+	base.OnStopFirst(api.Close)
+	return api, nil
 }
 
-func (s *Service) listening(context.Context) error {
-	if s.answers.Load() {
-		return nil
-	}
-	return errors.New("not listening yet: wait")
-}
-
-// Addr is the API's address, after Start.
-func (s *Service) Addr() string { return s.api.Addr() }
-
-// OpsAddr is the address of metrics and health, after Start.
-func (s *Service) OpsAddr() string { return s.ops.Addr() }
-
-// Failed is closed when the service cannot go on; Err says why.
-func (s *Service) Failed() <-chan struct{} { return s.group.Failed() }
-
-// Err is why the service cannot go on, or nil.
-func (s *Service) Err() error { return s.group.Err() }
-
-// Stop refuses new requests, lets those under way and the batch that is being committed finish, and closes the file. It
-// returns when all has stopped or ctx ends.
-func (s *Service) Stop(ctx context.Context) error {
-	if err := s.steps.Stop(ctx); err != nil {
-		return fmt.Errorf("stop activity: %w", err)
-	}
-	s.logger.Info().Msg("activity has stopped")
-	return nil
-}
+func ok(context.Context) error { return nil }

@@ -23,6 +23,7 @@ import (
 	"ordertally/shared/kafka/brokertest"
 	"ordertally/shared/kafka/devbroker"
 	"ordertally/shared/outbox"
+	"ordertally/shared/service"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, brokertest.Abandoned()...) }
@@ -95,11 +96,17 @@ func orders(from, to uint64) []outbox.Record {
 	return records
 }
 
+// free is the settings of a service on free ports.
+func free(data, kafka string) activityd.Config {
+	return activityd.Config{Config: service.Config{
+		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data, Kafka: []string{kafka},
+	}}
+}
+
 // start runs the service on free ports. Stop may be called before the test ends.
 func start(t testing.TB, data, kafka string) *activityd.Service {
 	t.Helper()
-	s, err := activityd.New(activityd.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data,
-		Kafka: []string{kafka}}, zerolog.Nop())
+	s, err := activityd.New(free(data, kafka), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,21 +259,19 @@ func TestStartFailures(t *testing.T) {
 	s := start(t, data, kafka.Addr())
 	for _, c := range []struct {
 		what   string
-		config activityd.Config
+		change func(*activityd.Config)
 		says   string
 		is     error
 	}{
-		{"the API's port is busy", activityd.Config{Listen: s.Addr(), OpsListen: "127.0.0.1:0", Data: data + "2"},
-			s.Addr(), nil},
-		{"the ops port is busy", activityd.Config{Listen: "127.0.0.1:0", OpsListen: s.OpsAddr(), Data: data + "3"},
-			s.OpsAddr(), nil},
-		{"the file is in use", activityd.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data}, data,
-			boltdb.ErrLocked},
-		{"no such directory", activityd.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0",
-			Data: filepath.Join(data+"no", "x.db")}, data + "no", nil},
+		{"the API's port is busy", func(c *activityd.Config) { c.Listen = s.Addr() }, s.Addr(), nil},
+		{"the ops port is busy", func(c *activityd.Config) { c.OpsListen = s.OpsAddr() }, s.OpsAddr(), nil},
+		{"the file is in use", func(c *activityd.Config) { c.Data = data }, data, boltdb.ErrLocked},
+		{"no such directory", func(c *activityd.Config) { c.Data = filepath.Join(data+"no", "x.db") }, data + "no",
+			nil},
 	} {
-		c.config.Kafka = []string{kafka.Addr()}
-		other, err := activityd.New(c.config, zerolog.Nop())
+		config := free(data+"2", kafka.Addr())
+		c.change(&config)
+		other, err := activityd.New(config, zerolog.Nop())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -282,19 +287,21 @@ func TestStartFailures(t *testing.T) {
 }
 
 func TestRefusesSettings(t *testing.T) {
-	for says, config := range map[string]activityd.Config{
-		"listen":                         {Listen: "8090"},
-		"ops-listen":                     {OpsListen: "nowhere"},
-		"kafka":                          {Kafka: []string{"localhost"}},
-		"dedup-retention":                {DedupRetention: -1},
-		"zone":                           {Zone: "Mars/Olympus"},
-		"activities":                     {Activities: "- name: a"},
-		"batch-messages":                 {BatchMessages: 100_001},
-		"read-ahead-bytes":               {ReadAheadBytes: -1},
-		"retry-first, retry-limit":       {RetryFirst: time.Minute, RetryLimit: time.Second},
-		"live-listeners":                 {LiveListeners: -1},
-		"ledger-bytes, ledger-retention": {LedgerRetention: -1},
+	for says, change := range map[string]func(*activityd.Config){
+		"listen":           func(c *activityd.Config) { c.Listen = "8090" },
+		"ops-listen":       func(c *activityd.Config) { c.OpsListen = "nowhere" },
+		"kafka":            func(c *activityd.Config) { c.Kafka = []string{"localhost"} },
+		"dedup-retention":  func(c *activityd.Config) { c.DedupRetention = -1 },
+		"zone":             func(c *activityd.Config) { c.Zone = "Mars/Olympus" },
+		"activities":       func(c *activityd.Config) { c.Activities = "- name: a" },
+		"batch-messages":   func(c *activityd.Config) { c.BatchMessages = 100_001 },
+		"read-ahead-bytes": func(c *activityd.Config) { c.ReadAheadBytes = -1 },
+		"retry-limit":      func(c *activityd.Config) { c.RetryFirst, c.RetryLimit = time.Minute, time.Second },
+		"live-listeners":   func(c *activityd.Config) { c.LiveListeners = -1 },
+		"ledger-retention": func(c *activityd.Config) { c.LedgerRetention = -1 },
 	} {
+		var config activityd.Config
+		change(&config)
 		if _, err := activityd.New(config, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), says+":") {
 			t.Errorf("%s: %v", says, err)
 		}

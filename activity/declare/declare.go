@@ -87,6 +87,15 @@ func With(first activity.Definition, declared []activity.Definition) []activity.
 	return all
 }
 
+// Text is the setting of the activities: what Parse reads.
+type Text string
+
+// Check refuses what Parse does.
+func (t Text) Check() error {
+	_, err := Parse(string(t))
+	return err
+}
+
 // Parse reads a YAML list of activities. The error has a line for each fault: the line of the text, the activity and
 // the setting that is wrong, and how to write it.
 func Parse(text string) ([]activity.Definition, error) {

@@ -58,6 +58,10 @@ type Store interface {
 	Ledgers(ctx context.Context) (activity.Ledgers, error)
 }
 
+// GCPercent is what a process that counts should set as GOGC. Reading 15,000 records ahead makes some 30 MiB of live
+// heap out of much that is garbage at once: with the default of 100 counting a backlog takes a sixth longer.
+const GCPercent = 400
+
 // DefaultMaxBatch is the default of Config.MaxBatch.
 const DefaultMaxBatch = 5000
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -54,6 +55,14 @@ func (in *Ingest) reposition(moved kafka.Reposition) {
 	in.logger.WithLevel(level).Str("reason", string(moved.Reason)).Int32("partition", moved.Partition).Int64("from",
 		moved.From).
 		Int64("to", moved.To).Int64("missing_offsets", missing).Msg(explanations[moved.Reason])
+}
+
+// Note says why reading is not ready, or else what Changes does: for an activity whose topic may be missing.
+func (in *Ingest) Note() string {
+	if err := in.Ready(context.Background()); err != nil {
+		return err.Error()
+	}
+	return in.Changes()
 }
 
 // Changes describes in one line what an operator should know of the topic, "" when there is nothing: for which open

@@ -4,7 +4,6 @@ package admission
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"ordertally/shared/service/fairshare"
+	"ordertally/shared/settings"
 )
 
 // Config of a Gate. The tags make it flags. A zero Latency and FreeDisk have their defaults.
@@ -21,48 +21,12 @@ type Config struct {
 	// Latency is how long storing an order should take at most, on average. While it takes longer, only as many
 	// placements are admitted as can be stored in that time. It is never less than three times what the disk takes for
 	// a commit. Default 15 ms.
-	Latency time.Duration `default:"15ms" help:"How long storing an order should take at most: while it takes longer, and longer than three commits of the disk, excess placements get a 503." name:"latency"`
+	Latency time.Duration `name:"latency" default:"15ms" range:"1ms..1m" help:"How long storing an order should take at most: while it takes longer, and longer than three commits of the disk, excess placements get a 503."`
 	// FreeDisk is how many bytes must be free on the disk. Default 16 MiB; -1 for no limit.
-	FreeDisk int64 `default:"16777216" help:"Bytes that must be free on the disk, or placements get a 503; --admission-free-disk=-1 for no limit." name:"free-disk"`
+	FreeDisk int64 `name:"free-disk" default:"16777216" range:"-1, 1.." unit:"bytes" help:"Bytes that must be free on the disk, or placements get a 503; --admission-free-disk=-1 for no limit."`
 	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are accepted
 	// while Kafka is away.
-	BacklogAge time.Duration `help:"How long the oldest unpublished message may have waited, or placements get a 503; 0 for no limit." name:"backlog-age"`
-}
-
-// Defaults of Config, and bounds of Latency.
-const (
-	defaultLatency  = 15 * time.Millisecond
-	defaultFreeDisk = 16 << 20
-	minLatency      = time.Millisecond
-	maxLatency      = time.Minute
-)
-
-// WithDefaults returns c with its zero fields filled in.
-func (c Config) WithDefaults() Config {
-	if c.Latency == 0 {
-		c.Latency = defaultLatency
-	}
-	if c.FreeDisk == 0 {
-		c.FreeDisk = defaultFreeDisk
-	}
-	return c
-}
-
-// Validate names what is out of bounds; prefix is that of the settings' names. Zero fields are good.
-func (c Config) Validate(prefix string) error {
-	c = c.WithDefaults()
-	var errs []error
-	if c.Latency < minLatency || c.Latency > maxLatency {
-		errs = append(errs, fmt.Errorf("%slatency: %v is not between %v and %v", prefix, c.Latency, minLatency,
-			maxLatency))
-	}
-	if c.FreeDisk < -1 {
-		errs = append(errs, fmt.Errorf("%sfree-disk: %d is neither -1 nor a number of bytes", prefix, c.FreeDisk))
-	}
-	if c.BacklogAge < 0 {
-		errs = append(errs, fmt.Errorf("%sbacklog-age: a duration cannot be negative", prefix))
-	}
-	return errors.Join(errs...)
+	BacklogAge time.Duration `name:"backlog-age" range:"0s.." help:"How long the oldest unpublished message may have waited, or placements get a 503; 0 for no limit."`
 }
 
 // Sources say how the service is. The last two are asked once a second and may take a while.
@@ -125,8 +89,9 @@ type Gate struct {
 // New returns a Gate that follows its sources while Run runs. order_admission_limit and
 // order_admission_refused_total{reason} are registered with reg.
 func New(config Config, sources Sources, reg prometheus.Registerer, logger zerolog.Logger) *Gate {
+	settings.Fill(&config)
 	g := &Gate{
-		config: config.WithDefaults(), sources: sources, logger: logger,
+		config: config, sources: sources, logger: logger,
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "order_admission_refused_total", Help: "Placements refused before anything was written, by reason.",
 		}, []string{"reason"}),

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order/admission"
+	"ordertally/shared/settings"
 )
 
 // rig is a gate whose sources say what the test sets.
@@ -192,11 +193,11 @@ func TestSettingsOutOfBounds(t *testing.T) {
 		{admission.Config{FreeDisk: -2}, "admission-free-disk: -2"},
 		{admission.Config{BacklogAge: -1}, "admission-backlog-age"},
 	} {
-		if err := tc.config.Validate("admission-"); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+		if err := settings.Complete(&tc.config, "admission-"); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 			t.Errorf("%+v: %v", tc.config, err)
 		}
 	}
-	if err := (admission.Config{}).Validate("admission-"); err != nil {
+	if err := settings.Complete(&admission.Config{}, "admission-"); err != nil {
 		t.Error(err)
 	}
 }

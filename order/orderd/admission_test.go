@@ -32,9 +32,12 @@ type admitting struct {
 func startAdmitting(t *testing.T, config admission.Config) *admitting {
 	t.Helper()
 	service, err := New(Config{
-		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "order.db"),
-		Kafka: []string{"127.0.0.1:1"}, Admission: config,
-		Serving: service.Config{Bounds: web.Bounds{MaxConnections: 100_000}}, // what is refused is no connection
+		Config: service.Config{
+			Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "order.db"),
+			Kafka:  []string{"127.0.0.1:1"},
+			Bounds: web.Bounds{MaxConnections: 100_000}, // what is refused is no connection
+		},
+		Admission: config,
 	}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +154,7 @@ func (a *admitting) counted(reason admission.Reason) {
 // transactions is how many were committed: while it stays the same, nothing was written.
 func (a *admitting) transactions() (id int) {
 	a.t.Helper()
-	if err := a.service.db.View(a.t.Context(), func(tx *bbolt.Tx) error { id = tx.ID(); return nil }); err != nil {
+	if err := a.service.DB.View(a.t.Context(), func(tx *bbolt.Tx) error { id = tx.ID(); return nil }); err != nil {
 		a.t.Fatal(err)
 	}
 	return id
@@ -163,7 +166,7 @@ func (a *admitting) hold() (release func()) {
 	entered, free, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	nothing := errors.New("nothing to write")
 	go func() {
-		ended <- a.service.db.Write(context.Background(), func(*boltdb.Tx) error {
+		ended <- a.service.DB.Write(context.Background(), func(*boltdb.Tx) error {
 			close(entered)
 			<-free
 			return boltdb.Refuse(nothing)
@@ -217,11 +220,11 @@ func TestACommitThatHangsRefusesOrders(t *testing.T) {
 	}
 	release := a.hold()
 	a.eventually("a commit takes more than two seconds",
-		func() bool { return a.service.db.Committing() > 2*time.Second })
+		func() bool { return a.service.DB.Committing() > 2*time.Second })
 	a.refuses(admission.Stalled, "1", "disk does not answer in time", []string{stored.location})
 	release()
 	// Just after its requests were answered.
-	a.eventually("the commit is over", func() bool { return a.service.db.Committing() == 0 })
+	a.eventually("the commit is over", func() bool { return a.service.DB.Committing() == 0 })
 	if again := a.place(); again.status != http.StatusCreated {
 		t.Errorf("after the commit: %+v", again)
 	}

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
 	"ordertally/order/admission"
@@ -39,7 +38,6 @@ func parse(t *testing.T, file string, env map[string]string, args ...string) (Co
 	}
 	_, err := settings.Program{
 		Name: "order", EnvPrefix: "ORDER", Stdout: &bytes.Buffer{},
-		Options:   []kong.Option{kong.Vars(FlagDefaults())},
 		LookupEnv: func(name string) (string, bool) { text, ok := env[name]; return text, ok },
 	}.Parse(&commands, args)
 	return commands.Serve.Config, err
@@ -47,8 +45,17 @@ func parse(t *testing.T, file string, env map[string]string, args ...string) (Co
 
 func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 	want := Config{
-		Listen: "127.0.0.1:8080", OpsListen: "127.0.0.1:8081", Data: "order.db", Kafka: []string{"127.0.0.1:9092"},
-		Topic:       event.Topic,
+		Config: service.Config{
+			Listen: "127.0.0.1:8080", OpsListen: "127.0.0.1:8081", Data: "order.db", Kafka: []string{"127.0.0.1:9092"},
+			Topic: event.Topic, KafkaSecurity: kafka.Security{Mechanism: "none"},
+			Bounds: web.Bounds{
+				MaxConnections: 10_000, MaxConnectionsOfAddress: 2_500, MaxHeaderBytes: 64 << 10,
+				ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
+				IdleTimeout: 2 * time.Minute,
+			},
+			Limits: ratelimit.Config{Burst: 10 * time.Second}, ScrubInterval: 24 * time.Hour,
+			Log: telemetry.LogConfig{Level: "info"},
+		},
 		PublishMode: "transactional", TransactionTimeout: 10 * time.Second,
 		Outbox: OutboxConfig{
 			BatchMessages: 10_000, BatchBytes: 8 << 20, RetryFirst: time.Second, RetryFactor: 2,
@@ -57,19 +64,15 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 			Retention: 168 * time.Hour,
 		},
 		IdempotencyRetention: 720 * time.Hour,
-		KafkaSecurity:        kafka.Security{Mechanism: "none"},
-		Serving: service.Config{
-			Bounds: web.Bounds{}.WithDefaults(), Limits: ratelimit.Config{Burst: 10 * time.Second},
-			ScrubInterval: 24 * time.Hour,
-		},
-		Admission: admission.Config{Latency: 15 * time.Millisecond, FreeDisk: 16 << 20},
+		Admission:            admission.Config{Latency: 15 * time.Millisecond, FreeDisk: 16 << 20},
 	}
-	if got := (Config{}).withDefaults(); !reflect.DeepEqual(got, want) {
+	var got Config
+	if settings.Fill(&got); !reflect.DeepEqual(got, want) {
 		t.Errorf("zero fields: %+v\nwant %+v", got, want)
 	}
-	// The log is the program's: who runs the service without it brings a logger.
-	want.Serving.Log = telemetry.LogConfig{Level: "info", MaxSize: 100, RotateEvery: 24 * time.Hour, MaxAge: 28,
-		MaxBackups: 30, Compress: true}
+	// A log that rotates by size only is one that a service without a program may have: 0 is a value of these.
+	want.Log = telemetry.LogConfig{Level: "info", MaxSize: 100, RotateEvery: 24 * time.Hour, MaxAge: 28, MaxBackups: 30,
+		Compress: true}
 	if got, err := parse(t, "", nil); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("flags: %+v, %v\nwant %+v", got, err, want)
 	}
@@ -84,28 +87,28 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 func TestOutboxSettingsReachTheConfig(t *testing.T) {
 	for _, tc := range []struct {
 		name, flag, env, file string // the setting and three values
-		get                   func(OutboxConfig) any
+		get                   func(*OutboxConfig) any
 		want                  [3]any
 	}{
-		{"outbox-linger", "5ms", "1s", "1m", func(c OutboxConfig) any { return c.relay().Linger },
+		{"outbox-linger", "5ms", "1s", "1m", func(c *OutboxConfig) any { return c.relay().Linger },
 			[3]any{5 * time.Millisecond, time.Second, time.Minute}},
-		{"outbox-batch-messages", "1", "2", "3", func(c OutboxConfig) any { return c.relay().BatchMessages },
+		{"outbox-batch-messages", "1", "2", "3", func(c *OutboxConfig) any { return c.relay().BatchMessages },
 			[3]any{1, 2, 3}},
-		{"outbox-batch-bytes", "1", "2", "3", func(c OutboxConfig) any { return c.relay().BatchBytes },
+		{"outbox-batch-bytes", "1", "2", "3", func(c *OutboxConfig) any { return c.relay().BatchBytes },
 			[3]any{1, 2, 3}},
-		{"outbox-retry-first", "1s", "2s", "3s", func(c OutboxConfig) any { return c.relay().Retry.First },
+		{"outbox-retry-first", "1s", "2s", "3s", func(c *OutboxConfig) any { return c.relay().Retry.First },
 			[3]any{time.Second, 2 * time.Second, 3 * time.Second}},
-		{"outbox-retry-factor", "1", "1.5", "1e1", func(c OutboxConfig) any { return c.relay().Retry.Factor },
+		{"outbox-retry-factor", "1", "1.5", "1e1", func(c *OutboxConfig) any { return c.relay().Retry.Factor },
 			[3]any{1.0, 1.5, 10.0}},
-		{"outbox-retry-limit", "1m", "2m", "3m", func(c OutboxConfig) any { return c.relay().Retry.Limit },
+		{"outbox-retry-limit", "1m", "2m", "3m", func(c *OutboxConfig) any { return c.relay().Retry.Limit },
 			[3]any{time.Minute, 2 * time.Minute, 3 * time.Minute}},
-		{"outbox-max-attempts", "1", "2", "3", func(c OutboxConfig) any { return c.relay().MaxAttempts },
+		{"outbox-max-attempts", "1", "2", "3", func(c *OutboxConfig) any { return c.relay().MaxAttempts },
 			[3]any{1, 2, 3}},
-		{"outbox-queue-messages", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueMessages },
+		{"outbox-queue-messages", "1", "2", "3", func(c *OutboxConfig) any { return c.outbox().QueueMessages },
 			[3]any{1, 2, 3}},
-		{"outbox-queue-bytes", "1", "2", "3", func(c OutboxConfig) any { return c.outbox().QueueBytes },
+		{"outbox-queue-bytes", "1", "2", "3", func(c *OutboxConfig) any { return c.outbox().QueueBytes },
 			[3]any{1, 2, 3}},
-		{"outbox-retention", "1m", "24h", "876000h", func(c OutboxConfig) any { return c.outbox().Retention },
+		{"outbox-retention", "1m", "24h", "876000h", func(c *OutboxConfig) any { return c.outbox().Retention },
 			[3]any{time.Minute, 24 * time.Hour, 876000 * time.Hour}},
 	} {
 		env := map[string]string{"ORDER_" + strings.ToUpper(strings.ReplaceAll(tc.name, "-", "_")): tc.env}
@@ -128,12 +131,12 @@ func TestOutboxSettingsReachTheConfig(t *testing.T) {
 			if _, err := New(config, zerolog.Nop()); err != nil {
 				t.Errorf("%s from the %s is refused: %v", tc.name, given.source, err)
 			}
-			if got := tc.get(config.Outbox); got != tc.want[i] {
+			if got := tc.get(&config.Outbox); got != tc.want[i] {
 				t.Errorf("%s from the %s: %v, want %v", tc.name, given.source, got, tc.want[i])
 			}
 		}
 	}
-	if source := (OutboxConfig{}).outbox().Source; source != event.Source {
+	if source := (&OutboxConfig{}).outbox().Source; source != event.Source {
 		t.Errorf("source %q", source)
 	}
 }
@@ -147,7 +150,8 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 		{func(c *Config) { c.OpsListen = "x" }, `ops-listen: "x" is not`},
 		{func(c *Config) { c.Listen = "127.0.0.1:70000" }, `listen: "127.0.0.1:70000" is not HOST:PORT: the port`},
 		{func(c *Config) { c.Kafka = []string{"a:1", "b"} }, `kafka: "b" is not`},
-		{func(c *Config) { c.PublishMode = "sometimes" }, `publish-mode: "sometimes" is neither`},
+		{func(c *Config) { c.PublishMode = "sometimes" },
+			`publish-mode: "sometimes" is neither transactional nor idempotent`},
 		{func(c *Config) { c.Outbox.Linger = -1 }, "outbox-linger: -1ns is not between 0s and 1m0s"},
 		{func(c *Config) { c.Outbox.Linger = time.Minute + 1 }, "outbox-linger: 1m0.000000001s is not"},
 		{func(c *Config) { c.Outbox.BatchMessages = -1 }, "outbox-batch-messages: -1 is not between 1 and 1000000"},
@@ -181,7 +185,8 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 			t.Errorf("got %v, want %q and no more", err, tc.want)
 		}
 	}
-	_, err := New(Config{Listen: "x", Outbox: OutboxConfig{Linger: -1, BatchBytes: -1}}, zerolog.Nop())
+	_, err := New(Config{Config: service.Config{Listen: "x"}, Outbox: OutboxConfig{Linger: -1, BatchBytes: -1}},
+		zerolog.Nop())
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("not all faults are listed: %v", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/service"
 	"ordertally/shared/uuidv7"
 )
 
@@ -44,7 +45,9 @@ func (l *logged) String() string {
 func serveFile(t *testing.T, data string, change ...func(*Config)) (a *admitting, log *logged, stop func()) {
 	t.Helper()
 	log = &logged{}
-	config := Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data, Kafka: []string{"127.0.0.1:1"}}
+	config := Config{Config: service.Config{
+		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data, Kafka: []string{"127.0.0.1:1"},
+	}}
 	for _, change := range change {
 		change(&config)
 	}

@@ -24,10 +24,10 @@ type Config struct {
 }
 
 // Validate refuses an issuer without an audience, and the other way round.
-func (c *Config) Validate() error {
+func (c *Config) Validate(prefix string) error {
 	if c.OIDCIssuer == "" {
 		if c.OIDCAudience != "" {
-			return errors.New("oidc-audience: oidc-issuer is needed with it")
+			return fmt.Errorf("%soidc-audience: %[1]soidc-issuer is needed with it", prefix)
 		}
 		return nil
 	}

@@ -88,7 +88,7 @@ func TestSettingsOfAnIssuer(t *testing.T) {
 			`oidc-issuer: "https://xxxxx@issuer.example" has a name or password in it`},
 		{"https://me:ses ame@issuer.example", "a", `oidc-issuer: "[redacted]" is not an https URL`},
 	} {
-		err := (&auth.Config{OIDCIssuer: tc.issuer, OIDCAudience: tc.audience}).Validate()
+		err := (&auth.Config{OIDCIssuer: tc.issuer, OIDCAudience: tc.audience}).Validate("")
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%q %q: %v, want %q", tc.issuer, tc.audience, err, tc.want)
 		}

@@ -15,19 +15,19 @@ import (
 // Security is how clients connect to Kafka. The tags make it flags. The zero value is plain text and nobody's name.
 type Security struct {
 	// TLS encrypts; CAFile has the authorities of the brokers' certificates, by default the system's.
-	TLS    bool   `help:"Connect to Kafka with TLS." name:"tls"`
-	CAFile string `help:"Authorities (PEM) of the brokers' certificates; the system's without it." name:"tls-ca-file" placeholder:"FILE"`
+	TLS    bool   `name:"tls" help:"Connect to Kafka with TLS."`
+	CAFile string `name:"tls-ca-file" placeholder:"FILE" help:"Authorities (PEM) of the brokers' certificates; the system's without it."`
 	// CertFile and KeyFile are what the client shows to brokers that ask for a certificate.
-	CertFile string `help:"Certificate (PEM) to show to the brokers." name:"tls-cert-file" placeholder:"FILE"`
-	KeyFile  string `help:"Private key (PEM) of that certificate." name:"tls-key-file" placeholder:"FILE"`
+	CertFile string `name:"tls-cert-file" placeholder:"FILE" help:"Certificate (PEM) to show to the brokers."`
+	KeyFile  string `name:"tls-key-file" placeholder:"FILE" help:"Private key (PEM) of that certificate."`
 	// Mechanism of SASL: none, plain, scram-sha-256 or scram-sha-512.
-	Mechanism string `default:"none" enum:"none,plain,scram-sha-256,scram-sha-512" help:"How to log in to Kafka (SASL): ${enum}." name:"sasl-mechanism"`
-	Username  string `help:"Name to log in with." name:"sasl-username"`
+	Mechanism string `name:"sasl-mechanism" default:"none" enum:"none,plain,scram-sha-256,scram-sha-512" help:"How to log in to Kafka (SASL): ${enum}."`
+	Username  string `name:"sasl-username" help:"Name to log in with."`
 	// PasswordFile has the password, which may be changed while the service runs: it is read when a client is made, and
 	// again by one that a broker refuses. Without it the environment has it: see Password.
-	PasswordFile string `help:"File with the password; the variable KAFKA_SASL_PASSWORD of the service, such as ORDER_KAFKA_SASL_PASSWORD, holds it otherwise." name:"sasl-password-file" placeholder:"FILE"`
+	PasswordFile string `name:"sasl-password-file" placeholder:"FILE" help:"File with the password; the variable KAFKA_SASL_PASSWORD of the service, such as ORDER_KAFKA_SASL_PASSWORD, holds it otherwise."`
 	// Password is what the program took from the environment. It is no flag: others on the machine can see those.
-	Password secret.Text `kong:"-"`
+	Password secret.Text `kong:"-" name:"sasl-password" help:"Password for Kafka"`
 }
 
 const noSASL = "none"
@@ -36,14 +36,6 @@ func (s *Security) sasl() bool { return s.Mechanism != "" && s.Mechanism != noSA
 
 // maxPassword bounds the password's file, in bytes.
 const maxPassword = 64 << 10
-
-// WithDefaults returns s with its zero fields filled in.
-func (s Security) WithDefaults() Security {
-	if s.Mechanism == "" {
-		s.Mechanism = noSASL
-	}
-	return s
-}
 
 // Validate names what is missing or cannot be read; prefix is that of the settings' names.
 func (s *Security) Validate(prefix string) error {

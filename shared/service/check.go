@@ -8,52 +8,40 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/settings"
 	"ordertally/shared/settings/plainfile"
 )
 
-// Place is what the check of a service's settings needs to know besides Config.
-type Place struct {
-	Program string // order
-	Listen  string // address of the API
-	Data    string // the database file
-	// Private are other files that only the service should read; "" is none.
-	Private []string
-}
-
-// Exposed returns a sentence for each of the service's private files, those in more too, that everybody on the machine
-// can read.
-func (c *Config) Exposed(more ...string) (sentences []string) {
-	for _, file := range append([]string{c.TLS.KeyFile, c.OpsTLS.KeyFile}, more...) {
+// exposed returns a sentence for each of the service's private files that everybody on the machine can read.
+func (c *Config) exposed() (sentences []string) {
+	private := []string{
+		c.TLS.KeyFile, c.OpsTLS.KeyFile, c.KafkaSecurity.KeyFile, c.KafkaSecurity.PasswordFile, c.Data,
+	}
+	for _, file := range private {
 		if file != "" && plainfile.OthersCanRead(file) {
-			sentences = append(
-				sentences,
-				fmt.Sprintf("%s can be read by everybody on this machine: chmod o-rwx %[1]s", file),
-			)
+			sentences = append(sentences,
+				fmt.Sprintf("%s can be read by everybody on this machine: chmod o-rwx %[1]s", file))
 		}
 	}
 	return sentences
 }
 
-// WarnOfExposed writes them to the log.
-func (c *Config) WarnOfExposed(logger zerolog.Logger, more ...string) {
-	for _, sentence := range c.Exposed(more...) {
+// warnOfExposed writes them to the log.
+func (c *Config) warnOfExposed(logger zerolog.Logger) {
+	for _, sentence := range c.exposed() {
 		logger.Warn().Msg(sentence)
 	}
 }
 
-// listens reports whether there is an address that others may reach: one that is none is refused, and reaches nobody.
-func (p *Place) listens() bool { return settings.CheckHostPort(p.Listen) == nil }
-
-// Check is a program's `config check`. refused is what the service refuses of its settings by itself, or nil; Check
-// adds what serve would find in its way on this machine: the files' directories, and whether others could use the
-// service without a key. It makes nothing, and opens the database only to look for a key, when no process has it. What
-// is wrong is the error, a line each, with exit code 2; otherwise it writes so to w, with what could not be checked.
-func Check(ctx context.Context, w io.Writer, c *Config, at Place, refused error) error {
+// Check is `config check` of the program of that name. refused is what the service refuses of its settings by itself,
+// or nil. Check adds what serve would find in its way on this machine: the directories of its files, and whether others
+// could use the service without a key. It creates nothing, and opens the database only to look for a key, when no other
+// process has it. The error lists what is wrong, a line each, and has exit code 2. Otherwise Check writes to w that the
+// settings are good, and what could not be checked.
+func Check(ctx context.Context, w io.Writer, program string, c *Config, refused error) error {
 	problems := []error{refused}
-	if err := settings.CheckFile(at.Data); err != nil {
+	if err := settings.CheckFile(c.Data); err != nil {
 		problems = append(problems, fmt.Errorf("data: %w", err))
 	}
 	if c.Log.File != "" {
@@ -61,29 +49,28 @@ func Check(ctx context.Context, w io.Writer, c *Config, at Place, refused error)
 			problems = append(problems, fmt.Errorf("log-file: %w", err))
 		}
 	}
-	unchecked, err := reachable(ctx, &c.Auth, at)
+	unchecked, err := reachable(ctx, program, c)
 	if err := errors.Join(append(problems, err)...); err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
 	warnings := ""
-	for _, sentence := range c.Exposed(append(at.Private, at.Data)...) {
+	for _, sentence := range c.exposed() {
 		warnings += "warning: " + sentence + "\n"
 	}
 	_, err = fmt.Fprint(w, "the settings are good\n", unchecked, warnings)
 	return err
 }
 
-// reachable refuses a service that everybody could use from anywhere. unchecked says why that is not known, "" when it
-// is.
-func reachable(ctx context.Context, c *auth.Config, at Place) (unchecked string, err error) {
-	if !at.listens() {
-		return "", nil
+// reachable refuses a service that everybody could use from anywhere. unchecked says why that is not known, or is "".
+func reachable(ctx context.Context, program string, c *Config) (unchecked string, err error) {
+	if refused := settings.CheckHostPort(c.Listen); refused != nil { // it reaches nobody
+		return "", nil //nolint:nilerr // New says so
 	}
-	err = c.Check(ctx, at.Listen, at.Program, at.Data)
+	err = c.Auth.Check(ctx, c.Listen, program, c.Data)
 	if errors.Is(err, boltdb.ErrLocked) {
-		return fmt.Sprintf("not checked: whether %s has an API key, without which serve refuses to listen on %s: a "+
-			"running process has the file; "+
-			"stop it and check again, or ask it without a key and see that it answers 401\n", at.Data, at.Listen), nil
+		return fmt.Sprintf("not checked: whether %s has an API key, without which serve refuses to listen on %s: "+
+			"a running process has the file; stop it and check again, or ask it without a key and see that it answers "+
+			"401\n", c.Data, c.Listen), nil
 	}
 	return "", err
 }

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,22 +12,9 @@ import (
 	"ordertally/shared/service/telemetry"
 )
 
-// defaultScrub is how often the file is looked at as a whole, minScrub how often at most.
-const (
-	defaultScrub = 24 * time.Hour
-	minScrub     = time.Second
-)
-
-func (c *Config) validateScrub() error {
-	if c.ScrubInterval != 0 && c.ScrubInterval < minScrub {
-		return fmt.Errorf("scrub-interval: %v is less than %v", c.ScrubInterval, minScrub)
-	}
-	return nil
-}
-
-// OpenDatabase opens a service's file and registers its metrics under the service's name. It logs if the file is new,
+// openDatabase opens a service's file and registers its metrics under the service's name. It logs if the file is new,
 // and any damage.
-func OpenDatabase(path, service string, registry prometheus.Registerer, logger zerolog.Logger) (*boltdb.DB, error) {
+func openDatabase(path, service string, registry prometheus.Registerer, logger zerolog.Logger) (*boltdb.DB, error) {
 	commits := boltdb.NewMetrics(registry, service)
 	db, err := boltdb.Open(path, boltdb.Options{
 		OnCommit:   commits.Observe,
@@ -47,10 +33,11 @@ func OpenDatabase(path, service string, registry prometheus.Registerer, logger z
 	return db, nil
 }
 
-// WatchDatabase registers the health checks of the file, and starts to scrub it. check checks one record.
-func (c *Config) WatchDatabase(
+// watchDatabase registers the health checks of the file, and starts to scrub it. check checks one record.
+func watchDatabase(
 	db *boltdb.DB,
 	check boltdb.Checker,
+	every time.Duration,
 	health *telemetry.Health,
 	parts *telemetry.Parts,
 	logger zerolog.Logger,
@@ -58,7 +45,7 @@ func (c *Config) WatchDatabase(
 	health.Register("database", db.Check, telemetry.Live|telemetry.Ready)
 	health.Register("disk", db.CheckWritable, telemetry.Ready)
 	health.Register("records", db.CheckSound, telemetry.Ready)
-	scrub := boltdb.NewScrub(db, check, c.ScrubInterval, func(done boltdb.Scrubbed) {
+	scrub := boltdb.NewScrub(db, check, every, func(done boltdb.Scrubbed) {
 		level := zerolog.InfoLevel
 		if done.Faults > 0 {
 			level = zerolog.ErrorLevel

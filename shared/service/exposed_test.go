@@ -1,4 +1,4 @@
-package service_test
+package service
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ordertally/shared/service"
+	"ordertally/shared/kafka"
 	"ordertally/shared/settings/tlsfiles"
 )
 
@@ -26,19 +26,20 @@ func TestCheck_WarnsOfFilesThatOthersCanRead(t *testing.T) {
 		}
 		return path
 	}
-	config := service.Config{
+	config := Config{
+		Listen: "127.0.0.1:0",
 		TLS:    tlsfiles.Config{CertFile: file("cert.pem", 0o644), KeyFile: file("open.key", 0o644)},
 		OpsTLS: tlsfiles.Config{KeyFile: file("group.key", 0o640)},
+		Data:   file("open.db", 0o604),
+		KafkaSecurity: kafka.Security{PasswordFile: file("open.password", 0o666),
+			KeyFile: filepath.Join(dir, "absent")},
 	}
-	open := []string{config.TLS.KeyFile, file("open.db", 0o604), file("open.password", 0o666)}
-	shut := []string{file("shut.db", 0o600), filepath.Join(dir, "absent"), ""}
+	open := []string{config.TLS.KeyFile, config.Data, config.KafkaSecurity.PasswordFile}
 	var out, log bytes.Buffer
-	err := service.Check(t.Context(), &out, &config,
-		service.Place{Program: "order", Listen: "127.0.0.1:0", Data: open[1], Private: append(shut, open[2])}, nil)
-	if err != nil {
+	if err := Check(t.Context(), &out, "order", &config, nil); err != nil {
 		t.Fatal(err)
 	}
-	config.WarnOfExposed(zerolog.New(&log), append(shut, open[1:]...)...)
+	config.warnOfExposed(zerolog.New(&log))
 	for _, path := range open {
 		if !strings.Contains(out.String(),
 			"\nwarning: "+path+" can be read by everybody on this machine: chmod o-rwx "+path+"\n") ||

@@ -27,9 +27,10 @@ func TestTheHealthCheckShowsACertificate(t *testing.T) {
 	clients.Issue("probe", file("probe.pem"), file("probe.key"))
 	own := tlsfiles.Config{CertFile: file("ops.pem"), KeyFile: file("ops.key"), ClientCAFile: clients.File}
 	registry := telemetry.NewRegistry()
-	listener, err := (&Config{OpsTLS: own}).Ops("127.0.0.1:0", telemetry.Ops{
+	listener, err := opsServer(&Config{OpsListen: "127.0.0.1:0", OpsTLS: own}, telemetry.Ops{
 		Registry: registry, Health: &telemetry.Health{}, Guard: auth.Open(), Metrics: web.NewMetrics(registry),
-	}, zerolog.Nop())
+		Logger: zerolog.Nop(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

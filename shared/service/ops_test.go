@@ -1,4 +1,4 @@
-package service_test
+package service
 
 import (
 	"bytes"
@@ -13,7 +13,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/service"
 	"ordertally/shared/service/telemetry"
 	"ordertally/shared/web"
 )
@@ -24,8 +23,10 @@ func TestAPanicLeavesTheOpsListenerThere(t *testing.T) {
 	var log bytes.Buffer
 	reg, health := prometheus.NewRegistry(), &telemetry.Health{}
 	health.Register("sick", func(context.Context) error { panic("secret cause") }, telemetry.Live)
-	ops := telemetry.Ops{Registry: reg, Health: health, Guard: auth.Open(), Metrics: web.NewMetrics(reg)}
-	server, err := (&service.Config{}).Ops("127.0.0.1:0", ops, zerolog.New(zerolog.SyncWriter(&log)))
+	server, err := opsServer(&Config{OpsListen: "127.0.0.1:0"}, telemetry.Ops{
+		Registry: reg, Health: health, Guard: auth.Open(), Metrics: web.NewMetrics(reg),
+		Logger: zerolog.New(zerolog.SyncWriter(&log)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package service_test
+package service
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/auth"
-	"ordertally/shared/service"
 	"ordertally/shared/service/telemetry"
 	"ordertally/shared/web"
 )
@@ -92,7 +91,8 @@ func opsListener(t *testing.T) (addr string) {
 	}
 	ops := telemetry.Ops{Registry: reg, Health: &telemetry.Health{}, Guard: auth.Open(), Metrics: web.NewMetrics(reg)}
 	ops.Health.Register("well", func(context.Context) error { return nil }, telemetry.Live|telemetry.Ready)
-	server, err := (&service.Config{Verbosity: &telemetry.Level{}}).Ops("127.0.0.1:0", ops, zerolog.Nop())
+	ops.Level, ops.Logger = &telemetry.Level{}, zerolog.Nop()
+	server, err := opsServer(&Config{OpsListen: "127.0.0.1:0"}, ops)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,9 @@ const leastProcs = 2
 
 // Run is a program's serve command: it opens the log, makes the service with it, and runs that until ctx ends or the
 // service fails. Errors have the exit codes of package settings.
-func Run(ctx context.Context, c *Config, name string,
-	create func(zerolog.Logger) (lifecycle.Service, error)) (err error) {
+func Run(
+	ctx context.Context, name string, c *Config, create func(zerolog.Logger) (lifecycle.Service, error),
+) (err error) {
 	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < leastProcs {
 		runtime.GOMAXPROCS(leastProcs)
 	}

@@ -11,8 +11,9 @@ import (
 
 // row is a setting in a table of the documentation.
 type row struct {
-	flag, env, preset, help string
-	verbs                   []string // that have it, for the table of several
+	flag, env, preset, allowed, help string
+
+	verbs []string // that have it, for the table of several
 }
 
 // document writes two tables of all settings of a program as markdown: those of the command of that name, then those of
@@ -94,7 +95,7 @@ func grouped(program *kong.Node, verbs []string) []string {
 
 func (s *source) row(flag *kong.Flag) row {
 	v := s.describe(flag)
-	r := row{flag: "`--" + v.Name + "`", env: v.Env, preset: v.Default, help: v.Help}
+	r := row{flag: "`--" + v.Name + "`", env: v.Env, preset: v.Default, allowed: v.Allowed, help: v.Help}
 	if flag.Short != 0 {
 		r.flag += ", `-" + string(flag.Short) + "`"
 	}
@@ -104,11 +105,13 @@ func (s *source) row(flag *kong.Flag) row {
 	return r
 }
 
-func (r *row) key() string { return strings.Join([]string{r.flag, r.preset, r.help}, "\x00") }
+func (r *row) key() string {
+	return strings.Join([]string{r.flag, r.preset, r.allowed, r.help}, "\x00")
+}
 
 // writeTable writes a table with its heading; last is the title of the column with the verbs, "" for none.
 func writeTable(w io.Writer, heading, last string, rows []row) error {
-	columns := []string{"flag", "environment", "default", "meaning"}
+	columns := []string{"flag", "environment", "default", "allowed", "meaning"}
 	if last != "" {
 		columns = append(columns, last)
 	}
@@ -119,7 +122,7 @@ func writeTable(w io.Writer, heading, last string, rows []row) error {
 	text.WriteString(strings.Repeat("|---", len(columns)) + "|\n")
 	for i := range rows {
 		r := &rows[i]
-		cells := []string{r.flag, "`" + r.env + "`", cell(r.preset), cell(r.help)}
+		cells := []string{r.flag, "`" + r.env + "`", cell(r.preset), cell(r.allowed), cell(r.help)}
 		if last != "" {
 			cells = append(cells, strings.Join(r.verbs, ", "))
 		}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -34,6 +35,9 @@ type served struct {
 	Data         string `default:"order.db" help:"The file."`
 	PasswordFile string `help:"File with the password."`
 	Issuer       string `help:"Issuer." placeholder:"URL"`
+
+	Wait  time.Duration `default:"5s" range:"0, 1s..1h" help:"How long."`
+	Bytes int           `default:"10" range:"1.." unit:"bytes" help:"Most."`
 }
 
 type printCmd struct {
@@ -118,8 +122,14 @@ func TestSecretsArePrintedWithTheirSourceOnly(t *testing.T) {
 			}
 		}
 		for _, form := range []string{"table", "yaml", "markdown"} {
-			if text := printed(t, tc.file, tc.env, append([]string{"-o", form}, tc.args...)...); strings.Contains(text,
-				"sesame") {
+			if text := printed(
+				t,
+				tc.file,
+				tc.env,
+				append([]string{"-o", form}, tc.args...)...); strings.Contains(
+				text,
+				"sesame",
+			) {
 				t.Errorf("%s as %s: %s", tc.name, form, text)
 			}
 		}
@@ -128,21 +138,23 @@ func TestSecretsArePrintedWithTheirSourceOnly(t *testing.T) {
 
 func TestTheDocumentationHasEverySetting(t *testing.T) {
 	const want = "## order serve\n\n" +
-		"| flag | environment | default | meaning |\n|---|---|---|---|\n" +
-		"| `--config` | `ORDER_CONFIG` |  | Read settings from this YAML file |\n" +
-		"| `--data` | `ORDER_DATA` | order.db | The file |\n" +
-		"| `--password-file` | `ORDER_PASSWORD_FILE` |  | File with the password |\n" +
-		"| `--issuer` | `ORDER_ISSUER` |  | Issuer |\n" +
-		"|  | `ORDER_PASSWORD` |  | The password |\n" +
-		"|  | `OTEL_ENDPOINT` |  | The collector |\n\n" +
+		"| flag | environment | default | allowed | meaning |\n|---|---|---|---|---|\n" +
+		"| `--config` | `ORDER_CONFIG` |  |  | Read settings from this YAML file |\n" +
+		"| `--data` | `ORDER_DATA` | order.db |  | The file |\n" +
+		"| `--password-file` | `ORDER_PASSWORD_FILE` |  |  | File with the password |\n" +
+		"| `--issuer` | `ORDER_ISSUER` |  |  | Issuer |\n" +
+		"| `--wait` | `ORDER_WAIT` | 5s | 0, or 1s to 1h | How long |\n" +
+		"| `--bytes` | `ORDER_BYTES` | 10 | 1 or more bytes | Most |\n" +
+		"|  | `ORDER_PASSWORD` |  |  | The password |\n" +
+		"|  | `OTEL_ENDPOINT` |  |  | The collector |\n\n" +
 		"## The other verbs of order\n\n" +
-		"| flag | environment | default | meaning | verbs |\n|---|---|---|---|---|\n" +
-		"| `--target` | `ORDER_TARGET` | (must be given) | URL | keys |\n" +
-		"| `--data` | `ORDER_DATA` | order.db | The file, of a service that is stopped | keys new |\n" +
-		"| `--api-key-file` | `ORDER_API_KEY_FILE` |  | File with the key | keys ls |\n" +
-		"| `--output`, `-o` | `ORDER_OUTPUT` | table | Form: table, yaml, markdown. The second can be used as a " +
-		"settings file; the third documents the settings of all verbs | config print |\n" +
-		"|  | `ORDER_API_KEY` |  | The key |  |\n"
+		"| flag | environment | default | allowed | meaning | verbs |\n|---|---|---|---|---|---|\n" +
+		"| `--target` | `ORDER_TARGET` | (must be given) |  | URL | keys |\n" +
+		"| `--data` | `ORDER_DATA` | order.db |  | The file, of a service that is stopped | keys new |\n" +
+		"| `--api-key-file` | `ORDER_API_KEY_FILE` |  |  | File with the key | keys ls |\n" +
+		"| `--output`, `-o` | `ORDER_OUTPUT` | table | table, yaml, markdown | Form: table, yaml, markdown. The " +
+		"second can be used as a settings file; the third documents the settings of all verbs | config print |\n" +
+		"|  | `ORDER_API_KEY` |  |  | The key |  |\n"
 	if got := printed(t, "data: other.db\n", map[string]string{"ORDER_API_KEY": "x"}, "-o", "markdown"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

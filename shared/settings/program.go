@@ -54,6 +54,7 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 	if p.LookupEnv == nil {
 		p.LookupEnv = os.LookupEnv
 	}
+	p.takeSecrets(cli)
 	src := &source{program: p}
 	options := append([]kong.Option{
 		kong.Name(p.Name),

@@ -34,6 +34,9 @@ func (s *source) takeFlags(model *kong.Application) error {
 			if len(flag.Tag.Envs) > 0 {
 				errs = append(errs, fmt.Errorf("--%s has an env tag", flag.Name))
 			}
+			if err := checkDefault(flag); err != nil {
+				errs = append(errs, err)
+			}
 			switch flag.Name {
 			case "config":
 				s.config = flag
@@ -51,6 +54,24 @@ func (s *source) takeFlags(model *kong.Application) error {
 	}
 	visit(model.Node)
 	return errors.Join(errs...)
+}
+
+// checkDefault refuses a default that is not within the setting's own range.
+func checkDefault(flag *kong.Flag) error {
+	allowed := parseAllowed(flag.Tag.Get)
+	if !flag.Tag.Has("range") {
+		return nil
+	}
+	preset := reflect.New(flag.Target.Type()).Elem()
+	if flag.HasDefault {
+		if err := set(preset, flag.Default); err != nil {
+			return fmt.Errorf("--%s: the default: %w", flag.Name, err)
+		}
+	}
+	if !allowed.has(preset) {
+		return fmt.Errorf("--%s: the default %s", flag.Name, allowed.refuses(preset))
+	}
+	return nil
 }
 
 // Validate does nothing: keys were checked when the file was read.

@@ -17,6 +17,7 @@ type Value struct {
 	Env     string // of the variable
 	Text    string // what is in force, as it would be given to the flag; of a URL, as secret.URL shows it
 	Default string // as it would be given
+	Allowed string // the values that it may have, for people; "" for any
 	Help    string
 	Source  string // "default", "--name", "$NAME" or "FILE:LINE"
 }
@@ -78,10 +79,10 @@ func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
 
 // describe is what is known of a flag without its value.
 func (s *source) describe(flag *kong.Flag) Value {
+	help := strings.ReplaceAll(flag.OrigHelp, "${enum}", strings.ReplaceAll(flag.Enum, ",", ", "))
 	v := Value{
 		Name: flag.Name, Env: s.program.envName(flag.Name), Default: flag.Default,
-		Help: strings.TrimSuffix(strings.ReplaceAll(flag.OrigHelp, "${enum}", strings.ReplaceAll(flag.Enum, ",", ", ")),
-			"."),
+		Allowed: parseAllowed(flag.Tag.Get).String(), Help: strings.TrimSuffix(help, "."),
 	}
 	if v.Default == "" && flag.Target.Kind() != reflect.String && !flag.IsSlice() {
 		v.Default = text(reflect.Zero(flag.Target.Type()).Interface())

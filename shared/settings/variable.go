@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -62,4 +64,35 @@ func (s *Sources) textOf(ctx *kong.Context, name string) string {
 		return set
 	}
 	return s.source.file[name].text
+}
+
+// secrets visits the fields of a command line that are secrets: of type secret.Text, with a name for the variable and
+// kong:"-", because a flag would show them to others on the machine. Each may also be in the file that the flag of the
+// same name with -file names.
+func (p Program) secrets(config reflect.Value, prefix string, visit func(Variable, reflect.Value)) {
+	for i := range config.NumField() {
+		about := config.Type().Field(i)
+		_, embedded := about.Tag.Lookup("embed")
+		_, command := about.Tag.Lookup("cmd")
+		name := prefix + about.Tag.Get("name")
+		if about.IsExported() && about.Type == reflect.TypeFor[secret.Text]() && name != prefix {
+			v := Variable{Env: p.envName(name), File: name + "-file", Help: about.Tag.Get("help"), Secret: true}
+			visit(v, config.Field(i))
+		} else if embedded || command || about.Anonymous && about.Type.Kind() == reflect.Struct {
+			p.secrets(config.Field(i), prefix+about.Tag.Get("prefix"), visit)
+		}
+	}
+}
+
+// takeSecrets gives the secrets of a command line what their variables hold, and declares the variables.
+func (p *Program) takeSecrets(cli any) {
+	var found []Variable
+	p.secrets(reflect.ValueOf(cli).Elem(), "", func(v Variable, into reflect.Value) {
+		text, _ := p.LookupEnv(v.Env)
+		into.Set(reflect.ValueOf(secret.New(text)))
+		if !slices.Contains(found, v) {
+			found = append(found, v)
+		}
+	})
+	p.Variables = append(found, p.Variables...)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"ordertally/shared/settings"
 	"ordertally/shared/web"
 )
 
@@ -14,18 +15,17 @@ func TestBoundsOfClients(t *testing.T) {
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
 		IdleTimeout: 2 * time.Minute,
 	}
-	if got := (web.Bounds{}).WithDefaults(); got != want {
-		t.Errorf("zero fields: %+v, want %+v", got, want)
+	var got web.Bounds
+	if err := settings.Complete(&got, ""); err != nil || got != want {
+		t.Errorf("zero fields: %+v, %v, want %+v", got, err, want)
 	}
 	set := web.Bounds{
 		MaxConnections: 1, MaxConnectionsOfAddress: 1, MaxHeaderBytes: 4 << 10, ReadHeaderTimeout: time.Second,
 		ReadTimeout: 2 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 4 * time.Second,
 	}
-	if got := set.WithDefaults(); got != set || got.Validate() != nil {
-		t.Errorf("what was set became %+v, %v", got, got.Validate())
-	}
-	if err := (web.Bounds{}).Validate(); err != nil {
-		t.Errorf("the defaults: %v", err)
+	got = set
+	if err := settings.Complete(&got, ""); err != nil || got != set {
+		t.Errorf("what was set became %+v, %v", got, err)
 	}
 	for _, tc := range []struct {
 		bounds web.Bounds
@@ -39,7 +39,7 @@ func TestBoundsOfClients(t *testing.T) {
 		{web.Bounds{WriteTimeout: 2 * time.Hour}, "write-timeout: 2h0m0s"},
 		{web.Bounds{IdleTimeout: 999 * time.Millisecond}, "idle-timeout: 999ms"},
 	} {
-		if err := tc.bounds.Validate(); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+		if err := settings.Complete(&tc.bounds, ""); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 			t.Errorf("%+v: %v, want %s", tc.bounds, err, tc.want)
 		}
 	}

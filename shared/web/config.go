@@ -3,6 +3,8 @@ package web
 import (
 	"crypto/tls"
 	"net/http"
+
+	"ordertally/shared/settings"
 )
 
 // Config of a Server.
@@ -26,7 +28,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Bounds = c.WithDefaults()
+	settings.Fill(&c.Bounds)
 	if c.OnRefused == nil {
 		c.OnRefused = func() {}
 	}

@@ -14,6 +14,15 @@ type Proxies struct {
 	forwarded realclientip.RightmostTrustedRangeStrategy
 }
 
+// ProxyNames is the setting of the proxies: addresses and CIDR ranges.
+type ProxyNames []string
+
+// Check refuses what ParseProxies does.
+func (p ProxyNames) Check() error {
+	_, err := ParseProxies(p)
+	return err
+}
+
 // ParseProxies reads addresses and CIDR ranges.
 func ParseProxies(names []string) (p Proxies, err error) {
 	if p.trusted, err = realclientip.AddressesAndRangesToIPNets(names...); err != nil {

@@ -12,7 +12,9 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"ordertally/activity"
 	"ordertally/activity/activityd"
+	"ordertally/activity/ingest"
 	"ordertally/shared/kafka"
 	"ordertally/shared/service"
 	"ordertally/shared/settings"
@@ -31,23 +33,11 @@ type configCheckCmd struct {
 
 // Run says what serve would refuse, and tries the declarations.
 func (c *configCheckCmd) Run(ctx context.Context) error {
-	c.KafkaSecurity.Password = kafkaPassword()
 	_, refused := activityd.New(c.Config, zerolog.Nop())
-	if c.Try < 0 || c.Try > activityd.MaxTry {
-		refused = errors.Join(refused, fmt.Errorf("try: it must be 1 to %d", activityd.MaxTry))
+	if c.Try < 0 || c.Try > ingest.MaxTry {
+		refused = errors.Join(refused, fmt.Errorf("try: it must be 1 to %d", ingest.MaxTry))
 	}
-	err := service.Check(
-		ctx,
-		os.Stdout,
-		&c.Serving,
-		service.Place{
-			Program: "activity",
-			Listen:  c.Listen,
-			Data:    c.Data,
-			Private: []string{c.KafkaSecurity.KeyFile, c.KafkaSecurity.PasswordFile},
-		},
-		refused,
-	)
+	err := service.Check(ctx, os.Stdout, "activity", &c.Config.Config, refused)
 	if err != nil || c.Try == 0 {
 		return err
 	}
@@ -59,37 +49,39 @@ var errAllParked = errors.New("an activity would count none of its records: fix 
 
 func (c *configCheckCmd) try(ctx context.Context, out io.Writer) error {
 	useless := false
-	err := activityd.Try(ctx, c.Config, c.Try, zerolog.Nop(), func(tried activityd.Tried, err error) error {
-		if err != nil && !errors.Is(err, kafka.ErrNoTopic) {
-			return err
+	definitions, err := c.Definitions()
+	for i := 0; err == nil && i < len(definitions); i++ {
+		def := &definitions[i]
+		outlook, missing := ingest.Try(ctx, *def, c.Consumer(def), c.Try, zerolog.Nop())
+		if missing != nil && !errors.Is(missing, kafka.ErrNoTopic) {
+			return missing
 		}
-		useless = useless || len(tried.Parked) > 0 && tried.Counted == 0
-		if _, err := io.WriteString(out, outlook(&tried, err)); err != nil {
-			return fmt.Errorf("write the answer: %w", err)
+		useless = useless || len(outlook.Parked) > 0 && outlook.Counted == 0
+		if _, err = io.WriteString(out, describe(def, &outlook, missing)); err != nil {
+			err = fmt.Errorf("write the answer: %w", err)
 		}
-		return nil
-	})
+	}
 	if err == nil && useless {
 		err = settings.WithExitCode(errAllParked, settings.ExitFailed)
 	}
 	return err
 }
 
-// outlook says in sentences what an activity would make of its topic.
-func outlook(t *activityd.Tried, err error) string {
+// describe says in sentences what an activity would make of its topic. err says that there is none.
+func describe(def *activity.Definition, t *ingest.Outlook, err error) string {
 	switch {
 	case err != nil:
-		return fmt.Sprintf("%s: topic %s does not exist yet\n", t.Name, t.Topic)
+		return fmt.Sprintf("%s: topic %s does not exist yet\n", def.Name, def.Topic)
 	case t.Records == 0:
-		return fmt.Sprintf("%s: topic %s has no records yet\n", t.Name, t.Topic)
+		return fmt.Sprintf("%s: topic %s has no records yet\n", def.Name, def.Topic)
 	}
 	var b strings.Builder
 	fmt.Fprintf(
 		&b,
 		"%s: of the last %s of topic %s, %d would be counted",
-		t.Name,
+		def.Name,
 		several(int64(t.Records), "record"),
-		t.Topic,
+		def.Topic,
 		t.Counted,
 	)
 	parked := 0

@@ -37,14 +37,13 @@ func run(args []string) error {
 		Description: "Counts what happens in Ordertally, by day in any time zone.",
 		EnvPrefix:   "ACTIVITY",
 		Variables: append([]settings.Variable{
-			{Env: saslVariable, File: "kafka-sasl-password-file", Help: "Password for Kafka", Secret: true},
 			{Env: keyVariable, File: "api-key-file", Help: "API key or token to send to the activity service",
 				Secret: true},
 			{Env: ordersKeyVariable, File: "orders-api-key-file",
 				Help: "API key or token to send to the order service, of `activity verify`", Secret: true},
 		}, tracing.Variables()...),
 		Options: []kong.Option{
-			kong.Vars(activityd.FlagDefaults()),
+			kong.Vars(settings.Vars(&activityd.Config{})),
 			kong.Bind(new(ledger)),
 			kong.Bind(boltdb.Checker(activitystore.Check)),
 			kong.Vars{

@@ -8,9 +8,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
+	"ordertally/activity/ingest"
 	"ordertally/shared/service"
 	"ordertally/shared/service/lifecycle"
-	"ordertally/shared/settings/secret"
 )
 
 type serveCmd struct {
@@ -20,16 +20,9 @@ type serveCmd struct {
 // Run runs the service until ctx ends or the service fails.
 func (c *serveCmd) Run(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(activityd.GCPercent)
+		debug.SetGCPercent(ingest.GCPercent)
 	}
-	c.KafkaSecurity.Password = kafkaPassword()
-	return service.Run(ctx, &c.Serving, "activity", func(logger zerolog.Logger) (lifecycle.Service, error) {
+	return service.Run(ctx, "activity", &c.Config.Config, func(logger zerolog.Logger) (lifecycle.Service, error) {
 		return activityd.New(c.Config, logger)
 	})
 }
-
-// saslVariable is the environment variable that holds the password for Kafka. It is no flag, because others on the
-// machine can see those.
-const saslVariable = "ACTIVITY_KAFKA_SASL_PASSWORD"
-
-func kafkaPassword() secret.Text { return secret.New(os.Getenv(saslVariable)) }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ordertally/activity/activityd"
+	"ordertally/activity/declare"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/devbroker"
@@ -43,7 +43,11 @@ func TestConfigCheckTry_SaysWhatWouldBeCountedAndParked(t *testing.T) {
 
 	try := func(records int, declared string) (string, error) {
 		var out bytes.Buffer
-		c := configCheckCmd{Config: activityd.Config{Kafka: []string{dev.Addr()}, Activities: declared}, Try: records}
+		c := configCheckCmd{Try: records}
+		c.Kafka, c.Activities = []string{dev.Addr()}, declare.Text(declared)
+		if err := settings.Complete(&c.Config, ""); err != nil {
+			t.Fatal(err)
+		}
 		err := c.try(t.Context(), &out)
 		return out.String(), err
 	}

@@ -23,20 +23,8 @@ type configCheckCmd struct {
 
 // Run says what serve would refuse.
 func (c *configCheckCmd) Run(ctx context.Context) error {
-	c.KafkaSecurity.Password = kafkaPassword()
 	_, refused := orderd.New(c.Config, zerolog.Nop())
-	return service.Check(
-		ctx,
-		os.Stdout,
-		&c.Serving,
-		service.Place{
-			Program: "order",
-			Listen:  c.Listen,
-			Data:    c.Data,
-			Private: []string{c.KafkaSecurity.KeyFile, c.KafkaSecurity.PasswordFile},
-		},
-		refused,
-	)
+	return service.Check(ctx, os.Stdout, "order", &c.Config.Config, refused)
 }
 
 type configPrintCmd struct {

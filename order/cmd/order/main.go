@@ -37,16 +37,13 @@ func run(args []string) error {
 		Description: "Accepts orders and publishes each exactly once.",
 		EnvPrefix:   "ORDER",
 		Variables: append([]settings.Variable{
-			{Env: saslVariable, File: "kafka-sasl-password-file", Help: "Password for Kafka", Secret: true},
 			{Env: keyVariable, File: "api-key-file", Help: "API key or token to send to the order service",
 				Secret: true},
 			{Env: activityKeyVariable, File: "activity-api-key-file",
 				Help: "API key or token to send to the activity service, of `order trace`", Secret: true},
 		}, tracing.Variables()...),
 		Options: []kong.Option{
-			kong.Vars(
-				orderd.FlagDefaults(),
-			),
+			kong.Vars(settings.Vars(&orderd.Config{})),
 			kong.Bind(boltdb.Checker(orderstore.Check)),
 			kong.Vars{"api_target": "http://127.0.0.1:8080"},
 			kong.Bind(&keyverbs.Service{Name: "order", KeyVariable: keyVariable}),

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ordertally/shared/auth"
+	"ordertally/shared/settings"
 	"ordertally/shared/web"
 )
 
@@ -18,7 +19,7 @@ type Limiter struct {
 
 // New returns a Limiter; http_rate_limited_total{limit} is registered with reg.
 func New(c Config, reg prometheus.Registerer) *Limiter {
-	c = c.WithDefaults()
+	settings.Fill(&c)
 	l := &Limiter{
 		caller:  newPolicy("caller", c.PerCaller, c.Burst),
 		address: newPolicy("address", c.PerAddress, c.Burst),

@@ -15,6 +15,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
 	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/settings"
 	"ordertally/shared/web"
 )
 
@@ -126,11 +127,12 @@ func TestLimitsOutOfRange(t *testing.T) {
 		{ratelimit.Config{Burst: time.Millisecond}, "rate-limit-burst: 1ms"},
 		{ratelimit.Config{Burst: 2 * time.Hour}, "rate-limit-burst: 2h"},
 	} {
-		if err := tc.config.Validate(); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+		if err := settings.Complete(&tc.config, ""); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 			t.Errorf("%+v: %v, want %s", tc.config, err, tc.want)
 		}
 	}
-	if err := (ratelimit.Config{PerCaller: 5, PerAddress: 0.5, Burst: time.Minute}).Validate(); err != nil {
+	good := ratelimit.Config{PerCaller: 5, PerAddress: 0.5, Burst: time.Minute}
+	if err := settings.Complete(&good, ""); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,7 +5,6 @@
 package ratelimit
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -30,44 +29,11 @@ const maxSenders = 65_536
 type Config struct {
 	// PerCaller is how many requests a second one caller may send on average: all keys of one name, one subject of the
 	// issuer.
-	PerCaller float64 `help:"Most requests a second of one caller, on average; 0 for no limit." name:"rate-limit-caller"`
+	PerCaller float64 `name:"rate-limit-caller" range:"0, 0.01..1000000" unit:"requests a second" help:"Most requests a second of one caller, on average; 0 for no limit."`
 	// PerAddress is the same of one IP address, or of one IPv6 network of 64 bits.
-	PerAddress float64 `help:"Most requests a second from one IP address, on average; 0 for no limit. Behind a proxy it needs trusted-proxies." name:"rate-limit-address"`
+	PerAddress float64 `name:"rate-limit-address" range:"0, 0.01..1000000" unit:"requests a second" help:"Most requests a second from one IP address, on average; 0 for no limit. Behind a proxy it needs trusted-proxies."`
 	// Burst is for how long the average may be exceeded: so many seconds' worth may come at once.
-	Burst time.Duration `default:"10s" help:"How much of the rate limits may come at once: that of so long a time." name:"rate-limit-burst"`
-}
-
-const (
-	maxRate      = 1e6
-	minBurst     = time.Second
-	maxBurst     = time.Hour
-	defaultBurst = 10 * time.Second
-)
-
-// WithDefaults returns c with its zero fields filled in; a rate of 0 is no limit.
-func (c Config) WithDefaults() Config {
-	if c.Burst == 0 {
-		c.Burst = defaultBurst
-	}
-	return c
-}
-
-// Validate names what is out of bounds.
-func (c Config) Validate() error {
-	var errs []error
-	for _, limit := range []struct {
-		name  string
-		value float64
-	}{{"rate-limit-caller", c.PerCaller}, {"rate-limit-address", c.PerAddress}} {
-		if !(limit.value == 0 || limit.value >= 0.01 && limit.value <= maxRate) { // not a number neither
-			errs = append(errs, fmt.Errorf("%s: %v is neither 0 nor between 0.01 and 1000000 requests a second",
-				limit.name, limit.value))
-		}
-	}
-	if c.Burst != 0 && (c.Burst < minBurst || c.Burst > maxBurst) {
-		errs = append(errs, fmt.Errorf("rate-limit-burst: %v is not between %v and %v", c.Burst, minBurst, maxBurst))
-	}
-	return errors.Join(errs...)
+	Burst time.Duration `name:"rate-limit-burst" default:"10s" range:"1s..1h" help:"How much of the rate limits may come at once: that of so long a time."`
 }
 
 // policy is one limit, for each of many senders.

@@ -15,39 +15,16 @@ import (
 
 // LogConfig is where a service's log goes besides standard error, and how much of it. The tags make it flags.
 type LogConfig struct {
-	Level   string `default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}. It can be changed over the ops listener." name:"level"`
-	File    string `help:"Write the log to this file as well, and rotate it." name:"file" placeholder:"FILE"`
-	MaxSize int    `default:"100" help:"Megabytes after which the log file is rotated." name:"max-size"`
+	Level   string `name:"level" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}. It can be changed over the ops listener."`
+	File    string `name:"file" placeholder:"FILE" help:"Write the log to this file as well, and rotate it."`
+	MaxSize int    `name:"max-size" default:"100" range:"0.." unit:"MB" help:"Megabytes after which the log file is rotated."`
 	// RotateEvery is how long one file is written to, from its first line on. Nothing runs by the clock: it is rotated
 	// with the next line.
-	RotateEvery time.Duration `default:"24h" help:"Time after which the log file is rotated, at least 1m; 0 rotates it by size only." name:"rotate-every"`
-	MaxAge      int           `default:"28" help:"Days after which a rotated log file is deleted; 0 keeps it." name:"max-age"`
-	MaxBackups  int           `default:"30" help:"Most rotated log files to keep; 0 keeps all." name:"max-backups"`
-	Compress    bool          `default:"true" help:"Compress rotated log files with gzip." name:"compress" negatable:""`
+	RotateEvery time.Duration `name:"rotate-every" default:"24h" range:"0, 1m.." help:"Time after which the log file is rotated, at least 1m; 0 rotates it by size only."`
+	MaxAge      int           `name:"max-age" default:"28" range:"0.." unit:"days" help:"Days after which a rotated log file is deleted; 0 keeps it."`
+	MaxBackups  int           `name:"max-backups" default:"30" range:"0.." help:"Most rotated log files to keep; 0 keeps all."`
+	Compress    bool          `name:"compress" default:"true" negatable:"" help:"Compress rotated log files with gzip."`
 }
-
-// Validate names what is out of bounds; prefix is that of the settings' names. The zero value is good.
-func (c LogConfig) Validate(prefix string) error {
-	var errs []error
-	if c.Level != "" {
-		if _, err := ParseLevel(c.Level); err != nil {
-			errs = append(errs, fmt.Errorf("%slevel: %w", prefix, err))
-		}
-	}
-	for name, value := range map[string]int{"max-size": c.MaxSize, "max-age": c.MaxAge, "max-backups": c.MaxBackups} {
-		if value < 0 {
-			errs = append(errs, fmt.Errorf("%s%s: %d is negative", prefix, name, value))
-		}
-	}
-	if c.RotateEvery != 0 && c.RotateEvery < minRotateEvery {
-		errs = append(errs, fmt.Errorf("%srotate-every: %v is less than %v, and not 0", prefix, c.RotateEvery,
-			minRotateEvery))
-	}
-	return errors.Join(errs...)
-}
-
-// minRotateEvery keeps a slip of the pen from making thousands of files.
-const minRotateEvery = time.Minute
 
 // Level is the least level that a logger writes. It may be changed at any time.
 type Level struct{ least atomic.Int32 }

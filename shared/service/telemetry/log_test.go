@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/service/telemetry"
+	"ordertally/shared/settings"
 )
 
 func TestTheLogGoesToBothPlaces(t *testing.T) {
@@ -93,7 +94,7 @@ func TestALogFileThatCannotBeWritten(t *testing.T) {
 	}
 	for _, c := range []telemetry.LogConfig{{Level: "loud"}, {MaxSize: -1}, {MaxAge: -1}, {MaxBackups: -1},
 		{RotateEvery: -time.Hour}, {RotateEvery: time.Second}} {
-		if err := c.Validate("log-"); err == nil || !strings.HasPrefix(err.Error(), "log-") {
+		if err := settings.Complete(&c, "log-"); err == nil || !strings.HasPrefix(err.Error(), "log-") {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}

@@ -1,0 +1,40 @@
+package service
+
+import (
+	"time"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/kafka"
+	"ordertally/shared/service/telemetry"
+	"ordertally/shared/settings/tlsfiles"
+	"ordertally/shared/web"
+)
+
+// Config is the settings that every service has. A service embeds it, and gives the defaults that are its own with the
+// tag set: listen, ops_listen and data.
+type Config struct {
+	Listen    string `name:"listen" default:"${listen}" check:"address" help:"Address of the API and its pages (host:port, port 0 picks a free one)."`
+	OpsListen string `name:"ops-listen" default:"${ops_listen}" check:"address" help:"Address of metrics and health."`
+	Data      string `name:"data" default:"${data}" help:"Database file; its directory must exist."`
+
+	Kafka         []string       `name:"kafka" default:"127.0.0.1:9092" check:"address" help:"Kafka brokers, host:port separated by commas."`
+	KafkaSecurity kafka.Security `embed:"" prefix:"kafka-"`
+	Topic         string         `name:"topic" default:"order.activity.v1" help:"Topic of the orders' messages."`
+
+	TLS     tlsfiles.Config  `embed:"" prefix:"tls-"`     // of the API's listener
+	OpsTLS  tlsfiles.Config  `embed:"" prefix:"ops-tls-"` // of the one for metrics and health
+	Auth    auth.Config      `embed:""`
+	Limits  ratelimit.Config `embed:""`
+	Bounds  web.Bounds       `embed:""` // of the API's listener
+	Proxies web.ProxyNames   `name:"trusted-proxies" placeholder:"CIDR" help:"Proxies before the API, addresses or CIDR ranges: their X-Forwarded-For tells the client's address for limits and log."`
+
+	ScrubInterval time.Duration       `name:"scrub-interval" default:"24h" range:"1s.." help:"How often the whole database file is checked for damage, in small steps."`
+	Log           telemetry.LogConfig `embed:"" prefix:"log-"` // for Run; whoever calls New brings a logger
+
+	// Verbosity of the logger, when the ops listener may change it, and Drops, which counts the lines that it lost.
+	Verbosity *telemetry.Level `kong:"-"`
+	Drops     *telemetry.Drops `kong:"-"`
+	// QuietRequests keeps the lines of requests that went well for level debug.
+	QuietRequests bool `kong:"-"`
+}
