@@ -9,7 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/order/orderd"
 	"ordertally/order/retail"
 	"ordertally/shared/event"
@@ -44,13 +45,12 @@ func importDays(ctx context.Context, base string, o retail.Options) (retail.Summ
 	if err != nil {
 		return retail.Summary{}, err
 	}
-	client, err := orderclient.New(orderclient.Config{BaseURL: base, RetryFor: time.Minute,
-		AttemptTimeout: 5 * time.Second})
+	shop, err := orders.New(client.Config{URL: base, AttemptTimeout: 5 * time.Second})
 	if err != nil {
 		return retail.Summary{}, err
 	}
-	defer client.Close()
-	return retail.Import(ctx, files, client, o)
+	defer shop.Close()
+	return retail.Import(ctx, files, shop, o)
 }
 
 // endToEnd imports the days, twice, restarts both services in between, and checks statistics, topic and metrics.

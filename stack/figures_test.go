@@ -16,7 +16,8 @@ import (
 
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/order/retail"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
@@ -83,14 +84,13 @@ func TestFiguresOfRealOrders(t *testing.T) {
 	s := startServices(t, t.TempDir(), brokers)
 	file := filepath.Join(t.TempDir(), "shuffled.csv")
 	shuffle(t, file)
-	client, err := orderclient.New(orderclient.Config{BaseURL: s.orderURL(), RetryFor: time.Minute,
-		AttemptTimeout: 5 * time.Second})
+	shop, err := orders.New(client.Config{URL: s.orderURL(), AttemptTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer shop.Close()
 	for _, want := range []retail.Summary{{Placed: allOrders}, {Replayed: allOrders}} {
-		got, err := retail.Import(t.Context(), []string{file}, client, retail.Options{})
+		got, err := retail.Import(t.Context(), []string{file}, shop, retail.Options{})
 		if err != nil || got.Placed != want.Placed || got.Replayed != want.Replayed {
 			t.Fatalf("imported %+v, %v, want %+v", got, err, want)
 		}

@@ -8,7 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/order/retail"
 	onlineretail "ordertally/testdata/online-retail"
 )
@@ -28,12 +29,12 @@ func (s *Stack) ImportSamples(ctx context.Context) (placed int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("import the sample orders: %w", err)
 	}
-	client, err := orderclient.New(orderclient.Config{BaseURL: s.OrderURL()})
+	shop, err := orders.New(client.Config{URL: s.OrderURL()})
 	if err != nil {
 		return 0, fmt.Errorf("import the sample orders: %w", err)
 	}
-	defer client.Close()
-	summary, err := retail.Import(ctx, files, client, retail.Options{})
+	defer shop.Close()
+	summary, err := retail.Import(ctx, files, shop, retail.Options{})
 	if err != nil {
 		return summary.Placed, fmt.Errorf("import the sample orders: %w", err)
 	}

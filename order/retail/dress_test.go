@@ -11,24 +11,23 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 
-	"ordertally/order"
+	"ordertally/client/orders"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/order/retail"
 	"ordertally/shared/clock"
-	"ordertally/shared/event"
 )
 
 // dressed is what each file of testdata/dress means, whatever it looks like: the numbers of its invoices differ.
-func dressed() []order.Draft {
+func dressed() []orders.OrderDraft {
 	at := time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
 	country := map[string]string{"country": "United Kingdom"}
-	return []order.Draft{
-		{CustomerID: "17850", Currency: "GBP", PlacedAt: at, Metadata: country, Lines: []event.Line{
+	return []orders.OrderDraft{
+		{CustomerID: "17850", Currency: "GBP", PlacedAt: at, Metadata: country, Lines: []orders.DraftLine{
 			{SKU: "85123A", Description: "WHITE HANGING HEART", Quantity: 6, UnitPrice: 255},
 			{SKU: "71053", Description: "LANTERN £ CAFÉ", Quantity: 6, UnitPrice: 339},
 		}},
 		{CustomerID: "17850", Currency: "GBP", PlacedAt: at.Add(2 * time.Minute), Metadata: country,
-			Lines: []event.Line{
+			Lines: []orders.DraftLine{
 				{SKU: "22633", Description: "HAND WARMER", Quantity: 6, UnitPrice: 185},
 			}},
 	}
@@ -98,7 +97,7 @@ func TestImport_TakesTheDataSetInEveryDress(t *testing.T) {
 	for name, path := range dresses(t) {
 		t.Run(name, func(t *testing.T) {
 			service := apitest.Start(t, clock.System{})
-			c := client(t, service.URL, -1)
+			c := connect(t, service.URL, -1)
 			summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{Concurrency: 1})
 			if err != nil || summary.Placed != 2 {
 				t.Fatalf("%d placed of %d, rejects %+v, %v", summary.Placed, summary.Invoices, summary.Rejects, err)

@@ -7,8 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"ordertally/order"
-	"ordertally/shared/event"
+	"ordertally/client/orders"
 )
 
 // grouping collects the rows of each invoice from all files.
@@ -30,7 +29,7 @@ type part struct {
 	file     int
 	first    row
 	firstRow int
-	lines    []event.Line
+	lines    []orders.DraftLine
 	rows     []int // the line of the file of each
 }
 
@@ -83,9 +82,9 @@ func (g *grouping) reading() (r Reading) {
 	return r
 }
 
-func (in *group) draft() order.Draft {
+func (in *group) draft() orders.OrderDraft {
 	first := in.parts[0].first
-	d := order.Draft{
+	d := orders.OrderDraft{
 		Source:     SourceName,
 		Reference:  in.number,
 		CustomerID: first.customer,
@@ -105,7 +104,7 @@ func (in *group) draft() order.Draft {
 // and the order would have it once too often: that cannot be told.
 func (g *grouping) repeated(in *group) *Reject {
 	type place struct{ file, row int }
-	seen := map[event.Line]place{}
+	seen := map[orders.DraftLine]place{}
 	for _, p := range in.parts {
 		for i, line := range p.lines {
 			if before, known := seen[line]; known && before.file != p.file {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"ordertally/order/orderclient"
+	"ordertally/client/orders"
 )
 
 // defaultConcurrency of an import, in requests.
@@ -47,7 +47,7 @@ func (s *Summary) NotSent() int { return s.Invoices - s.Placed - s.Replayed - le
 // An order that the service refuses for what it contains is a reject. The error, which comes with the summary so far,
 // says that at least one order could not be sent. One that only this order met (500) lets the others go on; without an
 // answer in the time that client repeats requests for, or with one that every order would get, the import ends.
-func Import(ctx context.Context, files []string, client *orderclient.Client, o Options) (Summary, error) {
+func Import(ctx context.Context, files []string, client *orders.Client, o Options) (Summary, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = defaultConcurrency
 	}

@@ -16,17 +16,17 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/order"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/order/orderapi/apitest"
-	"ordertally/order/orderclient"
 	"ordertally/order/retail"
 	"ordertally/shared/clock"
 	"ordertally/shared/web/problem"
 )
 
-func client(t *testing.T, url string, retryFor time.Duration) *orderclient.Client {
+func connect(t *testing.T, url string, retryFor time.Duration) *orders.Client {
 	t.Helper()
-	c, err := orderclient.New(orderclient.Config{BaseURL: url, RetryFor: retryFor})
+	c, err := orders.New(client.Config{URL: url, RetryFor: retryFor})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,16 +35,16 @@ func client(t *testing.T, url string, retryFor time.Duration) *orderclient.Clien
 }
 
 // revenue counts what the service holds.
-func revenue(t *testing.T, c *orderclient.Client) (orders int, pence int64) {
+func revenue(t *testing.T, c *orders.Client) (count int, pence int64) {
 	t.Helper()
-	for o, err := range c.List(t.Context(), orderclient.Query{PageSize: 200}) {
+	for o, err := range c.All(t.Context(), orders.ListOrdersParams{Limit: 200}) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		orders++
+		count++
 		pence += o.Total
 	}
-	return orders, pence
+	return count, pence
 }
 
 const (
@@ -55,7 +55,7 @@ const (
 
 func TestImportPlacesThreeDaysOnce(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
-	c := client(t, service.URL, 10*time.Second)
+	c := connect(t, service.URL, 10*time.Second)
 	files := days("2010-12-01", "2010-12-02", "2010-12-03")
 	last, total := 0, 0
 	summary, err := retail.Import(t.Context(), files, c, retail.Options{Progress: func(d, n int) {
@@ -75,8 +75,8 @@ func TestImportPlacesThreeDaysOnce(t *testing.T) {
 			summary.Placed,
 			summary.Invoices, summary.Replayed, len(summary.Rejects), last, total)
 	}
-	if orders, pence := revenue(t, c); orders != threeDaysOrders || pence != threeDaysPence {
-		t.Fatalf("the service holds %d orders of %d pence", orders, pence)
+	if count, pence := revenue(t, c); count != threeDaysOrders || pence != threeDaysPence {
+		t.Fatalf("the service holds %d orders of %d pence", count, pence)
 	}
 	if first := summary.Rejects[0]; first.Invoice != "C536379" || first.Row != 143 ||
 		first.Code != retail.CodeCancelled ||
@@ -128,7 +128,7 @@ func TestImportThroughLostAnswersAndARestart(t *testing.T) {
 	service.Start()
 	restarted := make(chan struct{})
 	var once atomic.Bool
-	summary, err := retail.Import(t.Context(), days("2010-12-03"), client(t, service.URL, time.Minute), retail.Options{
+	summary, err := retail.Import(t.Context(), days("2010-12-03"), connect(t, service.URL, time.Minute), retail.Options{
 		Concurrency: 32,
 		Progress: func(done, _ int) {
 			if done == 60 && once.CompareAndSwap(false, true) {
@@ -145,8 +145,8 @@ func TestImportThroughLostAnswersAndARestart(t *testing.T) {
 	if err != nil || summary.Placed+summary.Replayed != 73 || summary.Replayed == 0 {
 		t.Fatalf("%+v, %v", summary, err)
 	}
-	if orders, pence := revenue(t, client(t, service.URL, -1)); orders != 73 || pence != 4_694_371 {
-		t.Fatalf("the service holds %d orders of %d pence", orders, pence)
+	if count, pence := revenue(t, connect(t, service.URL, -1)); count != 73 || pence != 4_694_371 {
+		t.Fatalf("the service holds %d orders of %d pence", count, pence)
 	}
 }
 
@@ -161,7 +161,7 @@ func writeFile(t *testing.T, rows string) string {
 
 func TestWhatTheServiceRefusesIsAReject(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
-	c := client(t, service.URL, -1)
+	c := connect(t, service.URL, -1)
 	row := func(invoice, sku, description string) string {
 		return invoice + "," + sku + "," + description + ",1,2010-12-01 08:26:00,1.00,,\n"
 	}
@@ -213,7 +213,7 @@ func TestImportEndsWhenTheServiceCannotTakeOrders(t *testing.T) {
 				answer(w, r)
 			}))
 			defer server.Close()
-			summary, err := retail.Import(t.Context(), days("2010-12-01"), client(t, server.URL, -1),
+			summary, err := retail.Import(t.Context(), days("2010-12-01"), connect(t, server.URL, -1),
 				retail.Options{Concurrency: 2})
 			if err == nil || summary.Placed+summary.Replayed != 0 || len(summary.Rejects) != 7 ||
 				summary.NotSent() != 136 {
@@ -241,9 +241,9 @@ func TestAnOrderThatMeetsAnInternalErrorDoesNotStopTheOthers(t *testing.T) {
 		})
 	}
 	service.Start()
-	summary, err := retail.Import(t.Context(), days("2010-12-01"), client(t, service.URL, time.Minute),
+	summary, err := retail.Import(t.Context(), days("2010-12-01"), connect(t, service.URL, time.Minute),
 		retail.Options{})
-	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 500 ||
+	if p, ok := errors.AsType[client.Problem](err); !ok || p.Status != 500 ||
 		!strings.Contains(err.Error(), "536365") {
 		t.Fatalf("got %v", err)
 	}
@@ -260,7 +260,7 @@ func TestNothingIsSentWhenAFileCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, bad := range []string{other, filepath.Join(t.TempDir(), "missing.csv"), t.TempDir()} {
-		summary, err := retail.Import(t.Context(), append(days("2010-12-01"), bad), client(t, service.URL, -1),
+		summary, err := retail.Import(t.Context(), append(days("2010-12-01"), bad), connect(t, service.URL, -1),
 			retail.Options{})
 		if err == nil || !strings.Contains(err.Error(), bad) || summary.Files != 0 {
 			t.Errorf("%s: %+v, %v", bad, summary, err)
@@ -275,7 +275,7 @@ func TestImportStopsWithItsContext(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	summary, err := retail.Import(ctx, days("2010-12-01"), client(t, service.URL, time.Minute), retail.Options{
+	summary, err := retail.Import(ctx, days("2010-12-01"), connect(t, service.URL, time.Minute), retail.Options{
 		Progress: func(done, _ int) {
 			if done == 50 {
 				cancel()
@@ -288,14 +288,19 @@ func TestImportStopsWithItsContext(t *testing.T) {
 }
 
 // placed is what the service holds, the oldest first, without what every import has its own of.
-func placed(t *testing.T, c *orderclient.Client) (drafts []order.Draft) {
+func placed(t *testing.T, c *orders.Client) (drafts []orders.OrderDraft) {
 	t.Helper()
-	for o, err := range c.List(t.Context(), orderclient.Query{}) {
+	for o, err := range c.All(t.Context(), orders.ListOrdersParams{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		drafts = append(drafts, order.Draft{CustomerID: o.CustomerID, Currency: o.Currency, Lines: o.Lines,
-			PlacedAt: o.PlacedAt, Metadata: o.Metadata})
+		draft := orders.OrderDraft{
+			CustomerID: o.CustomerID, Currency: o.Currency, PlacedAt: o.PlacedAt, Metadata: o.Metadata,
+		}
+		for _, line := range o.Lines {
+			draft.Lines = append(draft.Lines, orders.DraftLine(line))
+		}
+		drafts = append(drafts, draft)
 	}
 	slices.Reverse(drafts)
 	return drafts
@@ -307,12 +312,12 @@ func TestImport_AnInvoiceOverTwoFilesIsOneOrder(t *testing.T) {
 		{"testdata/split/part2.csv", "testdata/split/part1.csv"},
 	} {
 		service := apitest.Start(t, clock.System{})
-		c := client(t, service.URL, -1)
+		c := connect(t, service.URL, -1)
 		summary, err := retail.Import(t.Context(), files, c, retail.Options{})
 		if err != nil || summary.Placed != 3 || summary.Invoices != 3 || len(summary.Rejects) != 0 {
 			t.Fatalf("%v: %+v, %v", files, summary, err)
 		}
-		for o, err := range c.List(t.Context(), orderclient.Query{}) {
+		for o, err := range c.All(t.Context(), orders.ListOrdersParams{}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -330,7 +335,7 @@ func TestImport_AnInvoiceOverTwoFilesIsOneOrder(t *testing.T) {
 
 func TestImport_WordsForNothingAreNoCustomer(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
-	c := client(t, service.URL, -1)
+	c := connect(t, service.URL, -1)
 	summary, err := retail.Import(t.Context(), []string{"testdata/nan.csv"}, c, retail.Options{Concurrency: 1})
 	if err != nil || summary.Placed != 7 {
 		t.Fatalf("%+v, %v", summary, err)
@@ -407,7 +412,7 @@ func TestImport_AFileGivenTwiceIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, files := range [][]string{{path, path}, {path, link}} {
-		summary, err := retail.Import(t.Context(), files, client(t, "http://127.0.0.1:1", -1), retail.Options{})
+		summary, err := retail.Import(t.Context(), files, connect(t, "http://127.0.0.1:1", -1), retail.Options{})
 		if err == nil || !strings.Contains(err.Error(), "are one file") || summary.Files != 0 {
 			t.Errorf("%v: %+v, %v", files, summary, err)
 		}
@@ -416,7 +421,7 @@ func TestImport_AFileGivenTwiceIsRefused(t *testing.T) {
 
 func TestImport_NamesTheFilesThatCameToNothing(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
-	c := client(t, service.URL, -1)
+	c := connect(t, service.URL, -1)
 	file := func(name, rows string) string {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, []byte(head+rows), 0o600); err != nil {
@@ -456,7 +461,7 @@ func TestImport_IsRepeatedWithoutKeysToo(t *testing.T) {
 		})
 	}
 	service.Start()
-	c := client(t, service.URL, time.Minute)
+	c := connect(t, service.URL, time.Minute)
 	row := func(invoice, sku string) string { return invoice + "," + sku + ",a,1,2010-12-01 08:26:00,1.00,,\n" }
 	path := writeFile(t, row("1", "A")+row("1", "B")+row("2", "A")+row("3", "A"))
 	if summary, err := retail.Import(t.Context(), []string{path}, c, retail.Options{}); err != nil ||

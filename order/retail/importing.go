@@ -12,14 +12,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"ordertally/order"
-	"ordertally/order/orderclient"
-	"ordertally/shared/web/problem"
+	"ordertally/client"
+	"ordertally/client/orders"
 )
 
 // importing is an import under way.
 type importing struct {
-	client  *orderclient.Client
+	client  *orders.Client
 	options Options
 	names   []string // of the files
 
@@ -73,15 +72,14 @@ func (im *importing) barren() (files []string) {
 
 // invoice places one order. An error ends the import.
 func (im *importing) invoice(ctx context.Context, in *Invoice) error {
-	body, err := order.EncodeDraft(&in.Draft)
-	if err != nil {
-		return fmt.Errorf("import invoice %s: %w", in.Number, err)
+	placed, err := im.client.PlaceOrder(ctx, orders.PlaceOrderParams{IdempotencyKey: KeyPrefix + in.Number}, in.Draft)
+	if err == nil && placed.Value.ID == "" {
+		err = errors.New("the answer has no order: is it the order service's?")
 	}
-	placed, err := im.client.Place(ctx, body, KeyPrefix+in.Number)
 	if err == nil {
 		im.finish(func(s *Summary) {
 			im.yield(in.files)
-			if placed.Replayed {
+			if placed.Replayed() {
 				s.Replayed++
 			} else {
 				s.Placed++
@@ -90,11 +88,11 @@ func (im *importing) invoice(ctx context.Context, in *Invoice) error {
 		return nil
 	}
 	err = fmt.Errorf("import invoice %s: %w", in.Number, err)
-	p, answered := errors.AsType[problem.Problem](err)
+	p, answered := errors.AsType[client.Problem](err)
 	switch {
 	case !answered:
 		return err
-	case p.Code == string(order.CodeReferenceTaken), p.Code == string(order.CodeKeyReused):
+	case client.HasCode(err, orders.ProblemCodeReferenceTaken, orders.ProblemCodeIdempotencyKeyReused):
 		im.reject(Reject{
 			Invoice: in.Number,
 			Row:     in.Row,
@@ -134,7 +132,7 @@ func (im *importing) invoice(ctx context.Context, in *Invoice) error {
 }
 
 // reason is what the service found, in one line.
-func reason(p problem.Problem) string {
+func reason(p client.Problem) string {
 	if len(p.Errors) == 0 {
 		return p.Detail
 	}

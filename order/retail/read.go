@@ -9,7 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // London must be known on a machine without zone data too
 
-	"ordertally/order"
+	"ordertally/client/orders"
 )
 
 const (
@@ -31,7 +31,7 @@ type Source struct {
 type Invoice struct {
 	Number string
 	Row    int // line, from 1, of its first row in the first file that has one
-	Draft  order.Draft
+	Draft  orders.OrderDraft
 
 	files []int // positions of the files that have rows of it, the first row's first
 }

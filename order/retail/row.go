@@ -9,15 +9,15 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"ordertally/client/orders"
 	"ordertally/order"
-	"ordertally/shared/event"
 )
 
 // row is one line of a file.
 type row struct {
 	invoice, customer, country string
 	at                         time.Time
-	line                       event.Line
+	line                       orders.DraftLine
 }
 
 // fault is what is wrong with a row.

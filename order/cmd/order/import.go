@@ -12,14 +12,16 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/access"
+	"ordertally/client/orders"
 	"ordertally/order/retail"
 	"ordertally/shared/settings"
 )
 
 type importCmd struct {
 	Files []string `arg:"" name:"file" help:"CSV files in the layout of the Online Retail data set."`
-	access
+	access.Flags
 	Target      string        `default:"http://127.0.0.1:8080" help:"URL of the order service."`
 	Rejects     string        `placeholder:"FILE" help:"CSV file to list rejects in. It is readable by you alone, and replaced if it exists. - is standard output. Without it, rejects are only counted."`
 	Encoding    string        `default:"auto" help:"Encoding of the files: auto, utf-8, utf-16le, utf-16be, windows-1252, windows-1250, iso-8859-15 or macintosh."`
@@ -38,11 +40,11 @@ func (c *importCmd) Run(ctx context.Context) error {
 // a file of which nothing was placed is likely to be another one than its owner thinks. Otherwise the summary is the
 // error, so that it is one line still.
 func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) error {
-	client, err := c.client()
+	shop, err := c.connect()
 	if err != nil {
 		return settings.WithExitCode(fmt.Errorf("import: %w", err), settings.ExitUsage)
 	}
-	defer client.Close()
+	defer shop.Close()
 	dialect, err := retail.ParseDialect(c.Encoding, c.Separator, c.Dates)
 	if err != nil {
 		return settings.WithExitCode(fmt.Errorf("import: %w", err), settings.ExitUsage)
@@ -57,7 +59,7 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 	summary, err := retail.Import(
 		ctx,
 		c.Files,
-		client,
+		shop,
 		retail.Options{Dialect: dialect, Concurrency: c.Concurrency, Progress: bar.show},
 	)
 	bar.clear()
@@ -85,7 +87,7 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 	return nil
 }
 
-func (c *importCmd) client() (*orderclient.Client, error) {
+func (c *importCmd) connect() (*orders.Client, error) {
 	const mostConcurrency = 256
 	if c.Concurrency < 1 || c.Concurrency > mostConcurrency {
 		return nil, fmt.Errorf("--concurrency %d is not from 1 to %d", c.Concurrency, mostConcurrency)
@@ -97,7 +99,8 @@ func (c *importCmd) client() (*orderclient.Client, error) {
 	if retryFor == 0 {
 		retryFor = -1 // the client's word for one attempt
 	}
-	return c.connect(c.Target, retryFor)
+	connected, err := c.Connect(client.Config{URL: c.Target, RetryFor: retryFor}, orderNames)
+	return &orders.Client{Client: connected}, err
 }
 
 func (c *importCmd) describe(s *retail.Summary, took time.Duration) string {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"time"
 
+	"ordertally/client"
+	"ordertally/client/access"
+	"ordertally/client/orders"
 	"ordertally/order/orderclient"
-	"ordertally/shared/auth"
 	"ordertally/shared/settings"
-	"ordertally/shared/settings/tlsfiles"
 )
 
 // keyVariable and activityKeyVariable are the environment variables that hold the credentials for the order service and
@@ -17,36 +17,35 @@ const (
 	activityKeyVariable = "ACTIVITY_API_KEY"
 )
 
-// access is what a running order service may want of those who call it.
-type access struct {
-	auth.Credential
-	TLS tlsfiles.ClientConfig `embed:""`
+// orderNames are what the flags for the order service are called.
+var orderNames = access.Names{Target: "--target", Variable: keyVariable}
+
+// remote is a running service and how to write what it answers.
+type remote struct {
+	Target string `default:"http://127.0.0.1:8080" help:"URL of the order service."`
+	access.Flags
+	Output string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
 }
 
-// connect returns a client of the service at that URL, which repeats requests for so long; -1 is one attempt. The exit
-// code of its error is that of settings.
-func (a *access) connect(target string, retryFor time.Duration) (*orderclient.Client, error) {
-	token, err := a.Token(keyVariable)
+// orders returns a client that sends each request once.
+func (r *remote) orders() (*orders.Client, error) {
+	connected, err := r.Connect(client.Config{URL: r.Target, RetryFor: -1}, orderNames)
+	return &orders.Client{Client: connected}, err
+}
+
+func (r *remote) client() (*orderclient.Client, error) {
+	token, err := r.Token(keyVariable)
 	if err != nil {
 		return nil, settings.WithExitCode(err, settings.ExitUsage)
 	}
-	transport, err := a.TLS.Transport("")
+	transport, err := r.TLS.Transport("")
 	if err != nil {
 		return nil, settings.WithExitCode(err, settings.ExitUsage)
 	}
-	client, err := orderclient.New(orderclient.Config{BaseURL: target, Credential: token, Transport: transport,
-		RetryFor: retryFor})
+	client, err := orderclient.New(orderclient.Config{BaseURL: r.Target, Credential: token, Transport: transport,
+		RetryFor: -1})
 	if err != nil {
 		return nil, settings.WithExitCode(fmt.Errorf("--target: %w", err), settings.ExitUsage)
 	}
 	return client, nil
 }
-
-// remote is a running service and how to write what it answers.
-type remote struct {
-	Target string `default:"http://127.0.0.1:8080" help:"URL of the order service."`
-	access
-	Output string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
-}
-
-func (r *remote) client() (*orderclient.Client, error) { return r.connect(r.Target, -1) }

@@ -6,59 +6,44 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"ordertally/order"
-	"ordertally/shared/auth"
-	"ordertally/shared/settings"
-	"ordertally/shared/settings/secret"
-	"ordertally/shared/settings/tlsfiles"
+	"ordertally/client"
+	"ordertally/client/access"
+	"ordertally/client/orders"
+	"ordertally/client/statistics"
 	"ordertally/shared/text/safetext"
-	"ordertally/shared/web/problem"
 )
 
 // traceCmd follows one order through both services.
 type traceCmd struct {
 	remote
-	ActivityCredential auth.Credential       `embed:"" prefix:"activity-"`
-	ActivityTLS        tlsfiles.ClientConfig `embed:"" prefix:"activity-"`
-	ActivityTarget     string                `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
-	ID                 string                `arg:"" help:"Id of the order." name:"id"`
+	Activity       access.Flags `embed:"" prefix:"activity-"`
+	ActivityTarget string       `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
+	ID             string       `arg:"" help:"Id of the order." name:"id"`
 }
+
+// activityNames are what the flags for the activity service are called.
+var activityNames = access.Names{Target: "--activity-target", Prefix: "activity-", Variable: activityKeyVariable}
 
 // tracedActivity is what the activity service calls the counting of new orders.
 const tracedActivity = "ORDER_CREATED"
 
-// trace is what both services know of an order. It is the answer with -o json and ndjson.
+// trace is what both services know of an order. As JSON it has their answers as they are.
 type trace struct {
-	OrderID  string         `json:"order_id"`
-	Delivery order.Delivery `json:"delivery"`           // as the order service answers it
-	Counting *counting      `json:"counting,omitempty"` // as the activity service answers it
+	OrderID  string          `json:"order_id"`
+	Delivery json.RawMessage `json:"delivery"`
+	Counting json.RawMessage `json:"counting,omitempty"`
 	// CountingError says why the activity service did not answer.
 	CountingError string   `json:"counting_error,omitempty"`
 	Published     *seconds `json:"committed_to_published_seconds,omitempty"`
 	Counted       *seconds `json:"committed_to_counted_seconds,omitempty"`
-}
 
-// counting is what the activity service answers about a message. What is not known is left out.
-type counting struct {
-	Activity  string    `json:"activity"`
-	State     string    `json:"state"`
-	CountedAt time.Time `json:"counted_at,omitzero"`
-	KnownBy   string    `json:"known_by,omitempty"`
-	ParkedAt  time.Time `json:"parked_at,omitzero"`
-	Reason    string    `json:"reason,omitempty"`
-	Detail    string    `json:"detail,omitempty"`
-	AsOf      struct {
-		Offsets map[int32]int64 `json:"offsets"`
-		Lagging bool            `json:"lagging"`
-		Lag     *int64          `json:"lag,omitempty"`
-	} `json:"as_of"`
+	delivery orders.Delivery
+	counting *statistics.MessageBody // nil when the activity service did not answer
 }
 
 // seconds is a span of time; between two machines' clocks it is at least 0.
@@ -84,40 +69,30 @@ func (s *seconds) String() string {
 func (c *traceCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
-	base, err := url.Parse(c.ActivityTarget)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" ||
-		base.Fragment != "" {
-		return settings.WithExitCode(fmt.Errorf("--activity-target: %q is not a URL such as http://127.0.0.1:8090",
-			secret.URL(c.ActivityTarget)), settings.ExitUsage)
-	}
-	token, err := c.ActivityCredential.Token(activityKeyVariable)
-	if err != nil {
-		return settings.WithExitCode(err, settings.ExitUsage)
-	}
-	transport, err := c.ActivityTLS.Transport("activity-")
-	if err != nil {
-		return settings.WithExitCode(err, settings.ExitUsage)
-	}
-	activity := &http.Client{Transport: transport, Timeout: askTimeout}
-	defer activity.CloseIdleConnections()
-	client, err := c.client()
+	activity, err := c.connectActivity()
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	t := trace{OrderID: c.ID}
-	if t.Delivery, err = client.Delivery(ctx, c.ID); err != nil {
+	defer activity.Close()
+	shop, err := c.orders()
+	if err != nil {
 		return err
 	}
-	var unanswered error
-	if t.Counting, unanswered = askCounting(ctx, activity, base, token, &t.Delivery); unanswered != nil {
-		unanswered = fmt.Errorf("ask the activity service whether the order was counted (see --activity-target): %w",
-			unanswered)
+	defer shop.Close()
+	delivery, err := shop.GetDelivery(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	t := trace{OrderID: c.ID, Delivery: delivery.Raw, delivery: delivery.Value}
+	counting, unanswered := askCounting(ctx, activity, &t.delivery)
+	if unanswered != nil {
+		unanswered = fmt.Errorf("ask the activity service whether the order was counted: %w", unanswered)
 		t.CountingError = unanswered.Error()
 	} else {
-		t.Counted = since(t.Delivery.CommittedAt, t.Counting.CountedAt)
+		t.Counting, t.counting = counting.Raw, &counting.Value
+		t.Counted = since(t.delivery.CommittedAt, t.counting.CountedAt)
 	}
-	t.Published = since(t.Delivery.CommittedAt, t.Delivery.PublishedAt)
+	t.Published = since(t.delivery.CommittedAt, t.delivery.PublishedAt)
 	if err := c.write(out, &t); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
@@ -127,43 +102,28 @@ func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 // askTimeout bounds the question to the activity service, which answers from memory and one file.
 const askTimeout = 10 * time.Second
 
-// askCounting asks whether a message was counted. Its slot says so only once it was published under it: one that was
-// skipped counts as counted.
-func askCounting(ctx context.Context, client *http.Client, base *url.URL, token secret.Text,
-	d *order.Delivery) (*counting, error) {
+func (c *traceCmd) connectActivity() (*statistics.Client, error) {
+	connected, err := c.Activity.Connect(
+		client.Config{URL: c.ActivityTarget, RetryFor: -1, AttemptTimeout: askTimeout}, activityNames,
+	)
+	return &statistics.Client{Client: connected}, err
+}
+
+// askCounting asks whether a message was counted. Its slot says so only once the message was published under it: a slot
+// that was skipped counts as counted.
+func askCounting(
+	ctx context.Context, activity *statistics.Client, d *orders.Delivery,
+) (client.Answer[statistics.MessageBody], error) {
 	if d.MessageID == "" {
-		return nil, errors.New("the order service does not say which message it is: it has expired there " +
-			"(outbox-retention)")
+		return client.Answer[statistics.MessageBody]{}, errors.New(
+			"the order service does not say which message it is: it has expired there (outbox-retention)",
+		)
 	}
-	target := base.JoinPath("v1/activities", tracedActivity, "messages", url.PathEscape(d.MessageID))
-	if d.State == order.Published {
-		target.RawQuery = url.Values{"lineage": {d.Lineage}, "sequence": {strconv.FormatUint(d.Sequence, 10)}}.Encode()
+	var params statistics.GetMessageParams
+	if d.State == orders.StatePublished {
+		params.Lineage, params.Sequence = d.Lineage, d.Sequence
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	auth.SetBearer(request, token.Reveal())
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("%s does not answer: %w", secret.URL(base.String()), secret.Cause(err))
-	}
-	defer func() { _ = response.Body.Close() }()
-	const most = 1 << 20
-	body, err := io.ReadAll(io.LimitReader(response.Body, most))
-	if err != nil {
-		return nil, err
-	}
-	var found counting
-	if response.StatusCode == http.StatusOK && json.Unmarshal(body, &found) == nil && found.State != "" {
-		return &found, nil
-	}
-	var p problem.Problem
-	if response.StatusCode != http.StatusOK && json.Unmarshal(body, &p) == nil && p.Code != "" {
-		return nil, p
-	}
-	return nil, fmt.Errorf("unexpected answer %d of type %.80q; is %s the activity service?",
-		response.StatusCode, response.Header.Get("Content-Type"), secret.URL(base.String()))
+	return activity.GetMessage(ctx, tracedActivity, d.MessageID, params)
 }
 
 func (c *traceCmd) write(out io.Writer, t *trace) error {
@@ -184,7 +144,7 @@ func (c *traceCmd) write(out io.Writer, t *trace) error {
 }
 
 func (t *trace) writeTable(out io.Writer) error {
-	d := &t.Delivery
+	d := &t.delivery
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(step string, at time.Time, after *seconds, detail ...string) {
 		when := "-"
@@ -195,32 +155,33 @@ func (t *trace) writeTable(out io.Writer) error {
 	}
 	fmt.Fprintln(table, "STEP\tWHEN\tAFTER\tDETAIL")
 	row("committed", d.CommittedAt, nil, "order "+t.OrderID, "message "+d.MessageID)
-	step, place := string(d.State), []string{}
+	step, detail := string(d.State), []string{}
 	if d.Partition != nil && d.Offset != nil {
-		place = append(place, fmt.Sprintf("%s partition %d offset %d", d.Topic, *d.Partition, *d.Offset))
+		detail = append(detail, fmt.Sprintf("%s partition %d offset %d", d.Topic, *d.Partition, *d.Offset))
 	}
-	place = append(place, fmt.Sprintf("sequence %d", d.Sequence))
+	detail = append(detail, fmt.Sprintf("sequence %d", d.Sequence))
 	if d.Attempts != nil {
-		place = append(place, fmt.Sprintf("attempts %d", *d.Attempts))
+		detail = append(detail, fmt.Sprintf("attempts %d", *d.Attempts))
 	}
 	if d.Class != "" {
-		place = append(place, "refused as "+d.Class, strconv.Quote(d.Reason))
+		detail = append(detail, "refused as "+d.Class, strconv.Quote(d.Reason))
 	}
-	if !d.NextTry.IsZero() {
-		place = append(place, "next try "+stamp(d.NextTry))
+	if !d.NextAttemptAt.IsZero() {
+		detail = append(detail, "next try "+stamp(d.NextAttemptAt))
 	}
-	row(step, d.PublishedAt, t.Published, place...)
-	if t.Counting == nil {
+	row(step, d.PublishedAt, t.Published, detail...)
+	if t.counting == nil {
 		row("?", time.Time{}, nil, "the activity service did not answer")
 		return table.Flush()
 	}
-	switch n := t.Counting; {
-	case n.State == "counted" && n.CountedAt.IsZero():
-		row(n.State, n.CountedAt, nil, n.Activity, "when is not known any more")
-	case n.State == "counted":
-		row(n.State, n.CountedAt, t.Counted, n.Activity)
-	case n.State == "parked":
-		row("not counted", n.ParkedAt, since(d.CommittedAt, n.ParkedAt), "parked by the activity service: "+n.Reason,
+	switch n := t.counting; {
+	case n.State == statistics.MessageStateCounted && n.CountedAt.IsZero():
+		row(string(n.State), n.CountedAt, nil, n.Activity, "when is not known any more")
+	case n.State == statistics.MessageStateCounted:
+		row(string(n.State), n.CountedAt, t.Counted, n.Activity)
+	case n.State == statistics.MessageStateParked:
+		row("not counted", n.ParkedAt, since(d.CommittedAt, n.ParkedAt),
+			"parked by the activity service: "+string(n.Reason),
 			strconv.Quote(n.Detail))
 	default:
 		row("not counted", time.Time{}, nil, t.whyNot())
@@ -230,11 +191,11 @@ func (t *trace) writeTable(out io.Writer) error {
 
 // whyNot says why a message that the activity service does not know may not be counted.
 func (t *trace) whyNot() string {
-	d, n := &t.Delivery, t.Counting
+	d, n := &t.delivery, t.counting
 	switch {
-	case d.State != order.Published:
+	case d.State != orders.StatePublished:
 		return "it is not published"
-	case d.Partition != nil && d.Offset != nil && n.AsOf.Offsets[*d.Partition] > *d.Offset:
+	case d.Partition != nil && d.Offset != nil && n.AsOf.Offsets[strconv.Itoa(int(*d.Partition))] > *d.Offset:
 		return "the activity service read past it: is it reading another cluster, or is the message parked?"
 	case n.AsOf.Lag != nil && n.AsOf.Lagging:
 		return fmt.Sprintf("not read yet, %d messages wait", *n.AsOf.Lag)

@@ -4,15 +4,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 
-	"ordertally/order"
-	"ordertally/shared/settings/secret"
+	"ordertally/client/orders"
 )
 
-func TestAPasswordInTheActivityServicesURLIsNotShown(t *testing.T) {
+func TestTrace_HidesThePasswordInTheActivityServicesURL(t *testing.T) {
 	for _, target := range []string{"ftp://me:open-sesame@x", "http://me:open-sesame@x y"} {
 		c := traceCmd{ActivityTarget: target}
 		if err := c.run(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), "--activity-target") ||
@@ -24,11 +22,12 @@ func TestAPasswordInTheActivityServicesURLIsNotShown(t *testing.T) {
 	defer other.Close()
 	for _, target := range []string{strings.Replace(other.URL, "//", "//me:open-sesame@", 1),
 		"http://open-sesame@127.0.0.1:1"} {
-		base, err := url.Parse(target)
+		activity, err := (&traceCmd{ActivityTarget: target}).connectActivity()
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = askCounting(t.Context(), other.Client(), base, secret.Text{}, &order.Delivery{MessageID: "m"})
+		defer activity.Close()
+		_, err = askCounting(t.Context(), activity, &orders.Delivery{MessageID: "m"})
 		if err == nil || strings.Contains(err.Error(), "sesame") {
 			t.Errorf("%v", err)
 		}
