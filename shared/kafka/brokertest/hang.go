@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -122,6 +123,23 @@ func Create(t testing.TB, address, topic string, partitions int) {
 				return ctx.Err()
 			}
 		}
+	})
+}
+
+// Limit sets the largest message, in bytes, that a topic takes from now on.
+func Limit(t testing.TB, address, topic string, bytes int) {
+	t.Helper()
+	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {
+		results, err := admin.IncrementalAlterConfigs(ctx, []confluent.ConfigResource{{
+			Type: confluent.ResourceTopic, Name: topic, Config: []confluent.ConfigEntry{{
+				Name: "max.message.bytes", Value: strconv.Itoa(bytes),
+				IncrementalOperation: confluent.AlterConfigOpTypeSet,
+			}},
+		}})
+		if err == nil && results[0].Error.Code() != confluent.ErrNoError {
+			err = results[0].Error
+		}
+		return err
 	})
 }
 

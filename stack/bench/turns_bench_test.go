@@ -1,0 +1,217 @@
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ordertally/activity"
+	"ordertally/activity/activitystore"
+	"ordertally/activity/activitytest"
+	"ordertally/activity/declare"
+	"ordertally/shared/auth"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+	"ordertally/shared/clock/clocktest"
+	"ordertally/shared/event"
+	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
+	"ordertally/stack/stacktest"
+)
+
+// BenchmarkTurns has 64 clients without a key and 64 with one each ask an activity service that counted 200,000 orders
+// for its page, days and ranges of 400 days, without a pause, for a minute or as long as ORDERTALLY_TURNS says. Beside
+// them it asks for the health, on new connections, and for today, with another key. The service has one core, the
+// clients the other.
+//
+//	go test -run - -bench Turns -benchtime 1x ./stack/bench
+func BenchmarkTurns(b *testing.B) {
+	lasts := time.Minute
+	if text := os.Getenv("ORDERTALLY_TURNS"); text != "" {
+		var err error
+		if lasts, err = time.ParseDuration(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	const clients = 64
+	data := filepath.Join(b.TempDir(), "activity.db")
+	keys := countedFile(b, data, clients+1)
+	pin(b, 1)
+	dev := devbrokertest.Start(b, devbroker.Config{})
+	makeTopic(b, dev.Addr(), event.Topic)
+	service := onCoreZero(b, stacktest.Serving{Program: stacktest.ActivityProgram(b), Data: data, Kafka: dev.Addr()})
+	clocktest.Eventually(b, "activity is ready",
+		func() bool { return stacktest.Healthy("http://" + service.Ops + "/readyz") })
+	ops, api := "http://"+service.Ops, service.URL()
+
+	probe := keys[clients]
+	const today = "/v1/activities/ORDER_CREATED/days/today"
+	ask := asker(b, api)
+	var idle []time.Duration
+	for range 300 {
+		took, _ := ask(today, probe)
+		idle = append(idle, took)
+	}
+	for range b.N {
+		ctx, stop := context.WithCancel(b.Context())
+		var all sync.WaitGroup
+		var pages, answers, overloaded atomic.Int64
+		var mu sync.Mutex
+		measured := map[string][]time.Duration{}
+		note := func(name string, took time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			measured[name] = append(measured[name], took)
+		}
+		for i := range clients {
+			for _, key := range []string{"", keys[i]} {
+				all.Go(func() {
+					ask := asker(b, api)
+					for n := i; ctx.Err() == nil; n++ {
+						path := []string{"/",
+							fmt.Sprintf("/v1/activities/ORDER_CREATED/days/2010-%02d-%02d", 1+n%12, 1+n%28), today,
+							fmt.Sprintf("/v1/activities/ORDER_CREATED/days?from=2010-01-%02d&to=2011-01-31",
+								1+n%8)}[n%4]
+						took, status := ask(path, key)
+						switch {
+						case path == "/":
+							pages.Add(1)
+						case status == http.StatusServiceUnavailable:
+							overloaded.Add(1)
+						default:
+							answers.Add(1)
+						}
+						if path == today && key != "" {
+							note("clients", took)
+						}
+					}
+				})
+			}
+		}
+		for name, of := range map[string]struct{ base, path, key string }{"livez": {ops, "/livez", ""},
+			"readyz": {ops, "/readyz", ""}, "today": {api, today, probe}} {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					ask := asker(b, of.base) // a connection of its own
+					took, status := ask(of.path, of.key)
+					if status != http.StatusOK {
+						b.Errorf("%s: %d", name, status)
+					}
+					note(name, took)
+					select {
+					case <-time.After(20 * time.Millisecond):
+					case <-ctx.Done():
+					}
+				}
+			})
+		}
+		select {
+		case <-time.After(lasts):
+		case <-b.Context().Done():
+		}
+		stop()
+		all.Wait()
+		for _, name := range []string{"livez", "readyz", "today", "clients"} {
+			b.ReportMetric(float64(percentile(measured[name], 99).Microseconds())/1000, name+"-p99-ms")
+		}
+		b.ReportMetric(float64(percentile(idle, 99).Microseconds())/1000, "idle-p99-ms")
+		b.ReportMetric(float64(percentile(measured["today"], 99))/float64(percentile(idle, 99)), "today/idle")
+		b.ReportMetric(float64(pages.Load())/lasts.Seconds(), "pages/s")
+		b.ReportMetric(float64(answers.Load())/lasts.Seconds(), "answers/s")
+		b.ReportMetric(float64(overloaded.Load()), "overloaded")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+func percentile(all []time.Duration, p int) time.Duration {
+	slices.Sort(all)
+	return all[min(len(all)*p/100, len(all)-1)]
+}
+
+// asker returns what asks on connections of its own, and tells how long the whole answer took, and its status.
+func asker(b *testing.B, base string) func(path, key string) (time.Duration, int) {
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConns: 1}}
+	return func(path, key string) (time.Duration, int) {
+		r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, base+path, nil)
+		if err != nil {
+			b.Error(err)
+			return 0, 0
+		}
+		auth.SetBearer(r, key)
+		began := time.Now()
+		response, err := client.Do(r)
+		if err != nil {
+			b.Error(err)
+			return time.Since(began), 0
+		}
+		_, err = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+		if err != nil {
+			b.Error(err)
+		}
+		if strings.HasSuffix(path, "z") {
+			client.CloseIdleConnections()
+		}
+		return time.Since(began), response.StatusCode
+	}
+}
+
+// countedFile makes the file of an activity service that counted 200,000 orders of 396 days, with so many keys, of
+// which it returns the credentials.
+func countedFile(b *testing.B, path string, n int) (credentials []string) {
+	b.Helper()
+	db, err := boltdb.Open(path, boltdb.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}()
+	store, err := activitystore.Open(b.Context(), db, declare.OrderCreated(event.Topic), activitystore.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	const orders, batch = 200_000, 5_000
+	random := rand.New(rand.NewPCG(1, 1))
+	first := time.Date(2010, 1, 1, 8, 0, 0, 0, time.UTC)
+	for i := 0; i < orders; i += batch {
+		var messages []activity.Message
+		for j := range batch {
+			id := fmt.Sprint(i + j)
+			at := first.AddDate(0, 0, random.IntN(396)).Add(time.Duration(random.IntN(12*3600)) * time.Second)
+			messages = append(messages, activity.Message{
+				ID: id, Timestamp: time.Now(), Event: activitytest.Order{
+					ID: id, At: at, Items: 3, Units: 12, Currency: "GBP", Revenue: int64(random.IntN(100_000)),
+					Customer: fmt.Sprint(random.IntN(4000)), Country: fmt.Sprint("country ", random.IntN(38)),
+				}.Event(),
+			})
+		}
+		if _, err := store.Apply(b.Context(), &activity.Batch{Messages: messages}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	keys, err := auth.OpenKeys(b.Context(), db, clock.System{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range n {
+		_, credential, err := keys.New(b.Context(), fmt.Sprint("client-", i), []string{auth.StatsRead}, time.Time{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		credentials = append(credentials, credential)
+	}
+	return credentials
+}

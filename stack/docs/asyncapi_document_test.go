@@ -1,0 +1,102 @@
+package docs_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+func readJSON(t *testing.T, path string) any {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return value
+}
+
+// TestAsyncAPIDocument holds docs/asyncapi.yaml against the schema that the AsyncAPI Initiative publishes for documents
+// of version 3.0.0.
+func TestAsyncAPIDocument(t *testing.T) {
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft7)
+	if err := compiler.AddResource("asyncapi.json", readJSON(t, "testdata/asyncapi/3.0.0.json")); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("asyncapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(asyncDocument(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAsyncAPIExample: the example in docs/asyncapi.yaml is the golden record.
+func TestAsyncAPIExample(t *testing.T) {
+	golden, value := goldenRecord(t)
+	text, err := json.Marshal(asyncDocument(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Components struct {
+			Messages map[string]struct {
+				Examples []struct {
+					Headers map[string]string
+					Payload any
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	var want any
+	if err := json.Unmarshal(value, &want); err != nil {
+		t.Fatal(err)
+	}
+	examples := document.Components.Messages["orderCreated"].Examples
+	if len(examples) != 1 || !reflect.DeepEqual(examples[0].Headers, golden.Headers) ||
+		!reflect.DeepEqual(examples[0].Payload, want) {
+		t.Errorf("the examples are %v, the golden record has %v and %s", examples, golden.Headers, value)
+	}
+}
+
+// TestAsyncAPIPayloadInDraft07: AsyncAPI takes a schema for one of draft 07, the file says 2020-12, and it means the
+// same in both.
+func TestAsyncAPIPayloadInDraft07(t *testing.T) {
+	document, ok := readJSON(t, "../../docs/order-created.schema.json").(map[string]any)
+	if !ok {
+		t.Fatal("the schema is no object")
+	}
+	document["$schema"] = "http://json-schema.org/draft-07/schema#"
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("payload.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("payload.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, valid := range map[string]bool{"valid": true, "refused": false} {
+		files, err := filepath.Glob(goldenDir + dir + "/*.json")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%v, %v", files, err)
+		}
+		for _, file := range files {
+			if err := schema.Validate(readJSON(t, file)); (err == nil) != valid {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}

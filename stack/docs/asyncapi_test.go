@@ -1,0 +1,210 @@
+package docs_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"ordertally/order"
+	"ordertally/shared/clock/clocktest"
+	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka"
+	"ordertally/shared/kafka/brokertest"
+	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
+	"ordertally/stack/stacktest"
+)
+
+// messageSchemas are those of headers, key and value that docs/asyncapi.yaml has, found over the channel as a reader
+// would.
+type messageSchemas struct{ headers, key, value *jsonschema.Schema }
+
+// asyncDocument is docs/asyncapi.yaml.
+func asyncDocument(t *testing.T) any {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/asyncapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asJSON, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+func asyncAPI(t *testing.T) messageSchemas {
+	t.Helper()
+	document := asyncDocument(t)
+	if version := document.(map[string]any)["asyncapi"]; version != "3.0.0" {
+		t.Fatalf("asyncapi: %v", version)
+	}
+	follow := func(pointer string) string { // a place in the document, over references
+		t.Helper()
+		at, here := document, ""
+		for _, name := range strings.Split(pointer, "/")[1:] {
+			if ref, ok := at.(map[string]any)["$ref"].(string); ok {
+				here, at = strings.TrimPrefix(ref, "#"), document
+				for _, step := range strings.Split(here, "/")[1:] {
+					at = at.(map[string]any)[step]
+				}
+			}
+			at, here = at.(map[string]any)[name], here+"/"+name
+			if at == nil {
+				t.Fatalf("docs/asyncapi.yaml has nothing at %s", pointer)
+			}
+		}
+		return here
+	}
+	// the operation has one channel, and the channel one message
+	message := follow("/operations/publishOrderCreated/channel")
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	path, err := filepath.Abs("../../docs/asyncapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "file://" + path
+	if err := compiler.AddResource(base, document); err != nil {
+		t.Fatal(err)
+	}
+	compile := func(pointer string) *jsonschema.Schema {
+		t.Helper()
+		schema, err := compiler.Compile(base + "#" + follow(pointer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schema
+	}
+	return messageSchemas{
+		headers: compile(message + "/messages/orderCreated/headers"),
+		key:     compile(message + "/messages/orderCreated/bindings/kafka/key"),
+		value:   compile(message + "/messages/orderCreated/payload"),
+	}
+}
+
+// check holds one record against the document.
+func (s messageSchemas) check(t *testing.T, r kafka.Record) error {
+	t.Helper()
+	headers := map[string]any{}
+	for _, h := range r.Headers {
+		headers[h.Key] = string(h.Value)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(r.Value))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []struct {
+		schema *jsonschema.Schema
+		value  any
+	}{{s.headers, headers}, {s.key, string(r.Key)}, {s.value, value}} {
+		if err := part.schema.Validate(part.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const goldenDir = "../../testdata/order-created/"
+
+type goldenFile struct {
+	Key     string
+	Headers map[string]string
+	Value   string // the file that has it
+}
+
+// goldenRecord is the record that is kept in testdata, and its value.
+func goldenRecord(t *testing.T) (golden goldenFile, value []byte) {
+	t.Helper()
+	text, err := os.ReadFile(goldenDir + "record.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &golden); err != nil {
+		t.Fatal(err)
+	}
+	if value, err = os.ReadFile(goldenDir + "valid/" + golden.Value); err != nil {
+		t.Fatal(err)
+	}
+	return golden, value
+}
+
+// TestTheGoldenRecord: what the code writes is the record kept in testdata, byte for byte, and that is what the
+// document says.
+func TestTheGoldenRecord(t *testing.T) {
+	golden, value := goldenRecord(t)
+	whole, err := event.Decode(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope := cloudevent.Envelope{
+		ID: "01890a5d-ac96-774b-8000-000000000001", Source: event.Source, Type: event.TypeCreated, Subject: whole.ID,
+		Time:       whole.PlacedAt,
+		DataSchema: event.Schema, ContentType: event.ContentType, Lineage: "01890a5d-ac96-774b-8000-000000000002",
+		Sequence: 7, Previous: 5,
+		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+	}
+	draft := order.Draft{
+		Source: whole.Source, Reference: whole.Reference, CustomerID: whole.CustomerID, Currency: whole.Currency,
+		Lines: whole.Lines, PlacedAt: whole.PlacedAt, Metadata: whole.Metadata,
+	}
+	key := event.KeyHeader(order.HashKey("key:shop", "cart-4711"), order.HashRequest(&draft))
+	record := kafka.Record{
+		Key: []byte(golden.Key), Value: event.Encode(&whole), Headers: append(envelope.Headers(), key),
+	}
+	written := map[string]string{}
+	for _, h := range record.Headers {
+		written[h.Key] = string(h.Value)
+	}
+	if !maps.Equal(written, golden.Headers) || string(record.Value) != string(bytes.TrimSpace(value)) {
+		t.Errorf("written:\n%v\n%s\nkept:\n%v\n%s", written, record.Value, golden.Headers, value)
+	}
+	schemas := asyncAPI(t)
+	if err := schemas.check(t, record); err != nil {
+		t.Error(err)
+	}
+	for i, h := range record.Headers {
+		less := record
+		less.Headers = append(append([]cloudevent.Header{}, record.Headers[:i]...), record.Headers[i+1:]...)
+		optional := h.Key == cloudevent.HeaderTraceParent || h.Key == cloudevent.HeaderKey
+		if err := schemas.check(t, less); (err == nil) != optional {
+			t.Errorf("without %s: %v", h.Key, err)
+		}
+		other := record
+		other.Headers = append(less.Headers, cloudevent.Header{Key: h.Key, Value: nil})
+		if err := schemas.check(t, other); err == nil {
+			t.Errorf("with an empty %s the record is valid", h.Key)
+		}
+	}
+}
+
+// TestMessagesAreAsTheDocumentSays reads what the service publishes.
+func TestMessagesAreAsTheDocumentSays(t *testing.T) {
+	dev := devbrokertest.Start(t, devbroker.Config{})
+	s := stacktest.StartServices(t, t.TempDir(), dev.Addr())
+	for range 3 {
+		stacktest.PlaceWithKey(t, s.OrderURL(), "")
+	}
+	clocktest.Eventually(t, "all are published", func() bool { return s.Order.Backlog() == 0 })
+	schemas, records := asyncAPI(t), brokertest.ReadAll(t, dev.Addr(), event.Topic)
+	for _, r := range records {
+		if err := schemas.check(t, r); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(records) != 3 {
+		t.Errorf("%d records, want 3", len(records))
+	}
+}

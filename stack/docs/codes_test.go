@@ -1,0 +1,234 @@
+package docs_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"ordertally/activity/activityapi"
+	"ordertally/activity/declare"
+	"ordertally/order/orderapi"
+	"ordertally/shared/event"
+)
+
+// source is what the programs' own code has of codes and of closed sets.
+type source struct {
+	values map[string]string   // of constants, by package and name
+	sets   map[string][]string // the values of the constants of a type, by package and type
+	kinds  []kind              // of problems
+	made   []string            // where a problem is made of no kind
+}
+
+type kind struct {
+	at   string // the file
+	pkg  string
+	code ast.Expr
+}
+
+func readSource(t *testing.T) *source {
+	t.Helper()
+	s := &source{values: map[string]string{}, sets: map[string][]string{}}
+	files := token.NewFileSet()
+	for _, root := range []string{"../../order", "../../activity", "../../shared"} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			s.read(strings.TrimPrefix(filepath.ToSlash(path), "../../"), file)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func (s *source) read(path string, file *ast.File) {
+	pkg := file.Name.Name
+	ast.Inspect(file, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.GenDecl:
+			if node.Tok == token.CONST {
+				for _, spec := range node.Specs {
+					s.constant(pkg, spec)
+				}
+			}
+		case *ast.CompositeLit:
+			if code := codeOf(node); code != nil {
+				s.kinds = append(s.kinds, kind{path, pkg, code})
+			}
+		case *ast.CallExpr:
+			if named(node.Fun) == "problem.New" {
+				s.made = append(s.made, path)
+			}
+		}
+		return true
+	})
+}
+
+func (s *source) constant(pkg string, spec ast.Spec) {
+	values, ok := spec.(*ast.ValueSpec)
+	if !ok {
+		return
+	}
+	for i, name := range values.Names {
+		if i >= len(values.Values) {
+			continue
+		}
+		text, ok := values.Values[i].(*ast.BasicLit)
+		if !ok || text.Kind != token.STRING {
+			continue
+		}
+		value, err := strconv.Unquote(text.Value)
+		if err != nil {
+			continue
+		}
+		s.values[pkg+"."+name.Name] = value
+		if of, ok := values.Type.(*ast.Ident); ok {
+			s.sets[pkg+"."+of.Name] = append(s.sets[pkg+"."+of.Name], value)
+		}
+	}
+}
+
+// codeOf returns the code of what is written as a problem.Kind.
+func codeOf(literal *ast.CompositeLit) ast.Expr {
+	if named(literal.Type) == "Kind" && len(literal.Elts) == 3 { // package problem itself
+		return literal.Elts[1]
+	}
+	fields := map[string]ast.Expr{}
+	for _, element := range literal.Elts {
+		if pair, ok := element.(*ast.KeyValueExpr); ok {
+			fields[named(pair.Key)] = pair.Value
+		}
+	}
+	if fields["Status"] == nil || fields["Says"] == nil {
+		return nil
+	}
+	return fields["Code"]
+}
+
+// named is an identifier, with its package when it has one.
+func named(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return named(e.X) + "." + e.Sel.Name
+	}
+	return ""
+}
+
+// value is what an expression says: a text, a constant, or one made a string.
+func (s *source) value(pkg string, e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, _ := strconv.Unquote(e.Value)
+		return text
+	case *ast.CallExpr:
+		return s.value(pkg, e.Args[0])
+	case *ast.Ident:
+		return s.values[pkg+"."+e.Name]
+	}
+	return s.values[named(e)]
+}
+
+// listed is the enum of a schema of a document, of the schema itself or of one of its members.
+func listed(t *testing.T, api *huma.OpenAPI, schema string) []string {
+	t.Helper()
+	s := api.Components.Schemas.Map()[schema]
+	if s == nil || len(s.Enum) == 0 {
+		t.Fatalf("%s: %s lists nothing", api.Info.Title, schema)
+	}
+	texts := make([]string, 0, len(s.Enum))
+	for _, value := range s.Enum {
+		text, _ := value.(string)
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// opsListener has no document: its answers are for the operator's own machine.
+const opsListener = "shared/service/telemetry/"
+
+// TestEveryCodeIsInTheDocument: a problem is made of a kind, and the code of every kind is in the OpenAPI document of
+// the API that has it.
+func TestEveryCodeIsInTheDocument(t *testing.T) {
+	s := readSource(t)
+	for _, path := range s.made {
+		if !strings.HasPrefix(path, opsListener) && !strings.HasPrefix(path, "shared/web/problem/") {
+			t.Errorf("%s makes a problem with problem.New: make it of a problem.Kind, and name that in the "+
+				"description of the operation", path)
+		}
+	}
+	order, activity := orderapi.Document(), activityapi.Document(declare.OrderCreated(event.Topic))
+	documents := map[string][]*huma.OpenAPI{"order": {order}, "activity": {activity}, "shared": {order, activity}}
+	for _, k := range s.kinds {
+		code := s.value(k.pkg, k.code)
+		if code == "" {
+			t.Errorf("%s has a problem.Kind whose code this test cannot read", k.at)
+		}
+		root, _, _ := strings.Cut(k.at, "/")
+		for _, api := range documents[root] {
+			if !slices.Contains(listed(t, api, "ProblemCode"), code) {
+				t.Errorf("%s: the code %q is not in the document of %s", k.at, code, api.Info.Title)
+			}
+		}
+	}
+	if len(s.kinds) < 30 {
+		t.Errorf("only %d kinds were found", len(s.kinds))
+	}
+}
+
+// TestClosedSetsAreWhole: the documents list every constant of the types whose values are a closed set.
+func TestClosedSetsAreWhole(t *testing.T) {
+	s := readSource(t)
+	order, activity := orderapi.Document(), activityapi.Document(declare.OrderCreated(event.Topic))
+	for _, set := range []struct {
+		api    *huma.OpenAPI
+		of     string // package and type
+		schema string
+	}{
+		{order, "order.State", "State"},
+		{order, "order.Rule", "FieldErrorCode"},
+		{order, "order.Code", "ProblemCode"},
+		{order, "outbox.Class", "Class"},
+		{order, "outbox.Verb", "Verb"},
+		{order, "outbox.LinkState", "LinkState"},
+		{order, "outbox.IncidentKind", "IncidentKind"},
+		{activity, "activity.Code", "ProblemCode"},
+		{activity, "activity.MessageState", "MessageState"},
+		{activity, "activity.Reason", "Reason"},
+		{activity, "activity.Ledger", "Ledger"},
+		{activity, "activity.Verb", "Verb"},
+		{activity, "activity.Outcome", "Outcome"},
+		{activity, "activityapi.knownBy", "KnownBy"},
+	} {
+		constants := s.sets[set.of]
+		if len(constants) < 2 {
+			t.Errorf("%s has the constants %v", set.of, constants)
+		}
+		texts := listed(t, set.api, set.schema)
+		for _, value := range constants {
+			if !slices.Contains(texts, value) {
+				t.Errorf("%s: %s does not list the %s %q", set.api.Info.Title, set.schema, set.of, value)
+			}
+		}
+		if set.schema != "ProblemCode" && len(texts) != len(constants) {
+			t.Errorf("%s: %s lists %v, the constants of %s are %v", set.api.Info.Title, set.schema, texts, set.of,
+				constants)
+		}
+	}
+}

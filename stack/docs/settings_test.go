@@ -1,0 +1,48 @@
+package docs_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	flagsNamed     = regexp.MustCompile("[ `(]--([a-z][a-z0-9-]*[a-z0-9])")
+	variablesNamed = regexp.MustCompile(`\b(?:ORDER|ACTIVITY)_[A-Z_]*[A-Z]\b`)
+)
+
+// TestDocumentsNameSettingsThatExist: what the documents say of settings is held against the list that the programs make.
+func TestDocumentsNameSettingsThatExist(t *testing.T) {
+	list, err := os.ReadFile("../../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := string(list)
+	others := []string{"rm", "cacert", "resource-pattern-type", "help"} // docker's, curl's, kafka-acls' and everybody's
+	named := 0
+	for _, path := range []string{"../../README.md", "../../docs/containers.md", "../../docs/messages.md"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range flagsNamed.FindAllStringSubmatch(string(text), -1) {
+			named++
+			flag, group := "`--"+found[1]+"`", "`--"+found[1]+"-" // as in --ops-tls-...
+			if !strings.Contains(known, flag) && !strings.Contains(known, group) && !slices.Contains(others, found[1]) {
+				t.Errorf("%s names --%s, which no program has", path, found[1])
+			}
+		}
+		for _, variable := range variablesNamed.FindAllString(string(text), -1) {
+			named++
+			if !strings.Contains(known, "`"+variable+"`") && variable != "ORDER_CREATED" &&
+				variable != "ORDER_CANCELLED" {
+				t.Errorf("%s names %s, which no program reads", path, variable)
+			}
+		}
+	}
+	if named < 50 {
+		t.Errorf("only %d settings are named: what are they looked for by?", named)
+	}
+}

@@ -1,0 +1,194 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"ordertally/order/retail"
+	"ordertally/shared/clock/clocktest"
+	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
+	"ordertally/stack/stacktest"
+)
+
+// browser opens a real Chromium. What its console complains of, violations of the page's policy too, fails the test.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		const missing = "chromium is missing: install the Debian package chromium"
+		if os.Getenv("REQUIRE_ALL") == "1" {
+			t.Fatal("REQUIRE_ALL=1, and " + missing)
+		}
+		t.Skip("SKIPPED: " + missing)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.WindowSize(1100, 900),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(time.Minute))
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	// it does not know the newest events
+	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	var mu sync.Mutex
+	var complaints []string
+	complain := func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		complaints = append(complaints, text)
+	}
+	chromedp.ListenTarget(ctx, func(event any) {
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			complain(e.ExceptionDetails.Error())
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
+				complain(fmt.Sprint(e.Type, " ", e.Args))
+			}
+		case *log.EventEntryAdded:
+			// what the page is to show, or asks for a key for
+			refused := e.Entry.Source == log.SourceNetwork &&
+				(strings.Contains(e.Entry.Text, "400") || strings.Contains(e.Entry.Text, "401"))
+			if !refused && (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) {
+				complain(e.Entry.Text + " " + e.Entry.URL)
+			}
+		}
+	})
+	t.Cleanup(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, text := range complaints {
+			t.Errorf("the browser complains: %s", text)
+		}
+	})
+	run(ctx, t, log.Enable())
+	return ctx
+}
+
+func run(ctx context.Context, t *testing.T, actions ...chromedp.Action) {
+	t.Helper()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// says waits until an element's text has a part.
+func says(ctx context.Context, t *testing.T, id, part string) {
+	t.Helper()
+	var text string
+	clocktest.Eventually(t, fmt.Sprintf("#%s says %q", id, part), func() bool {
+		run(ctx, t, chromedp.Evaluate(fmt.Sprintf("document.getElementById(%q).textContent", id), &text))
+		return strings.Contains(text, part)
+	})
+}
+
+// picture keeps a screenshot where SCREENSHOTS says, for the README.
+func picture(ctx context.Context, t *testing.T, name string) {
+	t.Helper()
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	var png []byte
+	run(ctx, t, chromedp.CaptureScreenshot(&png))
+	if err := os.WriteFile(dir+"/"+name, png, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// set fills in a field as a person does who types and leaves it.
+func set(id, value string) chromedp.Action {
+	return chromedp.Evaluate(fmt.Sprintf(
+		`(() => { const e = document.getElementById(%q); e.value = %q; e.dispatchEvent(new Event("change")); })()`, id,
+		value), nil)
+}
+
+// fits waits until the page is no wider than a screen of 360 pixels: its charts follow the screen a moment later.
+func fits(ctx context.Context, t *testing.T) {
+	t.Helper()
+	var width int
+	clocktest.Within(t, 20*time.Second, "the page fits on a screen of 360 pixels", func() bool {
+		run(ctx, t, chromedp.Evaluate(`document.documentElement.scrollWidth`, &width))
+		return width <= 360
+	})
+}
+
+// TestThePageOfActivity looks at the page with a browser: an order that is placed is counted without a reload, and a
+// day that is picked in a zone is read from its table.
+func TestThePageOfActivity(t *testing.T) {
+	s := stacktest.StartServices(t, t.TempDir(), devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()}).Addr())
+	if summary, err := stacktest.ImportRealOrders(t.Context(), s.OrderURL(), retail.Options{}); err != nil ||
+		summary.Placed != stacktest.RealOrders {
+		t.Fatalf("placed %d orders, want %d: %v", summary.Placed, stacktest.RealOrders, err)
+	}
+	clocktest.Eventually(t, "every order is counted",
+		func() bool { return stacktest.CountedRealOrders(t, s.ActivityURL()) == stacktest.RealOrders })
+	ctx := browser(t)
+	run(ctx, t, chromedp.Navigate(s.ActivityURL()), chromedp.WaitVisible("#today-count"))
+	says(ctx, t, "today-count", "0")
+	says(ctx, t, "connection", "Live")
+	run(ctx, t, chromedp.Evaluate(`window.stays = true`, nil))
+	for i := range 3 {
+		s.Place(`{"sku":"a","quantity":1,"unit_price":1250}`)
+		says(ctx, t, "today-count", fmt.Sprint(i+1))
+	}
+	var stays bool
+	run(ctx, t, chromedp.Evaluate(`window.stays === true`, &stays))
+	if !stays {
+		t.Error("the page was loaded again")
+	}
+	says(ctx, t, "minutes", "count")   // the chart's legend
+	says(ctx, t, "connection", "Live") // control records are past
+
+	run(ctx, t, set("zone", "Europe/London"), set("date", "2010-12-01"))
+	says(ctx, t, "figures", "2010-12-01 in Europe/London")
+	says(ctx, t, "figures", "£58,960.79")
+	says(ctx, t, "figures", "136")
+	says(ctx, t, "hours", "16:00")
+	says(ctx, t, "dimensions", "Netherlands")
+	says(ctx, t, "days", "2010-11-02")
+	picture(ctx, t, "activity.png")
+	run(ctx, t, set("zone", "Pacific/Chatham"))
+	says(ctx, t, "figures", "2010-12-01 in Pacific/Chatham")
+	says(ctx, t, "figures", "23")
+	run(ctx, t, set("zone", "Mars/Olympus"))
+	says(ctx, t, "day-problem", "Mars/Olympus")
+
+	// On a phone in the dark nothing is wider than the screen.
+	run(ctx, t, set("zone", "Europe/London"),
+		emulation.SetEmulatedMedia().WithFeatures(
+			[]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
+	says(ctx, t, "figures", "Europe/London")
+	picture(ctx, t, "activity-dark.png")
+	run(ctx, t, chromedp.EmulateViewport(360, 740))
+	fits(ctx, t)
+
+	// With the keyboard alone: from the top to the field of the day, and a day typed into it.
+	var reached bool
+	run(ctx, t, chromedp.EmulateViewport(1100, 900), chromedp.Navigate(s.ActivityURL()),
+		chromedp.WaitVisible("#today-count"))
+	for range 6 {
+		run(ctx, t, chromedp.KeyEvent("\t"), chromedp.Evaluate(`document.activeElement.id === "date"`, &reached))
+		if reached {
+			break
+		}
+	}
+	if !reached {
+		t.Fatal("the field of the day cannot be reached with the tab key")
+	}
+	run(ctx, t, chromedp.KeyEvent("12022010"), chromedp.KeyEvent("\r"))
+	says(ctx, t, "figures", "2010-12-02 in UTC")
+}

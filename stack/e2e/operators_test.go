@@ -1,0 +1,84 @@
+package e2e_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"ordertally/order/orderd"
+	"ordertally/shared/clock/clocktest"
+	"ordertally/shared/event"
+	"ordertally/shared/kafka/brokertest"
+	"ordertally/stack/kafka"
+	"ordertally/stack/stacktest"
+)
+
+// press clicks the button of that name in the row of the messages' table.
+func press(row int, name string) chromedp.Action {
+	return chromedp.Evaluate(fmt.Sprintf(
+		`[...document.querySelectorAll("#messages tbody tr")[%d].querySelectorAll("button")].find((b) => b.textContent === %q).click()`, row, name), nil)
+}
+
+// TestTheOperatorsPage parks two messages on Apache Kafka, sees them in a browser, retries one and gives the other up,
+// each behind a confirmation.
+func TestTheOperatorsPage(t *testing.T) {
+	const limit = 20_000
+	cluster := kafka.ForTest(t)
+	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{Outbox: orderd.OutboxConfig{
+		MaxAttempts: 2, RetryFirst: time.Millisecond, RetryLimit: 10 * time.Millisecond,
+	}})
+	s.Place(`{"sku":"first","quantity":1,"unit_price":1}`)
+	clocktest.Eventually(t, "the topic is there",
+		func() bool { return stacktest.CountedLately(t, s.ActivityURL()) == 1 })
+	brokertest.Limit(t, cluster.Addr(), event.Topic, limit)
+	line := `{"sku":"sku","description":"<b onclick=alert(1)>` + strings.Repeat("x", 400) +
+		`","quantity":1,"unit_price":1}`
+	for range 2 {
+		s.Place(strings.Repeat(line+",", 2*limit/len(line)) + line)
+	}
+	ctx := browser(t)
+	run(ctx, t, chromedp.Navigate(s.OrderURL()), chromedp.WaitVisible("#messages"))
+	says(ctx, t, "parked-count", "2")
+	says(ctx, t, "messages", "too_large")
+	says(ctx, t, "relay", "Kafka: ")
+	picture(ctx, t, "operators.png")
+	run(ctx, t, press(0, "Show"))
+	says(ctx, t, "payload", "<b onclick=alert(1)>")
+	run(ctx, t, chromedp.Click("#whole button", chromedp.NodeVisible))
+
+	// Whoever cancels changes nothing.
+	run(ctx, t, press(0, "Retry"))
+	says(ctx, t, "question", "again?")
+	run(ctx, t, chromedp.Click(`#confirm button[value="cancel"]`, chromedp.NodeVisible))
+	parked := func() float64 { return stacktest.Metric(t, s.Addresses.OrderOps, "order_outbox_parked_messages") }
+	if n := parked(); n != 2 {
+		t.Fatalf("%v are parked after a cancelled retry", n)
+	}
+	brokertest.Limit(t, cluster.Addr(), event.Topic, 2<<20)
+	run(ctx, t, press(0, "Retry"), chromedp.Click("#yes", chromedp.NodeVisible))
+	says(ctx, t, "outcome", "Retry:")
+	clocktest.Eventually(t, "it is counted", func() bool { return stacktest.CountedLately(t, s.ActivityURL()) == 2 })
+	says(ctx, t, "parked-count", "1")
+
+	// To give one up one has to say why.
+	run(ctx, t, press(0, "Discard"), chromedp.Click("#yes", chromedp.NodeVisible))
+	var open bool
+	run(ctx, t, chromedp.Evaluate(`document.getElementById("confirm").open`, &open))
+	if n := parked(); !open || n != 1 {
+		t.Fatalf("without a reason the dialog is open: %v, and %v are parked", open, n)
+	}
+	run(ctx, t, chromedp.SendKeys("#reason", "a test"), chromedp.Click("#yes", chromedp.NodeVisible))
+	says(ctx, t, "outcome", "Discard:")
+	says(ctx, t, "parked-count", "0")
+	says(ctx, t, "backlog", "0")
+	var rows int
+	clocktest.Eventually(t, "the table is empty", func() bool {
+		run(ctx, t, chromedp.Evaluate(`document.querySelectorAll("#messages tbody tr").length`, &rows))
+		return rows == 0
+	})
+	run(ctx, t, chromedp.EmulateViewport(360, 740))
+	fits(ctx, t)
+}

@@ -1,0 +1,187 @@
+//go:build crash
+
+package faults_test
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"ordertally/order"
+	"ordertally/order/orderclient"
+	"ordertally/shared/event"
+	"ordertally/shared/kafka"
+	"ordertally/stack/stacktest"
+)
+
+// ledger is what the order service acknowledged, kept outside the process that is killed.
+type ledger struct {
+	mu     sync.Mutex
+	orders map[string]entry // by id
+	poison int              // how many of them are
+}
+
+// entry is one 201.
+type entry struct {
+	round   int
+	key     string // idempotency key
+	payload []byte // what the message has to be, from the answer
+	total   int64
+	poison  bool // too large for the topic
+}
+
+func newLedger() *ledger { return &ledger{orders: map[string]entry{}} }
+
+// add notes an answer. It is an error when the answer is not the order that was asked for, or has the id of another
+// one.
+func (l *ledger) add(round int, key string, draft *order.Draft, poison bool, answer *orderclient.Placed) error {
+	want := event.Order{
+		ID: answer.ID, Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID,
+		Currency: draft.Currency, Lines: draft.Lines,
+		PlacedAt: answer.PlacedAt, Metadata: draft.Metadata,
+	}
+	want.Total, _ = draft.Total()
+	payload := event.Encode(&answer.Order.Order)
+	if wanted := event.Encode(&want); !bytes.Equal(payload, wanted) {
+		return fmt.Errorf("key %s: answered with %.300s, asked for %.300s", key, payload, wanted)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if other, taken := l.orders[answer.ID]; taken {
+		return fmt.Errorf("keys %s and %s were answered with the same order, %s", other.key, key, answer.ID)
+	}
+	l.orders[answer.ID] = entry{round: round, key: key, payload: payload, total: answer.Total, poison: poison}
+	if poison {
+		l.poison++
+	}
+	return nil
+}
+
+// sums returns the number of orders and their value in minor units.
+func (l *ledger) sums() (orders, value int64) {
+	for _, e := range l.orders {
+		orders++
+		value += e.total
+	}
+	return orders, value
+}
+
+// checker compares a topic, as a reader of committed records sees it, with a ledger: every acknowledged order stands
+// there once, in order, and no other.
+type checker struct {
+	ledger   *ledger
+	ids      map[string]string // every name that may occur once -> where it did
+	last     map[string]uint64 // newest sequence of a key, and of a partition
+	slots    []slot
+	lineage  string
+	clean    int // acknowledged orders that are there and are not poison
+	problems []problem
+}
+
+type problem struct {
+	round int
+	text  string
+}
+
+func newChecker(l *ledger) *checker {
+	return &checker{ledger: l, ids: map[string]string{}, last: map[string]uint64{}}
+}
+
+// finish is called once nothing waits to be published and no order is being placed. It looks for what is missing and
+// reports all problems, those of the earliest round first.
+func (c *checker) finish(t testing.TB, poisonToo bool) {
+	t.Helper()
+	for id, e := range c.ledger.orders {
+		there := c.ids["order "+id] != ""
+		switch {
+		case !there && (poisonToo || !e.poison):
+			c.problem(e.round, "order %s (key %s) was acknowledged and is not in the topic", id, e.key)
+		case there && e.poison && !poisonToo:
+			c.problem(e.round, "order %s (key %s) is too large for the topic, and there", id, e.key)
+		}
+	}
+	c.chain()
+	slices.SortStableFunc(c.problems, func(a, b problem) int { return cmp.Compare(a.round, b.round) })
+	const most = 20
+	for i, p := range c.problems {
+		if i == most {
+			t.Errorf("... and %d problems more", len(c.problems)-most)
+			break
+		}
+		t.Errorf("round %d: %s", p.round, p.text)
+	}
+}
+
+// slot is a published one.
+type slot struct {
+	sequence, previous uint64
+	round              int
+	where              string
+}
+
+func (c *checker) problem(round int, format string, args ...any) {
+	c.problems = append(c.problems, problem{round, fmt.Sprintf(format, args...)})
+}
+
+// record takes the next record of a partition. round is the present one, for an order that the ledger does not know.
+func (c *checker) record(t testing.TB, r *kafka.Record, round int) {
+	t.Helper()
+	envelope, o := stacktest.Decode(t, *r)
+	e, acknowledged := c.ledger.orders[o.ID]
+	if acknowledged {
+		round = e.round
+	}
+	where := fmt.Sprintf("partition %d offset %d (order %s, slot %d, key %s)", r.Partition, r.Offset, o.ID,
+		envelope.Sequence, e.key)
+	switch {
+	case !acknowledged:
+		c.problem(round, "%s: reference %q was never acknowledged", where, o.Reference)
+	case !bytes.Equal(e.payload, r.Value):
+		c.problem(round, "%s: %.300s is not what was answered: %.300s", where, r.Value, e.payload)
+	}
+	if string(r.Key) != o.ID || envelope.Subject != o.ID || envelope.Type != event.TypeCreated ||
+		envelope.Source != event.Source {
+		c.problem(round, "%s: key %s, envelope %+v", where, r.Key, envelope)
+	}
+	if c.lineage == "" {
+		c.lineage = envelope.Lineage
+	}
+	if envelope.Lineage == "" || envelope.Lineage != c.lineage {
+		c.problem(round, "%s: lineage %q, others have %q", where, envelope.Lineage, c.lineage)
+	}
+	if acknowledged && !e.poison && c.ids["order "+o.ID] == "" {
+		c.clean++
+	}
+	for _, name := range []string{
+		"order " + o.ID, "reference " + o.Reference, "event " + envelope.ID,
+		fmt.Sprintf("slot %d of %s", envelope.Sequence, envelope.Lineage),
+	} {
+		if first, twice := c.ids[name]; twice {
+			c.problem(round, "%s stands at %s and at %s", name, first, where)
+		}
+		c.ids[name] = where
+	}
+	for _, stream := range []string{"key " + string(r.Key),
+		fmt.Sprintf("partition %d of lineage %s", r.Partition, envelope.Lineage)} {
+		if envelope.Sequence <= c.last[stream] {
+			c.problem(round, "%s: comes after slot %d in %s", where, c.last[stream], stream)
+		}
+		c.last[stream] = envelope.Sequence
+	}
+	c.slots = append(c.slots, slot{envelope.Sequence, envelope.Previous, round, where})
+}
+
+// chain checks that each message names the slot published before it.
+func (c *checker) chain() {
+	slices.SortFunc(c.slots, func(a, b slot) int { return cmp.Compare(a.sequence, b.sequence) })
+	before := uint64(0)
+	for _, s := range c.slots {
+		if s.previous != before {
+			c.problem(s.round, "%s: says that slot %d was published before it; it was %d", s.where, s.previous, before)
+		}
+		before = s.sequence
+	}
+}

@@ -1,0 +1,119 @@
+package stacktest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"ordertally/shared/auth"
+	"ordertally/shared/clock/clocktest"
+	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/kafka/brokertest"
+)
+
+const oneLine = `{"currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":100}]}`
+
+// PlaceOrder posts one small order and returns the status.
+func PlaceOrder(base, reference string) (status int, err error) {
+	body := `{"reference":` + strconv.Quote(reference) + `,"currency":"EUR",` +
+		`"lines":[{"sku":"a","quantity":2,"unit_price":150}]}`
+	response, err := http.Post(base+"/v1/orders", "application/json", strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
+}
+
+// Place posts one order with these lines, in JSON.
+func (s *Services) Place(lines string) {
+	s.t.Helper()
+	body := fmt.Sprintf(`{"currency":"GBP","lines":[%s]}`, lines)
+	response, err := http.Post(s.OrderURL()+"/v1/orders", "application/json", strings.NewReader(body))
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusCreated {
+		s.t.Errorf("%s, %v", response.Status, err)
+	}
+}
+
+// PlaceWithKey posts one small order with an API key; "" is none.
+func PlaceWithKey(t testing.TB, base, key string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/orders", strings.NewReader(oneLine))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	auth.SetBearer(r, key)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusCreated {
+		t.Fatal(response.Status)
+	}
+}
+
+// Acknowledged notes the ids of orders that were answered with 201.
+type Acknowledged struct {
+	mu  sync.Mutex
+	IDs []string
+}
+
+// Place posts an order. It reports whether it was stored.
+func (a *Acknowledged) Place(base string) bool {
+	response, err := http.Post(base+"/v1/orders", "application/json", strings.NewReader(oneLine))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = response.Body.Close() }()
+	var placed struct {
+		ID string `json:"id"`
+	}
+	if response.StatusCode != http.StatusCreated || json.NewDecoder(response.Body).Decode(&placed) != nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.IDs = append(a.IDs, placed.ID)
+	return true
+}
+
+// InTopicOnce waits until everything acknowledged is in the topic, and checks that it is there once, by order and by
+// lineage and slot.
+func (a *Acknowledged) InTopicOnce(t testing.TB, address string) {
+	t.Helper()
+	subjects, slots := map[string]int{}, map[string]int{}
+	clocktest.Eventually(t, "all acknowledged orders are in the topic", func() bool {
+		clear(subjects)
+		clear(slots)
+		for _, record := range brokertest.ReadAll(t, address, event.Topic) {
+			envelope, err := cloudevent.Parse(record.Headers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			subjects[envelope.Subject]++
+			slots[fmt.Sprint(envelope.Lineage, envelope.Sequence)]++
+		}
+		return !slices.ContainsFunc(a.IDs, func(id string) bool { return subjects[id] == 0 })
+	})
+	for id, n := range subjects {
+		if n != 1 || !slices.Contains(a.IDs, id) {
+			t.Errorf("order %s is in the topic %d times; acknowledged: %t", id, n, slices.Contains(a.IDs, id))
+		}
+	}
+	for slot, n := range slots {
+		if n != 1 {
+			t.Errorf("lineage and slot %s name %d messages", slot, n)
+		}
+	}
+}
