@@ -84,5 +84,8 @@ func New(c Config) (*Client, error) {
 	}, nil
 }
 
+// URL returns the address as it may be shown: without a password.
+func (c *Client) URL() string { return secret.URL(c.base) }
+
 // Close closes the connections that are kept for later requests. The client can still be used.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

@@ -1,13 +1,16 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ordertally/client"
@@ -31,12 +34,12 @@ func serve(t *testing.T, handler http.HandlerFunc, c client.Config) *client.Clie
 }
 
 func TestNew_RefusesWhatIsNoURL(t *testing.T) {
-	for _, url := range []string{
+	for _, text := range []string{
 		"", "127.0.0.1:8080", "localhost:8080", "ftp://x", "http://", "http://x?y=1", "http://x#y", "http://x\n",
 		"ftp://me:sesame@x", "http://me:sesame@x?y=1", "http://me:sesame@x y",
 	} {
-		if _, err := client.New(client.Config{URL: url}); err == nil || strings.Contains(err.Error(), "sesame") {
-			t.Errorf("%q: %v", url, err)
+		if _, err := client.New(client.Config{URL: text}); err == nil || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
@@ -153,17 +156,17 @@ func TestConfig_DoesNotShowTheCredential(t *testing.T) {
 	}
 }
 
-func TestStream_ReturnsTheBodyAsItComes(t *testing.T) {
+func TestAsk_ReturnsTheBodyAsItComes(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/export" {
+		if r.URL.Path != "/export" || r.FormValue("class") != "a b" {
 			http.NotFound(w, r)
 			return
 		}
 		_, _ = io.WriteString(w, "one\n")
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
-	}, client.Config{AttemptTimeout: time.Nanosecond})
-	body, err := c.Stream(t.Context(), client.NewRequest(http.MethodGet, http.StatusOK, "/export"))
+	}, client.Config{})
+	body, err := c.Ask(t.Context(), http.MethodGet, "/export", url.Values{"class": {"a b"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,9 +177,50 @@ func TestStream_ReturnsTheBodyAsItComes(t *testing.T) {
 	if err := body.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.Stream(t.Context(), client.NewRequest(http.MethodGet, http.StatusOK, "/other")); err == nil {
+	if _, err := c.Ask(t.Context(), http.MethodGet, "/other", nil, nil); err == nil {
 		t.Error("an answer of something else was taken")
 	}
+}
+
+// slowBody takes an hour for each read, unless the request ends.
+type slowBody struct{ ended <-chan struct{} }
+
+func (s slowBody) Read([]byte) (int, error) {
+	select {
+	case <-time.After(time.Hour):
+		return 0, io.EOF
+	case <-s.ended:
+		return 0, context.Canceled
+	}
+}
+
+func (slowBody) Close() error { return nil }
+
+func TestAsk_WaitsForTheBeginningOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answers: []func(*http.Request) (*http.Response, error){
+			func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: http.StatusOK, Body: slowBody{r.Context().Done()}}, nil
+			},
+			func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			},
+		}}
+		c := s.client(t, 0)
+		body, err := c.Ask(t.Context(), http.MethodGet, "/export", nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(body); err != nil || time.Since(s.start) != time.Hour {
+			t.Errorf("%v after %s", err, time.Since(s.start))
+		}
+		_ = body.Close()
+		if _, err := c.Ask(t.Context(), http.MethodGet, "/export", nil, nil); err == nil || len(s.asked) != 2 ||
+			time.Since(s.start) != time.Hour+30*time.Second {
+			t.Errorf("%v after %s and %d attempts", err, time.Since(s.start), len(s.asked))
+		}
+	})
 }
 
 func TestOpen_KeepsMembersOfAnyName(t *testing.T) {

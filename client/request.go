@@ -90,25 +90,44 @@ func Do[T any](ctx context.Context, c *Client, r *Request) (Answer[T], error) {
 	return a, nil
 }
 
-// Stream sends the request once and returns the answer's body, to be closed. Nothing but ctx bounds how long it takes.
-func (c *Client) Stream(ctx context.Context, r *Request) (io.ReadCloser, error) {
+// Ask sends a request once whose path and query are not known here, and returns the body of a 200, to be closed. The
+// path is escaped already. The answer must begin within AttemptTimeout; how long it goes on is for ctx to bound.
+func (c *Client) Ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error) {
+	r := &Request{Body: body, method: method, want: http.StatusOK, path: path, query: query}
 	text, err := r.text()
 	if err != nil {
 		return nil, err
 	}
-	response, err := c.open(ctx, r, text)
+	ctx, cancel := context.WithCancel(ctx)
+	late := time.AfterFunc(c.config.AttemptTimeout, cancel)
+	response, err := c.open(ctx, r, text) //nolint:bodyclose // streamed closes it
+	late.Stop()
 	if err != nil {
+		cancel()
 		return nil, err
 	}
+	answer := &streamed{response.Body, cancel}
 	if response.StatusCode == r.want {
-		return response.Body, nil
+		return answer, nil
 	}
-	defer func() { _ = response.Body.Close() }()
+	defer func() { _ = answer.Close() }()
 	raw, err := c.readAll(response)
 	if err != nil {
 		return nil, err
 	}
 	return nil, c.refusal(raw)
+}
+
+// streamed is a body whose request ends when it is closed.
+type streamed struct {
+	io.ReadCloser
+	end context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (s *streamed) Close() error {
+	defer s.end()
+	return s.ReadCloser.Close()
 }
 
 // text returns the body, nil for none.
@@ -145,7 +164,7 @@ func (c *Client) open(ctx context.Context, r *Request, body []byte) (*http.Respo
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, c.hinted(fmt.Errorf("%s does not answer: %w", secret.URL(c.base), secret.Cause(err)))
+		return nil, c.hinted(fmt.Errorf("%s does not answer: %w", c.URL(), secret.Cause(err)))
 	}
 	return response, nil
 }
@@ -161,7 +180,7 @@ func (c *Client) readAll(response *http.Response) (*rawAnswer, error) {
 		err = errTooLong
 	}
 	if err != nil {
-		return nil, c.hinted(fmt.Errorf("read the answer of %s: %w", secret.URL(c.base), err))
+		return nil, c.hinted(fmt.Errorf("read the answer of %s: %w", c.URL(), err))
 	}
 	return &rawAnswer{status: response.StatusCode, header: response.Header, body: body}, nil
 }

@@ -3,11 +3,11 @@ package verify
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strconv"
 	"time"
 
-	"ordertally/shared/settings/secret"
+	"ordertally/client/orders"
+	"ordertally/client/statistics"
 )
 
 // Bounds of what is named.
@@ -30,8 +30,8 @@ func (v *verifier) name(ctx context.Context, report *Report) error {
 				q.Says = "not looked at: too much differs"
 				continue
 			}
-			for s := range v.Orders {
-				if err := v.missing(ctx, &v.Orders[s], q, maxNamed-named); err != nil {
+			for _, service := range v.Orders {
+				if err := v.missing(ctx, service, q, maxNamed-named); err != nil {
 					return err
 				}
 			}
@@ -89,74 +89,51 @@ func (q *Quarter) says(whole bool, services int) string {
 
 // missing names the published orders of a service and quarter hour that the activity service has not counted; of the
 // quarter hour no more than limit.
-func (v *verifier) missing(ctx context.Context, service *Service, q *Quarter, limit int) error {
-	query := url.Values{"placed_from": {q.Starts.Format(time.RFC3339)},
-		"placed_to": {q.Starts.Add(15 * time.Minute).Format(time.RFC3339)}, "limit": {"200"}}
-	for {
-		var page struct {
-			Orders []struct {
-				ID string `json:"id"`
-			} `json:"orders"`
-			Next string `json:"next_cursor"`
-		}
-		if err := v.ask(ctx, service, "/v1/orders", query, &page); err != nil {
+func (v *verifier) missing(ctx context.Context, service *orders.Client, q *Quarter, limit int) error {
+	ofQuarter := orders.ListOrdersParams{PlacedFrom: q.Starts, PlacedTo: q.Starts.Add(15 * time.Minute), Limit: 200}
+	for o, err := range service.All(ctx, ofQuarter) {
+		if err != nil {
 			return err
 		}
-		for _, order := range page.Orders {
-			if len(q.Missing) >= limit {
-				return nil
-			}
-			if v.traced++; v.traced > maxTraced {
-				return nil
-			}
-			m, err := v.trace(ctx, service, order.ID)
-			if err != nil {
-				return err
-			}
-			if m != nil {
-				q.Missing = append(q.Missing, *m)
-			}
-		}
-		if page.Next == "" {
+		if len(q.Missing) >= limit {
 			return nil
 		}
-		query.Set("cursor", page.Next)
+		if v.traced++; v.traced > maxTraced {
+			return nil
+		}
+		m, err := v.trace(ctx, service, o.ID)
+		if err != nil {
+			return err
+		}
+		if m != nil {
+			q.Missing = append(q.Missing, *m)
+		}
 	}
+	return nil
 }
 
 // trace follows one order; nil when it is counted, or not published.
-func (v *verifier) trace(ctx context.Context, service *Service, id string) (*Missing, error) {
-	var delivery struct {
-		State     string `json:"state"`
-		MessageID string `json:"message_id"`
-		Lineage   string `json:"lineage"`
-		Sequence  uint64 `json:"sequence"`
-	}
-	if err := v.ask(ctx, service, "/v1/orders/"+url.PathEscape(id)+"/delivery", url.Values{}, &delivery); err != nil {
+func (v *verifier) trace(ctx context.Context, service *orders.Client, id string) (*Missing, error) {
+	delivery, err := service.GetDelivery(ctx, id)
+	if err != nil {
 		return nil, err
 	}
-	if delivery.State != "published" {
+	d := &delivery.Value
+	if d.State != orders.StatePublished {
 		return nil, nil
 	}
-	query := url.Values{}
-	if delivery.Lineage != "" && delivery.Sequence > 0 {
-		query = url.Values{"lineage": {delivery.Lineage}, "sequence": {strconv.FormatUint(delivery.Sequence, 10)}}
-	}
-	var message struct {
-		State  string `json:"state"`
-		Reason string `json:"reason"`
-		Detail string `json:"detail"`
-	}
-	path := "/v1/activities/" + url.PathEscape(v.Activity) + "/messages/" + url.PathEscape(delivery.MessageID)
-	if err := v.ask(ctx, &v.Target, path, query, &message); err != nil {
+	answer, err := v.Target.GetMessage(ctx, v.Activity, d.MessageID,
+		statistics.GetMessageParams{Lineage: d.Lineage, Sequence: d.Sequence})
+	if err != nil {
 		return nil, err
 	}
-	if message.State == "counted" {
+	message := &answer.Value
+	if message.State == statistics.MessageStateCounted {
 		return nil, nil
 	}
-	m := &Missing{OrderID: id, State: message.State, Reason: message.Reason}
+	m := &Missing{OrderID: id, State: string(message.State), Reason: string(message.Reason)}
 	if len(v.Orders) > 1 {
-		m.Service = secret.URL(service.URL)
+		m.Service = service.URL()
 	}
 	if message.Detail != "" {
 		m.Reason += ": " + message.Detail

@@ -1,9 +1,6 @@
 // Package verify compares what order services stored with what an activity service counted of them, day by day: how
 // many, how much, and the digest of the ids. It knows them by their APIs only.
 //
-//	order:    GET /v1/orders/digests, /v1/orders, /v1/orders/{id}/delivery
-//	activity: GET /v1/activities/{activity}/digests, .../messages/{message_id}
-//
 // Orders that are not published yet are not compared. The services go on meanwhile, so what differs is looked at again
 // until two looks agree. What then differs is named down to the quarter hour and, when an order was not counted, to the
 // order.
@@ -11,26 +8,24 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math/big"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"ordertally/shared/auth"
+	"ordertally/client/orders"
+	"ordertally/client/statistics"
 	"ordertally/shared/event/setdigest"
-	"ordertally/shared/settings/secret"
 )
 
 // Config of Run.
 type Config struct {
-	Orders []Service // the order services whose orders the activity counts, each once; at least one
-	Target Service   // the activity service
+	Orders []*orders.Client   // the order services whose orders the activity counts, each once; at least one
+	Target *statistics.Client // the activity service
 
 	Activity string // default ORDER_CREATED
 	// Looks is how often what differs is looked at, until two looks agree. Default 10. Pause is the time between two.
@@ -38,16 +33,6 @@ type Config struct {
 	Looks int
 	Pause time.Duration
 }
-
-// Service is how to reach one.
-type Service struct {
-	URL        string
-	Credential secret.Text       // the API key or token to send, the zero Text for none
-	Transport  http.RoundTripper // of the requests, each of which may take a minute; default http.DefaultTransport
-}
-
-// answerTimeout bounds one request: the digests of 400 days are computed in seconds.
-const answerTimeout = time.Minute
 
 // Report is what came out.
 type Report struct {
@@ -132,21 +117,18 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 }
 
 // checkServices refuses a service that would be added up twice.
-func checkServices(services []Service) error {
+func checkServices(services []*orders.Client) error {
 	if len(services) == 0 {
 		return errors.New("no order service is named")
 	}
 	known := make(map[string]bool, len(services))
-	for i := range services {
-		name := services[i].URL
+	for _, service := range services {
+		name := service.URL()
 		if u, err := url.Parse(name); err == nil {
-			name = strings.ToLower(u.Scheme+"://"+u.Host) + strings.TrimSuffix(u.Path, "/")
+			name = strings.ToLower(u.Scheme+"://"+u.Host) + u.Path
 		}
 		if known[name] {
-			return fmt.Errorf(
-				"the order service %q is named twice, so its orders would count twice",
-				secret.URL(services[i].URL),
-			)
+			return fmt.Errorf("the order service %q is named twice, so its orders would count twice", service.URL())
 		}
 		known[name] = true
 	}
@@ -167,9 +149,9 @@ type verifier struct {
 // next look sees it.
 func (v *verifier) look(ctx context.Context) (*Report, error) {
 	report := &Report{Unpublished: map[string]int{}}
-	orders := map[time.Time]*Figures{}
-	for i := range v.Orders {
-		if err := v.stored(ctx, &v.Orders[i], orders, report); err != nil {
+	all := map[time.Time]*Figures{}
+	for _, service := range v.Orders {
+		if err := stored(ctx, service, all, report); err != nil {
 			return nil, err
 		}
 	}
@@ -178,20 +160,20 @@ func (v *verifier) look(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	days := map[string]*Day{}
-	for _, side := range []map[time.Time]*Figures{orders, counted} {
+	for _, side := range []map[time.Time]*Figures{all, counted} {
 		for at := range side {
 			if name := at.Format(time.DateOnly); days[name] == nil {
 				days[name] = &Day{Day: name, Equal: true}
 			}
 		}
 	}
-	for at := range maps.Keys(orders) {
+	for at := range maps.Keys(all) {
 		if counted[at] == nil {
 			counted[at] = &Figures{}
 		}
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(counted), time.Time.Compare) {
-		day, stored := days[at.Format(time.DateOnly)], orders[at]
+		day, stored := days[at.Format(time.DateOnly)], all[at]
 		if stored == nil {
 			stored = &Figures{}
 		}
@@ -228,34 +210,28 @@ func same(a, b *Figures) bool {
 		maps.EqualFunc(a.Revenue, b.Revenue, func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
 }
 
-// quarterAnswer is a quarter hour as both services answer it.
-type quarterAnswer struct {
-	Starts time.Time `json:"starts_at"`
-	Figures
-}
-
 // stored adds the published orders of a service to all.
-func (v *verifier) stored(ctx context.Context, service *Service, all map[time.Time]*Figures, report *Report) error {
+func stored(ctx context.Context, service *orders.Client, all map[time.Time]*Figures, report *Report) error {
 	for cursor := ""; ; {
-		var page struct {
-			Quarters    []quarterAnswer `json:"quarters"`
-			Unpublished map[string]int  `json:"unpublished"`
-			Next        string          `json:"next_cursor"`
-		}
-		if err := v.ask(ctx, service, "/v1/orders/digests", url.Values{"cursor": {cursor}}, &page); err != nil {
+		page, err := service.ListDigests(ctx, orders.ListDigestsParams{Cursor: cursor})
+		if err != nil {
 			return err
 		}
-		for i := range page.Quarters {
-			q := &page.Quarters[i]
-			if all[q.Starts] == nil {
-				all[q.Starts] = &Figures{}
+		for i := range page.Value.Quarters {
+			q := &page.Value.Quarters[i]
+			f, err := figuresOf(q.Count, q.Revenue, q.Digest)
+			if err != nil {
+				return fmt.Errorf("%s: %w", service.URL(), err)
 			}
-			all[q.Starts].add(&q.Figures)
+			if all[q.StartsAt] == nil {
+				all[q.StartsAt] = &Figures{}
+			}
+			all[q.StartsAt].add(f)
 		}
-		for state, n := range page.Unpublished {
-			report.Unpublished[state] += n
+		for state, n := range page.Value.Unpublished {
+			report.Unpublished[state] += int(n)
 		}
-		if cursor = page.Next; cursor == "" {
+		if cursor = page.Value.NextCursor; cursor == "" {
 			return nil
 		}
 	}
@@ -266,49 +242,27 @@ func (v *verifier) counted(ctx context.Context) (map[time.Time]*Figures, error) 
 	const step = 400
 	all := map[time.Time]*Figures{}
 	for from := time.Unix(0, 0).UTC(); from.Before(time.Now().AddDate(0, 0, 2)); from = from.AddDate(0, 0, step) {
-		var answer struct {
-			Quarters []quarterAnswer `json:"quarters"`
-		}
-		query := url.Values{"from": {from.Format(time.DateOnly)},
-			"to": {from.AddDate(0, 0, step-1).Format(time.DateOnly)}}
-		if err := v.ask(ctx, &v.Target, "/v1/activities/"+url.PathEscape(v.Activity)+"/digests", query,
-			&answer); err != nil {
+		answer, err := v.Target.ListDigests(ctx, v.Activity, statistics.ListDigestsParams{
+			From: from.Format(time.DateOnly), To: from.AddDate(0, 0, step-1).Format(time.DateOnly),
+		})
+		if err != nil {
 			return nil, err
 		}
-		for i := range answer.Quarters {
-			all[answer.Quarters[i].Starts] = &answer.Quarters[i].Figures
+		for i := range answer.Value.Quarters {
+			q := &answer.Value.Quarters[i]
+			if all[q.StartsAt], err = figuresOf(q.Count, q.AdditionalProperties["revenue"].By, q.Digest); err != nil {
+				return nil, fmt.Errorf("%s: %w", v.Target.URL(), err)
+			}
 		}
 	}
 	return all, nil
 }
 
-// ask reads an answer.
-func (v *verifier) ask(ctx context.Context, service *Service, path string, query url.Values, into any) error {
-	maps.DeleteFunc(query, func(_ string, values []string) bool { return values[0] == "" })
-	target, err := url.Parse(service.URL)
-	if err != nil || target.Host == "" {
-		return fmt.Errorf("%q is not the URL of a service: want one such as http://127.0.0.1:8080",
-			secret.URL(service.URL))
+// figuresOf are the figures of a quarter hour as both services answer it. A service without digests has an empty one.
+func figuresOf(count int64, revenue map[string]*big.Int, digest string) (*Figures, error) {
+	f := Figures{Count: count, Revenue: revenue}
+	if digest == "" {
+		return &f, nil
 	}
-	target = target.JoinPath(path) // #nosec G125 -- the path is the program's own
-	target.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
-	if err != nil {
-		return err
-	}
-	auth.SetBearer(request, service.Credential.Reveal())
-	client := http.Client{Timeout: answerTimeout, Transport: service.Transport}
-	response, err := client.Do(request)
-	if err != nil {
-		return fmt.Errorf("%s does not answer: %w", secret.URL(service.URL), secret.Cause(err))
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s: is it the right service, and of this release?", secret.URL(target.String()),
-			response.Status)
-	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("read the answer of %s: %w", secret.URL(target.String()), err)
-	}
-	return nil
+	return &f, f.Digest.UnmarshalText([]byte(digest))
 }

@@ -5,6 +5,7 @@ package orders
 
 import (
 	"context"
+	"math/big"
 	"net/http"
 	"time"
 
@@ -287,7 +288,7 @@ type DigestQuarter struct {
 	Digest string `json:"digest"`
 
 	// Revenue The sum of their totals by currency, in minor units. It may exceed 64 bits.
-	Revenue map[string]int `json:"revenue"`
+	Revenue map[string]*big.Int `json:"revenue"`
 
 	// StartsAt When the quarter hour begins, in UTC.
 	//

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"time"
 
-	"ordertally/shared/auth"
-	"ordertally/shared/settings"
-	"ordertally/shared/settings/secret"
-	"ordertally/shared/settings/tlsfiles"
-	"ordertally/shared/web/problem"
+	"ordertally/client"
+	"ordertally/client/access"
 )
 
 // keyVariable and ordersKeyVariable are the environment variables that hold the credentials for the activity service
@@ -24,76 +19,36 @@ const (
 	ordersKeyVariable = "ORDER_API_KEY"
 )
 
+// activityNames are what the flags for the activity service are called.
+var activityNames = access.Names{Target: "--target", Variable: keyVariable}
+
 // remote is a running service and how to write what it answers.
 type remote struct {
 	Target string `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
-	auth.Credential
-	TLS      tlsfiles.ClientConfig `embed:""`
-	Activity string                `default:"ORDER_CREATED" help:"The activity."`
-	Output   string                `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
+	access.Flags
+	Activity string `default:"ORDER_CREATED" help:"The activity."`
+	Output   string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
 
-	client *http.Client // made with the first request, for one connection of them all
+	client *client.Client // made with the first request, for one connection of them all
 }
 
-// answerTimeout bounds one request of an operator, a decision about very many messages too.
+// answerTimeout bounds a decision about very many messages.
 const answerTimeout = 10 * time.Minute
 
-// maxAnswer is the most that is read of an answer: 200 messages of the largest size in base64 are less.
-const maxAnswer = 1 << 30
-
-// ask sends a request about the activity and returns the answer's body, to be closed. A refusal is a problem.Problem.
+// ask sends a request about the activity and returns the answer's body, to be closed. A refusal is a client.Problem.
 func (r *remote) ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error) {
-	target, err := url.Parse(r.Target)
-	if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
-		return nil, settings.WithExitCode(
-			fmt.Errorf("--target: %q: want one such as http://127.0.0.1:8090", secret.URL(r.Target)),
-			settings.ExitUsage)
-	}
-	// #nosec G125 -- the path is the program's own
-	target = target.JoinPath("v1/activities", url.PathEscape(r.Activity), path)
-	target.RawQuery = query.Encode()
-	token, err := r.Token(keyVariable)
-	if err != nil {
-		return nil, settings.WithExitCode(err, settings.ExitUsage)
-	}
 	if r.client == nil {
-		transport, err := r.TLS.Transport("")
-		if err != nil {
-			return nil, settings.WithExitCode(err, settings.ExitUsage)
-		}
-		r.client = &http.Client{Timeout: answerTimeout, Transport: transport}
-	}
-	var content io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
+		connected, err := r.Connect(client.Config{URL: r.Target, AttemptTimeout: answerTimeout}, activityNames)
 		if err != nil {
 			return nil, err
 		}
-		content = bytes.NewReader(text)
+		r.client = connected
 	}
-	request, err := http.NewRequestWithContext(ctx, method, target.String(), content)
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	auth.SetBearer(request, token.Reveal())
-	response, err := r.client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("the activity service does not answer at %s (see --target): %w", secret.URL(r.Target),
-			secret.Cause(err))
-	}
-	if response.StatusCode == http.StatusOK {
-		return response.Body, nil
-	}
-	defer func() { _ = response.Body.Close() }()
-	var p problem.Problem
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&p); err != nil || p.Code == "" {
-		return nil, fmt.Errorf("%s answered %s, which is no answer of an activity service (see --target)",
-			secret.URL(target.String()), response.Status)
-	}
-	p.Status = response.StatusCode
-	return nil, p
+	return r.client.Ask(ctx, method, "/v1/activities/"+url.PathEscape(r.Activity)+"/"+path, query, body)
 }
+
+// maxAnswer is the most that is read of an answer: 200 messages of the largest size in base64 are less.
+const maxAnswer = 1 << 30
 
 // askJSON reads the answer into value.
 func (r *remote) askJSON(ctx context.Context, method, path string, query url.Values, body, value any) error {

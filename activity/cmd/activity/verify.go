@@ -8,19 +8,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"ordertally/activity/verify"
-	"ordertally/shared/auth"
+	"ordertally/client"
+	"ordertally/client/access"
+	"ordertally/client/orders"
+	"ordertally/client/statistics"
 	"ordertally/shared/settings"
-	"ordertally/shared/settings/tlsfiles"
 	"ordertally/shared/text/safetext"
 )
 
 type verifyCmd struct {
 	remote
-	OrdersCredential auth.Credential       `embed:"" prefix:"orders-"`
-	OrdersTLS        tlsfiles.ClientConfig `embed:"" prefix:"orders-"`
-	Orders           []string              `help:"URLs of the order services whose orders the activity counts, separated by commas. All are sent the same credential." placeholder:"URL" required:""`
+	OrdersAccess access.Flags `embed:"" prefix:"orders-"`
+	Orders       []string     `help:"URLs of the order services whose orders the activity counts, separated by commas. All are sent the same credential." placeholder:"URL" required:""`
 }
 
 // errDiffer ends the command with exit code 1.
@@ -30,17 +32,15 @@ var errDiffer = errors.New("the services differ; the differences are listed abov
 func (c *verifyCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
-	target, err := reach(c.Target, c.Credential, keyVariable, c.TLS, "")
-	var orders []verify.Service
-	for _, url := range c.Orders {
-		service, ordersErr := reach(url, c.OrdersCredential, ordersKeyVariable, c.OrdersTLS, "orders-")
-		orders = append(orders, service)
-		err = errors.Join(err, ordersErr)
-	}
+	target, shops, err := c.connectAll()
 	if err != nil {
-		return settings.WithExitCode(err, settings.ExitUsage)
+		return err
 	}
-	report, err := verify.Run(ctx, verify.Config{Orders: orders, Target: target, Activity: c.Activity})
+	defer target.Close()
+	for _, shop := range shops {
+		defer shop.Close()
+	}
+	report, err := verify.Run(ctx, verify.Config{Orders: shops, Target: target, Activity: c.Activity})
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
 			}
 		}
 	default:
-		err = writeReport(out, report, len(orders))
+		err = writeReport(out, report, len(shops))
 	}
 	if err == nil && !report.Equal() {
 		err = settings.WithExitCode(errDiffer, settings.ExitFailed)
@@ -62,12 +62,28 @@ func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// reach is a service as the settings name it; prefix is that of the names of those of TLS.
-func reach(url string, credential auth.Credential, variable string, files tlsfiles.ClientConfig,
-	prefix string) (verify.Service, error) {
-	token, err := credential.Token(variable)
-	transport, tlsErr := files.Transport(prefix)
-	return verify.Service{URL: url, Credential: token, Transport: transport}, errors.Join(err, tlsErr)
+// ordersNames are what the flags for the order services are called.
+var ordersNames = access.Names{Target: "--orders", Prefix: "orders-", Variable: ordersKeyVariable}
+
+// verifyTimeout bounds one request: the digests of 400 days are computed in seconds.
+const verifyTimeout = time.Minute
+
+// connectAll returns clients of the activity service and of the order services.
+func (c *verifyCmd) connectAll() (*statistics.Client, []*orders.Client, error) {
+	config := client.Config{URL: c.Target, RetryFor: -1, AttemptTimeout: verifyTimeout}
+	target, err := c.Connect(config, activityNames)
+	if err != nil {
+		return nil, nil, err
+	}
+	shops := make([]*orders.Client, 0, len(c.Orders))
+	for _, config.URL = range c.Orders {
+		shop, err := c.OrdersAccess.Connect(config, ordersNames)
+		if err != nil {
+			return nil, nil, err
+		}
+		shops = append(shops, &orders.Client{Client: shop})
+	}
+	return &statistics.Client{Client: target}, shops, nil
 }
 
 // writeReport writes a report of so many order services in sentences.

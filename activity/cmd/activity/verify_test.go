@@ -2,44 +2,48 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"ordertally/activity/verify"
-	"ordertally/shared/auth"
-	"ordertally/shared/settings/tlsfiles"
 )
 
-func TestCredentialsOfVerifyAreNotShown(t *testing.T) {
-	t.Setenv(keyVariable, "open-sesame")
-	t.Setenv(ordersKeyVariable, "open-sesame")
-	orders, err := reach("http://127.0.0.1:1", auth.Credential{}, ordersKeyVariable, tlsfiles.ClientConfig{}, "orders-")
-	if err != nil || orders.Credential.Reveal() != "open-sesame" {
+func TestVerify_SendsEachServiceItsCredentialAndShowsNone(t *testing.T) {
+	sent := map[string]string{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent[r.URL.Path] = r.Header.Get("Authorization")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"quarters":[],"unpublished":{}}`)
+	}))
+	defer server.Close()
+	t.Setenv(keyVariable, "open-sesame-activity")
+	t.Setenv(ordersKeyVariable, "open-sesame-order")
+	c := verifyCmd{remote: remote{Target: server.URL, Activity: "A"}, Orders: []string{server.URL}}
+	if err := c.run(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	config := verify.Config{Orders: []verify.Service{orders},
-		Target: verify.Service{URL: "http://127.0.0.1:1", Credential: orders.Credential}}
-	_, err = verify.Run(t.Context(), config)
-	if text := fmt.Sprintf("%v %+v %#v %v", config, config, config, err); err == nil ||
-		strings.Contains(text, "sesame") || strings.Count(text, "[redacted]") < 6 {
+	if sent["/v1/orders/digests"] != "Bearer open-sesame-order" ||
+		sent["/v1/activities/A/digests"] != "Bearer open-sesame-activity" {
+		t.Errorf("sent %v", sent)
+	}
+	target, shops, err := c.connectAll()
+	if text := fmt.Sprintf("%+v %#v %v", *target.Client, *shops[0].Client, err); strings.Contains(text, "sesame") {
 		t.Errorf("shown: %s", text)
 	}
 }
 
-func TestPasswordsInTheURLsOfVerifyAreNotShown(t *testing.T) {
+func TestVerify_HidesPasswordsInURLs(t *testing.T) {
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
 	for _, host := range []string{"127.0.0.1:1", "127.0.0.1:1 x", strings.TrimPrefix(other.URL, "http://")} {
 		for _, user := range []string{"me:open-sesame@", "open-sesame@"} {
-			service := verify.Service{URL: "http://" + user + host}
-			if _, err := verify.Run(t.Context(),
-				verify.Config{Orders: []verify.Service{service}, Target: service}); err == nil ||
-				strings.Contains(err.Error(), "sesame") {
+			address := "http://" + user + host
+			c := verifyCmd{remote: remote{Target: other.URL}, Orders: []string{address}}
+			if err := c.run(t.Context(), io.Discard); err == nil || strings.Contains(err.Error(), "sesame") {
 				t.Errorf("shown: %v", err)
 			}
-			r := remote{Target: service.URL}
+			r := remote{Target: address}
 			if _, err := r.ask(t.Context(), http.MethodGet, "parked", nil, nil); err == nil ||
 				strings.Contains(err.Error(), "sesame") {
 				t.Errorf("shown: %v", err)
