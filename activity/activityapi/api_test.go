@@ -88,7 +88,7 @@ func newFile(t *testing.T) *server {
 	t.Helper()
 	s := &server{t: t, path: filepath.Join(t.TempDir(), "activity.db"), wall: clock.NewManual(now)}
 	var err error
-	if s.db, err = boltdb.Open(s.path, boltdb.Options{}); err != nil {
+	if s.db, err = boltdb.Open(s.path, boltdb.Options{Format: activitystore.Format}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.db.Close() })

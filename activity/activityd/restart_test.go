@@ -44,7 +44,7 @@ func (f *frail) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdic
 func TestAPanicLosesNothing(t *testing.T) {
 	b := startBroker(t, devbroker.Config{})
 	publish(t, b.Addr(), orders(1, 500)...)
-	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{})
+	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func New(config Config, logger zerolog.Logger) (*Service, error) {
 		config.Clock = clock.System{}
 	}
 	s := &Service{config: config}
-	s.Service = service.New("activity", &s.config.Config, activitystore.Check, logger, s.make)
+	s.Service = service.New(activitystore.Format, &s.config.Config, activitystore.Check, logger, s.make)
 	return s, nil
 }
 

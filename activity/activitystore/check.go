@@ -20,7 +20,7 @@ import (
 func Check(r *boltdb.Record) error {
 	switch {
 	case r.Key == nil:
-		return complete(r.Tx)
+		return Format.Check(r.Tx)
 	case r.IsBucket && r.Sequence != 0:
 		return fmt.Errorf("its sequence is %d, and it has none", r.Sequence)
 	case r.Within([]byte(auth.Bucket)):
@@ -30,9 +30,6 @@ func Check(r *boltdb.Record) error {
 			return errors.New("no record belongs there")
 		}
 		return checkRoot(r)
-	case r.In(bucketMeta):
-		_, err := codec.Unseal(r.Key, r.Value)
-		return err
 	}
 	var root *bbolt.Bucket
 	if r.Tx != nil {
@@ -61,15 +58,6 @@ func Check(r *boltdb.Record) error {
 	return checkRecord(r, root)
 }
 
-func complete(tx *bbolt.Tx) error {
-	if key, _ := tx.Cursor().
-		First(); tx.Bucket(bucketMeta) == nil && string(key) != auth.Bucket ||
-		tx.Bucket([]byte("outbox")) != nil {
-		return boltdb.ErrForeign
-	}
-	return nil
-}
-
 // buckets are those of an activity.
 func buckets() [][]byte {
 	return append(ledgerBuckets(), bucketBins, bucketInbox, bucketPositions, bucketIndexes, bucketAudit)
@@ -94,9 +82,6 @@ func checkRoot(r *boltdb.Record) error {
 	if string(r.Key) == auth.Bucket || r.Tx == nil {
 		return nil
 	}
-	if string(r.Key) == string(bucketMeta) {
-		return checkFormat(r.Tx)
-	}
 	root := r.Tx.Bucket(r.Key)
 	called, err := namesOf(root)
 	if err == nil && called.Activity != string(r.Key) {
@@ -120,8 +105,6 @@ func namesOf(root *bbolt.Bucket) (called names, err error) {
 
 func checkBucket(r *boltdb.Record, root *bbolt.Bucket) error {
 	switch {
-	case r.Within(bucketMeta):
-		return errors.New("no bucket belongs there")
 	case len(r.Path) == 2 && string(r.Path[1]) == string(bucketIndexes):
 		return known(r.Key, ledgerBuckets()...)
 	case len(r.Path) == 3 && string(r.Path[1]) == string(bucketIndexes):

@@ -3,7 +3,6 @@
 //
 // The layout:
 //
-//	meta/format                                   -> "ordertally-activity/3"
 //	<activity>/bins/<quarter hour><partition>     -> totals, see encodeTotals
 //	<activity>/inbox/...                          -> see package inbox
 //	<activity>/positions/<topic>/<partition>      -> JSON of activity.Position

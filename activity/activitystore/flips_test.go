@@ -41,7 +41,7 @@ func manyMessages(from int) *activity.Batch {
 
 func useStatistics(t *testing.T, path string) (read string, err error) {
 	t.Helper()
-	db, err := boltdb.Open(path, boltdb.Options{})
+	db, err := boltdb.Open(path, boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +97,7 @@ func useStatistics(t *testing.T, path string) (read string, err error) {
 // pages and the list of free pages.
 func TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "activity.db")
-	db, err := boltdb.Open(path, boltdb.Options{})
+	db, err := boltdb.Open(path, boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		t.Fatal(err)
 	}

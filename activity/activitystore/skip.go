@@ -32,9 +32,6 @@ func Skip(ctx context.Context, db *boltdb.DB, skip activity.Skip, options Option
 	now := options.withDefaults().Clock.Now().UTC()
 	err = db.Write(ctx, func(tx *boltdb.Tx) error {
 		names = nil
-		if err := checkFormat(tx.Tx); err != nil {
-			return boltdb.Refuse(err)
-		}
 		var elsewhere error
 		err := tx.ForEach(func(name []byte, root *bbolt.Bucket) error {
 			positions := root.Bucket(bucketPositions)

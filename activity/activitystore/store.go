@@ -2,7 +2,6 @@ package activitystore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,9 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
-	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/clock"
 )
 
@@ -56,13 +53,10 @@ type Store struct {
 	options Options
 }
 
-// format names the file's layout. A program that changes the layout changes the number.
-const (
-	format = "ordertally-activity/3"
-)
+// Format is that of an activity file.
+var Format = boltdb.Format{Service: "activity", Number: 4}
 
 var (
-	bucketMeta      = []byte("meta")
 	bucketBins      = []byte("bins")
 	bucketInbox     = []byte("inbox")
 	bucketPositions = []byte("positions")
@@ -71,20 +65,15 @@ var (
 	bucketIDs       = []byte("ids")
 	bucketOverflow  = []byte("overflow")
 	bucketAudit     = []byte("audit")
-	keyFormat       = []byte("format")
 	keyState        = []byte("state")
 	keyNames        = []byte("names")
 )
 
-// Open prepares the store of one activity in a database, which stays the caller's to close. It fails when the file is
-// not one of the activity service, or of another format; such a file is left as it is.
+// Open prepares the store of one activity in a database of that Format, which stays the caller's to close.
 func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options Options) (*Store, error) {
 	options = options.withDefaults()
 	s := &Store{db: db, def: def, name: []byte(def.Name), topic: []byte(def.Topic), options: options}
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
-		if err := checkFormat(tx.Tx); err != nil {
-			return boltdb.Refuse(err)
-		}
 		return s.create(tx.Tx)
 	})
 	if err != nil {
@@ -93,37 +82,8 @@ func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options O
 	return s, nil
 }
 
-// checkFormat accepts an empty file and one of this format.
-func checkFormat(tx *bbolt.Tx) error {
-	cursor := tx.Cursor()
-	first, _ := cursor.First()
-	if string(first) == auth.Bucket { // keys are made before the first start
-		first, _ = cursor.Next()
-	}
-	if first == nil {
-		return nil
-	}
-	meta := tx.Bucket(bucketMeta)
-	if meta == nil || meta.Get(keyFormat) == nil {
-		return errors.New("it is not a file of the activity service: give another one")
-	}
-	found, err := codec.Unseal(keyFormat, meta.Get(keyFormat))
-	if err == nil && string(found) != format {
-		err = fmt.Errorf("its format is %.40q and this program reads %q: use the program or the file that fits", found,
-			format)
-	}
-	return err
-}
-
 // create makes the buckets that are not there yet.
 func (s *Store) create(tx *bbolt.Tx) error {
-	meta, err := tx.CreateBucketIfNotExists(bucketMeta)
-	if err != nil {
-		return err
-	}
-	if err := meta.Put(keyFormat, codec.Seal(keyFormat, []byte(format))); err != nil {
-		return err
-	}
 	paths := [][][]byte{{bucketBins}, {bucketInbox}, {bucketPositions, s.topic}, {bucketAudit}}
 	for _, name := range activity.AllLedgers() {
 		paths = append(paths, [][]byte{[]byte(name), s.topic})

@@ -21,7 +21,6 @@ import (
 	"ordertally/activity/activitytest"
 	"ordertally/activity/measure"
 	"ordertally/shared/boltdb"
-	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/clock"
 	"ordertally/shared/event/cloudevent"
 )
@@ -61,7 +60,7 @@ func newFile(t *testing.T) *file {
 
 func (f *file) open() {
 	f.t.Helper()
-	db, err := boltdb.Open(f.path, boltdb.Options{})
+	db, err := boltdb.Open(f.path, boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -83,7 +82,7 @@ func (f *file) limits(bytes int64, retention time.Duration) {
 // refusesToOpen opens a file that is not to be read.
 func (f *file) refusesToOpen(want error) {
 	f.t.Helper()
-	db, err := boltdb.Open(f.path, boltdb.Options{})
+	db, err := boltdb.Open(f.path, boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -416,41 +415,6 @@ func TestSeesFlippedBits(t *testing.T) {
 			f.close()
 			put(r, []byte(r.value))
 		}
-	}
-}
-
-func TestRefusesOtherFiles(t *testing.T) {
-	for name, fill := range map[string]func(tx *bbolt.Tx) error{
-		"not a file of the activity service": func(tx *bbolt.Tx) error {
-			_, err := tx.CreateBucket([]byte("orders"))
-			return err
-		},
-		"ordertally-activity/4": func(tx *bbolt.Tx) error {
-			meta, err := tx.CreateBucket([]byte("meta"))
-			if err != nil {
-				return err
-			}
-			return meta.Put([]byte("format"), codec.Seal([]byte("format"), []byte("ordertally-activity/4")))
-		},
-	} {
-		f := &file{t: t, path: filepath.Join(t.TempDir(), "other.db")}
-		f.raw(fill)
-		db, err := boltdb.Open(f.path, boltdb.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = activitystore.Open(t.Context(), db, def, activitystore.Options{})
-		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), f.path) {
-			t.Errorf("%s: %v", name, err)
-		}
-		f.db = db
-		f.close()
-		f.raw(func(tx *bbolt.Tx) error {
-			if tx.Bucket([]byte(def.Name)) != nil {
-				t.Errorf("%s: the file was changed", name)
-			}
-			return nil
-		})
 	}
 }
 

@@ -181,7 +181,7 @@ func ingestAll(b *testing.B, records []kafka.Record) time.Duration {
 
 func ingestInto(b *testing.B, path string, records []kafka.Record, options activitystore.Options) time.Duration {
 	b.Helper()
-	db, err := boltdb.Open(path, boltdb.Options{})
+	db, err := boltdb.Open(path, boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		b.Fatal(err)
 	}

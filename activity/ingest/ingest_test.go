@@ -153,7 +153,7 @@ type service struct {
 
 func openStore(t *testing.T) *activitystore.Store {
 	t.Helper()
-	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{})
+	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func BenchmarkHTTP(b *testing.B) {
 
 func benchStore(b *testing.B) (*boltdb.DB, order.Store) {
 	b.Helper()
-	db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{})
+	db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{Format: orderstore.Format})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ordertally/order/orderstore"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/service"
 	"ordertally/shared/uuidv7"
@@ -131,7 +132,7 @@ func damageOrder(t *testing.T, data, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := boltdb.Open(data, boltdb.Options{})
+	db, err := boltdb.Open(data, boltdb.Options{Format: orderstore.Format})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func New(config Config, logger zerolog.Logger) (*Service, error) {
 		return nil, fmt.Errorf("order settings: %w", err)
 	}
 	s := &Service{config: config}
-	s.Service = service.New("order", &s.config.Config, orderstore.Check, logger, s.make)
+	s.Service = service.New(orderstore.Format, &s.config.Config, orderstore.Check, logger, s.make)
 	return s, nil
 }
 

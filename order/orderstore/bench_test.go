@@ -63,7 +63,7 @@ func rate(b *testing.B, d time.Duration, place func(n int64) error) float64 {
 
 func newBenchStore(b *testing.B) *orderstore.Store {
 	b.Helper()
-	db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{})
+	db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{Format: orderstore.Format})
 	if err != nil {
 		b.Fatal(err)
 	}

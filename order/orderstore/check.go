@@ -52,11 +52,11 @@ func Check(r *boltdb.Record) error {
 
 // complete says what the file lacks as a whole.
 func complete(tx *bbolt.Tx) error {
-	if tx.Bucket(ordersBucket) == nil && tx.Bucket(outbox.Root()) == nil { // API keys are made before the first start
-		if key, _ := tx.Cursor().First(); string(key) != auth.Bucket {
-			return boltdb.ErrForeign
-		}
-		return nil
+	if err := Format.Check(tx); err != nil {
+		return err
+	}
+	if tx.Bucket(ordersBucket) == nil && tx.Bucket(outbox.Root()) == nil {
+		return nil // it was made for API keys, before the first start
 	}
 	for _, name := range append(buckets(), outbox.Root()) {
 		if tx.Bucket(name) == nil {

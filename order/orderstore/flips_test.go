@@ -22,7 +22,7 @@ import (
 
 // openAt opens the store of a file; the caller closes db.
 func openAt(ctx context.Context, path string) (*boltdb.DB, *orderstore.Store, error) {
-	db, err := boltdb.Open(path, boltdb.Options{})
+	db, err := boltdb.Open(path, boltdb.Options{Format: orderstore.Format})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,8 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"ordertally/order"
 	"ordertally/shared/clock"
 	"ordertally/shared/uuidv7"
@@ -105,23 +103,6 @@ func atOnce(t *testing.T, all []func() error) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-func TestOpen_RefusesAFileOfAnOlderFormat(t *testing.T) {
-	f := newFixture(t)
-	f.place(request(1, false))
-	f.close()
-	raw, err := bbolt.Open(f.path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(raw.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("cancellations")) }),
-		raw.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.tryOpen(); err == nil || !strings.Contains(err.Error(), "older format") {
-		t.Fatal(err)
 	}
 }
 

@@ -35,7 +35,7 @@ func BenchmarkPlaceWhileMessagesExpire(b *testing.B) {
 	for range b.N {
 		start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 		now := clock.NewManual(start)
-		db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{})
+		db, err := boltdb.Open(filepath.Join(b.TempDir(), "order.db"), boltdb.Options{Format: orderstore.Format})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -21,6 +21,9 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
+// Format is that of an order file.
+var Format = boltdb.Format{Service: "order", Number: 1}
+
 var (
 	ordersBucket = []byte("orders") // id -> row
 	keysBucket   = []byte("keys")   // hash of caller and idempotency key -> order id
@@ -64,9 +67,6 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 				}
 			}
 			return nil
-		}
-		if tx.Bucket(cancellationsBucket) == nil {
-			return boltdb.Refuse(errors.New("the file has an older format, and cannot be read: use a new file"))
 		}
 		return boltdb.Refuse(nil)
 	})

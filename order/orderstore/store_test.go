@@ -50,7 +50,7 @@ func (f *fixture) open() {
 
 func (f *fixture) tryOpen() (err error) {
 	f.t.Helper()
-	if f.db, err = boltdb.Open(f.path, boltdb.Options{}); err != nil {
+	if f.db, err = boltdb.Open(f.path, boltdb.Options{Format: orderstore.Format}); err != nil {
 		f.t.Fatal(err)
 	}
 	if f.box, err = outbox.Open(f.t.Context(), f.db, outbox.Config{Source: event.Source}); err != nil {

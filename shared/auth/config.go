@@ -66,18 +66,18 @@ func exposed(addr, program, data string) error {
 
 // Check says what Guard would, of the file at data as it is. It makes none, and opens it only when a key in it decides.
 // The error is boltdb.ErrLocked when another process has the file: whether there is a key is not known then.
-func (c *Config) Check(ctx context.Context, addr, program, data string) (err error) {
+func (c *Config) Check(ctx context.Context, addr string, format boltdb.Format, data string) (err error) {
 	if c.OIDCIssuer != "" || c.AllowUnauthenticated || loopback(addr) {
 		return nil
 	}
 	if info, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return exposed(addr, program, data) // opening would make the database
+		return exposed(addr, format.Service, data) // opening would make the database
 	}
-	db, err := boltdb.Open(data, boltdb.Options{})
+	db, err := boltdb.Open(data, boltdb.Options{Format: format})
 	if err != nil {
 		return fmt.Errorf("auth: look for a key: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	_, err = c.Guard(ctx, db, addr, program, data)
+	_, err = c.Guard(ctx, db, addr, format.Service, data)
 	return err
 }

@@ -14,7 +14,7 @@ import (
 
 func TestWhetherGuardWouldRefuseIsKnownWithoutAService(t *testing.T) {
 	const exposed = "0.0.0.0:8080"
-	check := func(c auth.Config, addr, path string) error { return c.Check(t.Context(), addr, "order", path) }
+	check := func(c auth.Config, addr, path string) error { return c.Check(t.Context(), addr, format, path) }
 	f := newFile(t)
 	f.make("shop", time.Time{}, auth.OrdersRead)
 	if err := check(auth.Config{}, exposed, f.path); !errors.Is(err, boltdb.ErrLocked) ||

@@ -24,6 +24,8 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+var format = boltdb.Format{Service: "order", Number: 1}
+
 // file is a service's file with its keys open.
 type file struct {
 	t     *testing.T
@@ -43,7 +45,7 @@ func newFile(t *testing.T) *file {
 func (f *file) open() {
 	f.t.Helper()
 	var err error
-	if f.db, err = boltdb.Open(f.path, boltdb.Options{}); err != nil {
+	if f.db, err = boltdb.Open(f.path, boltdb.Options{Format: format}); err != nil {
 		f.t.Fatal(err)
 	}
 	if f.keys, err = auth.OpenKeys(f.t.Context(), f.db, f.clock); err != nil {

@@ -206,13 +206,13 @@ func (c *Checked) records(ctx context.Context, p *pages, root uint64, tx *bbolt.
 			c.Records++
 		}
 		r.Tx = tx
-		if err := check(r); err != nil {
+		if err := check.all(r); err != nil {
 			c.fault(r.fault(err))
 		}
 		return nil
 	}
 	if tx != nil {
-		if whole := check(&Record{Tx: tx}); errors.Is(whole, ErrForeign) {
+		if whole := check(&Record{Tx: tx}); isFormat(whole) {
 			return whole
 		} else if whole != nil {
 			c.fault(whole.Error())

@@ -32,7 +32,7 @@ var (
 			"is refused, stop the service, " +
 			"unmount and repair it, mount it and start the service again",
 	)
-	// ErrForeign is for a Checker: the file is another service's.
+	// ErrForeign says that the file is another service's, or another program's.
 	ErrForeign = errors.New("the file does not belong to this service: name another one with --data")
 	// ErrCorrupt says that a record is not what was written. Package codec finds it.
 	ErrCorrupt = codec.ErrCorrupt

@@ -19,6 +19,9 @@ type Options struct {
 	LockTimeout time.Duration
 	// MaxSize of the file in bytes, beyond which writes answer ErrFull. 0 means no limit but the disk's.
 	MaxSize int
+	// Format of the file. Open gives it to an empty file, and refuses one that has another: ErrForeign, ErrOldFormat or
+	// ErrNewFormat. The zero Format is not looked at.
+	Format Format
 	// MaxGroup is the most requests that share one commit. Default 4,096.
 	MaxGroup int
 	// OnIncident, when set, is called with each damaged page or record when it is first met. It must not block.
@@ -66,7 +69,11 @@ func Open(path string, options Options) (*DB, error) {
 		ended:     make(chan struct{}),
 		failed:    make(chan struct{}),
 	}
-	if err := db.learnDurable(); err != nil {
+	err = safely(path, "opening", func() error { return options.Format.claim(bolt) })
+	if err == nil {
+		err = db.learnDurable()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), bolt.Close())
 	}
 	go db.commitUntilClosed()

@@ -156,7 +156,7 @@ func (s *scrubbing) run(ctx context.Context, tx *bbolt.Tx) (more bool, err error
 
 // safely checks a record. What it looks up may be on a damaged page.
 func (s *scrubbing) safely(r *Record) error {
-	return safely(s.db.path, "scrubbing", func() error { return s.check(r) })
+	return safely(s.db.path, "scrubbing", func() error { return s.check.all(r) })
 }
 
 // meta looks at both meta pages. One may just be written, so only what stays is a fault.

@@ -44,10 +44,8 @@ func checkBucket(name string, path [][]byte, root *bbolt.Bucket) error {
 		if root == nil {
 			return nil
 		}
-		if _, known, err := sizeOf(root.Bucket([]byte("sizes")), []byte(name)); !known || err != nil {
-			return fmt.Errorf("%w: the size of the day is missing", boltdb.ErrCorrupt)
-		}
-		return nil
+		_, err := sizeOf(root.Bucket([]byte("sizes")), []byte(name))
+		return err
 	case len(path) == 1 && string(path[0]) == "slots":
 		if root != nil && root.Bucket(bucketNames).Get([]byte(name)) == nil {
 			return fmt.Errorf("%w: no lineage of that name was met", boltdb.ErrCorrupt)

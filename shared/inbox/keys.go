@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
 )
 
@@ -38,28 +36,29 @@ type entry struct {
 
 func (e *entry) has(c Content) bool { return slices.Contains(e.contents, c) }
 
-const stampSize = 8
-
-func (e *entry) bytes() []byte {
-	b := make([]byte, 0, stampSize+len(e.contents)*len(Content{}))
-	b = binary.BigEndian.AppendUint64(b, uint64(max(e.first, 0)))
+// seal returns the record of an entry: when it was first seen, and its contents.
+func (e *entry) seal(key []byte) []byte {
+	record := codec.NewEntry((1 + len(e.contents)) * len(Content{}))
+	record.Uint64(uint64(max(e.first, 0)))
 	for _, c := range e.contents {
-		b = append(b, c[:]...)
+		record.Raw(c[:])
 	}
-	return b
+	return record.Seal(key)
 }
 
 func entryOf(key, sealed []byte) (entry, error) {
-	value, err := codec.Unseal(key, sealed)
+	record, err := codec.OpenEntry(key, sealed)
 	if err != nil {
 		return entry{}, err
 	}
-	if len(value) <= stampSize || len(value)%len(Content{}) != 0 {
-		return entry{}, fmt.Errorf("%w: processed key %x has not the form of one", boltdb.ErrCorrupt, key)
+	e := entry{first: stamp(record.Uint64())} //nolint:gosec // as written
+	for ok := true; ok; ok = record.More() {  // there is one at least
+		var c Content
+		record.Array(c[:])
+		e.contents = append(e.contents, c)
 	}
-	e := entry{first: stamp(binary.BigEndian.Uint64(value))} //nolint:gosec // as written
-	for rest := value[stampSize:]; len(rest) > 0; rest = rest[len(Content{}):] {
-		e.contents = append(e.contents, Content(rest[:len(Content{})]))
+	if err := record.End(); err != nil {
+		return entry{}, fmt.Errorf("processed key %x: %w", key, err)
 	}
 	return e, nil
 }
@@ -102,7 +101,11 @@ func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys
 	}
 	today := now.UTC().Format(time.DateOnly)
 	if newest, _ := root.Cursor().Last(); string(newest) < today {
-		if _, err := root.CreateBucket([]byte(today)); err != nil {
+		_, err := root.CreateBucket([]byte(today))
+		if err == nil {
+			err = putNumber(sizes, []byte(today), 0)
+		}
+		if err != nil {
 			return keys{}, fmt.Errorf("begin the inbox day %s: %w", today, err)
 		}
 	}
@@ -173,12 +176,14 @@ func (k *keys) flush() error {
 		if known.day != newest.name {
 			added++
 		}
-		if err := newest.bucket.Put(key, codec.Seal(key, known.bytes())); err != nil {
+		if err := newest.bucket.Put(key, known.seal(key)); err != nil {
 			return err
 		}
 	}
-	if err := k.grow(*newest, added); err != nil {
-		return err
+	if added > 0 {
+		if err := grow(k.sizes, []byte(newest.name), added); err != nil {
+			return err
+		}
 	}
 	clear(k.pending)
 	for ; len(k.days) > k.keep; k.days = k.days[1:] {

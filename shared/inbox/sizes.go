@@ -1,12 +1,10 @@
 package inbox
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"go.etcd.io/bbolt"
 
-	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
 )
 
@@ -16,36 +14,43 @@ var (
 	keyLineages = []byte("lineages")
 )
 
-// grow notes that a day got more keys. One of a file without sizes is counted once.
-func (k *keys) grow(d day, added int) error {
-	name := []byte(d.name)
-	size, known, err := sizeOf(k.sizes, name)
+// grow notes that a day got more keys, or that more lineages were met.
+func grow(sizes *bbolt.Bucket, name []byte, added int) error {
+	size, err := sizeOf(sizes, name)
 	if err != nil {
 		return err
 	}
-	if known && added == 0 {
-		return nil
-	}
-	if !known {
-		size = uint64(d.bucket.Stats().KeyN) //nolint:gosec // not negative; without what this transaction adds
-	}
-	size += uint64(added) //nolint:gosec // not negative
-	return k.sizes.Put(name, codec.Seal(name, binary.BigEndian.AppendUint64(nil, size)))
+	return putNumber(sizes, name, size+uint64(added)) //nolint:gosec // not negative
 }
 
-func sizeOf(sizes *bbolt.Bucket, day []byte) (size uint64, known bool, err error) {
-	sealed := sizes.Get(day)
-	if sealed == nil {
-		return 0, false, nil
+// sizeOf returns the size of a day, which was stored when the day began, or the number of lineages.
+func sizeOf(sizes *bbolt.Bucket, name []byte) (uint64, error) {
+	sealed := sizes.Get(name)
+	if sealed == nil && string(name) == string(keyLineages) {
+		return 0, nil // none was met yet
 	}
-	value, err := codec.Unseal(day, sealed)
-	if err == nil && len(value) != 8 {
-		err = fmt.Errorf("%w: the size of %s has not the form of one", boltdb.ErrCorrupt, day)
-	}
+	size, err := numberOf(name, sealed)
 	if err != nil {
-		return 0, false, err
+		return 0, fmt.Errorf("read the size of %s: %w", name, err)
 	}
-	return binary.BigEndian.Uint64(value), true, nil
+	return size, nil
+}
+
+// A number stands alone in its record, in 8 bytes.
+
+func putNumber(bucket *bbolt.Bucket, key []byte, n uint64) error {
+	record := codec.NewEntry(8)
+	record.Uint64(n)
+	return bucket.Put(key, record.Seal(key))
+}
+
+func numberOf(key, sealed []byte) (uint64, error) {
+	record, err := codec.OpenEntry(key, sealed)
+	if err != nil {
+		return 0, err
+	}
+	n := record.Uint64()
+	return n, record.End()
 }
 
 // drop forgets a day, and that it did.
@@ -69,30 +74,11 @@ func Keys(root *bbolt.Bucket) (int64, error) {
 	}
 	var total uint64
 	err := days.ForEachBucket(func(day []byte) error {
-		size, known, err := sizeOf(sizes, day)
-		if err != nil {
-			return fmt.Errorf("read the size of the inbox: %w", err)
-		}
-		if !known {
-			size = uint64(days.Bucket(day).Stats().KeyN) //nolint:gosec // not negative
-		}
+		size, err := sizeOf(sizes, day)
 		total += size
-		return nil
+		return err
 	})
 	return int64(total), err
-}
-
-func (s *slots) growLineages() error {
-	if s.begun == 0 {
-		return nil
-	}
-	n, _, err := sizeOf(s.sizes, keyLineages)
-	if err != nil {
-		return err
-	}
-	n += uint64(s.begun) //nolint:gosec // not negative
-	s.begun = 0
-	return s.sizes.Put(keyLineages, codec.Seal(keyLineages, binary.BigEndian.AppendUint64(nil, n)))
 }
 
 // Lineages returns how many lineages were met, in the bucket that Open got, of any transaction. They are kept for ever.
@@ -101,6 +87,6 @@ func Lineages(root *bbolt.Bucket) (int64, error) {
 	if sizes == nil {
 		return 0, nil
 	}
-	n, _, err := sizeOf(sizes, keyLineages)
+	n, err := sizeOf(sizes, keyLineages)
 	return int64(n), err //nolint:gosec // as written
 }

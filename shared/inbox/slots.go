@@ -109,7 +109,12 @@ func (s *slots) flush() error {
 		}
 	}
 	clear(s.lineages)
-	return s.growLineages()
+	if s.begun == 0 {
+		return nil
+	}
+	err := grow(s.sizes, keyLineages, s.begun)
+	s.begun = 0
+	return err
 }
 
 // store joins run with the stored intervals that it touches.
@@ -136,19 +141,18 @@ func (l *lineage) store(run interval) error {
 			return err
 		}
 	}
-	key := slotKey(whole.last)
-	return l.bucket.Put(key, codec.Seal(key, slotKey(whole.first)))
+	return putNumber(l.bucket, slotKey(whole.last), whole.first)
 }
 
 func slotKey(slot uint64) []byte { return binary.BigEndian.AppendUint64(nil, slot) }
 
 func decodeInterval(key, value []byte) (interval, error) {
-	first, err := codec.Unseal(key, value)
+	first, err := numberOf(key, value)
 	if err != nil {
 		return interval{}, err
 	}
-	if len(key) != 8 || len(first) != 8 {
-		return interval{}, fmt.Errorf("%w: interval %x has not the form of one", boltdb.ErrCorrupt, key)
+	if len(key) != 8 {
+		return interval{}, fmt.Errorf("%w: interval %x does not have the key of one", boltdb.ErrCorrupt, key)
 	}
-	return interval{binary.BigEndian.Uint64(first), binary.BigEndian.Uint64(key)}, nil
+	return interval{first, binary.BigEndian.Uint64(key)}, nil
 }

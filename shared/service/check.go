@@ -34,12 +34,12 @@ func (c *Config) warnOfExposed(logger zerolog.Logger) {
 	}
 }
 
-// Check is `config check` of the program of that name. refused is what the service refuses of its settings by itself,
-// or nil. Check adds what serve would find in its way on this machine: the directories of its files, and whether others
-// could use the service without a key. It creates nothing, and opens the database only to look for a key, when no other
-// process has it. The error lists what is wrong, a line each, and has exit code 2. Otherwise Check writes to w that the
-// settings are good, and what could not be checked.
-func Check(ctx context.Context, w io.Writer, program string, c *Config, refused error) error {
+// Check is `config check` of the program whose file has that format. refused is what the service refuses of its
+// settings by itself, or nil. Check adds what serve would find in its way on this machine: the directories of its
+// files, and whether others could use the service without a key. It creates nothing, and opens the database only to
+// look for a key, when no other process has it. The error lists what is wrong, a line each, and has exit code 2.
+// Otherwise Check writes to w that the settings are good, and what could not be checked.
+func Check(ctx context.Context, w io.Writer, format boltdb.Format, c *Config, refused error) error {
 	problems := []error{refused}
 	if err := settings.CheckFile(c.Data); err != nil {
 		problems = append(problems, fmt.Errorf("data: %w", err))
@@ -49,7 +49,7 @@ func Check(ctx context.Context, w io.Writer, program string, c *Config, refused 
 			problems = append(problems, fmt.Errorf("log-file: %w", err))
 		}
 	}
-	unchecked, err := reachable(ctx, program, c)
+	unchecked, err := reachable(ctx, format, c)
 	if err := errors.Join(append(problems, err)...); err != nil {
 		return settings.WithExitCode(err, settings.ExitUsage)
 	}
@@ -62,11 +62,11 @@ func Check(ctx context.Context, w io.Writer, program string, c *Config, refused 
 }
 
 // reachable refuses a service that everybody could use from anywhere. unchecked says why that is not known, or is "".
-func reachable(ctx context.Context, program string, c *Config) (unchecked string, err error) {
+func reachable(ctx context.Context, format boltdb.Format, c *Config) (unchecked string, err error) {
 	if refused := settings.CheckHostPort(c.Listen); refused != nil { // it reaches nobody
 		return "", nil //nolint:nilerr // New says so
 	}
-	err = c.Auth.Check(ctx, c.Listen, program, c.Data)
+	err = c.Auth.Check(ctx, c.Listen, format, c.Data)
 	if errors.Is(err, boltdb.ErrLocked) {
 		return fmt.Sprintf("not checked: whether %s has an API key, without which serve refuses to listen on %s: "+
 			"a running process has the file; stop it and check again, or ask it without a key and see that it answers "+

@@ -12,11 +12,17 @@ import (
 	"ordertally/shared/service/telemetry"
 )
 
-// openDatabase opens a service's file and registers its metrics under the service's name. It logs if the file is new,
-// and any damage.
-func openDatabase(path, service string, registry prometheus.Registerer, logger zerolog.Logger) (*boltdb.DB, error) {
-	commits := boltdb.NewMetrics(registry, service)
+// openDatabase opens a service's file, which must have that format, and registers its metrics under the service's name.
+// It logs if the file is new, and any damage.
+func openDatabase(
+	path string,
+	format boltdb.Format,
+	registry prometheus.Registerer,
+	logger zerolog.Logger,
+) (*boltdb.DB, error) {
+	commits := boltdb.NewMetrics(registry, format.Service)
 	db, err := boltdb.Open(path, boltdb.Options{
+		Format:     format,
 		OnCommit:   commits.Observe,
 		OnIncident: func(err error) { logger.Error().Err(err).Str("data", path).Msg("the database file is damaged") },
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ordertally/shared/boltdb"
 	"ordertally/shared/kafka"
 	"ordertally/shared/settings/tlsfiles"
 )
@@ -36,7 +37,7 @@ func TestCheck_WarnsOfFilesThatOthersCanRead(t *testing.T) {
 	}
 	open := []string{config.TLS.KeyFile, config.Data, config.KafkaSecurity.PasswordFile}
 	var out, log bytes.Buffer
-	if err := Check(t.Context(), &out, "order", &config, nil); err != nil {
+	if err := Check(t.Context(), &out, boltdb.Format{Service: "order", Number: 1}, &config, nil); err != nil {
 		t.Fatal(err)
 	}
 	config.warnOfExposed(zerolog.New(&log))

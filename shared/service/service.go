@@ -34,6 +34,7 @@ type Service struct {
 	Logger   zerolog.Logger
 
 	name    string
+	format  boltdb.Format
 	config  *Config
 	check   boltdb.Checker
 	make    Make
@@ -57,10 +58,12 @@ type part struct {
 	check telemetry.Check
 }
 
-// New returns a service that is not started. Its settings are complete; check checks one record of its file.
-func New(name string, config *Config, check boltdb.Checker, logger zerolog.Logger, parts Make) *Service {
+// New returns a service that is not started. The format of its file names it. Its settings are complete; check checks
+// one record of the file.
+func New(format boltdb.Format, config *Config, check boltdb.Checker, logger zerolog.Logger, parts Make) *Service {
 	return &Service{
-		name: name, config: config, check: check, make: parts, Logger: logger, group: lifecycle.NewGroup(),
+		name: format.Service, format: format, config: config, check: check, make: parts, Logger: logger,
+		group:    lifecycle.NewGroup(),
 		Registry: telemetry.NewRegistry(),
 	}
 }
@@ -94,7 +97,7 @@ func (s *Service) Start(ctx context.Context) error {
 //	file ── traces ── callers ── own parts ── ops listener ── background ── API
 func (s *Service) start(ctx context.Context) (err error) {
 	s.config.Drops.Register(s.Registry, s.name)
-	if s.DB, err = openDatabase(s.config.Data, s.name, s.Registry, s.Logger); err != nil {
+	if s.DB, err = openDatabase(s.config.Data, s.format, s.Registry, s.Logger); err != nil {
 		return err
 	}
 	s.OnStop("database", func(context.Context) error { return s.DB.Close() })

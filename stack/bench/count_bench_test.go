@@ -88,7 +88,7 @@ func readBare(b *testing.B, address, topic string, n int) float64 {
 // of the last.
 func countAll(b *testing.B, address, topic string, n int64) float64 {
 	b.Helper()
-	db, err := boltdb.Open(filepath.Join(b.TempDir(), "activity.db"), boltdb.Options{})
+	db, err := boltdb.Open(filepath.Join(b.TempDir(), "activity.db"), boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		b.Fatal(err)
 	}

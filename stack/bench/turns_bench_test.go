@@ -170,7 +170,7 @@ func asker(b *testing.B, base string) func(path, key string) (time.Duration, int
 // which it returns the credentials.
 func countedFile(b *testing.B, path string, n int) (credentials []string) {
 	b.Helper()
-	db, err := boltdb.Open(path, boltdb.Options{})
+	db, err := boltdb.Open(path, boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -13,7 +13,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
+	"ordertally/activity/activitystore"
 	"ordertally/order/orderd"
+	"ordertally/order/orderstore"
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
 	"ordertally/shared/boltdb"
@@ -36,6 +38,7 @@ func eachService(t *testing.T, around service.Config, scopes []string,
 	test func(t *testing.T, s listening, key, other string)) {
 	t.Helper()
 	around.Listen, around.OpsListen, around.Kafka = "127.0.0.1:0", "127.0.0.1:0", []string{"127.0.0.1:1"}
+	formats := map[string]boltdb.Format{"order": orderstore.Format, "activity": activitystore.Format}
 	for name, create := range map[string]func(file string) (listening, error){
 		"order": func(file string) (listening, error) {
 			around.Data = file
@@ -50,7 +53,7 @@ func eachService(t *testing.T, around service.Config, scopes []string,
 			file := filepath.Join(t.TempDir(), "service.db")
 			key, other := "", ""
 			if len(scopes) > 0 {
-				key, other = keysIn(t, file, scopes)
+				key, other = keysIn(t, file, formats[name], scopes)
 			}
 			s, err := create(file)
 			if err != nil {
@@ -72,9 +75,9 @@ func eachService(t *testing.T, around service.Config, scopes []string,
 }
 
 // keysIn makes a key with those scopes, and one with all of them but the last.
-func keysIn(t *testing.T, file string, scopes []string) (key, other string) {
+func keysIn(t *testing.T, file string, format boltdb.Format, scopes []string) (key, other string) {
 	t.Helper()
-	db, err := boltdb.Open(file, boltdb.Options{})
+	db, err := boltdb.Open(file, boltdb.Options{Format: format})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"ordertally/activity/activitystore"
+	"ordertally/order/orderstore"
 	"ordertally/shared/auth"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
@@ -44,9 +46,9 @@ func schemathesis(t *testing.T) string {
 }
 
 // keyIn makes a key of all scopes in a file that no service has open.
-func keyIn(t *testing.T, path string) (credential string) {
+func keyIn(t *testing.T, path string, format boltdb.Format) (credential string) {
 	t.Helper()
-	db, err := boltdb.Open(path, boltdb.Options{})
+	db, err := boltdb.Open(path, boltdb.Options{Format: format})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,8 @@ func TestSchemathesis(t *testing.T) {
 	}
 	dev := devbrokertest.Start(t, devbroker.Config{})
 	dir := t.TempDir()
-	orderKey, activityKey := keyIn(t, filepath.Join(dir, "order.db")), keyIn(t, filepath.Join(dir, "activity.db"))
+	orderKey := keyIn(t, filepath.Join(dir, "order.db"), orderstore.Format)
+	activityKey := keyIn(t, filepath.Join(dir, "activity.db"), activitystore.Format)
 	s := stacktest.StartServices(t, dir, dev.Addr())
 	for range 5 {
 		stacktest.PlaceWithKey(t, s.OrderURL(), orderKey)

@@ -111,7 +111,7 @@ func manyOrders(t *testing.T) string {
 
 func manyStatistics(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "activity.db")
-	db, err := boltdb.Open(path, boltdb.Options{})
+	db, err := boltdb.Open(path, boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func TestMemoryWithKafkaAway(t *testing.T) {
 // fillOrders places n orders in a new file, without a relay.
 func fillOrders(t *testing.T, file string, n int) {
 	t.Helper()
-	db, err := boltdb.Open(file, boltdb.Options{})
+	db, err := boltdb.Open(file, boltdb.Options{Format: orderstore.Format})
 	if err != nil {
 		t.Fatal(err)
 	}

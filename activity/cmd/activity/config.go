@@ -14,6 +14,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/activityd"
+	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
 	"ordertally/shared/kafka"
 	"ordertally/shared/service"
@@ -37,7 +38,7 @@ func (c *configCheckCmd) Run(ctx context.Context) error {
 	if c.Try < 0 || c.Try > ingest.MaxTry {
 		refused = errors.Join(refused, fmt.Errorf("try: it must be 1 to %d", ingest.MaxTry))
 	}
-	err := service.Check(ctx, os.Stdout, "activity", &c.Config.Config, refused)
+	err := service.Check(ctx, os.Stdout, activitystore.Format, &c.Config.Config, refused)
 	if err != nil || c.Try == 0 {
 		return err
 	}

@@ -49,7 +49,7 @@ func run(args []string) error {
 			kong.Vars{
 				"api_target": "http://127.0.0.1:8090",
 			},
-			kong.Bind(&keyverbs.Service{Name: "activity", KeyVariable: keyVariable}),
+			kong.Bind(&keyverbs.Service{Format: activitystore.Format, KeyVariable: keyVariable}),
 		},
 	}.Run(&commands{}, args)
 }

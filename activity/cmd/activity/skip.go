@@ -43,7 +43,7 @@ func (c *skipCmd) run(ctx context.Context, out io.Writer) error {
 	if _, err := os.Stat(c.Data); err != nil { // opening would make it
 		return fmt.Errorf("open database %s: %w", c.Data, err)
 	}
-	db, err := boltdb.Open(c.Data, boltdb.Options{})
+	db, err := boltdb.Open(c.Data, boltdb.Options{Format: activitystore.Format})
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func TestCompactedFilesGoOn(t *testing.T) {
 
 func openStore(t *testing.T, path string) (*boltdb.DB, *orderstore.Store, *outbox.Outbox) {
 	t.Helper()
-	db, err := boltdb.Open(path, boltdb.Options{})
+	db, err := boltdb.Open(path, boltdb.Options{Format: orderstore.Format})
 	if err != nil {
 		t.Fatal(err)
 	}

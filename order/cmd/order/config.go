@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order/orderd"
+	"ordertally/order/orderstore"
 	"ordertally/shared/service"
 	"ordertally/shared/settings"
 )
@@ -24,7 +25,7 @@ type configCheckCmd struct {
 // Run says what serve would refuse.
 func (c *configCheckCmd) Run(ctx context.Context) error {
 	_, refused := orderd.New(c.Config, zerolog.Nop())
-	return service.Check(ctx, os.Stdout, "order", &c.Config.Config, refused)
+	return service.Check(ctx, os.Stdout, orderstore.Format, &c.Config.Config, refused)
 }
 
 type configPrintCmd struct {

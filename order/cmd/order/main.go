@@ -46,7 +46,7 @@ func run(args []string) error {
 			kong.Vars(settings.Vars(&orderd.Config{})),
 			kong.Bind(boltdb.Checker(orderstore.Check)),
 			kong.Vars{"api_target": "http://127.0.0.1:8080"},
-			kong.Bind(&keyverbs.Service{Name: "order", KeyVariable: keyVariable}),
+			kong.Bind(&keyverbs.Service{Format: orderstore.Format, KeyVariable: keyVariable}),
 		},
 	}.Run(&commands{}, args)
 }

@@ -72,7 +72,7 @@ func New(t testing.TB, c clock.Clock) *Service {
 func (s *Service) Start() {
 	s.t.Helper()
 	var err error
-	if s.db, err = boltdb.Open(s.path, boltdb.Options{}); err != nil {
+	if s.db, err = boltdb.Open(s.path, boltdb.Options{Format: orderstore.Format}); err != nil {
 		s.t.Fatal(err)
 	}
 	box, err := outbox.Open(s.t.Context(), s.db, outbox.Config{Source: event.Source})

@@ -19,6 +19,9 @@ import (
 	"ordertally/shared/settings"
 )
 
+// orderService is the program that the verbs are of.
+var orderService = &Service{Format: boltdb.Format{Service: "order", Number: 1}}
+
 // rig is a service's file, absent at first.
 type rig struct {
 	t    *testing.T
@@ -34,7 +37,7 @@ func (r *rig) make(name string, expires time.Duration, scopes ...string) (creden
 	r.t.Helper()
 	var stdout, stderr bytes.Buffer
 	c := New{place: r.file, Name: name, Scopes: scopes, Expires: lifetime(expires), Never: expires == 0}
-	if err := c.run(r.t.Context(), nil, &stdout, &stderr); err != nil {
+	if err := c.run(r.t.Context(), orderService, &stdout, &stderr); err != nil {
 		r.t.Fatal(err)
 	}
 	return strings.TrimSuffix(stdout.String(), "\n"), strings.Split(stdout.String(), "_")[1]
@@ -45,7 +48,7 @@ func (r *rig) ls(form string) string {
 	var out bytes.Buffer
 	at := r.file
 	at.Output = form
-	if err := (&Ls{at}).run(r.t.Context(), nil, &out); err != nil {
+	if err := (&Ls{at}).run(r.t.Context(), orderService, &out); err != nil {
 		r.t.Fatal(err)
 	}
 	return out.String()
@@ -53,7 +56,7 @@ func (r *rig) ls(form string) string {
 
 func (r *rig) revoke(id string) (string, error) {
 	var out bytes.Buffer
-	err := (&Revoke{r.file, id}).run(r.t.Context(), nil, &out)
+	err := (&Revoke{r.file, id}).run(r.t.Context(), orderService, &out)
 	return out.String(), err
 }
 
@@ -77,7 +80,7 @@ func TestNewPrintsTheKeyOnce(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	c := New{place: r.file, Name: "shop", Scopes: []string{auth.OrdersWrite, auth.OrdersRead},
 		Expires: lifetime(time.Hour)}
-	if err := c.run(t.Context(), nil, &stdout, &stderr); err != nil {
+	if err := c.run(t.Context(), orderService, &stdout, &stderr); err != nil {
 		t.Fatal(err)
 	}
 	if !regexp.MustCompile(`^ot_[a-z2-7]{10}_[a-z2-7]{26}\n$`).MatchString(stdout.String()) {
@@ -117,7 +120,7 @@ func TestNewRefusesWhatIsNoKey(t *testing.T) {
 		c.place = r.file
 		change(&c)
 		var stdout, stderr bytes.Buffer
-		err := c.run(t.Context(), nil, &stdout, &stderr)
+		err := c.run(t.Context(), orderService, &stdout, &stderr)
 		if err == nil || settings.ExitCode(err) != settings.ExitUsage || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: exit %d, %v", what, settings.ExitCode(err), err)
 		}
@@ -138,7 +141,7 @@ func TestAKeyThatCannotBePrintedIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	err = (&New{place: r.file, Name: "shop", Scopes: []string{auth.OpsRead}}).run(t.Context(), nil, full,
+	err = (&New{place: r.file, Name: "shop", Scopes: []string{auth.OpsRead}}).run(t.Context(), orderService, full,
 		&bytes.Buffer{})
 	var id string
 	r.keys(0, func(k *auth.Keys) { id = k.List()[0].ID })
@@ -266,9 +269,10 @@ func TestTheVerbsNeedTheServiceStopped(t *testing.T) {
 		var out bytes.Buffer
 		_, revoking := r.revoke(id)
 		for verb, err := range map[string]error{
-			"new": (&New{place: r.file, Name: "till", Scopes: []string{auth.OpsRead}}).run(t.Context(), nil, &out,
+			"new": (&New{place: r.file, Name: "till", Scopes: []string{auth.OpsRead}}).run(t.Context(), orderService,
+				&out,
 				&out),
-			"ls":     (&Ls{r.file}).run(t.Context(), nil, &out),
+			"ls":     (&Ls{r.file}).run(t.Context(), orderService, &out),
 			"revoke": revoking,
 		} {
 			if !errors.Is(err, boltdb.ErrLocked) || !strings.Contains(err.Error(), "stop the service") {
@@ -284,7 +288,7 @@ func TestTheVerbsNeedTheServiceStopped(t *testing.T) {
 func TestAnAbsentFileIsNotMade(t *testing.T) {
 	r := newRig(t)
 	_, revoking := r.revoke("aaaaaaaaaa")
-	for verb, err := range map[string]error{"ls": (&Ls{r.file}).run(t.Context(), nil, &bytes.Buffer{}),
+	for verb, err := range map[string]error{"ls": (&Ls{r.file}).run(t.Context(), orderService, &bytes.Buffer{}),
 		"revoke": revoking} {
 		if !errors.Is(err, fs.ErrNotExist) || settings.ExitCode(err) != settings.ExitUsage ||
 			!strings.HasPrefix(err.Error(), "--data: ") {

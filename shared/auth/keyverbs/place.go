@@ -26,8 +26,8 @@ import (
 
 // Service is the program that the verbs are of.
 type Service struct {
-	Name        string // order
-	KeyVariable string // the environment variable that holds the credential to send
+	Format      boltdb.Format // of its file; it names the service
+	KeyVariable string        // the environment variable that holds the credential to send
 }
 
 // place is where the keys are: with a running service, or in the file of a stopped one.
@@ -68,7 +68,7 @@ func (p *place) with(ctx context.Context, service *Service, create bool, do func
 	if _, err := os.Stat(p.Data); err != nil && !create {
 		return settings.WithExitCode(fmt.Errorf("--data: %w", err), settings.ExitUsage)
 	}
-	db, err := boltdb.Open(p.Data, boltdb.Options{})
+	db, err := boltdb.Open(p.Data, boltdb.Options{Format: service.Format})
 	if errors.Is(err, boltdb.ErrLocked) {
 		return fmt.Errorf("%w: the service is running: use --target instead of --data, or stop the service", err)
 	}
@@ -142,7 +142,7 @@ func (p *place) remote(service *Service) (*running, error) {
 	// A redirect could take the credential elsewhere.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &running{
-		service.Name,
+		service.Format.Service,
 		base,
 		token,
 		&http.Client{Transport: transport, Timeout: answerTimeout, CheckRedirect: stay},

@@ -20,6 +20,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
 	"ordertally/shared/auth/keyapi"
+	"ordertally/shared/boltdb"
 	"ordertally/shared/settings"
 	"ordertally/shared/web"
 	"ordertally/shared/web/problem"
@@ -49,7 +50,7 @@ func typed(t *testing.T, env map[string]string, args ...string) (stdout, stderr 
 	var commands struct {
 		Keys Commands `cmd:""`
 	}
-	service := &Service{Name: "order", KeyVariable: "ORDERTALLY_TEST_KEY"}
+	service := &Service{Format: boltdb.Format{Service: "order", Number: 1}, KeyVariable: "ORDERTALLY_TEST_KEY"}
 	var sources *settings.Sources
 	k, err := settings.Program{
 		Name: "order", EnvPrefix: "ORDER", Stdout: &bytes.Buffer{},

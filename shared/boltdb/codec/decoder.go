@@ -44,6 +44,9 @@ func NewDecoder(encoded []byte) Decoder { return Decoder{rest: encoded} }
 // Fail marks the record as one that does not have its form.
 func (d *Decoder) Fail() { d.rest, d.bad = nil, true }
 
+// More reports whether anything is left.
+func (d *Decoder) More() bool { return len(d.rest) > 0 }
+
 // Err is ErrCorrupt once a value was not there.
 func (d *Decoder) Err() error {
 	if d.bad {

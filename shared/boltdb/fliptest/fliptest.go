@@ -58,7 +58,7 @@ func Run(t *testing.T, path string, n int, check boltdb.Checker, use Use) {
 		file := filepath.Join(t.TempDir(), strconv.Itoa(i)+".db") // one that bbolt gave up stays locked
 		write(t, file, flipped)
 		done, err := boltdb.CheckFile(t.Context(), file, check)
-		if err != nil && !errors.Is(err, boltdb.ErrForeign) {
+		if err != nil && !errors.Is(err, boltdb.ErrForeign) && !errors.Is(err, boltdb.ErrOldFormat) {
 			t.Fatalf("byte %d, bit %d: %v", at, bit, err)
 		}
 		read, useErr := use(t, file)

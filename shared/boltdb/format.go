@@ -1,0 +1,106 @@
+package boltdb
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb/codec"
+)
+
+// Format says whose file it is, and in which form. Each service has one; a release that changes the form of anything in
+// the file changes the number. There are no readers of earlier forms.
+type Format struct {
+	Service string // such as order
+	Number  int    // from 1 on
+}
+
+// ErrOldFormat and ErrNewFormat say that another release wrote the file. It is left as it is.
+var (
+	ErrOldFormat = errors.New("it was written by an older version of Ordertally, whose format this one does not " +
+		"read; " +
+		"move it away and start with a new file")
+	ErrNewFormat = errors.New("it was written by a newer version of Ordertally, whose format this one does not read; " +
+		"use that version, or another file")
+)
+
+// The format has a bucket of its own, which no Checker sees.
+var (
+	metaBucket = []byte("meta")
+	formatKey  = []byte("format")
+)
+
+const formatPrefix = "ordertally-"
+
+// String returns the format as it stands in the file.
+func (f Format) String() string { return fmt.Sprintf("%s%s/%d", formatPrefix, f.Service, f.Number) }
+
+// Check says whether a file has that format: if not, it is ErrForeign, ErrOldFormat or ErrNewFormat.
+func (f Format) Check(tx *bbolt.Tx) error {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil || meta.Get(formatKey) == nil { // so did order, before formats had numbers
+		return fmt.Errorf("it names no format; if it is not damaged, %w", ErrOldFormat)
+	}
+	text, err := codec.Unseal(formatKey, meta.Get(formatKey))
+	if err != nil {
+		return fmt.Errorf("read the format: %w", err)
+	}
+	service, number, _ := strings.Cut(strings.TrimPrefix(string(text), formatPrefix), "/")
+	found, err := strconv.Atoi(number)
+	switch {
+	case err != nil || service != f.Service:
+		return fmt.Errorf("%w: its format is %.40q", ErrForeign, text)
+	case found < f.Number:
+		return fmt.Errorf("its format is %s, this program's %s: %w", text, f, ErrOldFormat)
+	case found > f.Number:
+		return fmt.Errorf("its format is %s, this program's %s: %w", text, f, ErrNewFormat)
+	}
+	return nil
+}
+
+// isFormat says whether a file was refused for what it is, which is no damage.
+func isFormat(err error) bool {
+	return errors.Is(err, ErrForeign) || errors.Is(err, ErrOldFormat) || errors.Is(err, ErrNewFormat)
+}
+
+// claim checks the format of a file, and gives it to one that is empty. The zero Format asks for none.
+func (f Format) claim(bolt *bbolt.DB) error {
+	if f == (Format{}) {
+		return nil
+	}
+	empty := false
+	err := bolt.View(func(tx *bbolt.Tx) error {
+		if first, _ := tx.Cursor().First(); first == nil {
+			empty = true
+			return nil
+		}
+		return f.Check(tx)
+	})
+	if err != nil || !empty {
+		return err
+	}
+	return bolt.Update(func(tx *bbolt.Tx) error {
+		meta, err := tx.CreateBucket(metaBucket)
+		if err != nil {
+			return err
+		}
+		return meta.Put(formatKey, codec.Seal(formatKey, []byte(f.String())))
+	})
+}
+
+// all checks what a store knows nothing of, and leaves the rest to the store's own check.
+func (check Checker) all(r *Record) error {
+	switch {
+	case len(r.Path) == 0 && string(r.Key) == string(metaBucket) && r.IsBucket && r.Sequence == 0:
+		return nil
+	case !r.Within(metaBucket):
+		return check(r)
+	case r.IsBucket || !r.In(metaBucket) || string(r.Key) != string(formatKey):
+		return errors.New("nothing of that name belongs there")
+	}
+	_, err := codec.Unseal(r.Key, r.Value)
+	return err
+}
