@@ -45,7 +45,8 @@ func contract(defs []activity.Definition) openapi.API {
 		Says:       says,
 		Routes:     (&API{}).routes(),
 		Operations: operations(defs),
-		Problems:   []problem.Kind{kindInvalidParameter, kindUnavailable, kindCorrupt, web.KindOverloaded},
+		Problems: []problem.Kind{problem.KindInvalidParameter, problem.KindUnavailable, problem.KindCorrupt,
+			web.KindOverloaded},
 		Closed: []openapi.Closed{
 			openapi.ClosedSet(
 				"What became of a message: counted; parked (it cannot be counted); late (it may have been counted "+
@@ -288,7 +289,8 @@ func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string)
 			},
 		}
 		openapi.FilterOrAll(many, "class", "before")
-		problems := append([]problem.Kind{kindMalformedJSON, kindInvalidDecision}, missing...)
+		problems := append([]problem.Kind{problem.KindMalformedJSON, kindInvalidDecision, problem.KindDiskFull,
+			problem.KindReadOnly}, missing...)
 		all["POST "+base+entryPath+"/"+word[0]] = openapi.Operation{
 			ID: word[0] + own, Summary: decisions[word[0]] + " one of them.", Path: name, Body: one, Answer: answer,
 			AnswerHeaders: plain, Problems: problems,

@@ -10,6 +10,7 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
 )
 
 // decisionBody is an operator's request. The filter is for those that concern many messages.
@@ -97,7 +98,8 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb activity.Verb) (d
 			"reason, class, before and all.")
 	}
 	if err != nil {
-		return d, kindMalformedJSON.New("The body must be exactly one well-formed JSON object; {} is the least.")
+		return d, problem.KindMalformedJSON.New(
+			"The body must be exactly one well-formed JSON object; {} is the least.")
 	}
 	if fault := web.ReasonFault(d.Reason, verb == activity.Discard); fault != "" {
 		return d, invalidDecision("The reason " + fault)

@@ -9,23 +9,12 @@ import (
 
 // The kinds of problems of this API, beside those of the shared packages and of package activity.
 var (
-	kindInvalidParameter = problem.Kind{Status: http.StatusBadRequest, Code: "invalid_parameter",
-		Says: "A parameter of the query is unknown, missing, empty, given twice or malformed."}
-	kindMalformedJSON = problem.Kind{Status: http.StatusBadRequest, Code: "malformed_json",
-		Says: "The body is not exactly one well-formed JSON object within depth 32."}
 	kindNotKept = problem.Kind{Status: http.StatusNotFound, Code: "not_kept",
 		Says: "No such message is in the ledger, or not any more."}
 	kindInvalidDecision = problem.Kind{
 		Status: http.StatusUnprocessableEntity, Code: "invalid_decision",
 		Says: "The body is well formed and does not say clearly what is to be done.",
 	}
-	kindCorrupt = problem.Kind{
-		Status: http.StatusInternalServerError,
-		Code:   "corrupt_record",
-		Says:   "A stored record that the answer needs is damaged. An operator has to restore the file from a backup.",
-	}
-	kindUnavailable = problem.Kind{Status: http.StatusServiceUnavailable, Code: "unavailable",
-		Says: "The service cannot answer now. Repeat later."}
 )
 
 // refusals is the kind of each code of the domain.

@@ -14,6 +14,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/text/rfc3339"
 	"ordertally/shared/web"
+	"ordertally/shared/web/problem"
 )
 
 // Ledgers are the messages that were not counted and wait for an operator. Safe for concurrent use.
@@ -169,7 +170,8 @@ func (a *API) listKept(ledger activity.Ledger) func(*http.Request) (any, error) 
 		if text, given := query["limit"]; given {
 			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxLimit ||
 				strconv.Itoa(limit) != text {
-				return nil, kindInvalidParameter.New("The query parameter limit is a whole number from 1 to 200.")
+				return nil, problem.KindInvalidParameter.New(
+					"The query parameter limit is a whole number from 1 to 200.")
 			}
 		}
 		made, err := a.answers.Turn(r)
@@ -181,7 +183,8 @@ func (a *API) listKept(ledger activity.Ledger) func(*http.Request) (any, error) 
 		defer cancel()
 		list, err := act.Ledgers.ListKept(ctx, ledger, filter, query["cursor"], limit)
 		if errors.Is(err, activity.ErrNotKept) {
-			return nil, kindInvalidParameter.New("The cursor is not one that this path gave; begin without one.")
+			return nil, problem.KindInvalidParameter.New(
+				"The cursor is not one that this path gave; begin without one.")
 		}
 		if err != nil {
 			return nil, err
@@ -210,12 +213,12 @@ func (a *API) keptQuery(r *http.Request, besides ...string) (*Activity, query, a
 	}
 	filter.Reason = activity.Reason(q["class"])
 	if _, given := q["class"]; given && !knownReason(filter.Reason) {
-		return nil, nil, filter, kindInvalidParameter.New(
+		return nil, nil, filter, problem.KindInvalidParameter.New(
 			"The query parameter class is none of those that messages are kept for.")
 	}
 	if text, given := q["before"]; given {
 		if filter.Before, err = rfc3339.Parse(text); err != nil || filter.Before.IsZero() { // zero would be any
-			return nil, nil, filter, kindInvalidParameter.New(
+			return nil, nil, filter, problem.KindInvalidParameter.New(
 				"The query parameter before is a time such as 2026-01-31T12:00:00Z.")
 		}
 	}

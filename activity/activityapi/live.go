@@ -10,6 +10,7 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/auth"
 	"ordertally/shared/uuidv7"
+	"ordertally/shared/web/problem"
 )
 
 // Limits of the live streams.
@@ -155,7 +156,7 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 }
 
 func tooMany() error {
-	p := kindUnavailable.New(
+	p := problem.KindUnavailable.New(
 		"As many live streams are open as there may be, in all or for one caller; ask again in a moment, or for the " +
 			"day itself.",
 	)

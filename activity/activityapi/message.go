@@ -8,6 +8,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/web/problem"
 )
 
 // knownBy is what a counted message is known by.
@@ -73,7 +74,7 @@ func (a *API) message(r *http.Request) (any, error) {
 
 // message reads what a message is asked for by.
 func (q query) message(id string) (activity.MessageID, error) {
-	invalid := func(detail string) error { return kindInvalidParameter.New(detail) }
+	invalid := func(detail string) error { return problem.KindInvalidParameter.New(detail) }
 	m := activity.MessageID{ID: id, Lineage: q["lineage"]}
 	if len(id) > cloudevent.MaxIDLen || len(m.Lineage) > cloudevent.MaxIDLen {
 		return m, invalid("A message id and a lineage have at most " + strconv.Itoa(cloudevent.MaxIDLen) + " bytes.")

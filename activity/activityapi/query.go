@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"ordertally/activity"
+	"ordertally/shared/web/problem"
 )
 
 type query map[string]string
 
 // parameters returns the query's parameters: each at most once, and none but the known.
 func parameters(r *http.Request, known ...string) (query, error) {
-	invalid := func(detail string) error { return kindInvalidParameter.New(detail) }
+	invalid := func(detail string) error { return problem.KindInvalidParameter.New(detail) }
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, invalid("The query is malformed: " + err.Error() + ".")
@@ -50,7 +51,7 @@ func (q query) zone(otherwise activity.Zone) (activity.Zone, error) {
 func (q query) date(name string) (activity.Date, error) {
 	text, given := q[name]
 	if !given {
-		return 0, kindInvalidParameter.New("The query parameter " + name + " is missing: a day, YYYY-MM-DD.")
+		return 0, problem.KindInvalidParameter.New("The query parameter " + name + " is missing: a day, YYYY-MM-DD.")
 	}
 	return activity.ParseDate(text)
 }

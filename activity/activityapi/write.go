@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"ordertally/activity"
-	"ordertally/shared/boltdb"
 	"ordertally/shared/web"
 	"ordertally/shared/web/problem"
 )
@@ -121,19 +120,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		// cuts the connection: one that only stopped sending would take an empty answer for a success
 		panic(http.ErrAbortHandler)
 	}
-	p := problem.Internal()
-	switch {
-	case errors.Is(err, boltdb.ErrOutcomeUnknown), errors.Is(err, boltdb.ErrClosed), errors.Is(err, boltdb.ErrDamaged):
-		p = kindUnavailable.New("The statistics cannot be read now; ask again in a moment.")
-	case errors.Is(err, boltdb.ErrFull), errors.Is(err, boltdb.ErrReadOnly):
-		p = kindUnavailable.New(
-			"The service's disk takes no writes now, and nothing was changed. Repeat the request later.",
-		)
-	case errors.Is(err, boltdb.ErrCorrupt):
-		p = kindCorrupt.New(
-			"A record that the answer needs is damaged, and no figure is made up for it. Repeating does not help: " +
-				"the operator has to restore the file from a backup.",
-		)
+	p, known := web.StorageProblem(err)
+	if !known {
+		p = problem.Internal()
 	}
 	a.failures.Log(r, p.Status, err)
 	problem.Write(w, r, p)

@@ -56,7 +56,9 @@ func Document() *huma.OpenAPI { return openapi.Document(contract()) }
 // routes is the one table of what is served, and of the scope that each needs.
 func (a *api) routes() []web.Route {
 	keys := keyapi.API{Guard: a.Guard, Program: "order", Logger: a.Logger}
-	return append(keys.Routes(a.handle), []web.Route{
+	parked := a.parked()
+	routes := append(keys.Routes(a.handle), parked.Routes(a.handle)...)
+	return append(append(routes, parked.AuditRoute(a.handle)), []web.Route{
 		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: page},
 		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},
 		{Method: http.MethodPost, Path: "/v1/orders", Scope: auth.OrdersWrite, Handler: a.handle(a.place)},
@@ -68,16 +70,6 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodGet, Path: "/v1/outbox", Scope: auth.OpsRead, Handler: a.handle(a.report)},
 		{Method: http.MethodPost, Path: "/v1/outbox/reclaim", Scope: auth.OpsWrite, Handler: a.handle(a.reclaim)},
 		{Method: http.MethodGet, Path: "/v1/outbox/waiting", Scope: auth.OpsRead, Handler: a.handle(a.listWaiting)},
-		{Method: http.MethodGet, Path: "/v1/outbox/parked", Scope: auth.OpsRead, Handler: a.handle(a.listParked)},
-		{Method: http.MethodGet, Path: "/v1/outbox/parked/{id}", Scope: auth.OpsRead, Handler: a.handle(a.getParked)},
-		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/retry", Scope: auth.OpsWrite,
-			Handler: a.handle(a.decide(outbox.Retry))},
-		{Method: http.MethodPost, Path: "/v1/outbox/parked/{id}/discard", Scope: auth.OpsWrite,
-			Handler: a.handle(a.decide(outbox.Discard))},
-		{Method: http.MethodPost, Path: "/v1/outbox/retry", Scope: auth.OpsWrite,
-			Handler: a.handle(a.decideAll(outbox.Retry))},
-		{Method: http.MethodPost, Path: "/v1/outbox/discard", Scope: auth.OpsWrite,
-			Handler: a.handle(a.decideAll(outbox.Discard))},
 	}...)
 }
 

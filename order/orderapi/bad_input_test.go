@@ -276,7 +276,7 @@ func TestMethods(t *testing.T) {
 func TestHalfARequestIsNoSuccess(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	before := service.Transactions()
-	for _, path := range []string{"/v1/orders", "/v1/outbox/discard"} {
+	for _, path := range []string{"/v1/orders", "/v1/outbox/parked/discard"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(service.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)

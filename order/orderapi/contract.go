@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 
 	"ordertally/order"
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
+	"ordertally/shared/parked"
+	"ordertally/shared/parked/parkedapi"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
 	"ordertally/shared/web/problem"
@@ -37,25 +40,6 @@ type (
 		Corrupt []uint64         `json:"corrupt,omitempty" doc:"Sequence numbers of messages on this page that are left out because their records are damaged, so their ids are not known. They count towards the limit; a parked message may be among them. Left out when there are none."`
 		Next    string           `json:"next_cursor,omitempty" doc:"Where the next page begins. Left out on the last page. A short page is not necessarily the last."`
 	}
-	parkedPage struct {
-		Parked  []ParkedMessage `json:"parked" doc:"In the order written."`
-		Corrupt []string        `json:"corrupt,omitempty" format:"uuid" doc:"Ids of messages of this page that are damaged and not answered, whatever the filter says; they count for the limit. Left out when there are none."`
-		Next    string          `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
-	}
-	retried struct {
-		N int `json:"retried" minimum:"0" doc:"How many messages will be published again." example:"1"`
-	}
-	discarded struct {
-		N int `json:"discarded" minimum:"0" doc:"How many messages were given up." example:"1"`
-	}
-	allRetried struct {
-		N       int      `json:"retried" minimum:"0" doc:"How many messages will be published again." example:"1"`
-		Corrupt []string `json:"corrupt,omitempty" format:"uuid" doc:"Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none."`
-	}
-	allDiscarded struct {
-		N       int      `json:"discarded" minimum:"0" doc:"How many messages were given up." example:"1"`
-		Corrupt []string `json:"corrupt,omitempty" format:"uuid" doc:"Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none."`
-	}
 	reclaimed struct {
 		N int `json:"reclaimed" minimum:"0" doc:"How many messages will be published from this file." example:"1"`
 	}
@@ -67,17 +51,6 @@ var (
 		Examples:    []any{"01890a5d-ac96-774b-8000-a8b45f0c6d21"}}
 	moment = &openapi.Schema{Type: "string", Format: "date-time"}
 )
-
-func limitParameter() openapi.Parameter {
-	limit := openapi.Integer(1)
-	most := float64(maxLimit)
-	limit.Maximum = &most
-	limit.Default = defaultLimit
-	return openapi.Parameter{Name: "limit", Says: "Most entries of the page.", Schema: limit}
-}
-
-var cursorParameter = openapi.Parameter{Name: "cursor", Says: "next_cursor of the page before, with the same filters.",
-	Schema: openapi.String(1, 0)}
 
 // orderBody is what a request for an order may have. Beyond the schema: each lines[].quantity times unit_price and the
 // total fit 64 bits, placed_at is at most 5 s ahead, no control characters.
@@ -165,10 +138,6 @@ func closedSets() []openapi.Closed {
 			"one is a copy).", order.States()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
 		openapi.ClosedSet(
-			"What an operator did: retry (published again under a new slot), discard (given up for ever), reclaim "+
-				"(published though it was left to another file).",
-			outbox.Verbs()...),
-		openapi.ClosedSet(
 			"The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other "+
 				"programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), "+
 				"fenced (another process took over).",
@@ -191,28 +160,26 @@ func contract() openapi.API {
 	}
 	all := operations()
 	maps.Copy(all, keyapi.Operations())
+	parked := (&api{}).parked()
+	maps.Copy(all, parked.Operations())
+	maps.Copy(all, parked.AuditOperation())
 	return openapi.API{
 		Title:      title,
 		Says:       says,
 		Routes:     (&api{}).routes(),
 		Operations: all,
-		Closed:     append(closedSets(), keyapi.ClosedSets()...),
+		Closed:     slices.Concat(closedSets(), keyapi.ClosedSets(), parkedapi.ClosedSets()),
 		Rules:      rules,
-		Problems:   []problem.Kind{kindInvalidParameter, kindUnavailable},
+		Problems:   []problem.Kind{problem.KindInvalidParameter, problem.KindUnavailable},
 	}
 }
 
 // operations describe the routes, by method and path.
 func operations() map[string]openapi.Operation {
 	id := map[string]*openapi.Schema{"id": uuid}
-	class := openapi.Enum(outbox.Classes()...)
-	fresh := openapi.Cached("The answer changes at any time.", "no-store")
-	plain := []openapi.Header{fresh}
-	pages := []openapi.Header{fresh, {Name: "Link", Says: "The next page, rel=next. Left out on the last one.",
-		Schema: &openapi.Schema{Type: "string"}}}
-	missing, none := []problem.Kind{kindNoOrder}, []problem.Kind{kindNotParked}
+	plain, pages := openapi.Fresh(), openapi.FreshPage()
+	missing := []problem.Kind{kindNoOrder}
 	large := []problem.Kind{web.KindOverloaded}
-	decision := []problem.Kind{kindMalformedJSON, kindInvalidDecision, kindCorrupt}
 	return map[string]openapi.Operation{
 		"POST /v1/orders": {
 			ID: "placeOrder", Summary: "Place an order.",
@@ -231,24 +198,24 @@ func operations() map[string]openapi.Operation {
 			Body: orderBody(), BodyExample: exampleDraft, Status: http.StatusCreated, Answer: placedOrder{},
 			AnswerExample: justPlaced(),
 			AnswerHeaders: []openapi.Header{
-				fresh, {Name: "Location", Says: "The order's path.", Required: true,
+				openapi.Fresh()[0], {Name: "Location", Says: "The order's path.", Required: true,
 					Schema: &openapi.Schema{Type: "string", Pattern: "^/v1/orders/",
 						Examples: []any{"/v1/orders/" + exampleOrder.ID}}},
 				{Name: headerReplayed, Says: "true, when the order was placed by an earlier request. Left out " +
 					"otherwise.", Schema: openapi.Enum("true")},
 			},
 			Problems: []problem.Kind{
-				kindMalformedJSON,
+				problem.KindMalformedJSON,
 				kindInvalidKey,
 				kindInvalidOrder,
 				kindKeyReused,
 				kindReferenceTaken,
 				kindOrderTooLarge,
 				kindOverloaded,
-				kindOutcomeUnknown,
-				kindDiskFull,
-				kindReadOnly,
-				kindCorrupt,
+				problem.KindOutcomeUnknown,
+				problem.KindDiskFull,
+				problem.KindReadOnly,
+				problem.KindCorrupt,
 			},
 		},
 		"GET /v1/orders": {
@@ -269,7 +236,7 @@ func operations() map[string]openapi.Operation {
 				{Name: "customer_id", Says: "Only this customer's.", Schema: openapi.String(1, order.MaxCustomerID)},
 				{Name: "placed_from", Says: "Placed then or later.", Schema: moment},
 				{Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
-				limitParameter(), cursorParameter,
+				openapi.Limit(), openapi.Cursor(),
 			},
 			Answer: orderPage{}, AnswerExample: orderPage{Orders: []placedOrder{exampleOrder},
 				Next: "AQGJCl2slndLgACotF8MbSE3m_Ck"}, AnswerHeaders: pages, Problems: large,
@@ -281,7 +248,7 @@ func operations() map[string]openapi.Operation {
 			Answer:        placedOrder{},
 			AnswerExample: exampleOrder,
 			AnswerHeaders: plain,
-			Problems:      append(append(large, kindCorrupt), missing...),
+			Problems:      append(append(large, problem.KindCorrupt), missing...),
 		},
 		"GET /v1/orders/{id}/delivery": {
 			ID: "getDelivery", Summary: "How an order's message got on, down to partition and offset.", Path: id,
@@ -289,88 +256,22 @@ func operations() map[string]openapi.Operation {
 		},
 		"GET /v1/orders/digests": {
 			ID: "listDigests", Summary: "Sums of the published orders by the quarter hour they were placed in.",
-			Query: []openapi.Parameter{cursorParameter}, Answer: digestsAnswer{}, AnswerHeaders: plain,
+			Query: []openapi.Parameter{openapi.Cursor()}, Answer: digestsAnswer{}, AnswerHeaders: plain,
 		},
 		"GET /v1/outbox": {ID: "getOutbox", Summary: "The state of the outbox, and its newest incidents.",
 			Answer: outbox.Report{}, AnswerHeaders: plain},
 		"POST /v1/outbox/reclaim": {
-			ID: "reclaim", Summary: "Publish what was left to another copy of the file.",
-			Description: "For when that one's disk is gone: while it is there, it publishes them itself.",
-			Body:        reasonBody(true), Answer: reclaimed{}, AnswerHeaders: plain, Problems: decision,
+			ID: "reclaim", Summary: "Publish the messages that were handed over to another copy of the file.",
+			Description: "For when the disk of that copy is gone: while it is there, it publishes them itself.",
+			Body:        parkedapi.Reason(parked.Reclaim), Answer: reclaimed{}, AnswerHeaders: openapi.Fresh(),
+			Problems: parkedapi.Problems(),
 		},
 		"GET /v1/outbox/waiting": {
 			ID:            "listWaiting",
 			Summary:       "List the messages that were refused and will be retried, and those that wait behind one.",
-			Query:         []openapi.Parameter{limitParameter(), cursorParameter},
+			Query:         []openapi.Parameter{openapi.Limit(), openapi.Cursor()},
 			Answer:        waitingPage{},
 			AnswerHeaders: pages,
 		},
-		"GET /v1/outbox/parked": {
-			ID: "listParked", Summary: "List the parked messages, in the order written.",
-			Query: []openapi.Parameter{
-				{Name: "class", Says: "Only those that failed with this class.", Schema: class},
-				{Name: "order_id", Says: "Only this order's.", Schema: openapi.String(0, 0)},
-				{Name: "failed_before", Says: "Only those whose last failure is older.", Schema: moment},
-				limitParameter(), cursorParameter,
-			},
-			Answer: parkedPage{}, AnswerHeaders: pages,
-		},
-		"GET /v1/outbox/parked/{id}": {
-			ID:            "getParked",
-			Summary:       "One parked message with its payload and history.",
-			Path:          id,
-			Answer:        parkedWhole{},
-			AnswerHeaders: plain,
-			Problems:      append(append(large, kindCorrupt), none...),
-		},
-		"POST /v1/outbox/parked/{id}/retry": {
-			ID: "retryParked", Summary: "Publish a parked message again.", Path: id, Body: reasonBody(false),
-			Answer: retried{}, AnswerHeaders: plain, Problems: append(decision, none...),
-		},
-		"POST /v1/outbox/parked/{id}/discard": {
-			ID: "discardParked", Summary: "Give a parked message up, for ever.", Path: id, Body: reasonBody(true),
-			Answer: discarded{}, AnswerHeaders: plain, Problems: append(decision, none...),
-		},
-		"POST /v1/outbox/retry": {
-			ID:            "retryAllParked",
-			Summary:       "Publish all parked messages again that the filter selects.",
-			Body:          filterBody(false),
-			Answer:        allRetried{},
-			AnswerHeaders: plain,
-			Problems:      decision,
-		},
-		"POST /v1/outbox/discard": {
-			ID:            "discardAllParked",
-			Summary:       "Give all parked messages up that the filter selects, for ever.",
-			Body:          filterBody(true),
-			Answer:        allDiscarded{},
-			AnswerHeaders: plain,
-			Problems:      decision,
-		},
 	}
-}
-
-// reasonBody is the body of a decision about one message.
-func reasonBody(required bool) *openapi.Schema {
-	s := &openapi.Schema{Type: "object",
-		Properties: map[string]*openapi.Schema{
-			"reason": openapi.Said(openapi.String(0, web.MaxReason), reasonSays+" May be left out.")},
-		AdditionalProperties: false}
-	if required {
-		s.Properties["reason"], s.Required = openapi.Said(openapi.String(1, web.MaxReason),
-			reasonSays+" Not only spaces."), []string{"reason"}
-	}
-	return s
-}
-
-const reasonSays = "Why, for the record of the act: at most 500 bytes of UTF-8, no control characters."
-
-// filterBody is the body of a decision about many: either a filter, or "all".
-func filterBody(reason bool) *openapi.Schema {
-	s := reasonBody(reason)
-	s.Properties["class"] = openapi.Said(openapi.Enum(outbox.Classes()...), "Only those that failed with this class.")
-	s.Properties["order_id"] = openapi.Said(openapi.String(1, 0), "Only this order's.")
-	s.Properties["failed_before"] = openapi.Said(moment, "Only those whose last failure is older.")
-	openapi.FilterOrAll(s, "class", "order_id", "failed_before")
-	return s
 }

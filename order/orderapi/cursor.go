@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 
 	"ordertally/shared/uuidv7"
+	"ordertally/shared/web"
 )
 
 // A cursor is opaque to clients: version, the last id of the page before, and a CRC-32C over both and the filters, so
@@ -28,7 +29,7 @@ func decodeCursor(text, filters string) (last uuidv7.ID, err error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) != cursorLen || b[0] != cursorVersion ||
 		binary.BigEndian.Uint32(b[cursorLen-4:]) != cursorSum(b[:cursorLen-4], filters) {
-		return uuidv7.ID{}, invalidParameter("cursor",
+		return uuidv7.ID{}, web.InvalidParameter("cursor",
 			"is not one that this list answered with, or the filters changed. Start without it.")
 	}
 	copy(last[:], b[1:])

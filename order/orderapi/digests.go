@@ -8,6 +8,7 @@ import (
 	"ordertally/order"
 	"ordertally/shared/event/setdigest"
 	"ordertally/shared/uuidv7"
+	"ordertally/shared/web"
 )
 
 // digestsAnswer sums up a page of orders. Sums of pages add up.
@@ -29,7 +30,7 @@ const digestsFilters = "digests"
 
 // digests answers sums of the published orders by the quarter hour they were placed in, for `activity verify`.
 func (a *api) digests(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "cursor")
+	values, err := web.Parameters(r, "cursor")
 	if err != nil {
 		return err
 	}

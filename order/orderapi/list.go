@@ -4,24 +4,19 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"time"
 
 	"ordertally/order"
 	"ordertally/shared/uuidv7"
-)
-
-const (
-	defaultLimit = 50
-	maxLimit     = 200
+	"ordertally/shared/web"
 )
 
 // list answers {"orders":[...],"next_cursor":"..."}, newest first by id. next_cursor is left out on the last page. A
 // page may hold fewer orders than the limit, even none, and still have a next one: the store bounds how far it looks
 // for matches. "corrupt" has the ids of orders that are damaged.
 func (a *api) list(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "source", "reference", "customer_id", "placed_from", "placed_to", "limit", "cursor")
+	values, err := web.Parameters(r, "source", "reference", "customer_id", "placed_from", "placed_to", "limit",
+		"cursor")
 	if err != nil {
 		return err
 	}
@@ -37,7 +32,7 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 		values.Set("cursor", cursor)
 		w.Header().Set("Link", "</v1/orders?"+values.Encode()+`>; rel="next"`)
 	}
-	return a.answer(w, r, page)
+	return a.answers.Write(w, r, page)
 }
 
 // page makes a page, and the cursor of the next one if there is one, in its turn: it takes up to 6 MiB while it is
@@ -73,25 +68,8 @@ func (a *api) page(r *http.Request, query order.Query, bound string) (text []byt
 	return append(b, '}'), cursor, nil
 }
 
-// parameters reads the query string, in which only the known names may stand, each once.
-func parameters(r *http.Request, known ...string) (url.Values, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, invalidParameter("The query string", "is malformed: "+err.Error())
-	}
-	for name, given := range values {
-		switch {
-		case !slices.Contains(known, name):
-			return nil, invalidParameter(strconv.Quote(name), "is not a parameter of this request.")
-		case len(given) > 1:
-			return nil, invalidParameter(name, "is given more than once.")
-		}
-	}
-	return values, nil
-}
-
 func readQuery(values url.Values) (q order.Query, err error) {
-	if q.Limit, err = readLimit(values); err != nil {
+	if q.Limit, err = web.Limit(values); err != nil {
 		return q, err
 	}
 	for _, text := range []struct {
@@ -102,14 +80,14 @@ func readQuery(values url.Values) (q order.Query, err error) {
 		{"customer_id", &q.CustomerID, order.MaxCustomerID}} {
 		*text.into = values.Get(text.name)
 		if values.Has(text.name) && !order.ValidIdentifier(*text.into, text.most) {
-			return q, invalidParameter(
+			return q, web.InvalidParameter(
 				text.name,
 				fmt.Sprintf("must be 1 to %d characters of UTF-8, none of them a control character.", text.most),
 			)
 		}
 	}
 	if q.Source != "" && q.Reference == "" {
-		return q, invalidParameter("source", "needs a reference as well.")
+		return q, web.InvalidParameter("source", "needs a reference as well.")
 	}
 	if q.PlacedFrom, err = readTime(values, "placed_from"); err != nil {
 		return q, err
@@ -118,24 +96,12 @@ func readQuery(values url.Values) (q order.Query, err error) {
 		return q, err
 	}
 	if !q.PlacedFrom.IsZero() && !q.PlacedTo.IsZero() && q.PlacedTo.Before(q.PlacedFrom) {
-		return q, invalidParameter("placed_to", "must not be before placed_from.")
+		return q, web.InvalidParameter("placed_to", "must not be before placed_from.")
 	}
 	if values.Has("cursor") {
 		q.Before, err = decodeCursor(values.Get("cursor"), filters(values))
 	}
 	return q, err
-}
-
-func readLimit(values url.Values) (int, error) {
-	if !values.Has("limit") {
-		return defaultLimit, nil
-	}
-	text := values.Get("limit")
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > maxLimit || strconv.Itoa(limit) != text {
-		return 0, invalidParameter("limit", "must be a whole number from 1 to 200.")
-	}
-	return limit, nil
 }
 
 func readTime(values url.Values, name string) (time.Time, error) {
@@ -144,7 +110,7 @@ func readTime(values url.Values, name string) (time.Time, error) {
 	}
 	at, err := order.ParseTime(values.Get(name))
 	if err != nil {
-		return time.Time{}, invalidParameter(name,
+		return time.Time{}, web.InvalidParameter(name,
 			"must be an RFC 3339 time such as 2010-12-01T00:00:00Z, with + written as %2B.")
 	}
 	// No order is older, and the zero time would mean no bound.

@@ -52,7 +52,7 @@ func placeSick(t *testing.T, service *apitest.Service, n int) {
 
 func decide(path, body string) call { return call{method: http.MethodPost, path: path, body: body} }
 
-func TestParkedMessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
+func TestParked_MessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	if page := listParked(t, service, ""); page.Parked == nil || len(page.Parked) != 0 {
 		t.Fatalf("an empty list is %+v", page)
@@ -98,7 +98,7 @@ func TestParkedMessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 	if _, order := get("/v1/orders/"+other.OrderID).do(t, service); !strings.Contains(order, `"state":"discarded"`) {
 		t.Errorf("its order is %s", order)
 	}
-	if resp, answer := decide("/v1/outbox/retry", `{"class":"too_large"}`).do(t,
+	if resp, answer := decide("/v1/outbox/parked/retry", `{"class":"too_large"}`).do(t,
 		service); resp.StatusCode != http.StatusOK || answer != `{"retried":1}` {
 		t.Fatalf("mass retry: %d %s", resp.StatusCode, answer)
 	}
@@ -110,8 +110,8 @@ func TestParkedMessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 	service.AwaitParked(0)
 }
 
-// TestBadDecisions: each request gets its problem, and nothing is changed.
-func TestBadDecisions(t *testing.T) {
+// TestParked_ABadDecisionChangesNothing: each request gets its problem, and nothing is changed.
+func TestParked_ABadDecisionChangesNothing(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	service.PublishWithout("sick")
 	placeSick(t, service, 1)
@@ -126,7 +126,7 @@ func TestBadDecisions(t *testing.T) {
 		{get(unknown), 404, "not_found"},
 		{get("/v1/outbox/parked/1"), 404, "not_found"},
 		{get("/v1/outbox/parked?class=wrong"), 400, "invalid_parameter"},
-		{get("/v1/outbox/parked?failed_before=yesterday"), 400, "invalid_parameter"},
+		{get("/v1/outbox/parked?before=yesterday"), 400, "invalid_parameter"},
 		{get("/v1/outbox/parked?limit=0"), 400, "invalid_parameter"},
 		{get("/v1/outbox/parked?cursor=abc"), 400, "invalid_parameter"},
 		{get("/v1/outbox/parked?state=x"), 400, "invalid_parameter"},
@@ -137,7 +137,7 @@ func TestBadDecisions(t *testing.T) {
 		{decide("/v1/outbox/parked/"+id+"/retry", `{}{}`), 400, "malformed_json"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `[]`), 400, "malformed_json"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":null}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/retry", `{"all":true,"order_id":null}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/retry", `{"all":true,"subject":null}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"a","reason":"b"}`), 400, "malformed_json"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":1}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"why":"a"}`), 422, "invalid_decision"},
@@ -150,19 +150,19 @@ func TestBadDecisions(t *testing.T) {
 			400, "malformed_json"},
 		{decide("/v1/outbox/parked/"+id+"/retry", `{"reason":"\u001b[2J"}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/parked/"+id+"/discard", `{"reason":" \u00a0"}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/discard", `{"reason":"x","all":true,"failed_before":"0001-01-01T00:00:00Z"}`), 422,
+		{decide("/v1/outbox/parked/discard", `{"reason":"x","all":true,"before":"0001-01-01T00:00:00Z"}`), 422,
 			"invalid_decision"},
-		{decide("/v1/outbox/discard", `{"reason":"x","class":"too_large","failed_before":"0001-01-01T00:00:00Z"}`), 422,
+		{decide("/v1/outbox/parked/discard", `{"reason":"x","class":"too_large","before":"0001-01-01T00:00:00Z"}`), 422,
 			"invalid_decision"},
-		{decide("/v1/outbox/retry", `{}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/retry", `{"all":true,"class":"too_large"}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/retry", `{"class":"wrong"}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/retry", `{"failed_before":"yesterday"}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/discard", `{"all":true}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/retry", `{}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/retry", `{"all":true,"class":"too_large"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/retry", `{"class":"wrong"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/retry", `{"before":"yesterday"}`), 422, "invalid_decision"},
+		{decide("/v1/outbox/parked/discard", `{"all":true}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/reclaim", `{}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/reclaim", `{"reason":"a test","all":true}`), 422, "invalid_decision"},
 		{get("/v1/outbox?all=1"), 400, "invalid_parameter"},
-		{on(http.MethodGet, "/v1/outbox/retry"), 405, "method_not_allowed"},
+		{on(http.MethodGet, "/v1/outbox/parked/retry"), 405, "method_not_allowed"},
 		{on(http.MethodDelete, "/v1/outbox/parked/"+id), 405, "method_not_allowed"},
 	} {
 		resp, answer := c.call.do(t, service)

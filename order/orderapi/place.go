@@ -16,7 +16,7 @@ const (
 )
 
 func (a *api) place(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
+	if _, err := web.Parameters(r); err != nil {
 		return err
 	}
 	key, err := idempotencyKey(r)
@@ -47,7 +47,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if placed.Replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
-	writeJSON(w, http.StatusCreated, appendOrder(nil, &placed.Stored, ""))
+	web.WriteJSON(w, http.StatusCreated, appendOrder(nil, &placed.Stored, ""))
 	return nil
 }
 

@@ -3,7 +3,8 @@ package orderapi
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
+
+	gojson "github.com/go-json-experiment/json"
 
 	"ordertally/order"
 	"ordertally/shared/uuidv7"
@@ -11,7 +12,7 @@ import (
 )
 
 func (a *api) get(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
+	if _, err := web.Parameters(r); err != nil {
 		return err
 	}
 	id, err := orderID(r)
@@ -22,18 +23,15 @@ func (a *api) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.answer(w, r, appendOrder(nil, &stored, stored.PlacedBy))
+	return a.answers.Write(w, r, appendOrder(nil, &stored, stored.PlacedBy))
 }
 
-// answer writes an answer that may be large, when there is room for it.
-func (a *api) answer(w http.ResponseWriter, r *http.Request, body []byte) error {
-	release, err := a.answers.Take(r, len(body))
+func (a *api) answerJSON(w http.ResponseWriter, r *http.Request, answer any) error {
+	body, err := gojson.Marshal(answer)
 	if err != nil {
 		return err
 	}
-	defer release()
-	writeJSON(w, http.StatusOK, body)
-	return nil
+	return a.answers.Write(w, r, body)
 }
 
 func orderID(r *http.Request) (uuidv7.ID, error) {
@@ -46,7 +44,7 @@ func orderID(r *http.Request) (uuidv7.ID, error) {
 
 // delivery answers how the order's message got on; what is not known yet is left out.
 func (a *api) delivery(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
+	if _, err := web.Parameters(r); err != nil {
 		return err
 	}
 	id, err := orderID(r)
@@ -77,15 +75,4 @@ func appendOrder(b []byte, o *order.Stored, placedBy string) []byte {
 	}
 	b = append(b, publication...)
 	return append(b, '}')
-}
-
-func writeJSON(w http.ResponseWriter, status int, body []byte) {
-	web.BoundWriting(w, len(body))
-	header := w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // #nosec G705 -- JSON, sent with nosniff; a client that went away is not an error
 }

@@ -22,12 +22,14 @@ func TestWhatEachRouteNeeds(t *testing.T) {
 		"GET /v1/orders/{id}/delivery":        auth.OrdersRead,
 		"GET /v1/outbox":                      auth.OpsRead,
 		"POST /v1/outbox/reclaim":             auth.OpsWrite,
+		"GET /v1/outbox/audit":                auth.OpsRead,
+		"GET /v1/outbox/parked/export":        auth.OpsRead,
 		"GET /v1/outbox/waiting":              auth.OpsRead,
 		"GET /v1/outbox/parked":               auth.OpsRead,
 		"GET /v1/outbox/parked/{id}":          auth.OpsRead,
 		"POST /v1/outbox/parked/{id}/retry":   auth.OpsWrite,
 		"POST /v1/outbox/parked/{id}/discard": auth.OpsWrite,
-		"POST /v1/outbox/retry":               auth.OpsWrite,
-		"POST /v1/outbox/discard":             auth.OpsWrite,
+		"POST /v1/outbox/parked/retry":        auth.OpsWrite,
+		"POST /v1/outbox/parked/discard":      auth.OpsWrite,
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
+	"ordertally/shared/web"
 )
 
 // WaitingMessage is a message that waits, in an answer. CONTRACT: the names are relied on.
@@ -43,11 +44,11 @@ const waitingFilters = "waiting"
 
 // listWaiting answers {"waiting":[...],"next_cursor":"..."}, in the order in which they were refused.
 func (a *api) listWaiting(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "limit", "cursor")
+	values, err := web.Parameters(r, "limit", "cursor")
 	if err != nil {
 		return err
 	}
-	limit, err := readLimit(values)
+	limit, err := web.Limit(values)
 	if err != nil {
 		return err
 	}

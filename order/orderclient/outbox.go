@@ -67,10 +67,3 @@ func (c *Client) Outbox(ctx context.Context) (OutboxReport, error) {
 	}
 	return report, nil
 }
-
-// Reclaim has the messages published that were left to another file, because that file is gone, and returns how many
-// there were. reason is kept.
-func (c *Client) Reclaim(ctx context.Context, reason string) (int, error) {
-	n, _, err := c.decide(ctx, "/v1/outbox/reclaim", decision{Reason: reason})
-	return n, err
-}

@@ -11,6 +11,7 @@ import (
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/parked"
 	"ordertally/shared/uuidv7"
 )
 
@@ -160,7 +161,7 @@ var checks = map[string]func(r *boltdb.Record, value []byte) error{
 		if err != nil {
 			return err
 		}
-		if e.state == parked && root.Bucket(parkedBucket).Get(row.message.ID[:]) == nil {
+		if e.state == setAside && root.Bucket(parkedBucket).Get(row.message.ID[:]) == nil {
 			return fmt.Errorf(
 				"%w: message %s is parked and not in the list of those",
 				boltdb.ErrCorrupt,
@@ -193,7 +194,9 @@ var checks = map[string]func(r *boltdb.Record, value []byte) error{
 	},
 	string(epochsBucket):    func(_ *boltdb.Record, value []byte) error { return wrongSize(value, epochNameSize+8) },
 	string(incidentsBucket): func(_ *boltdb.Record, value []byte) error { return json.Unmarshal(value, new(Incident)) },
-	string(auditBucket):     func(_ *boltdb.Record, value []byte) error { return json.Unmarshal(value, new(Act)) },
+	string(auditBucket): func(_ *boltdb.Record, value []byte) error {
+		return json.Unmarshal(value, new(parked.AuditEntry))
+	},
 }
 
 func wrongSize(b []byte, size int) error {

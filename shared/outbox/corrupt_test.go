@@ -11,6 +11,7 @@ import (
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/outbox"
+	"ordertally/shared/parked"
 	"ordertally/shared/uuidv7"
 )
 
@@ -44,15 +45,15 @@ func ids(messages []outbox.ParkedMessage) (ids []uuidv7.ID) {
 // mass act passes it too.
 func TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 	for _, bucket := range []string{"messages", "waiting", "parked"} {
-		for _, verb := range []outbox.Verb{outbox.Retry, outbox.Discard} {
+		for _, verb := range []parked.Verb{parked.Retry, parked.Discard} {
 			t.Run(bucket+" "+string(verb), func(t *testing.T) {
 				r := newRig(t)
 				r.relay.MaxAttempts = 1
 				ill := sick(r)
 				r.start()
-				parked := park(r, "sick-0", "sick-1", "sick-2", "sick-3")
+				sick := park(r, "sick-0", "sick-1", "sick-2", "sick-3")
 				r.close()
-				bad := parked[1]
+				bad := sick[1]
 				key := binary.BigEndian.AppendUint64(nil, bad.Slot)
 				if bucket == "parked" {
 					key = bad.ID[:]
@@ -60,30 +61,31 @@ func TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 				r.damage(bucket, key)
 				r.open()
 
-				good := slices.Delete(ids(parked), 1, 2)
-				page, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 10)
+				good := slices.Delete(ids(sick), 1, 2)
+				page, err := r.list(parked.Filter{}, 10)
 				if err != nil || !slices.Equal(ids(page.Messages), good) ||
-					!slices.Equal(page.Corrupt, []uuidv7.ID{bad.ID}) || page.Next != (uuidv7.ID{}) {
+					!slices.Equal(page.Corrupt, []string{bad.ID.String()}) || page.Next != "" {
 					t.Fatalf("all: %+v, %v", page, err)
 				}
-				page, err = r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 2)
+				page, err = r.list(parked.Filter{}, 2)
 				if err != nil || !slices.Equal(ids(page.Messages), good[:1]) || len(page.Corrupt) != 1 ||
-					page.Next != bad.ID {
+					page.Next != bad.ID.String() {
 					t.Errorf("two: %+v, %v", page, err)
 				}
 				if r.db.CheckSound(t.Context()) == nil {
 					t.Error("nobody is told of it")
 				}
-				if _, _, err := r.outbox.GetParked(t.Context(), bad.ID); !errors.Is(err, boltdb.ErrCorrupt) {
+				if _, _, err := r.outbox.Ledger().Get(t.Context(), bad.ID.String()); !errors.Is(err,
+					boltdb.ErrCorrupt) {
 					t.Errorf("by itself: %v", err)
 				}
 				ill.Store(false)
-				n, corrupt, err := r.outbox.DecideAll(t.Context(), verb, outbox.ParkedFilter{},
-					outbox.Why{Reason: "a test"})
-				if err != nil || n != 3 || !slices.Equal(corrupt, []uuidv7.ID{bad.ID}) {
-					t.Errorf("decided: %d, corrupt %v, %v", n, corrupt, err)
+				done, err := r.outbox.Ledger().DecideAll(t.Context(), parked.Filter{},
+					parked.Decision{Verb: verb, Reason: "a test"})
+				if err != nil || done.Messages != 3 || !slices.Equal(done.Corrupt, []string{bad.ID.String()}) {
+					t.Errorf("decided: %+v, %v", done, err)
 				}
-				page, err = r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 10)
+				page, err = r.list(parked.Filter{}, 10)
 				if err != nil || len(page.Messages) != 0 || len(page.Corrupt) != 1 {
 					t.Errorf("afterwards: %+v, %v", page, err)
 				}

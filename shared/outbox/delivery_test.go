@@ -7,6 +7,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/outbox"
+	"ordertally/shared/parked"
 )
 
 func (r *rig) delivery(origin uint64) (d outbox.Delivery) {
@@ -34,20 +35,20 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 	}
 	r.start()
 	r.eventually("the sick one is parked", func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
-	parked := r.delivery(21)
-	if parked.State != outbox.Parked || parked.Located || parked.Attempts != 3 {
-		t.Errorf("parked: %+v", parked)
+	sick := r.delivery(21)
+	if sick.State != outbox.Parked || sick.Located || sick.Attempts != 3 {
+		t.Errorf("parked: %+v", sick)
 	}
-	page, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, [16]byte{}, 1)
+	page, err := r.list(parked.Filter{}, 1)
 	if err != nil || len(page.Messages) != 1 {
 		t.Fatal(page, err)
 	}
 	list := page.Messages
-	if list[0].ID != parked.MessageID {
-		t.Errorf("the parked message is %s, and its delivery names %s", list[0].ID, parked.MessageID)
+	if list[0].ID != sick.MessageID {
+		t.Errorf("the parked message is %s, and its delivery names %s", list[0].ID, sick.MessageID)
 	}
 	ill.Store(false)
-	if err := r.outbox.Decide(t.Context(), outbox.Retry, list[0].ID, outbox.Why{}); err != nil {
+	if err := r.retry(list[0], ""); err != nil {
 		t.Fatal(err)
 	}
 	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })

@@ -135,7 +135,7 @@ func (o *Outbox) handOver(root *bbolt.Bucket, common, published uint64) ([]entry
 
 func handOverEntry(root *bbolt.Bucket, e entry) error {
 	key := slotKey(e.slot)
-	if e.state == parked {
+	if e.state == setAside {
 		r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
 		if err != nil {
 			return err

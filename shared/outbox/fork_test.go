@@ -14,6 +14,7 @@ import (
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
+	"ordertally/shared/parked"
 )
 
 // copied returns a rig on a copy of the file as it is now, with the same publisher. It does not run yet.
@@ -228,12 +229,12 @@ func TestCededMessagesAreAdoptedOnce(t *testing.T) {
 	if n := r.outbox.HandedOver(); n != 2 {
 		t.Fatalf("after a restart %d messages are handed over, want 2", n)
 	}
-	n, err := r.outbox.Reclaim(t.Context(), outbox.Why{Reason: "the other disk is gone"})
+	n, err := r.outbox.Reclaim(t.Context(), parked.Decision{Reason: "the other disk is gone"})
 	if err != nil || n != 2 {
 		t.Fatalf("reclaimed %d, %v", n, err)
 	}
 	onceEach(t, r.await(4), "first", "original", "both 1", "both 2")
-	if n, err := r.outbox.Reclaim(t.Context(), outbox.Why{Reason: "again"}); err != nil || n != 0 ||
+	if n, err := r.outbox.Reclaim(t.Context(), parked.Decision{Reason: "again"}); err != nil || n != 0 ||
 		r.outbox.HandedOver() != 0 {
 		t.Errorf("reclaimed again: %d, %v; %d left", n, err, r.outbox.HandedOver())
 	}

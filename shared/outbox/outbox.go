@@ -114,16 +114,12 @@ func (o *Outbox) create(tx *boltdb.Tx) error {
 		return err
 	}
 	var errs []error
-	indexed := root.Bucket(parkedBucket) != nil
 	for _, name := range buckets() {
 		_, err := root.CreateBucketIfNotExists(name)
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
-	}
-	if !indexed {
-		errs = append(errs, indexParked(root))
 	}
 	if key, _ := root.Bucket(lineagesBucket).Cursor().First(); key == nil {
 		errs = append(errs, nameLineage(root))

@@ -1,23 +1,16 @@
 package outbox
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
+	"cmp"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/parked"
 	"ordertally/shared/uuidv7"
 )
-
-// ErrNotParked says that no parked message has that id: it was never parked, or somebody decided about it already.
-var ErrNotParked = errors.New("no parked message has that id")
-
-// maxParkedScan bounds how many parked messages one call looks at for those that match a filter.
-const maxParkedScan = 10_000
 
 // ParkedMessage is a message that failed too often and waits for an operator.
 type ParkedMessage struct {
@@ -35,104 +28,122 @@ type ParkedMessage struct {
 	Value       []byte
 }
 
-// ParkedFilter selects parked messages. The zero filter selects all.
-type ParkedFilter struct {
-	Class        Class     // "" for any
-	Key          string    // "" for any
-	FailedBefore time.Time // only those whose last failure is older; zero for any
+// Size implements parked.Message.
+func (m ParkedMessage) Size() int { return len(m.Value) }
+
+// Ledger returns the parked messages, by their ids. A message that is retried gets a new slot, and is published behind
+// what is there already. One that is discarded is never published; it is kept for the retention.
+func (o *Outbox) Ledger() *parked.Ledger[ParkedMessage] {
+	return &parked.Ledger[ParkedMessage]{Name: "parked", DB: o.db, Store: parkedStore{o}, Clock: o.config.Clock}
 }
 
-func (f *ParkedFilter) matches(e *entry) bool {
-	return (f.Class == "" || e.class == f.Class) && (f.Key == "" || e.key == f.Key) &&
-		(f.FailedBefore.IsZero() || e.failed.Before(f.FailedBefore))
+// parkedStore keeps the parked messages where they wait: parkedBucket is an index of them.
+type parkedStore struct{ *Outbox }
+
+// Messages implements parked.Store.
+func (parkedStore) Messages(tx *bbolt.Tx) *bbolt.Bucket {
+	return tx.Bucket(rootBucket).Bucket(parkedBucket)
 }
 
-// ParkedPage is a page of parked messages.
-type ParkedPage struct {
-	Messages []ParkedMessage
-	// Corrupt are parked messages between those whose records are damaged. They count like others. No filter can tell
-	// whether it selects them, so each page names them.
-	Corrupt []uuidv7.ID
-	Next    uuidv7.ID // where to go on, zero when there are no more
+// Audit implements parked.Store.
+func (parkedStore) Audit(tx *bbolt.Tx) *bbolt.Bucket {
+	return tx.Bucket(rootBucket).Bucket(auditBucket)
 }
 
-// ListParked returns at most limit parked messages that match, in the order of their ids, after the given one (the zero
-// ID starts). A page may be short and still have a next one, because a call looks at no more than 10,000 messages.
-func (o *Outbox) ListParked(
-	ctx context.Context,
-	filter ParkedFilter,
-	after uuidv7.ID,
-	limit int,
-) (page ParkedPage, err error) {
-	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
-		root := tx.Bucket(rootBucket)
-		cursor := root.Bucket(parkedBucket).Cursor()
-		k, v := cursor.Seek(after[:])
-		if bytes.Equal(k, after[:]) {
-			k, v = cursor.Next()
-		}
-		for scanned := 0; k != nil; k, v = cursor.Next() {
-			if len(page.Messages)+len(page.Corrupt) == limit || scanned == maxParkedScan {
-				page.Next = after
-				return nil
-			}
-			copy(after[:], k)
-			scanned++
-			e, err := entryOf(root, k, v)
-			if err == nil && !filter.matches(&e) {
-				continue
-			}
-			var m ParkedMessage
-			if err == nil {
-				m, err = parkedMessage(root, &e)
-			}
-			switch {
-			case errors.Is(err, boltdb.ErrCorrupt): // the others are answered
-				o.db.Note(fmt.Errorf("parked message %s: %w", after, err))
-				page.Corrupt = append(page.Corrupt, after)
-			case err != nil:
-				return err
-			default:
-				page.Messages = append(page.Messages, m)
-			}
-		}
+// Overflow implements parked.Store: there is room for all.
+func (parkedStore) Overflow(*bbolt.Tx, int) ([]parked.OffsetRange, error) { return nil, nil }
+
+// ID implements parked.Store.
+func (parkedStore) ID(key []byte) string { return uuidv7.ID(key).String() }
+
+// Key implements parked.Store.
+func (parkedStore) Key(id string) []byte {
+	parsed, err := uuidv7.Parse(id)
+	if err != nil {
 		return nil
-	})
-	if err != nil {
-		return ParkedPage{}, fmt.Errorf("list parked messages: %w", err)
 	}
-	return page, nil
+	return parsed[:]
 }
 
-// GetParked returns one parked message and what operators did with it before, oldest first. The error of an unknown id
-// is ErrNotParked.
-func (o *Outbox) GetParked(ctx context.Context, id uuidv7.ID) (m ParkedMessage, history []Act, err error) {
-	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
-		root := tx.Bucket(rootBucket)
-		e, err := parkedEntry(root, id)
+// Read implements parked.Store.
+func (parkedStore) Read(
+	tx *bbolt.Tx, key, value []byte, filter *parked.Filter,
+) (m ParkedMessage, selected bool, err error) {
+	root := tx.Bucket(rootBucket)
+	e, err := entryOf(root, key, value)
+	if err != nil || !filter.Takes(string(e.class), e.failed) {
+		return m, false, err
+	}
+	m, err = parkedMessage(root, &e)
+	return m, filter.Subject == "" || m.Subject == filter.Subject, err
+}
+
+// Decide implements parked.Store.
+func (s parkedStore) Decide(tx *boltdb.Tx, verb parked.Verb, keys [][]byte) ([]parked.AuditEntry, error) {
+	root := tx.Bucket(rootBucket)
+	entries := make([]entry, len(keys))
+	for i, key := range keys {
+		var err error
+		if entries[i], err = entryOf(root, key, root.Bucket(parkedBucket).Get(key)); err != nil {
+			return nil, boltdb.Refuse(err)
+		}
+		entries[i].id = uuidv7.ID(key)
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.origin, b.origin) })
+	var moved []retried
+	// Before the rows reach the queue: whoever takes one from there must find it in waits.
+	tx.AfterCommit(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.waits.parked -= len(entries)
+		s.follow(moved)
+	})
+	audit := make([]parked.AuditEntry, len(entries))
+	for i := range entries {
+		m, err := parkedMessage(root, &entries[i])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if m, err = parkedMessage(root, &e); err != nil {
-			return err
+		slot, err := s.release(tx, verb, &entries[i])
+		if err != nil {
+			return nil, err
 		}
-		history, err = actsOn(root, id)
-		return err
-	})
-	if err != nil {
-		return ParkedMessage{}, nil, fmt.Errorf("read parked message %s: %w", id, err)
+		if slot.slot != 0 {
+			moved = append(moved, slot)
+		}
+		audit[i] = parked.AuditEntry{ID: m.ID.String(), MessageID: m.ID.String(), Subject: m.Subject,
+			Class: string(m.Class), Slot: m.Slot, NewSlot: slot.slot}
 	}
-	return m, history, nil
+	return audit, nil
 }
 
-func parkedEntry(root *bbolt.Bucket, id uuidv7.ID) (entry, error) {
-	sealed := root.Bucket(parkedBucket).Get(id[:])
-	if sealed == nil {
-		return entry{}, ErrNotParked
+// release takes one message out of the parked ones, and gives it a new slot or leaves it discarded.
+func (s parkedStore) release(tx *boltdb.Tx, verb parked.Verb, e *entry) (moved retried, err error) {
+	root := tx.Bucket(rootBucket)
+	key := slotKey(e.slot)
+	if err := root.Bucket(parkedBucket).Delete(e.id[:]); err != nil {
+		return retried{}, err
 	}
-	e, err := entryOf(root, id[:], sealed)
-	e.id = id
-	return e, err
+	if verb == parked.Retry {
+		if moved, err = s.moveToTail(tx, e); err != nil {
+			return retried{}, err
+		}
+		return moved, root.Bucket(waitingBucket).Delete(key)
+	}
+	e.state, e.due = discarded, s.config.Clock.Now()
+	if err := putSealed(root.Bucket(discardedBucket), discardedKey(e.due, e.slot), nil); err != nil {
+		return retried{}, err
+	}
+	return retried{}, root.Bucket(waitingBucket).Put(key, e.encode(key))
+}
+
+// follow has memory follow messages that got new slots. The caller holds mu.
+func (o *Outbox) follow(moved []retried) {
+	for _, m := range moved {
+		if m.slot > o.position.Load() { // a relay that read it from the database can be faster
+			o.waits.move(m)
+		}
+	}
 }
 
 // entryOf reads the entry that an index entry of parkedBucket leads to.
@@ -160,20 +171,4 @@ func parkedMessage(root *bbolt.Bucket, e *entry) (ParkedMessage, error) {
 		m.FirstFailed = e.failed
 	}
 	return m, nil
-}
-
-// indexParked fills the index that a file of the first release lacks.
-func indexParked(root *bbolt.Bucket) error {
-	parkedIDs := root.Bucket(parkedBucket)
-	return root.Bucket(waitingBucket).ForEach(func(k, v []byte) error {
-		e, err := decodeEntry(k, v)
-		if err != nil || e.state != parked {
-			return err
-		}
-		r, err := decodeRow(k, root.Bucket(messagesBucket).Get(k))
-		if err != nil {
-			return err
-		}
-		return putSealed(parkedIDs, r.message.ID[:], k)
-	})
 }

@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
-	"ordertally/shared/uuidv7"
+	"ordertally/shared/parked"
 )
 
 // sick makes the publisher refuse, as too large, records whose key begins with "sick", for as long as it is true.
@@ -37,7 +37,8 @@ func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
 		var errs []error
 		for _, key := range sickKeys {
 			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("well"), Type: "T", Value: []byte("well")})
-			_, err2 := r.outbox.Append(tx, outbox.Message{Key: []byte(key), Type: "T", Value: []byte(key)})
+			_, err2 := r.outbox.Append(tx,
+				outbox.Message{Key: []byte(key), Subject: key, Type: "T", Value: []byte(key)})
 			errs = append(errs, err, err2)
 		}
 		return errors.Join(errs...)
@@ -46,11 +47,28 @@ func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
 	}
 	r.eventually("all the sick are parked",
 		func() bool { return r.outbox.Parked() == len(sickKeys) && r.outbox.Backlog() == 0 })
-	page, err := r.outbox.ListParked(r.t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 1000)
-	if err != nil || page.Next != (uuidv7.ID{}) || len(page.Messages) != len(sickKeys) {
+	page, err := r.list(parked.Filter{}, 1000)
+	if err != nil || page.Next != "" || len(page.Messages) != len(sickKeys) {
 		r.t.Fatalf("%d listed, next %s, %v", len(page.Messages), page.Next, err)
 	}
 	return page.Messages
+}
+
+// list returns the first page of those that the filter selects.
+func (r *rig) list(filter parked.Filter, limit int) (parked.Page[outbox.ParkedMessage], error) {
+	return r.outbox.Ledger().List(r.t.Context(), filter, "", limit)
+}
+
+func (r *rig) retry(m outbox.ParkedMessage, reason string) error {
+	_, err := r.outbox.Ledger().
+		Decide(r.t.Context(), m.ID.String(), parked.Decision{Verb: parked.Retry, Reason: reason})
+	return err
+}
+
+func (r *rig) discard(m outbox.ParkedMessage, reason string) error {
+	_, err := r.outbox.Ledger().
+		Decide(r.t.Context(), m.ID.String(), parked.Decision{Verb: parked.Discard, Reason: reason})
+	return err
 }
 
 func countOf(records []outbox.Record, key string) (n int) {
@@ -76,7 +94,7 @@ func TestAParkedMessageTellsWhatHappened(t *testing.T) {
 		m.Committed.IsZero() {
 		t.Errorf("failed first %s, last %s", m.FirstFailed, m.LastFailed)
 	}
-	again, history, err := r.outbox.GetParked(t.Context(), m.ID)
+	again, history, err := r.outbox.Ledger().Get(t.Context(), m.ID.String())
 	if err != nil || again.Slot != m.Slot || len(history) != 0 {
 		t.Errorf("got %+v, %v, %v", again, history, err)
 	}
@@ -102,7 +120,7 @@ func TestRelay_SendsARetriedMessageWithTheTimeOfItsNewSlot(t *testing.T) {
 			if from == "the file" {
 				r.stop()
 			}
-			if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{}); err != nil {
+			if err := r.retry(m, ""); err != nil {
 				t.Fatal(err)
 			}
 			if from == "the file" {
@@ -128,10 +146,10 @@ func TestARetriedMessageIsPublishedOnceHoweverManyAsk(t *testing.T) {
 	var askers sync.WaitGroup
 	for range 20 {
 		askers.Go(func() {
-			switch err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{}); {
+			switch err := r.retry(m, ""); {
 			case err == nil:
 				retried.Add(1)
-			case !errors.Is(err, outbox.ErrNotParked):
+			case !errors.Is(err, parked.ErrNotParked):
 				t.Error(err)
 			}
 		})
@@ -154,22 +172,22 @@ func TestARetryThatFailsParksAgainWithItsHistory(t *testing.T) {
 	ill := sick(r)
 	r.start()
 	m := park(r, "sick")[0]
-	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{Reason: "limit raised"}); err != nil {
+	if err := r.retry(m, "limit raised"); err != nil {
 		t.Fatal(err)
 	}
 	r.eventually("it is parked again", func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
-	again, history, err := r.outbox.GetParked(t.Context(), m.ID)
+	again, history, err := r.outbox.Ledger().Get(t.Context(), m.ID.String())
 	if err != nil || len(history) != 1 || again.Attempts != 4 || again.Slot == m.Slot ||
 		!again.FirstFailed.Equal(m.FirstFailed) {
 		t.Fatalf("got %+v, %+v, %v", again, history, err)
 	}
-	if h := history[0]; h.Verb != outbox.Retry || h.Reason != "limit raised" || h.Slot != m.Slot ||
+	if h := history[0]; h.Verb != parked.Retry || h.Reason != "limit raised" || h.Slot != m.Slot ||
 		h.NewSlot != again.Slot || h.At.IsZero() {
 		t.Errorf("history %+v", h)
 	}
 	ill.Store(false)
 	r.restart()
-	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{}); err != nil {
+	if err := r.retry(m, ""); err != nil {
 		t.Fatal(err)
 	}
 	if records := r.await(2); countOf(records, "sick") != 1 {
@@ -182,11 +200,11 @@ func TestADiscardedMessageIsKeptAndNeverPublished(t *testing.T) {
 	ill := sick(r)
 	r.start()
 	m := park(r, "sick")[0]
-	if err := r.outbox.Decide(t.Context(), outbox.Discard, m.ID, outbox.Why{Reason: "placed by a test"}); err != nil {
+	if err := r.discard(m, "placed by a test"); err != nil {
 		t.Fatal(err)
 	}
 	ill.Store(false)
-	if err := r.outbox.Decide(t.Context(), outbox.Retry, m.ID, outbox.Why{}); !errors.Is(err, outbox.ErrNotParked) {
+	if err := r.retry(m, ""); !errors.Is(err, parked.ErrNotParked) {
 		t.Errorf("a discarded message was retried: %v", err)
 	}
 	r.restart()
@@ -211,25 +229,29 @@ func TestMassRetryTakesWhatMatchesInTheOrderWritten(t *testing.T) {
 		keys = append(keys, fmt.Sprintf("sick-%d", n%2))
 	}
 	list := park(r, keys...)
-	page, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{Key: "sick-1"}, uuidv7.ID{}, 10)
-	if err != nil || len(page.Messages) != 10 || page.Next != page.Messages[9].ID {
+	page, err := r.list(parked.Filter{Subject: "sick-1"}, 10)
+	if err != nil || len(page.Messages) != 10 {
 		t.Fatalf("%d listed, next %s, %v", len(page.Messages), page.Next, err)
 	}
-	for filter, want := range map[outbox.ParkedFilter]int{
-		{Class: outbox.Refused}:                   0,
-		{FailedBefore: list[0].Committed}:         0,
-		{Class: outbox.TooLarge, Key: "sick-1"}:   300,
-		{FailedBefore: time.Now().Add(time.Hour)}: 600,
+	page, err = r.outbox.Ledger().List(t.Context(), parked.Filter{Subject: "sick-1"}, page.Next, 10)
+	if err != nil || len(page.Messages) != 10 || page.Messages[0].ID != list[21].ID {
+		t.Fatalf("the next page: %d listed, %v", len(page.Messages), err)
+	}
+	for filter, want := range map[parked.Filter]int{
+		{Class: string(outbox.Refused)}:                     0,
+		{Before: list[0].Committed}:                         0,
+		{Class: string(outbox.TooLarge), Subject: "sick-1"}: 300,
+		{Before: time.Now().Add(time.Hour)}:                 600,
 	} {
-		if got, err := r.outbox.ListParked(t.Context(), filter, uuidv7.ID{}, 5000); err != nil ||
+		if got, err := r.list(filter, 5000); err != nil ||
 			len(got.Messages) != want {
 			t.Errorf("%+v: %d listed, want %d, %v", filter, len(got.Messages), want, err)
 		}
 	}
 	ill.Store(false)
-	if n, _, err := r.outbox.DecideAll(t.Context(), outbox.Retry, outbox.ParkedFilter{Key: "sick-1"},
-		outbox.Why{}); err != nil || n != 300 {
-		t.Fatalf("%d retried, %v", n, err)
+	if done, err := r.outbox.Ledger().DecideAll(t.Context(), parked.Filter{Subject: "sick-1"},
+		parked.Decision{Verb: parked.Retry}); err != nil || done.Messages != 300 {
+		t.Fatalf("%+v, %v", done, err)
 	}
 	records := r.await(600 + 300)
 	exactlyOnce(t, records)

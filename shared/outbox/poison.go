@@ -74,7 +74,7 @@ func (r *Relay) charge(ctx context.Context, guilty []row, cause *RejectedError) 
 		e.reason = clip(cause.Err.Error())
 		e.due = now.Add(r.config.Retry.wait(int(e.attempts)))
 		if int(e.attempts) >= r.config.MaxAttempts {
-			e.state = parked
+			e.state = setAside
 		}
 		entries[i] = e
 	}
@@ -83,7 +83,7 @@ func (r *Relay) charge(ctx context.Context, guilty []row, cause *RejectedError) 
 	}
 	for i := range entries {
 		e := &entries[i]
-		if e.state != parked {
+		if e.state != setAside {
 			r.logger.Warn().
 				Stringer("message", guilty[i].message.ID).
 				Str("subject", guilty[i].message.Subject).
@@ -124,7 +124,7 @@ func (o *Outbox) skip(ctx context.Context, entries []entry) error {
 			if err := waiting.Put(key, entries[i].encode(key)); err != nil {
 				return err
 			}
-			if entries[i].state != parked {
+			if entries[i].state != setAside {
 				continue
 			}
 			if err := putSealed(root.Bucket(parkedBucket), entries[i].id[:], key); err != nil {

@@ -7,10 +7,8 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/parked"
 )
-
-// Reclaimed is the verb in the record of a reclaim.
-const Reclaimed Verb = "reclaim"
 
 // HandedOver is the number of messages that were left to another file.
 func (o *Outbox) HandedOver() int {
@@ -25,9 +23,9 @@ func (o *Outbox) Fenced() bool { return o.fenced.Load() }
 // Reclaim publishes the messages that were left to another file after all, because that file is gone, and returns how
 // many there were. Those that it did publish are published twice, under their ids: consumers drop them as long as they
 // remember the ids. After an error the messages counted in n have been dealt with.
-func (o *Outbox) Reclaim(ctx context.Context, why Why) (n int, err error) {
+func (o *Outbox) Reclaim(ctx context.Context, d parked.Decision) (n int, err error) {
 	for {
-		done, err := o.reclaimSome(ctx, why)
+		done, err := o.reclaimSome(ctx, d)
 		if n += done; err != nil {
 			return n, fmt.Errorf("reclaim messages: %w", err)
 		}
@@ -37,10 +35,13 @@ func (o *Outbox) Reclaim(ctx context.Context, why Why) (n int, err error) {
 	}
 }
 
-func (o *Outbox) reclaimSome(ctx context.Context, why Why) (n int, err error) {
+// reclaimStep is how many messages are reclaimed in one transaction, so that it does not hold up others.
+const reclaimStep = 500
+
+func (o *Outbox) reclaimSome(ctx context.Context, d parked.Decision) (n int, err error) {
 	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(rootBucket)
-		entries, err := handedOverEntries(root, actsAtOnce)
+		entries, err := handedOverEntries(root, reclaimStep)
 		if n = len(entries); n == 0 || err != nil {
 			return boltdb.Refuse(err)
 		}
@@ -50,14 +51,10 @@ func (o *Outbox) reclaimSome(ctx context.Context, why Why) (n int, err error) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.waits.handedOver -= len(entries)
-			for _, m := range moved {
-				if m.slot > o.position.Load() {
-					o.waits.move(m)
-				}
-			}
+			o.follow(moved)
 		})
 		for i := range entries {
-			m, err := o.reclaim(tx, &entries[i], why)
+			m, err := o.reclaim(tx, &entries[i], d)
 			if err != nil {
 				return err
 			}
@@ -86,7 +83,7 @@ func handedOverEntries(root *bbolt.Bucket, limit int) (entries []entry, err erro
 	return entries, nil
 }
 
-func (o *Outbox) reclaim(tx *boltdb.Tx, e *entry, why Why) (retried, error) {
+func (o *Outbox) reclaim(tx *boltdb.Tx, e *entry, d parked.Decision) (retried, error) {
 	root := tx.Bucket(rootBucket)
 	key := slotKey(e.slot)
 	r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
@@ -100,8 +97,9 @@ func (o *Outbox) reclaim(tx *boltdb.Tx, e *entry, why Why) (retried, error) {
 	if err := root.Bucket(waitingBucket).Delete(key); err != nil {
 		return retried{}, err
 	}
-	return moved, recordAct(root, Act{
-		At: o.config.Clock.Now().UTC(), Verb: Reclaimed, ID: r.message.ID.String(), Subject: r.message.Subject,
-		Slot: e.slot, NewSlot: moved.slot, Reason: clip(why.Reason), By: clip(why.By),
+	return moved, parked.PutAudit(root.Bucket(auditBucket), &parked.AuditEntry{
+		At: o.config.Clock.Now().UTC(), Verb: parked.Reclaim, ID: r.message.ID.String(),
+		MessageID: r.message.ID.String(), Subject: r.message.Subject, Slot: e.slot, NewSlot: moved.slot,
+		Reason: d.Reason, By: d.By,
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
-	"ordertally/shared/uuidv7"
+	"ordertally/shared/parked"
 )
 
 const week = 7 * 24 * time.Hour
@@ -156,7 +156,7 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 		r.await(4)
 		<-time.After(2 * week)
 		synctest.Wait()
-		page, err := r.outbox.ListParked(t.Context(), outbox.ParkedFilter{}, uuidv7.ID{}, 10)
+		page, err := r.list(parked.Filter{}, 10)
 		list := page.Messages
 		if err != nil || len(list) != 3 {
 			t.Fatalf("%d are parked, %v", len(list), err)
@@ -167,8 +167,8 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 		}
 		ill.Store(false)
 		if err := errors.Join(
-			r.outbox.Decide(t.Context(), outbox.Retry, list[0].ID, outbox.Why{Reason: "mended"}),
-			r.outbox.Decide(t.Context(), outbox.Discard, list[1].ID, outbox.Why{Reason: "hopeless"}),
+			r.retry(list[0], "mended"),
+			r.discard(list[1], "hopeless"),
 		); err != nil {
 			t.Fatal(err)
 		}

@@ -41,7 +41,7 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 		switch {
 		case err != nil:
 			return Status{}, err
-		case e.state == parked:
+		case e.state == setAside:
 			return Status{State: Parked, Attempts: int(e.attempts), At: e.failed, Refusal: e.refusal()}, nil
 		case e.state == discarded:
 			return Status{State: Discarded, Attempts: int(e.attempts), At: e.failed}, nil

@@ -40,6 +40,9 @@ func (e *entry) refusal() Refusal {
 	return r
 }
 
+// maxWaitingScan is how many entries one call looks at.
+const maxWaitingScan = 10_000
+
 // WaitingPage is a page of waiting messages.
 type WaitingPage struct {
 	Messages []WaitingMessage
@@ -58,7 +61,7 @@ func (o *Outbox) ListWaiting(ctx context.Context, after uint64, limit int) (page
 		cursor := root.Bucket(waitingBucket).Cursor()
 		last, scanned := after, 0
 		for k, v := cursor.Seek(slotKey(after + 1)); k != nil; k, v = cursor.Next() {
-			if len(page.Messages)+len(page.Corrupt) == limit || scanned == maxParkedScan {
+			if len(page.Messages)+len(page.Corrupt) == limit || scanned == maxWaitingScan {
 				page.Next = last
 				return nil
 			}

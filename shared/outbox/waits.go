@@ -21,7 +21,7 @@ type waitState byte
 const (
 	retrying   waitState = iota + 1 // failed through its own fault, is due later
 	held                            // follows one of its key that has not been published
-	parked                          // failed too often: an operator decides
+	setAside                        // failed too often, is parked: an operator decides
 	discarded                       // an operator decided never to publish it
 	handedOver                      // the owner of the earlier lineage publishes it
 )
@@ -147,7 +147,7 @@ func (w *waits) load(root *bbolt.Bucket, position uint64, note func(error)) erro
 
 func (w *waits) add(e entry) {
 	switch e.state {
-	case parked:
+	case setAside:
 		w.parked++
 		return
 	case handedOver:
@@ -176,7 +176,7 @@ func (w *waits) remove(e entry) {
 
 // handOver forgets a message that is left to another file.
 func (w *waits) handOver(e entry) {
-	if e.state == parked {
+	if e.state == setAside {
 		w.parked--
 	} else {
 		w.remove(e)

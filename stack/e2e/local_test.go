@@ -115,7 +115,7 @@ func askAs(t *testing.T, method, url, host, body string, header map[string]strin
 }
 
 // decides are requests that both services refuse for what is in them, once they look at it.
-var decides = map[string]string{"order": "/v1/outbox/discard",
+var decides = map[string]string{"order": "/v1/outbox/parked/discard",
 	"activity": "/v1/activities/ORDER_CREATED/parked/discard"}
 
 // TestAForeignPageCannotUseAServiceWithoutKeys asks as a browser on the service's machine would that has loaded a page

@@ -1,7 +1,10 @@
 package faults_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os/exec"
 	"strings"
 	"sync"
@@ -71,9 +74,11 @@ func TestPoisonOnApacheKafka(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	page, err := client.ListParked(t.Context(), orderclient.ParkedFilter{Class: "too_large"}, 0, "")
-	if err != nil || len(page.Parked) != orders/every || page.Parked[0].Attempts != 3 {
-		t.Fatalf("listed %+v, %v", page, err)
+	var page struct{ Parked []struct{ Attempts int } }
+	list, err := client.Ask(t.Context(), http.MethodGet, "/v1/outbox/parked", url.Values{"class": {"too_large"}}, nil)
+	if err != nil || json.Unmarshal(list, &page) != nil || len(page.Parked) != orders/every ||
+		page.Parked[0].Attempts != 3 {
+		t.Fatalf("listed %s, %v", list, err)
 	}
 	brokertest.Limit(t, cluster.Addr(), event.Topic, kafka.MaxMessageBytes)
 	program := stacktest.OrderProgram(t)

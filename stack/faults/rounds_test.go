@@ -269,9 +269,10 @@ func (s *siege) awaitQuiet(round int) {
 func (s *siege) publishPoison() {
 	s.t.Helper()
 	brokertest.Limit(s.t, s.cluster.Addr(), event.Topic, kafka.MaxMessageBytes)
-	n, _, err := s.client.RetryAllParked(s.t.Context(), orderclient.ParkedFilter{Class: "too_large"}, "limit raised")
-	if err != nil || n != s.ledger.poison {
-		s.t.Fatalf("%d of %d parked orders sent again: %v", n, s.ledger.poison, err)
+	done, err := s.client.Ask(s.t.Context(), http.MethodPost, "/v1/outbox/parked/retry", nil,
+		map[string]string{"class": "too_large", "reason": "limit raised"})
+	if want := fmt.Sprintf(`{"retried":%d}`, s.ledger.poison); err != nil || string(done) != want {
+		s.t.Fatalf("parked orders sent again: %s, want %s: %v", done, want, err)
 	}
 	clocktest.Eventually(s.t, "all is published", func() bool {
 		return stacktest.Metric(s.t, s.service.addresses.OrderOps, "order_outbox_backlog_messages") == 0 &&

@@ -11,10 +11,13 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
 	"ordertally/shared/outbox"
+	"ordertally/shared/parked/parkedapi"
+	"ordertally/shared/parked/parkedverbs"
 )
 
 // TestOutbox_TheVerbsPassADamagedMessageAndNameIt: ls in each form, and retry of all.
@@ -32,9 +35,11 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 		}
 	}
 	service.AwaitParked(3)
-	before, err := client.ListParked(t.Context(), orderclient.ParkedFilter{}, 0, "")
-	if err != nil || len(before.Parked) != 3 {
-		t.Fatalf("%+v, %v", before, err)
+	remote := outboxRemote{remote{Target: service.URL, Output: "table"}}
+	var before, page parkedapi.Page[orderapi.ParkedMessage]
+	list, err := parkedverbs.Ask(t.Context(), remote, "GET", "/v1/outbox/parked", nil, nil)
+	if err != nil || json.Unmarshal(list, &before) != nil || len(before.Parked) != 3 {
+		t.Fatalf("%s, %v", list, err)
 	}
 	bad := before.Parked[1]
 	service.Stop()
@@ -57,13 +62,13 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 	ls := func(form string, waiting bool) string {
 		t.Helper()
 		var out bytes.Buffer
-		if err := (&outboxLsCmd{remote: remote{Target: service.URL, Output: form}, Waiting: waiting}).run(t.Context(),
-			&out); err != nil {
+		remote.Output = form
+		c := outboxLsCmd{Ls: parkedverbs.Ls[outboxRemote]{Remote: remote}, Waiting: waiting}
+		if err := c.run(t.Context(), &out); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()
 	}
-	var page orderclient.ParkedPage
 	if err := json.Unmarshal([]byte(ls("json", false)), &page); err != nil || len(page.Parked) != 2 ||
 		!slices.Equal(page.Corrupt, []string{bad.ID}) {
 		t.Errorf("as JSON: %+v, %v", page, err)
@@ -81,12 +86,14 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 		!slices.Equal(waiting.Corrupt, []uint64{bad.Sequence}) {
 		t.Errorf("the waiting ones: %+v, %v", waiting, err)
 	}
-	if _, err := client.ShowParked(t.Context(), bad.ID); err == nil || !strings.Contains(err.Error(), "damaged") {
+	var out bytes.Buffer
+	remote.Output = "table"
+	show := parkedverbs.Show[outboxRemote]{Remote: remote, ID: bad.ID}
+	if err := show.Print(t.Context(), &out); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("by itself: %v", err)
 	}
-	var out bytes.Buffer
-	retry := outboxRetryCmd{deciding: deciding{remote: remote{Target: service.URL, Output: "table"}, All: true}}
-	if err := retry.run(t.Context(), &out); err != nil || !strings.HasPrefix(out.String(), "2 retried\n") ||
+	retry := parkedverbs.Retry[outboxRemote]{Remote: remote, Messages: parkedverbs.Messages{All: true}}
+	if err := retry.Print(t.Context(), &out); err != nil || !strings.HasPrefix(out.String(), "2 retried\n") ||
 		!strings.Contains(out.String(), "message "+bad.ID) {
 		t.Errorf("a retry of all: %q, %v", out.String(), err)
 	}

@@ -8,9 +8,12 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
+	"ordertally/shared/parked/parkedapi"
+	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
 )
 
@@ -31,76 +34,78 @@ func placeSick(t *testing.T, service *apitest.Service, n int) {
 	service.AwaitParked(n)
 }
 
-func TestOutboxVerbs(t *testing.T) {
+func TestOutbox_VerbsListShowRetryAndDiscard(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	ill, _ := service.PublishWithout("sick")
 	placeSick(t, service, 4)
-	as := func(form string) remote { return remote{Target: service.URL, Output: form} }
-	ls := func(c outboxLsCmd) string {
+	as := func(form string) outboxRemote { return outboxRemote{remote{Target: service.URL, Output: form}} }
+	type ls = parkedverbs.Ls[outboxRemote]
+	list := func(c ls) string {
 		t.Helper()
 		var out bytes.Buffer
-		if err := c.run(t.Context(), &out); err != nil {
+		if err := c.Print(t.Context(), &out); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()
 	}
-	var page orderclient.ParkedPage
-	if text := ls(outboxLsCmd{remote: as("json")}); json.Unmarshal([]byte(text), &page) != nil ||
+	var page parkedapi.Page[orderapi.ParkedMessage]
+	if text := list(ls{Remote: as("json")}); json.Unmarshal([]byte(text), &page) != nil ||
 		len(page.Parked) != 4 || strings.Count(text, "\n") != 1 {
 		t.Fatalf("json: %s", text)
 	}
 	id := page.Parked[0].ID
-	if text := ls(outboxLsCmd{remote: as("table"), Limit: 3}); strings.Count(text, "\n") != 5 ||
+	if text := list(ls{Remote: as("table"), Paging: parkedverbs.Paging{Limit: 3}}); strings.Count(text, "\n") != 5 ||
 		!strings.Contains(text, id) || !strings.Contains(text, "--cursor ") {
 		t.Errorf("table: %s", text)
 	}
-	if text := ls(outboxLsCmd{remote: as("ndjson"), selection: selection{Class: "too_large"}}); strings.Count(text,
+	if text := list(ls{Remote: as("ndjson"), Selection: parkedverbs.Selection{Class: "too_large"}}); strings.Count(text,
 		"\n") != 4 {
 		t.Errorf("ndjson: %s", text)
 	}
-	if text := ls(outboxLsCmd{remote: as("ndjson"), selection: selection{OlderThan: time.Hour}}); text != "" {
+	if text := list(ls{Remote: as("ndjson"), Selection: parkedverbs.Selection{OlderThan: time.Hour}}); text != "" {
 		t.Errorf("none failed an hour ago: %s", text)
 	}
 	var shown bytes.Buffer
-	if err := (&outboxShowCmd{remote: as("table"), ID: id}).run(t.Context(), &shown); err != nil ||
+	if err := (&parkedverbs.Show[outboxRemote]{Remote: as("table"), ID: id}).Print(t.Context(), &shown); err != nil ||
 		!strings.Contains(shown.String(), `"sku": "sick"`) {
 		t.Errorf("show: %s, %v", shown.String(), err)
 	}
 
 	ill.Store(false)
 	var out bytes.Buffer
-	retry := outboxRetryCmd{deciding: deciding{remote: as("table"), IDs: []string{id}}}
-	if err := retry.run(t.Context(), &out); err != nil || out.String() != "1 retried\n" {
+	retry := parkedverbs.Retry[outboxRemote]{Remote: as("table"), Messages: parkedverbs.Messages{IDs: []string{id}}}
+	if err := retry.Print(t.Context(), &out); err != nil || out.String() != "1 retried\n" {
 		t.Fatalf("retry: %s, %v", out.String(), err)
 	}
-	if err := retry.run(t.Context(), &out); err == nil || settings.ExitCode(err) != settings.ExitFailed {
+	if err := retry.Print(t.Context(), &out); err == nil || settings.ExitCode(err) != settings.ExitFailed {
 		t.Errorf("a second retry: %v", err)
 	}
 	out.Reset()
-	discard := outboxDiscardCmd{deciding: deciding{remote: as("json"), IDs: []string{page.Parked[1].ID}},
-		Reason: "a test"}
-	if err := discard.run(t.Context(), &out); err != nil || out.String() != `{"discarded":1}`+"\n" {
+	discard := parkedverbs.Discard[outboxRemote]{Remote: as("json"),
+		Messages: parkedverbs.Messages{IDs: []string{page.Parked[1].ID}}, Reason: "a test"}
+	if err := discard.Print(t.Context(), &out); err != nil || out.String() != `{"discarded":1}`+"\n" {
 		t.Fatalf("discard: %s, %v", out.String(), err)
 	}
 	out.Reset()
-	all := outboxRetryCmd{deciding: deciding{remote: as("ndjson"), All: true}}
-	if err := all.run(t.Context(), &out); err != nil || out.String() != `{"retried":2}`+"\n" {
+	all := parkedverbs.Retry[outboxRemote]{Remote: as("ndjson"), Messages: parkedverbs.Messages{All: true}}
+	if err := all.Print(t.Context(), &out); err != nil || out.String() != `{"retried":2}`+"\n" {
 		t.Fatalf("retry all: %s, %v", out.String(), err)
 	}
 	service.AwaitParked(0)
 }
 
-func TestOutboxVerbsWantToKnowWhatIsMeant(t *testing.T) {
-	for _, d := range []deciding{
+func TestOutbox_VerbsWantToKnowWhatIsMeant(t *testing.T) {
+	nowhere := outboxRemote{remote{Target: "http://127.0.0.1:1", Output: "table"}}
+	for _, m := range []parkedverbs.Messages{
 		{},
 		{IDs: []string{"a"}, All: true},
-		{All: true, selection: selection{Class: "too_large"}},
-		{IDs: []string{"a"}, selection: selection{OlderThan: time.Minute}},
+		{All: true, Selection: parkedverbs.Selection{Class: "too_large"}},
+		{IDs: []string{"a"}, Selection: parkedverbs.Selection{OlderThan: time.Minute}},
+		{IDs: []string{".."}},
 	} {
-		d.remote = remote{Target: "http://127.0.0.1:1", Output: "table"}
-		if err := (&outboxRetryCmd{deciding: d}).run(t.Context(),
-			&bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
-			t.Errorf("%+v: %v", d, err)
+		retry := parkedverbs.Retry[outboxRemote]{Remote: nowhere, Messages: m}
+		if err := retry.Print(t.Context(), &bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
+			t.Errorf("%+v: %v", m, err)
 		}
 	}
 	for _, args := range [][]string{

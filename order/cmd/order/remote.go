@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json"
 
 	"ordertally/client"
 	"ordertally/client/access"
@@ -48,4 +51,16 @@ func (r *remote) client() (*orderclient.Client, error) {
 		return nil, settings.WithExitCode(fmt.Errorf("--target: %w", err), settings.ExitUsage)
 	}
 	return client, nil
+}
+
+// writeValue writes JSON on one line.
+func writeValue(out io.Writer, value any) error {
+	text, err := json.Marshal(value)
+	if err == nil {
+		_, err = out.Write(append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
 }

@@ -43,10 +43,10 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestReclaim(t *testing.T) {
+func TestOutbox_ReclaimSaysHowManyAndWantsAReason(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	var out bytes.Buffer
-	reclaim := outboxReclaimCmd{remote: remote{Target: service.URL, Output: "table"}, Reason: "a test"}
+	reclaim := outboxReclaimCmd{Remote: outboxRemote{remote{Target: service.URL, Output: "table"}}, Reason: "a test"}
 	if err := reclaim.run(t.Context(), &out); err != nil || out.String() != "0 reclaimed\n" {
 		t.Errorf("%s, %v", out.String(), err)
 	}

@@ -16,6 +16,7 @@ import (
 	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
 	"ordertally/shared/outbox"
+	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
 )
 
@@ -57,9 +58,10 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	service.Eventually("all are refused once", func() bool { return service.Outbox.Waiting() == 3 })
 
 	as := func(form string) remote { return remote{Target: service.URL, Output: form} }
-	ls := func(c outboxLsCmd) string {
+	ls := func(form string, paging parkedverbs.Paging) string {
 		t.Helper()
-		c.Waiting = true
+		c := outboxLsCmd{Ls: parkedverbs.Ls[outboxRemote]{Remote: outboxRemote{as(form)}, Paging: paging},
+			Waiting: true}
 		var out bytes.Buffer
 		if err := c.run(t.Context(), &out); err != nil {
 			t.Fatal(err)
@@ -67,7 +69,7 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 		return out.String()
 	}
 	var page orderclient.WaitingPage
-	if err := json.Unmarshal([]byte(ls(outboxLsCmd{remote: as("json")})), &page); err != nil || len(page.Waiting) != 3 {
+	if err := json.Unmarshal([]byte(ls("json", parkedverbs.Paging{})), &page); err != nil || len(page.Waiting) != 3 {
 		t.Fatalf("%+v, %v", page, err)
 	}
 	m := page.Waiting[0]
@@ -84,18 +86,19 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 			}
 		}
 	}
-	wants("the table", ls(outboxLsCmd{remote: as("table")}), m.ID, m.OrderID, next, "NEXT TRY")
-	if text := ls(outboxLsCmd{remote: as("ndjson")}); strings.Count(text, "\n") != 3 {
+	wants("the table", ls("table", parkedverbs.Paging{}), m.ID, m.OrderID, next, "NEXT TRY")
+	if text := ls("ndjson", parkedverbs.Paging{}); strings.Count(text, "\n") != 3 {
 		t.Errorf("ndjson: %s", text)
 	}
-	first := ls(outboxLsCmd{remote: as("table"), Limit: 2})
+	first := ls("table", parkedverbs.Paging{Limit: 2})
 	_, cursor, more := strings.Cut(strings.TrimSpace(first), "more: --waiting --cursor ")
-	if rest := ls(outboxLsCmd{remote: as("ndjson"), Cursor: cursor}); !more || strings.Count(rest, "\n") != 1 ||
+	if rest := ls("ndjson", parkedverbs.Paging{Cursor: cursor}); !more || strings.Count(rest, "\n") != 1 ||
 		strings.Contains(first, page.Waiting[2].ID) {
 		t.Errorf("pages of two:\n%s%s", first, rest)
 	}
-	if err := (&outboxLsCmd{remote: as("json"), Waiting: true, selection: selection{Class: "refused"}}).run(t.Context(),
-		&bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
+	selecting := outboxLsCmd{Waiting: true}
+	selecting.Class = "refused"
+	if err := selecting.run(t.Context(), &bytes.Buffer{}); settings.ExitCode(err) != settings.ExitUsage {
 		t.Errorf("--waiting with --class: %v", err)
 	}
 

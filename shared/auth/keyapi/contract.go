@@ -23,7 +23,7 @@ func ClosedSets() []openapi.Closed {
 
 // Operations describe the routes, by method and path.
 func Operations() map[string]openapi.Operation {
-	fresh := []openapi.Header{openapi.Cached("The answer changes at any time.", "no-store")}
+	fresh := openapi.Fresh()
 	id := map[string]*openapi.Schema{
 		"id": openapi.Said(openapi.String(1, 0), "The key's id, as in the list.", "k3q5w2z7ab"),
 	}
@@ -43,7 +43,8 @@ func Operations() map[string]openapi.Operation {
 			AnswerHeaders: fresh,
 			Description: "The key is shown only in this answer. It cannot have a scope that the credential of the " +
 				"request lacks. A retry after a lost answer makes another key: revoke the one that nobody has.",
-			Problems: []problem.Kind{KindMalformed, KindOpen, KindTooMany, KindInvalid, KindOutcomeUnknown},
+			Problems: []problem.Kind{problem.KindMalformedJSON, KindOpen, KindTooMany, KindInvalid,
+				problem.KindOutcomeUnknown, problem.KindDiskFull, problem.KindReadOnly},
 		},
 		"DELETE /v1/keys/{id}": {
 			ID:            "revokeKey",
@@ -51,7 +52,8 @@ func Operations() map[string]openapi.Operation {
 			Path:          id,
 			Status:        http.StatusNoContent,
 			AnswerHeaders: fresh,
-			Problems:      []problem.Kind{KindNoKey, KindOutcomeUnknown},
+			Problems: []problem.Kind{KindNoKey, problem.KindOutcomeUnknown, problem.KindDiskFull,
+				problem.KindReadOnly},
 			Description: "After the answer, requests with the key are refused, and its live streams end. Revoking " +
 				"a revoked key changes nothing. A key may revoke itself.",
 		},

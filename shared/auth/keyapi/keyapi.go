@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	gojson "github.com/go-json-experiment/json"
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/auth"
@@ -25,16 +24,6 @@ import (
 
 // The kinds of the problems of these routes.
 var (
-	KindMalformed = problem.Kind{
-		Status: http.StatusBadRequest,
-		Code:   "malformed_json",
-		Says:   "The body is not exactly one well-formed JSON object within depth 32.",
-	}
-	KindParameter = problem.Kind{
-		Status: http.StatusBadRequest,
-		Code:   "invalid_parameter",
-		Says:   "The query has a parameter, but this route takes none.",
-	}
 	KindNoKey = problem.Kind{
 		Status: http.StatusNotFound,
 		Code:   problem.CodeNotFound,
@@ -55,16 +44,6 @@ var (
 		Status: http.StatusUnprocessableEntity,
 		Code:   "invalid_key",
 		Says:   "The body is well formed but does not describe a key; errors says why.",
-	}
-	KindUnavailable = problem.Kind{
-		Status: http.StatusServiceUnavailable,
-		Code:   "unavailable",
-		Says:   "The database file cannot be written now, so nothing was changed. Retry later.",
-	}
-	KindOutcomeUnknown = problem.Kind{
-		Status: http.StatusServiceUnavailable,
-		Code:   "outcome_unknown",
-		Says:   "The change may or may not be stored. List the keys before you retry.",
 	}
 )
 
@@ -152,7 +131,7 @@ func CreatedOf(key *auth.Key, credential string) CreatedKey {
 }
 
 func (a *API) list(w http.ResponseWriter, r *http.Request) error {
-	if err := noParameters(r); err != nil {
+	if _, err := web.Parameters(r); err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, ListOf(a.Guard.Keys.List(), a.Guard.Keys.Now()))
@@ -167,7 +146,7 @@ type request struct {
 }
 
 func (a *API) make(w http.ResponseWriter, r *http.Request) error {
-	if err := noParameters(r); err != nil {
+	if _, err := web.Parameters(r); err != nil {
 		return err
 	}
 	caller := auth.FromContext(r.Context())
@@ -182,12 +161,11 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 			),
 		)
 	}
-	body, err := web.ReadBody(w, r, maxBody)
-	if err != nil {
+	var wanted request
+	if err := web.ReadObject(w, r, maxBody, KindInvalid, &wanted, "name"); err != nil {
 		return err
 	}
-	wanted, err := read(body)
-	if err != nil {
+	if err := wanted.check(); err != nil {
 		return err
 	}
 	for _, scope := range wanted.Scopes {
@@ -218,41 +196,30 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusCreated, CreatedOf(&key, credential))
 }
 
-// read returns what is wanted, or the problem with it.
-func read(body []byte) (*request, error) {
-	var wanted request
-	err := web.UnmarshalObject(body, &wanted, "name")
-	if errors.Is(err, web.ErrNothing) {
-		return nil, invalid("", "A member is null or empty; leave out what is not meant.")
-	}
-	if semantic, ok := errors.AsType[*gojson.SemanticError](err); ok {
-		return nil, invalid(string(semantic.JSONPointer), "is not known here, or is of another type.")
-	}
-	if err != nil {
-		return nil, KindMalformed.New("The body must be exactly one well-formed JSON object.")
-	}
+// check returns the problem with what is wanted, nil for none.
+func (wanted *request) check() error {
 	if err := auth.CheckName(wanted.Name); err != nil {
-		return nil, invalid(
+		return invalid(
 			"/name",
 			fmt.Sprintf("must be 1 to %d visible ASCII characters without spaces.", auth.MaxName),
 		)
 	}
 	if err := auth.CheckScopes(wanted.Scopes); err != nil {
-		return nil, invalid("/scopes", strings.ToUpper(err.Error()[:1])+err.Error()[1:]+".")
+		return invalid("/scopes", strings.ToUpper(err.Error()[:1])+err.Error()[1:]+".")
 	}
 	if wanted.ExpiresIn != nil {
 		if n := *wanted.ExpiresIn; n < 1 || n > int64(MaxLifetime/time.Second) {
-			return nil, invalid("/expires_in", fmt.Sprintf("must be 1 to %d, in seconds.", MaxLifetime/time.Second))
+			return invalid("/expires_in", fmt.Sprintf("must be 1 to %d, in seconds.", MaxLifetime/time.Second))
 		}
 		if wanted.Never {
-			return nil, invalid("/never_expires", "contradicts expires_in: give one of them.")
+			return invalid("/never_expires", "contradicts expires_in: give one of them.")
 		}
 	}
-	return &wanted, nil
+	return nil
 }
 
 func (a *API) revoke(w http.ResponseWriter, r *http.Request) error {
-	if err := noParameters(r); err != nil {
+	if _, err := web.Parameters(r); err != nil {
 		return err
 	}
 	by := auth.FromContext(r.Context()).Actor()
@@ -280,10 +247,8 @@ func refusal(err error) error {
 				auth.MaxKeys,
 			),
 		)
-	case errors.Is(err, boltdb.ErrFull), errors.Is(err, boltdb.ErrClosed):
-		return KindUnavailable.New("The file takes nothing now, so nothing was changed. Repeat the request later.")
 	case errors.Is(err, boltdb.ErrOutcomeUnknown):
-		return KindOutcomeUnknown.New(
+		return problem.KindOutcomeUnknown.New(
 			"It is not known whether the file took the change. List the keys before repeating the request.",
 		)
 	}
@@ -291,16 +256,7 @@ func refusal(err error) error {
 }
 
 func invalid(pointer, detail string) problem.Problem {
-	p := KindInvalid.New("The request does not describe a key.")
-	p.Errors = []problem.FieldError{{Pointer: pointer, Detail: detail}}
-	return p
-}
-
-func noParameters(r *http.Request) error {
-	if r.URL.RawQuery != "" {
-		return KindParameter.New("This path takes no query parameters.")
-	}
-	return nil
+	return web.Invalid(KindInvalid, pointer, detail)
 }
 
 func answer(w http.ResponseWriter, status int, body any) error {
@@ -308,13 +264,6 @@ func answer(w http.ResponseWriter, status int, body any) error {
 	if err != nil {
 		return err
 	}
-	text = append(text, '\n')
-	web.BoundWriting(w, len(text))
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // #nosec G705 -- JSON, sent with nosniff; the only error is a client that has gone
+	web.WriteJSON(w, status, append(text, '\n'))
 	return nil
 }

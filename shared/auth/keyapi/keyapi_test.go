@@ -68,7 +68,7 @@ func newService(t *testing.T, issuer *auth.Issuer) *service {
 	})
 	document := openapi.Document(openapi.API{
 		Title: "keys", Says: "keys", Routes: routes, Operations: keyapi.Operations(), Closed: keyapi.ClosedSets(),
-		Problems: []problem.Kind{keyapi.KindParameter, keyapi.KindUnavailable},
+		Problems: []problem.Kind{problem.KindInvalidParameter, problem.KindUnavailable},
 	})
 	web := httptest.NewServer(openapitest.Check(t, document, web.NewRouter(guard.Protect(routes))))
 	t.Cleanup(web.Close)

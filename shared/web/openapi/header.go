@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"ordertally/shared/web"
 )
 
 // Header is one of an answer. An answer without one that is Required is a mistake in the program.
@@ -18,6 +20,28 @@ type Header struct {
 // Cached is the Cache-Control of an answer, one of those values.
 func Cached(says string, values ...string) Header {
 	return Header{Name: "Cache-Control", Says: says, Required: true, Schema: Enum(values...)}
+}
+
+// Fresh is the header of an answer that changes at any time.
+func Fresh() []Header { return []Header{Cached("The answer changes at any time.", "no-store")} }
+
+// FreshPage are the headers of a page of a list that changes at any time.
+func FreshPage() []Header {
+	return append(Fresh(), Header{Name: "Link", Says: "The next page, rel=next. Left out on the last one.",
+		Schema: &Schema{Type: "string"}})
+}
+
+// Limit is the query parameter that web.Limit reads.
+func Limit() Parameter {
+	limit := Integer(1)
+	limit.Maximum, limit.Default = new(float64(web.MaxLimit)), web.DefaultLimit
+	return Parameter{Name: "limit", Says: "Maximum number of entries on the page.", Schema: limit}
+}
+
+// Cursor is the query parameter that says where a page begins.
+func Cursor() Parameter {
+	return Parameter{Name: "cursor", Says: "next_cursor of the page before, with the same filters.",
+		Schema: String(1, 0)}
 }
 
 // The headers that many answers have. They stand in the document once.

@@ -26,6 +26,27 @@ var (
 		"Content-Type is not application/json, or the body has a Content-Encoding."}
 	KindInternal = Kind{http.StatusInternalServerError, CodeInternal,
 		"A fault of the service; its log has the cause under the trace_id."}
+
+	KindInvalidParameter = Kind{http.StatusBadRequest, "invalid_parameter",
+		"A parameter of the query is unknown, missing, empty, given twice or malformed."}
+	KindMalformedJSON = Kind{http.StatusBadRequest, "malformed_json",
+		"The body is not exactly one well-formed JSON object within depth 32."}
+)
+
+// The kinds that follow from the state of the service's file. Package web has the table of errors that lead to them.
+var (
+	KindUnavailable = Kind{http.StatusServiceUnavailable, "unavailable",
+		"The service cannot answer now, and nothing was changed. Retry later."}
+	KindOutcomeUnknown = Kind{http.StatusServiceUnavailable, "outcome_unknown",
+		"The change may or may not be stored. Look before you retry; an order can be placed again with the same " +
+			"Idempotency-Key."}
+	KindDiskFull = Kind{http.StatusServiceUnavailable, "disk_full",
+		"The service's disk is full, and nothing was stored. Retry later: the service recovers by itself once there " +
+			"is room."}
+	KindReadOnly = Kind{http.StatusServiceUnavailable, "read_only",
+		"The service's file system is read-only. Nothing was stored; reads still work. Retry later."}
+	KindCorrupt = Kind{http.StatusInternalServerError, "corrupt_record",
+		"A stored record that the answer needs is damaged. An operator has to restore the file from a backup."}
 )
 
 // OfBody are the kinds that any request with a body may get.

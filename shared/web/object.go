@@ -3,12 +3,15 @@ package web
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/shared/web/problem"
 )
 
 // ErrNothing says that a member of a JSON object is null or an empty text. Neither is a value here, and neither means
@@ -21,19 +24,52 @@ const (
 	MaxReason   = 500     // bytes of the reason in it
 )
 
-const maxDepth = 32 // objects and arrays inside each other
-
 // ReasonFault says what is wrong with an operator's reason, "" for nothing.
 func ReasonFault(reason string, needed bool) string {
 	switch {
 	case needed && strings.TrimSpace(reason) == "":
-		return "must say why: it is kept in the record of the act."
+		return "must say why: it is kept in the audit entry."
 	case len(reason) > MaxReason:
 		return "must not be longer than 500 bytes."
 	case strings.ContainsFunc(reason, unicode.IsControl):
 		return "must not have control characters."
 	}
 	return ""
+}
+
+const maxDepth = 32 // objects and arrays inside each other
+
+// ReadObject reads a small body of a request into a struct, as UnmarshalObject does. The error is a problem: of kind
+// invalid, with the pointer to the member at fault, if the body is well formed and does not fit.
+func ReadObject(
+	w http.ResponseWriter, r *http.Request, limit int64, invalid problem.Kind, into any, mayBeEmpty ...string,
+) error {
+	body, err := ReadBody(w, r, limit)
+	if err != nil {
+		return err
+	}
+	err = UnmarshalObject(body, into, mayBeEmpty...)
+	if errors.Is(err, ErrNothing) {
+		return Invalid(invalid, "", "A member is null or empty; leave out what is not meant.")
+	}
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		return Invalid(invalid, string(semantic.JSONPointer), "is not known here, or is of another type.")
+	}
+	if err != nil {
+		return problem.KindMalformedJSON.New("The body must be exactly one well-formed JSON object; {} is the least.")
+	}
+	return nil
+}
+
+// Invalid is the answer to a body that is well formed and breaks a rule. The pointer names the member at fault, and
+// detail is a sentence without its subject; with no pointer it is a whole one, about the body.
+func Invalid(kind problem.Kind, pointer, detail string) problem.Problem {
+	p := kind.New(detail)
+	if pointer != "" {
+		p.Detail = "The request breaks a rule: " + pointer[1:] + " " + detail
+		p.Errors = []problem.FieldError{{Pointer: pointer, Detail: detail}}
+	}
+	return p
 }
 
 // UnmarshalObject reads a small body into a struct: exactly one JSON object within depth 32, members that are known,

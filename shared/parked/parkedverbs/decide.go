@@ -1,0 +1,147 @@
+package parkedverbs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+
+	"ordertally/shared/parked"
+	"ordertally/shared/settings"
+	"ordertally/shared/text/safetext"
+)
+
+// Messages are those that a decision is about.
+type Messages struct {
+	Selection
+	IDs []string `arg:"" help:"Ids of messages, as ls shows them." name:"id" optional:""`
+	All bool     `help:"All messages of the list."`
+}
+
+// Retry has messages published or counted after all.
+type Retry[R Remote] struct {
+	Remote R `embed:""`
+	Messages
+	Reason string `help:"Why; kept in the audit entry."`
+}
+
+// Run writes what became of the messages to standard output.
+func (c *Retry[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext.Stdout()) }
+
+// Print writes what became of the messages to out.
+func (c *Retry[R]) Print(ctx context.Context, out io.Writer) error {
+	return c.decide(ctx, c.Remote, c.Remote.Ledger().Retry, c.Reason, out)
+}
+
+// Discard gives messages up, for ever.
+type Discard[R Remote] struct {
+	Remote R `embed:""`
+	Messages
+	Reason string `help:"Why; kept in the audit entry." required:""`
+}
+
+// Run writes how many were discarded to standard output.
+func (c *Discard[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext.Stdout()) }
+
+// Print writes how many were discarded to out.
+func (c *Discard[R]) Print(ctx context.Context, out io.Writer) error {
+	return c.decide(ctx, c.Remote, string(parked.Discard), c.Reason, out)
+}
+
+// decide asks for each id, or once for all that is selected, and writes what became of them.
+func (m *Messages) decide(ctx context.Context, remote Remote, verb, reason string, out io.Writer) error {
+	selection := m.values()
+	ways := 0
+	for _, given := range []bool{len(m.IDs) > 0, len(selection) > 0, m.All} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return settings.WithExitCode(errors.New("name messages by their ids, or select them by --class, --subject and "+
+			"--older-than, or say --all"), settings.ExitUsage)
+	}
+	body := map[string]any{}
+	if reason != "" {
+		body["reason"] = reason
+	}
+	if len(m.IDs) > 0 {
+		return m.decideEach(ctx, remote, verb, body, out)
+	}
+	for name := range selection {
+		body[name] = selection.Get(name)
+	}
+	if m.All {
+		body["all"] = true
+	}
+	answer, err := Ask(ctx, remote, http.MethodPost, remote.Ledger().Path+"/"+verb, nil, body)
+	if err != nil {
+		return err
+	}
+	return PrintDone(out, remote, parked.Past(verb), answer)
+}
+
+// decideEach asks for one message after the other, and stops at the first that is refused.
+func (m *Messages) decideEach(ctx context.Context, remote Remote, verb string, body any, out io.Writer) error {
+	total := map[string]int{}
+	past := parked.Past(verb)
+	for _, id := range m.IDs {
+		path, err := pathOf(remote, id)
+		var answer []byte
+		if err == nil {
+			answer, err = Ask(ctx, remote, http.MethodPost, path+"/"+verb, nil, body)
+		}
+		var done map[string]int
+		if err == nil {
+			err = json.Unmarshal(answer, &done)
+		}
+		switch {
+		case err != nil && total[past] > 0:
+			return fmt.Errorf("%d %s, then: message %.60q: %w", total[past], past, id, err)
+		case err != nil:
+			return fmt.Errorf("message %.60q: %w", id, err)
+		}
+		for name, n := range done {
+			total[name] += n
+		}
+	}
+	text, err := json.Marshal(total)
+	if err != nil {
+		return err
+	}
+	return PrintDone(out, remote, past, text)
+}
+
+// PrintDone writes the answer to a decision. A table has how many messages it was about, then what became of them.
+func PrintDone(out io.Writer, remote Remote, past string, answer []byte) error {
+	if remote.Format() != "table" {
+		return writeJSON(out, answer)
+	}
+	var members map[string]json.RawMessage
+	var corrupt []string
+	err := json.Unmarshal(answer, &members)
+	if err == nil && members["corrupt"] != nil {
+		err = json.Unmarshal(members["corrupt"], &corrupt)
+	}
+	if err != nil {
+		return fmt.Errorf("read the service's answer: %w", err)
+	}
+	names := slices.Sorted(maps.Keys(members))
+	names = slices.DeleteFunc(names, func(name string) bool { return name == past || name == "corrupt" })
+	for _, name := range append([]string{past}, names...) {
+		if err := writeLine(out, string(members[name])+" "+name); err != nil {
+			return err
+		}
+	}
+	for _, id := range corrupt {
+		if err := writeLine(out, fmt.Sprintf("damaged, left as it is: message %s: stop the service and run %s check",
+			id, remote.Ledger().Program)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

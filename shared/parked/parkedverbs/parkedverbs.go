@@ -1,0 +1,181 @@
+// Package parkedverbs has the commands that operators look at parked messages with, and decide about them. They call
+// the routes of package parkedapi. What differs between ledgers is data.
+package parkedverbs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"ordertally/shared/settings"
+	"ordertally/shared/text/safetext"
+)
+
+// Remote is a running service and a ledger of it: a struct of flags in kong's notation.
+type Remote interface {
+	Ledger() Ledger
+	// Ask sends a request and returns the body of a good answer, to be closed. A refusal is a problem.Problem. The path
+	// is below the service's URL.
+	Ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error)
+	// Format is how to write: table, json or ndjson.
+	Format() string
+}
+
+// Ledger is what differs between ledgers.
+type Ledger struct {
+	Path    string // of the list, such as /v1/outbox/parked
+	Retry   string // what retrying is called: retry, or accept
+	Program string // that checks the file, such as order
+	Columns []Column
+}
+
+// Column is a column of a table: its title, and the member of a message that it shows.
+type Column struct{ Title, Member string }
+
+// Selection names messages by what they have in common.
+type Selection struct {
+	Class     string        `help:"Only those parked for this reason, such as too_large." placeholder:"CLASS"`
+	Subject   string        `help:"Only those about this, such as an order's id." placeholder:"ID"`
+	OlderThan time.Duration `help:"Only those parked longer ago, such as 1h." placeholder:"DURATION"`
+}
+
+// values is the selection as a query, and as members of a body.
+func (s *Selection) values() url.Values {
+	values := url.Values{}
+	set(values, "class", s.Class)
+	set(values, "subject", s.Subject)
+	if s.OlderThan > 0 {
+		values.Set("before", time.Now().Add(-s.OlderThan).UTC().Format(time.RFC3339Nano))
+	}
+	return values
+}
+
+// Paging says which part of a list to show.
+type Paging struct {
+	Limit  int    `help:"Maximum number of messages to list, 1 to 200. Default 50."`
+	Cursor string `help:"Continue where an earlier list ended (its next_cursor)."`
+}
+
+// AddTo adds the parameters of a query.
+func (p *Paging) AddTo(query url.Values) {
+	set(query, "cursor", p.Cursor)
+	if p.Limit != 0 {
+		query.Set("limit", strconv.Itoa(p.Limit))
+	}
+}
+
+func set(values url.Values, name, value string) {
+	if value != "" {
+		values.Set(name, value)
+	}
+}
+
+// Ls lists messages.
+type Ls[R Remote] struct {
+	Remote R `embed:""`
+	Selection
+	Paging
+}
+
+// Run lists on standard output.
+func (c *Ls[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext.Stdout()) }
+
+// Print lists on out.
+func (c *Ls[R]) Print(ctx context.Context, out io.Writer) error {
+	ledger, query := c.Remote.Ledger(), c.values()
+	c.AddTo(query)
+	answer, err := Ask(ctx, c.Remote, http.MethodGet, ledger.Path, query, nil)
+	if err != nil {
+		return err
+	}
+	list := List{Member: "parked", Columns: ledger.Columns, Program: ledger.Program, More: "more: --cursor "}
+	return list.Print(out, c.Remote.Format(), answer)
+}
+
+// Show shows one message.
+type Show[R Remote] struct {
+	Remote R      `embed:""`
+	ID     string `arg:"" help:"Id of the message, as ls shows it." name:"id"`
+}
+
+// Run shows the message on standard output, indented unless one line is asked for.
+func (c *Show[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext.Stdout()) }
+
+// Print shows the message on out.
+func (c *Show[R]) Print(ctx context.Context, out io.Writer) error {
+	path, err := pathOf(c.Remote, c.ID)
+	if err != nil {
+		return err
+	}
+	answer, err := Ask(ctx, c.Remote, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if c.Remote.Format() == "ndjson" {
+		err = json.Compact(&text, answer)
+	} else {
+		err = json.Indent(&text, answer, "", "  ")
+	}
+	if err != nil {
+		return fmt.Errorf("read the service's answer: %w", err)
+	}
+	return writeLine(out, text.String())
+}
+
+// pathOf is the path of one message. An id that would make another path of it is none.
+func pathOf(remote Remote, id string) (string, error) {
+	if id == "" || id == "." || id == ".." {
+		return "", settings.WithExitCode(fmt.Errorf("%q is not the id of a message: ls shows the ids", id),
+			settings.ExitUsage)
+	}
+	return remote.Ledger().Path + "/" + url.PathEscape(id), nil
+}
+
+// Export writes all messages of a ledger, one JSON object a line.
+type Export[R Remote] struct {
+	Remote R `embed:""`
+	Selection
+}
+
+// Run writes to standard output.
+func (c *Export[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext.Stdout()) }
+
+// Print writes to out.
+func (c *Export[R]) Print(ctx context.Context, out io.Writer) error {
+	answer, err := c.Remote.Ask(ctx, http.MethodGet, c.Remote.Ledger().Path+"/export", c.values(), nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Close() }()
+	if _, err := io.Copy(out, answer); err != nil {
+		return fmt.Errorf("the export is cut short: %w", err)
+	}
+	return nil
+}
+
+// maxAnswer is the most that is read of an answer: 200 messages of the largest size in base64 are less.
+const maxAnswer = 1 << 30
+
+// Ask returns the whole answer to a request, which is JSON.
+func Ask(ctx context.Context, remote Remote, method, path string, query url.Values, body any) ([]byte, error) {
+	answer, err := remote.Ask(ctx, method, path, query, body)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answer.Close() }()
+	text, err := io.ReadAll(io.LimitReader(answer, maxAnswer))
+	if err == nil {
+		err = json.Unmarshal(text, new(json.RawMessage))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the service's answer (see --target): %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,67 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// JSON answers 200 with value once there is room for the answer. Before an error nothing is written.
+func (a *Answers) JSON(w http.ResponseWriter, r *http.Request, value any) error {
+	body, err := marshal(value)
+	if err != nil {
+		return err
+	}
+	return a.Write(w, r, body)
+}
+
+// InTurn answers as JSON does with a value of which nobody knows how large it will be: it is made in the request's
+// turn.
+func (a *Answers) InTurn(w http.ResponseWriter, r *http.Request, build func() (any, error)) error {
+	end, err := a.Turn(r)
+	if err != nil {
+		return err
+	}
+	value, err := build()
+	var body []byte
+	if err == nil {
+		body, err = marshal(value)
+	}
+	end()
+	if err != nil {
+		return err
+	}
+	return a.Write(w, r, body)
+}
+
+func marshal(value any) ([]byte, error) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // it is JSON, sent with nosniff
+	err := encoder.Encode(value)
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), err
+}
+
+// Write answers 200 with JSON that is made already, once there is room for it. Before an error nothing is written.
+func (a *Answers) Write(w http.ResponseWriter, r *http.Request, body []byte) error {
+	release, err := a.Take(r, len(body))
+	if err != nil {
+		return err
+	}
+	defer release()
+	WriteJSON(w, http.StatusOK, body)
+	return nil
+}
+
+// WriteJSON answers with JSON that may change at any time. A client that has gone is not an error.
+func WriteJSON(w http.ResponseWriter, status int, body []byte) {
+	BoundWriting(w, len(body))
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // #nosec G705 -- JSON, sent with nosniff
+}
