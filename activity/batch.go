@@ -1,6 +1,10 @@
 package activity
 
-import "time"
+import (
+	"time"
+
+	"ordertally/shared/event/cloudevent"
+)
 
 // Batch is what one read from a topic yielded, to be applied as one: all of it or nothing.
 type Batch struct {
@@ -38,8 +42,8 @@ type Message struct {
 	Partition   int32
 	Offset      int64
 	Timestamp   time.Time // when it was written, by its record
-	// TraceParent is that of the request behind the message, "" when there is none.
-	TraceParent string
+	// Trace is that of the request behind the message.
+	Trace cloudevent.Trace
 	// Raw is the record: it may have to be kept for an operator.
 	Raw   *Parked
 	Event Event

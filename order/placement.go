@@ -8,6 +8,7 @@ import (
 
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
 )
 
 // Placement is the use case of placing an order.
@@ -29,8 +30,8 @@ type Origin struct {
 	By string
 	// Backfill says that the caller may place orders of the past.
 	Backfill bool
-	// TraceParent goes with the order's message.
-	TraceParent string
+	// Trace goes with the order's message.
+	Trace cloudevent.Trace
 }
 
 // NewPlacement returns a Placement that keeps orders in store and takes the present from c.
@@ -68,7 +69,7 @@ func (p *Placement) Place(ctx context.Context, body []byte, key string, from Ori
 	if err != nil {
 		return Placed{}, err
 	}
-	request.Key, request.PlacedBy, request.TraceParent = HashKey(from.Caller, key), from.By, from.TraceParent
+	request.Key, request.PlacedBy, request.Trace = HashKey(from.Caller, key), from.By, from.Trace
 	request.ReplayOnly = ofThePast && !from.Backfill || inactive != ""
 	placed, err := p.store.Place(ctx, request)
 	// It is no retry of an order that was placed while the currency was active.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/uuidv7"
 )
 
@@ -49,10 +50,11 @@ type Store interface {
 type Request struct {
 	// Payload is the encoded order without its id, as event.Encode makes it. The Store writes the id into it and keeps
 	// it.
-	Payload     []byte
-	CustomerID  string
-	PlacedAt    time.Time
-	TraceParent string
+	Payload    []byte
+	CustomerID string
+	PlacedAt   time.Time
+	// Trace goes with the order's message.
+	Trace cloudevent.Trace
 	// PlacedBy names who sent it, "" when that is not known. It is not in the payload.
 	PlacedBy string
 	// Source and Reference are those of the payload. With a source there is a reference.

@@ -69,7 +69,7 @@ func TestDecoder_ContentIsWhatAMessageSays(t *testing.T) {
 			e.Lineage, e.Sequence, e.Previous = "M", 5,
 				4
 		},
-		"another request": func(e *cloudevent.Envelope, _ *kafka.Record) { e.TraceParent = "00-1-2-01" },
+		"another request": func(e *cloudevent.Envelope, _ *kafka.Record) { e.Trace.Parent = "00-1-2-01" },
 	} {
 		if of(change) != first {
 			t.Errorf("%s changes it", name)

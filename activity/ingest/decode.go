@@ -239,7 +239,7 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 		}
 	}
 	m.ID, m.Lineage, m.Sequence, m.Previous = envelope.ID, envelope.Lineage, envelope.Sequence, envelope.Previous
-	m.TraceParent = envelope.TraceParent
+	m.Trace = envelope.Trace
 	if m.ID == "" {
 		id, p := d.fact(r, d.def.ID, d.id)
 		if p != nil {

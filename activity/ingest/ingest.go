@@ -308,7 +308,7 @@ func (in *Ingest) trace(batch *activity.Batch, verdicts []activity.Verdict) {
 	now := in.config.Clock.Now()
 	for i := range batch.Messages {
 		m := &batch.Messages[i]
-		in.config.Tracing.Message(m.TraceParent, "count "+in.decoder.def.Name, batch.Read, now,
+		in.config.Tracing.Message(m.Trace, "count "+in.decoder.def.Name, batch.Read, now,
 			attribute.String("messaging.system", "kafka"),
 			attribute.String("messaging.destination.name", in.decoder.def.Topic),
 			attribute.Int("messaging.destination.partition.id", int(m.Partition)),

@@ -31,10 +31,10 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	}
 	caller := auth.FromContext(r.Context())
 	placed, err := a.Placement.Place(r.Context(), body, key, order.Origin{
-		Caller:      caller.ID,
-		By:          caller.Actor(),
-		Backfill:    caller.May(auth.OrdersBackfill),
-		TraceParent: web.TraceParent(r.Context()).String(),
+		Caller:   caller.ID,
+		By:       caller.Actor(),
+		Backfill: caller.May(auth.OrdersBackfill),
+		Trace:    web.Trace(r.Context()),
 	})
 	pass.Placed()
 	if errors.Is(err, order.ErrBackfill) {

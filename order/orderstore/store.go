@@ -196,8 +196,8 @@ func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, headers []
 	created := message{kind: event.TypeCreated, id: s.ids.Next()}
 	slot, err := s.outbox.Append(tx, outbox.Message{
 		ID: created.id, Key: []byte(subject), Type: created.kind, Subject: subject, Schema: event.Schema,
-		ContentType: event.ContentType, Time: r.PlacedAt, TraceParent: r.TraceParent, Headers: headers,
-		Value: r.Payload,
+		ContentType: event.ContentType, Time: r.PlacedAt, Value: r.Payload,
+		Headers: append(headers, r.Trace.Headers()...),
 	})
 	if err != nil {
 		return err

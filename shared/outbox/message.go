@@ -17,13 +17,12 @@ type Message struct {
 	ID uuidv7.ID
 	// Key decides the partition. Messages of one key are published in the order written.
 	Key []byte
-	// Type, Subject, Schema, ContentType, Time and TraceParent are attributes of the envelope; see cloudevent.
+	// Type, Subject, Schema, ContentType, and Time are attributes of the envelope; see cloudevent.
 	Type        string
 	Subject     string
 	Schema      string
 	ContentType string
 	Time        time.Time
-	TraceParent string
 	// Headers are sent after those of the envelope.
 	Headers []cloudevent.Header
 	// Value is the payload. It must not be changed after Append.
@@ -59,9 +58,8 @@ func slotOf(key []byte) uint64 {
 // encode returns the sealed value of r for the key slotKey(r.slot).
 func (r *row) encode(key []byte) []byte {
 	m := &r.message
-	size := codec.SealSize + 1 + len(m.ID) + 5*8 + 8 + 4 + 8*binary.MaxVarintLen32 +
-		len(m.Key) + len(m.Type) + len(m.Subject) + len(m.Schema) + len(m.ContentType) + len(m.TraceParent) +
-		len(m.Value)
+	size := codec.SealSize + 1 + len(m.ID) + 5*8 + 8 + 4 + 7*binary.MaxVarintLen32 +
+		len(m.Key) + len(m.Type) + len(m.Subject) + len(m.Schema) + len(m.ContentType) + len(m.Value)
 	for i := range m.Headers {
 		size += 2*binary.MaxVarintLen32 + len(m.Headers[i].Key) + len(m.Headers[i].Value)
 	}
@@ -79,7 +77,6 @@ func (r *row) encode(key []byte) []byte {
 	b = appendText(b, m.Subject)
 	b = appendText(b, m.Schema)
 	b = appendText(b, m.ContentType)
-	b = appendText(b, m.TraceParent)
 	b = binary.AppendUvarint(b, uint64(len(m.Headers)))
 	for i := range m.Headers {
 		b = appendText(b, m.Headers[i].Key)
@@ -113,7 +110,6 @@ func decodeRow(key, sealed []byte) (row, error) {
 	r.message.Subject = string(d.text())
 	r.message.Schema = string(d.text())
 	r.message.ContentType = string(d.text())
-	r.message.TraceParent = string(d.text())
 	for range d.count() {
 		r.message.Headers = append(r.message.Headers, cloudevent.Header{Key: string(d.text()), Value: d.text()})
 	}
@@ -139,7 +135,13 @@ func rowAge(value []byte) (origin uint64, committed time.Time, err error) {
 }
 
 // size is what r weighs against the limits of queue and batch, in bytes.
-func (r *row) size() int { return len(r.message.Value) + len(r.message.Key) + 512 }
+func (r *row) size() int {
+	size := len(r.message.Value) + len(r.message.Key) + 512
+	for i := range r.message.Headers {
+		size += len(r.message.Headers[i].Key) + len(r.message.Headers[i].Value)
+	}
+	return size
+}
 
 // record returns r as the publisher gets it; previous is the slot published before it. Its time is that of its slot: an
 // inbox judges by it whether the message can have been read and forgotten (rule C3a).
@@ -147,7 +149,7 @@ func (r *row) record(source, lineage string, previous uint64) Record {
 	m := &r.message
 	envelope := cloudevent.Envelope{
 		ID: m.ID.String(), Source: source, Type: m.Type, Subject: m.Subject, Time: m.Time,
-		DataSchema: m.Schema, ContentType: m.ContentType, TraceParent: m.TraceParent,
+		DataSchema: m.Schema, ContentType: m.ContentType,
 		Lineage: lineage, Sequence: r.slot, Previous: previous,
 	}
 	headers := append(envelope.Headers(), m.Headers...)

@@ -3,7 +3,7 @@ package web
 import (
 	"context"
 
-	"ordertally/shared/service/telemetry/traceparent"
+	"ordertally/shared/event/cloudevent"
 )
 
 // exchange is what the outer handlers want to know of a request and the inner ones find out. It belongs to the
@@ -11,7 +11,7 @@ import (
 type exchange struct {
 	route  string // its template, or "unmatched"
 	caller string // who sent it, "" when that is not known
-	parent traceparent.Parent
+	trace  cloudevent.Trace
 }
 
 type exchangeKey struct{}
@@ -27,6 +27,5 @@ func exchangeOf(ctx context.Context) *exchange {
 // NoteCaller says who sent the request, for its log line.
 func NoteCaller(ctx context.Context, name string) { exchangeOf(ctx).caller = name }
 
-// TraceParent is what a message carries that the request makes: the request's span, or what it came with, or the zero
-// Parent.
-func TraceParent(ctx context.Context) traceparent.Parent { return exchangeOf(ctx).parent }
+// Trace is what a message carries that the request makes: the request's span or what it came with, and its baggage.
+func Trace(ctx context.Context) cloudevent.Trace { return exchangeOf(ctx).trace }

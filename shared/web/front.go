@@ -6,8 +6,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ordertally/shared/service/telemetry/traceparent"
 	"ordertally/shared/service/telemetry/tracing"
+	"ordertally/shared/web/problem"
 )
 
 // Front goes around the handlers of an API: it counts and times requests, gives each a trace, writes a log line for it,
@@ -28,10 +28,9 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 		usual = zerolog.DebugLevel
 	}
 	return f.Metrics.Instrument(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		from, _ := traceparent.FromRequest(r)
-		ctx, span := f.Tracing.Begin(r.Context(), from)
+		ctx, span := f.Tracing.Begin(r.Context(), r.Header)
 		ex, rec, began := exchangeOf(ctx), newRecorder(w), time.Now()
-		ex.parent = span.Parent
+		ex.trace = span.Trace
 		completed := false
 		defer func() { // also when the handler cuts the connection
 			status := 0
@@ -43,7 +42,7 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 			if status == 0 || status >= http.StatusInternalServerError {
 				logger, level = &ill, zerolog.WarnLevel
 			}
-			logger.WithLevel(level).Str("trace_id", traceparent.FromContext(ctx).TraceID()).Str("method",
+			logger.WithLevel(level).Str("trace_id", problem.TraceID(ctx)).Str("method",
 				methodLabel(r.Method)).Str("route", ex.route).
 				Int("status", status).Dur("duration_ms", time.Since(began)).Str("caller", ex.caller).Str("remote",
 				r.RemoteAddr).Msg("request")

@@ -25,7 +25,7 @@ func frontThat(isQuiet bool) (http.Handler, *bytes.Buffer) {
 	return f.Wrap(web.NewRouter([]web.Route{
 		{Method: http.MethodPost, Path: "/{what:ok}", Handler: func(w http.ResponseWriter, r *http.Request) {
 			web.NoteCaller(r.Context(), "shop")
-			_, _ = w.Write([]byte(web.TraceParent(r.Context()).String()))
+			_, _ = w.Write([]byte(web.Trace(r.Context()).Parent))
 		}},
 		{Method: http.MethodGet, Path: "/broken",
 			Handler: func(http.ResponseWriter, *http.Request) { panic("secret cause") }},

@@ -8,7 +8,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/service/lifecycle"
-	"ordertally/shared/service/telemetry/traceparent"
 	"ordertally/shared/web/problem"
 )
 
@@ -34,7 +33,7 @@ func (m *Metrics) Recover(logger zerolog.Logger, next http.Handler) http.Handler
 				v, stack = p.Value, p.Stack
 			}
 			logger.Error().
-				Str("trace_id", traceparent.FromContext(r.Context()).TraceID()).
+				Str("trace_id", problem.TraceID(r.Context())).
 				Str("method", methodLabel(r.Method)).
 				Str("panic", fmt.Sprint(v)).
 				Str("stack", string(stack)).

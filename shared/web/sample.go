@@ -6,7 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ordertally/shared/service/telemetry/traceparent"
+	"ordertally/shared/web/problem"
 )
 
 // A log of all requests of a flood would be a flood itself, and of errors one of fsyncs. Of each second the first
@@ -31,6 +31,6 @@ func NewFailures(logger zerolog.Logger) *Failures { return &Failures{Sampled(log
 
 // Log says why the request was answered with status.
 func (f *Failures) Log(r *http.Request, status int, err error) {
-	f.logger.Error().Str("trace_id", traceparent.FromContext(r.Context()).TraceID()).Err(err).Int("status",
-		status).Str("path", r.URL.Path).Msg("request failed")
+	f.logger.Error().Str("trace_id", problem.TraceID(r.Context())).Err(err).Int("status", status).
+		Str("path", r.URL.Path).Msg("request failed")
 }

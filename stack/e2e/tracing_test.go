@@ -10,11 +10,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rs/zerolog"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
 	"ordertally/shared/clock/clocktest"
+	"ordertally/shared/event"
+	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/devbroker"
 	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/stack/stacktest"
@@ -83,6 +86,8 @@ func TestATraceReachesFromTheRequestToTheCount(t *testing.T) {
 		r.Header.Set("Content-Type", "application/json")
 		if parent != "" {
 			r.Header.Set("traceparent", parent)
+			r.Header.Set("tracestate", "vendor=1")
+			r.Header.Set("baggage", "tier=gold")
 		}
 		response, err := http.DefaultClient.Do(r)
 		if err != nil {
@@ -112,6 +117,27 @@ func TestATraceReachesFromTheRequestToTheCount(t *testing.T) {
 	if string(count.ParentSpanId) != string(request.SpanId) || count.Kind != trace.Span_SPAN_KIND_CONSUMER ||
 		count.EndTimeUnixNano < count.StartTimeUnixNano {
 		t.Errorf("activity's span: %v", count)
+	}
+
+	if request.TraceState != "vendor=1" || count.TraceState != "vendor=1" {
+		t.Errorf("tracestate is %q at order's span, %q at activity's", request.TraceState, count.TraceState)
+	}
+	records, err := kafka.Tail(t.Context(), kafka.ConsumerConfig{
+		Brokers: []string{dev.Addr()}, Topic: event.Topic, GroupID: "test",
+	}, 1, zerolog.Nop(), func(r *kafka.Record) (headers string) {
+		for _, h := range r.Headers {
+			headers += h.Key + "=" + string(h.Value) + " "
+		}
+		return headers
+	})
+	if err != nil || len(records) != 1 {
+		t.Fatal(records, err)
+	}
+	traceparent := "traceparent=00-" + client + "-" + hex.EncodeToString(request.SpanId) + "-01 "
+	for _, want := range []string{traceparent, "tracestate=vendor=1 ", "baggage=tier=gold "} {
+		if !strings.Contains(records[0], want) {
+			t.Errorf("the message has no %s: %s", want, records[0])
+		}
 	}
 
 	// Of a client that does not trace, the span's own trace is in the problem.

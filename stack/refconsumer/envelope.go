@@ -47,6 +47,8 @@ var sometimes = map[string]*regexp.Regexp{
 	"ordertally_key":         whole(`[A-Za-z0-9_-]{64}`),
 	"ordertally_republished": whole(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z`),
 	"traceparent":            whole(`[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}`),
+	"tracestate":             whole(`.{1,512}`),
+	"baggage":                whole(`.+`),
 }
 
 func whole(form string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + form + `)$`) }

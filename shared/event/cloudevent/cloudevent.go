@@ -7,6 +7,7 @@
 package cloudevent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,6 +30,8 @@ const (
 	HeaderSequence    = "ce_sequence"
 	HeaderPrevious    = "ce_previous"
 	HeaderTraceParent = "traceparent"
+	HeaderTraceState  = "tracestate"
+	HeaderBaggage     = "baggage"
 	// HeaderKey is on a message that was caused by a request with an idempotency key; see event.KeyHeader.
 	HeaderKey = "ordertally_key"
 	// HeaderRepublished is on a message that an operator had published again; its value is when.
@@ -47,6 +50,21 @@ type Header struct {
 	Value []byte
 }
 
+// Trace is the trace that a message is of: the values of three headers, "" for none.
+type Trace struct{ Parent, State, Baggage string }
+
+// Headers returns the headers of t that are not empty.
+func (t *Trace) Headers() (headers []Header) {
+	for _, h := range [...]struct{ key, value string }{
+		{HeaderTraceParent, t.Parent}, {HeaderTraceState, t.State}, {HeaderBaggage, t.Baggage},
+	} {
+		if h.value != "" {
+			headers = append(headers, Header{h.key, []byte(h.value)})
+		}
+	}
+	return headers
+}
+
 // Envelope holds the attributes of one message. Empty attributes are not sent.
 type Envelope struct {
 	ID          string
@@ -56,7 +74,7 @@ type Envelope struct {
 	Time        time.Time
 	DataSchema  string
 	ContentType string
-	TraceParent string
+	Trace       Trace
 	// Lineage, Sequence and Previous are set on messages of an outbox. Sequence counts from 1; Previous is 0 for the
 	// first message of a lineage.
 	Lineage  string
@@ -87,8 +105,7 @@ func (e *Envelope) Headers() []Header {
 		headers = append(headers, Header{HeaderSequence, slotText(e.Sequence)},
 			Header{HeaderPrevious, slotText(e.Previous)})
 	}
-	add(HeaderTraceParent, e.TraceParent)
-	return headers
+	return append(headers, e.Trace.Headers()...)
 }
 
 func slotText(slot uint64) []byte {
@@ -149,7 +166,13 @@ func (p *Parser) parse(headers []Header) (Envelope, error) {
 		case HeaderPrevious:
 			field = &previous
 		case HeaderTraceParent:
-			field = &e.TraceParent
+			field = &e.Trace.Parent
+		case HeaderTraceState: // these two may be repeated, and a trace must not make a message unreadable
+			e.Trace.State = cmp.Or(e.Trace.State, string(h.Value))
+			continue
+		case HeaderBaggage:
+			e.Trace.Baggage = cmp.Or(e.Trace.Baggage, string(h.Value))
+			continue
 		default:
 			continue
 		}

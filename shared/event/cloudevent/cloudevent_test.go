@@ -13,7 +13,9 @@ func whole() cloudevent.Envelope {
 		ID: "0190163d-8694-739b-aea5-966c26f8ad91", Source: "/ordertally/order", Type: "ORDER_CREATED",
 		Subject: "0190163d-8694-739b-aea5-966c26f8ad90", Time: time.Date(2010, 12, 1, 8, 26, 0, 5, time.UTC),
 		DataSchema: "urn:x", ContentType: "application/json",
-		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Lineage: "l1", Sequence: 42,
+		Trace: cloudevent.Trace{
+			Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", State: "vendor=1", Baggage: "tier=gold",
+		}, Lineage: "l1", Sequence: 42,
 		Previous: 40,
 	}
 }

@@ -1,13 +1,15 @@
 package problem
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"ordertally/shared/service/telemetry/traceparent"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Write answers r with p. Headers that the handler had set for the answer it did not give (Location, Etag, a content
@@ -42,6 +44,14 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	_, _ = w.Write(body) // the only error is a client that has gone
 }
 
+// TraceID is the id of the trace that a request's context is of, "" for none.
+func TraceID(ctx context.Context) string {
+	if id := trace.SpanContextFromContext(ctx).TraceID(); id.IsValid() {
+		return id.String()
+	}
+	return ""
+}
+
 func complete(p Problem, r *http.Request) Problem {
 	if p.Status < 400 || p.Status > 599 || p.Code == "" {
 		p = Internal()
@@ -53,10 +63,7 @@ func complete(p Problem, r *http.Request) Problem {
 		p.Title = http.StatusText(p.Status)
 	}
 	if p.TraceID == "" {
-		if p.TraceID = traceparent.FromContext(r.Context()).TraceID(); p.TraceID == "" {
-			parent, _ := traceparent.FromRequest(r)
-			p.TraceID = parent.TraceID()
-		}
+		p.TraceID = TraceID(propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header)))
 	}
 	if p.RetryAfter <= 0 && (p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable) {
 		p.RetryAfter = time.Second

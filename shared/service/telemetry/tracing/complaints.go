@@ -10,7 +10,8 @@ import (
 // write to standard error.
 func listen(logger zerolog.Logger) {
 	otel.SetLogger(logr.New(complaints{logger}))
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn().Err(err).Msg("traces are not sent") }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(
+		func(err error) { logger.Warn().Err(err).Msg("OpenTelemetry reports an error") }))
 }
 
 // complaints implements logr.LogSink: it logs what the libraries say is wrong with their settings and limits. What they

@@ -3,7 +3,6 @@ package tracing
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"os"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -19,22 +18,12 @@ func Configured() bool {
 	return cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")) != ""
 }
 
-// exporter sends by the protocol that the environment names. The libraries read everything else from there, the files
-// too, once they are checked.
+// exporter sends by OTLP over gRPC when the environment says so, otherwise over HTTP. OpenTelemetry's libraries read
+// all the rest.
 func exporter(ctx context.Context) (sdktrace.SpanExporter, error) {
-	if kind := os.Getenv("OTEL_TRACES_EXPORTER"); kind != "" && kind != "otlp" {
-		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER: %q is neither otlp nor none", kind)
-	}
-	if err := checkFiles(); err != nil {
-		return nil, err
-	}
-	switch protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
-		os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")); protocol {
-	case "", "http/protobuf":
-		return otlptracehttp.New(ctx)
-	case "grpc":
+	protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"))
+	if protocol == "grpc" {
 		return otlptracegrpc.New(ctx)
-	default:
-		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL: %q is neither http/protobuf nor grpc", protocol)
 	}
+	return otlptracehttp.New(ctx)
 }

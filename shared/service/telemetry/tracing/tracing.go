@@ -5,10 +5,14 @@ package tracing
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
@@ -16,7 +20,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
-	"ordertally/shared/service/telemetry/traceparent"
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/settings/secret"
 )
 
@@ -27,37 +31,29 @@ type Tracing struct {
 	logger   zerolog.Logger
 }
 
-var w3c = propagation.TraceContext{}
+// propagator reads and writes the three header fields of a trace, by the recommendations of the W3C.
+var propagator = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 
 // Start returns the tracing of a service, as the environment wants it. A collector that is away costs nothing but its
 // spans: that is logged, and so is what the libraries think of the variables that they read. (They tell of both through
 // handlers of the process, so the last service of a process logs it.)
 func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing, error) {
+	listen(logger)
 	if !Configured() {
 		return &Tracing{}, nil
 	}
-	listen(logger)
 	exporter, err := exporter(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("send traces: look at the OTEL_ variables: %w", err)
 	}
-	res, err := describe(ctx, service)
+	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", service)),
+		resource.WithFromEnv(), resource.WithTelemetrySDK())
 	if err != nil {
-		return nil, err
+		otel.Handle(err) // what could be read is used
 	}
 	// The sampler is that of OTEL_TRACES_SAMPLER, by default that of the caller, or all.
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
 	return &Tracing{provider: provider, tracer: provider.Tracer("ordertally"), logger: logger}, nil
-}
-
-// describe is what spans say of the service that makes them.
-func describe(ctx context.Context, service string) (*resource.Resource, error) {
-	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", service)),
-		resource.WithFromEnv(), resource.WithTelemetrySDK())
-	if err != nil {
-		return nil, fmt.Errorf("send traces: look at OTEL_RESOURCE_ATTRIBUTES: %w", err)
-	}
-	return res, nil
 }
 
 // lastTraces is how long a collector may take for what is left at a stop.
@@ -87,25 +83,34 @@ func (t *Tracing) Stop(ctx context.Context) error {
 
 // Request is the span of a request.
 type Request struct {
-	// Parent is what goes on with the message that the request makes: the span, or without one the request's own
-	// traceparent. It is the zero Parent when there is neither.
-	Parent traceparent.Parent
-	span   trace.Span
+	// Trace goes on with the message that the request makes: the span, or without one the request's own trace, and the
+	// request's baggage. It is zero when there is nothing of it.
+	Trace cloudevent.Trace
+	span  trace.Span
 }
 
-// Begin begins the span of a request that came with that traceparent, or with the zero one.
-func (t *Tracing) Begin(ctx context.Context, from traceparent.Parent) (context.Context, Request) {
-	if t.tracer == nil {
-		named := from
-		if named == (traceparent.Parent{}) {
-			named = traceparent.New()
-		}
-		return traceparent.With(ctx, named), Request{Parent: from}
+// Begin begins the span of a request with those header fields. The context has its trace. Without spans, a request that
+// belongs to no trace is given an id of its own, for log and problems; nothing goes on with its message.
+func (t *Tracing) Begin(ctx context.Context, header http.Header) (context.Context, Request) {
+	ctx = propagator.Extract(ctx, propagation.HeaderCarrier(header))
+	var r Request
+	if t.tracer != nil {
+		ctx, r.span = t.tracer.Start(ctx, "request", trace.WithSpanKind(trace.SpanKindServer))
 	}
-	ctx = w3c.Extract(ctx, carrier(from.String()))
-	ctx, span := t.tracer.Start(ctx, "request", trace.WithSpanKind(trace.SpanKindServer))
-	parent := parentOf(ctx)
-	return traceparent.With(ctx, parent), Request{Parent: parent, span: span}
+	propagator.Inject(ctx, carrier{&r.Trace})
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		ctx = trace.ContextWithSpanContext(ctx, ownID())
+	}
+	return ctx, r
+}
+
+// ownID is a trace that is not sampled. Its ids are unique, and no secret.
+func ownID() trace.SpanContext {
+	var config trace.SpanContextConfig
+	binary.BigEndian.PutUint64(config.TraceID[:], rand.Uint64())    //nolint:gosec // G404: see above
+	binary.BigEndian.PutUint64(config.TraceID[8:], rand.Uint64()|1) //nolint:gosec // G404: see above
+	binary.BigEndian.PutUint64(config.SpanID[:], rand.Uint64()|1)   //nolint:gosec // G404: see above
+	return trace.NewSpanContext(config)
 }
 
 // End ends the span.
@@ -126,38 +131,19 @@ func (r Request) End(method, route string, status int) {
 // On reports whether spans are made.
 func (t *Tracing) On() bool { return t.tracer != nil }
 
-// Message makes the span of a message that came with that traceparent, from when it was read until it was processed.
-func (t *Tracing) Message(from, name string, read, processed time.Time, attributes ...attribute.KeyValue) {
-	parent, ok := traceparent.Parse(from)
-	if t.tracer == nil || !ok || !parent.Sampled() {
+// Message makes the span of a message that came with that trace, from when it was read until it was processed. A trace
+// that is not sampled gets none.
+func (t *Tracing) Message(
+	from cloudevent.Trace, name string, read, processed time.Time, attributes ...attribute.KeyValue,
+) {
+	if t.tracer == nil || from.Parent == "" {
 		return
 	}
-	ctx := w3c.Extract(context.Background(), carrier(from))
+	ctx := propagator.Extract(context.Background(), carrier{&from})
+	if !trace.SpanContextFromContext(ctx).IsSampled() {
+		return
+	}
 	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(read),
 		trace.WithAttributes(attributes...))
 	span.End(trace.WithTimestamp(processed))
-}
-
-// carrier is a traceparent as the propagator wants it.
-type carrier string
-
-// Get implements propagation.TextMapCarrier.
-func (c carrier) Get(key string) string {
-	if key == traceparent.Header {
-		return string(c)
-	}
-	return ""
-}
-
-// Set implements propagation.TextMapCarrier; it is never called.
-func (carrier) Set(string, string) {}
-
-// Keys implements propagation.TextMapCarrier.
-func (carrier) Keys() []string { return []string{traceparent.Header} }
-
-func parentOf(ctx context.Context) traceparent.Parent {
-	into := propagation.MapCarrier{}
-	w3c.Inject(ctx, into)
-	parent, _ := traceparent.Parse(into.Get(traceparent.Header))
-	return parent
 }
