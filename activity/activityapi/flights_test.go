@@ -15,6 +15,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
+	"ordertally/shared/clock/clocktest"
 )
 
 // held are statistics whose reads begin, and go on, only when the test says so.
@@ -337,13 +338,6 @@ func (s *server) awaitWaiters(t *testing.T, path string, want int) {
 	if !strings.Contains(path, "?") {
 		path += "?"
 	}
-	deadline, look := time.After(time.Minute), time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for s.api.Waiters(path) != want {
-		select {
-		case <-look.C:
-		case <-deadline:
-			t.Fatalf("%d wait for %s, want %d", s.api.Waiters(path), path, want)
-		}
-	}
+	clocktest.Eventually(t, fmt.Sprintf("%d requests wait for %s", want, path),
+		func() bool { return s.api.Waiters(path) == want })
 }

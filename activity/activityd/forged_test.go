@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/shared/outbox"
 )
 
@@ -26,7 +28,7 @@ func change(r outbox.Record, key, value string) outbox.Record {
 // TestService_IsNotSilencedByForgedHeaders has one record claim all slots of the order service's lineage, and another
 // the id of an order that was counted. The orders behind them are counted, and metrics and the API say what happened.
 func TestService_IsNotSilencedByForgedHeaders(t *testing.T) {
-	kafka := startBroker(t, devbroker.Config{})
+	kafka := devbrokertest.Start(t, devbroker.Config{})
 	forged := change(change(change(order(900), cloudevent.HeaderID, "01890a5d-ac96-774b-8000-ffffffffffff"),
 		cloudevent.HeaderSequence, "09223372036854775807"),
 		cloudevent.HeaderPrevious, "00000000000000000000")
@@ -36,12 +38,12 @@ func TestService_IsNotSilencedByForgedHeaders(t *testing.T) {
 	newer.Slot = 41
 	publish(t, kafka.Addr(), append(orders(1, 20), forged, copied)...)
 	s := start(t, filepath.Join(t.TempDir(), "activity.db"), kafka.Addr())
-	until(t, "the forged record is read", func() bool {
+	clocktest.Eventually(t, "the forged record is read", func() bool {
 		d := firstDay(t, s)
 		return d.Count == 21 && d.AsOf.Lag != nil && *d.AsOf.Lag == 0
 	})
 	publish(t, kafka.Addr(), append(orders(21, 40), newer)...)
-	until(t, "the orders behind it are counted", func() bool {
+	clocktest.Eventually(t, "the orders behind it are counted", func() bool {
 		d := firstDay(t, s)
 		return d.Count >= 41 && *d.AsOf.Lag == 0
 	})

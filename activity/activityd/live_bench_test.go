@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 )
 
 // BenchmarkListeners publishes 200,000 orders and counts them, with nobody listening and with 1,000 live streams, in
@@ -32,10 +34,10 @@ func BenchmarkListeners(b *testing.B) {
 // countWith returns how long publishing and counting take.
 func countWith(b *testing.B, listeners int, events uint64) time.Duration {
 	b.Helper()
-	kafka := startBroker(b, devbroker.Config{})
+	kafka := devbrokertest.Start(b, devbroker.Config{})
 	publish(b, kafka.Addr(), orders(1, 1)...)
 	s := start(b, filepath.Join(b.TempDir(), "activity.db"), kafka.Addr())
-	until(b, "it counts", func() bool { return firstDay(b, s).Count == 1 })
+	clocktest.Eventually(b, "it counts", func() bool { return firstDay(b, s).Count == 1 })
 	var listening sync.WaitGroup
 	var began sync.WaitGroup
 	began.Add(listeners)
@@ -61,7 +63,7 @@ func countWith(b *testing.B, listeners int, events uint64) time.Duration {
 	records := orders(2, events)
 	start := time.Now()
 	publish(b, kafka.Addr(), records...)
-	until(b, "all is counted", func() bool { return firstDay(b, s).Count == int64(events) })
+	clocktest.Eventually(b, "all is counted", func() bool { return firstDay(b, s).Count == int64(events) })
 	took := time.Since(start)
 	stop(b, s)
 	listening.Wait()

@@ -15,9 +15,11 @@ import (
 	"ordertally/activity/declare"
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/shared/service/lifecycle"
 )
 
@@ -42,7 +44,7 @@ func (f *frail) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdic
 // TestAPanicLosesNothing: what was fetched and not applied when the ingest panicked is fetched again, and what was
 // applied is not counted twice.
 func TestAPanicLosesNothing(t *testing.T) {
-	b := startBroker(t, devbroker.Config{})
+	b := devbrokertest.Start(t, devbroker.Config{})
 	publish(t, b.Addr(), orders(1, 500)...)
 	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{Format: activitystore.Format})
 	if err != nil {
@@ -80,20 +82,18 @@ func TestAPanicLosesNothing(t *testing.T) {
 		}
 		return count
 	}
-	deadline, tick := time.After(30*time.Second), time.NewTicker(5*time.Millisecond)
-	defer tick.Stop()
-	for lag := int64(-1); panics.Load() < 2 || count() < 500 || lag != 0; {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%d of 500 are counted after %d panics", count(), panics.Load())
+	clocktest.Eventually(t, "500 are counted after two panics", func() bool {
+		if panics.Load() < 2 || count() < 500 {
+			return false
 		}
-		lag = 0
 		left, _ := in.Lag()
 		for _, n := range left {
-			lag += n
+			if n != 0 {
+				return false
+			}
 		}
-	}
+		return true
+	})
 	if n := count(); n != 500 {
 		t.Errorf("%d are counted, want 500", n)
 	}

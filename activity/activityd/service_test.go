@@ -17,11 +17,13 @@ import (
 
 	"ordertally/activity/activityd"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/brokertest"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/service"
 )
@@ -32,20 +34,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, brokertest.Abandoned()...
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 const lineage = "01890a5d-ac96-774b-8000-a8b45f0c6d21"
-
-func startBroker(t testing.TB, config devbroker.Config) *devbroker.Broker {
-	t.Helper()
-	b, err := devbroker.Start(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
-}
 
 // publish sends records as an order service does, in one transaction.
 func publish(t testing.TB, address string, records ...outbox.Record) {
@@ -162,29 +150,15 @@ func firstDay(t testing.TB, s *activityd.Service) (d day) {
 	return d
 }
 
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(60 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never came true: %s", what)
-		}
-	}
-}
-
 func TestCountsGoesOnAndParks(t *testing.T) {
-	kafka := startBroker(t, devbroker.Config{})
+	kafka := devbrokertest.Start(t, devbroker.Config{})
 	data := filepath.Join(t.TempDir(), "activity.db")
 	poison := order(101)
 	poison.Value = []byte("{")
 	publish(t, kafka.Addr(), append(orders(1, 100), poison)...)
 	s := start(t, data, kafka.Addr())
-	until(t, "all is counted", func() bool { return firstDay(t, s).Count == 100 })
-	until(t, "the poison is parked", func() bool {
+	clocktest.Eventually(t, "all is counted", func() bool { return firstDay(t, s).Count == 100 })
+	clocktest.Eventually(t, "the poison is parked", func() bool {
 		_, metrics := get(t, s.OpsAddr(), "/metrics")
 		return strings.Contains(metrics, "\nactivity_parked_messages 1\n") &&
 			strings.Contains(metrics, `activity_poison_total{reason="malformed"} 1`)
@@ -193,7 +167,7 @@ func TestCountsGoesOnAndParks(t *testing.T) {
 
 	publish(t, kafka.Addr(), append(orders(102, 150), orders(1, 50)...)...) // some again, as after a restore
 	s = start(t, data, kafka.Addr())
-	until(t, "nothing waits", func() bool {
+	clocktest.Eventually(t, "nothing waits", func() bool {
 		d := firstDay(t, s)
 		return d.Count == 149 && !d.AsOf.Lagging && *d.AsOf.Lag == 0
 	})
@@ -223,7 +197,7 @@ func TestServesWithoutKafka(t *testing.T) {
 	publish(t, address, orders(1, 10)...)
 	data := filepath.Join(t.TempDir(), "activity.db")
 	s := start(t, data, address)
-	until(t, "all is counted", func() bool { return firstDay(t, s).Count == 10 })
+	clocktest.Eventually(t, "all is counted", func() bool { return firstDay(t, s).Count == 10 })
 	stop(t, s)
 	if err := first.Stop(); err != nil {
 		t.Fatal(err)
@@ -244,17 +218,17 @@ func TestServesWithoutKafka(t *testing.T) {
 		!strings.Contains(metrics, "\nactivity_parked_messages 0\n") {
 		t.Errorf("without Kafka the metrics are %s", metrics)
 	}
-	second := startBroker(t, devbroker.Config{DataDir: kept, Listen: address})
-	until(t, "it is ready", func() bool {
+	second := devbrokertest.Start(t, devbroker.Config{DataDir: kept, Listen: address})
+	clocktest.Eventually(t, "it is ready", func() bool {
 		status, _ := get(t, s.OpsAddr(), "/readyz?verbose")
 		return status == http.StatusOK
 	})
 	publish(t, second.Addr(), orders(11, 12)...)
-	until(t, "it goes on", func() bool { return firstDay(t, s).Count == 12 })
+	clocktest.Eventually(t, "it goes on", func() bool { return firstDay(t, s).Count == 12 })
 }
 
 func TestStartFailures(t *testing.T) {
-	kafka := startBroker(t, devbroker.Config{})
+	kafka := devbrokertest.Start(t, devbroker.Config{})
 	data := filepath.Join(t.TempDir(), "activity.db")
 	s := start(t, data, kafka.Addr())
 	for _, c := range []struct {
@@ -316,13 +290,13 @@ func TestRefusesSettings(t *testing.T) {
 //	go test -run - -bench BenchmarkCount ./activity/activityd
 func BenchmarkCount(b *testing.B) {
 	const events = 200_000
-	kafka := startBroker(b, devbroker.Config{})
+	kafka := devbrokertest.Start(b, devbroker.Config{})
 	publish(b, kafka.Addr(), orders(1, events)...)
 	var took time.Duration
 	for i := range b.N {
 		began := time.Now()
 		s := start(b, filepath.Join(b.TempDir(), fmt.Sprint(i)), kafka.Addr())
-		until(b, "all is counted", func() bool { return firstDay(b, s).Count == events })
+		clocktest.Eventually(b, "all is counted", func() bool { return firstDay(b, s).Count == events })
 		took += time.Since(began)
 		stop(b, s)
 	}

@@ -24,6 +24,7 @@ import (
 	"ordertally/activity/ingest"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
@@ -197,7 +198,7 @@ func startWith(t *testing.T, topic *topic, store *activitystore.Store, wrapped i
 // finish waits until everything written is counted, then stops.
 func (s *service) finish() {
 	s.t.Helper()
-	s.until("nothing waits", func() bool {
+	clocktest.Eventually(s.t, "nothing waits", func() bool {
 		lag, known := s.in.Lag()
 		total := int64(0)
 		for _, n := range lag {
@@ -208,20 +209,6 @@ func (s *service) finish() {
 	s.stop()
 	if err := <-s.ended; err != nil {
 		s.t.Fatalf("Run ended with %v", err)
-	}
-}
-
-func (s *service) until(what string, ok func() bool) {
-	s.t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			s.t.Fatalf("never came true: %s", what)
-		}
 	}
 }
 
@@ -333,9 +320,9 @@ func TestPositionsMoveBack(t *testing.T) {
 		t.Errorf("before anything happened it says %q", note)
 	}
 	topic.write(order(0, 7, "a"), order(0, 8, "b"), order(1, 5, "c"))
-	s.until("they are counted", func() bool { return s.count() == 3 })
+	clocktest.Eventually(s.t, "they are counted", func() bool { return s.count() == 3 })
 	topic.moves <- kafka.Reposition{Partition: 0, Reason: kafka.Truncated, From: 9, To: 2}
-	s.until("the position moves back", func() bool {
+	clocktest.Eventually(s.t, "the position moves back", func() bool {
 		asOf, err := store.AsOf(t.Context())
 		return err == nil && asOf.Next[0].Offset == 2 && asOf.Next[1].Offset == 6
 	})
@@ -383,7 +370,7 @@ func TestMetricsExistFromTheStart(t *testing.T) {
 		}
 	}
 	close(topic.hold)
-	s.until("it is ready", func() bool { return s.in.Ready(t.Context()) == nil })
+	clocktest.Eventually(s.t, "it is ready", func() bool { return s.in.Ready(t.Context()) == nil })
 	s.finish()
 }
 
@@ -455,13 +442,13 @@ func TestLagCountsWhatIsUnderWay(t *testing.T) {
 	topic.write(order(0, 0, "a"), order(0, 1, "b"), order(1, 0, "c"))
 	topic.write(order(1, 1, "d"), poison(2, 0))
 	<-slow.entered
-	s.until("the next batch is read ahead", func() bool {
+	clocktest.Eventually(s.t, "the next batch is read ahead", func() bool {
 		lag, known := s.in.Lag()
 		return known && maps.Equal(lag, map[int32]int64{0: 2, 1: 2, 2: 1}) && len(topic.writes) == 0
 	})
 	slow.proceed <- struct{}{}
 	<-slow.entered
-	s.until("the first batch does not count", func() bool {
+	clocktest.Eventually(s.t, "the first batch does not count", func() bool {
 		lag, _ := s.in.Lag()
 		return maps.Equal(lag, map[int32]int64{0: 0, 1: 1, 2: 1})
 	})

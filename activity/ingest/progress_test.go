@@ -8,6 +8,7 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
+	"ordertally/shared/clock/clocktest"
 )
 
 // blocked is a real store that lets nothing through before it is told to.
@@ -30,7 +31,7 @@ func TestAnIngestThatStandsStillIsNotLive(t *testing.T) {
 	s := startWith(t, topic, store, held, ingest.Config{StallAfter: 50 * time.Millisecond})
 	fails := func(what string) {
 		t.Helper()
-		s.until(what, func() bool { return s.in.Check(t.Context()) != nil })
+		clocktest.Eventually(s.t, what, func() bool { return s.in.Check(t.Context()) != nil })
 	}
 	passes := func(what string) {
 		t.Helper()
@@ -43,8 +44,8 @@ func TestAnIngestThatStandsStillIsNotLive(t *testing.T) {
 	passes("a commit has just begun")
 	fails("a commit does not end")
 	close(held.free)
-	s.until("it is counted", func() bool { return s.count() == 1 })
-	s.until("nothing is held any more", func() bool { return s.in.Check(t.Context()) == nil })
+	clocktest.Eventually(s.t, "it is counted", func() bool { return s.count() == 1 })
+	clocktest.Eventually(s.t, "nothing is held any more", func() bool { return s.in.Check(t.Context()) == nil })
 
 	topic.behind.Store(true)
 	fails("there are records and none is fetched")

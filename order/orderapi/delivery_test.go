@@ -9,6 +9,7 @@ import (
 
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/clock"
+	"ordertally/shared/clock/clocktest"
 )
 
 func TestADeliveryFollowsTheMessage(t *testing.T) {
@@ -44,7 +45,7 @@ func TestADeliveryFollowsTheMessage(t *testing.T) {
 		t.Errorf("parked: %v", d)
 	}
 	// recorded behind the relay's back
-	service.Eventually("the place is known", func() bool { return delivery(well)["offset"] != nil })
+	clocktest.Eventually(t, "the place is known", func() bool { return delivery(well)["offset"] != nil })
 	if d := delivery(well); d["state"] != "published" || d["topic"] != "order.activity.v1" || d["partition"] == nil ||
 		d["offset"] != 0.0 || d["published_at"] == nil {
 		t.Errorf("published: %v", d)

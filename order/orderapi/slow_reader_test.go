@@ -19,6 +19,7 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 )
 
@@ -103,7 +104,7 @@ func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
 	r := newSlowReaders(t, s)
 	const many = 600 // the gate lets 512 in
 	r.ask(many, "203.0.113.1", http.MethodPost, "/v1/orders", small)
-	s.Eventually("all are at their answers", func() bool { return r.stuck.Load() == many })
+	clocktest.Eventually(t, "all are at their answers", func() bool { return r.stuck.Load() == many })
 	if placed := r.stuck.Load() - r.refused.Load(); placed < 512 {
 		t.Errorf("only %d of them placed", placed)
 	}
@@ -132,7 +133,8 @@ func TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs(t *testing.T) {
 	const many, most = 100, 16<<20/(900<<10) + 1 // of each
 	for clients := 1; clients <= 5; clients++ {
 		r.ask(many, fmt.Sprintf("203.0.113.%d", clients), http.MethodGet, path, "")
-		s.Eventually("all have an answer or a refusal", func() bool { return r.stuck.Load() == int32(many*clients) })
+		clocktest.Eventually(t, "all have an answer or a refusal",
+			func() bool { return r.stuck.Load() == int32(many*clients) })
 		if large := int(r.stuck.Load() - r.refused.Load()); large > clients*most || large < min(clients, 4)*most*3/4 {
 			t.Errorf("%d large answers are under way to %d clients, want about %d", large, clients,
 				min(clients, 4)*most)

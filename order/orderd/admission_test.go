@@ -18,6 +18,7 @@ import (
 
 	"ordertally/order/admission"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/service"
 	"ordertally/shared/web"
 )
@@ -78,7 +79,7 @@ func (a *admitting) place() answer {
 // untilRefused places orders until one is refused, and returns where those are that were stored before.
 func (a *admitting) untilRefused() (stored []string) {
 	a.t.Helper()
-	a.eventually("a placement is refused", func() bool {
+	clocktest.Eventually(a.t, "a placement is refused", func() bool {
 		got := a.place()
 		if got.err != nil {
 			a.t.Fatal(got.err)
@@ -183,19 +184,6 @@ func (a *admitting) hold() (release func()) {
 	return release
 }
 
-func (a *admitting) eventually(what string, ok func() bool) {
-	a.t.Helper()
-	deadline, tick := time.After(30*time.Second), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			a.t.Fatalf("never came true: %s", what)
-		}
-	}
-}
-
 // TestAFullDiskRefusesOrders says so by asking for more room than any disk has.
 func TestAFullDiskRefusesOrders(t *testing.T) {
 	a := startAdmitting(t, admission.Config{FreeDisk: 1 << 62})
@@ -219,12 +207,12 @@ func TestACommitThatHangsRefusesOrders(t *testing.T) {
 		t.Fatal(stored)
 	}
 	release := a.hold()
-	a.eventually("a commit takes more than two seconds",
+	clocktest.Eventually(a.t, "a commit takes more than two seconds",
 		func() bool { return a.service.DB.Committing() > 2*time.Second })
 	a.refuses(admission.Stalled, "1", "disk does not answer in time", []string{stored.location})
 	release()
 	// Just after its requests were answered.
-	a.eventually("the commit is over", func() bool { return a.service.DB.Committing() == 0 })
+	clocktest.Eventually(a.t, "the commit is over", func() bool { return a.service.DB.Committing() == 0 })
 	if again := a.place(); again.status != http.StatusCreated {
 		t.Errorf("after the commit: %+v", again)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"ordertally/order/orderstore"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/service"
 	"ordertally/shared/uuidv7"
 )
@@ -98,7 +99,7 @@ func TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged(t *testing.T) {
 	stop()
 	damageOrder(t, data, placed[1])
 	a, log, _ = serveFile(t, data)
-	a.eventually("the damage is known", func() bool {
+	clocktest.Eventually(a.t, "the damage is known", func() bool {
 		status, text := a.ask(a.service.OpsAddr(), "/readyz")
 		return status == http.StatusServiceUnavailable && strings.Contains(text, "[-]records failed") &&
 			strings.Contains(text, "order "+placed[1]) && strings.Contains(text, "backup")
@@ -183,7 +184,7 @@ func TestService_StaysUpOnAReadOnlyFileSystem(t *testing.T) {
 		repair()
 		a, _, _ = serveFile(t, filepath.Join(mount, "order.db"))
 	}
-	a.eventually("it is ready again, without a placement", func() bool {
+	clocktest.Eventually(a.t, "it is ready again, without a placement", func() bool {
 		status, _ := a.ask(a.service.OpsAddr(), "/readyz")
 		return status == http.StatusOK
 	})

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"ordertally/order/admission"
+	"ordertally/shared/clock/clocktest"
 )
 
 // TestService_AFullDiskShowsInReadinessAndHealsByItself: a real one. Reads go on meanwhile.
@@ -44,7 +45,7 @@ func TestService_AFullDiskShowsInReadinessAndHealsByItself(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	a.eventually("it is ready again, without a placement", func() bool {
+	clocktest.Eventually(a.t, "it is ready again, without a placement", func() bool {
 		status, _ := a.ask(a.service.OpsAddr(), "/readyz")
 		return status == http.StatusOK
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/brokertest"
@@ -212,7 +213,7 @@ func (p *post) report() outbox.Report {
 
 func (p *post) drained() {
 	p.t.Helper()
-	poll(p.t, "all is published", func() bool {
+	clocktest.Eventually(p.t, "all is published", func() bool {
 		r := p.report()
 		return r.Backlog == 0 &&
 			r.Link.State == outbox.LinkUp
@@ -256,7 +257,7 @@ func hanging(t *testing.T, address string) {
 	brokertest.ForgetGroup(t, address, "ordertally-order-"+p.topic+"-"+p.outbox.Lineage())
 	p.start()
 	p.place(1)
-	poll(t, "it waits", func() bool { return p.report().HeldBack != nil })
+	clocktest.Eventually(t, "it waits", func() bool { return p.report().HeldBack != nil })
 	if r := p.report(); r.Link.State != outbox.LinkWaiting ||
 		!strings.Contains(r.HeldBack.Text, "another program's: partition ") || r.Backlog != 1 {
 		t.Errorf("it reports %+v, %+v", r, r.HeldBack)
@@ -303,7 +304,8 @@ func madeAgain(t *testing.T, address string) {
 		},
 		"later": func(t *testing.T, p *post) {
 			brokertest.Delete(t, address, p.topic)
-			poll(t, "it says that it cannot publish", func() bool { return p.report().Link.State == outbox.LinkDown })
+			clocktest.Eventually(t, "it says that it cannot publish",
+				func() bool { return p.report().Link.State == outbox.LinkDown })
 			p.place(3)
 			brokertest.Create(t, address, p.topic, 6)
 		},
@@ -315,7 +317,7 @@ func madeAgain(t *testing.T, address string) {
 			p.drained()
 			before := p.report().Topic
 			remake(t, p)
-			poll(t, "it publishes again",
+			clocktest.Eventually(t, "it publishes again",
 				func() bool { return p.found(outbox.IncidentRepublished) && p.report().Topic != before })
 			p.place(1)
 			p.drained()

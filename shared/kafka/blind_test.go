@@ -8,6 +8,7 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/kafka"
 )
 
@@ -20,7 +21,7 @@ func TestConsumer_NeverReturnsWhatWasNotCommitted(t *testing.T) {
 	r := l.read(nil)
 	r.follows("a1")
 	keys := r.keep()
-	poll(t, "it stands at the open transaction, or has read it",
+	clocktest.Eventually(t, "it stands at the open transaction, or has read it",
 		func() bool { return r.c.Held().Partitions > 0 || len(keys) > 0 })
 	if len(keys) > 0 {
 		t.Fatalf("returned %s of an open transaction", <-keys)

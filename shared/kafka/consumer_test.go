@@ -12,8 +12,10 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/service/lifecycle"
 )
@@ -74,23 +76,8 @@ func positionsAfter(records []kafka.Record) map[int32]kafka.Position {
 	return next
 }
 
-// poll asks until ok says yes.
-func poll(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never came true: %s", what)
-		}
-	}
-}
-
 func TestConsumerGoesOnFromItsPositions(t *testing.T) {
-	address := startDevBroker(t)
+	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	publishTo(t, address, "orders", 1, 20)
 	first := consumer(t, address, "orders")
 	if err := first.Assign(t.Context(), nil); err != nil {
@@ -111,7 +98,7 @@ func TestConsumerGoesOnFromItsPositions(t *testing.T) {
 		_, err := second.Fetch(ctx, 1)
 		ended <- err
 	}()
-	poll(t, "lag is 0", func() bool {
+	clocktest.Eventually(t, "lag is 0", func() bool {
 		total := int64(0)
 		for _, lag := range second.Lag() {
 			total += lag
@@ -123,7 +110,8 @@ func TestConsumerGoesOnFromItsPositions(t *testing.T) {
 		t.Fatalf("Fetch ended with %v", err)
 	}
 	second.CommitForMonitors(map[int32]int64{3: 7})
-	poll(t, "the group's offset is set for monitors", func() bool { return groupOffset(t, address, "orders", 3) == 7 })
+	clocktest.Eventually(t, "the group's offset is set for monitors",
+		func() bool { return groupOffset(t, address, "orders", 3) == 7 })
 }
 
 func groupOffset(t *testing.T, address, topic string, partition int32) int64 {
@@ -158,7 +146,7 @@ func addPartitions(t *testing.T, address, topic string, total int) {
 }
 
 func TestConsumerWaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
-	address := startDevBroker(t)
+	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	c := consumer(t, address, "late")
 	assigned := make(chan error)
 	go func() { assigned <- c.Assign(t.Context(), nil) }()
@@ -168,7 +156,7 @@ func TestConsumerWaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
 	}
 	fetch(t, c, 1)
 	addPartitions(t, address, "late", 9)
-	poll(t, "nine partitions are read", func() bool { return len(c.Partitions()) == 9 })
+	clocktest.Eventually(t, "nine partitions are read", func() bool { return len(c.Partitions()) == 9 })
 	if added := c.PartitionsAdded(); added != 3 {
 		t.Errorf("it says that %d were added", added)
 	}
@@ -190,7 +178,7 @@ func (p *panicking) Write(line []byte) (int, error) {
 // TestAPanicOfTheWatchIsAnErrorOfFetch lets the log panic when the watch, on a goroutine of its own, has found
 // partitions.
 func TestAPanicOfTheWatchIsAnErrorOfFetch(t *testing.T) {
-	address := startDevBroker(t)
+	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	publishTo(t, address, "watched", 1, 1)
 	c, err := kafka.NewConsumer(kafka.ConsumerConfig{
 		Brokers: []string{address}, Topic: "watched", GroupID: "g", MetadataInterval: 50 * time.Millisecond,

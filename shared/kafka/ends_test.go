@@ -6,28 +6,22 @@ import (
 	"testing"
 	"time"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 )
 
 // TestThroughIsWhatWasTakenOver reads a topic in parts: nothing is through before all was returned and asked past,
 // control records at the end of the partitions too.
 func TestThroughIsWhatWasTakenOver(t *testing.T) {
-	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := dev.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	dev := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()})
 	publishTo(t, dev.Addr(), "orders", 1, 10)
 	written := time.Now()
 	c := consumer(t, dev.Addr(), "orders")
 	if err := c.Assign(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "it is behind", c.Behind)
+	clocktest.Eventually(t, "it is behind", c.Behind)
 	for range 2 {
 		fetch(t, c, 5)
 		if through := c.Through(); !through.IsZero() { // the last five may still be lost with whoever holds them
@@ -40,12 +34,12 @@ func TestThroughIsWhatWasTakenOver(t *testing.T) {
 		_, err := c.Fetch(ctx, 1)
 		done <- err
 	}()
-	poll(t, "all is through", func() bool { return !c.Through().Before(written) })
+	clocktest.Eventually(t, "all is through", func() bool { return !c.Through().Before(written) })
 	if c.Behind() {
 		t.Error("it is behind and all is through")
 	}
 	later := time.Now()
-	poll(t, "the moment follows the present", func() bool { return c.Through().After(later) })
+	clocktest.Eventually(t, "the moment follows the present", func() bool { return c.Through().After(later) })
 	stop()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
@@ -63,9 +57,9 @@ func TestNobodyIsBehindAnAbsentBroker(t *testing.T) {
 	if err := c.Assign(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "it is behind", c.Behind)
+	clocktest.Eventually(t, "it is behind", c.Behind)
 	if err := dev.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "nobody knows any more", func() bool { return !c.Behind() })
+	clocktest.Eventually(t, "nobody knows any more", func() bool { return !c.Behind() })
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"ordertally/shared/clock/clocktest"
+
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
@@ -109,11 +111,13 @@ func TestConsumer_TheEndIsBehindAnOpenTransaction(t *testing.T) {
 					t.Fatalf("read %s, want %s", key, want)
 				}
 			}
-			poll(t, "it stands at the open transaction", func() bool { return r.c.Held().Partitions > 0 })
+			clocktest.Eventually(t, "it stands at the open transaction",
+				func() bool { return r.c.Held().Partitions > 0 })
 			if lag := r.c.Lag()[0]; lag != 7 {
 				t.Errorf("the lag is %d; the open transaction and what is behind it take 7 offsets", lag)
 			}
-			poll(t, "two answers about the end of the log wait", func() bool { return r.c.Ahead() == 2 })
+			clocktest.Eventually(t, "two answers about the end of the log wait",
+				func() bool { return r.c.Ahead() == 2 })
 			if r.c.Behind() {
 				t.Error("it says that there is something to read: a liveness check would have the service started " +
 					"again")
@@ -134,7 +138,7 @@ func TestConsumer_TheEndIsBehindAnOpenTransaction(t *testing.T) {
 					t.Fatalf("read %s, want %s", key, want)
 				}
 			}
-			poll(t, "all is through", func() bool { return !r.c.Through().Before(ended) })
+			clocktest.Eventually(t, "all is through", func() bool { return !r.c.Through().Before(ended) })
 			if lag, held := r.c.Lag()[0], r.c.Held(); lag != 0 || held.Partitions != 0 {
 				t.Errorf("at the end the lag is %d, and it is held by %+v", lag, held)
 			}

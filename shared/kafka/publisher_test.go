@@ -12,6 +12,7 @@ import (
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/brokertest"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 	apache "ordertally/stack/kafka"
@@ -20,7 +21,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, brokertest.Abandoned()...) }
 
 func TestPublisherOnTheDevBroker(t *testing.T) {
-	outboxtest.Run(t, func(t *testing.T) outboxtest.Target { return target(t, startDevBroker(t)) })
+	outboxtest.Run(t, func(t *testing.T) outboxtest.Target {
+		return target(t, devbrokertest.Start(t, devbroker.Config{}).Addr())
+	})
 }
 
 func TestPublisherOnApacheKafka(t *testing.T) {
@@ -32,20 +35,6 @@ func TestPublisherOnApacheKafka(t *testing.T) {
 func TestAtLeastOnceOnApacheKafka(t *testing.T) {
 	address := apache.ForTest(t).Addr()
 	outboxtest.RunAtLeastOnce(t, func(t *testing.T) outboxtest.Target { return targetWith(t, address, true) })
-}
-
-func startDevBroker(t *testing.T) (address string) {
-	t.Helper()
-	dev, err := devbroker.Start(devbroker.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := dev.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return dev.Addr()
 }
 
 // target publishes to a topic named like the test.
@@ -83,7 +72,7 @@ func targetWith(t *testing.T, address string, idempotent bool) outboxtest.Target
 }
 
 func TestAMissingTopicIsMadeOnlyForALineageThatPublishedNothing(t *testing.T) {
-	address := startDevBroker(t)
+	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: "gone"},
 		zerolog.Nop())
 	if err != nil {

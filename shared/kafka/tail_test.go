@@ -12,6 +12,7 @@ import (
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/brokertest"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/shared/outbox"
 )
 
@@ -44,15 +45,7 @@ func publishApart(t *testing.T, address, topic string, slots, together int) {
 // TestTail_LooksAtTheNewestRecords looks at the end of a topic on which every record has a transaction of its own:
 // fewer than there are, one, all, more than there are. Nothing of it is left in Kafka.
 func TestTail_LooksAtTheNewestRecords(t *testing.T) {
-	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := dev.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	dev := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()})
 	const slots = 16
 	publishApart(t, dev.Addr(), "orders", slots, 1)
 	for range 4 { // the end of a partition is full of what was never committed

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/parked"
 	"ordertally/shared/uuidv7"
@@ -104,7 +105,7 @@ func TestOutbox_AListOfWaitingMessagesPassesADamagedOneAndNamesIt(t *testing.T) 
 			sick(r)
 			r.start()
 			r.place("sick-0", "sick-1", "sick-2")
-			r.eventually("all wait", func() bool { return r.outbox.Waiting() == 3 })
+			clocktest.Eventually(r.t, "all wait", func() bool { return r.outbox.Waiting() == 3 })
 			before, err := r.outbox.ListWaiting(t.Context(), 0, 10)
 			if err != nil || len(before.Messages) != 3 {
 				t.Fatalf("before: %+v, %v", before, err)

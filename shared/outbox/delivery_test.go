@@ -6,6 +6,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/parked"
 )
@@ -34,7 +35,8 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 		t.Errorf("before it is published: %+v", d)
 	}
 	r.start()
-	r.eventually("the sick one is parked", func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "the sick one is parked",
+		func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
 	sick := r.delivery(21)
 	if sick.State != outbox.Parked || sick.Located || sick.Attempts != 3 {
 		t.Errorf("parked: %+v", sick)
@@ -51,7 +53,7 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 	if err := r.retry(list[0], ""); err != nil {
 		t.Fatal(err)
 	}
-	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "nothing waits", func() bool { return r.outbox.Backlog() == 0 })
 	r.restart() // what was published is on the disk
 	stands := map[uint64]outbox.Position{}
 	for i, record := range r.publisher.Published() {

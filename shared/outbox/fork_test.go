@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
@@ -32,7 +33,7 @@ func (r *rig) copied() *rig {
 // drained waits until nothing is left to publish.
 func (r *rig) drained() {
 	r.t.Helper()
-	r.eventually("the backlog is empty", func() bool { return r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "the backlog is empty", func() bool { return r.outbox.Backlog() == 0 })
 }
 
 // found returns the kinds of what was found amiss, oldest first.
@@ -90,7 +91,7 @@ func TestACopyFencesTheOriginalWhichForksAtItsNextStart(t *testing.T) {
 	r.ended = make(chan error, 1)
 	r.place("original 1")
 	// Run's error goes to the test from here on: the relay was started before, so it is asked again.
-	r.eventually("the original is fenced", func() bool {
+	clocktest.Eventually(r.t, "the original is fenced", func() bool {
 		err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
 			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("x"), Type: "T", Value: []byte("x")})
 			if err == nil {
@@ -212,7 +213,7 @@ func TestCededMessagesAreAdoptedOnce(t *testing.T) {
 		return nil
 	})
 	twin.start() // takes over, and can publish nothing
-	r.eventually("the copy has claimed the lineage", func() bool { return r.publisher.Opens() >= 4 })
+	clocktest.Eventually(r.t, "the copy has claimed the lineage", func() bool { return r.publisher.Opens() >= 4 })
 	twin.stop()
 	r.publisher.Script(nil)
 	r.place("original")
@@ -302,7 +303,8 @@ func randomCopies(t *testing.T, seed uint64) {
 				r.open()
 			}
 		case 6:
-			r.eventually("a batch", func() bool { return r.stop == nil || len(r.ended) > 0 || r.outbox.Backlog() < 3 })
+			clocktest.Eventually(r.t, "a batch",
+				func() bool { return r.stop == nil || len(r.ended) > 0 || r.outbox.Backlog() < 3 })
 		case 7:
 			if len(files) < 3 {
 				twin := r.copied()
@@ -316,13 +318,13 @@ func randomCopies(t *testing.T, seed uint64) {
 			if r.stop == nil {
 				r.start()
 			}
-			r.eventually("drained or fenced",
+			clocktest.Eventually(r.t, "drained or fenced",
 				func() bool { return len(r.ended) > 0 || r.outbox.Backlog() == 0 && !r.outbox.Fenced() })
 			ensure(r)
 		}
 	}
 	for _, r := range files {
-		r.eventually("drained", func() bool { return r.outbox.Backlog() == 0 })
+		clocktest.Eventually(r.t, "drained", func() bool { return r.outbox.Backlog() == 0 })
 	}
 	var want []string
 	for value := range written {

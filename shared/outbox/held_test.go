@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 )
@@ -16,7 +17,7 @@ import (
 // waiting waits until the relay says that it is held back, and returns what it says.
 func (r *rig) waiting() (report outbox.Report) {
 	r.t.Helper()
-	r.eventually("the relay waits for an open transaction", func() bool {
+	clocktest.Eventually(r.t, "the relay waits for an open transaction", func() bool {
 		var err error
 		report, err = r.outbox.Report(r.t.Context(), 1)
 		return err == nil && report.Link.State == outbox.LinkWaiting && report.HeldBack != nil
@@ -121,7 +122,8 @@ func TestRelay_ReadsBackACommitBehindAnOpenTransaction(t *testing.T) {
 	r.place("b")
 	end()
 	exactlyOnce(t, r.await(3))
-	r.eventually("it is read back", func() bool { return slices.Contains(r.found(), outbox.IncidentRecovered) })
+	clocktest.Eventually(r.t, "it is read back",
+		func() bool { return slices.Contains(r.found(), outbox.IncidentRecovered) })
 }
 
 // While the relay waits, the topic loses what it was to read, or is made again: what it knew by then says nothing.
@@ -139,7 +141,7 @@ func TestRelay_BeginsAnewWhenTheTopicChangesWhileItWaits(t *testing.T) {
 			r.waiting()
 			opens := r.publisher.Opens()
 			change(r.publisher)
-			r.eventually("it begins anew", func() bool { return r.publisher.Opens() > opens })
+			clocktest.Eventually(r.t, "it begins anew", func() bool { return r.publisher.Opens() > opens })
 			end()
 			exactlyOnce(t, r.await(21))
 			r.drained()
@@ -218,7 +220,7 @@ func TestRelay_NoticesALossBetweenAConnectAndTheFirstRecord(t *testing.T) {
 	r.recorded(10)
 	for range 2 { // the second connect has seen what the first session published
 		r.restart()
-		r.eventually("it is connected", func() bool {
+		clocktest.Eventually(r.t, "it is connected", func() bool {
 			report, err := r.outbox.Report(t.Context(), 1)
 			return err == nil && report.Link.State == outbox.LinkUp
 		})
@@ -236,7 +238,8 @@ func TestRelay_NoticesALossBetweenAConnectAndTheFirstRecord(t *testing.T) {
 	if len(records) != 15 || len(slots) != 15 {
 		t.Fatalf("%d records of %d slots stand, want 15 of 15: %v", len(records), len(slots), slots)
 	}
-	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
+	clocktest.Eventually(r.t, "the repair is over",
+		func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 	scans := r.publisher.Scans()
 	r.restart()
 	r.place("key")

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 )
@@ -15,7 +16,7 @@ import (
 // up waits until the relay is connected and has put right what it found.
 func (r *rig) up() {
 	r.t.Helper()
-	r.eventually("it is connected", func() bool {
+	clocktest.Eventually(r.t, "it is connected", func() bool {
 		report, err := r.outbox.Report(r.t.Context(), 1)
 		return err == nil && report.Link.State == outbox.LinkUp
 	})
@@ -112,7 +113,7 @@ func TestRelay_PublishesAgainWhatATopicMadeAnewLacks(t *testing.T) {
 			total := int(r.tail())
 			records := r.await(total)
 			onceEachSlot(t, records, total)
-			r.eventually("the repair is over",
+			clocktest.Eventually(r.t, "the repair is over",
 				func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 			r.restart()
 			r.place("newer")
@@ -137,7 +138,8 @@ func TestRelay_NoticesATopicMadeAnewUnderALoadThatNeverEnds(t *testing.T) {
 	r.await(30)
 	r.publisher.Recreate()
 	defer ends.Store(true)
-	r.eventually("it publishes again", func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
+	clocktest.Eventually(r.t, "it publishes again",
+		func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 	ends.Store(true)
 	r.drained()
 	onceEachSlot(t, r.publisher.Published(), int(r.tail()))
@@ -146,7 +148,7 @@ func TestRelay_NoticesATopicMadeAnewUnderALoadThatNeverEnds(t *testing.T) {
 // down waits until the relay cannot publish.
 func (r *rig) down() {
 	r.t.Helper()
-	r.eventually("it is down", func() bool {
+	clocktest.Eventually(r.t, "it is down", func() bool {
 		report, err := r.outbox.Report(r.t.Context(), 1)
 		return err == nil && report.Link.State == outbox.LinkDown
 	})
@@ -217,7 +219,8 @@ func TestRelay_AnothersCommitToItsGroupChangesNothing(t *testing.T) {
 				t.Errorf("found %v", kinds)
 			}
 			scans := r.publisher.Scans()
-			r.eventually("the mark is its own again", func() bool { return r.publisher.Watermark(lineage) == 12 })
+			clocktest.Eventually(r.t, "the mark is its own again",
+				func() bool { return r.publisher.Watermark(lineage) == 12 })
 			r.recorded(12)
 			r.restart()
 			r.up()

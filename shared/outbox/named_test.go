@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 )
@@ -37,7 +38,7 @@ func TestNamedPoisonCostsTheOthersNothing(t *testing.T) {
 		return nil
 	})
 	r.start()
-	r.eventually("the poison is parked and nothing waits",
+	clocktest.Eventually(r.t, "the poison is parked and nothing waits",
 		func() bool { return r.outbox.Parked() == 4 && r.outbox.Backlog() == 0 })
 	records := r.await(297)
 	exactlyOnce(t, records)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 	"ordertally/shared/parked"
@@ -45,7 +46,7 @@ func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
 	}); err != nil {
 		r.t.Fatal(err)
 	}
-	r.eventually("all the sick are parked",
+	clocktest.Eventually(r.t, "all the sick are parked",
 		func() bool { return r.outbox.Parked() == len(sickKeys) && r.outbox.Backlog() == 0 })
 	page, err := r.list(parked.Filter{}, 1000)
 	if err != nil || page.Next != "" || len(page.Messages) != len(sickKeys) {
@@ -112,7 +113,7 @@ func TestRelay_SendsARetriedMessageWithTheTimeOfItsNewSlot(t *testing.T) {
 			ill.Store(false)
 			asked := time.Now().Truncate(time.Millisecond)
 			if !m.Committed.Before(asked) {
-				r.eventually("a later millisecond", func() bool {
+				clocktest.Eventually(r.t, "a later millisecond", func() bool {
 					asked = time.Now().Truncate(time.Millisecond)
 					return m.Committed.Before(asked)
 				})
@@ -175,7 +176,8 @@ func TestARetryThatFailsParksAgainWithItsHistory(t *testing.T) {
 	if err := r.retry(m, "limit raised"); err != nil {
 		t.Fatal(err)
 	}
-	r.eventually("it is parked again", func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "it is parked again",
+		func() bool { return r.outbox.Parked() == 1 && r.outbox.Backlog() == 0 })
 	again, history, err := r.outbox.Ledger().Get(t.Context(), m.ID.String())
 	if err != nil || len(history) != 1 || again.Attempts != 4 || again.Slot == m.Slot ||
 		!again.FirstFailed.Equal(m.FirstFailed) {
@@ -210,7 +212,7 @@ func TestADiscardedMessageIsKeptAndNeverPublished(t *testing.T) {
 	r.restart()
 	r.place("end")
 	records := r.await(2)
-	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "nothing waits", func() bool { return r.outbox.Backlog() == 0 })
 	if countOf(records, "sick") != 0 || r.outbox.Parked() != 0 {
 		t.Fatalf("published %d times, %d parked", countOf(records, "sick"), r.outbox.Parked())
 	}

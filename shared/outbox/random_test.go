@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 )
@@ -105,7 +106,7 @@ func randomTrouble(t *testing.T, seed uint64, retention time.Duration) {
 			r.restart()
 		}
 	}
-	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "nothing waits", func() bool { return r.outbox.Backlog() == 0 })
 	records := r.publisher.Published()
 	exactlyOnce(t, records)
 	if r.outbox.Parked() != wantParked || len(records) != total-wantParked {

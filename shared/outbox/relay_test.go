@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"ordertally/shared/boltdb"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
@@ -149,21 +150,6 @@ func (r *rig) await(n int) []outbox.Record {
 	return records
 }
 
-// eventually polls what a metric or a counter shows.
-func (r *rig) eventually(what string, ok func() bool) {
-	r.t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			r.t.Fatalf("never came true: %s", what)
-		}
-	}
-}
-
 func (r *rig) status(origin uint64) outbox.Status {
 	r.t.Helper()
 	var status outbox.Status
@@ -215,7 +201,7 @@ func TestMessagesArePublishedInOrderOnceAcrossRestarts(t *testing.T) {
 	r.place("f")
 	records := r.await(6)
 	exactlyOnce(t, records)
-	r.eventually("the first batch is recorded",
+	clocktest.Eventually(r.t, "the first batch is recorded",
 		func() bool { return r.status(1).State == outbox.Published && !r.status(1).At.IsZero() })
 	if got := values(records); !slices.Equal(got, []string{"a", "b", "c", "d", "e", "f"}) {
 		t.Fatalf("published %v", got)
@@ -280,7 +266,7 @@ func TestAnUnknownOutcomeIsReadBackBeforeAnythingIsSentAgain(t *testing.T) {
 		r.place(fmt.Sprint(i))
 	}
 	records := r.await(20)
-	r.eventually("the position reaches the tail", func() bool { return r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "the position reaches the tail", func() bool { return r.outbox.Backlog() == 0 })
 	exactlyOnce(t, r.publisher.Published())
 	if len(records) != 20 || lost != 5 {
 		t.Fatalf("%d records, %d lost answers", len(records), lost)
@@ -305,7 +291,7 @@ func TestAnOutageSpendsNoAttempts(t *testing.T) {
 	failures.Wait()
 	records := r.await(2)
 	exactlyOnce(t, records)
-	r.eventually("the position reaches the tail", func() bool { return r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "the position reaches the tail", func() bool { return r.outbox.Backlog() == 0 })
 	if s := r.status(1); s.Attempts != 1 || r.outbox.Parked() != 0 {
 		t.Fatalf("status %+v, %d parked", s, r.outbox.Parked())
 	}
@@ -354,7 +340,8 @@ func TestPoisonIsParkedAndTheOthersGoOn(t *testing.T) {
 	}
 	r.start()
 	r.await(98)
-	r.eventually("both are parked", func() bool { return r.outbox.Parked() == 2 && r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "both are parked",
+		func() bool { return r.outbox.Parked() == 2 && r.outbox.Backlog() == 0 })
 	records := r.publisher.Published()
 	exactlyOnce(t, records)
 	if len(records) != 98 || slices.Contains(values(records), "33") {
@@ -427,7 +414,7 @@ func TestOrderPerKeyThroughRetries(t *testing.T) {
 		}
 		next[key]++
 	}
-	r.eventually("nothing waits", func() bool { return r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "nothing waits", func() bool { return r.outbox.Backlog() == 0 })
 }
 
 func TestParkingReleasesTheFollowers(t *testing.T) {
@@ -447,7 +434,7 @@ func TestParkingReleasesTheFollowers(t *testing.T) {
 	if got := values(records); !slices.Equal(got, []string{"second", "third"}) {
 		t.Fatalf("published %v", got)
 	}
-	r.eventually("the poison is parked", func() bool { return r.outbox.Parked() == 1 })
+	clocktest.Eventually(r.t, "the poison is parked", func() bool { return r.outbox.Parked() == 1 })
 }
 
 // A value that changed on the disk must stop the relay, not reach Kafka.

@@ -12,6 +12,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 )
@@ -28,7 +29,7 @@ func names(prefix string, n int) []string {
 // recorded waits until what is published is on the disk as such.
 func (r *rig) recorded(origin uint64) {
 	r.t.Helper()
-	r.eventually("the last batch is recorded", func() bool { return r.delivery(origin).Located })
+	clocktest.Eventually(r.t, "the last batch is recorded", func() bool { return r.delivery(origin).Located })
 }
 
 // placesBySlot returns where the published slots stand.
@@ -70,7 +71,7 @@ func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
 					t.Errorf("slot %d stands at %v, want %v", slot, place, want)
 				}
 			}
-			r.eventually("the repair is over",
+			clocktest.Eventually(r.t, "the repair is over",
 				func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 			r.drained()
 			if again := metricOf(t, r, "test_outbox_republished_total"); again != 15 {
@@ -106,7 +107,8 @@ func TestARejectionDoesNotHaveThePlaceReadAnew(t *testing.T) {
 		return nil
 	})
 	r.start()
-	r.eventually("both are parked", func() bool { return r.outbox.Parked() == 2 && r.outbox.Backlog() == 0 })
+	clocktest.Eventually(r.t, "both are parked",
+		func() bool { return r.outbox.Parked() == 2 && r.outbox.Backlog() == 0 })
 	r.place("well")
 	r.await(2)
 	if n := r.publisher.Scans(); n != 0 {
@@ -151,7 +153,8 @@ func TestARepairThatIsInterruptedIsFinished(t *testing.T) {
 	r.restart()
 	records := r.await(50)
 	exactlyOnce(t, records)
-	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
+	clocktest.Eventually(r.t, "the repair is over",
+		func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 }
 
 func TestAProcessThatDiesInARepairFinishesItLater(t *testing.T) {
@@ -172,7 +175,7 @@ func TestAProcessThatDiesInARepairFinishesItLater(t *testing.T) {
 	})
 	r.restart()
 	r.await(26)
-	r.eventually("it failed", func() bool { return batches.Load() > 3 })
+	clocktest.Eventually(r.t, "it failed", func() bool { return batches.Load() > 3 })
 	r.stop()
 	r.publisher.Script(nil)
 	r.restart()
@@ -187,7 +190,8 @@ func TestAPlaceThatWasMadeAnewGetsAllThatIsKept(t *testing.T) {
 	r.recorded(20)
 	r.publisher.Recreate()
 	exactlyOnce(t, r.await(20))
-	r.eventually("the repair is over", func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
+	clocktest.Eventually(r.t, "the repair is over",
+		func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 	if kinds := r.found(); !slices.Equal(kinds,
 		[]outbox.IncidentKind{outbox.IncidentLogRecreated, outbox.IncidentWatermarkLost, outbox.IncidentRepublished}) {
 		t.Errorf("found %v", kinds)
@@ -253,7 +257,8 @@ func TestARecoveredTransactionIsReadBack(t *testing.T) {
 	})
 	r.place("a", "b")
 	exactlyOnce(t, r.await(3))
-	r.eventually("it is read back", func() bool { return slices.Contains(r.found(), outbox.IncidentRecovered) })
+	clocktest.Eventually(r.t, "it is read back",
+		func() bool { return slices.Contains(r.found(), outbox.IncidentRecovered) })
 	if n := metricOf(t, r, "test_outbox_recovered_total"); n < 1 || n > 2 { // both, if they left together
 		t.Errorf("%v recovered", n)
 	}
@@ -292,7 +297,7 @@ func TestACopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
 func TestAnEmptyCopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
 	r := newRig(t)
 	r.start()
-	r.eventually("the lineage is claimed", func() bool {
+	clocktest.Eventually(r.t, "the lineage is claimed", func() bool {
 		report, err := r.outbox.Report(t.Context(), 1)
 		return err == nil && report.Link.State == outbox.LinkUp
 	})
@@ -411,7 +416,8 @@ func TestNothingExpiresWhileThePlaceIsOutOfReach(t *testing.T) {
 			t.Fatalf("%d messages are published again, want 10", n)
 		}
 		<-time.After(time.Hour)
-		r.eventually("then they expire", func() bool { return metricOf(t, r, "test_outbox_expired_total") == 10 })
+		clocktest.Eventually(r.t, "then they expire",
+			func() bool { return metricOf(t, r, "test_outbox_expired_total") == 10 })
 	})
 }
 

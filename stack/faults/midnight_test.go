@@ -14,6 +14,7 @@ import (
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/stack/kafka"
 	"ordertally/stack/stacktest"
 )
@@ -91,10 +92,7 @@ func TestFinal_WaitsForATransactionThatIsOpenOverMidnight(t *testing.T) {
 				if on == "Apache Kafka" {
 					address = kafka.ForTest(t).Addr()
 				} else {
-					dev, err := devbroker.Start(devbroker.Config{})
-					must(t, err)
-					t.Cleanup(func() { must(t, dev.Stop()) })
-					address = dev.Addr()
+					address = devbrokertest.Start(t, devbroker.Config{}).Addr()
 				}
 				overMidnight(t, address, end == "commits")
 			})

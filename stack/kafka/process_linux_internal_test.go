@@ -11,20 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-)
 
-// until polls an observable state, with a deadline.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	poll := time.NewTicker(5 * time.Millisecond)
-	defer poll.Stop()
-	for deadline := time.Now().Add(20 * time.Second); !is(); <-poll.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 20 s: %s", what)
-		}
-	}
-}
+	"ordertally/shared/clock/clocktest"
+)
 
 // running tells whether a process exists and is no zombie.
 func running(pid int) bool {
@@ -66,7 +55,7 @@ func TestAProcessOutlivesTheThreadThatAskedForIt(t *testing.T) {
 		t.Fatal(r.err)
 	}
 	defer r.p.kill()
-	until(t, "the end of the thread", func() bool {
+	clocktest.Eventually(t, "the end of the thread", func() bool {
 		_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", r.thread))
 		return os.IsNotExist(err)
 	})
@@ -112,5 +101,5 @@ func TestAProcessDiesWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = parent.Wait() // killed, as wanted
-	until(t, "the end of the child", func() bool { return !running(pid) })
+	clocktest.Eventually(t, "the end of the child", func() bool { return !running(pid) })
 }

@@ -15,6 +15,7 @@ import (
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/settings"
 )
@@ -22,15 +23,7 @@ import (
 // TestConfigCheckTry_SaysWhatWouldBeCountedAndParked tries declarations on records as a change capture writes them: a
 // time in milliseconds, declared as such, as seconds, and not at all.
 func TestConfigCheckTry_SaysWhatWouldBeCountedAndParked(t *testing.T) {
-	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := dev.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	dev := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()})
 	now := time.Now().Truncate(time.Millisecond)
 	var values []string
 	for i := range 20 {

@@ -10,6 +10,7 @@ import (
 	"ordertally/order/orderapi/apitest"
 	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/settings"
 )
 
@@ -18,7 +19,7 @@ func TestStatus(t *testing.T) {
 	service.PublishWithout("sick")
 	placeSick(t, service, 2)
 	var out bytes.Buffer
-	service.Eventually("the relay is connected again", func() bool {
+	clocktest.Eventually(t, "the relay is connected again", func() bool {
 		out.Reset()
 		if err := (&statusCmd{remote{Target: service.URL, Output: "table"}}).run(t.Context(), &out); err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"ordertally/order/orderapi/apitest"
 	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
@@ -55,7 +56,7 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	service.Eventually("all are refused once", func() bool { return service.Outbox.Waiting() == 3 })
+	clocktest.Eventually(t, "all are refused once", func() bool { return service.Outbox.Waiting() == 3 })
 
 	as := func(form string) remote { return remote{Target: service.URL, Output: form} }
 	ls := func(form string, paging parkedverbs.Paging) string {

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
 )
@@ -60,20 +60,6 @@ func (s *Service) PublishRefusing(
 // AwaitParked waits until n messages are parked and every other one is published.
 func (s *Service) AwaitParked(n int) {
 	s.t.Helper()
-	s.Eventually("the sick messages are parked and no other waits",
+	clocktest.Eventually(s.t, "the sick messages are parked and no other waits",
 		func() bool { return s.Outbox.Parked() == n && s.Outbox.Backlog() == 0 })
-}
-
-// Eventually polls what goes on behind the API until ok.
-func (s *Service) Eventually(what string, ok func() bool) {
-	s.t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			s.t.Fatalf("never came true: %s", what)
-		}
-	}
 }

@@ -11,7 +11,7 @@ const (
 	patience = time.Minute
 	// The pauses between two looks grow from the first to the longest: what is quick is seen at once, and what is slow
 	// is not asked for all the time.
-	firstPause, longestPause = time.Millisecond, 20 * time.Millisecond
+	firstPause, longestPause = time.Millisecond, 10 * time.Millisecond
 )
 
 // Eventually looks again and again until ok is true. The test fails when that takes longer than a minute.

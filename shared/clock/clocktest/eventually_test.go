@@ -46,10 +46,10 @@ func TestEventually_ReturnsOnceItIsTrue(t *testing.T) {
 				return time.Since(began) >= time.Second
 			})
 		})
-		if took := time.Since(began); said != "" || took > time.Second+20*time.Millisecond {
+		if took := time.Since(began); said != "" || took > time.Second+10*time.Millisecond {
 			t.Errorf("it took %s: %q", took, said)
 		}
-		if looks < 50 || looks > 60 {
+		if looks < 100 || looks > 110 {
 			t.Errorf("it looked %d times within a second", looks)
 		}
 	})
