@@ -24,12 +24,8 @@ var (
 func DecodeDraft(body []byte, now time.Time) (Draft, error) {
 	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(body)), body: body}
 	draft := s.draft(now)
-	s.end()
-	switch {
-	case s.malformed != nil:
-		return Draft{}, s.malformed
-	case s.total > 0:
-		return Draft{}, &Rejection{Code: CodeInvalidOrder, Violations: s.violations, Total: s.total}
+	if err := s.finish(CodeInvalidOrder); err != nil {
+		return Draft{}, err
 	}
 	return draft, nil
 }

@@ -1,6 +1,9 @@
 package order
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"fmt"
+)
 
 // ValidKey reports whether key may be an idempotency key: 1 to MaxKey visible ASCII characters, '!' to '~'.
 func ValidKey(key string) bool {
@@ -13,6 +16,17 @@ func ValidKey(key string) bool {
 		}
 	}
 	return true
+}
+
+// checkKey rejects what may not be an idempotency key; "" stands for none.
+func checkKey(key string) error {
+	if key == "" || ValidKey(key) {
+		return nil
+	}
+	return reject(CodeInvalidKey, Violation{
+		Rule:   RuleInvalidCharacter,
+		Detail: fmt.Sprintf("the idempotency key must be 1 to %d visible ASCII characters", MaxKey),
+	})
 }
 
 // KeyHash stands for a caller's idempotency key. The zero KeyHash stands for none.

@@ -12,6 +12,7 @@ const (
 	MaxReference     = 128
 	MaxCustomerID    = 128
 	MaxDescription   = 512
+	MaxReason        = 512
 	MaxMetadata      = 32 // entries
 	MaxMetadataKey   = 64
 	MaxMetadataValue = 512

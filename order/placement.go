@@ -6,56 +6,23 @@ import (
 	"fmt"
 	"time"
 
-	"ordertally/shared/clock"
 	"ordertally/shared/event"
-	"ordertally/shared/event/cloudevent"
 )
-
-// Placement is the use case of placing an order.
-type Placement struct {
-	store Store
-	clock clock.Clock
-}
 
 // BackfillAfter is how long ago placed_at may be without the right to place orders of the past: an order may have
 // waited in a client that had no network.
 const BackfillAfter = 24 * time.Hour
 
-// Origin is where a request comes from.
-type Origin struct {
-	// Caller tells callers apart, "" when they are not known: each has idempotency keys of its own. It has no zero
-	// byte.
-	Caller string
-	// By names the caller for people, "" when it is not known. It is stored with the order.
-	By string
-	// Backfill says that the caller may place orders of the past.
-	Backfill bool
-	// Trace goes with the order's message.
-	Trace cloudevent.Trace
-}
-
-// NewPlacement returns a Placement that keeps orders in store and takes the present from c.
-func NewPlacement(store Store, c clock.Clock) (*Placement, error) {
-	if store == nil || c == nil {
-		return nil, errors.New("placement of orders: a store and a clock are needed")
-	}
-	return &Placement{store: store, clock: c}, nil
-}
-
 // Place reads an order from a request's body and stores it. It returns when the order, its message and its key are on
 // disk. key is the idempotency key, "" for none. An order without placed_at, or with one ahead of the clock, is placed
 // now, to the millisecond.
 //
-// The error is a *Rejection when the request is at fault, or one of those of Store.Place. It is safe for concurrent
-// use.
-func (p *Placement) Place(ctx context.Context, body []byte, key string, from Origin) (Placed, error) {
-	if key != "" && !ValidKey(key) {
-		return Placed{}, reject(CodeInvalidKey, Violation{
-			Rule: RuleInvalidCharacter, Detail: fmt.Sprintf(
-				"the idempotency key must be 1 to %d visible ASCII characters", MaxKey),
-		})
+// The error is a *Rejection when the request is at fault, or one of those of Store.Place.
+func (o *Orders) Place(ctx context.Context, body []byte, key string, from Origin) (Placed, error) {
+	if err := checkKey(key); err != nil {
+		return Placed{}, err
 	}
-	now := p.clock.Now()
+	now := o.clock.Now()
 	draft, err := DecodeDraft(body, now)
 	if err != nil {
 		return Placed{}, err
@@ -71,7 +38,7 @@ func (p *Placement) Place(ctx context.Context, body []byte, key string, from Ori
 	}
 	request.Key, request.PlacedBy, request.Trace = HashKey(from.Caller, key), from.By, from.Trace
 	request.ReplayOnly = ofThePast && !from.Backfill || inactive != ""
-	placed, err := p.store.Place(ctx, request)
+	placed, err := o.store.Place(ctx, request)
 	// It is no retry of an order that was placed while the currency was active.
 	if inactive != "" && errors.Is(err, ErrBackfill) {
 		return Placed{}, reject(

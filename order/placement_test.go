@@ -12,10 +12,10 @@ import (
 	"ordertally/shared/event"
 )
 
-func placement(t *testing.T) (*order.Placement, *apitest.Service) {
+func placement(t *testing.T) (*order.Orders, *apitest.Service) {
 	t.Helper()
 	service := apitest.Start(t, clock.NewManual(now))
-	p, err := order.NewPlacement(service.Store, clock.NewManual(now))
+	p, err := order.NewOrders(service.Store, clock.NewManual(now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestPlace_TakesATimeALittleAheadAsNow(t *testing.T) {
 func TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn(t *testing.T) {
 	service := apitest.Start(t, clock.NewManual(now))
 	at := clock.NewManual(time.Date(2026, 1, 31, 23, 59, 0, 0, time.UTC))
-	p, err := order.NewPlacement(service.Store, at)
+	p, err := order.NewOrders(service.Store, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +128,8 @@ func TestValidKey(t *testing.T) {
 	}
 }
 
-func TestNewPlacementNeedsItsParts(t *testing.T) {
-	if _, err := order.NewPlacement(nil, clock.System{}); err == nil {
+func TestNewOrders_NeedsItsParts(t *testing.T) {
+	if _, err := order.NewOrders(nil, clock.System{}); err == nil {
 		t.Error("no store was accepted")
 	}
 }

@@ -14,6 +14,10 @@ const (
 	CodeMalformedJSON Code = "malformed_json"
 	// CodeInvalidOrder: the body is well formed but breaks rules of an order.
 	CodeInvalidOrder Code = "invalid_order"
+	// CodeInvalidCancellation: the body is well formed but breaks rules of a cancellation.
+	CodeInvalidCancellation Code = "invalid_cancellation"
+	// CodeAlreadyCancelled: see ErrAlreadyCancelled.
+	CodeAlreadyCancelled Code = "already_cancelled"
 	// CodeOrderTooLarge: the encoded order is larger than MaxPayload.
 	CodeOrderTooLarge Code = "order_too_large"
 	// CodeInvalidKey: the idempotency key is not 1 to MaxKey visible ASCII characters.

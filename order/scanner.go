@@ -48,6 +48,18 @@ func (s *scanner) end() {
 	}
 }
 
+// finish ends the scan. The error is a *Rejection with that code, unless the body is malformed.
+func (s *scanner) finish(code Code) error {
+	s.end()
+	switch {
+	case s.malformed != nil:
+		return s.malformed
+	case s.total > 0:
+		return &Rejection{Code: code, Violations: s.violations, Total: s.total}
+	}
+	return nil
+}
+
 // enter steps into the object or array that the next value must be, and passes over any other value.
 func (s *scanner) enter(kind jsontext.Kind, want string) bool {
 	if s.in.PeekKind() == kind {

@@ -20,6 +20,8 @@ var (
 	ErrReferenceTaken = errors.New("the source has another order with that reference")
 	// ErrBackfill says that the order is of the past and its sender may not place such. Nothing was stored.
 	ErrBackfill = errors.New("the order is of the past")
+	// ErrAlreadyCancelled says that another request cancelled the order. Nothing was stored.
+	ErrAlreadyCancelled = errors.New("the order is already cancelled")
 	// ErrUnavailable says that nothing was stored and that the request may be repeated.
 	ErrUnavailable = errors.New("the order was not stored")
 	// ErrOutcomeUnknown says that the order may or may not be stored. With an idempotency key it is safe to repeat the
@@ -36,9 +38,15 @@ type Store interface {
 	// from then on. Errors: ErrKeyReused, ErrReferenceTaken, ErrBackfill, ErrUnavailable, ErrOutcomeUnknown. It is safe
 	// for concurrent use; two requests with one key, or one source and reference, place one order.
 	Place(ctx context.Context, r *Request) (Placed, error)
+	// Cancel stores the cancellation of an order and its message in one transaction, and returns when they are on disk.
+	// The order's own row and message stay as they are. An order that is cancelled already is answered if the key is
+	// the one that it was cancelled with. Errors: ErrNotFound, ErrAlreadyCancelled, ErrUnavailable, ErrOutcomeUnknown.
+	// It is safe for concurrent use: of several requests at once, one cancels the order.
+	Cancel(ctx context.Context, r *CancelRequest) (Cancelled, error)
 	// Get returns one order, or ErrNotFound.
 	Get(ctx context.Context, id uuidv7.ID) (Stored, error)
-	// Delivery returns how an order's message got on, or ErrNotFound.
+	// Delivery returns how an order's messages got on, or ErrNotFound. Topic and MessageDelivery are the caller's to
+	// set.
 	Delivery(ctx context.Context, id uuidv7.ID) (Delivery, error)
 	// List returns orders by descending id.
 	List(ctx context.Context, q Query) (Page, error)
@@ -81,6 +89,28 @@ type Stored struct {
 	Payload     []byte // the encoded order, with its id
 	PlacedBy    string // who placed it, "" when that was not known
 	Publication Publication
+	// Cancellation is nil unless the order is cancelled.
+	Cancellation *Cancellation
+}
+
+// Status is what became of an order.
+type Status string
+
+// The statuses of an order.
+const (
+	StatusPlaced    Status = "placed"
+	StatusCancelled Status = "cancelled"
+)
+
+// Statuses returns all statuses.
+func Statuses() []Status { return []Status{StatusPlaced, StatusCancelled} }
+
+// Status returns what became of the order.
+func (s *Stored) Status() Status {
+	if s.Cancellation != nil {
+		return StatusCancelled
+	}
+	return StatusPlaced
 }
 
 // State says how far an order's message got.
@@ -127,8 +157,15 @@ type Page struct {
 	Next uuidv7.ID
 }
 
-// Delivery is the passport of an order's message. What is not known yet, or not any more, is left out.
+// Delivery is how far an order's messages got: that of its placement, and the list of all.
 type Delivery struct {
+	MessageDelivery
+	Messages []MessageDelivery `json:"messages" doc:"How far each message of the order got, in the order written. The first one is that of the placement, described above."`
+}
+
+// MessageDelivery is how far one message got. What is not known yet, or not any more, is left out.
+type MessageDelivery struct {
+	Type        string    `json:"type" doc:"The message's type, its ce_type." example:"ORDER_CREATED"`
 	State       State     `json:"state" doc:"How far the message got."`
 	MessageID   string    `json:"message_id" format:"uuid" doc:"The message's id, its ce_id; it stays when the message is sent again." example:"01890a5d-ac96-774b-8000-000000000001"`
 	Sequence    uint64    `json:"sequence" doc:"The message's slot, its ce_sequence; a new one each time that it is tried again." example:"7"`
@@ -137,7 +174,7 @@ type Delivery struct {
 	Class       string    `json:"class,omitzero" doc:"The class of the last refusal of a waiting or parked message. Left out when the message was not refused itself." example:"too_large"`
 	Reason      string    `json:"reason,omitzero" doc:"The last refusal in words. For people." example:"Broker: Message size too large"`
 	NextTry     time.Time `json:"next_attempt_at,omitzero" doc:"When a refused message is retried. Left out otherwise."`
-	CommittedAt time.Time `json:"committed_at,omitzero" doc:"When order and message were stored. Left out when the message has expired from the file."`
+	CommittedAt time.Time `json:"committed_at,omitzero" doc:"When the message was stored. Left out when the message has expired from the file."`
 	PublishedAt time.Time `json:"published_at,omitzero" doc:"When it was published. Left out before, and when it is not known."`
 	Topic       string    `json:"topic,omitzero" doc:"Where it was published. Left out before." example:"order.activity.v1"`
 	Partition   *int32    `json:"partition,omitzero" doc:"The partition it is in. Left out before it is published, and when it is not known." example:"3"`

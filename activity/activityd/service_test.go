@@ -63,7 +63,8 @@ func order(slot uint64) outbox.Record {
 	e := cloudevent.Envelope{
 		ID: fmt.Sprintf("01890a5d-ac96-774b-8000-%012x", slot), Source: event.Source, Type: event.TypeCreated,
 		Subject: fmt.Sprint(slot),
-		Time:    placed, DataSchema: event.Schema, ContentType: event.ContentType, Lineage: lineage, Sequence: slot,
+		Time:    placed, DataSchema: event.SchemaCreated, ContentType: event.ContentType, Lineage: lineage,
+		Sequence: slot,
 		Previous: slot - 1,
 	}
 	value := event.Encode(&event.Order{

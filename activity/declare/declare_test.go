@@ -24,7 +24,7 @@ const cancelled = `
 
 func TestWhatIsShippedAgreesWithTheContract(t *testing.T) {
 	def := declare.OrderCreated(event.Topic)
-	if def.Name != event.TypeCreated || def.Type != event.TypeCreated || def.Schema != event.Schema {
+	if def.Name != event.TypeCreated || def.Type != event.TypeCreated || def.Schema != event.SchemaCreated {
 		t.Errorf("got %+v", def)
 	}
 }

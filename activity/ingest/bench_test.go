@@ -38,7 +38,7 @@ func benchRecords(foreign bool) []kafka.Record {
 		id, order := ids.Next(), ids.Next()
 		e := cloudevent.Envelope{
 			ID: id.String(), Source: event.Source, Type: event.TypeCreated, Subject: order.String(), Time: placed,
-			DataSchema: event.Schema, ContentType: event.ContentType,
+			DataSchema: event.SchemaCreated, ContentType: event.ContentType,
 		}
 		if foreign { // random ids, no slots: the dearest to look up
 			h := fnv.New64a()

@@ -25,7 +25,7 @@ var (
 func envelope(id string) *cloudevent.Envelope {
 	return &cloudevent.Envelope{
 		ID: id, Source: event.Source, Type: event.TypeCreated, Subject: "o-" + id, Time: placed,
-		DataSchema:  event.Schema,
+		DataSchema:  event.SchemaCreated,
 		ContentType: event.ContentType,
 	}
 }

@@ -252,7 +252,7 @@ func (s *service) metrics() map[string]float64 {
 }
 
 func order(partition int32, offset int64, id string) kafka.Record {
-	e := cloudevent.Envelope{ID: id, Source: event.Source, Type: event.TypeCreated, DataSchema: event.Schema}
+	e := cloudevent.Envelope{ID: id, Source: event.Source, Type: event.TypeCreated, DataSchema: event.SchemaCreated}
 	value := event.Encode(&event.Order{Currency: "GBP", Lines: []event.Line{{SKU: "a", Quantity: 2, UnitPrice: 50}},
 		Total: 100, PlacedAt: placed})
 	return kafka.Record{Partition: partition, Offset: offset, LeaderEpoch: 1, Timestamp: written, Headers: e.Headers(),

@@ -80,6 +80,7 @@ const (
 
 // Defines values for ProblemCode.
 const (
+	ProblemCodeAlreadyCancelled      ProblemCode = "already_cancelled"
 	ProblemCodeBodyTooLarge          ProblemCode = "body_too_large"
 	ProblemCodeBodyUnreadable        ProblemCode = "body_unreadable"
 	ProblemCodeCorruptRecord         ProblemCode = "corrupt_record"
@@ -88,6 +89,7 @@ const (
 	ProblemCodeIdempotencyKeyReused  ProblemCode = "idempotency_key_reused"
 	ProblemCodeInsufficientScope     ProblemCode = "insufficient_scope"
 	ProblemCodeInternal              ProblemCode = "internal"
+	ProblemCodeInvalidCancellation   ProblemCode = "invalid_cancellation"
 	ProblemCodeInvalidDecision       ProblemCode = "invalid_decision"
 	ProblemCodeInvalidIdempotencyKey ProblemCode = "invalid_idempotency_key"
 	ProblemCodeInvalidKey            ProblemCode = "invalid_key"
@@ -120,6 +122,12 @@ const (
 	StatePending    State = "pending"
 	StatePublished  State = "published"
 	StateWaiting    State = "waiting"
+)
+
+// Defines values for Status.
+const (
+	StatusCancelled Status = "cancelled"
+	StatusPlaced    Status = "placed"
 )
 
 // Defines values for Verb.
@@ -248,7 +256,7 @@ type Delivery struct {
 	// Examples: too_large
 	Class string `json:"class,omitempty,omitzero"`
 
-	// CommittedAt When order and message were stored. Left out when the message has expired from the file.
+	// CommittedAt When the message was stored. Left out when the message has expired from the file.
 	CommittedAt time.Time `json:"committed_at,omitempty,omitzero"`
 
 	// Lineage The history that the slot belongs to, its ce_lineage.
@@ -260,6 +268,9 @@ type Delivery struct {
 	//
 	// Examples: 01890a5d-ac96-774b-8000-000000000001
 	MessageID string `json:"message_id"`
+
+	// Messages How far each message of the order got, in the order written. The first one is that of the placement, described above.
+	Messages []MessageDelivery `json:"messages"`
 
 	// NextAttemptAt When a refused message is retried. Left out otherwise.
 	NextAttemptAt time.Time `json:"next_attempt_at,omitempty,omitzero"`
@@ -294,6 +305,11 @@ type Delivery struct {
 	//
 	// Examples: order.activity.v1
 	Topic string `json:"topic,omitempty,omitzero"`
+
+	// Type The message's type, its ce_type.
+	//
+	// Examples: ORDER_CREATED
+	Type string `json:"type"`
 }
 
 // DigestQuarter defines model for DigestQuarter.
@@ -452,6 +468,71 @@ type Link struct {
 // LinkState The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another process took over).
 type LinkState string
 
+// MessageDelivery defines model for MessageDelivery.
+type MessageDelivery struct {
+	// Attempts Failures that were the message's own fault, plus the success. Left out when it is not known any more.
+	//
+	// Examples: 1
+	Attempts *int64 `json:"attempts,omitempty"`
+
+	// Class The class of the last refusal of a waiting or parked message. Left out when the message was not refused itself.
+	//
+	// Examples: too_large
+	Class string `json:"class,omitempty,omitzero"`
+
+	// CommittedAt When the message was stored. Left out when the message has expired from the file.
+	CommittedAt time.Time `json:"committed_at,omitempty,omitzero"`
+
+	// Lineage The history that the slot belongs to, its ce_lineage.
+	//
+	// Examples: 01890a5d-ac96-774b-8000-000000000002
+	Lineage string `json:"lineage"`
+
+	// MessageID The message's id, its ce_id; it stays when the message is sent again.
+	//
+	// Examples: 01890a5d-ac96-774b-8000-000000000001
+	MessageID string `json:"message_id"`
+
+	// NextAttemptAt When a refused message is retried. Left out otherwise.
+	NextAttemptAt time.Time `json:"next_attempt_at,omitempty,omitzero"`
+
+	// Offset Its offset there. Left out before it is published, and when it is not known.
+	//
+	// Examples: 41
+	Offset *int64 `json:"offset,omitempty"`
+
+	// Partition The partition it is in. Left out before it is published, and when it is not known.
+	//
+	// Examples: 3
+	Partition *int32 `json:"partition,omitempty"`
+
+	// PublishedAt When it was published. Left out before, and when it is not known.
+	PublishedAt time.Time `json:"published_at,omitempty,omitzero"`
+
+	// Reason The last refusal in words. For people.
+	//
+	// Examples: Broker: Message size too large
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Sequence The message's slot, its ce_sequence; a new one each time that it is tried again.
+	//
+	// Examples: 7
+	Sequence int64 `json:"sequence"`
+
+	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
+	State State `json:"state"`
+
+	// Topic Where it was published. Left out before.
+	//
+	// Examples: order.activity.v1
+	Topic string `json:"topic,omitempty,omitzero"`
+
+	// Type The message's type, its ce_type.
+	//
+	// Examples: ORDER_CREATED
+	Type string `json:"type"`
+}
+
 // OffsetRange defines model for OffsetRange.
 type OffsetRange struct {
 	// From The first offset.
@@ -569,6 +650,16 @@ type ParkedMessage struct {
 
 // PlacedOrder defines model for PlacedOrder.
 type PlacedOrder struct {
+	// CancelledAt When the order was cancelled. Left out otherwise.
+	//
+	// Examples: 2010-12-01T09:26:00Z
+	CancelledAt time.Time `json:"cancelled_at,omitempty,omitzero"`
+
+	// CancelledBy Who cancelled the order, as in placed_by. Left out when it is not cancelled, or that is not known.
+	//
+	// Examples: key:shop
+	CancelledBy string `json:"cancelled_by,omitempty,omitzero"`
+
 	// Currency ISO 4217 code of every amount of the order.
 	//
 	// Examples: GBP
@@ -601,6 +692,11 @@ type PlacedOrder struct {
 	PlacedBy    string      `json:"placed_by,omitempty,omitzero"`
 	Publication Publication `json:"publication"`
 
+	// Reason Why the order was cancelled, at most 512 characters. Left out when no reason was given.
+	//
+	// Examples: ordered twice
+	Reason string `json:"reason,omitempty,omitzero"`
+
 	// Reference The caller's own name for the order, at most 128 characters. Left out when none was given. An order with a source has one, and it is unique in that source.
 	//
 	// Examples: 536365
@@ -610,6 +706,9 @@ type PlacedOrder struct {
 	//
 	// Examples: online-retail
 	Source string `json:"source,omitempty,omitzero"`
+
+	// Status What became of an order: placed, cancelled.
+	Status Status `json:"status,omitempty,omitzero"`
 
 	// Total The sum of quantity times unit_price over the lines, in minor units. Up to 2^63-1.
 	//
@@ -701,6 +800,9 @@ type Retried struct {
 
 // State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
 type State string
+
+// Status What became of an order: placed, cancelled.
+type Status string
 
 // Verb What an operator decided: retry (publish or count it after all), discard (give it up, for ever), reclaim (publish what was handed over to another file) or skip (do not read it at all).
 type Verb string
@@ -991,7 +1093,7 @@ func (c *Client) GetOrder(ctx context.Context, id string) (client.Answer[PlacedO
 	return client.Do[PlacedOrder](ctx, c.Client, r)
 }
 
-// GetDelivery: How an order's message got on, down to partition and offset.
+// GetDelivery: How an order's messages got on, down to partition and offset.
 //
 //	GET /v1/orders/{id}/delivery
 func (c *Client) GetDelivery(ctx context.Context, id string) (client.Answer[Delivery], error) {

@@ -27,14 +27,14 @@ import (
 
 // Config is what the API serves.
 type Config struct {
-	Placement *order.Placement
-	Store     order.Store
-	Outbox    *outbox.Outbox // its parked messages
-	Topic     string         // that messages are published to
-	Guard     *auth.Guard    // says who may do what
-	Limiter   *ratelimit.Limiter
-	Gate      *admission.Gate // admits placements
-	Logger    zerolog.Logger
+	Orders  *order.Orders
+	Store   order.Store
+	Outbox  *outbox.Outbox // its parked messages
+	Topic   string         // that messages are published to
+	Guard   *auth.Guard    // says who may do what
+	Limiter *ratelimit.Limiter
+	Gate    *admission.Gate // admits placements
+	Logger  zerolog.Logger
 }
 
 type api struct {
@@ -65,6 +65,7 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodGet, Path: "/v1/orders", Scope: auth.OrdersRead, Handler: a.handle(a.list)},
 		{Method: http.MethodGet, Path: "/v1/orders/digests", Scope: auth.OpsRead, Handler: a.handle(a.digests)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Scope: auth.OrdersRead, Handler: a.handle(a.get)},
+		{Method: http.MethodPost, Path: "/v1/orders/{id}/cancel", Scope: auth.OrdersWrite, Handler: a.handle(a.cancel)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Scope: auth.OrdersRead,
 			Handler: a.handle(a.delivery)},
 		{Method: http.MethodGet, Path: "/v1/outbox", Scope: auth.OpsRead, Handler: a.handle(a.report)},

@@ -94,14 +94,14 @@ func benchStore(b *testing.B) (*boltdb.DB, order.Store) {
 
 func serve(b *testing.B, store order.Store, guard *auth.Guard) (address string) {
 	b.Helper()
-	placement, err := order.NewPlacement(store, clock.System{})
+	placement, err := order.NewOrders(store, clock.System{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{},
 		Logger: zerolog.New(io.Discard)}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
-		Placement: placement, Store: store, Logger: zerolog.Nop(), Guard: guard, Limiter: ratelimit.Open(),
+		Orders: placement, Store: store, Logger: zerolog.Nop(), Guard: guard, Limiter: ratelimit.Open(),
 		Gate: admission.Open(),
 	}))
 	server := web.New(web.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"ordertally/order"
 	"ordertally/shared/auth/keyapi"
@@ -28,6 +29,10 @@ type (
 	placedOrder struct {
 		event.Order
 		PlacedBy    string            `json:"placed_by,omitzero" doc:"Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when it is not known, and in the answer to the placement." example:"key:shop"`
+		Status      order.Status      `json:"status,omitzero" doc:"What became of the order. Left out in the answer to the placement."`
+		CancelledAt time.Time         `json:"cancelled_at,omitzero" doc:"When the order was cancelled. Left out otherwise." example:"2010-12-01T09:26:00Z"`
+		CancelledBy string            `json:"cancelled_by,omitzero" doc:"Who cancelled the order, as in placed_by. Left out when it is not cancelled, or that is not known." example:"key:shop"`
+		Reason      string            `json:"reason,omitzero" doc:"Why the order was cancelled, at most 512 characters. Left out when no reason was given." example:"ordered twice"`
 		Publication order.Publication `json:"publication" doc:"How far the order's message got."`
 	}
 	orderPage struct {
@@ -128,6 +133,24 @@ func orderBody() openapi.Named {
 		Parts: []any{openapi.Named{Name: "DraftLine", Schema: line}}}
 }
 
+func keyParameter(says string) openapi.Parameter {
+	return openapi.Parameter{
+		Name:   headerKey,
+		Says:   "1 to 255 visible ASCII characters, the caller's own name for this request. " + says,
+		Schema: &openapi.Schema{Type: "string", Pattern: "^[!-~]{1,255}$", Examples: []any{"cart-4711"}},
+	}
+}
+
+func cancellationBody() openapi.Named {
+	return openapi.Named{Name: "OrderCancellation", Schema: &openapi.Schema{
+		Type: "object", Description: "Why an order is cancelled.", AdditionalProperties: false,
+		Properties: map[string]*openapi.Schema{
+			"reason": openapi.Said(openapi.String(0, order.MaxReason),
+				"Why. No control characters but tabs. May be left out.", "ordered twice"),
+		},
+	}}
+}
+
 // closedSets are the types whose values are listed.
 func closedSets() []openapi.Closed {
 	return []openapi.Closed{
@@ -136,6 +159,7 @@ func closedSets() []openapi.Closed {
 			"an operator decides), discarded (given up by an operator), handed_over (left to another file, of which "+
 			"this "+
 			"one is a copy).", order.States()...),
+		openapi.ClosedSet("What became of an order: placed, cancelled.", order.Statuses()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
 		openapi.ClosedSet(
 			"The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other "+
@@ -190,12 +214,8 @@ func operations() map[string]openapi.Operation {
 				"order. " +
 				"Requests are compared as values: white space, the order of members and the spelling of numbers, " +
 				"texts and times do not matter.",
-			Headers: []openapi.Parameter{{
-				Name: headerKey, Says: "1 to 255 visible ASCII characters, the caller's own name for this request. " +
-					"Keys belong to their caller.",
-				Schema: &openapi.Schema{Type: "string", Pattern: "^[!-~]{1,255}$", Examples: []any{"cart-4711"}},
-			}},
-			Body: orderBody(), BodyExample: exampleDraft, Status: http.StatusCreated, Answer: placedOrder{},
+			Headers: []openapi.Parameter{keyParameter("Keys belong to their caller.")},
+			Body:    orderBody(), BodyExample: exampleDraft, Status: http.StatusCreated, Answer: placedOrder{},
 			AnswerExample: justPlaced(),
 			AnswerHeaders: []openapi.Header{
 				openapi.Fresh()[0], {Name: "Location", Says: "The order's path.", Required: true,
@@ -250,8 +270,28 @@ func operations() map[string]openapi.Operation {
 			AnswerHeaders: plain,
 			Problems:      append(append(large, problem.KindCorrupt), missing...),
 		},
+		"POST /v1/orders/{id}/cancel": {
+			ID: "cancelOrder", Summary: "Cancel an order.",
+			Description: "The answer comes when the cancellation and its message are on disk. An order is cancelled " +
+				"once. With an Idempotency-Key the request may be repeated: it is answered again, with " +
+				"Idempotent-Replayed. Without the key that cancelled the order, a request for a cancelled order is a " +
+				"409. The order as it was placed, its message and the answers to its placement stay as they are.",
+			Path: id, Headers: []openapi.Parameter{keyParameter("They are of one order and one caller.")},
+			Body: cancellationBody(), BodyOptional: true,
+			BodyExample: map[string]string{"reason": cancelled().Reason},
+			Answer:      placedOrder{}, AnswerExample: cancelled(),
+			AnswerHeaders: []openapi.Header{openapi.Fresh()[0], {
+				Name: headerReplayed, Says: "true, when an earlier request with the same key cancelled the order. " +
+					"Left out otherwise.", Schema: openapi.Enum("true"),
+			}},
+			Problems: append([]problem.Kind{
+				problem.KindMalformedJSON, kindInvalidKey, kindInvalidCancellation, kindAlreadyCancelled,
+				kindOverloaded,
+				problem.KindOutcomeUnknown, problem.KindDiskFull, problem.KindReadOnly, problem.KindCorrupt,
+			}, missing...),
+		},
 		"GET /v1/orders/{id}/delivery": {
-			ID: "getDelivery", Summary: "How an order's message got on, down to partition and offset.", Path: id,
+			ID: "getDelivery", Summary: "How an order's messages got on, down to partition and offset.", Path: id,
 			Answer: order.Delivery{}, AnswerExample: exampleDelivery, AnswerHeaders: plain, Problems: missing,
 		},
 		"GET /v1/orders/digests": {

@@ -34,14 +34,15 @@ func TestADeliveryFollowsTheMessage(t *testing.T) {
 	well, ill := place(goodLine), place(sickLine)
 	d := delivery(well)
 	if d["state"] != "pending" || d["sequence"] != 1.0 || d["attempts"] != 0.0 ||
-		d["lineage"] != service.Outbox.Lineage() || d["committed_at"] == nil || d["message_id"] == nil || len(d) != 6 {
+		d["lineage"] != service.Outbox.Lineage() || d["committed_at"] == nil || d["message_id"] == nil ||
+		d["type"] != "ORDER_CREATED" || len(d) != 8 {
 		t.Errorf("before it is published: %v", d)
 	}
 	service.PublishWithout("sick")
 	service.AwaitParked(1)
 	if d := delivery(ill); d["state"] != "parked" || d["sequence"] != 2.0 || d["attempts"] != 1.0 ||
 		d["message_id"] == delivery(well)["message_id"] ||
-		d["class"] != "too_large" || d["reason"] != "over the topic's limit" || len(d) != 8 {
+		d["class"] != "too_large" || d["reason"] != "over the topic's limit" || len(d) != 10 {
 		t.Errorf("parked: %v", d)
 	}
 	// recorded behind the relay's back

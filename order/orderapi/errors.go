@@ -42,16 +42,27 @@ var (
 		Code:   string(order.CodeReferenceTaken),
 		Says:   "The source has another order with that reference, compared as values. Repeating does not help.",
 	}
+	kindInvalidCancellation = problem.Kind{
+		Status: http.StatusUnprocessableEntity,
+		Code:   string(order.CodeInvalidCancellation),
+		Says:   "The body is well formed and breaks rules of a cancellation; errors has them.",
+	}
+	kindAlreadyCancelled = problem.Kind{
+		Status: http.StatusConflict,
+		Code:   string(order.CodeAlreadyCancelled),
+		Says:   "Another request cancelled the order. Repeating does not help.",
+	}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded,
 		Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
 
 // rejections is the kind of problem of each code of a refused request.
 var rejections = map[order.Code]problem.Kind{
-	order.CodeMalformedJSON: problem.KindMalformedJSON,
-	order.CodeInvalidKey:    kindInvalidKey,
-	order.CodeOrderTooLarge: kindOrderTooLarge,
-	order.CodeInvalidOrder:  kindInvalidOrder,
+	order.CodeMalformedJSON:       problem.KindMalformedJSON,
+	order.CodeInvalidKey:          kindInvalidKey,
+	order.CodeOrderTooLarge:       kindOrderTooLarge,
+	order.CodeInvalidOrder:        kindInvalidOrder,
+	order.CodeInvalidCancellation: kindInvalidCancellation,
 }
 
 // failures is the answer to each error of a store.
@@ -69,8 +80,12 @@ var failures = []struct {
 		kindReferenceTaken.New("The source has another order with that reference, and nothing was stored. " +
 			"GET /v1/orders?source=...&reference=... answers it. Use another reference for another order."),
 	},
+	{
+		order.ErrAlreadyCancelled,
+		kindAlreadyCancelled.New("The order is cancelled already, by another request. GET the order to see when."),
+	},
 	{order.ErrOutcomeUnknown, retryable(problem.KindOutcomeUnknown,
-		"The order may or may not be stored. Repeat the request with the same Idempotency-Key to find out.")},
+		"It is not known whether the request took effect. Repeat it with the same Idempotency-Key to find out.")},
 }
 
 func retryable(kind problem.Kind, detail string) problem.Problem {

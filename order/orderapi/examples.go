@@ -39,22 +39,36 @@ var (
 			Metadata:   exampleMetadata,
 		},
 		PlacedBy: "key:shop",
+		Status:   order.StatusPlaced,
 		Publication: order.Publication{State: order.Published, Attempts: new(1),
 			At: exampleTime.Add(12 * time.Millisecond)},
 	}
 
-	exampleDelivery = order.Delivery{
+	exampleMessage = order.MessageDelivery{
+		Type:  event.TypeCreated,
 		State: order.Published, MessageID: "01890a5d-ac96-774b-8000-000000000001", Sequence: 7,
 		Lineage: "01890a5d-ac96-774b-8000-000000000002", Attempts: new(1),
 		CommittedAt: exampleTime, PublishedAt: exampleTime.Add(12 * time.Millisecond), Topic: event.Topic,
 		Partition: new(int32(3)), Offset: new(int64(41)),
 	}
+
+	exampleDelivery = order.Delivery{
+		MessageDelivery: exampleMessage, Messages: []order.MessageDelivery{exampleMessage},
+	}
 )
+
+// cancelled is the answer to a cancellation.
+func cancelled() placedOrder {
+	o := exampleOrder
+	o.Status, o.CancelledAt, o.CancelledBy = order.StatusCancelled, exampleTime.Add(time.Hour), "key:shop"
+	o.Reason = "ordered twice"
+	return o
+}
 
 // justPlaced is the answer to a placement: its message is not published yet.
 func justPlaced() placedOrder {
 	placed := exampleOrder
-	placed.PlacedBy = ""
+	placed.PlacedBy, placed.Status = "", ""
 	placed.Publication = order.Publication{State: order.Pending, Attempts: new(0)}
 	return placed
 }

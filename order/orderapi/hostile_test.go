@@ -171,7 +171,7 @@ func TestHostileRequests(t *testing.T) {
 	table.Category("API9 Improper Inventory Management")
 	for _, path := range []string{
 		"/orders", "/v0/orders", "/v2/orders", "/v1.1/orders", "/api/v1/orders", "/V1/orders", "/v1/Orders",
-		"/v1/order", "/v1/orders/" + theirs + "/cancel", "/v1/admin", "/v1/key", "/v1/users", "/internal/orders",
+		"/v1/order", "/v1/orders/" + theirs + "/refund", "/v1/admin", "/v1/key", "/v1/users", "/internal/orders",
 		"/beta/orders", "/swagger", "/graphql",
 	} {
 		add(path, 404, "not_found", raw("GET "+path, "", as(shop)))

@@ -52,7 +52,7 @@ func (a *api) page(r *http.Request, query order.Query, bound string) (text []byt
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendOrder(b, &page.Orders[i], page.Orders[i].PlacedBy)
+		b = appendOrder(b, &page.Orders[i])
 	}
 	b = append(b, ']')
 	for i, id := range page.Corrupt {

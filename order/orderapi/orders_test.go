@@ -46,8 +46,9 @@ func TestPlacingAnOrder(t *testing.T) {
 		resp.Header.Get("Idempotent-Replayed") != "" {
 		t.Fatalf("headers %v", resp.Header)
 	}
+	want = strings.Replace(want, `,"publication"`, `,"status":"placed","publication"`, 1)
 	if resp, again := get(resp.Header.Get("Location")).do(t, service); resp.StatusCode != http.StatusOK ||
-		again != answer {
+		again != want {
 		t.Fatalf("get: %d %s", resp.StatusCode, again)
 	}
 }
@@ -200,12 +201,12 @@ func TestStoreErrors(t *testing.T) {
 		{order.ErrOutcomeUnknown, 503, "outcome_unknown", "2"},
 		{errors.New("page 17 at /secret/order.db is torn"), 500, "internal", ""},
 	} {
-		placement, err := order.NewPlacement(failing{err: fmt.Errorf("place: %w", c.err)}, clock.System{})
+		placement, err := order.NewOrders(failing{err: fmt.Errorf("place: %w", c.err)}, clock.System{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		handler := orderapi.New(orderapi.Config{Placement: placement, Store: failing{}, Logger: zerolog.New(&log),
+		handler := orderapi.New(orderapi.Config{Orders: placement, Store: failing{}, Logger: zerolog.New(&log),
 			Guard: auth.Open(), Limiter: ratelimit.Open(), Gate: admission.Open()})
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders",

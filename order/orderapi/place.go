@@ -23,19 +23,13 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	pass, body, err := a.admit(w, r)
+	pass, body, err := a.admit(w, r, web.ReadBody)
 	defer pass.Leave()
 	if err != nil {
 		pass.Hold(r.Context(), web.Draining(r.Context()), err)
 		return err
 	}
-	caller := auth.FromContext(r.Context())
-	placed, err := a.Placement.Place(r.Context(), body, key, order.Origin{
-		Caller:   caller.ID,
-		By:       caller.Actor(),
-		Backfill: caller.May(auth.OrdersBackfill),
-		Trace:    web.Trace(r.Context()),
-	})
+	placed, err := a.Orders.Place(r.Context(), body, key, origin(r))
 	pass.Placed()
 	if errors.Is(err, order.ErrBackfill) {
 		return auth.InsufficientScope(auth.OrdersBackfill)
@@ -47,18 +41,33 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if placed.Replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
-	web.WriteJSON(w, http.StatusCreated, appendOrder(nil, &placed.Stored, ""))
+	web.WriteJSON(w, http.StatusCreated, appendPlaced(nil, &placed.Stored))
 	return nil
 }
 
-// admit reads the body of a placement that may begin. With an error there is no body: what waits for its refusal takes
-// no memory.
-func (a *api) admit(w http.ResponseWriter, r *http.Request) (pass *admission.Pass, body []byte, err error) {
+// origin is where a request comes from.
+func origin(r *http.Request) order.Origin {
+	caller := auth.FromContext(r.Context())
+	return order.Origin{
+		Caller:   caller.ID,
+		By:       caller.Actor(),
+		Backfill: caller.May(auth.OrdersBackfill),
+		Trace:    web.Trace(r.Context()),
+	}
+}
+
+// reading is how a body is read, at most limit bytes of it.
+type reading func(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error)
+
+// admit reads the body of a placement, or of a cancellation, that may begin. With an error there is no body: what waits
+// for its refusal takes no memory.
+func (a *api) admit(w http.ResponseWriter, r *http.Request, read reading) (_ *admission.Pass, body []byte, err error) {
+	var pass *admission.Pass
 	if pass, err = a.Gate.Arrive(web.Client(r), r.ContentLength, order.MaxBody); err != nil {
 		return pass, nil, err
 	}
 	r.Body = pass.Body(r.Body)
-	if body, err = web.ReadBody(w, r, order.MaxBody); err != nil {
+	if body, err = read(w, r, order.MaxBody); err != nil {
 		return pass, nil, err
 	}
 	if err = pass.Enter(len(body)); err != nil {

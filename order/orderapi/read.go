@@ -23,7 +23,7 @@ func (a *api) get(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.answers.Write(w, r, appendOrder(nil, &stored, stored.PlacedBy))
+	return a.answers.Write(w, r, appendOrder(nil, &stored))
 }
 
 func (a *api) answerJSON(w http.ResponseWriter, r *http.Request, answer any) error {
@@ -42,7 +42,7 @@ func orderID(r *http.Request) (uuidv7.ID, error) {
 	return id, nil
 }
 
-// delivery answers how the order's message got on; what is not known yet is left out.
+// delivery answers how the order's messages got on; what is not known yet is left out.
 func (a *api) delivery(w http.ResponseWriter, r *http.Request) error {
 	if _, err := web.Parameters(r); err != nil {
 		return err
@@ -55,24 +55,49 @@ func (a *api) delivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if d.State == order.Published {
-		d.Topic = a.Topic
+	for i := range d.Messages {
+		if d.Messages[i].State == order.Published {
+			d.Messages[i].Topic = a.Topic
+		}
 	}
+	d.MessageDelivery = d.Messages[0]
 	return a.answerJSON(w, r, d)
 }
 
-// appendOrder appends the order as it was stored, with who placed it, unless that is "", and how far its message got.
-func appendOrder(b []byte, o *order.Stored, placedBy string) []byte {
+// appendPlaced appends the order as it was placed, and how far its message got. A replay must answer what the first
+// request was answered, so what became of the order is not in it.
+func appendPlaced(b []byte, o *order.Stored) []byte {
 	b = append(b, o.Payload[:len(o.Payload)-1]...)
-	if placedBy != "" {
-		by, _ := json.Marshal(placedBy) // a string can always be
-		b = append(append(b, `,"placed_by":`...), by...)
-	}
-	b = append(b, `,"publication":`...)
-	publication, err := json.Marshal(o.Publication)
-	if err != nil { // a time beyond the year 9999 is all that could do it
-		publication = []byte("null")
-	}
-	b = append(b, publication...)
+	b = appendMember(b, "publication", o.Publication)
 	return append(b, '}')
+}
+
+// appendOrder appends the order with all that is known of it.
+func appendOrder(b []byte, o *order.Stored) []byte {
+	b = append(b, o.Payload[:len(o.Payload)-1]...)
+	if o.PlacedBy != "" {
+		b = appendMember(b, "placed_by", o.PlacedBy)
+	}
+	b = appendMember(b, "status", o.Status())
+	if c := o.Cancellation; c != nil {
+		b = appendMember(b, "cancelled_at", c.At)
+		if c.By != "" {
+			b = appendMember(b, "cancelled_by", c.By)
+		}
+		if c.Reason != "" {
+			b = appendMember(b, "reason", c.Reason)
+		}
+	}
+	b = appendMember(b, "publication", o.Publication)
+	return append(b, '}')
+}
+
+// appendMember appends a member of an object that has one already.
+func appendMember(b []byte, name string, value any) []byte {
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	text, err := json.Marshal(value)
+	if err != nil { // a time beyond the year 9999 is all that could do it
+		text = []byte("null")
+	}
+	return append(b, text...)
 }

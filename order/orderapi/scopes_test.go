@@ -19,6 +19,7 @@ func TestWhatEachRouteNeeds(t *testing.T) {
 		"GET /v1/orders":                      auth.OrdersRead,
 		"GET /v1/orders/digests":              auth.OpsRead,
 		"GET /v1/orders/{id}":                 auth.OrdersRead,
+		"POST /v1/orders/{id}/cancel":         auth.OrdersWrite,
 		"GET /v1/orders/{id}/delivery":        auth.OrdersRead,
 		"GET /v1/outbox":                      auth.OpsRead,
 		"POST /v1/outbox/reclaim":             auth.OpsWrite,

@@ -48,12 +48,12 @@ func (w stuckWriter) Write(b []byte) (int, error) {
 
 func newSlowReaders(t *testing.T, s *apitest.Service) *slowReaders {
 	t.Helper()
-	placement, err := order.NewPlacement(s.Store, clock.System{})
+	placement, err := order.NewOrders(s.Store, clock.System{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &slowReaders{reading: make(chan struct{}), handler: orderapi.New(orderapi.Config{
-		Placement: placement, Store: s.Store, Outbox: s.Outbox, Topic: event.Topic, Logger: zerolog.Nop(),
+		Orders: placement, Store: s.Store, Outbox: s.Outbox, Topic: event.Topic, Logger: zerolog.Nop(),
 		Guard:   auth.Open(),
 		Limiter: ratelimit.Open(), Gate: admission.Open(),
 	})}

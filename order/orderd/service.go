@@ -40,7 +40,7 @@ func New(config Config, logger zerolog.Logger) (*Service, error) {
 
 // make joins the parts.
 //
-//	HTTP ── admission ── orderapi ── order.Placement ── orderstore ──┐
+//	HTTP ── admission ── orderapi ── order.Orders ── orderstore ─────┐
 //	                                                                 ├── the file
 //	                        Kafka ── kafka.Publisher ── outbox.Relay ┘
 func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler, error) {
@@ -79,12 +79,12 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	base.Part("admission", gate.Run, nil)
 	base.Health.Register("free disk", gate.CheckDisk, telemetry.Ready)
 
-	placement, err := order.NewPlacement(store, clock.System{})
+	orders, err := order.NewOrders(store, clock.System{})
 	if err != nil {
 		return nil, err
 	}
 	return orderapi.New(orderapi.Config{
-		Placement: placement, Store: store, Outbox: box, Topic: c.Topic, Guard: base.Guard,
+		Orders: orders, Store: store, Outbox: box, Topic: c.Topic, Guard: base.Guard,
 		Limiter: base.Limiter, Gate: gate, Logger: logger,
 	}), nil
 }

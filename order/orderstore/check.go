@@ -68,12 +68,13 @@ func complete(tx *bbolt.Tx) error {
 
 // checks are those of a record, by bucket.
 var checks = map[string]func(*boltdb.Record) error{
-	string(ordersBucket):     checkOrder,
-	string(keysBucket):       checkID,
-	string(sourcesBucket):    checkID,
-	string(keyAgesBucket):    checkKeyAge,
-	string(referencesBucket): checkIndexed,
-	string(customersBucket):  checkIndexed,
+	string(ordersBucket):        checkOrder,
+	string(keysBucket):          checkID,
+	string(sourcesBucket):       checkID,
+	string(keyAgesBucket):       checkKeyAge,
+	string(referencesBucket):    checkIndexed,
+	string(customersBucket):     checkIndexed,
+	string(cancellationsBucket): checkCancellation,
 }
 
 func checkOrder(r *boltdb.Record) error {
@@ -109,9 +110,28 @@ func checkOrder(r *boltdb.Record) error {
 	if o.Source != "" && r.Tx.Bucket(sourcesBucket).Get(sourceKey(o.Source, o.Reference)) == nil {
 		return fmt.Errorf("%w: it is not in the list of its source", boltdb.ErrCorrupt)
 	}
-	known, err := outbox.Knows(r.Tx, row.message.slot)
+	return checkMessage(r, row.message)
+}
+
+func checkCancellation(r *boltdb.Record) error {
+	id, err := idOf(r, r.Key)
+	if err != nil {
+		return err
+	}
+	c, err := decodeCancellation(r.Key, r.Value)
+	if err != nil || r.Tx == nil {
+		return err
+	}
+	if r.Tx.Bucket(ordersBucket).Get(id[:]) == nil {
+		return fmt.Errorf("%w: the order is missing", boltdb.ErrCorrupt)
+	}
+	return checkMessage(r, c.message)
+}
+
+func checkMessage(r *boltdb.Record, m message) error {
+	known, err := outbox.Knows(r.Tx, m.slot)
 	if err == nil && !known {
-		err = fmt.Errorf("%w: its message, slot %d, is missing", boltdb.ErrCorrupt, row.message.slot)
+		err = fmt.Errorf("%w: its message, slot %d, is missing", boltdb.ErrCorrupt, m.slot)
 	}
 	return err
 }

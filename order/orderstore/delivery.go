@@ -27,32 +27,52 @@ func attempts(s outbox.Status) *int {
 
 // Delivery implements order.Store. The topic is the caller's to add.
 func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, error) {
-	var m message
-	var known outbox.Delivery
+	var d order.Delivery
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
-		r, err := readRow(tx, id)
+		messages, err := messagesOf(tx, id)
 		if err != nil {
 			return err
 		}
-		m = r.message
-		if known, err = s.outbox.Delivery(tx, m.slot); err != nil {
-			return fmt.Errorf("message of order %s: %w", id, err)
+		for _, m := range messages {
+			known, err := s.outbox.Delivery(tx, m.slot)
+			if err != nil {
+				return fmt.Errorf("message %s of order %s: %w", m.kind, id, err)
+			}
+			d.Messages = append(d.Messages, deliveryOf(m, &known))
 		}
 		return nil
 	})
 	if err != nil {
 		return order.Delivery{}, readError(err)
 	}
-	d := order.Delivery{
-		State: states[known.State], MessageID: m.id.String(), Sequence: known.Slot, Lineage: known.Lineage,
-		Attempts: attempts(known.Status), CommittedAt: known.Committed,
+	return d, nil
+}
+
+// messagesOf returns the messages of an order, in the order written.
+func messagesOf(tx *bbolt.Tx, id uuidv7.ID) ([]message, error) {
+	r, err := readRow(tx, id)
+	if err != nil {
+		return nil, err
 	}
-	d.Class, d.Reason, d.NextTry = string(known.Refusal.Class), known.Refusal.Reason, known.Refusal.Next
+	messages := []message{r.message}
+	c, err := readCancellation(tx, id)
+	if c != nil {
+		messages = append(messages, c.message)
+	}
+	return messages, err
+}
+
+func deliveryOf(m message, known *outbox.Delivery) order.MessageDelivery {
+	d := order.MessageDelivery{
+		Type: m.kind, State: states[known.State], MessageID: m.id.String(), Sequence: known.Slot,
+		Lineage: known.Lineage, Attempts: attempts(known.Status), CommittedAt: known.Committed,
+		Class: string(known.Refusal.Class), Reason: known.Refusal.Reason, NextTry: known.Refusal.Next,
+	}
 	if known.State == outbox.Published {
 		d.PublishedAt = known.At
 	}
 	if known.Located {
 		d.Partition, d.Offset = &known.Position.Partition, &known.Position.Offset
 	}
-	return d, nil
+	return d
 }

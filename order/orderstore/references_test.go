@@ -196,7 +196,7 @@ func answersAsTheModel(t *testing.T, random *rand.Rand) {
 			stop = f.forget(modelRetention)
 			continue
 		}
-		p, err := order.NewPlacement(f.store, clock.System{})
+		p, err := order.NewOrders(f.store, clock.System{})
 		if err != nil {
 			t.Fatal(err)
 		}

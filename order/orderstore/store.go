@@ -41,24 +41,29 @@ const tailFill = 0.9
 
 // Store implements order.Store.
 type Store struct {
-	db     *boltdb.DB
-	outbox *outbox.Outbox
-	ids    *uuidv7.Source
-	clock  clock.Clock
-	placed prometheus.Counter
+	db        *boltdb.DB
+	outbox    *outbox.Outbox
+	ids       *uuidv7.Source
+	clock     clock.Clock
+	placed    prometheus.Counter
+	cancelled prometheus.Counter
 
 	forgetting lifecycle.Watchdog
 }
 
 var _ order.Store = (*Store)(nil)
 
-// Open prepares the buckets in db. Messages are appended to o, which lives in the same file. The metric
-// order_placed_total is registered with reg.
+// Open prepares the buckets in db. Messages are appended to o, which lives in the same file. The metrics
+// order_placed_total and order_cancelled_total are registered with reg.
 func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, reg prometheus.Registerer) (*Store,
 	error) {
-	s := &Store{db: db, outbox: o, clock: c, placed: prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "order_placed_total", Help: "Orders stored since the process started; replays are none."})}
-	reg.MustRegister(s.placed)
+	s := &Store{db: db, outbox: o, clock: c,
+		placed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "order_placed_total", Help: "Orders stored since the process started; replays are none."}),
+		cancelled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "order_cancelled_total", Help: "Orders cancelled since the process started; replays are none."}),
+	}
+	reg.MustRegister(s.placed, s.cancelled)
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		if tx.Bucket(ordersBucket) == nil {
 			for _, name := range buckets() {
@@ -89,7 +94,7 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 // Place implements order.Store.
 func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, error) {
 	var placed order.Placed
-	headers := keyHeaders(r.Key, r.Hash)
+	headers := headersOf(r.Key, r.Hash, r.Trace)
 	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
 		found, err := s.replay(tx, r)
 		if err != nil {
@@ -116,7 +121,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 		return s.insert(tx, id, r, headers)
 	})
 	if err != nil {
-		return order.Placed{}, placeError(err)
+		return order.Placed{}, writeError("place order", err)
 	}
 	if !placed.Replayed {
 		s.placed.Inc()
@@ -124,27 +129,29 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 	return placed, nil
 }
 
-// keyHeaders returns the header of a message whose request had an idempotency key.
-func keyHeaders(key order.KeyHash, hash order.RequestHash) []cloudevent.Header {
-	if key.IsZero() {
-		return nil
+// headersOf returns the headers of a message that a request causes: its trace, and its key if it has one.
+func headersOf(key order.KeyHash, hash order.RequestHash, trace cloudevent.Trace) []cloudevent.Header {
+	headers := trace.Headers()
+	if !key.IsZero() {
+		headers = append(headers, event.KeyHeader(key, hash))
 	}
-	return []cloudevent.Header{event.KeyHeader(key, hash)}
+	return headers
 }
 
-// placeError names the outcome of a failed placement in the domain's terms.
-func placeError(err error) error {
-	switch {
-	case errors.Is(err, order.ErrKeyReused),
-		errors.Is(err, order.ErrReferenceTaken),
-		errors.Is(err, order.ErrBackfill),
-		errors.Is(err, boltdb.ErrCorrupt):
-		return err
-	case errors.Is(err, boltdb.ErrOutcomeUnknown):
-		return fmt.Errorf("place order: %w: %w", order.ErrOutcomeUnknown, err)
-	default:
-		return fmt.Errorf("place order: %w: %w", order.ErrUnavailable, err)
+// writeError names the outcome of a failed write in the domain's terms.
+func writeError(what string, err error) error {
+	for _, answer := range []error{
+		order.ErrKeyReused, order.ErrReferenceTaken, order.ErrBackfill, order.ErrNotFound, order.ErrAlreadyCancelled,
+		codec.ErrCorrupt,
+	} {
+		if errors.Is(err, answer) {
+			return err
+		}
 	}
+	if errors.Is(err, boltdb.ErrOutcomeUnknown) {
+		return fmt.Errorf("%s: %w: %w", what, order.ErrOutcomeUnknown, err)
+	}
+	return fmt.Errorf("%s: %w: %w", what, order.ErrUnavailable, err)
 }
 
 // replayed is an order that was placed already, if there is one.
@@ -195,9 +202,8 @@ func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, headers []
 	subject := id.String()
 	created := message{kind: event.TypeCreated, id: s.ids.Next()}
 	slot, err := s.outbox.Append(tx, outbox.Message{
-		ID: created.id, Key: []byte(subject), Type: created.kind, Subject: subject, Schema: event.Schema,
-		ContentType: event.ContentType, Time: r.PlacedAt, Value: r.Payload,
-		Headers: append(headers, r.Trace.Headers()...),
+		ID: created.id, Key: []byte(subject), Type: created.kind, Subject: subject, Schema: event.SchemaCreated,
+		ContentType: event.ContentType, Time: r.PlacedAt, Headers: headers, Value: r.Payload,
 	})
 	if err != nil {
 		return err
@@ -276,28 +282,24 @@ func readRow(tx *bbolt.Tx, id uuidv7.ID) (row, error) {
 	return r, nil
 }
 
-// stored copies a row out of the transaction and adds how far its message got.
+// stored copies a row out of the transaction and adds what became of the order, and how far its message got.
 func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) {
 	status, err := s.outbox.Status(tx, r.message.slot)
 	if err != nil {
 		return order.Stored{}, fmt.Errorf("message of order %s: %w", id, err)
 	}
-	publication := order.Publication{State: order.Pending, Attempts: attempts(status), At: status.At}
-	switch status.State {
-	case outbox.Published:
-		publication.State = order.Published
-	case outbox.Parked:
-		publication.State = order.Parked
-	case outbox.Discarded:
-		publication.State = order.Discarded
-	case outbox.HandedOver:
-		publication.State = order.HandedOver
-	case outbox.Pending, outbox.Waiting:
-	}
-	return order.Stored{
+	stored := order.Stored{
 		ID:          id,
 		Payload:     append([]byte(nil), r.payload...),
 		PlacedBy:    r.placedBy,
-		Publication: publication,
-	}, nil
+		Publication: order.Publication{State: states[status.State], Attempts: attempts(status), At: status.At},
+	}
+	if stored.Publication.State == order.Waiting {
+		stored.Publication.State = order.Pending
+	}
+	c, err := readCancellation(tx, id)
+	if c != nil {
+		stored.Cancellation = &c.Cancellation
+	}
+	return stored, err
 }

@@ -1,5 +1,5 @@
-// Package event is the contract of ORDER_CREATED: topic, key, payload. The order service writes it, every consumer
-// reads it, and neither imports the other.
+// Package event is the contract of the order service's messages: topic, key, types and payloads. The order service
+// writes it, every consumer reads it, and neither imports the other.
 //
 // The envelope around the payload is package cloudevent's.
 package event
@@ -18,13 +18,19 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// What every ORDER_CREATED message carries in its envelope.
+// What every message carries in its envelope.
 const (
 	Topic       = "order.activity.v1"
-	TypeCreated = "ORDER_CREATED"
 	Source      = "/ordertally/order"
-	Schema      = "urn:ordertally:schema:order-created:1"
 	ContentType = "application/json"
+)
+
+// The types of messages, each with the schema of its payload.
+const (
+	TypeCreated     = "ORDER_CREATED"
+	SchemaCreated   = "urn:ordertally:schema:order-created:1"
+	TypeCancelled   = "ORDER_CANCELLED"
+	SchemaCancelled = "urn:ordertally:schema:order-cancelled:1"
 )
 
 // Line is one position of an order.
@@ -62,18 +68,11 @@ func Encode(o *Order) []byte {
 	b = appendString(b, "customer_id", o.CustomerID)
 	b = append(b, `,"currency":`...)
 	b = quote(b, o.Currency)
-	b = append(b, `,"lines":[`...)
-	for i := range o.Lines {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendLine(b, &o.Lines[i])
-	}
-	b = append(b, `],"total":`...)
+	b = append(b, `,"lines":`...)
+	b = appendLines(b, o.Lines)
+	b = append(b, `,"total":`...)
 	b = strconv.AppendInt(b, o.Total, 10)
-	b = append(b, `,"placed_at":"`...)
-	b = o.PlacedAt.UTC().AppendFormat(b, time.RFC3339Nano)
-	b = append(b, '"')
+	b = appendTime(b, "placed_at", o.PlacedAt)
 	if len(o.Metadata) > 0 {
 		b = append(b, `,"metadata":{`...)
 		for i, key := range slices.Sorted(maps.Keys(o.Metadata)) {
@@ -91,6 +90,23 @@ func Encode(o *Order) []byte {
 
 // SetID writes id into an encoded order, in place.
 func SetID(payload []byte, id uuidv7.ID) { id.PutText(payload[idStart : idStart+uuidv7.TextLen]) }
+
+func appendLines(b []byte, lines []Line) []byte {
+	b = append(b, '[')
+	for i := range lines {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendLine(b, &lines[i])
+	}
+	return append(b, ']')
+}
+
+func appendTime(b []byte, name string, at time.Time) []byte {
+	b = append(append(append(b, `,"`...), name...), `":"`...)
+	b = at.UTC().AppendFormat(b, time.RFC3339Nano)
+	return append(b, '"')
+}
 
 func appendLine(b []byte, l *Line) []byte {
 	b = append(b, `{"sku":`...)

@@ -100,7 +100,7 @@ func smallOrders(n int) []outbox.Message {
 			Total: 5260, Metadata: map[string]string{"country": "United Kingdom"},
 		}
 		messages[i] = outbox.Message{
-			ID: ids.Next(), Key: []byte(o.ID), Type: event.TypeCreated, Subject: o.ID, Schema: event.Schema,
+			ID: ids.Next(), Key: []byte(o.ID), Type: event.TypeCreated, Subject: o.ID, Schema: event.SchemaCreated,
 			ContentType: event.ContentType, Time: at, Value: event.Encode(&o),
 		}
 	}

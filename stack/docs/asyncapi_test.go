@@ -152,7 +152,8 @@ func TestTheGoldenRecord(t *testing.T) {
 	envelope := cloudevent.Envelope{
 		ID: "01890a5d-ac96-774b-8000-000000000001", Source: event.Source, Type: event.TypeCreated, Subject: whole.ID,
 		Time:       whole.PlacedAt,
-		DataSchema: event.Schema, ContentType: event.ContentType, Lineage: "01890a5d-ac96-774b-8000-000000000002",
+		DataSchema: event.SchemaCreated, ContentType: event.ContentType,
+		Lineage:  "01890a5d-ac96-774b-8000-000000000002",
 		Sequence: 7, Previous: 5,
 		Trace: cloudevent.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
 	}

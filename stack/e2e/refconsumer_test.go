@@ -39,8 +39,8 @@ func secondConsumer(t *testing.T, brokers string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if schema.ID != event.Schema {
-		t.Errorf("the schema's $id is %s, the messages say %s", schema.ID, event.Schema)
+	if schema.ID != event.SchemaCreated {
+		t.Errorf("the schema's $id is %s, the messages say %s", schema.ID, event.SchemaCreated)
 	}
 	london, err := time.LoadLocation("Europe/London")
 	if err != nil {

@@ -75,7 +75,7 @@ func fillOrders(t *testing.T, file string, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	placement, err := order.NewPlacement(store, clock.System{})
+	placement, err := order.NewOrders(store, clock.System{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func orderOf(lineage string, slot uint64) outbox.Record {
 	at := time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
 	id := fmt.Sprintf("%s-%d", lineage, slot)
 	e := cloudevent.Envelope{
-		ID: id, Source: event.Source, Type: event.TypeCreated, Subject: id, Time: at, DataSchema: event.Schema,
+		ID: id, Source: event.Source, Type: event.TypeCreated, Subject: id, Time: at, DataSchema: event.SchemaCreated,
 		ContentType: event.ContentType, Lineage: lineage, Sequence: slot, Previous: slot - 1,
 	}
 	value := event.Encode(&event.Order{

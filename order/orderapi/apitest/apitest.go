@@ -87,14 +87,14 @@ func (s *Service) Start() {
 	if s.Keys, err = auth.OpenKeys(s.t.Context(), s.db, s.clock); err != nil {
 		s.t.Fatal(err)
 	}
-	placement, err := order.NewPlacement(store, s.clock)
+	placement, err := order.NewOrders(store, s.clock)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{},
 		Logger: zerolog.Nop()}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
-		Placement: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(),
+		Orders: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(),
 		Guard:   &auth.Guard{Keys: s.Keys},
 		Limiter: ratelimit.New(s.Limits, prometheus.NewRegistry()), Gate: admission.Open(),
 	}))

@@ -160,7 +160,7 @@ func (d *document) add(route *web.Route, described string, op *Operation) {
 	add("query", op.Query)
 	add("header", append(slices.Clone(op.Headers), traceparent))
 	if op.Body != nil {
-		made.RequestBody = &huma.RequestBody{Required: true,
+		made.RequestBody = &huma.RequestBody{Required: !op.BodyOptional,
 			Content: map[string]*huma.MediaType{
 				"application/json": {Schema: d.schema(op.Body), Example: op.BodyExample}}}
 	}

@@ -16,6 +16,8 @@ type Operation struct {
 	// Body is a value of the type that the request's JSON has, a *Schema or a Named; nil for none.
 	Body        any
 	BodyExample any // what marshals to one
+	// BodyOptional says that the request may have no body.
+	BodyOptional bool
 	// Status of success, default 200, and what it answers: a value of the type that is marshalled, or a *Schema. Its
 	// content type is Media, default application/json.
 	Status        int

@@ -1,0 +1,103 @@
+package order
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/uuidv7"
+)
+
+// Cancellation is how an order was cancelled.
+type Cancellation struct {
+	At     time.Time
+	By     string // who cancelled it, "" when that was not known
+	Reason string // "" when none was given
+}
+
+// CancelRequest is one validated cancellation on its way into a Store.
+type CancelRequest struct {
+	ID uuidv7.ID // the order's
+	Cancellation
+	// Key stands for the idempotency key, and Hash for what was asked for.
+	Key  KeyHash
+	Hash RequestHash
+	// Payload is the encoded event.Cancellation.
+	Payload []byte
+	Trace   cloudevent.Trace
+}
+
+// Cancelled is the answer to a cancellation.
+type Cancelled struct {
+	Stored
+	// Replayed says that an earlier request with the same key cancelled the order.
+	Replayed bool
+}
+
+// Cancel cancels an order, for the reason that a request's body may give, and returns when that and its message are on
+// disk. key is the idempotency key, "" for none. An order is cancelled once: the same key again is answered with the
+// order, any other request after it with ErrAlreadyCancelled. The order is cancelled now, to the millisecond.
+//
+// The error is a *Rejection when the request is at fault, or one of those of Store.Cancel.
+func (o *Orders) Cancel(ctx context.Context, stored *Stored, body []byte, key string, from Origin) (Cancelled, error) {
+	if err := checkKey(key); err != nil {
+		return Cancelled{}, err
+	}
+	reason, err := decodeReason(body)
+	if err != nil {
+		return Cancelled{}, err
+	}
+	placed, err := event.Decode(stored.Payload)
+	if err != nil {
+		return Cancelled{}, fmt.Errorf("cancel order %s: %w", stored.ID, err)
+	}
+	at := o.clock.Now().UTC().Truncate(time.Millisecond)
+	if at.Before(placed.PlacedAt) { // the clock went back
+		at = placed.PlacedAt
+	}
+	cancelled, err := o.store.Cancel(ctx, &CancelRequest{
+		ID: stored.ID, Cancellation: Cancellation{At: at, By: from.By, Reason: reason},
+		Key: HashKey(from.Caller, key), Hash: hashReason(reason), Trace: from.Trace,
+		Payload: event.EncodeCancellation(&event.Cancellation{
+			OrderID: placed.ID, Reason: reason, CancelledAt: at, PlacedAt: placed.PlacedAt,
+			Currency: placed.Currency, Total: placed.Total, Lines: placed.Lines,
+		}),
+	})
+	if err != nil {
+		return Cancelled{}, fmt.Errorf("cancel order: %w", err)
+	}
+	return cancelled, nil
+}
+
+// decodeReason reads a request's body, which may be empty.
+func decodeReason(body []byte) (reason string, err error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return "", nil
+	}
+	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(body)), body: body}
+	if s.outermost() {
+		for s.next('}') {
+			if name := s.name(); string(name) == "reason" {
+				reason = s.text(freeText(MaxReason))
+			} else {
+				s.unknown(name, []string{"reason"}, nil)
+			}
+		}
+		s.leave()
+	}
+	return reason, s.finish(CodeInvalidCancellation)
+}
+
+func hashReason(reason string) (sum RequestHash) {
+	h := valueHasher{hash: sha256.New()}
+	h.text("reason", reason)
+	h.flush()
+	h.hash.Sum(sum[:0])
+	return sum
+}

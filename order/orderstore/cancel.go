@@ -1,0 +1,119 @@
+package orderstore
+
+import (
+	"context"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/order"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/outbox"
+	"ordertally/shared/uuidv7"
+)
+
+// cancellation is the row of a cancelled order, beside the order's own.
+type cancellation struct {
+	message message
+	key     order.KeyHash // of the request that cancelled it
+	order.Cancellation
+}
+
+const cancellationVersion = 1
+
+func encodeCancellation(key []byte, c *cancellation) []byte {
+	record := codec.NewRecord(cancellationVersion, 80+len(c.By)+len(c.Reason))
+	encodeMessage(&record, &c.message)
+	record.Raw(c.key[:])
+	record.Time(c.At)
+	record.Text(c.By)
+	record.Text(c.Reason)
+	return record.Seal(key)
+}
+
+func decodeCancellation(key, sealed []byte) (*cancellation, error) {
+	record, err := codec.OpenRecord(key, sealed, cancellationVersion)
+	if err != nil {
+		return nil, err
+	}
+	c := &cancellation{message: decodeMessage(&record)}
+	record.Array(c.key[:])
+	c.At, c.By, c.Reason = record.Time(), record.Text(), record.Text()
+	return c, record.End()
+}
+
+// readCancellation returns the cancellation of an order, nil when there is none.
+func readCancellation(tx *bbolt.Tx, id uuidv7.ID) (*cancellation, error) {
+	sealed := tx.Bucket(cancellationsBucket).Get(id[:])
+	if sealed == nil {
+		return nil, nil
+	}
+	c, err := decodeCancellation(id[:], sealed)
+	if err != nil {
+		return nil, fmt.Errorf("cancellation of order %s: %w", id, err)
+	}
+	return c, nil
+}
+
+// Cancel implements order.Store.
+func (s *Store) Cancel(ctx context.Context, r *order.CancelRequest) (order.Cancelled, error) {
+	var cancelled order.Cancelled
+	headers := headersOf(r.Key, r.Hash, r.Trace)
+	err := s.db.Write(ctx, func(tx *boltdb.Tx) (err error) {
+		cancelled.Replayed, err = s.cancelledBefore(tx, r)
+		if err != nil {
+			return boltdb.Refuse(err)
+		}
+		if !cancelled.Replayed {
+			if err := s.insertCancellation(tx, r, headers); err != nil {
+				return err
+			}
+		}
+		cancelled.Stored, err = s.get(tx.Tx, r.ID)
+		if cancelled.Replayed {
+			return boltdb.Refuse(err)
+		}
+		return err
+	})
+	if err != nil {
+		return order.Cancelled{}, writeError("cancel order", err)
+	}
+	if !cancelled.Replayed {
+		s.cancelled.Inc()
+	}
+	return cancelled, nil
+}
+
+// cancelledBefore reports whether the request cancelled the order earlier, be it in this very group (rule G1).
+func (s *Store) cancelledBefore(tx *boltdb.Tx, r *order.CancelRequest) (bool, error) {
+	if tx.Bucket(ordersBucket).Get(r.ID[:]) == nil {
+		return false, order.ErrNotFound
+	}
+	c, err := readCancellation(tx.Tx, r.ID)
+	switch {
+	case c == nil:
+		return false, err
+	case r.Key.IsZero() || r.Key != c.key:
+		return false, order.ErrAlreadyCancelled
+	}
+	return true, nil
+}
+
+func (s *Store) insertCancellation(tx *boltdb.Tx, r *order.CancelRequest, headers []cloudevent.Header) error {
+	c := cancellation{
+		message: message{kind: event.TypeCancelled, id: s.ids.Next()}, key: r.Key, Cancellation: r.Cancellation,
+	}
+	subject := r.ID.String()
+	slot, err := s.outbox.Append(tx, outbox.Message{
+		ID: c.message.id, Key: []byte(subject), Type: c.message.kind, Subject: subject, Schema: event.SchemaCancelled,
+		ContentType: event.ContentType, Time: r.At, Headers: headers, Value: r.Payload,
+	})
+	if err != nil {
+		return err
+	}
+	c.message.slot = slot
+	return tx.Bucket(cancellationsBucket).Put(r.ID[:], encodeCancellation(r.ID[:], &c))
+}
