@@ -31,7 +31,7 @@ type Commands struct {
 
 // New is the verb new.
 type New struct {
-	place
+	common
 	Name    string   `arg:"" help:"Who will use the key. Keys with the same name are one caller, so a new key can replace an old one."`
 	Scopes  []string `help:"Scopes of the key: orders:write orders:read orders:backfill stats:read ops:read ops:write keys:write, separated by commas. A running service grants only scopes that your own key has." placeholder:"SCOPE" required:""`
 	Expires lifetime `default:"90d" help:"How long the key is valid, such as 90d or 12h30m." placeholder:"DURATION"`
@@ -128,7 +128,7 @@ func (l lifetime) String() string {
 
 // Ls is the verb ls.
 type Ls struct {
-	place
+	common
 }
 
 // Run writes the list to standard output.
@@ -180,7 +180,7 @@ func (c *Ls) write(out io.Writer, list keyapi.KeyList) error {
 
 // Revoke is the verb revoke.
 type Revoke struct {
-	place
+	common
 	ID string `arg:"" help:"Id of the key, as ls shows it." name:"id"`
 }
 

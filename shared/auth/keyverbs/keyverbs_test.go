@@ -25,18 +25,18 @@ var orderService = &Service{Format: boltdb.Format{Service: "order", Number: 1}}
 // rig is a service's file, absent at first.
 type rig struct {
 	t    *testing.T
-	file place
+	file common
 }
 
 func newRig(t *testing.T) *rig {
-	return &rig{t, place{Data: filepath.Join(t.TempDir(), "service.db"), Output: "table"}}
+	return &rig{t, common{Data: filepath.Join(t.TempDir(), "service.db"), Output: "table"}}
 }
 
 // make makes a key and returns its credential and id.
 func (r *rig) make(name string, expires time.Duration, scopes ...string) (credential, id string) {
 	r.t.Helper()
 	var stdout, stderr bytes.Buffer
-	c := New{place: r.file, Name: name, Scopes: scopes, Expires: lifetime(expires), Never: expires == 0}
+	c := New{common: r.file, Name: name, Scopes: scopes, Expires: lifetime(expires), Never: expires == 0}
 	if err := c.run(r.t.Context(), orderService, &stdout, &stderr); err != nil {
 		r.t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func (r *rig) keys(d time.Duration, do func(*auth.Keys)) {
 func TestNewPrintsTheKeyOnce(t *testing.T) {
 	r := newRig(t)
 	var stdout, stderr bytes.Buffer
-	c := New{place: r.file, Name: "shop", Scopes: []string{auth.OrdersWrite, auth.OrdersRead},
+	c := New{common: r.file, Name: "shop", Scopes: []string{auth.OrdersWrite, auth.OrdersRead},
 		Expires: lifetime(time.Hour)}
 	if err := c.run(t.Context(), orderService, &stdout, &stderr); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestNewRefusesWhatIsNoKey(t *testing.T) {
 	} {
 		r := newRig(t)
 		c := good
-		c.place = r.file
+		c.common = r.file
 		change(&c)
 		var stdout, stderr bytes.Buffer
 		err := c.run(t.Context(), orderService, &stdout, &stderr)
@@ -141,7 +141,7 @@ func TestAKeyThatCannotBePrintedIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	err = (&New{place: r.file, Name: "shop", Scopes: []string{auth.OpsRead}}).run(t.Context(), orderService, full,
+	err = (&New{common: r.file, Name: "shop", Scopes: []string{auth.OpsRead}}).run(t.Context(), orderService, full,
 		&bytes.Buffer{})
 	var id string
 	r.keys(0, func(k *auth.Keys) { id = k.List()[0].ID })
@@ -269,8 +269,7 @@ func TestTheVerbsNeedTheServiceStopped(t *testing.T) {
 		var out bytes.Buffer
 		_, revoking := r.revoke(id)
 		for verb, err := range map[string]error{
-			"new": (&New{place: r.file, Name: "till", Scopes: []string{auth.OpsRead}}).run(t.Context(), orderService,
-				&out,
+			"new": (&New{common: r.file, Name: "till", Scopes: []string{auth.OpsRead}}).run(t.Context(), orderService, &out,
 				&out),
 			"ls":     (&Ls{r.file}).run(t.Context(), orderService, &out),
 			"revoke": revoking,

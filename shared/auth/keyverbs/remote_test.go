@@ -162,7 +162,7 @@ func TestVerbs_AskTheRunningService(t *testing.T) {
 	}))
 	t.Cleanup(other.Close)
 	if _, _, err := typed(t, env, "ls", "--target", other.URL); err == nil ||
-		!strings.Contains(err.Error(), "not an answer of the order service") {
+		!strings.Contains(err.Error(), "not an answer of the service") {
 		t.Errorf("a redirect: %v", err)
 	}
 }

@@ -1,0 +1,148 @@
+package keyverbs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"ordertally/client"
+	"ordertally/client/access"
+	"ordertally/shared/auth"
+	"ordertally/shared/auth/keyapi"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/clock"
+	"ordertally/shared/settings"
+)
+
+// Service is the program that the verbs are of.
+type Service struct {
+	Format      boltdb.Format // of its file; it names the service
+	KeyVariable string        // the environment variable that holds the credential to send
+}
+
+// common are the flags of every verb. They say where the keys are: with a running service, or in the file of a stopped
+// one.
+type common struct {
+	Target string `default:"${api_target}" help:"URL of the running service."`
+	access.Flags
+	Data   string `help:"Work on the database file of a stopped service instead of asking a running one, such as for the first key. keys new makes the file if it is absent. Counts only on the command line, not as a setting for serve." placeholder:"FILE"`
+	Output string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
+}
+
+// typed drops a file that is named for serve, by the environment or the settings file: who asks for the keys means the
+// service that runs on it.
+func (c *common) typed(sources *settings.Sources, k *kong.Context) {
+	if !sources.Typed(k, "data") {
+		c.Data = ""
+	}
+}
+
+// keeper has the keys.
+type keeper interface {
+	// create makes a key that is good for so long; 0 is for ever.
+	create(ctx context.Context, name string, scopes []string, lasts time.Duration) (keyapi.CreatedKey, error)
+	list(ctx context.Context) (keyapi.KeyList, error)
+	revoke(ctx context.Context, id string) error
+}
+
+// with calls do with whoever has the keys. A file that is absent is made only when that is meant.
+func (c *common) with(ctx context.Context, service *Service, create bool, do func(keeper) error) (err error) {
+	if c.Data == "" {
+		asked, err := c.Connect(client.Config{
+			URL: c.Target, RetryFor: -1, Hint: "see --target; if the service is stopped, use --data with its file",
+		}, access.Names{Target: "--target", Variable: service.KeyVariable})
+		if err != nil {
+			return err
+		}
+		defer asked.Close()
+		return do(running{asked})
+	}
+	if _, err := os.Stat(c.Data); err != nil && !create {
+		return settings.WithExitCode(fmt.Errorf("--data: %w", err), settings.ExitUsage)
+	}
+	db, err := boltdb.Open(c.Data, boltdb.Options{Format: service.Format})
+	if errors.Is(err, boltdb.ErrLocked) {
+		return fmt.Errorf("%w: the service is running: use --target instead of --data, or stop the service", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	keys, err := auth.OpenKeys(ctx, db, clock.System{})
+	if err != nil {
+		return err
+	}
+	return do(stopped{keys})
+}
+
+// stopped keeps the keys in a file.
+type stopped struct{ keys *auth.Keys }
+
+func (s stopped) create(
+	ctx context.Context,
+	name string,
+	scopes []string,
+	lasts time.Duration,
+) (keyapi.CreatedKey, error) {
+	var expires time.Time
+	if lasts > 0 {
+		expires = time.Now().Add(lasts)
+	}
+	key, credential, err := s.keys.New(ctx, name, scopes, expires)
+	if err != nil {
+		return keyapi.CreatedKey{}, err
+	}
+	return keyapi.CreatedOf(&key, credential), nil
+}
+
+func (s stopped) list(context.Context) (keyapi.KeyList, error) {
+	return keyapi.ListOf(s.keys.List(), s.keys.Now()), nil
+}
+
+func (s stopped) revoke(ctx context.Context, id string) error {
+	_, err := s.keys.Revoke(ctx, id)
+	return err
+}
+
+// running asks a service.
+type running struct{ client *client.Client }
+
+// newKey is the body of a request for a key.
+type newKey struct {
+	Name         string   `json:"name"`
+	Scopes       []string `json:"scopes"`
+	ExpiresIn    int64    `json:"expires_in,omitzero"` // seconds
+	NeverExpires bool     `json:"never_expires,omitzero"`
+}
+
+func (r running) create(
+	ctx context.Context, name string, scopes []string, lasts time.Duration,
+) (keyapi.CreatedKey, error) {
+	request := client.NewRequest(http.MethodPost, http.StatusCreated, "/v1/keys")
+	request.Body = newKey{name, scopes, int64(lasts / time.Second), lasts <= 0}
+	answer, err := client.Do[keyapi.CreatedKey](ctx, r.client, request)
+	if err == nil && (answer.Value.ID == "" || answer.Value.Key == "") {
+		err = fmt.Errorf("%s returned no key (see --target)", r.client.URL())
+	}
+	return answer.Value, err
+}
+
+func (r running) list(ctx context.Context) (keyapi.KeyList, error) {
+	request := client.NewRequest(http.MethodGet, http.StatusOK, "/v1/keys")
+	answer, err := client.Do[keyapi.KeyList](ctx, r.client, request)
+	return answer.Value, err
+}
+
+func (r running) revoke(ctx context.Context, id string) error {
+	if id == "" || id == "." || id == ".." {
+		return auth.ErrNoKey // a path would mean something else
+	}
+	request := client.NewRequest(http.MethodDelete, http.StatusNoContent, "/v1/keys/%s", id)
+	_, err := client.Do[struct{}](ctx, r.client, request)
+	return err
+}
