@@ -16,7 +16,8 @@ import (
 
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
@@ -51,10 +52,10 @@ func TestCountingRounds(t *testing.T) {
 	c.child = newChild(t, t.TempDir(), cluster.Addr())
 	c.child.config.WithoutOrder = true
 	var err error
-	if c.client, err = orderclient.New(orderclient.Config{BaseURL: c.services.OrderURL()}); err != nil {
+	if c.shop, err = orders.New(client.Config{URL: c.services.OrderURL()}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.client.Close)
+	t.Cleanup(c.shop.Close)
 	c.place(rand.New(rand.NewPCG(seed, 0)))
 	c.child.start()
 	clocktest.Eventually(t, "the topic is there",
@@ -106,7 +107,7 @@ type counting struct {
 	seed      uint64
 	services  *stacktest.Services // orders, and the activity service that is left alone
 	child     *child              // the one that is killed
-	client    *orderclient.Client
+	shop      *orders.Client
 	orders    atomic.Int64
 	revenue   atomic.Int64
 	joined    atomic.Int64
@@ -118,9 +119,11 @@ type counting struct {
 // place places an order and notes it.
 func (c *counting) place(random *rand.Rand) bool {
 	quantity, price := 1+random.Int64N(9), random.Int64N(10_000)
-	body := fmt.Sprintf(`{"currency":"EUR","customer_id":"c%d","lines":[{"sku":"a","quantity":%d,"unit_price":%d}]}`,
-		random.IntN(50), quantity, price)
-	if _, err := c.client.Place(c.t.Context(), []byte(body), ""); err != nil {
+	draft := orders.OrderDraft{
+		Currency: "EUR", CustomerID: fmt.Sprintf("c%d", random.IntN(50)),
+		Lines: []orders.DraftLine{{SKU: "a", Quantity: quantity, UnitPrice: price}},
+	}
+	if _, err := c.shop.PlaceOrder(c.t.Context(), orders.PlaceOrderParams{}, draft); err != nil {
 		c.t.Error(err)
 		return false
 	}

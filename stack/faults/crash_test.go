@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/stack/kafka"
 	"ordertally/stack/stacktest"
@@ -31,12 +32,11 @@ var crashPoints = []struct {
 func TestCrashPoints(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	services := newChild(t, t.TempDir(), cluster.Addr())
-	client, err := orderclient.New(orderclient.Config{BaseURL: services.orderURL(), RetryFor: time.Minute,
-		AttemptTimeout: 5 * time.Second})
+	shop, err := orders.New(client.Config{URL: services.orderURL(), AttemptTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer shop.Close()
 	total := 0
 	for i, point := range crashPoints {
 		name := fmt.Sprintf("%s:%d", point.name, point.pass)
@@ -44,7 +44,7 @@ func TestCrashPoints(t *testing.T) {
 		services.launch("ORDERTALLY_CRASH=" + name)
 		restarted := make(chan struct{})
 		placed := make(chan int, 1)
-		go func() { placed <- placeUntil(t, client, fmt.Sprintf("crash-%d", i), restarted) }()
+		go func() { placed <- placeUntil(t, shop, fmt.Sprintf("crash-%d", i), restarted) }()
 		services.awaitDeath(name, 30*time.Second)
 		services.start()
 		close(restarted)
@@ -86,15 +86,18 @@ func (c *child) awaitDeath(cause string, limit time.Duration) {
 }
 
 // placeUntil places orders one after the other until stop is closed, and returns how many.
-func placeUntil(t *testing.T, client *orderclient.Client, key string, stop <-chan struct{}) (placed int) {
-	const body = `{"currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":100}]}`
+func placeUntil(t *testing.T, shop *orders.Client, key string, stop <-chan struct{}) (placed int) {
+	draft := orders.OrderDraft{
+		Currency: "EUR", Lines: []orders.DraftLine{{SKU: "a", Quantity: 1, UnitPrice: 100}},
+	}
 	for {
 		select {
 		case <-stop:
 			return placed
 		default:
 		}
-		if _, err := client.Place(t.Context(), []byte(body), fmt.Sprintf("%s-%d", key, placed)); err != nil {
+		once := orders.PlaceOrderParams{IdempotencyKey: fmt.Sprintf("%s-%d", key, placed)}
+		if _, err := shop.PlaceOrder(t.Context(), once, draft); err != nil {
 			t.Error(err)
 			return placed
 		}

@@ -17,8 +17,9 @@ import (
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/order/orderapi/apitest"
-	"ordertally/order/orderclient"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/clock/clocktest"
@@ -87,18 +88,19 @@ func TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged(t *testing.T) {
 func manyOrders(t *testing.T) string {
 	service := apitest.New(t, clock.System{})
 	service.Start()
-	client, err := orderclient.New(orderclient.Config{BaseURL: service.URL})
+	shop, err := orders.New(client.Config{URL: service.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer shop.Close()
+	draft := orders.OrderDraft{
+		CustomerID: "c", Currency: "EUR", Lines: []orders.DraftLine{{SKU: "a", Quantity: 1, UnitPrice: 1}},
+	}
 	var running sync.WaitGroup
 	for range 16 {
 		running.Go(func() {
 			for range 100 {
-				if _, err := client.Place(t.Context(),
-					[]byte(`{"customer_id":"c","currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`),
-					""); err != nil {
+				if _, err := shop.PlaceOrder(t.Context(), orders.PlaceOrderParams{}, draft); err != nil {
 					t.Error(err)
 				}
 			}

@@ -5,13 +5,14 @@ package faults_test
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
 
-	"ordertally/order"
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/shared/event"
 	"ordertally/shared/kafka"
 	"ordertally/stack/stacktest"
@@ -37,23 +38,34 @@ func newLedger() *ledger { return &ledger{orders: map[string]entry{}} }
 
 // add notes an answer. It is an error when the answer is not the order that was asked for, or has the id of another
 // one.
-func (l *ledger) add(round int, key string, draft *order.Draft, poison bool, answer *orderclient.Placed) error {
+func (l *ledger) add(
+	round int, key string, draft *orders.OrderDraft, poison bool, answer *client.Answer[orders.PlacedOrder],
+) error {
+	placed := &answer.Value
 	want := event.Order{
-		ID: answer.ID, Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID,
-		Currency: draft.Currency, Lines: draft.Lines,
-		PlacedAt: answer.PlacedAt, Metadata: draft.Metadata,
+		ID: placed.ID, Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID,
+		Currency: draft.Currency, PlacedAt: placed.PlacedAt, Metadata: draft.Metadata,
 	}
-	want.Total, _ = draft.Total()
-	payload := event.Encode(&answer.Order.Order)
+	for _, line := range draft.Lines {
+		want.Lines = append(want.Lines, event.Line{
+			SKU: line.SKU, Description: line.Description, Quantity: line.Quantity, UnitPrice: line.UnitPrice,
+		})
+		want.Total += line.Quantity * line.UnitPrice
+	}
+	var got event.Order
+	if err := json.Unmarshal(answer.Raw, &got); err != nil {
+		return err
+	}
+	payload := event.Encode(&got)
 	if wanted := event.Encode(&want); !bytes.Equal(payload, wanted) {
 		return fmt.Errorf("key %s: answered with %.300s, asked for %.300s", key, payload, wanted)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if other, taken := l.orders[answer.ID]; taken {
-		return fmt.Errorf("keys %s and %s were answered with the same order, %s", other.key, key, answer.ID)
+	if other, taken := l.orders[placed.ID]; taken {
+		return fmt.Errorf("keys %s and %s were answered with the same order, %s", other.key, key, placed.ID)
 	}
-	l.orders[answer.ID] = entry{round: round, key: key, payload: payload, total: answer.Total, poison: poison}
+	l.orders[placed.ID] = entry{round: round, key: key, payload: payload, total: placed.Total, poison: poison}
 	if poison {
 		l.poison++
 	}

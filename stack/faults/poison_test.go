@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/order/orderd"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
@@ -25,7 +26,7 @@ import (
 // hundredth is too large for it: it is parked, the others are published and counted, and once the topic takes it the
 // operators' verb publishes it.
 func TestPoisonOnApacheKafka(t *testing.T) {
-	const orders, every, limit = 3000, 100, 100_000
+	const count, every, limit = 3000, 100, 100_000
 	cluster := apache.ForTest(t)
 	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{Outbox: orderd.OutboxConfig{
 		MaxAttempts: 3, RetryFirst: time.Millisecond, RetryLimit: 10 * time.Millisecond,
@@ -41,7 +42,7 @@ func TestPoisonOnApacheKafka(t *testing.T) {
 	var writers sync.WaitGroup
 	for first := range 10 {
 		writers.Go(func() {
-			for n := first; n < orders; n += 10 {
+			for n := first; n < count; n += 10 {
 				if n%every == every/2 {
 					s.Place(poison)
 				} else {
@@ -57,38 +58,42 @@ func TestPoisonOnApacheKafka(t *testing.T) {
 	began := time.Now()
 	s.Start()
 	clocktest.Eventually(t, "the poison is parked and nothing waits", func() bool {
-		return stacktest.Metric(t, s.Addresses.OrderOps, "order_outbox_parked_messages") == orders/every &&
+		return stacktest.Metric(t, s.Addresses.OrderOps, "order_outbox_parked_messages") == count/every &&
 			stacktest.Metric(t, s.Addresses.OrderOps, "order_outbox_backlog_messages") == 0
 	})
-	t.Logf("%d messages, of which %d are poison, were dealt with %s after the start", orders, orders/every,
+	t.Logf("%d messages, of which %d are poison, were dealt with %s after the start", count, count/every,
 		time.Since(began).Round(time.Millisecond))
 	clocktest.Eventually(t, "the others are counted",
-		func() bool { return stacktest.CountedLately(t, s.ActivityURL()) == 1+orders-orders/every })
+		func() bool { return stacktest.CountedLately(t, s.ActivityURL()) == 1+count-count/every })
 	if charged := stacktest.Metric(t, s.Addresses.OrderOps,
-		"order_outbox_publish_failures_total"); charged != 3*orders/every {
+		"order_outbox_publish_failures_total"); charged != 3*count/every {
 		t.Errorf("%v failures, want 3 of each poisoned message and no other", charged)
 	}
 
-	client, err := orderclient.New(orderclient.Config{BaseURL: s.OrderURL(), RetryFor: -1})
+	shop, err := orders.New(client.Config{URL: s.OrderURL(), RetryFor: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer shop.Close()
 	var page struct{ Parked []struct{ Attempts int } }
-	list, err := client.Ask(t.Context(), http.MethodGet, "/v1/outbox/parked", url.Values{"class": {"too_large"}}, nil)
-	if err != nil || json.Unmarshal(list, &page) != nil || len(page.Parked) != orders/every ||
+	list, err := shop.Ask(t.Context(), http.MethodGet, "/v1/outbox/parked", url.Values{"class": {"too_large"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	if err := json.NewDecoder(list).Decode(&page); err != nil || len(page.Parked) != count/every ||
 		page.Parked[0].Attempts != 3 {
-		t.Fatalf("listed %s, %v", list, err)
+		t.Fatalf("listed %+v, %v", page, err)
 	}
 	brokertest.Limit(t, cluster.Addr(), event.Topic, kafka.MaxMessageBytes)
 	program := stacktest.OrderProgram(t)
 	output, err := exec.Command(program, "outbox", "retry", "--class", "too_large", "--reason", "limit raised",
 		"--target", s.OrderURL()).CombinedOutput()
-	if want := fmt.Sprintln(orders/every, "retried"); err != nil || string(output) != want {
+	if want := fmt.Sprintln(count/every, "retried"); err != nil || string(output) != want {
 		t.Fatalf("%s, %v; want %s", output, err, want)
 	}
 	clocktest.Eventually(t, "all are counted",
-		func() bool { return stacktest.CountedLately(t, s.ActivityURL()) == 1+orders })
+		func() bool { return stacktest.CountedLately(t, s.ActivityURL()) == 1+count })
 	if parked := stacktest.Metric(t, s.Addresses.OrderOps, "order_outbox_parked_messages"); parked != 0 {
 		t.Errorf("%v parked", parked)
 	}
@@ -96,7 +101,7 @@ func TestPoisonOnApacheKafka(t *testing.T) {
 	for _, m := range brokertest.ReadAll(t, cluster.Addr(), event.Topic) {
 		seen[string(m.Key)] = true
 	}
-	if len(seen) != 1+orders {
-		t.Errorf("%d orders in the topic, want %d", len(seen), 1+orders)
+	if len(seen) != 1+count {
+		t.Errorf("%d orders in the topic, want %d", len(seen), 1+count)
 	}
 }

@@ -3,6 +3,7 @@
 package faults_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,14 +18,13 @@ import (
 	"time"
 
 	"ordertally/activity/activityd"
-	"ordertally/order"
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/order/orderd"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/brokertest"
-	problemjson "ordertally/shared/web/problem"
 	apache "ordertally/stack/kafka"
 	"ordertally/stack/stacktest"
 )
@@ -144,8 +144,8 @@ type siege struct {
 	seed    uint64
 	cluster *apache.Kafka
 	service *child
-	client  *orderclient.Client
-	once    *orderclient.Client // makes one attempt a call
+	client  *orders.Client
+	once    *orders.Client // makes one attempt a call
 	ledger  *ledger
 	hits    map[moment]int
 	replays atomic.Int64
@@ -164,14 +164,14 @@ func (s *siege) begin() {
 	s.service = newChild(s.t, s.t.TempDir(), s.cluster.Addr())
 	s.activity, s.service.config.Activity = s.service.config.Activity, nil
 	var err error
-	s.client, err = orderclient.New(orderclient.Config{BaseURL: s.service.orderURL(), RetryFor: time.Minute,
-		AttemptTimeout: 5 * time.Second})
+	config := client.Config{URL: s.service.orderURL(), AttemptTimeout: 5 * time.Second}
+	s.client, err = orders.New(config)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.client.Close)
-	if s.once, err = orderclient.New(orderclient.Config{BaseURL: s.service.orderURL(), RetryFor: -1,
-		AttemptTimeout: 5 * time.Second}); err != nil {
+	config.RetryFor = -1
+	if s.once, err = orders.New(config); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.once.Close)
@@ -269,10 +269,15 @@ func (s *siege) awaitQuiet(round int) {
 func (s *siege) publishPoison() {
 	s.t.Helper()
 	brokertest.Limit(s.t, s.cluster.Addr(), event.Topic, kafka.MaxMessageBytes)
-	done, err := s.client.Ask(s.t.Context(), http.MethodPost, "/v1/outbox/parked/retry", nil,
+	answer, err := s.client.Ask(s.t.Context(), http.MethodPost, "/v1/outbox/parked/retry", nil,
 		map[string]string{"class": "too_large", "reason": "limit raised"})
-	if want := fmt.Sprintf(`{"retried":%d}`, s.ledger.poison); err != nil || string(done) != want {
-		s.t.Fatalf("parked orders sent again: %s, want %s: %v", done, want, err)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Close()
+	var done struct{ Retried int }
+	if err := json.NewDecoder(answer).Decode(&done); err != nil || done.Retried != s.ledger.poison {
+		s.t.Fatalf("%d of %d parked orders sent again: %v", done.Retried, s.ledger.poison, err)
 	}
 	clocktest.Eventually(s.t, "all is published", func() bool {
 		return stacktest.Metric(s.t, s.service.addresses.OrderOps, "order_outbox_backlog_messages") == 0 &&
@@ -385,20 +390,11 @@ func (l *load) poison() { l.siege.place(l.round, l.next.Add(1), true) }
 func (s *siege) place(round int, n int64, poison bool) bool {
 	random := rand.New(rand.NewPCG(s.seed^uint64(n), uint64(round))) // the same whoever places it
 	draft := draft(random, fmt.Sprintf("%d-%d", round, n), poison)
-	body, err := order.EncodeDraft(&draft)
-	if err != nil {
-		s.t.Error(err)
-		return false
-	}
 	if random.IntN(2) == 0 {
 		draft.Source = "siege"
-		if body, err = order.EncodeDraft(&draft); err != nil {
-			s.t.Error(err)
-			return false
-		}
 	}
 	key := "key-" + draft.Reference
-	placed, err := s.send(&draft, body, key)
+	placed, err := s.send(&draft, key)
 	if err == nil {
 		err = s.ledger.add(round, key, &draft, poison, &placed)
 	}
@@ -406,32 +402,33 @@ func (s *siege) place(round int, n int64, poison bool) bool {
 		s.t.Errorf("order %s: %v", key, err)
 		return false
 	}
-	if placed.Replayed {
+	if placed.Replayed() {
 		s.replays.Add(1)
 	}
 	if random.IntN(20) != 0 {
 		return true
 	}
-	again, err := s.send(&draft, body, key)
-	if err != nil || again.ID != placed.ID || !again.Replayed {
-		s.t.Errorf("order %s: first answered with %s, then with %s (replayed %v), %v", key, placed.ID, again.ID,
-			again.Replayed, err)
+	again, err := s.send(&draft, key)
+	if err != nil || again.Value.ID != placed.Value.ID || !again.Replayed() {
+		s.t.Errorf("order %s: first answered with %s, then with %s (replayed %v), %v", key, placed.Value.ID,
+			again.Value.ID, again.Replayed(), err)
 		return false
 	}
 	return true
 }
 
 // send places an order, repeatedly if need be. One with a source gets another key at each attempt.
-func (s *siege) send(draft *order.Draft, body []byte, key string) (orderclient.Placed, error) {
+func (s *siege) send(draft *orders.OrderDraft, key string) (client.Answer[orders.PlacedOrder], error) {
 	if draft.Source == "" {
-		return s.client.Place(s.t.Context(), body, key)
+		return s.client.PlaceOrder(s.t.Context(), orders.PlaceOrderParams{IdempotencyKey: key}, *draft)
 	}
 	for began := time.Now(); ; {
-		placed, err := s.once.Place(s.t.Context(), body, fmt.Sprint(key, "-", s.attempts.Add(1)))
+		another := orders.PlaceOrderParams{IdempotencyKey: fmt.Sprint(key, "-", s.attempts.Add(1))}
+		placed, err := s.once.PlaceOrder(s.t.Context(), another, *draft)
 		if err == nil || time.Since(began) > time.Minute {
 			return placed, err
 		}
-		if p, answered := errors.AsType[problemjson.Problem](err); answered &&
+		if p, answered := errors.AsType[client.Problem](err); answered &&
 			p.Status < http.StatusInternalServerError {
 			return placed, err
 		}
@@ -440,15 +437,15 @@ func (s *siege) send(draft *order.Draft, body []byte, key string) (orderclient.P
 }
 
 // draft makes up an order of one to five lines, or one that is too large for the topic.
-func draft(random *rand.Rand, reference string, poison bool) order.Draft {
-	d := order.Draft{Reference: reference, CustomerID: fmt.Sprintf("c%d", random.IntN(100)), Currency: "EUR"}
+func draft(random *rand.Rand, reference string, poison bool) orders.OrderDraft {
+	d := orders.OrderDraft{Reference: reference, CustomerID: fmt.Sprintf("c%d", random.IntN(100)), Currency: "EUR"}
 	lines, description := 1+random.IntN(5), random.IntN(200)
 	if poison {
 		description = 500
 		lines = 3 * topicLimit / 2 / description
 	}
 	for range lines {
-		d.Lines = append(d.Lines, event.Line{
+		d.Lines = append(d.Lines, orders.DraftLine{
 			SKU: fmt.Sprintf("sku-%d", random.IntN(1000)), Description: strings.Repeat("x", description),
 			Quantity: 1 + random.Int64N(10), UnitPrice: random.Int64N(10_000),
 		})

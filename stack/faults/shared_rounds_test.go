@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"ordertally/order"
-	"ordertally/order/orderclient"
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 	"ordertally/shared/event/cloudevent"
@@ -78,7 +78,7 @@ type shared struct {
 type shop struct {
 	*child
 	name   string
-	client *orderclient.Client
+	client *orders.Client
 	orders atomic.Int64
 }
 
@@ -87,8 +87,7 @@ func newShop(t *testing.T, address, name string) *shop {
 	s := &shop{child: newChild(t, t.TempDir(), address), name: name}
 	s.config.Activity = nil
 	var err error
-	s.client, err = orderclient.New(orderclient.Config{BaseURL: s.orderURL(), RetryFor: time.Minute,
-		AttemptTimeout: 5 * time.Second})
+	s.client, err = orders.New(client.Config{URL: s.orderURL(), AttemptTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,11 +105,8 @@ func (s *shared) place(to *shop, n int64) (wait func()) {
 			for next.Add(1) <= n {
 				number := to.orders.Add(1)
 				draft := draft(rand.New(rand.NewPCG(uint64(number), 1)), fmt.Sprintf("%s-%d", to.name, number), false) //nolint:gosec // not negative
-				body, err := order.EncodeDraft(&draft)
-				if err == nil {
-					_, err = to.client.Place(s.t.Context(), body, draft.Reference)
-				}
-				if err != nil {
+				once := orders.PlaceOrderParams{IdempotencyKey: draft.Reference}
+				if _, err := to.client.PlaceOrder(s.t.Context(), once, draft); err != nil {
 					s.t.Errorf("place %s: %v", draft.Reference, err)
 					return
 				}
