@@ -71,13 +71,6 @@ const (
 	LinkStateWaiting    LinkState = "waiting"
 )
 
-// Defines values for Outcome.
-const (
-	OutcomeCounted     Outcome = "counted"
-	OutcomeDuplicate   Outcome = "duplicate"
-	OutcomeStillParked Outcome = "still_parked"
-)
-
 // Defines values for ProblemCode.
 const (
 	ProblemCodeAlreadyCancelled      ProblemCode = "already_cancelled"
@@ -129,117 +122,6 @@ const (
 	StatusCancelled Status = "cancelled"
 	StatusPlaced    Status = "placed"
 )
-
-// Defines values for Verb.
-const (
-	VerbDiscard Verb = "discard"
-	VerbReclaim Verb = "reclaim"
-	VerbRetry   Verb = "retry"
-	VerbSkip    Verb = "skip"
-)
-
-// Defines values for ListParkedParamsClass.
-const (
-	ListParkedParamsClassFenced       ListParkedParamsClass = "fenced"
-	ListParkedParamsClassInvalid      ListParkedParamsClass = "invalid"
-	ListParkedParamsClassOther        ListParkedParamsClass = "other"
-	ListParkedParamsClassRefused      ListParkedParamsClass = "refused"
-	ListParkedParamsClassTimeout      ListParkedParamsClass = "timeout"
-	ListParkedParamsClassTooLarge     ListParkedParamsClass = "too_large"
-	ListParkedParamsClassUnauthorized ListParkedParamsClass = "unauthorized"
-	ListParkedParamsClassUnavailable  ListParkedParamsClass = "unavailable"
-)
-
-// Defines values for DiscardAllParkedJSONBodyClass.
-const (
-	DiscardAllParkedJSONBodyClassFenced       DiscardAllParkedJSONBodyClass = "fenced"
-	DiscardAllParkedJSONBodyClassInvalid      DiscardAllParkedJSONBodyClass = "invalid"
-	DiscardAllParkedJSONBodyClassOther        DiscardAllParkedJSONBodyClass = "other"
-	DiscardAllParkedJSONBodyClassRefused      DiscardAllParkedJSONBodyClass = "refused"
-	DiscardAllParkedJSONBodyClassTimeout      DiscardAllParkedJSONBodyClass = "timeout"
-	DiscardAllParkedJSONBodyClassTooLarge     DiscardAllParkedJSONBodyClass = "too_large"
-	DiscardAllParkedJSONBodyClassUnauthorized DiscardAllParkedJSONBodyClass = "unauthorized"
-	DiscardAllParkedJSONBodyClassUnavailable  DiscardAllParkedJSONBodyClass = "unavailable"
-)
-
-// Defines values for RetryAllParkedJSONBodyClass.
-const (
-	RetryAllParkedJSONBodyClassFenced       RetryAllParkedJSONBodyClass = "fenced"
-	RetryAllParkedJSONBodyClassInvalid      RetryAllParkedJSONBodyClass = "invalid"
-	RetryAllParkedJSONBodyClassOther        RetryAllParkedJSONBodyClass = "other"
-	RetryAllParkedJSONBodyClassRefused      RetryAllParkedJSONBodyClass = "refused"
-	RetryAllParkedJSONBodyClassTimeout      RetryAllParkedJSONBodyClass = "timeout"
-	RetryAllParkedJSONBodyClassTooLarge     RetryAllParkedJSONBodyClass = "too_large"
-	RetryAllParkedJSONBodyClassUnauthorized RetryAllParkedJSONBodyClass = "unauthorized"
-	RetryAllParkedJSONBodyClassUnavailable  RetryAllParkedJSONBodyClass = "unavailable"
-)
-
-// AllDiscarded defines model for AllDiscarded.
-type AllDiscarded struct {
-	// Corrupt Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none.
-	Corrupt []string `json:"corrupt,omitempty,omitzero"`
-
-	// Discarded How many messages it was about.
-	//
-	// Examples: 1
-	Discarded int64 `json:"discarded"`
-}
-
-// AllRetried defines model for AllRetried.
-type AllRetried struct {
-	// Corrupt Ids of messages that are damaged and were left as they are, 1,000 at most. Left out when there are none.
-	Corrupt []string `json:"corrupt,omitempty,omitzero"`
-
-	// Retried How many messages it was about.
-	//
-	// Examples: 1
-	Retried int64 `json:"retried"`
-}
-
-// AuditEntry defines model for AuditEntry.
-type AuditEntry struct {
-	// At When it was decided.
-	At time.Time `json:"at"`
-
-	// By Who decided: key or token, a colon and the name. Left out where nobody needs a credential.
-	//
-	// Examples: key:ops
-	By string `json:"by,omitempty,omitzero"`
-
-	// Class Why the message was parked. Left out when it was not.
-	Class string `json:"class,omitempty,omitzero"`
-
-	// ID The message's id in that list.
-	ID string `json:"id"`
-
-	// Ledger The list that the message was in.
-	//
-	// Examples: parked
-	Ledger string `json:"ledger"`
-
-	// MessageID The message's own id, its ce_id. Left out when it has none.
-	MessageID string `json:"message_id,omitempty,omitzero"`
-
-	// NewSequence The sequence number that a retry gave it. Left out when it got none.
-	NewSequence *int64 `json:"new_sequence,omitempty"`
-
-	// Outcome What became of a message that was to be counted after all: counted, duplicate (it was counted before) or still_parked.
-	Outcome Outcome `json:"outcome,omitempty,omitzero"`
-
-	// Reason The operator's reason. Left out when none was given.
-	//
-	// Examples: the limit was raised
-	Reason string `json:"reason,omitempty,omitzero"`
-
-	// Sequence The sequence number that it was parked under. Left out when it had none.
-	Sequence *int64 `json:"sequence,omitempty"`
-
-	// Subject What the message is about, such as an order's id. Left out when that is not known.
-	Subject string `json:"subject,omitempty,omitzero"`
-
-	// Verb What an operator decided: retry (publish or count it after all), discard (give it up, for ever), reclaim (publish what was handed over to another file) or skip (do not read it at all).
-	Verb Verb `json:"verb"`
-}
 
 // Class What kind of failure an error of Kafka is.
 type Class string
@@ -341,14 +223,6 @@ type DigestsAnswer struct {
 
 	// Unpublished How many orders of the page are not published, by the state of their message.
 	Unpublished map[string]int64 `json:"unpublished"`
-}
-
-// Discarded defines model for Discarded.
-type Discarded struct {
-	// Discarded How many messages it was about.
-	//
-	// Examples: 1
-	Discarded int64 `json:"discarded"`
 }
 
 // DraftLine One position of an order.
@@ -533,18 +407,6 @@ type MessageDelivery struct {
 	Type string `json:"type"`
 }
 
-// OffsetRange defines model for OffsetRange.
-type OffsetRange struct {
-	// From The first offset.
-	From int64 `json:"from"`
-
-	// Partition The partition of the topic.
-	Partition int32 `json:"partition"`
-
-	// To The last offset (inclusive).
-	To int64 `json:"to"`
-}
-
 // OrderDraft An order to be placed. The service sets id, total, placed_by and publication, and does not accept them.
 type OrderDraft struct {
 	// Currency ISO 4217 code of all amounts. The currency must have minor units and must have been active when the order was placed. A withdrawn code has the minor units that it had last.
@@ -591,61 +453,6 @@ type OrderPage struct {
 
 	// Orders The newest first.
 	Orders []PlacedOrder `json:"orders"`
-}
-
-// Outcome What became of a message that was to be counted after all: counted, duplicate (it was counted before) or still_parked.
-type Outcome string
-
-// PageParkedMessage defines model for PageParkedMessage.
-type PageParkedMessage struct {
-	// Corrupt Ids of messages on this page that are left out because their records are damaged, whatever the filter says. They count towards the limit. Left out when there are none.
-	Corrupt []string `json:"corrupt,omitempty,omitzero"`
-
-	// NextCursor Where the next page begins. Left out on the last page. A short page is not necessarily the last.
-	NextCursor string `json:"next_cursor,omitempty,omitzero"`
-
-	// Overflow Where messages stand in Kafka that there was no room for, 200 ranges at most. On the first page only. Left out when there are none.
-	Overflow []OffsetRange `json:"overflow,omitempty,omitzero"`
-
-	// Parked In the order of their ids.
-	Parked []ParkedMessage `json:"parked"`
-}
-
-// ParkedMessage defines model for ParkedMessage.
-type ParkedMessage struct {
-	// Attempts Failed attempts that were the message's own fault.
-	//
-	// Examples: 10
-	Attempts int64 `json:"attempts"`
-
-	// Class What kind of failure an error of Kafka is.
-	Class Class `json:"class"`
-
-	// FirstFailedAt When it failed first.
-	FirstFailedAt time.Time `json:"first_failed_at"`
-
-	// ID The message's id, its ce_id.
-	//
-	// Examples: 01890a5d-ac96-774b-8000-000000000001
-	ID string `json:"id"`
-
-	// LastFailedAt When it failed last, and was parked.
-	LastFailedAt time.Time `json:"last_failed_at"`
-
-	// OrderID The order that the message is about, its subject.
-	//
-	// Examples: 01890a5d-ac96-774b-8000-a8b45f0c6d21
-	OrderID string `json:"order_id"`
-
-	// Reason The last failure in words. For people.
-	//
-	// Examples: Broker: Message size too large
-	Reason string `json:"reason"`
-
-	// Sequence The sequence number that it was to be published under. A retry gives it a new one.
-	//
-	// Examples: 7
-	Sequence int64 `json:"sequence"`
 }
 
 // PlacedOrder defines model for PlacedOrder.
@@ -790,22 +597,11 @@ type Report struct {
 	Waiting int64 `json:"waiting"`
 }
 
-// Retried defines model for Retried.
-type Retried struct {
-	// Retried How many messages it was about.
-	//
-	// Examples: 1
-	Retried int64 `json:"retried"`
-}
-
 // State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
 type State string
 
 // Status What became of an order: placed, cancelled.
 type Status string
-
-// Verb What an operator decided: retry (publish or count it after all), discard (give it up, for ever), reclaim (publish what was handed over to another file) or skip (do not read it at all).
-type Verb string
 
 // WaitingMessage defines model for WaitingMessage.
 type WaitingMessage struct {
@@ -862,57 +658,6 @@ type WaitingPage struct {
 	Waiting []WaitingMessage `json:"waiting"`
 }
 
-// WholeMessage defines model for WholeMessage.
-type WholeMessage struct {
-	// Attempts Failed attempts that were the message's own fault.
-	//
-	// Examples: 10
-	Attempts int64 `json:"attempts"`
-
-	// Class What kind of failure an error of Kafka is.
-	Class Class `json:"class"`
-
-	// CommittedAt When order and message were stored.
-	CommittedAt time.Time `json:"committed_at"`
-
-	// FirstFailedAt When it failed first.
-	FirstFailedAt time.Time `json:"first_failed_at"`
-
-	// History What operators decided about it, the oldest first. Left out in an export.
-	History []AuditEntry `json:"history,omitempty,omitzero"`
-
-	// ID The message's id, its ce_id.
-	//
-	// Examples: 01890a5d-ac96-774b-8000-000000000001
-	ID string `json:"id"`
-
-	// LastFailedAt When it failed last, and was parked.
-	LastFailedAt time.Time `json:"last_failed_at"`
-
-	// OrderID The order that the message is about, its subject.
-	//
-	// Examples: 01890a5d-ac96-774b-8000-a8b45f0c6d21
-	OrderID string `json:"order_id"`
-
-	// Payload The message's value, JSON: the order as it was placed.
-	Payload interface{} `json:"payload"`
-
-	// Reason The last failure in words. For people.
-	//
-	// Examples: Broker: Message size too large
-	Reason string `json:"reason"`
-
-	// Sequence The sequence number that it was to be published under. A retry gives it a new one.
-	//
-	// Examples: 7
-	Sequence int64 `json:"sequence"`
-
-	// Type The event's type, its ce_type.
-	//
-	// Examples: ORDER_CREATED
-	Type string `json:"type"`
-}
-
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
 	// Source Only the order with this source and reference; reference is then required.
@@ -947,81 +692,6 @@ type PlaceOrderParams struct {
 type ListDigestsParams struct {
 	// Cursor next_cursor of the page before, with the same filters.
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
-}
-
-// ListParkedParams defines parameters for ListParked.
-type ListParkedParams struct {
-	// Class Only those parked for this reason.
-	Class ListParkedParamsClass `form:"class,omitempty" json:"class,omitempty,omitzero"`
-
-	// Subject Only those about this, such as an order's id.
-	Subject string `form:"subject,omitempty" json:"subject,omitempty,omitzero"`
-
-	// Before Only those parked before.
-	Before time.Time `form:"before,omitempty" json:"before,omitempty,omitzero"`
-
-	// Limit Maximum number of entries on the page.
-	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
-
-	// Cursor next_cursor of the page before, with the same filters.
-	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
-}
-
-// ListParkedParamsClass defines parameters for ListParked.
-type ListParkedParamsClass string
-
-// DiscardAllParkedJSONBody defines parameters for DiscardAllParked.
-type DiscardAllParkedJSONBody struct {
-	// All Whoever means all has to say so: true, and no filter. False is the same as left out.
-	All bool `json:"all,omitempty,omitzero"`
-
-	// Before Only those parked before.
-	Before time.Time `json:"before,omitempty,omitzero"`
-
-	// Class Only those parked for this reason.
-	Class DiscardAllParkedJSONBodyClass `json:"class,omitempty,omitzero"`
-
-	// Reason Why, for the audit entry: at most 500 bytes of UTF-8, no control characters. Not only spaces.
-	Reason string `json:"reason"`
-
-	// Subject Only those about this, such as an order's id.
-	Subject string `json:"subject,omitempty,omitzero"`
-}
-
-// DiscardAllParkedJSONBodyClass defines parameters for DiscardAllParked.
-type DiscardAllParkedJSONBodyClass string
-
-// RetryAllParkedJSONBody defines parameters for RetryAllParked.
-type RetryAllParkedJSONBody struct {
-	// All Whoever means all has to say so: true, and no filter. False is the same as left out.
-	All bool `json:"all,omitempty,omitzero"`
-
-	// Before Only those parked before.
-	Before time.Time `json:"before,omitempty,omitzero"`
-
-	// Class Only those parked for this reason.
-	Class RetryAllParkedJSONBodyClass `json:"class,omitempty,omitzero"`
-
-	// Reason Why, for the audit entry: at most 500 bytes of UTF-8, no control characters. May be left out.
-	Reason string `json:"reason,omitempty,omitzero"`
-
-	// Subject Only those about this, such as an order's id.
-	Subject string `json:"subject,omitempty,omitzero"`
-}
-
-// RetryAllParkedJSONBodyClass defines parameters for RetryAllParked.
-type RetryAllParkedJSONBodyClass string
-
-// DiscardParkedJSONBody defines parameters for DiscardParked.
-type DiscardParkedJSONBody struct {
-	// Reason Why, for the audit entry: at most 500 bytes of UTF-8, no control characters. Not only spaces.
-	Reason string `json:"reason"`
-}
-
-// RetryParkedJSONBody defines parameters for RetryParked.
-type RetryParkedJSONBody struct {
-	// Reason Why, for the audit entry: at most 500 bytes of UTF-8, no control characters. May be left out.
-	Reason string `json:"reason,omitempty,omitzero"`
 }
 
 // ListWaitingParams defines parameters for ListWaiting.
@@ -1107,63 +777,6 @@ func (c *Client) GetDelivery(ctx context.Context, id string) (client.Answer[Deli
 func (c *Client) GetOutbox(ctx context.Context) (client.Answer[Report], error) {
 	r := client.NewRequest(http.MethodGet, 200, "/v1/outbox")
 	return client.Do[Report](ctx, c.Client, r)
-}
-
-// ListParked: List the parked messages.
-//
-//	GET /v1/outbox/parked
-func (c *Client) ListParked(ctx context.Context, params ListParkedParams) (client.Answer[PageParkedMessage], error) {
-	r := client.NewRequest(http.MethodGet, 200, "/v1/outbox/parked")
-	r.Query("class", params.Class)
-	r.Query("subject", params.Subject)
-	r.Query("before", params.Before)
-	r.Query("limit", params.Limit)
-	r.Query("cursor", params.Cursor)
-	return client.Do[PageParkedMessage](ctx, c.Client, r)
-}
-
-// DiscardAllParked: Give up, for ever, all parked messages that the filter selects.
-//
-//	POST /v1/outbox/parked/discard
-func (c *Client) DiscardAllParked(ctx context.Context, body DiscardAllParkedJSONBody) (client.Answer[AllDiscarded], error) {
-	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/parked/discard")
-	r.Body = body
-	return client.Do[AllDiscarded](ctx, c.Client, r)
-}
-
-// RetryAllParked: Publish again all parked messages that the filter selects.
-//
-//	POST /v1/outbox/parked/retry
-func (c *Client) RetryAllParked(ctx context.Context, body RetryAllParkedJSONBody) (client.Answer[AllRetried], error) {
-	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/parked/retry")
-	r.Body = body
-	return client.Do[AllRetried](ctx, c.Client, r)
-}
-
-// GetParked: Show one of the parked messages, with its history.
-//
-//	GET /v1/outbox/parked/{id}
-func (c *Client) GetParked(ctx context.Context, id string) (client.Answer[WholeMessage], error) {
-	r := client.NewRequest(http.MethodGet, 200, "/v1/outbox/parked/%s", id)
-	return client.Do[WholeMessage](ctx, c.Client, r)
-}
-
-// DiscardParked: Give up, for ever, one of the parked messages.
-//
-//	POST /v1/outbox/parked/{id}/discard
-func (c *Client) DiscardParked(ctx context.Context, id string, body DiscardParkedJSONBody) (client.Answer[Discarded], error) {
-	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/parked/%s/discard", id)
-	r.Body = body
-	return client.Do[Discarded](ctx, c.Client, r)
-}
-
-// RetryParked: Publish again one of the parked messages.
-//
-//	POST /v1/outbox/parked/{id}/retry
-func (c *Client) RetryParked(ctx context.Context, id string, body RetryParkedJSONBody) (client.Answer[Retried], error) {
-	r := client.NewRequest(http.MethodPost, 200, "/v1/outbox/parked/%s/retry", id)
-	r.Body = body
-	return client.Do[Retried](ctx, c.Client, r)
 }
 
 // ListWaiting: List the messages that were refused and will be retried, and those that wait behind one.

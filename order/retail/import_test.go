@@ -198,6 +198,11 @@ func TestImportEndsWhenTheServiceCannotTakeOrders(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"another service": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/html") },
 		"no such path":    http.NotFound,
+		"no order in it": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusCreated)
+			_, _ = w.Write([]byte("{}"))
+		},
 		"refused": func(w http.ResponseWriter, r *http.Request) {
 			problem.Write(w, r, problem.New(http.StatusUnauthorized, "unauthorized", "no key"))
 		},

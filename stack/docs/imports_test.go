@@ -29,7 +29,7 @@ var rules = []rule{
 		from: "order",
 		never: []string{"net/http", "go.etcd.io/bbolt", "github.com/confluentinc", "shared/boltdb", "shared/kafka",
 			"shared/web"},
-		except: []string{"order/orderstore", "order/orderapi", "order/orderclient", "order/retail", "order/orderd",
+		except: []string{"order/orderstore", "order/orderapi", "order/retail", "order/orderd",
 			"order/cmd"},
 	},
 	{

@@ -11,9 +11,9 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"ordertally/client/orders"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
-	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
 	"ordertally/shared/outbox"
 	"ordertally/shared/parked/parkedapi"
@@ -24,17 +24,7 @@ import (
 func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	service.PublishWithout("sick")
-	client, err := orderclient.New(orderclient.Config{BaseURL: service.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	for range 3 {
-		if _, err := client.Place(t.Context(), []byte(sickOrder), ""); err != nil {
-			t.Fatal(err)
-		}
-	}
-	service.AwaitParked(3)
+	parkSick(t, service, 3)
 	remote := outboxRemote{remote{Target: service.URL, Output: "table"}}
 	var before, page parkedapi.Page[orderapi.ParkedMessage]
 	list, err := parkedverbs.Ask(t.Context(), remote, "GET", "/v1/outbox/parked", nil, nil)
@@ -81,9 +71,9 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 		!strings.Contains(text, `{"corrupt":["`+bad.ID+`"]}`) {
 		t.Errorf("as lines:\n%s", text)
 	}
-	var waiting orderclient.WaitingPage // it cannot be told that it is a parked one
+	var waiting orders.WaitingPage // it cannot be told that it is a parked one
 	if err := json.Unmarshal([]byte(ls("json", true)), &waiting); err != nil || len(waiting.Waiting) != 0 ||
-		!slices.Equal(waiting.Corrupt, []uint64{bad.Sequence}) {
+		!slices.Equal(waiting.Corrupt, []int64{int64(bad.Sequence)}) {
 		t.Errorf("the waiting ones: %+v, %v", waiting, err)
 	}
 	var out bytes.Buffer

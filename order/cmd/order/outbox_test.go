@@ -8,36 +8,43 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
-	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
 	"ordertally/shared/parked/parkedapi"
 	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
 )
 
-const sickOrder = `{"currency":"GBP","lines":[{"sku":"sick","quantity":1,"unit_price":1}]}`
-
+// placeSick places orders that cannot be published.
 func placeSick(t *testing.T, service *apitest.Service, n int) {
 	t.Helper()
-	client, err := orderclient.New(orderclient.Config{BaseURL: service.URL})
+	shop, err := orders.New(client.Config{URL: service.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer shop.Close()
+	draft := orders.OrderDraft{Currency: "GBP", Lines: []orders.DraftLine{{SKU: "sick", Quantity: 1, UnitPrice: 1}}}
 	for range n {
-		if _, err := client.Place(t.Context(), []byte(sickOrder), ""); err != nil {
+		if _, err := shop.PlaceOrder(t.Context(), orders.PlaceOrderParams{}, draft); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// parkSick places orders that cannot be published, and waits until they are parked.
+func parkSick(t *testing.T, service *apitest.Service, n int) {
+	t.Helper()
+	placeSick(t, service, n)
 	service.AwaitParked(n)
 }
 
 func TestOutbox_VerbsListShowRetryAndDiscard(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	ill, _ := service.PublishWithout("sick")
-	placeSick(t, service, 4)
+	parkSick(t, service, 4)
 	as := func(form string) outboxRemote { return outboxRemote{remote{Target: service.URL, Output: form}} }
 	type ls = parkedverbs.Ls[outboxRemote]
 	list := func(c ls) string {

@@ -9,8 +9,6 @@ import (
 	"ordertally/client"
 	"ordertally/client/access"
 	"ordertally/client/orders"
-	"ordertally/order/orderclient"
-	"ordertally/shared/settings"
 )
 
 // keyVariable and activityKeyVariable are the environment variables that hold the credentials for the order service and
@@ -34,23 +32,6 @@ type remote struct {
 func (r *remote) orders() (*orders.Client, error) {
 	connected, err := r.Connect(client.Config{URL: r.Target, RetryFor: -1}, orderNames)
 	return &orders.Client{Client: connected}, err
-}
-
-func (r *remote) client() (*orderclient.Client, error) {
-	token, err := r.Token(keyVariable)
-	if err != nil {
-		return nil, settings.WithExitCode(err, settings.ExitUsage)
-	}
-	transport, err := r.TLS.Transport("")
-	if err != nil {
-		return nil, settings.WithExitCode(err, settings.ExitUsage)
-	}
-	client, err := orderclient.New(orderclient.Config{BaseURL: r.Target, Credential: token, Transport: transport,
-		RetryFor: -1})
-	if err != nil {
-		return nil, settings.WithExitCode(fmt.Errorf("--target: %w", err), settings.ExitUsage)
-	}
-	return client, nil
 }
 
 // writeValue writes JSON on one line.

@@ -7,7 +7,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"ordertally/order/orderclient"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/shared/text/safetext"
 )
 
@@ -17,56 +20,49 @@ type statusCmd struct{ remote }
 func (c *statusCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *statusCmd) run(ctx context.Context, out io.Writer) error {
-	client, err := c.client()
+	shop, err := c.orders()
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	report, err := client.Outbox(ctx)
+	defer shop.Close()
+	report, err := shop.GetOutbox(ctx)
 	if err != nil {
 		return err
 	}
 	if c.Output != "table" {
-		return writeValue(out, report)
+		return writeValue(out, jsontext.Value(report.Raw))
 	}
-	var waiting orderclient.WaitingPage
-	if report.Waiting > 0 {
-		if waiting, err = client.ListWaiting(ctx, shownWaiting, ""); err != nil {
+	var waiting client.Answer[orders.WaitingPage]
+	if report.Value.Waiting > 0 {
+		if waiting, err = shop.ListWaiting(ctx, orders.ListWaitingParams{Limit: shownWaiting}); err != nil {
 			return err
 		}
 	}
-	return writeStatus(out, &report, waiting.Waiting)
+	return writeStatus(out, &report.Value, waiting.Value.Waiting)
 }
 
 // shownWaiting is how many refused messages the status names.
 const shownWaiting = 3
 
-func writeStatus(out io.Writer, r *orderclient.OutboxReport, waiting []orderclient.WaitingMessage) error {
+func writeStatus(out io.Writer, r *orders.Report, waiting []orders.WaitingMessage) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
 	line("kafka", "%s since %s", r.Relay.State, stamp(r.Relay.Since))
 	if r.Relay.Error != "" {
 		line("", "%s", r.Relay.Error)
 	}
-	if r.HeldBack != nil {
+	if r.HeldBack.Text != "" {
 		line("", "%s", r.HeldBack.Text)
 	}
 	line("backlog", "%d, of which %d wait for another attempt", r.Backlog, r.Waiting)
 	for i := range waiting {
 		if m := &waiting[i]; !m.Behind {
-			line(
-				"refused",
-				"order %s: %s, attempt %d, next try %s: %q",
-				m.OrderID,
-				m.Class,
-				m.Attempts,
-				stamp(m.NextTry),
-				m.Reason,
-			)
+			line("refused", "order %s: %s, attempt %d, next try %s: %q", m.OrderID, m.Class, m.Attempts,
+				stamp(m.NextAttemptAt), m.Reason)
 		}
 	}
-	if r.Oldest != nil {
-		line("oldest", "%s", stamp(*r.Oldest))
+	if !r.OldestUnpublishedAt.IsZero() {
+		line("oldest", "%s", stamp(r.OldestUnpublishedAt))
 	}
 	line("parked", "%d", r.Parked)
 	if r.HandedOver > 0 {

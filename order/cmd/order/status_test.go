@@ -7,8 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"ordertally/client/orders"
 	"ordertally/order/orderapi/apitest"
-	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/settings"
@@ -17,7 +17,7 @@ import (
 func TestStatus(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	service.PublishWithout("sick")
-	placeSick(t, service, 2)
+	parkSick(t, service, 2)
 	var out bytes.Buffer
 	clocktest.Eventually(t, "the relay is connected again", func() bool {
 		out.Reset()
@@ -36,7 +36,7 @@ func TestStatus(t *testing.T) {
 	if err := (&statusCmd{remote{Target: service.URL, Output: "json"}}).run(t.Context(), &out); err != nil {
 		t.Fatal(err)
 	}
-	var report orderclient.OutboxReport
+	var report orders.Report
 	if err := json.Unmarshal(out.Bytes(), &report, json.RejectUnknownMembers(true)); err != nil || report.Parked != 2 ||
 		report.Relay.State != "up" ||
 		report.LastSequence != 2 || report.TopicID == "" {

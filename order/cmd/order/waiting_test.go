@@ -12,8 +12,9 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ordertally/client"
+	"ordertally/client/orders"
 	"ordertally/order/orderapi/apitest"
-	"ordertally/order/orderclient"
 	"ordertally/shared/clock"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/outbox"
@@ -46,16 +47,7 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	log := &lockedLog{}
 	hour := outbox.Backoff{First: 100 * time.Hour, Factor: 1, Limit: 100 * time.Hour}
 	service.PublishRefusing("sick", outbox.RelayConfig{Retry: hour}, zerolog.New(log))
-	client, err := orderclient.New(orderclient.Config{BaseURL: service.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	for range 3 {
-		if _, err := client.Place(t.Context(), []byte(sickOrder), ""); err != nil {
-			t.Fatal(err)
-		}
-	}
+	placeSick(t, service, 3)
 	clocktest.Eventually(t, "all are refused once", func() bool { return service.Outbox.Waiting() == 3 })
 
 	as := func(form string) remote { return remote{Target: service.URL, Output: form} }
@@ -69,16 +61,16 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 		}
 		return out.String()
 	}
-	var page orderclient.WaitingPage
+	var page orders.WaitingPage
 	if err := json.Unmarshal([]byte(ls("json", parkedverbs.Paging{})), &page); err != nil || len(page.Waiting) != 3 {
 		t.Fatalf("%+v, %v", page, err)
 	}
 	m := page.Waiting[0]
 	if m.Class != "too_large" || !strings.Contains(m.Reason, "over the topic's limit") || m.Attempts != 1 || m.Behind ||
-		m.NextTry.Before(time.Now()) || m.LastFailed.IsZero() || m.Committed.IsZero() {
+		m.NextAttemptAt.Before(time.Now()) || m.LastFailedAt.IsZero() || m.CommittedAt.IsZero() {
 		t.Errorf("listed as %+v", m)
 	}
-	next := stamp(m.NextTry)
+	next := stamp(m.NextAttemptAt)
 	wants := func(what, text string, words ...string) {
 		t.Helper()
 		for _, word := range append(words, "too_large", "over the topic's limit") {
@@ -116,8 +108,14 @@ func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	_ = trace.run(t.Context(), &out) // no activity service answers
 	wants("the trace", out.String(), "waiting", "attempts 1", "next try "+next)
 
-	d, err := client.Delivery(t.Context(), m.OrderID)
-	if err != nil || d.Class != "too_large" || d.Reason != m.Reason || !d.NextTry.Equal(m.NextTry) ||
+	shop, err := orders.New(client.Config{URL: service.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shop.Close()
+	delivery, err := shop.GetDelivery(t.Context(), m.OrderID)
+	d := &delivery.Value
+	if err != nil || d.Class != "too_large" || d.Reason != m.Reason || !d.NextAttemptAt.Equal(m.NextAttemptAt) ||
 		d.State != "waiting" {
 		t.Errorf("delivery %+v, %v", d, err)
 	}

@@ -269,7 +269,8 @@ func TestTheVerbsNeedTheServiceStopped(t *testing.T) {
 		var out bytes.Buffer
 		_, revoking := r.revoke(id)
 		for verb, err := range map[string]error{
-			"new": (&New{common: r.file, Name: "till", Scopes: []string{auth.OpsRead}}).run(t.Context(), orderService, &out,
+			"new": (&New{common: r.file, Name: "till", Scopes: []string{auth.OpsRead}}).run(t.Context(), orderService,
+				&out,
 				&out),
 			"ls":     (&Ls{r.file}).run(t.Context(), orderService, &out),
 			"revoke": revoking,
