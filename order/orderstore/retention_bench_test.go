@@ -177,6 +177,8 @@ func (s *sink) Open(context.Context, outbox.Identity) (outbox.Session, error) { 
 
 func (s *sink) Watermark() (outbox.Watermark, bool) { return s.watermark, s.known }
 
+func (s *sink) Partitions() int { return 1 }
+
 func (s *sink) LogID() string { return "sink" }
 
 func (s *sink) Disconnected() <-chan struct{} { return nil }

@@ -111,7 +111,6 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 	settings := confluent.ConfigMap{
 		"delivery.timeout.ms": int((p.config.TransactionTimeout - time.Second).Milliseconds()),
 		"acks":                "all",
-		"partitioner":         "murmur2_random",
 		"message.max.bytes":   MaxMessageBytes,
 		"batch.size":          int(p.batchSize.Load()),
 		"linger.ms":           0,

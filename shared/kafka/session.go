@@ -132,7 +132,10 @@ func (s *session) call(ctx context.Context, f func(context.Context) error) error
 // Mark implements outbox.Session.
 func (s *session) Watermark() (outbox.Watermark, bool) { return s.watermark, s.known }
 
-// Place implements outbox.Session. It is the topic's id.
+// Partitions implements outbox.Session.
+func (s *session) Partitions() int { return s.topic.partitions }
+
+// LogID implements outbox.Session. It is the topic's id.
 func (s *session) LogID() string { return s.topic.id }
 
 // Disconnected implements outbox.Session.
@@ -266,12 +269,8 @@ func (s *session) send(ctx context.Context, r *outbox.Record, index int, reports
 	for i, h := range r.Headers {
 		headers[i] = confluent.Header(h)
 	}
-	partition := confluent.PartitionAny
-	if r.Partition != nil && int(*r.Partition) < s.topic.partitions {
-		partition = *r.Partition
-	}
 	message := &confluent.Message{
-		TopicPartition: confluent.TopicPartition{Topic: &s.name, Partition: partition},
+		TopicPartition: confluent.TopicPartition{Topic: &s.name, Partition: r.Partition},
 		Key:            r.Key, Value: r.Value, Headers: headers, Timestamp: r.Time, Opaque: index,
 	}
 	for {

@@ -35,6 +35,7 @@ func buckets() [][]byte {
 		parkedBucket,
 		auditBucket,
 		againBucket,
+		countsBucket,
 		incidentsBucket,
 		discardedBucket,
 	}
@@ -190,8 +191,9 @@ var checks = map[string]func(r *boltdb.Record, value []byte) error{
 	string(movedBucket):   func(_ *boltdb.Record, value []byte) error { return wrongSize(value, 8) },
 	string(batchesBucket): func(r *boltdb.Record, _ []byte) error { _, err := decodeBatch(r.Key, r.Value); return err },
 	string(tailsBucket): func(r *boltdb.Record, value []byte) error {
-		return errors.Join(wrongSize(r.Key, 4), wrongSize(value, 16))
+		return errors.Join(wrongSize(r.Key, 4), wrongSize(value, tailSize))
 	},
+	string(countsBucket):    func(_ *boltdb.Record, value []byte) error { return wrongSize(value, 4) },
 	string(epochsBucket):    func(_ *boltdb.Record, value []byte) error { return wrongSize(value, epochNameSize+8) },
 	string(incidentsBucket): func(_ *boltdb.Record, value []byte) error { return json.Unmarshal(value, new(Incident)) },
 	string(auditBucket): func(_ *boltdb.Record, value []byte) error {

@@ -18,14 +18,15 @@ type IncidentKind string
 // The kinds of incidents.
 const (
 	// published by a process that died before it recorded that
-	IncidentRecovered        IncidentKind = "recovered"
-	IncidentWatermarkLost    IncidentKind = "watermark_lost"    // the place forgot the watermark
-	IncidentWatermarkForeign IncidentKind = "watermark_foreign" // another program set the watermark
-	IncidentForged           IncidentKind = "forged"            // another program wrote records with this lineage
-	IncidentLogRecreated     IncidentKind = "log_recreated"     // the place was deleted and recreated
-	IncidentRepublished      IncidentKind = "republished"       // the place lost messages, which were published again
-	IncidentForked           IncidentKind = "forked"            // the file is a copy: it went on under a new lineage
-	IncidentFenced           IncidentKind = "fenced"            // a copy took over: the process ended
+	IncidentRecovered         IncidentKind = "recovered"
+	IncidentWatermarkLost     IncidentKind = "watermark_lost"     // the place forgot the watermark
+	IncidentWatermarkForeign  IncidentKind = "watermark_foreign"  // another program set the watermark
+	IncidentForged            IncidentKind = "forged"             // another program wrote records with this lineage
+	IncidentLogRecreated      IncidentKind = "log_recreated"      // the place was deleted and recreated
+	IncidentRepublished       IncidentKind = "republished"        // the place lost messages, which were published again
+	IncidentForked            IncidentKind = "forked"             // the file is a copy: it went on under a new lineage
+	IncidentPartitionsMissing IncidentKind = "partitions_missing" // the log has fewer partitions than messages go to
+	IncidentFenced            IncidentKind = "fenced"             // a copy took over: the process ended
 )
 
 // IncidentKinds lists every kind.
@@ -38,6 +39,7 @@ func IncidentKinds() []IncidentKind {
 		IncidentLogRecreated,
 		IncidentRepublished,
 		IncidentForked,
+		IncidentPartitionsMissing,
 		IncidentFenced,
 	}
 }

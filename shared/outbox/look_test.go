@@ -83,22 +83,27 @@ func TestRetention_LooksAreFew(t *testing.T) {
 // The topic is deleted and made again while the relay runs, with and without something to publish.
 func TestRelay_PublishesAgainWhatATopicMadeAnewLacks(t *testing.T) {
 	for name, change := range map[string]func(*rig){
-		"made again":            func(r *rig) { r.publisher.Recreate() },
-		"made again twice":      func(r *rig) { r.publisher.Recreate(); r.publisher.Recreate() },
-		"with fewer partitions": func(r *rig) { r.publisher.RecreateWith(1) },
+		"made again":           func(r *rig) { r.publisher.Recreate() },
+		"made again twice":     func(r *rig) { r.publisher.Recreate(); r.publisher.Recreate() },
+		"with more partitions": func(r *rig) { r.publisher.RecreateWith(5) },
+		"with fewer partitions until some are added": func(r *rig) {
+			r.publisher.RecreateWith(1)
+			r.down()
+			r.publisher.AddPartitions(2)
+		},
 		"deleted, made again later": func(r *rig) {
 			r.publisher.Delete()
 			r.place("while it was gone")
 			r.down()
 			r.publisher.Recreate()
 		},
-		"made again during a repair": func(r *rig) { r.publisher.Recreate(); r.await(4); r.publisher.RecreateWith(2) },
+		"made again during a repair": func(r *rig) { r.publisher.Recreate(); r.await(4); r.publisher.RecreateWith(4) },
 		"made again, while busy": func(r *rig) {
 			r.place(names("busy", 50)...)
 			r.publisher.Recreate()
 			r.place(names("busier", 50)...)
 		},
-		"fewer and then as before":    func(r *rig) { r.publisher.RecreateWith(1); r.await(1); r.publisher.Recreate() },
+		"fewer and then as before":    func(r *rig) { r.publisher.RecreateWith(1); r.down(); r.publisher.Recreate() },
 		"made again behind a hanging": func(r *rig) { r.publisher.Recreate(); r.publisher.Hang()() },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -145,13 +145,13 @@ func (r *row) size() int {
 
 // record returns r as the publisher gets it; previous is the slot published before it. Its time is that of its slot: an
 // inbox judges by it whether the message can have been read and forgotten (rule C3a).
-func (r *row) record(source, lineage string, previous uint64) Record {
+func (r *row) record(source, lineage string, partition int32, previous, inPartition uint64) Record {
 	m := &r.message
 	envelope := cloudevent.Envelope{
 		ID: m.ID.String(), Source: source, Type: m.Type, Subject: m.Subject, Time: m.Time,
 		DataSchema: m.Schema, ContentType: m.ContentType,
-		Lineage: lineage, Sequence: r.slot, Previous: previous,
+		Lineage: lineage, Sequence: r.slot, Previous: previous, PartitionPrevious: min(inPartition, previous),
 	}
 	headers := append(envelope.Headers(), m.Headers...)
-	return Record{Slot: r.slot, Key: m.Key, Value: m.Value, Headers: headers, Time: r.slotted}
+	return Record{Slot: r.slot, Key: m.Key, Value: m.Value, Headers: headers, Time: r.slotted, Partition: partition}
 }

@@ -30,6 +30,7 @@ var (
 	retriedBucket   = []byte("retried")   // slot -> origin, for the slots that moved messages got
 	batchesBucket   = []byte("batches")   // last slot of a published batch -> when and where it was published
 	parkedBucket    = []byte("parked")    // id -> skipped slot of a parked message
+	countsBucket    = []byte("counts")    // slot -> the number of partitions that messages from it on are spread over
 	auditBucket     = []byte("audit")     // number -> what an operator did
 	againBucket     = []byte("again")     // slot -> when and where it was published again, after the place had lost it
 	incidentsBucket = []byte("incidents") // number -> what was found amiss when a session was opened
@@ -72,6 +73,9 @@ type Outbox struct {
 	// another.
 	sight  atomic.Pointer[sighting]
 	wanted atomic.Bool
+	// counts are the numbers of partitions, inLog that of the log as it was last seen, 0 before.
+	counts atomic.Pointer[partitionCounts]
+	inLog  atomic.Int32
 	// retained is the number of rows in the messages bucket, expired those that retention deleted.
 	retained, expired atomic.Int64
 
@@ -136,6 +140,11 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 		return err
 	}
 	o.id.Store(&id)
+	counts, err := loadCounts(root)
+	if err != nil {
+		return err
+	}
+	o.counts.Store(&counts)
 	o.queue.tail = root.Bucket(messagesBucket).Sequence()
 	position := id.base
 	if last, _ := root.Bucket(batchesBucket).Cursor().Last(); last != nil {

@@ -41,6 +41,8 @@ type Session interface {
 	Watermark() (watermark Watermark, known bool)
 	// Position names the place, for ever: it is another name after it was deleted and made again.
 	LogID() string
+	// Partitions is how many partitions the log has, numbered from 0. When that changes, the session is disconnected.
+	Partitions() int
 	// Publish makes all records and the watermark visible in one step, or none. Records are ordered by slot; the
 	// watermark's slot is at least the last one's. Without records the watermark alone is set. It returns the place of
 	// each record, in their order.
@@ -92,13 +94,12 @@ type Hidden struct {
 
 // Record is a message ready to be published.
 type Record struct {
-	Slot    uint64
-	Key     []byte
-	Value   []byte
-	Headers []cloudevent.Header
-	Time    time.Time // of the commit
-	// Partition is where it must go, when there is such a partition; nil for the one that its key decides.
-	Partition *int32
+	Slot      uint64
+	Key       []byte
+	Value     []byte
+	Headers   []cloudevent.Header
+	Time      time.Time // of the commit
+	Partition int32     // where it goes
 }
 
 // Position is where a record stands.

@@ -145,7 +145,7 @@ func (r *Relay) claim(ctx context.Context, session Session, m *memory) error {
 		}
 		for partition, next := range ends {
 			if _, known := r.tails[partition]; !known {
-				r.tails[partition] = StoredRecord{Position: Position{partition, next - 1}}
+				r.tails[partition] = tail{StoredRecord: StoredRecord{Position: Position{partition, next - 1}}}
 			}
 		}
 		if err := r.outbox.settle(ctx, settlement{tails: r.tails, place: session.LogID()}); err != nil {

@@ -70,14 +70,16 @@ type Relay struct {
 	watchdog  lifecycle.Watchdog
 
 	// The rest belongs to Run's goroutine.
-	previous  uint64    // newest published slot
-	batchCap  int       // messages in the next batch: halved to find one that is refused
-	nextDue   time.Time // when the next waiting message is due
-	recheck   bool      // waiting messages changed since nextDue was computed
+	previous  uint64           // newest published slot
+	last      map[int32]uint64 // partition -> newest slot in the batch being made
+	batchCap  int              // messages in the next batch: halved to find one that is refused
+	nextDue   time.Time        // when the next waiting message is due
+	recheck   bool             // waiting messages changed since nextDue was computed
 	tails     tails
 	anchors   tails // the tails of before this session
 	unsaved   tails // the anchors, until the file has them; they are not changed any more
 	epochs    history
+	narrow    bool      // the log has fewer partitions than messages go to
 	claimed   bool      // the publisher has this file's epochs
 	checked   time.Time // when it was seen to have what was published
 	announced time.Time // when the watermark was set last
@@ -89,7 +91,7 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 	config.setDefaults()
 	return &Relay{
 		outbox: o, publisher: p, config: config, logger: logger, metrics: metrics,
-		recorder: newRecorder(o, logger), batchCap: config.BatchMessages,
+		recorder: newRecorder(o, logger), batchCap: config.BatchMessages, last: map[int32]uint64{},
 	}
 }
 
@@ -213,6 +215,9 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		return false, err
 	}
 	defer session.Close()
+	if err := r.seePartitions(ctx, session); err != nil {
+		return false, err
+	}
 	if err := r.reconcile(ctx, session, &m); err != nil {
 		return false, err
 	}
@@ -249,6 +254,31 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		progressed = true
 	}
 	return progressed, nil
+}
+
+// seePartitions sees that the log has the partitions that messages go to. One that was made anew with fewer is waited
+// for: nothing can be published in the order of keys, and nothing again where it was.
+func (r *Relay) seePartitions(ctx context.Context, session Session) error {
+	inLog := session.Partitions()
+	if err := r.outbox.countPartitions(ctx, inLog); err != nil {
+		return &fatalError{err}
+	}
+	needed := r.outbox.Partitions()
+	if inLog >= needed {
+		r.narrow = false
+		return nil
+	}
+	text := fmt.Sprintf("the log has %d partitions, and this file publishes to %d: nothing is published until "+
+		"partitions are added to the log so that it has %d", inLog, needed, needed)
+	if !r.narrow {
+		i := r.outbox.incident(IncidentPartitionsMissing, r.outbox.position.Load(), 0, "%s", text)
+		if err := r.outbox.settle(ctx, settlement{incidents: []Incident{i}}); err != nil {
+			return &fatalError{err}
+		}
+		r.report(i)
+		r.narrow = true
+	}
+	return &OutageError{Class: Other, Err: errors.New(text)}
 }
 
 // up notes that the publisher takes messages, and says so when it did not before.
@@ -358,9 +388,15 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	}
 	records := make([]Record, len(rows))
 	previous, lineage := r.previous, r.outbox.Lineage()
+	clear(r.last)
 	for i := range rows {
-		records[i] = rows[i].record(r.outbox.config.Source, lineage, previous)
-		previous = rows[i].slot
+		slot, partition := rows[i].slot, r.outbox.partition(rows[i].slot, rows[i].message.Key)
+		inPartition, ok := r.last[partition]
+		if !ok {
+			inPartition = r.tails[partition].last
+		}
+		records[i] = rows[i].record(r.outbox.config.Source, lineage, partition, previous, inPartition)
+		previous, r.last[partition] = slot, slot
 	}
 	publishCtx, cancel := r.transaction(ctx)
 	defer cancel()

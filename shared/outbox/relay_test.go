@@ -170,10 +170,12 @@ func values(records []outbox.Record) []string {
 	return out
 }
 
-// exactlyOnce checks that slots are published once, ascending, and that ce_previous names the slot before each.
+// exactlyOnce checks that slots are published once, ascending, and that ce_previous and ce_partitionprevious name the
+// slot before each, in the lineage and in the partition.
 func exactlyOnce(t *testing.T, records []outbox.Record) {
 	t.Helper()
 	var previous uint64
+	inPartition := map[int32]uint64{}
 	for _, r := range records {
 		envelope, err := cloudevent.Parse(
 			append(r.Headers, cloudevent.Header{Key: cloudevent.HeaderSource, Value: []byte("/test")}))
@@ -184,7 +186,11 @@ func exactlyOnce(t *testing.T, records []outbox.Record) {
 			t.Fatalf("slot %d says sequence %d and previous %d, after slot %d", r.Slot, envelope.Sequence,
 				envelope.Previous, previous)
 		}
-		previous = envelope.Sequence
+		if envelope.PartitionPrevious != inPartition[r.Partition] {
+			t.Fatalf("slot %d says %d was before it in partition %d, and it was %d", r.Slot, envelope.PartitionPrevious,
+				r.Partition, inPartition[r.Partition])
+		}
+		previous, inPartition[r.Partition] = envelope.Sequence, envelope.Sequence
 	}
 }
 

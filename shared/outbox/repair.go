@@ -98,7 +98,7 @@ func (r *Relay) survey(ctx context.Context, session Session, s *survey) error {
 	r.held(nil)
 	for partition, start := range s.starts {
 		if _, ok := s.tails[partition]; !ok {
-			s.tails[partition] = StoredRecord{Position: Position{partition, start - 1}}
+			s.tails[partition] = tail{StoredRecord: StoredRecord{Position: Position{partition, start - 1}}}
 		}
 	}
 	slices.SortFunc(s.recovered, func(a, b StoredRecord) int { return cmp.Compare(a.Slot, b.Slot) })
@@ -125,7 +125,7 @@ func (s *survey) note(ctx context.Context, standing []StoredRecord) error {
 				s.clash = min(s.clash, found.Slot)
 			}
 			s.found.add(found.Slot)
-			s.tails[found.Partition] = StoredRecord{Position: found.Position, Slot: found.Slot}
+			s.tails[found.Partition] = tail{StoredRecord: StoredRecord{Position: found.Position, Slot: found.Slot}}
 			s.to = max(s.to, found.Slot)
 			if found.Slot > s.known {
 				s.recovered = append(s.recovered, found)
@@ -160,6 +160,11 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey) error 
 	if err != nil {
 		return &fatalError{err}
 	}
+	if err := r.outbox.db.View(ctx, func(tx *bbolt.Tx) error {
+		return s.tails.follow(r.outbox, tx.Bucket(rootBucket), r.tails, s.known, s.to)
+	}); err != nil {
+		return &fatalError{err}
+	}
 	done := settlement{
 		tails:    s.tails,
 		anchors:  s.tails,
@@ -169,7 +174,7 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey) error 
 		repaired: len(missing) == 0,
 	}
 	done.incidents = s.incidents()
-	if len(s.recovered) > 0 {
+	if s.to > s.known {
 		b := batch{first: s.known + 1, last: s.to, slots: newPositionMap(s.recovered)}
 		done.recovered = &b
 	}
@@ -191,7 +196,7 @@ func (r *Relay) putRight(ctx context.Context, session Session, s *survey) error 
 	if len(missing) == 0 {
 		return nil
 	}
-	f := r.outbox.incident(IncidentRepublished, missing[0].Slot-1, len(missing),
+	f := r.outbox.incident(IncidentRepublished, missing[0]-1, len(missing),
 		"%d messages that had been published were gone; they are published again, to the partitions they had",
 		len(missing))
 	if err := r.outbox.settle(ctx, settlement{place: session.LogID(), repaired: true,
@@ -227,15 +232,9 @@ func (s *survey) incidents() (incidents []Incident) {
 	return incidents
 }
 
-// unpublished is a message that the place lacks. It goes to the partition it had, when that is known.
-type unpublished struct {
-	Slot      uint64
-	partition int32 // -1 when not known
-}
-
 // missing returns the messages up to s.to that were published and do not stand in the place, in the order of slots.
 // What the place's own retention deleted is not missing.
-func (o *Outbox) missing(ctx context.Context, s *survey) (missing []unpublished, err error) {
+func (o *Outbox) missing(ctx context.Context, s *survey) (missing []uint64, err error) {
 	first := o.id.Load().base + 1
 	if !s.all {
 		first = s.known + 1
@@ -257,10 +256,7 @@ func (o *Outbox) missing(ctx context.Context, s *survey) (missing []unpublished,
 			if placed && !s.moved && place.Offset < s.starts[place.Partition] {
 				continue
 			}
-			if !placed {
-				place.Partition = -1
-			}
-			missing = append(missing, unpublished{slot, place.Partition})
+			missing = append(missing, slot)
 		}
 		return nil
 	})
@@ -268,7 +264,7 @@ func (o *Outbox) missing(ctx context.Context, s *survey) (missing []unpublished,
 }
 
 // republish sends as many of missing as one transaction takes, and returns how many.
-func (r *Relay) republish(ctx context.Context, session Session, missing []unpublished) (n int, err error) {
+func (r *Relay) republish(ctx context.Context, session Session, missing []uint64) (n int, err error) {
 	r.watchdog.Step()
 	rows, records, err := r.outbox.recordsAgain(ctx, missing, r.batchCap, r.config.BatchBytes)
 	if err != nil {
@@ -299,14 +295,15 @@ func (r *Relay) republish(ctx context.Context, session Session, missing []unpubl
 }
 
 // recordsAgain reads the messages to be published again, within the limits, at least one.
-func (o *Outbox) recordsAgain(ctx context.Context, missing []unpublished, maxRows, maxBytes int) (rows []row,
+func (o *Outbox) recordsAgain(ctx context.Context, missing []uint64, maxRows, maxBytes int) (rows []row,
 	records []Record, err error) {
 	lineage := o.Lineage()
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
+		before := predecessors{outbox: o, root: root}
 		bytes := 0
-		for _, m := range missing[:min(len(missing), maxRows)] {
-			key := slotKey(m.Slot)
+		for _, slot := range missing[:min(len(missing), maxRows)] {
+			key := slotKey(slot)
 			r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
 			if err != nil {
 				return err
@@ -314,12 +311,15 @@ func (o *Outbox) recordsAgain(ctx context.Context, missing []unpublished, maxRow
 			if bytes += r.size(); bytes > maxBytes && len(rows) > 0 {
 				return nil
 			}
-			// Not less than what was published before it: the consumer takes all slots in between for counted.
-			record := r.record(o.config.Source, lineage, o.notSkipped(root, m.Slot-1))
-			if m.partition >= 0 {
-				record.Partition = &m.partition
+			partition := o.partition(slot, r.message.Key)
+			inPartition, err := before.of(slot, partition)
+			if err != nil {
+				return err
 			}
-			rows, records = append(rows, r), append(records, record)
+			rows = append(rows, r)
+			// Not less than what was published before it: the consumer takes all slots in between for counted.
+			records = append(records,
+				r.record(o.config.Source, lineage, partition, o.notSkipped(root, slot-1), inPartition))
 		}
 		return nil
 	})

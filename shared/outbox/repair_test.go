@@ -54,7 +54,7 @@ func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
 			if r.publisher.Scans() != 0 {
 				t.Fatalf("read %d times although nothing was amiss", r.publisher.Scans())
 			}
-			r.publisher.Shift() // what is published again goes where it stood all the same
+			r.publisher.AddPartitions(4) // what is published again goes where it stood all the same
 			if restarted {
 				r.stop()
 				r.publisher.Lose(25)

@@ -18,7 +18,17 @@ import (
 // The file has them twice (rule P8a). Those in anchorsBucket are the last from before this session: they move only when
 // a connect saw both, or to what a scan found. With the newest alone, what the place lost between a connect and the
 // next record in that partition would never be missed: the tail moves past it.
-type tails map[int32]StoredRecord
+type tails map[int32]tail
+
+// tail is what is known of one partition.
+type tail struct {
+	StoredRecord
+	// last is the newest slot that the lineage published there, 0 for none: ce_partitionprevious of the next message. It
+	// is another than Slot when the log has lost that record.
+	last uint64
+}
+
+const tailSize = 3 * 8
 
 func partitionKey(partition int32) []byte {
 	return binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // not negative
@@ -28,12 +38,13 @@ func loadTails(root *bbolt.Bucket, bucket []byte) (tails, error) {
 	t := tails{}
 	err := root.Bucket(bucket).ForEach(func(key, sealed []byte) error {
 		value, err := codec.Unseal(key, sealed)
-		if err != nil || len(value) != 16 || len(key) != 4 {
+		if err != nil || len(value) != tailSize || len(key) != 4 {
 			return fmt.Errorf("read the %s of partition %x: %w", bucket, key, boltdb.ErrCorrupt)
 		}
 		partition := int32(binary.BigEndian.Uint32(key)) //nolint:gosec // written from an int32
 		offset := int64(binary.BigEndian.Uint64(value))  //nolint:gosec // written from an int64
-		t[partition] = StoredRecord{Position: Position{partition, offset}, Slot: binary.BigEndian.Uint64(value[8:])}
+		stored := StoredRecord{Position: Position{partition, offset}, Slot: binary.BigEndian.Uint64(value[8:])}
+		t[partition] = tail{stored, binary.BigEndian.Uint64(value[16:])}
 		return nil
 	})
 	return t, err
@@ -45,6 +56,7 @@ func (t tails) store(root *bbolt.Bucket, bucket []byte) error {
 		key := partitionKey(partition)
 		value := binary.BigEndian.AppendUint64(nil, uint64(s.Offset)) //nolint:gosec // only read back as int64
 		value = binary.BigEndian.AppendUint64(value, s.Slot)
+		value = binary.BigEndian.AppendUint64(value, s.last)
 		if err := root.Bucket(bucket).Put(key, codec.Seal(key, value)); err != nil {
 			return err
 		}
@@ -56,7 +68,7 @@ func (t tails) store(root *bbolt.Bucket, bucket []byte) error {
 func (t tails) published(records []StoredRecord) tails {
 	moved := tails{}
 	for _, s := range records {
-		moved[s.Partition] = s
+		moved[s.Partition] = tail{s, max(s.Slot, t[s.Partition].last)}
 	}
 	maps.Copy(t, moved)
 	return moved
@@ -67,12 +79,12 @@ func (t tails) toCheck(anchors tails) []StoredRecord {
 	var records []StoredRecord
 	for _, s := range t {
 		if s.Slot > 0 {
-			records = append(records, s)
+			records = append(records, s.StoredRecord)
 		}
 	}
 	for partition, s := range anchors {
-		if s.Slot > 0 && s != t[partition] {
-			records = append(records, s)
+		if s.Slot > 0 && s.StoredRecord != t[partition].StoredRecord {
+			records = append(records, s.StoredRecord)
 		}
 	}
 	return records
@@ -85,4 +97,33 @@ func (t tails) next() map[int32]int64 {
 		from[partition] = s.Offset + 1
 	}
 	return from
+}
+
+// follow has the newest slots of known take part, and those that were published after slot from, up to slot to, without
+// our knowing: each stands, or will, in the partition of its key.
+func (t tails) follow(o *Outbox, root *bbolt.Bucket, known tails, from, to uint64) error {
+	for partition, before := range known {
+		if now, ok := t[partition]; ok {
+			now.last = max(now.last, before.last)
+			t[partition] = now
+		} else if before.last > 0 { // the log has lost the partition
+			t[partition] = tail{StoredRecord{Position: Position{partition, -1}}, before.last}
+		}
+	}
+	rows := predecessors{outbox: o, root: root}
+	for slot := from + 1; slot <= to; slot++ {
+		partition, published, err := rows.read(slot)
+		if err != nil {
+			return err
+		}
+		if published {
+			now, ok := t[partition]
+			if !ok {
+				now = tail{StoredRecord: StoredRecord{Position: Position{partition, -1}}}
+			}
+			now.last = slot
+			t[partition] = now
+		}
+	}
+	return nil
 }

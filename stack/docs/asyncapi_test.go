@@ -154,7 +154,7 @@ func TestTheGoldenRecord(t *testing.T) {
 		Time:       whole.PlacedAt,
 		DataSchema: event.SchemaCreated, ContentType: event.ContentType,
 		Lineage:  "01890a5d-ac96-774b-8000-000000000002",
-		Sequence: 7, Previous: 5,
+		Sequence: 7, Previous: 5, PartitionPrevious: 3,
 		Trace: cloudevent.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
 	}
 	draft := order.Draft{

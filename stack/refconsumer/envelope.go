@@ -40,6 +40,8 @@ var always = map[string]*regexp.Regexp{
 	"ce_lineage":     whole(`.{1,255}`),
 	"ce_sequence":    whole(`[0-9]{20}`),
 	"ce_previous":    whole(`[0-9]{20}`),
+
+	"ce_partitionprevious": whole(`[0-9]{20}`),
 }
 
 // sometimes is the forms of the headers that a record may have.
@@ -68,14 +70,19 @@ func (e *envelope) content(value []byte) [sha256.Size]byte {
 
 // numbers reads where in its lineage a message stands.
 func (e *envelope) numbers(values map[string]string) error {
-	var errs [2]error
+	var errs [3]error
 	e.sequence, errs[0] = strconv.ParseUint(values["ce_sequence"], 10, 64)
 	e.previous, errs[1] = strconv.ParseUint(values["ce_previous"], 10, 64)
+	inPartition, errI := strconv.ParseUint(values["ce_partitionprevious"], 10, 64)
+	errs[2] = errI
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
 	if e.previous >= e.sequence {
 		return fmt.Errorf("ce_previous %d is not before ce_sequence %d", e.previous, e.sequence)
+	}
+	if inPartition > e.previous {
+		return fmt.Errorf("ce_partitionprevious %d is after ce_previous %d", inPartition, e.previous)
 	}
 	e.lineage = values["ce_lineage"]
 	return nil

@@ -153,6 +153,7 @@ func example(t *testing.T, n int, previous, sequence uint64) Record {
 		{"ce_source", "/ordertally/order"}, {"ce_type", "ORDER_CREATED"}, {"ce_subject", o.ID}, {"ce_time", o.At},
 		{"ce_dataschema", "urn:ordertally:schema:order-created:1"}, {"ce_lineage", "l"},
 		{"ce_sequence", fmt.Sprintf("%020d", sequence)}, {"ce_previous", fmt.Sprintf("%020d", previous)},
+		{"ce_partitionprevious", fmt.Sprintf("%020d", previous)},
 	} {
 		r.Headers = append(r.Headers, Header{h[0], []byte(h[1])})
 	}
@@ -175,6 +176,7 @@ func TestTheLedgerRefuses(t *testing.T) {
 		"header twice":    func(r *Record) { r.Headers = append(r.Headers, r.Headers[0]) },
 		"short sequence":  func(r *Record) { r.set("ce_sequence", "7") },
 		"previous late":   func(r *Record) { r.set("ce_previous", "00000000000000000007") },
+		"partition late":  func(r *Record) { r.set("ce_partitionprevious", "00000000000000000007") },
 		"time with zone":  func(r *Record) { r.set("ce_time", "2010-12-01T09:26:00+01:00") },
 		"another time":    func(r *Record) { r.set("ce_time", "2010-12-01T08:26:01Z") },
 		"another key":     func(r *Record) { r.Key = []byte("01890a5d-ac96-774b-8000-a8b45f0c6d22") },

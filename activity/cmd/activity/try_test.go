@@ -119,7 +119,7 @@ func publishPlain(t *testing.T, address, topic, kind string, values ...string) {
 	records := make([]outbox.Record, len(values))
 	for i, value := range values {
 		records[i] = outbox.Record{
-			Slot: uint64(i + 1), Value: []byte(value), Time: time.Now(), Partition: new(int32(0)),
+			Slot: uint64(i + 1), Value: []byte(value), Time: time.Now(),
 			Headers: []cloudevent.Header{{Key: "eventType", Value: []byte(kind)},
 				{Key: "id", Value: fmt.Append(nil, i)}, {Key: "same", Value: []byte("s")}},
 		}

@@ -2,7 +2,8 @@
 // a record header. The payload stays apart, in the record's value.
 //
 // Three attributes extend the standard: lineage names the database file that wrote the message, sequence is its
-// publication slot there, previous is the slot published before it. A consumer that keeps the counted slots of a
+// publication slot there, previous is the slot published before it, partitionprevious the one published before it in the
+// same partition. A consumer that keeps the counted slots of a
 // lineage as intervals closes the gaps that skipped slots leave with them.
 package cloudevent
 
@@ -32,6 +33,8 @@ const (
 	HeaderTraceParent = "traceparent"
 	HeaderTraceState  = "tracestate"
 	HeaderBaggage     = "baggage"
+	// HeaderPartitionPrevious is the slot that the lineage published before in the same partition.
+	HeaderPartitionPrevious = "ce_partitionprevious"
 	// HeaderKey is on a message that was caused by a request with an idempotency key; see event.KeyHeader.
 	HeaderKey = "ordertally_key"
 	// HeaderRepublished is on a message that an operator had published again; its value is when.
@@ -80,11 +83,14 @@ type Envelope struct {
 	Lineage  string
 	Sequence uint64
 	Previous uint64
+	// PartitionPrevious is the slot that the lineage published before in the record's partition, 0 for none. It is 0 too
+	// in messages of before it was sent.
+	PartitionPrevious uint64
 }
 
 // Headers returns the record headers of e, sequence and previous as 20 zero-padded digits so that they sort as text.
 func (e *Envelope) Headers() []Header {
-	headers := make([]Header, 0, 12)
+	headers := make([]Header, 0, 13)
 	add := func(key, value string) {
 		if value != "" {
 			headers = append(headers, Header{key, []byte(value)})
@@ -103,7 +109,8 @@ func (e *Envelope) Headers() []Header {
 	if e.Lineage != "" {
 		add(HeaderLineage, e.Lineage)
 		headers = append(headers, Header{HeaderSequence, slotText(e.Sequence)},
-			Header{HeaderPrevious, slotText(e.Previous)})
+			Header{HeaderPrevious, slotText(e.Previous)},
+			Header{HeaderPartitionPrevious, slotText(e.PartitionPrevious)})
 	}
 	return append(headers, e.Trace.Headers()...)
 }
@@ -138,7 +145,7 @@ func (p *Parser) Parse(headers []Header) (Envelope, error) {
 
 func (p *Parser) parse(headers []Header) (Envelope, error) {
 	var e Envelope
-	var version, eventTime, sequence, previous string
+	var version, eventTime, sequence, previous, inPartition string
 	for _, h := range headers {
 		var field *string
 		before := ""
@@ -165,6 +172,8 @@ func (p *Parser) parse(headers []Header) (Envelope, error) {
 			field = &sequence
 		case HeaderPrevious:
 			field = &previous
+		case HeaderPartitionPrevious:
+			field, before = &inPartition, ""
 		case HeaderTraceParent:
 			field = &e.Trace.Parent
 		case HeaderTraceState: // these two may be repeated, and a trace must not make a message unreadable
@@ -202,20 +211,25 @@ func (p *Parser) parse(headers []Header) (Envelope, error) {
 		}
 		e.Time = at
 	}
-	if e.Lineage == "" && sequence == "" && previous == "" {
+	if e.Lineage == "" && sequence == "" && previous == "" && inPartition == "" {
 		return e, nil
 	}
-	return e, e.parseSlots(sequence, previous)
+	return e, e.parseSlots(sequence, previous, inPartition)
 }
 
 var errSlots = errors.New("headers " + HeaderLineage + ", " + HeaderSequence + " and " + HeaderPrevious +
-	" go together: a name and two decimal numbers, previous the smaller")
+	" go together: a name and decimal numbers, previous less than sequence, " +
+	HeaderPartitionPrevious + " at most previous")
 
-func (e *Envelope) parseSlots(sequence, previous string) error {
-	var errS, errP error
+func (e *Envelope) parseSlots(sequence, previous, inPartition string) error {
+	var errS, errP, errI error
 	e.Sequence, errS = strconv.ParseUint(sequence, 10, 64)
 	e.Previous, errP = strconv.ParseUint(previous, 10, 64)
-	if errS != nil || errP != nil || e.Lineage == "" || len(e.Lineage) > MaxIDLen || e.Previous >= e.Sequence {
+	if inPartition != "" {
+		e.PartitionPrevious, errI = strconv.ParseUint(inPartition, 10, 64)
+	}
+	if errS != nil || errP != nil || errI != nil || e.Lineage == "" || len(e.Lineage) > MaxIDLen ||
+		e.Previous >= e.Sequence || e.PartitionPrevious > e.Previous {
 		return errSlots
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"slices"
 	"sync"
 	"time"
@@ -28,10 +27,9 @@ type Publisher struct {
 	watermarks map[string]outbox.Watermark
 	stands     []stood // in the order of publication
 	starts     map[int32]int64
-	fewer      int32 // partitions less than Partitions
+	extra      int32 // partitions beside Partitions, less when negative
 	places     int   // how often it was made anew
 	gone       bool  // deleted and not made again
-	shift      int32
 	changed    chan struct{}
 	script     func(Step, []outbox.Record) error
 	opens      int
@@ -178,12 +176,12 @@ func (p *Publisher) Expire(n int) {
 // Recreate deletes everything and makes the place anew, watermarks included, and tells the session of trouble.
 func (p *Publisher) Recreate() { p.RecreateWith(Partitions) }
 
-// RecreateWith is Recreate with another number of partitions, at most Partitions.
+// RecreateWith is Recreate with another number of partitions.
 func (p *Publisher) RecreateWith(partitions int32) {
 	p.Delete()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.gone, p.fewer = false, Partitions-partitions
+	p.gone, p.extra = false, partitions-Partitions
 	p.change()
 }
 
@@ -210,13 +208,14 @@ func (p *Publisher) empty() {
 	p.change()
 }
 
-func (p *Publisher) partitions() int32 { return Partitions - p.fewer }
+func (p *Publisher) partitions() int32 { return Partitions + p.extra }
 
-// Shift has each key go to another partition from now on, as when partitions are added.
-func (p *Publisher) Shift() {
+// AddPartitions gives the log more partitions, and disconnects the session.
+func (p *Publisher) AddPartitions(n int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.shift++
+	p.extra += n
+	p.worry()
 }
 
 // ForgetWatermarks forgets the watermarks, like Kafka after 7 days.
@@ -329,23 +328,26 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 	watermark, known := p.watermarks[id.Lineage]
 	return &session{
 		publisher: p, lineage: id.Lineage, epoch: p.epochs[id.Lineage], watermark: watermark, known: known,
-		place: p.name(), trouble: p.trouble,
+		place: p.name(), partitions: int(p.partitions()), trouble: p.trouble,
 	}, nil
 }
 
 func (p *Publisher) name() string { return fmt.Sprint("place ", p.places) }
 
 type session struct {
-	publisher *Publisher
-	lineage   string
-	epoch     int
-	watermark outbox.Watermark
-	known     bool
-	place     string
-	trouble   chan struct{}
+	partitions int
+	publisher  *Publisher
+	lineage    string
+	epoch      int
+	watermark  outbox.Watermark
+	known      bool
+	place      string
+	trouble    chan struct{}
 }
 
 func (s *session) Watermark() (outbox.Watermark, bool) { return s.watermark, s.known }
+
+func (s *session) Partitions() int { return s.partitions }
 
 func (s *session) LogID() string { return s.place }
 
@@ -369,10 +371,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 	places := make([]outbox.Position, len(records))
 	next := p.ends()
 	for i := range records {
-		partition := (int32(crc32.ChecksumIEEE(records[i].Key)%Partitions) + p.shift) % p.partitions()
-		if pinned := records[i].Partition; pinned != nil && *pinned < p.partitions() {
-			partition = *pinned
-		}
+		partition := records[i].Partition
 		places[i] = outbox.Position{Partition: partition, Offset: next[partition]}
 		next[places[i].Partition]++
 		p.stands = append(p.stands, stood{Record: records[i], place: places[i], lineage: s.lineage})

@@ -25,7 +25,7 @@ type Target struct {
 	// Hang begins a transaction of somebody else in each partition and leaves it open; end ends it. It is called with
 	// an open session.
 	Hang func(t *testing.T) (end func())
-	// Remake deletes the place and makes it anew, with another number of partitions.
+	// Remake deletes the place and makes it anew, with Partitions-1 partitions instead of Partitions.
 	Remake func(t *testing.T)
 	// TooLarge is the size in bytes of a value that the place refuses but the client lets through; 0 skips nothing but
 	// uses 3 MiB, which the client refuses.
@@ -56,7 +56,7 @@ var (
 		"a batch and its watermark become visible together": batchAndWatermark,
 		"what stands is found again":                        standing,
 		"what does not stand is lost":                       lost,
-		"a record goes to the partition it is pinned to":    pinned,
+		"a record goes to the partition that it names":      named,
 		"the place has a name":                              placeName,
 		"messages of a key stay in order":                   order,
 		"a later session is noticed once it published":      noticing,
@@ -100,7 +100,8 @@ func publish(t *testing.T, session outbox.Session, watermark uint64, records ...
 func record(slot uint64, key, value string) outbox.Record {
 	return outbox.Record{
 		Slot: slot, Key: []byte(key), Value: []byte(value), Time: time.Now(),
-		Headers: []cloudevent.Header{{Key: "ce_id", Value: []byte(value)}},
+		Partition: outbox.Partition([]byte(key), Partitions),
+		Headers:   []cloudevent.Header{{Key: "ce_id", Value: []byte(value)}},
 	}
 }
 
@@ -491,35 +492,30 @@ func remade(t *testing.T, target Target) {
 	if session.LogID() == before {
 		t.Errorf("the place is called %s as before", before)
 	}
-	gone := int32(Partitions - 1)
+	if n := session.Partitions(); n != Partitions-1 {
+		t.Errorf("made anew with %d partitions, it says %d", Partitions-1, n)
+	}
 	r := message(name, 1, "a")
-	r.Partition = &gone
+	r.Partition = 0
 	if _, err := publish(t, session, 1, r); err != nil {
-		t.Fatalf("publish to a partition that is not there any more: %v", err)
+		t.Fatal(err)
 	}
 	wantValues(t, target, string(r.Value))
 }
 
-func pinned(t *testing.T, target Target) {
+func named(t *testing.T, target Target) {
 	name := lineage()
 	session := open(t, target, name, 0)
-	places, err := publish(t, session, 1, message(name, 1, "key"))
-	if err != nil {
-		t.Fatal(err)
+	if n := session.Partitions(); n != Partitions {
+		t.Fatalf("%d partitions, want %d", n, Partitions)
 	}
-	for partition := range int32(3) {
-		r := message(name, 2+uint64(partition), "key")
-		r.Partition = &partition
+	for partition := range int32(Partitions) {
+		r := message(name, 1+uint64(partition), "key")
+		r.Partition = partition
 		got, err := publish(t, session, r.Slot, r)
 		if err != nil || got[0].Partition != partition {
-			t.Fatalf("pinned to %d: %v, %v", partition, got, err)
+			t.Fatalf("sent to %d: %v, %v", partition, got, err)
 		}
-	}
-	gone := int32(1000)
-	r := message(name, 9, "key")
-	r.Partition = &gone
-	if got, err := publish(t, session, 9, r); err != nil || got[0].Partition != places[0].Partition {
-		t.Fatalf("pinned to a partition that is not there: %v, %v; want %d", got, err, places[0].Partition)
 	}
 }
 

@@ -1,0 +1,202 @@
+package outbox
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
+)
+
+// The relay names the partition of each record itself (rule P9): the hash of the message's key, modulo the number of
+// partitions that counts for its slot. So a message that is sent again goes where it went before, even if the log has
+// more partitions by then, and an id never stands in two partitions.
+
+// Partition returns the partition of a key among n: the one that the murmur2 partitioners of other clients choose.
+func Partition(key []byte, n int32) int32 {
+	return int32(murmur2(key)&0x7fffffff) % n //nolint:gosec // 31 bits
+}
+
+// murmur2 is MurmurHash 2.0 with the seed that those partitioners use.
+func murmur2(data []byte) uint32 {
+	const seed, m, r = 0x9747b28c, 0x5bd1e995, 24
+	h := seed ^ uint32(len(data)) //nolint:gosec // keys are short
+	for ; len(data) >= 4; data = data[4:] {
+		k := binary.LittleEndian.Uint32(data) * m
+		k ^= k >> r
+		h = h*m ^ k*m
+	}
+	switch len(data) {
+	case 3:
+		h ^= uint32(data[2]) << 16
+		fallthrough
+	case 2:
+		h ^= uint32(data[1]) << 8
+		fallthrough
+	case 1:
+		h = (h ^ uint32(data[0])) * m
+	}
+	h = (h ^ h>>13) * m
+	return h ^ h>>15
+}
+
+// partitionCounts are the numbers of partitions that messages are spread over, each from a slot on, ascending.
+type partitionCounts []partitionCount
+
+type partitionCount struct {
+	from uint64
+	n    int32
+}
+
+// of returns the number that counts for a slot; 0 when none is known yet.
+func (c partitionCounts) of(slot uint64) int32 {
+	for i := len(c) - 1; i >= 0; i-- {
+		if c[i].from <= slot {
+			return c[i].n
+		}
+	}
+	return 0
+}
+
+// newest returns the number that counts for new messages; 0 when none is known yet.
+func (c partitionCounts) newest() int32 {
+	if len(c) == 0 {
+		return 0
+	}
+	return c[len(c)-1].n
+}
+
+func loadCounts(root *bbolt.Bucket) (counts partitionCounts, err error) {
+	err = root.Bucket(countsBucket).ForEach(func(key, sealed []byte) error {
+		value, err := codec.Unseal(key, sealed)
+		if err == nil && len(value) != 4 {
+			err = boltdb.ErrCorrupt
+		}
+		if err != nil {
+			return fmt.Errorf("read the number of partitions from slot %d on: %w", slotOf(key), err)
+		}
+		counts = append(counts, partitionCount{slotOf(key), int32(binary.BigEndian.Uint32(value))}) //nolint:gosec // written from an int32
+		return nil
+	})
+	return counts, err
+}
+
+// count has the messages from slot on spread over n partitions.
+func (o *Outbox) count(tx *boltdb.Tx, from uint64, n int32) error {
+	counts := append(slices.Clone(*o.counts.Load()), partitionCount{from, n})
+	tx.AfterCommit(func() { o.counts.Store(&counts) })
+	return putSealed(tx.Bucket(rootBucket).Bucket(countsBucket), slotKey(from), partitionKey(n))
+}
+
+// Partitions returns the number of partitions that new messages are spread over; 0 before the first session.
+func (o *Outbox) Partitions() int { return int(o.counts.Load().newest()) }
+
+// partition returns where a message goes that has the given slot.
+func (o *Outbox) partition(slot uint64, key []byte) int32 {
+	return Partition(key, o.counts.Load().of(slot))
+}
+
+// countPartitions takes over how many partitions the log has, in a file that does not know a number yet. From then on
+// the number stays whatever the log has.
+func (o *Outbox) countPartitions(ctx context.Context, inLog int) error {
+	o.inLog.Store(int32(inLog)) //nolint:gosec // few
+	if o.Partitions() != 0 {
+		return nil
+	}
+	return o.db.Write(ctx, func(tx *boltdb.Tx) error { return o.count(tx, 1, int32(inLog)) }) //nolint:gosec // few
+}
+
+// ErrPartitions says that the number of partitions cannot become what was asked for; its text says why.
+var ErrPartitions = errors.New("the number of partitions stays as it is")
+
+// GrowPartitions has the messages from the next slot on spread over n partitions, and returns that slot. Those before
+// keep their partitions. The error is ErrPartitions when there are more already, or when the log is not known to have
+// that many.
+func (o *Outbox) GrowPartitions(ctx context.Context, n int) (from uint64, err error) {
+	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
+		inLog, counts := int(o.inLog.Load()), *o.counts.Load()
+		switch now := int(counts.newest()); {
+		case now == n && n > 0:
+			from = counts[len(counts)-1].from
+			return nil
+		case n < now:
+			return boltdb.Refuse(fmt.Errorf("%w: there are %d, and they only become more", ErrPartitions, now))
+		case inLog == 0:
+			return boltdb.Refuse(fmt.Errorf("%w: the log has not been reached yet; ask again when the relay is up",
+				ErrPartitions))
+		case n > inLog:
+			return boltdb.Refuse(fmt.Errorf("%w: the log has %d; add partitions to it first", ErrPartitions, inLog))
+		}
+		from = tx.Bucket(rootBucket).Bucket(messagesBucket).Sequence() + 1
+		return o.count(tx, from, int32(n)) //nolint:gosec // at most those of the log
+	})
+	return from, err
+}
+
+// predecessors finds which slot of the lineage was published before a slot in the same partition. Slots are asked for in
+// ascending order. It reads rows up to those slots, and back from the first until it meets each partition.
+type predecessors struct {
+	outbox *Outbox
+	root   *bbolt.Bucket
+	low    uint64           // the lowest slot that was read
+	next   uint64           // the slot to be read next
+	last   map[int32]uint64 // partition -> the newest slot read
+}
+
+// maxLookBack bounds how many slots predecessors reads backwards.
+const maxLookBack = 100_000
+
+// of returns the slot before slot in a partition, 0 when there is none. When that slot's row has expired, it returns the
+// newest slot that can have been it: a consumer that takes a span for counted must not take too much.
+func (p *predecessors) of(slot uint64, partition int32) (uint64, error) {
+	if p.last == nil {
+		p.last, p.low, p.next = map[int32]uint64{}, slot, slot
+	}
+	for ; p.next < slot; p.next++ {
+		at, published, err := p.read(p.next)
+		if err != nil {
+			return 0, err
+		}
+		if published {
+			p.last[at] = p.next
+		}
+	}
+	front, err := expiredSlot(p.root)
+	if err != nil {
+		return 0, err
+	}
+	base := p.outbox.id.Load().base
+	end := max(base, front)
+	for ; p.last[partition] == 0 && p.low > end+1; p.low-- {
+		if slot-p.low >= maxLookBack {
+			return p.low - 1, nil
+		}
+		at, published, err := p.read(p.low - 1)
+		if err != nil {
+			return 0, err
+		}
+		if published && p.last[at] == 0 {
+			p.last[at] = p.low - 1
+		}
+	}
+	if last := p.last[partition]; last != 0 || end == base {
+		return last, nil
+	}
+	return end, nil
+}
+
+// read returns the partition of a slot; published is false for one that was skipped.
+func (p *predecessors) read(slot uint64) (partition int32, published bool, err error) {
+	key := slotKey(slot)
+	sealed := p.root.Bucket(messagesBucket).Get(key)
+	if sealed == nil || p.root.Bucket(skippedBucket).Get(key) != nil {
+		return 0, false, nil
+	}
+	r, err := decodeRow(key, sealed)
+	return p.outbox.partition(slot, r.message.Key), err == nil, err
+}
