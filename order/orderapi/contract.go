@@ -171,7 +171,8 @@ func closedSets() []openapi.Closed {
 				"watermark_lost "+
 				"(Kafka lost the watermark), log_recreated (the topic was recreated), "+
 				"republished (the topic had lost messages), forked (the file is a copy and went on under a new "+
-				"lineage), fenced (a copy took over), partitions_missing (the topic has fewer partitions than messages go "+
+				"lineage), fenced (a copy took over), partitions_missing (the topic has fewer partitions than "+
+				"messages go "+
 				"to).",
 			outbox.IncidentKinds()...),
 	}

@@ -138,8 +138,8 @@ func (o *Outbox) GrowPartitions(ctx context.Context, n int) (from uint64, err er
 	return from, err
 }
 
-// predecessors finds which slot of the lineage was published before a slot in the same partition. Slots are asked for in
-// ascending order. It reads rows up to those slots, and back from the first until it meets each partition.
+// predecessors finds which slot of the lineage was published before a slot in the same partition. Slots are asked for
+// in ascending order. It reads rows up to those slots, and back from the first until it meets each partition.
 type predecessors struct {
 	outbox *Outbox
 	root   *bbolt.Bucket
@@ -151,8 +151,8 @@ type predecessors struct {
 // maxLookBack bounds how many slots predecessors reads backwards.
 const maxLookBack = 100_000
 
-// of returns the slot before slot in a partition, 0 when there is none. When that slot's row has expired, it returns the
-// newest slot that can have been it: a consumer that takes a span for counted must not take too much.
+// of returns the slot before slot in a partition, 0 when there is none. When that slot's row has expired, it returns
+// the newest slot that can have been it: a consumer that takes a span for counted must not take too much.
 func (p *predecessors) of(slot uint64, partition int32) (uint64, error) {
 	if p.last == nil {
 		p.last, p.low, p.next = map[int32]uint64{}, slot, slot

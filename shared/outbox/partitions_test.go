@@ -188,7 +188,8 @@ func TestRelay_PassesSkippedSlotsOverInThePartition(t *testing.T) {
 			key := string(records[i].Key)
 			if step == outboxtest.Committing && strings.HasPrefix(key, "ill") && failing[key] < 2 {
 				failing[key]++
-				return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("ill"), Slots: []uint64{records[i].Slot}}
+				return &outbox.RejectedError{Class: outbox.TooLarge, Err: errors.New("ill"),
+					Slots: []uint64{records[i].Slot}}
 			}
 		}
 		return nil
@@ -206,10 +207,15 @@ func TestRelay_PassesSkippedSlotsOverInThePartition(t *testing.T) {
 // What is sent again bears the header that it had, and a log that lost everything does not begin at 0 again.
 func TestRelay_SendsTheSameHeadersAgain(t *testing.T) {
 	for name, lose := range map[string]func(*rig){
-		"all of it":         func(r *rig) { r.publisher.Recreate() },
-		"the end":           func(r *rig) { r.publisher.Lose(13) },
-		"all, and it died":  func(r *rig) { r.stop(); r.publisher.Recreate(); r.restart() },
-		"while it was down": func(r *rig) { r.stop(); r.publisher.Lose(3); r.publisher.ForgetWatermarks(); r.restart() },
+		"all of it":        func(r *rig) { r.publisher.Recreate() },
+		"the end":          func(r *rig) { r.publisher.Lose(13) },
+		"all, and it died": func(r *rig) { r.stop(); r.publisher.Recreate(); r.restart() },
+		"while it was down": func(r *rig) {
+			r.stop()
+			r.publisher.Lose(3)
+			r.publisher.ForgetWatermarks()
+			r.restart()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -23,8 +23,8 @@ type tails map[int32]tail
 // tail is what is known of one partition.
 type tail struct {
 	StoredRecord
-	// last is the newest slot that the lineage published there, 0 for none: ce_partitionprevious of the next message. It
-	// is another than Slot when the log has lost that record.
+	// last is the newest slot that the lineage published there, 0 for none: ce_partitionprevious of the next message.
+	// It is another than Slot when the log has lost that record.
 	last uint64
 }
 

@@ -2,9 +2,9 @@
 // a record header. The payload stays apart, in the record's value.
 //
 // Three attributes extend the standard: lineage names the database file that wrote the message, sequence is its
-// publication slot there, previous is the slot published before it, partitionprevious the one published before it in the
-// same partition. A consumer that keeps the counted slots of a
-// lineage as intervals closes the gaps that skipped slots leave with them.
+// publication slot there, previous is the slot published before it, partitionprevious the one published before it in
+// the same partition. A consumer that keeps the counted slots of a lineage as intervals closes the gaps that skipped
+// slots leave with them.
 package cloudevent
 
 import (
@@ -83,8 +83,8 @@ type Envelope struct {
 	Lineage  string
 	Sequence uint64
 	Previous uint64
-	// PartitionPrevious is the slot that the lineage published before in the record's partition, 0 for none. It is 0 too
-	// in messages of before it was sent.
+	// PartitionPrevious is the slot that the lineage published before in the record's partition, 0 for none. It is 0
+	// too in messages of before it was sent.
 	PartitionPrevious uint64
 }
 

@@ -102,6 +102,19 @@ func Delete(t testing.TB, address, topic string) {
 	})
 }
 
+// AddPartitions adds partitions to topic until it has as many.
+func AddPartitions(t testing.TB, address, topic string, partitions int) {
+	t.Helper()
+	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {
+		results, err := admin.CreatePartitions(ctx,
+			[]confluent.PartitionsSpecification{{Topic: topic, IncreaseTo: partitions}})
+		if err == nil && results[0].Error.Code() != confluent.ErrNoError {
+			err = results[0].Error
+		}
+		return err
+	})
+}
+
 // Create makes topic and returns when the broker knows it.
 func Create(t testing.TB, address, topic string, partitions int) {
 	t.Helper()
