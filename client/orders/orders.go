@@ -51,14 +51,15 @@ const (
 
 // Defines values for IncidentKind.
 const (
-	IncidentKindFenced           IncidentKind = "fenced"
-	IncidentKindForged           IncidentKind = "forged"
-	IncidentKindForked           IncidentKind = "forked"
-	IncidentKindLogRecreated     IncidentKind = "log_recreated"
-	IncidentKindRecovered        IncidentKind = "recovered"
-	IncidentKindRepublished      IncidentKind = "republished"
-	IncidentKindWatermarkForeign IncidentKind = "watermark_foreign"
-	IncidentKindWatermarkLost    IncidentKind = "watermark_lost"
+	IncidentKindFenced            IncidentKind = "fenced"
+	IncidentKindForged            IncidentKind = "forged"
+	IncidentKindForked            IncidentKind = "forked"
+	IncidentKindLogRecreated      IncidentKind = "log_recreated"
+	IncidentKindPartitionsMissing IncidentKind = "partitions_missing"
+	IncidentKindRecovered         IncidentKind = "recovered"
+	IncidentKindRepublished       IncidentKind = "republished"
+	IncidentKindWatermarkForeign  IncidentKind = "watermark_foreign"
+	IncidentKindWatermarkLost     IncidentKind = "watermark_lost"
 )
 
 // Defines values for LinkState.
@@ -288,7 +289,7 @@ type Incident struct {
 	// At When it was found.
 	At time.Time `json:"at"`
 
-	// Kind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).
+	// Kind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over), partitions_missing (the topic has fewer partitions than messages go to).
 	Kind IncidentKind `json:"kind"`
 
 	// Messages How many messages were dealt with.
@@ -301,7 +302,7 @@ type Incident struct {
 	Text string `json:"text"`
 }
 
-// IncidentKind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over).
+// IncidentKind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over), partitions_missing (the topic has fewer partitions than messages go to).
 type IncidentKind string
 
 // Line defines model for Line.

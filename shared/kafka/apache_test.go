@@ -299,7 +299,8 @@ func madeAgain(t *testing.T, address string) {
 	for name, remake := range map[string]func(*testing.T, *post){
 		"with fewer partitions until some are added": func(t *testing.T, p *post) {
 			brokertest.Recreate(t, address, p.topic, 2)
-			poll(t, "it says so", func() bool { return p.found(outbox.IncidentPartitionsMissing) })
+			clocktest.Eventually(t, "it says so",
+				func() bool { return p.found(outbox.IncidentPartitionsMissing) })
 			brokertest.AddPartitions(t, address, p.topic, 6)
 		},
 		"with more partitions": func(t *testing.T, p *post) { brokertest.Recreate(t, address, p.topic, 9) },

@@ -7,13 +7,15 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"ordertally/shared/kafka/brokertest"
+	"ordertally/shared/kafka/devbroker"
+	"ordertally/shared/kafka/devbroker/devbrokertest"
 	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
 
 // The partition that the relay names is the one that librdkafka would have chosen, with the topic's own number.
 func TestPartition_IsThatOfMurmur2Random(t *testing.T) {
-	address := startDevBroker(t)
+	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	const topic, partitions = "murmur2", 7
 	brokertest.Create(t, address, topic, partitions)
 	producer, err := confluent.NewProducer(&confluent.ConfigMap{

@@ -19,7 +19,7 @@ import (
 
 // Partition returns the partition of a key among n: the one that the murmur2 partitioners of other clients choose.
 func Partition(key []byte, n int32) int32 {
-	return int32(murmur2(key)&0x7fffffff) % n //nolint:gosec // 31 bits
+	return int32(murmur2(key)&0x7fffffff) % n
 }
 
 // murmur2 is MurmurHash 2.0 with the seed that those partitioners use.

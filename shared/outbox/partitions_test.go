@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
@@ -48,7 +49,7 @@ func chained(t *testing.T, records []outbox.Record) {
 	t.Helper()
 	envelopes := headersBySlot(t, records)
 	inSlots := slices.Clone(records)
-	slices.SortFunc(inSlots, func(a, b outbox.Record) int { return int(a.Slot) - int(b.Slot) }) //nolint:gosec // small
+	slices.SortFunc(inSlots, func(a, b outbox.Record) int { return int(a.Slot) - int(b.Slot) })
 	before := map[int32]uint64{}
 	for _, r := range inSlots {
 		if got := envelopes[r.Slot].PartitionPrevious; got != before[r.Partition] {
@@ -92,7 +93,7 @@ func TestRelay_SpreadsOverMorePartitionsFromTheNextSlotOn(t *testing.T) {
 	}
 	r.publisher.AddPartitions(4)
 	var from uint64
-	r.eventually("the count grows", func() bool {
+	clocktest.Eventually(t, "the count grows", func() bool {
 		var err error
 		from, err = r.outbox.GrowPartitions(t.Context(), 7)
 		return err == nil
