@@ -62,11 +62,9 @@ func (t *Totals) Begin(def *Definition) {
 	if t.Minutes == nil {
 		t.Minutes = new(Minutes)
 	}
-	figures := make([]measure.Figure, len(def.Measures))
-	for i, m := range def.Measures {
-		figures[i].Name, figures[i].Kind = m.Name, m.Kind
+	for i := range def.Measures {
+		t.Figures, _ = measure.FigureOf(t.Figures, def.Measures[i].Name, def.Measures[i].Kind)
 	}
-	t.Figures = measure.MergeFigures(t.Figures, figures)
 	tables := make([]measure.Table, len(def.Dimensions))
 	for i, d := range def.Dimensions {
 		tables[i].Name = d.Name

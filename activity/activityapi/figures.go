@@ -19,23 +19,12 @@ func (o *object) addFigures(def *activity.Definition, t *activity.Totals) {
 	}
 }
 
+// figureOf returns the figure of a measure, also of one that has no events.
 func figureOf(m *measure.Measure, f *measure.Figure) any {
-	if m.Kind == measure.Distinct {
-		if f == nil {
-			return 0
-		}
-		return f.Sketch.Count()
+	if f == nil {
+		return m.Kind.New().Render(m)
 	}
-	sums := make(map[string]measure.Sum)
-	if f != nil {
-		for i := range f.Groups {
-			sums[f.Groups[i].Name] = f.Groups[i].Sum
-		}
-	}
-	if m.By == "" {
-		return sums[""]
-	}
-	return sums
+	return f.Render(m)
 }
 
 // addDetails writes what is known of the events beyond their sums.
@@ -48,7 +37,7 @@ func (o *object) addDetails(def *activity.Definition, t *activity.Totals) {
 	for i := range def.Measures {
 		m := &def.Measures[i]
 		if f := t.Figure(m.Name); f != nil {
-			stats.add(m.Name, statsOf(m, f))
+			stats.add(m.Name, f.Details(m))
 		}
 	}
 	o.add("stats", stats)
@@ -61,33 +50,6 @@ func (o *object) addDimensions(def *activity.Definition, t *activity.Totals) {
 		dimensions.add(def.Dimensions[i].Name, rowsOf(def, t, &def.Dimensions[i]))
 	}
 	o.add("dimensions", dimensions)
-}
-
-type groupStats struct {
-	Count int64   `json:"count" minimum:"1" doc:"How many events have the measure." example:"1"`
-	Min   int64   `json:"min" minimum:"0" doc:"The least of an event, in the measure's unit." example:"3564"`
-	Mean  float64 `json:"mean" minimum:"0" doc:"The sum divided by count." example:"3564"`
-	Max   int64   `json:"max" minimum:"0" doc:"The largest of an event." example:"3564"`
-}
-
-func statsOf(m *measure.Measure, f *measure.Figure) any {
-	if m.Kind == measure.Distinct {
-		var stats object
-		stats.add("exact", f.Sketch.Exact())
-		if !f.Sketch.Exact() {
-			stats.add("relative_error", measure.RelativeError)
-		}
-		return stats
-	}
-	groups := make(map[string]groupStats, len(f.Groups))
-	for i := range f.Groups {
-		g := &f.Groups[i]
-		groups[g.Name] = groupStats{g.Count, g.Min, g.Mean(), g.Max}
-	}
-	if m.By == "" {
-		return groups[""]
-	}
-	return groups
 }
 
 // rowsOf returns the values of a dimension, those with the most events first, and the others as one row.
@@ -121,22 +83,12 @@ func (o *object) addTally(def *activity.Definition, t *measure.Tally, d *measure
 	o.add("count", t.Count)
 	for i := range def.Measures {
 		m := &def.Measures[i]
-		if m.Kind != measure.Total {
+		if !m.Kind.Sums {
 			continue
 		}
-		sums := make(map[string]measure.Sum)
-		for _, s := range t.Sums {
-			if s.Measure == m.Name {
-				sums[s.Group] = s.Sum
-			}
-		}
-		if len(sums) == 0 && d != nil && !d.Has(m) {
-			continue
-		}
-		if m.By == "" {
-			o.add(m.Name, sums[""])
-		} else {
-			o.add(m.Name, sums)
+		sum, found := t.Render(m)
+		if found || d == nil || d.Has(m) {
+			o.add(m.Name, sum)
 		}
 	}
 }

@@ -18,46 +18,9 @@ var (
 	yes    = &openapi.Schema{Type: "boolean"}
 )
 
-// sum is a whole number that may exceed 64 bits: a day adds up orders of up to 2^63-1 each.
-func sum(says string, examples ...any) *openapi.Schema {
-	return openapi.Said(
-		&openapi.Schema{Type: "integer", Minimum: new(0.0)},
-		says+" It may exceed 64 bits.",
-		examples...)
-}
-
 func list(of *openapi.Schema, says string) *openapi.Schema {
 	return &openapi.Schema{Type: "array", Items: of, Description: says}
 }
-
-// figure is the value of a measure that is not known here: a whole number, or one for each currency.
-func figure() openapi.Named {
-	return openapi.Named{Name: "Figure", Schema: &openapi.Schema{
-		Description: "The figure of a measure, under its name: a number, or numbers by currency, in minor units. " +
-			"They may exceed 64 bits.",
-		AnyOf: []*openapi.Schema{
-			{Type: "integer"},
-			{Type: "object", AdditionalProperties: &openapi.Schema{Type: "integer"}},
-		},
-	}}
-}
-
-// distinct is what is told of a count of different texts.
-var distinct = openapi.Named{Name: "DistinctStats", Schema: &openapi.Schema{
-	Type:                 "object",
-	Required:             []string{"exact"},
-	AdditionalProperties: false,
-	Description:          "How good a count of different texts is.",
-	Properties: map[string]*openapi.Schema{
-		"exact": openapi.Said(yes, "It was counted exactly, as up to 384 are."),
-		"relative_error": {
-			Type:        "number",
-			Format:      "double",
-			Description: "The standard error otherwise, as a share. Left out when it is exact.",
-			Examples:    []any{measure.RelativeError},
-		},
-	},
-}}
 
 // shape makes the schemas of answers whose members are measures and dimensions: of one activity, or of any.
 type shape struct {
@@ -106,7 +69,7 @@ func (s shape) object(
 		AdditionalProperties: false,
 	}
 	if s.def == nil {
-		made.AdditionalProperties = openapi.Ref(figure().Name)
+		made.AdditionalProperties = openapi.Ref(anyFigure().Name)
 		return made
 	}
 	for i := range s.def.Measures {
@@ -114,41 +77,15 @@ func (s shape) object(
 		if !kept(m) {
 			continue
 		}
-		properties[m.Name] = schemaOf(m)
+		properties[m.Name] = schemaOf(m.Kind.Form(m))
 		made.Required = append(made.Required, m.Name)
 	}
 	return made
 }
 
-// schemaOf is the schema of a measure's figure.
-func schemaOf(m *measure.Measure) *openapi.Schema {
-	switch {
-	case m.Kind == measure.Distinct:
-		return openapi.Said(
-			whole,
-			"How many different "+string(m.Path)+" there are; see stats for how exact that is.",
-			1,
-		)
-	case m.By != "":
-		return &openapi.Schema{
-			Type:                 "object",
-			AdditionalProperties: sum("The sum in minor units."),
-			Examples:             []any{map[string]int{"GBP": 3564}},
-			Description: "The sum of " + string(
-				m.Path,
-			) + " by " + string(
-				m.By,
-			) + ", in minor units. Empty when there is none.",
-		}
-	case m.Kind == measure.Count:
-		return openapi.Said(whole, "How many "+string(m.Path)+" there are.", 2)
-	}
-	return sum("The sum of "+string(m.Path)+".", 12)
-}
-
 // Which measures are kept: everywhere, or of minutes and of the values of dimensions.
 func everyMeasure(*measure.Measure) bool { return true }
-func sums(m *measure.Measure) bool       { return m.Kind == measure.Total }
+func sums(m *measure.Measure) bool       { return m.Kind.Sums }
 
 // details are what is known of a range beyond its figures.
 func (s shape) details(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
@@ -167,14 +104,7 @@ func (s shape) details(properties map[string]*openapi.Schema) map[string]*openap
 	stats.AdditionalProperties, stats.Properties = false, map[string]*openapi.Schema{}
 	for i := range s.def.Measures {
 		m := &s.def.Measures[i]
-		of := openapi.Ref("GroupStats")
-		switch {
-		case m.Kind == measure.Distinct:
-			of = openapi.Ref(distinct.Name)
-		case m.By != "":
-			of = &openapi.Schema{Type: "object", AdditionalProperties: of, Description: "By " + string(m.By) + "."}
-		}
-		stats.Properties[m.Name] = of
+		stats.Properties[m.Name] = schemaOf(m.Kind.Details(m))
 	}
 	return properties
 }
@@ -230,7 +160,7 @@ func (s shape) value() openapi.Named {
 	for i := range s.def.Measures {
 		m := &s.def.Measures[i]
 		for j := range s.def.Dimensions {
-			if m.Kind == measure.Total && !s.def.Dimensions[j].Has(m) {
+			if m.Kind.Sums && !s.def.Dimensions[j].Has(m) {
 				made.Schema.Required = slices.DeleteFunc(
 					made.Schema.Required,
 					func(name string) bool { return name == m.Name },
@@ -247,7 +177,7 @@ func (s shape) value() openapi.Named {
 }
 
 // parts are the schemas that the others refer to.
-func (s shape) parts() []any { return []any{asOf{}, groupStats{}, distinct, figure(), s.value()} }
+func (s shape) parts() []any { return append(details(), asOf{}, anyFigure(), s.value()) }
 
 // state adds what an answer says of itself.
 func state(s *openapi.Schema) *openapi.Schema {

@@ -53,7 +53,10 @@ func useStatistics(t *testing.T, path string) (read string, err error) {
 	var text strings.Builder
 	asOf, err := store.Read(t.Context(), activity.Span{To: math.MaxInt64},
 		func(q activity.Quarter, totals *activity.Totals) {
-			fmt.Fprintln(&text, q, totals.Count, totals.First, totals.Last, totals.Digest, totals.Figures)
+			fmt.Fprintln(&text, q, totals.Count, totals.First, totals.Last, totals.Digest)
+			for i, m := range def.Measures {
+				fmt.Fprintln(&text, totals.Figures[i].Render(&m), totals.Figures[i].Details(&m))
+			}
 		})
 	if err != nil {
 		return text.String(), err

@@ -49,12 +49,14 @@ func Totals(orders ...Order) activity.Totals {
 
 // Sum returns the sum of a measure for a currency, "" for none; zero when nothing of it was counted.
 func Sum(t *activity.Totals, name, currency string) measure.Sum {
-	if f := t.Figure(name); f != nil {
-		for _, g := range f.Groups {
-			if g.Name == currency {
-				return g.Sum
-			}
-		}
+	f := t.Figure(name)
+	if f == nil {
+		return measure.Sum{}
 	}
-	return measure.Sum{}
+	if currency == "" {
+		sum, _ := f.Render(&measure.Measure{}).(measure.Sum)
+		return sum
+	}
+	sums, _ := f.Render(&measure.Measure{By: "currency"}).(map[string]measure.Sum)
+	return sums[currency]
 }

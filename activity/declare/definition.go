@@ -139,7 +139,7 @@ func (it *item) measures(def *activity.Definition, used *uses) {
 			continue
 		}
 		def.Measures = append(def.Measures, m)
-		if m.Kind == measure.Count { // of anything, objects too
+		if m.Kind.Objects {
 			used.paths = append(used.paths, m.Path)
 		} else {
 			used.add(written.line, setting, m.Path)

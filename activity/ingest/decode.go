@@ -16,31 +16,33 @@ import (
 type decoder struct {
 	def *activity.Definition
 	extractor
-	// The slots of what the definition names, -1 for what is not in the value.
+	// The fields of what the definition names, -1 for what is not in the value.
 	typeAt, id, at, subject int
-	measures                []measureSlots
-	dimensions              []dimensionSlots
-	rules                   []ruleSlots
+	measures                []measureFields
+	dimensions              []dimensionFields
+	rules                   []ruleFields
 	envelopes               cloudevent.Parser
 	words                   map[string]string // short texts that come again, so that each is allocated once
+	found                   found
 }
 
-type measureSlots struct{ values, by int }
+type measureFields struct{ values, by int }
 
-type dimensionSlots struct {
+type dimensionFields struct {
 	value int
 	split *split // nil when the value is a member of the event itself
-	// Which measures are sums over the objects of the split, in the order of its slots after the value's own.
+	// Which measures are sums over the objects of the split, in the order of its fields after the value's own.
 	inside []int
 }
 
-type ruleSlots struct {
+type ruleFields struct {
 	value   int
 	factors []int
 }
 
 func newDecoder(def *activity.Definition) *decoder {
 	d := &decoder{def: def, words: make(map[string]string)}
+	d.found.decoder = d
 	at := func(path measure.Path) int {
 		if path == "" {
 			return -1
@@ -49,27 +51,27 @@ func newDecoder(def *activity.Definition) *decoder {
 	}
 	d.typeAt, d.id, d.at, d.subject = at(def.TypeAt.Path), at(def.ID.Path), at(def.At.Path), at(def.Subject.Path)
 	for _, m := range def.Measures {
-		d.measures = append(d.measures, measureSlots{at(m.Path), at(m.By)})
+		d.measures = append(d.measures, measureFields{at(m.Path), at(m.By)})
 	}
 	for _, dimension := range def.Dimensions {
-		slots := dimensionSlots{value: at(dimension.Path)}
+		fields := dimensionFields{value: at(dimension.Path)}
 		if objects := dimension.Objects(); objects != "" && !dimension.Single {
-			told := []int{slots.value}
+			told := []int{fields.value}
 			for i := range def.Measures {
-				if m := &def.Measures[i]; m.Kind == measure.Total && m.Path.Within(objects) {
-					slots.inside, told = append(slots.inside, i), append(told, d.measures[i].values)
+				if m := &def.Measures[i]; m.Kind.Sums && m.Path.Within(objects) {
+					fields.inside, told = append(fields.inside, i), append(told, d.measures[i].values)
 				}
 			}
-			slots.split = d.split(objects, told)
+			fields.split = d.split(objects, told)
 		}
-		d.dimensions = append(d.dimensions, slots)
+		d.dimensions = append(d.dimensions, fields)
 	}
 	for _, rule := range def.Rules {
-		slots := ruleSlots{value: at(rule.Path)}
+		fields := ruleFields{value: at(rule.Path)}
 		for _, factor := range rule.Factors {
-			slots.factors = append(slots.factors, at(factor))
+			fields.factors = append(fields.factors, at(factor))
 		}
-		d.rules = append(d.rules, slots)
+		d.rules = append(d.rules, fields)
 	}
 	return d
 }
@@ -230,7 +232,7 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 		return poison(activity.ReasonMalformed, "The value is not a JSON object: %.200s.", err)
 	}
 	if d.typeAt >= 0 {
-		text, err := d.slots[d.typeAt].one()
+		text, err := d.fields[d.typeAt].one()
 		if err != nil {
 			return poison(activity.ReasonMalformed, "%s", err)
 		}
@@ -294,11 +296,11 @@ func (d *decoder) checkType(found string) *activity.Poison {
 }
 
 // fact returns the text at a place, "" when there is none.
-func (d *decoder) fact(r *kafka.Record, place activity.Place, slot int) (string, *activity.Poison) {
-	if slot < 0 {
+func (d *decoder) fact(r *kafka.Record, place activity.Place, field int) (string, *activity.Poison) {
+	if field < 0 {
 		return header(r, place.Header), nil
 	}
-	text, err := d.slots[slot].one()
+	text, err := d.fields[field].one()
 	if err != nil {
 		return "", poison(activity.ReasonMalformed, "%s", err)
 	}

@@ -18,7 +18,7 @@ import (
 // Measured with an order of 3 lines and the 8 paths of ORDER_CREATED: see BenchmarkDecode.
 type extractor struct {
 	root    *node
-	slots   []slot
+	fields  []field
 	splits  []*split
 	decoder *jsontext.Decoder
 	input   bytes.Buffer
@@ -28,14 +28,14 @@ type extractor struct {
 // node is a place in the document that a path leads through or to.
 type node struct {
 	members map[string]*node
-	slot    int   // of the path that ends here, or -1
-	below   []int // slots of the paths that end one member further
+	field   int   // of the path that ends here, or -1
+	below   []int // fields of the paths that end one member further
 	array   bool  // in this document; kept of nodes that a split passes through
 	splits  []*split
 }
 
-// slot takes what stands at one path.
-type slot struct {
+// field is what stands at one path.
+type field struct {
 	path     measure.Path
 	elements int64    // of the arrays there; anything else that is not null is one
 	values   []scalar // in the order of the document; where the objects of an array lack the member, an absent one
@@ -48,10 +48,10 @@ type scalar struct {
 	parent bool          // it stands for an object or array where a scalar was wanted
 }
 
-// add has a path read, and returns its slot.
+// add has a path read, and returns its field.
 func (x *extractor) add(path measure.Path) int {
 	if x.root == nil {
-		x.root = &node{slot: -1}
+		x.root = &node{field: -1}
 	}
 	at, before := x.root, (*node)(nil)
 	for name := range strings.SplitSeq(string(path), ".") {
@@ -59,28 +59,28 @@ func (x *extractor) add(path measure.Path) int {
 			at.members = make(map[string]*node)
 		}
 		if at.members[name] == nil {
-			at.members[name] = &node{slot: -1}
+			at.members[name] = &node{field: -1}
 		}
 		at, before = at.members[name], at
 	}
-	if at.slot < 0 {
-		at.slot = len(x.slots)
-		x.slots = append(x.slots, slot{path: path})
-		before.below = append(before.below, at.slot)
+	if at.field < 0 {
+		at.field = len(x.fields)
+		x.fields = append(x.fields, field{path: path})
+		before.below = append(before.below, at.field)
 	}
-	return at.slot
+	return at.field
 }
 
 // split tells the objects at one place apart: which values are of which.
 type split struct {
 	through []*node // the places that lead to the objects, theirs being the last
-	slots   []int   // of paths below
-	ends    []int32 // after each object: how many values each of the slots had
+	fields  []int   // of paths below
+	ends    []int32 // after each object: how many values each of the fields had
 }
 
-// split has the values of some slots told apart by the objects at a path, which their paths go through.
-func (x *extractor) split(objects measure.Path, slots []int) *split {
-	s := &split{slots: slots}
+// split has the values of some fields told apart by the objects at a path, which their paths go through.
+func (x *extractor) split(objects measure.Path, fields []int) *split {
+	s := &split{fields: fields}
 	at := x.root
 	for name := range strings.SplitSeq(string(objects), ".") {
 		at = at.members[name]
@@ -104,16 +104,16 @@ func (s *split) elements() bool {
 // ended notes that an object has been read.
 func (x *extractor) ended(n *node) {
 	for _, s := range n.splits {
-		for _, slot := range s.slots {
-			s.ends = append(s.ends, int32(len(x.slots[slot].values))) //nolint:gosec // no more than a record has bytes
+		for _, field := range s.fields {
+			s.ends = append(s.ends, int32(len(x.fields[field].values))) //nolint:gosec // no more than a record has bytes
 		}
 	}
 }
 
 // read finds the paths' values in a document, which must be one JSON value and nothing after it.
 func (x *extractor) read(document []byte) error {
-	for i := range x.slots {
-		x.slots[i].elements, x.slots[i].values = 0, x.slots[i].values[:0]
+	for i := range x.fields {
+		x.fields[i].elements, x.fields[i].values = 0, x.fields[i].values[:0]
 	}
 	for _, s := range x.splits {
 		s.ends = s.ends[:0]
@@ -135,7 +135,7 @@ func (x *extractor) read(document []byte) error {
 		return errors.New("it is not an object")
 	}
 	if x.root == nil {
-		x.root = &node{slot: -1}
+		x.root = &node{field: -1}
 	}
 	if err := x.walk(x.root); err != nil {
 		return err
@@ -221,15 +221,15 @@ func (x *extractor) element(n *node) error {
 	var room [enough]int
 	before := room[:0]
 	for _, s := range n.below {
-		before = append(before, len(x.slots[s].values))
+		before = append(before, len(x.fields[s].values))
 	}
 	kind := x.decoder.PeekKind()
 	if err := x.walk(n); err != nil {
 		return err
 	}
 	for i, s := range n.below {
-		if len(x.slots[s].values) == before[i] {
-			x.slots[s].values = append(x.slots[s].values, scalar{})
+		if len(x.fields[s].values) == before[i] {
+			x.fields[s].values = append(x.fields[s].values, scalar{})
 		}
 	}
 	if kind != '[' {
@@ -239,23 +239,23 @@ func (x *extractor) element(n *node) error {
 }
 
 func (x *extractor) count(n *node, elements int64) {
-	if n.slot >= 0 {
-		x.slots[n.slot].elements += elements
+	if n.field >= 0 {
+		x.fields[n.field].elements += elements
 	}
 }
 
 // mark notes an object where a path ends.
 func (x *extractor) mark(n *node, kind jsontext.Kind) {
-	if n.slot >= 0 {
-		x.slots[n.slot].values = append(x.slots[n.slot].values, scalar{kind: kind, parent: true})
+	if n.field >= 0 {
+		x.fields[n.field].values = append(x.fields[n.field].values, scalar{kind: kind, parent: true})
 	}
 }
 
 func (x *extractor) scalar(n *node, value jsontext.Value) {
-	if n.slot < 0 {
+	if n.field < 0 {
 		return
 	}
-	s := &x.slots[n.slot]
+	s := &x.fields[n.field]
 	found := scalar{kind: value.Kind()}
 	from := len(x.text)
 	switch found.kind {
@@ -284,28 +284,28 @@ func (e *errKind) Error() string { return "The value at " + string(e.path) + " i
 func (s *scalar) absent() bool { return s.kind == 0 || s.kind == 'n' }
 
 // number returns a whole number; one that is absent is 0.
-func (s *slot) number(v *scalar) (int64, error) {
+func (f *field) number(v *scalar) (int64, error) {
 	if v.absent() {
 		return 0, nil
 	}
 	n, err := wholenumber.Parse(v.text)
 	if v.kind != '0' || err != nil {
-		return 0, &errKind{s.path, "a whole number of 64 bits"}
+		return 0, &errKind{f.path, "a whole number of 64 bits"}
 	}
 	return n, nil
 }
 
 // one returns the only text there, nil when there is none; the same several times is one. Numbers and truth values
 // count as their text.
-func (s *slot) one() ([]byte, error) {
+func (f *field) one() ([]byte, error) {
 	var found []byte
-	for i := range s.values {
-		v := &s.values[i]
+	for i := range f.values {
+		v := &f.values[i]
 		if v.absent() {
 			continue
 		}
 		if v.parent || found != nil && !bytes.Equal(v.text, found) {
-			return nil, &errKind{s.path, "one text"}
+			return nil, &errKind{f.path, "one text"}
 		}
 		found = v.text
 	}

@@ -21,8 +21,8 @@ func (d *decoder) label(dimension int, e *activity.Event) {
 }
 
 // texts returns the only text, "" when there is none. An event that has several counts under each of them.
-func (d *decoder) texts(at *dimensionSlots, e *activity.Event) (only string, table *measure.Table) {
-	s := &d.slots[at.value]
+func (d *decoder) texts(at *dimensionFields, e *activity.Event) (only string, table *measure.Table) {
+	s := &d.fields[at.value]
 	var event measure.Tally
 	for i := range s.values {
 		v := &s.values[i]
@@ -47,19 +47,19 @@ func (d *decoder) texts(at *dimensionSlots, e *activity.Event) (only string, tab
 }
 
 // elements counts the objects of an event by their texts, with the sums of what is inside them.
-func (d *decoder) elements(at *dimensionSlots, e *activity.Event) *measure.Table {
+func (d *decoder) elements(at *dimensionFields, e *activity.Event) *measure.Table {
 	table := new(measure.Table)
-	told := at.split.slots
+	told := at.split.fields
 	before := make([]int32, len(told))
 	object := measure.Tally{Count: 1, Sums: make([]measure.NamedSum, len(at.inside))}
 	for ends := at.split.ends; len(ends) > 0; ends = ends[len(told):] {
 		for i, measured := range at.inside {
 			object.Sums[i] = measure.NamedSum{
 				Measure: d.def.Measures[measured].Name, Group: e.Values[measured].Group,
-				Sum: measure.SumOf(d.slots[told[i+1]].part(before[i+1], ends[i+1])),
+				Sum: measure.SumOf(d.fields[told[i+1]].part(before[i+1], ends[i+1])),
 			}
 		}
-		d.object(table, d.slots[told[0]].values[before[0]:ends[0]], &object)
+		d.object(table, d.fields[told[0]].values[before[0]:ends[0]], &object)
 		copy(before, ends)
 	}
 	return table
@@ -92,10 +92,10 @@ func (d *decoder) object(table *measure.Table, values []scalar, object *measure.
 }
 
 // part adds up some of the amounts, whose sum is known to be possible.
-func (s *slot) part(from, to int32) int64 {
+func (f *field) part(from, to int32) int64 {
 	var sum int64
 	for i := from; i < to; i++ {
-		n, err := s.number(&s.values[i])
+		n, err := f.number(&f.values[i])
 		if err == nil {
 			sum += n
 		}

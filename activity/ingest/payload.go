@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"time"
@@ -60,70 +61,45 @@ func (d *decoder) event(r *kafka.Record, e *activity.Event) *activity.Poison {
 }
 
 // value reads what the event adds to one measure.
-func (d *decoder) value(m *measure.Measure, at measureSlots, v *measure.Value) *activity.Poison {
-	s := &d.slots[at.values]
-	switch m.Kind {
-	case measure.Count:
-		v.Amount = s.elements
-		return nil
-	case measure.Distinct:
-		return s.hashes(v)
+func (d *decoder) value(m *measure.Measure, at measureFields, v *measure.Value) *activity.Poison {
+	d.found.measure, d.found.field, d.found.by = m, &d.fields[at.values], nil
+	if at.by >= 0 {
+		d.found.by = &d.fields[at.by]
 	}
-	var p *activity.Poison
-	if v.Amount, p = s.sum(); p != nil || at.by < 0 {
+	err := m.Kind.Read(&d.found, v)
+	if err == nil {
+		return nil
+	}
+	if p, told := errors.AsType[*activity.Poison](err); told {
 		return p
 	}
-	currency, err := d.slots[at.by].one()
-	if err != nil {
-		return poison(activity.ReasonMalformed, "%s", err)
-	}
-	if !isCurrency(currency) {
-		return poison(activity.ReasonImpossible, "The %s is %.20q, want three upper-case letters.", m.By, currency)
-	}
-	v.Group = d.word(currency)
-	return nil
+	return poison(activity.ReasonMalformed, "%s", err)
 }
 
-// hashes reads the texts to be counted when they differ.
-func (s *slot) hashes(v *measure.Value) *activity.Poison {
-	for i := range s.values {
-		switch value := &s.values[i]; {
-		case value.parent:
-			return poison(activity.ReasonMalformed, "%s", &errKind{s.path, "a text"})
-		case len(value.text) == 0:
-		case !v.Known:
-			v.Hash, v.Known = measure.Hash(value.text), true
-		default:
-			v.More = append(v.More, measure.Hash(value.text))
-		}
-	}
-	return nil
-}
-
-// sum adds up the amounts of a slot. There must be one.
-func (s *slot) sum() (int64, *activity.Poison) {
-	if len(s.values) == 0 || len(s.values) == 1 && s.values[0].absent() {
-		return 0, poison(activity.ReasonImpossible, "There is no %s.", s.path)
+// sum adds up the amounts of a field. There must be one.
+func (f *field) sum() (int64, *activity.Poison) {
+	if len(f.values) == 0 || len(f.values) == 1 && f.values[0].absent() {
+		return 0, poison(activity.ReasonImpossible, "There is no %s.", f.path)
 	}
 	var sum int64
-	for i := range s.values {
-		n, err := s.number(&s.values[i])
+	for i := range f.values {
+		n, err := f.number(&f.values[i])
 		if err != nil {
 			return 0, poison(activity.ReasonMalformed, "%s", err)
 		}
 		if n < 0 {
-			return 0, poison(activity.ReasonImpossible, "The %s is %d, less than 0.", s.path, n)
+			return 0, poison(activity.ReasonImpossible, "The %s is %d, less than 0.", f.path, n)
 		}
 		if sum += n; sum < 0 {
-			return 0, poison(activity.ReasonImpossible, "The sum of %s is more than 2^63-1.", s.path)
+			return 0, poison(activity.ReasonImpossible, "The sum of %s is more than 2^63-1.", f.path)
 		}
 	}
 	return sum, nil
 }
 
 // check says what is wrong when a rule does not hold.
-func (d *decoder) check(rule *measure.Rule, at *ruleSlots) *activity.Poison {
-	s := &d.slots[at.value]
+func (d *decoder) check(rule *measure.Rule, at *ruleFields) *activity.Poison {
+	s := &d.fields[at.value]
 	switch {
 	case rule.Factors != nil:
 		return d.checkProducts(rule, at)
@@ -146,21 +122,21 @@ func (d *decoder) check(rule *measure.Rule, at *ruleSlots) *activity.Poison {
 }
 
 // exists reports whether there is a value that is not empty.
-func (s *slot) exists() bool {
-	for i := range s.values {
-		if v := &s.values[i]; v.parent || !v.absent() && len(v.text) > 0 {
+func (f *field) exists() bool {
+	for i := range f.values {
+		if v := &f.values[i]; v.parent || !v.absent() && len(v.text) > 0 {
 			return true
 		}
 	}
 	return false
 }
 
-func (d *decoder) checkProducts(rule *measure.Rule, at *ruleSlots) *activity.Poison {
-	want, p := d.slots[at.value].sum()
+func (d *decoder) checkProducts(rule *measure.Rule, at *ruleFields) *activity.Poison {
+	want, p := d.fields[at.value].sum()
 	if p != nil {
 		return p
 	}
-	left, right := &d.slots[at.factors[0]], &d.slots[at.factors[1]]
+	left, right := &d.fields[at.factors[0]], &d.fields[at.factors[1]]
 	var sum int64
 	for i := range max(len(left.values), len(right.values)) {
 		a, errA := left.at(i)
@@ -183,13 +159,13 @@ func (d *decoder) checkProducts(rule *measure.Rule, at *ruleSlots) *activity.Poi
 	return nil
 }
 
-func (s *slot) at(i int) (int64, error) {
-	if i >= len(s.values) {
+func (f *field) at(i int) (int64, error) {
+	if i >= len(f.values) {
 		return 0, nil
 	}
-	n, err := s.number(&s.values[i])
+	n, err := f.number(&f.values[i])
 	if err == nil && n < 0 {
-		err = fmt.Errorf("the %s is %d, less than 0", s.path, n)
+		err = fmt.Errorf("the %s is %d, less than 0", f.path, n)
 	}
 	return n, err
 }

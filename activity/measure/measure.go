@@ -6,22 +6,10 @@ import (
 	"strings"
 )
 
-// Kind says how the values of a measure add up.
-type Kind uint8
-
-// The kinds.
-const (
-	Count    Kind = iota + 1 // how many elements
-	Total                    // the sum of whole numbers
-	Distinct                 // how many different texts
-)
-
-var kinds = map[Kind]string{Count: "count", Total: "sum", Distinct: "distinct"}
-
 // Measure is one figure that an activity keeps.
 type Measure struct {
 	Name string // in answers and in the file
-	Kind Kind
+	Kind *Kind
 	Path Path // of the values
 	By   Path // of the currency that a sum is kept apart by; "" for none
 }
@@ -66,14 +54,13 @@ func Parse(name, text string) (Measure, error) {
 	}
 	parts := measureForm.FindStringSubmatch(strings.TrimSpace(text))
 	m := Measure{Name: name}
-	for kind, word := range kinds {
-		if parts != nil && parts[1] == word {
+	for _, kind := range kinds {
+		if parts != nil && parts[1] == kind.Word {
 			m.Kind = kind
 		}
 	}
-	if m.Kind == 0 || parts[3] != "" && m.Kind != Total {
-		return Measure{}, fmt.Errorf("%.80q is not a measure: write count(path), sum(path), sum(path) by path, or "+
-			"distinct(path)", text)
+	if m.Kind == nil || parts[3] != "" && !m.Kind.By {
+		return Measure{}, fmt.Errorf("%.80q is not a measure: write %s", text, usage())
 	}
 	var err error
 	if m.Path, err = ParsePath(parts[2]); err != nil {
@@ -87,7 +74,7 @@ func Parse(name, text string) (Measure, error) {
 
 // String returns the measure as Parse reads it.
 func (m Measure) String() string {
-	text := kinds[m.Kind] + "(" + string(m.Path) + ")"
+	text := m.Kind.Word + "(" + string(m.Path) + ")"
 	if m.By != "" {
 		text += " by " + string(m.By)
 	}
@@ -108,7 +95,7 @@ type Dimension struct {
 // events, not the elements of an array.
 func (d *Dimension) Has(m *Measure) bool {
 	objects := d.Objects()
-	return m.Kind == Total && (d.Single || objects == "" || m.Path.Within(objects))
+	return m.Kind.Sums && (d.Single || objects == "" || m.Path.Within(objects))
 }
 
 // Objects returns the path of the objects that the value is a member of, "" for the event itself.

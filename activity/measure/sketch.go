@@ -2,12 +2,13 @@ package measure
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 	"math/bits"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
+
+	"ordertally/shared/boltdb/codec"
 )
 
 // The size of a sketch. 2^12 registers have a standard error of 1.04/sqrt(2^12).
@@ -130,57 +131,59 @@ func tau(x float64) float64 {
 	}
 }
 
-// AppendTo appends the sketch: the number of hashes and the hashes, or MaxExact+1 and all registers in 6 bits each.
-func (s *Sketch) AppendTo(b []byte) []byte {
+// Encode appends the sketch to a record: the number of hashes and the hashes, or MaxExact+1 and all registers in 6 bits
+// each.
+func (s *Sketch) Encode(record *codec.Encoder) {
 	if s.ranks == nil {
-		b = binary.AppendUvarint(b, uint64(len(s.hashes)))
+		record.Uint(uint64(len(s.hashes)))
 		for _, hash := range s.hashes {
-			b = binary.BigEndian.AppendUint64(b, hash)
+			record.Uint64(hash)
 		}
-		return b
+		return
 	}
-	b = binary.AppendUvarint(b, maxExact+1)
+	record.Uint(maxExact + 1)
 	for i := 0; i < registers; i += 4 {
 		four := uint32(s.ranks[i])<<18 | uint32(s.ranks[i+1])<<12 | uint32(s.ranks[i+2])<<6 | uint32(s.ranks[i+3])
-		b = append(b, byte(four>>16), byte(four>>8), byte(four)) //nolint:gosec // 24 bits in three bytes
+		record.Byte(byte(four >> 16)) //nolint:gosec // 24 bits in three bytes
+		record.Byte(byte(four >> 8))  //nolint:gosec // likewise
+		record.Byte(byte(four))       //nolint:gosec // likewise
 	}
-	return b
 }
 
-var errSketch = errors.New("it has not the form of a sketch")
-
-// ReadSketch reads what AppendTo wrote from the front of b and returns what follows. The sketch shares no memory with
-// b.
-func ReadSketch(b []byte) (Sketch, []byte, error) {
-	count, n := binary.Uvarint(b)
-	if n <= 0 || count > maxExact+1 {
-		return Sketch{}, nil, errSketch
-	}
-	b = b[n:]
+// Decode takes what Encode appended. The sketch must be empty; it shares no memory with the record.
+func (s *Sketch) Decode(record *codec.Decoder) {
+	count := record.Uint()
 	if count <= maxExact {
-		if uint64(len(b)) < 8*count {
-			return Sketch{}, nil, errSketch
+		hashes := record.Raw(8 * int(count))
+		if len(hashes) == 0 {
+			return
 		}
-		s := Sketch{hashes: make([]uint64, count)}
+		s.hashes = make([]uint64, count)
 		for i := range s.hashes {
-			s.hashes[i] = binary.BigEndian.Uint64(b[8*i:])
+			s.hashes[i] = binary.BigEndian.Uint64(hashes[8*i:])
+			if i > 0 && s.hashes[i] <= s.hashes[i-1] {
+				record.Fail()
+			}
 		}
-		return s, b[8*count:], nil
+		return
 	}
-	if len(b) < denseSize {
-		return Sketch{}, nil, errSketch
+	packed := record.Raw(denseSize)
+	if count > maxExact+1 {
+		record.Fail()
 	}
-	s := Sketch{ranks: make([]uint8, registers)}
+	if record.Err() != nil {
+		return
+	}
+	s.ranks = make([]uint8, registers)
 	for i := 0; i < registers; i += 4 {
-		four := uint32(b[i/4*3])<<16 | uint32(b[i/4*3+1])<<8 | uint32(b[i/4*3+2])
+		four := uint32(packed[i/4*3])<<16 | uint32(packed[i/4*3+1])<<8 | uint32(packed[i/4*3+2])
 		for j := range 4 {
 			s.ranks[i+j] = uint8(four >> (18 - 6*j) & 63)
 			if s.ranks[i+j] > ranks+1 {
-				return Sketch{}, nil, errSketch
+				record.Fail()
 			}
 		}
 	}
-	return s, b[denseSize:], nil
 }
 
 // Exact reports whether Count is exact.

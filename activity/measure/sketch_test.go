@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ordertally/activity/measure"
+	"ordertally/shared/boltdb/codec"
 )
 
 func sketch(from, to int) *measure.Sketch {
@@ -17,6 +18,12 @@ func sketch(from, to int) *measure.Sketch {
 		s.Add(measure.Hash(fmt.Appendf(nil, "customer %d", i)))
 	}
 	return &s
+}
+
+func encoded(s *measure.Sketch) []byte {
+	var record codec.Encoder
+	s.Encode(&record)
+	return record.Encoded()
 }
 
 // TestCountsWithinTheStatedError counts sets of many sizes. Two of three are to be within the standard error, and all
@@ -56,13 +63,15 @@ func TestSketchesOfParts(t *testing.T) {
 		for _, to := range append(cuts, end) {
 			part := sketch(min(from, to), max(from, to))
 			from = to
-			read, rest, err := measure.ReadSketch(append(part.AppendTo(nil), "rest"...))
-			if err != nil || string(rest) != "rest" {
+			var read measure.Sketch
+			record := codec.NewDecoder(append(encoded(part), "rest"...))
+			read.Decode(&record)
+			if rest, err := record.Rest(), record.Err(); err != nil || string(rest) != "rest" {
 				t.Fatalf("read %q, %v", rest, err)
 			}
 			whole.Merge(&read)
 		}
-		if !bytes.Equal(whole.AppendTo(nil), all.AppendTo(nil)) || whole.Count() != all.Count() {
+		if !bytes.Equal(encoded(whole), encoded(all)) || whole.Count() != all.Count() {
 			t.Fatalf("%d of parts, %d of all", whole.Count(), all.Count())
 		}
 	})
@@ -70,9 +79,11 @@ func TestSketchesOfParts(t *testing.T) {
 
 func TestRefusesWhatIsNoSketch(t *testing.T) {
 	for _, size := range []int{0, 3, 2000} {
-		whole := sketch(0, size).AppendTo(nil)
+		whole := encoded(sketch(0, size))
 		for cut := range whole {
-			if _, _, err := measure.ReadSketch(whole[:cut]); err == nil {
+			var read measure.Sketch
+			record := codec.NewDecoder(whole[:cut])
+			if read.Decode(&record); record.End() == nil {
 				t.Fatalf("took %d of %d bytes", cut, len(whole))
 			}
 		}

@@ -22,7 +22,7 @@ type NamedSum struct {
 func (t *Tally) Add(measures []Measure, values []Value) {
 	t.Count++
 	for i := range measures {
-		if measures[i].Kind == Total {
+		if measures[i].Kind.Sums {
 			t.add(&NamedSum{measures[i].Name, values[i].Group, SumOf(values[i].Amount)})
 		}
 	}
@@ -34,6 +34,20 @@ func (t *Tally) Merge(other *Tally) {
 	for i := range other.Sums {
 		t.add(&other.Sums[i])
 	}
+}
+
+// Render returns the sum of a measure, or its sums by currency, and whether there is one.
+func (t *Tally) Render(m *Measure) (figure any, found bool) {
+	sums := make(map[string]Sum)
+	for i := range t.Sums {
+		if s := &t.Sums[i]; s.Measure == m.Name {
+			sums[s.Group] = s.Sum
+		}
+	}
+	if m.By == "" {
+		return sums[""], len(sums) > 0
+	}
+	return sums, len(sums) > 0
 }
 
 func (t *Tally) add(s *NamedSum) {

@@ -3,6 +3,8 @@ package measure
 import (
 	"math/big"
 	"math/bits"
+
+	"ordertally/shared/boltdb/codec"
 )
 
 // Sum is an exact sum of amounts that are not negative. Its 128 bits hold more than 2^64 of the largest amounts that an
@@ -31,3 +33,12 @@ func (s Sum) MarshalJSON() ([]byte, error) { return []byte(s.String()), nil }
 
 // Float returns s as nearly as a float64 can.
 func (s Sum) Float() float64 { return float64(s.Hi)*(1<<64) + float64(s.Lo) }
+
+// Encode appends s to a record.
+func (s Sum) Encode(record *codec.Encoder) {
+	record.Uint(s.Hi)
+	record.Uint(s.Lo)
+}
+
+// DecodeSum takes a Sum from a record.
+func DecodeSum(record *codec.Decoder) Sum { return Sum{Hi: record.Uint(), Lo: record.Uint()} }
