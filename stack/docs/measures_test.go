@@ -1,0 +1,32 @@
+package docs_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"ordertally/activity/measure"
+)
+
+// docs/measures.md is made by build/measuresdoc.
+func TestDocuments_ListEveryKindOfMeasure(t *testing.T) {
+	text, err := os.ReadFile("../../docs/measures.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	activities, _ := os.ReadFile("../../docs/activities.md")
+	if !strings.Contains(string(readme)+string(activities), "measures.md") {
+		t.Error("the description of declarations does not lead to docs/measures.md")
+	}
+	for _, kind := range measure.Kinds() {
+		for _, want := range append(kind.Usage(), kind.Says) {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("docs/measures.md lacks %q: run `make generate`", want)
+			}
+		}
+	}
+}
