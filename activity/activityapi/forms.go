@@ -1,6 +1,7 @@
 package activityapi
 
 import (
+	"reflect"
 	"slices"
 
 	"ordertally/activity/measure"
@@ -58,47 +59,42 @@ func objectOf(form measure.Form) openapi.Named {
 
 // anyFigure is the figure of a measure that is not known here.
 func anyFigure() openapi.Named {
-	made := &openapi.Schema{
-		Description: "The figure of a measure, under its name: a number, or numbers by currency, in minor units. " +
-			"They may " +
-			"exceed 64 bits.",
+	made := &openapi.Schema{Description: "The figure of a measure, under its name: a number, or numbers by currency, " +
+		"in " +
+		"minor units. They may exceed 64 bits."}
+	add := func(form measure.Form) {
+		schema := bare(form)
+		same := func(other *openapi.Schema) bool { return reflect.DeepEqual(other, schema) }
+		if !slices.ContainsFunc(made.AnyOf, same) {
+			made.AnyOf = append(made.AnyOf, schema)
+		}
 	}
-	seen := map[string]bool{}
 	for _, kind := range measure.Kinds() {
-		for _, m := range declarations(kind) {
-			bare := typed(kind.Form(&m))
-			number, byCurrency := bare.Type, bare.Type == "object"
-			if of, isMap := bare.AdditionalProperties.(*openapi.Schema); isMap {
-				number = of.Type
-			}
-			if seen[bare.Type+number] {
-				continue
-			}
-			seen[bare.Type+number] = true
-			alternative := &openapi.Schema{Type: number}
-			if byCurrency {
-				alternative = &openapi.Schema{Type: "object", AdditionalProperties: alternative}
-			}
-			made.AnyOf = append(made.AnyOf, alternative)
+		add(kind.Form(&measure.Measure{}))
+		if kind.By {
+			add(kind.Form(&measure.Measure{By: "currency"}))
 		}
 	}
 	return openapi.Named{Name: "Figure", Schema: made}
 }
 
-// declarations are measures of a kind, declared in each way that there is.
-func declarations(kind *measure.Kind) []measure.Measure {
-	all := []measure.Measure{{Kind: kind}}
-	if kind.By {
-		all = append(all, measure.Measure{Kind: kind, By: "currency"})
+// bare is the schema of a form, its types alone.
+func bare(form measure.Form) *openapi.Schema {
+	schema := &openapi.Schema{Type: typed(form).Type}
+	if form.Of != nil {
+		schema.AdditionalProperties = bare(*form.Of)
 	}
-	return all
+	return schema
 }
 
-// details are the schemas of what else is known of figures.
-func details() (parts []any) {
+// objects are the schemas of what else is known of an activity's figures.
+func (s shape) objects() (parts []any) {
+	if s.def == nil {
+		return nil
+	}
 	var names []string
-	for _, kind := range measure.Kinds() {
-		form := kind.Details(&measure.Measure{Kind: kind})
+	for i := range s.def.Measures {
+		form := s.def.Measures[i].Kind.Details(&measure.Measure{})
 		if !slices.Contains(names, form.Name) {
 			names, parts = append(names, form.Name), append(parts, objectOf(form))
 		}

@@ -177,7 +177,7 @@ func (s shape) value() openapi.Named {
 }
 
 // parts are the schemas that the others refer to.
-func (s shape) parts() []any { return append(details(), asOf{}, anyFigure(), s.value()) }
+func (s shape) parts() []any { return append(s.objects(), asOf{}, anyFigure(), s.value()) }
 
 // state adds what an answer says of itself.
 func state(s *openapi.Schema) *openapi.Schema {
