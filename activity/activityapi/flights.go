@@ -132,7 +132,10 @@ type flightKey struct{}
 // share returns the answer to a request, which it may share with equal ones. create is given the request with another
 // context.
 func (a *API) share(r *http.Request, act *Activity, create func(*http.Request) (any, error)) (*rendered, error) {
-	minute := a.clock.Now().Unix() / 60 // "today" may be another day in the next
+	var minute int64 // "today" may be another day in the next
+	if r.PathValue("day") == today || r.URL.Path == "/" {
+		minute = a.clock.Now().Unix() / 60
+	}
 	question := strconv.FormatInt(minute, 10) + " " + r.URL.Path + "?" + r.URL.RawQuery
 	client := clientOf(r)
 	unchanged := func(b basis) bool { return b == a.basis(act, b.ends) }

@@ -60,6 +60,7 @@ func TestReads_AreRepeatedOnlyAfterAChange(t *testing.T) {
 		"progress after the day":   {path: day, before: through(over), change: through(over.Add(time.Hour)), reads: 1},
 		"an arrival after the day": {path: day, before: through(over), change: arrival, reads: 1},
 		"a late commit":            {path: day, before: through(over), change: commit(at), reads: 2},
+		"a minute":                 {path: day, change: func(s *server) { s.wall.Advance(time.Minute) }, reads: 1},
 		"midnight":                 {path: days + "/today", change: midnight, reads: 2},
 		"a commit today":           {path: days + "/today", change: today, reads: 2},
 		"the page at midnight":     {path: "/", change: midnight, reads: 2},

@@ -2,11 +2,14 @@ package bench_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,7 +35,7 @@ import (
 // BenchmarkTurns has 64 clients without a key and 64 with one each ask an activity service that counted 200,000 orders
 // for its page, days and ranges of 400 days, without a pause, for a minute or as long as ORDERTALLY_TURNS says. Beside
 // them it asks for the health, on new connections, and for today, with another key. The service has one core, the
-// clients the other.
+// clients the other. They are a process of their own, behind which the one that measures never waits.
 //
 //	go test -run - -bench Turns -benchtime 1x ./stack/bench
 func BenchmarkTurns(b *testing.B) {
@@ -43,9 +46,8 @@ func BenchmarkTurns(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	const clients = 64
 	data := filepath.Join(b.TempDir(), "activity.db")
-	keys := countedFile(b, data, clients+1)
+	keys := countedFile(b, data, turnsClients+1)
 	pin(b, 1)
 	dev := devbrokertest.Start(b, devbroker.Config{})
 	makeTopic(b, dev.Addr(), event.Topic)
@@ -54,60 +56,22 @@ func BenchmarkTurns(b *testing.B) {
 		func() bool { return stacktest.Healthy("http://" + service.Ops + "/readyz") })
 	ops, api := "http://"+service.Ops, service.URL()
 
-	probe := keys[clients]
-	const today = "/v1/activities/ORDER_CREATED/days/today"
-	ask := asker(b, api)
-	var idle []time.Duration
-	for range 300 {
-		took, _ := ask(today, probe)
-		idle = append(idle, took)
-	}
-	for range b.N {
-		ctx, stop := context.WithCancel(b.Context())
+	probe := func(ctx context.Context) map[string][]time.Duration {
 		var all sync.WaitGroup
-		var pages, answers, overloaded atomic.Int64
 		var mu sync.Mutex
 		measured := map[string][]time.Duration{}
-		note := func(name string, took time.Duration) {
-			mu.Lock()
-			defer mu.Unlock()
-			measured[name] = append(measured[name], took)
-		}
-		for i := range clients {
-			for _, key := range []string{"", keys[i]} {
-				all.Go(func() {
-					ask := asker(b, api)
-					for n := i; ctx.Err() == nil; n++ {
-						path := []string{"/",
-							fmt.Sprintf("/v1/activities/ORDER_CREATED/days/2010-%02d-%02d", 1+n%12, 1+n%28), today,
-							fmt.Sprintf("/v1/activities/ORDER_CREATED/days?from=2010-01-%02d&to=2011-01-31",
-								1+n%8)}[n%4]
-						took, status := ask(path, key)
-						switch {
-						case path == "/":
-							pages.Add(1)
-						case status == http.StatusServiceUnavailable:
-							overloaded.Add(1)
-						default:
-							answers.Add(1)
-						}
-						if path == today && key != "" {
-							note("clients", took)
-						}
-					}
-				})
-			}
-		}
 		for name, of := range map[string]struct{ base, path, key string }{"livez": {ops, "/livez", ""},
-			"readyz": {ops, "/readyz", ""}, "today": {api, today, probe}} {
+			"readyz": {ops, "/readyz", ""}, "today": {api, turnsToday, keys[turnsClients]}} {
 			all.Go(func() {
+				ask := asker(b, of.base)
 				for ctx.Err() == nil {
-					ask := asker(b, of.base) // a connection of its own
 					took, status := ask(of.path, of.key)
 					if status != http.StatusOK {
 						b.Errorf("%s: %d", name, status)
 					}
-					note(name, took)
+					mu.Lock()
+					measured[name] = append(measured[name], took)
+					mu.Unlock()
 					select {
 					case <-time.After(20 * time.Millisecond):
 					case <-ctx.Done():
@@ -115,21 +79,113 @@ func BenchmarkTurns(b *testing.B) {
 				}
 			})
 		}
-		select {
-		case <-time.After(lasts):
-		case <-b.Context().Done():
-		}
-		stop()
 		all.Wait()
-		for _, name := range []string{"livez", "readyz", "today", "clients"} {
+		return measured
+	}
+	for range b.N {
+		ctx, stop := context.WithTimeout(b.Context(), lasts/4)
+		idle := probe(ctx)["today"]
+		stop()
+		ctx, stop = context.WithTimeout(b.Context(), lasts)
+		asked := crowd(ctx, b, api, keys[:turnsClients])
+		measured := probe(ctx)
+		stop()
+		for name, value := range asked() {
+			b.ReportMetric(value, name)
+		}
+		for _, name := range []string{"livez", "readyz", "today"} {
 			b.ReportMetric(float64(percentile(measured[name], 99).Microseconds())/1000, name+"-p99-ms")
 		}
+		b.ReportMetric(float64(percentile(idle, 50).Microseconds())/1000, "idle-p50-ms")
+		b.ReportMetric(float64(percentile(measured["today"], 50).Microseconds())/1000, "today-p50-ms")
 		b.ReportMetric(float64(percentile(idle, 99).Microseconds())/1000, "idle-p99-ms")
 		b.ReportMetric(float64(percentile(measured["today"], 99))/float64(percentile(idle, 99)), "today/idle")
-		b.ReportMetric(float64(pages.Load())/lasts.Seconds(), "pages/s")
-		b.ReportMetric(float64(answers.Load())/lasts.Seconds(), "answers/s")
-		b.ReportMetric(float64(overloaded.Load()), "overloaded")
 		b.ReportMetric(0, "ns/op")
+	}
+}
+
+const (
+	turnsClients = 64 // of each kind
+	turnsToday   = "/v1/activities/ORDER_CREATED/days/today"
+)
+
+// crowdEnv has TestCrowd be the clients of BenchmarkTurns: the address and the keys, separated by spaces.
+const crowdEnv = "ORDERTALLY_CROWD"
+
+// crowd starts the clients, in a process of their own, and returns what ends them and tells how much they asked.
+func crowd(ctx context.Context, b *testing.B, api string, keys []string) (asked func() map[string]float64) {
+	b.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, "nice", "-n", "10", program, "-test.run", "^TestCrowd$")
+	cmd.Env = append(os.Environ(), crowdEnv+"="+api+" "+strings.Join(keys, " "))
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	var said strings.Builder
+	cmd.Stdout = &said
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	return func() map[string]float64 {
+		_ = cmd.Wait() // it was interrupted
+		first, _, _ := strings.Cut(said.String(), "\n")
+		var counts map[string]float64
+		if err := json.Unmarshal([]byte(first), &counts); err != nil {
+			b.Fatalf("the clients said %q", said.String())
+		}
+		return counts
+	}
+}
+
+// TestCrowd is no test: it is the clients of BenchmarkTurns.
+func TestCrowd(t *testing.T) {
+	api, keys, found := strings.Cut(os.Getenv(crowdEnv), " ")
+	if !found {
+		t.Skip("BenchmarkTurns starts it")
+	}
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt)
+	defer stop()
+	began := time.Now()
+	var all sync.WaitGroup
+	var pages, answers, overloaded atomic.Int64
+	var mu sync.Mutex
+	var took []time.Duration
+	for i, own := range strings.Fields(keys) {
+		for _, key := range []string{"", own} {
+			all.Go(func() {
+				ask := asker(t, api)
+				for n := i; ctx.Err() == nil; n++ {
+					path := []string{"/",
+						fmt.Sprintf("/v1/activities/ORDER_CREATED/days/2010-%02d-%02d", 1+n%12, 1+n%28), turnsToday,
+						fmt.Sprintf("/v1/activities/ORDER_CREATED/days?from=2010-01-%02d&to=2011-01-31", 1+n%8)}[n%4]
+					waited, status := ask(path, key)
+					switch {
+					case path == "/":
+						pages.Add(1)
+					case status == http.StatusServiceUnavailable:
+						overloaded.Add(1)
+					default:
+						answers.Add(1)
+					}
+					if path == turnsToday && key != "" {
+						mu.Lock()
+						took = append(took, waited)
+						mu.Unlock()
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	seconds := time.Since(began).Seconds()
+	if err := json.NewEncoder(os.Stdout).Encode(map[string]float64{
+		"pages/s": float64(pages.Load()) / seconds, "answers/s": float64(answers.Load()) / seconds,
+		"overloaded":     float64(overloaded.Load()),
+		"clients-p99-ms": float64(percentile(took, 99).Microseconds()) / 1000,
+	}); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -139,7 +195,7 @@ func percentile(all []time.Duration, p int) time.Duration {
 }
 
 // asker returns what asks on connections of its own, and tells how long the whole answer took, and its status.
-func asker(b *testing.B, base string) func(path, key string) (time.Duration, int) {
+func asker(b testing.TB, base string) func(path, key string) (time.Duration, int) {
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConns: 1}}
 	return func(path, key string) (time.Duration, int) {
 		r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, base+path, nil)
