@@ -22,5 +22,6 @@ type Skip struct {
 	Topic     string
 	Partition int32
 	From, To  int64
-	Why       Why
+	// Reason is why, and By who decided it; both are kept in the audit entry.
+	Reason, By string
 }

@@ -16,6 +16,7 @@ import (
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
+	"ordertally/shared/parked"
 	"ordertally/shared/service/fairshare"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
@@ -48,7 +49,9 @@ type Activity struct {
 	activity.Definition
 	Statistics Statistics
 	Progress   Progress
-	Ledgers    Ledgers
+	// Ledger returns one of its ledgers, and Ledgers how much waits in them.
+	Ledger  func(activity.Ledger) *parked.Ledger[activity.Kept]
+	Ledgers func(context.Context) (activity.Ledgers, error)
 }
 
 // readTimeout bounds one read: a long read transaction keeps pages from being used again.
@@ -169,13 +172,13 @@ func (a *API) routes() []web.Route {
 			Handler: a.shared(a.digests),
 		},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Scope: auth.StatsRead, Handler: a.live},
-		{Method: http.MethodGet, Path: "/v1/activities/{activity}/audit", Scope: auth.OpsRead,
-			Handler: a.json(a.audit)},
 	}
 	keys := keyapi.API{Guard: a.guard, Program: "activity", Logger: a.logger}
 	routes = append(routes, keys.Routes(a.handle)...)
-	for _, ledger := range activity.AllLedgers() {
-		routes = append(routes, a.ledgerRoutes(ledger)...)
+	ledgers := a.ledgerAPIs()
+	routes = append(routes, ledgers[0].AuditRoute(a.handle))
+	for _, ledger := range ledgers {
+		routes = append(routes, ledger.Routes(a.handle)...)
 	}
 	return routes
 }

@@ -3,11 +3,11 @@ package activityapi
 import (
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"ordertally/activity"
 	"ordertally/shared/auth/keyapi"
+	"ordertally/shared/parked/parkedapi"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
 	"ordertally/shared/web/problem"
@@ -20,11 +20,6 @@ const says = "Tells how the business is doing: what was counted, by day in any t
 	"What can be counted is declared in the service's settings: of each activity that is declared here the answers " +
 	"about days are described under its own path, with its figures, " +
 	"and under {activity} for any."
-
-// auditBody lists what operators did.
-type auditBody struct {
-	Acts []activity.Act `json:"acts" doc:"The newest first, 200 at most."`
-}
 
 // liveEvent is one event of the stream. Its data is JSON in a text.
 var liveEvent = openapi.Named{Name: "LiveEvent", Schema: &openapi.Schema{
@@ -47,7 +42,7 @@ func contract(defs []activity.Definition) openapi.API {
 		Operations: operations(defs),
 		Problems: []problem.Kind{problem.KindInvalidParameter, problem.KindUnavailable, problem.KindCorrupt,
 			web.KindOverloaded},
-		Closed: []openapi.Closed{
+		Closed: append([]openapi.Closed{
 			openapi.ClosedSet(
 				"What became of a message: counted; parked (it cannot be counted); late (it may have been counted "+
 					"and forgotten; an operator decides); conflict (another message had its id; an operator decides); "+
@@ -62,27 +57,12 @@ func contract(defs []activity.Definition) openapi.API {
 					"the same id and other content was read before).",
 				classes()...),
 			openapi.ClosedSet(
-				"A list of messages that were not counted: parked (they cannot be counted), late (they may have been "+
-					"counted and forgotten) or conflicts (another message had their id).",
-				activity.AllLedgers()...),
-			openapi.ClosedSet(
-				"What an operator decided: retry (count it after all), discard (give it up for ever) or skip (skip "+
-					"it unread).",
-				activity.Retry,
-				activity.Discard,
-				activity.PassOver,
-			),
-			openapi.ClosedSet(
-				"What became of a message: counted, duplicate (it was counted before), still_parked, discarded, "+
-					"skipped.",
-				activity.Outcomes()...),
-			openapi.ClosedSet(
 				"What a counted message is known by: its id, or, once that has expired, its lineage and sequence.",
 				knownByID,
 				knownBySequence,
 			),
 			keyapi.ClosedSets()[0],
-		},
+		}, parkedapi.ClosedSets()...),
 	}
 }
 
@@ -97,8 +77,7 @@ func classes() (all []activity.Reason) {
 const base = "/v1/activities/{activity}"
 
 var (
-	fresh     = openapi.Cached("The answer changes at any time.", "no-store")
-	plain     = []openapi.Header{fresh}
+	plain     = openapi.Fresh()
 	entityTag = openapi.Header{Name: "ETag", Says: "Of a final answer, for If-None-Match. Left out of others.",
 		Schema: &openapi.Schema{Type: "string", Pattern: `^"[0-9a-f]{32}"$`}}
 	unknown = refused(activity.CodeUnknownActivity)
@@ -153,8 +132,6 @@ func operations(defs []activity.Definition) map[string]openapi.Operation {
 			Media: "text/event-stream", Answer: liveEvent, AnswerHeaders: plain,
 			Problems: append(refused(activity.CodeInvalidZone, activity.CodeOffQuarterHour), unknown...),
 		},
-		"GET " + base + "/audit": {ID: "listActs", Summary: "What operators did, the newest first.", Path: anyName,
-			Answer: auditBody{}, AnswerHeaders: plain, Problems: unknown},
 	}
 	for key, op := range aboutDays(anyActivity, base) {
 		op.Problems = append(op.Problems, unknown...)
@@ -167,10 +144,10 @@ func operations(defs []activity.Definition) map[string]openapi.Operation {
 		}
 	}
 	maps.Copy(all, keyapi.Operations())
-	for ledger, verbs := range words {
-		for key, op := range ledgerOperations(ledger, verbs) {
-			all[key] = op
-		}
+	ledgers := (&API{}).ledgerAPIs()
+	maps.Copy(all, ledgers[0].AuditOperation())
+	for _, ledger := range ledgers {
+		maps.Copy(all, ledger.Operations())
 	}
 	return all
 }
@@ -207,118 +184,4 @@ func aboutDays(s shape, base string) map[string]openapi.Operation {
 			Query: []openapi.Parameter{from, to, zone, by}, Answer: s.days(),
 		}, activity.CodeInvalidRange, activity.CodeRangeTooLong),
 	}
-}
-
-// ledgerOperations describe the operators' routes of a ledger.
-func ledgerOperations(ledger activity.Ledger, verbs map[activity.Verb][2]string) map[string]openapi.Operation {
-	class := openapi.Enum(classes()...)
-	selection := []openapi.Parameter{{Name: "class", Says: "Only those kept for this reason.", Schema: class},
-		{Name: "before", Says: "Only those put there before.", Schema: moment}}
-	limit := openapi.Integer(1)
-	limit.Maximum, limit.Default = new(float64(maxLimit)), defaultLimit
-	pages := []openapi.Parameter{
-		{Name: "limit", Says: "Most entries of the page.", Schema: limit},
-		{Name: "cursor", Says: "next_cursor of the page before.", Schema: openapi.String(1, 0)},
-	}
-	called := keptCalled[ledger]
-	own := strings.ToUpper(string(ledger[:1])) + string(ledger[1:])
-	base := base + "/" + string(ledger)
-	name := map[string]*openapi.Schema{"activity": anyName["activity"],
-		"id": {Description: "An entry, as the list has it."}}
-	missing := append([]problem.Kind{kindNotKept}, unknown...)
-	all := map[string]openapi.Operation{
-		"GET " + base: {
-			ID:            "list" + own,
-			Summary:       "List the " + called + ".",
-			Path:          name,
-			Query:         slices.Concat(selection, pages),
-			Answer:        keptPage{},
-			AnswerHeaders: plain,
-			Problems:      unknown,
-		},
-		"GET " + base + "/export": {
-			ID:            "export" + own,
-			Summary:       "All of them, one JSON object a line.",
-			Path:          name,
-			Query:         selection,
-			Media:         "application/x-ndjson",
-			AnswerHeaders: plain,
-			Problems:      unknown,
-			Answer: openapi.Said(
-				text,
-				"Each line is an entry with all that was read: a WholeWithHistory without its history. After those "+
-					"of a page, a line with the member corrupt alone lists entries that are damaged and not "+
-					"answered, if there are any. The connection is cut when it cannot be finished.",
-			),
-		},
-		"GET " + base + entryPath: {ID: "get" + own, Summary: "One of them, with all that was read.", Path: name,
-			Answer: wholeWithHistory{}, AnswerHeaders: plain, Problems: missing},
-	}
-	for verb, word := range verbs {
-		answer := openapi.Named{Name: strings.ToUpper(word[1][:1]) + word[1][1:], Schema: &openapi.Schema{
-			Type: "object", AdditionalProperties: false, Required: []string{word[1]},
-			Properties: map[string]*openapi.Schema{word[1]: openapi.Said(whole, "How many messages it was about.", 1)},
-		}}
-		one := &openapi.Schema{Type: "object", AdditionalProperties: false,
-			Properties: map[string]*openapi.Schema{
-				"reason": openapi.Said(openapi.String(0, web.MaxReason), reasonSays+" May be left out.")}}
-		if verb == activity.Retry {
-			for member, says := range map[string]string{"counted": "Of these, how many are counted now.",
-				"duplicates":   "Of these, how many had been counted before.",
-				"still_parked": "Of these, how many still cannot be counted."} {
-				answer.Schema.Properties[member] = openapi.Said(whole, says)
-			}
-			answer.Schema.Required = append(answer.Schema.Required, "counted", "duplicates", "still_parked")
-		} else {
-			one.Properties["reason"], one.Required = openapi.Said(openapi.String(1, web.MaxReason),
-				reasonSays+" Not only spaces."), []string{"reason"}
-		}
-		ofMany := openapi.Named{Name: "All" + answer.Name, Schema: new(*answer.Schema)}
-		ofMany.Schema.Properties = maps.Clone(answer.Schema.Properties)
-		ofMany.Schema.Properties["corrupt"] = &openapi.Schema{
-			Type:  "array",
-			Items: openapi.String(1, 0),
-			Description: "Entries that are damaged and were left as they are, 1,000 at most. Left out when there are " +
-				"none.",
-		}
-		many := &openapi.Schema{
-			Type: "object", AdditionalProperties: false, Required: one.Required,
-			Properties: map[string]*openapi.Schema{
-				"reason": one.Properties["reason"], "class": openapi.Said(class, "Only those kept for this reason."),
-				"before": openapi.Said(moment, "Only those put there before."),
-			},
-		}
-		openapi.FilterOrAll(many, "class", "before")
-		problems := append([]problem.Kind{problem.KindMalformedJSON, kindInvalidDecision, problem.KindDiskFull,
-			problem.KindReadOnly}, missing...)
-		all["POST "+base+entryPath+"/"+word[0]] = openapi.Operation{
-			ID: word[0] + own, Summary: decisions[word[0]] + " one of them.", Path: name, Body: one, Answer: answer,
-			AnswerHeaders: plain, Problems: problems,
-		}
-		all["POST "+base+"/"+word[0]] = openapi.Operation{
-			ID:            word[0] + "All" + own,
-			Summary:       decisions[word[0]] + " all that the filter selects.",
-			Path:          name,
-			Body:          many,
-			Answer:        ofMany,
-			AnswerHeaders: plain,
-			Problems:      problems,
-		}
-	}
-	return all
-}
-
-// keptCalled is what the messages of a ledger are called.
-var keptCalled = map[activity.Ledger]string{
-	activity.ParkedLedger:   "parked messages",
-	activity.LateLedger:     "late messages",
-	activity.ConflictLedger: "messages in conflict: another message had their id",
-}
-
-const reasonSays = "Why, for the record of the act: at most 500 bytes of UTF-8, no control characters."
-
-// decisions say what an operator's words do.
-var decisions = map[string]string{
-	"retry": "Count, now that they can be,", "accept": "Count, for they were not counted before,",
-	"discard": "Give up, for ever,",
 }

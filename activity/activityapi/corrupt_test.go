@@ -11,13 +11,14 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/parked"
 )
 
 // TestLedger_ADamagedEntryIsPassedAndNamed: in a list, an export and a decision about all. By itself it is refused.
 func TestLedger_ADamagedEntryIsPassedAndNamed(t *testing.T) {
 	s := newServer(t)
 	s.park()
-	page, err := s.store.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, "", 200)
+	page, err := s.ledgers.ledger(activity.ParkedLedger).List(t.Context(), parked.Filter{}, "", 200)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,23 +30,24 @@ func TestLedger_ADamagedEntryIsPassedAndNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := s.get(parked); !strings.Contains(text, `"corrupt":["`+bad+`"]`) ||
+	if text := s.get(parkedPath); !strings.Contains(text, `"corrupt":["`+bad+`"]`) ||
 		strings.Count(text, `"message_id"`) != others {
 		t.Errorf("the list: %s", text)
 	}
-	if text := s.get(parked + "/export?class=malformed"); !strings.HasSuffix(text, "\n"+`{"corrupt":["`+bad+`"]}`) ||
+	if text := s.get(parkedPath + "/export?class=malformed"); !strings.HasSuffix(text,
+		"\n"+`{"corrupt":["`+bad+`"]}`) ||
 		strings.Count(text, "\n") != 1 {
 		t.Errorf("the export: %s", text)
 	}
-	if status, text := s.post(parked+"/"+bad+"/retry", "{}"); status != http.StatusInternalServerError ||
+	if status, text := s.post(parkedPath+"/"+bad+"/retry", "{}"); status != http.StatusInternalServerError ||
 		!strings.Contains(text, `"corrupt_record"`) {
 		t.Errorf("a retry of it: %d %s", status, text)
 	}
-	status, text := s.post(parked+"/discard", `{"all":true,"reason":"a test"}`)
+	status, text := s.post(parkedPath+"/discard", `{"all":true,"reason":"a test"}`)
 	if status != http.StatusOK || !strings.Contains(text, `"corrupt":["`+bad+`"]`) {
 		t.Errorf("a discard of all: %d %s", status, text)
 	}
-	page, err = s.store.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, "", 200)
+	page, err = s.ledgers.ledger(activity.ParkedLedger).List(t.Context(), parked.Filter{}, "", 200)
 	if err != nil || len(page.Messages) != 0 || !slices.Equal(page.Corrupt, []string{bad}) {
 		t.Errorf("afterwards: %+v, %v", page, err)
 	}

@@ -29,7 +29,7 @@ func (a *API) list(r *http.Request) (any, error) {
 	body := listBody{Activities: make([]activityBody, len(a.activities))}
 	for i := range a.activities {
 		act := &a.activities[i]
-		sizes, err := act.Ledgers.Ledgers(r.Context())
+		sizes, err := act.Ledgers(r.Context())
 		if err != nil {
 			return nil, err
 		}

@@ -46,7 +46,8 @@ func sold(t *testing.T, orders ...string) http.Handler {
 	}
 	api := activityapi.New(activityapi.Config{
 		Activities: []activityapi.Activity{
-			{Definition: defs[0], Statistics: store, Progress: s.progress, Ledgers: &ledgers{Store: store}}},
+			{Definition: defs[0], Statistics: store, Progress: s.progress, Ledgers: store.Ledgers,
+				Ledger: (&ledgers{Store: store}).ledger}},
 		Zone: activity.UTC(), Guard: auth.Open(), Limiter: ratelimit.Open(), Clock: clock.NewManual(now),
 		Logger: zerolog.Nop(),
 	})

@@ -24,6 +24,7 @@ import (
 	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/clock"
 	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/parked"
 	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/web"
 	"ordertally/shared/web/hostiletest"
@@ -87,7 +88,7 @@ func newGuarded(t *testing.T) *guarded {
 	g.serve(activityapi.Config{
 		Activities: []activityapi.Activity{
 			{Definition: other, Statistics: theirs.store, Progress: g.progress,
-				Ledgers: &ledgers{Store: theirs.store}}},
+				Ledgers: theirs.store.Ledgers, Ledger: (&ledgers{Store: theirs.store}).ledger}},
 		Guard: &auth.Guard{Keys: g.keys},
 		Limiter: ratelimit.New(ratelimit.Config{PerCaller: callerBurst / endless.Seconds(), PerAddress: 1,
 			Burst: endless}, g.registry),
@@ -113,7 +114,7 @@ func newGuarded(t *testing.T) *guarded {
 // entry returns the id of a ledger's first.
 func (s *server) entry(ledger activity.Ledger) string {
 	s.t.Helper()
-	page, err := s.store.ListKept(s.t.Context(), ledger, activity.KeptFilter{}, "", 1)
+	page, err := s.store.Ledger(ledger, nil).List(s.t.Context(), parked.Filter{}, "", 1)
 	if err != nil || len(page.Messages) != 1 {
 		s.t.Fatalf("the %s ledger has %v, %v", ledger, page, err)
 	}
@@ -246,7 +247,7 @@ func TestActsAreRecordedWithTheirActor(t *testing.T) {
 		}
 		return string(answer)
 	}
-	if answer := ask("POST "+parked+"/"+g.parked+"/discard", `{"reason":"a test"}`); !strings.Contains(answer,
+	if answer := ask("POST "+parkedPath+"/"+g.parked+"/discard", `{"reason":"a test"}`); !strings.Contains(answer,
 		`{"discarded":1}`) {
 		t.Fatal(answer)
 	}

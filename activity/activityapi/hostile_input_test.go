@@ -56,7 +56,7 @@ func (h *hostile) forgery() {
 		// A reason may be any text without control characters. The message is not in this ledger, so that nothing is
 		// done for it.
 		reason := `{"reason":"` + strings.ReplaceAll(url, `\`, `\\`) + `"}`
-		h.Add("a reason "+url, 404, "not_kept", h.post("POST "+own+"/parked/"+h.cancelled+"/discard", reason))
+		h.Add("a reason "+url, 404, "not_found", h.post("POST "+own+"/parked/"+h.cancelled+"/discard", reason))
 	}
 	h.Add("an activity at a URL", 404, "unknown_activity", h.get("/v1/activities/http:169.254.169.254/days/today"))
 	h.Add("an activity at a URL with slashes", 404, "not_found",
@@ -125,10 +125,14 @@ func (h *hostile) inventory() {
 		h.Add(path, 404, "not_found", h.get(path))
 	}
 	for _, path := range []string{
-		"/parked/accept", "/late/retry", "/parked/delete", "/late/" + h.late + "/retry",
+		"/late/" + h.late + "/retry",
 		"/parked/" + h.parked + "/accept", "/parked/" + h.parked + "/delete", "/overflow/retry", "/audit/discard",
 	} {
 		h.Add("POST "+path, 404, "not_found", h.post("POST "+own+path, allBody))
+	}
+	// an entry of that id can be read
+	for _, path := range []string{"/parked/accept", "/late/retry", "/parked/delete"} {
+		h.NotAllowed("POST "+path, "GET, HEAD", h.post("POST "+own+path, allBody))
 	}
 }
 

@@ -87,14 +87,14 @@ func (h *hostile) objects() {
 		"with an offset over 64 bits":   "2-18446744073709551616-" + digest,
 		"with a partition over 32 bits": "4294967296-0-" + digest, "that is long": "2-0-" + strings.Repeat("a", 2000),
 	} {
-		h.Add("the entry "+name, 404, "not_kept", h.get(own+"/parked/"+id))
-		h.Add("retry the entry "+name, 404, "not_kept", h.post("POST "+own+"/parked/"+id+"/retry", oneBody))
-		h.Add("discard the entry "+name, 404, "not_kept", h.post("POST "+own+"/parked/"+id+"/discard", oneBody))
+		h.Add("the entry "+name, 404, "not_found", h.get(own+"/parked/"+id))
+		h.Add("retry the entry "+name, 404, "not_found", h.post("POST "+own+"/parked/"+id+"/retry", oneBody))
+		h.Add("discard the entry "+name, 404, "not_found", h.post("POST "+own+"/parked/"+id+"/discard", oneBody))
 	}
-	h.Add("a parked entry in the late ledger", 404, "not_kept", h.get(own+"/late/"+h.parked))
-	h.Add("a parked entry in the conflict ledger", 404, "not_kept", h.get(own+"/conflicts/"+h.parked))
-	h.Add("accept a parked entry", 404, "not_kept", h.post("POST "+own+"/late/"+h.parked+"/accept", oneBody))
-	h.Add("discard a parked entry as a late one", 404, "not_kept",
+	h.Add("a parked entry in the late ledger", 404, "not_found", h.get(own+"/late/"+h.parked))
+	h.Add("a parked entry in the conflict ledger", 404, "not_found", h.get(own+"/conflicts/"+h.parked))
+	h.Add("accept a parked entry", 404, "not_found", h.post("POST "+own+"/late/"+h.parked+"/accept", oneBody))
+	h.Add("discard a parked entry as a late one", 404, "not_found",
 		h.post("POST "+own+"/late/"+h.parked+"/discard", oneBody))
 	for _, id := range []string{
 		"0", "-1", "malformed", "2-0-ABCDEFABCDEFABCD", "-2-0-00", "2--0-00", "2-0-", "2-0-0x", h.parked + "%20",

@@ -7,16 +7,6 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// The kinds of problems of this API, beside those of the shared packages and of package activity.
-var (
-	kindNotKept = problem.Kind{Status: http.StatusNotFound, Code: "not_kept",
-		Says: "No such message is in the ledger, or not any more."}
-	kindInvalidDecision = problem.Kind{
-		Status: http.StatusUnprocessableEntity, Code: "invalid_decision",
-		Says: "The body is well formed and does not say clearly what is to be done.",
-	}
-)
-
 // refusals is the kind of each code of the domain.
 var refusals = map[activity.Code]problem.Kind{
 	activity.CodeUnknownActivity: {Status: http.StatusNotFound, Code: string(activity.CodeUnknownActivity),

@@ -1,7 +1,6 @@
 package activityapi_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
 	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/parked"
 )
 
 // ledgers reads every message that was kept as an order, once it is mended.
@@ -30,17 +30,12 @@ func (l *ledgers) decode(p *activity.Parked) (activity.Message, *activity.Poison
 	return activity.Message{ID: id, Event: activitytest.Order{ID: id, At: now, Currency: "EUR"}.Event()}, nil
 }
 
-func (l *ledgers) Decide(ctx context.Context, ledger activity.Ledger, verb activity.Verb, id string,
-	why activity.Why) (activity.Decided, error) {
-	return l.Store.Decide(ctx, ledger, verb, id, why, l.decode)
+// ledger returns one of them.
+func (l *ledgers) ledger(name activity.Ledger) *parked.Ledger[activity.Kept] {
+	return l.Ledger(name, l.decode)
 }
 
-func (l *ledgers) DecideAll(ctx context.Context, ledger activity.Ledger, verb activity.Verb, filter activity.KeptFilter,
-	why activity.Why) (activity.Decided, []string, error) {
-	return l.Store.DecideAll(ctx, ledger, verb, filter, why, l.decode)
-}
-
-const parked = "/v1/activities/ORDER_CREATED/parked"
+const parkedPath = "/v1/activities/ORDER_CREATED/parked"
 
 // park parks a message of each reason.
 func (s *server) park() {
@@ -67,11 +62,11 @@ func (s *server) post(target, body string) (int, string) {
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-func TestTheLedgersOverHTTP(t *testing.T) {
+func TestLedger_IsListedShownExportedAndDecidedAboutOverHTTP(t *testing.T) {
 	s := newServer(t)
 	s.park()
 	var page struct {
-		Messages []struct {
+		Parked []struct {
 			ID, Class, Reason string
 			MessageID         string `json:"message_id"`
 			Offset            int64
@@ -80,11 +75,11 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 	}
 	list := func(query string) int {
 		t.Helper()
-		page.Messages, page.Next = nil, ""
-		if err := json.Unmarshal([]byte(s.get(parked+query)), &page); err != nil {
+		page.Parked, page.Next = nil, ""
+		if err := json.Unmarshal([]byte(s.get(parkedPath+query)), &page); err != nil {
 			t.Fatal(err)
 		}
-		return len(page.Messages)
+		return len(page.Parked)
 	}
 	if n := list("?limit=4"); n != 4 || page.Next == "" {
 		t.Fatalf("the first page has %+v", page)
@@ -92,19 +87,19 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 	if n := list("?limit=4&cursor=" + page.Next); n != len(activity.Reasons())-4 || page.Next != "" {
 		t.Fatalf("the second page has %+v", page)
 	}
-	if n := list("?class=malformed&before=2025-11-25T00:00:00Z"); n != 1 || page.Messages[0].Reason != "why" ||
-		page.Messages[0].MessageID != "malformed" {
+	if n := list("?class=malformed&before=2025-11-25T00:00:00Z"); n != 1 || page.Parked[0].Reason != "why" ||
+		page.Parked[0].MessageID != "malformed" {
 		t.Fatalf("malformed: %+v", page)
 	}
-	id := page.Messages[0].ID
-	whole := s.get(parked + "/" + id)
+	id := page.Parked[0].ID
+	whole := s.get(parkedPath + "/" + id)
 	for _, part := range []string{`"value":"PHNjcmlwdD7/"`, `"key":"aw=="`,
 		`"headers":[{"key":"ce_id","value":"bWFsZm9ybWVk","text":"malformed"}]`, `"history":[]`} {
 		if !strings.Contains(whole, part) {
 			t.Errorf("shown without %s: %s", part, whole)
 		}
 	}
-	response := s.do(http.MethodGet, parked+"/export?class=malformed")
+	response := s.do(http.MethodGet, parkedPath+"/export?class=malformed")
 	export, _ := io.ReadAll(response.Body)
 	if strings.Count(string(export), "\n") != 1 || !strings.Contains(string(export), id) ||
 		response.Header.Get("Content-Type") != "application/x-ndjson" {
@@ -115,10 +110,10 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 		status     int
 		says       string
 	}{
-		{"/" + id + "/retry", `{}`, 200, `{"retried":1,"counted":0,"duplicates":0,"still_parked":1}`},
+		{"/" + id + "/retry", `{}`, 200, `{"counted":0,"duplicate":0,"retried":1,"still_parked":1}`},
 		{"/" + id + "/discard", `{}`, 422, "must say why"},
 		{"/" + id + "/discard", `{"reason":"` + strings.Repeat("x", 501) + `"}`, 422, "500 bytes"},
-		{"/" + id + "/retry", `{"all":true}`, 422, "one message"},
+		{"/" + id + "/retry", `{"all":true}`, 422, "no filter"},
 		{"/" + id + "/retry", `{"note":"x"}`, 422, "not known"},
 		{"/" + id + "/retry", `{"reason":"x","reason":"y"}`, 400, "well-formed"},
 		{"/" + id + "/retry", ``, 400, "well-formed"},
@@ -129,23 +124,25 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 		{"/retry", `{}`, 422, "all"},
 		{"/retry", `{"all":true,"class":"malformed"}`, 422, "not both"},
 		{"/retry", `{"class":"ugly"}`, 422, "none of"},
-		{"/1-2-00/retry", `{}`, 404, "not any more"},
+		{"/1-2-00/retry", `{}`, 404, "already"},
 	} {
-		if status, answer := s.post(parked+c.path, c.body); status != c.status || !strings.Contains(answer, c.says) {
+		if status, answer := s.post(parkedPath+c.path, c.body); status != c.status ||
+			!strings.Contains(answer, c.says) {
 			t.Errorf("%s %s: %d %s, want %d %s", c.path, c.body, status, answer, c.status, c.says)
 		}
 	}
 	s.ledgers.mended = true
-	if status, answer := s.post(parked+"/"+id+"/retry", `{"reason":"mended"}`); status != 200 ||
-		answer != `{"retried":1,"counted":1,"duplicates":0,"still_parked":0}` {
+	if status, answer := s.post(parkedPath+"/"+id+"/retry", `{"reason":"mended"}`); status != 200 ||
+		answer != `{"counted":1,"duplicate":0,"retried":1,"still_parked":0}` {
 		t.Errorf("retry: %d %s", status, answer)
 	}
-	if status, answer := s.post(parked+"/discard",
+	if status, answer := s.post(parkedPath+"/discard",
 		`{"class":"tombstone","reason":"nothing to count"}`); status != 200 || answer != `{"discarded":1}` {
 		t.Errorf("discard: %d %s", status, answer)
 	}
-	if status, answer := s.post(parked+"/retry", `{"all":true}`); status != 200 ||
-		!strings.Contains(answer, fmt.Sprintf(`"retried":%d,"counted":%[1]d`, len(activity.Reasons())-2)) {
+	if status, answer := s.post(parkedPath+"/retry", `{"all":true}`); status != 200 ||
+		answer != fmt.Sprintf(`{"counted":%d,"duplicate":0,"retried":%[1]d,"still_parked":0}`,
+			len(activity.Reasons())-2) {
 		t.Errorf("retry all: %d %s", status, answer)
 	}
 	if n := list(""); n != 0 {
@@ -157,12 +154,12 @@ func TestTheLedgersOverHTTP(t *testing.T) {
 	}
 	for _, wrong := range []string{"?class=ugly", "?limit=201", "?limit=%2B5", "?limit=007", "?cursor=x",
 		"?before=yesterday", "/export?limit=1"} {
-		target := parked + wrong
+		target := parkedPath + wrong
 		if response := s.do(http.MethodGet, target); response.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %s", target, response.Status)
 		}
 	}
-	if got := s.get("/v1/activities/ORDER_CREATED/late"); got != `{"messages":[]}` {
+	if got := s.get("/v1/activities/ORDER_CREATED/late"); got != `{"parked":[]}` {
 		t.Errorf("late: %s", got)
 	}
 	if status, answer := s.post("/v1/activities/ORDER_CREATED/late/accept", `{"all":true}`); status != 200 ||

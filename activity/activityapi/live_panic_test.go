@@ -42,7 +42,8 @@ func TestAPanicEndsOneStreamOnly(t *testing.T) {
 	var log bytes.Buffer
 	s.api = activityapi.New(activityapi.Config{
 		Activities: []activityapi.Activity{
-			{Definition: def, Statistics: statistics, Progress: s.progress, Ledgers: s.ledgers}},
+			{Definition: def, Statistics: statistics, Progress: s.progress, Ledgers: s.store.Ledgers,
+				Ledger: s.ledgers.ledger}},
 		Zone: activity.UTC(), Guard: auth.Open(), Limiter: ratelimit.Open(), Clock: clock.NewManual(now),
 		Logger: zerolog.New(&log),
 	})

@@ -2,34 +2,25 @@ package activityapi
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 
 	"ordertally/activity"
+	"ordertally/shared/web"
 	"ordertally/shared/web/problem"
 )
 
 type query map[string]string
 
-// parameters returns the query's parameters: each at most once, and none but the known.
+// parameters returns the query's parameters: each at most once, none but the known, and none without a value.
 func parameters(r *http.Request, known ...string) (query, error) {
-	invalid := func(detail string) error { return problem.KindInvalidParameter.New(detail) }
-	values, err := url.ParseQuery(r.URL.RawQuery)
+	values, err := web.Parameters(r, known...)
 	if err != nil {
-		return nil, invalid("The query is malformed: " + err.Error() + ".")
+		return nil, err
 	}
 	q := make(query, len(values))
 	for name, given := range values {
-		switch {
-		case len(known) == 0:
-			return nil, invalid("This path takes no query parameters.")
-		case !slices.Contains(known, name):
-			return nil, invalid("This path knows only the query parameters " + strings.Join(known, ", ") + ".")
-		case len(given) > 1:
-			return nil, invalid("The query parameter " + name + " is given more than once.")
-		case given[0] == "" && !slices.Contains(valued, name):
-			return nil, invalid("The query parameter " + name + " is empty: leave it out.")
+		if given[0] == "" && !slices.Contains(valued, name) {
+			return nil, web.InvalidParameter(name, "is empty: leave it out.")
 		}
 		q[name] = given[0]
 	}

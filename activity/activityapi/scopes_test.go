@@ -20,7 +20,7 @@ func TestWhatEachRouteNeeds(t *testing.T) {
 	} {
 		want[route[:4]+"/v1/activities/{activity}/"+route[4:]] = scope
 	}
-	const entry = "/{id:[0-9]+-[0-9]+-[0-9a-f]+}"
+	const entry = "/{id}"
 	for ledger, verb := range map[string]string{"parked": "retry", "late": "accept", "conflicts": "accept"} {
 		base := "/v1/activities/{activity}/" + ledger
 		for _, path := range []string{base, base + "/export", base + entry} {

@@ -15,6 +15,7 @@ import (
 	"ordertally/activity/ingest"
 	"ordertally/shared/clock"
 	"ordertally/shared/kafka"
+	"ordertally/shared/parked"
 	"ordertally/shared/service"
 	"ordertally/shared/service/telemetry"
 	"ordertally/shared/settings"
@@ -95,7 +96,12 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 			base.Health.RegisterNoted("kafka "+def.Name, ok, telemetry.Ready, reading.Note)
 		}
 		counted = append(counted, activityapi.Activity{
-			Definition: def, Statistics: store, Progress: reading, Ledgers: ledgers{store, def},
+			Definition: def, Statistics: store, Progress: reading, Ledgers: store.Ledgers,
+			Ledger: func(name activity.Ledger) *parked.Ledger[activity.Kept] {
+				return store.Ledger(name, func(p *activity.Parked) (activity.Message, *activity.Poison) {
+					return ingest.Decode(&def, p)
+				})
+			},
 		})
 	}
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ordertally/activity"
+	"ordertally/shared/parked"
 )
 
 // slotted is a message of an order service, with the record that it came in.
@@ -55,22 +56,21 @@ func TestApply_KeepsConflicts(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("decided %v, want %v", got, want)
 	}
-	kept := f.list(activity.ConflictLedger, activity.KeptFilter{Reason: activity.ReasonConflict})
+	kept := f.list(activity.ConflictLedger, parked.Filter{Class: string(activity.ReasonConflict)})
 	if len(kept) != 2 || kept[0].MessageID != "a" || kept[0].Offset != 1 ||
 		f.sizes().Sizes[activity.ConflictLedger].Messages != 2 || f.sizes().Lineages != 1 {
 		t.Fatalf("kept %+v, sizes %+v", kept, f.sizes())
 	}
 	decode := func(*activity.Parked) (activity.Message, *activity.Poison) { return forged, nil }
-	if done := f.decide(activity.ConflictLedger, activity.Retry, kept[0].ID, decode); done.Counted != 1 {
+	if done := f.decide(activity.ConflictLedger, parked.Retry, kept[0].ID, decode); done[1] != 1 {
 		t.Fatalf("accepted: %+v", done)
 	}
-	if done := f.decide(activity.ConflictLedger, activity.Retry, kept[1].ID, decode); done.Counted != 0 ||
-		done.Duplicates != 1 {
+	if done := f.decide(activity.ConflictLedger, parked.Retry, kept[1].ID, decode); done[1] != 0 || done[2] != 1 {
 		t.Fatalf("accepted the same a second time: %+v", done)
 	}
-	acts, err := f.Audit(t.Context(), 10)
-	if err != nil || len(acts) != 2 || acts[1].Ledger != activity.ConflictLedger ||
-		acts[1].Outcome != activity.OutcomeCounted {
+	acts, err := f.Ledger(activity.ParkedLedger, nil).Audit(t.Context(), 10)
+	if err != nil || len(acts) != 2 || acts[1].Ledger != "conflicts" ||
+		acts[1].Outcome != parked.Counted {
 		t.Fatalf("the audit has %+v, %v", acts, err)
 	}
 	if n := f.bins()[activity.QuarterOf(noon)].Count; n != 3 {

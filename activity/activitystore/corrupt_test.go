@@ -10,14 +10,14 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/activity"
-	"ordertally/activity/activitystore"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/parked"
 )
 
 // TestStore_ALedgerPassesADamagedEntryAndNamesIt: in its list, page by page, and when many are decided, in each ledger.
 func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
 	for _, ledger := range activity.AllLedgers() {
-		for _, verb := range []activity.Verb{activity.Retry, activity.Discard} {
+		for _, verb := range []parked.Verb{parked.Retry, parked.Discard} {
 			t.Run(string(ledger)+" "+string(verb), func(t *testing.T) {
 				f := newFile(t)
 				f.apply(batch(0, slotted("a", 1, 0)))
@@ -36,7 +36,7 @@ func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
 						f.park(poison(i, activity.ReasonMalformed))
 					}
 				}
-				before := f.list(ledger, activity.KeptFilter{})
+				before := f.list(ledger, parked.Filter{})
 				if len(before) != 5 {
 					t.Fatalf("%d are kept", len(before))
 				}
@@ -54,30 +54,30 @@ func TestStore_ALedgerPassesADamagedEntryAndNamesIt(t *testing.T) {
 				})
 				f.open()
 
-				page, err := f.ListKept(t.Context(), ledger, activity.KeptFilter{}, "", 10)
+				page, err := f.Ledger(ledger, mended("")).List(t.Context(), parked.Filter{}, "", 10)
 				if err != nil || len(page.Messages) != 4 || !slices.Equal(page.Corrupt, []string{bad}) ||
 					page.Next != "" {
 					t.Fatalf("all: %d, corrupt %v, next %q: %v", len(page.Messages), page.Corrupt, page.Next, err)
 				}
-				page, err = f.ListKept(t.Context(), ledger, activity.KeptFilter{}, "", 3)
+				page, err = f.Ledger(ledger, mended("")).List(t.Context(), parked.Filter{}, "", 3)
 				if err != nil || len(page.Messages) != 2 || !slices.Equal(page.Corrupt, []string{bad}) ||
 					page.Next != bad {
 					t.Errorf("three: %d, corrupt %v, next %q: %v", len(page.Messages), page.Corrupt, page.Next, err)
 				}
-				page, err = f.ListKept(t.Context(), ledger, activity.KeptFilter{}, bad, 3)
+				page, err = f.Ledger(ledger, mended("")).List(t.Context(), parked.Filter{}, bad, 3)
 				if err != nil || len(page.Messages) != 2 || page.Messages[0].ID != before[3].ID || page.Corrupt != nil {
 					t.Errorf("after it: %d, corrupt %v: %v", len(page.Messages), page.Corrupt, err)
 				}
 				if f.db.CheckSound(t.Context()) == nil {
 					t.Error("nobody is told of it")
 				}
-				if _, _, err := f.GetKept(t.Context(), ledger, bad); !errors.Is(err, boltdb.ErrCorrupt) {
+				if _, _, err := f.Ledger(ledger, nil).Get(t.Context(), bad); !errors.Is(err, boltdb.ErrCorrupt) {
 					t.Errorf("by itself: %v", err)
 				}
-				done, corrupt, err := f.DecideAll(t.Context(), ledger, verb, activity.KeptFilter{},
-					activity.Why{Reason: "a test"}, mended(""))
-				if err != nil || done.Messages != 4 || !slices.Equal(corrupt, []string{bad}) {
-					t.Errorf("decided: %+v, corrupt %v: %v", done, corrupt, err)
+				done, err := f.Ledger(ledger, mended("")).
+					DecideAll(t.Context(), parked.Filter{}, parked.Decision{Verb: verb, Reason: "a test"})
+				if err != nil || done.Messages != 4 || !slices.Equal(done.Corrupt, []string{bad}) {
+					t.Errorf("decided: %+v, %v", done, err)
 				}
 				if left := f.sizes().Sizes[ledger].Messages; left != 1 {
 					t.Errorf("%d are left", left)
@@ -103,7 +103,7 @@ func TestStore_AMassActPassesAnEntryWhoseDayIsDamaged(t *testing.T) {
 		return bins.Put(slices.Clone(key), value)
 	})
 	f.open()
-	ill := f.list(activity.ParkedLedger, activity.KeptFilter{})[1].ID
+	ill := f.list(activity.ParkedLedger, parked.Filter{})[1].ID
 	decode := func(p *activity.Parked) (activity.Message, *activity.Poison) {
 		m, poison := mended("")(p)
 		if p.Offset == 1 {
@@ -111,10 +111,10 @@ func TestStore_AMassActPassesAnEntryWhoseDayIsDamaged(t *testing.T) {
 		}
 		return m, poison
 	}
-	done, corrupt, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{},
-		activity.Why{}, activitystore.Decoder(decode))
-	if err != nil || done != (activity.Decided{Messages: 2, Counted: 2}) || !slices.Equal(corrupt, []string{ill}) {
-		t.Errorf("decided: %+v, corrupt %v: %v", done, corrupt, err)
+	done, err := f.Ledger(activity.ParkedLedger, decode).
+		DecideAll(t.Context(), parked.Filter{}, parked.Decision{Verb: parked.Retry})
+	if err != nil || figures(&done) != [4]int{2, 2} || !slices.Equal(done.Corrupt, []string{ill}) {
+		t.Errorf("decided: %+v, %v", done, err)
 	}
 	if left := f.sizes().Sizes[activity.ParkedLedger].Messages; left != 1 {
 		t.Errorf("%d are left", left)

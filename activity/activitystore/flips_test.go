@@ -15,6 +15,7 @@ import (
 	"ordertally/shared/boltdb/fliptest"
 	"ordertally/shared/clock"
 	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/parked"
 )
 
 // manyMessages fill bins, keys, intervals of two lineages, the ledger of parked messages and positions.
@@ -63,7 +64,7 @@ func useStatistics(t *testing.T, path string) (read string, err error) {
 	}
 	fmt.Fprintln(&text, asOf.At, asOf.Event, asOf.Next)
 	for after := ""; ; {
-		page, err := store.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, after, 100)
+		page, err := store.Ledger(activity.ParkedLedger, nil).List(t.Context(), parked.Filter{}, after, 100)
 		if err != nil {
 			return text.String(), err
 		}
@@ -71,7 +72,7 @@ func useStatistics(t *testing.T, path string) (read string, err error) {
 			return text.String(), fmt.Errorf("%w: %v", boltdb.ErrCorrupt, page.Corrupt)
 		}
 		for i := range page.Messages {
-			one, _, err := store.GetKept(t.Context(), activity.ParkedLedger, page.Messages[i].ID)
+			one, _, err := store.Ledger(activity.ParkedLedger, nil).Get(t.Context(), page.Messages[i].ID)
 			if err != nil {
 				return text.String(), err
 			}

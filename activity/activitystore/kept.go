@@ -126,6 +126,6 @@ func decodeKept(key, sealed []byte) (activity.Kept, error) {
 	if err != nil {
 		return activity.Kept{}, fmt.Errorf("read a message that was kept: %w", err)
 	}
-	k.ID, k.MessageID = entryID(key), messageIDOf(&k.Parked)
+	k.ID, k.MessageID = entryID(key), headerOf(&k.Parked, cloudevent.HeaderID)
 	return k, nil
 }

@@ -53,20 +53,20 @@ func entryID(key []byte) string {
 		hex.EncodeToString(key[12:]))
 }
 
-// parseEntryID reads what entryID returned.
-func parseEntryID(id string) ([]byte, error) {
+// parseEntryID reads what entryID returned. It is nil for anything else.
+func parseEntryID(id string) []byte {
 	var partition uint32
 	var offset uint64
 	var digest string
 	if n, err := fmt.Sscanf(id, "%d-%d-%s", &partition, &offset, &digest); n != 3 || err != nil {
-		return nil, activity.ErrNotKept
+		return nil
 	}
 	key := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, partition), offset)
 	key, err := hex.AppendDecode(key, []byte(digest))
 	if err != nil || len(key) != keptKeySize || entryID(key) != id {
-		return nil, activity.ErrNotKept
+		return nil
 	}
-	return key, nil
+	return key
 }
 
 // put stores a message that is not there yet.
@@ -113,10 +113,10 @@ func (l *ledger) remove(key []byte, k *activity.Kept, sealed int) error {
 	return l.messages.Delete(key)
 }
 
-// messageIDOf returns the id in the headers, "" when there is none or it is too long for one.
-func messageIDOf(p *activity.Parked) string {
+// headerOf returns a header, "" when there is none or it is too long for an id.
+func headerOf(p *activity.Parked, name string) string {
 	for _, h := range p.Headers {
-		if h.Key == cloudevent.HeaderID && len(h.Value) <= cloudevent.MaxIDLen {
+		if h.Key == name && len(h.Value) <= cloudevent.MaxIDLen {
 			return string(h.Value)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/activity/activitytest"
 	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/parked"
 )
 
 // poison is a message that cannot be counted before the program is mended.
@@ -42,11 +43,11 @@ func (f *file) park(messages ...activity.Parked) {
 	f.apply(&activity.Batch{Parked: messages})
 }
 
-func (f *file) list(ledger activity.Ledger, filter activity.KeptFilter) []activity.Kept {
+func (f *file) list(ledger activity.Ledger, filter parked.Filter) []activity.Kept {
 	f.t.Helper()
 	var all []activity.Kept
 	for after := ""; ; {
-		page, err := f.ListKept(f.t.Context(), ledger, filter, after, 2)
+		page, err := f.Ledger(ledger, nil).List(f.t.Context(), filter, after, 2)
 		if err != nil || page.Corrupt != nil {
 			f.t.Fatal(page.Corrupt, err)
 		}
@@ -57,14 +58,29 @@ func (f *file) list(ledger activity.Ledger, filter activity.KeptFilter) []activi
 	}
 }
 
-func (f *file) decide(ledger activity.Ledger, verb activity.Verb, id string,
-	decode activitystore.Decoder) activity.Decided {
+func (f *file) decide(
+	ledger activity.Ledger, verb parked.Verb, id string, decode activitystore.Decoder,
+) [4]int {
 	f.t.Helper()
-	done, err := f.Decide(f.t.Context(), ledger, verb, id, activity.Why{Reason: "a test"}, decode)
+	done, err := f.Ledger(ledger, decode).Decide(f.t.Context(), id, parked.Decision{Verb: verb, Reason: "a test"})
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return done
+	return figures(&done)
+}
+
+// all retries all messages of a ledger.
+func (f *file) all(ledger activity.Ledger, decode activitystore.Decoder, reason string) ([4]int, error) {
+	f.t.Helper()
+	done, err := f.Ledger(ledger, decode).
+		DecideAll(f.t.Context(), parked.Filter{}, parked.Decision{Verb: parked.Retry, Reason: reason})
+	return figures(&done), err
+}
+
+// figures are how many messages were decided about, and of these were counted, duplicates and still parked.
+func figures(done *parked.Done) [4]int {
+	return [4]int{done.Messages, done.Outcomes[parked.Counted], done.Outcomes[parked.Duplicate],
+		done.Outcomes[parked.StillParked]}
 }
 
 func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
@@ -73,43 +89,42 @@ func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
 		poison(2, activity.ReasonMalformed))
 	f.clock.Advance(time.Hour)
 	f.park(poison(3, activity.ReasonMalformed), poison(4, activity.ReasonMalformed))
-	if n := len(f.list(activity.ParkedLedger, activity.KeptFilter{})); n != 5 {
+	if n := len(f.list(activity.ParkedLedger, parked.Filter{})); n != 5 {
 		t.Fatalf("%d are listed", n)
 	}
 	early := f.list(activity.ParkedLedger,
-		activity.KeptFilter{Reason: activity.ReasonMalformed, Before: noon.Add(time.Minute)})
+		parked.Filter{Class: string(activity.ReasonMalformed), Before: noon.Add(time.Minute)})
 	if len(early) != 2 || early[0].MessageID != "p0" || early[1].MessageID != "p2" ||
 		string(early[0].Value) != "poison 0" {
 		t.Fatalf("listed %+v", early)
 	}
 	first := early[0].ID
-	if done := f.decide(activity.ParkedLedger, activity.Retry, first,
-		mended("p0")); done != (activity.Decided{Messages: 1, StillParked: 1}) {
+	if done := f.decide(activity.ParkedLedger, parked.Retry, first,
+		mended("p0")); done != [4]int{1, 0, 0, 1} {
 		t.Fatalf("a retry in vain: %+v", done)
 	}
-	kept, history, err := f.GetKept(t.Context(), activity.ParkedLedger, first)
+	kept, history, err := f.Ledger(activity.ParkedLedger, nil).Get(t.Context(), first)
 	if err != nil || kept.Attempts != 1 || kept.Poison.Detail != "still" || !kept.Tried.Equal(noon.Add(time.Hour)) ||
 		len(history) != 1 || history[0].Outcome != "still_parked" {
 		t.Fatalf("kept %+v, %+v, %v", kept, history, err)
 	}
-	if done := f.decide(activity.ParkedLedger, activity.Retry, first,
-		mended("")); done != (activity.Decided{Messages: 1, Counted: 1}) {
+	if done := f.decide(activity.ParkedLedger, parked.Retry, first,
+		mended("")); done != [4]int{1, 1, 0, 0} {
 		t.Fatalf("a retry: %+v", done)
 	}
-	if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, first, activity.Why{},
-		mended("")); !errors.Is(err, activity.ErrNotKept) {
+	if _, err := f.Ledger(activity.ParkedLedger, mended("")).Decide(t.Context(), first,
+		parked.Decision{Verb: parked.Retry}); !errors.Is(err, parked.ErrNotParked) {
 		t.Fatalf("a second retry: %v", err)
 	}
-	if done := f.decide(activity.ParkedLedger, activity.Discard, early[1].ID,
-		nil); done != (activity.Decided{Messages: 1}) {
+	if done := f.decide(activity.ParkedLedger, parked.Discard, early[1].ID,
+		nil); done != [4]int{1, 0, 0, 0} {
 		t.Fatalf("a discard: %+v", done)
 	}
 	if counted := f.apply(batch(9, message("p3", 1, noon, 100))); !counted[0] {
 		t.Fatal("p3 was never counted")
 	}
-	done, _, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{},
-		activity.Why{Reason: "mended"}, mended("p4"))
-	if err != nil || done != (activity.Decided{Messages: 3, Counted: 1, Duplicates: 1, StillParked: 1}) {
+	done, err := f.all(activity.ParkedLedger, mended("p4"), "mended")
+	if err != nil || done != [4]int{3, 1, 1, 1} {
 		t.Fatalf("all: %+v, %v", done, err)
 	}
 	total := f.bins()[activity.QuarterOf(noon)]
@@ -120,13 +135,14 @@ func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
 		sizes.Sizes[activity.ParkedLedger].Bytes <= 0 {
 		t.Fatalf("sizes %+v", sizes)
 	}
-	acts, err := f.Audit(t.Context(), 3)
+	acts, err := f.Ledger(activity.ParkedLedger, nil).Audit(t.Context(), 3)
 	if err != nil || len(acts) != 3 || acts[0].Outcome != "still_parked" || acts[1].Outcome != "duplicate" ||
 		acts[2].Reason != "mended" {
 		t.Fatalf("audit %+v, %v", acts, err)
 	}
 	for _, id := range []string{"", "1-2", "1-2-zz", "1-0-0011223344556677", "01-0-" + strings.Repeat("0", 16)} {
-		if _, _, err := f.GetKept(t.Context(), activity.ParkedLedger, id); !errors.Is(err, activity.ErrNotKept) {
+		if _, _, err := f.Ledger(activity.ParkedLedger, nil).Get(t.Context(), id); !errors.Is(err,
+			parked.ErrNotParked) {
 			t.Errorf("id %q: %v", id, err)
 		}
 	}
@@ -140,9 +156,8 @@ func TestManyAreDecidedInSteps(t *testing.T) {
 		all = append(all, poison(i, activity.ReasonMalformed))
 	}
 	f.park(all...)
-	done, _, err := f.DecideAll(t.Context(), activity.ParkedLedger, activity.Retry, activity.KeptFilter{},
-		activity.Why{}, mended("p600"))
-	if err != nil || done != (activity.Decided{Messages: 1203, Counted: 1202, StillParked: 1}) ||
+	done, err := f.all(activity.ParkedLedger, mended("p600"), "")
+	if err != nil || done != [4]int{1203, 1202, 0, 1} ||
 		f.sizes().Sizes[activity.ParkedLedger].Messages != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
@@ -152,18 +167,18 @@ func TestManyAreDecidedInSteps(t *testing.T) {
 func TestRetriesAtOnceCountOnce(t *testing.T) {
 	f := newFile(t)
 	f.park(poison(0, activity.ReasonMalformed))
-	id := f.list(activity.ParkedLedger, activity.KeptFilter{})[0].ID
+	id := f.list(activity.ParkedLedger, parked.Filter{})[0].ID
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	decided := 0
 	for range 20 {
 		running.Go(func() {
-			if _, err := f.Decide(t.Context(), activity.ParkedLedger, activity.Retry, id, activity.Why{},
-				mended("")); err == nil {
+			if _, err := f.Ledger(activity.ParkedLedger, mended("")).Decide(t.Context(), id,
+				parked.Decision{Verb: parked.Retry}); err == nil {
 				mu.Lock()
 				decided++
 				mu.Unlock()
-			} else if !errors.Is(err, activity.ErrNotKept) {
+			} else if !errors.Is(err, parked.ErrNotParked) {
 				t.Error(err)
 			}
 		})
@@ -189,8 +204,8 @@ func TestAFullLedgerKeepsThePlaces(t *testing.T) {
 		sizes.Sizes[activity.ParkedLedger].Messages+sizes.Overflowed != 22 {
 		t.Fatalf("sizes %+v", sizes)
 	}
-	ranges, err := f.ListOverflow(t.Context(), activity.ParkedLedger, 10)
-	want := []activity.OffsetRange{{Partition: 1, From: sizes.Sizes[activity.ParkedLedger].Messages, To: 19},
+	ranges, err := f.Ledger(activity.ParkedLedger, nil).Overflow(t.Context(), 10)
+	want := []parked.OffsetRange{{Partition: 1, From: sizes.Sizes[activity.ParkedLedger].Messages, To: 19},
 		{Partition: 1, From: 25, To: 25}, {Partition: 1, From: 30, To: 30}}
 	if err != nil || !slices.Equal(ranges, want) {
 		t.Fatalf("ranges %+v, %v, want %+v", ranges, err, want)
@@ -263,7 +278,7 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 	if counted := f.apply(batch(3, slotted)); !counted[0] {
 		t.Fatal("a message with a lineage was late")
 	}
-	late := f.list(activity.LateLedger, activity.KeptFilter{})
+	late := f.list(activity.LateLedger, parked.Filter{})
 	if trace, err := f.Trace(t.Context(), activity.MessageID{ID: "old"}); err != nil ||
 		trace.State != activity.LateMessage {
 		t.Errorf("old is %+v, %v", trace, err)
@@ -271,18 +286,18 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 	accept := func(p *activity.Parked) (activity.Message, *activity.Poison) {
 		return foreign(string(p.Headers[0].Value), p.Offset, p.Timestamp), nil
 	}
-	if done := f.decide(activity.LateLedger, activity.Retry, late[1].ID, accept); done.Counted != 1 {
+	if done := f.decide(activity.LateLedger, parked.Retry, late[1].ID, accept); done[1] != 1 {
 		t.Fatalf("accepted %+v", done)
 	}
-	if _, err := f.Decide(t.Context(), activity.LateLedger, activity.Retry, late[1].ID, activity.Why{},
-		accept); !errors.Is(err, activity.ErrNotKept) {
+	if _, err := f.Ledger(activity.LateLedger, accept).Decide(t.Context(), late[1].ID,
+		parked.Decision{Verb: parked.Retry}); !errors.Is(err, parked.ErrNotParked) {
 		t.Fatalf("accepted twice: %v", err)
 	}
 	if counted := f.apply(batch(4, foreign(late[1].MessageID, 3, noon.AddDate(0, 0, -30)))); counted[0] ||
 		f.sizes().Sizes[activity.LateLedger].Messages != 2 {
 		t.Fatal("it was accepted and is known")
 	}
-	f.decide(activity.LateLedger, activity.Discard, late[0].ID, nil)
+	f.decide(activity.LateLedger, parked.Discard, late[0].ID, nil)
 }
 
 // TestLedger_KeepsThePlaceOfWhatIsTooLarge with its headers, and a retry by the same program parks it again.
@@ -293,13 +308,13 @@ func TestLedger_KeepsThePlaceOfWhatIsTooLarge(t *testing.T) {
 	f.park(large)
 	f.close()
 	f.open()
-	kept := f.list(activity.ParkedLedger, activity.KeptFilter{Reason: activity.ReasonTooLarge})
+	kept := f.list(activity.ParkedLedger, parked.Filter{Class: string(activity.ReasonTooLarge)})
 	if len(kept) != 1 || kept[0].TooLarge != 1<<30 || kept[0].Value != nil || kept[0].Offset != 7 ||
 		!reflect.DeepEqual(kept[0].Headers, large.Headers) {
 		t.Fatalf("kept %+v", kept)
 	}
 	f.park(large) // read again
-	if n := len(f.list(activity.ParkedLedger, activity.KeptFilter{})); n != 1 {
+	if n := len(f.list(activity.ParkedLedger, parked.Filter{})); n != 1 {
 		t.Fatalf("%d entries of one record", n)
 	}
 }
@@ -316,7 +331,7 @@ func TestListKept_BoundsTheBytesOfAPage(t *testing.T) {
 	}
 	var got []int64
 	for after := ""; ; {
-		page, err := f.ListKept(t.Context(), activity.ParkedLedger, activity.KeptFilter{}, after, 200)
+		page, err := f.Ledger(activity.ParkedLedger, nil).List(t.Context(), parked.Filter{}, after, 200)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/inbox"
 )
 
@@ -32,7 +33,7 @@ func (s *Store) keep(root *bbolt.Bucket, name activity.Ledger, messages []activi
 		case l.size.Bytes+int64(len(sealed)) > s.options.LedgerBytes:
 			err = s.overflow(root, name, p, st)
 		default:
-			err = l.put(key, sealed, at, messageIDOf(p))
+			err = l.put(key, sealed, at, headerOf(p, cloudevent.HeaderID))
 		}
 		if err != nil {
 			return fmt.Errorf("keep offset %d of partition %d: %w", p.Offset, p.Partition, err)

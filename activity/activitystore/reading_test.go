@@ -8,6 +8,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
+	"ordertally/shared/parked"
 )
 
 func (f *file) begin() activity.Suspicion {
@@ -76,7 +77,7 @@ func TestReading_KnowsThePlaceAndHowOftenItDied(t *testing.T) {
 
 func (f *file) skip(partition int32, from, to int64) ([]string, error) {
 	return activitystore.Skip(f.t.Context(), f.db, activity.Skip{
-		Topic: def.Topic, Partition: partition, From: from, To: to, Why: activity.Why{Reason: "it expands", By: "me"},
+		Topic: def.Topic, Partition: partition, From: from, To: to, Reason: "it expands", By: "me",
 	}, activitystore.Options{Clock: f.clock})
 }
 
@@ -114,13 +115,13 @@ func TestSkip_MovesPastTheNextRecordOnly(t *testing.T) {
 	if next := f.next(3); next.Offset != 13 || next.TopicID != "t" || len(next.Checkpoints) != 0 {
 		t.Errorf("reading goes on at %+v", next)
 	}
-	kept := f.list(activity.ParkedLedger, activity.KeptFilter{})
+	kept := f.list(activity.ParkedLedger, parked.Filter{})
 	if len(kept) != 1 || kept[0].Poison.Reason != activity.ReasonSkipped || kept[0].Partition != 3 ||
 		kept[0].Offset != 10 || !strings.Contains(kept[0].Poison.Detail, "10 to 12") {
 		t.Errorf("kept %+v", kept)
 	}
-	acts, err := f.Audit(t.Context(), 10)
-	if err != nil || len(acts) != 1 || acts[0].Verb != activity.PassOver || acts[0].Reason != "it expands" ||
+	acts, err := f.Ledger(activity.ParkedLedger, nil).Audit(t.Context(), 10)
+	if err != nil || len(acts) != 1 || acts[0].Verb != parked.Skip || acts[0].Reason != "it expands" ||
 		acts[0].By != "me" || acts[0].ID != kept[0].ID {
 		t.Errorf("audit %+v, %v", acts, err)
 	}
@@ -134,7 +135,7 @@ func TestSkip_MovesPastTheNextRecordOnly(t *testing.T) {
 
 func TestSkip_NeedsAnActivityOfTheTopicAndAReason(t *testing.T) {
 	f := newFile(t)
-	for _, skip := range []activity.Skip{{Topic: "another", Why: activity.Why{Reason: "r"}}, {Topic: def.Topic}} {
+	for _, skip := range []activity.Skip{{Topic: "another", Reason: "r"}, {Topic: def.Topic}} {
 		if names, err := activitystore.Skip(t.Context(), f.db, skip, activitystore.Options{}); err == nil ||
 			names != nil {
 			t.Errorf("%+v: %v", skip, names)

@@ -10,6 +10,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
+	"ordertally/shared/parked"
 )
 
 // Skip moves the positions of all activities that read the topic past a range of offsets, whose records are never read.
@@ -26,7 +27,7 @@ func Skip(ctx context.Context, db *boltdb.DB, skip activity.Skip, options Option
 			skip.Partition,
 		)
 	}
-	if skip.Why.Reason == "" {
+	if skip.Reason == "" {
 		return nil, errors.New("a reason is needed")
 	}
 	now := options.withDefaults().Clock.Now().UTC()
@@ -108,23 +109,16 @@ func (s *Store) skip(root *bbolt.Bucket, skip *activity.Skip, now time.Time) (st
 			skip.To,
 		)
 	}
-	parked := activity.Parked{Partition: skip.Partition, Offset: skip.From, LeaderEpoch: -1, Timestamp: now,
+	skipped := activity.Parked{Partition: skip.Partition, Offset: skip.From, LeaderEpoch: -1, Timestamp: now,
 		Poison: activity.Poison{Reason: activity.ReasonSkipped, Detail: detail}}
-	key, _ := encodeKept(&activity.Kept{Parked: parked, At: now})
-	act := activity.Act{
-		At:      now,
-		Ledger:  activity.ParkedLedger,
-		Verb:    activity.PassOver,
-		ID:      entryID(key),
-		Outcome: activity.OutcomeSkipped,
-		Reason:  skip.Why.Reason,
-		By:      skip.Why.By,
-	}
+	key, _ := encodeKept(&activity.Kept{Parked: skipped, At: now})
+	entry := parked.AuditEntry{At: now, Ledger: string(activity.ParkedLedger), Verb: parked.Skip, ID: entryID(key),
+		Class: string(activity.ReasonSkipped), Reason: skip.Reason, By: skip.By}
 	err = updateState(root, func(st *state) error {
-		if err := s.keep(root, activity.ParkedLedger, []activity.Parked{parked}, now, st); err != nil {
+		if err := s.keep(root, activity.ParkedLedger, []activity.Parked{skipped}, now, st); err != nil {
 			return err
 		}
-		return putAct(root, st, act)
+		return parked.PutAudit(root.Bucket(bucketAudit), &entry)
 	})
 	if err == nil && root.Bucket(keyReading) != nil {
 		err = root.Bucket(keyReading).Delete(s.topic)

@@ -24,10 +24,8 @@ type state struct {
 	Overflowed int64 `json:"overflowed,omitzero"`
 	Ranges     int64 `json:"ranges,omitzero"` // of their offsets
 	// Expired: messages the ledgers dropped past their retention.
-	Expired int64 `json:"expired,omitzero"`
-	// Acts: records of the audit, those dropped too.
-	Acts  uint64    `json:"acts,omitzero"`
-	Event time.Time `json:"event,omitzero"` // the latest of those counted
+	Expired int64     `json:"expired,omitzero"`
+	Event   time.Time `json:"event,omitzero"` // the latest of those counted
 }
 
 func readState(root *bbolt.Bucket) (state, error) {

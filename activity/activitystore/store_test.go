@@ -23,6 +23,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/parked"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -303,7 +304,7 @@ func TestParksEverythingThatWasRead(t *testing.T) {
 	f.close()
 	f.open()
 	var got []activity.Parked
-	for _, kept := range f.list(activity.ParkedLedger, activity.KeptFilter{}) {
+	for _, kept := range f.list(activity.ParkedLedger, parked.Filter{}) {
 		got = append(got, kept.Parked)
 		if !kept.At.Equal(noon) || kept.MessageID != "x" {
 			t.Errorf("kept %+v", kept)

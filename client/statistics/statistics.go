@@ -59,7 +59,6 @@ const (
 	ProblemCodeMethodNotAllowed     ProblemCode = "method_not_allowed"
 	ProblemCodeMisdirectedRequest   ProblemCode = "misdirected_request"
 	ProblemCodeNotFound             ProblemCode = "not_found"
-	ProblemCodeNotKept              ProblemCode = "not_kept"
 	ProblemCodeOffQuarterHour       ProblemCode = "off_quarter_hour"
 	ProblemCodeOutcomeUnknown       ProblemCode = "outcome_unknown"
 	ProblemCodeOverloaded           ProblemCode = "overloaded"

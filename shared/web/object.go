@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,25 +15,6 @@ import (
 // ErrNothing says that a member of a JSON object is null or an empty text. Neither is a value here, and neither means
 // "left out".
 var ErrNothing = errors.New("a member is null or empty")
-
-// Limits of an operator's request.
-const (
-	MaxDecision = 4 << 10 // bytes of its body
-	MaxReason   = 500     // bytes of the reason in it
-)
-
-// ReasonFault says what is wrong with an operator's reason, "" for nothing.
-func ReasonFault(reason string, needed bool) string {
-	switch {
-	case needed && strings.TrimSpace(reason) == "":
-		return "must say why: it is kept in the audit entry."
-	case len(reason) > MaxReason:
-		return "must not be longer than 500 bytes."
-	case strings.ContainsFunc(reason, unicode.IsControl):
-		return "must not have control characters."
-	}
-	return ""
-}
 
 const maxDepth = 32 // objects and arrays inside each other
 

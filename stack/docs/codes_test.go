@@ -212,9 +212,8 @@ func TestClosedSetsAreWhole(t *testing.T) {
 		{activity, "activity.Code", "ProblemCode"},
 		{activity, "activity.MessageState", "MessageState"},
 		{activity, "activity.Reason", "Reason"},
-		{activity, "activity.Ledger", "Ledger"},
-		{activity, "activity.Verb", "Verb"},
-		{activity, "activity.Outcome", "Outcome"},
+		{activity, "parked.Verb", "Verb"},
+		{activity, "parked.Outcome", "Outcome"},
 		{activity, "activityapi.knownBy", "KnownBy"},
 	} {
 		constants := s.sets[set.of]

@@ -120,7 +120,7 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		t.Errorf("parked ls: %s", listed)
 	}
 	if done := cancellations(t, activity, "parked", "retry",
-		"--all"); done != "2 retried\n0 counted\n0 duplicates\n2 still_parked\n" {
+		"--all"); done != "2 retried\n0 counted\n0 duplicate\n2 still_parked\n" {
 		t.Errorf("parked retry: %s", done)
 	}
 	activity.Kill()
@@ -135,7 +135,7 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	}
 	activity = serve(config)
 	if done := cancellations(t, activity, "parked", "retry", "--all", "--reason",
-		"refunds of nothing are possible"); done != "2 retried\n1 counted\n0 duplicates\n1 still_parked\n" {
+		"refunds of nothing are possible"); done != "2 retried\n1 counted\n0 duplicate\n1 still_parked\n" {
 		t.Errorf("parked retry: %s", done)
 	}
 	if done := cancellations(t, activity, "parked", "discard", "--class", "unknown_type", "--reason",

@@ -185,22 +185,22 @@ func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 		t.Errorf("the day is %+v", day)
 	}
 	var parked struct {
-		Messages []struct {
+		Parked []struct {
 			Class     string
 			Partition int32
 			Offset    int64
 		}
 	}
-	if err := askJSON(t, api+"/v1/activities/PAYMENT/parked", &parked); err != nil || len(parked.Messages) != 1 ||
-		parked.Messages[0].Class != "skipped" ||
-		parked.Messages[0].Partition != 1 || parked.Messages[0].Offset != at {
+	if err := askJSON(t, api+"/v1/activities/PAYMENT/parked", &parked); err != nil || len(parked.Parked) != 1 ||
+		parked.Parked[0].Class != "skipped" ||
+		parked.Parked[0].Partition != 1 || parked.Parked[0].Offset != at {
 		t.Errorf("parked %+v, %v", parked, err)
 	}
 	var audit struct {
-		Acts []struct{ Verb, Outcome, Reason string }
+		Entries []struct{ Verb, Outcome, Reason string }
 	}
-	if err := askJSON(t, api+"/v1/activities/PAYMENT/audit", &audit); err != nil || len(audit.Acts) != 1 ||
-		audit.Acts[0].Verb != "skip" || audit.Acts[0].Reason != "it expands to 1 GiB" {
+	if err := askJSON(t, api+"/v1/activities/PAYMENT/audit", &audit); err != nil || len(audit.Entries) != 1 ||
+		audit.Entries[0].Verb != "skip" || audit.Entries[0].Reason != "it expands to 1 GiB" {
 		t.Errorf("audit %+v, %v", audit, err)
 	}
 	l.Ends(syscall.SIGTERM, time.Minute)

@@ -44,7 +44,6 @@ func run(args []string) error {
 		}, tracing.Variables()...),
 		Options: []kong.Option{
 			kong.Vars(settings.Vars(&activityd.Config{})),
-			kong.Bind(new(ledger)),
 			kong.Bind(boltdb.Checker(activitystore.Check)),
 			kong.Vars{
 				"api_target": "http://127.0.0.1:8090",

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
-	"time"
 
-	"ordertally/client"
 	"ordertally/client/access"
 )
 
@@ -28,39 +24,6 @@ type remote struct {
 	access.Flags
 	Activity string `default:"ORDER_CREATED" help:"The activity."`
 	Output   string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
-
-	client *client.Client // made with the first request, for one connection of them all
-}
-
-// answerTimeout bounds a decision about very many messages.
-const answerTimeout = 10 * time.Minute
-
-// ask sends a request about the activity and returns the answer's body, to be closed. A refusal is a client.Problem.
-func (r *remote) ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error) {
-	if r.client == nil {
-		connected, err := r.Connect(client.Config{URL: r.Target, AttemptTimeout: answerTimeout}, activityNames)
-		if err != nil {
-			return nil, err
-		}
-		r.client = connected
-	}
-	return r.client.Ask(ctx, method, "/v1/activities/"+url.PathEscape(r.Activity)+"/"+path, query, body)
-}
-
-// maxAnswer is the most that is read of an answer: 200 messages of the largest size in base64 are less.
-const maxAnswer = 1 << 30
-
-// askJSON reads the answer into value.
-func (r *remote) askJSON(ctx context.Context, method, path string, query url.Values, body, value any) error {
-	answer, err := r.ask(ctx, method, path, query, body)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = answer.Close() }()
-	if err := json.NewDecoder(io.LimitReader(answer, maxAnswer)).Decode(value); err != nil {
-		return fmt.Errorf("read the service's answer: %w", err)
-	}
-	return nil
 }
 
 func writeValue(out io.Writer, value any) error {

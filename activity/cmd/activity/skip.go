@@ -21,7 +21,7 @@ type skipCmd struct {
 	Partition int32  `help:"Its partition." required:""`
 	Offset    int64  `help:"Its offset, which must be the next one that the service reads." required:""`
 	To        int64  `default:"-1" help:"Last offset to skip (inclusive). Default: --offset, for one record."`
-	Reason    string `help:"Why; kept in the record of the act." required:""`
+	Reason    string `help:"Why; kept in the audit entry." required:""`
 }
 
 // Run writes one line for each activity to standard output.
@@ -48,7 +48,7 @@ func (c *skipCmd) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	names, err := activitystore.Skip(ctx, db, activity.Skip{
-		Topic: c.Topic, Partition: c.Partition, From: c.Offset, To: c.To, Why: activity.Why{Reason: c.Reason},
+		Topic: c.Topic, Partition: c.Partition, From: c.Offset, To: c.To, Reason: c.Reason,
 	}, activitystore.Options{})
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err

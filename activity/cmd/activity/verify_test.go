@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"ordertally/shared/parked/parkedverbs"
 )
 
 func TestVerify_SendsEachServiceItsCredentialAndShowsNone(t *testing.T) {
@@ -43,9 +45,8 @@ func TestVerify_HidesPasswordsInURLs(t *testing.T) {
 			if err := c.run(t.Context(), io.Discard); err == nil || strings.Contains(err.Error(), "sesame") {
 				t.Errorf("shown: %v", err)
 			}
-			r := remote{Target: address}
-			if _, err := r.ask(t.Context(), http.MethodGet, "parked", nil, nil); err == nil ||
-				strings.Contains(err.Error(), "sesame") {
+			ls := parkedverbs.Ls[parkedRemote]{Remote: parkedRemote{ledgerRemote{remote{Target: address}}}}
+			if err := ls.Print(t.Context(), io.Discard); err == nil || strings.Contains(err.Error(), "sesame") {
 				t.Errorf("shown: %v", err)
 			}
 		}

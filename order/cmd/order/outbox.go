@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"ordertally/client"
 	"ordertally/shared/parked"
 	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
@@ -40,15 +41,9 @@ func (outboxRemote) Ledger() parkedverbs.Ledger {
 // Format implements parkedverbs.Remote.
 func (r outboxRemote) Format() string { return r.Output }
 
-// Ask implements parkedverbs.Remote.
-func (r outboxRemote) Ask(
-	ctx context.Context, method, path string, query url.Values, body any,
-) (io.ReadCloser, error) {
-	orders, err := r.orders()
-	if err != nil {
-		return nil, err
-	}
-	return orders.Ask(ctx, method, path, query, body)
+// Service implements parkedverbs.Remote.
+func (r outboxRemote) Service() (parkedverbs.Service, error) {
+	return r.Connect(client.Config{URL: r.Target, AttemptTimeout: parkedverbs.Timeout}, orderNames)
 }
 
 type outboxLsCmd struct {

@@ -87,13 +87,18 @@ func (m *Messages) decide(ctx context.Context, remote Remote, verb, reason strin
 
 // decideEach asks for one message after the other, and stops at the first that is refused.
 func (m *Messages) decideEach(ctx context.Context, remote Remote, verb string, body any, out io.Writer) error {
+	service, err := remote.Service()
+	if err != nil {
+		return err
+	}
+	defer service.Close()
 	total := map[string]int{}
 	past := parked.Past(verb)
 	for _, id := range m.IDs {
 		path, err := pathOf(remote, id)
 		var answer []byte
 		if err == nil {
-			answer, err = Ask(ctx, remote, http.MethodPost, path+"/"+verb, nil, body)
+			answer, err = ask(ctx, service, http.MethodPost, path+"/"+verb, nil, body)
 		}
 		var done map[string]int
 		if err == nil {

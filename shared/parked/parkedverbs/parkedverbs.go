@@ -20,16 +20,25 @@ import (
 // Remote is a running service and a ledger of it: a struct of flags in kong's notation.
 type Remote interface {
 	Ledger() Ledger
-	// Ask sends a request and returns the body of a good answer, to be closed. A refusal is a problem.Problem. The path
-	// is below the service's URL.
-	Ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error)
+	Service() (Service, error)
 	// Format is how to write: table, json or ndjson.
 	Format() string
 }
 
+// Service is what is asked; client.Client is one.
+type Service interface {
+	// Ask sends a request and returns the body of a good answer, to be closed. A refusal is a problem.Problem. The path
+	// is below the service's URL.
+	Ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error)
+	Close()
+}
+
+// Timeout is how long a service may take for an answer: a decision may be about very many messages.
+const Timeout = 10 * time.Minute
+
 // Ledger is what differs between ledgers.
 type Ledger struct {
-	Path    string // of the list, such as /v1/outbox/parked
+	Path    string // of the list, below the service's URL, such as /v1/outbox/parked
 	Retry   string // what retrying is called: retry, or accept
 	Program string // that checks the file, such as order
 	Columns []Column
@@ -149,7 +158,12 @@ func (c *Export[R]) Run(ctx context.Context) error { return c.Print(ctx, safetex
 
 // Print writes to out.
 func (c *Export[R]) Print(ctx context.Context, out io.Writer) error {
-	answer, err := c.Remote.Ask(ctx, http.MethodGet, c.Remote.Ledger().Path+"/export", c.values(), nil)
+	service, err := c.Remote.Service()
+	if err != nil {
+		return err
+	}
+	defer service.Close()
+	answer, err := service.Ask(ctx, http.MethodGet, c.Remote.Ledger().Path+"/export", c.values(), nil)
 	if err != nil {
 		return err
 	}
@@ -163,9 +177,18 @@ func (c *Export[R]) Print(ctx context.Context, out io.Writer) error {
 // maxAnswer is the most that is read of an answer: 200 messages of the largest size in base64 are less.
 const maxAnswer = 1 << 30
 
-// Ask returns the whole answer to a request, which is JSON.
+// Ask returns the whole answer to one request, which is JSON.
 func Ask(ctx context.Context, remote Remote, method, path string, query url.Values, body any) ([]byte, error) {
-	answer, err := remote.Ask(ctx, method, path, query, body)
+	service, err := remote.Service()
+	if err != nil {
+		return nil, err
+	}
+	defer service.Close()
+	return ask(ctx, service, method, path, query, body)
+}
+
+func ask(ctx context.Context, service Service, method, path string, query url.Values, body any) ([]byte, error) {
+	answer, err := service.Ask(ctx, method, path, query, body)
 	if err != nil {
 		return nil, err
 	}
