@@ -22,10 +22,10 @@ run: build ## Start a broker and both services in one process, with three days o
 	@bin/ordertally dev
 
 test: lint ## Everything: lint, known vulnerabilities, alerts, unit and end-to-end tests. REQUIRE_ALL=1 makes a skip a failure
-	@build/vulncheck
-	@build/promrules
+	@build/timed vulncheck build/vulncheck
+	@build/timed promrules build/promrules
 	@build/gotest
-	@build/fuzz
+	@build/timed fuzz build/fuzz
 
 faults: ## 200 rounds of kill -9 of order, 100 of activity and 30 of two orders on one topic, on Apache Kafka, a power cut of its disk (as root), failover of three brokers, records that end the service, 20,000 cases of schemathesis, 500 flipped bits of each file
 	REQUIRE_ALL=1 ORDERTALLY_ROUNDS=$${ORDERTALLY_ROUNDS:-200} ORDERTALLY_COUNTING_ROUNDS=$${ORDERTALLY_COUNTING_ROUNDS:-100} ORDERTALLY_SHARED_ROUNDS=$${ORDERTALLY_SHARED_ROUNDS:-30} ORDERTALLY_SCHEMATHESIS=20000 \
@@ -34,10 +34,10 @@ faults: ## 200 rounds of kill -9 of order, 100 of activity and 30 of two orders 
 
 lint: ## Formatting, go vet and golangci-lint
 	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; }
-	go vet ./...
-	go vet -tags 'crash faults' ./...
-	go run $(GOLANGCI_LINT) run ./...
-	build/generate check
+	build/timed vet go vet ./...
+	build/timed 'vet, crash and faults' go vet -tags 'crash faults' ./...
+	build/timed golangci-lint build/tool $(GOLANGCI_LINT) run ./...
+	build/timed 'generated files' build/generate check
 
 generate: ## Write anew what is made of the programs: the list of settings, the OpenAPI documents, the clients
 	@build/generate
