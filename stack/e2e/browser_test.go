@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -102,9 +103,12 @@ func picture(ctx context.Context, t *testing.T, name string) {
 	if dir == "" {
 		return
 	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join("../..", dir) // of the repository, where the tests are started
+	}
 	var png []byte
 	run(ctx, t, chromedp.CaptureScreenshot(&png))
-	if err := os.WriteFile(dir+"/"+name, png, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name), png, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
