@@ -1,11 +1,8 @@
 package order
 
 import (
-	"fmt"
 	"math"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"ordertally/shared/event"
 )
@@ -22,15 +19,6 @@ type Draft struct {
 	// PlacedAt: as it was sent: 1970 to MaxAhead from now; left out for now.
 	PlacedAt time.Time         `json:"placed_at,omitzero"`
 	Metadata map[string]string `json:"metadata,omitempty"`
-}
-
-// EncodeDraft returns the request body for d. Equal drafts give equal bytes.
-func EncodeDraft(d *Draft) ([]byte, error) {
-	body, err := json.Marshal(d, json.Deterministic(true))
-	if err != nil {
-		return nil, fmt.Errorf("encode draft of order: %w", err)
-	}
-	return body, nil
 }
 
 // Total returns the sum of the lines in minor units, and false when it exceeds 2^63-1. Quantities and prices must not

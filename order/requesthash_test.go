@@ -7,6 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/go-json-experiment/json"
+
 	"ordertally/order"
 	"ordertally/shared/event"
 )
@@ -66,11 +68,11 @@ func TestHashRequest_DiffersExactlyWhenValuesDo(t *testing.T) {
 		default:
 			c = b
 		}
-		x, err := order.EncodeDraft(&a)
+		x, err := json.Marshal(&a, json.Deterministic(true))
 		if err != nil {
 			t.Fatal(err)
 		}
-		y, err := order.EncodeDraft(&c)
+		y, err := json.Marshal(&c, json.Deterministic(true))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -408,6 +408,14 @@ type MessageDelivery struct {
 	Type string `json:"type"`
 }
 
+// OrderCancellation Why an order is cancelled.
+type OrderCancellation struct {
+	// Reason Why. No control characters but tabs. May be left out.
+	//
+	// Examples: ordered twice
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
 // OrderDraft An order to be placed. The service sets id, total, placed_by and publication, and does not accept them.
 type OrderDraft struct {
 	// Currency ISO 4217 code of all amounts. The currency must have minor units and must have been active when the order was placed. A withdrawn code has the minor units that it had last.
@@ -695,6 +703,12 @@ type ListDigestsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
+// CancelOrderParams defines parameters for CancelOrder.
+type CancelOrderParams struct {
+	// IdempotencyKey 1 to 255 visible ASCII characters, the caller's own name for this request. They are of one order and one caller.
+	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListWaitingParams defines parameters for ListWaiting.
 type ListWaitingParams struct {
 	// Limit Maximum number of entries on the page.
@@ -761,6 +775,18 @@ func (c *Client) ListDigests(ctx context.Context, params ListDigestsParams) (cli
 //	GET /v1/orders/{id}
 func (c *Client) GetOrder(ctx context.Context, id string) (client.Answer[PlacedOrder], error) {
 	r := client.NewRequest(http.MethodGet, 200, "/v1/orders/%s", id)
+	return client.Do[PlacedOrder](ctx, c.Client, r)
+}
+
+// CancelOrder: Cancel an order.
+//
+// The answer comes when the cancellation and its message are on disk. An order is cancelled once. With an Idempotency-Key the request may be repeated: it is answered again, with Idempotent-Replayed. Without the key that cancelled the order, a request for a cancelled order is a 409. The order as it was placed, its message and the answers to its placement stay as they are.
+//
+//	POST /v1/orders/{id}/cancel
+func (c *Client) CancelOrder(ctx context.Context, id string, params CancelOrderParams, body OrderCancellation) (client.Answer[PlacedOrder], error) {
+	r := client.NewRequest(http.MethodPost, 200, "/v1/orders/%s/cancel", id)
+	r.Header("Idempotency-Key", params.IdempotencyKey)
+	r.Body = body
 	return client.Do[PlacedOrder](ctx, c.Client, r)
 }
 

@@ -46,8 +46,9 @@ func TestClient_PlacesAnOrderOnceAndGetsIt(t *testing.T) {
 		t.Fatalf("got  %+v\nwant %+v", placed.Value, want)
 	}
 	got, err := c.GetOrder(t.Context(), placed.Value.ID)
-	if err != nil || !reflect.DeepEqual(got.Value, placed.Value) {
-		t.Fatalf("get: %+v, %v", got.Value, err)
+	want.Status = orders.StatusPlaced // the answer to a placement has none
+	if err != nil || !reflect.DeepEqual(got.Value, want) {
+		t.Fatalf("get: %+v, %v\nwant %+v", got.Value, err, want)
 	}
 	again, err := c.PlaceOrder(t.Context(), once, draft)
 	if err != nil || !again.Replayed() || again.Value.ID != placed.Value.ID {
@@ -125,5 +126,28 @@ func TestClient_TakesAURLWithAPath(t *testing.T) {
 	draft := orders.OrderDraft{Currency: "GBP", Lines: []orders.DraftLine{{SKU: "a", Quantity: 1, UnitPrice: 1}}}
 	if _, err := c.PlaceOrder(t.Context(), orders.PlaceOrderParams{}, draft); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestClient_CancelsAnOrderOnce(t *testing.T) {
+	c := connect(t, apitest.Start(t, clock.System{}).URL)
+	draft := orders.OrderDraft{Currency: "GBP", Lines: []orders.DraftLine{{SKU: "a", Quantity: 1, UnitPrice: 1}}}
+	placed, err := c.PlaceOrder(t.Context(), orders.PlaceOrderParams{}, draft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel := func(key string) (client.Answer[orders.PlacedOrder], error) {
+		return c.CancelOrder(t.Context(), placed.Value.ID, orders.CancelOrderParams{IdempotencyKey: key},
+			orders.OrderCancellation{Reason: "a test"})
+	}
+	if answer, err := cancel("once"); err != nil || answer.Replayed() || answer.Value.ID != placed.Value.ID ||
+		answer.Value.Status != orders.StatusCancelled {
+		t.Errorf("%+v, %v", answer.Value, err)
+	}
+	if answer, err := cancel("once"); err != nil || !answer.Replayed() {
+		t.Errorf("again: %+v, %v", answer.Value, err)
+	}
+	if _, err := cancel("another"); !client.HasCode(err, orders.ProblemCodeAlreadyCancelled) {
+		t.Errorf("with another key: %v", err)
 	}
 }
