@@ -3,7 +3,7 @@ package activityd
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 	"sync"
 
@@ -14,89 +14,61 @@ import (
 	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
 	"ordertally/shared/clock"
-	"ordertally/shared/kafka"
 	"ordertally/shared/parked"
 	"ordertally/shared/service"
 	"ordertally/shared/service/telemetry"
-	"ordertally/shared/settings"
 )
 
 // Service is the activity service.
 type Service struct {
 	*service.Service
-	config Config
+	config  Config
+	ingests []*ingest.Ingest
 }
 
 // New checks the settings. It opens and starts nothing.
-func New(config Config, logger zerolog.Logger) (*Service, error) {
-	if err := settings.Complete(&config, ""); err != nil {
-		return nil, fmt.Errorf("activity settings: %w", err)
-	}
+func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	if config.Clock == nil {
 		config.Clock = clock.System{}
 	}
-	s := &Service{config: config}
-	s.Service = service.New(activitystore.Format, &s.config.Config, activitystore.Check, logger, s.make)
-	return s, nil
+	s = &Service{config: config}
+	s.Service, err = service.New(activitystore.Format, &s.config, &s.config.Config, activitystore.Check, logger, s.make)
+	return s, err
 }
 
-// make joins the parts: for each activity its own consumer, ingest and share of the file.
+// make joins the parts, for each activity its own.
 //
-//	Kafka ── kafka.Consumer ── ingest ── activitystore ── activityapi ── HTTP
-//	                                        the file
+//	Kafka ── kafka.Consumer ── ingest ──┐
+//	                                    ├── activitystore, the file
+//	HTTP ── activityapi ────────────────┘
 func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler, error) {
-	definitions, err := s.config.Definitions()
+	c := &s.config
+	c.Store.Clock, c.Ingest.Clock, c.Ingest.Tracing = c.Clock, c.Clock, base.Tracing
+	definitions, err := c.Definitions()
 	if err != nil {
 		return nil, err
 	}
 	metrics := ingest.NewMetrics(base.Registry)
-	var consumers []*kafka.Consumer
-	base.OnStop("consumers", func(context.Context) error { // at once: while Kafka is away each takes a while
-		var closing sync.WaitGroup
-		for _, consumer := range consumers {
-			closing.Go(consumer.Close)
-		}
-		closing.Wait()
-		return nil
-	})
-
+	base.OnStop("ingest", s.close)
 	var counted []activityapi.Activity
 	for i, def := range definitions {
-		store, err := activitystore.Open(ctx, base.DB, def, activitystore.Options{
-			Clock: s.config.Clock, DedupRetention: s.config.DedupRetention,
-			LedgerBytes: s.config.LedgerBytes, LedgerRetention: s.config.LedgerRetention,
-		})
+		store, err := activitystore.Open(ctx, base.DB, def, c.Store)
 		if err != nil {
 			return nil, err
 		}
-		base.OnStop("note of what is read", func(ctx context.Context) error {
-			if base.Err() == nil { // else it may be because of what was read that the service ends
-				return store.EndReading(ctx)
-			}
-			return nil
-		})
-		careful, err := ingest.Begin(ctx, store, &def, s.config.Consumer(&def), s.config.Data, base.Logger)
+		in, err := ingest.Open(ctx, store, def, c.Reading(&def), c.Ingest, c.Data, metrics, base.Logger)
 		if err != nil {
 			return nil, err
 		}
-		base.OnStop("careful reader", func(context.Context) error { careful.Close(); return nil })
-		consumer, err := kafka.NewConsumer(s.config.Consumer(&def), base.Logger)
-		if err != nil {
-			return nil, err
-		}
-		consumers = append(consumers, consumer)
-		reading := ingest.New(consumer, store, def, ingest.Config{
-			MaxBatch: s.config.BatchMessages, Tracing: base.Tracing, Careful: careful, Well: store.ReadingWell,
-			Clock: s.config.Clock,
-		}, metrics, base.Logger.With().Str("activity", def.Name).Logger())
-		base.Part("ingest "+def.Name, reading.Run, reading.Check)
+		s.ingests = append(s.ingests, in)
+		base.Part("ingest "+def.Name, in.Run, in.Check)
 		if i == 0 {
-			base.Health.RegisterNoted("kafka", reading.Ready, telemetry.Ready, reading.Changes)
+			base.Health.RegisterNoted("kafka", in.Ready, telemetry.Ready, in.Changes)
 		} else { // a topic that is not there yet must not take the service away from the others
-			base.Health.RegisterNoted("kafka "+def.Name, ok, telemetry.Ready, reading.Note)
+			base.Health.RegisterNote("kafka "+def.Name, telemetry.Ready, in.Note)
 		}
 		counted = append(counted, activityapi.Activity{
-			Definition: def, Statistics: store, Progress: reading, Ledgers: store.Ledgers,
+			Definition: def, Statistics: store, Progress: in, Ledgers: store.Ledgers,
 			Ledger: func(name activity.Ledger) *parked.Ledger[activity.Kept] {
 				return store.Ledger(name, func(p *activity.Parked) (activity.Message, *activity.Poison) {
 					return ingest.Decode(&def, p)
@@ -105,16 +77,25 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		})
 	}
 
-	zone, err := activity.LoadZone(s.config.Zone)
+	zone, err := activity.LoadZone(c.Zone)
 	if err != nil {
 		return nil, err
 	}
 	api := activityapi.New(activityapi.Config{
-		Activities: counted, Zone: zone, Listeners: s.config.LiveListeners, Guard: base.Guard, Limiter: base.Limiter,
-		Clock: s.config.Clock, Logger: base.Logger,
+		Activities: counted, Zone: zone, Listeners: c.LiveListeners, Guard: base.Guard, Limiter: base.Limiter,
+		Clock: c.Clock, Logger: base.Logger,
 	})
 	base.OnStopFirst(api.Close)
 	return api, nil
 }
 
-func ok(context.Context) error { return nil }
+// close closes all consumers at once: while Kafka is away each takes a while.
+func (s *Service) close(ctx context.Context) error {
+	errs := make([]error, len(s.ingests))
+	var closing sync.WaitGroup
+	for i, in := range s.ingests {
+		closing.Go(func() { errs[i] = in.Close(ctx, s.Err() == nil) })
+	}
+	closing.Wait()
+	return errors.Join(errs...)
+}

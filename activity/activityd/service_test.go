@@ -266,14 +266,17 @@ func TestRefusesSettings(t *testing.T) {
 		"listen":           func(c *activityd.Config) { c.Listen = "8090" },
 		"ops-listen":       func(c *activityd.Config) { c.OpsListen = "nowhere" },
 		"kafka":            func(c *activityd.Config) { c.Kafka = []string{"localhost"} },
-		"dedup-retention":  func(c *activityd.Config) { c.DedupRetention = -1 },
+		"dedup-retention":  func(c *activityd.Config) { c.Store.DedupRetention = -1 },
 		"zone":             func(c *activityd.Config) { c.Zone = "Mars/Olympus" },
 		"activities":       func(c *activityd.Config) { c.Activities = "- name: a" },
-		"batch-messages":   func(c *activityd.Config) { c.BatchMessages = 100_001 },
-		"read-ahead-bytes": func(c *activityd.Config) { c.ReadAheadBytes = -1 },
-		"retry-limit":      func(c *activityd.Config) { c.RetryFirst, c.RetryLimit = time.Minute, time.Second },
+		"batch-messages":   func(c *activityd.Config) { c.Ingest.MaxBatch = 100_001 },
+		"read-ahead-bytes": func(c *activityd.Config) { c.Consumer.ReadAheadBytes = -1 },
+		"retry-limit": func(c *activityd.Config) {
+			c.Consumer.RetryFirst, c.Consumer.RetryLimit = time.Minute,
+				time.Second
+		},
 		"live-listeners":   func(c *activityd.Config) { c.LiveListeners = -1 },
-		"ledger-retention": func(c *activityd.Config) { c.LedgerRetention = -1 },
+		"ledger-retention": func(c *activityd.Config) { c.Store.LedgerRetention = -1 },
 	} {
 		var config activityd.Config
 		change(&config)

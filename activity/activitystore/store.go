@@ -11,35 +11,25 @@ import (
 	"ordertally/activity"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
+	"ordertally/shared/settings"
 )
 
-// Options of Open. The zero value is ready for use.
+// Options of Open. The zero value is ready for use. Some are settings.
 type Options struct {
+	// DedupRetention is how long the ids of messages are kept.
+	DedupRetention time.Duration `name:"dedup-retention" default:"336h0m0s" range:"1s.." help:"How long to recognise a foreign message that comes again."`
+	// LedgerBytes and LedgerRetention bound the messages of each ledger.
+	LedgerBytes     int64         `name:"ledger-bytes" default:"1073741824" range:"1.." unit:"bytes" help:"Most bytes of parked messages of an activity, and of late ones; of more only the position is kept."`
+	LedgerRetention time.Duration `name:"ledger-retention" default:"2160h0m0s" range:"1s.." help:"How long parked and late messages are kept."`
+
 	// Clock tells when a batch is applied. Default clock.System.
-	Clock clock.Clock
-	// DedupRetention is how long the ids of messages are kept. Default inbox.DefaultRetention.
-	DedupRetention time.Duration
-	// LedgerBytes bounds the messages of each ledger. Default 1 GiB.
-	LedgerBytes int64
-	// LedgerRetention is how long they are kept. Default 90 days.
-	LedgerRetention time.Duration
+	Clock clock.Clock `kong:"-"`
 }
 
-// The defaults of Options.
-const (
-	DefaultLedgerBytes     = 1 << 30
-	DefaultLedgerRetention = 90 * 24 * time.Hour
-)
-
 func (o Options) withDefaults() Options {
+	settings.Fill(&o)
 	if o.Clock == nil {
 		o.Clock = clock.System{}
-	}
-	if o.LedgerBytes <= 0 {
-		o.LedgerBytes = DefaultLedgerBytes
-	}
-	if o.LedgerRetention <= 0 {
-		o.LedgerRetention = DefaultLedgerRetention
 	}
 	return o
 }

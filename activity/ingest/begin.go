@@ -16,48 +16,69 @@ var _ Reader = (*kafka.Careful)(nil)
 // is suspected.
 const suspectAfter = 2
 
-// Readings is the store's note of what is read, which tells a later run where this one died.
+// Readings is a store that also notes what is read, so that a later run knows where this one died.
 type Readings interface {
+	Store
 	BeginReading(ctx context.Context) (activity.Suspicion, error)
 	ReadingAt(ctx context.Context, partition int32, offset int64) error
+	ReadingWell(ctx context.Context, all bool) error
+	EndReading(ctx context.Context) error
 }
 
-// Begin notes in the file that reading begins, logs where earlier runs died, and returns how to begin: nil for reading
-// ahead. The caller closes the reader. The file's name is for the advice in the log.
-func Begin(
-	ctx context.Context, notes Readings, def *activity.Definition, config kafka.ConsumerConfig, file string,
-	logger zerolog.Logger,
-) (*Careful, error) {
-	found, err := notes.BeginReading(ctx)
+// Open makes a consumer of an activity's topic and an Ingest with it, which does nothing until Run. It notes in the
+// file that reading begins, and logs where earlier runs died; after such a death the Ingest begins carefully. The
+// file's name is for the advice in the log. Close must be called.
+func Open(
+	ctx context.Context, store Readings, def activity.Definition, reading kafka.ConsumerConfig, config Config,
+	file string, metrics *Metrics, logger zerolog.Logger,
+) (in *Ingest, err error) {
+	logger = logger.With().Str("activity", def.Name).Logger()
+	found, err := store.BeginReading(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if at := found.Suspect; at != nil {
-		level := zerolog.WarnLevel // once may be chance
-		if at.Deaths > 1 {
-			level = zerolog.ErrorLevel
+	var reader *kafka.Careful
+	if found.Deaths >= suspectAfter || found.Suspect != nil {
+		warn(found.Suspect, &def, file, logger)
+		if reader, err = kafka.NewCareful(reading, logger); err != nil {
+			return nil, err
 		}
-		logger.WithLevel(level).Str("activity", def.Name).Str("topic", def.Topic).Int32("partition", at.Partition).
-			Int64("offset", at.Offset).Int("times", at.Deaths).Msg(died(at, def.Topic, file))
+		config.Careful = &Careful{Reader: reader, Moved: found.Moved, Note: store.ReadingAt}
 	}
-	if found.Deaths < suspectAfter && found.Suspect == nil {
-		return nil, nil
-	}
-	reader, err := kafka.NewCareful(config, logger)
+	consumer, err := kafka.NewConsumer(reading, logger)
 	if err != nil {
 		return nil, err
 	}
-	return &Careful{Reader: reader, Moved: found.Moved, Note: notes.ReadingAt}, nil
+	config.Well = store.ReadingWell
+	in = New(consumer, store, def, config, metrics, logger)
+	in.close = func(ctx context.Context, well bool) error {
+		if reader != nil {
+			reader.Close()
+		}
+		consumer.Close()
+		if well {
+			return store.EndReading(ctx)
+		}
+		return nil
+	}
+	return in, nil
 }
 
-// Close closes the reader of Begin. A nil Careful has none.
-func (c *Careful) Close() {
-	if c == nil {
+// Close closes what Open opened, after Run. well says that the service ends in order. If it does not, that may be
+// because of what was read, and the note in the file stays.
+func (in *Ingest) Close(ctx context.Context, well bool) error { return in.close(ctx, well) }
+
+// warn logs where the runs before died.
+func warn(at *activity.Suspect, def *activity.Definition, file string, logger zerolog.Logger) {
+	if at == nil {
 		return
 	}
-	if reader, ok := c.Reader.(*kafka.Careful); ok {
-		reader.Close()
+	level := zerolog.WarnLevel // once may be chance
+	if at.Deaths > 1 {
+		level = zerolog.ErrorLevel
 	}
+	logger.WithLevel(level).Str("topic", def.Topic).Int32("partition", at.Partition).Int64("offset", at.Offset).
+		Int("times", at.Deaths).Msg(died(at, def.Topic, file))
 }
 
 // died says what to do about an offset at which the service dies again and again.

@@ -17,6 +17,7 @@ import (
 	"ordertally/shared/kafka"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/telemetry/tracing"
+	"ordertally/shared/settings"
 )
 
 // Source is the topic; kafka.Consumer is one.
@@ -62,27 +63,25 @@ type Store interface {
 // heap out of much that is garbage at once: with the default of 100 counting a backlog takes a sixth longer.
 const GCPercent = 400
 
-// DefaultMaxBatch is the default of Config.MaxBatch.
-const DefaultMaxBatch = 5000
-
 // Config of an Ingest. The zero value is ready for use.
 type Config struct {
-	// MaxBatch is the most records that share a transaction. Default 5,000.
-	MaxBatch int
+	// MaxBatch is the most records that share a transaction.
+	MaxBatch int `name:"batch-messages" default:"5000" range:"1..100000" help:"Most messages counted in one transaction."`
+
 	// RetryFull is how long to wait before writing again when the disk is full. Default 5 s.
-	RetryFull time.Duration
+	RetryFull time.Duration `kong:"-"`
 	// StallAfter is how long nothing may move, while there are records to count, before Check calls the ingest stalled.
 	// Default 1 min.
-	StallAfter time.Duration
+	StallAfter time.Duration `kong:"-"`
 	// Tracing makes a span of each message whose order is traced. Default none.
-	Tracing *tracing.Tracing
+	Tracing *tracing.Tracing `kong:"-"`
 	// Well is told, once, when all was read that stood in the topic and nothing ended the process; after a careful
 	// begin also whether that was all. Default nil: nobody is.
-	Well func(ctx context.Context, all bool) error
+	Well func(ctx context.Context, all bool) error `json:"-" kong:"-"`
 	// Careful is how to begin when something in the topic seems to end the process. Default nil: reading ahead.
-	Careful *Careful
+	Careful *Careful `json:"-" kong:"-"`
 	// Clock times how long messages took. Default clock.System.
-	Clock clock.Clock
+	Clock clock.Clock `kong:"-"`
 }
 
 // Ingest counts the messages of one topic for one activity.
@@ -100,14 +99,14 @@ type Ingest struct {
 	well     bool // said so; of the goroutine that applies
 	progress progress
 	logger   zerolog.Logger
+
+	close func(ctx context.Context, well bool) error // of what Open opened
 }
 
 // New returns an Ingest that does nothing until Run.
 func New(source Source, store Store, def activity.Definition, config Config, metrics *Metrics,
 	logger zerolog.Logger) *Ingest {
-	if config.MaxBatch <= 0 {
-		config.MaxBatch = DefaultMaxBatch
-	}
+	settings.Fill(&config)
 	if config.RetryFull <= 0 {
 		config.RetryFull = 5 * time.Second
 	}

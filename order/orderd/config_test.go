@@ -16,6 +16,7 @@ import (
 	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/event"
 	"ordertally/shared/kafka"
+	"ordertally/shared/outbox"
 	"ordertally/shared/service"
 	"ordertally/shared/service/telemetry"
 	"ordertally/shared/settings"
@@ -56,13 +57,13 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 			Limits: ratelimit.Config{Burst: 10 * time.Second}, ScrubInterval: 24 * time.Hour,
 			Log: telemetry.LogConfig{Level: "info"},
 		},
-		PublishMode: "transactional", TransactionTimeout: 10 * time.Second,
-		Outbox: OutboxConfig{
-			BatchMessages: 10_000, BatchBytes: 8 << 20, RetryFirst: time.Second, RetryFactor: 2,
-			RetryLimit:  5 * time.Minute,
-			MaxAttempts: 10, QueueMessages: 10_000, QueueBytes: 16 << 20,
-			Retention: 168 * time.Hour,
+		PublishMode: "transactional", Publisher: kafka.PublisherConfig{TransactionTimeout: 10 * time.Second},
+		Outbox: outbox.Config{QueueMessages: 10_000, QueueBytes: 16 << 20},
+		Relay: outbox.RelayConfig{
+			BatchMessages: 10_000, BatchBytes: 8 << 20, MaxAttempts: 10,
+			Retry: outbox.Backoff{First: time.Second, Factor: 2, Limit: 5 * time.Minute},
 		},
+		OutboxRetention:      168 * time.Hour,
 		IdempotencyRetention: 720 * time.Hour,
 		Admission:            admission.Config{Latency: 15 * time.Millisecond, FreeDisk: 16 << 20},
 	}
@@ -79,7 +80,9 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 	if _, err := New(Config{}, zerolog.Nop()); err != nil {
 		t.Errorf("the defaults are refused: %v", err)
 	}
-	if _, err := New(Config{Outbox: OutboxConfig{Linger: time.Second, QueueBytes: 1}}, zerolog.Nop()); err != nil {
+	if _, err := New(Config{
+		Relay: outbox.RelayConfig{Linger: time.Second}, Outbox: outbox.Config{QueueBytes: 1},
+	}, zerolog.Nop()); err != nil {
 		t.Errorf("two fields and defaults are refused: %v", err)
 	}
 }
@@ -87,28 +90,28 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 func TestOutboxSettingsReachTheConfig(t *testing.T) {
 	for _, tc := range []struct {
 		name, flag, env, file string // the setting and three values
-		get                   func(*OutboxConfig) any
+		get                   func(*Config) any
 		want                  [3]any
 	}{
-		{"outbox-linger", "5ms", "1s", "1m", func(c *OutboxConfig) any { return c.relay().Linger },
+		{"outbox-linger", "5ms", "1s", "1m", func(c *Config) any { return c.Relay.Linger },
 			[3]any{5 * time.Millisecond, time.Second, time.Minute}},
-		{"outbox-batch-messages", "1", "2", "3", func(c *OutboxConfig) any { return c.relay().BatchMessages },
+		{"outbox-batch-messages", "1", "2", "3", func(c *Config) any { return c.Relay.BatchMessages },
 			[3]any{1, 2, 3}},
-		{"outbox-batch-bytes", "1", "2", "3", func(c *OutboxConfig) any { return c.relay().BatchBytes },
+		{"outbox-batch-bytes", "1", "2", "3", func(c *Config) any { return c.Relay.BatchBytes },
 			[3]any{1, 2, 3}},
-		{"outbox-retry-first", "1s", "2s", "3s", func(c *OutboxConfig) any { return c.relay().Retry.First },
+		{"outbox-retry-first", "1s", "2s", "3s", func(c *Config) any { return c.Relay.Retry.First },
 			[3]any{time.Second, 2 * time.Second, 3 * time.Second}},
-		{"outbox-retry-factor", "1", "1.5", "1e1", func(c *OutboxConfig) any { return c.relay().Retry.Factor },
+		{"outbox-retry-factor", "1", "1.5", "1e1", func(c *Config) any { return c.Relay.Retry.Factor },
 			[3]any{1.0, 1.5, 10.0}},
-		{"outbox-retry-limit", "1m", "2m", "3m", func(c *OutboxConfig) any { return c.relay().Retry.Limit },
+		{"outbox-retry-limit", "1m", "2m", "3m", func(c *Config) any { return c.Relay.Retry.Limit },
 			[3]any{time.Minute, 2 * time.Minute, 3 * time.Minute}},
-		{"outbox-max-attempts", "1", "2", "3", func(c *OutboxConfig) any { return c.relay().MaxAttempts },
+		{"outbox-max-attempts", "1", "2", "3", func(c *Config) any { return c.Relay.MaxAttempts },
 			[3]any{1, 2, 3}},
-		{"outbox-queue-messages", "1", "2", "3", func(c *OutboxConfig) any { return c.outbox().QueueMessages },
+		{"outbox-queue-messages", "1", "2", "3", func(c *Config) any { return c.Outbox.QueueMessages },
 			[3]any{1, 2, 3}},
-		{"outbox-queue-bytes", "1", "2", "3", func(c *OutboxConfig) any { return c.outbox().QueueBytes },
+		{"outbox-queue-bytes", "1", "2", "3", func(c *Config) any { return c.Outbox.QueueBytes },
 			[3]any{1, 2, 3}},
-		{"outbox-retention", "1m", "24h", "876000h", func(c *OutboxConfig) any { return c.outbox().Retention },
+		{"outbox-retention", "1m", "24h", "876000h", func(c *Config) any { return c.OutboxRetention },
 			[3]any{time.Minute, 24 * time.Hour, 876000 * time.Hour}},
 	} {
 		env := map[string]string{"ORDER_" + strings.ToUpper(strings.ReplaceAll(tc.name, "-", "_")): tc.env}
@@ -131,13 +134,10 @@ func TestOutboxSettingsReachTheConfig(t *testing.T) {
 			if _, err := New(config, zerolog.Nop()); err != nil {
 				t.Errorf("%s from the %s is refused: %v", tc.name, given.source, err)
 			}
-			if got := tc.get(&config.Outbox); got != tc.want[i] {
+			if got := tc.get(&config); got != tc.want[i] {
 				t.Errorf("%s from the %s: %v, want %v", tc.name, given.source, got, tc.want[i])
 			}
 		}
-	}
-	if source := (&OutboxConfig{}).outbox().Source; source != event.Source {
-		t.Errorf("source %q", source)
 	}
 }
 
@@ -152,28 +152,29 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 		{func(c *Config) { c.Kafka = []string{"a:1", "b"} }, `kafka: "b" is not`},
 		{func(c *Config) { c.PublishMode = "sometimes" },
 			`publish-mode: "sometimes" is neither transactional nor idempotent`},
-		{func(c *Config) { c.Outbox.Linger = -1 }, "outbox-linger: -1ns is not between 0s and 1m0s"},
-		{func(c *Config) { c.Outbox.Linger = time.Minute + 1 }, "outbox-linger: 1m0.000000001s is not"},
-		{func(c *Config) { c.Outbox.BatchMessages = -1 }, "outbox-batch-messages: -1 is not between 1 and 1000000"},
-		{func(c *Config) { c.Outbox.BatchMessages = 1_000_001 }, "outbox-batch-messages: 1000001 is not"},
-		{func(c *Config) { c.Outbox.BatchBytes = -1 }, "outbox-batch-bytes: -1 is not between 1 and 1073741824"},
-		{func(c *Config) { c.Outbox.BatchBytes = 1<<30 + 1 }, "outbox-batch-bytes: 1073741825 is not"},
-		{func(c *Config) { c.Outbox.RetryFirst = 999 * time.Microsecond },
+		{func(c *Config) { c.Relay.Linger = -1 }, "outbox-linger: -1ns is not between 0s and 1m0s"},
+		{func(c *Config) { c.Relay.Linger = time.Minute + 1 }, "outbox-linger: 1m0.000000001s is not"},
+		{func(c *Config) { c.Relay.BatchMessages = -1 }, "outbox-batch-messages: -1 is not between 1 and 1000000"},
+		{func(c *Config) { c.Relay.BatchMessages = 1_000_001 }, "outbox-batch-messages: 1000001 is not"},
+		{func(c *Config) { c.Relay.BatchBytes = -1 }, "outbox-batch-bytes: -1 is not between 1 and 1073741824"},
+		{func(c *Config) { c.Relay.BatchBytes = 1<<30 + 1 }, "outbox-batch-bytes: 1073741825 is not"},
+		{func(c *Config) { c.Relay.Retry.First = 999 * time.Microsecond },
 			"outbox-retry-first: 999µs is not between 1ms and 24h0m0s"},
-		{func(c *Config) { c.Outbox.RetryFirst = 10 * time.Minute },
+		{func(c *Config) { c.Relay.Retry.First = 10 * time.Minute },
 			"outbox-retry-limit: 5m0s is less than outbox-retry-first, 10m0s"},
-		{func(c *Config) { c.Outbox.RetryFactor = 0.5 }, "outbox-retry-factor: 0.5 is not between 1 and 100"},
-		{func(c *Config) { c.Outbox.RetryFactor = math.NaN() }, "outbox-retry-factor: NaN is not"},
-		{func(c *Config) { c.Outbox.RetryFactor = math.Inf(1) }, "outbox-retry-factor: +Inf is not"},
-		{func(c *Config) { c.Outbox.RetryLimit = 25 * time.Hour },
+		{func(c *Config) { c.Relay.Retry.Factor = 0.5 }, "outbox-retry-factor: 0.5 is not between 1 and 100"},
+		{func(c *Config) { c.Relay.Retry.Factor = math.NaN() }, "outbox-retry-factor: NaN is not"},
+		{func(c *Config) { c.Relay.Retry.Factor = math.Inf(1) }, "outbox-retry-factor: +Inf is not"},
+		{func(c *Config) { c.Relay.Retry.Limit = 25 * time.Hour },
 			"outbox-retry-limit: 25h0m0s is not between 1ms and 24h0m0s"},
-		{func(c *Config) { c.Outbox.MaxAttempts = -1 }, "outbox-max-attempts: -1 is not between 1 and 1000000"},
+		{func(c *Config) { c.Relay.MaxAttempts = -1 }, "outbox-max-attempts: -1 is not between 1 and 1000000"},
 		{func(c *Config) { c.Outbox.QueueMessages = -1 }, "outbox-queue-messages: -1 is not"},
 		{func(c *Config) { c.Outbox.QueueBytes = 1<<30 + 1 }, "outbox-queue-bytes: 1073741825 is not"},
-		{func(c *Config) { c.Outbox.Retention = 59 * time.Second },
+		{func(c *Config) { c.OutboxRetention = 59 * time.Second },
 			"outbox-retention: 59s is not between 1m0s and 876000h0m0s"},
-		{func(c *Config) { c.TransactionTimeout = time.Second }, "transaction-timeout: 1s is not between 3s and 15m0s"},
-		{func(c *Config) { c.TransactionTimeout = time.Hour }, "transaction-timeout: 1h0m0s is not between"},
+		{func(c *Config) { c.Publisher.TransactionTimeout = time.Second },
+			"transaction-timeout: 1s is not between 3s and 15m0s"},
+		{func(c *Config) { c.Publisher.TransactionTimeout = time.Hour }, "transaction-timeout: 1h0m0s is not between"},
 		{func(c *Config) { c.IdempotencyRetention = -1 },
 			"idempotency-retention: -1ns is not between 1m0s and 876000h0m0s"},
 	} {
@@ -185,7 +186,7 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 			t.Errorf("got %v, want %q and no more", err, tc.want)
 		}
 	}
-	_, err := New(Config{Config: service.Config{Listen: "x"}, Outbox: OutboxConfig{Linger: -1, BatchBytes: -1}},
+	_, err := New(Config{Config: service.Config{Listen: "x"}, Relay: outbox.RelayConfig{Linger: -1, BatchBytes: -1}},
 		zerolog.Nop())
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("not all faults are listed: %v", err)

@@ -3,7 +3,6 @@ package orderd
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/rs/zerolog"
@@ -13,12 +12,12 @@ import (
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
 	"ordertally/shared/clock"
+	"ordertally/shared/event"
 	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
 	"ordertally/shared/service"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/telemetry"
-	"ordertally/shared/settings"
 )
 
 // Service is the order service.
@@ -29,13 +28,10 @@ type Service struct {
 }
 
 // New checks the settings. It opens and starts nothing.
-func New(config Config, logger zerolog.Logger) (*Service, error) {
-	if err := settings.Complete(&config, ""); err != nil {
-		return nil, fmt.Errorf("order settings: %w", err)
-	}
-	s := &Service{config: config}
-	s.Service = service.New(orderstore.Format, &s.config.Config, orderstore.Check, logger, s.make)
-	return s, nil
+func New(config Config, logger zerolog.Logger) (s *Service, err error) {
+	s = &Service{config: config}
+	s.Service, err = service.New(orderstore.Format, &s.config, &s.config.Config, orderstore.Check, logger, s.make)
+	return s, err
 }
 
 // make joins the parts.
@@ -46,7 +42,8 @@ func New(config Config, logger zerolog.Logger) (*Service, error) {
 func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler, error) {
 	c, registry, logger := &s.config, base.Registry, base.Logger
 
-	box, err := outbox.Open(ctx, base.DB, c.Outbox.outbox())
+	c.Outbox.Source, c.Outbox.Retention = event.Source, c.OutboxRetention
+	box, err := outbox.Open(ctx, base.DB, c.Outbox)
 	if err != nil {
 		return nil, err
 	}
@@ -59,18 +56,17 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		func(ctx context.Context) error { return store.ForgetKeys(ctx, c.IdempotencyRetention, logger) },
 		store.Forgetting().Check("idempotency keys", lifecycle.StallAfter))
 
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
-		Brokers: c.Kafka, Security: c.KafkaSecurity, Topic: c.Topic, Idempotent: c.PublishMode == "idempotent",
-		TransactionTimeout: c.TransactionTimeout,
-	}, logger)
+	c.Publisher.Brokers, c.Publisher.Security, c.Publisher.Topic = c.Kafka, c.KafkaSecurity, c.Topic
+	c.Publisher.Idempotent = c.PublishMode == "idempotent"
+	publisher, err := kafka.NewPublisher(c.Publisher, logger)
 	if err != nil {
 		return nil, err
 	}
-	relay := outbox.NewRelay(box, publisher, c.Outbox.relay(), outbox.NewMetrics(registry, "order", box), logger)
+	relay := outbox.NewRelay(box, publisher, c.Relay, outbox.NewMetrics(registry, "order", box), logger)
 	base.Part("relay", relay.Run, relay.Check)
 	base.Health.Register("outbox retention", relay.CheckRetention, telemetry.Live)
 	// While Kafka is away, orders are accepted all the same. The note says how it stands.
-	base.Health.RegisterNoted("kafka", func(context.Context) error { return nil }, telemetry.Ready, relay.Note)
+	base.Health.RegisterNote("kafka", telemetry.Ready, relay.Note)
 
 	gate := admission.New(c.Admission, admission.Sources{
 		Committing: base.DB.Committing, SyncTime: base.DB.SyncTime, DiskFree: base.DB.DiskFree,

@@ -9,6 +9,8 @@ import (
 
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
+
+	"ordertally/shared/settings"
 )
 
 // Careful reads a topic batch by batch, and fetches a batch only on request. It is slow. It finds the batch that kills
@@ -21,9 +23,7 @@ type Careful struct {
 
 // NewCareful returns a reader of the committed records of a topic. It takes the same settings as a Consumer.
 func NewCareful(config ConsumerConfig, logger zerolog.Logger) (*Careful, error) {
-	if config.MaxRecordBytes == 0 {
-		config.MaxRecordBytes = DefaultMaxRecordBytes
-	}
+	settings.Fill(&config)
 	logs := startLogPump(logger)
 	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, confluent.ConfigMap{
 		"group.id":             config.GroupID,

@@ -14,6 +14,7 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/settings"
 )
 
 const (
@@ -23,35 +24,35 @@ const (
 	renewInterval = time.Second
 )
 
-// ConsumerConfig of a Consumer.
+// ConsumerConfig of a Consumer. Some are settings.
 type ConsumerConfig struct {
-	Brokers  []string // host:port of at least one broker
-	Security Security
-	Topic    string
+	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions.
+	ReadAheadBytes int `name:"read-ahead-bytes" default:"67108864" range:"1..2147483647" unit:"bytes" help:"About the most bytes read from Kafka ahead of the counting, for each activity."`
+	// MaxRecordBytes is the largest record that Fetch returns whole; see Record.TooLarge for larger ones.
+	MaxRecordBytes int `name:"max-record-bytes" default:"2097152" range:"1024..67108864" unit:"bytes" help:"Largest record that is counted. A larger one is parked with its offset and headers but without its value."`
+	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away. It grows from one
+	// to the other, and is random.
+	RetryFirst time.Duration `name:"retry-first" default:"50ms" range:"1ms..1h" help:"First wait between two attempts to reach Kafka; it grows."`
+	RetryLimit time.Duration `name:"retry-limit" default:"1s" range:"1ms..1h" help:"What that wait grows to."`
+
+	Brokers  []string `kong:"-"` // host:port of at least one broker
+	Security Security `kong:"-"`
+	Topic    string   `kong:"-"`
 	// GroupID names the consumer group whose offsets CommitForMonitors sets. No membership comes with it.
-	GroupID string
-	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions. Default 64 MiB; below
-	// 2 GiB.
-	ReadAheadBytes int
-	// MaxRecordBytes is the largest record that Fetch returns whole; see Record.TooLarge for larger ones. Default 2
-	// MiB.
-	MaxRecordBytes int
-	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away; it grows from one
-	// to the other, and is random. Default 50 ms and 1 s.
-	RetryFirst, RetryLimit time.Duration
+	GroupID string `kong:"-"`
 	// MetadataInterval is how soon an added partition is read. Default 30 s.
-	MetadataInterval time.Duration
+	MetadataInterval time.Duration `kong:"-"`
 	// Clock gives the moments that Through and Held speak of. Default clock.System.
-	Clock clock.Clock
+	Clock clock.Clock `kong:"-"`
 }
 
-// The defaults of ConsumerConfig.
-const (
-	DefaultReadAheadBytes = 64 << 20
-	DefaultMaxRecordBytes = MaxMessageBytes
-	DefaultRetryFirst     = 50 * time.Millisecond
-	DefaultRetryLimit     = time.Second // back that soon after a broker
-)
+// Validate implements settings.Group.
+func (c *ConsumerConfig) Validate(prefix string) error {
+	if c.RetryLimit < c.RetryFirst {
+		return fmt.Errorf("%sretry-limit: %v is less than %[1]sretry-first, %[3]v", prefix, c.RetryLimit, c.RetryFirst)
+	}
+	return nil
+}
 
 // Consumer reads the committed records of all partitions of a topic, from positions its user keeps (rule C2). Fetch is
 // for one goroutine; the other methods are safe for concurrent use.
@@ -104,18 +105,7 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	if config.MetadataInterval == 0 {
 		config.MetadataInterval = 30 * time.Second
 	}
-	if config.ReadAheadBytes == 0 {
-		config.ReadAheadBytes = DefaultReadAheadBytes
-	}
-	if config.MaxRecordBytes == 0 {
-		config.MaxRecordBytes = DefaultMaxRecordBytes
-	}
-	if config.RetryFirst == 0 {
-		config.RetryFirst = DefaultRetryFirst
-	}
-	if config.RetryLimit == 0 {
-		config.RetryLimit = DefaultRetryLimit
-	}
+	settings.Fill(&config)
 	if config.Clock == nil {
 		config.Clock = clock.System{}
 	}

@@ -11,32 +11,25 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/outbox"
+	"ordertally/shared/settings"
 )
 
-// Bounds of a transaction's timeout. Messages have a second less to be delivered; Kafka's own bound is
-// transaction.max.timeout.ms, 15 min by default.
-const (
-	DefaultTransactionTimeout = 10 * time.Second
-	MinTransactionTimeout     = 3 * time.Second
-	MaxTransactionTimeout     = 15 * time.Minute
-)
-
-// PublisherConfig of a Publisher.
+// PublisherConfig of a Publisher. Some are settings.
 type PublisherConfig struct {
-	Brokers  []string // host:port of at least one broker
-	Security Security
-	Topic    string
-	// Partitions of the topic when it is made. Default 6.
-	Partitions int
-	// Retention of the topic when it is made. Default 30 days.
-	Retention time.Duration
-	// WatchEvery is how often an open session checks that the topic was not recreated. Default 5 s.
-	WatchEvery time.Duration
 	// TransactionTimeout is how long an open transaction may hold back the readers of committed records after its
-	// producer died. Default 10 s.
-	TransactionTimeout time.Duration
+	// producer died. Messages have a second less to be delivered.
+	TransactionTimeout time.Duration `name:"transaction-timeout" default:"10s" range:"3s..15m" help:"How long a transaction left open by a crash may hold back the topic's readers (transaction.timeout.ms), 3s to 15m; at most the brokers' transaction.max.timeout.ms."`
+
+	Brokers  []string `kong:"-"` // host:port of at least one broker
+	Security Security `kong:"-"`
+	Topic    string   `kong:"-"`
 	// Idempotent publishes without transactions, for clusters whose ACLs or age forbid them: see Publisher.
-	Idempotent bool
+	Idempotent bool `kong:"-"`
+	// Partitions and Retention of the topic when it is created. Default 6, and 30 days.
+	Partitions int           `kong:"-"`
+	Retention  time.Duration `kong:"-"`
+	// WatchEvery is how often an open session checks that the topic was not recreated. Default 5 s.
+	WatchEvery time.Duration `kong:"-"`
 }
 
 // Publisher publishes to one topic, each batch in one Kafka transaction that carries the watermark too.
@@ -65,9 +58,7 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 	if config.Partitions == 0 {
 		config.Partitions = 6
 	}
-	if config.TransactionTimeout == 0 {
-		config.TransactionTimeout = DefaultTransactionTimeout
-	}
+	settings.Fill(&config)
 	if config.Retention == 0 {
 		config.Retention = 30 * 24 * time.Hour
 	}

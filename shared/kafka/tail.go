@@ -10,6 +10,8 @@ import (
 
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
+
+	"ordertally/shared/settings"
 )
 
 // ErrNoTopic says that a topic that was to be read does not exist.
@@ -22,15 +24,13 @@ var ErrNoTopic = errors.New("the topic does not exist")
 func Tail[T any](
 	ctx context.Context, config ConsumerConfig, most int, logger zerolog.Logger, look func(*Record) T,
 ) ([]T, error) {
-	if config.MaxRecordBytes == 0 {
-		config.MaxRecordBytes = DefaultMaxRecordBytes
-	}
+	settings.Fill(&config)
 	logs := startLogPump(logger)
 	defer logs.stop()
 	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, confluent.ConfigMap{
 		"group.id": config.GroupID, "enable.auto.commit": false, "enable.auto.offset.store": false,
 		"isolation.level": string(committed), "auto.offset.reset": "error", "enable.partition.eof": true,
-		"fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": DefaultReadAheadBytes >> 10,
+		"fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": config.ReadAheadBytes >> 10,
 		"fetch.wait.max.ms": 50, // the end of a partition is what it waits for
 	})
 	if err != nil {

@@ -2,17 +2,26 @@ package outbox
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"time"
 )
 
 // Backoff is exponential backoff with full jitter: the n-th wait is random between 0 and First times Factor^(n-1), at
-// most Limit.
+// most Limit. The tags are for messages that are refused.
 type Backoff struct {
-	First  time.Duration
-	Factor float64
-	Limit  time.Duration
+	First  time.Duration `name:"first" default:"1s" range:"1ms..24h" help:"Longest wait before a refused message is tried again."`
+	Factor float64       `name:"factor" default:"2" range:"1..100" help:"Growth of that wait with each attempt."`
+	Limit  time.Duration `name:"limit" default:"5m0s" range:"1ms..24h" help:"What that wait grows to."`
+}
+
+// Validate implements settings.Group.
+func (b *Backoff) Validate(prefix string) error {
+	if b.Limit < b.First {
+		return fmt.Errorf("%slimit: %v is less than %[1]sfirst, %[3]v", prefix, b.Limit, b.First)
+	}
+	return nil
 }
 
 // wait returns the n-th wait, n counting from 1.

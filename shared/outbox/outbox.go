@@ -12,6 +12,7 @@ import (
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
+	"ordertally/shared/settings"
 	"ordertally/shared/uuidv7"
 )
 
@@ -39,19 +40,19 @@ var (
 // tailFill packs pages full that are only appended to.
 const tailFill = 0.9
 
-// Config of an Outbox. The zero value is ready for use.
+// Config of an Outbox. The zero value is ready for use. Some are settings.
 type Config struct {
+	// QueueMessages and QueueBytes bound the queue in memory.
+	QueueMessages int `name:"queue-messages" default:"10000" range:"1..1000000" help:"Most unpublished messages kept in memory; more are read from the file."`
+	QueueBytes    int `name:"queue-bytes" default:"16777216" range:"1..1073741824" unit:"bytes" help:"Most bytes of unpublished messages kept in memory."`
+
 	// Source is the CloudEvents source of every message.
-	Source string
-	// QueueMessages is the most messages the queue in memory holds. Default 10,000.
-	QueueMessages int
-	// QueueBytes is the most bytes the queue in memory holds. Default 16 MiB.
-	QueueBytes int
+	Source string `kong:"-"`
 	// Retention is how long published messages are kept, counted from their commit, and discarded ones. Default 0: for
 	// ever. The relay deletes them. What waits or is parked is kept however old.
-	Retention time.Duration
+	Retention time.Duration `kong:"-"`
 	// Clock tells commit times. Default the machine's.
-	Clock clock.Clock
+	Clock clock.Clock `kong:"-"`
 }
 
 // Outbox keeps messages in a database until they are published. It is safe for concurrent use.
@@ -86,12 +87,7 @@ type Outbox struct {
 
 // Open prepares the outbox in db, creating it in a new file, and reads back which messages wait or are parked.
 func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
-	if config.QueueMessages == 0 {
-		config.QueueMessages = 10_000
-	}
-	if config.QueueBytes == 0 {
-		config.QueueBytes = 16 << 20
-	}
+	settings.Fill(&config)
 	if config.Clock == nil {
 		config.Clock = clock.System{}
 	}

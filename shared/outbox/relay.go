@@ -11,40 +11,38 @@ import (
 
 	"ordertally/shared/crashpoint"
 	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/settings"
 )
 
-// RelayConfig tunes a Relay. The zero value is ready for use.
+// RelayConfig tunes a Relay. The zero value is ready for use. Some are settings.
 type RelayConfig struct {
 	// Linger is how long messages wait for a transaction to fill, counted from when the relay saw the first of them.
-	// Default 0: they are sent at once. What must be read back from the file is a backlog and does not wait.
-	Linger time.Duration
-	// BatchMessages is the most messages in one transaction. Default 10,000.
-	BatchMessages int
-	// BatchBytes is about the most bytes in one transaction. Default 8 MiB.
-	BatchBytes int
-	// MaxAttempts is how often a message may fail through its own fault before it is parked. Default 10.
-	MaxAttempts int
-	// Retry is the wait between attempts at one message. Default 1 s, doubled up to 5 min, with full jitter.
-	Retry Backoff
+	// What must be read back from the file is a backlog and does not wait.
+	Linger time.Duration `name:"linger" default:"0s" range:"0s..1m" help:"How long to wait for more messages before sending what there is."`
+	// BatchMessages and BatchBytes bound one transaction.
+	BatchMessages int `name:"batch-messages" default:"10000" range:"1..1000000" help:"Most messages in one Kafka transaction."`
+	BatchBytes    int `name:"batch-bytes" default:"8388608" range:"1..1073741824" unit:"bytes" help:"About the most bytes in one Kafka transaction."`
+	// MaxAttempts is how often a message may fail through its own fault before it is parked. An outage is no attempt.
+	MaxAttempts int `name:"max-attempts" default:"10" range:"1..1000000" help:"Refusals after which a message is parked."`
+	// Retry is the wait between attempts at one message.
+	Retry Backoff `embed:"" prefix:"retry-"`
+
 	// Outage is the wait between attempts to reach the publisher. Default 100 ms, doubled up to 2 s, with full jitter.
-	Outage Backoff
+	Outage Backoff `kong:"-"`
 	// OpenTimeout bounds one attempt to open a session. Default 15 s.
-	OpenTimeout time.Duration
+	OpenTimeout time.Duration `kong:"-"`
 	// PublishTimeout bounds one transaction, after which its outcome is unknown. Default 20 s.
-	PublishTimeout time.Duration
+	PublishTimeout time.Duration `kong:"-"`
 	// CheckEvery is how often the relay sees that the publisher still has what was last published. Default 1 h. It does
 	// so at the start of each session too.
-	CheckEvery time.Duration
+	CheckEvery time.Duration `kong:"-"`
 	// StallAfter is how long one step may take before Check calls the relay stalled. Default 1 min: every step is
 	// bounded well below, an outage's too, so a longer one will not end by itself.
-	StallAfter time.Duration
+	StallAfter time.Duration `kong:"-"`
 }
 
 func (c *RelayConfig) setDefaults() {
-	setDefault(&c.BatchMessages, 10_000)
-	setDefault(&c.BatchBytes, 8<<20)
-	setDefault(&c.MaxAttempts, 10)
-	setDefault(&c.Retry, Backoff{First: time.Second, Factor: 2, Limit: 5 * time.Minute})
+	settings.Fill(c)
 	setDefault(&c.Outage, Backoff{First: 100 * time.Millisecond, Factor: 2, Limit: 2 * time.Second})
 	setDefault(&c.OpenTimeout, 15*time.Second)
 	setDefault(&c.PublishTimeout, 20*time.Second)

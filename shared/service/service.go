@@ -20,6 +20,7 @@ import (
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/telemetry"
 	"ordertally/shared/service/telemetry/tracing"
+	"ordertally/shared/settings"
 	"ordertally/shared/web"
 )
 
@@ -58,14 +59,19 @@ type part struct {
 	check telemetry.Check
 }
 
-// New returns a service that is not started. The format of its file names it. Its settings are complete; check checks
-// one record of the file.
-func New(format boltdb.Format, config *Config, check boltdb.Checker, logger zerolog.Logger, parts Make) *Service {
+// New returns a service that is not started. The format of its file names it; check checks one record of that. own is
+// all of its settings, of which config is a part: zero fields get their defaults, and the error lists all that is
+// wrong.
+func New(
+	format boltdb.Format, own any, config *Config, check boltdb.Checker, logger zerolog.Logger, parts Make,
+) (*Service, error) {
+	if err := settings.Complete(own, ""); err != nil {
+		return nil, fmt.Errorf("%s settings: %w", format.Service, err)
+	}
 	return &Service{
 		name: format.Service, format: format, config: config, check: check, make: parts, Logger: logger,
-		group:    lifecycle.NewGroup(),
-		Registry: telemetry.NewRegistry(),
-	}
+		group: lifecycle.NewGroup(), Registry: telemetry.NewRegistry(),
+	}, nil
 }
 
 // Part adds a part that runs in the background once the ops listener answers. One that panics is started again, so it

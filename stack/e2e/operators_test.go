@@ -12,6 +12,7 @@ import (
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 	"ordertally/shared/kafka/brokertest"
+	"ordertally/shared/outbox"
 	"ordertally/stack/kafka"
 	"ordertally/stack/stacktest"
 )
@@ -27,8 +28,8 @@ func press(row int, name string) chromedp.Action {
 func TestTheOperatorsPage(t *testing.T) {
 	const limit = 20_000
 	cluster := kafka.ForTest(t)
-	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{Outbox: orderd.OutboxConfig{
-		MaxAttempts: 2, RetryFirst: time.Millisecond, RetryLimit: 10 * time.Millisecond,
+	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{Relay: outbox.RelayConfig{
+		MaxAttempts: 2, Retry: outbox.Backoff{First: time.Millisecond, Limit: 10 * time.Millisecond},
 	}})
 	s.Place(`{"sku":"first","quantity":1,"unit_price":1}`)
 	clocktest.Eventually(t, "the topic is there",

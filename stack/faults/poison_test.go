@@ -18,6 +18,7 @@ import (
 	"ordertally/shared/event"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/brokertest"
+	"ordertally/shared/outbox"
 	apache "ordertally/stack/kafka"
 	"ordertally/stack/stacktest"
 )
@@ -28,8 +29,8 @@ import (
 func TestPoisonOnApacheKafka(t *testing.T) {
 	const count, every, limit = 3000, 100, 100_000
 	cluster := apache.ForTest(t)
-	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{Outbox: orderd.OutboxConfig{
-		MaxAttempts: 3, RetryFirst: time.Millisecond, RetryLimit: 10 * time.Millisecond,
+	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{Relay: outbox.RelayConfig{
+		MaxAttempts: 3, Retry: outbox.Backoff{First: time.Millisecond, Limit: 10 * time.Millisecond},
 	}})
 	s.Place(`{"sku":"first","quantity":1,"unit_price":1}`)
 	clocktest.Eventually(t, "the topic is there",

@@ -20,11 +20,11 @@ import (
 	"ordertally/activity/activityd"
 	"ordertally/client"
 	"ordertally/client/orders"
-	"ordertally/order/orderd"
 	"ordertally/shared/clock/clocktest"
 	"ordertally/shared/event"
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/brokertest"
+	"ordertally/shared/outbox"
 	apache "ordertally/stack/kafka"
 	"ordertally/stack/stacktest"
 )
@@ -185,10 +185,11 @@ func (s *siege) begin() {
 
 // tune chooses how the service publishes from its next start on.
 func (s *siege) tune(random *rand.Rand) {
-	s.service.config.Order.Outbox = orderd.OutboxConfig{
-		BatchMessages: []int{8, 32, 128}[random.IntN(3)],
-		QueueMessages: []int{16, 10_000}[random.IntN(2)], // with few, most orders are read back from the file
-		MaxAttempts:   3, RetryFirst: time.Millisecond, RetryLimit: 10 * time.Millisecond,
+	// with few, most orders are read back from the file
+	s.service.config.Order.Outbox.QueueMessages = []int{16, 10_000}[random.IntN(2)]
+	s.service.config.Order.Relay = outbox.RelayConfig{
+		BatchMessages: []int{8, 32, 128}[random.IntN(3)], MaxAttempts: 3,
+		Retry: outbox.Backoff{First: time.Millisecond, Limit: 10 * time.Millisecond},
 	}
 }
 

@@ -53,7 +53,7 @@ func (c *configCheckCmd) try(ctx context.Context, out io.Writer) error {
 	definitions, err := c.Definitions()
 	for i := 0; err == nil && i < len(definitions); i++ {
 		def := &definitions[i]
-		outlook, missing := ingest.Try(ctx, *def, c.Consumer(def), c.Try, zerolog.Nop())
+		outlook, missing := ingest.Try(ctx, *def, c.Reading(def), c.Try, zerolog.Nop())
 		if missing != nil && !errors.Is(missing, kafka.ErrNoTopic) {
 			return missing
 		}

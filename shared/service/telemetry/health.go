@@ -53,6 +53,11 @@ type Result struct {
 // Register adds a check. Checks are listed in the order they were registered.
 func (h *Health) Register(name string, run Check, kind Kind) { h.RegisterNoted(name, run, kind, nil) }
 
+// RegisterNote adds a note alone, to a check that always passes.
+func (h *Health) RegisterNote(name string, kind Kind, note func() string) {
+	h.RegisterNoted(name, func(context.Context) error { return nil }, kind, note)
+}
+
 // RegisterNoted adds a check with a note, one line that is shown beside its result, "" for none. note must not wait.
 func (h *Health) RegisterNoted(name string, run Check, kind Kind, note func() string) {
 	h.mu.Lock()
