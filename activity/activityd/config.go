@@ -38,7 +38,7 @@ func (c *Config) Validate(prefix string) error {
 // Definitions are those of all activities, ORDER_CREATED first.
 func (c *Config) Definitions() ([]activity.Definition, error) {
 	declared, err := declare.Parse(string(c.Activities))
-	return declare.With(declare.OrderCreated(c.Topic), declared), err
+	return declare.With(declare.Shipped(c.Topic), declared), err
 }
 
 // Reading is how to read the topic of an activity. Lag monitors find the service's positions under the group's name.

@@ -1,12 +1,12 @@
 // Package declare reads activities as they are declared in the settings file:
 //
 //	activities:
-//	  - name: ORDER_CANCELLED            # in the API and in the file
-//	    topic: order.cancelled.v1
-//	    type: ORDER_CANCELLED            # of its events; leave it out to count whatever is on the topic
+//	  - name: ORDER_REFUNDED            # in the API and in the file
+//	    topic: order.refunded.v1
+//	    type: ORDER_REFUNDED            # of its events; leave it out to count whatever is on the topic
 //	    type-at: type                    # where the type is; default header:ce_type
 //	    id: event_id                     # default header:ce_id
-//	    time: cancelled_at               # when it happened; default header:ce_time
+//	    time: refunded_at               # when it happened; default header:ce_time
 //	    subject: order_id                # what the event is about; leave it out when it is about nothing
 //	    schema: urn:example:1            # the ce_dataschema to insist on; leave it out to take any
 //	    measures:
@@ -24,13 +24,14 @@
 //	time: record                         # the record's own timestamp
 //
 // A place is the path of a member of the JSON value, or header:NAME for a record header. Paths are names with dots
-// between; the measures and rules are those of package measure. ORDER_CREATED, the activity that is always there, is
-// declared the same way, in order_created.yaml.
+// between; the measures and rules are those of package measure. What the order service publishes is declared the same
+// way, in shipped.yaml.
 package declare
 
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/lexer"
@@ -40,8 +41,8 @@ import (
 	"ordertally/shared/event"
 )
 
-//go:embed order_created.yaml
-var orderCreated []byte
+//go:embed shipped.yaml
+var shipped []byte
 
 // What settings may declare.
 const (
@@ -51,26 +52,32 @@ const (
 	maxRules      = 16
 )
 
-// OrderCreated returns the activity that counts the orders of the order service, read from that topic.
-func OrderCreated(topic string) activity.Definition {
-	defs, err := Parse(string(orderCreated))
+// Shipped returns the activities that count what the order service publishes to that topic, ORDER_CREATED first.
+func Shipped(topic string) []activity.Definition {
+	defs, err := Parse(string(shipped))
 	if err != nil {
-		panic(fmt.Sprintf("declare: order_created.yaml: %v", err))
+		panic(fmt.Sprintf("declare: shipped.yaml: %v", err))
 	}
-	defs[0].Topic, defs[0].Source = topic, event.Source
-	for i := range defs[0].Dimensions {
-		defs[0].Dimensions[i].Single = true // an order's metadata are one object
+	for i := range defs {
+		defs[i].Topic, defs[i].Source = topic, event.Source
+		for j := range defs[i].Dimensions {
+			defs[i].Dimensions[j].Single = true // an order's metadata are one object
+		}
 	}
-	return defs[0]
+	return defs
 }
 
-// With returns the definitions of a service: the default one first, unless a declared one has its name, then the
-// declared, each told which types on its topic are another's.
-func With(first activity.Definition, declared []activity.Definition) []activity.Definition {
-	all := []activity.Definition{first}
+// OrderCreated returns the first of the shipped activities.
+func OrderCreated(topic string) activity.Definition { return Shipped(topic)[0] }
+
+// With returns the definitions of a service: the shipped ones, each unless a declared one has its name, then the other
+// declared ones. Each is told which types on its topic are another's.
+func With(shipped, declared []activity.Definition) []activity.Definition {
+	all := slices.Clone(shipped)
 	for _, def := range declared {
-		if def.Name == first.Name {
-			all[0] = def
+		same := func(other activity.Definition) bool { return other.Name == def.Name }
+		if at := slices.IndexFunc(all, same); at >= 0 {
+			all[at] = def
 		} else {
 			all = append(all, def)
 		}

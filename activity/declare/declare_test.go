@@ -9,10 +9,10 @@ import (
 	"ordertally/shared/event"
 )
 
-const cancelled = `
-- name: ORDER_CANCELLED
-  topic: order.cancelled.v1
-  type: ORDER_CANCELLED
+const refunded = `
+- name: ORDER_REFUNDED
+  topic: order.refunded.v1
+  type: ORDER_REFUNDED
   type-at: type
   id: event_id
   time: at
@@ -22,15 +22,21 @@ const cancelled = `
   rules: [refund.amount >= 1]
 `
 
-func TestWhatIsShippedAgreesWithTheContract(t *testing.T) {
-	def := declare.OrderCreated(event.Topic)
-	if def.Name != event.TypeCreated || def.Type != event.TypeCreated || def.Schema != event.SchemaCreated {
-		t.Errorf("got %+v", def)
+func TestShipped_IsWhatTheOrderServicePublishes(t *testing.T) {
+	types := map[string]string{event.TypeCreated: event.SchemaCreated, event.TypeCancelled: event.SchemaCancelled}
+	all := declare.Shipped(event.Topic)
+	if len(all) != len(types) || all[0].Name != event.TypeCreated {
+		t.Errorf("shipped are %+v, published %v", all, types)
+	}
+	for _, def := range all {
+		if def.Name != def.Type || def.Schema != types[def.Type] || def.Source != event.Source {
+			t.Errorf("got %+v", def)
+		}
 	}
 }
 
 func TestParse(t *testing.T) {
-	defs, err := declare.Parse(cancelled)
+	defs, err := declare.Parse(refunded)
 	if err != nil || len(defs) != 1 {
 		t.Fatal(defs, err)
 	}
@@ -42,8 +48,8 @@ func TestParse(t *testing.T) {
 		t.Errorf("got %+v", d)
 	}
 	for says, change := range map[string][2]string{
-		"capital letters": {"name: ORDER_CANCELLED", "name: cancelled"},
-		"not the name of": {"order.cancelled.v1", "a/b"},
+		"capital letters": {"name: ORDER_REFUNDED", "name: refunded"},
+		"not the name of": {"order.refunded.v1", "a/b"},
 		"refunds":         {"sum(refund.amount)", "average(refund.amount)"},
 		"another meaning": {"refunds:", "hours:"},
 		"is not a rule":   {"refund.amount >= 1", "refund.amount > 1"},
@@ -51,7 +57,7 @@ func TestParse(t *testing.T) {
 		"colour":          {"topic:", "colour: red\n  topic:"},
 		"must be a list":  {"- name", "name: [ - x"},
 	} {
-		text := strings.Replace(cancelled, change[0], change[1], 1)
+		text := strings.Replace(refunded, change[0], change[1], 1)
 		if _, err := declare.Parse(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
 		}
@@ -61,12 +67,12 @@ func TestParse(t *testing.T) {
 		bomb += fmt.Sprintf("- &%c [%s]\n", name,
 			strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", name-1), 8), ", "))
 	}
-	for _, text := range []string{bomb, strings.Replace(cancelled, "reason: reason", "reason: &r reason", 1)} {
+	for _, text := range []string{bomb, strings.Replace(refunded, "reason: reason", "reason: &r reason", 1)} {
 		if _, err := declare.Parse(text); err == nil || !strings.Contains(err.Error(), "anchor or alias") {
 			t.Errorf("%.60s: %v", text, err)
 		}
 	}
-	if _, err := declare.Parse(cancelled + cancelled); err == nil || !strings.Contains(err.Error(), "twice") {
+	if _, err := declare.Parse(refunded + refunded); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("declared twice: %v", err)
 	}
 }
@@ -74,20 +80,20 @@ func TestParse(t *testing.T) {
 // TestOthersOfTheTopic has two activities share a topic: each passes over the other's type, and the first parks the
 // rest.
 func TestOthersOfTheTopic(t *testing.T) {
-	defs, err := declare.Parse(strings.ReplaceAll(cancelled, "order.cancelled.v1", "orders"))
+	defs, err := declare.Parse(strings.ReplaceAll(refunded, "order.refunded.v1", "orders"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := declare.With(declare.OrderCreated("orders"), defs)
-	if len(all) != 2 || all[0].OthersPark || !all[1].OthersPark || all[0].Others[0] != "ORDER_CANCELLED" ||
+	all := declare.With(declare.Shipped("orders")[:1], defs)
+	if len(all) != 2 || all[0].OthersPark || !all[1].OthersPark || all[0].Others[0] != "ORDER_REFUNDED" ||
 		all[1].Others[0] != "ORDER_CREATED" {
 		t.Errorf("got %+v", all)
 	}
-	own, err := declare.Parse(strings.ReplaceAll(cancelled, "ORDER_CANCELLED", "ORDER_CREATED"))
+	own, err := declare.Parse(strings.ReplaceAll(refunded, "ORDER_REFUNDED", "ORDER_CREATED"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := declare.With(declare.OrderCreated("orders"), own); len(all) != 1 || all[0].Topic != "order.cancelled.v1" {
+	if all := declare.With(declare.Shipped("orders"), own); len(all) != 2 || all[0].Topic != "order.refunded.v1" {
 		t.Errorf("an own ORDER_CREATED is %+v", all)
 	}
 }

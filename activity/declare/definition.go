@@ -114,7 +114,7 @@ func (it *item) name(def *activity.Definition, lines map[string]int) {
 	switch {
 	case it.lacks("name"):
 		it.fault(line, "name",
-			errors.New("it has none: write one in capital letters, digits and underscores, such as ORDER_CANCELLED"))
+			errors.New("it has none: write one in capital letters, digits and underscores, such as ORDER_REFUNDED"))
 	case name == "": // what is there is no text
 	case !nameForm.MatchString(name):
 		it.fault(line, "name", fmt.Errorf("%.80q is not the name of an activity: "+

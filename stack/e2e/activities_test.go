@@ -17,7 +17,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestAnActivityThatIsOnlyDeclared serves the cancellations that another program publishes, with a settings file and no
+// TestAnActivityThatIsOnlyDeclared serves the refunds that another program publishes, with a settings file and no
 // line of code: plain JSON, some of it twice, some of it not possible.
 func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	kcat, err := exec.LookPath("kcat")
@@ -41,7 +41,7 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	var lines bytes.Buffer
 	cancel := func(id, order, reason string, amount int) {
-		fmt.Fprintf(&lines, `{"type":"ORDER_CANCELLED","event_id":%q,"order_id":%q,"cancelled_at":%q,"reason":%q,"refund":{"amount":%d,"currency":"GBP"}}`+"\n",
+		fmt.Fprintf(&lines, `{"type":"ORDER_REFUNDED","event_id":%q,"order_id":%q,"refunded_at":%q,"reason":%q,"refund":{"amount":%d,"currency":"GBP"}}`+"\n",
 			id, order, now.Format(time.RFC3339), reason, amount)
 	}
 	cancel("e1", "o1", "late", 1000)
@@ -50,8 +50,8 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	cancel("e1", "o1", "late", 1000) // again
 	cancel("e4", "o4", "late", 0)    // its refund is nothing
 	lines.WriteString(`{"type":"ORDER_PRAISED","event_id":"e5"}` + "\n")
-	brokertest.Create(t, broker, "order.cancelled.v1", 6)
-	publish := exec.Command(kcat, "-P", "-b", broker, "-t", "order.cancelled.v1", "-p", "1")
+	brokertest.Create(t, broker, "order.refunded.v1", 6)
+	publish := exec.Command(kcat, "-P", "-b", broker, "-t", "order.refunded.v1", "-p", "1")
 	publish.Stdin = &lines
 	if output, err := publish.CombinedOutput(); err != nil {
 		t.Fatalf("kcat: %v %s", err, output)
@@ -66,8 +66,8 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		First, Last   time.Time
 		AsOf          struct{ Lagging bool } `json:"as_of"`
 	}
-	clocktest.Eventually(t, "the cancellations are counted", func() bool {
-		stacktest.GetJSON(t, activity.URL()+"/v1/activities/ORDER_CANCELLED/days/today", &today)
+	clocktest.Eventually(t, "the refunds are counted", func() bool {
+		stacktest.GetJSON(t, activity.URL()+"/v1/activities/ORDER_REFUNDED/days/today", &today)
 		return today.Count == 3 && today.Lag != nil && *today.Lag == 0
 	})
 	if today.Tz != "Asia/Kathmandu" || today.Orders != 2 || today.Refunds["GBP"] != 1300 || !today.First.Equal(now) ||
@@ -86,7 +86,7 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		return strings.Contains(metrics, `activity_poison_total{reason="unknown_type"} 1`+"\n")
 	})
 	for _, line := range []string{
-		`activity_counted_total{activity="ORDER_CANCELLED"} 3`, `activity_counted_total{activity="ORDER_CREATED"} 0`,
+		`activity_counted_total{activity="ORDER_REFUNDED"} 3`, `activity_counted_total{activity="ORDER_CREATED"} 0`,
 		"activity_duplicates_total 1",
 		"activity_parked_messages 2", `activity_poison_total{reason="impossible"} 1`,
 	} {
@@ -103,7 +103,7 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		t.Errorf("config check --try: %v", err)
 	}
 	for _, says := range []string{
-		"the settings are good\n", "ORDER_CANCELLED: of the last 6 records of topic order.cancelled.v1, 3 would be " +
+		"the settings are good\n", "ORDER_REFUNDED: of the last 6 records of topic order.refunded.v1, 3 would be " +
 			"counted, 2 parked, 1 refused as duplicates (their ids occur before)\n",
 		" 1 parked as impossible, such as the one at partition 1, offset 4: The refund.amount number 1 is 0, less " +
 			"than 1.\n",
@@ -115,11 +115,11 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	}
 
 	// Two are parked. A refund of nothing becomes possible with other rules.
-	if listed := cancellations(t, activity, "parked", "ls", "-o", "ndjson"); strings.Count(listed, "\n") != 2 ||
+	if listed := refunds(t, activity, "parked", "ls", "-o", "ndjson"); strings.Count(listed, "\n") != 2 ||
 		!strings.Contains(listed, `"class":"unknown_type"`) {
 		t.Errorf("parked ls: %s", listed)
 	}
-	if done := cancellations(t, activity, "parked", "retry",
+	if done := refunds(t, activity, "parked", "retry",
 		"--all"); done != "2 retried\n0 counted\n0 duplicate\n2 still_parked\n" {
 		t.Errorf("parked retry: %s", done)
 	}
@@ -134,25 +134,25 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 		t.Fatal(err)
 	}
 	activity = serve(config)
-	if done := cancellations(t, activity, "parked", "retry", "--all", "--reason",
+	if done := refunds(t, activity, "parked", "retry", "--all", "--reason",
 		"refunds of nothing are possible"); done != "2 retried\n1 counted\n0 duplicate\n1 still_parked\n" {
 		t.Errorf("parked retry: %s", done)
 	}
-	if done := cancellations(t, activity, "parked", "discard", "--class", "unknown_type", "--reason",
+	if done := refunds(t, activity, "parked", "discard", "--class", "unknown_type", "--reason",
 		"praise is not counted",
 		"-o", "json"); done != `{"discarded":1}`+"\n" {
 		t.Errorf("parked discard: %s", done)
 	}
-	stacktest.GetJSON(t, activity.URL()+"/v1/activities/ORDER_CANCELLED/days/today", &today)
+	stacktest.GetJSON(t, activity.URL()+"/v1/activities/ORDER_REFUNDED/days/today", &today)
 	if parked := stacktest.Metric(t, activity.Ops, "activity_parked_messages"); today.Count != 4 || parked != 0 {
 		t.Errorf("%d are counted and %v parked", today.Count, parked)
 	}
 }
 
-// cancellations returns what a verb about the cancellations writes.
-func cancellations(t *testing.T, p *stacktest.Program, args ...string) string {
+// refunds returns what a verb about the refunds writes.
+func refunds(t *testing.T, p *stacktest.Program, args ...string) string {
 	t.Helper()
-	args = append(args, "--activity", "ORDER_CANCELLED", "--target", p.URL())
+	args = append(args, "--activity", "ORDER_REFUNDED", "--target", p.URL())
 	output, err := exec.Command(p.Path, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("activity %q: %v %s", args, err, output)
