@@ -5,10 +5,17 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/authtest"
+	"ordertally/shared/web/openapi"
 )
 
-// TestWhatEachRouteNeeds is the table of the README, and asks every route of the program's table with every scope.
-func TestWhatEachRouteNeeds(t *testing.T) {
+func TestAPI_DescribesEveryRoute(t *testing.T) {
+	if err := openapi.Check(contract(nil)); err != nil {
+		t.Error(err)
+	}
+}
+
+// The table of the README: every route of the program's table is asked with every scope.
+func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 	want := map[string]string{
 		"GET /": auth.Public, "GET /assets/{file}": auth.Public, "GET /v1/activities": auth.StatsRead,
 		"GET /v1/keys": auth.KeysWrite, "POST /v1/keys": auth.KeysWrite, "DELETE /v1/keys/{id}": auth.KeysWrite,

@@ -5,6 +5,7 @@ package openapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -38,9 +39,17 @@ type API struct {
 // is set once, however many documents are made at a time.
 var marshalAsWeDo = sync.OnceFunc(func() { huma.DefaultArrayNullable = false })
 
-// Document makes the document of an API. It panics when a route that needs a scope is not described, or what is
-// described is no route: both are a mistake in the program.
+// Document makes the document of an API. What it cannot describe is left out: see Check.
 func Document(a API) *huma.OpenAPI {
+	d := describeAPI(a)
+	return d.api
+}
+
+// Check says what is wrong with the description of an API, such as a route that needs a scope and is not described. It
+// is for a test of each API: such a mistake must not keep the service from starting.
+func Check(a API) error { return errors.Join(describeAPI(a).faults...) }
+
+func describeAPI(a API) *document {
 	marshalAsWeDo()
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[json.RawMessage]())
@@ -64,20 +73,24 @@ func Document(a API) *huma.OpenAPI {
 	for _, path := range slices.Sorted(maps.Keys(a.Operations)) {
 		op := a.Operations[path]
 		route := find(a.Routes, path, op.Of)
+		if route == nil {
+			d.fault("%s is described and is no route", path)
+			continue
+		}
 		d.add(route, path, &op)
 		described[route.Method+" "+route.Path] = true
 	}
 	for i := range a.Routes {
 		// public ones are pages and their files
 		if name := a.Routes[i].Method + " " + a.Routes[i].Path; !described[name] && a.Routes[i].Scope != auth.Public {
-			panic(fmt.Sprintf("route %s is not described", name))
+			d.fault("route %s is not described", name)
 		}
 	}
 	d.listCodes(a.Rules)
 	for _, s := range registry.Map() {
 		leaveOutNull(s)
 	}
-	return d.api
+	return d
 }
 
 // The rules of all operations, for readers of the document.
@@ -104,9 +117,15 @@ type document struct {
 	api      *huma.OpenAPI
 	problems []problem.Kind
 	codes    []string
+	faults   []error // of the description
 }
 
-// find returns the route that is described as path; of names it when path has a value in the place of a variable.
+func (d *document) fault(format string, args ...any) {
+	d.faults = append(d.faults, fmt.Errorf(format, args...))
+}
+
+// find returns the route that is described as path, nil for none. of names it when path has a value in the place of a
+// variable.
 func find(routes []web.Route, path, of string) *web.Route {
 	if of == "" {
 		of = path
@@ -116,7 +135,7 @@ func find(routes []web.Route, path, of string) *web.Route {
 			return &routes[i]
 		}
 	}
-	panic(fmt.Sprintf("the operation %s is no route", path))
+	return nil
 }
 
 // variable is a part of a path that varies, with the pattern it may have.
@@ -176,7 +195,7 @@ func (d *document) add(route *web.Route, described string, op *Operation) {
 	case http.MethodDelete:
 		item.Delete = made
 	default:
-		panic("method " + route.Method + " is not described by this package")
+		d.fault("the method of %s %s is none that this package describes", route.Method, route.Path)
 	}
 }
 
@@ -237,7 +256,7 @@ func (d *document) named(n Named) *Schema {
 		d.schema(part)
 	}
 	if before, there := d.registry.Map()[n.Name]; there && !reflect.DeepEqual(before, n.Schema) {
-		panic(fmt.Sprintf("two schemas are called %s", n.Name))
+		d.fault("two schemas are called %s", n.Name)
 	}
 	d.registry.Map()[n.Name] = n.Schema
 	return Ref(n.Name)

@@ -50,23 +50,42 @@ func TestFilterOrAll(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotDescribedStopsTheProgram(t *testing.T) {
+// A route that nobody described is found by a test of its API. It must not keep the service from starting.
+func TestDocument_NamesWhatIsNotDescribedAndIsMadeAllTheSame(t *testing.T) {
 	route := web.Route{Method: http.MethodGet, Path: "/v1/x/{id:[0-9]+}", Scope: auth.OrdersRead,
 		Handler: func(http.ResponseWriter, *http.Request) {}}
+	put := web.Route{Method: http.MethodPut, Path: "/v1/x/{id:[0-9]+}", Scope: auth.OrdersRead}
 	x := openapi.Operation{ID: "x", Summary: "X.", Answer: struct {
 		A int `json:"a"`
 	}{}}
-	for name, operations := range map[string]map[string]openapi.Operation{
-		"no description": {}, "a description of no route": {"GET /v1/x/{id:[0-9]+}": x, "GET /v1/y": x},
+	named := func(kind string) openapi.Operation {
+		return openapi.Operation{Answer: openapi.Named{Name: "A", Schema: &openapi.Schema{Type: kind}}}
+	}
+	other := web.Route{Method: http.MethodGet, Path: "/v1/y", Scope: auth.OrdersRead}
+	for name, c := range map[string]struct {
+		routes     []web.Route
+		operations map[string]openapi.Operation
+	}{
+		"route GET /v1/x/{id:[0-9]+} is not described": {[]web.Route{route}, nil},
+		"GET /v1/y is described and is no route": {[]web.Route{route},
+			map[string]openapi.Operation{"GET /v1/x/{id:[0-9]+}": x, "GET /v1/y": x}},
+		"the method of PUT /v1/x/{id:[0-9]+}": {[]web.Route{put},
+			map[string]openapi.Operation{"PUT /v1/x/{id:[0-9]+}": x}},
+		"two schemas are called A": {[]web.Route{route, other},
+			map[string]openapi.Operation{"GET /v1/x/{id:[0-9]+}": named("string"), "GET /v1/y": named("integer")}},
 	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s was taken", name)
-				}
-			}()
-			openapi.Document(openapi.API{Title: "T", Routes: []web.Route{route}, Operations: operations})
-		}()
+		api := openapi.API{Title: "T", Routes: c.routes, Operations: c.operations}
+		if err := openapi.Check(api); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("found %v, want %q", err, name)
+		}
+		if len(openapi.Text(openapi.Document(api))) == 0 || len(openapi.Routes(openapi.Document(api))) != 2 {
+			t.Errorf("%s: no document", name)
+		}
+	}
+	whole := openapi.API{Title: "T", Routes: []web.Route{route},
+		Operations: map[string]openapi.Operation{"GET /v1/x/{id:[0-9]+}": x}}
+	if err := openapi.Check(whole); err != nil {
+		t.Errorf("all is described: %v", err)
 	}
 	one := x
 	one.ID, one.Of = "one", "GET /v1/x/{id:[0-9]+}"

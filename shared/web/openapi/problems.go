@@ -99,6 +99,7 @@ func (d *document) noteCode(code string) {
 // listCodes writes the codes into the schema of problems. Those of any path belong to it too, though no operation
 // answers with them.
 func (d *document) listCodes(rules []string) {
+	d.schema(problem.Problem{}) // an API of which nothing is described has it too
 	d.noteCode(problem.CodeNotFound)
 	d.noteCode(problem.CodeMethodNotAllowed)
 	slices.Sort(d.codes)
