@@ -81,6 +81,18 @@ func TestParked_MessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 		t.Errorf("shown as %d %s", resp.StatusCode, answer)
 	}
 
+	if page := listParked(t, service, "?subject="+m.OrderID); len(page.Parked) != 1 || page.Parked[0].ID != m.ID {
+		t.Errorf("of that order %+v", page)
+	}
+	resp, _ := get("/v1/outbox/parked?limit=1").do(t, service)
+	if link := resp.Header.Get("Link"); link != "</v1/outbox/parked?cursor="+m.ID+`&limit=1>; rel="next"` {
+		t.Errorf("the next page is %s", link)
+	}
+	if _, lines := get("/v1/outbox/parked/export").do(t, service); strings.Count(lines, "\n") != 3 ||
+		strings.Count(lines, `"payload":{`) != 3 || strings.Contains(lines, "history") {
+		t.Errorf("exported %s", lines)
+	}
+
 	ill.Store(false)
 	if resp, answer := decide("/v1/outbox/parked/"+m.ID+"/retry", `{"reason":"limit raised"}`).do(t,
 		service); resp.StatusCode != http.StatusOK || answer != `{"retried":1}` {
@@ -108,6 +120,11 @@ func TestParked_MessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 		t.Fatalf("%d published, %v", len(records), err)
 	}
 	service.AwaitParked(0)
+	if _, audit := get("/v1/outbox/audit").do(t, service); strings.Count(audit, `"verb":"retry"`) != 2 ||
+		!strings.Contains(audit, `"verb":"discard","id":"`+other.ID+`"`) ||
+		!strings.Contains(audit, `"subject":"`+m.OrderID+`"`) {
+		t.Errorf("the audit has %s", audit)
+	}
 }
 
 // TestParked_ABadDecisionChangesNothing: each request gets its problem, and nothing is changed.
