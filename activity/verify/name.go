@@ -17,10 +17,10 @@ const (
 	maxQuarters = 100  // quarter hours whose orders are looked at
 )
 
-// name says of each quarter hour that differs which orders were not counted, or what else it is.
+// name says of each quarter hour that differs which orders were not counted, or what else is wrong.
 func (v *verifier) name(ctx context.Context, report *Report) error {
 	if report.Moving {
-		return nil // it would name what is on its way
+		return nil // it would name orders that are on their way
 	}
 	quarters, named := 0, 0
 	for i := range report.Days {

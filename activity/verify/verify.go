@@ -1,9 +1,8 @@
 // Package verify compares what order services stored with what an activity service counted of them, day by day: how
 // many, how much, and the digest of the ids. It knows them by their APIs only.
 //
-// Orders that are not published yet are not compared. The services go on meanwhile, so what differs is looked at again
-// until two looks agree. What then differs is named down to the quarter hour and, when an order was not counted, to the
-// order.
+// Orders that are not published yet are not compared. The services go on meanwhile, so a difference is looked at again
+// until two looks agree. The report names the quarter hours that then differ, and the orders that were not counted.
 package verify
 
 import (
@@ -28,9 +27,9 @@ type Config struct {
 	Target *statistics.Client // the activity service
 
 	Activity string // default ORDER_CREATED
-	// Looks is how often what differs is looked at, until two looks agree. Default 10. Pause is the time between two.
-	// Default 1 s.
+	// Looks is how often Run compares while something differs, until two looks agree. Default 10.
 	Looks int
+	// Pause is the time between two looks. Default 1 s.
 	Pause time.Duration
 }
 
@@ -39,7 +38,8 @@ type Report struct {
 	Orders      int            `json:"orders"`      // published, compared
 	Unpublished map[string]int `json:"unpublished"` // not compared, by state
 	Days        []Day          `json:"days"`        // of placed_at in UTC, those with orders on either side
-	Moving      bool           `json:"moving"`      // the last two looks did not agree: what differs may be on its way
+	// the last two looks did not agree: messages may still be on their way
+	Moving bool `json:"moving"`
 }
 
 // Equal reports whether nothing differs.
@@ -145,8 +145,8 @@ type verifier struct {
 	traced int // orders followed
 }
 
-// look asks every service once, those of orders first: what activity has more by then was placed meanwhile, and the
-// next look sees it.
+// look asks every service once, those of orders first. What activity has more of was placed meanwhile, and the next
+// look sees it.
 func (v *verifier) look(ctx context.Context) (*Report, error) {
 	report := &Report{Unpublished: map[string]int{}}
 	all := map[time.Time]*Figures{}

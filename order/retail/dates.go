@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// moment is a wall-clock time as it is written: which of the three numbers of its date is what may still be open.
+// moment is a wall-clock time as it is written. Which number of its date is the month may still be unknown.
 type moment struct {
 	style   byte // what stands between the numbers of the date: - / or .
 	numbers [3]int
@@ -88,12 +88,12 @@ type dating struct {
 	styles map[byte]*styleVotes
 }
 
-// styleVotes is what the rows of a file tell of the dates of one style whose year comes last.
+// styleVotes counts what the rows of a file say about dates of one style whose year comes last.
 type styleVotes struct {
 	monthFirst, dayFirst int    // rows that can be read in one way only
 	monthRow, dayRow     int    // the first of each
 	example              string // the row that decided, or the first
-	open                 bool   // some can be read in both, with another result
+	open                 bool   // some can be read in both ways, as two dates
 }
 
 // consider lets a row decide. Rows that cannot be read in either way decide nothing.
@@ -128,7 +128,7 @@ func (d *dating) consider(row int, text string) {
 	}
 }
 
-// decided makes the row that decided the example, unless the caller did.
+// decided makes a row that decides the example, unless the caller has decided.
 func (v *styleVotes) decided(fixed Dates, text string) {
 	if fixed == FindOut {
 		v.example = text
@@ -152,7 +152,7 @@ func (d *dating) of(style byte) Dates {
 	}
 }
 
-// check says so when the rows contradict each other: then no guess is good enough.
+// check returns an error when the rows contradict each other, because any guess may then be wrong.
 func (d *dating) check() error {
 	for _, style := range []byte("/.-") {
 		if v := d.styles[style]; v != nil && d.fixed == FindOut && v.monthFirst > 0 && v.dayFirst > 0 {
@@ -170,7 +170,7 @@ func (d *dating) check() error {
 	return nil
 }
 
-// describe says in words what was taken of each style.
+// describe says in words how the dates of each style were read.
 func (d *dating) describe() (words []string) {
 	for _, style := range []byte("/.-") {
 		v := d.styles[style]

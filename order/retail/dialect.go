@@ -66,10 +66,10 @@ func ParseDialect(encoding, separator, dates string) (Dialect, error) {
 type Taken struct {
 	Encoding  string // one of Encodings
 	Separator byte
-	Dates     []string // what was taken of dates whose year comes last, in words; empty when there are none
+	Dates     []string // how dates whose year comes last were read, in words; empty when there are none
 }
 
-// plain reports whether nothing had to be found out.
+// plain reports whether the file is written as the data set is published.
 func (t Taken) plain() bool { return t.Encoding == utf8Name && t.Separator == ',' && len(t.Dates) == 0 }
 
 // String says it in words, such as "windows-1252, semicolons, 13.06.2011 day first".

@@ -32,8 +32,8 @@ var encodings = map[string]encoding.Encoding{
 // Encodings returns the names that Dialect.Encoding may have.
 func Encodings() []string { return append([]string{utf8Name}, slices.Sorted(maps.Keys(encodings))...) }
 
-// decodeText returns the text of a file without its byte order mark, and the name of its encoding. Of UTF-8 it leaves
-// alone what is none, for the row's reject.
+// decodeText returns the text of a file without its byte order mark, and the name of its encoding. Invalid UTF-8 stays
+// as it is, so that its row is rejected.
 func decodeText(data []byte, name string) ([]byte, string, error) {
 	if name == "" {
 		name = findEncoding(data)
@@ -48,9 +48,9 @@ func decodeText(data []byte, name string) ([]byte, string, error) {
 	return bytes.TrimPrefix(data, []byte("\ufeff")), name, nil
 }
 
-// findEncoding goes by the byte order mark, by the zero bytes that UTF-16 has in every ASCII character, and by the
-// lines that are not ASCII. A file is Windows-1252 when most of those are no UTF-8: text in Windows-1252 hardly ever
-// looks like UTF-8, and one damaged row does not make a file another one.
+// findEncoding looks at the byte order mark, at the zero bytes that UTF-16 has in every ASCII character, and at the
+// lines that are not ASCII. If most of those lines are not UTF-8, the file is Windows-1252, whose text hardly ever
+// looks like UTF-8. One damaged row does not decide.
 func findEncoding(data []byte) string {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")):

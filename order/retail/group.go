@@ -53,8 +53,8 @@ func (g *grouping) add(file, number int, r row, f *fault) {
 	}
 }
 
-// reading sums up. Parts of an invoice follow each other by the names of their files, so that it is the same order
-// whatever order the files are named in.
+// reading returns what was collected. The parts of an invoice are ordered by the names of their files, so that it is
+// the same order however the files are listed.
 func (g *grouping) reading() (r Reading) {
 	for _, in := range g.groups {
 		files := make([]int, len(in.parts))
@@ -100,11 +100,11 @@ func (in *group) draft() orders.OrderDraft {
 	return d
 }
 
-// repeated rejects an invoice of which two files have the same row. Either the row is meant twice, or the files overlap
-// and the order would have it once too often: that cannot be told.
+// repeated rejects an invoice if two files have the same row of it. The row may be meant twice, or the files may
+// overlap, and nobody can tell which.
 func (g *grouping) repeated(in *group) *Reject {
-	type place struct{ file, row int }
-	seen := map[orders.DraftLine]place{}
+	type origin struct{ file, row int }
+	seen := map[orders.DraftLine]origin{}
 	for _, p := range in.parts {
 		for i, line := range p.lines {
 			if before, known := seen[line]; known && before.file != p.file {
@@ -121,7 +121,7 @@ func (g *grouping) repeated(in *group) *Reject {
 					),
 				}
 			}
-			seen[line] = place{p.file, p.rows[i]}
+			seen[line] = origin{p.file, p.rows[i]}
 		}
 	}
 	return nil

@@ -21,8 +21,7 @@ const (
 
 const header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 
-// names of the columns. Online Retail II calls some of them otherwise. Letters' case, spaces and underscores do not
-// matter.
+// names of the columns. Online Retail II has other names for some. Case, spaces and underscores do not matter.
 var names = map[string]int{
 	"invoiceno": columnInvoice, "invoice": columnInvoice, "stockcode": columnSKU, "description": columnDescription,
 	"quantity": columnQuantity, "invoicedate": columnDate, "unitprice": columnPrice, "price": columnPrice,
@@ -42,8 +41,7 @@ func columnOf(name string) int {
 // places says where each column stands in a row.
 type places [columns]int
 
-// readHeader finds where the columns stand. Separator 0 is found out: it is the one that tells most of the columns
-// apart.
+// readHeader finds where the columns stand. If separator is 0, it takes the one that finds the most columns.
 func readHeader(line string, separator byte) (places, byte, error) {
 	if separator == 0 {
 		most := 0

@@ -19,12 +19,12 @@ type Options struct {
 	Dialect Dialect
 	// Concurrency is how many requests are under way at once. Default 8.
 	Concurrency int
-	// Progress is told how many of all invoices were read are done, rejected ones included, after each. Calls do not
-	// overlap. Default: nobody is told.
+	// Progress is called after each invoice with how many are done and how many there are. Both counts include rejected
+	// ones. Calls do not overlap. Default: none.
 	Progress func(done, total int)
 }
 
-// Summary is what became of the invoices of an import. Those cut short by an error are in none of the counts.
+// Summary is what became of the invoices of an import. One that an error cut short is in none of the counts.
 type Summary struct {
 	Files    int
 	Invoices int // all that were read, rejected ones included
@@ -33,9 +33,9 @@ type Summary struct {
 	Rejects  []Reject
 	// Taken says how the files were read, "" when all are as the data set is published: UTF-8, commas, years first.
 	Taken string
-	// Barren are the files without a result, each with a reason: none of their invoices was placed or replayed, and
-	// none is a cancellation.
-	Barren []string
+	// NoResult names the files that brought nothing, each with a reason: none of their invoices was placed or replayed,
+	// and none is a cancellation.
+	NoResult []string
 }
 
 // NotSent is how many invoices were neither placed nor replayed nor rejected.
@@ -44,9 +44,10 @@ func (s *Summary) NotSent() int { return s.Invoices - s.Placed - s.Replayed - le
 // Import places the orders in files. It reads all files before it sends the first order, and an invoice with rows in
 // several files is one order. A repeated import places no order twice.
 //
-// An order that the service refuses for what it contains is a reject. The error, which comes with the summary so far,
-// says that at least one order could not be sent. One that only this order met (500) lets the others go on; without an
-// answer in the time that client repeats requests for, or with one that every order would get, the import ends.
+// An order that the service refuses for its content is a reject. An error says that at least one order could not be
+// sent; the summary then has what was done. An error that only one order met (a 500) does not stop the others. The
+// import ends when the service does not answer for as long as the client repeats a request, or when every order would
+// get the same answer.
 func Import(ctx context.Context, files []string, client *orders.Client, o Options) (Summary, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = defaultConcurrency
@@ -55,12 +56,12 @@ func Import(ctx context.Context, files []string, client *orders.Client, o Option
 	if err != nil {
 		return Summary{}, fmt.Errorf("import: %w", err)
 	}
-	im := importing{client: client, options: o, names: files, fruitful: make([]bool, len(files))}
+	im := importing{client: client, options: o, names: files, useful: make([]bool, len(files))}
 	im.summary.Files, im.summary.Invoices = len(files), len(reading.Invoices)+len(reading.Rejects)
 	im.summary.Taken = describe(files, reading.Taken)
 	im.place(ctx, &reading)
 	sortRejects(im.summary.Rejects)
-	im.summary.Barren = im.barren()
+	im.summary.NoResult = im.withoutResult()
 	return im.summary, im.failed
 }
 
@@ -90,8 +91,8 @@ func readFiles(paths []string, d Dialect) (Reading, error) {
 	return Read(sources, d)
 }
 
-// describe says how the files were read that are not as the data set is published. Files that were read alike are told
-// of together.
+// describe says how files were read that are not written as the data set is published. It names files that were read
+// alike together.
 func describe(files []string, taken []Taken) string {
 	const most = 4 // ways to read
 	var ways []string

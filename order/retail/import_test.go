@@ -53,7 +53,7 @@ const (
 	threeDaysRejects = 7 + 24 + 35
 )
 
-func TestImportPlacesThreeDaysOnce(t *testing.T) {
+func TestImport_PlacesThreeDaysOnce(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	c := connect(t, service.URL, 10*time.Second)
 	files := days("2010-12-01", "2010-12-02", "2010-12-03")
@@ -122,7 +122,7 @@ func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestImportThroughLostAnswersAndARestart(t *testing.T) {
+func TestImport_GetsThroughLostAnswersAndARestart(t *testing.T) {
 	service := apitest.New(t, clock.System{})
 	service.Wrap = func(next http.Handler) http.Handler { return &cutter{next: next} }
 	service.Start()
@@ -159,7 +159,7 @@ func writeFile(t *testing.T, rows string) string {
 	return path
 }
 
-func TestWhatTheServiceRefusesIsAReject(t *testing.T) {
+func TestImport_RejectsWhatTheServiceRefuses(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	c := connect(t, service.URL, -1)
 	row := func(invoice, sku, description string) string {
@@ -189,12 +189,12 @@ func TestWhatTheServiceRefusesIsAReject(t *testing.T) {
 	changed := writeFile(t, row("1", "A", "another"))
 	summary, err = retail.Import(t.Context(), []string{changed}, c, retail.Options{})
 	if err != nil || len(summary.Rejects) != 1 || summary.Rejects[0].Code != retail.CodeChanged ||
-		len(summary.Barren) != 1 {
+		len(summary.NoResult) != 1 {
 		t.Fatalf("an invoice that changed: %+v, %v", summary, err)
 	}
 }
 
-func TestImportEndsWhenTheServiceCannotTakeOrders(t *testing.T) {
+func TestImport_EndsWhenTheServiceCannotTakeOrders(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"another service": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/html") },
 		"no such path":    http.NotFound,
@@ -231,7 +231,7 @@ func TestImportEndsWhenTheServiceCannotTakeOrders(t *testing.T) {
 	}
 }
 
-func TestAnOrderThatMeetsAnInternalErrorDoesNotStopTheOthers(t *testing.T) {
+func TestImport_GoesOnAfterAnInternalErrorOfOneOrder(t *testing.T) {
 	service := apitest.New(t, clock.System{})
 	service.Wrap = func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -257,7 +257,7 @@ func TestAnOrderThatMeetsAnInternalErrorDoesNotStopTheOthers(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentWhenAFileCannotBeRead(t *testing.T) {
+func TestImport_SendsNothingWhenAFileCannotBeRead(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	before := service.Transactions()
 	other := filepath.Join(t.TempDir(), "other.csv")
@@ -276,7 +276,7 @@ func TestNothingIsSentWhenAFileCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestImportStopsWithItsContext(t *testing.T) {
+func TestImport_StopsWithItsContext(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -311,7 +311,7 @@ func placed(t *testing.T, c *orders.Client) (drafts []orders.OrderDraft) {
 	return drafts
 }
 
-func TestImport_AnInvoiceOverTwoFilesIsOneOrder(t *testing.T) {
+func TestImport_PlacesAnInvoiceOverTwoFilesAsOneOrder(t *testing.T) {
 	for _, files := range [][]string{
 		{"testdata/split/part1.csv", "testdata/split/part2.csv"},
 		{"testdata/split/part2.csv", "testdata/split/part1.csv"},
@@ -338,7 +338,7 @@ func TestImport_AnInvoiceOverTwoFilesIsOneOrder(t *testing.T) {
 	}
 }
 
-func TestImport_WordsForNothingAreNoCustomer(t *testing.T) {
+func TestImport_TakesWordsForNothingAsNoCustomer(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	c := connect(t, service.URL, -1)
 	summary, err := retail.Import(t.Context(), []string{"testdata/nan.csv"}, c, retail.Options{Concurrency: 1})
@@ -406,7 +406,7 @@ func TestRead_AnInvoiceOverFilesIsRejectedWhole(t *testing.T) {
 	}
 }
 
-func TestImport_AFileGivenTwiceIsRefused(t *testing.T) {
+func TestImport_RefusesAFileGivenTwice(t *testing.T) {
 	path := days("2010-12-03")[0]
 	link := filepath.Join(t.TempDir(), "again.csv")
 	absolute, err := filepath.Abs(path)
@@ -449,9 +449,9 @@ func TestImport_NamesTheFilesThatCameToNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Join(summary.Barren, ", "); test.want == "" && got != "" || test.want != "" &&
+			if got := strings.Join(summary.NoResult, ", "); test.want == "" && got != "" || test.want != "" &&
 				(!strings.HasPrefix(got, path) || !strings.Contains(got, test.want)) {
-				t.Errorf("%s: barren %q, want %q", name, got, test.want)
+				t.Errorf("%s: no result of %q, want %q", name, got, test.want)
 			}
 		}
 	}

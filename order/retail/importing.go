@@ -22,11 +22,11 @@ type importing struct {
 	options Options
 	names   []string // of the files
 
-	mu       sync.Mutex
-	summary  Summary
-	done     int
-	fruitful []bool // by file: an invoice of it was placed or replayed, or is a cancellation
-	failed   error  // the first that did not end the import, or the one that did
+	mu      sync.Mutex
+	summary Summary
+	done    int
+	useful  []bool // by file: an invoice of it was placed or replayed, or is a cancellation
+	failed  error  // the error that ended the import, or the first that did not
 }
 
 // place places the orders and returns when no request is under way any more.
@@ -52,10 +52,10 @@ func (im *importing) place(ctx context.Context, r *Reading) {
 	}
 }
 
-// barren names the files that came to nothing, with the first reject of each.
-func (im *importing) barren() (files []string) {
-	for i, fruitful := range im.fruitful {
-		if fruitful {
+// withoutResult names the files that brought nothing, with the first reject of each.
+func (im *importing) withoutResult() (files []string) {
+	for i, useful := range im.useful {
+		if useful {
 			continue
 		}
 		why := "it has no rows"
@@ -78,7 +78,7 @@ func (im *importing) invoice(ctx context.Context, in *Invoice) error {
 	}
 	if err == nil {
 		im.finish(func(s *Summary) {
-			im.yield(in.files)
+			im.markUseful(in.files)
 			if placed.Replayed() {
 				s.Replayed++
 			} else {
@@ -153,19 +153,19 @@ func (im *importing) reject(r Reject) {
 	im.finish(func(s *Summary) {
 		s.Rejects = append(s.Rejects, r)
 		if r.Code == CodeCancelled {
-			im.yield(r.files)
+			im.markUseful(r.files)
 		}
 	})
 }
 
-// yield notes that the files came to something. The caller holds mu.
-func (im *importing) yield(files []int) {
+// markUseful notes that the files brought something. The caller holds mu.
+func (im *importing) markUseful(files []int) {
 	for _, i := range files {
-		im.fruitful[i] = true
+		im.useful[i] = true
 	}
 }
 
-// finish counts one invoice and tells of it.
+// finish counts one invoice and reports progress.
 func (im *importing) finish(count func(*Summary)) {
 	im.mu.Lock()
 	defer im.mu.Unlock()

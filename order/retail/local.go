@@ -2,8 +2,8 @@ package retail
 
 import "time"
 
-// instant reads a wall-clock time as an instant of zone. When clocks go back a wall-clock time comes twice: the first
-// is taken. When they go forward one is skipped: it is read by the clock as it was before, so 01:30 becomes 02:30.
+// instant reads a wall-clock time as an instant of zone. A time that comes twice, when clocks go back, is the first of
+// the two. A time that is skipped, when they go forward, is read by the clock from before: 01:30 becomes 02:30.
 func instant(wall time.Time, zone *time.Location) time.Time {
 	// Zones change their offset at most once within these two days, so the instant has one of two offsets.
 	_, before := wall.Add(-24 * time.Hour).In(zone).Zone()

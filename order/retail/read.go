@@ -47,8 +47,8 @@ type Reading struct {
 // row. An error means that a file could not be read, does not begin with the header of the layout, or has dates that
 // contradict each other.
 //
-// Times are London local. One that comes twice, when clocks go back, is the first of the two; one that is skipped, when
-// they go forward, is read by the clock as it was before.
+// Times are London local. A time that comes twice, when clocks go back, is the first of the two. A time that is
+// skipped, when they go forward, is read by the clock from before.
 func Read(sources []Source, d Dialect) (Reading, error) {
 	london, err := time.LoadLocation("Europe/London")
 	if err != nil {

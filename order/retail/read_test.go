@@ -23,7 +23,7 @@ func days(names ...string) (paths []string) {
 	return paths
 }
 
-func TestThreeDaysOfRealOrders(t *testing.T) {
+func TestRead_ReadsThreeDaysOfRealOrders(t *testing.T) {
 	for _, day := range []struct {
 		name            string
 		orders, rejects int
@@ -83,7 +83,7 @@ func read(t *testing.T, text string) retail.Reading {
 	return file
 }
 
-func TestRowsOfOneInvoiceAreOneOrderWhereverTheyStand(t *testing.T) {
+func TestRead_MakesRowsOfAnInvoiceOneOrderWhereverTheyStand(t *testing.T) {
 	file := read(t, "\ufeff"+strings.TrimSuffix(head, "\n")+"\r\n"+
 		"1,A,\"WHITE, \"\"HEART\"\" \",6,2010-12-01 08:26:00,2.5,17850.0,United Kingdom\r\n"+
 		"2,B,,1,2010-12-01 08:28:00,0,,\r\n"+
@@ -118,7 +118,7 @@ func TestRowsOfOneInvoiceAreOneOrderWhereverTheyStand(t *testing.T) {
 	}
 }
 
-func TestBadRowsRejectTheirInvoiceWhole(t *testing.T) {
+func TestRead_RejectsAnInvoiceWithABadRowWhole(t *testing.T) {
 	const good = "1,A,a,1,2010-12-01 08:26:00,2.55,,UK\n"
 	for _, c := range []struct{ name, row, want string }{
 		{"cancelled", "C1,A,a,-1,2010-12-01 08:26:00,2.55,,UK", "C1 3 cancelled"},
@@ -193,7 +193,7 @@ func TestBadRowsRejectTheirInvoiceWhole(t *testing.T) {
 	}
 }
 
-func TestFilesOfAnotherLayoutAreRefused(t *testing.T) {
+func TestRead_RefusesFilesOfAnotherLayout(t *testing.T) {
 	for _, text := range []string{"", "\n", "Invoice,StockCode\n", "536365,85123A,W,6,2010-12-01 08:26:00,2.55,1,UK\n",
 		"x" + head, "sep=;\n"} {
 		if file, err := readText(text); err == nil || !strings.Contains(err.Error(), "InvoiceNo,StockCode") {
@@ -202,7 +202,7 @@ func TestFilesOfAnotherLayoutAreRefused(t *testing.T) {
 	}
 }
 
-func TestLondonTimes(t *testing.T) {
+func TestRead_TakesTimesAsLondonTimes(t *testing.T) {
 	for wall, want := range map[string]string{
 		"2010-12-01 08:26:00": "2010-12-01T08:26:00Z",
 		"2011-06-01 08:26:00": "2011-06-01T07:26:00Z",

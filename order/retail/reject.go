@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// The codes of rejects. Those of the service's problems come on top.
+// The codes of rejects. The codes of the service's problems are used too.
 const (
 	CodeCancelled     = "cancelled"        // InvoiceNo begins with C
 	CodeQuantity      = "quantity_below_1" // a return or a correction
@@ -35,8 +35,8 @@ type Reject struct {
 // File is the position, among the files that were read, of the one that has the row.
 func (r *Reject) File() int { return r.file }
 
-// WriteRejects writes rejects as CSV with the header invoice,row,code,reason. No cell is a formula to a spreadsheet:
-// what would be one begins with an apostrophe.
+// WriteRejects writes rejects as CSV with the header invoice,row,code,reason. A cell that a spreadsheet would run as a
+// formula begins with an apostrophe.
 func WriteRejects(w io.Writer, rejects []Reject) error {
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{"invoice", "row", "code", "reason"}) // an error stays and is returned below
@@ -50,10 +50,10 @@ func WriteRejects(w io.Writer, rejects []Reject) error {
 	return nil
 }
 
-// formula is what makes a spreadsheet run a cell: at its beginning, or after what some take for a separator.
+// formula matches what makes a spreadsheet run a cell: at its beginning, or after what some take for a separator.
 var formula = regexp.MustCompile(`(^|[;\t\r\n])([=+\-@\t\r])`)
 
-// neutral makes text that a spreadsheet would run a text.
+// neutral keeps a spreadsheet from running text.
 func neutral(text string) string { return formula.ReplaceAllString(text, "$1'$2") }
 
 func sortRejects(rejects []Reject) {

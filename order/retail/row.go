@@ -100,8 +100,8 @@ func (l *layout) time(text string) (time.Time, *fault) {
 	return instant(wall, l.zone), nil
 }
 
-// splitRow splits a line of CSV (RFC 4180) as far as it can be read. A field cannot hold a line break, so that one
-// quote too many spoils one row and not the rest of the file; no text of an order may hold one either.
+// splitRow splits a line of CSV (RFC 4180) as far as it can be read. A field cannot hold a line break, and no text of
+// an order may. So one quote too many spoils one row and not the rest of the file.
 func splitRow(text string, separator byte) (fields []string, fault string) {
 	for {
 		if !strings.HasPrefix(text, `"`) {
@@ -153,8 +153,8 @@ func isInvoiceNumber(text string) bool {
 	return len(text) <= order.MaxReference && order.ValidKey(KeyPrefix+text) && text != ""
 }
 
-// parseQuantity reads a whole number. 6.0 is one: programs write it in a column that had a gap once. 1.000 is none: it
-// may be a thousand.
+// parseQuantity reads a whole number. 6.0 is one, because programs write it in a column that once had a gap. 1.000 is
+// not, because it may be a thousand.
 func parseQuantity(text string) (int64, *fault) {
 	digits := text
 	for _, zeros := range []string{".0", ".00"} {
@@ -172,8 +172,8 @@ func parseQuantity(text string) (int64, *fault) {
 	return n, nil
 }
 
-// parsePrice reads pounds as pence, digit by digit: a float would lose some. Decimals follow a point or a comma; where
-// both stand, the first of them groups digits. 2.5500 is 2.55; 2.550 is refused, because it may be grouped.
+// parsePrice reads pounds as pence, digit by digit, because a float would lose some. Decimals follow a point or a
+// comma. If there are both, the first groups digits. 2.5500 is 2.55. 2.550 is refused, because it may be grouped.
 func parsePrice(text string) (int64, *fault) {
 	digits, negative := strings.CutPrefix(text, "-")
 	if !negative {
@@ -220,10 +220,10 @@ func ungrouped(text, sign string) string {
 	return strings.Join(groups, "")
 }
 
-// nothing are the words that programs write where nothing is, in lower case.
+// nothing has the words that programs write for an empty cell, in lower case.
 var nothing = []string{"nan", "null", "none", "na", "n/a", "<na>", "#n/a", `\n`}
 
-// something returns text, or "" when it is a word for nothing.
+// something returns text, or "" when it stands for an empty cell.
 func something(text string) string {
 	if slices.Contains(nothing, strings.ToLower(text)) {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"ordertally/shared/settings"
 )
 
-func TestExitCodes(t *testing.T) {
+func TestRun_ExitCodes(t *testing.T) {
 	inUse := filepath.Join(t.TempDir(), "is-a-directory")
 	if err := os.Mkdir(inUse, 0o700); err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 )
 
 // A file goes on after it was compacted: the orders are there, and slots go on where they were.
-func TestCompactedFilesGoOn(t *testing.T) {
+func TestCompact_LeavesAFileThatGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
 	db, store, box := openStore(t, path)
 	request := func() *order.Request {

@@ -36,9 +36,9 @@ func (c *importCmd) Run(ctx context.Context) error {
 	return c.run(ctx, os.Stderr, isatty.IsTerminal(os.Stderr.Fd()))
 }
 
-// run writes the summary to stderr when all is well. That each invoice was placed, replayed or rejected is not enough:
-// a file of which nothing was placed is likely to be another one than its owner thinks. Otherwise the summary is the
-// error, so that it is one line still.
+// run writes the summary to stderr. If something is wrong, the summary is part of the error, so that there is one line
+// still. A file of which nothing was placed is an error too, even if each of its invoices was rejected: it is likely
+// not the file that its owner thinks it is.
 func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) error {
 	shop, err := c.connect()
 	if err != nil {
@@ -49,7 +49,7 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 	if err != nil {
 		return settings.WithExitCode(fmt.Errorf("import: %w", err), settings.ExitUsage)
 	}
-	rejects, err := createReport(c.Rejects, c.Files) // found out before anything is sent
+	rejects, err := createReport(c.Rejects, c.Files) // before anything is sent
 	if err != nil {
 		return fmt.Errorf("import: rejects file: %w", err)
 	}
@@ -75,12 +75,12 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 		return fmt.Errorf("%s; %d not sent, import again to go on: %w", line, summary.NotSent(), err)
 	case written != nil:
 		return fmt.Errorf("%s; but the rejects file was not written: %w", line, written)
-	case len(summary.Barren) > 0:
+	case len(summary.NoResult) > 0:
 		return fmt.Errorf(
 			"%s; %s came to nothing: %s",
 			line,
-			plural(len(summary.Barren), "file"),
-			listed(summary.Barren),
+			plural(len(summary.NoResult), "file"),
+			listed(summary.NoResult),
 		)
 	}
 	fmt.Fprintln(stderr, line)

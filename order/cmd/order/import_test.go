@@ -28,7 +28,7 @@ func command(target string, files ...string) *importCmd {
 	return &importCmd{Files: files, Target: target, Concurrency: 4, RetryFor: 10 * time.Second}
 }
 
-func TestImportWritesOneLineAndTheRejects(t *testing.T) {
+func TestImport_WritesOneLineAndTheRejects(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	c := command(service.URL, day("2010-12-01"), day("2010-12-02"))
 	dir := t.TempDir()
@@ -58,7 +58,7 @@ func TestImportWritesOneLineAndTheRejects(t *testing.T) {
 	}
 }
 
-func TestImportWithoutARejectsFileSaysHowToGetOne(t *testing.T) {
+func TestImport_SaysHowToGetARejectsFile(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	var stderr bytes.Buffer
 	err := command(service.URL, day("2010-12-03")).run(t.Context(), &stderr, false)
@@ -68,7 +68,7 @@ func TestImportWithoutARejectsFileSaysHowToGetOne(t *testing.T) {
 	}
 }
 
-func TestImportShowsABarOnATerminal(t *testing.T) {
+func TestImport_ShowsABarOnATerminal(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	var stderr bytes.Buffer
 	if err := command(service.URL, day("2010-12-03")).run(t.Context(), &stderr, true); err != nil {
@@ -80,7 +80,7 @@ func TestImportShowsABarOnATerminal(t *testing.T) {
 	}
 }
 
-func TestAFailedImportIsOneLineToo(t *testing.T) {
+func TestImport_WritesOneLineWhenItFails(t *testing.T) {
 	down := httptest.NewServer(http.NotFoundHandler())
 	down.Close()
 	c := command(down.URL, day("2010-12-03"))
@@ -105,7 +105,7 @@ func TestAFailedImportIsOneLineToo(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongIsFoundBeforeAnythingIsSent(t *testing.T) {
+func TestImport_FindsWhatIsWrongBeforeItSendsAnything(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	before := service.Transactions()
 	dir := t.TempDir()
@@ -136,7 +136,7 @@ func TestWhatIsWrongIsFoundBeforeAnythingIsSent(t *testing.T) {
 }
 
 // A device is one like this; a test that fails must not be able to replace a real one.
-func TestARejectsFileThatIsAPipeIsNotReplaced(t *testing.T) {
+func TestReport_DoesNotReplaceAPipe(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	c := command(service.URL, day("2010-12-03"))
 	c.Rejects = filepath.Join(t.TempDir(), "pipe")

@@ -9,16 +9,16 @@ import (
 	"syscall"
 )
 
-// report is a file that appears whole or not at all: it is written beside its place and renamed at the end, which
-// replaces what stands there and follows nothing. Its owner alone can read it. The zero report is written nowhere.
+// report is a file that appears whole or not at all. It is written under another name and renamed at the end. Renaming
+// replaces a file and follows no link. Its owner alone can read it. The zero report is written nowhere.
 type report struct {
 	file *os.File
 	path string // "" when the file is written in place: a device or a pipe cannot be replaced
 }
 
-// createReport makes sure that path can be written, and changes nothing there yet. No path ("") is the zero report, "-"
-// standard output. A link is refused, whatever it points to: who can make one could otherwise choose what is
-// overwritten. So is a file that is read.
+// createReport makes sure that path can be written, and changes nothing there yet. "" is the zero report, "-" standard
+// output. A link is refused, because whoever made it could otherwise choose what is overwritten. So is a file that is
+// read.
 func createReport(path string, read []string) (*report, error) {
 	switch path {
 	case "":
@@ -33,7 +33,7 @@ func createReport(path string, read []string) (*report, error) {
 	case err == nil && info.Mode()&os.ModeSymlink != 0:
 		return nil, fmt.Errorf("%s is a symbolic link: name the file itself, or - for standard output", path)
 	case err == nil && !info.Mode().IsRegular():
-		// Without O_NONBLOCK a named pipe that nobody reads would hold the command up, signals and all.
+		// Without O_NONBLOCK, opening a named pipe that nobody reads would block the command, even for signals.
 		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) //nolint:gosec // the caller's choice
 		if errors.Is(err, syscall.ENXIO) {
 			return nil, fmt.Errorf("nobody reads the pipe %s: start its reader first, or name a file", path)
@@ -52,7 +52,7 @@ func createReport(path string, read []string) (*report, error) {
 	return &report{file: f, path: path}, nil
 }
 
-// publish writes the report and puts it into its place.
+// publish writes the report and gives it its name.
 func (r *report) publish(write func(io.Writer) error) error {
 	if r.file == nil {
 		return nil
@@ -72,7 +72,7 @@ func (r *report) publish(write func(io.Writer) error) error {
 	return os.Rename(r.file.Name(), r.path)
 }
 
-// discard removes what was not published. After publish it does nothing.
+// discard removes a report that was not published. After publish it does nothing.
 func (r *report) discard() {
 	if r.file == nil {
 		return

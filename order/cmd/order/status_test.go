@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/settings"
 )
 
-func TestStatus(t *testing.T) {
+func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	service.PublishWithout("sick")
 	parkSick(t, service, 2)

@@ -34,8 +34,8 @@ type common struct {
 	Output string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
 }
 
-// typed drops a file that is named for serve, by the environment or the settings file: who asks for the keys means the
-// service that runs on it.
+// typed ignores a file that the environment or the settings file names, because that is for serve: the keys asked for
+// are then those of the running service.
 func (c *common) typed(sources *settings.Sources, k *kong.Context) {
 	if !sources.Typed(k, "data") {
 		c.Data = ""
@@ -44,13 +44,13 @@ func (c *common) typed(sources *settings.Sources, k *kong.Context) {
 
 // keeper has the keys.
 type keeper interface {
-	// create makes a key that is good for so long; 0 is for ever.
+	// create makes a key that is valid for that long; 0 is for ever.
 	create(ctx context.Context, name string, scopes []string, lasts time.Duration) (keyapi.CreatedKey, error)
 	list(ctx context.Context) (keyapi.KeyList, error)
 	revoke(ctx context.Context, id string) error
 }
 
-// with calls do with whoever has the keys. A file that is absent is made only when that is meant.
+// with calls do with what has the keys. It makes an absent file only if create says so.
 func (c *common) with(ctx context.Context, service *Service, create bool, do func(keeper) error) (err error) {
 	if c.Data == "" {
 		asked, err := c.Connect(client.Config{

@@ -93,7 +93,7 @@ func (c *New) run(ctx context.Context, service *Service, stdout, stderr io.Write
 	})
 }
 
-// lifetime is how long a key is good for: a duration of Go, or a number of days.
+// lifetime is how long a key is valid: a duration of Go, or a number of days.
 type lifetime time.Duration
 
 // UnmarshalText reads "90d" or "12h30m".

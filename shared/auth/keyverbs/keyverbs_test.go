@@ -75,7 +75,7 @@ func (r *rig) keys(d time.Duration, do func(*auth.Keys)) {
 	do(keys)
 }
 
-func TestNewPrintsTheKeyOnce(t *testing.T) {
+func TestNew_PrintsTheKeyOnce(t *testing.T) {
 	r := newRig(t)
 	var stdout, stderr bytes.Buffer
 	c := New{common: r.file, Name: "shop", Scopes: []string{auth.OrdersWrite, auth.OrdersRead},
@@ -105,7 +105,7 @@ func TestNewPrintsTheKeyOnce(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatIsNoKey(t *testing.T) {
+func TestNew_RefusesWhatIsNoKey(t *testing.T) {
 	good := New{Name: "shop", Scopes: []string{auth.OrdersRead}}
 	for what, change := range map[string]func(*New){
 		"orders:reed":    func(c *New) { c.Scopes = []string{"orders:reed"} },
@@ -133,8 +133,8 @@ func TestNewRefusesWhatIsNoKey(t *testing.T) {
 	}
 }
 
-// TestAKeyThatCannotBePrintedIsNamed: it is in the file, and nobody has it.
-func TestAKeyThatCannotBePrintedIsNamed(t *testing.T) {
+// TestNew_NamesAKeyThatItCannotPrint: it is in the file, and nobody has it.
+func TestNew_NamesAKeyThatItCannotPrint(t *testing.T) {
 	r := newRig(t)
 	full, err := os.Open(os.DevNull) // not for writing
 	if err != nil {
@@ -150,7 +150,7 @@ func TestAKeyThatCannotBePrintedIsNamed(t *testing.T) {
 	}
 }
 
-func TestLsShowsWhatBecameOfTheKeys(t *testing.T) {
+func TestLs_ShowsWhatBecameOfTheKeys(t *testing.T) {
 	r := newRig(t)
 	credentials := map[string]string{} // by state
 	var id string
@@ -224,7 +224,7 @@ func TestLsShowsWhatBecameOfTheKeys(t *testing.T) {
 	}
 }
 
-func TestLsOfNoKeys(t *testing.T) {
+func TestLs_OfNoKeys(t *testing.T) {
 	r := newRig(t)
 	r.keys(0, func(*auth.Keys) {})
 	for form, want := range map[string]string{"json": `{"keys":[]}` + "\n", "ndjson": "",
@@ -235,7 +235,7 @@ func TestLsOfNoKeys(t *testing.T) {
 	}
 }
 
-func TestRevokeOfWhatIsNoKey(t *testing.T) {
+func TestRevoke_OfWhatIsNoKey(t *testing.T) {
 	r := newRig(t)
 	_, id := r.make("shop", 0, auth.OrdersRead)
 	for _, unknown := range []string{"aaaaaaaaaa", "", id + "a", "ot_" + id} {
@@ -261,8 +261,8 @@ func TestRevokeOfWhatIsNoKey(t *testing.T) {
 	}
 }
 
-// TestTheVerbsNeedTheServiceStopped has the file open, as a running service has.
-func TestTheVerbsNeedTheServiceStopped(t *testing.T) {
+// TestVerbs_NeedTheServiceStopped has the file open, as a running service has.
+func TestVerbs_NeedTheServiceStopped(t *testing.T) {
 	r := newRig(t)
 	_, id := r.make("shop", 0, auth.OrdersRead)
 	r.keys(0, func(k *auth.Keys) {
@@ -285,7 +285,7 @@ func TestTheVerbsNeedTheServiceStopped(t *testing.T) {
 	})
 }
 
-func TestAnAbsentFileIsNotMade(t *testing.T) {
+func TestVerbs_DoNotMakeAnAbsentFile(t *testing.T) {
 	r := newRig(t)
 	_, revoking := r.revoke("aaaaaaaaaa")
 	for verb, err := range map[string]error{"ls": (&Ls{r.file}).run(t.Context(), orderService, &bytes.Buffer{}),
