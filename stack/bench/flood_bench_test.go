@@ -142,7 +142,8 @@ func BenchmarkFloodByTheClock(b *testing.B) {
 func longBody() string {
 	lines := make([]string, 500)
 	for i := range lines {
-		lines[i] = fmt.Sprintf(`{"sku":"85123A-%d","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255}`, i)
+		lines[i] = fmt.Sprintf(`{"sku":"85123A-%d","description":"WHITE HANGING HEART T-LIGHT HOLDER",`+
+			`"quantity":6,"unit_price":255}`, i)
 	}
 	return `{"currency":"GBP","lines":[` + strings.Join(lines, ",") + `]}`
 }

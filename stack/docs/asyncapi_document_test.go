@@ -24,9 +24,9 @@ func readJSON(t *testing.T, path string) any {
 	return value
 }
 
-// TestAsyncAPIDocument holds docs/asyncapi.yaml against the schema that the AsyncAPI Initiative publishes for documents
-// of version 3.0.0.
-func TestAsyncAPIDocument(t *testing.T) {
+// TestAsyncAPI_IsADocumentOfItsSchema holds docs/asyncapi.yaml against the schema that the AsyncAPI Initiative
+// publishes for documents of version 3.0.0.
+func TestAsyncAPI_IsADocumentOfItsSchema(t *testing.T) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft7)
 	if err := compiler.AddResource("asyncapi.json", readJSON(t, "testdata/asyncapi/3.0.0.json")); err != nil {
@@ -41,8 +41,8 @@ func TestAsyncAPIDocument(t *testing.T) {
 	}
 }
 
-// TestAsyncAPIExample: the example in docs/asyncapi.yaml is the golden record.
-func TestAsyncAPIExample(t *testing.T) {
+// TestAsyncAPI_ItsExampleIsTheGoldenRecord: the example in docs/asyncapi.yaml is the golden record.
+func TestAsyncAPI_ItsExampleIsTheGoldenRecord(t *testing.T) {
 	golden, value := goldenRecord(t)
 	text, err := json.Marshal(asyncDocument(t))
 	if err != nil {
@@ -72,9 +72,9 @@ func TestAsyncAPIExample(t *testing.T) {
 	}
 }
 
-// TestAsyncAPIPayloadInDraft07: AsyncAPI takes a schema for one of draft 07, the file says 2020-12, and it means the
-// same in both.
-func TestAsyncAPIPayloadInDraft07(t *testing.T) {
+// TestAsyncAPI_ItsPayloadMeansTheSameInDraft07: AsyncAPI takes a schema for one of draft 07, the file says 2020-12, and
+// it means the same in both.
+func TestAsyncAPI_ItsPayloadMeansTheSameInDraft07(t *testing.T) {
 	document, ok := readJSON(t, "../../docs/order-created.schema.json").(map[string]any)
 	if !ok {
 		t.Fatal("the schema is no object")

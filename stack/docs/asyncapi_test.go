@@ -141,9 +141,9 @@ func goldenRecord(t *testing.T) (golden goldenFile, value []byte) {
 	return golden, value
 }
 
-// TestTheGoldenRecord: what the code writes is the record kept in testdata, byte for byte, and that is what the
-// document says.
-func TestTheGoldenRecord(t *testing.T) {
+// TestGoldenRecord_IsWhatTheCodeWrites: what the code writes is the record kept in testdata, byte for byte, and that is
+// what the document says.
+func TestGoldenRecord_IsWhatTheCodeWrites(t *testing.T) {
 	golden, value := goldenRecord(t)
 	whole, err := event.Decode(value)
 	if err != nil {
@@ -191,8 +191,8 @@ func TestTheGoldenRecord(t *testing.T) {
 	}
 }
 
-// TestMessagesAreAsTheDocumentSays reads what the service publishes.
-func TestMessagesAreAsTheDocumentSays(t *testing.T) {
+// TestAsyncAPI_MessagesAreAsItSays reads what the service publishes.
+func TestAsyncAPI_MessagesAreAsItSays(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{})
 	s := stacktest.StartServices(t, t.TempDir(), dev.Addr())
 	for range 3 {

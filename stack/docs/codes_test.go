@@ -163,9 +163,9 @@ func listed(t *testing.T, api *huma.OpenAPI, schema string) []string {
 // opsListener has no document: its answers are for the operator's own machine.
 const opsListener = "shared/service/telemetry/"
 
-// TestEveryCodeIsInTheDocument: a problem is made of a kind, and the code of every kind is in the OpenAPI document of
+// TestEveryCode_IsInTheDocument: a problem is made of a kind, and the code of every kind is in the OpenAPI document of
 // the API that has it.
-func TestEveryCodeIsInTheDocument(t *testing.T) {
+func TestEveryCode_IsInTheDocument(t *testing.T) {
 	s := readSource(t)
 	for _, path := range s.made {
 		if !strings.HasPrefix(path, opsListener) && !strings.HasPrefix(path, "shared/web/problem/") {
@@ -192,8 +192,8 @@ func TestEveryCodeIsInTheDocument(t *testing.T) {
 	}
 }
 
-// TestClosedSetsAreWhole: the documents list every constant of the types whose values are a closed set.
-func TestClosedSetsAreWhole(t *testing.T) {
+// TestClosedSets_AreWhole: the documents list every constant of the types whose values are a closed set.
+func TestClosedSets_AreWhole(t *testing.T) {
 	s := readSource(t)
 	order, activity := orderapi.Document(), activityapi.Document(declare.OrderCreated(event.Topic))
 	for _, set := range []struct {

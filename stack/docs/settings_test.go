@@ -16,8 +16,9 @@ var (
 // eventTypes look like names of variables, and are none.
 var eventTypes = []string{"ORDER_CREATED", "ORDER_CANCELLED", "ORDER_REFUNDED"}
 
-// TestDocumentsNameSettingsThatExist: what the documents say of settings is held against the list that the programs make.
-func TestDocumentsNameSettingsThatExist(t *testing.T) {
+// TestDocuments_NameSettingsThatExist: what the documents say of settings is held against the list that the programs
+// make.
+func TestDocuments_NameSettingsThatExist(t *testing.T) {
 	list, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)

@@ -17,9 +17,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestAnActivityThatIsOnlyDeclared serves the refunds that another program publishes, with a settings file and no
+// TestActivity_ThatIsOnlyDeclaredCounts serves the refunds that another program publishes, with a settings file and no
 // line of code: plain JSON, some of it twice, some of it not possible.
-func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
+func TestActivity_ThatIsOnlyDeclaredCounts(t *testing.T) {
 	kcat, err := exec.LookPath("kcat")
 	if err != nil {
 		const missing = "kcat is missing: install the Debian package kcat"
@@ -41,7 +41,8 @@ func TestAnActivityThatIsOnlyDeclared(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	var lines bytes.Buffer
 	cancel := func(id, order, reason string, amount int) {
-		fmt.Fprintf(&lines, `{"type":"ORDER_REFUNDED","event_id":%q,"order_id":%q,"refunded_at":%q,"reason":%q,"refund":{"amount":%d,"currency":"GBP"}}`+"\n",
+		fmt.Fprintf(&lines, `{"type":"ORDER_REFUNDED","event_id":%q,"order_id":%q,"refunded_at":%q,`+
+			`"reason":%q,"refund":{"amount":%d,"currency":"GBP"}}`+"\n",
 			id, order, now.Format(time.RFC3339), reason, amount)
 	}
 	cancel("e1", "o1", "late", 1000)
@@ -160,8 +161,8 @@ func refunds(t *testing.T, p *stacktest.Program, args ...string) string {
 	return string(output)
 }
 
-// TestASettingsFileThatIsWrong says where it is and what to write.
-func TestASettingsFileThatIsWrong(t *testing.T) {
+// TestSettingsFile_ThatIsWrongIsRefusedWithItsPlace says where it is and what to write.
+func TestSettingsFile_ThatIsWrongIsRefusedWithItsPlace(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "activities.yaml")
 	declared, err := os.ReadFile("../../testdata/activities.yaml")
 	if err != nil {

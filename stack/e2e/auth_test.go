@@ -17,9 +17,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestServicesBeyondLoopback goes the way of somebody who opens both services to a network: refused at first, then with
-// keys, for the verbs and for the pages too.
-func TestServicesBeyondLoopback(t *testing.T) {
+// TestServices_BeyondLoopbackNeedKeys goes the way of somebody who opens both services to a network: refused at first,
+// then with keys, for the verbs and for the pages too.
+func TestServices_BeyondLoopbackNeedKeys(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	activity := stacktest.ActivityProgram(t)
 	dir := t.TempDir()

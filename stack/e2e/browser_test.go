@@ -130,9 +130,9 @@ func fits(ctx context.Context, t *testing.T) {
 	})
 }
 
-// TestThePageOfActivity looks at the page with a browser: an order that is placed is counted without a reload, and a
-// day that is picked in a zone is read from its table.
-func TestThePageOfActivity(t *testing.T) {
+// TestActivityPage_ShowsTodayAndAnyDay looks at the page with a browser: an order that is placed is counted without a
+// reload, and a day that is picked in a zone is read from its table.
+func TestActivityPage_ShowsTodayAndAnyDay(t *testing.T) {
 	s := stacktest.StartServices(t, t.TempDir(), devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()}).Addr())
 	if summary, err := stacktest.ImportRealOrders(t.Context(), s.OrderURL(), retail.Options{}); err != nil ||
 		summary.Placed != stacktest.RealOrders {

@@ -14,11 +14,11 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-func TestEndToEndOnTheDevBroker(t *testing.T) {
+func TestServices_EndToEndOnTheDevBroker(t *testing.T) {
 	endToEnd(t, devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()}).Addr())
 }
 
-func TestEndToEndOnApacheKafka(t *testing.T) { endToEnd(t, apache.ForTest(t).Addr()) }
+func TestServices_EndToEndOnApacheKafka(t *testing.T) { endToEnd(t, apache.ForTest(t).Addr()) }
 
 // endToEnd imports the days, twice, restarts both services in between, and checks statistics, topic and metrics.
 func endToEnd(t *testing.T, broker string) {
@@ -77,9 +77,9 @@ func endToEnd(t *testing.T, broker string) {
 	stacktest.CheckTopic(t, broker, stacktest.RealOrders+1)
 }
 
-// TestPublishingWithoutTransactions is the mode for clusters that forbid them. Nothing fails here, so each order is in
-// the topic once all the same, also after a restart.
-func TestPublishingWithoutTransactions(t *testing.T) {
+// TestRelay_PublishesWithoutTransactions is the mode for clusters that forbid them. Nothing fails here, so each order
+// is in the topic once all the same, also after a restart.
+func TestRelay_PublishesWithoutTransactions(t *testing.T) {
 	cluster := apache.ForTest(t)
 	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{PublishMode: "idempotent"})
 	var acked stacktest.Acknowledged

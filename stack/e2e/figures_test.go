@@ -77,10 +77,10 @@ func (a *dayAnswer) figures() dayFigures {
 	return f
 }
 
-// TestFiguresOfRealOrders imports three days of real orders in a shuffled order, twice, while another producer
-// publishes a tenth of the messages again and as many poisonous ones as one in a hundred. Every day in four zones is
-// what a script that knows only the CSV files makes of it, to the penny, in two activity services.
-func TestFiguresOfRealOrders(t *testing.T) {
+// TestActivity_FiguresOfRealOrdersAreThoseOfAScript imports three days of real orders in a shuffled order, twice, while
+// another producer publishes a tenth of the messages again and as many poisonous ones as one in a hundred. Every day in
+// four zones is what a script that knows only the CSV files makes of it, to the penny, in two activity services.
+func TestActivity_FiguresOfRealOrdersAreThoseOfAScript(t *testing.T) {
 	requirePython(t)
 	brokers := apache.ForTest(t).Addr()
 	s := stacktest.StartServices(t, t.TempDir(), brokers)
@@ -227,10 +227,12 @@ func publishForeign(t *testing.T, brokers string) (again, poisonous int) {
 		again++
 	}
 	first := records[0]
+	const wrongTotal = `{"id":"x","currency":"GBP","lines":[{"quantity":1,"unit_price":5}],"total":6,` +
+		`"placed_at":"2010-12-01T08:26:00Z"}`
 	for _, spoilt := range []kafka.Record{
 		{Value: []byte("no headers")}, {Value: nil, Headers: first.Headers},
 		{Value: []byte("{"), Headers: first.Headers},
-		{Value: []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1,"unit_price":5}],"total":6,"placed_at":"2010-12-01T08:26:00Z"}`), Headers: first.Headers},
+		{Value: []byte(wrongTotal), Headers: first.Headers},
 	} {
 		message([]byte("poison"), spoilt.Value, spoilt.Headers)
 		poisonous++

@@ -18,9 +18,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestServicesWithAnIssuer runs both programs beyond loopback with an OpenID Connect issuer and no key at all: its
-// tokens do what their scopes say, at both services, and for the clients generated from the documents.
-func TestServicesWithAnIssuer(t *testing.T) {
+// TestServices_WithAnIssuerTakeItsTokens runs both programs beyond loopback with an OpenID Connect issuer and no key at
+// all: its tokens do what their scopes say, at both services, and for the clients generated from the documents.
+func TestServices_WithAnIssuerTakeItsTokens(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	activity := stacktest.ActivityProgram(t)
 	dev := devbrokertest.Start(t, devbroker.Config{})

@@ -118,9 +118,9 @@ func askAs(t *testing.T, method, url, host, body string, header map[string]strin
 var decides = map[string]string{"order": "/v1/outbox/parked/discard",
 	"activity": "/v1/activities/ORDER_CREATED/parked/discard"}
 
-// TestAForeignPageCannotUseAServiceWithoutKeys asks as a browser on the service's machine would that has loaded a page
+// TestServices_WithoutKeysRefuseAForeignPage asks as a browser on the service's machine would that has loaded a page
 // from elsewhere.
-func TestAForeignPageCannotUseAServiceWithoutKeys(t *testing.T) {
+func TestServices_WithoutKeysRefuseAForeignPage(t *testing.T) {
 	const evil = "evil.example:8080"
 	foreign := map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://" + evil}
 	own := map[string]string{"Sec-Fetch-Site": "same-origin"}
@@ -176,8 +176,8 @@ func TestAForeignPageCannotUseAServiceWithoutKeys(t *testing.T) {
 	})
 }
 
-// TestWhoMayChangeTheLogLevel asks the ops listeners of both services, as their programs set them up.
-func TestWhoMayChangeTheLogLevel(t *testing.T) {
+// TestLogLevel_WhoMayChangeIt asks the ops listeners of both services, as their programs set them up.
+func TestLogLevel_WhoMayChangeIt(t *testing.T) {
 	level := &telemetry.Level{}
 	put := func(t *testing.T, s listening, credential string) int {
 		t.Helper()

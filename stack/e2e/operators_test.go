@@ -20,12 +20,13 @@ import (
 // press clicks the button of that name in the row of the messages' table.
 func press(row int, name string) chromedp.Action {
 	return chromedp.Evaluate(fmt.Sprintf(
-		`[...document.querySelectorAll("#messages tbody tr")[%d].querySelectorAll("button")].find((b) => b.textContent === %q).click()`, row, name), nil)
+		`[...document.querySelectorAll("#messages tbody tr")[%d].querySelectorAll("button")]`+
+			`.find((b) => b.textContent === %q).click()`, row, name), nil)
 }
 
-// TestTheOperatorsPage parks two messages on Apache Kafka, sees them in a browser, retries one and gives the other up,
-// each behind a confirmation.
-func TestTheOperatorsPage(t *testing.T) {
+// TestOrderPage_RetriesAndDiscardsParkedMessages parks two messages on Apache Kafka, sees them in a browser, retries
+// one and gives the other up, each behind a confirmation.
+func TestOrderPage_RetriesAndDiscardsParkedMessages(t *testing.T) {
 	const limit = 20_000
 	cluster := kafka.ForTest(t)
 	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{Relay: outbox.RelayConfig{

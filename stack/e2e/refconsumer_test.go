@@ -20,11 +20,13 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-func TestASecondConsumerOnTheDevBroker(t *testing.T) {
+func TestReferenceConsumer_AgreesOnTheDevBroker(t *testing.T) {
 	secondConsumer(t, devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()}).Addr())
 }
 
-func TestASecondConsumerOnApacheKafka(t *testing.T) { secondConsumer(t, kafka.ForTest(t).Addr()) }
+func TestReferenceConsumer_AgreesOnApacheKafka(t *testing.T) {
+	secondConsumer(t, kafka.ForTest(t).Addr())
+}
 
 // secondConsumer lets a program that knows the published contract alone read every order, twice: its figures are those
 // of the activity service and of the CSV files. The program checks each record against the schema and the table of
@@ -122,8 +124,9 @@ func placeWhole(t *testing.T, base string) {
 	}
 }
 
-// TestTheGoldenMessages holds the examples of the published schema against what order writes: byte for byte.
-func TestTheGoldenMessages(t *testing.T) {
+// TestGoldenMessages_AreWhatOrderWrites holds the examples of the published schema against what order writes: byte for
+// byte.
+func TestGoldenMessages_AreWhatOrderWrites(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/order-created/valid/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)

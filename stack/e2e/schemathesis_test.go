@@ -70,10 +70,10 @@ func keyIn(t *testing.T, path string, format boltdb.Format) (credential string) 
 
 var casesPattern = regexp.MustCompile(`(?m)^\s*(\d+) generated`)
 
-// TestSchemathesis has schemathesis ask both services what it makes of their OpenAPI documents, with all of its checks:
-// no 5xx, no status and no answer that is not documented. ORDERTALLY_SCHEMATHESIS is the least number of cases for each
-// service, 500 by default.
-func TestSchemathesis(t *testing.T) {
+// TestAPIs_AnswerSchemathesisAsDocumented has schemathesis ask both services what it makes of their OpenAPI documents,
+// with all of its checks: no 5xx, no status and no answer that is not documented. ORDERTALLY_SCHEMATHESIS is the least
+// number of cases for each service, 500 by default.
+func TestAPIs_AnswerSchemathesisAsDocumented(t *testing.T) {
 	program := schemathesis(t)
 	wanted := 500
 	if text := os.Getenv("ORDERTALLY_SCHEMATHESIS"); text != "" {

@@ -44,6 +44,7 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 	if err != nil {
 		t.Fatal(err)
 	}
+	const modules = "org.apache.kafka.common.security."
 	k = kafka.ForTestWith(t, kafka.Options{Port: number, Config: map[string]string{
 		"controller.quorum.voters": "1@" + controller,
 		"listeners": "PLAINTEXT://" + plain + ",SECURED://" + address + ",CONTROLLER://" +
@@ -54,10 +55,11 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 		"ssl.truststore.type": "PEM", "ssl.truststore.location": ca.File,
 		"listener.name.secured.ssl.client.auth":                "required",
 		"sasl.enabled.mechanisms":                              "PLAIN,SCRAM-SHA-512",
-		"listener.name.secured.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+		"listener.name.secured.scram-sha-512.sasl.jaas.config": modules + "scram.ScramLoginModule required;",
 		"listener.name.secured.plain.sasl.jaas.config": fmt.Sprintf(
-			"org.apache.kafka.common.security.plain.PlainLoginModule required user_order=%q;", passwords["order"]),
-		"authorizer.class.name":                                       "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+			modules+"plain.PlainLoginModule required user_order=%q;", passwords["order"]),
+		"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+
 		"super.users":                                                 "User:ANONYMOUS",
 		"allow.everyone.if.no.acl.found":                              "false",
 		"listener.name.secured.connections.max.reauth.ms":             "5000",
@@ -105,10 +107,11 @@ func documentedRights(t *testing.T) map[string][]kafka.Right {
 	return rights
 }
 
-// TestASecuredKafka runs both programs against a broker with TLS, client certificates, SASL and ACLs. Both begin with a password that is
-// wrong: orders are taken, published once order's file has the right one, and counted once activity's has, without another start. Then activity's
-// password is changed at the broker, and after that in the file.
-func TestASecuredKafka(t *testing.T) {
+// TestServices_OnASecuredKafka runs both programs against a broker with TLS, client certificates, SASL and ACLs. Both
+// begin with a password that is wrong: orders are taken, published once order's file has the right one, and counted
+// once activity's has, without another start. Then activity's password is changed at the broker, and after that in the
+// file.
+func TestServices_OnASecuredKafka(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	activity := stacktest.ActivityProgram(t)
 	passwords := map[string]string{"order": "correct-horse-1", "activity": "battery-staple-2"}

@@ -10,9 +10,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestSettingsAreShownWithTheirSource goes over what `config print` and `config check` say of settings from all four
-// sources.
-func TestSettingsAreShownWithTheirSource(t *testing.T) {
+// TestConfigPrint_ShowsSettingsWithTheirSource goes over what `config print` and `config check` say of settings from
+// all four sources.
+func TestConfigPrint_ShowsSettingsWithTheirSource(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "order.yaml")
@@ -90,9 +90,9 @@ func TestSettingsAreShownWithTheirSource(t *testing.T) {
 	}
 }
 
-// TestConfigCheckSaysWhatServeRefuses holds the two against each other: what config check refuses, serve does not start
-// with, and the other way round.
-func TestConfigCheckSaysWhatServeRefuses(t *testing.T) {
+// TestConfigCheck_SaysWhatServeRefuses holds the two against each other: what config check refuses, serve does not
+// start with, and the other way round.
+func TestConfigCheck_SaysWhatServeRefuses(t *testing.T) {
 	order, activity := stacktest.Programs(t)
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
@@ -187,9 +187,9 @@ func TestConfigCheckSaysWhatServeRefuses(t *testing.T) {
 	}
 }
 
-// TestConfigCheckBesideARunningService cannot know whether there is a key, because the service has the file, and says
-// so.
-func TestConfigCheckBesideARunningService(t *testing.T) {
+// TestConfigCheck_BesideARunningServiceSaysWhatItCannotKnow cannot know whether there is a key, because the service has
+// the file, and says so.
+func TestConfigCheck_BesideARunningServiceSaysWhatItCannotKnow(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	data := filepath.Join(t.TempDir(), "order.db")
 	check := func() (string, int) {

@@ -13,9 +13,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestASignalEndsAProgramThatReadsItsSettings: until there is something to stop in order, a signal ends the process as
-// any other.
-func TestASignalEndsAProgramThatReadsItsSettings(t *testing.T) {
+// TestOrder_IsEndedByASignalWhileItReadsItsSettings: until there is something to stop in order, a signal ends the
+// process as any other.
+func TestOrder_IsEndedByASignalWhileItReadsItsSettings(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	pipe := filepath.Join(t.TempDir(), "order.yaml")
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {

@@ -14,9 +14,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestAnOrderIsTracedThroughBothServices follows one order by the operators' verb, also while one of the services is
-// away.
-func TestAnOrderIsTracedThroughBothServices(t *testing.T) {
+// TestOrderTrace_FollowsAnOrderThroughBothServices follows one order by the operators' verb, also while one of the
+// services is away.
+func TestOrderTrace_FollowsAnOrderThroughBothServices(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{})
 	s := stacktest.StartServices(t, t.TempDir(), dev.Addr())
 	program := stacktest.OrderProgram(t)

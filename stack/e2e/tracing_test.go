@@ -66,8 +66,8 @@ func (s *spans) find(service, name, traceID string) *trace.Span {
 	return nil
 }
 
-// TestATraceReachesFromTheRequestToTheCount: the client's span is the parent of order's, and that of activity's.
-func TestATraceReachesFromTheRequestToTheCount(t *testing.T) {
+// TestTrace_ReachesFromTheRequestToTheCount: the client's span is the parent of order's, and that of activity's.
+func TestTrace_ReachesFromTheRequestToTheCount(t *testing.T) {
 	got := &spans{byService: map[string][]*trace.Span{}}
 	server := httptest.NewServer(got)
 	t.Cleanup(server.Close)

@@ -16,9 +16,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestVerbsReachServicesWithMutualTLS has both services take only clients with a certificate of a private authority,
+// TestVerbs_ReachServicesWithMutualTLS has both services take only clients with a certificate of a private authority,
 // and calls them with the verbs: with what they need from flags, from the environment and from the settings file.
-func TestVerbsReachServicesWithMutualTLS(t *testing.T) {
+func TestVerbs_ReachServicesWithMutualTLS(t *testing.T) {
 	order, activity := stacktest.Programs(t)
 	dev := devbrokertest.Start(t, devbroker.Config{})
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()

@@ -20,9 +20,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestVerify compares both services by the operators' verb: equal, equal while orders are placed, orders that were
-// parked, figures that were changed in the file.
-func TestVerify(t *testing.T) {
+// TestVerify_NamesWhatDiffers compares both services by the operators' verb: equal, equal while orders are placed,
+// orders that were parked, figures that were changed in the file.
+func TestVerify_NamesWhatDiffers(t *testing.T) {
 	dir, broker := t.TempDir(), devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()}).Addr()
 	s := stacktest.StartServices(t, dir, broker)
 	if summary, err := stacktest.ImportRealOrders(t.Context(), s.OrderURL(), retail.Options{}); err != nil ||

@@ -14,9 +14,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestKafkaAway stops Apache Kafka while orders are placed: no request fails, backlog and its age rise, and after a
-// start they fall to 0.
-func TestKafkaAway(t *testing.T) {
+// TestOrder_TakesOrdersWhileKafkaIsAway stops Apache Kafka while orders are placed: no request fails, backlog and its
+// age rise, and after a start they fall to 0.
+func TestOrder_TakesOrdersWhileKafkaIsAway(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	s := stacktest.StartServices(t, t.TempDir(), cluster.Addr())
 	n := 0

@@ -135,7 +135,8 @@ func payments(t *testing.T, address string, b bomb) (topic string, at int64) {
 func serveArguments(data, address, topic string) []string {
 	return []string{"--data", data, "--kafka", address, "--topic", "orders", "--listen", "127.0.0.1:0", "--ops-listen",
 		"127.0.0.1:0", "--activities",
-		fmt.Sprintf(`[{name: PAYMENT, topic: %s, type: PAID, type-at: "header:type", id: "header:id", time: at, measures: {revenue: sum(amount) by currency}}]`, topic)}
+		fmt.Sprintf(`[{name: PAYMENT, topic: %s, type: PAID, type-at: "header:type", id: "header:id", time: at, `+
+			`measures: {revenue: sum(amount) by currency}}]`, topic)}
 }
 
 // TestSkip_IsTheWayPastARecordThatEndsTheService on Apache Kafka: a batch of a megabyte that becomes a gigabyte ends

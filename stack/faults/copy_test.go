@@ -15,9 +15,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestACopiedFile copies the file of a service that is stopped for the moment and starts a second service on the copy.
-// Both take orders. The first is fenced, and forks when it is started again.
-func TestACopiedFile(t *testing.T) {
+// TestOrder_OfACopiedFileIsFencedAndForks copies the file of a service that is stopped for the moment and starts a
+// second service on the copy. Both take orders. The first is fenced, and forks when it is started again.
+func TestOrder_OfACopiedFileIsFencedAndForks(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	dir := t.TempDir()
 	original := filepath.Join(dir, "original.db")

@@ -37,13 +37,14 @@ var countingMoments = []moment{
 	{point: "activity.applied", passes: 10},
 }
 
-// TestCountingRounds kills the activity service while it counts, round after round, with another consumer joining and
-// leaving its group, a foreign producer publishing messages again and poison, and a second service beside it that is
-// left alone. At the end both have the same figures, and they are those of the orders that were placed.
+// TestActivity_CountsOnceThroughRoundsOfKills kills the activity service while it counts, round after round, with
+// another consumer joining and leaving its group, a foreign producer publishing messages again and poison, and a second
+// service beside it that is left alone. At the end both have the same figures, and they are those of the orders that
+// were placed.
 //
 // ORDERTALLY_COUNTING_ROUNDS is the number of rounds, 12 unless set. ORDERTALLY_SEED repeats the choices of an earlier
 // run.
-func TestCountingRounds(t *testing.T) {
+func TestActivity_CountsOnceThroughRoundsOfKills(t *testing.T) {
 	rounds := int(number(t, "ORDERTALLY_COUNTING_ROUNDS", 12))
 	seed := number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano()))
 	cluster := apache.ForTest(t)

@@ -27,9 +27,9 @@ var crashPoints = []struct {
 	{"activity.counted", 2}, {"activity.applied", 1}, {"activity.applied", 3},
 }
 
-// TestCrashPoints has the process kill itself at each point while orders are placed one after the other, starts it
-// again, and sees every order once in the topic and once in the statistics.
-func TestCrashPoints(t *testing.T) {
+// TestServices_SurviveEachCrashPoint has the process kill itself at each point while orders are placed one after the
+// other, starts it again, and sees every order once in the topic and once in the statistics.
+func TestServices_SurviveEachCrashPoint(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	services := newChild(t, t.TempDir(), cluster.Addr())
 	shop, err := orders.New(client.Config{URL: services.orderURL(), AttemptTimeout: 5 * time.Second})

@@ -9,9 +9,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestConnectionsLeaveDescriptorsForTheRest: somebody who opens connections until the process may have no more keeps
-// new clients of the API out, and not those who ask how the service is.
-func TestConnectionsLeaveDescriptorsForTheRest(t *testing.T) {
+// TestOrder_ItsConnectionsLeaveDescriptorsForTheRest: somebody who opens connections until the process may have no more
+// keeps new clients of the API out, and not those who ask how the service is.
+func TestOrder_ItsConnectionsLeaveDescriptorsForTheRest(t *testing.T) {
 	s := stacktest.Serve(t, stacktest.Serving{
 		Program: stacktest.OrderProgram(t), Under: []string{"sh", "-c", `ulimit -n 200 && exec "$0" "$@"`},
 		Args: []string{"--read-header-timeout", "1m"}, // the connections send nothing

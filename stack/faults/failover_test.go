@@ -98,9 +98,9 @@ func clusterBack(t *testing.T, cluster *kafka.Cluster) time.Time {
 	}
 }
 
-// TestFailover kills and stops the leader and the controller of three brokers. Publishing is back within 5 s of the
-// cluster itself, and nothing is lost, doubled or refused.
-func TestFailover(t *testing.T) {
+// TestRelay_IsBackSoonAfterAFailover kills and stops the leader and the controller of three brokers. Publishing is back
+// within 5 s of the cluster itself, and nothing is lost, doubled or refused.
+func TestRelay_IsBackSoonAfterAFailover(t *testing.T) {
 	cluster := kafka.ClusterForTest(t)
 	s := stacktest.StartServices(t, t.TempDir(), cluster.Addr())
 	admin, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(cluster.Addr(), ",")...))

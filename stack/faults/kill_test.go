@@ -15,9 +15,9 @@ import (
 
 const kills = 50
 
-// TestKillDuringImport kills the process that runs both services 50 times at random moments while the days are
+// TestImport_GoesOnThroughKills kills the process that runs both services 50 times at random moments while the days are
 // imported, and imports them again: nothing is missing and nothing is there twice, in the statistics and in the topic.
-func TestKillDuringImport(t *testing.T) {
+func TestImport_GoesOnThroughKills(t *testing.T) {
 	cluster := apache.ForTest(t)
 	services := newChild(t, t.TempDir(), cluster.Addr())
 	services.start()

@@ -11,9 +11,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestAnErrorIsOnTheDisk counts fsync calls of the log file: one for a line of level error, which a service that ends
-// with one writes last.
-func TestAnErrorIsOnTheDisk(t *testing.T) {
+// TestLog_AnErrorIsOnTheDisk counts fsync calls of the log file: one for a line of level error, which a service that
+// ends with one writes last.
+func TestLog_AnErrorIsOnTheDisk(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	strace, err := exec.LookPath("strace")
 	if err != nil {

@@ -26,12 +26,13 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// waitingEnv is how many orders wait in TestMemoryWithKafkaAway; 50,000 unless it says otherwise.
+// waitingEnv is how many orders wait in TestOrder_NeedsLittleMemoryWhileKafkaIsAway; 50,000 unless it says otherwise.
 const waitingEnv = "WAITING_ORDERS"
 
-// TestMemoryWithKafkaAway starts `order serve` without Kafka, once with an empty file and once with many orders
-// waiting, and places some more. The memory that the second needs more, without the mapped file, stays below 64 MiB.
-func TestMemoryWithKafkaAway(t *testing.T) {
+// TestOrder_NeedsLittleMemoryWhileKafkaIsAway starts `order serve` without Kafka, once with an empty file and once with
+// many orders waiting, and places some more. The memory that the second needs more, without the mapped file, stays
+// below 64 MiB.
+func TestOrder_NeedsLittleMemoryWhileKafkaIsAway(t *testing.T) {
 	waiting, limit := 50_000, 64<<20
 	if text := os.Getenv(waitingEnv); text != "" {
 		var err error
@@ -85,6 +86,11 @@ func fillOrders(t *testing.T, file string, n int) {
 	})
 }
 
+const threeLines = `"currency":"GBP","metadata":{"country":"United Kingdom"},"lines":[` +
+	`{"sku":"85123A","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255},` +
+	`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275},` +
+	`{"sku":"22752","description":"SET 7 BABUSHKA NESTING BOXES","quantity":2,"unit_price":765}]}`
+
 // placeMany calls place n times from so many goroutines, with orders whose messages have about 500 bytes.
 func placeMany(t *testing.T, n, goroutines int, place func(body []byte) error) {
 	t.Helper()
@@ -93,12 +99,7 @@ func placeMany(t *testing.T, n, goroutines int, place func(body []byte) error) {
 	for range goroutines {
 		placing.Go(func() {
 			for i := range numbers {
-				body := fmt.Appendf(nil,
-					`{"reference":"%d","currency":"GBP","metadata":{"country":"United Kingdom"},"lines":[`+
-						`{"sku":"85123A","description":"WHITE HANGING HEART T-LIGHT HOLDER","quantity":6,"unit_price":255},`+
-						`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275},`+
-						`{"sku":"22752","description":"SET 7 BABUSHKA NESTING BOXES","quantity":2,"unit_price":765}]}`,
-					i)
+				body := fmt.Appendf(nil, `{"reference":"%d",`+threeLines, i)
 				if err := place(body); err != nil {
 					t.Error(err)
 				}

@@ -18,10 +18,11 @@ import (
 	apache "ordertally/stack/kafka"
 )
 
-// TestRoundsOfNumbers kills a program whose messages follow each other within a few keys, some of them too large for
-// the topic until the round's last start: each key's numbers stand in the topic once, without a gap, in the order
-// written. It has a quarter of the rounds that ORDERTALLY_ROUNDS says, and one for each moment at least.
-func TestRoundsOfNumbers(t *testing.T) {
+// TestOutbox_KeepsTheOrderOfAKeyThroughRoundsOfKills kills a program whose messages follow each other within a few
+// keys, some of them too large for the topic until the round's last start: each key's numbers stand in the topic once,
+// without a gap, in the order written. It has a quarter of the rounds that ORDERTALLY_ROUNDS says, and one for each
+// moment at least.
+func TestOutbox_KeepsTheOrderOfAKeyThroughRoundsOfKills(t *testing.T) {
 	rounds := max(int(number(t, "ORDERTALLY_ROUNDS", 20))/4, len(moments))
 	seed := number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano()))
 	t.Cleanup(func() {

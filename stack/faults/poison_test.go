@@ -23,10 +23,10 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestPoisonOnApacheKafka stores orders while Kafka is out of reach and lowers the topic's limit, so that every
-// hundredth is too large for it: it is parked, the others are published and counted, and once the topic takes it the
-// operators' verb publishes it.
-func TestPoisonOnApacheKafka(t *testing.T) {
+// TestRelay_ParksPoisonOnApacheKafka stores orders while Kafka is out of reach and lowers the topic's limit, so that
+// every hundredth is too large for it: it is parked, the others are published and counted, and once the topic takes it
+// the operators' verb publishes it.
+func TestRelay_ParksPoisonOnApacheKafka(t *testing.T) {
 	const count, every, limit = 3000, 100, 100_000
 	cluster := apache.ForTest(t)
 	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{Relay: outbox.RelayConfig{

@@ -11,9 +11,9 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// TestAPowerCutOfTheBroker keeps the broker's data on a file system of its own, in a file, and shuts that down: what
-// was not written back is gone. It needs root, a loop device, mkfs.ext4 and xfs_io.
-func TestAPowerCutOfTheBroker(t *testing.T) {
+// TestRelay_PublishesAgainWhatAPowerCutTook keeps the broker's data on a file system of its own, in a file, and shuts
+// that down: what was not written back is gone. It needs root, a loop device, mkfs.ext4 and xfs_io.
+func TestRelay_PublishesAgainWhatAPowerCutTook(t *testing.T) {
 	for _, tool := range []string{"mkfs.ext4", "mount", "xfs_io"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Fatalf("%v: install the packages e2fsprogs, mount and xfsprogs", err)

@@ -13,10 +13,10 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestABrokerThatForgets has Apache Kafka come back without the last 3,000 messages that it acknowledged: its data is
-// put back to what it was before them. What a power cut does is shown by TestAPowerCutOfTheBroker, which needs a disk
-// of its own.
-func TestABrokerThatForgets(t *testing.T) {
+// TestRelay_PublishesAgainWhatTheBrokerForgot has Apache Kafka come back without the last 3,000 messages that it
+// acknowledged: its data is put back to what it was before them. What a power cut does is shown by
+// TestRelay_PublishesAgainWhatAPowerCutTook, which needs a disk of its own.
+func TestRelay_PublishesAgainWhatTheBrokerForgot(t *testing.T) {
 	dir := t.TempDir()
 	data, before := filepath.Join(dir, "kafka"), filepath.Join(dir, "before")
 	forgets(t, data, func(cluster *kafka.Kafka) {

@@ -158,7 +158,7 @@ func (c *counter) says(reason kafka.Reason) {
 	}
 }
 
-func TestATopicMadeAgainIsCountedFromItsStart(t *testing.T) {
+func TestActivity_CountsATopicMadeAgainFromItsStart(t *testing.T) {
 	for _, while := range []string{"running", "stopped"} {
 		t.Run(while, func(t *testing.T) {
 			c := newCounter(t)
@@ -188,8 +188,8 @@ func TestATopicMadeAgainIsCountedFromItsStart(t *testing.T) {
 	}
 }
 
-// TestALogThatLostItsEndIsCountedOnce kills Apache Kafka and cuts its files: what a power cut leaves.
-func TestALogThatLostItsEndIsCountedOnce(t *testing.T) {
+// TestActivity_CountsOnceALogThatLostItsEnd kills Apache Kafka and cuts its files: what a power cut leaves.
+func TestActivity_CountsOnceALogThatLostItsEnd(t *testing.T) {
 	for name, loss := range map[string]struct {
 		keep    float64 // of the files
 		refill  uint64  // messages that come then
@@ -257,7 +257,7 @@ func (c *counter) cut(keep float64) {
 	}
 }
 
-func TestDeletedRecordsAreReportedAndPassed(t *testing.T) {
+func TestActivity_ReportsDeletedRecordsAndGoesOn(t *testing.T) {
 	c := newCounter(t)
 	c.publish("a", 1, 50)
 	c.start()
@@ -285,8 +285,8 @@ func TestDeletedRecordsAreReportedAndPassed(t *testing.T) {
 	c.says(kafka.Expired)
 }
 
-// TestAnOutageIsNoReposition: nothing was lost, so nothing is read again.
-func TestAnOutageIsNoReposition(t *testing.T) {
+// TestActivity_AnOutageIsNoReposition: nothing was lost, so nothing is read again.
+func TestActivity_AnOutageIsNoReposition(t *testing.T) {
 	c := newCounter(t)
 	c.publish("a", 1, 50)
 	c.start()

@@ -87,12 +87,13 @@ func (m moment) arming(random *rand.Rand) string {
 	return point
 }
 
-// TestRounds kills the order service while orders are placed, round after round: once as it runs, and once more as it
-// comes back. Every order that was acknowledged then stands in the topic once, in order, and is counted once.
+// TestOrder_PublishesOnceThroughRoundsOfKills kills the order service while orders are placed, round after round: once
+// as it runs, and once more as it comes back. Every order that was acknowledged then stands in the topic once, in
+// order, and is counted once.
 //
 // ORDERTALLY_ROUNDS is the number of rounds, 20 unless set. ORDERTALLY_SEED repeats the choices of an earlier run:
 // load, orders and strikes, though not how threads interleave.
-func TestRounds(t *testing.T) {
+func TestOrder_PublishesOnceThroughRoundsOfKills(t *testing.T) {
 	rounds := int(number(t, "ORDERTALLY_ROUNDS", 20))
 	s := &siege{
 		t: t, seed: number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano())), ledger: newLedger(),

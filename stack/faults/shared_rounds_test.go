@@ -20,14 +20,14 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestSharedTopicRounds has two order services on one topic. In each round one is killed in the middle of a
-// transaction, which stays open and hides what the other one publishes behind it; the other is killed too and started
-// again while that is so. In the end each message stands in the topic once, and neither service has said that Kafka
-// lost anything.
+// TestOrders_OnOneTopicPublishOnceThroughRoundsOfKills has two order services on one topic. In each round one is killed
+// in the middle of a transaction, which stays open and hides what the other one publishes behind it; the other is
+// killed too and started again while that is so. In the end each message stands in the topic once, and neither service
+// has said that Kafka lost anything.
 //
 // ORDERTALLY_SHARED_ROUNDS is the number of rounds, 3 unless set. ORDERTALLY_SEED repeats the choices of an earlier
 // run.
-func TestSharedTopicRounds(t *testing.T) {
+func TestOrders_OnOneTopicPublishOnceThroughRoundsOfKills(t *testing.T) {
 	rounds := int(number(t, "ORDERTALLY_SHARED_ROUNDS", 3))
 	seed := number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano()))
 	cluster := kafka.ForTestWith(t, kafka.Options{Config: map[string]string{
@@ -104,7 +104,8 @@ func (s *shared) place(to *shop, n int64) (wait func()) {
 		placing.Go(func() {
 			for next.Add(1) <= n {
 				number := to.orders.Add(1)
-				draft := draft(rand.New(rand.NewPCG(uint64(number), 1)), fmt.Sprintf("%s-%d", to.name, number), false) //nolint:gosec // not negative
+				random := rand.New(rand.NewPCG(uint64(number), 1))
+				draft := draft(random, fmt.Sprintf("%s-%d", to.name, number), false)
 				once := orders.PlaceOrderParams{IdempotencyKey: draft.Reference}
 				if _, err := to.client.PlaceOrder(s.t.Context(), once, draft); err != nil {
 					s.t.Errorf("place %s: %v", draft.Reference, err)

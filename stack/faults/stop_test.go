@@ -114,7 +114,8 @@ func TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop(t *testing.T) {
 				if err != nil {
 					return // it listens no more
 				}
-				body := fmt.Sprintf(`{"reference":"%d-%d","currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":1}]}`, i, n)
+				body := fmt.Sprintf(`{"reference":"%d-%d","currency":"EUR",`+
+					`"lines":[{"sku":"a","quantity":1,"unit_price":1}]}`, i, n)
 				_, _ = fmt.Fprintf(conn,
 					"POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: "+
 						"application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)

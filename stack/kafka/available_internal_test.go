@@ -22,7 +22,7 @@ func TestJavaVersion(t *testing.T) {
 	}
 }
 
-func TestAvailableNamesAllThatIsMissing(t *testing.T) {
+func TestAvailable_NamesAllThatIsMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("JAVA_HOME", "")
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -38,7 +38,7 @@ func TestAvailableNamesAllThatIsMissing(t *testing.T) {
 	}
 }
 
-func TestAnOldJavaIsRefused(t *testing.T) {
+func TestAvailable_RefusesAnOldJava(t *testing.T) {
 	bin := t.TempDir()
 	script(t, bin, "java", `echo 'openjdk version "11.0.2"' >&2`)
 	script(t, bin, "mvn", "exit 0")
@@ -49,7 +49,7 @@ func TestAnOldJavaIsRefused(t *testing.T) {
 	}
 }
 
-func TestThePomNamesItsVersion(t *testing.T) {
+func TestPom_NamesItsVersion(t *testing.T) {
 	if v := Version(); !strings.HasPrefix(v, "4.1.") {
 		t.Fatalf("Version() = %q, want a 4.1 release", v)
 	}

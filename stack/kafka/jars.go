@@ -97,7 +97,8 @@ func runMaven(ctx context.Context, maven, dir string) error {
 	if err := os.WriteFile(pomFile, pom, 0o600); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, maven, "--batch-mode", "--quiet", "--file", pomFile, //nolint:gosec // the machine's own Maven
+	cmd := exec.CommandContext(ctx, maven, //nolint:gosec // the machine's own Maven
+		"--batch-mode", "--quiet", "--file", pomFile,
 		"dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(dir, "jars"), "-DincludeScope=runtime")
 	cmd.WaitDelay = 5 * time.Second // Maven's own children keep the pipe open
 	if out, err := cmd.CombinedOutput(); err != nil {

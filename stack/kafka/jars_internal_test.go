@@ -48,7 +48,7 @@ func countRuns(t *testing.T, file string) int {
 	return strings.Count(string(text), "run\n")
 }
 
-func TestJarsAreCopiedOnceForAll(t *testing.T) {
+func TestJars_AreCopiedOnceForAll(t *testing.T) {
 	emptyCache(t)
 	runs := fakeMaven(t, `echo jar > "$out/a.jar"`)
 	var all sync.WaitGroup
@@ -70,7 +70,7 @@ func TestJarsAreCopiedOnceForAll(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedCopyIsDoneAgain(t *testing.T) {
+func TestJars_AnInterruptedCopyIsDoneAgain(t *testing.T) {
 	emptyCache(t)
 	runs := fakeMaven(t, `echo half > "$out/a.jar"; kill -9 $$`)
 	if classpath, err := Jars(t.Context()); err == nil {
@@ -89,7 +89,7 @@ func TestAnInterruptedCopyIsDoneAgain(t *testing.T) {
 	}
 }
 
-func TestMavensOwnWordsAreInTheError(t *testing.T) {
+func TestJars_MavensOwnWordsAreInTheError(t *testing.T) {
 	emptyCache(t)
 	fakeMaven(t, `echo "Could not resolve artifact"; exit 1`)
 	if _, err := Jars(t.Context()); err == nil || !strings.Contains(err.Error(), "Could not resolve artifact") {
@@ -97,7 +97,7 @@ func TestMavensOwnWordsAreInTheError(t *testing.T) {
 	}
 }
 
-func TestWaitingForAnotherCopyCanBeGivenUp(t *testing.T) {
+func TestJars_WaitingForAnotherCopyCanBeGivenUp(t *testing.T) {
 	emptyCache(t)
 	fakeMaven(t, "exit 0")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -20,7 +20,7 @@ const patience = time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestWhatIsCommittedSurvivesKillPauseAndStop(t *testing.T) {
+func TestKafka_KeepsWhatIsCommittedThroughKillPauseAndStop(t *testing.T) {
 	k := kafka.ForTest(t)
 	t.Logf("Apache Kafka %s on %s", kafka.Version(), k.Addr())
 	addr, topic := k.Addr(), "survives"
@@ -65,7 +65,7 @@ func TestWhatIsCommittedSurvivesKillPauseAndStop(t *testing.T) {
 	expect("one", "two")
 }
 
-func TestAStartThatFailsShowsTheLog(t *testing.T) {
+func TestStart_ThatFailsShowsTheLog(t *testing.T) {
 	kafka.Require(t)
 	var config net.ListenConfig
 	busy, err := config.Listen(t.Context(), "tcp4", "127.0.0.1:0")

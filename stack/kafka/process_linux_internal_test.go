@@ -22,7 +22,7 @@ func running(pid int) bool {
 }
 
 // The kernel ties a child's life to the thread that started it, and Go ends threads as it likes.
-func TestAProcessOutlivesTheThreadThatAskedForIt(t *testing.T) {
+func TestProcess_OutlivesTheThreadThatAskedForIt(t *testing.T) {
 	cmd := exec.Command("cat")
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -70,7 +70,7 @@ func TestAProcessOutlivesTheThreadThatAskedForIt(t *testing.T) {
 // parentEnv tells this test binary to be the parent that gets killed.
 const parentEnv = "ORDERTALLY_TEST_BE_A_PARENT"
 
-func TestAProcessDiesWithItsParent(t *testing.T) {
+func TestProcess_DiesWithItsParent(t *testing.T) {
 	if os.Getenv(parentEnv) == "1" {
 		p, err := startProcess(exec.Command("sleep", "600"))
 		if err != nil {
@@ -80,7 +80,7 @@ func TestAProcessDiesWithItsParent(t *testing.T) {
 		<-p.ended
 		return
 	}
-	parent := exec.Command(os.Args[0], "-test.run=^TestAProcessDiesWithItsParent$")
+	parent := exec.Command(os.Args[0], "-test.run=^TestProcess_DiesWithItsParent$")
 	parent.Env = append(os.Environ(), parentEnv+"=1")
 	out, err := parent.StdoutPipe()
 	if err != nil {

@@ -28,13 +28,13 @@ func nobodysAddr(t *testing.T) string {
 	return (&Kafka{port: port}).Addr()
 }
 
-func TestWaitingEndsWithTheProcess(t *testing.T) {
+func TestWaiting_EndsWithTheProcess(t *testing.T) {
 	if err := waitReady(t.Context(), silent(t, "0.1"), nobodysAddr(t)); !errors.Is(err, errEnded) {
 		t.Fatalf("waitReady = %v, want %v", err, errEnded)
 	}
 }
 
-func TestWaitingEndsWithTheContext(t *testing.T) {
+func TestWaiting_EndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := waitReady(ctx, silent(t, "600"), nobodysAddr(t)); !errors.Is(err, context.DeadlineExceeded) {

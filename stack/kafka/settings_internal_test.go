@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestPropertiesAreMergedAndEscaped(t *testing.T) {
+func TestProperties_AreMergedAndEscaped(t *testing.T) {
 	text, err := properties(map[string]string{"a": "1", "b": `C:\x`}, map[string]string{"a": "2", "c": "3"})
 	if err != nil {
 		t.Fatal(err)
@@ -15,7 +15,7 @@ func TestPropertiesAreMergedAndEscaped(t *testing.T) {
 	}
 }
 
-func TestPropertiesThatWouldBreakTheFileAreRefused(t *testing.T) {
+func TestProperties_ThatWouldBreakTheFileAreRefused(t *testing.T) {
 	for _, own := range []map[string]string{{"a": "1\nb=2"}, {"a=b": "1"}, {"a b": "1"}, {"a\n": "1"}} {
 		if text, err := properties(map[string]string{}, own); err == nil {
 			t.Errorf("%q is written as %q", own, text)

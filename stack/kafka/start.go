@@ -54,8 +54,9 @@ func (k *Kafka) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start Apache Kafka: %w", err)
 	}
-	defer func() { _ = log.Close() }()                                     // the process has its own handle
-	cmd := exec.Command(k.java, k.jvm("kafka.Kafka", k.settingsFile())...) //nolint:gosec,noctx // the machine's own Java and our jars; it outlives ctx
+	defer func() { _ = log.Close() }() // the process has its own handle
+	args := k.jvm("kafka.Kafka", k.settingsFile())
+	cmd := exec.Command(k.java, args...) //nolint:gosec,noctx // the machine's own Java and our jars; it outlives ctx
 	cmd.Stdout, cmd.Stderr = log, log
 	p, err := startProcess(cmd)
 	if err != nil {

@@ -23,8 +23,8 @@ const (
 	corpus     = "../../testdata/order-created/"
 )
 
-// TestItImportsNothingOfThisModule reads the imports of every file here.
-func TestItImportsNothingOfThisModule(t *testing.T) {
+// TestReferenceConsumer_ImportsNothingOfThisModule reads the imports of every file here.
+func TestReferenceConsumer_ImportsNothingOfThisModule(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) < 5 {
 		t.Fatal(files, err)
@@ -51,8 +51,8 @@ func schema(t *testing.T) *Schema {
 	return s
 }
 
-// TestTheSchemaOnExamples has the published schema accept what order writes and refuse what it must not write.
-func TestTheSchemaOnExamples(t *testing.T) {
+// TestSchema_OnExamples has the published schema accept what order writes and refuse what it must not write.
+func TestSchema_OnExamples(t *testing.T) {
 	s := schema(t)
 	for _, kind := range []string{"valid", "refused"} {
 		files, err := filepath.Glob(corpus + kind + "/*.json")
@@ -88,8 +88,8 @@ func TestTheSchemaOnExamples(t *testing.T) {
 	}
 }
 
-// TestTheSchemaByPython asks the validator of another project about the schema and the same examples.
-func TestTheSchemaByPython(t *testing.T) {
+// TestSchema_AgreesWithPython asks the validator of another project about the schema and the same examples.
+func TestSchema_AgreesWithPython(t *testing.T) {
 	const program = `
 import glob, json, sys
 from jsonschema import Draft202012Validator
@@ -112,8 +112,8 @@ for file in glob.glob(sys.argv[2] + "*/*.json"):
 	}
 }
 
-// TestTheTableOfHeaders compares the table in docs/messages.md with what is checked here.
-func TestTheTableOfHeaders(t *testing.T) {
+// TestHeaders_AreThoseOfTheTable compares the table in docs/messages.md with what is checked here.
+func TestHeaders_AreThoseOfTheTable(t *testing.T) {
 	text, err := os.ReadFile("../../docs/messages.md")
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +170,7 @@ func (r *Record) set(name, value string) {
 	r.Headers = append(r.Headers, Header{name, []byte(value)})
 }
 
-func TestTheLedgerRefuses(t *testing.T) {
+func TestLedger_Refuses(t *testing.T) {
 	for name, change := range map[string]func(*Record){
 		"no header":       func(r *Record) { r.Headers = r.Headers[:len(r.Headers)-1] },
 		"header twice":    func(r *Record) { r.Headers = append(r.Headers, r.Headers[0]) },
@@ -198,7 +198,7 @@ func TestTheLedgerRefuses(t *testing.T) {
 	}
 }
 
-func TestTheLedgerCountsOnce(t *testing.T) {
+func TestLedger_CountsOnce(t *testing.T) {
 	ledger := NewLedger(schema(t), time.UTC)
 	take := func(n int, previous, sequence uint64, change ...func(*Record)) {
 		t.Helper()
@@ -240,7 +240,7 @@ func TestTheLedgerCountsOnce(t *testing.T) {
 	}
 }
 
-func TestLoadSchemaRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestLoadSchema_RefusesWhatItDoesNotKnow(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "s.json")
 	const dialect = `"$schema":"https://json-schema.org/draft/2020-12/schema"`
 	for _, text := range []string{`{}`, `{` + dialect + `,"oneOf":[]}`,
