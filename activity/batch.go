@@ -6,7 +6,7 @@ import (
 	"ordertally/shared/event/cloudevent"
 )
 
-// Batch is what one read from a topic yielded, to be applied as one: all of it or nothing.
+// Batch is what one read from a topic yielded. It is applied as a whole or not at all.
 type Batch struct {
 	Messages []Message // in the order read
 	Parked   []Parked  // what cannot be counted
@@ -15,8 +15,8 @@ type Batch struct {
 	UnknownTypes int                // of those passed over, how many were of a type that nobody counts
 	Covers       []Cover            // the slots of what is not in Messages, in the order read
 	Next         map[int32]Position // where each partition that was read goes on
-	// Through is a moment: all that the topic had then is in this batch or was in one before it. Zero when none is
-	// known.
+	// Through is a moment. All that the topic had then is in this batch or in an earlier one. It is zero if no such moment
+	// is known.
 	Through time.Time
 	Read    time.Time // when its records were read
 }
@@ -28,15 +28,15 @@ type Cover struct {
 	Before      int // how many of the batch's messages were read before it
 }
 
-// Message is one event, with what it is recognised by when it comes again.
+// Message is one event, and what identifies it when it is read again.
 type Message struct {
 	ID string // its own; stays when it is sent again
-	// Lineage names the file whose outbox wrote the message, "" when none did; Sequence is its slot there, Previous the
-	// slot published before it.
+	// Lineage names the file whose outbox wrote the message. It is "" for any other message. Sequence is the message's slot
+	// in that file, Previous the slot published before it.
 	Lineage  string
 	Sequence uint64
 	Previous uint64
-	// Content is a digest of its type, time and value. Another message under the same id has another.
+	// Content is a digest of its type, time and value. It tells two messages of one id apart.
 	Content     [8]byte
 	Republished bool // an operator had it published again
 	Partition   int32
@@ -49,14 +49,14 @@ type Message struct {
 	Event Event
 }
 
-// Position is a place in a partition, and what shows that the partition is still the one that was read.
+// Position is where reading goes on in a partition, and what shows that the partition is still the one that was read.
 type Position struct {
-	Offset      int64        `json:"offset"`             // of the next record to read
-	LeaderEpoch int32        `json:"leader_epoch"`       // of the record before it; -1 when it is not known
-	TopicID     string       `json:"topic_id,omitempty"` // "" when it is not known
-	Checkpoints []Checkpoint `json:"marks,omitempty"`    // some of the records read, the newest first
-	// Furthest is the furthest Offset that there was under this topic id: reading goes back where Kafka lost records.
-	// The Store keeps it.
+	Offset      int64        `json:"offset"`                // of the next record to read
+	LeaderEpoch int32        `json:"leader_epoch"`          // of the record before it; -1 when it is not known
+	TopicID     string       `json:"topic_id,omitempty"`    // "" when it is not known
+	Checkpoints []Checkpoint `json:"checkpoints,omitempty"` // some of the records read, the newest first
+	// Furthest is the highest Offset that there was under this topic id. Reading goes back when Kafka loses records;
+	// Furthest does not. The Store keeps it.
 	Furthest int64 `json:"furthest,omitempty"`
 }
 
@@ -80,7 +80,7 @@ type Verdict uint8
 const (
 	VerdictDuplicate Verdict = iota // it was counted before
 	VerdictCounted
-	// VerdictCovered: counted although its slot was already covered, which is an incident.
+	// VerdictCovered: it was counted although its slot was covered before. That is an incident.
 	VerdictCovered
 	VerdictConflict // its id is known with other content; it is in the conflict ledger
 	VerdictLate     // it may have been counted and forgotten; it is in the late ledger
@@ -89,11 +89,11 @@ const (
 // Counts reports whether the message was counted.
 func (v Verdict) Counts() bool { return v == VerdictCounted || v == VerdictCovered }
 
-// MessageID is what a message is asked for by.
+// MessageID is what to look a message up by.
 type MessageID struct {
 	ID string // its own
-	// Lineage and Sequence are those it was published under, to be found after its id was forgotten; "" and 0 for a
-	// message of no outbox.
+	// Lineage and Sequence are those it was published under. They find a message whose id was forgotten. They are "" and 0
+	// for a message that no outbox wrote.
 	Lineage  string
 	Sequence uint64
 }
@@ -119,7 +119,7 @@ func MessageStates() []MessageState {
 type MessageTrace struct {
 	State MessageState
 	At    time.Time // when it was counted or parked; zero when that is not known (any more)
-	// BySequence says that a counted message is known by its slot only.
+	// BySequence says that only the slot of a counted message is known, not its id.
 	BySequence bool
 	Poison     *Poison // why it is parked
 	AsOf       AsOf    // the moment of the answer

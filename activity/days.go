@@ -12,29 +12,27 @@ const MaxDays = 400
 // Day is what was counted on one local day.
 type Day struct {
 	Date Date
-	// Unavailable says why the day cannot be told, an *Error with CodeOffQuarterHour; then it has no totals.
+	// Unavailable says why the day has no totals. It is an *Error with CodeOffQuarterHour, or nil.
 	Unavailable error
 	Totals
 }
 
 // Days collects quarter hours into the local days of a range.
 //
-// A day holds the quarter hours whose every moment has its date on the local clock: 92 or 100 where summer time begins
-// or ends, none when the zone skipped it.
+// A quarter hour belongs to a day if the local clock shows the day's date throughout. A day has 96 of them, 92 or 100 if
+// summer time begins or ends, and none if the zone skipped it.
 type Days struct {
 	days   []Day
 	pieces []piece // in order of time, disjoint
 }
 
-// piece is a run of quarter hours that belong to one day. A day has several when clocks that go back over midnight
-// return to it.
+// piece is a run of quarter hours of one day. A day has several if the clocks go back over midnight and return to it.
 type piece struct {
 	Span
 	day Date
 }
 
-// NewDay returns one day in a zone, nothing counted yet. It is an *Error with CodeOffQuarterHour when the day cannot be
-// told.
+// NewDay returns one day in a zone, with nothing counted. The error is an *Error with CodeOffQuarterHour.
 func NewDay(z Zone, date Date) (*Days, error) {
 	d, err := NewDays(z, date, date)
 	if err == nil {
@@ -46,8 +44,8 @@ func NewDay(z Zone, date Date) (*Days, error) {
 	return d, nil
 }
 
-// NewDays returns the days from one to another in a zone, both inclusive, nothing counted yet. Those that cannot be
-// told are marked. It is an *Error with CodeInvalidRange or CodeRangeTooLong.
+// NewDays returns the days of a zone from one to another, both included, with nothing counted. Those that have no totals
+// are Unavailable. The error is an *Error with CodeInvalidRange or CodeRangeTooLong.
 func NewDays(z Zone, from, to Date) (*Days, error) {
 	if to < from {
 		return nil, &Error{CodeInvalidRange, fmt.Sprintf("The range ends on %s, before it begins on %s.", to, from)}
@@ -75,8 +73,8 @@ func NewDays(z Zone, from, to Date) (*Days, error) {
 	return d, nil
 }
 
-// Span covers every quarter hour of the range, and may cover some that are not in it. It is empty when the zone skipped
-// all of the days.
+// Span covers every quarter hour of the range. It may cover some that are not in it. It is empty if the zone skipped all
+// of the days.
 func (d *Days) Span() Span {
 	if len(d.pieces) == 0 {
 		return Span{}
@@ -101,18 +99,18 @@ func (d *Days) Of(q Quarter) (Date, bool) {
 	return d.pieces[at].day, true
 }
 
-// Add merges what was counted in one quarter hour into its day. One that belongs to no day of the range is passed over.
+// Add merges what was counted in one quarter hour into its day. It ignores a quarter hour of no day of the range.
 func (d *Days) Add(q Quarter, t *Totals) {
 	if day, found := d.Of(q); found {
 		d.days[day-d.days[0].Date].Merge(t)
 	}
 }
 
-// All returns the days, oldest first, those without events too.
+// All returns all days, oldest first, also those without events.
 func (d *Days) All() []Day { return d.days }
 
-// Ends returns the moment at which the last of the days is over: the end of the last quarter hour in them. It is the
-// zero time when the zone skipped all of them.
+// Ends returns when the last day is over: the end of its last quarter hour. It is the zero time if the zone skipped all
+// of the days.
 func (d *Days) Ends() time.Time {
 	if len(d.pieces) == 0 {
 		return time.Time{}

@@ -6,19 +6,19 @@ import (
 	"ordertally/activity/measure"
 )
 
-// Definition is an activity: which messages it counts, where their facts are, and what is kept of them. Package declare
+// Definition is an activity: which messages it counts, where it finds their facts, and what it keeps. Package declare
 // reads it from settings.
 type Definition struct {
 	Name   string // in the API and in the store, such as ORDER_CREATED
 	Topic  string // the topic it reads
-	Type   string // of its messages; others are poison, see Others. "" counts whatever is on the topic
+	Type   string // of its messages; others are poison, see Others. "" counts every message of the topic
 	Schema string // the ce_dataschema it understands, another version being poison; "" takes any
 
-	TypeAt  Place // where a message's type is
-	ID      Place // where its id is, which stays when it is sent again
-	At      Place // where the time it happened at is; nowhere when it is the record's
+	TypeAt  FactPath // of a message's type
+	ID      FactPath // of its id, which stays the same when it is sent again
+	At      FactPath // of the time it happened; zero if that is the record's time
 	AtForm  TimeForm
-	Subject Place // where the id of what it is about is, such as the order's; zero when there is none
+	Subject FactPath // of the id of what it is about, such as an order; zero if there is none
 
 	Measures   []measure.Measure   // in order of their names
 	Dimensions []measure.Dimension // in order of their names
@@ -41,14 +41,14 @@ type TimeForm struct {
 	Zone   Zone          // of a time without an offset
 }
 
-// Place is where a fact of a message is: in a record header, or in its JSON value. The zero Place is nowhere.
-type Place struct {
+// FactPath leads to a fact of a message: to a record header, or into the JSON value. The zero FactPath leads nowhere.
+type FactPath struct {
 	Header string
 	Path   measure.Path
 }
 
-// String returns the place as it is declared.
-func (p Place) String() string {
+// String returns the path as it is declared.
+func (p FactPath) String() string {
 	if p.Header != "" {
 		return "header:" + p.Header
 	}

@@ -1,6 +1,6 @@
 package activity
 
-// Code names the kind of a refused question. It is stable, part of the API.
+// Code names the kind of a refused question. It is part of the API and does not change.
 type Code string
 
 // The codes.
@@ -13,7 +13,7 @@ const (
 	CodeOffQuarterHour  Code = "off_quarter_hour"
 )
 
-// Error is a question that cannot be answered as it was asked.
+// Error says why a question cannot be answered as it was asked.
 type Error struct {
 	Code   Code
 	Detail string // for people: what is wrong and what to ask instead

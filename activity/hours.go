@@ -8,14 +8,14 @@ type Hour struct {
 	Totals
 }
 
-// Hours collects quarter hours into the local hours of a day, as the clock there shows them: 24 mostly, 23 or 25 where
-// summer time begins or ends, and one of less than an hour where the clocks change by half an hour.
+// Hours collects quarter hours into the hours of a day, as the local clock shows them. There are 24, or 23 or 25 if summer
+// time begins or ends. If the clocks change by half an hour, one hour is shorter.
 type Hours struct {
 	hours []Hour
 	of    map[Quarter]int
 }
 
-// NewHours returns the hours of a day in a zone, nothing counted yet. It is an *Error with CodeOffQuarterHour.
+// NewHours returns the hours of a day in a zone, with nothing counted. The error is an *Error with CodeOffQuarterHour.
 func NewHours(z Zone, day Date) (*Hours, error) {
 	h := &Hours{of: make(map[Quarter]int)}
 	hour, offset := -1, 0
@@ -31,12 +31,12 @@ func NewHours(z Zone, day Date) (*Hours, error) {
 	return h, err
 }
 
-// Add merges what was counted in one quarter hour into its hour. One that belongs to none of them is passed over.
+// Add merges what was counted in one quarter hour into its hour. It ignores a quarter hour of another day.
 func (h *Hours) Add(q Quarter, t *Totals) {
 	if at, found := h.of[q]; found {
 		h.hours[at].Merge(t)
 	}
 }
 
-// All returns the hours in order of time, those without events too.
+// All returns all hours in order of time, also those without events.
 func (h *Hours) All() []Hour { return h.hours }

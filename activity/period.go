@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// By is how the days of a range are put together.
+// By says how the days of a range are grouped.
 type By string
 
 // The ways.
@@ -29,12 +29,12 @@ func ParseBy(text string) (By, error) {
 type Period struct {
 	Name     string // 2026-W09, 2026-02
 	From, To Date   // both in it
-	// Unavailable are its days that cannot be told: they are not in the totals.
+	// Unavailable are its days without totals.
 	Unavailable []Date
 	Totals
 }
 
-// Periods puts days, which follow on each other, together.
+// Periods groups days that follow one another.
 func Periods(days []Day, by By) []Period {
 	var periods []Period
 	for i := range days {

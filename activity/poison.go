@@ -9,7 +9,7 @@ import (
 // Reason says what is wrong with a message that cannot be counted. The set is closed: it labels a metric.
 type Reason string
 
-// The reasons. Each is decided by the message and the settings alone, so that a message read again is judged alike.
+// The reasons. Only the message and the settings decide, so a message that is read again gets the same reason.
 const (
 	ReasonTombstone      Reason = "tombstone"       // it has no value
 	ReasonEnvelope       Reason = "envelope"        // its headers are not those of a CloudEvent
@@ -17,18 +17,18 @@ const (
 	ReasonUnknownVersion Reason = "unknown_version" // the right type, in a version that is not understood
 	ReasonMalformed      Reason = "malformed"       // its value is not the JSON of an order
 	ReasonImpossible     Reason = "impossible"      // its values contradict each other or reality
-	// ReasonTooLarge: it has more bytes than the setting max-record-bytes allows; only its place is kept.
+	// ReasonTooLarge: it has more bytes than the setting max-record-bytes allows. Only its position is kept.
 	ReasonTooLarge Reason = "too_large"
-	// ReasonSkipped: an operator had it passed over unread (activity skip); only its place is known.
+	// ReasonSkipped: an operator skipped it unread (activity skip). Only its position is known.
 	ReasonSkipped Reason = "skipped"
 )
 
-// The reasons of the other ledgers. Those depend on what was read before.
+// The reasons of the other ledgers. They depend on what was read before.
 const (
-	// ReasonLate is that of the late ledger: the message is so old, or from so far in the future, that its id could
-	// have been forgotten since it was counted, and its slot does not tell: it bears none, or that slot was dealt with.
+	// ReasonLate puts a message in the late ledger. It is so old, or from so far in the future, that it may have been
+	// counted and its id forgotten. Its slot does not settle it: it has none, or the slot is covered.
 	ReasonLate Reason = "late"
-	// ReasonConflict puts a message in the conflict ledger: a message with its id and other content was read before.
+	// ReasonConflict puts a message in the conflict ledger. A message with its id and other content was read before.
 	ReasonConflict Reason = "conflict"
 )
 
@@ -55,8 +55,7 @@ type Poison struct {
 // Error gives the reason and the detail.
 func (p *Poison) Error() string { return string(p.Reason) + ": " + p.Detail }
 
-// Parked is a poison message as it is kept: everything that was read, unless that is too large, and why it was not
-// counted.
+// Parked is a message that was not counted, as it is kept: all that was read of it, and why.
 type Parked struct {
 	Partition   int32
 	Offset      int64
@@ -65,8 +64,8 @@ type Parked struct {
 	Key         []byte
 	Value       []byte // nil for a tombstone
 	Headers     []cloudevent.Header
-	// TooLarge is how many bytes the record has, when that is more than is kept of one; else 0. Its value was left out,
-	// perhaps its key, and the last of its headers.
+	// TooLarge is how many bytes a record has that was too large to keep, or 0. Its value is missing, and perhaps its key
+	// and its last headers.
 	TooLarge int
 	Poison   Poison
 }

@@ -1,16 +1,16 @@
 package activity
 
-// Suspicion is what a start knows about the runs before it that did not stop in order. The zero Suspicion is none.
+// Suspicion is what a start knows about earlier runs that did not stop in order. The zero Suspicion is none.
 type Suspicion struct {
-	// Deaths is how many of them died before they had read the whole topic, perhaps because of a record in it.
+	// Deaths is how many of them died before they had read the whole topic. A record in it may be the cause.
 	Deaths int
-	// Moved are the partitions of which the last of them counted something.
+	// Moved are the partitions in which the last of them counted something.
 	Moved map[int32]bool
-	// Suspect is what the last of them was reading, batch by batch; nil when it was not.
+	// Suspect is what the last of them was reading, if it read batch by batch; else nil.
 	Suspect *Suspect
 }
 
-// Suspect is an offset at which runs died: the cause is there, or right behind it if a transaction marker stands there.
+// Suspect is an offset at which runs died. The cause is there, or right behind it if that is a transaction marker.
 type Suspect struct {
 	Partition int32 `json:"partition"`
 	Offset    int64 `json:"offset"`

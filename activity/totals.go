@@ -14,8 +14,8 @@ type Event struct {
 	Digest setdigest.Digest // of what it is about, such as the order's id; zero when the activity declares none
 	Values []measure.Value  // of each measure
 	Labels []string         // of each dimension, "" when it has none
-	// Splits has what the event adds to the table of a dimension of which it has not one value but several, or which
-	// splits the elements of an array; nil for the others, and when there is none.
+	// Splits has what the event adds to the table of a dimension, if it has several values of it, or if the dimension
+	// splits the elements of an array. It has nil for other dimensions, and is nil if there are only such.
 	Splits []*measure.Table
 }
 
@@ -31,7 +31,7 @@ type Totals struct {
 	Changed Changed
 }
 
-// Changed says when totals became what they are: they are the same in every answer since.
+// Changed says when totals changed last. They are the same in every later answer.
 type Changed struct {
 	At   time.Time       // of the commit that counted the last of them; zero when it is not known
 	Next map[int32]int64 // for each partition that contributed, the offset after the last message that did
@@ -57,7 +57,7 @@ func (c *Changed) note(partition int32, next int64) {
 // Minutes are the minutes of a quarter hour.
 type Minutes [quarterSeconds / 60]measure.Tally
 
-// Begin makes room in the totals of a quarter hour for all that the activity declares. What it declares no more stays.
+// Begin makes room in the totals of a quarter hour for all that the activity declares. What it no longer declares stays.
 func (t *Totals) Begin(def *Definition) {
 	if t.Minutes == nil {
 		t.Minutes = new(Minutes)
@@ -108,7 +108,7 @@ func (t *Totals) span(first, last time.Time) {
 	}
 }
 
-// Merge adds what other counted, without its minutes. Other stays as it is.
+// Merge adds what other counted, but for its minutes. Other is not changed.
 func (t *Totals) Merge(other *Totals) {
 	t.Count += other.Count
 	t.span(other.First, other.Last)
@@ -118,7 +118,7 @@ func (t *Totals) Merge(other *Totals) {
 	t.Changed.Merge(&other.Changed)
 }
 
-// Figure returns what the measure of that name added up to, nil when nothing of it was counted.
+// Figure returns what the measure of that name added up to, or nil if nothing of it was counted.
 func (t *Totals) Figure(name string) *measure.Figure {
 	at := slices.IndexFunc(t.Figures, func(f measure.Figure) bool { return f.Name == name })
 	if at < 0 {

@@ -17,10 +17,9 @@ type Zone struct{ location *time.Location }
 // UTC returns the zone UTC.
 func UTC() Zone { return Zone{time.UTC} }
 
-// LoadZone returns the zone of that IANA name. The machine's own zone data go before those of the program. The error is
-// an *Error with CodeInvalidZone. What only this machine calls a zone is none: Local, localtime, and the copies of the
-// database under posix/ and right/ (which counts leap seconds). Nor is a name that leads to a zone's file by a detour,
-// such as Europe/./London.
+// LoadZone returns the zone of that IANA name. It prefers the machine's zone data to the program's. The error is an *Error
+// with CodeInvalidZone. Names that only this machine knows are refused: Local, localtime, and the copies of the database
+// under posix/ and right/ (which counts leap seconds). So is a detour to a zone's file, such as Europe/./London.
 func LoadZone(name string) (Zone, error) {
 	if !fs.ValidPath(name) {
 		return Zone{}, invalidZone(name)
@@ -47,8 +46,8 @@ func (z Zone) String() string { return z.location.String() }
 // DateOf returns the local date at t.
 func (z Zone) DateOf(t time.Time) Date { return DateOf(t.In(z.location)) }
 
-// At returns the moment at which the zone's clocks show what those of UTC show at wall. Of two such moments, when they
-// go back, it is the first; when they skip it, it is the one at which clocks that had not changed would show it.
+// At returns the moment at which the zone's clocks show what those of UTC show at wall. If they show it twice, it is the
+// first time. If they skip it, it is when clocks that had not changed would show it.
 func (z Zone) At(wall time.Time) time.Time {
 	const aDay = 24 * time.Hour
 	shown := func(near time.Time) (at time.Time, right bool) {
@@ -79,14 +78,14 @@ func (z Zone) offset(unix int64) int64 {
 	return int64(offset)
 }
 
-// quarters calls yield with each quarter hour of the days from one to another, and the day it belongs to, in order of
-// time. It calls untold with each of these days that the quarter hours cannot tell, and an *Error with
-// CodeOffQuarterHour: at some moment of it the zone's offset is not a multiple of a quarter hour, or a change of the
-// clocks left one quarter hour with moments of two dates. Such a day may have been yielded quarter hours before, and
-// untold may come several times.
+// quarters calls yield with each quarter hour of the days from one to another, in order of time, and with its day.
 //
-// It asks for the offset at every quarter hour and does not use time.Time.ZoneBounds: on the last day of a leap year
-// that answers an end before the time it was asked for (Go 1.26).
+// It calls untold for each day that does not consist of whole quarter hours, with an *Error with CodeOffQuarterHour: the
+// zone's offset is not a multiple of a quarter hour, or a change of the clocks put two dates into one quarter hour. It may
+// do so several times for a day, and after it yielded quarter hours of it.
+//
+// It asks for the offset at every quarter hour. It does not use time.Time.ZoneBounds, which on the last day of a leap
+// year returns an end before the time in question (Go 1.26).
 func (z Zone) quarters(from, to Date, yield func(Quarter, Date), untold func(Date, error)) {
 	marked := from - 1
 	inside := func(d Date) bool { return d >= from && d <= to }
@@ -139,7 +138,7 @@ func (z Zone) offTransition(q Quarter, start, end moment) error {
 		offsetText(end.offset))}
 }
 
-// offsetText writes an offset as +05:45, with seconds when it has any.
+// offsetText writes an offset as +05:45, with seconds if it has any.
 func offsetText(offset int64) string {
 	sign := '+'
 	if offset < 0 {

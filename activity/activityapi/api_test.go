@@ -79,7 +79,7 @@ type server struct {
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := newFile(t)
-	s.serve(activityapi.Config{Listeners: maxListeners, Guard: auth.Open(), Limiter: ratelimit.Open()})
+	s.serve(activityapi.Config{Listeners: maxListeners, Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited()})
 	return s
 }
 
@@ -518,8 +518,8 @@ func TestAnUnknownErrorSaysNothing(t *testing.T) {
 	var log strings.Builder
 	h := activityapi.New(activityapi.Config{
 		Activities: []activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}},
-		Zone:       activity.UTC(), Clock: clock.System{}, Logger: zerolog.New(&log), Guard: auth.Open(),
-		Limiter: ratelimit.Open(),
+		Zone:       activity.UTC(), Clock: clock.System{}, Logger: zerolog.New(&log), Guard: auth.Unguarded(),
+		Limiter: ratelimit.Unlimited(),
 	})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, days+"/today", nil))

@@ -44,7 +44,7 @@ func newHeld(t *testing.T, guard *auth.Guard, s *server) *held {
 	t.Helper()
 	h := &held{Statistics: s.store, began: make(chan activity.Span, 100), goOn: make(chan struct{}),
 		gone: make(chan struct{}, 100)}
-	s.serveWith(activityapi.Config{Listeners: maxListeners, Guard: guard, Limiter: ratelimit.Open()}, h)
+	s.serveWith(activityapi.Config{Listeners: maxListeners, Guard: guard, Limiter: ratelimit.Unlimited()}, h)
 	return h
 }
 
@@ -79,7 +79,7 @@ func counts(t *testing.T, answer <-chan *httptest.ResponseRecorder) string {
 // activity's file.
 func TestReads_EqualQuestionsShareAnAnswer(t *testing.T) {
 	s := newFile(t)
-	h := newHeld(t, auth.Open(), s)
+	h := newHeld(t, auth.Unguarded(), s)
 	s.order("a", "2010-12-01T12:00:00Z", "GBP", 1)
 	const day = days + "/2010-12-01"
 	first := s.asking(t.Context(), day, "")
@@ -152,7 +152,7 @@ func TestReads_AnAnswerIsNotOlderThanTheQuestion(t *testing.T) {
 // they were read begins anew.
 func TestReads_WhatTheProgressSaysIsNotOldEither(t *testing.T) {
 	s := newFile(t)
-	h := newHeld(t, auth.Open(), s)
+	h := newHeld(t, auth.Unguarded(), s)
 	const day = days + "/2010-12-01"
 	first := s.asking(t.Context(), day, "")
 	<-h.began
@@ -171,7 +171,7 @@ func TestReads_WhatTheProgressSaysIsNotOldEither(t *testing.T) {
 // TestReads_WhoeverAskedFirstMayGo: the answer is made for the others, and given up when there are none.
 func TestReads_WhoeverAskedFirstMayGo(t *testing.T) {
 	s := newFile(t)
-	h := newHeld(t, auth.Open(), s)
+	h := newHeld(t, auth.Unguarded(), s)
 	const day = days + "/2010-12-01"
 	ctx, leave := context.WithCancel(t.Context())
 	s.asking(ctx, day, "")
@@ -282,7 +282,7 @@ func TestLive_OneCallerHasAShare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.serve(activityapi.Config{Listeners: 100, Guard: &auth.Guard{Keys: keys}, Limiter: ratelimit.Open()})
+	s.serve(activityapi.Config{Listeners: 100, Guard: &auth.Guard{Keys: keys}, Limiter: ratelimit.Unlimited()})
 	_, greedy, err := keys.New(t.Context(), "greedy", []string{auth.StatsRead}, time.Time{})
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func TestAPanicEndsOneStreamOnly(t *testing.T) {
 		Activities: []activityapi.Activity{
 			{Definition: def, Statistics: statistics, Progress: s.progress, Ledgers: s.store.Ledgers,
 				Ledger: s.ledgers.ledger}},
-		Zone: activity.UTC(), Guard: auth.Open(), Limiter: ratelimit.Open(), Clock: clock.NewManual(now),
+		Zone: activity.UTC(), Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited(), Clock: clock.NewManual(now),
 		Logger: zerolog.New(&log),
 	})
 	web := httptest.NewServer(s.api)

@@ -68,7 +68,7 @@ func (it *item) definition(lines map[string]int) activity.Definition {
 	var used uses
 	for _, p := range []struct {
 		key, otherwise string
-		place          *activity.Place
+		path           *activity.FactPath
 	}{
 		{"type-at", "header:" + cloudevent.HeaderType, &def.TypeAt},
 		{"id", "header:" + cloudevent.HeaderID, &def.ID},
@@ -76,10 +76,10 @@ func (it *item) definition(lines map[string]int) activity.Definition {
 	} {
 		text, line := it.text(p.key)
 		var err error
-		if *p.place, err = parsePlace(text, p.otherwise); err != nil {
+		if *p.path, err = parseFactPath(text, p.otherwise); err != nil {
 			it.fault(line, p.key, err)
 		}
-		used.add(line, p.key, p.place.Path)
+		used.add(line, p.key, p.path.Path)
 	}
 	text, timeLine := it.text("time")
 	var err error
@@ -201,38 +201,38 @@ func (u *uses) check(it *item) {
 	}
 }
 
-func parsePlace(text, otherwise string) (activity.Place, error) {
+func parseFactPath(text, otherwise string) (activity.FactPath, error) {
 	if text == "" {
 		text = otherwise
 	}
 	if text == "" {
-		return activity.Place{}, nil
+		return activity.FactPath{}, nil
 	}
 	if header, found := strings.CutPrefix(text, "header:"); found {
 		if header == "" || len(header) > 200 {
-			return activity.Place{}, errors.New("write header:NAME with the name of a record header")
+			return activity.FactPath{}, errors.New("write header:NAME with the name of a record header")
 		}
-		return activity.Place{Header: header}, nil
+		return activity.FactPath{Header: header}, nil
 	}
 	path, err := measure.ParsePath(text)
-	return activity.Place{Path: path}, err
+	return activity.FactPath{Path: path}, err
 }
 
 // units are those that a time may be counted in since 1970.
 var units = map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond}
 
 // parseTime reads where the time is, and how it is written.
-func parseTime(text string) (place activity.Place, form activity.TimeForm, err error) {
+func parseTime(text string) (path activity.FactPath, form activity.TimeForm, err error) {
 	words := strings.Fields(text)
 	if len(words) == 1 && words[0] == "record" {
-		return place, activity.TimeForm{Record: true}, nil
+		return path, activity.TimeForm{Record: true}, nil
 	}
 	where := "header:" + cloudevent.HeaderTime
 	if len(words) > 0 {
 		where, words = words[0], words[1:]
 	}
-	if place, err = parsePlace(where, ""); err != nil {
-		return place, form, err
+	if path, err = parseFactPath(where, ""); err != nil {
+		return path, form, err
 	}
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
@@ -242,15 +242,15 @@ func parseTime(text string) (place activity.Place, form activity.TimeForm, err e
 			form.Unit = unit
 		case name == "zone" && form.Zone == (activity.Zone{}):
 			if form.Zone, err = activity.LoadZone(value); err != nil {
-				return place, form, err
+				return path, form, err
 			}
 		default:
-			return place, form, fmt.Errorf("%.80q is not known: write PATH, PATH unit=s, PATH unit=ms, PATH unit=us, "+
+			return path, form, fmt.Errorf("%.80q is not known: write PATH, PATH unit=s, PATH unit=ms, PATH unit=us, "+
 				"PATH zone=Europe/London, or record", word)
 		}
 	}
 	if form.Unit != 0 && form.Zone != (activity.Zone{}) {
-		return place, form, errors.New("a number since 1970 is of no zone: write unit= or zone=, not both")
+		return path, form, errors.New("a number since 1970 is of no zone: write unit= or zone=, not both")
 	}
-	return place, form, nil
+	return path, form, nil
 }

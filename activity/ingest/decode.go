@@ -195,7 +195,7 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 		}
 		return poison(
 			activity.ReasonTooLarge,
-			"The record has %d bytes, more than max-record-bytes allows. Only its place was kept: read it from Kafka.",
+			"The record has %d bytes, more than max-record-bytes allows. Only its position was kept: read it from Kafka.",
 			r.TooLarge,
 		)
 	}
@@ -295,10 +295,10 @@ func (d *decoder) checkType(found string) *activity.Poison {
 		d.def.Type)
 }
 
-// fact returns the text at a place, "" when there is none.
-func (d *decoder) fact(r *kafka.Record, place activity.Place, field int) (string, *activity.Poison) {
+// fact returns the text that a path leads to, "" when there is none.
+func (d *decoder) fact(r *kafka.Record, path activity.FactPath, field int) (string, *activity.Poison) {
 	if field < 0 {
-		return header(r, place.Header), nil
+		return header(r, path.Header), nil
 	}
 	text, err := d.fields[field].one()
 	if err != nil {

@@ -314,7 +314,7 @@ func TestDecoder_TakesNumbersByValue(t *testing.T) {
 // TestDecoder_ReadsTimesAsRFC3339Does in the value and in the envelope's header.
 func TestDecoder_ReadsTimesAsRFC3339Does(t *testing.T) {
 	inHeader := def
-	inHeader.At = activity.Place{Header: cloudevent.HeaderTime}
+	inHeader.At = activity.FactPath{Header: cloudevent.HeaderTime}
 	for at, want := range map[string]time.Time{
 		"2010-12-01t08:26:00z":            placed,
 		"2016-12-31T23:59:60Z":            time.Date(2016, 12, 31, 23, 59, 59, 999_999_999, time.UTC),

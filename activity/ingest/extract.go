@@ -151,7 +151,7 @@ func (x *extractor) walk(n *node) error {
 	switch x.decoder.PeekKind() {
 	case '{':
 		x.count(n, 1)
-		x.mark(n, '{')
+		x.noteObject(n, '{')
 		return x.object(n)
 	case '[':
 		return x.array(n)
@@ -244,8 +244,8 @@ func (x *extractor) count(n *node, elements int64) {
 	}
 }
 
-// mark notes an object where a path ends.
-func (x *extractor) mark(n *node, kind jsontext.Kind) {
+// noteObject notes an object where a path ends.
+func (x *extractor) noteObject(n *node, kind jsontext.Kind) {
 	if n.field >= 0 {
 		x.fields[n.field].values = append(x.fields[n.field].values, scalar{kind: kind, parent: true})
 	}

@@ -35,7 +35,7 @@ func (d *decoder) event(r *kafka.Record, e *activity.Event) *activity.Poison {
 		return impossible("It happened at %s, but was written at %s: more than %s before.%s",
 			e.At.Format(time.RFC3339), r.Timestamp.UTC().Format(time.RFC3339), maxAhead, hint)
 	}
-	if d.def.Subject != (activity.Place{}) {
+	if d.def.Subject != (activity.FactPath{}) {
 		subject, p := d.fact(r, d.def.Subject, d.subject)
 		if p != nil {
 			return p

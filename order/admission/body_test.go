@@ -20,7 +20,7 @@ func noRoom(err error) bool {
 // TestLargeBodiesKeepOutLargeOnesOnly: sixty-four megabytes of bodies may be under way, of whatever length they claim
 // to have.
 func TestLargeBodiesKeepOutLargeOnesOnly(t *testing.T) {
-	g := admission.Open()
+	g := admission.Unlimited()
 	var passes []*admission.Pass
 	for i := range 64 {
 		pass, err := g.Arrive("", []int64{mib, 5 * mib}[i%2], mib)
@@ -46,7 +46,7 @@ func TestLargeBodiesKeepOutLargeOnesOnly(t *testing.T) {
 }
 
 func TestOneClientHasAShareOfTheLargeBodies(t *testing.T) {
-	g := admission.Open()
+	g := admission.Unlimited()
 	for client := range 4 {
 		name := fmt.Sprint("client ", client)
 		for i := range 16 {
@@ -65,7 +65,7 @@ func TestOneClientHasAShareOfTheLargeBodies(t *testing.T) {
 
 // TestABodyOfUnknownLengthCountsOnceItIsLarge: those that have sent little hold nothing that others need.
 func TestABodyOfUnknownLengthCountsOnceItIsLarge(t *testing.T) {
-	g := admission.Open()
+	g := admission.Unlimited()
 	read := func(bytes int) (*admission.Pass, error) {
 		t.Helper()
 		pass, err := g.Arrive("", -1, mib)

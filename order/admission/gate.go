@@ -110,8 +110,8 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 	return g
 }
 
-// Open returns a Gate that looks at nothing but how many are inside.
-func Open() *Gate {
+// Unlimited returns a Gate that looks at nothing but how many are inside.
+func Unlimited() *Gate {
 	never := func() time.Duration { return 0 }
 	none := Sources{Committing: never, SyncTime: never}
 	return New(Config{}, none, prometheus.NewRegistry(), zerolog.Nop())

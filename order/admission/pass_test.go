@@ -46,7 +46,7 @@ func TestLongOrdersCountMore(t *testing.T) {
 	for _, tc := range []struct {
 		length, most int
 	}{{100, 512}, {8<<10 - 1, 512}, {8 << 10, 256}, {42 << 10, 86}, {1 << 20, 16}} {
-		g := admission.Open()
+		g := admission.Unlimited()
 		var inside []*admission.Pass
 		for {
 			pass, err := g.Arrive("", int64(min(tc.length, 64<<10)), 1<<20) // the bound of large bodies is another

@@ -59,8 +59,8 @@ func (n nowhere) Place(_ context.Context, r *order.Request) (order.Placed, error
 //	go test -run - -bench BenchmarkHTTP -benchtime 1x ./order/orderapi
 func BenchmarkHTTP(b *testing.B) {
 	_, store := benchStore(b)
-	stored := serve(b, store, auth.Open())
-	unstored := serve(b, nowhere{ids: uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})}, auth.Open())
+	stored := serve(b, store, auth.Unguarded())
+	unstored := serve(b, nowhere{ids: uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})}, auth.Unguarded())
 	var with, without float64
 	for range b.N {
 		for range 3 { // in turn, so that a noisy neighbour meets both
@@ -101,8 +101,8 @@ func serve(b *testing.B, store order.Store, guard *auth.Guard) (address string) 
 	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{},
 		Logger: zerolog.New(io.Discard)}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
-		Orders: placement, Store: store, Logger: zerolog.Nop(), Guard: guard, Limiter: ratelimit.Open(),
-		Gate: admission.Open(),
+		Orders: placement, Store: store, Logger: zerolog.Nop(), Guard: guard, Limiter: ratelimit.Unlimited(),
+		Gate: admission.Unlimited(),
 	}))
 	server := web.New(web.Config{Addr: "127.0.0.1:0", Handler: handler}, zerolog.Nop())
 	if err := server.Start(); err != nil {

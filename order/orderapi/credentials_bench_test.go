@@ -25,7 +25,7 @@ func BenchmarkCredentials(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	closed, open := serve(b, store, &auth.Guard{Keys: keys, Issuer: issuer}), serve(b, store, auth.Open())
+	closed, open := serve(b, store, &auth.Guard{Keys: keys, Issuer: issuer}), serve(b, store, auth.Unguarded())
 	b.Cleanup(issuer.Close)
 	ways := []struct {
 		name, address, credential string

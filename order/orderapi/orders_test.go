@@ -207,7 +207,7 @@ func TestStoreErrors(t *testing.T) {
 		}
 		var log strings.Builder
 		handler := orderapi.New(orderapi.Config{Orders: placement, Store: failing{}, Logger: zerolog.New(&log),
-			Guard: auth.Open(), Limiter: ratelimit.Open(), Gate: admission.Open()})
+			Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited(), Gate: admission.Unlimited()})
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders",
 			strings.NewReader(body(goodLine)))

@@ -41,8 +41,8 @@ type Guard struct {
 	refusals refusals
 }
 
-// Open returns a guard that lets everybody in.
-func Open() *Guard { return &Guard{Keys: &Keys{}} }
+// Unguarded returns a guard that lets everybody in.
+func Unguarded() *Guard { return &Guard{Keys: &Keys{}} }
 
 // Closed reports whether requests need a credential.
 func (g *Guard) Closed() bool { return g.Keys.Any() || g.Issuer != nil }

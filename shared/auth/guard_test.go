@@ -65,7 +65,7 @@ func TestATableWithARouteWithoutScopeIsAMistake(t *testing.T) {
 					t.Errorf("scope %q was taken", scope)
 				}
 			}()
-			auth.Open().Protect([]web.Route{
+			auth.Unguarded().Protect([]web.Route{
 				{Method: "GET", Path: "/", Scope: scope, Handler: func(http.ResponseWriter, *http.Request) {}}})
 		}()
 	}

@@ -34,7 +34,7 @@ func askAs(t *testing.T, g *auth.Guard, method, host string, header map[string]s
 }
 
 func TestAServiceWithoutKeysDoesNotAnswerAsAPage(t *testing.T) {
-	open, closed := auth.Open(), &auth.Guard{Keys: authtest.Keys(t)}
+	open, closed := auth.Unguarded(), &auth.Guard{Keys: authtest.Keys(t)}
 	authtest.Key(t, closed.Keys, auth.OrdersRead)
 	for _, host := range []string{
 		"127.0.0.1:8080", "127.0.0.1", "127.1.2.3:1", "localhost:8080", "localhost", "localhost.", "LocalHost:1",
@@ -81,7 +81,7 @@ func TestAServiceWithoutKeysDoesNothingForForeignPages(t *testing.T) {
 		// a link; the page cannot read the answer
 		{http.MethodGet, map[string]string{"Sec-Fetch-Site": "cross-site"}, 204},
 	} {
-		status, code := askAs(t, auth.Open(), tc.method, "localhost:8080", tc.header)
+		status, code := askAs(t, auth.Unguarded(), tc.method, "localhost:8080", tc.header)
 		if status != tc.want || (status == 403) != (code == "cross_origin_request") {
 			t.Errorf("%s %v: %d %s, want %d", tc.method, tc.header, status, code, tc.want)
 		}

@@ -34,8 +34,8 @@ func New(c Config, reg prometheus.Registerer) *Limiter {
 	return l
 }
 
-// Open returns a Limiter without limits.
-func Open() *Limiter { return New(Config{}, prometheus.NewRegistry()) }
+// Unlimited returns a Limiter without limits.
+func Unlimited() *Limiter { return New(Config{}, prometheus.NewRegistry()) }
 
 // ByAddress bounds what one address sends to next, known or not. It goes before everything that costs something.
 func (l *Limiter) ByAddress(next http.Handler) http.Handler {
