@@ -15,8 +15,8 @@ type Batch struct {
 	UnknownTypes int                // of those passed over, how many were of a type that nobody counts
 	Covers       []Cover            // the slots of what is not in Messages, in the order read
 	Next         map[int32]Position // where each partition that was read goes on
-	// Through is a moment. All that the topic had then is in this batch or in an earlier one. It is zero if no such moment
-	// is known.
+	// Through is a moment. All that the topic had then is in this batch or in an earlier one. It is zero if no such
+	// moment is known.
 	Through time.Time
 	Read    time.Time // when its records were read
 }
@@ -31,8 +31,8 @@ type Cover struct {
 // Message is one event, and what identifies it when it is read again.
 type Message struct {
 	ID string // its own; stays when it is sent again
-	// Lineage names the file whose outbox wrote the message. It is "" for any other message. Sequence is the message's slot
-	// in that file, Previous the slot published before it.
+	// Lineage names the file whose outbox wrote the message. It is "" for any other message. Sequence is the message's
+	// slot in that file, Previous the slot published before it.
 	Lineage  string
 	Sequence uint64
 	Previous uint64
@@ -92,8 +92,8 @@ func (v Verdict) Counts() bool { return v == VerdictCounted || v == VerdictCover
 // MessageID is what to look a message up by.
 type MessageID struct {
 	ID string // its own
-	// Lineage and Sequence are those it was published under. They find a message whose id was forgotten. They are "" and 0
-	// for a message that no outbox wrote.
+	// Lineage and Sequence are those it was published under. They find a message whose id was forgotten. They are ""
+	// and 0 for a message that no outbox wrote.
 	Lineage  string
 	Sequence uint64
 }

@@ -19,8 +19,8 @@ type Day struct {
 
 // Days collects quarter hours into the local days of a range.
 //
-// A quarter hour belongs to a day if the local clock shows the day's date throughout. A day has 96 of them, 92 or 100 if
-// summer time begins or ends, and none if the zone skipped it.
+// A quarter hour belongs to a day if the local clock shows the day's date throughout. A day has 96 of them, 92 or 100
+// if summer time begins or ends, and none if the zone skipped it.
 type Days struct {
 	days   []Day
 	pieces []piece // in order of time, disjoint
@@ -44,8 +44,8 @@ func NewDay(z Zone, date Date) (*Days, error) {
 	return d, nil
 }
 
-// NewDays returns the days of a zone from one to another, both included, with nothing counted. Those that have no totals
-// are Unavailable. The error is an *Error with CodeInvalidRange or CodeRangeTooLong.
+// NewDays returns the days of a zone from one to another, both included, with nothing counted. Those that have no
+// totals are Unavailable. The error is an *Error with CodeInvalidRange or CodeRangeTooLong.
 func NewDays(z Zone, from, to Date) (*Days, error) {
 	if to < from {
 		return nil, &Error{CodeInvalidRange, fmt.Sprintf("The range ends on %s, before it begins on %s.", to, from)}
@@ -73,8 +73,8 @@ func NewDays(z Zone, from, to Date) (*Days, error) {
 	return d, nil
 }
 
-// Span covers every quarter hour of the range. It may cover some that are not in it. It is empty if the zone skipped all
-// of the days.
+// Span covers every quarter hour of the range. It may cover some that are not in it. It is empty if the zone skipped
+// all of the days.
 func (d *Days) Span() Span {
 	if len(d.pieces) == 0 {
 		return Span{}

@@ -8,8 +8,8 @@ type Hour struct {
 	Totals
 }
 
-// Hours collects quarter hours into the hours of a day, as the local clock shows them. There are 24, or 23 or 25 if summer
-// time begins or ends. If the clocks change by half an hour, one hour is shorter.
+// Hours collects quarter hours into the hours of a day, as the local clock shows them. There are 24, or 23 or 25 if
+// summer time begins or ends. If the clocks change by half an hour, one hour is shorter.
 type Hours struct {
 	hours []Hour
 	of    map[Quarter]int

@@ -64,8 +64,8 @@ type Parked struct {
 	Key         []byte
 	Value       []byte // nil for a tombstone
 	Headers     []cloudevent.Header
-	// TooLarge is how many bytes a record has that was too large to keep, or 0. Its value is missing, and perhaps its key
-	// and its last headers.
+	// TooLarge is how many bytes a record has that was too large to keep, or 0. Its value is missing, and perhaps its
+	// key and its last headers.
 	TooLarge int
 	Poison   Poison
 }

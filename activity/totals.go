@@ -57,7 +57,8 @@ func (c *Changed) note(partition int32, next int64) {
 // Minutes are the minutes of a quarter hour.
 type Minutes [quarterSeconds / 60]measure.Tally
 
-// Begin makes room in the totals of a quarter hour for all that the activity declares. What it no longer declares stays.
+// Begin makes room in the totals of a quarter hour for all that the activity declares. What it no longer declares
+// stays.
 func (t *Totals) Begin(def *Definition) {
 	if t.Minutes == nil {
 		t.Minutes = new(Minutes)

@@ -17,9 +17,10 @@ type Zone struct{ location *time.Location }
 // UTC returns the zone UTC.
 func UTC() Zone { return Zone{time.UTC} }
 
-// LoadZone returns the zone of that IANA name. It prefers the machine's zone data to the program's. The error is an *Error
-// with CodeInvalidZone. Names that only this machine knows are refused: Local, localtime, and the copies of the database
-// under posix/ and right/ (which counts leap seconds). So is a detour to a zone's file, such as Europe/./London.
+// LoadZone returns the zone of that IANA name. It prefers the machine's zone data to the program's. The error is an
+// *Error with CodeInvalidZone. Names that only this machine knows are refused: Local, localtime, and the copies of the
+// database under posix/ and right/ (which counts leap seconds). So is a detour to a zone's file, such as
+// Europe/./London.
 func LoadZone(name string) (Zone, error) {
 	if !fs.ValidPath(name) {
 		return Zone{}, invalidZone(name)
@@ -46,8 +47,8 @@ func (z Zone) String() string { return z.location.String() }
 // DateOf returns the local date at t.
 func (z Zone) DateOf(t time.Time) Date { return DateOf(t.In(z.location)) }
 
-// At returns the moment at which the zone's clocks show what those of UTC show at wall. If they show it twice, it is the
-// first time. If they skip it, it is when clocks that had not changed would show it.
+// At returns the moment at which the zone's clocks show what those of UTC show at wall. If they show it twice, it is
+// the first time. If they skip it, it is when clocks that had not changed would show it.
 func (z Zone) At(wall time.Time) time.Time {
 	const aDay = 24 * time.Hour
 	shown := func(near time.Time) (at time.Time, right bool) {
@@ -80,9 +81,9 @@ func (z Zone) offset(unix int64) int64 {
 
 // quarters calls yield with each quarter hour of the days from one to another, in order of time, and with its day.
 //
-// It calls untold for each day that does not consist of whole quarter hours, with an *Error with CodeOffQuarterHour: the
-// zone's offset is not a multiple of a quarter hour, or a change of the clocks put two dates into one quarter hour. It may
-// do so several times for a day, and after it yielded quarter hours of it.
+// It calls untold for each day that does not consist of whole quarter hours, with an *Error with CodeOffQuarterHour:
+// the zone's offset is not a multiple of a quarter hour, or a change of the clocks put two dates into one quarter hour.
+// It may do so several times for a day, and after it yielded quarter hours of it.
 //
 // It asks for the offset at every quarter hour. It does not use time.Time.ZoneBounds, which on the last day of a leap
 // year returns an end before the time in question (Go 1.26).

@@ -19,7 +19,8 @@ func TestAFloodOfFailuresIsNoFloodOfErrors(t *testing.T) {
 	floodtest.Run(t, own+"/messages/a", route, "a secret", func(logger zerolog.Logger) (http.Handler, func()) {
 		api := activityapi.New(activityapi.Config{
 			Activities: []activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}},
-			Zone:       activity.UTC(), Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited(), Clock: clock.NewManual(now),
+			Zone:       activity.UTC(), Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited(),
+			Clock:  clock.NewManual(now),
 			Logger: logger,
 		})
 		return api, api.Close

@@ -24,7 +24,8 @@ func TestAPI_ADayIsOneOfTheServicesZone(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := newFile(t)
-		s.serve(activityapi.Config{Listeners: maxListeners, Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited(), Zone: zone})
+		s.serve(activityapi.Config{Listeners: maxListeners, Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited(),
+			Zone: zone})
 		s.order("a", c.order, "GBP", 7)
 		s.order("b", "2025-11-23T09:00:00Z", "GBP", 7) // on the day before, wherever it is
 		for path, want := range map[string]string{

@@ -50,7 +50,7 @@ var reserved = []string{
 	"digest",
 }
 
-// definition reads an activity, and notes what is wrong with it. lines has those before it.
+// definition reads an activity, and notes what is wrong with it. lines has the lines of earlier activities, by name.
 func (it *item) definition(lines map[string]int) activity.Definition {
 	def := activity.Definition{}
 	if !it.read() {
@@ -184,8 +184,8 @@ func (u *uses) add(line int, setting string, path measure.Path) {
 	}
 }
 
-// check refuses a path that leads to objects, because another leads on through them: every event would be parked, or
-// without a value.
+// check refuses a path that must lead to objects, because another one leads on through them. Every event would be
+// parked, or have no value.
 func (u *uses) check(it *item) {
 	for _, one := range u.each {
 		for _, other := range u.paths {
@@ -221,7 +221,7 @@ func parseFactPath(text, otherwise string) (activity.FactPath, error) {
 // units are those that a time may be counted in since 1970.
 var units = map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond}
 
-// parseTime reads where the time is, and how it is written.
+// parseTime reads where to find the time, and how it is written.
 func parseTime(text string) (path activity.FactPath, form activity.TimeForm, err error) {
 	words := strings.Fields(text)
 	if len(words) == 1 && words[0] == "record" {

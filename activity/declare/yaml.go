@@ -29,7 +29,7 @@ var keys = []string{
 	"rules",
 }
 
-// faults are what is wrong with a text, each with its place.
+// faults are what is wrong with a text, line by line.
 type faults []fault
 
 type fault struct {
@@ -195,7 +195,7 @@ func (it *item) lacks(key string) bool {
 	return text == "" && err == nil
 }
 
-// text returns the text of a setting, "" when there is none or it is none.
+// text returns the text of a setting, or "" if it is missing or has no text.
 func (it *item) text(key string) (text string, line int) {
 	f, given := it.fields[key]
 	if !given {
@@ -263,7 +263,7 @@ func (it *item) bounded(key string, all []named, most int) []named {
 	return nil
 }
 
-// scalar is the text of a plain value, as it was written.
+// scalar returns the text of a plain value, as it was written.
 func scalar(node ast.Node) (string, error) {
 	switch node := node.(type) {
 	case nil, *ast.NullNode:

@@ -12,7 +12,7 @@ import (
 
 var _ Reader = (*kafka.Careful)(nil)
 
-// suspectAfter is after how many runs in a row, that neither stopped in order nor read all of the topic, what they read
+// suspectAfter is how many runs in a row may neither stop in order nor read the whole topic. After that, what they read
 // is suspected.
 const suspectAfter = 2
 

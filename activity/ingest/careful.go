@@ -35,7 +35,7 @@ type Reader interface {
 	Next(ctx context.Context, partition int32, at kafka.Position) (kafka.Fetched, error)
 }
 
-// readCarefully does what Careful says.
+// readCarefully reads as Careful describes.
 func (in *Ingest) readCarefully(ctx context.Context, c *Careful, stored map[int32]activity.Position) error {
 	partitions, err := c.Reader.Partitions(ctx)
 	if err != nil {
@@ -65,7 +65,7 @@ func (in *Ingest) readCarefully(ctx context.Context, c *Careful, stored map[int3
 	return in.config.Well(ctx, all)
 }
 
-// readPartition reads one partition to its end or until that time, and reports whether it got to the end.
+// readPartition reads one partition to its end, or until that time. It reports whether it got to the end.
 func (in *Ingest) readPartition(
 	ctx context.Context,
 	c *Careful,

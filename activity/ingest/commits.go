@@ -2,8 +2,8 @@ package ingest
 
 import "sync"
 
-// commits tells who waits for one that it happened. The zero value is ready for use; a commit nobody waits for costs a
-// lock.
+// commits tells those who wait that a commit happened. The zero value is ready for use. A commit that nobody waits for
+// costs a lock.
 type commits struct {
 	mu      sync.Mutex
 	waiting chan struct{} // nil while nobody waits

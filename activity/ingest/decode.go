@@ -111,8 +111,8 @@ func (d *decoder) batch(fetched kafka.Fetched) *activity.Batch {
 	return b
 }
 
-// cover notes the slots of a record that is not counted: one that is passed over covers those that were skipped before
-// it too, one that is parked its own.
+// cover notes the slots of a record that is not counted. A parked one covers its own slot. One that is passed over also
+// covers those that were skipped before it.
 func (d *decoder) cover(b *activity.Batch, r *kafka.Record, skipped bool) {
 	if d.def.ID.Header != cloudevent.HeaderID {
 		return
@@ -133,8 +133,8 @@ func (d *decoder) cover(b *activity.Batch, r *kafka.Record, skipped bool) {
 	b.Covers = append(b.Covers, c)
 }
 
-// content is a digest of what a message says: its type, its time and its value. What may differ when it is sent again
-// is not in it.
+// content is a digest of what a message says: its type, its time and its value. It leaves out what may differ when the
+// message is sent again.
 func (d *decoder) content(r *kafka.Record) (digest [8]byte) {
 	h := sha256.New()
 	for _, part := range []string{header(r, d.def.TypeAt.Header), header(r, d.def.At.Header),
@@ -155,7 +155,7 @@ func raw(r *kafka.Record) activity.Parked {
 	}
 }
 
-// Decode returns a message that was kept as the activity reads it now, or says why it cannot be counted.
+// Decode reads a message that was kept, by the declaration of now. Its error says why the message cannot be counted.
 func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *activity.Poison) {
 	if p.Poison.Reason == activity.ReasonSkipped {
 		return activity.Message{}, &p.Poison // there is nothing to read
@@ -180,8 +180,7 @@ func Decode(def *activity.Definition, p *activity.Parked) (activity.Message, *ac
 // cut takes n elements from the front.
 func cut[T any](all []T, n int) (rest, taken []T) { return all[n:], all[:n:n] }
 
-// These stand for a message that is passed over: another activity of the topic answers for it, or nobody does, because
-// its type is new.
+// These stand for a message that is passed over: another activity counts it, or nobody does because its type is new.
 var (
 	othersMessage = &activity.Poison{Detail: "another activity's"}
 	unknownType   = &activity.Poison{Detail: "of an unknown type"}
@@ -195,7 +194,8 @@ func (d *decoder) message(r *kafka.Record, m *activity.Message) *activity.Poison
 		}
 		return poison(
 			activity.ReasonTooLarge,
-			"The record has %d bytes, more than max-record-bytes allows. Only its position was kept: read it from Kafka.",
+			"The record has %d bytes, more than max-record-bytes allows. Only its position was kept: read it from "+
+				"Kafka.",
 			r.TooLarge,
 		)
 	}
@@ -295,7 +295,7 @@ func (d *decoder) checkType(found string) *activity.Poison {
 		d.def.Type)
 }
 
-// fact returns the text that a path leads to, "" when there is none.
+// fact returns the text that a path leads to, or "".
 func (d *decoder) fact(r *kafka.Record, path activity.FactPath, field int) (string, *activity.Poison) {
 	if field < 0 {
 		return header(r, path.Header), nil
@@ -307,7 +307,7 @@ func (d *decoder) fact(r *kafka.Record, path activity.FactPath, field int) (stri
 	return string(text), nil
 }
 
-// header returns the first header of that name, "" when there is none.
+// header returns the first header of that name, or "".
 func header(r *kafka.Record, name string) string {
 	for i := range r.Headers {
 		if name != "" && r.Headers[i].Key == name {

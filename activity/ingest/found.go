@@ -5,8 +5,8 @@ import (
 	"ordertally/activity/measure"
 )
 
-// found is what one event has for one measure. An error of it is either an *activity.Poison or says that a value has
-// the wrong type. The decoder uses it again and again.
+// found is what one event has for one measure. Its errors are an *activity.Poison, or say that a value has the wrong
+// type. The decoder has one and uses it for every measure.
 type found struct {
 	decoder *decoder
 	measure *measure.Measure

@@ -22,29 +22,28 @@ import (
 
 // Source is the topic; kafka.Consumer is one.
 type Source interface {
-	// Assign starts reading all partitions, each at next or, when next does not name it, at 0. It waits for as long as
-	// the broker is away. Called again, it begins anew.
+	// Assign starts to read all partitions. Each begins at its position in next, or at 0 if it has none. Assign waits
+	// while the broker is away. Called again, it begins anew.
 	Assign(ctx context.Context, next map[int32]kafka.Position) error
 	// Fetch waits for a record and returns it with those that are there already, at most limit. It waits through
-	// outages; any error but that of ctx ends the ingest. Where the topic is not any more what was read, it goes on
-	// elsewhere, so that records come again or are missing, and says so. The result belongs to the caller. It is called
-	// by one goroutine.
+	// outages. Any error but that of ctx ends the ingest. If the topic is no longer what was read, Fetch goes on
+	// elsewhere and says so: records then come again or are missing. The result belongs to the caller. One goroutine
+	// calls it.
 	Fetch(ctx context.Context, limit int) (kafka.Fetched, error)
-	// Lag returns for each partition how many records are left to fetch. Those that Fetch returned last still count
-	// until it is called again: a lag of 0 must not be seen while records are between two hands. Safe for concurrent
-	// use.
+	// Lag returns how many records of each partition are left to fetch. Those that Fetch returned last count until it
+	// is called again, so that the lag is never 0 while a record is on its way. Safe for concurrent use.
 	Lag() map[int32]int64
 	// PartitionsAdded returns how many partitions the topic got since Assign. Safe for concurrent use.
 	PartitionsAdded() int
-	// Behind reports whether there are records that could be read and have not been. It is false while the broker is
-	// away. Safe for concurrent use.
+	// Behind reports whether records are there and not read yet. It is false while the broker is away. Safe for
+	// concurrent use.
 	Behind() bool
 	// Held returns where reading waits for another program's transaction to end. Safe for concurrent use.
 	Held() kafka.Held
-	// Through returns a moment: all that the topic had then was returned by a Fetch before the last. It is zero when
-	// none is known. Safe for concurrent use.
+	// Through returns a moment. All that the topic had then was returned by a Fetch before the last one. It is zero if
+	// no such moment is known. Safe for concurrent use.
 	Through() time.Time
-	// CommitForMonitors tells tools that watch lag. It does not wait.
+	// CommitForMonitors tells the positions to tools that watch lag. It does not wait.
 	CommitForMonitors(next map[int32]int64)
 }
 
@@ -52,15 +51,15 @@ type Source interface {
 type Store interface {
 	// AsOf returns the positions to go on from.
 	AsOf(ctx context.Context) (activity.AsOf, error)
-	// Apply applies a batch as one and returns, once it is on the disk, what was decided about each message.
-	// boltdb.ErrFull means that nothing was written and that it may be tried again.
+	// Apply applies a whole batch. Once it is on the disk it returns what was decided about each message.
+	// boltdb.ErrFull means that nothing was written: try again.
 	Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error)
 	// Ledgers returns how much waits for an operator.
 	Ledgers(ctx context.Context) (activity.Ledgers, error)
 }
 
-// GCPercent is what a process that counts should set as GOGC. Reading 15,000 records ahead makes some 30 MiB of live
-// heap out of much that is garbage at once: with the default of 100 counting a backlog takes a sixth longer.
+// GCPercent is what a process that counts should set as GOGC. Reading 15,000 records ahead leaves 30 MiB of live heap
+// among much garbage: with the default of 100, counting a backlog takes a sixth longer.
 const GCPercent = 400
 
 // Config of an Ingest. The zero value is ready for use.
@@ -70,15 +69,14 @@ type Config struct {
 
 	// RetryFull is how long to wait before writing again when the disk is full. Default 5 s.
 	RetryFull time.Duration `kong:"-"`
-	// StallAfter is how long nothing may move, while there are records to count, before Check calls the ingest stalled.
-	// Default 1 min.
+	// StallAfter is how long nothing may move while there are records to count. Then Check fails. Default 1 min.
 	StallAfter time.Duration `kong:"-"`
 	// Tracing makes a span of each message whose order is traced. Default none.
 	Tracing *tracing.Tracing `kong:"-"`
-	// Well is told, once, when all was read that stood in the topic and nothing ended the process; after a careful
-	// begin also whether that was all. Default nil: nobody is.
+	// Well is called once, when all that stood in the topic was read and the process still runs. After a careful begin
+	// it is also told whether that was all. Default nil.
 	Well func(ctx context.Context, all bool) error `json:"-" kong:"-"`
-	// Careful is how to begin when something in the topic seems to end the process. Default nil: reading ahead.
+	// Careful says how to begin when something in the topic seems to end the process. Default nil: by reading ahead.
 	Careful *Careful `json:"-" kong:"-"`
 	// Clock times how long messages took. Default clock.System.
 	Clock clock.Clock `kong:"-"`
@@ -125,8 +123,8 @@ func New(source Source, store Store, def activity.Definition, config Config, met
 	return in
 }
 
-// Run reads and counts until ctx ends (nil), or until the source or the store fails. After a panic, which comes as a
-// *lifecycle.PanicError, it may be called again: it goes on where the store says.
+// Run reads and counts until ctx ends, which is no error, or until the source or the store fails. A panic is returned
+// as a *lifecycle.PanicError. After that Run may be called again and goes on where the store says.
 func (in *Ingest) Run(ctx context.Context) error {
 	err := in.run(ctx)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -189,7 +187,7 @@ func (in *Ingest) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// fetch is what was fetched, and until when all was before.
+// fetch is what was fetched.
 type fetch struct {
 	kafka.Fetched
 	through time.Time
@@ -265,7 +263,7 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	return nil
 }
 
-// report logs, once for a batch, what should not be: nobody has to look for it, for metrics and the ledgers keep it.
+// report logs what should not be, once for a batch. Metrics and ledgers keep the rest.
 func (in *Ingest) report(batch *activity.Batch, verdicts []activity.Verdict) {
 	for _, of := range []struct {
 		verdict activity.Verdict
@@ -324,8 +322,8 @@ func offsets(next map[int32]activity.Position) map[int32]int64 {
 	return offsets
 }
 
-// Lag returns for each partition how many offsets up to its end are not counted yet, and whether that is known: it is
-// not before the partitions were found for the first time.
+// Lag returns how many offsets of each partition are not counted yet, up to its end. It is not known before the
+// partitions were found for the first time.
 func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
 	if !in.assigned.Load() {
 		return nil, false
@@ -335,8 +333,8 @@ func (in *Ingest) Lag() (lag map[int32]int64, known bool) {
 	return lag, true
 }
 
-// Through returns a moment: all that the topic had then has been counted, refused or parked. It never goes back, and is
-// zero before the ends of all partitions were known and reached.
+// Through returns a moment. All that the topic had then has been counted, refused or parked. It never goes back. It is
+// zero until the ends of all partitions were known and reached.
 func (in *Ingest) Through() time.Time {
 	fetched := in.source.Through()
 	if in.pending.none() { // of what had been fetched by then
@@ -345,8 +343,8 @@ func (in *Ingest) Through() time.Time {
 	return in.through.moment()
 }
 
-// Check is a liveness check: it fails when there are records to count and nothing has moved for StallAfter. An outage
-// of the broker, a full disk and a topic without news do not make it fail: another start would not help.
+// Check is a liveness check. It fails if there are records to count and nothing has moved for StallAfter. It does not
+// fail if the broker is away, the disk is full or the topic has nothing new: another start would not help.
 func (in *Ingest) Check(context.Context) error {
 	still := in.progress.still()
 	if still < in.config.StallAfter || in.pending.none() && !in.source.Behind() {

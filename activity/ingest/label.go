@@ -5,7 +5,7 @@ import (
 	"ordertally/activity/measure"
 )
 
-// label reads the value of a dimension, or the values. It never fails: what has no text there is counted without one.
+// label reads the values of a dimension. It never fails: an event without a text there is counted without one.
 func (d *decoder) label(dimension int, e *activity.Event) {
 	at := &d.dimensions[dimension]
 	var table *measure.Table
@@ -20,7 +20,7 @@ func (d *decoder) label(dimension int, e *activity.Event) {
 	e.Splits[dimension] = table
 }
 
-// texts returns the only text, "" when there is none. An event that has several counts under each of them.
+// texts returns the only text, or "". An event with several counts under each of them.
 func (d *decoder) texts(at *dimensionFields, e *activity.Event) (only string, table *measure.Table) {
 	s := &d.fields[at.value]
 	var event measure.Tally
@@ -91,7 +91,7 @@ func (d *decoder) object(table *measure.Table, values []scalar, object *measure.
 	}
 }
 
-// part adds up some of the amounts, whose sum is known to be possible.
+// part adds up some of the amounts. Their sum is known to fit.
 func (f *field) part(from, to int32) int64 {
 	var sum int64
 	for i := from; i < to; i++ {

@@ -15,7 +15,7 @@ import (
 	"ordertally/shared/text/rfc3339"
 )
 
-// moment returns when the event of a record happened, by the record or by the text at the time's place.
+// moment returns when the event of a record happened, by the record's timestamp or by the declared time.
 func (d *decoder) moment(r *kafka.Record) (time.Time, *activity.Poison) {
 	form := &d.def.AtForm
 	if form.Record {
@@ -56,7 +56,7 @@ var unitNames = map[time.Duration]string{
 	time.Second: "seconds", time.Millisecond: "milliseconds", time.Microsecond: "microseconds",
 }
 
-// Bounds of a number that is a time: no real one has more digits, and no larger exponent.
+// Bounds of a number that is a time. No real one has more digits or a larger exponent.
 const (
 	maxDigits   = 40
 	maxExponent = 40
@@ -64,7 +64,7 @@ const (
 
 var errFar = errors.New("which is of no year that has four digits")
 
-// sinceEpoch reads a JSON number of units since 1970. What is less than a nanosecond is cut off.
+// sinceEpoch reads a JSON number of units since 1970. It cuts off what is less than a nanosecond.
 func sinceEpoch(text string, unit time.Duration) (time.Time, error) {
 	perSecond := int64(time.Second / unit)
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && text[0] != '+' {
@@ -102,14 +102,14 @@ func inYears(at time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// What a time that cannot be read may need to be declared.
+// What may be missing from the declaration of a time.
 var (
 	errNumber = errors.New("is a number: declare its unit, such as time: PATH unit=ms or unit=s")
 	errZone   = errors.New("has no offset from UTC: declare its zone, such as time: PATH zone=Europe/London")
 )
 
-// asWritten reads a time as RFC 3339 writes it, or nearly so: a space for the T, one before the offset, an offset of
-// +0000 or +00 or UTC, or none when there is a zone that it is of.
+// asWritten reads a time in RFC 3339, or nearly so: a space is taken for the T and before the offset, and the offset
+// may be +0000, +00 or UTC. It may be missing if a zone is declared.
 func asWritten(text string, zone activity.Zone) (time.Time, error) {
 	at, err := rfc3339.Parse(text)
 	if err == nil {

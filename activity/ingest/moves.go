@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/kafka"
 )
 
-// moves remembers that reading went on elsewhere than at its position. The zero value is never.
+// moves remembers each time that reading went on elsewhere than at its position.
 type moves struct {
 	mu    sync.Mutex
 	count int
@@ -44,7 +44,7 @@ var explanations = map[kafka.Reason]string{
 	kafka.Expired:   "records were deleted from the topic before they were read: they are not in the statistics",
 }
 
-// reposition says loudly that reading went on elsewhere.
+// reposition logs that reading went on elsewhere.
 func (in *Ingest) reposition(moved kafka.Reposition) {
 	in.metrics.repositions.WithLabelValues(string(moved.Reason)).Inc()
 	in.moves.add(moved, in.config.Clock.Now())

@@ -81,9 +81,9 @@ func (m Measure) String() string {
 	return text
 }
 
-// Dimension splits what is counted by a value, such as the country of an order. Where the objects that the value is a
-// member of are in an array, such as an order's lines, it counts them instead of the events, with the sums of what is
-// inside them.
+// Dimension splits what is counted by a value, such as the country of an order. If the value is a member of objects in
+// an array, such as an order's lines, it counts these objects instead of the events, with the sums of what is inside
+// them.
 type Dimension struct {
 	Name string
 	Path Path
@@ -91,8 +91,8 @@ type Dimension struct {
 	Single bool
 }
 
-// Has reports whether every value of the dimension has the sums of a measure. Others have them only where they split
-// events, not the elements of an array.
+// Has reports whether every value of the dimension has the sums of a measure. A dimension that may split the elements
+// of an array lacks the sums of what is outside them.
 func (d *Dimension) Has(m *Measure) bool {
 	objects := d.Objects()
 	return m.Kind.Sums && (d.Single || objects == "" || m.Path.Within(objects))

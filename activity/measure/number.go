@@ -7,8 +7,7 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// Sum is an exact sum of amounts that are not negative. Its 128 bits hold more than 2^64 of the largest amounts that an
-// event can carry, so no sum of events overflows, whatever they carry.
+// Sum is an exact sum of amounts that are not negative. It has 128 bits: enough for 2^64 events of the largest amount.
 type Sum struct{ Hi, Lo uint64 }
 
 // SumOf returns n, which must not be negative.

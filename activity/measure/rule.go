@@ -16,7 +16,7 @@ type Rule struct {
 	Path    Path
 	AtLeast int64  // when Factors is nil
 	Factors []Path // the sum of whose products Path must be
-	Exists  bool   // there must be a value; AtLeast says nothing then
+	Exists  bool   // there must be a value; AtLeast has no meaning then
 }
 
 var (

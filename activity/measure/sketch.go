@@ -23,19 +23,18 @@ const (
 // MaxExact is how many different texts a sketch counts exactly, but for two with the same 64-bit hash.
 const MaxExact = maxExact
 
-// RelativeError is the standard error of a sketch that holds more: two counts of three are nearer to the truth than
-// this part of it.
+// RelativeError is the standard error of a sketch that holds more, as a share. Two counts of three are off by less.
 const RelativeError = 1.04 / (1 << (precision / 2))
 
-// Sketch counts different texts in at most 3 KiB: exactly while they are few, then by HyperLogLog (Flajolet and others,
-// 2007) with the estimator of Ertl ("New cardinality estimation algorithms for HyperLogLog sketches", 2017), which
-// needs no tables. Sketches of parts merge into that of the whole. The zero Sketch is empty.
+// Sketch counts different texts in at most 3 KiB. While they are few it counts exactly. Then it uses HyperLogLog
+// (Flajolet and others, 2007) with the estimator of Ertl ("New cardinality estimation algorithms for HyperLogLog
+// sketches", 2017), which needs no tables. Sketches of parts merge into that of the whole. The zero Sketch is empty.
 type Sketch struct {
 	hashes []uint64 // in order, while they are few
 	ranks  []uint8  // of each register; nil while they are few
 }
 
-// Hash returns what a text is added as. It is stored: the function never changes.
+// Hash returns what to add for a text. Files hold hashes, so the function never changes.
 func Hash(text []byte) uint64 { return xxhash.Sum64(text) }
 
 // Add adds the hash of a text.

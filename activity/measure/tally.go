@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Tally is the little that is kept of a minute, or of one value of a dimension: how many events, and their sums.
+// Tally is what is kept of a minute, or of one value of a dimension: how many events, and their sums.
 type Tally struct {
 	Count int64
 	Sums  []NamedSum // in order of measure, then group
@@ -63,15 +63,14 @@ func (t *Tally) add(s *NamedSum) {
 
 // What a table keeps.
 const (
-	// MaxRows is how many values of a dimension are kept apart where they are counted, in a quarter hour of a
-	// partition.
+	// MaxRows is how many values of a dimension are kept apart in a quarter hour of a partition.
 	MaxRows = 1000
 	// MaxRowBytes is the longest value that is kept apart.
 	MaxRowBytes = 128
 )
 
-// Table is what was counted of each value of a dimension. Rows are kept for the first MaxRows values that were met, so
-// that its size is bounded whatever the events say; Rest counts the others.
+// Table is what was counted of each value of a dimension. The first MaxRows values that were met have rows; Rest counts
+// the others. So its size is bounded, whatever the events say.
 type Table struct {
 	Name string
 	Rows []Row // in order of their values
@@ -98,8 +97,7 @@ func (t *Table) At(value string) *Tally {
 	return &t.Rows[at].Tally
 }
 
-// Add counts what one event has of a dimension: the rows that are known and those that there is room for, the others in
-// Rest.
+// Add counts what one event has of a dimension. Values without a row, and without room for one, are counted in Rest.
 func (t *Table) Add(event *Table) {
 	for i := range event.Rows {
 		t.At(event.Rows[i].Value).Merge(&event.Rows[i].Tally)
@@ -107,7 +105,7 @@ func (t *Table) Add(event *Table) {
 	t.Rest.Merge(&event.Rest)
 }
 
-// Merge adds what another table counted, all of its rows: it is for answers, which are cut to their Top.
+// Merge adds all rows of another table. It is for answers, which are cut to their Top.
 func (t *Table) Merge(other *Table) {
 	merged := make([]Row, 0, max(len(t.Rows), len(other.Rows)))
 	mine, theirs := t.Rows, other.Rows
@@ -136,7 +134,7 @@ func (r *Row) clone() Row {
 	return c
 }
 
-// Top returns the n rows with the most events, the most first, and what all others counted.
+// Top returns the n rows with the most events, largest first, and the rest as one.
 func (t *Table) Top(n int) (rows []Row, rest Tally) {
 	rows = slices.Clone(t.Rows)
 	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(b.Count, a.Count) })

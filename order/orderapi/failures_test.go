@@ -24,7 +24,8 @@ func (unreadable) List(context.Context, order.Query) (order.Page, error) {
 
 func TestAFloodOfFailuresIsNoFloodOfErrors(t *testing.T) {
 	floodtest.Run(t, "/v1/orders", "/v1/orders", "a secret", func(logger zerolog.Logger) (http.Handler, func()) {
-		return orderapi.New(orderapi.Config{Store: unreadable{}, Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited(),
-			Logger: logger}), func() {}
+		return orderapi.New(orderapi.Config{Store: unreadable{}, Guard: auth.Unguarded(),
+			Limiter: ratelimit.Unlimited(),
+			Logger:  logger}), func() {}
 	})
 }

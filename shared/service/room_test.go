@@ -89,7 +89,8 @@ func opsListener(t *testing.T) (addr string) {
 	for i := range 5000 {
 		numbers.WithLabelValues(fmt.Sprintf("a label of some length %d", i)).Set(float64(i))
 	}
-	ops := telemetry.Ops{Registry: reg, Health: &telemetry.Health{}, Guard: auth.Unguarded(), Metrics: web.NewMetrics(reg)}
+	ops := telemetry.Ops{Registry: reg, Health: &telemetry.Health{}, Guard: auth.Unguarded(),
+		Metrics: web.NewMetrics(reg)}
 	ops.Health.Register("well", func(context.Context) error { return nil }, telemetry.Live|telemetry.Ready)
 	ops.Level, ops.Logger = &telemetry.Level{}, zerolog.Nop()
 	server, err := opsServer(&Config{OpsListen: "127.0.0.1:0"}, ops)
