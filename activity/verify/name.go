@@ -83,8 +83,9 @@ func (q *Quarter) says(whole bool, services int) string {
 	case q.Order.Count == q.Activity.Count:
 		return "as many orders were counted, but not the same ones"
 	}
-	return "every order is known as counted, and the figures are not theirs: the file of the activity service was " +
-		"changed, or restored in part"
+	return "every order was counted, but the figures are not theirs: the file of the activity service was changed, " +
+		"or " +
+		"restored in part"
 }
 
 // missing names the published orders of a service and quarter hour that the activity service has not counted; of the

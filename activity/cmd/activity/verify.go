@@ -116,7 +116,7 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 		}
 	}
 	if report.Moving {
-		b.WriteString("the figures were still in motion at the last look: ask again when less is going on\n")
+		b.WriteString("the figures still changed at the last look: run this again when the services are less busy\n")
 	}
 	fmt.Fprintf(
 		&b,

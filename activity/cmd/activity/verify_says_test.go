@@ -40,7 +40,7 @@ func TestVerify_SaysWhatDiffersInSentences(t *testing.T) {
 			"  from 08:15 UTC: 1 order was not counted\n" +
 			"    order o-1 is parked (impossible: The total is 1.)\n" +
 			"    order o-2 of http://b is unknown\n" +
-			"the figures were still in motion at the last look: ask again when less is going on\n" +
+			"the figures still changed at the last look: run this again when the services are less busy\n" +
 			"3 published orders on 1 day compared; all orders are published\n"},
 	} {
 		var out bytes.Buffer

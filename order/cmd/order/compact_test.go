@@ -56,7 +56,7 @@ func TestCompact_LeavesAFileThatGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, err := store.Delivery(t.Context(), second.ID)
-	if err != nil || d.Sequence != 2 || box.Lineage() != lineage || box.Backlog() != 2 {
+	if err != nil || d.Messages[0].Sequence != 2 || box.Lineage() != lineage || box.Backlog() != 2 {
 		t.Errorf("the next order: %+v, %v, backlog %d", d, err, box.Backlog())
 	}
 	if err := db.Close(); err != nil {

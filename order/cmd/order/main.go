@@ -19,7 +19,7 @@ import (
 type commands struct {
 	Serve   serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
 	Import  importCmd           `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
-	Status  statusCmd           `cmd:"" help:"Say how a running service stands with Kafka, and what it found amiss."`
+	Status  statusCmd           `cmd:"" help:"Show how a running service stands with Kafka, and its incidents."`
 	Trace   traceCmd            `cmd:"" help:"Follow one order: when it was committed, published and counted."`
 	Outbox  outboxCmd           `cmd:"" help:"Look after messages that could not be published."`
 	Keys    keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
