@@ -11,6 +11,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/kafka"
+	"ordertally/shared/service/metric"
 )
 
 // Metrics are those of all activities of a service together. Every series exists from the start, except the lag of
@@ -31,61 +32,30 @@ type Metrics struct {
 
 // NewMetrics registers the metrics.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-	}
 	m := &Metrics{
-		consumed: counter("activity_consumed_total", "Records read and applied, duplicates and poison too."),
-		counted: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "activity_counted_total", Help: "Messages counted.",
-		}, []string{"activity"}),
-		duplicates: counter("activity_duplicates_total", "Messages refused because they had been counted before."),
-		poison: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "activity_poison_total", Help: "Messages parked because they cannot be counted.",
-		}, []string{"reason"}),
-		covered: counter(
-			"activity_covered_counted_total",
-			"Messages counted although their lineage and sequence number were already covered. Each is an incident: "+
-				"another program writes sequence numbers that are not its own.",
-		),
-		unknown: counter(
-			"activity_unknown_types_total",
-			"Messages of unknown types that were passed over, because their program may send new types.",
-		),
-		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "activity_batch_messages", Help: "Records that shared one transaction.",
-			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
-		}),
+		consumed: metric.Counter(reg, "activity_consumed_total", "Records read and applied, duplicates and poison too."),
+		counted: metric.Counters[string](reg, "activity_counted_total", "Messages counted, by activity.", "activity",
+			nil), // watch adds each activity
+		duplicates: metric.Counter(reg, "activity_duplicates_total",
+			"Messages refused because they had been counted before."),
+		poison: metric.Counters(reg, "activity_poison_total", "Messages parked because they cannot be counted, by reason.",
+			"reason", activity.Reasons()),
+		covered: metric.Counter(reg, "activity_covered_counted_total", "Messages counted although their lineage and "+
+			"sequence number were already covered. Each is an incident: another program writes sequence numbers that "+
+			"are not its own."),
+		unknown: metric.Counter(reg, "activity_unknown_types_total",
+			"Messages of unknown types that were passed over, because their program may send new types."),
+		batch: metric.Histogram(reg, "activity_batch_messages", "Records that shared one transaction.", 1, 4, 7),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "activity_placed_to_counted_seconds",
 			Help:    "Time from the commit of an order, by its record's timestamp, to the commit of its count.",
 			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 600},
 		}),
-		repositions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "activity_repositions_total",
-			Help: "Times that reading a partition resumed elsewhere than at its position, because the topic had " +
-				"changed.",
-		}, []string{"reason"}),
+		repositions: metric.Counters(reg, "activity_repositions_total", "Times that reading a partition resumed elsewhere "+
+			"than at its position, because the topic had changed, by reason.", "reason", kafka.Reasons()),
 		scraped: newScraped(),
 	}
-	for _, reason := range activity.Reasons() {
-		m.poison.WithLabelValues(string(reason))
-	}
-	for _, reason := range kafka.Reasons() {
-		m.repositions.WithLabelValues(string(reason))
-	}
-	reg.MustRegister(
-		m.consumed,
-		m.counted,
-		m.duplicates,
-		m.poison,
-		m.covered,
-		m.unknown,
-		m.batch,
-		m.seconds,
-		m.repositions,
-		m.scraped,
-	)
+	reg.MustRegister(m.seconds, m.scraped)
 	return m
 }
 

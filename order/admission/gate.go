@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"ordertally/shared/service/fairshare"
+	"ordertally/shared/service/metric"
 	"ordertally/shared/settings"
 )
 
@@ -92,21 +93,15 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 	settings.Fill(&config)
 	g := &Gate{
 		config: config, sources: sources, logger: logger,
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "order_admission_refused_total", Help: "Placements refused before anything was written, by reason.",
-		}, []string{"reason"}),
-	}
-	for _, reason := range Reasons() {
-		g.refused.WithLabelValues(string(reason))
+		refused: metric.Counters(reg, "order_admission_refused_total",
+			"Placements refused before anything was written, by reason.", "reason", Reasons()),
 	}
 	g.limit.Store(initialLimit)
 	g.arriving.next()
 	g.refusals = rate.NewLimiter(minRefusals, minRefusals)
 	g.bodies = fairshare.New(largeBodies, largeBodiesShare)
-	reg.MustRegister(g.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "order_admission_limit", Help: "Placements that are admitted at once; one of 8 KiB or more counts as " +
-			"several.",
-	}, func() float64 { return float64(g.limit.Load()) }))
+	metric.GaugeOf(reg, "order_admission_limit",
+		"Placements that are admitted at once; one of 8 KiB or more counts as several.", g.limit.Load)
 	return g
 }
 

@@ -18,6 +18,7 @@ import (
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/service/metric"
 	"ordertally/shared/uuidv7"
 )
 
@@ -58,12 +59,11 @@ var _ order.Store = (*Store)(nil)
 func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, reg prometheus.Registerer) (*Store,
 	error) {
 	s := &Store{db: db, outbox: o, clock: c,
-		placed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "order_placed_total", Help: "Orders stored since the process started; replays are none."}),
-		cancelled: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "order_cancelled_total", Help: "Orders cancelled since the process started; replays are none."}),
+		placed: metric.Counter(reg, "order_placed_total",
+			"Orders stored since the process started; replays are none."),
+		cancelled: metric.Counter(reg, "order_cancelled_total",
+			"Orders cancelled since the process started; replays are none."),
 	}
-	reg.MustRegister(s.placed, s.cancelled)
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		if tx.Bucket(ordersBucket) == nil {
 			for _, name := range buckets() {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"ordertally/shared/service/metric"
 )
 
 // Metrics are the HTTP metrics of one registry. All listeners of a service share one Metrics.
@@ -16,7 +19,7 @@ import (
 type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
-	inFlight prometheus.Gauge
+	inFlight atomic.Int64
 	panics   prometheus.Counter
 	refused  prometheus.Counter
 }
@@ -35,20 +38,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from a request's headers to the end of its handler. A live stream counts when it ends.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"method", "route"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "http_requests_in_flight",
-			Help: "HTTP requests being handled now.",
-		}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "http_panics_total",
-			Help: "HTTP requests whose handler panicked.",
-		}),
-		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "http_connections_refused_total",
-			Help: "Connections closed, and requests of HTTP/2 cut off, at once because there were as many as allowed.",
-		}),
+		panics: metric.Counter(reg, "http_panics_total", "HTTP requests whose handler panicked."),
+		refused: metric.Counter(reg, "http_connections_refused_total",
+			"Connections closed, and requests of HTTP/2 cut off, at once because there were as many as allowed."),
 	}
-	reg.MustRegister(m.requests, m.seconds, m.inFlight, m.panics, m.refused)
+	reg.MustRegister(m.requests, m.seconds)
+	metric.GaugeOf(reg, "http_requests_in_flight", "HTTP requests being handled now.", m.inFlight.Load)
 	return m
 }
 
@@ -59,8 +54,8 @@ func (m *Metrics) ConnectionRefused() { m.refused.Inc() }
 // answer is counted too. The route is the one that a [Router] further in finds.
 func (m *Metrics) Instrument(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.inFlight.Inc()
-		defer m.inFlight.Dec()
+		m.inFlight.Add(1)
+		defer m.inFlight.Add(-1)
 		start := time.Now()
 		ex := &exchange{route: "unmatched"}
 		rec := newRecorder(w)

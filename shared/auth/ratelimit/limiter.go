@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ordertally/shared/auth"
+	"ordertally/shared/service/metric"
 	"ordertally/shared/settings"
 	"ordertally/shared/web"
 )
@@ -23,14 +24,9 @@ func New(c Config, reg prometheus.Registerer) *Limiter {
 	l := &Limiter{
 		caller:  newPolicy("caller", c.PerCaller, c.Burst),
 		address: newPolicy("address", c.PerAddress, c.Burst),
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_rate_limited_total", Help: "Requests answered with 429, by the limit that they exceeded.",
-		}, []string{"limit"}),
+		refused: metric.Counters(reg, "http_rate_limited_total",
+			"Requests answered with 429, by the limit that they exceeded.", "limit", []string{"caller", "address"}),
 	}
-	for _, name := range []string{"caller", "address"} {
-		l.refused.WithLabelValues(name)
-	}
-	reg.MustRegister(l.refused)
 	return l
 }
 

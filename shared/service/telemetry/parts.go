@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/service/lifecycle"
+	"ordertally/shared/service/metric"
 )
 
 // Parts are the background parts of a service. One that panics is started again, counted, and not live when that
@@ -23,11 +24,8 @@ type Parts struct {
 // NewParts returns the parts that group will run. background_panics_total{part} is registered with reg; it panics when
 // that is there already.
 func NewParts(group *lifecycle.Group, health *Health, reg prometheus.Registerer, logger zerolog.Logger) *Parts {
-	panics := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "background_panics_total",
-		Help: "Panics of background parts, after each of which the part was started again.",
-	}, []string{"part"})
-	reg.MustRegister(panics)
+	panics := metric.Counters[string](reg, "background_panics_total",
+		"Panics of background parts, after each of which the part was started again.", "part", nil)
 	return &Parts{group: group, health: health, panics: panics, logger: logger}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"ordertally/shared/service/metric"
 	"ordertally/shared/text/safetext"
 )
 
@@ -28,13 +29,8 @@ func (d *Drops) Lines() uint64 {
 // Register registers the metric service_log_lines_dropped_total for d. It exists from the start, and for a nil Drops
 // too.
 func (d *Drops) Register(reg prometheus.Registerer, service string) {
-	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: service,
-		Subsystem: "log",
-		Name:      "lines_dropped_total",
-		Help: "Log lines dropped since the process started, because standard error or the log file did not take " +
-			"them in time.",
-	}, func() float64 { return float64(d.Lines()) }))
+	metric.CounterOf(reg, service+"_log_lines_dropped_total", "Log lines dropped since the process started, because "+
+		"standard error or the log file did not take them in time.", d.Lines)
 }
 
 // maxQueued bounds the lines that wait for one place, in bytes. A place that keeps up has few: it is for a reader that

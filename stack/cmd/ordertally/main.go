@@ -13,6 +13,7 @@ type commands struct {
 	Dev     devCmd     `cmd:"" help:"Run a broker and both services in one process, with three days of real orders the first time."`
 	Config  configCmd  `cmd:"" help:"Print the settings of dev."`
 	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the OpenAPI document of a service."`
+	Metrics metricsCmd `cmd:"" help:"Print a table of all metrics of both services."`
 }
 
 func main() {
