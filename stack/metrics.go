@@ -78,7 +78,8 @@ func families(ctx context.Context, url string) (map[string]*dto.MetricFamily, er
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	all, err := parser.TextToMetricFamilies(response.Body)
 	maps.DeleteFunc(all, func(name string, _ *dto.MetricFamily) bool {
-		return strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") || strings.HasPrefix(name, "promhttp_")
+		return strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") ||
+			strings.HasPrefix(name, "promhttp_")
 	})
 	return all, err
 }

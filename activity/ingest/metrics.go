@@ -33,12 +33,14 @@ type Metrics struct {
 // NewMetrics registers the metrics.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		consumed: metric.Counter(reg, "activity_consumed_total", "Records read and applied, duplicates and poison too."),
+		consumed: metric.Counter(reg, "activity_consumed_total",
+			"Records read and applied, duplicates and poison too."),
 		counted: metric.Counters[string](reg, "activity_counted_total", "Messages counted, by activity.", "activity",
 			nil), // watch adds each activity
 		duplicates: metric.Counter(reg, "activity_duplicates_total",
 			"Messages refused because they had been counted before."),
-		poison: metric.Counters(reg, "activity_poison_total", "Messages parked because they cannot be counted, by reason.",
+		poison: metric.Counters(reg, "activity_poison_total",
+			"Messages parked because they cannot be counted, by reason.",
 			"reason", activity.Reasons()),
 		covered: metric.Counter(reg, "activity_covered_counted_total", "Messages counted although their lineage and "+
 			"sequence number were already covered. Each is an incident: another program writes sequence numbers that "+
@@ -51,8 +53,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from the commit of an order, by its record's timestamp, to the commit of its count.",
 			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 600},
 		}),
-		repositions: metric.Counters(reg, "activity_repositions_total", "Times that reading a partition resumed elsewhere "+
-			"than at its position, because the topic had changed, by reason.", "reason", kafka.Reasons()),
+		repositions: metric.Counters(reg, "activity_repositions_total",
+			"Times that reading a partition resumed elsewhere "+
+				"than at its position, because the topic had changed, by reason.", "reason", kafka.Reasons()),
 		scraped: newScraped(),
 	}
 	reg.MustRegister(m.seconds, m.scraped)

@@ -38,7 +38,8 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 		"for other programs' transactions to end; 0 when it does not wait.",
 		func() float64 { return o.HeldBackFor().Seconds() })
 	metric.GaugeOf(reg, prefix+"retained_messages",
-		"Messages in the file: those that are not published, and those published that have not expired.", o.retained.Load)
+		"Messages in the file: those that are not published, and those published that have not expired.",
+		o.retained.Load)
 	metric.GaugeOf(reg, prefix+"oldest_unpublished_seconds",
 		"Age of the oldest message that is neither published nor parked, 0 when there is none.",
 		func() float64 { return o.OldestAge().Seconds() })
@@ -59,8 +60,9 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 			"Differences found between the file and the topic, by kind.", "kind", IncidentKinds()),
 		republished: metric.Counter(reg, prefix+"republished_total",
 			"Messages published again because the topic had lost them."),
-		recovered: metric.Counter(reg, prefix+"recovered_total", "Messages found published after a crash or an unknown "+
-			"outcome, which sending again would have doubled."),
+		recovered: metric.Counter(reg, prefix+"recovered_total",
+			"Messages found published after a crash or an unknown "+
+				"outcome, which sending again would have doubled."),
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"ordertally/stack"
 )
 
-// TestMetrics_AreDocumentedAndFollowTheRules holds every metric of both services to docs/metrics.md and to the naming of
-// Prometheus, and what the alerts ask to the metrics.
+// TestMetrics_AreDocumentedAndFollowTheRules holds every metric of both services to docs/metrics.md and to the naming
+// of Prometheus, and what the alerts ask to the metrics.
 func TestMetrics_AreDocumentedAndFollowTheRules(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
