@@ -569,7 +569,7 @@ type Report struct {
 	HandedOver int64    `json:"handed_over"`
 	HeldBack   HeldBack `json:"held_back,omitempty,omitzero"`
 
-	// Incidents What was found amiss between file and topic, the newest first, 20 at most.
+	// Incidents The newest incidents, the newest first, 20 at most.
 	Incidents []Incident `json:"incidents"`
 
 	// LastSequence The last slot that was given.
@@ -579,6 +579,9 @@ type Report struct {
 
 	// Lineage The history that the file's messages belong to, their ce_lineage.
 	Lineage string `json:"lineage"`
+
+	// LogID The id of the log that was published to; it is another one after the log was deleted and made again. Left out before.
+	LogID string `json:"log_id,omitempty,omitzero"`
 
 	// OldestUnpublishedAt When the oldest message of the backlog was stored. Left out when there is none.
 	OldestUnpublishedAt time.Time `json:"oldest_unpublished_at,omitempty,omitzero"`
@@ -594,11 +597,8 @@ type Report struct {
 	PublishedUpTo int64 `json:"published_up_to"`
 	Relay         Link  `json:"relay"`
 
-	// Repair The topic lacks messages that are being published again.
+	// Repair The log lacks messages that are being published again.
 	Repair bool `json:"repair"`
-
-	// TopicID Kafka's id of the topic that was published to. Left out before.
-	TopicID string `json:"topic_id,omitempty,omitzero"`
 
 	// Waiting Messages that were refused and will be retried, or wait behind one that was.
 	//

@@ -19,6 +19,7 @@ import (
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/recovery"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
 	"ordertally/shared/web/problem"
@@ -27,14 +28,15 @@ import (
 
 // Config is what the API serves.
 type Config struct {
-	Orders  *order.Orders
-	Store   order.Store
-	Outbox  *outbox.Outbox // its parked messages
-	Topic   string         // that messages are published to
-	Guard   *auth.Guard    // says who may do what
-	Limiter *ratelimit.Limiter
-	Gate    *admission.Gate // admits placements
-	Logger  zerolog.Logger
+	Orders   *order.Orders
+	Store    order.Store
+	Outbox   *outbox.Outbox     // its parked messages
+	Recovery *recovery.Recovery // reports on the outbox
+	Topic    string             // that messages are published to
+	Guard    *auth.Guard        // says who may do what
+	Limiter  *ratelimit.Limiter
+	Gate     *admission.Gate // admits placements
+	Logger   zerolog.Logger
 }
 
 type api struct {

@@ -11,13 +11,12 @@ import (
 // maxIncidents is how many incidents a report names.
 const maxIncidents = 20
 
-// report answers how the outbox stands: what waits, under which lineage, and what was found amiss between the file and
-// Kafka.
+// report answers the state of the outbox: what waits, under which lineage, and the newest incidents.
 func (a *api) report(w http.ResponseWriter, r *http.Request) error {
 	if _, err := web.Parameters(r); err != nil {
 		return err
 	}
-	report, err := a.Outbox.Report(r.Context(), maxIncidents)
+	report, err := a.Recovery.Report(r.Context(), maxIncidents)
 	if err != nil {
 		return err
 	}

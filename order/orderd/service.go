@@ -15,6 +15,7 @@ import (
 	"ordertally/shared/event"
 	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/recovery"
 	"ordertally/shared/service"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/telemetry"
@@ -48,6 +49,10 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		return nil, err
 	}
 	s.outbox = box
+	recovery, err := recovery.Open(ctx, base.DB, box, logger)
+	if err != nil {
+		return nil, err
+	}
 	store, err := orderstore.Open(ctx, base.DB, box, clock.System{}, registry)
 	if err != nil {
 		return nil, err
@@ -62,7 +67,9 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	if err != nil {
 		return nil, err
 	}
-	relay := outbox.NewRelay(box, publisher, c.Relay, outbox.NewMetrics(registry, "order", box), logger)
+	tuning := c.Relay
+	tuning.Recovery = recovery
+	relay := outbox.NewRelay(box, publisher, tuning, outbox.NewMetrics(registry, "order", box), logger)
 	base.Part("relay", relay.Run, relay.Check)
 	base.Health.Register("outbox retention", relay.CheckRetention, telemetry.Live)
 	// While Kafka is away, orders are accepted all the same. The note says how it stands.
@@ -80,7 +87,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		return nil, err
 	}
 	return orderapi.New(orderapi.Config{
-		Orders: orders, Store: store, Outbox: box, Topic: c.Topic, Guard: base.Guard,
+		Orders: orders, Store: store, Outbox: box, Recovery: recovery, Topic: c.Topic, Guard: base.Guard,
 		Limiter: base.Limiter, Gate: gate, Logger: logger,
 	}), nil
 }

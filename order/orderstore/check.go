@@ -12,6 +12,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/recovery"
 	"ordertally/shared/uuidv7"
 )
 
@@ -28,6 +29,8 @@ func Check(r *boltdb.Record) error {
 		return complete(r.Tx)
 	case r.Within(outbox.Root()) || len(r.Path) == 0 && string(r.Key) == string(outbox.Root()):
 		return outbox.Check(r)
+	case r.Within(recovery.Root()) || len(r.Path) == 0 && string(r.Key) == string(recovery.Root()):
+		return recovery.Check(r)
 	case r.Within([]byte(auth.Bucket)):
 		return auth.CheckRecord(r)
 	case len(r.Path) == 0:

@@ -22,6 +22,7 @@ import (
 	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/brokertest"
 	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/recovery"
 	apache "ordertally/stack/kafka"
 )
 
@@ -134,6 +135,7 @@ type post struct {
 	path     string
 	db       *boltdb.DB
 	outbox   *outbox.Outbox
+	recovery *recovery.Recovery
 	appended int
 	stop     func()
 }
@@ -168,7 +170,10 @@ func (p *post) start() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	relay := outbox.NewRelay(p.outbox, publisher, outbox.RelayConfig{},
+	if p.recovery, err = recovery.Open(p.t.Context(), p.db, p.outbox, zerolog.Nop()); err != nil {
+		p.t.Fatal(err)
+	}
+	relay := outbox.NewRelay(p.outbox, publisher, outbox.RelayConfig{Recovery: p.recovery},
 		outbox.NewMetrics(prometheus.NewRegistry(), "test", p.outbox), zerolog.Nop())
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -204,7 +209,7 @@ func (p *post) place(n int) {
 
 func (p *post) report() outbox.Report {
 	p.t.Helper()
-	report, err := p.outbox.Report(p.t.Context(), 100)
+	report, err := p.recovery.Report(p.t.Context(), 100)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -321,10 +326,10 @@ func madeAgain(t *testing.T, address string) {
 			p := newPost(t, address)
 			p.place(20)
 			p.drained()
-			before := p.report().Topic
+			before := p.report().LogID
 			remake(t, p)
 			clocktest.Eventually(t, "it publishes again",
-				func() bool { return p.found(outbox.IncidentRepublished) && p.report().Topic != before })
+				func() bool { return p.found(outbox.IncidentRepublished) && p.report().LogID != before })
 			p.place(1)
 			p.drained()
 			p.once()

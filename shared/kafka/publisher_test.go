@@ -21,20 +21,26 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, brokertest.Abandoned()...) }
 
 func TestPublisherOnTheDevBroker(t *testing.T) {
-	outboxtest.Run(t, func(t *testing.T) outboxtest.Target {
+	fresh := func(t *testing.T) outboxtest.Target {
 		return target(t, devbrokertest.Start(t, devbroker.Config{}).Addr())
-	})
+	}
+	outboxtest.Run(t, fresh)
+	outboxtest.RunLog(t, fresh)
 }
 
 func TestPublisherOnApacheKafka(t *testing.T) {
 	address := apache.ForTest(t).Addr()
-	outboxtest.Run(t, func(t *testing.T) outboxtest.Target { return target(t, address) })
+	fresh := func(t *testing.T) outboxtest.Target { return target(t, address) }
+	outboxtest.Run(t, fresh)
+	outboxtest.RunLog(t, fresh)
 }
 
-// The place of at-least-once publishing keeps the part of the contract that does not need transactions.
+// Without transactions the part of the contract is kept that does not need them.
 func TestAtLeastOnceOnApacheKafka(t *testing.T) {
 	address := apache.ForTest(t).Addr()
-	outboxtest.RunAtLeastOnce(t, func(t *testing.T) outboxtest.Target { return targetWith(t, address, true) })
+	fresh := func(t *testing.T) outboxtest.Target { return targetWith(t, address, true) }
+	outboxtest.Run(t, fresh)
+	outboxtest.RunLog(t, fresh)
 }
 
 // target publishes to a topic named like the test.
@@ -57,7 +63,7 @@ func targetWith(t *testing.T, address string, idempotent bool) outboxtest.Target
 	if err != nil {
 		t.Fatal(err)
 	}
-	return outboxtest.Target{Publisher: publisher, Hang: func(t *testing.T) func() {
+	return outboxtest.Target{Publisher: publisher, AtLeastOnce: idempotent, Hang: func(t *testing.T) func() {
 		end := brokertest.Hang(t, address, topic)
 		return func() { end(true) }
 	}, Remake: func(t *testing.T) { brokertest.Recreate(t, address, topic, 2) },

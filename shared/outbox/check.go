@@ -23,9 +23,7 @@ func buckets() [][]byte {
 	return [][]byte{
 		metaBucket,
 		lineagesBucket,
-		epochsBucket,
 		tailsBucket,
-		anchorsBucket,
 		messagesBucket,
 		skippedBucket,
 		waitingBucket,
@@ -59,7 +57,6 @@ func Check(r *boltdb.Record) error {
 		[]string{
 			string(metaBucket),
 			string(tailsBucket),
-			string(anchorsBucket),
 			string(parkedBucket),
 			string(discardedBucket),
 		},
@@ -97,7 +94,7 @@ func checkBucket(r *boltdb.Record) error {
 	switch string(r.Key) {
 	case string(messagesBucket):
 		return checkTail(root, r.Sequence, slotOf(last))
-	case string(epochsBucket), string(auditBucket), string(incidentsBucket):
+	case string(auditBucket), string(incidentsBucket):
 		if r.Sequence != slotOf(last) {
 			return fmt.Errorf("its sequence is %d, and its last record has %d", r.Sequence, slotOf(last))
 		}
@@ -194,7 +191,6 @@ var checks = map[string]func(r *boltdb.Record, value []byte) error{
 		return errors.Join(wrongSize(r.Key, 4), wrongSize(value, tailSize))
 	},
 	string(countsBucket):    func(_ *boltdb.Record, value []byte) error { return wrongSize(value, 4) },
-	string(epochsBucket):    func(_ *boltdb.Record, value []byte) error { return wrongSize(value, epochNameSize+8) },
 	string(incidentsBucket): func(_ *boltdb.Record, value []byte) error { return json.Unmarshal(value, new(Incident)) },
 	string(auditBucket): func(_ *boltdb.Record, value []byte) error {
 		return json.Unmarshal(value, new(parked.AuditEntry))

@@ -84,7 +84,7 @@ func publication(root *bbolt.Bucket, slot uint64) (at time.Time, slots positionM
 }
 
 // putAgain records that a message was published a second time, because the place had lost it.
-func putAgain(root *bbolt.Bucket, s StoredRecord, at time.Time) error {
+func putAgain(root *bbolt.Bucket, s *StoredRecord, at time.Time) error {
 	bucket := root.Bucket(againBucket)
 	bucket.FillPercent = tailFill
 	key := slotKey(s.Slot)
@@ -160,8 +160,8 @@ func newPositionMap(records []StoredRecord) positionMap {
 	return m
 }
 
-// standing returns records at their places.
-func standing(records []Record, places []Position) []StoredRecord {
+// storedRecords returns records at their places.
+func storedRecords(records []Record, places []Position) []StoredRecord {
 	all := make([]StoredRecord, len(records))
 	for i := range records {
 		all[i] = StoredRecord{Position: places[i], Slot: records[i].Slot}

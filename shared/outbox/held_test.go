@@ -19,7 +19,7 @@ func (r *rig) waiting() (report outbox.Report) {
 	r.t.Helper()
 	clocktest.Eventually(r.t, "the relay waits for an open transaction", func() bool {
 		var err error
-		report, err = r.outbox.Report(r.t.Context(), 1)
+		report, err = r.recovery.Report(r.t.Context(), 1)
 		return err == nil && report.Link.State == outbox.LinkWaiting && report.HeldBack != nil
 	})
 	return report
@@ -81,7 +81,7 @@ func TestRelay_WaitsForAnOpenTransactionWhenTheWatermarkIsGone(t *testing.T) {
 	if kinds := r.found(); !slices.Equal(kinds, []outbox.IncidentKind{outbox.IncidentWatermarkLost}) {
 		t.Errorf("found %v", kinds)
 	}
-	if after, err := r.outbox.Report(t.Context(), 1); err != nil || after.HeldBack != nil ||
+	if after, err := r.recovery.Report(t.Context(), 1); err != nil || after.HeldBack != nil ||
 		after.Link.State != outbox.LinkUp {
 		t.Errorf("afterwards it reports %+v, %v", after, err)
 	}
@@ -221,7 +221,7 @@ func TestRelay_NoticesALossBetweenAConnectAndTheFirstRecord(t *testing.T) {
 	for range 2 { // the second connect has seen what the first session published
 		r.restart()
 		clocktest.Eventually(r.t, "it is connected", func() bool {
-			report, err := r.outbox.Report(t.Context(), 1)
+			report, err := r.recovery.Report(t.Context(), 1)
 			return err == nil && report.Link.State == outbox.LinkUp
 		})
 	}

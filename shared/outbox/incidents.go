@@ -56,12 +56,7 @@ type Incident struct {
 // maxIncidents is how many are kept; the oldest go first.
 const maxIncidents = 1000
 
-func (o *Outbox) incident(kind IncidentKind, slot uint64, messages int, format string, args ...any) Incident {
-	return Incident{At: o.config.Clock.Now().UTC(), Kind: kind, Slot: slot, Messages: messages,
-		Text: fmt.Sprintf(format, args...)}
-}
-
-func putIncident(root *bbolt.Bucket, f Incident) error {
+func putIncident(root *bbolt.Bucket, f *Incident) error {
 	text, err := json.Marshal(f)
 	if err != nil {
 		return err

@@ -2,7 +2,9 @@ package outbox
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -39,4 +41,18 @@ func isDiscarded(key, mark []byte) (bool, error) {
 		return false, fmt.Errorf("read the mark of slot %d: %w", slotOf(key), err)
 	}
 	return len(value) > 0, nil // see markDiscarded
+}
+
+// emptyBucket deletes the keys of a bucket that are not below from.
+func emptyBucket(bucket *bbolt.Bucket, from []byte) error {
+	var keys [][]byte
+	cursor := bucket.Cursor()
+	for key, _ := cursor.Seek(from); key != nil; key, _ = cursor.Next() {
+		keys = append(keys, slices.Clone(key))
+	}
+	var errs []error
+	for _, key := range keys {
+		errs = append(errs, bucket.Delete(key))
+	}
+	return errors.Join(errs...)
 }

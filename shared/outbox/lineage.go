@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 
@@ -27,29 +26,10 @@ func newName() string {
 	return hex.EncodeToString(name[:])
 }
 
-// forkName returns the name of the lineage that slots from first.first on get when they leave lineage.
-func forkName(lineage string, first epoch) string {
-	sum := sha256.Sum256(fmt.Append(nil, lineage, " ", first.name, " ", first.first))
-	return hex.EncodeToString(sum[:16])
-}
-
 // putLineage has the slots after base belong to lineage.
 func putLineage(root *bbolt.Bucket, id identity) error {
 	key := slotKey(id.base)
 	return root.Bucket(lineagesBucket).Put(key, codec.Seal(key, []byte(id.lineage)))
-}
-
-// nameLineage names the first lineage of a file: one of the first release has its name elsewhere.
-func nameLineage(root *bbolt.Bucket) error {
-	first := identity{lineage: newName()}
-	if sealed := root.Bucket(metaBucket).Get(metaLineage); sealed != nil {
-		name, err := codec.Unseal(metaLineage, sealed)
-		if err != nil {
-			return fmt.Errorf("read the lineage: %w", err)
-		}
-		first.lineage = string(name)
-	}
-	return putLineage(root, first)
 }
 
 // loadIdentity returns the newest lineage.

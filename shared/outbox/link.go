@@ -23,7 +23,7 @@ func LinkStates() []LinkState {
 
 // Link describes the relay's connection to the publisher.
 type Link struct {
-	State LinkState `json:"state" doc:"The state of the relay's connection to Kafka."`
+	State LinkState `json:"state" doc:"The state of the relay's connection to the publisher."`
 	Since time.Time `json:"since" doc:"Since when it is in this state. An outage lasts until messages go out again; attempts in between do not restart it."`
 	Error string    `json:"error,omitempty" doc:"Why the last session ended. For people. Left out while it is up."`
 }

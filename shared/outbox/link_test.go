@@ -15,7 +15,7 @@ import (
 // link is how the relay stands, as it is reported.
 func (r *rig) link() outbox.Link {
 	r.t.Helper()
-	report, err := r.outbox.Report(r.t.Context(), 1)
+	report, err := r.recovery.Report(r.t.Context(), 1)
 	if err != nil {
 		r.t.Fatal(err)
 	}

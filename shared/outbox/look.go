@@ -35,12 +35,10 @@ func (r *Relay) untilLook() time.Duration {
 // look checks that the publisher still has what was published.
 func (r *Relay) look(ctx context.Context, session Session) error {
 	began := r.sighting()
-	lost, err := r.lost(ctx, session)
-	if err != nil {
-		return err
-	}
-	if lost {
-		return errTroubled
+	if r.config.Recovery != nil {
+		if err := r.config.Recovery.Check(ctx, &Connection{session, r}); err != nil {
+			return err
+		}
 	}
 	r.checked = began.elapsed
 	r.seen(began)

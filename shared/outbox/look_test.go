@@ -17,7 +17,7 @@ import (
 func (r *rig) up() {
 	r.t.Helper()
 	clocktest.Eventually(r.t, "it is connected", func() bool {
-		report, err := r.outbox.Report(r.t.Context(), 1)
+		report, err := r.recovery.Report(r.t.Context(), 1)
 		return err == nil && report.Link.State == outbox.LinkUp
 	})
 }
@@ -154,7 +154,7 @@ func TestRelay_NoticesATopicMadeAnewUnderALoadThatNeverEnds(t *testing.T) {
 func (r *rig) down() {
 	r.t.Helper()
 	clocktest.Eventually(r.t, "it is down", func() bool {
-		report, err := r.outbox.Report(r.t.Context(), 1)
+		report, err := r.recovery.Report(r.t.Context(), 1)
 		return err == nil && report.Link.State == outbox.LinkDown
 	})
 }
@@ -162,7 +162,7 @@ func (r *rig) down() {
 // tail is the last slot that was given.
 func (r *rig) tail() uint64 {
 	r.t.Helper()
-	report, err := r.outbox.Report(r.t.Context(), 1)
+	report, err := r.recovery.Report(r.t.Context(), 1)
 	if err != nil {
 		r.t.Fatal(err)
 	}

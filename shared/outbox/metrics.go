@@ -96,7 +96,7 @@ func (m *Metrics) ended(err error) {
 	m.transactions.WithLabelValues(result).Inc()
 }
 
-func (m *Metrics) found(f Incident) {
+func (m *Metrics) found(f *Incident) {
 	m.incidents.WithLabelValues(string(f.Kind)).Inc()
 	if f.Kind == IncidentRecovered {
 		m.recovered.Add(float64(f.Messages))

@@ -19,11 +19,9 @@ import (
 // The buckets of an outbox, all within one bucket of the file.
 var (
 	rootBucket      = []byte("outbox")
-	metaBucket      = []byte("meta")      // see meta.go
+	metaBucket      = []byte("meta")      // see expiredKey
 	lineagesBucket  = []byte("lineages")  // slot -> the lineage that the slots after it belong to
-	epochsBucket    = []byte("epochs")    // number -> one opening of the file
 	tailsBucket     = []byte("tails")     // partition -> the last record published there
-	anchorsBucket   = []byte("anchors")   // partition -> the last record published there before this session
 	messagesBucket  = []byte("messages")  // slot -> row; its bbolt sequence is the last slot given
 	skippedBucket   = []byte("skipped")   // slot -> nothing: never to be published under this slot
 	waitingBucket   = []byte("waiting")   // skipped slot -> entry: waits, is held, or is parked
@@ -107,7 +105,7 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 	return o, nil
 }
 
-// create makes the buckets that the file lacks, all of them in a new one, and begins an epoch.
+// create makes the buckets that the file lacks, all of them in a new one.
 func (o *Outbox) create(tx *boltdb.Tx) error {
 	root, err := tx.CreateBucketIfNotExists(rootBucket)
 	if err != nil {
@@ -122,9 +120,8 @@ func (o *Outbox) create(tx *boltdb.Tx) error {
 		return err
 	}
 	if key, _ := root.Bucket(lineagesBucket).Cursor().First(); key == nil {
-		errs = append(errs, nameLineage(root))
+		errs = append(errs, putLineage(root, identity{lineage: newName()}))
 	}
-	errs = append(errs, beginEpoch(root, root.Bucket(messagesBucket).Sequence()+1))
 	return errors.Join(errs...)
 }
 
@@ -154,6 +151,12 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 	o.retained.Store(rows)
 	return err
 }
+
+// ErrFenced says that another process publishes under this file's lineage: somebody runs a copy of the file. Nothing is
+// appended any more. The next start begins a lineage of its own and publishes what only this file has.
+var ErrFenced = errors.New("another process runs a copy of this file and has taken over its lineage: find out which " +
+	"of the two is to go on; " +
+	"when this one is started again, it publishes under a new lineage what only it has")
 
 // Lineage names the history of slots that new messages belong to. It changes when the file turns out to be a copy.
 func (o *Outbox) Lineage() string { return o.id.Load().lineage }
@@ -244,17 +247,8 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 	return rows, to, err
 }
 
-// publishedBefore returns the newest slot up to position that was not skipped: what ce_previous of the next message
-// says.
-func (o *Outbox) publishedBefore(ctx context.Context, position uint64) (slot uint64, err error) {
-	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
-		slot = o.notSkipped(tx.Bucket(rootBucket), position)
-		return nil
-	})
-	return slot, err
-}
-
-// notSkipped returns the newest slot of the lineage up to position that was not skipped, 0 when there is none.
+// notSkipped returns the newest slot of the lineage up to position that was not skipped, 0 when there is none: what
+// ce_previous of the next message says.
 func (o *Outbox) notSkipped(root *bbolt.Bucket, position uint64) uint64 {
 	skipped, base := root.Bucket(skippedBucket), o.id.Load().base
 	for slot := position; slot > base; slot-- {
@@ -263,6 +257,16 @@ func (o *Outbox) notSkipped(root *bbolt.Bucket, position uint64) uint64 {
 		}
 	}
 	return 0
+}
+
+// advance sets the position, and returns whether messages that had to wait may be free.
+func (o *Outbox) advance(position uint64) (recheck bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.position.Store(position)
+	recheck = len(o.waits.moving) > 0
+	o.waits.passed(position)
+	return recheck
 }
 
 // Backlog is the number of messages that are neither published nor parked.

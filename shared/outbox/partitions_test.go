@@ -127,7 +127,7 @@ func TestRelay_SaysWhatToDoAboutALogWithFewerPartitions(t *testing.T) {
 	r.await(9)
 	r.publisher.RecreateWith(2)
 	r.down()
-	report, err := r.outbox.Report(t.Context(), 10)
+	report, err := r.recovery.Report(t.Context(), 10)
 	if err != nil {
 		t.Fatal(err)
 	}

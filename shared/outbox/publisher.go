@@ -37,25 +37,32 @@ type Watermark struct {
 // Session publishes for one lineage. It is used by one goroutine.
 type Session interface {
 	// Watermark is the one that the last committed Publish carried, as it stood when the session was opened; known is
-	// false when the place remembers none.
+	// false when the publisher remembers none.
 	Watermark() (watermark Watermark, known bool)
-	// Position names the place, for ever: it is another name after it was deleted and made again.
-	LogID() string
-	// Partitions is how many partitions the log has, numbered from 0. When that changes, the session is disconnected.
+	// Partitions is how many partitions there are, numbered from 0.
 	Partitions() int
 	// Publish makes all records and the watermark visible in one step, or none. Records are ordered by slot; the
-	// watermark's slot is at least the last one's. Without records the watermark alone is set. It returns the place of
-	// each record, in their order.
+	// watermark's slot is at least the last one's. Without records the watermark alone is set. It returns the position
+	// of each record, in their order.
 	//
 	// A RejectedError says that nothing became visible, because of the records themselves; after any other error the
 	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its watermark
 	// tells how things stand (rule P6); but one that names the records at fault was raised before anything was sent,
 	// and the session goes on.
 	Publish(ctx context.Context, records []Record, watermark Watermark) ([]Position, error)
+	// Close ends the session without waiting for anything unfinished. Calling it again does nothing.
+	Close()
+}
+
+// Log is what a Session has in addition when what was published can be read back. Package recovery works with it. It is
+// used by the session's goroutine.
+type Log interface {
+	// LogID names the log, for ever: it has another id after it was deleted and made again.
+	LogID() string
 	// Ends returns, for each partition, the offset that follows its last record, committed or not.
 	Ends(ctx context.Context) (map[int32]int64, error)
-	// Lost returns the records that are no longer at their offsets: all of them if the place was recreated.
-	// It looks by place, lineage and slot, also behind transactions that are open (rule P8a). What the place's own
+	// Lost returns the records that are no longer at their positions: all of them if the log was recreated.
+	// It looks by position, lineage and slot, also behind transactions that are open (rule P8a). What the log's own
 	// retention deleted is not lost.
 	Lost(ctx context.Context, records []StoredRecord) ([]StoredRecord, error)
 	// Scan reads each partition from the offset that from has for it, or from its start, to where it ends when Scan
@@ -64,17 +71,12 @@ type Session interface {
 	//
 	// Somebody else's open transaction hides what stands behind its first record, so Scan waits for its end, for as
 	// long as that takes, and visit hears what is hidden (rule P8a). visit is also called with nothing, to show that
-	// Scan goes on. ErrChanged means that the place lost records or was recreated meanwhile, so the result is void.
+	// Scan goes on. ErrChanged means that the log lost records or was recreated meanwhile, so the result is void.
 	Scan(ctx context.Context, from map[int32]int64, visit func(Sight) error) (starts map[int32]int64, err error)
-	// Disconnected is closed when the place may have changed: it was disconnected or recreated.
+	// Disconnected is closed when the log may have changed: it was out of reach, was recreated, or has another number
+	// of partitions.
 	Disconnected() <-chan struct{}
-	// Close ends the session without waiting for anything unfinished. Calling it again does nothing.
-	Close()
 }
-
-// ErrChanged says that the place changed during an operation: it lost records or was recreated, so it must be checked
-// again.
-var ErrChanged = errors.New("the topic lost records or was recreated meanwhile")
 
 // Sight is one step of a Scan.
 type Sight struct {

@@ -22,7 +22,6 @@ type batch struct {
 	at          time.Time
 	slots       positionMap
 	tails       tails // that it moved; stored beside it
-	anchors     tails // that the last connect moved; likewise
 }
 
 // Version 1 had, after the time, the last place in each partition and no positionMap.
@@ -62,8 +61,7 @@ func (b *batch) store(root *bbolt.Bucket) error {
 	key := slotKey(b.last)
 	return errors.Join(
 		bucket.Put(key, b.encode(key)),
-		b.tails.store(root, tailsBucket),
-		b.anchors.store(root, anchorsBucket),
+		b.tails.store(root),
 	)
 }
 
@@ -73,6 +71,7 @@ type recorder struct {
 	outbox   *Outbox
 	logger   zerolog.Logger
 	wake     chan struct{}
+	flushes  chan chan struct{}
 	expiry   expiry
 	watchdog lifecycle.Watchdog
 
@@ -81,7 +80,8 @@ type recorder struct {
 }
 
 func newRecorder(o *Outbox, logger zerolog.Logger) *recorder {
-	return &recorder{outbox: o, logger: logger, wake: make(chan struct{}, 1), expiry: expiry{outbox: o}}
+	return &recorder{outbox: o, logger: logger, wake: make(chan struct{}, 1), flushes: make(chan chan struct{}),
+		expiry: expiry{outbox: o}}
 }
 
 func (r *recorder) record(b batch) {
@@ -96,6 +96,22 @@ func (r *recorder) nudge() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
+	}
+}
+
+// flush waits until the file has all that was recorded.
+func (r *recorder) flush(ctx context.Context) error {
+	flushed := make(chan struct{})
+	select {
+	case r.flushes <- flushed:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-flushed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -128,6 +144,10 @@ func (r *recorder) run(ctx context.Context, quit <-chan struct{}) {
 		select {
 		case <-r.wake:
 		case <-tick.C:
+		case flushed := <-r.flushes:
+			r.store(ctx, r.take(), nil)
+			close(flushed)
+			continue
 		case <-quit:
 			r.store(ctx, r.take(), nil)
 			return

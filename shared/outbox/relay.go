@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.etcd.io/bbolt"
 
+	"ordertally/shared/boltdb"
 	"ordertally/shared/crashpoint"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/settings"
@@ -20,8 +20,8 @@ type RelayConfig struct {
 	// What must be read back from the file is a backlog and does not wait.
 	Linger time.Duration `name:"linger" default:"0s" range:"0s..1m" help:"How long to wait for more messages before sending what there is."`
 	// BatchMessages and BatchBytes bound one transaction.
-	BatchMessages int `name:"batch-messages" default:"10000" range:"1..1000000" help:"Most messages in one Kafka transaction."`
-	BatchBytes    int `name:"batch-bytes" default:"8388608" range:"1..1073741824" unit:"bytes" help:"About the most bytes in one Kafka transaction."`
+	BatchMessages int `name:"batch-messages" default:"10000" range:"1..1000000" help:"Most messages in one transaction."`
+	BatchBytes    int `name:"batch-bytes" default:"8388608" range:"1..1073741824" unit:"bytes" help:"About the most bytes in one transaction."`
 	// MaxAttempts is how often a message may fail through its own fault before it is parked. An outage is no attempt.
 	MaxAttempts int `name:"max-attempts" default:"10" range:"1..1000000" help:"Refusals after which a message is parked."`
 	// Retry is the wait between attempts at one message.
@@ -36,6 +36,8 @@ type RelayConfig struct {
 	// CheckEvery is how often the relay sees that the publisher still has what was last published. Default 1 h. It does
 	// so at the start of each session too.
 	CheckEvery time.Duration `kong:"-"`
+	// Recovery compares file and publisher when a session begins. Default nil: the publisher's watermark is believed.
+	Recovery Recovery `kong:"-"`
 	// StallAfter is how long one step may take before Check calls the relay stalled. Default 1 min: every step is
 	// bounded well below, an outage's too, so a longer one will not end by itself.
 	StallAfter time.Duration `kong:"-"`
@@ -74,11 +76,7 @@ type Relay struct {
 	nextDue   time.Time        // when the next waiting message is due
 	recheck   bool             // waiting messages changed since nextDue was computed
 	tails     tails
-	anchors   tails // the tails of before this session
-	unsaved   tails // the anchors, until the file has them; they are not changed any more
-	epochs    history
 	narrow    bool      // the log has fewer partitions than messages go to
-	claimed   bool      // the publisher has this file's epochs
 	checked   time.Time // when it was seen to have what was published
 	announced time.Time // when the watermark was set last
 	step      time.Time // when the step began that an outage would begin with
@@ -97,18 +95,6 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 // for as long as it lasts. Any other error is one of the database and means that the service cannot go on. After a
 // panic, or a *lifecycle.PanicError, Run may be called again.
 func (r *Relay) Run(ctx context.Context) (err error) {
-	err = r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
-		root := tx.Bucket(rootBucket)
-		r.unsaved = nil
-		if r.tails, err = loadTails(root, tailsBucket); err != nil {
-			return err
-		}
-		r.anchors, err = loadTails(root, anchorsBucket)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("start the relay: %w", err)
-	}
 	ctx, broken := context.WithCancelCause(ctx)
 	defer broken(nil)
 	stopRecorder := r.recorder.start(ctx, broken)
@@ -135,15 +121,12 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 		if progressed {
 			outages = 0
 		}
-		if rejected || errors.Is(err, errForked) {
+		if rejected || errors.Is(err, ErrForked) {
 			continue
 		}
 		r.outbox.sight.Store(nil) // nothing expires until it was seen again
-		if errors.Is(err, errTroubled) {
-			continue
-		}
 		if errors.Is(err, ErrChanged) {
-			r.logger.Info().Err(err).Msg("checking the topic again")
+			r.logger.Info().Err(err).Msg("checking the log again")
 			continue
 		}
 		r.metrics.failed(classOf(err))
@@ -195,28 +178,14 @@ func (r *Relay) CheckRetention(ctx context.Context) error {
 	return r.recorder.watchdog.Check("outbox retention", r.config.StallAfter)(ctx)
 }
 
-// fatalError watermarks an error that no retry of the publisher mends.
-type fatalError struct{ err error }
-
-func (e *fatalError) Error() string { return e.err.Error() }
-
-func (e *fatalError) Unwrap() error { return e.err }
-
 // session publishes until something fails. progressed says whether anything was published.
 func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
-	m, err := r.outbox.remember(ctx)
-	if err != nil {
-		return false, &fatalError{err}
-	}
-	session, err := r.open(ctx, &m)
+	session, err := r.open(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer session.Close()
-	if err := r.seePartitions(ctx, session); err != nil {
-		return false, err
-	}
-	if err := r.reconcile(ctx, session, &m); err != nil {
+	if err := r.agree(ctx, session); err != nil {
 		return false, err
 	}
 	r.recheck = true
@@ -227,9 +196,9 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		r.watchdog.Step()
 		r.step = r.outbox.config.Clock.Now()
 		if err := r.release(ctx); err != nil {
-			return progressed, &fatalError{err}
+			return progressed, Fatal(err)
 		}
-		if err := r.tend(ctx, session); err != nil {
+		if err := r.check(ctx, session); err != nil {
 			return progressed, err
 		}
 		if !r.linger(ctx) {
@@ -237,7 +206,7 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		}
 		rows, to, err := r.next(ctx)
 		if err != nil {
-			return progressed, &fatalError{err}
+			return progressed, Fatal(err)
 		}
 		if to == r.outbox.position.Load() {
 			r.up()
@@ -259,7 +228,7 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 func (r *Relay) seePartitions(ctx context.Context, session Session) error {
 	inLog := session.Partitions()
 	if err := r.outbox.countPartitions(ctx, inLog); err != nil {
-		return &fatalError{err}
+		return Fatal(err)
 	}
 	needed := r.outbox.Partitions()
 	if inLog >= needed {
@@ -269,11 +238,12 @@ func (r *Relay) seePartitions(ctx context.Context, session Session) error {
 	text := fmt.Sprintf("the log has %d partitions, and this file publishes to %d: nothing is published until "+
 		"partitions are added to the log so that it has %d", inLog, needed, needed)
 	if !r.narrow {
-		i := r.outbox.incident(IncidentPartitionsMissing, r.outbox.position.Load(), 0, "%s", text)
-		if err := r.outbox.settle(ctx, settlement{incidents: []Incident{i}}); err != nil {
-			return &fatalError{err}
+		history := r.outbox.History()
+		i := history.Incident(IncidentPartitionsMissing, history.Published(), 0, "%s", text)
+		if err := r.outbox.db.Write(ctx, func(tx *boltdb.Tx) error { return history.Keep(tx, i) }); err != nil {
+			return Fatal(err)
 		}
-		r.report(i)
+		r.report(&i)
 		r.narrow = true
 	}
 	return &OutageError{Class: Other, Err: errors.New(text)}
@@ -295,23 +265,23 @@ func (r *Relay) up() {
 	line.Msg("publishing")
 }
 
-func (r *Relay) open(ctx context.Context, m *memory) (Session, error) {
+func (r *Relay) open(ctx context.Context) (Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.config.OpenTimeout)
 	defer cancel()
 	id := r.outbox.id.Load()
-	return r.publisher.Open(ctx, Identity{Lineage: id.lineage, MayCreate: m.place == "" &&
-		r.outbox.position.Load() == id.base})
+	return r.publisher.Open(ctx, Identity{Lineage: id.lineage, MayCreate: r.outbox.position.Load() == id.base})
 }
 
-// watermarkEvery is how often the watermark is set when nothing is published: Kafka forgets it after 7 days (rule P5).
+// watermarkEvery is how often the watermark is set when nothing is published: a publisher may forget it after a week
+// (rule P5).
 const watermarkEvery = 24 * time.Hour
 
-// tend does what has to be done from time to time: it sees that the publisher still has what was published, and sets
+// check does what has to be done from time to time: it sees that the publisher still has what was published, and sets
 // the watermark again.
-func (r *Relay) tend(ctx context.Context, session Session) error {
+func (r *Relay) check(ctx context.Context, session Session) error {
 	select {
-	case <-session.Disconnected():
-		return r.troubled()
+	case <-disconnected(session):
+		return r.disconnected()
 	default:
 	}
 	if r.untilLook() > 0 {
@@ -323,12 +293,21 @@ func (r *Relay) tend(ctx context.Context, session Session) error {
 	if time.Since(r.announced) < watermarkEvery {
 		return nil
 	}
-	return r.setWatermark(ctx, session)
+	_, err := r.transact(ctx, session, nil, r.outbox.position.Load())
+	return err
 }
 
-func (r *Relay) troubled() error {
-	r.logger.Info().Msg("disconnected from the publisher, or its topic was recreated: checking the topic again")
-	return errTroubled
+// disconnected is closed when the session's log may have changed.
+func disconnected(session Session) <-chan struct{} {
+	if log, ok := session.(Log); ok {
+		return log.Disconnected()
+	}
+	return nil
+}
+
+func (r *Relay) disconnected() error {
+	r.logger.Info().Msg("disconnected from the publisher, or its log was recreated")
+	return ErrChanged
 }
 
 // linger waits, while there is less in memory than one transaction takes, for more. It returns false when ctx ended
@@ -396,12 +375,9 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 		records[i] = rows[i].record(r.outbox.config.Source, lineage, partition, previous, inPartition)
 		previous, r.last[partition] = slot, slot
 	}
-	publishCtx, cancel := r.transaction(ctx)
-	defer cancel()
 	started := time.Now()
 	crashpoint.Here("outbox.before-publish")
-	places, err := session.Publish(publishCtx, records, r.watermark(to))
-	r.metrics.ended(err)
+	positions, err := r.transact(ctx, session, records, to)
 	if rejected, ok := errors.AsType[*RejectedError](err); ok {
 		r.up()
 		return r.rejected(ctx, rows, rejected)
@@ -414,19 +390,9 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 	now := r.outbox.config.Clock.Now()
 	r.previous = previous
 	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
-	r.announced = started
-	stand := standing(records, places)
-	r.recorder.record(
-		batch{
-			first:   rows[0].slot,
-			last:    to,
-			at:      now,
-			slots:   newPositionMap(stand),
-			tails:   r.tails.published(stand),
-			anchors: r.unsaved,
-		},
-	)
-	r.unsaved = nil
+	stored := storedRecords(records, positions)
+	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPositionMap(stored),
+		tails: r.tails.published(stored)})
 	r.setPosition(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))
 	return nil
@@ -436,34 +402,32 @@ func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uin
 // unknown outcome, which the next start reads back (rule P6).
 const stopGrace = 2 * time.Second
 
-// transaction returns the context of one transaction, which a stop does not cut short at once.
-func (r *Relay) transaction(ctx context.Context) (context.Context, context.CancelFunc) {
+// transact publishes records and the watermark in one transaction, which a stop does not cut short at once.
+func (r *Relay) transact(ctx context.Context, session Session, records []Record, slot uint64) ([]Position, error) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.PublishTimeout)
-	release := context.AfterFunc(ctx, func() {
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
 		sleep(grace, stopGrace)
 		cancel()
-	})
-	return grace, func() {
-		release()
-		cancel()
+	})()
+	watermark := Watermark{Slot: slot}
+	if r.config.Recovery != nil {
+		watermark.Note = r.config.Recovery.Note()
 	}
+	began := time.Now()
+	positions, err := session.Publish(grace, records, watermark)
+	r.metrics.ended(err)
+	if err == nil {
+		r.announced = began
+	}
+	return positions, err
 }
 
 func (r *Relay) setPosition(position uint64) {
-	o := r.outbox
-	o.mu.Lock()
-	o.position.Store(position)
-	if len(o.waits.moving) > 0 {
-		r.recheck = true
-	}
-	o.waits.passed(position)
-	o.mu.Unlock()
+	r.recheck = r.outbox.advance(position) || r.recheck
 }
 
-// errTroubled ends a session that has to be looked at anew, although nothing failed yet.
-var errTroubled = errors.New("the publisher may have lost what it had")
-
-// await blocks until a commit, a due message, the time to tend, trouble or the end.
+// await blocks until a commit, a due message, the time to check, a disconnection or the end.
 func (r *Relay) await(ctx context.Context, session Session) error {
 	r.watchdog.Rest()
 	wait := r.untilLook()
@@ -475,9 +439,19 @@ func (r *Relay) await(ctx context.Context, session Session) error {
 	select {
 	case <-r.outbox.queue.wake:
 	case <-timer.C:
-	case <-session.Disconnected():
-		return r.troubled()
+	case <-disconnected(session):
+		return r.disconnected()
 	case <-ctx.Done():
 	}
 	return nil
+}
+
+// report logs and counts an incident.
+func (r *Relay) report(i *Incident) {
+	r.metrics.found(i)
+	level := zerolog.WarnLevel
+	if i.Kind == IncidentRecovered { // what a crash leaves
+		level = zerolog.InfoLevel
+	}
+	r.logger.WithLevel(level).Str("kind", string(i.Kind)).Uint64("slot", i.Slot).Int("messages", i.Messages).Msg(i.Text)
 }

@@ -22,6 +22,7 @@ import (
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
+	"ordertally/shared/outbox/recovery"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,6 +35,9 @@ type rig struct {
 	publisher *outboxtest.Publisher
 	db        *boltdb.DB
 	outbox    *outbox.Outbox
+	recovery  *recovery.Recovery
+	alone     bool                                    // without the recovery
+	through   func(outbox.Publisher) outbox.Publisher // nil for the publisher itself
 	registry  *prometheus.Registry
 	config    outbox.Config
 	relay     outbox.RelayConfig
@@ -69,6 +73,9 @@ func (r *rig) isSound() {
 		if record.Key == nil {
 			return nil
 		}
+		if record.Within(recovery.Root()) || string(record.Key) == string(recovery.Root()) {
+			return recovery.Check(record)
+		}
 		return outbox.Check(record)
 	})
 	if err != nil || len(done.Faults) > 0 {
@@ -85,13 +92,24 @@ func (r *rig) open() {
 	if r.outbox, err = outbox.Open(r.t.Context(), r.db, r.config); err != nil {
 		r.t.Fatal(err)
 	}
+	if r.recovery, err = recovery.Open(r.t.Context(), r.db, r.outbox, zerolog.Nop()); err != nil {
+		r.t.Fatal(err)
+	}
 	r.registry = prometheus.NewPedanticRegistry()
 }
 
 // start runs the relay until stop.
 func (r *rig) start() {
 	metrics := outbox.NewMetrics(r.registry, "test", r.outbox)
-	relay := outbox.NewRelay(r.outbox, r.publisher, r.relay, metrics, zerolog.Nop())
+	config := r.relay
+	if !r.alone {
+		config.Recovery = r.recovery
+	}
+	var publisher outbox.Publisher = r.publisher
+	if r.through != nil {
+		publisher = r.through(publisher)
+	}
+	relay := outbox.NewRelay(r.outbox, publisher, config, metrics, zerolog.Nop())
 	r.running = relay
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup

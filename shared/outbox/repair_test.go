@@ -298,7 +298,7 @@ func TestAnEmptyCopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T)
 	r := newRig(t)
 	r.start()
 	clocktest.Eventually(r.t, "the lineage is claimed", func() bool {
-		report, err := r.outbox.Report(t.Context(), 1)
+		report, err := r.recovery.Report(t.Context(), 1)
 		return err == nil && report.Link.State == outbox.LinkUp
 	})
 	twin := r.copied()

@@ -4,15 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
-// Report is an account of an outbox, for people.
+// Report is an account of an outbox, for people. LogID and Repair are filled in by package recovery.
 type Report struct {
 	Lineage    string     `json:"lineage" doc:"The history that the file's messages belong to, their ce_lineage."`
 	First      uint64     `json:"first_sequence" doc:"The first slot of the lineage; earlier ones belong to another." example:"1"`
-	Topic      string     `json:"topic_id,omitempty" doc:"Kafka's id of the topic that was published to. Left out before."`
+	LogID      string     `json:"log_id,omitempty" doc:"The id of the log that was published to; it is another one after the log was deleted and made again. Left out before."`
 	Position   uint64     `json:"published_up_to" doc:"Each slot up to it is published, or its message waits or is parked under another." example:"7"`
 	Tail       uint64     `json:"last_sequence" doc:"The last slot that was given." example:"7"`
 	Backlog    int        `json:"backlog" doc:"Messages to be published, those that wait included." example:"0"`
@@ -20,10 +18,10 @@ type Report struct {
 	Parked     int        `json:"parked" doc:"Messages that were refused too often and need a decision." example:"0"`
 	HandedOver int        `json:"handed_over" doc:"Messages left to another file, of which this one turned out to be a copy." example:"0"`
 	Oldest     *time.Time `json:"oldest_unpublished_at,omitempty" doc:"When the oldest message of the backlog was stored. Left out when there is none."`
-	Repair     bool       `json:"repair" doc:"The topic lacks messages that are being published again."`
-	Link       Link       `json:"relay" doc:"The state of the relay's connection to Kafka."`
+	Repair     bool       `json:"repair" doc:"The log lacks messages that are being published again."`
+	Link       Link       `json:"relay" doc:"The state of the relay's connection to the publisher."`
 	HeldBack   *HeldBack  `json:"held_back,omitempty" doc:"Other programs' transactions that must end before the relay publishes. Left out when it waits for none."`
-	Incidents  []Incident `json:"incidents" doc:"What was found amiss between file and topic, the newest first, 20 at most."`
+	Incidents  []Incident `json:"incidents" doc:"The newest incidents, the newest first, 20 at most."`
 }
 
 // Report returns an account with the newest incidents, at most limit.
@@ -47,14 +45,6 @@ func (o *Outbox) Report(ctx context.Context, limit int) (Report, error) {
 	}
 	if !oldest.IsZero() {
 		r.Oldest = &oldest
-	}
-	if err := o.db.View(ctx, func(tx *bbolt.Tx) error {
-		root := tx.Bucket(rootBucket)
-		place, err := getMeta(root, metaLog)
-		r.Topic, r.Repair = string(place), root.Bucket(metaBucket).Get(metaRepair) != nil
-		return err
-	}); err != nil {
-		return Report{}, fmt.Errorf("report on the outbox: %w", err)
 	}
 	r.Incidents, err = o.Incidents(ctx, limit)
 	return r, err

@@ -242,7 +242,7 @@ func (s *step) findPublished(root *bbolt.Bucket, last uint64, before time.Time, 
 }
 
 // pass moves the front to the last row, or less far when there are more marks on the way than one step may delete. It
-// never ends at a mark that no published slot follows: publishedBefore goes back over those.
+// never ends at a mark that no published slot follows: notSkipped goes back over those.
 func (s *step) pass(root *bbolt.Bucket, front uint64) {
 	s.front = s.rows[len(s.rows)-1].slot
 	cursor := root.Bucket(skippedBucket).Cursor()

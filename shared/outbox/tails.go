@@ -14,10 +14,6 @@ import (
 // tails is, for each partition, the last record published there: where to look whether the place still has what it was
 // given, and where to read on for what was published without our knowing. A slot of 0 stands for whatever was in the
 // partition when the lineage began.
-//
-// The file has them twice (rule P8a). Those in anchorsBucket are the last from before this session: they move only when
-// a connect saw both, or to what a scan found. With the newest alone, what the place lost between a connect and the
-// next record in that partition would never be missed: the tail moves past it.
 type tails map[int32]tail
 
 // tail is what is known of one partition.
@@ -34,12 +30,12 @@ func partitionKey(partition int32) []byte {
 	return binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // not negative
 }
 
-func loadTails(root *bbolt.Bucket, bucket []byte) (tails, error) {
+func loadTails(root *bbolt.Bucket) (tails, error) {
 	t := tails{}
-	err := root.Bucket(bucket).ForEach(func(key, sealed []byte) error {
+	err := root.Bucket(tailsBucket).ForEach(func(key, sealed []byte) error {
 		value, err := codec.Unseal(key, sealed)
 		if err != nil || len(value) != tailSize || len(key) != 4 {
-			return fmt.Errorf("read the %s of partition %x: %w", bucket, key, boltdb.ErrCorrupt)
+			return fmt.Errorf("read the end of partition %x: %w", key, boltdb.ErrCorrupt)
 		}
 		partition := int32(binary.BigEndian.Uint32(key)) //nolint:gosec // written from an int32
 		offset := int64(binary.BigEndian.Uint64(value))  //nolint:gosec // written from an int64
@@ -51,13 +47,13 @@ func loadTails(root *bbolt.Bucket, bucket []byte) (tails, error) {
 }
 
 // store writes t over what is stored.
-func (t tails) store(root *bbolt.Bucket, bucket []byte) error {
+func (t tails) store(root *bbolt.Bucket) error {
 	for partition, s := range t {
 		key := partitionKey(partition)
 		value := binary.BigEndian.AppendUint64(nil, uint64(s.Offset)) //nolint:gosec // only read back as int64
 		value = binary.BigEndian.AppendUint64(value, s.Slot)
 		value = binary.BigEndian.AppendUint64(value, s.last)
-		if err := root.Bucket(bucket).Put(key, codec.Seal(key, value)); err != nil {
+		if err := root.Bucket(tailsBucket).Put(key, codec.Seal(key, value)); err != nil {
 			return err
 		}
 	}
@@ -72,31 +68,6 @@ func (t tails) published(records []StoredRecord) tails {
 	}
 	maps.Copy(t, moved)
 	return moved
-}
-
-// toCheck returns the records of t and of the anchors that must still stand.
-func (t tails) toCheck(anchors tails) []StoredRecord {
-	var records []StoredRecord
-	for _, s := range t {
-		if s.Slot > 0 {
-			records = append(records, s.StoredRecord)
-		}
-	}
-	for partition, s := range anchors {
-		if s.Slot > 0 && s.StoredRecord != t[partition].StoredRecord {
-			records = append(records, s.StoredRecord)
-		}
-	}
-	return records
-}
-
-// next returns where to read on in each partition.
-func (t tails) next() map[int32]int64 {
-	from := make(map[int32]int64, len(t))
-	for partition, s := range t {
-		from[partition] = s.Offset + 1
-	}
-	return from
 }
 
 // follow has the newest slots of known take part, and those that were published after slot from, up to slot to, without

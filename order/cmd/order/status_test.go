@@ -39,7 +39,7 @@ func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
 	var report orders.Report
 	if err := json.Unmarshal(out.Bytes(), &report, json.RejectUnknownMembers(true)); err != nil || report.Parked != 2 ||
 		report.Relay.State != "up" ||
-		report.LastSequence != 2 || report.TopicID == "" {
+		report.LastSequence != 2 || report.LogID == "" {
 		t.Errorf("%v: %s", err, out.String())
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/recovery"
 	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi/openapitest"
@@ -34,7 +35,8 @@ type Service struct {
 	URL   string
 	Store order.Store
 	// Outbox of the running service, for a test that publishes.
-	Outbox *outbox.Outbox
+	Outbox   *outbox.Outbox
+	recovery *recovery.Recovery
 
 	// Keys of the running service. Until one is made, nobody needs any; make them before the first request.
 	Keys *auth.Keys
@@ -79,11 +81,15 @@ func (s *Service) Start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	recovery, err := recovery.Open(s.t.Context(), s.db, box, zerolog.Nop())
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	store, err := orderstore.Open(s.t.Context(), s.db, box, s.clock, prometheus.NewRegistry())
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.Store, s.Outbox = store, box
+	s.Store, s.Outbox, s.recovery = store, box, recovery
 	if s.Keys, err = auth.OpenKeys(s.t.Context(), s.db, s.clock); err != nil {
 		s.t.Fatal(err)
 	}
@@ -94,7 +100,7 @@ func (s *Service) Start() {
 	front := web.Front{Metrics: web.NewMetrics(prometheus.NewRegistry()), Tracing: &tracing.Tracing{},
 		Logger: zerolog.Nop()}
 	handler := front.Wrap(orderapi.New(orderapi.Config{
-		Orders: placement, Store: store, Outbox: box, Topic: event.Topic, Logger: zerolog.Nop(),
+		Orders: placement, Store: store, Outbox: box, Recovery: recovery, Topic: event.Topic, Logger: zerolog.Nop(),
 		Guard:   &auth.Guard{Keys: s.Keys},
 		Limiter: ratelimit.New(s.Limits, prometheus.NewRegistry()), Gate: admission.Unlimited(),
 	}))

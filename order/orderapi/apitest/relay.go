@@ -42,6 +42,7 @@ func (s *Service) PublishRefusing(
 		return nil
 	})
 	metrics := outbox.NewMetrics(prometheus.NewRegistry(), "test", s.Outbox)
+	config.Recovery = s.recovery
 	relay := outbox.NewRelay(s.Outbox, publisher, config, metrics, logger)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	var ended sync.WaitGroup

@@ -27,6 +27,9 @@ type Target struct {
 	Hang func(t *testing.T) (end func())
 	// Remake deletes the place and makes it anew, with Partitions-1 partitions instead of Partitions.
 	Remake func(t *testing.T)
+	// AtLeastOnce says that it publishes without transactions: a batch that fails may be visible in part, and another
+	// session is noticed but not fenced.
+	AtLeastOnce bool
 	// TooLarge is the size in bytes of a value that the place refuses but the client lets through; 0 skips nothing but
 	// uses 3 MiB, which the client refuses.
 	TooLarge int
@@ -34,40 +37,53 @@ type Target struct {
 
 // Run checks that a Publisher keeps its contract. Each case gets a fresh target.
 func Run(t *testing.T, fresh func(t *testing.T) Target) {
-	run(t, fresh, atLeastOnce)
-	run(t, fresh, exactlyOnce)
+	for name, c := range sessionCases {
+		c.run(t, name, fresh)
+	}
 }
 
-// RunAtLeastOnce checks what is left of the contract without transactions: a batch that fails may be visible in part,
-// and another session is noticed but not fenced.
-func RunAtLeastOnce(t *testing.T, fresh func(t *testing.T) Target) { run(t, fresh, atLeastOnce) }
-
-type cases map[string]func(*testing.T, Target)
-
-func run(t *testing.T, fresh func(t *testing.T) Target, checks cases) {
-	for name, check := range checks {
-		t.Run(name, func(t *testing.T) { check(t, fresh(t)) })
+// RunLog checks that the sessions of a Publisher are an outbox.Log, and keep that contract too.
+func RunLog(t *testing.T, fresh func(t *testing.T) Target) {
+	for name, c := range logCases {
+		c.run(t, name, fresh)
 	}
+}
+
+// testCase is one case of the suite.
+type testCase struct {
+	check func(*testing.T, Target)
+	// exactlyOnce says that it takes transactions.
+	exactlyOnce bool
+}
+
+func (c testCase) run(t *testing.T, name string, fresh func(t *testing.T) Target) {
+	t.Run(name, func(t *testing.T) {
+		target := fresh(t)
+		if c.exactlyOnce && target.AtLeastOnce {
+			t.SkipNow()
+		}
+		c.check(t, target)
+	})
 }
 
 var (
-	atLeastOnce = cases{
-		"a new lineage has no watermark":                    newLineage,
-		"a batch and its watermark become visible together": batchAndWatermark,
-		"what stands is found again":                        standing,
-		"what does not stand is lost":                       lost,
-		"a record goes to the partition that it names":      named,
-		"the place has a name":                              placeName,
-		"messages of a key stay in order":                   order,
-		"a later session is noticed once it published":      noticing,
+	sessionCases = map[string]testCase{
+		"a new lineage has no watermark":                    {newLineage, false},
+		"a batch and its watermark become visible together": {batchAndWatermark, false},
+		"a record goes to the partition that it names":      {named, false},
+		"messages of a key stay in order":                   {order, false},
+		"a later session is noticed once it published":      {noticing, false},
+		"a later session fences an earlier one":             {fencing, true},
+		"a refused message leaves the session good":         {refusal, true},
+		"a context that ended publishes nothing":            {ended, true},
 	}
-	exactlyOnce = cases{
-		"a later session fences an earlier one":       fencing,
-		"a refused message leaves the session good":   refusal,
-		"a context that ended publishes nothing":      ended,
-		"an open transaction hides and loses nothing": hidden,
-		"a scan begins anew in another place":         scanOfAnother,
-		"a place that was made anew is noticed":       remade,
+	logCases = map[string]testCase{
+		"stored records are found again":              {storedRecords, false},
+		"records that are gone are lost":              {lost, false},
+		"the log has an id":                           {logID, false},
+		"an open transaction hides and loses nothing": {hidden, true},
+		"a scan begins anew in another log":           {scanOfAnother, true},
+		"a log that was made anew is noticed":         {remade, true},
 	}
 )
 
@@ -86,6 +102,21 @@ func open(t *testing.T, target Target, lineage string, position uint64) outbox.S
 		t.Fatalf("open a session: %v", err)
 	}
 	t.Cleanup(session.Close)
+	return session
+}
+
+// logSession is a session whose log can be read back.
+type logSession interface {
+	outbox.Session
+	outbox.Log
+}
+
+func openLog(t *testing.T, target Target, lineage string, position uint64) logSession {
+	t.Helper()
+	session, ok := open(t, target, lineage, position).(logSession)
+	if !ok {
+		t.Fatal("the session is no outbox.Log")
+	}
 	return session
 }
 
@@ -281,10 +312,10 @@ func message(name string, slot uint64, key string) outbox.Record {
 }
 
 // twoLineages publishes messages of two lineages in turn and returns the session of the first and where its stand.
-func twoLineages(t *testing.T, target Target) (session outbox.Session, mine []outbox.StoredRecord) {
+func twoLineages(t *testing.T, target Target) (session logSession, mine []outbox.StoredRecord) {
 	t.Helper()
 	name, other := lineage(), lineage()
-	session, second := open(t, target, name, 0), open(t, target, other, 0)
+	session, second := openLog(t, target, name, 0), openLog(t, target, other, 0)
 	for slot := uint64(1); slot <= 20; slot += 2 {
 		a, b := message(name, slot, fmt.Sprint(slot)), message(name, slot+1, fmt.Sprint(slot+1))
 		places, err := publish(t, session, slot+1, a, b)
@@ -302,7 +333,7 @@ func twoLineages(t *testing.T, target Target) (session outbox.Session, mine []ou
 	return session, mine
 }
 
-func scan(t *testing.T, session outbox.Session, from map[int32]int64) (found []outbox.StoredRecord) {
+func scan(t *testing.T, session outbox.Log, from map[int32]int64) (found []outbox.StoredRecord) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -322,7 +353,7 @@ func scan(t *testing.T, session outbox.Session, from map[int32]int64) (found []o
 	return found
 }
 
-func standing(t *testing.T, target Target) {
+func storedRecords(t *testing.T, target Target) {
 	session, mine := twoLineages(t, target)
 	if found := scan(t, session, nil); !slices.Equal(found, mine) {
 		t.Fatalf("found %v\nwant %v", found, mine)
@@ -385,7 +416,7 @@ func lost(t *testing.T, target Target) {
 }
 
 // sights calls scan with a visit that tells hidden, at most once, what the scan waits for.
-func sights(t *testing.T, session outbox.Session, waits func([]outbox.Hidden)) (found []outbox.StoredRecord,
+func sights(t *testing.T, session outbox.Log, waits func([]outbox.Hidden)) (found []outbox.StoredRecord,
 	err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -409,7 +440,7 @@ func sights(t *testing.T, session outbox.Session, waits func([]outbox.Hidden)) (
 // hidden has half of the records stand behind somebody else's open transaction.
 func hidden(t *testing.T, target Target) {
 	name := lineage()
-	session := open(t, target, name, 0)
+	session := openLog(t, target, name, 0)
 	var mine []outbox.StoredRecord
 	add := func(first uint64) {
 		t.Helper()
@@ -429,7 +460,7 @@ func hidden(t *testing.T, target Target) {
 	}
 	add(11)
 	session.Close()
-	session = open(t, target, name, 20)
+	session = openLog(t, target, name, 20)
 	if gone, err := session.Lost(t.Context(), mine); err != nil || len(gone) != 0 {
 		t.Fatalf("lost behind the open transaction: %v, %v", gone, err)
 	}
@@ -458,7 +489,7 @@ func hidden(t *testing.T, target Target) {
 // scanOfAnother remakes the place while a scan of it waits.
 func scanOfAnother(t *testing.T, target Target) {
 	name := lineage()
-	session := open(t, target, name, 0)
+	session := openLog(t, target, name, 0)
 	target.Hang(t)
 	if _, err := publish(t, session, 1, message(name, 1, "a")); err != nil {
 		t.Fatal(err)
@@ -471,7 +502,7 @@ func scanOfAnother(t *testing.T, target Target) {
 // remade is told of without asking, and has lost everything.
 func remade(t *testing.T, target Target) {
 	name := lineage()
-	session := open(t, target, name, 0)
+	session := openLog(t, target, name, 0)
 	places, err := publish(t, session, 1, message(name, 1, "a"))
 	if err != nil {
 		t.Fatal(err)
@@ -488,7 +519,7 @@ func remade(t *testing.T, target Target) {
 		t.Errorf("lost: %v, %v", gone, err)
 	}
 	session.Close()
-	session = open(t, target, name, 1)
+	session = openLog(t, target, name, 1)
 	if session.LogID() == before {
 		t.Errorf("the place is called %s as before", before)
 	}
@@ -519,8 +550,8 @@ func named(t *testing.T, target Target) {
 	}
 }
 
-func placeName(t *testing.T, target Target) {
-	first, second := open(t, target, lineage(), 0), open(t, target, lineage(), 0)
+func logID(t *testing.T, target Target) {
+	first, second := openLog(t, target, lineage(), 0), openLog(t, target, lineage(), 0)
 	if first.LogID() == "" || first.LogID() != second.LogID() {
 		t.Fatalf("the place is %q, then %q", first.LogID(), second.LogID())
 	}

@@ -8,8 +8,8 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-func TestTheFakeKeepsTheContract(t *testing.T) {
-	outboxtest.Run(t, func(*testing.T) outboxtest.Target {
+func TestPublisher_KeepsTheContract(t *testing.T) {
+	fresh := func(*testing.T) outboxtest.Target {
 		fake := &outboxtest.Publisher{}
 		fake.Script(func(step outboxtest.Step, records []outbox.Record) error {
 			for i := range records {
@@ -25,5 +25,7 @@ func TestTheFakeKeepsTheContract(t *testing.T) {
 			Hang:      func(*testing.T) func() { return fake.Hang() },
 			Remake:    func(*testing.T) { fake.RecreateWith(outboxtest.Partitions - 1) },
 		}
-	})
+	}
+	outboxtest.Run(t, fresh)
+	outboxtest.RunLog(t, fresh)
 }

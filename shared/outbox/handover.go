@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -9,6 +10,76 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/parked"
 )
+
+// handOver leaves to the lineage's owner what was appended up to common and is not known to be published, and returns
+// the messages as they were.
+func (o *Outbox) handOver(root *bbolt.Bucket, common, published uint64) ([]entry, error) {
+	var given []entry
+	err := root.Bucket(waitingBucket).ForEach(func(key, sealed []byte) error {
+		e, err := decodeEntry(key, sealed)
+		if err == nil && e.origin <= common && e.state != discarded && e.state != handedOver {
+			given = append(given, e)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	rows := root.Bucket(messagesBucket)
+	take := func(slot uint64) error {
+		key := slotKey(slot)
+		if root.Bucket(skippedBucket).Get(key) != nil {
+			return nil // its entry speaks for it
+		}
+		r, err := decodeRow(key, rows.Get(key))
+		if err == nil {
+			given = append(given, r.entry(held))
+		}
+		return err
+	}
+	for slot := published + 1; slot <= common; slot++ {
+		if err := take(slot); err != nil {
+			return nil, err
+		}
+	}
+	cursor := root.Bucket(retriedBucket).Cursor()
+	for key, sealed := cursor.Seek(slotKey(common + 1)); key != nil; key, sealed = cursor.Next() {
+		origin, err := sealedSlot(key, sealed)
+		if err != nil {
+			return nil, err
+		}
+		if origin > common {
+			continue
+		}
+		if err := take(slotOf(key)); err != nil { // it has the message waiting, and sends it again
+			return nil, err
+		}
+	}
+	for i := range given {
+		if err := handOverEntry(root, given[i]); err != nil {
+			return nil, err
+		}
+	}
+	return given, nil
+}
+
+func handOverEntry(root *bbolt.Bucket, e entry) error {
+	key := slotKey(e.slot)
+	if e.state == setAside {
+		r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
+		if err != nil {
+			return err
+		}
+		if err := root.Bucket(parkedBucket).Delete(r.message.ID[:]); err != nil {
+			return err
+		}
+	}
+	e.state = handedOver
+	return errors.Join(
+		putSealed(root.Bucket(skippedBucket), key, nil),
+		root.Bucket(waitingBucket).Put(key, e.encode(key)),
+	)
+}
 
 // HandedOver is the number of messages that were left to another file.
 func (o *Outbox) HandedOver() int {

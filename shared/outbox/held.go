@@ -1,27 +1,9 @@
 package outbox
 
 import (
-	"context"
 	"fmt"
-	"maps"
 	"time"
 )
-
-// lost says whether the place lacks a record that it had: the last one of a partition, or the last one from before this
-// session (rule P8a).
-func (r *Relay) lost(ctx context.Context, session Session) (bool, error) {
-	lost, err := session.Lost(ctx, r.tails.toCheck(r.anchors))
-	return len(lost) > 0, err
-}
-
-// anchor has the anchors follow the tails. It may be called only when a connect saw both. The file hears of it with the
-// next batch: until then it has older ones, which must stand as well.
-func (r *Relay) anchor() {
-	if !maps.Equal(r.anchors, r.tails) {
-		r.anchors = maps.Clone(r.tails)
-		r.unsaved = r.anchors
-	}
-}
 
 // HeldBack describes other programs' transactions that must end before the relay publishes. Until then nobody can tell
 // whether the records that they hide were lost.

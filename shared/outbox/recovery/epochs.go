@@ -1,11 +1,10 @@
-package outbox
+package recovery
 
 import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,30 +32,38 @@ type history struct {
 	tail    uint64 // the last slot that is known to have been given
 }
 
-// beginEpoch adds an epoch to those of the file.
-func beginEpoch(root *bbolt.Bucket, first uint64) error {
+func newName() string {
+	var name [epochNameSize]byte
+	_, _ = rand.Read(name[:]) // never fails
+	return hex.EncodeToString(name[:])
+}
+
+// addEpoch adds an epoch to those of the file.
+func addEpoch(root *bbolt.Bucket, e epoch) error {
 	bucket := root.Bucket(epochsBucket)
 	number, err := bucket.NextSequence()
 	if err != nil {
 		return err
 	}
-	name := make([]byte, epochNameSize, epochNameSize+8)
-	_, _ = rand.Read(name) // never fails
-	key := slotKey(number)
-	return bucket.Put(key, codec.Seal(key, binary.BigEndian.AppendUint64(name, first)))
+	name, err := hex.DecodeString(e.name)
+	if err != nil {
+		return err
+	}
+	key := binary.BigEndian.AppendUint64(nil, number)
+	return bucket.Put(key, codec.Seal(key, binary.BigEndian.AppendUint64(name, e.first)))
 }
 
 // storeEpochs replaces the epochs of the file.
 func storeEpochs(root *bbolt.Bucket, epochs []epoch) error {
-	errs := []error{emptyBucket(root, epochsBucket, nil)}
-	bucket := root.Bucket(epochsBucket)
-	for _, t := range epochs {
-		number, err := bucket.NextSequence()
-		name, _ := hex.DecodeString(t.name) // written by loadEpochs
-		key := slotKey(number)
-		errs = append(errs, err, bucket.Put(key, codec.Seal(key, binary.BigEndian.AppendUint64(name, t.first))))
+	if _, err := anew(root, epochsBucket); err != nil {
+		return err
 	}
-	return errors.Join(errs...)
+	for _, e := range epochs {
+		if err := addEpoch(root, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // after returns the epochs of the slots after slot; the first begins there.
@@ -75,7 +82,7 @@ func loadEpochs(root *bbolt.Bucket) (epochs []epoch, err error) {
 	err = root.Bucket(epochsBucket).ForEach(func(key, sealed []byte) error {
 		value, err := codec.Unseal(key, sealed)
 		if err != nil || len(value) != epochNameSize+8 {
-			return fmt.Errorf("read epoch %d: %w", slotOf(key), boltdb.ErrCorrupt)
+			return fmt.Errorf("read epoch %x: %w", key, boltdb.ErrCorrupt)
 		}
 		epochs = append(epochs, epoch{
 			name: hex.EncodeToString(value[:epochNameSize]), first: binary.BigEndian.Uint64(value[epochNameSize:]),
@@ -85,7 +92,7 @@ func loadEpochs(root *bbolt.Bucket) (epochs []epoch, err error) {
 	return epochs, err
 }
 
-// maxNoteEpochs bounds the epochs in a note. Kafka takes 4,096 bytes; an epoch takes 40 at most.
+// maxNoteEpochs bounds the epochs in a note, which has 3,500 bytes at most; an epoch takes 40.
 const maxNoteEpochs = 64
 
 // note is the form of a history that travels with the watermark.

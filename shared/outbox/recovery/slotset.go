@@ -1,4 +1,4 @@
-package outbox
+package recovery
 
 // slotSet is a set of slots, dense in parts: a word holds 64 neighbours.
 type slotSet map[uint64]uint64

@@ -1,0 +1,60 @@
+package recovery
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/outbox"
+)
+
+// fence stops appending, and has the next opening fork after common even if the publisher has forgotten the other's
+// epochs by then.
+func (r *Recovery) fence(ctx context.Context, _ *memory, common, _ uint64) (outbox.Incident, error) {
+	r.history.Fence()
+	i := r.history.Incident(outbox.IncidentFenced, common, 0,
+		"another file has taken over lineage %s; it has the slots up to %d in common with this one; stopped",
+		r.outbox.Lineage(), common)
+	return i, r.write(ctx, func(tx *boltdb.Tx, root *bbolt.Bucket) error {
+		return errors.Join(putMeta(root, metaFenced, binary.BigEndian.AppendUint64(nil, common)), r.history.Keep(tx, i))
+	})
+}
+
+// fork begins another lineage after common, the last slot that the file shares with the one that owns the present
+// lineage (rule P7). What comes after is published under the new one. What came before is the owner's to publish, of
+// which it has published up to published: the rest is handed over, and so is what waits since then.
+//
+// The new name follows from the old one and the epoch of the first slot that is not shared. So copies of a copy, which
+// share that slot too, fork into the same lineage, and settle there which of them publishes it.
+func (r *Recovery) fork(ctx context.Context, m *memory, common, published uint64) (i outbox.Incident, err error) {
+	old, kept := r.outbox.Lineage(), m.epochs.after(common)
+	name := forkName(old, kept[0])
+	err = r.write(ctx, func(tx *boltdb.Tx, root *bbolt.Bucket) error {
+		given, err := r.history.Fork(tx, name, common, published)
+		if err != nil {
+			return err
+		}
+		i = r.history.Incident(outbox.IncidentForked, common, given,
+			"another file owns lineage %s and shares the slots up to %d; later ones are published under the new "+
+				"lineage "+
+				"%s; left to the other: %d messages", old, common, name, given)
+		errs := []error{storeEpochs(root, kept), storeAnchors(root, nil), r.history.Keep(tx, i)}
+		for _, key := range [][]byte{metaLog, metaRepair, metaFenced} {
+			errs = append(errs, root.Bucket(metaBucket).Delete(key))
+		}
+		return errors.Join(errs...)
+	})
+	return i, err
+}
+
+// forkName returns the name of the lineage that slots from first.first on get when they leave lineage.
+func forkName(lineage string, first epoch) string {
+	sum := sha256.Sum256(fmt.Append(nil, lineage, " ", first.name, " ", first.first))
+	return hex.EncodeToString(sum[:16])
+}

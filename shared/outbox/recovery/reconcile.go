@@ -1,0 +1,206 @@
+package recovery
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb"
+	"ordertally/shared/crashpoint"
+	"ordertally/shared/outbox"
+)
+
+// memory is what the file knows of its lineage's past.
+type memory struct {
+	epochs  history
+	log     string // id; "" until the lineage first published
+	repair  bool
+	fenced  bool
+	shared  uint64 // last slot in common with the file that fenced this one
+	anchors map[int32]outbox.StoredRecord
+}
+
+// current is the first slot of the present epoch.
+func (m *memory) current() uint64 { return m.epochs.epochs[len(m.epochs.epochs)-1].first }
+
+func (r *Recovery) remember(ctx context.Context) (m memory, err error) {
+	err = r.db.View(ctx, func(tx *bbolt.Tx) error {
+		root := tx.Bucket(rootBucket)
+		log, errLog := getMeta(root, metaLog)
+		fenced, errFenced := getMeta(root, metaFenced)
+		m.log, m.repair = string(log), root.Bucket(metaBucket).Get(metaRepair) != nil
+		if m.fenced = len(fenced) == 8; m.fenced {
+			m.shared = binary.BigEndian.Uint64(fenced)
+		}
+		var errEpochs, errAnchors error
+		m.epochs.epochs, errEpochs = loadEpochs(root)
+		m.epochs.tail = r.history.LastSlot()
+		m.anchors, errAnchors = loadAnchors(root)
+		return errors.Join(errLog, errFenced, errEpochs, errAnchors)
+	})
+	return m, err
+}
+
+// write changes the file.
+func (r *Recovery) write(ctx context.Context, change func(tx *boltdb.Tx, root *bbolt.Bucket) error) error {
+	return outbox.Fatal(r.db.Write(ctx, func(tx *boltdb.Tx) error { return change(tx, tx.Bucket(rootBucket)) }))
+}
+
+// Reconcile implements outbox.Recovery.
+func (r *Recovery) Reconcile(ctx context.Context, c *outbox.Connection) error {
+	m, err := r.remember(ctx)
+	if err != nil {
+		return outbox.Fatal(err)
+	}
+	watermark, known := c.Watermark()
+	foreign := known && !written(watermark)
+	if foreign { // the log tells instead
+		r.logger.Warn().Uint64("slot", watermark.Slot).Msg(foreignWatermark)
+		watermark, known = outbox.Watermark{}, false
+	}
+	if err := r.checkOwner(ctx, c, &m, watermark, known); err != nil {
+		return err
+	}
+	if err := r.checkLog(ctx, c, &m, watermark, known, foreign); err != nil {
+		return err
+	}
+	r.epochs = m.epochs
+	switch {
+	case !r.claimed:
+		return r.claim(ctx, c, &m)
+	case !known:
+		return c.Announce(ctx)
+	}
+	return nil
+}
+
+// foreignWatermark is said when the watermark is none that an outbox sets.
+const foreignWatermark = "another program set the watermark of this lineage: remove its rights to groups that begin " +
+	"with ordertally-order-"
+
+// written says whether an outbox set the watermark: its note can be read, and does not speak of fewer slots.
+func written(watermark outbox.Watermark) bool {
+	theirs, ok := decodeNote(watermark.Note)
+	return ok && watermark.Slot <= theirs.tail
+}
+
+// checkOwner sees whether the lineage still is this file's. The publisher's epochs are those of the last file that
+// published under it.
+func (r *Recovery) checkOwner(
+	ctx context.Context, c *outbox.Connection, m *memory, watermark outbox.Watermark, known bool,
+) error {
+	if m.fenced { // an earlier process was
+		return r.leave(ctx, c, m, m.shared, watermark.Slot)
+	}
+	if !known {
+		return nil
+	}
+	theirs, _ := decodeNote(watermark.Note)
+	theirs.tail = max(theirs.tail, watermark.Slot)
+	common, sure := m.epochs.common(&theirs)
+	if m.epochs.extends(&theirs) && watermark.Slot <= common {
+		return nil
+	}
+	if !sure { // a copy too old to say more: what it published itself is in common
+		common = r.history.Published()
+	}
+	return r.leave(ctx, c, m, common, watermark.Slot)
+}
+
+// leave gives the lineage up to another file, which has the slots up to common too and has published those up to
+// published. A process that published under the lineage stops: somebody has to see that two are running. One that has
+// not yet goes on under a new lineage.
+func (r *Recovery) leave(ctx context.Context, c *outbox.Connection, m *memory, common, published uint64) error {
+	leave := r.fork
+	if r.claimed {
+		leave = r.fence
+	}
+	incident, err := leave(ctx, m, common, min(common, max(published, r.history.Published())))
+	if err != nil {
+		return fmt.Errorf("leave lineage %s to another file: %w", r.outbox.Lineage(), err)
+	}
+	c.Report(&incident)
+	if r.claimed {
+		return outbox.Fatal(outbox.ErrFenced)
+	}
+	return outbox.ErrForked
+}
+
+// claim has the publisher remember this file's epochs. The log's id is stored before: whoever finds it absent knows
+// that the lineage has published nothing.
+func (r *Recovery) claim(ctx context.Context, c *outbox.Connection, m *memory) error {
+	if log, ok := c.Session.(outbox.Log); ok && m.log == "" {
+		next, err := log.Ends(ctx)
+		if err != nil {
+			return err
+		}
+		ends := c.Ends()
+		for partition, offset := range next {
+			if _, known := ends[partition]; !known {
+				ends[partition] = outbox.StoredRecord{
+					Position: outbox.Position{Partition: partition, Offset: offset - 1}}
+			}
+		}
+		err = r.write(ctx, func(tx *boltdb.Tx, root *bbolt.Bucket) error {
+			return errors.Join(putMeta(root, metaLog, []byte(log.LogID())),
+				r.history.Stand(tx, ends, nil, r.history.Published()))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	crashpoint.Here("outbox.before-claim")
+	if err := c.Announce(ctx); err != nil {
+		return err
+	}
+	crashpoint.Here("outbox.after-claim")
+	r.claimed = true
+	return nil
+}
+
+// Check implements outbox.Recovery.
+func (r *Recovery) Check(ctx context.Context, c *outbox.Connection) error {
+	log, ok := c.Session.(outbox.Log)
+	if !ok {
+		return nil
+	}
+	m, err := r.remember(ctx)
+	if err != nil {
+		return outbox.Fatal(err)
+	}
+	lost, err := lost(ctx, log, c.Ends(), m.anchors)
+	if err == nil && lost {
+		err = outbox.ErrChanged
+	}
+	return err
+}
+
+// lost says whether the log lacks a record that it had: the last one of a partition, or the last one from before this
+// session (rule P8a).
+func lost(ctx context.Context, log outbox.Log, ends, anchors map[int32]outbox.StoredRecord) (bool, error) {
+	var records []outbox.StoredRecord
+	for _, end := range ends {
+		if end.Slot > 0 {
+			records = append(records, end)
+		}
+	}
+	for partition, anchor := range anchors {
+		if anchor.Slot > 0 && anchor != ends[partition] {
+			records = append(records, anchor)
+		}
+	}
+	gone, err := log.Lost(ctx, records)
+	return len(gone) > 0, err
+}
+
+// anchor has the anchors follow the ends. It may be called only when a connect saw both.
+func (r *Recovery) anchor(ctx context.Context, m *memory, ends map[int32]outbox.StoredRecord) error {
+	if maps.Equal(m.anchors, ends) {
+		return nil
+	}
+	return r.write(ctx, func(_ *boltdb.Tx, root *bbolt.Bucket) error { return storeAnchors(root, ends) })
+}
