@@ -13,9 +13,9 @@ import (
 	"ordertally/shared/inbox"
 )
 
-// Apply counts a batch and moves the positions past it, in one transaction, and returns when that is on the disk: what
-// was decided about each message. Poison, conflicts and late messages are kept. The same batch applied again changes
-// nothing but the time of the last batch. Errors to tell apart: boltdb.ErrFull (nothing was written, try again later),
+// Apply counts a batch and moves the positions past it, in one transaction. It returns when that is on the disk, with
+// what was decided about each message. It keeps poison, conflicts and late messages. A batch that is applied again
+// changes only the time of the last batch. Errors to tell apart: boltdb.ErrFull (nothing was written, try again later),
 // boltdb.ErrOutcomeUnknown, boltdb.ErrCorrupt.
 func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error) {
 	var verdicts []activity.Verdict
@@ -52,7 +52,7 @@ func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Ve
 	return verdicts, nil
 }
 
-// verdicts are the inbox's, and the ledger that a message goes to, with why.
+// verdicts says what each decision of the inbox means: the verdict, and the ledger and reason if the message is kept.
 var verdicts = map[inbox.Verdict]struct {
 	verdict activity.Verdict
 	ledger  activity.Ledger
@@ -83,9 +83,8 @@ var verdicts = map[inbox.Verdict]struct {
 	},
 }
 
-// count decides message by message, then writes keys, slots and bins, each sorted. What is counted is added to the
-// stored bin event by event, so that it is the same however the messages were cut into batches. What goes to a ledger
-// is added to kept.
+// count decides message by message, then writes keys, slots and bins, each sorted. It adds each event to the stored
+// bin, so the result does not depend on how messages were cut into batches. It adds to kept what goes to a ledger.
 func (s *Store) count(
 	root *bbolt.Bucket,
 	batch *activity.Batch,
@@ -139,7 +138,7 @@ func (s *Store) openCount(root *bbolt.Bucket, now time.Time) (*counting, error) 
 		totals: make(map[binKey]*activity.Totals)}}, err
 }
 
-// cover notes the slots of what was read before the message of that index, and returns what is left.
+// cover covers the slots of what was read before the message of that index. It returns the covers that are left.
 func (c *counting) cover(covers []activity.Cover, index int) ([]activity.Cover, error) {
 	for ; len(covers) > 0 && covers[0].Before <= index; covers = covers[1:] {
 		if err := c.box.Cover(covers[0].Lineage, covers[0].First, covers[0].Last); err != nil {
@@ -149,7 +148,8 @@ func (c *counting) cover(covers []activity.Cover, index int) ([]activity.Cover, 
 	return covers, nil
 }
 
-// accept counts a message of a ledger unless one with its id and content was counted before, and reports which.
+// accept counts a message of a ledger, unless one with its id and content was counted before. It reports whether it
+// did.
 func (c *counting) accept(m *activity.Message) (bool, error) {
 	first, err := c.box.Accept(inboxMessage(m))
 	if err != nil {
@@ -180,7 +180,7 @@ func inboxMessage(m *activity.Message) inbox.Message {
 	}
 }
 
-// latest returns the latest time of an event, of those counted and before.
+// latest returns the latest time of all events that were counted, before and now.
 func latest(before time.Time, messages []activity.Message, verdicts []activity.Verdict) time.Time {
 	for i := range messages {
 		if at := messages[i].Event.At; verdicts[i].Counts() && at.After(before) {

@@ -27,7 +27,7 @@ func (k binKey) bytes() []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(k.partition))                       //nolint:gosec // partitions are not negative
 }
 
-// bins are those that a transaction changes, as they will be.
+// bins are the bins that a transaction changes, as they will be stored.
 type bins struct {
 	bucket *bbolt.Bucket
 	def    *activity.Definition
@@ -54,7 +54,7 @@ func (b *bins) add(m *activity.Message) error {
 	return nil
 }
 
-// parseBinKey reads what bytes returned.
+// parseBinKey reads what binKey.bytes returned.
 func parseBinKey(key []byte) (binKey, error) {
 	if len(key) != binKeySize {
 		return binKey{}, fmt.Errorf("%w: bin %x has not the form of one", boltdb.ErrCorrupt, key)

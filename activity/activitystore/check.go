@@ -77,7 +77,7 @@ func known(name []byte, names ...[]byte) error {
 	return errors.New("an activity has nothing of that name")
 }
 
-// checkRoot looks at a bucket of the file: that of an activity says what it is called.
+// checkRoot checks the bucket of an activity: it must say what it is called, and have all buckets.
 func checkRoot(r *boltdb.Record) error {
 	if string(r.Key) == auth.Bucket || r.Tx == nil {
 		return nil
@@ -168,7 +168,7 @@ func checkKept(r *boltdb.Record, root *bbolt.Bucket) error {
 	return nil
 }
 
-// checkIndexed looks for the message that an entry of an index leads to.
+// checkIndexed checks that the message exists to which an entry of an index leads.
 func checkIndexed(r *boltdb.Record, root *bbolt.Bucket) error {
 	if _, err := codec.Unseal(r.Key, r.Value); err != nil {
 		return err

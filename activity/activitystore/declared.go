@@ -10,15 +10,14 @@ import (
 
 var keyDeclared = []byte("declared")
 
-// declared is what the figures of an activity mean, by their names: measures as they are declared, dimensions by their
-// paths.
+// declared says what the figures of an activity mean, by name: the declaration of a measure, the path of a dimension.
 type declared struct {
 	Measures   map[string]string `json:"measures"`
 	Dimensions map[string]string `json:"dimensions"`
 }
 
-// checkDeclared refuses an activity that counts something else under a name that was counted before: the sum of both
-// would be of nothing. New names are noted; those that are declared no more keep their meaning.
+// checkDeclared refuses an activity that gives another meaning to a name that was counted before: the two cannot be
+// added up. It notes new names. A name that is no longer declared keeps its meaning.
 func checkDeclared(root *bbolt.Bucket, def *activity.Definition) error {
 	var known declared
 	if sealed := root.Get(keyDeclared); sealed != nil {

@@ -1,5 +1,5 @@
 // Package activitystore keeps everything the activity service knows in one bbolt file: what was counted, which messages
-// that were, and where to read on. One batch is one transaction (rule C1), so that no crash parts them.
+// these were, and where to read on. One batch is one transaction (rule C1), so no crash separates them.
 //
 // The layout:
 //
@@ -11,9 +11,9 @@
 //	<activity>/declared                           -> JSON: what its measures and dimensions mean, by name
 //	<activity>/state                              -> JSON: time of the last batch, sizes of the ledgers
 //
-// Numbers in keys are big endian: 8 bytes for quarter hours and offsets, 4 for partitions. Bins are apart by partition
-// so that the state of a partition can move to another machine; by time first, so that a day is one scan. Every record
-// carries a checksum that is checked whenever it is read.
+// Numbers in keys are big endian: 8 bytes for quarter hours and offsets, 4 for partitions. The key of a bin begins with
+// the time, so that a day is one scan. Each partition has its own bins, so that its state can move to another machine.
+// Every record has a checksum, which is checked at each read.
 //
 // The package does not know Kafka, time zones, or what makes a message poison.
 package activitystore

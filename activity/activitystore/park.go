@@ -17,7 +17,8 @@ import (
 	"ordertally/shared/inbox"
 )
 
-// keep puts messages into a ledger and notes what its size keeps out. What is there already stays as it is.
+// keep puts messages into a ledger, and notes those that it has no room for. It does not change messages that are
+// there.
 func (s *Store) keep(root *bbolt.Bucket, name activity.Ledger, messages []activity.Parked, at time.Time,
 	st *state) error {
 	if len(messages) == 0 {
@@ -42,10 +43,10 @@ func (s *Store) keep(root *bbolt.Bucket, name activity.Ledger, messages []activi
 	return nil
 }
 
-// maxRanges is how many runs of offsets are kept of what did not fit; more are joined with the one before them.
+// maxRanges is how many runs of offsets are kept of what did not fit. A further one is joined with the run before it.
 const maxRanges = 10_000
 
-// overflow notes where a message stands that the ledger has no room for.
+// overflow notes the offset of a message that the ledger has no room for.
 func (s *Store) overflow(root *bbolt.Bucket, name activity.Ledger, p *activity.Parked, st *state) error {
 	bucket := root.Bucket(bucketIndexes).Bucket([]byte(name)).Bucket(bucketOverflow)
 	place := rangeKey(p.Partition, p.Offset)
@@ -133,7 +134,7 @@ func (s *Store) expire(root *bbolt.Bucket, name activity.Ledger, now time.Time, 
 	return nil
 }
 
-// Ledgers returns how much waits for an operator, exactly and without a scan.
+// Ledgers returns how much waits for an operator. The numbers are exact and take no scan.
 func (s *Store) Ledgers(ctx context.Context) (activity.Ledgers, error) {
 	var sizes activity.Ledgers
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {

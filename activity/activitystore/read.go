@@ -13,8 +13,8 @@ import (
 // ctxEvery is how many records are read between two looks at the context.
 const ctxEvery = 1024
 
-// Read calls add with the totals of each quarter hour of span, once for each partition, in order of time, and returns
-// which messages they contain. All of it is of one moment and on the disk: no crash takes it back.
+// Read calls add with the totals of each quarter hour of span, in order of time, once for each partition. It returns
+// which messages they contain. All of it is of one moment and on the disk, so no crash takes it back.
 func (s *Store) Read(ctx context.Context, span activity.Span,
 	add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
 	var asOf activity.AsOf

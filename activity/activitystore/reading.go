@@ -13,8 +13,8 @@ import (
 // keyReading holds a reading for each topic.
 var keyReading = []byte("reading")
 
-// reading is what a run leaves in the file in case that it does not end in order. It costs one transaction at the start
-// and one at the end; only a run that reads batch by batch writes more.
+// reading is what a run leaves in the file in case it does not end in order. It costs one transaction at the start and
+// one at the end. Only a run that reads batch by batch writes more.
 type reading struct {
 	Begun  map[int32]int64   `json:"begun"` // where the partitions stood when the run began
 	Deaths int               `json:"deaths"`
@@ -22,8 +22,7 @@ type reading struct {
 	Died   *activity.Suspect `json:"died,omitempty"` // where the run before it died
 }
 
-// BeginReading notes that a run begins to read, and returns what is known of the ones before. EndReading takes the note
-// back.
+// BeginReading notes that a run begins to read, and returns what is known of earlier runs. EndReading removes the note.
 func (s *Store) BeginReading(ctx context.Context) (activity.Suspicion, error) {
 	var found activity.Suspicion
 	err := s.updateReading(ctx, func(root *bbolt.Bucket, last *reading) (*reading, error) {
@@ -53,7 +52,7 @@ func (s *Store) BeginReading(ctx context.Context) (activity.Suspicion, error) {
 	return found, nil
 }
 
-// ReadingAt notes that what stands at a place is read next, and that it may end the process.
+// ReadingAt notes the offset that is read next, because what stands there may end the process.
 func (s *Store) ReadingAt(ctx context.Context, partition int32, offset int64) error {
 	err := s.updateReading(ctx, func(_ *bbolt.Bucket, last *reading) (*reading, error) {
 		if last == nil {
@@ -68,8 +67,8 @@ func (s *Store) ReadingAt(ctx context.Context, partition int32, offset int64) er
 	return nil
 }
 
-// ReadingWell notes that nothing that was suspected ended the process. When not all of it was read, the next run that
-// does not end in order is suspected at once.
+// ReadingWell notes that nothing suspected ended the process. If not all of it was read, the next run that does not end
+// in order raises suspicion at once.
 func (s *Store) ReadingWell(ctx context.Context, all bool) error {
 	err := s.updateReading(ctx, func(root *bbolt.Bucket, _ *reading) (*reading, error) {
 		now, err := s.offsets(root)
@@ -94,8 +93,7 @@ func (s *Store) EndReading(ctx context.Context) error {
 	return nil
 }
 
-// updateReading hands what the run before left, nil when there is nothing, and stores what is returned, nil for
-// nothing.
+// updateReading calls change with what the last run left, or nil, and stores what change returns. Nil removes it.
 func (s *Store) updateReading(ctx context.Context, change func(*bbolt.Bucket, *reading) (*reading, error)) error {
 	return s.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(s.name)

@@ -79,7 +79,7 @@ func Skip(ctx context.Context, db *boltdb.DB, skip activity.Skip, options Option
 	return names, nil
 }
 
-// skip does it for one activity, when its next offset is the first to skip, and returns the next offset.
+// skip skips the range for one activity if its next offset is the first of the range. It returns the next offset.
 func (s *Store) skip(root *bbolt.Bucket, skip *activity.Skip, now time.Time) (stands int64, err error) {
 	positions, err := readPositions(s.positions(root))
 	if err != nil {
@@ -92,7 +92,8 @@ func (s *Store) skip(root *bbolt.Bucket, skip *activity.Skip, now time.Time) (st
 	if position.Offset != skip.From {
 		return position.Offset, nil
 	}
-	// Without marks reading begins there; with them it would begin at the record before, and fetch what is behind it.
+	// Without checkpoints reading begins there. With them it would begin at the record before, and fetch the one to
+	// skip.
 	next := activity.Position{Offset: skip.To + 1, LeaderEpoch: -1, TopicID: position.TopicID}
 	if err := putPositions(
 		s.positions(root),

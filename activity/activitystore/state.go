@@ -49,8 +49,8 @@ func updateState(root *bbolt.Bucket, change func(*state) error) error {
 	return putJSON(root, keyState, st)
 }
 
-// furthest returns the offsets before which each partition of a batch was read already, under the topic's id of now.
-// They do not go back where reading does.
+// furthest returns up to which offset each partition of a batch was read before, under the present id of the topic.
+// These offsets never go back, unlike reading.
 func furthest(known, next map[int32]activity.Position) map[int32]int64 {
 	read := make(map[int32]int64, len(next))
 	for partition, position := range next {

@@ -99,7 +99,8 @@ func (s *Store) create(tx *bbolt.Tx) error {
 	return checkDeclared(root, &s.def)
 }
 
-// names of an activity and of the topics that it was read from. A bucket's name has no checksum; this has.
+// names are those of an activity and of the topics that it was read from. A bucket's name has no checksum, this record
+// has.
 type names struct {
 	Activity string   `json:"activity"`
 	Topics   []string `json:"topics"`

@@ -13,9 +13,9 @@ import (
 // totalsVersion is that of a bin's record.
 const totalsVersion = 5
 
-// encodeTotals returns the sealed record of a bin. In order: the count, first and last, the digest, when it changed and
-// the offset after the last message, the figures, the tables, and whether there are minutes, and the minutes. Lists
-// have their length in front.
+// encodeTotals returns the sealed record of a bin: the count, first and last, the digest, when it changed and the
+// offset after its last message, the figures, the tables, whether there are minutes, and the minutes. A list begins
+// with its length.
 func encodeTotals(key []byte, partition int32, t *activity.Totals) ([]byte, error) {
 	record := codec.NewRecord(totalsVersion, 512)
 	record.Count(t.Count)

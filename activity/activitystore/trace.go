@@ -19,7 +19,7 @@ var stateIn = map[activity.Ledger]activity.MessageState{
 	activity.ConflictLedger: activity.Conflicting,
 }
 
-// Trace tells what became of a message: of its id for as long as ids are kept, of its slot for ever.
+// Trace tells what became of a message. It knows the id for as long as ids are kept, and the slot for ever.
 func (s *Store) Trace(ctx context.Context, m activity.MessageID) (activity.MessageTrace, error) {
 	trace := activity.MessageTrace{State: activity.Unknown}
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {

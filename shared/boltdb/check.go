@@ -234,7 +234,7 @@ func (c *Checked) inBbolt(ctx context.Context, bolt *bbolt.DB, p *pages, root ui
 	})
 }
 
-// fault is a line about what is wrong with the record.
+// fault returns a line that says what is wrong with the record.
 func (r *Record) fault(err error) string {
 	name := r.Name
 	if name == "" {
@@ -254,7 +254,7 @@ func pathText(path [][]byte) string {
 	return strings.Join(names, "/") + ": "
 }
 
-// printable is a key as text, in hexadecimal when it is none.
+// printable returns a key as text, or in hexadecimal if it is no text.
 func printable(key []byte) string {
 	if len(key) > 0 && len(key) <= 100 && utf8.Valid(key) &&
 		bytes.IndexFunc(key, func(r rune) bool { return !unicode.IsGraphic(r) }) < 0 {

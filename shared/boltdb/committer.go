@@ -70,16 +70,16 @@ func (db *DB) commitUntilClosed() {
 	}
 }
 
-// maxYields bounds how often the committer lets others run before it commits; and after one that took longer than
-// longYield it commits too: others enough wait for the processor, and each yield is a turn of all of them.
+// maxYields bounds how often the committer lets others run before it commits. It also commits after a yield that took
+// longer than longYield: then many others wait for the processor, and each yield costs a turn of all of them.
 const (
 	maxYields = 8
 	longYield = time.Millisecond
 )
 
-// gather adds the requests that wait, and those of goroutines that are about to ask: it yields to whoever can run, for
-// as long as that brings more. With nobody else a yield costs less than a microsecond; under load it halves the number
-// of fsyncs, because the callers that the last commit answered come back just after this one began.
+// gather adds the requests that wait. It also yields to goroutines that are about to ask, as long as that brings more.
+// A yield to nobody costs less than a microsecond. Under load, yielding halves the number of fsyncs, because the
+// callers that the last commit answered would come back just after this one began.
 func (db *DB) gather(group []*request) []*request {
 	for yields, long := 0, false; yields < maxYields; yields++ {
 		before := len(group)
@@ -227,10 +227,10 @@ func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
 	return err == nil
 }
 
-// follow has memory follow a commit. After a panic nothing more is called: the group is on the disk, and memory is not
-// what it says. Requests without such a call, and those whose calls were made before, are answered like any others; of
-// the rest nobody may go on as if memory had followed, nor be told that nothing was stored, so their outcome counts as
-// unknown.
+// follow calls what has memory follow a commit. After a panic it calls nothing more: the group is on the disk, and
+// memory is behind it. Requests without such a call, and those whose calls succeeded, are answered as usual. The
+// outcome of the others counts as unknown: nobody may go on as if memory had followed, nor be told that nothing was
+// stored.
 func follow(group []*request) (err error) {
 	for _, r := range group {
 		if len(r.after) == 0 {
@@ -255,11 +255,11 @@ func guarded(f func()) error {
 	return lifecycle.Guard(context.Background(), func(context.Context) error { f(); return nil })
 }
 
-// smallCommit is up to how many bytes of pages a commit tells how long the disk takes, and not how long so many bytes
-// take. Who bounds what is under way by that time would else let more in the more there is.
+// smallCommit is the largest commit, in bytes of pages, that counts for SyncTime. A larger one takes longer for its
+// size alone. Whoever bounds the work under way by that time would let in the more, the more there is.
 const smallCommit = 1 << 20
 
-// averageSync has one commit weigh an eighth of the average.
+// averageSync gives one commit an eighth of the weight.
 func (db *DB) averageSync(latest time.Duration) {
 	average := db.syncTime.Load()
 	if average == 0 {
@@ -268,8 +268,8 @@ func (db *DB) averageSync(latest time.Duration) {
 	db.syncTime.Store(average + (int64(latest)-average)/8)
 }
 
-// refusedByDisk tells what keeps the file from being written to, before anything of the transaction can be seen, from
-// other failures: ErrFull or ErrReadOnly, else nil.
+// refusedByDisk returns ErrFull or ErrReadOnly if the disk refused the transaction before anything of it can be seen.
+// It returns nil for any other failure.
 func refusedByDisk(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, bberrors.ErrMaxSizeReached):
@@ -280,7 +280,7 @@ func refusedByDisk(err error) error {
 	return nil
 }
 
-// shows says whether readers would see transaction id: its meta page was written, durably or not.
+// shows reports whether readers would see transaction id: its meta page was written, durably or not.
 func (db *DB) shows(id int) bool {
 	seen := true
 	err := safely(db.path, "looking what a transaction left", func() error {
@@ -294,7 +294,7 @@ func (db *DB) shows(id int) bool {
 	return seen || err != nil
 }
 
-// answer gives each request its own error, or err when that is not nil.
+// answer gives each request its own error, or err if that is not nil.
 func answer(group []*request, err error) {
 	for _, r := range group {
 		if err != nil {

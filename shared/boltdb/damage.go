@@ -38,8 +38,7 @@ func safely(path, doing string, f func() error) (err error) {
 	return f()
 }
 
-// caught is for deferred calls. It sets err when p, a recovered panic, comes of damage, and panics again when it does
-// not.
+// caught is for deferred calls. p is a recovered panic. If damage caused it, caught sets err, else it panics again.
 func caught(p any, path, doing string, err *error) {
 	if p == nil {
 		return
@@ -89,8 +88,8 @@ func panickedInBbolt() bool {
 	}
 }
 
-// rollback ends a transaction. A write transaction of a damaged file may be beyond that: bbolt's lock then stays taken,
-// and stuck is set.
+// rollback ends a transaction. That can fail for a write transaction of a damaged file. Then bbolt's lock stays taken,
+// and rollback sets stuck.
 func rollback(tx *bbolt.Tx, path string, stuck *atomic.Bool) {
 	if err := safely(path, "undoing a transaction", tx.Rollback); errors.Is(err, ErrDamaged) {
 		stuck.Store(true)

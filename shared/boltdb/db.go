@@ -52,9 +52,9 @@ type Tx struct {
 	after *[]func()
 }
 
-// AfterCommit has f called once this transaction is durable, in the order of commits and before the request that asked
-// for it is answered. It runs in the committer: it must be quick. It is not called when the transaction is rolled back.
-// (bbolt's own OnCommit can be called out of order.) When it panics the database fails: see Failed.
+// AfterCommit adds a call for when this transaction is durable. Calls come in the order of commits, and before the
+// request is answered. f runs in the committer, so it must be quick. It is not called if the transaction is rolled
+// back. If it panics, the database fails: see Failed. (bbolt's own OnCommit can come out of order.)
 func (tx *Tx) AfterCommit(f func()) { *tx.after = append(*tx.after, f) }
 
 func (db *DB) learnDurable() error {
@@ -89,8 +89,8 @@ func (db *DB) View(ctx context.Context, fn func(*bbolt.Tx) error) (err error) {
 	return fn(tx)
 }
 
-// awaitDurable waits until transaction id is on the disk. It can only be the one being committed, past its last page,
-// so the wait is one fdatasync at most, and the committer never waits for the reader.
+// awaitDurable waits until transaction id is on the disk. Only the transaction that is being committed can be missing,
+// and its pages are written, so the wait is one fdatasync at most. The committer never waits for the reader.
 func (db *DB) awaitDurable(ctx context.Context, id int64) error {
 	for {
 		select {
@@ -128,7 +128,7 @@ func (db *DB) setDurable(id int64) {
 // the commit.
 func (db *DB) Version() int64 { return db.durable.Load() }
 
-// notice has a failed read or write make known what it met.
+// notice makes known what damage a failed read or write met.
 func (db *DB) notice(err error) {
 	if errors.Is(err, ErrDamaged) {
 		db.fail(err)
@@ -138,9 +138,9 @@ func (db *DB) notice(err error) {
 	}
 }
 
-// Failed is closed when a commit's outcome is unknown, when the commit is on the disk and a panic kept memory from
-// following it, or when a damaged page was met. The database then answers every call with ErrOutcomeUnknown or
-// ErrDamaged, and the process should end.
+// Failed is closed when a commit's outcome is unknown, when a panic kept memory from following a commit, or when a
+// damaged page was met. The database then answers every call with ErrOutcomeUnknown or ErrDamaged, and the process
+// should end.
 func (db *DB) Failed() <-chan struct{} { return db.failed }
 
 // Check is ErrOutcomeUnknown or ErrDamaged once Failed is closed: only a restart reads what is on the disk. It also
@@ -154,11 +154,11 @@ func (db *DB) Check(ctx context.Context) error {
 	}
 }
 
-// Committing is for how long the commit under way has been, 0 when there is none.
+// Committing returns how long the commit under way has taken so far, 0 if there is none.
 func (db *DB) Committing() time.Duration { return db.watchdog.Busy() }
 
-// SyncTime is how long the disk takes for a commit of up to 1 MiB: writing its pages and both fdatasync calls, averaged
-// over the last few. 0 before the first.
+// SyncTime returns how long the disk takes for a commit of up to 1 MiB: to write its pages, with both fdatasync calls.
+// It is averaged over the last few, and 0 before the first.
 func (db *DB) SyncTime() time.Duration { return time.Duration(db.syncTime.Load()) }
 
 // probeEvery is how often a file that took no writes is tried.
@@ -196,7 +196,7 @@ func (db *DB) Probe(ctx context.Context) error {
 	return nil
 }
 
-// Watch returns ErrOutcomeUnknown, with the cause, or ErrDamaged, when Failed is closed, or nil when ctx ends.
+// Watch returns ErrOutcomeUnknown with the cause, or ErrDamaged, when Failed is closed. It returns nil when ctx ends.
 func (db *DB) Watch(ctx context.Context) error {
 	select {
 	case <-db.failed:
@@ -232,8 +232,8 @@ func (db *DB) Size() (Size, error) {
 	return Size{Bytes: info.Size(), FreeBytes: free}, nil
 }
 
-// Close refuses new writes, waits for the group that is being committed and closes the file, which waits for open
-// reads. Calling it again does nothing.
+// Close refuses new writes, waits for the group that is being committed and for open reads, and closes the file.
+// Calling it again does nothing.
 func (db *DB) Close() error {
 	var err error
 	db.close.Do(func() {

@@ -14,7 +14,6 @@ import (
 	"go.uber.org/goleak"
 
 	"ordertally/shared/boltdb"
-	"ordertally/shared/boltdb/codec"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -228,24 +227,6 @@ func TestCloseAnswersWhoeverComesLater(t *testing.T) {
 	}
 	if err := db.View(t.Context(), func(*bbolt.Tx) error { return nil }); !errors.Is(err, boltdb.ErrClosed) {
 		t.Errorf("View: %v", err)
-	}
-}
-
-func TestUnsealFindsEveryFlippedBit(t *testing.T) {
-	key, value := []byte("key"), []byte("some value")
-	sealed := codec.Seal(key, value)
-	if got, err := codec.Unseal(key, sealed); err != nil || string(got) != string(value) {
-		t.Fatalf("got %q, %v", got, err)
-	}
-	for bit := range len(sealed) * 8 {
-		sealed[bit/8] ^= 1 << (bit % 8)
-		if _, err := codec.Unseal(key, sealed); !errors.Is(err, boltdb.ErrCorrupt) {
-			t.Fatalf("bit %d: %v", bit, err)
-		}
-		sealed[bit/8] ^= 1 << (bit % 8)
-	}
-	if _, err := codec.Unseal([]byte("other"), sealed); !errors.Is(err, boltdb.ErrCorrupt) {
-		t.Fatalf("under another key: %v", err)
 	}
 }
 

@@ -1,11 +1,13 @@
-// Package boltdb is one bbolt file as the services use it: opened with care, written by one committer, read only once
-// durable.
+// Package boltdb is one bbolt file as the services use it: opened with care, written by one committer, and read only
+// when durable.
 //
 //	callers ── Write(fn) ──> committer ── one bbolt transaction, one fsync ──> file
 //	                             └── AfterCommit hooks in commit order, then every caller's answer
 //
-// Whoever writes shares one goroutine: it takes whatever requests are waiting, runs them in one bbolt transaction and
-// answers all of them after the fsync (group commit). One Update per request costs an fsync each instead.
+// All writers share one goroutine. It takes the requests that wait, runs them in one bbolt transaction and answers all
+// of them after the fsync (group commit). One bbolt Update per request would cost an fsync each.
 //
-// It does not retry, does not migrate schemas and does not know what is stored.
+// A file names its Format, which says whose it is. Package codec is the form of its records.
+//
+// The package does not retry, does not migrate formats and does not know what is stored.
 package boltdb

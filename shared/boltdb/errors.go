@@ -12,9 +12,9 @@ var (
 	// ErrFull says that the disk, or the limit set for the file, is full. Nothing was written; reads go on, and writes
 	// work again once there is space.
 	ErrFull = errors.New("no space left for the database file: free disk space or raise its limit")
-	// ErrOutcomeUnknown says that a write to the disk failed in a way that leaves open whether the transaction is
-	// durable, or that a panic after a commit left memory behind the file. The database serves nothing more; only
-	// opening the file again reads the truth.
+	// ErrOutcomeUnknown says that nobody knows whether a transaction is durable, because a write to the disk failed, or
+	// that a panic after a commit left memory behind the file. The database serves nothing more. Only opening the file
+	// again reads the truth.
 	ErrOutcomeUnknown = errors.New("the outcome of a write to the database file is unknown: restart the service to " +
 		"read what is on disk")
 	// ErrLocked says that another process has the file open.
@@ -25,8 +25,8 @@ var (
 	// and the damage.
 	ErrDamaged = errors.New("the database file is damaged: restore it from a backup")
 	// ErrReadOnly says that the file system is read-only. Nothing was written; reads go on, and writes work again once
-	// the file system is writable. After an error of its own ext4 takes none before it was unmounted, which needs a
-	// stop.
+	// the file system is writable. After an error of its own, ext4 stays read-only until it is unmounted, for which the
+	// service must stop.
 	ErrReadOnly = errors.New(
 		"the file system of the database file is read-only: see the kernel's log and mount it for writing; if that " +
 			"is refused, stop the service, " +
@@ -50,6 +50,6 @@ func (r refusal) Error() string {
 
 func (r refusal) Unwrap() error { return r.err }
 
-// Refuse marks err as decided before anything was written, which spares the other requests of the group a second run.
-// Write then returns err itself. A nil err is a success that wrote nothing.
+// Refuse marks err as decided before anything was written. That spares the other requests of the group a second run.
+// Write returns err itself. A nil err is a success that wrote nothing.
 func Refuse(err error) error { return refusal{err} }

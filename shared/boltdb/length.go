@@ -81,8 +81,8 @@ func readMeta(f io.ReaderAt, at int64) *meta {
 }
 
 // checkMetas says what is wrong with the meta pages of a file that is not empty. A commit writes one of them in a
-// single sector, so no crash leaves one that is damaged; and bbolt would go back to the other, which lacks the newest
-// transaction, without a word. Only a file whose making was interrupted has nothing but zeros there.
+// single sector, so no crash damages it. bbolt would silently use the other one, which lacks the newest transaction. A
+// file has zeros there only if its creation was interrupted.
 func checkMetas(f io.ReaderAt, m metas) error {
 	if m.newest() == nil {
 		return fmt.Errorf("%w: neither meta page is valid: it is not a database file, or both are damaged", errPage)
@@ -110,8 +110,8 @@ func zeros(f io.ReaderAt, at int64) bool {
 	return true
 }
 
-// checkLength holds the file's length against the number of pages its newest meta page speaks of. Reading past the end
-// of a mapped file is a SIGBUS, so a truncated file must be found before it is mapped.
+// checkLength compares the file's length with the number of pages in its newest meta page. Reading past the end of a
+// mapped file is a SIGBUS, so a truncated file must be found before it is mapped.
 func checkLength(f *os.File, m *meta) error {
 	info, err := f.Stat()
 	if err != nil {

@@ -39,12 +39,12 @@ type CommitStats struct {
 }
 
 // Open opens or creates the file at path and starts its committer. Its directory must exist. Errors to tell apart:
-// ErrLocked, ErrTruncated, ErrDamaged.
+// ErrLocked, ErrTruncated, ErrDamaged, and those of Options.Format.
 //
-// What the page cache holds after a failed fsync may never have reached the disk (Linux calls such pages clean), and a
-// process cannot know that its predecessor ended that way. So every opening writes the file back and drops it from the
-// cache before it is mapped: what is read then is what a power cut would leave (rule G3). Measured cold, 2 ms for a
-// file of 5 million orders, because bbolt reads the free list only.
+// After a failed fsync the page cache may hold what never reached the disk (Linux calls such pages clean). A process
+// cannot know whether its predecessor ended that way. So Open writes the file back and drops it from the cache before
+// it maps it: it reads what a power cut would leave (rule G3). That took 2 ms, cold, for a file of 5 million orders,
+// because bbolt reads the free list only.
 func Open(path string, options Options) (*DB, error) {
 	if options.LockTimeout == 0 {
 		options.LockTimeout = defaultLockTimeout
@@ -88,8 +88,8 @@ type openedFile struct {
 	checked bool
 }
 
-// openBolt opens and locks the file at path, which is the one that has this name once it is locked: while this call
-// waited for the lock, Compact may have put another in its place.
+// openBolt opens and locks the file that has this name once it is locked: while the call waited for the lock, Compact
+// may have put another in its place.
 func openBolt(path string, options Options) (*bbolt.DB, *openedFile, error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	for {
@@ -141,8 +141,8 @@ func openDurable(name string, flag int, mode os.FileMode) (*openedFile, error) {
 		opened.created = opened.info.Size() == 0
 		err = errors.Join(f.Sync(), syncDir(filepath.Dir(name)), dropCache(f))
 	}
-	// bbolt must not map a file that is damaged. Who has it open may be writing to it just now: it is looked at once
-	// that one has let go.
+	// bbolt must not map a file that is damaged. If another process has it open, it may be writing to it: then the file
+	// is checked once it is locked.
 	if err == nil && lock(f, true) {
 		err = opened.check()
 	}
@@ -152,7 +152,7 @@ func openDurable(name string, flag int, mode os.FileMode) (*openedFile, error) {
 	return opened, nil
 }
 
-// check looks at what bbolt trusts, once. The file must be locked.
+// check checks what bbolt trusts, once. The file must be locked.
 func (f *openedFile) check() error {
 	if f.checked || f.created {
 		return nil

@@ -9,10 +9,10 @@ import (
 	"math/bits"
 )
 
-// bbolt trusts its pages: one that names itself as its child ends the process, which no recover can prevent, and a
-// count that lost a bit hides records without a word. So the structure is read here from the file itself, and each page
-// is held against what bbolt writes: page numbers, types, order of the keys, and a layout without gaps.
-// (internal/common/page.go and inode.go of bbolt 1.5.0.)
+// bbolt trusts its pages. A page that names itself as its child ends the process, and no recover prevents that. A count
+// that lost a bit silently hides records. So this reads the structure from the file itself, and checks each page for
+// what bbolt writes: page numbers, types, order of the keys, and a layout without gaps. (internal/common/page.go and
+// inode.go of bbolt 1.5.0.)
 
 const (
 	flagBranch   = 0x01

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -14,16 +13,15 @@ import (
 
 // Scrub checks the whole of an open file again and again, in small steps, and notes damage: see Incidents.
 //
-// Each step is one read transaction of about scrubStep, so freed pages are held back no longer than that. After a step
-// it rests scrubRest times as long, so it takes at most a twentieth of one core. A step checks what CheckFile checks,
-// as of one moment. Pages that are used twice show as keys that belong elsewhere.
+// Each step is one read transaction of about scrubStep, so it holds back freed pages no longer than that. After a step
+// it rests scrubRest times as long, so it takes at most a twentieth of one core. A step checks what CheckFile checks. A
+// page that is used twice shows as keys that belong elsewhere.
 type Scrub struct {
 	db       *DB
 	check    Checker
 	every    time.Duration
 	done     func(Scrubbed)
 	watchdog lifecycle.Watchdog
-	last     atomic.Int64 // Unix seconds
 }
 
 // Scrubbed is one whole scrub.
@@ -71,14 +69,6 @@ func (s *Scrub) Run(ctx context.Context) error {
 // Watchdog is that of Run.
 func (s *Scrub) Watchdog() *lifecycle.Watchdog { return &s.watchdog }
 
-// LastDone is when the last whole scrub ended, the zero time when none has.
-func (s *Scrub) LastDone() time.Time {
-	if at := s.last.Load(); at > 0 {
-		return time.Unix(at, 0)
-	}
-	return time.Time{}
-}
-
 // Once scrubs the file once. An error says that it was not looked at as a whole.
 func (s *Scrub) Once(ctx context.Context) (Scrubbed, error) {
 	began := time.Now()
@@ -97,7 +87,6 @@ func (s *Scrub) Once(ctx context.Context) (Scrubbed, error) {
 		}
 	}
 	s.db.forget(began)
-	s.last.Store(time.Now().Unix())
 	return Scrubbed{Records: step.records, Faults: len(step.faults), Took: time.Since(began)}, nil
 }
 
@@ -159,7 +148,7 @@ func (s *scrubbing) safely(r *Record) error {
 	return safely(s.db.path, "scrubbing", func() error { return s.check.all(r) })
 }
 
-// meta looks at both meta pages. One may just be written, so only what stays is a fault.
+// meta checks both meta pages. One may be written at this moment, so only what stays is a fault.
 func (s *scrubbing) meta(ctx context.Context) {
 	var err error
 	for range 3 {
@@ -171,8 +160,7 @@ func (s *scrubbing) meta(ctx context.Context) {
 	s.fault(err)
 }
 
-// free is the set of free pages of a transaction; nil when later ones have taken its place, and when its list is
-// damaged.
+// free returns the free pages of a transaction, or nil if a later one has replaced it or its list is damaged.
 func (s *scrubbing) free(p *pages, txid uint64) pageSet {
 	m := readMetas(s.db.file).of(txid)
 	if m == nil {

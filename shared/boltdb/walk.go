@@ -135,9 +135,8 @@ func (w *walk) bucket(parent uint64, r *Record, after [][]byte) error {
 	return w.tree(path, root, after)
 }
 
-// skeleton looks at what leads to the leaves, and at buckets that a few leaves hold, without reading the leaves of
-// large ones: 1 % of the pages. It is what must be good for bbolt not to run in circles, and shows most of what would
-// have it write over pages that are in use.
+// skeleton checks what leads to the leaves, and the leaves of small buckets: 1 % of the pages. These must be good, or
+// bbolt may run in circles. It also finds most of what would make bbolt write over pages that are in use.
 func skeleton(p *pages, m *meta) error {
 	used := newPageSet(p.high)
 	s := &skeletonWalk{pages: p, used: used}
@@ -166,10 +165,10 @@ type skeletonWalk struct {
 	used  pageSet
 }
 
-// smallTree is up to how many leaves a tree has whose leaves are read for the buckets in them.
+// smallTree is the most leaves that a tree may have for skeleton to read them.
 const smallTree = 64
 
-// tree looks at the branches of a tree, level by level: its leaves are all equally far from the root.
+// tree checks the branches of a tree, level by level. All leaves are equally far from the root.
 func (s *skeletonWalk) tree(root uint64) error {
 	level := []uint64{root}
 	for depth := 0; ; depth++ {

@@ -11,8 +11,8 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// Check is a boltdb.Checker for what is in the bucket that Open got. path is that of the record from there on, root the
-// bucket itself, nil when nothing can be looked up.
+// Check is a boltdb.Checker for the bucket of an inbox. path is the record's path from there on. root is the bucket, or
+// nil if nothing can be looked up.
 func Check(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
 	if r.IsBucket {
 		return checkBucket(string(r.Key), path, root)

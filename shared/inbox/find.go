@@ -7,16 +7,16 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Trace is what is known of a message: by what it is, and when it was first read. The zero Trace is of one that is not.
+// Trace is what is known of a message. The zero Trace is that of an unknown one.
 type Trace struct {
 	ByID bool // its id is among the processed keys
-	// BySequence: its slot is dealt with; so are those that were skipped, passed over, or given up by an operator.
+	// BySequence: its slot is covered. So are slots that were skipped, passed over, or given up by an operator.
 	BySequence bool
-	At         time.Time // to the microsecond; zero when it is not known: it is kept as long as the id
+	At         time.Time // of the first read, to the microsecond; zero if not known any more
 }
 
-// Find tells what is known of m, in the bucket that Open got, of any transaction. A message without a lineage is looked
-// for by its id only.
+// Find tells what is known of m in the bucket of an inbox, in any transaction. It looks for a message without a lineage
+// by its id only.
 func Find(root *bbolt.Bucket, m Message) (Trace, error) {
 	var found Trace
 	if keys := root.Bucket([]byte("keys")); keys != nil {

@@ -12,8 +12,8 @@ import (
 // DefaultRetention is how long processed keys are kept when Open is given 0.
 const DefaultRetention = 14 * 24 * time.Hour
 
-// Content is a digest of what a message says, as its reader defines it. A message that is sent again has the same. 8
-// bytes are enough: to have another message taken for one that was read, somebody would have to find a second text with
+// Content is a digest of what a message says, as its reader defines it. A message that is sent again has the same one.
+// 8 bytes are enough: to pass another message off as one that was read, somebody would have to find a second text with
 // the digest of the first.
 type Content [8]byte
 
@@ -22,13 +22,14 @@ type Message struct {
 	// ID is the message's own, 1 to 255 bytes. It stays when the message is sent again.
 	ID      string
 	Content Content
-	// Lineage names the file whose outbox wrote the message, at most 255 bytes; "" when none did, and then the id is
-	// all there is. Sequence is its slot there, Previous the slot published before it, 0 for none.
+	// Lineage names the file whose outbox wrote the message, in at most 255 bytes. It is "" for any other message, of
+	// which only the id is known. Sequence is the slot in that file. Previous is the slot published before it, 0 for
+	// none.
 	Lineage  string
 	Sequence uint64
 	Previous uint64
 	Written  time.Time // the time of its slot, by its record
-	// ReadBefore says that its offset was read, and decided about, before.
+	// ReadBefore says that its offset was read and decided about before.
 	ReadBefore bool
 	// Republished says that an operator had it published again.
 	Republished bool
@@ -39,8 +40,8 @@ var errMessage = errors.New("a message needs an id, and with a lineage a slot ab
 
 const maxName = 255
 
-// Inbox decides about the messages of one transaction. Decisions are made in memory against what is stored; Flush
-// writes them, sorted. It is not safe for concurrent use, and ends with its transaction.
+// Inbox decides about the messages of one transaction. It decides in memory, against what is stored. Flush writes the
+// decisions, sorted. An Inbox is not safe for concurrent use, and ends with its transaction.
 type Inbox struct {
 	keys  keys
 	slots slots
@@ -49,7 +50,7 @@ type Inbox struct {
 var bucketNames = []byte("lineages")
 
 // Open prepares an inbox in root, a bucket of a writable transaction. Messages arrive at now. Keys are kept for
-// retention, rounded up to whole days, 0 meaning DefaultRetention.
+// retention, rounded up to whole days. 0 means DefaultRetention.
 func Open(root *bbolt.Bucket, now time.Time, retention time.Duration) (*Inbox, error) {
 	if retention <= 0 {
 		retention = DefaultRetention
@@ -83,7 +84,7 @@ type Verdict uint8
 const (
 	Refuse Verdict = iota // it was processed before
 	Do                    // it is new: process it
-	// DoCovered is Do for a message whose slot was already covered: an incident, because another program wrote a slot
+	// DoCovered is Do for a message whose slot was covered before. That is an incident: another program wrote a slot
 	// that is not its own.
 	DoCovered
 	Conflict // its id is known with other content; an operator decides
@@ -113,8 +114,8 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 	old := b.keys.old(m.Written)
 	switch {
 	case old && covered && m.ReadBefore:
-		// It was decided about then, and has covered then what it covers. It may have gone to a ledger, so an unknown
-		// id is not remembered now: an operator could not accept the message any more.
+		// It was decided about then, and covered its slots then. It may be in a ledger, so an unknown id is not
+		// remembered now: an operator could not accept the message any more.
 		if found {
 			b.keys.renew(key, known)
 		}
@@ -137,8 +138,8 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 	return Late, b.coverOwn(&m)
 }
 
-// Accept reports whether a message that an operator takes out of a ledger should be processed, and remembers it. It
-// checks neither slot nor time, and accepts each id and content once.
+// Accept reports whether to process a message that an operator takes out of a ledger, and remembers it. It checks
+// neither slot nor time. It accepts each id and content once.
 func (b *Inbox) Accept(m Message) (bool, error) {
 	if err := m.check(); err != nil {
 		return false, err
@@ -159,8 +160,7 @@ func (b *Inbox) Accept(m Message) (bool, error) {
 	return true, b.coverOwn(&m)
 }
 
-// Cover marks slots that need no processing: those of messages that are passed over, and of messages kept for an
-// operator.
+// Cover covers slots that need no processing: those of messages that are passed over or kept for an operator.
 func (b *Inbox) Cover(lineage string, first, last uint64) error {
 	if lineage == "" || len(lineage) > maxName || first == 0 || first > last {
 		return errMessage
@@ -175,7 +175,7 @@ func (m *Message) check() error {
 	return nil
 }
 
-// cover notes the message's slot and those between the one published before it and its own: they were skipped.
+// cover covers the message's slot, and the skipped slots between it and the one published before it.
 func (b *Inbox) cover(m *Message) error {
 	if m.Lineage == "" {
 		return nil
@@ -183,7 +183,7 @@ func (b *Inbox) cover(m *Message) error {
 	return b.slots.cover(m.Lineage, interval{m.Previous + 1, m.Sequence})
 }
 
-// coverOwn notes the message's slot alone: what a message in a ledger says of other slots is not believed.
+// coverOwn covers the message's slot alone: what a message in a ledger says of other slots is not believed.
 func (b *Inbox) coverOwn(m *Message) error {
 	if m.Lineage == "" {
 		return nil

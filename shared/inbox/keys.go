@@ -26,8 +26,8 @@ type keys struct {
 // stamp is when a message was first seen, in microseconds since 1970; 0 when that is not known.
 type stamp int64
 
-// entry is what is known of an id: when it was first seen, and what it said; more than one content only where an
-// operator accepted another.
+// entry is what is known of an id: when it was first seen, and what it said. It has several contents if an operator
+// accepted another one.
 type entry struct {
 	first    stamp
 	contents []Content
@@ -70,8 +70,8 @@ func (s stamp) time() time.Time {
 	return time.UnixMicro(int64(s)).UTC()
 }
 
-// day is the bucket of one day of arrival. first and last bound its keys: growing ids sort behind all of an older day,
-// and need no look-up there.
+// day is the bucket of one day of arrival. first and last bound its keys. Growing ids sort behind all keys of an older
+// day, so they need no look-up there.
 type day struct {
 	name        string
 	bucket      *bbolt.Bucket
@@ -81,9 +81,9 @@ type day struct {
 // fillPercent is high because keys mostly grow: pages that are appended to need little room for later.
 const fillPercent = 0.9
 
-// openKeys lists the days. One more day than the retention is kept, because the first is not a whole one. Days on
-// which nothing arrived do not count, and a clock that goes back does not begin an older day: so a clock that leaps
-// a month and returns drops one day at most, instead of all.
+// openKeys lists the days. One day more than the retention is kept, because the first is not a whole one. Days on which
+// nothing arrived do not count, and a clock that goes back does not begin an older day. So a clock that leaps a month
+// and returns drops one day at most.
 func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys, error) {
 	k := keys{
 		root:    root,
@@ -144,9 +144,9 @@ func (k *keys) renew(key []byte, e entry) {
 	}
 }
 
-// old reports whether a message that was written then may have been seen and forgotten since: before the newest dropped
-// day of arrival ended, and a day more, for clocks differ. So is one that claims to be written more than a day from
-// now: its day may be dropped while it still looks new.
+// old reports whether a message that was written then may have been seen and forgotten. It may if it was written before
+// the end of the newest dropped day and one day more, since clocks differ. So may one from more than a day ahead: its
+// day of arrival may be dropped while it still looks new.
 func (k *keys) old(written time.Time) bool {
 	if written.After(k.now.time().Add(maxAhead)) {
 		return true

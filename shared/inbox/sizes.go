@@ -8,7 +8,7 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// These are beside the days' sizes, which are named as days.
+// These stand beside the sizes of the days.
 var (
 	keyDropped  = []byte("dropped")
 	keyLineages = []byte("lineages")
@@ -65,8 +65,8 @@ func (k *keys) drop(day string) error {
 	return k.sizes.Put(keyDropped, codec.Seal(keyDropped, []byte(k.dropped)))
 }
 
-// Keys returns how many ids are known, in the bucket that Open got, of any transaction: an id that arrived on two days
-// counts twice. It reads a number a day.
+// Keys returns how many ids the bucket of an inbox knows, in any transaction. An id that arrived on two days counts
+// twice. It reads one number a day.
 func Keys(root *bbolt.Bucket) (int64, error) {
 	days, sizes := root.Bucket([]byte("keys")), root.Bucket([]byte("sizes"))
 	if days == nil || sizes == nil {
@@ -81,7 +81,7 @@ func Keys(root *bbolt.Bucket) (int64, error) {
 	return int64(total), err
 }
 
-// Lineages returns how many lineages were met, in the bucket that Open got, of any transaction. They are kept for ever.
+// Lineages returns how many lineages the bucket of an inbox knows, in any transaction. They are kept for ever.
 func Lineages(root *bbolt.Bucket) (int64, error) {
 	sizes := root.Bucket([]byte("sizes"))
 	if sizes == nil {

@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// slots is the set of counted slots, a bucket for each lineage.
+// slots is the set of covered slots, a bucket for each lineage.
 type slots struct {
 	root     *bbolt.Bucket
 	sizes    *bbolt.Bucket

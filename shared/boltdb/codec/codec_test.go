@@ -111,6 +111,24 @@ func TestRecord_EveryFlippedBitIsCorrupt(t *testing.T) {
 	}
 }
 
+func TestUnseal_FindsEveryFlippedBit(t *testing.T) {
+	value := []byte("some value")
+	sealed := codec.Seal(key, value)
+	if got, err := codec.Unseal(key, sealed); err != nil || string(got) != string(value) {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	for bit := range len(sealed) * 8 {
+		sealed[bit/8] ^= 1 << (bit % 8)
+		if _, err := codec.Unseal(key, sealed); !errors.Is(err, codec.ErrCorrupt) {
+			t.Fatalf("bit %d: %v", bit, err)
+		}
+		sealed[bit/8] ^= 1 << (bit % 8)
+	}
+	if _, err := codec.Unseal([]byte("other"), sealed); !errors.Is(err, codec.ErrCorrupt) {
+		t.Fatalf("under another key: %v", err)
+	}
+}
+
 func TestRecord_OfAnotherVersionIsRefused(t *testing.T) {
 	v := sample()
 	_, err := codec.OpenRecord(key, v.encode(), 4)
