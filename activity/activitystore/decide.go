@@ -49,7 +49,7 @@ func (ledgerStore) Key(id string) []byte { return parseEntryID(id) }
 
 // Read implements parked.Store.
 func (ledgerStore) Read(
-	_ *bbolt.Tx, key, value []byte, filter *parked.Filter,
+	_ *bbolt.Tx, key, value []byte, filter *parked.Filter, _ bool,
 ) (kept activity.Kept, selected bool, err error) {
 	kept, err = decodeKept(key, value)
 	selected = filter.Takes(string(kept.Poison.Reason), kept.At) &&

@@ -83,7 +83,7 @@ func figures(done *parked.Done) [4]int {
 		done.Outcomes[parked.StillParked]}
 }
 
-func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
+func TestLedger_ListsMessagesAndDecidesAboutThem(t *testing.T) {
 	f := newFile(t)
 	f.park(poison(0, activity.ReasonMalformed), poison(1, activity.ReasonImpossible),
 		poison(2, activity.ReasonMalformed))
@@ -148,8 +148,8 @@ func TestParkedMessagesAreListedAndDecidedAbout(t *testing.T) {
 	}
 }
 
-// TestManyAreDecidedInSteps retries more than one transaction takes, some of them in vain.
-func TestManyAreDecidedInSteps(t *testing.T) {
+// More is retried than one transaction takes, some of them in vain.
+func TestLedger_DecidesAboutManyInSteps(t *testing.T) {
 	f := newFile(t)
 	var all []activity.Parked
 	for i := range int64(1203) {
@@ -163,8 +163,8 @@ func TestManyAreDecidedInSteps(t *testing.T) {
 	}
 }
 
-// TestRetriesAtOnceCountOnce has twenty operators retry the same message.
-func TestRetriesAtOnceCountOnce(t *testing.T) {
+// Twenty operators retry the same message.
+func TestLedger_RetriesAtOnceCountOnce(t *testing.T) {
 	f := newFile(t)
 	f.park(poison(0, activity.ReasonMalformed))
 	id := f.list(activity.ParkedLedger, parked.Filter{})[0].ID
@@ -190,8 +190,8 @@ func TestRetriesAtOnceCountOnce(t *testing.T) {
 	}
 }
 
-// TestAFullLedgerKeepsThePlaces parks more than there is room for.
-func TestAFullLedgerKeepsThePlaces(t *testing.T) {
+// More is parked than there is room for.
+func TestLedger_KeepsThePositionsOfWhatItHasNoRoomFor(t *testing.T) {
 	f := newFile(t)
 	f.limits(1000, 0)
 	for offset := range int64(20) {
@@ -212,8 +212,8 @@ func TestAFullLedgerKeepsThePlaces(t *testing.T) {
 	}
 }
 
-// TestLedgersForgetByAge parks messages on two days and applies batches past the retention of the first.
-func TestLedgersForgetByAge(t *testing.T) {
+// Messages are parked on two days, and batches applied past the retention of the first.
+func TestLedger_ForgetsByAge(t *testing.T) {
 	f := newFile(t)
 	f.limits(0, 10*24*time.Hour)
 	var first []activity.Parked
@@ -248,8 +248,8 @@ func foreign(id string, offset int64, written time.Time) activity.Message {
 	return m
 }
 
-// TestWhatMayBeForgottenIsLate replays foreign messages after their ids were dropped.
-func TestWhatMayBeForgottenIsLate(t *testing.T) {
+// Messages without a lineage are replayed after their ids were dropped.
+func TestLedger_HasAsLateWhatMayBeForgotten(t *testing.T) {
 	f := newFile(t)
 	if counted := f.apply(batch(1, foreign("old", 0, noon.AddDate(-1, 0, 0)))); !counted[0] {
 		t.Fatal("nothing was ever forgotten: a message of last year is new")
@@ -300,8 +300,8 @@ func TestWhatMayBeForgottenIsLate(t *testing.T) {
 	f.decide(activity.LateLedger, parked.Discard, late[0].ID, nil)
 }
 
-// TestLedger_KeepsThePlaceOfWhatIsTooLarge with its headers, and a retry by the same program parks it again.
-func TestLedger_KeepsThePlaceOfWhatIsTooLarge(t *testing.T) {
+// The position is kept with the headers, and a retry by the same program parks it again.
+func TestLedger_KeepsThePositionOfWhatIsTooLarge(t *testing.T) {
 	f := newFile(t)
 	large := poison(7, activity.ReasonTooLarge)
 	large.Value, large.TooLarge = nil, 1<<30
@@ -319,8 +319,8 @@ func TestLedger_KeepsThePlaceOfWhatIsTooLarge(t *testing.T) {
 	}
 }
 
-// TestListKept_BoundsTheBytesOfAPage and goes on where the page ended.
-func TestListKept_BoundsTheBytesOfAPage(t *testing.T) {
+// It goes on where the page ended.
+func TestLedger_BoundsTheBytesOfAPage(t *testing.T) {
 	f := newFile(t)
 	var want []int64
 	for offset := range int64(6) {

@@ -25,7 +25,7 @@ type ParkedMessage struct {
 	Committed   time.Time
 	FirstFailed time.Time
 	LastFailed  time.Time
-	Value       []byte
+	Value       []byte // nil in a list
 }
 
 // Size implements parked.Message.
@@ -67,14 +67,16 @@ func (parkedStore) Key(id string) []byte {
 
 // Read implements parked.Store.
 func (parkedStore) Read(
-	tx *bbolt.Tx, key, value []byte, filter *parked.Filter,
+	tx *bbolt.Tx, key, value []byte, filter *parked.Filter, whole bool,
 ) (m ParkedMessage, selected bool, err error) {
 	root := tx.Bucket(rootBucket)
 	e, err := entryOf(root, key, value)
 	if err != nil || !filter.Takes(string(e.class), e.failed) {
 		return m, false, err
 	}
-	m, err = parkedMessage(root, &e)
+	if m, err = parkedMessage(root, &e); !whole {
+		m.Key, m.Value = slices.Clone(m.Key), nil // they share memory
+	}
 	return m, filter.Subject == "" || m.Subject == filter.Subject, err
 }
 

@@ -81,14 +81,14 @@ func countOf(records []outbox.Record, key string) (n int) {
 	return n
 }
 
-func TestAParkedMessageTellsWhatHappened(t *testing.T) {
+func TestLedger_TellsWhatHappenedToAMessage(t *testing.T) {
 	r := newRig(t)
 	sick(r)
 	before := time.Now()
 	r.start()
 	m := park(r, "sick")[0]
 	if m.Class != outbox.TooLarge || !strings.Contains(m.Reason, "limit") || m.Attempts != 3 ||
-		string(m.Key) != "sick" || string(m.Value) != "sick" {
+		string(m.Key) != "sick" || m.Value != nil {
 		t.Errorf("got %+v", m)
 	}
 	if m.FirstFailed.Before(before.Truncate(time.Millisecond)) || m.LastFailed.Before(m.FirstFailed) ||
@@ -96,7 +96,7 @@ func TestAParkedMessageTellsWhatHappened(t *testing.T) {
 		t.Errorf("failed first %s, last %s", m.FirstFailed, m.LastFailed)
 	}
 	again, history, err := r.outbox.Ledger().Get(t.Context(), m.ID.String())
-	if err != nil || again.Slot != m.Slot || len(history) != 0 {
+	if err != nil || again.Slot != m.Slot || string(again.Value) != "sick" || len(history) != 0 {
 		t.Errorf("got %+v, %v, %v", again, history, err)
 	}
 }
@@ -137,7 +137,7 @@ func TestRelay_SendsARetriedMessageWithTheTimeOfItsNewSlot(t *testing.T) {
 	}
 }
 
-func TestARetriedMessageIsPublishedOnceHoweverManyAsk(t *testing.T) {
+func TestLedger_RetriesAMessageOnceHoweverManyAsk(t *testing.T) {
 	r := newRig(t)
 	ill := sick(r)
 	r.start()
@@ -168,7 +168,7 @@ func TestARetriedMessageIsPublishedOnceHoweverManyAsk(t *testing.T) {
 	}
 }
 
-func TestARetryThatFailsParksAgainWithItsHistory(t *testing.T) {
+func TestLedger_KeepsTheHistoryOfARetryThatFails(t *testing.T) {
 	r := newRig(t)
 	ill := sick(r)
 	r.start()
@@ -197,7 +197,7 @@ func TestARetryThatFailsParksAgainWithItsHistory(t *testing.T) {
 	}
 }
 
-func TestADiscardedMessageIsKeptAndNeverPublished(t *testing.T) {
+func TestLedger_KeepsADiscardedMessageAndNeverPublishesIt(t *testing.T) {
 	r := newRig(t)
 	ill := sick(r)
 	r.start()
@@ -221,7 +221,35 @@ func TestADiscardedMessageIsKeptAndNeverPublished(t *testing.T) {
 	}
 }
 
-func TestMassRetryTakesWhatMatchesInTheOrderWritten(t *testing.T) {
+// Messages that Kafka refuses are large, as a rule. Fifty of them still fit on one page of a list.
+func TestLedger_ListsLargeMessagesWithoutTheirValues(t *testing.T) {
+	r := newRig(t)
+	r.relay.MaxAttempts = 1
+	sick(r)
+	r.start()
+	if err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
+		var errs []error
+		for n := range 12 {
+			_, err := r.outbox.Append(tx, outbox.Message{Key: fmt.Appendf(nil, "sick-%d", n), Type: "T",
+				Value: make([]byte, 1<<20)})
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	clocktest.Eventually(t, "all are parked", func() bool { return r.outbox.Parked() == 12 })
+	page, err := r.list(parked.Filter{}, 50)
+	if err != nil || len(page.Messages) != 12 || page.Next != "" {
+		t.Errorf("%d listed, next %q, %v", len(page.Messages), page.Next, err)
+	}
+	whole, err := r.outbox.Ledger().Export(t.Context(), parked.Filter{}, "")
+	if err != nil || len(whole.Messages) != 4 || len(whole.Messages[0].Value) != 1<<20 || whole.Next == "" {
+		t.Errorf("%d exported, next %q, %v", len(whole.Messages), whole.Next, err)
+	}
+}
+
+func TestLedger_RetriesWhatMatchesInTheOrderWritten(t *testing.T) {
 	r := newRig(t)
 	r.relay.MaxAttempts = 1
 	ill := sick(r)

@@ -17,6 +17,8 @@ const (
 	maxScan = 10_000
 	// maxPageBytes is about how many bytes of messages a page has.
 	maxPageBytes = 4 << 20
+	// maxExport is how many messages a page of an export has.
+	maxExport = 200
 	// decideStep is how many messages are decided about in one transaction, so that it does not hold up others.
 	decideStep = 500
 	// maxNamed is how many damaged messages a decision names.
@@ -33,10 +35,21 @@ type Ledger[M Message] struct {
 	Clock clock.Clock
 }
 
-// List returns messages after that id ("" for the first), in the order of the keys: at most limit, and about 4 MiB of
-// them. A page may be short and still have a next one, because a call looks at no more than 10,000 messages. The error
-// of an after that cannot be an id is ErrNotParked.
-func (l *Ledger[M]) List(ctx context.Context, filter Filter, after string, limit int) (page Page[M], err error) {
+// List returns messages after that id ("" for the first), in the order of the keys, without what no list shows: at most
+// limit, and about 4 MiB of them. A page may be short and still have a next one, because a call looks at no more than
+// 10,000 messages. The error of an after that cannot be an id is ErrNotParked.
+func (l *Ledger[M]) List(ctx context.Context, filter Filter, after string, limit int) (Page[M], error) {
+	return l.page(ctx, filter, after, limit, false)
+}
+
+// Export returns a page as List does, of 200 whole messages at most.
+func (l *Ledger[M]) Export(ctx context.Context, filter Filter, after string) (Page[M], error) {
+	return l.page(ctx, filter, after, maxExport, true)
+}
+
+func (l *Ledger[M]) page(
+	ctx context.Context, filter Filter, after string, limit int, whole bool,
+) (page Page[M], err error) {
 	var from []byte
 	if after != "" {
 		if from = l.Store.Key(after); from == nil {
@@ -44,7 +57,7 @@ func (l *Ledger[M]) List(ctx context.Context, filter Filter, after string, limit
 		}
 	}
 	size := 0
-	last, more, err := l.scan(ctx, filter, from, func(key []byte, m *M, damage error) bool {
+	last, more, err := l.scan(ctx, filter, from, whole, func(key []byte, m *M, damage error) bool {
 		if len(page.Messages)+len(page.Corrupt) == limit || size >= maxPageBytes {
 			return false
 		}
@@ -68,7 +81,7 @@ func (l *Ledger[M]) List(ctx context.Context, filter Filter, after string, limit
 // scan calls visit with each selected message after a key, and with the damage of each that cannot be read, until visit
 // says no or enough are looked at. It returns the last key that is dealt with, and whether others follow.
 func (l *Ledger[M]) scan(
-	ctx context.Context, filter Filter, after []byte, visit func(key []byte, m *M, damage error) bool,
+	ctx context.Context, filter Filter, after []byte, whole bool, visit func(key []byte, m *M, damage error) bool,
 ) (last []byte, more bool, err error) {
 	last = after
 	err = l.DB.View(ctx, func(tx *bbolt.Tx) error {
@@ -85,7 +98,7 @@ func (l *Ledger[M]) scan(
 				return nil
 			}
 			looked++
-			m, selected, err := l.Store.Read(tx, key, value, &filter)
+			m, selected, err := l.Store.Read(tx, key, value, &filter, whole)
 			switch {
 			case errors.Is(err, boltdb.ErrCorrupt): // the others are answered
 				l.note(key, err)
@@ -121,7 +134,7 @@ func (l *Ledger[M]) Get(ctx context.Context, id string) (m M, history []AuditEnt
 		if value == nil {
 			return ErrNotParked
 		}
-		if m, _, err = l.Store.Read(tx, key, value, &Filter{}); err != nil {
+		if m, _, err = l.Store.Read(tx, key, value, &Filter{}, true); err != nil {
 			return err
 		}
 		history, err = historyOf(l.Store.Audit(tx), l.Name, id)
@@ -172,7 +185,7 @@ func (l *Ledger[M]) DecideAll(ctx context.Context, filter Filter, d Decision) (d
 	for more := true; more; {
 		var keys [][]byte
 		var corrupt []string
-		after, more, err = l.scan(ctx, filter, after, func(key []byte, _ *M, damage error) bool {
+		after, more, err = l.scan(ctx, filter, after, false, func(key []byte, _ *M, damage error) bool {
 			if len(keys) == decideStep {
 				return false
 			}

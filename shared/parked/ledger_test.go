@@ -43,7 +43,7 @@ func (notes) Key(id string) []byte {
 	return binary.BigEndian.AppendUint64(nil, n)
 }
 
-func (notes) Read(_ *bbolt.Tx, key, sealed []byte, filter *parked.Filter) (note, bool, error) {
+func (notes) Read(_ *bbolt.Tx, key, sealed []byte, filter *parked.Filter, _ bool) (note, bool, error) {
 	text, err := codec.Unseal(key, sealed)
 	class, subject, _ := strings.Cut(string(text), " ")
 	return note(text), filter.Takes(class, time.Unix(0, 0)) &&
@@ -52,7 +52,7 @@ func (notes) Read(_ *bbolt.Tx, key, sealed []byte, filter *parked.Filter) (note,
 
 func (n notes) Decide(tx *boltdb.Tx, verb parked.Verb, keys [][]byte) (audit []parked.AuditEntry, err error) {
 	for _, key := range keys {
-		text, _, err := n.Read(tx.Tx, key, n.Messages(tx.Tx).Get(key), &parked.Filter{})
+		text, _, err := n.Read(tx.Tx, key, n.Messages(tx.Tx).Get(key), &parked.Filter{}, true)
 		if err != nil {
 			return nil, err
 		}

@@ -133,8 +133,9 @@ type Store[M Message] interface {
 	ID(key []byte) string
 	Key(id string) []byte
 	// Read returns the message under a key of Messages, or false if the filter does not select it. The message shares
-	// no memory with tx. The error of a damaged record is boltdb.ErrCorrupt.
-	Read(tx *bbolt.Tx, key, value []byte, filter *Filter) (m M, selected bool, err error)
+	// no memory with tx. Unless it is to be whole, what no list shows may be left out of it. The error of a damaged
+	// record is boltdb.ErrCorrupt.
+	Read(tx *bbolt.Tx, key, value []byte, filter *Filter, whole bool) (m M, selected bool, err error)
 	// Decide carries out verb on the messages under keys, which are all there. It returns an audit entry for each:
 	// ID, Class and what else is known of the message; the Ledger fills in the decision.
 	Decide(tx *boltdb.Tx, verb Verb, keys [][]byte) ([]AuditEntry, error)

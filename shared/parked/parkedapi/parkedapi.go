@@ -223,7 +223,7 @@ func (a *API[M, L, W]) exportPage(
 		return page, err
 	}
 	defer end()
-	return ledger.List(r.Context(), filter, after, web.MaxLimit)
+	return ledger.Export(r.Context(), filter, after)
 }
 
 // Audit is an answer with audit entries.
