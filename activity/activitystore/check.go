@@ -13,6 +13,7 @@ import (
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/inbox"
+	"ordertally/shared/parked"
 )
 
 // Check is the boltdb.Checker of an activity file. It checks each record, and whether the records that belong to it
@@ -21,6 +22,11 @@ func Check(r *boltdb.Record) error {
 	switch {
 	case r.Key == nil:
 		return Format.Check(r.Tx)
+	case len(r.Path) == 1 && string(r.Key) == string(bucketAudit) && r.IsBucket:
+		if r.Tx == nil {
+			return nil
+		}
+		return parked.CheckAudit(r.Tx.Bucket(r.Path[0]).Bucket(bucketAudit))
 	case r.IsBucket && r.Sequence != 0:
 		return fmt.Errorf("its sequence is %d, and it has none", r.Sequence)
 	case r.Within([]byte(auth.Bucket)):

@@ -57,6 +57,15 @@ func PutAudit(bucket *bbolt.Bucket, e *AuditEntry) error {
 	return bucket.Delete(auditKey(number - maxAudit))
 }
 
+// CheckAudit says what is wrong with the numbers of a bucket of audit entries.
+func CheckAudit(bucket *bbolt.Bucket) error {
+	newest, _ := bucket.Cursor().Last()
+	if !bytes.Equal(newest, auditKey(bucket.Sequence())) && (newest != nil || bucket.Sequence() != 0) {
+		return fmt.Errorf("its sequence is %d, and its last entry is %x", bucket.Sequence(), newest)
+	}
+	return nil
+}
+
 func auditKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
 
 func clip(text string) string { return text[:min(len(text), maxText)] }
