@@ -2,6 +2,8 @@ package activity_test
 
 import (
 	"errors"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,8 +173,10 @@ func TestEveryQuarterHourHasOneDay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first := activity.DateOf(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC))
-		owner := make(map[activity.Quarter]activity.Date)
+		from := activity.QuarterOf(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC))
+		first := activity.DateOf(from.Start())
+		const noDate = math.MinInt32
+		owners := slices.Repeat([]activity.Date{noDate}, 365*96)
 		refused := make(map[activity.Date]bool)
 		for day := first - 2; day <= first+367; day++ {
 			days, err := activity.NewDay(z, day)
@@ -183,33 +187,48 @@ func TestEveryQuarterHourHasOneDay(t *testing.T) {
 				refused[day] = true
 				continue
 			}
-			for q := days.Span().From; q < days.Span().To; q++ {
+			for q := max(days.Span().From, from); q < min(days.Span().To, from+365*96); q++ {
 				if _, found := days.Of(q); !found {
 					continue
 				}
-				if other, taken := owner[q]; taken {
+				if other := owners[q-from]; other != noDate {
 					t.Fatalf("%s is in %s and in %s", q.Start(), other, day)
 				}
-				owner[q] = day
+				owners[q-from] = day
 			}
 		}
-		from := activity.QuarterOf(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC))
-		for q := from; q < from+365*96; q++ {
-			dates := make(map[activity.Date]bool, 1)
-			for minute := range 15 {
-				dates[activity.DateOf(q.Start().Add(time.Duration(minute)*time.Minute).In(location))] = true
+		begins := from.Start().In(location)
+		for i, owner := range owners {
+			q := from + activity.Quarter(i)
+			ends := begins.Add(15 * time.Minute)
+			dates := []activity.Date{activity.DateOf(begins)}
+			// While the clocks stand, the first and the last minute tell the dates of all: most quarter hours.
+			step := 14 * time.Minute
+			if !sameOffset(begins, ends) || !sameOffset(begins, begins.Add(step)) {
+				step = time.Minute
 			}
-			day, owned := owner[q]
-			for d := range dates {
-				switch {
-				case len(dates) > 1 && !refused[d]:
-					t.Fatalf("%s has minutes of two dates and %s is not refused", q.Start(), d)
-				case owned && d != day, !owned && !refused[d]:
-					t.Fatalf("%s has the local date %s and is in %s (%v)", q.Start(), d, day, owned)
+			for minute := step; minute < 15*time.Minute; minute += step {
+				if d := activity.DateOf(begins.Add(minute)); !slices.Contains(dates, d) {
+					dates = append(dates, d)
 				}
 			}
+			for _, d := range dates {
+				switch owned := owner != noDate; {
+				case len(dates) > 1 && !refused[d]:
+					t.Fatalf("%s has minutes of two dates and %s is not refused", q.Start(), d)
+				case owned && d != owner, !owned && !refused[d]:
+					t.Fatalf("%s has the local date %s and is in %s (%v)", q.Start(), d, owner, owned)
+				}
+			}
+			begins = ends
 		}
 	})
+}
+
+func sameOffset(a, b time.Time) bool {
+	_, first := a.Zone()
+	_, second := b.Zone()
+	return first == second
 }
 
 // TestDaysAddUp counts events at any time: the days of a range hold together what its quarter hours hold.

@@ -217,17 +217,18 @@ func (k *Keys) NewBy(
 
 // makeRoom forgets the oldest keys that are no use, when there are as many as there may be, and returns their ids.
 func (k *Keys) makeRoom(b *bbolt.Bucket) (forgotten []string, err error) {
+	count := 0
+	if err := b.ForEach(func([]byte, []byte) error { count++; return nil }); err != nil || count < MaxKeys {
+		return nil, err
+	}
 	var useless []Key
-	count, now := 0, k.clock.Now()
+	now := k.clock.Now()
 	err = b.ForEach(func(id, sealed []byte) error {
 		record, err := decodeKey(id, sealed)
-		if err != nil {
-			return err
-		}
-		if count++; record.State(now) != "active" {
+		if err == nil && record.State(now) != "active" {
 			useless = append(useless, record.Key)
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err

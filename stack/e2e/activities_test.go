@@ -52,7 +52,8 @@ func TestActivity_ThatIsOnlyDeclaredCounts(t *testing.T) {
 	cancel("e4", "o4", "late", 0)    // its refund is nothing
 	lines.WriteString(`{"type":"ORDER_PRAISED","event_id":"e5"}` + "\n")
 	brokertest.Create(t, broker, "order.refunded.v1", 6)
-	publish := exec.Command(kcat, "-P", "-X", "enable.idempotence=true", "-b", broker, "-t", "order.refunded.v1", "-p", "1")
+	publish := exec.Command(kcat, "-P", "-X", "enable.idempotence=true", "-b", broker, "-t", "order.refunded.v1", "-p",
+		"1")
 	publish.Stdin = &lines
 	if output, err := publish.CombinedOutput(); err != nil {
 		t.Fatalf("kcat: %v %s", err, output)
