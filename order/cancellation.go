@@ -3,7 +3,6 @@ package order
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -63,7 +62,8 @@ func (o *Orders) Cancel(ctx context.Context, stored *Stored, body []byte, key st
 	}
 	cancelled, err := o.store.Cancel(ctx, &CancelRequest{
 		ID: stored.ID, Cancellation: Cancellation{At: at, By: from.By, Reason: reason},
-		Key: HashKey(from.Caller, key), Hash: hashReason(reason), Trace: from.Trace,
+		Key: HashKey(from.Caller, key), Hash: hashFields(event.CancellationFields, &event.Cancellation{Reason: reason}),
+		Trace: from.Trace,
 		Payload: event.EncodeCancellation(&event.Cancellation{
 			OrderID: placed.ID, Reason: reason, CancelledAt: at, PlacedAt: placed.PlacedAt,
 			Currency: placed.Currency, Total: placed.Total, Lines: placed.Lines,
@@ -76,28 +76,14 @@ func (o *Orders) Cancel(ctx context.Context, stored *Stored, body []byte, key st
 }
 
 // decodeReason reads a request's body, which may be empty.
-func decodeReason(body []byte) (reason string, err error) {
+func decodeReason(body []byte) (string, error) {
+	var c event.Cancellation
 	if len(bytes.TrimSpace(body)) == 0 {
 		return "", nil
 	}
 	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(body)), body: body}
 	if s.outermost() {
-		for s.next('}') {
-			if name := s.name(); string(name) == "reason" {
-				reason = s.text(freeText(MaxReason))
-			} else {
-				s.unknown(name, []string{"reason"}, nil)
-			}
-		}
-		s.leave()
+		readMembers(&s, "", event.CancellationFields, &c, nil)
 	}
-	return reason, s.finish(CodeInvalidCancellation)
-}
-
-func hashReason(reason string) (sum RequestHash) {
-	h := valueHasher{hash: sha256.New()}
-	h.text("reason", reason)
-	h.flush()
-	h.hash.Sum(sum[:0])
-	return sum
+	return c.Reason, s.finish(CodeInvalidCancellation)
 }

@@ -2,6 +2,7 @@ package order
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -10,11 +11,8 @@ import (
 	"ordertally/shared/event"
 )
 
-var (
-	draftFields    = []string{"source", "reference", "customer_id", "currency", "lines", "placed_at", "metadata"}
-	lineFields     = []string{"sku", "description", "quantity", "unit_price"}
-	computedFields = []string{"id", "total", "placed_by", "publication"}
-)
+// answered are the members of answers that are in no list of fields: a request may not have them either.
+var answered = []string{"placed_by", "status", "cancelled_at", "cancelled_by", "reason", "publication"}
 
 // DecodeDraft reads a request's body. It is strict: names are case-sensitive, every field must be known, null stands
 // for nothing, and numbers are whole, whatever their spelling. now is the service's time: an order was placed before
@@ -22,64 +20,103 @@ var (
 //
 // The error is a *Rejection that lists every violation, or the place where the body stops being JSON.
 func DecodeDraft(body []byte, now time.Time) (Draft, error) {
-	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(body)), body: body}
-	draft := s.draft(now)
+	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(body)), body: body, now: now}
+	var d Draft
+	if s.outermost() {
+		broken := readMembers(&s, "", event.OrderFields, &d, answered)
+		s.checkDraft(&d, broken)
+	}
 	if err := s.finish(CodeInvalidOrder); err != nil {
 		return Draft{}, err
 	}
-	return draft, nil
+	return d, nil
 }
 
-// draft reads the outermost object.
-func (s *scanner) draft(now time.Time) (d Draft) {
-	if !s.outermost() {
-		return d
-	}
-	var hasCurrency, hasLines, brokenReference bool
-	for s.next('}') {
-		switch name := s.name(); string(name) {
-		case "source":
-			d.Source = s.text(identifier(1, MaxSource))
-		case "reference":
-			before := s.total
-			d.Reference = s.text(identifier(0, MaxReference))
-			brokenReference = s.total > before
-		case "customer_id":
-			d.CustomerID = s.text(identifier(0, MaxCustomerID))
-		case "currency":
-			hasCurrency = true
-			d.Currency = s.currency()
-		case "lines":
-			hasLines = true
-			d.Lines = s.lines()
-		case "placed_at":
-			d.PlacedAt = s.time(now)
-		case "metadata":
-			d.Metadata = s.metadata()
-		default:
-			s.unknown(name, draftFields, computedFields)
-		}
-	}
-	s.leave()
-	if !hasCurrency {
-		s.missing("", "currency")
-	}
+// checkDraft checks what more than one field has a part in. broken has the fields that broke a rule by themselves.
+func (s *scanner) checkDraft(d *Draft, broken map[string]bool) {
 	if !d.PlacedAt.IsZero() {
-		if broken := checkActive(d.Currency, d.PlacedAt); broken != "" {
-			s.violateAt("/currency", RuleUnknownCurrency, broken)
+		if fault := checkActive(d.Currency, d.PlacedAt); fault != "" {
+			s.violateAt("/currency", RuleUnknownCurrency, fault)
 		}
 	}
-	if !hasLines {
-		s.missing("", "lines")
-	}
-	if d.Source != "" && d.Reference == "" && !brokenReference {
+	if d.Source != "" && d.Reference == "" && !broken["reference"] {
 		s.violateAt(
 			"/reference",
 			RuleRequired,
 			"is missing: an order with a source needs a reference, which it has alone among the orders of that source",
 		)
 	}
-	return d
+}
+
+// readMembers reads the members of an object that was entered, to its end, and returns which of them broke a rule.
+func readMembers[T any](s *scanner, at string, fields []event.Field[T], v *T,
+	others []string) (broken map[string]bool) {
+	var given uint64 // a bit a field
+	for s.next('}') {
+		name := s.name()
+		i := find(fields, name)
+		if i < 0 {
+			unknown(s, name, fields, others)
+			continue
+		}
+		given |= 1 << i
+		before := s.total
+		readValue(s, &fields[i], v)
+		if s.total > before {
+			if broken == nil {
+				broken = map[string]bool{}
+			}
+			broken[fields[i].Name] = true
+		}
+	}
+	s.leave()
+	for i := range fields {
+		if fields[i].Presence == event.Required && given&(1<<i) == 0 {
+			s.missing(at, fields[i].Name)
+		}
+	}
+	return broken
+}
+
+// find returns which field a request may have under that name, -1 for none.
+func find[T any](fields []event.Field[T], name []byte) int {
+	for i := range fields {
+		if fields[i].Name == string(name) && fields[i].Presence != event.Computed {
+			return i
+		}
+	}
+	return -1
+}
+
+// names returns the names of the fields that a request may have, or of the computed ones.
+func names[T any](fields []event.Field[T], computed bool) (names []string) {
+	for i := range fields {
+		if (fields[i].Presence == event.Computed) == computed {
+			names = append(names, fields[i].Name)
+		}
+	}
+	return names
+}
+
+func readValue[T any](s *scanner, f *event.Field[T], v *T) {
+	switch value := f.Of(v).(type) {
+	case *string:
+		if f.Form == event.Currency {
+			*value = s.currency()
+		} else {
+			*value = s.text(textRule{atLeast: int(f.Min), atMost: int(f.Max), tabs: f.Form == event.Free})
+		}
+	case *int64:
+		*value = s.integer(f.Min, f.Max)
+	case *time.Time:
+		*value = s.time()
+	case *[]event.Line:
+		*value = s.lines(int(f.Max))
+	case *map[string]string:
+		*value = s.texts(int(f.Max))
+	default:
+		panic(fmt.Sprintf("order: field %s has a type that no request can have", f.Name))
+	}
 }
 
 func (s *scanner) currency() string {
@@ -90,79 +127,43 @@ func (s *scanner) currency() string {
 	return code
 }
 
-func (s *scanner) time(now time.Time) time.Time {
+func (s *scanner) time() time.Time {
 	text, ok := s.rawText()
 	if !ok {
 		return time.Time{}
 	}
-	at, rule, detail := parseTime(text, now)
+	at, rule, detail := parseTime(text, s.now)
 	if rule != "" {
 		s.violate(rule, detail)
 	}
 	return at
 }
 
-func (s *scanner) lines() (lines []event.Line) {
+func (s *scanner) lines(atMost int) (lines []event.Line) {
 	if !s.enter('[', "an array of lines") {
 		return nil
 	}
 	tooMany := false
 	for s.next(']') {
-		if len(lines) == MaxLines {
+		if len(lines) == atMost {
 			tooMany = true
 			s.skip()
 			continue
 		}
-		lines = append(lines, s.line(len(lines)))
+		lines = append(lines, event.Line{})
+		if s.enter('{', "an object") {
+			readMembers(s, linePointer(len(lines)-1), event.LineFields, &lines[len(lines)-1], nil)
+		}
 	}
 	s.leave()
 	switch {
 	case tooMany:
-		s.violate(RuleTooMany, "must have at most "+strconv.Itoa(MaxLines)+" lines")
+		s.violate(RuleTooMany, "must have at most "+strconv.Itoa(atMost)+" lines")
 	case len(lines) == 0:
 		s.violate(RuleEmpty, "must have at least one line")
 	}
 	s.checkTotal(lines)
 	return lines
-}
-
-func (s *scanner) line(index int) (l event.Line) {
-	if !s.enter('{', "an object") {
-		return l
-	}
-	var hasSKU, hasQuantity, hasPrice bool
-	for s.next('}') {
-		switch name := s.name(); string(name) {
-		case "sku":
-			hasSKU = true
-			l.SKU = s.text(identifier(1, MaxSKU))
-		case "description":
-			l.Description = s.text(freeText(MaxDescription))
-		case "quantity":
-			hasQuantity = true
-			l.Quantity = s.integer(1, MaxQuantity)
-		case "unit_price":
-			hasPrice = true
-			l.UnitPrice = s.integer(0, maxAmount)
-		default:
-			s.unknown(name, lineFields, nil)
-		}
-	}
-	s.leave()
-	if hasSKU && hasQuantity && hasPrice {
-		return l
-	}
-	at := linePointer(index)
-	if !hasSKU {
-		s.missing(at, "sku")
-	}
-	if !hasQuantity {
-		s.missing(at, "quantity")
-	}
-	if !hasPrice {
-		s.missing(at, "unit_price")
-	}
-	return l
 }
 
 // checkTotal reports the lines whose amount overflows, or else the sum that does.
@@ -174,14 +175,14 @@ func (s *scanner) checkTotal(lines []event.Line) {
 			s.violateAt(linePointer(i), RuleOverflow, "quantity times unit_price must not exceed 9223372036854775807")
 		}
 	}
-	if _, ok := (&Draft{Lines: lines}).Total(); !ok && !overflows {
+	if _, ok := Total(lines); !ok && !overflows {
 		s.violateAt("/lines", RuleOverflow, "the total of the lines must not exceed 9223372036854775807")
 	}
 }
 
 func linePointer(index int) string { return "/lines/" + strconv.Itoa(index) }
 
-func (s *scanner) metadata() map[string]string {
+func (s *scanner) texts(atMost int) map[string]string {
 	if !s.enter('{', "an object of strings") {
 		return nil
 	}
@@ -189,12 +190,12 @@ func (s *scanner) metadata() map[string]string {
 	count := 0
 	for s.next('}') {
 		key := string(s.name())
-		if count++; count > MaxMetadata {
+		if count++; count > atMost {
 			s.skip()
 			continue
 		}
-		value := s.text(freeText(MaxMetadataValue))
-		if rule, detail := identifier(1, MaxMetadataKey).check(key); rule != "" {
+		value := s.text(freeText(event.MaxMetadataValue))
+		if rule, detail := identifier(1, event.MaxMetadataKey).check(key); rule != "" {
 			s.violate(rule, "its key "+detail)
 		}
 		if entries == nil {
@@ -203,8 +204,8 @@ func (s *scanner) metadata() map[string]string {
 		entries[key] = value
 	}
 	s.leave()
-	if count > MaxMetadata {
-		s.violate(RuleTooMany, "must have at most "+strconv.Itoa(MaxMetadata)+" entries")
+	if count > atMost {
+		s.violate(RuleTooMany, "must have at most "+strconv.Itoa(atMost)+" entries")
 	}
 	return entries
 }

@@ -29,7 +29,7 @@ func TestDecodeDraftReadsEveryField(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %+v, %v\nwant %+v", got, err, want)
 	}
-	if total, ok := got.Total(); total != 1530 || !ok {
+	if total, ok := order.Total(got.Lines); total != 1530 || !ok {
 		t.Fatalf("total is %d, %v", total, ok)
 	}
 }

@@ -54,15 +54,12 @@ func (o *Orders) Place(ctx context.Context, body []byte, key string, from Origin
 
 // newRequest makes the order that a valid draft asks for.
 func newRequest(draft *Draft, now time.Time) (*Request, error) {
-	total, _ := draft.Total() // decoding has refused a total that overflows
-	placedAt := draft.PlacedAt
-	if placedAt.IsZero() || placedAt.After(now) {
-		placedAt = now.UTC().Truncate(time.Millisecond)
+	placed := *draft
+	placed.Total, _ = Total(draft.Lines) // decoding has refused a total that overflows
+	if placed.PlacedAt.IsZero() || placed.PlacedAt.After(now) {
+		placed.PlacedAt = now.UTC().Truncate(time.Millisecond)
 	}
-	payload := event.Encode(&event.Order{
-		Source: draft.Source, Reference: draft.Reference, CustomerID: draft.CustomerID, Currency: draft.Currency,
-		Lines: draft.Lines, Total: total, PlacedAt: placedAt, Metadata: draft.Metadata,
-	})
+	payload := event.Encode(&placed)
 	if len(payload) > MaxPayload {
 		return nil, reject(CodeOrderTooLarge, Violation{
 			Rule: RuleTooLarge, Detail: fmt.Sprintf("the order has %d bytes, at most %d fit a message; split it",
@@ -74,7 +71,7 @@ func newRequest(draft *Draft, now time.Time) (*Request, error) {
 		Source:     draft.Source,
 		Reference:  draft.Reference,
 		CustomerID: draft.CustomerID,
-		PlacedAt:   placedAt,
+		PlacedAt:   placed.PlacedAt,
 		Hash:       HashRequest(draft),
 	}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"ordertally/shared/event"
 )
 
 // RequestHash is the SHA-256 of the values that a request asks for.
@@ -18,29 +20,47 @@ type RequestHash [sha256.Size]byte
 //
 // Each value is hashed after its name, and what was left out is not hashed. So a field that is added to orders later
 // leaves the hashes of stored requests as they are.
-func HashRequest(d *Draft) (sum RequestHash) {
+func HashRequest(d *Draft) RequestHash { return hashFields(event.OrderFields, d) }
+
+// hashFields hashes what was given of the fields that a request may have.
+func hashFields[T any](fields []event.Field[T], v *T) (sum RequestHash) {
 	h := valueHasher{hash: sha256.New(), buffer: make([]byte, 0, hashBuffer)}
-	h.text("source", d.Source)
-	h.text("reference", d.Reference)
-	h.text("customer_id", d.CustomerID)
-	h.text("currency", d.Currency)
-	h.count("lines", len(d.Lines))
-	for i := range d.Lines {
-		l := &d.Lines[i]
-		h.text("sku", l.SKU)
-		h.text("description", l.Description)
-		h.number("quantity", l.Quantity)
-		h.number("unit_price", l.UnitPrice)
-	}
-	h.time("placed_at", d.PlacedAt)
-	h.count("metadata", len(d.Metadata))
-	for _, key := range slices.Sorted(maps.Keys(d.Metadata)) {
-		h.append(key)
-		h.append(d.Metadata[key])
-	}
+	addFields(&h, fields, v)
 	h.flush()
 	h.hash.Sum(sum[:0])
 	return sum
+}
+
+func addFields[T any](h *valueHasher, fields []event.Field[T], v *T) {
+	for i := range fields {
+		if fields[i].Presence != event.Computed {
+			addField(h, &fields[i], v)
+		}
+	}
+}
+
+func addField[T any](h *valueHasher, f *event.Field[T], v *T) {
+	switch value := f.Of(v).(type) {
+	case *string:
+		h.text(f.Name, *value)
+	case *int64:
+		h.number(f.Name, *value)
+	case *time.Time:
+		h.time(f.Name, *value)
+	case *[]event.Line:
+		h.count(f.Name, len(*value))
+		for i := range *value {
+			addFields(h, event.LineFields, &(*value)[i])
+		}
+	case *map[string]string:
+		h.count(f.Name, len(*value))
+		for _, key := range slices.Sorted(maps.Keys(*value)) {
+			h.append(key)
+			h.append((*value)[key])
+		}
+	default:
+		panic("order: field " + f.Name + " has a type that cannot be hashed")
+	}
 }
 
 const hashBuffer = 1 << 10

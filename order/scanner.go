@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,14 +13,12 @@ import (
 	"ordertally/shared/text/wholenumber"
 )
 
-// maxAmount is the largest amount of money, in minor units.
-const maxAmount = math.MaxInt64
-
 // scanner walks once over a body and collects what breaks a rule. When the body turns out malformed its methods do
 // nothing any more and answer false, so that callers need not look.
 type scanner struct {
 	in        *jsontext.Decoder
 	body      []byte
+	now       time.Time
 	malformed *Rejection
 
 	violations []Violation

@@ -3,6 +3,8 @@ package order
 import (
 	"slices"
 	"strings"
+
+	"ordertally/shared/event"
 )
 
 // maxPointer bounds the pointers of an answer, in bytes. A longer one is cut back to the nearest parent that fits.
@@ -40,8 +42,8 @@ func (s *scanner) missing(parent, name string) {
 	s.violateAt(parent+"/"+name, RuleRequired, "is missing")
 }
 
-// unknown passes over a member whose name is none of known.
-func (s *scanner) unknown(name []byte, known, computed []string) {
+// unknown passes over a member whose name is none of the fields that a request may have.
+func unknown[T any](s *scanner, name []byte, fields []event.Field[T], answered []string) {
 	if s.full() {
 		s.total++
 		s.skip()
@@ -49,12 +51,12 @@ func (s *scanner) unknown(name []byte, known, computed []string) {
 	}
 	text := string(name)
 	s.skip()
-	if slices.Contains(computed, text) {
+	if slices.Contains(names(fields, true), text) || slices.Contains(answered, text) {
 		s.violate(RuleComputedField, "is computed by the service; leave it out")
 		return
 	}
 	detail := "is not a known field"
-	if near := nearest(text, known); near != "" {
+	if near := nearest(text, names(fields, false)); near != "" {
 		detail += "; did you mean " + near + "?"
 	}
 	s.violate(RuleUnknownField, detail)

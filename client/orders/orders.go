@@ -243,7 +243,7 @@ type DraftLine struct {
 	// Examples: 85123A
 	SKU string `json:"sku"`
 
-	// UnitPrice The price of one unit in minor units of the currency: 255 GBP is 2.55 pounds.
+	// UnitPrice The price of one unit in minor units of the currency: 255 GBP is 2.55 pounds. Needs 64 bits.
 	//
 	// Examples: 255
 	UnitPrice int64 `json:"unit_price"`
@@ -307,7 +307,7 @@ type IncidentKind string
 
 // Line defines model for Line.
 type Line struct {
-	// Description The article in words, at most 512 characters. Left out when empty.
+	// Description The article in words. Left out when empty.
 	//
 	// Examples: WHITE HANGING HEART T-LIGHT HOLDER
 	Description string `json:"description,omitempty,omitzero"`
@@ -317,12 +317,12 @@ type Line struct {
 	// Examples: 6
 	Quantity int64 `json:"quantity"`
 
-	// SKU The article's number, 1 to 64 characters.
+	// SKU The article's number. No control characters.
 	//
 	// Examples: 85123A
 	SKU string `json:"sku"`
 
-	// UnitPrice The price of one unit in minor units of the order's currency: 255 GBP is 2.55 pounds. Up to 2^63-1.
+	// UnitPrice The price of one unit in minor units of the currency: 255 GBP is 2.55 pounds. Needs 64 bits.
 	//
 	// Examples: 255
 	UnitPrice int64 `json:"unit_price"`
@@ -410,7 +410,7 @@ type MessageDelivery struct {
 
 // OrderCancellation Why an order is cancelled.
 type OrderCancellation struct {
-	// Reason Why. No control characters but tabs. May be left out.
+	// Reason Why the order is cancelled. No control characters but tabs. May be left out.
 	//
 	// Examples: ordered twice
 	Reason string `json:"reason,omitempty,omitzero"`
@@ -481,23 +481,25 @@ type PlacedOrder struct {
 	// Examples: GBP
 	Currency string `json:"currency"`
 
-	// CustomerID Who ordered, at most 128 characters. Left out for guests.
+	// CustomerID Who ordered. Left out for guests.
 	//
 	// Examples: 17850
 	CustomerID string `json:"customer_id,omitempty,omitzero"`
 
-	// ID The order's id, a UUID of version 7. Later orders have greater ids.
+	// ID The order's id, a UUID of version 7. Later orders have greater ids. Of a message, also the record's key and its ce_subject.
 	//
 	// Examples: 01890a5d-ac96-774b-8000-a8b45f0c6d21
 	ID string `json:"id"`
 
-	// Lines What was ordered, in the caller's order, 1 to 2,000 lines.
+	// Lines What was ordered, in the caller's order.
 	Lines []Line `json:"lines"`
 
-	// Metadata The caller's own entries, at most 32. Left out when there are none.
+	// Metadata The caller's own entries. Left out when there are none.
+	//
+	// Examples: {"country":"United Kingdom"}
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 
-	// PlacedAt When the order was placed, in UTC, to the nanosecond.
+	// PlacedAt When the order was placed, in UTC, to the nanosecond at most. From 1970 to the time of the commit: it can be years before a record's timestamp.
 	//
 	// Examples: 2010-12-01T08:26:00Z
 	PlacedAt time.Time `json:"placed_at"`
@@ -513,12 +515,12 @@ type PlacedOrder struct {
 	// Examples: ordered twice
 	Reason string `json:"reason,omitempty,omitzero"`
 
-	// Reference The caller's own name for the order, at most 128 characters. Left out when none was given. An order with a source has one, and it is unique in that source.
+	// Reference The caller's own name for the order. Left out when none was given.
 	//
 	// Examples: 536365
 	Reference string `json:"reference,omitempty,omitzero"`
 
-	// Source Where the reference comes from, at most 64 characters. Left out when none was given.
+	// Source Where the reference comes from. Left out when none was given. An order with a source has a reference, and no other order of that source has the same.
 	//
 	// Examples: online-retail
 	Source string `json:"source,omitempty,omitzero"`
@@ -526,7 +528,7 @@ type PlacedOrder struct {
 	// Status What became of an order: placed, cancelled.
 	Status Status `json:"status,omitempty,omitzero"`
 
-	// Total The sum of quantity times unit_price over the lines, in minor units. Up to 2^63-1.
+	// Total The sum of quantity times unit_price over the lines, in minor units. Needs 64 bits.
 	//
 	// Examples: 1530
 	Total int64 `json:"total"`

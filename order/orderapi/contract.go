@@ -1,11 +1,9 @@
 package orderapi
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"ordertally/order"
 	"ordertally/shared/auth/keyapi"
@@ -26,15 +24,6 @@ const says = "Accepts orders and publishes each exactly once. Amounts are whole 
 
 // The types of answers and requests that are not marshalled from one Go type.
 type (
-	placedOrder struct {
-		event.Order
-		PlacedBy    string            `json:"placed_by,omitzero" doc:"Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when it is not known, and in the answer to the placement." example:"key:shop"`
-		Status      order.Status      `json:"status,omitzero" doc:"What became of the order. Left out in the answer to the placement."`
-		CancelledAt time.Time         `json:"cancelled_at,omitzero" doc:"When the order was cancelled. Left out otherwise." example:"2010-12-01T09:26:00Z"`
-		CancelledBy string            `json:"cancelled_by,omitzero" doc:"Who cancelled the order, as in placed_by. Left out when it is not cancelled, or that is not known." example:"key:shop"`
-		Reason      string            `json:"reason,omitzero" doc:"Why the order was cancelled, at most 512 characters. Left out when no reason was given." example:"ordered twice"`
-		Publication order.Publication `json:"publication" doc:"How far the order's message got."`
-	}
 	orderPage struct {
 		Orders  []placedOrder `json:"orders" doc:"The newest first."`
 		Corrupt []string      `json:"corrupt,omitempty" format:"uuid" doc:"Ids of orders on this page that are left out because their records are damaged. They count towards the limit. Left out when there are none."`
@@ -60,75 +49,12 @@ var (
 // orderBody is what a request for an order may have. Beyond the schema: each lines[].quantity times unit_price and the
 // total fit 64 bits, placed_at is at most 5 s ahead, no control characters.
 func orderBody() openapi.Named {
-	object := func(required []string, properties map[string]*openapi.Schema) *openapi.Schema {
-		return &openapi.Schema{Type: "object", Required: required, Properties: properties, AdditionalProperties: false}
-	}
-	quantity, price := openapi.Integer(1), openapi.Integer(0)
-	quantity.Maximum = new(float64(order.MaxQuantity))
-	// as a float64 it would be one more
-	price.Extensions = map[string]any{"maximum": json.RawMessage("9223372036854775807")}
-	line := object([]string{"sku", "quantity", "unit_price"}, map[string]*openapi.Schema{
-		"sku": openapi.Said(openapi.String(1, order.MaxSKU), "The article's number. No control characters.",
-			"85123A"),
-		"description": openapi.Said(openapi.String(0, order.MaxDescription),
-			"The article in words. No control characters but tabs. May be left out.",
-			"WHITE HANGING HEART T-LIGHT HOLDER"),
-		"quantity": openapi.Said(quantity,
-			"How many units. Times unit_price it must fit 64 bits, and so must the sum over all lines.", 6),
-		"unit_price": openapi.Said(price,
-			"The price of one unit in minor units of the currency: 255 GBP is 2.55 pounds.", 255),
-	})
-	line.Description = "One position of an order."
-	draft := object([]string{"currency", "lines"}, map[string]*openapi.Schema{
-		"source": openapi.Said(
-			openapi.String(1, order.MaxSource),
-			"Where the reference comes from, such as a shop or an export. An order with a source needs a reference, "+
-				"and the reference is unique in its source for ever, whoever "+
-				"sends it: the same order again is a replay, another order with it is a 409. No control characters. "+
-				"May be left out.",
-			"online-retail",
-		),
-		"reference": openapi.Said(
-			openapi.String(0, order.MaxReference),
-			"The caller's own name for the order; without a source it need not be unique. No control characters. May "+
-				"be left out.",
-			"536365",
-		),
-		"customer_id": openapi.Said(
-			openapi.String(0, order.MaxCustomerID),
-			"Who orders. No control characters. Leave it out for guests.",
-			"17850",
-		),
-		"currency": {
-			Type:    "string",
-			Pattern: "^[A-Z]{3}$",
-			Description: "ISO 4217 code of all amounts. The currency must have minor units and must have been active " +
-				"when the order was placed. A withdrawn code has the minor units that it had last.",
-			Examples: []any{"GBP"},
-		},
-		"lines": {
-			Type:        "array",
-			Items:       openapi.Ref("DraftLine"),
-			MinItems:    new(1),
-			MaxItems:    new(order.MaxLines),
-			Description: "What is ordered. The order of the lines is kept.",
-		},
-		"placed_at": openapi.Said(
-			moment,
-			"When the order was placed, from 1970 to now. Now is the default, and replaces a time up to 5 s ahead of "+
-				"the service's clock. A time more than 24 h ago needs the scope orders:backfill.",
-			"2010-12-01T08:26:00Z",
-		),
-		"metadata": {
-			Type: "object", AdditionalProperties: openapi.String(0, order.MaxMetadataValue),
-			MaxProperties: new(order.MaxMetadata),
-			Description:   "Entries of the caller's own, with names of 1 to 64 characters. May be left out.",
-			Examples:      []any{exampleMetadata},
-		},
-	})
+	draft := askedSchema(event.OrderFields)
 	draft.DependentRequired = map[string][]string{"source": {"reference"}}
 	draft.Description = "An order to be placed. The service sets id, total, placed_by and publication, and does not " +
 		"accept them."
+	line := askedSchema(event.LineFields)
+	line.Description = "One position of an order."
 	return openapi.Named{Name: "OrderDraft", Schema: draft,
 		Parts: []any{openapi.Named{Name: "DraftLine", Schema: line}}}
 }
@@ -142,13 +68,9 @@ func keyParameter(says string) openapi.Parameter {
 }
 
 func cancellationBody() openapi.Named {
-	return openapi.Named{Name: "OrderCancellation", Schema: &openapi.Schema{
-		Type: "object", Description: "Why an order is cancelled.", AdditionalProperties: false,
-		Properties: map[string]*openapi.Schema{
-			"reason": openapi.Said(openapi.String(0, order.MaxReason),
-				"Why. No control characters but tabs. May be left out.", "ordered twice"),
-		},
-	}}
+	body := askedSchema(event.CancellationFields)
+	body.Description = "Why an order is cancelled."
+	return openapi.Named{Name: "OrderCancellation", Schema: body}
 }
 
 // closedSets are the types whose values are listed.
@@ -248,14 +170,14 @@ func operations() map[string]openapi.Operation {
 				{
 					Name:   "source",
 					Says:   "Only the order with this source and reference; reference is then required.",
-					Schema: openapi.String(1, order.MaxSource),
+					Schema: openapi.String(1, event.MaxSource),
 				},
 				{
 					Name:   "reference",
 					Says:   "Only orders with this reference.",
-					Schema: openapi.String(1, order.MaxReference),
+					Schema: openapi.String(1, event.MaxReference),
 				},
-				{Name: "customer_id", Says: "Only this customer's.", Schema: openapi.String(1, order.MaxCustomerID)},
+				{Name: "customer_id", Says: "Only this customer's.", Schema: openapi.String(1, event.MaxCustomerID)},
 				{Name: "placed_from", Says: "Placed then or later.", Schema: moment},
 				{Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
 				openapi.Limit(), openapi.Cursor(),

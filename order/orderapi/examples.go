@@ -38,10 +38,12 @@ var (
 			PlacedAt:   exampleTime,
 			Metadata:   exampleMetadata,
 		},
-		PlacedBy: "key:shop",
-		Status:   order.StatusPlaced,
-		Publication: order.Publication{State: order.Published, Attempts: new(1),
-			At: exampleTime.Add(12 * time.Millisecond)},
+		known: known{
+			PlacedBy: "key:shop",
+			Status:   order.StatusPlaced,
+			Publication: order.Publication{State: order.Published, Attempts: new(1),
+				At: exampleTime.Add(12 * time.Millisecond)},
+		},
 	}
 
 	exampleMessage = order.MessageDelivery{

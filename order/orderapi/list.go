@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ordertally/order"
+	"ordertally/shared/event"
 	"ordertally/shared/uuidv7"
 	"ordertally/shared/web"
 )
@@ -76,8 +77,8 @@ func readQuery(values url.Values) (q order.Query, err error) {
 		name string
 		into *string
 		most int
-	}{{"source", &q.Source, order.MaxSource}, {"reference", &q.Reference, order.MaxReference},
-		{"customer_id", &q.CustomerID, order.MaxCustomerID}} {
+	}{{"source", &q.Source, event.MaxSource}, {"reference", &q.Reference, event.MaxReference},
+		{"customer_id", &q.CustomerID, event.MaxCustomerID}} {
 		*text.into = values.Get(text.name)
 		if values.Has(text.name) && !order.ValidIdentifier(*text.into, text.most) {
 			return q, web.InvalidParameter(

@@ -11,6 +11,7 @@ import (
 
 	"ordertally/client/orders"
 	"ordertally/order"
+	"ordertally/shared/event"
 )
 
 // row is one line of a file.
@@ -57,7 +58,7 @@ func (l *layout) row(text string) (r row, f *fault) {
 		return r, malformed(
 			"InvoiceNo %s is not 1 to %d visible ASCII characters",
 			show(field(columnInvoice)),
-			order.MaxReference,
+			event.MaxReference,
 		)
 	case strings.HasPrefix(r.invoice, "C"):
 		return r, &fault{CodeCancelled, "the invoice is a cancellation"}
@@ -150,7 +151,7 @@ func unquote(text string) (field, rest string, ok bool) {
 
 // isInvoiceNumber keeps to what fits an order's reference and an idempotency key.
 func isInvoiceNumber(text string) bool {
-	return len(text) <= order.MaxReference && order.ValidKey(KeyPrefix+text) && text != ""
+	return len(text) <= event.MaxReference && order.ValidKey(KeyPrefix+text) && text != ""
 }
 
 // parseQuantity reads a whole number. 6.0 is one, because programs write it in a column that once had a gap. 1.000 is

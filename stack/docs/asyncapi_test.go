@@ -157,11 +157,7 @@ func TestGoldenRecord_IsWhatTheCodeWrites(t *testing.T) {
 		Sequence: 7, Previous: 5, PartitionPrevious: 3,
 		Trace: cloudevent.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
 	}
-	draft := order.Draft{
-		Source: whole.Source, Reference: whole.Reference, CustomerID: whole.CustomerID, Currency: whole.Currency,
-		Lines: whole.Lines, PlacedAt: whole.PlacedAt, Metadata: whole.Metadata,
-	}
-	key := event.KeyHeader(order.HashKey("key:shop", "cart-4711"), order.HashRequest(&draft))
+	key := event.KeyHeader(order.HashKey("key:shop", "cart-4711"), order.HashRequest(&whole))
 	record := kafka.Record{
 		Key: []byte(golden.Key), Value: event.Encode(&whole), Headers: append(envelope.Headers(), key),
 	}

@@ -31,13 +31,14 @@ func TestVerify_NamesWhatDiffers(t *testing.T) {
 	}
 	clocktest.Eventually(t, "every order is counted",
 		func() bool { return stacktest.CountedRealOrders(t, s.ActivityURL()) == stacktest.RealOrders })
-	declared, err := os.ReadFile("../../activity/declare/order_created.yaml")
+	declared, err := os.ReadFile("../../activity/declare/shipped.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	strict := stacktest.Serve(t, stacktest.Serving{
 		Program: stacktest.ActivityProgram(t), Kafka: broker,
-		Args: []string{"--activities", string(declared) + "    - total >= 1000000\n"},
+		Args: []string{"--activities", strings.Replace(string(declared), "    - id exists\n",
+			"    - id exists\n    - total >= 1000000\n", 1)},
 	})
 	verify := func(target string) (string, error) {
 		output, err := exec.Command(strict.Path, "verify", "--orders", s.OrderURL(), "--target",

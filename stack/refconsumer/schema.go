@@ -38,6 +38,7 @@ type Schema struct {
 	Dialect     string `json:"$schema"`
 	Title       string `json:"title"`
 	Description string `json:"description"`
+	Examples    []any  `json:"examples"`
 }
 
 type pattern struct{ *regexp.Regexp }

@@ -14,6 +14,7 @@ type commands struct {
 	Config  configCmd  `cmd:"" help:"Print the settings of dev."`
 	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the OpenAPI document of a service."`
 	Metrics metricsCmd `cmd:"" help:"Print a table of all metrics of both services."`
+	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a type of messages."`
 }
 
 func main() {

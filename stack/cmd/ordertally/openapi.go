@@ -30,3 +30,17 @@ func (c *openapiCmd) Run() error {
 	_, err := os.Stdout.Write(text.Bytes())
 	return err
 }
+
+type schemaCmd struct {
+	Type string `arg:"" help:"Of which messages, such as ORDER_CREATED."`
+}
+
+// Run prints the JSON Schema of a type of messages.
+func (c *schemaCmd) Run() error {
+	text, err := orderapi.MessageSchema(c.Type)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(text)
+	return err
+}
