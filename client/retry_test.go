@@ -173,16 +173,17 @@ func TestDo_DoesNotRepeatWhatIsDecidedOrUnsafe(t *testing.T) {
 		key      string
 		retryFor time.Duration
 	}{
-		"without a key":       {fail(io.EOF), "", 0},
-		"a 503 without a key": {unavailable(503), "", 0},
-		"told not to":         {fail(io.EOF), "key", -1},
-		"refused":             {respond(422, "application/problem+json", `{"code":"invalid_order"}`), "key", 0},
-		"internal error":      {respond(500, "application/problem+json", `{"code":"internal"}`), "key", 0},
-		"another service":     {respond(200, "text/html", "hello"), "key", 0},
-		"a redirect":          {respond(302, "text/html", "", "Location", "http://order/"), "key", 0},
-		"no JSON":             {respond(201, "text/html", "hello"), "key", 0},
-		"broken JSON":         {respond(201, "application/json", `{"id":`), "key", 0},
-		"a proxy's conflict":  {respond(409, "text/html", "conflict"), "key", 0},
+		"without a key":        {fail(io.EOF), "", 0},
+		"a 503 without a key":  {unavailable(503), "", 0},
+		"told not to":          {fail(io.EOF), "key", -1},
+		"refused":              {respond(422, "application/problem+json", `{"code":"invalid_order"}`), "key", 0},
+		"internal error":       {respond(500, "application/problem+json", `{"code":"internal"}`), "key", 0},
+		"another service":      {respond(200, "text/html", "hello"), "key", 0},
+		"a redirect":           {respond(302, "text/html", "", "Location", "http://order/"), "key", 0},
+		"no JSON":              {respond(201, "text/html", "hello"), "key", 0},
+		"JSON of another kind": {respond(201, "text/html", `{"id":"1"}`), "key", 0},
+		"broken JSON":          {respond(201, "application/json", `{"id":`), "key", 0},
+		"a proxy's conflict":   {respond(409, "text/html", "conflict"), "key", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,8 +22,12 @@ func TestVerify_SendsEachServiceItsCredentialAndShowsNone(t *testing.T) {
 	}))
 	defer server.Close()
 	t.Setenv(keyVariable, "open-sesame-activity")
-	t.Setenv(ordersKeyVariable, "open-sesame-order")
+	keyFile := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(keyFile, []byte("open-sesame-order\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	c := verifyCmd{remote: remote{Target: server.URL, Activity: "A"}, Orders: []string{server.URL}}
+	c.OrdersAccess.APIKeyFile = keyFile
 	if err := c.run(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
