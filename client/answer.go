@@ -31,13 +31,15 @@ func (a *Answer[T]) NotModified() bool { return a.Status == http.StatusNotModifi
 type UnexpectedAnswer struct {
 	Status      int
 	ContentType string
+	url         string // of the service that was meant, without a password
 	hint        string
 	cause       error // why a success could not be read
 }
 
-// Error names status and content type.
+// Error names the service that was meant, status and content type.
 func (u *UnexpectedAnswer) Error() string {
-	text := fmt.Sprintf("the answer %d of type %.80q is not an answer of the service", u.Status, u.ContentType)
+	text := fmt.Sprintf("%s answered %d of type %.80q, which is not an answer of the service", u.url, u.Status,
+		u.ContentType)
 	if u.cause != nil {
 		text += ": " + u.cause.Error()
 	}
@@ -92,7 +94,7 @@ func (c *Client) refusal(a *rawAnswer) error {
 
 func (c *Client) unexpected(a *rawAnswer, cause error) error {
 	return &UnexpectedAnswer{
-		Status: a.status, ContentType: a.header.Get("Content-Type"), hint: c.config.Hint, cause: cause,
+		Status: a.status, ContentType: a.header.Get("Content-Type"), url: c.URL(), hint: c.config.Hint, cause: cause,
 	}
 }
 

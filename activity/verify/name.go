@@ -94,7 +94,7 @@ func (v *verifier) missing(ctx context.Context, service *orders.Client, q *Quart
 	ofQuarter := orders.ListOrdersParams{PlacedFrom: q.Starts, PlacedTo: q.Starts.Add(15 * time.Minute), Limit: 200}
 	for o, err := range service.All(ctx, ofQuarter) {
 		if err != nil {
-			return err
+			return refused(service.Client, err)
 		}
 		if len(q.Missing) >= limit {
 			return nil
@@ -117,7 +117,7 @@ func (v *verifier) missing(ctx context.Context, service *orders.Client, q *Quart
 func (v *verifier) trace(ctx context.Context, service *orders.Client, id string) (*Missing, error) {
 	delivery, err := service.GetDelivery(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, refused(service.Client, err)
 	}
 	d := &delivery.Value
 	if d.State != orders.StatePublished {
@@ -126,7 +126,7 @@ func (v *verifier) trace(ctx context.Context, service *orders.Client, id string)
 	answer, err := v.Target.GetMessage(ctx, v.Activity, d.MessageID,
 		statistics.GetMessageParams{Lineage: d.Lineage, Sequence: d.Sequence})
 	if err != nil {
-		return nil, err
+		return nil, refused(v.Target.Client, err)
 	}
 	message := &answer.Value
 	if message.State == statistics.MessageStateCounted {

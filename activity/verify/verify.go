@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"ordertally/client"
 	"ordertally/client/orders"
 	"ordertally/client/statistics"
 	"ordertally/shared/event/setdigest"
@@ -215,7 +216,7 @@ func stored(ctx context.Context, service *orders.Client, all map[time.Time]*Figu
 	for cursor := ""; ; {
 		page, err := service.ListDigests(ctx, orders.ListDigestsParams{Cursor: cursor})
 		if err != nil {
-			return err
+			return refused(service.Client, err)
 		}
 		for i := range page.Value.Quarters {
 			q := &page.Value.Quarters[i]
@@ -237,6 +238,14 @@ func stored(ctx context.Context, service *orders.Client, all map[time.Time]*Figu
 	}
 }
 
+// refused says which service refused a request. Other errors say that themselves.
+func refused(by *client.Client, err error) error {
+	if _, is := errors.AsType[client.Problem](err); is {
+		return fmt.Errorf("%s refused: %w", by.URL(), err)
+	}
+	return err
+}
+
 // counted returns what was counted, of all days there can be.
 func (v *verifier) counted(ctx context.Context) (map[time.Time]*Figures, error) {
 	const step = 400
@@ -246,7 +255,7 @@ func (v *verifier) counted(ctx context.Context) (map[time.Time]*Figures, error) 
 			From: from.Format(time.DateOnly), To: from.AddDate(0, 0, step-1).Format(time.DateOnly),
 		})
 		if err != nil {
-			return nil, err
+			return nil, refused(v.Target.Client, err)
 		}
 		for i := range answer.Value.Quarters {
 			q := &answer.Value.Quarters[i]
