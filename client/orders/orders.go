@@ -593,6 +593,11 @@ type Report struct {
 	// Examples: 0
 	Parked int64 `json:"parked"`
 
+	// Partitions How many partitions new messages are spread over. Left out before the publisher was reached.
+	//
+	// Examples: 6
+	Partitions *int64 `json:"partitions,omitempty"`
+
 	// PublishedUpTo Each slot up to it is published, or its message waits or is parked under another.
 	//
 	// Examples: 7

@@ -230,6 +230,17 @@ func operations() map[string]openapi.Operation {
 			Body:        parkedapi.Reason(parked.Reclaim), Answer: reclaimed{}, AnswerHeaders: openapi.Fresh(),
 			Problems: parkedapi.Problems(),
 		},
+		"POST /v1/outbox/partitions": {
+			ID: "growPartitions", Summary: "Spread new messages over more partitions.",
+			Description: "For when partitions were added to the topic. Messages from the next sequence number on go " +
+				"to all of " +
+				"them; earlier ones keep theirs, also when they are sent again. The number only grows.",
+			Body: &openapi.Schema{Type: "object", AdditionalProperties: false, Required: []string{"partitions"},
+				Properties: map[string]*openapi.Schema{
+					"partitions": openapi.Said(openapi.Integer(1), "How many there are to be."),
+				}},
+			Answer: spread{}, AnswerHeaders: openapi.Fresh(), Problems: parkedapi.Problems(),
+		},
 		"GET /v1/outbox/waiting": {
 			ID:            "listWaiting",
 			Summary:       "List the messages that were refused and will be retried, and those that wait behind one.",

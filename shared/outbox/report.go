@@ -11,6 +11,7 @@ type Report struct {
 	Lineage    string     `json:"lineage" doc:"The history that the file's messages belong to, their ce_lineage."`
 	First      uint64     `json:"first_sequence" doc:"The first slot of the lineage; earlier ones belong to another." example:"1"`
 	LogID      string     `json:"log_id,omitempty" doc:"The id of the log that was published to; it is another one after the log was deleted and made again. Left out before."`
+	Partitions int        `json:"partitions,omitempty" doc:"How many partitions new messages are spread over. Left out before the publisher was reached." example:"6"`
 	Position   uint64     `json:"published_up_to" doc:"Each slot up to it is published, or its message waits or is parked under another." example:"7"`
 	Tail       uint64     `json:"last_sequence" doc:"The last slot that was given." example:"7"`
 	Backlog    int        `json:"backlog" doc:"Messages to be published, those that wait included." example:"0"`
@@ -32,6 +33,7 @@ func (o *Outbox) Report(ctx context.Context, limit int) (Report, error) {
 		First:      id.base + 1,
 		Position:   o.position.Load(),
 		Tail:       o.queue.lastSlot(),
+		Partitions: o.Partitions(),
 		Backlog:    o.Backlog(),
 		Parked:     o.Parked(),
 		HandedOver: o.HandedOver(),

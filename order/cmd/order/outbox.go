@@ -22,6 +22,8 @@ type outboxCmd struct {
 	Retry   parkedverbs.Retry[outboxRemote]   `cmd:"" help:"Publish parked messages again, once their cause is mended."`
 	Discard parkedverbs.Discard[outboxRemote] `cmd:"" help:"Give parked messages up, for ever. The decision and its reason are kept."`
 	Reclaim outboxReclaimCmd                  `cmd:"" help:"Publish what was handed over to another copy of the file, because that copy is gone."`
+
+	Partitions outboxPartitionsCmd `cmd:"" help:"Spread new messages over more partitions, once the topic has them."`
 }
 
 // outboxRemote is the outbox of a running service.
@@ -93,4 +95,21 @@ func (c *outboxReclaimCmd) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	return parkedverbs.PrintDone(out, c.Remote, parked.Past(string(parked.Reclaim)), answer)
+}
+
+type outboxPartitionsCmd struct {
+	Remote outboxRemote `embed:""`
+	N      int          `arg:"" name:"number" help:"How many partitions there are to be: at most those of the topic."`
+}
+
+// Run writes to standard output from which sequence number on it counts.
+func (c *outboxPartitionsCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
+
+func (c *outboxPartitionsCmd) run(ctx context.Context, out io.Writer) error {
+	answer, err := parkedverbs.Ask(ctx, c.Remote, http.MethodPost, "/v1/outbox/partitions", nil,
+		map[string]int{"partitions": c.N})
+	if err != nil {
+		return err
+	}
+	return parkedverbs.PrintDone(out, c.Remote, "partitions", answer)
 }
