@@ -17,6 +17,15 @@ type Zone struct{ location *time.Location }
 // UTC returns the zone UTC.
 func UTC() Zone { return Zone{time.UTC} }
 
+// ZoneName is the setting of a zone: what LoadZone takes.
+type ZoneName string
+
+// Check refuses what LoadZone does.
+func (n ZoneName) Check() error {
+	_, err := LoadZone(string(n))
+	return err
+}
+
 // LoadZone returns the zone of that IANA name. It prefers the machine's zone data to the program's. The error is an
 // *Error with CodeInvalidZone. Names that only this machine knows are refused: Local, localtime, and the copies of the
 // database under posix/ and right/ (which counts leap seconds). So is a detour to a zone's file, such as

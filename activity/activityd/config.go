@@ -1,8 +1,6 @@
 package activityd
 
 import (
-	"fmt"
-
 	"ordertally/activity"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/declare"
@@ -16,29 +14,14 @@ import (
 type Config struct {
 	service.Config `embed:"" set:"listen=127.0.0.1:8090" set:"ops_listen=127.0.0.1:8091" set:"data=activity.db"` //nolint:staticcheck // SA5008: kong takes each tag set
 
-	Zone          string       `name:"zone" default:"UTC" help:"Time zone of days when a request names none, such as Europe/London."`
-	LiveListeners int          `name:"live-listeners" default:"2000" range:"1.." help:"Most live streams that may be open at once."`
-	Activities    declare.Text `name:"activities" placeholder:"YAML" yaml:"" help:"Activities to count besides ORDER_CREATED: a YAML list, see the README."`
+	Zone          activity.ZoneName `name:"zone" default:"UTC" help:"Time zone of days when a request names none, such as Europe/London."`
+	LiveListeners int               `name:"live-listeners" default:"2000" range:"1.." help:"Most live streams that may be open at once."`
+	Activities    declare.Text      `name:"activities" placeholder:"YAML" yaml:"" help:"Activities to count besides ORDER_CREATED: a YAML list, see the README."`
 
 	Consumer kafka.ConsumerConfig  `embed:""`
 	Ingest   ingest.Config         `embed:""`
 	Store    activitystore.Options `embed:""`
-
-	Clock clock.Clock `kong:"-"` // for tests; nil is the machine's
-}
-
-// Validate implements settings.Group.
-func (c *Config) Validate(prefix string) error {
-	if _, err := activity.LoadZone(c.Zone); err != nil {
-		return fmt.Errorf("%szone: %w", prefix, err)
-	}
-	return nil
-}
-
-// Definitions are those of all activities, ORDER_CREATED first.
-func (c *Config) Definitions() ([]activity.Definition, error) {
-	declared, err := declare.Parse(string(c.Activities))
-	return declare.With(declare.Shipped(c.Topic), declared), err
+	Clock    clock.Clock           `kong:"-"` // for tests; nil is the machine's
 }
 
 // Reading is how to read the topic of an activity. Lag monitors find the service's positions under the group's name.

@@ -2,10 +2,9 @@
 package activityd
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
-	"sync"
 
 	"github.com/rs/zerolog"
 
@@ -22,15 +21,12 @@ import (
 // Service is the activity service.
 type Service struct {
 	*service.Service
-	config  Config
-	ingests []*ingest.Ingest
+	config Config
 }
 
 // New checks the settings. It opens and starts nothing.
 func New(config Config, logger zerolog.Logger) (s *Service, err error) {
-	if config.Clock == nil {
-		config.Clock = clock.System{}
-	}
+	config.Clock = cmp.Or[clock.Clock](config.Clock, clock.System{})
 	s = &Service{config: config}
 	s.Service, err = service.New(activitystore.Format, &s.config, &s.config.Config, activitystore.Check, logger, s.make)
 	return s, err
@@ -44,12 +40,17 @@ func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler, error) {
 	c := &s.config
 	c.Store.Clock, c.Ingest.Clock, c.Ingest.Tracing = c.Clock, c.Clock, base.Tracing
-	definitions, err := c.Definitions()
+	zone, err := activity.LoadZone(string(c.Zone))
+	if err != nil {
+		return nil, err
+	}
+	definitions, err := c.Activities.All(c.Topic)
 	if err != nil {
 		return nil, err
 	}
 	metrics := ingest.NewMetrics(base.Registry)
-	base.OnStop("ingest", s.close)
+	var ingests []*ingest.Ingest
+	base.OnStop("ingest", func(ctx context.Context) error { return ingest.Close(ctx, ingests, base.Err() == nil) })
 	var counted []activityapi.Activity
 	for i, def := range definitions {
 		store, err := activitystore.Open(ctx, base.DB, def, c.Store)
@@ -60,7 +61,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		if err != nil {
 			return nil, err
 		}
-		s.ingests = append(s.ingests, in)
+		ingests = append(ingests, in)
 		base.Part("ingest "+def.Name, in.Run, in.Check)
 		if i == 0 {
 			base.Health.RegisterNoted("kafka", in.Ready, telemetry.Ready, in.Changes)
@@ -76,26 +77,10 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 			},
 		})
 	}
-
-	zone, err := activity.LoadZone(c.Zone)
-	if err != nil {
-		return nil, err
-	}
 	api := activityapi.New(activityapi.Config{
 		Activities: counted, Zone: zone, Listeners: c.LiveListeners, Guard: base.Guard, Limiter: base.Limiter,
 		Clock: c.Clock, Logger: base.Logger,
 	})
 	base.OnStopFirst(api.Close)
 	return api, nil
-}
-
-// close closes all consumers at once: while Kafka is away each takes a while.
-func (s *Service) close(ctx context.Context) error {
-	errs := make([]error, len(s.ingests))
-	var closing sync.WaitGroup
-	for i, in := range s.ingests {
-		closing.Go(func() { errs[i] = in.Close(ctx, s.Err() == nil) })
-	}
-	closing.Wait()
-	return errors.Join(errs...)
 }

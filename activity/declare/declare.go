@@ -103,6 +103,13 @@ func (t Text) Check() error {
 	return err
 }
 
+// All returns the shipped activities, of that topic, and those that the text declares. One that it declares again has
+// its declaration.
+func (t Text) All(topic string) ([]activity.Definition, error) {
+	declared, err := Parse(string(t))
+	return With(Shipped(topic), declared), err
+}
+
 // Parse reads a YAML list of activities. The error has a line for each fault: the line of the text, the activity and
 // the setting that is wrong, and how to write it.
 func Parse(text string) ([]activity.Definition, error) {

@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/rs/zerolog"
 
@@ -27,7 +29,7 @@ type Readings interface {
 
 // Open makes a consumer of an activity's topic and an Ingest with it, which does nothing until Run. It notes in the
 // file that reading begins, and logs where earlier runs died; after such a death the Ingest begins carefully. The
-// file's name is for the advice in the log. Close must be called.
+// file's name is for the advice in the log. Call Close in the end.
 func Open(
 	ctx context.Context, store Readings, def activity.Definition, reading kafka.ConsumerConfig, config Config,
 	file string, metrics *Metrics, logger zerolog.Logger,
@@ -64,9 +66,17 @@ func Open(
 	return in, nil
 }
 
-// Close closes what Open opened, after Run. well says that the service ends in order. If it does not, that may be
-// because of what was read, and the note in the file stays.
-func (in *Ingest) Close(ctx context.Context, well bool) error { return in.close(ctx, well) }
+// Close closes what Open opened of each, after Run, and all at once: while Kafka is away each takes a while. well says
+// that the service ends in order. If it does not, that may be because of what was read, and the note in the file stays.
+func Close(ctx context.Context, all []*Ingest, well bool) error {
+	errs := make([]error, len(all))
+	var closing sync.WaitGroup
+	for i, in := range all {
+		closing.Go(func() { errs[i] = in.close(ctx, well) })
+	}
+	closing.Wait()
+	return errors.Join(errs...)
+}
 
 // warn logs where the runs before died.
 func warn(at *activity.Suspect, def *activity.Definition, file string, logger zerolog.Logger) {

@@ -50,7 +50,7 @@ var errAllParked = errors.New("an activity would count none of its records: fix 
 
 func (c *configCheckCmd) try(ctx context.Context, out io.Writer) error {
 	useless := false
-	definitions, err := c.Definitions()
+	definitions, err := c.Activities.All(c.Topic)
 	for i := 0; err == nil && i < len(definitions); i++ {
 		def := &definitions[i]
 		outlook, missing := ingest.Try(ctx, *def, c.Reading(def), c.Try, zerolog.Nop())
