@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"ordertally/activity"
@@ -54,13 +53,11 @@ func (a *API) send(w http.ResponseWriter, r *http.Request, answer *rendered) {
 		return
 	}
 	defer release()
-	web.BoundWriting(w, len(answer.text))
 	if answer.final {
 		revalidate(w, r, answer)
 		return
 	}
-	header(w, "application/json", len(answer.text))
-	_, _ = w.Write(answer.text) // the only error is a client that has gone
+	web.WriteJSON(w, http.StatusOK, answer.text)
 }
 
 // handle renders the error of a handler that writes its own answer.
@@ -74,6 +71,7 @@ func (a *API) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 
 // revalidate answers with a body that may be kept and asked for again by its entity tag, or with 304 when it was.
 func revalidate(w http.ResponseWriter, r *http.Request, answer *rendered) {
+	web.BoundWriting(w, len(answer.text))
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-cache") // a backdated order changes it
@@ -97,14 +95,6 @@ func (w unranged) WriteHeader(status int) {
 
 // Unwrap is for http.ResponseController.
 func (w unranged) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func header(w http.ResponseWriter, contentType string, length int) {
-	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(length))
-	h.Set("Cache-Control", "no-store") // the next order changes it
-	h.Set("X-Content-Type-Options", "nosniff")
-}
 
 // fail answers with the problem that err is, or logs it and says nothing of it.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {

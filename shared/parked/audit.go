@@ -70,8 +70,8 @@ func auditKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, 
 
 func clip(text string) string { return text[:min(len(text), maxText)] }
 
-// ReadAudit reads a sealed entry.
-func ReadAudit(key, sealed []byte) (e AuditEntry, err error) {
+// readAudit reads a sealed entry.
+func readAudit(key, sealed []byte) (e AuditEntry, err error) {
 	text, err := codec.Unseal(key, sealed)
 	if err == nil {
 		err = json.Unmarshal(text, &e)
@@ -89,7 +89,7 @@ func historyOf(bucket *bbolt.Bucket, ledger, id string) (history []AuditEntry, e
 		if !bytes.Contains(sealed, name) {
 			return nil
 		}
-		e, err := ReadAudit(key, sealed)
+		e, err := readAudit(key, sealed)
 		if err == nil && e.ID == id && e.Ledger == ledger {
 			history = append(history, e)
 		}
@@ -102,7 +102,7 @@ func historyOf(bucket *bbolt.Bucket, ledger, id string) (history []AuditEntry, e
 func newest(bucket *bbolt.Bucket, limit int) (entries []AuditEntry, err error) {
 	cursor := bucket.Cursor()
 	for key, sealed := cursor.Last(); key != nil && len(entries) < limit; key, sealed = cursor.Prev() {
-		e, err := ReadAudit(key, sealed)
+		e, err := readAudit(key, sealed)
 		if err != nil {
 			return nil, err
 		}

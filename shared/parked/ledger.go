@@ -166,13 +166,12 @@ func (l *Ledger[M]) Audit(ctx context.Context, limit int) (entries []AuditEntry,
 
 // Decide carries out a decision about one message. Of several calls for one message the first decides, and the others
 // get ErrNotParked.
-func (l *Ledger[M]) Decide(ctx context.Context, id string, d Decision) (Done, error) {
+func (l *Ledger[M]) Decide(ctx context.Context, id string, d Decision) (done Done, err error) {
 	key := l.Store.Key(id)
 	if key == nil {
 		return Done{}, ErrNotParked
 	}
-	done, err := l.decide(ctx, d, [][]byte{key})
-	if err != nil {
+	if err := l.decide(ctx, d, [][]byte{key}, &done); err != nil {
 		return Done{}, fmt.Errorf("%s message %s: %w", d.Verb, id, err)
 	}
 	return done, nil
@@ -210,28 +209,26 @@ func (l *Ledger[M]) DecideAll(ctx context.Context, filter Filter, d Decision) (d
 // decideStep decides about those of keys that are parked still: in one transaction, or one by one when damage of
 // something that one of them needs spoils it for the others.
 func (l *Ledger[M]) decideStep(ctx context.Context, d Decision, keys [][]byte, done *Done) error {
-	some, err := l.decide(ctx, d, keys)
-	if err == nil || !errors.Is(err, boltdb.ErrCorrupt) {
-		done.add(&some)
-		return ignoreDecided(err)
+	err := l.decide(ctx, d, keys, done)
+	if !errors.Is(err, boltdb.ErrCorrupt) {
+		return unlessDecided(err)
 	}
 	for _, key := range keys {
-		one, err := l.decide(ctx, d, [][]byte{key})
+		err := l.decide(ctx, d, [][]byte{key}, done)
 		if errors.Is(err, boltdb.ErrCorrupt) {
 			l.note(key, err)
 			done.damaged(l.Store.ID(key))
 			continue
 		}
-		done.add(&one)
-		if err := ignoreDecided(err); err != nil {
+		if err := unlessDecided(err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// ignoreDecided drops the error that somebody else was faster.
-func ignoreDecided(err error) error {
+// unlessDecided drops the error that somebody else was faster.
+func unlessDecided(err error) error {
 	if errors.Is(err, ErrNotParked) {
 		return nil
 	}
@@ -239,9 +236,9 @@ func ignoreDecided(err error) error {
 }
 
 // decide carries out a decision about those of keys that are parked still, in one transaction with its audit entries.
-func (l *Ledger[M]) decide(ctx context.Context, d Decision, keys [][]byte) (done Done, err error) {
-	err = l.DB.Write(ctx, func(tx *boltdb.Tx) error {
-		done = Done{}
+func (l *Ledger[M]) decide(ctx context.Context, d Decision, keys [][]byte, done *Done) error {
+	var audit []AuditEntry
+	err := l.DB.Write(ctx, func(tx *boltdb.Tx) (err error) {
 		var there [][]byte
 		messages := l.Store.Messages(tx.Tx)
 		for _, key := range keys {
@@ -252,23 +249,21 @@ func (l *Ledger[M]) decide(ctx context.Context, d Decision, keys [][]byte) (done
 		if len(there) == 0 {
 			return boltdb.Refuse(ErrNotParked)
 		}
-		entries, err := l.Store.Decide(tx, d.Verb, there)
-		if err != nil {
+		if audit, err = l.Store.Decide(tx, d.Verb, there); err != nil {
 			return err
 		}
 		now := l.Clock.Now().UTC()
-		for i := range entries {
-			e := &entries[i]
+		for i := range audit {
+			e := &audit[i]
 			e.At, e.Ledger, e.Verb, e.Reason, e.By = now, l.Name, d.Verb, d.Reason, d.By
 			if err := PutAudit(l.Store.Audit(tx.Tx), e); err != nil {
 				return err
 			}
-			done.count(e.Outcome)
 		}
 		return nil
 	})
-	if err != nil {
-		return Done{}, err
+	if err == nil {
+		done.add(audit)
 	}
-	return done, nil
+	return err
 }

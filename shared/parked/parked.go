@@ -88,27 +88,21 @@ type Done struct {
 	Corrupt  []string        // ids of damaged messages, which stay as they are; 1,000 at most
 }
 
-func (d *Done) add(other *Done) {
-	d.Messages += other.Messages
-	for outcome, n := range other.Outcomes {
-		if d.Outcomes == nil {
-			d.Outcomes = make(map[Outcome]int)
+func (d *Done) add(audit []AuditEntry) {
+	d.Messages += len(audit)
+	for i := range audit {
+		if outcome := audit[i].Outcome; outcome != "" {
+			if d.Outcomes == nil {
+				d.Outcomes = make(map[Outcome]int)
+			}
+			d.Outcomes[outcome]++
 		}
-		d.Outcomes[outcome] += n
 	}
-	d.damaged(other.Corrupt...)
 }
 
 func (d *Done) damaged(ids ...string) {
 	d.Corrupt = append(d.Corrupt, ids...)
 	d.Corrupt = d.Corrupt[:min(len(d.Corrupt), maxNamed)]
-}
-
-func (d *Done) count(outcome Outcome) {
-	d.Messages++
-	if outcome != "" {
-		d.add(&Done{Outcomes: map[Outcome]int{outcome: 1}})
-	}
 }
 
 // OffsetRange is a run of offsets in a partition, both ends included.

@@ -58,8 +58,8 @@ func (a *API[M, L, W]) Routes(wrap func(handler) http.HandlerFunc) []web.Route {
 	add(http.MethodGet, "", auth.OpsRead, a.list)
 	add(http.MethodGet, "/export", auth.OpsRead, a.export) // before /{id}: a word is no id
 	for _, verb := range verbs {
-		add(http.MethodPost, "/"+a.word(verb), auth.OpsWrite, a.decideAll(verb))
-		add(http.MethodPost, "/{id}/"+a.word(verb), auth.OpsWrite, a.decide(verb))
+		add(http.MethodPost, "/"+a.word(verb), auth.OpsWrite, a.decide(verb, false))
+		add(http.MethodPost, "/{id}/"+a.word(verb), auth.OpsWrite, a.decide(verb, true))
 	}
 	add(http.MethodGet, "/{id}", auth.OpsRead, a.show)
 	return routes
@@ -258,6 +258,22 @@ type decision struct {
 
 func (d *decision) filtered() bool { return d.Class != "" || d.Subject != "" || d.Before != nil }
 
+func (d *decision) filter() parked.Filter {
+	f := parked.Filter{Class: d.Class, Subject: d.Subject}
+	if d.Before != nil {
+		f.Before = *d.Before
+	}
+	return f
+}
+
+// unfiltered returns the problem with a decision that takes no filter, nil for none.
+func (d *decision) unfiltered() error {
+	if d.filtered() || d.All != nil {
+		return web.Invalid(KindInvalidDecision, "", "This request takes a reason and no filter.")
+	}
+	return nil
+}
+
 func (d *decision) by(r *http.Request, verb parked.Verb) parked.Decision {
 	return parked.Decision{Verb: verb, Reason: d.Reason, By: auth.FromContext(r.Context()).Actor()}
 }
@@ -265,8 +281,8 @@ func (d *decision) by(r *http.Request, verb parked.Verb) parked.Decision {
 // ReadReason reads the body of a decision that takes a reason and no filter.
 func ReadReason(w http.ResponseWriter, r *http.Request, verb parked.Verb) (parked.Decision, error) {
 	d, err := readDecision(w, r, verb)
-	if err == nil && (d.filtered() || d.All != nil) {
-		err = web.Invalid(KindInvalidDecision, "", "This request takes a reason and no filter.")
+	if err == nil {
+		err = d.unfiltered()
 	}
 	if err != nil {
 		return parked.Decision{}, err
@@ -300,18 +316,27 @@ func reasonFault(reason string, needed bool) string {
 	return ""
 }
 
-// decide answers {"retried":1} or the like.
-func (a *API[M, L, W]) decide(verb parked.Verb) handler {
+// decide answers {"retried":1} or the like. A decision is about one message, or about all that a filter selects:
+// whoever means all has to say so.
+func (a *API[M, L, W]) decide(verb parked.Verb, one bool) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ledger, err := a.Ledger(r)
 		if err != nil {
 			return err
 		}
-		d, err := ReadReason(w, r, verb)
+		d, err := readDecision(w, r, verb)
+		if err == nil {
+			err = a.check(&d, one)
+		}
 		if err != nil {
 			return err
 		}
-		done, err := ledger.Decide(r.Context(), r.PathValue("id"), d)
+		var done parked.Done
+		if one {
+			done, err = ledger.Decide(r.Context(), r.PathValue("id"), d.by(r, verb))
+		} else {
+			done, err = ledger.DecideAll(r.Context(), d.filter(), d.by(r, verb))
+		}
 		if err != nil {
 			return missing(err)
 		}
@@ -319,35 +344,20 @@ func (a *API[M, L, W]) decide(verb parked.Verb) handler {
 	}
 }
 
-// decideAll answers {"retried":n} or the like. Whoever means all has to say so.
-func (a *API[M, L, W]) decideAll(verb parked.Verb) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		ledger, err := a.Ledger(r)
-		if err != nil {
-			return err
-		}
-		d, err := readDecision(w, r, verb)
-		switch {
-		case err != nil:
-			return err
-		case d.filtered() == (d.All != nil && *d.All):
-			return web.Invalid(KindInvalidDecision, "",
-				`Name what is meant by class, subject or before, or say "all": true, but not both.`)
-		case d.Class != "" && !slices.Contains(a.Classes, d.Class):
-			return web.Invalid(KindInvalidDecision, "/class", notAClass)
-		case d.Before != nil && d.Before.IsZero():
-			return web.Invalid(KindInvalidDecision, "/before", errFirst.Error()+".")
-		}
-		filter := parked.Filter{Class: d.Class, Subject: d.Subject}
-		if d.Before != nil {
-			filter.Before = *d.Before
-		}
-		done, err := ledger.DecideAll(r.Context(), filter, d.by(r, verb))
-		if err != nil {
-			return err
-		}
-		return a.Answers.JSON(w, r, a.done(verb, &done))
+// check returns the problem with what a decision is about, nil for none.
+func (k *Kind) check(d *decision, one bool) error {
+	switch {
+	case one:
+		return d.unfiltered()
+	case d.filtered() == (d.All != nil && *d.All):
+		return web.Invalid(KindInvalidDecision, "",
+			`Name what is meant by class, subject or before, or say "all": true, but not both.`)
+	case d.Class != "" && !slices.Contains(k.Classes, d.Class):
+		return web.Invalid(KindInvalidDecision, "/class", notAClass)
+	case d.Before != nil && d.Before.IsZero():
+		return web.Invalid(KindInvalidDecision, "/before", errFirst.Error()+".")
 	}
+	return nil
 }
 
 // done is the answer to a decision.
