@@ -2,7 +2,7 @@ package admission
 
 import "io"
 
-// takeBody takes room for a body, if it is a large one.
+// takeBody takes room for a large body. A small one needs none.
 func (p *Pass) takeBody(length int64) *Refusal {
 	if length <= largeBody {
 		return nil
@@ -14,7 +14,7 @@ func (p *Pass) takeBody(length int64) *Refusal {
 	return nil
 }
 
-// giveBack ends what a large body takes.
+// giveBack returns the room of a large body.
 func (p *Pass) giveBack() {
 	if p.body > 0 {
 		p.gate.bodies.Release(p.client, p.body)
@@ -22,8 +22,8 @@ func (p *Pass) giveBack() {
 	p.body = 0
 }
 
-// Body returns what the body of the placement is to be read from. One whose length is not known takes room when more of
-// it has come than a small one has, and is refused then if there is none: reading fails, with a *Refusal.
+// Body wraps the request's body, which must be read through it. A body of unknown length takes room once it turns out
+// to be large. If there is none, Read returns a *Refusal.
 func (p *Pass) Body(body io.ReadCloser) io.ReadCloser {
 	if p.unsized == 0 {
 		return body

@@ -17,9 +17,8 @@ func noRoom(err error) bool {
 	return ok && refusal.Reason == admission.Bodies
 }
 
-// TestLargeBodiesKeepOutLargeOnesOnly: sixty-four megabytes of bodies may be under way, of whatever length they claim
-// to have.
-func TestLargeBodiesKeepOutLargeOnesOnly(t *testing.T) {
+// The room is 64 MiB. A body takes what it may have at most, even if it claims to be longer.
+func TestGate_KeepsOutOnlyLargeBodiesForLargeBodies(t *testing.T) {
 	g := admission.Unlimited()
 	var passes []*admission.Pass
 	for i := range 64 {
@@ -45,7 +44,7 @@ func TestLargeBodiesKeepOutLargeOnesOnly(t *testing.T) {
 	}
 }
 
-func TestOneClientHasAShareOfTheLargeBodies(t *testing.T) {
+func TestGate_GivesOneClientAShareOfTheLargeBodies(t *testing.T) {
 	g := admission.Unlimited()
 	for client := range 4 {
 		name := fmt.Sprint("client ", client)
@@ -63,8 +62,7 @@ func TestOneClientHasAShareOfTheLargeBodies(t *testing.T) {
 	}
 }
 
-// TestABodyOfUnknownLengthCountsOnceItIsLarge: those that have sent little hold nothing that others need.
-func TestABodyOfUnknownLengthCountsOnceItIsLarge(t *testing.T) {
+func TestPass_CountsABodyOfUnknownLengthOnceItIsLarge(t *testing.T) {
 	g := admission.Unlimited()
 	read := func(bytes int) (*admission.Pass, error) {
 		t.Helper()

@@ -1,5 +1,5 @@
 // Package admission decides whether a placement may begin. A service that takes in more than it can store answers
-// everybody late; one that refuses the excess at once, before anything is written, answers those it admits in time.
+// everybody late. One that refuses the excess before anything is written answers the others in time.
 package admission
 
 import (
@@ -17,50 +17,49 @@ import (
 	"ordertally/shared/settings"
 )
 
-// Config of a Gate. The tags make it flags. A zero Latency and FreeDisk have their defaults.
+// Config of a Gate. A field that is zero has its default.
 type Config struct {
-	// Latency is how long storing an order should take at most, on average. While it takes longer, only as many
-	// placements are admitted as can be stored in that time. It is never less than three times what the disk takes for
-	// a commit. Default 15 ms.
-	Latency time.Duration `name:"latency" default:"15ms" range:"1ms..1m" help:"How long storing an order should take at most: while it takes longer, and longer than three commits of the disk, excess placements get a 503."`
-	// FreeDisk is how many bytes must be free on the disk. Default 16 MiB; -1 for no limit.
-	FreeDisk int64 `name:"free-disk" default:"16777216" range:"-1, 1.." unit:"bytes" help:"Bytes that must be free on the disk, or placements get a 503; --admission-free-disk=-1 for no limit."`
-	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are accepted
-	// while Kafka is away.
-	BacklogAge time.Duration `name:"backlog-age" range:"0s.." help:"How long the oldest unpublished message may have waited, or placements get a 503; 0 for no limit."`
+	// Latency is the longest that storing an order should take on average. While it takes longer, the gate admits only
+	// as many placements at once as are stored in that time. A value below three commits of the disk counts as three
+	// commits. Default 15 ms.
+	Latency time.Duration `name:"latency" default:"15ms" range:"1ms..1m" help:"The longest that storing an order should take on average. While it takes longer, and longer than three commits of the disk, excess placements get a 503."`
+	// FreeDisk is how many bytes of the disk must be free. Default 16 MiB; -1 for no limit.
+	FreeDisk int64 `name:"free-disk" default:"16777216" range:"-1, 1.." unit:"bytes" help:"Placements get a 503 while fewer bytes of the disk are free; --admission-free-disk=-1 for no limit."`
+	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are then
+	// accepted however long Kafka is unreachable.
+	BacklogAge time.Duration `name:"backlog-age" range:"0s.." help:"Placements get a 503 while the oldest unpublished message has waited longer; 0 for no limit."`
 }
 
-// Sources say how the service is. The last two are asked once a second and may take a while.
+// Sources tell a Gate how the service is doing. DiskFree and BacklogAge are called once a second and may be slow.
 type Sources struct {
-	Committing func() time.Duration  // for how long the commit under way has been; asked often, at once
-	SyncTime   func() time.Duration  // what the disk takes for a commit
-	DiskFree   func() (int64, error) // bytes
+	Committing func() time.Duration  // how long the running commit has taken so far; called for every placement
+	SyncTime   func() time.Duration  // how long the disk takes for a commit
+	DiskFree   func() (int64, error) // in bytes
 	BacklogAge func() time.Duration  // of the oldest unpublished message
 }
 
-// What a Gate allows besides its Config. Placements count by weight: one, and one more for each full 8 KiB of the body.
+// The limits that are not settings. A placement weighs one, and one more for each full 8 KiB of its body.
 const (
-	// minLimit is how many placements are admitted at once however slow they are: they share one commit.
+	// minLimit is the lowest that the limit goes. So many placements share one commit anyway.
 	minLimit = 256
-	// maxLimit is how many are admitted at once however fast they are, and initialLimit is how many when nothing is
-	// known of how fast they are.
+	// maxLimit is the highest that the limit goes. initialLimit holds until the gate knows how fast the service is.
 	maxLimit     = 4096
 	initialLimit = 512
-	// minPlacements are admitted whatever they weigh.
+	// minPlacements are admitted however much they weigh.
 	minPlacements = 16
-	// syncs is how many commits of the disk a placement may take, whatever Latency is: the one under way, its own, and
-	// as much again for everything else. Fewer at once would not be stored sooner, they would only share the disk's
-	// time with fewer others.
+	// syncs is how many commits of the disk a placement may take, whatever Latency says: the running one, its own, and
+	// one more for everything else. On a slow disk a lower limit stores nothing sooner. Each commit only has fewer
+	// orders.
 	syncs = 3
-	// stall is how long a commit may take, if Latency is not more, before nothing more is admitted.
+	// Nothing is admitted while a commit takes longer than stall, or than Latency if that is more.
 	stall = 2 * time.Second
 	// window is how often the limit is set.
 	window = 100 * time.Millisecond
-	// look is how often the disk and the backlog are looked at.
+	// look is how often the disk and the backlog are checked.
 	look = time.Second
-	// largeBody is the size above which a body must find room among the large ones. largeBodies bounds their sum, in
-	// bytes, and largeBodiesShare those of one client. So whoever sends large bodies slowly keeps out large ones only,
-	// and of others only once several do it.
+	// A body above largeBody needs room among the large bodies. All of them share largeBodies bytes, and those of one
+	// client largeBodiesShare. So a client that sends large bodies slowly keeps out no small ones, and other clients'
+	// large ones only if several clients do it.
 	largeBody                     = 64 << 10
 	largeBodies, largeBodiesShare = 64 << 20, 16 << 20
 )
@@ -72,23 +71,25 @@ type Gate struct {
 	logger  zerolog.Logger
 	refused *prometheus.CounterVec
 
-	refusals *rate.Limiter   // for overload
-	bodies   *fairshare.Room // for large ones
+	refusals *rate.Limiter   // paces refusals for overload
+	bodies   *fairshare.Room // for large bodies
 
 	limit    atomic.Int64
 	arriving arriving
-	orders   atomic.Int64            // inside
+	orders   atomic.Int64            // placements inside
 	inside   atomic.Int64            // their weight
-	peak     atomic.Int64            // most that was inside since the limit was set last, about
-	coming   atomic.Int64            // most that was inside or on its way in since then, in placements
-	done     atomic.Int64            // weight of those stored since the limit was set last
-	spent    atomic.Int64            // nanoseconds, by those, times their weight
-	standing atomic.Pointer[Refusal] // of disk or backlog; nil for none
-	full     atomic.Bool             // the disk has less room than it must
+	standing atomic.Pointer[Refusal] // while the disk is full or the backlog too old; else nil
+	full     atomic.Bool             // less than FreeDisk is free
+
+	// Since the limit was last set:
+	peak   atomic.Int64 // highest weight inside, approximately
+	coming atomic.Int64 // most placements inside or arriving
+	done   atomic.Int64 // weight of the placements that ended
+	spent  atomic.Int64 // nanoseconds that they took, times their weight
 }
 
-// New returns a Gate that follows its sources while Run runs. order_admission_limit and
-// order_admission_refused_total{reason} are registered with reg.
+// New returns a Gate, which follows its sources while Run runs. It registers order_admission_limit and
+// order_admission_refused_total{reason} with reg.
 func New(config Config, sources Sources, reg prometheus.Registerer, logger zerolog.Logger) *Gate {
 	settings.Fill(&config)
 	g := &Gate{
@@ -101,18 +102,18 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 	g.refusals = rate.NewLimiter(minRefusals, minRefusals)
 	g.bodies = fairshare.New(largeBodies, largeBodiesShare)
 	metric.GaugeOf(reg, "order_admission_limit",
-		"Placements that are admitted at once; one of 8 KiB or more counts as several.", g.limit.Load)
+		"Placements that may run at once; one of 8 KiB or more counts as several.", g.limit.Load)
 	return g
 }
 
-// Unlimited returns a Gate that looks at nothing but how many are inside.
+// Unlimited returns a Gate for tests and tools. It has no sources, and its limit stays the initial one.
 func Unlimited() *Gate {
 	never := func() time.Duration { return 0 }
 	none := Sources{Committing: never, SyncTime: never}
 	return New(Config{}, none, prometheus.NewRegistry(), zerolog.Nop())
 }
 
-// Run sets the limit, and looks at the disk and the backlog, until ctx ends.
+// Run adjusts the limit and checks the disk and the backlog until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
 	limit, looking := time.NewTicker(window), time.NewTicker(look)
 	defer limit.Stop()
@@ -132,7 +133,7 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
-// CheckDisk fails while orders are refused because the disk is nearly full.
+// CheckDisk is a health check. It fails while orders are refused because the disk is nearly full.
 func (g *Gate) CheckDisk(context.Context) error {
 	if !g.full.Load() {
 		return nil
@@ -144,13 +145,14 @@ func (g *Gate) CheckDisk(context.Context) error {
 	)
 }
 
-// adjust sets the limit by Little's law: as many may be inside as are stored in the time that storing one should take.
-// While that time is kept, a limit that is used grows, so that it is no limit to a service that keeps up; one that is
-// not used goes back to where it began, so that the first moment of a flood does not let it all in.
+// adjust sets the limit by Little's law: it is how many are stored in the time that storing one should take.
+//
+// While that time is kept, a limit that is used grows, so it does not hold back a service that keeps up. A limit that
+// is not used goes back to the initial one. Otherwise the first moment of a flood would be let in whole.
 func (g *Gate) adjust(elapsed time.Duration) {
 	g.arriving.next()
 	done, spent := g.done.Swap(0), g.spent.Swap(0)
-	// What is on its way in uses the limit as far as it is stored: headers alone raise nothing.
+	// Arriving placements use the limit too, but at most twice those that were stored: headers alone do not raise it.
 	peak := max(g.peak.Swap(0), min(g.coming.Swap(0), 2*done))
 	if elapsed <= 0 {
 		return
@@ -175,19 +177,20 @@ func (g *Gate) adjust(elapsed time.Duration) {
 	g.limit.Store(min(max(limit, minLimit), maxLimit))
 }
 
-// look asks the sources that take a while.
+// look checks the disk and the backlog.
 func (g *Gate) look() {
 	var found, full *Refusal
 	if g.sources.BacklogAge != nil && g.config.BacklogAge > 0 {
 		if age := g.sources.BacklogAge(); age > g.config.BacklogAge {
 			found = &Refusal{Reason: Backlog, RetryAfter: retryLate, detail: fmt.Sprintf(
-				"Orders are not published for %v, and no more are taken until they are.", age.Round(time.Second))}
+				"The oldest unpublished order has waited for %v. No more orders are taken until it is published.",
+				age.Round(time.Second))}
 		}
 	}
 	if g.sources.DiskFree != nil && g.config.FreeDisk > 0 {
 		free, err := g.sources.DiskFree()
 		if err != nil {
-			g.logger.Error().Err(err).Msg("how much of the disk is free is not known")
+			g.logger.Error().Err(err).Msg("cannot tell how much of the disk is free")
 		} else if free < g.config.FreeDisk {
 			full = &Refusal{Reason: Disk, RetryAfter: retryLate, detail: "The service's disk is nearly full."}
 			found = full

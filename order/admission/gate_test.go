@@ -17,7 +17,7 @@ import (
 	"ordertally/shared/settings"
 )
 
-// rig is a gate whose sources say what the test sets.
+// rig is a gate with sources that the test sets.
 type rig struct {
 	*admission.Gate
 	reg        *prometheus.Registry
@@ -43,7 +43,7 @@ func start(t *testing.T, config admission.Config) *rig {
 	return r
 }
 
-// place stores nothing for d, and says why it may not.
+// place is a placement that takes d. It returns the reason of a refusal, "" for none.
 func (r *rig) place(d time.Duration) admission.Reason {
 	pass, err := r.Arrive("", 100, 1<<20)
 	if err == nil {
@@ -57,8 +57,7 @@ func (r *rig) place(d time.Duration) admission.Reason {
 	return ""
 }
 
-// load places from n clients, each again as soon as it is answered, for d; one in service takes as long as with a disk
-// that stores perSecond.
+// load places from n clients for d. Each places again as soon as it is answered. The disk stores perSecond orders.
 func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, slowest time.Duration) {
 	var a, x, slow, busy atomic.Int64
 	done := make(chan struct{})
@@ -79,7 +78,7 @@ func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, sl
 					<-time.After(100 * time.Millisecond)
 					continue
 				}
-				// behind those that are inside
+				// wait for those that are inside
 				<-time.After(time.Duration(busy.Add(1)) * time.Second / time.Duration(perSecond))
 				busy.Add(-1)
 				pass.Leave()
@@ -96,7 +95,7 @@ func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, sl
 	return int(a.Load()), int(x.Load()), time.Duration(slow.Load())
 }
 
-func TestTheExcessIsRefusedWhenStoringIsSlow(t *testing.T) {
+func TestGate_RefusesTheExcessWhenStoringIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})
 		admitted, refused, slowest := r.load(3000, 2000, 10*time.Second)
@@ -111,8 +110,8 @@ func TestTheExcessIsRefusedWhenStoringIsSlow(t *testing.T) {
 	})
 }
 
-// TestASlowDiskIsNoOverload has a disk whose commits take longer than storing should, however many orders share them.
-func TestASlowDiskIsNoOverload(t *testing.T) {
+// The disk's commits alone take longer than the configured latency.
+func TestGate_RefusesNothingOnASlowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})
 		const commit = 40 * time.Millisecond
@@ -138,7 +137,7 @@ func TestASlowDiskIsNoOverload(t *testing.T) {
 	})
 }
 
-func TestNobodyEntersWhileACommitHangs(t *testing.T) {
+func TestGate_RefusesWhileACommitHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})
 		r.committing.Store(int64(1900 * time.Millisecond))
@@ -152,7 +151,7 @@ func TestNobodyEntersWhileACommitHangs(t *testing.T) {
 	})
 }
 
-func TestDiskAndBacklog(t *testing.T) {
+func TestGate_RefusesForDiskAndBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{FreeDisk: 1000, BacklogAge: time.Hour})
 		for _, tc := range []struct {
@@ -183,7 +182,7 @@ order_admission_refused_total{reason="stalled"} 0
 	})
 }
 
-func TestSettingsOutOfBounds(t *testing.T) {
+func TestConfig_RefusesValuesOutOfBounds(t *testing.T) {
 	for _, tc := range []struct {
 		config admission.Config
 		want   string

@@ -7,21 +7,20 @@ import (
 	"time"
 )
 
-// A refusal for overload is held back for a random time from minHold to three times that. Refusing costs half of what
-// storing does: clients that ask again at once would leave no time for those that were admitted. So each asks twice a
-// second, and not all at the same moment.
+// A refusal for overload is held back for a random time between minHold and three times that. Refusing costs half of
+// what storing does. If clients asked again at once, no time would be left for the placements that were admitted.
 //
-// Of a larger flood refusals are held back for longer, at most for maxHold: no more is refused in a second than was
-// stored, or than minRefusals, by weight: about, for turns that are given up may be lost. What waits for its refusal
-// waits in the kernel, body and all (over HTTP/2 up to 128 KiB of it in the program).
+// In a larger flood refusals are held back longer, up to maxHold. About as much weight is refused in a second as was
+// stored, and at least minRefusals. The waiting requests' bodies stay in the kernel; HTTP/2 keeps up to 128 KiB of each
+// connection in the process.
 const (
 	minHold     = 250 * time.Millisecond
 	maxHold     = 5 * time.Second
 	minRefusals = 500
 )
 
-// Hold waits before an error of this package is told to the client. It returns at once when ctx ends, or when stopping
-// is closed: nobody else asks any more. By then nothing of the request should be kept.
+// Hold waits before an error of this package is sent to the client. It returns early when ctx ends or stopping is
+// closed. The caller should have let go of the request's body before it calls Hold.
 func (p *Pass) Hold(ctx context.Context, stopping <-chan struct{}, err error) {
 	if !errors.Is(err, overload) {
 		return
@@ -30,7 +29,7 @@ func (p *Pass) Hold(ctx context.Context, stopping <-chan struct{}, err error) {
 	turn := p.gate.refusals.ReserveN(time.Now(), int(p.weight))
 	wait := turn.Delay()
 	if wait > maxHold {
-		turn.Cancel() // those behind it do not wait for one that waits no longer
+		turn.Cancel() // the refusals behind it need not wait for this one
 	}
 	timer := time.NewTimer(max(spread, min(wait, maxHold)))
 	defer timer.Stop()

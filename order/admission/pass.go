@@ -5,26 +5,25 @@ import (
 	"time"
 )
 
-// unit is how many bytes of a body, each time they are full, make a placement count once more: what decoding, storing
-// and answering it take grows with them.
+// A placement weighs one more for each full unit of its body, because decoding, storing and answering take longer.
 const unit = 8 << 10
 
 func weight(length int64) int64 { return 1 + max(length, 0)/unit }
 
-// Pass is one placement's. It belongs to one goroutine.
+// Pass is what one placement has of a Gate. It belongs to one goroutine.
 type Pass struct {
 	gate    *Gate
 	client  string
-	window  int64     // in which it arrived, 0 when it does not count as arriving
-	unsized int64     // what a body whose length is not known may have at most, 0 for others
-	body    int64     // bytes of a large one
-	weight  int64     // by the length that it claims, until it enters
+	window  int64     // in which it arrived; 0 when it does not count as arriving
+	unsized int64     // the longest that a body of unknown length may be; 0 for other bodies
+	body    int64     // room taken for a large body, in bytes
+	weight  int64     // by Content-Length before Enter, by the real length after
 	entered time.Time // zero unless it is inside
 }
 
-// Arrive is asked before a body of that length, -1 when it is not known, is read; longest is what it may have at most.
-// The client, "" for one that stands for many, has a share of the room for large bodies. The error is a *Refusal. Leave
-// must be called after it, however it ended.
+// Arrive asks for admission before the body is read. Length is the request's Content-Length, -1 when it is not known,
+// and longest is the longest body that is accepted. The client has a share of the room for large bodies; "" is one that
+// stands for many and has none. The error is a *Refusal. Leave must be called in any case.
 func (g *Gate) Arrive(client string, length, longest int64) (*Pass, error) {
 	pass := &Pass{gate: g, client: client, weight: weight(min(length, longest))}
 	if r := g.refusal(); r != nil {
@@ -39,7 +38,7 @@ func (g *Gate) Arrive(client string, length, longest int64) (*Pass, error) {
 	return pass, nil
 }
 
-// Enter begins the placement, whose body has that length. The error is a *Refusal.
+// Enter begins the placement once its body was read. The error is a *Refusal.
 func (p *Pass) Enter(length int) error {
 	g := p.gate
 	g.arriving.remove(p.window)
@@ -48,7 +47,7 @@ func (p *Pass) Enter(length int) error {
 	reached(&g.peak, inside)
 	if inside-p.weight >= g.limit.Load() && orders > minPlacements {
 		g.leave(p.weight)
-		p.giveBack() // the body is not kept while the refusal is held
+		p.giveBack() // nobody keeps the body while the refusal is held back
 		return g.refuse(overload)
 	}
 	p.entered = time.Now()
@@ -60,7 +59,8 @@ func (g *Gate) leave(weight int64) {
 	g.inside.Add(-weight)
 }
 
-// Placed ends the placement, if it began and has not ended: a client that does not read its answer holds no place.
+// Placed ends the placement. It comes before the answer, so a client that does not read its answer holds no place.
+// Without Enter, and the second time, it does nothing.
 func (p *Pass) Placed() {
 	if p.entered.IsZero() {
 		return
@@ -71,7 +71,7 @@ func (p *Pass) Placed() {
 	p.entered = time.Time{}
 }
 
-// Leave ends all that the request has of the gate. A large body counts until then: its answer is as large.
+// Leave gives back everything. The room of a large body is kept until then, because its answer is as large.
 func (p *Pass) Leave() {
 	p.Placed()
 	p.gate.arriving.remove(p.window)
@@ -79,7 +79,7 @@ func (p *Pass) Leave() {
 	p.giveBack()
 }
 
-// refusal is why nobody may enter now, nil for no reason.
+// refusal returns why nobody may enter now; nil if they may.
 func (g *Gate) refusal() *Refusal {
 	if r := g.standing.Load(); r != nil {
 		return r
@@ -95,7 +95,7 @@ func (g *Gate) refusal() *Refusal {
 	return nil
 }
 
-// reached notes the most that there was.
+// reached raises most to n. A concurrent raise may be lost.
 func reached(most *atomic.Int64, n int64) {
 	if n > most.Load() {
 		most.Store(n)

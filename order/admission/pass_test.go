@@ -15,12 +15,11 @@ func overloaded(err error) bool {
 	return ok && refusal.Reason == admission.Overload
 }
 
-// TestTheFirstMomentOfAFloodDoesNotLetItAllIn: those whose bodies are being read count, until it is clear that they
-// send slowly.
-func TestTheFirstMomentOfAFloodDoesNotLetItAllIn(t *testing.T) {
+// Placements whose bodies are still arriving count, until it is clear that their clients send slowly.
+func TestGate_DoesNotLetInTheFirstMomentOfAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})
-		synctest.Wait() // so that the gate's windows begin here
+		synctest.Wait() // the gate's windows begin here
 		let := 0
 		for range 2000 {
 			if _, err := r.Arrive("", 100, 1<<20); err == nil { // and sends nothing
@@ -41,15 +40,15 @@ func TestTheFirstMomentOfAFloodDoesNotLetItAllIn(t *testing.T) {
 	})
 }
 
-// TestLongOrdersCountMore: as many are let in as weigh what is let in of short ones, and a few however long they are.
-func TestLongOrdersCountMore(t *testing.T) {
+// A few are let in however long they are.
+func TestGate_CountsLongOrdersMore(t *testing.T) {
 	for _, tc := range []struct {
 		length, most int
 	}{{100, 512}, {8<<10 - 1, 512}, {8 << 10, 256}, {42 << 10, 86}, {1 << 20, 16}} {
 		g := admission.Unlimited()
 		var inside []*admission.Pass
 		for {
-			pass, err := g.Arrive("", int64(min(tc.length, 64<<10)), 1<<20) // the bound of large bodies is another
+			pass, err := g.Arrive("", int64(min(tc.length, 64<<10)), 1<<20) // so that no large body is refused first
 			if err == nil {
 				err = pass.Enter(tc.length)
 			}
@@ -73,8 +72,8 @@ func TestLongOrdersCountMore(t *testing.T) {
 	}
 }
 
-// TestHeadersAloneLetNobodyIn: whoever sends no bodies does not raise the limit for a flood that comes after.
-func TestHeadersAloneLetNobodyIn(t *testing.T) {
+// Clients that send no bodies must not raise the limit for a flood that follows.
+func TestGate_DoesNotRaiseTheLimitForHeadersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})
 		for range 30 {
@@ -100,9 +99,9 @@ func TestHeadersAloneLetNobodyIn(t *testing.T) {
 	})
 }
 
-// TestBodiesThatComeLaterAreALoadToo: clients whose bodies come a round trip after their headers, of which few are
-// inside at once. They can all be stored, so they are all let in once the gate knows.
-func TestBodiesThatComeLaterAreALoadToo(t *testing.T) {
+// The bodies come a round trip after the headers, so few placements are inside at once. All can be stored, so the gate
+// must learn to let all in.
+func TestGate_RaisesTheLimitForBodiesThatComeLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})
 		const clients = 1500

@@ -9,12 +9,12 @@ type Reason string
 const (
 	Overload Reason = "overload"     // more at once than can be stored in time
 	Stalled  Reason = "stalled"      // a commit hangs
-	Bodies   Reason = "large_bodies" // too many bytes of large bodies at once
-	Disk     Reason = "disk"         // too little space
-	Backlog  Reason = "backlog"      // unpublished for too long
+	Bodies   Reason = "large_bodies" // no room for another large body
+	Disk     Reason = "disk"         // less than FreeDisk is free
+	Backlog  Reason = "backlog"      // a message has waited longer than BacklogAge
 )
 
-// Reasons lists them.
+// Reasons returns all reasons.
 func Reasons() []Reason { return []Reason{Overload, Stalled, Bodies, Disk, Backlog} }
 
 // Refusal is the error of a placement that may not begin. Nothing was written.
@@ -24,9 +24,9 @@ type Refusal struct {
 	detail     string
 }
 
-// Error says, to the client, why, and what to do.
+// Error tells the client why, and what to do.
 func (r *Refusal) Error() string {
-	return r.detail + " Nothing was stored: repeat the request later, with the same Idempotency-Key."
+	return r.detail + " Nothing was stored. Repeat the request later, with the same Idempotency-Key."
 }
 
 const (
@@ -36,7 +36,7 @@ const (
 
 var (
 	overload = &Refusal{Reason: Overload, RetryAfter: retrySoon,
-		detail: "The service has more orders to store than it can in time."}
+		detail: "The service gets more orders than it can store in time."}
 	stalled = &Refusal{Reason: Stalled, RetryAfter: retrySoon,
 		detail: "The service's disk does not answer in time."}
 	bodiesAreIn = &Refusal{Reason: Bodies, RetryAfter: retrySoon,

@@ -244,7 +244,7 @@ func TestMoreThanCanBeStoredIsRefused(t *testing.T) {
 		case <-time.After(3 * time.Second): // the gate grew as fast as they came
 		}
 	}
-	a.holds(first, "1", "more orders to store than it can in time")
+	a.holds(first, "1", "more orders than it can store in time")
 	a.readsGoOn()
 	if after := a.transactions(); after != before {
 		t.Errorf("refused placements made %d transactions", after-before)
@@ -257,7 +257,7 @@ func TestMoreThanCanBeStoredIsRefused(t *testing.T) {
 			stored++
 		default:
 			refused++
-			a.holds(got, "1", "more orders to store than it can in time")
+			a.holds(got, "1", "more orders than it can store in time")
 		}
 	}
 	t.Logf("%d stored, %d refused", stored, refused)

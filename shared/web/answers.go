@@ -11,69 +11,69 @@ import (
 )
 
 const (
-	// smallAnswer is up to what size answers are not counted: the kernel takes them from the program. Those of HTTP/2
-	// wait in the program, and only tiny ones are not counted.
+	// Answers up to smallAnswer need no room, because the kernel buffers them. Those of HTTP/2 are buffered in the
+	// process, so there only tiny ones need none.
 	smallAnswer = 64 << 10
-	// answersRoom is how many bytes of larger answers may be under way, and answersShare how many to one client.
+	// All larger answers share answersRoom bytes, and those to one client answersShare.
 	answersRoom, answersShare = 64 << 20, 16 << 20
-	// pagesMade is how many pages may be made at once, and pagesShare how many for one client.
+	// pagesMade is how many pages are made at once at most, and pagesShare how many for one client.
 	pagesMade, pagesShare = 8, 4
-	// turnPatience is how long a request waits until its page may be made.
+	// turnPatience is how long a request waits for its turn to make a page.
 	turnPatience = time.Second
-	// tinyAnswer is up to what size an answer fits into a connection's buffer in the kernel.
+	// An answer up to tinyAnswer fits into a connection's buffer in the kernel.
 	tinyAnswer = 8 << 10
-	// leastRate is how many bytes a second a client must take of its answer, after writeGrace.
+	// A client must read its answer at leastRate bytes a second. It has writeGrace besides.
 	leastRate  = 128 << 10
 	writeGrace = 5 * time.Second
 )
 
-// CodeOverloaded is the code of the problems of a service that cannot do all at once that it is asked for.
+// CodeOverloaded is the code of the problems of a service that is asked for more than it can do at once.
 const CodeOverloaded = "overloaded"
 
 // KindOverloaded is the problem of a request whose answer has no room.
 var KindOverloaded = problem.Kind{
 	Status: http.StatusServiceUnavailable, Code: CodeOverloaded,
-	Says: "Too many large answers are made, or held for clients that read slowly. Repeat after Retry-After, or ask " +
-		"for less.",
+	Says: "Too many large answers are being made, or wait for clients that read slowly. Repeat after Retry-After, " +
+		"or ask for less.",
 }
 
-// Answers bounds the memory of the large answers of one API: whoever asks for many and reads none can take neither the
-// memory of the service nor more than a share of what large answers may have. It is safe for concurrent use.
+// Answers bounds the memory of the large answers of one API. A client that asks for many and reads none gets no more
+// than its share. It is safe for concurrent use.
 type Answers struct{ room, turns *fairshare.Room }
 
-// NewAnswers returns one with room for 64 MiB, 16 of them for one client.
+// NewAnswers returns an Answers with 64 MiB of room, of which one client may have 16 MiB.
 func NewAnswers() *Answers {
 	return &Answers{room: fairshare.New(answersRoom, answersShare), turns: fairshare.New(pagesMade, pagesShare)}
 }
 
-// Take takes room for an answer that is made already; the error is a 503 problem. release must be called once the
-// answer is written.
+// Take takes room for an answer that was made. The error is a 503 problem. The caller must call release once the answer
+// is written.
 func (a *Answers) Take(r *http.Request, bytes int) (release func(), err error) {
 	if bytes <= tinyAnswer || bytes <= smallAnswer && r.ProtoMajor < 2 {
 		return func() {}, nil
 	}
 	client := Client(r)
 	if !a.room.TryAcquire(client, int64(bytes)) {
-		return nil, KindOverloaded.New("The service holds as many large answers as it may, for clients that read " +
-			"slowly. Repeat the request later, or ask for less.")
+		return nil, KindOverloaded.New("Too many large answers wait for clients that read slowly. Repeat the request " +
+			"later, or ask for less.")
 	}
 	return func() { a.room.Release(client, int64(bytes)) }, nil
 }
 
-// Turn waits, a second at most, until a page may be made of which nobody knows yet how large it will be; the error is a
-// 503 problem. end must be called once it is made, before it is written: a turn waits for no client.
+// Turn waits up to a second until a page of unknown size may be made. The error is a 503 problem. The caller must call
+// end once the page is made and before it is written, so that no turn waits for a client.
 func (a *Answers) Turn(r *http.Request) (end func(), err error) {
 	client := Client(r)
 	ctx, cancel := context.WithTimeout(r.Context(), turnPatience)
 	defer cancel()
 	if err := a.turns.Acquire(ctx, client, 1); err != nil {
-		return nil, KindOverloaded.New("The service makes as many pages as it can at once. Repeat the request later.")
+		return nil, KindOverloaded.New("The service is making as many pages as it can. Repeat the request later.")
 	}
 	return func() { a.turns.Release(client, 1) }, nil
 }
 
-// Client names who a request is from when something is shared out: its network, or "" for the machine itself, which
-// stands for many.
+// Client names the client whose share a request uses: its network. It is "" for this machine, which stands for many
+// clients and has no share.
 func Client(r *http.Request) string {
 	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && addr.Addr().Unmap().IsLoopback() {
 		return ""
@@ -81,15 +81,13 @@ func Client(r *http.Request) string {
 	return Network(r.RemoteAddr)
 }
 
-// BoundWriting bounds the time in which a client must take an answer of so many bytes: 5 s, and what 128 KiB a second
-// need. Tiny ones the kernel takes at once, whatever the client does, and setting a deadline would cost more than
-// writing them. A Server sets the deadline of the connection's next request anew; one without a WriteTimeout, as in
-// some tests, does not.
+// BoundWriting sets the deadline by which a client must have read an answer of that size: 5 s, plus the time that
+// 128 KiB/s needs. A tiny answer gets none: the kernel takes it at once, and setting a deadline costs more than writing
+// it. The deadline ends with the request only if the Server has a WriteTimeout.
 func BoundWriting(w http.ResponseWriter, bytes int) {
 	if bytes <= tinyAnswer {
 		return
 	}
 	limit := writeGrace + time.Duration(bytes)*time.Second/leastRate
-	// without deadlines, as in some tests, there is none
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit)) // a test's writer may have no deadlines
 }

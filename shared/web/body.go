@@ -16,24 +16,25 @@ import (
 // MaxBody is the limit of a request body for all APIs, in bytes.
 const MaxBody = 1 << 20
 
-// ErrClientGone says that the client went away before its request was complete. There is nobody to answer.
-var ErrClientGone = errors.New("the client went away before its request was complete")
+// ErrClientGone says that the client disconnected before its request was complete. There is nobody to answer.
+var ErrClientGone = errors.New("the client disconnected before its request was complete")
 
-// drainFactor times the limit is how large a body may be to be read, and thrown away, before it is refused. A client
-// that is still sending when the connection closes is reset, and never reads why.
+// A body up to drainFactor times the limit is read and thrown away before it is refused. A client that is still sending
+// when the connection closes gets a reset and never reads the answer.
 const drainFactor = 4
 
 // ReadBody reads a JSON request's body, at most limit bytes. The error is a [problem.Problem] to answer with:
 //
-//   - 415 when Content-Type is missing or not application/json (parameters such as charset=utf-8 are let through, and
-//     what they say is ignored: JSON is UTF-8), or when the body has a Content-Encoding;
-//   - 413 over the limit; when Content-Length says so, nothing is kept, and beyond four times the limit nothing is
-//     read;
-//   - 408 when the body did not arrive within the server's ReadTimeout;
-//   - 400 when its framing is broken; it wraps the error of the body's reader, too;
-//   - what the body's reader returns in its place, when that is a problem;
+//   - 415 when Content-Type is missing or not application/json, or when the body has a Content-Encoding. Parameters
+//     such as charset=utf-8 are ignored, because JSON is UTF-8.
+//   - 413 over the limit. If Content-Length says so already, nothing is kept. Over four times the limit nothing is
+//     read.
+//   - 408 when the body did not arrive within the server's ReadTimeout.
+//   - 400 when the body's framing is broken. It also wraps the reader's error.
+//   - The problem that the body's reader returned, if it returned one.
 //
-// or wraps [ErrClientGone], after which nothing need be written. An empty body is no error: the decoder refuses it.
+// Otherwise the error wraps [ErrClientGone], and nothing need be written. An empty body is no error here; the decoder
+// refuses it.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if err := checkMediaType(r.Header); err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, tooLarge(w, limit)
 	}
 	var buf bytes.Buffer
-	// A length that was only promised gets no more than this before anything has arrived.
+	// Content-Length is only a promise, so at most 64 KiB are allocated before anything has arrived.
 	buf.Grow(int(min(max(r.ContentLength, 0), 64<<10)) + bytes.MinRead)
 	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	if err == nil {
@@ -54,7 +55,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge(w, limit)
 	}
-	if p, ok := errors.AsType[problem.Problem](err); ok { // who guards the route has changed its mind
+	if p, ok := errors.AsType[problem.Problem](err); ok { // of the guard, whose credential may have ended meanwhile
 		w.Header().Set("Connection", "close")
 		return nil, p
 	}
@@ -62,7 +63,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		w.Header().Set("Connection", "close")
 		return nil, problem.KindRequestTimeout.New("The request's body did not arrive in time. Send it again.")
 	}
-	// net/http cancels the request's context when reading its connection fails, and not when the framing is wrong.
+	// net/http cancels the request's context when reading the connection fails, but not when the framing is wrong.
 	if r.Context().Err() != nil {
 		return nil, fmt.Errorf("read request body: %w: %w", ErrClientGone, err)
 	}
@@ -85,13 +86,13 @@ func checkMediaType(h http.Header) error {
 	}
 	for _, encoding := range h.Values("Content-Encoding") {
 		if encoding != "" && !strings.EqualFold(encoding, "identity") {
-			return unsupported("The request's body has a Content-Encoding. Send it as it is.")
+			return unsupported("The request's body has a Content-Encoding. Send it without one.")
 		}
 	}
 	return nil
 }
 
-// tooLarge also ends the connection after the answer: the rest of the body is not worth reading.
+// tooLarge also closes the connection after the answer, because the rest of the body is not worth reading.
 func tooLarge(w http.ResponseWriter, limit int64) error {
 	w.Header().Set("Connection", "close")
 	return problem.KindBodyTooLarge.New(fmt.Sprintf("The request's body is larger than %d bytes.", limit))

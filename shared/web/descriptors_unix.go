@@ -4,12 +4,11 @@ package web
 
 import "syscall"
 
-// reserve is how many of its descriptors a process keeps for other things than the connections of its API: its file,
-// Kafka's connections, its log, and the listener of metrics and health, which must go on answering when the API has all
-// the connections that it may have.
+// reserve is how many file descriptors are kept for everything but the API's connections: the database file, Kafka, the
+// log and the ops listener, which must answer even when the API has all its connections.
 const reserve = 100
 
-// affordable is how many connections of n the process has descriptors for, at least one.
+// affordable returns for how many of n connections the process has descriptors, at least 1.
 func affordable(n int) int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > uint64(n)+reserve { //nolint:gosec // G115: it is positive

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// silence is how long a client may stay silent when the server stops. lookAgain is how often that is looked at.
+// A stopping server waits for a silent client as long as silence. It checks every lookAgain.
 const (
 	silence   = 2 * time.Second
 	lookAgain = 100 * time.Millisecond
@@ -19,7 +19,7 @@ const (
 
 type connKey struct{}
 
-// withConn lets a request's context tell its connection.
+// withConn puts the connection into the context of its requests.
 func withConn(ctx context.Context, conn net.Conn) context.Context {
 	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
 		conn = wrapped.NetConn()
@@ -30,20 +30,20 @@ func withConn(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// underway knows the requests being handled. The zero value is of none.
+// underway is the set of requests being handled. The zero value is empty.
 type underway struct {
 	mu       sync.Mutex
 	requests map[*request]struct{}
 }
 
-// request is one being handled.
+// request is a request being handled.
 type request struct {
 	control  *http.ResponseController
-	conn     *boundedConn // nil where it is not known
-	received atomic.Bool  // its body came whole
+	conn     *boundedConn // nil if not known
+	received atomic.Bool  // its whole body was read
 }
 
-// begin notes a request, until the function that it returns is called.
+// begin adds a request. The returned function removes it.
 func (u *underway) begin(w http.ResponseWriter, r *http.Request) (end func()) {
 	conn, _ := r.Context().Value(connKey{}).(*boundedConn)
 	if conn != nil {
@@ -68,7 +68,7 @@ func (u *underway) begin(w http.ResponseWriter, r *http.Request) (end func()) {
 	}
 }
 
-// whole is how many have come whole and belong to clients that take what is written to them.
+// whole counts the requests whose body was read and whose client reads what is written to it.
 func (u *underway) whole() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -81,13 +81,13 @@ func (u *underway) whole() int {
 	return n
 }
 
-// cutSilent ends the requests whose client is silent: reading the body fails, or writing the answer.
+// cutSilent makes reading or writing fail for the requests whose client is silent.
 func (u *underway) cutSilent(now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for q := range u.requests {
 		if !q.received.Load() {
-			_ = q.control.SetReadDeadline(now) // fails where the connection has gone
+			_ = q.control.SetReadDeadline(now) // fails if the connection is closed
 		}
 		if q.conn != nil && q.conn.blocked() >= silence {
 			_ = q.control.SetWriteDeadline(now)
@@ -95,8 +95,8 @@ func (u *underway) cutSilent(now time.Time) {
 	}
 }
 
-// cutSilent waits for a while, and then ends whatever waits for a silent client until ctx ends: requests, and
-// connections that have not sent the header of one.
+// cutSilent waits as long as silence. From then on, until ctx ends, it cuts off the requests of silent clients and the
+// connections that never sent a request's header.
 func (s *Server) cutSilent(ctx context.Context) {
 	timer := time.NewTimer(silence)
 	defer timer.Stop()
@@ -112,7 +112,7 @@ func (s *Server) cutSilent(ctx context.Context) {
 	}
 }
 
-// closeFresh closes the connections that never sent a request's whole header.
+// closeFresh closes the connections that never sent a whole request header.
 func (l *boundedListener) closeFresh() {
 	l.mu.Lock()
 	var fresh []*boundedConn
@@ -127,7 +127,7 @@ func (l *boundedListener) closeFresh() {
 	}
 }
 
-// watchedBody notes when a body has come whole.
+// watchedBody notes when the whole body was read.
 type watchedBody struct {
 	io.ReadCloser
 	of *request

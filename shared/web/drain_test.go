@@ -13,8 +13,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// TestServer_StopsThoughClientsStaySilent: each of them alone would hold the stop up, until the deadline of reading or
-// writing.
+// Each of these clients alone would delay the stop until a read or write deadline.
 func TestServer_StopsThoughClientsStaySilent(t *testing.T) {
 	large := bytes.Repeat([]byte("x"), 64<<20) // more than the kernel takes
 	for name, tc := range map[string]struct {
@@ -85,7 +84,7 @@ func TestServer_StopsThoughClientsStaySilent(t *testing.T) {
 	}
 }
 
-// TestServer_WaitsForWhatItHasAccepted longer than for silent clients: the request came whole, and its client listens.
+// The server waits longer than for a silent client, because the request arrived whole and its client is listening.
 func TestServer_WaitsForWhatItHasAccepted(t *testing.T) {
 	entered := make(chan struct{})
 	s := newServer("127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) {

@@ -7,8 +7,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// errorLog gives net/http's own complaints (a handler that misuses its writer, an accept that failed for now, a
-// handshake that is none) to logger, of a flood only some: anybody can cause them.
+// errorLog passes net/http's own messages, such as a failed handshake, to logger. They are sampled, because any client
+// can cause them.
 func errorLog(logger zerolog.Logger) *log.Logger {
 	return log.New(lineWriter{Sampled(logger)}, "", 0)
 }

@@ -6,17 +6,16 @@ import (
 	"ordertally/shared/event/cloudevent"
 )
 
-// exchange is what the outer handlers want to know of a request and the inner ones find out. It belongs to the
-// request's goroutine.
+// exchange carries what inner handlers learn about a request to the outer ones. It belongs to the request's goroutine.
 type exchange struct {
 	route  string // its template, or "unmatched"
-	caller string // who sent it, "" when that is not known
+	caller string // "" when not known
 	trace  cloudevent.Trace
 }
 
 type exchangeKey struct{}
 
-// exchangeOf returns that of a request; without a Front or an Instrument around, one that nobody looks at.
+// exchangeOf returns the request's exchange. Without a Front or Metrics.Instrument around, nobody reads it.
 func exchangeOf(ctx context.Context) *exchange {
 	if ex, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 		return ex
@@ -24,8 +23,8 @@ func exchangeOf(ctx context.Context) *exchange {
 	return &exchange{}
 }
 
-// NoteCaller says who sent the request, for its log line.
+// NoteCaller sets who sent the request, for its log line.
 func NoteCaller(ctx context.Context, name string) { exchangeOf(ctx).caller = name }
 
-// Trace is what a message carries that the request makes: the request's span or what it came with, and its baggage.
+// Trace returns the trace context and baggage for a message that the request makes.
 func Trace(ctx context.Context) cloudevent.Trace { return exchangeOf(ctx).trace }

@@ -10,13 +10,13 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// Front goes around the handlers of an API: it counts and times requests, gives each a trace, writes a log line for it,
-// and answers for handlers that panic. Metrics, Tracing and Logger are needed.
+// Front wraps the handlers of an API. It counts, times, traces and logs requests, and answers for handlers that panic.
+// Metrics, Tracing and Logger are required.
 type Front struct {
 	Metrics *Metrics
 	Tracing *tracing.Tracing
 	Logger  zerolog.Logger
-	// Quiet makes the lines of requests that went well debug lines, where people read the log.
+	// Quiet logs successful requests at debug level, for a log that people read.
 	Quiet bool
 }
 
@@ -32,7 +32,7 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 		ex, rec, began := exchangeOf(ctx), newRecorder(w), time.Now()
 		ex.trace = span.Trace
 		completed := false
-		defer func() { // also when the handler cuts the connection
+		defer func() { // even when the handler panics to cut the connection
 			status := 0
 			if completed || rec.status != 0 {
 				status = rec.statusOrOK()

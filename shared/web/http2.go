@@ -2,19 +2,19 @@ package web
 
 import "net/http"
 
-// http2 is what one connection of HTTP/2 may have. What was sent and not read yet is in the memory of the program
-// there, not in the kernel's.
+// http2 bounds one HTTP/2 connection. Bodies that were sent but not read yet are in the process's memory, not in the
+// kernel's.
 var http2 = &http.HTTP2Config{
-	MaxConcurrentStreams:          100, // fewer than that RFC 9113 advises against
+	MaxConcurrentStreams:          100, // RFC 9113 advises against fewer
 	MaxReceiveBufferPerConnection: 128 << 10,
 	MaxReceiveBufferPerStream:     64 << 10,
-	// The deadline of an answer ends its stream. A connection that does not take what is being written to it ends with
-	// all its streams: what they hold is given back.
+	// An answer's deadline ends only its stream, and a blocked write would keep the stream's memory. So a connection
+	// that takes nothing for this long is closed.
 	WriteByteTimeout: writeGrace,
 }
 
-// streams bounds the requests of HTTP/2 that are under way as connections are bounded, in all and from one network:
-// there a connection has many. One more is cut off at once.
+// streams bounds HTTP/2 requests as connections are bounded, in all and by network, because one connection has many.
+// One more is cut off at once.
 func (s *Server) streams(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor < 2 {
@@ -23,7 +23,7 @@ func (s *Server) streams(next http.Handler) http.Handler {
 		}
 		client := Client(r)
 		if s.bound.proxies.has(r.RemoteAddr) {
-			client = "" // it stands for many, too
+			client = "" // a proxy stands for many clients
 		}
 		if !s.under.TryAcquire(client, 1) {
 			s.bound.refused()

@@ -16,7 +16,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// deaf is a connection from which nothing is read any more once that is closed.
+// deaf is a connection whose reads block once its channel is closed.
 type deaf struct {
 	net.Conn
 	from, closed chan struct{}
@@ -44,9 +44,8 @@ func certificate(t *testing.T) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 }
 
-// TestAConnectionOfHTTP2ThatIsNotReadGivesBackWhatItHolds: whoever reads nothing at all of a connection blocks what
-// writes to it, the deadlines of the answers included.
-func TestAConnectionOfHTTP2ThatIsNotReadGivesBackWhatItHolds(t *testing.T) {
+// A client that reads nothing of a connection blocks every write to it, so the answers' own deadlines do not help.
+func TestServer_ClosesAnHTTP2ConnectionThatIsNotRead(t *testing.T) {
 	answer := make([]byte, 32<<20) // more than the kernel takes
 	written := make(chan error, 1)
 	s := web.New(web.Config{
@@ -97,9 +96,8 @@ func TestAConnectionOfHTTP2ThatIsNotReadGivesBackWhatItHolds(t *testing.T) {
 	transport.CloseIdleConnections()
 }
 
-// TestRequestsOfHTTP2AreBoundedAsConnectionsAre: one connection may have a hundred of them, and all those of a client
-// no more than it may have connections.
-func TestRequestsOfHTTP2AreBoundedAsConnectionsAre(t *testing.T) {
+// One connection may have a hundred requests, and one client as many as it may have connections.
+func TestServer_BoundsHTTP2RequestsAsConnections(t *testing.T) {
 	proxies, err := web.ParseProxies([]string{"127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +117,7 @@ func TestRequestsOfHTTP2AreBoundedAsConnectionsAre(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	ask := func(from string) error {
-		r, err := http.NewRequest(http.MethodPost, "https://"+s.Addr(), nil) // which the transport does not repeat
+		r, err := http.NewRequest(http.MethodPost, "https://"+s.Addr(), nil) // the transport does not repeat a POST
 		if err != nil {
 			t.Fatal(err)
 		}

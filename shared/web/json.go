@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// JSON answers 200 with value once there is room for the answer. Before an error nothing is written.
+// JSON answers 200 with value. If there is no room for the answer, the error is a 503 problem and nothing was written.
 func (a *Answers) JSON(w http.ResponseWriter, r *http.Request, value any) error {
 	body, err := marshal(value)
 	if err != nil {
@@ -16,8 +16,7 @@ func (a *Answers) JSON(w http.ResponseWriter, r *http.Request, value any) error 
 	return a.Write(w, r, body)
 }
 
-// InTurn answers as JSON does with a value of which nobody knows how large it will be: it is made in the request's
-// turn.
+// InTurn is JSON for a value whose size is not known before it is made. It makes the value in a [Answers.Turn].
 func (a *Answers) InTurn(w http.ResponseWriter, r *http.Request, build func() (any, error)) error {
 	end, err := a.Turn(r)
 	if err != nil {
@@ -38,12 +37,12 @@ func (a *Answers) InTurn(w http.ResponseWriter, r *http.Request, build func() (a
 func marshal(value any) ([]byte, error) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false) // it is JSON, sent with nosniff
+	encoder.SetEscapeHTML(false) // the answer is JSON, sent with nosniff
 	err := encoder.Encode(value)
 	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), err
 }
 
-// Write answers 200 with JSON that is made already, once there is room for it. Before an error nothing is written.
+// Write answers 200 with finished JSON. If it returns an error, nothing was written.
 func (a *Answers) Write(w http.ResponseWriter, r *http.Request, body []byte) error {
 	release, err := a.Take(r, len(body))
 	if err != nil {
@@ -54,7 +53,7 @@ func (a *Answers) Write(w http.ResponseWriter, r *http.Request, body []byte) err
 	return nil
 }
 
-// WriteJSON answers with JSON that may change at any time. A client that has gone is not an error.
+// WriteJSON answers with JSON that nobody may cache. A client that has disconnected is no error.
 func WriteJSON(w http.ResponseWriter, status int, body []byte) {
 	BoundWriting(w, len(body))
 	header := w.Header()

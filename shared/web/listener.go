@@ -9,13 +9,12 @@ import (
 	"time"
 )
 
-// boundedListener closes a connection at once when there are as many as allowed, in all or from its network: a client
-// that sees that tries elsewhere, or later, and one that is left waiting in the kernel's queue does not. The machine
-// itself and the proxies stand for many clients and have no bound of their own.
+// boundedListener closes a new connection at once when there are too many, in all or from its network. A client that
+// sees this tries elsewhere or later. In the kernel's queue it would wait and not know why. This machine and the
+// proxies stand for many clients and have no limit of their own.
 //
-// One that makes room closes another connection instead: the one that has been without a request to answer for longest
-// or, where all have one, whose request is the oldest. A check of health is answered in a millisecond, and so is the
-// last to go.
+// With makeRoom it closes another connection instead: the one that has been idle longest or, if none is idle, the one
+// with the oldest request. A health check takes a millisecond, so it is closed last.
 type boundedListener struct {
 	net.Listener
 	most, mostOfOne int
@@ -25,7 +24,7 @@ type boundedListener struct {
 
 	mu    sync.Mutex
 	open  int
-	from  map[string]int // by network
+	from  map[string]int // connections by network
 	conns map[*boundedConn]struct{}
 }
 
@@ -38,7 +37,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		}
 		network, ok := l.enter(conn.RemoteAddr().String())
 		if !ok && l.makeRoom && l.closeOne() {
-			l.refused() // the other one
+			l.refused() // counts the other connection
 			network, ok = l.enter(conn.RemoteAddr().String())
 		}
 		if ok {
@@ -52,11 +51,11 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return c, nil
 		}
 		l.refused()
-		_ = conn.Close() // its client is not waited for
+		_ = conn.Close() // without waiting for its client
 	}
 }
 
-// enter counts a connection, unless there is no room for it. The network is "" where it does not count.
+// enter counts a connection if there is room for it. The network is "" if only the total counts.
 func (l *boundedListener) enter(remote string) (network string, ok bool) {
 	if addr, err := netip.ParseAddrPort(remote); err == nil && !addr.Addr().Unmap().IsLoopback() &&
 		!l.proxies.has(remote) {
@@ -74,7 +73,7 @@ func (l *boundedListener) enter(remote string) (network string, ok bool) {
 	return network, true
 }
 
-// occupied notes on the connections what they do.
+// occupied notes which connections have a request.
 func (l *boundedListener) occupied(next http.Handler) http.Handler {
 	if !l.makeRoom {
 		return next
@@ -95,7 +94,7 @@ func (l *boundedListener) note(c *boundedConn, more int) {
 	c.since = time.Now()
 }
 
-// closeOne closes the connection that can be spared most, and reports whether there was one.
+// closeOne closes the connection that is missed least. It reports whether there was one.
 func (l *boundedListener) closeOne() bool {
 	l.mu.Lock()
 	var spare *boundedConn
@@ -132,12 +131,13 @@ type boundedConn struct {
 	listener *boundedListener
 	network  string
 	closed   sync.Once
-	begun    atomic.Bool // its first request's header came
-	// Since when a write has been waiting for the client, in nanoseconds of the process; 0 for none.
+	begun    atomic.Bool // the header of its first request has arrived
+	// When the running write began, in nanoseconds since processStart; 0 if none runs.
 	writing atomic.Int64
 
-	busy  int       // requests of it that are being answered; the listener's lock guards both
-	since time.Time // the last of them began or ended, or the connection came
+	// The listener's lock guards these.
+	busy  int       // requests being answered
+	since time.Time // when the last one began or ended, or the connection was accepted
 }
 
 // Write implements net.Conn.
@@ -147,7 +147,7 @@ func (c *boundedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// blocked is for how long the client has not taken what is being written to it.
+// blocked returns how long the running write has been waiting for the client.
 func (c *boundedConn) blocked() time.Duration {
 	since := c.writing.Load()
 	if since == 0 {
@@ -156,7 +156,6 @@ func (c *boundedConn) blocked() time.Duration {
 	return time.Since(processStart) - time.Duration(since)
 }
 
-// processStart is what moments are counted from.
 var processStart = time.Now()
 
 // Close implements net.Conn.
@@ -165,8 +164,8 @@ func (c *boundedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// Network is the address of a client without its port; of IPv6 the first 64 bits, which one household or machine has
-// for itself.
+// Network is a client's address without the port. Of an IPv6 address it is the first 64 bits, because one household or
+// machine has all of such a network.
 func Network(remote string) string {
 	addr, err := netip.ParseAddrPort(remote)
 	if err != nil {

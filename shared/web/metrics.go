@@ -25,7 +25,7 @@ type Metrics struct {
 }
 
 // NewMetrics registers http_requests_total{method,route,status}, http_request_duration_seconds{method,route},
-// http_requests_in_flight, http_panics_total and http_connections_refused_total. It panics when they are registered
+// http_requests_in_flight, http_panics_total and http_connections_refused_total. It panics if they are registered
 // already.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
@@ -40,18 +40,18 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"method", "route"}),
 		panics: metric.Counter(reg, "http_panics_total", "HTTP requests whose handler panicked."),
 		refused: metric.Counter(reg, "http_connections_refused_total",
-			"Connections closed, and requests of HTTP/2 cut off, at once because there were as many as allowed."),
+			"Connections and HTTP/2 requests that were cut off at once because there were too many."),
 	}
 	reg.MustRegister(m.requests, m.seconds)
 	metric.GaugeOf(reg, "http_requests_in_flight", "HTTP requests being handled now.", m.inFlight.Load)
 	return m
 }
 
-// ConnectionRefused counts one; it goes into Config.OnRefused.
+// ConnectionRefused counts a refused connection. It is for Config.OnRefused.
 func (m *Metrics) ConnectionRefused() { m.refused.Inc() }
 
-// Instrument counts and times the requests that next handles. It goes outside everything else, so that what the others
-// answer is counted too. The route is the one that a [Router] further in finds.
+// Instrument counts and times the requests that next handles. It must be the outermost handler, so that no answer is
+// missed. The route label is the one that a [Router] inside finds.
 func (m *Metrics) Instrument(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.inFlight.Add(1)
@@ -60,7 +60,7 @@ func (m *Metrics) Instrument(next http.Handler) http.Handler {
 		ex := &exchange{route: "unmatched"}
 		rec := newRecorder(w)
 		completed := false
-		defer func() { // also when the handler panics
+		defer func() { // even when the handler panics
 			status := "aborted"
 			if completed || rec.status != 0 {
 				status = strconv.Itoa(rec.statusOrOK())

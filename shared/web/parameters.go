@@ -10,13 +10,13 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// The limits of a page, where the request may name one.
+// The number of entries on a page, where the request may choose it.
 const (
 	DefaultLimit = 50
 	MaxLimit     = 200
 )
 
-// Parameters reads the query string: only the known names may stand in it, each once. The error is a problem.
+// Parameters reads the query string. Only known names may be in it, each once. The error is a problem.
 func Parameters(r *http.Request, known ...string) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

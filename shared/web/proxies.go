@@ -8,16 +8,16 @@ import (
 	"github.com/realclientip/realclientip-go"
 )
 
-// Proxies are those before a service that tell in X-Forwarded-For who the client is. The zero value is none.
+// Proxies are the proxies whose X-Forwarded-For is trusted to name the client. The zero value is none.
 type Proxies struct {
 	trusted   []net.IPNet
 	forwarded realclientip.RightmostTrustedRangeStrategy
 }
 
-// ProxyNames is the setting of the proxies: addresses and CIDR ranges.
+// ProxyNames is the setting: addresses and CIDR ranges.
 type ProxyNames []string
 
-// Check refuses what ParseProxies does.
+// Check refuses what ParseProxies refuses.
 func (p ProxyNames) Check() error {
 	_, err := ParseProxies(p)
 	return err
@@ -32,9 +32,9 @@ func ParseProxies(names []string) (p Proxies, err error) {
 	return p, err
 }
 
-// Handler gives the requests that next handles the address of the client instead of that of a proxy. A request that a
-// proxy sent is from the last address in its X-Forwarded-For that is none of them; a proxy appended it, so a client
-// cannot choose it. What others send in that header is not looked at. RemoteAddr then has port 0.
+// Handler replaces the address of a proxy by that of its client: the last address in X-Forwarded-For that is not a
+// proxy. A proxy appended that one, so a client cannot choose it. RemoteAddr then has port 0. The header is ignored if
+// the request does not come from a proxy.
 func (p Proxies) Handler(next http.Handler) http.Handler {
 	if len(p.trusted) == 0 {
 		return next
@@ -50,7 +50,7 @@ func (p Proxies) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// has reports whether remote, an address with a port, is one of them.
+// has reports whether remote, an address with a port, is a proxy.
 func (p Proxies) has(remote string) bool {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {

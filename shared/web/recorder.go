@@ -2,14 +2,14 @@ package web
 
 import "net/http"
 
-// recorder remembers the status of an answer. It hides optional interfaces of the writer it wraps: handlers flush and
-// set deadlines through http.NewResponseController, which finds them by Unwrap.
+// recorder remembers the status of an answer. It hides the optional interfaces of the writer. Handlers flush and set
+// deadlines with http.NewResponseController, which finds them by Unwrap.
 type recorder struct {
 	http.ResponseWriter
 	status int // 0 until the header is written
 }
 
-// newRecorder wraps w, or returns it when it is a recorder already.
+// newRecorder wraps w, unless it is a recorder already.
 func newRecorder(w http.ResponseWriter) *recorder {
 	if rec, ok := w.(*recorder); ok {
 		return rec
@@ -35,7 +35,7 @@ func (rec *recorder) Write(b []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
-// FlushError sends the header when nothing has yet.
+// FlushError sends the header if nothing was sent yet.
 func (rec *recorder) FlushError() error {
 	if rec.status == 0 {
 		rec.status = http.StatusOK

@@ -11,10 +11,10 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// Recover turns a panic of next into a 500 problem that says nothing of the cause, a log line with the stack, of a
-// flood only some, and one more in http_panics_total. When the answer had already begun, the connection is cut instead,
-// so that the client cannot take half an answer for a whole one. http.ErrAbortHandler passes through: it is the way to
-// cut a connection. With a *lifecycle.PanicError next passes on what happened in another goroutine.
+// Recover turns a panic of next into a 500 problem that does not tell the cause. It logs the stack, sampled, and counts
+// http_panics_total. If the answer has begun, it cuts the connection instead, so that no client takes half an answer
+// for a whole one. http.ErrAbortHandler passes through, because it means to cut the connection. A panic with a
+// *lifecycle.PanicError is logged as the panic of the other goroutine.
 func (m *Metrics) Recover(logger zerolog.Logger, next http.Handler) http.Handler {
 	logger, panics := Sampled(logger), m.panics
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

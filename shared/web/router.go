@@ -11,27 +11,26 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// Route is one line of a route table. Path is a gorilla/mux template such as /v1/orders/{id}; a handler reads its
+// Route is one line of a route table. Path is a gorilla/mux template such as /v1/orders/{id}. A handler reads its
 // variables, decoded, with r.PathValue("id").
 type Route struct {
 	Method string
 	Path   string
-	// Scope is what a caller must be allowed. The router does not look at it: package auth makes a guarded table of a
-	// table.
+	// Scope is the scope that a caller needs. The router ignores it; auth.Guard.Protect checks it.
 	Scope   string
 	Handler http.HandlerFunc
 }
 
 // Router answers requests by a flat table of routes.
 //
-//   - A path that no route has is a 404 problem.
-//   - A path that has routes, but none of this method, is a 405 problem with Allow. Where GET is, HEAD is too. OPTIONS
-//     is a method like any other: there is no CORS.
-//   - A path is taken as it was sent. One with an empty, "." or ".." segment or with an encoded slash is a 404 and
-//     never a redirect: a redirect would turn a POST into a GET, and would let one resource have several names. For the
-//     same reason a trailing slash makes another path.
+//   - A path without a route is a 404 problem.
+//   - A path with routes, but none of this method, is a 405 problem with Allow. A route for GET answers HEAD too.
+//     OPTIONS is a method like any other: there is no CORS.
+//   - A path is taken as it was sent. One with an empty, "." or ".." segment or an encoded slash is a 404, never a
+//     redirect. A redirect would turn a POST into a GET and give one resource several names. For the same reason a path
+//     with a trailing slash is another path.
 //
-// Of two templates that match the same path the one that stands first in the table wins, whatever the methods.
+// If two templates match a path, the first in the table wins, whatever the methods.
 //
 // Each path is one gorilla/mux route without a method matcher, because mux 1.8.1 loses a 405 across sub-routers and
 // never sets Allow.
@@ -39,10 +38,10 @@ type Router struct {
 	mux *mux.Router
 }
 
-// NewRouter builds the router. It panics on a table that cannot be meant: a malformed template, a method twice for one
-// path, no handler. Like a regular expression, a route table is part of the program.
+// NewRouter builds the router. It panics on a malformed template, a method that a path has twice, or a missing handler:
+// like a regular expression, a route table is part of the program.
 func NewRouter(routes []Route) *Router {
-	m := mux.NewRouter().SkipClean(true) // plainPath has looked already
+	m := mux.NewRouter().SkipClean(true) // plainPath refuses unclean paths
 	resources := make(map[string]*resource)
 	for _, route := range routes {
 		if route.Handler == nil || route.Method == "" {
@@ -79,7 +78,7 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func notFound(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.NotFound()) }
 
-// plainPath reports whether the path has one reading only.
+// plainPath reports whether the path can be read in one way only.
 func plainPath(r *http.Request) bool {
 	path := r.URL.Path
 	if !strings.HasPrefix(path, "/") { // "*" and CONNECT's authority
@@ -98,7 +97,7 @@ func plainPath(r *http.Request) bool {
 	return true
 }
 
-// resource is one path of the table with all its methods.
+// resource is one path of the table, with all its methods.
 type resource struct {
 	template string
 	methods  map[string]http.HandlerFunc

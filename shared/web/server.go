@@ -19,9 +19,9 @@ type Server struct {
 	http     *http.Server
 	addr     string // as configured
 	bound    boundedListener
-	under    *fairshare.Room // requests of HTTP/2 under way
+	under    *fairshare.Room // running HTTP/2 requests
 	logger   zerolog.Logger
-	cut      context.CancelFunc // ends the context of every request
+	cut      context.CancelFunc // cancels the contexts of all requests
 	handled  underway           // requests being handled
 	draining chan struct{}      // closed when Stop begins
 	served   chan struct{}      // closed after serveErr is set
@@ -33,13 +33,12 @@ type Server struct {
 	serveErr error
 }
 
-// New returns a server that does not listen yet. The logger should say which listener it is.
+// New returns a server that does not listen yet. The logger should name the listener.
 func New(cfg Config, logger zerolog.Logger) *Server {
 	cfg = cfg.withDefaults()
 	if most := affordable(cfg.MaxConnections); most < cfg.MaxConnections {
 		logger.Warn().Int("max_connections", most).Int("wanted", cfg.MaxConnections).
-			Msg("the process may not have descriptors enough for all the connections that it is to allow: raise its " +
-				"limit (ulimit -n)")
+			Msg("the process has too few file descriptors for max-connections: raise its limit (ulimit -n)")
 		cfg.MaxConnections = most
 	}
 	cfg.MaxConnectionsOfAddress = min(cfg.MaxConnectionsOfAddress, max(1, cfg.MaxConnections/4))
@@ -68,7 +67,7 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 		ErrorLog:          errorLog(logger),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext:       withConn,
-		// "OPTIONS *" goes to the handler like everything else.
+		// "OPTIONS *" goes to the handler like any request.
 		DisableGeneralOptionsHandler: true,
 	}
 	if cfg.Handler != nil {
@@ -77,8 +76,8 @@ func New(cfg Config, logger zerolog.Logger) *Server {
 	return s
 }
 
-// Start listens and begins to answer. When it returns nil, connections are accepted. A busy address is an error that
-// names it. A server starts once; after Stop it does not start again.
+// Start listens and begins to answer. Once it returns nil, connections are accepted. The error for a busy address names
+// the address. A server starts once, and never after Stop.
 func (s *Server) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,8 +108,8 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Addr is the address that the server really listens on, with the port that was picked for 0. Before Start it is the
-// configured one.
+// Addr is the address that the server listens on, with the real port in place of 0. Before Start it is the configured
+// one.
 func (s *Server) Addr() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,8 +119,8 @@ func (s *Server) Addr() string {
 	return s.listener.Addr().String()
 }
 
-// Wait blocks until ctx ends (nil), the server stopped (nil), or the listener failed by itself (its error). It has the
-// form of a background part: group.Go("http", server.Wait). Call it after Start.
+// Wait blocks until ctx ends or the server has stopped. It returns an error only if the listener failed by itself. Call
+// it after Start.
 func (s *Server) Wait(ctx context.Context) error {
 	select {
 	case <-s.served:
@@ -131,19 +130,19 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
-// Stop accepts no more connections, tells the live streams to end ([Draining]) and waits for the requests being
-// handled. Clients that are silent for 2 s are cut off: those that do not send the rest of their request, and those
-// that do not read their response. When ctx ends first, all connections are closed and the requests' contexts
-// cancelled, and the error says how many requests that had come whole were cut off; such a handler may still be on its
-// way out when Stop returns. A listener that had failed is an error here too. Stop before Start is nil, and so is Stop
-// again after a clean one.
+// Stop accepts no more connections, tells live streams to end ([Draining]) and waits for the requests being handled. It
+// cuts off clients that are silent for 2 s: they send no more of their request, or read no more of their answer.
+//
+// If ctx ends first, all connections are closed and the requests' contexts cancelled. The error then says how many
+// requests were cut off that had arrived whole; their handlers may still be running. A listener that failed earlier is
+// an error too. Stop before Start returns nil, and so does a second Stop after a clean one.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	first := !s.stopped
 	s.stopped = true
 	listener := s.listener
 	s.mu.Unlock()
-	defer s.cut() // after the connections are closed: a handler that is cut short must not look answered
+	defer s.cut() // only after the connections are closed, or a handler could answer for a cancelled context
 	if first {
 		close(s.draining)
 	}
@@ -165,7 +164,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		if err = ctx.Err(); whole > 0 {
 			err = fmt.Errorf("stop HTTP server on %s: requests cut off: %d: %w", listener.Addr(), whole, err)
 		} else {
-			err = nil // only of clients that stay silent
+			err = nil // only silent clients were cut off
 		}
 		err = errors.Join(err, closed)
 	}
@@ -175,8 +174,8 @@ func (s *Server) Stop(ctx context.Context) error {
 
 type drainingKey struct{}
 
-// Draining is closed when the request's server begins to stop. A handler that would go on without end, such as a live
-// stream, returns then. For a request that no Server of this package took it is nil and never ready.
+// Draining returns a channel that is closed when the request's server begins to stop. A handler without an end, such as
+// a live stream, must return then. Without a Server of this package the channel is nil and never ready.
 func Draining(ctx context.Context) <-chan struct{} {
 	ch, _ := ctx.Value(drainingKey{}).(chan struct{})
 	return ch
@@ -193,9 +192,9 @@ func listenError(addr string, err error) error {
 	hint := ""
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = ": another program uses this address; stop it, or choose another (port 0 picks a free one)"
+		hint = ": another program uses this address; stop it, or choose another port (port 0 picks a free one)"
 	case errors.Is(err, syscall.EACCES):
-		hint = ": ports below 1024 need a privilege; choose a higher one"
+		hint = ": ports below 1024 need a privilege; choose a higher port"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		hint = ": this machine does not have this address"
 	}

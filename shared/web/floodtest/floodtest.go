@@ -18,12 +18,11 @@ import (
 	"ordertally/shared/web"
 )
 
-// Run asks an API a thousand times in one second, by GET, for a path that it fails to answer because of cause. The log
-// that create gave the API must tell of some of the requests, since an error is on the disk when it was logged, and the
-// metrics of all.
+// Run sends an API a thousand GET requests in one second for a path that fails because of cause. The log must have some
+// of them only, because each error line costs an fsync. The metrics must count all.
 func Run(t *testing.T, path, route, cause string, create func(zerolog.Logger) (api http.Handler, stop func())) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { // no second ends in the middle
+	synctest.Test(t, func(t *testing.T) { // fake time: all requests fall into one second
 		var log bytes.Buffer
 		reg := prometheus.NewRegistry()
 		api, stop := create(zerolog.New(&log))

@@ -15,11 +15,11 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// Injected is a header that a request tries to have in its answer, by a line's end in a value. No answer has it.
+// Injected is a header that requests try to put into the answer with a line break in a value. No answer may have it.
 const Injected = "X-Injected"
 
-// Raw writes a request as it stands: a client that knows HTTP would mend or refuse the worst of them. Each header is a
-// line; a body brings its length and its type, unless the headers do.
+// Raw returns a request as it goes over the connection. An HTTP client would repair or refuse the worst of them. Each
+// header is one line. If there is a body, Content-Length and Content-Type are added unless the headers have them.
 func Raw(line, body string, headers ...string) string {
 	var b strings.Builder
 	b.WriteString(line + " HTTP/1.1\r\nHost: service\r\nConnection: close\r\n")
@@ -43,7 +43,7 @@ func (r *request) exchange(t *testing.T, addr string) (status int, header http.H
 	if err != nil {
 		return 0, nil, "", err
 	}
-	defer func() { _ = conn.Close() }() // ends the writing too
+	defer func() { _ = conn.Close() }() // also ends the goroutine that writes
 	_ = conn.SetDeadline(time.Now().Add(deadline))
 	go func() { _, _ = io.WriteString(conn, r.text) }() // the service may answer before it has read all
 	method, _, _ := strings.Cut(r.text, " ")
@@ -52,19 +52,19 @@ func (r *request) exchange(t *testing.T, addr string) (status int, header http.H
 		return 0, nil, "", fmt.Errorf("no answer: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	// what net/http refuses early may end in a reset: half a problem is seen as none
+	// When net/http refuses early, the connection may be reset. Half a problem then counts as none.
 	text, _ := io.ReadAll(response.Body)
 	return response.StatusCode, response.Header, string(text), nil
 }
 
 const deadline = 20 * time.Second
 
-// inside is what an answer would tell of the program: a stack, a source file, a package, a type, a decoder's own words.
+// inside matches what an answer must not reveal: a stack, a source file, a package, a type, a decoder's message.
 var inside = regexp.MustCompile(`goroutine \d|\.go\b|ordertally/|panic|runtime error|\bGo (struct|value|type)|` +
 	`cannot unmarshal|\b(bolt\w*|bbolt|json|jsontext|http|web|url|strconv|time|fmt|io|errors|auth|problem|inbox|` +
 	`outbox|order\w*|activity\w*)\.[A-Z]`)
 
-// faults sends the request and returns what is wrong with the answer. Dir is where the service keeps its file.
+// faults sends the request and returns what is wrong with the answer. Dir is the directory of the service's file.
 func (r *request) faults(t *testing.T, addr, dir string) (faults []string) {
 	t.Helper()
 	status, header, body, err := r.exchange(t, addr)
@@ -81,7 +81,7 @@ func (r *request) faults(t *testing.T, addr, dir string) (faults []string) {
 		wrong("%d %q (%s), want %d %q: %.200s", status, p.Code, header.Get("Content-Type"), r.status, r.code, body)
 	}
 	if found := inside.FindString(body); found != "" || strings.Contains(body, dir) {
-		wrong("the answer tells of the inside (%q): %.400s", found, body)
+		wrong("the answer reveals internals (%q): %.400s", found, body)
 	}
 	needs := map[int]string{http.StatusUnauthorized: "WWW-Authenticate",
 		http.StatusTooManyRequests: "Retry-After"}[status]

@@ -1,6 +1,5 @@
-// Package hostiletest sends an API what no client of good will sends, by the names of the OWASP API Security Top 10 of
-// 2023, and holds what comes back against what every API here promises: the 4xx that is documented, nothing of the
-// program's inside, and a file that is the same, byte for byte.
+// Package hostiletest sends an API hostile requests, grouped by the OWASP API Security Top 10 of 2023. Each must get
+// its documented 4xx, reveal nothing of the program, and leave the database file the same, byte for byte.
 package hostiletest
 
 import (
@@ -12,7 +11,7 @@ import (
 	"testing"
 )
 
-// Table is hostile requests, and what each must get. The zero Table is empty.
+// Table is a list of hostile requests and what each must get. The zero Table is empty.
 type Table struct {
 	category string
 	requests []request
@@ -20,31 +19,31 @@ type Table struct {
 
 type request struct {
 	category, name string
-	text           string // as it is written to the connection
+	text           string // as written to the connection
 	status         int
 	code           string
-	allow          string // of a 405
+	allow          string // Allow of a 405
 }
 
-// Category begins another of the ten. Its first word is its number: "API1 Broken Object Level Authorization".
+// Category begins one of the ten categories. Its first word is the number: "API1 Broken Object Level Authorization".
 func (table *Table) Category(name string) { table.category = name }
 
-// Add adds a request that must get a problem of that status and code. Code "" is for what net/http answers by itself.
+// Add adds a request that must get a problem of that status and code. Code "" is for the answers of net/http itself.
 func (table *Table) Add(name string, status int, code, text string) {
 	table.requests = append(table.requests,
 		request{category: table.category, name: name, text: text, status: status, code: code})
 }
 
-// NotAllowed adds a request whose path does not take its method. Allow is what the answer's header must say.
+// NotAllowed adds a request whose path does not allow the method. Allow is what the Allow header must be.
 func (table *Table) NotAllowed(name, allow, text string) {
 	table.Add(name, http.StatusMethodNotAllowed, "method_not_allowed", text)
 	table.requests[len(table.requests)-1].allow = allow
 }
 
-// least is how many requests a table has before it says anything.
+// least is the number of requests below which a table proves nothing.
 const least = 150
 
-// Run sends all requests to addr, one after the other, each on a connection of its own. File is the service's.
+// Run sends all requests to addr, one after the other, each on its own connection. File is the service's database.
 func (table *Table) Run(t *testing.T, addr, file string) {
 	t.Helper()
 	if len(table.requests) < least {

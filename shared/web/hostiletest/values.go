@@ -10,7 +10,7 @@ import (
 // Bearer is the header of a credential.
 func Bearer(credential string) string { return "Authorization: Bearer " + credential }
 
-// Credentials are headers that let nobody in, by what is wrong with them. Key is a good one.
+// Credentials returns headers that must let nobody in, by what is wrong with them. Key is a valid key.
 func Credentials(key, expired, revoked string) map[string]string {
 	jwt := func(header, claims string) string {
 		e := base64.RawURLEncoding
@@ -37,11 +37,11 @@ func Credentials(key, expired, revoked string) map[string]string {
 	}
 }
 
-// With puts a member in front of those of a JSON object.
+// With puts a member in front of a JSON object's members.
 func With(object, member string) string { return strings.Replace(object, "{", "{"+member+",", 1) }
 
-// Malformed are bodies that are not exactly one well-formed JSON object. Object is one; it has a member called has, and
-// may have a text called may.
+// Malformed returns bodies that are not exactly one well-formed JSON object. Object is a good one. It has a member
+// called has, and may have a string member called may.
 func Malformed(object, has, may string) map[string]string {
 	with := func(member string) string { return With(object, member) }
 	text := func(value string) string { return with(`"` + may + `":"` + value + `"`) }
@@ -61,7 +61,7 @@ func Malformed(object, has, may string) map[string]string {
 	}
 }
 
-// MediaTypes are content types that no body may have.
+// MediaTypes returns content types that no body may have.
 func MediaTypes() map[string]string {
 	return map[string]string{
 		"XML": "text/xml", "a form": "application/x-www-form-urlencoded", "text": "text/plain",
@@ -71,7 +71,7 @@ func MediaTypes() map[string]string {
 	}
 }
 
-// Framing adds what net/http refuses before a handler sees it: a request to path, or one that is none.
+// Framing adds requests to path that net/http refuses before a handler sees them.
 func (table *Table) Framing(path string) {
 	const refused = http.StatusBadRequest
 	table.Add("no host", refused, "", "GET "+path+" HTTP/1.1\r\nConnection: close\r\n\r\n")

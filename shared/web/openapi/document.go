@@ -1,6 +1,5 @@
-// Package openapi makes the OpenAPI 3.1 document of an HTTP API from its table of routes, from the kinds of problems
-// that it has and from the Go types that its handlers marshal, and serves it. It serves nothing else: the handlers are
-// the service's own.
+// Package openapi makes and serves the OpenAPI 3.1 document of an HTTP API. Its sources are the table of routes, the
+// kinds of problems and the Go types that the handlers marshal. The handlers are the service's own.
 package openapi
 
 import (
@@ -25,28 +24,28 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// API is what a document is made of.
+// API is what a document is made from.
 type API struct {
 	Title, Says string
 	Routes      []web.Route
 	Operations  map[string]Operation // by method and path
-	Closed      []Closed             // the sets that fields of its types are taken from
-	Problems    []problem.Kind       // that any operation may answer with, besides those of the shared packages
-	Rules       []string             // the codes of the faults in a problem's errors; none for any
+	Closed      []Closed             // sets of values that fields may have
+	Problems    []problem.Kind       // of any operation, besides those of the shared packages
+	Rules       []string             // the codes in a problem's errors; nil if any code may be there
 }
 
-// marshalAsWeDo tells huma that the handlers marshal an empty list as []. It is a variable of the package huma, so it
-// is set once, however many documents are made at a time.
+// marshalAsWeDo tells huma that the handlers marshal an empty list as []. It sets a global variable of huma, so it runs
+// once, however many documents are made at a time.
 var marshalAsWeDo = sync.OnceFunc(func() { huma.DefaultArrayNullable = false })
 
-// Document makes the document of an API. What it cannot describe is left out: see Check.
+// Document makes the document of an API. It leaves out what it cannot describe; [Check] reports that.
 func Document(a API) *huma.OpenAPI {
 	d := describeAPI(a)
 	return d.api
 }
 
-// Check says what is wrong with the description of an API, such as a route that needs a scope and is not described. It
-// is for a test of each API: such a mistake must not keep the service from starting.
+// Check returns what is wrong with the description of an API, such as a route with a scope that is not described. Each
+// API calls it in a test, because such a mistake must not keep the service from starting.
 func Check(a API) error { return errors.Join(describeAPI(a).faults...) }
 
 func describeAPI(a API) *document {
@@ -74,14 +73,14 @@ func describeAPI(a API) *document {
 		op := a.Operations[path]
 		route := find(a.Routes, path, op.Of)
 		if route == nil {
-			d.fault("%s is described and is no route", path)
+			d.fault("%s is described but is no route", path)
 			continue
 		}
 		d.add(route, path, &op)
 		described[route.Method+" "+route.Path] = true
 	}
 	for i := range a.Routes {
-		// public ones are pages and their files
+		// public routes are pages and their files
 		if name := a.Routes[i].Method + " " + a.Routes[i].Path; !described[name] && a.Routes[i].Scope != auth.Public {
 			d.fault("route %s is not described", name)
 		}
@@ -93,20 +92,20 @@ func describeAPI(a API) *document {
 	return d
 }
 
-// The rules of all operations, for readers of the document.
+// The rules of all operations.
 const (
-	conventions = "Errors are application/problem+json (RFC 9457) with a `code`; clients tell them apart by it. Each " +
+	conventions = "Errors are application/problem+json (RFC 9457) with a `code` by which clients tell them apart. " +
+		"Each " +
 		"status of an operation lists the codes that it may have. " +
-		"Besides, any path may answer `not_found` (404: there is no such path) and `method_not_allowed` (405, with " +
-		"Allow). What is not HTTP, or has too large a header, " +
-		"gets a 400 or 431 of plain text.\n\nHEAD is answered wherever GET is. Members may be added to answers; " +
+		"Any path may also answer `not_found` (404: there is no such path) and `method_not_allowed` (405, with " +
+		"Allow). A request that is not HTTP gets a 400 in plain text, and one with too large a header a 431.\n\nHEAD " +
+		"is answered wherever GET is. Members may be added to answers; " +
 		"texts for people may change.\n\n" + open
 
-	// The document names the credential as needed and does not offer "none" beside it: generated clients then have a
-	// place for it, and programs that test an API look whether it is asked for. Where none is needed, one that is sent
-	// does no harm.
-	open = "A service that has neither keys nor an issuer listens on loopback only, unless it was told otherwise: " +
-		"there nobody needs a credential, and one that is sent is not looked at."
+	// The document says that a credential is needed and does not offer "none" as well. So generated clients have a
+	// place for it, and API scanners check that it is asked for. Where none is needed, sending one does no harm.
+	open = "A service without keys and without an issuer listens on loopback only, unless it was told otherwise. " +
+		"There nobody needs a credential, and one that is sent is ignored."
 )
 
 // credential is the name of the security scheme.
@@ -117,15 +116,15 @@ type document struct {
 	api      *huma.OpenAPI
 	problems []problem.Kind
 	codes    []string
-	faults   []error // of the description
+	faults   []error // in the description
 }
 
 func (d *document) fault(format string, args ...any) {
 	d.faults = append(d.faults, fmt.Errorf(format, args...))
 }
 
-// find returns the route that is described as path, nil for none. of names it when path has a value in the place of a
-// variable.
+// find returns the route that is described as path; nil for none. If path has a value in place of a variable, of names
+// the route.
 func find(routes []web.Route, path, of string) *web.Route {
 	if of == "" {
 		of = path
@@ -138,7 +137,7 @@ func find(routes []web.Route, path, of string) *web.Route {
 	return nil
 }
 
-// variable is a part of a path that varies, with the pattern it may have.
+// variable matches a variable of a path template, with its pattern if it has one.
 var variable = regexp.MustCompile(`\{([^}:]+)(?::([^}]*))?\}`)
 
 func (d *document) add(route *web.Route, described string, op *Operation) {
@@ -166,7 +165,7 @@ func (d *document) add(route *web.Route, described string, op *Operation) {
 			schema = &Schema{Type: "string", Pattern: "^" + found[2] + "$", Description: schema.Description}
 		}
 		plain := *schema
-		plain.Description = "" // it stands beside the schema
+		plain.Description = "" // the parameter has it
 		made.Parameters = append(made.Parameters,
 			&huma.Param{Name: found[1], In: "path", Required: true, Description: schema.Description, Schema: &plain})
 	}
@@ -195,7 +194,7 @@ func (d *document) add(route *web.Route, described string, op *Operation) {
 	case http.MethodDelete:
 		item.Delete = made
 	default:
-		d.fault("the method of %s %s is none that this package describes", route.Method, route.Path)
+		d.fault("%s %s: this package describes GET, POST and DELETE only", route.Method, route.Path)
 	}
 }
 
@@ -222,7 +221,7 @@ func (d *document) answers(made *huma.Operation, op *Operation) {
 	}
 }
 
-// OperationsOf returns what is described of a path, by method.
+// OperationsOf returns the described operations of a path, by method.
 func OperationsOf(item *huma.PathItem) map[string]*huma.Operation {
 	all := map[string]*huma.Operation{}
 	for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post,
@@ -234,7 +233,7 @@ func OperationsOf(item *huma.PathItem) map[string]*huma.Operation {
 	return all
 }
 
-// schema is that of a value's type, by its name when it has one.
+// schema returns the schema of a value's type, as a reference if the type has a name.
 func (d *document) schema(value any) *Schema {
 	switch value := value.(type) {
 	case nil:
@@ -256,13 +255,13 @@ func (d *document) named(n Named) *Schema {
 		d.schema(part)
 	}
 	if before, there := d.registry.Map()[n.Name]; there && !reflect.DeepEqual(before, n.Schema) {
-		d.fault("two schemas are called %s", n.Name)
+		d.fault("two schemas have the name %s", n.Name)
 	}
 	d.registry.Map()[n.Name] = n.Schema
 	return Ref(n.Name)
 }
 
-// leaveOutNull makes no member null that may be left out: a nil pointer is not written then.
+// leaveOutNull makes a member that may be left out not nullable: a nil pointer is then left out, not written as null.
 func leaveOutNull(s *Schema) {
 	for name, member := range s.Properties {
 		if member.Nullable && !slices.Contains(s.Required, name) {

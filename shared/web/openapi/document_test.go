@@ -50,7 +50,7 @@ func TestFilterOrAll(t *testing.T) {
 	}
 }
 
-// A route that nobody described is found by a test of its API. It must not keep the service from starting.
+// A test of the API finds the route. It must not keep the service from starting.
 func TestDocument_NamesWhatIsNotDescribedAndIsMadeAllTheSame(t *testing.T) {
 	route := web.Route{Method: http.MethodGet, Path: "/v1/x/{id:[0-9]+}", Scope: auth.OrdersRead,
 		Handler: func(http.ResponseWriter, *http.Request) {}}
@@ -67,11 +67,11 @@ func TestDocument_NamesWhatIsNotDescribedAndIsMadeAllTheSame(t *testing.T) {
 		operations map[string]openapi.Operation
 	}{
 		"route GET /v1/x/{id:[0-9]+} is not described": {[]web.Route{route}, nil},
-		"GET /v1/y is described and is no route": {[]web.Route{route},
+		"GET /v1/y is described but is no route": {[]web.Route{route},
 			map[string]openapi.Operation{"GET /v1/x/{id:[0-9]+}": x, "GET /v1/y": x}},
-		"the method of PUT /v1/x/{id:[0-9]+}": {[]web.Route{put},
+		"PUT /v1/x/{id:[0-9]+}: this package describes GET, POST and DELETE only": {[]web.Route{put},
 			map[string]openapi.Operation{"PUT /v1/x/{id:[0-9]+}": x}},
-		"two schemas are called A": {[]web.Route{route, other},
+		"two schemas have the name A": {[]web.Route{route, other},
 			map[string]openapi.Operation{"GET /v1/x/{id:[0-9]+}": named("string"), "GET /v1/y": named("integer")}},
 	} {
 		api := openapi.API{Title: "T", Routes: c.routes, Operations: c.operations}

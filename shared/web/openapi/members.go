@@ -10,16 +10,16 @@ import (
 
 // shownMember is a member of a schema, a parameter or a header.
 type shownMember struct {
-	Name    string // with the names that it is inside of, and dots between
-	In      string // of a parameter: path, query or header
-	Must    string // "required", or of an answer's header "always"; "" when it may be left out
+	Name    string // with the names of the members around it, joined by dots
+	In      string // for a parameter: path, query or header
+	Must    string // "required", for an answer's header "always"; "" if it may be left out
 	Type    []piece
 	Limits  []string
 	Says    string
 	Example string
 }
 
-// piece is a part of a type's name: a word, or the name of a schema.
+// piece is part of a type's name: a word or the name of a schema.
 type piece struct{ Word, Schema string }
 
 func memberOf(name string, s *Schema, required bool) shownMember {
@@ -40,8 +40,8 @@ func memberOf(name string, s *Schema, required bool) shownMember {
 	return member
 }
 
-// membersOf lists a schema's members, and those inside of them that have no schema of their own. The required come
-// first.
+// membersOf lists a schema's members, the required ones first. After each come the members inside it, unless it refers
+// to a named schema.
 func membersOf(inside string, s *Schema) []shownMember {
 	var list []shownMember
 	names := slices.SortedFunc(maps.Keys(s.Properties), func(a, b string) int {
@@ -58,7 +58,7 @@ func membersOf(inside string, s *Schema) []shownMember {
 	return list
 }
 
-// typeOf says what a value of the schema is.
+// typeOf returns the type of a schema in words.
 func typeOf(s *Schema) []piece {
 	more, open := s.AdditionalProperties.(*Schema)
 	switch {
@@ -87,7 +87,7 @@ func typeOf(s *Schema) []piece {
 	return []piece{{Word: s.Type}}
 }
 
-// limitsOf says what else a value must be, and its default.
+// limitsOf returns what else holds for a value, and its default.
 func limitsOf(s *Schema) []string {
 	var limits []string
 	say := func(format string, args ...any) { limits = append(limits, fmt.Sprintf(format, args...)) }
@@ -145,7 +145,7 @@ func limitsOf(s *Schema) []string {
 		say("may be null")
 	}
 	if len(s.OneOf) > 0 {
-		say("either what is meant or `all`, not both")
+		say("either a filter or `all`, not both")
 	}
 	for _, inner := range []any{s.Items, s.AdditionalProperties} {
 		if of, ok := inner.(*Schema); ok && of != nil && of.Ref == "" {

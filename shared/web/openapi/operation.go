@@ -4,30 +4,30 @@ import "ordertally/shared/web/problem"
 
 // Operation describes one route.
 type Operation struct {
-	ID          string // lower camel case; the name of a generated client's method
+	ID          string // lower camel case; names the method of a generated client
 	Summary     string // one line
 	Description string
-	// Of names the route, by method and path, when the operation is that route with one of its variables set: the path
-	// that the operation is described under has a value where the route's has the variable.
+	// Of names the route, by method and path, if the operation is described for one value of a variable: its path then
+	// has the value where the route's path has the variable.
 	Of      string
 	Query   []Parameter
 	Headers []Parameter // of the request
 	Path    map[string]*Schema
-	// Body is a value of the type that the request's JSON has, a *Schema or a Named; nil for none.
+	// Body is a value of the request's Go type, a *Schema or a Named; nil if there is no body.
 	Body        any
-	BodyExample any // what marshals to one
-	// BodyOptional says that the request may have no body.
+	BodyExample any // marshals to the example
+	// BodyOptional says that the body may be left out.
 	BodyOptional bool
-	// Status of success, default 200, and what it answers: a value of the type that is marshalled, or a *Schema. Its
-	// content type is Media, default application/json.
+	// Status is that of success, default 200. Answer is a value of the Go type that it marshals, or a *Schema. Media is
+	// its content type, default application/json.
 	Status        int
 	Answer        any
-	AnswerExample any // what marshals to one
+	AnswerExample any // marshals to the example
 	Media         string
 	Replies       []Reply // other successes
-	// AnswerHeaders are those of the success, besides the ones that every answer has.
+	// AnswerHeaders are the headers of the success, besides those of every answer.
 	AnswerHeaders []Header
-	// Problems are the kinds that may be answered besides those that follow from the rest of the description.
+	// Problems are the operation's own, besides those that follow from the rest of the description.
 	Problems []problem.Kind
 }
 
@@ -38,7 +38,7 @@ type Reply struct {
 	Headers []Header
 }
 
-// Parameter is one of a query or a header.
+// Parameter is a parameter of the query or a header.
 type Parameter struct {
 	Name     string
 	Says     string
@@ -46,8 +46,8 @@ type Parameter struct {
 	Schema   *Schema
 }
 
-// Named is a schema written by hand that has a name in the document, and so in clients made of it. Parts are what it
-// refers to as Ref has it: each a Named, or a value of a type.
+// Named is a handwritten schema with a name in the document, and so in generated clients. Parts are what it refers to
+// by Ref: each is a Named or a value of a Go type.
 type Named struct {
 	Name   string
 	Schema *Schema

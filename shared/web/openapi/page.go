@@ -26,7 +26,7 @@ type shownAPI struct {
 	Schemas []shownSchema
 }
 
-// shownGroup is the operations whose paths begin alike.
+// shownGroup is the operations whose paths have the same beginning.
 type shownGroup struct {
 	Path       string
 	Operations []shownOperation
@@ -63,7 +63,7 @@ type shownSchema struct {
 	Members    []shownMember
 }
 
-// render makes the page. It is part of the program: that it cannot be made is a mistake in it.
+// render makes the page. The page is part of the program, so a failure is a mistake in the program and panics.
 func render(api *huma.OpenAPI) []byte {
 	shown := shownAPI{Title: api.Info.Title, Says: strings.Split(api.Info.Description, "\n\n")}
 	groups := map[string][]shownOperation{}
@@ -91,7 +91,7 @@ func render(api *huma.OpenAPI) []byte {
 	return html.Bytes()
 }
 
-// groupOf is the beginning of a path: its first two parts, or three where the third is a name among variables.
+// groupOf returns the beginning of a path: its first two parts, and of an activity's path one more.
 func groupOf(path string) string {
 	parts := strings.Split(path, "/")
 	if len(parts) > 4 && parts[2] == "activities" {
@@ -145,7 +145,7 @@ func responseOf(api *huma.OpenAPI, status string, response *huma.Response) shown
 	return shown
 }
 
-// contentOf shows a body; nil when there is none.
+// contentOf shows a body. It returns nil if there is none.
 func contentOf(content map[string]*huma.MediaType) *shownContent {
 	for media, m := range content {
 		shown := &shownContent{Media: media, Type: typeOf(m.Schema), Limits: limitsOf(m.Schema),
@@ -162,7 +162,7 @@ func contentOf(content map[string]*huma.MediaType) *shownContent {
 	return nil
 }
 
-// prose is a text of the document as HTML: `code` is all the markup that is used.
+// prose turns a text of the document into HTML. Its only markup is `code`.
 func prose(text string) template.HTML {
 	var html strings.Builder
 	for i, part := range strings.Split(text, "`") {
@@ -172,5 +172,5 @@ func prose(text string) template.HTML {
 		}
 		html.WriteString(part)
 	}
-	return template.HTML(html.String()) //nolint:gosec // each part of it was escaped just now
+	return template.HTML(html.String()) //nolint:gosec // each part was escaped above
 }

@@ -13,8 +13,8 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// CodesOf is the extension of a response that lists the codes its problem may have, for programs. Its description has
-// them for people.
+// CodesOf is the extension of a response that lists its problem codes for programs. The description lists them for
+// people.
 const CodesOf = "x-problem-codes"
 
 // kinds are the problems that an operation may answer with.
@@ -31,7 +31,7 @@ func (d *document) kinds(op *Operation, route *web.Route, varies bool) []problem
 		all = append(all, problem.OfBody()...)
 	}
 	if varies && !slices.ContainsFunc(all, func(k problem.Kind) bool { return k.Code == problem.CodeNotFound }) {
-		all = append(all, problem.KindNotFound) // with a part that no such path has, an encoded slash for one
+		all = append(all, problem.KindNotFound) // a variable's value may be impossible, such as an encoded slash
 	}
 	return all
 }
@@ -39,7 +39,7 @@ func (d *document) kinds(op *Operation, route *web.Route, varies bool) []problem
 // refusals describes the problems, by status.
 func (d *document) refusals(kinds []problem.Kind) map[int]*huma.Response {
 	byStatus := map[int]*huma.Response{}
-	foreign := slices.Contains(kinds, auth.KindCrossOrigin) // no credential mends that
+	foreign := slices.Contains(kinds, auth.KindCrossOrigin) // no credential helps against it
 	for _, kind := range kinds {
 		response := byStatus[kind.Status]
 		if response == nil {
@@ -52,7 +52,8 @@ func (d *document) refusals(kinds []problem.Kind) map[int]*huma.Response {
 			byStatus[kind.Status] = response
 		}
 		line := "\n- `" + kind.Code + "`: " + kind.Says
-		if !strings.Contains(response.Description+"\n", line+"\n") { // two parts of a description may name the same
+		// two parts of the description may name the same kind
+		if !strings.Contains(response.Description+"\n", line+"\n") {
 			response.Description += line
 		}
 		codes, _ := response.Extensions[CodesOf].([]string)
@@ -80,7 +81,7 @@ var everywhere = []int{
 
 const responseRef = "#/components/responses/"
 
-// ResponseOf returns what is described under a status, nil for nothing.
+// ResponseOf returns the response that is described for a status; nil for none.
 func ResponseOf(api *huma.OpenAPI, op *huma.Operation, status string) *huma.Response {
 	response := op.Responses[status]
 	if response != nil && response.Ref != "" {
@@ -89,17 +90,16 @@ func ResponseOf(api *huma.OpenAPI, op *huma.Operation, status string) *huma.Resp
 	return response
 }
 
-// noteCode adds a code to those that the schema of problems lists.
+// noteCode adds a code to the schema of problems.
 func (d *document) noteCode(code string) {
 	if !slices.Contains(d.codes, code) {
 		d.codes = append(d.codes, code)
 	}
 }
 
-// listCodes writes the codes into the schema of problems. Those of any path belong to it too, though no operation
-// answers with them.
+// listCodes writes the codes into the schema of problems, with those that any path may answer.
 func (d *document) listCodes(rules []string) {
-	d.schema(problem.Problem{}) // an API of which nothing is described has it too
+	d.schema(problem.Problem{}) // even if no operation is described
 	d.noteCode(problem.CodeNotFound)
 	d.noteCode(problem.CodeMethodNotAllowed)
 	slices.Sort(d.codes)
@@ -109,7 +109,7 @@ func (d *document) listCodes(rules []string) {
 	}
 }
 
-// nameCodes gives the member code of a schema a schema of its own, so that generated clients have a type for it.
+// nameCodes gives the codes a schema of their own, so that generated clients have a type for them.
 func (d *document) nameCodes(of string, codes []string) {
 	member := d.registry.Map()[of].Properties["code"]
 	d.registry.Map()[of+"Code"] = Said(Enum(codes...), member.Description, member.Examples...)

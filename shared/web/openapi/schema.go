@@ -6,13 +6,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Schema is a JSON Schema, of the draft that OpenAPI 3.1 uses (2020-12).
+// Schema is a JSON Schema of draft 2020-12, which OpenAPI 3.1 uses.
 type Schema = huma.Schema
 
-// Integer is the schema of a whole number of 64 bits in JSON, from low on. One of any size has no format.
+// Integer is the schema of a 64-bit integer of at least low. One of any size has no format.
 func Integer(low float64) *Schema { return &Schema{Type: "integer", Format: "int64", Minimum: &low} }
 
-// String is the schema of a text with bounds in characters, 0 for none.
+// String is the schema of a string of least to most characters; 0 is no bound.
 func String(least, most int) *Schema {
 	s := &Schema{Type: "string"}
 	if least > 0 {
@@ -24,7 +24,7 @@ func String(least, most int) *Schema {
 	return s
 }
 
-// Enum is the schema of one of some texts.
+// Enum is the schema of a string with one of those values.
 func Enum[T ~string](values ...T) *Schema {
 	s := &Schema{Type: "string"}
 	for _, v := range values {
@@ -33,15 +33,14 @@ func Enum[T ~string](values ...T) *Schema {
 	return s
 }
 
-// Said returns a copy of s that says what it is.
+// Said returns a copy of s with a description.
 func Said(s *Schema, says string, examples ...any) *Schema {
 	said := *s
 	said.Description, said.Examples = says, examples
 	return &said
 }
 
-// Closed is a closed set of texts that the values of a Go type are taken from. Fields of the type refer to it by the
-// type's name.
+// Closed is the closed set of values of a Go string type. Fields of the type refer to it by the type's name.
 type Closed struct {
 	of, stands reflect.Type
 	name       string
@@ -56,17 +55,16 @@ func ClosedSet[T ~string](says string, values ...T) Closed {
 
 func setName(t reflect.Type) string { return huma.DefaultSchemaNamer(t, "") }
 
-// closed stands in for T, which reflection takes for any text.
+// closed stands in for T. By reflection alone, T could be any string.
 type closed[T ~string] struct{}
 
 // Schema implements huma.SchemaProvider.
 func (closed[T]) Schema(huma.Registry) *Schema { return Ref(setName(reflect.TypeFor[T]())) }
 
-// FilterOrAll makes s the schema of a request that names at least one of those members or says "all": true, and not
-// both.
+// FilterOrAll makes s the schema of a request that either has at least one of those members or says "all": true.
 func FilterOrAll(s *Schema, filter ...string) {
 	s.Properties["all"] = &Schema{Type: "boolean",
-		Description: "Whoever means all has to say so: true, and no filter. False is the same as left out."}
+		Description: "True selects everything; no filter may be given with it. False is the same as left out."}
 	named := &Schema{}
 	for _, name := range filter {
 		named.AnyOf = append(named.AnyOf, &Schema{Required: []string{name}})
@@ -78,7 +76,7 @@ func FilterOrAll(s *Schema, filter ...string) {
 	}
 }
 
-// integer stands in for big.Int, which reflection takes for a text.
+// integer stands in for big.Int. By reflection, that would be a string.
 type integer struct{}
 
 // Schema implements huma.SchemaProvider.

@@ -11,8 +11,7 @@ import (
 	"ordertally/shared/web/webpage"
 )
 
-// Routes are /openapi.json, the document, and /docs, a page that shows it. Both are public: they tell what the source
-// tells.
+// Routes returns /openapi.json, the document, and /docs, a page that shows it. Both are public, as the source is.
 func Routes(api *huma.OpenAPI) []web.Route {
 	text, html := Text(api), render(api)
 	return []web.Route{
@@ -23,7 +22,7 @@ func Routes(api *huma.OpenAPI) []web.Route {
 				h.Set("Content-Length", strconv.Itoa(len(text)))
 				h.Set("Cache-Control", "no-cache") // the next release changes it
 				h.Set("X-Content-Type-Options", "nosniff")
-				_, _ = w.Write(text) // the only error is a client that has gone
+				_, _ = w.Write(text) // fails only if the client has disconnected
 			}},
 		{Method: http.MethodGet, Path: "/docs", Scope: auth.Public, Handler: webpage.NewPage(html).ServeHTTP},
 	}

@@ -1,8 +1,7 @@
-// Package problem is the one form of every HTTP error: application/problem+json (RFC 9457) with a stable code.
+// Package problem is the form of every HTTP error: application/problem+json (RFC 9457) with a stable code.
 //
-// Clients tell errors apart by Code; Title and Detail are for people and may change. Type is always the URI reference
-// "/problems/<code>", a name and not a page. The package does not decide which error has which status: each API has a
-// table for that.
+// Clients tell errors apart by Code. Title and Detail are for people and may change. Type is the URI reference
+// "/problems/<code>": a name, not a page. Each API has a table that says which error has which status.
 package problem
 
 import (
@@ -24,22 +23,22 @@ const (
 	CodeInternal         = "internal"
 )
 
-// Problem is one error answer. It is also an error, so that a handler can return it.
+// Problem is an error answer. It is also an error, so a handler can return it.
 type Problem struct {
-	// Type is filled in by Write when it is empty, with /problems/<code>.
+	// Write sets an empty Type to /problems/<code>.
 	Type string `json:"type" doc:"/problems/ and the code: a name, not a page." example:"/problems/rate_limited"`
-	// Title is filled in by Write when it is empty, with the status's text.
+	// Write sets an empty Title to the text of the status.
 	Title    string `json:"title" doc:"The status in words. For people; it may change." example:"Too Many Requests"`
 	Status   int    `json:"status" minimum:"400" maximum:"599" doc:"The status of the answer." example:"429"`
 	Detail   string `json:"detail,omitempty" doc:"What was wrong this time and what to do about it. For people; it may change." example:"Send fewer requests."`
-	Instance string `json:"instance,omitempty" doc:"A URI reference of this occurrence. Left out when it has none."`
-	Code     string `json:"code" doc:"What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status." example:"rate_limited"`
-	// TraceID is filled in by Write, from the request's context or its traceparent.
+	Instance string `json:"instance,omitempty" doc:"A URI reference of this occurrence. Left out if it has none."`
+	Code     string `json:"code" doc:"Clients tell problems apart by it. The description of each status lists the codes that it may have. A later release may add codes: treat an unknown one by its status." example:"rate_limited"`
+	// Write sets an empty TraceID from the request's context or its traceparent.
 	TraceID string       `json:"trace_id,omitempty" doc:"The request's trace, 32 hexadecimal digits, as in the service's log." example:"4bf92f3577b34da6a3ce929d0e0e4736"`
-	Errors  []FieldError `json:"errors,omitempty" doc:"The faults of the body, in the order found, 20 at most. Left out when the problem is not one of fields."`
+	Errors  []FieldError `json:"errors,omitempty" doc:"The faults in the body, in the order found, at most 20. Left out if no field is at fault."`
 
-	// RetryAfter becomes the Retry-After header, in whole seconds, rounded up. When it is 0, a 429 or a 503 says one
-	// second and other statuses say nothing.
+	// RetryAfter becomes the Retry-After header, rounded up to whole seconds. If it is 0, a 429 or a 503 says 1 second,
+	// and other statuses have no such header.
 	RetryAfter time.Duration `json:"-"`
 	// Allow lists a 405's methods for the Allow header.
 	Allow []string `json:"-"`
@@ -49,17 +48,17 @@ type Problem struct {
 
 // FieldError is one fault in a request's body or parameters.
 type FieldError struct {
-	Pointer string `json:"pointer" doc:"JSON Pointer (RFC 6901) into the body; of a field that is missing, where it would be; empty for the whole body." example:"/lines/0/quantity"`
-	Code    string `json:"code,omitempty" doc:"The rule that was broken. Left out when it has no name." example:"out_of_range"`
+	Pointer string `json:"pointer" doc:"JSON Pointer (RFC 6901) into the body. For a missing field it is where the field would be; for the whole body it is empty." example:"/lines/0/quantity"`
+	Code    string `json:"code,omitempty" doc:"The rule that was broken. Left out if it has no name." example:"out_of_range"`
 	Detail  string `json:"detail" doc:"What is wrong, a sentence without its subject. For people; it may change." example:"must be 1 to 1000000000"`
 }
 
-// New returns a problem of that status and code. An API makes its own of a [Kind].
+// New returns a problem of that status and code. An API makes its problems with [Kind.New].
 func New(status int, code, detail string) Problem {
 	return Problem{Status: status, Code: code, Detail: detail}
 }
 
-// Internal is the 500 for everything that no table knows. It says nothing of the cause: that belongs in the log.
+// Internal is the 500 for an error that no table knows. It does not tell the cause, which belongs in the log.
 func Internal() Problem { return KindInternal.New("") }
 
 // NotFound is the 404 for a path that no route has.
@@ -69,12 +68,12 @@ func NotFound() Problem {
 
 // MethodNotAllowed is the 405 for a path that exists, but not with this method.
 func MethodNotAllowed(allow ...string) Problem {
-	p := KindMethodNotAllowed.New("This path does not take this method; see the Allow header.")
+	p := KindMethodNotAllowed.New("This path does not allow this method. See the Allow header.")
 	p.Allow = allow
 	return p
 }
 
-// Error gives status, code and detail.
+// Error returns status, code and detail.
 func (p Problem) Error() string {
 	if p.Detail == "" {
 		return fmt.Sprintf("%d %s", p.Status, p.Code)

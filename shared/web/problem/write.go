@@ -12,9 +12,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Write answers r with p. Headers that the handler had set for the answer it did not give (Location, Etag, a content
-// encoding) are removed; others stay. A Status that is no error, or no Code, becomes Internal: a mistake in the program
-// must not reach the client as a success. A client that has gone is not an error.
+// Write answers r with p. It removes the headers that belong to the answer that was not given: Location, ETag,
+// Last-Modified and Content-Encoding. A problem without a Code, or whose Status is not an error, becomes Internal, so
+// that no mistake in the program looks like a success. A client that has disconnected is no error.
 func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 	p = complete(p, r)
 	body, err := json.Marshal(p)
@@ -41,10 +41,10 @@ func Write(w http.ResponseWriter, r *http.Request, p Problem) {
 		h.Set("Allow", strings.Join(p.Allow, ", "))
 	}
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(body) // the only error is a client that has gone
+	_, _ = w.Write(body) // fails only if the client has disconnected
 }
 
-// TraceID is the id of the trace that a request's context is of, "" for none.
+// TraceID returns the trace id in a request's context; "" for none.
 func TraceID(ctx context.Context) string {
 	if id := trace.SpanContextFromContext(ctx).TraceID(); id.IsValid() {
 		return id.String()

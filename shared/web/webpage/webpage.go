@@ -1,5 +1,5 @@
-// Package webpage serves the services' own pages: embedded files, no build step, nothing from elsewhere. What all pages
-// share in looks is base.css, what the pages of the APIs add is docs.css, and how pages ask their service is ask.js.
+// Package webpage serves the services' own pages from embedded files, without a build step and without anything from
+// other sites. base.css is the style of all pages, docs.css adds that of API pages, and ask.js calls the service.
 package webpage
 
 import (
@@ -19,8 +19,8 @@ import (
 //go:embed base.css docs.css ask.js
 var base embed.FS
 
-// Policy is the Content-Security-Policy of a page: it may load its own files and ask its own service, nothing else, and
-// nobody may frame it.
+// Policy is the Content-Security-Policy of a page. The page may load its own files and call its own service, and nobody
+// may frame it.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -33,7 +33,7 @@ func Write(w http.ResponseWriter, html []byte) {
 	write(w, "text/html; charset=utf-8", html)
 }
 
-// Page is a page that stays the same. It may be kept, and asked for again by its entity tag.
+// Page is a page that never changes. Browsers may cache it and revalidate it by its entity tag.
 type Page struct {
 	html []byte
 	tag  string
@@ -45,12 +45,12 @@ func NewPage(html []byte) *Page {
 	return &Page{html, `"` + hex.EncodeToString(digest[:16]) + `"`}
 }
 
-// ServeHTTP answers with the page, or with 304 to who has it.
+// ServeHTTP answers with the page, or with 304 if the client has it.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", Policy)
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-cache") // the next day or release changes it
+	h.Set("Cache-Control", "no-cache") // the next release changes it
 	h.Set("ETag", p.tag)
 	if slices.Contains(strings.Split(strings.ReplaceAll(r.Header.Get("If-None-Match"), " ", ""), ","), p.tag) {
 		w.WriteHeader(http.StatusNotModified)
@@ -59,8 +59,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, "text/html; charset=utf-8", p.html)
 }
 
-// Assets returns the handler of /assets/{file}: base.css, docs.css, ask.js, and the style sheets and scripts in the
-// directory page of files.
+// Assets returns the handler of /assets/{file}: base.css, docs.css, ask.js and the files in the directory page of
+// files.
 func Assets(files embed.FS) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("file")
@@ -82,5 +82,5 @@ func write(w http.ResponseWriter, contentType string, content []byte) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	h.Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(content) // #nosec G705 -- a file of the program; the only error is a client that has gone
+	_, _ = w.Write(content) // #nosec G705 -- a file of the program; fails only if the client has disconnected
 }

@@ -1,4 +1,4 @@
-// Package openapitest holds what an API answers against its OpenAPI document.
+// Package openapitest checks an API's answers against its OpenAPI document.
 package openapitest
 
 import (
@@ -19,9 +19,8 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// Check returns a handler that answers as next does and fails the test when an answer to an operation of the document
-// has a status, a content type, a header or a problem's code that it does not describe there, lacks a header that it
-// requires, or has JSON that does not fit the schema. What is no operation is not looked at.
+// Check returns a handler that answers as next does. It fails the test when an answer does not fit the description of
+// its operation: status, content type, headers, problem codes and JSON. It ignores requests for other paths.
 func Check(t testing.TB, api *huma.OpenAPI, next http.Handler) http.Handler {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(openapi.Text(api)))
@@ -106,7 +105,7 @@ func (c *checker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// code holds a problem against the codes that its status lists.
+// code checks that the status lists the problem's code.
 func (c *checker) code(name string, described *huma.Response, value any) {
 	object, _ := value.(map[string]any)
 	code, _ := object["code"].(string)
@@ -115,7 +114,7 @@ func (c *checker) code(name string, described *huma.Response, value any) {
 	}
 }
 
-// find prefers the operation whose path varies least.
+// find prefers the operation with the fewest variables.
 func (c *checker) find(r *http.Request) *operation {
 	var best *operation
 	for i := range c.operations {
@@ -151,7 +150,7 @@ func (c *checker) schema(op *operation, status int, media string) *jsonschema.Sc
 	return c.schemas[at]
 }
 
-// answer keeps what was written.
+// answer records what was written.
 type answer struct {
 	http.ResponseWriter
 	status int

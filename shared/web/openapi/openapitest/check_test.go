@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// complaints are what a check says instead of failing its test.
+// complaints records a check's errors instead of failing the test.
 type complaints struct {
 	testing.TB
 	said []string
@@ -24,8 +24,8 @@ func (c *complaints) Errorf(format string, args ...any) {
 	c.said = append(c.said, fmt.Sprintf(format, args...))
 }
 
-// TestWhatACheckFinds gives answers that are not as they are described, each wrong in one way.
-func TestWhatACheckFinds(t *testing.T) {
+// Each answer differs from its description in one way.
+func TestCheck_FindsWhatDiffersFromTheDescription(t *testing.T) {
 	type answer struct {
 		A int `json:"a"`
 	}
@@ -69,7 +69,7 @@ func TestWhatACheckFinds(t *testing.T) {
 			good(w)
 			w.Header().Del("Location")
 			fmt.Fprint(w, `{"a":1}`)
-		}, "the header Location is not there"},
+		}, "the header Location is missing"},
 		"a header of another value": {func(w http.ResponseWriter, _ *http.Request) {
 			good(w)
 			w.Header().Set("Cache-Control", "public")
@@ -89,7 +89,7 @@ func TestWhatACheckFinds(t *testing.T) {
 			`the code "rate_limited" is not described`},
 		"a code of nothing": {fails(problem.Kind{Status: http.StatusNotFound, Code: "gone"}),
 			"does not fit its schema"},
-		"a 401 without a challenge": {fails(auth.KindUnauthenticated), "the header WWW-Authenticate is not there"},
+		"a 401 without a challenge": {fails(auth.KindUnauthenticated), "the header WWW-Authenticate is missing"},
 		"a limit with its own header": {fails(problem.Kind{Status: http.StatusTooManyRequests, Code: "rate_limited"}),
 			""},
 	} {

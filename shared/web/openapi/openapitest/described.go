@@ -11,7 +11,7 @@ import (
 	"ordertally/shared/web/openapi"
 )
 
-// described fails the test for each member of a schema, and each parameter, that says nothing of itself.
+// described fails the test for each parameter, and each member of a schema, without a description.
 func described(t *testing.T, api *huma.OpenAPI) {
 	t.Helper()
 	for name, s := range api.Components.Schemas.Map() {
@@ -47,7 +47,7 @@ func members(t *testing.T, at string, s *openapi.Schema) {
 	}
 }
 
-// examples holds every example of the document against the schema that it stands beside.
+// examples validates every example of the document against the schema beside it.
 func examples(t *testing.T, document any, compiler *jsonschema.Compiler) {
 	t.Helper()
 	seen := 0

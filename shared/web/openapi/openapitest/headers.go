@@ -11,20 +11,20 @@ import (
 	"ordertally/shared/web/openapi"
 )
 
-// notable are the headers that a client may go by: none of them may be on an answer whose description does not have it.
+// notable are the headers that a client may rely on. An answer may have one only if its description has it.
 var notable = []string{
 	"Cache-Control", "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
 	"Idempotent-Replayed", "Accept-Ranges",
 	"Last-Modified", "Deprecation", "Sunset",
 }
 
-// headers holds an answer's headers against their description.
+// headers checks an answer's headers against their description.
 func (c *checker) headers(name string, described *huma.Response, header http.Header) {
 	all := openapi.HeadersOf(c.api, described)
 	for field, about := range all {
 		values := header.Values(field)
 		if len(values) == 0 && about.Required {
-			c.t.Errorf("%s: the header %s is not there", name, field)
+			c.t.Errorf("%s: the header %s is missing", name, field)
 		}
 		for _, value := range values {
 			if err := c.fits(about.Schema, value); err != nil {
@@ -39,7 +39,7 @@ func (c *checker) headers(name string, described *huma.Response, header http.Hea
 	}
 }
 
-// fits validates a header's value, which is a number where the schema says so.
+// fits validates a header's value. It is a number if the schema says integer.
 func (c *checker) fits(schema *openapi.Schema, value string) error {
 	compiled, err := c.header(schema)
 	if err != nil {
@@ -51,7 +51,7 @@ func (c *checker) fits(schema *openapi.Schema, value string) error {
 	return compiled.Validate(value)
 }
 
-// header compiles a schema, once.
+// header compiles a schema and keeps the result.
 func (c *checker) header(schema *openapi.Schema) (*jsonschema.Schema, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

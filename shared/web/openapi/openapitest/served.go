@@ -13,8 +13,8 @@ import (
 	"ordertally/shared/web/openapi"
 )
 
-// Served checks that a service answers with the document at /openapi.json and shows each operation at /docs, that every
-// schema of the document is one and every member of it described, and that the examples fit.
+// Served checks that a service serves the document at /openapi.json and shows each operation at /docs. It also checks
+// that every schema is valid, every member has a description, and every example fits its schema.
 func Served(t *testing.T, url string, api *huma.OpenAPI) {
 	t.Helper()
 	get := func(path, contentType string) []byte {
