@@ -197,7 +197,7 @@ func TestAnOldBacklogRefusesOrders(t *testing.T) {
 	if len(stored) == 0 {
 		t.Error("nothing waited, and an order was refused")
 	}
-	a.refuses(admission.Backlog, "30", "not published for", stored)
+	a.refuses(admission.Backlog, "30", "has waited for", stored)
 }
 
 func TestACommitThatHangsRefusesOrders(t *testing.T) {

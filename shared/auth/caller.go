@@ -15,18 +15,18 @@ type Caller struct {
 	Kind string
 	// Name is the key's name, or the token's subject. For logs.
 	Name string
-	// ID tells callers apart: 32 hexadecimal digits, "" for anonymous ones. Keys of one name have one ID, and so does
-	// an issuer's subject, whatever credential it sends.
+	// ID tells callers apart: 32 hexadecimal digits, "" for anonymous ones. Keys with the same name have the same ID,
+	// and so have all tokens of one subject.
 	ID string
-	// Until is when the credential expires; zero for never. What goes on beyond a request, such as a stream, ends then.
+	// Until is when the credential expires; zero for never. A live stream ends then.
 	Until time.Time
 
 	scopes  []string
-	key     string        // the id of the API key; "" for who has none
-	revoked chan struct{} // closed when the key is revoked; nil for who has none
+	key     string        // the id of the API key; "" without one
+	revoked chan struct{} // closed when the key is revoked; nil without one
 }
 
-// Anonymous is everybody, where nobody needs a credential.
+// Anonymous is the caller where nobody needs a credential. They may do everything.
 var Anonymous = &Caller{Kind: "anonymous", scopes: Scopes()}
 
 func newCaller(kind, name string, scopes []string) *Caller {
@@ -34,7 +34,7 @@ func newCaller(kind, name string, scopes []string) *Caller {
 	return &Caller{Kind: kind, Name: name, ID: hex.EncodeToString(id[:16]), scopes: scopes}
 }
 
-// Actor names the caller in the record of an act, by kind and name; "" for anonymous ones.
+// Actor names the caller in audit entries, as KIND:NAME; "" if anonymous.
 func (c *Caller) Actor() string {
 	if c.ID == "" {
 		return ""
@@ -47,8 +47,8 @@ func (c *Caller) May(scope string) bool { return slices.Contains(c.scopes, scope
 
 type callerKey struct{}
 
-// FromContext returns who sent the request whose context ctx is. Behind a route that is Public, or that no Guard
-// protects, it is a caller without a name who may do nothing.
+// FromContext returns the caller of the request with that context. On a Public route, or without a Guard, it is an
+// anonymous caller who may do nothing.
 func FromContext(ctx context.Context) *Caller {
 	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
 		return c
@@ -56,9 +56,9 @@ func FromContext(ctx context.Context) *Caller {
 	return &Caller{Kind: "anonymous"}
 }
 
-// Ended returns two channels: one receives when the credential expires, the other is closed when it is revoked. A
-// credential that cannot expire or be revoked never signals. The caller must call stop. A token that its issuer
-// withdraws ends when it expires.
+// Ended returns two channels. The first receives when the credential expires, the second is closed when it is revoked.
+// A credential that cannot expire or be revoked never signals. A token that its issuer withdraws ends when it expires.
+// The caller must call stop.
 func (c *Caller) Ended() (expired <-chan time.Time, revoked <-chan struct{}, stop func()) {
 	if c.Until.IsZero() {
 		return nil, c.revoked, func() {}
@@ -67,7 +67,7 @@ func (c *Caller) Ended() (expired <-chan time.Time, revoked <-chan struct{}, sto
 	return timer.C, c.revoked, func() { timer.Stop() }
 }
 
-// over says why the caller may do nothing any more at that time, nil when they may.
+// over returns why the credential is no longer valid at that time; nil if it is valid.
 func (c *Caller) over(now time.Time) error {
 	select {
 	case <-c.revoked:
@@ -85,7 +85,7 @@ var (
 	errExpired = errors.New("the credential has expired")
 )
 
-// revoke tells whoever serves the caller without end. The committer calls it, once or more.
+// revoke ends the caller's live streams. The committer calls it, maybe more than once.
 func (c *Caller) revoke() {
 	select {
 	case <-c.revoked:

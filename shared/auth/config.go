@@ -11,19 +11,18 @@ import (
 	"ordertally/shared/clock"
 )
 
-// Config is how a service knows its callers. The tags make it flags of its serve command. API keys are not here: they
-// are in the service's file.
+// Config is the settings by which a service knows its callers. The API keys are in the service's file.
 type Config struct {
 	// OIDCIssuer is the URL of an OpenID Connect issuer whose tokens are accepted. Default none.
 	OIDCIssuer string `help:"Accept tokens of this OpenID Connect issuer." name:"oidc-issuer" placeholder:"URL"`
-	// OIDCAudience is what the tokens must be made for.
-	OIDCAudience string `help:"What the issuer's tokens must be made for (their aud)." name:"oidc-audience" placeholder:"NAME"`
-	// AllowUnauthenticated lets the service listen beyond loopback though neither a key nor an issuer is configured. It
-	// changes nothing when one is.
-	AllowUnauthenticated bool `help:"Listen beyond loopback, and answer whatever name it is called by, though neither a key nor an issuer is configured: everybody may do everything." name:"allow-unauthenticated"`
+	// OIDCAudience is the audience (aud) that the tokens must have.
+	OIDCAudience string `help:"The audience (aud) that the issuer's tokens must have." name:"oidc-audience" placeholder:"NAME"`
+	// AllowUnauthenticated lets the service listen beyond loopback without a key and without an issuer. With one of
+	// them it changes nothing.
+	AllowUnauthenticated bool `help:"Listen beyond loopback without a key and without an issuer, and answer to any host name. Everybody may do everything." name:"allow-unauthenticated"`
 }
 
-// Validate refuses an issuer without an audience, and the other way round.
+// Validate refuses an issuer without an audience, and an audience without an issuer.
 func (c *Config) Validate(prefix string) error {
 	if c.OIDCIssuer == "" {
 		if c.OIDCAudience != "" {
@@ -35,11 +34,11 @@ func (c *Config) Validate(prefix string) error {
 	return err
 }
 
-// ErrExposed is a service that everybody could use from anywhere.
+// ErrExposed says that everybody could use the service from anywhere.
 var ErrExposed = errors.New("neither an API key nor an issuer is configured")
 
-// Guard reads the keys in db and returns what lets requests in at that address. program and data are for the remedies
-// that the error names; it wraps ErrExposed when nobody would be kept out.
+// Guard reads the keys in db and returns the guard for a service that listens on addr. The error wraps ErrExposed when
+// it would let in everybody from anywhere. It says what to do, for which it needs program and data.
 func (c *Config) Guard(ctx context.Context, db *boltdb.DB, addr, program, data string) (*Guard, error) {
 	keys, err := OpenKeys(ctx, db, clock.System{})
 	if err != nil {
@@ -64,8 +63,8 @@ func exposed(addr, program, data string) error {
 		addr, ErrExposed, program, data)
 }
 
-// Check says what Guard would, of the file at data as it is. It makes none, and opens it only when a key in it decides.
-// The error is boltdb.ErrLocked when another process has the file: whether there is a key is not known then.
+// Check returns the error that Guard would return for the file at data. It makes no file, and opens one only if its
+// keys matter. The error is boltdb.ErrLocked if another process has the file: whether there is a key is then unknown.
 func (c *Config) Check(ctx context.Context, addr string, format boltdb.Format, data string) (err error) {
 	if c.OIDCIssuer != "" || c.AllowUnauthenticated || loopback(addr) {
 		return nil

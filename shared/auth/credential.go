@@ -11,17 +11,17 @@ import (
 	"ordertally/shared/settings/secret"
 )
 
-// Credential is how a command that calls a service gets its API key or token: from a file, or from an environment
-// variable, never from the command line, which others on the machine can see.
+// Credential is where a command that calls a service gets its API key or token: a file or an environment variable. The
+// command line is no such place, because others on the machine can see it.
 type Credential struct {
 	APIKeyFile string `help:"File with the API key or token to send; the variable API_KEY of the service, such as ORDER_API_KEY, holds it otherwise." name:"api-key-file" placeholder:"FILE"`
 }
 
-// maxCredential bounds the file, in bytes: no server takes a header of that size.
+// maxCredential bounds the file. No server accepts a header that long.
 const maxCredential = 64 << 10
 
-// Token returns the credential: what the file has, without spaces around it, or what the environment variable has, or
-// none. The file may be a pipe, such as a shell's <(command).
+// Token returns the credential from the file or else from the environment variable, without spaces around it. It is
+// empty if there is none. The file may be a pipe, such as a shell's <(command).
 func (c Credential) Token(variable string) (secret.Text, error) {
 	token := os.Getenv(variable)
 	if c.APIKeyFile != "" {
@@ -36,12 +36,12 @@ func (c Credential) Token(variable string) (secret.Text, error) {
 	token = strings.TrimSpace(token)
 	if strings.IndexFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
 		return secret.Text{}, errors.New(
-			"the API key or token has characters that none has: look at --api-key-file or " + variable)
+			"the API key or token has characters that no key or token can have: check --api-key-file or " + variable)
 	}
 	return secret.New(token), nil
 }
 
-// SetBearer makes the request one of the credential's owner. An empty token changes nothing.
+// SetBearer puts the token into the request's Authorization header. An empty token changes nothing.
 func SetBearer(r *http.Request, token string) {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)

@@ -16,8 +16,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// TestKeys_ComparesWholeDigests: one wrong bit anywhere in a digest is another key's, however much of the rest is
-// right.
+// A digest with one wrong bit anywhere must not match.
 func TestKeys_ComparesWholeDigests(t *testing.T) {
 	const secret = "abcdefghijklmnopqrstuvwxyz"
 	digest := sha256.Sum256([]byte(secret))
@@ -64,8 +63,8 @@ func TestKeys_ComparesWholeDigests(t *testing.T) {
 	}
 }
 
-// TestKeys_LetsInNoneThatIsAlike sends what a comparison of less than all would let in: secrets whose digests begin, or
-// end, as the right one does, one key's secret under another's id, and ids that differ in one place.
+// A comparison of only a part would let these in: secrets whose digests begin or end like the right one, one key's
+// secret under another's id, and ids that differ in one character.
 func TestKeys_LetsInNoneThatIsAlike(t *testing.T) {
 	db, err := boltdb.Open(filepath.Join(t.TempDir(), "keys.db"), boltdb.Options{})
 	if err != nil {

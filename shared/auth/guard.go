@@ -24,16 +24,16 @@ var (
 	}
 	KindInsufficientScope = problem.Kind{
 		Status: http.StatusForbidden, Code: "insufficient_scope",
-		Says: "The credential is good and does not have the scope that this needs.",
+		Says: "The credential is valid but lacks the scope that is needed.",
 	}
 	KindIssuerAway = problem.Kind{
 		Status: http.StatusServiceUnavailable, Code: "issuer_unavailable",
-		Says: "The issuer of the token does not answer, so the token cannot be judged. Repeat later.",
+		Says: "The issuer of the token does not answer, so the token cannot be checked. Repeat later.",
 	}
 )
 
-// Guard lets requests in that may come in: with an API key, or with a token of the issuer. With neither configured it
-// lets everybody in.
+// Guard lets in requests with an API key or a token of the issuer. Without any key and without an issuer it lets in
+// everybody.
 type Guard struct {
 	Keys   *Keys
 	Issuer *Issuer // nil for none
@@ -67,9 +67,9 @@ func loopback(addr string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// Protect returns the routes with handlers that answer 401 to a request without a valid credential and 403 to one
-// without the route's scope. Many 401s are paced: see refusals. It panics when a route has no scope: like the table
-// itself, that is a mistake in the program.
+// Protect returns the routes with handlers that check the credential. A request without a valid one gets a 401, and one
+// without the route's scope a 403. Many 401s are paced: see refusals. Protect panics if a route has no scope, because
+// that is a mistake in the program.
 func (g *Guard) Protect(routes []web.Route) []web.Route {
 	protected := slices.Clone(routes)
 	for i := range protected {
@@ -108,15 +108,15 @@ func (g *Guard) require(scope string, next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// callersBody is a body that is read no further once its caller's credential is not good any more. The credential was
-// asked for before the body came: without this, whoever keeps a request half sent could use a key after it was revoked.
+// callersBody is a body that cannot be read once the credential has expired or was revoked. The credential is checked
+// before the body arrives. So without this, a client with a half-sent request could use a key after its revocation.
 type callersBody struct {
 	io.ReadCloser
 	now    func() time.Time
 	caller *Caller
 }
 
-// Read returns a problem, the 401, in place of the end of the body too.
+// Read returns the 401 problem even in place of io.EOF.
 func (b *callersBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if over := b.caller.over(b.now()); over != nil {
@@ -125,21 +125,21 @@ func (b *callersBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Unauthenticated is the 401 for a request whose credential was refused with that error.
+// Unauthenticated returns the 401 for a credential that was refused with that error.
 func Unauthenticated(err error) problem.Problem {
 	p := KindUnauthenticated.New(sentence(err))
 	p.Challenge = challenge(err)
 	return p
 }
 
-// InsufficientScope is the 403 for a caller who is known and may not do this.
+// InsufficientScope returns the 403 for a caller who lacks that scope.
 func InsufficientScope(scope string) problem.Problem {
-	p := KindInsufficientScope.New("The credential does not have the scope " + scope + ". Use one that has.")
+	p := KindInsufficientScope.New("The credential does not have the scope " + scope + ". Use one that does.")
 	p.Challenge = realm + `, error="insufficient_scope", scope="` + scope + `"`
 	return p
 }
 
-// errNoCredential is the refusal of a request that sent none; RFC 6750 wants no error code for it.
+// errNoCredential refuses a request without a credential. RFC 6750 wants no error code for it.
 var errNoCredential = errors.New(`send a credential: "Authorization: Bearer", then an API key or a token`)
 
 func (g *Guard) authenticate(r *http.Request) (*Caller, error) {
@@ -165,7 +165,7 @@ func (g *Guard) authenticate(r *http.Request) (*Caller, error) {
 
 const realm = `Bearer realm="ordertally"`
 
-// challenge is the value of WWW-Authenticate (RFC 6750) of a 401.
+// challenge returns the WWW-Authenticate header (RFC 6750) of a 401.
 func challenge(err error) string {
 	if errors.Is(err, errNoCredential) {
 		return realm
@@ -173,7 +173,7 @@ func challenge(err error) string {
 	return realm + `, error="invalid_token"`
 }
 
-// sentence makes an error readable as a problem's detail.
+// sentence makes an error the detail of a problem.
 func sentence(err error) string {
 	text := err.Error()
 	return strings.ToUpper(text[:1]) + text[1:] + "."

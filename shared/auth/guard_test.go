@@ -83,9 +83,9 @@ func TestSettingsOfAnIssuer(t *testing.T) {
 		{"issuer.example", "a", "is not an https URL"},
 		{"https://", "a", "is not an https URL"},
 		{"https://me:sesame@issuer.example", "a",
-			`oidc-issuer: "https://me:xxxxx@issuer.example" has a name or password in it`},
+			`oidc-issuer: "https://me:xxxxx@issuer.example" has a user name or password in it`},
 		{"https://sesame@issuer.example", "a",
-			`oidc-issuer: "https://xxxxx@issuer.example" has a name or password in it`},
+			`oidc-issuer: "https://xxxxx@issuer.example" has a user name or password in it`},
 		{"https://me:ses ame@issuer.example", "a", `oidc-issuer: "[redacted]" is not an https URL`},
 	} {
 		err := (&auth.Config{OIDCIssuer: tc.issuer, OIDCAudience: tc.audience}).Validate("")

@@ -22,63 +22,63 @@ import (
 const (
 	// issuerTimeout bounds one request to the issuer.
 	issuerTimeout = 10 * time.Second
-	// issuerPause is the least time between two requests to the issuer: a flood of tokens with unknown key ids must not
-	// reach it.
+	// issuerPause is the shortest time between two requests to the issuer. It keeps a flood of tokens with unknown key
+	// ids away from it.
 	issuerPause = time.Second
-	// trustFor is how long a token is taken without a look at its signature again, at most until it expires.
+	// trustFor is how long a valid token is accepted without checking its signature again, until it expires at most.
 	trustFor = 5 * time.Minute
-	// renewEvery is how long a key that the issuer withdrew may still be taken, while the issuer answers.
+	// renewEvery is how often the issuer's keys are fetched. So long may a withdrawn key still be accepted.
 	renewEvery = 5 * time.Minute
 	// maxTrusted bounds how many tokens are remembered.
 	maxTrusted = 10_000
 )
 
-// Issuer checks the tokens of one OpenID Connect issuer: JWTs that it signed with a key that it publishes, for one
-// audience. What a token allows is in its claim scope (a text) or scp (a text or a list); scopes of other services in
-// it are let be.
+// Issuer checks the tokens of one OpenID Connect issuer: JWTs for one audience, signed with a key that the issuer
+// publishes. A token's scopes are in its claim scope (a string) or scp (a string or a list). Scopes of other services
+// are ignored.
 //
-// The issuer is asked for its keys when the first token comes, again when a token names a key that is not known, and
-// every five minutes while Run runs. Safe for concurrent use.
+// The keys are fetched for the first token, for a token that names an unknown key, and every five minutes while Run
+// runs. An Issuer is safe for concurrent use.
 type Issuer struct {
 	url, audience string
 	clock         clock.Clock
 	client        *http.Client
-	life          context.Context // until Close
+	life          context.Context // ends with Close
 	end           context.CancelFunc
 
-	asking singleflight.Group // however many wait, the issuer is asked once
+	asking singleflight.Group // asks the issuer once for all that wait
 
 	mu       sync.RWMutex
-	verifier *oidc.IDTokenVerifier // nil until the issuer answered
-	header   string                // of the good token that was seen last: what it is signed with
+	verifier *oidc.IDTokenVerifier // nil until the issuer has answered
+	header   string                // of the last valid token
 	trusted  map[[sha256.Size]byte]trust
 }
 
-// trust is a token that was found good.
+// trust is what is remembered of a valid token.
 type trust struct {
 	caller *Caller
 	until  time.Time
 }
 
-// keysNotHad reports whether the library could not fetch the keys, which it says in words only. A test fails when they
-// change.
+// keysNotHad reports whether the library could not fetch the keys. It says so in the text only; a test fails if that
+// changes.
 func keysNotHad(err error) bool { return strings.Contains(err.Error(), "fetching keys") }
 
-// errIssuerAway is the refusal of a token that cannot be judged.
+// errIssuerAway refuses a token that cannot be checked.
 var errIssuerAway = errors.New("the issuer of the token does not answer; repeat the request later")
 
-// NewIssuer returns the issuer of that URL, as its discovery document writes it, for tokens of that audience. It
-// connects to nothing yet.
+// NewIssuer returns the issuer with that URL, which must be as in its discovery document, for tokens with that
+// audience. It does not connect yet.
 func NewIssuer(issuer, audience string, c clock.Clock) (*Issuer, error) {
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(hostPort(u))):
 		return nil, fmt.Errorf("oidc-issuer: %q is not an https URL (http is for loopback only)", secret.URL(issuer))
 	case u.User != nil:
-		return nil, fmt.Errorf("oidc-issuer: %q has a name or password in it: give the URL without, as the issuer's "+
-			"tokens have it", secret.URL(issuer))
+		return nil, fmt.Errorf("oidc-issuer: %q has a user name or password in it: give the URL that the issuer's "+
+			"tokens have, without them", secret.URL(issuer))
 	case audience == "":
-		return nil, errors.New("oidc-audience: is needed with oidc-issuer, so that tokens for others are refused")
+		return nil, errors.New("oidc-audience: is needed with oidc-issuer, to refuse tokens for other audiences")
 	}
 	life, end := context.WithCancel(context.Background())
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, IdleConnTimeout: time.Minute}
@@ -96,7 +96,7 @@ func hostPort(u *url.URL) string {
 	return u.Hostname() + ":" + port
 }
 
-// Close stops asking the issuer for where its keys are, and closes the connection to it.
+// Close ends the discovery of the issuer's keys and closes the connection to it.
 func (i *Issuer) Close() {
 	i.end()
 	i.client.CloseIdleConnections()
@@ -117,15 +117,15 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	checked, err := verifier.Verify(ctx, token)
 	if err != nil {
 		if keysNotHad(err) {
-			return nil, errIssuerAway // the token may well be good
+			return nil, errIssuerAway // the token may be valid
 		}
 		return nil, errors.New("the token is refused: " + reason(err))
 	}
 	if err := unambiguous(token); err != nil {
 		return nil, fmt.Errorf("the token is refused: %w", err)
 	}
-	// The library takes a token in the very second in which it expires, and five minutes before nbf: clocks that far
-	// apart are an operator's matter.
+	// The library accepts a token in the second in which it expires, and up to five minutes before nbf. Clocks that far
+	// apart are for the operator to set right.
 	if !now.Before(checked.Expiry) {
 		return nil, errors.New("the token is refused: it has expired")
 	}
@@ -135,7 +135,7 @@ func (i *Issuer) authenticate(ctx context.Context, token string) (*Caller, error
 	}
 	if name := misspelt(claims); name != "" {
 		return nil, errors.New("the token is refused: its claims are not readable: names are case-sensitive, and one " +
-			"of them is like " + name)
+			"is a misspelt " + name)
 	}
 	if notBefore, _ := claims["nbf"].(float64); notBefore > float64(now.Add(time.Minute).Unix()) {
 		return nil, errors.New("the token is refused: it is not valid yet")
@@ -161,16 +161,16 @@ func (i *Issuer) remember(by *oidc.IDTokenVerifier, sum [sha256.Size]byte, heade
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.verifier != by {
-		return // the keys were renewed meanwhile
+		return // the keys have been renewed since
 	}
 	i.header = header
 	if len(i.trusted) >= maxTrusted {
-		clear(i.trusted) // each costs one look at its signature more
+		clear(i.trusted) // costs checking each signature once more
 	}
 	i.trusted[sum] = t
 }
 
-// verify returns the verifier, once the issuer has said where its keys are.
+// verify returns the verifier. It waits until the issuer has said where its keys are.
 func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	if verifier := i.known(); verifier != nil {
 		return verifier, nil
@@ -179,7 +179,7 @@ func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 		if verifier := i.known(); verifier != nil {
 			return verifier, nil
 		}
-		verifier, err := i.discover(i.life) //nolint:contextcheck // others wait for it, too
+		verifier, err := i.discover(i.life) //nolint:contextcheck // other requests wait for it too
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +193,7 @@ func (i *Issuer) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 		if found.Err != nil {
 			return nil, found.Err
 		}
-		verifier, _ := found.Val.(*oidc.IDTokenVerifier) // nothing else is asked for
+		verifier, _ := found.Val.(*oidc.IDTokenVerifier) // the only type that is returned
 		return verifier, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -215,7 +215,7 @@ func (i *Issuer) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	return provider.VerifierContext(ctx, &oidc.Config{ClientID: i.audience, Now: i.clock.Now}), nil
 }
 
-// reason tells a caller why a token is refused, and nothing of the issuer's answers.
+// reason tells a caller why a token is refused. It reveals nothing of the issuer's answers.
 func reason(err error) string {
 	if _, ok := errors.AsType[*oidc.TokenExpiredError](err); ok {
 		return "it has expired"
@@ -236,8 +236,8 @@ func reason(err error) string {
 	return "its signature is not the issuer's"
 }
 
-// misspelt returns the claim whose name a token has in other letters, "" for none. encoding/json, which the library
-// reads claims with, would take it for the claim itself.
+// misspelt returns the claim whose name is in the token with other upper or lower case; "" for none. The library uses
+// encoding/json, which would take it for the claim itself.
 func misspelt(claims map[string]any) string {
 	for name := range claims {
 		for _, known := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "scope", "scp"} {
@@ -249,7 +249,7 @@ func misspelt(claims map[string]any) string {
 	return ""
 }
 
-// knownScopes are those of this program that the claims hold.
+// knownScopes returns this program's scopes that are in the claims.
 func knownScopes(claims ...any) []string {
 	var words []string
 	for _, claim := range claims {

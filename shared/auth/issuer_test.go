@@ -54,7 +54,7 @@ func TestATokenOfTheIssuer(t *testing.T) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}
-	// What was found good is good until it expires, and not longer.
+	// An accepted token is accepted until it expires, and no longer.
 	good := p.Token(nil)
 	for _, at := range []time.Duration{0, time.Minute, 59*time.Minute + 59*time.Second} {
 		now.Set(start.Add(at))
@@ -139,9 +139,8 @@ func TestTheIssuerChangesItsKey(t *testing.T) {
 	}
 }
 
-// TestAKeyThatTheIssuerWithdrew is taken until the keys are renewed, and no longer, whether the token was seen before
-// or not.
-func TestAKeyThatTheIssuerWithdrew(t *testing.T) {
+// It is accepted until then, whether the token was seen before or not.
+func TestIssuer_RefusesAWithdrawnKeyAfterRenewing(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)
 	guard := issuerGuard(t, p, clock.NewManual(start))
@@ -190,7 +189,6 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// TestKeysThatCannotBeHad: a token is not refused as forged because the issuer does not say with which keys it signs.
 func TestNobodyAsksTheIssuerAfterClose(t *testing.T) {
 	t.Parallel()
 	asked, ended := make(chan struct{}), make(chan struct{})
@@ -222,7 +220,8 @@ func TestNobodyAsksTheIssuerAfterClose(t *testing.T) {
 	}
 }
 
-func TestKeysThatCannotBeHad(t *testing.T) {
+// Such a token must not be refused as forged.
+func TestIssuer_SaysThatItsKeysCannotBeFetched(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)
 	guard := issuerGuard(t, p, clock.NewManual(start))
@@ -237,8 +236,8 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 	}
 }
 
-// TestManyFirstTokensAskTheIssuerOnce: after a start all clients come at once.
-func TestManyFirstTokensAskTheIssuerOnce(t *testing.T) {
+// After a start all clients come at once.
+func TestIssuer_IsAskedOnceForManyFirstTokens(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)
 	guard := issuerGuard(t, p, clock.NewManual(start))
@@ -259,8 +258,8 @@ func TestManyFirstTokensAskTheIssuerOnce(t *testing.T) {
 	}
 }
 
-// TestAFloodOfUnknownKeysDoesNotReachTheIssuer: anybody can make a token with a key id that nobody knows.
-func TestAFloodOfUnknownKeysDoesNotReachTheIssuer(t *testing.T) {
+// Anybody can make a token with an unknown key id.
+func TestIssuer_IsNotReachedByAFloodOfUnknownKeys(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)
 	guard := issuerGuard(t, p, clock.NewManual(start))

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// An API key is "ot_", ten characters that name it, "_" and a secret of 26 characters with 130 random bits. The prefix
-// lets scanners of leaked secrets find it. A secret of that size needs no slow hash: SHA-256 of it cannot be guessed
-// back.
+// An API key is "ot_", an id of ten characters, "_" and a secret of 26 characters with 130 random bits. Scanners for
+// leaked secrets find it by its prefix. A secret of that size needs no slow hash: it cannot be guessed from its
+// SHA-256.
 const (
 	keyPrefix    = "ot_"
 	keyIDLength  = 10
@@ -25,18 +25,18 @@ const MaxName = 64
 // Key is what is stored about an API key.
 type Key struct {
 	ID string `json:"id"`
-	// of the caller; keys of one name are the same caller, so that one can follow the other
+	// Name is the caller's. Keys with the same name are one caller, so a new key can replace an old one.
 	Name      string    `json:"name"`
 	Scopes    []string  `json:"scopes"`
 	CreatedAt time.Time `json:"created_at"`
-	CreatedBy string    `json:"created_by,omitempty"` // an Actor; "" when it was made in the file of a stopped service
+	CreatedBy string    `json:"created_by,omitempty"` // an Actor; "" if made in the file of a stopped service
 	ExpiresAt time.Time `json:"expires_at,omitzero"`  // zero for never
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	RevokedBy string    `json:"revoked_by,omitempty"`
-	LastUse   time.Time `json:"last_used_at,omitzero"` // to about a minute
+	LastUse   time.Time `json:"last_used_at,omitzero"` // written once a minute
 }
 
-// State is "active", "expired" or "revoked" at that time.
+// State returns "active", "expired" or "revoked" at that time.
 func (k *Key) State(now time.Time) string {
 	switch {
 	case !k.RevokedAt.IsZero():
@@ -47,7 +47,7 @@ func (k *Key) State(now time.Time) string {
 	return "active"
 }
 
-// stored is a key's record in the file: the key itself is not in it.
+// stored is a key's record in the file. It does not have the secret.
 type stored struct {
 	Key
 	Hash string `json:"sha256"` // of the secret, hexadecimal
@@ -62,7 +62,7 @@ func newKey(name string, scopes []string, now, expires time.Time) (stored, strin
 		return stored{}, "", err
 	}
 	if !expires.IsZero() && !expires.After(now) {
-		return stored{}, "", errors.New("the key would have expired already")
+		return stored{}, "", errors.New("the key would be expired already")
 	}
 	id, secret := strings.ToLower(rand.Text()[:keyIDLength]), strings.ToLower(rand.Text())
 	key := Key{ID: id, Name: name, Scopes: scopes, CreatedAt: now.UTC().Truncate(time.Second),

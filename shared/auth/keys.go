@@ -22,7 +22,7 @@ import (
 	"ordertally/shared/clock"
 )
 
-// Bucket is where a service's file keeps its API keys: id -> JSON, sealed.
+// Bucket holds the API keys in a service's file: id -> sealed JSON.
 const Bucket = "api-keys"
 
 var bucket = []byte(Bucket)
@@ -32,7 +32,7 @@ var (
 	ErrNoKey = errors.New("no key has that id")
 	// ErrRevoked says that the caller's key was revoked.
 	ErrRevoked = errRevoked
-	// ErrTooManyKeys says that MaxKeys keys are valid.
+	// ErrTooManyKeys says that there are MaxKeys valid keys already.
 	ErrTooManyKeys = fmt.Errorf(
 		"there are %d valid keys, which is the maximum: revoke those that nobody needs",
 		MaxKeys,
@@ -43,29 +43,29 @@ var (
 // one.
 const MaxKeys = 1000
 
-// lastUseEvery is how often the times of last use are written to the file.
+// lastUseEvery is how often last uses are written to the file.
 const lastUseEvery = time.Minute
 
-// Keys are the API keys of one service. They are in memory, and follow each commit that changes them: a request reads
-// nothing from the disk, and one that begins after a key was revoked is refused. Safe for concurrent use. The zero Keys
-// has none and can make none.
+// Keys are the API keys of one service. They are in memory, and follow each commit that changes them. A request reads
+// nothing from the disk, and is refused if it begins after its key was revoked. Keys are safe for concurrent use. The
+// zero Keys has no key and can make none.
 type Keys struct {
 	db    *boltdb.DB
 	clock clock.Clock
-	// byID is never changed but replaced: by the committer, after a commit.
+	// The map is never changed. The committer replaces it after a commit.
 	byID atomic.Pointer[map[string]*held]
 }
 
-// held is a key in memory. It is not changed either, but for the time of its last use.
+// held is a key in memory. Only the time of its last use changes.
 type held struct {
 	Key
 	digest  [sha256.Size]byte // of the secret
 	caller  *Caller
 	lastUse *atomic.Int64 // Unix seconds; 0 for never
-	saved   *atomic.Int64 // what of it is in the file
+	saved   *atomic.Int64 // lastUse as it is in the file
 }
 
-// hold makes of a record what requests need. before is what was held of the same key, or nil.
+// hold returns the in-memory form of a record. before is that of the same key until now, or nil.
 func hold(record *stored, before *held) (*held, error) {
 	h := &held{Key: record.Key}
 	digest, err := hex.DecodeString(record.Hash)
@@ -86,7 +86,7 @@ func hold(record *stored, before *held) (*held, error) {
 	return h, nil
 }
 
-// OpenKeys reads the keys in db. A file without any stays as it is.
+// OpenKeys reads the keys in db. It changes nothing in the file.
 func OpenKeys(ctx context.Context, db *boltdb.DB, c clock.Clock) (*Keys, error) {
 	k := &Keys{db: db, clock: c}
 	byID := make(map[string]*held)
@@ -131,7 +131,7 @@ func decodeKey(id, sealed []byte) (stored, error) {
 	return key, nil
 }
 
-// CheckRecord is a boltdb.Checker for what is in Bucket.
+// CheckRecord is a boltdb.Checker for Bucket.
 func CheckRecord(r *boltdb.Record) error {
 	if r.IsBucket {
 		if len(r.Path) > 0 {
@@ -152,7 +152,7 @@ func putKey(b *bbolt.Bucket, record *stored) error {
 	return b.Put(id, codec.Seal(id, text))
 }
 
-// follow has memory follow the commit of what tx wrote: records in, and forgotten out.
+// follow applies tx to the keys in memory after its commit: record is put, forgotten are removed.
 func (k *Keys) follow(tx *boltdb.Tx, record *stored, forgotten ...string) error {
 	fresh, err := hold(record, k.all()[record.ID])
 	if err != nil {
@@ -172,14 +172,14 @@ func (k *Keys) follow(tx *boltdb.Tx, record *stored, forgotten ...string) error 
 	return nil
 }
 
-// New makes a key in the file of a stopped service, and returns the credential, which is stored nowhere. A zero expires
+// New makes a key in the file of a stopped service and returns the credential, which is stored nowhere. A zero expires
 // means never.
 func (k *Keys) New(ctx context.Context, name string, scopes []string, expires time.Time) (Key, string, error) {
 	return k.NewBy(ctx, Anonymous, name, scopes, expires)
 }
 
-// NewBy makes a key as New does, for a caller whose own key must not be revoked by then. It does not ask what that
-// caller may do. The error may be ErrTooManyKeys or ErrRevoked.
+// NewBy makes a key for a caller of a running service. It does not check the caller's scopes. The error may be
+// ErrTooManyKeys, or ErrRevoked if the caller's own key was revoked meanwhile.
 func (k *Keys) NewBy(
 	ctx context.Context,
 	by *Caller,
@@ -215,13 +215,13 @@ func (k *Keys) NewBy(
 	return record.Key, credential, nil
 }
 
-// makeRoom forgets the oldest keys that are no use, when there are as many as there may be, and returns their ids.
+// makeRoom deletes the oldest revoked or expired keys if there are too many, and returns their ids.
 func (k *Keys) makeRoom(b *bbolt.Bucket) (forgotten []string, err error) {
 	count := 0
 	if err := b.ForEach(func([]byte, []byte) error { count++; return nil }); err != nil || count < MaxKeys {
 		return nil, err
 	}
-	var useless []Key
+	var useless []Key // revoked or expired
 	now := k.clock.Now()
 	err = b.ForEach(func(id, sealed []byte) error {
 		record, err := decodeKey(id, sealed)
@@ -251,8 +251,8 @@ func (k *Keys) makeRoom(b *bbolt.Bucket) (forgotten []string, err error) {
 // ErrNoKey.
 func (k *Keys) Revoke(ctx context.Context, id string) (Key, error) { return k.RevokeBy(ctx, "", id) }
 
-// stillGood asks the file whether a caller's key was revoked, be it in this very group of writes: a revoked key makes
-// no other.
+// stillGood checks in the file that the caller's key is not revoked, so that a revoked key makes no other. It sees even
+// a revocation in the same commit.
 func stillGood(b *bbolt.Bucket, by *Caller) error {
 	if by.key == "" {
 		return nil
@@ -271,8 +271,8 @@ func stillGood(b *bbolt.Bucket, by *Caller) error {
 	return nil
 }
 
-// RevokeBy revokes a key as Revoke does, for the operator of that name (an Actor). One that is revoked already stays as
-// it is. When it returns, the key is refused, and what its caller is being sent without end has been told to end.
+// RevokeBy revokes a key as Revoke does. The operator is an Actor. A key that is revoked already stays as it is. Once
+// it returns, the key is refused and its caller's live streams are told to end.
 func (k *Keys) RevokeBy(ctx context.Context, operator, id string) (Key, error) {
 	if k.all()[id] == nil {
 		return Key{}, ErrNoKey
@@ -281,7 +281,7 @@ func (k *Keys) RevokeBy(ctx context.Context, operator, id string) (Key, error) {
 	err := k.db.Write(ctx, func(tx *boltdb.Tx) error {
 		b := tx.Bucket(bucket)
 		sealed := b.Get([]byte(id))
-		if sealed == nil { // forgotten meanwhile
+		if sealed == nil { // deleted meanwhile
 			return boltdb.Refuse(ErrNoKey)
 		}
 		var err error
@@ -300,7 +300,7 @@ func (k *Keys) RevokeBy(ctx context.Context, operator, id string) (Key, error) {
 	return record.Key, nil
 }
 
-// Now is the time that the keys go by.
+// Now returns the time by which keys expire.
 func (k *Keys) Now() time.Time {
 	if k.clock == nil {
 		return time.Now()
@@ -320,11 +320,11 @@ func (k *Keys) List() []Key {
 
 func byAge(a, b Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) }
 
-// Any reports whether there is a key, be it expired or revoked: who revokes the last one does not mean to let everybody
-// in.
+// Any reports whether there is a key, even an expired or revoked one. Whoever revokes the last key does not mean to let
+// in everybody.
 func (k *Keys) Any() bool { return len(k.all()) > 0 }
 
-// now is the key with its last use.
+// now returns the key with its last use.
 func (h *held) now() Key {
 	key := h.Key
 	if used := h.lastUse.Load(); used > 0 {
@@ -333,16 +333,16 @@ func (h *held) now() Key {
 	return key
 }
 
-// matches compares in a time that does not depend on where the two differ.
+// matches compares digests in constant time.
 func (h *held) matches(secret string) bool {
 	digest := sha256.Sum256([]byte(secret))
 	return subtle.ConstantTimeCompare(digest[:], h.digest[:]) == 1
 }
 
-// nobody stands in for a key that does not exist, so that looking for one takes as long as finding one.
+// nobody stands in for an unknown key, so that refusing it takes as long as checking a known one.
 var nobody = &held{}
 
-// authenticate returns the caller whose key it is. The error says, to the caller, why it is refused.
+// authenticate returns the caller with that key. The error tells the caller why the key is refused.
 func (k *Keys) authenticate(id, secret string) (*Caller, error) {
 	h := k.all()[id]
 	if h == nil {
@@ -359,7 +359,7 @@ func (k *Keys) authenticate(id, secret string) (*Caller, error) {
 	return h.caller, nil
 }
 
-// Run writes down, about once a minute and when ctx ends, when keys were last used.
+// Run writes the last uses of keys to the file about once a minute, and when ctx ends.
 func (k *Keys) Run(ctx context.Context, logger zerolog.Logger) error {
 	tick := time.NewTicker(lastUseEvery)
 	defer tick.Stop()
@@ -389,7 +389,7 @@ func (k *Keys) saveLastUse(ctx context.Context, logger zerolog.Logger) {
 		for h, at := range used {
 			id := []byte(h.ID)
 			sealed := b.Get(id)
-			if sealed == nil { // forgotten meanwhile
+			if sealed == nil { // deleted meanwhile
 				continue
 			}
 			record, err := decodeKey(id, sealed) // it may have been revoked since
@@ -404,7 +404,7 @@ func (k *Keys) saveLastUse(ctx context.Context, logger zerolog.Logger) {
 		return nil
 	})
 	if err != nil {
-		logger.Warn().Err(err).Msg("when API keys were last used is not written down; tried again in a minute")
+		logger.Warn().Err(err).Msg("cannot write when API keys were last used; will try again in a minute")
 		return
 	}
 	for h, at := range used {

@@ -26,7 +26,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 var format = boltdb.Format{Service: "order", Number: 1}
 
-// file is a service's file with its keys open.
+// file is a service's file with its keys.
 type file struct {
 	t     *testing.T
 	path  string
@@ -70,8 +70,8 @@ func (f *file) make(name string, expires time.Time, scopes ...string) (auth.Key,
 	return key, credential
 }
 
-// ask sends a request with those Authorization headers to a route that needs orders:read, and returns the status, the
-// answer and who the handler was called by, nil for not at all.
+// ask sends a request with those Authorization headers to a route that needs orders:read. It returns the status, the
+// answer, and the caller that the handler saw; nil if it was not called.
 func ask(t *testing.T, guard *auth.Guard, headers ...string) (*httptest.ResponseRecorder, *auth.Caller) {
 	t.Helper()
 	var caller *auth.Caller
@@ -168,8 +168,8 @@ func flip(b byte) string {
 	return "a"
 }
 
-// TestRevokingTheLastKeyLetsNobodyIn: it must not open the service to everybody.
-func TestRevokingTheLastKeyLetsNobodyIn(t *testing.T) {
+// Revoking the last key must not open the service to everybody.
+func TestKeys_LetInNobodyAfterTheLastIsRevoked(t *testing.T) {
 	f := newFile(t)
 	if w, caller := ask(t, &auth.Guard{Keys: f.keys}); w.Code != http.StatusOK || caller != auth.Anonymous ||
 		caller.ID != "" {

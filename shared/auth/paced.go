@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// paced is a transport that sends one request at a time, with a pause between two.
+// paced is a transport that sends one request at a time, at least issuerPause apart.
 type paced struct {
 	next http.RoundTripper
 	mu   sync.Mutex
@@ -28,7 +28,7 @@ func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
 	return p.next.RoundTrip(r)
 }
 
-// CloseIdleConnections closes those of the transport behind it.
+// CloseIdleConnections closes those of the inner transport.
 func (p *paced) CloseIdleConnections() {
 	if t, ok := p.next.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()

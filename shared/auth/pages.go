@@ -10,29 +10,28 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// The kinds of the problems that a foreign web page gets.
+// The kinds of the problems for web pages of other sites.
 var (
 	KindMisdirected = problem.Kind{
 		Status: http.StatusMisdirectedRequest, Code: "misdirected_request",
-		Says: "Nobody needs a credential here, and Host is a name that a web page could have.",
+		Says: "Nobody needs a credential here, and Host could be the name of a web site.",
 	}
 	KindCrossOrigin = problem.Kind{
 		Status: http.StatusForbidden, Code: "cross_origin_request",
-		Says: "Nobody needs a credential here, and the request is one of another origin's web page.",
+		Says: "Nobody needs a credential here, and the request comes from a web page of another origin.",
 	}
 )
 
-// AgainstPages returns a handler that keeps out, while nobody needs a credential, what a foreign web page in a browser
-// on this machine can send: such a service listens on loopback, and the browser is on loopback too.
+// AgainstPages returns a handler that keeps out web pages of other sites while nobody needs a credential. Such a
+// service listens on loopback, and so a page in a browser on this machine can reach it.
 //
-//   - A request whose Host is a name that a web page could have is a 421. The page's own name may have been made to
-//     mean 127.0.0.1 after it was loaded (DNS rebinding): the browser then takes the service for the page's and lets it
+//   - A request whose Host could be the name of a web site is a 421. After a page was loaded, its name may be made to
+//     mean 127.0.0.1 (DNS rebinding). The browser then takes the service for the page's own origin and lets the page
 //     read the answers.
-//   - A request that may change something and that the browser says is another origin's (Sec-Fetch-Site, Origin) is a
-//     403.
+//   - A request that may change something is a 403 if the browser says that it comes from another origin
+//     (Sec-Fetch-Site, Origin).
 //
-// Programs other than browsers, such as curl, send the Host that they were told to call and neither of those header
-// fields.
+// Other programs, such as curl, send the Host that they were told to call and neither of those headers.
 func (g *Guard) AgainstPages(next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,20 +40,21 @@ func (g *Guard) AgainstPages(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		case PageHost(r.Host):
 			problem.Write(w, r, KindMisdirected.New(fmt.Sprintf(
-				"Without API keys the service does not answer as %.80q, which could be a web page's name. Call it "+
-					"localhost or by its address, or make a key, or start it with --allow-unauthenticated.", r.Host)))
+				"Without API keys the service does not answer to the host name %.80q, which could be that of a web "+
+					"site. Use localhost or the address, or make a key, or start it with --allow-unauthenticated.",
+				r.Host)))
 		case origins.Check(r) != nil:
 			problem.Write(w, r, KindCrossOrigin.New(
-				"Without API keys the service does nothing for the web pages of others."))
+				"Without API keys the service changes nothing for web pages of other origins."))
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// PageHost reports whether a request's Host, with a port or without, is a name that a web page could have: names that
-// anybody can have made to mean this machine have a dot. localhost, names of a container or of a machine beside this
-// one, and addresses are none.
+// PageHost reports whether a request's Host, with or without a port, could be the name of a web site. A name that
+// anybody can point at this machine has a dot. Addresses, localhost, and the names of containers and of machines nearby
+// are not such names.
 func PageHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -10,8 +10,7 @@ import (
 	"ordertally/shared/auth/authtest"
 )
 
-// askAs sends a request of that Host through what keeps foreign pages out, and returns the status and the problem's
-// code.
+// askAs sends a request with that Host through AgainstPages. It returns the status and the problem's code.
 func askAs(t *testing.T, g *auth.Guard, method, host string, header map[string]string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, "/", nil)

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Requests without a good credential are cheap to send and cost as much of the processor as small reads do. So beyond a
-// burst each answer waits for its turn, at most for maxHold: whoever repeats them without a pause takes little time
-// from callers who may ask.
+// A request without a valid credential is cheap to send but costs as much processor time as a small read. So beyond a
+// burst each refusal waits for its turn, for maxHold at most. Then clients that repeat such requests without a pause
+// take little time from the others.
 const (
 	refusalBurst = 500
 	refusalRate  = 200 // a second
@@ -23,8 +23,7 @@ type refusals struct {
 	limiter *rate.Limiter
 }
 
-// hold waits until the next refusal may be told, at most for maxHold. It returns at once when ctx ends or stopping is
-// closed.
+// hold waits until the refusal may be sent, for maxHold at most. It returns early when ctx ends or stopping is closed.
 func (p *refusals) hold(ctx context.Context, stopping <-chan struct{}) {
 	p.once.Do(func() { p.limiter = rate.NewLimiter(refusalRate, refusalBurst) })
 	turn := p.limiter.Reserve()
@@ -33,7 +32,7 @@ func (p *refusals) hold(ctx context.Context, stopping <-chan struct{}) {
 		return
 	}
 	if wait > maxHold {
-		turn.Cancel() // those behind it do not wait for one that waits no longer
+		turn.Cancel() // the refusals behind it need not wait for this one
 		wait = maxHold
 	}
 	timer := time.NewTimer(wait)

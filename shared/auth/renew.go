@@ -17,7 +17,7 @@ func (i *Issuer) Run(ctx context.Context, logger zerolog.Logger) error {
 		case <-tick.C:
 			if err := i.Renew(ctx); err != nil && ctx.Err() == nil {
 				logger.Warn().Err(err).Msg(
-					"the issuer's keys could not be asked for again: those from before stay in use")
+					"cannot renew the issuer's keys: the keys from before stay in use")
 			}
 		case <-ctx.Done():
 			return nil
@@ -25,9 +25,9 @@ func (i *Issuer) Run(ctx context.Context, logger zerolog.Logger) error {
 	}
 }
 
-// Renew asks the issuer again for its keys. From then on those that it does not publish any more are refused, for
-// tokens that were seen before too. When it does not answer, nothing changes: an issuer that is away must not keep
-// everybody out. Before the first good token there is nothing to renew.
+// Renew fetches the issuer's keys again. From then on keys that it no longer publishes are refused, even for tokens
+// that were accepted before. If the issuer does not answer, nothing changes: an outage of it must not keep everybody
+// out. Before the first valid token there is nothing to renew.
 func (i *Issuer) Renew(ctx context.Context) error {
 	i.mu.RLock()
 	header := i.header
@@ -39,10 +39,10 @@ func (i *Issuer) Renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The library fetches keys when a token wants them, and never again as long as they do. This one is nobody's, and
-	// makes it fetch them before anybody waits for them.
+	// The library fetches keys only when it lacks the key of a token. This token is not valid. It makes the library
+	// fetch the keys before any caller has to wait for that.
 	if _, err := fresh.Verify(ctx, header+".e30.AA"); err == nil {
-		return errors.New("a token without a signature was taken")
+		return errors.New("a token without a signature was accepted")
 	} else if keysNotHad(err) {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/clock"
 )
 
-// The file decides, in the transaction that would store the key: a revocation may be in the same one.
+// The file decides, in the transaction that would store the key, because that may have the revocation too.
 func TestKeys_ARevokedKeyMakesNoKey(t *testing.T) {
 	db, err := boltdb.Open(filepath.Join(t.TempDir(), "keys.db"), boltdb.Options{})
 	if err != nil {

@@ -14,8 +14,8 @@ const (
 	OrdersRead     = "orders:read"     // read orders and how they were delivered
 	OrdersBackfill = "orders:backfill" // place orders of the past
 	StatsRead      = "stats:read"      // read statistics
-	OpsRead        = "ops:read"        // look at what is parked, late or amiss
-	OpsWrite       = "ops:write"       // decide about it
+	OpsRead        = "ops:read"        // read parked and late messages, conflicts and incidents
+	OpsWrite       = "ops:write"       // decide about them
 	KeysWrite      = "keys:write"      // make, list and revoke API keys
 )
 

@@ -15,13 +15,12 @@ import (
 // maxSubject is the longest subject of a token, in bytes; OpenID Connect allows 255.
 const maxSubject = 255
 
-// tokenTypes are the types of tokens that are taken, without "application/" in front (RFC 7515, RFC 9068). A token that
-// does not say what it is is taken as well: the header is optional, and many issuers leave it out.
+// tokenTypes are the accepted values of typ, without "application/" in front (RFC 7515, RFC 9068). A token without typ
+// is accepted too, because the header is optional and many issuers leave it out.
 var tokenTypes = []string{"JWT", "at+jwt"}
 
-// unambiguous refuses a token that others may read in another way, and one that was made for something else: with a
-// name twice in its header or its claims, of which each reader takes the one or the other, or of a type such as that of
-// a logout. Its signature has been checked.
+// unambiguous refuses a token with a name twice in its header or claims, because readers differ in which one they take.
+// It also refuses one of another type, such as a logout token. The signature was checked before.
 func unambiguous(token string) error {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -36,10 +35,10 @@ func unambiguous(token string) error {
 		if err != nil {
 			return errors.New("it is malformed")
 		}
-		err = json.Unmarshal(text, into) // refuses a name that is there twice, at any depth
+		err = json.Unmarshal(text, into) // refuses duplicate names at any depth
 		switch {
 		case errors.Is(err, jsontext.ErrDuplicateName):
-			return errors.New("a name is twice in its header or its claims")
+			return errors.New("its header or its claims have a name twice")
 		case err != nil:
 			return errors.New("it is malformed")
 		}
@@ -55,7 +54,7 @@ func unambiguous(token string) error {
 	return fmt.Errorf("its type (typ) is neither %s", strings.Join(tokenTypes, " nor "))
 }
 
-// checkSubject refuses what cannot be whom a token is of: it stands in logs and records.
+// checkSubject refuses a subject that must not appear in logs and records.
 func checkSubject(subject string) error {
 	switch {
 	case subject == "":

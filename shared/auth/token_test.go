@@ -17,7 +17,7 @@ import (
 	"ordertally/shared/clock"
 )
 
-// written is a token with exactly that header and those claims, signed by the issuer.
+// written returns a token with exactly that header and those claims, signed by the issuer.
 func written(t *testing.T, p *authtest.Issuer, header, claims string) string {
 	t.Helper()
 	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." +
@@ -30,7 +30,7 @@ func written(t *testing.T, p *authtest.Issuer, header, claims string) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// TestIssuer_RefusesWhatCanBeReadInTwoWays: the signature of each token is good.
+// Each token has a valid signature.
 func TestIssuer_RefusesWhatCanBeReadInTwoWays(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)

@@ -16,7 +16,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// Keys returns the keys of an empty file, for the test's time.
+// Keys returns the keys of an empty file, which is closed when the test ends.
 func Keys(t testing.TB) *auth.Keys {
 	t.Helper()
 	db, err := boltdb.Open(filepath.Join(t.TempDir(), "keys.db"), boltdb.Options{})
@@ -41,8 +41,8 @@ func Key(t testing.TB, keys *auth.Keys, scopes ...string) string {
 	return credential
 }
 
-// Useless makes a key with those scopes that has expired and one that was revoked, and returns their credentials. The
-// keys take the time from at, which goes on by two hours.
+// Useless makes an expired and a revoked key with those scopes, and returns their credentials. It moves at, the clock
+// of the keys, two hours on.
 func Useless(t testing.TB, keys *auth.Keys, at *clock.Manual, scopes ...string) (expired, revoked string) {
 	t.Helper()
 	_, expired, err := keys.New(t.Context(), "old", scopes, at.Now().Add(time.Hour))
@@ -60,9 +60,9 @@ func Useless(t testing.TB, keys *auth.Keys, at *clock.Manual, scopes ...string) 
 	return expired, revoked
 }
 
-// Routes checks that the table has exactly the routes of want, "METHOD PATH" -> scope, and that each answers so: to a
-// request without a credential 401, with a key of all other scopes 403, and with a key of its scope alone the handler
-// is called. The handlers themselves are not called.
+// Routes checks that the table has exactly the routes of want, "METHOD PATH" -> scope. A request without a credential
+// must get a 401, one with all other scopes a 403, and one with just the route's scope must reach the handler. Stubs
+// replace the handlers.
 func Routes(t *testing.T, routes []web.Route, want map[string]string) {
 	t.Helper()
 	keys := Keys(t)
@@ -117,7 +117,7 @@ var (
 	variable = regexp.MustCompile(`\{[^}:]+\}`)
 )
 
-// address makes a path that a template matches; a pattern is that of a ledger's entries.
+// address returns a path that the template matches. A pattern in it is that of a ledger's entries.
 func address(template string) string {
 	return variable.ReplaceAllString(pattern.ReplaceAllString(template, "0-1-ab"), "x")
 }

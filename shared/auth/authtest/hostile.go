@@ -8,8 +8,8 @@ import (
 	"ordertally/shared/web/hostiletest"
 )
 
-// HostileKeys adds what nobody should send to the routes of API keys. Maker is a credential with keys:write and no
-// other scope, others one with all scopes but that, and id the id of a key that is there.
+// HostileKeys adds hostile requests for the routes of API keys. Maker is a credential with keys:write only, others one
+// with all other scopes, and id the id of an existing key.
 func HostileKeys(table *hostiletest.Table, maker, others, id string) {
 	const (
 		listing = "GET /v1/keys"
@@ -106,7 +106,7 @@ func HostileKeys(table *hostiletest.Table, maker, others, id string) {
 		table.NotAllowed(method+" on all keys", "GET, HEAD, POST", send(method+" /v1/keys", ""))
 	}
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH"} {
-		if method != "HEAD" { // whose answer has no body
+		if method != "HEAD" { // an answer to HEAD has no body
 			table.NotAllowed(method+" on a key", "DELETE", send(method+" /v1/keys/"+id, ""))
 		}
 	}
@@ -140,7 +140,7 @@ func HostileKeys(table *hostiletest.Table, maker, others, id string) {
 	}
 }
 
-// body is the text for a request that may have one.
+// body returns the text for a request that may have a body, and "" for others.
 func body(line, text string) string {
 	if strings.HasPrefix(line, "POST") {
 		return text

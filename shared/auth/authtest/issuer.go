@@ -15,26 +15,26 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Audience is what the tokens of an Issuer are made for.
+// Audience is the audience of an Issuer's tokens.
 const Audience = "orders"
 
-// Issuer is an OpenID Connect issuer that really answers over HTTP.
+// Issuer is a working OpenID Connect issuer that answers over HTTP.
 type Issuer struct {
 	URL string
-	// Down says that it answers nothing, Keyless that it answers, but not for its keys.
+	// Down makes it answer nothing, Keyless everything but its keys.
 	Down, Keyless atomic.Bool
-	// Found is how often it was asked where things are, and Asked for its keys.
+	// Found counts the requests for its discovery document, Asked those for its keys.
 	Found, Asked atomic.Int32
-	// First is the key that it begins with; its id is "one".
+	// First is its first key, with the id "one".
 	First *rsa.PrivateKey
 
 	t    testing.TB
 	now  time.Time
 	mu   sync.Mutex
-	keys map[string]*rsa.PrivateKey // that it publishes
+	keys map[string]*rsa.PrivateKey // published
 }
 
-// NewIssuer returns an issuer for the test's time, whose tokens are issued at now and expire an hour later.
+// NewIssuer returns an issuer that is closed when the test ends. Its tokens are issued at now and expire an hour later.
 func NewIssuer(t testing.TB, now time.Time) *Issuer {
 	t.Helper()
 	first := NewRSA(t)
@@ -45,7 +45,7 @@ func NewIssuer(t testing.TB, now time.Time) *Issuer {
 	return i
 }
 
-// NewRSA returns a key of 1,024 bits: small, because tests make many.
+// NewRSA returns a key of 1,024 bits, small because tests make many.
 func NewRSA(t testing.TB) *rsa.PrivateKey {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // G403: signs nothing but tests
@@ -93,7 +93,7 @@ func (i *Issuer) set() (set jose.JSONWebKeySet) {
 	return set
 }
 
-// Rotate publishes another key, with the id "two", instead of the first one.
+// Rotate publishes another key instead of the first, with the id "two".
 func (i *Issuer) Rotate() *rsa.PrivateKey {
 	second := NewRSA(i.t)
 	i.mu.Lock()
@@ -102,7 +102,7 @@ func (i *Issuer) Rotate() *rsa.PrivateKey {
 	return second
 }
 
-// Claims are those of a good token, changed; nil takes one out.
+// Claims returns the claims of a valid token with changes applied. A nil value removes a claim.
 func (i *Issuer) Claims(change map[string]any) map[string]any {
 	claims := map[string]any{
 		"iss": i.URL, "aud": Audience, "sub": "alice", "exp": i.now.Add(time.Hour).Unix(), "iat": i.now.Unix(),
@@ -113,13 +113,13 @@ func (i *Issuer) Claims(change map[string]any) map[string]any {
 	return claims
 }
 
-// Token is one signed with the first key.
+// Token returns a token signed with the first key.
 func (i *Issuer) Token(change map[string]any) string {
 	i.t.Helper()
 	return i.Sign(i.First, "one", jose.RS256, i.Claims(change))
 }
 
-// Sign makes a token of any kind.
+// Sign makes any token.
 func (i *Issuer) Sign(key any, kid string, algorithm jose.SignatureAlgorithm, claims map[string]any) string {
 	i.t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: kid}},

@@ -14,8 +14,8 @@ import (
 	"ordertally/shared/auth/authtest"
 )
 
-// A credential is asked for before the body is read. Who keeps a request half sent must not get round what happens
-// meanwhile.
+// The credential is checked before the body is read. A client with a half-sent request must not use a key after it was
+// revoked.
 func TestKeys_AKeyThatEndsWhileItsRequestIsReadDoesNothing(t *testing.T) {
 	for name, end := range map[string]func(*service, auth.Key){
 		"revoked": func(s *service, key auth.Key) {

@@ -1,9 +1,9 @@
-// Package keyapi is the part of a service's HTTP API that makes, lists and revokes its API keys while it runs: routes,
-// and what the OpenAPI document says of them. Package keyverbs calls it.
+// Package keyapi is the part of a service's HTTP API that makes, lists and revokes its API keys while it runs. It has
+// the routes and their OpenAPI description. Package keyverbs calls it.
 //
 // Every route needs the scope keys:write, even the list, because it shows who may do what. Nobody can make a key with a
 // scope that they lack. Anyone with keys:write may revoke any key: revoking only takes rights away, and whoever finds a
-// leaked key must be able to act at once. The list and the log record each act and who did it.
+// leaked key must be able to act at once. The list and the log say who made and who revoked each key.
 package keyapi
 
 import (
@@ -47,24 +47,24 @@ var (
 	}
 )
 
-// The time that a key is good for.
+// How long a key is valid.
 const (
 	DefaultLifetime = 90 * 24 * time.Hour
 	MaxLifetime     = 10 * 365 * 24 * time.Hour
 )
 
-// maxBody is the most bytes of a request: a name and each scope once are far less.
+// maxBody bounds a request's body. A name and all scopes are far shorter.
 const maxBody = 4 << 10
 
 // API makes the routes.
 type API struct {
 	Guard   *auth.Guard
-	Program string // that the remedies in problems name: order
+	Program string // for the commands that problems name, such as order
 	Logger  zerolog.Logger
 }
 
-// Routes returns the routes. wrap renders the error of a handler, which is a problem.Problem or one that the client is
-// not told.
+// Routes returns the routes. wrap answers a handler's error, which is a problem.Problem or one that the client is not
+// told.
 func (a *API) Routes(wrap func(func(http.ResponseWriter, *http.Request) error) http.HandlerFunc) []web.Route {
 	return []web.Route{
 		{Method: http.MethodGet, Path: "/v1/keys", Scope: auth.KeysWrite, Handler: wrap(a.list)},
@@ -76,7 +76,7 @@ func (a *API) Routes(wrap func(func(http.ResponseWriter, *http.Request) error) h
 // KeyState is the state of a key.
 type KeyState string
 
-// ListedKey is a key as it is listed. CONTRACT: the names are relied on.
+// ListedKey is a key in the list. Clients rely on the names.
 type ListedKey struct {
 	ID        string    `json:"id" doc:"The id to revoke the key by; the first part of the key itself." example:"k3q5w2z7ab"`
 	Name      string    `json:"name" doc:"Who uses the key. Keys with the same name are one caller." example:"shop"`
@@ -95,7 +95,7 @@ type KeyList struct {
 	Keys []ListedKey `json:"keys" doc:"All keys, the oldest first, including revoked and expired ones."`
 }
 
-// CreatedKey is the answer to POST. CONTRACT: the names are relied on.
+// CreatedKey is the answer to POST. Clients rely on the names.
 type CreatedKey struct {
 	ID        string    `json:"id" doc:"The id to revoke the key by." example:"k3q5w2z7ab"`
 	Key       string    `json:"key" doc:"The key, to be sent as a bearer credential. It is shown only here: the service keeps only a hash." example:"ot_k3q5w2z7ab_abcdefghijklmnopqrstuvwxyz"`
@@ -104,7 +104,7 @@ type CreatedKey struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it expires. Left out if it never does."`
 }
 
-// ListOf returns the keys as they are listed, with their states at that time.
+// ListOf returns the list of keys, with their states at that time.
 func ListOf(keys []auth.Key, now time.Time) KeyList {
 	list := KeyList{Keys: make([]ListedKey, len(keys))}
 	for i := range keys {
@@ -196,7 +196,7 @@ func (a *API) make(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusCreated, CreatedOf(&key, credential))
 }
 
-// check returns the problem with what is wanted, nil for none.
+// check returns the problem with the request; nil for none.
 func (wanted *request) check() error {
 	if err := auth.CheckName(wanted.Name); err != nil {
 		return invalid(
@@ -233,7 +233,7 @@ func (a *API) revoke(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// refusal is the problem that an error of the keys is, or the error.
+// refusal returns the problem for an error of the keys. It returns an unknown error as it is.
 func refusal(err error) error {
 	switch {
 	case errors.Is(err, auth.ErrNoKey):

@@ -28,7 +28,7 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// service answers for the keys of a file, as a service does.
+// service serves the API of the keys in a file.
 type service struct {
 	t     *testing.T
 	path  string
@@ -39,7 +39,7 @@ type service struct {
 	url   string
 }
 
-// newService starts one; issuer may be nil.
+// newService starts a service. The issuer may be nil.
 func newService(t *testing.T, issuer *auth.Issuer) *service {
 	t.Helper()
 	s := &service{t: t, path: filepath.Join(t.TempDir(), "keys.db"), clock: clock.NewManual(start),
@@ -76,8 +76,7 @@ func newService(t *testing.T, issuer *auth.Issuer) *service {
 	return s
 }
 
-// ask sends a request and reads the answer into value, which may be nil, and returns the status and the code of a
-// problem.
+// ask sends a request and reads the answer into value, which may be nil. It returns the status and a problem's code.
 func (s *service) ask(method, path, credential, body string, value any) (status int, p problem.Problem) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
@@ -151,7 +150,7 @@ func TestKeys_AreMadeListedAndRevokedWhileTheServiceRuns(t *testing.T) {
 	if by["hour"].CreatedBy != "key:shop" || by["test"].CreatedBy != "" {
 		t.Errorf("who made them: %+v", list)
 	}
-	// What is in memory is what is in the file.
+	// The keys in memory are those in the file.
 	again, err := auth.OpenKeys(t.Context(), s.db, s.clock)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +173,7 @@ func TestKeys_AreMadeListedAndRevokedWhileTheServiceRuns(t *testing.T) {
 	}
 }
 
-// TestKeys_NobodyGivesWhatTheyLack: neither a key nor a token makes one that may more, also not by way of a second key.
+// Neither a key nor a token may make a key with more scopes than its own, not even by way of a second key.
 func TestKeys_NobodyGivesWhatTheyLack(t *testing.T) {
 	made := authtest.NewIssuer(t, start)
 	issuer, err := auth.NewIssuer(made.URL, authtest.Audience, clock.NewManual(start))
@@ -211,7 +210,7 @@ func TestKeys_NobodyGivesWhatTheyLack(t *testing.T) {
 	}
 }
 
-// TestKeys_TheFirstIsNotMadeOverTheAPI: it would shut everybody else out.
+// The first key would shut out everybody else.
 func TestKeys_TheFirstIsNotMadeOverTheAPI(t *testing.T) {
 	s := newService(t, nil)
 	status, p := s.ask("POST", "/v1/keys", "", `{"name":"a","scopes":["keys:write"]}`, nil)
@@ -229,7 +228,7 @@ func TestKeys_TheFirstIsNotMadeOverTheAPI(t *testing.T) {
 	}
 }
 
-// TestKeys_AreBounded: beyond the bound a key that is no use is forgotten, and one that is good never.
+// At the limit an expired or revoked key is forgotten, and never a valid one.
 func TestKeys_AreBounded(t *testing.T) {
 	s := newService(t, nil)
 	admin := authtest.Key(t, s.keys, auth.KeysWrite)

@@ -19,14 +19,13 @@ import (
 	"ordertally/shared/settings"
 )
 
-// Service is the program that the verbs are of.
+// Service is the service whose keys the verbs manage.
 type Service struct {
-	Format      boltdb.Format // of its file; it names the service
-	KeyVariable string        // the environment variable that holds the credential to send
+	Format      boltdb.Format // of its file; has the service's name
+	KeyVariable string        // the environment variable with the credential to send
 }
 
-// common are the flags of every verb. They say where the keys are: with a running service, or in the file of a stopped
-// one.
+// common are the flags of every verb. They say where the keys are: with a running service or in a stopped one's file.
 type common struct {
 	Target string `default:"${api_target}" help:"URL of the running service."`
 	access.Flags
@@ -34,23 +33,23 @@ type common struct {
 	Output string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
 }
 
-// typed ignores a file that the environment or the settings file names, because that is for serve: the keys asked for
-// are then those of the running service.
+// typed clears a file that the environment or the settings file names, because that is for serve. The verb then calls
+// the running service.
 func (c *common) typed(sources *settings.Sources, k *kong.Context) {
 	if !sources.Typed(k, "data") {
 		c.Data = ""
 	}
 }
 
-// keeper has the keys.
+// keeper manages the keys.
 type keeper interface {
-	// create makes a key that is valid for that long; 0 is for ever.
+	// create makes a key that is valid for that long; 0 means for ever.
 	create(ctx context.Context, name string, scopes []string, lasts time.Duration) (keyapi.CreatedKey, error)
 	list(ctx context.Context) (keyapi.KeyList, error)
 	revoke(ctx context.Context, id string) error
 }
 
-// with calls do with what has the keys. It makes an absent file only if create says so.
+// with calls do with the keeper that the flags select. It makes a missing file only if create is set.
 func (c *common) with(ctx context.Context, service *Service, create bool, do func(keeper) error) (err error) {
 	if c.Data == "" {
 		asked, err := c.Connect(client.Config{
@@ -80,7 +79,7 @@ func (c *common) with(ctx context.Context, service *Service, create bool, do fun
 	return do(stopped{keys})
 }
 
-// stopped keeps the keys in a file.
+// stopped manages the keys in the file of a stopped service.
 type stopped struct{ keys *auth.Keys }
 
 func (s stopped) create(
@@ -109,7 +108,7 @@ func (s stopped) revoke(ctx context.Context, id string) error {
 	return err
 }
 
-// running asks a service.
+// running calls a running service.
 type running struct{ client *client.Client }
 
 // newKey is the body of a request for a key.

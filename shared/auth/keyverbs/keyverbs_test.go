@@ -19,7 +19,7 @@ import (
 	"ordertally/shared/settings"
 )
 
-// orderService is the program that the verbs are of.
+// orderService is the service of the verbs.
 var orderService = &Service{Format: boltdb.Format{Service: "order", Number: 1}}
 
 // rig is a service's file, absent at first.
@@ -60,7 +60,7 @@ func (r *rig) revoke(id string) (string, error) {
 	return out.String(), err
 }
 
-// keys calls do with those of the file, whose clock says that it is later by d.
+// keys calls do with the keys of the file. Their clock is d ahead.
 func (r *rig) keys(d time.Duration, do func(*auth.Keys)) {
 	r.t.Helper()
 	db, err := boltdb.Open(r.file.Data, boltdb.Options{})
@@ -133,7 +133,7 @@ func TestNew_RefusesWhatIsNoKey(t *testing.T) {
 	}
 }
 
-// TestNew_NamesAKeyThatItCannotPrint: it is in the file, and nobody has it.
+// The key is in the file, but nobody has it.
 func TestNew_NamesAKeyThatItCannotPrint(t *testing.T) {
 	r := newRig(t)
 	full, err := os.Open(os.DevNull) // not for writing
@@ -255,13 +255,13 @@ func TestRevoke_OfWhatIsNoKey(t *testing.T) {
 	if _, err := r.revoke(id); err != nil {
 		t.Error(err)
 	}
-	// since when does not change
+	// the time of revocation does not change
 	if said := r.ls("json"); !strings.Contains(said, `"revoked_at":"`+before.RevokedAt.Format(time.RFC3339)) {
 		t.Errorf("again: %s, want %s", said, before.RevokedAt)
 	}
 }
 
-// TestVerbs_NeedTheServiceStopped has the file open, as a running service has.
+// The test has the file open, as a running service would.
 func TestVerbs_NeedTheServiceStopped(t *testing.T) {
 	r := newRig(t)
 	_, id := r.make("shop", 0, auth.OrdersRead)

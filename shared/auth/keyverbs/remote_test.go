@@ -26,7 +26,7 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// answering is a service that answers for keys.
+// answering is a service with the API of keys.
 func answering(t *testing.T) (url string, keys *auth.Keys) {
 	t.Helper()
 	keys = authtest.Keys(t)
@@ -44,7 +44,7 @@ func answering(t *testing.T) (url string, keys *auth.Keys) {
 	return server.URL, keys
 }
 
-// typed runs a command line as the program does, but for where it writes.
+// typed runs a command line as the program does, and captures the output.
 func typed(t *testing.T, env map[string]string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var commands struct {
@@ -87,7 +87,7 @@ func typed(t *testing.T, env map[string]string, args ...string) (stdout, stderr 
 func TestVerbs_AskTheRunningService(t *testing.T) {
 	url, keys := answering(t)
 	admin := authtest.Key(t, keys, auth.KeysWrite, auth.OrdersRead)
-	// A file that is named for serve does not count, and is not made.
+	// A file that a setting of serve names is ignored and not made.
 	data := filepath.Join(t.TempDir(), "order.db")
 	env := map[string]string{"KEY": admin, "ORDER_TARGET": url, "ORDER_DATA": data}
 	began := time.Now()
@@ -156,7 +156,7 @@ func TestVerbs_AskTheRunningService(t *testing.T) {
 	if _, _, err := typed(t, env, "ls"); err == nil || !strings.Contains(err.Error(), "keys:write") {
 		t.Errorf("without the scope: %v", err)
 	}
-	// An answer of something else is no list and no key.
+	// An answer from some other program is no list and no key.
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, url+r.URL.Path, http.StatusTemporaryRedirect)
 	}))

@@ -12,13 +12,13 @@ import (
 	"ordertally/shared/web"
 )
 
-// Limiter holds the limits of one service. It is safe for concurrent use.
+// Limiter enforces the rate limits of one service. It is safe for concurrent use.
 type Limiter struct {
 	caller, address *policy // nil for no limit
 	refused         *prometheus.CounterVec
 }
 
-// New returns a Limiter; http_rate_limited_total{limit} is registered with reg.
+// New returns a Limiter. It registers http_rate_limited_total{limit} with reg.
 func New(c Config, reg prometheus.Registerer) *Limiter {
 	settings.Fill(&c)
 	l := &Limiter{
@@ -33,7 +33,7 @@ func New(c Config, reg prometheus.Registerer) *Limiter {
 // Unlimited returns a Limiter without limits.
 func Unlimited() *Limiter { return New(Config{}, prometheus.NewRegistry()) }
 
-// ByAddress bounds what one address sends to next, known or not. It goes before everything that costs something.
+// ByAddress limits the requests of one address, with a credential or without. It should come before any costly handler.
 func (l *Limiter) ByAddress(next http.Handler) http.Handler {
 	if l.address == nil {
 		return next
@@ -43,8 +43,8 @@ func (l *Limiter) ByAddress(next http.Handler) http.Handler {
 	})
 }
 
-// ByCaller returns the routes with handlers that bound what one caller sends. A Guard goes around them: it says who
-// calls. Who is not known, where nobody need be, is bounded by address alone.
+// ByCaller returns the routes with handlers that limit the requests of one caller. A Guard around them must say who
+// calls. Anonymous callers are limited by address only.
 func (l *Limiter) ByCaller(routes []web.Route) []web.Route {
 	if l.caller == nil {
 		return routes

@@ -1,7 +1,7 @@
-// Package ratelimit bounds how many requests a second one caller, or one address, may send.
+// Package ratelimit limits how many requests a second one caller or one address may send.
 //
-// A request over the limit is a 429 problem with Retry-After. Every answer tells where its sender stands, in the header
-// fields RateLimit-Policy and RateLimit of draft-ietf-httpapi-ratelimit-headers-10.
+// A request over the limit gets a 429 problem with Retry-After. Every answer says what the sender has left, in the
+// headers RateLimit-Policy and RateLimit of draft-ietf-httpapi-ratelimit-headers-10.
 package ratelimit
 
 import (
@@ -19,33 +19,33 @@ import (
 
 // KindLimited is the one problem of this package.
 var KindLimited = problem.Kind{Status: http.StatusTooManyRequests, Code: "rate_limited",
-	Says: "More requests than the limit allows; repeat after the time that Retry-After says."}
+	Says: "The sender exceeds its limit of requests. Repeat after the time that Retry-After says."}
 
-// maxSenders bounds the memory of one policy: about 200 bytes each. Of more senders than that the one who has been away
-// longest is forgotten, and begins with a full bucket.
+// maxSenders bounds the memory of one policy; a sender takes about 200 bytes. With more senders, the one that has been
+// silent longest is forgotten. It begins again with a full bucket.
 const maxSenders = 65_536
 
-// Config is the limits of a service. The tags make it flags. The zero value has no limits.
+// Config is the rate limits of a service. The zero value has none.
 type Config struct {
-	// PerCaller is how many requests a second one caller may send on average: all keys of one name, one subject of the
-	// issuer.
-	PerCaller float64 `name:"rate-limit-caller" range:"0, 0.01..1000000" unit:"requests a second" help:"Most requests a second of one caller, on average; 0 for no limit."`
-	// PerAddress is the same of one IP address, or of one IPv6 network of 64 bits.
-	PerAddress float64 `name:"rate-limit-address" range:"0, 0.01..1000000" unit:"requests a second" help:"Most requests a second from one IP address, on average; 0 for no limit. Behind a proxy it needs trusted-proxies."`
-	// Burst is for how long the average may be exceeded: so many seconds' worth may come at once.
-	Burst time.Duration `name:"rate-limit-burst" default:"10s" range:"1s..1h" help:"How much of the rate limits may come at once: that of so long a time."`
+	// PerCaller is how many requests a second one caller may send on average. All keys with one name are one caller,
+	// and so is one subject of the issuer.
+	PerCaller float64 `name:"rate-limit-caller" range:"0, 0.01..1000000" unit:"requests a second" help:"Maximum requests a second of one caller, on average; 0 for no limit."`
+	// PerAddress is the same for one IP address, or one IPv6 network of 64 bits.
+	PerAddress float64 `name:"rate-limit-address" range:"0, 0.01..1000000" unit:"requests a second" help:"Maximum requests a second from one IP address, on average; 0 for no limit. Behind a proxy it needs trusted-proxies."`
+	// Burst is how much of the limit may come at once: as many requests as the limit allows in that time.
+	Burst time.Duration `name:"rate-limit-burst" default:"10s" range:"1s..1h" help:"How many requests may come at once: as many as the rate limit allows in this time."`
 }
 
-// policy is one limit, for each of many senders.
+// policy is one limit that each sender has for itself.
 type policy struct {
-	name    string // in the header fields
+	name    string // in the headers
 	rate    rate.Limit
 	burst   int
 	header  string
 	buckets *lru.Cache[string, *rate.Limiter]
 }
 
-// newPolicy returns nil, no limit, for a rate of 0.
+// newPolicy returns nil for a rate of 0, which means no limit.
 func newPolicy(name string, perSecond float64, burst time.Duration) *policy {
 	if perSecond == 0 {
 		return nil
@@ -53,12 +53,11 @@ func newPolicy(name string, perSecond float64, burst time.Duration) *policy {
 	p := &policy{name: name, rate: rate.Limit(perSecond), burst: max(1, int(perSecond*burst.Seconds()))}
 	window := max(1, int(math.Ceil(float64(p.burst)/perSecond)))
 	p.header = fmt.Sprintf("%q;q=%d;w=%d", name, p.burst, window)
-	p.buckets, _ = lru.New[string, *rate.Limiter](maxSenders) // the only error is a size below 1
+	p.buckets, _ = lru.New[string, *rate.Limiter](maxSenders) // fails only for a size below 1
 	return p
 }
 
-// allow takes one request of sender and says in the header how the sender stands. When it returns false, it has
-// answered.
+// allow counts one request of the sender and sets the headers. If it returns false, it has answered.
 func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bool {
 	bucket, known := p.buckets.Get(sender)
 	if !known {
@@ -79,13 +78,13 @@ func (p *policy) allow(w http.ResponseWriter, r *http.Request, sender string) bo
 	}
 	refusal := KindLimited.New(
 		fmt.Sprintf("This %s sends more than %g requests a second. Send fewer, or repeat this one after the time "+
-			"that Retry-After says.", p.name, float64(p.rate)))
+			"in Retry-After.", p.name, float64(p.rate)))
 	refusal.RetryAfter = time.Duration(p.seconds(1-left)) * time.Second
 	problem.Write(w, r, refusal)
 	return false
 }
 
-// seconds is how long so many requests' worth takes to come back, rounded up.
+// seconds returns how long it takes until so many requests are allowed again, rounded up.
 func (p *policy) seconds(requests float64) int {
 	return max(0, int(math.Ceil(requests/float64(p.rate))))
 }
