@@ -249,7 +249,7 @@ type DraftLine struct {
 	UnitPrice int64 `json:"unit_price"`
 }
 
-// FieldErrorCode The rule that was broken. Left out when it has no name.
+// FieldErrorCode The rule that was broken. Left out if it has no name.
 //
 // Examples: out_of_range
 type FieldErrorCode string
@@ -534,7 +534,7 @@ type PlacedOrder struct {
 	Total int64 `json:"total"`
 }
 
-// ProblemCode What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status.
+// ProblemCode Clients tell problems apart by it. The description of each status lists the codes that it may have. A later release may add codes: treat an unknown one by its status.
 //
 // Examples: rate_limited
 type ProblemCode string
@@ -694,7 +694,7 @@ type ListOrdersParams struct {
 	// Limit Maximum number of entries on the page.
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 
-	// Cursor next_cursor of the page before, with the same filters.
+	// Cursor next_cursor of the previous page, with the same filters.
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
@@ -706,7 +706,7 @@ type PlaceOrderParams struct {
 
 // ListDigestsParams defines parameters for ListDigests.
 type ListDigestsParams struct {
-	// Cursor next_cursor of the page before, with the same filters.
+	// Cursor next_cursor of the previous page, with the same filters.
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 
@@ -721,7 +721,7 @@ type ListWaitingParams struct {
 	// Limit Maximum number of entries on the page.
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 
-	// Cursor next_cursor of the page before, with the same filters.
+	// Cursor next_cursor of the previous page, with the same filters.
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
 

@@ -906,7 +906,7 @@ type OrderCreatedWeek struct {
 	Week string `json:"week"`
 }
 
-// ProblemCode What clients tell problems apart by. The description of each status lists those that it may have. A later release may add codes: treat one that you do not know by its status.
+// ProblemCode Clients tell problems apart by it. The description of each status lists the codes that it may have. A later release may add codes: treat an unknown one by its status.
 //
 // Examples: rate_limited
 type ProblemCode string
@@ -1001,7 +1001,7 @@ type ListOrderCreatedDaysParams struct {
 	// By What a period is; day when it is left out.
 	By ListOrderCreatedDaysParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
 
-	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	// IfNoneMatch The ETag of an answer that you have. A 304 says that it still holds.
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
@@ -1013,7 +1013,7 @@ type GetOrderCreatedDayParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
 	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
-	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	// IfNoneMatch The ETag of an answer that you have. A 304 says that it still holds.
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
@@ -1022,7 +1022,7 @@ type ListOrderCreatedMinutesParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
 	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
-	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	// IfNoneMatch The ETag of an answer that you have. A 304 says that it still holds.
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
@@ -1040,7 +1040,7 @@ type ListDaysParams struct {
 	// By What a period is; day when it is left out.
 	By ListDaysParamsBy `form:"by,omitempty" json:"by,omitempty,omitzero"`
 
-	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	// IfNoneMatch The ETag of an answer that you have. A 304 says that it still holds.
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
@@ -1052,7 +1052,7 @@ type GetDayParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
 	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
-	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	// IfNoneMatch The ETag of an answer that you have. A 304 says that it still holds.
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
@@ -1061,7 +1061,7 @@ type ListMinutesParams struct {
 	// Tz IANA time zone; the service has a default, UTC unless it was set otherwise.
 	Tz string `form:"tz,omitempty" json:"tz,omitempty,omitzero"`
 
-	// IfNoneMatch The ETag of an answer that you have: a 304 says that it still holds.
+	// IfNoneMatch The ETag of an answer that you have. A 304 says that it still holds.
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 

@@ -35,7 +35,7 @@ func (m *Manual) Now() time.Time {
 	return m.now
 }
 
-// Set moves the clock to now, backwards too.
+// Set moves the clock to now, forwards or back.
 func (m *Manual) Set(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

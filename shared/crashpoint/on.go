@@ -1,7 +1,7 @@
 //go:build crash
 
-// Package crashpoint names the instructions at which tests kill the process, to show that what is on disk then is
-// always enough. Without the build tag "crash" a point costs nothing and does nothing.
+// Package crashpoint names points in the program at which tests kill the process, to show that what is on disk is
+// always enough. Without the build tag "crash" a point does nothing and costs nothing.
 package crashpoint
 
 import (
@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// plan is where to strike.
+// plan is when to kill the process.
 type plan struct {
 	point string
-	left  int           // passes until then
-	later time.Duration // 0 strikes at the point itself
+	left  int           // passes of the point until then
+	later time.Duration // how long after that pass; 0 kills at the point itself
 }
 
 var (
@@ -25,10 +25,13 @@ var (
 	armed = parse(os.Getenv("ORDERTALLY_CRASH"))
 )
 
-// Arm has the process kill itself as text says, which is what the environment variable ORDERTALLY_CRASH can say from
-// the start: NAME:PASS is the PASS-th time, from now on, that the point NAME is passed; NAME:PASS:LATER is that much
-// later (a Go duration) while the process goes on, which is how a kill falls into the call that follows the point. It
-// replaces what was armed before; "" disarms.
+// Arm makes the process kill itself at a point:
+//
+//   - NAME:PASS kills it when point NAME is passed for the PASS-th time from now on.
+//   - NAME:PASS:LATER kills it that much later (a Go duration) while it goes on, so during the call after the point.
+//   - "" disarms.
+//
+// It replaces what was armed before. The environment variable ORDERTALLY_CRASH arms from the start.
 func Arm(text string) {
 	next := parse(text)
 	mu.Lock()

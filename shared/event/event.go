@@ -1,7 +1,7 @@
 // Package event is the contract of the order service's messages: topic, key, types and payloads. The order service
-// writes them, every consumer reads them, and neither imports the other.
+// writes them, consumers read them, and neither imports the other.
 //
-// The envelope around the payload is package cloudevent's.
+// Package cloudevent has the envelope around the payload.
 package event
 
 import (
@@ -15,14 +15,14 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// What every message carries in its envelope.
+// What every envelope has.
 const (
 	Topic       = "order.activity.v1"
 	Source      = "/ordertally/order"
 	ContentType = "application/json"
 )
 
-// The types of messages, each with the schema of its payload.
+// The types of messages, and the schema of each payload.
 const (
 	TypeCreated     = "ORDER_CREATED"
 	SchemaCreated   = "urn:ordertally:schema:order-created:1"
@@ -30,12 +30,12 @@ const (
 	SchemaCancelled = "urn:ordertally:schema:order-cancelled:1"
 )
 
-// Types returns the types of messages, each with its schema.
+// Types returns the types of messages with their schemas.
 func Types() map[string]string {
 	return map[string]string{TypeCreated: SchemaCreated, TypeCancelled: SchemaCancelled}
 }
 
-// Line is one position of an order.
+// Line is one line of an order.
 type Line struct {
 	SKU         string `json:"sku"`
 	Description string `json:"description,omitzero"`
@@ -62,16 +62,16 @@ type Cancellation struct {
 	OrderID     string    `json:"order_id"`
 	Reason      string    `json:"reason,omitzero"`
 	CancelledAt time.Time `json:"cancelled_at"`
-	PlacedAt    time.Time `json:"placed_at"` // this and what follows are the order's
+	PlacedAt    time.Time `json:"placed_at"` // this and the next ones are of the order
 	Currency    string    `json:"currency"`
 	Total       int64     `json:"total"`
 	Lines       []Line    `json:"lines"`
 }
 
-// idStart is where the id's text begins in an encoded order.
+// idStart is the offset of the id in an encoded order.
 const idStart = len(`{"id":"`)
 
-// Encode returns the payload of o. The id, which the store assigns last, may still be missing: see SetID.
+// Encode returns the payload of o. The id may be missing, because the store assigns it last: see SetID.
 func Encode(o *Order) []byte {
 	whole := *o
 	whole.ID = fmt.Sprintf("%-*s", uuidv7.TextLen, o.ID)
@@ -94,7 +94,7 @@ func quote(b []byte, s string) []byte {
 	return b
 }
 
-// Decode reads a whole payload. Members that it does not know are passed over, so that the order service may add some.
+// Decode reads a whole payload. It ignores unknown members, so that the order service may add some.
 func Decode(payload []byte) (Order, error) {
 	var o Order
 	if err := json.Unmarshal(bytes.TrimSpace(payload), &o); err != nil {

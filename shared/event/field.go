@@ -7,35 +7,35 @@ import (
 	"time"
 )
 
-// Field is one member of a JSON object that a T is written as. The lists of fields are the one place that says what the
-// objects have: the encoder, the decoder of requests, the hash of a request and all schemas are made of them.
+// Field is one member of the JSON object for a T. The lists of fields are the only place that says what the objects
+// have. The encoder, the decoder of requests, the hash of a request and all schemas are made from them.
 type Field[T any] struct {
 	Name     string
 	Presence Presence
 	// Of returns a pointer to the value: *string, *int64, *time.Time, *[]Line or *map[string]string.
 	Of func(*T) any
-	// Form is that of a text.
+	// Form is the form of a string.
 	Form Form
-	// Min and Max bound a number, the characters of a text, or the entries of a list or map. An optional text may be
-	// empty in a request, which means the same as to leave it out.
+	// Min and Max bound a number, the characters of a string, or the entries of a list or map. In a request, an
+	// optional string may be empty, which means the same as leaving it out.
 	Min, Max int64
-	// Doc says what it is, and Asked what a request should know; "" for the same.
+	// Doc describes the field, and Asked describes it for a request; "" for the same.
 	Doc, Asked string
 	Example    any
 }
 
-// Presence says when a field is there.
+// Presence says when a field is present.
 type Presence int
 
 // The presences.
 const (
 	Required  Presence = iota // always
-	Optional                  // left out when it is empty
-	Defaulted                 // always, and a request may leave it out
-	Computed                  // always, and no request may have it
+	Optional                  // left out if empty
+	Defaulted                 // always; a request may leave it out
+	Computed                  // always; a request must not have it
 )
 
-// Form is the form of a text.
+// Form is the form of a string.
 type Form int
 
 // The forms.

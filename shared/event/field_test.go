@@ -11,7 +11,7 @@ import (
 	"ordertally/shared/event"
 )
 
-// TestFields_AreThoseOfTheStruct: the list has each field of the struct, in its order and under its name.
+// The list has each field of the struct, in the same order and under the same name.
 func TestFields_AreThoseOfTheStruct(t *testing.T) {
 	agree(t, event.OrderFields)
 	agree(t, event.LineFields)
@@ -37,7 +37,7 @@ func agree[T any](t *testing.T, fields []event.Field[T]) {
 	}
 }
 
-// TestGolden_HasEveryField: the golden messages show what a message can have.
+// The golden messages show everything that a message can have.
 func TestGolden_HasEveryField(t *testing.T) {
 	hasAll(t, "order-created", event.OrderFields)
 	hasAll(t, "order-cancelled", event.CancellationFields)

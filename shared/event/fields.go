@@ -2,7 +2,7 @@ package event
 
 import "math"
 
-// Limits that more than the lists below need.
+// The limits that are also needed outside the lists below.
 const (
 	MaxSource        = 64
 	MaxReference     = 128

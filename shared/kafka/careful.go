@@ -13,8 +13,9 @@ import (
 	"ordertally/shared/settings"
 )
 
-// Careful reads a topic batch by batch, and fetches a batch only on request. It is slow. It finds the batch that kills
-// a Consumer, which reads ahead: nothing bounds the memory that a compressed batch needs. It is for one goroutine.
+// Careful reads a topic batch by batch and fetches each only on request. It is slow. It finds the batch that kills a
+// Consumer, which reads ahead, because nothing bounds the memory that a compressed batch needs. It belongs to one
+// goroutine.
 type Careful struct {
 	config ConsumerConfig
 	client *confluent.Consumer
@@ -31,10 +32,10 @@ func NewCareful(config ConsumerConfig, logger zerolog.Logger) (*Careful, error) 
 		"auto.offset.reset":    "error",
 		"isolation.level":      "read_committed",
 		"enable.partition.eof": true,
-		// Kafka answers with one batch at least, and with no second one that would not fit; nothing is fetched while
-		// one waits.
+		// Kafka answers with one batch at least, and never with a second one that does not fit. Nothing is fetched
+		// while a batch waits.
 		"fetch.message.max.bytes": 1, "queued.min.messages": 1,
-		// The answer to the question for what follows is dropped; the next question must not wait for it.
+		// The answer to the fetch that follows is dropped, and the next fetch must not wait for it.
 		"fetch.queue.backoff.ms": 1, "fetch.wait.max.ms": 10,
 		"session.timeout.ms": 1000, "heartbeat.interval.ms": 500,
 	})
@@ -62,7 +63,7 @@ func (c *Careful) Partitions(ctx context.Context) (partitions []int32, err error
 	}
 }
 
-// ErrNotThere says that reading cannot resume at a position. A Consumer finds out why, and where to resume.
+// ErrNotThere says that reading cannot resume at a position. A Consumer finds out why, and where it can.
 var ErrNotThere = errors.New("the position is not in the log")
 
 // Next returns the batch at a position and the position after it, or no records at the end of the partition. The error
@@ -104,7 +105,7 @@ func (c *Careful) Stands(ctx context.Context, partition int32, at Position) (boo
 }
 
 func (c *Careful) assign(partition int32, offset int64) error {
-	for c.client.Poll(0) != nil { // what was said before is of another place
+	for c.client.Poll(0) != nil { // earlier events are about another position
 		continue
 	}
 	err := c.client.Assign(
@@ -116,7 +117,7 @@ func (c *Careful) assign(partition int32, offset int64) error {
 	return nil
 }
 
-// batch waits for records, from an offset on, or for the end of the partition, for as long as the broker is away.
+// batch waits for records from an offset on, or for the end of the partition. It waits through outages.
 func (c *Careful) batch(ctx context.Context, from int64) (records []Record, err error) {
 	for {
 		wait := pollInterval

@@ -6,12 +6,11 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// closeTimeout bounds the close of one client: a stop waits for it, and so does the next session.
+// closeTimeout bounds closing one client. A stop waits for it, and so does the next session.
 const closeTimeout = 2 * time.Second
 
-// closeInTime runs closing, and goes on without it after closeTimeout: while a broker is away librdkafka can wait for
-// it without end (librdkafka issues 4519 and 4674; seen in one close of thirty). Nothing that matters waits in a
-// client.
+// closeInTime runs closing and goes on without it after closeTimeout. While a broker is away, librdkafka may never
+// finish (librdkafka issues 4519 and 4674; seen in one close of thirty). Nothing that matters is left in a client.
 func closeInTime(logger zerolog.Logger, what string, closing func()) {
 	closed := make(chan struct{})
 	go func() {

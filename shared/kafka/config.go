@@ -7,10 +7,10 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// MaxMessageBytes is the largest message, on the topic and at the producer: 2 MiB.
+// MaxMessageBytes is the largest message that topic and producer accept: 2 MiB.
 const MaxMessageBytes = 2 << 20
 
-// clientConfig returns the settings common to all clients, then those given.
+// clientConfig returns the settings of all clients and the given ones.
 func clientConfig(brokers []string, security *Security, logs chan confluent.LogEvent,
 	more confluent.ConfigMap) (*confluent.ConfigMap, error) {
 	secured, err := security.settings()
@@ -22,7 +22,7 @@ func clientConfig(brokers []string, security *Security, logs chan confluent.LogE
 		"client.id":                "ordertally",
 		"allow.auto.create.topics": false,
 		"enable.metrics.push":      false,
-		// Back within a second of a broker's return.
+		// Reconnects within a second of a broker's return.
 		"reconnect.backoff.ms":     50,
 		"reconnect.backoff.max.ms": 1000,
 		"socket.keepalive.enable":  true,

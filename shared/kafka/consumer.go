@@ -18,31 +18,30 @@ import (
 )
 
 const (
-	pollInterval    = 100 * time.Millisecond // how soon Fetch sees that its context ended
-	metadataTimeout = 2 * time.Second        // of one question to the broker; it is asked again
-	// between two looks at the password's file while a broker refuses what it had
+	pollInterval    = 100 * time.Millisecond // how soon Fetch notices that its context has ended
+	metadataTimeout = 2 * time.Second        // of one request to the broker; it is repeated
+	// how often the password file is read while a broker refuses the login
 	renewInterval = time.Second
 )
 
-// ConsumerConfig of a Consumer. Some are settings.
+// ConsumerConfig of a Consumer. The fields with a name are settings.
 type ConsumerConfig struct {
-	// ReadAheadBytes is about the most that is read before Fetch asks for it, of all partitions.
+	// ReadAheadBytes is about how much of all partitions is read ahead of Fetch.
 	ReadAheadBytes int `name:"read-ahead-bytes" default:"67108864" range:"1..2147483647" unit:"bytes" help:"About the most bytes read from Kafka ahead of the counting, for each activity."`
 	// MaxRecordBytes is the largest record that Fetch returns whole; see Record.TooLarge for larger ones.
 	MaxRecordBytes int `name:"max-record-bytes" default:"2097152" range:"1024..67108864" unit:"bytes" help:"Largest record that is counted. A larger one is parked with its offset and headers but without its value."`
-	// RetryFirst and RetryLimit bound the wait between two attempts to reach a broker that is away. It grows from one
-	// to the other, and is random.
+	// The wait between two attempts to reach a broker grows from RetryFirst to RetryLimit, with a random part.
 	RetryFirst time.Duration `name:"retry-first" default:"50ms" range:"1ms..1h" help:"First wait between two attempts to reach Kafka; it grows."`
 	RetryLimit time.Duration `name:"retry-limit" default:"1s" range:"1ms..1h" help:"What that wait grows to."`
 
 	Brokers  []string `kong:"-"` // host:port of at least one broker
 	Security Security `kong:"-"`
 	Topic    string   `kong:"-"`
-	// GroupID names the consumer group whose offsets CommitForMonitors sets. No membership comes with it.
+	// GroupID names the consumer group whose offsets CommitForMonitors sets. The consumer is not a member of it.
 	GroupID string `kong:"-"`
 	// MetadataInterval is how soon an added partition is read. Default 30 s.
 	MetadataInterval time.Duration `kong:"-"`
-	// Clock gives the moments that Through and Held speak of. Default clock.System.
+	// Clock gives the times that Through and Held return. Default clock.System.
 	Clock clock.Clock `kong:"-"`
 }
 
@@ -54,46 +53,46 @@ func (c *ConsumerConfig) Validate(prefix string) error {
 	return nil
 }
 
-// Consumer reads the committed records of all partitions of a topic, from positions its user keeps (rule C2). Fetch is
-// for one goroutine; the other methods are safe for concurrent use.
+// Consumer reads the committed records of all partitions of a topic, from positions that its user keeps (rule C2).
+// Fetch belongs to one goroutine. The other methods are safe for concurrent use.
 type Consumer struct {
 	config ConsumerConfig
 	client *confluent.Consumer
 	logs   *logPump
 	logger zerolog.Logger
 
-	cancel context.CancelFunc // ends what runs in the background
+	cancel context.CancelFunc // ends the background work
 	watch  sync.WaitGroup
-	doubt  atomic.Bool // whether the records read still stand must be seen before the next is returned
+	doubt  atomic.Bool // check that the records read still stand before the next is returned
 
-	// These are of the goroutine that fetches.
-	down     bool               // said that the broker is away
-	denied   bool               // said that the broker does not let this client in
+	// These belong to the goroutine that fetches.
+	down     bool               // logged that the broker is away
+	denied   bool               // logged that the broker refuses the login
 	renewed  time.Time          // when the password was last read again
-	unread   bool               // said that it cannot be
-	stuck    string             // what was said last of a batch that cannot be expanded
-	fault    chan error         // what ended the watch before its time; of the last Assign
-	readings map[int32]*reading // a partition that was added later has none until its first record
+	unread   bool               // logged that the password cannot be read
+	stuck    string             // last message about a batch that cannot be decompressed
+	fault    chan error         // what ended the watch of the last Assign early
+	readings map[int32]*reading // an added partition has none until its first record
 	moved    []Reposition       // not returned yet
 
 	mu       sync.Mutex
 	reads    bool // the partitions in position are assigned
 	topicID  string
-	position map[int32]int64 // next offset to be fetched, past control records once the end was seen
+	position map[int32]int64 // next offset to fetch; past control records once the end was seen
 	handed   map[int32]int64 // the same after what Fetch returned last
-	ahead    []snapshot      // not passed yet: the oldest, and the newest
+	ahead    []snapshot      // not reached yet: the oldest and the newest
 	held     map[int32]hold  // partitions that wait at an open transaction
-	through  time.Time       // of the last snapshot passed
-	heard    time.Time       // when the broker answered last
-	high     map[int32]int64 // the high watermarks, as they were asked for last
-	added    int             // partitions that the topic got since Assign
+	through  time.Time       // of the last snapshot that was reached
+	heard    time.Time       // when the broker last answered
+	high     map[int32]int64 // the high watermarks of the last request
+	added    int             // partitions added to the topic since Assign
 }
 
-// Fetched is what one call of Fetch yields.
+// Fetched is the result of one call of Fetch.
 type Fetched struct {
 	Records     []Record
-	Repositions []Reposition // that happened before these records were read
-	// Next is the position after them of each partition that is in Records or Repositions.
+	Repositions []Reposition // from before these records were read
+	// Next has the new position of each partition in Records or Repositions.
 	Next map[int32]Position
 }
 
@@ -112,18 +111,18 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	logs := startLogPump(logger)
 	client, err := newConsumer(config.Brokers, &config.Security, logs.lines, confluent.ConfigMap{
 		"group.id": config.GroupID,
-		// Only what CommitForMonitors stores is committed, in the background.
+		// Commits in the background only what CommitForMonitors stores.
 		"enable.auto.commit":       true,
 		"auto.commit.interval.ms":  1000,
 		"enable.auto.offset.store": false,
-		// There is no session without membership; a commit gives up after as long, and so does Close, which commits,
-		// while the broker is away.
+		// Without membership there is no session. But a commit gives up after this time while the broker is away,
+		// and so does Close, which commits.
 		"session.timeout.ms":    1000,
 		"heartbeat.interval.ms": 500,
 		"auto.offset.reset":     "error",
 		"isolation.level":       "read_committed",
 		"enable.partition.eof":  true,
-		// With the default of 1 s a full local queue halves the rate: 121,000 against 308,000 records/s.
+		// With the default of 1 s a full local queue more than halves the rate: 121,000 against 308,000 records/s.
 		"fetch.queue.backoff.ms":     10,
 		"queued.max.messages.kbytes": max(config.ReadAheadBytes>>10, 1),
 		"reconnect.backoff.ms":       int(config.RetryFirst.Milliseconds()),
@@ -147,10 +146,9 @@ func NewConsumer(config ConsumerConfig, logger zerolog.Logger) (*Consumer, error
 	}, nil
 }
 
-// Assign finds the topic's partitions and starts reading each at next, or at 0 when next does not name it. It waits for
-// as long as the broker is away or the topic does not exist. Partitions that are added later are found by themselves
-// and read from 0. Where the topic is not any more what the positions say, Fetch reports it. Called again, it forgets
-// what was read and begins anew.
+// Assign finds the topic's partitions and starts reading each at next, or at 0 if next does not have it. It waits while
+// the broker is away or the topic does not exist. Partitions that are added later are found and read from 0. If the
+// topic no longer matches the positions, Fetch says so. Another call of Assign starts again.
 func (c *Consumer) Assign(ctx context.Context, next map[int32]Position) error {
 	c.cancel()
 	c.watch.Wait()
@@ -187,14 +185,14 @@ func (c *Consumer) forget() {
 	c.ahead, c.through = nil, time.Time{}
 }
 
-// fetchBytes is about how many bytes Fetch returns at most, so that a few batches of large records do not fill the
-// memory.
+// fetchBytes is about how many bytes Fetch returns at most, so that large records do not fill the memory.
 const fetchBytes = 16 << 20
 
-// Fetch waits for a record and returns it with those that are there already, at most limit of them and about 16 MiB. It
-// waits through outages, and sees after each that what was read before still stands; where it does not, reading goes on
+// Fetch waits for a record and returns it with those that have already arrived, at most limit records and about 16 MiB.
+//
+// It waits through outages. After each it checks that the records read before still stand. If not, reading goes on
 // elsewhere and the result says so, possibly without a record. When ctx ends it returns ctx's error. A panic in the
-// background comes as a *lifecycle.PanicError; Assign begins anew after it.
+// background is returned as a *lifecycle.PanicError, and Assign starts again after it.
 func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 	c.settle()
 	if err := c.revalidate(ctx); err != nil {
@@ -234,7 +232,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 			if err := c.consumeError(event); err != nil {
 				return Fetched{}, err
 			}
-			if len(records) > 0 { // what follows may stand in another log
+			if len(records) > 0 { // later records may be of another log
 				return c.fetched(records), nil
 			}
 			if err := c.revalidate(ctx); err != nil {
@@ -255,7 +253,7 @@ func (c *Consumer) Fetch(ctx context.Context, limit int) (Fetched, error) {
 	return c.fetched(records), nil
 }
 
-// fetched notes how far each partition was read, and what it can be recognised by.
+// fetched notes how far each partition was read, and the checkpoints of what was read.
 func (c *Consumer) fetched(records []Record) Fetched {
 	f := Fetched{Records: records, Repositions: c.moved, Next: make(map[int32]Position)}
 	c.moved = nil
@@ -275,13 +273,13 @@ func (c *Consumer) fetched(records []Record) Fetched {
 	return f
 }
 
-// consumeError returns what the caller must know. Any other error may be the end of a connection, or say that the
-// position is not in the log: it raises the doubt, and an outage is logged, once.
+// consumeError returns the errors that the caller must know. Any other error may be a broken connection or a position
+// that is not in the log. It raises doubt, and an outage is logged once.
 func (c *Consumer) consumeError(err confluent.Error) error {
 	if err.IsFatal() {
 		return fmt.Errorf("read topic %s: %w", c.config.Topic, err)
 	}
-	// The client asks for the batch again, for ever, and reads the other partitions.
+	// The client fetches the batch again for ever, and reads the other partitions.
 	if err.Code() == confluent.ErrBadCompression {
 		c.cannotExpand(err)
 		return nil
@@ -299,7 +297,7 @@ func (c *Consumer) consumeError(err confluent.Error) error {
 	return nil
 }
 
-// cannotExpand logs, once for each batch, that one cannot be expanded. The client names its offset, and not its
+// cannotExpand logs once for each batch that it cannot be decompressed. The client tells its offset, but not its
 // partition.
 func (c *Consumer) cannotExpand(err confluent.Error) {
 	if c.stuck == err.Error() {
@@ -312,7 +310,8 @@ func (c *Consumer) cannotExpand(err confluent.Error) {
 			". It is the partition whose next offset that is. Stop the service and pass over the batch: activity skip")
 }
 
-// reach notes that Fetch got past a record, or to the partition's end, past control records, which are never delivered.
+// reach notes that Fetch got past a record or to the partition's end, which may be past control records: those are
+// never delivered.
 func (c *Consumer) reach(partition int32, next int64) {
 	r := c.reading(partition)
 	r.next = max(r.next, next)
@@ -321,7 +320,7 @@ func (c *Consumer) reach(partition int32, next int64) {
 	c.handed[partition] = max(c.handed[partition], next)
 }
 
-// settle moves the positions past what Fetch returned last: asking again says that it was taken over.
+// settle moves the positions past what Fetch returned last. The next call of Fetch means that those are processed.
 func (c *Consumer) settle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -349,7 +348,7 @@ func recordOf(m *confluent.Message) Record {
 	return r
 }
 
-// Partitions returns the partitions that are read; none before Assign returned.
+// Partitions returns the partitions that are read. There are none before Assign has returned.
 func (c *Consumer) Partitions() []int32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -360,17 +359,16 @@ func (c *Consumer) Partitions() []int32 {
 	return partitions
 }
 
-// PartitionsAdded returns how many partitions the topic got since Assign: they are read from their start.
+// PartitionsAdded returns how many partitions were added since Assign. They are read from their start.
 func (c *Consumer) PartitionsAdded() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.added
 }
 
-// Lag returns, for each partition, how many offsets lie between what was fetched and the end of the log, its high
-// watermark: what an open transaction hides counts, whatever becomes of it. What Fetch returned last still counts until
-// it is called again, so that a lag of 0 is never seen while records are between two hands. It asks nobody: the broker
-// says so with every fetch, and was asked before the first.
+// Lag returns for each partition how many offsets are between what was fetched and the high watermark. Records that an
+// open transaction hides count, whatever becomes of them. What Fetch returned last counts until Fetch is called again,
+// so the lag is never 0 while records are being processed. Lag makes no request: every fetch has the answer.
 func (c *Consumer) Lag() map[int32]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -381,8 +379,8 @@ func (c *Consumer) Lag() map[int32]int64 {
 	return lag
 }
 
-// CommitForMonitors has the group's offsets set soon, for tools that watch lag. It does not wait and is best effort:
-// nothing reads them back.
+// CommitForMonitors sets the group's offsets soon, for tools that watch lag. It does not wait, and it is best effort:
+// the service never reads them.
 func (c *Consumer) CommitForMonitors(next map[int32]int64) {
 	offsets := make([]confluent.TopicPartition, 0, len(next))
 	for id, offset := range next {

@@ -9,28 +9,27 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// lookInterval is how often the ends of the partitions are asked for, at most: a day is called final that soon.
+// lookInterval is how often the ends of the partitions are fetched at most. A day becomes final that soon.
 const lookInterval = 500 * time.Millisecond
 
-// snapshot is where the partitions ended at a moment: their high watermarks (rule C4a). The last stable offset, which
-// is all that a reader of committed records hears of, lies before committed records when another program's transaction
-// is open.
+// snapshot is the high watermarks of the partitions at a moment (rule C4a). A reader of committed records only learns
+// the last stable offset. While another program's transaction is open, there may be committed records after it.
 type snapshot struct {
 	at   time.Time
 	ends map[int32]int64
 }
 
-// Through returns a moment, the zero time while none is known: all that the topic had then has been returned by Fetch
-// and taken over, also what was hidden then by an open transaction. It follows the present within a second or two, or
-// the reading when that is slower, and never goes back. Safe for concurrent use.
+// Through returns a moment; zero while none is known. Everything that was in the topic then has been returned by Fetch
+// and processed, even what an open transaction hid then. The moment is a second or two behind the present, or more if
+// reading is slower. It never goes back. Through is safe for concurrent use.
 func (c *Consumer) Through() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.through
 }
 
-// Behind reports whether there are records that could be read and have not been: the broker said so and answers still.
-// It is false while the broker is away, and while an open transaction hides them. Safe for concurrent use.
+// Behind reports whether there are records that could be read but were not. It is false while the broker is away, and
+// while an open transaction hides the records. It is safe for concurrent use.
 func (c *Consumer) Behind() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,8 +46,8 @@ func (c *Consumer) Behind() bool {
 
 // Held describes the open transaction that reading waits for. It is zero if reading does not wait.
 type Held struct {
-	Partitions int // that wait
-	// Partition is the one that has waited longest, since Since, at Offset, where the transaction begins.
+	Partitions int // how many wait
+	// Partition has waited longest: since Since, at Offset, where the transaction begins.
 	Partition int32
 	Offset    int64
 	Since     time.Time
@@ -73,8 +72,8 @@ func (c *Consumer) Held() Held {
 	return held
 }
 
-// noteHold notes whether a partition, of which all committed records that can be read were read, goes on behind an open
-// transaction. c.mu is held.
+// noteHold notes whether a partition that was read to its last stable offset goes on after an open transaction. The
+// caller holds c.mu.
 func (c *Consumer) noteHold(partition int32, stable int64) {
 	if c.end(partition) <= stable {
 		delete(c.held, partition)
@@ -85,34 +84,34 @@ func (c *Consumer) noteHold(partition int32, stable int64) {
 	}
 }
 
-// end returns the high watermark that was heard of last. c.mu is held.
+// end returns the last known high watermark. The caller holds c.mu.
 func (c *Consumer) end(partition int32) int64 {
-	_, high, err := c.client.GetWatermarkOffsets(c.config.Topic, partition) // as the last fetch said; it asks nobody
+	_, high, err := c.client.GetWatermarkOffsets(c.config.Topic, partition) // from the last fetch; makes no request
 	if err != nil {
 		high = 0
 	}
 	return max(high, c.high[partition])
 }
 
-// look asks where the partitions end. The oldest answer waits until all was read up to it: under a lag that never ends,
-// a newer one would be ahead for ever. The newest waits behind it.
+// look fetches the ends of the partitions. The oldest snapshot is kept until everything was read up to it: under a lag
+// that never ends, a newer one would always be ahead. The newest waits behind it.
 func (c *Consumer) look(ctx context.Context, partitions []int32) {
 	now := snapshot{at: c.config.Clock.Now()}
 	var topicID string
 	var idErr, endsErr error
-	// A broker answers nothing while it waits for records on the same connection: both wait together.
+	// A broker answers nothing while it waits for records on the same connection, so both waits end together.
 	var asking sync.WaitGroup
 	asking.Go(func() { topicID, idErr = c.askTopicID(ctx) })
 	asking.Go(func() { now.ends, endsErr = c.askEnds(ctx, partitions) })
 	asking.Wait()
 	if idErr != nil || endsErr != nil {
-		return // an outage; Fetch says so
+		return // an outage, which Fetch logs
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.heard = time.Now()
 	if !c.reads {
-		return // whoever makes it read asks anew
+		return // reading asks again when it starts
 	}
 	if topicID != c.topicID {
 		c.ahead = nil
@@ -130,12 +129,12 @@ func (c *Consumer) look(ctx context.Context, partitions []int32) {
 	c.pass()
 }
 
-// pass notes when all that the snapshots speak of was taken over. c.mu is held.
+// pass drops the snapshots up to which everything was processed. The caller holds c.mu.
 func (c *Consumer) pass() {
 	for len(c.ahead) > 0 {
 		for id, end := range c.ahead[0].ends {
 			position, known := c.position[id]
-			if !known { // the topic was made again with fewer partitions
+			if !known { // the topic was recreated with fewer partitions
 				c.ahead = nil
 				return
 			}
@@ -150,7 +149,7 @@ func (c *Consumer) pass() {
 	}
 }
 
-// askEnds asks for the high watermarks: the ends of the logs, whatever transactions are open.
+// askEnds asks for the high watermarks, the ends of the logs whatever transactions are open.
 func (c *Consumer) askEnds(ctx context.Context, partitions []int32) (map[int32]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()

@@ -9,7 +9,7 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// ownFault returns the class of a failure that is the message's own, or "".
+// ownFault returns the class of a failure that is the message's own fault, or "".
 func ownFault(code confluent.ErrorCode) outbox.Class {
 	switch code {
 	case confluent.ErrMsgSizeTooLarge, confluent.ErrRecordListTooLarge:
@@ -23,7 +23,7 @@ func ownFault(code confluent.ErrorCode) outbox.Class {
 	return ""
 }
 
-// denied tells that a broker did not let the client in: its name and password, or a certificate, are wrong. It is tried
+// denied reports whether a broker refused the login: the name, the password or a certificate is wrong. It is tried
 // again all the same.
 func denied(err confluent.Error) bool {
 	return err.Code() == confluent.ErrAuthentication || err.Code() == confluent.ErrSaslAuthenticationFailed ||

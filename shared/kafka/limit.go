@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// batchOverhead is what a record batch takes beside its records (format v2), in bytes.
+	// batchOverhead is the size of a record batch without its records (format v2), in bytes.
 	batchOverhead = 61
 	// defaultBatchSize is librdkafka's batch.size.
 	defaultBatchSize = 1_000_000
 )
 
-// topicLimit asks for the topic's max.message.bytes, which bounds a batch of records, not a record. It is unlimited
-// when the broker does not say, for lack of a right for instance: then only a refusal tells.
+// topicLimit asks for the topic's max.message.bytes, which bounds a batch, not a record. If the broker does not say,
+// for example for lack of a right, it returns no limit, and only a refusal tells.
 func (s *session) topicLimit(ctx context.Context) int {
 	results, err := s.admin.DescribeConfigs(ctx,
 		[]confluent.ConfigResource{{Type: confluent.ResourceTopic, Name: s.name}})
@@ -35,8 +35,8 @@ func (s *session) topicLimit(ctx context.Context) int {
 	return limit
 }
 
-// tooLarge returns a rejection that names the records which the topic would not even take alone; nil when there are
-// none. The limit is asked for again before one is rejected: it may have been raised.
+// tooLarge returns a rejection of the records that the topic would not accept even alone; nil if there are none. It
+// asks for the limit again first, because that may have been raised.
 func (s *session) tooLarge(ctx context.Context, records []outbox.Record) *outbox.RejectedError {
 	over := s.over(records)
 	if over == nil {
@@ -59,9 +59,9 @@ func (s *session) over(records []outbox.Record) (slots []uint64) {
 	return slots
 }
 
-// recordSize is what r takes in a batch of its own, in bytes (format v2, not compressed).
+// recordSize returns the size of r in a batch of its own, in bytes (format v2, not compressed).
 func recordSize(r *outbox.Record) int {
-	size := 1 + 1 + 1 + // attributes, difference of timestamp and offset to the batch's
+	size := 1 + 1 + 1 + // attributes, timestamp delta, offset delta
 		varintSize(len(r.Key)) + len(r.Key) + varintSize(len(r.Value)) + len(r.Value) + varintSize(len(r.Headers))
 	for _, h := range r.Headers {
 		size += varintSize(len(h.Key)) + len(h.Key) + varintSize(len(h.Value)) + len(h.Value)
@@ -69,7 +69,7 @@ func recordSize(r *outbox.Record) int {
 	return varintSize(size) + size
 }
 
-// varintSize is the length of n as a zigzag varint.
+// varintSize returns the length of n as a zigzag varint.
 func varintSize(n int) int {
 	return (bits.Len64(uint64(n)<<1|1) + 6) / 7 //nolint:gosec // lengths are not negative
 }

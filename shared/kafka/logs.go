@@ -8,26 +8,26 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// logPump passes librdkafka's log lines on. They repeat for as long as a broker is down, so they are debug lines: what
-// an operator must know is logged once by whoever uses the client.
+// logPump passes on librdkafka's log lines, at debug level because they repeat as long as a broker is down. What an
+// operator must know is logged once by the code that uses the client.
 type logPump struct {
 	lines chan confluent.LogEvent
 	quit  chan struct{}
 	ended sync.WaitGroup
 
 	watched atomic.Pointer[string]
-	broken  atomic.Bool // a connection of the watched client broke
+	broken  atomic.Bool // a connection of the watched client has broken
 }
 
-// lineOfFailure is what librdkafka calls the lines about connections that failed.
+// lineOfFailure is librdkafka's name for log lines about failed connections.
 const lineOfFailure = "FAIL"
 
-// watch has broken set when a connection of the client with this name breaks. librdkafka sends no event when that is
-// the one to a coordinator, to which commits go, or while another broker is up: only its log tells.
+// watch sets broken when a connection of the client with this name breaks. librdkafka sends no event for the connection
+// to a coordinator, to which commits go, or while another broker is up. Only its log tells.
 func (p *logPump) watch(client string) { p.watched.Store(&client) }
 
 func (p *logPump) note(line *confluent.LogEvent) {
-	const info = 6 // of syslog's levels: debugging lines speak of other things too
+	const info = 6 // syslog's level; debug lines have this name for other things too
 	if name := p.watched.Load(); name != nil && line.Name == *name && line.Tag == lineOfFailure && line.Level <= info {
 		p.broken.Store(true)
 	}
@@ -49,7 +49,7 @@ func startLogPump(logger zerolog.Logger) *logPump {
 	return p
 }
 
-// stop ends the pump; the client must be closed before.
+// stop ends the pump. The client must be closed first.
 func (p *logPump) stop() {
 	close(p.quit)
 	p.ended.Wait()

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// A broker that was stopped, or whose network is gone, takes requests and never answers. patience is how long a session
-// waits for an answer before it takes the broker for dead: briefly at first, so that publishing follows a cluster whose
-// leader has moved, and longer when session after session fails, so that a slow broker is not given up for ever. A
-// cluster itself takes 9 s by default.
+// patience is how long a session waits for an answer before it takes the broker for dead. A broker that was stopped, or
+// whose network is gone, takes requests and never answers. The wait is short at first, so that publishing follows a
+// leader that has moved. It grows while sessions fail, so that a slow broker gets its chance. A cluster itself takes 9
+// s by default.
 type patience struct {
-	failures atomic.Int32 // of sessions and transactions, less what went well since
+	failures atomic.Int32 // of sessions and transactions, minus successes since
 }
 
-// wait is the time for one answer.
+// wait returns the time for one answer.
 func (p *patience) wait() time.Duration {
 	switch failures := p.failures.Load(); {
 	case failures < 3:
@@ -25,7 +25,7 @@ func (p *patience) wait() time.Duration {
 	}
 }
 
-// failed notes an outage.
+// failed counts an outage.
 func (p *patience) failed() {
 	for {
 		before := p.failures.Load()
@@ -35,7 +35,7 @@ func (p *patience) failed() {
 	}
 }
 
-// went notes a transaction that went well.
+// went counts a transaction that succeeded.
 func (p *patience) went() {
 	for {
 		before := p.failures.Load()

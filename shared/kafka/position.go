@@ -9,22 +9,23 @@ import (
 	"ordertally/shared/event/cloudevent"
 )
 
-// Position is where reading a partition goes on, and what shows that the place is still the same (rule C4).
+// Position is where reading a partition goes on, with what shows that the log is still the same (rule C4).
 type Position struct {
 	Offset      int64        // of the next record
-	LeaderEpoch int32        // of the record before it; -1 when it is not known
-	TopicID     string       // of the topic it was read from; "" when that is not known
-	Checkpoints []Checkpoint // records that were read, the newest first; without any the place is taken on trust
+	LeaderEpoch int32        // of the record before it; -1 if not known
+	TopicID     string       // of the topic that was read; "" if not known
+	Checkpoints []Checkpoint // records that were read, the newest first; without any the offset is trusted
 }
 
-// Checkpoint is a record that was read and should still stand where it stood.
+// Checkpoint is a record that was read and should still be at its offset.
 type Checkpoint struct {
 	Offset   int64
 	Identity string // see identityOf
 }
 
-// identityOf returns what a record is recognised by when it is read again, 32 hexadecimal digits: its lineage and slot,
-// which stay when an order service publishes it again, else key, value and headers.
+// identityOf returns 32 hexadecimal digits by which a record is recognised when it is read again. They stand for
+// lineage and slot, which stay the same when order publishes a message again. For other records they stand for key,
+// value and headers.
 func identityOf(r *Record) string {
 	if r.identity != "" {
 		return r.identity
@@ -54,7 +55,7 @@ func identityOf(r *Record) string {
 	return hex.EncodeToString(h.Sum(nil)[:size])
 }
 
-// part writes b so that no two lists of parts look alike.
+// part writes b so that different lists of parts never give the same bytes.
 func part(h hash.Hash, b []byte) {
 	_, _ = h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b)))) //nolint:gosec // a record is far smaller
 	_, _ = h.Write(b)
@@ -62,12 +63,11 @@ func part(h hash.Hash, b []byte) {
 
 const (
 	maxCheckpoints    = 12
-	checkpointSpacing = 100 // nearer to each other than that to the newest, checkpoints are not worth their place
+	checkpointSpacing = 100 // checkpoints closer to the newest than this are not worth keeping
 )
 
-// addCheckpoint puts a newer checkpoint in front and thins out the others: the distances from the newest grow about
-// tenfold from one to the next but one, so that few of them lie close behind any place where a log may have been cut
-// off.
+// addCheckpoint puts a newer checkpoint in front and thins out the others. The distance from the newest grows about
+// tenfold every two checkpoints, so that a few of them cover every place where a log may have been truncated.
 func addCheckpoint(checkpoints []Checkpoint, newest Checkpoint) []Checkpoint {
 	all := append([]Checkpoint{newest}, checkpoints...)
 	kept := all[:1:1]

@@ -14,43 +14,43 @@ import (
 	"ordertally/shared/settings"
 )
 
-// PublisherConfig of a Publisher. Some are settings.
+// PublisherConfig of a Publisher. The fields with a name are settings.
 type PublisherConfig struct {
-	// TransactionTimeout is how long an open transaction may hold back the readers of committed records after its
-	// producer died. Messages have a second less to be delivered.
+	// TransactionTimeout is how long an open transaction of a dead producer may hold back the readers of committed
+	// records. Messages must be delivered within a second less.
 	TransactionTimeout time.Duration `name:"transaction-timeout" default:"10s" range:"3s..15m" help:"How long a transaction left open by a crash may hold back the topic's readers (transaction.timeout.ms), 3s to 15m; at most the brokers' transaction.max.timeout.ms."`
 
 	Brokers  []string `kong:"-"` // host:port of at least one broker
 	Security Security `kong:"-"`
 	Topic    string   `kong:"-"`
-	// Idempotent publishes without transactions, for clusters whose ACLs or age forbid them: see Publisher.
+	// Idempotent publishes without transactions, for clusters that are too old for them or whose ACLs forbid them.
 	Idempotent bool `kong:"-"`
-	// Partitions and Retention of the topic when it is created. Default 6, and 30 days.
+	// Partitions and Retention of the topic if it is created. Default 6, and 30 days.
 	Partitions int           `kong:"-"`
 	Retention  time.Duration `kong:"-"`
 	// WatchEvery is how often an open session checks that the topic was not recreated. Default 5 s.
 	WatchEvery time.Duration `kong:"-"`
 }
 
-// Publisher publishes to one topic, each batch in one Kafka transaction that carries the watermark too.
+// Publisher publishes to one topic. Each batch is one Kafka transaction, which carries the watermark too.
 //
-// The transactional id names topic and lineage, so that opening a session fences every earlier one; the watermark is a
-// committed offset, with metadata, for partition 0 of the topic in a consumer group of the same name (rule P5).
+// The transactional id names topic and lineage, so opening a session fences all earlier ones. The watermark is a
+// committed offset with metadata, for partition 0 of the topic, in a consumer group with the same name (rule P5).
 //
-// With Idempotent the watermark is committed after the messages instead of with them. That is at least once: whatever a
-// failure leaves between the two is published again, under the same slots and ids, and so is the rest of a batch in
-// which one message was refused. Another session of the lineage is not fenced but noticed, before the next batch.
+// With Idempotent the watermark is committed after the messages. That is at least once. After a failure between the
+// two, the messages are published again under the same slots and ids. So is the rest of a batch with a refused message.
+// Another session of the lineage is not fenced, but it is noticed before the next batch.
 type Publisher struct {
 	config PublisherConfig
 	logger zerolog.Logger
 
-	batchSize atomic.Int64 // of the producers, as the topic was last seen to allow
+	batchSize atomic.Int64 // of the producers; what the topic last allowed
 	patience  patience
 }
 
 var _ outbox.Publisher = (*Publisher)(nil)
 
-// NewPublisher returns a publisher; it connects when a session is opened.
+// NewPublisher returns a publisher. It connects when a session is opened.
 func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, error) {
 	if len(config.Brokers) == 0 || config.Topic == "" {
 		return nil, errors.New("a publisher needs at least one broker and a topic")
@@ -70,8 +70,8 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 	return p, nil
 }
 
-// Open makes the topic if it is absent and the lineage has published nothing, fences earlier sessions and reads the
-// watermark, in this order: one read before InitTransactions can still be overtaken (rule P6).
+// Open makes the topic if it is absent and the lineage has published nothing. Then it fences earlier sessions, and only
+// then reads the watermark: one that is read before InitTransactions can still be overtaken (rule P6).
 func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Session, error) {
 	for {
 		s, err := p.connect(id.Lineage)
@@ -88,12 +88,12 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 			s.watchTopic(p.config.WatchEvery)
 			return s, nil
 		}
-		s.Close() // its batches could be larger than the topic takes
+		s.Close() // its batches could be larger than the topic allows
 	}
 }
 
-// groupOf is the transactional id of a lineage on a topic, and the consumer group that its watermark is committed in.
-// All begin alike, for ACLs that allow a prefix.
+// groupOf returns the transactional id of a lineage on a topic, which is also the consumer group of its watermark. All
+// have the same prefix, for ACLs.
 func groupOf(topic, lineage string) string { return "ordertally-order-" + topic + "-" + lineage }
 
 func (p *Publisher) connect(lineage string) (*session, error) {
@@ -105,8 +105,8 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"message.max.bytes":   MaxMessageBytes,
 		"batch.size":          int(p.batchSize.Load()),
 		"linger.ms":           0,
-		// A transaction that starts right after another is told to wait; with the default of 100 ms a lone message
-		// would.
+		// A transaction that starts right after another must wait this long and try again. The default of 100 ms
+		// would delay a lone message.
 		"retry.backoff.ms": 5,
 		"socket.timeout.ms": int(
 			min(p.patience.wait(), p.config.TransactionTimeout-time.Second).Milliseconds()),
@@ -114,7 +114,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"go.events.channel.size":    100,
 		"go.produce.channel.size":   1,
 		"enable.idempotence":        true,
-		// Without it librdkafka does not tell of a connection that broke under a commit, only repeats it (rule P6).
+		// Without it librdkafka repeats a commit whose connection broke, and does not tell (rule P6).
 		"log.connection.close": true,
 	}
 	if !p.config.Idempotent {

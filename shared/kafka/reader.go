@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// readPatience is how long reading a topic may bring nothing before it is called an outage.
+	// Reading a topic that brings nothing for readPatience is an outage.
 	readPatience = 15 * time.Second
-	// rangeTimeout bounds one question for where a partition starts and ends, or for the topic's id.
+	// rangeTimeout bounds one request for the start and end of a partition, or for the topic's id.
 	rangeTimeout = 5 * time.Second
-	// readChunk is how many records are handed on together.
+	// readChunk is how many records are passed on together.
 	readChunk = 1000
 )
 
-// span is where a partition's records are: from start to before end.
+// span is the offsets of a partition's records: from start to before end.
 type span struct{ start, end int64 }
 
 // reader reads the session's topic while nothing is published.
@@ -31,23 +31,23 @@ type reader struct {
 	client  *confluent.Consumer
 }
 
-// isolation says which records a reader sees, and what it calls the end of a partition.
+// isolation says which records a reader sees, and what the end of a partition is for it.
 type isolation string
 
 const (
-	// committed records, up to the last stable offset: where the first open transaction begins.
+	// committed records, up to the last stable offset, where the first open transaction begins.
 	committed isolation = "read_committed"
-	// everything, up to the high watermark: also what belongs to open and aborted transactions.
+	// everything up to the high watermark, even records of open and aborted transactions.
 	everything isolation = "read_uncommitted"
 )
 
-// newReader returns a reader; the caller closes it.
+// newReader returns a reader. The caller must close it.
 func (s *session) newReader(level isolation) (*reader, error) {
 	settings := confluent.ConfigMap{
 		"group.id": s.group, "enable.auto.commit": false, "isolation.level": string(level),
 		"auto.offset.reset": "error", "enable.partition.eof": true, "fetch.queue.backoff.ms": 10,
 	}
-	if level == everything { // for records here and there
+	if level == everything { // it reads single records
 		settings["queued.min.messages"] = 1
 	}
 	client, err := newConsumer(s.brokers, s.security, s.logs.lines, settings)
@@ -59,7 +59,7 @@ func (s *session) newReader(level isolation) (*reader, error) {
 
 func (r *reader) close() { r.session.closeLater(r.client) }
 
-// spans asks where the partitions' records are that the reader sees.
+// spans asks which offsets of the partitions the reader can see.
 func (r *reader) spans() (map[int32]span, error) {
 	spans := make(map[int32]span, r.session.topic.partitions)
 	for partition := range int32(r.session.topic.partitions) { //nolint:gosec // few
@@ -72,7 +72,7 @@ func (r *reader) spans() (map[int32]span, error) {
 	return spans, nil
 }
 
-// assign begins to read at next.
+// assign starts reading at next.
 func (r *reader) assign(next map[int32]int64) error {
 	partitions := make([]confluent.TopicPartition, 0, len(next))
 	for id, offset := range next {
@@ -85,8 +85,8 @@ func (r *reader) assign(next map[int32]int64) error {
 	return nil
 }
 
-// next waits for a record or the end of a partition, until deadline, after which it returns neither. Whoever gets an
-// end may get more of that partition later.
+// next waits for a record or the end of a partition. At the deadline it returns neither. After an end, more records of
+// the partition may follow later.
 func (r *reader) next(ctx context.Context, deadline time.Time) (*confluent.Message, *confluent.PartitionEOF, error) {
 	for {
 		switch event := r.client.Poll(int(pollInterval.Milliseconds())).(type) {
@@ -116,7 +116,7 @@ func (r *reader) silent() error {
 	return fmt.Errorf("read topic %s: no records for %s", r.session.name, readPatience)
 }
 
-// firsts returns the first record at or behind each of the offsets in at; a partition that ends before has none.
+// firsts returns the first record at or after each of the offsets in at. A partition that ends earlier has none.
 func (r *reader) firsts(ctx context.Context, at map[int32]int64) (map[int32]*confluent.Message, error) {
 	if err := r.assign(at); err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (s *session) Lost(ctx context.Context, records []outbox.StoredRecord) ([]ou
 	for _, record := range records {
 		span, exists := spans[record.Partition]
 		switch {
-		case exists && record.Offset < span.start: // the topic's retention took it
+		case exists && record.Offset < span.start: // the topic's retention deleted it
 		case !exists || record.Offset >= span.end:
 			gone[record] = true
 		default:
@@ -212,7 +212,7 @@ func (s *session) Lost(ctx context.Context, records []outbox.StoredRecord) ([]ou
 	return slices.DeleteFunc(slices.Clone(records), func(record outbox.StoredRecord) bool { return !gone[record] }), nil
 }
 
-// envelopeOf returns the envelope of a message of an order service; false when it is none.
+// envelopeOf returns the envelope of an order service's message; false for any other record.
 func envelopeOf(m *confluent.Message) (cloudevent.Envelope, bool) {
 	headers := make([]cloudevent.Header, len(m.Headers))
 	for i, h := range m.Headers {
@@ -222,7 +222,7 @@ func envelopeOf(m *confluent.Message) (cloudevent.Envelope, bool) {
 	return envelope, err == nil
 }
 
-// storedRecord returns a message as one of this lineage; false when it is another's, or nil.
+// storedRecord returns a message of this lineage; false if the record is nil or of another lineage.
 func (s *session) storedRecord(m *confluent.Message) (outbox.StoredRecord, bool) {
 	if m == nil {
 		return outbox.StoredRecord{}, false
@@ -231,7 +231,7 @@ func (s *session) storedRecord(m *confluent.Message) (outbox.StoredRecord, bool)
 	if !ok || envelope.Lineage != s.lineage {
 		return outbox.StoredRecord{}, false
 	}
-	id, _ := uuidv7.Parse(envelope.ID) // zero when it is none of ours
+	id, _ := uuidv7.Parse(envelope.ID) // zero if it is not one of our ids
 	return outbox.StoredRecord{
 		Position: outbox.Position{Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset)},
 		Slot:     envelope.Sequence, ID: id,

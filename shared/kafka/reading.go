@@ -1,12 +1,11 @@
 package kafka
 
-// Reason says why reading a partition went on elsewhere than at its position.
+// Reason says why reading a partition did not go on at its position.
 type Reason string
 
 // The reasons. They are a closed set: a metric has them as labels.
 const (
-	// Truncated: the log is shorter than what was read of it, or other records stand where those read stood. Kafka lost
-	// the end of the log.
+	// Truncated: Kafka lost the end of the log. It is shorter than what was read, or has other records there.
 	Truncated Reason = "truncated"
 	// Recreated: the topic was deleted and made again.
 	Recreated Reason = "recreated"
@@ -17,12 +16,12 @@ const (
 // Reasons returns all of them.
 func Reasons() []Reason { return []Reason{Truncated, Recreated, Expired} }
 
-// Reposition says that reading a partition went on elsewhere than at its position.
+// Reposition says that reading a partition did not go on at its position.
 type Reposition struct {
 	Partition int32
 	Reason    Reason
-	From      int64 // the offset that was to be read next
-	To        int64 // the offset that is read next instead: above From only when records expired
+	From      int64 // the next offset to be read until then
+	To        int64 // the offset that is read next instead; above From only if records expired
 }
 
 // reading is how far one partition was read. It belongs to the goroutine that fetches.
@@ -32,8 +31,8 @@ type reading struct {
 	topicID     string
 	checkpoints []Checkpoint
 
-	low, high int64 // of what could be read of the log, when it was last looked at
-	// awaiting: reading started at checkpoints[0] again, and the next record must be the one of that checkpoint.
+	low, high int64 // what could be read of the log when it was last checked
+	// awaiting: reading started again at checkpoints[0], so the next record must be that checkpoint's.
 	awaiting bool
 	cut      bool // a newer checkpoint was not found: the log was truncated
 }
@@ -46,7 +45,7 @@ func (r *reading) position() Position {
 	return Position{Offset: r.next, LeaderEpoch: r.epoch, TopicID: r.topicID, Checkpoints: r.checkpoints}
 }
 
-// look takes in what the broker says of the log, and returns the offset to start from.
+// look notes what the broker says about the log, and returns the offset to start from.
 func (r *reading) look(topicID string, low, high int64) (start int64, moved *Reposition) {
 	recreated := r.topicID != "" && topicID != "" && r.topicID != topicID
 	if topicID != "" {
@@ -59,8 +58,8 @@ func (r *reading) look(topicID string, low, high int64) (start int64, moved *Rep
 	return r.aim()
 }
 
-// aim returns where to start: at the newest checkpoint that the log can still hold, to see whether it does. Without
-// one, the position itself is taken on trust when it is in the log, and else the log's start.
+// aim returns where to start: at the newest checkpoint that the log can still have, to see whether it does. Without one
+// it is the position itself if that is in the log, and otherwise the log's start.
 func (r *reading) aim() (start int64, moved *Reposition) {
 	for len(r.checkpoints) > 0 && r.checkpoints[0].Offset >= r.high {
 		r.checkpoints, r.cut = r.checkpoints[1:], true
@@ -78,8 +77,8 @@ func (r *reading) aim() (start int64, moved *Reposition) {
 	return r.next, nil
 }
 
-// found takes the first record after a start at a checkpoint. When it is the checkpoint's, reading goes on behind it;
-// when another stands there, stands is false, and aim says where to look next.
+// found takes the first record after a start at a checkpoint. If it is the checkpoint's, reading goes on after it.
+// Otherwise stands is false, and aim says where to look next.
 func (r *reading) found(record *Record) (stands bool, moved *Reposition) {
 	checkpoint := r.checkpoints[0]
 	if record.Offset != checkpoint.Offset || identityOf(record) != checkpoint.Identity {
@@ -95,7 +94,7 @@ func (r *reading) found(record *Record) (stands bool, moved *Reposition) {
 	return true, moved
 }
 
-// miss gives the checkpoint up that was awaited.
+// miss gives up the awaited checkpoint.
 func (r *reading) miss() { r.checkpoints, r.cut, r.awaiting = r.checkpoints[1:], true, false }
 
 func (r *reading) move(reason Reason, to int64) *Reposition {

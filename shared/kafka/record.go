@@ -6,26 +6,26 @@ import (
 	"ordertally/shared/event/cloudevent"
 )
 
-// Record is one message as it stands in a topic.
+// Record is a message as it stands in a topic.
 type Record struct {
 	Partition   int32
 	Offset      int64
-	LeaderEpoch int32     // -1 when the broker did not say
-	Timestamp   time.Time // the record's own, set by its producer
+	LeaderEpoch int32     // -1 if the broker did not say
+	Timestamp   time.Time // set by the producer
 	Key         []byte
 	Value       []byte // nil for a tombstone
 	Headers     []cloudevent.Header
-	// TooLarge is how many bytes key, value and headers have together when that is more than MaxRecordBytes; else 0. Of
-	// such a record the value is left out, and so are the key and the headers past keptOfLarge bytes.
+	// TooLarge is the size of key, value and headers together if that is more than MaxRecordBytes; else 0. Such a
+	// record has no value, and only keptOfLarge bytes of key and headers.
 	TooLarge int
 
-	identity string // of a record of which something was left out
+	identity string // of a record from which something was left out
 }
 
-// keptOfLarge is how many bytes of key and headers are kept of a record that is too large.
+// keptOfLarge is how many bytes of key and headers a record that is too large keeps.
 const keptOfLarge = 64 << 10
 
-// trim leaves out what makes a record larger than limit.
+// trim shortens a record that is larger than limit.
 func (r *Record) trim(limit int) {
 	size := len(r.Key) + len(r.Value)
 	for i := range r.Headers {

@@ -8,17 +8,17 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// topicState is what the broker says of the topic at one moment.
+// topicState is what the broker says about the topic at one moment.
 type topicState struct {
-	id   string // "" when the broker has none
+	id   string // "" if the broker has none
 	logs map[int32]watermarks
 }
 
-// watermarks are where a log begins, what can be read of it (to the last stable offset), and where it ends.
+// watermarks are the start of a log, its last stable offset, up to which it can be read, and its end.
 type watermarks struct{ low, stable, high int64 }
 
-// resume starts reading each partition where its reading says, at the last record read: that one must be the first to
-// come (rule C4). It waits for as long as the broker is away or the topic does not exist.
+// resume starts reading each partition at the last record read, which must be the first to come (rule C4). It waits
+// while the broker is away or the topic does not exist.
 func (c *Consumer) resume(ctx context.Context) error {
 	if err := c.halt(); err != nil {
 		return err
@@ -45,8 +45,8 @@ func (c *Consumer) resume(ctx context.Context) error {
 	}
 }
 
-// halt stops reading and drops what was prefetched and what was said until now. A broker answers no question while it
-// waits for records on the same connection, and an outage leaves a row of errors.
+// halt stops reading and drops prefetched records and earlier events. A broker answers no question while it waits for
+// records on the same connection, and an outage leaves many errors.
 func (c *Consumer) halt() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,7 +63,7 @@ func (c *Consumer) halt() error {
 	return c.drain()
 }
 
-// drain drops what was said until now, but for what cannot be waited out and for a login that was refused.
+// drain drops earlier events, except fatal errors and refused logins.
 func (c *Consumer) drain() error {
 	for event := c.client.Poll(0); event != nil; event = c.client.Poll(0) {
 		err, ok := event.(confluent.Error)
@@ -78,8 +78,7 @@ func (c *Consumer) drain() error {
 	return nil
 }
 
-// revalidate resumes when something happened after which the topic may not be what it was. It returns what ended the
-// watch.
+// revalidate resumes if the topic may have changed. It returns what ended the watch.
 func (c *Consumer) revalidate(ctx context.Context) error {
 	select {
 	case err := <-c.fault:
@@ -92,7 +91,7 @@ func (c *Consumer) revalidate(ctx context.Context) error {
 	return c.resume(ctx)
 }
 
-// heed logs, once until it is let in, that a broker does not let this client in.
+// heed logs that a broker refuses the login, once until the login succeeds.
 func (c *Consumer) heed(err confluent.Error) {
 	if !denied(err) || c.denied {
 		return
@@ -101,12 +100,12 @@ func (c *Consumer) heed(err confluent.Error) {
 	c.logger.Error().Err(err).Msg("Kafka does not let this service in: look at the settings kafka-tls and kafka-sasl")
 }
 
-// renewPassword reads the password again while a broker refuses it: the file may have been put right, or the password
-// have been changed there and here. It goes by what was said last and not by the event, because librdkafka tells the
-// same refusal only every 30 s.
+// renewPassword reads the password file again while a broker refuses the login, because the file may have been
+// corrected. It goes by the last known state and not by the event, because librdkafka repeats the event only every 30
+// s.
 //
-// A connection that is open keeps the password it logged in with until it breaks, or until the broker has it log in
-// again (connections.max.reauth.ms), which it then does with the password set here last.
+// An open connection keeps its password until it breaks or the broker asks it to log in again
+// (connections.max.reauth.ms). It then uses the password that was set last.
 func (c *Consumer) renewPassword() {
 	security := &c.config.Security
 	if !c.denied || security.PasswordFile == "" || time.Since(c.renewed) < renewInterval {
@@ -147,7 +146,7 @@ func (c *Consumer) askTopic(ctx context.Context) (topicState, error) {
 	return state, ctx.Err()
 }
 
-// partitions asks the broker; none when the topic does not exist.
+// partitions asks the broker. It returns none if the topic does not exist.
 func (c *Consumer) partitions() ([]int32, error) {
 	metadata, err := c.client.GetMetadata(&c.config.Topic, false, int(metadataTimeout.Milliseconds()))
 	if err != nil {
@@ -185,8 +184,8 @@ func (c *Consumer) askTopicID(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// restart reads every partition. One that the topic has no more, because it was made again with fewer, is forgotten:
-// its messages were of the other topic.
+// restart reads every partition. It forgets those that the topic no longer has, because it was recreated with fewer.
+// Their messages were of the other topic.
 func (c *Consumer) restart(state topicState) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -232,14 +231,14 @@ func (c *Consumer) note(partition int32, moved *Reposition) {
 	c.moved = append(c.moved, *moved)
 	delete(c.handed, partition)
 	c.position[partition] = moved.To
-	c.ahead = nil // of the log that was
+	c.ahead = nil // it is about the old log
 }
 
 func (c *Consumer) at(partition int32, offset int64) confluent.TopicPartition {
 	return confluent.TopicPartition{Topic: &c.config.Topic, Partition: partition, Offset: confluent.Offset(offset)}
 }
 
-// reading returns how far a partition was read; one that was added since begins at 0.
+// reading returns how far a partition was read. One that was added since then begins at 0.
 func (c *Consumer) reading(partition int32) *reading {
 	r, known := c.readings[partition]
 	if !known {
@@ -251,7 +250,7 @@ func (c *Consumer) reading(partition int32) *reading {
 	return r
 }
 
-// checkCheckpoint takes the first record after a start at a checkpoint: it was counted before and goes no further.
+// checkCheckpoint takes the first record after a start at a checkpoint. That record was counted before and is dropped.
 func (c *Consumer) checkCheckpoint(record *Record) error {
 	r := c.reading(record.Partition)
 	stands, moved := r.found(record)
@@ -264,7 +263,7 @@ func (c *Consumer) checkCheckpoint(record *Record) error {
 	return nil
 }
 
-// ended notes that a partition was read to the end of what can be read: of the log, or to an open transaction.
+// ended notes that a partition was read to its end: that of the log, or an open transaction.
 func (c *Consumer) ended(partition int32, offset int64) error {
 	r := c.reading(partition)
 	switch {
@@ -276,7 +275,7 @@ func (c *Consumer) ended(partition int32, offset int64) error {
 	case offset > r.checkpoints[0].Offset: // the checkpoint's record is gone from the middle of the log
 		r.miss()
 		return c.lookFurther(partition)
-	default: // the log became shorter since it was looked at
+	default: // the log became shorter since it was checked
 		c.doubt.Store(true)
 	}
 	return nil
@@ -299,15 +298,14 @@ func (c *Consumer) lookFurther(partition int32) error {
 	return nil
 }
 
-// watchTopic looks for added partitions and for the ends of all, and raises the doubt when the topic is gone or is
-// another one.
+// watchTopic looks for added partitions and for the ends of all. It raises doubt if the topic is gone or was recreated.
 func (c *Consumer) watchTopic(ctx context.Context) error {
 	var partitions []int32
 	var asked time.Time
 	for ctx.Err() == nil {
 		begun := time.Now()
 		if begun.Sub(asked) >= c.config.MetadataInterval {
-			if found, err := c.watchPartitions(ctx); err == nil { // else an outage; Fetch says so
+			if found, err := c.watchPartitions(ctx); err == nil { // otherwise an outage, which Fetch logs
 				partitions, asked = found, begun
 			}
 		}
@@ -343,7 +341,7 @@ func (c *Consumer) watched(topicID string, partitions []int32) error {
 	defer c.mu.Unlock()
 	switch {
 	case !c.reads:
-		return nil // whoever makes it read finds them
+		return nil // reading finds them when it starts
 	case topicID != c.topicID:
 		c.doubt.Store(true)
 		return nil

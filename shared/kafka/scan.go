@@ -11,19 +11,19 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// holdEvery is how often a scan that waits for open transactions sees that the topic still is what it was.
+// holdEvery is how often a scan that waits for open transactions checks that the topic has not changed.
 const holdEvery = time.Second
 
-// scan is one reading of the session's topic, of committed records, to the high watermarks of its beginning. The last
-// stable offset is not the end (rule P8a): while it is below, somebody's open transaction hides what may stand there.
+// scan reads the committed records of the session's topic once, up to the high watermarks at its start. The last stable
+// offset is not the end (rule P8a): while it is lower, an open transaction of another program may hide records.
 type scan struct {
 	session *session
 	reader  *reader // of committed records
 	probe   *reader // of everything
 	visit   func(outbox.Sight) error
 
-	left   map[int32]int64 // partitions that are being read, to before this offset
-	ends   map[int32]int64 // of all partitions, when the scan began
+	left   map[int32]int64 // partitions being read, up to before this offset
+	ends   map[int32]int64 // of all partitions when the scan began
 	hidden map[int32]outbox.Hidden
 	chunk  []outbox.StoredRecord
 }
@@ -55,7 +55,7 @@ func (s *session) Scan(
 	for partition, span := range spans {
 		starts[partition], c.ends[partition] = span.start, span.end
 		first := max(from[partition], span.start)
-		if first > span.end { // the log was cut off, and may have grown again since
+		if first > span.end { // the log was truncated, and may have grown since
 			first = span.start
 		}
 		if first < span.end {
@@ -80,7 +80,7 @@ func (s *session) Scan(
 	return starts, c.hand()
 }
 
-// read goes on until every partition has been read to its end.
+// read reads every partition to its end.
 func (c *scan) read(ctx context.Context) error {
 	heard, looked, waits := time.Now(), time.Now(), false
 	for len(c.left) > 0 {
@@ -131,7 +131,7 @@ func (c *scan) read(ctx context.Context) error {
 	return nil
 }
 
-// reached notes that a partition has been read to before offset.
+// reached notes that a partition was read up to before offset.
 func (c *scan) reached(partition int32, offset int64) {
 	delete(c.hidden, partition)
 	if offset >= c.left[partition] {
@@ -139,7 +139,7 @@ func (c *scan) reached(partition int32, offset int64) {
 	}
 }
 
-// hand gives visit what there is.
+// hand passes the records to visit.
 func (c *scan) hand() error {
 	hidden := slices.SortedFunc(
 		maps.Values(c.hidden),
@@ -150,8 +150,8 @@ func (c *scan) hand() error {
 	return err
 }
 
-// whose finds out what can be known of the transactions that are waited for: each begins with the record that stands
-// where the committed ones end.
+// whose finds out what can be known about the open transactions. Each begins with the record at which the committed
+// ones end.
 func (c *scan) whose(ctx context.Context) error {
 	at := map[int32]int64{}
 	for partition, hidden := range c.hidden {
@@ -180,8 +180,7 @@ func (c *scan) whose(ctx context.Context) error {
 	return nil
 }
 
-// unchanged says outbox.ErrChanged when the topic is not the one that the scan began with: made again, or cut off below
-// what was to be read.
+// unchanged returns outbox.ErrChanged if the topic was recreated, or truncated below what the scan had to read.
 func (c *scan) unchanged(ctx context.Context) error {
 	same, err := c.session.sameTopic(ctx)
 	if err != nil {

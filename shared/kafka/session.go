@@ -24,33 +24,33 @@ type session struct {
 	logs            *logPump
 	logger          zerolog.Logger
 	transactional   bool
-	watermarkClient *confluent.Consumer // sets the watermark when there are no transactions, else nil
+	watermarkClient *confluent.Consumer // sets the watermark if there are no transactions; else nil
 	brokers         []string
 	security        *Security
 	name            string // of the topic
 	lineage         string
-	group           string // of the watermark, and the transactional id
+	group           string // of the watermark; also the transactional id
 
 	topic     topic
-	limit     int // of the topic, in bytes a batch
+	limit     int // of a batch in the topic, in bytes
 	watermark outbox.Watermark
 	known     bool
 
-	troubled atomic.Bool   // an error event arrived since the transaction began
-	broke    chan struct{} // closed when the topic may not be what it was
+	troubled atomic.Bool   // an error event has arrived since the transaction began
+	broke    chan struct{} // closed when the topic may have changed
 	breaking sync.Once
-	denied   context.Context //nolint:containedctx // ends, with the cause, when a broker does not let this client in
+	denied   context.Context //nolint:containedctx // ends, with the cause, when a broker refuses the login
 	deny     context.CancelCauseFunc
 	events   sync.WaitGroup
-	asking   sync.WaitGroup // clients that asked something, on their way out
-	calls    sync.WaitGroup // calls of the producer that somebody may have given up
+	asking   sync.WaitGroup // clients that are being closed
+	calls    sync.WaitGroup // calls of the producer, maybe given up
 	unwatch  context.CancelFunc
 	watching sync.WaitGroup
 	closing  sync.Once
 }
 
-// watchEvents keeps the event channel read and notes trouble. That some broker is away is no reason to look at the
-// topic anew: others have what was acknowledged.
+// watchEvents reads the event channel and notes trouble. A single broker that is away is no reason to check the topic
+// again, because other brokers have the acknowledged records.
 func (s *session) watchEvents() {
 	s.events.Go(func() {
 		for event := range s.producer.Events() {
@@ -68,11 +68,11 @@ func (s *session) watchEvents() {
 	})
 }
 
-// trouble says that the topic may not be what it was.
+// trouble notes that the topic may have changed.
 func (s *session) trouble() { s.breaking.Do(func() { close(s.broke) }) }
 
-// prepareUnlessDenied is prepare, but it ends as soon as a broker does not let this client in, and says so: librdkafka
-// would try until ctx ends, and then speak of a time that ran out.
+// prepareUnlessDenied is prepare, but it returns as soon as a broker refuses the login. librdkafka alone would try
+// until ctx ends and then report a timeout.
 func (s *session) prepareUnlessDenied(ctx context.Context, config PublisherConfig, id outbox.Identity) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -116,8 +116,8 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	return err
 }
 
-// call makes a call of the producer, and gives it up when ctx ends: librdkafka itself only looks at ctx's deadline,
-// once, when the call begins.
+// call makes a call of the producer and gives it up when ctx ends. librdkafka itself only reads ctx's deadline, once,
+// when the call begins.
 func (s *session) call(ctx context.Context, f func(context.Context) error) error {
 	result := make(chan error, 1)
 	s.calls.Go(func() { result <- f(ctx) })
@@ -155,7 +155,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 
 func (s *session) publish(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
 	error) {
-	if err := ctx.Err(); err != nil { // a commit with an ended context may succeed all the same
+	if err := ctx.Err(); err != nil { // a commit with an ended context may still succeed
 		return nil, outage(fmt.Errorf("publish: %w", err))
 	}
 	if rejected := s.tooLarge(ctx, records); rejected != nil {
@@ -169,12 +169,12 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 	if err := s.producer.BeginTransaction(); err != nil {
 		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
 	}
-	// Adding the watermark after the delivery reports would cost a lone message a seventh of its time.
+	// The watermark is added meanwhile. After the delivery reports, it would make a lone message a seventh slower.
 	places, err := s.produce(ctx, records, func() error { return s.sendWatermark(ctx, watermark) })
 	var rejected *outbox.RejectedError
 	if errors.As(err, &rejected) {
-		// So that readers do not wait for the next session to abort it. The producer is of no more use: its sequence
-		// numbers ran ahead of the broker's by the refused messages.
+		// Otherwise readers would wait for the next session to abort it. The producer is useless now: the refused
+		// messages put its sequence numbers ahead of the broker's.
 		if err := s.call(ctx, s.producer.AbortTransaction); err != nil {
 			s.logger.Debug().Err(err).Msg("cannot abort a Kafka transaction")
 		}
@@ -187,8 +187,8 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 	if err := s.call(ctx, s.producer.CommitTransaction); err != nil {
 		return nil, outage(fmt.Errorf("commit a Kafka transaction: %w", err))
 	}
-	// librdkafka repeats a commit whose answer was lost, and the lost one may still arrive later and end the next
-	// transaction (it lacks KIP-890). So trouble on the way makes a success unknown (rule P6).
+	// librdkafka repeats a commit whose answer was lost. The first one may still arrive later and end the next
+	// transaction, because librdkafka lacks KIP-890. So after trouble a success counts as unknown (rule P6).
 	if s.troubled.Load() || s.logs.broken.Load() {
 		return nil, &outbox.OutageError{Class: outbox.Unavailable,
 			Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
@@ -196,7 +196,7 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 	return places, nil
 }
 
-// cause returns the fatal error behind err when there is one: a fenced producer only reports its messages as purged.
+// cause returns the fatal error behind err if there is one. A fenced producer only reports its messages as purged.
 func (s *session) cause(err error) error {
 	if fatal := s.producer.GetFatalError(); fatal != nil {
 		return fmt.Errorf("%w (seen as: %w)", fatal, err)
@@ -216,8 +216,8 @@ func (s *session) sendWatermark(ctx context.Context, watermark outbox.Watermark)
 	return nil
 }
 
-// produce hands all records to librdkafka, calls meanwhile, which may be nil, while they are on their way, and waits
-// for every delivery report.
+// produce hands all records to librdkafka and waits for every delivery report. In between it calls meanwhile, which may
+// be nil.
 func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhile func() error) ([]outbox.Position,
 	error) {
 	reports := make(chan confluent.Event, len(records)) // never blocks librdkafka's thread
@@ -231,7 +231,7 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 	}
 	if failure == nil && meanwhile != nil {
 		if failure = meanwhile(); failure != nil {
-			// A refused message is the cause, or there is an outage: the reports tell, without waiting for what is in
+			// The cause is a refused message or an outage. The reports tell which, without waiting for what is in
 			// flight.
 			_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
 		}
@@ -248,7 +248,7 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 				before := failure
 				failure = worse(failure, deliveryFailure(err))
 				if isRejected(failure) && !isRejected(before) {
-					// What follows in its partition is refused as out of order and tried again for 9 s.
+					// Later messages of its partition are refused as out of order, and tried again for 9 s.
 					_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
 				}
 				continue
@@ -300,7 +300,7 @@ func deliveryFailure(err error) error {
 	return fmt.Errorf("deliver a message: %w", err)
 }
 
-// worse returns the failure that explains the batch: one message's own fault makes librdkafka fail its neighbours too.
+// worse returns the failure that explains the batch. One message's own fault makes librdkafka fail its neighbours too.
 func worse(a, b error) error {
 	if a == nil || isRejected(b) {
 		return b
@@ -313,7 +313,7 @@ func isRejected(err error) bool {
 	return ok
 }
 
-// Close implements outbox.Session. What is unfinished is dropped: the next session aborts it.
+// Close implements outbox.Session. It drops an unfinished transaction, which the next session aborts.
 func (s *session) Close() {
 	s.closing.Do(func() {
 		s.unwatch()

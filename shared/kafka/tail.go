@@ -17,10 +17,9 @@ import (
 // ErrNoTopic says that a topic that was to be read does not exist.
 var ErrNoTopic = errors.New("the topic does not exist")
 
-// Tail looks at the newest committed records of a topic, most of them together or as many as there are, and returns
-// what look made of each, the oldest first by their timestamps. It leaves no trace in Kafka: it joins no group and
-// commits nothing. It is ErrNoTopic when the topic does not exist, and an error when the brokers are silent for
-// readPatience.
+// Tail calls look for the newest committed records of a topic, at most most of them in all. It returns the results, the
+// oldest first by timestamp. It leaves no trace in Kafka: it joins no group and commits nothing. The error is
+// ErrNoTopic if the topic does not exist. Brokers that are silent for readPatience are an error too.
 func Tail[T any](
 	ctx context.Context, config ConsumerConfig, most int, logger zerolog.Logger, look func(*Record) T,
 ) ([]T, error) {
@@ -31,7 +30,7 @@ func Tail[T any](
 		"group.id": config.GroupID, "enable.auto.commit": false, "enable.auto.offset.store": false,
 		"isolation.level": string(committed), "auto.offset.reset": "error", "enable.partition.eof": true,
 		"fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": config.ReadAheadBytes >> 10,
-		"fetch.wait.max.ms": 50, // the end of a partition is what it waits for
+		"fetch.wait.max.ms": 50, // it waits for the ends of partitions
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka consumer: %w", err)
@@ -44,7 +43,7 @@ func Tail[T any](
 	return t.newest(most), nil
 }
 
-// tail reads a topic from its end backwards, a stretch of each partition at a time.
+// tail reads a topic backwards from its end, one stretch of each partition at a time.
 type tail[T any] struct {
 	config ConsumerConfig
 	client *confluent.Consumer
@@ -52,7 +51,7 @@ type tail[T any] struct {
 	seen   map[int32][]looked[T]
 }
 
-// looked is what was made of one record.
+// looked is the result of look for one record.
 type looked[T any] struct {
 	partition int32
 	offset    int64
@@ -73,7 +72,8 @@ func (t *tail[T]) read(ctx context.Context, most int) error {
 				delete(spans, id)
 				continue
 			}
-			// Every transaction leaves a record that is not delivered: of small ones, half of all are such.
+			// Every transaction leaves a record that is not delivered. With small transactions, that is half of all
+			// records.
 			from := max(whole.start, whole.end-2*missing)
 			stretch[id], spans[id] = span{from, whole.end}, span{whole.start, from}
 		}
@@ -84,7 +84,7 @@ func (t *tail[T]) read(ctx context.Context, most int) error {
 	return nil
 }
 
-// spans asks where the partitions' committed records are.
+// spans asks for the offsets of the partitions' committed records.
 func (t *tail[T]) spans(ctx context.Context) (map[int32]span, error) {
 	admin, err := confluent.NewAdminClientFromConsumer(t.client)
 	if err != nil {
@@ -164,7 +164,7 @@ func (t *tail[T]) stretch(ctx context.Context, parts map[int32]span) error {
 	return nil
 }
 
-// newest returns what was made of the newest records.
+// newest returns the results for the newest records.
 func (t *tail[T]) newest(most int) []T {
 	var all []looked[T]
 	for _, of := range t.seen {

@@ -10,18 +10,18 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// ErrTopicMissing says that the topic is absent although messages were published to it.
+// ErrTopicMissing says that the topic does not exist although messages were published to it.
 var ErrTopicMissing = errors.New("the topic is gone although this file has published to it: restore it, or create it " +
 	"to have what is kept published again")
 
-// topic is what a broker says of one.
+// topic is what a broker says about a topic.
 type topic struct {
-	id         string // another one after it was deleted and made again
+	id         string // changes if the topic is deleted and made again
 	partitions int
 }
 
-// ensureTopic sees that the topic exists and makes it when mayCreate allows. A topic made by the broker itself at the
-// first use would lack the settings that the contract names.
+// ensureTopic checks that the topic exists, and makes it if mayCreate allows. A topic that the broker makes by itself
+// at first use would lack the settings of the contract.
 func ensureTopic(ctx context.Context, admin *confluent.AdminClient, config PublisherConfig, mayCreate bool) (topic,
 	error) {
 	found, exists, err := describeTopic(ctx, admin, config.Topic)
@@ -48,7 +48,7 @@ func ensureTopic(ctx context.Context, admin *confluent.AdminClient, config Publi
 			return topic{}, fmt.Errorf("create topic %s: %w", config.Topic, result.Error)
 		}
 	}
-	for { // the broker that is asked may not have heard of it yet
+	for { // the broker may not know of it yet
 		found, exists, err := describeTopic(ctx, admin, config.Topic)
 		if exists || err != nil {
 			return found, err

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// sameTopic says whether the topic is the one that the session was opened with. It is not once it was deleted, made
-// again or not.
+// sameTopic reports whether the topic is the one with which the session was opened. It is not if it was deleted,
+// whether or not it was made again.
 func (s *session) sameTopic(ctx context.Context) (bool, error) {
 	found, err := s.lookAtTopic(ctx)
 	return found.id == s.topic.id, err
 }
 
-// lookAtTopic asks what the topic is now; the zero topic when there is none.
+// lookAtTopic asks for the topic as it is now. It returns the zero topic if there is none.
 func (s *session) lookAtTopic(ctx context.Context) (topic, error) {
 	ctx, cancel := context.WithTimeout(ctx, rangeTimeout)
 	defer cancel()
@@ -24,16 +24,16 @@ func (s *session) lookAtTopic(ctx context.Context) (topic, error) {
 	return found, nil
 }
 
-// watchTopic looks at the topic from time to time until the session is closed: a client that publishes does not notice
-// that the topic was made again, because Kafka takes what it sends (rule P8). A session knows the partitions that the
-// topic had when it was opened, so it also ends when partitions are added.
+// watchTopic checks the topic from time to time until the session is closed. A publishing client does not notice that
+// the topic was recreated, because Kafka accepts what it sends (rule P8). A session knows the partitions of the topic
+// from its start, so it also ends when partitions are added.
 func (s *session) watchTopic(every time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.unwatch = cancel
 	s.watching.Go(func() {
 		for pause(ctx, every) == nil {
 			found, err := s.lookAtTopic(ctx)
-			if err != nil || found == s.topic { // an outage; whoever publishes says so
+			if err != nil || found == s.topic { // an outage, which publishing reports
 				continue
 			}
 			s.logger.Warn().Str("topic", s.name).Str("id", s.topic.id).

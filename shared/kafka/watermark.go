@@ -11,15 +11,15 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// watermarkTimeout bounds one question for the watermark. On a cluster that never saw a consumer group the first one
-// has the broker make its offsets topic and is not answered.
+// watermarkTimeout bounds one request for the watermark. On a cluster that never had a consumer group, the first one
+// makes the broker create its offsets topic and gets no answer.
 const watermarkTimeout = time.Second
 
-// newWatermarkClient returns a client for the watermark. isolation.level makes the broker hold the answer back while an
-// earlier transaction is being ended ("unstable").
+// newWatermarkClient returns a client for the watermark. With this isolation.level the broker holds the answer back
+// while an earlier transaction is ending ("unstable").
 //
-// A consumer asks, and not the admin API: librdkafka's requests to a group's coordinator abort the whole process when
-// the connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
+// It is a consumer, because requests of librdkafka's admin API to a group's coordinator abort the whole process if the
+// connection breaks at the wrong moment (librdkafka issue 3663, seen with 2.15 in an outage).
 func (s *session) newWatermarkClient() (*confluent.Consumer, error) {
 	client, err := newConsumer(s.brokers, s.security, s.logs.lines, confluent.ConfigMap{
 		"group.id": s.group, "enable.auto.commit": false, "isolation.level": "read_committed",
@@ -30,15 +30,15 @@ func (s *session) newWatermarkClient() (*confluent.Consumer, error) {
 	return client, nil
 }
 
-// closeLater closes a client in the background: it takes 0.1 s, for which nothing need wait.
+// closeLater closes a client in the background. That takes 0.1 s, and nothing need wait for it.
 func (s *session) closeLater(client *confluent.Consumer) {
 	s.asking.Go(func() {
 		closeInTime(s.logger, "consumer", func() { _ = client.Close() })
 	})
 }
 
-// readWatermark asks for the lineage's committed offset until it is told or ctx ends; known is false when there is
-// none.
+// readWatermark asks for the lineage's committed offset until there is an answer or ctx ends. known is false if there
+// is no watermark.
 func (s *session) readWatermark(ctx context.Context, client *confluent.Consumer) (watermark outbox.Watermark,
 	known bool, err error) {
 	partition := []confluent.TopicPartition{{Topic: &s.name, Partition: 0}}
@@ -74,7 +74,7 @@ func watermarkOf(committed confluent.TopicPartition) (watermark outbox.Watermark
 	return watermark, true
 }
 
-// offsetOf is the committed offset that carries watermark.
+// offsetOf returns the committed offset that carries the watermark.
 func (s *session) offsetOf(watermark outbox.Watermark) []confluent.TopicPartition {
 	return []confluent.TopicPartition{{
 		Topic: &s.name, Partition: 0, Offset: confluent.Offset(watermark.Slot), Metadata: &watermark.Note, //nolint:gosec // slots stay far below 2^63

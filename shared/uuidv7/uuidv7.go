@@ -1,8 +1,8 @@
 // Package uuidv7 makes the time-ordered identifiers of orders and messages (RFC 9562, version 7).
 //
-// Within one Source ids grow strictly, also when the clock stands still or goes back, so that rows keyed by them are
-// appended. The layout, from the most significant bit: 48 bits of Unix milliseconds, the version, a 12-bit counter,
-// the variant, 10 bits naming the shard that made the id, 52 random bits.
+// Within one Source ids grow strictly, even when the clock stands still or goes back. So rows keyed by them are
+// appended. The layout, from the most significant bit: 48 bits of Unix milliseconds, the version, a 12-bit counter, the
+// variant, 10 bits for the shard that made the id, 52 random bits.
 package uuidv7
 
 import (
@@ -15,7 +15,7 @@ import (
 	"ordertally/shared/clock"
 )
 
-// ID is a UUID in its 16-byte form. Ids of one Source compare bytewise in the order they were made.
+// ID is a UUID in its 16-byte form. Ids of one Source sort bytewise in the order in which they were made.
 type ID [16]byte
 
 // ErrInvalid says that a text is not a UUID of version 7 in its canonical lower-case form.
@@ -94,8 +94,8 @@ type Source struct {
 	counter uint16
 }
 
-// NewSource returns a Source whose ids come after last; the zero ID means that there is none. Shard is the number
-// written into every id, 0 to MaxShard.
+// NewSource returns a Source whose ids come after last; a zero last means none. Every id has the shard's number, 0 to
+// MaxShard.
 func NewSource(c clock.Clock, shard int, last ID) *Source {
 	return &Source{
 		clock:   c,

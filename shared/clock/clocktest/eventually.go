@@ -1,4 +1,4 @@
-// Package clocktest waits in tests for what happens beside them.
+// Package clocktest helps tests to wait for what happens in other goroutines and processes.
 package clocktest
 
 import (
@@ -7,20 +7,20 @@ import (
 )
 
 const (
-	// patience is how long Eventually waits: longer than anything takes on a busy machine.
+	// patience is how long Eventually waits, longer than anything takes on a busy machine.
 	patience = time.Minute
-	// The pauses between two looks grow from the first to the longest: what is quick is seen at once, and what is slow
-	// is not asked for all the time.
+	// The pause between two checks grows from the first to the longest. So a quick result is seen at once, and a slow
+	// one is not checked all the time.
 	firstPause, longestPause = time.Millisecond, 10 * time.Millisecond
 )
 
-// Eventually looks again and again until ok is true. The test fails when that takes longer than a minute.
+// Eventually calls ok until it returns true. The test fails if that takes longer than a minute.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	Within(t, patience, what, ok)
 }
 
-// Within is Eventually with a limit of its own: for a promise about time, or for what takes longer than a minute.
+// Within is Eventually with another limit. It is for promises about time and for what takes longer than a minute.
 func Within(t testing.TB, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(limit)

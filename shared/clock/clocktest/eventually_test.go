@@ -11,7 +11,7 @@ import (
 	"ordertally/shared/clock/clocktest"
 )
 
-// recorder is a test that notes how it failed.
+// recorder is a testing.TB that records how it failed.
 type recorder struct {
 	testing.TB
 	said string
@@ -24,7 +24,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failure runs a test until it ends, and returns what it said when it failed.
+// failure runs a test to its end and returns the message of its failure.
 func failure(t *testing.T, test func(t testing.TB)) string {
 	t.Helper()
 	r := &recorder{TB: t}

@@ -1,10 +1,9 @@
 // Package cloudevent is the envelope of every message: CloudEvents 1.0 in Kafka's binary mode, where each attribute is
 // a record header. The payload stays apart, in the record's value.
 //
-// Three attributes extend the standard: lineage names the database file that wrote the message, sequence is its
-// publication slot there, previous is the slot published before it, partitionprevious the one published before it in
-// the same partition. A consumer that keeps the counted slots of a lineage as intervals closes the gaps that skipped
-// slots leave with them.
+// Four attributes extend the standard. Lineage names the database file that wrote the message, and sequence is its slot
+// there. Previous is the slot published before it, and partitionprevious the slot published before it in the same
+// partition. With these two a consumer that keeps intervals of counted slots closes the gaps that skipped slots leave.
 package cloudevent
 
 import (
@@ -35,9 +34,9 @@ const (
 	HeaderBaggage     = "baggage"
 	// HeaderPartitionPrevious is the slot that the lineage published before in the same partition.
 	HeaderPartitionPrevious = "ce_partitionprevious"
-	// HeaderKey is on a message that was caused by a request with an idempotency key; see event.KeyHeader.
+	// HeaderKey is on a message whose request had an idempotency key; see event.KeyHeader.
 	HeaderKey = "ordertally_key"
-	// HeaderRepublished is on a message that an operator had published again; its value is when.
+	// HeaderRepublished is on a message that an operator had published again. Its value is the time.
 	HeaderRepublished = "ordertally_republished"
 )
 
@@ -53,7 +52,7 @@ type Header struct {
 	Value []byte
 }
 
-// Trace is the trace that a message is of: the values of three headers, "" for none.
+// Trace is the trace that a message belongs to: the values of three headers, "" for none.
 type Trace struct{ Parent, State, Baggage string }
 
 // Headers returns the headers of t that are not empty.
@@ -83,12 +82,12 @@ type Envelope struct {
 	Lineage  string
 	Sequence uint64
 	Previous uint64
-	// PartitionPrevious is the slot that the lineage published before in the record's partition, 0 for none. It is 0
-	// too in messages of before it was sent.
+	// PartitionPrevious is the slot that the lineage published before in the record's partition; 0 for none. Older
+	// messages do not have it, and then it is 0 too.
 	PartitionPrevious uint64
 }
 
-// Headers returns the record headers of e, sequence and previous as 20 zero-padded digits so that they sort as text.
+// Headers returns the record headers of e. Slots have 20 digits with leading zeros, so that they sort as text.
 func (e *Envelope) Headers() []Header {
 	headers := make([]Header, 0, 13)
 	add := func(key, value string) {
@@ -125,16 +124,16 @@ func slotText(slot uint64) []byte {
 	return text
 }
 
-// Parse reads the envelope from a record's headers. Headers that it does not know are passed over. It is an error when
-// the version is not 1.0, when id, source or type is missing, when a header is repeated with another value, or when
-// lineage, sequence and previous do not go together.
+// Parse reads the envelope from a record's headers. It ignores unknown headers. It is an error if the version is not
+// 1.0, id, source or type is missing, a header is repeated with another value, or lineage, sequence and previous do not
+// fit together.
 func Parse(headers []Header) (Envelope, error) { return new(Parser).Parse(headers) }
 
-// Parser parses one envelope after the other, and takes the texts that all of them share, such as type and lineage,
-// from the one before. It is not safe for concurrent use.
+// Parser parses one envelope after the other. It reuses the strings that they share, such as type and lineage. It is
+// not safe for concurrent use.
 type Parser struct{ last Envelope }
 
-// Parse does what the function of that name does.
+// Parse does what the function Parse does.
 func (p *Parser) Parse(headers []Header) (Envelope, error) {
 	e, err := p.parse(headers)
 	if err == nil {
@@ -176,7 +175,7 @@ func (p *Parser) parse(headers []Header) (Envelope, error) {
 			field, before = &inPartition, ""
 		case HeaderTraceParent:
 			field = &e.Trace.Parent
-		case HeaderTraceState: // these two may be repeated, and a trace must not make a message unreadable
+		case HeaderTraceState: // may be repeated; a trace must not make a message unreadable
 			e.Trace.State = cmp.Or(e.Trace.State, string(h.Value))
 			continue
 		case HeaderBaggage:

@@ -1,9 +1,9 @@
-// Package setdigest sums up a set of ids in 16 bytes that do not depend on their order: two services that hold the same
-// ids have the same digest, and the digests of parts add up to that of the whole.
+// Package setdigest sums up a set of ids in 16 bytes that do not depend on their order. Two services with the same ids
+// have the same digest, and the digests of parts add up to that of the whole.
 //
 // It is the sum, modulo 2^128, of the first 16 bytes of each id's SHA-256 (an additive set hash: Bellare and
-// Micciancio, "A New Paradigm for Collision-Free Hashing", 1997). It finds what was lost, doubled or mixed up; it is no
-// proof against somebody who chooses the ids in order to deceive.
+// Micciancio, "A New Paradigm for Collision-Free Hashing", 1997). It finds ids that are lost, doubled or mixed up. It
+// is no proof against somebody who chooses the ids in order to deceive.
 package setdigest
 
 import (
@@ -17,7 +17,7 @@ import (
 // Size of a digest, in bytes.
 const Size = 16
 
-// Digest of a set of ids. The zero Digest is that of the empty set.
+// Digest is the digest of a set of ids. The zero Digest is that of the empty set.
 type Digest struct{ hi, lo uint64 }
 
 // Of returns the digest of one id.
@@ -38,7 +38,7 @@ func (d Digest) Bytes() (b [Size]byte) {
 	return b
 }
 
-// Plus returns the digest of both sets together, an id of both counting twice.
+// Plus returns the digest of both sets together. An id in both counts twice.
 func (d Digest) Plus(other Digest) Digest {
 	lo, carry := bits.Add64(d.lo, other.lo, 0)
 	hi, _ := bits.Add64(d.hi, other.hi, carry)

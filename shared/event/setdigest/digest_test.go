@@ -11,8 +11,8 @@ import (
 	"ordertally/shared/event/setdigest"
 )
 
-// TestIsTheSumModulo2To128 compares with big integers, in another order and in two parts.
-func TestIsTheSumModulo2To128(t *testing.T) {
+// The test compares with big integers, in another order and in two parts.
+func TestDigest_IsTheSumModulo2To128(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ids := rapid.SliceOf(rapid.String()).Draw(t, "ids")
 		cut := rapid.IntRange(0, len(ids)).Draw(t, "cut")

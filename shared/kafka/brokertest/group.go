@@ -9,7 +9,7 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// CommitOffset commits an offset for partition 0 of topic in group, as a tool does that resets offsets.
+// CommitOffset commits an offset for partition 0 of topic in group, as a tool that resets offsets does.
 func CommitOffset(t testing.TB, address, group, topic string, offset int64, metadata string) {
 	t.Helper()
 	consumer, err := confluent.NewConsumer(
@@ -30,7 +30,7 @@ func CommitOffset(t testing.TB, address, group, topic string, offset int64, meta
 	}
 }
 
-// ForgetGroup has Kafka forget what was committed in group, as it does by itself after some days.
+// ForgetGroup makes Kafka forget the group's offsets, as it does by itself after some days.
 func ForgetGroup(t testing.TB, address, group string) {
 	t.Helper()
 	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {
@@ -42,7 +42,7 @@ func ForgetGroup(t testing.TB, address, group string) {
 	})
 }
 
-// Join has a consumer join group, read topic to its end and commit that. leave has it go; it commits once more then.
+// Join makes a consumer join group, read topic to its end and commit. leave makes it commit once more and leave.
 func Join(t testing.TB, address, group, topic string) (leave func()) {
 	t.Helper()
 	consumer, err := confluent.NewConsumer(&confluent.ConfigMap{

@@ -12,9 +12,9 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// Hang begins another program's transaction in each partition of topic, which must exist, and leaves it open: readers
-// of committed records see nothing that comes behind it. It returns when its records stand. end commits or aborts it
-// and returns once that is done; called again it does nothing. What is open when the test ends is aborted.
+// Hang begins another program's transaction in each partition of topic, which must exist, and leaves it open. Readers
+// of committed records then see nothing after it. Hang returns once its records are in the topic. end commits or aborts
+// the transaction and waits for that; a second call does nothing. An open transaction is aborted when the test ends.
 func Hang(t testing.TB, address, topic string) (end func(commit bool)) {
 	t.Helper()
 	producer, err := confluent.NewProducer(&confluent.ConfigMap{
@@ -83,14 +83,14 @@ func hang(ctx context.Context, producer *confluent.Producer, topic string) error
 	return nil
 }
 
-// Recreate deletes topic and makes it again with the given number of partitions. It returns when the broker knows it.
+// Recreate deletes topic and makes it again with that number of partitions. It returns once the broker knows it.
 func Recreate(t testing.TB, address, topic string, partitions int) {
 	t.Helper()
 	Delete(t, address, topic)
 	Create(t, address, topic, partitions)
 }
 
-// Delete deletes topic and returns when the broker does not know it any more.
+// Delete deletes topic and returns once the broker no longer knows it.
 func Delete(t testing.TB, address, topic string) {
 	t.Helper()
 	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {
@@ -102,7 +102,7 @@ func Delete(t testing.TB, address, topic string) {
 	})
 }
 
-// AddPartitions adds partitions to topic until it has as many.
+// AddPartitions adds partitions to topic until it has that many.
 func AddPartitions(t testing.TB, address, topic string, partitions int) {
 	t.Helper()
 	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {
@@ -115,7 +115,7 @@ func AddPartitions(t testing.TB, address, topic string, partitions int) {
 	})
 }
 
-// Create makes topic and returns when the broker knows it.
+// Create makes topic and returns once the broker knows it.
 func Create(t testing.TB, address, topic string, partitions int) {
 	t.Helper()
 	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {
@@ -130,7 +130,7 @@ func Create(t testing.TB, address, topic string, partitions int) {
 				return err
 			case results[0].Error.Code() == confluent.ErrNoError:
 				return nil
-			case results[0].Error.Code() != confluent.ErrTopicAlreadyExists: // one that is just being deleted
+			case results[0].Error.Code() != confluent.ErrTopicAlreadyExists: // the old one is still being deleted
 				return results[0].Error
 			case ctx.Err() != nil:
 				return ctx.Err()
@@ -139,7 +139,7 @@ func Create(t testing.TB, address, topic string, partitions int) {
 	})
 }
 
-// Limit sets the largest message, in bytes, that a topic takes from now on.
+// Limit sets the largest message that a topic accepts from now on, in bytes.
 func Limit(t testing.TB, address, topic string, bytes int) {
 	t.Helper()
 	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {

@@ -2,8 +2,8 @@ package brokertest
 
 import "go.uber.org/goleak"
 
-// Abandoned are the goroutines of clients that librdkafka does not close in time while a broker is away; see
-// closeInTime in package broker, which goes on without them. A test of leaks has to pass them over.
+// Abandoned are the goroutines of clients that librdkafka does not close in time while a broker is away: see
+// closeInTime in package kafka. A test of leaks must ignore them.
 func Abandoned() []goleak.Option {
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction("ordertally/shared/kafka.closeInTime.func1"),

@@ -1,5 +1,5 @@
-// Package brokertest reads topics for tests, with a client of its own: what the services wrote is judged by a reader
-// that shares no code with them.
+// Package brokertest reads topics for tests. It has a client of its own, so that the reader shares no code with the
+// services.
 package brokertest
 
 import (
@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/kafka"
 )
 
-// ReadAll returns every record that a reader of committed records sees in topic now, partition by partition in order.
-// It fails the test when that takes longer than a minute.
+// ReadAll returns all committed records in topic, partition by partition and in order. The test fails if that takes
+// longer than a minute.
 func ReadAll(t testing.TB, address, topic string) []kafka.Record {
 	t.Helper()
 	consumer, partitions := assign(t, address, topic)
@@ -35,7 +35,7 @@ func ReadAll(t testing.TB, address, topic string) []kafka.Record {
 	return records
 }
 
-// Reader reads a topic as it grows, as a reader of committed records. It is used by one goroutine.
+// Reader reads the committed records of a topic as it grows. It belongs to one goroutine.
 type Reader struct {
 	consumer *confluent.Consumer
 }
@@ -51,8 +51,8 @@ func NewReader(t testing.TB, address, topic string) *Reader {
 	return &Reader{consumer: consumer}
 }
 
-// Next returns the next record of any partition, those of one partition in order, and false when none came within
-// limit.
+// Next returns the next record of any partition, and false if none came within limit. Records of one partition come in
+// order.
 func (r *Reader) Next(t testing.TB, limit time.Duration) (kafka.Record, bool) {
 	t.Helper()
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
@@ -63,7 +63,7 @@ func (r *Reader) Next(t testing.TB, limit time.Duration) (kafka.Record, bool) {
 	return kafka.Record{}, false
 }
 
-// assign returns a consumer of all partitions of topic, from their beginning, and how many there are.
+// assign returns a consumer of all partitions of topic from their start, and their number.
 func assign(t testing.TB, address, topic string) (consumer *confluent.Consumer, partitions int) {
 	t.Helper()
 	consumer, err := confluent.NewConsumer(&confluent.ConfigMap{
@@ -100,7 +100,7 @@ func closeConsumer(t testing.TB, consumer *confluent.Consumer) {
 	}
 }
 
-// poll returns the next event within 0.1 s or nil. An error that no retry mends ends the test.
+// poll returns the next event within 0.1 s, or nil. A fatal error ends the test.
 func poll(t testing.TB, consumer *confluent.Consumer) confluent.Event {
 	t.Helper()
 	event := consumer.Poll(100)

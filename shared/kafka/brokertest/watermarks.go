@@ -9,8 +9,8 @@ import (
 	"ordertally/shared/kafka"
 )
 
-// Hidden returns in how many partitions of topic an open transaction hides what stands behind its beginning: the last
-// stable offset is below the high watermark.
+// Hidden returns in how many partitions of topic an open transaction hides records: the last stable offset is below the
+// high watermark.
 func Hidden(t testing.TB, address, topic string) (partitions int) {
 	t.Helper()
 	high, stable := ends(t, address, topic, "read_uncommitted"), ends(t, address, topic, "read_committed")
@@ -22,8 +22,8 @@ func Hidden(t testing.TB, address, topic string) (partitions int) {
 	return partitions
 }
 
-// ReadToHighWatermark is ReadAll up to the high watermarks of now. It waits for the end of open transactions, for a
-// minute at most.
+// ReadToHighWatermark is ReadAll up to the present high watermarks. It waits up to a minute for open transactions to
+// end.
 func ReadToHighWatermark(t testing.TB, address, topic string) []kafka.Record {
 	t.Helper()
 	left := ends(t, address, topic, "read_uncommitted")
@@ -53,7 +53,7 @@ func ReadToHighWatermark(t testing.TB, address, topic string) []kafka.Record {
 	return records
 }
 
-// ends returns where each partition of topic ends for a reader of the given isolation level.
+// ends returns the end of each partition of topic for that isolation level.
 func ends(t testing.TB, address, topic, isolation string) map[int32]int64 {
 	t.Helper()
 	consumer, err := confluent.NewConsumer(&confluent.ConfigMap{

@@ -1,12 +1,12 @@
-// Package devbroker is a Kafka-protocol broker inside the process: for development and for fast tests.
+// Package devbroker is a Kafka broker inside the process, for development and for fast tests.
 //
-// It speaks the real wire protocol, transactions and groups included, and with a data directory it keeps what it
-// acknowledged over a restart: every batch is fsynced before it is answered. It is franz-go's kfake with one broker,
-// without TLS or SASL.
+// It speaks the real wire protocol, with transactions and groups. With a data directory it keeps what it acknowledged
+// over a restart: every batch is fsynced before it is answered. It is franz-go's kfake with one broker, without TLS or
+// SASL.
 //
 // It does not promise Apache Kafka's exactly-once: a kill in the middle of a commit can keep a transaction's records
-// without the offset committed in it. It creates no topic by itself; that is for the programs that use one, through the
-// admin API, with the settings they need. A topic's own max.message.bytes holds (default 1,048,588 bytes).
+// without its committed offset. It creates no topic by itself. Programs do that through the admin API, with the
+// settings that they need. It obeys a topic's max.message.bytes (default 1,048,588 bytes).
 package devbroker
 
 import (
@@ -24,11 +24,11 @@ import (
 
 // Config of a broker. The zero value listens on a free port of 127.0.0.1 and keeps everything in memory.
 type Config struct {
-	// Listen is HOST:PORT; port 0 picks a free one. Default "127.0.0.1:0". Clients are told this very address, so a
-	// host that means every interface (empty, 0.0.0.0, ::) is refused.
+	// Listen is HOST:PORT; port 0 picks a free one. Default "127.0.0.1:0". Clients are told this very address, so it
+	// must not be that of every interface (empty, 0.0.0.0, ::).
 	Listen string
-	// DataDir keeps topics, records and group offsets over a restart; it is made when absent. One process at a time may
-	// use it. Default "": memory only.
+	// DataDir keeps topics, records and group offsets over a restart. It is made if absent. Only one process at a time
+	// may use it. Default "": memory only.
 	DataDir string
 	// Log takes the broker's warnings. The zero value writes none.
 	Log zerolog.Logger
@@ -43,7 +43,7 @@ type Broker struct {
 	stop    func() error
 }
 
-// Start starts a broker. It listens before it returns, so a port in use is an error that names the address; a data
+// Start starts a broker. It listens before it returns. A port in use is an error that names the address, and a data
 // directory in use by another process is one that names the directory.
 func Start(cfg Config) (*Broker, error) {
 	if cfg.Listen == "" {
@@ -83,11 +83,11 @@ func Start(cfg Config) (*Broker, error) {
 	return b, nil
 }
 
-// Addr is the HOST:PORT for a client's bootstrap servers.
+// Addr returns the HOST:PORT for a client's bootstrap servers.
 func (b *Broker) Addr() string { return b.addr }
 
-// Stop closes the listener and every connection, writes what a clean start needs, and releases the data directory. It
-// returns when that is done, with what could not be written. A later call answers the same as the first.
+// Stop closes the listener and all connections, writes what a clean start needs, and releases the data directory. The
+// error says what could not be written. A later call returns the same as the first.
 func (b *Broker) Stop() error { return b.stop() }
 
 func (b *Broker) close() error {
@@ -122,7 +122,7 @@ func checkListen(address string) error {
 	return nil
 }
 
-// lockDir makes the directory and takes it for this process: kfake itself would let two write the same files.
+// lockDir makes the directory and locks it for this process. kfake itself would let two processes write the same files.
 func lockDir(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make the dev broker's data directory: %w", err)

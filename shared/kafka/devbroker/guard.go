@@ -12,8 +12,8 @@ import (
 // maxRequestBytes is Kafka's own default limit of a request (socket.request.max.bytes).
 const maxRequestBytes = 100 << 20
 
-// guardedListener keeps strangers from ending the process: kfake allocates whatever length the first four bytes claim
-// (an HTTP request line claims 1.2 GB) and panics on a request key that it does not know. Such a connection is closed.
+// guardedListener closes connections that would end the process. kfake allocates whatever length the first four bytes
+// claim; an HTTP request line claims 1.2 GB. It also panics on a request key that it does not know.
 type guardedListener struct{ net.Listener }
 
 func (l guardedListener) Accept() (net.Conn, error) {
@@ -24,14 +24,14 @@ func (l guardedListener) Accept() (net.Conn, error) {
 	return &guardedConn{Conn: conn, in: bufio.NewReader(conn)}, nil
 }
 
-// guardedConn follows the frames of a connection and looks at the head of each before it passes the frame on.
+// guardedConn checks the head of each frame of a connection before it passes the frame on.
 type guardedConn struct {
 	net.Conn
 	in   *bufio.Reader
-	left int // bytes of the current frame still to be read
+	left int // unread bytes of the current frame
 }
 
-// Read is called by one goroutine at a time, as kfake does.
+// Read may be called by one goroutine at a time, as kfake does.
 func (c *guardedConn) Read(p []byte) (int, error) {
 	if c.left == 0 {
 		size, err := c.nextFrame()
@@ -45,9 +45,9 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// nextFrame answers the length in bytes of the frame that begins here, its own length field included.
+// nextFrame returns the length of the frame that begins here, with its length field, in bytes.
 func (c *guardedConn) nextFrame() (int, error) {
-	const lengthField, header = 4, 8 // a request begins with its key, its version and a correlation id
+	const lengthField, header = 4, 8 // the header is key, version and correlation id
 	head, err := c.in.Peek(lengthField + header)
 	if err != nil {
 		return 0, err

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// brokerLog passes the broker's warnings on, and hands out those of its last write: kfake's Close returns no error and
-// only logs what it could not save.
+// brokerLog passes on the broker's warnings. It also returns those of the last write, because kfake's Close only logs
+// what it could not save.
 type brokerLog struct {
 	to zerolog.Logger
 

@@ -1,5 +1,5 @@
-// Package fairshare divides what a service has room for among its clients: whoever takes much, and keeps it, takes it
-// from himself first.
+// Package fairshare divides a limited resource of a service among its clients. A client that takes much, and keeps it,
+// runs out of its own share first.
 package fairshare
 
 import (
@@ -9,28 +9,28 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Room is an amount of something, of which one client may have a share at a time. It is safe for concurrent use.
+// Room is an amount of something, of which one client may hold a share at most. It is safe for concurrent use.
 type Room struct {
 	size, share int64
 	all         *semaphore.Weighted
 
 	mu  sync.Mutex
-	has map[string]*client // those that have something or wait for it
+	has map[string]*client // the clients that hold some or wait
 }
 
 type client struct {
 	share *semaphore.Weighted
-	users int // of this entry
+	users int // of this map entry
 }
 
-// New returns a Room of that size, of which one client may have so much.
+// New returns a Room of that size. One client may hold a share of it at most.
 func New(size, share int64) *Room {
 	return &Room{size: size, share: min(share, size), all: semaphore.NewWeighted(size), has: make(map[string]*client)}
 }
 
-// Acquire takes n for that client, and waits for it until ctx ends; then the error is that of ctx. More than a share,
-// or than there is, is taken for all of it. The client "" stands for many and may have all. What waits for its own
-// share is not before others in the queue. Release must be called with the same client and n.
+// Acquire takes n for a client and waits for it until ctx ends, whose error it then returns. An n above the share or
+// the size counts as that. The client "" stands for many clients and may hold everything. A client that waits for its
+// own share does not delay others. Release must be called with the same client and n.
 func (r *Room) Acquire(ctx context.Context, name string, n int64) error {
 	n = r.bounded(name, n)
 	if name == "" {
@@ -49,7 +49,7 @@ func (r *Room) Acquire(ctx context.Context, name string, n int64) error {
 	return nil
 }
 
-// TryAcquire takes n as Acquire does, if it can be had at once.
+// TryAcquire takes n as Acquire does, but only if it is free at once.
 func (r *Room) TryAcquire(name string, n int64) bool {
 	n = r.bounded(name, n)
 	if name == "" {
@@ -68,7 +68,7 @@ func (r *Room) TryAcquire(name string, n int64) bool {
 	return true
 }
 
-// Release gives back what was acquired.
+// Release returns what was acquired.
 func (r *Room) Release(name string, n int64) {
 	n = r.bounded(name, n)
 	r.all.Release(n)

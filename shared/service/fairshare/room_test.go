@@ -17,8 +17,8 @@ func TestAClientHasItsShareAtMost(t *testing.T) {
 		want   bool
 	}{
 		{"a", 10, true}, {"a", 7, false}, {"a", 6, true}, {"a", 1, false},
-		{"b", 100, true}, {"b", 1, false}, // more than a share is a share
-		{"", 30, true}, {"", 3, false}, // the share of many has no bound but all
+		{"b", 100, true}, {"b", 1, false}, // more than a share counts as a share
+		{"", 30, true}, {"", 3, false}, // "" may hold everything
 		{"c", 3, false}, {"c", 2, true}, {"d", 1, false},
 	} {
 		if got := room.TryAcquire(step.client, step.n); got != step.want {
@@ -27,17 +27,16 @@ func TestAClientHasItsShareAtMost(t *testing.T) {
 	}
 	room.Release("b", 100)
 	if !room.TryAcquire("d", 16) || room.TryAcquire("e", 1) {
-		t.Error("what was given back is not what can be had")
+		t.Error("not exactly what was released can be acquired")
 	}
 	room.Release("a", 6)
 	if room.TryAcquire("a", 7) || !room.TryAcquire("a", 6) {
-		t.Error("a client that gave something back may have as much again")
+		t.Error("a client that released some can acquire not exactly as much again")
 	}
 }
 
-// TestWhoWaitsForItsShareKeepsNobodyWaiting: a client may queue as often as it likes, others come before what it may
-// not have yet.
-func TestWhoWaitsForItsShareKeepsNobodyWaiting(t *testing.T) {
+// However often a client queues, others come before what it may not have yet.
+func TestRoom_WaitingForItsOwnShareDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := fairshare.New(8, 4)
 		acquire := func(client string, patience time.Duration) error {
@@ -56,7 +55,7 @@ func TestWhoWaitsForItsShareKeepsNobodyWaiting(t *testing.T) {
 			}
 		}
 		if err := acquire("late", time.Second); err == nil {
-			t.Error("there is more than all")
+			t.Error("more than everything was acquired")
 		}
 		for range 1000 {
 			if err := <-greedy; err != nil {

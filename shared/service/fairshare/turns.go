@@ -7,8 +7,8 @@ import "sync"
 type Turns struct {
 	mu      sync.Mutex
 	free    int
-	waiting map[string][]*Turn // by client, the oldest first; also such as do not wait any more
-	next    []string           // the clients in it, the next first
+	waiting map[string][]*Turn // by client, the oldest first; some may no longer wait
+	next    []string           // the clients in waiting, the next first
 }
 
 // Turn is one client's turn, or its place in the queue.
@@ -22,8 +22,8 @@ type Turn struct {
 // NewTurns returns Turns that let that many run at once.
 func NewTurns(n int) *Turns { return &Turns{free: n, waiting: make(map[string][]*Turn)} }
 
-// Enter queues for one turn on behalf of all the given clients; the first of them that is served gets it. The caller
-// must call End.
+// Enter queues for one turn for all the given clients. The first of them that is served gets it. The caller must call
+// End.
 func (t *Turns) Enter(clients ...string) *Turn {
 	turn := &Turn{of: t, ready: make(chan struct{})}
 	t.mu.Lock()
@@ -35,7 +35,7 @@ func (t *Turns) Enter(clients ...string) *Turn {
 	return turn
 }
 
-// Also adds a client on whose behalf the turn is queued.
+// Also adds a client for which the turn is queued.
 func (turn *Turn) Also(client string) {
 	t := turn.of
 	t.mu.Lock()
@@ -80,7 +80,7 @@ func (t *Turns) grant() {
 		queue := t.waiting[client]
 		var turn *Turn
 		for len(queue) > 0 && turn == nil {
-			if !queue[0].granted && !queue[0].over { // otherwise it had its turn by another client, or is gone
+			if !queue[0].granted && !queue[0].over { // otherwise it got its turn as another client's, or has ended
 				turn = queue[0]
 			}
 			queue[0], queue = nil, queue[1:]
@@ -99,7 +99,7 @@ func (t *Turns) grant() {
 	}
 }
 
-// sweep removes turns whose clients gave up, so that they leave no memory behind. The caller holds the lock.
+// sweep removes turns whose clients gave up, to free their memory. The caller holds the lock.
 func (t *Turns) sweep() {
 	kept := t.next[:0]
 	for _, client := range t.next {

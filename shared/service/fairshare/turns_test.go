@@ -6,7 +6,7 @@ import (
 	"ordertally/shared/service/fairshare"
 )
 
-// order lets all that wait have their turn, one after the other, and returns their names in that order.
+// order gives all that wait their turn, one after the other, and returns their names in that order.
 func order(t *testing.T, holding *fairshare.Turn, waiting map[string]*fairshare.Turn) (names []string) {
 	t.Helper()
 	for len(waiting) > 0 {
@@ -57,8 +57,7 @@ func TestTurns_GoByClient(t *testing.T) {
 	equal(t, order(t, holding, waiting), "greedy 1", "till", "shop", "greedy 2", "greedy 3")
 }
 
-// TestTurns_WhatOthersWaitForTooComesSooner: a question of a greedy client that another joins does not stay behind the
-// greedy one's.
+// A request that another client joins does not wait behind the greedy client's other requests.
 func TestTurns_WhatOthersWaitForTooComesSooner(t *testing.T) {
 	turns := fairshare.NewTurns(1)
 	holding := turns.Enter("greedy")
@@ -71,7 +70,7 @@ func TestTurns_WhatOthersWaitForTooComesSooner(t *testing.T) {
 	equal(t, order(t, holding, waiting), "a", "shared", "b", "c")
 }
 
-// TestTurns_ThatNobodyWaitsForAnyMore are given to others, and never given twice.
+// A turn that nobody waits for goes to others, and never twice.
 func TestTurns_ThatNobodyWaitsForAnyMore(t *testing.T) {
 	turns := fairshare.NewTurns(2)
 	first, second := turns.Enter("a"), turns.Enter("a")
@@ -87,7 +86,7 @@ func TestTurns_ThatNobodyWaitsForAnyMore(t *testing.T) {
 		t.Error("who has gone has a turn")
 	default:
 	}
-	first.End() // again: gives nothing back
+	first.End() // a second time: returns nothing
 	third := turns.Enter("c")
 	select {
 	case <-third.Ready():

@@ -1,5 +1,5 @@
-// Package rfc3339 reads times in all spellings that RFC 3339 allows. The standard library's parser refuses a lower-case
-// t or z and leap seconds, and takes some spellings that the standard does not allow.
+// Package rfc3339 reads times in all spellings that RFC 3339 allows, and in no others. The standard library's parser
+// refuses a lower-case t or z and leap seconds, and accepts some spellings that the standard does not allow.
 package rfc3339
 
 import (
@@ -11,14 +11,14 @@ import (
 // The errors of Parse. Each is a sentence without its subject.
 var (
 	ErrForm       = errors.New("must be an RFC 3339 time with an offset, such as 2010-12-01T08:26:00Z")
-	ErrOffset     = errors.New("must have an offset from UTC: Z, or one such as +01:00, at its end")
+	ErrOffset     = errors.New("must end with an offset from UTC: Z, or one such as +01:00")
 	ErrNoSuchTime = errors.New("must be a date and a time of day that exist")
 	ErrLeapSecond = errors.New("must not have a second 60: a leap second is the last one of a month, by UTC")
 )
 
-// Parse reads a time with its offset and returns it in UTC. T and Z may be in lower case. After the point nine digits
-// count; more are cut off. No instant of Unix time stands for a leap second (:60): it is taken as the last nanosecond
-// before it, which is of the same day. The error is one of those above.
+// Parse reads a time with its offset and returns it in UTC. T and Z may be in lower case. Digits after the ninth of a
+// second are cut off. A leap second (:60) has no instant in Unix time. It becomes the last nanosecond before it, which
+// is in the same day. The error is one of those above.
 func Parse(text string) (time.Time, error) {
 	clock, offset, err := parseClock(text)
 	if err != nil {
@@ -31,12 +31,12 @@ func Parse(text string) (time.Time, error) {
 	return clock.at(seconds)
 }
 
-// clock is a reading of a calendar and a clock.
+// clock is a local date and time of day.
 type clock struct {
 	year, month, day, hour, minute, second, nanosecond int
 }
 
-// parseClock reads the date and the time of day, and returns what follows them.
+// parseClock reads the date and the time of day, and returns the rest of the text.
 func parseClock(text string) (c clock, rest string, err error) {
 	const shape = "0000-00-00T00:00:00"
 	if len(text) < len(shape) {
@@ -93,7 +93,7 @@ func parseOffset(text string) (int, error) {
 	return offset, nil
 }
 
-// at returns the instant at which the clock has that offset from UTC, in seconds.
+// at returns the instant of the local time with that offset from UTC, in seconds.
 func (c clock) at(offset int) (time.Time, error) {
 	leap := c.second == 60
 	if leap {
@@ -103,7 +103,7 @@ func (c clock) at(offset int) (time.Time, error) {
 		return time.Time{}, ErrNoSuchTime
 	}
 	local := time.Date(c.year, time.Month(c.month), c.day, c.hour, c.minute, c.second, c.nanosecond, time.UTC)
-	if int(local.Month()) != c.month || local.Day() != c.day { // there is no such day, and another month has it
+	if int(local.Month()) != c.month || local.Day() != c.day { // no such day: time.Date went on into the next month
 		return time.Time{}, ErrNoSuchTime
 	}
 	at := local.Add(-time.Duration(offset) * time.Second)

@@ -68,7 +68,7 @@ func TestParse_SaysWhichRuleIsBroken(t *testing.T) {
 	}
 }
 
-// FuzzParse holds what time.Parse takes, which is a part of the standard and a little more, against Parse.
+// FuzzParse compares Parse with time.Parse, which accepts a part of the standard and a little more.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"2010-12-01T08:26:00Z", "2010-12-01T09:26:00.5+01:00", "2016-12-31T23:59:60Z",
 		"2010-12-01t08:26:00z", "2010-12-01T8:26:00,5Z"} {

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// acts reports whether a character is not to be shown as it is: a control character other than tab and the ends of
-// lines, or one that changes directions.
+// acts reports whether a character must be escaped: a control character other than tab and line ends, or one that
+// changes the direction of a line.
 func acts(r rune) bool {
 	switch {
 	case r < 0x20:
@@ -24,8 +24,8 @@ func acts(r rune) bool {
 		r >= 0x2066 && r <= 0x2069
 }
 
-// Append appends text to b, with such characters written as \u0085 is: in a text of JSON that means the same. Bytes
-// that are no UTF-8 stay, but for those that a terminal without UTF-8 could obey, which become \ufffd.
+// Append appends text to b with such characters escaped, for example as \u0085. In a JSON string that means the same.
+// Bytes that are not UTF-8 stay, except those that a terminal without UTF-8 could obey, which become \ufffd.
 func Append(b, text []byte) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
@@ -42,19 +42,19 @@ func Append(b, text []byte) []byte {
 	return b
 }
 
-// Writer writes to another what Append makes of the texts. It is not safe for concurrent use.
+// Writer escapes text as Append does and writes it to another writer. It is not safe for concurrent use.
 type Writer struct {
 	to   io.Writer
-	part []byte // of a character whose other bytes come with the next Write
+	part []byte // the beginning of a character that the next Write completes
 }
 
-// NewWriter returns a Writer.
+// NewWriter returns a Writer to w.
 func NewWriter(to io.Writer) *Writer { return &Writer{to: to} }
 
-// Stdout is standard output for what comes from a service.
+// Stdout returns standard output, for text that comes from a service.
 func Stdout() *Writer { return NewWriter(os.Stdout) }
 
-// Write implements io.Writer. A character of which only the beginning is there waits for the rest.
+// Write implements io.Writer. An incomplete character waits for its other bytes.
 func (w *Writer) Write(text []byte) (int, error) {
 	whole := append(w.part, text...) //nolint:gocritic // part is replaced below
 	end := len(whole)

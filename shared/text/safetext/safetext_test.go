@@ -19,7 +19,7 @@ func TestWriter_ShowsWhatWouldAct(t *testing.T) {
 		"a\x9bb\xffc":         `a\ufffdb\ufffdc`,
 		"\u00a0\u2027\u2030":  "\u00a0\u2027\u2030",
 	} {
-		for size := 1; size <= len(text); size++ { // however it is cut
+		for size := 1; size <= len(text); size++ { // in pieces of every size
 			var out bytes.Buffer
 			w := safetext.NewWriter(&out)
 			for at := 0; at < len(text); at += size {

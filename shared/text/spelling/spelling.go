@@ -1,10 +1,10 @@
-// Package spelling measures how far a word is from another, for errors that suggest what was meant.
+// Package spelling finds similar words, for errors that suggest what was meant.
 package spelling
 
 import "strings"
 
-// Distance is the Levenshtein distance: how many bytes to insert, delete or change to make b of a. It takes time in
-// proportion to both lengths: bound those of a stranger's words.
+// Distance returns the Levenshtein distance: how many bytes to insert, delete or change to turn a into b. Its time
+// grows with the product of the lengths, so callers must bound the length of input from outside.
 func Distance(a, b string) int {
 	row := make([]int, len(b)+1) // distances from the part of a seen so far to each prefix of b
 	for j := range row {
@@ -24,7 +24,7 @@ func Distance(a, b string) int {
 	return row[len(b)]
 }
 
-// Nearest returns the known word nearest to word, capitals apart, or "" when none is near enough to be meant.
+// Nearest returns the known word nearest to word, ignoring case. It returns "" if none is near enough to be meant.
 func Nearest(word string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {

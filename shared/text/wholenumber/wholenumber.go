@@ -15,8 +15,8 @@ var (
 	ErrRange    = errors.New("it does not fit 64 bits")
 )
 
-// Parse returns the value of a JSON number. Its time depends on the length of the text alone, not on the exponent, and
-// it allocates nothing. The error is one of those above.
+// Parse returns the value of a JSON number. Its time depends on the length of the text, not on the exponent. It
+// allocates nothing. The error is one of those above.
 func Parse(number []byte) (int64, error) {
 	if n, plain := small(number); plain {
 		return n, nil
@@ -40,7 +40,7 @@ func Parse(number []byte) (int64, error) {
 	return value(negative, whole, fraction, exponent)
 }
 
-// small reads the usual case: few digits and nothing else.
+// small reads the usual case: a few digits and nothing else.
 func small(number []byte) (n int64, plain bool) {
 	if len(number) == 0 || len(number) > 18 || number[0] == '0' && len(number) > 1 {
 		return 0, false
@@ -54,7 +54,7 @@ func small(number []byte) (n int64, plain bool) {
 	return n, true
 }
 
-// digits takes those at the front.
+// digits splits off the leading digits.
 func digits(text []byte) (taken, rest []byte) {
 	n := 0
 	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
@@ -66,7 +66,7 @@ func digits(text []byte) (taken, rest []byte) {
 // farAway is an exponent beyond the length of any text.
 const farAway = math.MaxInt32
 
-// exponent reads what follows the digits, which may be nothing. An exponent beyond farAway is that.
+// exponent reads what follows the digits, which may be nothing. It returns farAway for any larger exponent.
 func exponent(text []byte) (n int, ok bool) {
 	if len(text) == 0 {
 		return 0, true
@@ -92,7 +92,7 @@ func exponent(text []byte) (n int, ok bool) {
 	return n, true
 }
 
-// value is that of the digits whole and fraction with the point moved to the right by exponent.
+// value returns the value of the digits with the point moved exponent places to the right.
 func value(negative bool, whole, fraction []byte, exponent int) (int64, error) {
 	at := func(i int) byte {
 		if i < len(whole) {
@@ -107,7 +107,7 @@ func value(negative bool, whole, fraction []byte, exponent int) (int64, error) {
 	for end > first && at(end-1) == '0' {
 		end--
 	}
-	point := len(whole) + exponent // digits from here on are behind the point
+	point := len(whole) + exponent // index of the first digit after the point
 	switch {
 	case first == end:
 		return 0, nil

@@ -51,7 +51,7 @@ func TestParse_TakesNumbersByValue(t *testing.T) {
 	}
 }
 
-// TestParse_CostsNoMoreThanTheText: the value of a short text may have a billion digits, which nobody must write out.
+// A short text may stand for a number of a billion digits, which must not be written out.
 func TestParse_CostsNoMoreThanTheText(t *testing.T) {
 	long := "1" + strings.Repeat("0", 1<<20) + "e-1048576"
 	begin := time.Now()
@@ -71,7 +71,7 @@ func TestParse_CostsNoMoreThanTheText(t *testing.T) {
 	}
 }
 
-// FuzzParse holds the answers against exact arithmetic.
+// FuzzParse compares the answers with exact arithmetic.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"0", "-1.5e1", "1250.5", "1e19", "9.223372036854775807e18", "0.1e-3", "x"} {
 		f.Add(seed)
