@@ -62,7 +62,7 @@ func (o *Orders) Cancel(ctx context.Context, stored *Stored, body []byte, key st
 	}
 	cancelled, err := o.store.Cancel(ctx, &CancelRequest{
 		ID: stored.ID, Cancellation: Cancellation{At: at, By: from.By, Reason: reason},
-		Key: HashKey(from.Caller, key), Hash: hashFields(event.CancellationFields, &event.Cancellation{Reason: reason}),
+		Key: HashKey(from.Caller, key), Hash: HashCancellation(reason),
 		Trace: from.Trace,
 		Payload: event.EncodeCancellation(&event.Cancellation{
 			OrderID: placed.ID, Reason: reason, CancelledAt: at, PlacedAt: placed.PlacedAt,
@@ -73,6 +73,11 @@ func (o *Orders) Cancel(ctx context.Context, stored *Stored, body []byte, key st
 		return Cancelled{}, fmt.Errorf("cancel order: %w", err)
 	}
 	return cancelled, nil
+}
+
+// HashCancellation returns the hash of what a request for a cancellation asks for.
+func HashCancellation(reason string) RequestHash {
+	return hashFields(event.CancellationFields, &event.Cancellation{Reason: reason})
 }
 
 // decodeReason reads a request's body, which may be empty.

@@ -23,7 +23,7 @@ const refunded = `
 `
 
 func TestShipped_IsWhatTheOrderServicePublishes(t *testing.T) {
-	types := map[string]string{event.TypeCreated: event.SchemaCreated, event.TypeCancelled: event.SchemaCancelled}
+	types := event.Types()
 	all := declare.Shipped(event.Topic)
 	if len(all) != len(types) || all[0].Name != event.TypeCreated {
 		t.Errorf("shipped are %+v, published %v", all, types)

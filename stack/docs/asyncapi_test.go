@@ -45,7 +45,7 @@ func asyncDocument(t *testing.T) any {
 	return document
 }
 
-func asyncAPI(t *testing.T) messageSchemas {
+func asyncAPI(t *testing.T, name string) messageSchemas {
 	t.Helper()
 	document := asyncDocument(t)
 	if version := document.(map[string]any)["asyncapi"]; version != "3.0.0" {
@@ -68,7 +68,7 @@ func asyncAPI(t *testing.T) messageSchemas {
 		}
 		return here
 	}
-	// the operation has one channel, and the channel one message
+	// the operation has one channel
 	message := follow("/operations/publishOrderCreated/channel")
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
@@ -89,9 +89,9 @@ func asyncAPI(t *testing.T) messageSchemas {
 		return schema
 	}
 	return messageSchemas{
-		headers: compile(message + "/messages/orderCreated/headers"),
-		key:     compile(message + "/messages/orderCreated/bindings/kafka/key"),
-		value:   compile(message + "/messages/orderCreated/payload"),
+		headers: compile(message + "/messages/" + name + "/headers"),
+		key:     compile(message + "/messages/" + name + "/bindings/kafka/key"),
+		value:   compile(message + "/messages/" + name + "/payload"),
 	}
 }
 
@@ -117,7 +117,10 @@ func (s messageSchemas) check(t *testing.T, r kafka.Record) error {
 	return nil
 }
 
-const goldenDir = "../../testdata/order-created/"
+// goldenDirs have the golden records, by the name of the message in docs/asyncapi.yaml.
+var goldenDirs = map[string]string{
+	"orderCreated": "../../testdata/order-created/", "orderCancelled": "../../testdata/order-cancelled/",
+}
 
 type goldenFile struct {
 	Key     string
@@ -126,16 +129,16 @@ type goldenFile struct {
 }
 
 // goldenRecord is the record that is kept in testdata, and its value.
-func goldenRecord(t *testing.T) (golden goldenFile, value []byte) {
+func goldenRecord(t *testing.T, dir string) (golden goldenFile, value []byte) {
 	t.Helper()
-	text, err := os.ReadFile(goldenDir + "record.json")
+	text, err := os.ReadFile(dir + "record.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(text, &golden); err != nil {
 		t.Fatal(err)
 	}
-	if value, err = os.ReadFile(goldenDir + "valid/" + golden.Value); err != nil {
+	if value, err = os.ReadFile(dir + "valid/" + golden.Value); err != nil {
 		t.Fatal(err)
 	}
 	return golden, value
@@ -144,23 +147,43 @@ func goldenRecord(t *testing.T) (golden goldenFile, value []byte) {
 // TestGoldenRecord_IsWhatTheCodeWrites: what the code writes is the record kept in testdata, byte for byte, and that is
 // what the document says.
 func TestGoldenRecord_IsWhatTheCodeWrites(t *testing.T) {
-	golden, value := goldenRecord(t)
+	golden, value := goldenRecord(t, goldenDirs["orderCreated"])
 	whole, err := event.Decode(value)
 	if err != nil {
 		t.Fatal(err)
 	}
-	envelope := cloudevent.Envelope{
-		ID: "01890a5d-ac96-774b-8000-000000000001", Source: event.Source, Type: event.TypeCreated, Subject: whole.ID,
-		Time:       whole.PlacedAt,
-		DataSchema: event.SchemaCreated, ContentType: event.ContentType,
-		Lineage:  "01890a5d-ac96-774b-8000-000000000002",
-		Sequence: 7, Previous: 5, PartitionPrevious: 3,
-		Trace: cloudevent.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
+	checkGolden(t, "orderCreated", golden, cloudevent.Envelope{
+		ID: "01890a5d-ac96-774b-8000-000000000001", Type: event.TypeCreated, Time: whole.PlacedAt,
+		DataSchema: event.SchemaCreated, Sequence: 7, Previous: 5, PartitionPrevious: 3,
+	}, kafka.Record{Key: value, Value: event.Encode(&whole), Headers: []cloudevent.Header{
+		event.KeyHeader(order.HashKey("key:shop", "cart-4711"), order.HashRequest(&whole)),
+	}})
+}
+
+// TestGoldenRecord_IsWhatTheCodeWritesOfACancellation does the same.
+func TestGoldenRecord_IsWhatTheCodeWritesOfACancellation(t *testing.T) {
+	golden, value := goldenRecord(t, goldenDirs["orderCancelled"])
+	var whole event.Cancellation
+	if err := json.Unmarshal(value, &whole); err != nil {
+		t.Fatal(err)
 	}
-	key := event.KeyHeader(order.HashKey("key:shop", "cart-4711"), order.HashRequest(&whole))
-	record := kafka.Record{
-		Key: []byte(golden.Key), Value: event.Encode(&whole), Headers: append(envelope.Headers(), key),
-	}
+	checkGolden(t, "orderCancelled", golden, cloudevent.Envelope{
+		ID: "01890a5d-ac96-774b-8000-000000000003", Type: event.TypeCancelled, Time: whole.CancelledAt,
+		DataSchema: event.SchemaCancelled, Sequence: 9, Previous: 8, PartitionPrevious: 7,
+	}, kafka.Record{Key: value, Value: event.EncodeCancellation(&whole), Headers: []cloudevent.Header{
+		event.KeyHeader(order.HashKey("key:shop", "cancel-4711"), order.HashCancellation(whole.Reason)),
+	}})
+}
+
+// checkGolden completes the envelope and the record, whose key is the golden value yet and whose headers are those
+// after the envelope, and holds it against the golden record and the document.
+func checkGolden(t *testing.T, message string, golden goldenFile, e cloudevent.Envelope, record kafka.Record) {
+	t.Helper()
+	value := record.Key
+	e.Source, e.ContentType, e.Subject = event.Source, event.ContentType, golden.Key
+	e.Lineage = "01890a5d-ac96-774b-8000-000000000002"
+	e.Trace = cloudevent.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+	record.Key, record.Headers = []byte(golden.Key), append(e.Headers(), record.Headers...)
 	written := map[string]string{}
 	for _, h := range record.Headers {
 		written[h.Key] = string(h.Value)
@@ -168,7 +191,7 @@ func TestGoldenRecord_IsWhatTheCodeWrites(t *testing.T) {
 	if !maps.Equal(written, golden.Headers) || string(record.Value) != string(bytes.TrimSpace(value)) {
 		t.Errorf("written:\n%v\n%s\nkept:\n%v\n%s", written, record.Value, golden.Headers, value)
 	}
-	schemas := asyncAPI(t)
+	schemas := asyncAPI(t, message)
 	if err := schemas.check(t, record); err != nil {
 		t.Error(err)
 	}
@@ -195,7 +218,7 @@ func TestAsyncAPI_MessagesAreAsItSays(t *testing.T) {
 		stacktest.PlaceWithKey(t, s.OrderURL(), "")
 	}
 	clocktest.Eventually(t, "all are published", func() bool { return s.Order.Backlog() == 0 })
-	schemas, records := asyncAPI(t), brokertest.ReadAll(t, dev.Addr(), event.Topic)
+	schemas, records := asyncAPI(t, "orderCreated"), brokertest.ReadAll(t, dev.Addr(), event.Topic)
 	for _, r := range records {
 		if err := schemas.check(t, r); err != nil {
 			t.Error(err)
