@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ordertally/shared/parked/parkedverbs"
+	"ordertally/shared/web/problem"
 )
 
 func TestVerify_SendsEachServiceItsCredentialAndShowsNone(t *testing.T) {
@@ -38,6 +39,18 @@ func TestVerify_SendsEachServiceItsCredentialAndShowsNone(t *testing.T) {
 	target, shops, err := c.connectAll()
 	if text := fmt.Sprintf("%+v %#v %v", *target.Client, *shops[0].Client, err); strings.Contains(text, "sesame") {
 		t.Errorf("shown: %s", text)
+	}
+}
+
+func TestVerify_SaysWhichServiceRefused(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		problem.Write(w, r, problem.New(http.StatusUnauthorized, "unauthenticated", "no key"))
+	}))
+	defer server.Close()
+	c := verifyCmd{remote: remote{Target: "http://127.0.0.1:1"}, Orders: []string{server.URL}}
+	err := c.run(t.Context(), io.Discard)
+	if err == nil || err.Error() != server.URL+" refused: 401 unauthenticated: no key" {
+		t.Errorf("%v", err)
 	}
 }
 
