@@ -63,7 +63,7 @@ func TestVerify_NamesWhatDiffers(t *testing.T) {
 	said, err := verify(s.ActivityURL())
 	stop()
 	placing.Wait()
-	if err != nil && !strings.Contains(said, "in motion") {
+	if err != nil && !strings.Contains(said, "still changed") {
 		t.Errorf("while orders are placed: %v: %s", err, said)
 	}
 	clocktest.Eventually(t, "nothing moves any more", func() bool {
