@@ -218,10 +218,7 @@ func publishForeign(t *testing.T, brokers string) (again, poisonous int) {
 		r := &records[i]
 		headers := r.Headers
 		if i%20 == 0 {
-			headers = slices.DeleteFunc(slices.Clone(headers), func(h cloudevent.Header) bool {
-				return h.Key == cloudevent.HeaderLineage || h.Key == cloudevent.HeaderSequence ||
-					h.Key == cloudevent.HeaderPrevious
-			})
+			headers = stacktest.WithoutLineage(headers)
 		}
 		message(r.Key, r.Value, headers)
 		again++

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -166,10 +165,7 @@ func (c *counting) meddle(ctx context.Context, address string) {
 		}
 		headers := record.Headers
 		if random.IntN(2) == 0 {
-			headers = slices.DeleteFunc(slices.Clone(headers), func(h cloudevent.Header) bool {
-				return h.Key == cloudevent.HeaderLineage || h.Key == cloudevent.HeaderSequence ||
-					h.Key == cloudevent.HeaderPrevious
-			})
+			headers = stacktest.WithoutLineage(headers)
 		}
 		publish(&record, headers, record.Value)
 		c.again++

@@ -1,6 +1,7 @@
 package stacktest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -45,4 +46,14 @@ func Decode(t testing.TB, r kafka.Record) (cloudevent.Envelope, event.Order) {
 		t.Fatal(err)
 	}
 	return envelope, order
+}
+
+// WithoutLineage returns the headers of a message as a program writes them that has no outbox.
+func WithoutLineage(headers []cloudevent.Header) []cloudevent.Header {
+	ours := []string{
+		cloudevent.HeaderLineage, cloudevent.HeaderSequence, cloudevent.HeaderPrevious, cloudevent.HeaderPartitionPrevious,
+	}
+	return slices.DeleteFunc(slices.Clone(headers), func(h cloudevent.Header) bool {
+		return slices.Contains(ours, h.Key)
+	})
 }
