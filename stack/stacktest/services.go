@@ -12,7 +12,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/activity/activityd"
+	"ordertally/activity/activitystore"
 	"ordertally/order/orderd"
+	"ordertally/order/orderstore"
+	"ordertally/shared/boltdb"
 	"ordertally/shared/service"
 )
 
@@ -31,7 +34,8 @@ type Services struct {
 // Addresses of the four listeners, kept over a restart.
 type Addresses struct{ Order, OrderOps, Activity, ActivityOps string }
 
-// StartServices starts both services on free ports with files in dir and stops them at the end of the test.
+// StartServices starts both services on free ports with files in dir and stops them at the end of the test. Their
+// files must be whole then.
 func StartServices(t testing.TB, dir, brokers string) *Services {
 	t.Helper()
 	return StartServicesWith(t, dir, brokers, orderd.Config{})
@@ -46,8 +50,26 @@ func StartServicesWith(t testing.TB, dir, brokers string, config orderd.Config) 
 		Addresses: Addresses{Order: free, OrderOps: free, Activity: free, ActivityOps: free},
 	}
 	s.Start()
-	t.Cleanup(s.Stop)
+	t.Cleanup(func() {
+		s.Stop()
+		s.check()
+	})
 	return s
+}
+
+// check wants both files to be whole.
+func (s *Services) check() {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for name, check := range map[string]boltdb.Checker{
+		"order.db": orderstore.Check, "activity.db": activitystore.Check,
+	} {
+		checked, err := boltdb.CheckFile(ctx, filepath.Join(s.dir, name), check)
+		if err != nil || len(checked.Faults) > 0 {
+			s.t.Errorf("the file of a stopped service: %v, %q", err, checked.Faults)
+		}
+	}
 }
 
 // Start starts them again, after Stop. What they complain of is shown when the test fails.

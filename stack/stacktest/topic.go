@@ -51,7 +51,8 @@ func Decode(t testing.TB, r kafka.Record) (cloudevent.Envelope, event.Order) {
 // WithoutLineage returns the headers of a message as a program writes them that has no outbox.
 func WithoutLineage(headers []cloudevent.Header) []cloudevent.Header {
 	ours := []string{
-		cloudevent.HeaderLineage, cloudevent.HeaderSequence, cloudevent.HeaderPrevious, cloudevent.HeaderPartitionPrevious,
+		cloudevent.HeaderLineage, cloudevent.HeaderSequence, cloudevent.HeaderPrevious,
+		cloudevent.HeaderPartitionPrevious,
 	}
 	return slices.DeleteFunc(slices.Clone(headers), func(h cloudevent.Header) bool {
 		return slices.Contains(ours, h.Key)
