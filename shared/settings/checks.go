@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/settings/plainfile"
 )
 
-// CheckHostPort refuses what is no HOST:PORT, the port a number or the name of a service. Whether there is such a host
-// it does not ask.
+// CheckHostPort refuses a value that is not HOST:PORT. The port is a number or the name of a service. CheckHostPort
+// does not ask whether the host exists.
 func CheckHostPort(value string) error {
 	_, port, err := net.SplitHostPort(value)
 	if err != nil {
@@ -25,8 +25,8 @@ func CheckHostPort(value string) error {
 	return nil
 }
 
-// CheckFile says what keeps this process from opening the regular file at path to write to it, or from making it when
-// it is absent. It opens and makes nothing.
+// CheckFile says why this process cannot write to the regular file at path, or cannot create it if there is none. It
+// opens and creates nothing.
 func CheckFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -44,7 +44,7 @@ func CheckFile(path string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if target, err := os.Readlink(path); err == nil { // a link to what is absent: that is what would be made
+	if target, err := os.Readlink(path); err == nil { // a link to a file that would be created
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(path), target)
 		}

@@ -10,8 +10,12 @@
 // unit everywhere (30s), and a list is "a,b" or, in the file, also a YAML list. An environment variable that is empty
 // counts as not set; to set an empty value use the flag (--name=).
 //
-// One file serves all commands of a program: a key may be any command's setting. Variables with the prefix that are no
-// setting are let be, because others set such too (Kubernetes sets ORDER_SERVICE_HOST for a service called order).
+// A setting is declared by the tags of one field: name, default, help, and the values that it may have (range, enum,
+// check) in which unit. Kong makes the flag of it, this package the variable, the key of the file and the
+// documentation; Fill and Complete give a configuration made in code the same defaults and checks.
+//
+// One file serves all commands of a program: a key may be any command's setting. Unknown variables with the prefix are
+// ignored, because others set such too: Kubernetes sets ORDER_SERVICE_HOST for a service called order.
 //
 // The package also fixes the exit codes. It does not watch the file and reads no settings from anywhere else.
 package settings

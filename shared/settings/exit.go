@@ -58,7 +58,7 @@ func Report(w io.Writer, err error) int {
 		written := make(chan struct{})
 		go func() {
 			defer close(written)
-			_, _ = fmt.Fprintln(safetext.NewWriter(w), err) // no other place to complain to
+			_, _ = fmt.Fprintln(safetext.NewWriter(w), err) // there is nowhere else to report to
 		}()
 		select {
 		case <-written:

@@ -130,7 +130,7 @@ func nestedText(pair *ast.MappingValueNode, lines []string) string {
 	return text
 }
 
-// startOf returns the place of a value's first character.
+// startOf returns the position of a value's first character.
 func startOf(node ast.Node) token.Position {
 	if tk := node.GetToken(); tk != nil && tk.Position != nil {
 		return *tk.Position

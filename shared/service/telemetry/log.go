@@ -59,8 +59,8 @@ type Log struct {
 	Logger zerolog.Logger
 	Level  *Level
 	// Drops counts the lines that were lost.
-	Drops  *Drops
-	places fanout
+	Drops   *Drops
+	outputs fanout
 }
 
 // OpenLog opens the log of a service: on w, usually os.Stderr, as NewLogger has it, and in the file that c names.
@@ -81,13 +81,13 @@ func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
 		if err != nil {
 			return nil, fmt.Errorf("log file: %w", err)
 		}
-		log.places = append(
-			log.places,
+		log.outputs = append(
+			log.outputs,
 			newSink(file, log.Drops, note, func() error { return errors.Join(file.Sync(), file.Close()) }),
 		)
 	}
-	log.places = append(log.places, newSink(forPeople(w), log.Drops, note, func() error { return nil }))
-	log.Logger = newLogger(log.places, service).Hook(log.Level)
+	log.outputs = append(log.outputs, newSink(forPeople(w), log.Drops, note, func() error { return nil }))
+	log.Logger = newLogger(log.outputs, service).Hook(log.Level)
 	return log, nil
 }
 
@@ -124,6 +124,6 @@ func missingLines(service string, lines uint64) []byte {
 	return line.Bytes()
 }
 
-// Close writes what is left, puts the file on the disk and closes it. A place that takes nothing holds it up for half a
-// second at most.
-func (l *Log) Close() error { return l.places.close() }
+// Close writes what is left, puts the file on the disk and closes it. An output that takes nothing holds it up for half
+// a second at most.
+func (l *Log) Close() error { return l.outputs.close() }

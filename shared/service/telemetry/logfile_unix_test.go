@@ -73,7 +73,7 @@ func TestALinkToALogFileStays(t *testing.T) {
 }
 
 // TestLog_DoesNotWaitForItsFile: here the file turned into a FIFO before it was opened, and opening one waits for a
-// reader. The other place has all lines.
+// reader. The other output has all lines.
 func TestLog_DoesNotWaitForItsFile(t *testing.T) {
 	path, out := filepath.Join(t.TempDir(), "order.log"), &lockedBuffer{}
 	err := plainfiletest.Within(t, func() error {

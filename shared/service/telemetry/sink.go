@@ -33,17 +33,17 @@ func (d *Drops) Register(reg prometheus.Registerer, service string) {
 		"standard error or the log file did not take them in time.", d.Lines)
 }
 
-// maxQueued bounds the lines that wait for one place, in bytes. A place that keeps up has few: it is for a reader that
+// maxQueued bounds the lines that wait for one output, in bytes. One that keeps up has few: it is for a reader that
 // pauses.
 const maxQueued = 4 << 20
 
-// closePatience is how long Close waits for a place to take what is left.
+// closePatience is how long Close waits for an output to take what is left.
 const closePatience = 500 * time.Millisecond
 
-// leveled is a line on its way to a place.
+// leveled is a line on its way to an output.
 type leveled struct {
 	level zerolog.Level
-	text  []byte // shared by all places: never changed
+	text  []byte // shared by all outputs: never changed
 }
 
 // sink is one output for log lines. Lines wait in memory and a goroutine writes them, so logging never waits for a
@@ -185,7 +185,7 @@ func (s *sink) close() error {
 	}
 }
 
-// fanout hands each line to every place.
+// fanout hands each line to every output.
 type fanout []*sink
 
 // Write implements io.Writer.
