@@ -133,6 +133,7 @@ func TestParked_ABadDecisionChangesNothing(t *testing.T) {
 	service.PublishWithout("sick")
 	placeSick(t, service, 1)
 	id := listParked(t, service, "").Parked[0].ID
+	service.StopRelay()
 	before := service.Transactions()
 	const unknown = "/v1/outbox/parked/01890a5d-ac96-774b-8000-a8b45f0c6d21"
 	for _, c := range []struct {

@@ -53,6 +53,8 @@ type Service struct {
 	addr   string
 	db     *boltdb.DB
 	server *web.Server
+
+	stopRelay func()
 }
 
 // Start starts a service that takes the time from c. The test's end stops it.

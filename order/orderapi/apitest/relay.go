@@ -51,12 +51,16 @@ func (s *Service) PublishRefusing(
 			s.t.Error(err)
 		}
 	})
-	s.t.Cleanup(func() {
+	s.stopRelay = func() {
 		cancel()
 		ended.Wait()
-	})
+	}
+	s.t.Cleanup(s.stopRelay)
 	return ill, publisher
 }
+
+// StopRelay stops the relay, which may write to the file for a while after its last message.
+func (s *Service) StopRelay() { s.stopRelay() }
 
 // AwaitParked waits until n messages are parked and every other one is published.
 func (s *Service) AwaitParked(n int) {
