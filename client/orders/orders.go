@@ -295,7 +295,7 @@ type Incident struct {
 	// Messages How many messages were dealt with.
 	Messages int64 `json:"messages"`
 
-	// Sequence The slot up to which file and topic agreed.
+	// Sequence The slot up to which file and log agreed.
 	Sequence int64 `json:"sequence"`
 
 	// Text What was found and done. For people.

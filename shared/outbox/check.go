@@ -18,27 +18,6 @@ import (
 // Root is the name of the bucket that an outbox is in.
 func Root() []byte { return rootBucket }
 
-// buckets are those of an outbox.
-func buckets() [][]byte {
-	return [][]byte{
-		metaBucket,
-		lineagesBucket,
-		tailsBucket,
-		messagesBucket,
-		skippedBucket,
-		waitingBucket,
-		movedBucket,
-		retriedBucket,
-		batchesBucket,
-		parkedBucket,
-		auditBucket,
-		againBucket,
-		countsBucket,
-		incidentsBucket,
-		discardedBucket,
-	}
-}
-
 // Check is a boltdb.Checker for the outbox's bucket. It checks each record, and whether the records that belong to it
 // exist.
 func Check(r *boltdb.Record) error {

@@ -3,9 +3,6 @@ package outbox
 import (
 	"context"
 	"errors"
-	"time"
-
-	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
 	"ordertally/shared/crashpoint"
@@ -23,39 +20,17 @@ type Recovery interface {
 	Note() string
 }
 
-var (
-	// ErrForked ends a session of a lineage that the file has left.
-	ErrForked = errors.New("the file has a new lineage")
-	// ErrChanged says that the log changed during an operation: it lost records or was recreated, so it must be checked
-	// again.
-	ErrChanged = errors.New("the log lost records or was recreated meanwhile")
-)
-
-// Fatal marks an error that no retry of the publisher mends: it ends the relay.
-func Fatal(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &fatalError{err}
-}
-
-type fatalError struct{ err error }
-
-func (e *fatalError) Error() string { return e.err.Error() }
-
-func (e *fatalError) Unwrap() error { return e.err }
-
 // Connection is a session of a relay, with what a Recovery may do in it.
 type Connection struct {
 	Session
-	relay *Relay
+	sender *sender
 }
 
 // Ends returns, for each partition, the last record that was published there. A slot of 0 stands for whatever was there
 // when the lineage began.
 func (c *Connection) Ends() map[int32]StoredRecord {
-	ends := make(map[int32]StoredRecord, len(c.relay.tails))
-	for partition, t := range c.relay.tails {
+	ends := make(map[int32]StoredRecord, len(c.sender.tails))
+	for partition, t := range c.sender.tails {
 		ends[partition] = t.StoredRecord
 	}
 	return ends
@@ -63,16 +38,16 @@ func (c *Connection) Ends() map[int32]StoredRecord {
 
 // Announce publishes the watermark alone.
 func (c *Connection) Announce(ctx context.Context) error {
-	_, err := c.relay.transact(ctx, c.Session, nil, c.relay.outbox.position.Load())
+	_, err := c.sender.transact(ctx, c.Session, nil, c.sender.outbox.position.Load())
 	return err
 }
 
 // PublishAgain publishes as many of the given slots as one transaction takes, in their order, and returns how many.
 // They were published before, and go where they went (rule P9).
 func (c *Connection) PublishAgain(ctx context.Context, slots []uint64) (n int, err error) {
-	r := c.relay
+	r := c.sender
 	c.Progress()
-	rows, records, err := r.outbox.recordsAgain(ctx, slots, r.batchCap, r.config.BatchBytes)
+	rows, records, err := r.outbox.recordsAgain(ctx, slots, r.batchCap, r.batchBytes)
 	if err != nil {
 		return 0, Fatal(err)
 	}
@@ -106,101 +81,29 @@ func (c *Connection) PublishAgain(ctx context.Context, slots []uint64) (n int, e
 }
 
 // Reload takes over what Stand and Fork changed.
-func (c *Connection) Reload(ctx context.Context) error { return c.relay.reload(ctx) }
+func (c *Connection) Reload(ctx context.Context) error { return c.sender.reload(ctx) }
 
 // Waits says which transactions of others a scan waits for; none means that it goes on.
-func (c *Connection) Waits(behind []Hidden) { c.relay.held(behind) }
+func (c *Connection) Waits(behind []Hidden) { c.sender.held(behind) }
 
 // Progress says that something is going on: the relay is not stalled.
-func (c *Connection) Progress() { c.relay.watchdog.Step() }
+func (c *Connection) Progress() { c.sender.watchdog.Step() }
 
 // Report logs and counts an incident.
-func (c *Connection) Report(i *Incident) { c.relay.report(i) }
-
-// reload reads what the relay knows of the log from the file.
-func (r *Relay) reload(ctx context.Context) error {
-	return Fatal(r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
-		root := tx.Bucket(rootBucket)
-		r.previous = r.outbox.notSkipped(root, r.outbox.position.Load())
-		r.tails, err = loadTails(root)
-		return err
-	}))
-}
-
-// agree has file and publisher agree before the session publishes.
-func (r *Relay) agree(ctx context.Context, session Session) error {
-	if err := r.recorder.flush(ctx); err != nil {
-		return err
-	}
-	if err := r.seePartitions(ctx, session); err != nil {
-		return err
-	}
-	if err := r.reload(ctx); err != nil {
-		return err
-	}
-	began := r.sighting()
-	c := &Connection{session, r}
-	reconcile := func() error { return c.Believe(ctx) }
-	if r.config.Recovery != nil {
-		reconcile = func() error { return r.config.Recovery.Reconcile(ctx, c) }
-	}
-	if err := reconcile(); err != nil {
-		return err
-	}
-	if err := r.reload(ctx); err != nil {
-		return err
-	}
-	r.held(nil)
-	r.checked = time.Now()
-	began.slot = r.outbox.position.Load()
-	r.seen(began)
-	return nil
-}
+func (c *Connection) Report(i *Incident) { c.sender.report(i) }
 
 // Believe takes the publisher's word for what was published, where its log cannot be read back. A watermark behind what
 // the file recorded is passed over.
 func (c *Connection) Believe(ctx context.Context) error {
 	watermark, known := c.Watermark()
-	history := c.relay.outbox.History()
+	history := c.sender.outbox.History()
 	switch {
 	case !known || watermark.Slot <= history.Published():
 		return nil
 	case watermark.Slot > history.LastSlot():
 		return Fatal(ErrFenced)
 	}
-	return Fatal(c.relay.outbox.db.Write(ctx, func(tx *boltdb.Tx) error {
+	return Fatal(c.sender.outbox.db.Write(ctx, func(tx *boltdb.Tx) error {
 		return history.Stand(tx, c.Ends(), nil, watermark.Slot)
 	}))
-}
-
-// recordsAgain reads the messages to be published again, within the limits, at least one.
-func (o *Outbox) recordsAgain(ctx context.Context, missing []uint64, maxRows, maxBytes int) (rows []row,
-	records []Record, err error) {
-	lineage := o.Lineage()
-	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
-		root := tx.Bucket(rootBucket)
-		before := predecessors{outbox: o, root: root}
-		bytes := 0
-		for _, slot := range missing[:min(len(missing), maxRows)] {
-			key := slotKey(slot)
-			r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
-			if err != nil {
-				return err
-			}
-			if bytes += r.size(); bytes > maxBytes && len(rows) > 0 {
-				return nil
-			}
-			partition := o.partition(slot, r.message.Key)
-			inPartition, err := before.of(slot, partition)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, r)
-			// Not less than what was published before it: the consumer takes all slots in between for counted.
-			records = append(records,
-				r.record(o.config.Source, lineage, partition, o.notSkipped(root, slot-1), inPartition))
-		}
-		return nil
-	})
-	return rows, records, err
 }

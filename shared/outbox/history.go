@@ -76,7 +76,7 @@ func (h History) Stand(tx *boltdb.Tx, ends map[int32]StoredRecord, found []Store
 	for partition, end := range ends {
 		t[partition] = tail{StoredRecord: end}
 	}
-	if err := t.follow(h.o, root, before, position, last); err != nil {
+	if err := t.follow(h.o.predecessors(root), before, position, last); err != nil {
 		return err
 	}
 	errs := []error{emptyBucket(root.Bucket(tailsBucket), nil), t.store(root)}

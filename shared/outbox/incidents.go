@@ -1,9 +1,7 @@
 package outbox
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -11,7 +9,7 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// IncidentKind is what was found amiss between the file and the place that it publishes to. It is a closed set: the
+// IncidentKind is what was found amiss between the file and the log. It is a closed set: the
 // values label metrics.
 type IncidentKind string
 
@@ -19,11 +17,11 @@ type IncidentKind string
 const (
 	// published by a process that died before it recorded that
 	IncidentRecovered         IncidentKind = "recovered"
-	IncidentWatermarkLost     IncidentKind = "watermark_lost"     // the place forgot the watermark
+	IncidentWatermarkLost     IncidentKind = "watermark_lost"     // the publisher forgot the watermark
 	IncidentWatermarkForeign  IncidentKind = "watermark_foreign"  // another program set the watermark
 	IncidentForged            IncidentKind = "forged"             // another program wrote records with this lineage
-	IncidentLogRecreated      IncidentKind = "log_recreated"      // the place was deleted and recreated
-	IncidentRepublished       IncidentKind = "republished"        // the place lost messages, which were published again
+	IncidentLogRecreated      IncidentKind = "log_recreated"      // the log was deleted and recreated
+	IncidentRepublished       IncidentKind = "republished"        // the log lost messages, which were published again
 	IncidentForked            IncidentKind = "forked"             // the file is a copy: it went on under a new lineage
 	IncidentPartitionsMissing IncidentKind = "partitions_missing" // the log has fewer partitions than messages go to
 	IncidentFenced            IncidentKind = "fenced"             // a copy took over: the process ended
@@ -48,7 +46,7 @@ func IncidentKinds() []IncidentKind {
 type Incident struct {
 	At       time.Time    `json:"at" doc:"When it was found."`
 	Kind     IncidentKind `json:"kind" doc:"What was found."`
-	Slot     uint64       `json:"sequence" doc:"The slot up to which file and topic agreed."`
+	Slot     uint64       `json:"sequence" doc:"The slot up to which file and log agreed."`
 	Messages int          `json:"messages" doc:"How many messages were dealt with."`
 	Text     string       `json:"text" doc:"What was found and done. For people."`
 }
@@ -71,24 +69,4 @@ func putIncident(root *bbolt.Bucket, f *Incident) error {
 		return err
 	}
 	return bucket.Delete(slotKey(number - maxIncidents))
-}
-
-// Incidents returns the newest incidents, at most limit, newest first.
-func (o *Outbox) Incidents(ctx context.Context, limit int) (incidents []Incident, err error) {
-	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
-		cursor := tx.Bucket(rootBucket).Bucket(incidentsBucket).Cursor()
-		for key, sealed := cursor.Last(); key != nil && len(incidents) < limit; key, sealed = cursor.Prev() {
-			text, err := codec.Unseal(key, sealed)
-			if err != nil {
-				return fmt.Errorf("read incident %d: %w", slotOf(key), err)
-			}
-			var f Incident
-			if err := json.Unmarshal(text, &f); err != nil {
-				return fmt.Errorf("read incident %d: %w", slotOf(key), err)
-			}
-			incidents = append(incidents, f)
-		}
-		return nil
-	})
-	return incidents, err
 }

@@ -1,6 +1,9 @@
 package outbox
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // LinkState is the state of the relay's connection to the publisher.
 type LinkState string
@@ -28,51 +31,39 @@ type Link struct {
 	Error string    `json:"error,omitempty" doc:"Why the last session ended. For people. Left out while it is up."`
 }
 
-// setLink sets the state, from now.
-func (o *Outbox) setLink(state LinkState, err error) {
-	o.setLinkSince(state, o.config.Clock.Now(), err)
+// sighting records when a look at the log confirmed what was published, and up to which slot.
+type sighting struct {
+	at      time.Time // by the outbox's clock
+	elapsed time.Time // by the monotonic one
+	slot    uint64    // up to which it was published
 }
 
-// setLinkSince sets the state, from the given time. A state that does not change keeps its start.
-func (o *Outbox) setLinkSince(state LinkState, since time.Time, err error) {
-	next := Link{State: state, Since: since.UTC()}
-	if last := o.link.Load(); last.State == state {
-		next.Since = last.Since
-	}
-	if err != nil {
-		next.Error = clip(err.Error())
-	}
-	o.link.Store(&next)
+// HeldBack describes other programs' transactions that must end before the relay publishes. Until then nobody can tell
+// whether the records that they hide were lost.
+type HeldBack struct {
+	Since  time.Time `json:"since" doc:"Since when the relay waits."`
+	Text   string    `json:"text" doc:"What it waits for. For people."`
+	Behind []Hidden  `json:"behind" doc:"The open transactions that it waits for."`
 }
 
-// connecting notes that a session is about to be opened. During an outage that is one more attempt, and the outage goes
-// on.
-func (o *Outbox) connecting() {
-	if o.link.Load().State != LinkDown {
-		o.setLink(LinkConnecting, nil)
+// describe says what is waited for.
+func describe(behind []Hidden) string {
+	first := behind[0]
+	whose := "another program's"
+	if first.Lineage != "" {
+		whose = "that of the order service with lineage " + first.Lineage
 	}
-}
-
-// down says that there is an outage. It began with the step that failed, or when the relay had to connect: with the
-// first that did.
-func (o *Outbox) down(step time.Time, err error) {
-	if last := o.link.Load(); last.State == LinkConnecting {
-		step = last.Since
+	text := fmt.Sprintf(
+		"waits for the end of an open transaction, %s: partition %d from offset %d",
+		whose,
+		first.Partition,
+		first.From,
+	)
+	if !first.Since.IsZero() {
+		text += ", begun at " + first.Since.UTC().Format(time.RFC3339)
 	}
-	o.setLinkSince(LinkDown, step, err)
-}
-
-// up says that the publisher takes messages, or would if there were any. A session alone does not show that: one that
-// may not write can be opened. began is when the outage began that ends with this; changed is false when the link was
-// up already.
-func (o *Outbox) up() (began time.Time, changed bool) {
-	last := o.link.Load()
-	if last.State == LinkUp {
-		return time.Time{}, false
+	if more := len(behind) - 1; more > 0 {
+		text += fmt.Sprintf(", and in %d more partitions", more)
 	}
-	if last.State == LinkDown {
-		began = last.Since
-	}
-	o.setLink(LinkUp, nil)
-	return began, true
+	return text
 }

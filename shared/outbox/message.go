@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -42,18 +41,6 @@ type row struct {
 }
 
 const rowVersion = 3
-
-var errRow = errors.New("not a message row of a known version")
-
-func slotKey(slot uint64) []byte { return binary.BigEndian.AppendUint64(nil, slot) }
-
-// slotOf is 0 for a key that is too short for one: its checksum, which is asked afterwards, says that it is damaged.
-func slotOf(key []byte) uint64 {
-	if len(key) < 8 {
-		return 0
-	}
-	return binary.BigEndian.Uint64(key)
-}
 
 // encode returns the sealed value of r for the key slotKey(r.slot).
 func (r *row) encode(key []byte) []byte {

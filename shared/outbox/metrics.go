@@ -55,11 +55,11 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 		batchTime: metric.Histogram(reg, prefix+"batch_seconds", "Time to publish one transaction.", 0.001, 2, 15),
 		transactions: metric.Counters(reg, prefix+"transactions_total",
 			"Transactions with the publisher, by result; of a failed one the outcome is read back.", "result",
-			[]string{committed, rejected, failed}),
+			[]string{resultCommitted, resultRejected, resultFailed}),
 		incidents: metric.Counters(reg, prefix+"incidents_total",
-			"Differences found between the file and the topic, by kind.", "kind", IncidentKinds()),
+			"Differences found between the file and the log, by kind.", "kind", IncidentKinds()),
 		republished: metric.Counter(reg, prefix+"republished_total",
-			"Messages published again because the topic had lost them."),
+			"Messages published again because the log had lost them."),
 		recovered: metric.Counter(reg, prefix+"recovered_total",
 			"Messages found published after a crash or an unknown "+
 				"outcome, which sending again would have doubled."),
@@ -80,18 +80,18 @@ func (o *Outbox) OldestAge() time.Duration {
 
 // Results of transactions.
 const (
-	committed = "committed"
-	rejected  = "rejected"
-	failed    = "failed"
+	resultCommitted = "committed"
+	resultRejected  = "rejected"
+	resultFailed    = "failed"
 )
 
 // ended counts a transaction that ended with err.
 func (m *Metrics) ended(err error) {
-	result := committed
+	result := resultCommitted
 	if _, ok := errors.AsType[*RejectedError](err); ok {
-		result = rejected
+		result = resultRejected
 	} else if err != nil {
-		result = failed
+		result = resultFailed
 	}
 	m.transactions.WithLabelValues(result).Inc()
 }

@@ -16,28 +16,6 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// The buckets of an outbox, all within one bucket of the file.
-var (
-	rootBucket      = []byte("outbox")
-	metaBucket      = []byte("meta")      // see expiredKey
-	lineagesBucket  = []byte("lineages")  // slot -> the lineage that the slots after it belong to
-	tailsBucket     = []byte("tails")     // partition -> the last record published there
-	messagesBucket  = []byte("messages")  // slot -> row; its bbolt sequence is the last slot given
-	skippedBucket   = []byte("skipped")   // slot -> nothing: never to be published under this slot
-	waitingBucket   = []byte("waiting")   // skipped slot -> entry: waits, is held, or is parked
-	movedBucket     = []byte("moved")     // origin -> the slot its message has now, when that is another
-	retriedBucket   = []byte("retried")   // slot -> origin, for the slots that moved messages got
-	batchesBucket   = []byte("batches")   // last slot of a published batch -> when and where it was published
-	parkedBucket    = []byte("parked")    // id -> skipped slot of a parked message
-	countsBucket    = []byte("counts")    // slot -> the number of partitions that messages from it on are spread over
-	auditBucket     = []byte("audit")     // number -> what an operator did
-	againBucket     = []byte("again")     // slot -> when and where it was published again, after the place had lost it
-	incidentsBucket = []byte("incidents") // number -> what was found amiss when a session was opened
-)
-
-// tailFill packs pages full that are only appended to.
-const tailFill = 0.9
-
 // Config of an Outbox. The zero value is ready for use. Some are settings.
 type Config struct {
 	// QueueMessages and QueueBytes bound the queue in memory.
@@ -152,12 +130,6 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 	return err
 }
 
-// ErrFenced says that another process publishes under this file's lineage: somebody runs a copy of the file. Nothing is
-// appended any more. The next start begins a lineage of its own and publishes what only this file has.
-var ErrFenced = errors.New("another process runs a copy of this file and has taken over its lineage: find out which " +
-	"of the two is to go on; " +
-	"when this one is started again, it publishes under a new lineage what only it has")
-
 // Lineage names the history of slots that new messages belong to. It changes when the file turns out to be a copy.
 func (o *Outbox) Lineage() string { return o.id.Load().lineage }
 
@@ -267,42 +239,4 @@ func (o *Outbox) advance(position uint64) (recheck bool) {
 	recheck = len(o.waits.moving) > 0
 	o.waits.passed(position)
 	return recheck
-}
-
-// Backlog is the number of messages that are neither published nor parked.
-func (o *Outbox) Backlog() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	ahead := int(o.queue.lastSlot() - o.position.Load()) //nolint:gosec // position never passes the tail
-	return ahead - o.waits.skippedAfter(o.position.Load()) + o.waits.waiting
-}
-
-// Waiting returns the number of messages that were refused and will be retried, or that wait behind one.
-func (o *Outbox) Waiting() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.waits.waiting
-}
-
-// Parked is the number of parked messages.
-func (o *Outbox) Parked() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.waits.parked
-}
-
-// OldestUnpublished returns when the oldest message was committed that is neither published nor parked; the zero time
-// when there is none. It reads one row at most.
-func (o *Outbox) OldestUnpublished(ctx context.Context) (time.Time, error) {
-	o.mu.Lock()
-	oldest := o.waits.oldest()
-	o.mu.Unlock()
-	rows, _, err := o.read(ctx, o.position.Load(), 0, 1, 0)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if len(rows) == 1 && (oldest.IsZero() || rows[0].committed.Before(oldest)) {
-		oldest = rows[0].committed
-	}
-	return oldest, nil
 }

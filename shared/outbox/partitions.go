@@ -1,11 +1,8 @@
 package outbox
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -86,63 +83,12 @@ func loadCounts(root *bbolt.Bucket) (counts partitionCounts, err error) {
 	return counts, err
 }
 
-// count has the messages from slot on spread over n partitions.
-func (o *Outbox) count(tx *boltdb.Tx, from uint64, n int32) error {
-	counts := append(slices.Clone(*o.counts.Load()), partitionCount{from, n})
-	tx.AfterCommit(func() { o.counts.Store(&counts) })
-	return putSealed(tx.Bucket(rootBucket).Bucket(countsBucket), slotKey(from), partitionKey(n))
-}
-
-// Partitions returns the number of partitions that new messages are spread over; 0 before the first session.
-func (o *Outbox) Partitions() int { return int(o.counts.Load().newest()) }
-
-// partition returns where a message goes that has the given slot.
-func (o *Outbox) partition(slot uint64, key []byte) int32 {
-	return Partition(key, o.counts.Load().of(slot))
-}
-
-// countPartitions takes over how many partitions the log has, in a file that does not know a number yet. From then on
-// the number stays whatever the log has.
-func (o *Outbox) countPartitions(ctx context.Context, inLog int) error {
-	o.inLog.Store(int32(inLog)) //nolint:gosec // few
-	if o.Partitions() != 0 {
-		return nil
-	}
-	return o.db.Write(ctx, func(tx *boltdb.Tx) error { return o.count(tx, 1, int32(inLog)) }) //nolint:gosec // few
-}
-
-// ErrPartitions says that the number of partitions cannot become what was asked for; its text says why.
-var ErrPartitions = errors.New("the number of partitions stays as it is")
-
-// GrowPartitions has the messages from the next slot on spread over n partitions, and returns that slot. Those before
-// keep their partitions. The error is ErrPartitions when there are more already, or when the log is not known to have
-// that many.
-func (o *Outbox) GrowPartitions(ctx context.Context, n int) (from uint64, err error) {
-	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
-		inLog, counts := int(o.inLog.Load()), *o.counts.Load()
-		switch now := int(counts.newest()); {
-		case now == n && n > 0:
-			from = counts[len(counts)-1].from
-			return nil
-		case n < now:
-			return boltdb.Refuse(fmt.Errorf("%w: there are %d, and they only become more", ErrPartitions, now))
-		case inLog == 0:
-			return boltdb.Refuse(fmt.Errorf("%w: the log has not been reached yet; ask again when the relay is up",
-				ErrPartitions))
-		case n > inLog:
-			return boltdb.Refuse(fmt.Errorf("%w: the log has %d; add partitions to it first", ErrPartitions, inLog))
-		}
-		from = tx.Bucket(rootBucket).Bucket(messagesBucket).Sequence() + 1
-		return o.count(tx, from, int32(n)) //nolint:gosec // at most those of the log
-	})
-	return from, err
-}
-
 // predecessors finds which slot of the lineage was published before a slot in the same partition. Slots are asked for
 // in ascending order. It reads rows up to those slots, and back from the first until it meets each partition.
 type predecessors struct {
-	outbox *Outbox
 	root   *bbolt.Bucket
+	counts partitionCounts
+	base   uint64           // the lineage begins after it
 	low    uint64           // the lowest slot that was read
 	next   uint64           // the slot to be read next
 	last   map[int32]uint64 // partition -> the newest slot read
@@ -170,8 +116,7 @@ func (p *predecessors) of(slot uint64, partition int32) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	base := p.outbox.id.Load().base
-	end := max(base, front)
+	end := max(p.base, front)
 	for ; p.last[partition] == 0 && p.low > end+1; p.low-- {
 		if slot-p.low >= maxLookBack {
 			return p.low - 1, nil
@@ -184,7 +129,7 @@ func (p *predecessors) of(slot uint64, partition int32) (uint64, error) {
 			p.last[at] = p.low - 1
 		}
 	}
-	if last := p.last[partition]; last != 0 || end == base {
+	if last := p.last[partition]; last != 0 || end == p.base {
 		return last, nil
 	}
 	return end, nil
@@ -198,5 +143,5 @@ func (p *predecessors) read(slot uint64) (partition int32, published bool, err e
 		return 0, false, nil
 	}
 	r, err := decodeRow(key, sealed)
-	return p.outbox.partition(slot, r.message.Key), err == nil, err
+	return Partition(r.message.Key, p.counts.of(slot)), err == nil, err
 }

@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Publisher reaches the place that messages are published to: a Kafka topic, or what behaves like one. It is declared
+// Publisher reaches the log that messages are published to. It is declared
 // here, by its user.
 type Publisher interface {
 	// Open starts the one session of the lineage and fences every earlier one: nothing that an earlier session left
@@ -22,7 +22,7 @@ type Publisher interface {
 // Identity is who publishes.
 type Identity struct {
 	Lineage string
-	// MayCreate says that nothing was published to the place yet, so that it may be made when it is missing.
+	// MayCreate says that nothing was published to the log yet, so that it may be made when it is missing.
 	MayCreate bool
 }
 

@@ -2,68 +2,14 @@ package outbox
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
-	"ordertally/shared/boltdb/codec"
 	"ordertally/shared/service/lifecycle"
 )
-
-// batch is one published transaction: when, and where each of its slots stands.
-type batch struct {
-	first, last uint64
-	at          time.Time
-	slots       positionMap
-	tails       tails // that it moved; stored beside it
-}
-
-// Version 1 had, after the time, the last place in each partition and no positionMap.
-const batchVersion = 2
-
-func (b *batch) encode(key []byte) []byte {
-	out := make([]byte, codec.SealSize, codec.SealSize+1+8+8+len(b.slots))
-	out = append(out, batchVersion)
-	out = binary.BigEndian.AppendUint64(out, b.first)
-	out = appendTime(out, b.at)
-	out = append(out, b.slots...)
-	codec.SealInPlace(key, out)
-	return out
-}
-
-func decodeBatch(key, sealed []byte) (batch, error) {
-	value, err := codec.Unseal(key, sealed)
-	if err != nil {
-		return batch{}, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), err)
-	}
-	d := decoder{b: value}
-	version := d.byte()
-	b := batch{first: d.uint64(), last: slotOf(key), at: d.time()}
-	if d.short {
-		return batch{}, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), errRow)
-	}
-	if version == batchVersion {
-		b.slots = append(positionMap{}, d.b...)
-	}
-	return b, nil
-}
-
-// store writes b and the tails and anchors that moved.
-func (b *batch) store(root *bbolt.Bucket) error {
-	bucket := root.Bucket(batchesBucket)
-	bucket.FillPercent = tailFill
-	key := slotKey(b.last)
-	return errors.Join(
-		bucket.Put(key, b.encode(key)),
-		b.tails.store(root),
-	)
-}
 
 // recorder stores what was published, behind the relay's back: the publisher's own watermark is what counts, so a
 // record that a crash takes away is only missed as a hint and as the time an order shows.
@@ -170,7 +116,7 @@ func (r *recorder) take() []batch {
 }
 
 // expire returns what retention is to delete now, nil for nothing. A row that it cannot read stops it, not the rest.
-func (r *recorder) expire(ctx context.Context) *step {
+func (r *recorder) expire(ctx context.Context) *expiryStep {
 	s, err := r.expiry.plan(ctx)
 	if err != nil {
 		r.expiry.due = r.outbox.config.Clock.Now().Add(time.Hour)
@@ -180,7 +126,7 @@ func (r *recorder) expire(ctx context.Context) *step {
 }
 
 // store writes batches, and deletes what has expired, in one transaction.
-func (r *recorder) store(ctx context.Context, batches []batch, old *step) {
+func (r *recorder) store(ctx context.Context, batches []batch, old *expiryStep) {
 	if len(batches) == 0 && old == nil {
 		return
 	}

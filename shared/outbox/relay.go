@@ -9,7 +9,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/shared/boltdb"
-	"ordertally/shared/crashpoint"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/settings"
 )
@@ -61,34 +60,30 @@ func setDefault[T comparable](field *T, value T) {
 
 // Relay publishes what an Outbox holds, in slot order.
 type Relay struct {
-	outbox    *Outbox
+	sender
 	publisher Publisher
 	config    RelayConfig
-	logger    zerolog.Logger
-	metrics   *Metrics
-	recorder  *recorder
-	watchdog  lifecycle.Watchdog
 
 	// The rest belongs to Run's goroutine.
-	previous  uint64           // newest published slot
-	last      map[int32]uint64 // partition -> newest slot in the batch being made
-	batchCap  int              // messages in the next batch: halved to find one that is refused
-	nextDue   time.Time        // when the next waiting message is due
-	recheck   bool             // waiting messages changed since nextDue was computed
-	tails     tails
-	narrow    bool      // the log has fewer partitions than messages go to
-	checked   time.Time // when it was seen to have what was published
-	announced time.Time // when the watermark was set last
-	step      time.Time // when the step began that an outage would begin with
+	narrow  bool      // the log has fewer partitions than messages go to
+	checked time.Time // when it was seen to have what was published
+	step    time.Time // when the step began that an outage would begin with
 }
 
 // NewRelay returns a relay from o to p. One relay may run for an outbox.
 func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logger zerolog.Logger) *Relay {
 	config.setDefaults()
-	return &Relay{
-		outbox: o, publisher: p, config: config, logger: logger, metrics: metrics,
-		recorder: newRecorder(o, logger), batchCap: config.BatchMessages, last: map[int32]uint64{},
+	note := func() string { return "" }
+	if config.Recovery != nil {
+		note = config.Recovery.Note
 	}
+	return &Relay{publisher: p, config: config, sender: sender{
+		retries: retries{outbox: o, logger: logger, metrics: metrics, maxAttempts: config.MaxAttempts,
+			retry: config.Retry},
+		recorder: newRecorder(o, logger), note: note, batchMessages: config.BatchMessages,
+		batchBytes: config.BatchBytes, publishTimeout: config.PublishTimeout, batchCap: config.BatchMessages,
+		last: map[int32]uint64{},
+	}}
 }
 
 // Run publishes until ctx ends, and then returns nil once the transaction under way has ended. An outage is waited out,
@@ -107,7 +102,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 	for ctx.Err() == nil {
 		r.watchdog.Step()
 		r.step = r.outbox.config.Clock.Now()
-		if !rejected { // else the link is up: Kafka spoke of a message
+		if !rejected { // else the link is up: the publisher spoke of a message
 			r.outbox.connecting()
 		}
 		progressed, err := r.session(ctx)
@@ -249,22 +244,6 @@ func (r *Relay) seePartitions(ctx context.Context, session Session) error {
 	return &OutageError{Class: Other, Err: errors.New(text)}
 }
 
-// up notes that the publisher takes messages, and says so when it did not before.
-func (r *Relay) up() {
-	began, changed := r.outbox.up()
-	if !changed {
-		return
-	}
-	line := r.logger.Info().
-		Str("lineage", r.outbox.Lineage()).
-		Uint64("position", r.outbox.position.Load()).
-		Int("backlog", r.outbox.Backlog())
-	if !began.IsZero() {
-		line = line.Time("down_since", began)
-	}
-	line.Msg("publishing")
-}
-
 func (r *Relay) open(ctx context.Context) (Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.config.OpenTimeout)
 	defer cancel()
@@ -357,76 +336,6 @@ func (r *Relay) next(ctx context.Context) (rows []row, to uint64, err error) {
 	return rows, to, err
 }
 
-// publish sends rows and moves the position to the slot they reach to.
-func (r *Relay) publish(ctx context.Context, session Session, rows []row, to uint64) error {
-	if len(rows) == 0 {
-		r.setPosition(to) // skipped slots only: the next transaction carries the watermark past them
-		return nil
-	}
-	records := make([]Record, len(rows))
-	previous, lineage := r.previous, r.outbox.Lineage()
-	clear(r.last)
-	for i := range rows {
-		slot, partition := rows[i].slot, r.outbox.partition(rows[i].slot, rows[i].message.Key)
-		inPartition, ok := r.last[partition]
-		if !ok {
-			inPartition = r.tails[partition].last
-		}
-		records[i] = rows[i].record(r.outbox.config.Source, lineage, partition, previous, inPartition)
-		previous, r.last[partition] = slot, slot
-	}
-	started := time.Now()
-	crashpoint.Here("outbox.before-publish")
-	positions, err := r.transact(ctx, session, records, to)
-	if rejected, ok := errors.AsType[*RejectedError](err); ok {
-		r.up()
-		return r.rejected(ctx, rows, rejected)
-	}
-	if err != nil {
-		return err
-	}
-	r.up()
-	crashpoint.Here("outbox.after-publish")
-	now := r.outbox.config.Clock.Now()
-	r.previous = previous
-	r.batchCap = min(r.batchCap*2, r.config.BatchMessages)
-	stored := storedRecords(records, positions)
-	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPositionMap(stored),
-		tails: r.tails.published(stored)})
-	r.setPosition(to)
-	r.metrics.publishedBatch(rows, now, time.Since(started))
-	return nil
-}
-
-// stopGrace is how long a transaction under way may go on when the relay is to stop. One that is cut short has an
-// unknown outcome, which the next start reads back (rule P6).
-const stopGrace = 2 * time.Second
-
-// transact publishes records and the watermark in one transaction, which a stop does not cut short at once.
-func (r *Relay) transact(ctx context.Context, session Session, records []Record, slot uint64) ([]Position, error) {
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.config.PublishTimeout)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		sleep(grace, stopGrace)
-		cancel()
-	})()
-	watermark := Watermark{Slot: slot}
-	if r.config.Recovery != nil {
-		watermark.Note = r.config.Recovery.Note()
-	}
-	began := time.Now()
-	positions, err := session.Publish(grace, records, watermark)
-	r.metrics.ended(err)
-	if err == nil {
-		r.announced = began
-	}
-	return positions, err
-}
-
-func (r *Relay) setPosition(position uint64) {
-	r.recheck = r.outbox.advance(position) || r.recheck
-}
-
 // await blocks until a commit, a due message, the time to check, a disconnection or the end.
 func (r *Relay) await(ctx context.Context, session Session) error {
 	r.watchdog.Rest()
@@ -446,12 +355,66 @@ func (r *Relay) await(ctx context.Context, session Session) error {
 	return nil
 }
 
-// report logs and counts an incident.
-func (r *Relay) report(i *Incident) {
-	r.metrics.found(i)
-	level := zerolog.WarnLevel
-	if i.Kind == IncidentRecovered { // what a crash leaves
-		level = zerolog.InfoLevel
+// agree has file and publisher agree before the session publishes.
+func (r *Relay) agree(ctx context.Context, session Session) error {
+	if err := r.recorder.flush(ctx); err != nil {
+		return err
 	}
-	r.logger.WithLevel(level).Str("kind", string(i.Kind)).Uint64("slot", i.Slot).Int("messages", i.Messages).Msg(i.Text)
+	if err := r.seePartitions(ctx, session); err != nil {
+		return err
+	}
+	if err := r.reload(ctx); err != nil {
+		return err
+	}
+	began := r.sighting()
+	c := &Connection{session, &r.sender}
+	reconcile := func() error { return c.Believe(ctx) }
+	if r.config.Recovery != nil {
+		reconcile = func() error { return r.config.Recovery.Reconcile(ctx, c) }
+	}
+	if err := reconcile(); err != nil {
+		return err
+	}
+	if err := r.reload(ctx); err != nil {
+		return err
+	}
+	r.held(nil)
+	r.checked = time.Now()
+	began.slot = r.outbox.position.Load()
+	r.seen(began)
+	return nil
+}
+
+func (r *Relay) sighting() sighting {
+	return sighting{r.outbox.config.Clock.Now(), time.Now(), r.outbox.position.Load()}
+}
+
+// untilLook is how long a look can be put off.
+func (r *Relay) untilLook() time.Duration {
+	every := r.config.CheckEvery
+	if r.outbox.wanted.Load() {
+		every = min(every, lookPause)
+	}
+	return every - time.Since(r.checked)
+}
+
+// look checks that the publisher still has what was published.
+func (r *Relay) look(ctx context.Context, session Session) error {
+	began := r.sighting()
+	if r.config.Recovery != nil {
+		if err := r.config.Recovery.Check(ctx, &Connection{session, &r.sender}); err != nil {
+			return err
+		}
+	}
+	r.checked = began.elapsed
+	r.seen(began)
+	return nil
+}
+
+// seen records that a look confirmed what was published.
+func (r *Relay) seen(began sighting) {
+	r.outbox.sight.Store(&began)
+	if r.outbox.wanted.Swap(false) {
+		r.recorder.nudge()
+	}
 }

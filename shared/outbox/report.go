@@ -2,8 +2,13 @@ package outbox
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
+
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/boltdb/codec"
 )
 
 // Report is an account of an outbox, for people. LogID and Repair are filled in by package recovery.
@@ -50,4 +55,62 @@ func (o *Outbox) Report(ctx context.Context, limit int) (Report, error) {
 	}
 	r.Incidents, err = o.Incidents(ctx, limit)
 	return r, err
+}
+
+// Incidents returns the newest incidents, at most limit, newest first.
+func (o *Outbox) Incidents(ctx context.Context, limit int) (incidents []Incident, err error) {
+	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
+		cursor := tx.Bucket(rootBucket).Bucket(incidentsBucket).Cursor()
+		for key, sealed := cursor.Last(); key != nil && len(incidents) < limit; key, sealed = cursor.Prev() {
+			text, err := codec.Unseal(key, sealed)
+			if err != nil {
+				return fmt.Errorf("read incident %d: %w", slotOf(key), err)
+			}
+			var f Incident
+			if err := json.Unmarshal(text, &f); err != nil {
+				return fmt.Errorf("read incident %d: %w", slotOf(key), err)
+			}
+			incidents = append(incidents, f)
+		}
+		return nil
+	})
+	return incidents, err
+}
+
+// Backlog is the number of messages that are neither published nor parked.
+func (o *Outbox) Backlog() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ahead := int(o.queue.lastSlot() - o.position.Load()) //nolint:gosec // position never passes the tail
+	return ahead - o.waits.skippedAfter(o.position.Load()) + o.waits.waiting
+}
+
+// Waiting returns the number of messages that were refused and will be retried, or that wait behind one.
+func (o *Outbox) Waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waits.waiting
+}
+
+// Parked is the number of parked messages.
+func (o *Outbox) Parked() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waits.parked
+}
+
+// OldestUnpublished returns when the oldest message was committed that is neither published nor parked; the zero time
+// when there is none. It reads one row at most.
+func (o *Outbox) OldestUnpublished(ctx context.Context) (time.Time, error) {
+	o.mu.Lock()
+	oldest := o.waits.oldest()
+	o.mu.Unlock()
+	rows, _, err := o.read(ctx, o.position.Load(), 0, 1, 0)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(rows) == 1 && (oldest.IsZero() || rows[0].committed.Before(oldest)) {
+		oldest = rows[0].committed
+	}
+	return oldest, nil
 }

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -32,61 +31,6 @@ const (
 	expireIdle = 10 * time.Second
 )
 
-var (
-	// discardedBucket has, for each discarded message whose row is there, when it was discarded and its slot ->
-	// nothing.
-	discardedBucket = []byte("discarded")
-
-	// expiredKey in the meta bucket is the slot up to which published messages have gone.
-	expiredKey = []byte("expired")
-
-	// markDiscarded is the value of a skipped slot whose message was discarded and has gone.
-	markDiscarded = []byte{1}
-)
-
-func discardedKey(at time.Time, slot uint64) []byte {
-	return binary.BigEndian.AppendUint64(appendTime(nil, at), slot)
-}
-
-// expiredSlot is the slot up to which published messages have gone from the file, 0 when none has.
-func expiredSlot(root *bbolt.Bucket) (uint64, error) {
-	sealed := root.Bucket(metaBucket).Get(expiredKey)
-	if sealed == nil {
-		return 0, nil
-	}
-	value, err := codec.Unseal(expiredKey, sealed)
-	d := decoder{b: value}
-	slot := d.uint64()
-	if err == nil && d.short {
-		err = errRow
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read how far messages have expired: %w", err)
-	}
-	return slot, nil
-}
-
-// expired says whether the row of slot is missing because its message was published and has expired.
-func expired(root *bbolt.Bucket, slot uint64) (bool, error) {
-	front, err := expiredSlot(root)
-	return err == nil && slot <= front, err
-}
-
-// countRows returns the number of rows in the messages bucket without reading them: each slot has one, but for those
-// that expired or moved on. entries are all in the waiting bucket: each has its row and its mark.
-func countRows(root *bbolt.Bucket, entries int) (int64, error) {
-	front, err := expiredSlot(root)
-	if err != nil {
-		return 0, err
-	}
-	rows := int64(root.Bucket(messagesBucket).Sequence()-front) + int64(entries) //nolint:gosec // the front never passes the tail
-	cursor := root.Bucket(skippedBucket).Cursor()
-	for k, _ := cursor.Seek(slotKey(front + 1)); k != nil; k, _ = cursor.Next() {
-		rows--
-	}
-	return rows, nil
-}
-
 // expiry decides what goes next. It belongs to the recorder's goroutine.
 type expiry struct {
 	outbox *Outbox
@@ -96,8 +40,8 @@ type expiry struct {
 	more   bool      // the last step left some
 }
 
-// step is what goes in one transaction.
-type step struct {
+// expiryStep is what goes in one transaction.
+type expiryStep struct {
 	rows      []agedRow // published, ascending
 	front     uint64    // the new expiredSlot, 0 when it stays
 	discarded [][]byte  // keys of discardedBucket
@@ -107,7 +51,7 @@ type step struct {
 }
 
 // published says whether published messages are to go, or marks before them.
-func (s *step) published() bool { return len(s.rows) > 0 || s.front != 0 }
+func (s *expiryStep) published() bool { return len(s.rows) > 0 || s.front != 0 }
 
 type agedRow struct {
 	slot  uint64
@@ -115,7 +59,7 @@ type agedRow struct {
 }
 
 // plan returns the next step, nil when there is nothing to do for now.
-func (e *expiry) plan(ctx context.Context) (*step, error) {
+func (e *expiry) plan(ctx context.Context) (*expiryStep, error) {
 	retention, now := e.outbox.config.Retention, e.outbox.config.Clock.Now()
 	if retention <= 0 || now.Before(e.due) {
 		return nil, nil //nolint:nilnil // nothing to do and nothing wrong
@@ -125,7 +69,7 @@ func (e *expiry) plan(ctx context.Context) (*step, error) {
 		return nil, nil //nolint:nilnil // not yet
 	}
 	e.again = time.Now().Add(expirePause)
-	s := &step{looked: e.looked}
+	s := &expiryStep{looked: e.looked}
 	seen, until := e.outbox.covered()
 	if until.After(now) {
 		until = now
@@ -138,7 +82,7 @@ func (e *expiry) plan(ctx context.Context) (*step, error) {
 		if err := s.findPublished(root, seen, until.Add(-retention), retention); err != nil || s.published() {
 			return err
 		}
-		due := step{looked: s.looked}
+		due := expiryStep{looked: s.looked}
 		err := due.findPublished(root, e.outbox.position.Load(), now.Add(-retention), retention)
 		if due.published() {
 			e.outbox.wantLook()
@@ -158,7 +102,7 @@ func (e *expiry) plan(ctx context.Context) (*step, error) {
 }
 
 // done has memory follow a step that was committed, or found nothing to delete.
-func (e *expiry) done(s *step) {
+func (e *expiry) done(s *expiryStep) {
 	e.looked, e.due, e.more = s.looked, s.due, s.more
 	if e.more {
 		e.due = time.Time{}
@@ -173,14 +117,14 @@ func (e *expiry) wait() time.Duration {
 	return expireIdle
 }
 
-func (s *step) soonest(due time.Time) {
+func (s *expiryStep) soonest(due time.Time) {
 	if s.due.IsZero() || due.Before(s.due) {
 		s.due = due
 	}
 }
 
 // findDiscarded adds the messages that were discarded before the given time.
-func (s *step) findDiscarded(root *bbolt.Bucket, before time.Time, retention time.Duration) error {
+func (s *expiryStep) findDiscarded(root *bbolt.Bucket, before time.Time, retention time.Duration) error {
 	cursor := root.Bucket(discardedBucket).Cursor()
 	for k, sealed := cursor.First(); k != nil; k, sealed = cursor.Next() {
 		if _, err := codec.Unseal(k, sealed); err != nil {
@@ -201,7 +145,7 @@ func (s *step) findDiscarded(root *bbolt.Bucket, before time.Time, retention tim
 }
 
 // findPublished adds the published rows that were committed before the given time, up to the slot last.
-func (s *step) findPublished(root *bbolt.Bucket, last uint64, before time.Time, retention time.Duration) error {
+func (s *expiryStep) findPublished(root *bbolt.Bucket, last uint64, before time.Time, retention time.Duration) error {
 	recorded, _ := root.Bucket(batchesBucket).Cursor().Last()
 	if recorded == nil {
 		return nil
@@ -243,7 +187,7 @@ func (s *step) findPublished(root *bbolt.Bucket, last uint64, before time.Time, 
 
 // pass moves the front to the last row, or less far when there are more marks on the way than one step may delete. It
 // never ends at a mark that no published slot follows: notSkipped goes back over those.
-func (s *step) pass(root *bbolt.Bucket, front uint64) {
+func (s *expiryStep) pass(root *bbolt.Bucket, front uint64) {
 	s.front = s.rows[len(s.rows)-1].slot
 	cursor := root.Bucket(skippedBucket).Cursor()
 	n := 0
@@ -284,7 +228,7 @@ func age(root *bbolt.Bucket, key, sealed []byte) (agedRow, time.Time, error) {
 }
 
 // apply deletes what the step found. Nothing else changes those rows, so it holds whatever was committed since.
-func (s *step) apply(root *bbolt.Bucket) error {
+func (s *expiryStep) apply(root *bbolt.Bucket) error {
 	for _, key := range s.discarded {
 		if err := deleteDiscarded(root, key); err != nil {
 			return err
@@ -320,7 +264,7 @@ func (s *step) apply(root *bbolt.Bucket) error {
 }
 
 // gone is how many rows the step deletes.
-func (s *step) gone() int { return len(s.rows) + len(s.discarded) }
+func (s *expiryStep) gone() int { return len(s.rows) + len(s.discarded) }
 
 func deleteDiscarded(root *bbolt.Bucket, key []byte) error {
 	slot := key[8:]
@@ -355,11 +299,6 @@ func deleteMarks(root *bbolt.Bucket, front, until uint64) error {
 	return nil
 }
 
-// deleteMark forgets a slot that the front has passed and whose message has moved on.
-func deleteMark(root *bbolt.Bucket, key []byte) error {
-	return errors.Join(root.Bucket(skippedBucket).Delete(key), root.Bucket(retriedBucket).Delete(key))
-}
-
 // deleteBatches deletes the records of batches that have expired as a whole, but for the newest: it says where to go on
 // after a restart.
 func deleteBatches(root *bbolt.Bucket, until uint64) error {
@@ -378,3 +317,27 @@ func deleteBatches(root *bbolt.Bucket, until uint64) error {
 	}
 	return nil
 }
+
+// covered returns which messages may expire after the newest look: those up to slot that were old enough at the time
+// until. slot is 0 if that look was too long ago.
+func (o *Outbox) covered() (slot uint64, until time.Time) {
+	seen := o.sight.Load()
+	if seen == nil || time.Since(seen.elapsed) > lookHolds {
+		return 0, time.Time{}
+	}
+	return seen.slot, seen.at
+}
+
+// wantLook asks the relay for a look at the log.
+func (o *Outbox) wantLook() {
+	if !o.wanted.Swap(true) {
+		o.queue.nudge()
+	}
+}
+
+const (
+	// lookPause is the minimum time between two looks that retention asks for.
+	lookPause = 10 * time.Second
+	// lookHolds is for how long after a look messages that were old enough then may be deleted.
+	lookHolds = time.Minute
+)

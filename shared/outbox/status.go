@@ -71,12 +71,3 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 	at, _, err := publication(root, slot)
 	return Status{State: Published, Attempts: attempts + 1, At: at}, err
 }
-
-// currentSlot returns the slot that the message has now which was appended with origin.
-func currentSlot(root *bbolt.Bucket, origin uint64) (uint64, error) {
-	key := slotKey(origin)
-	if moved := root.Bucket(movedBucket).Get(key); moved != nil {
-		return sealedSlot(key, moved)
-	}
-	return origin, nil
-}

@@ -11,7 +11,7 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// tails is, for each partition, the last record published there: where to look whether the place still has what it was
+// tails is, for each partition, the last record published there: where to look whether the log still has what it was
 // given, and where to read on for what was published without our knowing. A slot of 0 stands for whatever was in the
 // partition when the lineage began.
 type tails map[int32]tail
@@ -25,10 +25,6 @@ type tail struct {
 }
 
 const tailSize = 3 * 8
-
-func partitionKey(partition int32) []byte {
-	return binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // not negative
-}
 
 func loadTails(root *bbolt.Bucket) (tails, error) {
 	t := tails{}
@@ -72,7 +68,7 @@ func (t tails) published(records []StoredRecord) tails {
 
 // follow has the newest slots of known take part, and those that were published after slot from, up to slot to, without
 // our knowing: each stands, or will, in the partition of its key.
-func (t tails) follow(o *Outbox, root *bbolt.Bucket, known tails, from, to uint64) error {
+func (t tails) follow(rows predecessors, known tails, from, to uint64) error {
 	for partition, before := range known {
 		if now, ok := t[partition]; ok {
 			now.last = max(now.last, before.last)
@@ -81,7 +77,6 @@ func (t tails) follow(o *Outbox, root *bbolt.Bucket, known tails, from, to uint6
 			t[partition] = tail{StoredRecord{Position: Position{partition, -1}}, before.last}
 		}
 	}
-	rows := predecessors{outbox: o, root: root}
 	for slot := from + 1; slot <= to; slot++ {
 		partition, published, err := rows.read(slot)
 		if err != nil {

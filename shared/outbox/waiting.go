@@ -12,15 +12,6 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Refusal says why the publisher last refused a message, and when it is retried. It is zero for a message that was not
-// refused.
-type Refusal struct {
-	Class  Class
-	Reason string    // text of the failure, clipped
-	Failed time.Time // when that was
-	Next   time.Time // when it is tried again; zero when nothing is due, because it is parked or stands behind another
-}
-
 // WaitingMessage is a message that was refused and will be retried, or that waits behind one with the same key.
 type WaitingMessage struct {
 	ID        uuidv7.ID
@@ -30,14 +21,6 @@ type WaitingMessage struct {
 	Attempts  int  // refusals that were its own fault
 	Committed time.Time
 	Refusal   Refusal
-}
-
-func (e *entry) refusal() Refusal {
-	r := Refusal{Class: e.class, Reason: e.reason, Failed: e.failed}
-	if e.state == retrying {
-		r.Next = e.due
-	}
-	return r
 }
 
 // maxWaitingScan is how many entries one call looks at.

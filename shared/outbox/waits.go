@@ -271,3 +271,20 @@ func (w *waits) oldest() time.Time {
 	}
 	return oldest
 }
+
+// Refusal says why the publisher last refused a message, and when it is retried. It is zero for a message that was not
+// refused.
+type Refusal struct {
+	Class  Class
+	Reason string    // text of the failure, clipped
+	Failed time.Time // when that was
+	Next   time.Time // when it is tried again; zero when nothing is due, because it is parked or stands behind another
+}
+
+func (e *entry) refusal() Refusal {
+	r := Refusal{Class: e.class, Reason: e.reason, Failed: e.failed}
+	if e.state == retrying {
+		r.Next = e.due
+	}
+	return r
+}

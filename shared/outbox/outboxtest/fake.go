@@ -18,8 +18,8 @@ import (
 // Partitions is how many the Publisher has, until it is made anew with others.
 const Partitions = 3
 
-// Publisher keeps what is published in memory, in Partitions partitions, fences like Kafka and fails as its script
-// says. Like in Kafka an open transaction of somebody else hides what stands behind its first record (Hang). It is safe
+// Publisher keeps what is published in memory, in Partitions partitions, fences and fails as its script
+// says. An open transaction of somebody else hides what stands behind its first record (Hang). It is safe
 // for concurrent use; the zero value is ready.
 type Publisher struct {
 	mu         sync.Mutex
@@ -158,7 +158,7 @@ func (p *Publisher) LoseQuietly(keep int) {
 	p.change()
 }
 
-// Expire deletes the first n records, like a topic's retention.
+// Expire deletes the first n records, like a log's own retention.
 func (p *Publisher) Expire(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,7 +173,7 @@ func (p *Publisher) Expire(n int) {
 	p.stands = p.stands[first:]
 }
 
-// Recreate deletes everything and makes the place anew, watermarks included, and tells the session of trouble.
+// Recreate deletes everything and makes the log anew, watermarks included, and tells the session of trouble.
 func (p *Publisher) Recreate() { p.RecreateWith(Partitions) }
 
 // RecreateWith is Recreate with another number of partitions.
@@ -192,7 +192,7 @@ func (p *Publisher) RecreateQuietly() {
 	p.empty()
 }
 
-// Delete deletes the place, watermarks included, and tells the session of trouble. No session can be opened until it is
+// Delete deletes the log, watermarks included, and tells the session of trouble. No session can be opened until it is
 // made anew.
 func (p *Publisher) Delete() {
 	p.mu.Lock()
@@ -218,7 +218,7 @@ func (p *Publisher) AddPartitions(n int32) {
 	p.worry()
 }
 
-// ForgetWatermarks forgets the watermarks, like Kafka after 7 days.
+// ForgetWatermarks forgets the watermarks, as after a week.
 func (p *Publisher) ForgetWatermarks() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -312,7 +312,7 @@ func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Sessio
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gone {
-		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the place is gone")}
+		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the log is gone")}
 	}
 	if p.epochs == nil {
 		p.epochs = map[string]int{}
@@ -366,7 +366,7 @@ func (s *session) Publish(ctx context.Context, records []outbox.Record, watermar
 	}
 	if p.gone {
 		p.mu.Unlock()
-		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the place is gone")}
+		return nil, &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("the log is gone")}
 	}
 	places := make([]outbox.Position, len(records))
 	next := p.ends()

@@ -25,12 +25,12 @@ type Target struct {
 	// Hang begins a transaction of somebody else in each partition and leaves it open; end ends it. It is called with
 	// an open session.
 	Hang func(t *testing.T) (end func())
-	// Remake deletes the place and makes it anew, with Partitions-1 partitions instead of Partitions.
+	// Remake deletes the log and makes it anew, with Partitions-1 partitions instead of Partitions.
 	Remake func(t *testing.T)
 	// AtLeastOnce says that it publishes without transactions: a batch that fails may be visible in part, and another
 	// session is noticed but not fenced.
 	AtLeastOnce bool
-	// TooLarge is the size in bytes of a value that the place refuses but the client lets through; 0 skips nothing but
+	// TooLarge is the size in bytes of a value that the log refuses but the client lets through; 0 skips nothing but
 	// uses 3 MiB, which the client refuses.
 	TooLarge int
 }
@@ -486,7 +486,7 @@ func hidden(t *testing.T, target Target) {
 	}
 }
 
-// scanOfAnother remakes the place while a scan of it waits.
+// scanOfAnother remakes the log while a scan of it waits.
 func scanOfAnother(t *testing.T, target Target) {
 	name := lineage()
 	session := openLog(t, target, name, 0)
@@ -521,7 +521,7 @@ func remade(t *testing.T, target Target) {
 	session.Close()
 	session = openLog(t, target, name, 1)
 	if session.LogID() == before {
-		t.Errorf("the place is called %s as before", before)
+		t.Errorf("the log is called %s as before", before)
 	}
 	if n := session.Partitions(); n != Partitions-1 {
 		t.Errorf("made anew with %d partitions, it says %d", Partitions-1, n)
@@ -553,6 +553,6 @@ func named(t *testing.T, target Target) {
 func logID(t *testing.T, target Target) {
 	first, second := openLog(t, target, lineage(), 0), openLog(t, target, lineage(), 0)
 	if first.LogID() == "" || first.LogID() != second.LogID() {
-		t.Fatalf("the place is %q, then %q", first.LogID(), second.LogID())
+		t.Fatalf("the log is %q, then %q", first.LogID(), second.LogID())
 	}
 }

@@ -1,0 +1,211 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.etcd.io/bbolt"
+
+	"ordertally/shared/crashpoint"
+	"ordertally/shared/service/lifecycle"
+)
+
+// sender makes the transactions of a relay. It belongs to the goroutine of Relay.Run.
+type sender struct {
+	retries
+	recorder       *recorder
+	watchdog       lifecycle.Watchdog
+	note           func() string // of the next watermark
+	batchMessages  int
+	batchBytes     int
+	publishTimeout time.Duration
+
+	previous  uint64           // newest published slot
+	last      map[int32]uint64 // partition -> newest slot in the batch being made
+	batchCap  int              // messages in the next batch: halved to find one that is refused
+	tails     tails
+	announced time.Time // when the watermark was set last
+}
+
+// rejected deals with a batch that was refused because of messages in it. It returns nil when the session can go on,
+// else errRejected. Only a message that is at fault for certain is charged (rule P4), one that was named or was alone:
+// publishers refuse whole batches, so a larger one is halved and tried again.
+func (r *sender) rejected(ctx context.Context, rows []row, cause *RejectedError) error {
+	if len(cause.Slots) > 0 {
+		guilty := slices.DeleteFunc(rows, func(row row) bool { return !slices.Contains(cause.Slots, row.slot) })
+		return r.charge(ctx, guilty, cause)
+	}
+	if len(rows) > 1 {
+		r.batchCap = len(rows) / 2
+		return errRejected
+	}
+	if err := r.charge(ctx, rows, cause); err != nil {
+		return err
+	}
+	r.setPosition(max(rows[0].slot, r.outbox.position.Load())) // one that is published again lies before it
+	return errRejected
+}
+
+// publish sends rows and moves the position to the slot they reach to.
+func (r *sender) publish(ctx context.Context, session Session, rows []row, to uint64) error {
+	if len(rows) == 0 {
+		r.setPosition(to) // skipped slots only: the next transaction carries the watermark past them
+		return nil
+	}
+	records := make([]Record, len(rows))
+	previous, lineage := r.previous, r.outbox.Lineage()
+	clear(r.last)
+	for i := range rows {
+		slot, partition := rows[i].slot, r.outbox.partition(rows[i].slot, rows[i].message.Key)
+		inPartition, ok := r.last[partition]
+		if !ok {
+			inPartition = r.tails[partition].last
+		}
+		records[i] = rows[i].record(r.outbox.config.Source, lineage, partition, previous, inPartition)
+		previous, r.last[partition] = slot, slot
+	}
+	started := time.Now()
+	crashpoint.Here("outbox.before-publish")
+	positions, err := r.transact(ctx, session, records, to)
+	if rejected, ok := errors.AsType[*RejectedError](err); ok {
+		r.up()
+		return r.rejected(ctx, rows, rejected)
+	}
+	if err != nil {
+		return err
+	}
+	r.up()
+	crashpoint.Here("outbox.after-publish")
+	now := r.outbox.config.Clock.Now()
+	r.previous = previous
+	r.batchCap = min(r.batchCap*2, r.batchMessages)
+	stored := storedRecords(records, positions)
+	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPositionMap(stored),
+		tails: r.tails.published(stored)})
+	r.setPosition(to)
+	r.metrics.publishedBatch(rows, now, time.Since(started))
+	return nil
+}
+
+// stopGrace is how long a transaction under way may go on when the relay is to stop. One that is cut short has an
+// unknown outcome, which the next start reads back (rule P6).
+const stopGrace = 2 * time.Second
+
+// transact publishes records and the watermark in one transaction, which a stop does not cut short at once.
+func (r *sender) transact(ctx context.Context, session Session, records []Record, slot uint64) ([]Position, error) {
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.publishTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		sleep(grace, stopGrace)
+		cancel()
+	})()
+	began := time.Now()
+	positions, err := session.Publish(grace, records, Watermark{Slot: slot, Note: r.note()})
+	r.metrics.ended(err)
+	if err == nil {
+		r.announced = began
+	}
+	return positions, err
+}
+
+func (r *sender) setPosition(position uint64) {
+	r.recheck = r.outbox.advance(position) || r.recheck
+}
+
+// report logs and counts an incident.
+func (r *sender) report(i *Incident) {
+	r.metrics.found(i)
+	level := zerolog.WarnLevel
+	if i.Kind == IncidentRecovered { // what a crash leaves
+		level = zerolog.InfoLevel
+	}
+	r.logger.WithLevel(level).Str("kind", string(i.Kind)).Uint64("slot", i.Slot).Int("messages", i.Messages).Msg(i.Text)
+}
+
+// errRejected ends a session whose batch was refused and dealt with: the next one follows at once.
+var errRejected = errors.New("a batch was rejected")
+
+// up notes that the publisher takes messages, and says so when it did not before.
+func (r *sender) up() {
+	began, changed := r.outbox.up()
+	if !changed {
+		return
+	}
+	line := r.logger.Info().
+		Str("lineage", r.outbox.Lineage()).
+		Uint64("position", r.outbox.position.Load()).
+		Int("backlog", r.outbox.Backlog())
+	if !began.IsZero() {
+		line = line.Time("down_since", began)
+	}
+	line.Msg("publishing")
+}
+
+// reload reads what the relay knows of the log from the file.
+func (r *sender) reload(ctx context.Context) error {
+	return Fatal(r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
+		root := tx.Bucket(rootBucket)
+		r.previous = r.outbox.notSkipped(root, r.outbox.position.Load())
+		r.tails, err = loadTails(root)
+		return err
+	}))
+}
+
+// recordsAgain reads the messages to be published again, within the limits, at least one.
+func (o *Outbox) recordsAgain(ctx context.Context, missing []uint64, maxRows, maxBytes int) (rows []row,
+	records []Record, err error) {
+	lineage := o.Lineage()
+	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
+		root := tx.Bucket(rootBucket)
+		before := o.predecessors(root)
+		bytes := 0
+		for _, slot := range missing[:min(len(missing), maxRows)] {
+			key := slotKey(slot)
+			r, err := decodeRow(key, root.Bucket(messagesBucket).Get(key))
+			if err != nil {
+				return err
+			}
+			if bytes += r.size(); bytes > maxBytes && len(rows) > 0 {
+				return nil
+			}
+			partition := o.partition(slot, r.message.Key)
+			inPartition, err := before.of(slot, partition)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, r)
+			// Not less than what was published before it: the consumer takes all slots in between for counted.
+			records = append(records,
+				r.record(o.config.Source, lineage, partition, o.notSkipped(root, slot-1), inPartition))
+		}
+		return nil
+	})
+	return rows, records, err
+}
+
+// held records what a scan waits for; an empty argument means that it goes on.
+func (r *sender) held(behind []Hidden) {
+	last := r.outbox.held.Load()
+	switch {
+	case len(behind) == 0 && last == nil:
+	case len(behind) == 0:
+		r.outbox.held.Store(nil)
+		r.outbox.setLink(LinkConnecting, nil)
+		r.logger.Info().
+			Dur("waited", r.outbox.config.Clock.Now().Sub(last.Since)).
+			Msg("the open transactions have ended; publishing goes on")
+	case last == nil:
+		next := &HeldBack{Since: r.outbox.config.Clock.Now().UTC(), Text: describe(behind), Behind: behind}
+		r.outbox.held.Store(next)
+		r.outbox.setLink(LinkWaiting, nil)
+		r.logger.Warn().
+			Str("for", next.Text).
+			Int("backlog", r.outbox.Backlog()).
+			Msg("nothing is published: the relay waits for an open transaction that hides records")
+	default:
+		r.outbox.held.Store(&HeldBack{Since: last.Since, Text: describe(behind), Behind: behind})
+	}
+}
