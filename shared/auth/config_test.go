@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-func TestWhetherGuardWouldRefuseIsKnownWithoutAService(t *testing.T) {
+func TestConfig_ChecksWithoutAService(t *testing.T) {
 	const exposed = "0.0.0.0:8080"
 	check := func(c auth.Config, addr, path string) error { return c.Check(t.Context(), addr, format, path) }
 	f := newFile(t)

@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/settings/plainfile/plainfiletest"
 )
 
-func TestAFileWithAKey(t *testing.T) {
+func TestCredential_ReadsAFile(t *testing.T) {
 	t.Setenv("ORDER_API_KEY", "of-the-variable")
 	key := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(key, []byte(" ot_key\n"), 0o600); err != nil {
@@ -39,7 +39,7 @@ func TestAFileWithAKey(t *testing.T) {
 	}
 }
 
-func TestAFileWithoutAKeyIsRefusedAtOnce(t *testing.T) {
+func TestCredential_RefusesAFileWithoutAKey(t *testing.T) {
 	fifo, large := plainfiletest.FIFO(t), filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(large, []byte(strings.Repeat("x", 64<<10+1)), 0o600); err != nil {
 		t.Fatal(err)

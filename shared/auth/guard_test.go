@@ -11,7 +11,7 @@ import (
 	"ordertally/shared/web"
 )
 
-func TestWhereAServiceMayListenWithoutKeys(t *testing.T) {
+func TestConfig_SaysWhereAServiceMayListenWithoutKeys(t *testing.T) {
 	f := newFile(t)
 	guard := func(c auth.Config, addr string) error {
 		_, err := c.Guard(t.Context(), f.db, addr, "order", "the.db")
@@ -57,7 +57,7 @@ func TestWhereAServiceMayListenWithoutKeys(t *testing.T) {
 	refused(t, closed, "Send a credential") // the flag does not open what has keys
 }
 
-func TestATableWithARouteWithoutScopeIsAMistake(t *testing.T) {
+func TestGuard_PanicsForARouteWithoutScope(t *testing.T) {
 	for _, scope := range []string{"", "orders:reed"} {
 		func() {
 			defer func() {
@@ -71,7 +71,7 @@ func TestATableWithARouteWithoutScopeIsAMistake(t *testing.T) {
 	}
 }
 
-func TestSettingsOfAnIssuer(t *testing.T) {
+func TestConfig_ChecksTheIssuer(t *testing.T) {
 	for _, tc := range []struct{ issuer, audience, want string }{
 		{"", "", ""},
 		{"https://issuer.example", "a", ""},

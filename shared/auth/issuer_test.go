@@ -29,7 +29,7 @@ func issuerGuard(t *testing.T, p *authtest.Issuer, c clock.Clock) *auth.Guard {
 	return g
 }
 
-func TestATokenOfTheIssuer(t *testing.T) {
+func TestIssuer_AcceptsItsToken(t *testing.T) {
 	t.Parallel()
 	p, now := authtest.NewIssuer(t, start), clock.NewManual(start)
 	guard := issuerGuard(t, p, now)
@@ -69,7 +69,7 @@ func TestATokenOfTheIssuer(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsNotTheIssuersIsRefused(t *testing.T) {
+func TestIssuer_RefusesATokenThatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)
 	guard := issuerGuard(t, p, clock.NewManual(start))
@@ -126,7 +126,7 @@ func TestATokenThatIsNotTheIssuersIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheIssuerChangesItsKey(t *testing.T) {
+func TestIssuer_FollowsAChangedKey(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)
 	guard := issuerGuard(t, p, clock.NewManual(start))
@@ -173,7 +173,7 @@ func TestIssuer_RefusesAWithdrawnKeyAfterRenewing(t *testing.T) {
 	refused(t, guard, "signature", "Bearer "+unseen)
 }
 
-func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
+func TestIssuer_IsAwayWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	p := authtest.NewIssuer(t, start)
 	guard := issuerGuard(t, p, clock.NewManual(start))
@@ -189,7 +189,7 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-func TestNobodyAsksTheIssuerAfterClose(t *testing.T) {
+func TestIssuer_IsNotAskedAfterClose(t *testing.T) {
 	t.Parallel()
 	asked, ended := make(chan struct{}), make(chan struct{})
 	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

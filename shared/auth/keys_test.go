@@ -97,7 +97,7 @@ func refused(t *testing.T, guard *auth.Guard, detail string, headers ...string) 
 	}
 }
 
-func TestAKeyIsItsOwner(t *testing.T) {
+func TestKeys_TellTheOwner(t *testing.T) {
 	f := newFile(t)
 	key, credential := f.make("shop", time.Time{}, auth.OrdersRead, auth.OrdersWrite)
 	_, second := f.make("shop", time.Time{}, auth.OrdersRead)
@@ -124,7 +124,7 @@ func TestAKeyIsItsOwner(t *testing.T) {
 	}
 }
 
-func TestACredentialThatIsNotGoodIsRefused(t *testing.T) {
+func TestKeys_RefuseABadCredential(t *testing.T) {
 	f := newFile(t)
 	_, good := f.make("shop", time.Time{}, auth.OrdersRead)
 	_, brief := f.make("brief", start.Add(time.Hour), auth.OrdersRead)
@@ -190,7 +190,7 @@ func TestKeys_LetInNobodyAfterTheLastIsRevoked(t *testing.T) {
 	}
 }
 
-func TestAKeyThatMakesNoSenseIsNotMade(t *testing.T) {
+func TestKeys_RefuseToMakeAKeyThatMakesNoSense(t *testing.T) {
 	f := newFile(t)
 	for _, tc := range []struct {
 		name, want string
@@ -217,7 +217,7 @@ func TestAKeyThatMakesNoSenseIsNotMade(t *testing.T) {
 	}
 }
 
-func TestTheLastUseIsWrittenDown(t *testing.T) {
+func TestKeys_WriteTheLastUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFile(t)
 		f.make("unused", time.Time{}, auth.OrdersRead)
@@ -254,7 +254,7 @@ func TestTheLastUseIsWrittenDown(t *testing.T) {
 	})
 }
 
-func TestADamagedKeyIsAnError(t *testing.T) {
+func TestKeys_FailForADamagedKey(t *testing.T) {
 	f := newFile(t)
 	key, _ := f.make("shop", time.Time{}, auth.OrdersRead)
 	_ = f.db.Close()

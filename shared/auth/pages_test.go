@@ -32,7 +32,7 @@ func askAs(t *testing.T, g *auth.Guard, method, host string, header map[string]s
 	return w.Code, answer.Code
 }
 
-func TestAServiceWithoutKeysDoesNotAnswerAsAPage(t *testing.T) {
+func TestAgainstPages_RefusesTheHostOfAPage(t *testing.T) {
 	open, closed := auth.Unguarded(), &auth.Guard{Keys: authtest.Keys(t)}
 	authtest.Key(t, closed.Keys, auth.OrdersRead)
 	for _, host := range []string{
@@ -62,7 +62,7 @@ func TestAServiceWithoutKeysDoesNotAnswerAsAPage(t *testing.T) {
 	}
 }
 
-func TestAServiceWithoutKeysDoesNothingForForeignPages(t *testing.T) {
+func TestAgainstPages_RefusesChangesByForeignPages(t *testing.T) {
 	for _, tc := range []struct {
 		method string
 		header map[string]string

@@ -16,7 +16,7 @@ const golden = `{"id":"01890a5d-ac96-774b-8000-a8b45f0c6d21","source":"online-re
 	`"lines":[{"sku":"85123A","description":"WHITE \"HEART\"","quantity":6,"unit_price":255},{"sku":"71053","quantity":1,"unit_price":0}],` +
 	`"total":1530,"placed_at":"2010-12-01T08:26:00Z","metadata":{"channel":"web","country":"United Kingdom"}}`
 
-func TestGoldenWireForm(t *testing.T) {
+func TestEncode_IsTheGoldenForm(t *testing.T) {
 	o := event.Order{
 		Source: "online-retail", Reference: "536365", CustomerID: "17850", Currency: "GBP", Total: 1530,
 		Lines: []event.Line{{SKU: "85123A", Description: `WHITE "HEART"`, Quantity: 6, UnitPrice: 255},
@@ -35,7 +35,7 @@ func TestGoldenWireForm(t *testing.T) {
 	}
 }
 
-func TestDecodeReturnsWhatWasEncoded(t *testing.T) {
+func TestDecode_ReturnsWhatWasEncoded(t *testing.T) {
 	ids := uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})
 	rapid.Check(t, func(t *rapid.T) {
 		o := event.Order{

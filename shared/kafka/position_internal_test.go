@@ -7,7 +7,7 @@ import (
 	"ordertally/shared/event/cloudevent"
 )
 
-func TestMarksAreFewAndReachFarBack(t *testing.T) {
+func TestCheckpoints_AreFewAndReachFarBack(t *testing.T) {
 	const step, reads = 37, 200_000
 	var checkpoints []Checkpoint
 	for i := range int64(reads) {

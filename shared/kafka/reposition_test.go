@@ -297,17 +297,17 @@ func TestDeletedRecordsAreReported(t *testing.T) {
 	}
 }
 
-// TestPositionsWithoutMarks are those of files of the time before checkpoints, and of partitions of which nothing was
+// TestReading_GoesOnWithoutCheckpoints are those of files of the time before checkpoints, and of partitions of which nothing was
 // read yet.
-func TestPositionsWithoutMarks(t *testing.T) {
+func TestReading_GoesOnWithoutCheckpoints(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 9) // offsets 0 to 17
 	l.read(map[int32]kafka.Position{0: {Offset: 4}}).follows(slots("a", 3, 9)...)
 	l.read(map[int32]kafka.Position{0: {Offset: 100}}).goesBack(kafka.Truncated, 100, slots("a", 1, 9)...)
 }
 
-// TestTheNewestMarkThatMatches goes back no further than needed.
-func TestTheNewestMarkThatMatches(t *testing.T) {
+// TestReading_FindsTheNewestCheckpointThatMatches goes back no further than needed.
+func TestReading_FindsTheNewestCheckpointThatMatches(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 3)
 	r := l.read(nil)

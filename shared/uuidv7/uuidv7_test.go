@@ -9,7 +9,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-func TestIDsGrowThroughAClockThatStandsStillAndGoesBack(t *testing.T) {
+func TestSource_GrowsThoughTheClockStandsStillOrGoesBack(t *testing.T) {
 	c := clock.NewManual(time.UnixMilli(1_700_000_000_000))
 	source := uuidv7.NewSource(c, 0, uuidv7.ID{})
 	var last uuidv7.ID

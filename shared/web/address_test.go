@@ -29,7 +29,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 	return &visitor{from: addr}, err
 }
 
-func TestOneAddressCannotTakeAllConnections(t *testing.T) {
+func TestServer_LetsNoAddressTakeAllConnections(t *testing.T) {
 	proxies, err := ParseProxies([]string{"10.0.0.0/8"})
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ func overloaded(err error) bool {
 	return ok && p.Status == http.StatusServiceUnavailable && p.Code == web.CodeOverloaded
 }
 
-func TestLargeAnswersHaveOneRoomAmongThem(t *testing.T) {
+func TestAnswers_ShareOneRoom(t *testing.T) {
 	answers := web.NewAnswers()
 	take := func(addr string, bytes int) func() {
 		t.Helper()
@@ -67,7 +67,7 @@ func TestLargeAnswersHaveOneRoomAmongThem(t *testing.T) {
 	}
 }
 
-func TestPagesAreMadeInTurns(t *testing.T) {
+func TestAnswers_MakePagesInTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answers := web.NewAnswers()
 		for range 4 {

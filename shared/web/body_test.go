@@ -20,7 +20,7 @@ import (
 
 const limit = 100
 
-func TestReadBodyMediaTypes(t *testing.T) {
+func TestReadBody_ChecksTheMediaType(t *testing.T) {
 	tests := map[string]struct {
 		header http.Header
 		status int // 0 is accepted
@@ -70,7 +70,7 @@ func (u unread) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestReadBodyLimit(t *testing.T) {
+func TestReadBody_KeepsToTheLimit(t *testing.T) {
 	read := func(body io.Reader, length int64) ([]byte, error) {
 		r := httptest.NewRequest("POST", "/", body)
 		r.Header.Set("Content-Type", "application/json")
@@ -123,7 +123,7 @@ func bodyServer(t *testing.T) (addr string, errs <-chan error) {
 
 const post = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
-func TestReadBodyOnTheWire(t *testing.T) {
+func TestReadBody_OnTheWire(t *testing.T) {
 	addr, errs := bodyServer(t)
 	tests := map[string]struct{ request, status string }{
 		"whole": {post + "Connection: close\r\nContent-Length: 2\r\n\r\n{}", "200 OK"},
@@ -153,7 +153,7 @@ func TestReadBodyOnTheWire(t *testing.T) {
 	}
 }
 
-func TestReadBodyKeepsTheConnectionAfterAGoodRequest(t *testing.T) {
+func TestReadBody_KeepsTheConnectionAfterAGoodRequest(t *testing.T) {
 	addr, errs := bodyServer(t)
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -177,7 +177,7 @@ func TestReadBodyKeepsTheConnectionAfterAGoodRequest(t *testing.T) {
 	}
 }
 
-func TestReadBodyClientGone(t *testing.T) {
+func TestReadBody_SaysThatTheClientIsGone(t *testing.T) {
 	addr, errs := bodyServer(t)
 	for name, leave := range map[string]func(*net.TCPConn){
 		"closed": func(c *net.TCPConn) { _ = c.Close() },

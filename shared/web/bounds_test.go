@@ -9,7 +9,7 @@ import (
 	"ordertally/shared/web"
 )
 
-func TestBoundsOfClients(t *testing.T) {
+func TestBounds_OfClients(t *testing.T) {
 	want := web.Bounds{
 		MaxConnections: 10_000, MaxConnectionsOfAddress: 2_500, MaxHeaderBytes: 64 << 10,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,

@@ -68,7 +68,7 @@ func (u *underway) begin(w http.ResponseWriter, r *http.Request) (end func()) {
 	}
 }
 
-// whole counts the requests whose body was read and whose client reads what is written to it.
+// whole counts the requests that have arrived whole and whose client reads its answer.
 func (u *underway) whole() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()

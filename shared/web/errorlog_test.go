@@ -8,7 +8,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-func TestAFloodOfComplaintsIsNoFloodOfLines(t *testing.T) {
+func TestErrorLog_SamplesAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		complaints := errorLog(zerolog.New(&log))

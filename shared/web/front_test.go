@@ -47,7 +47,7 @@ func lines(t *testing.T, log *bytes.Buffer) (all []map[string]any) {
 	return all
 }
 
-func TestARequestHasALogLine(t *testing.T) {
+func TestFront_LogsARequest(t *testing.T) {
 	h, log := front()
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	r := httptest.NewRequest(http.MethodPost, "/ok?customer=secret", strings.NewReader("secret body"))
@@ -76,7 +76,7 @@ func TestARequestHasALogLine(t *testing.T) {
 	}
 }
 
-func TestARequestWithoutATraceHasATraceID(t *testing.T) {
+func TestFront_GivesARequestWithoutATraceATraceID(t *testing.T) {
 	h, log := front()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/broken", nil))
@@ -98,7 +98,7 @@ func TestARequestWithoutATraceHasATraceID(t *testing.T) {
 	}
 }
 
-func TestARequestThatIsCutIsLogged(t *testing.T) {
+func TestFront_LogsARequestThatIsCut(t *testing.T) {
 	h, log := front()
 	func() {
 		defer func() { _ = recover() }()
@@ -109,7 +109,7 @@ func TestARequestThatIsCutIsLogged(t *testing.T) {
 	}
 }
 
-func TestTheLogOfAFloodIsNoFlood(t *testing.T) {
+func TestFront_SamplesTheLogOfAFlood(t *testing.T) {
 	h, log := front()
 	for range 5000 {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/missing", nil))
@@ -121,7 +121,7 @@ func TestTheLogOfAFloodIsNoFlood(t *testing.T) {
 	}
 }
 
-func TestAQuietFrontTellsOfFailuresOnly(t *testing.T) {
+func TestFront_LogsOnlyFailuresWhenQuiet(t *testing.T) {
 	h, log := frontThat(true)
 	for _, path := range []string{"/missing", "/broken"} {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))

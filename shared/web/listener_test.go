@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/web"
 )
 
-func TestOneConnectionTooManyIsClosed(t *testing.T) {
+func TestServer_ClosesOneConnectionTooMany(t *testing.T) {
 	var refused atomic.Int32
 	s := web.New(web.Config{
 		Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok), Bounds: web.Bounds{MaxConnections: 2},

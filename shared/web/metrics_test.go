@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/web"
 )
 
-func TestInstrumentLabelsAreAClosedSet(t *testing.T) {
+func TestInstrument_HasAClosedSetOfLabels(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := web.NewMetrics(reg).Instrument(orderRouter())
 	for _, request := range []string{
@@ -52,7 +52,7 @@ http_panics_total 0
 	}
 }
 
-func TestInstrumentStatus(t *testing.T) {
+func TestInstrument_CountsByStatus(t *testing.T) {
 	tests := map[string]struct {
 		handler http.HandlerFunc
 		want    string
@@ -102,7 +102,7 @@ func flush(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func TestInstrumentCountsInFlight(t *testing.T) {
+func TestInstrument_CountsInFlight(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := web.NewMetrics(reg).Instrument(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		want := "# HELP http_requests_in_flight HTTP requests being handled now.\n# TYPE http_requests_in_flight " +
@@ -114,7 +114,7 @@ func TestInstrumentCountsInFlight(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 }
 
-func TestMetricsTwiceOnOneRegistryPanics(t *testing.T) {
+func TestMetrics_PanicTwiceOnOneRegistry(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	web.NewMetrics(reg)
 	web.NewMetrics(prometheus.NewRegistry()) // another is fine

@@ -8,7 +8,7 @@ import (
 	"ordertally/shared/web"
 )
 
-func TestTheClientBehindProxies(t *testing.T) {
+func TestProxies_TellTheClient(t *testing.T) {
 	var seen string
 	proxies, err := web.ParseProxies([]string{"10.0.0.0/8", "192.0.2.1", "2001:db8::/32"})
 	if err != nil {

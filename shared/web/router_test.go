@@ -37,7 +37,7 @@ func orderRouter() *web.Router {
 	})
 }
 
-func TestRouterEveryRouteByEveryMethod(t *testing.T) {
+func TestRouter_AnswersEveryRouteByEveryMethod(t *testing.T) {
 	router := orderRouter()
 	allowed := map[string][]string{
 		"/":                      {"GET", "HEAD"},
@@ -80,7 +80,7 @@ func TestRouterEveryRouteByEveryMethod(t *testing.T) {
 	}
 }
 
-func TestRouterPaths(t *testing.T) {
+func TestRouter_Paths(t *testing.T) {
 	router := orderRouter()
 	tests := map[string]string{ // "" is a 404
 		"/v1/orders?limit=1":          "list",
@@ -136,7 +136,7 @@ func TestRouterPaths(t *testing.T) {
 	}
 }
 
-func TestRouterThatIsNotAPath(t *testing.T) {
+func TestRouter_RefusesWhatIsNotAPath(t *testing.T) {
 	for _, path := range []string{"*", ""} {
 		r := httptest.NewRequest("OPTIONS", "/", nil)
 		r.URL.Path = path
@@ -148,7 +148,7 @@ func TestRouterThatIsNotAPath(t *testing.T) {
 	}
 }
 
-func TestRouterFirstTemplateWins(t *testing.T) {
+func TestRouter_TakesTheFirstTemplate(t *testing.T) {
 	router := web.NewRouter([]web.Route{
 		{Method: "GET", Path: "/v1/days/today", Handler: answer("today")},
 		{Method: "GET", Path: "/v1/days/{day}", Handler: answer("day", "day")},
@@ -166,7 +166,7 @@ func TestRouterFirstTemplateWins(t *testing.T) {
 	}
 }
 
-func TestRouterRefusesATableThatCannotBeMeant(t *testing.T) {
+func TestRouter_RefusesAMistakenTable(t *testing.T) {
 	ok := answer("ok")
 	tests := map[string][]web.Route{
 		"twice":             {{Method: "GET", Path: "/a", Handler: ok}, {Method: "GET", Path: "/a", Handler: ok}},

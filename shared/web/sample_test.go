@@ -17,10 +17,10 @@ import (
 	"ordertally/shared/web"
 )
 
-// most is how many lines of a thousand in one second are written: a hundred, and each hundredth of the others.
+// most is how many of a thousand lines in one second are written: a hundred, and every hundredth of the others.
 const most = 109
 
-func TestAFloodOfPanicsIsNoFloodOfLines(t *testing.T) {
+func TestRecover_SamplesAFloodOfPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // no second ends in the middle
 		var log bytes.Buffer
 		reg := prometheus.NewRegistry()
@@ -43,7 +43,7 @@ func TestAFloodOfPanicsIsNoFloodOfLines(t *testing.T) {
 	})
 }
 
-func TestAFloodOfFailuresIsNoFloodOfLines(t *testing.T) {
+func TestFailures_SampleAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		failures := web.NewFailures(zerolog.New(&log))

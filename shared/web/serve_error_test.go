@@ -9,7 +9,7 @@ import (
 )
 
 // A listener that fails by itself (here: closed behind the server's back) is an error of Wait and of Stop.
-func TestServerTellsThatItsListenerFailed(t *testing.T) {
+func TestServer_TellsThatItsListenerFailed(t *testing.T) {
 	s := New(Config{Addr: "127.0.0.1:0", Handler: http.NotFoundHandler()}, zerolog.Nop())
 	if err := s.Start(); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func newServer(addr string, handler http.HandlerFunc) *web.Server {
 
 func ok(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) }
 
-func TestServerStartsAndStops(t *testing.T) {
+func TestServer_StartsAndStops(t *testing.T) {
 	s := newServer("127.0.0.1:0", ok)
 	if s.Addr() != "127.0.0.1:0" {
 		t.Errorf("Addr before Start: %s", s.Addr())
@@ -73,7 +73,7 @@ func TestServerStartsAndStops(t *testing.T) {
 	_ = l.Close()
 }
 
-func TestServerStopBeforeStart(t *testing.T) {
+func TestServer_StopsBeforeStart(t *testing.T) {
 	s := newServer("127.0.0.1:0", ok)
 	for range 2 {
 		if err := s.Stop(t.Context()); err != nil {
@@ -85,7 +85,7 @@ func TestServerStopBeforeStart(t *testing.T) {
 	}
 }
 
-func TestServerBusyAddressIsNamed(t *testing.T) {
+func TestServer_NamesABusyAddress(t *testing.T) {
 	first := newServer("127.0.0.1:0", ok)
 	start(t, first)
 	second := newServer(first.Addr(), ok)
@@ -102,7 +102,7 @@ func TestServerBusyAddressIsNamed(t *testing.T) {
 	}
 }
 
-func TestServerBadAddressAndNoHandler(t *testing.T) {
+func TestServer_RefusesABadAddressAndNoHandler(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:notaport", "127.0.0.1:70000", "nothing", "203.0.113.1:0"} {
 		if err := newServer(addr, ok).Start(); err == nil || !strings.Contains(err.Error(), addr) {
 			t.Errorf("Start on %q: %v", addr, err)
@@ -113,7 +113,7 @@ func TestServerBadAddressAndNoHandler(t *testing.T) {
 	}
 }
 
-func TestServerStopDrains(t *testing.T) {
+func TestServer_StopDrains(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	s := newServer("127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) {
 		close(entered)
@@ -152,7 +152,7 @@ func TestServerStopDrains(t *testing.T) {
 	}
 }
 
-func TestServerStopCutsOffAtTheDeadline(t *testing.T) {
+func TestServer_StopCutsOffAtTheDeadline(t *testing.T) {
 	entered, cancelled := make(chan struct{}), make(chan struct{})
 	s := newServer("127.0.0.1:0", func(_ http.ResponseWriter, r *http.Request) {
 		close(entered)
@@ -181,7 +181,7 @@ func TestServerStopCutsOffAtTheDeadline(t *testing.T) {
 	}
 }
 
-func TestServerStopIsNotHeldUpByIdleConnections(t *testing.T) {
+func TestServer_StopDoesNotWaitForIdleConnections(t *testing.T) {
 	s := newServer("127.0.0.1:0", ok)
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func TestServerStopIsNotHeldUpByIdleConnections(t *testing.T) {
 	}
 }
 
-func TestServerWait(t *testing.T) {
+func TestServer_Wait(t *testing.T) {
 	s := newServer("127.0.0.1:0", ok)
 	start(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -213,7 +213,7 @@ func TestServerWait(t *testing.T) {
 	}
 }
 
-func TestDrainingOutsideAServerIsNeverReady(t *testing.T) {
+func TestDraining_IsNeverReadyWithoutAServer(t *testing.T) {
 	select {
 	case <-web.Draining(t.Context()):
 		t.Error("ready")
@@ -221,7 +221,7 @@ func TestDrainingOutsideAServerIsNeverReady(t *testing.T) {
 	}
 }
 
-func TestServerStarOptionsGoesToTheHandler(t *testing.T) {
+func TestServer_PassesOptionsStarToTheHandler(t *testing.T) {
 	s := newServer("127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) { orderRouter().ServeHTTP(w, r) })
 	start(t, s)
 	if status := raw(t, s.Addr(), "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(
@@ -230,7 +230,7 @@ func TestServerStarOptionsGoesToTheHandler(t *testing.T) {
 	}
 }
 
-func TestServerHeaderLimit(t *testing.T) {
+func TestServer_BoundsTheHeader(t *testing.T) {
 	s := newServer("127.0.0.1:0", ok)
 	start(t, s)
 	request := func(size int) string {
@@ -245,7 +245,7 @@ func TestServerHeaderLimit(t *testing.T) {
 	}
 }
 
-func TestServerReadHeaderTimeout(t *testing.T) {
+func TestServer_BoundsTheTimeOfTheHeader(t *testing.T) {
 	s := web.New(web.Config{Addr: "127.0.0.1:0", Handler: http.HandlerFunc(ok),
 		Bounds: web.Bounds{ReadHeaderTimeout: 50 * time.Millisecond}}, zerolog.Nop())
 	start(t, s)

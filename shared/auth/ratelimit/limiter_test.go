@@ -30,7 +30,7 @@ func ask(h http.Handler, from, credential string) *http.Response {
 	return w.Result()
 }
 
-func TestAnAddressIsBounded(t *testing.T) {
+func TestLimiter_LimitsAnAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		h := ratelimit.New(ratelimit.Config{PerAddress: 2, Burst: 5 * time.Second}, reg).ByAddress(http.HandlerFunc(ok))
@@ -73,7 +73,7 @@ http_rate_limited_total{limit="caller"} 0
 	})
 }
 
-func TestANetworkOfIPv6IsOneAddress(t *testing.T) {
+func TestLimiter_TakesAnIPv6NetworkForOneAddress(t *testing.T) {
 	h := ratelimit.New(ratelimit.Config{PerAddress: 0.01, Burst: time.Second},
 		prometheus.NewRegistry()).ByAddress(http.HandlerFunc(ok))
 	for _, tc := range []struct {
@@ -89,7 +89,7 @@ func TestANetworkOfIPv6IsOneAddress(t *testing.T) {
 	}
 }
 
-func TestACallerIsBounded(t *testing.T) {
+func TestLimiter_LimitsACaller(t *testing.T) {
 	keys := authtest.Keys(t)
 	routes := []web.Route{
 		{Method: http.MethodGet, Path: "/", Scope: auth.OrdersRead, Handler: ok},
@@ -117,7 +117,7 @@ func TestACallerIsBounded(t *testing.T) {
 	}
 }
 
-func TestLimitsOutOfRange(t *testing.T) {
+func TestConfig_RefusesLimitsOutOfRange(t *testing.T) {
 	for _, tc := range []struct {
 		config ratelimit.Config
 		want   string

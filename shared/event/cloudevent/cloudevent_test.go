@@ -20,7 +20,7 @@ func whole() cloudevent.Envelope {
 	}
 }
 
-func TestHeadersAndParseAreInverse(t *testing.T) {
+func TestParse_IsTheInverseOfHeaders(t *testing.T) {
 	want := whole()
 	headers := want.Headers()
 	got, err := cloudevent.Parse(headers)

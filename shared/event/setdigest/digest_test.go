@@ -41,7 +41,7 @@ func TestDigest_IsTheSumModulo2To128(t *testing.T) {
 	})
 }
 
-func TestRefusesWhatIsNoDigest(t *testing.T) {
+func TestDigest_RefusesWhatIsNoDigest(t *testing.T) {
 	for _, text := range []string{"", "00", "zz000000000000000000000000000000", "000000000000000000000000000000000"} {
 		if err := new(setdigest.Digest).UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q was taken", text)

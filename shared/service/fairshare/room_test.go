@@ -9,7 +9,7 @@ import (
 	"ordertally/shared/service/fairshare"
 )
 
-func TestAClientHasItsShareAtMost(t *testing.T) {
+func TestRoom_GivesAClientItsShareAtMost(t *testing.T) {
 	room := fairshare.New(64, 16)
 	for _, step := range []struct {
 		client string

@@ -109,8 +109,8 @@ func TestDocument_NamesWhatIsNotDescribedAndIsMadeAllTheSame(t *testing.T) {
 
 type colour string
 
-// TestClosedSetsAndCodes: fields of a closed set refer to it, and each status lists the codes that it may have.
-func TestClosedSetsAndCodes(t *testing.T) {
+// Fields of a closed set refer to it, and each status lists its codes.
+func TestDocument_HasClosedSetsAndCodes(t *testing.T) {
 	route := web.Route{Method: http.MethodGet, Path: "/v1/x", Scope: auth.OrdersRead}
 	teapot := problem.Kind{Status: http.StatusTeapot, Code: "teapot", Says: "It is one."}
 	api := openapi.Document(openapi.API{

@@ -85,8 +85,8 @@ func ofProblems(status int, foreign bool) map[string]*huma.Param {
 	return all
 }
 
-// traceparent may stand on every request. Its schema takes any text: one that is malformed is ignored, as W3C Trace
-// Context has it.
+// traceparent may be on every request. Its schema allows any string, because W3C Trace Context says that a malformed
+// one is ignored.
 var traceparent = Parameter{
 	Name: "traceparent", Says: "The trace that the request is part of (W3C Trace Context). It goes on in the " +
 		"message; one that is malformed is ignored.",

@@ -72,7 +72,7 @@ func (d *document) refusals(kinds []problem.Kind) map[int]*huma.Response {
 	return byStatus
 }
 
-// everywhere are the statuses whose problems are the same for every operation: they stand in the document once.
+// everywhere are the statuses whose problems are the same for every operation. The document describes them once.
 var everywhere = []int{
 	http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusUnsupportedMediaType,
 	http.StatusMisdirectedRequest, http.StatusTooManyRequests,

@@ -34,7 +34,7 @@ func decode(t *testing.T, resp *http.Response) map[string]any {
 	return body
 }
 
-func TestWriteWholeProblem(t *testing.T) {
+func TestWrite_WritesAWholeProblem(t *testing.T) {
 	p := problem.New(http.StatusUnprocessableEntity, "invalid_order", "The order breaks 1 rule.")
 	p.Instance = "/v1/orders"
 	p.Errors = []problem.FieldError{{Pointer: "/lines/0/quantity", Code: "out_of_range",
@@ -66,7 +66,7 @@ func TestWriteWholeProblem(t *testing.T) {
 	}
 }
 
-func TestWriteLeavesOutWhatIsNotThere(t *testing.T) {
+func TestWrite_LeavesOutEmptyMembers(t *testing.T) {
 	resp := write(problem.NotFound(), http.Header{"Traceparent": {"00-invalid"}})
 	got := decode(t, resp)
 	for _, name := range []string{"instance", "trace_id", "errors"} {
@@ -76,7 +76,7 @@ func TestWriteLeavesOutWhatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestWriteContentLengthIsExact(t *testing.T) {
+func TestWrite_SetsTheContentLength(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, problem.New(400, "bad_day", "“tomorrow” is no day \xff"))
 	}))
@@ -105,7 +105,7 @@ func TestWriteContentLengthIsExact(t *testing.T) {
 	}
 }
 
-func TestWriteRetryAfter(t *testing.T) {
+func TestWrite_SetsRetryAfter(t *testing.T) {
 	tests := []struct {
 		status int
 		after  time.Duration
@@ -124,14 +124,14 @@ func TestWriteRetryAfter(t *testing.T) {
 	}
 }
 
-func TestWriteAllow(t *testing.T) {
+func TestWrite_SetsAllow(t *testing.T) {
 	resp := write(problem.MethodNotAllowed("GET", "HEAD"), nil)
 	if resp.StatusCode != 405 || resp.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("status %d, Allow %q", resp.StatusCode, resp.Header.Get("Allow"))
 	}
 }
 
-func TestWriteMistakesAreInternal(t *testing.T) {
+func TestWrite_MakesMistakesInternal(t *testing.T) {
 	for _, p := range []problem.Problem{
 		{}, {Status: 200, Code: "fine", Detail: "secret"}, {Status: 600, Code: "x", Detail: "secret"},
 		{Status: 422, Detail: "secret"},
@@ -144,7 +144,7 @@ func TestWriteMistakesAreInternal(t *testing.T) {
 	}
 }
 
-func TestWriteDropsTheHeadersOfTheOtherAnswer(t *testing.T) {
+func TestWrite_DropsTheHeadersOfTheOtherAnswer(t *testing.T) {
 	w := httptest.NewRecorder()
 	for _, name := range []string{"Location", "Etag", "Content-Encoding", "Last-Modified", "Content-Length"} {
 		w.Header().Set(name, "7")
@@ -162,7 +162,7 @@ func TestWriteDropsTheHeadersOfTheOtherAnswer(t *testing.T) {
 	}
 }
 
-func TestProblemIsAnError(t *testing.T) {
+func TestProblem_IsAnError(t *testing.T) {
 	err := fmt.Errorf("read body: %w", problem.New(413, problem.CodeBodyTooLarge, "Too much."))
 	p, ok := errors.AsType[problem.Problem](err)
 	if !ok || p.Status != 413 || err.Error() != "read body: 413 body_too_large: Too much." {
