@@ -10,9 +10,9 @@ import (
 // A refusal for overload is held back for a random time between minHold and three times that. Refusing costs half of
 // what storing does. If clients asked again at once, no time would be left for the placements that were admitted.
 //
-// In a larger flood refusals are held back longer, up to maxHold. About as much weight is refused in a second as was
-// stored, and at least minRefusals. The waiting requests' bodies stay in the kernel; HTTP/2 keeps up to 128 KiB of each
-// connection in the process.
+// In a larger flood refusals are held back longer, up to maxHold. No more weight is refused in a second than was
+// stored, or than minRefusals if that is more. This is approximate, because turns that are given up may be lost. The
+// waiting requests' bodies stay in the kernel; HTTP/2 keeps up to 128 KiB of each connection in the process.
 const (
 	minHold     = 250 * time.Millisecond
 	maxHold     = 5 * time.Second

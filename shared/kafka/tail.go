@@ -17,7 +17,7 @@ import (
 // ErrNoTopic says that a topic that was to be read does not exist.
 var ErrNoTopic = errors.New("the topic does not exist")
 
-// Tail calls look for the newest committed records of a topic, at most most of them in all. It returns the results, the
+// Tail calls look for the newest committed records of a topic, no more than most in all. It returns the results, the
 // oldest first by timestamp. It leaves no trace in Kafka: it joins no group and commits nothing. The error is
 // ErrNoTopic if the topic does not exist. Brokers that are silent for readPatience are an error too.
 func Tail[T any](
