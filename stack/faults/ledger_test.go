@@ -14,6 +14,7 @@ import (
 	"ordertally/client"
 	"ordertally/client/orders"
 	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/kafka"
 	"ordertally/stack/stacktest"
 )
@@ -23,6 +24,8 @@ type ledger struct {
 	mu     sync.Mutex
 	orders map[string]entry // by id
 	poison int              // how many of them are
+	// cancelled has the round in which a cancellation was acknowledged, by the order's id.
+	cancelled map[string]int
 }
 
 // entry is one 201.
@@ -34,7 +37,7 @@ type entry struct {
 	poison  bool // too large for the topic
 }
 
-func newLedger() *ledger { return &ledger{orders: map[string]entry{}} }
+func newLedger() *ledger { return &ledger{orders: map[string]entry{}, cancelled: map[string]int{}} }
 
 // add notes an answer. It is an error when the answer is not the order that was asked for, or has the id of another
 // one.
@@ -89,7 +92,7 @@ type checker struct {
 	last     map[string]uint64 // newest sequence of a key, and of a partition
 	slots    []slot
 	lineage  string
-	clean    int // acknowledged orders that are there and are not poison
+	clean    int // acknowledged orders that are there and are not poison, and acknowledged cancellations
 	problems []problem
 }
 
@@ -113,6 +116,11 @@ func (c *checker) finish(t testing.TB, poisonToo bool) {
 			c.problem(e.round, "order %s (key %s) was acknowledged and is not in the topic", id, e.key)
 		case there && e.poison && !poisonToo:
 			c.problem(e.round, "order %s (key %s) is too large for the topic, and there", id, e.key)
+		}
+	}
+	for id, round := range c.ledger.cancelled {
+		if c.ids["cancellation of "+id] == "" {
+			c.problem(round, "the cancellation of order %s was acknowledged and is not in the topic", id)
 		}
 	}
 	c.chain()
@@ -142,6 +150,10 @@ func (c *checker) problem(round int, format string, args ...any) {
 func (c *checker) record(t testing.TB, r *kafka.Record, round int) {
 	t.Helper()
 	envelope, o := stacktest.Decode(t, *r)
+	if envelope.Type == event.TypeCancelled {
+		c.cancellation(r, &envelope, round)
+		return
+	}
 	e, acknowledged := c.ledger.orders[o.ID]
 	if acknowledged {
 		round = e.round
@@ -176,6 +188,37 @@ func (c *checker) record(t testing.TB, r *kafka.Record, round int) {
 		}
 		c.ids[name] = where
 	}
+	c.ordered(r, &envelope, round, where)
+}
+
+// cancellation takes the message of a cancellation, which comes after that of its order.
+func (c *checker) cancellation(r *kafka.Record, envelope *cloudevent.Envelope, round int) {
+	id := string(r.Key)
+	where := fmt.Sprintf("partition %d offset %d (cancellation of %s, slot %d)", r.Partition, r.Offset, id,
+		envelope.Sequence)
+	at, acknowledged := c.ledger.cancelled[id]
+	switch {
+	case !acknowledged:
+		c.problem(round, "%s: was never acknowledged", where)
+	case c.ids["order "+id] == "":
+		c.problem(at, "%s: comes before its order", where)
+	case c.ids["cancellation of "+id] == "":
+		c.clean++
+	}
+	for _, name := range []string{
+		"cancellation of " + id, "event " + envelope.ID,
+		fmt.Sprintf("slot %d of %s", envelope.Sequence, envelope.Lineage),
+	} {
+		if first, twice := c.ids[name]; twice {
+			c.problem(round, "%s stands at %s and at %s", name, first, where)
+		}
+		c.ids[name] = where
+	}
+	c.ordered(r, envelope, round, where)
+}
+
+// ordered checks that slots grow within a key, and within a partition.
+func (c *checker) ordered(r *kafka.Record, envelope *cloudevent.Envelope, round int, where string) {
 	for _, stream := range []string{"key " + string(r.Key),
 		fmt.Sprintf("partition %d of lineage %s", r.Partition, envelope.Lineage)} {
 		if envelope.Sequence <= c.last[stream] {

@@ -121,8 +121,9 @@ func TestOrder_PublishesOnceThroughRoundsOfKills(t *testing.T) {
 	s.publishPoison()
 	s.checkTopic(rounds, true)
 	s.checkCounts()
-	t.Logf("seed %d: %d rounds in %s, %d orders, %d answered as replays\n%s",
-		s.seed, rounds, time.Since(started).Round(time.Second), len(s.ledger.orders), s.replays.Load(), s.table())
+	t.Logf("seed %d: %d rounds in %s, %d orders, %d cancelled, %d answered as replays\n%s",
+		s.seed, rounds, time.Since(started).Round(time.Second), len(s.ledger.orders), len(s.ledger.cancelled),
+		s.replays.Load(), s.table())
 }
 
 // number reads an environment variable.
@@ -290,7 +291,7 @@ func (s *siege) publishPoison() {
 // follow reads what the topic has got since the last time, until every acknowledged order is there, and checks it.
 func (s *siege) follow(round int) {
 	s.t.Helper()
-	for s.following.clean < len(s.ledger.orders)-s.ledger.poison {
+	for s.following.clean < len(s.ledger.orders)-s.ledger.poison+len(s.ledger.cancelled) {
 		record, ok := s.reader.Next(s.t, 5*time.Second)
 		if !ok {
 			break
@@ -321,11 +322,17 @@ func (s *siege) checkCounts() {
 		return stacktest.CountedLately(s.t, s.service.activityURL()) >= orders &&
 			stacktest.Lag(s.t, s.service.addresses.ActivityOps) == 0
 	})
-	var counted, revenue int64
+	var counted, revenue, cancelled int64
 	for _, date := range []string{time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly), "today"} {
 		f := stacktest.Day(s.t, s.service.activityURL(), date, "UTC")
 		counted += f.Count
 		revenue += f.Revenue["EUR"]
+		var day struct{ Count int64 }
+		stacktest.GetJSON(s.t, s.service.activityURL()+"/v1/activities/ORDER_CANCELLED/days/"+date, &day)
+		cancelled += day.Count
+	}
+	if cancelled != int64(len(s.ledger.cancelled)) {
+		s.t.Errorf("%d cancellations are counted, want %d", cancelled, len(s.ledger.cancelled))
 	}
 	if counted != orders || revenue != value {
 		s.t.Errorf("%d orders of %d are counted, want %d of %d", counted, revenue, orders, value)
@@ -407,7 +414,11 @@ func (s *siege) place(round int, n int64, poison bool) bool {
 	if placed.Replayed() {
 		s.replays.Add(1)
 	}
-	if random.IntN(20) != 0 {
+	repeat, cancel := random.IntN(20) == 0, random.IntN(10) == 0
+	if cancel && !poison && !s.cancel(round, placed.Value.ID) {
+		return false
+	}
+	if !repeat {
 		return true
 	}
 	again, err := s.send(&draft, key)
@@ -416,6 +427,20 @@ func (s *siege) place(round int, n int64, poison bool) bool {
 			again.Value.ID, again.Replayed(), err)
 		return false
 	}
+	return true
+}
+
+// cancel cancels an order, repeatedly if need be, and notes the answer.
+func (s *siege) cancel(round int, id string) bool {
+	answer, err := s.client.CancelOrder(s.t.Context(), id, orders.CancelOrderParams{IdempotencyKey: "cancel"},
+		orders.OrderCancellation{Reason: "siege"})
+	if err != nil || answer.Value.Status != orders.StatusCancelled || answer.Value.ID != id {
+		s.t.Errorf("cancellation of %s: %+v, %v", id, answer.Value, err)
+		return false
+	}
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	s.ledger.cancelled[id] = round
 	return true
 }
 

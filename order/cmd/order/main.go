@@ -21,6 +21,7 @@ type commands struct {
 	Import  importCmd           `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
 	Status  statusCmd           `cmd:"" help:"Show how a running service stands with Kafka, and its incidents."`
 	Trace   traceCmd            `cmd:"" help:"Follow one order: when it was committed, published and counted."`
+	Cancel  cancelCmd           `cmd:"" help:"Cancel an order."`
 	Outbox  outboxCmd           `cmd:"" help:"Look after messages that could not be published."`
 	Keys    keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
 	Config  configCmd           `cmd:"" help:"Check the settings of the service, or print them."`

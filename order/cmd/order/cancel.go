@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/mattn/go-isatty"
+
+	"ordertally/client/orders"
+	"ordertally/shared/text/safetext"
+)
+
+type cancelCmd struct {
+	remote
+	ID     string `arg:"" help:"The order's id."`
+	Reason string `help:"Why, at most 512 characters."`
+	Yes    bool   `help:"Do not ask for confirmation, as on a terminal." short:"y"`
+}
+
+// Run cancels the order, after one confirmation on a terminal.
+func (c *cancelCmd) Run(ctx context.Context) error {
+	var confirm io.Reader
+	if !c.Yes && isatty.IsTerminal(os.Stdin.Fd()) {
+		confirm = os.Stdin
+	}
+	return c.run(ctx, confirm, safetext.Stdout())
+}
+
+var errNotConfirmed = errors.New("the order is not cancelled: the answer was not yes")
+
+func (c *cancelCmd) run(ctx context.Context, confirm io.Reader, out io.Writer) error {
+	if confirm != nil {
+		fmt.Fprintf(out, "Cancel order %s for ever? [y/N] ", c.ID)
+		answer, _ := bufio.NewReader(confirm).ReadString('\n') // the end of the input is no yes
+		if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+			return errNotConfirmed
+		}
+	}
+	shop, err := c.orders()
+	if err != nil {
+		return err
+	}
+	defer shop.Close()
+	cancelled, err := shop.CancelOrder(ctx, c.ID, orders.CancelOrderParams{},
+		orders.OrderCancellation{Reason: c.Reason})
+	if err != nil {
+		return err
+	}
+	if c.Output != "table" {
+		return writeValue(out, jsontext.Value(cancelled.Raw))
+	}
+	_, err = fmt.Fprintf(out, "order %s cancelled at %s\n", cancelled.Value.ID, stamp(cancelled.Value.CancelledAt))
+	return err
+}
