@@ -55,8 +55,8 @@ type Position struct {
 	LeaderEpoch int32        `json:"leader_epoch"`          // of the record before it; -1 when it is not known
 	TopicID     string       `json:"topic_id,omitempty"`    // "" when it is not known
 	Checkpoints []Checkpoint `json:"checkpoints,omitempty"` // some of the records read, the newest first
-	// Furthest is the highest Offset that there was under this topic id. Reading goes back when Kafka loses records;
-	// Furthest does not. The Store keeps it.
+	// Furthest is the highest Offset that there was under this topic id. Reading goes back when the topic loses
+	// records; Furthest does not. The Store keeps it.
 	Furthest int64 `json:"furthest,omitempty"`
 }
 

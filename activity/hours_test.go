@@ -8,8 +8,9 @@ import (
 	"ordertally/activity/activitytest"
 )
 
-// TestHoursOfADay looks at days whose clocks change, by an hour and by half of one, and in zones off the hour.
-func TestHoursOfADay(t *testing.T) {
+// TestHours_AreThoseOfTheLocalClock looks at days whose clocks change, by an hour and by half of one, and in zones off
+// the hour.
+func TestHours_AreThoseOfTheLocalClock(t *testing.T) {
 	for _, c := range []struct {
 		zone, day string
 		hours     int
@@ -36,8 +37,8 @@ func TestHoursOfADay(t *testing.T) {
 	}
 }
 
-// TestEveryHourHasItsOrders puts an order into each quarter of a day of 25 hours and of the days around it.
-func TestEveryHourHasItsOrders(t *testing.T) {
+// TestHours_HaveTheirOrders puts an order into each quarter of a day of 25 hours and of the days around it.
+func TestHours_HaveTheirOrders(t *testing.T) {
 	z, day := zone(t, "Europe/London"), date(t, "2024-10-27")
 	hours, err := activity.NewHours(z, day)
 	if err != nil {

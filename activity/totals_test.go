@@ -9,7 +9,7 @@ import (
 	"ordertally/activity/activitytest"
 )
 
-func TestTotalsBeyondInt64(t *testing.T) {
+func TestTotals_AreExactBeyondInt64(t *testing.T) {
 	huge := activitytest.Order{At: time.Unix(0, 0), Items: 1, Units: math.MaxInt64, Currency: "JPY",
 		Revenue: math.MaxInt64}
 	totals := activitytest.Totals(huge, huge, huge)
@@ -20,7 +20,7 @@ func TestTotalsBeyondInt64(t *testing.T) {
 	}
 }
 
-func TestQuarterOf(t *testing.T) {
+func TestQuarterOf_RoundsDown(t *testing.T) {
 	for _, c := range []struct {
 		at   string
 		want activity.Quarter

@@ -41,7 +41,7 @@ func code(err error) activity.Code {
 	return ""
 }
 
-func TestLengthsOfDays(t *testing.T) {
+func TestDays_HaveTheirLength(t *testing.T) {
 	for _, c := range []struct {
 		zone, day string
 		quarters  int
@@ -90,7 +90,7 @@ func TestLengthsOfDays(t *testing.T) {
 	}
 }
 
-func TestDaysThatAreNotQuarterHours(t *testing.T) {
+func TestDays_OffTheQuarterHourAreUnavailable(t *testing.T) {
 	for _, c := range []struct {
 		zone, day string
 		says      []string
@@ -122,7 +122,7 @@ func TestDaysThatAreNotQuarterHours(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoZone(t *testing.T) {
+func TestLoadZone_RefusesWhatIsNone(t *testing.T) {
 	for _, name := range []string{"", "Local", "localtime", "posix/UTC", "right/Europe/London", "posixrules",
 		"Mars/Olympus", "europe/london",
 		"../UTC", "/etc/localtime", "Europe", "zone.tab", "UTC\x00", "+01:00", "Europe/./London", "Europe//London",
@@ -133,7 +133,7 @@ func TestWhatIsNoZone(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDate(t *testing.T) {
+func TestParseDate_RefusesWhatIsNone(t *testing.T) {
 	for _, text := range []string{"", "2024-02-30", "2023-02-29", "2024-1-1", "24-01-01", "2024-01-01T00:00:00Z",
 		" 2024-01-01", "today",
 		"2024-13-01", "2024-00-10", "-2024-01-01", "10000-01-01", "2024-01-0x"} {
@@ -158,10 +158,10 @@ var zones = []string{
 	"Etc/GMT+12",
 }
 
-// TestEveryQuarterHourHasOneDay holds the days of a year against the time package, minute by minute: each quarter hour
+// TestDays_EveryQuarterHourIsInOne holds the days of a year against the time package, minute by minute: each quarter hour
 // of UTC is in the one day that all its minutes have as local date. One whose minutes have two is in none, and both
 // days are refused.
-func TestEveryQuarterHourHasOneDay(t *testing.T) {
+func TestDays_EveryQuarterHourIsInOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.SampledFrom(zones).Draw(t, "zone")
 		year := rapid.IntRange(1969, 2045).Draw(t, "year")
@@ -231,8 +231,8 @@ func sameOffset(a, b time.Time) bool {
 	return first == second
 }
 
-// TestDaysAddUp counts events at any time: the days of a range hold together what its quarter hours hold.
-func TestDaysAddUp(t *testing.T) {
+// TestDays_AddUp counts events at any time: the days of a range hold together what its quarter hours hold.
+func TestDays_AddUp(t *testing.T) {
 	first := date(t, "1995-06-01")
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.SampledFrom(zones).Draw(t, "zone")
@@ -288,7 +288,7 @@ func TestDays_NothingIsCountedIntoADayThatCannotBeTold(t *testing.T) {
 	}
 }
 
-func TestRanges(t *testing.T) {
+func TestNewDays_RefusesBadRanges(t *testing.T) {
 	utc := activity.UTC()
 	for _, c := range []struct {
 		from, to string

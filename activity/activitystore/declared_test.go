@@ -15,8 +15,8 @@ import (
 	"ordertally/activity/measure"
 )
 
-// TestAMeasureKeepsItsMeaning declares another figure under a name that was counted.
-func TestAMeasureKeepsItsMeaning(t *testing.T) {
+// TestOpen_RefusesAnotherMeaningOfAMeasure declares another figure under a name that was counted.
+func TestOpen_RefusesAnotherMeaningOfAMeasure(t *testing.T) {
 	f := newFile(t)
 	f.apply(batch(1, message("a", 0, noon, 1)))
 	for says, change := range map[string]func(*activity.Definition){
@@ -32,8 +32,8 @@ func TestAMeasureKeepsItsMeaning(t *testing.T) {
 	}
 }
 
-// TestMeasuresComeAndGo counts with one measure less, then with one more than before. What was counted stays.
-func TestMeasuresComeAndGo(t *testing.T) {
+// TestStore_MeasuresComeAndGo counts with one measure less, then with one more than before. What was counted stays.
+func TestStore_MeasuresComeAndGo(t *testing.T) {
 	f := newFile(t)
 	f.apply(batch(1, message("a", 0, noon, 7)))
 	less := activitytest.Orders()
@@ -58,8 +58,8 @@ func TestMeasuresComeAndGo(t *testing.T) {
 	}
 }
 
-// TestBinsComeBackWhole stores totals with everything in them and reads them with their minutes.
-func TestBinsComeBackWhole(t *testing.T) {
+// TestStore_BinsComeBackWhole stores totals with everything in them and reads them with their minutes.
+func TestStore_BinsComeBackWhole(t *testing.T) {
 	f := newFile(t)
 	var orders []activitytest.Order
 	for i := range int64(1200) { // more customers than are kept one by one, more countries than rows

@@ -169,7 +169,7 @@ func batch(next int64, messages ...activity.Message) *activity.Batch {
 	return b
 }
 
-func TestCountsAndKeepsWhatItCounted(t *testing.T) {
+func TestStore_KeepsWhatItCounted(t *testing.T) {
 	f := newFile(t)
 	b := batch(10,
 		message("a", 0, noon, 100), message("b", 3, noon.Add(14*time.Minute), 20),
@@ -232,7 +232,7 @@ func TestBins_KnowTheFirstSecondOfAll(t *testing.T) {
 	}
 }
 
-func TestReadsTheSpanThatWasAskedFor(t *testing.T) {
+func TestRead_HasTheSpanThatWasAskedFor(t *testing.T) {
 	f := newFile(t)
 	var messages []activity.Message
 	for i := range 10 {
@@ -259,8 +259,8 @@ func TestReadsTheSpanThatWasAskedFor(t *testing.T) {
 	}
 }
 
-// TestTheSameBatchTwice is a crash after the commit, before anybody heard of it.
-func TestTheSameBatchTwice(t *testing.T) {
+// TestApply_TheSameBatchTwiceCountsOnce is a crash after the commit, before anybody heard of it.
+func TestApply_TheSameBatchTwiceCountsOnce(t *testing.T) {
 	f := newFile(t)
 	b := batch(3, message("a", 0, noon, 1), message("b", 1, noon, 2), message("a", 0, noon, 1))
 	b.Parked = []activity.Parked{{Partition: 1, Offset: 2, Value: []byte("{"),
@@ -281,7 +281,7 @@ func TestTheSameBatchTwice(t *testing.T) {
 	}
 }
 
-func TestParksEverythingThatWasRead(t *testing.T) {
+func TestApply_ParksEverythingThatWasRead(t *testing.T) {
 	f := newFile(t)
 	poison := activity.Parked{
 		Partition: 4, Offset: 17, LeaderEpoch: 2, Timestamp: noon, Key: []byte{0xff}, Value: []byte("\x00\xffno json"),
@@ -316,7 +316,7 @@ func TestParksEverythingThatWasRead(t *testing.T) {
 	}
 }
 
-func TestABatchThatFailsChangesNothing(t *testing.T) {
+func TestApply_ABatchThatFailsChangesNothing(t *testing.T) {
 	f := newFile(t)
 	f.apply(batch(1, message("a", 0, noon, 1)))
 	before := f.bins()
@@ -338,7 +338,7 @@ func TestABatchThatFailsChangesNothing(t *testing.T) {
 	}
 }
 
-func TestTotalsOfAnySize(t *testing.T) {
+func TestStore_TotalsOfAnySize(t *testing.T) {
 	f := newFile(t)
 	for i := range 3 {
 		huge := order(fmt.Sprint(i), noon, math.MaxInt64)
@@ -354,8 +354,8 @@ func TestTotalsOfAnySize(t *testing.T) {
 	}
 }
 
-// TestSeesFlippedBits flips a bit of every kind of record and reads all that there is.
-func TestSeesFlippedBits(t *testing.T) {
+// TestStore_SeesFlippedBits flips a bit of every kind of record and reads all that there is.
+func TestStore_SeesFlippedBits(t *testing.T) {
 	f := newFile(t)
 	b := batch(5, message("a", 0, noon, 1234567))
 	b.Messages[0].Lineage, b.Messages[0].Sequence = "L", 1
@@ -419,8 +419,8 @@ func TestSeesFlippedBits(t *testing.T) {
 	}
 }
 
-// TestReadersSeeWholeBatches reads while batches are applied: count, positions and time are always of one moment.
-func TestReadersSeeWholeBatches(t *testing.T) {
+// TestRead_SeesWholeBatches reads while batches are applied: count, positions and time are always of one moment.
+func TestRead_SeesWholeBatches(t *testing.T) {
 	f := newFile(t)
 	done := make(chan struct{})
 	go func() {

@@ -35,7 +35,7 @@ func TestShipped_IsWhatTheOrderServicePublishes(t *testing.T) {
 	}
 }
 
-func TestParse(t *testing.T) {
+func TestParse_ReadsDeclarations(t *testing.T) {
 	defs, err := declare.Parse(refunded)
 	if err != nil || len(defs) != 1 {
 		t.Fatal(defs, err)
@@ -77,9 +77,9 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestOthersOfTheTopic has two activities share a topic: each passes over the other's type, and the first parks the
-// rest.
-func TestOthersOfTheTopic(t *testing.T) {
+// TestWith_TellsTheOtherTypesOfATopic has two activities share a topic: each passes over the other's type, and the
+// first parks the rest.
+func TestWith_TellsTheOtherTypesOfATopic(t *testing.T) {
 	defs, err := declare.Parse(strings.ReplaceAll(refunded, "order.refunded.v1", "orders"))
 	if err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ func (it *item) definition(lines map[string]int) activity.Definition {
 	it.name(&def, lines)
 	topic, line := it.text("topic")
 	if def.Topic = topic; it.lacks("topic") {
-		it.fault(line, "topic", errors.New("it has none: say which Kafka topic it is read from"))
+		it.fault(line, "topic", errors.New("it has none: say which topic it is read from"))
 	} else if def.Topic != "" && !topicForm.MatchString(def.Topic) {
 		it.fault(line, "topic", fmt.Errorf("%.80q is not the name of a topic", def.Topic))
 	}

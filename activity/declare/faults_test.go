@@ -52,7 +52,7 @@ func TestParse_TellsAllFaultsWithTheirPlaces(t *testing.T) {
 			`line 1, A: time: "Mars/Olympus" is not the name of an IANA time zone`,
 			`line 1, B: dimensions: x: "a b" is not a path`,
 			`line 1, B: dimensions: Y: "Y" is not a name`,
-			`line 2, C: topic: it has none: say which Kafka topic it is read from`,
+			`line 2, C: topic: it has none: say which topic it is read from`,
 		}},
 		{"no mappings", "- PAID\n- name: A\n  topic: t\n  measures: sum(a)\n  rules: a >= 1\n", []string{
 			`line 1, activity number 1: write its settings as "name: value"`,

@@ -49,7 +49,7 @@ func record(partition int32, offset int64, id string) kafka.Record {
 	}
 }
 
-func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
+func TestDecoder_ReadsWhatTheOrderServiceWrites(t *testing.T) {
 	e := envelope("m-1")
 	e.Lineage, e.Sequence, e.Previous = "L", 8, 6
 	r := record(2, 40, "")
@@ -75,7 +75,7 @@ func TestDecodesWhatTheOrderServiceWrites(t *testing.T) {
 	}
 }
 
-func TestEachPoisonHasItsReason(t *testing.T) {
+func TestDecoder_EachPoisonHasItsReason(t *testing.T) {
 	value := func(change func(*event.Order)) func(*kafka.Record) {
 		return func(r *kafka.Record) {
 			o := anOrder()
@@ -229,8 +229,8 @@ func one(d *decoder, value []byte) (activity.Event, *activity.Poison) {
 	return b.Messages[0].Event, nil
 }
 
-// TestNothingLeaksIntoTheNextOrder guards the memory that the decoder reuses.
-func TestNothingLeaksIntoTheNextOrder(t *testing.T) {
+// TestDecoder_NothingLeaksIntoTheNextOrder guards the memory that the decoder reuses.
+func TestDecoder_NothingLeaksIntoTheNextOrder(t *testing.T) {
 	d := newDecoder(&def)
 	if _, poison := one(d, event.Encode(anOrder())); poison != nil {
 		t.Fatal(poison)

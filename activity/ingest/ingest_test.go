@@ -265,7 +265,7 @@ func poison(partition int32, offset int64) kafka.Record {
 	return r
 }
 
-func TestCountsPastPoisonAndDuplicates(t *testing.T) {
+func TestIngest_CountsPastPoisonAndDuplicates(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	s := start(t, topic, store, store)
 	topic.write(order(0, 0, "a"), poison(0, 1), order(0, 2, "b"), order(1, 0, "a"))
@@ -293,7 +293,7 @@ func TestCountsPastPoisonAndDuplicates(t *testing.T) {
 	}
 }
 
-func TestGoesOnWhereTheStoreSays(t *testing.T) {
+func TestIngest_GoesOnWhereTheStoreSays(t *testing.T) {
 	store := openStore(t)
 	first := newTopic()
 	s := start(t, first, store, store)
@@ -312,8 +312,8 @@ func TestGoesOnWhereTheStoreSays(t *testing.T) {
 	}
 }
 
-// TestPositionsMoveBack: what comes again is not counted again, and where reading goes on is stored.
-func TestPositionsMoveBack(t *testing.T) {
+// TestIngest_PositionsMoveBack: what comes again is not counted again, and where reading goes on is stored.
+func TestIngest_PositionsMoveBack(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	s := start(t, topic, store, store)
 	if note := s.in.Changes(); note != "" {
@@ -346,7 +346,7 @@ func TestPositionsMoveBack(t *testing.T) {
 	}
 }
 
-func TestMetricsExistFromTheStart(t *testing.T) {
+func TestMetrics_ExistFromTheStart(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	topic.hold = make(chan struct{}) // Kafka is away
 	s := start(t, topic, store, store)
@@ -374,7 +374,7 @@ func TestMetricsExistFromTheStart(t *testing.T) {
 	s.finish()
 }
 
-func TestAFailingSourceEndsIt(t *testing.T) {
+func TestIngest_AFailingSourceEndsIt(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	s := start(t, topic, store, store)
 	broken := errors.New("broken")
@@ -405,7 +405,7 @@ func (f *faulty) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdi
 	}
 }
 
-func TestAFailingStoreEndsIt(t *testing.T) {
+func TestIngest_AFailingStoreEndsIt(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	broken := &faulty{Store: store, errs: make(chan error, 1)}
 	broken.errs <- boltdb.ErrOutcomeUnknown
@@ -419,7 +419,7 @@ func TestAFailingStoreEndsIt(t *testing.T) {
 	}
 }
 
-func TestAFullDiskIsWaitedFor(t *testing.T) {
+func TestIngest_WaitsForAFullDisk(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	full := &faulty{Store: store, errs: make(chan error, 3)}
 	for range 3 {
@@ -434,8 +434,8 @@ func TestAFullDiskIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestLagCountsWhatIsUnderWay holds the first batch in the store, while the next is read ahead.
-func TestLagCountsWhatIsUnderWay(t *testing.T) {
+// TestIngest_LagCountsWhatIsUnderWay holds the first batch in the store, while the next is read ahead.
+func TestIngest_LagCountsWhatIsUnderWay(t *testing.T) {
 	topic, store := newTopic(), openStore(t)
 	slow := &faulty{Store: store, entered: make(chan struct{}), proceed: make(chan struct{})}
 	s := start(t, topic, store, slow)

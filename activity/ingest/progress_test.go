@@ -23,8 +23,8 @@ func (b *blocked) Apply(ctx context.Context, batch *activity.Batch) ([]activity.
 	return b.Store.Apply(ctx, batch)
 }
 
-// TestAnIngestThatStandsStillIsNotLive blocks the store, then has the source say that it is behind.
-func TestAnIngestThatStandsStillIsNotLive(t *testing.T) {
+// TestCheck_AnIngestThatStandsStillIsNotLive blocks the store, then has the source say that it is behind.
+func TestCheck_AnIngestThatStandsStillIsNotLive(t *testing.T) {
 	store := openStore(t)
 	held := &blocked{store, make(chan struct{}), make(chan struct{})}
 	topic := newTopic()

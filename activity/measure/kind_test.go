@@ -173,6 +173,7 @@ func FuzzKinds(f *testing.F) {
 		state.Add(&measure.Value{Amount: 7, Hash: 9, Known: true})
 		f.Add(kind.Code, encodedState(state))
 		f.Add(kind.Code, []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
+		f.Add(kind.Code, []byte("\x01\x00\x00\x00\x01\x00\x00")) // a group of no events has no mean
 	}
 	f.Fuzz(func(t *testing.T, code byte, encoded []byte) {
 		kind := measure.KindOf(code)

@@ -8,7 +8,7 @@ import (
 	"ordertally/activity/measure"
 )
 
-func TestParse(t *testing.T) {
+func TestParse_TakesWhatStringWrites(t *testing.T) {
 	for _, text := range []string{"count(lines)", "sum(lines.quantity)", "sum(total) by currency",
 		"distinct(customer_id)", "sum(a.b-c.d) by e.f"} {
 		m, err := measure.Parse("name", text)
@@ -30,7 +30,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseRule(t *testing.T) {
+func TestParseRule_TakesWhatStringWrites(t *testing.T) {
 	for _, text := range []string{"lines.quantity >= 1", "balance >= -5",
 		"total = sum(lines.quantity * lines.unit_price)"} {
 		r, err := measure.ParseRule(text)
@@ -46,8 +46,8 @@ func TestParseRule(t *testing.T) {
 	}
 }
 
-// TestTablesAreBounded counts more values than a table keeps, and merges tables of parts.
-func TestTablesAreBounded(t *testing.T) {
+// TestTable_IsBounded counts more values than a table keeps, and merges tables of parts.
+func TestTable_IsBounded(t *testing.T) {
 	var first, second measure.Table
 	for i := range measure.MaxRows + 50 {
 		first.At(fmt.Sprintf("v%d", i)).Add(nil, nil)

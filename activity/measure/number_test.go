@@ -9,7 +9,7 @@ import (
 	"ordertally/activity/measure"
 )
 
-func TestSumsAreExact(t *testing.T) {
+func TestSum_IsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var sum measure.Sum
 		want := new(big.Int)

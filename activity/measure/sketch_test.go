@@ -26,9 +26,9 @@ func encoded(s *measure.Sketch) []byte {
 	return record.Encoded()
 }
 
-// TestCountsWithinTheStatedError counts sets of many sizes. Two of three are to be within the standard error, and all
-// within five times it: the hashes are always the same, so it never fails by chance.
-func TestCountsWithinTheStatedError(t *testing.T) {
+// TestSketch_CountsWithinTheStatedError counts sets of many sizes. Two of three are to be within the standard error,
+// and all within five times it: the hashes are always the same, so it never fails by chance.
+func TestSketch_CountsWithinTheStatedError(t *testing.T) {
 	within, sizes, base := 0, 0, 0
 	for n := 500; n < 200_000; n = n * 5 / 4 {
 		got := sketch(base, base+n).Count()
@@ -52,9 +52,9 @@ func TestCountsWithinTheStatedError(t *testing.T) {
 	}
 }
 
-// TestSketchesOfParts merges the sketches of overlapping parts, in any order, and has the sketch of all; stored and
-// read again.
-func TestSketchesOfParts(t *testing.T) {
+// TestSketch_PartsMergeToTheWhole merges the sketches of overlapping parts, in any order, and has the sketch of all;
+// stored and read again.
+func TestSketch_PartsMergeToTheWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		end, whole := rapid.IntRange(0, 2000).Draw(t, "end"), new(measure.Sketch)
 		all := sketch(0, end)
@@ -77,7 +77,7 @@ func TestSketchesOfParts(t *testing.T) {
 	})
 }
 
-func TestRefusesWhatIsNoSketch(t *testing.T) {
+func TestSketch_RefusesWhatIsNone(t *testing.T) {
 	for _, size := range []int{0, 3, 2000} {
 		whole := encoded(sketch(0, size))
 		for cut := range whole {

@@ -101,7 +101,7 @@ func noCopyIsLeft(t *testing.T, path string) {
 	}
 }
 
-func TestCompactKeepsAllButTheFreePages(t *testing.T) {
+func TestCompact_KeepsAllButTheFreePages(t *testing.T) {
 	const rows = 30_000
 	path := sparse(t, rows)
 	if err := os.Chmod(path, 0o640); err != nil {
@@ -133,7 +133,7 @@ func TestCompactKeepsAllButTheFreePages(t *testing.T) {
 	t.Logf("%d bytes before, %d after", done.Before, done.After)
 }
 
-func TestCompactRefusesAndChangesNothing(t *testing.T) {
+func TestCompact_RefusesAndChangesNothing(t *testing.T) {
 	const rows = 1000
 	path := sparse(t, rows)
 	t.Run("in use", func(t *testing.T) {
@@ -183,9 +183,9 @@ func TestCompactRefusesAndChangesNothing(t *testing.T) {
 	intact(t, path, rows)
 }
 
-// TestCompactKilled kills a child process at moments spread over its work: whenever that is, the file is whole, and the
-// next run succeeds.
-func TestCompactKilled(t *testing.T) {
+// TestCompact_Killed kills a child process at moments spread over its work: whenever that is, the file is whole, and
+// the next run succeeds.
+func TestCompact_Killed(t *testing.T) {
 	if path := os.Getenv(compactChild); path != "" {
 		for {
 			if _, err := boltdb.Compact(t.Context(), path, anything); err != nil {
@@ -197,7 +197,7 @@ func TestCompactKilled(t *testing.T) {
 	path := sparse(t, rows)
 	leftBehind := 0
 	for round := range 10 {
-		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCompactKilled$")
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCompact_Killed$")
 		child.Env = append(os.Environ(), compactChild+"="+path)
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
@@ -231,7 +231,7 @@ func TestCompactKilled(t *testing.T) {
 }
 
 // Whoever waits for the lock while the file is replaced gets the new one, not the old one that has no name any more.
-func TestOpenNoticesThatTheFileWasReplaced(t *testing.T) {
+func TestOpen_NoticesThatTheFileWasReplaced(t *testing.T) {
 	path := sparse(t, 1000)
 	holder, err := boltdb.Open(path, boltdb.Options{})
 	if err != nil {

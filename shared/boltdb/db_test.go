@@ -98,7 +98,7 @@ func group(t *testing.T, db *boltdb.DB, fns ...func(*boltdb.Tx) error) []error {
 	return errs
 }
 
-func TestAFailingRequestLeavesItsNeighboursAlone(t *testing.T) {
+func TestWrite_AFailingRequestLeavesItsNeighboursAlone(t *testing.T) {
 	db := open(t, boltdb.Options{})
 	broken := errors.New("broken")
 	for round := range 20 { // how requests fall into groups is up to the scheduler
@@ -125,7 +125,7 @@ func TestAFailingRequestLeavesItsNeighboursAlone(t *testing.T) {
 	}
 }
 
-func TestAfterCommitRunsInCommitOrderAndOnlyForWhatCommitted(t *testing.T) {
+func TestAfterCommit_RunsInCommitOrderAndOnlyForWhatCommitted(t *testing.T) {
 	db := open(t, boltdb.Options{})
 	var order []uint64
 	var wait sync.WaitGroup
@@ -154,7 +154,7 @@ func TestAfterCommitRunsInCommitOrderAndOnlyForWhatCommitted(t *testing.T) {
 	}
 }
 
-func TestARequestWhoseContextEndedIsNotRun(t *testing.T) {
+func TestWrite_ARequestWhoseContextEndedIsNotRun(t *testing.T) {
 	db := open(t, boltdb.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	hold, running := make(chan struct{}), make(chan struct{})
@@ -171,7 +171,7 @@ func TestARequestWhoseContextEndedIsNotRun(t *testing.T) {
 	}
 }
 
-func TestAFullFileRefusesWritesAndServesReads(t *testing.T) {
+func TestWrite_AFullFileRefusesWritesAndServesReads(t *testing.T) {
 	db := open(t, boltdb.Options{MaxSize: 1 << 20})
 	write(t, db, put("kept"))
 	large := make([]byte, 4<<20)
@@ -185,7 +185,7 @@ func TestAFullFileRefusesWritesAndServesReads(t *testing.T) {
 	write(t, db, put("small"))
 }
 
-func TestASecondOpenNamesTheFirstProcess(t *testing.T) {
+func TestOpen_NamesTheProcessThatHasTheFile(t *testing.T) {
 	db := open(t, boltdb.Options{})
 	_, err := boltdb.Open(db.Path(), boltdb.Options{})
 	if !errors.Is(err, boltdb.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
@@ -193,7 +193,7 @@ func TestASecondOpenNamesTheFirstProcess(t *testing.T) {
 	}
 }
 
-func TestATruncatedFileIsRefused(t *testing.T) {
+func TestOpen_RefusesATruncatedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, err := boltdb.Open(path, boltdb.Options{})
 	if err != nil {
@@ -217,7 +217,7 @@ func TestATruncatedFileIsRefused(t *testing.T) {
 	}
 }
 
-func TestCloseAnswersWhoeverComesLater(t *testing.T) {
+func TestClose_AnswersWhoeverComesLater(t *testing.T) {
 	db := open(t, boltdb.Options{})
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
@@ -230,8 +230,8 @@ func TestCloseAnswersWhoeverComesLater(t *testing.T) {
 	}
 }
 
-// TestSizeWhileTheFileGrows is for the race detector.
-func TestSizeWhileTheFileGrows(t *testing.T) {
+// TestSize_WhileTheFileGrows is for the race detector.
+func TestSize_WhileTheFileGrows(t *testing.T) {
 	db := open(t, boltdb.Options{})
 	done := make(chan struct{})
 	var reader sync.WaitGroup

@@ -11,7 +11,7 @@ import (
 )
 
 // bbolt shows a transaction once its meta page is written, before the fsync returns. The test stands still in between.
-func TestViewWaitsUntilWhatItSeesIsDurable(t *testing.T) {
+func TestView_WaitsUntilWhatItSeesIsDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, err := Open(filepath.Join(t.TempDir(), "test.db"), Options{})
 		if err != nil {
@@ -42,7 +42,7 @@ func TestViewWaitsUntilWhatItSeesIsDurable(t *testing.T) {
 	})
 }
 
-func TestAfterAnUnknownOutcomeNothingIsServed(t *testing.T) {
+func TestView_ServesNothingAfterAnUnknownOutcome(t *testing.T) {
 	db, err := Open(filepath.Join(t.TempDir(), "test.db"), Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -16,10 +16,10 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// TestAPanicAfterACommit has one of five requests that share a commit panic once it is on the disk. Whoever's memory
-// has followed is told so, the others that the outcome is unknown; nothing more is served, and all of it is in the
-// file.
-func TestAPanicAfterACommit(t *testing.T) {
+// TestAfterCommit_APanicFailsTheDatabase has one of five requests that share a commit panic once it is on the disk.
+// Whoever's memory has followed is told so, the others that the outcome is unknown; nothing more is served, and all of
+// it is in the file.
+func TestAfterCommit_APanicFailsTheDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "test.db")
 		db, err := boltdb.Open(path, boltdb.Options{OnCommit: func(boltdb.CommitStats) {}})
@@ -70,8 +70,8 @@ func TestAPanicAfterACommit(t *testing.T) {
 	})
 }
 
-// TestAPanicInOnCommit ends the database too, but by then memory has followed.
-func TestAPanicInOnCommit(t *testing.T) {
+// TestOnCommit_APanicFailsTheDatabase ends the database too, but by then memory has followed.
+func TestOnCommit_APanicFailsTheDatabase(t *testing.T) {
 	broken := false
 	db := open(t, boltdb.Options{OnCommit: func(boltdb.CommitStats) {
 		if broken {
@@ -121,8 +121,8 @@ func oneCommit(t *testing.T, db *boltdb.DB, fns ...func(*boltdb.Tx) error) []err
 	return errs
 }
 
-// TestACommitThatHangsIsNotLive lets a request stand still in the committer, as one does that waits for the disk.
-func TestACommitThatHangsIsNotLive(t *testing.T) {
+// TestCheck_ACommitThatHangsIsNotLive lets a request stand still in the committer, as one does that waits for the disk.
+func TestCheck_ACommitThatHangsIsNotLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, err := boltdb.Open(filepath.Join(t.TempDir(), "test.db"), boltdb.Options{})
 		if err != nil {

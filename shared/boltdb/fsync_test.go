@@ -16,9 +16,9 @@ import (
 
 const fsyncChild = "BOLTDB_FSYNC_CHILD"
 
-// TestFsyncFailure has the kernel fail one fdatasync of a child process (this test under strace) and sees that the
-// write is answered as unknown, that nothing is served afterwards, and that the file opens again.
-func TestFsyncFailure(t *testing.T) {
+// TestWrite_AnFsyncThatFails has the kernel fail one fdatasync of a child process (this test under strace) and sees
+// that the write is answered as unknown, that nothing is served afterwards, and that the file opens again.
+func TestWrite_AnFsyncThatFails(t *testing.T) {
 	if path := os.Getenv(fsyncChild); path != "" {
 		writeUntilFsyncFails(t, path)
 		return
@@ -30,7 +30,7 @@ func TestFsyncFailure(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	// strace counts per thread: from its twelfth call on every thread fails, whichever the committer runs on.
 	child := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=fdatasync",
-		"-e", "inject=fdatasync:error=EIO:when=12+", os.Args[0], "-test.run=^TestFsyncFailure$", "-test.v")
+		"-e", "inject=fdatasync:error=EIO:when=12+", os.Args[0], "-test.run=^TestWrite_AnFsyncThatFails$", "-test.v")
 	child.Env = append(os.Environ(), fsyncChild+"="+path)
 	output, err := child.CombinedOutput()
 	if err != nil {

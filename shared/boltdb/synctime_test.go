@@ -6,8 +6,8 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// TestLargeCommitsDoNotTellHowSlowTheDiskIs: they take as long as their bytes take.
-func TestLargeCommitsDoNotTellHowSlowTheDiskIs(t *testing.T) {
+// TestSyncTime_LargeCommitsDoNotCount: they take as long as their bytes take.
+func TestSyncTime_LargeCommitsDoNotCount(t *testing.T) {
 	db := open(t, boltdb.Options{})
 	large := func(tx *boltdb.Tx) error { return tx.Bucket(bucket).Put([]byte("large"), make([]byte, 2<<20)) }
 	write(t, db, put("small"))

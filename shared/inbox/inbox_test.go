@@ -131,9 +131,9 @@ func published(lineage string, previous, slot uint64) inbox.Message {
 	}
 }
 
-// TestInterleavedPartitions reads what one outbox published, some slots skipped, over partitions that are drained at
-// any speed, rewound at any time, long after the keys are gone.
-func TestInterleavedPartitions(t *testing.T) {
+// TestInbox_InterleavedPartitions reads what one outbox published, some slots skipped, over partitions that are drained
+// at any speed, rewound at any time, long after the keys are gone.
+func TestInbox_InterleavedPartitions(t *testing.T) {
 	stored := newBox(t)
 	rapid.Check(t, func(t *rapid.T) {
 		stored.tb = t
@@ -193,7 +193,7 @@ func TestInterleavedPartitions(t *testing.T) {
 	})
 }
 
-func TestSentAgainUnderANewSlot(t *testing.T) {
+func TestInbox_RefusesWhatIsSentAgainUnderANewSlot(t *testing.T) {
 	stored := newBox(t)
 	m := published("L", 0, 1)
 	again := m
@@ -204,7 +204,7 @@ func TestSentAgainUnderANewSlot(t *testing.T) {
 	}
 }
 
-func TestKeysLiveForTheirRetention(t *testing.T) {
+func TestKeys_LiveForTheirRetention(t *testing.T) {
 	stored := newBox(t)
 	foreign := inbox.Message{ID: "webshop/4711"}
 	stored.batch(monday, foreign)
@@ -242,7 +242,7 @@ func (b *box) find(m inbox.Message) (found inbox.Trace) {
 	return found
 }
 
-func TestTellsWhenAMessageWasFirstRead(t *testing.T) {
+func TestFind_TellsWhenAMessageWasFirstRead(t *testing.T) {
 	stored := newBox(t)
 	m, foreign, never := published("L", 0, 1), inbox.Message{ID: "webshop/4711"}, published("L", 1, 2)
 	wants := func(when string, m inbox.Message, want inbox.Trace) {
@@ -274,7 +274,7 @@ func TestTellsWhenAMessageWasFirstRead(t *testing.T) {
 	wants("read again after it expired", m, inbox.Trace{BySequence: true})
 }
 
-func TestAClockThatLeapsForgetsNothing(t *testing.T) {
+func TestKeys_AClockThatLeapsForgetsNothing(t *testing.T) {
 	stored := newBox(t)
 	stored.batch(monday, inbox.Message{ID: "before"})
 	stored.batch(monday.Add(60*day), inbox.Message{ID: "ahead"})
@@ -286,7 +286,7 @@ func TestAClockThatLeapsForgetsNothing(t *testing.T) {
 	}
 }
 
-func TestRefusesWhatIsNoMessage(t *testing.T) {
+func TestDecide_RefusesWhatIsNoMessage(t *testing.T) {
 	stored := newBox(t)
 	long := strings.Repeat("x", 256)
 	for _, m := range []inbox.Message{
@@ -307,7 +307,7 @@ func TestRefusesWhatIsNoMessage(t *testing.T) {
 	}
 }
 
-func TestSeesAFlippedBit(t *testing.T) {
+func TestInbox_SeesAFlippedBit(t *testing.T) {
 	for _, path := range []string{"keys/2025-11-24", "slots/L"} {
 		stored := newBox(t)
 		m := published("L", 0, 1)

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestIntervalsAreASet(t *testing.T) {
+func TestIntervals_AreASet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var set intervals
 		model := make(map[uint64]bool)
@@ -33,7 +33,7 @@ func TestIntervalsAreASet(t *testing.T) {
 	})
 }
 
-func TestIntervalsAtTheEnds(t *testing.T) {
+func TestIntervals_ReachTheEnds(t *testing.T) {
 	var set intervals
 	set.add(interval{math.MaxUint64, math.MaxUint64})
 	set.add(interval{0, 0})
