@@ -158,9 +158,9 @@ var zones = []string{
 	"Etc/GMT+12",
 }
 
-// TestDays_EveryQuarterHourIsInOne holds the days of a year against the time package, minute by minute: each quarter hour
-// of UTC is in the one day that all its minutes have as local date. One whose minutes have two is in none, and both
-// days are refused.
+// TestDays_EveryQuarterHourIsInOne holds the days of a year against the time package, minute by minute: each quarter
+// hour of UTC is in the one day that all its minutes have as local date. One whose minutes have two is in none, and
+// both days are refused.
 func TestDays_EveryQuarterHourIsInOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.SampledFrom(zones).Draw(t, "zone")
