@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
 )
 
@@ -76,8 +76,11 @@ func putAgain(root *bbolt.Bucket, s *StoredRecord, at time.Time) error {
 	bucket := root.Bucket(againBucket)
 	bucket.FillPercent = tailFill
 	key := slotKey(s.Slot)
-	value := append(partitionKey(s.Partition), slotKey(uint64(s.Offset))...) //nolint:gosec // only read back as int64
-	return bucket.Put(key, codec.Seal(key, appendTime(value, at)))
+	record := codec.NewEntry(4 + 8 + 10)
+	record.Uint32(uint32(s.Partition)) //nolint:gosec // only read back as int32
+	record.Uint64(uint64(s.Offset))    //nolint:gosec // only read back as int64
+	record.Time(at)
+	return bucket.Put(key, record.Seal(key))
 }
 
 // getAgain returns what putAgain recorded of slot; a zero Standing when there is nothing.
@@ -87,14 +90,16 @@ func getAgain(root *bbolt.Bucket, slot uint64) (s StoredRecord, at time.Time, er
 	if sealed == nil {
 		return StoredRecord{}, time.Time{}, nil
 	}
-	value, err := codec.Unseal(key, sealed)
-	d := decoder{b: value}
-	s = StoredRecord{Slot: slot, Position: Position{
-		Partition: int32(d.uint32()), Offset: int64(d.uint64()), //nolint:gosec // written from these types
-	}}
-	if at = d.time(); err != nil || d.short {
-		return StoredRecord{}, time.Time{}, fmt.Errorf("read where message %d was published again: %w", slot,
-			boltdb.ErrCorrupt)
+	record, err := codec.OpenEntry(key, sealed)
+	if err == nil {
+		s = StoredRecord{Slot: slot, Position: Position{
+			Partition: int32(record.Uint32()), Offset: int64(record.Uint64()), //nolint:gosec // as written
+		}}
+		at = record.Time()
+		err = record.End()
+	}
+	if err != nil {
+		return StoredRecord{}, time.Time{}, fmt.Errorf("read where message %d was published again: %w", slot, err)
 	}
 	return s, at, nil
 }
@@ -156,32 +161,26 @@ type batch struct {
 	tails       tails // that it moved; stored beside it
 }
 
-// Version 1 had, after the time, the last place in each partition and no positionMap.
-const batchVersion = 2
+const batchVersion = 3
 
 func (b *batch) encode(key []byte) []byte {
-	out := make([]byte, codec.SealSize, codec.SealSize+1+8+8+len(b.slots))
-	out = append(out, batchVersion)
-	out = binary.BigEndian.AppendUint64(out, b.first)
-	out = appendTime(out, b.at)
-	out = append(out, b.slots...)
-	codec.SealInPlace(key, out)
-	return out
+	record := codec.NewRecord(batchVersion, 8+10+len(b.slots))
+	record.Uint64(b.first)
+	record.Time(b.at)
+	record.Raw(b.slots)
+	return record.Seal(key)
 }
 
 func decodeBatch(key, sealed []byte) (batch, error) {
-	value, err := codec.Unseal(key, sealed)
+	record, err := codec.OpenRecord(key, sealed, batchVersion)
+	b := batch{last: slotOf(key)}
+	if err == nil {
+		b.first, b.at = record.Uint64(), record.Time()
+		b.slots = bytes.Clone(record.Rest())
+		err = record.End()
+	}
 	if err != nil {
 		return batch{}, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), err)
-	}
-	d := decoder{b: value}
-	version := d.byte()
-	b := batch{first: d.uint64(), last: slotOf(key), at: d.time()}
-	if d.short {
-		return batch{}, fmt.Errorf("read the batch that ends at slot %d: %w", slotOf(key), errRow)
-	}
-	if version == batchVersion {
-		b.slots = append(positionMap{}, d.b...)
 	}
 	return b, nil
 }

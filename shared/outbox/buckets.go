@@ -66,8 +66,6 @@ func slotOf(key []byte) uint64 {
 	return binary.BigEndian.Uint64(key)
 }
 
-var errRow = errors.New("not a message row of a known version")
-
 func partitionKey(partition int32) []byte {
 	return binary.BigEndian.AppendUint32(nil, uint32(partition)) //nolint:gosec // not negative
 }
@@ -127,8 +125,12 @@ var (
 	markDiscarded = []byte{1}
 )
 
+// discardedKey sorts by the time, in nanoseconds since 1970.
 func discardedKey(at time.Time, slot uint64) []byte {
-	return binary.BigEndian.AppendUint64(appendTime(nil, at), slot)
+	var key codec.Encoder
+	key.Uint64(uint64(at.UnixNano()))
+	key.Uint64(slot)
+	return key.Encoded()
 }
 
 // expiredSlot is the slot up to which published messages have gone from the file, 0 when none has.
@@ -137,12 +139,7 @@ func expiredSlot(root *bbolt.Bucket) (uint64, error) {
 	if sealed == nil {
 		return 0, nil
 	}
-	value, err := codec.Unseal(expiredKey, sealed)
-	d := decoder{b: value}
-	slot := d.uint64()
-	if err == nil && d.short {
-		err = errRow
-	}
+	slot, err := sealedSlot(expiredKey, sealed)
 	if err != nil {
 		return 0, fmt.Errorf("read how far messages have expired: %w", err)
 	}

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -40,85 +41,72 @@ type row struct {
 	message     Message
 }
 
-const rowVersion = 3
+const rowVersion = 4
 
 // encode returns the sealed value of r for the key slotKey(r.slot).
 func (r *row) encode(key []byte) []byte {
 	m := &r.message
-	size := codec.SealSize + 1 + len(m.ID) + 5*8 + 8 + 4 + 7*binary.MaxVarintLen32 +
+	room := len(m.ID) + 8 + 4 + 4*10 + 7*binary.MaxVarintLen32 +
 		len(m.Key) + len(m.Type) + len(m.Subject) + len(m.Schema) + len(m.ContentType) + len(m.Value)
 	for i := range m.Headers {
-		size += 2*binary.MaxVarintLen32 + len(m.Headers[i].Key) + len(m.Headers[i].Value)
+		room += 2*binary.MaxVarintLen32 + len(m.Headers[i].Key) + len(m.Headers[i].Value)
 	}
-	b := make([]byte, codec.SealSize, size)
-	b = append(b, rowVersion)
-	b = append(b, m.ID[:]...)
-	b = binary.BigEndian.AppendUint64(b, r.origin)
-	b = binary.BigEndian.AppendUint32(b, r.attempts)
-	b = appendTime(b, r.committed)
-	b = appendTime(b, r.slotted)
-	b = appendTime(b, r.firstFailed)
-	b = appendTime(b, m.Time)
-	b = appendText(b, m.Key)
-	b = appendText(b, m.Type)
-	b = appendText(b, m.Subject)
-	b = appendText(b, m.Schema)
-	b = appendText(b, m.ContentType)
-	b = binary.AppendUvarint(b, uint64(len(m.Headers)))
+	record := codec.NewRecord(rowVersion, room)
+	record.Raw(m.ID[:])
+	record.Uint64(r.origin)
+	record.Uint32(r.attempts)
+	record.Time(r.committed)
+	record.Time(r.slotted)
+	record.Time(r.firstFailed)
+	record.Time(m.Time)
+	record.Bytes(m.Key)
+	record.Text(m.Type)
+	record.Text(m.Subject)
+	record.Text(m.Schema)
+	record.Text(m.ContentType)
+	record.Uint(uint64(len(m.Headers)))
 	for i := range m.Headers {
-		b = appendText(b, m.Headers[i].Key)
-		b = appendText(b, m.Headers[i].Value)
+		record.Text(m.Headers[i].Key)
+		record.Bytes(m.Headers[i].Value)
 	}
-	b = append(b, m.Value...)
-	codec.SealInPlace(key, b)
-	return b
+	record.Raw(m.Value)
+	return record.Seal(key)
 }
 
 // decodeRow reads a stored row. Nothing in the result shares memory with the database.
 func decodeRow(key, sealed []byte) (row, error) {
-	value, err := codec.Unseal(key, sealed)
+	record, err := codec.OpenRecord(key, bytes.Clone(sealed), rowVersion)
+	r := row{slot: slotOf(key)}
+	m := &r.message
+	if err == nil {
+		record.Array(m.ID[:])
+		r.origin, r.attempts = record.Uint64(), record.Uint32()
+		r.committed, r.slotted, r.firstFailed, m.Time = record.Time(), record.Time(), record.Time(), record.Time()
+		m.Key, m.Type, m.Subject = record.Bytes(), record.Text(), record.Text()
+		m.Schema, m.ContentType = record.Text(), record.Text()
+		for n := record.Len(); n > 0 && record.Err() == nil; n-- {
+			m.Headers = append(m.Headers, cloudevent.Header{Key: record.Text(), Value: record.Bytes()})
+		}
+		m.Value = record.Rest()
+		err = record.End()
+	}
 	if err != nil {
 		return row{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), err)
-	}
-	d := decoder{b: append([]byte(nil), value...)}
-	if d.byte() != rowVersion {
-		return row{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), errRow)
-	}
-	r := row{slot: slotOf(key)}
-	copy(r.message.ID[:], d.take(len(r.message.ID)))
-	r.origin = d.uint64()
-	r.attempts = d.uint32()
-	r.committed = d.time()
-	r.slotted = d.time()
-	r.firstFailed = d.time()
-	r.message.Time = d.time()
-	r.message.Key = d.text()
-	r.message.Type = string(d.text())
-	r.message.Subject = string(d.text())
-	r.message.Schema = string(d.text())
-	r.message.ContentType = string(d.text())
-	for range d.count() {
-		r.message.Headers = append(r.message.Headers, cloudevent.Header{Key: string(d.text()), Value: d.text()})
-	}
-	r.message.Value = d.b
-	if d.short {
-		return row{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), errRow)
 	}
 	return r, nil
 }
 
-// rowAge reads what retention asks of an unsealed row, without copying it.
-func rowAge(value []byte) (origin uint64, committed time.Time, err error) {
-	d := decoder{b: value}
-	version := d.byte()
-	d.take(len(uuidv7.ID{}))
-	origin = d.uint64()
-	d.uint32()
-	committed = d.time()
-	if version != rowVersion || d.short {
-		return 0, time.Time{}, errRow
+// rowAge reads what retention asks of a row, without copying it.
+func rowAge(key, sealed []byte) (origin uint64, committed time.Time, err error) {
+	record, err := codec.OpenRecord(key, sealed, rowVersion)
+	if err != nil {
+		return 0, time.Time{}, err
 	}
-	return origin, committed, nil
+	record.Raw(len(uuidv7.ID{}))
+	origin = record.Uint64()
+	record.Uint32()
+	committed = record.Time()
+	return origin, committed, record.Err()
 }
 
 // size is what r weighs against the limits of queue and batch, in bytes.

@@ -130,8 +130,8 @@ func (s *expiryStep) findDiscarded(root *bbolt.Bucket, before time.Time, retenti
 		if _, err := codec.Unseal(k, sealed); err != nil {
 			return fmt.Errorf("read when a message was discarded: %w", err)
 		}
-		d := decoder{b: k}
-		if at := d.time(); !at.Before(before) {
+		key := codec.NewDecoder(k)
+		if at := time.Unix(0, int64(key.Uint64())).UTC(); !at.Before(before) { //nolint:gosec // as written
 			s.soonest(at.Add(retention))
 			return nil
 		}
@@ -206,11 +206,7 @@ func (s *expiryStep) pass(root *bbolt.Bucket, front uint64) {
 // age returns since when the message of a published row is kept: its commit, and if it was moved its publication, which
 // can be much later.
 func age(root *bbolt.Bucket, key, sealed []byte) (agedRow, time.Time, error) {
-	value, err := codec.Unseal(key, sealed)
-	if err != nil {
-		return agedRow{}, time.Time{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), err)
-	}
-	origin, committed, err := rowAge(value)
+	origin, committed, err := rowAge(key, sealed)
 	if err != nil {
 		return agedRow{}, time.Time{}, fmt.Errorf("read outbox message %d: %w", slotOf(key), err)
 	}

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,43 +41,33 @@ type entry struct {
 	id uuidv7.ID // of a parked one, not stored in the entry: parkedBucket has it
 }
 
-const entryVersion = 1
+const entryVersion = 2
 
 func (e *entry) encode(key []byte) []byte {
-	b := make([]byte, codec.SealSize, codec.SealSize+64+len(e.key)+len(e.reason))
-	b = append(b, entryVersion, byte(e.state))
-	b = binary.BigEndian.AppendUint64(b, e.origin)
-	b = binary.BigEndian.AppendUint32(b, e.attempts)
-	b = appendTime(b, e.committed)
-	b = appendTime(b, e.due)
-	b = appendTime(b, e.failed)
-	b = appendText(b, e.key)
-	b = appendText(b, string(e.class))
-	b = appendText(b, e.reason)
-	codec.SealInPlace(key, b)
-	return b
+	record := codec.NewRecord(entryVersion, 64+len(e.key)+len(e.reason))
+	record.Byte(byte(e.state))
+	record.Uint64(e.origin)
+	record.Uint32(e.attempts)
+	record.Time(e.committed)
+	record.Time(e.due)
+	record.Time(e.failed)
+	record.Text(e.key)
+	record.Text(string(e.class))
+	record.Text(e.reason)
+	return record.Seal(key)
 }
 
 func decodeEntry(key, sealed []byte) (entry, error) {
-	value, err := codec.Unseal(key, sealed)
+	record, err := codec.OpenRecord(key, sealed, entryVersion)
+	e := entry{slot: slotOf(key)}
+	if err == nil {
+		e.state, e.origin, e.attempts = waitState(record.Byte()), record.Uint64(), record.Uint32()
+		e.committed, e.due, e.failed = record.Time(), record.Time(), record.Time()
+		e.key, e.class, e.reason = record.Text(), Class(record.Text()), record.Text()
+		err = record.End()
+	}
 	if err != nil {
 		return entry{}, fmt.Errorf("read waiting message %d: %w", slotOf(key), err)
-	}
-	d := decoder{b: value}
-	if d.byte() != entryVersion {
-		return entry{}, fmt.Errorf("read waiting message %d: %w", slotOf(key), errRow)
-	}
-	e := entry{slot: slotOf(key), state: waitState(d.byte())}
-	e.origin = d.uint64()
-	e.attempts = d.uint32()
-	e.committed = d.time()
-	e.due = d.time()
-	e.failed = d.time()
-	e.key = string(d.text())
-	e.class = Class(d.text())
-	e.reason = string(d.text())
-	if d.short {
-		return entry{}, fmt.Errorf("read waiting message %d: %w", slotOf(key), errRow)
 	}
 	return e, nil
 }

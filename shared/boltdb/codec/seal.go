@@ -12,8 +12,8 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// SealSize is what sealing adds to a value, in bytes.
-const SealSize = 4
+// sealSize is how many bytes sealing adds to a value.
+const sealSize = 4
 
 // ErrCorrupt says that a record is not what was written: its checksum does not match its bytes, or its bytes do not
 // have the form that they should have.
@@ -21,24 +21,24 @@ var ErrCorrupt = errors.New("a record is corrupt: restore the database file from
 
 // Seal returns the value to store under key: a checksum of key and value, then the value.
 func Seal(key, value []byte) []byte {
-	sealed := make([]byte, SealSize+len(value))
-	copy(sealed[SealSize:], value)
-	SealInPlace(key, sealed)
+	sealed := make([]byte, sealSize+len(value))
+	copy(sealed[sealSize:], value)
+	sealInPlace(key, sealed)
 	return sealed
 }
 
 // Unseal checks a stored record and returns its value, which shares the record's memory: copy it before the transaction
 // ends. A record that was changed, or stands under another key, is ErrCorrupt.
 func Unseal(key, sealed []byte) ([]byte, error) {
-	if len(sealed) < SealSize || binary.BigEndian.Uint32(sealed) != checksum(key, sealed[SealSize:]) {
+	if len(sealed) < sealSize || binary.BigEndian.Uint32(sealed) != checksum(key, sealed[sealSize:]) {
 		return nil, fmt.Errorf("%w (key %x)", ErrCorrupt, key)
 	}
-	return sealed[SealSize:], nil
+	return sealed[sealSize:], nil
 }
 
-// SealInPlace writes the checksum into the first SealSize bytes of sealed, which the caller left free for it.
-func SealInPlace(key, sealed []byte) {
-	binary.BigEndian.PutUint32(sealed, checksum(key, sealed[SealSize:]))
+// sealInPlace writes the checksum into the first sealSize bytes of sealed, which are free for it.
+func sealInPlace(key, sealed []byte) {
+	binary.BigEndian.PutUint32(sealed, checksum(key, sealed[sealSize:]))
 }
 
 func checksum(key, value []byte) uint32 {
