@@ -93,8 +93,7 @@ func (s shape) details(properties map[string]*openapi.Schema) map[string]*openap
 	properties["last"] = openapi.Said(moment, "The last event, in UTC. Left out when there is none.")
 	stats := &openapi.Schema{
 		Type: "object",
-		Description: "Of each measure that has events: count, least, mean and largest; of a distinct count whether " +
-			"it is exact.",
+		Description: "Of each measure that has events, what else is known of it.",
 	}
 	properties["stats"] = stats
 	if s.def == nil {

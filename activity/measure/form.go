@@ -7,7 +7,7 @@ type Type string
 const (
 	Integer Type = "integer" // that is not negative and fits 63 bits
 	Wide    Type = "wide"    // an integer that is not negative and may exceed 64 bits
-	Number  Type = "number"  // with a fraction, perhaps
+	Number  Type = "number"  // with a fraction, perhaps; for details only, since clients read figures as whole numbers
 	Boolean Type = "boolean"
 	Map     Type = "map"    // from currencies to Of
 	Object  Type = "object" // with Members

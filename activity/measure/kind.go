@@ -68,7 +68,8 @@ type State interface {
 	// Encode appends the state to a record, Decode reads it into a new one.
 	Encode(record *codec.Encoder)
 	Decode(record *codec.Decoder)
-	// Render returns the figure as an answer has it, in the Form of the kind, and Details what else is known of it.
+	// Render returns the figure as an answer has it, in the Form of the kind, and Details what else is known of it. Of
+	// no events the figure is 0 or an empty map. Details is then left out of answers, and must not panic.
 	Render(m *Measure) any
 	Details(m *Measure) any
 }

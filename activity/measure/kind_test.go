@@ -166,6 +166,20 @@ func matchesForm(t *rapid.T, form measure.Form, value any) {
 	}
 }
 
+// TestKinds_StayBounded adds a great many different values to each kind.
+func TestKinds_StayBounded(t *testing.T) {
+	const most = 64 << 10 // bytes
+	for _, kind := range measure.Kinds() {
+		state := kind.New()
+		for n := range int64(100_000) {
+			state.Add(&measure.Value{Amount: n * n, Group: "GBP", Hash: uint64(n) * 0x9e3779b97f4a7c15, Known: true})
+		}
+		if size := len(encodedState(state)); size > most {
+			t.Errorf("%s takes %d bytes after 100,000 events, most are %d", kind.Word, size, most)
+		}
+	}
+}
+
 // FuzzKinds reads any bytes as the state of any kind, and uses what came of it.
 func FuzzKinds(f *testing.F) {
 	for _, kind := range measure.Kinds() {
@@ -186,6 +200,9 @@ func FuzzKinds(f *testing.F) {
 		}
 		other := kind.New()
 		other.Merge(state)
+		if !bytes.Equal(encodedState(other), encodedState(state)) {
+			t.Fatalf("%s merges to something other than what it read: %x", kind.Word, encoded)
+		}
 		for _, m := range declared(kind) {
 			for _, rendered := range []any{other.Render(m), other.Details(m)} {
 				if _, err := json.Marshal(rendered); err != nil {

@@ -24,6 +24,7 @@ Minutes and the values of dimensions have only these: %s.
 
 A path leads to values in the JSON of a message: names of members with dots between. It goes through arrays to all their
 elements. Amounts are whole numbers that are not negative; ` + "`100.0` and `1e2`" + ` are whole.
+A kind that takes numbers takes one from each event: the sum of those at its path.
 `
 
 func main() {

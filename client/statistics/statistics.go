@@ -194,7 +194,7 @@ type Day struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last time.Time `json:"last,omitempty,omitzero"`
 
-	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	// Stats Of each measure that has events, what else is known of it.
 	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
 
 	// Tz The IANA time zone that the day is of.
@@ -222,7 +222,7 @@ type DayOfRange struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last time.Time `json:"last,omitempty,omitzero"`
 
-	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	// Stats Of each measure that has events, what else is known of it.
 	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
 
 	// Unavailable Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed inside one. The day then has no figures, not even a count. Left out if the day is available.
@@ -465,7 +465,7 @@ type Month struct {
 	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
 	Partial bool `json:"partial,omitempty,omitzero"`
 
-	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	// Stats Of each measure that has events, what else is known of it.
 	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
 
 	// To Its last day in the range, included.
@@ -532,7 +532,7 @@ type OrderCreatedDay struct {
 	// Examples: {"GBP":3564}
 	Revenue map[string]*big.Int `json:"revenue"`
 
-	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	// Stats Of each measure that has events, what else is known of it.
 	Stats struct {
 		// Customers How good a count of different texts is.
 		Customers DistinctStats `json:"customers,omitempty,omitzero"`
@@ -587,7 +587,7 @@ type OrderCreatedDayOfRange struct {
 	// Examples: {"GBP":3564}
 	Revenue map[string]*big.Int `json:"revenue,omitempty,omitzero"`
 
-	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	// Stats Of each measure that has events, what else is known of it.
 	Stats struct {
 		// Customers How good a count of different texts is.
 		Customers DistinctStats `json:"customers,omitempty,omitzero"`
@@ -786,7 +786,7 @@ type OrderCreatedMonth struct {
 	// Examples: {"GBP":3564}
 	Revenue map[string]*big.Int `json:"revenue"`
 
-	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	// Stats Of each measure that has events, what else is known of it.
 	Stats struct {
 		// Customers How good a count of different texts is.
 		Customers DistinctStats `json:"customers,omitempty,omitzero"`
@@ -878,7 +878,7 @@ type OrderCreatedWeek struct {
 	// Examples: {"GBP":3564}
 	Revenue map[string]*big.Int `json:"revenue"`
 
-	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	// Stats Of each measure that has events, what else is known of it.
 	Stats struct {
 		// Customers How good a count of different texts is.
 		Customers DistinctStats `json:"customers,omitempty,omitzero"`
@@ -971,7 +971,7 @@ type Week struct {
 	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
 	Partial bool `json:"partial,omitempty,omitzero"`
 
-	// Stats Of each measure that has events: count, least, mean and largest; of a distinct count whether it is exact.
+	// Stats Of each measure that has events, what else is known of it.
 	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
 
 	// To Its last day in the range, included.
