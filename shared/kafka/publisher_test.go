@@ -38,9 +38,7 @@ func TestPublisherOnApacheKafka(t *testing.T) {
 // Without transactions the part of the contract is kept that does not need them.
 func TestAtLeastOnceOnApacheKafka(t *testing.T) {
 	address := apache.ForTest(t).Addr()
-	fresh := func(t *testing.T) outboxtest.Target { return targetWith(t, address, true) }
-	outboxtest.Run(t, fresh)
-	outboxtest.RunLog(t, fresh)
+	outboxtest.RunAtLeastOnce(t, func(t *testing.T) outboxtest.Target { return targetWith(t, address, true) })
 }
 
 // target publishes to a topic named like the test.
@@ -63,7 +61,7 @@ func targetWith(t *testing.T, address string, idempotent bool) outboxtest.Target
 	if err != nil {
 		t.Fatal(err)
 	}
-	return outboxtest.Target{Publisher: publisher, AtLeastOnce: idempotent, Hang: func(t *testing.T) func() {
+	return outboxtest.Target{Publisher: publisher, Hang: func(t *testing.T) func() {
 		end := brokertest.Hang(t, address, topic)
 		return func() { end(true) }
 	}, Remake: func(t *testing.T) { brokertest.Recreate(t, address, topic, 2) },
