@@ -12,7 +12,7 @@ import (
 type answer struct {
 	basis
 	asOf activity.AsOf
-	// changed says when the figures of a final range became what they are.
+	// changed says when the figures of a final range changed last.
 	changed activity.Changed
 }
 

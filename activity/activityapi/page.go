@@ -13,8 +13,8 @@ import (
 //go:embed page/index.html
 var pageHTML string
 
-// assets are what the page loads. uPlot is by Leon Sorokin, MIT licence, see page/uPlot-LICENSE; its files are as
-// released.
+// assets has the files that the page loads. uPlot is by Leon Sorokin, under the MIT licence in page/uPlot-LICENSE. Its
+// files are as released.
 //
 //go:embed page/*.css page/*.js
 var assets embed.FS

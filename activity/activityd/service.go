@@ -32,7 +32,7 @@ func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	return s, err
 }
 
-// make joins the parts, for each activity its own.
+// make joins the parts. Each activity has parts of its own.
 //
 //	Kafka ── kafka.Consumer ── ingest ──┐
 //	                                    ├── activitystore, the file

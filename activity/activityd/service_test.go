@@ -289,7 +289,7 @@ func TestService_RefusesSettings(t *testing.T) {
 	}
 }
 
-// BenchmarkCount reads 200,000 orders from the development broker, in this process too, and counts them.
+// BenchmarkCount reads 200,000 orders from the development broker, and counts them. The broker runs in this process.
 //
 //	go test -run - -bench BenchmarkCount ./activity/activityd
 func BenchmarkCount(b *testing.B) {
