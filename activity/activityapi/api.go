@@ -28,7 +28,7 @@ type Statistics interface {
 	// Read calls add with the totals of each quarter hour of span that has any. It returns which messages they contain.
 	// All of it is read at one moment.
 	Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error)
-	// Version grows with each change that Read can return. It grows no earlier than Read returns the change.
+	// Version grows with each change, as soon as Read returns the change.
 	Version() int64
 	// Trace returns what became of one message.
 	Trace(ctx context.Context, m activity.MessageID) (activity.MessageTrace, error)

@@ -86,7 +86,7 @@ func TestDay_TellsWhatSells(t *testing.T) {
 }
 
 // TestDay_SaysWhatWasNotToldApart counts more articles in a quarter hour than are told apart. The rest says how many
-// events were not.
+// lines were not.
 func TestDay_SaysWhatWasNotToldApart(t *testing.T) {
 	var lines []string
 	for i := range 1200 {

@@ -52,7 +52,8 @@ func (o *object) addDimensions(def *activity.Definition, t *activity.Totals) {
 	o.add("dimensions", dimensions)
 }
 
-// rowsOf returns the values of a dimension, most events first. The last row is the sum of the others.
+// rowsOf returns the values of a dimension, most events first. If there are too many, the last row is the sum of
+// the others.
 func rowsOf(def *activity.Definition, t *activity.Totals, d *measure.Dimension) []object {
 	list := []object{}
 	for i := range t.Tables {

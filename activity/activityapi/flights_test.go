@@ -106,8 +106,8 @@ func TestReads_EqualQuestionsShareAnAnswer(t *testing.T) {
 	}
 }
 
-// TestReads_AnAnswerIsNotOlderThanTheQuestion commits and asks at once. Each answer must have what was committed before
-// its request.
+// TestReads_AnAnswerIsNotOlderThanTheQuestion commits and asks concurrently. Each answer must have what was committed
+// before its request.
 func TestReads_AnAnswerIsNotOlderThanTheQuestion(t *testing.T) {
 	s := newServer(t)
 	var committed, asked, writing sync.WaitGroup
@@ -334,7 +334,7 @@ func TestLive_OneCallerHasAShare(t *testing.T) {
 
 var systemClock = clock.System{}
 
-// awaitWaiters waits until as many requests wait for the answer to a question.
+// awaitWaiters waits until want requests wait for the answer to a question.
 func (s *server) awaitWaiters(t *testing.T, path string, want int) {
 	t.Helper()
 	if !strings.Contains(path, "?") {

@@ -89,8 +89,8 @@ func (s *stream) idle() bool {
 	return s.listeners == 0 && time.Since(s.left) > linger
 }
 
-// end removes the stream, so that the next listener begins another. It does nothing if somebody listens, unless the
-// stream failed. Then it sends the listeners away.
+// end removes the stream, so that the next listener begins another. If somebody listens, it does nothing and returns
+// false. A failed stream is removed in any case, and its listeners are sent away.
 func (l *live) end(s *stream, failed bool) (ended bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,7 +11,8 @@ import (
 
 type query map[string]string
 
-// parameters returns the query's parameters. It refuses unknown ones, repeated ones, and ones without a value.
+// parameters returns the query's parameters. It refuses unknown and repeated ones, and empty ones that are not
+// in valued.
 func parameters(r *http.Request, known ...string) (query, error) {
 	values, err := web.Parameters(r, known...)
 	if err != nil {
@@ -27,7 +28,7 @@ func parameters(r *http.Request, known ...string) (query, error) {
 	return q, nil
 }
 
-// valued lists the parameters that are checked later if they are empty, and have an answer of their own then.
+// valued lists the parameters whose own check refuses an empty value.
 var valued = []string{"tz", "from", "to", "by"}
 
 // zone returns the requested zone, or the default.

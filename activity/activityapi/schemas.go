@@ -45,7 +45,7 @@ func shapes(defs []activity.Definition) []shape {
 			}
 		}
 		unique := name.String()
-		for n := 2; taken[unique]; n++ { // A_B and AB have the same name
+		for n := 2; taken[unique]; n++ { // A_2 and A2 would have the same name
 			unique = name.String() + strconv.Itoa(n)
 		}
 		taken[unique] = true
