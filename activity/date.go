@@ -7,7 +7,8 @@ import (
 
 const secondsPerDay = 24 * 60 * 60
 
-// Date is a day of the Gregorian calendar, in no particular zone, counted from 1970-01-01; before that it is negative.
+// Date is a day of the Gregorian calendar, in no particular zone. It counts days from 1970-01-01, and is negative
+// before.
 type Date int64
 
 // DateOf returns the date of t in t's own location.
@@ -16,7 +17,8 @@ func DateOf(t time.Time) Date {
 	return Date(floorDiv(t.Unix()+int64(offset), secondsPerDay))
 }
 
-// ParseDate reads YYYY-MM-DD. The error is an *Error with CodeInvalidDay, also for a date that does not exist.
+// ParseDate reads YYYY-MM-DD. If the text is anything else or the date does not exist, the error is an *Error with
+// CodeInvalidDay.
 func ParseDate(text string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, text)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// MaxDays is the longest range of days that is answered at once.
+// MaxDays is the longest range that one answer can have, in days.
 const MaxDays = 400
 
 // Day is what was counted on one local day.
@@ -26,7 +26,7 @@ type Days struct {
 	pieces []piece // in order of time, disjoint
 }
 
-// piece is a run of quarter hours of one day. A day has several if the clocks go back over midnight and return to it.
+// piece is a run of quarter hours of one day. A day has several pieces if the clocks go back over midnight.
 type piece struct {
 	Span
 	day Date
@@ -44,8 +44,8 @@ func NewDay(z Zone, date Date) (*Days, error) {
 	return d, nil
 }
 
-// NewDays returns the days of a zone from one to another, both included, with nothing counted. Those that have no
-// totals are Unavailable. The error is an *Error with CodeInvalidRange or CodeRangeTooLong.
+// NewDays returns the days from one date to another in a zone, both included, with nothing counted. Days that cannot
+// have totals are Unavailable. The error is an *Error with CodeInvalidRange or CodeRangeTooLong.
 func NewDays(z Zone, from, to Date) (*Days, error) {
 	if to < from {
 		return nil, &Error{CodeInvalidRange, fmt.Sprintf("The range ends on %s, before it begins on %s.", to, from)}
@@ -73,8 +73,7 @@ func NewDays(z Zone, from, to Date) (*Days, error) {
 	return d, nil
 }
 
-// Span covers every quarter hour of the range. It may cover some that are not in it. It is empty if the zone skipped
-// all of the days.
+// Span covers every quarter hour of the range, and perhaps others. It is empty if the zone skipped all of the days.
 func (d *Days) Span() Span {
 	if len(d.pieces) == 0 {
 		return Span{}
@@ -82,7 +81,7 @@ func (d *Days) Span() Span {
 	return Span{d.pieces[0].From, d.pieces[len(d.pieces)-1].To}
 }
 
-// Of returns the day that q belongs to, and whether it is one of the range.
+// Of returns the day that q belongs to. It returns false if that is no day of the range.
 func (d *Days) Of(q Quarter) (Date, bool) {
 	at, found := slices.BinarySearchFunc(d.pieces, q, func(p piece, q Quarter) int {
 		switch {
@@ -99,18 +98,17 @@ func (d *Days) Of(q Quarter) (Date, bool) {
 	return d.pieces[at].day, true
 }
 
-// Add merges what was counted in one quarter hour into its day. It ignores a quarter hour of no day of the range.
+// Add merges the totals of one quarter hour into its day. It ignores a quarter hour outside the days of the range.
 func (d *Days) Add(q Quarter, t *Totals) {
 	if day, found := d.Of(q); found {
 		d.days[day-d.days[0].Date].Merge(t)
 	}
 }
 
-// All returns all days, oldest first, also those without events.
+// All returns all days, oldest first. Days without events are included.
 func (d *Days) All() []Day { return d.days }
 
-// Ends returns when the last day is over: the end of its last quarter hour. It is the zero time if the zone skipped all
-// of the days.
+// Ends returns the end of the last quarter hour of the last day. It is zero if the zone skipped all of the days.
 func (d *Days) Ends() time.Time {
 	if len(d.pieces) == 0 {
 		return time.Time{}

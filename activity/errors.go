@@ -16,7 +16,7 @@ const (
 // Error says why a question cannot be answered as it was asked.
 type Error struct {
 	Code   Code
-	Detail string // for people: what is wrong and what to ask instead
+	Detail string // for people: what is wrong, and what to ask for instead
 }
 
 // Error returns the detail.

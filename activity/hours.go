@@ -31,12 +31,12 @@ func NewHours(z Zone, day Date) (*Hours, error) {
 	return h, err
 }
 
-// Add merges what was counted in one quarter hour into its hour. It ignores a quarter hour of another day.
+// Add merges the totals of one quarter hour into its hour. It ignores a quarter hour of another day.
 func (h *Hours) Add(q Quarter, t *Totals) {
 	if at, found := h.of[q]; found {
 		h.hours[at].Merge(t)
 	}
 }
 
-// All returns all hours in order of time, also those without events.
+// All returns all hours in order of time. Hours without events are included.
 func (h *Hours) All() []Hour { return h.hours }

@@ -8,20 +8,20 @@ import (
 	"ordertally/activity/activitytest"
 )
 
-// TestHours_AreThoseOfTheLocalClock looks at days whose clocks change, by an hour and by half of one, and in zones off
+// TestHours_AreThoseOfTheLocalClock checks days on which the clocks change, by an hour or half an hour, and zones off
 // the hour.
 func TestHours_AreThoseOfTheLocalClock(t *testing.T) {
 	for _, c := range []struct {
 		zone, day string
 		hours     int
-		first     string // of the hour that begins the day
+		first     string // of the first hour
 	}{
 		{"UTC", "2024-03-31", 24, "2024-03-31T00:00:00Z"},
 		{"Europe/London", "2024-03-31", 23, "2024-03-31T00:00:00Z"},
 		{"Europe/London", "2024-10-27", 25, "2024-10-27T00:00:00+01:00"},
 		{"Asia/Kathmandu", "2024-05-05", 24, "2024-05-05T00:00:00+05:45"},
 		{"America/St_Johns", "2024-03-10", 23, "2024-03-10T00:00:00-03:30"},
-		// 3:00 to 3:45, then 2:45 to 3:00 again, then all of 3:00
+		// The clocks show 3:00 to 3:45, then 2:45 to 3:00 again, then all of 3:00.
 		{"Pacific/Chatham", "2024-04-07", 26, "2024-04-07T00:00:00+13:45"},
 		{"Australia/Lord_Howe", "2024-04-07", 25, "2024-04-07T00:00:00+11:00"}, // 1:00 twice, the second from 1:30
 		{"Pacific/Apia", "2011-12-30", 0, ""},
@@ -37,7 +37,7 @@ func TestHours_AreThoseOfTheLocalClock(t *testing.T) {
 	}
 }
 
-// TestHours_HaveTheirOrders puts an order into each quarter of a day of 25 hours and of the days around it.
+// TestHours_HaveTheirOrders counts an order in each quarter of a day of 25 hours and of the days around it.
 func TestHours_HaveTheirOrders(t *testing.T) {
 	z, day := zone(t, "Europe/London"), date(t, "2024-10-27")
 	hours, err := activity.NewHours(z, day)

@@ -16,7 +16,7 @@ type Minute struct {
 
 // MinuteSeries collects the minutes of quarter hours. The zero value is ready for use.
 type MinuteSeries struct {
-	minutes map[int64]*measure.Tally // by minutes since 1970
+	minutes map[int64]*measure.Tally // by the number of the minute since 1970
 }
 
 // Add merges the minutes of one quarter hour.

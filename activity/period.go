@@ -8,14 +8,14 @@ import (
 // By says how the days of a range are grouped.
 type By string
 
-// The ways.
+// The values of By.
 const (
 	ByDay   By = "day"
-	ByWeek  By = "week" // of ISO 8601, from Monday
+	ByWeek  By = "week" // ISO 8601 weeks, which begin on Monday
 	ByMonth By = "month"
 )
 
-// ParseBy reads a way. The error is an *Error with CodeInvalidRange.
+// ParseBy reads a By. The error is an *Error with CodeInvalidRange.
 func ParseBy(text string) (By, error) {
 	switch by := By(text); by {
 	case ByDay, ByWeek, ByMonth:
@@ -25,16 +25,16 @@ func ParseBy(text string) (By, error) {
 		text)}
 }
 
-// Period is a week or month, or as much of it as lies in the range.
+// Period is a week or month, cut to the range.
 type Period struct {
 	Name     string // 2026-W09, 2026-02
-	From, To Date   // both in it
-	// Unavailable are its days without totals.
+	From, To Date   // both are part of it
+	// Unavailable lists its days without totals.
 	Unavailable []Date
 	Totals
 }
 
-// Periods groups days that follow one another.
+// Periods groups consecutive days.
 func Periods(days []Day, by By) []Period {
 	var periods []Period
 	for i := range days {

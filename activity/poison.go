@@ -13,20 +13,20 @@ type Reason string
 const (
 	ReasonTombstone      Reason = "tombstone"       // it has no value
 	ReasonEnvelope       Reason = "envelope"        // its headers are not those of a CloudEvent
-	ReasonUnknownType    Reason = "unknown_type"    // another event type than the activity counts
-	ReasonUnknownVersion Reason = "unknown_version" // the right type, in a version that is not understood
+	ReasonUnknownType    Reason = "unknown_type"    // its event type is not the one the activity counts
+	ReasonUnknownVersion Reason = "unknown_version" // its type is right, but its version is not understood
 	ReasonMalformed      Reason = "malformed"       // its value is not the JSON of an order
-	ReasonImpossible     Reason = "impossible"      // its values contradict each other or reality
-	// ReasonTooLarge: it has more bytes than the setting max-record-bytes allows. Only its position is kept.
+	ReasonImpossible     Reason = "impossible"      // its values contradict each other, or cannot be real
+	// ReasonTooLarge means that it has more bytes than max-record-bytes allows. Only its position is kept.
 	ReasonTooLarge Reason = "too_large"
-	// ReasonSkipped: an operator skipped it unread (activity skip). Only its position is known.
+	// ReasonSkipped means that an operator skipped it unread (activity skip). Only its position is known.
 	ReasonSkipped Reason = "skipped"
 )
 
 // The reasons of the other ledgers. They depend on what was read before.
 const (
-	// ReasonLate puts a message in the late ledger. It is so old, or from so far in the future, that it may have been
-	// counted and its id forgotten. Its slot does not settle it: it has none, or the slot is covered.
+	// ReasonLate puts a message in the late ledger. The message is so old, or so far in the future, that it may have
+	// been counted and its id forgotten. Its slot does not decide: the message has none, or the slot is covered.
 	ReasonLate Reason = "late"
 	// ReasonConflict puts a message in the conflict ledger. A message with its id and other content was read before.
 	ReasonConflict Reason = "conflict"
@@ -52,20 +52,20 @@ type Poison struct {
 	Detail string // for operators
 }
 
-// Error gives the reason and the detail.
+// Error returns the reason and the detail.
 func (p *Poison) Error() string { return string(p.Reason) + ": " + p.Detail }
 
-// Parked is a message that was not counted, as it is kept: all that was read of it, and why.
+// Parked is a message that was not counted. It has all that was read of the message, and why it was not counted.
 type Parked struct {
 	Partition   int32
 	Offset      int64
-	LeaderEpoch int32     // -1 when it is not known
-	Timestamp   time.Time // the record's own
+	LeaderEpoch int32     // -1 if not known
+	Timestamp   time.Time // the timestamp of the record
 	Key         []byte
 	Value       []byte // nil for a tombstone
 	Headers     []cloudevent.Header
-	// TooLarge is how many bytes a record has that was too large to keep, or 0. Its value is missing, and perhaps its
-	// key and its last headers.
+	// TooLarge is the size in bytes of a record that was too large to keep, else 0. Such a record has no value. It may
+	// lack its key and its last headers.
 	TooLarge int
 	Poison   Poison
 }

@@ -8,36 +8,37 @@ import (
 	"ordertally/shared/event/setdigest"
 )
 
-// Event is what the statistics need to know of one message.
+// Event has what the statistics need to know of one message.
 type Event struct {
-	At     time.Time        // when it happened, by its own account
-	Digest setdigest.Digest // of what it is about, such as the order's id; zero when the activity declares none
-	Values []measure.Value  // of each measure
-	Labels []string         // of each dimension, "" when it has none
-	// Splits has what the event adds to the table of a dimension, if it has several values of it, or if the dimension
-	// splits the elements of an array. It has nil for other dimensions, and is nil if there are only such.
+	At     time.Time        // when it happened, according to the message
+	Digest setdigest.Digest // of its subject's id, such as an order's; zero if the activity declares no subject
+	Values []measure.Value  // one for each measure
+	Labels []string         // one for each dimension; "" if it has no value there
+	// Splits has one entry for each dimension. It is what the event adds to the dimension's table if it has several
+	// values there, or if the dimension splits the elements of an array. Other dimensions have nil. Splits is nil if
+	// all have.
 	Splits []*measure.Table
 }
 
-// Totals is what was counted in some span of time. The zero Totals is nothing.
+// Totals is what was counted in a span of time. The zero Totals is nothing.
 type Totals struct {
 	Count       int64
-	First, Last time.Time        // of the events; zero when there is none
+	First, Last time.Time        // of the events; zero if there are none
 	Digest      setdigest.Digest // of the events' subjects
 	Figures     []measure.Figure // of the measures, in order of their names
 	Tables      []measure.Table  // of the dimensions, in order of their names
-	// Minutes are the parts of a quarter hour. Totals of anything longer have none.
+	// Minutes are the minutes of a quarter hour. Totals of a longer span have none.
 	Minutes *Minutes
 	Changed Changed
 }
 
-// Changed says when totals changed last. They are the same in every later answer.
+// Changed says when the totals changed last. Later answers about the same totals have the same Changed.
 type Changed struct {
-	At   time.Time       // of the commit that counted the last of them; zero when it is not known
-	Next map[int32]int64 // for each partition that contributed, the offset after the last message that did
+	At   time.Time       // when the last counted event was committed; zero if not known
+	Next map[int32]int64 // for each partition that contributed, the offset after its last contribution
 }
 
-// Merge makes c the later of both changes.
+// Merge makes c the later of the two changes.
 func (c *Changed) Merge(other *Changed) {
 	if other.At.After(c.At) {
 		c.At = other.At
@@ -57,8 +58,8 @@ func (c *Changed) note(partition int32, next int64) {
 // Minutes are the minutes of a quarter hour.
 type Minutes [quarterSeconds / 60]measure.Tally
 
-// Begin makes room in the totals of a quarter hour for all that the activity declares. What it no longer declares
-// stays.
+// Begin makes room for everything that the activity declares. The totals are those of a quarter hour. What is no longer
+// declared stays.
 func (t *Totals) Begin(def *Definition) {
 	if t.Minutes == nil {
 		t.Minutes = new(Minutes)
@@ -73,12 +74,12 @@ func (t *Totals) Begin(def *Definition) {
 	t.Tables = measure.MergeTables(t.Tables, tables)
 }
 
-// Add counts one event of that activity, in its quarter hour, after Begin.
+// Add counts one event in its quarter hour. The caller must call Begin first.
 func (t *Totals) Add(def *Definition, e *Event) {
 	t.Count++
 	t.span(e.At, e.At)
 	t.Digest = t.Digest.Plus(e.Digest)
-	at := 0 // both are in order of their names, and Begin saw to it that each measure has a figure
+	at := 0 // both are sorted by name, and Begin has made a figure for each measure
 	for i := range def.Measures {
 		for t.Figures[at].Name != def.Measures[i].Name {
 			at++
@@ -109,7 +110,7 @@ func (t *Totals) span(first, last time.Time) {
 	}
 }
 
-// Merge adds what other counted, but for its minutes. Other is not changed.
+// Merge adds what other counted, except for its minutes. It does not change other.
 func (t *Totals) Merge(other *Totals) {
 	t.Count += other.Count
 	t.span(other.First, other.Last)
@@ -119,7 +120,7 @@ func (t *Totals) Merge(other *Totals) {
 	t.Changed.Merge(&other.Changed)
 }
 
-// Figure returns what the measure of that name added up to, or nil if nothing of it was counted.
+// Figure returns the figure of a measure, or nil if nothing of it was counted.
 func (t *Totals) Figure(name string) *measure.Figure {
 	at := slices.IndexFunc(t.Figures, func(f measure.Figure) bool { return f.Name == name })
 	if at < 0 {

@@ -8,7 +8,7 @@ import (
 	_ "time/tzdata" // for machines without zone data of their own
 )
 
-// widestOffset is more than any zone was ever ahead of or behind UTC (America/Juneau: 15 h), in seconds.
+// widestOffset is more than any zone has ever differed from UTC, in seconds. The most is 15 h (America/Juneau).
 const widestOffset = 26 * 60 * 60
 
 // Zone is an IANA time zone. The zero Zone is not valid; see LoadZone.
@@ -17,18 +17,18 @@ type Zone struct{ location *time.Location }
 // UTC returns the zone UTC.
 func UTC() Zone { return Zone{time.UTC} }
 
-// ZoneName is the setting of a zone: what LoadZone takes.
+// ZoneName is a zone as a setting. LoadZone accepts it.
 type ZoneName string
 
-// Check refuses what LoadZone does.
+// Check refuses what LoadZone refuses.
 func (n ZoneName) Check() error {
 	_, err := LoadZone(string(n))
 	return err
 }
 
-// LoadZone returns the zone of that IANA name. It prefers the machine's zone data to the program's. The error is an
-// *Error with CodeInvalidZone. Names that only this machine knows are refused: Local, localtime, and the copies of the
-// database under posix/ and right/ (which counts leap seconds). So is a detour to a zone's file, such as
+// LoadZone returns the zone with an IANA name. The machine's zone data comes before the program's. The error is an
+// *Error with CodeInvalidZone. LoadZone refuses names that only this machine knows: Local, localtime, and the copies of
+// the database under posix/ and right/, which counts leap seconds. It also refuses a detour to a zone's file, such as
 // Europe/./London.
 func LoadZone(name string) (Zone, error) {
 	if !fs.ValidPath(name) {
@@ -56,8 +56,8 @@ func (z Zone) String() string { return z.location.String() }
 // DateOf returns the local date at t.
 func (z Zone) DateOf(t time.Time) Date { return DateOf(t.In(z.location)) }
 
-// At returns the moment at which the zone's clocks show what those of UTC show at wall. If they show it twice, it is
-// the first time. If they skip it, it is when clocks that had not changed would show it.
+// At returns when the zone's clocks show the time that UTC's clocks show at wall. If they show it twice, it is the
+// first time. If they skip it, it is when clocks that had not changed would show it.
 func (z Zone) At(wall time.Time) time.Time {
 	const aDay = 24 * time.Hour
 	shown := func(near time.Time) (at time.Time, right bool) {
@@ -88,11 +88,11 @@ func (z Zone) offset(unix int64) int64 {
 	return int64(offset)
 }
 
-// quarters calls yield with each quarter hour of the days from one to another, in order of time, and with its day.
+// quarters calls yield for each quarter hour of the days from one to another, in order of time, with its day.
 //
-// It calls untold for each day that does not consist of whole quarter hours, with an *Error with CodeOffQuarterHour:
-// the zone's offset is not a multiple of a quarter hour, or a change of the clocks put two dates into one quarter hour.
-// It may do so several times for a day, and after it yielded quarter hours of it.
+// It calls untold with an *Error with CodeOffQuarterHour for each day that does not consist of whole quarter hours.
+// Either the zone's offset is not a multiple of a quarter hour, or a change of the clocks put two dates into one
+// quarter hour. Several calls may concern the same day, even after quarter hours of it went to yield.
 //
 // It asks for the offset at every quarter hour. It does not use time.Time.ZoneBounds, which on the last day of a leap
 // year returns an end before the time in question (Go 1.26).
@@ -100,7 +100,7 @@ func (z Zone) quarters(from, to Date, yield func(Quarter, Date), untold func(Dat
 	marked := from - 1
 	inside := func(d Date) bool { return d >= from && d <= to }
 	mark := func(d Date, why func() error) {
-		if d != marked { // most are called again for each quarter hour
+		if d != marked { // most such days are marked again for each quarter hour
 			marked = d
 			untold(d, why())
 		}
@@ -148,7 +148,7 @@ func (z Zone) offTransition(q Quarter, start, end moment) error {
 		offsetText(end.offset))}
 }
 
-// offsetText writes an offset as +05:45, with seconds if it has any.
+// offsetText returns an offset as +05:45. It has seconds if they are not zero.
 func offsetText(offset int64) string {
 	sign := '+'
 	if offset < 0 {

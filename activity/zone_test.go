@@ -33,7 +33,7 @@ func date(t testing.TB, text string) activity.Date {
 	return d
 }
 
-// code returns the code of a refusal, "" when err is nil or something else.
+// code returns the code of a refusal. It is "" for nil and for other errors.
 func code(err error) activity.Code {
 	if refused, ok := errors.AsType[*activity.Error](err); ok {
 		return refused.Code
@@ -51,10 +51,10 @@ func TestDays_HaveTheirLength(t *testing.T) {
 		{"Europe/London", "2024-10-27", 100},
 		{"Australia/Lord_Howe", "2024-04-07", 98},  // clocks go back half an hour
 		{"Asia/Kathmandu", "2024-01-01", 96},       // +05:45
-		{"Asia/Kathmandu", "1986-01-01", 95},       // from +05:30 to +05:45 at midnight
-		{"America/Sao_Paulo", "2018-11-04", 92},    // begins at 01:00
+		{"Asia/Kathmandu", "1986-01-01", 95},       // +05:30 becomes +05:45 at midnight
+		{"America/Sao_Paulo", "2018-11-04", 92},    // the day begins at 01:00
 		{"America/Sao_Paulo", "2018-02-17", 100},   // midnight comes twice
-		{"Pacific/Apia", "2011-12-29", 96},         // the day before the one that was skipped
+		{"Pacific/Apia", "2011-12-29", 96},         // the day before the skipped one
 		{"Pacific/Apia", "2011-12-30", 0},          // skipped
 		{"Pacific/Apia", "2011-12-31", 96},         //
 		{"America/Juneau", "2024-07-01", 96},       //
@@ -96,7 +96,7 @@ func TestDays_OffTheQuarterHourAreUnavailable(t *testing.T) {
 		says      []string
 	}{
 		{"Africa/Monrovia", "1971-06-01", []string{"Africa/Monrovia is -00:44:30"}},
-		{"Africa/Monrovia", "1972-01-07", []string{"Africa/Monrovia", "-00:44:30"}}, // the day it ended
+		{"Africa/Monrovia", "1972-01-07", []string{"Africa/Monrovia", "-00:44:30"}}, // the last day of that offset
 		{"Europe/Amsterdam", "1900-01-01", []string{"Europe/Amsterdam"}},
 		{"America/Juneau", "1800-06-01", []string{"America/Juneau", "+15:02:19"}},
 		{"Asia/Kolkata", "1800-06-01", []string{"Asia/Kolkata"}},
@@ -143,7 +143,8 @@ func TestParseDate_RefusesWhatIsNone(t *testing.T) {
 	}
 }
 
-// zones are all kinds: whole hours, half and quarter hours, changes at midnight, over it, beside it, skipped days.
+// zones has zones of every kind: offsets of whole hours, half hours and quarter hours; changes at, over and near
+// midnight; skipped days.
 var zones = []string{
 	"UTC", "Europe/London", "Europe/Dublin", "America/New_York", "America/St_Johns", "America/Goose_Bay",
 	"America/Sao_Paulo",
@@ -158,9 +159,9 @@ var zones = []string{
 	"Etc/GMT+12",
 }
 
-// TestDays_EveryQuarterHourIsInOne holds the days of a year against the time package, minute by minute: each quarter
-// hour of UTC is in the one day that all its minutes have as local date. One whose minutes have two is in none, and
-// both days are refused.
+// TestDays_EveryQuarterHourIsInOne compares the days of a year with the time package, minute by minute. A quarter hour
+// belongs to the day that is the local date of all its minutes. If its minutes have two dates, it belongs to no day,
+// and both days are refused.
 func TestDays_EveryQuarterHourIsInOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.SampledFrom(zones).Draw(t, "zone")
@@ -202,7 +203,8 @@ func TestDays_EveryQuarterHourIsInOne(t *testing.T) {
 			q := from + activity.Quarter(i)
 			ends := begins.Add(15 * time.Minute)
 			dates := []activity.Date{activity.DateOf(begins)}
-			// While the clocks stand, the first and the last minute tell the dates of all: most quarter hours.
+			// If the clocks do not change, the first and the last minute have the dates of all. That is so in most
+			// quarter hours.
 			step := 14 * time.Minute
 			if !sameOffset(begins, ends) || !sameOffset(begins, begins.Add(step)) {
 				step = time.Minute
@@ -231,7 +233,7 @@ func sameOffset(a, b time.Time) bool {
 	return first == second
 }
 
-// TestDays_AddUp counts events at any time: the days of a range hold together what its quarter hours hold.
+// TestDays_AddUp counts events at random times. The days of a range add up to its quarter hours.
 func TestDays_AddUp(t *testing.T) {
 	first := date(t, "1995-06-01")
 	rapid.Check(t, func(t *rapid.T) {
@@ -258,7 +260,7 @@ func TestDays_AddUp(t *testing.T) {
 		}
 		for _, day := range days.All() {
 			n := want[day.Date]
-			if day.Unavailable != nil { // it has nothing, and its neighbours have nothing of it
+			if day.Unavailable != nil { // it has no figures, and other days have none of its events
 				n = 0
 			}
 			sum := func(name, currency string) measure.Sum { return activitytest.Sum(&day.Totals, name, currency) }
@@ -270,8 +272,8 @@ func TestDays_AddUp(t *testing.T) {
 	})
 }
 
-// TestDays_NothingIsCountedIntoADayThatCannotBeTold adds the quarter hours around the autumn night of Newfoundland:
-// those of the two days that share one are in no day.
+// TestDays_NothingIsCountedIntoADayThatCannotBeTold adds the quarter hours around an autumn night of Newfoundland. Two
+// days share one of them. No quarter hour of these two days is counted.
 func TestDays_NothingIsCountedIntoADayThatCannotBeTold(t *testing.T) {
 	days, err := activity.NewDays(zone(t, "America/St_Johns"), date(t, "2010-11-05"), date(t, "2010-11-08"))
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 	"ordertally/activity"
 )
 
-// answer is what an answer says of itself.
+// answer is what a response says about the figures in it: how complete they are, and as of when.
 type answer struct {
 	basis
 	asOf activity.AsOf
-	// changed says when the figures of a final range became what they are.
+	// changed says when the figures of a final range changed last.
 	changed activity.Changed
 }
 
-// answer reads what days need.
+// answer reads the statistics for days.
 func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days,
 	add func(activity.Quarter, *activity.Totals)) (*answer, error) {
 	basis, end, err := a.begin(ctx, act, days)
@@ -43,7 +43,7 @@ func (a *API) answer(ctx context.Context, act *Activity, days *activity.Days,
 	return given, nil
 }
 
-// yielding has a large read let others go first, now and then.
+// yielding makes a large read let others run now and then.
 func yielding(add func(activity.Quarter, *activity.Totals)) func(activity.Quarter, *activity.Totals) {
 	read := 0
 	return func(q activity.Quarter, t *activity.Totals) {
@@ -54,7 +54,7 @@ func yielding(add func(activity.Quarter, *activity.Totals)) func(activity.Quarte
 	}
 }
 
-// asOf tells what an answer contains.
+// asOf says which messages an answer contains.
 type asOf struct {
 	At      *time.Time      `json:"at,omitempty" doc:"When what the answer tells was counted last; of a final one, when it changed last. Left out when nothing was." example:"2010-12-01T08:26:00.031Z"`
 	Event   *time.Time      `json:"event_time,omitempty" doc:"The latest event that was counted. Left out when none was, and of a final answer." example:"2010-12-01T08:26:00Z"`
@@ -63,7 +63,7 @@ type asOf struct {
 	Lag     *int64          `json:"lag,omitempty" minimum:"0" doc:"How many messages wait. Left out until Kafka has said how many there are."`
 }
 
-// body returns as_of. That of a final range is of its last change, so that the answer stays the same to the byte.
+// body returns as_of. For a final range it describes the last change, so that the answer stays the same to the byte.
 func (g *answer) body() asOf {
 	if g.final {
 		none := int64(0)
@@ -92,7 +92,7 @@ func (g *answer) body() asOf {
 	return body
 }
 
-// addState writes what the answer says of itself.
+// addState adds the members final, lag and as_of.
 func (o *object) addState(g *answer) {
 	body := g.body()
 	o.add("final", g.final)
@@ -102,7 +102,7 @@ func (o *object) addState(g *answer) {
 	o.add("as_of", body)
 }
 
-// cacheable is a body that stays the same until what it tells changes.
+// cacheable is a body that stays the same until a figure in it changes.
 type cacheable struct{ body any }
 
 func (g *answer) representation(body any) any {

@@ -23,54 +23,54 @@ import (
 	"ordertally/shared/web/webpage"
 )
 
-// Statistics are what was counted; activitystore.Store is one. Safe for concurrent use.
+// Statistics reads what was counted. activitystore.Store implements it. It is safe for concurrent use.
 type Statistics interface {
-	// Read calls add with the totals of each quarter hour of span that has any, and returns which messages they
-	// contain. All of it is of one moment.
+	// Read calls add with the totals of each quarter hour of span that has any. It returns which messages they contain.
+	// All of it is read at one moment.
 	Read(ctx context.Context, span activity.Span, add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error)
-	// Version goes up with each change that Read could show, once Read shows it.
+	// Version grows with each change, as soon as Read returns the change.
 	Version() int64
-	// Trace tells what became of one message.
+	// Trace returns what became of one message.
 	Trace(ctx context.Context, m activity.MessageID) (activity.MessageTrace, error)
 }
 
-// Progress tells how far the reading of messages got; ingest.Ingest does. Safe for concurrent use.
+// Progress says how far a topic has been read. ingest.Ingest implements it. It is safe for concurrent use.
 type Progress interface {
-	// Lag returns for each partition how many messages are not counted yet, and whether that is known.
+	// Lag returns the number of uncounted messages for each partition, and whether that number is known.
 	Lag() (lag map[int32]int64, known bool)
-	// Through returns a moment: all that Kafka had then has been counted. It is zero when no such moment is known.
+	// Through returns a moment. Everything that Kafka had then has been counted. It is zero if no such moment is known.
 	Through() time.Time
 	// Applied returns a channel that is closed after the next commit.
 	Applied() <-chan struct{}
 }
 
-// Activity is one activity that the API answers for.
+// Activity is one activity that the API serves.
 type Activity struct {
 	activity.Definition
 	Statistics Statistics
 	Progress   Progress
-	// Ledger returns one of its ledgers, and Ledgers how much waits in them.
+	// Ledger returns one of the activity's ledgers. Ledgers returns how much waits in them.
 	Ledger  func(activity.Ledger) *parked.Ledger[activity.Kept]
 	Ledgers func(context.Context) (activity.Ledgers, error)
 }
 
-// readTimeout bounds one read: a long read transaction keeps pages from being used again.
+// readTimeout bounds one read. A long read transaction keeps pages of the file from being reused.
 const readTimeout = 10 * time.Second
 
-// Config of an API.
+// Config configures an API.
 type Config struct {
-	Activities []Activity    // the page at / shows the first
-	Zone       activity.Zone // of days, when a request names none
-	// Listeners is how many live streams may be open at once, and a quarter of that for one caller. Default
+	Activities []Activity    // the page at / shows the first one
+	Zone       activity.Zone // used if a request names none
+	// Listeners is how many live streams may be open at once. One caller may have a quarter of them. Default
 	// DefaultListeners.
 	Listeners int
-	Guard     *auth.Guard // says who may do what
+	Guard     *auth.Guard // decides who may do what
 	Limiter   *ratelimit.Limiter
 	Clock     clock.Clock
 	Logger    zerolog.Logger
 }
 
-// API answers all routes.
+// API serves all routes.
 type API struct {
 	http.Handler
 	activities []Activity
@@ -87,7 +87,7 @@ type API struct {
 	lives      map[string]*live
 	listeners  *fairshare.Room
 	done       chan struct{}  // closed by Close
-	running    sync.WaitGroup // what makes events
+	running    sync.WaitGroup // the goroutines that make events
 }
 
 // New returns the API. Close ends its live streams.
@@ -122,8 +122,8 @@ func New(c Config) *API {
 	return a
 }
 
-// Close ends all live streams, so that a server that waits for its requests can stop, and returns when nothing runs any
-// more. It is called once.
+// Close ends all live streams and returns when none runs any more. A server that waits for its requests needs this to
+// stop. Call it once.
 func (a *API) Close() {
 	close(a.done)
 	for _, l := range a.lives {
@@ -132,10 +132,10 @@ func (a *API) Close() {
 	a.running.Wait()
 }
 
-// Document returns the API's OpenAPI document, with the answers about days of those activities described one by one.
+// Document returns the OpenAPI document of the API. It describes the answers about days of each given activity.
 func Document(defs ...activity.Definition) *huma.OpenAPI { return openapi.Document(contract(defs)) }
 
-// routes is the one table of what is served, and of the scope that each needs.
+// routes lists every route with the scope that it needs.
 func (a *API) routes() []web.Route {
 	routes := []web.Route{
 		{Method: http.MethodGet, Path: "/v1/activities", Scope: auth.StatsRead, Handler: a.json(a.list)},

@@ -32,11 +32,11 @@ var (
 	now = time.Date(2025, 11, 24, 23, 30, 0, 0, time.UTC)
 )
 
-// progress is what the ingest would say.
+// progress stands in for the ingest.
 type progress struct {
 	lag   map[int32]int64
 	known bool
-	// through is until when all is counted.
+	// through is the moment until which everything is counted.
 	through time.Time
 	commits chan chan struct{} // holds the channel that the next commit closes
 }
@@ -50,7 +50,7 @@ func (p *progress) Applied() <-chan struct{} {
 	return next
 }
 
-// commit says that one happened.
+// commit reports a commit to those that wait for one.
 func (p *progress) commit() {
 	close(<-p.commits)
 	p.commits <- make(chan struct{})
@@ -60,7 +60,7 @@ func (p *progress) Through() time.Time { return p.through }
 
 func (p *progress) Lag() (map[int32]int64, bool) { return p.lag, p.known }
 
-// maxListeners is how many live streams a test may open.
+// maxListeners is how many live streams a server of the tests allows.
 const maxListeners = 8
 
 type server struct {
@@ -72,10 +72,10 @@ type server struct {
 	db       *boltdb.DB
 	progress *progress
 	ledgers  *ledgers
-	wall     *clock.Manual // of the API
+	wall     *clock.Manual // the API's clock
 }
 
-// newServer returns one that lets everybody in.
+// newServer returns a server that lets everybody in.
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := newFile(t)
@@ -83,7 +83,7 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-// newFile returns a server that does not answer before serve is called.
+// newFile returns a server that does not answer until serve is called.
 func newFile(t *testing.T) *server {
 	t.Helper()
 	s := &server{t: t, path: filepath.Join(t.TempDir(), "activity.db"), wall: clock.NewManual(now)}
@@ -99,7 +99,7 @@ func newFile(t *testing.T) *server {
 	return s
 }
 
-// open returns what the file has of an activity.
+// open opens the store of an activity in the server's file.
 func (s *server) open(def activity.Definition) *activitystore.Store {
 	s.t.Helper()
 	store, err := activitystore.Open(s.t.Context(), s.db, def, activitystore.Options{Clock: clock.NewManual(now)})
@@ -109,10 +109,10 @@ func (s *server) open(def activity.Definition) *activitystore.Store {
 	return store
 }
 
-// serve answers for the activity, in front of those in c.
+// serve makes the server answer for the tests' activity, which comes before those in c.
 func (s *server) serve(c activityapi.Config) { s.serveWith(c, s.store) }
 
-// serveWith answers for the activity with other statistics than those of the store.
+// serveWith is serve with other statistics than the store's.
 func (s *server) serveWith(c activityapi.Config, statistics activityapi.Statistics) {
 	own := activityapi.Activity{Definition: def, Statistics: statistics, Progress: s.progress, Ledgers: s.store.Ledgers,
 		Ledger: s.ledgers.ledger}
@@ -133,7 +133,7 @@ func (s *server) closeAPI() {
 	}
 }
 
-// order counts one order of two lines and five units.
+// order counts an order of two lines and five units.
 func (s *server) order(id, at, currency string, revenue int64) {
 	s.t.Helper()
 	placed, err := time.Parse(time.RFC3339, at)
@@ -158,7 +158,7 @@ func (s *server) do(method, target string) *http.Response {
 	return w.Result()
 }
 
-// get returns the body of a 200.
+// get returns the body of the answer, which must be a 200.
 func (s *server) get(target string) string {
 	s.t.Helper()
 	response := s.do(http.MethodGet, target)
@@ -171,7 +171,7 @@ func (s *server) get(target string) string {
 
 const days = "/v1/activities/ORDER_CREATED/days"
 
-// TestDay_BeginsWithTheFirstSecondOfAll in each zone whose day it is of.
+// TestDay_BeginsWithTheFirstSecondOfAll counts an order at the Unix epoch, and asks for its day in several zones.
 func TestDay_BeginsWithTheFirstSecondOfAll(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "1970-01-01T00:00:00Z", "GBP", 1)
@@ -190,7 +190,7 @@ func TestDay_BeginsWithTheFirstSecondOfAll(t *testing.T) {
 	}
 }
 
-func TestADay(t *testing.T) {
+func TestDay_HasItsFigures(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-12-01T23:30:00Z", "GBP", 5896000)
 	s.order("b", "2010-12-01T00:00:00Z", "GBP", 79)
@@ -221,13 +221,13 @@ func TestADay(t *testing.T) {
 			t.Errorf("%s\ngot  %s\nwant %s", target, got, want)
 		}
 	}
-	// In Berlin the first day ends an hour earlier and the second has two orders.
+	// In Berlin the first day ends an hour earlier, so the second day has two orders.
 	if got := s.get(days + "/2010-12-02?tz=Europe/Berlin"); !strings.Contains(got, `"tz":"Europe/Berlin","count":2,`) {
 		t.Errorf("got %s", got)
 	}
 }
 
-func TestADayWithoutOrdersIsZeros(t *testing.T) {
+func TestDay_WithoutOrdersIsZeros(t *testing.T) {
 	s := newServer(t)
 	want := `{"activity":"ORDER_CREATED","day":"2011-12-30","tz":"Pacific/Apia","count":0,"customers":0,"items":0,"revenue":{},"units":0,` +
 		`"stats":{},"dimensions":{"country":[]},"hours":[],"final":true,"lag":0,"as_of":{"offsets":{},"lagging":false,"lag":0}}`
@@ -236,7 +236,7 @@ func TestADayWithoutOrdersIsZeros(t *testing.T) {
 	}
 }
 
-func TestTodayIsTheZones(t *testing.T) {
+func TestToday_IsThatOfTheZone(t *testing.T) {
 	s := newServer(t)
 	for zone, want := range map[string]string{"UTC": "2025-11-24", "Europe/Berlin": "2025-11-25",
 		"America/New_York": "2025-11-24"} {
@@ -246,7 +246,7 @@ func TestTodayIsTheZones(t *testing.T) {
 	}
 }
 
-func TestARangeHasEveryDay(t *testing.T) {
+func TestRange_HasEveryDay(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-12-01T23:59:59Z", "GBP", 1)
 	s.order("b", "2010-12-03T00:00:00Z", "GBP", 2)
@@ -265,14 +265,14 @@ func TestARangeHasEveryDay(t *testing.T) {
 	}
 }
 
-// stats are those of one order.
+// stats returns the details of a single order.
 func stats(revenue int) string {
 	return fmt.Sprintf(`{"customers":{"exact":true},"items":{"count":1,"min":2,"mean":2,"max":2},`+
 		`"revenue":{"GBP":{"count":1,"min":%d,"mean":%[1]d,"max":%[1]d}},"units":{"count":1,"min":5,"mean":5,"max":5}}`,
 		revenue)
 }
 
-func TestWeeksAndMonths(t *testing.T) {
+func TestRange_GroupsByWeekAndMonth(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-12-31T12:00:00Z", "GBP", 1)
 	s.order("b", "2011-01-01T12:00:00Z", "GBP", 2)
@@ -293,7 +293,7 @@ func TestWeeksAndMonths(t *testing.T) {
 	}
 }
 
-func TestMinutes(t *testing.T) {
+func TestMinutes_HaveTheirOrders(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-12-01T12:00:59Z", "GBP", 1)
 	s.order("b", "2010-12-01T12:00:00Z", "EUR", 2)
@@ -306,9 +306,9 @@ func TestMinutes(t *testing.T) {
 	}
 }
 
-// TestAFinalDayIsKeptByItsTag follows one day through its end, the consumer's way past it, other days' orders, and an
-// order of its own that comes late.
-func TestAFinalDayIsKeptByItsTag(t *testing.T) {
+// TestFinalDay_IsKeptByItsTag follows one day: until the consumer has passed its end, through orders of other days, and
+// through a late order of its own.
+func TestFinalDay_IsKeptByItsTag(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-12-01T12:00:00Z", "GBP", 1)
 	ask := func(tag string) (*http.Response, string) {
@@ -347,7 +347,7 @@ func TestAFinalDayIsKeptByItsTag(t *testing.T) {
 	}
 }
 
-func TestLagging(t *testing.T) {
+func TestAsOf_SaysWhatWaits(t *testing.T) {
 	s := newServer(t)
 	s.progress.lag = map[int32]int64{0: 3, 1: 4}
 	if got := s.get(days + "/today"); !strings.Contains(got, `"lag":7,"as_of":{"offsets":{},"lagging":true,"lag":7}`) {
@@ -359,14 +359,14 @@ func TestLagging(t *testing.T) {
 	}
 }
 
-func TestTheList(t *testing.T) {
+func TestActivities_AreListed(t *testing.T) {
 	if got, want := newServer(t).get("/v1/activities"), `{"activities":[{"name":"ORDER_CREATED","topic":"orders",`+
 		`"measures":["customers","items","revenue","units"],"dimensions":["country"],"parked":0,"late":0,"conflicts":0}]}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestAPI_RefusesBadRequests(t *testing.T) {
 	s := newServer(t)
 	for _, c := range []struct {
 		target string
@@ -428,7 +428,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestRoutesByMethod(t *testing.T) {
+func TestAPI_AllowsTheMethodsOfEachRoute(t *testing.T) {
 	s := newServer(t)
 	for _, target := range []string{"/v1/activities", days + "/today", days + "/today/minutes", messages + "m",
 		days + "?from=2010-12-01&to=2010-12-01", "/", "/assets/page.css"} {
@@ -445,7 +445,7 @@ func TestRoutesByMethod(t *testing.T) {
 	}
 }
 
-func TestThePage(t *testing.T) {
+func TestPage_ShowsToday(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2025-11-24T10:00:00Z", "GBP", 1230)
 	s.order("b", "2025-11-24T11:00:00Z", "GBP", 4)
@@ -488,7 +488,7 @@ func TestThePage(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatCannotBeRead(t *testing.T) {
+func TestAPI_IsUnavailableWithoutItsFile(t *testing.T) {
 	s := newServer(t)
 	if err := s.db.Close(); err != nil {
 		t.Fatal(err)
@@ -501,7 +501,7 @@ func TestADatabaseThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// broken fails in a way that no table knows.
+// broken fails with an error that the API does not know.
 type broken struct{}
 
 func (broken) Version() int64 { return 0 }
@@ -514,7 +514,7 @@ func (broken) Trace(context.Context, activity.MessageID) (activity.MessageTrace,
 	return activity.MessageTrace{}, errors.New("a secret")
 }
 
-func TestAnUnknownErrorSaysNothing(t *testing.T) {
+func TestAPI_HidesUnknownErrors(t *testing.T) {
 	var log strings.Builder
 	h := activityapi.New(activityapi.Config{
 		Activities: []activityapi.Activity{{Definition: def, Statistics: broken{}, Progress: &progress{}}},

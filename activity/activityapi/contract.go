@@ -21,7 +21,7 @@ const says = "Tells how the business is doing: what was counted, by day in any t
 	"about days are described under its own path, with its figures, " +
 	"and under {activity} for any."
 
-// liveEvent is one event of the stream. Its data is JSON in a text.
+// liveEvent describes one event of the stream. Its data is JSON as text.
 var liveEvent = openapi.Named{Name: "LiveEvent", Schema: &openapi.Schema{
 	Type: "object", Required: []string{"event", "id", "data"}, Description: "One server-sent event.",
 	Properties: map[string]*openapi.Schema{
@@ -33,7 +33,7 @@ var liveEvent = openapi.Named{Name: "LiveEvent", Schema: &openapi.Schema{
 	},
 }}
 
-// contract is what the document is made of.
+// contract returns what the OpenAPI document is made from.
 func contract(defs []activity.Definition) openapi.API {
 	return openapi.API{
 		Title:      title,
@@ -66,7 +66,7 @@ func contract(defs []activity.Definition) openapi.API {
 	}
 }
 
-// classes are the reasons for which messages are kept.
+// classes returns the reasons for which messages are kept.
 func classes() (all []activity.Reason) {
 	for _, ledger := range activity.AllLedgers() {
 		all = append(all, activity.LedgerReasons(ledger)...)
@@ -98,7 +98,7 @@ var (
 		"others.", "no-cache", "no-store")
 )
 
-// operations describe the routes, by method and path.
+// operations describes the routes, by method and path.
 func operations(defs []activity.Definition) map[string]openapi.Operation {
 	all := map[string]openapi.Operation{
 		"GET /v1/activities": {ID: "listActivities", Summary: "What is counted.", Answer: listBody{},
@@ -152,13 +152,13 @@ func operations(defs []activity.Definition) map[string]openapi.Operation {
 	return all
 }
 
-// aboutDays describe the answers about days below base, in a shape.
+// aboutDays describes the answers about days below base, for one shape.
 func aboutDays(s shape, base string) map[string]openapi.Operation {
 	of := ""
 	if s.def != nil {
 		of = " of " + s.def.Name
 	}
-	// Every answer about days may be asked for again.
+	// Clients may revalidate every answer about days.
 	describe := func(op openapi.Operation, codes ...activity.Code) openapi.Operation {
 		op.Path, op.Headers = anyName, []openapi.Parameter{openapi.IfNoneMatch()}
 		op.AnswerHeaders = []openapi.Header{kept, entityTag}

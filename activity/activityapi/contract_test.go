@@ -12,15 +12,15 @@ import (
 	"ordertally/shared/web/openapi/openapitest"
 )
 
-func TestTheDocumentIsServed(t *testing.T) {
+func TestDocument_IsServed(t *testing.T) {
 	server := httptest.NewServer(newServer(t).handler)
 	defer server.Close()
 	openapitest.Served(t, server.URL, activityapi.Document(def))
 }
 
-// TestAFinalDayIsWhole: conditions of HTTP that are not described, and would have statuses and bodies of their own,
-// change nothing.
-func TestAFinalDayIsWhole(t *testing.T) {
+// TestFinalDay_IgnoresOtherConditions sends conditions of HTTP that the document does not describe. They have no
+// effect.
+func TestFinalDay_IgnoresOtherConditions(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-12-01T12:00:00Z", "GBP", 1)
 	s.progress.through = now
@@ -38,9 +38,9 @@ func TestAFinalDayIsWhole(t *testing.T) {
 	}
 }
 
-// TestAnyActivityIsDescribed: whatever is declared, the program has a document, and each activity a path of its own
-// with its figures.
-func TestAnyActivityIsDescribed(t *testing.T) {
+// TestDocument_DescribesAnyActivity declares activities whose names are easily confused. Each has its own path and its
+// figures in the document.
+func TestDocument_DescribesAnyActivity(t *testing.T) {
 	var defs []activity.Definition
 	for _, name := range []string{"A_B", "AB", "A_2", "A2", "A22", "A__B", "RANGE", "A_RANGE", "A", "DAY", "DAYS",
 		"KEPT", "MESSAGE_STATE", "Z_"} {

@@ -14,7 +14,8 @@ import (
 	"ordertally/shared/parked"
 )
 
-// TestLedger_ADamagedEntryIsPassedAndNamed: in a list, an export and a decision about all. By itself it is refused.
+// TestLedger_ADamagedEntryIsPassedAndNamed reads a list and an export, and decides about all. Asked for by its id, the
+// entry is refused.
 func TestLedger_ADamagedEntryIsPassedAndNamed(t *testing.T) {
 	s := newServer(t)
 	s.park()

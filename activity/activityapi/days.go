@@ -53,10 +53,10 @@ func (a *API) list(r *http.Request) (any, error) {
 	return body, nil
 }
 
-// today is the name of the current day in the zone that was asked for.
+// today names the current day in the requested zone.
 const today = "today"
 
-// date reads the day of a path.
+// date reads the day from the path.
 func (a *API) date(r *http.Request, zone activity.Zone) (activity.Date, error) {
 	if text := r.PathValue("day"); text != today {
 		return activity.ParseDate(text)
@@ -84,7 +84,7 @@ func (a *API) day(r *http.Request) (any, error) {
 	return a.dayBody(r.Context(), act, zone, date)
 }
 
-// dayBody returns all that is known of one day.
+// dayBody returns everything that is known of one day.
 func (a *API) dayBody(ctx context.Context, act *Activity, zone activity.Zone, date activity.Date) (any, error) {
 	days, err := activity.NewDay(zone, date)
 	if err != nil {
@@ -121,7 +121,7 @@ func hoursBody(def *activity.Definition, hours []activity.Hour) []object {
 	return list
 }
 
-// minutes answers with the minutes of a day that have events.
+// minutes answers with those minutes of a day that have events.
 func (a *API) minutes(r *http.Request) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
@@ -222,7 +222,7 @@ func periodsBody(def *activity.Definition, days []activity.Day, by activity.By) 
 		if by != activity.ByDay {
 			period.add("from", p.From.String())
 			period.add("to", p.To.String())
-		} else if why := days[i].Unavailable; why != nil { // nobody knows its figures: zeros would be wrong
+		} else if why := days[i].Unavailable; why != nil { // its figures are not known, so zeros would be wrong
 			list = append(list, append(period, member{"unavailable", why.Error()}))
 			continue
 		}
@@ -231,7 +231,7 @@ func periodsBody(def *activity.Definition, days []activity.Day, by activity.By) 
 		if len(p.Unavailable) > 0 {
 			period.addUnavailable(p)
 		}
-		if by != activity.ByDay { // of each of 400 days they would be too many
+		if by != activity.ByDay { // too much for each of 400 days
 			period.addDimensions(def, &p.Totals)
 		}
 		list = append(list, period)
@@ -239,7 +239,7 @@ func periodsBody(def *activity.Definition, days []activity.Day, by activity.By) 
 	return list
 }
 
-// addUnavailable names the days that the figures of a period lack.
+// addUnavailable names the days that are missing from the figures of a period.
 func (o *object) addUnavailable(p *activity.Period) {
 	names := make([]string, len(p.Unavailable))
 	for i, day := range p.Unavailable {

@@ -7,8 +7,8 @@ import (
 	"ordertally/activity"
 )
 
-// digests answers the figures of the quarter hours of a range of days, in UTC, that have any, with the digest of what
-// they are about: for `activity verify`.
+// digests serves `activity verify`. It answers with the quarter hours of a range of days, in UTC, that have events:
+// their figures, and the digest of the events' subjects.
 func (a *API) digests(r *http.Request) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
@@ -37,7 +37,7 @@ func (a *API) digests(r *http.Request) (any, error) {
 			return
 		}
 		if totals[q] == nil {
-			quarters = append(quarters, q) // they come in order
+			quarters = append(quarters, q) // they come in order of time
 			totals[q] = new(activity.Totals)
 		}
 		totals[q].Merge(t)

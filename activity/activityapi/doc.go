@@ -1,12 +1,12 @@
-// Package activityapi serves the statistics over HTTP: days of an activity as JSON, and a page for people.
+// Package activityapi serves the statistics over HTTP: the days of an activity as JSON, and a page for people.
 //
 //	GET /v1/activities
 //	GET /v1/activities/{activity}/days/{YYYY-MM-DD|today}?tz=
 //	GET /v1/activities/{activity}/days?from=&to=&tz=
 //	GET /
 //
-// Every answer says which messages it contains (as_of) and whether others wait (lagging). A query parameter that a
-// route does not know, or that is given twice, is a 400 and not ignored: a misspelt tz would answer another day.
+// Every answer says which messages it contains (as_of), and whether others wait (lagging). An unknown or repeated query
+// parameter is a 400. If it were ignored, a misspelt tz would give another day.
 //
-// It has no authentication and does not listen.
+// The API checks credentials with the Guard of its Config. It does not listen.
 package activityapi

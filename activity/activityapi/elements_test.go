@@ -21,7 +21,7 @@ import (
 	"ordertally/shared/web/openapi/openapitest"
 )
 
-// sold counts what the lines of plain JSON orders sell; each text is the members of one, beside id and time.
+// sold counts plain JSON orders. Each text has the members of one order, other than id and time.
 func sold(t *testing.T, orders ...string) http.Handler {
 	t.Helper()
 	defs, err := declare.Parse("- {name: SOLD, topic: t, id: id, time: at, measures: {items: count(lines), revenue: " +
@@ -55,7 +55,7 @@ func sold(t *testing.T, orders ...string) http.Handler {
 	return openapitest.Check(t, activityapi.Document(defs...), api)
 }
 
-// dimensions asks for a day.
+// dimensions returns the dimensions of a day.
 func dimensions(t *testing.T, h http.Handler) map[string][]map[string]any {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -68,8 +68,8 @@ func dimensions(t *testing.T, h http.Handler) map[string][]map[string]any {
 	return answer.Dimensions
 }
 
-// TestDay_TellsWhatSells asks for a dimension of an order's lines: how many lines have the article, and the units in
-// them; the order's revenue belongs to none of them. A list of the order itself has the sums of the order.
+// TestDay_TellsWhatSells splits orders by the articles of their lines. An article has the number of its lines and their
+// units, but no revenue, because that belongs to the order. A tag of the order has the sums of the order.
 func TestDay_TellsWhatSells(t *testing.T) {
 	got := dimensions(t, sold(t,
 		`"total":700,"currency":"GBP","tags":["gift","new"],"lines":[{"sku":"mug","quantity":2},{"sku":"cup","quantity":1},{"sku":"mug","quantity":3}]`,
@@ -85,8 +85,8 @@ func TestDay_TellsWhatSells(t *testing.T) {
 	}
 }
 
-// TestDay_SaysWhatWasNotToldApart has more articles in a quarter hour than are told apart: the rest says how many of it
-// that are.
+// TestDay_SaysWhatWasNotToldApart counts more articles in a quarter hour than are told apart. The rest says how many
+// lines were not.
 func TestDay_SaysWhatWasNotToldApart(t *testing.T) {
 	var lines []string
 	for i := range 1200 {

@@ -2,8 +2,8 @@ package activityapi
 
 import "strings"
 
-// exampleDay is what the document shows of a day on which the order that the order service's document shows was the
-// only one. Other activities have figures of their own, and no example.
+// exampleDay is the example of a day in the document. The only order on that day is the example of the order service's
+// document. Other activities have figures of their own, so they have no example.
 func (s shape) exampleDay() any {
 	if s.figures() != "customers items revenue units; country" {
 		return nil
@@ -27,7 +27,7 @@ func (s shape) exampleDay() any {
 	})
 }
 
-// figures names what is counted: measures, then dimensions.
+// figures lists the names of measures, then those of dimensions.
 func (s shape) figures() string {
 	if s.def == nil {
 		return ""

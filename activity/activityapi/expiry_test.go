@@ -14,8 +14,8 @@ import (
 	"ordertally/shared/clock"
 )
 
-// TestAStreamEndsWithItsCredential: a stream that was begun with a key may not go on after the key has expired.
-func TestAStreamEndsWithItsCredential(t *testing.T) {
+// TestLive_EndsWithItsCredential opens a stream with a key. It must end when the key expires.
+func TestLive_EndsWithItsCredential(t *testing.T) {
 	s := newFile(t)
 	keys, err := auth.OpenKeys(t.Context(), s.db, clock.System{})
 	if err != nil {
@@ -46,7 +46,7 @@ func TestAStreamEndsWithItsCredential(t *testing.T) {
 	}
 	begun := false
 	lines := bufio.NewScanner(ask().Body)
-	for lines.Scan() { // until the stream ends, or the test's time does
+	for lines.Scan() { // until the stream or the test's time ends
 		begun = begun || strings.HasPrefix(lines.Text(), "event: snapshot")
 	}
 	if !begun || lines.Err() != nil || time.Now().Before(expires.Truncate(time.Second)) {

@@ -2,7 +2,7 @@ package activityapi
 
 import "strings"
 
-// Waiters is how many requests wait for the answer to a question, its path and query.
+// Waiters returns how many requests wait for the answer to a question, which is a path and query.
 func (a *API) Waiters(question string) int {
 	a.flights.mu.Lock()
 	defer a.flights.mu.Unlock()
@@ -14,12 +14,12 @@ func (a *API) Waiters(question string) int {
 	return 0
 }
 
-// Kept is how many finished answers are kept, and how large they are with their questions.
+// Kept returns how many finished answers are kept, and their size with their questions.
 func (a *API) Kept() (answers, bytes int) {
 	a.flights.mu.Lock()
 	defer a.flights.mu.Unlock()
 	return a.flights.kept.Len(), a.flights.keptBytes
 }
 
-// SetKeptRoom sets how many bytes of finished answers are kept.
+// SetKeptRoom sets how many bytes of finished answers may be kept.
 func (a *API) SetKeptRoom(bytes int) { a.flights.keptRoom = bytes }

@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/web/floodtest"
 )
 
-func TestAFloodOfFailuresIsNoFloodOfErrors(t *testing.T) {
+func TestAPI_AFloodOfFailuresIsNoFloodOfErrors(t *testing.T) {
 	const route = "/v1/activities/{activity}/messages/{message_id}"
 	floodtest.Run(t, own+"/messages/a", route, "a secret", func(logger zerolog.Logger) (http.Handler, func()) {
 		api := activityapi.New(activityapi.Config{

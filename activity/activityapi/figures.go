@@ -7,10 +7,10 @@ import (
 	"ordertally/activity/measure"
 )
 
-// topValues is how many values of a dimension an answer lists; the others are added up as the rest.
+// topValues is how many values of a dimension an answer lists. The others are added up in one row, the rest.
 const topValues = 100
 
-// addFigures writes the count and the figure of each measure: a number, or numbers by currency.
+// addFigures adds the count and the figure of each measure. A figure is a number, or numbers by currency.
 func (o *object) addFigures(def *activity.Definition, t *activity.Totals) {
 	o.add("count", t.Count)
 	for i := range def.Measures {
@@ -19,7 +19,7 @@ func (o *object) addFigures(def *activity.Definition, t *activity.Totals) {
 	}
 }
 
-// figureOf returns the figure of a measure, also of one that has no events.
+// figureOf returns the figure of a measure. A measure without events has one too.
 func figureOf(m *measure.Measure, f *measure.Figure) any {
 	if f == nil {
 		return m.Kind.New().Render(m)
@@ -27,7 +27,7 @@ func figureOf(m *measure.Measure, f *measure.Figure) any {
 	return f.Render(m)
 }
 
-// addDetails writes what is known of the events beyond their sums.
+// addDetails adds what is known of the events besides their figures.
 func (o *object) addDetails(def *activity.Definition, t *activity.Totals) {
 	if t.Count > 0 {
 		o.add("first", t.First.UTC().Format(time.RFC3339Nano))
@@ -43,7 +43,7 @@ func (o *object) addDetails(def *activity.Definition, t *activity.Totals) {
 	o.add("stats", stats)
 }
 
-// addDimensions writes what was counted of the values of each dimension.
+// addDimensions adds the values of each dimension, with what was counted of them.
 func (o *object) addDimensions(def *activity.Definition, t *activity.Totals) {
 	dimensions := object{}
 	for i := range def.Dimensions {
@@ -52,7 +52,8 @@ func (o *object) addDimensions(def *activity.Definition, t *activity.Totals) {
 	o.add("dimensions", dimensions)
 }
 
-// rowsOf returns the values of a dimension, those with the most events first, and the others as one row.
+// rowsOf returns the values of a dimension, most events first. If there are too many, the last row is the sum of
+// the others.
 func rowsOf(def *activity.Definition, t *activity.Totals, d *measure.Dimension) []object {
 	list := []object{}
 	for i := range t.Tables {
@@ -77,8 +78,8 @@ func rowsOf(def *activity.Definition, t *activity.Totals, d *measure.Dimension) 
 	return list
 }
 
-// addTally writes the count and the sums of a minute, or of one value of a dimension. A sum that belongs to the whole
-// event is left out where the elements of an array were counted.
+// addTally adds the count and the sums of a minute, or of one value of a dimension. If the elements of an array were
+// counted, it leaves out the sums that belong to the whole event.
 func (o *object) addTally(def *activity.Definition, t *measure.Tally, d *measure.Dimension) {
 	o.add("count", t.Count)
 	for i := range def.Measures {

@@ -24,38 +24,39 @@ import (
 )
 
 const (
-	// patience is how long a question waits for its turn.
+	// patience is how long a request waits for its turn.
 	patience = 5 * time.Second
-	// smallSpan is up to how many quarter hours a read is a small one: 35 days. A larger one takes as long as a hundred
-	// small ones.
+	// smallSpan is the largest read that counts as small, in quarter hours: 35 days. A large read can take as long as a
+	// hundred small ones.
 	smallSpan = 35 * 96
-	// yieldEvery is after how many quarter hours a large read lets others go first: about a millisecond.
+	// yieldEvery is after how many quarter hours a large read lets others run: about a millisecond.
 	yieldEvery = 64
-	// maxKept is how many finished answers are kept at most, and maxKeptBytes how large they are with their questions.
+	// maxKept bounds the number of finished answers that are kept. maxKeptBytes bounds their size, with their
+	// questions.
 	maxKept, maxKeptBytes = 4096, 16 << 20
 )
 
-// flights limit concurrent reads, which take turns by caller, and let equal requests share one answer.
+// flights limits concurrent reads. Reads take turns by caller, and equal requests share one answer.
 //
 // No answer is older than its request. A request joins an answer under way only if the read has not begun, or if
 // nothing that the answer depends on has changed since. Otherwise it starts another.
 //
-// Finished answers are kept, so that a question of which nothing has changed is answered without a read.
+// Finished answers are kept. A kept answer is given again without a read if nothing that it depends on has changed.
 type flights struct {
 	small, large *fairshare.Turns
 
 	mu        sync.Mutex
 	latest    map[string]*flight // those under way, by question
 	kept      *simplelru.LRU[string, *finished]
-	keptBytes int // of all kept
-	keptRoom  int // for them
+	keptBytes int // of all kept answers
+	keptRoom  int // limit of keptBytes
 }
 
-// finished is a kept answer, and the basis it was made on.
+// finished is a kept answer with its basis.
 type finished struct {
 	answer *rendered
 	basis  basis
-	bytes  int // with its question
+	bytes  int // of the answer and its question
 }
 
 func newFlights() *flights {
@@ -66,48 +67,49 @@ func newFlights() *flights {
 		latest:   make(map[string]*flight),
 		keptRoom: maxKeptBytes,
 	}
-	// the only error is a size below 1
+	// The only possible error is a size below 1.
 	fs.kept, _ = simplelru.NewLRU(maxKept, func(_ string, k *finished) { fs.keptBytes -= k.bytes })
 	return fs
 }
 
-// flight is an answer under way, in its own goroutine, because the first client may leave before the others.
+// flight is an answer under way. It has its own goroutine, because the first client may leave before the others.
 type flight struct {
 	of     *flights
 	ctx    context.Context //nolint:containedctx // of the goroutine; it ends when nobody waits any more
 	cancel context.CancelFunc
-	done   chan struct{} // closed after answer and err are set
+	done   chan struct{} // closed once answer and err are set
 
-	mu      *sync.Mutex // that of flights; it guards:
-	clients []string    // who waits
+	mu      *sync.Mutex // the lock of flights; it guards the four fields below
+	clients []string    // those that wait
 	waiters int
-	turn    *fairshare.Turn // nil before the read is to begin
-	basis   *basis          // of the answer; nil before the read begins
+	turn    *fairshare.Turn // nil until the read waits for its turn
+	basis   *basis          // nil until the read begins
 
 	answer *rendered
 	err    error
 }
 
-// rendered is an answer, ready to be sent to any number of clients.
+// rendered is an encoded answer. Any number of clients can get it.
 type rendered struct {
 	text  []byte
-	final bool   // it may be kept
-	tag   string // of a final one
+	final bool   // clients may keep it
+	tag   string // of a final answer
 }
 
-// basis is what an answer depends on besides its question. If that is the same at two moments, so is the answer.
+// basis is what an answer depends on besides its question. If the basis is unchanged, so is the answer.
 type basis struct {
 	ends    time.Time // of the range that was asked for
 	version int64     // of the statistics
-	// final says that the range is over, and that all was counted that Kafka had by its end.
+	// final says that the range is over, and that everything Kafka had by its end was counted.
 	final bool
-	// lag is how many messages are not counted yet, if that is known. Those do not concern a final range.
+	// lag is the number of uncounted messages, if known. Those do not concern a final range, so it is left at zero
+	// there.
 	lag   int64
 	known bool
 }
 
-// basis returns that of an answer about a range until ends. It is taken before the statistics are read: what it says
-// was counted by then is in the answer.
+// basis returns the basis of an answer about a range until ends. It must be taken before the statistics are read. Then
+// the answer contains all that the basis says was counted.
 func (a *API) basis(act *Activity, ends time.Time) basis {
 	b := basis{ends: ends, version: act.Statistics.Version()}
 	b.final = !ends.After(a.clock.Now()) && !act.Progress.Through().Before(ends)
@@ -118,7 +120,7 @@ func (a *API) basis(act *Activity, ends time.Time) basis {
 	return b
 }
 
-// lag returns how many messages are not counted yet, and whether that is known.
+// lag returns the number of uncounted messages, and whether that number is known.
 func (act *Activity) lag() (sum int64, known bool) {
 	lag, known := act.Progress.Lag()
 	for _, n := range lag {
@@ -129,10 +131,10 @@ func (act *Activity) lag() (sum int64, known bool) {
 
 type flightKey struct{}
 
-// share returns the answer to a request, which it may share with equal ones. create is given the request with another
-// context.
+// share returns the answer to a request. Equal requests may share it. create gets the request with the context of the
+// flight.
 func (a *API) share(r *http.Request, act *Activity, create func(*http.Request) (any, error)) (*rendered, error) {
-	var minute int64 // "today" may be another day in the next
+	var minute int64 // "today" may be another day in the next minute
 	if r.PathValue("day") == today || r.URL.Path == "/" {
 		minute = a.clock.Now().Unix() / 60
 	}
@@ -155,8 +157,8 @@ func (a *API) share(r *http.Request, act *Activity, create func(*http.Request) (
 	return f.wait(r.Context())
 }
 
-// clientOf names who a request is from when something is shared out: a caller, or an address; "" for the machine
-// itself, which stands for many.
+// clientOf names whom a request's share is charged to: a caller, or an address. It is "" for the machine itself, which
+// stands for many clients.
 func clientOf(r *http.Request) string {
 	if caller := auth.FromContext(r.Context()).ID; caller != "" {
 		return caller
@@ -164,7 +166,7 @@ func clientOf(r *http.Request) string {
 	return web.Client(r)
 }
 
-// encode makes a body an answer.
+// encode renders a body.
 func encode(body any) (*rendered, error) {
 	unchanging, final := body.(cacheable)
 	if final {
@@ -185,10 +187,10 @@ func encode(body any) (*rendered, error) {
 	return w, nil
 }
 
-// html is a body that is a page.
+// html is the body of a page.
 type html []byte
 
-// recall returns the finished answer to a question, or nil if none is kept of which nothing has changed.
+// recall returns the kept answer to a question, or nil if there is none or its basis has changed.
 func (fs *flights) recall(question string, unchanged func(basis) bool) *rendered {
 	fs.mu.Lock()
 	k, found := fs.kept.Get(question)
@@ -199,7 +201,7 @@ func (fs *flights) recall(question string, unchanged func(basis) bool) *rendered
 	return k.answer
 }
 
-// keep keeps a finished answer, unless it would take the place of many. The caller holds the lock.
+// keep keeps a finished answer. It skips one that would displace many others. The caller holds the lock.
 func (fs *flights) keep(question string, f *flight) {
 	k := &finished{f.answer, *f.basis, len(question) + len(f.answer.text)}
 	fs.kept.Remove(question)
@@ -212,7 +214,7 @@ func (fs *flights) keep(question string, f *flight) {
 	}
 }
 
-// join returns a flight whose answer is not older than this moment, or nil.
+// join returns a flight whose answer is not older than this call, or nil.
 func (fs *flights) join(question, client string, unchanged func(basis) bool) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -230,14 +232,14 @@ func (fs *flights) join(question, client string, unchanged func(basis) bool) *fl
 	return f
 }
 
-// begin begins a flight that questions after it may join.
+// begin begins a flight. Later requests with the same question may join it.
 func (fs *flights) begin(question, client string, create func(*flight) (*rendered, error)) *flight {
 	f := &flight{of: fs, done: make(chan struct{}), mu: &fs.mu, clients: []string{client}, waiters: 1}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	fs.mu.Lock()
 	fs.latest[question] = f
 	fs.mu.Unlock()
-	go func() { // its last waiter waits for its end
+	go func() { // the last waiter waits for its end
 		defer f.cancel()
 		f.err = lifecycle.Guard(f.ctx, func(context.Context) (err error) { f.answer, err = create(f); return err })
 		fs.mu.Lock()
@@ -257,7 +259,7 @@ func (fs *flights) begin(question, client string, create func(*flight) (*rendere
 	return f
 }
 
-// wait returns the answer. A client that waited too long for the read to begin is told to retry.
+// wait returns the answer. If the read does not begin in time, the client is told to retry.
 func (f *flight) wait(ctx context.Context) (*rendered, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -265,7 +267,7 @@ func (f *flight) wait(ctx context.Context) (*rendered, error) {
 		select {
 		case <-f.done:
 			if panicked, ok := errors.AsType[*lifecycle.PanicError](f.err); ok {
-				panic(panicked) // it is a mistake in the program, and that of each request
+				panic(panicked) // a bug; every request that waited panics
 			}
 			return f.answer, f.err
 		case <-ctx.Done():
@@ -291,7 +293,7 @@ func tooManyReads() error {
 	return p
 }
 
-// leave ends the flight when nobody waits for it any more, and returns when it has ended.
+// leave removes one waiter. The last one ends the flight and waits for its end.
 func (f *flight) leave() {
 	f.mu.Lock()
 	f.waiters--
@@ -303,15 +305,15 @@ func (f *flight) leave() {
 	}
 }
 
-// begin waits for the turn to read for an activity, and returns on what basis the answer is made and what must be
-// called when the read is over.
+// begin waits for the turn to read an activity. It returns the basis of the answer. The caller must call end after the
+// read.
 func (a *API) begin(ctx context.Context, act *Activity, days *activity.Days) (b basis, end func(), err error) {
 	turns := a.flights.small
 	if span := days.Span(); span.To-span.From > smallSpan {
 		turns = a.flights.large
 	}
 	f, _ := ctx.Value(flightKey{}).(*flight)
-	if f == nil { // a live stream: all of them together are one client
+	if f == nil { // a live stream; all of them count as one client
 		turn := turns.Enter("live")
 		select {
 		case <-turn.Ready():
@@ -333,5 +335,5 @@ func (a *API) begin(ctx context.Context, act *Activity, days *activity.Days) (b 
 	f.mu.Lock()
 	f.basis = &b
 	f.mu.Unlock()
-	return b, func() {}, nil // the turn includes the writing of the answer, and ends with the flight
+	return b, func() {}, nil // the flight ends the turn, after the answer is written
 }

@@ -18,10 +18,10 @@ import (
 	"ordertally/shared/clock/clocktest"
 )
 
-// held are statistics whose reads begin, and go on, only when the test says so.
+// held wraps statistics. A read begins and goes on only when the test says so.
 type held struct {
 	activityapi.Statistics
-	began chan activity.Span // a read has read, and waits
+	began chan activity.Span // a read has its result and waits
 	goOn  chan struct{}
 	gone  chan struct{} // a read was given up
 }
@@ -39,7 +39,7 @@ func (h *held) Read(ctx context.Context, span activity.Span,
 	}
 }
 
-// newHeld returns a server whose reads are held.
+// newHeld serves with held statistics, and returns them.
 func newHeld(t *testing.T, guard *auth.Guard, s *server) *held {
 	t.Helper()
 	h := &held{Statistics: s.store, began: make(chan activity.Span, 100), goOn: make(chan struct{}),
@@ -48,11 +48,11 @@ func newHeld(t *testing.T, guard *auth.Guard, s *server) *held {
 	return h
 }
 
-// asking asks and tells the answer, whenever it comes.
+// asking sends a request. The answer arrives on the channel.
 func (s *server) asking(ctx context.Context, path, credential string) <-chan *httptest.ResponseRecorder {
 	answer := make(chan *httptest.ResponseRecorder, 1)
 	go func() {
-		defer func() { _ = recover() }() // whoever has gone is not answered
+		defer func() { _ = recover() }() // the API panics if the client has gone
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil)
 		auth.SetBearer(r, credential)
 		w := httptest.NewRecorder()
@@ -75,8 +75,8 @@ func counts(t *testing.T, answer <-chan *httptest.ResponseRecorder) string {
 	}
 }
 
-// TestReads_EqualQuestionsShareAnAnswer: those that come while it is made, and none after a commit, even of another
-// activity's file.
+// TestReads_EqualQuestionsShareAnAnswer asks while an answer is made. Requests before a commit share it. Requests after
+// one do not, even if the commit concerns another activity.
 func TestReads_EqualQuestionsShareAnAnswer(t *testing.T) {
 	s := newFile(t)
 	h := newHeld(t, auth.Unguarded(), s)
@@ -89,9 +89,9 @@ func TestReads_EqualQuestionsShareAnAnswer(t *testing.T) {
 		same = append(same, s.asking(t.Context(), day, ""))
 	}
 	s.awaitWaiters(t, day, 6)
-	s.order("b", "2010-12-01T12:00:00Z", "GBP", 1) // committed: from here on an answer without it is old
+	s.order("b", "2010-12-01T12:00:00Z", "GBP", 1) // an answer without this order is outdated from here on
 	after := s.asking(t.Context(), day, "")
-	<-h.began // it has begun a read of its own
+	<-h.began // it began a read of its own
 	close(h.goOn)
 	for _, answer := range append(same, first) {
 		if got := counts(t, answer); got != "1" {
@@ -106,8 +106,8 @@ func TestReads_EqualQuestionsShareAnAnswer(t *testing.T) {
 	}
 }
 
-// TestReads_AnAnswerIsNotOlderThanTheQuestion has writers commit, and readers ask, at once: each answer has what was
-// committed before its question.
+// TestReads_AnAnswerIsNotOlderThanTheQuestion commits and asks concurrently. Each answer must have what was committed
+// before its request.
 func TestReads_AnAnswerIsNotOlderThanTheQuestion(t *testing.T) {
 	s := newServer(t)
 	var committed, asked, writing sync.WaitGroup
@@ -148,15 +148,15 @@ func TestReads_AnAnswerIsNotOlderThanTheQuestion(t *testing.T) {
 	asked.Wait()
 }
 
-// TestReads_WhatTheProgressSaysIsNotOldEither: an answer that is being made says that messages wait; a question after
-// they were read begins anew.
+// TestReads_WhatTheProgressSaysIsNotOldEither moves the progress while an answer is made. The next request must not
+// join it.
 func TestReads_WhatTheProgressSaysIsNotOldEither(t *testing.T) {
 	s := newFile(t)
 	h := newHeld(t, auth.Unguarded(), s)
 	const day = days + "/2010-12-01"
 	first := s.asking(t.Context(), day, "")
 	<-h.began
-	s.progress.through = now // all until now is counted: the day is final
+	s.progress.through = now // all of the day is counted, so it is final
 	second := s.asking(t.Context(), day, "")
 	<-h.began
 	close(h.goOn)
@@ -168,7 +168,8 @@ func TestReads_WhatTheProgressSaysIsNotOldEither(t *testing.T) {
 	}
 }
 
-// TestReads_WhoeverAskedFirstMayGo: the answer is made for the others, and given up when there are none.
+// TestReads_WhoeverAskedFirstMayGo cancels the first request. The read goes on for the others, and ends if there are
+// none.
 func TestReads_WhoeverAskedFirstMayGo(t *testing.T) {
 	s := newFile(t)
 	h := newHeld(t, auth.Unguarded(), s)
@@ -191,8 +192,8 @@ func TestReads_WhoeverAskedFirstMayGo(t *testing.T) {
 	<-h.gone
 }
 
-// TestReads_TakeTurns: a caller that asks for many long ranges holds up neither another caller's range for longer than
-// one of its own, nor anybody's days.
+// TestReads_TakeTurns has one caller ask for many long ranges. Another caller's range waits for one of them at most,
+// and single days for none.
 func TestReads_TakeTurns(t *testing.T) {
 	s := newFile(t)
 	keys, err := auth.OpenKeys(t.Context(), s.db, systemClock)
@@ -222,11 +223,11 @@ func TestReads_TakeTurns(t *testing.T) {
 	if span := <-h.began; span.To-span.From != 96 { // while the long one is held
 		t.Errorf("a read of %d quarter hours began", span.To-span.From)
 	}
-	h.goOn <- struct{}{} // either of the two that are held
+	h.goOn <- struct{}{} // for either of the two that are held
 	h.goOn <- struct{}{}
 	<-small
-	<-h.began            // the greedy one's second
-	h.goOn <- struct{}{} // and then the till's
+	<-h.began            // the greedy caller's second
+	h.goOn <- struct{}{} // then the till's
 	<-h.began
 	h.goOn <- struct{}{}
 	select {
@@ -245,7 +246,8 @@ func TestReads_TakeTurns(t *testing.T) {
 	}
 }
 
-// TestPage_IsTheSameForAllWhereKeysAreNeeded: it reads nothing, and who has it is told so.
+// TestPage_IsTheSameForAllWhereKeysAreNeeded asks for the page without a key. It is served without a read, and can be
+// revalidated.
 func TestPage_IsTheSameForAllWhereKeysAreNeeded(t *testing.T) {
 	g := newGuarded(t)
 	_ = g.key("closes", auth.StatsRead)
@@ -275,7 +277,7 @@ func TestPage_IsTheSameForAllWhereKeysAreNeeded(t *testing.T) {
 	}
 }
 
-// TestLive_OneCallerHasAShare of the streams and of their zones.
+// TestLive_OneCallerHasAShare bounds one caller's streams, and the zones that they are of.
 func TestLive_OneCallerHasAShare(t *testing.T) {
 	s := newFile(t)
 	keys, err := auth.OpenKeys(t.Context(), s.db, systemClock)
@@ -316,7 +318,7 @@ func TestLive_OneCallerHasAShare(t *testing.T) {
 			t.Errorf("zone %d: %d, want %d", i+1, status, want)
 		}
 	}
-	for i := 17; i <= 30; i++ { // in a zone that it has
+	for i := 17; i <= 30; i++ { // in a zone that the caller has already
 		want := http.StatusOK
 		if i > 25 {
 			want = http.StatusServiceUnavailable
@@ -332,7 +334,7 @@ func TestLive_OneCallerHasAShare(t *testing.T) {
 
 var systemClock = clock.System{}
 
-// awaitWaiters waits until so many requests wait for the answer to a question.
+// awaitWaiters waits until want requests wait for the answer to a question.
 func (s *server) awaitWaiters(t *testing.T, path string, want int) {
 	t.Helper()
 	if !strings.Contains(path, "?") {

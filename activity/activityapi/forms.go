@@ -8,7 +8,7 @@ import (
 	"ordertally/shared/web/openapi"
 )
 
-// schemaOf is the schema of a form. An object stands among the parts, and is referred to by its name.
+// schemaOf returns the schema of a form. An object is a schema of its own, and is referred to by name.
 func schemaOf(form measure.Form) *openapi.Schema {
 	if form.Type == measure.Object {
 		return openapi.Ref(form.Name)
@@ -24,7 +24,7 @@ func schemaOf(form measure.Form) *openapi.Schema {
 	return schema
 }
 
-// typed is the bare schema of a form.
+// typed returns the schema of a form without its description.
 func typed(form measure.Form) *openapi.Schema {
 	switch form.Type {
 	case measure.Wide:
@@ -40,7 +40,7 @@ func typed(form measure.Form) *openapi.Schema {
 	return openapi.Integer(0)
 }
 
-// objectOf is the schema of an object.
+// objectOf returns the schema of an object.
 func objectOf(form measure.Form) openapi.Named {
 	made := &openapi.Schema{Type: "object", Description: form.Says, AdditionalProperties: false,
 		Properties: map[string]*openapi.Schema{}}
@@ -57,7 +57,7 @@ func objectOf(form measure.Form) openapi.Named {
 	return openapi.Named{Name: form.Name, Schema: made}
 }
 
-// anyFigure is the figure of a measure that is not known here.
+// anyFigure returns the schema of a figure whose measure is not known.
 func anyFigure() openapi.Named {
 	made := &openapi.Schema{Description: "The figure of a measure, under its name: a number, or numbers by currency, " +
 		"in " +
@@ -78,7 +78,7 @@ func anyFigure() openapi.Named {
 	return openapi.Named{Name: "Figure", Schema: made}
 }
 
-// bare is the schema of a form, its types alone.
+// bare returns the schema of a form with its types only.
 func bare(form measure.Form) *openapi.Schema {
 	schema := &openapi.Schema{Type: typed(form).Type}
 	if form.Of != nil {
@@ -87,7 +87,7 @@ func bare(form measure.Form) *openapi.Schema {
 	return schema
 }
 
-// objects are the schemas of what else is known of an activity's figures.
+// objects returns the schemas of the details of the activity's measures.
 func (s shape) objects() (parts []any) {
 	if s.def == nil {
 		return nil

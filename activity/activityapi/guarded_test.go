@@ -32,19 +32,20 @@ import (
 	"ordertally/shared/web/openapi/openapitest"
 )
 
-// guarded is the API as the service runs it: keys in the activity's own file, limits, and the service's listener. The
-// file holds counted days, parked and late messages of ORDER_CREATED, and a parked one of ORDER_CANCELLED.
+// guarded is the API as the service runs it: with keys in the activity's file, with limits, and on the service's
+// listener. The file has counted days. It has parked and late messages and a conflict of ORDER_CREATED, and a parked
+// message of ORDER_CANCELLED.
 type guarded struct {
 	*server
 	addr     string
 	keys     *auth.Keys
-	clock    *clock.Manual // of the keys
+	clock    *clock.Manual // the clock of the keys
 	registry *prometheus.Registry
 
-	parked, late, conflict, cancelled string // an entry of each
+	parked, late, conflict, cancelled string // the id of an entry in each
 }
 
-// callerBurst is how many requests one caller may send while a test runs: more than the operator of a table has to.
+// callerBurst is how many requests one caller may send during a test. The operator of a table needs fewer.
 const callerBurst = 2000
 
 func newGuarded(t *testing.T) *guarded {
@@ -54,14 +55,14 @@ func newGuarded(t *testing.T) *guarded {
 	g.order("b", "2010-12-02T12:00:00Z", "EUR", 50)
 	g.order("c", now.Add(-time.Hour).Format(time.RFC3339), "GBP", 5)
 	g.park()
-	tomorrow := now.Add(48 * time.Hour) // a record's time that no clock here gives: late
+	tomorrow := now.Add(48 * time.Hour) // late: no clock here gives that time to a record
 	late := activity.Message{
 		ID: "late", Partition: 1, Offset: 12, Timestamp: tomorrow,
 		Event: activitytest.Order{ID: "late", At: now, Currency: "GBP"}.Event(),
 		Raw: &activity.Parked{Partition: 1, Offset: 12, Timestamp: tomorrow,
 			Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte("late")}}},
 	}
-	conflict := late // a has been counted, and says something else
+	conflict := late // a was counted with other content
 	conflict.ID, conflict.Offset, conflict.Timestamp, conflict.Content = "a", 13, now, [8]byte{1}
 	conflict.Raw = &activity.Parked{Partition: 1, Offset: 13, Timestamp: now,
 		Headers: []cloudevent.Header{{Key: cloudevent.HeaderID, Value: []byte("a")}}}
@@ -111,7 +112,7 @@ func newGuarded(t *testing.T) *guarded {
 	return g
 }
 
-// entry returns the id of a ledger's first.
+// entry returns the id of the first entry of a ledger.
 func (s *server) entry(ledger activity.Ledger) string {
 	s.t.Helper()
 	page, err := s.store.Ledger(ledger, nil).List(s.t.Context(), parked.Filter{}, "", 1)
@@ -121,7 +122,7 @@ func (s *server) entry(ledger activity.Ledger) string {
 	return page.Messages[0].ID
 }
 
-// key returns one with those scopes, whose caller is not that of the others.
+// key returns a key with those scopes. It counts as a caller of its own.
 func (g *guarded) key(name string, scopes ...string) string {
 	g.t.Helper()
 	_, credential, err := g.keys.New(g.t.Context(), name, scopes, time.Time{})
@@ -131,7 +132,7 @@ func (g *guarded) key(name string, scopes ...string) string {
 	return credential
 }
 
-// exhaust sends what a caller may send. None of it comes back while a test runs.
+// exhaust uses up a caller's limit. No capacity comes back during a test.
 func (g *guarded) exhaust(credential string) {
 	g.t.Helper()
 	for range callerBurst {
@@ -144,7 +145,7 @@ func (g *guarded) exhaust(credential string) {
 	}
 }
 
-// question is a request that is answered, or obeyed, when its sender has the scope.
+// question is a request that needs a scope.
 type question struct{ line, body, scope string }
 
 const (
@@ -152,7 +153,7 @@ const (
 	allBody = `{"reason":"x","all":true}`
 )
 
-// questions are one of each route that needs a scope.
+// questions returns a request for each route that needs a scope.
 func (g *guarded) questions() []question {
 	const base = "GET /v1/activities"
 	all := []question{{base, "", auth.StatsRead}}
@@ -172,7 +173,7 @@ func (g *guarded) questions() []question {
 	return all
 }
 
-// decision is one of a route that decides about messages.
+// decision is a request that decides about messages.
 type decision struct {
 	line, body    string
 	one, discards bool
@@ -190,14 +191,14 @@ func (g *guarded) decisions() (all []decision) {
 	return all
 }
 
-// refusedRoutes are those of which somebody who may ask them was refused by the route's own handler.
+// refusedRoutes returns the routes whose own handler has refused a request.
 func (g *guarded) refusedRoutes() []string {
 	g.t.Helper()
 	families, err := g.registry.Gather()
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	own := []string{"400", "404", "413", "415", "422"} // not 401, 403, 405, 429: those are said around it
+	own := []string{"400", "404", "413", "415", "422"} // not 401, 403, 405 and 429, which come from outside the handler
 	routes := map[string]bool{}
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
@@ -213,10 +214,10 @@ func (g *guarded) refusedRoutes() []string {
 	return slices.Collect(maps.Keys(routes))
 }
 
-// pattern is what a variable of a route may be; the document has the name alone.
+// pattern matches the pattern of a variable in a route. The document has the variable's name only.
 var pattern = regexp.MustCompile(`:[^}]*\}`)
 
-// documentedRoutes are all routes that are no public page.
+// documentedRoutes returns all routes of the document. Public pages are not in it.
 func documentedRoutes() (routes []string) {
 	for path, item := range activityapi.Document().Paths {
 		for method := range openapi.OperationsOf(item) {
@@ -227,8 +228,8 @@ func documentedRoutes() (routes []string) {
 	return routes
 }
 
-// TestActsAreRecordedWithTheirActor: who may decide is on record with what was decided.
-func TestActsAreRecordedWithTheirActor(t *testing.T) {
+// TestAudit_NamesWhoDecided discards a message. The audit entry has the key that did it.
+func TestAudit_NamesWhoDecided(t *testing.T) {
 	g := newGuarded(t)
 	key := hostiletest.Bearer(authtest.Key(t, g.keys, auth.OpsRead, auth.OpsWrite))
 	ask := func(line, body string) (text string) {

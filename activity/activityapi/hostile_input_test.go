@@ -9,7 +9,7 @@ import (
 func (h *hostile) flows() {
 	h.Category("API6 Unrestricted Access to Sensitive Business Flows")
 	for _, d := range h.decisions() {
-		bodies := map[string]string{ // that say "many" without saying which
+		bodies := map[string]string{ // of a request about many: they do not say which
 			"nothing said": `{"reason":"x"}`, "not all": `{"reason":"x","all":false}`,
 			"all and a class":      `{"reason":"x","all":true,"class":"malformed"}`,
 			"all and a time":       `{"reason":"x","all":true,"before":"2030-01-01T00:00:00Z"}`,
@@ -18,7 +18,7 @@ func (h *hostile) flows() {
 			"a class that is none": `{"reason":"x","class":"ugly"}`, "every class": `{"reason":"x","class":"*"}`,
 		}
 		if d.one {
-			bodies = map[string]string{ // that say more than one
+			bodies = map[string]string{ // of a request about one: they name several
 				"all": `{"reason":"x","all":true}`, "not all": `{"reason":"x","all":false}`,
 				"a class":     `{"reason":"x","class":"malformed"}`,
 				"a time":      `{"reason":"x","before":"2030-01-01T00:00:00Z"}`,
@@ -53,8 +53,8 @@ func (h *hostile) forgery() {
 		} {
 			h.Add(c.path+url, 400, c.code, h.get(own+c.path+escaped))
 		}
-		// A reason may be any text without control characters. The message is not in this ledger, so that nothing is
-		// done for it.
+		// A reason may be any text without control characters. The message is not in this ledger, so nothing happens to
+		// it.
 		reason := `{"reason":"` + strings.ReplaceAll(url, `\`, `\\`) + `"}`
 		h.Add("a reason "+url, 404, "not_found", h.post("POST "+own+"/parked/"+h.cancelled+"/discard", reason))
 	}
@@ -130,7 +130,7 @@ func (h *hostile) inventory() {
 	} {
 		h.Add("POST "+path, 404, "not_found", h.post("POST "+own+path, allBody))
 	}
-	// an entry of that id can be read
+	// Here the verb is taken for the id of an entry, and an entry can be read.
 	for _, path := range []string{"/parked/accept", "/late/retry", "/parked/delete"} {
 		h.NotAllowed("POST "+path, "GET, HEAD", h.post("POST "+own+path, allBody))
 	}

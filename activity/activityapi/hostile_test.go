@@ -11,19 +11,19 @@ import (
 	"ordertally/shared/web/hostiletest"
 )
 
-// own is the activity that the requests are about.
+// own is the activity that the requests concern.
 const own = "/v1/activities/ORDER_CREATED"
 
-// hostile makes the table of what nobody should send.
+// hostile builds the table of hostile requests.
 type hostile struct {
 	*guarded
 	hostiletest.Table
 	operator, customer, flooder string // credentials
 }
 
-// TestHostileRequests is what activity answers to what nobody should send; see [hostiletest.Table.Run] for what each
-// answer must be. Every route is asked something that its own handler has to refuse, not only the guard around it.
-func TestHostileRequests(t *testing.T) {
+// TestAPI_RefusesHostileRequests sends requests that must be refused. [hostiletest.Table.Run] says what each answer
+// must be. Each route has a request that its own handler refuses, not only the guard in front of it.
+func TestAPI_RefusesHostileRequests(t *testing.T) {
 	g := newGuarded(t)
 	h := hostile{
 		guarded:  g,
@@ -54,12 +54,12 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// get is an operator's question.
+// get returns a GET request of the operator.
 func (h *hostile) get(path string, headers ...string) string {
 	return hostiletest.Raw("GET "+path, "", append(headers, hostiletest.Bearer(h.operator))...)
 }
 
-// post is an operator's request to decide.
+// post returns a POST request of the operator.
 func (h *hostile) post(line, body string, headers ...string) string {
 	return hostiletest.Raw(line, body, append(headers, hostiletest.Bearer(h.operator))...)
 }

@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/auth/ratelimit"
 )
 
-// counted are statistics that count the reads.
+// counted counts the reads of statistics.
 type counted struct {
 	activityapi.Statistics
 	reads atomic.Int64
@@ -26,7 +26,7 @@ func (c *counted) Read(ctx context.Context, span activity.Span,
 	return c.Statistics.Read(ctx, span, add)
 }
 
-// newCounted returns a server whose reads are counted.
+// newCounted serves with counted statistics, and returns them.
 func newCounted(t *testing.T, guard *auth.Guard, s *server) *counted {
 	t.Helper()
 	c := &counted{Statistics: s.store}
@@ -34,11 +34,11 @@ func newCounted(t *testing.T, guard *auth.Guard, s *server) *counted {
 	return c
 }
 
-// TestReads_AreRepeatedOnlyAfterAChange: an answer is read again only if it could differ from the one before, and is
-// what a service says that never answered before.
+// TestReads_AreRepeatedOnlyAfterAChange asks twice. The second request reads only if the answer could differ. The
+// answer is always that of a service that has kept nothing.
 func TestReads_AreRepeatedOnlyAfterAChange(t *testing.T) {
 	const day, at = days + "/2010-12-01", "2010-12-01T12:00:00Z"
-	over := time.Date(2010, 12, 2, 0, 0, 0, 0, time.UTC) // the day
+	over := time.Date(2010, 12, 2, 0, 0, 0, 0, time.UTC) // the end of the day
 	commit := func(at string) func(*server) { return func(s *server) { s.order("b", at, "GBP", 1) } }
 	today := commit(now.Format(time.RFC3339))
 	arrival := func(s *server) { s.progress.lag = map[int32]int64{1: 1} }
@@ -95,7 +95,7 @@ func TestReads_AreRepeatedOnlyAfterAChange(t *testing.T) {
 	}
 }
 
-// TestReads_KeptAnswersHaveBoundedRoom: the answers that nobody asked for the longest go first.
+// TestReads_KeptAnswersHaveBoundedRoom fills the room. The answer that was unused for longest goes first.
 func TestReads_KeptAnswersHaveBoundedRoom(t *testing.T) {
 	s := newFile(t)
 	statistics := newCounted(t, auth.Unguarded(), s)
@@ -106,7 +106,7 @@ func TestReads_KeptAnswersHaveBoundedRoom(t *testing.T) {
 	var most int
 	for i := 2; i <= 30; i++ {
 		ask(i)
-		ask(1) // it stays: it was asked for just before
+		ask(1) // it stays, because it was just used
 		answers, bytes := s.api.Kept()
 		if bytes > room || bytes < 1000*answers {
 			t.Fatalf("%d answers of %d bytes are kept", answers, bytes)
@@ -117,13 +117,13 @@ func TestReads_KeptAnswersHaveBoundedRoom(t *testing.T) {
 		t.Errorf("%d reads, want 30; %d answers were kept at most", got, most)
 	}
 	before, _ := s.api.Kept()
-	s.get(days + "?from=2009-11-01&to=2010-01-31") // as large as many others
+	s.get(days + "?from=2009-11-01&to=2010-01-31") // it would displace many others
 	if answers, _ := s.api.Kept(); answers != before {
 		t.Errorf("%d answers are kept after a large one, %d before", answers, before)
 	}
 }
 
-// TestReads_WhoMayNotAskGetsNoKeptAnswer either.
+// TestReads_WhoMayNotAskGetsNoKeptAnswer asks for a kept answer without the scope, and without a key.
 func TestReads_WhoMayNotAskGetsNoKeptAnswer(t *testing.T) {
 	g := newGuarded(t)
 	may, mayNot := g.key("may", auth.StatsRead), g.key("may-not", auth.OpsRead)

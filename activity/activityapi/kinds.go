@@ -7,7 +7,7 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// refusals is the kind of each code of the domain.
+// refusals maps each code of the domain to its kind of problem.
 var refusals = map[activity.Code]problem.Kind{
 	activity.CodeUnknownActivity: {Status: http.StatusNotFound, Code: string(activity.CodeUnknownActivity),
 		Says: "No activity has that name; GET /v1/activities lists them."},
@@ -27,7 +27,7 @@ var refusals = map[activity.Code]problem.Kind{
 	},
 }
 
-// refused returns the kinds of codes.
+// refused returns the kinds of problem of codes.
 func refused(codes ...activity.Code) []problem.Kind {
 	kinds := make([]problem.Kind, 0, len(codes))
 	for _, code := range codes {

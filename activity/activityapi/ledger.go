@@ -11,10 +11,10 @@ import (
 	"ordertally/shared/web/openapi"
 )
 
-// ledgerAPI serves a ledger of the activities.
+// ledgerAPI serves one ledger.
 type ledgerAPI = parkedapi.API[activity.Kept, ParkedMessage, WholeMessage]
 
-// ledgerAPIs serve the ledgers: parked, late and conflicts.
+// ledgerAPIs returns the APIs of the ledgers: parked, late and conflicts.
 func (a *API) ledgerAPIs() (apis []*ledgerAPI) {
 	for ledger, kind := range map[activity.Ledger]parkedapi.Kind{
 		activity.ParkedLedger: {Name: "Parked", Messages: "parked messages",
@@ -46,7 +46,7 @@ func (a *API) ledgerAPIs() (apis []*ledgerAPI) {
 	return apis
 }
 
-// ParkedMessage is a message of a ledger in a list.
+// ParkedMessage is a message of a ledger, as a list shows it.
 type ParkedMessage struct {
 	ID        string          `json:"id" doc:"The entry: partition, offset and a digest of the message." example:"3-7-9f86d081884c7d65"`
 	MessageID string          `json:"message_id,omitempty" doc:"The message's own id. Left out when it has none that can be read."`
@@ -75,7 +75,7 @@ func listed(k *activity.Kept) ParkedMessage {
 	return body
 }
 
-// WholeMessage is a message of a ledger with all that was read of it.
+// WholeMessage is a message of a ledger with everything that was read of it.
 type WholeMessage struct {
 	ParkedMessage
 	Key     []byte       `json:"key" nullable:"true" doc:"The record's key in base64; null when it has none."`

@@ -16,7 +16,7 @@ import (
 	"ordertally/shared/parked"
 )
 
-// ledgers reads every message that was kept as an order, once it is mended.
+// ledgers decodes kept messages: none before mended is set, and then each as an order.
 type ledgers struct {
 	*activitystore.Store
 	mended bool
@@ -30,14 +30,14 @@ func (l *ledgers) decode(p *activity.Parked) (activity.Message, *activity.Poison
 	return activity.Message{ID: id, Event: activitytest.Order{ID: id, At: now, Currency: "EUR"}.Event()}, nil
 }
 
-// ledger returns one of them.
+// ledger returns one ledger of the store.
 func (l *ledgers) ledger(name activity.Ledger) *parked.Ledger[activity.Kept] {
 	return l.Ledger(name, l.decode)
 }
 
 const parkedPath = "/v1/activities/ORDER_CREATED/parked"
 
-// park parks a message of each reason.
+// park parks a message for each reason.
 func (s *server) park() {
 	s.t.Helper()
 	b := &activity.Batch{}

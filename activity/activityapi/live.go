@@ -17,19 +17,19 @@ import (
 const (
 	// DefaultListeners is how many streams may be open at once.
 	DefaultListeners = 2000
-	maxZones         = 64 // that streams are open for
-	zonesShare       = 16 // of them for one caller
+	maxZones         = 64 // for which streams are open
+	zonesShare       = 16 // of maxZones, for one caller
 	liveInterval     = 250 * time.Millisecond
-	lagInterval      = time.Second // between two looks at a lag
+	lagInterval      = time.Second // between two looks at the lag
 	heartbeat        = 15 * time.Second
-	replayed         = 256 // events that a stream which comes back can be sent again
+	replayed         = 256 // events that a returning listener can still get
 	linger           = time.Minute
 	writeTimeout     = 10 * time.Second // of one event to one listener
-	idleShare        = 4                // times the computing of an event is followed by no computing
+	idleShare        = 4                // after an event, computing pauses this many times as long as the event took
 )
 
-// live is the streams of one activity. Nothing runs while nobody listens, and the ingest does nothing for it but to
-// close a channel after a commit that somebody waits for.
+// live holds the streams of one activity. Nothing runs while nobody listens. All that it costs the ingest is closing a
+// channel after a commit that somebody waits for.
 type live struct {
 	api    *API
 	act    *Activity
@@ -42,7 +42,8 @@ type live struct {
 	share   map[string]int     // how many zones a client has streams in
 }
 
-// enter notes that a client listens to a zone, unless it listens to as many as one may.
+// enter records that a client listens to a zone. It returns false if the client already listens to zonesShare other
+// zones.
 func (l *live) enter(client string, zone activity.Zone) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,7 +58,7 @@ func (l *live) enter(client string, zone activity.Zone) bool {
 	return true
 }
 
-// exit is the end of what enter noted.
+// exit undoes enter.
 func (l *live) exit(client string, zone activity.Zone) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,20 +72,21 @@ func (l *live) exit(client string, zone activity.Zone) {
 	}
 }
 
-// close has no stream begin any more.
+// close keeps new streams from beginning.
 func (l *live) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
 }
 
-// stream is today in one zone, as events. One goroutine writes it, for as long as somebody listens and a while longer.
+// stream is the current day in one zone, as events. One goroutine makes them. It runs while somebody listens, and for
+// linger after that.
 type stream struct {
 	zone      activity.Zone
-	epoch     string // in front of its events' numbers: no other stream has it, nor one of this zone that ended
+	epoch     string // prefix of its events' ids; unique among all streams, ended ones included
 	mu        sync.Mutex
 	ring      []event       // the newest events, oldest first
-	snapshot  event         // all there is, as of the newest event
+	snapshot  event         // the whole day, as of the newest event
 	more      chan struct{} // closed at the next event
 	listeners int
 	left      time.Time     // when the last listener went
@@ -92,7 +94,7 @@ type stream struct {
 	dropped   chan struct{} // closed when another stream needs its place
 }
 
-// event is one that was made, ready to be sent to any listener.
+// event is an encoded event. Any listener can get it.
 type event struct {
 	number uint64
 	bytes  []byte
@@ -109,7 +111,7 @@ func newLive(a *API, act *Activity) *live {
 	}
 }
 
-// live answers a request with a stream of events until the client goes or the service stops.
+// live answers with a stream of events. It ends when the client goes or the service stops.
 func (a *API) live(w http.ResponseWriter, r *http.Request) {
 	act, err := a.activity(r)
 	if err != nil {
@@ -129,7 +131,7 @@ func (a *API) live(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if r.Method == http.MethodHead { // nobody listens: nothing is begun
+	if r.Method == http.MethodHead { // nobody will listen, so no stream begins
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-store")
 		return
@@ -164,7 +166,7 @@ func tooMany() error {
 	return p
 }
 
-// join finds or begins the stream of a zone.
+// join returns the stream of a zone. It begins one if there is none.
 func (l *live) join(zone activity.Zone) (*stream, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,8 +186,8 @@ func (l *live) join(zone activity.Zone) (*stream, error) {
 	return s, nil
 }
 
-// dropIdle ends the stream that nobody has listened to for longest, and reports whether there was one: those that
-// linger take no place from a listener. Its lock is held.
+// dropIdle ends the stream that has been without listeners for longest, and reports whether there was one. A lingering
+// stream must not keep a listener out. The caller holds the lock.
 func (l *live) dropIdle() bool {
 	var oldest *stream
 	var left time.Time
@@ -211,17 +213,17 @@ func (s *stream) leave() {
 	s.left = time.Now()
 }
 
-// send writes the stream to one listener: what it missed when it says where it was, else all there is, then event by
-// event. One that is too slow gets all there is instead of the events it fell behind by.
+// send writes the stream to one listener. A listener that names the last event it saw gets what it missed. Any other
+// begins with a snapshot. One that falls too far behind gets a snapshot instead of the events it missed.
 func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Accel-Buffering", "no") // nginx would wait for more
+	header.Set("X-Accel-Buffering", "no") // or nginx would buffer the events
 	control := http.NewResponseController(w)
 	push := func(text []byte) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // without it the server's bounds the whole stream
+		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // or the server's deadline would end the stream
 		if _, err := w.Write(text); err != nil {
 			return false
 		}
@@ -247,7 +249,7 @@ func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 			if !push([]byte(": still here\n\n")) {
 				return
 			}
-		case <-expired: // it may come again, with another
+		case <-expired: // the client may return with another credential
 			return
 		case <-revoked:
 			return
@@ -259,7 +261,7 @@ func (l *live) send(w http.ResponseWriter, r *http.Request, s *stream) {
 	}
 }
 
-// seen returns the number of the event after which a listener goes on, 0 when it has to begin.
+// seen returns the number of the last event that a listener saw. It is 0 if the listener has to begin with a snapshot.
 func (s *stream) seen(lastEventID string) uint64 {
 	number, found := strings.CutPrefix(lastEventID, s.epoch+".")
 	if !found {
@@ -272,7 +274,7 @@ func (s *stream) seen(lastEventID string) uint64 {
 	return n
 }
 
-// after returns what a listener gets that has seen an event, and what to wait for.
+// after returns what a listener that has seen an event gets next, and the channel to wait on.
 func (s *stream) after(seen uint64) (text []byte, next uint64, more <-chan struct{}, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

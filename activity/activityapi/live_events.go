@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// run writes the stream. A panic ends this stream, as an error does, and no other: its listeners come back and begin
-// one anew.
+// run makes the stream's events. A panic ends this stream only, as an error does. Its listeners can come back to a new
+// one.
 func (l *live) run(s *stream) {
 	err := lifecycle.Guard(context.Background(), func(context.Context) error { l.write(s); return nil })
 	if p, panicked := errors.AsType[*lifecycle.PanicError](err); panicked {
@@ -23,10 +23,10 @@ func (l *live) run(s *stream) {
 	}
 }
 
-// write makes the stream's events: at the start, after commits, and at midnight. It ends when nobody has listened for a
-// while.
+// write makes the stream's events: at the start, after commits, and at midnight. It returns once nobody has listened
+// for linger.
 func (l *live) write(s *stream) {
-	var before map[string]string // the minutes of the event before, as they were sent
+	var before map[string]string // the minutes as the last event had them
 	var day activity.Date
 	look := time.NewTicker(linger / 4)
 	defer look.Stop()
@@ -48,7 +48,7 @@ func (l *live) write(s *stream) {
 		pace := time.NewTimer(max(liveInterval, idleShare*time.Since(began)))
 		midnight := time.NewTimer(given.ends.Sub(now))
 		var again <-chan time.Time
-		if !given.known || given.lag > 0 { // it may fall without a commit: the rest are control records
+		if !given.known || given.lag > 0 { // the lag may fall without a commit, when only control records are left
 			again = time.After(lagInterval)
 		}
 		for waits := true; waits; {
@@ -82,15 +82,15 @@ func (l *live) write(s *stream) {
 	}
 }
 
-// idle reports whether nobody has listened for a while.
+// idle reports whether nobody has listened for linger.
 func (s *stream) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.listeners == 0 && time.Since(s.left) > linger
 }
 
-// end takes the stream away, so that the next listener begins another, unless somebody listens again; those of one that
-// failed are sent away.
+// end removes the stream, so that the next listener begins another. If somebody listens, it does nothing and returns
+// false. A failed stream is removed in any case, and its listeners are sent away.
 func (l *live) end(s *stream, failed bool) (ended bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,7 +99,7 @@ func (l *live) end(s *stream, failed bool) (ended bool) {
 	if !failed && s.listeners > 0 {
 		return false
 	}
-	if l.streams[s.zone.String()] == s { // not one that took its place
+	if l.streams[s.zone.String()] == s { // another stream may have taken its place
 		delete(l.streams, s.zone.String())
 	}
 	if failed {
@@ -109,7 +109,7 @@ func (l *live) end(s *stream, failed bool) (ended bool) {
 	return true
 }
 
-// make makes the next event and returns the day's minutes as they were sent, and what the event says of itself.
+// make makes the next event. It returns the day's minutes as the event has them, and the answer behind it.
 func (l *live) make(s *stream, today activity.Date, before map[string]string) (sent map[string]string, given *answer,
 	err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
@@ -152,7 +152,7 @@ func (l *live) make(s *stream, today activity.Date, before map[string]string) (s
 	return sent, given, s.put(before == nil, body(all), body(changed))
 }
 
-// put hands an event to all listeners.
+// put gives an event to all listeners.
 func (s *stream) put(anew bool, whole, change object) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

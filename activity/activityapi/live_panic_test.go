@@ -18,7 +18,7 @@ import (
 	"ordertally/shared/clock"
 )
 
-// panicking are statistics that panic once when they are asked for a day that begins at from.
+// panicking wraps statistics. It panics once, at a read of the day that begins at from.
 type panicking struct {
 	activityapi.Statistics
 	from  activity.Quarter
@@ -33,9 +33,9 @@ func (p *panicking) Read(ctx context.Context, span activity.Span,
 	return p.Statistics.Read(ctx, span, add)
 }
 
-// TestAPanicEndsOneStreamOnly panics while an event is made for Berlin: its listeners are sent away and can come back,
-// and those of another zone notice nothing.
-func TestAPanicEndsOneStreamOnly(t *testing.T) {
+// TestLive_PanicEndsOneStreamOnly panics while an event for Berlin is made. The listeners of Berlin are sent away and
+// can come back. Those of another zone notice nothing.
+func TestLive_PanicEndsOneStreamOnly(t *testing.T) {
 	s := newFile(t)
 	statistics := &panicking{Statistics: s.store,
 		from: activity.QuarterOf(time.Date(2025, 11, 24, 23, 0, 0, 0, time.UTC))}
@@ -57,7 +57,7 @@ func TestAPanicEndsOneStreamOnly(t *testing.T) {
 	statistics.armed.Store(true)
 	s.order("a", "2025-11-24T10:00:00Z", "GBP", 100)
 	s.progress.commit()
-	for range berlin.events { // it ends
+	for range berlin.events { // until the stream ends
 	}
 	if e := here.next(); e.data.Count != 1 {
 		t.Errorf("the other stream went on with %+v", e)

@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/auth/ratelimit"
 )
 
-// listener reads a stream.
+// listener reads one stream.
 type listener struct {
 	t      *testing.T
 	answer *http.Response
@@ -81,7 +81,7 @@ func (l *listener) read() {
 	}
 }
 
-// next waits for an event.
+// next returns the next event.
 func (l *listener) next() liveEvent {
 	l.t.Helper()
 	select {
@@ -96,7 +96,7 @@ func (l *listener) next() liveEvent {
 	return liveEvent{}
 }
 
-func TestLive(t *testing.T) {
+func TestLive_SendsWhatChanges(t *testing.T) {
 	s := newServer(t)
 	web := httptest.NewServer(s.handler)
 	t.Cleanup(web.Close)
@@ -123,7 +123,7 @@ func TestLive(t *testing.T) {
 		t.Fatalf("only what changed is sent: %+v", last)
 	}
 
-	again := listen(t, web.URL, "", e.id) // missed two events
+	again := listen(t, web.URL, "", e.id) // it missed two events
 	if one, two := again.next(), again.next(); one.id != update.id || one.kind != "update" || two.id != last.id {
 		t.Fatalf("resumed with %+v, %+v", one, two)
 	}
@@ -132,20 +132,20 @@ func TestLive(t *testing.T) {
 	if e := stranger.next(); e.kind != "snapshot" || e.data.Count != 4 || len(e.data.Minutes) != 3 || e.id != last.id {
 		t.Fatalf("an unknown id resumes with %+v", e)
 	}
-	kathmandu := listen(t, web.URL, "?tz=Asia/Kathmandu", "") // where it is the 25th already
+	kathmandu := listen(t, web.URL, "?tz=Asia/Kathmandu", "") // it is the 25th there already
 	if e := kathmandu.next(); e.data.Day != "2025-11-25" || e.data.Count != 0 {
 		t.Fatalf("in Kathmandu %+v", e)
 	}
 	stop := make(chan struct{})
 	go func() { s.api.Close(); close(stop) }()
-	for range first.events { // it ends
+	for range first.events { // until the stream ends
 	}
 	<-stop
 	s.api = nil
 }
 
-// TestLiveIsBounded opens more streams than there may be: see newServer.
-func TestLiveIsBounded(t *testing.T) {
+// TestLive_IsBounded opens one stream more than newServer allows.
+func TestLive_IsBounded(t *testing.T) {
 	s := newServer(t)
 	web := httptest.NewServer(s.handler)
 	t.Cleanup(web.Close)
@@ -167,9 +167,9 @@ func TestLiveIsBounded(t *testing.T) {
 	}
 }
 
-// TestAForgedEventIDBeginsAnew: whoever names an event that this stream did not send gets all there is, not what
-// another one missed.
-func TestAForgedEventIDBeginsAnew(t *testing.T) {
+// TestLive_ForgedEventIDGetsASnapshot names events that this stream did not send. The listener begins with a snapshot,
+// not with events that another one missed.
+func TestLive_ForgedEventIDGetsASnapshot(t *testing.T) {
 	s := newFile(t)
 	s.serve(activityapi.Config{Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited()})
 	web := httptest.NewServer(s.handler)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// manyZones are more than streams are open for.
+// manyZones returns more zones than can have streams.
 func manyZones() []string {
 	zones := strings.Fields("America/Anchorage America/Bogota America/Chicago America/Denver America/Halifax " +
 		"America/Lima America/Mexico_City America/New_York " +
@@ -28,9 +28,9 @@ func manyZones() []string {
 	return zones
 }
 
-// TestStreamsThatNobodyListensToTakeNoPlace: a stream lingers after its last listener has gone, and makes room when
-// another zone needs it; one that somebody listens to does not. HEAD begins none.
-func TestStreamsThatNobodyListensToTakeNoPlace(t *testing.T) {
+// TestLive_IdleStreamsMakeRoom needs the place of a lingering stream for another zone. A stream with listeners keeps
+// its place. HEAD begins no stream.
+func TestLive_IdleStreamsMakeRoom(t *testing.T) {
 	s := newServer(t)
 	web := httptest.NewServer(s.handler)
 	t.Cleanup(web.Close)
@@ -46,7 +46,7 @@ func TestStreamsThatNobodyListensToTakeNoPlace(t *testing.T) {
 		if response.StatusCode != http.StatusOK {
 			t.Fatalf("HEAD %s: %s", zone, response.Status)
 		}
-		// until the server has seen that the listener before has gone
+		// The server may notice late that the previous listener has gone.
 		for deadline := time.Now().Add(20 * time.Second); ; {
 			l := listen(t, web.URL, "?tz="+zone, "")
 			status := l.answer.StatusCode

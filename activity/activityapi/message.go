@@ -11,12 +11,12 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// knownBy is what a counted message is known by.
+// knownBy says what identifies a counted message.
 type knownBy string
 
 const (
 	knownByID       knownBy = "id"
-	knownBySequence knownBy = "sequence" // the id has expired
+	knownBySequence knownBy = "sequence" // its id has expired
 )
 
 type messageBody struct {
@@ -31,8 +31,8 @@ type messageBody struct {
 	AsOf      asOf                  `json:"as_of" doc:"What the answer contains."`
 }
 
-// message answers whether and when one message was counted. One that is not known is no error: it may come yet, which
-// as_of tells.
+// message answers whether and when one message was counted. An unknown message is no error, because it may still
+// arrive. as_of says how far the answer goes.
 func (a *API) message(r *http.Request) (any, error) {
 	act, err := a.activity(r)
 	if err != nil {
@@ -72,7 +72,7 @@ func (a *API) message(r *http.Request) (any, error) {
 	return body, nil
 }
 
-// message reads what a message is asked for by.
+// message reads the ids of the requested message.
 func (q query) message(id string) (activity.MessageID, error) {
 	invalid := func(detail string) error { return problem.KindInvalidParameter.New(detail) }
 	m := activity.MessageID{ID: id, Lineage: q["lineage"]}

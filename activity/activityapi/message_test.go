@@ -11,7 +11,7 @@ import (
 
 const messages = "/v1/activities/ORDER_CREATED/messages/"
 
-func TestWhatBecameOfAMessage(t *testing.T) {
+func TestMessage_SaysWhatBecameOfIt(t *testing.T) {
 	s := newServer(t)
 	s.order("counted", "2010-12-01T23:30:00Z", "GBP", 100)
 	_, err := s.store.Apply(t.Context(), &activity.Batch{
@@ -37,7 +37,7 @@ func TestWhatBecameOfAMessage(t *testing.T) {
 	}
 }
 
-func TestAParkedMessageSaysWhy(t *testing.T) {
+func TestMessage_SaysWhyItIsParked(t *testing.T) {
 	s := newServer(t)
 	var parked []activity.Parked
 	for offset := range int64(3) {
@@ -47,7 +47,7 @@ func TestAParkedMessageSaysWhy(t *testing.T) {
 			Poison:  activity.Poison{Reason: activity.ReasonMalformed, Detail: fmt.Sprint("detail ", offset)},
 		})
 	}
-	parked[0].Headers[0].Key = "about" // no id
+	parked[0].Headers[0].Key = "about" // it has no id now
 	if _, err := s.store.Apply(t.Context(), &activity.Batch{Parked: parked}); err != nil {
 		t.Fatal(err)
 	}

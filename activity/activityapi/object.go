@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// object is a JSON object whose members are known only when it is made, in the order written.
+// object is a JSON object whose members are not known at compile time. They keep their order.
 type object []member
 
 type member struct {
@@ -16,7 +16,7 @@ type member struct {
 
 func (o *object) add(name string, value any) { *o = append(*o, member{name, value}) }
 
-// MarshalJSON makes o a JSON object.
+// MarshalJSON encodes the members in order.
 func (o object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')

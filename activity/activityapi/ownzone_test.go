@@ -11,8 +11,8 @@ import (
 	"ordertally/shared/auth/ratelimit"
 )
 
-// TestAPI_ADayIsOneOfTheServicesZone asks for days without a zone, "today" above all, at a moment at which it is
-// another day in UTC.
+// TestAPI_ADayIsOneOfTheServicesZone asks for days without a zone, "today" above all. The moment is one at which the
+// zone and UTC have different dates.
 func TestAPI_ADayIsOneOfTheServicesZone(t *testing.T) {
 	for _, c := range []struct{ zone, order, today, minute string }{
 		{"Asia/Kathmandu", "2025-11-24T20:00:00Z", "2025-11-25", "2025-11-24T20:00:00Z"},
@@ -27,7 +27,7 @@ func TestAPI_ADayIsOneOfTheServicesZone(t *testing.T) {
 		s.serve(activityapi.Config{Listeners: maxListeners, Guard: auth.Unguarded(), Limiter: ratelimit.Unlimited(),
 			Zone: zone})
 		s.order("a", c.order, "GBP", 7)
-		s.order("b", "2025-11-23T09:00:00Z", "GBP", 7) // on the day before, wherever it is
+		s.order("b", "2025-11-23T09:00:00Z", "GBP", 7) // an earlier day in any zone
 		for path, want := range map[string]string{
 			days + "/today":         `"day":"` + c.today + `","tz":"` + c.zone + `","count":1,`,
 			days + "/today/minutes": `"minutes":[{"minute":"` + c.minute + `"`,

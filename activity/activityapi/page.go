@@ -13,15 +13,15 @@ import (
 //go:embed page/index.html
 var pageHTML string
 
-// assets are what the page loads. uPlot is by Leon Sorokin, MIT licence, see page/uPlot-LICENSE; its files are as
-// released.
+// assets has the files that the page loads. uPlot is by Leon Sorokin, under the MIT licence in page/uPlot-LICENSE. Its
+// files are as released.
 //
 //go:embed page/*.css page/*.js
 var assets embed.FS
 
-// page shows how business goes. What was counted today, in the zone of --zone, is in the HTML, unless callers need a
-// credential: a browser sends none with its first request. Then the page is the same for everybody all day, and asks
-// for the rest itself.
+// page serves the HTML page. The HTML contains today's figures, in the zone of --zone. It does not if callers need a
+// credential, because a browser sends none with its first request. Then the page is the same for everybody all day, and
+// its script asks for the figures.
 func (a *API) page(w http.ResponseWriter, r *http.Request) {
 	act := &a.activities[0]
 	for i := range a.activities {
@@ -56,7 +56,7 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 	webpage.Write(w, answer.text)
 }
 
-// render makes the page.
+// render returns the page.
 func (a *API) render(act *Activity, day *activity.Day, state asOf) (html, error) {
 	var text bytes.Buffer
 	err := a.html.Execute(&text, struct {
@@ -70,7 +70,7 @@ func (a *API) render(act *Activity, day *activity.Day, state asOf) (html, error)
 	return text.Bytes(), err
 }
 
-// pages are the pages of a day, by activity, made once.
+// pages keeps the pages of one day, by activity. Each is rendered once.
 type pages struct {
 	mu   sync.Mutex
 	day  activity.Date

@@ -11,7 +11,8 @@ import (
 
 type query map[string]string
 
-// parameters returns the query's parameters: each at most once, none but the known, and none without a value.
+// parameters returns the query's parameters. It refuses unknown and repeated ones, and empty ones that are not
+// in valued.
 func parameters(r *http.Request, known ...string) (query, error) {
 	values, err := web.Parameters(r, known...)
 	if err != nil {
@@ -27,10 +28,10 @@ func parameters(r *http.Request, known ...string) (query, error) {
 	return q, nil
 }
 
-// valued are the parameters whose empty value has an answer of its own.
+// valued lists the parameters whose own check refuses an empty value.
 var valued = []string{"tz", "from", "to", "by"}
 
-// zone returns the zone that was asked for, or the default.
+// zone returns the requested zone, or the default.
 func (q query) zone(otherwise activity.Zone) (activity.Zone, error) {
 	name, given := q["tz"]
 	if !given {

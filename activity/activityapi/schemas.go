@@ -22,17 +22,18 @@ func list(of *openapi.Schema, says string) *openapi.Schema {
 	return &openapi.Schema{Type: "array", Items: of, Description: says}
 }
 
-// shape makes the schemas of answers whose members are measures and dimensions: of one activity, or of any.
+// shape makes the schemas of answers that contain measures and dimensions, for one activity or for any.
 type shape struct {
-	name string               // in front of the schemas'
-	def  *activity.Definition // nil for any activity: then figures are Figures
+	name string               // prefix of the schemas' names
+	def  *activity.Definition // nil for any activity: its figures are of schema Figure
 }
 
-// anyActivity is the shape of what is known of all activities.
+// anyActivity is the shape that fits all activities.
 var anyActivity = shape{}
 
-// shapes names the shapes of activities: ORDER_CREATED is OrderCreated. A schema's name is that and what it is of, such
-// as Day; none of these ends in another, so that no two are called alike, whatever activities are declared.
+// shapes gives each activity its shape: ORDER_CREATED is OrderCreated. A schema's name is that plus a word for its
+// content, such as Day. No such word ends in another one, so no two schemas have the same name, whatever activities are
+// declared.
 func shapes(defs []activity.Definition) []shape {
 	taken := map[string]bool{}
 	all := make([]shape, 0, len(defs))
@@ -44,7 +45,7 @@ func shapes(defs []activity.Definition) []shape {
 			}
 		}
 		unique := name.String()
-		for n := 2; taken[unique]; n++ { // A_B and AB are two
+		for n := 2; taken[unique]; n++ { // A_2 and A2 would have the same name
 			unique = name.String() + strconv.Itoa(n)
 		}
 		taken[unique] = true
@@ -53,7 +54,7 @@ func shapes(defs []activity.Definition) []shape {
 	return all
 }
 
-// object is an object with those members, the count, and the figure of each measure that is kept there.
+// object returns the schema of an object: the given members, the count, and the figure of each measure kept there.
 func (s shape) object(
 	says string,
 	required []string,
@@ -83,11 +84,11 @@ func (s shape) object(
 	return made
 }
 
-// Which measures are kept: everywhere, or of minutes and of the values of dimensions.
+// These say which measures are kept: everywhere, or in minutes and in values of dimensions.
 func everyMeasure(*measure.Measure) bool { return true }
 func sums(m *measure.Measure) bool       { return m.Kind.Sums }
 
-// details are what is known of a range beyond its figures.
+// details adds what is known of a range besides its figures.
 func (s shape) details(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
 	properties["first"] = openapi.Said(moment, "The first event, in UTC. Left out when there is none.")
 	properties["last"] = openapi.Said(moment, "The last event, in UTC. Left out when there is none.")
@@ -108,7 +109,7 @@ func (s shape) details(properties map[string]*openapi.Schema) map[string]*openap
 	return properties
 }
 
-// dimensions adds what was counted of the values of each dimension.
+// dimensions adds the values of each dimension.
 func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
 	values := list(
 		openapi.Ref(s.name+"Value"),
@@ -134,7 +135,7 @@ func (s shape) dimensions(properties map[string]*openapi.Schema) map[string]*ope
 	return properties
 }
 
-// value is one value of a dimension.
+// value returns the schema of one value of a dimension.
 func (s shape) value() openapi.Named {
 	made := openapi.Named{
 		Name: s.name + "Value",
@@ -175,10 +176,10 @@ func (s shape) value() openapi.Named {
 	return made
 }
 
-// parts are the schemas that the others refer to.
+// parts returns the schemas that the others refer to.
 func (s shape) parts() []any { return append(s.objects(), asOf{}, anyFigure(), s.value()) }
 
-// state adds what an answer says of itself.
+// state adds the members final, lag and as_of.
 func state(s *openapi.Schema) *openapi.Schema {
 	s.Properties["final"] = openapi.Said(
 		yes,
@@ -197,7 +198,7 @@ func state(s *openapi.Schema) *openapi.Schema {
 	return s
 }
 
-// about are the members that say what an answer is about.
+// about adds the members that say what an answer is about.
 func about(properties map[string]*openapi.Schema) map[string]*openapi.Schema {
 	properties["activity"] = openapi.Said(text, "The activity that was asked for.", "ORDER_CREATED")
 	return properties
@@ -259,7 +260,7 @@ func (s shape) days() openapi.Named {
 			),
 		}), everyMeasure),
 	}
-	day.Schema.Required = []string{"day"} // one that cannot be told has no more
+	day.Schema.Required = []string{"day"} // an unavailable day has no figures
 	period := func(name, example string) openapi.Named {
 		return openapi.Named{
 			Name: s.name + strings.ToUpper(name[:1]) + name[1:],

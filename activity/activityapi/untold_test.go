@@ -7,15 +7,14 @@ import (
 	"testing"
 )
 
-// TestRange_AnswersTheOtherDaysWhenOneCannotBeTold asks for ranges with days whose quarter hours have moments of two
-// dates, or whose zone is off the quarter hour. Each day that can be told has its order, and those that cannot have no
-// figures.
+// TestRange_AnswersTheOtherDaysWhenOneCannotBeTold asks for ranges with unavailable days: a quarter hour has two dates,
+// or the zone is off the quarter hour. Every other day has its order. The unavailable ones have no figures.
 func TestRange_AnswersTheOtherDaysWhenOneCannotBeTold(t *testing.T) {
 	for _, c := range []struct {
 		zone, from, to string
 		days           int
 		untold         []string
-		order          string // in the last day of the range
+		order          string // of the last day of the range
 		says           string
 	}{
 		{"America/St_Johns", "2010-11-01", "2010-12-31", 61, []string{"2010-11-06", "2010-11-07"},
@@ -69,12 +68,12 @@ func TestRange_AnswersTheOtherDaysWhenOneCannotBeTold(t *testing.T) {
 	}
 }
 
-// TestRange_MarksThePeriodsThatLackDays asks by month and week: a period says which of its days it has not, and that it
-// is partial.
+// TestRange_MarksThePeriodsThatLackDays groups by month and week. A period is marked as partial, and names its
+// unavailable days.
 func TestRange_MarksThePeriodsThatLackDays(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "2010-11-05T16:00:00Z", "GBP", 100)
-	s.order("b", "2010-11-07T16:00:00Z", "GBP", 30) // a day that cannot be told
+	s.order("b", "2010-11-07T16:00:00Z", "GBP", 30) // of an unavailable day
 	s.order("c", "2010-12-07T16:00:00Z", "GBP", 5)
 	type period struct {
 		Month, Week string
@@ -107,7 +106,7 @@ func TestRange_MarksThePeriodsThatLackDays(t *testing.T) {
 	}
 }
 
-// TestRange_OfDaysThatCannotBeTold has nothing to tell, and says so of each day.
+// TestRange_OfDaysThatCannotBeTold has no figures, and says so for each day.
 func TestRange_OfDaysThatCannotBeTold(t *testing.T) {
 	s := newServer(t)
 	s.order("a", "1971-06-01T12:00:00Z", "GBP", 1)

@@ -11,7 +11,7 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// json turns what a handler returns into an answer.
+// json turns the result of handle into an answer.
 func (a *API) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := handle(r)
@@ -28,7 +28,7 @@ func (a *API) json(handle func(*http.Request) (any, error)) http.HandlerFunc {
 	}
 }
 
-// shared turns what a handler returns about an activity into an answer, which equal questions share.
+// shared turns the result of handle into an answer about an activity. Equal requests share it.
 func (a *API) shared(handle func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		act, err := a.activity(r)
@@ -45,7 +45,7 @@ func (a *API) shared(handle func(*http.Request) (any, error)) http.HandlerFunc {
 	}
 }
 
-// send writes an answer when there is room for it.
+// send writes an answer if there is room for it.
 func (a *API) send(w http.ResponseWriter, r *http.Request, answer *rendered) {
 	release, err := a.answers.Take(r, len(answer.text))
 	if err != nil {
@@ -60,7 +60,7 @@ func (a *API) send(w http.ResponseWriter, r *http.Request, answer *rendered) {
 	web.WriteJSON(w, http.StatusOK, answer.text)
 }
 
-// handle renders the error of a handler that writes its own answer.
+// handle answers with the error of a handler that writes its own answers.
 func (a *API) handle(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := serve(w, r); err != nil {
@@ -69,15 +69,16 @@ func (a *API) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 	}
 }
 
-// revalidate answers with a body that may be kept and asked for again by its entity tag, or with 304 when it was.
+// revalidate answers with a body that clients may keep and revalidate by its entity tag. It answers 304 if it is
+// unchanged.
 func revalidate(w http.ResponseWriter, r *http.Request, answer *rendered) {
 	web.BoundWriting(w, len(answer.text))
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-cache") // a backdated order changes it
+	h.Set("Cache-Control", "no-cache") // a backdated order changes the answer
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("ETag", answer.tag)
-	// Of the conditions that HTTP knows it looks at If-None-Match alone: an answer is whole, or the client has it.
+	// If-None-Match is the only condition that counts. A client gets the whole answer, or has it already.
 	plain := r.Clone(r.Context())
 	for _, condition := range []string{"Range", "If-Range", "If-Match", "If-Modified-Since", "If-Unmodified-Since"} {
 		plain.Header.Del(condition)
@@ -85,7 +86,7 @@ func revalidate(w http.ResponseWriter, r *http.Request, answer *rendered) {
 	http.ServeContent(unranged{w}, plain, "", time.Time{}, bytes.NewReader(answer.text))
 }
 
-// unranged is a writer that does not offer ranges.
+// unranged keeps a response from offering ranges.
 type unranged struct{ http.ResponseWriter }
 
 func (w unranged) WriteHeader(status int) {
@@ -96,7 +97,7 @@ func (w unranged) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (w unranged) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// fail answers with the problem that err is, or logs it and says nothing of it.
+// fail answers with the problem that err stands for. It logs any other error, and hides it from the client.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p, ok := errors.AsType[problem.Problem](err); ok {
 		problem.Write(w, r, p)
@@ -107,7 +108,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if errors.Is(err, web.ErrClientGone) || r.Context().Err() != nil {
-		// cuts the connection: one that only stopped sending would take an empty answer for a success
+		// This cuts the connection. If the handler only returned, the client would take the empty answer for a success.
 		panic(http.ErrAbortHandler)
 	}
 	p, known := web.StorageProblem(err)

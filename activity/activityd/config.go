@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/service"
 )
 
-// Config is the settings of the activity service. A zero field has its default.
+// Config has the settings of the activity service. A zero field has its default.
 type Config struct {
 	service.Config `embed:"" set:"listen=127.0.0.1:8090" set:"ops_listen=127.0.0.1:8091" set:"data=activity.db"` //nolint:staticcheck // SA5008: kong takes each tag set
 
@@ -21,10 +21,11 @@ type Config struct {
 	Consumer kafka.ConsumerConfig  `embed:""`
 	Ingest   ingest.Config         `embed:""`
 	Store    activitystore.Options `embed:""`
-	Clock    clock.Clock           `kong:"-"` // for tests; nil is the machine's
+	Clock    clock.Clock           `kong:"-"` // for tests; nil is the machine's clock
 }
 
-// Reading is how to read the topic of an activity. Lag monitors find the service's positions under the group's name.
+// Reading returns how to read the topic of an activity. Lag monitors find the service's positions under the group's
+// name.
 func (c *Config) Reading(def *activity.Definition) kafka.ConsumerConfig {
 	reading := c.Consumer
 	reading.Brokers, reading.Security, reading.Topic = c.Kafka, c.KafkaSecurity, def.Topic

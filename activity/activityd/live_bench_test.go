@@ -14,8 +14,8 @@ import (
 	"ordertally/shared/kafka/devbroker/devbrokertest"
 )
 
-// BenchmarkListeners publishes 200,000 orders and counts them, with nobody listening and with 1,000 live streams, in
-// turn. ratio is the rate with them over that without: the listeners themselves, and the broker, run on the same cores.
+// BenchmarkListeners publishes 200,000 orders and counts them, without listeners and with 1,000 live streams, in turn.
+// ratio is the rate with listeners over the rate without. The listeners and the broker run on the same cores.
 //
 //	go test -run - -bench BenchmarkListeners -benchtime 1x ./activity/activityd
 func BenchmarkListeners(b *testing.B) {

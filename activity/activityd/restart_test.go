@@ -23,7 +23,7 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// frail panics twice: before a batch is written, and after.
+// frail panics twice: before it writes a batch, and after it has written one.
 type frail struct {
 	*activitystore.Store
 	calls atomic.Int32
@@ -41,9 +41,9 @@ func (f *frail) Apply(ctx context.Context, b *activity.Batch) ([]activity.Verdic
 	return counted, err
 }
 
-// TestAPanicLosesNothing: what was fetched and not applied when the ingest panicked is fetched again, and what was
-// applied is not counted twice.
-func TestAPanicLosesNothing(t *testing.T) {
+// TestIngest_PanicLosesNothing panics around the writing of a batch. What was not written is fetched again. What was
+// written is not counted twice.
+func TestIngest_PanicLosesNothing(t *testing.T) {
 	b := devbrokertest.Start(t, devbroker.Config{})
 	publish(t, b.Addr(), orders(1, 500)...)
 	db, err := boltdb.Open(filepath.Join(t.TempDir(), "activity.db"), boltdb.Options{Format: activitystore.Format})

@@ -24,7 +24,7 @@ type Service struct {
 	config Config
 }
 
-// New checks the settings. It opens and starts nothing.
+// New checks the settings. It opens nothing and starts nothing.
 func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	config.Clock = cmp.Or[clock.Clock](config.Clock, clock.System{})
 	s = &Service{config: config}
@@ -32,7 +32,7 @@ func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	return s, err
 }
 
-// make joins the parts, for each activity its own.
+// make joins the parts. Each activity has parts of its own.
 //
 //	Kafka ── kafka.Consumer ── ingest ──┐
 //	                                    ├── activitystore, the file
@@ -65,7 +65,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		base.Part("ingest "+def.Name, in.Run, in.Check)
 		if i == 0 {
 			base.Health.RegisterNoted("kafka", in.Ready, telemetry.Ready, in.Changes)
-		} else { // a topic that is not there yet must not take the service away from the others
+		} else { // the others must work without a topic that does not exist yet
 			base.Health.RegisterNote("kafka "+def.Name, telemetry.Ready, in.Note)
 		}
 		counted = append(counted, activityapi.Activity{

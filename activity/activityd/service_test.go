@@ -30,12 +30,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, brokertest.Abandoned()...) }
 
-// client keeps no connection open, so that a goroutine that is left is the service's.
+// client keeps no connections open, so any goroutine that is left belongs to the service.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 const lineage = "01890a5d-ac96-774b-8000-a8b45f0c6d21"
 
-// publish sends records as an order service does, in one transaction.
+// publish sends records in one transaction, as an order service does.
 func publish(t testing.TB, address string, records ...outbox.Record) {
 	t.Helper()
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: event.Topic},
@@ -57,7 +57,7 @@ func publish(t testing.TB, address string, records ...outbox.Record) {
 	}
 }
 
-// order is a message of 2010-12-01 with two lines, 8 units and 1,530 pence.
+// order returns a message of 2010-12-01 with two lines, 8 units and 1,530 pence.
 func order(slot uint64) outbox.Record {
 	placed := time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
 	e := cloudevent.Envelope{
@@ -85,14 +85,14 @@ func orders(from, to uint64) []outbox.Record {
 	return records
 }
 
-// free is the settings of a service on free ports.
+// free returns the settings of a service on free ports.
 func free(data, kafka string) activityd.Config {
 	return activityd.Config{Config: service.Config{
 		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: data, Kafka: []string{kafka},
 	}}
 }
 
-// start runs the service on free ports. Stop may be called before the test ends.
+// start runs a service on free ports. A test may stop it before the test ends.
 func start(t testing.TB, data, kafka string) *activityd.Service {
 	t.Helper()
 	s, err := activityd.New(free(data, kafka), zerolog.Nop())
@@ -151,7 +151,7 @@ func firstDay(t testing.TB, s *activityd.Service) (d day) {
 	return d
 }
 
-func TestCountsGoesOnAndParks(t *testing.T) {
+func TestService_CountsGoesOnAndParks(t *testing.T) {
 	kafka := devbrokertest.Start(t, devbroker.Config{})
 	data := filepath.Join(t.TempDir(), "activity.db")
 	poison := order(101)
@@ -166,7 +166,7 @@ func TestCountsGoesOnAndParks(t *testing.T) {
 	})
 	stop(t, s)
 
-	publish(t, kafka.Addr(), append(orders(102, 150), orders(1, 50)...)...) // some again, as after a restore
+	publish(t, kafka.Addr(), append(orders(102, 150), orders(1, 50)...)...) // some come again, as after a restore
 	s = start(t, data, kafka.Addr())
 	clocktest.Eventually(t, "nothing waits", func() bool {
 		d := firstDay(t, s)
@@ -188,7 +188,7 @@ func TestCountsGoesOnAndParks(t *testing.T) {
 	}
 }
 
-func TestServesWithoutKafka(t *testing.T) {
+func TestService_ServesWithoutKafka(t *testing.T) {
 	kept := t.TempDir()
 	first, err := devbroker.Start(devbroker.Config{DataDir: kept})
 	if err != nil {
@@ -228,7 +228,7 @@ func TestServesWithoutKafka(t *testing.T) {
 	clocktest.Eventually(t, "it goes on", func() bool { return firstDay(t, s).Count == 12 })
 }
 
-func TestStartFailures(t *testing.T) {
+func TestService_SaysWhyItCannotStart(t *testing.T) {
 	kafka := devbrokertest.Start(t, devbroker.Config{})
 	data := filepath.Join(t.TempDir(), "activity.db")
 	s := start(t, data, kafka.Addr())
@@ -254,14 +254,14 @@ func TestStartFailures(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) || c.is != nil && !errors.Is(err, c.is) {
 			t.Errorf("%s: %v", c.what, err)
 		}
-		stop(t, other) // after a failed start it has nothing left to do
+		stop(t, other) // it must work after a failed start, too
 	}
 	if status, _ := get(t, s.Addr(), "/v1/activities"); status != http.StatusOK {
 		t.Errorf("the first service was harmed: %d", status)
 	}
 }
 
-func TestRefusesSettings(t *testing.T) {
+func TestService_RefusesSettings(t *testing.T) {
 	for says, change := range map[string]func(*activityd.Config){
 		"listen":           func(c *activityd.Config) { c.Listen = "8090" },
 		"ops-listen":       func(c *activityd.Config) { c.OpsListen = "nowhere" },
@@ -289,7 +289,7 @@ func TestRefusesSettings(t *testing.T) {
 	}
 }
 
-// BenchmarkCount reads 200,000 orders from the development broker, in this process too, and counts them.
+// BenchmarkCount reads 200,000 orders from the development broker, and counts them. The broker runs in this process.
 //
 //	go test -run - -bench BenchmarkCount ./activity/activityd
 func BenchmarkCount(b *testing.B) {

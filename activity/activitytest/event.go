@@ -10,10 +10,10 @@ import (
 	"ordertally/shared/event/setdigest"
 )
 
-// Orders is the activity of the order service, read from the topic "orders".
+// Orders returns the activity of the order service, read from the topic "orders".
 func Orders() activity.Definition { return declare.OrderCreated("orders") }
 
-// Order is what the statistics need to know of one order.
+// Order has what the statistics need to know of one order.
 type Order struct {
 	ID, Customer, Country string
 	At                    time.Time
@@ -35,7 +35,7 @@ func (o Order) Event() activity.Event {
 	return e
 }
 
-// Totals returns the totals of the orders, all of one quarter hour.
+// Totals returns the totals of orders of one quarter hour.
 func Totals(orders ...Order) activity.Totals {
 	def := Orders()
 	var t activity.Totals
@@ -47,7 +47,7 @@ func Totals(orders ...Order) activity.Totals {
 	return t
 }
 
-// Sum returns the sum of a measure for a currency, "" for none; zero when nothing of it was counted.
+// Sum returns the sum of a measure for a currency, or without currency for "". It is zero if nothing of it was counted.
 func Sum(t *activity.Totals, name, currency string) measure.Sum {
 	f := t.Figure(name)
 	if f == nil {

@@ -10,17 +10,17 @@ import (
 	"ordertally/client/statistics"
 )
 
-// Bounds of what is named.
+// These bound the search for orders.
 const (
-	maxNamed    = 1000 // orders
-	maxTraced   = 5000 // orders that are followed
-	maxQuarters = 100  // quarter hours whose orders are looked at
+	maxNamed    = 1000 // orders in a report
+	maxTraced   = 5000 // orders that are traced
+	maxQuarters = 100  // quarter hours whose orders are searched
 )
 
-// name says of each quarter hour that differs which orders were not counted, or what else is wrong.
+// name adds to each quarter hour that differs which orders were not counted, or what else is wrong.
 func (v *verifier) name(ctx context.Context, report *Report) error {
 	if report.Moving {
-		return nil // it would name orders that are on their way
+		return nil // orders that are on their way would be named
 	}
 	quarters, named := 0, 0
 	for i := range report.Days {
@@ -42,7 +42,7 @@ func (v *verifier) name(ctx context.Context, report *Report) error {
 	return nil
 }
 
-// were writes how many of something were, such as "1 order was".
+// were returns a count with its verb, such as "1 order was".
 func were(n int, thing string) string {
 	text, verb := strconv.Itoa(n), "were"
 	if thing != "" {
@@ -88,8 +88,8 @@ func (q *Quarter) says(whole bool, services int) string {
 		"restored in part"
 }
 
-// missing names the published orders of a service and quarter hour that the activity service has not counted; of the
-// quarter hour no more than limit.
+// missing adds the published orders of a service and quarter hour that the activity service has not counted. It stops
+// when the quarter hour has limit of them.
 func (v *verifier) missing(ctx context.Context, service *orders.Client, q *Quarter, limit int) error {
 	ofQuarter := orders.ListOrdersParams{PlacedFrom: q.Starts, PlacedTo: q.Starts.Add(15 * time.Minute), Limit: 200}
 	for o, err := range service.All(ctx, ofQuarter) {
@@ -113,7 +113,7 @@ func (v *verifier) missing(ctx context.Context, service *orders.Client, q *Quart
 	return nil
 }
 
-// trace follows one order; nil when it is counted, or not published.
+// trace returns what became of one order. It is nil if the order was counted, or is not published.
 func (v *verifier) trace(ctx context.Context, service *orders.Client, id string) (*Missing, error) {
 	delivery, err := service.GetDelivery(ctx, id)
 	if err != nil {

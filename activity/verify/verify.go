@@ -1,8 +1,9 @@
-// Package verify compares what order services stored with what an activity service counted of them, day by day: how
-// many, how much, and the digest of the ids. It knows them by their APIs only.
+// Package verify compares what order services stored with what an activity service counted of it, day by day: the
+// number of orders, the revenue, and the digest of the ids. It uses only the APIs of the services.
 //
-// Orders that are not published yet are not compared. The services go on meanwhile, so a difference is looked at again
-// until two looks agree. The report names the quarter hours that then differ, and the orders that were not counted.
+// Orders that are not published yet are not compared. The services keep working during a comparison, so Run looks again
+// at a difference until two looks agree. The report names the quarter hours that still differ, and the orders that were
+// not counted.
 package verify
 
 import (
@@ -22,24 +23,24 @@ import (
 	"ordertally/shared/event/setdigest"
 )
 
-// Config of Run.
+// Config configures Run.
 type Config struct {
 	Orders []*orders.Client   // the order services whose orders the activity counts, each once; at least one
 	Target *statistics.Client // the activity service
 
 	Activity string // default ORDER_CREATED
-	// Looks is how often Run compares while something differs, until two looks agree. Default 10.
+	// Looks is how often Run compares while something differs and no two looks agree. Default 10.
 	Looks int
 	// Pause is the time between two looks. Default 1 s.
 	Pause time.Duration
 }
 
-// Report is what came out.
+// Report is the result of a comparison.
 type Report struct {
-	Orders      int            `json:"orders"`      // published, compared
-	Unpublished map[string]int `json:"unpublished"` // not compared, by state
-	Days        []Day          `json:"days"`        // of placed_at in UTC, those with orders on either side
-	// the last two looks did not agree: messages may still be on their way
+	Orders      int            `json:"orders"`      // published and compared
+	Unpublished map[string]int `json:"unpublished"` // not compared, by state of delivery
+	Days        []Day          `json:"days"`        // by placed_at in UTC; only days with orders on either side
+	// The last two looks did not agree. Messages may still be on their way.
 	Moving bool `json:"moving"`
 }
 
@@ -48,7 +49,7 @@ func (r *Report) Equal() bool {
 	return !slices.ContainsFunc(r.Days, func(d Day) bool { return !d.Equal })
 }
 
-// Day is one day on both sides.
+// Day compares one day.
 type Day struct {
 	Day      string    `json:"day"`
 	Equal    bool      `json:"equal"`
@@ -57,7 +58,7 @@ type Day struct {
 	Differ   []Quarter `json:"differ,omitempty"` // the quarter hours that differ
 }
 
-// Figures are what is compared.
+// Figures are what one side has of a day or quarter hour.
 type Figures struct {
 	Count   int64               `json:"count"`
 	Revenue map[string]*big.Int `json:"revenue"` // minor units by currency
@@ -69,19 +70,20 @@ type Quarter struct {
 	Starts   time.Time `json:"starts_at"`
 	Order    Figures   `json:"order"`
 	Activity Figures   `json:"activity"`
-	Missing  []Missing `json:"missing,omitempty"` // orders that were not counted, at most 1,000 of all quarters
+	Missing  []Missing `json:"missing,omitempty"` // orders that were not counted; at most 1,000 in a report
 	Says     string    `json:"says"`
 }
 
-// Missing is an order that is published and was not counted.
+// Missing is a published order that was not counted.
 type Missing struct {
 	OrderID string `json:"order_id"`
-	Service string `json:"service,omitempty"` // the URL of its order service, when there are several
+	Service string `json:"service,omitempty"` // the URL of its order service; empty if there is only one
 	State   string `json:"state"`             // of its message in the activity service: parked, late or unknown
 	Reason  string `json:"reason,omitempty"`
 }
 
-// Run compares. An error means that one of the services did not answer as it should.
+// Run compares the services. A difference is no error. An error means that a service did not answer as it should, or is
+// named twice.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	if c.Activity == "" {
 		c.Activity = "ORDER_CREATED"
@@ -117,7 +119,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return report, v.name(ctx, report)
 }
 
-// checkServices refuses a service that would be added up twice.
+// checkServices refuses to count the orders of one service twice.
 func checkServices(services []*orders.Client) error {
 	if len(services) == 0 {
 		return errors.New("no order service is named")
@@ -143,11 +145,11 @@ func sameDifference(a, b Day) bool {
 
 type verifier struct {
 	Config
-	traced int // orders followed
+	traced int // orders traced so far
 }
 
-// look asks every service once, those of orders first. What activity has more of was placed meanwhile, and the next
-// look sees it.
+// look asks every service once, order services first. An order that is placed meanwhile may be counted but not listed.
+// The next look finds it on both sides.
 func (v *verifier) look(ctx context.Context) (*Report, error) {
 	report := &Report{Unpublished: map[string]int{}}
 	all := map[time.Time]*Figures{}
@@ -238,7 +240,7 @@ func stored(ctx context.Context, service *orders.Client, all map[time.Time]*Figu
 	}
 }
 
-// refused says which service refused a request. Other errors say that themselves.
+// refused names the service that refused a request. Other errors name it already.
 func refused(by *client.Client, err error) error {
 	if _, is := errors.AsType[client.Problem](err); is {
 		return fmt.Errorf("%s refused: %w", by.URL(), err)
@@ -246,7 +248,7 @@ func refused(by *client.Client, err error) error {
 	return err
 }
 
-// counted returns what was counted, of all days there can be.
+// counted returns what was counted, by quarter hour, on all possible days.
 func (v *verifier) counted(ctx context.Context) (map[time.Time]*Figures, error) {
 	const step = 400
 	all := map[time.Time]*Figures{}
@@ -267,7 +269,8 @@ func (v *verifier) counted(ctx context.Context) (map[time.Time]*Figures, error) 
 	return all, nil
 }
 
-// figuresOf are the figures of a quarter hour as both services answer it. A service without digests has an empty one.
+// figuresOf returns the figures of a quarter hour from the answer of either service. The digest is empty if the service
+// has none.
 func figuresOf(count int64, revenue map[string]*big.Int, digest string) (*Figures, error) {
 	f := Figures{Count: count, Revenue: revenue}
 	if digest == "" {

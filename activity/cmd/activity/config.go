@@ -32,7 +32,7 @@ type configCheckCmd struct {
 	Try int `help:"Also read the last N records of each activity's topic, and report what would be counted and parked. Changes nothing." name:"try" placeholder:"N"`
 }
 
-// Run says what serve would refuse, and tries the declarations.
+// Run reports what serve would refuse. Then it tries the declarations.
 func (c *configCheckCmd) Run(ctx context.Context) error {
 	_, refused := activityd.New(c.Config, zerolog.Nop())
 	if c.Try < 0 || c.Try > ingest.MaxTry {
@@ -68,7 +68,7 @@ func (c *configCheckCmd) try(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// describe says in sentences what an activity would make of its topic. err says that there is none.
+// describe says in sentences what an activity would make of its topic. An err means that there is no topic.
 func describe(def *activity.Definition, t *ingest.Outlook, err error) string {
 	switch {
 	case err != nil:

@@ -9,8 +9,8 @@ import (
 	"ordertally/shared/settings"
 )
 
-// TestConfigCheck_NamesEachFaultOfTheFile writes a settings file with faults in two activities, and expects each with
-// its line of the file.
+// TestConfigCheck_NamesEachFaultOfTheFile checks a file with faults in two activities. Each fault is named with its
+// line.
 func TestConfigCheck_NamesEachFaultOfTheFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "activity.yaml")

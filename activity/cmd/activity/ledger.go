@@ -8,7 +8,7 @@ import (
 	"ordertally/shared/parked/parkedverbs"
 )
 
-// parkedCmd are the operators' verbs for messages that could not be counted.
+// parkedCmd has the operators' verbs for messages that could not be counted.
 type parkedCmd struct {
 	Ls      parkedverbs.Ls[parkedRemote]      `cmd:"" help:"List the parked messages: those that could not be counted."`
 	Show    parkedverbs.Show[parkedRemote]    `cmd:"" help:"Show a parked message with its bytes, headers and history, as JSON."`
@@ -17,7 +17,7 @@ type parkedCmd struct {
 	Discard parkedverbs.Discard[parkedRemote] `cmd:"" help:"Give parked messages up, for ever. The decision and its reason are recorded."`
 }
 
-// lateCmd are the operators' verbs for messages that may have been counted before, and forgotten since.
+// lateCmd has the operators' verbs for messages that may have been counted and forgotten.
 type lateCmd struct {
 	Ls      parkedverbs.Ls[lateRemote]      `cmd:"" help:"List the late messages: nobody can tell whether they were counted before."`
 	Show    parkedverbs.Show[lateRemote]    `cmd:"" help:"Show a late message with its bytes, headers and history, as JSON."`
@@ -26,7 +26,7 @@ type lateCmd struct {
 	Discard parkedverbs.Discard[lateRemote] `cmd:"" help:"Give late messages up, for ever: they were counted before. The decision and its reason are recorded."`
 }
 
-// conflictsCmd are the operators' verbs for messages whose id another message had.
+// conflictsCmd has the operators' verbs for messages whose id another message had.
 type conflictsCmd struct {
 	Ls      parkedverbs.Ls[conflictsRemote]      `cmd:"" help:"List the messages in conflict: another message had their id."`
 	Show    parkedverbs.Show[conflictsRemote]    `cmd:"" help:"Show a message in conflict with its bytes, headers and history, as JSON."`
@@ -35,7 +35,7 @@ type conflictsCmd struct {
 	Discard parkedverbs.Discard[conflictsRemote] `cmd:"" help:"Give up messages in conflict for ever, because they are forged or should not count. The decision and its reason are recorded."`
 }
 
-// A running service and one of an activity's ledgers.
+// Each remote is a running service with one of an activity's ledgers.
 type (
 	parkedRemote    struct{ ledgerRemote }
 	lateRemote      struct{ ledgerRemote }
@@ -53,7 +53,7 @@ func (r conflictsRemote) Ledger() parkedverbs.Ledger {
 	return r.ledger(activity.ConflictLedger, "accept")
 }
 
-// ledgerRemote is what the ledgers have in common.
+// ledgerRemote is what all ledgers share.
 type ledgerRemote struct{ remote }
 
 func (r ledgerRemote) ledger(name activity.Ledger, retry string) parkedverbs.Ledger {

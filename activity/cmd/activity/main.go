@@ -1,4 +1,4 @@
-// Command activity runs the activity service and talks to one that runs.
+// Command activity runs the activity service, and talks to a running one.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"ordertally/shared/settings"
 )
 
-// commands are the verbs, a file each.
+// commands lists the verbs. Each has a file of its own.
 type commands struct {
 	Serve     serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
 	Parked    parkedCmd           `cmd:"" help:"Look after messages that could not be counted."`

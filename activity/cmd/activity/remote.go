@@ -8,17 +8,16 @@ import (
 	"ordertally/client/access"
 )
 
-// keyVariable and ordersKeyVariable are the environment variables that hold the credentials for the activity service
-// and the order service.
+// These environment variables hold the credentials for the activity service and for the order service.
 const (
 	keyVariable       = "ACTIVITY_API_KEY"
 	ordersKeyVariable = "ORDER_API_KEY"
 )
 
-// activityNames are what the flags for the activity service are called.
+// activityNames names the flags for the activity service.
 var activityNames = access.Names{Target: "--target", Variable: keyVariable}
 
-// remote is a running service and how to write what it answers.
+// remote is a running service, and how its answers are written.
 type remote struct {
 	Target string `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
 	access.Flags

@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/settings"
 )
 
-// skipCmd passes over records that end the service when it reads them.
+// skipCmd skips records that end the service when it reads them.
 type skipCmd struct {
 	Data      string `default:"${data}" help:"Database file of a stopped service."`
 	Topic     string `default:"${topic}" help:"Topic that the record is in."`
@@ -40,7 +40,7 @@ func (c *skipCmd) run(ctx context.Context, out io.Writer) error {
 			settings.ExitUsage,
 		)
 	}
-	if _, err := os.Stat(c.Data); err != nil { // opening would make it
+	if _, err := os.Stat(c.Data); err != nil { // or opening would create the file
 		return fmt.Errorf("open database %s: %w", c.Data, err)
 	}
 	db, err := boltdb.Open(c.Data, boltdb.Options{Format: activitystore.Format})

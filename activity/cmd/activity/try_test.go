@@ -20,8 +20,8 @@ import (
 	"ordertally/shared/settings"
 )
 
-// TestConfigCheckTry_SaysWhatWouldBeCountedAndParked tries declarations on records as a change capture writes them: a
-// time in milliseconds, declared as such, as seconds, and not at all.
+// TestConfigCheckTry_SaysWhatWouldBeCountedAndParked tries declarations on records of a change capture. Their time is
+// in milliseconds. It is declared as such, as seconds, or not at all.
 func TestConfigCheckTry_SaysWhatWouldBeCountedAndParked(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()})
 	now := time.Now().Truncate(time.Millisecond)
@@ -84,8 +84,8 @@ func TestConfigCheckTry_SaysWhatWouldBeCountedAndParked(t *testing.T) {
 	}
 }
 
-// TestConfigCheckTry_ChangesNothing runs the verb as people do: no file is made, and settings that are refused are not
-// tried.
+// TestConfigCheckTry_ChangesNothing runs the verb as people do. It makes no file, and does not try settings that are
+// refused.
 func TestConfigCheckTry_ChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "activity.db")
@@ -104,7 +104,7 @@ func TestConfigCheckTry_ChangesNothing(t *testing.T) {
 	}
 }
 
-// publishPlain writes JSON into partition 0 of a topic, with a type and an id in headers.
+// publishPlain writes JSON to partition 0 of a topic. Headers have the type and an id.
 func publishPlain(t *testing.T, address, topic, kind string, values ...string) {
 	t.Helper()
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())

@@ -28,7 +28,7 @@ type verifyCmd struct {
 // errDiffer ends the command with exit code 1.
 var errDiffer = errors.New("the services differ; the differences are listed above")
 
-// Run compares and writes what differs to standard output.
+// Run compares the services, and writes the differences to standard output.
 func (c *verifyCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
@@ -62,10 +62,10 @@ func (c *verifyCmd) run(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// ordersNames are what the flags for the order services are called.
+// ordersNames names the flags for the order services.
 var ordersNames = access.Names{Target: "--orders", Prefix: "orders-", Variable: ordersKeyVariable}
 
-// verifyTimeout bounds one request: the digests of 400 days are computed in seconds.
+// verifyTimeout bounds one request. The digests of 400 days take seconds.
 const verifyTimeout = time.Minute
 
 // connectAll returns clients of the activity service and of the order services.
@@ -86,7 +86,7 @@ func (c *verifyCmd) connectAll() (*statistics.Client, []*orders.Client, error) {
 	return &statistics.Client{Client: target}, shops, nil
 }
 
-// writeReport writes a report of so many order services in sentences.
+// writeReport writes a report in sentences. services is the number of order services.
 func writeReport(out io.Writer, report *verify.Report, services int) error {
 	var b strings.Builder
 	stored := "the order service has"
@@ -138,7 +138,7 @@ func several(n int64, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// amounts writes the revenue by currency.
+// amounts returns the revenue by currency as text.
 func amounts(f *verify.Figures, unit string) string {
 	var all []string
 	for _, currency := range slices.Sorted(maps.Keys(f.Revenue)) {

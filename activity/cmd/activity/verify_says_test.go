@@ -10,7 +10,7 @@ import (
 	"ordertally/activity/verify"
 )
 
-// TestVerify_SaysWhatDiffersInSentences writes reports as people read them: no Go maps, and no plural of one.
+// TestVerify_SaysWhatDiffersInSentences writes reports. They have no Go maps, and no plural for one thing.
 func TestVerify_SaysWhatDiffersInSentences(t *testing.T) {
 	sums := func(amounts map[string]int64) map[string]*big.Int {
 		all := map[string]*big.Int{}
@@ -24,7 +24,7 @@ func TestVerify_SaysWhatDiffersInSentences(t *testing.T) {
 			{OrderID: "o-2", State: "unknown", Service: "http://b"}}}
 	for _, c := range []struct {
 		report verify.Report
-		orders int // services
+		orders int // order services
 		want   string
 	}{
 		{verify.Report{Orders: 2, Days: []verify.Day{{Day: "2010-12-01", Equal: true}},
