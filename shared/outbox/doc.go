@@ -1,5 +1,5 @@
-// Package outbox is a transactional outbox in a bbolt file. A message is appended in the transaction that writes what the
-// message reports. A relay publishes each message exactly once, and those of one key in the order written.
+// Package outbox is a transactional outbox in a bbolt file. A message is appended in the transaction that writes what
+// the message reports. A relay publishes each message exactly once, and those of one key in the order written.
 //
 //	Append(tx, msg) ── commit ──> queue in memory ──┐
 //	                     └──────> rows by slot ─────┴──> Relay ── one transaction: messages + watermark ──> Publisher
@@ -13,8 +13,8 @@
 // again under a new slot at the tail. After MaxAttempts it is parked, and an operator decides. Messages of its key wait
 // behind it until it is published or parked. Others never wait. An outage is charged to no message.
 //
-// Package recovery finds out, when a session is opened, that the file was copied or restored, or that the publisher lost
-// records. It corrects that: see Incident. ErrFenced ends a relay whose lineage another process has taken over.
+// Package recovery finds out, when a session is opened, that the file was copied or restored, or that the publisher
+// lost records. It corrects that: see Incident. ErrFenced ends a relay whose lineage another process has taken over.
 //
 // Comments name the rules of docs/protocol.md, such as P1.
 //

@@ -13,8 +13,8 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// TestAPanicLosesNothing panics in the publisher, in the middle of a transaction and after one: the relay that is run
-// again publishes each message once.
+// The publisher panics in the middle of a transaction, and after one. The relay is run again, and publishes each
+// message once.
 func TestAPanicLosesNothing(t *testing.T) {
 	r := newRig(t)
 	var publications atomic.Int32

@@ -18,8 +18,7 @@ import (
 
 const week = 7 * 24 * time.Hour
 
-// aging runs check in a bubble, whose time passes while all wait, on an outbox that keeps published messages for a
-// week.
+// aging runs check in a synctest bubble, on an outbox that keeps published messages for a week.
 func aging(t *testing.T, check func(t *testing.T, r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -108,7 +107,7 @@ func TestPublishedMessagesExpire(t *testing.T) {
 		r.place("e")
 		records := r.await(5)
 		exactlyOnce(t, records)
-		synctest.Wait() // the relay moves its position after the publisher has the records
+		synctest.Wait() // the publisher has the records before the relay moves its position
 		if r.publisher.Opens() != 2 || r.outbox.Backlog() != 0 {
 			t.Errorf("%d sessions, backlog %d", r.publisher.Opens(), r.outbox.Backlog())
 		}
@@ -118,7 +117,7 @@ func TestPublishedMessagesExpire(t *testing.T) {
 	})
 }
 
-// What is not published, or is not on record as such, stays for as long as it takes.
+// A message that is not published, or not recorded as published, stays however long that takes.
 func TestUnpublishedMessagesDoNotExpire(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		away := true
@@ -138,7 +137,7 @@ func TestUnpublishedMessagesDoNotExpire(t *testing.T) {
 			t.Fatalf("%v are left, want all", got)
 		}
 		<-time.After(time.Hour)
-		exactlyOnce(t, r.await(3)) // and now they go
+		exactlyOnce(t, r.await(3)) // now they may expire
 		<-time.After(time.Minute)
 		synctest.Wait()
 		if got := r.keys("messages"); got != nil {
@@ -151,8 +150,8 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		ill := sick(r)
 		r.start()
-		park(r, "sick-0", "sick-1", "sick-2") // under slots of their own, after two retries each
-		r.place("later")                      // takes the front past them
+		park(r, "sick-0", "sick-1", "sick-2") // these get new slots after two retries each
+		r.place("later")                      // moves the front past them
 		r.await(4)
 		<-time.After(2 * week)
 		synctest.Wait()
@@ -177,7 +176,7 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 		synctest.Wait()
 		origins := []uint64{2, 4, 6}
 		want := []outbox.State{outbox.Published, outbox.Discarded, outbox.Parked}
-		for n, origin := range origins { // all as before: each has another week
+		for n, origin := range origins { // nothing has changed: each has another week
 			if d := r.delivery(origin); d.State != want[n] || d.Committed.IsZero() || d.Attempts < 3 {
 				t.Errorf("half a week later, message %d: %+v", origin, d)
 			}
@@ -212,7 +211,7 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 	})
 }
 
-// A message that was refused once takes all that follow it with it to new slots: their old ones leave no mark behind.
+// A message that is refused once moves all that follow it to new slots. The old slots leave no mark behind.
 func TestMarksOfMovedMessagesExpire(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		refusals := 1
@@ -266,7 +265,7 @@ func TestMarksOfMovedMessagesExpire(t *testing.T) {
 	})
 }
 
-// The file does not grow while as much comes as goes.
+// The file does not grow while as many messages go as come.
 func TestTheRoomOfExpiredMessagesIsUsedAgain(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		r.start()
@@ -309,7 +308,7 @@ func TestTheRoomOfExpiredMessagesIsUsedAgain(t *testing.T) {
 	})
 }
 
-// Rule P8: what is on record as published stays until the publisher was seen to have it.
+// A message recorded as published stays until a look saw that the publisher has it (rule P8).
 func TestWhatThePublisherWasNotSeenToHaveStays(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		r.start()
@@ -334,7 +333,7 @@ func TestWhatThePublisherWasNotSeenToHaveStays(t *testing.T) {
 	})
 }
 
-// A transaction whose answer was lost is read back and recorded, so its messages expire like others.
+// A transaction whose answer was lost is read back and recorded. So its messages expire like others.
 func TestWhatWasReadBackExpires(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		lost := false

@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// TestABlockedRelayIsNotLive blocks the publisher against its contract: it ignores its context.
+// The publisher blocks and ignores its context, which its contract forbids.
 func TestABlockedRelayIsNotLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -80,8 +80,7 @@ func TestALingeringRelayIsLive(t *testing.T) {
 	})
 }
 
-// TestABlockedRecorderIsNotLive has a write stand still in the committer, behind which the record of what was published
-// waits. The relay itself is done.
+// A write blocks the committer. The record of what was published waits behind it. The relay itself has nothing to do.
 func TestABlockedRecorderIsNotLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
