@@ -35,7 +35,7 @@ func TestPublisherOnApacheKafka(t *testing.T) {
 	outboxtest.RunLog(t, fresh)
 }
 
-// Without transactions the part of the contract is kept that does not need them.
+// Without transactions, a publisher keeps the part of the contract that needs none.
 func TestAtLeastOnceOnApacheKafka(t *testing.T) {
 	address := apache.ForTest(t).Addr()
 	fresh := func(t *testing.T) outboxtest.Target { return targetWith(t, address, true) }
@@ -43,7 +43,7 @@ func TestAtLeastOnceOnApacheKafka(t *testing.T) {
 	outboxtest.RunLog(t, fresh)
 }
 
-// target publishes to a topic named like the test.
+// target returns a target that publishes to a topic named after the test.
 func target(t *testing.T, address string) outboxtest.Target {
 	t.Helper()
 	return targetWith(t, address, false)

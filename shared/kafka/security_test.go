@@ -45,7 +45,7 @@ func TestSecuritySettings(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		s    kafka.Security
-		want string // "" when it is good
+		want string // "" for a good one
 	}{
 		{"nothing", kafka.Security{}, ""},
 		{"TLS", kafka.Security{TLS: true, CAFile: ca.File, CertFile: cert, KeyFile: key}, ""},

@@ -88,7 +88,7 @@ func TestListenAddressesThatClientsCannotUse(t *testing.T) {
 	}
 }
 
-// A stranger on the port, a browser for one, gets its connection closed; the broker goes on.
+// If a client does not speak Kafka's protocol, such as a browser, its connection is closed. The broker goes on.
 func TestWhatIsNotKafkaIsCutOff(t *testing.T) {
 	b := start(t, devbroker.Config{})
 	for name, bytes := range map[string]string{

@@ -13,7 +13,7 @@ import (
 
 const topic = "order.activity.v1"
 
-// What order and activity ask of a broker (PROTOCOL.md, "The calls") works here, and stands after a restart.
+// What order and activity ask of a broker works here, and is kept over a restart.
 func TestTransactionsWithTheirOffsetSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, devbroker.Config{DataDir: dir})
