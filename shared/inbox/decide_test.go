@@ -216,7 +216,7 @@ func TestInbox_DecidesByTheRules(t *testing.T) {
 			case 4:
 				c.again(false)
 			case 5:
-				if c.forged == 0 { // an operator's message is refused if its slot decides, and a forged one can make it decide
+				if c.forged == 0 { // an operator's is refused if its slot decides; a forged one can cause that
 					c.again(true)
 				}
 			case 6, 7, 8:

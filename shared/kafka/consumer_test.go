@@ -76,7 +76,7 @@ func positionsAfter(records []kafka.Record) map[int32]kafka.Position {
 	return next
 }
 
-func TestConsumerGoesOnFromItsPositions(t *testing.T) {
+func TestConsumer_GoesOnFromItsPositions(t *testing.T) {
 	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	publishTo(t, address, "orders", 1, 20)
 	first := consumer(t, address, "orders")
@@ -145,7 +145,7 @@ func addPartitions(t *testing.T, address, topic string, total int) {
 	}
 }
 
-func TestConsumerWaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
+func TestConsumer_WaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
 	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	c := consumer(t, address, "late")
 	assigned := make(chan error)
@@ -176,7 +176,7 @@ func (p *panicking) Write(line []byte) (int, error) {
 }
 
 // The log panics when the watch, which has its own goroutine, has found partitions.
-func TestAPanicOfTheWatchIsAnErrorOfFetch(t *testing.T) {
+func TestConsumer_ReturnsAPanicOfTheWatch(t *testing.T) {
 	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	publishTo(t, address, "watched", 1, 1)
 	c, err := kafka.NewConsumer(kafka.ConsumerConfig{
@@ -209,7 +209,7 @@ func TestAPanicOfTheWatchIsAnErrorOfFetch(t *testing.T) {
 	}
 }
 
-func TestClosingDuringAnOutageDoesNotHang(t *testing.T) {
+func TestConsumer_ClosesDuringAnOutage(t *testing.T) {
 	dev, err := devbroker.Start(devbroker.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 
 // The topic is read in parts. Nothing counts as through until everything was returned and Fetch was called again.
 // Control records stand at the end of the partitions too.
-func TestThroughIsWhatWasTakenOver(t *testing.T) {
+func TestThrough_IsWhatWasTakenOver(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()})
 	publishTo(t, dev.Addr(), "orders", 1, 10)
 	written := time.Now()
@@ -47,7 +47,7 @@ func TestThroughIsWhatWasTakenOver(t *testing.T) {
 }
 
 // Records wait that nobody fetches. Then the broker is gone.
-func TestNobodyIsBehindAnAbsentBroker(t *testing.T) {
+func TestBehind_IsFalseWithoutABroker(t *testing.T) {
 	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 )
 
 // Apache Kafka judges records of sizes around its limit. The session must name the same ones before it sends them.
-func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
+func TestSession_KnowsTheTopicsLimitToTheByte(t *testing.T) {
 	const limit = 20_000
 	address := apache.ForTest(t).Addr()
 	publisher, err := NewPublisher(PublisherConfig{Brokers: []string{address}, Topic: "limited"}, zerolog.Nop())

@@ -190,7 +190,7 @@ func slots(lineage string, from, to int) (keys []string) {
 	return keys
 }
 
-func TestAnOutageWithoutLossChangesNothing(t *testing.T) {
+func TestReading_GoesOnAfterAnOutageWithoutLoss(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 5)
 	r := l.read(nil)
@@ -206,7 +206,7 @@ func TestAnOutageWithoutLossChangesNothing(t *testing.T) {
 	r.follows("a9")
 }
 
-func TestALogThatLostItsEndIsReadAgain(t *testing.T) {
+func TestReading_GoesBackWhenTheLogLostItsEnd(t *testing.T) {
 	for _, while := range []string{"reading", "stopped"} {
 		t.Run(while, func(t *testing.T) {
 			l := newLog(t)
@@ -228,7 +228,7 @@ func TestALogThatLostItsEndIsReadAgain(t *testing.T) {
 }
 
 // The reader sees the log only after it has grown past the reader's position again.
-func TestALogThatWasFilledAgainIsReadAgain(t *testing.T) {
+func TestReading_GoesBackWhenTheLogWasFilledAgain(t *testing.T) {
 	for _, while := range []string{"reading", "stopped"} {
 		t.Run(while, func(t *testing.T) {
 			l := newLog(t)
@@ -253,7 +253,7 @@ func TestALogThatWasFilledAgainIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestATopicThatWasMadeAgainIsReadFromItsStart(t *testing.T) {
+func TestReading_StartsAgainWhenTheTopicWasRecreated(t *testing.T) {
 	for _, while := range []string{"reading", "stopped"} {
 		t.Run(while, func(t *testing.T) {
 			l := newLog(t)
@@ -279,7 +279,7 @@ func TestATopicThatWasMadeAgainIsReadFromItsStart(t *testing.T) {
 	}
 }
 
-func TestDeletedRecordsAreReported(t *testing.T) {
+func TestReading_ReportsDeletedRecords(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 4)
 	r := l.read(nil)

@@ -23,7 +23,7 @@ func (r *rig) delivery(origin uint64) (d outbox.Delivery) {
 }
 
 // What is recorded must be the position at which the publisher put each message.
-func TestADeliveryNamesThePlace(t *testing.T) {
+func TestDelivery_HasThePosition(t *testing.T) {
 	r := newRig(t)
 	ill := sick(r)
 	for n := range 20 {

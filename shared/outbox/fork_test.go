@@ -76,7 +76,7 @@ func onceEach(t *testing.T, records []outbox.Record, want ...string) {
 	}
 }
 
-func TestACopyFencesTheOriginalWhichForksAtItsNextStart(t *testing.T) {
+func TestRecovery_ForksAtTheStartAfterACopyFencedIt(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place("both 1", "both 2")
@@ -89,7 +89,7 @@ func TestACopyFencesTheOriginalWhichForksAtItsNextStart(t *testing.T) {
 	r.stop = nil
 	r.ended = make(chan error, 1)
 	r.place("original 1")
-	// From here on the test gets Run's error. The relay was started before that, so it is started again.
+	// Run's error now goes to r.ended. Append is tried until the outbox is fenced.
 	clocktest.Eventually(r.t, "the original is fenced", func() bool {
 		err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
 			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("x"), Type: "T", Value: []byte("x")})
@@ -123,7 +123,7 @@ func TestACopyFencesTheOriginalWhichForksAtItsNextStart(t *testing.T) {
 }
 
 // An old backup is restored. The file that went on is gone.
-func TestAStaleCopyForksAtItsFirstConnection(t *testing.T) {
+func TestRecovery_ForksAStaleCopyAtItsFirstConnection(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place("a", "b")
@@ -157,7 +157,7 @@ func TestAStaleCopyForksAtItsFirstConnection(t *testing.T) {
 
 // A file is copied while it has unpublished messages. They belong to the one that takes over. The other leaves them
 // alone until an operator says that the owner is gone.
-func TestWhatBothHaveIsPublishedByTheOwnerOnly(t *testing.T) {
+func TestRecovery_LeavesSharedMessagesToTheOwner(t *testing.T) {
 	r := newRig(t)
 	down := true
 	r.publisher.Script(func(step outboxtest.Step, _ []outbox.Record) error {
@@ -195,7 +195,7 @@ func TestWhatBothHaveIsPublishedByTheOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestCededMessagesAreAdoptedOnce(t *testing.T) {
+func TestReclaim_TakesMessagesOnce(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place("first")
@@ -242,7 +242,7 @@ func TestCededMessagesAreAdoptedOnce(t *testing.T) {
 
 // A file and its copy are started, stopped, fenced and connected at random, and both get messages. Each message is
 // published once. A message may be left to the other file, which then publishes it.
-func TestRandomCopies(t *testing.T) {
+func TestRecovery_RandomCopies(t *testing.T) {
 	for seed := range uint64(25) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { randomCopies(t, seed) })
 	}

@@ -33,7 +33,7 @@ func (r *rig) batches() (sizes func() []int) {
 
 // The clock of a synctest bubble moves only while all goroutines wait. So the times are exact.
 
-func TestMessagesWithinALingerLeaveTogether(t *testing.T) {
+func TestLinger_PublishesMessagesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		sizes := r.batches()
@@ -61,7 +61,7 @@ func TestMessagesWithinALingerLeaveTogether(t *testing.T) {
 	})
 }
 
-func TestAFullTransactionDoesNotLinger(t *testing.T) {
+func TestLinger_EndsWhenATransactionIsFull(t *testing.T) {
 	long := strings.Repeat("x", 1000) // as key and as value: a little over 2,000 bytes
 	for name, tc := range map[string]struct {
 		change func(*rig)
@@ -102,7 +102,7 @@ func TestAFullTransactionDoesNotLinger(t *testing.T) {
 	}
 }
 
-func TestABacklogOfTheFileDoesNotLinger(t *testing.T) {
+func TestLinger_DoesNotDelayABacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.relay.Linger = time.Hour

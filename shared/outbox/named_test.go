@@ -13,7 +13,7 @@ import (
 
 // A publisher that can tell which messages are at fault names them. Only these are charged, the session goes on, and no
 // batch is halved.
-func TestNamedPoisonCostsTheOthersNothing(t *testing.T) {
+func TestRelay_ChargesOnlyNamedPoison(t *testing.T) {
 	r := newRig(t)
 	var keys []string
 	for n := range 300 {

@@ -15,7 +15,7 @@ import (
 
 // The publisher panics in the middle of a transaction, and after one. The relay is run again, and publishes each
 // message once.
-func TestAPanicLosesNothing(t *testing.T) {
+func TestRelay_LosesNothingInAPanic(t *testing.T) {
 	r := newRig(t)
 	var publications atomic.Int32
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {

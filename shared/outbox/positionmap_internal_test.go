@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAPlaceMapFindsEachSlotAndNoOther(t *testing.T) {
+func TestPositionMap_FindsEachSlotAndNoOther(t *testing.T) {
 	const seed = 1
 	random := rand.New(rand.NewPCG(seed, seed))
 	next := map[int32]int64{0: 7, 1: 1 << 40, 300: 0}

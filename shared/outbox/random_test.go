@@ -52,15 +52,16 @@ func (tr *trouble) step(step outboxtest.Step, records []outbox.Record) error {
 }
 
 // Whatever fails, every message is published once or parked. Those of one key are published in the order written. The
-// process restarts in between. The name of a failing run has its seed: go test -run 'TestRandomTrouble/seed=17$'.
-func TestRandomTrouble(t *testing.T) {
+// process restarts in between. The name of a failing run has its seed:
+// go test -run 'TestRelay_RandomTrouble/seed=17$'.
+func TestRelay_RandomTrouble(t *testing.T) {
 	for seed := range uint64(15) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { randomTrouble(t, seed, 0) })
 	}
 }
 
 // The same, but every message expires as soon as it is published.
-func TestRandomTroubleWithoutRetention(t *testing.T) {
+func TestRelay_RandomTroubleWithoutRetention(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { randomTrouble(t, seed, 1) })

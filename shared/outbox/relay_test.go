@@ -212,7 +212,7 @@ func exactlyOnce(t *testing.T, records []outbox.Record) {
 	}
 }
 
-func TestMessagesArePublishedInOrderOnceAcrossRestarts(t *testing.T) {
+func TestRelay_PublishesOnceAndInOrderAcrossRestarts(t *testing.T) {
 	r := newRig(t)
 	r.place("a", "b") // before the relay runs, so that it must read them from the file
 	r.start()
@@ -235,7 +235,7 @@ func TestMessagesArePublishedInOrderOnceAcrossRestarts(t *testing.T) {
 	}
 }
 
-func TestARolledBackMessageIsNeverPublished(t *testing.T) {
+func TestRelay_NeverPublishesARolledBackMessage(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	refused := errors.New("the order is refused after its message was appended")
@@ -254,7 +254,7 @@ func TestARolledBackMessageIsNeverPublished(t *testing.T) {
 	}
 }
 
-func TestAFullQueueIsDroppedAndReadFromTheFile(t *testing.T) {
+func TestRelay_ReadsTheFileWhenTheQueueWasFull(t *testing.T) {
 	r := newRig(t)
 	r.close()
 	r.config.QueueMessages = 5
@@ -275,7 +275,7 @@ func TestAFullQueueIsDroppedAndReadFromTheFile(t *testing.T) {
 	}
 }
 
-func TestAnUnknownOutcomeIsReadBackBeforeAnythingIsSentAgain(t *testing.T) {
+func TestRelay_ReadsBackAnUnknownOutcomeBeforeItSendsAgain(t *testing.T) {
 	r := newRig(t)
 	lost := 0
 	r.publisher.Script(func(step outboxtest.Step, _ []outbox.Record) error {
@@ -297,7 +297,7 @@ func TestAnUnknownOutcomeIsReadBackBeforeAnythingIsSentAgain(t *testing.T) {
 	}
 }
 
-func TestAnOutageSpendsNoAttempts(t *testing.T) {
+func TestRelay_ChargesAnOutageToNoMessage(t *testing.T) {
 	r := newRig(t)
 	var failures sync.WaitGroup
 	failures.Add(50)
@@ -356,7 +356,7 @@ func poison(refused func(value string) bool) func(outboxtest.Step, []outbox.Reco
 	}
 }
 
-func TestPoisonIsParkedAndTheOthersGoOn(t *testing.T) {
+func TestRelay_ParksPoisonAndPublishesTheOthers(t *testing.T) {
 	r := newRig(t)
 	r.publisher.Script(poison(func(value string) bool { return value == "33" || value == "66" }))
 	for i := range 100 {
@@ -391,7 +391,7 @@ func TestPoisonIsParkedAndTheOthersGoOn(t *testing.T) {
 }
 
 // Messages of one key stay in order while one of them fails for a time, also through restarts. Other keys go on.
-func TestOrderPerKeyThroughRetries(t *testing.T) {
+func TestRelay_KeepsTheOrderOfAKeyThroughRetries(t *testing.T) {
 	r := newRig(t)
 	r.relay.MaxAttempts = 50
 	var mu sync.Mutex
@@ -441,7 +441,7 @@ func TestOrderPerKeyThroughRetries(t *testing.T) {
 	clocktest.Eventually(r.t, "nothing waits", func() bool { return r.outbox.Backlog() == 0 })
 }
 
-func TestParkingReleasesTheFollowers(t *testing.T) {
+func TestRelay_ReleasesTheFollowersOfAParkedMessage(t *testing.T) {
 	r := newRig(t)
 	r.publisher.Script(poison(func(value string) bool { return value == "bad" }))
 	for _, value := range []string{"bad", "second", "third"} {
@@ -462,7 +462,7 @@ func TestParkingReleasesTheFollowers(t *testing.T) {
 }
 
 // A value that changed on the disk must stop the relay. It must not reach Kafka.
-func TestACorruptRowIsNotPublished(t *testing.T) {
+func TestRelay_DoesNotPublishACorruptRow(t *testing.T) {
 	r := newRig(t)
 	r.damaged = true
 	r.place("a")

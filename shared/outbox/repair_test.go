@@ -41,7 +41,7 @@ func placesBySlot(p *outboxtest.Publisher) map[uint64]outbox.Position {
 	return places
 }
 
-func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
+func TestRecovery_PublishesWhatTheLogLostBeforeAnythingNew(t *testing.T) {
 	for name, restarted := range map[string]bool{"while running": false, "while stopped": true} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -95,7 +95,7 @@ func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
 }
 
 // Slots skipped since the last transaction must not look like a watermark that fell back.
-func TestARejectionDoesNotHaveThePlaceReadAnew(t *testing.T) {
+func TestRecovery_DoesNotReadTheLogAfterARejection(t *testing.T) {
 	r := newRig(t)
 	r.place("sick", "well", "ill")
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
@@ -134,7 +134,7 @@ func metricOf(t *testing.T, r *rig, name string) float64 {
 	return 0
 }
 
-func TestARepairThatIsInterruptedIsFinished(t *testing.T) {
+func TestRecovery_FinishesAnInterruptedRepair(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 50)...)
@@ -157,7 +157,7 @@ func TestARepairThatIsInterruptedIsFinished(t *testing.T) {
 		func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 }
 
-func TestAProcessThatDiesInARepairFinishesItLater(t *testing.T) {
+func TestRecovery_FinishesARepairAfterACrash(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 50)...)
@@ -182,7 +182,7 @@ func TestAProcessThatDiesInARepairFinishesItLater(t *testing.T) {
 	exactlyOnce(t, r.await(50))
 }
 
-func TestAPlaceThatWasMadeAnewGetsAllThatIsKept(t *testing.T) {
+func TestRecovery_FillsARecreatedLog(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 20)...)
@@ -203,7 +203,7 @@ func TestAPlaceThatWasMadeAnewGetsAllThatIsKept(t *testing.T) {
 	exactlyOnce(t, r.await(22))
 }
 
-func TestAForgottenWatermarkIsFoundAgainInThePlace(t *testing.T) {
+func TestRecovery_FindsAForgottenWatermarkInTheLog(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 20)...)
@@ -223,7 +223,7 @@ func TestAForgottenWatermarkIsFoundAgainInThePlace(t *testing.T) {
 	}
 }
 
-func TestWhatThePlaceExpiredIsNotPublishedAgain(t *testing.T) {
+func TestRecovery_DoesNotPublishWhatTheLogExpired(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 20)...)
@@ -242,7 +242,7 @@ func TestWhatThePlaceExpiredIsNotPublishedAgain(t *testing.T) {
 }
 
 // A transaction with an unknown outcome was committed. The positions of its messages are read back.
-func TestARecoveredTransactionIsReadBack(t *testing.T) {
+func TestRecovery_ReadsBackACommittedTransaction(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place("before")
@@ -268,7 +268,7 @@ func TestARecoveredTransactionIsReadBack(t *testing.T) {
 }
 
 // The log has messages of an old copy. The watermark, which would show that there is a copy, is forgotten.
-func TestACopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
+func TestRecovery_RecognisesACopyWithoutTheWatermark(t *testing.T) {
 	for name, after := range map[string]int{"further": 5, "not as far": 1} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -294,7 +294,7 @@ func TestACopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
 }
 
 // The copy has no message that could differ from those in the log.
-func TestAnEmptyCopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
+func TestRecovery_RecognisesAnEmptyCopyWithoutTheWatermark(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	clocktest.Eventually(r.t, "the lineage is claimed", func() bool {
@@ -314,7 +314,7 @@ func TestAnEmptyCopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T)
 	}
 }
 
-func TestAMessageThatIsRefusedWhenItIsPublishedAgainIsParked(t *testing.T) {
+func TestRecovery_ParksAMessageThatIsRefusedAgain(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 20)...)
@@ -341,7 +341,7 @@ func TestAMessageThatIsRefusedWhenItIsPublishedAgainIsParked(t *testing.T) {
 }
 
 // A relay that has nothing to publish still checks the log and sets the watermark from time to time.
-func TestAnIdleRelayChecksThePlaceAndKeepsTheWatermark(t *testing.T) {
+func TestRelay_ChecksTheLogAndSetsTheWatermarkWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
@@ -366,7 +366,7 @@ func TestAnIdleRelayChecksThePlaceAndKeepsTheWatermark(t *testing.T) {
 	})
 }
 
-func TestRepairsKeepTheFileSound(t *testing.T) {
+func TestRecovery_KeepsTheFileSound(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	for round := range 5 {
@@ -391,7 +391,7 @@ func TestRepairsKeepTheFileSound(t *testing.T) {
 }
 
 // The log loses records while it cannot be reached. The file must still have them when it is back.
-func TestNothingExpiresWhileThePlaceIsOutOfReach(t *testing.T) {
+func TestRetention_KeepsEverythingDuringAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.stopAndOpenWith(outbox.Config{Retention: time.Hour})

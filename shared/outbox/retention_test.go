@@ -66,7 +66,7 @@ func (r *rig) metric(name string) float64 {
 	return 0
 }
 
-func TestPublishedMessagesExpire(t *testing.T) {
+func TestRetention_DeletesPublishedMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		r.start()
 		r.place("a", "b", "c")
@@ -118,7 +118,7 @@ func TestPublishedMessagesExpire(t *testing.T) {
 }
 
 // A message that is not published, or not recorded as published, stays however long that takes.
-func TestUnpublishedMessagesDoNotExpire(t *testing.T) {
+func TestRetention_KeepsUnpublishedMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		away := true
 		r.relay.Outage = outbox.Backoff{First: time.Hour, Factor: 1, Limit: time.Hour}
@@ -146,7 +146,7 @@ func TestUnpublishedMessagesDoNotExpire(t *testing.T) {
 	})
 }
 
-func TestParkedMessagesOutliveTheRest(t *testing.T) {
+func TestRetention_KeepsParkedMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		ill := sick(r)
 		r.start()
@@ -212,7 +212,7 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 }
 
 // A message that is refused once moves all that follow it to new slots. The old slots leave no mark behind.
-func TestMarksOfMovedMessagesExpire(t *testing.T) {
+func TestRetention_DeletesMarksOfMovedMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		refusals := 1
 		r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
@@ -266,7 +266,7 @@ func TestMarksOfMovedMessagesExpire(t *testing.T) {
 }
 
 // The file does not grow while as many messages go as come.
-func TestTheRoomOfExpiredMessagesIsUsedAgain(t *testing.T) {
+func TestRetention_FreesRoomForNewMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		r.start()
 		const rows, writes = 500, 4
@@ -309,7 +309,7 @@ func TestTheRoomOfExpiredMessagesIsUsedAgain(t *testing.T) {
 }
 
 // A message recorded as published stays until a look saw that the publisher has it (rule P8).
-func TestWhatThePublisherWasNotSeenToHaveStays(t *testing.T) {
+func TestRetention_KeepsWhatNoLookHasSeen(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		r.start()
 		r.place("a", "b")
@@ -334,7 +334,7 @@ func TestWhatThePublisherWasNotSeenToHaveStays(t *testing.T) {
 }
 
 // A transaction whose answer was lost is read back and recorded. So its messages expire like others.
-func TestWhatWasReadBackExpires(t *testing.T) {
+func TestRetention_DeletesWhatWasReadBack(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		lost := false
 		r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {

@@ -14,7 +14,7 @@ import (
 )
 
 // The publisher blocks and ignores its context, which its contract forbids.
-func TestABlockedRelayIsNotLive(t *testing.T) {
+func TestRelay_IsStalledByABlockedPublisher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		block := make(chan struct{})
@@ -47,7 +47,7 @@ func TestABlockedRelayIsNotLive(t *testing.T) {
 	})
 }
 
-func TestAnOutageIsNoStall(t *testing.T) {
+func TestRelay_IsNotStalledByAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.relay.Outage = outbox.Backoff{First: time.Hour, Factor: 1, Limit: time.Hour}
@@ -65,7 +65,7 @@ func TestAnOutageIsNoStall(t *testing.T) {
 	})
 }
 
-func TestALingeringRelayIsLive(t *testing.T) {
+func TestRelay_IsNotStalledWhileItLingers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.relay.Linger = time.Hour
@@ -81,7 +81,7 @@ func TestALingeringRelayIsLive(t *testing.T) {
 }
 
 // A write blocks the committer. The record of what was published waits behind it. The relay itself has nothing to do.
-func TestABlockedRecorderIsNotLive(t *testing.T) {
+func TestRelay_ReportsABlockedRecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		inside, release := make(chan struct{}), make(chan struct{})
