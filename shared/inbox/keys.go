@@ -20,7 +20,7 @@ type keys struct {
 	now     stamp
 	pending map[string]entry
 	sizes   *bbolt.Bucket // day -> number of its keys, and the newest day that was dropped
-	dropped string        // the newest day that was dropped; "" when none was
+	dropped string        // the newest day that was dropped, or ""
 }
 
 // stamp is when a message was first seen, in microseconds since 1970. It is 0 if that is not known.

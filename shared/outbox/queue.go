@@ -48,8 +48,8 @@ func (q *queue) nudge() {
 }
 
 // take removes and returns the rows that follow position, as many as fit the limits. If the queue does not have the
-// next row, take returns none. The database must then be read up to first, the slot of the queue's first row, or to its
-// end if first is 0.
+// next row, take returns none. The database must then be read up to first, the slot of the queue's first row. If the
+// queue is empty, first is 0.
 func (q *queue) take(position uint64, maxRows, maxBytes int) (rows []row, first uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

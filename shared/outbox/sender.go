@@ -49,7 +49,7 @@ func (r *sender) rejected(ctx context.Context, rows []row, cause *RejectedError)
 	return errRejected
 }
 
-// publish sends rows and moves the position to to.
+// publish sends rows and moves the position to slot to.
 func (r *sender) publish(ctx context.Context, session Session, rows []row, to uint64) error {
 	if len(rows) == 0 {
 		r.setPosition(to) // only skipped slots: the next transaction carries the watermark past them

@@ -147,7 +147,7 @@ func (l *Ledger[M]) Get(ctx context.Context, id string) (m M, history []AuditEnt
 	return m, history, nil
 }
 
-// Overflow returns where messages stand in Kafka for which there was no room, at most limit ranges.
+// Overflow returns the offsets in Kafka of messages for which the ledger had no room, at most limit ranges.
 func (l *Ledger[M]) Overflow(ctx context.Context, limit int) (ranges []OffsetRange, err error) {
 	err = l.DB.View(ctx, func(tx *bbolt.Tx) error {
 		ranges, err = l.Store.Overflow(tx, limit)

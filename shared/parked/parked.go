@@ -134,6 +134,6 @@ type Store[M Message] interface {
 	// Decide carries out verb on the messages under keys. All of them exist. It returns an audit entry for each, with
 	// ID, Class and what else is known of the message. The Ledger fills in the decision.
 	Decide(tx *boltdb.Tx, verb Verb, keys [][]byte) ([]AuditEntry, error)
-	// Overflow returns where messages stand in Kafka for which there was no room, at most limit ranges.
+	// Overflow returns the offsets in Kafka of messages for which the ledger had no room, at most limit ranges.
 	Overflow(tx *bbolt.Tx, limit int) ([]OffsetRange, error)
 }

@@ -106,7 +106,7 @@ func (r *Recovery) checkOwner(
 	if m.epochs.extends(&theirs) && watermark.Slot <= common {
 		return nil
 	}
-	if !sure { // the copy is too old to say more: what this file published is in common
+	if !sure { // this file is too old a copy to tell; what it published is in common
 		common = r.history.Published()
 	}
 	return r.leave(ctx, c, m, common, watermark.Slot)
