@@ -13,8 +13,8 @@ import (
 )
 
 // positionMap holds the positions of the slots of one batch. Each takes two or three bytes: the distance to the slot
-// before, the partition, and the distance to the offset expected there. The offsets of a transaction follow each other
-// unless somebody else writes to the partition.
+// before, the partition, and the distance of the offset from the next one expected in that partition. The offsets of a
+// transaction follow each other unless somebody else writes to the partition.
 type positionMap []byte
 
 func newPositionMap(records []StoredRecord) positionMap {

@@ -18,8 +18,8 @@ import (
 // Root returns the name of the bucket that an outbox is in.
 func Root() []byte { return rootBucket }
 
-// Check is a boltdb.Checker for the outbox's bucket. It checks each record, and that the records exist which belong to
-// it.
+// Check is a boltdb.Checker for the outbox's bucket. It checks each record, and that the records which belong to it
+// exist.
 func Check(r *boltdb.Record) error {
 	if r.IsBucket {
 		return checkBucket(r)

@@ -6,7 +6,7 @@
 // A file that was copied or restored begins a new lineage. A log that lost records gets them again. Each such case is
 // an outbox.Incident. Comments name the rules of docs/protocol.md, such as P7.
 //
-// The package needs a publisher whose sessions are an outbox.Log. With any other, it recognises only copies.
+// It works with publishers whose sessions are an outbox.Log. With any other, it recognises only copies.
 package recovery
 
 import (
