@@ -12,11 +12,11 @@ import (
 	"ordertally/shared/inbox"
 )
 
-// rules are those of C3a, on sets in memory.
+// rules are the rules of C3a, on sets in memory.
 type rules struct {
 	ids     map[string][]inbox.Content
 	covered map[string]bool // lineage and slot
-	oldest  time.Time       // what was written before may have been forgotten; zero for nothing
+	oldest  time.Time       // what was written before it may have been forgotten; zero for nothing
 }
 
 func slotName(lineage string, slot uint64) string { return fmt.Sprint(lineage, "/", slot) }
@@ -33,7 +33,7 @@ func (r *rules) decide(m inbox.Message, now time.Time) inbox.Verdict {
 	old := m.Written.Before(r.oldest) || m.Written.After(now.Add(day))
 	verdict := inbox.Late
 	switch {
-	case old && covered && m.ReadBefore: // what was decided then stands; an operator may accept it yet
+	case old && covered && m.ReadBefore: // the first decision stands; an operator may still accept it
 		return inbox.Refuse
 	case known && !slices.Contains(contents, m.Content):
 		verdict = inbox.Conflict
@@ -55,23 +55,23 @@ func (r *rules) decide(m inbox.Message, now time.Time) inbox.Verdict {
 	return verdict
 }
 
-// stood is a message as it stands in the topic, and which genuine one it is; 0 when it is forged.
+// stood is a message as it stands in the topic. It also has the number of the genuine message, or 0 if it is forged.
 type stood struct {
 	inbox.Message
 	genuine int
-	over    bool // of a type that is passed over
+	over    bool // its type is passed over
 }
 
-// conflicts runs an order service, somebody who forges messages, and a reader that starts again and forgets, through
-// the inbox.
+// conflicts is an order service, somebody who forges messages, and a reader that reads again and forgets. It runs them
+// through the inbox.
 type conflicts struct {
 	t       *rapid.T
 	stored  *box
 	rules   rules
 	now     time.Time
 	topic   [2][]stood
-	next    [2]int // to read
-	reached [2]int // the furthest read
+	next    [2]int // the next to read
+	reached [2]int // the furthest one read
 
 	placed          int
 	slot, published uint64
@@ -86,7 +86,7 @@ func (c *conflicts) append(s stood) {
 	c.topic[p] = append(c.topic[p], s)
 }
 
-// all returns what stands in the topic and is genuine.
+// all returns the genuine messages in the topic.
 func (c *conflicts) all() (all []stood) {
 	for _, partition := range c.topic {
 		for _, s := range partition {
@@ -109,7 +109,7 @@ func (c *conflicts) place(over bool) {
 	c.append(stood{m, c.placed, over})
 }
 
-// again publishes a message a second time, as a repair does, or an operator.
+// again publishes a message a second time, as reconciliation or an operator does.
 func (c *conflicts) again(operator bool) {
 	all := c.all()
 	if len(all) == 0 {
@@ -119,7 +119,7 @@ func (c *conflicts) again(operator bool) {
 	if operator {
 		s.Republished = true
 	} else if !s.Written.Equal(c.now) {
-		return // a repair publishes what is retained, which is younger than the ids
+		return // reconciliation publishes what is retained, which is younger than the ids
 	}
 	c.append(s)
 }
@@ -139,7 +139,7 @@ func (c *conflicts) forge() {
 	c.append(stood{Message: m})
 }
 
-// read has the inbox and the rules decide about some messages, and compares them.
+// read lets the inbox and the rules decide about some messages, and compares their verdicts.
 func (c *conflicts) read(p, n int) {
 	from := c.next[p]
 	to := min(from+n, len(c.topic[p]))
@@ -149,7 +149,7 @@ func (c *conflicts) read(p, n int) {
 	for at := from; at < to; at++ {
 		s := c.topic[p][at]
 		s.ReadBefore = at < c.reached[p]
-		if s.over { // nothing of this batch stands before it
+		if s.over { // no other message of this batch is in the topic before it
 			c.decide(asked, of, want)
 			asked, of, want = nil, nil, nil
 			c.rules.cover(s.Message, s.Previous+1)
@@ -183,7 +183,7 @@ func (c *conflicts) readAll() {
 	}
 }
 
-// forget lets all ids go past their retention, when all was read.
+// forget drops all ids after their retention, once everything was read.
 func (c *conflicts) forget() {
 	c.readAll()
 	first := c.now
@@ -192,13 +192,13 @@ func (c *conflicts) forget() {
 		c.stored.batch(c.now, inbox.Message{ID: fmt.Sprint("other", c.now)})
 	}
 	clear(c.rules.ids)
-	c.rules.oldest = first.Add(3 * day).Truncate(day) // the day after first was dropped, and a day more is old
+	c.rules.oldest = first.Add(3 * day).Truncate(day) // the day of first was dropped, and one day more counts as old
 	c.forgot++
 }
 
-// TestInbox_DecidesByTheRules has genuine, repeated, replayed, late, copied and forged messages decided about as the
-// rules say. No message of the order service is counted twice or dropped in silence; a forged one puts at most one of
-// them into a ledger, and without one there is no conflict.
+// Genuine, repeated, replayed, late, copied and forged messages are decided as the rules say. No message of the order
+// service is counted twice, or dropped unnoticed. A forged message puts at most one of them into a ledger. Without one
+// there is no conflict.
 func TestInbox_DecidesByTheRules(t *testing.T) {
 	stored := newBox(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -216,7 +216,7 @@ func TestInbox_DecidesByTheRules(t *testing.T) {
 			case 4:
 				c.again(false)
 			case 5:
-				if c.forged == 0 { // an operator's is refused where the slot tells, and a forged one makes it tell
+				if c.forged == 0 { // an operator's is refused if its slot decides; a forged one can cause that
 					c.again(true)
 				}
 			case 6, 7, 8:
@@ -256,7 +256,7 @@ func TestInbox_DecidesByTheRules(t *testing.T) {
 	})
 }
 
-// cover notes the slots of a message that is passed over.
+// cover covers the slots of a message that is passed over.
 func (b *box) cover(now time.Time, m inbox.Message) {
 	err := b.update(func(root *bbolt.Bucket) error {
 		in, err := inbox.Open(root, now, 0)
@@ -273,7 +273,7 @@ func (b *box) cover(now time.Time, m inbox.Message) {
 	}
 }
 
-// TestInbox_AForgedSlotSilencesNobody is the attack: one record that claims to cover all slots of a lineage.
+// The attack is one record that claims to cover all slots of a lineage.
 func TestInbox_AForgedSlotSilencesNobody(t *testing.T) {
 	stored := newBox(t)
 	forged := inbox.Message{ID: "forged", Content: inbox.Content{1}, Lineage: "L", Sequence: 1 << 62}
@@ -285,7 +285,7 @@ func TestInbox_AForgedSlotSilencesNobody(t *testing.T) {
 	}
 }
 
-// TestInbox_AcceptsOneContentOnce out of a ledger, whatever slots and time say.
+// A message from a ledger is accepted whatever its slots and time say.
 func TestInbox_AcceptsOneContentOnce(t *testing.T) {
 	stored := newBox(t)
 	m := published("L", 0, 1)
@@ -320,7 +320,7 @@ func TestInbox_AcceptsOneContentOnce(t *testing.T) {
 	}
 }
 
-// TestInbox_TypesPassedOverLeaveFewIntervals has two types alternate in a lineage, of which one is passed over.
+// Two types alternate in a lineage, and one of them is passed over.
 func TestInbox_TypesPassedOverLeaveFewIntervals(t *testing.T) {
 	stored := newBox(t)
 	const slots = 20_000
@@ -348,7 +348,7 @@ func TestInbox_TypesPassedOverLeaveFewIntervals(t *testing.T) {
 	}
 }
 
-// TestInbox_CountsLineages once each, and tells how many.
+// Each lineage counts once.
 func TestInbox_CountsLineages(t *testing.T) {
 	stored := newBox(t)
 	stored.decide(monday, published("L", 0, 1), published("M", 0, 1), published("L", 1, 2))
@@ -364,7 +364,7 @@ func TestInbox_CountsLineages(t *testing.T) {
 	}
 }
 
-// TestInbox_OldIsADayMoreThanWasForgotten, for the clocks of two machines differ.
+// The clocks of two machines differ. So a day more than was forgotten counts as old.
 func TestInbox_OldIsADayMoreThanWasForgotten(t *testing.T) {
 	stored := newBox(t)
 	for i := range 16 { // the first day is dropped
@@ -379,8 +379,8 @@ func TestInbox_OldIsADayMoreThanWasForgotten(t *testing.T) {
 	}
 }
 
-// A message in a ledger may be read again: its partition was truncated, or the service began anew. Its operator can
-// accept it all the same.
+// A message in a ledger may be read again, because its partition was truncated or the service began anew. An operator
+// can still accept it.
 func TestInbox_AcceptsALateMessageThatWasReadAgain(t *testing.T) {
 	stored := newBox(t)
 	first := published("L", 0, 1)

@@ -7,16 +7,17 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Trace is what is known of a message. The zero Trace is that of an unknown one.
+// Trace is what is known about a message. The zero Trace is that of an unknown message.
 type Trace struct {
 	ByID bool // its id is among the processed keys
-	// BySequence: its slot is covered. So are slots that were skipped, passed over, or given up by an operator.
+	// BySequence says that its slot is covered. A slot is also covered if it was skipped or passed over, or if an
+	// operator gave it up.
 	BySequence bool
 	At         time.Time // of the first read, to the microsecond; zero if not known any more
 }
 
-// Find tells what is known of m in the bucket of an inbox, in any transaction. It looks for a message without a lineage
-// by its id only.
+// Find returns what is known about m in the bucket of an inbox, in any transaction. It looks for a message without a
+// lineage only by its id.
 func Find(root *bbolt.Bucket, m Message) (Trace, error) {
 	var found Trace
 	if keys := root.Bucket([]byte("keys")); keys != nil {

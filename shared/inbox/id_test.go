@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzPackID turns keys back into ids: two ids with one key would lose a message.
+// FuzzPackID turns keys back into ids. If two ids had one key, a message would be lost.
 func FuzzPackID(f *testing.F) {
 	for _, id := range []string{"", "1", "01890a5d-ac96-774b-8000-a8b45f0c6d21", "01890A5D-ac96-774b-8000-a8b45f0c6d21",
 		"01890a5d-ac96-774b-8000_a8b45f0c6d21", "01890a5dac96774b8000a8b45f0c6d21", "0123456789abcdef"} {

@@ -22,16 +22,15 @@ type Message struct {
 	// ID is the message's own, 1 to 255 bytes. It stays when the message is sent again.
 	ID      string
 	Content Content
-	// Lineage names the file whose outbox wrote the message, in at most 255 bytes. It is "" for any other message, of
-	// which only the id is known. Sequence is the slot in that file. Previous is the slot published before it, 0 for
-	// none.
+	// Lineage is that of the file whose outbox wrote the message, at most 255 bytes. Sequence is the slot in that file.
+	// Previous is the slot published before it, or 0. Of any other message only the id is known; its Lineage is "".
 	Lineage  string
 	Sequence uint64
 	Previous uint64
-	Written  time.Time // the time of its slot, by its record
-	// ReadBefore says that its offset was read and decided about before.
+	Written  time.Time // the time of its slot, from its record
+	// ReadBefore says that its offset was read and decided before.
 	ReadBefore bool
-	// Republished says that an operator had it published again.
+	// Republished says that an operator had the message published again.
 	Republished bool
 }
 
@@ -91,7 +90,7 @@ const (
 	Late     // it may have been processed and forgotten; an operator decides
 )
 
-// maxAhead is how far a message may come from the future: clocks differ, but not by a day.
+// maxAhead is how far ahead a message's time may be. Clocks differ, but not by a day.
 const maxAhead = 24 * time.Hour
 
 // Decide decides about m and remembers it (rule C3a, in its order). Whatever it says, the transaction must end
@@ -114,8 +113,8 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 	old := b.keys.old(m.Written)
 	switch {
 	case old && covered && m.ReadBefore:
-		// It was decided about then, and covered its slots then. It may be in a ledger, so an unknown id is not
-		// remembered now: an operator could not accept the message any more.
+		// The message was decided then, and covered its slots then. It may be in a ledger. If an unknown id were
+		// remembered now, an operator could not accept the message any more.
 		if found {
 			b.keys.renew(key, known)
 		}
@@ -183,7 +182,7 @@ func (b *Inbox) cover(m *Message) error {
 	return b.slots.cover(m.Lineage, interval{m.Previous + 1, m.Sequence})
 }
 
-// coverOwn covers the message's slot alone: what a message in a ledger says of other slots is not believed.
+// coverOwn covers only the message's own slot. What a message in a ledger says about other slots is not believed.
 func (b *Inbox) coverOwn(m *Message) error {
 	if m.Lineage == "" {
 		return nil

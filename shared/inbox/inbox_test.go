@@ -21,7 +21,7 @@ var monday = time.Date(2025, 11, 24, 23, 59, 0, 0, time.UTC)
 
 const day = 24 * time.Hour
 
-// box is a stored inbox, opened anew for each batch as the service does.
+// box is a stored inbox. It is opened for each batch, as the service does.
 type box struct {
 	tb   interface{ Fatal(...any) }
 	bolt *bbolt.DB
@@ -57,7 +57,7 @@ func (b *box) update(fn func(root *bbolt.Bucket) error) error {
 	})
 }
 
-// batch commits one batch of messages, written now unless they say otherwise, and returns which are to be done.
+// batch commits one batch of messages, and returns which are to be done. A message without a time is written now.
 func (b *box) batch(now time.Time, messages ...inbox.Message) []bool {
 	var first []bool
 	for _, verdict := range b.decide(now, messages...) {
@@ -120,7 +120,7 @@ func (b *box) count(path ...string) int {
 	return n
 }
 
-// published is a message of an order service as the relay publishes it.
+// published returns a message of an order service as the relay publishes it.
 func published(lineage string, previous, slot uint64) inbox.Message {
 	var id [16]byte
 	binary.BigEndian.PutUint64(id[:], slot<<16|0x7000)
@@ -131,8 +131,8 @@ func published(lineage string, previous, slot uint64) inbox.Message {
 	}
 }
 
-// TestInbox_InterleavedPartitions reads what one outbox published, some slots skipped, over partitions that are drained
-// at any speed, rewound at any time, long after the keys are gone.
+// It reads what one outbox published. Some slots were skipped. The partitions are read at different speeds, and read
+// again at any time, long after the keys are gone.
 func TestInbox_InterleavedPartitions(t *testing.T) {
 	stored := newBox(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -214,7 +214,7 @@ func TestKeys_LiveForTheirRetention(t *testing.T) {
 	if stored.batch(monday.Add(14*day), foreign)[0] {
 		t.Fatal("a key was forgotten within its retention")
 	}
-	for i := 15; i <= 28; i++ { // the last arrival, on day 14, began the retention anew
+	for i := 15; i <= 28; i++ { // the last arrival, on day 14, renewed the retention
 		stored.batch(monday.Add(time.Duration(i)*day), inbox.Message{ID: fmt.Sprint("other", i)})
 	}
 	if stored.batch(monday.Add(28*day), foreign)[0] {
@@ -251,9 +251,9 @@ func TestFind_TellsWhenAMessageWasFirstRead(t *testing.T) {
 			t.Errorf("%s: %+v is known as %+v, want %+v", when, m, got, want)
 		}
 	}
-	stored.batch(monday) // nothing
+	stored.batch(monday) // no message
 	wants("before", m, inbox.Trace{})
-	at := monday.Add(1234567 * time.Microsecond) // of the next day, some seconds after midnight
+	at := monday.Add(1234567 * time.Microsecond) // it is on the next day, some seconds after midnight
 	stored.batch(at, m, foreign, foreign)
 	wants("read", m, inbox.Trace{ByID: true, BySequence: true, At: at})
 	wants("read", inbox.Message{ID: m.ID}, inbox.Trace{ByID: true, At: at})
@@ -270,7 +270,7 @@ func TestFind_TellsWhenAMessageWasFirstRead(t *testing.T) {
 	wants("expired", m, inbox.Trace{BySequence: true})
 	wants("expired", foreign, inbox.Trace{})
 	m.Written, m.ReadBefore = at, true
-	stored.batch(at.Add(30*day), m) // refused by its slot
+	stored.batch(at.Add(30*day), m) // its slot refuses it
 	wants("read again after it expired", m, inbox.Trace{BySequence: true})
 }
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// interval is a run of slots, both ends in it.
+// interval is a run of slots, with both ends included.
 type interval struct{ first, last uint64 }
 
 // joins reports whether a and b overlap or touch.
@@ -18,7 +18,7 @@ func (a interval) union(b interval) interval {
 	return interval{min(a.first, b.first), max(a.last, b.last)}
 }
 
-// intervals is a set of slots as runs that are in order and do not touch.
+// intervals is a set of slots. Its runs are in order and do not touch.
 type intervals []interval
 
 func (s intervals) has(slot uint64) bool {
@@ -26,7 +26,7 @@ func (s intervals) has(slot uint64) bool {
 	return at < len(s) && s[at].first <= slot
 }
 
-// add puts a run into the set and joins what it touches.
+// add adds a run to the set and joins it with those that it touches.
 func (s *intervals) add(run interval) {
 	from := s.search(run.first - min(run.first, 1)) // the first run that ends late enough to touch
 	to := from

@@ -12,26 +12,26 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// keys is the set of processed ids, a bucket for each day of arrival.
+// keys is the set of processed ids. It has a bucket for each day of arrival.
 type keys struct {
 	root    *bbolt.Bucket
 	days    []day // oldest first; the last one takes what arrives now
-	keep    int   // newest days that outlive a flush
+	keep    int   // how many of the newest days a flush keeps
 	now     stamp
 	pending map[string]entry
 	sizes   *bbolt.Bucket // day -> number of its keys, and the newest day that was dropped
-	dropped string        // the newest day that was dropped; "" when none was
+	dropped string        // the newest day that was dropped, or ""
 }
 
-// stamp is when a message was first seen, in microseconds since 1970; 0 when that is not known.
+// stamp is when a message was first seen, in microseconds since 1970. It is 0 if that is not known.
 type stamp int64
 
-// entry is what is known of an id: when it was first seen, and what it said. It has several contents if an operator
-// accepted another one.
+// entry is what is known about an id: when it was first seen, and the content. There are several contents if an
+// operator accepted another one.
 type entry struct {
 	first    stamp
 	contents []Content
-	day      string // of its newest record; "" while it is not stored
+	day      string // the day of its newest record; "" if it is not stored
 }
 
 func (e *entry) has(c Content) bool { return slices.Contains(e.contents, c) }
@@ -52,7 +52,7 @@ func entryOf(key, sealed []byte) (entry, error) {
 		return entry{}, err
 	}
 	e := entry{first: stamp(record.Uint64())} //nolint:gosec // as written
-	for ok := true; ok; ok = record.More() {  // there is one at least
+	for ok := true; ok; ok = record.More() {  // there is at least one
 		var c Content
 		record.Array(c[:])
 		e.contents = append(e.contents, c)
@@ -121,7 +121,7 @@ func openKeys(root, sizes *bbolt.Bucket, now time.Time, retentionDays int) (keys
 	return k, err
 }
 
-// find returns what is known of an id.
+// find returns what is known about an id.
 func (k *keys) find(key []byte) (e entry, known bool, err error) {
 	if e, ok := k.pending[string(key)]; ok {
 		return e, true, nil
@@ -134,10 +134,10 @@ func (k *keys) find(key []byte) (e entry, known bool, err error) {
 	return entry{}, false, nil
 }
 
-// remember stores what is known of an id, for a retention that begins now.
+// remember stores what is known about an id, for a retention that begins now.
 func (k *keys) remember(key []byte, e entry) { k.pending[string(key)] = e }
 
-// renew has the retention of an id begin anew. Within a day it has not ended.
+// renew begins the retention of an id anew. It does nothing if the id is stored under today.
 func (k *keys) renew(key []byte, e entry) {
 	if e.day != k.days[len(k.days)-1].name {
 		k.remember(key, e)

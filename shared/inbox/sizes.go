@@ -8,13 +8,13 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// These stand beside the sizes of the days.
+// These are in the same bucket as the sizes of the days.
 var (
 	keyDropped  = []byte("dropped")
 	keyLineages = []byte("lineages")
 )
 
-// grow notes that a day got more keys, or that more lineages were met.
+// grow adds to the number of keys of a day, or of lineages.
 func grow(sizes *bbolt.Bucket, name []byte, added int) error {
 	size, err := sizeOf(sizes, name)
 	if err != nil {
@@ -23,7 +23,7 @@ func grow(sizes *bbolt.Bucket, name []byte, added int) error {
 	return putNumber(sizes, name, size+uint64(added)) //nolint:gosec // not negative
 }
 
-// sizeOf returns the size of a day, which was stored when the day began, or the number of lineages.
+// sizeOf returns the size of a day, which is stored from the day's beginning, or the number of lineages.
 func sizeOf(sizes *bbolt.Bucket, name []byte) (uint64, error) {
 	sealed := sizes.Get(name)
 	if sealed == nil && string(name) == string(keyLineages) {
@@ -36,7 +36,7 @@ func sizeOf(sizes *bbolt.Bucket, name []byte) (uint64, error) {
 	return size, nil
 }
 
-// A number stands alone in its record, in 8 bytes.
+// A number is alone in its record, in 8 bytes.
 
 func putNumber(bucket *bbolt.Bucket, key []byte, n uint64) error {
 	record := codec.NewEntry(8)
@@ -53,7 +53,7 @@ func numberOf(key, sealed []byte) (uint64, error) {
 	return n, record.End()
 }
 
-// drop forgets a day, and that it did.
+// drop deletes a day, and records that it did.
 func (k *keys) drop(day string) error {
 	if err := k.root.DeleteBucket([]byte(day)); err != nil {
 		return err

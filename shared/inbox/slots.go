@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// slots is the set of covered slots, a bucket for each lineage.
+// slots is the set of covered slots. It has a bucket for each lineage.
 type slots struct {
 	root     *bbolt.Bucket
 	sizes    *bbolt.Bucket
@@ -21,7 +21,7 @@ type slots struct {
 	lineages map[string]*lineage // those that this transaction met
 }
 
-// lineage is the set of one lineage: what is stored, and what this transaction adds.
+// lineage is the covered slots of one lineage: those stored, and those that this transaction adds.
 type lineage struct {
 	bucket  *bbolt.Bucket
 	last    uint64 // the highest slot stored; slots above need no look-up
@@ -86,8 +86,8 @@ func openLineage(bucket *bbolt.Bucket) (*lineage, error) {
 	return l, nil
 }
 
-// stored looks slot up. The key of an interval is its last slot, so the first key at or after slot is the only interval
-// that can hold it.
+// stored looks slot up. The key of an interval is its last slot. So only the first interval at or after slot can
+// contain it.
 func (l *lineage) stored(slot uint64) (bool, error) {
 	if slot > l.last {
 		return false, nil

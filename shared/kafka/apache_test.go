@@ -26,7 +26,7 @@ import (
 	apache "ordertally/stack/kafka"
 )
 
-// proxied starts Apache Kafka with a second listener, which clients reach through a proxy.
+// proxied starts Apache Kafka with a second listener. Clients reach that one through a proxy.
 func proxied(t *testing.T) (cluster *apache.Kafka, p *proxy) {
 	t.Helper()
 	p = startProxy(t)
@@ -54,8 +54,7 @@ func proxied(t *testing.T) (cluster *apache.Kafka, p *proxy) {
 	}}), p
 }
 
-// TestRelay_OnASharedApacheKafka shows what others on the same cluster, and broken connections, do to one who
-// publishes.
+// Other programs use the same cluster, and connections break. A publisher must cope with both.
 func TestRelay_OnASharedApacheKafka(t *testing.T) {
 	cluster, p := proxied(t)
 	for name, check := range map[string]func(*testing.T){
@@ -71,8 +70,8 @@ func TestRelay_OnASharedApacheKafka(t *testing.T) {
 	}
 }
 
-// brokenCommits breaks the connection within a transaction. librdkafka repeats what was lost and calls it a success,
-// but the lost request may still arrive later and end the next transaction (rule P6).
+// brokenCommits breaks the connection within a transaction. librdkafka repeats the lost request and reports success.
+// But the lost request may arrive later and end the next transaction (rule P6).
 func brokenCommits(t *testing.T, p *proxy) {
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{p.address}, Topic: "broken"},
 		zerolog.Nop())
@@ -117,7 +116,7 @@ func brokenCommits(t *testing.T, p *proxy) {
 			t.Errorf("%s: got %v, want an outage: the outcome is not known", name, err)
 		}
 		session.Close()
-		session = open() // tells how things stand
+		session = open() // it shows the outcome
 		mark, _ := session.Watermark()
 		session.Close()
 		if !s.before && s.request == endTxnRequest && mark.Slot != slot {
@@ -127,7 +126,7 @@ func brokenCommits(t *testing.T, p *proxy) {
 	}
 }
 
-// post is an outbox with its relay on a topic of its own.
+// post is an outbox and its relay, on a topic of its own.
 type post struct {
 	t        *testing.T
 	address  string
@@ -229,7 +228,7 @@ func (p *post) found(kind outbox.IncidentKind) bool {
 	return slices.ContainsFunc(p.report().Incidents, func(f outbox.Incident) bool { return f.Kind == kind })
 }
 
-// once checks that each message stands once among the committed records up to the high watermark.
+// once checks that each message is there once among the committed records up to the high watermark.
 func (p *post) once() {
 	p.t.Helper()
 	lineage, seen := p.outbox.Lineage(), map[uint64]int{}
@@ -257,7 +256,7 @@ func hanging(t *testing.T, address string) {
 	p.drained()
 	p.restart()
 	p.place(1)
-	p.drained() // what is known to stand need not be waited for
+	p.drained() // all records are recorded as published, so it need not wait
 	p.stop()
 	brokertest.ForgetGroup(t, address, "ordertally-order-"+p.topic+"-"+p.outbox.Lineage())
 	p.start()
@@ -290,7 +289,7 @@ func strangers(t *testing.T, address string) {
 			t.Errorf("found %v", found)
 		}
 	}
-	leave := brokertest.Join(t, address, group, p.topic) // commits where it is, and has members in the group
+	leave := brokertest.Join(t, address, group, p.topic) // it commits its position, and the group has a member
 	p.place(2)
 	p.drained()
 	leave()

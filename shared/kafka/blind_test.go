@@ -12,8 +12,7 @@ import (
 	"ordertally/shared/kafka"
 )
 
-// TestConsumer_NeverReturnsWhatWasNotCommitted has another program's records stand open, and then aborted, between
-// committed ones.
+// Another program's records stand between committed ones. They are open at first, and then aborted.
 func TestConsumer_NeverReturnsWhatWasNotCommitted(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 1)
@@ -33,8 +32,8 @@ func TestConsumer_NeverReturnsWhatWasNotCommitted(t *testing.T) {
 	}
 }
 
-// TestConsumer_SaysWhenItsPlaceIsGone has records deleted that the consumer is about to read. Its library must not go
-// to the end of the log, nor to its start, by itself: either would lose records in silence.
+// Records that the consumer is about to read are deleted. librdkafka must not go to the end of the log or to its start
+// by itself. Either would lose records unnoticed.
 func TestConsumer_SaysWhenItsPlaceIsGone(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 1) // offsets 0 and 1
@@ -45,7 +44,7 @@ func TestConsumer_SaysWhenItsPlaceIsGone(t *testing.T) {
 	}
 	t.Cleanup(producer.Close)
 	topic := "orders"
-	large := make([]byte, 900_000) // one of them fills a fetch
+	large := make([]byte, 900_000) // one of these fills a fetch
 	for i := range 3 {
 		message := &confluent.Message{TopicPartition: confluent.TopicPartition{Topic: &topic, Partition: 0},
 			Key: fmt.Append(nil, "b", i), Value: large}

@@ -21,10 +21,10 @@ func careful(t *testing.T, l *log) *kafka.Careful {
 	return c
 }
 
-// TestCareful_ReadsOneBatchAtATime, past the markers of transactions, to the end.
+// It reads past the markers of transactions, up to the end.
 func TestCareful_ReadsOneBatchAtATime(t *testing.T) {
 	l := newLog(t)
-	l.publish("l", 1, 3) // each a batch, and a marker behind it
+	l.publish("l", 1, 3) // each is a batch with a marker after it
 	l.produce(confluent.Message{Value: make([]byte, 5000)})
 	c := careful(t, l)
 	partitions, err := c.Partitions(t.Context())
@@ -62,7 +62,7 @@ func TestCareful_ReadsOneBatchAtATime(t *testing.T) {
 			t.Errorf("%+v stands: %v, %v", other, stands, err)
 		}
 	}
-	// A Consumer goes on from there.
+	// A Consumer goes on from that position.
 	ahead := largeConsumer(t, l, 1000)
 	l.produce(confluent.Message{Value: []byte("next")})
 	if err := ahead.Assign(t.Context(), map[int32]kafka.Position{

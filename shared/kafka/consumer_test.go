@@ -31,7 +31,7 @@ func publishTo(t *testing.T, address, topic string, from, to uint64) {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	for slot := from; slot <= to; slot++ { // each in a transaction of its own: many control records
+	for slot := from; slot <= to; slot++ { // each has its own transaction, so there are many control records
 		records := []outbox.Record{{Slot: slot, Key: fmt.Append(nil, slot), Value: fmt.Append(nil, slot),
 			Time: time.Now()}}
 		if _, err := session.Publish(t.Context(), records, outbox.Watermark{Slot: slot}); err != nil {
@@ -67,7 +67,7 @@ func fetch(t *testing.T, c *kafka.Consumer, n int) []kafka.Record {
 	return all
 }
 
-// positionsAfter is where reading goes on after records.
+// positionsAfter returns where reading goes on after records.
 func positionsAfter(records []kafka.Record) map[int32]kafka.Position {
 	next := map[int32]kafka.Position{}
 	for _, r := range records {
@@ -76,7 +76,7 @@ func positionsAfter(records []kafka.Record) map[int32]kafka.Position {
 	return next
 }
 
-func TestConsumerGoesOnFromItsPositions(t *testing.T) {
+func TestConsumer_GoesOnFromItsPositions(t *testing.T) {
 	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	publishTo(t, address, "orders", 1, 20)
 	first := consumer(t, address, "orders")
@@ -91,7 +91,7 @@ func TestConsumerGoesOnFromItsPositions(t *testing.T) {
 	if rest := fetch(t, second, 8); len(rest) != 8 {
 		t.Fatalf("%d records follow, want 8", len(rest))
 	}
-	// At the end lag is 0, although control records, which nobody gets, stand behind the last record.
+	// At the end the lag is 0, although control records, which nobody gets, follow the last record.
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
@@ -145,7 +145,7 @@ func addPartitions(t *testing.T, address, topic string, total int) {
 	}
 }
 
-func TestConsumerWaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
+func TestConsumer_WaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
 	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	c := consumer(t, address, "late")
 	assigned := make(chan error)
@@ -162,7 +162,7 @@ func TestConsumerWaitsForTheTopicAndFindsAddedPartitions(t *testing.T) {
 	}
 }
 
-// panicking panics at the first line that has text.
+// panicking panics at the first log line that has text.
 type panicking struct {
 	text string
 	once sync.Once
@@ -175,9 +175,8 @@ func (p *panicking) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// TestAPanicOfTheWatchIsAnErrorOfFetch lets the log panic when the watch, on a goroutine of its own, has found
-// partitions.
-func TestAPanicOfTheWatchIsAnErrorOfFetch(t *testing.T) {
+// The log panics when the watch, which has its own goroutine, has found partitions.
+func TestConsumer_ReturnsAPanicOfTheWatch(t *testing.T) {
 	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	publishTo(t, address, "watched", 1, 1)
 	c, err := kafka.NewConsumer(kafka.ConsumerConfig{
@@ -198,7 +197,7 @@ func TestAPanicOfTheWatchIsAnErrorOfFetch(t *testing.T) {
 	if p, ok := errors.AsType[*lifecycle.PanicError](err); !ok || !strings.Contains(string(p.Stack), "watchTopic") {
 		t.Fatalf("Fetch: %v, want the panic", err)
 	}
-	if err := c.Assign(t.Context(), next); err != nil { // as the ingest does, when it is started again
+	if err := c.Assign(t.Context(), next); err != nil { // as ingest does when it is started again
 		t.Fatal(err)
 	}
 	if n := len(c.Partitions()); n != 9 {
@@ -210,7 +209,7 @@ func TestAPanicOfTheWatchIsAnErrorOfFetch(t *testing.T) {
 	}
 }
 
-func TestClosingDuringAnOutageDoesNotHang(t *testing.T) {
+func TestConsumer_ClosesDuringAnOutage(t *testing.T) {
 	dev, err := devbroker.Start(devbroker.Config{})
 	if err != nil {
 		t.Fatal(err)

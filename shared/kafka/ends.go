@@ -19,8 +19,8 @@ type snapshot struct {
 	ends map[int32]int64
 }
 
-// Through returns a moment; zero while none is known. Everything that was in the topic then has been returned by Fetch
-// and processed, even what an open transaction hid then. The moment is a second or two behind the present, or more if
+// Through returns a moment, or zero if none is known. Everything that was in the topic at that moment has been returned
+// by Fetch and processed, even what an open transaction hid then. The moment is a second or two in the past, or more if
 // reading is slower. It never goes back. Through is safe for concurrent use.
 func (c *Consumer) Through() time.Time {
 	c.mu.Lock()
@@ -93,7 +93,7 @@ func (c *Consumer) end(partition int32) int64 {
 	return max(high, c.high[partition])
 }
 
-// look fetches the ends of the partitions. The oldest snapshot is kept until everything was read up to it: under a lag
+// look fetches the ends of the partitions. It keeps the oldest snapshot until everything was read up to it. Under a lag
 // that never ends, a newer one would always be ahead. The newest waits behind it.
 func (c *Consumer) look(ctx context.Context, partitions []int32) {
 	now := snapshot{at: c.config.Clock.Now()}

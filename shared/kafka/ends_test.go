@@ -11,9 +11,9 @@ import (
 	"ordertally/shared/kafka/devbroker/devbrokertest"
 )
 
-// TestThroughIsWhatWasTakenOver reads a topic in parts: nothing is through before all was returned and asked past,
-// control records at the end of the partitions too.
-func TestThroughIsWhatWasTakenOver(t *testing.T) {
+// The topic is read in parts. Nothing counts as through until everything was returned and Fetch was called again.
+// Control records stand at the end of the partitions too.
+func TestThrough_IsWhatWasTakenOver(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()})
 	publishTo(t, dev.Addr(), "orders", 1, 10)
 	written := time.Now()
@@ -24,7 +24,7 @@ func TestThroughIsWhatWasTakenOver(t *testing.T) {
 	clocktest.Eventually(t, "it is behind", c.Behind)
 	for range 2 {
 		fetch(t, c, 5)
-		if through := c.Through(); !through.IsZero() { // the last five may still be lost with whoever holds them
+		if through := c.Through(); !through.IsZero() { // whoever has the last five may still lose them
 			t.Fatalf("through %s, and not all was taken over", through)
 		}
 	}
@@ -46,8 +46,8 @@ func TestThroughIsWhatWasTakenOver(t *testing.T) {
 	}
 }
 
-// TestNobodyIsBehindAnAbsentBroker has records wait that nobody fetches, and takes the broker away.
-func TestNobodyIsBehindAnAbsentBroker(t *testing.T) {
+// Records wait that nobody fetches. Then the broker is gone.
+func TestBehind_IsFalseWithoutABroker(t *testing.T) {
 	dev, err := devbroker.Start(devbroker.Config{DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

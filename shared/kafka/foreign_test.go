@@ -11,7 +11,7 @@ import (
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// foreign is another program that writes to the topic in a transaction which it leaves open.
+// foreign is another program. It writes to the topic in a transaction that it leaves open.
 type foreign struct {
 	t        *testing.T
 	producer *confluent.Producer
@@ -53,7 +53,7 @@ func (f *foreign) must(err error) {
 func (f *foreign) commit() { f.t.Helper(); f.must(f.producer.CommitTransaction(f.t.Context())) }
 func (f *foreign) abort()  { f.t.Helper(); f.must(f.producer.AbortTransaction(f.t.Context())) }
 
-// keep fetches until the test ends, and gives the keys that it got.
+// keep fetches until the test ends. It sends the keys that it gets.
 func (r *reader) keep() <-chan string {
 	keys := make(chan string, 100)
 	ctx, stop := context.WithCancel(r.t.Context())
@@ -90,9 +90,8 @@ func next(t *testing.T, keys <-chan string) string {
 	}
 }
 
-// TestConsumer_TheEndIsBehindAnOpenTransaction has committed records stand behind another program's open transaction:
-// the lag counts them, and no moment is through before they were read. Records of an aborted transaction take offsets
-// too.
+// Committed records stand behind another program's open transaction. The lag counts them, and no moment is through
+// before they were read. Records of an aborted transaction take offsets too.
 func TestConsumer_TheEndIsBehindAnOpenTransaction(t *testing.T) {
 	for _, end := range []string{"commits", "aborts"} {
 		t.Run(end, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/kafka"
 )
 
-// produce writes messages to the log as another program does, which is bound to no limit of ours.
+// produce writes messages to the log as another program does. Our limits do not bind it.
 func (l *log) produce(messages ...confluent.Message) {
 	l.t.Helper()
 	if _, err := l.admin().CreateTopics(l.t.Context(),
@@ -46,7 +46,7 @@ func largeConsumer(t *testing.T, l *log, limit int) *kafka.Consumer {
 	return c
 }
 
-// TestConsumer_LeavesOutWhatIsTooLarge: of a record that is larger than allowed come the place and the first headers.
+// Of a record that is larger than allowed, only the position and the first headers come.
 func TestConsumer_LeavesOutWhatIsTooLarge(t *testing.T) {
 	l := newLog(t)
 	many := func(s string, n int) []byte { return bytes.Repeat([]byte(s), n) }
@@ -76,8 +76,7 @@ func TestConsumer_LeavesOutWhatIsTooLarge(t *testing.T) {
 	}
 }
 
-// TestConsumer_KnowsALargeRecordAgain under another limit: the place where reading went on must not look like another
-// log.
+// The limit changes. The record before the position must not look like another log.
 func TestConsumer_KnowsALargeRecordAgain(t *testing.T) {
 	l := newLog(t)
 	l.produce(confluent.Message{Value: bytes.Repeat([]byte("x"), 5000)}, confluent.Message{Value: []byte("next")})
@@ -101,7 +100,7 @@ func TestConsumer_KnowsALargeRecordAgain(t *testing.T) {
 	}
 }
 
-// TestConsumer_FetchesNoMoreThanItsBytes whatever the number of records allows. They are one batch, which comes as one.
+// The bytes limit a fetch, however many records are allowed. The records are one batch, which arrives as one.
 func TestConsumer_FetchesNoMoreThanItsBytes(t *testing.T) {
 	l := newLog(t)
 	l.produce(confluent.Message{Value: []byte("first")})
@@ -129,7 +128,7 @@ func TestConsumer_FetchesNoMoreThanItsBytes(t *testing.T) {
 	if err := c.Assign(t.Context(), map[int32]kafka.Position{0: {Offset: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	const most = 19 // 16 MiB, and the record that passes them
+	const most = 19 // 16 MiB, and the record that exceeds them
 	for read := 0; read < records; {
 		f, err := c.Fetch(t.Context(), 5000)
 		if err != nil {

@@ -35,8 +35,8 @@ func (s *session) topicLimit(ctx context.Context) int {
 	return limit
 }
 
-// tooLarge returns a rejection of the records that the topic would not accept even alone; nil if there are none. It
-// asks for the limit again first, because that may have been raised.
+// tooLarge returns a rejection of the records that the topic would not accept even alone, or nil if there are none. It
+// first asks for the limit again, because that may have been raised.
 func (s *session) tooLarge(ctx context.Context, records []outbox.Record) *outbox.RejectedError {
 	over := s.over(records)
 	if over == nil {

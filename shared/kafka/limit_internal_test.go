@@ -14,9 +14,8 @@ import (
 	apache "ordertally/stack/kafka"
 )
 
-// TestTheLimitOfATopicIsKnownToTheByte lets Apache Kafka judge records of sizes around its limit, and sees the same
-// ones named before they are sent.
-func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
+// Apache Kafka judges records of sizes around its limit. The session must name the same ones before it sends them.
+func TestSession_KnowsTheTopicsLimitToTheByte(t *testing.T) {
 	const limit = 20_000
 	address := apache.ForTest(t).Addr()
 	publisher, err := NewPublisher(PublisherConfig{Brokers: []string{address}, Topic: "limited"}, zerolog.Nop())
@@ -43,7 +42,7 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 		if err != nil || results[0].Error.Code() != confluent.ErrNoError {
 			t.Fatal(results, err)
 		}
-		for s.topicLimit(t.Context()) != bytes { // until the broker applies it
+		for s.topicLimit(t.Context()) != bytes { // until the broker applies the limit
 		}
 	}
 	set(limit)
@@ -65,7 +64,7 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 		r := record(1, value)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		_, named := s.Publish(ctx, []outbox.Record{r, record(2, 10)}, outbox.Watermark{Slot: 2})
-		s.limit = 1 << 30 // have Kafka judge
+		s.limit = 1 << 30 // so that Kafka judges
 		places, judged := s.Publish(ctx, []outbox.Record{r}, outbox.Watermark{Slot: 2})
 		cancel()
 		s.Close()
@@ -74,7 +73,7 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 				judged)
 		}
 	}
-	// Many small records in one batch of a partition fit too: the client makes its batches no larger than the limit.
+	// Many small records in one batch of a partition fit too. The client makes no batch larger than the limit.
 	s = open()
 	defer s.Close()
 	many := make([]outbox.Record, 200)
@@ -84,7 +83,7 @@ func TestTheLimitOfATopicIsKnownToTheByte(t *testing.T) {
 	if _, err := s.Publish(t.Context(), many, outbox.Watermark{Slot: 200}); err != nil {
 		t.Errorf("200 records of 1 KB in a topic that takes 20 KB at once: %v", err)
 	}
-	// An operator raises the limit: the session hears of it when it matters.
+	// An operator raises the limit. The session asks again when it matters.
 	set(2 * limit)
 	if _, err := s.Publish(t.Context(), []outbox.Record{record(201, limit)}, outbox.Watermark{Slot: 201}); err != nil {
 		t.Errorf("after the limit was raised: %v", err)

@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// The partition that the relay names is the one that librdkafka would have chosen, with the topic's own number.
+// The relay names the partition that librdkafka would choose for the topic's number of partitions.
 func TestPartition_IsThatOfMurmur2Random(t *testing.T) {
 	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	const topic, partitions = "murmur2", 7

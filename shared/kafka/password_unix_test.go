@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/settings/plainfile/plainfiletest"
 )
 
-func TestNoFileOfKafkaHangs(t *testing.T) {
+func TestSecurity_NoFileHangs(t *testing.T) {
 	refused := func(s kafka.Security, wants ...string) {
 		t.Helper()
 		err := plainfiletest.Within(t, func() error { return s.Validate("kafka-") })

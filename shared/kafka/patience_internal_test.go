@@ -13,7 +13,7 @@ func TestPatience_GrowsWithFailuresInARow(t *testing.T) {
 		}
 		p.failed()
 	}
-	for range 9 { // however many failures there were
+	for range 9 { // the number of failures does not matter
 		p.went()
 	}
 	if got := p.wait(); got != 3*time.Second {

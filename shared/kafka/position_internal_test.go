@@ -33,7 +33,7 @@ func TestCheckpoints_AreFewAndReachFarBack(t *testing.T) {
 	}
 }
 
-func TestWhatARecordIsRecognisedBy(t *testing.T) {
+func TestIdentity_OfARecord(t *testing.T) {
 	slot := func(lineage, sequence, id string) *Record {
 		return &Record{Value: []byte(id), Headers: []cloudevent.Header{
 			{Key: cloudevent.HeaderID, Value: []byte(id)},

@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// The requests of Kafka's protocol that a proxy is told to spoil.
+// These are the requests of Kafka's protocol that a proxy can be told to spoil.
 const (
 	produceRequest         = 0
 	endTxnRequest          = 26
 	txnOffsetCommitRequest = 28
 )
 
-// proxy stands between clients and one broker, and breaks a connection at a chosen request.
+// proxy stands between clients and one broker. It breaks a connection at a chosen request.
 type proxy struct {
 	address string // for clients
 	broker  string
@@ -26,7 +26,7 @@ type proxy struct {
 	ended sync.WaitGroup
 }
 
-// spoiling says which request is the next to break its connection: before it is passed on, or instead of its answer.
+// spoiling says which request breaks its connection next: before it is passed on, or when its answer comes.
 type spoiling struct {
 	request uint16
 	before  bool
@@ -70,9 +70,9 @@ func startProxy(t *testing.T) *proxy {
 	return p
 }
 
-// pass copies requests and answers until either side ends or the connection is to break.
+// pass copies requests and answers until one side ends or the connection is to break.
 func (p *proxy) pass(client, broker net.Conn) {
-	var cut atomic.Int64 // the correlation id of the answer that is not to arrive, plus 1
+	var cut atomic.Int64 // the correlation id of the answer that must not arrive, plus 1
 	end := func() {
 		_ = client.Close()
 		_ = broker.Close()
@@ -111,7 +111,7 @@ func (p *proxy) pass(client, broker net.Conn) {
 	})
 }
 
-// readFrame reads a request or an answer, its length in front.
+// readFrame reads a request or an answer, with its length in front.
 func readFrame(from io.Reader) ([]byte, error) {
 	var length [4]byte
 	if _, err := io.ReadFull(from, length[:]); err != nil {

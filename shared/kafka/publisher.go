@@ -70,8 +70,8 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 	return p, nil
 }
 
-// Open makes the topic if it is absent and the lineage has published nothing. Then it fences earlier sessions, and only
-// then reads the watermark: one that is read before InitTransactions can still be overtaken (rule P6).
+// Open creates the topic if it is missing and the lineage has published nothing. It then fences earlier sessions, and
+// only then reads the watermark. A watermark that is read before InitTransactions can still be overtaken (rule P6).
 func (p *Publisher) Open(ctx context.Context, id outbox.Identity) (outbox.Session, error) {
 	for {
 		s, err := p.connect(id.Lineage)

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, brokertest.Abandoned()...) }
 
-func TestPublisherOnTheDevBroker(t *testing.T) {
+func TestPublisher_OnTheDevelopmentBroker(t *testing.T) {
 	fresh := func(t *testing.T) outboxtest.Target {
 		return target(t, devbrokertest.Start(t, devbroker.Config{}).Addr())
 	}
@@ -28,20 +28,20 @@ func TestPublisherOnTheDevBroker(t *testing.T) {
 	outboxtest.RunLog(t, fresh)
 }
 
-func TestPublisherOnApacheKafka(t *testing.T) {
+func TestPublisher_OnApacheKafka(t *testing.T) {
 	address := apache.ForTest(t).Addr()
 	fresh := func(t *testing.T) outboxtest.Target { return target(t, address) }
 	outboxtest.Run(t, fresh)
 	outboxtest.RunLog(t, fresh)
 }
 
-// Without transactions the part of the contract is kept that does not need them.
-func TestAtLeastOnceOnApacheKafka(t *testing.T) {
+// Without transactions, a publisher keeps the part of the contract that needs none.
+func TestPublisher_AtLeastOnceOnApacheKafka(t *testing.T) {
 	address := apache.ForTest(t).Addr()
 	outboxtest.RunAtLeastOnce(t, func(t *testing.T) outboxtest.Target { return targetWith(t, address, true) })
 }
 
-// target publishes to a topic named like the test.
+// target returns a target that publishes to a topic named after the test.
 func target(t *testing.T, address string) outboxtest.Target {
 	t.Helper()
 	return targetWith(t, address, false)
@@ -75,7 +75,7 @@ func targetWith(t *testing.T, address string, idempotent bool) outboxtest.Target
 		}}
 }
 
-func TestAMissingTopicIsMadeOnlyForALineageThatPublishedNothing(t *testing.T) {
+func TestPublisher_CreatesAMissingTopicOnlyForANewLineage(t *testing.T) {
 	address := devbrokertest.Start(t, devbroker.Config{}).Addr()
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: "gone"},
 		zerolog.Nop())

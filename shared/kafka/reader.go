@@ -142,7 +142,7 @@ func (r *reader) firsts(ctx context.Context, at map[int32]int64) (map[int32]*con
 	return first, nil
 }
 
-// Ends implements outbox.Session.
+// Ends implements outbox.Log.
 func (s *session) Ends(context.Context) (map[int32]int64, error) {
 	r, err := s.newReader(everything)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *session) Ends(context.Context) (map[int32]int64, error) {
 	return ends, nil
 }
 
-// Lost implements outbox.Session.
+// Lost implements outbox.Log.
 func (s *session) Lost(ctx context.Context, records []outbox.StoredRecord) ([]outbox.StoredRecord, error) {
 	switch same, err := s.sameTopic(ctx); {
 	case err != nil:
@@ -212,7 +212,7 @@ func (s *session) Lost(ctx context.Context, records []outbox.StoredRecord) ([]ou
 	return slices.DeleteFunc(slices.Clone(records), func(record outbox.StoredRecord) bool { return !gone[record] }), nil
 }
 
-// envelopeOf returns the envelope of an order service's message; false for any other record.
+// envelopeOf returns the envelope of an order service's message, or false for any other record.
 func envelopeOf(m *confluent.Message) (cloudevent.Envelope, bool) {
 	headers := make([]cloudevent.Header, len(m.Headers))
 	for i, h := range m.Headers {
@@ -222,7 +222,7 @@ func envelopeOf(m *confluent.Message) (cloudevent.Envelope, bool) {
 	return envelope, err == nil
 }
 
-// storedRecord returns a message of this lineage; false if the record is nil or of another lineage.
+// storedRecord returns a message of this lineage, or false if the record is nil or of another lineage.
 func (s *session) storedRecord(m *confluent.Message) (outbox.StoredRecord, bool) {
 	if m == nil {
 		return outbox.StoredRecord{}, false

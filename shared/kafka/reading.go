@@ -3,11 +3,11 @@ package kafka
 // Reason says why reading a partition did not go on at its position.
 type Reason string
 
-// The reasons. They are a closed set: a metric has them as labels.
+// The reasons. The set is closed, because the values label metrics.
 const (
 	// Truncated: Kafka lost the end of the log. It is shorter than what was read, or has other records there.
 	Truncated Reason = "truncated"
-	// Recreated: the topic was deleted and made again.
+	// Recreated: the topic was deleted and created again.
 	Recreated Reason = "recreated"
 	// Expired: records were deleted before they were read. They are lost to the reader.
 	Expired Reason = "expired"

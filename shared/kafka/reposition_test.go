@@ -18,7 +18,8 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// log is a topic of one partition on a broker that a test stops, and starts with what it kept at another time.
+// log is a topic with one partition, on a broker that a test stops. The test can start the broker with what it kept at
+// an earlier time.
 type log struct {
 	t    *testing.T
 	dev  *devbroker.Broker
@@ -61,7 +62,7 @@ func (l *log) snapshot() (dir string) {
 	return dir
 }
 
-// powerCut starts the broker with what it kept at the time of a snapshot.
+// powerCut restarts the broker with what it kept at the time of a snapshot.
 func (l *log) powerCut(snapshot string) {
 	l.t.Helper()
 	l.stop()
@@ -69,7 +70,7 @@ func (l *log) powerCut(snapshot string) {
 	l.start()
 }
 
-// publish writes records with these slots, each of one offset and another for its transaction's marker.
+// publish writes records with these slots. Each takes one offset, and its transaction's marker takes another.
 func (l *log) publish(lineage string, from, to uint64) {
 	l.t.Helper()
 	publisher, err := kafka.NewPublisher(
@@ -104,7 +105,7 @@ func (l *log) admin() *confluent.AdminClient {
 	return admin
 }
 
-// recreate deletes the topic; the next publish makes it again.
+// recreate deletes the topic. The next publish creates it again.
 func (l *log) recreate() {
 	l.t.Helper()
 	results, err := l.admin().DeleteTopics(l.t.Context(), []string{"orders"})
@@ -123,7 +124,7 @@ func (l *log) deleteBefore(offset int64) {
 	}
 }
 
-// reader follows what a consumer returns.
+// reader fetches from a consumer and follows its repositions.
 type reader struct {
 	t    *testing.T
 	c    *kafka.Consumer
@@ -139,7 +140,7 @@ func (l *log) read(next map[int32]kafka.Position) *reader {
 	return r
 }
 
-// until fetches until the key came, and returns all keys and repositions on the way.
+// until fetches until key comes. It returns all keys and repositions up to there.
 func (r *reader) until(key string) (keys []string, moved []kafka.Reposition) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
@@ -160,7 +161,7 @@ func (r *reader) until(key string) (keys []string, moved []kafka.Reposition) {
 	return keys, moved
 }
 
-// follows wants the records of these keys and nothing else.
+// follows checks that exactly the records of these keys come next.
 func (r *reader) follows(keys ...string) {
 	r.t.Helper()
 	if got, moved := r.until(keys[len(keys)-1]); !slices.Equal(got, keys) || len(moved) > 0 {
@@ -168,8 +169,8 @@ func (r *reader) follows(keys ...string) {
 	}
 }
 
-// goesBack wants one reposition, and then whatever stands in the log behind the place it names. Records stand at every
-// second offset from 0 on.
+// goesBack checks that one reposition comes, to from, and then the records that stand in the log from there. Records
+// stand at every second offset from 0 on.
 func (r *reader) goesBack(reason kafka.Reason, from int64, stands ...string) {
 	r.t.Helper()
 	keys, moved := r.until(stands[len(stands)-1])
@@ -181,7 +182,7 @@ func (r *reader) goesBack(reason kafka.Reason, from int64, stands ...string) {
 	}
 }
 
-// slots returns the keys of records.
+// slots returns the keys of the records with these slots.
 func slots(lineage string, from, to int) (keys []string) {
 	for slot := from; slot <= to; slot++ {
 		keys = append(keys, fmt.Sprint(lineage, slot))
@@ -189,7 +190,7 @@ func slots(lineage string, from, to int) (keys []string) {
 	return keys
 }
 
-func TestAnOutageWithoutLossChangesNothing(t *testing.T) {
+func TestReading_GoesOnAfterAnOutageWithoutLoss(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 5)
 	r := l.read(nil)
@@ -205,7 +206,7 @@ func TestAnOutageWithoutLossChangesNothing(t *testing.T) {
 	r.follows("a9")
 }
 
-func TestALogThatLostItsEndIsReadAgain(t *testing.T) {
+func TestReading_GoesBackWhenTheLogLostItsEnd(t *testing.T) {
 	for _, while := range []string{"reading", "stopped"} {
 		t.Run(while, func(t *testing.T) {
 			l := newLog(t)
@@ -226,8 +227,8 @@ func TestALogThatLostItsEndIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestALogThatWasFilledAgainIsReadAgain lets a reader see the log only when its position is in it again.
-func TestALogThatWasFilledAgainIsReadAgain(t *testing.T) {
+// The reader sees the log only after it has grown past the reader's position again.
+func TestReading_GoesBackWhenTheLogWasFilledAgain(t *testing.T) {
 	for _, while := range []string{"reading", "stopped"} {
 		t.Run(while, func(t *testing.T) {
 			l := newLog(t)
@@ -252,7 +253,7 @@ func TestALogThatWasFilledAgainIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestATopicThatWasMadeAgainIsReadFromItsStart(t *testing.T) {
+func TestReading_StartsAgainWhenTheTopicWasRecreated(t *testing.T) {
 	for _, while := range []string{"reading", "stopped"} {
 		t.Run(while, func(t *testing.T) {
 			l := newLog(t)
@@ -265,7 +266,7 @@ func TestATopicThatWasMadeAgainIsReadFromItsStart(t *testing.T) {
 				r = l.read(r.next)
 			}
 			keys, moved := r.until("b20")
-			for i, key := range keys { // before it notices, it may read on where the other topic ended
+			for i, key := range keys { // until it notices, it may read on where the other topic ended
 				if key == "b1" {
 					keys = keys[i:]
 				}
@@ -278,7 +279,7 @@ func TestATopicThatWasMadeAgainIsReadFromItsStart(t *testing.T) {
 	}
 }
 
-func TestDeletedRecordsAreReported(t *testing.T) {
+func TestReading_ReportsDeletedRecords(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 4)
 	r := l.read(nil)
@@ -297,8 +298,7 @@ func TestDeletedRecordsAreReported(t *testing.T) {
 	}
 }
 
-// TestReading_GoesOnWithoutCheckpoints are those of files of the time before checkpoints, and of partitions of which nothing was
-// read yet.
+// A file from before there were checkpoints has none. Neither has a partition of which nothing was read yet.
 func TestReading_GoesOnWithoutCheckpoints(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 9) // offsets 0 to 17
@@ -306,7 +306,7 @@ func TestReading_GoesOnWithoutCheckpoints(t *testing.T) {
 	l.read(map[int32]kafka.Position{0: {Offset: 100}}).goesBack(kafka.Truncated, 100, slots("a", 1, 9)...)
 }
 
-// TestReading_FindsTheNewestCheckpointThatMatches goes back no further than needed.
+// The consumer goes back no further than it must.
 func TestReading_FindsTheNewestCheckpointThatMatches(t *testing.T) {
 	l := newLog(t)
 	l.publish("a", 1, 3)

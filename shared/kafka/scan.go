@@ -28,7 +28,7 @@ type scan struct {
 	chunk  []outbox.StoredRecord
 }
 
-// Scan implements outbox.Session.
+// Scan implements outbox.Log.
 func (s *session) Scan(
 	ctx context.Context,
 	from map[int32]int64,

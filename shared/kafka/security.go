@@ -12,21 +12,21 @@ import (
 	"ordertally/shared/settings/tlsfiles"
 )
 
-// Security is how clients connect to Kafka. The tags make it flags. The zero value is plain text and nobody's name.
+// Security is how clients connect to Kafka. The tags turn it into flags. The zero value is plain text without a login.
 type Security struct {
-	// TLS encrypts; CAFile has the authorities of the brokers' certificates, by default the system's.
+	// TLS turns on encryption. CAFile has the authorities of the brokers' certificates. Default: the system's.
 	TLS    bool   `name:"tls" help:"Connect to Kafka with TLS."`
 	CAFile string `name:"tls-ca-file" placeholder:"FILE" help:"Authorities (PEM) of the brokers' certificates; the system's without it."`
-	// CertFile and KeyFile are what the client shows to brokers that ask for a certificate.
+	// CertFile and KeyFile are the client's certificate, for brokers that ask for one.
 	CertFile string `name:"tls-cert-file" placeholder:"FILE" help:"Certificate (PEM) to show to the brokers."`
 	KeyFile  string `name:"tls-key-file" placeholder:"FILE" help:"Private key (PEM) of that certificate."`
 	// Mechanism of SASL: none, plain, scram-sha-256 or scram-sha-512.
 	Mechanism string `name:"sasl-mechanism" default:"none" enum:"none,plain,scram-sha-256,scram-sha-512" help:"How to log in to Kafka (SASL): ${enum}."`
 	Username  string `name:"sasl-username" help:"Name to log in with."`
-	// PasswordFile has the password, which may be changed while the service runs: it is read when a client is made, and
-	// again by one that a broker refuses. Without it the environment has it: see Password.
+	// PasswordFile has the password. It may be changed while the service runs. It is read when a client is made, and
+	// again when a broker refuses the login. Without it the password comes from the environment: see Password.
 	PasswordFile string `name:"sasl-password-file" placeholder:"FILE" help:"File with the password; the variable KAFKA_SASL_PASSWORD of the service, such as ORDER_KAFKA_SASL_PASSWORD, holds it otherwise."`
-	// Password is what the program took from the environment. It is no flag: others on the machine can see those.
+	// Password is the one from the environment. It is no flag, because other users of the machine can see flags.
 	Password secret.Text `kong:"-" name:"sasl-password" help:"Password for Kafka"`
 }
 
@@ -34,10 +34,10 @@ const noSASL = "none"
 
 func (s *Security) sasl() bool { return s.Mechanism != "" && s.Mechanism != noSASL }
 
-// maxPassword bounds the password's file, in bytes.
+// maxPassword limits the password file, in bytes.
 const maxPassword = 64 << 10
 
-// Validate names what is missing or cannot be read; prefix is that of the settings' names.
+// Validate says what is missing or cannot be read. prefix is that of the settings' names.
 func (s *Security) Validate(prefix string) error {
 	var errs []error
 	if !s.TLS && (s.CAFile != "" || s.CertFile != "" || s.KeyFile != "") {
@@ -85,7 +85,7 @@ func (s *Security) password() (secret.Text, error) {
 	return secret.New(password), nil
 }
 
-// settings are those of librdkafka.
+// settings returns the settings of librdkafka.
 func (s *Security) settings() (confluent.ConfigMap, error) {
 	config := confluent.ConfigMap{}
 	protocol := "plaintext"

@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/settings/tlsfiles/tlstest"
 )
 
-func TestASecretIsNotShown(t *testing.T) {
+func TestSecurity_DoesNotShowASecret(t *testing.T) {
 	s := kafka.Security{Username: "me", Password: secret.New("open-sesame")}
 	asJSON, err := json.Marshal(s)
 	if err != nil {
@@ -27,7 +27,7 @@ func TestASecretIsNotShown(t *testing.T) {
 	}
 }
 
-func TestSecuritySettings(t *testing.T) {
+func TestSecurity_Settings(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -45,7 +45,7 @@ func TestSecuritySettings(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		s    kafka.Security
-		want string // "" when it is good
+		want string // "" for a good one
 	}{
 		{"nothing", kafka.Security{}, ""},
 		{"TLS", kafka.Security{TLS: true, CAFile: ca.File, CertFile: cert, KeyFile: key}, ""},

@@ -49,8 +49,8 @@ type session struct {
 	closing  sync.Once
 }
 
-// watchEvents reads the event channel and notes trouble. A single broker that is away is no reason to check the topic
-// again, because other brokers have the acknowledged records.
+// watchEvents reads the event channel and notes errors. One broker that is away is no reason to check the topic again,
+// because other brokers have the acknowledged records.
 func (s *session) watchEvents() {
 	s.events.Go(func() {
 		for event := range s.producer.Events() {
@@ -129,16 +129,16 @@ func (s *session) call(ctx context.Context, f func(context.Context) error) error
 	}
 }
 
-// Mark implements outbox.Session.
+// Watermark implements outbox.Session.
 func (s *session) Watermark() (outbox.Watermark, bool) { return s.watermark, s.known }
 
 // Partitions implements outbox.Session.
 func (s *session) Partitions() int { return s.topic.partitions }
 
-// LogID implements outbox.Session. It is the topic's id.
+// LogID implements outbox.Log. It is the topic's id.
 func (s *session) LogID() string { return s.topic.id }
 
-// Disconnected implements outbox.Session.
+// Disconnected implements outbox.Log.
 func (s *session) Disconnected() <-chan struct{} { return s.broke }
 
 // Publish implements outbox.Session.
@@ -188,7 +188,7 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 		return nil, outage(fmt.Errorf("commit a Kafka transaction: %w", err))
 	}
 	// librdkafka repeats a commit whose answer was lost. The first one may still arrive later and end the next
-	// transaction, because librdkafka lacks KIP-890. So after trouble a success counts as unknown (rule P6).
+	// transaction, because librdkafka lacks KIP-890. So if there was an error, a success counts as unknown (rule P6).
 	if s.troubled.Load() || s.logs.broken.Load() {
 		return nil, &outbox.OutageError{Class: outbox.Unavailable,
 			Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}

@@ -16,7 +16,7 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// publishApart publishes slots, so many in a transaction, a millisecond apart by their timestamps.
+// publishApart publishes slots, together of them in each transaction. Their timestamps are a millisecond apart.
 func publishApart(t *testing.T, address, topic string, slots, together int) {
 	t.Helper()
 	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: []string{address}, Topic: topic}, zerolog.Nop())
@@ -42,13 +42,13 @@ func publishApart(t *testing.T, address, topic string, slots, together int) {
 	}
 }
 
-// TestTail_LooksAtTheNewestRecords looks at the end of a topic on which every record has a transaction of its own:
-// fewer than there are, one, all, more than there are. Nothing of it is left in Kafka.
+// Every record has a transaction of its own. The tail asks for fewer records than there are, for one, for all and for
+// more. Nothing of it is left in Kafka.
 func TestTail_LooksAtTheNewestRecords(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()})
 	const slots = 16
 	publishApart(t, dev.Addr(), "orders", slots, 1)
-	for range 4 { // the end of a partition is full of what was never committed
+	for range 4 { // records that were never committed fill the end of a partition
 		brokertest.Hang(t, dev.Addr(), "orders")(false)
 	}
 	publishApart(t, dev.Addr(), "batch", slots, slots/2)

@@ -16,12 +16,12 @@ var ErrTopicMissing = errors.New("the topic is gone although this file has publi
 
 // topic is what a broker says about a topic.
 type topic struct {
-	id         string // changes if the topic is deleted and made again
+	id         string // changes if the topic is deleted and created again
 	partitions int
 }
 
-// ensureTopic checks that the topic exists, and makes it if mayCreate allows. A topic that the broker makes by itself
-// at first use would lack the settings of the contract.
+// ensureTopic checks that the topic exists, and creates it if mayCreate allows. If the broker created it by itself at
+// first use, it would lack the settings of the contract.
 func ensureTopic(ctx context.Context, admin *confluent.AdminClient, config PublisherConfig, mayCreate bool) (topic,
 	error) {
 	found, exists, err := describeTopic(ctx, admin, config.Topic)

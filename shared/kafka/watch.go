@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// sameTopic reports whether the topic is the one with which the session was opened. It is not if it was deleted,
-// whether or not it was made again.
+// sameTopic reports whether the topic is the one with which the session was opened. It is not if that one was deleted,
+// even if it was created again.
 func (s *session) sameTopic(ctx context.Context) (bool, error) {
 	found, err := s.lookAtTopic(ctx)
 	return found.id == s.topic.id, err

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Backoff is exponential backoff with full jitter: the n-th wait is random between 0 and First times Factor^(n-1), at
-// most Limit. The tags are for messages that are refused.
+// Backoff is exponential backoff with full jitter. The n-th wait is random between 0 and First times Factor^(n-1), at
+// most Limit. The tags are those for refused messages.
 type Backoff struct {
 	First  time.Duration `name:"first" default:"1s" range:"1ms..24h" help:"Longest wait before a refused message is tried again."`
 	Factor float64       `name:"factor" default:"2" range:"1..100" help:"Growth of that wait with each attempt."`

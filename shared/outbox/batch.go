@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// positionMap says where the slots of one batch stand, in two or three bytes each: how far the slot is from the one
-// before, the partition, and how far the offset is from the one that follows the partition's last. Offsets of one
+// positionMap holds the positions of the slots of one batch. Each takes two or three bytes: the distance to the slot
+// before, the partition, and the distance of the offset from the next one expected in that partition. The offsets of a
 // transaction follow each other unless somebody else writes to the partition.
 type positionMap []byte
 
@@ -30,7 +30,7 @@ func newPositionMap(records []StoredRecord) positionMap {
 	return m
 }
 
-// storedRecords returns records at their places.
+// storedRecords joins records with their positions.
 func storedRecords(records []Record, places []Position) []StoredRecord {
 	all := make([]StoredRecord, len(records))
 	for i := range records {
@@ -49,7 +49,7 @@ func (m positionMap) find(slot uint64) (place Position, found bool) {
 	return place, found
 }
 
-// each calls visit for each slot, in order, until it returns false.
+// each calls visit for each slot in order, until visit returns false.
 func (m positionMap) each(visit func(slot uint64, place Position) bool) {
 	var at uint64
 	next := map[int32]int64{}
@@ -71,7 +71,7 @@ func (m positionMap) each(visit func(slot uint64, place Position) bool) {
 	}
 }
 
-// putAgain records that a message was published a second time, because the log had lost it.
+// putAgain records that a message was published a second time because the log had lost it.
 func putAgain(root *bbolt.Bucket, s *StoredRecord, at time.Time) error {
 	bucket := root.Bucket(againBucket)
 	bucket.FillPercent = tailFill
@@ -83,7 +83,7 @@ func putAgain(root *bbolt.Bucket, s *StoredRecord, at time.Time) error {
 	return bucket.Put(key, record.Seal(key))
 }
 
-// getAgain returns what putAgain recorded of slot; a zero Standing when there is nothing.
+// getAgain returns what putAgain recorded for slot, or a zero StoredRecord.
 func getAgain(root *bbolt.Bucket, slot uint64) (s StoredRecord, at time.Time, err error) {
 	key := slotKey(slot)
 	sealed := root.Bucket(againBucket).Get(key)
@@ -104,8 +104,8 @@ func getAgain(root *bbolt.Bucket, slot uint64) (s StoredRecord, at time.Time, er
 	return s, at, nil
 }
 
-// publication returns when the batch of slot was published and where its messages stand; zero values when that was not
-// recorded before a crash.
+// publication returns when the batch of slot was published, and the positions of its messages. Both are zero if a crash
+// prevented the record.
 func publication(root *bbolt.Bucket, slot uint64) (at time.Time, slots positionMap, err error) {
 	again, at, err := getAgain(root, slot)
 	if again.Slot != 0 || err != nil {
@@ -122,7 +122,7 @@ func publication(root *bbolt.Bucket, slot uint64) (at time.Time, slots positionM
 	return b.at, b.slots, nil
 }
 
-// positionCursor finds the places of ascending slots, decoding each batch once.
+// positionCursor finds the positions of ascending slots. It decodes each batch once.
 type positionCursor struct {
 	root   *bbolt.Bucket
 	last   uint64 // of the batch in places
@@ -153,12 +153,12 @@ func (c *positionCursor) find(slot uint64) (place Position, known bool, err erro
 	return place, known, nil
 }
 
-// batch is one published transaction: when, and where each of its slots stands.
+// batch is one published transaction: its time, and the position of each of its slots.
 type batch struct {
 	first, last uint64
 	at          time.Time
 	slots       positionMap
-	tails       tails // that it moved; stored beside it
+	tails       tails // those that it moved; stored with it
 }
 
 const batchVersion = 3

@@ -13,29 +13,29 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// The buckets of an outbox, all within one bucket of the file.
+// These are the buckets of an outbox. All are in one bucket of the file.
 var (
 	rootBucket      = []byte("outbox")
 	metaBucket      = []byte("meta")      // see expiredKey
 	lineagesBucket  = []byte("lineages")  // slot -> the lineage that the slots after it belong to
 	tailsBucket     = []byte("tails")     // partition -> the last record published there
-	messagesBucket  = []byte("messages")  // slot -> row; its bbolt sequence is the last slot given
+	messagesBucket  = []byte("messages")  // slot -> row; bbolt's sequence is the last slot given
 	skippedBucket   = []byte("skipped")   // slot -> nothing: never to be published under this slot
-	waitingBucket   = []byte("waiting")   // skipped slot -> entry: waits, is held, or is parked
-	movedBucket     = []byte("moved")     // origin -> the slot its message has now, when that is another
+	waitingBucket   = []byte("waiting")   // skipped slot -> entry of a message that waits, is held or is parked
+	movedBucket     = []byte("moved")     // origin -> the slot that its message has now, if another
 	retriedBucket   = []byte("retried")   // slot -> origin, for the slots that moved messages got
 	batchesBucket   = []byte("batches")   // last slot of a published batch -> when and where it was published
 	parkedBucket    = []byte("parked")    // id -> skipped slot of a parked message
-	countsBucket    = []byte("counts")    // slot -> the number of partitions that messages from it on are spread over
-	auditBucket     = []byte("audit")     // number -> what an operator did
-	againBucket     = []byte("again")     // slot -> when and where it was published again, after the log had lost it
-	incidentsBucket = []byte("incidents") // number -> what was found amiss when a session was opened
+	countsBucket    = []byte("counts")    // slot -> how many partitions messages are spread over from it on
+	auditBucket     = []byte("audit")     // number -> audit entry
+	againBucket     = []byte("again")     // slot -> when and where it was published again after the log lost it
+	incidentsBucket = []byte("incidents") // number -> incident
 )
 
-// tailFill packs pages full that are only appended to.
+// tailFill fills the pages of buckets that are only appended to.
 const tailFill = 0.9
 
-// buckets are those of an outbox.
+// buckets returns the names of all buckets.
 func buckets() [][]byte {
 	return [][]byte{
 		metaBucket,
@@ -58,7 +58,7 @@ func buckets() [][]byte {
 
 func slotKey(slot uint64) []byte { return binary.BigEndian.AppendUint64(nil, slot) }
 
-// slotOf is 0 for a key that is too short for one: its checksum, which is asked afterwards, says that it is damaged.
+// slotOf returns 0 for a key that is too short. The checksum, which is checked next, then reports the damage.
 func slotOf(key []byte) uint64 {
 	if len(key) < 8 {
 		return 0
@@ -86,8 +86,8 @@ func sealedSlot(key, sealed []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(value), nil
 }
 
-// isDiscarded says whether the mark of a skipped slot is that of a message that was discarded and has gone. A slot that
-// was not skipped has none.
+// isDiscarded reports whether the mark of a skipped slot says that its message was discarded and has expired. A slot
+// that was not skipped has no mark.
 func isDiscarded(key, mark []byte) (bool, error) {
 	if mark == nil {
 		return false, nil
@@ -99,7 +99,7 @@ func isDiscarded(key, mark []byte) (bool, error) {
 	return len(value) > 0, nil // see markDiscarded
 }
 
-// emptyBucket deletes the keys of a bucket that are not below from.
+// emptyBucket deletes the keys of a bucket from from on.
 func emptyBucket(bucket *bbolt.Bucket, from []byte) error {
 	var keys [][]byte
 	cursor := bucket.Cursor()
@@ -114,18 +114,18 @@ func emptyBucket(bucket *bbolt.Bucket, from []byte) error {
 }
 
 var (
-	// discardedBucket has, for each discarded message whose row is there, when it was discarded and its slot ->
-	// nothing.
+	// discardedBucket holds, for each discarded message that still has its row, the time of the decision and the slot
+	// as the key. The value is empty.
 	discardedBucket = []byte("discarded")
 
-	// expiredKey in the meta bucket is the slot up to which published messages have gone.
+	// expiredKey in the meta bucket holds the slot up to which published messages have expired.
 	expiredKey = []byte("expired")
 
-	// markDiscarded is the value of a skipped slot whose message was discarded and has gone.
+	// markDiscarded is the value of a skipped slot whose message was discarded and has expired.
 	markDiscarded = []byte{1}
 )
 
-// discardedKey sorts by the time, in nanoseconds since 1970.
+// discardedKey sorts by time, in nanoseconds since 1970.
 func discardedKey(at time.Time, slot uint64) []byte {
 	var key codec.Encoder
 	key.Uint64(uint64(at.UnixNano()))
@@ -133,7 +133,7 @@ func discardedKey(at time.Time, slot uint64) []byte {
 	return key.Encoded()
 }
 
-// expiredSlot is the slot up to which published messages have gone from the file, 0 when none has.
+// expiredSlot returns the slot up to which published messages have expired, or 0.
 func expiredSlot(root *bbolt.Bucket) (uint64, error) {
 	sealed := root.Bucket(metaBucket).Get(expiredKey)
 	if sealed == nil {
@@ -146,14 +146,15 @@ func expiredSlot(root *bbolt.Bucket) (uint64, error) {
 	return slot, nil
 }
 
-// expired says whether the row of slot is missing because its message was published and has expired.
+// expired reports whether the row of slot is missing because its message was published and has expired.
 func expired(root *bbolt.Bucket, slot uint64) (bool, error) {
 	front, err := expiredSlot(root)
 	return err == nil && slot <= front, err
 }
 
-// countRows returns the number of rows in the messages bucket without reading them: each slot has one, but for those
-// that expired or moved on. entries are all in the waiting bucket: each has its row and its mark.
+// countRows returns the number of rows in the messages bucket without reading them. Each slot has a row, unless the row
+// expired or moved to another slot. entries are all entries of the waiting bucket. Each of them has its row and its
+// mark.
 func countRows(root *bbolt.Bucket, entries int) (int64, error) {
 	front, err := expiredSlot(root)
 	if err != nil {
@@ -167,12 +168,12 @@ func countRows(root *bbolt.Bucket, entries int) (int64, error) {
 	return rows, nil
 }
 
-// deleteMark forgets a slot that the front has passed and whose message has moved on.
+// deleteMark deletes the mark of a slot that is before the front and whose message has moved.
 func deleteMark(root *bbolt.Bucket, key []byte) error {
 	return errors.Join(root.Bucket(skippedBucket).Delete(key), root.Bucket(retriedBucket).Delete(key))
 }
 
-// currentSlot returns the slot that the message has now which was appended with origin.
+// currentSlot returns the slot that the message appended with origin has now.
 func currentSlot(root *bbolt.Bucket, origin uint64) (uint64, error) {
 	key := slotKey(origin)
 	if moved := root.Bucket(movedBucket).Get(key); moved != nil {

@@ -15,10 +15,10 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Root is the name of the bucket that an outbox is in.
+// Root returns the name of the bucket that an outbox is in.
 func Root() []byte { return rootBucket }
 
-// Check is a boltdb.Checker for the outbox's bucket. It checks each record, and whether the records that belong to it
+// Check is a boltdb.Checker for the outbox's bucket. It checks each record, and that the records which belong to it
 // exist.
 func Check(r *boltdb.Record) error {
 	if r.IsBucket {
@@ -85,8 +85,7 @@ func checkBucket(r *boltdb.Record) error {
 	return nil
 }
 
-// checkTail says what is wrong with the last slot given: it has a row, was skipped, or has expired, and no row comes
-// after it.
+// checkTail checks the last slot given. It must have a row, be skipped, or have expired. No row may come after it.
 func checkTail(root *bbolt.Bucket, given, last uint64) error {
 	front, err := expiredSlot(root)
 	if err != nil {
@@ -98,7 +97,7 @@ func checkTail(root *bbolt.Bucket, given, last uint64) error {
 	return nil
 }
 
-// checks are those of records whose checksum is right, by bucket.
+// checks are for records whose checksum is right, by bucket.
 var checks = map[string]func(r *boltdb.Record, value []byte) error{
 	string(messagesBucket): func(r *boltdb.Record, _ []byte) error {
 		row, err := decodeRow(r.Key, r.Value)
@@ -183,7 +182,7 @@ func wrongSize(b []byte, size int) error {
 	return fmt.Errorf("%w: %d bytes instead of %d", boltdb.ErrCorrupt, len(b), size)
 }
 
-// leads says whether an index has an entry for a slot.
+// leads checks that an index has an entry for a slot.
 func leads(root *bbolt.Bucket, index []byte, slot uint64) error {
 	if root.Bucket(index).Get(slotKey(slot)) == nil {
 		return fmt.Errorf("%w: there is nothing about it under slot %d in %s", boltdb.ErrCorrupt, slot, index)
@@ -191,7 +190,7 @@ func leads(root *bbolt.Bucket, index []byte, slot uint64) error {
 	return nil
 }
 
-// Knows reports whether the message appended with the given slot exists, or expired or was discarded.
+// Knows reports whether the message appended with the given slot exists, has expired or was discarded.
 func Knows(tx *bbolt.Tx, origin uint64) (bool, error) {
 	root := tx.Bucket(rootBucket)
 	slot, err := currentSlot(root, origin)

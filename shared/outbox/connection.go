@@ -8,26 +8,26 @@ import (
 	"ordertally/shared/crashpoint"
 )
 
-// Recovery sees that the file and the publisher agree. Package recovery has one. It is used by the relay's goroutine.
+// Recovery makes the file and the publisher agree. Package recovery implements it. The relay's goroutine uses it.
 type Recovery interface {
-	// Reconcile compares, at the beginning of each session, what the file and the publisher know, and puts right what
-	// differs before anything new is published (rules P7 and P8). After ErrForked or ErrChanged the next session
-	// follows at once.
+	// Reconcile is called at the beginning of each session. It compares what the file and the publisher know, and
+	// corrects what differs before anything new is published (rules P7 and P8). After ErrForked or ErrChanged the next
+	// session follows at once.
 	Reconcile(ctx context.Context, c *Connection) error
-	// Check sees that the publisher still has what was published. The error is ErrChanged when it has not.
+	// Check checks that the publisher still has what was published. If not, the error is ErrChanged.
 	Check(ctx context.Context, c *Connection) error
 	// Note returns the note of the next watermark.
 	Note() string
 }
 
-// Connection is a session of a relay, with what a Recovery may do in it.
+// Connection is a session of a relay, and what a Recovery may do in it.
 type Connection struct {
 	Session
 	sender *sender
 }
 
-// Ends returns, for each partition, the last record that was published there. A slot of 0 stands for whatever was there
-// when the lineage began.
+// Ends returns the last record published in each partition. Slot 0 stands for whatever was there when the lineage
+// began.
 func (c *Connection) Ends() map[int32]StoredRecord {
 	ends := make(map[int32]StoredRecord, len(c.sender.tails))
 	for partition, t := range c.sender.tails {
@@ -36,14 +36,14 @@ func (c *Connection) Ends() map[int32]StoredRecord {
 	return ends
 }
 
-// Announce publishes the watermark alone.
+// Announce publishes only the watermark.
 func (c *Connection) Announce(ctx context.Context) error {
 	_, err := c.sender.transact(ctx, c.Session, nil, c.sender.outbox.position.Load())
 	return err
 }
 
 // PublishAgain publishes as many of the given slots as one transaction takes, in their order, and returns how many.
-// They were published before, and go where they went (rule P9).
+// They were published before, and go to the same partitions (rule P9).
 func (c *Connection) PublishAgain(ctx context.Context, slots []uint64) (n int, err error) {
 	r := c.sender
 	c.Progress()
@@ -57,7 +57,7 @@ func (c *Connection) PublishAgain(ctx context.Context, slots []uint64) (n int, e
 		if err := r.rejected(ctx, rows, rejected); err != nil {
 			return 0, err
 		}
-		return 0, errRejected // the next session finds what is missing still
+		return 0, errRejected // the next session finds what is still missing
 	}
 	if err != nil {
 		return 0, err
@@ -80,20 +80,20 @@ func (c *Connection) PublishAgain(ctx context.Context, slots []uint64) (n int, e
 	return len(records), nil
 }
 
-// Reload takes over what Stand and Fork changed.
+// Reload reads what Stand and Fork changed.
 func (c *Connection) Reload(ctx context.Context) error { return c.sender.reload(ctx) }
 
-// Waits says which transactions of others a scan waits for; none means that it goes on.
+// Waits says which transactions of other programs a scan waits for. None means that it goes on.
 func (c *Connection) Waits(behind []Hidden) { c.sender.held(behind) }
 
-// Progress says that something is going on: the relay is not stalled.
+// Progress says that the relay is not stalled.
 func (c *Connection) Progress() { c.sender.watchdog.Step() }
 
 // Report logs and counts an incident.
 func (c *Connection) Report(i *Incident) { c.sender.report(i) }
 
-// Believe takes the publisher's word for what was published, where its log cannot be read back. A watermark behind what
-// the file recorded is passed over.
+// Believe takes the publisher's watermark as true, because its log cannot be read back. It ignores a watermark behind
+// what the file recorded.
 func (c *Connection) Believe(ctx context.Context) error {
 	watermark, known := c.Watermark()
 	history := c.sender.outbox.History()

@@ -42,8 +42,7 @@ func ids(messages []outbox.ParkedMessage) (ids []uuidv7.ID) {
 	return ids
 }
 
-// TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt: by its message, by its entry and by its index entry; a
-// mass act passes it too.
+// The message, its entry or its index entry is damaged. A decision about all parked messages passes it over too.
 func TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 	for _, bucket := range []string{"messages", "waiting", "parked"} {
 		for _, verb := range []parked.Verb{parked.Retry, parked.Discard} {
@@ -95,8 +94,7 @@ func TestOutbox_AListOfParkedMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 	}
 }
 
-// TestOutbox_AListOfWaitingMessagesPassesADamagedOneAndNamesIt: by its message and by its entry. The service starts all
-// the same.
+// The message or its entry is damaged. The service starts all the same.
 func TestOutbox_AListOfWaitingMessagesPassesADamagedOneAndNamesIt(t *testing.T) {
 	for _, bucket := range []string{"messages", "waiting"} {
 		t.Run(bucket, func(t *testing.T) {

@@ -8,20 +8,20 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Delivery is what is known of one message's way: its passport.
+// Delivery is what is known about the delivery of one message.
 type Delivery struct {
 	Status
-	MessageID uuidv7.ID // stays when the message is tried again; zero when the message has expired
+	MessageID uuidv7.ID // stays when the message is tried again; zero if the message has expired
 	Lineage   string
-	Slot      uint64    // it changes when the message is tried again
-	Committed time.Time // when it was appended; zero when the message has expired
-	// Position is where it was published; Located says whether that is known. It is not after a crash between the
-	// publication and its record.
+	Slot      uint64    // changes when the message is tried again
+	Committed time.Time // when it was appended; zero if the message has expired
+	// Position is where it was published. Located reports whether that is known. It is not if the process crashed after
+	// publishing and before recording it.
 	Position Position
 	Located  bool
 }
 
-// Delivery returns what is known of the message that was appended with the given slot.
+// Delivery returns the delivery of the message that was appended with the given slot.
 func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 	status, err := o.Status(tx, origin)
 	if err != nil {
@@ -47,7 +47,7 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 	return d, nil
 }
 
-// passport returns the id of the message whose row is under key and when it was appended, zero values when it has
+// passport returns the id of the message whose row is under key, and when it was appended. Both are zero if it has
 // expired.
 func passport(root *bbolt.Bucket, key []byte, state State) (uuidv7.ID, time.Time, error) {
 	sealed := root.Bucket(messagesBucket).Get(key)

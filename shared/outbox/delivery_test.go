@@ -22,8 +22,8 @@ func (r *rig) delivery(origin uint64) (d outbox.Delivery) {
 	return d
 }
 
-// TestADeliveryNamesThePlace compares what is recorded with where the publisher put each message.
-func TestADeliveryNamesThePlace(t *testing.T) {
+// What is recorded must be the position at which the publisher put each message.
+func TestDelivery_HasThePosition(t *testing.T) {
 	r := newRig(t)
 	ill := sick(r)
 	for n := range 20 {
@@ -54,7 +54,7 @@ func TestADeliveryNamesThePlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	clocktest.Eventually(r.t, "nothing waits", func() bool { return r.outbox.Backlog() == 0 })
-	r.restart() // what was published is on the disk
+	r.restart() // what was published is then on the disk
 	stands := map[uint64]outbox.Position{}
 	for i, record := range r.publisher.Published() {
 		stands[record.Slot] = r.publisher.PositionOf(i)

@@ -15,8 +15,8 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// A row and the message that tells of it, in one transaction. A program publishes to Kafka with kafka.NewPublisher;
-// here it is a publisher in memory.
+// A row and the message about it are written in one transaction. A program would publish to Kafka with
+// kafka.NewPublisher. This one publishes to memory.
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	dir, err := os.MkdirTemp("", "outbox")

@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// forge has another program write a record with the lineage's headers. The watermark stays as it is.
+// forge writes a record with the lineage's headers, as another program would. The watermark stays as it is.
 func (r *rig) forge(slot uint64) {
 	lineage := r.outbox.Lineage()
 	s, err := r.publisher.Open(r.t.Context(), outbox.Identity{Lineage: lineage})
@@ -29,7 +29,7 @@ func (r *rig) forge(slot uint64) {
 	}
 }
 
-// losesAnswer has the answer to the next commit get lost, after meanwhile.
+// losesAnswer calls meanwhile after the next commit, and then loses the commit's answer.
 func (r *rig) losesAnswer(meanwhile func()) {
 	var lost, inside atomic.Bool
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
@@ -43,8 +43,7 @@ func (r *rig) losesAnswer(meanwhile func()) {
 	})
 }
 
-// One record that somebody else wrote must neither pass for a message of the file, nor for another process that took
-// over.
+// A forged record must not pass for a message of the file. It must not look like a process that took over either.
 func TestRelay_AForgedRecordSilencesNothing(t *testing.T) {
 	for _, tc := range []struct {
 		name string

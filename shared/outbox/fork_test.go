@@ -30,13 +30,13 @@ func (r *rig) copied() *rig {
 	return twin
 }
 
-// drained waits until nothing is left to publish.
+// drained waits until there is nothing left to publish.
 func (r *rig) drained() {
 	r.t.Helper()
 	clocktest.Eventually(r.t, "the backlog is empty", func() bool { return r.outbox.Backlog() == 0 })
 }
 
-// found returns the kinds of what was found amiss, oldest first.
+// found returns the kinds of the incidents, oldest first.
 func (r *rig) found() (kinds []outbox.IncidentKind) {
 	r.t.Helper()
 	incidents, err := r.outbox.Incidents(r.t.Context(), 100)
@@ -49,8 +49,7 @@ func (r *rig) found() (kinds []outbox.IncidentKind) {
 	return kinds
 }
 
-// onceEach checks that the values are published once each, in any order, and that no slot of a lineage names two
-// messages.
+// onceEach checks that each value is published once, in any order, and that no slot of a lineage has two messages.
 func onceEach(t *testing.T, records []outbox.Record, want ...string) {
 	t.Helper()
 	got := values(records)
@@ -77,7 +76,7 @@ func onceEach(t *testing.T, records []outbox.Record, want ...string) {
 	}
 }
 
-func TestACopyFencesTheOriginalWhichForksAtItsNextStart(t *testing.T) {
+func TestRecovery_ForksAtTheStartAfterACopyFencedIt(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place("both 1", "both 2")
@@ -90,7 +89,7 @@ func TestACopyFencesTheOriginalWhichForksAtItsNextStart(t *testing.T) {
 	r.stop = nil
 	r.ended = make(chan error, 1)
 	r.place("original 1")
-	// Run's error goes to the test from here on: the relay was started before, so it is asked again.
+	// Run's error now goes to r.ended. Append is tried until the outbox is fenced.
 	clocktest.Eventually(r.t, "the original is fenced", func() bool {
 		err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
 			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("x"), Type: "T", Value: []byte("x")})
@@ -123,8 +122,8 @@ func TestACopyFencesTheOriginalWhichForksAtItsNextStart(t *testing.T) {
 	}
 }
 
-// An old backup is restored, and the file that went on is gone.
-func TestAStaleCopyForksAtItsFirstConnection(t *testing.T) {
+// An old backup is restored. The file that went on is gone.
+func TestRecovery_ForksAStaleCopyAtItsFirstConnection(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place("a", "b")
@@ -135,7 +134,7 @@ func TestAStaleCopyForksAtItsFirstConnection(t *testing.T) {
 	r.await(4)
 	r.drained()
 	r.stop()
-	backup.place("new 1") // before it is connected
+	backup.place("new 1") // before it connects for the first time
 	backup.start()
 	backup.place("new 2")
 	onceEach(t, r.await(6), "a", "b", "lost 1", "lost 2", "new 1", "new 2")
@@ -148,7 +147,7 @@ func TestAStaleCopyForksAtItsFirstConnection(t *testing.T) {
 			t.Errorf("message %d: %+v", origin, s)
 		}
 	}
-	backup.restart() // the new lineage is its own
+	backup.restart() // the new lineage belongs to it, so it need not fork again
 	backup.place("new 3")
 	r.await(7)
 	if kinds := backup.found(); len(kinds) != 1 {
@@ -156,9 +155,9 @@ func TestAStaleCopyForksAtItsFirstConnection(t *testing.T) {
 	}
 }
 
-// What waits unpublished when a file is copied belongs to the one that takes over; the other leaves it alone, until an
-// operator says that the owner is gone.
-func TestWhatBothHaveIsPublishedByTheOwnerOnly(t *testing.T) {
+// A file is copied while it has unpublished messages. They belong to the one that takes over. The other leaves them
+// alone until an operator says that the owner is gone.
+func TestRecovery_LeavesSharedMessagesToTheOwner(t *testing.T) {
 	r := newRig(t)
 	down := true
 	r.publisher.Script(func(step outboxtest.Step, _ []outbox.Record) error {
@@ -179,7 +178,7 @@ func TestWhatBothHaveIsPublishedByTheOwnerOnly(t *testing.T) {
 	twin.place("copy")
 	twin.start()
 	r.await(4)
-	twin.stop() // and its disk is gone
+	twin.stop() // its disk is lost too
 	r.restart()
 	onceEach(t, r.await(5), "first", "both 1", "both 2", "copy", "original")
 	for origin, want := range []outbox.State{1: outbox.Published, 2: outbox.Published, 3: outbox.Published,
@@ -196,7 +195,7 @@ func TestWhatBothHaveIsPublishedByTheOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestCededMessagesAreAdoptedOnce(t *testing.T) {
+func TestReclaim_TakesMessagesOnce(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place("first")
@@ -212,7 +211,7 @@ func TestCededMessagesAreAdoptedOnce(t *testing.T) {
 		}
 		return nil
 	})
-	twin.start() // takes over, and can publish nothing
+	twin.start() // it takes over and can publish nothing
 	clocktest.Eventually(r.t, "the copy has claimed the lineage", func() bool { return r.publisher.Opens() >= 4 })
 	twin.stop()
 	r.publisher.Script(nil)
@@ -241,9 +240,9 @@ func TestCededMessagesAreAdoptedOnce(t *testing.T) {
 	}
 }
 
-// Two files that were one, both started, stopped, fenced and connected at random, and messages in both: each is
-// published once, or is left to the other file, which publishes it.
-func TestRandomCopies(t *testing.T) {
+// A file and its copy are started, stopped, fenced and connected at random, and both get messages. Each message is
+// published once. A message may be left to the other file, which then publishes it.
+func TestRecovery_RandomCopies(t *testing.T) {
 	for seed := range uint64(25) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { randomCopies(t, seed) })
 	}
@@ -266,7 +265,7 @@ func randomCopies(t *testing.T, seed uint64) {
 			t.Fatal(err)
 		}
 	}
-	// ensure has a file's relay running again after it was fenced.
+	// ensure runs a file's relay again after it was fenced.
 	ensure := func(r *rig) {
 		if r.stop == nil {
 			return
@@ -313,7 +312,7 @@ func randomCopies(t *testing.T, seed uint64) {
 			}
 		}
 	}
-	for range 3 { // each may be fenced by the other once
+	for range 3 { // the other may fence each of them once
 		for _, r := range files {
 			if r.stop == nil {
 				r.start()

@@ -11,23 +11,23 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// count has the messages from slot on spread over n partitions.
+// count spreads the messages from slot from on over n partitions.
 func (o *Outbox) count(tx *boltdb.Tx, from uint64, n int32) error {
 	counts := append(slices.Clone(*o.counts.Load()), partitionCount{from, n})
 	tx.AfterCommit(func() { o.counts.Store(&counts) })
 	return putSealed(tx.Bucket(rootBucket).Bucket(countsBucket), slotKey(from), partitionKey(n))
 }
 
-// Partitions returns the number of partitions that new messages are spread over; 0 before the first session.
+// Partitions returns how many partitions new messages are spread over, or 0 before the first session.
 func (o *Outbox) Partitions() int { return int(o.counts.Load().newest()) }
 
-// partition returns where a message goes that has the given slot.
+// partition returns the partition of a message with the given slot and key.
 func (o *Outbox) partition(slot uint64, key []byte) int32 {
 	return Partition(key, o.counts.Load().of(slot))
 }
 
-// countPartitions takes over how many partitions the log has, in a file that does not know a number yet. From then on
-// the number stays whatever the log has.
+// countPartitions stores how many partitions the log has, if the file has no number yet. After that the number no
+// longer follows the log.
 func (o *Outbox) countPartitions(ctx context.Context, inLog int) error {
 	o.inLog.Store(int32(inLog)) //nolint:gosec // few
 	if o.Partitions() != 0 {
@@ -36,12 +36,12 @@ func (o *Outbox) countPartitions(ctx context.Context, inLog int) error {
 	return o.db.Write(ctx, func(tx *boltdb.Tx) error { return o.count(tx, 1, int32(inLog)) }) //nolint:gosec // few
 }
 
-// ErrPartitions says that the number of partitions cannot become what was asked for; its text says why.
+// ErrPartitions says that the number of partitions cannot be changed as asked. Its text says why.
 var ErrPartitions = errors.New("the number of partitions stays as it is")
 
-// GrowPartitions has the messages from the next slot on spread over n partitions, and returns that slot. Those before
-// keep their partitions. The error is ErrPartitions when there are more already, or when the log is not known to have
-// that many.
+// GrowPartitions spreads the messages from the next slot on over n partitions, and returns that slot. Earlier messages
+// keep their partitions. The error is ErrPartitions if there are more already, or if the log is not known to have that
+// many.
 func (o *Outbox) GrowPartitions(ctx context.Context, n int) (from uint64, err error) {
 	err = o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		inLog, counts := int(o.inLog.Load()), *o.counts.Load()
@@ -63,7 +63,7 @@ func (o *Outbox) GrowPartitions(ctx context.Context, n int) (from uint64, err er
 	return from, err
 }
 
-// predecessors returns what finds the slots before others of the present lineage.
+// predecessors returns a predecessors of the present lineage.
 func (o *Outbox) predecessors(root *bbolt.Bucket) predecessors {
 	return predecessors{root: root, counts: *o.counts.Load(), base: o.id.Load().base}
 }

@@ -11,8 +11,8 @@ import (
 	"ordertally/shared/parked"
 )
 
-// handOver leaves to the lineage's owner what was appended up to common and is not known to be published, and returns
-// the messages as they were.
+// handOver leaves messages to the lineage's owner: those that were appended up to common and are not known to be
+// published. It returns their entries from before.
 func (o *Outbox) handOver(root *bbolt.Bucket, common, published uint64) ([]entry, error) {
 	var given []entry
 	err := root.Bucket(waitingBucket).ForEach(func(key, sealed []byte) error {
@@ -29,7 +29,7 @@ func (o *Outbox) handOver(root *bbolt.Bucket, common, published uint64) ([]entry
 	take := func(slot uint64) error {
 		key := slotKey(slot)
 		if root.Bucket(skippedBucket).Get(key) != nil {
-			return nil // its entry speaks for it
+			return nil // its entry was found above
 		}
 		r, err := decodeRow(key, rows.Get(key))
 		if err == nil {
@@ -51,7 +51,7 @@ func (o *Outbox) handOver(root *bbolt.Bucket, common, published uint64) ([]entry
 		if origin > common {
 			continue
 		}
-		if err := take(slotOf(key)); err != nil { // it has the message waiting, and sends it again
+		if err := take(slotOf(key)); err != nil { // the owner has the message waiting, and sends it again
 			return nil, err
 		}
 	}
@@ -81,19 +81,19 @@ func handOverEntry(root *bbolt.Bucket, e entry) error {
 	)
 }
 
-// HandedOver is the number of messages that were left to another file.
+// HandedOver returns how many messages were left to another file.
 func (o *Outbox) HandedOver() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.waits.handedOver
 }
 
-// Fenced says whether another process has taken over the lineage; see ErrFenced.
+// Fenced reports whether another process has taken over the lineage. See ErrFenced.
 func (o *Outbox) Fenced() bool { return o.fenced.Load() }
 
-// Reclaim publishes the messages that were left to another file after all, because that file is gone, and returns how
-// many there were. Those that it did publish are published twice, under their ids: consumers drop them as long as they
-// remember the ids. After an error the messages counted in n have been dealt with.
+// Reclaim publishes, after all, the messages that were left to another file, because that file is gone. It returns how
+// many there were. If the other file did publish some, they are published twice, with the same ids. Consumers drop
+// those as long as they remember the ids. After an error, n messages have been dealt with.
 func (o *Outbox) Reclaim(ctx context.Context, d parked.Decision) (n int, err error) {
 	for {
 		done, err := o.reclaimSome(ctx, d)
@@ -106,7 +106,7 @@ func (o *Outbox) Reclaim(ctx context.Context, d parked.Decision) (n int, err err
 	}
 }
 
-// reclaimStep is how many messages are reclaimed in one transaction, so that it does not hold up others.
+// reclaimStep is how many messages one transaction reclaims. A larger one would hold up other writers.
 const reclaimStep = 500
 
 func (o *Outbox) reclaimSome(ctx context.Context, d parked.Decision) (n int, err error) {
@@ -117,7 +117,7 @@ func (o *Outbox) reclaimSome(ctx context.Context, d parked.Decision) (n int, err
 			return boltdb.Refuse(err)
 		}
 		var moved []retried
-		// Before the rows reach the queue: whoever takes one from there must find it in waits.
+		// This runs before the rows reach the queue. Whoever takes a row from the queue must find it in waits.
 		tx.AfterCommit(func() {
 			o.mu.Lock()
 			defer o.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// waiting waits until the relay says that it is held back, and returns what it says.
+// waiting waits until the relay is held back, and returns its report.
 func (r *rig) waiting() (report outbox.Report) {
 	r.t.Helper()
 	clocktest.Eventually(r.t, "the relay waits for an open transaction", func() bool {
@@ -25,7 +25,7 @@ func (r *rig) waiting() (report outbox.Report) {
 	return report
 }
 
-// backlogged has n messages published, n more behind an open transaction of somebody else, and stops.
+// backlogged publishes n messages, and n more behind another program's open transaction. Then it stops.
 func backlogged(t *testing.T, n int) (r *rig, end func()) {
 	t.Helper()
 	r = newRig(t)
@@ -40,12 +40,12 @@ func backlogged(t *testing.T, n int) (r *rig, end func()) {
 	return r, end
 }
 
-// What was last published in each partition stands behind somebody else's open transaction: unseen, not lost.
+// In each partition the newest record is behind another program's open transaction. It is hidden, not lost.
 func TestRelay_TakesNothingForLostThatAnOpenTransactionHides(t *testing.T) {
 	r, end := backlogged(t, 10)
 	r.restart()
 	r.place("new")
-	exactlyOnce(t, r.await(21)) // what is known to be published need not be waited for
+	exactlyOnce(t, r.await(21)) // all hidden records are recorded as published, so it need not wait
 	r.drained()
 	end()
 	r.restart()
@@ -56,7 +56,7 @@ func TestRelay_TakesNothingForLostThatAnOpenTransactionHides(t *testing.T) {
 	}
 }
 
-// Without the watermark the topic has to be read, and an open transaction hides a part of it.
+// Without the watermark the topic must be read. An open transaction hides a part of it.
 func TestRelay_WaitsForAnOpenTransactionWhenTheWatermarkIsGone(t *testing.T) {
 	r, end := backlogged(t, 10)
 	r.publisher.ForgetWatermarks()
@@ -87,7 +87,7 @@ func TestRelay_WaitsForAnOpenTransactionWhenTheWatermarkIsGone(t *testing.T) {
 	}
 }
 
-// A part of what an open transaction hides is lost: that, and no more, is published again.
+// Some of the hidden records are lost. These and no others are published again.
 func TestRelay_PublishesAgainOnlyWhatIsLostBehindAnOpenTransaction(t *testing.T) {
 	r, end := backlogged(t, 10)
 	r.publisher.Lose(16)
@@ -102,7 +102,7 @@ func TestRelay_PublishesAgainOnlyWhatIsLostBehindAnOpenTransaction(t *testing.T)
 	}
 }
 
-// A transaction was committed without being recorded, behind one that is open.
+// A transaction was committed, but not recorded, behind one that is open.
 func TestRelay_ReadsBackACommitBehindAnOpenTransaction(t *testing.T) {
 	r := newRig(t)
 	r.start()
@@ -126,7 +126,7 @@ func TestRelay_ReadsBackACommitBehindAnOpenTransaction(t *testing.T) {
 		func() bool { return slices.Contains(r.found(), outbox.IncidentRecovered) })
 }
 
-// While the relay waits, the topic loses what it was to read, or is made again: what it knew by then says nothing.
+// While the relay waits, the topic loses hidden records or is recreated. What the relay has read by then is void.
 func TestRelay_BeginsAnewWhenTheTopicChangesWhileItWaits(t *testing.T) {
 	for name, change := range map[string]func(*outboxtest.Publisher){
 		"lost a part":          func(p *outboxtest.Publisher) { p.LoseQuietly(13) },
@@ -149,7 +149,7 @@ func TestRelay_BeginsAnewWhenTheTopicChangesWhileItWaits(t *testing.T) {
 	}
 }
 
-// The watermark, by which a copy would be known, is gone, and what the original published is hidden.
+// The watermark, which would show that there is a copy, is gone. The records of the original are hidden.
 func TestRelay_ACopyIsKnownByWhatAnOpenTransactionHid(t *testing.T) {
 	r := newRig(t)
 	r.start()
@@ -186,7 +186,7 @@ func TestRetention_DeletesNothingWhileAnOpenTransactionHidesThePlace(t *testing.
 		r.recorded(10)
 		r.publisher.LoseQuietly(4)
 		end := r.publisher.Hang()
-		r.publisher.Lose(4) // nothing more, and now it is told
+		r.publisher.Lose(4) // this loses nothing more, but disconnects the session
 		r.waiting()
 		<-time.After(24 * time.Hour)
 		if n := metricOf(t, r, "test_outbox_expired_total"); n != 0 {
@@ -204,8 +204,8 @@ func TestRetention_DeletesNothingWhileAnOpenTransactionHidesThePlace(t *testing.
 	})
 }
 
-// The place loses records after a connect has seen them and before the next is published: the newest of the partition
-// then stands, and only the one from before the session tells.
+// The log loses records after a connect has seen them and before the next is published. So the newest record of the
+// partition is there. Only the one from before the session shows the loss.
 func TestRelay_NoticesALossBetweenAConnectAndTheFirstRecord(t *testing.T) {
 	r := newRig(t)
 	same := func(n int) (keys []string) {

@@ -11,28 +11,28 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// History is what a file knows of what it has published. Package recovery compares it with the publisher's log, and
-// mends it. Its methods with a transaction are parts of that transaction; memory follows after the commit.
+// History is what a file knows about what it has published. Package recovery compares it with the publisher's log and
+// corrects it. Methods that take a transaction are part of it. They change memory only after its commit.
 type History struct{ o *Outbox }
 
-// History returns that of the file.
+// History returns the history of the file.
 func (o *Outbox) History() History { return History{o} }
 
-// Base is the last slot before the lineage began: its own slots come after it.
+// Base returns the last slot before the lineage began.
 func (h History) Base() uint64 { return h.o.id.Load().base }
 
-// Published is the newest slot that was dealt with: published, or skipped.
+// Published returns the newest slot that was published or skipped.
 func (h History) Published() uint64 { return h.o.position.Load() }
 
-// LastSlot is the newest slot that was given.
+// LastSlot returns the newest slot that was given.
 func (h History) LastSlot() uint64 { return h.o.queue.lastSlot() }
 
-// NewestPublished returns the newest slot of the lineage up to slot that was not skipped, 0 when there is none.
+// NewestPublished returns the newest slot of the lineage up to slot that was not skipped, or 0.
 func (h History) NewestPublished(tx *bbolt.Tx, slot uint64) uint64 {
 	return h.o.notSkipped(tx.Bucket(rootBucket), slot)
 }
 
-// Has says whether the file has the message with that id under the slot. One that has expired is taken for the same.
+// Has reports whether the file has the message with that id in the slot. A message that has expired counts as the same.
 func (h History) Has(tx *bbolt.Tx, slot uint64, id uuidv7.ID) bool {
 	key := slotKey(slot)
 	sealed := tx.Bucket(rootBucket).Bucket(messagesBucket).Get(key)
@@ -43,8 +43,8 @@ func (h History) Has(tx *bbolt.Tx, slot uint64, id uuidv7.ID) bool {
 	return err == nil && r.message.ID == id
 }
 
-// Each visits the kept messages in the slots from first to last that were not skipped, with where the file believes
-// them; known is false where it does not know that.
+// Each visits the kept messages in the slots from first to last that were not skipped. at is the position that the file
+// has recorded. known is false if it has none.
 func (h History) Each(tx *bbolt.Tx, first, last uint64, visit func(slot uint64, at Position, known bool)) error {
 	root := tx.Bucket(rootBucket)
 	skipped := root.Bucket(skippedBucket)
@@ -63,8 +63,8 @@ func (h History) Each(tx *bbolt.Tx, first, last uint64, visit func(slot uint64, 
 	return nil
 }
 
-// Stand replaces what the file knows of the ends of the log's partitions by the last record that stands in each, and
-// records that the slots up to last are published: among those that the file did not know of, found were seen to stand.
+// Stand replaces the recorded end of each partition by the last record found there. It also records that the slots up
+// to last are published. found are the records of slots that were not recorded as published before.
 func (h History) Stand(tx *boltdb.Tx, ends map[int32]StoredRecord, found []StoredRecord, last uint64) error {
 	root := tx.Bucket(rootBucket)
 	before, err := loadTails(root)
@@ -88,11 +88,12 @@ func (h History) Stand(tx *boltdb.Tx, ends map[int32]StoredRecord, found []Store
 	return errors.Join(errs...)
 }
 
-// Fence has the outbox append nothing any more, see ErrFenced.
+// Fence makes the outbox append nothing any more. See ErrFenced.
 func (h History) Fence() { h.o.fenced.Store(true) }
 
-// Fork begins another lineage after base (rule P7). What came before is the owner's to publish, who has published up to
-// published: the rest is handed over, and so is what waits since then. It returns how many messages those are.
+// Fork begins another lineage after base (rule P7). Earlier slots are for the owner to publish, who has published up to
+// published. The rest of them is handed over, and so are the messages that wait since then. Fork returns how many were
+// handed over.
 func (h History) Fork(tx *boltdb.Tx, lineage string, base, published uint64) (handedOver int, err error) {
 	o, root := h.o, tx.Bucket(rootBucket)
 	given, err := o.handOver(root, base, published)
@@ -113,7 +114,7 @@ func (h History) Fork(tx *boltdb.Tx, lineage string, base, published uint64) (ha
 		emptyBucket(root.Bucket(batchesBucket), slotKey(base+1)), putLineage(root, next))
 }
 
-// Incident describes one that was found now: file and log agree up to slot.
+// Incident returns an incident that was found now. File and log agree up to slot.
 func (h History) Incident(kind IncidentKind, slot uint64, messages int, format string, args ...any) Incident {
 	return Incident{At: h.Now(), Kind: kind, Slot: slot, Messages: messages, Text: fmt.Sprintf(format, args...)}
 }
@@ -127,5 +128,5 @@ func (h History) Keep(tx *boltdb.Tx, incidents ...Incident) error {
 	return errors.Join(errs...)
 }
 
-// Now is the outbox's time.
+// Now returns the outbox's time.
 func (h History) Now() time.Time { return h.o.config.Clock.Now().UTC() }

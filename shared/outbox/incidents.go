@@ -9,22 +9,21 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// IncidentKind is what was found amiss between the file and the log. It is a closed set: the
-// values label metrics.
+// IncidentKind is the kind of an incident. The set is closed, because the values label metrics.
 type IncidentKind string
 
 // The kinds of incidents.
 const (
-	// published by a process that died before it recorded that
+	// A process published something and died before it recorded it.
 	IncidentRecovered         IncidentKind = "recovered"
 	IncidentWatermarkLost     IncidentKind = "watermark_lost"     // the publisher forgot the watermark
 	IncidentWatermarkForeign  IncidentKind = "watermark_foreign"  // another program set the watermark
 	IncidentForged            IncidentKind = "forged"             // another program wrote records with this lineage
 	IncidentLogRecreated      IncidentKind = "log_recreated"      // the log was deleted and recreated
-	IncidentRepublished       IncidentKind = "republished"        // the log lost messages, which were published again
-	IncidentForked            IncidentKind = "forked"             // the file is a copy: it went on under a new lineage
+	IncidentRepublished       IncidentKind = "republished"        // the log lost messages; they were published again
+	IncidentForked            IncidentKind = "forked"             // the file is a copy; it went on under a new lineage
 	IncidentPartitionsMissing IncidentKind = "partitions_missing" // the log has fewer partitions than messages go to
-	IncidentFenced            IncidentKind = "fenced"             // a copy took over: the process ended
+	IncidentFenced            IncidentKind = "fenced"             // a copy took over; the process ended
 )
 
 // IncidentKinds lists every kind.
@@ -42,7 +41,7 @@ func IncidentKinds() []IncidentKind {
 	}
 }
 
-// Incident says what was found amiss and what was done about it.
+// Incident is a difference between the file and the log, and what was done about it.
 type Incident struct {
 	At       time.Time    `json:"at" doc:"When it was found."`
 	Kind     IncidentKind `json:"kind" doc:"What was found."`
@@ -51,7 +50,7 @@ type Incident struct {
 	Text     string       `json:"text" doc:"What was found and done. For people."`
 }
 
-// maxIncidents is how many are kept; the oldest go first.
+// maxIncidents is how many are kept. The oldest go first.
 const maxIncidents = 1000
 
 func putIncident(root *bbolt.Bucket, f *Incident) error {

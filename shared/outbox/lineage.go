@@ -11,9 +11,9 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// identity is the lineage that new messages are published under: a name for one history of slots. A file begins with
-// one and gets another when it turns out to be a copy (rule P7). Slots go on; those up to base belong to earlier
-// lineages.
+// identity is the lineage that new messages are published under. A lineage names one history of slots. A file begins
+// with one, and gets another if it turns out to be a copy (rule P7). The numbers of slots go on. Slots up to base
+// belong to earlier lineages.
 type identity struct {
 	lineage string
 	base    uint64
@@ -26,7 +26,7 @@ func newName() string {
 	return hex.EncodeToString(name[:])
 }
 
-// putLineage has the slots after base belong to lineage.
+// putLineage stores that the slots after base belong to lineage.
 func putLineage(root *bbolt.Bucket, id identity) error {
 	key := slotKey(id.base)
 	return root.Bucket(lineagesBucket).Put(key, codec.Seal(key, []byte(id.lineage)))

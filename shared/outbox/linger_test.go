@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// batches notes the size of each batch that the relay publishes.
+// batches records the size of each batch that the relay publishes.
 func (r *rig) batches() (sizes func() []int) {
 	var mu sync.Mutex
 	var list []int
@@ -31,9 +31,9 @@ func (r *rig) batches() (sizes func() []int) {
 	}
 }
 
-// The clock of the bubble moves only when all wait, so the times are exact.
+// The clock of a synctest bubble moves only while all goroutines wait. So the times are exact.
 
-func TestMessagesWithinALingerLeaveTogether(t *testing.T) {
+func TestLinger_PublishesMessagesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		sizes := r.batches()
@@ -61,8 +61,8 @@ func TestMessagesWithinALingerLeaveTogether(t *testing.T) {
 	})
 }
 
-func TestAFullTransactionDoesNotLinger(t *testing.T) {
-	long := strings.Repeat("x", 1000) // as key and as value: 2,000 bytes and some
+func TestLinger_EndsWhenATransactionIsFull(t *testing.T) {
+	long := strings.Repeat("x", 1000) // as key and as value: a little over 2,000 bytes
 	for name, tc := range map[string]struct {
 		change func(*rig)
 		keys   []string
@@ -90,7 +90,7 @@ func TestAFullTransactionDoesNotLinger(t *testing.T) {
 					synctest.Wait()
 				}
 				exactlyOnce(t, r.await(tc.batch))
-				r.stop() // while the last message waits: it stays for the next start
+				r.stop() // the last message still waits; the next start publishes it
 				if waited := time.Since(begin); waited != 0 {
 					t.Errorf("waited for %v", waited)
 				}
@@ -102,7 +102,7 @@ func TestAFullTransactionDoesNotLinger(t *testing.T) {
 	}
 }
 
-func TestABacklogOfTheFileDoesNotLinger(t *testing.T) {
+func TestLinger_DoesNotDelayABacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.relay.Linger = time.Hour

@@ -11,10 +11,10 @@ type LinkState string
 // The states of a link.
 const (
 	LinkIdle       LinkState = "idle"       // no relay runs
-	LinkConnecting LinkState = "connecting" // a session is being opened, or what it finds is put right
-	LinkWaiting    LinkState = "waiting"    // for the end of others' transactions, see HeldBack
+	LinkConnecting LinkState = "connecting" // a session is being opened, or reconciliation is under way
+	LinkWaiting    LinkState = "waiting"    // for the end of other programs' transactions, see HeldBack
 	LinkUp         LinkState = "up"
-	// LinkDown: an outage, from its beginning until messages go out again, or would if there were any.
+	// LinkDown is an outage. It lasts until messages go out again, or would if there were any.
 	LinkDown   LinkState = "down"
 	LinkFenced LinkState = "fenced" // see ErrFenced
 )
@@ -31,22 +31,22 @@ type Link struct {
 	Error string    `json:"error,omitempty" doc:"Why the last session ended. For people. Left out while it is up."`
 }
 
-// sighting records when a look at the log confirmed what was published, and up to which slot.
+// sighting is a look at the log that confirmed what was published: its time, and the slot up to which it did.
 type sighting struct {
-	at      time.Time // by the outbox's clock
-	elapsed time.Time // by the monotonic one
-	slot    uint64    // up to which it was published
+	at      time.Time // on the outbox's clock
+	elapsed time.Time // on the monotonic clock
+	slot    uint64    // everything up to it was published
 }
 
-// HeldBack describes other programs' transactions that must end before the relay publishes. Until then nobody can tell
-// whether the records that they hide were lost.
+// HeldBack describes other programs' transactions that must end before the relay can publish. Until then nobody can
+// tell whether the records that they hide were lost.
 type HeldBack struct {
 	Since  time.Time `json:"since" doc:"Since when the relay waits."`
 	Text   string    `json:"text" doc:"What it waits for. For people."`
 	Behind []Hidden  `json:"behind" doc:"The open transactions that it waits for."`
 }
 
-// describe says what is waited for.
+// describe says what the relay waits for.
 func describe(behind []Hidden) string {
 	first := behind[0]
 	whose := "another program's"

@@ -12,7 +12,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// link is how the relay stands, as it is reported.
+// link returns the reported state of the link.
 func (r *rig) link() outbox.Link {
 	r.t.Helper()
 	report, err := r.recovery.Report(r.t.Context(), 1)
@@ -24,13 +24,12 @@ func (r *rig) link() outbox.Link {
 
 var errAway = &outbox.OutageError{Class: outbox.Unavailable, Err: errors.New("away")}
 
-// TestRelay_AnOutageHasOneBeginning: whatever is tried meanwhile, and however it fails, the link is down since it
-// broke.
+// The link is down since it broke, whatever the relay tries meanwhile, and however that fails.
 func TestRelay_AnOutageHasOneBeginning(t *testing.T) {
 	type failing func(step outboxtest.Step, records []outbox.Record) error
 	for name, tc := range map[string]struct {
 		fails failing
-		busy  bool // messages are there when it begins
+		busy  bool // there are messages when the outage begins
 	}{
 		"cannot connect, slowly": {fails: func(step outboxtest.Step, _ []outbox.Record) error {
 			if step == outboxtest.Opening {
@@ -57,7 +56,7 @@ func TestRelay_AnOutageHasOneBeginning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
-				r.relay = outbox.RelayConfig{} // the real waits
+				r.relay = outbox.RelayConfig{} // the waits of a real relay
 				var away atomic.Bool
 				r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
 					if !away.Load() {
@@ -111,7 +110,7 @@ func TestRelay_AnOutageHasOneBeginning(t *testing.T) {
 	}
 }
 
-// TestRelay_ARefusedMessageIsNoOutage: Kafka spoke of that message, so the link has been up all the time.
+// Kafka refused a message, so the link was up all the time.
 func TestRelay_ARefusedMessageIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -2,12 +2,12 @@ package outbox
 
 import "time"
 
-// setLink sets the state, from now.
+// setLink sets the state, as of now.
 func (o *Outbox) setLink(state LinkState, err error) {
 	o.setLinkSince(state, o.config.Clock.Now(), err)
 }
 
-// setLinkSince sets the state, from the given time. A state that does not change keeps its start.
+// setLinkSince sets the state, as of the given time. If the state does not change, its start stays.
 func (o *Outbox) setLinkSince(state LinkState, since time.Time, err error) {
 	next := Link{State: state, Since: since.UTC()}
 	if last := o.link.Load(); last.State == state {
@@ -19,7 +19,7 @@ func (o *Outbox) setLinkSince(state LinkState, since time.Time, err error) {
 	o.link.Store(&next)
 }
 
-// connecting notes that a session is about to be opened. During an outage that is one more attempt, and the outage goes
+// connecting notes that a session is about to be opened. During an outage this is one more attempt, and the outage goes
 // on.
 func (o *Outbox) connecting() {
 	if o.link.Load().State != LinkDown {
@@ -27,8 +27,8 @@ func (o *Outbox) connecting() {
 	}
 }
 
-// down says that there is an outage. It began with the step that failed, or when the relay had to connect: with the
-// first that did.
+// down notes an outage. It began with the step that failed. If the relay had to connect, it began with the first
+// attempt that failed.
 func (o *Outbox) down(step time.Time, err error) {
 	if last := o.link.Load(); last.State == LinkConnecting {
 		step = last.Since
@@ -36,9 +36,8 @@ func (o *Outbox) down(step time.Time, err error) {
 	o.setLinkSince(LinkDown, step, err)
 }
 
-// up says that the publisher takes messages, or would if there were any. A session alone does not show that: one that
-// may not write can be opened. began is when the outage began that ends with this; changed is false when the link was
-// up already.
+// up notes that the publisher takes messages, or would if there were any. An open session does not show that: the relay
+// may not be allowed to write. began is the start of the outage that ends. changed is false if the link was up already.
 func (o *Outbox) up() (began time.Time, changed bool) {
 	last := o.link.Load()
 	if last.State == LinkUp {
@@ -51,7 +50,7 @@ func (o *Outbox) up() (began time.Time, changed bool) {
 	return began, true
 }
 
-// HeldBackFor returns how long the relay has been waiting for other programs' transactions; 0 if it does not wait.
+// HeldBackFor returns how long the relay has waited for other programs' transactions, or 0.
 func (o *Outbox) HeldBackFor() time.Duration {
 	held := o.held.Load()
 	if held == nil {

@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// up waits until the relay is connected and has put right what it found.
+// up waits until the relay is connected and reconciled.
 func (r *rig) up() {
 	r.t.Helper()
 	clocktest.Eventually(r.t, "it is connected", func() bool {
@@ -22,8 +22,7 @@ func (r *rig) up() {
 	})
 }
 
-// What the place has is looked at before retention deletes: what it lost silently in the meantime is published again
-// first.
+// The relay looks at the log before retention deletes. What the log lost silently is published again first.
 func TestRetention_LooksBeforeItDeletes(t *testing.T) {
 	for name, lose := range map[string]func(*outboxtest.Publisher){
 		"made again": (*outboxtest.Publisher).RecreateQuietly,
@@ -57,7 +56,7 @@ func TestRetention_LooksBeforeItDeletes(t *testing.T) {
 	}
 }
 
-// A steady flow of messages that expire asks for a look every 10 s, not for each.
+// A steady flow of expiring messages asks for a look every 10 s, not for one each.
 func TestRetention_LooksAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -80,7 +79,7 @@ func TestRetention_LooksAreFew(t *testing.T) {
 	})
 }
 
-// The topic is deleted and made again while the relay runs, with and without something to publish.
+// The topic is deleted and recreated while the relay runs, with and without something to publish.
 func TestRelay_PublishesAgainWhatATopicMadeAnewLacks(t *testing.T) {
 	for name, change := range map[string]func(*rig){
 		"made again":           func(r *rig) { r.publisher.Recreate() },
@@ -127,7 +126,7 @@ func TestRelay_PublishesAgainWhatATopicMadeAnewLacks(t *testing.T) {
 	}
 }
 
-// A relay that always has more to publish looks up from that.
+// A relay that always has more to publish must still notice.
 func TestRelay_NoticesATopicMadeAnewUnderALoadThatNeverEnds(t *testing.T) {
 	r := newRig(t)
 	r.relay.BatchMessages = 1
@@ -135,7 +134,7 @@ func TestRelay_NoticesATopicMadeAnewUnderALoadThatNeverEnds(t *testing.T) {
 	var ends atomic.Bool
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
 		if step == outboxtest.Committing && len(records) > 0 && !ends.Load() {
-			r.place("more") // the backlog stays as long as it is
+			r.place("more") // the backlog does not shrink
 		}
 		return nil
 	})
@@ -159,7 +158,7 @@ func (r *rig) down() {
 	})
 }
 
-// tail is the last slot that was given.
+// tail returns the last slot that was given.
 func (r *rig) tail() uint64 {
 	r.t.Helper()
 	report, err := r.recovery.Report(r.t.Context(), 1)
@@ -180,7 +179,8 @@ func onceEachSlot(t *testing.T, records []outbox.Record, want int) {
 	}
 }
 
-// Somebody else commits to the group of the watermark: that says nothing of what was published, and nothing of a copy.
+// Another program commits an offset to the watermark's group. That says nothing about what was published, and nothing
+// about a copy.
 func TestRelay_AnothersCommitToItsGroupChangesNothing(t *testing.T) {
 	for name, mark := range map[string]func(own outbox.Watermark) outbox.Watermark{
 		"beyond the file":  func(outbox.Watermark) outbox.Watermark { return outbox.Watermark{Slot: 5_000_000} },

@@ -13,9 +13,9 @@ import (
 
 // Message is an event to publish: a CloudEvent with a key.
 type Message struct {
-	// ID names the event for ever, also when it is sent again. Left zero, Append assigns one.
+	// ID identifies the event for ever, also when it is sent again. If it is zero, Append assigns one.
 	ID uuidv7.ID
-	// Key decides the partition. Messages of one key are published in the order written.
+	// Key decides the partition. Messages of one key are published in the order in which they were written.
 	Key []byte
 	// Type, Subject, Schema, ContentType, and Time are attributes of the envelope; see cloudevent.
 	Type        string
@@ -25,17 +25,17 @@ type Message struct {
 	Time        time.Time
 	// Headers are sent after those of the envelope.
 	Headers []cloudevent.Header
-	// Value is the payload. It must not be changed after Append.
+	// Value is the payload. The caller must not change it after Append.
 	Value []byte
 }
 
-// row is a message as it is stored: under its slot, sealed with a checksum.
+// row is a message as it is stored: under its slot, with a checksum.
 type row struct {
 	slot uint64
-	// origin is the slot that the message was appended with; it differs from slot once it was tried again.
+	// origin is the slot that the message was appended with. It differs from slot once the message was tried again.
 	origin      uint64
 	committed   time.Time // when it was appended
-	slotted     time.Time // when it got this slot, which is later once it was tried again
+	slotted     time.Time // when it got this slot: later than committed if it was tried again
 	attempts    uint32    // failed attempts that were the message's own fault
 	firstFailed time.Time
 	message     Message
@@ -73,7 +73,7 @@ func (r *row) encode(key []byte) []byte {
 	return record.Seal(key)
 }
 
-// decodeRow reads a stored row. Nothing in the result shares memory with the database.
+// decodeRow reads a stored row. The result shares no memory with the database.
 func decodeRow(key, sealed []byte) (row, error) {
 	record, err := codec.OpenRecord(key, bytes.Clone(sealed), rowVersion)
 	r := row{slot: slotOf(key)}
@@ -96,7 +96,7 @@ func decodeRow(key, sealed []byte) (row, error) {
 	return r, nil
 }
 
-// rowAge reads what retention asks of a row, without copying it.
+// rowAge reads what retention needs of a row, without copying it.
 func rowAge(key, sealed []byte) (origin uint64, committed time.Time, err error) {
 	record, err := codec.OpenRecord(key, sealed, rowVersion)
 	if err != nil {
@@ -109,7 +109,7 @@ func rowAge(key, sealed []byte) (origin uint64, committed time.Time, err error) 
 	return origin, committed, record.Err()
 }
 
-// size is what r weighs against the limits of queue and batch, in bytes.
+// size returns how many bytes r counts for in the limits of queue and batch.
 func (r *row) size() int {
 	size := len(r.message.Value) + len(r.message.Key) + 512
 	for i := range r.message.Headers {
@@ -118,8 +118,8 @@ func (r *row) size() int {
 	return size
 }
 
-// record returns r as the publisher gets it; previous is the slot published before it. Its time is that of its slot: an
-// inbox judges by it whether the message can have been read and forgotten (rule C3a).
+// record returns r as the publisher gets it. previous is the slot published before it. Its time is that of its slot. An
+// inbox uses it to judge whether the message can have been read and forgotten (rule C3a).
 func (r *row) record(source, lineage string, partition int32, previous, inPartition uint64) Record {
 	m := &r.message
 	envelope := cloudevent.Envelope{

@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/service/metric"
 )
 
-// Metrics are those of one outbox and its relay. Every series exists from the start.
+// Metrics are those of one outbox and its relay. All series exist from the start.
 type Metrics struct {
 	published prometheus.Counter
 	failures  *prometheus.CounterVec
@@ -24,7 +24,7 @@ type Metrics struct {
 	recovered    prometheus.Counter
 }
 
-// NewMetrics registers the metrics of o under prefix, such as "order" for order_outbox_backlog_messages. Backlog and
+// NewMetrics registers the metrics of o under prefix. For "order" there is order_outbox_backlog_messages. Backlog and
 // age are exact at every scrape.
 func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 	prefix += "_outbox_"
@@ -66,8 +66,8 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 	}
 }
 
-// OldestAge is for how long the oldest message has waited that is neither published nor parked; 0 when there is none,
-// or when the file does not answer within a second.
+// OldestAge returns the age of the oldest message that is neither published nor parked. It returns 0 if there is none,
+// or if the file does not answer within a second.
 func (o *Outbox) OldestAge() time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -11,9 +11,9 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// A publisher that can tell which messages are at fault names them: they alone are charged, the session goes on, and
-// nothing is tried in halves.
-func TestNamedPoisonCostsTheOthersNothing(t *testing.T) {
+// A publisher that can tell which messages are at fault names them. Only these are charged, the session goes on, and no
+// batch is halved.
+func TestRelay_ChargesOnlyNamedPoison(t *testing.T) {
 	r := newRig(t)
 	var keys []string
 	for n := range 300 {
@@ -23,7 +23,7 @@ func TestNamedPoisonCostsTheOthersNothing(t *testing.T) {
 		}
 		keys = append(keys, key)
 	}
-	keys = append(keys, "sick50") // follows one that is parked
+	keys = append(keys, "sick50") // it follows one that is parked
 	r.place(keys...)
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
 		var named []uint64

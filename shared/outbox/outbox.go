@@ -16,18 +16,18 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Config of an Outbox. The zero value is ready for use. Some are settings.
+// Config configures an Outbox. The zero value is ready for use. Some fields are settings.
 type Config struct {
-	// QueueMessages and QueueBytes bound the queue in memory.
+	// QueueMessages and QueueBytes limit the queue in memory.
 	QueueMessages int `name:"queue-messages" default:"10000" range:"1..1000000" help:"Most unpublished messages kept in memory; more are read from the file."`
 	QueueBytes    int `name:"queue-bytes" default:"16777216" range:"1..1073741824" unit:"bytes" help:"Most bytes of unpublished messages kept in memory."`
 
 	// Source is the CloudEvents source of every message.
 	Source string `kong:"-"`
-	// Retention is how long published messages are kept, counted from their commit, and discarded ones. Default 0: for
-	// ever. The relay deletes them. What waits or is parked is kept however old.
+	// Retention is how long published and discarded messages are kept. For published ones it counts from their commit.
+	// Default 0: for ever. The relay deletes them. A message that waits or is parked is kept however old it is.
 	Retention time.Duration `kong:"-"`
-	// Clock tells commit times. Default the machine's.
+	// Clock gives commit times. Default: the machine's.
 	Clock clock.Clock `kong:"-"`
 }
 
@@ -39,29 +39,28 @@ type Outbox struct {
 	id     atomic.Pointer[identity]
 	queue  *queue
 
-	// position is the newest slot that was dealt with: published, or skipped.
+	// position is the newest slot that was published or skipped.
 	position atomic.Uint64
-	// fenced is set when another file publishes under this one's lineage: nothing is appended any more.
+	// fenced is set when another file publishes under this one's lineage. Nothing is appended any more.
 	fenced atomic.Bool
 	link   atomic.Pointer[Link]
-	// held is what the relay waits for, nil when it does not.
+	// held is what the relay waits for, or nil.
 	held atomic.Pointer[HeldBack]
-	// sight is the newest look at what the publisher has, nil when it is not known to have anything; wanted asks for
-	// another.
+	// sight is the newest look that confirmed what was published, or nil. wanted asks for another look.
 	sight  atomic.Pointer[sighting]
 	wanted atomic.Bool
-	// counts are the numbers of partitions, inLog that of the log as it was last seen, 0 before.
+	// counts are the numbers of partitions. inLog is the log's number when it was last seen, or 0.
 	counts atomic.Pointer[partitionCounts]
 	inLog  atomic.Int32
-	// retained is the number of rows in the messages bucket, expired those that retention deleted.
+	// retained is the number of rows in the messages bucket. expired is how many retention deleted.
 	retained, expired atomic.Int64
 
-	// waits is the memory of the waiting bucket; guarded by mu.
+	// waits mirrors the waiting bucket in memory. mu guards it.
 	mu    sync.Mutex
 	waits waits
 }
 
-// Open prepares the outbox in db, creating it in a new file, and reads back which messages wait or are parked.
+// Open prepares the outbox in db, and creates it in a new file. It reads which messages wait or are parked.
 func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 	settings.Fill(&config)
 	if config.Clock == nil {
@@ -83,7 +82,7 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 	return o, nil
 }
 
-// create makes the buckets that the file lacks, all of them in a new one.
+// create makes the buckets that the file lacks. In a new file these are all.
 func (o *Outbox) create(tx *boltdb.Tx) error {
 	root, err := tx.CreateBucketIfNotExists(rootBucket)
 	if err != nil {
@@ -103,7 +102,7 @@ func (o *Outbox) create(tx *boltdb.Tx) error {
 	return errors.Join(errs...)
 }
 
-// load reads what is kept in memory.
+// load reads into memory what is kept there.
 func (o *Outbox) load(tx *bbolt.Tx) error {
 	root := tx.Bucket(rootBucket)
 	id, err := loadIdentity(root)
@@ -130,12 +129,12 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 	return err
 }
 
-// Lineage names the history of slots that new messages belong to. It changes when the file turns out to be a copy.
+// Lineage returns the name of the lineage of new messages. It changes if the file turns out to be a copy.
 func (o *Outbox) Lineage() string { return o.id.Load().lineage }
 
-// Append writes msg in the caller's transaction and returns its slot. The relay learns of it after the commit; when the
-// transaction is rolled back, nothing was appended and the slot is given again. It runs in the database's committer.
-// After ErrFenced the transaction may go on with other things.
+// Append writes msg in the caller's transaction and returns its slot. It runs in the database's committer. The relay
+// learns of the message after the commit. If the transaction is rolled back, nothing was appended, and the slot is
+// given again. After ErrFenced the transaction may still write other things.
 func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	if o.fenced.Load() {
 		return 0, boltdb.Refuse(ErrFenced)
@@ -151,8 +150,8 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	return r.slot, nil
 }
 
-// appendRow gives r the next slot and its time, which are its origin and the time of its commit too unless it has
-// those, and stores it.
+// appendRow gives r the next slot and the present time, and stores it. They become its origin and commit time too,
+// unless it has those.
 func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 	messages := tx.Bucket(rootBucket).Bucket(messagesBucket)
 	messages.FillPercent = tailFill
@@ -173,8 +172,8 @@ func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 	return nil
 }
 
-// read returns the rows after position in slot order, within the limits, and the slot it read to: every slot up to
-// there either has a row in the result or was skipped. Rows at or past end, when that is not 0, are left to the queue.
+// read returns the rows after position in slot order, within the limits. It also returns the slot it read up to. Every
+// slot up to there has a row in the result or was skipped. If end is not 0, rows from end on are left to the queue.
 func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxBytes int) (rows []row, to uint64,
 	err error) {
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
@@ -192,7 +191,7 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 			if end != 0 && slot >= end {
 				break
 			}
-			for gap := to + 1; gap < slot; gap++ { // rows leave their slot only when it is skipped
+			for gap := to + 1; gap < slot; gap++ { // a row leaves its slot only when it is skipped
 				if skipped.Get(slotKey(gap)) == nil {
 					return fmt.Errorf("read outbox message %d: %w: its row is missing", gap, boltdb.ErrCorrupt)
 				}
@@ -211,7 +210,7 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 			rows = append(rows, r)
 			to = slot
 		}
-		for skipped.Get(slotKey(to+1)) != nil { // skipped slots whose rows moved on leave no row behind
+		for skipped.Get(slotKey(to+1)) != nil { // a skipped slot whose row moved has no row
 			to++
 		}
 		return nil
@@ -219,8 +218,8 @@ func (o *Outbox) read(ctx context.Context, position, end uint64, maxRows, maxByt
 	return rows, to, err
 }
 
-// notSkipped returns the newest slot of the lineage up to position that was not skipped, 0 when there is none: what
-// ce_previous of the next message says.
+// notSkipped returns the newest slot of the lineage up to position that was not skipped, or 0. The next message has it
+// as ce_previous.
 func (o *Outbox) notSkipped(root *bbolt.Bucket, position uint64) uint64 {
 	skipped, base := root.Bucket(skippedBucket), o.id.Load().base
 	for slot := position; slot > base; slot-- {
@@ -231,7 +230,7 @@ func (o *Outbox) notSkipped(root *bbolt.Bucket, position uint64) uint64 {
 	return 0
 }
 
-// advance sets the position, and returns whether messages that had to wait may be free.
+// advance sets the position. It reports whether messages that had to wait may be free now.
 func (o *Outbox) advance(position uint64) (recheck bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

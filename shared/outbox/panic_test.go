@@ -13,9 +13,9 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// TestAPanicLosesNothing panics in the publisher, in the middle of a transaction and after one: the relay that is run
-// again publishes each message once.
-func TestAPanicLosesNothing(t *testing.T) {
+// The publisher panics in the middle of a transaction, and after one. The relay is run again, and publishes each
+// message once.
+func TestRelay_LosesNothingInAPanic(t *testing.T) {
 	r := newRig(t)
 	var publications atomic.Int32
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {

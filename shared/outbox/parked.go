@@ -12,15 +12,15 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// ParkedMessage is a message that failed too often and waits for an operator.
+// ParkedMessage is a message that failed too often. An operator decides about it.
 type ParkedMessage struct {
 	ID          uuidv7.ID
-	Slot        uint64 // the slot it failed under; it gets a new one when it is retried
+	Slot        uint64 // the slot that it failed under; a retry gives it a new one
 	Type        string
 	Subject     string
 	Key         []byte
 	Class       Class
-	Reason      string // text of the last failure, clipped
+	Reason      string // text of the last failure, shortened
 	Attempts    int    // failures that were its own fault
 	Committed   time.Time
 	FirstFailed time.Time
@@ -31,13 +31,14 @@ type ParkedMessage struct {
 // Size implements parked.Message.
 func (m ParkedMessage) Size() int { return len(m.Value) }
 
-// Ledger returns the parked messages, by their ids. A message that is retried gets a new slot, and is published behind
-// what is there already. One that is discarded is never published; it is kept for the retention.
+// Ledger returns the ledger of parked messages, by id. A message that is retried gets a new slot, and is published
+// after those that are already there. A discarded message is never published. It is kept for the retention.
 func (o *Outbox) Ledger() *parked.Ledger[ParkedMessage] {
 	return &parked.Ledger[ParkedMessage]{Name: "parked", DB: o.db, Store: parkedStore{o}, Clock: o.config.Clock}
 }
 
-// parkedStore keeps the parked messages where they wait: parkedBucket is an index of them.
+// parkedStore is the outbox as a parked.Store. The messages are in the waiting bucket, and parkedBucket is an index of
+// them.
 type parkedStore struct{ *Outbox }
 
 // Messages implements parked.Store.
@@ -50,7 +51,7 @@ func (parkedStore) Audit(tx *bbolt.Tx) *bbolt.Bucket {
 	return tx.Bucket(rootBucket).Bucket(auditBucket)
 }
 
-// Overflow implements parked.Store: there is room for all.
+// Overflow implements parked.Store. There is room for all.
 func (parkedStore) Overflow(*bbolt.Tx, int) ([]parked.OffsetRange, error) { return nil, nil }
 
 // ID implements parked.Store.
@@ -75,7 +76,7 @@ func (parkedStore) Read(
 		return m, false, err
 	}
 	if m, err = parkedMessage(root, &e); !whole {
-		m.Key, m.Value = slices.Clone(m.Key), nil // they share memory
+		m.Key, m.Value = slices.Clone(m.Key), nil // they share memory with the transaction
 	}
 	return m, filter.Subject == "" || m.Subject == filter.Subject, err
 }
@@ -93,7 +94,7 @@ func (s parkedStore) Decide(tx *boltdb.Tx, verb parked.Verb, keys [][]byte) ([]p
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.origin, b.origin) })
 	var moved []retried
-	// Before the rows reach the queue: whoever takes one from there must find it in waits.
+	// This runs before the rows reach the queue. Whoever takes a row from the queue must find it in waits.
 	tx.AfterCommit(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -119,7 +120,7 @@ func (s parkedStore) Decide(tx *boltdb.Tx, verb parked.Verb, keys [][]byte) ([]p
 	return audit, nil
 }
 
-// release takes one message out of the parked ones, and gives it a new slot or leaves it discarded.
+// release takes one message out of the parked ones. It gives it a new slot, or leaves it discarded.
 func (s parkedStore) release(tx *boltdb.Tx, verb parked.Verb, e *entry) (moved retried, err error) {
 	root := tx.Bucket(rootBucket)
 	key := slotKey(e.slot)
@@ -139,16 +140,16 @@ func (s parkedStore) release(tx *boltdb.Tx, verb parked.Verb, e *entry) (moved r
 	return retried{}, root.Bucket(waitingBucket).Put(key, e.encode(key))
 }
 
-// follow has memory follow messages that got new slots. The caller holds mu.
+// follow updates memory for messages that got new slots. The caller holds mu.
 func (o *Outbox) follow(moved []retried) {
 	for _, m := range moved {
-		if m.slot > o.position.Load() { // a relay that read it from the database can be faster
+		if m.slot > o.position.Load() { // a relay that read it from the database may have published it already
 			o.waits.move(m)
 		}
 	}
 }
 
-// entryOf reads the entry that an index entry of parkedBucket leads to.
+// entryOf reads the entry that an index entry in parkedBucket points to.
 func entryOf(root *bbolt.Bucket, id, sealed []byte) (entry, error) {
 	slot, err := sealedSlot(id, sealed)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"ordertally/shared/parked"
 )
 
-// sick makes the publisher refuse, as too large, records whose key begins with "sick", for as long as it is true.
+// sick makes the publisher refuse records whose key begins with "sick", as too large, while it is true.
 func sick(r *rig) *atomic.Bool {
 	ill := &atomic.Bool{}
 	ill.Store(true)
@@ -31,7 +31,7 @@ func sick(r *rig) *atomic.Bool {
 	return ill
 }
 
-// park places sick messages among others and returns them once all are parked.
+// park appends sick messages among others, and returns them once all are parked.
 func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
 	r.t.Helper()
 	if err := r.db.Write(r.t.Context(), func(tx *boltdb.Tx) error {
@@ -55,7 +55,7 @@ func park(r *rig, sickKeys ...string) []outbox.ParkedMessage {
 	return page.Messages
 }
 
-// list returns the first page of those that the filter selects.
+// list returns the first page of the messages that the filter selects.
 func (r *rig) list(filter parked.Filter, limit int) (parked.Page[outbox.ParkedMessage], error) {
 	return r.outbox.Ledger().List(r.t.Context(), filter, "", limit)
 }
@@ -101,8 +101,8 @@ func TestLedger_TellsWhatHappenedToAMessage(t *testing.T) {
 	}
 }
 
-// An inbox that finds a message older than the ids it has kept goes by the slot alone. So a message that waited for
-// long must not look as old as its order: rule C3a.
+// If a message is older than the ids that an inbox has kept, the inbox goes by the slot alone. So a message that waited
+// long must not look as old as its order (rule C3a).
 func TestRelay_SendsARetriedMessageWithTheTimeOfItsNewSlot(t *testing.T) {
 	for _, from := range []string{"the queue", "the file"} {
 		t.Run(from, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestLedger_KeepsADiscardedMessageAndNeverPublishesIt(t *testing.T) {
 	}
 }
 
-// Messages that Kafka refuses are large, as a rule. Fifty of them still fit on one page of a list.
+// Messages that Kafka refuses are usually large. Fifty of them must still fit on one page of a list.
 func TestLedger_ListsLargeMessagesWithoutTheirValues(t *testing.T) {
 	r := newRig(t)
 	r.relay.MaxAttempts = 1
@@ -255,7 +255,7 @@ func TestLedger_RetriesWhatMatchesInTheOrderWritten(t *testing.T) {
 	ill := sick(r)
 	r.start()
 	var keys []string
-	for n := range 600 { // more than one transaction's worth
+	for n := range 600 { // more than one transaction has
 		keys = append(keys, fmt.Sprintf("sick-%d", n%2))
 	}
 	list := park(r, keys...)

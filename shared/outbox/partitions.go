@@ -10,11 +10,12 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// The relay names the partition of each record itself (rule P9): the hash of the message's key, modulo the number of
-// partitions that counts for its slot. So a message that is sent again goes where it went before, even if the log has
-// more partitions by then, and an id never stands in two partitions.
+// The relay names the partition of each record itself (rule P9). It is the hash of the message's key, modulo the number
+// of partitions that counts for its slot. So a message that is sent again goes to the same partition, even if the log
+// has more partitions by then. An id is never in two partitions.
 
-// Partition returns the partition of a key among n: the one that the murmur2 partitioners of other clients choose.
+// Partition returns the partition of a key among n. It is the one that the murmur2 partitioners of other clients
+// choose.
 func Partition(key []byte, n int32) int32 {
 	return int32(murmur2(key)&0x7fffffff) % n
 }
@@ -42,7 +43,8 @@ func murmur2(data []byte) uint32 {
 	return h ^ h>>15
 }
 
-// partitionCounts are the numbers of partitions that messages are spread over, each from a slot on, ascending.
+// partitionCounts are the numbers of partitions that messages are spread over. Each holds from a slot on. They are in
+// ascending order.
 type partitionCounts []partitionCount
 
 type partitionCount struct {
@@ -50,7 +52,7 @@ type partitionCount struct {
 	n    int32
 }
 
-// of returns the number that counts for a slot; 0 when none is known yet.
+// of returns the number that counts for a slot, or 0 if none is known yet.
 func (c partitionCounts) of(slot uint64) int32 {
 	for i := len(c) - 1; i >= 0; i-- {
 		if c[i].from <= slot {
@@ -60,7 +62,7 @@ func (c partitionCounts) of(slot uint64) int32 {
 	return 0
 }
 
-// newest returns the number that counts for new messages; 0 when none is known yet.
+// newest returns the number that counts for new messages, or 0 if none is known yet.
 func (c partitionCounts) newest() int32 {
 	if len(c) == 0 {
 		return 0
@@ -83,22 +85,23 @@ func loadCounts(root *bbolt.Bucket) (counts partitionCounts, err error) {
 	return counts, err
 }
 
-// predecessors finds which slot of the lineage was published before a slot in the same partition. Slots are asked for
-// in ascending order. It reads rows up to those slots, and back from the first until it meets each partition.
+// predecessors finds, for a slot, the slot of the lineage that was published before it in the same partition. The slots
+// asked for must ascend. It reads the rows up to them. From the first it also reads backwards, until it has met each
+// partition.
 type predecessors struct {
 	root   *bbolt.Bucket
 	counts partitionCounts
 	base   uint64           // the lineage begins after it
-	low    uint64           // the lowest slot that was read
-	next   uint64           // the slot to be read next
-	last   map[int32]uint64 // partition -> the newest slot read
+	low    uint64           // the lowest slot read
+	next   uint64           // the slot to read next
+	last   map[int32]uint64 // partition -> newest slot read
 }
 
-// maxLookBack bounds how many slots predecessors reads backwards.
+// maxLookBack limits how many slots predecessors reads backwards.
 const maxLookBack = 100_000
 
-// of returns the slot before slot in a partition, 0 when there is none. When that slot's row has expired, it returns
-// the newest slot that can have been it: a consumer that takes a span for counted must not take too much.
+// of returns the slot before slot in a partition, or 0 if there is none. If that slot's row has expired, it returns the
+// newest slot that can have been it. A smaller one would make consumers take too many slots for counted.
 func (p *predecessors) of(slot uint64, partition int32) (uint64, error) {
 	if p.last == nil {
 		p.last, p.low, p.next = map[int32]uint64{}, slot, slot
@@ -135,7 +138,7 @@ func (p *predecessors) of(slot uint64, partition int32) (uint64, error) {
 	return end, nil
 }
 
-// read returns the partition of a slot; published is false for one that was skipped.
+// read returns the partition of a slot. published is false if the slot was skipped.
 func (p *predecessors) read(slot uint64) (partition int32, published bool, err error) {
 	key := slotKey(slot)
 	sealed := p.root.Bucket(messagesBucket).Get(key)

@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// The values are those of Kafka's own tests of its murmur2, and what librdkafka made of keys.
+// The values come from Kafka's own tests of its murmur2, and from librdkafka.
 func TestPartition_IsThatOfOtherClients(t *testing.T) {
 	for key, want := range map[string]int32{
 		"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536,
@@ -29,7 +29,7 @@ func TestPartition_IsThatOfOtherClients(t *testing.T) {
 	}
 }
 
-// headersBySlot are the headers of the newest record of each slot.
+// headersBySlot returns the headers of the newest record of each slot.
 func headersBySlot(t *testing.T, records []outbox.Record) map[uint64]cloudevent.Envelope {
 	t.Helper()
 	envelopes := map[uint64]cloudevent.Envelope{}
@@ -44,7 +44,7 @@ func headersBySlot(t *testing.T, records []outbox.Record) map[uint64]cloudevent.
 	return envelopes
 }
 
-// chained checks that the records, taken by slot, name the slot before them in their partition.
+// chained checks that each record names the slot before it in its partition.
 func chained(t *testing.T, records []outbox.Record) {
 	t.Helper()
 	envelopes := headersBySlot(t, records)
@@ -64,7 +64,7 @@ func TestRelay_NamesThePartitionByTheFilesCount(t *testing.T) {
 	r.start()
 	r.place(names("a", 20)...)
 	r.await(20)
-	r.publisher.AddPartitions(4) // the log's count is not followed
+	r.publisher.AddPartitions(4) // the outbox does not follow the log's number
 	r.place(names("b", 20)...)
 	for _, record := range r.await(40) {
 		if want := outbox.Partition(record.Key, outboxtest.Partitions); record.Partition != want {
@@ -105,7 +105,7 @@ func TestRelay_SpreadsOverMorePartitionsFromTheNextSlotOn(t *testing.T) {
 	r.await(40)
 	r.recorded(40)
 	r.stop()
-	r.publisher.Lose(10) // what is sent again goes where it went
+	r.publisher.Lose(10) // messages that are sent again go to their old partitions
 	r.restart()
 	records := r.await(40)
 	exactlyOnce(t, records)
@@ -144,7 +144,7 @@ func TestRelay_SaysWhatToDoAboutALogWithFewerPartitions(t *testing.T) {
 	exactlyOnce(t, r.await(9))
 }
 
-// A process that dies between publishing and recording finds the newest slot of each partition again.
+// A process dies between publishing and recording. The next one finds the newest slot of each partition again.
 func TestRelay_NamesTheSlotBeforeInThePartitionAfterACrash(t *testing.T) {
 	for name, forget := range map[string]bool{"the watermark is known": false, "the watermark is forgotten": true} {
 		t.Run(name, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestRelay_NamesTheSlotBeforeInThePartitionAfterACrash(t *testing.T) {
 	}
 }
 
-// What waits gets another slot: the one that it was skipped under is none that was published.
+// A message that waits gets another slot. The slot that it was skipped under was never published.
 func TestRelay_PassesSkippedSlotsOverInThePartition(t *testing.T) {
 	r := newRig(t)
 	failing := map[string]int{}
@@ -205,7 +205,8 @@ func TestRelay_PassesSkippedSlotsOverInThePartition(t *testing.T) {
 	exactlyOnce(t, r.await(39))
 }
 
-// What is sent again bears the header that it had, and a log that lost everything does not begin at 0 again.
+// A message that is sent again has the headers that it had before. After the log lost everything, ce_partitionprevious
+// does not begin at 0 again.
 func TestRelay_SendsTheSameHeadersAgain(t *testing.T) {
 	for name, lose := range map[string]func(*rig){
 		"all of it":        func(r *rig) { r.publisher.Recreate() },

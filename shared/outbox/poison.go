@@ -19,12 +19,12 @@ type retries struct {
 	retry       Backoff
 
 	nextDue time.Time // when the next waiting message is due
-	recheck bool      // waiting messages changed since nextDue was computed
+	recheck bool      // waiting messages have changed since nextDue was computed
 }
 
-// hold takes the messages out of rows that have to wait for an earlier one of their key (rule P3), one held in this
-// very batch included. They are marked skipped on the disk before any transaction carries the watermark past them (rule
-// P2).
+// hold takes those messages out of rows that must wait for an earlier one of their key (rule P3). One that is held in
+// this very batch counts as earlier too. Their skips are on the disk before any transaction carries the watermark past
+// them (rule P2).
 func (r *retries) hold(ctx context.Context, rows []row) ([]row, error) {
 	var waiting []entry
 	r.outbox.mu.Lock()
@@ -44,7 +44,7 @@ func (r *retries) hold(ctx context.Context, rows []row) ([]row, error) {
 	return free, r.outbox.skip(ctx, waiting)
 }
 
-// charge counts a failed attempt to each message, and has it wait for the next one or parks it.
+// charge charges a failed attempt to each message. The message waits for its next attempt, or is parked.
 func (r *retries) charge(ctx context.Context, guilty []row, cause *RejectedError) error {
 	now := r.outbox.config.Clock.Now()
 	entries := make([]entry, len(guilty))
@@ -87,7 +87,7 @@ func (r *retries) charge(ctx context.Context, guilty []row, cause *RejectedError
 	return nil
 }
 
-// release gives the messages whose time has come a new slot at the tail.
+// release gives messages that are due a new slot at the tail.
 func (r *retries) release(ctx context.Context) error {
 	now := r.outbox.config.Clock.Now()
 	if !r.recheck && (r.nextDue.IsZero() || now.Before(r.nextDue)) {

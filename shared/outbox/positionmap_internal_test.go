@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAPlaceMapFindsEachSlotAndNoOther(t *testing.T) {
+func TestPositionMap_FindsEachSlotAndNoOther(t *testing.T) {
 	const seed = 1
 	random := rand.New(rand.NewPCG(seed, seed))
 	next := map[int32]int64{0: 7, 1: 1 << 40, 300: 0}
@@ -15,7 +15,7 @@ func TestAPlaceMapFindsEachSlotAndNoOther(t *testing.T) {
 	for range 5000 {
 		slot += 1 + random.Uint64N(3)
 		p := partitions[random.IntN(3)]
-		next[p] += 1 + random.Int64N(2)*random.Int64N(100) // others write there too
+		next[p] += 1 + random.Int64N(2)*random.Int64N(100) // other programs write to the partitions too
 		records = append(records, StoredRecord{Slot: slot, Position: Position{Partition: p, Offset: next[p]}})
 	}
 	m := newPositionMap(records)
@@ -32,7 +32,7 @@ func TestAPlaceMapFindsEachSlotAndNoOther(t *testing.T) {
 			t.Fatalf("slot %d: %+v %v, want %+v %v", s, got, found, want, stands)
 		}
 	}
-	for cut := range m[:50] { // a damaged one is no panic
+	for cut := range m[:50] { // a damaged map must not panic
 		m[:cut].find(slot)
 	}
 }

@@ -10,82 +10,82 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Publisher reaches the log that messages are published to. It is declared
-// here, by its user.
+// Publisher connects to the log that messages are published to.
 type Publisher interface {
-	// Open starts the one session of the lineage and fences every earlier one: nothing that an earlier session left
-	// unfinished can take effect afterwards. It blocks until it knows the watermark, ctx ends, or it fails. A failure
-	// is an outage and will be tried again.
+	// Open starts the only session of the lineage and fences every earlier one. Nothing that an earlier session left
+	// unfinished can take effect afterwards. Open blocks until it knows the watermark, fails, or ctx ends. A failure is
+	// an outage; the relay tries again.
 	Open(ctx context.Context, id Identity) (Session, error)
 }
 
 // Identity is who publishes.
 type Identity struct {
 	Lineage string
-	// MayCreate says that nothing was published to the log yet, so that it may be made when it is missing.
+	// MayCreate says that nothing was published to the log yet. So the log may be created if it is missing.
 	MayCreate bool
 }
 
-// Watermark travels with what is published and becomes visible in the same step.
+// Watermark is committed together with the messages.
 type Watermark struct {
-	// Slot is the watermark: each slot up to it was published, or skipped.
+	// Slot is the watermark itself: each slot up to it was published or skipped.
 	Slot uint64
-	// Note is the outbox's own, at most 3,500 bytes of printable ASCII.
+	// Note belongs to the outbox. It is at most 3,500 bytes of printable ASCII.
 	Note string
 }
 
-// Session publishes for one lineage. It is used by one goroutine.
+// Session publishes for one lineage. Only one goroutine uses it.
 type Session interface {
-	// Watermark is the one that the last committed Publish carried, as it stood when the session was opened; known is
-	// false when the publisher remembers none.
+	// Watermark returns the watermark of the last committed Publish, as it was when the session was opened. known is
+	// false if the publisher has none.
 	Watermark() (watermark Watermark, known bool)
-	// Partitions is how many partitions there are, numbered from 0.
+	// Partitions returns how many partitions there are. They are numbered from 0.
 	Partitions() int
-	// Publish makes all records and the watermark visible in one step, or none. Records are ordered by slot; the
-	// watermark's slot is at least the last one's. Without records the watermark alone is set. It returns the position
-	// of each record, in their order.
+	// Publish makes all records and the watermark visible in one step, or none of them. Records are in slot order. The
+	// watermark's slot is at least that of the last record. Without records, only the watermark is set. Publish returns
+	// the position of each record, in the same order.
 	//
-	// A RejectedError says that nothing became visible, because of the records themselves; after any other error the
-	// outcome is unknown. After either the session must be closed, and only opening a new one and reading its watermark
-	// tells how things stand (rule P6); but one that names the records at fault was raised before anything was sent,
-	// and the session goes on.
+	// A RejectedError says that nothing became visible because of the records themselves. After any other error the
+	// outcome is unknown. After either the session must be closed. Only a new session and its watermark show the
+	// outcome (rule P6). There is one exception: a RejectedError that names the slots at fault. It was returned before
+	// anything was sent, and the session goes on.
 	Publish(ctx context.Context, records []Record, watermark Watermark) ([]Position, error)
-	// Close ends the session without waiting for anything unfinished. Calling it again does nothing.
+	// Close ends the session and does not wait for unfinished work. Later calls do nothing.
 	Close()
 }
 
-// Log is what a Session has in addition when what was published can be read back. Package recovery works with it. It is
-// used by the session's goroutine.
+// Log is what a Session also implements if what was published can be read back. Package recovery uses it, on the
+// session's goroutine.
 type Log interface {
-	// LogID names the log, for ever: it has another id after it was deleted and made again.
+	// LogID returns the id of the log. A log that is deleted and created again has another.
 	LogID() string
-	// Ends returns, for each partition, the offset that follows its last record, committed or not.
+	// Ends returns the end of each partition: the offset after its last record, committed or not.
 	Ends(ctx context.Context) (map[int32]int64, error)
-	// Lost returns the records that are no longer at their positions: all of them if the log was recreated.
-	// It looks by position, lineage and slot, also behind transactions that are open (rule P8a). What the log's own
-	// retention deleted is not lost.
+	// Lost returns the records that are no longer at their positions. If the log was recreated, that is all of them.
+	// Lost compares position, lineage and slot, and also sees records behind open transactions (rule P8a). A record
+	// that the log's own retention deleted is not lost.
 	Lost(ctx context.Context, records []StoredRecord) ([]StoredRecord, error)
-	// Scan reads each partition from the offset that from has for it, or from its start, to where it ends when Scan
-	// begins, and hands the committed records of the session's lineage to visit, a partition's in order. It returns the
-	// offset that each partition starts at.
+	// Scan reads each partition from its offset in from, or else from its start, up to its end at the time of the call.
+	// It passes the committed records of the session's lineage to visit. Those of one partition come in order. Scan
+	// returns the first offset of each partition.
 	//
-	// Somebody else's open transaction hides what stands behind its first record, so Scan waits for its end, for as
-	// long as that takes, and visit hears what is hidden (rule P8a). visit is also called with nothing, to show that
-	// Scan goes on. ErrChanged means that the log lost records or was recreated meanwhile, so the result is void.
+	// Another program's open transaction hides the records behind its first one. Scan waits for its end, however long
+	// that takes, and tells visit what is hidden (rule P8a). Scan also calls visit with nothing, to show that it goes
+	// on. ErrChanged means that the log lost records or was recreated meanwhile. The result is then void.
 	Scan(ctx context.Context, from map[int32]int64, visit func(Sight) error) (starts map[int32]int64, err error)
-	// Disconnected is closed when the log may have changed: it was out of reach, was recreated, or has another number
-	// of partitions.
+	// Disconnected returns a channel that is closed when the log may have changed. It could not be reached, was
+	// recreated, or has another number of partitions.
 	Disconnected() <-chan struct{}
 }
 
 // Sight is one step of a Scan.
 type Sight struct {
 	Found []StoredRecord
-	// Hidden are the parts that the Scan has reached and cannot read yet.
+	// Hidden are the parts that the Scan has reached but cannot read yet.
 	Hidden []Hidden
 }
 
-// Hidden is a part of a partition that readers of committed records do not see yet: an open transaction begins in it.
+// Hidden is a part of a partition that read_committed consumers do not see yet, because an open transaction begins in
+// it.
 type Hidden struct {
 	Partition int32     `json:"partition" doc:"The partition."`
 	From      int64     `json:"from_offset" doc:"Where the open transaction begins."`
@@ -101,26 +101,26 @@ type Record struct {
 	Value     []byte
 	Headers   []cloudevent.Header
 	Time      time.Time // of the commit
-	Partition int32     // where it goes
+	Partition int32     // where to send it
 }
 
-// Position is where a record stands.
+// Position is where a record is.
 type Position struct {
 	Partition int32
 	Offset    int64
 }
 
-// StoredRecord is a record of the session's lineage at its place.
+// StoredRecord is a record of the session's lineage and its position.
 type StoredRecord struct {
 	Position
 	Slot uint64
-	ID   uuidv7.ID // the message's; zero where it is not asked for
+	ID   uuidv7.ID // the message's; zero if not asked for
 }
 
-// Class says what kind of failure an error is. It is a closed set: the values label metrics.
+// Class is the kind of a failure. The set is closed, because the values label metrics.
 type Class string
 
-// The classes of failures. The first three can be a message's own fault, the others are outages.
+// The classes of failures. The first three can be a message's own fault. The others are outages.
 const (
 	TooLarge     Class = "too_large"
 	Invalid      Class = "invalid"
@@ -141,8 +141,8 @@ func Classes() []Class {
 type RejectedError struct {
 	Class Class
 	Err   error
-	// Slots are the messages at fault, when that is certain without sending them; then the session can go on. Otherwise
-	// it is only certain for a message that was alone.
+	// Slots are the messages at fault, if they were found before anything was sent. The session can then go on. Without
+	// Slots, a message is only known to be at fault if it was alone in the batch.
 	Slots []uint64
 }
 
@@ -150,7 +150,7 @@ func (e *RejectedError) Error() string { return fmt.Sprintf("rejected as %s: %v"
 
 func (e *RejectedError) Unwrap() error { return e.Err }
 
-// OutageError says that the publisher could not be reached or used, whatever the messages.
+// OutageError says that the publisher could not be reached or used. No message is at fault.
 type OutageError struct {
 	Class Class
 	Err   error

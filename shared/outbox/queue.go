@@ -2,13 +2,13 @@ package outbox
 
 import "sync"
 
-// queue holds the newest rows in memory, in slot order without gaps, for the relay to take without reading the
-// database. It is bounded: a row that does not fit empties it first, and the relay reads the dropped rows from the
-// database. So a publisher that is away for a week costs no more memory than one that is away for a second.
+// queue holds the newest rows in memory, in slot order without gaps. The relay takes them without reading the database.
+// The queue is bounded. A row that does not fit empties it, and the relay reads the dropped rows from the database. So
+// an outage of a week needs no more memory than one of a second.
 type queue struct {
 	maxRows  int
 	maxBytes int
-	wake     chan struct{} // holds a token when something may have changed
+	wake     chan struct{} // has a token when something may have changed
 
 	mu    sync.Mutex
 	rows  []row
@@ -33,7 +33,7 @@ func (q *queue) push(r row) {
 	q.nudge()
 }
 
-// drop empties the queue; q.mu is held.
+// drop empties the queue. The caller holds q.mu.
 func (q *queue) drop() {
 	clear(q.rows)
 	q.rows, q.bytes = q.rows[:0], 0
@@ -47,9 +47,9 @@ func (q *queue) nudge() {
 	}
 }
 
-// take removes and returns the rows that follow position, as many as fit the limits. When the queue does not hold the
-// next row it returns none and the slot of its first row, up to which the database has to be read: 0 when the queue is
-// empty.
+// take removes and returns the rows that follow position, as many as fit the limits. If the queue does not have the
+// next row, take returns none. The database must then be read up to first, the slot of the queue's first row. If the
+// queue is empty, first is 0.
 func (q *queue) take(position uint64, maxRows, maxBytes int) (rows []row, first uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -70,7 +70,7 @@ func (q *queue) take(position uint64, maxRows, maxBytes int) (rows []row, first 
 	return rows, 0
 }
 
-// following counts the rows that follow position and their bytes: none when the queue does not hold the next row.
+// following returns how many rows follow position, and their bytes. Both are 0 if the queue does not have the next row.
 func (q *queue) following(position uint64) (rows, bytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -81,7 +81,7 @@ func (q *queue) following(position uint64) (rows, bytes int) {
 	return len(q.rows), q.bytes
 }
 
-// forget drops the rows up to position; q.mu is held.
+// forget drops the rows up to position. The caller holds q.mu.
 func (q *queue) forget(position uint64) {
 	done := 0
 	for done < len(q.rows) && q.rows[done].slot <= position {
@@ -90,7 +90,7 @@ func (q *queue) forget(position uint64) {
 	q.remove(done)
 }
 
-// remove drops the first n rows; q.mu is held.
+// remove drops the first n rows. The caller holds q.mu.
 func (q *queue) remove(n int) {
 	for i := range n {
 		q.bytes -= q.rows[i].size()

@@ -16,11 +16,11 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// trouble fails in every way a publisher can, at random but repeatably.
+// trouble fails in every way that a publisher can. It is random, but a seed repeats it.
 type trouble struct {
 	mu     sync.Mutex
 	random *rand.Rand
-	// sick counts down, per value, the batches that a message still spoils; parkedForEver spoils all of them.
+	// sick has, for each value, how many batches it still spoils. A value of parkedForEver spoils all.
 	sick map[string]int
 }
 
@@ -51,16 +51,17 @@ func (tr *trouble) step(step outboxtest.Step, records []outbox.Record) error {
 	return nil
 }
 
-// Whatever fails, every message is published once or parked, those of a key in the order written. Restarts happen in
-// between. The seed of a failing run is in its name: go test -run 'TestRandomTrouble/seed=17$'.
-func TestRandomTrouble(t *testing.T) {
+// Whatever fails, every message is published once or parked. Those of one key are published in the order written. The
+// process restarts in between. The name of a failing run has its seed:
+// go test -run 'TestRelay_RandomTrouble/seed=17$'.
+func TestRelay_RandomTrouble(t *testing.T) {
 	for seed := range uint64(15) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { randomTrouble(t, seed, 0) })
 	}
 }
 
-// The same while everything expires as soon as it is published.
-func TestRandomTroubleWithoutRetention(t *testing.T) {
+// The same, but every message expires as soon as it is published.
+func TestRelay_RandomTroubleWithoutRetention(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { randomTrouble(t, seed, 1) })
@@ -89,7 +90,7 @@ func randomTrouble(t *testing.T, seed uint64, retention time.Duration) {
 		tr.mu.Lock()
 		switch random.IntN(12) {
 		case 0:
-			tr.sick[value] = 1 + random.IntN(2) // below MaxAttempts
+			tr.sick[value] = 1 + random.IntN(2) // fewer than MaxAttempts
 		case 1:
 			tr.sick[value] = parkedForEver
 			wantParked++
@@ -115,7 +116,7 @@ func randomTrouble(t *testing.T, seed uint64, retention time.Duration) {
 	}
 	if retention > 0 {
 		r.publisher.Script(nil)
-		r.place("last") // a batch whose answer was lost is on record once a later one is
+		r.place("last") // a batch whose answer was lost is recorded once a later batch is
 		<-time.After(time.Minute)
 		if left := r.keys("messages"); len(left) != wantParked {
 			t.Errorf("%v are left, want the %d parked ones", left, wantParked)

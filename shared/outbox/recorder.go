@@ -11,8 +11,8 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// recorder stores what was published, behind the relay's back: the publisher's own watermark is what counts, so a
-// record that a crash takes away is only missed as a hint and as the time an order shows.
+// recorder stores what was published, in the background. The publisher's watermark is what counts. If a crash takes a
+// record away, only a hint and the time that an order shows are missing.
 type recorder struct {
 	outbox   *Outbox
 	logger   zerolog.Logger
@@ -37,7 +37,7 @@ func (r *recorder) record(b batch) {
 	r.nudge()
 }
 
-// nudge has it see whether there is something to do.
+// nudge makes the recorder check whether there is something to do.
 func (r *recorder) nudge() {
 	select {
 	case r.wake <- struct{}{}:
@@ -45,7 +45,7 @@ func (r *recorder) nudge() {
 	}
 }
 
-// flush waits until the file has all that was recorded.
+// flush waits until everything recorded so far is in the file.
 func (r *recorder) flush(ctx context.Context) error {
 	flushed := make(chan struct{})
 	select {
@@ -61,10 +61,10 @@ func (r *recorder) flush(ctx context.Context) error {
 	}
 }
 
-// start begins recording; the function it returns stores what is left and stops. A panic goes to broken, and nothing is
-// recorded any more.
+// start begins recording. The returned function stores what is left and stops. A panic goes to broken, and nothing more
+// is recorded.
 func (r *recorder) start(ctx context.Context, broken context.CancelCauseFunc) (stop func()) {
-	// The last batches are stored after ctx has ended; a database that fails says so to the relay itself.
+	// The last batches are stored after ctx has ended. If the database fails, the relay finds out by itself.
 	ctx = context.WithoutCancel(ctx)
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -115,7 +115,7 @@ func (r *recorder) take() []batch {
 	return batches
 }
 
-// expire returns what retention is to delete now, nil for nothing. A row that it cannot read stops it, not the rest.
+// expire returns what retention is to delete now, or nil. A row that cannot be read stops retention, but nothing else.
 func (r *recorder) expire(ctx context.Context) *expiryStep {
 	s, err := r.expiry.plan(ctx)
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *recorder) expire(ctx context.Context) *expiryStep {
 	return s
 }
 
-// store writes batches, and deletes what has expired, in one transaction.
+// store writes batches and deletes what has expired, in one transaction.
 func (r *recorder) store(ctx context.Context, batches []batch, old *expiryStep) {
 	if len(batches) == 0 && old == nil {
 		return

@@ -13,32 +13,33 @@ import (
 	"ordertally/shared/settings"
 )
 
-// RelayConfig tunes a Relay. The zero value is ready for use. Some are settings.
+// RelayConfig configures a Relay. The zero value is ready for use. Some fields are settings.
 type RelayConfig struct {
-	// Linger is how long messages wait for a transaction to fill, counted from when the relay saw the first of them.
-	// What must be read back from the file is a backlog and does not wait.
+	// Linger is how long messages wait for a transaction to fill. It counts from when the relay saw the first of them.
+	// Messages that must be read from the file are a backlog and do not wait.
 	Linger time.Duration `name:"linger" default:"0s" range:"0s..1m" help:"How long to wait for more messages before sending what there is."`
-	// BatchMessages and BatchBytes bound one transaction.
+	// BatchMessages and BatchBytes limit one transaction.
 	BatchMessages int `name:"batch-messages" default:"10000" range:"1..1000000" help:"Most messages in one transaction."`
 	BatchBytes    int `name:"batch-bytes" default:"8388608" range:"1..1073741824" unit:"bytes" help:"About the most bytes in one transaction."`
-	// MaxAttempts is how often a message may fail through its own fault before it is parked. An outage is no attempt.
+	// MaxAttempts is how often a message may fail through its own fault before it is parked. An outage does not count.
 	MaxAttempts int `name:"max-attempts" default:"10" range:"1..1000000" help:"Refusals after which a message is parked."`
 	// Retry is the wait between attempts at one message.
 	Retry Backoff `embed:"" prefix:"retry-"`
 
-	// Outage is the wait between attempts to reach the publisher. Default 100 ms, doubled up to 2 s, with full jitter.
+	// Outage is the wait between attempts to reach the publisher. Default: 100 ms, doubled up to 2 s, with full jitter.
 	Outage Backoff `kong:"-"`
-	// OpenTimeout bounds one attempt to open a session. Default 15 s.
+	// OpenTimeout limits one attempt to open a session. Default 15 s.
 	OpenTimeout time.Duration `kong:"-"`
-	// PublishTimeout bounds one transaction, after which its outcome is unknown. Default 20 s.
+	// PublishTimeout limits one transaction. After it the outcome is unknown. Default 20 s.
 	PublishTimeout time.Duration `kong:"-"`
-	// CheckEvery is how often the relay sees that the publisher still has what was last published. Default 1 h. It does
-	// so at the start of each session too.
+	// CheckEvery is how often the relay checks that the publisher still has what was last published. It also checks at
+	// the start of each session. Default 1 h.
 	CheckEvery time.Duration `kong:"-"`
-	// Recovery compares file and publisher when a session begins. Default nil: the publisher's watermark is believed.
+	// Recovery compares file and publisher when a session begins. Default nil: the publisher's watermark is taken as
+	// true.
 	Recovery Recovery `kong:"-"`
-	// StallAfter is how long one step may take before Check calls the relay stalled. Default 1 min: every step is
-	// bounded well below, an outage's too, so a longer one will not end by itself.
+	// StallAfter is how long one step may take before Check calls the relay stalled. Default 1 min. Every step has a
+	// limit well below that, in an outage too. So a longer one will not end by itself.
 	StallAfter time.Duration `kong:"-"`
 }
 
@@ -64,13 +65,13 @@ type Relay struct {
 	publisher Publisher
 	config    RelayConfig
 
-	// The rest belongs to Run's goroutine.
+	// What follows belongs to Run's goroutine.
 	narrow  bool      // the log has fewer partitions than messages go to
-	checked time.Time // when it was seen to have what was published
-	step    time.Time // when the step began that an outage would begin with
+	checked time.Time // when the publisher was last seen to have what was published
+	step    time.Time // when the present step began; an outage would begin then
 }
 
-// NewRelay returns a relay from o to p. One relay may run for an outbox.
+// NewRelay returns a relay from o to p. An outbox may have only one running relay.
 func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logger zerolog.Logger) *Relay {
 	config.setDefaults()
 	note := func() string { return "" }
@@ -86,9 +87,9 @@ func NewRelay(o *Outbox, p Publisher, config RelayConfig, metrics *Metrics, logg
 	}}
 }
 
-// Run publishes until ctx ends, and then returns nil once the transaction under way has ended. An outage is waited out,
-// for as long as it lasts. Any other error is one of the database and means that the service cannot go on. After a
-// panic, or a *lifecycle.PanicError, Run may be called again.
+// Run publishes until ctx ends. It then lets the current transaction end and returns nil. It waits for outages to end,
+// however long they last. Any other error comes from the database, and the service cannot go on. After a panic, or a
+// *lifecycle.PanicError, Run may be called again.
 func (r *Relay) Run(ctx context.Context) (err error) {
 	ctx, broken := context.WithCancelCause(ctx)
 	defer broken(nil)
@@ -102,7 +103,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 	for ctx.Err() == nil {
 		r.watchdog.Step()
 		r.step = r.outbox.config.Clock.Now()
-		if !rejected { // else the link is up: the publisher spoke of a message
+		if !rejected { // otherwise the link is up: the publisher refused a message
 			r.outbox.connecting()
 		}
 		progressed, err := r.session(ctx)
@@ -119,7 +120,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 		if rejected || errors.Is(err, ErrForked) {
 			continue
 		}
-		r.outbox.sight.Store(nil) // nothing expires until it was seen again
+		r.outbox.sight.Store(nil) // nothing expires until a look has seen it again
 		if errors.Is(err, ErrChanged) {
 			r.logger.Info().Err(err).Msg("checking the log again")
 			continue
@@ -148,7 +149,7 @@ func (r *Relay) lastLink(err error) {
 	r.outbox.setLink(LinkIdle, err)
 }
 
-// Note says in a line how the relay stands with the publisher.
+// Note describes the connection to the publisher in one line.
 func (r *Relay) Note() string {
 	link := r.outbox.link.Load()
 	text := fmt.Sprintf("%s since %s, backlog %d", link.State, link.Since.Format(time.RFC3339), r.outbox.Backlog())
@@ -161,19 +162,19 @@ func (r *Relay) Note() string {
 	return text
 }
 
-// Check says whether the relay is stalled: has been in one step for longer than StallAfter. It is not while it has
-// nothing to do, or waits between two attempts to reach a publisher that is away.
+// Check reports a relay that has been in one step for longer than StallAfter. A relay that has nothing to do is not
+// stalled. Neither is one that waits between two attempts to reach the publisher.
 func (r *Relay) Check(ctx context.Context) error {
 	return r.watchdog.Check("relay", r.config.StallAfter)(ctx)
 }
 
-// CheckRetention says whether what goes on behind the relay is stalled: recording what was published and deleting what
-// has expired. A step of that may take as long as one of the relay's.
+// CheckRetention reports whether the work behind the relay is stalled: recording what was published, and deleting what
+// has expired. One step of it may take as long as a step of the relay.
 func (r *Relay) CheckRetention(ctx context.Context) error {
 	return r.recorder.watchdog.Check("outbox retention", r.config.StallAfter)(ctx)
 }
 
-// session publishes until something fails. progressed says whether anything was published.
+// session publishes until something fails. progressed reports whether anything was published.
 func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 	session, err := r.open(ctx)
 	if err != nil {
@@ -218,8 +219,8 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 	return progressed, nil
 }
 
-// seePartitions sees that the log has the partitions that messages go to. One that was made anew with fewer is waited
-// for: nothing can be published in the order of keys, and nothing again where it was.
+// seePartitions checks that the log has the partitions that messages go to. If the log was recreated with fewer, the
+// relay waits for more. Otherwise it could neither keep the order of keys, nor send a message again to its partition.
 func (r *Relay) seePartitions(ctx context.Context, session Session) error {
 	inLog := session.Partitions()
 	if err := r.outbox.countPartitions(ctx, inLog); err != nil {
@@ -251,12 +252,12 @@ func (r *Relay) open(ctx context.Context) (Session, error) {
 	return r.publisher.Open(ctx, Identity{Lineage: id.lineage, MayCreate: r.outbox.position.Load() == id.base})
 }
 
-// watermarkEvery is how often the watermark is set when nothing is published: a publisher may forget it after a week
+// watermarkEvery is how often the watermark is set if nothing is published. A publisher may forget it after a week
 // (rule P5).
 const watermarkEvery = 24 * time.Hour
 
-// check does what has to be done from time to time: it sees that the publisher still has what was published, and sets
-// the watermark again.
+// check does the periodic work. It checks that the publisher still has what was published, and sets the watermark
+// again.
 func (r *Relay) check(ctx context.Context, session Session) error {
 	select {
 	case <-disconnected(session):
@@ -276,7 +277,7 @@ func (r *Relay) check(ctx context.Context, session Session) error {
 	return err
 }
 
-// disconnected is closed when the session's log may have changed.
+// disconnected returns a channel that is closed when the session's log may have changed.
 func disconnected(session Session) <-chan struct{} {
 	if log, ok := session.(Log); ok {
 		return log.Disconnected()
@@ -289,7 +290,7 @@ func (r *Relay) disconnected() error {
 	return ErrChanged
 }
 
-// linger waits, while there is less in memory than one transaction takes, for more. It returns false when ctx ended
+// linger waits for more messages while fewer are in memory than one transaction takes. It returns false if ctx ended
 // meanwhile.
 func (r *Relay) linger(ctx context.Context) bool {
 	if r.config.Linger <= 0 || !r.filling() {
@@ -311,15 +312,15 @@ func (r *Relay) linger(ctx context.Context) bool {
 	return true
 }
 
-// filling says whether the next transaction has messages and room for more.
+// filling reports whether the next transaction has messages and room for more.
 func (r *Relay) filling() bool {
 	q := r.outbox.queue
 	rows, bytes := q.following(r.outbox.position.Load())
 	return rows > 0 && rows < min(r.batchCap, q.maxRows) && bytes < min(r.config.BatchBytes, q.maxBytes)
 }
 
-// next returns what follows the position, from memory or else from the database, without messages that must wait. to is
-// the slot up to which it looked.
+// next returns the messages after the position, from memory or else from the database, without those that must wait. to
+// is the slot up to which it looked.
 func (r *Relay) next(ctx context.Context) (rows []row, to uint64, err error) {
 	position := r.outbox.position.Load()
 	rows, first := r.outbox.queue.take(position, r.batchCap, r.config.BatchBytes)
@@ -336,7 +337,7 @@ func (r *Relay) next(ctx context.Context) (rows []row, to uint64, err error) {
 	return rows, to, err
 }
 
-// await blocks until a commit, a due message, the time to check, a disconnection or the end.
+// await waits for a commit, a due message, the time of the next check, a disconnection, or the end.
 func (r *Relay) await(ctx context.Context, session Session) error {
 	r.watchdog.Rest()
 	wait := r.untilLook()
@@ -355,7 +356,7 @@ func (r *Relay) await(ctx context.Context, session Session) error {
 	return nil
 }
 
-// agree has file and publisher agree before the session publishes.
+// agree reconciles file and publisher before the session publishes.
 func (r *Relay) agree(ctx context.Context, session Session) error {
 	if err := r.recorder.flush(ctx); err != nil {
 		return err
@@ -389,7 +390,7 @@ func (r *Relay) sighting() sighting {
 	return sighting{r.outbox.config.Clock.Now(), time.Now(), r.outbox.position.Load()}
 }
 
-// untilLook is how long a look can be put off.
+// untilLook returns how long the next look can be put off.
 func (r *Relay) untilLook() time.Duration {
 	every := r.config.CheckEvery
 	if r.outbox.wanted.Load() {

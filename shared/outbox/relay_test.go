@@ -27,26 +27,26 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// rig is an outbox on a real file with a relay to a publisher in memory.
+// rig is an outbox in a real file, with a relay to a publisher in memory.
 type rig struct {
-	damaged   bool // on purpose
+	damaged   bool // the test damages the file on purpose
 	t         *testing.T
 	path      string
 	publisher *outboxtest.Publisher
 	db        *boltdb.DB
 	outbox    *outbox.Outbox
 	recovery  *recovery.Recovery
-	alone     bool                                    // without the recovery
+	alone     bool                                    // without a recovery
 	through   func(outbox.Publisher) outbox.Publisher // nil for the publisher itself
 	registry  *prometheus.Registry
 	config    outbox.Config
 	relay     outbox.RelayConfig
 	running   *outbox.Relay // after start
-	ended     chan error    // what Run returned, when a test wants to know
+	ended     chan error    // what Run returned, for tests that want to know
 	stop      func()
 }
 
-// quick is a relay that waits milliseconds where a real one waits seconds.
+// quick configures a relay that waits milliseconds where a real one waits seconds.
 func quick() outbox.RelayConfig {
 	return outbox.RelayConfig{
 		MaxAttempts: 3,
@@ -67,7 +67,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// isSound has every record of the closed file checked, and what belongs to it.
+// isSound checks each record of the closed file, and the records that belong to it.
 func (r *rig) isSound() {
 	done, err := boltdb.CheckFile(context.Background(), r.path, func(record *boltdb.Record) error {
 		if record.Key == nil {
@@ -137,14 +137,14 @@ func (r *rig) close() {
 	}
 }
 
-// restart ends the process, as far as the file can tell, and starts it again.
+// restart closes the file and starts anew. The file cannot tell that from a new process.
 func (r *rig) restart() {
 	r.close()
 	r.open()
 	r.start()
 }
 
-// place appends one message per key in one transaction each and returns their names.
+// place appends one message for each key, each in its own transaction. The key is also the value.
 func (r *rig) place(keys ...string) {
 	r.t.Helper()
 	for _, key := range keys {
@@ -188,8 +188,8 @@ func values(records []outbox.Record) []string {
 	return out
 }
 
-// exactlyOnce checks that slots are published once, ascending, and that ce_previous and ce_partitionprevious name the
-// slot before each, in the lineage and in the partition.
+// exactlyOnce checks that each slot is published once, in ascending order. It also checks that ce_previous and
+// ce_partitionprevious are the slots before it in the lineage and in the partition.
 func exactlyOnce(t *testing.T, records []outbox.Record) {
 	t.Helper()
 	var previous uint64
@@ -212,9 +212,9 @@ func exactlyOnce(t *testing.T, records []outbox.Record) {
 	}
 }
 
-func TestMessagesArePublishedInOrderOnceAcrossRestarts(t *testing.T) {
+func TestRelay_PublishesOnceAndInOrderAcrossRestarts(t *testing.T) {
 	r := newRig(t)
-	r.place("a", "b") // before the relay runs: found by reading
+	r.place("a", "b") // before the relay runs, so that it must read them from the file
 	r.start()
 	r.await(2)
 	r.place("c")
@@ -235,7 +235,7 @@ func TestMessagesArePublishedInOrderOnceAcrossRestarts(t *testing.T) {
 	}
 }
 
-func TestARolledBackMessageIsNeverPublished(t *testing.T) {
+func TestRelay_NeverPublishesARolledBackMessage(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	refused := errors.New("the order is refused after its message was appended")
@@ -254,12 +254,12 @@ func TestARolledBackMessageIsNeverPublished(t *testing.T) {
 	}
 }
 
-func TestAFullQueueIsDroppedAndReadFromTheFile(t *testing.T) {
+func TestRelay_ReadsTheFileWhenTheQueueWasFull(t *testing.T) {
 	r := newRig(t)
 	r.close()
 	r.config.QueueMessages = 5
 	r.open()
-	for i := range 37 { // nobody takes them: the queue fills and is dropped seven times
+	for i := range 37 { // the relay is not running: the queue fills and is dropped seven times
 		r.place(fmt.Sprint(i))
 	}
 	r.start()
@@ -275,7 +275,7 @@ func TestAFullQueueIsDroppedAndReadFromTheFile(t *testing.T) {
 	}
 }
 
-func TestAnUnknownOutcomeIsReadBackBeforeAnythingIsSentAgain(t *testing.T) {
+func TestRelay_ReadsBackAnUnknownOutcomeBeforeItSendsAgain(t *testing.T) {
 	r := newRig(t)
 	lost := 0
 	r.publisher.Script(func(step outboxtest.Step, _ []outbox.Record) error {
@@ -297,7 +297,7 @@ func TestAnUnknownOutcomeIsReadBackBeforeAnythingIsSentAgain(t *testing.T) {
 	}
 }
 
-func TestAnOutageSpendsNoAttempts(t *testing.T) {
+func TestRelay_ChargesAnOutageToNoMessage(t *testing.T) {
 	r := newRig(t)
 	var failures sync.WaitGroup
 	failures.Add(50)
@@ -324,7 +324,7 @@ func TestAnOutageSpendsNoAttempts(t *testing.T) {
 	}
 }
 
-// failureMetric wraps one series of the registry as a collector.
+// failureMetric returns one series of the registry as a collector.
 func failureMetric(t *testing.T, r *rig, class outbox.Class) prometheus.Collector {
 	t.Helper()
 	families, err := r.registry.Gather()
@@ -345,7 +345,7 @@ func failureMetric(t *testing.T, r *rig, class outbox.Class) prometheus.Collecto
 	return gauge
 }
 
-// poison refuses every batch that holds one of the values, as Kafka does.
+// poison refuses every batch that has one of the values in it, as Kafka does.
 func poison(refused func(value string) bool) func(outboxtest.Step, []outbox.Record) error {
 	return func(step outboxtest.Step, records []outbox.Record) error {
 		if step == outboxtest.Committing &&
@@ -356,7 +356,7 @@ func poison(refused func(value string) bool) func(outboxtest.Step, []outbox.Reco
 	}
 }
 
-func TestPoisonIsParkedAndTheOthersGoOn(t *testing.T) {
+func TestRelay_ParksPoisonAndPublishesTheOthers(t *testing.T) {
 	r := newRig(t)
 	r.publisher.Script(poison(func(value string) bool { return value == "33" || value == "66" }))
 	for i := range 100 {
@@ -381,7 +381,7 @@ func TestPoisonIsParkedAndTheOthersGoOn(t *testing.T) {
 	if err != nil || !oldest.IsZero() {
 		t.Fatalf("oldest unpublished: %v, %v", oldest, err)
 	}
-	r.restart() // what was parked stays parked
+	r.restart() // a parked message stays parked
 	r.place("100")
 	r.await(99)
 	if r.outbox.Parked() != 2 {
@@ -390,8 +390,8 @@ func TestPoisonIsParkedAndTheOthersGoOn(t *testing.T) {
 	exactlyOnce(t, r.publisher.Published())
 }
 
-// Messages of one key stay in order while one of them fails for a time, through restarts; other keys go on.
-func TestOrderPerKeyThroughRetries(t *testing.T) {
+// Messages of one key stay in order while one of them fails for a time, also through restarts. Other keys go on.
+func TestRelay_KeepsTheOrderOfAKeyThroughRetries(t *testing.T) {
 	r := newRig(t)
 	r.relay.MaxAttempts = 50
 	var mu sync.Mutex
@@ -441,7 +441,7 @@ func TestOrderPerKeyThroughRetries(t *testing.T) {
 	clocktest.Eventually(r.t, "nothing waits", func() bool { return r.outbox.Backlog() == 0 })
 }
 
-func TestParkingReleasesTheFollowers(t *testing.T) {
+func TestRelay_ReleasesTheFollowersOfAParkedMessage(t *testing.T) {
 	r := newRig(t)
 	r.publisher.Script(poison(func(value string) bool { return value == "bad" }))
 	for _, value := range []string{"bad", "second", "third"} {
@@ -461,8 +461,8 @@ func TestParkingReleasesTheFollowers(t *testing.T) {
 	clocktest.Eventually(r.t, "the poison is parked", func() bool { return r.outbox.Parked() == 1 })
 }
 
-// A value that changed on the disk must stop the relay, not reach Kafka.
-func TestACorruptRowIsNotPublished(t *testing.T) {
+// A value that changed on the disk must stop the relay. It must not reach Kafka.
+func TestRelay_DoesNotPublishACorruptRow(t *testing.T) {
 	r := newRig(t)
 	r.damaged = true
 	r.place("a")

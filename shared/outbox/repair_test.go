@@ -17,7 +17,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// names returns n different keys with a common beginning.
+// names returns n different keys with the same prefix.
 func names(prefix string, n int) []string {
 	list := make([]string, n)
 	for i := range list {
@@ -26,13 +26,13 @@ func names(prefix string, n int) []string {
 	return list
 }
 
-// recorded waits until what is published is on the disk as such.
+// recorded waits until the file has recorded the message as published.
 func (r *rig) recorded(origin uint64) {
 	r.t.Helper()
 	clocktest.Eventually(r.t, "the last batch is recorded", func() bool { return r.delivery(origin).Located })
 }
 
-// placesBySlot returns where the published slots stand.
+// placesBySlot returns the positions of the published slots.
 func placesBySlot(p *outboxtest.Publisher) map[uint64]outbox.Position {
 	places := map[uint64]outbox.Position{}
 	for i, record := range p.Published() {
@@ -41,7 +41,7 @@ func placesBySlot(p *outboxtest.Publisher) map[uint64]outbox.Position {
 	return places
 }
 
-func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
+func TestRecovery_PublishesWhatTheLogLostBeforeAnythingNew(t *testing.T) {
 	for name, restarted := range map[string]bool{"while running": false, "while stopped": true} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -54,7 +54,7 @@ func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
 			if r.publisher.Scans() != 0 {
 				t.Fatalf("read %d times although nothing was amiss", r.publisher.Scans())
 			}
-			r.publisher.AddPartitions(4) // what is published again goes where it stood all the same
+			r.publisher.AddPartitions(4) // messages that are published again still go to their old partitions
 			if restarted {
 				r.stop()
 				r.publisher.Lose(25)
@@ -87,15 +87,15 @@ func TestWhatThePlaceLostIsPublishedAgainBeforeAnythingNew(t *testing.T) {
 			r.restart()
 			r.place("last")
 			r.await(42)
-			if r.publisher.Scans() > scans+1 { // one to read back what was not recorded yet
+			if r.publisher.Scans() > scans+1 { // one scan reads back what was not recorded yet
 				t.Errorf("read again %d times after the repair", r.publisher.Scans()-scans)
 			}
 		})
 	}
 }
 
-// What was skipped since the last transaction is not taken for a watermark that fell back.
-func TestARejectionDoesNotHaveThePlaceReadAnew(t *testing.T) {
+// Slots skipped since the last transaction must not look like a watermark that fell back.
+func TestRecovery_DoesNotReadTheLogAfterARejection(t *testing.T) {
 	r := newRig(t)
 	r.place("sick", "well", "ill")
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
@@ -134,7 +134,7 @@ func metricOf(t *testing.T, r *rig, name string) float64 {
 	return 0
 }
 
-func TestARepairThatIsInterruptedIsFinished(t *testing.T) {
+func TestRecovery_FinishesAnInterruptedRepair(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 50)...)
@@ -157,7 +157,7 @@ func TestARepairThatIsInterruptedIsFinished(t *testing.T) {
 		func() bool { return slices.Contains(r.found(), outbox.IncidentRepublished) })
 }
 
-func TestAProcessThatDiesInARepairFinishesItLater(t *testing.T) {
+func TestRecovery_FinishesARepairAfterACrash(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 50)...)
@@ -182,7 +182,7 @@ func TestAProcessThatDiesInARepairFinishesItLater(t *testing.T) {
 	exactlyOnce(t, r.await(50))
 }
 
-func TestAPlaceThatWasMadeAnewGetsAllThatIsKept(t *testing.T) {
+func TestRecovery_FillsARecreatedLog(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 20)...)
@@ -203,7 +203,7 @@ func TestAPlaceThatWasMadeAnewGetsAllThatIsKept(t *testing.T) {
 	exactlyOnce(t, r.await(22))
 }
 
-func TestAForgottenWatermarkIsFoundAgainInThePlace(t *testing.T) {
+func TestRecovery_FindsAForgottenWatermarkInTheLog(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 20)...)
@@ -223,7 +223,7 @@ func TestAForgottenWatermarkIsFoundAgainInThePlace(t *testing.T) {
 	}
 }
 
-func TestWhatThePlaceExpiredIsNotPublishedAgain(t *testing.T) {
+func TestRecovery_DoesNotPublishWhatTheLogExpired(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 20)...)
@@ -241,13 +241,13 @@ func TestWhatThePlaceExpiredIsNotPublishedAgain(t *testing.T) {
 	}
 }
 
-// A transaction whose outcome is unknown had been committed: where its messages stand is read back.
-func TestARecoveredTransactionIsReadBack(t *testing.T) {
+// A transaction with an unknown outcome was committed. The positions of its messages are read back.
+func TestRecovery_ReadsBackACommittedTransaction(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place("before")
 	r.await(1)
-	r.recorded(1) // its answer has come: the one that is lost is the next
+	r.recorded(1) // the first answer must have come, so that the lost one is the next
 	var once atomic.Bool
 	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
 		if step == outboxtest.Answering && len(records) > 0 && once.CompareAndSwap(false, true) {
@@ -259,7 +259,7 @@ func TestARecoveredTransactionIsReadBack(t *testing.T) {
 	exactlyOnce(t, r.await(3))
 	clocktest.Eventually(r.t, "it is read back",
 		func() bool { return slices.Contains(r.found(), outbox.IncidentRecovered) })
-	if n := metricOf(t, r, "test_outbox_recovered_total"); n < 1 || n > 2 { // both, if they left together
+	if n := metricOf(t, r, "test_outbox_recovered_total"); n < 1 || n > 2 { // both, if they were in one transaction
 		t.Errorf("%v recovered", n)
 	}
 	if d := r.delivery(2); !d.Located || d.Position != placesBySlot(r.publisher)[2] || d.State != outbox.Published {
@@ -267,8 +267,8 @@ func TestARecoveredTransactionIsReadBack(t *testing.T) {
 	}
 }
 
-// Messages of an old copy stand in the place, and its watermark, by which the copy would be known, is forgotten.
-func TestACopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
+// The log has messages of an old copy. The watermark, which would show that there is a copy, is forgotten.
+func TestRecovery_RecognisesACopyWithoutTheWatermark(t *testing.T) {
 	for name, after := range map[string]int{"further": 5, "not as far": 1} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -293,8 +293,8 @@ func TestACopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
 	}
 }
 
-// The copy has nothing that could differ from what stands.
-func TestAnEmptyCopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T) {
+// The copy has no message that could differ from those in the log.
+func TestRecovery_RecognisesAnEmptyCopyWithoutTheWatermark(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	clocktest.Eventually(r.t, "the lineage is claimed", func() bool {
@@ -314,7 +314,7 @@ func TestAnEmptyCopyIsKnownByWhatStandsWhenTheWatermarkIsForgotten(t *testing.T)
 	}
 }
 
-func TestAMessageThatIsRefusedWhenItIsPublishedAgainIsParked(t *testing.T) {
+func TestRecovery_ParksAMessageThatIsRefusedAgain(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place(names("a", 20)...)
@@ -340,8 +340,8 @@ func TestAMessageThatIsRefusedWhenItIsPublishedAgainIsParked(t *testing.T) {
 		slices.DeleteFunc(append(names("a", 20), "new"), func(v string) bool { return v == "a12" })...)
 }
 
-// Without anything to publish, the relay sees to the place and the watermark from time to time.
-func TestAnIdleRelayChecksThePlaceAndKeepsTheWatermark(t *testing.T) {
+// A relay that has nothing to publish still checks the log and sets the watermark from time to time.
+func TestRelay_ChecksTheLogAndSetsTheWatermarkWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start()
@@ -366,7 +366,7 @@ func TestAnIdleRelayChecksThePlaceAndKeepsTheWatermark(t *testing.T) {
 	})
 }
 
-func TestRepairsKeepTheFileSound(t *testing.T) {
+func TestRecovery_KeepsTheFileSound(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	for round := range 5 {
@@ -390,8 +390,8 @@ func TestRepairsKeepTheFileSound(t *testing.T) {
 	}
 }
 
-// What the place lost while it could not be reached must still be in the file when it is back.
-func TestNothingExpiresWhileThePlaceIsOutOfReach(t *testing.T) {
+// The log loses records while it cannot be reached. The file must still have them when it is back.
+func TestRetention_KeepsEverythingDuringAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.stopAndOpenWith(outbox.Config{Retention: time.Hour})
@@ -421,7 +421,7 @@ func TestNothingExpiresWhileThePlaceIsOutOfReach(t *testing.T) {
 	})
 }
 
-// stopAndOpenWith opens the file again with another configuration; no relay runs.
+// stopAndOpenWith stops the relay and opens the file again with another configuration.
 func (r *rig) stopAndOpenWith(config outbox.Config) {
 	r.t.Helper()
 	r.close()

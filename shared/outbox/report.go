@@ -11,7 +11,7 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// Report is an account of an outbox, for people. LogID and Repair are filled in by package recovery.
+// Report describes an outbox, for people. Package recovery fills in LogID and Repair.
 type Report struct {
 	Lineage    string     `json:"lineage" doc:"The history that the file's messages belong to, their ce_lineage."`
 	First      uint64     `json:"first_sequence" doc:"The first slot of the lineage; earlier ones belong to another." example:"1"`
@@ -30,7 +30,7 @@ type Report struct {
 	Incidents  []Incident `json:"incidents" doc:"The newest incidents, the newest first, 20 at most."`
 }
 
-// Report returns an account with the newest incidents, at most limit.
+// Report returns a report with the newest incidents, at most limit.
 func (o *Outbox) Report(ctx context.Context, limit int) (Report, error) {
 	id := o.id.Load()
 	r := Report{
@@ -77,7 +77,7 @@ func (o *Outbox) Incidents(ctx context.Context, limit int) (incidents []Incident
 	return incidents, err
 }
 
-// Backlog is the number of messages that are neither published nor parked.
+// Backlog returns the number of messages that are neither published nor parked.
 func (o *Outbox) Backlog() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -85,22 +85,22 @@ func (o *Outbox) Backlog() int {
 	return ahead - o.waits.skippedAfter(o.position.Load()) + o.waits.waiting
 }
 
-// Waiting returns the number of messages that were refused and will be retried, or that wait behind one.
+// Waiting returns the number of messages that were refused and will be tried again, or that wait behind one.
 func (o *Outbox) Waiting() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.waits.waiting
 }
 
-// Parked is the number of parked messages.
+// Parked returns the number of parked messages.
 func (o *Outbox) Parked() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.waits.parked
 }
 
-// OldestUnpublished returns when the oldest message was committed that is neither published nor parked; the zero time
-// when there is none. It reads one row at most.
+// OldestUnpublished returns when the oldest message was committed that is neither published nor parked, or the zero
+// time. It reads at most one row.
 func (o *Outbox) OldestUnpublished(ctx context.Context) (time.Time, error) {
 	o.mu.Lock()
 	oldest := o.waits.oldest()

@@ -11,46 +11,46 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// Retention deletes from the front, a few rows at a time: a step finds what is old enough in a read transaction, away
-// from the committer, and deletes it in the transaction that records published batches, or else in one of its own,
-// which shares its commit with whoever writes just then.
+// Retention deletes from the front, a few rows at a time. A step finds what is old enough in a read transaction,
+// without the committer. It deletes in the transaction that records published batches. If there is none, it uses one of
+// its own, which shares its commit with other writers.
 //
-// What may go is recorded on the disk as published, and the publisher was seen to have it since it became old enough, a
-// minute ago at most (rule P8): the step asks the relay for a look when the last one does not say that. What waits or
-// is parked stays, however old. A discarded message goes when it has been discarded for that long, and leaves its mark
-// in the skipped bucket, so that it is never taken for a published one. Where a moved message went to (movedBucket) is
-// kept: it is the only way to say under which slot it was published.
+// A published row may go if two things hold. The file has it recorded as published. And since it became old enough, and
+// at most a minute ago, a look saw that the publisher has it (rule P8). If the last look does not say that, the step
+// asks the relay for another. A message that waits or is parked stays, however old it is. A discarded one goes when it
+// has been discarded for that long. It leaves its mark in the skipped bucket, so that it is never taken for a published
+// one. The new slot of a moved message (movedBucket) is kept. Only that says under which slot it was published.
 
 const (
-	// expireRows bounds one step: rows and marks that it looks at, and those that it deletes.
+	// expireRows limits one step: the rows and marks that it looks at, and those that it deletes.
 	expireRows = 256
-	// expirePause is the least time between two steps. So at most 25,600 messages a second go.
+	// expirePause is the minimum time between two steps. So at most 25,600 messages a second are deleted.
 	expirePause = 10 * time.Millisecond
-	// expireIdle is how long a step is put off when nothing else is to be recorded. It also bounds how late a clock is
-	// noticed that was set.
+	// expireIdle is how long a step is put off if nothing else is to be recorded. A clock that was set is noticed after
+	// this time at the latest.
 	expireIdle = 10 * time.Second
 )
 
-// expiry decides what goes next. It belongs to the recorder's goroutine.
+// expiry decides what is deleted next. It belongs to the recorder's goroutine.
 type expiry struct {
 	outbox *Outbox
-	looked uint64    // rows up to here are gone, wait or are parked: they are not looked at again
-	due    time.Time // nothing is old enough before, by the outbox's clock
-	again  time.Time // no step before, by the monotonic clock
-	more   bool      // the last step left some
+	looked uint64    // rows up to here are gone, wait or are parked; they are not looked at again
+	due    time.Time // before this, nothing is old enough, on the outbox's clock
+	again  time.Time // no step before this, on the monotonic clock
+	more   bool      // the last step left some for the next
 }
 
-// expiryStep is what goes in one transaction.
+// expiryStep is what one transaction deletes.
 type expiryStep struct {
 	rows      []agedRow // published, ascending
-	front     uint64    // the new expiredSlot, 0 when it stays
+	front     uint64    // the new expiredSlot, 0 if it stays
 	discarded [][]byte  // keys of discardedBucket
 	looked    uint64
 	due       time.Time
-	more      bool // the next step finds more at once
+	more      bool // the next step finds some at once
 }
 
-// published says whether published messages are to go, or marks before them.
+// published reports whether the step deletes published messages, or marks before them.
 func (s *expiryStep) published() bool { return len(s.rows) > 0 || s.front != 0 }
 
 type agedRow struct {
@@ -58,7 +58,7 @@ type agedRow struct {
 	moved bool
 }
 
-// plan returns the next step, nil when there is nothing to do for now.
+// plan returns the next step, or nil if there is nothing to do now.
 func (e *expiry) plan(ctx context.Context) (*expiryStep, error) {
 	retention, now := e.outbox.config.Retention, e.outbox.config.Clock.Now()
 	if retention <= 0 || now.Before(e.due) {
@@ -86,7 +86,7 @@ func (e *expiry) plan(ctx context.Context) (*expiryStep, error) {
 		err := due.findPublished(root, e.outbox.position.Load(), now.Add(-retention), retention)
 		if due.published() {
 			e.outbox.wantLook()
-		} else { // it has passed what waits, for which nobody need look
+		} else { // this passes rows that wait, which need no look
 			s.looked, s.more = due.looked, s.more || due.more
 		}
 		return err
@@ -101,7 +101,7 @@ func (e *expiry) plan(ctx context.Context) (*expiryStep, error) {
 	return s, nil
 }
 
-// done has memory follow a step that was committed, or found nothing to delete.
+// done updates memory after a step that was committed, or that found nothing to delete.
 func (e *expiry) done(s *expiryStep) {
 	e.looked, e.due, e.more = s.looked, s.due, s.more
 	if e.more {
@@ -109,7 +109,7 @@ func (e *expiry) done(s *expiryStep) {
 	}
 }
 
-// wait is how long to put off the next step when nothing else is to be recorded before.
+// wait returns how long to put off the next step if nothing else is to be recorded before.
 func (e *expiry) wait() time.Duration {
 	if e.more {
 		return time.Until(e.again)
@@ -144,7 +144,7 @@ func (s *expiryStep) findDiscarded(root *bbolt.Bucket, before time.Time, retenti
 	return nil
 }
 
-// findPublished adds the published rows that were committed before the given time, up to the slot last.
+// findPublished adds the published rows up to slot last that were committed before the given time.
 func (s *expiryStep) findPublished(root *bbolt.Bucket, last uint64, before time.Time, retention time.Duration) error {
 	recorded, _ := root.Bucket(batchesBucket).Cursor().Last()
 	if recorded == nil {
@@ -164,7 +164,7 @@ func (s *expiryStep) findPublished(root *bbolt.Bucket, last uint64, before time.
 			s.more = true
 			break
 		}
-		if skipped.Get(k) != nil { // waits, is parked or was discarded
+		if skipped.Get(k) != nil { // it waits, is parked or was discarded
 			s.looked = slotOf(k)
 			continue
 		}
@@ -185,8 +185,8 @@ func (s *expiryStep) findPublished(root *bbolt.Bucket, last uint64, before time.
 	return nil
 }
 
-// pass moves the front to the last row, or less far when there are more marks on the way than one step may delete. It
-// never ends at a mark that no published slot follows: notSkipped goes back over those.
+// pass moves the front to the last row. It moves it less far if there are more marks on the way than one step may
+// delete. The front never ends at a mark that no published slot follows, because notSkipped goes back over those.
 func (s *expiryStep) pass(root *bbolt.Bucket, front uint64) {
 	s.front = s.rows[len(s.rows)-1].slot
 	cursor := root.Bucket(skippedBucket).Cursor()
@@ -203,8 +203,8 @@ func (s *expiryStep) pass(root *bbolt.Bucket, front uint64) {
 	}
 }
 
-// age returns since when the message of a published row is kept: its commit, and if it was moved its publication, which
-// can be much later.
+// age returns the time from which the message of a published row is kept. That is its commit, or if it was moved, its
+// publication, which can be much later.
 func age(root *bbolt.Bucket, key, sealed []byte) (agedRow, time.Time, error) {
 	origin, committed, err := rowAge(key, sealed)
 	if err != nil {
@@ -223,7 +223,7 @@ func age(root *bbolt.Bucket, key, sealed []byte) (agedRow, time.Time, error) {
 	return row, committed, nil
 }
 
-// apply deletes what the step found. Nothing else changes those rows, so it holds whatever was committed since.
+// apply deletes what the step found. Nothing else changes those rows, so later commits do not matter.
 func (s *expiryStep) apply(root *bbolt.Bucket) error {
 	for _, key := range s.discarded {
 		if err := deleteDiscarded(root, key); err != nil {
@@ -259,7 +259,7 @@ func (s *expiryStep) apply(root *bbolt.Bucket) error {
 	return root.Bucket(metaBucket).Put(expiredKey, codec.Seal(expiredKey, slotKey(s.front)))
 }
 
-// gone is how many rows the step deletes.
+// gone returns how many rows the step deletes.
 func (s *expiryStep) gone() int { return len(s.rows) + len(s.discarded) }
 
 func deleteDiscarded(root *bbolt.Bucket, key []byte) error {
@@ -273,7 +273,7 @@ func deleteDiscarded(root *bbolt.Bucket, key []byte) error {
 	)
 }
 
-// deleteMarks forgets the slots between front and until that were skipped and whose messages have moved on.
+// deleteMarks deletes the marks between front and until of messages that have moved.
 func deleteMarks(root *bbolt.Bucket, front, until uint64) error {
 	waiting := root.Bucket(waitingBucket)
 	var moved [][]byte // a cursor must not see its bucket change
@@ -295,8 +295,8 @@ func deleteMarks(root *bbolt.Bucket, front, until uint64) error {
 	return nil
 }
 
-// deleteBatches deletes the records of batches that have expired as a whole, but for the newest: it says where to go on
-// after a restart.
+// deleteBatches deletes the records of batches that have expired completely, except the newest. That one says where to
+// go on after a restart.
 func deleteBatches(root *bbolt.Bucket, until uint64) error {
 	batches := root.Bucket(batchesBucket)
 	newest, _ := batches.Cursor().Last()
@@ -314,8 +314,8 @@ func deleteBatches(root *bbolt.Bucket, until uint64) error {
 	return nil
 }
 
-// covered returns which messages may expire after the newest look: those up to slot that were old enough at the time
-// until. slot is 0 if that look was too long ago.
+// covered returns which messages may expire after the newest look: those up to slot that were old enough at until. slot
+// is 0 if that look was too long ago.
 func (o *Outbox) covered() (slot uint64, until time.Time) {
 	seen := o.sight.Load()
 	if seen == nil || time.Since(seen.elapsed) > lookHolds {
@@ -334,6 +334,6 @@ func (o *Outbox) wantLook() {
 const (
 	// lookPause is the minimum time between two looks that retention asks for.
 	lookPause = 10 * time.Second
-	// lookHolds is for how long after a look messages that were old enough then may be deleted.
+	// lookHolds is how long after a look the messages that were old enough then may be deleted.
 	lookHolds = time.Minute
 )

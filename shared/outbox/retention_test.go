@@ -18,8 +18,7 @@ import (
 
 const week = 7 * 24 * time.Hour
 
-// aging runs check in a bubble, whose time passes while all wait, on an outbox that keeps published messages for a
-// week.
+// aging runs check in a synctest bubble, on an outbox that keeps published messages for a week.
 func aging(t *testing.T, check func(t *testing.T, r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -67,7 +66,7 @@ func (r *rig) metric(name string) float64 {
 	return 0
 }
 
-func TestPublishedMessagesExpire(t *testing.T) {
+func TestRetention_DeletesPublishedMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		r.start()
 		r.place("a", "b", "c")
@@ -108,7 +107,7 @@ func TestPublishedMessagesExpire(t *testing.T) {
 		r.place("e")
 		records := r.await(5)
 		exactlyOnce(t, records)
-		synctest.Wait() // the relay moves its position after the publisher has the records
+		synctest.Wait() // the publisher has the records before the relay moves its position
 		if r.publisher.Opens() != 2 || r.outbox.Backlog() != 0 {
 			t.Errorf("%d sessions, backlog %d", r.publisher.Opens(), r.outbox.Backlog())
 		}
@@ -118,8 +117,8 @@ func TestPublishedMessagesExpire(t *testing.T) {
 	})
 }
 
-// What is not published, or is not on record as such, stays for as long as it takes.
-func TestUnpublishedMessagesDoNotExpire(t *testing.T) {
+// A message that is not published, or not recorded as published, stays however long that takes.
+func TestRetention_KeepsUnpublishedMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		away := true
 		r.relay.Outage = outbox.Backoff{First: time.Hour, Factor: 1, Limit: time.Hour}
@@ -138,7 +137,7 @@ func TestUnpublishedMessagesDoNotExpire(t *testing.T) {
 			t.Fatalf("%v are left, want all", got)
 		}
 		<-time.After(time.Hour)
-		exactlyOnce(t, r.await(3)) // and now they go
+		exactlyOnce(t, r.await(3)) // now they may expire
 		<-time.After(time.Minute)
 		synctest.Wait()
 		if got := r.keys("messages"); got != nil {
@@ -147,12 +146,12 @@ func TestUnpublishedMessagesDoNotExpire(t *testing.T) {
 	})
 }
 
-func TestParkedMessagesOutliveTheRest(t *testing.T) {
+func TestRetention_KeepsParkedMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		ill := sick(r)
 		r.start()
-		park(r, "sick-0", "sick-1", "sick-2") // under slots of their own, after two retries each
-		r.place("later")                      // takes the front past them
+		park(r, "sick-0", "sick-1", "sick-2") // these get new slots after two retries each
+		r.place("later")                      // moves the front past them
 		r.await(4)
 		<-time.After(2 * week)
 		synctest.Wait()
@@ -177,7 +176,7 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 		synctest.Wait()
 		origins := []uint64{2, 4, 6}
 		want := []outbox.State{outbox.Published, outbox.Discarded, outbox.Parked}
-		for n, origin := range origins { // all as before: each has another week
+		for n, origin := range origins { // nothing has changed: each has another week
 			if d := r.delivery(origin); d.State != want[n] || d.Committed.IsZero() || d.Attempts < 3 {
 				t.Errorf("half a week later, message %d: %+v", origin, d)
 			}
@@ -212,8 +211,8 @@ func TestParkedMessagesOutliveTheRest(t *testing.T) {
 	})
 }
 
-// A message that was refused once takes all that follow it with it to new slots: their old ones leave no mark behind.
-func TestMarksOfMovedMessagesExpire(t *testing.T) {
+// A message that is refused once moves all that follow it to new slots. The old slots leave no mark behind.
+func TestRetention_DeletesMarksOfMovedMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		refusals := 1
 		r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
@@ -266,8 +265,8 @@ func TestMarksOfMovedMessagesExpire(t *testing.T) {
 	})
 }
 
-// The file does not grow while as much comes as goes.
-func TestTheRoomOfExpiredMessagesIsUsedAgain(t *testing.T) {
+// The file does not grow while as many messages go as come.
+func TestRetention_FreesRoomForNewMessages(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		r.start()
 		const rows, writes = 500, 4
@@ -309,8 +308,8 @@ func TestTheRoomOfExpiredMessagesIsUsedAgain(t *testing.T) {
 	})
 }
 
-// Rule P8: what is on record as published stays until the publisher was seen to have it.
-func TestWhatThePublisherWasNotSeenToHaveStays(t *testing.T) {
+// A message recorded as published stays until a look saw that the publisher has it (rule P8).
+func TestRetention_KeepsWhatNoLookHasSeen(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		r.start()
 		r.place("a", "b")
@@ -334,8 +333,8 @@ func TestWhatThePublisherWasNotSeenToHaveStays(t *testing.T) {
 	})
 }
 
-// A transaction whose answer was lost is read back and recorded, so its messages expire like others.
-func TestWhatWasReadBackExpires(t *testing.T) {
+// A transaction whose answer was lost is read back and recorded. So its messages expire like others.
+func TestRetention_DeletesWhatWasReadBack(t *testing.T) {
 	aging(t, func(t *testing.T, r *rig) {
 		lost := false
 		r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {

@@ -18,21 +18,21 @@ type sender struct {
 	retries
 	recorder       *recorder
 	watchdog       lifecycle.Watchdog
-	note           func() string // of the next watermark
+	note           func() string // returns the note of the next watermark
 	batchMessages  int
 	batchBytes     int
 	publishTimeout time.Duration
 
 	previous  uint64           // newest published slot
-	last      map[int32]uint64 // partition -> newest slot in the batch being made
-	batchCap  int              // messages in the next batch: halved to find one that is refused
+	last      map[int32]uint64 // partition -> newest slot in the batch under construction
+	batchCap  int              // messages in the next batch; halved to find one that is refused
 	tails     tails
-	announced time.Time // when the watermark was set last
+	announced time.Time // when the watermark was last set
 }
 
-// rejected deals with a batch that was refused because of messages in it. It returns nil when the session can go on,
-// else errRejected. Only a message that is at fault for certain is charged (rule P4), one that was named or was alone:
-// publishers refuse whole batches, so a larger one is halved and tried again.
+// rejected handles a batch that was refused because of messages in it. It returns nil if the session can go on,
+// otherwise errRejected. Publishers refuse whole batches. So only a message that was named or was alone is charged an
+// attempt, and a larger batch is halved and tried again (rule P4).
 func (r *sender) rejected(ctx context.Context, rows []row, cause *RejectedError) error {
 	if len(cause.Slots) > 0 {
 		guilty := slices.DeleteFunc(rows, func(row row) bool { return !slices.Contains(cause.Slots, row.slot) })
@@ -45,14 +45,14 @@ func (r *sender) rejected(ctx context.Context, rows []row, cause *RejectedError)
 	if err := r.charge(ctx, rows, cause); err != nil {
 		return err
 	}
-	r.setPosition(max(rows[0].slot, r.outbox.position.Load())) // one that is published again lies before it
+	r.setPosition(max(rows[0].slot, r.outbox.position.Load())) // a message that is published again is before it
 	return errRejected
 }
 
-// publish sends rows and moves the position to the slot they reach to.
+// publish sends rows and moves the position to slot to.
 func (r *sender) publish(ctx context.Context, session Session, rows []row, to uint64) error {
 	if len(rows) == 0 {
-		r.setPosition(to) // skipped slots only: the next transaction carries the watermark past them
+		r.setPosition(to) // only skipped slots: the next transaction carries the watermark past them
 		return nil
 	}
 	records := make([]Record, len(rows))
@@ -90,11 +90,11 @@ func (r *sender) publish(ctx context.Context, session Session, rows []row, to ui
 	return nil
 }
 
-// stopGrace is how long a transaction under way may go on when the relay is to stop. One that is cut short has an
-// unknown outcome, which the next start reads back (rule P6).
+// stopGrace is how long the current transaction may go on when the relay is to stop. The outcome of one that is cut
+// short is unknown. The next start reads it back (rule P6).
 const stopGrace = 2 * time.Second
 
-// transact publishes records and the watermark in one transaction, which a stop does not cut short at once.
+// transact publishes records and the watermark in one transaction. A stop gives it stopGrace to end.
 func (r *sender) transact(ctx context.Context, session Session, records []Record, slot uint64) ([]Position, error) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.publishTimeout)
 	defer cancel()
@@ -119,16 +119,16 @@ func (r *sender) setPosition(position uint64) {
 func (r *sender) report(i *Incident) {
 	r.metrics.found(i)
 	level := zerolog.WarnLevel
-	if i.Kind == IncidentRecovered { // what a crash leaves
+	if i.Kind == IncidentRecovered { // a normal consequence of a crash
 		level = zerolog.InfoLevel
 	}
 	r.logger.WithLevel(level).Str("kind", string(i.Kind)).Uint64("slot", i.Slot).Int("messages", i.Messages).Msg(i.Text)
 }
 
-// errRejected ends a session whose batch was refused and dealt with: the next one follows at once.
+// errRejected ends a session whose batch was refused. The refusal is dealt with, and the next session follows at once.
 var errRejected = errors.New("a batch was rejected")
 
-// up notes that the publisher takes messages, and says so when it did not before.
+// up notes that the publisher takes messages, and logs the end of an outage.
 func (r *sender) up() {
 	began, changed := r.outbox.up()
 	if !changed {
@@ -144,7 +144,7 @@ func (r *sender) up() {
 	line.Msg("publishing")
 }
 
-// reload reads what the relay knows of the log from the file.
+// reload reads from the file what the relay knows about the log.
 func (r *sender) reload(ctx context.Context) error {
 	return Fatal(r.outbox.db.View(ctx, func(tx *bbolt.Tx) (err error) {
 		root := tx.Bucket(rootBucket)
@@ -154,7 +154,7 @@ func (r *sender) reload(ctx context.Context) error {
 	}))
 }
 
-// recordsAgain reads the messages to be published again, within the limits, at least one.
+// recordsAgain reads the messages to be published again, within the limits, but at least one.
 func (o *Outbox) recordsAgain(ctx context.Context, missing []uint64, maxRows, maxBytes int) (rows []row,
 	records []Record, err error) {
 	lineage := o.Lineage()
@@ -177,7 +177,7 @@ func (o *Outbox) recordsAgain(ctx context.Context, missing []uint64, maxRows, ma
 				return err
 			}
 			rows = append(rows, r)
-			// Not less than what was published before it: the consumer takes all slots in between for counted.
+			// This is never too small. The consumer takes all slots in between for counted.
 			records = append(records,
 				r.record(o.config.Source, lineage, partition, o.notSkipped(root, slot-1), inPartition))
 		}
@@ -186,7 +186,7 @@ func (o *Outbox) recordsAgain(ctx context.Context, missing []uint64, maxRows, ma
 	return rows, records, err
 }
 
-// held records what a scan waits for; an empty argument means that it goes on.
+// held records what a scan waits for. An empty argument means that it goes on.
 func (r *sender) held(behind []Hidden) {
 	last := r.outbox.held.Load()
 	switch {

@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// plain is a publisher whose sessions have the four methods that a relay needs, and no Log.
+// plain is a publisher whose sessions have only the four methods that a relay needs. They are no Log.
 type plain struct{ outbox.Publisher }
 
 type plainSession struct{ outbox.Session }
@@ -20,8 +20,8 @@ func (p plain) Open(ctx context.Context, id outbox.Identity) (outbox.Session, er
 	return plainSession{session}, err
 }
 
-// A second publisher need not be able to read back: with a Recovery and without one, messages are published once, in
-// order, through a lost answer and a crash.
+// A publisher need not be one that can be read back. With and without a Recovery, messages are published once and in
+// order, even after a lost answer and a crash.
 func TestRelay_NeedsFourMethodsOfASession(t *testing.T) {
 	for name, recovers := range map[string]bool{"with a recovery": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestRelay_NeedsFourMethodsOfASession(t *testing.T) {
 	}
 }
 
-// The two halves of the contract are apart: a publisher may have the first alone.
+// The contract has two parts. A publisher may keep the first one only.
 func TestPublisher_KeepsTheContractOfSessionsWithoutALog(t *testing.T) {
 	outboxtest.Run(t, func(*testing.T) outboxtest.Target {
 		fake := &outboxtest.Publisher{}

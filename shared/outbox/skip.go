@@ -11,7 +11,7 @@ func (r *row) entry(state waitState) entry {
 		attempts: r.attempts, id: r.message.ID}
 }
 
-// skip marks slots as never to be published and stores why, in one transaction, before memory follows.
+// skip stores, in one transaction, that slots are never to be published, and why. Memory follows after it.
 func (o *Outbox) skip(ctx context.Context, entries []entry) error {
 	return o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(rootBucket)
@@ -43,7 +43,7 @@ func (o *Outbox) skip(ctx context.Context, entries []entry) error {
 	})
 }
 
-// requeue moves each entry's message to a new slot, in one transaction that removes the entries (rule P2).
+// requeue moves the message of each entry to a new slot, in one transaction that removes the entries (rule P2).
 func (o *Outbox) requeue(ctx context.Context, entries []entry) error {
 	return o.db.Write(ctx, func(tx *boltdb.Tx) error {
 		root := tx.Bucket(rootBucket)
@@ -87,7 +87,7 @@ func (o *Outbox) moveToTail(tx *boltdb.Tx, e *entry) (retried, error) {
 	}
 	if passed, err := expired(root, e.slot); err != nil {
 		return retried{}, err
-	} else if passed { // the front does not come by here again
+	} else if passed { // the front will not pass it again
 		if err := deleteMark(root, key); err != nil {
 			return retried{}, err
 		}

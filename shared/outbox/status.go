@@ -12,23 +12,24 @@ type State string
 // The states of a message.
 const (
 	Pending    State = "pending" // on its way, or before its first attempt
-	Waiting    State = "waiting" // failed and to be tried again, or behind one of its key that did
+	Waiting    State = "waiting" // refused and to be tried again, or behind a message of its key that was
 	Published  State = "published"
 	Parked     State = "parked"
 	Discarded  State = "discarded"   // parked, and then given up by an operator
-	HandedOver State = "handed_over" // left to another file, of which this one turned out to be a copy
+	HandedOver State = "handed_over" // left to another file, of which this one is a copy
 )
 
-// Status tells of one message.
+// Status says what became of one message.
 type Status struct {
 	State State
-	// failures that were its own fault, plus the success; 0 when it was published or discarded and that has expired
+	// Attempts counts the failures that were the message's own fault, and the success. It is 0 for a message that was
+	// published or discarded and has expired.
 	Attempts int
-	At       time.Time // when it was published, or failed for the last time; zero when that is not known
-	Refusal  Refusal   // of one that waits or is parked
+	At       time.Time // when it was published, or failed last; zero if not known
+	Refusal  Refusal   // of a message that waits or is parked
 }
 
-// Status returns how far the message got that was appended with the given slot.
+// Status returns the status of the message that was appended with the given slot.
 func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 	root := tx.Bucket(rootBucket)
 	slot, err := currentSlot(root, origin)

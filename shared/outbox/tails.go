@@ -11,16 +11,16 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// tails is, for each partition, the last record published there: where to look whether the log still has what it was
-// given, and where to read on for what was published without our knowing. A slot of 0 stands for whatever was in the
-// partition when the lineage began.
+// tails is, for each partition, the last record published there. It says where to check that the log still has what it
+// was given. It also says where to read on for records that were published but not recorded. Slot 0 stands for whatever
+// was in the partition when the lineage began.
 type tails map[int32]tail
 
-// tail is what is known of one partition.
+// tail is what is known about one partition.
 type tail struct {
 	StoredRecord
-	// last is the newest slot that the lineage published there, 0 for none: ce_partitionprevious of the next message.
-	// It is another than Slot when the log has lost that record.
+	// last is the newest slot that the lineage published there, or 0. The next message has it as ce_partitionprevious.
+	// It differs from Slot if the log has lost that record.
 	last uint64
 }
 
@@ -42,7 +42,7 @@ func loadTails(root *bbolt.Bucket) (tails, error) {
 	return t, err
 }
 
-// store writes t over what is stored.
+// store writes t over the stored tails.
 func (t tails) store(root *bbolt.Bucket) error {
 	for partition, s := range t {
 		key := partitionKey(partition)
@@ -56,7 +56,7 @@ func (t tails) store(root *bbolt.Bucket) error {
 	return nil
 }
 
-// published moves the tails to the last of records in each partition and returns those that moved.
+// published moves the tails to the last of records in each partition. It returns the tails that moved.
 func (t tails) published(records []StoredRecord) tails {
 	moved := tails{}
 	for _, s := range records {
@@ -66,8 +66,8 @@ func (t tails) published(records []StoredRecord) tails {
 	return moved
 }
 
-// follow has the newest slots of known take part, and those that were published after slot from, up to slot to, without
-// our knowing: each stands, or will, in the partition of its key.
+// follow brings last up to date. It takes the newest slots of known, and the slots after from, up to to, that were
+// published but not recorded. Their partitions follow from their keys.
 func (t tails) follow(rows predecessors, known tails, from, to uint64) error {
 	for partition, before := range known {
 		if now, ok := t[partition]; ok {

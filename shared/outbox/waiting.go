@@ -12,12 +12,12 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// WaitingMessage is a message that was refused and will be retried, or that waits behind one with the same key.
+// WaitingMessage is a message that was refused and will be tried again, or that waits behind one with the same key.
 type WaitingMessage struct {
 	ID        uuidv7.ID
-	Slot      uint64 // the slot it was skipped under; it gets a new one
+	Slot      uint64 // the slot that it was skipped under; it will get a new one
 	Subject   string
-	Behind    bool // it was not refused itself: it stands behind one of its key
+	Behind    bool // it was not refused itself, but waits behind another of its key
 	Attempts  int  // refusals that were its own fault
 	Committed time.Time
 	Refusal   Refusal
@@ -29,15 +29,15 @@ const maxWaitingScan = 10_000
 // WaitingPage is a page of waiting messages.
 type WaitingPage struct {
 	Messages []WaitingMessage
-	// Corrupt are the slots of messages between those whose records are damaged: their ids cannot be told. They count
-	// like others. Where the damage hides it, such a message may be a parked one.
+	// Corrupt are the slots of messages in between whose records are damaged. Their ids are unknown. They count towards
+	// the limit. Damage can hide that a message is parked, so such a message may be listed here.
 	Corrupt []uint64
-	Next    uint64 // where to go on, 0 when there are no more
+	Next    uint64 // where to go on, 0 on the last page
 }
 
-// ListWaiting returns at most limit waiting messages after that slot (0 starts), in the order in which they were
-// skipped. A page may be short and still have a next one, because a call looks at no more than 10,000 messages, parked
-// ones included.
+// ListWaiting returns at most limit waiting messages after that slot, in the order in which they were skipped. 0 starts
+// at the beginning. One call looks at no more than 10,000 messages, parked ones included. So a page may be short and
+// still have a next one.
 func (o *Outbox) ListWaiting(ctx context.Context, after uint64, limit int) (page WaitingPage, err error) {
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		root := tx.Bucket(rootBucket)
@@ -58,7 +58,7 @@ func (o *Outbox) ListWaiting(ctx context.Context, after uint64, limit int) (page
 			if err == nil {
 				r, err = decodeRow(k, root.Bucket(messagesBucket).Get(k))
 			}
-			if errors.Is(err, boltdb.ErrCorrupt) { // the others are answered
+			if errors.Is(err, boltdb.ErrCorrupt) { // the other messages are listed
 				o.db.Note(fmt.Errorf("the waiting message in slot %d: %w", last, err))
 				page.Corrupt = append(page.Corrupt, last)
 				continue

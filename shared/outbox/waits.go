@@ -14,31 +14,31 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// waitState says why a skipped message is not at the tail yet.
+// waitState says why a skipped message has no new slot yet.
 type waitState byte
 
 const (
-	retrying   waitState = iota + 1 // failed through its own fault, is due later
-	held                            // follows one of its key that has not been published
-	setAside                        // failed too often, is parked: an operator decides
+	retrying   waitState = iota + 1 // it was refused through its own fault, and is due later
+	held                            // it follows one of its key that is not published yet
+	setAside                        // it failed too often and is parked: an operator decides
 	discarded                       // an operator decided never to publish it
 	handedOver                      // the owner of the earlier lineage publishes it
 )
 
-// entry is a message that was skipped: its row stays under its slot until it gets a new one.
+// entry is a message that was skipped. Its row keeps its slot until the message gets a new one.
 type entry struct {
 	slot      uint64
 	origin    uint64
 	key       string
 	committed time.Time
 	state     waitState
-	due       time.Time // of a retrying one; of a discarded one, when that was decided
+	due       time.Time // of a retrying one; of a discarded one, the time of the decision
 	attempts  uint32
-	failed    time.Time // last failure
+	failed    time.Time // time of the last failure
 	class     Class
 	reason    string
 
-	id uuidv7.ID // of a parked one, not stored in the entry: parkedBucket has it
+	id uuidv7.ID // of a parked one; parkedBucket has it, not the stored entry
 }
 
 const entryVersion = 2
@@ -78,22 +78,21 @@ type retried struct {
 	key          string
 }
 
-// waits is the memory of what was skipped: few entries, unless much of the traffic is poison. It decides who waits for
-// whom (rule P3): a message waits while an earlier one of its key retries, is held, or stands at the tail under a new
-// slot. "Earlier" compares origins, the order in which the messages were written.
+// waits mirrors in memory what was skipped. There are few entries unless much of the traffic is poison. It decides
+// which message waits for which (rule P3). A message waits while an earlier one of its key retries, is held, or has a
+// new slot at the tail. "Earlier" compares origins, the order in which the messages were written.
 type waits struct {
-	byKey      map[string][]entry   // retrying and held, by origin
+	byKey      map[string][]entry   // retrying and held ones, by origin
 	moving     map[string][]retried // not published yet, by origin
-	skipped    []uint64             // ascending, those past the position
-	waiting    int                  // retrying and held
+	skipped    []uint64             // slots past the position, ascending
+	waiting    int                  // number of retrying and held ones
 	parked     int
 	handedOver int
-	entries    int // in the file when it was opened, discarded ones included
+	entries    int // number in the file when it was opened, discarded ones included
 }
 
-// load reads the entries of a file. What stands at the tail under a new slot is found by the slots past position. An
-// entry that is damaged goes to note and stays as it is: like a parked one it is not tried again, and nothing waits for
-// it.
+// load reads the entries of a file. It finds messages with a new slot at the tail by the slots past position. A damaged
+// entry goes to note and stays as it is. Like a parked one, it is not tried again, and nothing waits for it.
 func (w *waits) load(root *bbolt.Bucket, position uint64, note func(error)) error {
 	*w = waits{byKey: map[string][]entry{}, moving: map[string][]retried{}}
 	cursor := root.Bucket(waitingBucket).Cursor()
@@ -119,7 +118,7 @@ func (w *waits) load(root *bbolt.Bucket, position uint64, note func(error)) erro
 	cursor = root.Bucket(retriedBucket).Cursor()
 	for k, v := cursor.Seek(slotKey(position + 1)); k != nil; k, v = cursor.Next() {
 		if root.Bucket(skippedBucket).Get(k) != nil {
-			continue // failed again: its entry says so
+			continue // it failed again and has an entry
 		}
 		r, err := decodeRow(k, root.Bucket(messagesBucket).Get(k))
 		if err != nil {
@@ -152,7 +151,7 @@ func (w *waits) add(e entry) {
 	w.byKey[e.key] = list
 }
 
-// remove forgets a retrying or held entry that got a new slot.
+// remove removes a retrying or held entry that got a new slot.
 func (w *waits) remove(e entry) {
 	list := slices.DeleteFunc(w.byKey[e.key], func(x entry) bool { return x.slot == e.slot })
 	w.waiting -= len(w.byKey[e.key]) - len(list)
@@ -163,7 +162,7 @@ func (w *waits) remove(e entry) {
 	w.byKey[e.key] = list
 }
 
-// handOver forgets a message that is left to another file.
+// handOver removes a message that is left to another file.
 func (w *waits) handOver(e entry) {
 	if e.state == setAside {
 		w.parked--
@@ -184,7 +183,7 @@ func (w *waits) move(r retried) {
 	w.moving[r.key] = list
 }
 
-// passed forgets what the position has passed.
+// passed drops everything up to position.
 func (w *waits) passed(position uint64) {
 	n, _ := slices.BinarySearch(w.skipped, position+1)
 	w.skipped = slices.Delete(w.skipped, 0, n)
@@ -210,7 +209,7 @@ func (w *waits) skippedAfter(position uint64) int {
 	return len(w.skipped) - n
 }
 
-// blocks says whether r has to wait for an earlier message of its key.
+// blocks reports whether r must wait for an earlier message of its key.
 func (w *waits) blocks(r *row) bool {
 	if len(w.byKey) == 0 && len(w.moving) == 0 {
 		return false
@@ -220,8 +219,8 @@ func (w *waits) blocks(r *row) bool {
 			func(m retried) bool { return m.origin < r.origin && m.slot > r.slot })
 }
 
-// due returns the entries that are to get a new slot at now, in the order of their origins, and when the next one is
-// due, zero when none is.
+// due returns the entries that are to get a new slot at now, in the order of their origins. It also returns when the
+// next one is due, or zero.
 func (w *waits) due(now time.Time) (ready []entry, next time.Time) {
 	for key, list := range w.byKey {
 		first := list[0]
@@ -240,7 +239,7 @@ func (w *waits) due(now time.Time) (ready []entry, next time.Time) {
 	return ready, next
 }
 
-// heldTogether returns the held entries at the front of a key's list: they are released in one transaction.
+// heldTogether returns the held entries at the front of a key's list. One transaction releases them all.
 func heldTogether(list []entry) []entry {
 	n := 0
 	for n < len(list) && list[n].state == held {
@@ -261,13 +260,13 @@ func (w *waits) oldest() time.Time {
 	return oldest
 }
 
-// Refusal says why the publisher last refused a message, and when it is retried. It is zero for a message that was not
-// refused.
+// Refusal says why the publisher last refused a message, and when the message is tried again. It is zero if the message
+// was not refused.
 type Refusal struct {
 	Class  Class
-	Reason string    // text of the failure, clipped
-	Failed time.Time // when that was
-	Next   time.Time // when it is tried again; zero when nothing is due, because it is parked or stands behind another
+	Reason string    // text of the failure, shortened
+	Failed time.Time // time of the failure
+	Next   time.Time // when it is tried again; zero if it is parked or waits behind another
 }
 
 func (e *entry) refusal() Refusal {

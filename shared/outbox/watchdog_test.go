@@ -13,8 +13,8 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// TestABlockedRelayIsNotLive blocks the publisher against its contract: it ignores its context.
-func TestABlockedRelayIsNotLive(t *testing.T) {
+// The publisher blocks and ignores its context, which its contract forbids.
+func TestRelay_IsStalledByABlockedPublisher(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		block := make(chan struct{})
@@ -47,7 +47,7 @@ func TestABlockedRelayIsNotLive(t *testing.T) {
 	})
 }
 
-func TestAnOutageIsNoStall(t *testing.T) {
+func TestRelay_IsNotStalledByAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.relay.Outage = outbox.Backoff{First: time.Hour, Factor: 1, Limit: time.Hour}
@@ -65,7 +65,7 @@ func TestAnOutageIsNoStall(t *testing.T) {
 	})
 }
 
-func TestALingeringRelayIsLive(t *testing.T) {
+func TestRelay_IsNotStalledWhileItLingers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.relay.Linger = time.Hour
@@ -80,9 +80,8 @@ func TestALingeringRelayIsLive(t *testing.T) {
 	})
 }
 
-// TestABlockedRecorderIsNotLive has a write stand still in the committer, behind which the record of what was published
-// waits. The relay itself is done.
-func TestABlockedRecorderIsNotLive(t *testing.T) {
+// A write blocks the committer. The record of what was published waits behind it. The relay itself has nothing to do.
+func TestRelay_ReportsABlockedRecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		inside, release := make(chan struct{}), make(chan struct{})

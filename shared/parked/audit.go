@@ -15,7 +15,7 @@ import (
 const (
 	// maxAudit is how many audit entries are kept; the oldest go first.
 	maxAudit = 100_000
-	// maxText is how many bytes of a reason, and of who gave it, are kept.
+	// maxText is how many bytes are kept of a reason, and of who gave it.
 	maxText = 500
 )
 

@@ -13,36 +13,36 @@ import (
 )
 
 const (
-	// maxScan is how many messages one read looks at for those that a filter selects.
+	// maxScan is how many messages one read looks at.
 	maxScan = 10_000
 	// maxPageBytes is about how many bytes of messages a page has.
 	maxPageBytes = 4 << 20
 	// maxExport is how many messages a page of an export has.
 	maxExport = 200
-	// decideStep is how many messages are decided about in one transaction, so that it does not hold up others.
+	// decideStep is how many messages one transaction decides about. A larger one would hold up other writers.
 	decideStep = 500
 	// maxNamed is how many damaged messages a decision names.
 	maxNamed = 1000
-	// ctxEvery is after how many messages a read looks whether it is still wanted.
+	// ctxEvery is after how many messages a read checks whether it is still wanted.
 	ctxEvery = 256
 )
 
 // Ledger is a list of parked messages in a service's file. It is safe for concurrent use.
 type Ledger[M Message] struct {
-	Name  string // parked, for one
+	Name  string // such as parked
 	DB    *boltdb.DB
 	Store Store[M]
 	Clock clock.Clock
 }
 
-// List returns messages after that id ("" for the first), in the order of the keys, without what no list shows: at most
-// limit, and about 4 MiB of them. A page may be short and still have a next one, because a call looks at no more than
-// 10,000 messages. The error of an after that cannot be an id is ErrNotParked.
+// List returns messages after the id after ("" for the start), in the order of the keys. It returns at most limit, and
+// about 4 MiB of them. They lack what no list shows. One call looks at no more than 10,000 messages. So a page may be
+// short and still have a next one. If after cannot be an id, the error is ErrNotParked.
 func (l *Ledger[M]) List(ctx context.Context, filter Filter, after string, limit int) (Page[M], error) {
 	return l.page(ctx, filter, after, limit, false)
 }
 
-// Export returns a page as List does, of 200 whole messages at most.
+// Export returns a page as List does, of at most 200 whole messages.
 func (l *Ledger[M]) Export(ctx context.Context, filter Filter, after string) (Page[M], error) {
 	return l.page(ctx, filter, after, maxExport, true)
 }
@@ -78,8 +78,9 @@ func (l *Ledger[M]) page(
 	return page, nil
 }
 
-// scan calls visit with each selected message after a key, and with the damage of each that cannot be read, until visit
-// says no or enough are looked at. It returns the last key that is dealt with, and whether others follow.
+// scan calls visit with each selected message after a key. It also passes the damage of each message that cannot be
+// read. It stops if visit returns false, or when it has looked at enough. It returns the last key that it dealt with,
+// and whether others follow.
 func (l *Ledger[M]) scan(
 	ctx context.Context, filter Filter, after []byte, whole bool, visit func(key []byte, m *M, damage error) bool,
 ) (last []byte, more bool, err error) {
@@ -100,7 +101,7 @@ func (l *Ledger[M]) scan(
 			looked++
 			m, selected, err := l.Store.Read(tx, key, value, &filter, whole)
 			switch {
-			case errors.Is(err, boltdb.ErrCorrupt): // the others are answered
+			case errors.Is(err, boltdb.ErrCorrupt): // the other messages are answered
 				l.note(key, err)
 			case err != nil:
 				return err
@@ -118,12 +119,12 @@ func (l *Ledger[M]) scan(
 	return last, more, err
 }
 
-// note makes known that a message is damaged.
+// note reports that a message is damaged.
 func (l *Ledger[M]) note(key []byte, damage error) {
 	l.DB.Note(fmt.Errorf("message %s of the ledger %s: %w", l.Store.ID(key), l.Name, damage))
 }
 
-// Get returns one message, and what operators decided about it before, the oldest first. The error may be ErrNotParked.
+// Get returns one message, and earlier decisions about it, the oldest first. The error may be ErrNotParked.
 func (l *Ledger[M]) Get(ctx context.Context, id string) (m M, history []AuditEntry, err error) {
 	key := l.Store.Key(id)
 	if key == nil {
@@ -146,7 +147,7 @@ func (l *Ledger[M]) Get(ctx context.Context, id string) (m M, history []AuditEnt
 	return m, history, nil
 }
 
-// Overflow returns where messages stand in Kafka that there was no room for, at most limit ranges.
+// Overflow returns the offsets in Kafka of messages for which the ledger had no room, at most limit ranges.
 func (l *Ledger[M]) Overflow(ctx context.Context, limit int) (ranges []OffsetRange, err error) {
 	err = l.DB.View(ctx, func(tx *bbolt.Tx) error {
 		ranges, err = l.Store.Overflow(tx, limit)
@@ -155,7 +156,7 @@ func (l *Ledger[M]) Overflow(ctx context.Context, limit int) (ranges []OffsetRan
 	return ranges, err
 }
 
-// Audit returns the newest audit entries of the file, of its other ledgers too, the newest first.
+// Audit returns the newest audit entries of the file, the newest first. It includes those of the file's other ledgers.
 func (l *Ledger[M]) Audit(ctx context.Context, limit int) (entries []AuditEntry, err error) {
 	err = l.DB.View(ctx, func(tx *bbolt.Tx) error {
 		entries, err = newest(l.Store.Audit(tx), limit)
@@ -206,8 +207,8 @@ func (l *Ledger[M]) DecideAll(ctx context.Context, filter Filter, d Decision) (d
 	return done, nil
 }
 
-// decideStep decides about those of keys that are parked still: in one transaction, or one by one when damage of
-// something that one of them needs spoils it for the others.
+// decideStep decides about those of keys that are still parked, in one transaction. If something that one of them needs
+// is damaged, it decides one by one, so that the others are not affected.
 func (l *Ledger[M]) decideStep(ctx context.Context, d Decision, keys [][]byte, done *Done) error {
 	err := l.decide(ctx, d, keys, done)
 	if !errors.Is(err, boltdb.ErrCorrupt) {
@@ -227,7 +228,7 @@ func (l *Ledger[M]) decideStep(ctx context.Context, d Decision, keys [][]byte, d
 	return nil
 }
 
-// unlessDecided drops the error that somebody else was faster.
+// unlessDecided drops the error that somebody else decided first.
 func unlessDecided(err error) error {
 	if errors.Is(err, ErrNotParked) {
 		return nil
@@ -235,7 +236,7 @@ func unlessDecided(err error) error {
 	return err
 }
 
-// decide carries out a decision about those of keys that are parked still, in one transaction with its audit entries.
+// decide decides about those of keys that are still parked, in one transaction with its audit entries.
 func (l *Ledger[M]) decide(ctx context.Context, d Decision, keys [][]byte, done *Done) error {
 	var audit []AuditEntry
 	err := l.DB.Write(ctx, func(tx *boltdb.Tx) (err error) {

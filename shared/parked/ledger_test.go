@@ -23,7 +23,7 @@ type note string
 
 func (n note) Size() int { return len(n) }
 
-// notes keeps them in a bucket. A retry takes those out whose last word is not "ill".
+// notes keeps them in a bucket. A retry takes out those whose last word is not "ill".
 type notes struct{}
 
 var (
@@ -72,7 +72,7 @@ func (n notes) Decide(tx *boltdb.Tx, verb parked.Verb, keys [][]byte) (audit []p
 
 func (notes) Overflow(*bbolt.Tx, int) ([]parked.OffsetRange, error) { return nil, nil }
 
-// newLedger returns a ledger of those notes, numbered from 1. One that is "damaged" is.
+// newLedger returns a ledger of notes, numbered from 1. A note "damaged" is stored damaged.
 func newLedger(t *testing.T, texts ...string) *parked.Ledger[note] {
 	t.Helper()
 	db, err := boltdb.Open(filepath.Join(t.TempDir(), "notes.db"), boltdb.Options{})
@@ -159,7 +159,7 @@ func TestLedger_LooksAtSoManyMessagesAndGoesOn(t *testing.T) {
 	}
 }
 
-// What is retried in vain stays where it is. A decision about all must still come to an end.
+// A message that is retried in vain stays parked. A decision about all messages must still come to an end.
 func TestLedger_DecidesAboutEachOnceInSteps(t *testing.T) {
 	l := newLedger(t, append(many(600, "a well"), append(many(600, "a ill"), "damaged", "b well")...)...)
 	done, err := l.DecideAll(t.Context(), parked.Filter{Class: "a"}, parked.Decision{Verb: parked.Retry, By: "key:me"})

@@ -41,7 +41,7 @@ func Past(verb string) string {
 	return verb + "ed"
 }
 
-// Outcome says what a retry made of a message, where that is known at once.
+// Outcome says what a retry did with a message, if that is known at once.
 type Outcome string
 
 // The outcomes.
@@ -54,7 +54,7 @@ const (
 // Outcomes returns all outcomes.
 func Outcomes() []Outcome { return []Outcome{Counted, Duplicate, StillParked} }
 
-// Decision is what is decided about messages, why, and by whom. Reason and By may be empty; of each 500 bytes are kept.
+// Decision is what is decided about messages, why, and by whom. Reason and By may be empty. 500 bytes of each are kept.
 type Decision struct {
 	Verb       Verb
 	Reason, By string
@@ -67,7 +67,8 @@ type Filter struct {
 	Before  time.Time // only those parked earlier; zero for any
 }
 
-// Takes says whether the filter selects a message that was parked then. What the message is about is not looked at.
+// Takes reports whether the filter selects a message of this class that was parked at that time. It ignores the
+// subject.
 func (f *Filter) Takes(class string, at time.Time) bool {
 	return (f.Class == "" || f.Class == class) && (f.Before.IsZero() || at.Before(f.Before))
 }
@@ -76,16 +77,16 @@ func (f *Filter) Takes(class string, at time.Time) bool {
 type Page[M Message] struct {
 	Messages []M
 	// Corrupt are the ids of messages on this page whose records are damaged. No filter can tell whether it selects
-	// them, so each page names them, and they count towards its limit.
+	// them. So each page names them, and they count towards its limit.
 	Corrupt []string
 	Next    string // the id to go on after, "" on the last page
 }
 
 // Done says what a decision did.
 type Done struct {
-	Messages int             // that were decided about
-	Outcomes map[Outcome]int // of a retry, where outcomes are known at once
-	Corrupt  []string        // ids of damaged messages, which stay as they are; 1,000 at most
+	Messages int             // how many were decided about
+	Outcomes map[Outcome]int // of a retry, if outcomes are known at once
+	Corrupt  []string        // ids of damaged messages, which stay as they are; at most 1,000
 }
 
 func (d *Done) add(audit []AuditEntry) {
@@ -114,7 +115,7 @@ type OffsetRange struct {
 
 // Message is a message as a Store reads it.
 type Message interface {
-	Size() int // bytes in memory, roughly: pages are bounded by it
+	Size() int // roughly the bytes in memory; they limit a page
 }
 
 // Store is how a service keeps the messages of one ledger in its file.
@@ -123,16 +124,16 @@ type Store[M Message] interface {
 	Messages(tx *bbolt.Tx) *bbolt.Bucket
 	// Audit returns the bucket of the audit entries.
 	Audit(tx *bbolt.Tx) *bbolt.Bucket
-	// ID returns a key as people see it, Key what ID was made of, or nil if it is no id.
+	// ID returns a key as people see it. Key returns the key of such an id, or nil if it is none.
 	ID(key []byte) string
 	Key(id string) []byte
 	// Read returns the message under a key of Messages, or false if the filter does not select it. The message shares
-	// no memory with tx. Unless it is to be whole, what no list shows may be left out of it. The error of a damaged
-	// record is boltdb.ErrCorrupt.
+	// no memory with tx. If whole is false, Read may leave out what no list shows. The error of a damaged record is
+	// boltdb.ErrCorrupt.
 	Read(tx *bbolt.Tx, key, value []byte, filter *Filter, whole bool) (m M, selected bool, err error)
-	// Decide carries out verb on the messages under keys, which are all there. It returns an audit entry for each:
-	// ID, Class and what else is known of the message; the Ledger fills in the decision.
+	// Decide carries out verb on the messages under keys. All of them exist. It returns an audit entry for each, with
+	// ID, Class and what else is known of the message. The Ledger fills in the decision.
 	Decide(tx *boltdb.Tx, verb Verb, keys [][]byte) ([]AuditEntry, error)
-	// Overflow returns where messages stand in Kafka that there was no room for, at most limit ranges.
+	// Overflow returns the offsets in Kafka of messages for which the ledger had no room, at most limit ranges.
 	Overflow(tx *bbolt.Tx, limit int) ([]OffsetRange, error)
 }

@@ -83,7 +83,7 @@ func hang(ctx context.Context, producer *confluent.Producer, topic string) error
 	return nil
 }
 
-// Recreate deletes topic and makes it again with that number of partitions. It returns once the broker knows it.
+// Recreate deletes topic and creates it with that number of partitions. It returns once the broker knows it.
 func Recreate(t testing.TB, address, topic string, partitions int) {
 	t.Helper()
 	Delete(t, address, topic)
@@ -115,7 +115,7 @@ func AddPartitions(t testing.TB, address, topic string, partitions int) {
 	})
 }
 
-// Create makes topic and returns once the broker knows it.
+// Create creates topic and returns once the broker knows it.
 func Create(t testing.TB, address, topic string, partitions int) {
 	t.Helper()
 	administer(t, address, func(ctx context.Context, admin *confluent.AdminClient) error {

@@ -100,7 +100,7 @@ func closeConsumer(t testing.TB, consumer *confluent.Consumer) {
 	}
 }
 
-// poll returns the next event within 0.1 s, or nil. A fatal error ends the test.
+// poll returns the next event within 0.1 s, or nil. A fatal error fails the test.
 func poll(t testing.TB, consumer *confluent.Consumer) confluent.Event {
 	t.Helper()
 	event := consumer.Poll(100)

@@ -10,7 +10,7 @@ import (
 
 const patience = 30 * time.Second
 
-// client is a librdkafka configuration for a broker here.
+// client returns a librdkafka configuration for a broker of this package.
 func client(addr string, more confluent.ConfigMap) *confluent.ConfigMap {
 	cfg := confluent.ConfigMap{"bootstrap.servers": addr, "enable.metrics.push": false, "broker.address.family": "v4"}
 	for name, value := range more {
@@ -42,7 +42,7 @@ func createTopic(t *testing.T, addr, topic string, config map[string]string) {
 	}
 }
 
-// producer is a transactional producer, ready to begin.
+// producer returns a transactional producer that is ready to begin.
 func producer(t *testing.T, addr, transactionalID string) *confluent.Producer {
 	t.Helper()
 	p, err := confluent.NewProducer(client(addr, confluent.ConfigMap{
@@ -127,7 +127,7 @@ func committed(t *testing.T, addr, group, topic string) (confluent.Offset, strin
 	return got.Offset, *got.Metadata
 }
 
-// isCode tells whether err is Kafka's error of that code.
+// isCode reports whether err is Kafka's error of that code.
 func isCode(err error, code confluent.ErrorCode) bool {
 	var e confluent.Error
 	return errors.As(err, &e) && e.Code() == code

@@ -24,11 +24,11 @@ import (
 
 // Config of a broker. The zero value listens on a free port of 127.0.0.1 and keeps everything in memory.
 type Config struct {
-	// Listen is HOST:PORT; port 0 picks a free one. Default "127.0.0.1:0". Clients are told this very address, so it
-	// must not be that of every interface (empty, 0.0.0.0, ::).
+	// Listen is HOST:PORT. Port 0 picks a free one. Default "127.0.0.1:0". Clients are told this address, so it must
+	// not stand for all interfaces (empty, 0.0.0.0, ::).
 	Listen string
-	// DataDir keeps topics, records and group offsets over a restart. It is made if absent. Only one process at a time
-	// may use it. Default "": memory only.
+	// DataDir keeps topics, records and group offsets over a restart. It is created if it is missing. Only one process
+	// at a time may use it. Default "": memory only.
 	DataDir string
 	// Log takes the broker's warnings. The zero value writes none.
 	Log zerolog.Logger
@@ -43,8 +43,8 @@ type Broker struct {
 	stop    func() error
 }
 
-// Start starts a broker. It listens before it returns. A port in use is an error that names the address, and a data
-// directory in use by another process is one that names the directory.
+// Start starts a broker. It listens before it returns. If the port is in use, the error names the address. If another
+// process uses the data directory, the error names the directory.
 func Start(cfg Config) (*Broker, error) {
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
@@ -60,7 +60,7 @@ func Start(cfg Config) (*Broker, error) {
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
 			l, err := net.Listen(network, cfg.Listen) //nolint:noctx // kfake gives no context, and listening does not block
 			if err != nil {
-				return nil, err // net names the address
+				return nil, err // the error names the address already
 			}
 			b.addr = l.Addr().String()
 			return guardedListener{l}, nil
@@ -122,7 +122,8 @@ func checkListen(address string) error {
 	return nil
 }
 
-// lockDir makes the directory and locks it for this process. kfake itself would let two processes write the same files.
+// lockDir creates the directory and locks it for this process. kfake itself would let two processes write the same
+// files.
 func lockDir(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make the dev broker's data directory: %w", err)

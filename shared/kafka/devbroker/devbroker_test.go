@@ -29,7 +29,7 @@ func start(t *testing.T, cfg devbroker.Config) *devbroker.Broker {
 	return b
 }
 
-func TestABusyPortIsNamed(t *testing.T) {
+func TestStart_NamesABusyPort(t *testing.T) {
 	b := start(t, devbroker.Config{})
 	second, err := devbroker.Start(devbroker.Config{Listen: b.Addr()})
 	if err == nil {
@@ -41,7 +41,7 @@ func TestABusyPortIsNamed(t *testing.T) {
 	}
 }
 
-func TestADataDirectoryServesOneBroker(t *testing.T) {
+func TestStart_RefusesADirectoryInUse(t *testing.T) {
 	dir := t.TempDir()
 	first := start(t, devbroker.Config{DataDir: dir})
 	second, err := devbroker.Start(devbroker.Config{DataDir: dir})
@@ -58,7 +58,7 @@ func TestADataDirectoryServesOneBroker(t *testing.T) {
 	start(t, devbroker.Config{DataDir: dir})
 }
 
-func TestABusyPortLeavesTheDirectoryFree(t *testing.T) {
+func TestStart_LeavesTheDirectoryFreeWhenThePortIsBusy(t *testing.T) {
 	dir := t.TempDir()
 	other := start(t, devbroker.Config{})
 	if b, err := devbroker.Start(devbroker.Config{Listen: other.Addr(), DataDir: dir}); err == nil {
@@ -68,7 +68,7 @@ func TestABusyPortLeavesTheDirectoryFree(t *testing.T) {
 	start(t, devbroker.Config{DataDir: dir})
 }
 
-func TestStopReleasesThePortAndMayBeCalledAgain(t *testing.T) {
+func TestStop_ReleasesThePortAndMayBeCalledAgain(t *testing.T) {
 	b := start(t, devbroker.Config{DataDir: t.TempDir()})
 	for range 2 {
 		if err := b.Stop(); err != nil {
@@ -78,7 +78,7 @@ func TestStopReleasesThePortAndMayBeCalledAgain(t *testing.T) {
 	start(t, devbroker.Config{Listen: b.Addr()})
 }
 
-func TestListenAddressesThatClientsCannotUse(t *testing.T) {
+func TestStart_RefusesAddressesThatClientsCannotUse(t *testing.T) {
 	for _, address := range []string{":9092", "0.0.0.0:0", "[::]:0", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000"} {
 		b, err := devbroker.Start(devbroker.Config{Listen: address})
 		if err == nil {
@@ -88,8 +88,8 @@ func TestListenAddressesThatClientsCannotUse(t *testing.T) {
 	}
 }
 
-// A stranger on the port, a browser for one, gets its connection closed; the broker goes on.
-func TestWhatIsNotKafkaIsCutOff(t *testing.T) {
+// If a client does not speak Kafka's protocol, such as a browser, its connection is closed. The broker goes on.
+func TestBroker_CutsOffWhatIsNotKafka(t *testing.T) {
 	b := start(t, devbroker.Config{})
 	for name, bytes := range map[string]string{
 		"an HTTP request":                   "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",

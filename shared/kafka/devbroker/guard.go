@@ -45,7 +45,7 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// nextFrame returns the length of the frame that begins here, with its length field, in bytes.
+// nextFrame returns the number of bytes of the frame that begins here, with its length field.
 func (c *guardedConn) nextFrame() (int, error) {
 	const lengthField, header = 4, 8 // the header is key, version and correlation id
 	head, err := c.in.Peek(lengthField + header)

@@ -13,8 +13,8 @@ import (
 
 const topic = "order.activity.v1"
 
-// What order and activity ask of a broker (PROTOCOL.md, "The calls") works here, and stands after a restart.
-func TestTransactionsWithTheirOffsetSurviveARestart(t *testing.T) {
+// What order and activity ask of a broker works here, and is kept over a restart.
+func TestBroker_KeepsTransactionsAndOffsetsOverARestart(t *testing.T) {
 	dir := t.TempDir()
 	b := start(t, devbroker.Config{DataDir: dir})
 	createTopic(t, b.Addr(), topic, map[string]string{"retention.ms": "2592000000", "max.message.bytes": "2097152"})
@@ -59,7 +59,7 @@ func TestTransactionsWithTheirOffsetSurviveARestart(t *testing.T) {
 	check(start(t, devbroker.Config{DataDir: dir}).Addr())
 }
 
-func TestATopicsMessageLimitHolds(t *testing.T) {
+func TestBroker_ObeysATopicsMessageLimit(t *testing.T) {
 	b := start(t, devbroker.Config{})
 	createTopic(t, b.Addr(), "large", map[string]string{"max.message.bytes": "2097152"})
 	createTopic(t, b.Addr(), "small", nil)
@@ -86,7 +86,7 @@ func TestATopicsMessageLimitHolds(t *testing.T) {
 	}
 }
 
-func TestNoTopicIsMadeByItself(t *testing.T) {
+func TestBroker_CreatesNoTopicByItself(t *testing.T) {
 	b := start(t, devbroker.Config{})
 	p, err := confluent.NewProducer(client(b.Addr(), confluent.ConfigMap{"message.timeout.ms": 2000}))
 	if err != nil {

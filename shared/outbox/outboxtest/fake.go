@@ -1,5 +1,5 @@
-// Package outboxtest has what a test of an outbox or of a publisher needs: a scriptable Publisher in memory, and the
-// suite that every Publisher must pass.
+// Package outboxtest helps to test an outbox or a publisher. It has a Publisher in memory that a script controls, and
+// the suite that every Publisher must pass.
 package outboxtest
 
 import (
@@ -15,21 +15,21 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Partitions is how many the Publisher has, until it is made anew with others.
+// Partitions is how many partitions the Publisher has, unless it is recreated with another number.
 const Partitions = 3
 
-// Publisher keeps what is published in memory, in Partitions partitions, fences and fails as its script
-// says. An open transaction of somebody else hides what stands behind its first record (Hang). It is safe
-// for concurrent use; the zero value is ready.
+// Publisher keeps what is published in memory, in Partitions partitions. It fences, and fails as its script says.
+// Another program's open transaction hides the records behind its first one (Hang). It is safe for concurrent use. The
+// zero value is ready for use.
 type Publisher struct {
 	mu         sync.Mutex
 	epochs     map[string]int
 	watermarks map[string]outbox.Watermark
 	stands     []stood // in the order of publication
 	starts     map[int32]int64
-	extra      int32 // partitions beside Partitions, less when negative
-	places     int   // how often it was made anew
-	gone       bool  // deleted and not made again
+	extra      int32 // partitions more than Partitions; negative for fewer
+	places     int   // how often it was recreated
+	gone       bool  // deleted and not recreated
 	changed    chan struct{}
 	script     func(Step, []outbox.Record) error
 	opens      int
@@ -42,10 +42,10 @@ type stood struct {
 	outbox.Record
 	place   outbox.Position
 	lineage string
-	foreign *foreign // the transaction of somebody else that it belongs to, nil for what a session published
+	foreign *foreign // the other program's transaction that it belongs to; nil if a session published it
 }
 
-// foreign is somebody else's transaction.
+// foreign is another program's transaction.
 type foreign struct {
 	open  bool
 	begun time.Time
@@ -53,24 +53,24 @@ type foreign struct {
 
 var _ outbox.Publisher = (*Publisher)(nil)
 
-// Step is a moment at which the script may fail.
+// Step is a moment at which the script may return an error.
 type Step int
 
 // The steps of a session.
 const (
 	Opening    Step = iota // before a session is opened
 	Committing             // before a batch becomes visible
-	Answering              // after it became visible: an error here leaves the outcome unknown to the caller
+	Answering              // after it became visible: after an error here the caller does not know the outcome
 )
 
-// Script sets what is asked at each step; an error is returned to the relay.
+// Script sets the function that is called at each step. The relay gets its error.
 func (p *Publisher) Script(script func(Step, []outbox.Record) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.script = script
 }
 
-// Published returns what is visible, in order.
+// Published returns the visible records in order.
 func (p *Publisher) Published() []outbox.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,14 +87,15 @@ func (p *Publisher) records() []outbox.Record {
 	return records
 }
 
-// PositionOf returns where the i-th of Published stands.
+// PositionOf returns the position of the i-th record of Published.
 func (p *Publisher) PositionOf(i int) outbox.Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.stands[p.nth(i)].place
 }
 
-// nth is the index in stands of the i-th that a session published; the number of stands when there is none.
+// nth returns the index in stands of the i-th record that a session published, or the length of stands if there is
+// none.
 func (p *Publisher) nth(i int) int {
 	for at := range p.stands {
 		if p.stands[at].foreign != nil {
@@ -108,8 +109,8 @@ func (p *Publisher) nth(i int) int {
 	return len(p.stands)
 }
 
-// Hang begins a transaction of somebody else in each partition, a record in each, and leaves it open: readers of
-// committed records see nothing behind that until end, which may be called again.
+// Hang begins another program's transaction in each partition, with one record in each, and leaves it open. Readers of
+// committed records see nothing behind it until end is called. A second call of end does nothing.
 func (p *Publisher) Hang() (end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,7 +127,7 @@ func (p *Publisher) Hang() (end func()) {
 	}
 }
 
-// change wakes whoever waits for something; p.mu is held.
+// change wakes whoever waits for a change. The caller holds p.mu.
 func (p *Publisher) change() {
 	if p.changed != nil {
 		close(p.changed)
@@ -134,7 +135,7 @@ func (p *Publisher) change() {
 	}
 }
 
-// next is closed at the next change; p.mu is held.
+// next returns a channel that is closed at the next change. The caller holds p.mu.
 func (p *Publisher) next() <-chan struct{} {
 	if p.changed == nil {
 		p.changed = make(chan struct{})
@@ -142,7 +143,7 @@ func (p *Publisher) next() <-chan struct{} {
 	return p.changed
 }
 
-// Lose forgets all but the first keep records, like a broker after a power cut, and tells the session of trouble.
+// Lose forgets all but the first keep records, like a broker after a power cut. It disconnects the session.
 func (p *Publisher) Lose(keep int) {
 	p.LoseQuietly(keep)
 	p.mu.Lock()
@@ -150,7 +151,7 @@ func (p *Publisher) Lose(keep int) {
 	p.worry()
 }
 
-// LoseQuietly forgets all but the first keep records, and what follows those, and tells nobody.
+// LoseQuietly is Lose, but the session is not told.
 func (p *Publisher) LoseQuietly(keep int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -158,7 +159,7 @@ func (p *Publisher) LoseQuietly(keep int) {
 	p.change()
 }
 
-// Expire deletes the first n records, like a log's own retention.
+// Expire deletes the first n records, as a log's own retention does.
 func (p *Publisher) Expire(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,7 +174,7 @@ func (p *Publisher) Expire(n int) {
 	p.stands = p.stands[first:]
 }
 
-// Recreate deletes everything and makes the log anew, watermarks included, and tells the session of trouble.
+// Recreate deletes and recreates the log. Its watermarks are gone too. It disconnects the session.
 func (p *Publisher) Recreate() { p.RecreateWith(Partitions) }
 
 // RecreateWith is Recreate with another number of partitions.
@@ -185,15 +186,15 @@ func (p *Publisher) RecreateWith(partitions int32) {
 	p.change()
 }
 
-// RecreateQuietly is Recreate, but nobody is told.
+// RecreateQuietly is Recreate, but the session is not told.
 func (p *Publisher) RecreateQuietly() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.empty()
 }
 
-// Delete deletes the log, watermarks included, and tells the session of trouble. No session can be opened until it is
-// made anew.
+// Delete deletes the log and its watermarks. It disconnects the session. No session can be opened until the log is
+// recreated.
 func (p *Publisher) Delete() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -218,14 +219,14 @@ func (p *Publisher) AddPartitions(n int32) {
 	p.worry()
 }
 
-// ForgetWatermarks forgets the watermarks, as after a week.
+// ForgetWatermarks forgets the watermarks, as Kafka does after a week.
 func (p *Publisher) ForgetWatermarks() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.watermarks = map[string]outbox.Watermark{}
 }
 
-// Scans returns how often a session read what stands.
+// Scans returns how often a session has scanned the log.
 func (p *Publisher) Scans() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -239,7 +240,7 @@ func (p *Publisher) worry() {
 	}
 }
 
-// Await returns what is visible once there are n records, or ctx's error.
+// Await returns the visible records once there are n, or the error of ctx.
 func (p *Publisher) Await(ctx context.Context, n int) ([]outbox.Record, error) {
 	for {
 		p.mu.Lock()
@@ -256,7 +257,7 @@ func (p *Publisher) Await(ctx context.Context, n int) ([]outbox.Record, error) {
 	}
 }
 
-// SetWatermark sets a lineage's watermark, like somebody else who commits an offset for its group.
+// SetWatermark sets a lineage's watermark, like another program that commits an offset for its group.
 func (p *Publisher) SetWatermark(lineage string, watermark outbox.Watermark) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -280,7 +281,7 @@ func (p *Publisher) WatermarkOf(lineage string) outbox.Watermark {
 	return p.watermarks[lineage]
 }
 
-// Looks returns how often a session looked up what it had published.
+// Looks returns how often a session has looked up what it published.
 func (p *Publisher) Looks() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,30 +16,29 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Target is a Publisher under test.
+// Target is a Publisher to test.
 type Target struct {
 	Publisher outbox.Publisher
-	// Read returns the values of all records that readers of committed records see, those of one key in order. Slots
-	// and times need not be filled in.
+	// Read returns the values of all committed records. Those of one key are in order. Slots and times may be left out.
 	Read func(t *testing.T) []outbox.Record
-	// Hang begins a transaction of somebody else in each partition and leaves it open; end ends it. It is called with
-	// an open session.
+	// Hang begins another program's transaction in each partition and leaves it open. end ends it. Hang is called while
+	// a session is open.
 	Hang func(t *testing.T) (end func())
-	// Remake deletes the log and makes it anew, with Partitions-1 partitions instead of Partitions.
+	// Remake deletes the log and creates it again with Partitions-1 partitions.
 	Remake func(t *testing.T)
-	// TooLarge is the size in bytes of a value that the log refuses but the client lets through; 0 skips nothing but
+	// TooLarge is the size in bytes of a value that the client lets through and the log refuses. If it is 0, the case
 	// uses 3 MiB, which the client refuses.
 	TooLarge int
 }
 
-// Run checks that a Publisher keeps its contract. Each case gets a fresh target.
+// Run checks that a Publisher keeps its contract. Each case gets a new target.
 func Run(t *testing.T, fresh func(t *testing.T) Target) { run(t, fresh, sessionCases, true) }
 
-// RunLog checks that the sessions of a Publisher are an outbox.Log, and keep that contract too.
+// RunLog checks that the sessions of a Publisher are an outbox.Log and keep its contract too.
 func RunLog(t *testing.T, fresh func(t *testing.T) Target) { run(t, fresh, logCases, true) }
 
-// RunAtLeastOnce checks what is left of both contracts without transactions: a batch that fails may be visible in part,
-// and another session is noticed but not fenced.
+// RunAtLeastOnce checks what is left of both contracts without transactions. A part of a failed batch may be visible.
+// Another session is noticed, but not fenced.
 func RunAtLeastOnce(t *testing.T, fresh func(t *testing.T) Target) {
 	run(t, fresh, sessionCases, false)
 	run(t, fresh, logCases, false)
@@ -48,7 +47,7 @@ func RunAtLeastOnce(t *testing.T, fresh func(t *testing.T) Target) {
 // testCase is one case of the suite.
 type testCase struct {
 	check func(*testing.T, Target)
-	// exactlyOnce says that it takes transactions.
+	// exactlyOnce says that the case needs transactions.
 	exactlyOnce bool
 }
 
@@ -285,7 +284,7 @@ func ended(t *testing.T, target Target) {
 		t.Fatal("published although the context had ended")
 	}
 	session.Close()
-	second := open(t, target, name, 0) // ends what the first left open
+	second := open(t, target, name, 0) // this ends what the first session left open
 	if _, known := second.Watermark(); known {
 		t.Error("the watermark moved")
 	}
@@ -295,7 +294,7 @@ func ended(t *testing.T, target Target) {
 	wantValues(t, target, "two")
 }
 
-// message is a record as an Outbox makes it, with the headers by which it is known again.
+// message returns a record as an Outbox makes it, with the headers that identify it.
 func message(name string, slot uint64, key string) outbox.Record {
 	id := uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot)} //nolint:gosec // small
 	envelope := cloudevent.Envelope{ID: id.String(), Source: "/suite", Type: "T", Lineage: name, Sequence: slot,
@@ -305,7 +304,8 @@ func message(name string, slot uint64, key string) outbox.Record {
 	return r
 }
 
-// twoLineages publishes messages of two lineages in turn and returns the session of the first and where its stand.
+// twoLineages publishes messages of two lineages in turn. It returns the session of the first and the positions of its
+// records.
 func twoLineages(t *testing.T, target Target) (session logSession, mine []outbox.StoredRecord) {
 	t.Helper()
 	name, other := lineage(), lineage()
@@ -409,7 +409,7 @@ func lost(t *testing.T, target Target) {
 	}
 }
 
-// sights calls scan with a visit that tells hidden, at most once, what the scan waits for.
+// sights scans and calls waits once, with the first hidden parts that the scan waits for.
 func sights(t *testing.T, session outbox.Log, waits func([]outbox.Hidden)) (found []outbox.StoredRecord,
 	err error) {
 	t.Helper()
@@ -431,7 +431,7 @@ func sights(t *testing.T, session outbox.Log, waits func([]outbox.Hidden)) (foun
 	return found, err
 }
 
-// hidden has half of the records stand behind somebody else's open transaction.
+// hidden puts half of the records behind another program's open transaction.
 func hidden(t *testing.T, target Target) {
 	name := lineage()
 	session := openLog(t, target, name, 0)
@@ -480,7 +480,7 @@ func hidden(t *testing.T, target Target) {
 	}
 }
 
-// scanOfAnother remakes the log while a scan of it waits.
+// scanOfAnother recreates the log while a scan of it waits.
 func scanOfAnother(t *testing.T, target Target) {
 	name := lineage()
 	session := openLog(t, target, name, 0)
@@ -493,7 +493,7 @@ func scanOfAnother(t *testing.T, target Target) {
 	}
 }
 
-// remade is told of without asking, and has lost everything.
+// remade checks that a session learns by itself that the log was recreated, and that everything is lost.
 func remade(t *testing.T, target Target) {
 	name := lineage()
 	session := openLog(t, target, name, 0)

@@ -16,8 +16,8 @@ import (
 )
 
 // epoch is one opening of a file: a random name, and the first slot that was given in it. Each opening adds one, on the
-// disk before the first message. Two files that were one have the same epochs up to the moment of the copy and never
-// again, so the epochs tell which slots two files have in common (rule P7).
+// disk before the first message. A file and its copy have the same epochs up to the copy, and never again. So the
+// epochs tell which slots two files have in common (rule P7).
 type epoch struct {
 	name  string
 	first uint64
@@ -25,11 +25,12 @@ type epoch struct {
 
 const epochNameSize = 8
 
-// history is the epochs of a lineage, oldest first. The oldest dropped may be missing, in what a publisher remembers.
+// history is the epochs of a lineage, oldest first. In the history that a publisher keeps, the oldest may be missing.
+// dropped is their number.
 type history struct {
 	dropped int
 	epochs  []epoch
-	tail    uint64 // the last slot that is known to have been given
+	tail    uint64 // the last slot known to have been given
 }
 
 func newName() string {
@@ -38,7 +39,7 @@ func newName() string {
 	return hex.EncodeToString(name[:])
 }
 
-// addEpoch adds an epoch to those of the file.
+// addEpoch adds an epoch to the file.
 func addEpoch(root *bbolt.Bucket, e epoch) error {
 	bucket := root.Bucket(epochsBucket)
 	number, err := bucket.NextSequence()
@@ -66,7 +67,7 @@ func storeEpochs(root *bbolt.Bucket, epochs []epoch) error {
 	return nil
 }
 
-// after returns the epochs of the slots after slot; the first begins there.
+// after returns the epochs of the slots after slot. The first of them begins there.
 func (h *history) after(slot uint64) []epoch {
 	i := len(h.epochs) - 1
 	for i > 0 && h.epochs[i].first > slot+1 {
@@ -92,10 +93,10 @@ func loadEpochs(root *bbolt.Bucket) (epochs []epoch, err error) {
 	return epochs, err
 }
 
-// maxNoteEpochs bounds the epochs in a note, which has 3,500 bytes at most; an epoch takes 40.
+// maxNoteEpochs limits the epochs in a note. A note has 3,500 bytes at most, and an epoch takes 40.
 const maxNoteEpochs = 64
 
-// note is the form of a history that travels with the watermark.
+// note is a history in the form that is committed with the watermark.
 type note struct {
 	Version int         `json:"v"`
 	Tail    uint64      `json:"tail"`
@@ -135,7 +136,7 @@ func decodeNote(text string) (h history, ok bool) {
 	return h, true
 }
 
-// extends says whether h is other, or other and then more: whoever wrote other was this file.
+// extends reports whether h is other, or other and then more. If so, this file wrote other.
 func (h *history) extends(other *history) bool {
 	from := other.dropped - h.dropped
 	if from < 0 || from+len(other.epochs) > len(h.epochs) {
@@ -149,8 +150,8 @@ func (h *history) extends(other *history) bool {
 	return true
 }
 
-// common returns the last slot that h and other have in common; known is false when too little of other is there to
-// say.
+// common returns the last slot that h and other have in common. known is false if too few epochs of other are left to
+// tell.
 func (h *history) common(other *history) (slot uint64, known bool) {
 	if known = other.dropped == h.dropped; known {
 		slot = min(h.epochs[0].first, other.epochs[0].first) - 1

@@ -14,8 +14,8 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// fence stops appending, and has the next opening fork after common even if the publisher has forgotten the other's
-// epochs by then.
+// fence stops appending. It also makes the next opening fork after common, even if the publisher has forgotten the
+// other file's epochs by then.
 func (r *Recovery) fence(ctx context.Context, _ *memory, common, _ uint64) (outbox.Incident, error) {
 	r.history.Fence()
 	i := r.history.Incident(outbox.IncidentFenced, common, 0,
@@ -26,12 +26,12 @@ func (r *Recovery) fence(ctx context.Context, _ *memory, common, _ uint64) (outb
 	})
 }
 
-// fork begins another lineage after common, the last slot that the file shares with the one that owns the present
-// lineage (rule P7). What comes after is published under the new one. What came before is the owner's to publish, of
-// which it has published up to published: the rest is handed over, and so is what waits since then.
+// fork begins another lineage after common, the last slot that the file shares with the owner of the present lineage
+// (rule P7). Later slots are published under the new lineage. Earlier ones are for the owner to publish, who has
+// published up to published. The rest of them is handed over, and so are the messages that wait since then.
 //
-// The new name follows from the old one and the epoch of the first slot that is not shared. So copies of a copy, which
-// share that slot too, fork into the same lineage, and settle there which of them publishes it.
+// The new name follows from the old one and from the epoch of the first slot that is not shared. So copies of a copy,
+// which share that slot too, fork into the same lineage. There they settle which of them publishes it.
 func (r *Recovery) fork(ctx context.Context, m *memory, common, published uint64) (i outbox.Incident, err error) {
 	old, kept := r.outbox.Lineage(), m.epochs.after(common)
 	name := forkName(old, kept[0])
@@ -53,7 +53,7 @@ func (r *Recovery) fork(ctx context.Context, m *memory, common, published uint64
 	return i, err
 }
 
-// forkName returns the name of the lineage that slots from first.first on get when they leave lineage.
+// forkName returns the lineage that slots from first.first on get when they leave lineage.
 func forkName(lineage string, first epoch) string {
 	sum := sha256.Sum256(fmt.Append(nil, lineage, " ", first.name, " ", first.first))
 	return hex.EncodeToString(sum[:16])

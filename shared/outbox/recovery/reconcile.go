@@ -14,17 +14,17 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// memory is what the file knows of its lineage's past.
+// memory is what the file knows about its lineage's past.
 type memory struct {
 	epochs  history
-	log     string // id; "" until the lineage first published
+	log     string // its id; "" until the lineage first publishes
 	repair  bool
 	fenced  bool
 	shared  uint64 // last slot in common with the file that fenced this one
 	anchors map[int32]outbox.StoredRecord
 }
 
-// current is the first slot of the present epoch.
+// current returns the first slot of the present epoch.
 func (m *memory) current() uint64 { return m.epochs.epochs[len(m.epochs.epochs)-1].first }
 
 func (r *Recovery) remember(ctx context.Context) (m memory, err error) {
@@ -45,7 +45,7 @@ func (r *Recovery) remember(ctx context.Context) (m memory, err error) {
 	return m, err
 }
 
-// write changes the file.
+// write runs a transaction on the recovery's bucket.
 func (r *Recovery) write(ctx context.Context, change func(tx *boltdb.Tx, root *bbolt.Bucket) error) error {
 	return outbox.Fatal(r.db.Write(ctx, func(tx *boltdb.Tx) error { return change(tx, tx.Bucket(rootBucket)) }))
 }
@@ -58,7 +58,7 @@ func (r *Recovery) Reconcile(ctx context.Context, c *outbox.Connection) error {
 	}
 	watermark, known := c.Watermark()
 	foreign := known && !written(watermark)
-	if foreign { // the log tells instead
+	if foreign { // the log is read instead
 		r.logger.Warn().Uint64("slot", watermark.Slot).Msg(foreignWatermark)
 		watermark, known = outbox.Watermark{}, false
 	}
@@ -78,22 +78,23 @@ func (r *Recovery) Reconcile(ctx context.Context, c *outbox.Connection) error {
 	return nil
 }
 
-// foreignWatermark is said when the watermark is none that an outbox sets.
+// foreignWatermark is the message about a watermark that no outbox sets.
 const foreignWatermark = "another program set the watermark of this lineage: remove its rights to groups that begin " +
 	"with ordertally-order-"
 
-// written says whether an outbox set the watermark: its note can be read, and does not speak of fewer slots.
+// written reports whether an outbox set the watermark. Its note must be readable and must not end before the
+// watermark's slot.
 func written(watermark outbox.Watermark) bool {
 	theirs, ok := decodeNote(watermark.Note)
 	return ok && watermark.Slot <= theirs.tail
 }
 
-// checkOwner sees whether the lineage still is this file's. The publisher's epochs are those of the last file that
+// checkOwner checks whether this file still owns the lineage. The publisher's epochs are those of the last file that
 // published under it.
 func (r *Recovery) checkOwner(
 	ctx context.Context, c *outbox.Connection, m *memory, watermark outbox.Watermark, known bool,
 ) error {
-	if m.fenced { // an earlier process was
+	if m.fenced { // by an earlier process of this file
 		return r.leave(ctx, c, m, m.shared, watermark.Slot)
 	}
 	if !known {
@@ -105,15 +106,15 @@ func (r *Recovery) checkOwner(
 	if m.epochs.extends(&theirs) && watermark.Slot <= common {
 		return nil
 	}
-	if !sure { // a copy too old to say more: what it published itself is in common
+	if !sure { // this file is too old a copy to tell; what it published is in common
 		common = r.history.Published()
 	}
 	return r.leave(ctx, c, m, common, watermark.Slot)
 }
 
-// leave gives the lineage up to another file, which has the slots up to common too and has published those up to
-// published. A process that published under the lineage stops: somebody has to see that two are running. One that has
-// not yet goes on under a new lineage.
+// leave leaves the lineage to another file. That file also has the slots up to common, and has published those up to
+// published. A process that has published under the lineage stops, because somebody must notice that two are running.
+// One that has not goes on under a new lineage.
 func (r *Recovery) leave(ctx context.Context, c *outbox.Connection, m *memory, common, published uint64) error {
 	leave := r.fork
 	if r.claimed {
@@ -130,8 +131,8 @@ func (r *Recovery) leave(ctx context.Context, c *outbox.Connection, m *memory, c
 	return outbox.ErrForked
 }
 
-// claim has the publisher remember this file's epochs. The log's id is stored before: whoever finds it absent knows
-// that the lineage has published nothing.
+// claim gives this file's epochs to the publisher. The log's id is stored first. So if the id is absent, the lineage
+// has published nothing.
 func (r *Recovery) claim(ctx context.Context, c *outbox.Connection, m *memory) error {
 	if log, ok := c.Session.(outbox.Log); ok && m.log == "" {
 		next, err := log.Ends(ctx)
@@ -179,8 +180,8 @@ func (r *Recovery) Check(ctx context.Context, c *outbox.Connection) error {
 	return err
 }
 
-// lost says whether the log lacks a record that it had: the last one of a partition, or the last one from before this
-// session (rule P8a).
+// lost reports whether the log lacks a record that it had: the last one of a partition, or the last one from before
+// this session (rule P8a).
 func lost(ctx context.Context, log outbox.Log, ends, anchors map[int32]outbox.StoredRecord) (bool, error) {
 	var records []outbox.StoredRecord
 	for _, end := range ends {
@@ -197,7 +198,7 @@ func lost(ctx context.Context, log outbox.Log, ends, anchors map[int32]outbox.St
 	return len(gone) > 0, err
 }
 
-// anchor has the anchors follow the ends. It may be called only when a connect saw both.
+// anchor moves the anchors to the ends. It may be called only after a connect saw both.
 func (r *Recovery) anchor(ctx context.Context, m *memory, ends map[int32]outbox.StoredRecord) error {
 	if maps.Equal(m.anchors, ends) {
 		return nil

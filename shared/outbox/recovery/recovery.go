@@ -3,10 +3,10 @@
 //	whose lineage is it? ──> what does the log have? ──> publish what it lacks ──> the relay goes on
 //	epochs: fork or fence     its ends, or a scan        settle
 //
-// A file that was copied or restored begins a lineage of its own, and a log that lost what it had gets it again. Each
-// such case is an outbox.Incident. The rules named P7 to P8a in comments are those of docs/protocol.md.
+// A file that was copied or restored begins a new lineage. A log that lost records gets them again. Each such case is
+// an outbox.Incident. Comments name the rules of docs/protocol.md, such as P7.
 //
-// It works with publishers whose sessions are an outbox.Log. With another, only copies are recognised.
+// It works with publishers whose sessions are an outbox.Log. With any other, it recognises only copies.
 package recovery
 
 import (
@@ -23,7 +23,7 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// The buckets, all within one bucket of the file.
+// These are the buckets of a recovery. All are in one bucket of the file.
 var (
 	rootBucket    = []byte("recovery")
 	metaBucket    = []byte("meta")
@@ -31,9 +31,9 @@ var (
 	anchorsBucket = []byte("anchors") // partition -> the last record published there before this session
 )
 
-// What metaBucket has.
+// These are the keys of metaBucket.
 var (
-	metaLog    = []byte("log")    // id of the log that the lineage publishes to; absent until it first does
+	metaLog    = []byte("log")    // id of the log that the lineage publishes to; absent until it first publishes
 	metaRepair = []byte("repair") // present while messages that the log lost are being published again
 	metaFenced = []byte("fenced") // the last slot in common with the file that took over
 )
@@ -45,14 +45,14 @@ type Recovery struct {
 	history outbox.History
 	logger  zerolog.Logger
 
-	// The rest belongs to the relay's goroutine.
+	// What follows belongs to the relay's goroutine.
 	epochs  history
 	claimed bool // the publisher has this file's epochs
 }
 
 var _ outbox.Recovery = (*Recovery)(nil)
 
-// Open prepares the recovery of o, which is in db, and begins an epoch. It comes before the first Append.
+// Open prepares the recovery of o, which is in db, and begins an epoch. It must be called before the first Append.
 func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, logger zerolog.Logger) (*Recovery, error) {
 	r := &Recovery{db: db, outbox: o, history: o.History(), logger: logger}
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
@@ -73,13 +73,13 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, logger zerolog.L
 	return r, nil
 }
 
-// Note implements outbox.Recovery: the epochs.
+// Note implements outbox.Recovery. It returns the epochs.
 func (r *Recovery) Note() string {
 	r.epochs.tail = r.history.LastSlot()
 	return r.epochs.encode()
 }
 
-// Report returns an account of the outbox with the newest incidents, at most limit.
+// Report returns a report on the outbox with the newest incidents, at most limit.
 func (r *Recovery) Report(ctx context.Context, limit int) (outbox.Report, error) {
 	report, err := r.outbox.Report(ctx, limit)
 	if err != nil {
@@ -109,7 +109,7 @@ func putMeta(root *bbolt.Bucket, key, value []byte) error {
 	return root.Bucket(metaBucket).Put(key, codec.Seal(key, value))
 }
 
-// anew empties a bucket.
+// anew empties a bucket and returns it.
 func anew(root *bbolt.Bucket, name []byte) (*bbolt.Bucket, error) {
 	if err := root.DeleteBucket(name); err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func anew(root *bbolt.Bucket, name []byte) (*bbolt.Bucket, error) {
 	return root.CreateBucket(name)
 }
 
-// Root is the name of the bucket that a recovery is in.
+// Root returns the name of the bucket that a recovery is in.
 func Root() []byte { return rootBucket }
 
 // Check is a boltdb.Checker for that bucket.
@@ -142,14 +142,14 @@ func Check(r *boltdb.Record) error {
 	return nil
 }
 
-// sizes of key and value, by bucket; 0 for any.
+// sizes are those of key and value, by bucket. 0 stands for any size.
 var sizes = map[string][]int{
 	string(metaBucket): {0, 0}, string(epochsBucket): {8, epochNameSize + 8}, string(anchorsBucket): {4, 16},
 }
 
-// loadAnchors reads the last records from before this session (rule P8a). They move only when a connect saw both them
-// and the newest ones, or to what a scan found. With the newest alone, what the log lost between a connect and the next
-// record of the partition would never be missed.
+// loadAnchors reads the last record of each partition from before this session (rule P8a). An anchor advances only when
+// a connect saw both it and the newest record, or to what a scan found. With the newest record alone, nobody would
+// notice what the log lost between a connect and the next record of the partition.
 func loadAnchors(root *bbolt.Bucket) (map[int32]outbox.StoredRecord, error) {
 	anchors := map[int32]outbox.StoredRecord{}
 	err := root.Bucket(anchorsBucket).ForEach(func(key, sealed []byte) error {

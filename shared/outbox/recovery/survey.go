@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// checkLog sees that the log still has what was published to it, and publishes again what it lost (rule P8). The
-// watermark only saves work: what counts is what stands there.
+// checkLog checks that the log still has what was published to it, and publishes again what it lost (rule P8). The
+// watermark only saves work. What stands in the log decides.
 func (r *Recovery) checkLog(
 	ctx context.Context, c *outbox.Connection, m *memory, watermark outbox.Watermark, known, foreign bool,
 ) error {
@@ -25,7 +25,7 @@ func (r *Recovery) checkLog(
 	if m.log == "" && !known && position == r.history.Base() {
 		return nil // nothing was ever published under this lineage
 	}
-	published, err := r.newestPublished(ctx, position) // what was skipped since carries no watermark
+	published, err := r.newestPublished(ctx, position) // no watermark was sent for what was skipped since
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (r *Recovery) checkLog(
 	if s.ahead || s.clash <= m.epochs.tail {
 		common := s.clash - 1
 		if s.ahead && !r.claimed {
-			common = min(common, m.current()-1) // nobody else has what was appended since the start
+			common = min(common, m.current()-1) // no other file has what was appended since the start
 		}
 		return r.leave(ctx, c, m, common, position)
 	}
@@ -63,13 +63,13 @@ func (r *Recovery) newestPublished(ctx context.Context, slot uint64) (published 
 	return published, outbox.Fatal(err)
 }
 
-// survey is what one reading of the log found.
+// survey is the result of one reading of the log.
 type survey struct {
 	recovery *Recovery
-	moved    bool // the log was made anew
-	// The watermark was forgotten, or is somebody else's.
+	moved    bool // the log was recreated
+	// The watermark was forgotten, or another program set it.
 	forgotten, foreign bool
-	all                bool   // it was read from its start, else from the ends that are known
+	all                bool   // the log was read from its start, not from the known ends
 	known              uint64 // slots up to here are recorded as published
 	to                 uint64 // slots up to here were published at some time
 	tail               uint64
@@ -78,10 +78,10 @@ type survey struct {
 	starts    map[int32]int64
 	ends      map[int32]outbox.StoredRecord
 	recovered []outbox.StoredRecord // past known
-	ahead     bool                  // slots stand there that this file has not given
-	clash     uint64                // the first slot that stands there with another message
-	// ours says that the watermark is this file's: nobody else published under the lineage. What stands there that the
-	// file does not have was then written by another program, with headers that are not its own.
+	ahead     bool                  // the log has slots that this file has not given
+	clash     uint64                // the first slot that has another message in the log
+	// ours says that the watermark is this file's, so nobody else published under the lineage. Records that the file
+	// does not have were then written by another program, which forged their headers.
 	ours   bool
 	forged int
 }
@@ -140,7 +140,7 @@ func (s *survey) note(ctx context.Context, records []outbox.StoredRecord) error 
 	}))
 }
 
-// settle records what the survey found and publishes what is missing, in the order of slots.
+// settle records what the survey found, and publishes the missing messages in slot order.
 func (r *Recovery) settle(ctx context.Context, c *outbox.Connection, log outbox.Log, s *survey) error {
 	missing, err := s.missing(ctx)
 	if err != nil {
@@ -212,8 +212,8 @@ func (s *survey) incidents() (incidents []outbox.Incident) {
 	return incidents
 }
 
-// missing returns the messages up to s.to that were published and do not stand in the log, in the order of slots. What
-// the log's own retention deleted is not missing.
+// missing returns the slots up to s.to that were published and are not in the log, in order. What the log's own
+// retention deleted is not missing.
 func (s *survey) missing(ctx context.Context) (missing []uint64, err error) {
 	h := s.recovery.history
 	first := h.Base() + 1

@@ -19,17 +19,17 @@ type Kind struct {
 	Name     string                     // what operations are named after, such as Parked
 	Messages string                     // what its messages are called, such as parked messages
 	Retry    string                     // what Retry is called in paths and answers: retry, or accept
-	Retries  string                     // what that does, such as Publish again
-	Discards string                     // what Discard does, such as Give up, for ever,
+	Retries  string                     // the verb of a retry in sentences, such as Publish again
+	Discards string                     // the verb of a discard, such as Give up, for ever,
 	Classes  []string                   // why its messages are parked
 	Outcomes []parked.Outcome           // of a Retry; each is a member of the answer
 	Problems []problem.Kind             // that any of the operations may answer with, besides the usual ones
 }
 
-// verbs are decided about one message, or about many.
+// verbs are the decisions about one message, or about many.
 var verbs = []parked.Verb{parked.Retry, parked.Discard}
 
-// word is what a verb is called in paths and answers.
+// word returns what a verb is called in paths and answers.
 func (k *Kind) word(verb parked.Verb) string {
 	if verb == parked.Retry {
 		return k.Retry
@@ -44,16 +44,16 @@ var (
 	count  = openapi.Integer(0)
 )
 
-// reading are the problems of what reads the file.
+// reading are the problems of routes that read the file.
 var reading = []problem.Kind{problem.KindCorrupt, web.KindOverloaded}
 
-// Problems are those of a decision, besides the usual ones.
+// Problems returns the problems of a decision, besides the usual ones.
 func Problems() []problem.Kind {
 	return []problem.Kind{problem.KindMalformedJSON, KindInvalidDecision, problem.KindCorrupt, problem.KindDiskFull,
 		problem.KindReadOnly}
 }
 
-// Operations describe the routes, by method and path.
+// Operations describes the routes, by method and path.
 func (a *API[M, L, W]) Operations() map[string]openapi.Operation {
 	var listed L
 	var whole W
@@ -110,7 +110,7 @@ func (k *Kind) AuditOperation() map[string]openapi.Operation {
 	}}
 }
 
-// Reason is the schema of the body of a decision that takes a reason and no filter.
+// Reason returns the schema of the body of a decision that takes a reason and no filter.
 func Reason(verb parked.Verb) *openapi.Schema {
 	const says = "Why, for the audit entry: at most 500 bytes of UTF-8, no control characters."
 	reason := openapi.Said(openapi.String(0, maxReason), says+" May be left out.")
@@ -123,7 +123,7 @@ func Reason(verb parked.Verb) *openapi.Schema {
 	return s
 }
 
-// filter is the body of a decision about many messages: a filter, or "all".
+// filter returns the schema of the body of a decision about many messages: a filter, or "all".
 func (k *Kind) filter(verb parked.Verb) *openapi.Schema {
 	s := Reason(verb)
 	s.Properties["class"] = openapi.Said(openapi.Enum(k.Classes...), "Only those parked for this reason.")
@@ -133,7 +133,7 @@ func (k *Kind) filter(verb parked.Verb) *openapi.Schema {
 	return s
 }
 
-// answer is the answer to a decision.
+// answer describes the answer to a decision.
 func (k *Kind) answer(verb parked.Verb, many bool) openapi.Named {
 	past := parked.Past(k.word(verb))
 	s := &openapi.Schema{Type: "object", AdditionalProperties: false, Required: []string{past},
@@ -153,7 +153,7 @@ func (k *Kind) answer(verb parked.Verb, many bool) openapi.Named {
 	return openapi.Named{Name: name, Schema: s}
 }
 
-// ClosedSets are the sets of values that members of the answers are taken from.
+// ClosedSets returns the closed sets from which members of the answers take their values.
 func ClosedSets() []openapi.Closed {
 	return []openapi.Closed{
 		openapi.ClosedSet("What an operator decided: retry (publish or count it after all), discard (give it up, for "+

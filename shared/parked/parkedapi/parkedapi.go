@@ -1,5 +1,5 @@
-// Package parkedapi serves a ledger of parked messages over HTTP: the routes, and what the OpenAPI document says of
-// them. What differs between ledgers is data. Package parkedverbs calls the routes.
+// Package parkedapi serves a ledger of parked messages over HTTP. It has the routes, and what the OpenAPI document says
+// about them. What differs between ledgers is data. Package parkedverbs calls the routes.
 package parkedapi
 
 import (
@@ -35,7 +35,8 @@ const (
 	writeTime   = 10 * time.Second // for one message of an export
 )
 
-// API serves one ledger. M is a message as the file has it, L as lists show it, and W as it is shown by itself.
+// API serves one ledger. M is a message as the file has it. L is a message as lists show it. W is a message as it is
+// shown by itself.
 type API[M parked.Message, L, W any] struct {
 	Kind
 	// Ledger returns the ledger that a request is about.
@@ -44,7 +45,7 @@ type API[M parked.Message, L, W any] struct {
 	Whole  func(m *M, history []parked.AuditEntry) W
 
 	Answers  *web.Answers
-	Failures *web.Failures // of exports that end in the middle
+	Failures *web.Failures // counts exports that end in the middle
 }
 
 type handler = func(http.ResponseWriter, *http.Request) error
@@ -65,7 +66,7 @@ func (a *API[M, L, W]) Routes(wrap func(handler) http.HandlerFunc) []web.Route {
 	return routes
 }
 
-// AuditRoute returns the route of the audit entries of all ledgers in the file. One of the ledgers serves it.
+// AuditRoute returns the route of the audit entries of all ledgers in the file. Only one of the ledgers serves it.
 func (a *API[M, L, W]) AuditRoute(wrap func(handler) http.HandlerFunc) web.Route {
 	return web.Route{Method: http.MethodGet, Path: a.auditPath(), Scope: auth.OpsRead, Handler: wrap(a.audit)}
 }
@@ -112,7 +113,7 @@ func (a *API[M, L, W]) list(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// selection reads the parameters that select messages, and others besides.
+// selection reads the parameters that select messages. besides names others that are allowed.
 func (a *API[M, L, W]) selection(
 	r *http.Request, besides ...string,
 ) (ledger *parked.Ledger[M], values url.Values, filter parked.Filter, err error) {
@@ -143,7 +144,7 @@ func (a *API[M, L, W]) selection(
 
 const notAClass = "is none of those that messages are parked for."
 
-// errFirst refuses a time that a filter would take for any.
+// errFirst refuses the zero time, which a filter would take for no limit.
 var errFirst = errors.New("is the first time that there is: nothing was parked before it")
 
 // show answers with one message and what was decided about it.
@@ -172,7 +173,8 @@ func missing(err error) error {
 	return err
 }
 
-// export streams all messages that the filter selects, one JSON object a line, page by page: none of its reads is long.
+// export streams all messages that the filter selects, one JSON object a line. It reads them page by page, so no read
+// is long.
 func (a *API[M, L, W]) export(w http.ResponseWriter, r *http.Request) error {
 	ledger, _, filter, err := a.selection(r)
 	if err != nil {
@@ -181,7 +183,7 @@ func (a *API[M, L, W]) export(w http.ResponseWriter, r *http.Request) error {
 	control, encoder := http.NewResponseController(w), json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	line := func(value any) {
-		_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // without deadlines, as in some tests, there is none
+		_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // this fails without deadlines, as in some tests
 		if encoder.Encode(value) != nil {
 			panic(http.ErrAbortHandler) // the client has gone
 		}
@@ -193,14 +195,14 @@ func (a *API[M, L, W]) export(w http.ResponseWriter, r *http.Request) error {
 		}
 		if err != nil {
 			a.Failures.Log(r, http.StatusOK, err)
-			panic(http.ErrAbortHandler) // the client must not take it for whole
+			panic(http.ErrAbortHandler) // the client must not take the answer for complete
 		}
 		if !begun {
 			w.Header().Set("Content-Type", "application/x-ndjson")
 			w.Header().Set("Cache-Control", "no-store")
 		}
 		var none M
-		for i := range page.Messages { // one at a time, for the same reason as show
+		for i := range page.Messages { // one at a time, for the same reason as in show
 			line(a.Whole(&page.Messages[i], nil))
 			page.Messages[i] = none
 		}
@@ -246,8 +248,8 @@ func (a *API[M, L, W]) audit(w http.ResponseWriter, r *http.Request) error {
 	return a.Answers.JSON(w, r, Audit{append([]parked.AuditEntry{}, entries...)})
 }
 
-// decision is the body of a decision. The filter is for those about many messages. Pointers tell a value that is given
-// from one that is left out.
+// decision is the body of a decision. Filter is for decisions about many messages. A pointer distinguishes a value that
+// is given from one that is left out.
 type decision struct {
 	Reason  string     `json:"reason"`
 	Class   string     `json:"class"`
@@ -266,7 +268,7 @@ func (d *decision) filter() parked.Filter {
 	return f
 }
 
-// unfiltered returns the problem with a decision that takes no filter, nil for none.
+// unfiltered returns the problem if a decision that takes no filter has one, or nil.
 func (d *decision) unfiltered() error {
 	if d.filtered() || d.All != nil {
 		return web.Invalid(KindInvalidDecision, "", "This request takes a reason and no filter.")
@@ -303,7 +305,7 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb parked.Verb) (d d
 	return d, nil
 }
 
-// reasonFault says what is wrong with a reason, "" for nothing.
+// reasonFault returns what is wrong with a reason, or "".
 func reasonFault(reason string, needed bool) string {
 	switch {
 	case needed && strings.TrimSpace(reason) == "":
@@ -316,8 +318,8 @@ func reasonFault(reason string, needed bool) string {
 	return ""
 }
 
-// decide answers {"retried":1} or the like. A decision is about one message, or about all that a filter selects:
-// whoever means all has to say so.
+// decide answers {"retried":1} or the like. A decision is about one message, or about all that a filter selects.
+// Whoever means all messages must say so.
 func (a *API[M, L, W]) decide(verb parked.Verb, one bool) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ledger, err := a.Ledger(r)
@@ -344,7 +346,7 @@ func (a *API[M, L, W]) decide(verb parked.Verb, one bool) handler {
 	}
 }
 
-// check returns the problem with what a decision is about, nil for none.
+// check returns the problem with what a decision is about, or nil.
 func (k *Kind) check(d *decision, one bool) error {
 	switch {
 	case one:
@@ -360,7 +362,7 @@ func (k *Kind) check(d *decision, one bool) error {
 	return nil
 }
 
-// done is the answer to a decision.
+// done returns the answer to a decision.
 func (k *Kind) done(verb parked.Verb, done *parked.Done) map[string]any {
 	answer := map[string]any{parked.Past(k.word(verb)): done.Messages}
 	if verb == parked.Retry {

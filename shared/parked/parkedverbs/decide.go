@@ -15,14 +15,14 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-// Messages are those that a decision is about.
+// Messages selects the messages that a decision is about.
 type Messages struct {
 	Selection
 	IDs []string `arg:"" help:"Ids of messages, as ls shows them." name:"id" optional:""`
 	All bool     `help:"All messages of the list."`
 }
 
-// Retry has messages published or counted after all.
+// Retry publishes or counts messages after all.
 type Retry[R Remote] struct {
 	Remote R `embed:""`
 	Messages
@@ -52,7 +52,7 @@ func (c *Discard[R]) Print(ctx context.Context, out io.Writer) error {
 	return c.decide(ctx, c.Remote, string(parked.Discard), c.Reason, out)
 }
 
-// decide asks for each id, or once for all that is selected, and writes what became of them.
+// decide sends a request for each id, or one for all selected messages. It writes what became of them.
 func (m *Messages) decide(ctx context.Context, remote Remote, verb, reason string, out io.Writer) error {
 	selection := m.values()
 	ways := 0
@@ -85,7 +85,7 @@ func (m *Messages) decide(ctx context.Context, remote Remote, verb, reason strin
 	return PrintDone(out, remote, parked.Past(verb), answer)
 }
 
-// decideEach asks for one message after the other, and stops at the first that is refused.
+// decideEach sends a request for one message after the other. It stops at the first refusal.
 func (m *Messages) decideEach(ctx context.Context, remote Remote, verb string, body any, out io.Writer) error {
 	service, err := remote.Service()
 	if err != nil {
@@ -121,7 +121,7 @@ func (m *Messages) decideEach(ctx context.Context, remote Remote, verb string, b
 	return PrintDone(out, remote, past, text)
 }
 
-// PrintDone writes the answer to a decision. A table has how many messages it was about, then what became of them.
+// PrintDone writes the answer to a decision. A table has the number of messages, and then what became of them.
 func PrintDone(out io.Writer, remote Remote, past string, answer []byte) error {
 	if remote.Format() != "table" {
 		return writeJSON(out, answer)

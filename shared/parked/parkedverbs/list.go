@@ -15,13 +15,13 @@ import (
 
 // List says how to write a page of messages.
 type List struct {
-	Member  string // of the answer, which has the messages
+	Member  string // the member of the answer that has the messages
 	Columns []Column
-	Program string // that checks the file, such as order
-	More    string // what introduces the cursor of the next page in a table
+	Program string // the program that checks the file, such as order
+	More    string // the text before the cursor of the next page in a table
 }
 
-// page is a page of messages, with those that are damaged.
+// page is a page of messages, and the ids of damaged ones.
 type page struct {
 	messages []json.RawMessage
 	Corrupt  json.RawMessage      `json:"corrupt"`
@@ -29,7 +29,7 @@ type page struct {
 	Overflow []parked.OffsetRange `json:"overflow"`
 }
 
-// Print writes an answer: as it is, as one line for each message, or as a table.
+// Print writes an answer as it is, as one line for each message, or as a table.
 func (l *List) Print(out io.Writer, format string, answer []byte) error {
 	if format == "json" {
 		return writeJSON(out, answer)
@@ -101,7 +101,8 @@ func (l *List) table(out io.Writer, p *page) error {
 	return written(table.Flush())
 }
 
-// cell is a member of a message in a table. Text that is not one plain word is quoted: it may be anybody's.
+// cell returns a member of a message for a table. Text that is not one plain word is quoted, because anybody may have
+// written it.
 func cell(value json.RawMessage) string {
 	var text string
 	switch {

@@ -1,4 +1,4 @@
-// Package parkedverbs has the commands that operators look at parked messages with, and decide about them. They call
+// Package parkedverbs has the commands with which operators look at parked messages and decide about them. They call
 // the routes of package parkedapi. What differs between ledgers is data.
 package parkedverbs
 
@@ -17,30 +17,30 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-// Remote is a running service and a ledger of it: a struct of flags in kong's notation.
+// Remote is a running service and one of its ledgers. It is a struct of flags in kong's notation.
 type Remote interface {
 	Ledger() Ledger
 	Service() (Service, error)
-	// Format is how to write: table, json or ndjson.
+	// Format returns the output format: table, json or ndjson.
 	Format() string
 }
 
-// Service is what is asked; client.Client is one.
+// Service answers the requests. client.Client is one.
 type Service interface {
-	// Ask sends a request and returns the body of a good answer, to be closed. A refusal is a problem.Problem. The path
-	// is below the service's URL.
+	// Ask sends a request and returns the body of a good answer. The caller closes it. A refusal is a problem.Problem.
+	// The path is below the service's URL.
 	Ask(ctx context.Context, method, path string, query url.Values, body any) (io.ReadCloser, error)
 	Close()
 }
 
-// Timeout is how long a service may take for an answer: a decision may be about very many messages.
+// Timeout is how long a service may take for an answer. A decision may be about very many messages.
 const Timeout = 10 * time.Minute
 
 // Ledger is what differs between ledgers.
 type Ledger struct {
 	Path    string // of the list, below the service's URL, such as /v1/outbox/parked
 	Retry   string // what retrying is called: retry, or accept
-	Program string // that checks the file, such as order
+	Program string // the program that checks the file, such as order
 	Columns []Column
 }
 
@@ -54,7 +54,7 @@ type Selection struct {
 	OlderThan time.Duration `help:"Only those parked longer ago, such as 1h." placeholder:"DURATION"`
 }
 
-// values is the selection as a query, and as members of a body.
+// values returns the selection as a query, and as members of a body.
 func (s *Selection) values() url.Values {
 	values := url.Values{}
 	set(values, "class", s.Class)
@@ -92,10 +92,10 @@ type Ls[R Remote] struct {
 	Paging
 }
 
-// Run lists on standard output.
+// Run writes the list to standard output.
 func (c *Ls[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext.Stdout()) }
 
-// Print lists on out.
+// Print writes the list to out.
 func (c *Ls[R]) Print(ctx context.Context, out io.Writer) error {
 	ledger, query := c.Remote.Ledger(), c.values()
 	c.AddTo(query)
@@ -113,10 +113,10 @@ type Show[R Remote] struct {
 	ID     string `arg:"" help:"Id of the message, as ls shows it." name:"id"`
 }
 
-// Run shows the message on standard output, indented unless one line is asked for.
+// Run writes the message to standard output. It is indented unless the format asks for one line.
 func (c *Show[R]) Run(ctx context.Context) error { return c.Print(ctx, safetext.Stdout()) }
 
-// Print shows the message on out.
+// Print writes the message to out.
 func (c *Show[R]) Print(ctx context.Context, out io.Writer) error {
 	path, err := pathOf(c.Remote, c.ID)
 	if err != nil {
@@ -138,7 +138,7 @@ func (c *Show[R]) Print(ctx context.Context, out io.Writer) error {
 	return writeLine(out, text.String())
 }
 
-// pathOf is the path of one message. An id that would make another path of it is none.
+// pathOf returns the path of one message. It refuses an id that would lead to another path.
 func pathOf(remote Remote, id string) (string, error) {
 	if id == "" || id == "." || id == ".." {
 		return "", settings.WithExitCode(fmt.Errorf("%q is not the id of a message: ls shows the ids", id),
@@ -174,10 +174,10 @@ func (c *Export[R]) Print(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// maxAnswer is the most that is read of an answer: 200 messages of the largest size in base64 are less.
+// maxAnswer is how much of an answer is read at most. 200 messages of the largest size in base64 are less.
 const maxAnswer = 1 << 30
 
-// Ask returns the whole answer to one request, which is JSON.
+// Ask returns the whole answer to one request. It must be JSON.
 func Ask(ctx context.Context, remote Remote, method, path string, query url.Values, body any) ([]byte, error) {
 	service, err := remote.Service()
 	if err != nil {
