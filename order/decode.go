@@ -98,6 +98,8 @@ func names[T any](fields []event.Field[T], computed bool) (names []string) {
 	return names
 }
 
+// readValue reads one member. It has a case for each type that Field.Of may return, as addField (the hash) and
+// event.Field.append (the encoder) have.
 func readValue[T any](s *scanner, f *event.Field[T], v *T) {
 	switch value := f.Of(v).(type) {
 	case *string:

@@ -39,8 +39,8 @@ func (o *Orders) Place(ctx context.Context, body []byte, key string, from Origin
 	request.Key, request.PlacedBy, request.Trace = HashKey(from.Caller, key), from.By, from.Trace
 	request.ReplayOnly = ofThePast && !from.Backfill || inactive != ""
 	placed, err := o.store.Place(ctx, request)
-	// It is no retry of an order that was placed while the currency was active.
-	if inactive != "" && errors.Is(err, ErrBackfill) {
+	// The currency is not active now, so only a replay was allowed, and there was nothing to replay.
+	if inactive != "" && errors.Is(err, ErrReplayOnly) {
 		return Placed{}, reject(
 			CodeInvalidOrder,
 			Violation{Pointer: "/currency", Rule: RuleUnknownCurrency, Detail: inactive},

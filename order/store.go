@@ -18,8 +18,8 @@ var (
 	ErrKeyReused = errors.New("the idempotency key was used for another order")
 	// ErrReferenceTaken says that the source has another order with that reference. Nothing was stored.
 	ErrReferenceTaken = errors.New("the source has another order with that reference")
-	// ErrBackfill says that the order is of the past and its sender may not place such. Nothing was stored.
-	ErrBackfill = errors.New("the order is of the past")
+	// ErrReplayOnly says that only a replay was allowed, and there was nothing to replay. Nothing was stored.
+	ErrReplayOnly = errors.New("only a replay was allowed")
 	// ErrAlreadyCancelled says that another request cancelled the order. Nothing was stored.
 	ErrAlreadyCancelled = errors.New("the order is already cancelled")
 	// ErrUnavailable says that nothing was stored and that the request may be repeated.
@@ -35,7 +35,7 @@ type Store interface {
 	// disk. The store assigns the id. The key is looked at first: one that is known (it may be forgotten after a time)
 	// answers its order, if the content is the same. Then source and reference, when there are both: one order has
 	// them, for ever and whoever asks. The same content answers that order, and the key, if there is one, belongs to it
-	// from then on. Errors: ErrKeyReused, ErrReferenceTaken, ErrBackfill, ErrUnavailable, ErrOutcomeUnknown. It is safe
+	// from then on. Errors: ErrKeyReused, ErrReferenceTaken, ErrReplayOnly, ErrUnavailable, ErrOutcomeUnknown. It is safe
 	// for concurrent use; two requests with one key, or one source and reference, place one order.
 	Place(ctx context.Context, r *Request) (Placed, error)
 	// Cancel stores the cancellation of an order and its message in one transaction, and returns when they are on disk.
@@ -70,8 +70,8 @@ type Request struct {
 	// Key stands for the idempotency key. Hash is compared when the key, or source and reference, are seen again.
 	Key  KeyHash
 	Hash RequestHash
-	// ReplayOnly says that the order may not be placed, because it is too far in the past; a replay of an earlier one
-	// is still answered.
+	// ReplayOnly says that only a replay of an earlier order may be answered. This one is too far in the past, or its
+	// currency is not active.
 	ReplayOnly bool
 }
 

@@ -93,7 +93,7 @@ func (s shape) details(properties map[string]*openapi.Schema) map[string]*openap
 	properties["first"] = openapi.Said(moment, "The first event, in UTC. Left out when there is none.")
 	properties["last"] = openapi.Said(moment, "The last event, in UTC. Left out when there is none.")
 	stats := &openapi.Schema{
-		Type: "object",
+		Type:        "object",
 		Description: "Of each measure that has events, what else is known of it.",
 	}
 	properties["stats"] = stats

@@ -66,6 +66,7 @@ func (d *decoder) value(m *measure.Measure, at measureFields, v *measure.Value) 
 	if at.by >= 0 {
 		d.found.by = &d.fields[at.by]
 	}
+	// Read is that of Count, Total or Distinct in package measure. It asks d.found for what it needs.
 	err := m.Kind.Read(&d.found, v)
 	if err == nil {
 		return nil

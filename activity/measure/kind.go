@@ -23,8 +23,8 @@ type Kind struct {
 	// Sums says that minutes and the values of a dimension have the measure too, as sums of Value.Amount.
 	Sums bool
 
-	// Read sets v to what one event adds. Its error is one of at: the event cannot be counted.
-	Read func(at Found, v *Value) error
+	// Read sets v to what one event adds. It returns an error of found's methods as it is: the event cannot be counted.
+	Read func(found Found, v *Value) error
 	// New returns the state of a figure without events.
 	New func() State
 	// Form describes what State.Render returns for a measure.

@@ -31,7 +31,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	}
 	placed, err := a.Orders.Place(r.Context(), body, key, origin(r))
 	pass.Placed()
-	if errors.Is(err, order.ErrBackfill) {
+	if errors.Is(err, order.ErrReplayOnly) {
 		return auth.InsufficientScope(auth.OrdersBackfill)
 	}
 	if err != nil {

@@ -107,7 +107,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 			return putKey(tx, r.Key, s.ids.Next(), placed.ID) // the key belongs to the order that it was answered with
 		}
 		if r.ReplayOnly {
-			return boltdb.Refuse(order.ErrBackfill)
+			return boltdb.Refuse(order.ErrReplayOnly)
 		}
 		id := s.ids.Next()
 		placed = order.Placed{
@@ -141,7 +141,7 @@ func headersOf(key order.KeyHash, hash order.RequestHash, trace cloudevent.Trace
 // writeError names the outcome of a failed write in the domain's terms.
 func writeError(what string, err error) error {
 	for _, answer := range []error{
-		order.ErrKeyReused, order.ErrReferenceTaken, order.ErrBackfill, order.ErrNotFound, order.ErrAlreadyCancelled,
+		order.ErrKeyReused, order.ErrReferenceTaken, order.ErrReplayOnly, order.ErrNotFound, order.ErrAlreadyCancelled,
 		codec.ErrCorrupt,
 	} {
 		if errors.Is(err, answer) {

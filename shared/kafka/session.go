@@ -144,13 +144,13 @@ func (s *session) Disconnected() <-chan struct{} { return s.broke }
 // Publish implements outbox.Session.
 func (s *session) Publish(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
 	error) {
-	places, err := s.publish(ctx, records, watermark)
+	positions, err := s.publish(ctx, records, watermark)
 	if _, rejected := errors.AsType[*outbox.RejectedError](err); err == nil || rejected {
 		s.patience.went()
 	} else {
 		s.patience.failed()
 	}
-	return places, err
+	return positions, err
 }
 
 func (s *session) publish(ctx context.Context, records []outbox.Record, watermark outbox.Watermark) ([]outbox.Position,
@@ -170,7 +170,7 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
 	}
 	// The watermark is added meanwhile. After the delivery reports, it would make a lone message a seventh slower.
-	places, err := s.produce(ctx, records, func() error { return s.sendWatermark(ctx, watermark) })
+	positions, err := s.produce(ctx, records, func() error { return s.sendWatermark(ctx, watermark) })
 	var rejected *outbox.RejectedError
 	if errors.As(err, &rejected) {
 		// Otherwise readers would wait for the next session to abort it. The producer is useless now: the refused
@@ -193,7 +193,7 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 		return nil, &outbox.OutageError{Class: outbox.Unavailable,
 			Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
 	}
-	return places, nil
+	return positions, nil
 }
 
 // cause returns the fatal error behind err if there is one. A fenced producer only reports its messages as purged.
@@ -236,7 +236,7 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 			_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
 		}
 	}
-	places := make([]outbox.Position, len(records))
+	positions := make([]outbox.Position, len(records))
 	for range sent {
 		select {
 		case event := <-reports:
@@ -254,14 +254,14 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 				continue
 			}
 			if i, ok := message.Opaque.(int); ok {
-				places[i] = outbox.Position{Partition: message.TopicPartition.Partition,
+				positions[i] = outbox.Position{Partition: message.TopicPartition.Partition,
 					Offset: int64(message.TopicPartition.Offset)}
 			}
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for delivery reports: %w", ctx.Err())
 		}
 	}
-	return places, failure
+	return positions, failure
 }
 
 func (s *session) send(ctx context.Context, r *outbox.Record, index int, reports chan confluent.Event) error {

@@ -185,7 +185,7 @@ func decodeBatch(key, sealed []byte) (batch, error) {
 	return b, nil
 }
 
-// store writes b and the tails and anchors that moved.
+// store writes b and the tails that moved.
 func (b *batch) store(root *bbolt.Bucket) error {
 	bucket := root.Bucket(batchesBucket)
 	bucket.FillPercent = tailFill

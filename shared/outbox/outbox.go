@@ -150,8 +150,8 @@ func (o *Outbox) Append(tx *boltdb.Tx, msg Message) (slot uint64, err error) {
 	return r.slot, nil
 }
 
-// appendRow gives r the next slot and the present time, and stores it. They become its origin and commit time too,
-// unless it has those.
+// appendRow stores r under the next slot. A new message takes that slot as its origin and now as its commit time. One
+// that is tried again keeps both.
 func (o *Outbox) appendRow(tx *boltdb.Tx, r *row) error {
 	messages := tx.Bucket(rootBucket).Bucket(messagesBucket)
 	messages.FillPercent = tailFill

@@ -18,7 +18,7 @@ type sender struct {
 	retries
 	recorder       *recorder
 	watchdog       lifecycle.Watchdog
-	note           func() string // returns the note of the next watermark
+	note           func() string // of the next watermark: Recovery.Note, or "" without a Recovery
 	batchMessages  int
 	batchBytes     int
 	publishTimeout time.Duration
