@@ -177,12 +177,18 @@ func TestDay_BeginsWithTheFirstSecondOfAll(t *testing.T) {
 	s.order("a", "1970-01-01T00:00:00Z", "GBP", 1)
 	s.order("b", "1970-01-01T03:00:00Z", "GBP", 1)
 	for target, want := range map[string]string{
-		days + "/1970-01-01":                             `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
-		days + "/1969-12-31?tz=America/New_York":         `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
-		days + "/1970-01-01?tz=Asia/Tokyo":               `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
-		days + "/1969-12-31?tz=Atlantic/Azores":          `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T00:00:00Z"`,
-		days + "?from=1970-01-01&to=1970-01-01":          `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
-		days + "?from=1970-01-01&to=1970-01-31&by=month": `"first":"1970-01-01T00:00:00Z","last":"1970-01-01T03:00:00Z"`,
+		days + "/1970-01-01": `"first":"1970-01-01T00:00:00Z",` +
+			`"last":"1970-01-01T03:00:00Z"`,
+		days + "/1969-12-31?tz=America/New_York": `"first":"1970-01-01T00:00:00Z",` +
+			`"last":"1970-01-01T03:00:00Z"`,
+		days + "/1970-01-01?tz=Asia/Tokyo": `"first":"1970-01-01T00:00:00Z",` +
+			`"last":"1970-01-01T03:00:00Z"`,
+		days + "/1969-12-31?tz=Atlantic/Azores": `"first":"1970-01-01T00:00:00Z",` +
+			`"last":"1970-01-01T00:00:00Z"`,
+		days + "?from=1970-01-01&to=1970-01-01": `"first":"1970-01-01T00:00:00Z",` +
+			`"last":"1970-01-01T03:00:00Z"`,
+		days + "?from=1970-01-01&to=1970-01-31&by=month": `"first":"1970-01-01T00:00:00Z",` +
+			`"last":"1970-01-01T03:00:00Z"`,
 	} {
 		if got := s.get(target); !strings.Contains(got, want) {
 			t.Errorf("%s: %.400s\nwant %s", target, got, want)
@@ -199,7 +205,8 @@ func TestDay_HasItsFigures(t *testing.T) {
 	want := `{"activity":"ORDER_CREATED","day":"2010-12-01","tz":"UTC","count":3,"customers":1,"items":6,` +
 		`"revenue":{"EUR":1,"GBP":5896079},"units":15,"first":"2010-12-01T00:00:00Z","last":"2010-12-01T23:30:00Z",` +
 		`"stats":{"customers":{"exact":true},"items":{"count":3,"min":2,"mean":2,"max":2},` +
-		`"revenue":{"EUR":{"count":1,"min":1,"mean":1,"max":1},"GBP":{"count":2,"min":79,"mean":2948039.5,"max":5896000}},` +
+		`"revenue":{"EUR":{"count":1,"min":1,"mean":1,"max":1},"GBP":{"count":2,"min":79,"mean":2948039.5,` +
+		`"max":5896000}},` +
 		`"units":{"count":3,"min":5,"mean":5,"max":5}},` +
 		`"dimensions":{"country":[{"value":"France","count":3,"revenue":{"EUR":1,"GBP":5896079},"units":15}]},"hours":[`
 	for hour := range 24 {
@@ -215,7 +222,8 @@ func TestDay_HasItsFigures(t *testing.T) {
 			want += `"count":0,"customers":0,"items":0,"revenue":{},"units":0},`
 		}
 	}
-	want += `],"final":false,"lag":0,"as_of":{"at":"2025-11-24T23:30:00Z","event_time":"2010-12-02T00:00:00Z","offsets":{"1":12},"lagging":false,"lag":0}}`
+	want += `],"final":false,"lag":0,"as_of":{"at":"2025-11-24T23:30:00Z","event_time":"2010-12-02T00:00:00Z",` +
+		`"offsets":{"1":12},"lagging":false,"lag":0}}`
 	for _, target := range []string{days + "/2010-12-01", days + "/2010-12-01?tz=UTC"} {
 		if got := s.get(target); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", target, got, want)
@@ -229,8 +237,10 @@ func TestDay_HasItsFigures(t *testing.T) {
 
 func TestDay_WithoutOrdersIsZeros(t *testing.T) {
 	s := newServer(t)
-	want := `{"activity":"ORDER_CREATED","day":"2011-12-30","tz":"Pacific/Apia","count":0,"customers":0,"items":0,"revenue":{},"units":0,` +
-		`"stats":{},"dimensions":{"country":[]},"hours":[],"final":true,"lag":0,"as_of":{"offsets":{},"lagging":false,"lag":0}}`
+	want := `{"activity":"ORDER_CREATED","day":"2011-12-30","tz":"Pacific/Apia","count":0,"customers":0,"items":0,` +
+		`"revenue":{},"units":0,` +
+		`"stats":{},"dimensions":{"country":[]},"hours":[],"final":true,"lag":0,"as_of":{"offsets":{},` +
+		`"lagging":false,"lag":0}}`
 	if got := s.get(days + "/2011-12-30?tz=Pacific%2FApia"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -256,7 +266,8 @@ func TestRange_HasEveryDay(t *testing.T) {
 		`{"day":"2010-12-02","count":0,"customers":0,"items":0,"revenue":{},"units":0,"stats":{}},` +
 		`{"day":"2010-12-03","count":1,"customers":1,"items":2,"revenue":{"GBP":2},"units":5,` +
 		`"first":"2010-12-03T00:00:00Z","last":"2010-12-03T00:00:00Z","stats":` + stats(2) + `}],` +
-		`"final":false,"lag":0,"as_of":{"at":"2025-11-24T23:30:00Z","event_time":"2010-12-03T00:00:00Z","offsets":{"1":12},"lagging":false,"lag":0}}`
+		`"final":false,"lag":0,"as_of":{"at":"2025-11-24T23:30:00Z","event_time":"2010-12-03T00:00:00Z",` +
+		`"offsets":{"1":12},"lagging":false,"lag":0}}`
 	if got := s.get(days + "?from=2010-12-01&to=2010-12-03"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -278,11 +289,13 @@ func TestRange_GroupsByWeekAndMonth(t *testing.T) {
 	s.order("b", "2011-01-01T12:00:00Z", "GBP", 2)
 	s.order("c", "2011-01-03T12:00:00Z", "GBP", 4)
 	for by, want := range map[string][]string{
-		"week": {`"by":"week","weeks":[{"week":"2010-W52","from":"2010-12-27","to":"2011-01-02","count":2,"customers":1,"items":4,"revenue":{"GBP":3},`,
+		"week": {`"by":"week","weeks":[{"week":"2010-W52","from":"2010-12-27","to":"2011-01-02","count":2,` +
+			`"customers":1,"items":4,"revenue":{"GBP":3},`,
 			`{"week":"2011-W01","from":"2011-01-03","to":"2011-01-03","count":1,`,
 			`"country":[{"value":"France","count":2,`},
 		"month": {`"by":"month","months":[{"month":"2010-12","from":"2010-12-27","to":"2010-12-31","count":1,`,
-			`{"month":"2011-01","from":"2011-01-01","to":"2011-01-03","count":2,"customers":1,"items":4,"revenue":{"GBP":6},`},
+			`{"month":"2011-01","from":"2011-01-01","to":"2011-01-03","count":2,"customers":1,"items":4,` +
+				`"revenue":{"GBP":6},`},
 	} {
 		got := s.get(days + "?from=2010-12-27&to=2011-01-03&by=" + by)
 		for _, part := range want {
@@ -361,7 +374,8 @@ func TestAsOf_SaysWhatWaits(t *testing.T) {
 
 func TestActivities_AreListed(t *testing.T) {
 	if got, want := newServer(t).get("/v1/activities"), `{"activities":[{"name":"ORDER_CREATED","topic":"orders",`+
-		`"measures":["customers","items","revenue","units"],"dimensions":["country"],"parked":0,"late":0,"conflicts":0}]}`; got != want {
+		`"measures":["customers","items","revenue","units"],"dimensions":["country"],"parked":0,"late":0,`+
+		`"conflicts":0}]}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -72,12 +72,15 @@ func dimensions(t *testing.T, h http.Handler) map[string][]map[string]any {
 // units, but no revenue, because that belongs to the order. A tag of the order has the sums of the order.
 func TestDay_TellsWhatSells(t *testing.T) {
 	got := dimensions(t, sold(t,
-		`"total":700,"currency":"GBP","tags":["gift","new"],"lines":[{"sku":"mug","quantity":2},{"sku":"cup","quantity":1},{"sku":"mug","quantity":3}]`,
+		`"total":700,"currency":"GBP","tags":["gift","new"],"lines":[{"sku":"mug","quantity":2},{"sku":"cup",`+
+			`"quantity":1},{"sku":"mug","quantity":3}]`,
 		`"total":5,"currency":"EUR","tags":["gift"],"lines":[{"sku":"mug","quantity":10},{"quantity":1}]`,
 	))
 	for name, want := range map[string]string{
-		"sku": `[{"count":3,"units":15,"value":"mug"},{"count":1,"units":1,"value":""},{"count":1,"units":1,"value":"cup"}]`,
-		"tag": `[{"count":2,"revenue":{"EUR":5,"GBP":700},"units":17,"value":"gift"},{"count":1,"revenue":{"GBP":700},"units":6,"value":"new"}]`,
+		"sku": `[{"count":3,"units":15,"value":"mug"},{"count":1,"units":1,"value":""},{"count":1,"units":1,` +
+			`"value":"cup"}]`,
+		"tag": `[{"count":2,"revenue":{"EUR":5,"GBP":700},"units":17,"value":"gift"},{"count":1,` +
+			`"revenue":{"GBP":700},"units":6,"value":"new"}]`,
 	} {
 		if text, err := json.Marshal(got[name]); err != nil || string(text) != want {
 			t.Errorf("%s: %s\nwant %s", name, text, want)

@@ -22,10 +22,13 @@ func TestMessage_SaysWhatBecameOfIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const asOf = `"as_of":{"at":"2025-11-24T23:30:00Z","event_time":"2025-11-24T23:30:00Z","offsets":{"1":14},"lagging":false,"lag":0}}`
+	const asOf = `"as_of":{"at":"2025-11-24T23:30:00Z","event_time":"2025-11-24T23:30:00Z","offsets":{"1":14},` +
+		`"lagging":false,"lag":0}}`
 	for target, want := range map[string]string{
-		"counted":                         `"message_id":"counted","state":"counted","counted_at":"2025-11-24T23:30:00Z","known_by":"id",`,
-		"slotted?lineage=L&sequence=7":    `"message_id":"slotted","state":"counted","counted_at":"2025-11-24T23:30:00Z","known_by":"id",`,
+		"counted": `"message_id":"counted","state":"counted",` +
+			`"counted_at":"2025-11-24T23:30:00Z","known_by":"id",`,
+		"slotted?lineage=L&sequence=7": `"message_id":"slotted","state":"counted",` +
+			`"counted_at":"2025-11-24T23:30:00Z","known_by":"id",`,
 		"forgotten?lineage=L&sequence=7":  `"message_id":"forgotten","state":"counted","known_by":"sequence",`,
 		"forgotten?lineage=L&sequence=8":  `"message_id":"forgotten","state":"unknown",`,
 		"forgotten?lineage=L2&sequence=7": `"message_id":"forgotten","state":"unknown",`,
@@ -54,7 +57,8 @@ func TestMessage_SaysWhyItIsParked(t *testing.T) {
 	const asOf = `"as_of":{"at":"2025-11-24T23:30:00Z","offsets":{},"lagging":false,"lag":0}}`
 	for target, want := range map[string]string{
 		"sick-0": `"message_id":"sick-0","state":"unknown",`,
-		"sick-2": `"message_id":"sick-2","state":"parked","parked_at":"2025-11-24T23:30:00Z","reason":"malformed","detail":"detail 2",`,
+		"sick-2": `"message_id":"sick-2","state":"parked","parked_at":"2025-11-24T23:30:00Z","reason":"malformed",` +
+			`"detail":"detail 2",`,
 	} {
 		if got, want := s.get(messages+target), `{"activity":"ORDER_CREATED",`+want+asOf; got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", target, got, want)

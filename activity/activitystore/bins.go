@@ -23,8 +23,10 @@ type binKey struct {
 const binKeySize = 12
 
 func (k binKey) bytes() []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, binKeySize), uint64(k.quarter)) //nolint:gosec // events are of 1970 or later
-	return binary.BigEndian.AppendUint32(b, uint32(k.partition))                       //nolint:gosec // partitions are not negative
+	//nolint:gosec // events are of 1970 or later
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, binKeySize), uint64(k.quarter))
+	//nolint:gosec // partitions are not negative
+	return binary.BigEndian.AppendUint32(b, uint32(k.partition))
 }
 
 // bins are the bins that a transaction changes, as they will be stored.

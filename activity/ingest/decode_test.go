@@ -107,10 +107,12 @@ func TestDecoder_EachPoisonHasItsReason(t *testing.T) {
 		{"nothing", func(*kafka.Record) {}, ""},
 		{"an unknown member", text(`{"id"`, `{"gift":{"wrap":[1,{}]},"id"`), ""},
 		{"members in another order", func(r *kafka.Record) {
-			r.Value = []byte(` {"total":3,"placed_at":"2010-12-01T08:26:00.5+01:00","lines":[{"unit_price":3,"quantity":1}],"currency":"JPY","id":"x"} ` + "\n")
+			r.Value = []byte(` {"total":3,"placed_at":"2010-12-01T08:26:00.5+01:00","lines":[{"unit_price":3,` +
+				`"quantity":1}],"currency":"JPY","id":"x"} ` + "\n")
 		}, ""},
 		{"numbers with a point and an exponent", func(r *kafka.Record) {
-			r.Value = []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":2.0,"unit_price":1.25e3}],"total":25000e-1,"placed_at":"2010-12-01T08:26:00Z"}`)
+			r.Value = []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":2.0,"unit_price":1.25e3}],` +
+				`"total":25000e-1,"placed_at":"2010-12-01T08:26:00Z"}`)
 		}, ""},
 		{"zero with a huge exponent", text(`"unit_price":0`, `"unit_price":0e999999999`), ""},
 		{"a time in lower case", text(`"2010-12-01T08:26:00Z"`, `"2010-12-01t08:26:00z"`), ""},
@@ -172,7 +174,8 @@ func TestDecoder_EachPoisonHasItsReason(t *testing.T) {
 		{"another total", value(func(o *event.Order) { o.Total = 1531 }), activity.ReasonImpossible},
 		{"no total", text(`,"total":1530`, ``), activity.ReasonImpossible},
 		{"no total of nothing", func(r *kafka.Record) {
-			r.Value = []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1,"unit_price":0}],"placed_at":"2010-12-01T08:26:00Z"}`)
+			r.Value = []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1,"unit_price":0}],` +
+				`"placed_at":"2010-12-01T08:26:00Z"}`)
 		}, activity.ReasonImpossible},
 		{"a product that overflows", value(func(o *event.Order) {
 			o.Lines = []event.Line{{Quantity: 1 << 32, UnitPrice: 1 << 32}}
@@ -235,12 +238,14 @@ func TestDecoder_NothingLeaksIntoTheNextOrder(t *testing.T) {
 	if _, poison := one(d, event.Encode(anOrder())); poison != nil {
 		t.Fatal(poison)
 	}
-	got, poison := one(d, []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1}],"total":0,"placed_at":"2010-12-01T08:26:00Z"}`))
+	got, poison := one(d, []byte(`{"id":"x","currency":"GBP","lines":[{"quantity":1}],"total":0,`+
+		`"placed_at":"2010-12-01T08:26:00Z"}`))
 	want := activitytest.Order{ID: "x", At: placed, Items: 1, Units: 1, Currency: "GBP"}.Event()
 	if poison != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v", got, poison)
 	}
-	if _, poison := one(d, []byte(`{"id":"x","currency":"GBP","lines":[{}],"total":0,"placed_at":"2010-12-01T08:26:00Z"}`)); poison == nil {
+	if _, poison := one(d, []byte(`{"id":"x","currency":"GBP","lines":[{}],"total":0,`+
+		`"placed_at":"2010-12-01T08:26:00Z"}`)); poison == nil {
 		t.Fatal("a line took the quantity of an earlier order")
 	}
 }

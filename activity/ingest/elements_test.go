@@ -78,14 +78,16 @@ func TestDimension_SplitsTheElementsOfAnArray(t *testing.T) {
 		want map[string]string
 	}{
 		{"lines, two of one article", lines,
-			`"total":30,"currency":"GBP","lines":[{"sku":"b","quantity":2},{"quantity":3,"sku":"a"},{"sku":"b","quantity":4}]`,
+			`"total":30,"currency":"GBP","lines":[{"sku":"b","quantity":2},{"quantity":3,"sku":"a"},{"sku":"b",` +
+				`"quantity":4}]`,
 			map[string]string{"sku": "a: 1 units=3; b: 2 units=6"}},
 		{"one line", lines, `"total":30,"currency":"GBP","lines":[{"sku":"a","quantity":2}]`,
 			map[string]string{"sku": "a: 1 units=2"}},
 		{"a line that is no element", lines, `"total":30,"currency":"GBP","lines":{"sku":"a","quantity":2}`,
 			map[string]string{"sku": "a: 1 revenueGBP=30 units=2"}},
 		{"an article that is a number, one that is missing, null, an object or a list", lines,
-			`"total":1,"currency":"GBP","lines":[{"sku":7,"quantity":1},{"quantity":2},{"sku":null,"quantity":4},{"sku":{"code":"x"},"quantity":8},{"sku":["p","q","p"],"quantity":16}]`,
+			`"total":1,"currency":"GBP","lines":[{"sku":7,"quantity":1},{"quantity":2},{"sku":null,"quantity":4},` +
+				`{"sku":{"code":"x"},"quantity":8},{"sku":["p","q","p"],"quantity":16}]`,
 			map[string]string{"sku": ": 3 units=14; 7: 1 units=1; p: 1 units=16; q: 1 units=16"}},
 		{"an element that is no object", lines, `"total":1,"currency":"GBP","lines":[null,{"sku":"a","quantity":2}]`,
 			map[string]string{"sku": ": 1 units=0; a: 1 units=2"}},

@@ -103,7 +103,8 @@ func (s *split) elements() bool {
 func (x *extractor) ended(n *node) {
 	for _, s := range n.splits {
 		for _, field := range s.fields {
-			s.ends = append(s.ends, int32(len(x.fields[field].values))) //nolint:gosec // no more than a record has bytes
+			//nolint:gosec // no more than a record has bytes
+			s.ends = append(s.ends, int32(len(x.fields[field].values)))
 		}
 	}
 }

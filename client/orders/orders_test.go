@@ -41,7 +41,8 @@ func TestClient_PlacesAnOrderOnceAndGetsIt(t *testing.T) {
 	}
 	want := placed.Value
 	want.Reference, want.CustomerID, want.Currency, want.Total = draft.Reference, draft.CustomerID, "GBP", 1530
-	want.Lines, want.PlacedAt, want.Metadata = []orders.Line{orders.Line(draft.Lines[0])}, draft.PlacedAt, draft.Metadata
+	want.Lines = []orders.Line{orders.Line(draft.Lines[0])}
+	want.PlacedAt, want.Metadata = draft.PlacedAt, draft.Metadata
 	if !reflect.DeepEqual(placed.Value, want) {
 		t.Fatalf("got  %+v\nwant %+v", placed.Value, want)
 	}

@@ -9,7 +9,8 @@ import (
 
 func TestDay_KeepsTheFiguresOfADeclaredActivity(t *testing.T) {
 	const text = `{"activity":"PAYMENT","count":2,"final":true,"tz":"UTC","a_later_release":null,` +
-		`"visitors":18446744073709551616,"revenue":{"GBP":18446744073709551617},"as_of":{"offsets":{"0":7},"lagging":false}}`
+		`"visitors":18446744073709551616,"revenue":{"GBP":18446744073709551617},"as_of":{"offsets":{"0":7},` +
+		`"lagging":false}}`
 	var day statistics.Day
 	if err := json.Unmarshal([]byte(text), &day); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,8 @@ func TestPlacingAnOrder(t *testing.T) {
 		"placed_at":"2010-12-01T09:26:00+01:00","metadata":{"z":"1","country":"United Kingdom"}}`).do(t, service)
 	id := strings.TrimPrefix(resp.Header.Get("Location"), "/v1/orders/")
 	want := `{"id":"` + id + `","reference":"536365","customer_id":"17850","currency":"GBP","lines":[` +
-		`{"sku":"85123A","description":"WHITE <\"HEART\"> é","quantity":6,"unit_price":255},{"sku":"71053","quantity":1,"unit_price":0}],` +
+		`{"sku":"85123A","description":"WHITE <\"HEART\"> é","quantity":6,"unit_price":255},{"sku":"71053",` +
+		`"quantity":1,"unit_price":0}],` +
 		`"total":1530,"placed_at":"2010-12-01T08:26:00Z","metadata":{"country":"United Kingdom","z":"1"},` +
 		`"publication":{"state":"pending","attempts":0}}`
 	if resp.StatusCode != http.StatusCreated || answer != want {

@@ -46,9 +46,11 @@ func TestPlace_ASourceAndReferencePlaceOneOrder(t *testing.T) {
 		body, key string
 		want      string
 	}{
-		"another key":              {named("shop", "7", `"customer_id":"c"`), "other", ""},
-		"no key":                   {named("shop", "7", `"customer_id":"c"`), "", ""},
-		"other spelling, no key":   {`{"customer_id":"\u0063","reference":"\u0037","source":"sh\u006fp","metadata":{},"lines":[{"unit_price":1.0,"quantity":1e0,"description":"","sku":"a"}],"currency":"GBP"}`, "", ""},
+		"another key": {named("shop", "7", `"customer_id":"c"`), "other", ""},
+		"no key":      {named("shop", "7", `"customer_id":"c"`), "", ""},
+		"other spelling, no key": {`{"customer_id":"\u0063","reference":"\u0037","source":"sh\u006fp",` +
+			`"metadata":{},"lines":[{"unit_price":1.0,"quantity":1e0,"description":"","sku":"a"}],` +
+			`"currency":"GBP"}`, "", ""},
 		"another customer, no key": {named("shop", "7", `"customer_id":"d"`), "", "409 reference_taken"},
 		"another customer":         {named("shop", "7", `"customer_id":"d"`), "third", "409 reference_taken"},
 		"a time more": {named("shop", "7", `"customer_id":"c","placed_at":"2026-05-01T12:00:00Z"`), "",
@@ -165,7 +167,8 @@ func TestPlace_ManyAtOncePlaceAReferenceOnce(t *testing.T) {
 }
 
 func TestPlace_BodiesOfOneKeyAreComparedAsValues(t *testing.T) {
-	first := `{"reference":"r","customer_id":"é","currency":"GBP","lines":[{"sku":"a","quantity":2,"unit_price":1250,"description":"x"},{"sku":"b","quantity":1,"unit_price":0}],` +
+	first := `{"reference":"r","customer_id":"é","currency":"GBP","lines":[{"sku":"a","quantity":2,` +
+		`"unit_price":1250,"description":"x"},{"sku":"b","quantity":1,"unit_price":0}],` +
 		`"placed_at":"2026-05-01T10:00:00Z","metadata":{"a":"1","b":"2"}}`
 	service := apitest.Start(t, clock.NewManual(now))
 	keys := 0

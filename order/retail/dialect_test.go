@@ -79,13 +79,19 @@ func TestRead_DatesThatContradictEachOtherAreNotGuessed(t *testing.T) {
 
 func TestRead_SaysWhatDiffersInAHeader(t *testing.T) {
 	for header, want := range map[string]string{
-		"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,Cost,CustomerID,Country":          `lacks UnitPrice, has "Cost", which is no column of the layout;`,
-		"InvoiceNo;StockCode;Description;Quantity;InvoiceDate;UnitPrice;CustomerID":             `lacks Country;`,
-		"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country,Tax": `has "Tax", which is no column of the layout;`,
-		"InvoiceNo,Invoice,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country":       `lacks StockCode, has "Invoice" twice;`,
-		"InvoiceNo|StockCode|Description":                                                       `the first line is "InvoiceNo|StockCode|Description", want the header InvoiceNo,`,
-		`InvoiceNo,"StockCode`:                                                                  `the header cannot be read: a quoted field is not closed`,
-		"InvoiceNo,a,b,c,d,e,f":                                                                 `lacks StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country, has "a", which is no column of the layout, has "b", which is no column of the layout, has "c", which is no column of the layout, differs in 3 more;`,
+		"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,Cost,CustomerID,Country": `lacks UnitPrice,` +
+			` has "Cost", which is no column of the layout;`,
+		"InvoiceNo;StockCode;Description;Quantity;InvoiceDate;UnitPrice;CustomerID": `lacks Country;`,
+		"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country,Tax": `has "Tax",` +
+			` which is no column of the layout;`,
+		"InvoiceNo,Invoice,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country": `lacks StockCode,` +
+			` has "Invoice" twice;`,
+		"InvoiceNo|StockCode|Description": `the first line is "InvoiceNo|StockCode|Description", want the header InvoiceNo,`,
+		`InvoiceNo,"StockCode`:            `the header cannot be read: a quoted field is not closed`,
+		"InvoiceNo,a,b,c,d,e,f": `lacks StockCode,` +
+			` Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country, has "a",` +
+			` which is no column of the layout, has "b", which is no column of the layout, has "c",` +
+			` which is no column of the layout, differs in 3 more;`,
 	} {
 		if _, err := readText(header + "\n1,A,a,1,2010-12-01 08:26,1,,UK\n"); err == nil ||
 			!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -79,7 +79,8 @@ func CheckFile(ctx context.Context, path string, check Checker) (Checked, error)
 }
 
 func checkFile(ctx context.Context, path string, check Checker) (done Checked, err error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the path is the operator's; a pipe would wait
+	//nolint:gosec // the path is the operator's; a pipe would wait
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return done, err
 	}

@@ -88,7 +88,8 @@ func checkMetas(f io.ReaderAt, m metas) error {
 		return fmt.Errorf("%w: neither meta page is valid: it is not a database file, or both are damaged", errPage)
 	}
 	for i, found := range m {
-		if found == nil && (m.newest().txid > 1 || !zeros(f, int64(i)*int64(m.newest().pageSize))) { //nolint:gosec // 32 bits
+		//nolint:gosec // 32 bits
+		if found == nil && (m.newest().txid > 1 || !zeros(f, int64(i)*int64(m.newest().pageSize))) {
 			return fmt.Errorf("%w %d: the checksum of the meta page does not match: the newest transaction may be lost",
 				errPage, i)
 		}

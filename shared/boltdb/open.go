@@ -166,7 +166,8 @@ func (f *openedFile) check() error {
 	if err := checkLength(f.File, newest); err != nil {
 		return err
 	}
-	if err := skeleton(&pages{file: f, size: int64(newest.pageSize), high: newest.high}, newest); err != nil { //nolint:gosec // 32 bits
+	//nolint:gosec // 32 bits
+	if err := skeleton(&pages{file: f, size: int64(newest.pageSize), high: newest.high}, newest); err != nil {
 		return damaged(f.Name(), "%s", err)
 	}
 	return nil

@@ -12,8 +12,10 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-const golden = `{"id":"01890a5d-ac96-774b-8000-a8b45f0c6d21","source":"online-retail","reference":"536365","customer_id":"17850","currency":"GBP",` +
-	`"lines":[{"sku":"85123A","description":"WHITE \"HEART\"","quantity":6,"unit_price":255},{"sku":"71053","quantity":1,"unit_price":0}],` +
+const golden = `{"id":"01890a5d-ac96-774b-8000-a8b45f0c6d21","source":"online-retail","reference":"536365",` +
+	`"customer_id":"17850","currency":"GBP",` +
+	`"lines":[{"sku":"85123A","description":"WHITE \"HEART\"","quantity":6,"unit_price":255},{"sku":"71053",` +
+	`"quantity":1,"unit_price":0}],` +
 	`"total":1530,"placed_at":"2010-12-01T08:26:00Z","metadata":{"channel":"web","country":"United Kingdom"}}`
 
 func TestEncode_IsTheGoldenForm(t *testing.T) {

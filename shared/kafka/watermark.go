@@ -77,7 +77,8 @@ func watermarkOf(committed confluent.TopicPartition) (watermark outbox.Watermark
 // offsetOf returns the committed offset that carries the watermark.
 func (s *session) offsetOf(watermark outbox.Watermark) []confluent.TopicPartition {
 	return []confluent.TopicPartition{{
-		Topic: &s.name, Partition: 0, Offset: confluent.Offset(watermark.Slot), Metadata: &watermark.Note, //nolint:gosec // slots stay far below 2^63
+		//nolint:gosec // slots stay far below 2^63
+		Topic: &s.name, Partition: 0, Offset: confluent.Offset(watermark.Slot), Metadata: &watermark.Note,
 	}}
 }
 

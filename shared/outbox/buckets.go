@@ -160,7 +160,8 @@ func countRows(root *bbolt.Bucket, entries int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	rows := int64(root.Bucket(messagesBucket).Sequence()-front) + int64(entries) //nolint:gosec // the front never passes the tail
+	//nolint:gosec // the front never passes the tail
+	rows := int64(root.Bucket(messagesBucket).Sequence()-front) + int64(entries)
 	cursor := root.Bucket(skippedBucket).Cursor()
 	for k, _ := cursor.Seek(slotKey(front + 1)); k != nil; k, _ = cursor.Next() {
 		rows--

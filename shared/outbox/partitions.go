@@ -79,7 +79,8 @@ func loadCounts(root *bbolt.Bucket) (counts partitionCounts, err error) {
 		if err != nil {
 			return fmt.Errorf("read the number of partitions from slot %d on: %w", slotOf(key), err)
 		}
-		counts = append(counts, partitionCount{slotOf(key), int32(binary.BigEndian.Uint32(value))}) //nolint:gosec // written from an int32
+		//nolint:gosec // written from an int32
+		counts = append(counts, partitionCount{slotOf(key), int32(binary.BigEndian.Uint32(value))})
 		return nil
 	})
 	return counts, err

@@ -11,7 +11,8 @@ const reserve = 100
 // affordable returns for how many of n connections the process has descriptors, at least 1.
 func affordable(n int) int {
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > uint64(n)+reserve { //nolint:gosec // G115: it is positive
+	//nolint:gosec // G115: it is positive
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > uint64(n)+reserve {
 		return n
 	}
 	return max(int(limit.Cur)-reserve, 1) //nolint:gosec // G115: it is below n+reserve

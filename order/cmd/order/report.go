@@ -34,7 +34,8 @@ func createReport(path string, read []string) (*report, error) {
 		return nil, fmt.Errorf("%s is a symbolic link: name the file itself, or - for standard output", path)
 	case err == nil && !info.Mode().IsRegular():
 		// Without O_NONBLOCK, opening a named pipe that nobody reads would block the command, even for signals.
-		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) //nolint:gosec // the caller's choice
+		//nolint:gosec // the caller's choice
+		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 		if errors.Is(err, syscall.ENXIO) {
 			return nil, fmt.Errorf("nobody reads the pipe %s: start its reader first, or name a file", path)
 		}

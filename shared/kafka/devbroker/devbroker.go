@@ -58,7 +58,8 @@ func Start(cfg Config) (*Broker, error) {
 		kfake.ClusterID("ordertally-dev"),
 		kfake.WithLogger(b.log),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
-			l, err := net.Listen(network, cfg.Listen) //nolint:noctx // kfake gives no context, and listening does not block
+			//nolint:noctx // kfake gives no context, and listening does not block
+			l, err := net.Listen(network, cfg.Listen)
 			if err != nil {
 				return nil, err // the error names the address already
 			}

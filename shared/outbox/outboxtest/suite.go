@@ -343,7 +343,8 @@ func scan(t *testing.T, session outbox.Log, from map[int32]int64) (found []outbo
 			t.Errorf("partition %d starts at %d", partition, start)
 		}
 	}
-	slices.SortFunc(found, func(a, b outbox.StoredRecord) int { return int(a.Slot) - int(b.Slot) }) //nolint:gosec // small
+	//nolint:gosec // small
+	slices.SortFunc(found, func(a, b outbox.StoredRecord) int { return int(a.Slot) - int(b.Slot) })
 	return found
 }
 
@@ -427,7 +428,8 @@ func sights(t *testing.T, session outbox.Log, waits func([]outbox.Hidden)) (foun
 	if err == nil && !told {
 		t.Error("the scan did not say that it waits for the open transaction")
 	}
-	slices.SortFunc(found, func(a, b outbox.StoredRecord) int { return int(a.Slot) - int(b.Slot) }) //nolint:gosec // small
+	//nolint:gosec // small
+	slices.SortFunc(found, func(a, b outbox.StoredRecord) int { return int(a.Slot) - int(b.Slot) })
 	return found, err
 }
 
@@ -443,7 +445,9 @@ func hidden(t *testing.T, target Target) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mine = append(mine, outbox.StoredRecord{Position: places[0], Slot: slot, ID: uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot)}}) //nolint:gosec // small
+			//nolint:gosec // small
+			mine = append(mine, outbox.StoredRecord{Position: places[0], Slot: slot,
+				ID: uuidv7.ID{6: 0x70, 8: 0x80, 15: byte(slot)}})
 		}
 	}
 	add(1)

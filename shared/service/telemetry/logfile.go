@@ -35,7 +35,8 @@ func prepare(path string) (string, error) {
 			return "", fmt.Errorf("%w: name one that is, or none: the log is on standard error too", err)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) //nolint:gosec // G302, G304: a group may read logs, and the operator names the file
+	//nolint:gosec // G302, G304: a group may read logs, and the operator names the file
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 	if err != nil {
 		return "", err
 	}

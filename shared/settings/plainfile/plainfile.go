@@ -34,7 +34,8 @@ func ReadOnce(path string, most int64) ([]byte, error) {
 }
 
 func read(path string, most int64, check func(string, fs.FileInfo) error) (text []byte, err error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // G304: whoever starts the program names the file
+	//nolint:gosec // G304: whoever starts the program names the file
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

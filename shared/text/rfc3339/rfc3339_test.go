@@ -62,7 +62,8 @@ func TestParse_SaysWhichRuleIsBroken(t *testing.T) {
 		"2016-12-30T23:59:60Z": rfc3339.ErrLeapSecond,
 		"2016-12-31T22:59:60Z": rfc3339.ErrLeapSecond, "2016-12-31T23:58:60Z": rfc3339.ErrLeapSecond,
 	} {
-		if got, err := rfc3339.Parse(text); err != want || !got.IsZero() { //nolint:errorlint // documented to be one of them
+		//nolint:errorlint // documented to be one of them
+		if got, err := rfc3339.Parse(text); err != want || !got.IsZero() {
 			t.Errorf("%q: %s, %v; want %v", text, got, err, want)
 		}
 	}
@@ -82,7 +83,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q is %s, want %s", text, got, want)
 		case err == nil && errWant != nil && !strings.Contains(text, ":60"):
 			t.Fatalf("%q is %s, and time.Parse says: %v", text, got, errWant)
-		case err != nil && errWant == nil && err == rfc3339.ErrNoSuchTime && !strings.ContainsAny(text[len("2006-01-02T15:04:05"):], "+-"): //nolint:errorlint // as above
+		//nolint:errorlint // as above
+		case err != nil && errWant == nil && err == rfc3339.ErrNoSuchTime && !strings.ContainsAny(text[len("2006-01-02T15:04:05"):], "+-"):
 			t.Fatalf("%q exists: %s", text, want)
 		}
 	})

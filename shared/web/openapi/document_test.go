@@ -126,7 +126,8 @@ func TestDocument_HasClosedSetsAndCodes(t *testing.T) {
 	for _, part := range []string{
 		`"colour":{"$ref":"#/components/schemas/Colour","description":"Its colour."}`, `"enum":["red","blue"]`,
 		`"x-problem-codes":["teapot"]`, "- `teapot`: It is one.",
-		`"enum":["insufficient_scope","internal","issuer_unavailable","method_not_allowed","misdirected_request","not_found","rate_limited","teapot","unauthenticated"]`, `"enum":["short"]`, `"maybe":{"type":"string"}`,
+		`"enum":["insufficient_scope","internal","issuer_unavailable","method_not_allowed","misdirected_request",` +
+			`"not_found","rate_limited","teapot","unauthenticated"]`, `"enum":["short"]`, `"maybe":{"type":"string"}`,
 	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the document has no %s: %s", part, text)
