@@ -102,8 +102,8 @@ func TestOrdersOfThePastNeedTheirScope(t *testing.T) {
 	}
 }
 
-// TestWhoIsNotLetInIsNotRead: a body that would be refused is not looked at, and the refusal is the same for every
-// body.
+// TestWhoIsNotLetInIsNotRead checks that a refused caller's body is not read, and that every body gets the same
+// refusal.
 func TestWhoIsNotLetInIsNotRead(t *testing.T) {
 	s := apitest.Start(t, clock.NewManual(now))
 	authtest.Key(t, s.Keys, auth.OrdersWrite)
@@ -128,8 +128,8 @@ func TestWhoIsNotLetInIsNotRead(t *testing.T) {
 	}
 }
 
-// TestAnOrderGrowsOld: a request that was let in while its placed_at was recent is answered again when it is not any
-// more.
+// TestAnOrderGrowsOld checks that a request accepted while its placed_at was recent is still answered when placed_at is
+// old.
 func TestAnOrderGrowsOld(t *testing.T) {
 	at := clock.NewManual(now)
 	s := apitest.Start(t, at)
@@ -148,7 +148,7 @@ func TestAnOrderGrowsOld(t *testing.T) {
 	}
 }
 
-// TestActsAreRecordedWithTheirActor: who may decide is on record with what was decided.
+// TestActsAreRecordedWithTheirActor checks that each decision is recorded together with who made it.
 func TestActsAreRecordedWithTheirActor(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	ill, _ := s.PublishWithout("sick")

@@ -124,7 +124,7 @@ func TestAnOrderIsReadBackAsItWasAnswered(t *testing.T) {
 	}
 }
 
-// Orders and messages are one to one, message and order are the same bytes.
+// Each order has exactly one message, and both are the same bytes.
 func TestEachOrderHasOneMessage(t *testing.T) {
 	f := newFixture(t)
 	var wait sync.WaitGroup

@@ -17,8 +17,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// TestAPanicLeavesTheOpsListenerThere asks a listener, as a service has it, for a check that panics, and then for the
-// others.
+// TestAPanicLeavesTheOpsListenerThere asks a service's ops listener for a check that panics, and then for the others.
 func TestAPanicLeavesTheOpsListenerThere(t *testing.T) {
 	var log bytes.Buffer
 	reg, health := prometheus.NewRegistry(), &telemetry.Health{}

@@ -17,7 +17,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// sick is to be found in the stack.
+// sick must show up in the stack.
 func sick() error { panic("secret cause") }
 
 // collects is a collector that panics in a goroutine of package prometheus.
@@ -28,8 +28,8 @@ func (collects) Describe(descs chan<- *prometheus.Desc) {
 }
 func (collects) Collect(chan<- prometheus.Metric) { panic("collector") }
 
-// TestAPanicOfTheOpsListenerIsAnAnswer: each is a 500 that says nothing of the cause, a line with the stack, and
-// counted.
+// TestAPanicOfTheOpsListenerIsAnAnswer checks that each panic is a 500 without the cause, is logged with the stack, and
+// is counted.
 func TestAPanicOfTheOpsListenerIsAnAnswer(t *testing.T) {
 	for name, tc := range map[string]struct {
 		path  string
@@ -84,7 +84,7 @@ func TestAPanicOfTheOpsListenerIsAnAnswer(t *testing.T) {
 	}
 }
 
-// TestACheckMayTellOfAPanic: a part that ended with one has not made the check panic.
+// TestACheckMayTellOfAPanic checks that an error about a part's panic is not taken for a panic of the check.
 func TestACheckMayTellOfAPanic(t *testing.T) {
 	reg, health := prometheus.NewRegistry(), &telemetry.Health{}
 	health.Register("background", func(context.Context) error {

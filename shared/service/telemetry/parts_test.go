@@ -53,7 +53,8 @@ func TestAPartThatPanicsOnceGoesOn(t *testing.T) {
 	}
 }
 
-// TestAPartThatPanicsAgainAndAgainIsNotLive: starting it again does not help, so that the process should be.
+// TestAPartThatPanicsAgainAndAgainIsNotLive exists because restarting the part does not help then, but restarting the
+// process may.
 func TestAPartThatPanicsAgainAndAgainIsNotLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		group, health := lifecycle.NewGroup(), &telemetry.Health{}

@@ -35,7 +35,8 @@ func TestNoSettingOfTLSHangs(t *testing.T) {
 	}
 }
 
-// TestARenewalThatIsAFIFOStopsNobody puts one where the certificate was: all handshakes wait for the files to be read.
+// TestARenewalThatIsAFIFOStopsNobody puts a FIFO in place of the certificate. All handshakes wait for the files to be
+// read.
 func TestARenewalThatIsAFIFOStopsNobody(t *testing.T) {
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()
 	c := tlsfiles.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}

@@ -142,8 +142,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// TestFilesThatAreMendedWithoutATrace: a key that could not be used when it was looked at first, and then can, with the
-// same size and time.
+// TestFilesThatAreMendedWithoutATrace has a key that is unusable at first and then usable, with the same size and time.
 func TestFilesThatAreMendedWithoutATrace(t *testing.T) {
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()
 	c := tlsfiles.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
