@@ -153,8 +153,7 @@ func (g *Gate) CheckDisk(context.Context) error {
 func (g *Gate) adjust(elapsed time.Duration) {
 	g.arriving.next()
 	done, spent := g.done.Swap(0), g.spent.Swap(0)
-	// Arriving placements count too, but at most as twice those that were stored. Headers alone must not raise the
-	// limit.
+	// Arriving placements count too, up to twice the number stored. Headers alone must not raise the limit.
 	peak := max(g.peak.Swap(0), min(g.coming.Swap(0), 2*done))
 	if elapsed <= 0 {
 		return

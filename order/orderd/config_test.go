@@ -71,8 +71,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 	if settings.Fill(&got); !reflect.DeepEqual(got, want) {
 		t.Errorf("zero fields: %+v\nwant %+v", got, want)
 	}
-	// Only a service without a program may have a log that rotates only by size, because 0 is a value of these
-	// settings.
+	// 0 is a value of these settings, so Fill leaves it. Only the flags have the defaults.
 	want.Log = telemetry.LogConfig{Level: "info", MaxSize: 100, RotateEvery: 24 * time.Hour, MaxAge: 28, MaxBackups: 30,
 		Compress: true}
 	if got, err := parse(t, "", nil); err != nil || !reflect.DeepEqual(got, want) {
