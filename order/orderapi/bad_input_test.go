@@ -271,9 +271,9 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestHalfARequestIsNoSuccess has a client stop sending in the middle of its body and keep reading. It must not read a
-// success.
-func TestHalfARequestIsNoSuccess(t *testing.T) {
+// TestPlace_HalfARequestIsNoSuccess has a client stop sending in the middle of its body and keep reading. It must not
+// read a success.
+func TestPlace_HalfARequestIsNoSuccess(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	before := service.Transactions()
 	for _, path := range []string{"/v1/orders", "/v1/outbox/parked/discard"} {

@@ -31,8 +31,8 @@ func answered(t *testing.T, s *apitest.Service, method, path, credential, body s
 	return response
 }
 
-// TestLimitsAreTold checks that every answer tells the sender's limits, and that a 429 tells when to come again.
-func TestLimitsAreTold(t *testing.T) {
+// TestAPI_TellsTheLimits checks that every answer tells the sender's limits, and that a 429 tells when to come again.
+func TestAPI_TellsTheLimits(t *testing.T) {
 	s := apitest.New(t, clock.NewManual(now))
 	s.Limits = ratelimit.Config{PerAddress: 0.01, Burst: 200 * time.Second} // two requests, and then none for long
 	s.Start()
@@ -49,9 +49,9 @@ func TestLimitsAreTold(t *testing.T) {
 	}
 }
 
-// TestWhatIsNeededIsTold checks that a 401 and a 403 tell what would be enough. This includes the 403 for an order of
-// the past, which depends on the body.
-func TestWhatIsNeededIsTold(t *testing.T) {
+// TestAPI_TellsWhatIsNeeded checks that a 401 and a 403 tell what would be enough. This includes the 403 for an order
+// of the past, which depends on the body.
+func TestAPI_TellsWhatIsNeeded(t *testing.T) {
 	s := apitest.Start(t, clock.NewManual(now))
 	shop := authtest.Key(t, s.Keys, auth.OrdersWrite)
 	old := strings.Replace(small, "{", `{"placed_at":"2010-12-01T08:26:00Z",`, 1)

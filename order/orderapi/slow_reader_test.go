@@ -97,9 +97,9 @@ func (r *slowReaders) status(method, path, body string) (int, string) {
 	return w.Code, w.Body.String()
 }
 
-// TestWhoDoesNotReadHoldsNoPlace has more clients than may place at once place an order and not read the answer. Others
-// can still place orders.
-func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
+// TestPlace_ASlowReaderHoldsNoPlace has more clients than may place at once place an order and not read the answer.
+// Others can still place orders.
+func TestPlace_ASlowReaderHoldsNoPlace(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
 	const many = 600 // the gate lets 512 in
@@ -113,9 +113,9 @@ func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
 	}
 }
 
-// TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs checks that unread large answers share 64 MiB, and that one client has
-// 16 MiB of it. Beyond that, no more large answers are made. Small answers, including pages, still work.
-func TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs(t *testing.T) {
+// TestAPI_SlowReadersShareBoundedMemory checks that unread large answers share 64 MiB, and that one client has 16 MiB
+// of it. Beyond that, no more large answers are made. Small answers, including pages, still work.
+func TestAPI_SlowReadersShareBoundedMemory(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
 	lines := make([]string, 1800)

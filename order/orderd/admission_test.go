@@ -184,8 +184,8 @@ func (a *admitting) hold() (release func()) {
 	return release
 }
 
-// TestAFullDiskRefusesOrders simulates a full disk by asking for more room than any disk has.
-func TestAFullDiskRefusesOrders(t *testing.T) {
+// TestService_AFullDiskRefusesOrders simulates a full disk by asking for more room than any disk has.
+func TestService_AFullDiskRefusesOrders(t *testing.T) {
 	a := startAdmitting(t, admission.Config{FreeDisk: 1 << 62})
 	stored := a.untilRefused()
 	a.refuses(admission.Disk, "30", "disk is nearly full", stored)
@@ -218,8 +218,8 @@ func TestACommitThatHangsRefusesOrders(t *testing.T) {
 	}
 }
 
-// TestMoreThanCanBeStoredIsRefused sends orders while none can be stored, until the gate is full.
-func TestMoreThanCanBeStoredIsRefused(t *testing.T) {
+// TestService_RefusesMoreThanItCanStore sends orders while none can be stored, until the gate is full.
+func TestService_RefusesMoreThanItCanStore(t *testing.T) {
 	const (
 		// the gate's highest limit: beyond it some are refused, whatever the gate learns meanwhile
 		gateAtMost = 4096

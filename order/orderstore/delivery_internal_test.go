@@ -9,7 +9,7 @@ import (
 )
 
 // An unknown number is left out. A number known to be zero is 0.
-func TestAttemptsAreLeftOutOnceUnknown(t *testing.T) {
+func TestDelivery_LeavesOutUnknownAttempts(t *testing.T) {
 	for want, status := range map[string]outbox.Status{
 		`{"state":"pending","attempts":0}`:   {State: outbox.Pending},
 		`{"state":"published","attempts":1}`: {State: outbox.Published, Attempts: 1},

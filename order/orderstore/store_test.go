@@ -125,7 +125,7 @@ func TestAnOrderIsReadBackAsItWasAnswered(t *testing.T) {
 }
 
 // Each order has exactly one message, and both are the same bytes.
-func TestEachOrderHasOneMessage(t *testing.T) {
+func TestStore_EachOrderHasOneMessage(t *testing.T) {
 	f := newFixture(t)
 	var wait sync.WaitGroup
 	for w := range 32 {

@@ -17,9 +17,9 @@ import (
 	"ordertally/shared/web"
 )
 
-// TestTheHealthCheckShowsACertificate asks a listener whose own certificate is for servers only and comes from another
+// TestHealthCheck_ShowsACertificate asks a listener whose own certificate is for servers only and comes from another
 // authority than its clients' certificates.
-func TestTheHealthCheckShowsACertificate(t *testing.T) {
+func TestHealthCheck_ShowsACertificate(t *testing.T) {
 	servers, clients, dir := tlstest.NewAuthority(t), tlstest.NewAuthority(t), t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	servers.IssueServer("ops", file("ops.pem"), file("ops.key"))

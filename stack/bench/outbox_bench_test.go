@@ -146,7 +146,7 @@ func makeTopic(b *testing.B, address, topic string) {
 	brokertest.Limit(b, address, topic, kafka.MaxMessageBytes)
 }
 
-// sendAll sends all messages and returns when each was reported as delivered.
+// sendAll sends all messages and returns once each is reported as delivered.
 func sendAll(b *testing.B, producer *confluent.Producer, messages []*confluent.Message) {
 	b.Helper()
 	reports := make(chan confluent.Event, len(messages))

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The limits of a Restarter. The wait before a restart grows from first to limit. After repeats panics within window,
-// Check fails.
+// The limits of a Restarter. The wait before a restart grows from restartFirst to restartLimit. Check fails once there
+// were restartMany panics within restartWindow.
 const (
 	restartFirst  = 100 * time.Millisecond
 	restartLimit  = 30 * time.Second

@@ -19,9 +19,9 @@ import (
 	"ordertally/shared/settings/plainfile/plainfiletest"
 )
 
-// TestALogFileIsARegularOne also allows a file that does not exist yet. Rotating would rename a device, and opening a
-// FIFO waits for its reader.
-func TestALogFileIsARegularOne(t *testing.T) {
+// TestLog_RefusesWhatIsNoRegularFile also accepts a file that does not exist yet. Rotating would rename a device, and
+// opening a FIFO waits for its reader.
+func TestLog_RefusesWhatIsNoRegularFile(t *testing.T) {
 	fifo, fresh := plainfiletest.FIFO(t), filepath.Join(t.TempDir(), "order.log")
 	for path, want := range map[string]string{
 		fifo: "is a pipe, not a regular file", plainfiletest.Link(t, fifo): "is a pipe, not a regular file",
@@ -52,8 +52,8 @@ func TestALogFileIsARegularOne(t *testing.T) {
 	}
 }
 
-// TestALinkToALogFileStays is mostly about /dev/stderr. Rotation moves the target of a link, not the link.
-func TestALinkToALogFileStays(t *testing.T) {
+// TestLog_RotationKeepsALink is mostly about /dev/stderr. Rotation moves the target of a link, not the link.
+func TestLog_RotationKeepsALink(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "order.log")
 	if err := os.WriteFile(path, []byte(`{"time":"2020-01-01T00:00:00.000Z"}`+"\n"), 0o600); err != nil {

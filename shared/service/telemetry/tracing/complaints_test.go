@@ -15,15 +15,15 @@ import (
 // inner tells the test that it is the inner process, whose output the outer one checks.
 const inner = "ORDERTALLY_TEST_INNER"
 
-// TestComplaintsAreLoggedWithoutSecrets runs itself as another process, because the libraries write to the standard
+// TestTracing_LogsComplaintsWithoutSecrets runs itself as another process, because the libraries write to the standard
 // error that existed at their start.
-func TestComplaintsAreLoggedWithoutSecrets(t *testing.T) {
+func TestTracing_LogsComplaintsWithoutSecrets(t *testing.T) {
 	if os.Getenv(inner) != "" {
 		complain(t)
 		return
 	}
 	for _, protocol := range []string{"http/protobuf", "grpc"} {
-		c := exec.Command(os.Args[0], "-test.run=^TestComplaintsAreLoggedWithoutSecrets$")
+		c := exec.Command(os.Args[0], "-test.run=^TestTracing_LogsComplaintsWithoutSecrets$")
 		c.Env = append(os.Environ(), inner+"=1", "OTEL_EXPORTER_OTLP_PROTOCOL="+protocol)
 		said, err := c.CombinedOutput()
 		if err != nil || strings.Contains(string(said), "sesame") {
