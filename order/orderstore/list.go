@@ -46,7 +46,7 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 				continue
 			}
 			stored, matches, err := s.listed(tx, id, err, &q)
-			if errors.Is(err, boltdb.ErrCorrupt) { // the other errors are returned
+			if errors.Is(err, boltdb.ErrCorrupt) { // the other orders are still listed
 				s.db.Note(err)
 				page.Corrupt = append(page.Corrupt, id)
 				continue
@@ -69,7 +69,7 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 	return page, nil
 }
 
-// listed reads an order and reports whether its time matches. err tells whether its index entry is damaged.
+// listed reads an order and reports whether its time matches. err is what is wrong with its index entry, or nil.
 func (s *Store) listed(
 	tx *bbolt.Tx,
 	id uuidv7.ID,

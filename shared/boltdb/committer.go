@@ -258,8 +258,7 @@ func guarded(f func()) error {
 }
 
 // smallCommit is the largest commit, in bytes of pages, that counts for SyncTime. A larger one takes longer just
-// because of its size. If it counted, callers that bound their work by SyncTime would let in more work the more there
-// is.
+// because of its size. If it counted, a caller that bounds its work by SyncTime would let in more as its load grows.
 const smallCommit = 1 << 20
 
 // averageSync gives the latest commit a weight of one eighth.
