@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Cancellation is how an order was cancelled.
+// Cancellation tells when, by whom and why an order was cancelled.
 type Cancellation struct {
 	At     time.Time
 	By     string // who cancelled it, "" when that was not known
@@ -22,9 +22,9 @@ type Cancellation struct {
 
 // CancelRequest is one validated cancellation on its way into a Store.
 type CancelRequest struct {
-	ID uuidv7.ID // the order's
+	ID uuidv7.ID // the order's id
 	Cancellation
-	// Key stands for the idempotency key, and Hash for what was asked for.
+	// Key stands for the idempotency key. Hash stands for the content of the request.
 	Key  KeyHash
 	Hash RequestHash
 	// Payload is the encoded event.Cancellation.
@@ -39,11 +39,13 @@ type Cancelled struct {
 	Replayed bool
 }
 
-// Cancel cancels an order, for the reason that a request's body may give, and returns when that and its message are on
-// disk. key is the idempotency key, "" for none. An order is cancelled once: the same key again is answered with the
-// order, any other request after it with ErrAlreadyCancelled. The order is cancelled now, to the millisecond.
+// Cancel cancels an order and returns when the cancellation and its message are on disk. The body may give a reason.
+// key is the idempotency key, "" for none.
 //
-// The error is a *Rejection when the request is at fault, or one of those of Store.Cancel.
+// An order is cancelled once. The same key again gets the order as its answer. Any other later request gets
+// ErrAlreadyCancelled. The time of the cancellation is now, to the millisecond.
+//
+// The error is a *Rejection when the request is at fault, or one of the errors of Store.Cancel.
 func (o *Orders) Cancel(ctx context.Context, stored *Stored, body []byte, key string, from Origin) (Cancelled, error) {
 	if err := checkKey(key); err != nil {
 		return Cancelled{}, err
@@ -57,7 +59,7 @@ func (o *Orders) Cancel(ctx context.Context, stored *Stored, body []byte, key st
 		return Cancelled{}, fmt.Errorf("cancel order %s: %w", stored.ID, err)
 	}
 	at := o.clock.Now().UTC().Truncate(time.Millisecond)
-	if at.Before(placed.PlacedAt) { // the clock went back
+	if at.Before(placed.PlacedAt) { // the clock went backwards
 		at = placed.PlacedAt
 	}
 	cancelled, err := o.store.Cancel(ctx, &CancelRequest{
@@ -75,12 +77,12 @@ func (o *Orders) Cancel(ctx context.Context, stored *Stored, body []byte, key st
 	return cancelled, nil
 }
 
-// HashCancellation returns the hash of what a request for a cancellation asks for.
+// HashCancellation returns the hash of the content of a request for a cancellation.
 func HashCancellation(reason string) RequestHash {
 	return hashFields(event.CancellationFields, &event.Cancellation{Reason: reason})
 }
 
-// decodeReason reads a request's body, which may be empty.
+// decodeReason reads a request's body. The body may be empty.
 func decodeReason(body []byte) (string, error) {
 	var c event.Cancellation
 	if len(bytes.TrimSpace(body)) == 0 {

@@ -2,9 +2,9 @@ package order
 
 import "strings"
 
-// currencies are the active alphabetic codes of ISO 4217, List One as published by its maintenance agency SIX on
-// 2026-01-01, funds codes included. Entries whose minor unit is "N.A." (XAU, XDR, XTS, XXX and the like) are left out:
-// every amount here is in minor units.
+// currencies are the active alphabetic codes of ISO 4217, including funds codes. The source is List One of its
+// maintenance agency SIX, published on 2026-01-01. Entries whose minor unit is "N.A." (XAU, XDR, XTS, XXX and the like)
+// are left out, because every amount here is in minor units.
 const currencies = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD " +
 	"CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP " +
 	"GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP " +
@@ -13,7 +13,7 @@ const currencies = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD 
 	"TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XCD XCG XOF XPF YER ZAR ZMW " +
 	"ZWG"
 
-// isCurrency reports whether code is one of currencies, or was one.
+// isCurrency reports whether code is or was a currency.
 func isCurrency(code string) bool {
 	_, was := withdrawn[code]
 	return was || len(code) == 3 && !strings.Contains(code, " ") && strings.Contains(currencies, code)

@@ -11,14 +11,14 @@ import (
 	"ordertally/shared/event"
 )
 
-// answered are the members of answers that are in no list of fields: a request may not have them either.
+// answered are members of answers that are in no list of fields. A request may not have them either.
 var answered = []string{"placed_by", "status", "cancelled_at", "cancelled_by", "reason", "publication"}
 
-// DecodeDraft reads a request's body. It is strict: names are case-sensitive, every field must be known, null stands
-// for nothing, and numbers are whole, whatever their spelling. now is the service's time: an order was placed before
-// it, or at most MaxAhead after it.
+// DecodeDraft reads a request's body. It is strict. Names are case-sensitive, every field must be known, and null is no
+// value. Numbers must be whole, however they are written. now is the service's time. placed_at may be at most MaxAhead
+// later.
 //
-// The error is a *Rejection that lists every violation, or the place where the body stops being JSON.
+// The error is a *Rejection. It lists every violation, or the place where the body stops being JSON.
 func DecodeDraft(body []byte, now time.Time) (Draft, error) {
 	s := scanner{in: jsontext.NewDecoder(bytes.NewBuffer(body)), body: body, now: now}
 	var d Draft
@@ -32,7 +32,8 @@ func DecodeDraft(body []byte, now time.Time) (Draft, error) {
 	return d, nil
 }
 
-// checkDraft checks what more than one field has a part in. broken has the fields that broke a rule by themselves.
+// checkDraft checks the rules that involve more than one field. broken has the fields that already broke a rule on
+// their own.
 func (s *scanner) checkDraft(d *Draft, broken map[string]bool) {
 	if !d.PlacedAt.IsZero() {
 		if fault := checkActive(d.Currency, d.PlacedAt); fault != "" {
@@ -48,10 +49,11 @@ func (s *scanner) checkDraft(d *Draft, broken map[string]bool) {
 	}
 }
 
-// readMembers reads the members of an object that was entered, to its end, and returns which of them broke a rule.
+// readMembers reads the members of an object to its end. The scanner has already entered the object. It returns which
+// members broke a rule.
 func readMembers[T any](s *scanner, at string, fields []event.Field[T], v *T,
 	others []string) (broken map[string]bool) {
-	var given uint64 // a bit a field
+	var given uint64 // one bit per field
 	for s.next('}') {
 		name := s.name()
 		i := find(fields, name)
@@ -78,7 +80,7 @@ func readMembers[T any](s *scanner, at string, fields []event.Field[T], v *T,
 	return broken
 }
 
-// find returns which field a request may have under that name, -1 for none.
+// find returns the index of the field with that name, or -1 if a request may not have one.
 func find[T any](fields []event.Field[T], name []byte) int {
 	for i := range fields {
 		if fields[i].Name == string(name) && fields[i].Presence != event.Computed {
@@ -168,7 +170,7 @@ func (s *scanner) lines(atMost int) (lines []event.Line) {
 	return lines
 }
 
-// checkTotal reports the lines whose amount overflows, or else the sum that does.
+// checkTotal reports the lines whose amounts overflow. If none do, it reports a total that overflows.
 func (s *scanner) checkTotal(lines []event.Line) {
 	overflows := false
 	for i := range lines {

@@ -35,7 +35,7 @@ func TestDecodeDraftReadsEveryField(t *testing.T) {
 }
 
 func TestMalformedBodies(t *testing.T) {
-	nested := func(depth int) string { // an unknown field; the outermost object counts
+	nested := func(depth int) string { // in an unknown field; the outermost object counts
 		return `{"x":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
 	}
 	for _, c := range []struct {
@@ -125,7 +125,7 @@ func entries(n int) string {
 func TestRulesOfAnOrder(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
-		want       string // "pointer rule", a line each; "" for none
+		want       string // "pointer rule", one per line; "" for none
 	}{
 		{"nothing given", `{}`, "/currency required\n/lines required"},
 		{"empty line", withLine(`{}`), "/lines/0/sku required\n/lines/0/quantity required\n/lines/0/unit_price " +
@@ -355,7 +355,7 @@ func TestAFloodOfViolationsCostsLittle(t *testing.T) {
 		fmt.Fprintf(&b, `"%d":1,`, i)
 	}
 	body := []byte(`{` + b.String() + `"z":1}`)
-	// One a name is the reader's, which looks for repeated ones.
+	// The reader itself allocates once per name, to find repeated ones.
 	if allocs := testing.AllocsPerRun(1, func() { _, _ = order.DecodeDraft(body, now) }); allocs > 2*fields {
 		t.Fatalf("%.0f allocations for %d unknown fields", allocs, fields)
 	}

@@ -8,14 +8,14 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// DigestPage sums up some orders, in order of their ids, for the comparison with what another service counted.
+// DigestPage sums up some orders, in order of their ids. It is compared with what another service counted.
 type DigestPage struct {
-	Quarters    []DigestQuarter // of the orders that are published, in order of time
-	Unpublished map[State]int   // the others, by state
-	Next        uuidv7.ID       // the last order, to go on after; zero at the end
+	Quarters    []DigestQuarter // published orders, by time
+	Unpublished map[State]int   // all other orders, by state
+	Next        uuidv7.ID       // the last order, to continue after; zero at the end
 }
 
-// DigestQuarter sums up the published orders placed in a quarter hour of UTC.
+// DigestQuarter sums up the published orders that were placed in one quarter hour of UTC.
 type DigestQuarter struct {
 	Starts  time.Time
 	Count   int

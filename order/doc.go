@@ -1,5 +1,5 @@
-// Package order is the domain of the order service: what an order may be, how a request for one is read, and the use
-// case of placing it.
+// Package order is the domain of the order service: what an order may contain, how a request is read, and how an order
+// is placed or cancelled.
 //
-// It knows neither HTTP nor the database. Package orderapi calls it, package orderstore keeps what it accepts.
+// It knows neither HTTP nor the database. Package orderapi calls it. Package orderstore stores what it accepts.
 package order

@@ -12,8 +12,8 @@ import (
 	"ordertally/order"
 )
 
-// FuzzDecodeDraft: no body makes it panic, what it calls malformed is so by another reader's judgement, and a draft
-// that it accepts survives being encoded and read again.
+// FuzzDecodeDraft checks that no body causes a panic, that another reader agrees when a body is called malformed, and
+// that an accepted draft survives being encoded and read again.
 func FuzzDecodeDraft(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `[]`, `{"a":1,"a":2}`, `{} {}`, withLine(line), entries(3), placedAt("2010-12-01T08:26:00.123+01:00"),
@@ -54,7 +54,7 @@ func FuzzDecodeDraft(f *testing.F) {
 	})
 }
 
-// asked is a body that asks for the draft.
+// asked returns a body that asks for the draft.
 func asked(t *testing.T, d *order.Draft) []byte {
 	t.Helper()
 	whole, err := json.Marshal(d)

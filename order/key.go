@@ -18,7 +18,7 @@ func ValidKey(key string) bool {
 	return true
 }
 
-// checkKey rejects what may not be an idempotency key; "" stands for none.
+// checkKey rejects an invalid idempotency key. "" stands for no key.
 func checkKey(key string) error {
 	if key == "" || ValidKey(key) {
 		return nil
@@ -32,8 +32,8 @@ func checkKey(key string) error {
 // KeyHash stands for a caller's idempotency key. The zero KeyHash stands for none.
 type KeyHash [16]byte
 
-// HashKey returns the first 16 bytes of SHA-256(caller, a zero byte, key), and the zero KeyHash for no key. The hash is
-// stored and sent with messages in place of the key, so it must never be computed in another way.
+// HashKey returns the first 16 bytes of SHA-256(caller, a zero byte, key). Without a key it returns the zero KeyHash.
+// The hash is stored and sent with messages in place of the key, so the way it is computed must never change.
 func HashKey(caller, key string) KeyHash {
 	if key == "" {
 		return KeyHash{}

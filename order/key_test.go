@@ -9,7 +9,7 @@ import (
 	"ordertally/shared/event"
 )
 
-// Hashes are in files and in topics, so they must come out the same for ever.
+// Hashes are stored in files and topics, so they must never change.
 func TestHashes_StayAsTheyAre(t *testing.T) {
 	key := order.HashKey("key:shop", "cart-4711") // printf 'key:shop\0cart-4711' | sha256sum
 	if got := hex.EncodeToString(key[:]); got != "feeef85238481c5ce3f6fc5975783c71" {

@@ -7,13 +7,13 @@ import (
 	"ordertally/shared/event/cloudevent"
 )
 
-// Orders is the use cases: placing an order, and cancelling one. It is safe for concurrent use.
+// Orders implements the use cases: placing an order and cancelling one. It is safe for concurrent use.
 type Orders struct {
 	store Store
 	clock clock.Clock
 }
 
-// NewOrders returns Orders that keeps them in store and takes the present from c.
+// NewOrders returns an Orders that uses store and takes the time from c.
 func NewOrders(store Store, c clock.Clock) (*Orders, error) {
 	if store == nil || c == nil {
 		return nil, errors.New("orders: a store and a clock are needed")
@@ -21,15 +21,15 @@ func NewOrders(store Store, c clock.Clock) (*Orders, error) {
 	return &Orders{store: store, clock: c}, nil
 }
 
-// Origin is where a request comes from.
+// Origin tells where a request comes from.
 type Origin struct {
-	// Caller tells callers apart, "" when they are not known. Each has idempotency keys of its own. It has no zero
-	// byte.
+	// Caller identifies the caller, "" when it is unknown. Each caller has its own idempotency keys. It must not
+	// contain a zero byte.
 	Caller string
-	// By names the caller for people, "" when it is not known. It is stored with what was asked for.
+	// By is the caller's name for people to read, "" when it is unknown. It is stored with the order or cancellation.
 	By string
-	// Backfill says that the caller may place orders of the past.
+	// Backfill allows the caller to place orders of the past.
 	Backfill bool
-	// Trace goes with the message.
+	// Trace is sent with the message.
 	Trace cloudevent.Trace
 }

@@ -9,15 +9,15 @@ import (
 	"ordertally/shared/event"
 )
 
-// BackfillAfter is how long ago placed_at may be without the right to place orders of the past: an order may have
-// waited in a client that had no network.
+// BackfillAfter is how old placed_at may be without the right to place orders of the past. A client without a network
+// may have held the order back.
 const BackfillAfter = 24 * time.Hour
 
 // Place reads an order from a request's body and stores it. It returns when the order, its message and its key are on
 // disk. key is the idempotency key, "" for none. An order without placed_at, or with one ahead of the clock, is placed
 // now, to the millisecond.
 //
-// The error is a *Rejection when the request is at fault, or one of those of Store.Place.
+// The error is a *Rejection when the request is at fault, or one of the errors of Store.Place.
 func (o *Orders) Place(ctx context.Context, body []byte, key string, from Origin) (Placed, error) {
 	if err := checkKey(key); err != nil {
 		return Placed{}, err
@@ -29,7 +29,7 @@ func (o *Orders) Place(ctx context.Context, body []byte, key string, from Origin
 	}
 	ofThePast := !draft.PlacedAt.IsZero() && now.Sub(draft.PlacedAt) > BackfillAfter
 	inactive := ""
-	if draft.PlacedAt.IsZero() { // decoding has looked at any other
+	if draft.PlacedAt.IsZero() { // decoding has checked any other time
 		inactive = checkActive(draft.Currency, now)
 	}
 	request, err := newRequest(&draft, now)
@@ -52,7 +52,7 @@ func (o *Orders) Place(ctx context.Context, body []byte, key string, from Origin
 	return placed, nil
 }
 
-// newRequest makes the order that a valid draft asks for.
+// newRequest turns a valid draft into the request to store it.
 func newRequest(draft *Draft, now time.Time) (*Request, error) {
 	placed := *draft
 	placed.Total, _ = Total(draft.Lines) // decoding has refused a total that overflows

@@ -66,7 +66,7 @@ func TestWhatPlaceRefusesIsNotStored(t *testing.T) {
 	}
 }
 
-// TestPlace_TakesATimeALittleAheadAsNow: clocks of clients differ from ours by seconds.
+// TestPlace_TakesATimeALittleAheadAsNow allows for client clocks that differ from ours by seconds.
 func TestPlace_TakesATimeALittleAheadAsNow(t *testing.T) {
 	p, _ := placement(t)
 	for sent, want := range map[string]time.Time{
@@ -89,8 +89,8 @@ func TestPlace_TakesATimeALittleAheadAsNow(t *testing.T) {
 	}
 }
 
-// TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn: an order without placed_at is placed now, and its retry may come
-// when now is later.
+// TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn covers an order without placed_at. It is placed now, and its
+// retry may come later.
 func TestPlace_AnswersARetryAfterTheCurrencyWasWithdrawn(t *testing.T) {
 	service := apitest.Start(t, clock.NewManual(now))
 	at := clock.NewManual(time.Date(2026, 1, 31, 23, 59, 0, 0, time.UTC))

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Code says why a request was refused as a whole. The set is closed, and every code is part of the API.
+// Code tells why a request was refused as a whole. The set is closed, and every code is part of the API.
 type Code string
 
-// The codes of a Rejection, and of what a Store refuses for its content.
+// The codes of a Rejection, and of content that a Store refuses.
 const (
 	// CodeMalformedJSON: the body is not exactly one well-formed JSON object within MaxDepth.
 	CodeMalformedJSON Code = "malformed_json"
@@ -31,11 +31,11 @@ const (
 // Rule names the one rule that a Violation broke. The set is closed, and every rule is part of the API.
 type Rule string
 
-// Rules of well-formedness. A body that breaks one has this one violation: nothing after it can be read.
+// Rules of well-formedness. A body that breaks one has only this violation, because nothing after it can be read.
 const (
 	RuleEmptyBody    Rule = "empty_body"    // there is no JSON value
 	RuleNotAnObject  Rule = "not_an_object" // the outermost value is not an object
-	RuleSyntax       Rule = "syntax"        // not JSON; half of a surrogate pair too
+	RuleSyntax       Rule = "syntax"        // not JSON; this includes half of a surrogate pair
 	RuleInvalidUTF8  Rule = "invalid_utf8"  // bytes that are not UTF-8
 	RuleRepeatedName Rule = "repeated_name" // an object names a member twice
 	RuleTooDeep      Rule = "too_deep"      // deeper than MaxDepth
@@ -46,10 +46,10 @@ const (
 const (
 	RuleRequired         Rule = "required"          // a field that must be given is missing
 	RuleUnknownField     Rule = "unknown_field"     // no field has this name; names are case-sensitive
-	RuleComputedField    Rule = "computed_field"    // the service makes this field and does not accept it
-	RuleWrongType        Rule = "wrong_type"        // another JSON type; null always is
+	RuleComputedField    Rule = "computed_field"    // the service computes this field and does not accept it
+	RuleWrongType        Rule = "wrong_type"        // another JSON type; null is always wrong
 	RuleNotAnInteger     Rule = "not_an_integer"    // a number with a fraction; 1.0 and 1e3 have none
-	RuleOutOfRange       Rule = "out_of_range"      // too small or too large a number, too early or too late a time
+	RuleOutOfRange       Rule = "out_of_range"      // a number too small or too large, a time too early or too late
 	RuleOverflow         Rule = "overflow"          // a line's amount or the total exceeds 2^63-1
 	RuleEmpty            Rule = "empty"             // no character or no entry where one is needed
 	RuleTooLong          Rule = "too_long"          // too many characters
@@ -72,20 +72,20 @@ func Rules() []Rule {
 
 // Violation is one broken rule and where it was broken.
 type Violation struct {
-	Pointer string // RFC 6901; "" is the whole body. Of a missing field, where it would be
+	Pointer string // RFC 6901; "" is the whole body; for a missing field, where it would be
 	Rule    Rule
 	Detail  string // an English sentence without its subject, such as "is missing"
 }
 
-// Rejection is the error of a request that was refused for what it contains. Nothing was stored, and the same request
-// will be refused again.
+// Rejection is the error for a request that was refused because of its content. Nothing was stored, and the same
+// request will be refused again.
 type Rejection struct {
 	Code       Code
 	Violations []Violation // in the order found, at most MaxViolations
 	Total      int         // how many violations there were
 }
 
-// Error names the code and the violations.
+// Error returns the code and the violations.
 func (r *Rejection) Error() string {
 	var b strings.Builder
 	b.WriteString(string(r.Code))

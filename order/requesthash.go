@@ -11,18 +11,18 @@ import (
 	"ordertally/shared/event"
 )
 
-// RequestHash is the SHA-256 of the values that a request asks for.
+// RequestHash is the SHA-256 of the content of a request.
 type RequestHash [sha256.Size]byte
 
-// HashRequest returns the hash of d. Two drafts have the same hash exactly if they are equal as values: white space,
-// the order of members and the spelling of numbers, texts and times do not count. A placed_at that is left out differs
-// from every other one.
+// HashRequest returns the hash of d. Two drafts have the same hash exactly if their values are equal. White space, the
+// order of members, and the spelling of numbers, texts and times do not matter. A missing placed_at differs from every
+// given one.
 //
-// Each value is hashed after its name, and what was left out is not hashed. So a field that is added to orders later
-// leaves the hashes of stored requests as they are.
+// Each value is hashed after its name, and missing values are not hashed. So a new field of orders does not change the
+// hashes of stored requests.
 func HashRequest(d *Draft) RequestHash { return hashFields(event.OrderFields, d) }
 
-// hashFields hashes what was given of the fields that a request may have.
+// hashFields hashes the given fields, among those that a request may have.
 func hashFields[T any](fields []event.Field[T], v *T) (sum RequestHash) {
 	h := valueHasher{hash: sha256.New(), buffer: make([]byte, 0, hashBuffer)}
 	addFields(&h, fields, v)
@@ -65,13 +65,14 @@ func addField[T any](h *valueHasher, f *event.Field[T], v *T) {
 
 const hashBuffer = 1 << 10
 
-// valueHasher hashes named values so that no two sequences of them give the same bytes: each text follows its length.
+// valueHasher hashes named values. Each text follows its length, so different sequences of values never produce the
+// same bytes.
 type valueHasher struct {
 	hash   hash.Hash
 	buffer []byte
 }
 
-// text hashes a text unless it is empty, which stands for one that was left out.
+// text hashes a text. An empty text stands for a missing one and is not hashed.
 func (h *valueHasher) text(name, text string) {
 	if text != "" {
 		h.append(name)
@@ -84,14 +85,14 @@ func (h *valueHasher) number(name string, n int64) {
 	h.varint(n)
 }
 
-// count hashes how many values follow, unless none does.
+// count hashes the number of values that follow, unless it is zero.
 func (h *valueHasher) count(name string, n int) {
 	if n > 0 {
 		h.number(name, int64(n))
 	}
 }
 
-// time hashes an instant unless it is the zero time, which stands for one that was left out.
+// time hashes an instant. The zero time stands for a missing one and is not hashed.
 func (h *valueHasher) time(name string, at time.Time) {
 	if !at.IsZero() {
 		h.number(name, at.Unix())
@@ -115,6 +116,6 @@ func (h *valueHasher) varint(n int64) {
 }
 
 func (h *valueHasher) flush() {
-	_, _ = h.hash.Write(h.buffer) // a hash takes everything
+	_, _ = h.hash.Write(h.buffer) // a hash never fails
 	h.buffer = h.buffer[:0]
 }

@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/event"
 )
 
-// Two orders made of few texts and numbers are often equal, and often nearly so.
+// Two orders made of few texts and numbers are often equal, and often nearly equal.
 func TestHashRequest_DiffersExactlyWhenValuesDo(t *testing.T) {
 	text := rapid.SampledFrom([]string{"", "a", "b", "ab", "a\x01"})
 	number := rapid.SampledFrom([]int64{0, 1, 64, 1 << 40})
@@ -39,7 +39,7 @@ func TestHashRequest_DiffersExactlyWhenValuesDo(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := draft.Draw(t, "a"), draft.Draw(t, "b")
-		c := a // like a in all but one thing: two drafts would hardly ever be alike
+		c := a // like a except for one thing, because random drafts would hardly ever be alike
 		switch rapid.IntRange(0, 7).Draw(t, "what") {
 		case 0:
 		case 1:

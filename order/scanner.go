@@ -13,8 +13,8 @@ import (
 	"ordertally/shared/text/wholenumber"
 )
 
-// scanner walks once over a body and collects what breaks a rule. When the body turns out malformed its methods do
-// nothing any more and answer false, so that callers need not look.
+// scanner walks once over a body and collects violations. Once the body proves malformed, its methods do nothing and
+// return false, so callers need not check.
 type scanner struct {
 	in        *jsontext.Decoder
 	body      []byte
@@ -36,7 +36,7 @@ func (s *scanner) outermost() bool {
 	}
 }
 
-// end sees that nothing follows the outermost object.
+// end checks that nothing follows the outermost object.
 func (s *scanner) end() {
 	if s.malformed != nil {
 		return
@@ -58,7 +58,7 @@ func (s *scanner) finish(code Code) error {
 	return nil
 }
 
-// enter steps into the object or array that the next value must be, and passes over any other value.
+// enter steps into the object or array that the next value must be. It skips any other value.
 func (s *scanner) enter(kind jsontext.Kind, want string) bool {
 	if s.in.PeekKind() == kind {
 		return s.token()
@@ -82,13 +82,13 @@ func (s *scanner) next(end jsontext.Kind) bool {
 	}
 }
 
-// leave steps out of an object or array after next answered false.
+// leave steps out of an object or array after next returned false.
 func (s *scanner) leave() { s.token() }
 
 // name reads a member's name. It is valid until the next call.
 func (s *scanner) name() []byte { return s.unquoted() }
 
-// text reads a string that keeps rule.
+// text reads a string that obeys rule.
 func (s *scanner) text(rule textRule) string {
 	text, ok := s.rawText()
 	if ok {
@@ -99,7 +99,7 @@ func (s *scanner) text(rule textRule) string {
 	return text
 }
 
-// rawText reads a string, and answers false when the value is none.
+// rawText reads a string. It returns false when the value is not a string.
 func (s *scanner) rawText() (string, bool) {
 	if s.in.PeekKind() != '"' {
 		s.wrongType("a string")
@@ -132,7 +132,7 @@ func (s *scanner) integer(atLeast, atMost int64) int64 {
 	return n
 }
 
-// skip passes over the next value, whatever it is.
+// skip skips the next value, whatever it is.
 func (s *scanner) skip() {
 	for depth := s.in.StackDepth(); s.token() && s.in.StackDepth() > depth; {
 	}
@@ -206,7 +206,7 @@ func (s *scanner) token() bool {
 func (s *scanner) fail(err error) {
 	var syntax *jsontext.SyntacticError
 	switch {
-	case !errors.As(err, &syntax): // the end, before any value
+	case !errors.As(err, &syntax): // the body ended before any value
 		s.refuse("", RuleEmptyBody, "the body is empty; send one JSON object")
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		s.refuse(string(syntax.JSONPointer), RuleRepeatedName,

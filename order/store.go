@@ -9,8 +9,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// What a Store answers besides success. Any other error means that nothing is known of the request's outcome but that
-// it may be tried again.
+// The errors of a Store. Any other error leaves the outcome unknown, but the request may be repeated.
 var (
 	// ErrNotFound says that no order has that id.
 	ErrNotFound = errors.New("no such order")
@@ -29,61 +28,62 @@ var (
 	ErrOutcomeUnknown = errors.New("the outcome is unknown")
 )
 
-// Store keeps orders. It is declared here, by its user; package orderstore implements it.
+// Store stores orders. The interface is declared here, where it is used. Package orderstore implements it.
 type Store interface {
-	// Place stores the order, its idempotency key and its message in one transaction, and returns when they are on
-	// disk. The store assigns the id. The key is looked at first: one that is known (it may be forgotten after a time)
-	// answers its order, if the content is the same. Then source and reference, when there are both: one order has
-	// them, for ever and whoever asks. The same content answers that order, and the key, if there is one, belongs to it
-	// from then on. Errors: ErrKeyReused, ErrReferenceTaken, ErrReplayOnly, ErrUnavailable, ErrOutcomeUnknown. It is safe
-	// for concurrent use; two requests with one key, or one source and reference, place one order.
+	// Place stores the order, its idempotency key and its message in one transaction. It returns when they are on disk.
+	// The store assigns the id.
+	//
+	// The key is looked up first. A known key answers with its order, if the content is the same. A key may be
+	// forgotten after a time. Then source and reference are looked up, if there are both. They belong to one order for
+	// ever, whoever asks. The same content answers with that order, and the key, if there is one, then belongs to it.
+	//
+	// Errors: ErrKeyReused, ErrReferenceTaken, ErrReplayOnly, ErrUnavailable, ErrOutcomeUnknown. Place is safe for
+	// concurrent use. Two requests with one key, or one source and reference, place one order.
 	Place(ctx context.Context, r *Request) (Placed, error)
-	// Cancel stores the cancellation of an order and its message in one transaction, and returns when they are on disk.
-	// The order's own row and message stay as they are. An order that is cancelled already is answered if the key is
-	// the one that it was cancelled with. Errors: ErrNotFound, ErrAlreadyCancelled, ErrUnavailable, ErrOutcomeUnknown.
-	// It is safe for concurrent use: of several requests at once, one cancels the order.
+	// Cancel stores the cancellation of an order and its message in one transaction. It returns when they are on disk.
+	// The order's own row and message do not change. For a cancelled order, the key that cancelled it gets the order as
+	// its answer. Errors: ErrNotFound, ErrAlreadyCancelled, ErrUnavailable, ErrOutcomeUnknown. Cancel is safe for
+	// concurrent use: of several requests at once, one cancels the order.
 	Cancel(ctx context.Context, r *CancelRequest) (Cancelled, error)
 	// Get returns one order, or ErrNotFound.
 	Get(ctx context.Context, id uuidv7.ID) (Stored, error)
-	// Delivery returns how an order's messages got on, or ErrNotFound. Topic and MessageDelivery are the caller's to
-	// set.
+	// Delivery returns how far an order's messages got, or ErrNotFound. The caller sets Topic and MessageDelivery.
 	Delivery(ctx context.Context, id uuidv7.ID) (Delivery, error)
 	// List returns orders by descending id.
 	List(ctx context.Context, q Query) (Page, error)
-	// Digests sums up orders after an id, ascending; the zero id begins.
+	// Digests sums up the orders after an id, in ascending order. The zero id starts at the beginning.
 	Digests(ctx context.Context, after uuidv7.ID) (DigestPage, error)
 }
 
 // Request is one validated order on its way into a Store.
 type Request struct {
-	// Payload is the encoded order without its id, as event.Encode makes it. The Store writes the id into it and keeps
-	// it.
+	// Payload is the encoded order without its id, as event.Encode returns it. The Store writes the id into it and
+	// keeps it.
 	Payload    []byte
 	CustomerID string
 	PlacedAt   time.Time
-	// Trace goes with the order's message.
+	// Trace is sent with the order's message.
 	Trace cloudevent.Trace
-	// PlacedBy names who sent it, "" when that is not known. It is not in the payload.
+	// PlacedBy names the sender, "" when it is unknown. It is not in the payload.
 	PlacedBy string
-	// Source and Reference are those of the payload. With a source there is a reference.
+	// Source and Reference are the payload's. An order with a source also has a reference.
 	Source, Reference string
-	// Key stands for the idempotency key. Hash is compared when the key, or source and reference, are seen again.
+	// Key stands for the idempotency key. Hash is compared when the key, or source and reference, come again.
 	Key  KeyHash
 	Hash RequestHash
-	// ReplayOnly says that only a replay of an earlier order may be answered. This one is too far in the past, or its
-	// currency is not active.
+	// ReplayOnly says that the order is too far in the past to be placed. A replay of an earlier order is still
+	// answered.
 	ReplayOnly bool
 }
 
 // Placed is the answer to a placement.
 type Placed struct {
 	Stored
-	// Replayed says that the order was placed by an earlier request with the same key, or the same source and
-	// reference.
+	// Replayed says that an earlier request with the same key, or the same source and reference, placed the order.
 	Replayed bool
 }
 
-// Stored is an order as it is kept.
+// Stored is an order as it is stored.
 type Stored struct {
 	ID          uuidv7.ID
 	Payload     []byte // the encoded order, with its id
@@ -93,7 +93,7 @@ type Stored struct {
 	Cancellation *Cancellation
 }
 
-// Status is what became of an order.
+// Status is the status of an order.
 type Status string
 
 // The statuses of an order.
@@ -105,7 +105,7 @@ const (
 // Statuses returns all statuses.
 func Statuses() []Status { return []Status{StatusPlaced, StatusCancelled} }
 
-// Status returns what became of the order.
+// Status returns the status of the order.
 func (s *Stored) Status() Status {
 	if s.Cancellation != nil {
 		return StatusCancelled
@@ -113,23 +113,23 @@ func (s *Stored) Status() Status {
 	return StatusPlaced
 }
 
-// State says how far an order's message got.
+// State tells how far an order's message got.
 type State string
 
-// The states of a publication.
+// The states of a message.
 const (
 	Pending    State = "pending"
-	Waiting    State = "waiting" // refused and to be tried again, or behind one that is; a Publication calls it pending
+	Waiting    State = "waiting" // refused and to be retried, or behind one that is; a Publication calls it pending
 	Published  State = "published"
 	Parked     State = "parked"
-	Discarded  State = "discarded"   // parked, and then given up by an operator
-	HandedOver State = "handed_over" // left to another file, of which this service's turned out to be a copy
+	Discarded  State = "discarded"   // parked, then given up by an operator
+	HandedOver State = "handed_over" // left to another file, of which this one turned out to be a copy
 )
 
 // States returns all states.
 func States() []State { return []State{Pending, Waiting, Published, Parked, Discarded, HandedOver} }
 
-// Publication tells of an order's message. What is not known any more is left out.
+// Publication describes how far an order's message got. What is no longer known is left out.
 type Publication struct {
 	State    State     `json:"state" doc:"How far the message got; one that waits is pending here."`
 	Attempts *int      `json:"attempts,omitzero" doc:"Failures that were the message's own fault, plus the success. Left out when it is not known any more." example:"1"`
@@ -139,12 +139,12 @@ type Publication struct {
 // Query selects orders.
 type Query struct {
 	CustomerID string    // "" for all
-	Source     string    // "" for all; any other needs a Reference
+	Source     string    // "" for all; otherwise Reference is needed too
 	Reference  string    // "" for all
 	PlacedFrom time.Time // inclusive; zero for no bound
 	PlacedTo   time.Time // exclusive; zero for no bound
 	Before     uuidv7.ID // only orders with a smaller id; zero for all
-	Limit      int       // orders a page, at least 1
+	Limit      int       // orders per page, at least 1
 }
 
 // Page is one page of orders.
@@ -152,18 +152,18 @@ type Page struct {
 	Orders []Stored
 	// Corrupt are the ids of damaged orders on the page. They count towards the limit.
 	Corrupt []uuidv7.ID
-	// Next is the Before of the next page, zero when this is the last. A page may hold fewer orders than the limit and
-	// still have a next one: the store bounds how far it looks for a match.
+	// Next is the Before of the next page, or zero on the last page. A page may have fewer orders than the limit and
+	// still have a next one, because the store bounds how far it looks for matches.
 	Next uuidv7.ID
 }
 
-// Delivery is how far an order's messages got: that of its placement, and the list of all.
+// Delivery is how far an order's messages got: first that of the placement, then the list of all.
 type Delivery struct {
 	MessageDelivery
 	Messages []MessageDelivery `json:"messages" doc:"How far each message of the order got, in the order written. The first one is that of the placement, described above."`
 }
 
-// MessageDelivery is how far one message got. What is not known yet, or not any more, is left out.
+// MessageDelivery is how far one message got. What is not known yet, or no longer known, is left out.
 type MessageDelivery struct {
 	Type        string    `json:"type" doc:"The message's type, its ce_type." example:"ORDER_CREATED"`
 	State       State     `json:"state" doc:"How far the message got."`

@@ -6,8 +6,8 @@ import (
 	"ordertally/shared/text/spelling"
 )
 
-// nearest returns the name that a misspelt one probably means, "" when none is near: case and separators do not count,
-// and two letters may be wrong in a longer name.
+// nearest returns the name that a misspelt one probably means, or "". Case and separators do not count. In a longer
+// name, two letters may be wrong.
 func nearest(misspelt string, names []string) string {
 	const longest = 32 // bytes; bounds the work for hostile names
 	if len(misspelt) > longest {

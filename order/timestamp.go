@@ -6,14 +6,14 @@ import (
 	"ordertally/shared/text/rfc3339"
 )
 
-// MaxAhead is how far placed_at may be ahead of the service's clock: a client's clock is seldom exact. Such an order is
-// placed now.
+// MaxAhead is how far placed_at may be ahead of the service's clock, because a client's clock is seldom exact. Such an
+// order is placed now.
 const MaxAhead = 5 * time.Second
 
 // ParseTime reads an RFC 3339 time with its offset. The error is a sentence without its subject.
 func ParseTime(text string) (time.Time, error) { return rfc3339.Parse(text) }
 
-// parseTime also checks that the time lies in 1970 to MaxAhead from now.
+// parseTime also checks that the time is between 1970 and MaxAhead from now.
 func parseTime(text string, now time.Time) (time.Time, Rule, string) {
 	at, err := ParseTime(text)
 	switch {

@@ -7,14 +7,14 @@ import (
 	"ordertally/shared/event"
 )
 
-// maxPointer bounds the pointers of an answer, in bytes. A longer one is cut back to the nearest parent that fits.
+// maxPointer bounds the pointers of an answer, in bytes. A longer one is cut to the nearest parent that fits.
 const maxPointer = 256
 
-// full reports that the list has all that it may have. What follows is only counted: a body of a hundred thousand
-// violations must cost no more than a good one.
+// full reports that the list is full. Further violations are only counted, so a body with a hundred thousand of them
+// costs no more than a good one.
 func (s *scanner) full() bool { return len(s.violations) == MaxViolations }
 
-// violate records that the value read last breaks a rule.
+// violate records that the last value read breaks a rule.
 func (s *scanner) violate(rule Rule, detail string) {
 	switch {
 	case s.malformed != nil:
@@ -42,7 +42,7 @@ func (s *scanner) missing(parent, name string) {
 	s.violateAt(parent+"/"+name, RuleRequired, "is missing")
 }
 
-// unknown passes over a member whose name is none of the fields that a request may have.
+// unknown skips a member whose name is not a field that a request may have.
 func unknown[T any](s *scanner, name []byte, fields []event.Field[T], answered []string) {
 	if s.full() {
 		s.total++

@@ -2,17 +2,17 @@ package order
 
 import "time"
 
-// withdrawn are the codes that ISO 4217 once had, each with the month of its withdrawal. They are those of List Three
-// (historic denominations) of its maintenance agency SIX that are not in currencies, as the list stood in January 2026,
-// when the Bulgarian lev had joined it. The source is the copy in the data set currency-codes of github.com/datasets.
-// It agrees with SIX's own file of 2024-09-01, which stands beside it there, in all but ANG, BGN and CUC: ANG and BGN
+// withdrawn maps each code that ISO 4217 once had to the month of its withdrawal. The codes are those of List Three
+// (historic denominations) of its maintenance agency SIX that are not in currencies. The list is as of January 2026,
+// after the Bulgarian lev had joined it. The source is the copy in the data set currency-codes of github.com/datasets.
+// It agrees with SIX's own file of 2024-09-01, which is in the same data set, except for ANG, BGN and CUC. ANG and BGN
 // were withdrawn later, and CUC was entered later.
 //
 // A code that was withdrawn country by country has the last month. Where the list gives years (1989 to 1990), it is
-// December of the last. Units of account without a minor unit are left out: XEU, XFO, XFU, XRE.
+// December of the last one. Units of account without a minor unit are left out: XEU, XFO, XFU, XRE.
 //
-// List Three gives no minor units: an amount is in those that the code had last, such as pfennigs for DEM and whole
-// lire for ITL. Neither list says since when a code has been active, so that is not checked.
+// List Three gives no minor units. An amount is in the last ones that the code had, such as pfennigs for DEM and whole
+// lire for ITL. Neither list tells when a code became active, so that is not checked.
 var withdrawn = map[string]string{
 	"ADP": "2003-07", "AFA": "2003-01", "ALK": "1989-12", "ANG": "2025-03", "AOK": "1991-03", "AON": "2000-02",
 	"AOR": "2000-02", "ARA": "1992-01", "ARP": "1985-07", "ARY": "1990-12", "ATS": "2002-03", "AYM": "2005-10",
@@ -37,8 +37,8 @@ var withdrawn = map[string]string{
 	"ZWC": "1989-12", "ZWD": "2008-08", "ZWL": "2024-09", "ZWN": "2006-09", "ZWR": "2009-06",
 }
 
-// checkActive returns what is wrong with a currency at that time, "" for nothing. A code is active to the end of the
-// month of its withdrawal, by UTC: in most of those months the old money and the new one were both in use.
+// checkActive returns what is wrong with a currency at that time, or "". A code is active to the end of the month of
+// its withdrawal, in UTC. In most of those months both the old and the new money were in use.
 func checkActive(code string, at time.Time) string {
 	until, found := withdrawn[code]
 	placed := at.UTC().Format("2006-01")

@@ -14,7 +14,7 @@ import (
 // sampleDays is the query for the three days of real orders.
 const sampleDays = "/v1/activities/ORDER_CREATED/days?from=2010-12-01&to=2010-12-03&tz=Europe/London"
 
-// countTimeout bounds the wait until everything that was placed is counted.
+// countTimeout bounds the wait until everything placed is counted.
 const countTimeout = time.Minute
 
 type sampleStatistics struct {
@@ -29,8 +29,8 @@ type sampleStatistics struct {
 	} `json:"as_of"`
 }
 
-// Banner waits until what was placed is counted, and writes where everything is, three calls to try and the statistics
-// of the sample days.
+// Banner waits until everything placed is counted. Then it writes where everything is, three calls to try, and the
+// statistics of the sample days.
 func (s *Stack) Banner(ctx context.Context, w io.Writer) error {
 	statistics, err := s.settled(ctx)
 	if err != nil {
@@ -67,7 +67,7 @@ func (s *Stack) settled(ctx context.Context) (statistics sampleStatistics, err e
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if s.order.Backlog() == 0 { // asked first: what was published later is counted later
+		if s.order.Backlog() == 0 { // read this first, because what is published later is counted later
 			if statistics, err = s.sampleStatistics(ctx); err != nil || !statistics.AsOf.Lagging {
 				return statistics, err
 			}
@@ -75,7 +75,7 @@ func (s *Stack) settled(ctx context.Context) (statistics sampleStatistics, err e
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return statistics, context.Cause(ctx) // that of the caller when it was told to stop
+			return statistics, context.Cause(ctx) // the caller's cause when it was told to stop
 		}
 	}
 }

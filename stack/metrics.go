@@ -17,12 +17,12 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// open are the labels whose values are not known beforehand, or too many to list.
+// open are the labels whose values are unknown beforehand or too many to list.
 var open = []string{"activity", "method", "partition", "part", "route", "status", "version"}
 
-// Metrics runs both services for a moment and returns the metrics of each, but for those that the Prometheus library
-// brings along. Every metric is there from the start, but for those of requests and partitions, so Metrics makes a
-// request and waits for the partitions.
+// Metrics runs both services for a moment and returns the metrics of each, without those of the Prometheus library
+// itself. Every metric exists from the start, except those of requests and partitions. So Metrics makes a request and
+// waits for the partitions.
 func Metrics(ctx context.Context) (order, activity map[string]*dto.MetricFamily, err error) {
 	dir, err := os.MkdirTemp("", "ordertally-metrics-")
 	if err != nil {
@@ -61,7 +61,7 @@ func Metrics(ctx context.Context) (order, activity map[string]*dto.MetricFamily,
 	return nil, nil, fmt.Errorf("wait for the partitions: %w", ctx.Err())
 }
 
-// families reads metrics; of another page it finds none.
+// families reads metrics. On any other page it finds none.
 func families(ctx context.Context, url string) (map[string]*dto.MetricFamily, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -95,7 +95,7 @@ func WriteMetrics(w io.Writer, service string, all map[string]*dto.MetricFamily)
 	return err
 }
 
-// labels lists the labels of a metric, with their values if those are few and known.
+// labels lists the labels of a metric. It adds their values if those are few and known.
 func labels(family *dto.MetricFamily) string {
 	values := map[string]map[string]bool{}
 	for _, series := range family.GetMetric() {

@@ -14,12 +14,12 @@ import (
 	onlineretail "ordertally/testdata/online-retail"
 )
 
-// importedMark is the file that says that the samples were imported. Without it they are imported again, which places
-// nothing twice.
+// importedMark is the file that marks the samples as imported. Without it they are imported again, which places nothing
+// twice.
 const importedMark = "imported"
 
-// ImportSamples places the three days of real orders, unless an earlier start of the same data directory did. It
-// returns how many orders it placed.
+// ImportSamples places the three days of real orders, unless an earlier start with the same data directory did. It
+// returns the number of orders placed.
 func (s *Stack) ImportSamples(ctx context.Context) (placed int, err error) {
 	mark := filepath.Join(s.config.Data, importedMark)
 	if _, err := os.Stat(mark); !errors.Is(err, fs.ErrNotExist) {
@@ -41,7 +41,7 @@ func (s *Stack) ImportSamples(ctx context.Context) (placed int, err error) {
 	return summary.Placed, os.WriteFile(mark, nil, 0o600)
 }
 
-// writeSamples puts the sample files into the data directory, where a user can look at them and import them again.
+// writeSamples writes the sample files to the data directory. A user can look at them there and import them again.
 func (s *Stack) writeSamples() ([]string, error) {
 	dir := filepath.Join(s.config.Data, "online-retail")
 	if err := os.MkdirAll(dir, 0o750); err != nil {

@@ -1,5 +1,5 @@
-// Package stack runs both services and a broker in one process: for development, for the tour that `make run` gives,
-// and for the end-to-end tests beside it.
+// Package stack runs both services and a broker in one process: for development, for the tour of `make run`, and for
+// the end-to-end tests beside it.
 //
 //	HTTP ──> order ──> order.db        activity.db <── activity ──> HTTP
 //	           └──────────> broker ────────────────────────┘
@@ -23,7 +23,7 @@ import (
 	"ordertally/shared/service/telemetry"
 )
 
-// Config of a Stack. The tags make it the flags of `ordertally dev` as well.
+// Config configures a Stack. Its tags also make it the flags of `ordertally dev`.
 type Config struct {
 	Data              string `name:"data" default:"./data" help:"Directory that everything is kept in; made when absent."`
 	OrderListen       string `name:"order-listen" default:"127.0.0.1:8080" help:"Address of the order API."`
@@ -33,9 +33,9 @@ type Config struct {
 	// AllowUnauthenticated lets both services listen beyond loopback without keys.
 	AllowUnauthenticated bool   `name:"allow-unauthenticated" help:"Listen beyond loopback though no API key is configured: everybody may do everything."`
 	KafkaListen          string `name:"kafka-listen" default:"127.0.0.1:9092" help:"Address of the broker."`
-	// Verbosity of the logger, when it can be changed: both ops listeners do that.
+	// Verbosity is the level of the logger, if both ops listeners may change it.
 	Verbosity *telemetry.Level `kong:"-"`
-	// Drops of the logger, for the metrics of both.
+	// Drops counts the lines that the logger lost, for the metrics of both services.
 	Drops *telemetry.Drops `kong:"-"`
 }
 
@@ -49,11 +49,11 @@ type Stack struct {
 	activity *activityd.Service
 }
 
-// New returns a stack that is not started.
+// New returns a stack that has not started.
 func New(config Config, logger zerolog.Logger) *Stack { return &Stack{config: config, logger: logger} }
 
-// Start starts the broker, then order, then activity. When one fails, the others are stopped again. A port or a data
-// directory that is in use is an error that names it.
+// Start starts the broker, then order, then activity. If one fails, the others are stopped again. If a port or data
+// directory is in use, the error names it.
 func (s *Stack) Start(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return errors.Join(err, s.Stop(ctx))
@@ -107,10 +107,10 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	return nil
 }
 
-// Stop stops activity, order and the broker, each in its own order. Calling it again does nothing.
+// Stop stops activity, order and the broker, in that order. Calling it again does nothing.
 func (s *Stack) Stop(ctx context.Context) error { return s.steps.Stop(ctx) }
 
-// Wait returns nil when ctx ends and an error when a service could not go on.
+// Wait returns nil when ctx ends, or an error when a service cannot go on.
 func (s *Stack) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -122,8 +122,8 @@ func (s *Stack) Wait(ctx context.Context) error {
 	}
 }
 
-// OrderURL is the base of the order service's API, after Start.
+// OrderURL returns the base URL of the order service's API. Call it after Start.
 func (s *Stack) OrderURL() string { return "http://" + s.order.Addr() }
 
-// ActivityURL is the base of the activity service's API, after Start.
+// ActivityURL returns the base URL of the activity service's API. Call it after Start.
 func (s *Stack) ActivityURL() string { return "http://" + s.activity.Addr() }

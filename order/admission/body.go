@@ -2,7 +2,7 @@ package admission
 
 import "io"
 
-// takeBody takes room for a large body. A small one needs none.
+// takeBody reserves room for a large body. A small body needs none.
 func (p *Pass) takeBody(length int64) *Refusal {
 	if length <= largeBody {
 		return nil
@@ -14,7 +14,7 @@ func (p *Pass) takeBody(length int64) *Refusal {
 	return nil
 }
 
-// giveBack returns the room of a large body.
+// giveBack returns the room that a large body took.
 func (p *Pass) giveBack() {
 	if p.body > 0 {
 		p.gate.bodies.Release(p.client, p.body)
@@ -22,8 +22,8 @@ func (p *Pass) giveBack() {
 	p.body = 0
 }
 
-// Body wraps the request's body, which must be read through it. A body of unknown length takes room once it turns out
-// to be large. If there is none, Read returns a *Refusal.
+// Body wraps the request's body. The body must be read through the wrapper. A body of unknown length takes room once it
+// turns out to be large. If there is no room, Read returns a *Refusal.
 func (p *Pass) Body(body io.ReadCloser) io.ReadCloser {
 	if p.unsized == 0 {
 		return body

@@ -17,7 +17,7 @@ func noRoom(err error) bool {
 	return ok && refusal.Reason == admission.Bodies
 }
 
-// The room is 64 MiB. A body takes what it may have at most, even if it claims to be longer.
+// The room is 64 MiB. A body takes no more than the largest one allowed, even if it claims to be longer.
 func TestGate_KeepsOutOnlyLargeBodiesForLargeBodies(t *testing.T) {
 	g := admission.Unlimited()
 	var passes []*admission.Pass

@@ -1,5 +1,5 @@
-// Package admission decides whether a placement may begin. A service that takes in more than it can store answers
-// everybody late. One that refuses the excess before anything is written answers the others in time.
+// Package admission decides whether a placement may begin. A service that accepts more than it can store answers
+// everybody late. One that refuses the excess before anything is written answers the rest in time.
 package admission
 
 import (
@@ -17,20 +17,20 @@ import (
 	"ordertally/shared/settings"
 )
 
-// Config of a Gate. A field that is zero has its default.
+// Config configures a Gate. A zero field has its default.
 type Config struct {
-	// Latency is the longest that storing an order should take on average. While it takes longer, the gate admits only
-	// as many placements at once as are stored in that time. A value below three commits of the disk counts as three
-	// commits. Default 15 ms.
+	// Latency is the target for the average time that storing an order takes. While storing takes longer, the gate
+	// admits only as many placements at once as are stored in that time. A value below three commits of the disk counts
+	// as three commits. Default 15 ms.
 	Latency time.Duration `name:"latency" default:"15ms" range:"1ms..1m" help:"The longest that storing an order should take on average. While it takes longer, and longer than three commits of the disk, excess placements get a 503."`
-	// FreeDisk is how many bytes of the disk must be free. Default 16 MiB; -1 for no limit.
+	// FreeDisk is the number of bytes that must be free on the disk. Default 16 MiB; -1 for no limit.
 	FreeDisk int64 `name:"free-disk" default:"16777216" range:"-1, 1.." unit:"bytes" help:"Placements get a 503 while fewer bytes of the disk are free; --admission-free-disk=-1 for no limit."`
-	// BacklogAge is how long the oldest unpublished message may have waited. Default 0, no limit: orders are then
-	// accepted however long Kafka is unreachable.
+	// BacklogAge is how long the oldest unpublished message may wait. Default 0, no limit: orders are then accepted
+	// however long Kafka is unreachable.
 	BacklogAge time.Duration `name:"backlog-age" range:"0s.." help:"Placements get a 503 while the oldest unpublished message has waited longer; 0 for no limit."`
 }
 
-// Sources tell a Gate how the service is doing. DiskFree and BacklogAge are called once a second and may be slow.
+// Sources report how the service is doing. DiskFree and BacklogAge are called once a second and may be slow.
 type Sources struct {
 	Committing func() time.Duration  // how long the running commit has taken so far; called for every placement
 	SyncTime   func() time.Duration  // how long the disk takes for a commit
@@ -38,28 +38,29 @@ type Sources struct {
 	BacklogAge func() time.Duration  // of the oldest unpublished message
 }
 
-// The limits that are not settings. A placement weighs one, and one more for each full 8 KiB of its body.
+// These limits are not settings. A placement weighs one, plus one for each full 8 KiB of its body.
 const (
-	// minLimit is the lowest that the limit goes. So many placements share one commit anyway.
+	// minLimit is the lowest limit. This many placements share one commit anyway.
 	minLimit = 256
-	// maxLimit is the highest that the limit goes. initialLimit holds until the gate knows how fast the service is.
+	// maxLimit is the highest limit. initialLimit applies until the gate knows how fast the service is.
 	maxLimit     = 4096
 	initialLimit = 512
-	// minPlacements are admitted however much they weigh.
+	// minPlacements are admitted whatever they weigh.
 	minPlacements = 16
-	// syncs is how many commits of the disk a placement may take, whatever Latency says: the running one, its own, and
-	// one more for everything else. On a slow disk a lower limit stores nothing sooner. Each commit only has fewer
-	// orders.
+	// syncs is the number of disk commits that a placement may take, whatever Latency says: the running one, its own,
+	// and one for everything else. On a slow disk, a lower limit does not store anything sooner. It only puts fewer
+	// orders into each commit.
 	syncs = 3
-	// Nothing is admitted while a commit takes longer than stall, or than Latency if that is more.
+	// stall is how long a commit may take. While one takes longer than this and longer than Latency, nothing is
+	// admitted.
 	stall = 2 * time.Second
-	// window is how often the limit is set.
+	// window is the interval at which the limit is adjusted.
 	window = 100 * time.Millisecond
-	// look is how often the disk and the backlog are checked.
+	// look is the interval at which the disk and the backlog are checked.
 	look = time.Second
-	// A body above largeBody needs room among the large bodies. All of them share largeBodies bytes, and those of one
-	// client largeBodiesShare. So a client that sends large bodies slowly keeps out no small ones, and other clients'
-	// large ones only if several clients do it.
+	// A body larger than largeBody needs room. All large bodies share largeBodies bytes, and one client may have
+	// largeBodiesShare of them. So a client that sends large bodies slowly never blocks small ones. It takes several
+	// such clients to block other large ones.
 	largeBody                     = 64 << 10
 	largeBodies, largeBodiesShare = 64 << 20, 16 << 20
 )
@@ -88,7 +89,7 @@ type Gate struct {
 	spent  atomic.Int64 // nanoseconds that they took, times their weight
 }
 
-// New returns a Gate, which follows its sources while Run runs. It registers order_admission_limit and
+// New returns a Gate. The gate follows its sources while Run runs. New registers order_admission_limit and
 // order_admission_refused_total{reason} with reg.
 func New(config Config, sources Sources, reg prometheus.Registerer, logger zerolog.Logger) *Gate {
 	settings.Fill(&config)
@@ -106,7 +107,7 @@ func New(config Config, sources Sources, reg prometheus.Registerer, logger zerol
 	return g
 }
 
-// Unlimited returns a Gate for tests and tools. It has no sources, and its limit stays the initial one.
+// Unlimited returns a Gate for tests and tools. It has no sources, and its limit stays at the initial one.
 func Unlimited() *Gate {
 	never := func() time.Duration { return 0 }
 	none := Sources{Committing: never, SyncTime: never}
@@ -145,14 +146,14 @@ func (g *Gate) CheckDisk(context.Context) error {
 	)
 }
 
-// adjust sets the limit by Little's law: it is how many are stored in the time that storing one should take.
+// adjust sets the limit by Little's law: the number of placements stored in the time that one may take.
 //
-// While that time is kept, a limit that is used grows, so it does not hold back a service that keeps up. A limit that
-// is not used goes back to the initial one. Otherwise the first moment of a flood would be let in whole.
+// While storing is fast enough, a limit that is reached grows, so it never slows down a service that keeps up. An
+// unused limit returns to the initial one. Otherwise the start of a flood would all be let in.
 func (g *Gate) adjust(elapsed time.Duration) {
 	g.arriving.next()
 	done, spent := g.done.Swap(0), g.spent.Swap(0)
-	// Arriving placements use the limit too, but at most twice those that were stored: headers alone do not raise it.
+	// Arriving placements count too, up to twice the number stored. Headers alone must not raise the limit.
 	peak := max(g.peak.Swap(0), min(g.coming.Swap(0), 2*done))
 	if elapsed <= 0 {
 		return

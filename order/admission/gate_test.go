@@ -43,7 +43,7 @@ func start(t *testing.T, config admission.Config) *rig {
 	return r
 }
 
-// place is a placement that takes d. It returns the reason of a refusal, "" for none.
+// place makes a placement that takes d. It returns the reason of a refusal, or "".
 func (r *rig) place(d time.Duration) admission.Reason {
 	pass, err := r.Arrive("", 100, 1<<20)
 	if err == nil {
@@ -57,7 +57,7 @@ func (r *rig) place(d time.Duration) admission.Reason {
 	return ""
 }
 
-// load places from n clients for d. Each places again as soon as it is answered. The disk stores perSecond orders.
+// load places from n clients for d. Each places again once it is answered. The disk stores perSecond orders.
 func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, slowest time.Duration) {
 	var a, x, slow, busy atomic.Int64
 	done := make(chan struct{})
@@ -78,7 +78,7 @@ func (r *rig) load(n, perSecond int, d time.Duration) (admitted, refused int, sl
 					<-time.After(100 * time.Millisecond)
 					continue
 				}
-				// wait for those that are inside
+				// wait for the placements inside
 				<-time.After(time.Duration(busy.Add(1)) * time.Second / time.Duration(perSecond))
 				busy.Add(-1)
 				pass.Leave()
@@ -122,7 +122,7 @@ func TestGate_RefusesNothingOnASlowDisk(t *testing.T) {
 			go func() {
 				defer func() { ended <- struct{}{} }()
 				for range 100 {
-					if r.place(2*commit) != "" { // the commit under way, and its own
+					if r.place(2*commit) != "" { // the running commit, and its own
 						refused.Add(1)
 					}
 				}

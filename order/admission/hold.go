@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// A refusal for overload is held back for a random time between minHold and three times that. Refusing costs half of
-// what storing does. If clients asked again at once, no time would be left for the placements that were admitted.
+// A refusal for overload is delayed by a random time between minHold and three times that. A refusal costs half as much
+// as storing an order. If clients retried at once, no time would be left for the placements that were admitted.
 //
-// In a larger flood refusals are held back longer, up to maxHold. No more weight is refused in a second than was
-// stored, or than minRefusals if that is more. This is approximate, because turns that are given up may be lost. The
-// waiting requests' bodies stay in the kernel; HTTP/2 keeps up to 128 KiB of each connection in the process.
+// In a larger flood, refusals are delayed longer, up to maxHold. The weight refused in a second is at most the weight
+// stored, or minRefusals if that is more. This is approximate, because turns that are given up may be lost. The bodies
+// of delayed requests stay in the kernel. HTTP/2 keeps up to 128 KiB of each connection in the process.
 const (
 	minHold     = 250 * time.Millisecond
 	maxHold     = 5 * time.Second
@@ -20,7 +20,7 @@ const (
 )
 
 // Hold waits before an error of this package is sent to the client. It returns early when ctx ends or stopping is
-// closed. The caller should have let go of the request's body before it calls Hold.
+// closed. The caller should release the request's body before it calls Hold.
 func (p *Pass) Hold(ctx context.Context, stopping <-chan struct{}, err error) {
 	if !errors.Is(err, overload) {
 		return

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// A placement weighs one more for each full unit of its body, because decoding, storing and answering take longer.
+// unit is the body size that adds one to a placement's weight. Large bodies take longer to decode, store and answer.
 const unit = 8 << 10
 
 func weight(length int64) int64 { return 1 + max(length, 0)/unit }
 
-// Pass is what one placement has of a Gate. It belongs to one goroutine.
+// Pass is one placement's use of a Gate. It belongs to one goroutine.
 type Pass struct {
 	gate    *Gate
 	client  string
-	window  int64     // in which it arrived; 0 when it does not count as arriving
-	unsized int64     // the longest that a body of unknown length may be; 0 for other bodies
+	window  int64     // the window it arrived in; 0 when it does not count as arriving
+	unsized int64     // the limit for a body of unknown length; 0 for other bodies
 	body    int64     // room taken for a large body, in bytes
 	weight  int64     // by Content-Length before Enter, by the real length after
-	entered time.Time // zero unless it is inside
+	entered time.Time // zero unless it has entered
 }
 
-// Arrive asks for admission before the body is read. Length is the request's Content-Length, -1 when it is not known,
-// and longest is the longest body that is accepted. The client has a share of the room for large bodies; "" is one that
-// stands for many and has none. The error is a *Refusal. Leave must be called in any case.
+// Arrive asks for admission before the body is read. length is the request's Content-Length, or -1 when it is unknown.
+// longest is the largest body that is accepted. Each client has a share of the room for large bodies. The client ""
+// stands for many and has no share. The error is a *Refusal. The caller must call Leave in any case.
 func (g *Gate) Arrive(client string, length, longest int64) (*Pass, error) {
 	pass := &Pass{gate: g, client: client, weight: weight(min(length, longest))}
 	if r := g.refusal(); r != nil {
@@ -38,7 +38,7 @@ func (g *Gate) Arrive(client string, length, longest int64) (*Pass, error) {
 	return pass, nil
 }
 
-// Enter begins the placement once its body was read. The error is a *Refusal.
+// Enter begins the placement after its body was read. The error is a *Refusal.
 func (p *Pass) Enter(length int) error {
 	g := p.gate
 	g.arriving.remove(p.window)
@@ -47,7 +47,7 @@ func (p *Pass) Enter(length int) error {
 	reached(&g.peak, inside)
 	if inside-p.weight >= g.limit.Load() && orders > minPlacements {
 		g.leave(p.weight)
-		p.giveBack() // nobody keeps the body while the refusal is held back
+		p.giveBack() // the body must not stay in memory while the refusal is delayed
 		return g.refuse(overload)
 	}
 	p.entered = time.Now()
@@ -59,8 +59,8 @@ func (g *Gate) leave(weight int64) {
 	g.inside.Add(-weight)
 }
 
-// Placed ends the placement. It comes before the answer, so a client that does not read its answer holds no place.
-// Without Enter, and the second time, it does nothing.
+// Placed ends the placement. Call it before the answer, so that a client that does not read its answer holds no place.
+// It does nothing without Enter or when called again.
 func (p *Pass) Placed() {
 	if p.entered.IsZero() {
 		return
@@ -71,7 +71,7 @@ func (p *Pass) Placed() {
 	p.entered = time.Time{}
 }
 
-// Leave gives back everything. The room of a large body is kept until then, because its answer is as large.
+// Leave gives everything back. The room of a large body is kept until then, because the answer is as large.
 func (p *Pass) Leave() {
 	p.Placed()
 	p.gate.arriving.remove(p.window)
@@ -79,7 +79,7 @@ func (p *Pass) Leave() {
 	p.giveBack()
 }
 
-// refusal returns why nobody may enter now; nil if they may.
+// refusal returns why nobody may enter now, or nil.
 func (g *Gate) refusal() *Refusal {
 	if r := g.standing.Load(); r != nil {
 		return r

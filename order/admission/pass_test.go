@@ -15,7 +15,7 @@ func overloaded(err error) bool {
 	return ok && refusal.Reason == admission.Overload
 }
 
-// Placements whose bodies are still arriving count, until it is clear that their clients send slowly.
+// Placements whose bodies are still arriving count, until their clients prove to be slow.
 func TestGate_DoesNotLetInTheFirstMomentOfAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})
@@ -40,7 +40,7 @@ func TestGate_DoesNotLetInTheFirstMomentOfAFlood(t *testing.T) {
 	})
 }
 
-// A few are let in however long they are.
+// A few are let in, however long they are.
 func TestGate_CountsLongOrdersMore(t *testing.T) {
 	for _, tc := range []struct {
 		length, most int
@@ -72,7 +72,7 @@ func TestGate_CountsLongOrdersMore(t *testing.T) {
 	}
 }
 
-// Clients that send no bodies must not raise the limit for a flood that follows.
+// Clients that send no bodies must not raise the limit for a later flood.
 func TestGate_DoesNotRaiseTheLimitForHeadersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})
@@ -99,8 +99,8 @@ func TestGate_DoesNotRaiseTheLimitForHeadersAlone(t *testing.T) {
 	})
 }
 
-// The bodies come a round trip after the headers, so few placements are inside at once. All can be stored, so the gate
-// must learn to let all in.
+// The bodies arrive a round trip after the headers, so few placements are inside at once. All can be stored, so the
+// gate must learn to let all in.
 func TestGate_RaisesTheLimitForBodiesThatComeLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, admission.Config{})

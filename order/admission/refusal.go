@@ -8,7 +8,7 @@ type Reason string
 // The reasons.
 const (
 	Overload Reason = "overload"     // more at once than can be stored in time
-	Stalled  Reason = "stalled"      // a commit hangs
+	Stalled  Reason = "stalled"      // a commit is stuck
 	Bodies   Reason = "large_bodies" // no room for another large body
 	Disk     Reason = "disk"         // less than FreeDisk is free
 	Backlog  Reason = "backlog"      // a message has waited longer than BacklogAge
@@ -17,14 +17,14 @@ const (
 // Reasons returns all reasons.
 func Reasons() []Reason { return []Reason{Overload, Stalled, Bodies, Disk, Backlog} }
 
-// Refusal is the error of a placement that may not begin. Nothing was written.
+// Refusal is the error for a placement that may not begin. Nothing was written.
 type Refusal struct {
 	Reason     Reason
 	RetryAfter time.Duration
 	detail     string
 }
 
-// Error tells the client why, and what to do.
+// Error tells the client why it was refused, and what to do.
 func (r *Refusal) Error() string {
 	return r.detail + " Nothing was stored. Repeat the request later, with the same Idempotency-Key."
 }

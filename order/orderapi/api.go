@@ -1,9 +1,9 @@
-// Package orderapi serves the order service's HTTP API. CONTRACT: routes, fields and codes are relied on by others.
+// Package orderapi serves the order service's HTTP API. CONTRACT: clients rely on its routes, fields and codes.
 //
-// Beside the orders it has the operators' routes, below /v1/outbox, for messages that are parked.
+// Besides the orders, it has the operators' routes for parked messages, below /v1/outbox.
 //
-// It decodes nothing of an order and decides nothing about it: package order does. A stored order is answered as the
-// bytes that were stored.
+// It does not decode orders and decides nothing about them: package order does. A stored order is answered byte for
+// byte.
 package orderapi
 
 import (
@@ -26,14 +26,14 @@ import (
 	"ordertally/shared/web/webpage"
 )
 
-// Config is what the API serves.
+// Config configures the API.
 type Config struct {
 	Orders   *order.Orders
 	Store    order.Store
 	Outbox   *outbox.Outbox     // its parked messages
 	Recovery *recovery.Recovery // reports on the outbox
-	Topic    string             // that messages are published to
-	Guard    *auth.Guard        // says who may do what
+	Topic    string             // where messages are published
+	Guard    *auth.Guard        // decides who may do what
 	Limiter  *ratelimit.Limiter
 	Gate     *admission.Gate // admits placements
 	Logger   zerolog.Logger
@@ -55,7 +55,7 @@ func New(config Config) http.Handler {
 // Document returns the API's OpenAPI document.
 func Document() *huma.OpenAPI { return openapi.Document(contract()) }
 
-// routes is the one table of what is served, and of the scope that each needs.
+// routes is the one table of all routes and the scope that each needs.
 func (a *api) routes() []web.Route {
 	keys := keyapi.API{Guard: a.Guard, Program: "order", Logger: a.Logger}
 	parked := a.parked()
@@ -77,7 +77,8 @@ func (a *api) routes() []web.Route {
 	}...)
 }
 
-// handle renders the error of a handler; what no table knows is logged, because the client is not told.
+// handle renders the error of a handler. An error that no table knows is logged, because the client is not told about
+// it.
 func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := serve(w, r)
@@ -85,11 +86,11 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 			return
 		}
 		if errors.Is(err, web.ErrClientGone) || r.Context().Err() != nil {
-			// cuts the connection: one that only stopped sending would take an empty answer for a success
+			// cuts the connection; a client that only stopped sending would take an empty answer for a success
 			panic(http.ErrAbortHandler)
 		}
 		p := problemOf(err)
-		if p.Status >= http.StatusInternalServerError && p.Code != web.CodeOverloaded { // an overload is no failure
+		if p.Status >= http.StatusInternalServerError && p.Code != web.CodeOverloaded { // an overload is not a failure
 			a.failures.Log(r, p.Status, err)
 		}
 		problem.Write(w, r, p)

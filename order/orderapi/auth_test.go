@@ -102,9 +102,9 @@ func TestOrdersOfThePastNeedTheirScope(t *testing.T) {
 	}
 }
 
-// TestWhoIsNotLetInIsNotRead: a body that would be refused is not looked at, and the refusal is the same for every
-// body.
-func TestWhoIsNotLetInIsNotRead(t *testing.T) {
+// TestAPI_DoesNotReadARefusedCaller checks that a refused caller's body is not read, and that every body gets the same
+// refusal.
+func TestAPI_DoesNotReadARefusedCaller(t *testing.T) {
 	s := apitest.Start(t, clock.NewManual(now))
 	authtest.Key(t, s.Keys, auth.OrdersWrite)
 	before := s.Transactions()
@@ -128,9 +128,9 @@ func TestWhoIsNotLetInIsNotRead(t *testing.T) {
 	}
 }
 
-// TestAnOrderGrowsOld: a request that was let in while its placed_at was recent is answered again when it is not any
-// more.
-func TestAnOrderGrowsOld(t *testing.T) {
+// TestPlace_AnswersARetryWhenTheOrderIsOld checks that a request accepted while its placed_at was recent is still
+// answered when placed_at is old.
+func TestPlace_AnswersARetryWhenTheOrderIsOld(t *testing.T) {
 	at := clock.NewManual(now)
 	s := apitest.Start(t, at)
 	plain := authtest.Key(t, s.Keys, auth.OrdersWrite)
@@ -148,8 +148,8 @@ func TestAnOrderGrowsOld(t *testing.T) {
 	}
 }
 
-// TestActsAreRecordedWithTheirActor: who may decide is on record with what was decided.
-func TestActsAreRecordedWithTheirActor(t *testing.T) {
+// TestAPI_RecordsWhoDecided checks that each decision is recorded together with who made it.
+func TestAPI_RecordsWhoDecided(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	ill, _ := s.PublishWithout("sick")
 	placeSick(t, s, 1)

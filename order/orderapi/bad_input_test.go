@@ -21,7 +21,7 @@ func body(lines string, members ...string) string {
 	return `{"currency":"GBP","lines":[` + lines + `]` + strings.Join(append([]string{""}, members...), ",") + `}`
 }
 
-// call is one request; what is empty is left out.
+// call is one request. Empty fields are left out.
 type call struct {
 	method, path, body string
 	header             http.Header
@@ -64,7 +64,7 @@ func get(path string) call { return call{method: http.MethodGet, path: path} }
 
 func on(method, path string) call { return call{method: method, path: path} }
 
-// TestBadInput: each request gets the problem that the contract names, and nothing is stored.
+// TestBadInput checks that each request gets the problem that the contract names, and that nothing is stored.
 func TestBadInput(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	if resp, answer := post(body(goodLine), "Idempotency-Key", "used").do(t,
@@ -78,7 +78,7 @@ func TestBadInput(t *testing.T) {
 		call   call
 		status int
 		code   string
-		rule   string // of the first error, with its pointer before it
+		rule   string // of the first error, after its pointer
 	}{
 		{"empty body", post(``), 400, "malformed_json", " empty_body"},
 		{"not JSON", post(`currency=GBP`), 400, "malformed_json", " syntax"},
@@ -214,7 +214,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// nextCursor places three orders of customer c and returns the cursor of their second page.
+// nextCursor places three orders of customer c and returns the cursor of the second page.
 func nextCursor(t *testing.T, service *apitest.Service) string {
 	t.Helper()
 	for range 3 {
@@ -239,7 +239,7 @@ func flipped(cursor string) string {
 	return string(b)
 }
 
-// TestMethods: every route by every method, so that no 405 turns into a 404.
+// TestMethods tries every route with every method, so that no 405 turns into a 404.
 func TestMethods(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	const missing = "/v1/orders/01890a5d-ac96-774b-8000-a8b45f0c6d21"
@@ -271,9 +271,9 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestHalfARequestIsNoSuccess: a client that stops sending in the middle of its body, and goes on reading, must not
+// TestPlace_HalfARequestIsNoSuccess has a client stop sending in the middle of its body and keep reading. It must not
 // read a success.
-func TestHalfARequestIsNoSuccess(t *testing.T) {
+func TestPlace_HalfARequestIsNoSuccess(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	before := service.Transactions()
 	for _, path := range []string{"/v1/orders", "/v1/outbox/parked/discard"} {

@@ -40,7 +40,7 @@ var benchBody = []byte(`{"reference":"536365","currency":"GBP","lines":[` +
 	`{"sku":"71053","description":"WHITE METAL LANTERN","quantity":6,"unit_price":339},` +
 	`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275}]}`)
 
-// nowhere answers like a store and stores nothing: the baseline of BenchmarkHTTP.
+// nowhere answers like a store but stores nothing. It is the baseline of BenchmarkHTTP.
 type nowhere struct {
 	order.Store
 	ids *uuidv7.Source
@@ -63,7 +63,7 @@ func BenchmarkHTTP(b *testing.B) {
 	unstored := serve(b, nowhere{ids: uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})}, auth.Unguarded())
 	var with, without float64
 	for range b.N {
-		for range 3 { // in turn, so that a noisy neighbour meets both
+		for range 3 { // alternating, so that a noisy neighbour affects both
 			without += hammer(b, unstored, "", 2*time.Second)
 			with += hammer(b, stored, "", 2*time.Second)
 		}
@@ -116,7 +116,7 @@ func serve(b *testing.B, store order.Store, guard *auth.Guard) (address string) 
 	return server.Addr()
 }
 
-// hammer places orders for d and returns how many were placed a second.
+// hammer places orders for d and returns the rate per second.
 func hammer(b *testing.B, address, credential string, d time.Duration) float64 {
 	b.Helper()
 	var placed atomic.Int64
@@ -140,7 +140,7 @@ func hammer(b *testing.B, address, credential string, d time.Duration) float64 {
 	return float64(placed.Load()) / time.Since(start).Seconds()
 }
 
-// conn is a client that costs little beside the server: one request of fixed bytes at a time.
+// conn is a client that costs little compared with the server. It sends one request of fixed bytes at a time.
 type conn struct {
 	net.Conn
 	reader  *bufio.Reader

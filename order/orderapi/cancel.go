@@ -6,10 +6,10 @@ import (
 	"ordertally/shared/web"
 )
 
-// answerMargin is what the answer to a cancellation has at most beside the order, in bytes.
+// answerMargin is the most that the answer to a cancellation has besides the order, in bytes.
 const answerMargin = 8 << 10
 
-// cancel answers the cancelled order.
+// cancel cancels an order and answers with it.
 func (a *api) cancel(w http.ResponseWriter, r *http.Request) error {
 	if _, err := web.Parameters(r); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (a *api) cancel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// Room for the answer comes first: after the cancellation it is too late to refuse the request.
+	// Take room for the answer first. After the cancellation it is too late to refuse the request.
 	release, err := a.answers.Take(r, len(stored.Payload)+answerMargin)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (a *api) cancel(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readOptionalBody reads a body that may be missing, and then needs no media type.
+// readOptionalBody reads a body that may be missing. A missing body needs no media type.
 func readOptionalBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil

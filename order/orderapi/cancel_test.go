@@ -151,7 +151,7 @@ func TestCancel_RefusesWhatItDoesNotUnderstand(t *testing.T) {
 	}
 }
 
-// TestCancel_PublishesAMessageOfItsOwn: that of the placement stays as it was.
+// TestCancel_PublishesAMessageOfItsOwn also checks that the placement's message does not change.
 func TestCancel_PublishesAMessageOfItsOwn(t *testing.T) {
 	service := apitest.Start(t, clock.NewManual(now))
 	id, answer := placeOne(t, service)
@@ -201,7 +201,8 @@ func TestCancel_PublishesAMessageOfItsOwn(t *testing.T) {
 	})
 }
 
-// TestCancel_KeysBelongToTheirCaller: and an order that was placed ahead of the clock is not cancelled before that.
+// TestCancel_KeysBelongToTheirCaller also checks that an order placed ahead of the clock is not cancelled before its
+// time.
 func TestCancel_KeysBelongToTheirCaller(t *testing.T) {
 	at := clock.NewManual(now)
 	service := apitest.Start(t, at)

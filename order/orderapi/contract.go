@@ -22,7 +22,7 @@ const says = "Accepts orders and publishes each exactly once. Amounts are whole 
 	"currency: 255 GBP is 2.55 pounds. Times are RFC 3339; " +
 	"in the path and the query of a request write + as %2B."
 
-// The types of answers and requests that are not marshalled from one Go type.
+// The types of requests and answers that are not marshalled from one Go type.
 type (
 	orderPage struct {
 		Orders  []placedOrder `json:"orders" doc:"The newest first."`
@@ -46,8 +46,8 @@ var (
 	moment = &openapi.Schema{Type: "string", Format: "date-time"}
 )
 
-// orderBody is what a request for an order may have. Beyond the schema: each lines[].quantity times unit_price and the
-// total fit 64 bits, placed_at is at most 5 s ahead, no control characters.
+// orderBody is what a request for an order may contain. Some rules are not in the schema. Each lines[].quantity times
+// unit_price, and the total, must fit in 64 bits. placed_at is at most 5 s ahead. Control characters are not allowed.
 func orderBody() openapi.Named {
 	draft := askedSchema(event.OrderFields)
 	draft.DependentRequired = map[string][]string{"source": {"reference"}}
@@ -100,7 +100,7 @@ func closedSets() []openapi.Closed {
 	}
 }
 
-// contract is what the document is made of.
+// contract is what the document is built from.
 func contract() openapi.API {
 	rules := make([]string, 0, len(order.Rules()))
 	for _, rule := range order.Rules() {

@@ -9,8 +9,9 @@ import (
 	"ordertally/shared/web"
 )
 
-// A cursor is opaque to clients: version, the last id of the page before, and a CRC-32C over both and the filters, so
-// that one that was cut, or is used with other filters, is told from a good one. It is no secret and gives no access.
+// A cursor is opaque to clients. It has a version, the last id of the previous page, and a CRC-32C over both and the
+// filters. The checksum detects a cursor that was cut or is used with other filters. A cursor is not a secret and gives
+// no access.
 
 const (
 	cursorVersion = 1

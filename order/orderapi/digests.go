@@ -28,7 +28,8 @@ type digestQuarter struct {
 // digestsFilters is what cursors of this list are bound to.
 const digestsFilters = "digests"
 
-// digests answers sums of the published orders by the quarter hour they were placed in, for `activity verify`.
+// digests answers the sums of the published orders, by the quarter hour in which they were placed. `activity verify`
+// uses it.
 func (a *api) digests(w http.ResponseWriter, r *http.Request) error {
 	values, err := web.Parameters(r, "cursor")
 	if err != nil {

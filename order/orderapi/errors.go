@@ -11,7 +11,7 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// The kinds of problems of this API, beside those of the shared packages.
+// The kinds of problems of this API, besides those of the shared packages.
 var (
 	kindInvalidKey = problem.Kind{
 		Status: http.StatusBadRequest, Code: string(order.CodeInvalidKey),
@@ -56,7 +56,7 @@ var (
 		Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
 
-// rejections is the kind of problem of each code of a refused request.
+// rejections maps the code of a refused request to a kind of problem.
 var rejections = map[order.Code]problem.Kind{
 	order.CodeMalformedJSON:       problem.KindMalformedJSON,
 	order.CodeInvalidKey:          kindInvalidKey,
@@ -94,9 +94,9 @@ func retryable(kind problem.Kind, detail string) problem.Problem {
 	return p
 }
 
-// problemOf is the one place that turns errors into answers.
+// problemOf is the only place where errors become answers.
 func problemOf(err error) problem.Problem {
-	// before problems: it may be why a body could not be read
+	// before problems: a refusal may be why a body could not be read
 	if refusal, ok := errors.AsType[*admission.Refusal](err); ok {
 		p := retryable(kindOverloaded, refusal.Error())
 		p.RetryAfter = refusal.RetryAfter

@@ -7,7 +7,7 @@ import (
 	"ordertally/shared/event"
 )
 
-// The order that the document shows: as it is asked for, and as it is answered.
+// The order that the document shows, as a request and as an answer.
 var (
 	exampleTime = time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
 

@@ -10,8 +10,8 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// FuzzCursor: a cursor that is taken is one that this list would have answered with, letter for letter, for these
-// filters and no others.
+// FuzzCursor checks that an accepted cursor is exactly what this list would have returned, for these filters and no
+// others.
 func FuzzCursor(f *testing.F) {
 	id, err := uuidv7.Parse("01890a5d-ac96-774b-8000-a8b45f0c6d21")
 	if err != nil {
@@ -39,7 +39,7 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// FuzzIdempotencyKey: a header is taken when it is what the contract says, and then as it stands.
+// FuzzIdempotencyKey checks that a header is accepted if the contract allows it, and is then used unchanged.
 func FuzzIdempotencyKey(f *testing.F) {
 	for _, seed := range []string{"", "k", "a b", "ключ", strings.Repeat("k", 255), strings.Repeat("k", 256), "\x00",
 		"~", "!", "\x7f", " k"} {

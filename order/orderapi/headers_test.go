@@ -13,7 +13,8 @@ import (
 	"ordertally/shared/clock"
 )
 
-// answered asks as somebody and returns the answer without its body. The document's check looks at it, too.
+// answered sends a request with a credential and returns the answer without its body. The answer is also checked
+// against the document.
 func answered(t *testing.T, s *apitest.Service, method, path, credential, body string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
@@ -30,8 +31,8 @@ func answered(t *testing.T, s *apitest.Service, method, path, credential, body s
 	return response
 }
 
-// TestLimitsAreTold: where there are limits every answer says how its sender stands, and a 429 when to come again.
-func TestLimitsAreTold(t *testing.T) {
+// TestAPI_TellsTheLimits checks that every answer tells the sender's limits, and that a 429 tells when to come again.
+func TestAPI_TellsTheLimits(t *testing.T) {
 	s := apitest.New(t, clock.NewManual(now))
 	s.Limits = ratelimit.Config{PerAddress: 0.01, Burst: 200 * time.Second} // two requests, and then none for long
 	s.Start()
@@ -48,9 +49,9 @@ func TestLimitsAreTold(t *testing.T) {
 	}
 }
 
-// TestWhatIsNeededIsTold: a 401 and a 403 say what would do, also the 403 of an order of the past, which its body
-// earns.
-func TestWhatIsNeededIsTold(t *testing.T) {
+// TestAPI_TellsWhatIsNeeded checks that a 401 and a 403 tell what would be enough. This includes the 403 for an order
+// of the past, which depends on the body.
+func TestAPI_TellsWhatIsNeeded(t *testing.T) {
 	s := apitest.Start(t, clock.NewManual(now))
 	shop := authtest.Key(t, s.Keys, auth.OrdersWrite)
 	old := strings.Replace(small, "{", `{"placed_at":"2010-12-01T08:26:00Z",`, 1)

@@ -12,8 +12,7 @@ import (
 	"ordertally/shared/web/hostiletest"
 )
 
-// TestHostileRequests is what order answers to what nobody should send; see [hostiletest.Table.Run] for what each
-// answer must be.
+// TestHostileRequests sends order what nobody should send. See [hostiletest.Table.Run] for the expected answers.
 func TestHostileRequests(t *testing.T) {
 	manual := clock.NewManual(now)
 	s := apitest.Start(t, manual)

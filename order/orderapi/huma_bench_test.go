@@ -16,7 +16,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// humaOrder is the body of a placement as huma would have it: its rules, as far as they can be told, as tags.
+// humaOrder is the body of a placement for huma, with its rules as tags as far as tags can express them.
 type humaOrder struct {
 	Body struct {
 		Reference  string `json:"reference,omitempty" maxLength:"128"`

@@ -10,8 +10,8 @@ import (
 	"ordertally/shared/event/cloudevent"
 )
 
-// TestPlace_PublishesTheHashesOfKeyAndRequest: a service that lost its file can know from the topic which keys were
-// used, and for what.
+// TestPlace_PublishesTheHashesOfKeyAndRequest checks the hashes in the message. With them, a service that lost its file
+// can learn from the topic which keys were used, and for what.
 func TestPlace_PublishesTheHashesOfKeyAndRequest(t *testing.T) {
 	service := apitest.Start(t, clock.NewManual(now))
 	_, publisher := service.PublishWithout("nothing")

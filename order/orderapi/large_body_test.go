@@ -12,9 +12,9 @@ import (
 	"ordertally/shared/clock"
 )
 
-// TestBodiesOfUnknownLengthThatGrowLarge: a client that sends large bodies in chunks, and does not end them, is refused
-// one too many when that grows large. Others place, and so does it what is small.
-func TestBodiesOfUnknownLengthThatGrowLarge(t *testing.T) {
+// TestPlace_RefusesChunkedBodiesThatGrowLarge has a client send large bodies in chunks without ending them. One body
+// too many is refused once it grows large. Other clients still place orders, and so does this one with small bodies.
+func TestPlace_RefusesChunkedBodiesThatGrowLarge(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
 	place := func(from string, body io.Reader) *httptest.ResponseRecorder {

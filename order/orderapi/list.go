@@ -12,9 +12,9 @@ import (
 	"ordertally/shared/web"
 )
 
-// list answers {"orders":[...],"next_cursor":"..."}, newest first by id. next_cursor is left out on the last page. A
-// page may hold fewer orders than the limit, even none, and still have a next one: the store bounds how far it looks
-// for matches. "corrupt" has the ids of orders that are damaged.
+// list answers {"orders":[...],"next_cursor":"..."}, newest first by id. The last page has no next_cursor. A page may
+// have fewer orders than the limit, even none, and still have a next one, because the store bounds how far it looks for
+// matches. "corrupt" has the ids of damaged orders.
 func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 	values, err := web.Parameters(r, "source", "reference", "customer_id", "placed_from", "placed_to", "limit",
 		"cursor")
@@ -36,8 +36,8 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) error {
 	return a.answers.Write(w, r, page)
 }
 
-// page makes a page, and the cursor of the next one if there is one, in its turn: it takes up to 6 MiB while it is
-// made, by what the store bounds it to and the largest order, stored and as the answer.
+// page makes a page, and the cursor of the next one if there is one. It waits for its turn, because making a page takes
+// up to 6 MiB. That figure follows from the store's bound and the largest order, both as stored and as answered.
 func (a *api) page(r *http.Request, query order.Query, bound string) (text []byte, cursor string, err error) {
 	end, err := a.answers.Turn(r)
 	if err != nil {
@@ -114,15 +114,15 @@ func readTime(values url.Values, name string) (time.Time, error) {
 		return time.Time{}, web.InvalidParameter(name,
 			"must be an RFC 3339 time such as 2010-12-01T00:00:00Z, with + written as %2B.")
 	}
-	// No order is older, and the zero time would mean no bound.
+	// No order is older. The zero time would mean no bound.
 	if epoch := time.Unix(0, 0); at.Before(epoch) {
 		at = epoch
 	}
 	return at, nil
 }
 
-// filters names what a cursor is bound to: it goes on with the same selection only. The limit may change from page to
-// page.
+// filters returns what a cursor is bound to. A cursor only continues the same selection. The limit may change from page
+// to page.
 func filters(values url.Values) string {
 	bound := url.Values{}
 	for _, name := range []string{"source", "reference", "customer_id", "placed_from", "placed_to"} {

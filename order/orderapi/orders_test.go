@@ -103,7 +103,7 @@ func TestAKeyPlacesOneOrder(t *testing.T) {
 	}
 }
 
-// pages follows the list from path and returns the references of each page.
+// pages follows the list from path and returns the references on each page.
 func pages(t *testing.T, service *apitest.Service, path string) (all []string) {
 	t.Helper()
 	for path != "" {
@@ -181,7 +181,7 @@ func TestOrdersPlacedMeanwhileDoNotShiftPages(t *testing.T) {
 	}
 }
 
-// failing is a store whose placements end with err: a disk cannot be made to fail here.
+// failing is a store whose placements fail with err, because a test cannot make a disk fail.
 type failing struct {
 	order.Store
 	err error

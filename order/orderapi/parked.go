@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/parked/parkedapi"
 )
 
-// ParkedMessage is a parked message in a list. CONTRACT: the names are relied on.
+// ParkedMessage is a parked message in a list. CONTRACT: clients rely on the names.
 type ParkedMessage struct {
 	ID          string       `json:"id" format:"uuid" doc:"The message's id, its ce_id." example:"01890a5d-ac96-774b-8000-000000000001"`
 	OrderID     string       `json:"order_id" format:"uuid" doc:"The order that the message is about, its subject." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
@@ -22,7 +22,7 @@ type ParkedMessage struct {
 	LastFailed  time.Time    `json:"last_failed_at" doc:"When it failed last, and was parked."`
 }
 
-// WholeMessage is a parked message with all that is known of it.
+// WholeMessage is a parked message with everything known about it.
 type WholeMessage struct {
 	ParkedMessage
 	Type      string              `json:"type" doc:"The event's type, its ce_type." example:"ORDER_CREATED"`

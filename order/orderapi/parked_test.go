@@ -127,7 +127,7 @@ func TestParked_MessagesAreListedShownRetriedAndDiscarded(t *testing.T) {
 	}
 }
 
-// TestParked_ABadDecisionChangesNothing: each request gets its problem, and nothing is changed.
+// TestParked_ABadDecisionChangesNothing checks that each request gets its problem and nothing changes.
 func TestParked_ABadDecisionChangesNothing(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	service.PublishWithout("sick")

@@ -15,7 +15,7 @@ type spread struct {
 	From       uint64 `json:"from_sequence" minimum:"1" doc:"The first sequence number that this counts for. Earlier messages keep their partitions." example:"4711"`
 }
 
-// partitions has new messages spread over more partitions, and answers from which slot on (rule P9).
+// partitions spreads new messages over more partitions, and answers the slot from which this holds (rule P9).
 func (a *api) partitions(w http.ResponseWriter, r *http.Request) error {
 	if _, err := web.Parameters(r); err != nil {
 		return err

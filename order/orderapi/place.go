@@ -45,7 +45,7 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// origin is where a request comes from.
+// origin returns where a request comes from.
 func origin(r *http.Request) order.Origin {
 	caller := auth.FromContext(r.Context())
 	return order.Origin{
@@ -56,11 +56,11 @@ func origin(r *http.Request) order.Origin {
 	}
 }
 
-// reading is how a body is read, at most limit bytes of it.
+// reading reads a body of at most limit bytes.
 type reading func(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error)
 
-// admit reads the body of a placement, or of a cancellation, that may begin. With an error there is no body: what waits
-// for its refusal takes no memory.
+// admit admits a placement or a cancellation and reads its body. With an error there is no body, so a request that
+// waits for its refusal takes no memory.
 func (a *api) admit(w http.ResponseWriter, r *http.Request, read reading) (_ *admission.Pass, body []byte, err error) {
 	var pass *admission.Pass
 	if pass, err = a.Gate.Arrive(web.Client(r), r.ContentLength, order.MaxBody); err != nil {
@@ -76,7 +76,7 @@ func (a *api) admit(w http.ResponseWriter, r *http.Request, read reading) (_ *ad
 	return pass, body, nil
 }
 
-// idempotencyKey returns the header's value, "" when there is none. A key that is present but empty is malformed.
+// idempotencyKey returns the value of the header, "" without one. A header without a value is malformed.
 func idempotencyKey(r *http.Request) (string, error) {
 	values := r.Header.Values(headerKey)
 	switch {

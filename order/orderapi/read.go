@@ -42,7 +42,7 @@ func orderID(r *http.Request) (uuidv7.ID, error) {
 	return id, nil
 }
 
-// delivery answers how the order's messages got on; what is not known yet is left out.
+// delivery answers how far the order's messages got. What is not known yet is left out.
 func (a *api) delivery(w http.ResponseWriter, r *http.Request) error {
 	if _, err := web.Parameters(r); err != nil {
 		return err
@@ -64,15 +64,15 @@ func (a *api) delivery(w http.ResponseWriter, r *http.Request) error {
 	return a.answerJSON(w, r, d)
 }
 
-// appendPlaced appends the order as it was placed, and how far its message got. A replay must answer what the first
-// request was answered, so what became of the order is not in it.
+// appendPlaced appends the order as it was placed, and how far its message got. A replay must repeat the first answer,
+// so later changes of the order are not in it.
 func appendPlaced(b []byte, o *order.Stored) []byte {
 	b = append(b, o.Payload[:len(o.Payload)-1]...)
 	b = appendMember(b, "publication", o.Publication)
 	return append(b, '}')
 }
 
-// appendOrder appends the order with all that is known of it.
+// appendOrder appends the order with everything known about it.
 func appendOrder(b []byte, o *order.Stored) []byte {
 	b = append(b, o.Payload[:len(o.Payload)-1]...)
 	if o.PlacedBy != "" {
@@ -92,11 +92,11 @@ func appendOrder(b []byte, o *order.Stored) []byte {
 	return append(b, '}')
 }
 
-// appendMember appends a member of an object that has one already.
+// appendMember appends a member to an object that already has one.
 func appendMember(b []byte, name string, value any) []byte {
 	b = append(append(append(b, `,"`...), name...), `":`...)
 	text, err := json.Marshal(value)
-	if err != nil { // a time beyond the year 9999 is all that could do it
+	if err != nil { // only a time after the year 9999 can cause this
 		text = []byte("null")
 	}
 	return append(b, text...)

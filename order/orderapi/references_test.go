@@ -23,7 +23,7 @@ func named(source, reference string, members ...string) string {
 		members...)...)
 }
 
-// places one order and returns its id, the code of a refusal, and whether it is a replay.
+// places places one order. It returns the id, the code of a refusal, and whether it is a replay.
 func places(t *testing.T, service *apitest.Service, text string, header ...string) (id, code string, replayed bool) {
 	t.Helper()
 	resp, answer := post(text, header...).do(t, service)
@@ -117,7 +117,7 @@ func TestPlace_AReferenceIsTakenWhoeverAsks(t *testing.T) {
 	}
 	old := named("shop", "7", `"placed_at":"2010-12-01T08:26:00Z"`)
 	_, first, _, _ := placeAs(t, s, shop, "k", old)
-	// The till may place no orders of the past, and places none.
+	// The till may not place orders of the past, and places none.
 	for _, key := range []string{"", "k", "j"} {
 		if status, id, code, replayed := placeAs(t, s, till, key, old); status != http.StatusCreated || id != first ||
 			!replayed {
@@ -141,7 +141,7 @@ func TestPlace_ManyAtOncePlaceAReferenceOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range 64 {
 		wait.Go(func() {
-			// Two contents, with and without keys: whichever comes first is the order.
+			// Two contents, with and without keys. Whichever comes first becomes the order.
 			id, code, replayed := places(t, service, named("shop", "7", fmt.Sprintf(`"customer_id":"%d"`, i%2)),
 				keyHeader(strings.Repeat("k", i%5))...)
 			mu.Lock()
@@ -224,7 +224,7 @@ func TestPlace_BodiesOfOneKeyAreComparedAsValues(t *testing.T) {
 	}
 }
 
-// A time that is ahead of the clock is placed as now, which a retry must not change.
+// A time ahead of the clock is placed as now. A retry must not change that.
 func TestPlace_ARetryOfATimeAheadIsAReplay(t *testing.T) {
 	at := clock.NewManual(now)
 	service := apitest.Start(t, at)
@@ -332,7 +332,7 @@ func TestGet_SaysWhoPlacedAnOrder(t *testing.T) {
 	if resp.StatusCode != http.StatusCreated || strings.Contains(answer, "placed_by") {
 		t.Fatalf("%d %s", resp.StatusCode, answer)
 	}
-	c = post(named("shop", "7"), "Authorization", "Bearer "+shop) // a replay: the first one placed it
+	c = post(named("shop", "7"), "Authorization", "Bearer "+shop) // a replay of what the first one placed
 	if resp, answer := c.do(t, s); resp.Header.Get("Idempotent-Replayed") != "true" ||
 		strings.Contains(answer, "placed_by") {
 		t.Fatalf("%d %s", resp.StatusCode, answer)

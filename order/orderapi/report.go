@@ -8,10 +8,10 @@ import (
 	"ordertally/shared/web"
 )
 
-// maxIncidents is how many incidents a report names.
+// maxIncidents is the number of incidents that a report lists.
 const maxIncidents = 20
 
-// report answers the state of the outbox: what waits, under which lineage, and the newest incidents.
+// report answers the state of the outbox: what waits, the lineage, and the newest incidents.
 func (a *api) report(w http.ResponseWriter, r *http.Request) error {
 	if _, err := web.Parameters(r); err != nil {
 		return err
@@ -23,7 +23,7 @@ func (a *api) report(w http.ResponseWriter, r *http.Request) error {
 	return a.answerJSON(w, r, report)
 }
 
-// reclaim answers {"reclaimed":n}: the messages that were handed over to another file are published from this one.
+// reclaim publishes from this file the messages that were handed over to another. It answers {"reclaimed":n}.
 func (a *api) reclaim(w http.ResponseWriter, r *http.Request) error {
 	d, err := parkedapi.ReadReason(w, r, parked.Reclaim)
 	if err != nil {

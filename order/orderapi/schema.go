@@ -17,15 +17,15 @@ import (
 	"ordertally/shared/web/openapi"
 )
 
-// All schemas of orders are made of the lists of fields in package event: of requests, of answers, and of messages.
+// All schemas of orders are built from the lists of fields in package event: for requests, answers and messages.
 
-// placedOrder is an order as it is answered.
+// placedOrder is an order in an answer.
 type placedOrder struct {
 	event.Order
 	known
 }
 
-// known is what an answer says of an order beside the order itself.
+// known is what an answer says about an order besides the order itself.
 type known struct {
 	PlacedBy    string            `json:"placed_by,omitzero" doc:"Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when it is not known, and in the answer to the placement." example:"key:shop"`
 	Status      order.Status      `json:"status,omitzero" doc:"What became of the order. Left out in the answer to the placement."`
@@ -49,7 +49,7 @@ func (placedOrder) Schema(registry huma.Registry) *huma.Schema {
 	return openapi.Ref(name)
 }
 
-// MessageSchema returns the JSON Schema of a type of messages, of draft 2020-12.
+// MessageSchema returns the JSON Schema of a message type, in draft 2020-12.
 func MessageSchema(kind string) ([]byte, error) {
 	line := writtenSchema(event.LineFields, nil)
 	s := map[string]*openapi.Schema{
@@ -77,7 +77,7 @@ func MessageSchema(kind string) ([]byte, error) {
 	return append(indented.Bytes(), '\n'), nil
 }
 
-// askedSchema is what a request may have of the fields.
+// askedSchema is the schema of the fields that a request may have.
 func askedSchema[T any](fields []event.Field[T]) *openapi.Schema {
 	s := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{}, AdditionalProperties: false}
 	for i := range fields {
@@ -97,7 +97,7 @@ func askedSchema[T any](fields []event.Field[T]) *openapi.Schema {
 	return s
 }
 
-// writtenSchema is what is written of the fields; line is the schema of a line.
+// writtenSchema is the schema of the fields as they are written. line is the schema of a line.
 func writtenSchema[T any](fields []event.Field[T], line *openapi.Schema) *openapi.Schema {
 	s := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{}}
 	for i := range fields {
@@ -106,7 +106,7 @@ func writtenSchema[T any](fields []event.Field[T], line *openapi.Schema) *openap
 		switch {
 		case f.Presence != event.Optional:
 			s.Required = append(s.Required, f.Name)
-		case p.Type == "string": // an empty one is left out
+		case p.Type == "string": // an empty string is left out
 			p.MinLength = new(1)
 		case p.Type == "object":
 			p.MinProperties = new(1)
@@ -128,7 +128,7 @@ func writtenSchema[T any](fields []event.Field[T], line *openapi.Schema) *openap
 	return s
 }
 
-// patterns are those of what is written. A request's texts are checked by their values, and its schema has none.
+// patterns apply to what is written. Texts in a request are checked by value, so its schema has no patterns.
 var patterns = map[event.Form]string{
 	event.Plain:    `^[^\x00-\x1f\x7f-\x9f]*$`,
 	event.Free:     `^[^\x00-\x08\x0a-\x1f\x7f-\x9f]*$`,
@@ -138,7 +138,7 @@ var patterns = map[event.Form]string{
 
 const currencyPattern = `^[A-Z]{3}$`
 
-// property is the schema of a field, as far as requests and what is written have it in common.
+// property is the part of a field's schema that requests and written orders have in common.
 func property[T any](f *event.Field[T], line *openapi.Schema) *openapi.Schema {
 	var v T
 	s := &openapi.Schema{}
@@ -153,7 +153,7 @@ func property[T any](f *event.Field[T], line *openapi.Schema) *openapi.Schema {
 		}
 	case *int64:
 		s = openapi.Integer(float64(f.Min))
-		if f.Max == math.MaxInt64 { // as a float64 it would be one more
+		if f.Max == math.MaxInt64 { // as a float64 it would be one too large
 			s.Extensions = map[string]any{"maximum": json.RawMessage("9223372036854775807")}
 		} else {
 			s.Maximum = new(float64(f.Max))

@@ -23,11 +23,11 @@ import (
 	"ordertally/shared/event"
 )
 
-// slowReaders are clients that read nothing of their answers before the test's end.
+// slowReaders are clients that do not read their answers before the end of the test.
 type slowReaders struct {
 	handler http.Handler
-	stuck   atomic.Int32 // in the middle of their answer
-	refused atomic.Int32 // of those, with a refusal
+	stuck   atomic.Int32 // in the middle of its answer
+	refused atomic.Int32 // of those, how many with a refusal
 	reading chan struct{}
 	running sync.WaitGroup
 }
@@ -61,7 +61,7 @@ func newSlowReaders(t *testing.T, s *apitest.Service) *slowReaders {
 	return r
 }
 
-// read has all of them read.
+// read makes all of them read.
 func (r *slowReaders) read() {
 	select {
 	case <-r.reading:
@@ -80,7 +80,7 @@ func request(from, method, path, body string) *http.Request {
 	return r
 }
 
-// ask sends the same request for n of them, all at one address.
+// ask sends the same request from n of them, all with one address.
 func (r *slowReaders) ask(n int, from, method, path, body string) {
 	for range n {
 		r.running.Go(func() {
@@ -90,16 +90,16 @@ func (r *slowReaders) ask(n int, from, method, path, body string) {
 	}
 }
 
-// status is what a client gets that reads.
+// status returns what a client gets that reads its answer.
 func (r *slowReaders) status(method, path, body string) (int, string) {
 	w := httptest.NewRecorder()
 	r.handler.ServeHTTP(w, request("192.0.2.1", method, path, body))
 	return w.Code, w.Body.String()
 }
 
-// TestWhoDoesNotReadHoldsNoPlace: more clients than may place at once have placed, and read no answer; others place all
-// the same.
-func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
+// TestPlace_ASlowReaderHoldsNoPlace has more clients than may place at once place an order and not read the answer.
+// Others can still place orders.
+func TestPlace_ASlowReaderHoldsNoPlace(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
 	const many = 600 // the gate lets 512 in
@@ -113,9 +113,9 @@ func TestWhoDoesNotReadHoldsNoPlace(t *testing.T) {
 	}
 }
 
-// TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs: large answers that nobody reads have 64 MiB among them, those of one
-// client 16. Then no other large ones are made, and what is small is answered as ever, pages too.
-func TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs(t *testing.T) {
+// TestAPI_SlowReadersShareBoundedMemory checks that unread large answers share 64 MiB, and that one client has 16 MiB
+// of it. Beyond that, no more large answers are made. Small answers, including pages, still work.
+func TestAPI_SlowReadersShareBoundedMemory(t *testing.T) {
 	s := apitest.Start(t, clock.System{})
 	r := newSlowReaders(t, s)
 	lines := make([]string, 1800)
@@ -140,7 +140,7 @@ func TestWhoDoesNotReadTakesNoMoreMemoryThanThereIs(t *testing.T) {
 				min(clients, 4)*most)
 		}
 		want := http.StatusOK
-		if clients == 5 { // of the fifth's share there is only a part
+		if clients == 5 { // there is only part of the fifth client's share
 			want = http.StatusServiceUnavailable
 		}
 		for _, path := range []string{path, "/v1/orders"} {

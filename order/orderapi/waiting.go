@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// WaitingMessage is a message that waits, in an answer. CONTRACT: the names are relied on.
+// WaitingMessage is a waiting message in an answer. CONTRACT: clients rely on the names.
 type WaitingMessage struct {
 	ID         string       `json:"id" format:"uuid" doc:"The message's id, its ce_id." example:"01890a5d-ac96-774b-8000-000000000001"`
 	OrderID    string       `json:"order_id" format:"uuid" doc:"The order that the message is about." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
@@ -42,7 +42,7 @@ func waitingOf(m *outbox.WaitingMessage) WaitingMessage {
 // waitingFilters is what a cursor of this list is bound to.
 const waitingFilters = "waiting"
 
-// listWaiting answers {"waiting":[...],"next_cursor":"..."}, in the order in which they were refused.
+// listWaiting answers {"waiting":[...],"next_cursor":"..."}, in the order in which the messages were refused.
 func (a *api) listWaiting(w http.ResponseWriter, r *http.Request) error {
 	values, err := web.Parameters(r, "limit", "cursor")
 	if err != nil {
@@ -52,7 +52,7 @@ func (a *api) listWaiting(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var after uuidv7.ID // the slot stands in its last bytes
+	var after uuidv7.ID // its last bytes hold the slot
 	if values.Has("cursor") {
 		if after, err = decodeCursor(values.Get("cursor"), waitingFilters); err != nil {
 			return err

@@ -23,7 +23,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// admitting is the service as it runs, on free ports, without a Kafka.
+// admitting is the service as it runs, on free ports, without Kafka.
 type admitting struct {
 	t       *testing.T
 	service *Service
@@ -36,7 +36,7 @@ func startAdmitting(t *testing.T, config admission.Config) *admitting {
 		Config: service.Config{
 			Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "order.db"),
 			Kafka:  []string{"127.0.0.1:1"},
-			Bounds: web.Bounds{MaxConnections: 100_000}, // what is refused is no connection
+			Bounds: web.Bounds{MaxConnections: 100_000}, // placements are refused here, not connections
 		},
 		Admission: config,
 	}, zerolog.Nop())
@@ -55,7 +55,7 @@ func startAdmitting(t *testing.T, config admission.Config) *admitting {
 	return &admitting{t, service, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
-// answer is that to one placement.
+// answer is the answer to one placement.
 type answer struct {
 	status           int
 	code, retryAfter string
@@ -76,7 +76,7 @@ func (a *admitting) place() answer {
 		response.Header.Get("Location"), err}
 }
 
-// untilRefused places orders until one is refused, and returns where those are that were stored before.
+// untilRefused places orders until one is refused. It returns the locations of those stored before.
 func (a *admitting) untilRefused() (stored []string) {
 	a.t.Helper()
 	clocktest.Eventually(a.t, "a placement is refused", func() bool {
@@ -92,7 +92,7 @@ func (a *admitting) untilRefused() (stored []string) {
 	return stored
 }
 
-// refuses checks that placements are refused for reason now and write nothing, and that what is stored can be read.
+// refuses checks that placements are refused for reason now and write nothing, and that stored orders can be read.
 func (a *admitting) refuses(reason admission.Reason, retryAfter, detail string, stored []string) {
 	a.t.Helper()
 	before := a.transactions()
@@ -130,7 +130,7 @@ func (a *admitting) get(url string) (int, string) {
 	return response.StatusCode, string(text)
 }
 
-// readsGoOn checks that what is stored can be read.
+// readsGoOn checks that stored orders can be read.
 func (a *admitting) readsGoOn(paths ...string) {
 	a.t.Helper()
 	for _, path := range append(paths, "/v1/orders", "/v1/outbox", "/") {
@@ -140,7 +140,7 @@ func (a *admitting) readsGoOn(paths ...string) {
 	}
 }
 
-// counted checks that the metric tells of refusals for reason, and for no other.
+// counted checks that the metric counts refusals for reason, and for no other.
 func (a *admitting) counted(reason admission.Reason) {
 	a.t.Helper()
 	_, text := a.get(a.service.OpsAddr() + "/metrics")
@@ -152,7 +152,7 @@ func (a *admitting) counted(reason admission.Reason) {
 	}
 }
 
-// transactions is how many were committed: while it stays the same, nothing was written.
+// transactions returns the number of commits. While it stays the same, nothing was written.
 func (a *admitting) transactions() (id int) {
 	a.t.Helper()
 	if err := a.service.DB.View(a.t.Context(), func(tx *bbolt.Tx) error { id = tx.ID(); return nil }); err != nil {
@@ -161,7 +161,7 @@ func (a *admitting) transactions() (id int) {
 	return id
 }
 
-// hold keeps the committer in one transaction, which writes nothing, until release is called.
+// hold blocks the committer in a transaction that writes nothing, until release is called.
 func (a *admitting) hold() (release func()) {
 	a.t.Helper()
 	entered, free, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -180,12 +180,12 @@ func (a *admitting) hold() (release func()) {
 			a.t.Error(err)
 		}
 	})
-	a.t.Cleanup(release) // before the service is stopped, which waits for it
+	a.t.Cleanup(release) // before the service stops, because stopping waits for it
 	return release
 }
 
-// TestAFullDiskRefusesOrders says so by asking for more room than any disk has.
-func TestAFullDiskRefusesOrders(t *testing.T) {
+// TestService_AFullDiskRefusesOrders simulates a full disk by asking for more room than any disk has.
+func TestService_AFullDiskRefusesOrders(t *testing.T) {
 	a := startAdmitting(t, admission.Config{FreeDisk: 1 << 62})
 	stored := a.untilRefused()
 	a.refuses(admission.Disk, "30", "disk is nearly full", stored)
@@ -218,14 +218,14 @@ func TestACommitThatHangsRefusesOrders(t *testing.T) {
 	}
 }
 
-// TestMoreThanCanBeStoredIsRefused has orders come while none can be stored, until the gate is full.
-func TestMoreThanCanBeStoredIsRefused(t *testing.T) {
+// TestService_RefusesMoreThanItCanStore sends orders while none can be stored, until the gate is full.
+func TestService_RefusesMoreThanItCanStore(t *testing.T) {
 	const (
-		// the gate never lets more in, so that some of more than that are refused whatever it learns meanwhile
+		// the gate's highest limit: beyond it some are refused, whatever the gate learns meanwhile
 		gateAtMost = 4096
 		batch      = 900 // it begins with 512
 	)
-	a := startAdmitting(t, admission.Config{Latency: time.Minute}) // a commit of this test is none that hangs
+	a := startAdmitting(t, admission.Config{Latency: time.Minute}) // a commit in this test must not count as stuck
 	before := a.transactions()
 	release := a.hold()
 	answers, sent := make(chan answer, gateAtMost+2*batch), 0
@@ -241,7 +241,7 @@ func TestMoreThanCanBeStoredIsRefused(t *testing.T) {
 		select {
 		case first = <-answers:
 			came = true
-		case <-time.After(3 * time.Second): // the gate grew as fast as they came
+		case <-time.After(3 * time.Second): // the gate grew as fast as the orders came
 		}
 	}
 	a.holds(first, "1", "more orders than it can store in time")

@@ -9,7 +9,7 @@ import (
 	"ordertally/shared/service"
 )
 
-// Config is the settings of the order service. A zero field has its default.
+// Config holds the settings of the order service. A zero field has its default.
 type Config struct {
 	service.Config `embed:"" set:"listen=127.0.0.1:8080" set:"ops_listen=127.0.0.1:8081" set:"data=order.db"` //nolint:staticcheck // SA5008: kong takes each tag set
 

@@ -23,7 +23,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// parse reads the settings of `order serve` as the program does; "" is no file.
+// parse reads the settings of `order serve` as the program does. "" means no file.
 func parse(t *testing.T, file string, env map[string]string, args ...string) (Config, error) {
 	t.Helper()
 	args = append([]string{"serve"}, args...)
@@ -71,7 +71,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 	if settings.Fill(&got); !reflect.DeepEqual(got, want) {
 		t.Errorf("zero fields: %+v\nwant %+v", got, want)
 	}
-	// A log that rotates by size only is one that a service without a program may have: 0 is a value of these.
+	// 0 is a value of these settings, so Fill leaves it. Only the flags have the defaults.
 	want.Log = telemetry.LogConfig{Level: "info", MaxSize: 100, RotateEvery: 24 * time.Hour, MaxAge: 28, MaxBackups: 30,
 		Compress: true}
 	if got, err := parse(t, "", nil); err != nil || !reflect.DeepEqual(got, want) {

@@ -24,7 +24,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// logged is a log that is read while it is written.
+// logged is a log that can be read while it is written.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -42,7 +42,7 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// serveFile runs the service with that file, on free ports, without a Kafka. stop may be called once before the test
+// serveFile runs the service with that file, on free ports, without Kafka. stop may be called once before the test
 // ends.
 func serveFile(t *testing.T, data string, change ...func(*Config)) (a *admitting, log *logged, stop func()) {
 	t.Helper()
@@ -84,8 +84,8 @@ func (a *admitting) ask(address, path string) (status int, text string) {
 	return response.StatusCode, string(body)
 }
 
-// TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged: the scrub after a start finds the damaged order; readiness,
-// metric, log, list and the order itself tell.
+// TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged checks that the first scrub finds the damaged order. Readiness,
+// metric, log, list and the order itself report it.
 func TestService_SaysThatItsFileIsNewAndWhatOfItIsDamaged(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "order.db")
 	a, log, stop := serveFile(t, data)
@@ -151,8 +151,7 @@ func damageOrder(t *testing.T, data, id string) {
 	}
 }
 
-// TestService_StaysUpOnAReadOnlyFileSystem has an ext4 file system turn read-only as it does after an error of its
-// disk.
+// TestService_StaysUpOnAReadOnlyFileSystem turns an ext4 file system read-only, as an error of its disk does.
 func TestService_StaysUpOnAReadOnlyFileSystem(t *testing.T) {
 	mount := filepath.Join(t.TempDir(), "disk")
 	fail, mend, repair := mountExt4(t, mount)
@@ -193,8 +192,8 @@ func TestService_StaysUpOnAReadOnlyFileSystem(t *testing.T) {
 	}
 }
 
-// mountExt4 mounts a small file system. fail has it turn read-only. mend mounts it for writing again if the kernel
-// allows that. repair unmounts it before, which needs the file closed.
+// mountExt4 mounts a small file system. fail turns it read-only. mend mounts it for writing again if the kernel allows
+// that. repair unmounts it first, which requires the file to be closed.
 func mountExt4(t *testing.T, at string) (fail func(), mend func() bool, repair func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -237,7 +236,7 @@ func mountExt4(t *testing.T, at string) (fail func(), mend func() bool, repair f
 	repair = func() {
 		run("umount", at)
 		if output, err := exec.Command("e2fsck", "-fy", image).CombinedOutput(); err != nil {
-			// 1: it was repaired.
+			// 1 means that it was repaired.
 			if exit, ended := errors.AsType[*exec.ExitError](err); !ended || exit.ExitCode() != 1 {
 				t.Fatalf("e2fsck: %v: %s", err, output)
 			}

@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/service"
 )
 
-// Before formats had numbers, an order file had none.
+// Before formats had numbers, an order file had no format at all.
 func TestService_RefusesAFileOfAnOlderVersion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
 	raw, err := bbolt.Open(path, 0o600, nil)

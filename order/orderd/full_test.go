@@ -15,7 +15,7 @@ import (
 	"ordertally/shared/clock/clocktest"
 )
 
-// TestService_AFullDiskShowsInReadinessAndHealsByItself: a real one. Reads go on meanwhile.
+// TestService_AFullDiskShowsInReadinessAndHealsByItself uses a disk that is really full. Reads go on meanwhile.
 func TestService_AFullDiskShowsInReadinessAndHealsByItself(t *testing.T) {
 	mount := t.TempDir()
 	mountMemory(t, mount, "16m")

@@ -1,4 +1,4 @@
-// Package orderd is the order service: its settings, and how its parts are joined.
+// Package orderd is the order service: its settings, and how its parts are wired together.
 package orderd
 
 import (
@@ -28,7 +28,7 @@ type Service struct {
 	outbox *outbox.Outbox
 }
 
-// New checks the settings. It opens and starts nothing.
+// New checks the settings. It does not open or start anything.
 func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	s = &Service{config: config}
 	s.Service, err = service.New(orderstore.Format, &s.config, &s.config.Config, orderstore.Check, logger, s.make)
@@ -71,7 +71,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	relay := outbox.NewRelay(box, publisher, tuning, outbox.NewMetrics(registry, "order", box), logger)
 	base.Part("relay", relay.Run, relay.Check)
 	base.Health.Register("outbox retention", relay.CheckRetention, telemetry.Live)
-	// While Kafka is away, orders are accepted all the same. The note says how it stands.
+	// Orders are accepted even while Kafka is unreachable. The note tells how things stand.
 	base.Health.RegisterNote("kafka", telemetry.Ready, relay.Note)
 
 	gate := admission.New(c.Admission, admission.Sources{
@@ -91,5 +91,5 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	}), nil
 }
 
-// Backlog is the number of messages that are neither published nor parked.
+// Backlog returns the number of messages that are neither published nor parked.
 func (s *Service) Backlog() int { return s.outbox.Backlog() }

@@ -15,10 +15,10 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// cancellation is the row of a cancelled order, beside the order's own.
+// cancellation is the row of a cancelled order. The order has its own row.
 type cancellation struct {
 	message message
-	key     order.KeyHash // of the request that cancelled it
+	key     order.KeyHash // of the cancelling request
 	order.Cancellation
 }
 
@@ -45,7 +45,7 @@ func decodeCancellation(key, sealed []byte) (*cancellation, error) {
 	return c, record.End()
 }
 
-// readCancellation returns the cancellation of an order, nil when there is none.
+// readCancellation returns the cancellation of an order, or nil.
 func readCancellation(tx *bbolt.Tx, id uuidv7.ID) (*cancellation, error) {
 	sealed := tx.Bucket(cancellationsBucket).Get(id[:])
 	if sealed == nil {
@@ -87,7 +87,7 @@ func (s *Store) Cancel(ctx context.Context, r *order.CancelRequest) (order.Cance
 	return cancelled, nil
 }
 
-// cancelledBefore reports whether the request cancelled the order earlier, be it in this very group (rule G1).
+// cancelledBefore reports whether the request cancelled the order earlier, possibly in the same group (rule G1).
 func (s *Store) cancelledBefore(tx *boltdb.Tx, r *order.CancelRequest) (bool, error) {
 	if tx.Bucket(ordersBucket).Get(r.ID[:]) == nil {
 		return false, order.ErrNotFound

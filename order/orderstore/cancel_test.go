@@ -36,7 +36,7 @@ func (f *fixture) stored(id uuidv7.ID) (row []byte) {
 	return row
 }
 
-// TestCancel_OfManyRequestsOneCancels: they share a transaction, so most see a cancellation that is not committed yet.
+// TestCancel_OfManyRequestsOneCancels puts many requests into one transaction, so most see an uncommitted cancellation.
 func TestCancel_OfManyRequestsOneCancels(t *testing.T) {
 	f := newFixture(t)
 	id := f.place(request(1, true)).ID

@@ -16,7 +16,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// buckets are those of the store.
+// buckets are the buckets of the store.
 func buckets() [][]byte {
 	return [][]byte{ordersBucket, keysBucket, keyAgesBucket, sourcesBucket, referencesBucket, customersBucket,
 		cancellationsBucket}
@@ -53,13 +53,13 @@ func Check(r *boltdb.Record) error {
 	return err
 }
 
-// complete says what the file lacks as a whole.
+// complete reports what the file as a whole lacks.
 func complete(tx *bbolt.Tx) error {
 	if err := Format.Check(tx); err != nil {
 		return err
 	}
 	if tx.Bucket(ordersBucket) == nil && tx.Bucket(outbox.Root()) == nil {
-		return nil // it was made for API keys, before the first start
+		return nil // the file was made for API keys, before the first start
 	}
 	for _, name := range append(buckets(), outbox.Root()) {
 		if tx.Bucket(name) == nil {
@@ -69,7 +69,7 @@ func complete(tx *bbolt.Tx) error {
 	return nil
 }
 
-// checks are those of a record, by bucket.
+// checks has the check of a record, by bucket.
 var checks = map[string]func(*boltdb.Record) error{
 	string(ordersBucket):        checkOrder,
 	string(keysBucket):          checkID,
@@ -177,7 +177,7 @@ func checkIndexed(r *boltdb.Record) error {
 	return nil
 }
 
-// idOf reads an order's id and names the record by it.
+// idOf reads an order's id and names the record after it.
 func idOf(r *boltdb.Record, key []byte) (uuidv7.ID, error) {
 	if len(key) != len(uuidv7.ID{}) {
 		return uuidv7.ID{}, fmt.Errorf("%w: the key of an order has %d bytes", boltdb.ErrCorrupt, len(key))

@@ -11,7 +11,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// TestStore_AListPassesACorruptOrderAndNamesIt: the others are answered, also in the list of a reference, and the
+// TestStore_AListPassesACorruptOrderAndNamesIt checks that the other orders are listed, also by reference, and that the
 // damage is known from then on.
 func TestStore_AListPassesACorruptOrderAndNamesIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
@@ -55,7 +55,7 @@ func TestStore_AListPassesACorruptOrderAndNamesIt(t *testing.T) {
 	if err := db.CheckSound(t.Context()); err == nil {
 		t.Error("nobody is told of it")
 	}
-	// An index entry of no order is none.
+	// An index entry without an order is ignored.
 	err = db.Write(t.Context(), func(tx *boltdb.Tx) error {
 		return tx.Bucket([]byte("references")).ForEach(func(key, _ []byte) error {
 			if string(key[:1]) != "4" {

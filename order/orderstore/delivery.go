@@ -11,13 +11,13 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// states names the outbox's states in the domain's terms.
+// states maps the outbox's states to those of the domain.
 var states = map[outbox.State]order.State{
 	outbox.Pending: order.Pending, outbox.Waiting: order.Waiting, outbox.Published: order.Published,
 	outbox.Parked: order.Parked, outbox.Discarded: order.Discarded, outbox.HandedOver: order.HandedOver,
 }
 
-// attempts is nil when they are not known any more.
+// attempts returns nil when the number is no longer known.
 func attempts(s outbox.Status) *int {
 	if s.Attempts == 0 && (s.State == outbox.Published || s.State == outbox.Discarded) {
 		return nil
@@ -25,7 +25,7 @@ func attempts(s outbox.Status) *int {
 	return &s.Attempts
 }
 
-// Delivery implements order.Store. The topic is the caller's to add.
+// Delivery implements order.Store. The caller adds the topic.
 func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, error) {
 	var d order.Delivery
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
@@ -48,7 +48,7 @@ func (s *Store) Delivery(ctx context.Context, id uuidv7.ID) (order.Delivery, err
 	return d, nil
 }
 
-// messagesOf returns the messages of an order, in the order written.
+// messagesOf returns the messages of an order, oldest first.
 func messagesOf(tx *bbolt.Tx, id uuidv7.ID) ([]message, error) {
 	r, err := readRow(tx, id)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// What is not known any more is left out; what is known to be none is 0.
-func TestAttemptsAreLeftOutOnceUnknown(t *testing.T) {
+// An unknown number is left out. A number known to be zero is 0.
+func TestDelivery_LeavesOutUnknownAttempts(t *testing.T) {
 	for want, status := range map[string]outbox.Status{
 		`{"state":"pending","attempts":0}`:   {State: outbox.Pending},
 		`{"state":"published","attempts":1}`: {State: outbox.Published, Attempts: 1},

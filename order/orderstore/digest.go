@@ -17,7 +17,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Digests implements order.Store. One page looks at 10,000 orders.
+// Digests implements order.Store. One page covers up to 10,000 orders.
 func (s *Store) Digests(ctx context.Context, after uuidv7.ID) (order.DigestPage, error) {
 	page := order.DigestPage{Unpublished: map[order.State]int{}}
 	quarters := map[int64]*order.DigestQuarter{}

@@ -9,19 +9,19 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// message names a message in the outbox.
+// message identifies a message in the outbox.
 type message struct {
 	kind string // its event type
-	slot uint64 // the one it was appended with
+	slot uint64 // the slot it was appended with
 	id   uuidv7.ID
 }
 
-// row is a stored order. It is written once and never changes: what happens to the order later has rows of its own.
+// row is a stored order. It is written once and never changes. Later events have rows of their own.
 type row struct {
-	message  message       // that of the placement
-	key      order.KeyHash // of the placement
+	message  message       // the message of the placement
+	key      order.KeyHash // the key of the placement
 	hash     order.RequestHash
-	placedAt time.Time // stands beside the payload so that a list is filtered without decoding
+	placedAt time.Time // kept beside the payload, so that a list is filtered without decoding
 	placedBy string
 	payload  []byte
 }
@@ -39,7 +39,7 @@ func encodeRow(key []byte, r *row) []byte {
 	return record.Seal(key)
 }
 
-// decodeRow returns the row; its payload shares the transaction's memory.
+// decodeRow returns the row. Its payload shares the transaction's memory.
 func decodeRow(key, sealed []byte) (row, error) {
 	record, err := codec.OpenRecord(key, sealed, rowVersion)
 	if err != nil {
@@ -62,7 +62,7 @@ func encodeMessage(record *codec.Encoder, m *message) {
 
 func decodeMessage(record *codec.Decoder) (m message) {
 	if kind := record.Bytes(); string(kind) == event.TypeCreated {
-		m.kind = event.TypeCreated // without a copy
+		m.kind = event.TypeCreated // avoids a copy
 	} else {
 		m.kind = string(kind)
 	}
@@ -71,7 +71,7 @@ func decodeMessage(record *codec.Decoder) (m message) {
 	return m
 }
 
-// decodeID reads the id of the order that an idempotency key, or a source's reference, belongs to.
+// decodeID reads the id of the order that an idempotency key or a source's reference belongs to.
 func decodeID(key, sealed []byte) (id uuidv7.ID, err error) {
 	record, err := codec.OpenEntry(key, sealed)
 	if err != nil {
@@ -81,13 +81,13 @@ func decodeID(key, sealed []byte) (id uuidv7.ID, err error) {
 	return id, record.End()
 }
 
-// indexEntry is an entry of an index: its key, which says all, sealed.
+// indexEntry returns an entry of an index. Its key holds all the information, and its value is only the seal.
 func indexEntry(text string, id uuidv7.ID) (key, sealed []byte) {
 	key = indexKey(text, id)
 	return key, codec.Seal(key, nil)
 }
 
-// indexKey is where an order stands in an index by a text. No text of an order holds a zero byte.
+// indexKey returns the key of an order in an index by text. No text of an order contains a zero byte.
 func indexKey(text string, id uuidv7.ID) []byte {
 	b := make([]byte, 0, len(text)+1+len(id))
 	b = append(b, text...)
@@ -95,5 +95,5 @@ func indexKey(text string, id uuidv7.ID) []byte {
 	return append(b, id[:]...)
 }
 
-// sourceKey is where a source's reference stands.
+// sourceKey returns the key of a source's reference.
 func sourceKey(source, reference string) []byte { return []byte(source + "\x00" + reference) }

@@ -53,7 +53,7 @@ func readAndWrite(t *testing.T, path string) (read string, err error) {
 		for i := range page.Orders {
 			o := &page.Orders[i]
 			if fmt.Fprintln(&text, o.ID, string(o.Payload)); i%10 > 0 && os.Getenv("ORDERTALLY_FLIPS") == "" {
-				continue // each one by itself is for the long run
+				continue // trying each of these is for the long run
 			}
 			one, err := store.Get(t.Context(), o.ID)
 			if err != nil {

@@ -17,19 +17,20 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Idempotency keys are stored under their hashes, in random places. What is old is found in a second bucket that is
-// only appended to, because ids grow and begin with their time: under the id of the order that the key placed, or under
-// one that was made when the key was first answered with an order that another request had placed.
+// Idempotency keys are stored under their hashes, in random places. A second bucket finds the old ones. It is only
+// appended to, because ids grow and begin with their time. A key that placed an order is there under the order's id. A
+// key that was answered with another request's order is there under an id made at that moment.
 
 const (
-	// forgetKeys bounds one step: each key may cost the commit a page.
+	// forgetKeys bounds one step, because each key may cost the commit a page.
 	forgetKeys = 64
-	// forgetPause is the time between two steps while there is more to forget, forgetIdle when there is not.
+	// forgetPause is the pause between two steps while there is more to forget. forgetIdle is the pause when there is
+	// not.
 	forgetPause = 10 * time.Millisecond
 	forgetIdle  = 10 * time.Second
 )
 
-// putKey stores that a key was used, at the time that used has, for the order with that id.
+// putKey stores the use of a key for an order. The id used holds the time of the use.
 func putKey(tx *boltdb.Tx, key order.KeyHash, used, id uuidv7.ID) error {
 	if err := tx.Bucket(keysBucket).Put(key[:], codec.Seal(key[:], id[:])); err != nil {
 		return err
@@ -39,14 +40,14 @@ func putKey(tx *boltdb.Tx, key order.KeyHash, used, id uuidv7.ID) error {
 	return ages.Put(used[:], codec.Seal(used[:], key[:]))
 }
 
-// agedKey is an idempotency key and when it was used first.
+// agedKey is an idempotency key and the time of its first use.
 type agedKey struct {
 	used uuidv7.ID
 	key  []byte
 }
 
-// ForgetKeys forgets idempotency keys once their first use is longer ago than retention, until ctx ends: a few at a
-// time, in transactions that share their commit with placements under way. 0 keeps them for ever.
+// ForgetKeys forgets idempotency keys whose first use is longer ago than retention, until ctx ends. It forgets a few at
+// a time, in transactions that share their commit with placements. A retention of 0 keeps keys for ever.
 func (s *Store) ForgetKeys(ctx context.Context, retention time.Duration, logger zerolog.Logger) error {
 	if retention <= 0 {
 		return nil
@@ -76,7 +77,7 @@ func (s *Store) ForgetKeys(ctx context.Context, retention time.Duration, logger 
 // Forgetting is the watchdog of ForgetKeys.
 func (s *Store) Forgetting() *lifecycle.Watchdog { return &s.forgetting }
 
-// forget forgets at most forgetKeys keys that were first used before a time, and returns how many.
+// forget forgets at most forgetKeys keys that were first used before a time. It returns how many.
 func (s *Store) forget(ctx context.Context, before time.Time) (int, error) {
 	var old []agedKey
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
@@ -114,7 +115,7 @@ func (s *Store) forget(ctx context.Context, before time.Time) (int, error) {
 	return len(old), nil
 }
 
-// madeAt is when an id was made, to the millisecond.
+// madeAt returns when an id was made, to the millisecond.
 func madeAt(id uuidv7.ID) time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:]) >> 16))
 }

@@ -14,11 +14,11 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// maxScan is how many orders one page looks at in search of matches: about 20 ms. A page that reaches it may hold fewer
-// orders than asked for and names where the next one goes on.
+// maxScan is the number of orders that one page looks at in search of matches. That takes about 20 ms. A page that
+// reaches it may have fewer orders than requested, and says where the next page begins.
 const maxScan = 10_000
 
-// maxPageBytes is about how large one page may grow, likewise: as many orders as anybody asks for, of an ordinary size.
+// maxPageBytes bounds the size of a page in the same way. It has room for the largest page of orders of ordinary size.
 const maxPageBytes = 1 << 20
 
 // List implements order.Store.
@@ -46,7 +46,7 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 				continue
 			}
 			stored, matches, err := s.listed(tx, id, err, &q)
-			if errors.Is(err, boltdb.ErrCorrupt) { // the others are answered
+			if errors.Is(err, boltdb.ErrCorrupt) { // the other orders are still listed
 				s.db.Note(err)
 				page.Corrupt = append(page.Corrupt, id)
 				continue
@@ -69,7 +69,7 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 	return page, nil
 }
 
-// listed reads an order whose index entry is good unless err says that it is not, and says whether its time matches.
+// listed reads an order and reports whether its time matches. err is what is wrong with its index entry, or nil.
 func (s *Store) listed(
 	tx *bbolt.Tx,
 	id uuidv7.ID,
@@ -93,8 +93,8 @@ func (s *Store) listed(
 	return stored, true, nil
 }
 
-// newestFirst walks the ids below q.Before downwards, of one reference, else of one customer, else of all. Of a source
-// and a reference there is one at most.
+// newestFirst walks down the ids below q.Before: those of one reference, else of one customer, else all. For a source
+// and a reference there is at most one.
 func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) (func() (id uuidv7.ID, more bool, err error), error) {
 	bucket, prefix := tx.Bucket(ordersBucket), []byte(nil)
 	switch {
@@ -122,7 +122,7 @@ func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) (func() (id uuidv7.ID, 
 	return walk(cursor, key, sealed, prefix), nil
 }
 
-// theOne walks the order that has a source's reference.
+// theOne walks the one order with a source's reference.
 func theOne(tx *bbolt.Tx, q order.Query) (func() (uuidv7.ID, bool, error), error) {
 	key := sourceKey(q.Source, q.Reference)
 	sealed := tx.Bucket(sourcesBucket).Get(key)
@@ -142,8 +142,8 @@ func theOne(tx *bbolt.Tx, q order.Query) (func() (uuidv7.ID, bool, error), error
 	}, nil
 }
 
-// walk returns the ids of keys that begin with prefix. An entry of an index, which has a prefix, is checked; a record
-// is by who reads it.
+// walk returns the ids of keys that begin with prefix. Index entries, which have a prefix, are checked here. Records
+// are checked by their reader.
 func walk(cursor *bbolt.Cursor, key, sealed, prefix []byte) func() (uuidv7.ID, bool, error) {
 	return func() (id uuidv7.ID, more bool, err error) {
 		if key == nil || !bytes.HasPrefix(key, prefix) {

@@ -30,7 +30,7 @@ func TestPlace_AReferenceOutlivesItsKey(t *testing.T) {
 		first := sourced("shop", "7", 1)
 		first.Key = order.HashKey("", "k")
 		id := f.place(first).ID
-		// A key that is answered with somebody else's order is kept from then on, not from when the order was placed.
+		// A key answered with somebody else's order is kept from that moment, not from when the order was placed.
 		<-time.After(30 * time.Minute)
 		later := sourced("shop", "7", 1)
 		later.Key = order.HashKey("", "j")
@@ -80,7 +80,7 @@ func TestList_OfAReferenceLooksAtNoOtherOrders(t *testing.T) {
 	}
 }
 
-// atOnce does everything, many at a time: they share commits.
+// atOnce calls many functions at a time, so that they share commits.
 func atOnce(t *testing.T, all []func() error) {
 	t.Helper()
 	next := make(chan func() error)
@@ -106,7 +106,7 @@ func atOnce(t *testing.T, all []func() error) {
 	}
 }
 
-// model is what a store must answer: keys while they are known, references for ever.
+// model is what a store must answer. It knows keys while they are remembered, and references for ever.
 type model struct {
 	keys, references map[string]remembered
 	orders           int
@@ -120,7 +120,7 @@ type remembered struct {
 
 const modelRetention = time.Hour
 
-// answer says what a request must be answered: an error, or the order of an earlier one, or (the zero id) a new one.
+// answer returns the expected answer: an error, the order of an earlier request, or the zero id for a new order.
 func (m *model) answer(key, reference, content string) (uuidv7.ID, error) {
 	if at, known := m.keys[key]; key != "" && known {
 		if at.content != content {
@@ -158,8 +158,8 @@ func (m *model) forget() {
 	}
 }
 
-// TestPlace_AnswersAsTheModel places orders of few callers, keys, sources, references and contents, in random
-// spellings, while keys are forgotten and the store is opened anew. ORDERTALLY_ROUNDS is the number of seeds, 3 unless
+// TestPlace_AnswersAsTheModel places orders from few callers, keys, sources, references and contents, in random
+// spellings. Meanwhile keys are forgotten and the store is reopened. ORDERTALLY_ROUNDS is the number of seeds, 3 unless
 // set.
 func TestPlace_AnswersAsTheModel(t *testing.T) {
 	rounds, err := strconv.Atoi(os.Getenv("ORDERTALLY_ROUNDS"))
@@ -246,7 +246,7 @@ func answersAsTheModel(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// spelled is an order in one of many spellings.
+// spelled returns an order in one of many spellings.
 func spelled(random *rand.Rand, source, reference, sku string) string {
 	either := func(a, b string) string {
 		if random.IntN(2) == 0 {

@@ -22,13 +22,13 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// Format is that of an order file.
+// Format is the format of an order file.
 var Format = boltdb.Format{Service: "order", Number: 1}
 
 var (
 	ordersBucket = []byte("orders") // id -> row
 	keysBucket   = []byte("keys")   // hash of caller and idempotency key -> order id
-	// Id made when a key was first used, that of its order if it placed one -> the key's hash.
+	// Id from a key's first use, the order's own id if the key placed it -> the key's hash.
 	keyAgesBucket    = []byte("key-ages")
 	sourcesBucket    = []byte("sources")    // source, 0, reference -> order id
 	referencesBucket = []byte("references") // reference, 0, order id -> nothing, sealed
@@ -37,7 +37,7 @@ var (
 	cancellationsBucket = []byte("cancellations")
 )
 
-// tailFill packs pages full that are only appended to: ids grow.
+// tailFill packs pages tightly. The buckets that use it are only appended to, because ids grow.
 const tailFill = 0.9
 
 // Store implements order.Store.
@@ -54,8 +54,8 @@ type Store struct {
 
 var _ order.Store = (*Store)(nil)
 
-// Open prepares the buckets in db. Messages are appended to o, which lives in the same file. The metrics
-// order_placed_total and order_cancelled_total are registered with reg.
+// Open prepares the buckets in db. Messages are appended to o, which uses the same file. Open registers the metrics
+// order_placed_total and order_cancelled_total with reg.
 func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, reg prometheus.Registerer) (*Store,
 	error) {
 	s := &Store{db: db, outbox: o, clock: c,
@@ -104,7 +104,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 			if r.Key.IsZero() || found.byKey {
 				return boltdb.Refuse(nil)
 			}
-			return putKey(tx, r.Key, s.ids.Next(), placed.ID) // the key belongs to the order that it was answered with
+			return putKey(tx, r.Key, s.ids.Next(), placed.ID) // the key belongs to the answered order from now on
 		}
 		if r.ReplayOnly {
 			return boltdb.Refuse(order.ErrReplayOnly)
@@ -129,7 +129,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 	return placed, nil
 }
 
-// headersOf returns the headers of a message that a request causes: its trace, and its key if it has one.
+// headersOf returns the headers of a request's message: its trace, and its key if it has one.
 func headersOf(key order.KeyHash, hash order.RequestHash, trace cloudevent.Trace) []cloudevent.Header {
 	headers := trace.Headers()
 	if !key.IsZero() {
@@ -138,7 +138,7 @@ func headersOf(key order.KeyHash, hash order.RequestHash, trace cloudevent.Trace
 	return headers
 }
 
-// writeError names the outcome of a failed write in the domain's terms.
+// writeError translates a failed write into the domain's errors.
 func writeError(what string, err error) error {
 	for _, answer := range []error{
 		order.ErrKeyReused, order.ErrReferenceTaken, order.ErrReplayOnly, order.ErrNotFound, order.ErrAlreadyCancelled,
@@ -154,14 +154,14 @@ func writeError(what string, err error) error {
 	return fmt.Errorf("%s: %w: %w", what, order.ErrUnavailable, err)
 }
 
-// replayed is an order that was placed already, if there is one.
+// replayed is an earlier order for the same request, if there is one.
 type replayed struct {
 	order.Placed
 	byKey bool // the key is known
 }
 
-// replay looks for the order that the request placed earlier, be it in this very group (rule G1): by the key, then by
-// source and reference.
+// replay looks for an order that the request placed earlier, possibly in the same group (rule G1). It looks by key
+// first, then by source and reference.
 func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (replayed, error) {
 	if !r.Key.IsZero() {
 		placed, err := s.find(tx, keysBucket, r.Key[:], r.Hash, order.ErrKeyReused)
@@ -176,7 +176,7 @@ func (s *Store) replay(tx *boltdb.Tx, r *order.Request) (replayed, error) {
 	return replayed{}, nil
 }
 
-// find returns the order that key belongs to. It answers other when the order was asked for with other values.
+// find returns the order that key belongs to. It returns other when the order has different content.
 func (s *Store) find(tx *boltdb.Tx, bucket, key []byte, hash order.RequestHash, other error) (order.Placed, error) {
 	sealed := tx.Bucket(bucket).Get(key)
 	if sealed == nil {
@@ -268,7 +268,7 @@ func (s *Store) get(tx *bbolt.Tx, id uuidv7.ID) (order.Stored, error) {
 	return s.stored(tx, id, r)
 }
 
-// readRow returns an order's row; its payload shares the transaction's memory. The error of an unknown id is
+// readRow returns an order's row. The payload shares the transaction's memory. The error for an unknown id is
 // order.ErrNotFound.
 func readRow(tx *bbolt.Tx, id uuidv7.ID) (row, error) {
 	sealed := tx.Bucket(ordersBucket).Get(id[:])
@@ -282,7 +282,7 @@ func readRow(tx *bbolt.Tx, id uuidv7.ID) (row, error) {
 	return r, nil
 }
 
-// stored copies a row out of the transaction and adds what became of the order, and how far its message got.
+// stored copies a row out of the transaction. It adds the order's status and how far its message got.
 func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) {
 	status, err := s.outbox.Status(tx, r.message.slot)
 	if err != nil {

@@ -124,8 +124,8 @@ func TestAnOrderIsReadBackAsItWasAnswered(t *testing.T) {
 	}
 }
 
-// Orders and messages are one to one, message and order are the same bytes.
-func TestEachOrderHasOneMessage(t *testing.T) {
+// Each order has exactly one message, and both are the same bytes.
+func TestStore_EachOrderHasOneMessage(t *testing.T) {
 	f := newFixture(t)
 	var wait sync.WaitGroup
 	for w := range 32 {

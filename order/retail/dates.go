@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// moment is a wall-clock time as it is written. Which number of its date is the month may still be unknown.
+// moment is a wall-clock time as written. It may still be unknown which number of its date is the month.
 type moment struct {
-	style   byte // what stands between the numbers of the date: - / or .
+	style   byte // the separator of the date: - / or .
 	numbers [3]int
 	year    int // the year, when it comes last; 0 when it comes first
 	hour    int
@@ -19,13 +19,13 @@ type moment struct {
 	nanos   int
 }
 
-// momentForm is a date and a time: 2010-12-01 08:26:00, 2010-12-01T08:26, 12/1/2010 8:26, 1.12.10 8:26:00 AM.
+// momentForm matches a date and a time: 2010-12-01 08:26:00, 2010-12-01T08:26, 12/1/2010 8:26, 1.12.10 8:26:00 AM.
 var momentForm = regexp.MustCompile(
 	`^(\d{1,4})([-/.])(\d{1,2})([-/.])(\d{1,4})[ T]` +
 		`(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])[Mm])?$`,
 )
 
-// parseMoment reads a date and a time, and reports whether it could.
+// parseMoment reads a date and a time. It reports whether the text is one.
 func parseMoment(text string) (m moment, ok bool) {
 	part := momentForm.FindStringSubmatch(text)
 	if part == nil || part[2] != part[4] {
@@ -48,7 +48,7 @@ func parseMoment(text string) (m moment, ok bool) {
 	case yearFirst:
 	case len(part[1]) <= 2 && len(part[5]) == 4:
 		m.year = m.numbers[2]
-	case shortYear && m.numbers[2] < 69: // as POSIX has it
+	case shortYear && m.numbers[2] < 69: // as in POSIX
 		m.year = 2000 + m.numbers[2]
 	case shortYear:
 		m.year = 1900 + m.numbers[2]
@@ -67,7 +67,8 @@ func parseMoment(text string) (m moment, ok bool) {
 	return m, true
 }
 
-// wall returns the moment as a time of UTC, read as order says, and whether there is such a time.
+// wall returns the moment as a time in UTC, with the date read in the given order. It reports whether such a time
+// exists.
 func (m moment) wall(order Dates) (time.Time, bool) {
 	year, month, day := m.year, m.numbers[0], m.numbers[1]
 	switch {
@@ -82,21 +83,21 @@ func (m moment) wall(order Dates) (time.Time, bool) {
 	return at, exists
 }
 
-// dating is how a file's dates are read, by their style.
+// dating is how a file's dates are read, by style.
 type dating struct {
 	fixed  Dates
 	styles map[byte]*styleVotes
 }
 
-// styleVotes counts what the rows of a file say about dates of one style whose year comes last.
+// styleVotes counts what the rows of a file say about one style of dates with the year last.
 type styleVotes struct {
-	monthFirst, dayFirst int    // rows that can be read in one way only
+	monthFirst, dayFirst int    // rows that can be read in only one way
 	monthRow, dayRow     int    // the first of each
 	example              string // the row that decided, or the first
-	open                 bool   // some can be read in both ways, as two dates
+	open                 bool   // some rows can be read either way, as two different dates
 }
 
-// consider lets a row decide. Rows that cannot be read in either way decide nothing.
+// consider lets a row vote. A row that can be read in neither way does not count.
 func (d *dating) consider(row int, text string) {
 	m, ok := parseMoment(text)
 	if !ok || m.year == 0 {
@@ -128,14 +129,14 @@ func (d *dating) consider(row int, text string) {
 	}
 }
 
-// decided makes a row that decides the example, unless the caller has decided.
+// decided makes a deciding row the example, unless the caller has chosen the order.
 func (v *styleVotes) decided(fixed Dates, text string) {
 	if fixed == FindOut {
 		v.example = text
 	}
 }
 
-// of returns how the dates of a style are read.
+// of returns how dates of a style are read.
 func (d *dating) of(style byte) Dates {
 	v := d.styles[style]
 	switch {
@@ -152,7 +153,7 @@ func (d *dating) of(style byte) Dates {
 	}
 }
 
-// check returns an error when the rows contradict each other, because any guess may then be wrong.
+// check returns an error when the rows contradict each other. Any guess could then be wrong.
 func (d *dating) check() error {
 	for _, style := range []byte("/.-") {
 		if v := d.styles[style]; v != nil && d.fixed == FindOut && v.monthFirst > 0 && v.dayFirst > 0 {
@@ -170,7 +171,7 @@ func (d *dating) check() error {
 	return nil
 }
 
-// describe says in words how the dates of each style were read.
+// describe tells in words how the dates of each style were read.
 func (d *dating) describe() (words []string) {
 	for _, style := range []byte("/.-") {
 		v := d.styles[style]

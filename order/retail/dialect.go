@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// Dialect is how files are written. It is detected for each file separately; the zero Dialect detects everything.
+// Dialect is how files are written. It is detected for each file separately. The zero Dialect detects everything.
 type Dialect struct {
-	// Encoding is one of Encodings. Default "": a byte order mark decides, then the bytes.
+	// Encoding is one of Encodings. Default "": a byte order mark decides, otherwise the bytes.
 	Encoding string
 	// Separator between columns: a comma, a semicolon or a tab. Default 0: the first line decides.
 	Separator byte
-	// Dates is how to read a date whose year comes last. Default FindOut.
+	// Dates tells how to read a date with the year last. Default FindOut.
 	Dates Dates
 }
 
-// Dates is whether month or day comes first in a date whose year comes last.
+// Dates tells whether the month or the day comes first in a date with the year last.
 type Dates string
 
 // The ways to read such a date.
@@ -28,12 +28,12 @@ const (
 	DayFirst   Dates = "day-first"
 )
 
-// auto is the word for "find out" on a command line.
+// auto is the word for FindOut on a command line.
 const auto = "auto"
 
 var separators = map[string]byte{"comma": ',', ",": ',', "semicolon": ';', ";": ';', "tab": '\t', "\t": '\t'}
 
-// ParseDialect reads the words that a command line has for a dialect. "auto" and "" find out.
+// ParseDialect reads a dialect from the words of a command line. "auto" and "" mean to find out.
 func ParseDialect(encoding, separator, dates string) (Dialect, error) {
 	var d Dialect
 	if encoding != auto && encoding != "" {
@@ -66,13 +66,13 @@ func ParseDialect(encoding, separator, dates string) (Dialect, error) {
 type Taken struct {
 	Encoding  string // one of Encodings
 	Separator byte
-	Dates     []string // how dates whose year comes last were read, in words; empty when there are none
+	Dates     []string // how dates with the year last were read, in words; empty without such dates
 }
 
-// plain reports whether the file is written as the data set is published.
+// plain reports whether the file is written like the published data set.
 func (t Taken) plain() bool { return t.Encoding == utf8Name && t.Separator == ',' && len(t.Dates) == 0 }
 
-// String says it in words, such as "windows-1252, semicolons, 13.06.2011 day first".
+// String describes the dialect in words, such as "windows-1252, semicolons, 13.06.2011 day first".
 func (t Taken) String() string {
 	separator := map[byte]string{',': "commas", ';': "semicolons", '\t': "tabs"}[t.Separator]
 	return strings.Join(append([]string{t.Encoding, separator}, t.Dates...), ", ")

@@ -9,7 +9,7 @@ import (
 	"ordertally/order/retail"
 )
 
-// dated is a file with one invoice a date.
+// dated returns a file with one invoice per date.
 func dated(dates ...string) string {
 	var b strings.Builder
 	b.WriteString(head)

@@ -17,7 +17,7 @@ import (
 	"ordertally/shared/clock"
 )
 
-// dressed is what each file of testdata/dress means, whatever it looks like: the numbers of its invoices differ.
+// dressed is the content of each file of testdata/dress, whatever its form. Only the invoice numbers differ.
 func dressed() []orders.OrderDraft {
 	at := time.Date(2010, 12, 1, 8, 26, 0, 0, time.UTC)
 	country := map[string]string{"country": "United Kingdom"}

@@ -19,7 +19,7 @@ const (
 	windowsName      = "windows-1252"
 )
 
-// encodings are those that a file may have, beside UTF-8.
+// encodings are the encodings that a file may have, besides UTF-8.
 var encodings = map[string]encoding.Encoding{
 	littleEndianName: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM),
 	bigEndianName:    unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM),
@@ -48,9 +48,9 @@ func decodeText(data []byte, name string) ([]byte, string, error) {
 	return bytes.TrimPrefix(data, []byte("\ufeff")), name, nil
 }
 
-// findEncoding looks at the byte order mark, at the zero bytes that UTF-16 has in every ASCII character, and at the
-// lines that are not ASCII. If most of those lines are not UTF-8, the file is Windows-1252, whose text hardly ever
-// looks like UTF-8. One damaged row does not decide.
+// findEncoding looks at three things: the byte order mark, the zero bytes that UTF-16 has in every ASCII character, and
+// the lines that are not ASCII. If most of those lines are not UTF-8, the file is Windows-1252, because such text
+// hardly ever looks like UTF-8. One damaged row does not decide.
 func findEncoding(data []byte) string {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")):

@@ -17,20 +17,20 @@ type grouping struct {
 	byNumber map[string]*group
 }
 
-// group is one invoice. A row without a readable invoice number is a group of its own.
+// group is one invoice. A row without a readable invoice number is its own group.
 type group struct {
 	number string
-	parts  []*part // one a file, in the order read
-	reject *Reject // once a row was bad
+	parts  []*part // one per file, in the order read
+	reject *Reject // set once a row was bad
 }
 
-// part is what one file has of an invoice. The first row gives time, customer and country.
+// part is one file's share of an invoice. The first row gives time, customer and country.
 type part struct {
 	file     int
 	first    row
 	firstRow int
 	lines    []orders.DraftLine
-	rows     []int // the line of the file of each
+	rows     []int // the line number of each
 }
 
 func (g *grouping) add(file, number int, r row, f *fault) {
@@ -53,8 +53,8 @@ func (g *grouping) add(file, number int, r row, f *fault) {
 	}
 }
 
-// reading returns what was collected. The parts of an invoice are ordered by the names of their files, so that it is
-// the same order however the files are listed.
+// reading returns what was collected. The parts of an invoice are ordered by file name, so the order in which files are
+// listed does not matter.
 func (g *grouping) reading() (r Reading) {
 	for _, in := range g.groups {
 		files := make([]int, len(in.parts))
@@ -101,7 +101,7 @@ func (in *group) draft() orders.OrderDraft {
 }
 
 // repeated rejects an invoice if two files have the same row of it. The row may be meant twice, or the files may
-// overlap, and nobody can tell which.
+// overlap. Nobody can tell which.
 func (g *grouping) repeated(in *group) *Reject {
 	type origin struct{ file, row int }
 	seen := map[orders.DraftLine]origin{}
@@ -127,7 +127,7 @@ func (g *grouping) repeated(in *group) *Reject {
 	return nil
 }
 
-// compareNames orders names as people do: part2 before part10.
+// compareNames sorts names as people do: part2 before part10.
 func compareNames(a, b string) int {
 	for a != "" && b != "" {
 		x, y := leadingDigits(a), leadingDigits(b)

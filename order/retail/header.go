@@ -21,7 +21,8 @@ const (
 
 const header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 
-// names of the columns. Online Retail II has other names for some. Case, spaces and underscores do not matter.
+// names are the names of the columns. Online Retail II uses other names for some. Case, spaces and underscores do not
+// matter.
 var names = map[string]int{
 	"invoiceno": columnInvoice, "invoice": columnInvoice, "stockcode": columnSKU, "description": columnDescription,
 	"quantity": columnQuantity, "invoicedate": columnDate, "unitprice": columnPrice, "price": columnPrice,
@@ -30,7 +31,7 @@ var names = map[string]int{
 
 var bare = strings.NewReplacer(" ", "", "_", "")
 
-// columnOf returns the column that a name of a header stands for, -1 for none.
+// columnOf returns the column that a header name stands for, or -1.
 func columnOf(name string) int {
 	if column, known := names[strings.ToLower(bare.Replace(name))]; known {
 		return column
@@ -38,10 +39,10 @@ func columnOf(name string) int {
 	return -1
 }
 
-// places says where each column stands in a row.
+// places has the position of each column in a row.
 type places [columns]int
 
-// readHeader finds where the columns stand. If separator is 0, it takes the one that finds the most columns.
+// readHeader finds the positions of the columns. If separator is 0, it takes the one that finds the most columns.
 func readHeader(line string, separator byte) (places, byte, error) {
 	if separator == 0 {
 		most := 0
@@ -89,7 +90,7 @@ func readHeader(line string, separator byte) (places, byte, error) {
 	return at, separator, nil
 }
 
-// knownColumns returns the columns of the layout that a header has, and where each stands first.
+// knownColumns returns the columns of the layout that a header has, and the first position of each.
 func knownColumns(line string, separator byte) map[int]int {
 	found := map[int]int{}
 	fields, _ := splitRow(line, separator)
@@ -102,7 +103,7 @@ func knownColumns(line string, separator byte) map[int]int {
 	return found
 }
 
-// separatorLine returns the separator that a first line such as sep=; names for spreadsheets, 0 for none.
+// separatorLine returns the separator that a first line such as sep=; gives to spreadsheets, or 0.
 func separatorLine(line string) byte {
 	if rest, ok := strings.CutPrefix(line, "sep="); ok && len(rest) == 1 && strings.Contains(",;\t", rest) {
 		return rest[0]

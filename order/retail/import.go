@@ -10,30 +10,31 @@ import (
 	"ordertally/client/orders"
 )
 
-// defaultConcurrency of an import, in requests.
+// defaultConcurrency is the number of requests of an import that run at once.
 const defaultConcurrency = 8
 
 // Options of Import. The zero Options work.
 type Options struct {
-	// Dialect is how the files are written. Default: it is found out.
+	// Dialect is how the files are written. Default: it is detected.
 	Dialect Dialect
-	// Concurrency is how many requests are under way at once. Default 8.
+	// Concurrency is the number of requests that run at once. Default 8.
 	Concurrency int
-	// Progress is called after each invoice with how many are done and how many there are. Both counts include rejected
-	// ones. Calls do not overlap. Default: none.
+	// Progress is called after each invoice with the number done and the total. Both include rejected invoices. Calls
+	// do not overlap. Default: none.
 	Progress func(done, total int)
 }
 
-// Summary is what became of the invoices of an import. One that an error cut short is in none of the counts.
+// Summary counts what became of the invoices of an import. An invoice that an error cut short is only in Invoices.
 type Summary struct {
 	Files    int
-	Invoices int // all that were read, rejected ones included
+	Invoices int // all that were read, including rejected ones
 	Placed   int
 	Replayed int // an earlier import had placed them
 	Rejects  []Reject
-	// Taken says how the files were read, "" when all are as the data set is published: UTF-8, commas, years first.
+	// Taken tells how the files were read. It is "" when all are written like the published data set: UTF-8, commas,
+	// years first.
 	Taken string
-	// NoResult names the files that brought nothing, each with a reason: none of their invoices was placed or replayed,
+	// NoResult names the files that brought nothing, each with a reason. None of their invoices was placed or replayed,
 	// and none is a cancellation.
 	NoResult []string
 }
@@ -41,13 +42,13 @@ type Summary struct {
 // NotSent is how many invoices were neither placed nor replayed nor rejected.
 func (s *Summary) NotSent() int { return s.Invoices - s.Placed - s.Replayed - len(s.Rejects) }
 
-// Import places the orders in files. It reads all files before it sends the first order, and an invoice with rows in
+// Import places the orders in files. It reads all files before it sends the first order. An invoice with rows in
 // several files is one order. A repeated import places no order twice.
 //
-// An order that the service refuses for its content is a reject. An error says that at least one order could not be
-// sent; the summary then has what was done. An error that only one order met (a 500) does not stop the others. The
-// import ends when the service does not answer for as long as the client repeats a request, or when every order would
-// get the same answer.
+// An order that the service refuses because of its content is a reject. An error says that at least one order could not
+// be sent. The summary then tells what was done. An error of one order alone (a 500) does not stop the others. The
+// import ends when the service stays silent for as long as the client retries, or when every order would get the same
+// answer.
 func Import(ctx context.Context, files []string, client *orders.Client, o Options) (Summary, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = defaultConcurrency
@@ -91,10 +92,10 @@ func readFiles(paths []string, d Dialect) (Reading, error) {
 	return Read(sources, d)
 }
 
-// describe says how files were read that are not written as the data set is published. It names files that were read
-// alike together.
+// describe tells how files were read that are not written like the published data set. It groups files that were read
+// alike.
 func describe(files []string, taken []Taken) string {
-	const most = 4 // ways to read
+	const most = 4 // different readings
 	var ways []string
 	names := map[string][]string{}
 	for i, t := range taken {

@@ -102,7 +102,7 @@ func TestImport_PlacesThreeDaysOnce(t *testing.T) {
 	}
 }
 
-// cutter answers some requests and loses the answer of others, before or after the service saw them.
+// cutter answers some requests. It loses the answers of others, before or after the service saw the request.
 type cutter struct {
 	next  http.Handler
 	count atomic.Int64
@@ -292,7 +292,7 @@ func TestImport_StopsWithItsContext(t *testing.T) {
 	}
 }
 
-// placed is what the service holds, the oldest first, without what every import has its own of.
+// placed returns the orders of the service, oldest first, without the parts that differ with every import.
 func placed(t *testing.T, c *orders.Client) (drafts []orders.OrderDraft) {
 	t.Helper()
 	for o, err := range c.All(t.Context(), orders.ListOrdersParams{}) {
@@ -461,7 +461,7 @@ func TestImport_IsRepeatedWithoutKeysToo(t *testing.T) {
 	service := apitest.New(t, clock.System{})
 	service.Wrap = func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Header.Del("Idempotency-Key") // as when it has expired, or when another caller imports
+			r.Header.Del("Idempotency-Key") // as if it had expired, or another caller imported
 			next.ServeHTTP(w, r)
 		})
 	}

@@ -25,11 +25,11 @@ type importing struct {
 	mu      sync.Mutex
 	summary Summary
 	done    int
-	useful  []bool // by file: an invoice of it was placed or replayed, or is a cancellation
-	failed  error  // the error that ended the import, or the first that did not
+	useful  []bool // by file: one of its invoices was placed or replayed, or is a cancellation
+	failed  error  // the error that ended the import, or else the first one that did not
 }
 
-// place places the orders and returns when no request is under way any more.
+// place places the orders. It returns when no request is running any more.
 func (im *importing) place(ctx context.Context, r *Reading) {
 	for i := range r.Rejects {
 		im.reject(r.Rejects[i])
@@ -52,7 +52,7 @@ func (im *importing) place(ctx context.Context, r *Reading) {
 	}
 }
 
-// withoutResult names the files that brought nothing, with the first reject of each.
+// withoutResult names the files that brought nothing, each with its first reject.
 func (im *importing) withoutResult() (files []string) {
 	for i, useful := range im.useful {
 		if useful {
@@ -131,7 +131,7 @@ func (im *importing) invoice(ctx context.Context, in *Invoice) error {
 	}
 }
 
-// reason is what the service found, in one line.
+// reason returns what the service found, in one line.
 func reason(p client.Problem) string {
 	if len(p.Errors) == 0 {
 		return p.Detail

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
-	_ "time/tzdata" // London must be known on a machine without zone data too
+	_ "time/tzdata" // London must be known even on a machine without zone data
 
 	"ordertally/client/orders"
 )
@@ -15,7 +15,7 @@ import (
 const (
 	// SourceName is the source of every imported order.
 	SourceName = "online-retail"
-	// KeyPrefix begins the idempotency key of every imported order; the invoice number follows.
+	// KeyPrefix begins the idempotency key of every imported order. The invoice number follows.
 	KeyPrefix = SourceName + "/"
 
 	currency = "GBP"
@@ -23,32 +23,32 @@ const (
 
 // Source is one file of an import.
 type Source struct {
-	Name string // for reasons; parts of an invoice are put together in the order of names
+	Name string // for reasons; also the order in which parts of an invoice are joined
 	io.Reader
 }
 
 // Invoice is one order of the files.
 type Invoice struct {
 	Number string
-	Row    int // line, from 1, of its first row in the first file that has one
+	Row    int // line number, from 1, of its first row in the first file that has one
 	Draft  orders.OrderDraft
 
-	files []int // positions of the files that have rows of it, the first row's first
+	files []int // positions of the files with rows of it, the first row's file first
 }
 
-// Reading is what the files of one import hold.
+// Reading is the content of the files of one import.
 type Reading struct {
 	Invoices []Invoice // by their first rows
 	Rejects  []Reject  // by file and row
 	Taken    []Taken   // how each file was read
 }
 
-// Read reads whole files, one after the other. Bad rows end up in Reading.Rejects, each invoice once, for its first bad
-// row. An error means that a file could not be read, does not begin with the header of the layout, or has dates that
-// contradict each other.
+// Read reads whole files, one after the other. Bad rows end up in Reading.Rejects. Each invoice is there once, for its
+// first bad row. An error means that a file could not be read, does not begin with the header of the layout, or has
+// contradictory dates.
 //
-// Times are London local. A time that comes twice, when clocks go back, is the first of the two. A time that is
-// skipped, when they go forward, is read by the clock from before.
+// Times are London local. When clocks go back, a repeated time is the first of the two. When they go forward, a skipped
+// time is read by the old clock.
 func Read(sources []Source, d Dialect) (Reading, error) {
 	london, err := time.LoadLocation("Europe/London")
 	if err != nil {
@@ -73,7 +73,7 @@ func Read(sources []Source, d Dialect) (Reading, error) {
 	return reading, nil
 }
 
-// readFile passes on the rows of one file, with the line that each stands in.
+// readFile passes on the rows of one file with their line numbers.
 func readFile(data []byte, d Dialect, zone *time.Location, add func(number int, r row, f *fault)) (Taken, error) {
 	text, encoding, err := decodeText(data, d.Encoding)
 	if err != nil {
@@ -112,7 +112,7 @@ func readFile(data []byte, d Dialect, zone *time.Location, add func(number int, 
 	return Taken{Encoding: encoding, Separator: l.separator, Dates: l.dates.describe()}, nil
 }
 
-// rows goes over the lines that are not empty. Skipped lines stand before them.
+// rows iterates over the lines that are not empty. skipped is the number of lines before body.
 func rows(body []byte, skipped int) func(yield func(number int, line string) bool) {
 	return func(yield func(int, string) bool) {
 		for number := skipped + 1; len(body) > 0; number++ {
@@ -124,7 +124,7 @@ func rows(body []byte, skipped int) func(yield func(number int, line string) boo
 	}
 }
 
-// cutLine returns the first line, without what ends it, and the rest.
+// cutLine returns the first line without its line ending, and the rest.
 func cutLine(text []byte) (line string, rest []byte) {
 	first, rest, _ := bytes.Cut(text, []byte("\n"))
 	return strings.TrimSuffix(string(first), "\r"), rest

@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// The codes of rejects. The codes of the service's problems are used too.
+// The codes of rejects. Codes of the service's problems are used too.
 const (
 	CodeCancelled     = "cancelled"        // InvoiceNo begins with C
 	CodeQuantity      = "quantity_below_1" // a return or a correction
@@ -24,22 +24,22 @@ const (
 // Reject is an invoice that was not imported, or a row whose invoice number cannot be read.
 type Reject struct {
 	Invoice string // "" when it cannot be read
-	Row     int    // the line of the file, from 1, header included, that was the reason
+	Row     int    // line number of the offending row, from 1, header included
 	Code    string
 	Reason  string
 
 	file  int   // position of the file among those imported
-	files []int // positions of all files that have rows of the invoice
+	files []int // positions of all files with rows of the invoice
 }
 
-// File is the position, among the files that were read, of the one that has the row.
+// File is the position of the file with the row, among the files that were read.
 func (r *Reject) File() int { return r.file }
 
 // WriteRejects writes rejects as CSV with the header invoice,row,code,reason. A cell that a spreadsheet would run as a
-// formula begins with an apostrophe.
+// formula gets a leading apostrophe.
 func WriteRejects(w io.Writer, rejects []Reject) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"invoice", "row", "code", "reason"}) // an error stays and is returned below
+	_ = out.Write([]string{"invoice", "row", "code", "reason"}) // the error is kept and returned below
 	for _, r := range rejects {
 		_ = out.Write([]string{neutral(r.Invoice), strconv.Itoa(r.Row), r.Code, neutral(r.Reason)})
 	}
@@ -50,10 +50,11 @@ func WriteRejects(w io.Writer, rejects []Reject) error {
 	return nil
 }
 
-// formula matches what makes a spreadsheet run a cell: at its beginning, or after what some take for a separator.
+// formula matches what makes a spreadsheet run a cell. It looks at the beginning, and after what some programs take for
+// a separator.
 var formula = regexp.MustCompile(`(^|[;\t\r\n])([=+\-@\t\r])`)
 
-// neutral keeps a spreadsheet from running text.
+// neutral keeps a spreadsheet from running text as a formula.
 func neutral(text string) string { return formula.ReplaceAllString(text, "$1'$2") }
 
 func sortRejects(rejects []Reject) {

@@ -34,7 +34,7 @@ type layout struct {
 	separator byte
 	dates     dating
 	zone      *time.Location
-	replaced  bool // characters that could not be decoded are U+FFFD
+	replaced  bool // characters that could not be decoded became U+FFFD
 }
 
 // row reads one line. With a fault, the row's invoice is set if it can be read.
@@ -44,7 +44,7 @@ func (l *layout) row(text string) (r row, f *fault) {
 		r.invoice = parseInvoice(strings.TrimSpace(fields[l.at[columnInvoice]]))
 	}
 	raw := func(column int) string { return fields[l.at[column]] }
-	field := func(column int) string { return strings.TrimSpace(raw(column)) } // columns of a fixed width are padded
+	field := func(column int) string { return strings.TrimSpace(raw(column)) } // fixed-width columns are padded
 	switch {
 	case !utf8.ValidString(text):
 		return r, malformed("the row is not UTF-8")
@@ -101,8 +101,8 @@ func (l *layout) time(text string) (time.Time, *fault) {
 	return instant(wall, l.zone), nil
 }
 
-// splitRow splits a line of CSV (RFC 4180) as far as it can be read. A field cannot hold a line break, and no text of
-// an order may. So one quote too many spoils one row and not the rest of the file.
+// splitRow splits a line of CSV (RFC 4180) as far as it can be read. A field cannot contain a line break, because no
+// text of an order may. So a stray quote spoils one row and not the rest of the file.
 func splitRow(text string, separator byte) (fields []string, fault string) {
 	for {
 		if !strings.HasPrefix(text, `"`) {
@@ -132,7 +132,7 @@ func splitRow(text string, separator byte) (fields []string, fault string) {
 	}
 }
 
-// unquote reads up to the closing quote; two quotes stand for one.
+// unquote reads up to the closing quote. Two quotes stand for one.
 func unquote(text string) (field, rest string, ok bool) {
 	var b strings.Builder
 	for {
@@ -149,13 +149,13 @@ func unquote(text string) (field, rest string, ok bool) {
 	}
 }
 
-// isInvoiceNumber keeps to what fits an order's reference and an idempotency key.
+// isInvoiceNumber accepts only what fits an order's reference and an idempotency key.
 func isInvoiceNumber(text string) bool {
 	return len(text) <= event.MaxReference && order.ValidKey(KeyPrefix+text) && text != ""
 }
 
 // parseQuantity reads a whole number. 6.0 is one, because programs write it in a column that once had a gap. 1.000 is
-// not, because it may be a thousand.
+// not, because it may mean a thousand.
 func parseQuantity(text string) (int64, *fault) {
 	digits := text
 	for _, zeros := range []string{".0", ".00"} {
@@ -173,8 +173,8 @@ func parseQuantity(text string) (int64, *fault) {
 	return n, nil
 }
 
-// parsePrice reads pounds as pence, digit by digit, because a float would lose some. Decimals follow a point or a
-// comma. If there are both, the first groups digits. 2.5500 is 2.55. 2.550 is refused, because it may be grouped.
+// parsePrice reads pounds as pence, digit by digit, because a float would be inexact. Decimals follow a point or a
+// comma. If there are both, the first one groups digits. 2.5500 is 2.55. 2.550 is refused, because it may be grouped.
 func parsePrice(text string) (int64, *fault) {
 	digits, negative := strings.CutPrefix(text, "-")
 	if !negative {
@@ -210,7 +210,7 @@ func parsePrice(text string) (int64, *fault) {
 	return price, nil
 }
 
-// ungrouped joins groups of three digits. What is grouped otherwise stays as it is, and is no number.
+// ungrouped joins groups of three digits. Any other grouping stays as it is and is not a number.
 func ungrouped(text, sign string) string {
 	groups := strings.Split(text, sign)
 	for i, group := range groups {
@@ -221,10 +221,10 @@ func ungrouped(text, sign string) string {
 	return strings.Join(groups, "")
 }
 
-// nothing has the words that programs write for an empty cell, in lower case.
+// nothing lists the words that programs write for an empty cell, in lower case.
 var nothing = []string{"nan", "null", "none", "na", "n/a", "<na>", "#n/a", `\n`}
 
-// something returns text, or "" when it stands for an empty cell.
+// something returns text, or "" if it stands for an empty cell.
 func something(text string) string {
 	if slices.Contains(nothing, strings.ToLower(text)) {
 		return ""
@@ -232,7 +232,7 @@ func something(text string) string {
 	return text
 }
 
-// parseID turns the number that a spreadsheet made of an id back into the id: 17850.0 and 17850,00 are 17850.
+// parseID restores an id that a spreadsheet made into a number: 17850.0 and 17850,00 are 17850.
 func parseID(text string) string {
 	i := strings.IndexAny(text, ".,")
 	if i <= 0 || i+1 == len(text) || !isDigits(text[:i]) || strings.Trim(text[i+1:], "0") != "" {
@@ -241,7 +241,7 @@ func parseID(text string) string {
 	return text[:i]
 }
 
-// parseInvoice returns the number of an invoice, "" when it is none.
+// parseInvoice returns an invoice number, or "" if text is not one.
 func parseInvoice(text string) string {
 	number := parseID(something(text))
 	if !isInvoiceNumber(number) {
@@ -252,7 +252,7 @@ func parseInvoice(text string) string {
 
 func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
-// show quotes a value of the file for a reason, cut when it is long.
+// show quotes a value of the file for a reason. A long one is cut.
 func show(text string) string {
 	const most = 40 // bytes
 	if len(text) > most {

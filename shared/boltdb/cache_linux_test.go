@@ -14,8 +14,8 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// TestOpen_DropsThePageCache sees that an opening reads from the disk: pages that the cache had are not there
-// afterwards (rule G3).
+// TestOpen_DropsThePageCache checks that Open reads from the disk: pages that were cached are not cached afterwards
+// (rule G3).
 func TestOpen_DropsThePageCache(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db, err := boltdb.Open(path, boltdb.Options{})
@@ -76,7 +76,7 @@ func drop(t *testing.T, path string) {
 	}
 }
 
-// cachedPages is the part of a file that is in the page cache.
+// cachedPages returns how much of a file is in the page cache.
 func cachedPages(t *testing.T, path string) float64 {
 	t.Helper()
 	f, err := os.Open(path)

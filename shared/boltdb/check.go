@@ -15,20 +15,20 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Record is a record or a bucket as a check meets it.
+// Record is a record or a bucket in a check.
 type Record struct {
-	Path     [][]byte // names of the buckets that it is in, the outermost first
+	Path     [][]byte // names of the enclosing buckets, outermost first
 	Key      []byte
-	Value    []byte // nil of a bucket
+	Value    []byte // nil for a bucket
 	IsBucket bool
 	Sequence uint64 // of a bucket
-	// Tx is for looking up what belongs to the record. Nil when the pages of the file are damaged.
+	// Tx is for looking up what belongs to the record. It is nil when pages of the file are damaged.
 	Tx *bbolt.Tx
-	// Name is what people know the record by. A Checker sets it; without that it is the key.
+	// Name is how people know the record. A Checker sets it. By default it is the key.
 	Name string
 }
 
-// In says whether the record is directly in the bucket of that path.
+// In reports whether the record is directly in the bucket with that path.
 func (r *Record) In(path ...[]byte) bool {
 	if len(path) != len(r.Path) {
 		return false
@@ -41,11 +41,11 @@ func (r *Record) In(path ...[]byte) bool {
 	return true
 }
 
-// Within says whether the record is somewhere below the bucket of that name.
+// Within reports whether the record is somewhere below the bucket with that name.
 func (r *Record) Within(name []byte) bool { return len(r.Path) > 0 && bytes.Equal(r.Path[0], name) }
 
 // A Checker checks one record or bucket and the records that belong to it. For a Record without a key it checks whether
-// the file as a whole is complete. Its error says what is wrong.
+// the file as a whole is complete. Its error tells what is wrong.
 type Checker func(r *Record) error
 
 // Checked is the result of CheckFile.
@@ -53,8 +53,8 @@ type Checked struct {
 	Bytes   int64
 	Pages   uint64
 	Records int
-	Faults  []string // each names a page or a record. At most 1,000.
-	More    int      // faults that are not in the list
+	Faults  []string // each names a page or a record; at most 1,000
+	More    int      // the number of faults not in the list
 }
 
 const maxFaults = 1000
@@ -69,7 +69,7 @@ func (c *Checked) fault(text string) {
 
 // CheckFile checks a whole database file: both meta pages, every page and its children, the free list, and every record
 // with its checksum. check checks what must exist beside a record. CheckFile changes nothing. ErrLocked means that a
-// service has the file open. Damage is not an error but a fault in the result.
+// service has the file open. Damage is a fault in the result, not an error.
 func CheckFile(ctx context.Context, path string, check Checker) (Checked, error) {
 	done, err := checkFile(ctx, path, check)
 	if err != nil {
@@ -96,7 +96,7 @@ func checkFile(ctx context.Context, path string, check Checker) (done Checked, e
 	case !awaitLock(ctx, file):
 		return done, fmt.Errorf("%w%s: stop that process first", ErrLocked, holder(path))
 	}
-	if err := dropCache(file); err != nil { // what is on the disk counts
+	if err := dropCache(file); err != nil { // only what is on the disk counts
 		return done, err
 	}
 	err = done.look(ctx, file, check, func() (*bbolt.DB, error) {
@@ -105,7 +105,7 @@ func checkFile(ctx context.Context, path string, check Checker) (done Checked, e
 	return done, err
 }
 
-// awaitLock takes the lock of readers as soon as nobody writes, within defaultLockTimeout.
+// awaitLock takes the readers' lock once nobody writes. It waits at most defaultLockTimeout.
 func awaitLock(ctx context.Context, file *os.File) bool {
 	ctx, cancel := context.WithTimeout(ctx, defaultLockTimeout)
 	defer cancel()
@@ -117,7 +117,7 @@ func awaitLock(ctx context.Context, file *os.File) bool {
 	return true
 }
 
-// look looks at a file that is locked. open opens it in bbolt, which must not see it while its pages may be damaged.
+// look examines a locked file. open opens it in bbolt, which must not see it while its pages may be damaged.
 func (c *Checked) look(ctx context.Context, file *os.File, check Checker, open func() (*bbolt.DB, error)) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *Checked) look(ctx context.Context, file *os.File, check Checker, open f
 	return err
 }
 
-// structure looks at the pages alone.
+// structure checks only the pages.
 func (c *Checked) structure(ctx context.Context, p *pages, m *meta) error {
 	used := newPageSet(p.high)
 	for id := range uint64(firstPage) {
@@ -195,7 +195,7 @@ func (c *Checked) structure(ctx context.Context, p *pages, m *meta) error {
 	return ctx.Err()
 }
 
-// records looks at the records alone.
+// records checks only the records.
 func (c *Checked) records(ctx context.Context, p *pages, root uint64, tx *bbolt.Tx, check Checker) error {
 	w := walk{pages: *p, fault: func([][]byte, error) {}}
 	looked := 0
@@ -222,7 +222,7 @@ func (c *Checked) records(ctx context.Context, p *pages, root uint64, tx *bbolt.
 	return w.run(root, nil)
 }
 
-// inBbolt looks at the records with a transaction to look things up in, and has bbolt check its pages.
+// inBbolt checks the records, with a transaction for lookups, and has bbolt check its pages.
 func (c *Checked) inBbolt(ctx context.Context, bolt *bbolt.DB, p *pages, root uint64, check Checker) error {
 	return bolt.View(func(tx *bbolt.Tx) error {
 		if err := c.records(ctx, p, root, tx, check); err != nil {
@@ -235,7 +235,7 @@ func (c *Checked) inBbolt(ctx context.Context, bolt *bbolt.DB, p *pages, root ui
 	})
 }
 
-// fault returns a line that says what is wrong with the record.
+// fault returns a line that tells what is wrong with the record.
 func (r *Record) fault(err error) string {
 	name := r.Name
 	if name == "" {
@@ -255,7 +255,7 @@ func pathText(path [][]byte) string {
 	return strings.Join(names, "/") + ": "
 }
 
-// printable returns a key as text, or in hexadecimal if it is no text.
+// printable returns a key as text, or in hexadecimal if it is not text.
 func printable(key []byte) string {
 	if len(key) > 0 && len(key) <= 100 && utf8.Valid(key) &&
 		bytes.IndexFunc(key, func(r rune) bool { return !unicode.IsGraphic(r) }) < 0 {

@@ -20,19 +20,20 @@ import (
 type request struct {
 	ctx   context.Context //nolint:containedctx // it travels with the request through the queue
 	fn    func(*Tx) error
-	after []func()   // what fn asked for with AfterCommit
-	done  chan error // buffered: the committer never waits for a caller
+	after []func()   // functions that fn passed to AfterCommit
+	done  chan error // buffered, so the committer never waits for a caller
 	err   error      // the answer, once the group is durable
 }
 
-// Write runs fn in a group commit and returns after the fsync: nil means that everything fn wrote is on the disk.
+// Write runs fn in a group commit and returns after the fsync. A nil error means that everything fn wrote is on the
+// disk.
 //
-// fn runs in the committer after the requests before it and sees what they wrote. It should decide first and write
-// last: when it returns an error or panics, whatever it wrote is undone by running the group again without it, unless
-// the error came from Refuse. So fn may run several times and must not change anything but the transaction.
+// fn runs in the committer, after earlier requests, and sees what they wrote. It should decide first and write last.
+// When it returns an error or panics, its writes are undone by running the group again without it, unless the error
+// came from Refuse. So fn may run several times and must not change anything but the transaction.
 //
-// A request whose context ends before its turn is not run. After that the call waits for the outcome, whatever the
-// context says. Errors besides fn's own: ErrClosed, ErrFull, ErrOutcomeUnknown.
+// A request whose context ends before its turn does not run. Once its turn has come, the call waits for the outcome,
+// whatever the context says. Besides fn's own, the errors are ErrClosed, ErrFull and ErrOutcomeUnknown.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	r := &request{ctx: ctx, fn: fn, done: make(chan error, 1)}
 	select {
@@ -53,7 +54,7 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 
 func (db *DB) commitUntilClosed() {
 	defer close(db.ended)
-	debug.SetPanicOnFault(true) // of this goroutine
+	debug.SetPanicOnFault(true) // for this goroutine
 	group := make([]*request, 0, db.options.MaxGroup)
 	for {
 		group = group[:0]
@@ -70,16 +71,16 @@ func (db *DB) commitUntilClosed() {
 	}
 }
 
-// maxYields bounds how often the committer lets others run before it commits. It also commits after a yield that took
-// longer than longYield: then many others wait for the processor, and each yield costs a turn of all of them.
+// maxYields bounds how often the committer yields before it commits. It also commits after a yield that took longer
+// than longYield. Many goroutines then wait for the processor, and each yield costs a turn of all of them.
 const (
 	maxYields = 8
 	longYield = time.Millisecond
 )
 
-// gather adds the requests that wait. It also yields to goroutines that are about to ask, as long as that brings more.
-// A yield to nobody costs less than a microsecond. Under load, yielding halves the number of fsyncs, because the
-// callers that the last commit answered would come back just after this one began.
+// gather adds the waiting requests. It also yields to goroutines that are about to ask, as long as that brings more. A
+// yield to nobody costs less than a microsecond. Under load, yielding halves the number of fsyncs. The callers that the
+// last commit answered would otherwise come back just after this one began.
 func (db *DB) gather(group []*request) []*request {
 	for yields, long := 0, false; yields < maxYields; yields++ {
 		before := len(group)
@@ -101,13 +102,13 @@ func (db *DB) gather(group []*request) []*request {
 	return group
 }
 
-// commit runs one group to its end and answers it. It returns false when the database must not be used any more.
+// commit runs one group to its end and answers it. It returns false when the database must no longer be used.
 func (db *DB) commit(group []*request) bool {
 	started := time.Now()
 	db.watchdog.Step()
 	defer db.watchdog.Rest()
 	select {
-	case <-db.failed: // a read met damage
+	case <-db.failed: // a read found damage
 		answer(group, fmt.Errorf("write the database: %w", db.unusable()))
 		return false
 	default:
@@ -146,14 +147,15 @@ func (db *DB) commit(group []*request) bool {
 	}
 }
 
-// giveUp answers a group of which nothing was written because the file is damaged.
+// giveUp answers a group when the file is damaged. Nothing of the group was written.
 func (db *DB) giveUp(group []*request, err error) bool {
 	db.fail(err)
 	answer(group, err)
 	return false
 }
 
-// run runs each request against tx. It stops at the first one whose writes must be undone and returns its index, or -1.
+// run runs each request against tx. It stops at the first one whose writes must be undone and returns its index,
+// otherwise -1.
 func (db *DB) run(tx *bbolt.Tx, group []*request) (wrote bool, culprit int) {
 	for i, r := range group {
 		r.after = nil
@@ -227,10 +229,10 @@ func (db *DB) finish(tx *bbolt.Tx, group []*request, started time.Time) bool {
 	return err == nil
 }
 
-// follow calls what has memory follow a commit. After a panic it calls nothing more: the group is on the disk, and
-// memory is behind it. Requests without such a call, and those whose calls succeeded, are answered as usual. The
-// outcome of the others counts as unknown: nobody may go on as if memory had followed, nor be told that nothing was
-// stored.
+// follow calls the functions that bring memory up to date after a commit. After a panic it calls nothing more: the
+// group is on the disk, and memory is behind it. Requests without such a function, and those whose functions succeeded,
+// are answered as usual. The outcome of the others counts as unknown. They must not go on as if memory were up to date,
+// nor be told that nothing was stored.
 func follow(group []*request) (err error) {
 	for _, r := range group {
 		if len(r.after) == 0 {
@@ -250,16 +252,16 @@ func follow(group []*request) (err error) {
 	return err
 }
 
-// guarded returns a panic of f as an error.
+// guarded runs f and returns a panic as an error.
 func guarded(f func()) error {
 	return lifecycle.Guard(context.Background(), func(context.Context) error { f(); return nil })
 }
 
-// smallCommit is the largest commit, in bytes of pages, that counts for SyncTime. A larger one takes longer for its
-// size alone. Whoever bounds the work under way by that time would let in the more, the more there is.
+// smallCommit is the largest commit, in bytes of pages, that counts for SyncTime. A larger one takes longer just
+// because of its size. If it counted, a caller that bounds its work by SyncTime would let in more as its load grows.
 const smallCommit = 1 << 20
 
-// averageSync gives one commit an eighth of the weight.
+// averageSync gives the latest commit a weight of one eighth.
 func (db *DB) averageSync(latest time.Duration) {
 	average := db.syncTime.Load()
 	if average == 0 {
@@ -268,8 +270,8 @@ func (db *DB) averageSync(latest time.Duration) {
 	db.syncTime.Store(average + (int64(latest)-average)/8)
 }
 
-// refusedByDisk returns ErrFull or ErrReadOnly if the disk refused the transaction before anything of it can be seen.
-// It returns nil for any other failure.
+// refusedByDisk returns ErrFull or ErrReadOnly if the disk refused the transaction before any of it became visible. It
+// returns nil for any other failure.
 func refusedByDisk(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, bberrors.ErrMaxSizeReached):
@@ -280,7 +282,7 @@ func refusedByDisk(err error) error {
 	return nil
 }
 
-// shows reports whether readers would see transaction id: its meta page was written, durably or not.
+// shows reports whether readers would see transaction id: whether its meta page was written, durably or not.
 func (db *DB) shows(id int) bool {
 	seen := true
 	err := safely(db.path, "looking what a transaction left", func() error {

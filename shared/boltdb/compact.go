@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/crashpoint"
 )
 
-// compactSuffix is appended to a file's name for the copy that Compact makes beside it.
+// compactSuffix is the suffix of the copy that Compact makes beside a file.
 const compactSuffix = ".compact"
 
 // compactTx bounds the memory that copying takes, in bytes.
@@ -23,18 +23,18 @@ const compactTx = 16 << 20
 // Compacted tells what Compact did.
 type Compacted struct {
 	Before, After int64 // length of the file in bytes
-	Records       int   // that were copied and compared
+	Records       int   // records that were copied and compared
 }
 
 // Compact rewrites the file at path without its free pages. Nobody may have it open (ErrLocked) or open it meanwhile:
 // the file stays locked until it is replaced.
 //
-// The copy is made beside it, written to the disk, read back from there and compared record by record, and only then
-// renamed over the file, whose owner and permissions it gets. Whatever fails or ends the process before leaves the file
-// as it was; a copy that was left behind is replaced by the next call. The copy needs as much room as there are bytes
-// in use.
+// The copy is made beside the file, written to the disk, read back and compared record by record. Only then is it
+// renamed over the file. It gets the file's owner and permissions. Any earlier failure or crash leaves the file as it
+// was. The next call replaces a leftover copy. The copy needs as much room as there are bytes in use.
 //
-// A file that is damaged, in a page or by check in a record, stays as it is: ErrDamaged. A copy would hide that.
+// A file with a damaged page, or a record that check finds damaged, is not touched: ErrDamaged. A copy would hide the
+// damage.
 func Compact(ctx context.Context, path string, check Checker) (Compacted, error) {
 	done, err := compact(ctx, path, check)
 	if err != nil {
@@ -44,7 +44,7 @@ func Compact(ctx context.Context, path string, check Checker) (Compacted, error)
 }
 
 func compact(ctx context.Context, path string, check Checker) (done Compacted, err error) {
-	path, err = filepath.EvalSymlinks(path) // not the link but the file is replaced
+	path, err = filepath.EvalSymlinks(path) // the file is replaced, not the link
 	if err != nil {
 		return done, err
 	}
@@ -73,7 +73,7 @@ func compact(ctx context.Context, path string, check Checker) (done Compacted, e
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(temp) // the error that matters is there already
+			_ = os.Remove(temp) // the error that matters is already set
 		}
 	}()
 	if err := copyTo(temp, source, info); err != nil {
@@ -117,7 +117,7 @@ func copyTo(path string, source *bbolt.DB, like os.FileInfo) (err error) {
 	return errors.Join(keepOwner(path, like), os.Chmod(path, like.Mode().Perm()))
 }
 
-// verifyCopy reads the copy from the disk, has bbolt check its pages and compares all records and sequences with
+// verifyCopy reads the copy from the disk, has bbolt check its pages, and compares all records and sequences with
 // source.
 func verifyCopy(ctx context.Context, path string, source *bbolt.DB) (records int, err error) {
 	copied, _, err := openBolt(path, Options{LockTimeout: defaultLockTimeout})
@@ -141,7 +141,7 @@ func verifyCopy(ctx context.Context, path string, source *bbolt.DB) (records int
 	return records, err
 }
 
-// compare walks two buckets, and those in them, side by side and returns the number of records.
+// compare walks two buckets and their nested buckets side by side. It returns the number of records.
 func compare(ctx context.Context, want, got *bbolt.Cursor) (records int, err error) {
 	if want.Bucket().Sequence() != got.Bucket().Sequence() {
 		return 0, fmt.Errorf("a bucket's sequence is %d, was %d", got.Bucket().Sequence(), want.Bucket().Sequence())
@@ -161,7 +161,7 @@ func compare(ctx context.Context, want, got *bbolt.Cursor) (records int, err err
 			if err != nil {
 				return 0, fmt.Errorf("bucket %s: %w", wantKey, err)
 			}
-			records += n - 1 // a bucket is no record
+			records += n - 1 // a bucket is not a record
 		}
 		wantKey, wantValue = want.Next()
 		gotKey, gotValue = got.Next()

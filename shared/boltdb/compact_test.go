@@ -20,7 +20,7 @@ import (
 
 const compactChild = "BOLTDB_COMPACT_CHILD"
 
-// sparse makes a closed file of buckets in buckets, empty values and sequences, most of whose pages are free.
+// sparse makes a closed file with nested buckets, empty values and sequences. Most of its pages are free.
 func sparse(t *testing.T, rows int) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "test.db")
@@ -66,7 +66,7 @@ func sparse(t *testing.T, rows int) (path string) {
 	return path
 }
 
-// intact opens the file as a service does and sees that all is as sparse left it.
+// intact opens the file as a service does and checks that everything is as sparse left it.
 func intact(t *testing.T, path string, rows int) {
 	t.Helper()
 	db, err := boltdb.Open(path, boltdb.Options{})
@@ -183,8 +183,8 @@ func TestCompact_RefusesAndChangesNothing(t *testing.T) {
 	intact(t, path, rows)
 }
 
-// TestCompact_Killed kills a child process at moments spread over its work: whenever that is, the file is whole, and
-// the next run succeeds.
+// TestCompact_Killed kills a child process at moments spread over its work. The file is always whole, and the next run
+// succeeds.
 func TestCompact_Killed(t *testing.T) {
 	if path := os.Getenv(compactChild); path != "" {
 		for {
@@ -230,7 +230,7 @@ func TestCompact_Killed(t *testing.T) {
 	t.Logf("%d of 10 kills left a copy behind", leftBehind)
 }
 
-// Whoever waits for the lock while the file is replaced gets the new one, not the old one that has no name any more.
+// A process that waits for the lock while the file is replaced must get the new file, not the nameless old one.
 func TestOpen_NoticesThatTheFileWasReplaced(t *testing.T) {
 	path := sparse(t, 1000)
 	holder, err := boltdb.Open(path, boltdb.Options{})
@@ -279,5 +279,5 @@ func opened(t *testing.T, path string) (n int) {
 	return n
 }
 
-// anything is a Checker to which every record is good.
+// anything is a Checker that accepts every record.
 func anything(*boltdb.Record) error { return nil }

@@ -10,8 +10,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// bbolt panics when a page is not what it must be, and a page that names a place outside the file is a memory fault.
-// Both are turned into ErrDamaged here. Any other panic is a mistake in the program and stays one.
+// bbolt panics when a page is not what it must be. A page that points outside the file causes a memory fault. Both
+// become ErrDamaged here. Any other panic is a bug in the program and stays a panic.
 
 // damageError is ErrDamaged with the file's name and what found it.
 type damageError struct{ path, found string }
@@ -38,7 +38,8 @@ func safely(path, doing string, f func() error) (err error) {
 	return f()
 }
 
-// caught is for deferred calls. p is a recovered panic. If damage caused it, caught sets err, else it panics again.
+// caught is for deferred calls. p is a recovered panic. If damage caused it, caught sets err, otherwise it panics
+// again.
 func caught(p any, path, doing string, err *error) {
 	if p == nil {
 		return
@@ -50,8 +51,8 @@ func caught(p any, path, doing string, err *error) {
 	*err = damaged(path, "%s, while %s", found, doing)
 }
 
-// damage says whether a panic comes of the file, and what was found. It must be called by the deferred call that
-// recovers, or one below.
+// damage tells whether the file caused a panic, and what was found. It must be called by the deferred function that
+// recovers, or below it.
 func damage(p any) (found string, ok bool) {
 	if fault, isFault := p.(interface{ Addr() uintptr }); isFault {
 		return fmt.Sprintf("a page names a place outside the file (memory fault at %#x)", fault.Addr()), true
@@ -69,7 +70,7 @@ func damage(p any) (found string, ok bool) {
 	return "bbolt's own check says: " + text, true
 }
 
-// panickedInBbolt says whether the function that panicked is one of bbolt's.
+// panickedInBbolt reports whether the function that panicked is one of bbolt's.
 func panickedInBbolt() bool {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -88,7 +89,7 @@ func panickedInBbolt() bool {
 	}
 }
 
-// rollback ends a transaction. That can fail for a write transaction of a damaged file. Then bbolt's lock stays taken,
+// rollback ends a transaction. That can fail for a write transaction on a damaged file. Then bbolt's lock stays taken,
 // and rollback sets stuck.
 func rollback(tx *bbolt.Tx, path string, stuck *atomic.Bool) {
 	if err := safely(path, "undoing a transaction", tx.Rollback); errors.Is(err, ErrDamaged) {

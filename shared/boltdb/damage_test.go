@@ -43,7 +43,7 @@ func filled(t *testing.T, path string) []byte {
 	return file
 }
 
-// pagesOf returns where pages of a type begin that are what they say.
+// pagesOf returns the positions of the valid pages of a type.
 func pagesOf(file []byte, flags uint16) (at []int) {
 	for page := 0; page+4096 <= len(file); page += 4096 {
 		if binary.NativeEndian.Uint64(file[page:]) == uint64(page/4096) &&
@@ -62,8 +62,8 @@ func readAll(t *testing.T, db *boltdb.DB) error {
 	})
 }
 
-// TestDB_ADamagedPageIsAnError meets one in a read and in a write: an error that names the file and what was found, and
-// nothing is served after it.
+// TestDB_ADamagedPageIsAnError meets a damaged page in a read and in a write. The error names the file and what was
+// found. Nothing is served after it.
 func TestDB_ADamagedPageIsAnError(t *testing.T) {
 	for name, damage := range map[string]func(leaf []byte){
 		"it calls itself another":       func(leaf []byte) { leaf[0] ^= 4 },
@@ -116,8 +116,8 @@ func TestDB_ADamagedPageIsAnError(t *testing.T) {
 	}
 }
 
-// TestOpen_RefusesDamageThatNothingCouldCatch is of a branch that leads to itself, of a meta page that is damaged, and
-// of a page in use that the list of free pages has.
+// TestOpen_RefusesDamageThatNothingCouldCatch tries a branch that leads to itself, a damaged meta page, and a page in
+// use that is on the list of free pages.
 func TestOpen_RefusesDamageThatNothingCouldCatch(t *testing.T) {
 	for name, damage := range map[string]func(file []byte){
 		"a branch leads to itself": func(file []byte) {
@@ -158,7 +158,7 @@ func TestOpen_RefusesDamageThatNothingCouldCatch(t *testing.T) {
 	}
 }
 
-// TestScrub_FindsADamagedRecord and says so until the record is gone.
+// TestScrub_FindsADamagedRecord also checks that the record is reported until it is gone.
 func TestScrub_FindsADamagedRecord(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	_ = filled(t, path)
@@ -196,8 +196,8 @@ func TestScrub_FindsADamagedRecord(t *testing.T) {
 
 const readOnlyChild = "BOLTDB_READ_ONLY_CHILD"
 
-// TestDB_AReadOnlyFileSystemLeavesReads has the kernel refuse the writes of a child process for a while, as a file
-// system does that turned read-only.
+// TestDB_AReadOnlyFileSystemLeavesReads makes the kernel refuse a child process's writes for a while, as a file system
+// does that turned read-only.
 func TestDB_AReadOnlyFileSystemLeavesReads(t *testing.T) {
 	if path := os.Getenv(readOnlyChild); path != "" {
 		writeToReadOnly(t, path)

@@ -23,38 +23,38 @@ type DB struct {
 	file    *os.File // for the pages' bytes; bolt closes it
 	created bool
 	incidents
-	unwritable atomic.Pointer[error] // why the last commit was refused; nil when it was not
+	unwritable atomic.Pointer[error] // why the last commit was refused; nil if it was not
 	options    Options
-	pageSize   int64 // asked for once: bbolt's Info races with a commit that grows the file
+	pageSize   int64 // read once: bbolt's Info races with a commit that grows the file
 
 	requests chan *request
 	closing  chan struct{} // closed when Close begins
 	ended    chan struct{} // closed when the committer has ended
-	failed   chan struct{} // closed when the file or memory may not be what the other says
+	failed   chan struct{} // closed when file and memory may differ
 	cause    error         // set before failed is closed
 	failing  sync.Once
 	close    sync.Once
-	// A transaction of a damaged file could not be undone: bbolt's own Close would wait for it.
+	// A transaction on a damaged file could not be undone. bbolt's own Close would wait for it.
 	stuck    atomic.Bool
 	watchdog lifecycle.Watchdog // of the committer
-	syncTime atomic.Int64       // nanoseconds; written by the committer alone
+	syncTime atomic.Int64       // nanoseconds; only the committer writes it
 
-	// durable is the newest transaction that is known to be on the disk. bbolt shows a transaction to readers before
-	// its last fsync returns; View waits for this one instead.
+	// durable is the newest transaction known to be on the disk. bbolt shows a transaction to readers before its last
+	// fsync returns. View waits for durable instead.
 	durable   atomic.Int64
 	durableMu sync.Mutex
 	advanced  chan struct{} // closed and replaced at each advance; guarded by durableMu
 }
 
-// Tx is a transaction that is being written. Beside bbolt's methods it takes work for after the commit.
+// Tx is a write transaction. Besides bbolt's methods it takes functions to call after the commit.
 type Tx struct {
 	*bbolt.Tx
 	after *[]func()
 }
 
-// AfterCommit adds a call for when this transaction is durable. Calls come in the order of commits, and before the
-// request is answered. f runs in the committer, so it must be quick. It is not called if the transaction is rolled
-// back. If it panics, the database fails: see Failed. (bbolt's own OnCommit can come out of order.)
+// AfterCommit adds a function to call once this transaction is durable. Functions run in the order of commits, and
+// before the request is answered. f runs in the committer, so it must be quick. It is not called if the transaction is
+// rolled back. If it panics, the database fails: see Failed. (bbolt's own OnCommit may run out of order.)
 func (tx *Tx) AfterCommit(f func()) { *tx.after = append(*tx.after, f) }
 
 func (db *DB) learnDurable() error {
@@ -67,8 +67,8 @@ func (db *DB) learnDurable() error {
 	return tx.Rollback()
 }
 
-// View runs fn in a read transaction over what is durable. Bytes that fn got from the transaction must be copied before
-// they leave it. A long View keeps the pages of its version from being reused: bound it.
+// View runs fn in a read transaction over what is durable. Bytes from the transaction must be copied before fn returns.
+// A long View keeps the pages of its version from being reused, so bound it.
 //
 // If fn meets damage, the error is ErrDamaged and the database serves nothing more: see Failed.
 func (db *DB) View(ctx context.Context, fn func(*bbolt.Tx) error) (err error) {
@@ -89,8 +89,8 @@ func (db *DB) View(ctx context.Context, fn func(*bbolt.Tx) error) (err error) {
 	return fn(tx)
 }
 
-// awaitDurable waits until transaction id is on the disk. Only the transaction that is being committed can be missing,
-// and its pages are written, so the wait is one fdatasync at most. The committer never waits for the reader.
+// awaitDurable waits until transaction id is on the disk. Only the transaction being committed can be missing, and its
+// pages are written. So the wait is one fdatasync at most. The committer never waits for the reader.
 func (db *DB) awaitDurable(ctx context.Context, id int64) error {
 	for {
 		select {
@@ -128,7 +128,7 @@ func (db *DB) setDurable(id int64) {
 // the commit.
 func (db *DB) Version() int64 { return db.durable.Load() }
 
-// notice makes known what damage a failed read or write met.
+// notice reports damage that a failed read or write met.
 func (db *DB) notice(err error) {
 	if errors.Is(err, ErrDamaged) {
 		db.fail(err)
@@ -143,8 +143,8 @@ func (db *DB) notice(err error) {
 // should end.
 func (db *DB) Failed() <-chan struct{} { return db.failed }
 
-// Check is ErrOutcomeUnknown or ErrDamaged once Failed is closed: only a restart reads what is on the disk. It also
-// fails while one commit has taken longer than lifecycle.StallAfter.
+// Check returns ErrOutcomeUnknown or ErrDamaged once Failed is closed. Only a restart reads what is on the disk. Check
+// also fails while one commit takes longer than lifecycle.StallAfter.
 func (db *DB) Check(ctx context.Context) error {
 	select {
 	case <-db.failed:
@@ -154,17 +154,18 @@ func (db *DB) Check(ctx context.Context) error {
 	}
 }
 
-// Committing returns how long the commit under way has taken so far, 0 if there is none.
+// Committing returns how long the running commit has taken so far, or 0.
 func (db *DB) Committing() time.Duration { return db.watchdog.Busy() }
 
-// SyncTime returns how long the disk takes for a commit of up to 1 MiB: to write its pages, with both fdatasync calls.
-// It is averaged over the last few, and 0 before the first.
+// SyncTime returns how long the disk takes for a commit of up to 1 MiB: writing its pages and both fdatasync calls. It
+// is averaged over the last few commits, and 0 before the first.
 func (db *DB) SyncTime() time.Duration { return time.Duration(db.syncTime.Load()) }
 
-// probeEvery is how often a file that took no writes is tried.
+// probeEvery is the interval at which an unwritable file is tried again.
 const probeEvery = time.Second
 
-// probeRoom is how many bytes a disk that was full must have before it is tried: an empty transaction needs none.
+// probeRoom is how many bytes must be free on a full disk before it is tried again. The empty transaction that tries it
+// needs none itself.
 const probeRoom = 1 << 20
 
 // CheckWritable fails while writes fail: the last commit was ErrFull or ErrReadOnly and Probe has not succeeded since,
@@ -191,7 +192,7 @@ func (db *DB) Probe(ctx context.Context) error {
 		if free, err := db.DiskFree(); errors.Is(*refused, ErrFull) && err == nil && free < probeRoom {
 			continue
 		}
-		_ = db.Write(ctx, func(*Tx) error { return nil }) // CheckWritable says how it went
+		_ = db.Write(ctx, func(*Tx) error { return nil }) // CheckWritable reports the outcome
 	}
 	return nil
 }
@@ -212,7 +213,7 @@ func (db *DB) Watch(ctx context.Context) error {
 // Path returns the file's name.
 func (db *DB) Path() string { return db.bolt.Path() }
 
-// Created says that the file was not there when it was opened, or empty.
+// Created reports whether the file was missing or empty when it was opened.
 func (db *DB) Created() bool { return db.created }
 
 // Size describes the file.
@@ -232,15 +233,15 @@ func (db *DB) Size() (Size, error) {
 	return Size{Bytes: info.Size(), FreeBytes: free}, nil
 }
 
-// Close refuses new writes, waits for the group that is being committed and for open reads, and closes the file.
-// Calling it again does nothing.
+// Close refuses new writes, waits for the running commit and for open reads, and closes the file. Calling it again does
+// nothing.
 func (db *DB) Close() error {
 	var err error
 	db.close.Do(func() {
 		close(db.closing)
 		<-db.ended
 		if db.stuck.Load() {
-			return // the end of the process closes it
+			return // closed when the process ends
 		}
 		if err = db.bolt.Close(); err != nil {
 			err = fmt.Errorf("close database: %w", err)
@@ -257,7 +258,7 @@ func (db *DB) fail(cause error) {
 	})
 }
 
-// unusable is what calls get once failed is closed.
+// unusable is the error of calls once failed is closed.
 func (db *DB) unusable() error {
 	if errors.Is(db.cause, ErrDamaged) {
 		return db.cause

@@ -76,7 +76,7 @@ func has(t *testing.T, db *boltdb.DB, key string) bool {
 	return found
 }
 
-// group has the given requests share one commit, in their order: they queue up behind one that waits for them.
+// group makes the requests share one commit, in their order. They queue up behind a request that waits for them.
 func group(t *testing.T, db *boltdb.DB, fns ...func(*boltdb.Tx) error) []error {
 	t.Helper()
 	queued := make(chan struct{})
@@ -101,7 +101,7 @@ func group(t *testing.T, db *boltdb.DB, fns ...func(*boltdb.Tx) error) []error {
 func TestWrite_AFailingRequestLeavesItsNeighboursAlone(t *testing.T) {
 	db := open(t, boltdb.Options{})
 	broken := errors.New("broken")
-	for round := range 20 { // how requests fall into groups is up to the scheduler
+	for round := range 20 { // the scheduler decides how requests are grouped
 		name := func(key string) string { return fmt.Sprintf("%s-%d", key, round) }
 		errs := group(t, db,
 			put(name("before")),

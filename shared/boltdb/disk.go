@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DiskFree is how many bytes this process may still write to the file system that the file is on.
+// DiskFree returns how many bytes this process may still write to the file system of the file.
 func (db *DB) DiskFree() (int64, error) {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(filepath.Dir(db.bolt.Path()), &stat); err != nil {

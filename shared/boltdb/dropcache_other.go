@@ -4,5 +4,5 @@ package boltdb
 
 import "os"
 
-// dropCache has no counterpart on other systems; production runs on Linux.
+// dropCache does nothing on other systems. Production runs on Linux.
 func dropCache(*os.File) error { return nil }

@@ -10,7 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// bbolt shows a transaction once its meta page is written, before the fsync returns. The test stands still in between.
+// bbolt shows a transaction once its meta page is written, before the fsync returns. The test pauses in between.
 func TestView_WaitsUntilWhatItSeesIsDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, err := Open(filepath.Join(t.TempDir(), "test.db"), Options{})

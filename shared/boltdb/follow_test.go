@@ -16,9 +16,9 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// TestAfterCommit_APanicFailsTheDatabase has one of five requests that share a commit panic once it is on the disk.
-// Whoever's memory has followed is told so, the others that the outcome is unknown; nothing more is served, and all of
-// it is in the file.
+// TestAfterCommit_APanicFailsTheDatabase makes one of five requests in a commit panic after the commit is on the disk.
+// Requests whose memory has followed succeed. The others get an unknown outcome. Nothing more is served, and everything
+// is in the file.
 func TestAfterCommit_APanicFailsTheDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "test.db")
@@ -70,7 +70,7 @@ func TestAfterCommit_APanicFailsTheDatabase(t *testing.T) {
 	})
 }
 
-// TestOnCommit_APanicFailsTheDatabase ends the database too, but by then memory has followed.
+// TestOnCommit_APanicFailsTheDatabase ends the database too, but memory has followed by then.
 func TestOnCommit_APanicFailsTheDatabase(t *testing.T) {
 	broken := false
 	db := open(t, boltdb.Options{OnCommit: func(boltdb.CommitStats) {
@@ -102,7 +102,7 @@ func failedByAPanic(t *testing.T, db *boltdb.DB) {
 	}
 }
 
-// oneCommit has requests share a commit, in their order. It is called in a bubble.
+// oneCommit makes requests share a commit, in their order. Call it in a bubble.
 func oneCommit(t *testing.T, db *boltdb.DB, fns ...func(*boltdb.Tx) error) []error {
 	t.Helper()
 	queued := make(chan struct{})
@@ -121,7 +121,7 @@ func oneCommit(t *testing.T, db *boltdb.DB, fns ...func(*boltdb.Tx) error) []err
 	return errs
 }
 
-// TestCheck_ACommitThatHangsIsNotLive lets a request stand still in the committer, as one does that waits for the disk.
+// TestCheck_ACommitThatHangsIsNotLive blocks a request in the committer, like one that waits for the disk.
 func TestCheck_ACommitThatHangsIsNotLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, err := boltdb.Open(filepath.Join(t.TempDir(), "test.db"), boltdb.Options{})

@@ -11,14 +11,14 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// Format says whose file it is, and in which form. Each service has one; a release that changes the form of anything in
-// the file changes the number. There are no readers of earlier forms.
+// Format tells which service owns a file, and in which form it is. A release that changes the form of anything in the
+// file changes the number. Earlier forms cannot be read.
 type Format struct {
 	Service string // such as order
 	Number  int    // from 1 on
 }
 
-// ErrOldFormat and ErrNewFormat say that another release wrote the file. It is left as it is.
+// ErrOldFormat and ErrNewFormat say that another release wrote the file. The file is left as it is.
 var (
 	ErrOldFormat = errors.New("it was written by an older version of Ordertally, whose format this one does not " +
 		"read; " +
@@ -27,7 +27,7 @@ var (
 		"use that version, or another file")
 )
 
-// The format has a bucket of its own, which no Checker sees.
+// The format has its own bucket. No Checker sees it.
 var (
 	metaBucket = []byte("meta")
 	formatKey  = []byte("format")
@@ -35,13 +35,13 @@ var (
 
 const formatPrefix = "ordertally-"
 
-// String returns the format as it stands in the file.
+// String returns the format as it is written in the file.
 func (f Format) String() string { return fmt.Sprintf("%s%s/%d", formatPrefix, f.Service, f.Number) }
 
-// Check says whether a file has that format: if not, it is ErrForeign, ErrOldFormat or ErrNewFormat.
+// Check checks whether a file has that format. If not, it returns ErrForeign, ErrOldFormat or ErrNewFormat.
 func (f Format) Check(tx *bbolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
-	if meta == nil || meta.Get(formatKey) == nil { // so did order, before formats had numbers
+	if meta == nil || meta.Get(formatKey) == nil { // order wrote such files before formats had numbers
 		return fmt.Errorf("it names no format; if it is not damaged, %w", ErrOldFormat)
 	}
 	text, err := codec.Unseal(formatKey, meta.Get(formatKey))
@@ -61,12 +61,12 @@ func (f Format) Check(tx *bbolt.Tx) error {
 	return nil
 }
 
-// isFormat says whether a file was refused for what it is, which is no damage.
+// isFormat reports whether a file was refused for its format, which is not damage.
 func isFormat(err error) bool {
 	return errors.Is(err, ErrForeign) || errors.Is(err, ErrOldFormat) || errors.Is(err, ErrNewFormat)
 }
 
-// claim checks the format of a file, and gives it to one that is empty. The zero Format asks for none.
+// claim checks the format of a file. An empty file is given the format. The zero Format checks nothing.
 func (f Format) claim(bolt *bbolt.DB) error {
 	if f == (Format{}) {
 		return nil
@@ -91,7 +91,7 @@ func (f Format) claim(bolt *bbolt.DB) error {
 	})
 }
 
-// all checks what a store knows nothing of, and leaves the rest to the store's own check.
+// all checks what a store does not know about, and leaves the rest to the store's own check.
 func (check Checker) all(r *Record) error {
 	switch {
 	case len(r.Path) == 0 && string(r.Key) == string(metaBucket) && r.IsBucket && r.Sequence == 0:

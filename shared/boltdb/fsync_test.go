@@ -16,8 +16,8 @@ import (
 
 const fsyncChild = "BOLTDB_FSYNC_CHILD"
 
-// TestWrite_AnFsyncThatFails has the kernel fail one fdatasync of a child process (this test under strace) and sees
-// that the write is answered as unknown, that nothing is served afterwards, and that the file opens again.
+// TestWrite_AnFsyncThatFails makes the kernel fail one fdatasync of a child process (this test under strace). The write
+// is answered as unknown, nothing is served afterwards, and the file opens again.
 func TestWrite_AnFsyncThatFails(t *testing.T) {
 	if path := os.Getenv(fsyncChild); path != "" {
 		writeUntilFsyncFails(t, path)
@@ -28,7 +28,7 @@ func TestWrite_AnFsyncThatFails(t *testing.T) {
 		t.Skip("SKIPPED: strace is not installed: a failing fsync cannot be shown")
 	}
 	path := filepath.Join(t.TempDir(), "test.db")
-	// strace counts per thread: from its twelfth call on every thread fails, whichever the committer runs on.
+	// strace counts per thread. From its twelfth call on every thread fails, whichever the committer runs on.
 	child := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=fdatasync",
 		"-e", "inject=fdatasync:error=EIO:when=12+", os.Args[0], "-test.run=^TestWrite_AnFsyncThatFails$", "-test.v")
 	child.Env = append(os.Environ(), fsyncChild+"="+path)

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// holder names the process that has the file locked, as text to append to a message, or "".
+// holder names the process that holds the lock of the file, as text to append to a message, or "".
 func holder(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {

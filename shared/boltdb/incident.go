@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// maxIncidents is how many are remembered.
+// maxIncidents is how many incidents are remembered.
 const maxIncidents = 1000
 
-// incidents are the damaged pages and records that were met, by what is said of them.
+// incidents are the damaged pages and records that were met, by description.
 type incidents struct {
 	report func(error)
 
 	mu    sync.Mutex
-	known map[string]time.Time // when each was met last
+	known map[string]time.Time // the last time each was met
 }
 
 // Note records damage that a caller met and skipped.
@@ -38,22 +38,22 @@ func (i *incidents) Note(err error) {
 	}
 }
 
-// forget drops those that were not met since.
+// forget drops the incidents not met since that time.
 func (i *incidents) forget(since time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	maps.DeleteFunc(i.known, func(_ string, at time.Time) bool { return at.Before(since) })
 }
 
-// Incidents returns the known damage: found by the last whole scrub, or met by a read or write since it began. At most
-// 1,000.
+// Incidents returns the known damage: found by the last whole scrub, or met by a read or write since that scrub began.
+// There are at most 1,000.
 func (i *incidents) Incidents() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return slices.Sorted(maps.Keys(i.known))
 }
 
-// CheckSound fails while damage is known, and says what to do.
+// CheckSound fails while damage is known, and says what to do about it.
 func (i *incidents) CheckSound(context.Context) error {
 	found := i.Incidents()
 	if len(found) == 0 {

@@ -22,15 +22,15 @@ const (
 	metaSize       = 64
 )
 
-// meta is what a meta page says.
+// meta is the content of a meta page.
 type meta struct {
 	pageSize, root, freelist, high, txid uint64
 }
 
-// metas are both meta pages; nil for one whose checksum does not match.
+// metas are both meta pages. One whose checksum does not match is nil.
 type metas [2]*meta
 
-// newest is the one that counts, nil when there is none.
+// newest returns the valid meta page with the newest transaction, or nil.
 func (m metas) newest() *meta {
 	if m[0] == nil || m[1] != nil && m[1].txid > m[0].txid {
 		return m[1]
@@ -38,7 +38,7 @@ func (m metas) newest() *meta {
 	return m[0]
 }
 
-// of is the one of a transaction, nil when a later one has taken its place.
+// of returns the meta page of a transaction, or nil if a later one has replaced it.
 func (m metas) of(txid uint64) *meta {
 	for _, found := range m {
 		if found != nil && found.txid == txid {
@@ -80,7 +80,7 @@ func readMeta(f io.ReaderAt, at int64) *meta {
 	}
 }
 
-// checkMetas says what is wrong with the meta pages of a file that is not empty. A commit writes one of them in a
+// checkMetas reports what is wrong with the meta pages of a file that is not empty. A commit writes one of them in a
 // single sector, so no crash damages it. bbolt would silently use the other one, which lacks the newest transaction. A
 // file has zeros there only if its creation was interrupted.
 func checkMetas(f io.ReaderAt, m metas) error {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// lock takes bbolt's lock of an open file, if nobody else has it. Closing the file releases it.
+// lock takes bbolt's lock on an open file, unless somebody else has it. Closing the file releases it.
 func lock(f *os.File, exclusive bool) bool {
 	how := syscall.LOCK_SH
 	if exclusive {

@@ -4,5 +4,5 @@ package boltdb
 
 import "os"
 
-// lock is bbolt's own on other systems; production runs on Linux.
+// lock does nothing on other systems, where bbolt's own lock must do. Production runs on Linux.
 func lock(*os.File, bool) bool { return true }

@@ -6,7 +6,7 @@ import (
 	"ordertally/shared/service/metric"
 )
 
-// Metrics are those of one database file and its commits.
+// Metrics are the metrics of one database file and its commits.
 type Metrics struct {
 	reg      prometheus.Registerer
 	prefix   string
@@ -15,7 +15,7 @@ type Metrics struct {
 	requests prometheus.Histogram
 }
 
-// NewMetrics registers the metrics of commits under prefix, such as "order" for order_commit_seconds. Observe goes into
+// NewMetrics registers the metrics of commits under prefix, such as "order" for order_commit_seconds. Pass Observe as
 // Options.OnCommit.
 func NewMetrics(reg prometheus.Registerer, prefix string) *Metrics {
 	return &Metrics{
@@ -35,7 +35,7 @@ func (m *Metrics) Observe(s CommitStats) {
 	m.requests.Observe(float64(s.Requests))
 }
 
-// Watch adds the size of db's file, and how much of it is known to be damaged, read at each scrape.
+// Watch adds the size of db's file and the amount of known damage. Both are read at each scrape.
 func (m *Metrics) Watch(db *DB) {
 	gauge := func(name, help string, value func(Size) int64) {
 		metric.GaugeOf(m.reg, m.prefix+name, help, func() int64 {

@@ -14,19 +14,20 @@ import (
 
 // Options of Open. The zero value is ready for use.
 type Options struct {
-	// LockTimeout is how long to wait for another process to release the file. Default 200 ms; bbolt without a timeout
+	// LockTimeout is how long to wait for another process to release the file. Default 200 ms. Without a timeout bbolt
 	// waits for ever.
 	LockTimeout time.Duration
-	// MaxSize of the file in bytes, beyond which writes answer ErrFull. 0 means no limit but the disk's.
+	// MaxSize is the largest size of the file in bytes. A write that would exceed it fails with ErrFull. 0 means that
+	// only the disk is the limit.
 	MaxSize int
-	// Format of the file. Open gives it to an empty file, and refuses one that has another: ErrForeign, ErrOldFormat or
-	// ErrNewFormat. The zero Format is not looked at.
+	// Format of the file. Open gives it to an empty file. It refuses a file with another one: ErrForeign, ErrOldFormat
+	// or ErrNewFormat. The zero Format is not checked.
 	Format Format
-	// MaxGroup is the most requests that share one commit. Default 4,096.
+	// MaxGroup is the largest number of requests that share one commit. Default 4,096.
 	MaxGroup int
-	// OnIncident, when set, is called with each damaged page or record when it is first met. It must not block.
+	// OnIncident, if set, is called with each damaged page or record when it is first met. It must not block.
 	OnIncident func(error)
-	// OnCommit, when set, is called by the committer after each commit. It must not block. When it panics the database
+	// OnCommit, if set, is called by the committer after each commit. It must not block. If it panics, the database
 	// fails, as with AfterCommit.
 	OnCommit func(CommitStats)
 }
@@ -43,8 +44,8 @@ type CommitStats struct {
 //
 // After a failed fsync the page cache may hold what never reached the disk (Linux calls such pages clean). A process
 // cannot know whether its predecessor ended that way. So Open writes the file back and drops it from the cache before
-// it maps it: it reads what a power cut would leave (rule G3). That took 2 ms, cold, for a file of 5 million orders,
-// because bbolt reads the free list only.
+// it maps it. It then reads what a power cut would leave (rule G3). That took 2 ms, cold, for a file of 5 million
+// orders, because bbolt reads only the free list.
 func Open(path string, options Options) (*DB, error) {
 	if options.LockTimeout == 0 {
 		options.LockTimeout = defaultLockTimeout
@@ -80,16 +81,16 @@ func Open(path string, options Options) (*DB, error) {
 	return db, nil
 }
 
-// openedFile is what bbolt was given to open.
+// openedFile is a file that was opened for bbolt.
 type openedFile struct {
 	*os.File
 	info    os.FileInfo
-	created bool // it was not there, or empty
+	created bool // it was missing or empty
 	checked bool
 }
 
-// openBolt opens and locks the file that has this name once it is locked: while the call waited for the lock, Compact
-// may have put another in its place.
+// openBolt opens and locks the file at path. It makes sure that the locked file still has that name. While the call
+// waited for the lock, Compact may have put another file in its place.
 func openBolt(path string, options Options) (*bbolt.DB, *openedFile, error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	for {
@@ -129,7 +130,7 @@ func openBolt(path string, options Options) (*bbolt.DB, *openedFile, error) {
 	}
 }
 
-// openDurable opens a bbolt file for reading what is on the disk, not what is in the cache.
+// openDurable opens a bbolt file so that reads see what is on the disk, not what is in the cache.
 func openDurable(name string, flag int, mode os.FileMode) (*openedFile, error) {
 	f, err := os.OpenFile(name, flag, mode) //nolint:gosec // the path is the operator's
 	if err != nil {
@@ -141,8 +142,8 @@ func openDurable(name string, flag int, mode os.FileMode) (*openedFile, error) {
 		opened.created = opened.info.Size() == 0
 		err = errors.Join(f.Sync(), syncDir(filepath.Dir(name)), dropCache(f))
 	}
-	// bbolt must not map a file that is damaged. If another process has it open, it may be writing to it: then the file
-	// is checked once it is locked.
+	// bbolt must not map a damaged file. If another process has it open, that process may be writing to it. Then the
+	// file is checked once it is locked.
 	if err == nil && lock(f, true) {
 		err = opened.check()
 	}
@@ -152,7 +153,7 @@ func openDurable(name string, flag int, mode os.FileMode) (*openedFile, error) {
 	return opened, nil
 }
 
-// check checks what bbolt trusts, once. The file must be locked.
+// check checks once what bbolt trusts. The file must be locked.
 func (f *openedFile) check() error {
 	if f.checked || f.created {
 		return nil

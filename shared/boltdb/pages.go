@@ -10,22 +10,22 @@ import (
 )
 
 // bbolt trusts its pages. A page that names itself as its child ends the process, and no recover prevents that. A count
-// that lost a bit silently hides records. So this reads the structure from the file itself, and checks each page for
-// what bbolt writes: page numbers, types, order of the keys, and a layout without gaps. (internal/common/page.go and
-// inode.go of bbolt 1.5.0.)
+// that lost a bit silently hides records. So the code here reads the structure from the file itself. It checks that
+// each page is as bbolt writes it: page numbers, types, order of the keys, and a layout without gaps.
+// (internal/common/page.go and inode.go of bbolt 1.5.0.)
 
 const (
 	flagBranch   = 0x01
 	flagLeaf     = 0x02
 	flagFreelist = 0x10
 
-	elementSize      = 16 // of a branch's and of a leaf's
+	elementSize      = 16 // of branches and of leaves
 	bucketHeaderSize = 16 // root page, sequence
 	bucketFlag       = 0x01
 
-	// maxDepth of a tree. bbolt's have fewer than ten levels.
+	// maxDepth is the deepest that a tree may be. bbolt's trees have fewer than ten levels.
 	maxDepth = 64
-	// firstPage is the first that is not a meta page.
+	// firstPage is the first page that is not a meta page.
 	firstPage = 2
 )
 
@@ -33,20 +33,20 @@ const (
 type pages struct {
 	file io.ReaderAt
 	size int64  // of a page
-	high uint64 // pages in use; every page number is below
+	high uint64 // number of pages in use; every page number is below it
 }
 
-// element is one of a page. Its bytes are the page's.
+// element is one element of a page. Its bytes are part of the page.
 type element struct {
 	key, value []byte
 	child      uint64 // of a branch
 	bucket     bool   // of a leaf
 }
 
-// node is a branch or a leaf that was read and found good in itself.
+// node is a branch or a leaf that was read. The page by itself is sound.
 type node struct {
 	id       uint64
-	pages    uint64 // how many it takes in the file, 0 for a bucket within its parent's page
+	pages    uint64 // number of pages in the file; 0 for a bucket inside its parent's page
 	leaf     bool
 	elements []element
 }
@@ -57,7 +57,7 @@ func pageError(id uint64, format string, args ...any) error {
 	return fmt.Errorf("%w %d: %s", errPage, id, fmt.Sprintf(format, args...))
 }
 
-// node reads the page of that number and those that belong to it.
+// node reads the page with that number, including its overflow pages.
 func (p *pages) node(id uint64) (node, error) {
 	if id < firstPage || id >= p.high {
 		return node{}, pageError(id, "no page has that number: there are %d", p.high)
@@ -102,7 +102,7 @@ func (p *pages) read(id uint64, data []byte) error {
 	return nil
 }
 
-// parse reads the elements of a page and returns how many bytes it uses.
+// parse reads the elements of a page and returns the number of bytes in use.
 func parse(id uint64, data []byte) (n node, used uint64, err error) {
 	flags, count := binary.NativeEndian.Uint16(data[8:]), int(binary.NativeEndian.Uint16(data[10:]))
 	n = node{id: id, leaf: flags == flagLeaf, elements: make([]element, count)}
@@ -141,7 +141,7 @@ func parse(id uint64, data []byte) (n node, used uint64, err error) {
 	return n, used, nil
 }
 
-// bucketOf reads a bucket's header and, when the bucket is within its parent's page, its records.
+// bucketOf reads a bucket's header. If the bucket is inside its parent's page, it also reads the records.
 func bucketOf(parent uint64, value []byte) (root, sequence uint64, inline node, err error) {
 	if len(value) < bucketHeaderSize {
 		return 0, 0, node{}, pageError(parent, "a bucket has no header")

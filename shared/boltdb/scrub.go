@@ -15,7 +15,7 @@ import (
 //
 // Each step is one read transaction of about scrubStep, so it holds back freed pages no longer than that. After a step
 // it rests scrubRest times as long, so it takes at most a twentieth of one core. A step checks what CheckFile checks. A
-// page that is used twice shows as keys that belong elsewhere.
+// page that is used twice shows up as keys that belong elsewhere.
 type Scrub struct {
 	db       *DB
 	check    Checker
@@ -24,7 +24,7 @@ type Scrub struct {
 	watchdog lifecycle.Watchdog
 }
 
-// Scrubbed is one whole scrub.
+// Scrubbed is the result of one whole scrub.
 type Scrubbed struct {
 	Records int
 	Faults  int
@@ -34,12 +34,12 @@ type Scrubbed struct {
 const (
 	scrubStep = 5 * time.Millisecond
 	scrubRest = 19
-	// scrubPages bounds a step by what it reads, in case the disk is fast.
+	// scrubPages bounds the pages that a step reads, in case the disk is fast.
 	scrubPages = 512
 )
 
-// NewScrub returns a scrub of db that starts once every interval, the first time when Run starts. done, if not nil, is
-// called after each scrub.
+// NewScrub returns a scrub of db that starts once every interval. The first one starts when Run does. done, if not nil,
+// is called after each scrub.
 func NewScrub(db *DB, check Checker, every time.Duration, done func(Scrubbed)) *Scrub {
 	return &Scrub{db: db, check: check, every: every, done: done}
 }
@@ -66,10 +66,10 @@ func (s *Scrub) Run(ctx context.Context) error {
 	return nil
 }
 
-// Watchdog is that of Run.
+// Watchdog returns the watchdog of Run.
 func (s *Scrub) Watchdog() *lifecycle.Watchdog { return &s.watchdog }
 
-// Once scrubs the file once. An error says that it was not looked at as a whole.
+// Once scrubs the file once. An error means that part of the file was not checked.
 func (s *Scrub) Once(ctx context.Context) (Scrubbed, error) {
 	began := time.Now()
 	step := &scrubbing{Scrub: s, faults: map[string]bool{}}
@@ -93,7 +93,7 @@ func (s *Scrub) Once(ctx context.Context) (Scrubbed, error) {
 // scrubbing is one scrub.
 type scrubbing struct {
 	*Scrub
-	after   [][]byte // the last record looked at
+	after   [][]byte // the last record checked
 	records int
 	faults  map[string]bool
 }
@@ -148,7 +148,7 @@ func (s *scrubbing) safely(r *Record) error {
 	return safely(s.db.path, "scrubbing", func() error { return s.check.all(r) })
 }
 
-// meta checks both meta pages. One may be written at this moment, so only what stays is a fault.
+// meta checks both meta pages. One may be written at this moment, so only a lasting fault counts.
 func (s *scrubbing) meta(ctx context.Context) {
 	var err error
 	for range 3 {
@@ -160,7 +160,8 @@ func (s *scrubbing) meta(ctx context.Context) {
 	s.fault(err)
 }
 
-// free returns the free pages of a transaction, or nil if a later one has replaced it or its list is damaged.
+// free returns the free pages of a transaction. It returns nil if a later transaction has replaced it or the list is
+// damaged.
 func (s *scrubbing) free(p *pages, txid uint64) pageSet {
 	m := readMetas(s.db.file).of(txid)
 	if m == nil {
@@ -183,7 +184,7 @@ func (s *scrubbing) fault(err error) {
 	s.db.Note(fmt.Errorf("found by the scrub of %s: %w", s.db.path, err))
 }
 
-// position is the place of a record as a walk goes on from it. It shares no memory with the record.
+// position returns the place of a record, from which a walk can continue. It shares no memory with the record.
 func position(r *Record) [][]byte {
 	at := make([][]byte, 0, len(r.Path)+1)
 	for _, name := range append(r.Path[:len(r.Path):len(r.Path)], r.Key) {
@@ -192,7 +193,7 @@ func position(r *Record) [][]byte {
 	return at
 }
 
-// pause waits and reports whether ctx has not ended.
+// pause waits. It reports whether ctx is still alive.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()

@@ -13,8 +13,8 @@ import (
 	"ordertally/shared/boltdb/codec"
 )
 
-// TestScrub_FindsNothingInASoundFileThatIsWrittenTo has writers put, grow and delete records while the file is scrubbed
-// again and again.
+// TestScrub_FindsNothingInASoundFileThatIsWrittenTo puts, grows and deletes records while the file is scrubbed again
+// and again.
 func TestScrub_FindsNothingInASoundFileThatIsWrittenTo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	_ = filled(t, path)

@@ -6,7 +6,7 @@ import (
 	"ordertally/shared/boltdb"
 )
 
-// TestSyncTime_LargeCommitsDoNotCount: they take as long as their bytes take.
+// TestSyncTime_LargeCommitsDoNotCount exists because large commits take longer just for their size.
 func TestSyncTime_LargeCommitsDoNotCount(t *testing.T) {
 	db := open(t, boltdb.Options{})
 	large := func(tx *boltdb.Tx) error { return tx.Bucket(bucket).Put([]byte("large"), make([]byte, 2<<20)) }

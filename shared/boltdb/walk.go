@@ -6,12 +6,12 @@ import (
 	"fmt"
 )
 
-// walk visits the records of a file in order and looks at every page on its way.
+// walk visits the records of a file in order and checks every page on its way.
 type walk struct {
 	pages pages
-	// claim notes pages and says what is wrong with their being used here: they are free, or in use elsewhere.
+	// claim notes pages in use. Its error tells why they cannot be used here: they are free, or in use elsewhere.
 	claim func(id, count uint64) error
-	// fault gets what is wrong with a page. The walk goes on with the next.
+	// fault is told what is wrong with a page. The walk goes on with the next page.
 	fault func(path [][]byte, err error)
 	// visit gets each record and each bucket. errPause ends the walk.
 	visit func(r *Record) error
@@ -19,8 +19,8 @@ type walk struct {
 
 var errPause = errors.New("pause")
 
-// run walks from the record after that position, the names of buckets and a key; nil for the first. It returns errPause
-// or nil.
+// run walks on from the record after that position, which is the names of buckets and a key. nil starts at the
+// beginning. It returns errPause or nil.
 func (w *walk) run(root uint64, after [][]byte) error {
 	return w.tree(nil, root, after)
 }
@@ -28,9 +28,9 @@ func (w *walk) run(root uint64, after [][]byte) error {
 // level is one call of a walk down a tree.
 type level struct {
 	path      [][]byte // of buckets
-	low, high []byte   // the keys below are in [low, high); nil for no bound
+	low, high []byte   // the keys below are in [low, high); nil means no bound
 	depth     int
-	leaves    *int // depth of the leaves; 0 until one was met
+	leaves    *int // depth of the leaves; 0 until the first one
 }
 
 func (w *walk) tree(path [][]byte, root uint64, after [][]byte) error {
@@ -67,7 +67,7 @@ func (w *walk) page(id uint64, l level, after [][]byte) error {
 	return nil
 }
 
-// accepts says what is wrong with n's standing at that level.
+// accepts tells what is wrong with n at that level.
 func (l *level) accepts(n *node) error {
 	switch {
 	case l.depth > maxDepth:
@@ -88,11 +88,11 @@ func (l *level) accepts(n *node) error {
 	return nil
 }
 
-// records visits those of a leaf.
+// records visits the records of a leaf.
 func (w *walk) records(n *node, path [][]byte, after [][]byte) error {
 	for i := range n.elements {
 		e := &n.elements[i]
-		var within [][]byte // the rest of after, when it leads into this element
+		var within [][]byte // the rest of after, if it leads into this element
 		if len(after) > 0 {
 			order := bytes.Compare(e.key, after[0])
 			if order < 0 || order == 0 && len(after) == 1 && !e.bucket {
@@ -135,8 +135,8 @@ func (w *walk) bucket(parent uint64, r *Record, after [][]byte) error {
 	return w.tree(path, root, after)
 }
 
-// skeleton checks what leads to the leaves, and the leaves of small buckets: 1 % of the pages. These must be good, or
-// bbolt may run in circles. It also finds most of what would make bbolt write over pages that are in use.
+// skeleton checks the pages that lead to the leaves, and the leaves of small buckets: 1 % of the pages. These must be
+// good, or bbolt may run in circles. It also finds most of what would make bbolt write over pages in use.
 func skeleton(p *pages, m *meta) error {
 	used := newPageSet(p.high)
 	s := &skeletonWalk{pages: p, used: used}
@@ -165,10 +165,10 @@ type skeletonWalk struct {
 	used  pageSet
 }
 
-// smallTree is the most leaves that a tree may have for skeleton to read them.
+// smallTree is the largest number of leaves for which skeleton also reads the leaves.
 const smallTree = 64
 
-// tree checks the branches of a tree, level by level. All leaves are equally far from the root.
+// tree checks the branches of a tree, level by level. All leaves have the same distance from the root.
 func (s *skeletonWalk) tree(root uint64) error {
 	level := []uint64{root}
 	for depth := 0; ; depth++ {
@@ -206,7 +206,7 @@ func (s *skeletonWalk) tree(root uint64) error {
 	}
 	if len(level) > smallTree {
 		for _, id := range level {
-			if err := s.claim(id, 1); err != nil { // also one that is a branch
+			if err := s.claim(id, 1); err != nil { // even if it turns out to be a branch
 				return err
 			}
 		}

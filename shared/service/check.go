@@ -13,7 +13,7 @@ import (
 	"ordertally/shared/settings/plainfile"
 )
 
-// exposed returns a sentence for each of the service's private files that everybody on the machine can read.
+// exposed returns a sentence for each private file of the service that everybody on the machine can read.
 func (c *Config) exposed() (sentences []string) {
 	private := []string{
 		c.TLS.KeyFile, c.OpsTLS.KeyFile, c.KafkaSecurity.KeyFile, c.KafkaSecurity.PasswordFile, c.Data,
@@ -27,18 +27,20 @@ func (c *Config) exposed() (sentences []string) {
 	return sentences
 }
 
-// warnOfExposed writes them to the log.
+// warnOfExposed logs these sentences.
 func (c *Config) warnOfExposed(logger zerolog.Logger) {
 	for _, sentence := range c.exposed() {
 		logger.Warn().Msg(sentence)
 	}
 }
 
-// Check is `config check` of the program whose file has that format. refused is what the service refuses of its
-// settings by itself, or nil. Check adds what serve would find in its way on this machine: the directories of its
-// files, and whether others could use the service without a key. It creates nothing, and opens the database only to
-// look for a key, when no other process has it. The error lists what is wrong, a line each, and has exit code 2.
-// Otherwise Check writes to w that the settings are good, and what could not be checked.
+// Check is the verb `config check` of the program with that file format. refused is what the service refuses about its
+// settings by itself, or nil. Check adds what serve would trip over on this machine: the directories of its files, and
+// whether others could use the service without a key. It creates nothing. It opens the database only to look for a key,
+// and only if no other process has it.
+//
+// The error lists what is wrong, one line each, and has exit code 2. Otherwise Check writes to w that the settings are
+// good, and what could not be checked.
 func Check(ctx context.Context, w io.Writer, format boltdb.Format, c *Config, refused error) error {
 	problems := []error{refused}
 	if err := settings.CheckFile(c.Data); err != nil {
@@ -61,9 +63,9 @@ func Check(ctx context.Context, w io.Writer, format boltdb.Format, c *Config, re
 	return err
 }
 
-// reachable refuses a service that everybody could use from anywhere. unchecked says why that is not known, or is "".
+// reachable refuses a service that everybody could use from anywhere. unchecked tells why that is unknown, or is "".
 func reachable(ctx context.Context, format boltdb.Format, c *Config) (unchecked string, err error) {
-	if refused := settings.CheckHostPort(c.Listen); refused != nil { // it reaches nobody
+	if refused := settings.CheckHostPort(c.Listen); refused != nil { // such an address reaches nobody
 		return "", nil //nolint:nilerr // New says so
 	}
 	err = c.Auth.Check(ctx, c.Listen, format, c.Data)

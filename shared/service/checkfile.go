@@ -15,7 +15,7 @@ type FileCheck struct {
 	Data string `default:"${data}" help:"Database file of a stopped service."`
 }
 
-// Run checks the file, record by record, and writes what is wrong to standard output, a line each.
+// Run checks the file, record by record. It writes what is wrong to standard output, one line each.
 func (c *FileCheck) Run(ctx context.Context, check boltdb.Checker) error {
 	return c.Check(ctx, os.Stdout, check)
 }

@@ -11,8 +11,8 @@ import (
 	"ordertally/shared/web"
 )
 
-// Config is the settings that every service has. A service embeds it, and gives the defaults that are its own with the
-// tag set: listen, ops_listen and data.
+// Config holds the settings that every service has. A service embeds it. With the tag set it gives its own defaults for
+// listen, ops_listen and data.
 type Config struct {
 	Listen    string `name:"listen" default:"${listen}" check:"address" help:"Address of the API and its pages (host:port, port 0 picks a free one)."`
 	OpsListen string `name:"ops-listen" default:"${ops_listen}" check:"address" help:"Address of metrics and health."`
@@ -23,18 +23,19 @@ type Config struct {
 	Topic         string         `name:"topic" default:"order.activity.v1" help:"Topic of the orders' messages."`
 
 	TLS     tlsfiles.Config  `embed:"" prefix:"tls-"`     // of the API's listener
-	OpsTLS  tlsfiles.Config  `embed:"" prefix:"ops-tls-"` // of the one for metrics and health
+	OpsTLS  tlsfiles.Config  `embed:"" prefix:"ops-tls-"` // of the listener for metrics and health
 	Auth    auth.Config      `embed:""`
 	Limits  ratelimit.Config `embed:""`
 	Bounds  web.Bounds       `embed:""` // of the API's listener
 	Proxies web.ProxyNames   `name:"trusted-proxies" placeholder:"CIDR" help:"Proxies before the API, addresses or CIDR ranges: their X-Forwarded-For tells the client's address for limits and log."`
 
 	ScrubInterval time.Duration       `name:"scrub-interval" default:"24h" range:"1s.." help:"How often the whole database file is checked for damage, in small steps."`
-	Log           telemetry.LogConfig `embed:"" prefix:"log-"` // for Run; whoever calls New brings a logger
+	Log           telemetry.LogConfig `embed:"" prefix:"log-"` // for Run; a caller of New brings its own logger
 
-	// Verbosity of the logger, when the ops listener may change it, and Drops, which counts the lines that it lost.
+	// Verbosity is the level of the logger, if the ops listener may change it. Drops counts the lines that the logger
+	// lost.
 	Verbosity *telemetry.Level `kong:"-"`
 	Drops     *telemetry.Drops `kong:"-"`
-	// QuietRequests keeps the lines of requests that went well for level debug.
+	// QuietRequests logs successful requests only at level debug.
 	QuietRequests bool `kong:"-"`
 }

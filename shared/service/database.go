@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/service/telemetry"
 )
 
-// openDatabase opens a service's file, which must have that format, and registers its metrics under the service's name.
-// It logs if the file is new, and any damage.
+// openDatabase opens a service's file, which must have that format. It registers the file's metrics under the service's
+// name. It logs any damage, and whether the file is new.
 func openDatabase(
 	path string,
 	format boltdb.Format,
@@ -39,7 +39,7 @@ func openDatabase(
 	return db, nil
 }
 
-// watchDatabase registers the health checks of the file, and starts to scrub it. check checks one record.
+// watchDatabase registers the health checks of the file and adds its scrub. check checks one record.
 func watchDatabase(
 	db *boltdb.DB,
 	check boltdb.Checker,

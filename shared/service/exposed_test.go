@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/settings/tlsfiles"
 )
 
-// TestCheck_WarnsOfFilesThatOthersCanRead: keys and the database; certificates are for everybody.
+// TestCheck_WarnsOfFilesThatOthersCanRead covers keys and the database. Certificates are public.
 func TestCheck_WarnsOfFilesThatOthersCanRead(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, mode os.FileMode) string {

@@ -18,24 +18,24 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-// HealthCheck is the command of that name: it asks a running service's ops listener, found by the settings of the
-// service itself, for containers that have neither a shell nor curl.
+// HealthCheck is the command of that name, for containers without a shell or curl. It asks the ops listener of a
+// running service, which it finds by the service's own settings.
 type HealthCheck struct {
 	OpsListen string          `default:"${ops_listen}" help:"Address of the running service's metrics and health." name:"ops-listen"`
 	OpsTLS    tlsfiles.Config `embed:"" prefix:"ops-tls-"`
-	// ClientCertFile and ClientKeyFile are what to show to a listener that asks for a certificate. Without them the
-	// listener's own is shown, which it takes when its client authorities issued that, for clients too.
+	// ClientCertFile and ClientKeyFile are shown to a listener that asks for a certificate. Without them, the
+	// listener's own certificate is shown. The listener accepts it if its client authorities issued it for clients too.
 	ClientCertFile string `help:"Certificate (PEM) to show where ops-tls-client-ca-file asks for one; that of ops-tls-cert-file without it." name:"ops-client-cert-file" placeholder:"FILE"`
 	ClientKeyFile  string `help:"Private key (PEM) of that certificate." name:"ops-client-key-file" placeholder:"FILE"`
 	Check          string `default:"livez" enum:"livez,readyz,startupz" help:"What to ask: ${enum}." name:"check"`
 }
 
 const (
-	healthTimeout = 5 * time.Second // the service takes one at most
-	maxHealth     = 64 << 10        // bytes of the answer
+	healthTimeout = 5 * time.Second // the service takes one second at most
+	maxHealth     = 64 << 10        // bytes of an answer
 )
 
-// Run prints what the service says; the error, and so the exit code, says whether it is well.
+// Run prints what the service says. The error, and so the exit code, tells whether the service is healthy.
 func (c *HealthCheck) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *HealthCheck) run(ctx context.Context, out io.Writer) error {
@@ -74,7 +74,7 @@ func (c *HealthCheck) run(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// dialable is the address at which a listener is reached from its own machine.
+// dialable returns the address at which a listener is reached from its own machine.
 func dialable(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -86,7 +86,7 @@ func dialable(listen string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// tls trusts the certificate that the listener has, whatever names are in it.
+// tls trusts the listener's own certificate, whatever names are in it.
 func (c *HealthCheck) tls() (*tls.Config, error) {
 	own, err := tlsfiles.KeyPair(c.OpsTLS.CertFile, c.OpsTLS.KeyFile, "ops-tls-")
 	if err != nil {

@@ -17,9 +17,9 @@ import (
 	"ordertally/shared/web"
 )
 
-// TestTheHealthCheckShowsACertificate asks a listener whose own certificate is good for servers only, and comes from
-// others than its clients'.
-func TestTheHealthCheckShowsACertificate(t *testing.T) {
+// TestHealthCheck_ShowsACertificate asks a listener whose own certificate is for servers only and comes from another
+// authority than its clients' certificates.
+func TestHealthCheck_ShowsACertificate(t *testing.T) {
 	servers, clients, dir := tlstest.NewAuthority(t), tlstest.NewAuthority(t), t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	servers.IssueServer("ops", file("ops.pem"), file("ops.key"))
@@ -74,7 +74,7 @@ func TestTheHealthCheckShowsACertificate(t *testing.T) {
 	}
 }
 
-// healthcheck runs the command as the program does, but for where it writes.
+// healthcheck runs the command as the program does, but with another output.
 func healthcheck(t *testing.T, out *bytes.Buffer, args ...string) error {
 	t.Helper()
 	var commands struct {

@@ -13,14 +13,14 @@ import (
 	"ordertally/shared/web"
 )
 
-// How long each listener has to stop. Clients that stay silent are cut off earlier, see [web.Server.Stop].
+// The time that each listener has to stop. Silent clients are cut off earlier, see [web.Server.Stop].
 const (
 	apiStop = 4 * time.Second
 	opsStop = time.Second
 )
 
-// opsBounds are what clients may take of metrics and health, which answer in a second or two. Their connections must
-// not take the descriptors that are kept for the file and Kafka.
+// opsBounds limit the clients of metrics and health, which answer within a second or two. Their connections must not
+// take the descriptors reserved for the file and Kafka.
 var opsBounds = web.Bounds{
 	MaxConnections:    100,
 	ReadHeaderTimeout: 5 * time.Second,
@@ -29,7 +29,7 @@ var opsBounds = web.Bounds{
 	IdleTimeout:       2 * time.Minute,
 }
 
-// listenAPI serves handler to the callers that the guard knows.
+// listenAPI serves handler to callers that the guard knows.
 func (s *Service) listenAPI(handler http.Handler, metrics *web.Metrics) error {
 	if !s.config.Auth.AllowUnauthenticated {
 		handler = s.Guard.AgainstPages(handler)

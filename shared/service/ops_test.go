@@ -17,9 +17,8 @@ import (
 	"ordertally/shared/web"
 )
 
-// TestAPanicLeavesTheOpsListenerThere asks a listener, as a service has it, for a check that panics, and then for the
-// others.
-func TestAPanicLeavesTheOpsListenerThere(t *testing.T) {
+// TestOps_SurvivesAPanic asks a service's ops listener for a check that panics, and then for the others.
+func TestOps_SurvivesAPanic(t *testing.T) {
 	var log bytes.Buffer
 	reg, health := prometheus.NewRegistry(), &telemetry.Health{}
 	health.Register("sick", func(context.Context) error { panic("secret cause") }, telemetry.Live)

@@ -17,8 +17,8 @@ import (
 	"ordertally/shared/web"
 )
 
-// TestOps_KeepsRoomForHealthChecks has more connections than the ops listener may have do as little as they can, in
-// every way, and asks for the health beside them, on connections of its own.
+// TestOps_KeepsRoomForHealthChecks opens more connections than the ops listener allows. They do as little as they can,
+// in every way. Meanwhile it asks for the health on connections of its own.
 func TestOps_KeepsRoomForHealthChecks(t *testing.T) {
 	const many = 250
 	for name, hold := range map[string]struct {

@@ -1,5 +1,5 @@
-// Package service is what every service is made of, whatever it does: its file, listeners, callers, health, metrics,
-// logs and traces, the order in which they start, and the order in which they stop.
+// Package service is what all services have in common: the file, listeners, callers, health, metrics, logs and traces,
+// and the order in which these start and stop.
 //
 // A service adds its own with a function that makes its parts and returns its API; see [New].
 package service
@@ -24,7 +24,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// Service is one running service. The exported fields are there when its parts are made.
+// Service is one running service. The exported fields are set before its parts are made.
 type Service struct {
 	DB       *boltdb.DB
 	Guard    *auth.Guard
@@ -48,20 +48,20 @@ type Service struct {
 	answers atomic.Bool // the API listens
 }
 
-// Make makes what is a service's own. It registers parts, checks and clean-ups with s, starts nothing, and returns the
-// API.
+// Make makes what is specific to a service. It registers parts, checks and clean-ups with s, starts nothing, and
+// returns the API.
 type Make func(ctx context.Context, s *Service) (api http.Handler, err error)
 
-// part is one that runs in the background.
+// part is a background part.
 type part struct {
 	name  string
 	run   func(context.Context) error
 	check telemetry.Check
 }
 
-// New returns a service that is not started. The format of its file names it; check checks one record of that. own is
-// all of its settings, of which config is a part: zero fields get their defaults, and the error lists all that is
-// wrong.
+// New returns a service that has not started. The format of its file names the service, and check checks one record of
+// the file. own has all settings of the service, and config is a part of it. Zero fields get their defaults. The error
+// lists everything that is wrong.
 func New(
 	format boltdb.Format, own any, config *Config, check boltdb.Checker, logger zerolog.Logger, parts Make,
 ) (*Service, error) {
@@ -74,23 +74,22 @@ func New(
 	}, nil
 }
 
-// Part adds a part that runs in the background once the ops listener answers. One that panics is started again, so it
-// must be able to begin anew. check, when it is not nil, says whether the part makes progress.
+// Part adds a part that runs in the background once the ops listener answers. A part that panics is restarted, so it
+// must be able to start again. check, if not nil, tells whether the part makes progress.
 func (s *Service) Part(name string, run func(context.Context) error, check telemetry.Check) {
 	s.parts = append(s.parts, part{name, run, check})
 }
 
-// OnStop adds a clean-up for when the background parts have stopped. The last one added comes first.
+// OnStop adds a clean-up that runs when the background parts have stopped. The last one added runs first.
 func (s *Service) OnStop(name string, stop lifecycle.StopFunc) { s.steps.Push(name, stop) }
 
-// OnStopFirst adds what ends requests that would go on for ever, such as live streams. It is called before the API
-// stops.
+// OnStopFirst adds a function that ends endless requests, such as live streams. It runs before the API stops.
 func (s *Service) OnStopFirst(end func()) { s.endless = append(s.endless, end) }
 
-// Start starts the service. When it fails, what it had started is stopped again. Kafka need not be there.
+// Start starts the service. If that fails, Start stops what it had started. Kafka need not be reachable.
 func (s *Service) Start(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
-		_ = s.Stop(ctx) // the first error says what is wrong
+		_ = s.Stop(ctx) // the first error tells what is wrong
 		return err
 	}
 	s.Logger.Info().Str("api", s.Addr()).Str("ops", s.OpsAddr()).Str("data", s.config.Data).
@@ -98,7 +97,7 @@ func (s *Service) Start(ctx context.Context) error {
 	return nil
 }
 
-// start goes through what a service has from the inside out. A stop goes back the same way.
+// start starts the layers of a service from the inside out. A stop goes the opposite way.
 //
 //	file ── traces ── callers ── own parts ── ops listener ── background ── API
 func (s *Service) start(ctx context.Context) (err error) {
@@ -136,7 +135,7 @@ func (s *Service) start(ctx context.Context) (err error) {
 	return s.listenAPI(handler, metrics)
 }
 
-// runParts starts the background parts: those of the file and the callers, then the service's own.
+// runParts starts the background parts: first those of the file and the callers, then the service's own.
 func (s *Service) runParts() {
 	s.group.Go("database", s.DB.Watch)
 	parts := telemetry.NewParts(s.group, &s.Health, s.Registry, s.Logger)
@@ -159,20 +158,20 @@ func (s *Service) answering(context.Context) error {
 	return errors.New("not listening yet: wait")
 }
 
-// Addr is the API's address, after Start.
+// Addr returns the API's address. Call it after Start.
 func (s *Service) Addr() string { return s.api.Addr() }
 
-// OpsAddr is the address of metrics and health, after Start.
+// OpsAddr returns the address of metrics and health. Call it after Start.
 func (s *Service) OpsAddr() string { return s.ops.Addr() }
 
-// Failed is closed when the service cannot go on; Err says why.
+// Failed is closed when the service cannot go on. Err tells why.
 func (s *Service) Failed() <-chan struct{} { return s.group.Failed() }
 
-// Err is why the service cannot go on, or nil.
+// Err tells why the service cannot go on, or is nil.
 func (s *Service) Err() error { return s.group.Err() }
 
-// Stop refuses new requests, lets those under way finish and then what is being published or counted, and closes the
-// file. It returns when all has stopped or ctx ends.
+// Stop refuses new requests. It lets running requests finish, then the running publishing or counting, and closes the
+// file. It returns when everything has stopped or ctx ends.
 func (s *Service) Stop(ctx context.Context) error {
 	if err := s.steps.Stop(ctx); err != nil {
 		return fmt.Errorf("stop %s: %w", s.name, err)

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// allowed are the values that a setting may have, nil for any. Its text is that of the tag enum, or of the tag range:
+// allowed are the values that a setting may have. nil allows any. They are written in the tag enum or the tag range:
 //
 //	range:"1ms..24h"       from 1 ms to 24 h, both included
 //	range:"0.."            0 or more
 //	range:"0, 1m.."        0, or 1 min or more
 type allowed []span
 
-// span is from low to high, or more without high; a word has no high either.
+// span is from low to high, or open without high. A word has no high either.
 type span struct {
 	low, high string
 	isRange   bool
@@ -37,7 +37,7 @@ func parseAllowed(tag func(string) string) (all allowed) {
 	return all
 }
 
-// has reports whether value is one of them. Nothing is in nil.
+// has reports whether value is allowed. A nil list contains nothing.
 func (a allowed) has(value reflect.Value) bool {
 	return slices.ContainsFunc(a, func(s span) bool { return s.has(value) })
 }
@@ -56,7 +56,7 @@ func (s span) has(value reflect.Value) bool {
 	return atMost(low, value) && atMost(value, high)
 }
 
-// bound reads the text of a bound. One that is none is a mistake in the program.
+// bound reads the text of a bound. A bad bound is a bug in the program.
 func bound(kind reflect.Type, text string) reflect.Value {
 	value := reflect.New(kind).Elem()
 	if err := set(value, text); err != nil {
@@ -65,7 +65,7 @@ func bound(kind reflect.Type, text string) reflect.Value {
 	return value
 }
 
-// atMost is false for what is not a number.
+// atMost reports whether a is at most b. It is false for anything but numbers.
 func atMost(a, b reflect.Value) bool {
 	if a.CanInt() {
 		return a.Int() <= b.Int()
@@ -94,7 +94,7 @@ func (a allowed) String() string {
 	return strings.Join(texts, ", ")
 }
 
-// refuses says that a value is none of them.
+// refuses returns the message for a value that is not allowed.
 func (a allowed) refuses(value reflect.Value) string {
 	texts := make([]string, len(a))
 	for i, s := range a {

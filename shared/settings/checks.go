@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/settings/plainfile"
 )
 
-// CheckHostPort refuses a value that is not HOST:PORT. The port is a number or the name of a service. CheckHostPort
-// does not ask whether the host exists.
+// CheckHostPort refuses a value that is not HOST:PORT. The port is a number or the name of a service. It does not check
+// whether the host exists.
 func CheckHostPort(value string) error {
 	_, port, err := net.SplitHostPort(value)
 	if err != nil {
@@ -25,7 +25,7 @@ func CheckHostPort(value string) error {
 	return nil
 }
 
-// CheckFile says why this process cannot write to the regular file at path, or cannot create it if there is none. It
+// CheckFile tells why this process cannot write to the regular file at path, or cannot create it if there is none. It
 // opens and creates nothing.
 func CheckFile(path string) error {
 	info, err := os.Stat(path)
@@ -44,7 +44,7 @@ func CheckFile(path string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	if target, err := os.Readlink(path); err == nil { // a link to a file that would be created
+	if target, err := os.Readlink(path); err == nil { // a link to a file that does not exist yet
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(path), target)
 		}

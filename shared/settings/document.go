@@ -13,11 +13,11 @@ import (
 type row struct {
 	flag, env, preset, allowed, help string
 
-	verbs []string // that have it, for the table of several
+	verbs []string // the verbs that have it, for the table of several
 }
 
-// document writes two tables of all settings of a program as markdown: those of the command of that name, then those of
-// its other verbs.
+// document writes two tables of all settings of a program as markdown. The first has the settings of that command, the
+// second those of all other verbs.
 func (s *source) document(w io.Writer, program *kong.Node, command string) error {
 	main := findChild(program, command)
 	if main == nil {
@@ -46,10 +46,10 @@ func (s *source) document(w io.Writer, program *kong.Node, command string) error
 	return err
 }
 
-// others are the settings of all verbs but one, each with its verbs. Those that are the same in the rows of that one
-// are left out.
+// others are the settings of all verbs but one, each with its verbs. A setting that equals one in the rows of that verb
+// is left out.
 func (s *source) others(program, but *kong.Node, known []row) (rows []row) {
-	at := make(map[string]int, len(known)) // by all that a row says
+	at := make(map[string]int, len(known)) // keyed by the whole content of a row
 	for _, r := range known {
 		at[r.key()] = -1
 	}
@@ -75,7 +75,7 @@ func (s *source) others(program, but *kong.Node, known []row) (rows []row) {
 	return rows
 }
 
-// grouped writes the name of a group for all of its verbs: outbox for outbox ls, outbox show and so on.
+// grouped replaces all verbs of a group with its name: outbox for outbox ls, outbox show and so on.
 func grouped(program *kong.Node, verbs []string) []string {
 	for _, group := range program.Children {
 		var names []string
@@ -109,7 +109,7 @@ func (r *row) key() string {
 	return strings.Join([]string{r.flag, r.preset, r.allowed, r.help}, "\x00")
 }
 
-// writeTable writes a table with its heading; last is the title of the column with the verbs, "" for none.
+// writeTable writes a table with its heading. last is the title of the column with the verbs, "" for no such column.
 func writeTable(w io.Writer, heading, last string, rows []row) error {
 	columns := []string{"flag", "environment", "default", "allowed", "meaning"}
 	if last != "" {
@@ -152,7 +152,7 @@ func hasFlag(command *kong.Node, name string) bool {
 	return false
 }
 
-// verbName is the verb as it is typed, without the program: outbox ls.
+// verbName returns the verb as typed, without the program: outbox ls.
 func verbName(verb *kong.Node) string {
 	name := verb.Name
 	for node := verb.Parent; node != nil && node.Parent != nil; node = node.Parent {

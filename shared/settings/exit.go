@@ -14,7 +14,7 @@ const (
 	ExitDone   = 0
 	ExitFailed = 1
 	ExitUsage  = 2 // the command line, a variable or the settings file is wrong
-	ExitFenced = 3 // another process took over; see the program's documentation before starting it again
+	ExitFenced = 3 // another process took over; see the program's documentation before restarting
 )
 
 type exitError struct {
@@ -25,7 +25,7 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-// WithExitCode gives err the exit code that the program should end with. It returns nil for nil.
+// WithExitCode gives err the exit code that the program should end with. A nil err stays nil.
 func WithExitCode(err error, code int) error {
 	if err == nil {
 		return nil
@@ -33,8 +33,8 @@ func WithExitCode(err error, code int) error {
 	return &exitError{err: err, code: code}
 }
 
-// ExitCode of a program that ended with err: 0 for nil and ErrAnswered, that of WithExitCode (the outermost) when there
-// is one, otherwise 1.
+// ExitCode returns the exit code of a program that ended with err. It is 0 for nil and ErrAnswered. Otherwise it is the
+// outermost one given by WithExitCode, or 1.
 func ExitCode(err error) int {
 	if err == nil || errors.Is(err, ErrAnswered) {
 		return ExitDone
@@ -45,7 +45,7 @@ func ExitCode(err error) int {
 	return ExitFailed
 }
 
-// reportPatience is how long Report waits for whoever reads.
+// reportPatience is how long Report waits for a reader.
 const reportPatience = 2 * time.Second
 
 // Report writes err to w, usually os.Stderr, unless there is nothing to say, and returns its exit code:

@@ -13,21 +13,21 @@ import (
 
 // field is one setting of a configuration.
 type field struct {
-	name    string // with the prefixes of its groups
-	preset  string // the default as text, "" for none
+	name    string // including the prefixes of its groups
+	preset  string // the default as text, or ""
 	tag     reflect.StructTag
 	value   reflect.Value
 	allowed allowed
 }
 
-// A Group is a structure of settings with rules that its tags cannot say, such as two settings that need each other.
-// Complete calls it with the prefix of the group's names. (Kong calls a Validate without a prefix by itself.)
+// A Group is a structure of settings with rules that tags cannot express, such as two settings that need each other.
+// Complete calls it with the prefix of the group's names. (Kong itself calls a Validate without a prefix.)
 type Group interface {
 	Validate(prefix string) error
 }
 
-// Fill gives every setting of config, a pointer to a structure, its default if it is zero. A zero that the setting's
-// range names stays, and so does false: they are values.
+// Fill gives each zero setting of config, a pointer to a structure, its default. A zero that the setting's range names
+// stays, and so does false, because both are values.
 func Fill(config any) {
 	for _, f := range fieldsOf(config) {
 		if f.preset == "" || !f.value.IsZero() || f.value.Kind() == reflect.Bool || f.allowed.has(f.value) {
@@ -39,8 +39,8 @@ func Fill(config any) {
 	}
 }
 
-// Complete fills in the settings of config, a pointer to a structure, as Fill does, and returns all that is wrong with
-// them, an error a line. The prefix is put before their names.
+// Complete fills in the settings of config, a pointer to a structure, as Fill does. It returns everything that is wrong
+// with them, one error per line. The prefix is put before their names.
 func Complete(config any, prefix string) error {
 	Fill(config)
 	var errs []error
@@ -54,7 +54,7 @@ func Complete(config any, prefix string) error {
 	return errors.Join(errs...)
 }
 
-// Vars returns the defaults of config's settings as kong's variables, for other commands with such a flag: ops_listen
+// Vars returns the defaults of config's settings as kong's variables, for other commands with the same flag: ops_listen
 // for the setting ops-listen.
 func Vars(config any) map[string]string {
 	vars := make(map[string]string)
@@ -71,8 +71,8 @@ func fieldsOf(config any) (all []field) {
 
 var variable = regexp.MustCompile(`set:"(\w+)=([^"]*)"`)
 
-// walk visits the settings of a structure, then the structure itself if it is a Group. vars are those that kong's tag
-// "set" gives to the groups below it.
+// walk visits the settings of a structure, then the structure itself if it is a Group. vars come from kong's tag "set"
+// and apply to the groups below it.
 func walk(config reflect.Value, prefix string, vars map[string]string, visit func(field), end func(Group, string)) {
 	for i := range config.NumField() {
 		about, value := config.Type().Field(i), config.Field(i)
@@ -120,7 +120,7 @@ func (f *field) check() error {
 	return errors.New(f.allowed.refuses(f.value))
 }
 
-// each returns the errors that were joined to err, or err alone, or none.
+// each returns the errors joined in err, or err alone, or none.
 func each(err error) []error {
 	if all, several := err.(interface{ Unwrap() []error }); several {
 		return all.Unwrap()
@@ -131,7 +131,7 @@ func each(err error) []error {
 	return []error{err}
 }
 
-// shown is a value as an error shows it.
+// shown returns a value as an error shows it.
 func shown(value reflect.Value) string {
 	if value.Kind() == reflect.String {
 		return strconv.Quote(value.String())
@@ -139,7 +139,7 @@ func shown(value reflect.Value) string {
 	return fmt.Sprint(value.Interface())
 }
 
-// set gives a value the text of a default or of a bound.
+// set sets a value from the text of a default or a bound.
 func set(value reflect.Value, text string) (err error) {
 	switch {
 	case value.Type() == reflect.TypeFor[time.Duration]():

@@ -17,7 +17,8 @@ import (
 	"ordertally/shared/settings/plainfile"
 )
 
-// No settings file is larger, in bytes. The bound also keeps nesting within what the YAML parser's recursion can take.
+// maxFile is the largest settings file, in bytes. The bound also limits nesting to what the YAML parser's recursion can
+// take.
 const maxFile = 64 << 10
 
 // entry is one key of the file with its value: a text, or a list of texts.
@@ -27,15 +28,15 @@ type entry struct {
 	key  string
 	text string
 	list []string // nil unless the value is a list
-	yaml bool     // text is the value as YAML, of a nested setting; it has the value's lines where the file has them
+	yaml bool     // text is the YAML of a nested setting; its lines have the file's numbers
 }
 
 func (e entry) errorf(format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s: %w", e.path, e.line, e.key, fmt.Errorf(format, args...))
 }
 
-// readFile reads a file of settings and checks that each key is known and there once. The values of nested keys are
-// taken as YAML, the others must be texts or lists of texts. The error lists all faults.
+// readFile reads a settings file. It checks that each key is known and occurs once. The values of nested keys are taken
+// as YAML. All others must be texts or lists of texts. The error lists all faults.
 func readFile(path string, known, nested []string) (map[string]entry, error) {
 	data, err := plainfile.ReadOnce(path, maxFile)
 	if err != nil {
@@ -91,18 +92,18 @@ func parseFile(path string, data []byte, known, nested []string) (map[string]ent
 	return entries, errors.Join(errs...)
 }
 
-// nestedText returns the value of a nested setting as YAML, with empty lines in front so that each of its lines has the
-// number that it has in the file. lines are those of the file up to where the next setting begins.
+// nestedText returns the value of a nested setting as YAML. Empty lines in front give each line the number that it has
+// in the file. lines are the file's lines up to the next setting.
 func nestedText(pair *ast.MappingValueNode, lines []string) string {
 	first := lineOf(pair.Key)
 	switch value := pair.Value.(type) {
 	case *ast.StringNode:
 		return strings.Repeat("\n", first-1) + value.Value
-	case *ast.LiteralNode: // a text that is YAML itself, as config print writes it
+	case *ast.LiteralNode: // text that contains YAML, as config print writes it
 		return strings.Repeat("\n", first) + value.Value.Value
 	}
 	text := strings.Repeat("\n", first) + strings.Join(lines[min(first, len(lines)):], "")
-	if at := startOf(pair.Value); at.Line == first { // it begins beside its key
+	if at := startOf(pair.Value); at.Line == first { // it begins on the line of its key
 		line := []rune(lines[first-1])
 		column := min(max(at.Column-1, 0), len(line))
 		text = strings.Repeat(
@@ -125,7 +126,7 @@ func nestedText(pair *ast.MappingValueNode, lines []string) string {
 		parser.AllowDuplicateMapKey(),
 	); err != nil || len(tree.Docs) != 1 || tree.Docs[0].Body == nil ||
 		!sameYAML(tree.Docs[0].Body.String(), plain) {
-		return plain // its lines are lost, but nothing else
+		return plain // its line numbers are lost, but nothing else
 	}
 	return text
 }
@@ -138,7 +139,7 @@ func startOf(node ast.Node) token.Position {
 	return token.Position{}
 }
 
-// sameYAML compares values as they are written, indentation and comments apart.
+// sameYAML compares values as written, except for indentation and comments.
 func sameYAML(a, b string) bool {
 	plain := func(text string) string {
 		var kept []string
@@ -170,7 +171,7 @@ func tooDeep(tokens token.Tokens) int {
 	return 0
 }
 
-// topLevel returns the pairs of the file's one mapping. A file without any is empty, which is fine.
+// topLevel returns the pairs of the file's one mapping. A file without a mapping is empty, which is fine.
 func topLevel(path string, tree *ast.File) ([]*ast.MappingValueNode, error) {
 	var body ast.Node
 	for _, doc := range tree.Docs {
@@ -210,7 +211,7 @@ func (e *entry) take(node ast.Node) error {
 	return err
 }
 
-// scalar is the text of a plain value, as it was written.
+// scalar returns the text of a plain value, as written.
 func scalar(node ast.Node) (string, error) {
 	switch node := node.(type) {
 	case *ast.StringNode:

@@ -21,7 +21,7 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
-// The deepest nesting that the size allows must be an answer, not a stack that ends the process.
+// The deepest nesting that the size allows must be an error, not a stack overflow that ends the process.
 func TestDeepNesting(t *testing.T) {
 	for _, unit := range []string{"[", "{a: ", "- ", "? ", "a: {"} {
 		_, _ = parseFile("order.yaml", []byte("a: "+strings.Repeat(unit, (maxFile-3)/len(unit))), []string{"a"}, nil)

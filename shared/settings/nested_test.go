@@ -8,8 +8,8 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// TestNested_KeepsItsLines takes the value of a nested setting out of files of all shapes: it is the same value, and
-// what it has is on the lines where the file has it.
+// TestNested_KeepsItsLines extracts the value of a nested setting from files of all shapes. The value is the same, and
+// its lines have the numbers of the file.
 func TestNested_KeepsItsLines(t *testing.T) {
 	for name, c := range map[string]struct {
 		file string

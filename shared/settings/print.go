@@ -10,14 +10,14 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Print is what `config print` prints: the settings of a command with where each came from. It is embedded in that
-// command, beside what are the settings of the other.
+// Print is `config print`: it prints the settings of a command and where each came from. It is embedded in its own
+// command, next to the settings of the other one.
 type Print struct {
 	Output string `default:"table" enum:"table,yaml,markdown" help:"Form: ${enum}. The second can be used as a settings file; the third documents the settings of all verbs." name:"output" short:"o"`
 }
 
-// Print writes the settings of the command of that name to w, and those of the environment; as markdown also those of
-// the other commands.
+// Print writes to w the settings of the command with that name, and those of the environment. As markdown it also
+// writes those of the other commands.
 func (p *Print) Print(w io.Writer, sources *Sources, ctx *kong.Context, command string) error {
 	values := sources.Values(ctx, "output")
 	switch p.Output {
@@ -27,18 +27,18 @@ func (p *Print) Print(w io.Writer, sources *Sources, ctx *kong.Context, command 
 		return sources.source.document(w, ctx.Model.Node, command)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "SETTING\tVALUE\tFROM") // an error comes with Flush
+	_, _ = fmt.Fprintln(table, "SETTING\tVALUE\tFROM") // Flush returns the error
 	for _, v := range append(append([]Value{sources.config(ctx)}, values...), sources.variables(ctx)...) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", v.Name, strings.ReplaceAll(v.Text, "\n", " "), v.Source)
 	}
 	return table.Flush()
 }
 
-// printYAML writes the variables as comments: they are no settings of a file.
+// printYAML writes the variables as comments, because they are not settings of a file.
 func printYAML(w io.Writer, values, variables []Value) error {
 	for _, v := range values {
 		if v.Text == "" {
-			continue // as if it were not there
+			continue // treated as absent
 		}
 		scalar, err := yaml.Marshal(v.Text)
 		if err != nil {

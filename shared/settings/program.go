@@ -10,14 +10,14 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Program is what all commands of one program share.
+// Program is what all commands of a program share.
 type Program struct {
 	Name        string // as typed: order
 	Description string // one line for --help
-	EnvPrefix   string // ORDER, without the underscore
+	EnvPrefix   string // such as ORDER, without the underscore
 	Version     string // what --version prints after the name
 
-	// Variables are the program's settings that are no flags, for config print.
+	// Variables are the program's settings that are not flags, for config print.
 	Variables []Variable
 
 	// Options are given to kong, e.g. bindings for the commands' Run methods.
@@ -29,24 +29,24 @@ type Program struct {
 	LookupEnv func(name string) (string, bool)
 }
 
-// ErrAnswered says that --help or --version was asked for and has been answered. There is nothing left to do, and the
-// exit code is 0.
+// ErrAnswered says that --help or --version was requested and answered. There is nothing left to do, and the exit code
+// is 0.
 var ErrAnswered = errors.New("answered --help or --version")
 
-// common are the flags that every program has besides its own, --help among them.
+// common are the flags that every program has besides its own, including --help.
 type common struct {
 	Config  string           `help:"Read settings from this YAML file." placeholder:"FILE"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
-// exitPanic carries kong's wish to exit out of its hooks.
+// exitPanic carries kong's request to exit out of its hooks.
 type exitPanic struct{}
 
 // Parse fills cli, a pointer to a struct in kong's notation, from args (without the program's name), the environment
-// and the file. The fields must have no env tag of their own: the names are made from the flags'.
+// and the file. The fields must not have an env tag: variables are named after the flags.
 //
-// The error is ErrAnswered, or says what is wrong with which flag, variable, or line of the file, and has exit code 2.
-// A cli that kong cannot read is a mistake in the program and panics.
+// The error is ErrAnswered, or tells what is wrong with which flag, variable, or line of the file, and has exit code 2.
+// A cli that kong cannot read is a bug in the program and panics.
 func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 	if p.Stdout == nil {
 		p.Stdout = os.Stdout
@@ -108,7 +108,7 @@ func helpCommand(name string, err error) string {
 	return name + " --help"
 }
 
-// envName is the variable of a flag, or "" for the flags that have none.
+// envName returns the variable of a flag, or "" for flags without one.
 func (p Program) envName(flag string) string {
 	if flag == "help" || flag == "version" {
 		return ""

@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// Run parses args and runs the command that they ask for:
+// Run parses args and runs the command that they name:
 //
 //	func main() { os.Exit(settings.Report(os.Stderr, program.Run(&commands{}, os.Args[1:]))) }
 //
-// The Run method of a command may take a context.Context, which ends with SIGINT, SIGTERM or SIGHUP; a second SIGINT or
-// SIGTERM ends the process at once. A SIGHUP that was ignored when the process started, as nohup has it, stays ignored.
-// Without a Version the one that the Go command recorded is used.
+// The Run method of a command may take a context.Context. It ends with SIGINT, SIGTERM or SIGHUP. A second SIGINT or
+// SIGTERM ends the process at once. A SIGHUP that was ignored when the process started, as under nohup, stays ignored.
+// Without a Version, the one that the Go command recorded is used.
 func (p Program) Run(cli any, args []string) error {
 	if p.Version == "" {
 		p.Version = recordedVersion()
@@ -23,7 +23,7 @@ func (p Program) Run(cli any, args []string) error {
 	if err != nil {
 		return err
 	}
-	// Not before the settings are read: until then nobody listens to ctx, and a signal must end the process.
+	// Do this only after the settings are read. Until then nobody listens to ctx, and a signal must end the process.
 	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		ends = append(ends, syscall.SIGHUP)
@@ -31,7 +31,7 @@ func (p Program) Run(cli any, args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	context.AfterFunc(ctx, func() {
-		// a terminal that closes sends several, and systemd can be told to send one after its SIGTERM
+		// a closing terminal sends several, and systemd can send one after its SIGTERM
 		signal.Ignore(syscall.SIGHUP)
 		stop()
 	})

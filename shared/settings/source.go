@@ -12,13 +12,13 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// source is the environment and the file, as one kong resolver: kong asks it for each flag that the command line did
-// not set. (kong's own handling of variables would let any resolver override them.)
+// source is the environment and the file as one kong resolver. Kong asks it for each flag that the command line did not
+// set. (With kong's own handling of variables, any resolver would override them.)
 type source struct {
 	program Program
 	config  *kong.Flag          // --config
 	flags   map[string]struct{} // the names a file may use
-	nested  []string            // those of them whose value is YAML: the flag has the tag yaml
+	nested  []string            // those with a YAML value: the flag has the tag yaml
 
 	loaded bool
 	file   map[string]entry
@@ -56,7 +56,7 @@ func (s *source) takeFlags(model *kong.Application) error {
 	return errors.Join(errs...)
 }
 
-// checkDefault refuses a default that is not within the setting's own range.
+// checkDefault refuses a default outside the setting's own range.
 func checkDefault(flag *kong.Flag) error {
 	allowed := parseAllowed(flag.Tag.Get)
 	if !flag.Tag.Has("range") {
@@ -74,7 +74,7 @@ func checkDefault(flag *kong.Flag) error {
 	return nil
 }
 
-// Validate does nothing: keys were checked when the file was read.
+// Validate does nothing, because keys were checked when the file was read.
 func (s *source) Validate(*kong.Application) error { return nil }
 
 // Resolve returns the flag's value from the environment or the file, or nil when neither has it.
@@ -108,8 +108,8 @@ func (s *source) env(flag string) (text, name string) {
 	return text, name
 }
 
-// load reads the file that --config or its variable names. It is a hook of kong's, which calls it once for each part of
-// the command line, before it resolves any flag.
+// load reads the file that --config or its variable names. It is a kong hook. Kong calls it once for each part of the
+// command line, before it resolves any flag.
 func (s *source) load(ctx *kong.Context) error {
 	if s.loaded {
 		return nil
@@ -129,7 +129,7 @@ func (s *source) load(ctx *kong.Context) error {
 	return err
 }
 
-// valueFor is what to give kong: text, or a list.
+// valueFor returns what kong is given: a text or a list.
 func (e entry) valueFor(flag *kong.Flag) (any, error) {
 	if e.list == nil {
 		return e.text, nil
@@ -141,7 +141,7 @@ func (e entry) valueFor(flag *kong.Flag) (any, error) {
 	textual := elem.Kind() == reflect.String ||
 		reflect.PointerTo(elem).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 	if textual && flag.Tag.Type == "" {
-		list := make([]any, len(e.list)) // taken as they are, commas and all
+		list := make([]any, len(e.list)) // taken literally, commas and all
 		for i, text := range e.list {
 			list[i] = text
 		}
@@ -150,7 +150,7 @@ func (e entry) valueFor(flag *kong.Flag) (any, error) {
 	return strings.Join(e.list, string(flag.Tag.Sep)), nil
 }
 
-// try decodes value as kong will, so that the error can say where the value came from.
+// try decodes value as kong will, so that the error can name the source of the value.
 func try(flag *kong.Flag, value any) error {
 	target := reflect.New(flag.Target.Type()).Elem()
 	if target.Kind() == reflect.Pointer {

@@ -6,7 +6,7 @@ import (
 	"ordertally/shared/text/spelling"
 )
 
-// suggest names the known word nearest to word, when it is near enough to be meant.
+// suggest names the known word nearest to word, if it is near enough.
 func suggest(word string, known []string) string {
 	near := spelling.Nearest(word, known)
 	if near == "" {

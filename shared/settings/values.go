@@ -11,22 +11,21 @@ import (
 	"ordertally/shared/settings/secret"
 )
 
-// Value is one setting of a command as it is in force.
+// Value is one setting of a command, as it is in force.
 type Value struct {
-	Name    string // of the flag and of the key in the file
+	Name    string // of the flag, and of the key in the file
 	Env     string // of the variable
-	Text    string // what is in force, as it would be given to the flag; of a URL, as secret.URL shows it
-	Default string // as it would be given
-	Allowed string // the values that it may have, for people; "" for any
+	Text    string // the value in force, as given to the flag; a URL as secret.URL shows it
+	Default string // as given to the flag
+	Allowed string // the values that it may have, for people to read; "" for any
 	Help    string
 	Source  string // "default", "--name", "$NAME" or "FILE:LINE"
 }
 
-// Sources knows where the settings of the command that was asked for came from. A command's Run method may take a
-// *Sources.
+// Sources knows where the settings of the requested command came from. A command's Run method may take a *Sources.
 type Sources struct{ source *source }
 
-// Typed reports whether the flag of that name stands on the command line.
+// Typed reports whether the flag is on the command line.
 func (s *Sources) Typed(ctx *kong.Context, name string) bool {
 	for _, p := range ctx.Path {
 		if p.Flag != nil && p.Flag.Name == name && !p.Resolved {
@@ -36,7 +35,7 @@ func (s *Sources) Typed(ctx *kong.Context, name string) bool {
 	return false
 }
 
-// Values returns the settings of the command that ctx asks for, in the order of --help, but those in except.
+// Values returns the settings of the command that ctx asks for, in the order of --help, without those in except.
 func (s *Sources) Values(ctx *kong.Context, except ...string) []Value {
 	skip := map[string]bool{"help": true, "version": true, "config": true}
 	for _, name := range except {
@@ -51,14 +50,14 @@ func (s *Sources) Values(ctx *kong.Context, except ...string) []Value {
 	return values
 }
 
-// config is --config itself.
+// config returns --config itself.
 func (s *Sources) config(ctx *kong.Context) Value { return s.value(ctx, s.source.config) }
 
 func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
 	v := s.source.describe(flag)
 	v.Text, v.Source = text(ctx.FlagValue(flag)), "default"
 	if flag.Tag.Has("yaml") {
-		v.Text = strings.TrimLeft(v.Text, "\n") // they are there for its lines to have the numbers of the file's
+		v.Text = strings.TrimLeft(v.Text, "\n") // they only keep the line numbers of the file
 	}
 	if flag.PlaceHolder == "URL" {
 		v.Text = secret.URL(v.Text)
@@ -77,7 +76,7 @@ func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
 	return v
 }
 
-// describe is what is known of a flag without its value.
+// describe returns what is known about a flag besides its value.
 func (s *source) describe(flag *kong.Flag) Value {
 	help := strings.ReplaceAll(flag.OrigHelp, "${enum}", strings.ReplaceAll(flag.Enum, ",", ", "))
 	v := Value{

@@ -10,18 +10,18 @@ import (
 	"ordertally/shared/settings/secret"
 )
 
-// Variable is a setting that is no flag: a secret, which others on the machine would see on a command line, or a
-// variable of somebody else's, such as those of OpenTelemetry. The program reads it itself; it is declared to be
-// printed and documented with the others.
+// Variable is a setting that is not a flag. It may be a secret, which others on the machine would see on a command
+// line. Or it belongs to somebody else, such as those of OpenTelemetry. The program reads it itself. It is declared
+// here to be printed and documented with the others.
 type Variable struct {
-	Env    string // its whole name: ORDER_API_KEY
-	File   string // the flag that names a file with it, which wins over the variable; "" for none
+	Env    string // its full name: ORDER_API_KEY
+	File   string // the flag that names a file with it, which wins over the variable; or ""
 	Help   string
-	Secret bool // it is shown as secret.Redacted
-	URL    bool // it is shown without the password that may be in it
+	Secret bool // shown as secret.Redacted
+	URL    bool // shown without a password in it
 }
 
-// name is what the setting is called where flags have names.
+// name returns the setting's name in the style of flags.
 func (v Variable) name() string {
 	if v.File != "" {
 		return strings.TrimSuffix(v.File, "-file")
@@ -29,14 +29,14 @@ func (v Variable) name() string {
 	return v.Env
 }
 
-// variables returns those that are set.
+// variables returns the variables that are set.
 func (s *Sources) variables(ctx *kong.Context) (set []Value) {
 	for _, v := range s.source.program.Variables {
 		value := Value{Name: v.name(), Env: v.Env, Help: v.Help}
 		value.Text, _ = s.source.program.LookupEnv(v.Env)
 		if value.Source = "$" + v.Env; v.File != "" {
 			if path := s.textOf(ctx, v.File); path != "" {
-				value.Text, value.Source = "", path // what is in the file need not be read to say that it is a secret
+				value.Text, value.Source = "", path // no need to read the file to say that it holds a secret
 			}
 		}
 		if value.Text == "" && value.Source == "$"+v.Env {
@@ -53,7 +53,7 @@ func (s *Sources) variables(ctx *kong.Context) (set []Value) {
 	return set
 }
 
-// textOf is the setting of that flag, which need not be one of the command's: then its variable and the file tell.
+// textOf returns the value of that flag. If the command does not have the flag, its variable and the file decide.
 func (s *Sources) textOf(ctx *kong.Context, name string) string {
 	for _, flag := range ctx.Selected().Flags {
 		if flag.Name == name {
@@ -66,9 +66,9 @@ func (s *Sources) textOf(ctx *kong.Context, name string) string {
 	return s.source.file[name].text
 }
 
-// secrets visits the fields of a command line that are secrets: of type secret.Text, with a name for the variable and
-// kong:"-", because a flag would show them to others on the machine. Each may also be in the file that the flag of the
-// same name with -file names.
+// secrets visits the secrets among the fields of a command line. They have type secret.Text, a name for the variable,
+// and kong:"-", because a flag would show them to others on the machine. A flag with the same name and -file may name a
+// file with the secret.
 func (p Program) secrets(config reflect.Value, prefix string, visit func(Variable, reflect.Value)) {
 	for i := range config.NumField() {
 		about := config.Type().Field(i)
@@ -84,7 +84,7 @@ func (p Program) secrets(config reflect.Value, prefix string, visit func(Variabl
 	}
 }
 
-// takeSecrets gives the secrets of a command line what their variables hold, and declares the variables.
+// takeSecrets fills the secrets of a command line from their variables, and declares the variables.
 func (p *Program) takeSecrets(cli any) {
 	var found []Variable
 	p.secrets(reflect.ValueOf(cli).Elem(), "", func(v Variable, into reflect.Value) {

@@ -21,12 +21,12 @@ import (
 	apache "ordertally/stack/kafka"
 )
 
-// BenchmarkCount counts 1,000,000 orders of Apache Kafka into a file, with keys, bins and offsets, and reads the same
-// topic with a bare consumer that is tuned alike and only looks at what it gets, three times in turn. ratio is the rate
-// of the first over that of the second: the median of the three.
+// BenchmarkCount counts 1,000,000 orders from Apache Kafka into a file, with keys, bins and offsets. In turn, three
+// times, it reads the same topic with a bare consumer that is tuned alike and only looks at the messages. ratio is the
+// median of the three ratios of the first rate to the second.
 func BenchmarkCount(b *testing.B) {
 	const n, chunk = 1_000_000, 100_000
-	defer debug.SetGCPercent(debug.SetGCPercent(ingest.GCPercent)) // for both; the bare one hardly has a heap
+	defer debug.SetGCPercent(debug.SetGCPercent(ingest.GCPercent)) // for both; the bare consumer has hardly any heap
 	address := apache.ForTest(b).Addr()
 	topic := "orders"
 	makeTopic(b, address, topic)
@@ -54,7 +54,7 @@ func BenchmarkCount(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// readBare returns how many messages a second a consumer reads that does nothing with them.
+// readBare returns the messages per second of a consumer that does nothing with them.
 func readBare(b *testing.B, address, topic string, n int) float64 {
 	b.Helper()
 	consumer, err := confluent.NewConsumer(&confluent.ConfigMap{
@@ -84,8 +84,8 @@ func readBare(b *testing.B, address, topic string, n int) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-// countAll returns how many messages a second are counted into a new file, from the start of the consumer to the commit
-// of the last.
+// countAll returns the messages per second that are counted into a new file, from the start of the consumer to the last
+// commit.
 func countAll(b *testing.B, address, topic string, n int64) float64 {
 	b.Helper()
 	db, err := boltdb.Open(filepath.Join(b.TempDir(), "activity.db"), boltdb.Options{Format: activitystore.Format})

@@ -12,9 +12,9 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// BenchmarkDrain publishes 300,000 waiting messages from a file to Apache Kafka, exactly once, and sends the same ones
-// from memory with a bare idempotent producer, three times in turn. Each includes its start. ratio is the rate of the
-// first over that of the second: the median of the three; the least and the greatest are beside it.
+// BenchmarkDrain publishes 300,000 waiting messages from a file to Apache Kafka, exactly once. In turn, three times, it
+// sends the same messages from memory with a bare idempotent producer. Both times include the start. ratio is the
+// median of the three ratios of the first rate to the second. The least and the greatest are reported too.
 func BenchmarkDrain(b *testing.B) {
 	const n = 300_000
 	address := kafka.ForTest(b).Addr()
@@ -22,7 +22,7 @@ func BenchmarkDrain(b *testing.B) {
 	b.Logf("%d messages of %d bytes and headers", n, len(messages[0].Value))
 	var ours, bares, ratios []float64
 	for i := range b.N {
-		drainInTurn(b, address, fmt.Sprintf("warm-%d", i), messages[:n/10]) // Kafka compiles itself meanwhile
+		drainInTurn(b, address, fmt.Sprintf("warm-%d", i), messages[:n/10]) // Kafka's JVM compiles meanwhile
 		for round := range 3 {
 			bareRate, ourRate := drainInTurn(b, address, fmt.Sprintf("%d-%d", i, round), messages)
 			bares, ours, ratios = append(bares, bareRate), append(ours, ourRate), append(ratios, ourRate/bareRate)
@@ -35,7 +35,7 @@ func BenchmarkDrain(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// drainInTurn returns messages a second.
+// drainInTurn returns messages per second.
 func drainInTurn(b *testing.B, address, name string, messages []outbox.Message) (bareRate, ourRate float64) {
 	b.Helper()
 	toBare, toOurs := "bare-"+name, "outbox-"+name

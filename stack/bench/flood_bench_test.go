@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Both benchmarks of a flood measure what 64 clients get alone, which takes all that the server has, and then offer ten
-// times that. They report the 99th percentile of those admitted, as a ratio to that of the 64 (and, beside it, that of
-// a lone client), what the rest got, and the most memory. Everything that was answered with 201 must be stored, and
-// nothing be answered with anything but 201, 429 and 503.
+// Both flood benchmarks first measure 64 clients alone, which use the whole server. Then they offer ten times that
+// load. They report the 99th percentile of the admitted orders, as a ratio to that of the 64 clients and to that of a
+// lone client. They also report what the rest got, and the peak memory. Every 201 must be stored, and no answer may be
+// anything but 201, 429 and 503.
 const times = 10
 
-// flooded is a server under a flood, and what was measured before it.
+// flooded is a server under a flood, and the measurements from before it.
 type flooded struct {
 	loaded
 	body     string
@@ -39,7 +39,7 @@ func startFlooded(b *testing.B, body string) *flooded {
 	return f
 }
 
-// report checks what a flood of so many seconds got and reports it.
+// report checks and reports the results of a flood of so many seconds.
 func (f *flooded) report(b *testing.B, a *answers, seconds float64) {
 	b.Helper()
 	if stored := f.placed(b) - f.stored; stored != int64(a.status[201]) {
@@ -85,7 +85,7 @@ func BenchmarkFloodOfClients(b *testing.B) {
 //
 //	go test -run - -bench FloodByTheClock -benchtime 1x ./stack/bench
 func BenchmarkFloodByTheClock(b *testing.B) {
-	const span, most = 10 * time.Second, 9500 // below the server's own bound on connections
+	const span, most = 10 * time.Second, 9500 // below the server's own limit on connections
 	for range b.N {
 		f, a := startFlooded(b, longBody()), newAnswers()
 		due := make(chan struct{})
@@ -138,7 +138,7 @@ func BenchmarkFloodByTheClock(b *testing.B) {
 	}
 }
 
-// longBody is an order of 500 lines, 42 KB.
+// longBody returns an order of 500 lines, 42 KB.
 func longBody() string {
 	lines := make([]string, 500)
 	for i := range lines {

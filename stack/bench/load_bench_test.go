@@ -20,7 +20,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// pin puts every thread of this process on one core; threads that come later inherit it.
+// pin binds every thread of this process to one core. Later threads inherit that.
 func pin(b *testing.B, core int) {
 	b.Helper()
 	if runtime.NumCPU() < 2 {
@@ -58,7 +58,7 @@ func startLoaded(b *testing.B, args ...string) loaded {
 	return loaded{onCoreZero(b, stacktest.Serving{Program: stacktest.OrderProgram(b), Args: args})}
 }
 
-// onCoreZero serves with the log in a file, so that reading it costs this process nothing.
+// onCoreZero serves with the log in a file, so that this process need not read it.
 func onCoreZero(b *testing.B, s stacktest.Serving) *stacktest.Program {
 	b.Helper()
 	log, err := os.Create(filepath.Join(b.TempDir(), "log"))
@@ -172,7 +172,8 @@ func (a *answers) p99() time.Duration {
 	return a.took[len(a.took)*99/100]
 }
 
-// load places body with n clients, each again when it is answered, until enough says so, and adds what they got to a.
+// load places body with n clients until enough says so. Each client places again when it is answered. The answers are
+// added to a.
 func (a *answers) load(b *testing.B, addr, credential, body string, n int, enough func() bool) {
 	b.Helper()
 	var done sync.WaitGroup
@@ -215,5 +216,5 @@ func until(d time.Duration) func() bool {
 	return func() bool { return time.Now().After(end) }
 }
 
-// goodClients take all that the server has: more clients get no more.
+// goodClients is enough to use the whole server. More clients get no more.
 const goodClients = 64

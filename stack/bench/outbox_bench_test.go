@@ -24,7 +24,7 @@ import (
 	"ordertally/shared/uuidv7"
 )
 
-// box is an outbox in a file of its own, without the service around it.
+// box is an outbox in its own file, without a service around it.
 type box struct {
 	db     *boltdb.DB
 	outbox *outbox.Outbox
@@ -83,7 +83,7 @@ func (x *box) relay(b *testing.B, address, topic string, config outbox.RelayConf
 	return registry, func() { cancel(); running.Wait() }
 }
 
-// smallOrders makes messages as order does, of about 500 bytes each.
+// smallOrders makes messages like order's, of about 500 bytes each.
 func smallOrders(n int) []outbox.Message {
 	ids := uuidv7.NewSource(clock.System{}, 0, uuidv7.ID{})
 	messages := make([]outbox.Message, n)
@@ -139,14 +139,14 @@ func bareProducer(b *testing.B, address string, lingerMillis int) *confluent.Pro
 	return producer
 }
 
-// makeTopic makes a topic as order does.
+// makeTopic creates a topic as order does.
 func makeTopic(b *testing.B, address, topic string) {
 	b.Helper()
 	brokertest.Create(b, address, topic, 6)
 	brokertest.Limit(b, address, topic, kafka.MaxMessageBytes)
 }
 
-// sendAll returns when every message was reported as delivered.
+// sendAll sends all messages and returns once each is reported as delivered.
 func sendAll(b *testing.B, producer *confluent.Producer, messages []*confluent.Message) {
 	b.Helper()
 	reports := make(chan confluent.Event, len(messages))

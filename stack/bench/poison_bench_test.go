@@ -13,12 +13,12 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// BenchmarkPoison publishes 10,000 waiting messages to a topic whose limit was lowered after they were stored: of which
-// none is too large, of which every hundredth is, and of which none is but whose batches are. Reported is how long the
-// good ones take, in seconds, and how many times longer than the first.
+// BenchmarkPoison publishes 10,000 waiting messages to a topic whose limit was lowered after they were stored. There
+// are three cases: no message is too large, every hundredth is, or only the batches are. It reports how long the good
+// messages take, in seconds, and the ratio to the first case.
 func BenchmarkPoison(b *testing.B) {
 	const n, every = 10_000, 100
-	// Kafka's own default; and below what a client batches (batch.size, 1,000,000)
+	// Kafka's own default, and a limit below a client's batch (batch.size, 1,000,000)
 	const usual, low = 1_048_588, 100_000
 	address := kafka.ForTest(b).Addr()
 	for range b.N {
@@ -39,7 +39,7 @@ func BenchmarkPoison(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// publishLimited returns how many seconds it takes until good messages are published.
+// publishLimited returns how many seconds it takes to publish good messages.
 func publishLimited(b *testing.B, address, topic string, messages []outbox.Message, limit, good int) float64 {
 	b.Helper()
 	makeTopic(b, address, topic)

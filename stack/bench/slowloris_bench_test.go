@@ -38,8 +38,8 @@ func BenchmarkSlowloris(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// slowloris opens n connections and keeps them open: each sends a byte of a header a second, and one that the server
-// closes is opened again.
+// slowloris opens n connections and keeps them open. Each sends one byte of a header per second. A connection that the
+// server closes is opened again.
 func slowloris(b *testing.B, addr string, n int) (stop func()) {
 	b.Helper()
 	const head = "POST /v1/orders HTTP/1.1\r\nHost: order\r\nX-Slow: "

@@ -109,10 +109,10 @@ const (
 	turnsToday   = "/v1/activities/ORDER_CREATED/days/today"
 )
 
-// crowdEnv has TestCrowd be the clients of BenchmarkTurns: the address and the keys, separated by spaces.
+// crowdEnv turns TestCrowd into the clients of BenchmarkTurns. It holds the address and the keys, separated by spaces.
 const crowdEnv = "ORDERTALLY_CROWD"
 
-// crowd starts the clients, in a process of their own, and returns what ends them and tells how much they asked.
+// crowd starts the clients in their own process. It returns a function that ends them and tells how much they asked.
 func crowd(ctx context.Context, b *testing.B, api string, keys []string) (asked func() map[string]float64) {
 	b.Helper()
 	program, err := os.Executable()
@@ -139,7 +139,7 @@ func crowd(ctx context.Context, b *testing.B, api string, keys []string) (asked 
 	}
 }
 
-// TestCrowd is no test: it is the clients of BenchmarkTurns.
+// TestCrowd is not a test. It runs the clients of BenchmarkTurns.
 func TestCrowd(t *testing.T) {
 	api, keys, found := strings.Cut(os.Getenv(crowdEnv), " ")
 	if !found {
@@ -194,7 +194,8 @@ func percentile(all []time.Duration, p int) time.Duration {
 	return all[min(len(all)*p/100, len(all)-1)]
 }
 
-// asker returns what asks on connections of its own, and tells how long the whole answer took, and its status.
+// asker returns a function that asks on its own connections. The function returns how long the whole answer took, and
+// its status.
 func asker(b testing.TB, base string) func(path, key string) (time.Duration, int) {
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConns: 1}}
 	return func(path, key string) (time.Duration, int) {
@@ -222,8 +223,8 @@ func asker(b testing.TB, base string) func(path, key string) (time.Duration, int
 	}
 }
 
-// countedFile makes the file of an activity service that counted 200,000 orders of 396 days, with so many keys, of
-// which it returns the credentials.
+// countedFile makes the file of an activity service that counted 200,000 orders of 396 days. The file has that many
+// keys, and their credentials are returned.
 func countedFile(b *testing.B, path string, n int) (credentials []string) {
 	b.Helper()
 	db, err := boltdb.Open(path, boltdb.Options{Format: activitystore.Format})

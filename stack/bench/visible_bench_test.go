@@ -12,9 +12,10 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// BenchmarkVisible measures how long a lone message takes to a reader of committed records, over 200 messages that are
-// sent one at a time, in turn with 200 of an idempotent producer without transactions. The medians are reported: ratio
-// from the end of the commit in the file, which the bare producer does not have, ratio-with-commit from its beginning.
+// BenchmarkVisible measures how long a lone message takes to reach a reader of committed records. It sends 200 messages
+// one at a time, in turn with 200 of an idempotent producer without transactions. It reports ratios of the medians.
+// ratio is measured from the end of the commit in the file, which the bare producer does not have. ratio-with-commit is
+// measured from its beginning.
 func BenchmarkVisible(b *testing.B) {
 	const n, warm = 200, 20
 	address := kafka.ForTest(b).Addr()
@@ -67,8 +68,8 @@ func BenchmarkVisible(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// visibleFrom returns a function that waits for the record with a key, which must be the next one in topic, and returns
-// when it was there.
+// visibleFrom returns a function that waits for the record with a key. That must be the next record in topic. The
+// function returns the time at which the record was there.
 func visibleFrom(b *testing.B, address, topic string) func(key []byte) time.Time {
 	b.Helper()
 	consumer, err := confluent.NewConsumer(&confluent.ConfigMap{

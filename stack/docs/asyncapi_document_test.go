@@ -24,8 +24,8 @@ func readJSON(t *testing.T, path string) any {
 	return value
 }
 
-// TestAsyncAPI_IsADocumentOfItsSchema holds docs/asyncapi.yaml against the schema that the AsyncAPI Initiative
-// publishes for documents of version 3.0.0.
+// TestAsyncAPI_IsADocumentOfItsSchema checks docs/asyncapi.yaml against the schema that the AsyncAPI Initiative
+// publishes for version 3.0.0.
 func TestAsyncAPI_IsADocumentOfItsSchema(t *testing.T) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft7)
@@ -41,7 +41,7 @@ func TestAsyncAPI_IsADocumentOfItsSchema(t *testing.T) {
 	}
 }
 
-// TestAsyncAPI_ItsExampleIsTheGoldenRecord: the example in docs/asyncapi.yaml is the golden record.
+// TestAsyncAPI_ItsExampleIsTheGoldenRecord compares the example in docs/asyncapi.yaml with the golden record.
 func TestAsyncAPI_ItsExampleIsTheGoldenRecord(t *testing.T) {
 	text, err := json.Marshal(asyncDocument(t))
 	if err != nil {
@@ -75,8 +75,8 @@ func TestAsyncAPI_ItsExampleIsTheGoldenRecord(t *testing.T) {
 	}
 }
 
-// TestAsyncAPI_ItsPayloadMeansTheSameInDraft07: AsyncAPI takes a schema for one of draft 07, the file says 2020-12, and
-// it means the same in both.
+// TestAsyncAPI_ItsPayloadMeansTheSameInDraft07 exists because AsyncAPI reads a schema as draft 07, while the file says
+// 2020-12. It must mean the same in both.
 func TestAsyncAPI_ItsPayloadMeansTheSameInDraft07(t *testing.T) {
 	document, ok := readJSON(t, "../../docs/order-created.schema.json").(map[string]any)
 	if !ok {

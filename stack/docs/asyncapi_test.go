@@ -23,8 +23,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// messageSchemas are those of headers, key and value that docs/asyncapi.yaml has, found over the channel as a reader
-// would.
+// messageSchemas are the schemas of headers, key and value in docs/asyncapi.yaml. They are found through the channel,
+// as a reader would.
 type messageSchemas struct{ headers, key, value *jsonschema.Schema }
 
 // asyncDocument is docs/asyncapi.yaml.
@@ -51,7 +51,7 @@ func asyncAPI(t *testing.T, name string) messageSchemas {
 	if version := document.(map[string]any)["asyncapi"]; version != "3.0.0" {
 		t.Fatalf("asyncapi: %v", version)
 	}
-	follow := func(pointer string) string { // a place in the document, over references
+	follow := func(pointer string) string { // a place in the document, with references followed
 		t.Helper()
 		at, here := document, ""
 		for _, name := range strings.Split(pointer, "/")[1:] {
@@ -95,7 +95,7 @@ func asyncAPI(t *testing.T, name string) messageSchemas {
 	}
 }
 
-// check holds one record against the document.
+// check checks one record against the document.
 func (s messageSchemas) check(t *testing.T, r kafka.Record) error {
 	t.Helper()
 	headers := map[string]any{}
@@ -117,7 +117,7 @@ func (s messageSchemas) check(t *testing.T, r kafka.Record) error {
 	return nil
 }
 
-// goldenDirs have the golden records, by the name of the message in docs/asyncapi.yaml.
+// goldenDirs are the directories of the golden records, by the name of the message in docs/asyncapi.yaml.
 var goldenDirs = map[string]string{
 	"orderCreated": "../../testdata/order-created/", "orderCancelled": "../../testdata/order-cancelled/",
 }
@@ -128,7 +128,7 @@ type goldenFile struct {
 	Value   string // the file that has it
 }
 
-// goldenRecord is the record that is kept in testdata, and its value.
+// goldenRecord returns the record kept in testdata, and its value.
 func goldenRecord(t *testing.T, dir string) (golden goldenFile, value []byte) {
 	t.Helper()
 	text, err := os.ReadFile(dir + "record.json")
@@ -144,8 +144,8 @@ func goldenRecord(t *testing.T, dir string) (golden goldenFile, value []byte) {
 	return golden, value
 }
 
-// TestGoldenRecord_IsWhatTheCodeWrites: what the code writes is the record kept in testdata, byte for byte, and that is
-// what the document says.
+// TestGoldenRecord_IsWhatTheCodeWrites checks that the code writes the record in testdata, byte for byte, and that the
+// record fits the document.
 func TestGoldenRecord_IsWhatTheCodeWrites(t *testing.T) {
 	golden, value := goldenRecord(t, goldenDirs["orderCreated"])
 	whole, err := event.Decode(value)
@@ -160,7 +160,7 @@ func TestGoldenRecord_IsWhatTheCodeWrites(t *testing.T) {
 	}})
 }
 
-// TestGoldenRecord_IsWhatTheCodeWritesOfACancellation does the same.
+// TestGoldenRecord_IsWhatTheCodeWritesOfACancellation does the same for a cancellation.
 func TestGoldenRecord_IsWhatTheCodeWritesOfACancellation(t *testing.T) {
 	golden, value := goldenRecord(t, goldenDirs["orderCancelled"])
 	var whole event.Cancellation
@@ -210,7 +210,7 @@ func checkGolden(t *testing.T, message string, golden goldenFile, e cloudevent.E
 	}
 }
 
-// TestAsyncAPI_MessagesAreAsItSays reads what the service publishes.
+// TestAsyncAPI_MessagesAreAsItSays checks what the service publishes.
 func TestAsyncAPI_MessagesAreAsItSays(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{})
 	s := stacktest.StartServices(t, t.TempDir(), dev.Addr())

@@ -19,12 +19,12 @@ import (
 	"ordertally/shared/event"
 )
 
-// source is what the programs' own code has of codes and of closed sets.
+// source is what the programs' own code says about codes and closed sets.
 type source struct {
-	values map[string]string   // of constants, by package and name
+	values map[string]string   // values of constants, by package and name
 	sets   map[string][]string // the values of the constants of a type, by package and type
 	kinds  []kind              // of problems
-	made   []string            // where a problem is made of no kind
+	made   []string            // where a problem is made without a kind
 }
 
 type kind struct {
@@ -103,7 +103,7 @@ func (s *source) constant(pkg string, spec ast.Spec) {
 	}
 }
 
-// codeOf returns the code of what is written as a problem.Kind.
+// codeOf returns the code of a literal that is a problem.Kind.
 func codeOf(literal *ast.CompositeLit) ast.Expr {
 	if named(literal.Type) == "Kind" && len(literal.Elts) == 3 { // package problem itself
 		return literal.Elts[1]
@@ -120,7 +120,7 @@ func codeOf(literal *ast.CompositeLit) ast.Expr {
 	return fields["Code"]
 }
 
-// named is an identifier, with its package when it has one.
+// named returns an identifier, with its package if it has one.
 func named(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -131,7 +131,7 @@ func named(e ast.Expr) string {
 	return ""
 }
 
-// value is what an expression says: a text, a constant, or one made a string.
+// value returns the value of an expression: a text, a constant, or a constant converted to a string.
 func (s *source) value(pkg string, e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -145,7 +145,7 @@ func (s *source) value(pkg string, e ast.Expr) string {
 	return s.values[named(e)]
 }
 
-// listed is the enum of a schema of a document, of the schema itself or of one of its members.
+// listed returns the enum of a schema in a document: the schema's own or that of one of its members.
 func listed(t *testing.T, api *huma.OpenAPI, schema string) []string {
 	t.Helper()
 	s := api.Components.Schemas.Map()[schema]
@@ -160,11 +160,11 @@ func listed(t *testing.T, api *huma.OpenAPI, schema string) []string {
 	return texts
 }
 
-// opsListener has no document: its answers are for the operator's own machine.
+// opsListener has no document, because its answers are for the operator's own machine.
 const opsListener = "shared/service/telemetry/"
 
-// TestEveryCode_IsInTheDocument: a problem is made of a kind, and the code of every kind is in the OpenAPI document of
-// the API that has it.
+// TestEveryCode_IsInTheDocument checks that each problem is made from a kind, and that the code of every kind is in the
+// OpenAPI document of its API.
 func TestEveryCode_IsInTheDocument(t *testing.T) {
 	s := readSource(t)
 	for _, path := range s.made {
@@ -192,7 +192,7 @@ func TestEveryCode_IsInTheDocument(t *testing.T) {
 	}
 }
 
-// TestClosedSets_AreWhole: the documents list every constant of the types whose values are a closed set.
+// TestClosedSets_AreWhole checks that the documents list every constant of the types with a closed set of values.
 func TestClosedSets_AreWhole(t *testing.T) {
 	s := readSource(t)
 	order, activity := orderapi.Document(), activityapi.Document(declare.OrderCreated(event.Topic))

@@ -1,2 +1,2 @@
-// Package docs_test holds the documents and the import rules against the code.
+// Package docs_test checks the documents and the import rules against the code.
 package docs_test

@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// rule says what packages below from must not import. Test files are free to, but for the first two rules.
+// rule lists what packages below from must not import. Test files may, except under the first two rules.
 type rule struct {
 	from   string
 	never  []string
-	except []string // packages below from that may
-	allow  []string // packages below those of never that may be imported all the same
-	tests  bool     // the rule holds for test files too
+	except []string // packages below from that may import it
+	allow  []string // packages below never that may be imported anyway
+	tests  bool     // the rule also applies to test files
 }
 
 var rules = []rule{
@@ -38,10 +38,10 @@ var rules = []rule{
 			"shared/web"},
 		except: []string{"activity/activitystore", "activity/activityapi", "activity/ingest", "activity/activityd",
 			"activity/verify", "activity/cmd"},
-		allow: []string{"shared/boltdb/codec"}, // a kind of measure says what is stored of it
+		allow: []string{"shared/boltdb/codec"}, // a kind of measure defines how it is stored
 	},
 	{from: "shared/boltdb/codec", never: []string{"go.etcd.io/bbolt", "shared"}},
-	// One importer of the Kafka client, and no dev broker in the services' programs.
+	// Only one package imports the Kafka client, and the services' programs contain no dev broker.
 	{from: "order", never: []string{"github.com/confluentinc", "github.com/twmb", "shared/kafka/devbroker"}},
 	{from: "activity", never: []string{"github.com/confluentinc", "github.com/twmb", "shared/kafka/devbroker"}},
 	{from: "shared", never: []string{"github.com/confluentinc"}, except: []string{"shared/kafka"}},
@@ -54,8 +54,8 @@ var rules = []rule{
 		allow: []string{"shared/event/cloudevent"}},
 }
 
-// TestImportRules_AreKept reads every file's imports. (A test that asks the go command passes stale from the test
-// cache.)
+// TestImportRules_AreKept reads the imports of every file. (A test that asks the go command would pass from the test
+// cache although it is stale.)
 func TestImportRules_AreKept(t *testing.T) {
 	files := 0
 	const root = "../.."

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestMakefile_NamesTestsThatExist: `go test -run` passes when a test that it names was renamed.
+// TestMakefile_NamesTestsThatExist exists because `go test -run` passes even if the named test was renamed.
 func TestMakefile_NamesTestsThatExist(t *testing.T) {
 	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"ordertally/stack"
 )
 
-// TestMetrics_AreDocumentedAndFollowTheRules holds every metric of both services to docs/metrics.md and to the naming
-// of Prometheus, and what the alerts ask to the metrics.
+// TestMetrics_AreDocumentedAndFollowTheRules checks every metric of both services against docs/metrics.md and the
+// naming rules of Prometheus. It also checks that the alerts use existing metrics.
 func TestMetrics_AreDocumentedAndFollowTheRules(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -13,18 +13,18 @@ var (
 	variablesNamed = regexp.MustCompile(`\b(?:ORDER|ACTIVITY)_[A-Z_]*[A-Z]\b`)
 )
 
-// eventTypes look like names of variables, and are none.
+// eventTypes look like names of variables but are not.
 var eventTypes = []string{"ORDER_CREATED", "ORDER_CANCELLED", "ORDER_REFUNDED"}
 
-// TestDocuments_NameSettingsThatExist: what the documents say of settings is held against the list that the programs
-// make.
+// TestDocuments_NameSettingsThatExist checks the settings named in the documents against the list that the programs
+// print.
 func TestDocuments_NameSettingsThatExist(t *testing.T) {
 	list, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	known := string(list)
-	others := []string{"rm", "cacert", "resource-pattern-type", "help"} // docker's, curl's, kafka-acls' and everybody's
+	others := []string{"rm", "cacert", "resource-pattern-type", "help"} // flags of docker, curl, kafka-acls and others
 	named := 0
 	for _, path := range []string{"../../README.md", "../../docs/containers.md", "../../docs/messages.md"} {
 		text, err := os.ReadFile(path)

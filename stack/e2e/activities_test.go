@@ -17,8 +17,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestActivity_ThatIsOnlyDeclaredCounts serves the refunds that another program publishes, with a settings file and no
-// line of code: plain JSON, some of it twice, some of it not possible.
+// TestActivity_ThatIsOnlyDeclaredCounts counts refunds that another program publishes, with a settings file and no line
+// of code. They are plain JSON. Some come twice, and some are impossible.
 func TestActivity_ThatIsOnlyDeclaredCounts(t *testing.T) {
 	kcat, err := exec.LookPath("kcat")
 	if err != nil {
@@ -80,8 +80,8 @@ func TestActivity_ThatIsOnlyDeclaredCounts(t *testing.T) {
 	if got, err := json.Marshal(today.Dimensions["reason"]); err != nil || string(got) != want {
 		t.Errorf("reasons %s, %v\nwant    %s", got, err, want)
 	}
-	// The last message may come in a batch of its own, after the figures that are waited for above; a batch is counted
-	// in the metrics after its commit.
+	// The last message may come in a batch of its own, after the figures awaited above. The metrics count a batch after
+	// its commit.
 	var metrics string
 	clocktest.Eventually(t, "the last message is parked", func() bool {
 		metrics = stacktest.Text(t, "http://"+activity.Ops+"/metrics")
@@ -97,7 +97,7 @@ func TestActivity_ThatIsOnlyDeclaredCounts(t *testing.T) {
 		}
 	}
 
-	// The check says the same of it beforehand, and leaves no trace.
+	// The check predicts the same, and leaves no trace.
 	tried, err := exec.Command(activity.Path, "config", "check", "--config", "../../testdata/activities.yaml",
 		"--kafka",
 		broker, "--data", data, "--try", "100").CombinedOutput()
@@ -116,7 +116,7 @@ func TestActivity_ThatIsOnlyDeclaredCounts(t *testing.T) {
 		}
 	}
 
-	// Two are parked. A refund of nothing becomes possible with other rules.
+	// Two are parked. With other rules, a refund of nothing becomes possible.
 	if listed := refunds(t, activity, "parked", "ls", "-o", "ndjson"); strings.Count(listed, "\n") != 2 ||
 		!strings.Contains(listed, `"class":"unknown_type"`) {
 		t.Errorf("parked ls: %s", listed)
@@ -151,7 +151,7 @@ func TestActivity_ThatIsOnlyDeclaredCounts(t *testing.T) {
 	}
 }
 
-// refunds returns what a verb about the refunds writes.
+// refunds returns the output of a verb about the refunds.
 func refunds(t *testing.T, p *stacktest.Program, args ...string) string {
 	t.Helper()
 	args = append(args, "--activity", "ORDER_REFUNDED", "--target", p.URL())
@@ -162,7 +162,7 @@ func refunds(t *testing.T, p *stacktest.Program, args ...string) string {
 	return string(output)
 }
 
-// TestSettingsFile_ThatIsWrongIsRefusedWithItsPlace says where it is and what to write.
+// TestSettingsFile_ThatIsWrongIsRefusedWithItsPlace checks that the error tells where the mistake is and what to write.
 func TestSettingsFile_ThatIsWrongIsRefusedWithItsPlace(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "activities.yaml")
 	declared, err := os.ReadFile("../../testdata/activities.yaml")

@@ -15,8 +15,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestOrder_BehindTLS runs order with TLS on the API, mutual TLS on the ops listener, a log file and rate limits by the
-// address that a proxy tells, and goes over all of that with the healthcheck command and as a client.
+// TestOrder_BehindTLS runs order with TLS on the API, mutual TLS on the ops listener, a log file, and rate limits by
+// the address that a proxy reports. It checks all of that with the healthcheck command and as a client.
 func TestOrder_BehindTLS(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()

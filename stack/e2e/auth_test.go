@@ -17,8 +17,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestServices_BeyondLoopbackNeedKeys goes the way of somebody who opens both services to a network: refused at first,
-// then with keys, for the verbs and for the pages too.
+// TestServices_BeyondLoopbackNeedKeys follows somebody who opens both services to a network. They are refused at first.
+// Then they use keys, for the verbs and for the pages.
 func TestServices_BeyondLoopbackNeedKeys(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	activity := stacktest.ActivityProgram(t)
@@ -96,7 +96,7 @@ func TestServices_BeyondLoopbackNeedKeys(t *testing.T) {
 		t.Errorf("a verb beyond the key's scopes: exit %d, %s", code, said)
 	}
 
-	// The pages hold nothing, and ask for the key.
+	// The pages contain no data, and ask for the key.
 	for _, api := range []string{orderAPI, activityAPI} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api+"/v1/orders", nil)
 		if err != nil {

@@ -23,7 +23,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// browser opens a real Chromium. What its console complains of, violations of the page's policy too, fails the test.
+// browser opens a real Chromium. Any complaint on its console fails the test, including violations of the page's
+// policy.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -60,7 +61,7 @@ func browser(t *testing.T) context.Context {
 				complain(fmt.Sprint(e.Type, " ", e.Args))
 			}
 		case *log.EventEntryAdded:
-			// what the page is to show, or asks for a key for
+			// what the page is to show, or for which it asks for a key
 			refused := e.Entry.Source == log.SourceNetwork &&
 				(strings.Contains(e.Entry.Text, "400") || strings.Contains(e.Entry.Text, "401"))
 			if !refused && (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) {
@@ -96,7 +97,7 @@ func says(ctx context.Context, t *testing.T, id, part string) {
 	})
 }
 
-// picture keeps a screenshot where SCREENSHOTS says, for the README.
+// picture saves a screenshot where SCREENSHOTS says, for the README.
 func picture(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	dir := os.Getenv("SCREENSHOTS")
@@ -120,7 +121,8 @@ func set(id, value string) chromedp.Action {
 		value), nil)
 }
 
-// fits waits until the page is no wider than a screen of 360 pixels: its charts follow the screen a moment later.
+// fits waits until the page is no wider than a screen of 360 pixels. Its charts follow a change of the screen a moment
+// later.
 func fits(ctx context.Context, t *testing.T) {
 	t.Helper()
 	var width int
@@ -130,8 +132,8 @@ func fits(ctx context.Context, t *testing.T) {
 	})
 }
 
-// TestActivityPage_ShowsTodayAndAnyDay looks at the page with a browser: an order that is placed is counted without a
-// reload, and a day that is picked in a zone is read from its table.
+// TestActivityPage_ShowsTodayAndAnyDay uses the page with a browser. A new order is counted without a reload, and a day
+// picked in a zone is shown in its table.
 func TestActivityPage_ShowsTodayAndAnyDay(t *testing.T) {
 	s := stacktest.StartServices(t, t.TempDir(), devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()}).Addr())
 	if summary, err := stacktest.ImportRealOrders(t.Context(), s.OrderURL(), retail.Options{}); err != nil ||
@@ -171,7 +173,7 @@ func TestActivityPage_ShowsTodayAndAnyDay(t *testing.T) {
 	run(ctx, t, set("zone", "Mars/Olympus"))
 	says(ctx, t, "day-problem", "Mars/Olympus")
 
-	// On a phone in the dark nothing is wider than the screen.
+	// On a phone in dark mode, nothing is wider than the screen.
 	run(ctx, t, set("zone", "Europe/London"),
 		emulation.SetEmulatedMedia().WithFeatures(
 			[]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
@@ -180,7 +182,7 @@ func TestActivityPage_ShowsTodayAndAnyDay(t *testing.T) {
 	run(ctx, t, chromedp.EmulateViewport(360, 740))
 	fits(ctx, t)
 
-	// With the keyboard alone: from the top to the field of the day, and a day typed into it.
+	// With only the keyboard: from the top to the day field, and a day typed into it.
 	var reached bool
 	run(ctx, t, chromedp.EmulateViewport(1100, 900), chromedp.Navigate(s.ActivityURL()),
 		chromedp.WaitVisible("#today-count"))

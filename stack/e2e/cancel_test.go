@@ -13,7 +13,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestCancelledOrders_AreCountedByTheirOwnActivity: the orders stay counted as they were placed.
+// TestCancelledOrders_AreCountedByTheirOwnActivity also checks that cancelled orders stay counted as placed.
 func TestCancelledOrders_AreCountedByTheirOwnActivity(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{})
 	s := stacktest.StartServices(t, t.TempDir(), dev.Addr())
@@ -54,7 +54,7 @@ func TestCancelledOrders_AreCountedByTheirOwnActivity(t *testing.T) {
 	}
 }
 
-// ask sends a request with a body, under a key that is the same for the same request.
+// ask sends a request with a body. Equal requests have the same key.
 func ask(t *testing.T, url, body string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))

@@ -20,7 +20,7 @@ func TestServices_EndToEndOnTheDevBroker(t *testing.T) {
 
 func TestServices_EndToEndOnApacheKafka(t *testing.T) { endToEnd(t, apache.ForTest(t).Addr()) }
 
-// endToEnd imports the days, twice, restarts both services in between, and checks statistics, topic and metrics.
+// endToEnd imports the days twice, restarts both services in between, and checks statistics, topic and metrics.
 func endToEnd(t *testing.T, broker string) {
 	s := stacktest.StartServices(t, t.TempDir(), broker)
 	summary, err := stacktest.ImportRealOrders(t.Context(), s.OrderURL(), retail.Options{})
@@ -77,8 +77,8 @@ func endToEnd(t *testing.T, broker string) {
 	stacktest.CheckTopic(t, broker, stacktest.RealOrders+1)
 }
 
-// TestRelay_PublishesWithoutTransactions is the mode for clusters that forbid them. Nothing fails here, so each order
-// is in the topic once all the same, also after a restart.
+// TestRelay_PublishesWithoutTransactions tests the mode for clusters that forbid transactions. Nothing fails here, so
+// each order is still in the topic once, even after a restart.
 func TestRelay_PublishesWithoutTransactions(t *testing.T) {
 	cluster := apache.ForTest(t)
 	s := stacktest.StartServicesWith(t, t.TempDir(), cluster.Addr(), orderd.Config{PublishMode: "idempotent"})

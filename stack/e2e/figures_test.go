@@ -28,7 +28,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// dayFigures are those that the script computes.
+// dayFigures are the figures that the script computes.
 type dayFigures struct {
 	Count, Items, Units, Revenue, Least, Most, Customers int64
 	First, Last                                          time.Time
@@ -36,7 +36,7 @@ type dayFigures struct {
 	Hours                                                map[string][2]int64 // count and revenue by the hour's name
 }
 
-// dayAnswer is what the activity service says of a day.
+// dayAnswer is the activity service's answer for a day.
 type dayAnswer struct {
 	Count, Items, Units, Customers int64
 	Revenue                        map[string]int64
@@ -58,7 +58,7 @@ type dayAnswer struct {
 	}
 }
 
-// figures puts an answer in the script's form.
+// figures converts an answer to the script's form.
 func (a *dayAnswer) figures() dayFigures {
 	f := dayFigures{
 		Count: a.Count, Items: a.Items, Units: a.Units, Revenue: a.Revenue["GBP"], Customers: a.Customers,
@@ -77,9 +77,9 @@ func (a *dayAnswer) figures() dayFigures {
 	return f
 }
 
-// TestActivity_FiguresOfRealOrdersAreThoseOfAScript imports three days of real orders in a shuffled order, twice, while
-// another producer publishes a tenth of the messages again and as many poisonous ones as one in a hundred. Every day in
-// four zones is what a script that knows only the CSV files makes of it, to the penny, in two activity services.
+// TestActivity_FiguresOfRealOrdersAreThoseOfAScript imports three days of real orders in shuffled order, twice.
+// Meanwhile another producer publishes a tenth of the messages again, and poison at one in a hundred. In two activity
+// services, every day in four zones must equal, to the penny, what a script computes from only the CSV files.
 func TestActivity_FiguresOfRealOrdersAreThoseOfAScript(t *testing.T) {
 	requirePython(t)
 	brokers := apache.ForTest(t).Addr()
@@ -154,7 +154,7 @@ func scriptFigures(t *testing.T, zone string) map[string]dayFigures {
 	return figures
 }
 
-// shuffle writes the invoices of all days to one file, in a random order.
+// shuffle writes the invoices of all days to one file, in random order.
 func shuffle(t *testing.T, file string) {
 	t.Helper()
 	var header []string
@@ -199,8 +199,8 @@ func shuffle(t *testing.T, file string) {
 	}
 }
 
-// publishForeign publishes every tenth message of the topic again, every other one without its lineage, and poison of
-// several kinds, one message in a hundred at least.
+// publishForeign publishes every tenth message of the topic again, half of them without their lineage. It also
+// publishes several kinds of poison, at least one message in a hundred.
 func publishForeign(t *testing.T, brokers string) (again, poisonous int) {
 	t.Helper()
 	var messages []*confluent.Message

@@ -19,7 +19,7 @@ import (
 )
 
 // TestServices_WithAnIssuerTakeItsTokens runs both programs beyond loopback with an OpenID Connect issuer and no key at
-// all: its tokens do what their scopes say, at both services, and for the clients generated from the documents.
+// all. Tokens grant what their scopes say, at both services, also to the clients generated from the documents.
 func TestServices_WithAnIssuerTakeItsTokens(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	activity := stacktest.ActivityProgram(t)

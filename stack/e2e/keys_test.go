@@ -20,9 +20,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestKeys_RevokedWhileTheServicesRun has clients of both services, each with a key of its own, ask without a pause
-// while keys are made and revoked: by the verbs, and over the API. A key is refused from the moment that its revocation
-// is answered, a live stream of it ends within a second, and no request of any other key fails.
+// TestKeys_RevokedWhileTheServicesRun has clients of both services ask without a pause, each with its own key.
+// Meanwhile keys are made and revoked, by the verbs and over the API. A key is refused as soon as its revocation is
+// answered. A live stream of it ends within a second. No request with any other key fails.
 func TestKeys_RevokedWhileTheServicesRun(t *testing.T) {
 	order, activity := stacktest.Programs(t)
 	dir := t.TempDir()
@@ -147,7 +147,7 @@ func (s *keyed) ask(ctx context.Context, method, path, credential string) (int, 
 	return response.StatusCode, err
 }
 
-// create makes a key that may do all that the admin's may.
+// create makes a key with the same rights as the admin's.
 func (s *keyed) create(t *testing.T) newKey {
 	t.Helper()
 	scopes, err := json.Marshal(strings.Split(s.scopes, ","))
@@ -167,8 +167,8 @@ func (s *keyed) create(t *testing.T) newKey {
 	return made(t, string(text))
 }
 
-// revoked makes a key, uses it without a pause, revokes it, and returns for how long after the answer requests were let
-// in, and its stream went on.
+// revoked makes a key, uses it without a pause, and revokes it. It returns how long after the answer requests were
+// still let in, and how long its stream went on.
 func (s *keyed) revoked(t *testing.T) (refused, ended time.Duration) {
 	t.Helper()
 	victim := s.create(t)

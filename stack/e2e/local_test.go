@@ -32,8 +32,8 @@ type listening interface {
 	OpsAddr() string
 }
 
-// eachService starts order, and then activity, on free ports with what around says, and calls test. With scopes there
-// are two keys: one with all of them, and other without the last.
+// eachService starts order, then activity, on free ports with the settings around, and calls test. With scopes there
+// are two keys: one has all of them, and other lacks the last one.
 func eachService(t *testing.T, around service.Config, scopes []string,
 	test func(t *testing.T, s listening, key, other string)) {
 	t.Helper()
@@ -74,7 +74,7 @@ func eachService(t *testing.T, around service.Config, scopes []string,
 	}
 }
 
-// keysIn makes a key with those scopes, and one with all of them but the last.
+// keysIn makes a key with those scopes, and one without the last scope.
 func keysIn(t *testing.T, file string, format boltdb.Format, scopes []string) (key, other string) {
 	t.Helper()
 	db, err := boltdb.Open(file, boltdb.Options{Format: format})
@@ -92,7 +92,7 @@ func keysIn(t *testing.T, file string, format boltdb.Format, scopes []string) (k
 	return key, other
 }
 
-// askAs sends a request under that Host, and returns the status and the problem's code.
+// askAs sends a request with that Host. It returns the status and the problem's code.
 func askAs(t *testing.T, method, url, host, body string, header map[string]string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -114,12 +114,12 @@ func askAs(t *testing.T, method, url, host, body string, header map[string]strin
 	return response.StatusCode, answer.Code
 }
 
-// decides are requests that both services refuse for what is in them, once they look at it.
+// decides are requests that both services refuse for their content, once they read it.
 var decides = map[string]string{"order": "/v1/outbox/parked/discard",
 	"activity": "/v1/activities/ORDER_CREATED/parked/discard"}
 
-// TestServices_WithoutKeysRefuseAForeignPage asks as a browser on the service's machine would that has loaded a page
-// from elsewhere.
+// TestServices_WithoutKeysRefuseAForeignPage sends what a browser on the service's machine would send for a page from
+// elsewhere.
 func TestServices_WithoutKeysRefuseAForeignPage(t *testing.T) {
 	const evil = "evil.example:8080"
 	foreign := map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://" + evil}
@@ -176,7 +176,7 @@ func TestServices_WithoutKeysRefuseAForeignPage(t *testing.T) {
 	})
 }
 
-// TestLogLevel_WhoMayChangeIt asks the ops listeners of both services, as their programs set them up.
+// TestLogLevel_WhoMayChangeIt asks the ops listeners of both services, set up as by their programs.
 func TestLogLevel_WhoMayChangeIt(t *testing.T) {
 	level := &telemetry.Level{}
 	put := func(t *testing.T, s listening, credential string) int {

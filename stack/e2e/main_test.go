@@ -1,4 +1,4 @@
-// Package e2e_test goes the ways of users, operators and other programs, with both services and a broker.
+// Package e2e_test acts as users, operators and other programs, with both services and a broker.
 package e2e_test
 
 import (

@@ -17,15 +17,15 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// press clicks the button of that name in the row of the messages' table.
+// press clicks the button with that name in a row of the messages' table.
 func press(row int, name string) chromedp.Action {
 	return chromedp.Evaluate(fmt.Sprintf(
 		`[...document.querySelectorAll("#messages tbody tr")[%d].querySelectorAll("button")]`+
 			`.find((b) => b.textContent === %q).click()`, row, name), nil)
 }
 
-// TestOrderPage_RetriesAndDiscardsParkedMessages parks two messages on Apache Kafka, sees them in a browser, retries
-// one and gives the other up, each behind a confirmation.
+// TestOrderPage_RetriesAndDiscardsParkedMessages parks two messages on Apache Kafka and finds them in a browser. It
+// retries one and discards the other. Each needs a confirmation.
 func TestOrderPage_RetriesAndDiscardsParkedMessages(t *testing.T) {
 	const limit = 20_000
 	cluster := kafka.ForTest(t)
@@ -51,7 +51,7 @@ func TestOrderPage_RetriesAndDiscardsParkedMessages(t *testing.T) {
 	says(ctx, t, "payload", "<b onclick=alert(1)>")
 	run(ctx, t, chromedp.Click("#whole button", chromedp.NodeVisible))
 
-	// Whoever cancels changes nothing.
+	// Cancelling the dialog changes nothing.
 	run(ctx, t, press(0, "Retry"))
 	says(ctx, t, "question", "again?")
 	run(ctx, t, chromedp.Click(`#confirm button[value="cancel"]`, chromedp.NodeVisible))
@@ -65,7 +65,7 @@ func TestOrderPage_RetriesAndDiscardsParkedMessages(t *testing.T) {
 	clocktest.Eventually(t, "it is counted", func() bool { return stacktest.CountedLately(t, s.ActivityURL()) == 2 })
 	says(ctx, t, "parked-count", "1")
 
-	// To give one up one has to say why.
+	// Discarding requires a reason.
 	run(ctx, t, press(0, "Discard"), chromedp.Click("#yes", chromedp.NodeVisible))
 	var open bool
 	run(ctx, t, chromedp.Evaluate(`document.getElementById("confirm").open`, &open))

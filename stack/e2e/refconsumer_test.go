@@ -28,8 +28,8 @@ func TestReferenceConsumer_AgreesOnApacheKafka(t *testing.T) {
 	secondConsumer(t, kafka.ForTest(t).Addr())
 }
 
-// secondConsumer lets a program that knows the published contract alone read every order, twice: its figures are those
-// of the activity service and of the CSV files. The program checks each record against the schema and the table of
+// secondConsumer has a program that knows only the published contract read every order, twice. Its figures must equal
+// those of the activity service and of the CSV files. It checks each record against the schema and the table of
 // headers.
 func secondConsumer(t *testing.T, brokers string) {
 	s := stacktest.StartServices(t, t.TempDir(), brokers)
@@ -55,7 +55,7 @@ func secondConsumer(t *testing.T, brokers string) {
 	})
 	compareDays(t, s, ledger)
 
-	// The same ledger reads all again, and what is placed meanwhile, with everything that an order can have.
+	// The same ledger reads everything again, plus an order placed meanwhile that has everything an order can have.
 	stop()
 	placeWhole(t, s.OrderURL())
 	defer read(t, brokers, "second", ledger)()
@@ -100,7 +100,7 @@ func compareDays(t *testing.T, s *stacktest.Services, ledger *refconsumer.Ledger
 	}
 }
 
-// placeWhole places an order with every field, each near its limit, and a trace.
+// placeWhole places an order with a trace and every field, each near its limit.
 func placeWhole(t *testing.T, base string) {
 	t.Helper()
 	body := `{"reference":"` + strings.Repeat("№", 128) + `","customer_id":"` + strings.Repeat("ß", 128) +
@@ -124,7 +124,7 @@ func placeWhole(t *testing.T, base string) {
 	}
 }
 
-// TestGoldenMessages_AreWhatOrderWrites holds the examples of the published schema against what order writes: byte for
+// TestGoldenMessages_AreWhatOrderWrites compares the examples of the published schema with what order writes, byte for
 // byte.
 func TestGoldenMessages_AreWhatOrderWrites(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/order-created/valid/*.json")

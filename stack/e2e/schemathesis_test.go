@@ -22,7 +22,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// schemathesisVersion is what .ci/run installs; others may find other things.
+// schemathesisVersion is the version that .ci/run installs. Others may find other things.
 const schemathesisVersion = "4.32.5"
 
 // schemathesis returns the program, from SCHEMATHESIS or PATH, or skips the test, loudly.
@@ -70,9 +70,9 @@ func keyIn(t *testing.T, path string, format boltdb.Format) (credential string) 
 
 var casesPattern = regexp.MustCompile(`(?m)^\s*(\d+) generated`)
 
-// TestAPIs_AnswerSchemathesisAsDocumented has schemathesis ask both services what it makes of their OpenAPI documents,
-// with all of its checks: no 5xx, no status and no answer that is not documented. ORDERTALLY_SCHEMATHESIS is the least
-// number of cases for each service, 500 by default.
+// TestAPIs_AnswerSchemathesisAsDocumented runs schemathesis with all of its checks against both services and their
+// OpenAPI documents. No answer may be a 5xx or undocumented. ORDERTALLY_SCHEMATHESIS is the least number of cases for
+// each service, 500 by default.
 func TestAPIs_AnswerSchemathesisAsDocumented(t *testing.T) {
 	program := schemathesis(t)
 	wanted := 500

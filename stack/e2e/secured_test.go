@@ -19,8 +19,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// secured starts Apache Kafka with a listener that wants TLS, a client's certificate and SASL, and lets each user do
-// what the README lists and nothing else.
+// secured starts Apache Kafka with a listener that requires TLS, a client certificate and SASL. Each user may do what
+// the README lists and nothing else.
 func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (k *kafka.Kafka, address string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -76,7 +76,7 @@ func secured(t *testing.T, ca *tlstest.Authority, passwords map[string]string) (
 	return k, address
 }
 
-// documentedRights reads the table of the README that says which rights each user needs.
+// documentedRights reads the table in the README of the rights that each user needs.
 func documentedRights(t *testing.T) map[string][]kafka.Right {
 	t.Helper()
 	text, err := os.ReadFile("../../README.md")
@@ -108,9 +108,9 @@ func documentedRights(t *testing.T) map[string][]kafka.Right {
 }
 
 // TestServices_OnASecuredKafka runs both programs against a broker with TLS, client certificates, SASL and ACLs. Both
-// begin with a password that is wrong: orders are taken, published once order's file has the right one, and counted
-// once activity's has, without another start. Then activity's password is changed at the broker, and after that in the
-// file.
+// begin with a wrong password. Orders are accepted, published once order's file has the right one, and counted once
+// activity's file has it. Neither program is restarted. Then activity's password changes at the broker, and after that
+// in the file.
 func TestServices_OnASecuredKafka(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	activity := stacktest.ActivityProgram(t)
@@ -187,7 +187,7 @@ func TestServices_OnASecuredKafka(t *testing.T) {
 	}
 }
 
-// countedToday is today's count, -1 when it is not known.
+// countedToday returns today's count, or -1 if it is unknown.
 func countedToday(ctx context.Context, api string) int64 {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/v1/activities/ORDER_CREATED/days/today", nil)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestConfigPrint_ShowsSettingsWithTheirSource goes over what `config print` and `config check` say of settings from
+// TestConfigPrint_ShowsSettingsWithTheirSource checks what `config print` and `config check` say about settings from
 // all four sources.
 func TestConfigPrint_ShowsSettingsWithTheirSource(t *testing.T) {
 	order := stacktest.OrderProgram(t)
@@ -53,7 +53,7 @@ func TestConfigPrint_ShowsSettingsWithTheirSource(t *testing.T) {
 		}
 	}
 
-	// What is printed as YAML is a settings file that says the same.
+	// The YAML output is a settings file with the same meaning.
 	yaml, code := stacktest.Command(t, env, order, append([]string{"config", "print", "-o", "yaml"}, args...)...)
 	again := filepath.Join(dir, "again.yaml")
 	if err := os.WriteFile(again, []byte(yaml), 0o600); err != nil || code != 0 {
@@ -90,8 +90,7 @@ func TestConfigPrint_ShowsSettingsWithTheirSource(t *testing.T) {
 	}
 }
 
-// TestConfigCheck_SaysWhatServeRefuses holds the two against each other: what config check refuses, serve does not
-// start with, and the other way round.
+// TestConfigCheck_SaysWhatServeRefuses compares the two: serve fails to start exactly when config check refuses.
 func TestConfigCheck_SaysWhatServeRefuses(t *testing.T) {
 	order, activity := stacktest.Programs(t)
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()
@@ -155,7 +154,7 @@ func TestConfigCheck_SaysWhatServeRefuses(t *testing.T) {
 		}
 	}
 
-	// All faults at once, each with a line of its own.
+	// All faults at once, one per line.
 	said, code := stacktest.Command(t, nil, order, "config", "check", "--listen", ":0", "--data", file("none/x.db"),
 		"--log-file",
 		file("none/x.log"), "--rate-limit-burst=-1s",
@@ -187,8 +186,8 @@ func TestConfigCheck_SaysWhatServeRefuses(t *testing.T) {
 	}
 }
 
-// TestConfigCheck_BesideARunningServiceSaysWhatItCannotKnow cannot know whether there is a key, because the service has
-// the file, and says so.
+// TestConfigCheck_BesideARunningServiceSaysWhatItCannotKnow checks that it admits not knowing whether there is a key,
+// because the service has the file.
 func TestConfigCheck_BesideARunningServiceSaysWhatItCannotKnow(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	data := filepath.Join(t.TempDir(), "order.db")

@@ -13,8 +13,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestOrder_IsEndedByASignalWhileItReadsItsSettings: until there is something to stop in order, a signal ends the
-// process as any other.
+// TestOrder_IsEndedByASignalWhileItReadsItsSettings exists because at that moment there is nothing to stop in order. A
+// signal must end the process as usual.
 func TestOrder_IsEndedByASignalWhileItReadsItsSettings(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	pipe := filepath.Join(t.TempDir(), "order.yaml")

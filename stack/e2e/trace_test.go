@@ -14,8 +14,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestOrderTrace_FollowsAnOrderThroughBothServices follows one order by the operators' verb, also while one of the
-// services is away.
+// TestOrderTrace_FollowsAnOrderThroughBothServices follows one order with the operators' verb, even while one service
+// is down.
 func TestOrderTrace_FollowsAnOrderThroughBothServices(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{})
 	s := stacktest.StartServices(t, t.TempDir(), dev.Addr())

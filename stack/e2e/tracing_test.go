@@ -66,7 +66,8 @@ func (s *spans) find(service, name, traceID string) *trace.Span {
 	return nil
 }
 
-// TestTrace_ReachesFromTheRequestToTheCount: the client's span is the parent of order's, and that of activity's.
+// TestTrace_ReachesFromTheRequestToTheCount checks that the client's span is the parent of order's, and order's that of
+// activity's.
 func TestTrace_ReachesFromTheRequestToTheCount(t *testing.T) {
 	got := &spans{byService: map[string][]*trace.Span{}}
 	server := httptest.NewServer(got)
@@ -140,7 +141,7 @@ func TestTrace_ReachesFromTheRequestToTheCount(t *testing.T) {
 		}
 	}
 
-	// Of a client that does not trace, the span's own trace is in the problem.
+	// For a client that does not trace, the problem has the trace of the service's own span.
 	status, traceID := place("", "{")
 	if status != http.StatusBadRequest || len(traceID) != 32 {
 		t.Fatalf("%d, trace %q", status, traceID)

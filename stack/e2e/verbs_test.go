@@ -16,8 +16,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestVerbs_ReachServicesWithMutualTLS has both services take only clients with a certificate of a private authority,
-// and calls them with the verbs: with what they need from flags, from the environment and from the settings file.
+// TestVerbs_ReachServicesWithMutualTLS runs both services so that they accept only clients with a certificate from a
+// private authority. It calls them with the verbs, configured by flags, by the environment and by the settings file.
 func TestVerbs_ReachServicesWithMutualTLS(t *testing.T) {
 	order, activity := stacktest.Programs(t)
 	dev := devbrokertest.Start(t, devbroker.Config{})
@@ -43,7 +43,7 @@ func TestVerbs_ReachServicesWithMutualTLS(t *testing.T) {
 		said, code := stacktest.Command(t, nil, order, append([]string{"status"}, flags...)...)
 		return code == 0 && strings.Contains(said, "backlog")
 	})
-	// The service is there: what fails now fails for want of what is left out.
+	// The service is up. Any failure now is due to the missing setting.
 	for _, tc := range []struct {
 		name string
 		args []string
@@ -107,7 +107,7 @@ func TestVerbs_ReachServicesWithMutualTLS(t *testing.T) {
 	}
 }
 
-// newestOrder asks a service with mutual TLS for the id of its newest order.
+// newestOrder returns the id of the newest order of a service with mutual TLS.
 func newestOrder(t *testing.T, api string, ca *tlstest.Authority) string {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{

@@ -13,8 +13,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestVerify_ComparesSeveralOrderServices has two order services on one topic, whose orders one activity counts: it is
-// equal to both together, and to neither alone. An order that was not counted is named with its service.
+// TestVerify_ComparesSeveralOrderServices has two order services on one topic, and one activity that counts the orders
+// of both. The count equals both together, and neither alone. An uncounted order is named with its service.
 func TestVerify_ComparesSeveralOrderServices(t *testing.T) {
 	broker := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()}).Addr()
 	first, second := stacktest.StartServices(t, t.TempDir(), broker), stacktest.StartServices(t, t.TempDir(), broker)
@@ -53,7 +53,7 @@ func TestVerify_ComparesSeveralOrderServices(t *testing.T) {
 		}
 	}
 
-	// One that reads another topic has counted none of them.
+	// A service that reads another topic has counted none of them.
 	empty := stacktest.Serve(t, stacktest.Serving{Program: path, Kafka: broker,
 		Args: []string{"--topic", "nothing.v1"}})
 	said, _ := run("--orders", both, "--target", empty.URL(), "-o", "json")

@@ -20,8 +20,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestVerify_NamesWhatDiffers compares both services by the operators' verb: equal, equal while orders are placed,
-// orders that were parked, figures that were changed in the file.
+// TestVerify_NamesWhatDiffers compares both services with the operators' verb: when equal, while orders are placed,
+// with parked orders, and with figures changed in the file.
 func TestVerify_NamesWhatDiffers(t *testing.T) {
 	dir, broker := t.TempDir(), devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()}).Addr()
 	s := stacktest.StartServices(t, dir, broker)
@@ -93,7 +93,7 @@ func TestVerify_NamesWhatDiffers(t *testing.T) {
 	}
 }
 
-// removeABin takes the first quarter hour out of the statistics.
+// removeABin removes the first quarter hour from the statistics.
 func removeABin(t *testing.T, path string) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})

@@ -14,8 +14,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestOrder_TakesOrdersWhileKafkaIsAway stops Apache Kafka while orders are placed: no request fails, backlog and its
-// age rise, and after a start they fall to 0.
+// TestOrder_TakesOrdersWhileKafkaIsAway stops Apache Kafka while orders are placed. No request fails. The backlog and
+// its age rise, and after a start they fall to 0.
 func TestOrder_TakesOrdersWhileKafkaIsAway(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	s := stacktest.StartServices(t, t.TempDir(), cluster.Addr())

@@ -139,9 +139,9 @@ func serveArguments(data, address, topic string) []string {
 			`measures: {revenue: sum(amount) by currency}}]`, topic)}
 }
 
-// TestSkip_IsTheWayPastARecordThatEndsTheService on Apache Kafka: a batch of a megabyte that becomes a gigabyte ends
-// the service at each start. The third reads batch by batch; those after it say where it dies and how often; after the
-// skip all the others are counted.
+// TestSkip_IsTheWayPastARecordThatEndsTheService uses Apache Kafka. A batch of a megabyte that expands to a gigabyte
+// ends the service at each start. The third start reads batch by batch. Later ones say where it dies and how often.
+// After the skip all other records are counted.
 func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	topic, at := payments(t, cluster.Addr(), bomb{records: 1, size: 1 << 30, codec: "gzip"})
@@ -210,8 +210,8 @@ func TestSkip_IsTheWayPastARecordThatEndsTheService(t *testing.T) {
 	}
 }
 
-// TestSkip_IsTheWayPastABatchThatCannotBeExpanded: zstd is bounded by the client, which asks for such a batch for ever.
-// The other partition goes on, and the log says what to do.
+// TestSkip_IsTheWayPastABatchThatCannotBeExpanded uses zstd, which the client bounds. The client asks for such a batch
+// for ever. The other partition goes on, and the log says what to do.
 func TestSkip_IsTheWayPastABatchThatCannotBeExpanded(t *testing.T) {
 	dev := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"})
 	topic, at := payments(t, dev.Addr(), bomb{records: 1, size: 150 << 20, codec: "zstd"})

@@ -16,8 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// bomb is a batch of records of zeros, in the form that goes over the wire: a megabyte there is a gigabyte in a
-// consumer's memory.
+// bomb is a batch of records of zeros, in wire format. A megabyte there is a gigabyte in a consumer's memory.
 type bomb struct {
 	records int
 	size    int // of each record's value
@@ -26,7 +25,7 @@ type bomb struct {
 
 var codecs = map[string]int16{"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
-// plain writes the batch's records as they are before they are compressed.
+// plain writes the batch's records uncompressed.
 func (b bomb) plain(write func([]byte)) {
 	zeros := make([]byte, 1<<20)
 	for i := range b.records {
@@ -85,7 +84,7 @@ func (b bomb) batch(t testing.TB) []byte {
 	return append(all, rest...)
 }
 
-// produceBatch has a broker append a batch, and returns its first offset and its size there.
+// produceBatch appends a batch at a broker. It returns the first offset and the size there.
 func produceBatch(t testing.TB, address, topic string, partition int32, batch []byte) int64 {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.MaxVersions(kversion.V3_0_0()))

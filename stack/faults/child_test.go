@@ -1,5 +1,5 @@
-// Package faults_test shows what happens when something breaks: processes that are killed, brokers that forget, files
-// that are damaged, memory and descriptors that run out, peers that stay silent.
+// Package faults_test shows what happens when something breaks: killed processes, forgetful brokers, damaged files,
+// exhausted memory and descriptors, silent peers.
 package faults_test
 
 import (
@@ -24,7 +24,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// childEnv makes this test binary run the services until it is killed, as childConfig says.
+// childEnv makes this test binary run the services until it is killed. Its value is a childConfig.
 const childEnv = "STACK_TEST_CHILD"
 
 type childConfig struct {
@@ -46,8 +46,8 @@ func TestMain(m *testing.M) {
 	os.Exit(stacktest.Main(m))
 }
 
-// runChild starts the services, says so on standard output and goes on until it is killed or its parent is gone. Each
-// line on standard input arms a crash point.
+// runChild starts the services, reports that on standard output, and goes on until it is killed or its parent is gone.
+// Each line on standard input arms a crash point.
 func runChild(text string) error {
 	var config childConfig
 	if err := json.Unmarshal([]byte(text), &config); err != nil {
@@ -91,8 +91,8 @@ func runChild(text string) error {
 	}
 }
 
-// obey arms the crash points that the parent names. The channel is closed when the parent is gone, with which standard
-// input ends.
+// obey arms the crash points that the parent names. When the parent is gone, standard input ends and the channel is
+// closed.
 func obey() <-chan struct{} {
 	parentGone := make(chan struct{})
 	go func() {
@@ -104,12 +104,12 @@ func obey() <-chan struct{} {
 	return parentGone
 }
 
-// child is a process with both services, or order alone, on ports that stay the same when it is started again.
+// child is a process with both services, or only order. Its ports survive a restart.
 type child struct {
 	t         testing.TB
 	config    childConfig
 	addresses stacktest.Addresses
-	output    func(line string) // when set, gets what the process prints after its first line
+	output    func(line string) // if set, gets what the process prints after its first line
 	process   *process          // nil after kill
 }
 
@@ -153,7 +153,7 @@ func (c *child) start(env ...string) {
 	}
 }
 
-// launch starts the process and does not wait for it.
+// launch starts the process without waiting for it.
 func (c *child) launch(env ...string) {
 	c.t.Helper()
 	text, err := json.Marshal(c.config)
@@ -183,7 +183,7 @@ func (c *child) launch(env ...string) {
 	c.process = p
 }
 
-// listen reads what the process prints until it has ended; its first line says that it is ready.
+// listen reads what the process prints until it ends. The first line says that the process is ready.
 func (c *child) listen(output io.ReadCloser, ready chan<- struct{}) {
 	defer func() { _ = output.Close() }()
 	lines := bufio.NewScanner(output)
@@ -197,7 +197,7 @@ func (c *child) listen(output io.ReadCloser, ready chan<- struct{}) {
 	}
 }
 
-// kill ends the process as a power switch would, as far as the process can tell.
+// kill ends the process like a power cut, as far as the process can tell.
 func (c *child) kill() {
 	if c.process == nil {
 		return

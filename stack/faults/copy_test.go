@@ -15,8 +15,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestOrder_OfACopiedFileIsFencedAndForks copies the file of a service that is stopped for the moment and starts a
-// second service on the copy. Both take orders. The first is fenced, and forks when it is started again.
+// TestOrder_OfACopiedFileIsFencedAndForks copies the file of a service that is stopped for the moment, and starts a
+// second service on the copy. Both accept orders. The first is fenced, and forks when it is restarted.
 func TestOrder_OfACopiedFileIsFencedAndForks(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	dir := t.TempDir()

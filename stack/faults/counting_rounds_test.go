@@ -26,7 +26,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// countingMoments are where the activity service is killed, in turn.
+// countingMoments are the moments at which the activity service is killed, in turn.
 var countingMoments = []moment{
 	{},
 	{point: "activity.counted", passes: 10},
@@ -36,10 +36,9 @@ var countingMoments = []moment{
 	{point: "activity.applied", passes: 10},
 }
 
-// TestActivity_CountsOnceThroughRoundsOfKills kills the activity service while it counts, round after round, with
-// another consumer joining and leaving its group, a foreign producer publishing messages again and poison, and a second
-// service beside it that is left alone. At the end both have the same figures, and they are those of the orders that
-// were placed.
+// TestActivity_CountsOnceThroughRoundsOfKills kills the activity service while it counts, round after round. Another
+// consumer joins and leaves its group. A foreign producer publishes messages again, and poison. A second service beside
+// it is left alone. In the end both have the same figures, and these are the figures of the orders placed.
 //
 // ORDERTALLY_COUNTING_ROUNDS is the number of rounds, 12 unless set. ORDERTALLY_SEED repeats the choices of an earlier
 // run.
@@ -116,7 +115,7 @@ type counting struct {
 	hits      map[moment]int
 }
 
-// place places an order and notes it.
+// place places an order and records it.
 func (c *counting) place(random *rand.Rand) bool {
 	quantity, price := 1+random.Int64N(9), random.Int64N(10_000)
 	draft := orders.OrderDraft{
@@ -176,7 +175,7 @@ func (c *counting) meddle(ctx context.Context, address string) {
 	}
 }
 
-// joinAndLeave is a consumer of another program that uses the service's group id, and commits offsets of its own.
+// joinAndLeave is another program's consumer that uses the service's group id, and commits its own offsets.
 func (c *counting) joinAndLeave(ctx context.Context, address string) {
 	for ctx.Err() == nil {
 		consumer, err := confluent.NewConsumer(&confluent.ConfigMap{
@@ -203,7 +202,7 @@ func (c *counting) joinAndLeave(ctx context.Context, address string) {
 	}
 }
 
-// check waits until both services have read all there is, and compares them with each other and with what was placed.
+// check waits until both services have read everything, and compares them with each other and with the orders placed.
 func (c *counting) check() {
 	t := c.t
 	t.Helper()
@@ -241,7 +240,7 @@ func (c *counting) check() {
 	}
 }
 
-// figuresOf returns a day without what depends on when it is asked.
+// figuresOf returns a day without what depends on the time of the question.
 func figuresOf(t *testing.T, base, date string) string {
 	t.Helper()
 	response, err := http.Get(base + "/v1/activities/ORDER_CREATED/days/" + date)

@@ -15,8 +15,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// crashPoints are where the process kills itself, and at which pass: the first passes of a database's points are those
-// of its opening.
+// crashPoints are where the process kills itself, and at which pass. A database's first passes belong to its opening.
 var crashPoints = []struct {
 	name string
 	pass int
@@ -28,7 +27,7 @@ var crashPoints = []struct {
 }
 
 // TestServices_SurviveEachCrashPoint has the process kill itself at each point while orders are placed one after the
-// other, starts it again, and sees every order once in the topic and once in the statistics.
+// other. After a restart, every order is in the topic once and in the statistics once.
 func TestServices_SurviveEachCrashPoint(t *testing.T) {
 	cluster := kafka.ForTest(t)
 	services := newChild(t, t.TempDir(), cluster.Addr())
@@ -40,7 +39,7 @@ func TestServices_SurviveEachCrashPoint(t *testing.T) {
 	total := 0
 	for i, point := range crashPoints {
 		name := fmt.Sprintf("%s:%d", point.name, point.pass)
-		// it may die before it is ready: what was left to read can take it past its point
+		// it may die before it is ready, because remaining work can take it past its point
 		services.launch("ORDERTALLY_CRASH=" + name)
 		restarted := make(chan struct{})
 		placed := make(chan int, 1)

@@ -27,8 +27,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged: exit code 1, one line that names the file and the check to
-// run, and no stack of goroutines. The page is one that no opening reads, and a request does.
+// TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged expects exit code 1, one line that names the file and the
+// check to run, and no stack of goroutines. The damaged page is read by a request, but not when the file is opened.
 func TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged(t *testing.T) {
 	orderPath, activityPath := stacktest.Programs(t)
 	for _, service := range []struct {
@@ -84,7 +84,7 @@ func TestService_EndsWithOneLineWhenAPageOfItsFileIsDamaged(t *testing.T) {
 	}
 }
 
-// manyOrders and manyStatistics make files with large trees: of small ones an opening reads all leaves.
+// manyOrders and manyStatistics make files with large trees. In a small tree, opening the file reads all leaves.
 func manyOrders(t *testing.T) string {
 	service := apitest.New(t, clock.System{})
 	service.Start()
@@ -137,8 +137,8 @@ func manyStatistics(t *testing.T) string {
 	return path
 }
 
-// overwriteLeaf overwrites the page of the closed file that has the record in the middle of a bucket, and returns its
-// key.
+// overwriteLeaf overwrites a page of the closed file: the one with the record in the middle of a bucket. It returns
+// that record's key.
 func overwriteLeaf(t *testing.T, path string, with byte, bucket ...string) (middle []byte) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, nil)

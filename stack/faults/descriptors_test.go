@@ -9,8 +9,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestOrder_ItsConnectionsLeaveDescriptorsForTheRest: somebody who opens connections until the process may have no more
-// keeps new clients of the API out, and not those who ask how the service is.
+// TestOrder_ItsConnectionsLeaveDescriptorsForTheRest opens connections until the process may have no more. That keeps
+// out new clients of the API, but not health checks.
 func TestOrder_ItsConnectionsLeaveDescriptorsForTheRest(t *testing.T) {
 	s := stacktest.Serve(t, stacktest.Serving{
 		Program: stacktest.OrderProgram(t), Under: []string{"sh", "-c", `ulimit -n 200 && exec "$0" "$@"`},

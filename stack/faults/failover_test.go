@@ -21,13 +21,13 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// failoverBound is how much later than the cluster itself publishing may be back.
+// failoverBound is how much later than the cluster itself publishing may recover.
 const failoverBound = 5 * time.Second
 
 const probeTopic, probePartitions = "probe", 6
 
-// probe writes a record to each partition, as a plain idempotent producer of its own that asks for all replicas, and
-// reads it back with a consumer of its own.
+// probe writes a record to each partition with its own plain idempotent producer, which requires all replicas. It reads
+// the record back with its own consumer.
 func probe(ctx context.Context, brokers []string) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
@@ -65,8 +65,8 @@ func probe(ctx context.Context, brokers []string) error {
 	return nil
 }
 
-// clusterBack probes until one attempt succeeds that began after the fault, and returns when it did. Attempts overlap:
-// one that met the dead node must not hide that the cluster is back.
+// clusterBack probes until an attempt that began after the fault succeeds. It returns the time of that success.
+// Attempts overlap, because one that met the dead node must not hide that the cluster is back.
 func clusterBack(t *testing.T, cluster *kafka.Cluster) time.Time {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -98,8 +98,8 @@ func clusterBack(t *testing.T, cluster *kafka.Cluster) time.Time {
 	}
 }
 
-// TestRelay_IsBackSoonAfterAFailover kills and stops the leader and the controller of three brokers. Publishing is back
-// within 5 s of the cluster itself, and nothing is lost, doubled or refused.
+// TestRelay_IsBackSoonAfterAFailover kills and stops the leader and the controller of three brokers. Publishing
+// recovers within 5 s of the cluster itself. Nothing is lost, doubled or refused.
 func TestRelay_IsBackSoonAfterAFailover(t *testing.T) {
 	cluster := kafka.ClusterForTest(t)
 	s := stacktest.StartServices(t, t.TempDir(), cluster.Addr())

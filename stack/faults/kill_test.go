@@ -15,8 +15,8 @@ import (
 
 const kills = 50
 
-// TestImport_GoesOnThroughKills kills the process that runs both services 50 times at random moments while the days are
-// imported, and imports them again: nothing is missing and nothing is there twice, in the statistics and in the topic.
+// TestImport_GoesOnThroughKills kills the process of both services 50 times at random moments while the days are
+// imported, and imports them again. Nothing is missing and nothing is there twice, in the statistics and in the topic.
 func TestImport_GoesOnThroughKills(t *testing.T) {
 	cluster := apache.ForTest(t)
 	services := newChild(t, t.TempDir(), cluster.Addr())
@@ -45,7 +45,7 @@ func TestImport_GoesOnThroughKills(t *testing.T) {
 		delay := time.NewTimer(time.Duration(random.Int64N(int64(20 * time.Millisecond))))
 		for tick := time.NewTicker(time.Millisecond); done.Load() < after; {
 			select {
-			case err := <-imported: // the days are done before the kills are: import them again
+			case err := <-imported: // the days are done before the kills, so import them again
 				if err != nil {
 					t.Fatalf("import %d, after %d kills: %v", imports, kill, err)
 				}

@@ -19,28 +19,27 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// ledger is what the order service acknowledged, kept outside the process that is killed.
+// ledger is what the order service acknowledged. It is kept outside the process that is killed.
 type ledger struct {
 	mu     sync.Mutex
 	orders map[string]entry // by id
-	poison int              // how many of them are
+	poison int              // how many of them are poison
 	// cancelled has the round in which a cancellation was acknowledged, by the order's id.
 	cancelled map[string]int
 }
 
-// entry is one 201.
+// entry is one order answered with 201.
 type entry struct {
 	round   int
 	key     string // idempotency key
-	payload []byte // what the message has to be, from the answer
+	payload []byte // the expected message, from the answer
 	total   int64
 	poison  bool // too large for the topic
 }
 
 func newLedger() *ledger { return &ledger{orders: map[string]entry{}, cancelled: map[string]int{}} }
 
-// add notes an answer. It is an error when the answer is not the order that was asked for, or has the id of another
-// one.
+// add records an answer. It is an error if the answer is not the requested order, or has the id of another one.
 func (l *ledger) add(
 	round int, key string, draft *orders.OrderDraft, poison bool, answer *client.Answer[orders.PlacedOrder],
 ) error {
@@ -84,11 +83,11 @@ func (l *ledger) sums() (orders, value int64) {
 	return orders, value
 }
 
-// checker compares a topic, as a reader of committed records sees it, with a ledger: every acknowledged order stands
-// there once, in order, and no other.
+// checker compares a topic, as seen by a reader of committed records, with a ledger. Every acknowledged order is there
+// once, in order, and no other.
 type checker struct {
 	ledger   *ledger
-	ids      map[string]string // every name that may occur once -> where it did
+	ids      map[string]string // each name that may occur only once -> where it occurred
 	last     map[string]uint64 // newest sequence of a key, and of a partition
 	slots    []slot
 	lineage  string
@@ -106,7 +105,7 @@ func newChecker(l *ledger) *checker {
 }
 
 // finish is called once nothing waits to be published and no order is being placed. It looks for what is missing and
-// reports all problems, those of the earliest round first.
+// reports all problems, earliest round first.
 func (c *checker) finish(t testing.TB, poisonToo bool) {
 	t.Helper()
 	for id, e := range c.ledger.orders {
@@ -135,7 +134,7 @@ func (c *checker) finish(t testing.TB, poisonToo bool) {
 	}
 }
 
-// slot is a published one.
+// slot is a published slot.
 type slot struct {
 	sequence, previous uint64
 	round              int
@@ -146,7 +145,7 @@ func (c *checker) problem(round int, format string, args ...any) {
 	c.problems = append(c.problems, problem{round, fmt.Sprintf(format, args...)})
 }
 
-// record takes the next record of a partition. round is the present one, for an order that the ledger does not know.
+// record takes the next record of a partition. round is the current one, for an order that the ledger does not know.
 func (c *checker) record(t testing.TB, r *kafka.Record, round int) {
 	t.Helper()
 	envelope, o := stacktest.Decode(t, *r)
@@ -191,7 +190,7 @@ func (c *checker) record(t testing.TB, r *kafka.Record, round int) {
 	c.ordered(r, &envelope, round, where)
 }
 
-// cancellation takes the message of a cancellation, which comes after that of its order.
+// cancellation takes the message of a cancellation, which must come after its order's.
 func (c *checker) cancellation(r *kafka.Record, envelope *cloudevent.Envelope, round int) {
 	id := string(r.Key)
 	where := fmt.Sprintf("partition %d offset %d (cancellation of %s, slot %d)", r.Partition, r.Offset, id,

@@ -116,7 +116,7 @@ func (c *piped) lost() float64 {
 	return stacktest.Metric(c.t, c.Ops, c.dropped)
 }
 
-// TestServices_LiveWhoeverReadsTheirLog: a reader that stalls, comes back, and goes away.
+// TestServices_LiveWhoeverReadsTheirLog has a reader stall, come back, and go away.
 func TestServices_LiveWhoeverReadsTheirLog(t *testing.T) {
 	for _, name := range []string{"order", "activity", "dev"} {
 		t.Run(name, func(t *testing.T) {
@@ -153,8 +153,8 @@ func TestServices_LiveWhoeverReadsTheirLog(t *testing.T) {
 	}
 }
 
-// TestServices_StopThoughNobodyReadsTheirLog: what is left of the log keeps no process from ending, and neither does
-// its last word.
+// TestServices_StopThoughNobodyReadsTheirLog checks that neither the rest of the log nor the last message keeps a
+// process from ending.
 func TestServices_StopThoughNobodyReadsTheirLog(t *testing.T) {
 	for _, name := range []string{"order", "activity", "dev"} {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestServices_KeepTheirLogFileWithoutAReader(t *testing.T) {
 	}
 }
 
-// TestServices_StayWhenStartedWithNohup: a SIGHUP that is ignored stays so.
+// TestServices_StayWhenStartedWithNohup checks that an ignored SIGHUP stays ignored.
 func TestServices_StayWhenStartedWithNohup(t *testing.T) {
 	nohup, err := exec.LookPath("nohup")
 	if err != nil {

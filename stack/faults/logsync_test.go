@@ -11,8 +11,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestLog_AnErrorIsOnTheDisk counts fsync calls of the log file: one for a line of level error, which a service that
-// ends with one writes last.
+// TestLog_AnErrorIsOnTheDisk counts fsync calls on the log file. A line of level error causes one, because a service
+// that ends with an error writes that line last.
 func TestLog_AnErrorIsOnTheDisk(t *testing.T) {
 	order := stacktest.OrderProgram(t)
 	strace, err := exec.LookPath("strace")

@@ -26,12 +26,12 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// waitingEnv is how many orders wait in TestOrder_NeedsLittleMemoryWhileKafkaIsAway; 50,000 unless it says otherwise.
+// waitingEnv is the number of waiting orders in TestOrder_NeedsLittleMemoryWhileKafkaIsAway, 50,000 unless set.
 const waitingEnv = "WAITING_ORDERS"
 
-// TestOrder_NeedsLittleMemoryWhileKafkaIsAway starts `order serve` without Kafka, once with an empty file and once with
-// many orders waiting, and places some more. The memory that the second needs more, without the mapped file, stays
-// below 64 MiB.
+// TestOrder_NeedsLittleMemoryWhileKafkaIsAway starts `order serve` without Kafka: once with an empty file, and once
+// with many waiting orders. It places some more. The second run may need at most 64 MiB more memory, without the mapped
+// file.
 func TestOrder_NeedsLittleMemoryWhileKafkaIsAway(t *testing.T) {
 	waiting, limit := 50_000, 64<<20
 	if text := os.Getenv(waitingEnv); text != "" {
@@ -91,7 +91,7 @@ const threeLines = `"currency":"GBP","metadata":{"country":"United Kingdom"},"li
 	`{"sku":"84406B","description":"CREAM CUPID HEARTS COAT HANGER","quantity":8,"unit_price":275},` +
 	`{"sku":"22752","description":"SET 7 BABUSHKA NESTING BOXES","quantity":2,"unit_price":765}]}`
 
-// placeMany calls place n times from so many goroutines, with orders whose messages have about 500 bytes.
+// placeMany calls place n times from that many goroutines, with orders whose messages have about 500 bytes.
 func placeMany(t *testing.T, n, goroutines int, place func(body []byte) error) {
 	t.Helper()
 	numbers := make(chan int)
@@ -113,8 +113,8 @@ func placeMany(t *testing.T, n, goroutines int, place func(body []byte) error) {
 	placing.Wait()
 }
 
-// serveAway runs the service with a broker that nobody reaches, places orders, and returns the most memory seen, in
-// bytes, without the mapping of the file. waiting is how many orders must wait in the end.
+// serveAway runs the service with an unreachable broker and places orders. It returns the peak memory in bytes, without
+// the mapping of the file. waiting is how many orders must wait in the end.
 func serveAway(t *testing.T, program, file string, waiting, placed int) (most int) {
 	t.Helper()
 	api, ops := stacktest.FreePort(t), stacktest.FreePort(t)
@@ -167,7 +167,7 @@ func serveAway(t *testing.T, program, file string, waiting, placed int) (most in
 	return most
 }
 
-// memory is what is resident of a process, in bytes, but for the mapping of file.
+// memory returns a process's resident bytes, without the mapping of file.
 func memory(t *testing.T, pid int, file string) int {
 	t.Helper()
 	smaps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))

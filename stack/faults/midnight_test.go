@@ -19,7 +19,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// openTransaction writes a record to each partition in a transaction of another program, which stays open.
+// openTransaction writes a record to each partition in another program's transaction, and leaves it open.
 func openTransaction(t *testing.T, address string, partitions int32) *confluent.Producer {
 	t.Helper()
 	producer, err := confluent.NewProducer(&confluent.ConfigMap{
@@ -73,14 +73,14 @@ func ask(t *testing.T, url string) (a asked) {
 	return a
 }
 
-// watch is for how long a test looks for an answer that must not come: longer than it takes to look at the ends of the
-// partitions.
+// watch is how long a test waits for an answer that must not come. It is longer than a look at the ends of the
+// partitions takes.
 const watch = 700 * time.Millisecond
 
-// TestFinal_WaitsForATransactionThatIsOpenOverMidnight has another program's transaction open while a day ends in three
-// zones one after the other. Orders of that day are committed behind it: the day, and a range with it, is not final
-// before they are counted, and is final within two seconds of the transaction's end. Whoever sets ORDERTALLY_ROUNDS has
-// the dev broker and an abort tried as well.
+// TestFinal_WaitsForATransactionThatIsOpenOverMidnight keeps another program's transaction open while a day ends in
+// three zones, one after the other. Orders of that day are committed behind it. The day, and a range with it, is not
+// final before they are counted. It is final within two seconds of the transaction's end. With ORDERTALLY_ROUNDS set,
+// the dev broker and an abort are tried as well.
 func TestFinal_WaitsForATransactionThatIsOpenOverMidnight(t *testing.T) {
 	for _, on := range []string{"dev broker", "Apache Kafka"} {
 		for _, end := range []string{"commits", "aborts"} {

@@ -17,8 +17,8 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// numbersConfig is a program around an outbox that counts: each key's messages are 1, 2, 3 and so on, whatever kills it
-// in between. An order's key is its id, so only here do messages follow others of their key.
+// numbersConfig is a program around an outbox that counts. Each key's messages are 1, 2, 3 and so on, whatever kills
+// the program in between. An order's key is its id, so only here do messages follow others of their key.
 type numbersConfig struct {
 	Data, Broker, Topic string
 	Keys                int
@@ -26,7 +26,7 @@ type numbersConfig struct {
 	Large               int // bytes of a large message: one in ten of the first key
 }
 
-// runNumbers appends the messages, one writer a key, prints "KEY NUMBER" for each that is stored, and goes on
+// runNumbers appends the messages with one writer per key, prints "KEY NUMBER" for each stored one, and keeps
 // publishing.
 func runNumbers(ctx context.Context, c numbersConfig) error {
 	db, err := boltdb.Open(c.Data, boltdb.Options{})
@@ -64,7 +64,7 @@ func runNumbers(ctx context.Context, c numbersConfig) error {
 	}
 }
 
-// count stores the next messages of one key, each in one transaction with the number it has come to.
+// count stores the next messages of one key. Each transaction stores a message and the new number.
 func count(ctx context.Context, stored io.Writer, db *boltdb.DB, box *outbox.Outbox, key string,
 	c *numbersConfig) error {
 	for range c.Each {

@@ -18,10 +18,10 @@ import (
 	apache "ordertally/stack/kafka"
 )
 
-// TestOutbox_KeepsTheOrderOfAKeyThroughRoundsOfKills kills a program whose messages follow each other within a few
-// keys, some of them too large for the topic until the round's last start: each key's numbers stand in the topic once,
-// without a gap, in the order written. It has a quarter of the rounds that ORDERTALLY_ROUNDS says, and one for each
-// moment at least.
+// TestOutbox_KeepsTheOrderOfAKeyThroughRoundsOfKills kills a program that sends sequences of messages for a few keys.
+// Some messages are too large for the topic until the round's last start. Each key's numbers must be in the topic once,
+// without a gap, in the order written. It runs a quarter of the rounds in ORDERTALLY_ROUNDS, but at least one for each
+// moment.
 func TestOutbox_KeepsTheOrderOfAKeyThroughRoundsOfKills(t *testing.T) {
 	rounds := max(int(number(t, "ORDERTALLY_ROUNDS", 20))/4, len(moments))
 	seed := number(t, "ORDERTALLY_SEED", uint64(time.Now().UnixNano()))
@@ -75,8 +75,7 @@ func TestOutbox_KeepsTheOrderOfAKeyThroughRoundsOfKills(t *testing.T) {
 				<-time.After(time.Duration(random.Int64N(int64(2 * anyTime))))
 				counting.kill()
 			} else {
-				// How many batches the messages make is a matter of time: one that never comes to its pass is killed at
-				// rest.
+				// The number of batches depends on timing. A program that never reaches its pass is killed at rest.
 				counting.awaitDeathOrKill(5 * time.Second)
 			}
 			strikes++
@@ -129,7 +128,7 @@ func follows(t *testing.T, round int, r *kafka.Record, published map[string]int,
 	published[key], slots[key] = max(n, published[key]), envelope.Sequence
 }
 
-// tally is what the program said it has stored.
+// tally is what the program says it has stored.
 type tally struct {
 	mu    sync.Mutex
 	last  map[string]int

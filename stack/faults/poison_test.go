@@ -23,9 +23,9 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestRelay_ParksPoisonOnApacheKafka stores orders while Kafka is out of reach and lowers the topic's limit, so that
-// every hundredth is too large for it: it is parked, the others are published and counted, and once the topic takes it
-// the operators' verb publishes it.
+// TestRelay_ParksPoisonOnApacheKafka stores orders while Kafka is unreachable and lowers the topic's limit, so that
+// every hundredth order is too large. These are parked, and the others are published and counted. Once the topic
+// accepts them, the operators' verb publishes them.
 func TestRelay_ParksPoisonOnApacheKafka(t *testing.T) {
 	const count, every, limit = 3000, 100, 100_000
 	cluster := apache.ForTest(t)

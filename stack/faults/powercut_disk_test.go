@@ -11,8 +11,8 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// TestRelay_PublishesAgainWhatAPowerCutTook keeps the broker's data on a file system of its own, in a file, and shuts
-// that down: what was not written back is gone. It needs root, a loop device, mkfs.ext4 and xfs_io.
+// TestRelay_PublishesAgainWhatAPowerCutTook keeps the broker's data on its own file system, in a file, and shuts that
+// down. Data that was not written back is gone. It needs root, a loop device, mkfs.ext4 and xfs_io.
 func TestRelay_PublishesAgainWhatAPowerCutTook(t *testing.T) {
 	for _, tool := range []string{"mkfs.ext4", "mount", "xfs_io"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -41,7 +41,8 @@ func TestRelay_PublishesAgainWhatAPowerCutTook(t *testing.T) {
 	if err := os.Mkdir(mount, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	// Nothing is written back by itself: commit is the seconds between two times that ext4 does so.
+	// commit is the interval at which ext4 writes back, in seconds. It is so long that nothing is written back by
+	// itself.
 	attach := func() { run("mount", "-o", "loop,commit=1000", image, mount) }
 	attach()
 	t.Cleanup(func() { _ = exec.Command("umount", mount).Run() })

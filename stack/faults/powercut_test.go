@@ -13,9 +13,8 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestRelay_PublishesAgainWhatTheBrokerForgot has Apache Kafka come back without the last 3,000 messages that it
-// acknowledged: its data is put back to what it was before them. What a power cut does is shown by
-// TestRelay_PublishesAgainWhatAPowerCutTook, which needs a disk of its own.
+// TestRelay_PublishesAgainWhatTheBrokerForgot resets Apache Kafka's data to the state before the last 3,000 messages
+// that it acknowledged. A real power cut is in TestRelay_PublishesAgainWhatAPowerCutTook, which needs its own disk.
 func TestRelay_PublishesAgainWhatTheBrokerForgot(t *testing.T) {
 	dir := t.TempDir()
 	data, before := filepath.Join(dir, "kafka"), filepath.Join(dir, "before")
@@ -40,8 +39,8 @@ func TestRelay_PublishesAgainWhatTheBrokerForgot(t *testing.T) {
 	})
 }
 
-// forgets publishes one order, marks that state of the broker in dir, publishes 3,000 more, has the broker forget them
-// and sees all of them published again and none counted twice.
+// forgets publishes one order, marks that state of the broker in dir, publishes 3,000 more and makes the broker forget
+// them. It checks that all are published again and none is counted twice.
 func forgets(t *testing.T, dir string, mark, lose func(*kafka.Kafka)) {
 	const orders, writers = 3000, 30
 	kafka.Require(t)

@@ -25,7 +25,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// counter is an activity service that counts what a test publishes to an Apache Kafka whose files it damages.
+// counter is an activity service that counts what a test publishes. The test damages the files of its Apache Kafka.
 type counter struct {
 	t       *testing.T
 	cluster *apache.Kafka
@@ -87,7 +87,7 @@ func (c *counter) stop() {
 	c.Service = nil
 }
 
-// publish writes the messages of these slots, ten to a transaction, as an order service with that file does.
+// publish writes the messages of these slots, ten per transaction, as an order service with that file does.
 func (c *counter) publish(lineage string, from, to uint64) {
 	c.t.Helper()
 	publisher, err := kafka.NewPublisher(
@@ -96,7 +96,7 @@ func (c *counter) publish(lineage string, from, to uint64) {
 		c.t.Fatal(err)
 	}
 	var session outbox.Session
-	clocktest.Eventually(c.t, "the topic can be written", func() bool { // it may just be being deleted
+	clocktest.Eventually(c.t, "the topic can be written", func() bool { // it may be in the middle of being deleted
 		session, err = publisher.Open(c.t.Context(), outbox.Identity{Lineage: lineage, MayCreate: true})
 		return err == nil
 	})
@@ -127,7 +127,7 @@ func orderOf(lineage string, slot uint64) outbox.Record {
 	return outbox.Record{Slot: slot, Key: []byte(id), Value: value, Headers: e.Headers(), Time: time.Now()}
 }
 
-// counts wants exactly so many orders counted once nothing waits.
+// counts expects exactly that many counted orders once nothing waits.
 func (c *counter) counts(orders int64) {
 	c.t.Helper()
 	clocktest.Eventually(c.t, fmt.Sprint(orders, " orders are counted"), func() bool {
@@ -144,7 +144,7 @@ func (c *counter) count() int64 {
 	return stacktest.Day(c.t, "http://"+c.Addr(), "2010-12-01", "UTC").Count
 }
 
-// says wants repositions for that reason only, in the metric and in readyz.
+// says expects repositions for only that reason, in the metric and in readyz.
 func (c *counter) says(reason kafka.Reason) {
 	c.t.Helper()
 	for _, r := range kafka.Reasons() {
@@ -188,7 +188,7 @@ func TestActivity_CountsATopicMadeAgainFromItsStart(t *testing.T) {
 	}
 }
 
-// TestActivity_CountsOnceALogThatLostItsEnd kills Apache Kafka and cuts its files: what a power cut leaves.
+// TestActivity_CountsOnceALogThatLostItsEnd kills Apache Kafka and cuts its files, as a power cut would.
 func TestActivity_CountsOnceALogThatLostItsEnd(t *testing.T) {
 	for name, loss := range map[string]struct {
 		keep    float64 // of the files
@@ -219,8 +219,7 @@ func TestActivity_CountsOnceALogThatLostItsEnd(t *testing.T) {
 	}
 }
 
-// cut leaves a part of each partition's newest segment, without what would tell that there was more, and starts the
-// broker.
+// cut keeps a part of each partition's newest segment, removes the traces of the rest, and starts the broker.
 func (c *counter) cut(keep float64) {
 	c.t.Helper()
 	c.cluster.Kill()
@@ -285,7 +284,7 @@ func TestActivity_ReportsDeletedRecordsAndGoesOn(t *testing.T) {
 	c.says(kafka.Expired)
 }
 
-// TestActivity_AnOutageIsNoReposition: nothing was lost, so nothing is read again.
+// TestActivity_AnOutageIsNoReposition checks that nothing is read again when nothing was lost.
 func TestActivity_AnOutageIsNoReposition(t *testing.T) {
 	c := newCounter(t)
 	c.publish("a", 1, 50)
@@ -319,7 +318,7 @@ func (c *counter) admin(do func(context.Context, *confluent.AdminClient) error) 
 	}
 }
 
-// failed is nil when an admin request's part succeeded.
+// failed returns nil if an admin request's part succeeded.
 func failed(err confluent.Error) error {
 	if err.Code() == confluent.ErrNoError {
 		return nil
@@ -327,7 +326,7 @@ func failed(err confluent.Error) error {
 	return err
 }
 
-// labelled is one series of a counter, by its only label's value.
+// labelled returns one series of a counter, by the value of its only label.
 func labelled(t *testing.T, ops, name, label string) float64 {
 	t.Helper()
 	for line := range strings.Lines(stacktest.Text(t, "http://"+ops+"/metrics")) {

@@ -30,20 +30,20 @@ import (
 )
 
 const (
-	ordersARound = 500 // more when a strike takes longer
+	ordersARound = 500 // more if a strike takes longer
 	checkEvery   = 20  // rounds
 	// topicLimit is the largest message of the topic in bytes: larger than what all orders of a batch in one partition
 	// take, smaller than an order that is meant as poison.
 	topicLimit = 100_000
-	// anyTime is within what a kill from outside comes: about as long as a start with the first transactions.
+	// anyTime bounds the moment of a kill from outside. A start with its first transactions takes about as long.
 	anyTime = 200 * time.Millisecond
 )
 
-// moment is where a strike falls.
+// moment tells where a strike falls.
 type moment struct {
 	point  string        // a crash point; "" is a kill from outside at any time
-	passes int           // at one of the first so many passes of the point
-	later  time.Duration // up to so long after the pass, while the process goes on; 0 is at the point
+	passes int           // strikes at one of the first so many passes of the point
+	later  time.Duration // strikes up to this long after the pass, while the process goes on; 0 is at the point
 	poison bool          // passed only when Kafka refuses orders
 	start  bool          // passed only when the service starts
 }
@@ -75,7 +75,7 @@ func (m moment) String() string {
 	return m.point
 }
 
-// arming is what arms the moment's crash point, at a random pass; "" for a kill from outside.
+// arming returns what arms the moment's crash point at a random pass, or "" for a kill from outside.
 func (m moment) arming(random *rand.Rand) string {
 	if m.point == "" {
 		return ""
@@ -88,11 +88,11 @@ func (m moment) arming(random *rand.Rand) string {
 }
 
 // TestOrder_PublishesOnceThroughRoundsOfKills kills the order service while orders are placed, round after round: once
-// as it runs, and once more as it comes back. Every order that was acknowledged then stands in the topic once, in
-// order, and is counted once.
+// while it runs, and once while it restarts. Afterwards every acknowledged order is in the topic once, in order, and is
+// counted once.
 //
 // ORDERTALLY_ROUNDS is the number of rounds, 20 unless set. ORDERTALLY_SEED repeats the choices of an earlier run:
-// load, orders and strikes, though not how threads interleave.
+// load, orders and strikes, but not how threads interleave.
 func TestOrder_PublishesOnceThroughRoundsOfKills(t *testing.T) {
 	rounds := int(number(t, "ORDERTALLY_ROUNDS", 20))
 	s := &siege{
@@ -147,11 +147,11 @@ type siege struct {
 	cluster *apache.Kafka
 	service *child
 	client  *orders.Client
-	once    *orders.Client // makes one attempt a call
+	once    *orders.Client // makes one attempt per call
 	ledger  *ledger
 	hits    map[moment]int
 	replays atomic.Int64
-	// attempts is how many were made with a key of their own.
+	// attempts counts the attempts with a key of their own.
 	attempts atomic.Int64
 
 	reader    *brokertest.Reader // of the topic as it grows
@@ -160,7 +160,7 @@ type siege struct {
 	activity *activityd.Config // of the service that counts at the end
 }
 
-// begin starts the service, has it make the topic and sets the topic's limit.
+// begin starts the service, makes it create the topic, and sets the topic's limit.
 func (s *siege) begin() {
 	s.t.Helper()
 	s.service = newChild(s.t, s.t.TempDir(), s.cluster.Addr())
@@ -185,7 +185,7 @@ func (s *siege) begin() {
 	s.reader, s.following = brokertest.NewReader(s.t, s.cluster.Addr(), event.Topic), newChecker(s.ledger)
 }
 
-// tune chooses how the service publishes from its next start on.
+// tune chooses how the service publishes after its next start.
 func (s *siege) tune(random *rand.Rand) {
 	// with few, most orders are read back from the file
 	s.service.config.Order.Outbox.QueueMessages = []int{16, 10_000}[random.IntN(2)]
@@ -195,8 +195,8 @@ func (s *siege) tune(random *rand.Rand) {
 	}
 }
 
-// round places orders, strikes while that goes on, strikes again while the service comes back (not with poison, which
-// takes seconds), and waits until nothing is left to publish.
+// round places orders and strikes meanwhile. It strikes again while the service restarts, except with poison, which
+// takes seconds. Then it waits until nothing is left to publish.
 func (s *siege) round(round int) {
 	t := s.t
 	t.Helper()
@@ -237,7 +237,7 @@ func (s *siege) round(round int) {
 	t.Logf("%s: %d orders in %s", name, load.answered.Load(), time.Since(began).Round(time.Millisecond))
 }
 
-// strike kills the service: arm is given the crash point, "" for a kill from outside.
+// strike kills the service. arm gets the crash point, or "" for a kill from outside.
 func (s *siege) strike(round string, m moment, random *rand.Rand, arm func(point string)) {
 	s.t.Helper()
 	point := m.arming(random)
@@ -268,7 +268,7 @@ func (s *siege) awaitQuiet(round int) {
 		})
 }
 
-// publishPoison lets the topic take large messages and sends what was parked again.
+// publishPoison raises the topic's limit and retries the parked messages.
 func (s *siege) publishPoison() {
 	s.t.Helper()
 	brokertest.Limit(s.t, s.cluster.Addr(), event.Topic, kafka.MaxMessageBytes)
@@ -288,7 +288,7 @@ func (s *siege) publishPoison() {
 	})
 }
 
-// follow reads what the topic has got since the last time, until every acknowledged order is there, and checks it.
+// follow reads the new part of the topic until every acknowledged order is there, and checks it.
 func (s *siege) follow(round int) {
 	s.t.Helper()
 	for s.following.clean < len(s.ledger.orders)-s.ledger.poison+len(s.ledger.cancelled) {
@@ -389,13 +389,13 @@ func (l *load) place() {
 	}
 }
 
-// poison places an order that is too large for the topic: it is refused and skipped as often as it has attempts, which
+// poison places an order that is too large for the topic. It is refused on each of its attempts, then skipped. That
 // reaches every pass of the moments that need it.
 func (l *load) poison() { l.siege.place(l.round, l.next.Add(1), true) }
 
-// place places the n-th order of a round and notes the answer. Some are placed a second time, as by a client that does
-// not know that it was answered. Every other order has a source, and no key that stays: only its reference keeps it
-// from being placed twice.
+// place places the n-th order of a round and records the answer. Some are placed a second time, as by a client that
+// missed the answer. Every other order has a source and no lasting key. Only its reference keeps it from being placed
+// twice.
 func (s *siege) place(round int, n int64, poison bool) bool {
 	random := rand.New(rand.NewPCG(s.seed^uint64(n), uint64(round))) // the same whoever places it
 	draft := draft(random, fmt.Sprintf("%d-%d", round, n), poison)
@@ -444,7 +444,7 @@ func (s *siege) cancel(round int, id string) bool {
 	return true
 }
 
-// send places an order, repeatedly if need be. One with a source gets another key at each attempt.
+// send places an order, repeatedly if needed. An order with a source gets a new key at each attempt.
 func (s *siege) send(draft *orders.OrderDraft, key string) (client.Answer[orders.PlacedOrder], error) {
 	if draft.Source == "" {
 		return s.client.PlaceOrder(s.t.Context(), orders.PlaceOrderParams{IdempotencyKey: key}, *draft)

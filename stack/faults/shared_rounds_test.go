@@ -20,10 +20,10 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// TestOrders_OnOneTopicPublishOnceThroughRoundsOfKills has two order services on one topic. In each round one is killed
-// in the middle of a transaction, which stays open and hides what the other one publishes behind it; the other is
-// killed too and started again while that is so. In the end each message stands in the topic once, and neither service
-// has said that Kafka lost anything.
+// TestOrders_OnOneTopicPublishOnceThroughRoundsOfKills runs two order services on one topic. In each round one is
+// killed inside a transaction. The transaction stays open and hides what the other one publishes behind it. Meanwhile
+// the other one is killed and restarted too. In the end each message is in the topic once, and neither service has
+// reported that Kafka lost anything.
 //
 // ORDERTALLY_SHARED_ROUNDS is the number of rounds, 3 unless set. ORDERTALLY_SEED repeats the choices of an earlier
 // run.
@@ -96,7 +96,8 @@ func newShop(t *testing.T, address, name string) *shop {
 	return s
 }
 
-// place places n orders, four at a time, through deaths and starts of the service, and returns how to wait for them.
+// place places n orders, four at a time, through deaths and restarts of the service. It returns a function that waits
+// for them.
 func (s *shared) place(to *shop, n int64) (wait func()) {
 	var placing sync.WaitGroup
 	var next atomic.Int64
@@ -122,7 +123,7 @@ func (s *shop) backlog() float64 {
 	return stacktest.Metric(s.t, s.addresses.OrderOps, "order_outbox_backlog_messages")
 }
 
-// round kills one service in a transaction, restarts the other meanwhile, and then the first.
+// round kills one service inside a transaction, restarts the other meanwhile, and then restarts the first.
 func (s *shared) round(round int, random *rand.Rand) {
 	s.t.Helper()
 	victim, other := s.services[round%2], s.services[1-round%2]
@@ -134,7 +135,7 @@ func (s *shared) round(round int, random *rand.Rand) {
 	s.place(other, 4+random.Int64N(12))()
 	clocktest.Eventually(s.t, name+": the other publishes behind the open transaction",
 		func() bool { return other.backlog() == 0 })
-	unrecorded := round%3 == 1 // dies after a commit, before that is recorded: it has to read the topic
+	unrecorded := round%3 == 1 // dies after a commit, before that is recorded, so it has to read the topic
 	if unrecorded {
 		other.arm("outbox.after-publish:1")
 		placing = append(placing, s.place(other, 3))
@@ -201,7 +202,7 @@ func (s *shared) check(name string) {
 	}
 }
 
-// recreated deletes the topic and makes it again while both services run: both notice and publish again what they keep.
+// recreated deletes and creates the topic while both services run. Both notice and publish again what they still have.
 func (s *shared) recreated() {
 	s.t.Helper()
 	brokertest.Recreate(s.t, s.address, event.Topic, 3)

@@ -19,7 +19,7 @@ import (
 	"ordertally/stack/stacktest"
 )
 
-// silentPeer takes connections, and what is sent to it, and never answers.
+// silentPeer accepts connections and data, and never answers.
 func silentPeer(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -54,8 +54,8 @@ func sends(t *testing.T, addr, text string) {
 	}
 }
 
-// TestServices_StopInSecondsWhoeverStaysSilent: a collector, half requests of each kind on both listeners, a stream
-// whose client takes nothing, and a Kafka that does not answer, all at once; `docker stop` waits 10 s.
+// TestServices_StopInSecondsWhoeverStaysSilent combines a silent collector, half requests of each kind on both
+// listeners, a stream that its client does not read, and a silent Kafka. `docker stop` waits 10 s.
 func TestServices_StopInSecondsWhoeverStaysSilent(t *testing.T) {
 	for _, name := range []string{"order", "activity"} {
 		t.Run(name, func(t *testing.T) {
@@ -98,8 +98,8 @@ func TestServices_StopInSecondsWhoeverStaysSilent(t *testing.T) {
 	}
 }
 
-// TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop: under load each order that was stored was answered, or its
-// connection broke before it was sent whole.
+// TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop checks under load that each stored order was answered, or that its
+// connection broke before the request was sent completely.
 func TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop(t *testing.T) {
 	broker := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()})
 	s := stacktest.Serve(t, stacktest.Serving{Program: stacktest.OrderProgram(t), Kafka: broker.Addr()})
@@ -112,7 +112,7 @@ func TestOrder_AnswersWhatItAcceptedWhenItIsToldToStop(t *testing.T) {
 			for n := 0; ctx.Err() == nil; n++ {
 				conn, err := net.Dial("tcp", s.API)
 				if err != nil {
-					return // it listens no more
+					return // it no longer listens
 				}
 				body := fmt.Sprintf(`{"reference":"%d-%d","currency":"EUR",`+
 					`"lines":[{"sku":"a","quantity":1,"unit_price":1}]}`, i, n)

@@ -15,8 +15,8 @@ import (
 // minJava is the oldest Java that runs a Kafka 4 broker.
 const minJava = 17
 
-// Available tells what this machine lacks to start a broker: nil when nothing, otherwise one error that names all of it
-// and how to get it. It does not go to the network, so a first copy of the jars can still fail later.
+// Available returns what this machine lacks to start a broker, as one error that also tells how to get it. It returns
+// nil if nothing is missing. It does not use the network, so the first download of the jars can still fail later.
 func Available() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -31,7 +31,8 @@ func Available() error {
 	return errors.Join(javaErr, mavenErr)
 }
 
-// findJava returns the path of a Java that is new enough: that of JAVA_HOME when it is set, else the first on PATH.
+// findJava returns the path of a Java that is new enough. It takes the one in JAVA_HOME if that is set, otherwise the
+// first on PATH.
 func findJava(ctx context.Context) (string, error) {
 	name := "java"
 	if home := os.Getenv("JAVA_HOME"); home != "" {
@@ -59,7 +60,7 @@ func findJava(ctx context.Context) (string, error) {
 
 var javaVersionPattern = regexp.MustCompile(`version "(?:1\.)?(\d+)`)
 
-// javaVersion reads the feature release out of what java -version prints: 17 of "17.0.15", 8 of "1.8.0_402".
+// javaVersion reads the feature release from the output of java -version: 17 of "17.0.15", 8 of "1.8.0_402".
 func javaVersion(text string) (int, error) {
 	match := javaVersionPattern.FindStringSubmatch(text)
 	if match == nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// member says which node of a cluster a broker is.
+// member tells which node of a cluster a broker is.
 type member struct {
 	node           int
 	controllerPort int
@@ -25,8 +25,8 @@ type member struct {
 	nodes          int
 }
 
-// settings of a node that is broker and controller, over those of a single one: everything has a replica on each node,
-// and all but one of them must have what is acknowledged.
+// settings returns the settings of a node that is broker and controller. They override those of a single broker. Every
+// partition has a replica on each node, and all nodes but one must have what is acknowledged.
 func (m *member) settings() map[string]string {
 	replicas, inSync := strconv.Itoa(m.nodes), strconv.Itoa(m.nodes-1)
 	return map[string]string{
@@ -42,11 +42,11 @@ func (m *member) settings() map[string]string {
 	}
 }
 
-// Cluster is several brokers on this machine, each a controller too.
+// Cluster is several brokers on this machine. Each is also a controller.
 type Cluster struct{ nodes []*Kafka }
 
-// StartCluster starts a cluster of n nodes, three or more, each as Start does with those options in a directory of its
-// own below Dir. It returns when all of them answer clients.
+// StartCluster starts a cluster of n nodes, three or more. Each starts as Start does with those options, in its own
+// directory below Dir. StartCluster returns when all nodes answer clients.
 func StartCluster(ctx context.Context, n int, options Options) (*Cluster, error) {
 	if n < 3 || options.Dir == "" || options.Port != 0 {
 		return nil, errors.New(
@@ -57,7 +57,7 @@ func StartCluster(ctx context.Context, n int, options Options) (*Cluster, error)
 	var taken []int
 	var voters []string
 	for node := range n {
-		for range 2 { // of the controller, and for clients
+		for range 2 { // one for the controller, one for clients
 			port, err := freePort(taken...)
 			if err != nil {
 				return nil, err
@@ -79,7 +79,7 @@ func StartCluster(ctx context.Context, n int, options Options) (*Cluster, error)
 			cluster:        id,
 			nodes:          n,
 		}
-		starting.Go(func() { c.nodes[i], errs[i] = Start(ctx, own) }) // together: one alone is no quorum
+		starting.Go(func() { c.nodes[i], errs[i] = Start(ctx, own) }) // together, because one alone is no quorum
 	}
 	starting.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -89,7 +89,7 @@ func StartCluster(ctx context.Context, n int, options Options) (*Cluster, error)
 	return c, nil
 }
 
-// ClusterForTest starts a cluster of three as ForTest starts a broker.
+// ClusterForTest starts a cluster of three, as ForTest starts a broker.
 func ClusterForTest(t testing.TB) *Cluster {
 	t.Helper()
 	Require(t)
@@ -110,7 +110,7 @@ func ClusterForTest(t testing.TB) *Cluster {
 	return c
 }
 
-// Addr is the clients' bootstrap servers, all nodes, separated by commas.
+// Addr returns the bootstrap servers for clients: all nodes, separated by commas.
 func (c *Cluster) Addr() string {
 	var all []string
 	for _, k := range c.nodes {
@@ -128,7 +128,7 @@ func (c *Cluster) Kill() {
 	}
 }
 
-// client asks any node.
+// client returns a client that asks any node.
 func (c *Cluster) client() (*kgo.Client, error) {
 	return kgo.NewClient(kgo.SeedBrokers(strings.Split(c.Addr(), ",")...))
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Require skips the test, loudly, when this machine cannot start a broker ([Available]). With REQUIRE_ALL=1 in the
-// environment it fails it instead.
+// environment the test fails instead.
 func Require(t testing.TB) {
 	t.Helper()
 	err := Available()
@@ -21,19 +21,19 @@ func Require(t testing.TB) {
 	}
 }
 
-// ForTest starts a broker in a new directory, with the package's own settings, and kills it when the test has ended.
-// When the test failed, the end of the broker's log is in the test's. Without what a broker needs it does what Require
-// says.
+// ForTest starts a broker in a new directory, with the package's own settings, and kills it when the test has ended. If
+// the test failed, its log has the end of the broker's log. If something is missing for a broker, ForTest does what
+// Require says.
 func ForTest(t testing.TB) *Kafka {
 	t.Helper()
 	return ForTestWith(t, Options{})
 }
 
-// ForTestWith is ForTest with options; Dir is a new directory whatever they say.
+// ForTestWith is ForTest with options. Dir is always a new directory.
 func ForTestWith(t testing.TB, options Options) *Kafka {
 	t.Helper()
 	Require(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // a first copy of the jars included
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // enough for a first download of the jars
 	defer cancel()
 	options.Dir = t.TempDir()
 	k, err := Start(ctx, options)

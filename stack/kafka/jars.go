@@ -18,8 +18,8 @@ import (
 var pom []byte
 
 // Jars returns the class path of the broker that pom.xml names. The first call on a machine has Maven copy the jars
-// into the user's cache directory, 45 MB in under a minute; later ones only look. Any number of processes may call it
-// at once: one copies, the others wait. A copy that was interrupted is done again.
+// into the user's cache directory: 45 MB in under a minute. Later calls only look. Any number of processes may call it
+// at once: one copies, the others wait. An interrupted copy is repeated.
 func Jars(ctx context.Context) (string, error) {
 	if classpath, ok := cachedJars(); ok {
 		return classpath, nil
@@ -45,7 +45,7 @@ func cachedJars() (classpath string, ok bool) {
 	return filepath.Join(dir, "*"), true
 }
 
-// jarsDir is named for the version and for the whole pom, so that a changed pom is never served with the old jars.
+// jarsDir is named after the version and the whole pom. A changed pom never gets the old jars.
 func jarsDir() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -54,7 +54,7 @@ func jarsDir() (string, error) {
 	return filepath.Join(cache, "ordertally", fmt.Sprintf("kafka-%s-%.4x", Version(), sha256.Sum256(pom))), nil
 }
 
-// copyJars copies into a directory beside the final one and renames it when it is whole.
+// copyJars copies into a directory beside the final one and renames it once it is complete.
 func copyJars(ctx context.Context) error {
 	final, err := jarsDir()
 	if err != nil {
@@ -77,7 +77,7 @@ func copyJars(ctx context.Context) error {
 		return nil // another process was first
 	}
 	part := final + ".part"
-	if err := os.RemoveAll(part); err != nil { // of a copy that was interrupted: the lock says that nobody writes there
+	if err := os.RemoveAll(part); err != nil { // left by an interrupted copy: we hold the lock, so nobody writes there
 		return err
 	}
 	if err := runMaven(ctx, maven, part); err != nil {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// fakeMaven puts a program in Maven's place that writes down each of its runs and then does what body says; $out is
-// the directory it is asked to fill. It returns the file with one line a run.
+// fakeMaven replaces Maven with a program that records each of its runs and then runs body. $out is the directory to
+// fill. It returns the file with one line per run.
 func fakeMaven(t *testing.T, body string) (runs string) {
 	t.Helper()
 	bin := t.TempDir()

@@ -13,26 +13,26 @@ import (
 	"time"
 )
 
-// stopPatience is how long Stop waits for an orderly end, which takes about half a second, before it kills.
+// stopPatience is how long Stop waits before it kills. An orderly end takes about half a second.
 const stopPatience = 30 * time.Second
 
 // Options of a broker.
 type Options struct {
-	// Dir holds the broker's data, its settings (server.properties) and its log (kafka.log). It is made when absent;
-	// one that a broker of this package used before goes on where that one was. Required.
+	// Dir holds the broker's data, its settings (server.properties) and its log (kafka.log). It is created if missing.
+	// In the directory of an earlier broker of this package, the broker continues with that data. Required.
 	Dir string
-	// Port for clients. Default 0: a free one.
+	// Port for clients. Default 0: any free one.
 	Port int
-	// Config adds broker settings, or replaces those of this package: topics are not made by themselves, one replica of
-	// everything, five partitions a piece for offsets and transactions, groups form without delay, and a broker that
-	// was killed is believed dead after 3 s (default 9 s, for which its successor would wait).
+	// Config adds broker settings, or replaces those of this package. These are: topics are not created automatically,
+	// everything has one replica, offsets and transactions have five partitions each, and groups form without delay. A
+	// killed broker counts as dead after 3 s. By default its successor would wait 9 s.
 	Config map[string]string
 
-	member *member // of a cluster; nil for a broker alone
+	member *member // in a cluster; nil for a single broker
 }
 
-// Kafka is a broker in a process of its own. The process is killed when this one ends, however that happens (Linux
-// only). Its methods are safe for concurrent use; those that start or end the process run one after the other.
+// Kafka is a broker in its own process. The process is killed when this one ends, however that happens (Linux only).
+// Its methods are safe for concurrent use. Those that start or end the process run one after the other.
 type Kafka struct {
 	dir     string
 	java    string
@@ -42,11 +42,12 @@ type Kafka struct {
 	member  *member
 
 	mu      sync.Mutex
-	process *process // nil when none was started since the last one ended
+	process *process // nil if none was started since the last one ended
 }
 
-// Start starts a broker and returns when it answers clients; ctx bounds the start, not the broker's life. When it does
-// not start, the error ends with the last lines of its log. The first start on a machine copies the jars, see [Jars].
+// Start starts a broker and returns when it answers clients. ctx bounds the start, not the broker's life. If the broker
+// does not start, the error ends with the last lines of its log. The first start on a machine copies the jars, see
+// [Jars].
 func Start(ctx context.Context, options Options) (*Kafka, error) {
 	if options.Dir == "" {
 		return nil, errors.New("start Apache Kafka: Options.Dir is empty: give a directory for its data")
@@ -108,11 +109,11 @@ func (k *Kafka) configure(ctx context.Context, config map[string]string) error {
 	return k.format(ctx)
 }
 
-// Addr is the HOST:PORT for a client's bootstrap servers. It stays the same over Restart.
+// Addr returns HOST:PORT for a client's bootstrap servers. Restart does not change it.
 func (k *Kafka) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(k.port)) }
 
-// Stop ends the broker in an orderly way and returns when the process has ended. One that does not end within 30 s is
-// killed, which is an error. To stop one that is not running does nothing.
+// Stop ends the broker in an orderly way and returns when the process has ended. A broker that does not end within 30 s
+// is killed, which is an error. Stop does nothing if the broker is not running.
 func (k *Kafka) Stop() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -122,7 +123,7 @@ func (k *Kafka) Stop() error {
 	}
 	k.process = nil
 	p.signal(syscall.SIGTERM)
-	p.signal(syscall.SIGCONT) // a paused one could not obey
+	p.signal(syscall.SIGCONT) // a paused process would not obey
 	select {
 	case <-p.ended:
 		return nil
@@ -133,7 +134,7 @@ func (k *Kafka) Stop() error {
 	}
 }
 
-// Kill ends the process as kill -9 does, paused or not, and returns when it has ended.
+// Kill ends the process as kill -9 does, paused or not. It returns when the process has ended.
 func (k *Kafka) Kill() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -144,7 +145,7 @@ func (k *Kafka) Kill() {
 }
 
 // Restart stops the broker if it runs, and starts it again with its data, settings and address. It returns when the
-// broker answers clients; ctx bounds the start.
+// broker answers clients. ctx bounds the start.
 func (k *Kafka) Restart(ctx context.Context) error {
 	if err := k.Stop(); err != nil {
 		return err
@@ -152,10 +153,10 @@ func (k *Kafka) Restart(ctx context.Context) error {
 	return k.start(ctx)
 }
 
-// Pause halts the process where it stands: connections stay open and nothing answers. It ends with Resume.
+// Pause freezes the process: connections stay open and nothing answers. Resume ends the pause.
 func (k *Kafka) Pause() { k.signal(syscall.SIGSTOP) }
 
-// Resume lets a paused process go on.
+// Resume continues a paused process.
 func (k *Kafka) Resume() { k.signal(syscall.SIGCONT) }
 
 func (k *Kafka) signal(s syscall.Signal) {

@@ -114,7 +114,7 @@ func admin(t *testing.T, addr string) *confluent.AdminClient {
 	return a
 }
 
-// metadata asks the broker once, for at most the given time.
+// metadata asks the broker once, within the given time.
 func metadata(t *testing.T, addr string, timeout time.Duration) error {
 	t.Helper()
 	_, err := admin(t, addr).GetMetadata(nil, true, int(timeout.Milliseconds()))

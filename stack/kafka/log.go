@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// logTailLines is how much of its log an error shows: a stack trace and what led to it.
+// logTailLines is the number of log lines that an error shows. It covers a stack trace and what led to it.
 const logTailLines = 40
 
 // logTail returns the last lines of the broker's log.

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// dieWithParent has the kernel kill the process when this one ends, and keeps a Ctrl-C on the terminal from it.
+// dieWithParent makes the kernel kill the process when this one ends. It also shields it from a Ctrl-C on the terminal.
 func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

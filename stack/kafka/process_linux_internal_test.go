@@ -15,7 +15,7 @@ import (
 	"ordertally/shared/clock/clocktest"
 )
 
-// running tells whether a process exists and is no zombie.
+// running reports whether a process exists and is not a zombie.
 func running(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(stat), ") Z ")
@@ -42,7 +42,7 @@ func TestProcess_OutlivesTheThreadThatAskedForIt(t *testing.T) {
 	ask = func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
 		if syscall.Gettid() == syscall.Getpid() {
-			go ask() // the main thread is the one that never ends; holding it leaves another one
+			go ask() // the main thread never ends; holding it forces another thread
 			<-t.Context().Done()
 			return
 		}

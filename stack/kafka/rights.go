@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// AddUser lets a user log in with SCRAM-SHA-512, on a listener that the broker's settings have for that.
+// AddUser lets a user log in with SCRAM-SHA-512. The broker's settings must have a listener for that.
 func (k *Kafka) AddUser(ctx context.Context, name, password string) error {
 	const iterations, sha512Mechanism = 4096, 2
 	salt := []byte(rand.Text())
@@ -39,14 +39,15 @@ func (k *Kafka) AddUser(ctx context.Context, name, password string) error {
 	})
 }
 
-// Right is what a user may do with one resource: a topic, a group or a transactional id, "*" for all of its kind, and
-// otherwise all whose names begin so when it ends in "*". Operations have Kafka's names, such as DESCRIBE_CONFIGS.
+// Right is what a user may do with one resource: a topic, a group or a transactional id. "*" means all of its kind. Any
+// other name that ends in "*" means all names with that prefix. Operations have Kafka's names, such as
+// DESCRIBE_CONFIGS.
 type Right struct {
 	Topic, Group, TransactionalID string
 	Operations                    []string
 }
 
-// Allow adds rights of a user, on a broker whose settings have an authorizer.
+// Allow gives rights to a user. The broker's settings must have an authorizer.
 func (k *Kafka) Allow(ctx context.Context, user string, rights ...Right) error {
 	request := kmsg.NewPtrCreateACLsRequest()
 	for _, right := range rights {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// settings of a single node that is broker and controller at once.
+// settings returns the settings of a single node that is both broker and controller.
 func settings(dataDir string, port, controllerPort int) map[string]string {
 	client, controller := "127.0.0.1:"+strconv.Itoa(port), "127.0.0.1:"+strconv.Itoa(controllerPort)
 	return map[string]string{
@@ -35,7 +35,7 @@ func settings(dataDir string, port, controllerPort int) map[string]string {
 		"share.coordinator.state.topic.min.isr":            "1",
 		"group.initial.rebalance.delay.ms":                 "0",
 
-		// The controller refuses a restarted broker until the session of the killed one has run out.
+		// The controller refuses a restarted broker until the killed one's session has expired.
 		"broker.session.timeout.ms":    "3000",
 		"broker.heartbeat.interval.ms": "500",
 		// 128 MiB by default, a quarter of the heap here.
@@ -43,7 +43,7 @@ func settings(dataDir string, port, controllerPort int) map[string]string {
 	}
 }
 
-// properties writes base with the caller's own settings over it as a Java properties file.
+// properties writes base, overridden by the caller's own settings, as a Java properties file.
 func properties(base, own map[string]string) ([]byte, error) {
 	all := maps.Clone(base)
 	maps.Copy(all, own)
@@ -60,9 +60,9 @@ func properties(base, own map[string]string) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// freePort picks a port nobody listens on, other than those taken. It stays below the range from which Linux takes the
-// ports of outgoing connections: there, a client that retries while the broker is down could be given the broker's own
-// port, connect to itself, and keep the broker from coming back.
+// freePort picks a port that nobody listens on and that is not in taken. It stays below the range from which Linux
+// takes the ports of outgoing connections. A client that retries while the broker is down could otherwise get the
+// broker's own port, connect to itself, and keep the broker from coming back.
 func freePort(taken ...int) (int, error) {
 	const first, end, tries = 20_000, 32_768, 100
 	var last error

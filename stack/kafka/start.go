@@ -14,8 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// jvm is what every Java process here gets: a bounded heap, and only the quick compiler, which starts a broker in three
-// quarters of the time.
+// jvm returns the options of every Java process here: a bounded heap, and only the quick compiler. With it a broker
+// starts in three quarters of the time.
 func (k *Kafka) jvm(class string, args ...string) []string {
 	return append([]string{
 		"-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dorg.apache.logging.log4j.level=INFO", "-cp", k.jars, class,
@@ -29,7 +29,7 @@ func newClusterID() string {
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// format writes the storage's first state under a new cluster id.
+// format initialises the storage under a new cluster id.
 func (k *Kafka) format(ctx context.Context) error {
 	id := newClusterID()
 	if k.member != nil {
@@ -72,11 +72,11 @@ func (k *Kafka) start(ctx context.Context) error {
 	return nil
 }
 
-// startPatience is the most that a start may take, whatever the caller's context allows: a broker that is not up by
-// then hangs. Three seconds are usual.
+// startPatience bounds a start, whatever the caller's context allows. A broker that is not up by then hangs. A start
+// usually takes three seconds.
 const startPatience = 2 * time.Minute
 
-// waitReady asks for the cluster's metadata until the broker is in it, which it is once it may lead partitions.
+// waitReady polls the cluster's metadata until the broker is in it. The broker is there once it may lead partitions.
 func waitReady(ctx context.Context, p *process, addr string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, errors.New("it does not answer"))
 	defer cancel()

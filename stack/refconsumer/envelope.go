@@ -22,12 +22,12 @@ type Header struct {
 	Value []byte
 }
 
-// Type of the messages that are counted. A record of another type is passed over.
+// Type is the type of the messages that are counted. Other records are skipped.
 const Type = "ORDER_CREATED"
 
 const uuid7 = `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`
 
-// always is the forms of the headers that every record has, as the table in docs/messages.md says.
+// always has the format of each header that every record has, from the table in docs/messages.md.
 var always = map[string]*regexp.Regexp{
 	"content-type":   whole(`application/json`),
 	"ce_specversion": whole(`1\.0`),
@@ -44,7 +44,7 @@ var always = map[string]*regexp.Regexp{
 	"ce_partitionprevious": whole(`[0-9]{20}`),
 }
 
-// sometimes is the forms of the headers that a record may have.
+// sometimes has the format of each optional header.
 var sometimes = map[string]*regexp.Regexp{
 	"ordertally_key":         whole(`[A-Za-z0-9_-]{64}`),
 	"ordertally_republished": whole(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z`),
@@ -55,20 +55,20 @@ var sometimes = map[string]*regexp.Regexp{
 
 func whole(form string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + form + `)$`) }
 
-// envelope is what the headers say.
+// envelope is the content of the headers.
 type envelope struct {
 	id, subject, lineage string
-	kind, time           string // as they stand there
+	kind, time           string // as written in the headers
 	at                   time.Time
 	sequence, previous   uint64
 }
 
-// content is a digest of what a message says: its type, its time and its value.
+// content is a digest of what a message says: its type, time and value.
 func (e *envelope) content(value []byte) [sha256.Size]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "%q %q %s", e.kind, e.time, value))
 }
 
-// numbers reads where in its lineage a message stands.
+// numbers reads the message's position in its lineage.
 func (e *envelope) numbers(values map[string]string) error {
 	var errs [3]error
 	e.sequence, errs[0] = strconv.ParseUint(values["ce_sequence"], 10, 64)
@@ -88,10 +88,11 @@ func (e *envelope) numbers(values map[string]string) error {
 	return nil
 }
 
-// errOther says that a record is of a type this program does not know. The envelope has its numbers when it bears any.
+// errOther says that this program does not know the record's type. The envelope still has its numbers, if there are
+// any.
 var errOther = errors.New("another type of message")
 
-// openEnvelope checks headers against the table. unknown lists those that are not in it, which are allowed.
+// openEnvelope checks headers against the table. unknown lists headers that are not in it. They are allowed.
 func openEnvelope(headers []Header) (e envelope, unknown []string, err error) {
 	values := map[string]string{}
 	for _, h := range headers {
@@ -101,7 +102,7 @@ func openEnvelope(headers []Header) (e envelope, unknown []string, err error) {
 		values[h.Name] = string(h.Value)
 	}
 	if kind, found := values["ce_type"]; found && kind != Type {
-		_ = e.numbers(values) // one that bears none covers none
+		_ = e.numbers(values) // a record without numbers covers none
 		return e, nil, errOther
 	}
 	for name, form := range always {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Figures of one day.
+// Figures are the figures of one day.
 type Figures struct {
 	Orders  int64
 	Revenue map[string]*big.Int // by currency, in minor units
@@ -23,7 +23,7 @@ type Ledger struct {
 	zone   *time.Location
 
 	mu         sync.Mutex
-	counted    map[string][sha256.Size]byte // what a message said, by ce_id
+	counted    map[string][sha256.Size]byte // what each message said, by ce_id
 	lineages   map[string]*Lineage
 	days       map[string]Figures // by date
 	duplicates int
@@ -32,7 +32,7 @@ type Ledger struct {
 	unknown    []string
 }
 
-// NewLedger returns a ledger whose days are those of zone.
+// NewLedger returns a ledger whose days are days in zone.
 func NewLedger(schema *Schema, zone *time.Location) *Ledger {
 	return &Ledger{
 		schema:   schema,
@@ -43,7 +43,7 @@ func NewLedger(schema *Schema, zone *time.Location) *Ledger {
 	}
 }
 
-// order is what a Ledger reads of the value.
+// order is what a Ledger reads from the value.
 type order struct {
 	ID       string    `json:"id"`
 	Currency string    `json:"currency"`
@@ -55,8 +55,8 @@ type order struct {
 	} `json:"lines"`
 }
 
-// Take counts a record, unless it was counted before or is of another type. A record that breaks the contract, or bears
-// the ce_id of another message, is an error and changes nothing.
+// Take counts a record, unless it was counted before or has another type. A record that breaks the contract, or has the
+// ce_id of another message, is an error and changes nothing.
 func (l *Ledger) Take(r Record) error {
 	e, headers, err := openEnvelope(r.Headers)
 	if errors.Is(err, errOther) {
@@ -92,7 +92,7 @@ func (l *Ledger) Take(r Record) error {
 		return fmt.Errorf("message %s came before and said something else: one of the two is forged", e.id)
 	}
 	if !again && lineage.Covers(e.sequence) {
-		l.covered++ // counted all the same: anybody can write any number
+		l.covered++ // counted anyway, because anybody can write any number
 	}
 	l.unknown = append(append(l.unknown, headers...), members...)
 	lineage.Cover(e.previous, e.sequence)
@@ -115,7 +115,7 @@ func (l *Ledger) Take(r Record) error {
 	return nil
 }
 
-// lineage returns which numbers of a lineage are dealt with. l.mu is held.
+// lineage returns which numbers of a lineage are dealt with. The caller holds l.mu.
 func (l *Ledger) lineage(name string) *Lineage {
 	if l.lineages[name] == nil {
 		l.lineages[name] = &Lineage{}
@@ -123,7 +123,7 @@ func (l *Ledger) lineage(name string) *Lineage {
 	return l.lineages[name]
 }
 
-// agrees checks what headers, key and value say twice.
+// agrees checks what headers, key and value say redundantly.
 func (o *order) agrees(e envelope, r Record) error {
 	total := new(big.Int)
 	for _, line := range o.Lines {
@@ -153,29 +153,29 @@ func (l *Ledger) Day(date string) (orders int64, revenue map[string]string) {
 	return l.days[date].Orders, revenue
 }
 
-// Orders is how many orders were counted.
+// Orders returns how many orders were counted.
 func (l *Ledger) Orders() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.counted)
 }
 
-// Duplicates is how many records came again.
+// Duplicates returns how many records came again.
 func (l *Ledger) Duplicates() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.duplicates
 }
 
-// Covered is how many messages were counted although their number had been dealt with: somebody wrote numbers that are
-// not its own.
+// Covered returns how many messages were counted although their number had been dealt with. Somebody then wrote numbers
+// that are not its own.
 func (l *Ledger) Covered() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.covered
 }
 
-// Complete says whether no number below the highest of any lineage is still to come.
+// Complete reports whether every lineage has all numbers up to its highest.
 func (l *Ledger) Complete() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,7 +187,7 @@ func (l *Ledger) Complete() bool {
 	return true
 }
 
-// Undocumented lists headers and members that the documents do not name. They are allowed, but a consumer's author
+// Undocumented lists headers and members that the documents do not name. They are allowed, but the author of a consumer
 // would like to know.
 func (l *Ledger) Undocumented() []string {
 	l.mu.Lock()

@@ -2,15 +2,15 @@ package refconsumer
 
 import "slices"
 
-// Lineage is which numbers of a ce_lineage are dealt with: read, or never to be published.
+// Lineage tells which numbers of a ce_lineage are dealt with: read, or never to be published.
 type Lineage struct {
-	covered []interval // ascending, apart from each other
+	covered []interval // ascending and disjoint
 }
 
-// interval is the numbers after From up to and with To.
+// interval is the numbers after From, up to and including To.
 type interval struct{ From, To uint64 }
 
-// Covers says whether a number is dealt with.
+// Covers reports whether a number is dealt with.
 func (l *Lineage) Covers(sequence uint64) bool {
 	return slices.ContainsFunc(l.covered,
 		func(known interval) bool { return known.From < sequence && sequence <= known.To })
@@ -34,7 +34,7 @@ func (l *Lineage) Cover(previous, sequence uint64) {
 	l.covered = slices.Insert(apart, at, added)
 }
 
-// Complete says whether nothing up to the highest number is still to come.
+// Complete reports whether all numbers up to the highest are dealt with.
 func (l *Lineage) Complete() bool {
 	return len(l.covered) == 0 || len(l.covered) == 1 && l.covered[0].From == 0
 }

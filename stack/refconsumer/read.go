@@ -8,8 +8,8 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// Read has ledger take every committed record of the topic from the earliest on, as a member of the consumer group,
-// until ctx ends. A record that breaks the contract ends it with an error that says where the record stands.
+// Read passes every committed record of the topic to ledger, from the earliest on, until ctx ends. It joins the
+// consumer group. A record that breaks the contract ends Read. The error tells where the record is.
 func Read(ctx context.Context, brokers, topic, group string, ledger *Ledger) (err error) {
 	consumer, err := kafka.NewConsumer(&kafka.ConfigMap{
 		"bootstrap.servers": brokers, "group.id": group,

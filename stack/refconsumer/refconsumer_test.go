@@ -51,7 +51,7 @@ func schema(t *testing.T) *Schema {
 	return s
 }
 
-// TestSchema_OnExamples has the published schema accept what order writes and refuse what it must not write.
+// TestSchema_OnExamples checks that the published schema accepts what order writes and refuses what it must not write.
 func TestSchema_OnExamples(t *testing.T) {
 	s := schema(t)
 	for _, kind := range []string{"valid", "refused"} {
@@ -88,7 +88,7 @@ func TestSchema_OnExamples(t *testing.T) {
 	}
 }
 
-// TestSchema_AgreesWithPython asks the validator of another project about the schema and the same examples.
+// TestSchema_AgreesWithPython checks the schema and the same examples with another project's validator.
 func TestSchema_AgreesWithPython(t *testing.T) {
 	const program = `
 import glob, json, sys
@@ -112,7 +112,7 @@ for file in glob.glob(sys.argv[2] + "*/*.json"):
 	}
 }
 
-// TestHeaders_AreThoseOfTheTable compares the table in docs/messages.md with what is checked here.
+// TestHeaders_AreThoseOfTheTable compares the table in docs/messages.md with the checks here.
 func TestHeaders_AreThoseOfTheTable(t *testing.T) {
 	text, err := os.ReadFile("../../docs/messages.md")
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// Schema is a JSON Schema (2020-12), of which it knows what the published one uses. Any other keyword is an error of
-// LoadSchema: none is passed over in silence.
+// Schema is a JSON Schema (2020-12). It knows only the keywords of the published one. Any other keyword is an error of
+// LoadSchema, so none is ignored silently.
 type Schema struct {
 	ID string `json:"$id"`
 
@@ -66,8 +66,8 @@ func LoadSchema(file string) (*Schema, error) {
 	return s, nil
 }
 
-// Check says where value breaks the schema, by JSON Pointer. unknown lists the members that the schema does not
-// describe, which it allows.
+// Check tells where value breaks the schema, by JSON Pointer. unknown lists members that the schema does not describe.
+// They are allowed.
 func (s *Schema) Check(value []byte) (unknown []string, err error) {
 	in := json.NewDecoder(bytes.NewReader(value))
 	in.UseNumber()
@@ -155,7 +155,7 @@ func (c *check) text(at string, s *Schema, text string) {
 	}
 }
 
-// number returns the type of a number. Only what is written as an integer of 64 bits is one here.
+// number returns the type of a number. Only a number written as a 64-bit integer counts as an integer.
 func (c *check) number(at string, s *Schema, text json.Number) (kind string) {
 	number, err := strconv.ParseInt(text.String(), 10, 64)
 	if err != nil {

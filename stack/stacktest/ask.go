@@ -20,13 +20,13 @@ func Get(url string) (status int, err error) {
 	return response.StatusCode, response.Body.Close()
 }
 
-// Healthy tells whether a URL is answered with 200.
+// Healthy reports whether a URL answers 200.
 func Healthy(url string) bool {
 	status, err := Get(url)
 	return err == nil && status == http.StatusOK
 }
 
-// Text returns what is answered, with 200.
+// Text returns the body of an answer, which must be a 200.
 func Text(t testing.TB, url string) string {
 	t.Helper()
 	response, err := http.Get(url)
@@ -41,7 +41,7 @@ func Text(t testing.TB, url string) string {
 	return string(body)
 }
 
-// GetJSON decodes what is answered, with 200.
+// GetJSON decodes an answer, which must be a 200.
 func GetJSON(t testing.TB, url string, into any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(Text(t, url)), into); err != nil {
@@ -49,8 +49,8 @@ func GetJSON(t testing.TB, url string, into any) {
 	}
 }
 
-// Lag returns how many messages an activity service has to count yet. It is endless until the service is ready: there
-// is no such metric then.
+// Lag returns how many messages an activity service has still to count. It is infinite until the service is ready,
+// because the metric does not exist before.
 func Lag(t testing.TB, ops string) float64 {
 	t.Helper()
 	if !Healthy("http://" + ops + "/readyz") {

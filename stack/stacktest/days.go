@@ -12,7 +12,7 @@ import (
 	"ordertally/order/retail"
 )
 
-// RealFiles are the three days of real orders.
+// RealFiles returns the files with the three days of real orders.
 func RealFiles(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("../../testdata/online-retail/*.csv")
@@ -22,7 +22,7 @@ func RealFiles(t testing.TB) []string {
 	return files
 }
 
-// ImportRealOrders imports the three days and returns what became of them.
+// ImportRealOrders imports the three days and returns the summary.
 func ImportRealOrders(ctx context.Context, base string, o retail.Options) (retail.Summary, error) {
 	files, err := filepath.Glob("../../testdata/online-retail/*.csv")
 	if err != nil {
@@ -36,7 +36,7 @@ func ImportRealOrders(ctx context.Context, base string, o retail.Options) (retai
 	return retail.Import(ctx, files, shop, o)
 }
 
-// Figures are what a test checks of a day.
+// Figures are the figures of a day that a test checks.
 type Figures struct {
 	Count   int64            `json:"count"`
 	Items   int64            `json:"items"`
@@ -44,15 +44,15 @@ type Figures struct {
 	Revenue map[string]int64 `json:"revenue"`
 }
 
-// RealDays has the figures of the three days in Europe/London, computed from the CSV files: of invoices that are not
-// cancelled and whose quantities are all positive.
+// RealDays has the figures of the three days in Europe/London. They were computed from the CSV files, from invoices
+// that are not cancelled and have only positive quantities.
 var RealDays = map[string]Figures{
 	"2010-12-01": {Count: 136, Revenue: map[string]int64{"GBP": 5896079}},
 	"2010-12-02": {Count: 143, Revenue: map[string]int64{"GBP": 4774838}},
 	"2010-12-03": {Count: 73, Revenue: map[string]int64{"GBP": 4694371}},
 }
 
-// RealOrders is how many orders they have.
+// RealOrders is the number of orders of these days.
 const RealOrders = 136 + 143 + 73
 
 // Day asks the activity service for a day of orders.
@@ -63,7 +63,7 @@ func Day(t testing.TB, base, date, zone string) Figures {
 	return f
 }
 
-// CountedRealOrders is how many orders of the three days are counted.
+// CountedRealOrders returns how many orders of the three days are counted.
 func CountedRealOrders(t testing.TB, base string) int64 {
 	t.Helper()
 	var total int64
@@ -85,7 +85,7 @@ func CheckRealDays(t testing.TB, base string) {
 	}
 }
 
-// CountedLately is how many orders today and the day before have: a test that runs over midnight finds them all.
+// CountedLately returns the number of orders of today and yesterday, so a test that runs over midnight finds them all.
 func CountedLately(t testing.TB, base string) int64 {
 	t.Helper()
 	yesterday := time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)

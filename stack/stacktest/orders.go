@@ -30,7 +30,7 @@ func PlaceOrder(base, reference string) (status int, err error) {
 	return response.StatusCode, response.Body.Close()
 }
 
-// Place posts one order with these lines, in JSON.
+// Place posts one order with these lines, given as JSON.
 func (s *Services) Place(lines string) {
 	s.t.Helper()
 	body := fmt.Sprintf(`{"currency":"GBP","lines":[%s]}`, lines)
@@ -44,7 +44,7 @@ func (s *Services) Place(lines string) {
 	}
 }
 
-// PlaceWithKey posts one small order with an API key; "" is none.
+// PlaceWithKey posts one small order with an API key. "" means no key.
 func PlaceWithKey(t testing.TB, base, key string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/orders", strings.NewReader(oneLine))
@@ -63,7 +63,7 @@ func PlaceWithKey(t testing.TB, base, key string) {
 	}
 }
 
-// Acknowledged notes the ids of orders that were answered with 201.
+// Acknowledged records the ids of orders that were answered with 201.
 type Acknowledged struct {
 	mu  sync.Mutex
 	IDs []string
@@ -88,7 +88,7 @@ func (a *Acknowledged) Place(base string) bool {
 	return true
 }
 
-// InTopicOnce waits until everything acknowledged is in the topic, and checks that it is there once, by order and by
+// InTopicOnce waits until everything acknowledged is in the topic. It checks that each is there once, by order and by
 // lineage and slot.
 func (a *Acknowledged) InTopicOnce(t testing.TB, address string) {
 	t.Helper()

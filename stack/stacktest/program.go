@@ -19,23 +19,23 @@ import (
 	"ordertally/shared/clock/clocktest"
 )
 
-// Nowhere is the address of a Kafka that is away.
+// Nowhere is the address of a Kafka that cannot be reached.
 const Nowhere = "127.0.0.1:1"
 
-// Serving says how Serve starts a program. Only Program is needed.
+// Serving tells how Serve starts a program. Only Program is required.
 type Serving struct {
 	Program string // its path
-	Data    string // its file; "" is one in a new directory
-	Kafka   string // "" is Nowhere
-	// Host to listen on with the API; "" is 127.0.0.1, which is where the ops listener is in any case.
+	Data    string // its file; "" means one in a new directory
+	Kafka   string // "" means Nowhere
+	// Host is where the API listens; "" means 127.0.0.1. The ops listener is always there.
 	Host  string
-	Args  []string // beside those for the above
-	Env   []string // beside this process's
+	Args  []string // besides those for the fields above
+	Env   []string // besides this process's
 	Under []string // a command that runs the program, such as taskset -c 0
-	Log   *os.File // takes what it prints; nil keeps that for Program.Log
+	Log   *os.File // takes the output; nil keeps it for Program.Log
 }
 
-// Program is a process that runs until the test ends, or ends by itself.
+// Program is a process that runs until it ends by itself or the test ends.
 type Program struct {
 	Path     string
 	Data     string
@@ -47,7 +47,7 @@ type Program struct {
 	log output
 }
 
-// Serve starts the service that a program is, on free ports, and returns when it says that it has started.
+// Serve starts a service program on free ports. It returns when the program says that it has started.
 func Serve(t testing.TB, s Serving) *Program {
 	t.Helper()
 	api := FreePort(t)
@@ -71,7 +71,7 @@ func Serve(t testing.TB, s Serving) *Program {
 	return p
 }
 
-// Run starts a program with its arguments as they are. Of s it uses what is neither an address nor the file.
+// Run starts a program with exactly its arguments. It ignores the addresses and the file in s.
 func Run(t testing.TB, s Serving) *Program {
 	t.Helper()
 	command := append(append(append([]string{}, s.Under...), s.Program), s.Args...)
@@ -89,7 +89,7 @@ func Run(t testing.TB, s Serving) *Program {
 	}
 	go func() {
 		defer close(p.Exited)
-		_ = p.Cmd.Wait() // its state says how it ended
+		_ = p.Cmd.Wait() // its state tells how it ended
 	}()
 	t.Cleanup(func() {
 		p.Kill()
@@ -100,7 +100,7 @@ func Run(t testing.TB, s Serving) *Program {
 	return p
 }
 
-// AwaitStart returns when the service says on its ops listener that it has started.
+// AwaitStart returns when the service's ops listener says that it has started.
 func (p *Program) AwaitStart() {
 	p.t.Helper()
 	clocktest.Eventually(p.t, filepath.Base(p.Path)+" has started", func() bool {
@@ -114,22 +114,22 @@ func (p *Program) AwaitStart() {
 	})
 }
 
-// URL is the base of the API.
+// URL returns the base URL of the API.
 func (p *Program) URL() string {
 	_, port, _ := net.SplitHostPort(p.API)
 	return "http://" + net.JoinHostPort("127.0.0.1", port)
 }
 
-// Log is what the program has printed until now.
+// Log returns what the program has printed so far.
 func (p *Program) Log() string { return p.log.tail(-1) }
 
-// Kill kills the process, unless it has ended, and returns when it is gone.
+// Kill kills the process if it still runs. It returns when the process is gone.
 func (p *Program) Kill() {
 	_ = p.Cmd.Process.Kill()
 	<-p.Exited
 }
 
-// ExitCode waits for the process to end by itself; -1 is a death by a signal.
+// ExitCode waits for the process to end by itself. It returns -1 if a signal ended it.
 func (p *Program) ExitCode(limit time.Duration) int {
 	p.t.Helper()
 	select {
@@ -140,7 +140,7 @@ func (p *Program) ExitCode(limit time.Duration) int {
 	return p.Cmd.ProcessState.ExitCode()
 }
 
-// Ends sends a signal and wants an exit with 0 within the limit.
+// Ends sends a signal and expects an exit with 0 within the limit.
 func (p *Program) Ends(signal syscall.Signal, limit time.Duration) {
 	p.t.Helper()
 	if err := p.Cmd.Process.Signal(signal); err != nil {
@@ -153,8 +153,8 @@ func (p *Program) Ends(signal syscall.Signal, limit time.Duration) {
 	p.t.Logf("%v: stopped in %s", signal, time.Since(began).Round(10*time.Millisecond))
 }
 
-// Command runs a verb and returns what it said, standard output before standard error, and its exit code; -1 when it
-// does not end within a minute.
+// Command runs a verb. It returns the output, standard output before standard error, and the exit code. The code is -1
+// if the verb does not end within a minute.
 func Command(t testing.TB, env []string, path string, args ...string) (said string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -173,8 +173,8 @@ func Command(t testing.TB, env []string, path string, args ...string) (said stri
 	return stdout.String() + stderr.String(), cmd.ProcessState.ExitCode()
 }
 
-// FreePort picks a port from below the range of outgoing connections: there, a client that retries while the process is
-// down could connect to itself and keep the port.
+// FreePort picks a port below the range of outgoing connections. In that range, a client that retries while the process
+// is down could connect to itself and keep the port.
 func FreePort(t testing.TB) (address string) {
 	t.Helper()
 	const first, end, tries = 20_000, 32_768, 100
@@ -205,7 +205,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// tail returns the last bytes, all of them with -1.
+// tail returns the last bytes, or all with -1.
 func (o *output) tail(bytes int) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

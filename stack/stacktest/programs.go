@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// built holds the programs of this test binary.
+// built holds the programs that this test binary has built.
 var built struct {
 	sync.Mutex
 	dir   string

@@ -1,5 +1,5 @@
-// Package stacktest has what the tests of both services share: the services in the test's own process or as programs,
-// questions to them, orders to place, and topics to look into. Paths are those of a package directly below stack.
+// Package stacktest has what the tests of both services share. It runs the services in the test's own process or as
+// programs, asks them questions, places orders, and reads topics. Paths are relative to a package directly below stack.
 package stacktest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"ordertally/shared/service"
 )
 
-// Services is both services in this process, against a broker that runs elsewhere.
+// Services runs both services in this process, against a broker that runs elsewhere.
 type Services struct {
 	Order     *orderd.Service
 	Brokers   string // may be changed before a start
@@ -31,17 +31,17 @@ type Services struct {
 	config   orderd.Config
 }
 
-// Addresses of the four listeners, kept over a restart.
+// Addresses are the addresses of the four listeners. A restart keeps them.
 type Addresses struct{ Order, OrderOps, Activity, ActivityOps string }
 
-// StartServices starts both services on free ports with files in dir and stops them at the end of the test. Their
-// files must be whole then.
+// StartServices starts both services on free ports, with files in dir. They stop when the test ends. Their files must
+// be sound then.
 func StartServices(t testing.TB, dir, brokers string) *Services {
 	t.Helper()
 	return StartServicesWith(t, dir, brokers, orderd.Config{})
 }
 
-// StartServicesWith is StartServices with settings of order. Its addresses, file and broker are the test's.
+// StartServicesWith is StartServices with settings of order. The test sets its addresses, file and broker.
 func StartServicesWith(t testing.TB, dir, brokers string, config orderd.Config) *Services {
 	t.Helper()
 	const free = "127.0.0.1:0"
@@ -57,7 +57,7 @@ func StartServicesWith(t testing.TB, dir, brokers string, config orderd.Config) 
 	return s
 }
 
-// check wants both files to be whole.
+// check checks that both files are sound.
 func (s *Services) check() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -72,7 +72,7 @@ func (s *Services) check() {
 	}
 }
 
-// Start starts them again, after Stop. What they complain of is shown when the test fails.
+// Start starts them again after Stop. Their complaints are shown if the test fails.
 func (s *Services) Start() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -123,8 +123,8 @@ func (s *Services) Stop() {
 	s.Order, s.activity = nil, nil
 }
 
-// OrderURL is the base of order's API.
+// OrderURL returns the base URL of order's API.
 func (s *Services) OrderURL() string { return "http://" + s.Addresses.Order }
 
-// ActivityURL is the base of activity's API.
+// ActivityURL returns the base URL of activity's API.
 func (s *Services) ActivityURL() string { return "http://" + s.Addresses.Activity }

@@ -11,7 +11,8 @@ import (
 	"ordertally/shared/kafka/brokertest"
 )
 
-// CheckTopic reads the whole topic as a reader of committed records: each order stands there once, with every header.
+// CheckTopic reads the whole topic as a reader of committed records. It checks that each order is there once, with
+// every header.
 func CheckTopic(t testing.TB, address string, want int) {
 	t.Helper()
 	records := brokertest.ReadAll(t, address, event.Topic)
@@ -48,7 +49,7 @@ func Decode(t testing.TB, r kafka.Record) (cloudevent.Envelope, event.Order) {
 	return envelope, order
 }
 
-// WithoutLineage returns the headers of a message as a program writes them that has no outbox.
+// WithoutLineage returns the headers of a message as a program without an outbox writes them.
 func WithoutLineage(headers []cloudevent.Header) []cloudevent.Header {
 	ours := []string{
 		cloudevent.HeaderLineage, cloudevent.HeaderSequence, cloudevent.HeaderPrevious,

@@ -23,7 +23,7 @@ type cancelCmd struct {
 	Yes    bool   `help:"Do not ask for confirmation, as on a terminal." short:"y"`
 }
 
-// Run cancels the order, after one confirmation on a terminal.
+// Run cancels the order. On a terminal it asks for confirmation first.
 func (c *cancelCmd) Run(ctx context.Context) error {
 	var confirm io.Reader
 	if !c.Yes && isatty.IsTerminal(os.Stdin.Fd()) {
@@ -37,7 +37,7 @@ var errNotConfirmed = errors.New("the order is not cancelled: the answer was not
 func (c *cancelCmd) run(ctx context.Context, confirm io.Reader, out io.Writer) error {
 	if confirm != nil {
 		fmt.Fprintf(out, "Cancel order %s for ever? [y/N] ", c.ID)
-		answer, _ := bufio.NewReader(confirm).ReadString('\n') // the end of the input is no yes
+		answer, _ := bufio.NewReader(confirm).ReadString('\n') // end of input means no
 		if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
 			return errNotConfirmed
 		}

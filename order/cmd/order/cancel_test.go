@@ -25,7 +25,7 @@ func TestCancel_AsksOnceOnATerminal(t *testing.T) {
 	for answer, cancels := range map[string]bool{"y\n": true, "Yes\n": true, "n\n": false, "": false, "-": true} {
 		command := cancelCmd{remote: remote{Target: service.URL, Output: "table"}, ID: place(), Reason: "twice"}
 		var confirm io.Reader
-		if answer != "-" { // no terminal
+		if answer != "-" { // not a terminal
 			confirm = strings.NewReader(answer)
 		}
 		var out strings.Builder

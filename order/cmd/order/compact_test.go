@@ -18,7 +18,7 @@ import (
 	"ordertally/shared/outbox"
 )
 
-// A file goes on after it was compacted: the orders are there, and slots go on where they were.
+// A compacted file stays usable: the orders are there, and slots continue.
 func TestCompact_LeavesAFileThatGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
 	db, store, box := openStore(t, path)

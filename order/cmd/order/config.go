@@ -22,7 +22,7 @@ type configCheckCmd struct {
 	orderd.Config
 }
 
-// Run says what serve would refuse.
+// Run reports what serve would refuse.
 func (c *configCheckCmd) Run(ctx context.Context) error {
 	_, refused := orderd.New(c.Config, zerolog.Nop())
 	return service.Check(ctx, os.Stdout, orderstore.Format, &c.Config.Config, refused)

@@ -20,7 +20,7 @@ import (
 	"ordertally/shared/parked/parkedverbs"
 )
 
-// TestOutbox_TheVerbsPassADamagedMessageAndNameIt: ls in each form, and retry of all.
+// TestOutbox_TheVerbsPassADamagedMessageAndNameIt tries ls in each format, and retry of all.
 func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	service.PublishWithout("sick")
@@ -71,7 +71,7 @@ func TestOutbox_TheVerbsPassADamagedMessageAndNameIt(t *testing.T) {
 		!strings.Contains(text, `{"corrupt":["`+bad.ID+`"]}`) {
 		t.Errorf("as lines:\n%s", text)
 	}
-	var waiting orders.WaitingPage // it cannot be told that it is a parked one
+	var waiting orders.WaitingPage // nothing shows that it is a parked one
 	if err := json.Unmarshal([]byte(ls("json", true)), &waiting); err != nil || len(waiting.Waiting) != 0 ||
 		!slices.Equal(waiting.Corrupt, []int64{int64(bad.Sequence)}) {
 		t.Errorf("the waiting ones: %+v, %v", waiting, err)

@@ -31,14 +31,14 @@ type importCmd struct {
 	RetryFor    time.Duration `default:"60s" help:"How long to repeat a request that the service does not answer, or answers with \"later\"."`
 }
 
-// Run imports the files. On a terminal it shows a progress bar; the summary is one line on standard error.
+// Run imports the files. On a terminal it shows a progress bar. The summary is one line on standard error.
 func (c *importCmd) Run(ctx context.Context) error {
 	return c.run(ctx, os.Stderr, isatty.IsTerminal(os.Stderr.Fd()))
 }
 
-// run writes the summary to stderr. If something is wrong, the summary is part of the error, so that there is one line
-// still. A file of which nothing was placed is an error too, even if each of its invoices was rejected: it is likely
-// not the file that its owner thinks it is.
+// run writes the summary to stderr. If something went wrong, the summary is part of the error, so that there is still
+// only one line. A file from which nothing was placed is an error too, even if each of its invoices was rejected. It is
+// probably the wrong file.
 func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) error {
 	shop, err := c.connect()
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *importCmd) run(ctx context.Context, stderr io.Writer, terminal bool) er
 		retail.Options{Dialect: dialect, Concurrency: c.Concurrency, Progress: bar.show},
 	)
 	bar.clear()
-	if summary.Files == 0 { // a file could not be read: there is nothing to sum up
+	if summary.Files == 0 { // no file could be read, so there is nothing to sum up
 		return err
 	}
 	written := rejects.publish(func(w io.Writer) error { return retail.WriteRejects(w, summary.Rejects) })
@@ -97,7 +97,7 @@ func (c *importCmd) connect() (*orders.Client, error) {
 	}
 	retryFor := c.RetryFor
 	if retryFor == 0 {
-		retryFor = -1 // the client's word for one attempt
+		retryFor = -1 // to the client, one attempt
 	}
 	connected, err := c.Connect(client.Config{URL: c.Target, RetryFor: retryFor}, orderNames)
 	return &orders.Client{Client: connected}, err
@@ -132,7 +132,7 @@ func (c *importCmd) describe(s *retail.Summary, took time.Duration) string {
 	return line
 }
 
-// listed names the first few.
+// listed names the first few things.
 func listed(things []string) string {
 	const most = 3
 	if more := len(things) - most; more > 0 {
@@ -148,9 +148,9 @@ func plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// bar is the progress bar, made when the first progress tells its length.
+// bar is the progress bar. The first progress report creates it, because only then is the length known.
 type bar struct {
-	out      io.Writer // nil off a terminal
+	out      io.Writer // nil without a terminal
 	progress *progressbar.ProgressBar
 }
 
@@ -172,7 +172,7 @@ func (b *bar) show(done, total int) {
 			progressbar.OptionThrottle(50*time.Millisecond),
 			progressbar.OptionClearOnFinish())
 	}
-	_ = b.progress.Set(done) // a bar that cannot be drawn is no reason to stop
+	_ = b.progress.Set(done) // failing to draw the bar must not stop the import
 }
 
 func (b *bar) clear() {

@@ -135,7 +135,7 @@ func TestImport_FindsWhatIsWrongBeforeItSendsAnything(t *testing.T) {
 	}
 }
 
-// A device is one like this; a test that fails must not be able to replace a real one.
+// The pipe stands for a device. A failing test must not be able to replace a real one.
 func TestReport_DoesNotReplaceAPipe(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	c := command(service.URL, day("2010-12-03"))
@@ -260,7 +260,7 @@ func TestReport_IsItsOwnersAndFollowsNoLink(t *testing.T) {
 		t.Fatalf("left behind: %v, %v; something was sent: %v", entries, err, service.Transactions() != before)
 	}
 
-	// One that stands there already, for others to read, is replaced. A hard link is no way to what it names either.
+	// An existing file that others can read is replaced. A hard link does not lead to its other name either.
 	c := command(service.URL, day("2010-12-03"))
 	c.Rejects = filepath.Join(dir, "rejects.csv")
 	if err := os.Link(victim, c.Rejects); err != nil {

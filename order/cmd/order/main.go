@@ -1,4 +1,4 @@
-// Command order runs the order service and talks to one that runs.
+// Command order runs the order service and talks to a running one.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"ordertally/shared/settings"
 )
 
-// commands are the verbs, a file each.
+// commands are the verbs. Each has its own file.
 type commands struct {
 	Serve   serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
 	Import  importCmd           `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`

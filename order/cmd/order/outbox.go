@@ -14,7 +14,7 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-// outboxCmd are the operators' verbs for messages that are parked.
+// outboxCmd holds the operators' verbs for parked messages.
 type outboxCmd struct {
 	Ls      outboxLsCmd                       `cmd:"" help:"List the parked messages, which failed too often. With --waiting, list those that are retried."`
 	Show    parkedverbs.Show[outboxRemote]    `cmd:"" help:"Show a parked message with its payload and history, as JSON."`
@@ -53,7 +53,7 @@ type outboxLsCmd struct {
 	Waiting bool `help:"List the messages that were refused and will be retried, and those waiting behind them, instead of the parked ones."`
 }
 
-// Run lists on standard output.
+// Run writes the list to standard output.
 func (c *outboxLsCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
@@ -85,7 +85,7 @@ type outboxReclaimCmd struct {
 	Reason string       `help:"Why; kept in each audit entry." required:""`
 }
 
-// Run writes how many were reclaimed to standard output.
+// Run writes the number of reclaimed messages to standard output.
 func (c *outboxReclaimCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *outboxReclaimCmd) run(ctx context.Context, out io.Writer) error {
@@ -102,7 +102,7 @@ type outboxPartitionsCmd struct {
 	N      int          `arg:"" name:"number" help:"How many partitions there are to be: at most those of the topic."`
 }
 
-// Run writes to standard output from which sequence number on it counts.
+// Run writes to standard output the sequence number from which the new partitions count.
 func (c *outboxPartitionsCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *outboxPartitionsCmd) run(ctx context.Context, out io.Writer) error {

@@ -18,10 +18,10 @@ const (
 	activityKeyVariable = "ACTIVITY_API_KEY"
 )
 
-// orderNames are what the flags for the order service are called.
+// orderNames are the names of the flags for the order service.
 var orderNames = access.Names{Target: "--target", Variable: keyVariable}
 
-// remote is a running service and how to write what it answers.
+// remote is a running service and the format of its answers.
 type remote struct {
 	Target string `default:"http://127.0.0.1:8080" help:"URL of the order service."`
 	access.Flags

@@ -10,15 +10,15 @@ import (
 )
 
 // report is a file that appears whole or not at all. It is written under another name and renamed at the end. Renaming
-// replaces a file and follows no link. Its owner alone can read it. The zero report is written nowhere.
+// replaces a file and follows no link. Only its owner can read it. The zero report is written nowhere.
 type report struct {
 	file *os.File
 	path string // "" when the file is written in place: a device or a pipe cannot be replaced
 }
 
-// createReport makes sure that path can be written, and changes nothing there yet. "" is the zero report, "-" standard
-// output. A link is refused, because whoever made it could otherwise choose what is overwritten. So is a file that is
-// read.
+// createReport makes sure that path can be written, but does not change anything there yet. "" is the zero report, "-"
+// is standard output. A link is refused, because whoever made it could choose which file is overwritten. A file that is
+// being imported is refused too.
 func createReport(path string, read []string) (*report, error) {
 	switch path {
 	case "":
@@ -33,7 +33,8 @@ func createReport(path string, read []string) (*report, error) {
 	case err == nil && info.Mode()&os.ModeSymlink != 0:
 		return nil, fmt.Errorf("%s is a symbolic link: name the file itself, or - for standard output", path)
 	case err == nil && !info.Mode().IsRegular():
-		// Without O_NONBLOCK, opening a named pipe that nobody reads would block the command, even for signals.
+		// Without O_NONBLOCK, opening a named pipe that nobody reads would block the command. Not even a signal would
+		// end it.
 		//nolint:gosec // the caller's choice
 		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 		if errors.Is(err, syscall.ENXIO) {
@@ -46,14 +47,14 @@ func createReport(path string, read []string) (*report, error) {
 			return nil, fmt.Errorf("%s is one of the files to import: name another", path)
 		}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // O_EXCL, and for the owner alone
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // O_EXCL, and readable by the owner only
 	if err != nil {
 		return nil, err
 	}
 	return &report{file: f, path: path}, nil
 }
 
-// publish writes the report and gives it its name.
+// publish writes the report and gives it its final name.
 func (r *report) publish(write func(io.Writer) error) error {
 	if r.file == nil {
 		return nil
@@ -73,7 +74,7 @@ func (r *report) publish(write func(io.Writer) error) error {
 	return os.Rename(r.file.Name(), r.path)
 }
 
-// discard removes a report that was not published. After publish it does nothing.
+// discard removes a report that was not published. It does nothing after publish.
 func (r *report) discard() {
 	if r.file == nil {
 		return

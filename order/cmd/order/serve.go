@@ -17,7 +17,7 @@ type serveCmd struct {
 	orderd.Config
 }
 
-// Run runs the service until ctx ends or the service fails. The exit code of a fenced one is 3.
+// Run runs the service until ctx ends or the service fails. A fenced service exits with code 3.
 func (c *serveCmd) Run(ctx context.Context) error {
 	err := service.Run(ctx, "order", &c.Config.Config, func(logger zerolog.Logger) (lifecycle.Service, error) {
 		return orderd.New(c.Config, logger)

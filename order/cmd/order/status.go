@@ -41,7 +41,7 @@ func (c *statusCmd) run(ctx context.Context, out io.Writer) error {
 	return writeStatus(out, &report.Value, waiting.Value.Waiting)
 }
 
-// shownWaiting is how many refused messages the status names.
+// shownWaiting is the number of refused messages that the status names.
 const shownWaiting = 3
 
 func writeStatus(out io.Writer, r *orders.Report, waiting []orders.WaitingMessage) error {

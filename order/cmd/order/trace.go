@@ -18,7 +18,7 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-// traceCmd follows one order through both services.
+// traceCmd traces one order through both services.
 type traceCmd struct {
 	remote
 	Activity       access.Flags `embed:"" prefix:"activity-"`
@@ -26,18 +26,18 @@ type traceCmd struct {
 	ID             string       `arg:"" help:"Id of the order." name:"id"`
 }
 
-// activityNames are what the flags for the activity service are called.
+// activityNames are the names of the flags for the activity service.
 var activityNames = access.Names{Target: "--activity-target", Prefix: "activity-", Variable: activityKeyVariable}
 
-// tracedActivity is what the activity service calls the counting of new orders.
+// tracedActivity is the activity that counts new orders.
 const tracedActivity = "ORDER_CREATED"
 
-// trace is what both services know of an order. As JSON it has their answers as they are.
+// trace is what both services know about an order. As JSON it contains their answers unchanged.
 type trace struct {
 	OrderID  string          `json:"order_id"`
 	Delivery json.RawMessage `json:"delivery"`
 	Counting json.RawMessage `json:"counting,omitempty"`
-	// CountingError says why the activity service did not answer.
+	// CountingError tells why the activity service did not answer.
 	CountingError string   `json:"counting_error,omitempty"`
 	Published     *seconds `json:"committed_to_published_seconds,omitempty"`
 	Counted       *seconds `json:"committed_to_counted_seconds,omitempty"`
@@ -46,7 +46,7 @@ type trace struct {
 	counting *statistics.MessageBody // nil when the activity service did not answer
 }
 
-// seconds is a span of time; between two machines' clocks it is at least 0.
+// seconds is a span of time. It is at least 0, even between the clocks of two machines.
 type seconds float64
 
 func since(begin, end time.Time) *seconds {
@@ -64,8 +64,8 @@ func (s *seconds) String() string {
 	return "+" + time.Duration(float64(*s)*float64(time.Second)).Round(100*time.Microsecond).String()
 }
 
-// Run writes the trace to standard output. When the activity service does not answer, the order's half is written all
-// the same and the error says so.
+// Run writes the trace to standard output. If the activity service does not answer, the order's half is still written
+// and the error says so.
 func (c *traceCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
@@ -99,7 +99,7 @@ func (c *traceCmd) run(ctx context.Context, out io.Writer) error {
 	return unanswered
 }
 
-// askTimeout bounds the question to the activity service, which answers from memory and one file.
+// askTimeout bounds the request to the activity service, which answers from memory and one file.
 const askTimeout = 10 * time.Second
 
 func (c *traceCmd) connectActivity() (*statistics.Client, error) {
@@ -109,8 +109,8 @@ func (c *traceCmd) connectActivity() (*statistics.Client, error) {
 	return &statistics.Client{Client: connected}, err
 }
 
-// askCounting asks whether a message was counted. Its slot says so only once the message was published under it: a slot
-// that was skipped counts as counted.
+// askCounting asks whether a message was counted. It asks by slot only if the message was published under that slot,
+// because a skipped slot counts as counted.
 func askCounting(
 	ctx context.Context, activity *statistics.Client, d *orders.Delivery,
 ) (client.Answer[statistics.MessageBody], error) {
@@ -189,7 +189,7 @@ func (t *trace) writeTable(out io.Writer) error {
 	return table.Flush()
 }
 
-// whyNot says why a message that the activity service does not know may not be counted.
+// whyNot tells why a message that the activity service does not know may be uncounted.
 func (t *trace) whyNot() string {
 	d, n := &t.delivery, t.counting
 	switch {

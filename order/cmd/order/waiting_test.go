@@ -22,7 +22,7 @@ import (
 	"ordertally/shared/settings"
 )
 
-// lockedLog may be written and read at the same time.
+// lockedLog may be written and read concurrently.
 type lockedLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -40,8 +40,8 @@ func (l *lockedLog) String() string {
 	return l.text.String()
 }
 
-// TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal: log, status, list, trace and API name class, reason, attempts
-// and the next try.
+// TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal checks log, status, list, trace and API: each names class,
+// reason, attempts and the next try.
 func TestOutbox_ARefusedMessageIsVisibleFromTheFirstRefusal(t *testing.T) {
 	service := apitest.Start(t, clock.System{})
 	log := &lockedLog{}

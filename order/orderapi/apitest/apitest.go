@@ -1,5 +1,5 @@
 // Package apitest starts the order API for tests: the real handlers over a real store in a temporary file. Nothing is
-// published. What it answers is held against its OpenAPI document.
+// published. Each answer is checked against the API's OpenAPI document.
 package apitest
 
 import (
@@ -31,20 +31,20 @@ import (
 
 // Service is a running API.
 type Service struct {
-	// URL of the API, without a slash at its end. It stays the same through Stop and Start.
+	// URL of the API, without a trailing slash. It survives Stop and Start.
 	URL   string
 	Store order.Store
 	// Outbox of the running service, for a test that publishes.
 	Outbox   *outbox.Outbox
 	recovery *recovery.Recovery
 
-	// Keys of the running service. Until one is made, nobody needs any; make them before the first request.
+	// Keys of the running service. While there are none, no request needs one. Make them before the first request.
 	Keys *auth.Keys
 
-	// Limits, when set before Start, are those of requests.
+	// Limits are the limits of requests. Set them before Start.
 	Limits ratelimit.Config
 
-	// Wrap, when set before Start, goes around the API's handler.
+	// Wrap wraps the API's handler. Set it before Start.
 	Wrap func(http.Handler) http.Handler
 
 	t      testing.TB
@@ -57,7 +57,7 @@ type Service struct {
 	stopRelay func()
 }
 
-// Start starts a service that takes the time from c. The test's end stops it.
+// Start starts a service that takes the time from c. The service stops when the test ends.
 func Start(t testing.TB, c clock.Clock) *Service {
 	t.Helper()
 	s := New(t, c)
@@ -65,14 +65,14 @@ func Start(t testing.TB, c clock.Clock) *Service {
 	return s
 }
 
-// New returns a service that is not started.
+// New returns a service that has not started.
 func New(t testing.TB, c clock.Clock) *Service {
 	s := &Service{t: t, clock: c, path: filepath.Join(t.TempDir(), "order.db"), addr: "127.0.0.1:0"}
 	t.Cleanup(s.Stop)
 	return s
 }
 
-// Start opens the file and listens, after a Stop at the address it had.
+// Start opens the file and listens. After a Stop it listens at the same address.
 func (s *Service) Start() {
 	s.t.Helper()
 	var err error
@@ -118,7 +118,7 @@ func (s *Service) Start() {
 	s.URL = "http://" + s.addr
 }
 
-// Stop drains the listener and closes the file. Stopped already, it does nothing.
+// Stop drains the listener and closes the file. It does nothing if the service is stopped.
 func (s *Service) Stop() {
 	if s.server == nil {
 		return
@@ -134,7 +134,7 @@ func (s *Service) Stop() {
 	s.server = nil
 }
 
-// Transactions returns how many transactions were committed to the file since it was made: while it stays the same,
+// Transactions returns the number of transactions committed to the file since its creation. While it stays the same,
 // nothing was written.
 func (s *Service) Transactions() (id int) {
 	s.t.Helper()

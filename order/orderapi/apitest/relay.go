@@ -16,14 +16,14 @@ import (
 	"ordertally/shared/outbox/outboxtest"
 )
 
-// PublishWithout runs a relay to a publisher in memory, which refuses the orders that name sku for as long as ill is
-// true: the first refusal parks them. The test's end stops it.
+// PublishWithout runs a relay to a publisher in memory. While ill is true, the publisher refuses the orders that name
+// sku. The first refusal parks them. The relay stops when the test ends.
 func (s *Service) PublishWithout(sku string) (ill *atomic.Bool, publisher *outboxtest.Publisher) {
 	s.t.Helper()
 	return s.PublishRefusing(sku, outbox.RelayConfig{MaxAttempts: 1}, zerolog.Nop())
 }
 
-// PublishRefusing is PublishWithout with settings of the relay and its log.
+// PublishRefusing is PublishWithout with the relay's settings and its log.
 func (s *Service) PublishRefusing(
 	sku string,
 	config outbox.RelayConfig,
@@ -59,7 +59,7 @@ func (s *Service) PublishRefusing(
 	return ill, publisher
 }
 
-// StopRelay stops the relay, which may write to the file for a while after its last message.
+// StopRelay stops the relay. The relay may write to the file for a while after its last message.
 func (s *Service) StopRelay() { s.stopRelay() }
 
 // AwaitParked waits until n messages are parked and every other one is published.

@@ -1,4 +1,4 @@
-// Package fliptest flips single bits in the structure of a database file, and tests that the damage is found or does no
+// Package fliptest flips single bits in the structure of a database file. It tests that the damage is found or does no
 // harm.
 package fliptest
 
@@ -20,8 +20,8 @@ type Use func(t *testing.T, path string) (read string, err error)
 
 const pageSize = 4096
 
-// Run flips n bits of the file at path, or as many as ORDERTALLY_FLIPS says, one at a time. After each, check must find
-// it, or all reads must be as before.
+// Run flips n bits of the file at path, or as many as ORDERTALLY_FLIPS says, one at a time. After each flip, check must
+// find it or all reads must be as before.
 func Run(t *testing.T, path string, n int, check boltdb.Checker, use Use) {
 	t.Helper()
 	if text := os.Getenv("ORDERTALLY_FLIPS"); text != "" {
@@ -55,7 +55,7 @@ func Run(t *testing.T, path string, n int, check boltdb.Checker, use Use) {
 		bit := random.IntN(8)
 		flipped := append([]byte(nil), sound...)
 		flipped[at] ^= 1 << bit
-		file := filepath.Join(t.TempDir(), strconv.Itoa(i)+".db") // one that bbolt gave up stays locked
+		file := filepath.Join(t.TempDir(), strconv.Itoa(i)+".db") // a file that bbolt gave up on stays locked
 		write(t, file, flipped)
 		done, err := boltdb.CheckFile(t.Context(), file, check)
 		if err != nil && !errors.Is(err, boltdb.ErrForeign) && !errors.Is(err, boltdb.ErrOldFormat) {
@@ -99,8 +99,8 @@ func write(t *testing.T, path string, data []byte) {
 	}
 }
 
-// structure returns the bytes of a file that are no record's: meta pages, headers and tables of elements, keys of
-// branches, the list of free pages.
+// structure returns the positions of bytes that do not belong to records: meta pages, headers and tables of elements,
+// keys of branches, the list of free pages.
 func structure(file []byte) (places []int) {
 	add := func(from, to int) {
 		for i := from; i < to; i++ {
@@ -117,7 +117,7 @@ func structure(file []byte) (places []int) {
 			binary.NativeEndian.Uint16(header[10:]),
 		)
 		if id != uint64(page/pageSize) {
-			continue // goes on from the page before, or was never used
+			continue // continues the previous page, or was never used
 		}
 		table := min(16+16*count, pageSize)
 		switch flags {

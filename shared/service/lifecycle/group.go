@@ -10,17 +10,17 @@ import (
 
 // Group runs background parts and watches them. Its methods are safe for concurrent use.
 //
-// Parts run until their context ends. One that returns nil before that is done, not failed. One that fails leaves the
-// others running: whoever watches Failed decides, and usually stops the service.
+// Parts run until their context ends. A part that returns nil earlier is done, not failed. A part that fails leaves the
+// others running. Whoever watches Failed decides what to do, and usually stops the service.
 type Group struct {
 	ctx    context.Context // parent of every part's context; cancel begins the stop
 	cancel context.CancelFunc
 	failed chan struct{} // closed when first is set
 
 	mu      sync.Mutex
-	stopped bool // set before cancel: from then on no goroutine is born
+	stopped bool // set before cancel; no goroutine starts after it
 	first   error
-	parts   []*part // in the order of Go
+	parts   []*part // in the order of the calls of Go
 }
 
 type part struct {
@@ -36,11 +36,11 @@ func NewGroup() *Group {
 	return &Group{ctx: ctx, cancel: cancel, failed: make(chan struct{})}
 }
 
-// Go runs a part on its own goroutine. The part must return soon after its context ends; an error that is only that
-// context's cancellation is then a clean end. A panic in the part becomes its error, a *PanicError.
+// Go runs a part on its own goroutine. The part must return soon after its context ends. An error that is only the
+// cancellation of that context then counts as a clean end. A panic in the part becomes its error, a *PanicError.
 //
-// The returned function stops this part alone, waits for it, and returns its error, each time it is called. After Stop
-// has begun Go starts nothing, and the function it returns does nothing.
+// The returned function stops only this part, waits for it, and returns its error on every call. Once Stop has begun,
+// Go starts nothing, and the function it returns does nothing.
 func (g *Group) Go(name string, run func(ctx context.Context) error) StopFunc {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -64,20 +64,20 @@ func (g *Group) Go(name string, run func(ctx context.Context) error) StopFunc {
 // Failed is closed when the first part ended with an error.
 func (g *Group) Failed() <-chan struct{} { return g.failed }
 
-// Err is the error of the part that failed first, with its name, or nil while none has.
+// Err returns the error of the part that failed first, with its name, or nil.
 func (g *Group) Err() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.first
 }
 
-// Stop ends the context of every part, waits for all of them, and returns their errors joined, each with its part's
-// name, in the order of Go; those of parts that failed long ago too. When ctx ends first, the error also names the
-// parts that still run. Stop may be called before Go, twice, and by several at once; later calls wait and answer alike.
+// Stop ends the context of every part and waits for all of them. It returns the errors of all parts, including early
+// failures, joined in the order of Go, each with the part's name. If ctx ends first, the error also names the parts
+// that still run. Stop may be called before Go, repeatedly and concurrently. Later calls wait and return the same.
 func (g *Group) Stop(ctx context.Context) error {
 	g.mu.Lock()
 	g.stopped = true
-	parts := g.parts // only read from here on: Go appends no more
+	parts := g.parts // only read from here on, because Go appends no more
 	g.mu.Unlock()
 	g.cancel()
 	var errs []error
@@ -117,7 +117,7 @@ func (p *part) stop(ctx context.Context) error {
 	return p.err
 }
 
-// wait reports whether the part ended before ctx did. A part that has ended counts even when ctx has too.
+// wait reports whether the part ended before ctx did. If both have ended, the part counts.
 func (p *part) wait(ctx context.Context) bool {
 	select {
 	case <-p.done:
@@ -132,8 +132,8 @@ func (p *part) wait(ctx context.Context) bool {
 	}
 }
 
-// isCancellation reports whether err is context.Canceled, bare or wrapped. It does not look into joined errors: what
-// was joined to a cancellation is a failure of its own and must be seen.
+// isCancellation reports whether err is context.Canceled, bare or wrapped. It does not look into joined errors. An
+// error joined to a cancellation is a failure of its own and must be seen.
 func isCancellation(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if err == context.Canceled { //nolint:errorlint // errors.Is would also find it in a joined error

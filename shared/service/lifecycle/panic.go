@@ -7,9 +7,9 @@ import (
 	"runtime/debug"
 )
 
-// PanicError is a panic of a part, turned into an error so that the other parts can still be stopped in order.
+// PanicError is a panic of a part. As an error, it still lets the other parts stop in order.
 type PanicError struct {
-	Value any    // what was passed to panic
+	Value any    // the argument of panic
 	Stack []byte // the goroutine's stack at the panic
 }
 
@@ -24,8 +24,8 @@ func (e *PanicError) Unwrap() error {
 
 var errGoexit = errors.New("ended by runtime.Goexit")
 
-// Guard calls run and reports a panic as a *PanicError. After a runtime.Goexit Guard does not return either: its
-// callers' deferred calls are all that still run.
+// Guard calls run and returns a panic as a *PanicError. After a runtime.Goexit, Guard does not return either. Only its
+// callers' deferred calls still run.
 func Guard(ctx context.Context, run func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// What a Restarter allows: the wait before another start grows from first to limit, and repeats panics within window
-// are one too many.
+// The limits of a Restarter. The wait before a restart grows from restartFirst to restartLimit. Check fails once there
+// were restartMany panics within restartWindow.
 const (
 	restartFirst  = 100 * time.Millisecond
 	restartLimit  = 30 * time.Second
@@ -18,19 +18,18 @@ const (
 	restartMany   = 3
 )
 
-// Restarter runs a part again when it panics. A panic in one message or one moment must not take the service away; one
-// that comes back shows in Check. An error, as opposed to a panic, ends the part as ever. It is safe for concurrent
-// use.
+// Restarter restarts a part that panics. A panic over one message or at one moment must not end the service. Repeated
+// panics show in Check. An error, unlike a panic, ends the part as usual. Restarter is safe for concurrent use.
 type Restarter struct {
 	run     func(context.Context) error
 	onPanic func(p *PanicError, wait time.Duration)
 
 	mu     sync.Mutex
-	panics []time.Time // within restartWindow, the oldest first
+	panics []time.Time // within restartWindow, oldest first
 }
 
-// NewRestarter returns a Restarter of run, which must be able to begin anew after a panic. onPanic is told of each
-// panic, and how long the part rests before it begins again.
+// NewRestarter returns a Restarter of run. run must be able to start again after a panic. onPanic is told of each
+// panic, and how long the part waits before it restarts.
 func NewRestarter(run func(context.Context) error, onPanic func(p *PanicError, wait time.Duration)) *Restarter {
 	return &Restarter{run: run, onPanic: onPanic}
 }
@@ -66,7 +65,7 @@ func (r *Restarter) note() int {
 	return len(r.panics)
 }
 
-// forget drops what is older than the window; r.mu is held.
+// forget drops what is older than the window. The caller holds r.mu.
 func (r *Restarter) forget() {
 	old := 0
 	for old < len(r.panics) && time.Since(r.panics[old]) > restartWindow {
@@ -75,7 +74,7 @@ func (r *Restarter) forget() {
 	r.panics = r.panics[old:]
 }
 
-// Check is a liveness check: it fails while the part has panicked three times or more within the last ten minutes.
+// Check is a liveness check. It fails while the part has panicked three times or more within the last ten minutes.
 func (r *Restarter) Check(context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -7,23 +7,23 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// stopTimeout bounds an orderly stop of a service: open requests, what is being written, the file. `docker stop` kills
-// after 10 s. Each step that waits for others has a shorter bound of its own.
+// stopTimeout bounds an orderly stop of a service: open requests, running writes, the file. `docker stop` kills after
+// 10 s. Each step that waits for others has its own shorter bound.
 const stopTimeout = 9 * time.Second
 
 // Service is what a program runs.
 type Service interface {
-	// Start returns when the service answers, or with what is in the way.
+	// Start returns when the service answers, or with the error that prevents it.
 	Start(ctx context.Context) error
 	// Failed is closed when the service cannot go on.
 	Failed() <-chan struct{}
-	// Err is why it cannot.
+	// Err tells why it cannot go on.
 	Err() error
-	// Stop returns when everything has stopped, or ctx ends. Its error includes what failed before.
+	// Stop returns when everything has stopped, or when ctx ends. Its error includes earlier failures.
 	Stop(ctx context.Context) error
 }
 
-// Serve runs s until ctx ends or s fails, and stops it, within 9 s. The error is that of Start or of Stop.
+// Serve runs s until ctx ends or s fails, then stops it within 9 s. The error comes from Start or from Stop.
 func Serve(ctx context.Context, s Service, logger zerolog.Logger) error {
 	if err := s.Start(ctx); err != nil {
 		return err

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// StopFunc stops one part and returns when it has stopped. When ctx ends first it gives up, cuts short what it can, and
-// returns an error that says what was left.
+// StopFunc stops one part and returns when it has stopped. If ctx ends first, it gives up, cuts short what it can, and
+// returns an error that tells what was left.
 type StopFunc func(ctx context.Context) error
 
-// Within returns stop with a bound of its own: one silent peer does not use up the time of the steps after it.
+// Within gives stop its own time limit, so that one silent peer does not use up the time of later steps.
 func Within(d time.Duration, stop StopFunc) StopFunc {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, d)
@@ -22,7 +22,7 @@ func Within(d time.Duration, stop StopFunc) StopFunc {
 }
 
 // Stack is a list of named clean-ups, run last in, first out. The zero value is empty and ready. Its methods are safe
-// for concurrent use; a clean-up must not call its own stack.
+// for concurrent use. A clean-up must not call its own stack.
 type Stack struct {
 	mu    sync.Mutex
 	steps []step
@@ -33,20 +33,19 @@ type step struct {
 	stop StopFunc
 }
 
-// Push adds a clean-up that Stop runs before those already there. While a Stop runs, Push waits for it to end, and the
-// clean-up is left for the next one.
+// Push adds a clean-up that Stop runs before the existing ones. While a Stop runs, Push waits for its end, and the
+// clean-up is left for the next Stop.
 func (s *Stack) Push(name string, stop StopFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.steps = append(s.steps, step{name: name, stop: stop})
 }
 
-// Stop runs every clean-up once, the last one pushed first, each with the same ctx, so that one deadline holds for all
-// of them. A failure, a panic or a deadline that passed skips none of the rest. The errors are joined, each with the
-// name of its step.
+// Stop runs every clean-up once, the last one pushed first. All get the same ctx, so one deadline covers them all. No
+// failure, panic or missed deadline skips the rest. The errors are joined, each with the name of its step.
 //
-// Stop empties the stack: called again, or before anything was pushed, it returns nil. Two at once run one after the
-// other, and the error belongs to the one that ran the step.
+// Stop empties the stack. A second call returns nil, and so does a call on an empty stack. Concurrent calls run one
+// after the other, and each returns the errors of the steps that it ran.
 func (s *Stack) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"ordertally/shared/service/lifecycle"
 )
 
-// Goes and Stops in any order: when a Stop has returned, no part runs and none begins.
+// Go and Stop run in any order. After a Stop has returned, no part runs and none starts.
 func TestStressGoAndStop(t *testing.T) {
 	for range 500 {
 		g := lifecycle.NewGroup()

@@ -1,9 +1,9 @@
-// Package metric declares metrics, each in one call: name, help and label, registered, and there from the start.
+// Package metric declares metrics, each in one call: name, help and label, registered, and visible from the start.
 //
 //	m.refused = metric.Counters(reg, "order_refused_total", "Placements refused, by reason.", "reason", Reasons())
 //
-// docs/metrics.md is generated from what the services register, and a test in stack/docs holds all of them to the rules
-// of Prometheus. A registration that is there already is a mistake in the program, and panics.
+// docs/metrics.md is generated from what the services register. A test in stack/docs holds all of them to the rules of
+// Prometheus. Registering a metric twice is a bug in the program, and panics.
 package metric
 
 import (
@@ -15,8 +15,8 @@ func Counter(reg prometheus.Registerer, name, help string) prometheus.Counter {
 	return register(reg, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help}))
 }
 
-// Counters declares a counter for each value of a label. The values are all that there ever are: each counter is there
-// from the start, at 0.
+// Counters declares a counter for each value of a label. No other values may occur. Each counter exists from the start,
+// at 0.
 func Counters[V ~string](
 	reg prometheus.Registerer, name, help, label string, values []V,
 ) *prometheus.CounterVec {
@@ -39,7 +39,8 @@ func GaugeOf[N int | int64 | float64](reg prometheus.Registerer, name, help stri
 		func() float64 { return float64(value()) }))
 }
 
-// Histogram declares a histogram of n buckets: the first ends at first, each other at factor times the one before.
+// Histogram declares a histogram of n buckets. The first one ends at first. Each other ends at factor times the
+// previous bound.
 func Histogram(reg prometheus.Registerer, name, help string, first, factor float64, n int) prometheus.Histogram {
 	return register(reg, prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(first, factor, n),

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Check says whether one thing works: nil, or what is wrong and what to do. It should return when ctx ends, at the
-// latest after [CheckTimeout].
+// Check tells whether one thing works. Its error says what is wrong and what to do. It should return when ctx ends, at
+// the latest after [CheckTimeout].
 type Check func(ctx context.Context) error
 
 // CheckTimeout is how long a check may take before it counts as failed.
@@ -22,13 +22,13 @@ type Kind uint8
 const (
 	// Live checks fail when only a restart helps.
 	Live Kind = 1 << iota
-	// Ready checks fail when the service should get no requests now.
+	// Ready checks fail while the service should get no requests.
 	Ready
-	// Started checks fail until the service has begun its work, and never again.
+	// Started checks fail until the service has begun its work, and never after that.
 	Started
 )
 
-// Health is the list of a service's checks. The zero value has none and answers ok. Its methods are safe for concurrent
+// Health is the list of a service's checks. The zero value is empty and passes. Its methods are safe for concurrent
 // use.
 type Health struct {
 	mu     sync.Mutex
@@ -40,34 +40,34 @@ type check struct {
 	kind Kind
 	run  Check
 	note func() string // nil for none
-	busy chan struct{} // holds one token while run runs
+	busy chan struct{} // holds one token while run is running
 }
 
 // Result is the outcome of one check.
 type Result struct {
 	Name string
 	Err  error  // nil when the check passed
-	Note string // what an operator should know all the same; mostly ""
+	Note string // what an operator should know anyway; mostly ""
 }
 
 // Register adds a check. Checks are listed in the order they were registered.
 func (h *Health) Register(name string, run Check, kind Kind) { h.RegisterNoted(name, run, kind, nil) }
 
-// RegisterNote adds a note alone, to a check that always passes.
+// RegisterNote adds a check that always passes, with a note.
 func (h *Health) RegisterNote(name string, kind Kind, note func() string) {
 	h.RegisterNoted(name, func(context.Context) error { return nil }, kind, note)
 }
 
-// RegisterNoted adds a check with a note, one line that is shown beside its result, "" for none. note must not wait.
+// RegisterNoted adds a check with a note. The note is one line shown beside its result, or "". note must not block.
 func (h *Health) RegisterNoted(name string, run Check, kind Kind, note func() string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.checks = append(h.checks, &check{name: name, kind: kind, run: run, note: note, busy: make(chan struct{}, 1)})
 }
 
-// Run makes all checks of that kind at the same time and returns their results after at most CheckTimeout. A check that
-// does not return in time fails, and is not started again while it still runs: a check that hangs costs one goroutine,
-// however often Run is called. A panic in a check is its failure.
+// Run runs all checks of that kind concurrently. It returns their results after at most CheckTimeout. A check that does
+// not return in time fails. It is not started again while it still runs, so a hanging check costs one goroutine,
+// however often Run is called. A panic in a check is a failure of that check.
 func (h *Health) Run(ctx context.Context, kind Kind) []Result {
 	ctx, cancel := context.WithTimeout(ctx, CheckTimeout)
 	defer cancel()
@@ -97,7 +97,7 @@ func (c *check) start(ctx context.Context) <-chan error {
 	answer := make(chan error, 1)
 	go func() {
 		select {
-		case c.busy <- struct{}{}: // waits for the run that another request began, as long as this one has time
+		case c.busy <- struct{}{}: // waits for the run of another request, as long as this one has time
 		case <-ctx.Done():
 			answer <- fmt.Errorf("an earlier run of this check has not returned: %w", ctx.Err())
 			return
@@ -113,7 +113,7 @@ func (c *check) start(ctx context.Context) <-chan error {
 	return answer
 }
 
-// checkPanic is a panic of the check itself. An error that a check returns may tell of another's.
+// checkPanic is a panic of the check itself. An error returned by a check may contain a panic of something else.
 type checkPanic struct {
 	value any
 	stack []byte
@@ -127,7 +127,7 @@ func wait(ctx context.Context, answer <-chan error) error {
 		return err
 	case <-ctx.Done():
 	}
-	select { // both were ready
+	select { // both may be ready
 	case err := <-answer:
 		return err
 	default:

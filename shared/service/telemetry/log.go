@@ -13,26 +13,26 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// LogConfig is where a service's log goes besides standard error, and how much of it. The tags make it flags.
+// LogConfig tells where a service's log goes besides standard error, and how much of it. The tags make it flags.
 type LogConfig struct {
 	Level   string `name:"level" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}. It can be changed over the ops listener."`
 	File    string `name:"file" placeholder:"FILE" help:"Write the log to this file as well, and rotate it."`
 	MaxSize int    `name:"max-size" default:"100" range:"0.." unit:"MB" help:"Megabytes after which the log file is rotated."`
-	// RotateEvery is how long one file is written to, from its first line on. Nothing runs by the clock: it is rotated
-	// with the next line.
+	// RotateEvery is how long one file is written to, counted from its first line. No timer runs: the next line rotates
+	// the file.
 	RotateEvery time.Duration `name:"rotate-every" default:"24h" range:"0, 1m.." help:"Time after which the log file is rotated, at least 1m; 0 rotates it by size only."`
 	MaxAge      int           `name:"max-age" default:"28" range:"0.." unit:"days" help:"Days after which a rotated log file is deleted; 0 keeps it."`
 	MaxBackups  int           `name:"max-backups" default:"30" range:"0.." help:"Most rotated log files to keep; 0 keeps all."`
 	Compress    bool          `name:"compress" default:"true" negatable:"" help:"Compress rotated log files with gzip."`
 }
 
-// Level is the least level that a logger writes. It may be changed at any time.
+// Level is the lowest level that a logger writes. It may be changed at any time.
 type Level struct{ least atomic.Int32 }
 
 // ParseLevel reads the name of a level.
 func ParseLevel(name string) (zerolog.Level, error) {
 	switch level, err := zerolog.ParseLevel(name); {
-	// zerolog takes numbers too
+	// zerolog also accepts numbers
 	case err == nil && level >= zerolog.TraceLevel && level <= zerolog.ErrorLevel &&
 		strings.EqualFold(name, level.String()):
 		return level, nil
@@ -44,7 +44,7 @@ func ParseLevel(name string) (zerolog.Level, error) {
 // Set changes the level.
 func (l *Level) Set(level zerolog.Level) { l.least.Store(int32(level)) }
 
-// Get returns it.
+// Get returns the level.
 func (l *Level) Get() zerolog.Level { return zerolog.Level(l.least.Load()) } //nolint:gosec // G115: only levels go in
 
 // Run implements zerolog.Hook.
@@ -63,11 +63,12 @@ type Log struct {
 	outputs fanout
 }
 
-// OpenLog opens the log of a service: on w, usually os.Stderr, as NewLogger has it, and in the file that c names.
-// Nobody who logs waits for either: lines wait in memory, and what finds no room there, or cannot be written, is
-// dropped and counted. A line of level error or above is put on the disk as soon as it is written. A file that cannot
-// be written, or is no regular one, is an error now. A link to a file stays one when that is rotated. A log must be
-// closed.
+// OpenLog opens the log of a service. It writes to w, usually os.Stderr, in the format of NewLogger, and to the file
+// that c names. Logging never waits for either. Lines wait in memory. A line that finds no room there, or cannot be
+// written, is dropped and counted.
+//
+// A line of level error or above is synced to disk as soon as it is written. A file that cannot be written, or is not a
+// regular file, is an error at once. Rotation keeps a link to the file. A log must be closed.
 func OpenLog(c LogConfig, w io.Writer, service string) (*Log, error) {
 	level, err := ParseLevel(c.Level)
 	if err != nil {
@@ -116,7 +117,7 @@ func openLogFile(c *LogConfig) (*logFile, error) {
 	return file, nil
 }
 
-// missingLines is the line that stands where lines are missing.
+// missingLines returns the line that stands in for missing lines.
 func missingLines(service string, lines uint64) []byte {
 	var line bytes.Buffer
 	logger := newLogger(&line, service)
@@ -124,6 +125,5 @@ func missingLines(service string, lines uint64) []byte {
 	return line.Bytes()
 }
 
-// Close writes what is left, puts the file on the disk and closes it. An output that takes nothing holds it up for half
-// a second at most.
+// Close writes what is left, syncs the file and closes it. A blocked output delays it for half a second at most.
 func (l *Log) Close() error { return l.outputs.close() }

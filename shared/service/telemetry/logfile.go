@@ -15,7 +15,7 @@ import (
 	"ordertally/shared/settings/plainfile"
 )
 
-// logFile is a rotated file whose errors are on the disk at once.
+// logFile is a rotated file. Errors reach the disk at once.
 type logFile struct{ timberjack.Logger }
 
 // WriteLevel implements zerolog.LevelWriter.
@@ -27,8 +27,8 @@ func (f *logFile) WriteLevel(level zerolog.Level, line []byte) (int, error) {
 	return n, err
 }
 
-// prepare makes the log file if there is none, and returns where it is: a link to it stays when the file is rotated.
-// What is no regular file is refused, because a device would be renamed, and a FIFO waits for its reader.
+// prepare creates the log file if there is none, and returns its real path, so that rotation keeps a link to it. It
+// refuses anything but a regular file: a device would be renamed, and a FIFO waits for its reader.
 func prepare(path string) (string, error) {
 	if info, err := os.Stat(path); err == nil {
 		if err := plainfile.Check(path, info); err != nil {
@@ -46,8 +46,8 @@ func prepare(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// rotateOld rotates the file of an earlier run when it is older than the interval. The library counts from the
-// process's first line: in a service that is started anew every day no file would ever be old enough.
+// rotateOld rotates the file of an earlier run if it is older than the interval. The library counts from the process's
+// first line. If a service restarted every day, no file would ever be old enough.
 func (f *logFile) rotateOld() error {
 	if f.RotationInterval == 0 {
 		return nil
@@ -59,16 +59,16 @@ func (f *logFile) rotateOld() error {
 	return f.RotateWithReason("time")
 }
 
-// maxFirstLine is as much as is read of a file to find the time of its first line, in bytes.
+// maxFirstLine is how many bytes of a file are read to find the time of its first line.
 const maxFirstLine = 64 << 10
 
-// firstTime is the time of the file's first line, zero when it cannot be read or is none of ours.
+// firstTime returns the time of the file's first line. It is zero when the line cannot be read or is not ours.
 func firstTime(path string) time.Time {
 	f, err := os.Open(path) //nolint:gosec // G304: the operator names the file
 	if err != nil {
 		return time.Time{}
 	}
-	defer func() { _ = f.Close() }() // only read
+	defer func() { _ = f.Close() }() // opened only for reading
 	line, _ := bufio.NewReader(io.LimitReader(f, maxFirstLine)).ReadBytes('\n')
 	var first struct{ Time time.Time }
 	if err := json.Unmarshal(line, &first); err != nil {

@@ -19,9 +19,9 @@ import (
 	"ordertally/shared/settings/plainfile/plainfiletest"
 )
 
-// TestALogFileIsARegularOne or one that is yet to be made: rotating would rename a device, and opening a FIFO waits for
-// its reader.
-func TestALogFileIsARegularOne(t *testing.T) {
+// TestLog_RefusesWhatIsNoRegularFile also accepts a file that does not exist yet. Rotating would rename a device, and
+// opening a FIFO waits for its reader.
+func TestLog_RefusesWhatIsNoRegularFile(t *testing.T) {
 	fifo, fresh := plainfiletest.FIFO(t), filepath.Join(t.TempDir(), "order.log")
 	for path, want := range map[string]string{
 		fifo: "is a pipe, not a regular file", plainfiletest.Link(t, fifo): "is a pipe, not a regular file",
@@ -52,8 +52,8 @@ func TestALogFileIsARegularOne(t *testing.T) {
 	}
 }
 
-// TestALinkToALogFileStays where it is, /dev/stderr above all: the file that it leads to is rotated.
-func TestALinkToALogFileStays(t *testing.T) {
+// TestLog_RotationKeepsALink is mostly about /dev/stderr. Rotation moves the target of a link, not the link.
+func TestLog_RotationKeepsALink(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "order.log")
 	if err := os.WriteFile(path, []byte(`{"time":"2020-01-01T00:00:00.000Z"}`+"\n"), 0o600); err != nil {
@@ -72,8 +72,8 @@ func TestALinkToALogFileStays(t *testing.T) {
 	}
 }
 
-// TestLog_DoesNotWaitForItsFile: here the file turned into a FIFO before it was opened, and opening one waits for a
-// reader. The other output has all lines.
+// TestLog_DoesNotWaitForItsFile replaces the file with a FIFO before it is opened. Opening a FIFO waits for a reader.
+// The other output still gets all lines.
 func TestLog_DoesNotWaitForItsFile(t *testing.T) {
 	path, out := filepath.Join(t.TempDir(), "order.log"), &lockedBuffer{}
 	err := plainfiletest.Within(t, func() error {
@@ -94,7 +94,7 @@ func TestLog_DoesNotWaitForItsFile(t *testing.T) {
 	if text := out.String(); !strings.Contains(text, "first") || !strings.Contains(text, "second") {
 		t.Errorf("standard error has %q", text)
 	}
-	// The library lets go of the file when somebody reads it.
+	// The library closes the file once somebody reads it.
 	reader, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestLog_DoesNotWaitForItsFile(t *testing.T) {
 	}
 }
 
-// lockedBuffer may be written and read at the same time.
+// lockedBuffer may be written and read concurrently.
 type lockedBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -37,7 +37,7 @@ func levelRoutes(level *Level) []web.Route {
 func answerLevel(w http.ResponseWriter, level *Level) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(levelBody{level.Get().String()}) // the only error is a client that has gone
+	_ = json.NewEncoder(w).Encode(levelBody{level.Get().String()}) // the only possible error is a client that has gone
 }
 
 func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Problem {
@@ -45,8 +45,8 @@ func setLevel(w http.ResponseWriter, r *http.Request, level *Level) *problem.Pro
 		p := problem.New(status, code, detail)
 		return &p
 	}
-	// Where nobody has a credential, whoever is on this machine may, but for the pages in a browser on it; an ops
-	// listener is often open to a network.
+	// Without any credential, everybody on this machine may change the level, except for pages in a browser on it. An
+	// ops listener is often open to a network.
 	if auth.FromContext(r.Context()) == auth.Anonymous && (!fromHere(r) || auth.PageHost(r.Host)) {
 		return refuse(http.StatusForbidden, "forbidden",
 			"Without API keys the log's level can be changed from the service's own machine only.")

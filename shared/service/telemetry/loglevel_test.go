@@ -29,7 +29,7 @@ func newLevelRig(t *testing.T, guard *auth.Guard) *levelRig {
 	return r
 }
 
-// ask sends a request; change may do what it likes with it. Who is refused gets a problem and changes nothing.
+// ask sends a request, which change may modify. A refused request gets a problem and changes nothing.
 func (r *levelRig) ask(method, body string, change func(*http.Request)) (status int, code string) {
 	r.t.Helper()
 	before := r.level.Get()

@@ -21,14 +21,15 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-// Ops is what a service's ops listener serves.
+// Ops configures a service's ops listener.
 type Ops struct {
 	Registry *prometheus.Registry
 	Health   *Health
-	// Level of the log, which /loglevel shows and changes for those whom Guard lets; nil for none.
+	// Level is the level of the log. /loglevel shows it, and changes it for callers that Guard allows. nil disables
+	// that.
 	Level *Level
 	Guard *auth.Guard
-	// Metrics count requests whose handler panicked, and Logger gets their stacks. Metrics are needed.
+	// Metrics count requests whose handler panicked. Logger gets their stacks. Metrics are required.
 	Metrics *web.Metrics
 	Logger  zerolog.Logger
 }
@@ -36,19 +37,19 @@ type Ops struct {
 // OpsHandler serves a service's ops listener: /metrics, /livez, /readyz, /startupz and /loglevel.
 //
 // /livez, /readyz and /startupz answer 200 "ok" or 503, as text. With ?verbose, and always with 503, the answer has a
-// line for each check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them; a check's
-// note stands at the end of its line, in brackets.
+// line for each check, "[+]name ok" or "[-]name failed: reason", as the Kubernetes API server writes them. A check's
+// note is in brackets at the end of its line.
 //
-// /metrics leaves out a metric that cannot be collected, counts that in promhttp_metric_handler_errors_total and logs
-// why: most of the metrics are worth more than none.
+// /metrics leaves out a metric that cannot be collected. It counts that in promhttp_metric_handler_errors_total and
+// logs why, because most of the metrics are worth more than none.
 //
-// A panic, be it of a check or of what a metric asks, is a 500 problem and is counted in http_panics_total: see
+// A panic, whether of a check or of a metric's callback, is a 500 problem. It is counted in http_panics_total: see
 // [web.Metrics.Recover].
 func OpsHandler(o Ops) http.Handler {
 	return o.Metrics.Recover(o.Logger, web.NewRouter(o.Guard.Protect(o.routes())))
 }
 
-// routes is the one table of what is served, and of the scope that each needs.
+// routes is the one table of all routes and the scope that each needs.
 func (o *Ops) routes() []web.Route {
 	metrics := promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{
 		Registry:      o.Registry,
@@ -69,14 +70,14 @@ func (o *Ops) routes() []web.Route {
 	return routes
 }
 
-// maxScrapes is how many scrapes may be made at once: each asks all metrics, and the checks of health must find the
-// processor.
+// maxScrapes is the number of scrapes that run at once. Each reads all metrics, and the health checks need the
+// processor too.
 const maxScrapes = 2
 
-// scrapePatience is how long one waits for others; Prometheus gives a scrape ten seconds.
+// scrapePatience is how long a scrape waits for others. Prometheus gives a scrape ten seconds.
 const scrapePatience = 5 * time.Second
 
-// atOnce answers so many requests at once; the others wait. What they answer is made before any of it is sent, so that
+// atOnce serves at most that many requests at once. The others wait. An answer is complete before any of it is sent, so
 // none waits for a client that reads slowly.
 func atOnce(most int64, next http.Handler) http.HandlerFunc {
 	room := semaphore.NewWeighted(most)
@@ -115,10 +116,10 @@ func (b *buffered) Write(text []byte) (int, error) { return b.body.Write(text) }
 func (b *buffered) send() {
 	web.BoundWriting(b.ResponseWriter, b.body.Len())
 	b.ResponseWriter.WriteHeader(cmp.Or(b.status, http.StatusOK))
-	_, _ = b.ResponseWriter.Write(b.body.Bytes()) // the only error is a client that has gone
+	_, _ = b.ResponseWriter.Write(b.body.Bytes()) // the only possible error is a client that has gone
 }
 
-// gatheringLog is where package promhttp says why a metric is left out.
+// gatheringLog receives package promhttp's reason for leaving out a metric.
 type gatheringLog struct{ logger zerolog.Logger }
 
 // Println implements promhttp.Logger.
@@ -131,7 +132,7 @@ func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {
 		status, text := http.StatusOK, "ok"
 		var lines strings.Builder
 		for _, result := range health.Run(r.Context(), kind) {
-			// a mistake in the program, and no answer of the check
+			// a bug in the program, not an answer of the check
 			if p, ok := errors.AsType[*checkPanic](result.Err); ok {
 				panic(&lifecycle.PanicError{Value: fmt.Sprintf("check %s: %v", result.Name, p.value), Stack: p.stack})
 			}
@@ -157,7 +158,7 @@ func healthHandler(health *Health, kind Kind, name string) http.HandlerFunc {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(text)) // the only error is a client that has gone
+		_, _ = w.Write([]byte(text)) // the only possible error is a client that has gone
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"ordertally/shared/web"
 )
 
-// sick is to be found in the stack.
+// sick must show up in the stack.
 func sick() error { panic("secret cause") }
 
 // collects is a collector that panics in a goroutine of package prometheus.
@@ -28,9 +28,8 @@ func (collects) Describe(descs chan<- *prometheus.Desc) {
 }
 func (collects) Collect(chan<- prometheus.Metric) { panic("collector") }
 
-// TestAPanicOfTheOpsListenerIsAnAnswer: each is a 500 that says nothing of the cause, a line with the stack, and
-// counted.
-func TestAPanicOfTheOpsListenerIsAnAnswer(t *testing.T) {
+// TestOps_APanicIsAnAnswer checks that each panic is a 500 without the cause, is logged with the stack, and is counted.
+func TestOps_APanicIsAnAnswer(t *testing.T) {
 	for name, tc := range map[string]struct {
 		path  string
 		panic func(*telemetry.Health, *prometheus.Registry)
@@ -84,8 +83,9 @@ func TestAPanicOfTheOpsListenerIsAnAnswer(t *testing.T) {
 	}
 }
 
-// TestACheckMayTellOfAPanic: a part that ended with one has not made the check panic.
-func TestACheckMayTellOfAPanic(t *testing.T) {
+// TestHealth_AnErrorAboutAPanicIsNoPanicOfTheCheck checks that an error about a part's panic is not taken for a panic
+// of the check.
+func TestHealth_AnErrorAboutAPanicIsNoPanicOfTheCheck(t *testing.T) {
 	reg, health := prometheus.NewRegistry(), &telemetry.Health{}
 	health.Register("background", func(context.Context) error {
 		return &lifecycle.PanicError{Value: errors.New("relay")}
@@ -97,8 +97,8 @@ func TestACheckMayTellOfAPanic(t *testing.T) {
 	}
 }
 
-// TestACollectorThatPanicsIsLeftOut: the others are worth having.
-func TestACollectorThatPanicsIsLeftOut(t *testing.T) {
+// TestOps_LeavesOutACollectorThatPanics: the others are worth having.
+func TestOps_LeavesOutACollectorThatPanics(t *testing.T) {
 	var log bytes.Buffer
 	reg := prometheus.NewRegistry()
 	ops := telemetry.OpsHandler(telemetry.Ops{Registry: reg, Health: &telemetry.Health{}, Metrics: web.NewMetrics(reg),

@@ -12,8 +12,8 @@ import (
 	"ordertally/shared/service/metric"
 )
 
-// Parts are the background parts of a service. One that panics is started again, counted, and not live when that
-// repeats.
+// Parts are the background parts of a service. A part that panics is restarted and counted. If that repeats, it is not
+// live.
 type Parts struct {
 	group  *lifecycle.Group
 	health *Health
@@ -21,16 +21,16 @@ type Parts struct {
 	logger zerolog.Logger
 }
 
-// NewParts returns the parts that group will run. background_panics_total{part} is registered with reg; it panics when
-// that is there already.
+// NewParts returns the parts that group will run. It registers background_panics_total{part} with reg, and panics if
+// that is registered already.
 func NewParts(group *lifecycle.Group, health *Health, reg prometheus.Registerer, logger zerolog.Logger) *Parts {
 	panics := metric.Counters[string](reg, "background_panics_total",
 		"Panics of background parts, after each of which the part was started again.", "part", nil)
 	return &Parts{group: group, health: health, panics: panics, logger: logger}
 }
 
-// Go starts a part, which must be able to begin anew after a panic. check, when it is not nil, says whether the part
-// gets on.
+// Go starts a part. The part must be able to start again after a panic. check, if not nil, tells whether the part makes
+// progress.
 func (p *Parts) Go(name string, run func(context.Context) error, check Check) {
 	panics := p.panics.WithLabelValues(name)
 	restarter := lifecycle.NewRestarter(run, func(cause *lifecycle.PanicError, wait time.Duration) {

@@ -53,8 +53,9 @@ func TestAPartThatPanicsOnceGoesOn(t *testing.T) {
 	}
 }
 
-// TestAPartThatPanicsAgainAndAgainIsNotLive: starting it again does not help, so that the process should be.
-func TestAPartThatPanicsAgainAndAgainIsNotLive(t *testing.T) {
+// TestParts_RepeatedPanicsAreNotLive exists because restarting the part does not help then, but restarting the process
+// may.
+func TestParts_RepeatedPanicsAreNotLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		group, health := lifecycle.NewGroup(), &telemetry.Health{}
 		parts := telemetry.NewParts(group, health, prometheus.NewRegistry(), zerolog.Nop())

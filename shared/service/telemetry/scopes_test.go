@@ -7,8 +7,8 @@ import (
 	"ordertally/shared/auth/authtest"
 )
 
-// TestWhatEachRouteNeeds asks every route of the ops listener's table with every scope.
-func TestWhatEachRouteNeeds(t *testing.T) {
+// TestOps_AsksForTheScopeOfEachRoute asks every route of the ops listener's table with every scope.
+func TestOps_AsksForTheScopeOfEachRoute(t *testing.T) {
 	o := Ops{Registry: NewRegistry(), Health: &Health{}, Level: &Level{}}
 	authtest.Routes(t, o.routes(), map[string]string{
 		"GET /metrics":  auth.Public,

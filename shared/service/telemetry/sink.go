@@ -14,11 +14,11 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-// Drops counts log lines that were lost because an output did not take them: its reader stalled or exited, or its disk
+// Drops counts log lines that were lost because an output did not take them. Its reader stalled or exited, or its disk
 // is full. A line lost by two outputs counts twice. The zero value is ready for use.
 type Drops struct{ lines atomic.Uint64 }
 
-// Lines returns how many lines were lost since the process started; 0 for a nil Drops.
+// Lines returns how many lines were lost since the process started. It is 0 for a nil Drops.
 func (d *Drops) Lines() uint64 {
 	if d == nil {
 		return 0
@@ -26,35 +26,35 @@ func (d *Drops) Lines() uint64 {
 	return d.lines.Load()
 }
 
-// Register registers the metric service_log_lines_dropped_total for d. It exists from the start, and for a nil Drops
-// too.
+// Register registers the metric service_log_lines_dropped_total for d. The metric exists from the start, even for a nil
+// Drops.
 func (d *Drops) Register(reg prometheus.Registerer, service string) {
 	metric.CounterOf(reg, service+"_log_lines_dropped_total", "Log lines dropped since the process started, because "+
 		"standard error or the log file did not take them in time.", d.Lines)
 }
 
-// maxQueued bounds the lines that wait for one output, in bytes. One that keeps up has few: it is for a reader that
-// pauses.
+// maxQueued bounds the lines that wait for one output, in bytes. An output that keeps up has few. The room is for a
+// reader that pauses.
 const maxQueued = 4 << 20
 
 // closePatience is how long Close waits for an output to take what is left.
 const closePatience = 500 * time.Millisecond
 
-// leveled is a line on its way to an output.
+// leveled is a line on its way to an output, with its level.
 type leveled struct {
 	level zerolog.Level
-	text  []byte // shared by all outputs: never changed
+	text  []byte // shared by all outputs, so never changed
 }
 
 // sink is one output for log lines. Lines wait in memory and a goroutine writes them, so logging never waits for a
-// reader. Lines that find no room are dropped and counted; once the output takes lines again, one line says how many
+// reader. Lines that find no room are dropped and counted. Once the output takes lines again, one line tells how many
 // are missing.
 type sink struct {
 	out   zerolog.LevelWriter
 	drops *Drops
-	// note returns the line that says how many lines are missing.
+	// note returns the line that tells how many lines are missing.
 	note func(lines uint64) []byte
-	// finish is called when the last line is written.
+	// finish is called after the last line is written.
 	finish func() error
 
 	mu      sync.Mutex
@@ -64,10 +64,10 @@ type sink struct {
 	closed  bool
 	wake    chan struct{} // holds one token when there is something to do
 	ended   chan struct{} // closed when run has returned and err is set
-	err     error         // of finish
+	err     error         // the error of finish
 }
 
-// newSink returns a sink that writes to w, and calls finish when it was closed and has written what it had. It must be
+// newSink returns a sink that writes to w. When it is closed and has written everything, it calls finish. It must be
 // closed.
 func newSink(w io.Writer, drops *Drops, note func(uint64) []byte, finish func() error) *sink {
 	out, ok := w.(zerolog.LevelWriter)
@@ -86,7 +86,7 @@ func newSink(w io.Writer, drops *Drops, note func(uint64) []byte, finish func() 
 	return s
 }
 
-// add never waits.
+// add adds a line. It never waits.
 func (s *sink) add(line leveled) {
 	s.mu.Lock()
 	switch {
@@ -100,7 +100,7 @@ func (s *sink) add(line leveled) {
 	s.nudge()
 }
 
-// lost counts a line; s.mu is held.
+// lost counts a line. The caller holds s.mu.
 func (s *sink) lost() {
 	s.missing++
 	s.drops.lines.Add(1)
@@ -133,13 +133,13 @@ func (s *sink) run() {
 	}
 }
 
-// next takes the oldest line. missing is how many were dropped before: what waits is older than what found no room, so
-// they are told of when all that waited is written.
+// next takes the oldest line. missing is the number of lines dropped before it. Waiting lines are older than dropped
+// ones, so missing is only reported once all waiting lines are written.
 func (s *sink) next() (line leveled, missing uint64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queue) == 0 {
-		s.queue = nil // a burst's memory is given back
+		s.queue = nil // frees the memory of a burst
 		return leveled{}, 0, false
 	}
 	line, s.queue = s.queue[0], s.queue[1:]
@@ -168,8 +168,8 @@ func (s *sink) write(line leveled, missing uint64) {
 	}
 }
 
-// close waits for what is left to be written, for closePatience. What takes no lines by then gets none: that is no
-// failure.
+// close waits up to closePatience for the rest to be written. Lines that are not taken by then are lost, which is not
+// an error.
 func (s *sink) close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -193,14 +193,14 @@ func (f fanout) Write(line []byte) (int, error) { return f.WriteLevel(zerolog.No
 
 // WriteLevel implements zerolog.LevelWriter. It never fails and never waits.
 func (f fanout) WriteLevel(level zerolog.Level, line []byte) (int, error) {
-	kept := safetext.Append(make([]byte, 0, len(line)), line) // a copy: zerolog uses its buffer again
+	kept := safetext.Append(make([]byte, 0, len(line)), line) // a copy, because zerolog reuses its buffer
 	for _, s := range f {
 		s.add(leveled{level, kept})
 	}
 	return len(line), nil
 }
 
-// close ends all of them at the same time.
+// close closes all outputs concurrently.
 func (f fanout) close() error {
 	errs := make([]error, len(f))
 	var closing sync.WaitGroup

@@ -44,8 +44,8 @@ func (w *stallingWriter) String() string {
 	return w.text.String()
 }
 
-// TestLog_DropsAndCountsWhatItsReaderDoesNotTake: whoever logs does not wait; once the reader is back, a line says how
-// many are missing.
+// TestLog_DropsAndCountsWhatItsReaderDoesNotTake checks that logging does not wait. Once the reader is back, a line
+// tells how many are missing.
 func TestLog_DropsAndCountsWhatItsReaderDoesNotTake(t *testing.T) {
 	w := newStallingWriter()
 	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info"}, w, "order")
@@ -95,7 +95,7 @@ func TestLog_DropsAndCountsWhatItsReaderDoesNotTake(t *testing.T) {
 	}
 }
 
-// TestLog_ClosesThoughNobodyReads with what it has, be it at the first line.
+// TestLog_ClosesThoughNobodyReads closes with lines left, even with the first one.
 func TestLog_ClosesThoughNobodyReads(t *testing.T) {
 	w := newStallingWriter()
 	t.Cleanup(func() { close(w.released) })
@@ -133,7 +133,7 @@ func (w *fullDisk) Write(line []byte) (int, error) {
 	return w.Writer.Write(line)
 }
 
-// TestLog_CountsWhatCouldNotBeWritten: a full disk, or a pipe without its other end.
+// TestLog_CountsWhatCouldNotBeWritten covers a full disk and a pipe without a reader.
 func TestLog_CountsWhatCouldNotBeWritten(t *testing.T) {
 	var text bytes.Buffer
 	log, err := telemetry.OpenLog(telemetry.LogConfig{Level: "info"}, &fullDisk{Writer: &text}, "order")

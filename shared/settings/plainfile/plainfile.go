@@ -1,6 +1,6 @@
 // Package plainfile reads the small files that settings name: keys, certificates, passwords, the settings themselves.
-// Opening one never waits, and reading one ends: what leads to a FIFO, a device or gigabytes is an error instead of a
-// program that hangs. Symbolic links are followed; Kubernetes mounts secrets through them.
+// Opening never waits, and reading always ends. A FIFO, a device or gigabytes are an error instead of a program that
+// hangs. Symbolic links are followed, because Kubernetes mounts secrets through them.
 package plainfile
 
 import (
@@ -11,15 +11,15 @@ import (
 	"syscall"
 )
 
-// Bound is for files that have no bound of their own, in bytes.
+// Bound is the limit for files without a bound of their own, in bytes.
 const Bound = 1 << 20
 
-// Read returns what is in the regular file at path. An error says what is there instead, or that there is more than
-// most bytes; what to name there is for the caller to say.
+// Read returns the content of the regular file at path. The error tells what is there instead, or that there are more
+// than most bytes. The caller adds which file is expected.
 func Read(path string, most int64) ([]byte, error) { return read(path, most, Check) }
 
-// ReadOnce is Read for what is read a single time, and so may be a pipe or a terminal: a shell's <(command),
-// /dev/stdin. It waits for what a writer has yet to write, never for a writer: a pipe that nobody wrote to is an error.
+// ReadOnce is Read for a file that is read only once. So it may be a pipe or a terminal: a shell's <(command),
+// /dev/stdin. It waits for more from a writer, but never for a writer to appear. A pipe without a writer is an error.
 func ReadOnce(path string, most int64) ([]byte, error) {
 	var pipe bool
 	text, err := read(path, most, func(_ string, info fs.FileInfo) error {
@@ -39,7 +39,7 @@ func read(path string, most int64, check func(string, fs.FileInfo) error) (text 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // only read
+	defer func() { _ = f.Close() }() // opened only for reading
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func read(path string, most int64, check func(string, fs.FileInfo) error) (text 
 	return text, nil
 }
 
-// Check refuses what is no regular file, by what os.Stat says of the path.
+// Check refuses anything but a regular file, based on what os.Stat says about the path.
 func Check(path string, info fs.FileInfo) error {
 	what := "something else"
 	switch mode := info.Mode(); {
@@ -75,8 +75,8 @@ func Check(path string, info fs.FileInfo) error {
 	return fmt.Errorf("%s is %s, not a regular file", path, what)
 }
 
-// OthersCanRead reports whether everybody on the machine may read the file at path, as far as its own mode says; one
-// that is not there is nobody's. A group is let be: Kubernetes gives secrets to one.
+// OthersCanRead reports whether everybody on the machine may read the file at path, according to its own mode. It is
+// false for a missing file. Groups are not checked, because Kubernetes gives secrets to one.
 func OthersCanRead(path string) bool {
 	info, err := os.Stat(path)
 	const others = 0o004

@@ -7,16 +7,16 @@ import (
 	"io"
 )
 
-// Text is a text that everything prints as [redacted]: fmt with any verb, JSON, YAML. The zero Text is empty, and
-// printed as such, so that it can be seen whether there is one. Compare two by what they Reveal.
+// Text is a text that always prints as [redacted]: with any verb of fmt, in JSON and in YAML. The zero Text is empty
+// and prints as such, so that one can see whether there is a secret. Compare two by what Reveal returns.
 type Text struct {
-	value *string // fmt prints fields that are not exported without asking their methods: this way it finds an address
+	value *string // fmt prints unexported fields without their methods; it finds only an address
 }
 
-// Redacted stands for a secret that is there.
+// Redacted stands for an existing secret.
 const Redacted = "[redacted]"
 
-// New returns the text, the zero Text for "".
+// New returns a Text with that value, or the zero Text for "".
 func New(value string) Text {
 	if value == "" {
 		return Text{}
@@ -24,7 +24,7 @@ func New(value string) Text {
 	return Text{&value}
 }
 
-// Reveal returns what is kept.
+// Reveal returns the secret.
 func (t Text) Reveal() string {
 	if t.value == nil {
 		return ""
@@ -32,7 +32,7 @@ func (t Text) Reveal() string {
 	return *t.value
 }
 
-// IsZero reports whether there is none.
+// IsZero reports whether there is no secret.
 func (t Text) IsZero() bool { return t.value == nil }
 
 // String implements fmt.Stringer.
@@ -46,14 +46,14 @@ func (t Text) String() string {
 // GoString implements fmt.GoStringer.
 func (t Text) GoString() string { return t.String() }
 
-// Format implements fmt.Formatter: without it a verb that is none for a text, such as %d, would print an address.
+// Format implements fmt.Formatter. Without it, a verb that does not fit a text, such as %d, would print an address.
 func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
 // MarshalText implements encoding.TextMarshaler, for JSON and YAML.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. What is printed of a text is refused: the text itself is not known
-// any more.
+// UnmarshalText implements encoding.TextUnmarshaler. It refuses the printed form of a Text, because the secret itself
+// is lost there.
 func (t *Text) UnmarshalText(text []byte) error {
 	if string(text) == Redacted {
 		return errors.New("a secret that was printed as " + Redacted + " cannot be read back: give the secret itself")

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// URL returns a URL as it may be shown: with xxxxx for the password in it, or for a name without a password, which may
-// be a token. What is no URL, or has an @ elsewhere, which a password may begin before, is Redacted.
+// URL returns a URL that is safe to show. xxxxx replaces the password, or a user name without a password, because that
+// may be a token. A text that is not a URL is Redacted. So is one with an @ elsewhere, because a password may come
+// before it.
 func URL(text string) string {
 	if !strings.Contains(text, "@") && !strings.Contains(text, "%40") {
 		return text
@@ -22,8 +23,8 @@ func URL(text string) string {
 	return u.Redacted()
 }
 
-// Cause returns an error of a request without the URL that net/http wraps it with: it blanks a password there, not a
-// token in place of a name.
+// Cause returns the error of a request without the URL that net/http adds. net/http hides a password in it, but not a
+// token in place of a user name.
 func Cause(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err

@@ -9,18 +9,18 @@ import (
 	"net/http"
 )
 
-// ClientConfig names the files of a program that calls a service. The tags make it flags. The zero value is the
+// ClientConfig names the files of a program that calls a service. The tags make it flags. The zero value means the
 // system's authorities and no certificate.
 type ClientConfig struct {
-	// CAFile has the authorities of the service's certificate, instead of the system's.
+	// CAFile has the authorities for the service's certificate. It replaces the system's.
 	CAFile string `help:"Authorities (PEM) that the service's certificate must come from; the system's without it." name:"ca-file" placeholder:"FILE"`
-	// CertFile and KeyFile are what to show to a service that asks for a certificate.
+	// CertFile and KeyFile are shown to a service that asks for a certificate.
 	CertFile string `help:"Certificate (PEM) to show to a service that asks for one (mTLS)." name:"cert-file" placeholder:"FILE"`
 	KeyFile  string `help:"Private key (PEM) of that certificate." name:"key-file" placeholder:"FILE"`
 }
 
-// Transport reads the files and returns what carries requests with them, otherwise like http.DefaultTransport. prefix
-// is that of the settings' names, for errors: those of requests, too, say which setting helps.
+// Transport reads the files and returns a transport that uses them. Otherwise it is like http.DefaultTransport. prefix
+// is the prefix of the settings' names, for errors. Errors of requests also tell which setting helps.
 func (c ClientConfig) Transport(prefix string) (http.RoundTripper, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	var err error
@@ -34,8 +34,8 @@ func (c ClientConfig) Transport(prefix string) (http.RoundTripper, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Certificates would send none when the service names other authorities, and the service then asks for one that
-		// is there.
+		// With Certificates, none would be sent when the service names other authorities. The service would then ask
+		// for one although there is one.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	transport, err := NewTransport(config)
@@ -45,7 +45,7 @@ func (c ClientConfig) Transport(prefix string) (http.RoundTripper, error) {
 	return &advising{Transport: transport, prefix: prefix, shows: c.CertFile != ""}, nil
 }
 
-// NewTransport returns a transport like http.DefaultTransport, with up to 64 connections of its own. A nil config has
+// NewTransport returns a transport like http.DefaultTransport, with up to 64 connections of its own. A nil config uses
 // the system's authorities.
 func NewTransport(config *tls.Config) (*http.Transport, error) {
 	transport, ok := http.DefaultTransport.(*http.Transport)
@@ -58,11 +58,11 @@ func NewTransport(config *tls.Config) (*http.Transport, error) {
 	return transport, nil
 }
 
-// advising says which setting helps when TLS does not come about.
+// advising tells which setting helps when TLS fails.
 type advising struct {
 	*http.Transport
 	prefix string
-	shows  bool // a certificate
+	shows  bool // it has a certificate to show
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -88,8 +88,8 @@ func (a *advising) advise(err error) error {
 		a.prefix)
 }
 
-// TurnedAway reports whether the other side of a connection said, in words of TLS, that it does not go on with it, as
-// it does with a client that shows no certificate of its authorities.
+// TurnedAway reports whether the other side ended the connection with a TLS alert. It does so with a client that shows
+// no certificate of its authorities.
 func TurnedAway(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error" // crypto/tls has no exported type for alerts

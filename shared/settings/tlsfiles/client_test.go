@@ -51,9 +51,9 @@ func TestAClientOfAPrivateAuthority(t *testing.T) {
 	}
 }
 
-// TestAClientThatIsTurnedAway uses TLS 1.2, in which the client learns of it within the handshake. In 1.3 it does with
-// the first answer, unless the connection is closed before it has read that.
-func TestAClientThatIsTurnedAway(t *testing.T) {
+// TestTransport_ARefusedClientLearnsWhichSettingHelps uses TLS 1.2, where the client learns of it during the handshake.
+// In 1.3 it learns with the first answer, unless the connection is closed before it has read that.
+func TestTransport_ARefusedClientLearnsWhichSettingHelps(t *testing.T) {
 	ca, others, dir := tlstest.NewAuthority(t), tlstest.NewAuthority(t), t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	others.Issue("stranger", file("theirs"), file("theirs.key"))

@@ -22,8 +22,8 @@ func Authorities(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// KeyPair reads the certificate chain and the key of its first certificate, of regular files up to plainfile.Bound that
-// two settings name; prefix is that of the settings' names.
+// KeyPair reads a certificate chain and the key of its first certificate. Both are regular files up to plainfile.Bound,
+// named by two settings. prefix is the prefix of the settings' names.
 func KeyPair(certFile, keyFile, prefix string) (pair tls.Certificate, err error) {
 	if certFile == "" || keyFile == "" {
 		return pair, fmt.Errorf("%scert-file, %[1]skey-file: TLS needs both", prefix)

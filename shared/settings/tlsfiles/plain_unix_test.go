@@ -35,8 +35,9 @@ func TestNoSettingOfTLSHangs(t *testing.T) {
 	}
 }
 
-// TestARenewalThatIsAFIFOStopsNobody puts one where the certificate was: all handshakes wait for the files to be read.
-func TestARenewalThatIsAFIFOStopsNobody(t *testing.T) {
+// TestServer_ARenewalThatIsAFIFOStopsNobody puts a FIFO in place of the certificate. All handshakes wait for the files
+// to be read.
+func TestServer_ARenewalThatIsAFIFOStopsNobody(t *testing.T) {
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()
 	c := tlsfiles.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
 	ca.Issue("first", c.CertFile, c.KeyFile)

@@ -1,5 +1,5 @@
-// Package tlsfiles makes TLS configurations of PEM files, and reads the files again when they change: a certificate is
-// renewed without a restart.
+// Package tlsfiles makes TLS configurations from PEM files. It reads changed files again, so a certificate is renewed
+// without a restart.
 package tlsfiles
 
 import (
@@ -13,20 +13,20 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Config names the files of one listener. The tags make it flags. The zero value is no TLS.
+// Config names the files of one listener. The tags make it flags. The zero value means no TLS.
 type Config struct {
-	// CertFile has the certificate chain, the listener's own first; KeyFile its key.
+	// CertFile has the certificate chain, the listener's own first. KeyFile has its key.
 	CertFile string `help:"Certificate chain (PEM) to serve with TLS; read again when it changes." name:"cert-file" placeholder:"FILE"`
 	KeyFile  string `help:"Private key (PEM) of the certificate." name:"key-file" placeholder:"FILE"`
-	// ClientCAFile has the authorities of client certificates; with it, a client without a certificate of theirs is
-	// turned away.
+	// ClientCAFile has the authorities of client certificates. If it is set, a client without a certificate from them
+	// is turned away.
 	ClientCAFile string `help:"Authorities (PEM) that clients' certificates must come from (mTLS)." name:"client-ca-file" placeholder:"FILE"`
 }
 
 // On reports whether there is TLS.
 func (c Config) On() bool { return c != Config{} }
 
-// Validate says what is missing, or cannot be used as it is now; prefix is that of the settings' names.
+// Validate returns what is missing or unusable. prefix is the prefix of the settings' names.
 func (c Config) Validate(prefix string) error {
 	if !c.On() {
 		return nil
@@ -41,10 +41,10 @@ func (c Config) Validate(prefix string) error {
 	return errors.Join(errs...)
 }
 
-// lookEvery bounds how often the files are looked at.
+// lookEvery is the shortest interval between two looks at the files.
 const lookEvery = time.Second
 
-// reloader holds what the files said when they were last good.
+// reloader holds the content of the files when they were last good.
 type reloader struct {
 	config Config
 	logger zerolog.Logger
@@ -52,19 +52,19 @@ type reloader struct {
 	mu     sync.Mutex
 	looked time.Time
 	seen   [3]stamp
-	said   string // what was wrong with the files when they were looked at last
+	said   string // what was wrong with the files at the last look
 	tls    *tls.Config
 }
 
-// stamp tells two contents of a file apart, without reading it.
+// stamp tells two versions of a file apart without reading it.
 type stamp struct {
 	size int64
 	at   time.Time
 }
 
-// Server returns the configuration of a listener. The files are read now, and again when they have changed, at most
-// once a second when a client connects. Files that changed and cannot be used are logged, and the ones before stay in
-// use.
+// Server returns the configuration of a listener. The files are read now. When a client connects, they are read again
+// if they have changed, at most once a second. Changed files that cannot be used are logged, and the previous ones stay
+// in use.
 func Server(c Config, logger zerolog.Logger) (*tls.Config, error) {
 	r := &reloader{config: c, logger: logger, looked: time.Now()}
 	r.seen = r.stamps()
@@ -78,7 +78,7 @@ func Server(c Config, logger zerolog.Logger) (*tls.Config, error) {
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			return r.current(), nil
 		},
-		// net/http asks whether there is a certificate before it serves; GetConfigForClient comes first.
+		// net/http checks for a certificate before it serves, but GetConfigForClient comes first.
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return nil, errors.New("tlsfiles: a handshake without its configuration")
 		},
@@ -97,12 +97,12 @@ func (r *reloader) current() *tls.Config {
 	return r.tls
 }
 
-// take reads the files, until they are good: what was wrong may be mended without a trace in size and time, such as who
-// may read them.
+// take reads the files until they are good. A repair may leave size and time unchanged, for example of a file's
+// permissions.
 func (r *reloader) take(seen [3]stamp) {
 	loaded, err := r.load()
 	if err != nil {
-		if text := err.Error(); text != r.said { // once, not every second
+		if text := err.Error(); text != r.said { // log it once, not every second
 			r.said = text
 			r.logger.Error().Err(err).Msg("the TLS files changed and cannot be used: the ones before stay in use")
 		}

@@ -142,9 +142,9 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// TestFilesThatAreMendedWithoutATrace: a key that could not be used when it was looked at first, and then can, with the
-// same size and time.
-func TestFilesThatAreMendedWithoutATrace(t *testing.T) {
+// TestServer_ReadsRepairedFilesOfTheSameSizeAndTime has a key that is unusable at first and then usable, with the same
+// size and time.
+func TestServer_ReadsRepairedFilesOfTheSameSizeAndTime(t *testing.T) {
 	ca, dir := tlstest.NewAuthority(t), t.TempDir()
 	c := tlsfiles.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
 	ca.Issue("first", c.CertFile, c.KeyFile)

@@ -22,7 +22,7 @@ const stopTimeout = 30 * time.Second
 
 type devCmd struct{ devConfig }
 
-// devConfig are the settings of dev.
+// devConfig holds the settings of dev.
 type devConfig struct {
 	stack.Config
 	NoImport bool `name:"no-import" help:"Start without the three days of real orders."`
@@ -35,7 +35,7 @@ func (c *devCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // what standard error takes no more is lost
+	defer func() { _ = log.Close() }() // what standard error no longer takes is lost
 	c.Verbosity, c.Drops = log.Level, log.Drops
 	s := stack.New(c.Config, log.Logger)
 	if err := s.Start(ctx); errors.Is(err, auth.ErrExposed) {
@@ -67,7 +67,7 @@ func (c *devCmd) tour(ctx context.Context, s *stack.Stack, logger zerolog.Logger
 	if err := s.Banner(ctx, &banner); err != nil {
 		return err
 	}
-	// Not waited for: whoever reads standard output may never do so, or have gone.
+	// Do not wait. The reader of standard output may never read, or have gone.
 	go func() { _, _ = os.Stdout.Write(banner.Bytes()) }()
 	return s.Wait(ctx)
 }

@@ -1,4 +1,4 @@
-// Command ordertally runs all of Ordertally in one process, for development and to look around.
+// Command ordertally runs all of Ordertally in one process, for development and for a first look.
 package main
 
 import (
@@ -8,7 +8,7 @@ import (
 	"ordertally/shared/settings"
 )
 
-// commands are the verbs, a file each.
+// commands are the verbs. Each has its own file.
 type commands struct {
 	Dev     devCmd     `cmd:"" help:"Run a broker and both services in one process, with three days of real orders the first time."`
 	Config  configCmd  `cmd:"" help:"Print the settings of dev."`

@@ -19,7 +19,7 @@ type openapiCmd struct {
 // Run prints the document, indented.
 func (c *openapiCmd) Run() error {
 	document := orderapi.Document()
-	if c.Service == "activity" { // with what is counted when no settings say otherwise
+	if c.Service == "activity" { // with the activities that are counted by default
 		document = activityapi.Document(declare.OrderCreated(event.Topic))
 	}
 	var text bytes.Buffer
@@ -35,7 +35,7 @@ type schemaCmd struct {
 	Type string `arg:"" help:"Of which messages, such as ORDER_CREATED."`
 }
 
-// Run prints the JSON Schema of a type of messages.
+// Run prints the JSON Schema of a message type.
 func (c *schemaCmd) Run() error {
 	text, err := orderapi.MessageSchema(c.Type)
 	if err != nil {

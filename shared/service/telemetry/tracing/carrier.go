@@ -2,15 +2,15 @@ package tracing
 
 import "ordertally/shared/event/cloudevent"
 
-// What a message carries at most of each header field of a trace, in bytes. What is longer is left out. The limit of
-// baggage is that of the W3C, as OpenTelemetry applies it to requests; the one of tracestate is the least that the W3C
-// asks of everybody.
+// The most that a message carries of each header field of a trace, in bytes. A longer value is left out. The limit of
+// baggage is the W3C's, which OpenTelemetry applies to requests. The limit of tracestate is the least that the W3C
+// requires of everybody.
 const (
 	maxTraceState = 512
 	maxBaggage    = 8192
 )
 
-// carrier is the trace of a message as a propagator wants it.
+// carrier is the trace of a message in the form a propagator needs.
 type carrier struct{ trace *cloudevent.Trace }
 
 // Get implements propagation.TextMapCarrier.

@@ -6,17 +6,17 @@ import (
 	"go.opentelemetry.io/otel"
 )
 
-// listen makes logger the one that the libraries of OpenTelemetry complain to, in the whole process. By themselves they
-// write to standard error.
+// listen sends the complaints of the OpenTelemetry libraries to logger, in the whole process. By default they go to
+// standard error.
 func listen(logger zerolog.Logger) {
 	otel.SetLogger(logr.New(complaints{logger}))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(
 		func(err error) { logger.Warn().Err(err).Msg("OpenTelemetry reports an error") }))
 }
 
-// complaints implements logr.LogSink: it logs what the libraries say is wrong with their settings and limits. What they
-// read comes along with that (a piece of the header fields, a URL with a password), and the error then quotes it. So
-// both are left out but for the names of files.
+// complaints implements logr.LogSink. It logs what the libraries say is wrong with their settings and limits. They
+// attach what they read, such as a piece of the header fields or a URL with a password, and the error then quotes it.
+// So both are left out, except for the names of files.
 type complaints struct{ logger zerolog.Logger }
 
 var _ logr.LogSink = complaints{}
@@ -24,7 +24,7 @@ var _ logr.LogSink = complaints{}
 // Init implements logr.LogSink.
 func (complaints) Init(logr.RuntimeInfo) {}
 
-// Enabled implements logr.LogSink: warnings have the level 1, what is only news a higher one.
+// Enabled implements logr.LogSink. Warnings have level 1. Plain news has a higher level.
 func (complaints) Enabled(level int) bool { return level <= 1 }
 
 // Info implements logr.LogSink.

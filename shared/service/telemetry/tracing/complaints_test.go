@@ -12,18 +12,18 @@ import (
 	"ordertally/shared/service/telemetry/tracing"
 )
 
-// inner says that the test runs as the process whose output another looks at.
+// inner tells the test that it is the inner process, whose output the outer one checks.
 const inner = "ORDERTALLY_TEST_INNER"
 
-// TestComplaintsAreLoggedWithoutSecrets runs itself as another process: the libraries write to the standard error that
-// there was when it began.
-func TestComplaintsAreLoggedWithoutSecrets(t *testing.T) {
+// TestTracing_LogsComplaintsWithoutSecrets runs itself as another process, because the libraries write to the standard
+// error that existed at their start.
+func TestTracing_LogsComplaintsWithoutSecrets(t *testing.T) {
 	if os.Getenv(inner) != "" {
 		complain(t)
 		return
 	}
 	for _, protocol := range []string{"http/protobuf", "grpc"} {
-		c := exec.Command(os.Args[0], "-test.run=^TestComplaintsAreLoggedWithoutSecrets$")
+		c := exec.Command(os.Args[0], "-test.run=^TestTracing_LogsComplaintsWithoutSecrets$")
 		c.Env = append(os.Environ(), inner+"=1", "OTEL_EXPORTER_OTLP_PROTOCOL="+protocol)
 		said, err := c.CombinedOutput()
 		if err != nil || strings.Contains(string(said), "sesame") {
@@ -50,7 +50,7 @@ func TestComplaintsAreLoggedWithoutSecrets(t *testing.T) {
 	}
 }
 
-// complain has variables that the libraries complain of, with a secret in each.
+// complain sets variables that the libraries complain about, with a secret in each.
 func complain(t *testing.T) {
 	authorities := t.TempDir() + "/ca.pem"
 	if err := os.WriteFile(authorities, []byte("open-sesame"), 0o600); err != nil {

@@ -10,7 +10,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// Configured reports whether the environment names a collector, and does not say that nothing is to be sent.
+// Configured reports whether the environment names a collector and does not switch sending off.
 func Configured() bool {
 	if os.Getenv("OTEL_SDK_DISABLED") == "true" || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return false
@@ -18,8 +18,8 @@ func Configured() bool {
 	return cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")) != ""
 }
 
-// exporter sends by OTLP over gRPC when the environment says so, otherwise over HTTP. OpenTelemetry's libraries read
-// all the rest.
+// exporter sends by OTLP: over gRPC if the environment says so, otherwise over HTTP. OpenTelemetry's libraries read all
+// other variables.
 func exporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"))
 	if protocol == "grpc" {

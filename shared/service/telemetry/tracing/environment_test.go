@@ -26,7 +26,7 @@ func (c *overGRPC) Export(context.Context, *collector.ExportTraceServiceRequest)
 	return &collector.ExportTraceServiceResponse{}, nil
 }
 
-// collectors returns the URLs of one over gRPC and one over HTTP, each of which tells when it gets something.
+// collectors returns the URLs of one over gRPC and one over HTTP. Each reports when it receives something.
 func collectors(t *testing.T) (grpcURL, httpURL string, overRPC, overHTTP chan struct{}) {
 	t.Helper()
 	overRPC, overHTTP = make(chan struct{}, 1), make(chan struct{}, 1)
@@ -90,7 +90,7 @@ func TestWhatTheEnvironmentForbids(t *testing.T) {
 	}
 }
 
-// TestStart_LeavesTheEnvironmentToOpenTelemetry has variables that its libraries cannot use: they go on without.
+// TestStart_LeavesTheEnvironmentToOpenTelemetry sets variables that the libraries cannot use. They go on without them.
 func TestStart_LeavesTheEnvironmentToOpenTelemetry(t *testing.T) {
 	for name, value := range map[string]string{
 		"OTEL_RESOURCE_ATTRIBUTES": "no-pair", "OTEL_EXPORTER_OTLP_PROTOCOL": "pigeon", "OTEL_TRACES_SAMPLER": "never",

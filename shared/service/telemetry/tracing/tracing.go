@@ -1,6 +1,6 @@
-// Package tracing makes OpenTelemetry spans of requests and messages, and sends them by OTLP, when the environment
-// names a collector (OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of the OpenTelemetry specification). Without
-// one it makes no spans; every request has a trace id for logs and problems all the same.
+// Package tracing makes OpenTelemetry spans of requests and messages, and sends them by OTLP. It does so when the
+// environment names a collector (OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of the OpenTelemetry
+// specification). Without one it makes no spans. Every request still has a trace id for logs and problems.
 package tracing
 
 import (
@@ -31,12 +31,12 @@ type Tracing struct {
 	logger   zerolog.Logger
 }
 
-// propagator reads and writes the three header fields of a trace, by the recommendations of the W3C.
+// propagator reads and writes the three header fields of a trace, as the W3C recommends.
 var propagator = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 
-// Start returns the tracing of a service, as the environment wants it. A collector that is away costs nothing but its
-// spans: that is logged, and so is what the libraries think of the variables that they read. (They tell of both through
-// handlers of the process, so the last service of a process logs it.)
+// Start returns the tracing of a service, configured by the environment. If the collector is unreachable, only spans
+// are lost. That is logged, and so are the libraries' complaints about their variables. (Both arrive through handlers
+// of the whole process, so the last service started in a process logs them.)
 func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing, error) {
 	listen(logger)
 	if !Configured() {
@@ -49,18 +49,19 @@ func Start(ctx context.Context, service string, logger zerolog.Logger) (*Tracing
 	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", service)),
 		resource.WithFromEnv(), resource.WithTelemetrySDK())
 	if err != nil {
-		otel.Handle(err) // what could be read is used
+		otel.Handle(err) // the readable part is used
 	}
-	// The sampler is that of OTEL_TRACES_SAMPLER, by default that of the caller, or all.
+	// OTEL_TRACES_SAMPLER sets the sampler. By default the caller's decision counts, and without one everything is
+	// sampled.
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
 	return &Tracing{provider: provider, tracer: provider.Tracer("ordertally"), logger: logger}, nil
 }
 
-// lastTraces is how long a collector may take for what is left at a stop.
+// lastTraces is how long a collector may take for the last spans during a stop.
 const lastTraces = 1500 * time.Millisecond
 
-// Stop sends what is left, for a second and a half at most. A collector that does not take it is no failure of the
-// service: the spans are lost, and the log says so.
+// Stop sends what is left, for a second and a half at most. If the collector does not take it, the spans are lost and
+// the log says so. That is no failure of the service.
 func (t *Tracing) Stop(ctx context.Context) error {
 	if t.provider == nil {
 		return nil
@@ -68,7 +69,7 @@ func (t *Tracing) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lastTraces)
 	defer cancel()
 	stopped := make(chan error, 1)
-	go func() { stopped <- t.provider.Shutdown(ctx) }() // exporters need not heed ctx
+	go func() { stopped <- t.provider.Shutdown(ctx) }() // exporters may ignore ctx
 	var err error
 	select {
 	case err = <-stopped:
@@ -83,14 +84,14 @@ func (t *Tracing) Stop(ctx context.Context) error {
 
 // Request is the span of a request.
 type Request struct {
-	// Trace goes on with the message that the request makes: the span, or without one the request's own trace, and the
-	// request's baggage. It is zero when there is nothing of it.
+	// Trace is passed on with the message that the request makes. It is the span, or without one the request's own
+	// trace, and the request's baggage. It is zero when there is neither.
 	Trace cloudevent.Trace
 	span  trace.Span
 }
 
 // Begin begins the span of a request with those header fields. The context has its trace. Without spans, a request that
-// belongs to no trace is given an id of its own, for log and problems; nothing goes on with its message.
+// belongs to no trace gets an id of its own, for log and problems. Its message carries no trace then.
 func (t *Tracing) Begin(ctx context.Context, header http.Header) (context.Context, Request) {
 	ctx = propagator.Extract(ctx, propagation.HeaderCarrier(header))
 	var r Request
@@ -104,7 +105,7 @@ func (t *Tracing) Begin(ctx context.Context, header http.Header) (context.Contex
 	return ctx, r
 }
 
-// ownID is a trace that is not sampled. Its ids are unique, and no secret.
+// ownID returns a trace that is not sampled. Its ids are unique but not secret.
 func ownID() trace.SpanContext {
 	var config trace.SpanContextConfig
 	binary.BigEndian.PutUint64(config.TraceID[:], rand.Uint64())    //nolint:gosec // G404: see above
@@ -131,8 +132,8 @@ func (r Request) End(method, route string, status int) {
 // On reports whether spans are made.
 func (t *Tracing) On() bool { return t.tracer != nil }
 
-// Message makes the span of a message that came with that trace, from when it was read until it was processed. A trace
-// that is not sampled gets none.
+// Message makes the span of a message with that trace, from when it was read until it was processed. A trace that is
+// not sampled gets none.
 func (t *Tracing) Message(
 	from cloudevent.Trace, name string, read, processed time.Time, attributes ...attribute.KeyValue,
 ) {

@@ -2,8 +2,8 @@ package tracing
 
 import "ordertally/shared/settings"
 
-// Variables are those of the OpenTelemetry specification that matter here, to be printed and documented with the
-// program's settings. Besides these, what the libraries document is heeded.
+// Variables are the OpenTelemetry variables that matter here, to be printed and documented with the program's settings.
+// All others that the libraries document work too.
 func Variables() []settings.Variable {
 	return []settings.Variable{
 		{Env: "OTEL_EXPORTER_OTLP_ENDPOINT",

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package plainfiletest has what a setting may name by mistake, for tests: paths that a program which just reads files
-// hangs on, or never comes to the end of.
+// Package plainfiletest makes paths that a setting may name by mistake, for tests. A program that simply reads them
+// hangs or never reaches the end.
 package plainfiletest
 
 import (
@@ -15,10 +15,10 @@ import (
 	"ordertally/shared/settings/plainfile"
 )
 
-// patience is how long something that must not wait may take on a busy machine.
+// patience is how long a step that must not wait may take on a busy machine.
 const patience = 10 * time.Second
 
-// FIFO makes one that nobody writes to and nobody reads from.
+// FIFO makes a FIFO without a reader or a writer.
 func FIFO(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fifo")
@@ -38,7 +38,7 @@ func Link(t testing.TB, target string) string {
 	return path
 }
 
-// Large makes a file of that many zeros.
+// Large makes a file of zeros of that size.
 func Large(t testing.TB, bytes int64) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "large")
@@ -51,7 +51,7 @@ func Large(t testing.TB, bytes int64) string {
 	return path
 }
 
-// Refused are paths that no file which is read again may have, each with what its error says.
+// Refused returns paths that are refused for files that are read repeatedly, each with the text of its error.
 func Refused(t testing.TB) map[string]string {
 	t.Helper()
 	fifo := FIFO(t)
@@ -65,7 +65,7 @@ func Refused(t testing.TB) map[string]string {
 	}
 }
 
-// Within returns what f returns, and ends the test when f has not returned in time.
+// Within returns what f returns. It ends the test if f does not return in time.
 func Within(t testing.TB, f func() error) error {
 	t.Helper()
 	returned := make(chan error, 1)

@@ -29,7 +29,7 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// NewAuthority makes an authority of its own.
+// NewAuthority makes a new authority.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{t: t, Pool: x509.NewCertPool(), File: filepath.Join(t.TempDir(), "ca.pem")}
@@ -52,13 +52,14 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Issue writes a certificate for name, localhost and 127.0.0.1, of servers and clients, and its key.
+// Issue writes a certificate and its key. The certificate is for name, localhost and 127.0.0.1, and for servers and
+// clients.
 func (a *Authority) Issue(name, certFile, keyFile string) {
 	a.t.Helper()
 	a.issue(name, certFile, keyFile, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
 }
 
-// IssueServer is Issue of a certificate that is good for servers only.
+// IssueServer is Issue for a certificate that is good for servers only.
 func (a *Authority) IssueServer(name, certFile, keyFile string) {
 	a.t.Helper()
 	a.issue(name, certFile, keyFile, x509.ExtKeyUsageServerAuth)
@@ -90,7 +91,7 @@ func (a *Authority) issue(name, certFile, keyFile string, usage ...x509.ExtKeyUs
 	write(a.t, certFile, "CERTIFICATE", der)
 }
 
-// Client returns a certificate for a client of that name.
+// Client returns a client certificate for that name.
 func (a *Authority) Client(name string) tls.Certificate {
 	a.t.Helper()
 	dir := a.t.TempDir()
@@ -112,7 +113,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// write puts the new file in the old one's place, as renewals do.
+// write replaces the old file with the new one, as renewals do.
 func write(t testing.TB, path, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(path+".new", pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
