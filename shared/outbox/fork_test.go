@@ -181,6 +181,7 @@ func TestRecovery_LeavesSharedMessagesToTheOwner(t *testing.T) {
 	twin.stop() // its disk is lost too
 	r.restart()
 	onceEach(t, r.await(5), "first", "both 1", "both 2", "copy", "original")
+	r.drained()
 	for origin, want := range []outbox.State{1: outbox.Published, 2: outbox.Published, 3: outbox.Published,
 		4: outbox.Published} {
 		if origin == 0 {
