@@ -24,8 +24,7 @@ type Config struct {
 	Clock    clock.Clock           `kong:"-"` // for tests; nil is the machine's clock
 }
 
-// Reading returns how to read the topic of an activity. Lag monitors find the service's positions under the group's
-// name.
+// Reading returns how to read an activity's topic. Lag monitors find the positions under the group's name.
 func (c *Config) Reading(def *activity.Definition) kafka.ConsumerConfig {
 	reading := c.Consumer
 	reading.Brokers, reading.Security, reading.Topic = c.Kafka, c.KafkaSecurity, def.Topic
