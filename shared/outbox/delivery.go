@@ -36,7 +36,7 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 		return Delivery{}, err
 	}
 	key := slotKey(d.Slot)
-	if d.MessageID, d.Committed, err = passport(root, key, status.State); err != nil || d.State != Published {
+	if d.MessageID, d.Committed, err = messageOf(root, key, status.State); err != nil || d.State != Published {
 		return d, err
 	}
 	_, slots, err := publication(root, d.Slot)
@@ -47,9 +47,9 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 	return d, nil
 }
 
-// passport returns the id of the message whose row is under key, and when it was appended. Both are zero if it has
+// messageOf returns the id of the message whose row is under key, and when it was appended. Both are zero if it has
 // expired.
-func passport(root *bbolt.Bucket, key []byte, state State) (uuidv7.ID, time.Time, error) {
+func messageOf(root *bbolt.Bucket, key []byte, state State) (uuidv7.ID, time.Time, error) {
 	sealed := root.Bucket(messagesBucket).Get(key)
 	if sealed == nil {
 		gone, err := expired(root, slotOf(key))

@@ -39,7 +39,7 @@ func (r *Recovery) checkLog(
 	if !all && watermark.Slot <= position {
 		return r.anchor(ctx, m, c.Ends())
 	}
-	s := survey{recovery: r, moved: moved, all: all, known: position, to: max(position, watermark.Slot),
+	s := reconciliation{recovery: r, moved: moved, all: all, known: position, to: max(position, watermark.Slot),
 		tail: m.epochs.tail, clash: m.epochs.tail + 1, ours: known}
 	if err := s.read(ctx, c, log); err != nil {
 		return err
@@ -63,8 +63,8 @@ func (r *Recovery) newestPublished(ctx context.Context, slot uint64) (published 
 	return published, outbox.Fatal(err)
 }
 
-// survey is the result of one reading of the log.
-type survey struct {
+// reconciliation is the result of one reading of the log.
+type reconciliation struct {
 	recovery *Recovery
 	moved    bool // the log was recreated
 	// The watermark was forgotten, or another program set it.
@@ -87,7 +87,7 @@ type survey struct {
 }
 
 // read reads the log.
-func (s *survey) read(ctx context.Context, c *outbox.Connection, log outbox.Log) (err error) {
+func (s *reconciliation) read(ctx context.Context, c *outbox.Connection, log outbox.Log) (err error) {
 	s.ends, s.found = map[int32]outbox.StoredRecord{}, slotSet{}
 	from := map[int32]int64{}
 	if !s.all {
@@ -114,7 +114,7 @@ func (s *survey) read(ctx context.Context, c *outbox.Connection, log outbox.Log)
 	return nil
 }
 
-func (s *survey) note(ctx context.Context, records []outbox.StoredRecord) error {
+func (s *reconciliation) note(ctx context.Context, records []outbox.StoredRecord) error {
 	return outbox.Fatal(s.recovery.db.View(ctx, func(tx *bbolt.Tx) error {
 		for _, found := range records {
 			same := found.Slot <= s.tail && s.recovery.history.Has(tx, found.Slot, found.ID)
@@ -140,8 +140,8 @@ func (s *survey) note(ctx context.Context, records []outbox.StoredRecord) error 
 	}))
 }
 
-// settle records what the survey found, and publishes the missing messages in slot order.
-func (r *Recovery) settle(ctx context.Context, c *outbox.Connection, log outbox.Log, s *survey) error {
+// settle records what the reconciliation found, and publishes the missing messages in slot order.
+func (r *Recovery) settle(ctx context.Context, c *outbox.Connection, log outbox.Log, s *reconciliation) error {
 	missing, err := s.missing(ctx)
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (r *Recovery) settle(ctx context.Context, c *outbox.Connection, log outbox.
 	return err
 }
 
-func (s *survey) incidents() (incidents []outbox.Incident) {
+func (s *reconciliation) incidents() (incidents []outbox.Incident) {
 	add := func(kind outbox.IncidentKind, n int, text string) {
 		incidents = append(incidents, s.recovery.history.Incident(kind, s.known, n, "%s", text))
 	}
@@ -214,7 +214,7 @@ func (s *survey) incidents() (incidents []outbox.Incident) {
 
 // missing returns the slots up to s.to that were published and are not in the log, in order. What the log's own
 // retention deleted is not missing.
-func (s *survey) missing(ctx context.Context) (missing []uint64, err error) {
+func (s *reconciliation) missing(ctx context.Context) (missing []uint64, err error) {
 	h := s.recovery.history
 	first := h.Base() + 1
 	if !s.all {
