@@ -13,15 +13,18 @@ type patience struct {
 	failures atomic.Int32 // of sessions and transactions, minus successes since
 }
 
+// shortestWait is the first wait.
+const shortestWait = 3 * time.Second
+
 // wait returns the time for one answer.
 func (p *patience) wait() time.Duration {
 	switch failures := p.failures.Load(); {
 	case failures < 3:
-		return 3 * time.Second
+		return shortestWait
 	case failures < 6:
-		return 6 * time.Second
+		return 2 * shortestWait
 	default:
-		return 12 * time.Second
+		return 4 * shortestWait
 	}
 }
 

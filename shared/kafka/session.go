@@ -216,30 +216,34 @@ func (s *session) sendWatermark(ctx context.Context, watermark outbox.Watermark)
 	return nil
 }
 
-// produce hands all records to librdkafka and waits for every delivery report. In between it calls meanwhile, which may
-// be nil.
-func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhile func() error) ([]outbox.Position,
+// produce hands all records to librdkafka and waits for every delivery report. Meanwhile it calls offsets, which may be
+// nil, and waits for it too.
+func (s *session) produce(ctx context.Context, records []outbox.Record, offsets func() error) ([]outbox.Position,
 	error) {
 	reports := make(chan confluent.Event, len(records)) // never blocks librdkafka's thread
 	var failure error
-	sent := 0
+	missing := 0 // delivery reports
 	for i := range records {
 		if failure = s.send(ctx, &records[i], i, reports); failure != nil {
 			break
 		}
-		sent++
+		missing++
 	}
-	if failure == nil && meanwhile != nil {
-		if failure = meanwhile(); failure != nil {
-			// The cause is a refused message or an outage. The reports tell which, without waiting for what is in
-			// flight.
-			_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
-		}
+	var added chan error
+	if failure == nil && offsets != nil {
+		added = make(chan error, 1)
+		go func() { added <- offsets() }()
 	}
 	positions := make([]outbox.Position, len(records))
-	for range sent {
+	var late <-chan time.Time
+	for missing > 0 || added != nil {
+		if missing == 0 && late == nil {
+			// When a frozen coordinator of the group has moved, librdkafka may still wait for the old one, and for ever.
+			late = time.After(s.patience.wait() - shortestWait + time.Second)
+		}
 		select {
 		case event := <-reports:
+			missing--
 			message, ok := event.(*confluent.Message)
 			if !ok {
 				continue
@@ -249,7 +253,7 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 				failure = worse(failure, deliveryFailure(err))
 				if isRejected(failure) && !isRejected(before) {
 					// Later messages of its partition are refused as out of order, and tried again for 9 s.
-					_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
+					s.purge()
 				}
 				continue
 			}
@@ -257,11 +261,26 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, meanwhil
 				positions[i] = outbox.Position{Partition: message.TopicPartition.Partition,
 					Offset: int64(message.TopicPartition.Offset)}
 			}
+		case err := <-added:
+			added = nil
+			if err != nil {
+				// The cause is a refused message or an outage. The reports tell which, without waiting for what is in
+				// flight.
+				failure = worse(err, failure)
+				s.purge()
+			}
+		case <-late:
+			return nil, fmt.Errorf("add the watermark to a Kafka transaction: %w", context.DeadlineExceeded)
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for delivery reports: %w", ctx.Err())
 		}
 	}
 	return positions, failure
+}
+
+// purge drops the records that are queued or in flight. Their reports follow at once.
+func (s *session) purge() {
+	_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
 }
 
 func (s *session) send(ctx context.Context, r *outbox.Record, index int, reports chan confluent.Event) error {
@@ -302,7 +321,7 @@ func deliveryFailure(err error) error {
 
 // worse returns the failure that explains the batch. One message's own fault makes librdkafka fail its neighbours too.
 func worse(a, b error) error {
-	if a == nil || isRejected(b) {
+	if b != nil && (a == nil || isRejected(b)) {
 		return b
 	}
 	return a
@@ -319,7 +338,7 @@ func (s *session) Close() {
 		s.unwatch()
 		closeInTime(s.logger, "producer", func() {
 			s.watching.Wait()
-			_ = s.producer.Purge(confluent.PurgeQueue | confluent.PurgeInFlight | confluent.PurgeNonBlocking)
+			s.purge()
 			s.calls.Wait()
 			s.admin.Close()
 			s.producer.Close()

@@ -116,8 +116,8 @@ func transactionsAreComplete(t *testing.T, admin *kgo.Client) bool {
 	return complete
 }
 
-// TestRelay_IsBackSoonAfterAFailover kills and stops the leader and the controller of three brokers. Publishing
-// recovers within 5 s of the cluster itself. Nothing is lost, doubled or refused.
+// TestRelay_IsBackSoonAfterAFailover kills and stops the leader, the controller and the coordinator of the watermark's
+// group, each one of three brokers. Publishing recovers within 5 s of the cluster itself. Nothing is lost, doubled or refused.
 func TestRelay_IsBackSoonAfterAFailover(t *testing.T) {
 	cluster := kafka.ClusterForTest(t)
 	s := stacktest.StartServices(t, t.TempDir(), cluster.Addr())
@@ -147,6 +147,13 @@ func TestRelay_IsBackSoonAfterAFailover(t *testing.T) {
 	place(50)
 	clocktest.Eventually(t, "the first orders are published", func() bool { return backlog() == 0 })
 	leader := func(ctx context.Context) (*kafka.Kafka, error) { return cluster.Leader(ctx, event.Topic, 0) }
+	coordinator := func(ctx context.Context) (*kafka.Kafka, error) {
+		groups, err := kmsg.NewPtrListTransactionsRequest().RequestWith(ctx, admin)
+		if err != nil {
+			return nil, err
+		}
+		return cluster.GroupCoordinator(ctx, groups.TransactionStates[0].TransactionalID)
+	}
 	restart := func(k *kafka.Kafka) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
@@ -161,8 +168,10 @@ func TestRelay_IsBackSoonAfterAFailover(t *testing.T) {
 	}{
 		{"leader killed", leader, (*kafka.Kafka).Kill, restart},
 		{"controller killed", cluster.Controller, (*kafka.Kafka).Kill, restart},
+		{"coordinator killed", coordinator, (*kafka.Kafka).Kill, restart},
 		{"leader stopped", leader, (*kafka.Kafka).Pause, (*kafka.Kafka).Resume},
 		{"controller stopped", cluster.Controller, (*kafka.Kafka).Pause, (*kafka.Kafka).Resume},
+		{"coordinator stopped", coordinator, (*kafka.Kafka).Pause, (*kafka.Kafka).Resume},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			clocktest.Eventually(t, "all replicas are in sync", func() bool {

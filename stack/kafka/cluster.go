@@ -182,6 +182,25 @@ func (c *Cluster) Controller(ctx context.Context) (*Kafka, error) {
 	return c.node(response.Topics[0].Partitions[0].LeaderID)
 }
 
+// GroupCoordinator returns the node that keeps the offsets of a consumer group.
+func (c *Cluster) GroupCoordinator(ctx context.Context, group string) (*Kafka, error) {
+	client, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	request := kmsg.NewPtrFindCoordinatorRequest()
+	request.CoordinatorKeys = []string{group}
+	response, err := request.RequestWith(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	if len(response.Coordinators) != 1 || response.Coordinators[0].ErrorCode != 0 {
+		return nil, fmt.Errorf("group %s has no coordinator: %+v", group, response.Coordinators)
+	}
+	return c.node(response.Coordinators[0].NodeID)
+}
+
 // InSync reports whether every replica of a topic is in sync.
 func (c *Cluster) InSync(ctx context.Context, topic string) (bool, error) {
 	client, err := c.client()
