@@ -38,7 +38,7 @@ type Message struct {
 	Previous uint64
 	// Content is a digest of type, time and value. It tells two messages with the same id apart.
 	Content     [8]byte
-	Republished bool // an operator had the message published again
+	Republished bool // an operator had the message published again, at Timestamp
 	Partition   int32
 	Offset      int64
 	Timestamp   time.Time // when the record was written

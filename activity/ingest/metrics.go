@@ -81,6 +81,9 @@ func (m *Metrics) applied(name string, batch *activity.Batch, verdicts []activit
 			continue
 		}
 		m.counted.WithLabelValues(name).Inc()
+		if batch.Messages[i].Republished {
+			continue // its record has the time of the repetition
+		}
 		m.seconds.Observe(max(now.Sub(batch.Messages[i].Timestamp).Seconds(), 0)) // two machines' clocks
 	}
 	for i := range batch.Parked {

@@ -10,13 +10,15 @@ import (
 	"pgregory.net/rapid"
 
 	"ordertally/shared/inbox"
+	"ordertally/shared/uuidv7"
 )
 
 // rules are the rules of C3a, on sets in memory.
 type rules struct {
 	ids     map[string][]inbox.Content
-	covered map[string]bool // lineage and slot
-	oldest  time.Time       // what was written before it may have been forgotten; zero for nothing
+	covered map[string]bool      // lineage and slot
+	oldest  time.Time            // what was written before it may have been forgotten; zero for nothing
+	written map[string]time.Time // when the messages of the order service got their slots, by id
 }
 
 func slotName(lineage string, slot uint64) string { return fmt.Sprint(lineage, "/", slot) }
@@ -30,7 +32,11 @@ func (r *rules) cover(m inbox.Message, from uint64) {
 func (r *rules) decide(m inbox.Message, now time.Time) inbox.Verdict {
 	contents, known := r.ids[m.ID]
 	covered := m.Lineage != "" && r.covered[slotName(m.Lineage, m.Sequence)]
-	old := m.Written.Before(r.oldest) || m.Written.After(now.Add(day))
+	written := m.Written
+	if m.Republished {
+		written = r.written[m.ID]
+	}
+	old := written.Before(r.oldest) || written.After(now.Add(day))
 	verdict := inbox.Late
 	switch {
 	case old && covered && m.ReadBefore: // the first decision stands; an operator may still accept it
@@ -73,6 +79,7 @@ type conflicts struct {
 	next    [2]int // the next to read
 	reached [2]int // the furthest one read
 
+	ids             *uuidv7.Source
 	placed          int
 	slot, published uint64
 	forged, forgot  int
@@ -102,10 +109,10 @@ func (c *conflicts) place(over bool) {
 	c.placed++
 	c.slot += uint64(1 + c.draw("skipped", 1))
 	m := inbox.Message{
-		ID: fmt.Sprint("m", c.placed), Content: inbox.Content{byte(c.placed)}, Lineage: "L", Sequence: c.slot,
+		ID: c.ids.Next().String(), Content: inbox.Content{byte(c.placed)}, Lineage: "L", Sequence: c.slot,
 		Previous: c.published, Written: c.now,
 	}
-	c.published = c.slot
+	c.published, c.rules.written[m.ID] = c.slot, c.now
 	c.append(stood{m, c.placed, over})
 }
 
@@ -116,8 +123,8 @@ func (c *conflicts) again(operator bool) {
 		return
 	}
 	s := all[c.draw("which", len(all)-1)]
-	if operator {
-		s.Republished = true
+	if operator { // what counts is when it was written, and it covers its own slot
+		s.Republished, s.Written, s.Previous = true, c.now, s.Sequence-1
 	} else if !s.Written.Equal(c.now) {
 		return // reconciliation publishes what is retained, which is younger than the ids
 	}
@@ -196,6 +203,12 @@ func (c *conflicts) forget() {
 	c.forgot++
 }
 
+// clockOf is a clock that a test sets.
+type clockOf func() time.Time
+
+// Now implements clock.Clock.
+func (now clockOf) Now() time.Time { return now() }
+
 // Genuine, repeated, replayed, late, copied and forged messages are decided as the rules say. No message of the order
 // service is counted twice, or dropped unnoticed. A forged message puts at most one of them into a ledger. Without one
 // there is no conflict.
@@ -205,7 +218,8 @@ func TestInbox_DecidesByTheRules(t *testing.T) {
 		stored.tb = t
 		stored.reset()
 		c := &conflicts{t: t, stored: stored, now: monday, counted: map[int]int{}, kept: map[int]int{}}
-		c.rules = rules{ids: map[string][]inbox.Content{}, covered: map[string]bool{}}
+		c.rules = rules{ids: map[string][]inbox.Content{}, covered: map[string]bool{}, written: map[string]time.Time{}}
+		c.ids = uuidv7.NewSource(clockOf(func() time.Time { return c.now }), 0, uuidv7.ID{})
 		rewound := 0
 		for range rapid.IntRange(1, 24).Draw(t, "steps") {
 			switch c.draw("step", 11) {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"ordertally/shared/uuidv7"
 )
 
 // DefaultRetention is how long processed keys are kept when Open is given 0.
@@ -27,10 +29,12 @@ type Message struct {
 	Lineage  string
 	Sequence uint64
 	Previous uint64
-	Written  time.Time // the time of its slot, from its record
+	// Written is the time of its record. That is when its slot was given, unless it is Republished.
+	Written time.Time
 	// ReadBefore says that its offset was read and decided before.
 	ReadBefore bool
-	// Republished says that an operator had the message published again.
+	// Republished says that an operator had the message published again. Its record then has the time of that, and the
+	// time in its id counts instead of Written. The id must be a UUID of version 7. With another id it counts as old.
 	Republished bool
 }
 
@@ -110,7 +114,7 @@ func (b *Inbox) Decide(m Message) (Verdict, error) {
 			return Refuse, fmt.Errorf("look up a counted slot: %w", err)
 		}
 	}
-	old := b.keys.old(m.Written)
+	old := b.keys.old(m.written())
 	switch {
 	case old && covered && m.ReadBefore:
 		// The message was decided then, and covered its slots then. It may be in a ledger. If an unknown id were
@@ -165,6 +169,19 @@ func (b *Inbox) Cover(lineage string, first, last uint64) error {
 		return errMessage
 	}
 	return b.slots.cover(lineage, interval{first, last})
+}
+
+// written returns when the message was written, as far as its record shows. It is never too late, because a slot is not
+// given before the id.
+func (m *Message) written() time.Time {
+	if !m.Republished {
+		return m.Written
+	}
+	id, err := uuidv7.Parse(m.ID)
+	if err != nil {
+		return time.Time{}
+	}
+	return id.Time()
 }
 
 func (m *Message) check() error {

@@ -222,13 +222,14 @@ func envelopeOf(m *confluent.Message) (cloudevent.Envelope, bool) {
 	return envelope, err == nil
 }
 
-// storedRecord returns a message of this lineage, or false if the record is nil or of another lineage.
+// storedRecord returns a message of this lineage, or false if the record is nil or of another lineage. A message that
+// an operator had published again is left out too: its first record, in its place among the others, is what counts.
 func (s *session) storedRecord(m *confluent.Message) (outbox.StoredRecord, bool) {
 	if m == nil {
 		return outbox.StoredRecord{}, false
 	}
 	envelope, ok := envelopeOf(m)
-	if !ok || envelope.Lineage != s.lineage {
+	if !ok || envelope.Lineage != s.lineage || republished(m) {
 		return outbox.StoredRecord{}, false
 	}
 	id, _ := uuidv7.Parse(envelope.ID) // zero if it is not one of our ids
@@ -236,4 +237,10 @@ func (s *session) storedRecord(m *confluent.Message) (outbox.StoredRecord, bool)
 		Position: outbox.Position{Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset)},
 		Slot:     envelope.Sequence, ID: id,
 	}, true
+}
+
+func republished(m *confluent.Message) bool {
+	return slices.ContainsFunc(m.Headers, func(h confluent.Header) bool {
+		return h.Key == cloudevent.HeaderRepublished
+	})
 }

@@ -21,6 +21,7 @@ type Metrics struct {
 	transactions *prometheus.CounterVec
 	incidents    *prometheus.CounterVec
 	republished  prometheus.Counter
+	requested    prometheus.Counter
 	recovered    prometheus.Counter
 }
 
@@ -60,6 +61,8 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 			"Differences found between the file and the log, by kind.", "kind", IncidentKinds()),
 		republished: metric.Counter(reg, prefix+"republished_total",
 			"Messages published again because the log had lost them."),
+		requested: metric.Counter(reg, prefix+"republished_on_request_total",
+			"Messages published once more because an operator asked for it."),
 		recovered: metric.Counter(reg, prefix+"recovered_total",
 			"Messages found published after a crash or an unknown "+
 				"outcome, which sending again would have doubled."),

@@ -55,6 +55,9 @@ type Outbox struct {
 	// retained is the number of rows in the messages bucket. expired is how many retention deleted.
 	retained, expired atomic.Int64
 
+	// republishing passes calls of Republish to the relay.
+	republishing chan *republishing
+
 	// waits mirrors the waiting bucket in memory. mu guards it.
 	mu    sync.Mutex
 	waits waits
@@ -71,6 +74,8 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 		config: config,
 		ids:    uuidv7.NewSource(config.Clock, 0, uuidv7.ID{}),
 		queue:  newQueue(config.QueueMessages, config.QueueBytes),
+
+		republishing: make(chan *republishing),
 	}
 	o.link.Store(&Link{State: LinkIdle, Since: config.Clock.Now().UTC()})
 	if err := db.Write(ctx, o.create); err != nil {

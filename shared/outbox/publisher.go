@@ -65,8 +65,8 @@ type Log interface {
 	// that the log's own retention deleted is not lost.
 	Lost(ctx context.Context, records []StoredRecord) ([]StoredRecord, error)
 	// Scan reads each partition from its offset in from, or else from its start, up to its end at the time of the call.
-	// It passes the committed records of the session's lineage to visit. Those of one partition come in order. Scan
-	// returns the first offset of each partition.
+	// It passes the committed records of the session's lineage to visit, without those that Outbox.Republish made.
+	// Those of one partition come in order. Scan returns the first offset of each partition.
 	//
 	// Another program's open transaction hides the records behind its first one. Scan waits for its end, however long
 	// that takes, and tells visit what is hidden (rule P8a). Scan also calls visit with nothing, to show that it goes

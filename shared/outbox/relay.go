@@ -69,6 +69,9 @@ type Relay struct {
 	narrow  bool      // the log has fewer partitions than messages go to
 	checked time.Time // when the publisher was last seen to have what was published
 	step    time.Time // when the present step began; an outage would begin then
+
+	again    *republishing // what is published once more, or nil
+	againDue time.Time     // no transaction for it before
 }
 
 // NewRelay returns a relay from o to p. An outbox may have only one running relay.
@@ -200,21 +203,33 @@ func (r *Relay) session(ctx context.Context) (progressed bool, err error) {
 		if !r.linger(ctx) {
 			return progressed, nil
 		}
+		newest := r.outbox.queue.lastSlot()
 		rows, to, err := r.next(ctx)
 		if err != nil {
 			return progressed, Fatal(err)
 		}
-		if to == r.outbox.position.Load() {
-			r.up()
-			if err := r.await(ctx, session); err != nil {
+		live := to != r.outbox.position.Load()
+		if live {
+			if err := r.publish(ctx, session, rows, to); err != nil {
 				return progressed, err
 			}
+			progressed = true
+		}
+		if to < newest { // a backlog: what is published once more waits
 			continue
 		}
-		if err := r.publish(ctx, session, rows, to); err != nil {
+		again, err := r.republish(ctx, session)
+		if err != nil {
 			return progressed, err
 		}
-		progressed = true
+		progressed = progressed || again
+		if live || again {
+			continue
+		}
+		r.up()
+		if err := r.await(ctx, session); err != nil {
+			return progressed, err
+		}
 	}
 	return progressed, nil
 }
@@ -337,18 +352,23 @@ func (r *Relay) next(ctx context.Context) (rows []row, to uint64, err error) {
 	return rows, to, err
 }
 
-// await waits for a commit, a due message, the time of the next check, a disconnection, or the end.
+// await waits for a commit, a due message, a republication, the time of the next check, a disconnection, or the end.
 func (r *Relay) await(ctx context.Context, session Session) error {
 	r.watchdog.Rest()
 	wait := r.untilLook()
 	if !r.nextDue.IsZero() {
 		wait = min(wait, r.nextDue.Sub(r.outbox.config.Clock.Now()))
 	}
+	republishing := r.outbox.republishing
+	if r.again != nil {
+		wait, republishing = min(wait, time.Until(r.againDue)), nil
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-r.outbox.queue.wake:
 	case <-timer.C:
+	case r.again = <-republishing:
 	case <-disconnected(session):
 		return r.disconnected()
 	case <-ctx.Done():

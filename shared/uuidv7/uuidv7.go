@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"sync"
+	"time"
 
 	"ordertally/shared/clock"
 )
@@ -58,6 +59,11 @@ func (id ID) String() string {
 
 // Shard returns the number of the shard that made id.
 func (id ID) Shard() int { return int(binary.BigEndian.Uint16(id[8:])>>4) & MaxShard }
+
+// Time returns the time that the id was made at, to the millisecond.
+func (id ID) Time() time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:]) >> 16)).UTC() //nolint:gosec // 48 bits
+}
 
 // Parse reads the canonical text of a version 7 UUID. Any other text is ErrInvalid.
 func Parse(s string) (ID, error) {

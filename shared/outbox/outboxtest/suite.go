@@ -71,12 +71,13 @@ var (
 		"a context that ended publishes nothing":            {ended, true},
 	}
 	logCases = map[string]testCase{
-		"stored records are found again":              {storedRecords, false},
-		"records that are gone are lost":              {lost, false},
-		"the log has an id":                           {logID, false},
-		"an open transaction hides and loses nothing": {hidden, true},
-		"a scan begins anew in another log":           {scanOfAnother, true},
-		"a log that was made anew is noticed":         {remade, true},
+		"stored records are found again":                        {storedRecords, false},
+		"a scan leaves out what was published again on request": {republishedRecords, false},
+		"records that are gone are lost":                        {lost, false},
+		"the log has an id":                                     {logID, false},
+		"an open transaction hides and loses nothing":           {hidden, true},
+		"a scan begins anew in another log":                     {scanOfAnother, true},
+		"a log that was made anew is noticed":                   {remade, true},
 	}
 )
 
@@ -379,6 +380,23 @@ func storedRecords(t *testing.T, target Target) {
 	}
 	if found := scan(t, session, last); !slices.Equal(found, want) {
 		t.Fatalf("from %v: found %v\nwant %v", last, found, want)
+	}
+}
+
+func republishedRecords(t *testing.T, target Target) {
+	name := lineage()
+	session := openLog(t, target, name, 0)
+	if _, err := publish(t, session, 2, message(name, 1, "1"), message(name, 2, "2")); err != nil {
+		t.Fatal(err)
+	}
+	again := message(name, 1, "1")
+	again.Headers = append(again.Headers, cloudevent.Header{Key: cloudevent.HeaderRepublished,
+		Value: []byte("2026-01-02T03:04:05Z")})
+	if _, err := publish(t, session, 2, again); err != nil {
+		t.Fatal(err)
+	}
+	if found := scan(t, session, nil); len(found) != 2 || found[0].Slot != 1 || found[1].Slot != 2 {
+		t.Fatalf("found %v, want slots 1 and 2, each once", found)
 	}
 }
 
