@@ -238,7 +238,7 @@ func (s *session) produce(ctx context.Context, records []outbox.Record, offsets 
 	var late <-chan time.Time
 	for missing > 0 || added != nil {
 		if missing == 0 && late == nil {
-			// When a frozen coordinator of the group has moved, librdkafka may still wait for the old one, and for ever.
+			// When a frozen coordinator of the group has moved, librdkafka may still wait for the old one, for ever.
 			late = time.After(s.patience.wait() - shortestWait + time.Second)
 		}
 		select {

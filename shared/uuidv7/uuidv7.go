@@ -62,7 +62,7 @@ func (id ID) Shard() int { return int(binary.BigEndian.Uint16(id[8:])>>4) & MaxS
 
 // Time returns the time that the id was made at, to the millisecond.
 func (id ID) Time() time.Time {
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:]) >> 16)).UTC() //nolint:gosec // 48 bits
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:]) >> 16)).UTC()
 }
 
 // Parse reads the canonical text of a version 7 UUID. Any other text is ErrInvalid.
