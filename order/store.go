@@ -131,9 +131,13 @@ func States() []State { return []State{Pending, Waiting, Published, Parked, Disc
 
 // Publication describes how far an order's message got. What is no longer known is left out.
 type Publication struct {
-	State    State     `json:"state" doc:"How far the message got; one that waits is pending here."`
-	Attempts *int      `json:"attempts,omitzero" doc:"Failures that were the message's own fault, plus the success. Left out when it is not known any more." example:"1"`
-	At       time.Time `json:"at,omitzero" doc:"When it was published, or failed last. Left out before, and when it is not known."`
+	// How far the message got; one that waits is pending here.
+	State State `json:"state"`
+	// Failures that were the message's own fault, plus the success. Left out when it is not known any more.
+	// Example: 1
+	Attempts *int `json:"attempts,omitzero"`
+	// When it was published, or failed last. Left out before, and when it is not known.
+	At time.Time `json:"at,omitzero"`
 }
 
 // Query selects orders.
@@ -160,23 +164,49 @@ type Page struct {
 // Delivery is how far an order's messages got: first that of the placement, then the list of all.
 type Delivery struct {
 	MessageDelivery
-	Messages []MessageDelivery `json:"messages" doc:"How far each message of the order got, in the order written. The first one is that of the placement, described above."`
+	// How far each message of the order got, in the order written. The first one is that of the placement, described
+	// above.
+	Messages []MessageDelivery `json:"messages"`
 }
 
 // MessageDelivery is how far one message got. What is not known yet, or no longer known, is left out.
 type MessageDelivery struct {
-	Type        string    `json:"type" doc:"The message's type, its ce_type." example:"ORDER_CREATED"`
-	State       State     `json:"state" doc:"How far the message got."`
-	MessageID   string    `json:"message_id" format:"uuid" doc:"The message's id, its ce_id; it stays when the message is sent again." example:"01890a5d-ac96-774b-8000-000000000001"`
-	Sequence    uint64    `json:"sequence" doc:"The message's slot, its ce_sequence; a new one each time that it is tried again." example:"7"`
-	Lineage     string    `json:"lineage" doc:"The history that the slot belongs to, its ce_lineage." example:"01890a5d-ac96-774b-8000-000000000002"`
-	Attempts    *int      `json:"attempts,omitzero" doc:"Failures that were the message's own fault, plus the success. Left out when it is not known any more." example:"1"`
-	Class       string    `json:"class,omitzero" doc:"The class of the last refusal of a waiting or parked message. Left out when the message was not refused itself." example:"too_large"`
-	Reason      string    `json:"reason,omitzero" doc:"The last refusal in words. For people." example:"Broker: Message size too large"`
-	NextTry     time.Time `json:"next_attempt_at,omitzero" doc:"When a refused message is retried. Left out otherwise."`
-	CommittedAt time.Time `json:"committed_at,omitzero" doc:"When the message was stored. Left out when the message has expired from the file."`
-	PublishedAt time.Time `json:"published_at,omitzero" doc:"When it was published. Left out before, and when it is not known."`
-	Topic       string    `json:"topic,omitzero" doc:"Where it was published. Left out before." example:"order.activity.v1"`
-	Partition   *int32    `json:"partition,omitzero" doc:"The partition it is in. Left out before it is published, and when it is not known." example:"3"`
-	Offset      *int64    `json:"offset,omitzero" doc:"Its offset there. Left out before it is published, and when it is not known." example:"41"`
+	// The message's type, its ce_type.
+	// Example: ORDER_CREATED
+	Type string `json:"type"`
+	// How far the message got.
+	State State `json:"state"`
+	// The message's id, its ce_id; it stays when the message is sent again.
+	// Example: 01890a5d-ac96-774b-8000-000000000001
+	MessageID uuidv7.ID `json:"message_id"`
+	// The message's slot, its ce_sequence; a new one each time that it is tried again.
+	// Example: 7
+	Sequence uint64 `json:"sequence"`
+	// The history that the slot belongs to, its ce_lineage.
+	// Example: 01890a5d-ac96-774b-8000-000000000002
+	Lineage string `json:"lineage"`
+	// Failures that were the message's own fault, plus the success. Left out when it is not known any more.
+	// Example: 1
+	Attempts *int `json:"attempts,omitzero"`
+	// The class of the last refusal of a waiting or parked message. Left out when the message was not refused itself.
+	// Example: too_large
+	Class string `json:"class,omitzero"`
+	// The last refusal in words. For people.
+	// Example: Broker: Message size too large
+	Reason string `json:"reason,omitzero"`
+	// When a refused message is retried. Left out otherwise.
+	NextTry time.Time `json:"next_attempt_at,omitzero"`
+	// When the message was stored. Left out when the message has expired from the file.
+	CommittedAt time.Time `json:"committed_at,omitzero"`
+	// When it was published. Left out before, and when it is not known.
+	PublishedAt time.Time `json:"published_at,omitzero"`
+	// Where it was published. Left out before.
+	// Example: order.activity.v1
+	Topic string `json:"topic,omitzero"`
+	// The partition it is in. Left out before it is published, and when it is not known.
+	// Example: 3
+	Partition *int32 `json:"partition,omitzero"`
+	// Its offset there. Left out before it is published, and when it is not known.
+	// Example: 41
+	Offset *int64 `json:"offset,omitzero"`
 }

@@ -25,14 +25,20 @@ import (
 
 // Config configures a Stack. Its tags also make it the flags of `ordertally dev`.
 type Config struct {
-	Data              string `name:"data" default:"./data" help:"Directory that everything is kept in; made when absent."`
-	OrderListen       string `name:"order-listen" default:"127.0.0.1:8080" help:"Address of the order API."`
-	OrderOpsListen    string `name:"order-ops-listen" default:"127.0.0.1:8081" help:"Address of the order service's metrics and health."`
-	ActivityListen    string `name:"activity-listen" default:"127.0.0.1:8090" help:"Address of the activity API and page."`
-	ActivityOpsListen string `name:"activity-ops-listen" default:"127.0.0.1:8091" help:"Address of the activity service's metrics and health."`
-	// AllowUnauthenticated lets both services listen beyond loopback without keys.
-	AllowUnauthenticated bool   `name:"allow-unauthenticated" help:"Listen beyond loopback though no API key is configured: everybody may do everything."`
-	KafkaListen          string `name:"kafka-listen" default:"127.0.0.1:9092" help:"Address of the broker."`
+	// Directory that everything is kept in; made when absent.
+	Data string `name:"data" default:"./data"`
+	// Address of the order API.
+	OrderListen string `name:"order-listen" default:"127.0.0.1:8080"`
+	// Address of the order service's metrics and health.
+	OrderOpsListen string `name:"order-ops-listen" default:"127.0.0.1:8081"`
+	// Address of the activity API and page.
+	ActivityListen string `name:"activity-listen" default:"127.0.0.1:8090"`
+	// Address of the activity service's metrics and health.
+	ActivityOpsListen string `name:"activity-ops-listen" default:"127.0.0.1:8091"`
+	// Listen beyond loopback though no API key is configured: everybody may do everything.
+	AllowUnauthenticated bool `name:"allow-unauthenticated"`
+	// Address of the broker.
+	KafkaListen string `name:"kafka-listen" default:"127.0.0.1:9092"`
 	// Verbosity is the level of the logger, if both ops listeners may change it.
 	Verbosity *telemetry.Level `kong:"-"`
 	// Drops counts the lines that the logger lost, for the metrics of both services.

@@ -56,11 +56,18 @@ func yielding(add func(activity.Quarter, *activity.Totals)) func(activity.Quarte
 
 // asOf says which messages an answer contains.
 type asOf struct {
-	At      *time.Time      `json:"at,omitempty" doc:"When what the answer tells was counted last; of a final one, when it changed last. Left out when nothing was." example:"2010-12-01T08:26:00.031Z"`
-	Event   *time.Time      `json:"event_time,omitempty" doc:"The latest event that was counted. Left out when none was, and of a final answer." example:"2010-12-01T08:26:00Z"`
-	Offsets map[int32]int64 `json:"offsets" doc:"The next offset of each partition: what stands before it is counted."`
-	Lagging bool            `json:"lagging" doc:"Messages wait to be counted, or it is not known whether any do."`
-	Lag     *int64          `json:"lag,omitempty" minimum:"0" doc:"How many messages wait. Left out until Kafka has said how many there are."`
+	// When what the answer tells was counted last; of a final one, when it changed last. Left out when nothing was.
+	// Example: 2010-12-01T08:26:00.031Z
+	At *time.Time `json:"at,omitempty"`
+	// The latest event that was counted. Left out when none was, and of a final answer.
+	// Example: 2010-12-01T08:26:00Z
+	Event *time.Time `json:"event_time,omitempty"`
+	// The next offset of each partition: what stands before it is counted.
+	Offsets map[int32]int64 `json:"offsets"`
+	// Messages wait to be counted, or it is not known whether any do.
+	Lagging bool `json:"lagging"`
+	// How many messages wait. Left out until Kafka has said how many there are.
+	Lag *int64 `json:"lag,omitempty" minimum:"0"`
 }
 
 // body returns as_of. For a final range it describes the last change, so that the answer stays the same to the byte.

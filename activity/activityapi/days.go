@@ -9,17 +9,29 @@ import (
 )
 
 type listBody struct {
-	Activities []activityBody `json:"activities" doc:"In the order declared."`
+	// In the order declared.
+	Activities []activityBody `json:"activities"`
 }
 
 type activityBody struct {
-	Name       string   `json:"name" doc:"Its name in paths." example:"ORDER_CREATED"`
-	Topic      string   `json:"topic" doc:"The Kafka topic that it is read from." example:"order.activity.v1"`
-	Measures   []string `json:"measures" doc:"The names of its figures." example:"customers,items,revenue,units"`
-	Dimensions []string `json:"dimensions" doc:"What its figures are told apart by." example:"country"`
-	Parked     int64    `json:"parked" minimum:"0" doc:"Messages that cannot be counted and wait for an operator."`
-	Late       int64    `json:"late" minimum:"0" doc:"Messages that may have been counted and forgotten, and wait for an operator."`
-	Conflicts  int64    `json:"conflicts" minimum:"0" doc:"Messages whose id another message had; an operator decides about them."`
+	// Its name in paths.
+	// Example: ORDER_CREATED
+	Name string `json:"name"`
+	// The Kafka topic that it is read from.
+	// Example: order.activity.v1
+	Topic string `json:"topic"`
+	// The names of its figures.
+	// Example: customers,items,revenue,units
+	Measures []string `json:"measures"`
+	// What its figures are told apart by.
+	// Example: country
+	Dimensions []string `json:"dimensions"`
+	// Messages that cannot be counted and wait for an operator.
+	Parked int64 `json:"parked" minimum:"0"`
+	// Messages that may have been counted and forgotten, and wait for an operator.
+	Late int64 `json:"late" minimum:"0"`
+	// Messages whose id another message had; an operator decides about them.
+	Conflicts int64 `json:"conflicts" minimum:"0"`
 }
 
 func (a *API) list(r *http.Request) (any, error) {

@@ -48,18 +48,32 @@ func (a *API) ledgerAPIs() (apis []*ledgerAPI) {
 
 // ParkedMessage is a message of a ledger, as a list shows it.
 type ParkedMessage struct {
-	ID        string          `json:"id" doc:"The entry: partition, offset and a digest of the message." example:"3-7-9f86d081884c7d65"`
-	MessageID string          `json:"message_id,omitempty" doc:"The message's own id. Left out when it has none that can be read."`
-	Class     activity.Reason `json:"class" doc:"Why it was not counted."`
-	Reason    string          `json:"reason" doc:"The same in words. For people."`
-	Partition int32           `json:"partition" minimum:"0" doc:"Where it stands in the topic."`
-	Offset    int64           `json:"offset" minimum:"0" doc:"Its offset in the partition."`
-	Timestamp time.Time       `json:"timestamp" doc:"The record's own time: when it was written to Kafka."`
-	At        time.Time       `json:"at" doc:"When it was put into the ledger."`
-	Attempts  int             `json:"attempts" minimum:"0" doc:"How often it was retried in vain."`
-	Tried     *time.Time      `json:"tried_at,omitempty" doc:"When it was retried last. Left out when it was not."`
-	Bytes     int             `json:"bytes" minimum:"0" doc:"The size of its value."`
-	TooLarge  int             `json:"record_bytes,omitempty" minimum:"0" doc:"The size of the whole record if it was too large to be kept. Its value is then left out, and perhaps its key and its last headers. Left out otherwise."`
+	// The entry: partition, offset and a digest of the message.
+	// Example: 3-7-9f86d081884c7d65
+	ID string `json:"id"`
+	// The message's own id. Left out when it has none that can be read.
+	MessageID string `json:"message_id,omitempty"`
+	// Why it was not counted.
+	Class activity.Reason `json:"class"`
+	// The same in words. For people.
+	Reason string `json:"reason"`
+	// Where it stands in the topic.
+	Partition int32 `json:"partition" minimum:"0"`
+	// Its offset in the partition.
+	Offset int64 `json:"offset" minimum:"0"`
+	// The record's own time: when it was written to Kafka.
+	Timestamp time.Time `json:"timestamp"`
+	// When it was put into the ledger.
+	At time.Time `json:"at"`
+	// How often it was retried in vain.
+	Attempts int `json:"attempts" minimum:"0"`
+	// When it was retried last. Left out when it was not.
+	Tried *time.Time `json:"tried_at,omitempty"`
+	// The size of its value.
+	Bytes int `json:"bytes" minimum:"0"`
+	// The size of the whole record if it was too large to be kept. Its value is then left out, and perhaps its key and
+	// its last headers. Left out otherwise.
+	TooLarge int `json:"record_bytes,omitempty" minimum:"0"`
 }
 
 func listed(k *activity.Kept) ParkedMessage {
@@ -78,18 +92,28 @@ func listed(k *activity.Kept) ParkedMessage {
 // WholeMessage is a message of a ledger with everything that was read of it.
 type WholeMessage struct {
 	ParkedMessage
-	Key     []byte       `json:"key" nullable:"true" doc:"The record's key in base64; null when it has none."`
-	Value   []byte       `json:"value" nullable:"true" doc:"The record's value in base64; null for a tombstone, and for a record that was too large to be kept (see record_bytes)."`
-	Text    *string      `json:"text,omitempty" doc:"The value as text. Left out when it is not UTF-8."`
-	Headers []headerBody `json:"headers" doc:"The record's headers, as they stand there."`
+	// The record's key in base64; null when it has none.
+	Key []byte `json:"key" nullable:"true"`
+	// The record's value in base64; null for a tombstone, and for a record that was too large to be kept (see
+	// record_bytes).
+	Value []byte `json:"value" nullable:"true"`
+	// The value as text. Left out when it is not UTF-8.
+	Text *string `json:"text,omitempty"`
+	// The record's headers, as they stand there.
+	Headers []headerBody `json:"headers"`
 
-	History []parked.AuditEntry `json:"history,omitzero" doc:"What operators decided about it, the oldest first. Left out in an export."`
+	// What operators decided about it, the oldest first. Left out in an export.
+	History []parked.AuditEntry `json:"history,omitzero"`
 }
 
 type headerBody struct {
-	Key   string  `json:"key" doc:"The header's name." example:"ce_type"`
-	Value []byte  `json:"value" nullable:"true" doc:"Its value in base64; null when it has none."`
-	Text  *string `json:"text,omitempty" doc:"Its value as text. Left out when it is not UTF-8."`
+	// The header's name.
+	// Example: ce_type
+	Key string `json:"key"`
+	// Its value in base64; null when it has none.
+	Value []byte `json:"value" nullable:"true"`
+	// Its value as text. Left out when it is not UTF-8.
+	Text *string `json:"text,omitempty"`
 }
 
 func wholeMessage(k *activity.Kept, history []parked.AuditEntry) WholeMessage {

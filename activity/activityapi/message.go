@@ -20,15 +20,25 @@ const (
 )
 
 type messageBody struct {
-	Activity  string                `json:"activity" doc:"The activity that was asked." example:"ORDER_CREATED"`
-	MessageID string                `json:"message_id" doc:"The message that was asked for."`
-	State     activity.MessageState `json:"state" doc:"What became of it. One that is unknown may come yet: see as_of."`
-	CountedAt *time.Time            `json:"counted_at,omitempty" doc:"When it was counted. Left out when it was not, and when that is not known any more."`
-	KnownBy   knownBy               `json:"known_by,omitempty" doc:"What a counted message is known by. Left out of others."`
-	ParkedAt  *time.Time            `json:"parked_at,omitempty" doc:"When it was parked. Left out when it is not."`
-	Reason    activity.Reason       `json:"reason,omitempty" doc:"Why it is parked. Left out when it is not."`
-	Detail    string                `json:"detail,omitempty" doc:"The same in words. For people."`
-	AsOf      asOf                  `json:"as_of" doc:"What the answer contains."`
+	// The activity that was asked.
+	// Example: ORDER_CREATED
+	Activity string `json:"activity"`
+	// The message that was asked for.
+	MessageID string `json:"message_id"`
+	// What became of it. One that is unknown may come yet: see as_of.
+	State activity.MessageState `json:"state"`
+	// When it was counted. Left out when it was not, and when that is not known any more.
+	CountedAt *time.Time `json:"counted_at,omitempty"`
+	// What a counted message is known by. Left out of others.
+	KnownBy knownBy `json:"known_by,omitempty"`
+	// When it was parked. Left out when it is not.
+	ParkedAt *time.Time `json:"parked_at,omitempty"`
+	// Why it is parked. Left out when it is not.
+	Reason activity.Reason `json:"reason,omitempty"`
+	// The same in words. For people.
+	Detail string `json:"detail,omitempty"`
+	// What the answer contains.
+	AsOf asOf `json:"as_of"`
 }
 
 // message answers whether and when one message was counted. An unknown message is no error, because it may still

@@ -14,9 +14,12 @@ import (
 type Config struct {
 	service.Config `embed:"" set:"listen=127.0.0.1:8090" set:"ops_listen=127.0.0.1:8091" set:"data=activity.db"` //nolint:staticcheck // SA5008: kong takes each tag set
 
-	Zone          activity.ZoneName `name:"zone" default:"UTC" help:"Time zone of days when a request names none, such as Europe/London."`
-	LiveListeners int               `name:"live-listeners" default:"2000" range:"1.." help:"Most live streams that may be open at once."`
-	Activities    declare.Text      `name:"activities" placeholder:"YAML" yaml:"" help:"Activities to count besides ORDER_CREATED: a YAML list, see the README."`
+	// Time zone of days when a request names none, such as Europe/London.
+	Zone activity.ZoneName `name:"zone" default:"UTC"`
+	// Most live streams that may be open at once.
+	LiveListeners int `name:"live-listeners" default:"2000" range:"1.."`
+	// Activities to count besides ORDER_CREATED: a YAML list, see the README.
+	Activities declare.Text `name:"activities" placeholder:"YAML" yaml:""`
 
 	Consumer kafka.ConsumerConfig  `embed:""`
 	Ingest   ingest.Config         `embed:""`

@@ -16,11 +16,12 @@ import (
 
 // Options of Open. The zero value is ready for use. Some are settings.
 type Options struct {
-	// DedupRetention is how long the ids of messages are kept.
-	DedupRetention time.Duration `name:"dedup-retention" default:"336h0m0s" range:"1s.." help:"How long to recognise a foreign message that comes again."`
-	// LedgerBytes and LedgerRetention bound the messages of each ledger.
-	LedgerBytes     int64         `name:"ledger-bytes" default:"1073741824" range:"1.." unit:"bytes" help:"Most bytes of parked messages of an activity, and of late ones; of more only the position is kept."`
-	LedgerRetention time.Duration `name:"ledger-retention" default:"2160h0m0s" range:"1s.." help:"How long parked and late messages are kept."`
+	// How long to recognise a foreign message that comes again.
+	DedupRetention time.Duration `name:"dedup-retention" default:"336h0m0s" range:"1s.."`
+	// Most bytes of parked messages of an activity, and of late ones; of more only the position is kept.
+	LedgerBytes int64 `name:"ledger-bytes" default:"1073741824" range:"1.." unit:"bytes"`
+	// How long parked and late messages are kept.
+	LedgerRetention time.Duration `name:"ledger-retention" default:"2160h0m0s" range:"1s.."`
 
 	// Clock tells when a batch is applied. Default clock.System.
 	Clock clock.Clock `kong:"-"`

@@ -64,8 +64,8 @@ const GCPercent = 400
 
 // Config of an Ingest. The zero value is ready for use.
 type Config struct {
-	// MaxBatch is the most records that share a transaction.
-	MaxBatch int `name:"batch-messages" default:"5000" range:"1..100000" help:"Most messages counted in one transaction."`
+	// Most messages counted in one transaction.
+	MaxBatch int `name:"batch-messages" default:"5000" range:"1..100000"`
 
 	// RetryFull is how long to wait before writing again when the disk is full. Default 5 s.
 	RetryFull time.Duration `kong:"-"`

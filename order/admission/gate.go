@@ -19,15 +19,18 @@ import (
 
 // Config configures a Gate. A zero field has its default.
 type Config struct {
-	// Latency is the target for the average time that storing an order takes. While storing takes longer, the gate
-	// admits only as many placements at once as are stored in that time. A value below three commits of the disk counts
-	// as three commits. Default 15 ms.
-	Latency time.Duration `name:"latency" default:"15ms" range:"1ms..1m" help:"The longest that storing an order should take on average. While it takes longer, and longer than three commits of the disk, excess placements get a 503."`
-	// FreeDisk is the number of bytes that must be free on the disk. Default 16 MiB; -1 for no limit.
-	FreeDisk int64 `name:"free-disk" default:"16777216" range:"-1, 1.." unit:"bytes" help:"Placements get a 503 while fewer bytes of the disk are free; --admission-free-disk=-1 for no limit."`
-	// BacklogAge is how long the oldest unpublished message may wait. Default 0, no limit: orders are then accepted
-	// however long Kafka is unreachable.
-	BacklogAge time.Duration `name:"backlog-age" range:"0s.." help:"Placements get a 503 while the oldest unpublished message has waited longer; 0 for no limit."`
+	// The longest that storing an order should take on average. While it takes longer, and longer than three commits of
+	// the disk, excess placements get a 503.
+	//
+	// Then the gate admits only as many placements at once as are stored in that time. A value below three commits of
+	// the disk counts as three commits.
+	Latency time.Duration `name:"latency" default:"15ms" range:"1ms..1m"`
+	// Placements get a 503 while fewer bytes of the disk are free; --admission-free-disk=-1 for no limit.
+	FreeDisk int64 `name:"free-disk" default:"16777216" range:"-1, 1.." unit:"bytes"`
+	// Placements get a 503 while the oldest unpublished message has waited longer; 0 for no limit.
+	//
+	// Without a limit, orders are accepted however long Kafka is unreachable.
+	BacklogAge time.Duration `name:"backlog-age" range:"0s.."`
 }
 
 // Sources report how the service is doing. DiskFree and BacklogAge are called once a second and may be slow.

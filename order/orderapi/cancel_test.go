@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"ordertally/client/orders"
 	"ordertally/order"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/clock"
@@ -188,7 +189,7 @@ func TestCancel_PublishesAMessageOfItsOwn(t *testing.T) {
 	}
 	clocktest.Eventually(t, "both are known to be published", func() bool {
 		_, answer := get("/v1/orders/"+id+"/delivery").do(t, service)
-		var d order.Delivery
+		var d orders.Delivery
 		if err := json.Unmarshal([]byte(answer), &d); err != nil || len(d.Messages) != 2 {
 			t.Fatalf("%s: %v", answer, err)
 		}
@@ -197,7 +198,8 @@ func TestCancel_PublishesAMessageOfItsOwn(t *testing.T) {
 			second.MessageID != headers["ce_id"] || d.MessageID != first.MessageID {
 			t.Fatal(answer)
 		}
-		return first.State == order.Published && second.State == order.Published && second.Topic == event.Topic
+		return first.State == orders.StatePublished && second.State == orders.StatePublished &&
+			second.Topic == event.Topic
 	})
 }
 

@@ -25,17 +25,28 @@ const says = "Accepts orders and publishes each exactly once. Amounts are whole 
 // The types of requests and answers that are not marshalled from one Go type.
 type (
 	orderPage struct {
-		Orders  []placedOrder `json:"orders" doc:"The newest first."`
-		Corrupt []string      `json:"corrupt,omitempty" format:"uuid" doc:"Ids of orders on this page that are left out because their records are damaged. They count towards the limit. Left out when there are none."`
-		Next    string        `json:"next_cursor,omitempty" doc:"The cursor of the next page. Left out on the last one."`
+		// The newest first.
+		Orders []placedOrder `json:"orders"`
+		// Ids of orders on this page that are left out because their records are damaged. They count towards the limit.
+		// Left out when there are none.
+		Corrupt []string `json:"corrupt,omitempty" format:"uuid"`
+		// The cursor of the next page. Left out on the last one.
+		Next string `json:"next_cursor,omitempty"`
 	}
 	waitingPage struct {
-		Waiting []WaitingMessage `json:"waiting" doc:"In the order in which they were refused."`
-		Corrupt []uint64         `json:"corrupt,omitempty" doc:"Sequence numbers of messages on this page that are left out because their records are damaged, so their ids are not known. They count towards the limit; a parked message may be among them. Left out when there are none."`
-		Next    string           `json:"next_cursor,omitempty" doc:"Where the next page begins. Left out on the last page. A short page is not necessarily the last."`
+		// In the order in which they were refused.
+		Waiting []WaitingMessage `json:"waiting"`
+		// Sequence numbers of messages on this page that are left out because their records are damaged, so their ids
+		// are not known. They count towards the limit; a parked message may be among them. Left out when there are
+		// none.
+		Corrupt []uint64 `json:"corrupt,omitempty"`
+		// Where the next page begins. Left out on the last page. A short page is not necessarily the last.
+		Next string `json:"next_cursor,omitempty"`
 	}
 	reclaimed struct {
-		N int `json:"reclaimed" minimum:"0" doc:"How many messages will be published from this file." example:"1"`
+		// How many messages will be published from this file.
+		// Example: 1
+		N int `json:"reclaimed" minimum:"0"`
 	}
 )
 

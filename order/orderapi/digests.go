@@ -13,16 +13,25 @@ import (
 
 // digestsAnswer sums up a page of orders. Sums of pages add up.
 type digestsAnswer struct {
-	Quarters    []digestQuarter     `json:"quarters" doc:"The quarter hours that the page has published orders of, the oldest first. One may come on several pages: add up."`
-	Unpublished map[order.State]int `json:"unpublished" doc:"How many orders of the page are not published, by the state of their message."`
-	Next        string              `json:"next_cursor,omitempty" doc:"For the next page. Left out on the last one."`
+	// The quarter hours that the page has published orders of, the oldest first. One may come on several pages: add up.
+	Quarters []digestQuarter `json:"quarters"`
+	// How many orders of the page are not published, by the state of their message.
+	Unpublished map[order.State]int `json:"unpublished"`
+	// For the next page. Left out on the last one.
+	Next string `json:"next_cursor,omitempty"`
 }
 
 type digestQuarter struct {
-	Starts  time.Time           `json:"starts_at" doc:"When the quarter hour begins, in UTC." example:"2010-12-01T08:15:00Z"`
-	Count   int                 `json:"count" doc:"Published orders that were placed in it." example:"4"`
-	Revenue map[string]*big.Int `json:"revenue" doc:"The sum of their totals by currency, in minor units. It may exceed 64 bits."`
-	Digest  setdigest.Digest    `json:"digest" doc:"A digest of their ids that does not depend on their order; digests of pages add up."`
+	// When the quarter hour begins, in UTC.
+	// Example: 2010-12-01T08:15:00Z
+	Starts time.Time `json:"starts_at"`
+	// Published orders that were placed in it.
+	// Example: 4
+	Count int `json:"count"`
+	// The sum of their totals by currency, in minor units. It may exceed 64 bits.
+	Revenue map[string]*big.Int `json:"revenue"`
+	// A digest of their ids that does not depend on their order; digests of pages add up.
+	Digest setdigest.Digest `json:"digest"`
 }
 
 // digestsFilters is what cursors of this list are bound to.

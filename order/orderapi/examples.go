@@ -5,6 +5,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/event"
+	"ordertally/shared/uuidv7"
 )
 
 // The order that the document shows, as a request and as an answer.
@@ -46,9 +47,12 @@ var (
 		},
 	}
 
+	// 01890a5d-ac96-774b-8000-000000000001
+	exampleMessageID = uuidv7.ID{0x01, 0x89, 0x0a, 0x5d, 0xac, 0x96, 0x77, 0x4b, 0x80, 15: 0x01}
+
 	exampleMessage = order.MessageDelivery{
 		Type:  event.TypeCreated,
-		State: order.Published, MessageID: "01890a5d-ac96-774b-8000-000000000001", Sequence: 7,
+		State: order.Published, MessageID: exampleMessageID, Sequence: 7,
 		Lineage: "01890a5d-ac96-774b-8000-000000000002", Attempts: new(1),
 		CommittedAt: exampleTime, PublishedAt: exampleTime.Add(12 * time.Millisecond), Topic: event.Topic,
 		Partition: new(int32(3)), Offset: new(int64(41)),

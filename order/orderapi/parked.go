@@ -12,23 +12,41 @@ import (
 
 // ParkedMessage is a parked message in a list. CONTRACT: clients rely on the names.
 type ParkedMessage struct {
-	ID          string       `json:"id" format:"uuid" doc:"The message's id, its ce_id." example:"01890a5d-ac96-774b-8000-000000000001"`
-	OrderID     string       `json:"order_id" format:"uuid" doc:"The order that the message is about, its subject." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
-	Sequence    uint64       `json:"sequence" doc:"The sequence number that it was to be published under. A retry gives it a new one." example:"7"`
-	Class       outbox.Class `json:"class" doc:"The class of the last failure."`
-	Reason      string       `json:"reason" doc:"The last failure in words. For people." example:"Broker: Message size too large"`
-	Attempts    int          `json:"attempts" doc:"Failed attempts that were the message's own fault." example:"10"`
-	FirstFailed time.Time    `json:"first_failed_at" doc:"When it failed first."`
-	LastFailed  time.Time    `json:"last_failed_at" doc:"When it failed last, and was parked."`
+	// The message's id, its ce_id.
+	// Example: 01890a5d-ac96-774b-8000-000000000001
+	ID string `json:"id" format:"uuid"`
+	// The order that the message is about, its subject.
+	// Example: 01890a5d-ac96-774b-8000-a8b45f0c6d21
+	OrderID string `json:"order_id" format:"uuid"`
+	// The sequence number that it was to be published under. A retry gives it a new one.
+	// Example: 7
+	Sequence uint64 `json:"sequence"`
+	// The class of the last failure.
+	Class outbox.Class `json:"class"`
+	// The last failure in words. For people.
+	// Example: Broker: Message size too large
+	Reason string `json:"reason"`
+	// Failed attempts that were the message's own fault.
+	// Example: 10
+	Attempts int `json:"attempts"`
+	// When it failed first.
+	FirstFailed time.Time `json:"first_failed_at"`
+	// When it failed last, and was parked.
+	LastFailed time.Time `json:"last_failed_at"`
 }
 
 // WholeMessage is a parked message with everything known about it.
 type WholeMessage struct {
 	ParkedMessage
-	Type      string              `json:"type" doc:"The event's type, its ce_type." example:"ORDER_CREATED"`
-	Committed time.Time           `json:"committed_at" doc:"When order and message were stored."`
-	Payload   json.RawMessage     `json:"payload" doc:"The message's value, JSON: the order as it was placed."`
-	History   []parked.AuditEntry `json:"history,omitzero" doc:"What operators decided about it, the oldest first. Left out in an export."`
+	// The event's type, its ce_type.
+	// Example: ORDER_CREATED
+	Type string `json:"type"`
+	// When order and message were stored.
+	Committed time.Time `json:"committed_at"`
+	// The message's value, JSON: the order as it was placed.
+	Payload json.RawMessage `json:"payload"`
+	// What operators decided about it, the oldest first. Left out in an export.
+	History []parked.AuditEntry `json:"history,omitzero"`
 }
 
 // parked serves the parked messages of the outbox.

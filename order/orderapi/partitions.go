@@ -11,8 +11,12 @@ import (
 
 // spread is the number of partitions that messages go to.
 type spread struct {
-	Partitions int    `json:"partitions" minimum:"1" doc:"How many partitions new messages are spread over." example:"12"`
-	From       uint64 `json:"from_sequence" minimum:"1" doc:"The first sequence number that this counts for. Earlier messages keep their partitions." example:"4711"`
+	// How many partitions new messages are spread over.
+	// Example: 12
+	Partitions int `json:"partitions" minimum:"1"`
+	// The first sequence number that this counts for. Earlier messages keep their partitions.
+	// Example: 4711
+	From uint64 `json:"from_sequence" minimum:"1"`
 }
 
 // partitions spreads new messages over more partitions, and answers the slot from which this holds (rule P9).

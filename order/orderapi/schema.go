@@ -27,12 +27,23 @@ type placedOrder struct {
 
 // known is what an answer says about an order besides the order itself.
 type known struct {
-	PlacedBy    string            `json:"placed_by,omitzero" doc:"Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when it is not known, and in the answer to the placement." example:"key:shop"`
-	Status      order.Status      `json:"status,omitzero" doc:"What became of the order. Left out in the answer to the placement."`
-	CancelledAt time.Time         `json:"cancelled_at,omitzero" doc:"When the order was cancelled. Left out otherwise." example:"2010-12-01T09:26:00Z"`
-	CancelledBy string            `json:"cancelled_by,omitzero" doc:"Who cancelled the order, as in placed_by. Left out when it is not cancelled, or that is not known." example:"key:shop"`
-	Reason      string            `json:"reason,omitzero" doc:"Why the order was cancelled, at most 512 characters. Left out when no reason was given." example:"ordered twice"`
-	Publication order.Publication `json:"publication" doc:"How far the order's message got."`
+	// Who placed the order: key: and the name of an API key, or token: and the subject of a token. Left out when it is
+	// not known, and in the answer to the placement.
+	// Example: key:shop
+	PlacedBy string `json:"placed_by,omitzero"`
+	// What became of the order. Left out in the answer to the placement.
+	Status order.Status `json:"status,omitzero"`
+	// When the order was cancelled. Left out otherwise.
+	// Example: 2010-12-01T09:26:00Z
+	CancelledAt time.Time `json:"cancelled_at,omitzero"`
+	// Who cancelled the order, as in placed_by. Left out when it is not cancelled, or that is not known.
+	// Example: key:shop
+	CancelledBy string `json:"cancelled_by,omitzero"`
+	// Why the order was cancelled, at most 512 characters. Left out when no reason was given.
+	// Example: ordered twice
+	Reason string `json:"reason,omitzero"`
+	// How far the order's message got.
+	Publication order.Publication `json:"publication"`
 }
 
 // Schema implements huma.SchemaProvider.
@@ -41,7 +52,7 @@ func (placedOrder) Schema(registry huma.Registry) *huma.Schema {
 	if registry.Map()[name] == nil {
 		registry.Map()["Line"] = writtenSchema(event.LineFields, nil)
 		s := writtenSchema(event.OrderFields, openapi.Ref("Line"))
-		rest := huma.SchemaFromType(registry, reflect.TypeFor[known]())
+		rest := openapi.OfStruct(registry, reflect.TypeFor[known]())
 		maps.Copy(s.Properties, rest.Properties)
 		s.Required = append(s.Required, rest.Required...)
 		registry.Map()[name] = s

@@ -12,16 +12,31 @@ import (
 
 // WaitingMessage is a waiting message in an answer. CONTRACT: clients rely on the names.
 type WaitingMessage struct {
-	ID         string       `json:"id" format:"uuid" doc:"The message's id, its ce_id." example:"01890a5d-ac96-774b-8000-000000000001"`
-	OrderID    string       `json:"order_id" format:"uuid" doc:"The order that the message is about." example:"01890a5d-ac96-774b-8000-a8b45f0c6d21"`
-	Sequence   uint64       `json:"sequence" doc:"The sequence number that it was to be published under. It gets a new one when it is retried." example:"7"`
-	Behind     bool         `json:"behind" doc:"True if it was not refused itself but waits for an earlier message of its order."`
-	Class      outbox.Class `json:"class,omitzero" doc:"The class of the last failure. Left out when the message was not refused itself."`
-	Reason     string       `json:"reason,omitzero" doc:"The last failure in words. For people." example:"Broker: Message size too large"`
-	Attempts   int          `json:"attempts" doc:"Failed attempts that were the message's own fault." example:"3"`
-	Committed  time.Time    `json:"committed_at" doc:"When order and message were stored."`
-	LastFailed time.Time    `json:"last_failed_at,omitzero" doc:"When it was refused last."`
-	NextTry    time.Time    `json:"next_attempt_at,omitzero" doc:"When it is retried. Left out when it waits for another message."`
+	// The message's id, its ce_id.
+	// Example: 01890a5d-ac96-774b-8000-000000000001
+	ID string `json:"id" format:"uuid"`
+	// The order that the message is about.
+	// Example: 01890a5d-ac96-774b-8000-a8b45f0c6d21
+	OrderID string `json:"order_id" format:"uuid"`
+	// The sequence number that it was to be published under. It gets a new one when it is retried.
+	// Example: 7
+	Sequence uint64 `json:"sequence"`
+	// True if it was not refused itself but waits for an earlier message of its order.
+	Behind bool `json:"behind"`
+	// The class of the last failure. Left out when the message was not refused itself.
+	Class outbox.Class `json:"class,omitzero"`
+	// The last failure in words. For people.
+	// Example: Broker: Message size too large
+	Reason string `json:"reason,omitzero"`
+	// Failed attempts that were the message's own fault.
+	// Example: 3
+	Attempts int `json:"attempts"`
+	// When order and message were stored.
+	Committed time.Time `json:"committed_at"`
+	// When it was refused last.
+	LastFailed time.Time `json:"last_failed_at,omitzero"`
+	// When it is retried. Left out when it waits for another message.
+	NextTry time.Time `json:"next_attempt_at,omitzero"`
 }
 
 func waitingOf(m *outbox.WaitingMessage) WaitingMessage {

@@ -13,9 +13,12 @@ import (
 type Config struct {
 	service.Config `embed:"" set:"listen=127.0.0.1:8080" set:"ops_listen=127.0.0.1:8081" set:"data=order.db"` //nolint:staticcheck // SA5008: kong takes each tag set
 
-	PublishMode          string        `name:"publish-mode" default:"transactional" enum:"transactional,idempotent" help:"How to publish: ${enum}. The first is exactly once; the second needs no right to transactions and is at least once."`
-	IdempotencyRetention time.Duration `name:"idempotency-retention" default:"720h" range:"1m..876000h" help:"How long an idempotency key is known."`
-	OutboxRetention      time.Duration `name:"outbox-retention" default:"168h" range:"1m..876000h" help:"How long published messages are kept in the file."`
+	// How to publish: transactional is exactly once; idempotent needs no right to transactions and is at least once.
+	PublishMode string `name:"publish-mode" default:"transactional" enum:"transactional,idempotent"`
+	// How long an idempotency key is known.
+	IdempotencyRetention time.Duration `name:"idempotency-retention" default:"720h" range:"1m..876000h"`
+	// How long published messages are kept in the file.
+	OutboxRetention time.Duration `name:"outbox-retention" default:"168h" range:"1m..876000h"`
 
 	Admission admission.Config      `embed:"" prefix:"admission-"`
 	Outbox    outbox.Config         `embed:"" prefix:"outbox-"`

@@ -64,7 +64,7 @@ func messagesOf(tx *bbolt.Tx, id uuidv7.ID) ([]message, error) {
 
 func deliveryOf(m message, known *outbox.Delivery) order.MessageDelivery {
 	d := order.MessageDelivery{
-		Type: m.kind, State: states[known.State], MessageID: m.id.String(), Sequence: known.Slot,
+		Type: m.kind, State: states[known.State], MessageID: m.id, Sequence: known.Slot,
 		Lineage: known.Lineage, Attempts: attempts(known.Status), CommittedAt: known.Committed,
 		Class: string(known.Refusal.Class), Reason: known.Refusal.Reason, NextTry: known.Refusal.Next,
 	}

@@ -13,13 +13,15 @@ import (
 
 // Config is the settings by which a service knows its callers. The API keys are in the service's file.
 type Config struct {
-	// OIDCIssuer is the URL of an OpenID Connect issuer whose tokens are accepted. Default none.
-	OIDCIssuer string `help:"Accept tokens of this OpenID Connect issuer." name:"oidc-issuer" placeholder:"URL"`
-	// OIDCAudience is the audience (aud) that the tokens must have.
-	OIDCAudience string `help:"The audience (aud) that the issuer's tokens must have." name:"oidc-audience" placeholder:"NAME"`
-	// AllowUnauthenticated lets the service listen beyond loopback without a key and without an issuer. With one of
-	// them it changes nothing.
-	AllowUnauthenticated bool `help:"Listen beyond loopback without a key and without an issuer, and answer to any host name. Everybody may do everything." name:"allow-unauthenticated"`
+	// Accept tokens of this OpenID Connect issuer.
+	OIDCIssuer string `name:"oidc-issuer" placeholder:"URL"`
+	// The audience (aud) that the issuer's tokens must have.
+	OIDCAudience string `name:"oidc-audience" placeholder:"NAME"`
+	// Listen beyond loopback without a key and without an issuer, and answer to any host name. Everybody may do
+	// everything.
+	//
+	// With a key or an issuer it changes nothing.
+	AllowUnauthenticated bool `name:"allow-unauthenticated"`
 }
 
 // Validate refuses an issuer without an audience, and an audience without an issuer.

@@ -14,7 +14,9 @@ import (
 // Credential is where a command that calls a service gets its API key or token: a file or an environment variable. The
 // command line is no such place, because others on the machine can see it.
 type Credential struct {
-	APIKeyFile string `help:"File with the API key or token to send; the variable API_KEY of the service, such as ORDER_API_KEY, holds it otherwise." name:"api-key-file" placeholder:"FILE"`
+	// File with the API key or token to send; the variable API_KEY of the service, such as ORDER_API_KEY, holds it
+	// otherwise.
+	APIKeyFile string `name:"api-key-file" placeholder:"FILE"`
 }
 
 // maxCredential bounds the file. No server accepts a header that long.

@@ -26,13 +26,20 @@ const (
 
 // ConsumerConfig of a Consumer. The fields with a name are settings.
 type ConsumerConfig struct {
-	// ReadAheadBytes is about how much of all partitions is read ahead of Fetch.
-	ReadAheadBytes int `name:"read-ahead-bytes" default:"67108864" range:"1..2147483647" unit:"bytes" help:"About the most bytes read from Kafka ahead of the counting, for each activity."`
-	// MaxRecordBytes is the largest record that Fetch returns whole; see Record.TooLarge for larger ones.
-	MaxRecordBytes int `name:"max-record-bytes" default:"2097152" range:"1024..67108864" unit:"bytes" help:"Largest record that is counted. A larger one is parked with its offset and headers but without its value."`
-	// The wait between two attempts to reach a broker grows from RetryFirst to RetryLimit, with a random part.
-	RetryFirst time.Duration `name:"retry-first" default:"50ms" range:"1ms..1h" help:"First wait between two attempts to reach Kafka; it grows."`
-	RetryLimit time.Duration `name:"retry-limit" default:"1s" range:"1ms..1h" help:"What that wait grows to."`
+	// About the most bytes read from Kafka ahead of the counting, for each activity.
+	//
+	// It holds for all partitions together.
+	ReadAheadBytes int `name:"read-ahead-bytes" default:"67108864" range:"1..2147483647" unit:"bytes"`
+	// Largest record that is counted. A larger one is parked with its offset and headers but without its value.
+	//
+	// Record.TooLarge tells what Fetch returns of it.
+	MaxRecordBytes int `name:"max-record-bytes" default:"2097152" range:"1024..67108864" unit:"bytes"`
+	// First wait between two attempts to reach Kafka; it grows.
+	//
+	// Each wait has a random part.
+	RetryFirst time.Duration `name:"retry-first" default:"50ms" range:"1ms..1h"`
+	// What that wait grows to.
+	RetryLimit time.Duration `name:"retry-limit" default:"1s" range:"1ms..1h"`
 
 	Brokers  []string `kong:"-"` // host:port of at least one broker
 	Security Security `kong:"-"`

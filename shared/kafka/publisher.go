@@ -16,9 +16,11 @@ import (
 
 // PublisherConfig of a Publisher. The fields with a name are settings.
 type PublisherConfig struct {
-	// TransactionTimeout is how long an open transaction of a dead producer may hold back the readers of committed
-	// records. Messages must be delivered within a second less.
-	TransactionTimeout time.Duration `name:"transaction-timeout" default:"10s" range:"3s..15m" help:"How long a transaction left open by a crash may hold back the topic's readers (transaction.timeout.ms), 3s to 15m; at most the brokers' transaction.max.timeout.ms."`
+	// How long a transaction left open by a crash may hold back the topic's readers (transaction.timeout.ms), at
+	// most the brokers' transaction.max.timeout.ms.
+	//
+	// Messages must be delivered within a second less.
+	TransactionTimeout time.Duration `name:"transaction-timeout" default:"10s" range:"3s..15m"`
 
 	Brokers  []string `kong:"-"` // host:port of at least one broker
 	Security Security `kong:"-"`

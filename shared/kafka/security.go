@@ -14,20 +14,28 @@ import (
 
 // Security is how clients connect to Kafka. The tags turn it into flags. The zero value is plain text without a login.
 type Security struct {
-	// TLS turns on encryption. CAFile has the authorities of the brokers' certificates. Default: the system's.
-	TLS    bool   `name:"tls" help:"Connect to Kafka with TLS."`
-	CAFile string `name:"tls-ca-file" placeholder:"FILE" help:"Authorities (PEM) of the brokers' certificates; the system's without it."`
-	// CertFile and KeyFile are the client's certificate, for brokers that ask for one.
-	CertFile string `name:"tls-cert-file" placeholder:"FILE" help:"Certificate (PEM) to show to the brokers."`
-	KeyFile  string `name:"tls-key-file" placeholder:"FILE" help:"Private key (PEM) of that certificate."`
-	// Mechanism of SASL: none, plain, scram-sha-256 or scram-sha-512.
-	Mechanism string `name:"sasl-mechanism" default:"none" enum:"none,plain,scram-sha-256,scram-sha-512" help:"How to log in to Kafka (SASL): ${enum}."`
-	Username  string `name:"sasl-username" help:"Name to log in with."`
-	// PasswordFile has the password. It may be changed while the service runs. It is read when a client is made, and
-	// again when a broker refuses the login. Without it the password comes from the environment: see Password.
-	PasswordFile string `name:"sasl-password-file" placeholder:"FILE" help:"File with the password; the variable KAFKA_SASL_PASSWORD of the service, such as ORDER_KAFKA_SASL_PASSWORD, holds it otherwise."`
-	// Password is the one from the environment. It is no flag, because other users of the machine can see flags.
-	Password secret.Text `kong:"-" name:"sasl-password" help:"Password for Kafka"`
+	// Connect to Kafka with TLS.
+	TLS bool `name:"tls"`
+	// Authorities (PEM) of the brokers' certificates; the system's without it.
+	CAFile string `name:"tls-ca-file" placeholder:"FILE"`
+	// Certificate (PEM) to show to brokers that ask for one.
+	CertFile string `name:"tls-cert-file" placeholder:"FILE"`
+	// Private key (PEM) of that certificate.
+	KeyFile string `name:"tls-key-file" placeholder:"FILE"`
+	// How to log in to Kafka (SASL).
+	Mechanism string `name:"sasl-mechanism" default:"none" enum:"none,plain,scram-sha-256,scram-sha-512"`
+	// Name to log in with.
+	Username string `name:"sasl-username"`
+	// File with the password; the variable KAFKA_SASL_PASSWORD of the service, such as ORDER_KAFKA_SASL_PASSWORD, holds
+	// it otherwise.
+	//
+	// It may be changed while the service runs. It is read when a client is made, and again when a broker refuses the
+	// login.
+	PasswordFile string `name:"sasl-password-file" placeholder:"FILE"`
+	// Password for Kafka.
+	//
+	// It comes from the environment only, because other users of the machine can see flags.
+	Password secret.Text `kong:"-" name:"sasl-password"`
 }
 
 const noSASL = "none"

@@ -11,9 +11,12 @@ import (
 // Backoff is exponential backoff with full jitter. The n-th wait is random between 0 and First times Factor^(n-1), at
 // most Limit. The tags are those for refused messages.
 type Backoff struct {
-	First  time.Duration `name:"first" default:"1s" range:"1ms..24h" help:"Longest wait before a refused message is tried again."`
-	Factor float64       `name:"factor" default:"2" range:"1..100" help:"Growth of that wait with each attempt."`
-	Limit  time.Duration `name:"limit" default:"5m0s" range:"1ms..24h" help:"What that wait grows to."`
+	// Longest wait before a refused message is tried again.
+	First time.Duration `name:"first" default:"1s" range:"1ms..24h"`
+	// Growth of that wait with each attempt.
+	Factor float64 `name:"factor" default:"2" range:"1..100"`
+	// What that wait grows to.
+	Limit time.Duration `name:"limit" default:"5m0s" range:"1ms..24h"`
 }
 
 // Validate implements settings.Group.

@@ -43,11 +43,16 @@ func IncidentKinds() []IncidentKind {
 
 // Incident is a difference between the file and the log, and what was done about it.
 type Incident struct {
-	At       time.Time    `json:"at" doc:"When it was found."`
-	Kind     IncidentKind `json:"kind" doc:"What was found."`
-	Slot     uint64       `json:"sequence" doc:"The slot up to which file and log agreed."`
-	Messages int          `json:"messages" doc:"How many messages were dealt with."`
-	Text     string       `json:"text" doc:"What was found and done. For people."`
+	// When it was found.
+	At time.Time `json:"at"`
+	// What was found.
+	Kind IncidentKind `json:"kind"`
+	// The slot up to which file and log agreed.
+	Slot uint64 `json:"sequence"`
+	// How many messages were dealt with.
+	Messages int `json:"messages"`
+	// What was found and done. For people.
+	Text string `json:"text"`
 }
 
 // maxIncidents is how many are kept. The oldest go first.

@@ -26,9 +26,13 @@ func LinkStates() []LinkState {
 
 // Link describes the relay's connection to the publisher.
 type Link struct {
-	State LinkState `json:"state" doc:"The state of the relay's connection to the publisher."`
-	Since time.Time `json:"since" doc:"Since when it is in this state. An outage lasts until messages go out again; attempts in between do not restart it."`
-	Error string    `json:"error,omitempty" doc:"Why the last session ended. For people. Left out while it is up."`
+	// The state of the relay's connection to the publisher.
+	State LinkState `json:"state"`
+	// Since when it is in this state. An outage lasts until messages go out again; attempts in between do not restart
+	// it.
+	Since time.Time `json:"since"`
+	// Why the last session ended. For people. Left out while it is up.
+	Error string `json:"error,omitempty"`
 }
 
 // sighting is a look at the log that confirmed what was published: its time, and the slot up to which it did.
@@ -41,9 +45,12 @@ type sighting struct {
 // HeldBack describes other programs' transactions that must end before the relay can publish. Until then nobody can
 // tell whether the records that they hide were lost.
 type HeldBack struct {
-	Since  time.Time `json:"since" doc:"Since when the relay waits."`
-	Text   string    `json:"text" doc:"What it waits for. For people."`
-	Behind []Hidden  `json:"behind" doc:"The open transactions that it waits for."`
+	// Since when the relay waits.
+	Since time.Time `json:"since"`
+	// What it waits for. For people.
+	Text string `json:"text"`
+	// The open transactions that it waits for.
+	Behind []Hidden `json:"behind"`
 }
 
 // describe says what the relay waits for.

@@ -18,9 +18,10 @@ import (
 
 // Config configures an Outbox. The zero value is ready for use. Some fields are settings.
 type Config struct {
-	// QueueMessages and QueueBytes limit the queue in memory.
-	QueueMessages int `name:"queue-messages" default:"10000" range:"1..1000000" help:"Most unpublished messages kept in memory; more are read from the file."`
-	QueueBytes    int `name:"queue-bytes" default:"16777216" range:"1..1073741824" unit:"bytes" help:"Most bytes of unpublished messages kept in memory."`
+	// Most unpublished messages kept in memory; more are read from the file.
+	QueueMessages int `name:"queue-messages" default:"10000" range:"1..1000000"`
+	// Most bytes of unpublished messages kept in memory.
+	QueueBytes int `name:"queue-bytes" default:"16777216" range:"1..1073741824" unit:"bytes"`
 
 	// Source is the CloudEvents source of every message.
 	Source string `kong:"-"`

@@ -87,11 +87,16 @@ type Sight struct {
 // Hidden is a part of a partition that read_committed consumers do not see yet, because an open transaction begins in
 // it.
 type Hidden struct {
-	Partition int32     `json:"partition" doc:"The partition."`
-	From      int64     `json:"from_offset" doc:"Where the open transaction begins."`
-	To        int64     `json:"to_offset" doc:"The offset up to which the partition has to be read."`
-	Since     time.Time `json:"since,omitzero" doc:"The time of the transaction's first record. Left out when that cannot be read."`
-	Lineage   string    `json:"lineage,omitempty" doc:"The lineage of the order service that owns the transaction. Left out for other programs."`
+	// The partition.
+	Partition int32 `json:"partition"`
+	// Where the open transaction begins.
+	From int64 `json:"from_offset"`
+	// The offset up to which the partition has to be read.
+	To int64 `json:"to_offset"`
+	// The time of the transaction's first record. Left out when that cannot be read.
+	Since time.Time `json:"since,omitzero"`
+	// The lineage of the order service that owns the transaction. Left out for other programs.
+	Lineage string `json:"lineage,omitempty"`
 }
 
 // Record is a message ready to be published.

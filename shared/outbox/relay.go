@@ -15,14 +15,19 @@ import (
 
 // RelayConfig configures a Relay. The zero value is ready for use. Some fields are settings.
 type RelayConfig struct {
-	// Linger is how long messages wait for a transaction to fill. It counts from when the relay saw the first of them.
-	// Messages that must be read from the file are a backlog and do not wait.
-	Linger time.Duration `name:"linger" default:"0s" range:"0s..1m" help:"How long to wait for more messages before sending what there is."`
-	// BatchMessages and BatchBytes limit one transaction.
-	BatchMessages int `name:"batch-messages" default:"10000" range:"1..1000000" help:"Most messages in one transaction."`
-	BatchBytes    int `name:"batch-bytes" default:"8388608" range:"1..1073741824" unit:"bytes" help:"About the most bytes in one transaction."`
-	// MaxAttempts is how often a message may fail through its own fault before it is parked. An outage does not count.
-	MaxAttempts int `name:"max-attempts" default:"10" range:"1..1000000" help:"Refusals after which a message is parked."`
+	// How long to wait for more messages before sending what there is.
+	//
+	// It counts from when the relay saw the first of them. Messages that must be read from the file are a backlog and
+	// do not wait.
+	Linger time.Duration `name:"linger" default:"0s" range:"0s..1m"`
+	// Most messages in one transaction.
+	BatchMessages int `name:"batch-messages" default:"10000" range:"1..1000000"`
+	// About the most bytes in one transaction.
+	BatchBytes int `name:"batch-bytes" default:"8388608" range:"1..1073741824" unit:"bytes"`
+	// Refusals after which a message is parked.
+	//
+	// Only refusals count that are the message's own fault, and no outage.
+	MaxAttempts int `name:"max-attempts" default:"10" range:"1..1000000"`
 	// Retry is the wait between attempts at one message.
 	Retry Backoff `embed:"" prefix:"retry-"`
 

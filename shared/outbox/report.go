@@ -13,21 +13,45 @@ import (
 
 // Report describes an outbox, for people. Package recovery fills in LogID and Repair.
 type Report struct {
-	Lineage    string     `json:"lineage" doc:"The history that the file's messages belong to, their ce_lineage."`
-	First      uint64     `json:"first_sequence" doc:"The first slot of the lineage; earlier ones belong to another." example:"1"`
-	LogID      string     `json:"log_id,omitempty" doc:"The id of the log that was published to; it is another one after the log was deleted and made again. Left out before."`
-	Partitions int        `json:"partitions,omitempty" doc:"How many partitions new messages are spread over. Left out before the publisher was reached." example:"6"`
-	Position   uint64     `json:"published_up_to" doc:"Each slot up to it is published, or its message waits or is parked under another." example:"7"`
-	Tail       uint64     `json:"last_sequence" doc:"The last slot that was given." example:"7"`
-	Backlog    int        `json:"backlog" doc:"Messages to be published, those that wait included." example:"0"`
-	Waiting    int        `json:"waiting" doc:"Messages that were refused and will be retried, or wait behind one that was." example:"0"`
-	Parked     int        `json:"parked" doc:"Messages that were refused too often and need a decision." example:"0"`
-	HandedOver int        `json:"handed_over" doc:"Messages left to another file, of which this one turned out to be a copy." example:"0"`
-	Oldest     *time.Time `json:"oldest_unpublished_at,omitempty" doc:"When the oldest message of the backlog was stored. Left out when there is none."`
-	Repair     bool       `json:"repair" doc:"The log lacks messages that are being published again."`
-	Link       Link       `json:"relay" doc:"The state of the relay's connection to the publisher."`
-	HeldBack   *HeldBack  `json:"held_back,omitempty" doc:"Other programs' transactions that must end before the relay publishes. Left out when it waits for none."`
-	Incidents  []Incident `json:"incidents" doc:"The newest incidents, the newest first, 20 at most."`
+	// The history that the file's messages belong to, their ce_lineage.
+	Lineage string `json:"lineage"`
+	// The first slot of the lineage; earlier ones belong to another.
+	// Example: 1
+	First uint64 `json:"first_sequence"`
+	// The id of the log that was published to; it is another one after the log was deleted and made again. Left out
+	// before.
+	LogID string `json:"log_id,omitempty"`
+	// How many partitions new messages are spread over. Left out before the publisher was reached.
+	// Example: 6
+	Partitions int `json:"partitions,omitempty"`
+	// Each slot up to it is published, or its message waits or is parked under another.
+	// Example: 7
+	Position uint64 `json:"published_up_to"`
+	// The last slot that was given.
+	// Example: 7
+	Tail uint64 `json:"last_sequence"`
+	// Messages to be published, those that wait included.
+	// Example: 0
+	Backlog int `json:"backlog"`
+	// Messages that were refused and will be retried, or wait behind one that was.
+	// Example: 0
+	Waiting int `json:"waiting"`
+	// Messages that were refused too often and need a decision.
+	// Example: 0
+	Parked int `json:"parked"`
+	// Messages left to another file, of which this one turned out to be a copy.
+	// Example: 0
+	HandedOver int `json:"handed_over"`
+	// When the oldest message of the backlog was stored. Left out when there is none.
+	Oldest *time.Time `json:"oldest_unpublished_at,omitempty"`
+	// The log lacks messages that are being published again.
+	Repair bool `json:"repair"`
+	// The state of the relay's connection to the publisher.
+	Link Link `json:"relay"`
+	// Other programs' transactions that must end before the relay publishes. Left out when it waits for none.
+	HeldBack *HeldBack `json:"held_back,omitempty"`
+	// The newest incidents, the newest first, 20 at most.
+	Incidents []Incident `json:"incidents"`
 }
 
 // Report returns a report with the newest incidents, at most limit.

@@ -21,18 +21,33 @@ const (
 
 // AuditEntry is who decided what about one message, when and why.
 type AuditEntry struct {
-	At        time.Time `json:"at" doc:"When it was decided."`
-	Ledger    string    `json:"ledger" doc:"The list that the message was in." example:"parked"`
-	Verb      Verb      `json:"verb" doc:"What was decided."`
-	ID        string    `json:"id" doc:"The message's id in that list."`
-	MessageID string    `json:"message_id,omitempty" doc:"The message's own id, its ce_id. Left out when it has none."`
-	Subject   string    `json:"subject,omitempty" doc:"What the message is about, such as an order's id. Left out when that is not known."`
-	Class     string    `json:"class,omitempty" doc:"Why the message was parked. Left out when it was not."`
-	Slot      uint64    `json:"sequence,omitempty" doc:"The sequence number that it was parked under. Left out when it had none."`
-	NewSlot   uint64    `json:"new_sequence,omitempty" doc:"The sequence number that a retry gave it. Left out when it got none."`
-	Outcome   Outcome   `json:"outcome,omitempty" doc:"What became of the message. Left out when the verb says it."`
-	Reason    string    `json:"reason,omitempty" doc:"The operator's reason. Left out when none was given." example:"the limit was raised"`
-	By        string    `json:"by,omitempty" doc:"Who decided: key or token, a colon and the name. Left out where nobody needs a credential." example:"key:ops"`
+	// When it was decided.
+	At time.Time `json:"at"`
+	// The list that the message was in.
+	// Example: parked
+	Ledger string `json:"ledger"`
+	// What was decided.
+	Verb Verb `json:"verb"`
+	// The message's id in that list.
+	ID string `json:"id"`
+	// The message's own id, its ce_id. Left out when it has none.
+	MessageID string `json:"message_id,omitempty"`
+	// What the message is about, such as an order's id. Left out when that is not known.
+	Subject string `json:"subject,omitempty"`
+	// Why the message was parked. Left out when it was not.
+	Class string `json:"class,omitempty"`
+	// The sequence number that it was parked under. Left out when it had none.
+	Slot uint64 `json:"sequence,omitempty"`
+	// The sequence number that a retry gave it. Left out when it got none.
+	NewSlot uint64 `json:"new_sequence,omitempty"`
+	// What became of the message. Left out when the verb says it.
+	Outcome Outcome `json:"outcome,omitempty"`
+	// The operator's reason. Left out when none was given.
+	// Example: the limit was raised
+	Reason string `json:"reason,omitempty"`
+	// Who decided: key or token, a colon and the name. Left out where nobody needs a credential.
+	// Example: key:ops
+	By string `json:"by,omitempty"`
 }
 
 // PutAudit appends an entry to a bucket, and drops the oldest one beyond 100,000.

@@ -108,9 +108,12 @@ func (d *Done) damaged(ids ...string) {
 
 // OffsetRange is a run of offsets in a partition, both ends included.
 type OffsetRange struct {
-	Partition int32 `json:"partition" minimum:"0" doc:"The partition of the topic."`
-	From      int64 `json:"from" minimum:"0" doc:"The first offset."`
-	To        int64 `json:"to" minimum:"0" doc:"The last offset (inclusive)."`
+	// The partition of the topic.
+	Partition int32 `json:"partition" minimum:"0"`
+	// The first offset.
+	From int64 `json:"from" minimum:"0"`
+	// The last offset (inclusive).
+	To int64 `json:"to" minimum:"0"`
 }
 
 // Message is a message as a Store reads it.

@@ -12,7 +12,8 @@ import (
 
 // FileCheck is a program's check command.
 type FileCheck struct {
-	Data string `default:"${data}" help:"Database file of a stopped service."`
+	// Database file of a stopped service.
+	Data string `default:"${data}"`
 }
 
 // Run checks the file, record by record. It writes what is wrong to standard output, one line each.

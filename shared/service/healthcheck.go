@@ -21,13 +21,17 @@ import (
 // HealthCheck is the command of that name, for containers without a shell or curl. It asks the ops listener of a
 // running service, which it finds by the service's own settings.
 type HealthCheck struct {
-	OpsListen string          `default:"${ops_listen}" help:"Address of the running service's metrics and health." name:"ops-listen"`
+	// Address of the running service's metrics and health.
+	OpsListen string          `default:"${ops_listen}" name:"ops-listen"`
 	OpsTLS    tlsfiles.Config `embed:"" prefix:"ops-tls-"`
-	// ClientCertFile and ClientKeyFile are shown to a listener that asks for a certificate. Without them, the
-	// listener's own certificate is shown. The listener accepts it if its client authorities issued it for clients too.
-	ClientCertFile string `help:"Certificate (PEM) to show where ops-tls-client-ca-file asks for one; that of ops-tls-cert-file without it." name:"ops-client-cert-file" placeholder:"FILE"`
-	ClientKeyFile  string `help:"Private key (PEM) of that certificate." name:"ops-client-key-file" placeholder:"FILE"`
-	Check          string `default:"livez" enum:"livez,readyz,startupz" help:"What to ask: ${enum}." name:"check"`
+	// Certificate (PEM) to show where ops-tls-client-ca-file asks for one; that of ops-tls-cert-file without it.
+	//
+	// The listener accepts its own certificate if its client authorities issued it for clients too.
+	ClientCertFile string `name:"ops-client-cert-file" placeholder:"FILE"`
+	// Private key (PEM) of that certificate.
+	ClientKeyFile string `name:"ops-client-key-file" placeholder:"FILE"`
+	// What to ask.
+	Check string `default:"livez" enum:"livez,readyz,startupz" name:"check"`
 }
 
 const (

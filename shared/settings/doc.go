@@ -10,9 +10,9 @@
 // need a unit (30s). A list is "a,b" or, in the file, also a YAML list. An empty environment variable counts as not
 // set. To set an empty value use the flag (--name=).
 //
-// A setting is declared by the tags of one field: name, default, help, the allowed values (range, enum, check) and
-// their unit. Kong makes the flag. This package makes the variable, the key of the file and the documentation. Fill and
-// Complete give a configuration made in code the same defaults and checks.
+// A setting is declared by one field: its comment is the help, its tags have name, default, the allowed values (range,
+// enum, check) and their unit. Kong makes the flag. This package makes the variable, the key of the file and the
+// documentation. Fill and Complete give a configuration made in code the same defaults and checks.
 //
 // One file serves all commands of a program, so a key may be any command's setting. Unknown variables with the prefix
 // are ignored, because others set such too: Kubernetes sets ORDER_SERVICE_HOST for a service called order.

@@ -13,7 +13,8 @@ import (
 // Print is `config print`: it prints the settings of a command and where each came from. It is embedded in its own
 // command, next to the settings of the other one.
 type Print struct {
-	Output string `default:"table" enum:"table,yaml,markdown" help:"Form: ${enum}. The second can be used as a settings file; the third documents the settings of all verbs." name:"output" short:"o"`
+	// Form. yaml can be used as a settings file; markdown documents the settings of all verbs.
+	Output string `default:"table" enum:"table,yaml,markdown" name:"output" short:"o"`
 }
 
 // Print writes to w the settings of the command with that name, and those of the environment. As markdown it also

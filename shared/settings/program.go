@@ -35,8 +35,10 @@ var ErrAnswered = errors.New("answered --help or --version")
 
 // common are the flags that every program has besides its own, including --help.
 type common struct {
-	Config  string           `help:"Read settings from this YAML file." placeholder:"FILE"`
-	Version kong.VersionFlag `help:"Print the version and exit."`
+	// Read settings from this YAML file.
+	Config string `placeholder:"FILE"`
+	// Print the version and exit.
+	Version kong.VersionFlag `name:"version"`
 }
 
 // exitPanic carries kong's request to exit out of its hooks.
@@ -55,14 +57,15 @@ func (p Program) Parse(cli any, args []string) (ctx *kong.Context, err error) {
 		p.LookupEnv = os.LookupEnv
 	}
 	p.takeSecrets(cli)
-	src := &source{program: p}
+	src, shared := &source{program: p}, &common{}
 	options := append([]kong.Option{
 		kong.Name(p.Name),
 		kong.Description(p.Description),
 		kong.Vars{"version": p.Name + " " + p.Version},
 		kong.Writers(p.Stdout, p.Stdout),
 		kong.Exit(func(int) { panic(exitPanic{}) }),
-		kong.Embed(&common{}),
+		kong.Embed(shared),
+		kong.PostBuild(func(k *kong.Kong) error { return takeTexts(k.Model.Node, cli, shared) }),
 		kong.WithBeforeResolve(src.load),
 		kong.Resolvers(src),
 		kong.ValueFormatter(p.helpText),
@@ -116,10 +119,17 @@ func (p Program) envName(flag string) string {
 	return p.EnvPrefix + "_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flag))
 }
 
-// helpText adds the variable's name to a flag's line of --help.
+// helpText adds the values that a flag may have and its variable to its line of --help.
 func (p Program) helpText(value *kong.Value) string {
-	if value.Flag == nil || p.envName(value.Name) == "" {
+	var more []string
+	if value.Enum != "" {
+		more = append(more, strings.ReplaceAll(value.Enum, ",", ", "))
+	}
+	if name := p.envName(value.Name); name != "" && value.Flag != nil {
+		more = append(more, "$"+name)
+	}
+	if more == nil {
 		return value.Help
 	}
-	return strings.TrimSuffix(value.Help, ".") + " ($" + p.envName(value.Name) + ")."
+	return strings.TrimSuffix(value.Help, ".") + " (" + strings.Join(more, "; ") + ")."
 }

@@ -78,10 +78,9 @@ func (s *Sources) value(ctx *kong.Context, flag *kong.Flag) Value {
 
 // describe returns what is known about a flag besides its value.
 func (s *source) describe(flag *kong.Flag) Value {
-	help := strings.ReplaceAll(flag.OrigHelp, "${enum}", strings.ReplaceAll(flag.Enum, ",", ", "))
 	v := Value{
 		Name: flag.Name, Env: s.program.envName(flag.Name), Default: flag.Default,
-		Allowed: parseAllowed(flag.Tag.Get).String(), Help: strings.TrimSuffix(help, "."),
+		Allowed: parseAllowed(flag.Tag.Get).String(), Help: strings.TrimSuffix(flag.OrigHelp, "."),
 	}
 	if v.Default == "" && flag.Target.Kind() != reflect.String && !flag.IsSlice() {
 		v.Default = text(reflect.Zero(flag.Target.Type()).Interface())

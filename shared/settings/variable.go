@@ -76,7 +76,8 @@ func (p Program) secrets(config reflect.Value, prefix string, visit func(Variabl
 		_, command := about.Tag.Lookup("cmd")
 		name := prefix + about.Tag.Get("name")
 		if about.IsExported() && about.Type == reflect.TypeFor[secret.Text]() && name != prefix {
-			v := Variable{Env: p.envName(name), File: name + "-file", Help: about.Tag.Get("help"), Secret: true}
+			v := Variable{Env: p.envName(name), File: name + "-file", Secret: true}
+			v.Help = strings.TrimSuffix(textOf(config.Type(), about), ".")
 			visit(v, config.Field(i))
 		} else if embedded || command || about.Anonymous && about.Type.Kind() == reflect.Struct {
 			p.secrets(config.Field(i), prefix+about.Tag.Get("prefix"), visit)

@@ -36,6 +36,9 @@ func (id ID) AppendText(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// MarshalText returns the canonical text of id.
+func (id ID) MarshalText() ([]byte, error) { return id.AppendText(nil) }
+
 // PutText writes the canonical text of id into b, which must hold TextLen bytes.
 func (id ID) PutText(b []byte) {
 	_ = b[TextLen-1]

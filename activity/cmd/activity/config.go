@@ -23,13 +23,17 @@ import (
 )
 
 type configCmd struct {
-	Check configCheckCmd `cmd:"" help:"Say whether the service would start with these settings, and what is wrong with them."`
-	Print configPrintCmd `cmd:"" help:"Print every setting of the service and where it comes from."`
+	// Say whether the service would start with these settings, and what is wrong with them.
+	Check configCheckCmd `cmd:""`
+	// Print every setting of the service and where it comes from.
+	Print configPrintCmd `cmd:""`
 }
 
 type configCheckCmd struct {
 	activityd.Config
-	Try int `help:"Also read the last N records of each activity's topic, and report what would be counted and parked. Changes nothing." name:"try" placeholder:"N"`
+	// Also read the last N records of each activity's topic, and report what would be counted and parked. Changes
+	// nothing.
+	Try int `name:"try" placeholder:"N"`
 }
 
 // Run reports what serve would refuse. Then it tries the declarations.

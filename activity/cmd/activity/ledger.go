@@ -10,29 +10,45 @@ import (
 
 // parkedCmd has the operators' verbs for messages that could not be counted.
 type parkedCmd struct {
-	Ls      parkedverbs.Ls[parkedRemote]      `cmd:"" help:"List the parked messages: those that could not be counted."`
-	Show    parkedverbs.Show[parkedRemote]    `cmd:"" help:"Show a parked message with its bytes, headers and history, as JSON."`
-	Export  parkedverbs.Export[parkedRemote]  `cmd:"" help:"Write all parked messages, one JSON object a line."`
-	Retry   parkedverbs.Retry[parkedRemote]   `cmd:"" help:"Count parked messages after all, by the rules of the program that runs now."`
-	Discard parkedverbs.Discard[parkedRemote] `cmd:"" help:"Give parked messages up, for ever. The decision and its reason are recorded."`
+	// List the parked messages: those that could not be counted.
+	Ls parkedverbs.Ls[parkedRemote] `cmd:""`
+	// Show a parked message with its bytes, headers and history, as JSON.
+	Show parkedverbs.Show[parkedRemote] `cmd:""`
+	// Write all parked messages, one JSON object a line.
+	Export parkedverbs.Export[parkedRemote] `cmd:""`
+	// Count parked messages after all, by the rules of the program that runs now.
+	Retry parkedverbs.Retry[parkedRemote] `cmd:""`
+	// Give parked messages up, for ever. The decision and its reason are recorded.
+	Discard parkedverbs.Discard[parkedRemote] `cmd:""`
 }
 
 // lateCmd has the operators' verbs for messages that may have been counted and forgotten.
 type lateCmd struct {
-	Ls      parkedverbs.Ls[lateRemote]      `cmd:"" help:"List the late messages: nobody can tell whether they were counted before."`
-	Show    parkedverbs.Show[lateRemote]    `cmd:"" help:"Show a late message with its bytes, headers and history, as JSON."`
-	Export  parkedverbs.Export[lateRemote]  `cmd:"" help:"Write all late messages, one JSON object a line."`
-	Accept  parkedverbs.Retry[lateRemote]   `cmd:"" help:"Count late messages: they were not counted before."`
-	Discard parkedverbs.Discard[lateRemote] `cmd:"" help:"Give late messages up, for ever: they were counted before. The decision and its reason are recorded."`
+	// List the late messages: nobody can tell whether they were counted before.
+	Ls parkedverbs.Ls[lateRemote] `cmd:""`
+	// Show a late message with its bytes, headers and history, as JSON.
+	Show parkedverbs.Show[lateRemote] `cmd:""`
+	// Write all late messages, one JSON object a line.
+	Export parkedverbs.Export[lateRemote] `cmd:""`
+	// Count late messages: they were not counted before.
+	Accept parkedverbs.Retry[lateRemote] `cmd:""`
+	// Give late messages up, for ever: they were counted before. The decision and its reason are recorded.
+	Discard parkedverbs.Discard[lateRemote] `cmd:""`
 }
 
 // conflictsCmd has the operators' verbs for messages whose id another message had.
 type conflictsCmd struct {
-	Ls      parkedverbs.Ls[conflictsRemote]      `cmd:"" help:"List the messages in conflict: another message had their id."`
-	Show    parkedverbs.Show[conflictsRemote]    `cmd:"" help:"Show a message in conflict with its bytes, headers and history, as JSON."`
-	Export  parkedverbs.Export[conflictsRemote]  `cmd:"" help:"Write all messages in conflict, one JSON object a line."`
-	Accept  parkedverbs.Retry[conflictsRemote]   `cmd:"" help:"Count messages in conflict as well, because they are genuine."`
-	Discard parkedverbs.Discard[conflictsRemote] `cmd:"" help:"Give up messages in conflict for ever, because they are forged or should not count. The decision and its reason are recorded."`
+	// List the messages in conflict: another message had their id.
+	Ls parkedverbs.Ls[conflictsRemote] `cmd:""`
+	// Show a message in conflict with its bytes, headers and history, as JSON.
+	Show parkedverbs.Show[conflictsRemote] `cmd:""`
+	// Write all messages in conflict, one JSON object a line.
+	Export parkedverbs.Export[conflictsRemote] `cmd:""`
+	// Count messages in conflict as well, because they are genuine.
+	Accept parkedverbs.Retry[conflictsRemote] `cmd:""`
+	// Give up messages in conflict for ever, because they are forged or should not count. The decision and its reason
+	// are recorded.
+	Discard parkedverbs.Discard[conflictsRemote] `cmd:""`
 }
 
 // Each remote is a running service with one of an activity's ledgers.

@@ -17,16 +17,28 @@ import (
 
 // commands lists the verbs. Each has a file of its own.
 type commands struct {
-	Serve     serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
-	Parked    parkedCmd           `cmd:"" help:"Look after messages that could not be counted."`
-	Skip      skipCmd             `cmd:"" help:"Skip a record that kills the service when it reads it. The service must be stopped. The act and its reason are recorded."`
-	Verify    verifyCmd           `cmd:"" help:"Compare, day by day, what was counted with what the order service stored."`
-	Keys      keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
-	Config    configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
-	Health    service.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
-	Check     service.FileCheck   `cmd:"" help:"Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if there is damage."`
-	Late      lateCmd             `cmd:"" help:"List, count or discard messages that may have been counted before."`
-	Conflicts conflictsCmd        `cmd:"" help:"List, count or discard messages whose id another message had."`
+	// Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP).
+	Serve serveCmd `cmd:""`
+	// Look after messages that could not be counted.
+	Parked parkedCmd `cmd:""`
+	// Skip a record that kills the service when it reads it. The service must be stopped. The act and its reason are
+	// recorded.
+	Skip skipCmd `cmd:""`
+	// Compare, day by day, what was counted with what the order service stored.
+	Verify verifyCmd `cmd:""`
+	// Make, list and revoke API keys.
+	Keys keyverbs.Commands `cmd:""`
+	// Check the settings of the service, or print them.
+	Config configCmd `cmd:""`
+	// Ask a running service whether it is well; the exit code says so.
+	Health service.HealthCheck `cmd:"" name:"healthcheck"`
+	// Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if
+	// there is damage.
+	Check service.FileCheck `cmd:""`
+	// List, count or discard messages that may have been counted before.
+	Late lateCmd `cmd:""`
+	// List, count or discard messages whose id another message had.
+	Conflicts conflictsCmd `cmd:""`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }

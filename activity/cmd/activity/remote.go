@@ -19,10 +19,13 @@ var activityNames = access.Names{Target: "--target", Variable: keyVariable}
 
 // remote is a running service, and how its answers are written.
 type remote struct {
-	Target string `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
+	// URL of the activity service.
+	Target string `default:"http://127.0.0.1:8090"`
 	access.Flags
-	Activity string `default:"ORDER_CREATED" help:"The activity."`
-	Output   string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
+	// The activity.
+	Activity string `default:"ORDER_CREATED"`
+	// Output format.
+	Output string `default:"table" enum:"table,json,ndjson" short:"o"`
 }
 
 func writeValue(out io.Writer, value any) error {

@@ -16,12 +16,18 @@ import (
 
 // skipCmd skips records that end the service when it reads them.
 type skipCmd struct {
-	Data      string `default:"${data}" help:"Database file of a stopped service."`
-	Topic     string `default:"${topic}" help:"Topic that the record is in."`
-	Partition int32  `help:"Its partition." required:""`
-	Offset    int64  `help:"Its offset, which must be the next one that the service reads." required:""`
-	To        int64  `default:"-1" help:"Last offset to skip (inclusive). Default: --offset, for one record."`
-	Reason    string `help:"Why; kept in the audit entry." required:""`
+	// Database file of a stopped service.
+	Data string `default:"${data}"`
+	// Topic that the record is in.
+	Topic string `default:"${topic}"`
+	// Its partition.
+	Partition int32 `required:""`
+	// Its offset, which must be the next one that the service reads.
+	Offset int64 `required:""`
+	// Last offset to skip (inclusive). Default: --offset, for one record.
+	To int64 `default:"-1"`
+	// Why; kept in the audit entry.
+	Reason string `required:""`
 }
 
 // Run writes one line for each activity to standard output.

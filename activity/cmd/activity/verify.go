@@ -22,7 +22,9 @@ import (
 type verifyCmd struct {
 	remote
 	OrdersAccess access.Flags `embed:"" prefix:"orders-"`
-	Orders       []string     `help:"URLs of the order services whose orders the activity counts, separated by commas. All are sent the same credential." placeholder:"URL" required:""`
+	// URLs of the order services whose orders the activity counts, separated by commas. All are sent the same
+	// credential.
+	Orders []string `placeholder:"URL" required:""`
 }
 
 // errDiffer ends the command with exit code 1.

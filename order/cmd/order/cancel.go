@@ -18,9 +18,12 @@ import (
 
 type cancelCmd struct {
 	remote
-	ID     string `arg:"" help:"The order's id."`
-	Reason string `help:"Why, at most 512 characters."`
-	Yes    bool   `help:"Do not ask for confirmation, as on a terminal." short:"y"`
+	// The order's id.
+	ID string `arg:""`
+	// Why, at most 512 characters.
+	Reason string `name:"reason"`
+	// Do not ask for confirmation, as on a terminal.
+	Yes bool `short:"y"`
 }
 
 // Run cancels the order. On a terminal it asks for confirmation first.

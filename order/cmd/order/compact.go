@@ -12,7 +12,8 @@ import (
 )
 
 type compactCmd struct {
-	Data string `default:"${data}" help:"Database file of a stopped service."`
+	// Database file of a stopped service.
+	Data string `default:"${data}"`
 }
 
 // Run compacts the file and writes one line to standard output.

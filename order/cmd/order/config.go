@@ -14,8 +14,10 @@ import (
 )
 
 type configCmd struct {
-	Check configCheckCmd `cmd:"" help:"Say whether the service would start with these settings, and what is wrong with them."`
-	Print configPrintCmd `cmd:"" help:"Print every setting of the service and where it comes from."`
+	// Say whether the service would start with these settings, and what is wrong with them.
+	Check configCheckCmd `cmd:""`
+	// Print every setting of the service and where it comes from.
+	Print configPrintCmd `cmd:""`
 }
 
 type configCheckCmd struct {

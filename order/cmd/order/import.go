@@ -20,15 +20,25 @@ import (
 )
 
 type importCmd struct {
-	Files []string `arg:"" name:"file" help:"CSV files in the layout of the Online Retail data set."`
+	// CSV files in the layout of the Online Retail data set.
+	Files []string `arg:"" name:"file"`
 	access.Flags
-	Target      string        `default:"http://127.0.0.1:8080" help:"URL of the order service."`
-	Rejects     string        `placeholder:"FILE" help:"CSV file to list rejects in. It is readable by you alone, and replaced if it exists. - is standard output. Without it, rejects are only counted."`
-	Encoding    string        `default:"auto" help:"Encoding of the files: auto, utf-8, utf-16le, utf-16be, windows-1252, windows-1250, iso-8859-15 or macintosh."`
-	Separator   string        `default:"auto" help:"Column separator: auto, comma, semicolon or tab."`
-	Dates       string        `default:"auto" help:"Order of day and month in dates that end with the year: auto, month-first or day-first. With auto, all rows of a file decide; if none can, 6/7/2011 is read month first, 6.7.2011 and 6-7-2011 day first."`
-	Concurrency int           `default:"8" help:"Requests under way at once, 1 to 256."`
-	RetryFor    time.Duration `default:"60s" help:"How long to repeat a request that the service does not answer, or answers with \"later\"."`
+	// URL of the order service.
+	Target string `default:"http://127.0.0.1:8080"`
+	// CSV file to list rejects in. It is readable by you alone, and replaced if it exists. - is standard output.
+	// Without it, rejects are only counted.
+	Rejects string `placeholder:"FILE"`
+	// Encoding of the files: auto, utf-8, utf-16le, utf-16be, windows-1252, windows-1250, iso-8859-15 or macintosh.
+	Encoding string `default:"auto"`
+	// Column separator: auto, comma, semicolon or tab.
+	Separator string `default:"auto"`
+	// Order of day and month in dates that end with the year: auto, month-first or day-first. With auto, all rows of a
+	// file decide; if none can, 6/7/2011 is read month first, 6.7.2011 and 6-7-2011 day first.
+	Dates string `default:"auto"`
+	// Requests under way at once, 1 to 256.
+	Concurrency int `default:"8"`
+	// How long to repeat a request that the service does not answer, or answers with "later".
+	RetryFor time.Duration `default:"60s"`
 }
 
 // Run imports the files. On a terminal it shows a progress bar. The summary is one line on standard error.

@@ -17,17 +17,29 @@ import (
 
 // commands are the verbs. Each has its own file.
 type commands struct {
-	Serve   serveCmd            `cmd:"" help:"Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP)."`
-	Import  importCmd           `cmd:"" help:"Place the orders of CSV files. Repeated, it places nothing twice."`
-	Status  statusCmd           `cmd:"" help:"Show how a running service stands with Kafka, and its incidents."`
-	Trace   traceCmd            `cmd:"" help:"Follow one order: when it was committed, published and counted."`
-	Cancel  cancelCmd           `cmd:"" help:"Cancel an order."`
-	Outbox  outboxCmd           `cmd:"" help:"Look after messages that could not be published."`
-	Keys    keyverbs.Commands   `cmd:"" help:"Make, list and revoke API keys."`
-	Config  configCmd           `cmd:"" help:"Check the settings of the service, or print them."`
-	Health  service.HealthCheck `cmd:"" name:"healthcheck" help:"Ask a running service whether it is well; the exit code says so."`
-	Check   service.FileCheck   `cmd:"" help:"Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if there is damage."`
-	Compact compactCmd          `cmd:"" help:"Give the free pages of a database file back to the disk. The service must be stopped."`
+	// Run the service until it is told to stop (SIGINT, SIGTERM or SIGHUP).
+	Serve serveCmd `cmd:""`
+	// Place the orders of CSV files. Repeated, it places nothing twice.
+	Import importCmd `cmd:""`
+	// Show how a running service stands with Kafka, and its incidents.
+	Status statusCmd `cmd:""`
+	// Follow one order: when it was committed, published and counted.
+	Trace traceCmd `cmd:""`
+	// Cancel an order.
+	Cancel cancelCmd `cmd:""`
+	// Look after messages that could not be published.
+	Outbox outboxCmd `cmd:""`
+	// Make, list and revoke API keys.
+	Keys keyverbs.Commands `cmd:""`
+	// Check the settings of the service, or print them.
+	Config configCmd `cmd:""`
+	// Ask a running service whether it is well; the exit code says so.
+	Health service.HealthCheck `cmd:"" name:"healthcheck"`
+	// Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if
+	// there is damage.
+	Check service.FileCheck `cmd:""`
+	// Give the free pages of a database file back to the disk. The service must be stopped.
+	Compact compactCmd `cmd:""`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }

@@ -16,14 +16,21 @@ import (
 
 // outboxCmd holds the operators' verbs for parked messages.
 type outboxCmd struct {
-	Ls      outboxLsCmd                       `cmd:"" help:"List the parked messages, which failed too often. With --waiting, list those that are retried."`
-	Show    parkedverbs.Show[outboxRemote]    `cmd:"" help:"Show a parked message with its payload and history, as JSON."`
-	Export  parkedverbs.Export[outboxRemote]  `cmd:"" help:"Write all parked messages, one JSON object a line."`
-	Retry   parkedverbs.Retry[outboxRemote]   `cmd:"" help:"Publish parked messages again, once their cause is mended."`
-	Discard parkedverbs.Discard[outboxRemote] `cmd:"" help:"Give parked messages up, for ever. The decision and its reason are kept."`
-	Reclaim outboxReclaimCmd                  `cmd:"" help:"Publish what was handed over to another copy of the file, because that copy is gone."`
+	// List the parked messages, which failed too often. With --waiting, list those that are retried.
+	Ls outboxLsCmd `cmd:""`
+	// Show a parked message with its payload and history, as JSON.
+	Show parkedverbs.Show[outboxRemote] `cmd:""`
+	// Write all parked messages, one JSON object a line.
+	Export parkedverbs.Export[outboxRemote] `cmd:""`
+	// Publish parked messages again, once their cause is mended.
+	Retry parkedverbs.Retry[outboxRemote] `cmd:""`
+	// Give parked messages up, for ever. The decision and its reason are kept.
+	Discard parkedverbs.Discard[outboxRemote] `cmd:""`
+	// Publish what was handed over to another copy of the file, because that copy is gone.
+	Reclaim outboxReclaimCmd `cmd:""`
 
-	Partitions outboxPartitionsCmd `cmd:"" help:"Spread new messages over more partitions, once the topic has them."`
+	// Spread new messages over more partitions, once the topic has them.
+	Partitions outboxPartitionsCmd `cmd:""`
 }
 
 // outboxRemote is the outbox of a running service.
@@ -50,7 +57,9 @@ func (r outboxRemote) Service() (parkedverbs.Service, error) {
 
 type outboxLsCmd struct {
 	parkedverbs.Ls[outboxRemote]
-	Waiting bool `help:"List the messages that were refused and will be retried, and those waiting behind them, instead of the parked ones."`
+	// List the messages that were refused and will be retried, and those waiting behind them, instead of the parked
+	// ones.
+	Waiting bool `name:"waiting"`
 }
 
 // Run writes the list to standard output.
@@ -82,7 +91,8 @@ func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 
 type outboxReclaimCmd struct {
 	Remote outboxRemote `embed:""`
-	Reason string       `help:"Why; kept in each audit entry." required:""`
+	// Why; kept in each audit entry.
+	Reason string `required:""`
 }
 
 // Run writes the number of reclaimed messages to standard output.
@@ -99,7 +109,8 @@ func (c *outboxReclaimCmd) run(ctx context.Context, out io.Writer) error {
 
 type outboxPartitionsCmd struct {
 	Remote outboxRemote `embed:""`
-	N      int          `arg:"" name:"number" help:"How many partitions there are to be: at most those of the topic."`
+	// How many partitions there are to be: at most those of the topic.
+	N int `arg:"" name:"number"`
 }
 
 // Run writes to standard output the sequence number from which the new partitions count.

@@ -23,9 +23,11 @@ var orderNames = access.Names{Target: "--target", Variable: keyVariable}
 
 // remote is a running service and the format of its answers.
 type remote struct {
-	Target string `default:"http://127.0.0.1:8080" help:"URL of the order service."`
+	// URL of the order service.
+	Target string `default:"http://127.0.0.1:8080"`
 	access.Flags
-	Output string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
+	// Output format.
+	Output string `default:"table" enum:"table,json,ndjson" short:"o"`
 }
 
 // orders returns a client that sends each request once.

@@ -21,9 +21,11 @@ import (
 // traceCmd traces one order through both services.
 type traceCmd struct {
 	remote
-	Activity       access.Flags `embed:"" prefix:"activity-"`
-	ActivityTarget string       `default:"http://127.0.0.1:8090" help:"URL of the activity service."`
-	ID             string       `arg:"" help:"Id of the order." name:"id"`
+	Activity access.Flags `embed:"" prefix:"activity-"`
+	// URL of the activity service.
+	ActivityTarget string `default:"http://127.0.0.1:8090"`
+	// Id of the order.
+	ID string `arg:"" name:"id"`
 }
 
 // activityNames are the names of the flags for the activity service.

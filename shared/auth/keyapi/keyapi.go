@@ -78,30 +78,55 @@ type KeyState string
 
 // ListedKey is a key in the list. Clients rely on the names.
 type ListedKey struct {
-	ID        string    `json:"id" doc:"The id to revoke the key by; the first part of the key itself." example:"k3q5w2z7ab"`
-	Name      string    `json:"name" doc:"Who uses the key. Keys with the same name are one caller." example:"shop"`
-	Scopes    []string  `json:"scopes" doc:"What it allows." example:"orders:write"`
-	State     KeyState  `json:"state" doc:"Whether it is active, expired or revoked."`
-	CreatedAt time.Time `json:"created_at" doc:"When it was made."`
-	CreatedBy string    `json:"created_by,omitempty" doc:"Who made it, as key:NAME or token:SUBJECT. Left out if it was made in the file of a stopped service." example:"key:admin"`
-	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it expires. Left out if it never does."`
-	RevokedAt time.Time `json:"revoked_at,omitzero" doc:"When it was revoked. Left out if it was not."`
-	RevokedBy string    `json:"revoked_by,omitempty" doc:"Who revoked it. Left out if it was not revoked, or was revoked in the file of a stopped service." example:"key:admin"`
-	LastUse   time.Time `json:"last_used_at,omitzero" doc:"When it was last used. A crash may lose the last minute. Left out if it never was."`
+	// The id to revoke the key by; the first part of the key itself.
+	// Example: k3q5w2z7ab
+	ID string `json:"id"`
+	// Who uses the key. Keys with the same name are one caller.
+	// Example: shop
+	Name string `json:"name"`
+	// What it allows.
+	// Example: orders:write
+	Scopes []string `json:"scopes"`
+	// Whether it is active, expired or revoked.
+	State KeyState `json:"state"`
+	// When it was made.
+	CreatedAt time.Time `json:"created_at"`
+	// Who made it, as key:NAME or token:SUBJECT. Left out if it was made in the file of a stopped service.
+	// Example: key:admin
+	CreatedBy string `json:"created_by,omitempty"`
+	// When it expires. Left out if it never does.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// When it was revoked. Left out if it was not.
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	// Who revoked it. Left out if it was not revoked, or was revoked in the file of a stopped service.
+	// Example: key:admin
+	RevokedBy string `json:"revoked_by,omitempty"`
+	// When it was last used. A crash may lose the last minute. Left out if it never was.
+	LastUse time.Time `json:"last_used_at,omitzero"`
 }
 
 // KeyList is the answer to GET.
 type KeyList struct {
-	Keys []ListedKey `json:"keys" doc:"All keys, the oldest first, including revoked and expired ones."`
+	// All keys, the oldest first, including revoked and expired ones.
+	Keys []ListedKey `json:"keys"`
 }
 
 // CreatedKey is the answer to POST. Clients rely on the names.
 type CreatedKey struct {
-	ID        string    `json:"id" doc:"The id to revoke the key by." example:"k3q5w2z7ab"`
-	Key       string    `json:"key" doc:"The key, to be sent as a bearer credential. It is shown only here: the service keeps only a hash." example:"ot_k3q5w2z7ab_abcdefghijklmnopqrstuvwxyz"`
-	Name      string    `json:"name" doc:"Who uses the key." example:"shop"`
-	Scopes    []string  `json:"scopes" doc:"What it allows." example:"orders:write"`
-	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it expires. Left out if it never does."`
+	// The id to revoke the key by.
+	// Example: k3q5w2z7ab
+	ID string `json:"id"`
+	// The key, to be sent as a bearer credential. It is shown only here: the service keeps only a hash.
+	// Example: ot_k3q5w2z7ab_abcdefghijklmnopqrstuvwxyz
+	Key string `json:"key"`
+	// Who uses the key.
+	// Example: shop
+	Name string `json:"name"`
+	// What it allows.
+	// Example: orders:write
+	Scopes []string `json:"scopes"`
+	// When it expires. Left out if it never does.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
 // ListOf returns the list of keys, with their states at that time.

@@ -27,10 +27,14 @@ type Service struct {
 
 // common are the flags of every verb. They say where the keys are: with a running service or in a stopped one's file.
 type common struct {
-	Target string `default:"${api_target}" help:"URL of the running service."`
+	// URL of the running service.
+	Target string `default:"${api_target}"`
 	access.Flags
-	Data   string `help:"Work on the database file of a stopped service instead of asking a running one, such as for the first key. keys new makes the file if it is absent. Counts only on the command line, not as a setting for serve." placeholder:"FILE"`
-	Output string `default:"table" enum:"table,json,ndjson" help:"Output format: table, json or ndjson." short:"o"`
+	// Work on the database file of a stopped service instead of asking a running one, such as for the first key. keys
+	// new makes the file if it is absent. Counts only on the command line, not as a setting for serve.
+	Data string `placeholder:"FILE"`
+	// Output format.
+	Output string `default:"table" enum:"table,json,ndjson" short:"o"`
 }
 
 // typed clears a file that the environment or the settings file names, because that is for serve. The verb then calls

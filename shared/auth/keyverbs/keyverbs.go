@@ -24,18 +24,26 @@ import (
 
 // Commands are the verbs of `keys`. The variable api_target must be the default of --target, and a *Service bound.
 type Commands struct {
-	New    New    `cmd:"" help:"Make a key and print it. It is shown only once: only its hash is kept."`
-	Ls     Ls     `cmd:"" help:"List the keys, including revoked ones."`
-	Revoke Revoke `cmd:"" help:"Revoke a key at once and for ever."`
+	// Make a key and print it. It is shown only once: only its hash is kept.
+	New New `cmd:""`
+	// List the keys, including revoked ones.
+	Ls Ls `cmd:""`
+	// Revoke a key at once and for ever.
+	Revoke Revoke `cmd:""`
 }
 
 // New is the verb new.
 type New struct {
 	common
-	Name    string   `arg:"" help:"Who will use the key. Keys with the same name are one caller, so a new key can replace an old one."`
-	Scopes  []string `help:"Scopes of the key: orders:write orders:read orders:backfill stats:read ops:read ops:write keys:write, separated by commas. A running service grants only scopes that your own key has." placeholder:"SCOPE" required:""`
-	Expires lifetime `default:"90d" help:"How long the key is valid, such as 90d or 12h30m." placeholder:"DURATION"`
-	Never   bool     `help:"The key is valid until it is revoked." name:"never-expires"`
+	// Who will use the key. Keys with the same name are one caller, so a new key can replace an old one.
+	Name string `arg:""`
+	// Scopes of the key: orders:write orders:read orders:backfill stats:read ops:read ops:write keys:write, separated
+	// by commas. A running service grants only scopes that your own key has.
+	Scopes []string `placeholder:"SCOPE" required:""`
+	// How long the key is valid, such as 90d or 12h30m.
+	Expires lifetime `default:"90d" placeholder:"DURATION"`
+	// The key is valid until it is revoked.
+	Never bool `name:"never-expires"`
 }
 
 // Run prints the key to standard output and, unless that is JSON, what it is to standard error.
@@ -181,7 +189,8 @@ func (c *Ls) write(out io.Writer, list keyapi.KeyList) error {
 // Revoke is the verb revoke.
 type Revoke struct {
 	common
-	ID string `arg:"" help:"Id of the key, as ls shows it." name:"id"`
+	// Id of the key, as ls shows it.
+	ID string `arg:"" name:"id"`
 }
 
 // Run says on standard output what was done.

@@ -27,13 +27,17 @@ const maxSenders = 65_536
 
 // Config is the rate limits of a service. The zero value has none.
 type Config struct {
-	// PerCaller is how many requests a second one caller may send on average. All keys with one name are one caller,
-	// and so is one subject of the issuer.
-	PerCaller float64 `name:"rate-limit-caller" range:"0, 0.01..1000000" unit:"requests a second" help:"Maximum requests a second of one caller, on average; 0 for no limit."`
-	// PerAddress is the same for one IP address, or one IPv6 network of 64 bits.
-	PerAddress float64 `name:"rate-limit-address" range:"0, 0.01..1000000" unit:"requests a second" help:"Maximum requests a second from one IP address, on average; 0 for no limit. Behind a proxy it needs trusted-proxies."`
-	// Burst is how much of the limit may come at once: as many requests as the limit allows in that time.
-	Burst time.Duration `name:"rate-limit-burst" default:"10s" range:"1s..1h" help:"How many requests may come at once: as many as the rate limit allows in this time."`
+	// Maximum requests a second of one caller, on average; 0 for no limit.
+	//
+	// All keys with one name are one caller, and so is one subject of the issuer.
+	PerCaller float64 `name:"rate-limit-caller" range:"0, 0.01..1000000" unit:"requests a second"`
+	// Maximum requests a second from one IP address, on average; 0 for no limit. Behind a proxy it needs
+	// trusted-proxies.
+	//
+	// Of IPv6, a network of 64 bits counts as one address.
+	PerAddress float64 `name:"rate-limit-address" range:"0, 0.01..1000000" unit:"requests a second"`
+	// How many requests may come at once: as many as the rate limit allows in this time.
+	Burst time.Duration `name:"rate-limit-burst" default:"10s" range:"1s..1h"`
 }
 
 // policy is one limit that each sender has for itself.

@@ -73,10 +73,16 @@ func (a *API[M, L, W]) AuditRoute(wrap func(handler) http.HandlerFunc) web.Route
 
 // Page is a page of a list. CONTRACT: parked and next_cursor are relied on.
 type Page[L any] struct {
-	Parked   []L                  `json:"parked" doc:"In the order of their ids."`
-	Corrupt  []string             `json:"corrupt,omitempty" doc:"Ids of messages on this page that are left out because their records are damaged, whatever the filter says. They count towards the limit. Left out when there are none."`
-	Next     string               `json:"next_cursor,omitempty" doc:"Where the next page begins. Left out on the last page. A short page is not necessarily the last."`
-	Overflow []parked.OffsetRange `json:"overflow,omitempty" doc:"Where messages stand in Kafka that there was no room for, 200 ranges at most. On the first page only. Left out when there are none."`
+	// In the order of their ids.
+	Parked []L `json:"parked"`
+	// Ids of messages on this page that are left out because their records are damaged, whatever the filter says. They
+	// count towards the limit. Left out when there are none.
+	Corrupt []string `json:"corrupt,omitempty"`
+	// Where the next page begins. Left out on the last page. A short page is not necessarily the last.
+	Next string `json:"next_cursor,omitempty"`
+	// Where messages stand in Kafka that there was no room for, 200 ranges at most. On the first page only. Left out
+	// when there are none.
+	Overflow []parked.OffsetRange `json:"overflow,omitempty"`
 }
 
 // list answers with a page, made in its turn.
@@ -230,7 +236,8 @@ func (a *API[M, L, W]) exportPage(
 
 // Audit is an answer with audit entries.
 type Audit struct {
-	Entries []parked.AuditEntry `json:"entries" doc:"The newest first, 200 at most."`
+	// The newest first, 200 at most.
+	Entries []parked.AuditEntry `json:"entries"`
 }
 
 func (a *API[M, L, W]) audit(w http.ResponseWriter, r *http.Request) error {

@@ -18,15 +18,18 @@ import (
 // Messages selects the messages that a decision is about.
 type Messages struct {
 	Selection
-	IDs []string `arg:"" help:"Ids of messages, as ls shows them." name:"id" optional:""`
-	All bool     `help:"All messages of the list."`
+	// Ids of messages, as ls shows them.
+	IDs []string `arg:"" name:"id" optional:""`
+	// All messages of the list.
+	All bool `name:"all"`
 }
 
 // Retry publishes or counts messages after all.
 type Retry[R Remote] struct {
 	Remote R `embed:""`
 	Messages
-	Reason string `help:"Why; kept in the audit entry."`
+	// Why; kept in the audit entry.
+	Reason string `name:"reason"`
 }
 
 // Run writes what became of the messages to standard output.
@@ -41,7 +44,8 @@ func (c *Retry[R]) Print(ctx context.Context, out io.Writer) error {
 type Discard[R Remote] struct {
 	Remote R `embed:""`
 	Messages
-	Reason string `help:"Why; kept in the audit entry." required:""`
+	// Why; kept in the audit entry.
+	Reason string `required:""`
 }
 
 // Run writes how many were discarded to standard output.

@@ -49,9 +49,12 @@ type Column struct{ Title, Member string }
 
 // Selection names messages by what they have in common.
 type Selection struct {
-	Class     string        `help:"Only those parked for this reason, such as too_large." placeholder:"CLASS"`
-	Subject   string        `help:"Only those about this, such as an order's id." placeholder:"ID"`
-	OlderThan time.Duration `help:"Only those parked longer ago, such as 1h." placeholder:"DURATION"`
+	// Only those parked for this reason, such as too_large.
+	Class string `placeholder:"CLASS"`
+	// Only those about this, such as an order's id.
+	Subject string `placeholder:"ID"`
+	// Only those parked longer ago, such as 1h.
+	OlderThan time.Duration `placeholder:"DURATION"`
 }
 
 // values returns the selection as a query, and as members of a body.
@@ -67,8 +70,10 @@ func (s *Selection) values() url.Values {
 
 // Paging says which part of a list to show.
 type Paging struct {
-	Limit  int    `help:"Maximum number of messages to list, 1 to 200. Default 50."`
-	Cursor string `help:"Continue where an earlier list ended (its next_cursor)."`
+	// Maximum number of messages to list, 1 to 200. Default 50.
+	Limit int `name:"limit"`
+	// Continue where an earlier list ended (its next_cursor).
+	Cursor string `name:"cursor"`
 }
 
 // AddTo adds the parameters of a query.
@@ -109,8 +114,9 @@ func (c *Ls[R]) Print(ctx context.Context, out io.Writer) error {
 
 // Show shows one message.
 type Show[R Remote] struct {
-	Remote R      `embed:""`
-	ID     string `arg:"" help:"Id of the message, as ls shows it." name:"id"`
+	Remote R `embed:""`
+	// Id of the message, as ls shows it.
+	ID string `arg:"" name:"id"`
 }
 
 // Run writes the message to standard output. It is indented unless the format asks for one line.

@@ -15,15 +15,22 @@ import (
 
 // LogConfig tells where a service's log goes besides standard error, and how much of it. The tags make it flags.
 type LogConfig struct {
-	Level   string `name:"level" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}. It can be changed over the ops listener."`
-	File    string `name:"file" placeholder:"FILE" help:"Write the log to this file as well, and rotate it."`
-	MaxSize int    `name:"max-size" default:"100" range:"0.." unit:"MB" help:"Megabytes after which the log file is rotated."`
-	// RotateEvery is how long one file is written to, counted from its first line. No timer runs: the next line rotates
-	// the file.
-	RotateEvery time.Duration `name:"rotate-every" default:"24h" range:"0, 1m.." help:"Time after which the log file is rotated, at least 1m; 0 rotates it by size only."`
-	MaxAge      int           `name:"max-age" default:"28" range:"0.." unit:"days" help:"Days after which a rotated log file is deleted; 0 keeps it."`
-	MaxBackups  int           `name:"max-backups" default:"30" range:"0.." help:"Most rotated log files to keep; 0 keeps all."`
-	Compress    bool          `name:"compress" default:"true" negatable:"" help:"Compress rotated log files with gzip."`
+	// Least level that is logged. It can be changed over the ops listener.
+	Level string `name:"level" default:"info" enum:"trace,debug,info,warn,error"`
+	// Write the log to this file as well, and rotate it.
+	File string `name:"file" placeholder:"FILE"`
+	// Megabytes after which the log file is rotated.
+	MaxSize int `name:"max-size" default:"100" range:"0.." unit:"MB"`
+	// Time after which the log file is rotated, at least 1m; 0 rotates it by size only.
+	//
+	// The time counts from the file's first line. No timer runs: the next line rotates the file.
+	RotateEvery time.Duration `name:"rotate-every" default:"24h" range:"0, 1m.."`
+	// Days after which a rotated log file is deleted; 0 keeps it.
+	MaxAge int `name:"max-age" default:"28" range:"0.." unit:"days"`
+	// Most rotated log files to keep; 0 keeps all.
+	MaxBackups int `name:"max-backups" default:"30" range:"0.."`
+	// Compress rotated log files with gzip.
+	Compress bool `name:"compress" default:"true" negatable:""`
 }
 
 // Level is the lowest level that a logger writes. It may be changed at any time.

@@ -12,11 +12,12 @@ import (
 // ClientConfig names the files of a program that calls a service. The tags make it flags. The zero value means the
 // system's authorities and no certificate.
 type ClientConfig struct {
-	// CAFile has the authorities for the service's certificate. It replaces the system's.
-	CAFile string `help:"Authorities (PEM) that the service's certificate must come from; the system's without it." name:"ca-file" placeholder:"FILE"`
-	// CertFile and KeyFile are shown to a service that asks for a certificate.
-	CertFile string `help:"Certificate (PEM) to show to a service that asks for one (mTLS)." name:"cert-file" placeholder:"FILE"`
-	KeyFile  string `help:"Private key (PEM) of that certificate." name:"key-file" placeholder:"FILE"`
+	// Authorities (PEM) that the service's certificate must come from; the system's without it.
+	CAFile string `name:"ca-file" placeholder:"FILE"`
+	// Certificate (PEM) to show to a service that asks for one (mTLS).
+	CertFile string `name:"cert-file" placeholder:"FILE"`
+	// Private key (PEM) of that certificate.
+	KeyFile string `name:"key-file" placeholder:"FILE"`
 }
 
 // Transport reads the files and returns a transport that uses them. Otherwise it is like http.DefaultTransport. prefix

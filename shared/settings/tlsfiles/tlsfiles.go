@@ -15,12 +15,16 @@ import (
 
 // Config names the files of one listener. The tags make it flags. The zero value means no TLS.
 type Config struct {
-	// CertFile has the certificate chain, the listener's own first. KeyFile has its key.
-	CertFile string `help:"Certificate chain (PEM) to serve with TLS; read again when it changes." name:"cert-file" placeholder:"FILE"`
-	KeyFile  string `help:"Private key (PEM) of the certificate." name:"key-file" placeholder:"FILE"`
-	// ClientCAFile has the authorities of client certificates. If it is set, a client without a certificate from them
-	// is turned away.
-	ClientCAFile string `help:"Authorities (PEM) that clients' certificates must come from (mTLS)." name:"client-ca-file" placeholder:"FILE"`
+	// Certificate chain (PEM) to serve with TLS; read again when it changes.
+	//
+	// The listener's own certificate comes first.
+	CertFile string `name:"cert-file" placeholder:"FILE"`
+	// Private key (PEM) of the certificate.
+	KeyFile string `name:"key-file" placeholder:"FILE"`
+	// Authorities (PEM) that clients' certificates must come from (mTLS).
+	//
+	// A client without such a certificate is turned away.
+	ClientCAFile string `name:"client-ca-file" placeholder:"FILE"`
 }
 
 // On reports whether there is TLS.

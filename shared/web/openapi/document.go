@@ -20,6 +20,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"ordertally/shared/auth"
+	"ordertally/shared/uuidv7"
 	"ordertally/shared/web"
 	"ordertally/shared/web/problem"
 )
@@ -50,14 +51,15 @@ func Check(a API) error { return errors.Join(describeAPI(a).faults...) }
 
 func describeAPI(a API) *document {
 	marshalAsWeDo()
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry := huma.NewMapRegistry(schemaRef, huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[json.RawMessage]())
 	registry.RegisterTypeAlias(reflect.TypeFor[big.Int](), reflect.TypeFor[integer]())
+	registry.RegisterTypeAlias(reflect.TypeFor[uuidv7.ID](), reflect.TypeFor[id]())
 	for _, set := range a.Closed {
 		registry.RegisterTypeAlias(set.of, set.stands)
 		registry.Map()[set.name] = set.schema
 	}
-	d := &document{registry: registry, problems: a.Problems, api: &huma.OpenAPI{
+	d := &document{registry: registry, problems: a.Problems, told: map[reflect.Type]bool{}, api: &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: a.Title, Version: "1", Description: a.Says + "\n\n" + conventions,
 			License: &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}},
@@ -86,8 +88,13 @@ func describeAPI(a API) *document {
 		}
 	}
 	d.listCodes(a.Rules)
-	for _, s := range registry.Map() {
+	for name, s := range registry.Map() {
 		leaveOutNull(s)
+		for member, of := range s.Properties {
+			if of.Description == "" {
+				d.fault("%s.%s has no text: write a comment to its field and run make generate", name, member)
+			}
+		}
 	}
 	return d
 }
@@ -116,7 +123,8 @@ type document struct {
 	api      *huma.OpenAPI
 	problems []problem.Kind
 	codes    []string
-	faults   []error // in the description
+	faults   []error               // in the description
+	told     map[reflect.Type]bool // whose fields are described
 }
 
 func (d *document) fault(format string, args ...any) {
@@ -244,10 +252,9 @@ func (d *document) schema(value any) *Schema {
 		return d.named(value)
 	}
 	t := reflect.TypeOf(value)
-	if t.Kind() == reflect.Struct && t.Name() == "" {
-		return huma.SchemaFromType(d.registry, t)
-	}
-	return d.registry.Schema(t, true, t.Name())
+	s := d.registry.Schema(t, true, t.Name())
+	d.describeFields()
+	return s
 }
 
 func (d *document) named(n Named) *Schema {

@@ -56,7 +56,7 @@ func TestDocument_NamesWhatIsNotDescribedAndIsMadeAllTheSame(t *testing.T) {
 		Handler: func(http.ResponseWriter, *http.Request) {}}
 	put := web.Route{Method: http.MethodPut, Path: "/v1/x/{id:[0-9]+}", Scope: auth.OrdersRead}
 	x := openapi.Operation{ID: "x", Summary: "X.", Answer: struct {
-		A int `json:"a"`
+		A int `json:"a" doc:"A number."`
 	}{}}
 	named := func(kind string) openapi.Operation {
 		return openapi.Operation{Answer: openapi.Named{Name: "A", Schema: &openapi.Schema{Type: kind}}}

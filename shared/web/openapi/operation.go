@@ -54,5 +54,7 @@ type Named struct {
 	Parts  []any
 }
 
+const schemaRef = "#/components/schemas/"
+
 // Ref refers to a schema by its name.
-func Ref(name string) *Schema { return &Schema{Ref: "#/components/schemas/" + name} }
+func Ref(name string) *Schema { return &Schema{Ref: schemaRef + name} }

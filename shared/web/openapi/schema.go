@@ -76,6 +76,12 @@ func FilterOrAll(s *Schema, filter ...string) {
 	}
 }
 
+// id stands in for uuidv7.ID. By reflection, that would be an array.
+type id struct{}
+
+// Schema implements huma.SchemaProvider.
+func (id) Schema(huma.Registry) *Schema { return &Schema{Type: "string", Format: "uuid"} }
+
 // integer stands in for big.Int. By reflection, that would be a string.
 type integer struct{}
 

@@ -25,17 +25,35 @@ const (
 
 // Problem is an error answer. It is also an error, so a handler can return it.
 type Problem struct {
-	// Write sets an empty Type to /problems/<code>.
-	Type string `json:"type" doc:"/problems/ and the code: a name, not a page." example:"/problems/rate_limited"`
-	// Write sets an empty Title to the text of the status.
-	Title    string `json:"title" doc:"The status in words. For people; it may change." example:"Too Many Requests"`
-	Status   int    `json:"status" minimum:"400" maximum:"599" doc:"The status of the answer." example:"429"`
-	Detail   string `json:"detail,omitempty" doc:"What was wrong this time and what to do about it. For people; it may change." example:"Send fewer requests."`
-	Instance string `json:"instance,omitempty" doc:"A URI reference of this occurrence. Left out if it has none."`
-	Code     string `json:"code" doc:"Clients tell problems apart by it. The description of each status lists the codes that it may have. A later release may add codes: treat an unknown one by its status." example:"rate_limited"`
-	// Write sets an empty TraceID from the request's context or its traceparent.
-	TraceID string       `json:"trace_id,omitempty" doc:"The request's trace, 32 hexadecimal digits, as in the service's log." example:"4bf92f3577b34da6a3ce929d0e0e4736"`
-	Errors  []FieldError `json:"errors,omitempty" doc:"The faults in the body, in the order found, at most 20. Left out if no field is at fault."`
+	// /problems/ and the code: a name, not a page.
+	// Example: /problems/rate_limited
+	//
+	// If it is empty, Write sets it to /problems/<code>.
+	Type string `json:"type"`
+	// The status in words. For people; it may change.
+	// Example: Too Many Requests
+	//
+	// If it is empty, Write sets it to the text of the status.
+	Title string `json:"title"`
+	// The status of the answer.
+	// Example: 429
+	Status int `json:"status" minimum:"400" maximum:"599"`
+	// What was wrong this time and what to do about it. For people; it may change.
+	// Example: Send fewer requests.
+	Detail string `json:"detail,omitempty"`
+	// A URI reference of this occurrence. Left out if it has none.
+	Instance string `json:"instance,omitempty"`
+	// Clients tell problems apart by it. The description of each status lists the codes that it may have. A later
+	// release may add codes: treat an unknown one by its status.
+	// Example: rate_limited
+	Code string `json:"code"`
+	// The request's trace, 32 hexadecimal digits, as in the service's log.
+	// Example: 4bf92f3577b34da6a3ce929d0e0e4736
+	//
+	// If it is empty, Write sets it from the request's context or its traceparent.
+	TraceID string `json:"trace_id,omitempty"`
+	// The faults in the body, in the order found, at most 20. Left out if no field is at fault.
+	Errors []FieldError `json:"errors,omitempty"`
 
 	// RetryAfter becomes the Retry-After header, rounded up to whole seconds. If it is 0, a 429 or a 503 says 1 second,
 	// and other statuses have no such header.
@@ -48,9 +66,16 @@ type Problem struct {
 
 // FieldError is one fault in a request's body or parameters.
 type FieldError struct {
-	Pointer string `json:"pointer" doc:"JSON Pointer (RFC 6901) into the body. For a missing field it is where the field would be; for the whole body it is empty." example:"/lines/0/quantity"`
-	Code    string `json:"code,omitempty" doc:"The rule that was broken. Left out if it has no name." example:"out_of_range"`
-	Detail  string `json:"detail" doc:"What is wrong, a sentence without its subject. For people; it may change." example:"must be 1 to 1000000000"`
+	// JSON Pointer (RFC 6901) into the body. For a missing field it is where the field would be; for the whole body it
+	// is empty.
+	// Example: /lines/0/quantity
+	Pointer string `json:"pointer"`
+	// The rule that was broken. Left out if it has no name.
+	// Example: out_of_range
+	Code string `json:"code,omitempty"`
+	// What is wrong, a sentence without its subject. For people; it may change.
+	// Example: must be 1 to 1000000000
+	Detail string `json:"detail"`
 }
 
 // New returns a problem of that status and code. An API makes its problems with [Kind.New].

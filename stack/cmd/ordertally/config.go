@@ -9,7 +9,8 @@ import (
 )
 
 type configCmd struct {
-	Print configPrintCmd `cmd:"" help:"Print every setting of dev and where it comes from."`
+	// Print every setting of dev and where it comes from.
+	Print configPrintCmd `cmd:""`
 }
 
 type configPrintCmd struct {

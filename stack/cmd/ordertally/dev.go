@@ -25,7 +25,8 @@ type devCmd struct{ devConfig }
 // devConfig holds the settings of dev.
 type devConfig struct {
 	stack.Config
-	NoImport bool `name:"no-import" help:"Start without the three days of real orders."`
+	// Start without the three days of real orders.
+	NoImport bool `name:"no-import"`
 }
 
 // Run runs everything until ctx ends or a part fails.

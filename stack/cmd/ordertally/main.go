@@ -10,11 +10,16 @@ import (
 
 // commands are the verbs. Each has its own file.
 type commands struct {
-	Dev     devCmd     `cmd:"" help:"Run a broker and both services in one process, with three days of real orders the first time."`
-	Config  configCmd  `cmd:"" help:"Print the settings of dev."`
-	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the OpenAPI document of a service."`
-	Metrics metricsCmd `cmd:"" help:"Print a table of all metrics of both services."`
-	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of a type of messages."`
+	// Run a broker and both services in one process, with three days of real orders the first time.
+	Dev devCmd `cmd:""`
+	// Print the settings of dev.
+	Config configCmd `cmd:""`
+	// Print the OpenAPI document of a service.
+	OpenAPI openapiCmd `cmd:"" name:"openapi"`
+	// Print a table of all metrics of both services.
+	Metrics metricsCmd `cmd:""`
+	// Print the JSON Schema of a type of messages.
+	Schema schemaCmd `cmd:""`
 }
 
 func main() {

@@ -13,7 +13,8 @@ import (
 )
 
 type openapiCmd struct {
-	Service string `arg:"" enum:"order,activity" help:"Whose: ${enum}."`
+	// Whose.
+	Service string `arg:"" enum:"order,activity"`
 }
 
 // Run prints the document, indented.
@@ -32,7 +33,8 @@ func (c *openapiCmd) Run() error {
 }
 
 type schemaCmd struct {
-	Type string `arg:"" help:"Of which messages, such as ORDER_CREATED."`
+	// Of which messages, such as ORDER_CREATED.
+	Type string `arg:""`
 }
 
 // Run prints the JSON Schema of a message type.
