@@ -99,3 +99,19 @@ func TestAnswers_MakePagesInTurns(t *testing.T) {
 		}
 	})
 }
+
+func TestHas_KnowsAnEntityTag(t *testing.T) {
+	const tag = `"1f"`
+	for given, want := range map[string]bool{
+		"": false, tag: true, `W/"1f"`: true, `"x", W/"y" ,"1f"`: true, "*": true,
+		`"x"`: false, `"1f`: false, "1f": false, `"1f0"`: false, `"x","*"`: false,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if given != "" {
+			r.Header.Set("If-None-Match", given)
+		}
+		if web.Has(r, tag) != want {
+			t.Errorf("If-None-Match: %s: %v, want %v", given, !want, want)
+		}
+	}
+}

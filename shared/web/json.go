@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // JSON answers 200 with value. If there is no room for the answer, the error is a 503 problem and nothing was written.
@@ -53,14 +54,27 @@ func (a *Answers) Write(w http.ResponseWriter, r *http.Request, body []byte) err
 	return nil
 }
 
-// WriteJSON answers with JSON that nobody may cache. A client that has disconnected is no error.
+// WriteJSON answers with JSON. Nobody may cache it, unless the header has another Cache-Control already. A client that
+// has disconnected is no error.
 func WriteJSON(w http.ResponseWriter, status int, body []byte) {
 	BoundWriting(w, len(body))
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Content-Length", strconv.Itoa(len(body)))
-	header.Set("Cache-Control", "no-store")
+	if header.Get("Cache-Control") == "" {
+		header.Set("Cache-Control", "no-store")
+	}
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // #nosec G705 -- JSON, sent with nosniff
+}
+
+// Has reports whether the client says that it has the representation with that strong entity tag (If-None-Match).
+func Has(r *http.Request, tag string) bool {
+	for had := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
+		if had = strings.TrimPrefix(strings.TrimSpace(had), "W/"); had == tag || had == "*" {
+			return true
+		}
+	}
+	return false
 }

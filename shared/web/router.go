@@ -63,7 +63,6 @@ func NewRouter(routes []Route) *Router {
 	for _, res := range resources {
 		res.finish()
 	}
-	m.NotFoundHandler = http.HandlerFunc(notFound)
 	return &Router{mux: m}
 }
 
@@ -73,7 +72,16 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		notFound(w, r)
 		return
 	}
-	rt.mux.ServeHTTP(w, r)
+	// mux.Router.ServeHTTP would copy the request twice.
+	var match mux.RouteMatch
+	if !rt.mux.Match(r, &match) {
+		notFound(w, r)
+		return
+	}
+	for name, value := range match.Vars {
+		r.SetPathValue(name, value)
+	}
+	match.Handler.ServeHTTP(w, r)
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.NotFound()) }
@@ -120,9 +128,6 @@ func (res *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if handler == nil {
 		problem.Write(w, r, problem.MethodNotAllowed(res.allow...))
 		return
-	}
-	for name, value := range mux.Vars(r) {
-		r.SetPathValue(name, value)
 	}
 	handler(w, r)
 }

@@ -9,10 +9,9 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"slices"
 	"strconv"
-	"strings"
 
+	"ordertally/shared/web"
 	"ordertally/shared/web/problem"
 )
 
@@ -52,7 +51,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-cache") // the next release changes it
 	h.Set("ETag", p.tag)
-	if slices.Contains(strings.Split(strings.ReplaceAll(r.Header.Get("If-None-Match"), " ", ""), ","), p.tag) {
+	if web.Has(r, p.tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
