@@ -79,30 +79,41 @@ func CheckFile(ctx context.Context, path string, check Checker) (Checked, error)
 }
 
 func checkFile(ctx context.Context, path string, check Checker) (done Checked, err error) {
-	//nolint:gosec // the path is the operator's; a pipe would wait
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	file, err := openToRead(ctx, path)
 	if err != nil {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return done, err
-	case !info.Mode().IsRegular():
-		return done, errors.New("not a database file: it is not a regular file")
-	case info.Size() == 0:
-		return done, errors.New("not a database file: it is empty")
-	case !awaitLock(ctx, file):
-		return done, fmt.Errorf("%w%s: stop that process first", ErrLocked, holder(path))
-	}
-	if err := dropCache(file); err != nil { // only what is on the disk counts
-		return done, err
-	}
 	err = done.look(ctx, file, check, func() (*bbolt.DB, error) {
 		return bbolt.Open(path, 0, &bbolt.Options{ReadOnly: true, Timeout: defaultLockTimeout})
 	})
 	return done, err
+}
+
+// openToRead opens and locks a file that no service has open. What is read from it is what is on the disk.
+func openToRead(ctx context.Context, path string) (_ *os.File, err error) {
+	//nolint:gosec // the path is the operator's; a pipe would wait
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, file.Close())
+		}
+	}()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("not a database file: it is not a regular file")
+	case info.Size() == 0:
+		return nil, errors.New("not a database file: it is empty")
+	case !awaitLock(ctx, file):
+		return nil, fmt.Errorf("%w%s: stop that process first", ErrLocked, holder(path))
+	}
+	return file, dropCache(file) // only what is on the disk counts
 }
 
 // awaitLock takes the readers' lock once nobody writes. It waits at most defaultLockTimeout.

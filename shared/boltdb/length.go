@@ -25,6 +25,8 @@ const (
 // meta is the content of a meta page.
 type meta struct {
 	pageSize, root, freelist, high, txid uint64
+
+	raw [metaSize]byte // as it stands in the file
 }
 
 // metas are both meta pages. One whose checksum does not match is nil.
@@ -70,6 +72,7 @@ func readMeta(f io.ReaderAt, at int64) *meta {
 	}
 	number := func(at int) uint64 { return binary.NativeEndian.Uint64(b[at:]) }
 	return &meta{
+		raw: [metaSize]byte(b),
 		pageSize: uint64(
 			binary.NativeEndian.Uint32(b[metaPageSizeAt:]),
 		),

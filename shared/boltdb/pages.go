@@ -17,6 +17,7 @@ import (
 const (
 	flagBranch   = 0x01
 	flagLeaf     = 0x02
+	flagMeta     = 0x04
 	flagFreelist = 0x10
 
 	elementSize      = 16 // of branches and of leaves

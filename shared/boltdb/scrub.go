@@ -167,14 +167,10 @@ func (s *scrubbing) free(p *pages, txid uint64) pageSet {
 	if m == nil {
 		return nil
 	}
-	ids, _, err := p.free(m.freelist)
+	set, err := freePages(p, m)
 	if err != nil {
 		s.fault(err)
 		return nil
-	}
-	set := newPageSet(p.high)
-	for _, id := range ids {
-		set.add(id)
 	}
 	return set
 }

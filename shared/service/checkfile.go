@@ -2,29 +2,38 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
+	"ordertally/shared/backup"
 	"ordertally/shared/boltdb"
 )
 
 // FileCheck is a program's check command.
 type FileCheck struct {
-	// Database file of a stopped service.
+	// Database file of a stopped service, or a backup. A backup needs room beside it for the whole database file.
 	Data string `default:"${data}"`
 }
 
 // Run checks the file, record by record. It writes what is wrong to standard output, one line each.
-func (c *FileCheck) Run(ctx context.Context, check boltdb.Checker) error {
-	return c.Check(ctx, os.Stdout, check)
+func (c *FileCheck) Run(ctx context.Context, service *backup.Service) error {
+	return c.Check(ctx, os.Stdout, service)
 }
 
 // Check is Run with another output. A damaged file is an error.
-func (c *FileCheck) Check(ctx context.Context, w io.Writer, check boltdb.Checker) error {
+func (c *FileCheck) Check(ctx context.Context, w io.Writer, service *backup.Service) error {
 	began := time.Now()
-	done, err := boltdb.CheckFile(ctx, c.Data, check)
+	kind := "database file"
+	_, done, err := service.Verify(ctx, c.Data, filepath.Dir(c.Data), nil)
+	if errors.Is(err, backup.ErrNoBackup) {
+		done, err = boltdb.CheckFile(ctx, c.Data, service.Check)
+	} else {
+		kind = "backup"
+	}
 	if err != nil {
 		return err
 	}
@@ -35,7 +44,8 @@ func (c *FileCheck) Check(ctx context.Context, w io.Writer, check boltdb.Checker
 	}
 	if n := len(done.Faults) + done.More; n > 0 {
 		return fmt.Errorf(
-			"the database file %s is damaged: restore it from a backup; the faults found are listed above (%d of %d)",
+			"the %s %s is damaged: restore the database from a backup; the faults found are listed above (%d of %d)",
+			kind,
 			c.Data,
 			len(done.Faults),
 			n,

@@ -9,7 +9,7 @@ import (
 	"ordertally/activity/activityd"
 	"ordertally/activity/activitystore"
 	"ordertally/shared/auth/keyverbs"
-	"ordertally/shared/boltdb"
+	"ordertally/shared/backup/backupverbs"
 	"ordertally/shared/service"
 	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/settings"
@@ -32,8 +32,10 @@ type commands struct {
 	Config configCmd `cmd:""`
 	// Ask a running service whether it is well; the exit code says so.
 	Health service.HealthCheck `cmd:"" name:"healthcheck"`
-	// Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if
-	// there is damage.
+	// Copy the database of a running service, or of a stopped one, to a new file, and verify the copy.
+	Backup backupverbs.Command `cmd:""`
+	// Check every page and record of a database file or a backup for damage. A service that uses the file must be
+	// stopped. The exit code is 1 if there is damage.
 	Check service.FileCheck `cmd:""`
 	// List, count or discard messages that may have been counted before.
 	Late lateCmd `cmd:""`
@@ -56,7 +58,7 @@ func run(args []string) error {
 		}, tracing.Variables()...),
 		Options: []kong.Option{
 			kong.Vars(settings.Vars(&activityd.Config{})),
-			kong.Bind(boltdb.Checker(activitystore.Check)),
+			kong.Bind(activitystore.Backup(), backedUp()),
 			kong.Vars{
 				"api_target": "http://127.0.0.1:8090",
 			},

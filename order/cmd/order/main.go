@@ -9,7 +9,7 @@ import (
 	"ordertally/order/orderd"
 	"ordertally/order/orderstore"
 	"ordertally/shared/auth/keyverbs"
-	"ordertally/shared/boltdb"
+	"ordertally/shared/backup/backupverbs"
 	"ordertally/shared/service"
 	"ordertally/shared/service/telemetry/tracing"
 	"ordertally/shared/settings"
@@ -35,8 +35,10 @@ type commands struct {
 	Config configCmd `cmd:""`
 	// Ask a running service whether it is well; the exit code says so.
 	Health service.HealthCheck `cmd:"" name:"healthcheck"`
-	// Check every page and record of a database file for damage. The service must be stopped. The exit code is 1 if
-	// there is damage.
+	// Copy the database of a running service, or of a stopped one, to a new file, and verify the copy.
+	Backup backupverbs.Command `cmd:""`
+	// Check every page and record of a database file or a backup for damage. A service that uses the file must be
+	// stopped. The exit code is 1 if there is damage.
 	Check service.FileCheck `cmd:""`
 	// Give the free pages of a database file back to the disk. The service must be stopped.
 	Compact compactCmd `cmd:""`
@@ -57,7 +59,7 @@ func run(args []string) error {
 		}, tracing.Variables()...),
 		Options: []kong.Option{
 			kong.Vars(settings.Vars(&orderd.Config{})),
-			kong.Bind(boltdb.Checker(orderstore.Check)),
+			kong.Bind(orderstore.Backup(), backedUp()),
 			kong.Vars{"api_target": "http://127.0.0.1:8080"},
 			kong.Bind(&keyverbs.Service{Format: orderstore.Format, KeyVariable: keyVariable}),
 		},

@@ -1,0 +1,114 @@
+// Package backupverbs has the command that makes a backup, of a running service or of a stopped one's file.
+package backupverbs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"ordertally/client"
+	"ordertally/client/access"
+	"ordertally/shared/backup"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/settings"
+	"ordertally/shared/text/safetext"
+)
+
+// Service is the service that the verb backs up.
+type Service struct {
+	*backup.Service
+	KeyVariable string // the environment variable with the credential to send
+}
+
+// Path is the route of a running service that answers with a backup.
+const Path = "/v1/backup"
+
+// Command is the verb backup. The variable api_target must be the default of --target, and a *Service bound.
+type Command struct {
+	// The new file. It must not exist. Its directory needs room for the backup, and for the whole database file while
+	// the backup is verified.
+	File string `arg:"" placeholder:"FILE"`
+	// URL of the running service.
+	Target string `default:"${api_target}"`
+	access.Flags
+	// Back up the database file of a stopped service instead of asking a running one. Counts only on the command line,
+	// not as a setting for serve.
+	Data string `placeholder:"DATABASE"`
+}
+
+// Run makes the backup, verifies it and writes one line about it to standard output.
+func (c *Command) Run(ctx context.Context, sources *settings.Sources, k *kong.Context, service *Service) error {
+	if !sources.Typed(k, "data") { // the environment or the settings file names it for serve
+		c.Data = ""
+	}
+	return c.run(ctx, service, safetext.Stdout())
+}
+
+func (c *Command) run(ctx context.Context, service *Service, out io.Writer) error {
+	if _, err := os.Lstat(c.File); err == nil {
+		return settings.WithExitCode(fmt.Errorf("%s: %w: name a new file", c.File, os.ErrExist), settings.ExitUsage)
+	}
+	began := time.Now()
+	write := func(w io.Writer) error { return c.fetch(ctx, service, w) }
+	if c.Data != "" {
+		write = func(w io.Writer) error { return c.read(ctx, service, w) }
+	}
+	saved, err := service.Save(ctx, c.File, nil, write)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: %d bytes, of a database of %d bytes and %d records as it was at %s; verified; took "+
+		"%s\n", c.File, saved.Size, saved.Bytes, saved.Checked.Records, saved.TakenAt.Format(time.RFC3339),
+		time.Since(began).Round(time.Millisecond))
+	if err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+// read backs up the file of a stopped service.
+func (c *Command) read(ctx context.Context, service *Service, w io.Writer) (err error) {
+	info, err := os.Stat(c.Data)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() == 0) {
+		err = fmt.Errorf("%s is not a database file", c.Data)
+	}
+	if err != nil {
+		return settings.WithExitCode(fmt.Errorf("--data: %w", err), settings.ExitUsage)
+	}
+	db, err := boltdb.Open(c.Data, boltdb.Options{Format: service.Format})
+	if errors.Is(err, boltdb.ErrLocked) {
+		return fmt.Errorf("%w: the service is running: use --target instead of --data, or stop the service", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = service.Write(ctx, db, w)
+	return err
+}
+
+// fetch asks a running service.
+func (c *Command) fetch(ctx context.Context, service *Service, w io.Writer) error {
+	asked, err := c.Connect(client.Config{
+		URL: c.Target, RetryFor: -1, Hint: "see --target; if the service is stopped, use --data with its file",
+	}, access.Names{Target: "--target", Variable: service.KeyVariable})
+	if err != nil {
+		return err
+	}
+	defer asked.Close()
+	answer, err := asked.Ask(ctx, http.MethodGet, Path, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Close() }() // only read
+	if _, err := io.Copy(w, answer); err != nil {
+		return fmt.Errorf("read the backup from %s: %w", asked.URL(), err)
+	}
+	return nil
+}
