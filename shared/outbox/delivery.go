@@ -13,7 +13,6 @@ type Delivery struct {
 	Status
 	MessageID uuidv7.ID // stays when the message is tried again; zero if the message has expired
 	Lineage   string
-	Slot      uint64    // changes when the message is tried again
 	Committed time.Time // when it was appended; zero if the message has expired
 	// Position is where it was published. Located reports whether that is known. It is not if the process crashed after
 	// publishing and before recording it.
@@ -29,9 +28,6 @@ func (o *Outbox) Delivery(tx *bbolt.Tx, origin uint64) (Delivery, error) {
 	}
 	root := tx.Bucket(rootBucket)
 	d := Delivery{Status: status}
-	if d.Slot, err = currentSlot(root, origin); err != nil {
-		return Delivery{}, err
-	}
 	if d.Lineage, err = lineageOf(root, d.Slot); err != nil {
 		return Delivery{}, err
 	}

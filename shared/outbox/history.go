@@ -89,7 +89,10 @@ func (h History) Stand(tx *boltdb.Tx, ends map[int32]StoredRecord, found []Store
 }
 
 // Fence makes the outbox append nothing any more. See ErrFenced.
-func (h History) Fence() { h.o.fenced.Store(true) }
+func (h History) Fence() {
+	h.o.fenced.Store(true)
+	h.o.awaited.leaves(true)
+}
 
 // Fork begins another lineage after base (rule P7). Earlier slots are for the owner to publish, who has published up to
 // published. The rest of them is handed over, and so are the messages that wait since then. Fork returns how many were
@@ -106,6 +109,7 @@ func (h History) Fork(tx *boltdb.Tx, lineage string, base, published uint64) (ha
 		o.mu.Lock()
 		for i := range given {
 			o.waits.handOver(given[i])
+			o.awaited.skip(given[i].slot)
 		}
 		o.mu.Unlock()
 		o.advance(base)

@@ -10,13 +10,14 @@ func (o *Outbox) setLink(state LinkState, err error) {
 // setLinkSince sets the state, as of the given time. If the state does not change, its start stays.
 func (o *Outbox) setLinkSince(state LinkState, since time.Time, err error) {
 	next := Link{State: state, Since: since.UTC()}
-	if last := o.link.Load(); last.State == state {
+	if last := o.link.Load(); last != nil && last.State == state {
 		next.Since = last.Since
 	}
 	if err != nil {
 		next.Error = clip(err.Error())
 	}
 	o.link.Store(&next)
+	o.awaited.leaves(state == LinkDown || state == LinkFenced || state == LinkIdle)
 }
 
 // connecting notes that a session is about to be opened. During an outage this is one more attempt, and the outage goes

@@ -59,6 +59,9 @@ type Outbox struct {
 	// republishing passes calls of Republish to the relay.
 	republishing chan *republishing
 
+	// awaited are the calls of Await. Whoever holds mu may use it, not the other way round.
+	awaited awaited
+
 	// waits mirrors the waiting bucket in memory. mu guards it.
 	mu    sync.Mutex
 	waits waits
@@ -78,7 +81,7 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 
 		republishing: make(chan *republishing),
 	}
-	o.link.Store(&Link{State: LinkIdle, Since: config.Clock.Now().UTC()})
+	o.setLink(LinkIdle, nil)
 	if err := db.Write(ctx, o.create); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
@@ -127,6 +130,7 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 		position = max(position, slotOf(last))
 	}
 	o.position.Store(position)
+	o.awaited.committed = position
 	if err := o.waits.load(root, position, o.db.Note); err != nil {
 		return err
 	}
@@ -241,6 +245,7 @@ func (o *Outbox) advance(position uint64) (recheck bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.position.Store(position)
+	o.awaited.pass(position, o.waits.skippedUpTo(position))
 	recheck = len(o.waits.moving) > 0
 	o.waits.passed(position)
 	return recheck

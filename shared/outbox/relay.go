@@ -407,6 +407,7 @@ func (r *Relay) agree(ctx context.Context, session Session) error {
 	r.held(nil)
 	r.checked = time.Now()
 	began.slot = r.outbox.position.Load()
+	r.outbox.awaited.commit(began.slot) // what the log had lost is published again
 	r.seen(began)
 	return nil
 }

@@ -86,6 +86,7 @@ func (r *sender) publish(ctx context.Context, session Session, rows []row, to ui
 	r.recorder.record(batch{first: rows[0].slot, last: to, at: now, slots: newPositionMap(stored),
 		tails: r.tails.published(stored)})
 	r.setPosition(to)
+	r.outbox.awaited.commit(to)
 	r.metrics.publishedBatch(rows, now, time.Since(started))
 	return nil
 }

@@ -37,6 +37,7 @@ func (o *Outbox) skip(ctx context.Context, entries []entry) error {
 			for i := range entries {
 				o.waits.skip(entries[i].slot)
 				o.waits.add(entries[i])
+				o.awaited.skip(entries[i].slot)
 			}
 		})
 		return nil

@@ -22,6 +22,8 @@ const (
 // Status says what became of one message.
 type Status struct {
 	State State
+	// Slot is where the message is or will be published. It changes when the message is tried again.
+	Slot uint64
 	// Attempts counts the failures that were the message's own fault, and the success. It is 0 for a message that was
 	// published or discarded and has expired.
 	Attempts int
@@ -36,6 +38,13 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	s, err := o.statusIn(root, origin, slot)
+	s.Slot = slot
+	return s, err
+}
+
+// statusIn is Status without the slot.
+func (o *Outbox) statusIn(root *bbolt.Bucket, origin, slot uint64) (Status, error) {
 	key := slotKey(slot)
 	if sealed := root.Bucket(waitingBucket).Get(key); sealed != nil {
 		e, err := decodeEntry(key, sealed)

@@ -185,8 +185,7 @@ func (w *waits) move(r retried) {
 
 // passed drops everything up to position.
 func (w *waits) passed(position uint64) {
-	n, _ := slices.BinarySearch(w.skipped, position+1)
-	w.skipped = slices.Delete(w.skipped, 0, n)
+	w.skipped = slices.Delete(w.skipped, 0, len(w.skippedUpTo(position)))
 	for key, list := range w.moving {
 		list = slices.DeleteFunc(list, func(r retried) bool { return r.slot <= position })
 		if len(list) == 0 {
@@ -204,9 +203,14 @@ func (w *waits) skip(slot uint64) {
 	}
 }
 
-func (w *waits) skippedAfter(position uint64) int {
+// skippedUpTo returns the slots that passed would drop.
+func (w *waits) skippedUpTo(position uint64) []uint64 {
 	n, _ := slices.BinarySearch(w.skipped, position+1)
-	return len(w.skipped) - n
+	return w.skipped[:n]
+}
+
+func (w *waits) skippedAfter(position uint64) int {
+	return len(w.skipped) - len(w.skippedUpTo(position))
 }
 
 // blocks reports whether r must wait for an earlier message of its key.
