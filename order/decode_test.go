@@ -17,7 +17,8 @@ var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 func TestDecodeDraftReadsEveryField(t *testing.T) {
 	got, err := order.DecodeDraft([]byte(
 		` {"source":"online-retail","reference":"536365","customer_id":"17850","currency":"GBP",
-		"lines":[{"sku":"85123A","description":"WHITE\tHEART \u00e9","quantity":6,"unit_price":255},{"sku":"7","quantity":1000000000,"unit_price":0}],
+		"lines":[{"sku":"85123A","description":"WHITE\tHEART \u00e9","quantity":6,"unit_price":255},
+		{"sku":"7","quantity":1000000000,"unit_price":0}],
 		"placed_at":"2010-12-01T09:26:00.5+01:00","metadata":{"country":"United Kingdom","note":""}} `), now)
 	want := order.Draft{
 		Source: "online-retail", Reference: "536365", CustomerID: "17850", Currency: "GBP",

@@ -12,7 +12,8 @@ import (
 
 // Config has the settings of the activity service. A zero field has its default.
 type Config struct {
-	service.Config `embed:"" set:"listen=127.0.0.1:8090" set:"ops_listen=127.0.0.1:8091" set:"data=activity.db"` //nolint:staticcheck // SA5008: kong takes each tag set
+	//nolint:staticcheck // SA5008: kong takes each tag set
+	service.Config `embed:"" set:"listen=127.0.0.1:8090" set:"ops_listen=127.0.0.1:8091" set:"data=activity.db"`
 
 	// Time zone of days when a request names none, such as Europe/London.
 	Zone activity.ZoneName `name:"zone" default:"UTC"`

@@ -288,8 +288,10 @@ func FuzzPayload(f *testing.F) {
 
 // TestDecoder_TakesNumbersByValue: most languages' encoders may write a whole number with a point or an exponent.
 func TestDecoder_TakesNumbersByValue(t *testing.T) {
-	defs, err := declare.Parse(`[{name: PAYMENT, topic: pay.v1, type: PaymentCaptured, type-at: 'header:eventType', id: 'header:id', time: at,
-		measures: {revenue: sum(payload.amounts.value) by payload.currency, parts: count(payload.amounts)}, rules: ['payload.amounts.value >= 1']}]`)
+	defs, err := declare.Parse(`[{name: PAYMENT, topic: pay.v1, type: PaymentCaptured,
+		type-at: 'header:eventType', id: 'header:id', time: at,
+		measures: {revenue: sum(payload.amounts.value) by payload.currency, parts: count(payload.amounts)},
+		rules: ['payload.amounts.value >= 1']}]`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,8 @@ func TestDimension_SplitsTheElementsOfAnArray(t *testing.T) {
 		{"an object where a text should be", tags, `"total":5,"tags":{"a":1},"metadata":{"country":{"code":"FR"}}`,
 			map[string]string{"tag": ": 1 revenue=5", "country": ": 1 revenue=5"}},
 		{"arrays in arrays", deep, `"currency":"EUR","parcels":[
-			{"carrier":"x","weight":9,"lines":[{"sku":"a","colour":"red","quantity":1,"price":{"amount":10}},{"sku":"b","quantity":2,"price":{"amount":20}}]},
+			{"carrier":"x","weight":9,"lines":[{"sku":"a","colour":"red","quantity":1,"price":{"amount":10}},
+			{"sku":"b","quantity":2,"price":{"amount":20}}]},
 			{"carrier":"y","weight":1,"lines":[]},
 			{"weight":5,"carrier":"x","lines":[{"sku":"a","quantity":4,"price":{"amount":40}}]}]`,
 			map[string]string{

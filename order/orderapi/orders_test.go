@@ -32,7 +32,8 @@ var now = time.Date(2026, 5, 1, 12, 0, 0, 123_456_789, time.UTC)
 func TestPlacingAnOrder(t *testing.T) {
 	service := apitest.Start(t, clock.NewManual(now))
 	resp, answer := post(`{"reference":"536365","customer_id":"17850","currency":"GBP","lines":[
-		{"sku":"85123A","description":"WHITE <\"HEART\"> \u00e9","quantity":6,"unit_price":255},{"sku":"71053","quantity":1,"unit_price":0}],
+		{"sku":"85123A","description":"WHITE <\"HEART\"> \u00e9","quantity":6,"unit_price":255},
+		{"sku":"71053","quantity":1,"unit_price":0}],
 		"placed_at":"2010-12-01T09:26:00+01:00","metadata":{"z":"1","country":"United Kingdom"}}`).do(t, service)
 	id := strings.TrimPrefix(resp.Header.Get("Location"), "/v1/orders/")
 	want := `{"id":"` + id + `","reference":"536365","customer_id":"17850","currency":"GBP","lines":[` +

@@ -11,7 +11,8 @@ import (
 
 // Config holds the settings of the order service. A zero field has its default.
 type Config struct {
-	service.Config `embed:"" set:"listen=127.0.0.1:8080" set:"ops_listen=127.0.0.1:8081" set:"data=order.db"` //nolint:staticcheck // SA5008: kong takes each tag set
+	//nolint:staticcheck // SA5008: kong takes each tag set
+	service.Config `embed:"" set:"listen=127.0.0.1:8080" set:"ops_listen=127.0.0.1:8081" set:"data=order.db"`
 
 	// How to publish: transactional is exactly once; idempotent needs no right to transactions and is at least once.
 	PublishMode string `name:"publish-mode" default:"transactional" enum:"transactional,idempotent"`

@@ -86,8 +86,9 @@ func TestRead_SaysWhatDiffersInAHeader(t *testing.T) {
 			` which is no column of the layout;`,
 		"InvoiceNo,Invoice,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country": `lacks StockCode,` +
 			` has "Invoice" twice;`,
-		"InvoiceNo|StockCode|Description": `the first line is "InvoiceNo|StockCode|Description", want the header InvoiceNo,`,
-		`InvoiceNo,"StockCode`:            `the header cannot be read: a quoted field is not closed`,
+		"InvoiceNo|StockCode|Description": `the first line is ` +
+			`"InvoiceNo|StockCode|Description", want the header InvoiceNo,`,
+		`InvoiceNo,"StockCode`: `the header cannot be read: a quoted field is not closed`,
 		"InvoiceNo,a,b,c,d,e,f": `lacks StockCode,` +
 			` Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country, has "a",` +
 			` which is no column of the layout, has "b", which is no column of the layout, has "c",` +

@@ -130,8 +130,8 @@ func randomTrouble(t *testing.T, seed uint64, retention time.Duration) {
 	for _, origin := range origins {
 		d := r.delivery(origin)
 		states[d.State]++
-		if i := slices.IndexFunc(records,
-			func(record outbox.Record) bool { return record.Slot == d.Slot }); (i >= 0) != (d.State == outbox.Published) {
+		i := slices.IndexFunc(records, func(record outbox.Record) bool { return record.Slot == d.Slot })
+		if (i >= 0) != (d.State == outbox.Published) {
 			t.Errorf("message %d: %+v is record %d", origin, d, i)
 		}
 	}

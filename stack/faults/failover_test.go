@@ -117,7 +117,8 @@ func transactionsAreComplete(t *testing.T, admin *kgo.Client) bool {
 }
 
 // TestRelay_IsBackSoonAfterAFailover kills and stops the leader, the controller and the coordinator of the watermark's
-// group, each one of three brokers. Publishing recovers within 5 s of the cluster itself. Nothing is lost, doubled or refused.
+// group, each one of three brokers. Publishing recovers within 5 s of the cluster itself. Nothing is lost, doubled or
+// refused.
 func TestRelay_IsBackSoonAfterAFailover(t *testing.T) {
 	cluster := kafka.ClusterForTest(t)
 	s := stacktest.StartServices(t, t.TempDir(), cluster.Addr())

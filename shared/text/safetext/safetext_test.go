@@ -10,14 +10,16 @@ import (
 
 func TestWriter_ShowsWhatWouldAct(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain ascii\twith\nends\r\n": "plain ascii\twith\nends\r\n",
-		"grüße, 日本語, עברית, 🎉":        "grüße, 日本語, עברית, 🎉",
-		"a\u0085b\u009b2Jc":           `a\u0085b\u009b2Jc`,
-		"\u0080\u009f":                `\u0080\u009f`,
-		"\u202a\u202b\u202c\u202d\u202e|\u2066\u2067\u2068\u2069|\u200e\u200f\u061c": `\u202a\u202b\u202c\u202d\u202e|\u2066\u2067\u2068\u2069|\u200e\u200f\u061c`,
-		"\x1b[2J\x07\x00\x7f": `\u001b[2J\u0007\u0000\u007f`,
-		"a\x9bb\xffc":         `a\ufffdb\ufffdc`,
-		"\u00a0\u2027\u2030":  "\u00a0\u2027\u2030",
+		"plain ascii\twith\nends\r\n":    "plain ascii\twith\nends\r\n",
+		"grüße, 日本語, עברית, 🎉":           "grüße, 日本語, עברית, 🎉",
+		"a\u0085b\u009b2Jc":              `a\u0085b\u009b2Jc`,
+		"\u0080\u009f":                   `\u0080\u009f`,
+		"\u202a\u202b\u202c\u202d\u202e": `\u202a\u202b\u202c\u202d\u202e`,
+		"\u2066\u2067\u2068\u2069":       `\u2066\u2067\u2068\u2069`,
+		"\u200e\u200f\u061c":             `\u200e\u200f\u061c`,
+		"\x1b[2J\x07\x00\x7f":            `\u001b[2J\u0007\u0000\u007f`,
+		"a\x9bb\xffc":                    `a\ufffdb\ufffdc`,
+		"\u00a0\u2027\u2030":             "\u00a0\u2027\u2030",
 	} {
 		for size := 1; size <= len(text); size++ { // in pieces of every size
 			var out bytes.Buffer
