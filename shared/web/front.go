@@ -42,10 +42,11 @@ func (f Front) Wrap(next http.Handler) http.Handler {
 			if status == 0 || status >= http.StatusInternalServerError {
 				logger, level = &ill, zerolog.WarnLevel
 			}
-			logger.WithLevel(level).Str("trace_id", problem.TraceID(ctx)).Str("method",
-				methodLabel(r.Method)).Str("route", ex.route).
-				Int("status", status).Dur("duration_ms", time.Since(began)).Str("caller", ex.caller).Str("remote",
-				r.RemoteAddr).Msg("request")
+			if line := logger.WithLevel(level); line.Enabled() { // most lines of a flood are not written
+				line.Str("trace_id", problem.TraceID(ctx)).Str("method", methodLabel(r.Method)).Str("route", ex.route).
+					Int("status", status).Dur("duration_ms", time.Since(began)).Str("caller", ex.caller).
+					Str("remote", r.RemoteAddr).Msg("request")
+			}
 		}()
 		next.ServeHTTP(rec, r.WithContext(ctx))
 		completed = true

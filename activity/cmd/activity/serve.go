@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/rs/zerolog"
@@ -17,10 +18,17 @@ type serveCmd struct {
 	activityd.Config
 }
 
+// ballastBytes is the size of heap that nothing touches, so that it takes no memory itself. A service that only answers
+// has 7 MiB of live heap: under load it collected garbage five times a second, and each collection delays the requests
+// of 10 ms. With ballast it does so once a second, for up to 130 MiB of memory.
+const ballastBytes = 24 << 20
+
 // Run runs the service until ctx ends or the service fails.
 func (c *serveCmd) Run(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(ingest.GCPercent)
+		ballast := make([]byte, ballastBytes)
+		defer runtime.KeepAlive(ballast)
 	}
 	return service.Run(ctx, "activity", &c.Config.Config, func(logger zerolog.Logger) (lifecycle.Service, error) {
 		return activityd.New(c.Config, logger)
