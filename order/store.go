@@ -118,16 +118,15 @@ type State string
 
 // The states of a message.
 const (
-	Pending    State = "pending"
-	Waiting    State = "waiting" // refused and to be retried, or behind one that is; a Publication calls it pending
-	Published  State = "published"
-	Parked     State = "parked"
-	Discarded  State = "discarded"   // parked, then given up by an operator
-	HandedOver State = "handed_over" // left to another file, of which this one turned out to be a copy
+	Pending   State = "pending"
+	Waiting   State = "waiting" // refused and to be retried, or behind one that is; a Publication calls it pending
+	Published State = "published"
+	Parked    State = "parked"
+	Discarded State = "discarded" // parked, then given up by an operator
 )
 
 // States returns all states.
-func States() []State { return []State{Pending, Waiting, Published, Parked, Discarded, HandedOver} }
+func States() []State { return []State{Pending, Waiting, Published, Parked, Discarded} }
 
 // Publication describes how far an order's message got. What is no longer known is left out.
 type Publication struct {

@@ -71,7 +71,6 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Scope: auth.OrdersRead,
 			Handler: a.handle(a.delivery)},
 		{Method: http.MethodGet, Path: "/v1/outbox", Scope: auth.OpsRead, Handler: a.handle(a.report)},
-		{Method: http.MethodPost, Path: "/v1/outbox/reclaim", Scope: auth.OpsWrite, Handler: a.handle(a.reclaim)},
 		{Method: http.MethodPost, Path: "/v1/outbox/partitions", Scope: auth.OpsWrite, Handler: a.handle(a.partitions)},
 		{Method: http.MethodGet, Path: "/v1/outbox/waiting", Scope: auth.OpsRead, Handler: a.handle(a.listWaiting)},
 	}...)

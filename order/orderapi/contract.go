@@ -9,7 +9,6 @@ import (
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
-	"ordertally/shared/parked"
 	"ordertally/shared/parked/parkedapi"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
@@ -42,11 +41,6 @@ type (
 		Corrupt []uint64 `json:"corrupt,omitempty"`
 		// Where the next page begins. Left out on the last page. A short page is not necessarily the last.
 		Next string `json:"next_cursor,omitempty"`
-	}
-	reclaimed struct {
-		// How many messages will be published from this file.
-		// Example: 1
-		N int `json:"reclaimed" minimum:"0"`
 	}
 )
 
@@ -89,22 +83,20 @@ func closedSets() []openapi.Closed {
 	return []openapi.Closed{
 		openapi.ClosedSet("How far an order's message got: pending (not published yet), waiting (refused, to be "+
 			"tried again, or behind one that is), published, parked (refused too often, "+
-			"an operator decides), discarded (given up by an operator), handed_over (left to another file, of which "+
-			"this "+
-			"one is a copy).", order.States()...),
+			"an operator decides), discarded (given up by an operator).", order.States()...),
 		openapi.ClosedSet("What became of an order: placed, cancelled.", order.Statuses()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
 		openapi.ClosedSet(
 			"The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other "+
 				"programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), "+
-				"fenced (another process took over).",
+				"fenced (another service took over).",
 			outbox.LinkStates()...),
 		openapi.ClosedSet(
 			"The kind of incident: recovered (published by a process that died before it recorded that), "+
 				"watermark_lost "+
 				"(Kafka lost the watermark), log_recreated (the topic was recreated), "+
-				"republished (the topic had lost messages), forked (the file is a copy and went on under a new "+
-				"lineage), fenced (a copy took over), partitions_missing (the topic has fewer partitions than "+
+				"republished (the topic had lost messages), forked (the file was overtaken and went on under a new "+
+				"lineage), fenced (another service took over), partitions_missing (the topic has fewer partitions than "+
 				"messages go "+
 				"to).",
 			outbox.IncidentKinds()...),
@@ -235,12 +227,6 @@ func operations() map[string]openapi.Operation {
 		},
 		"GET /v1/outbox": {ID: "getOutbox", Summary: "The state of the outbox, and its newest incidents.",
 			Answer: outbox.Report{}, AnswerHeaders: plain},
-		"POST /v1/outbox/reclaim": {
-			ID: "reclaim", Summary: "Publish the messages that were handed over to another copy of the file.",
-			Description: "For when the disk of that copy is gone: while it is there, it publishes them itself.",
-			Body:        parkedapi.Reason(parked.Reclaim), Answer: reclaimed{}, AnswerHeaders: openapi.Fresh(),
-			Problems: parkedapi.Problems(),
-		},
 		"POST /v1/outbox/partitions": {
 			ID: "growPartitions", Summary: "Spread new messages over more partitions.",
 			Description: "For when partitions were added to the topic. Messages from the next sequence number on go " +

@@ -100,7 +100,7 @@ func TestHostileRequests(t *testing.T) {
 
 	table.Category("API5 Broken Function Level Authorization")
 	for _, line := range []string{
-		"GET /v1/outbox", "GET /v1/outbox/parked", "POST /v1/outbox/reclaim", "POST /v1/outbox/partitions",
+		"GET /v1/outbox", "GET /v1/outbox/parked", "POST /v1/outbox/partitions",
 		"POST /v1/outbox/parked/retry",
 		"POST /v1/outbox/parked/discard", "GET /v1/orders/digests",
 		"POST /v1/outbox/parked/" + theirs + "/retry", "POST /v1/outbox/parked/" + theirs + "/discard",

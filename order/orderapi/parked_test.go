@@ -177,8 +177,6 @@ func TestParked_ABadDecisionChangesNothing(t *testing.T) {
 		{decide("/v1/outbox/parked/retry", `{"class":"wrong"}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/parked/retry", `{"before":"yesterday"}`), 422, "invalid_decision"},
 		{decide("/v1/outbox/parked/discard", `{"all":true}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/reclaim", `{}`), 422, "invalid_decision"},
-		{decide("/v1/outbox/reclaim", `{"reason":"a test","all":true}`), 422, "invalid_decision"},
 		{get("/v1/outbox?all=1"), 400, "invalid_parameter"},
 		{on(http.MethodGet, "/v1/outbox/parked/retry"), 405, "method_not_allowed"},
 		{on(http.MethodDelete, "/v1/outbox/parked/"+id), 405, "method_not_allowed"},

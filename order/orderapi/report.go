@@ -3,8 +3,6 @@ package orderapi
 import (
 	"net/http"
 
-	"ordertally/shared/parked"
-	"ordertally/shared/parked/parkedapi"
 	"ordertally/shared/web"
 )
 
@@ -21,17 +19,4 @@ func (a *api) report(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return a.answerJSON(w, r, report)
-}
-
-// reclaim publishes from this file the messages that were handed over to another. It answers {"reclaimed":n}.
-func (a *api) reclaim(w http.ResponseWriter, r *http.Request) error {
-	d, err := parkedapi.ReadReason(w, r, parked.Reclaim)
-	if err != nil {
-		return err
-	}
-	n, err := a.Outbox.Reclaim(r.Context(), d)
-	if err != nil {
-		return err
-	}
-	return a.answerJSON(w, r, reclaimed{n})
 }

@@ -29,7 +29,6 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"POST /v1/orders/{id}/cancel":         auth.OrdersWrite,
 		"GET /v1/orders/{id}/delivery":        auth.OrdersRead,
 		"GET /v1/outbox":                      auth.OpsRead,
-		"POST /v1/outbox/reclaim":             auth.OpsWrite,
 		"POST /v1/outbox/partitions":          auth.OpsWrite,
 		"GET /v1/outbox/audit":                auth.OpsRead,
 		"GET /v1/outbox/parked/export":        auth.OpsRead,

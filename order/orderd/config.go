@@ -20,6 +20,9 @@ type Config struct {
 	IdempotencyRetention time.Duration `name:"idempotency-retention" default:"720h" range:"1m..876000h"`
 	// How long published messages are kept in the file.
 	OutboxRetention time.Duration `name:"outbox-retention" default:"168h" range:"1m..876000h"`
+	// Of a file that another service has gone on from: go on as a copy, with a lineage of its own. Holds for one fork;
+	// start without it afterwards.
+	Fork bool `name:"fork"`
 
 	Admission admission.Config      `embed:"" prefix:"admission-"`
 	Outbox    outbox.Config         `embed:"" prefix:"outbox-"`

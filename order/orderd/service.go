@@ -4,6 +4,7 @@ package orderd
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -28,6 +29,10 @@ type Service struct {
 	outbox *outbox.Outbox
 }
 
+// firstLook is how long the API waits for Kafka at a start. A file that another service has overtaken is known by then,
+// and accepts no order. Without Kafka the API answers after it, and the file is compared later.
+const firstLook = 5 * time.Second
+
 // New checks the settings. It does not open or start anything.
 func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	s = &Service{config: config}
@@ -48,7 +53,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		return nil, err
 	}
 	s.outbox = box
-	recovery, err := recovery.Open(ctx, base.DB, box, logger)
+	recovery, err := recovery.Open(ctx, base.DB, box, recovery.Config{Fork: c.Fork}, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +75,11 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	tuning.Recovery = recovery
 	relay := outbox.NewRelay(box, publisher, tuning, outbox.NewMetrics(registry, "order", box), logger)
 	base.Part("relay", relay.Run, relay.Check)
+	base.BeforeAPI(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, firstLook)
+		defer cancel()
+		return box.Settled(ctx)
+	})
 	base.Health.Register("outbox retention", relay.CheckRetention, telemetry.Live)
 	// Orders are accepted even while Kafka is unreachable. The note tells how things stand.
 	base.Health.RegisterNote("kafka", telemetry.Ready, relay.Note)

@@ -14,7 +14,7 @@ import (
 // states maps the outbox's states to those of the domain.
 var states = map[outbox.State]order.State{
 	outbox.Pending: order.Pending, outbox.Waiting: order.Waiting, outbox.Published: order.Published,
-	outbox.Parked: order.Parked, outbox.Discarded: order.Discarded, outbox.HandedOver: order.HandedOver,
+	outbox.Parked: order.Parked, outbox.Discarded: order.Discarded,
 }
 
 // attempts returns nil when the number is no longer known.

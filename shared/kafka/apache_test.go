@@ -169,7 +169,7 @@ func (p *post) start() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if p.recovery, err = recovery.Open(p.t.Context(), p.db, p.outbox, zerolog.Nop()); err != nil {
+	if p.recovery, err = recovery.Open(p.t.Context(), p.db, p.outbox, recovery.Config{}, zerolog.Nop()); err != nil {
 		p.t.Fatal(err)
 	}
 	relay := outbox.NewRelay(p.outbox, publisher, outbox.RelayConfig{Recovery: p.recovery},

@@ -17,7 +17,7 @@ type Ack string
 const (
 	Committed Ack = "committed" // the publisher has it, and the watermark that covers it is known to be committed
 	Away      Ack = "away"      // nothing goes out: an outage, no relay, or a fence
-	Skipped   Ack = "skipped"   // its slot was skipped: it waits, is parked or discarded, or is left to another file
+	Skipped   Ack = "skipped"   // its slot was skipped: it waits, is parked or discarded
 	Late      Ack = "late"      // ctx ended first, or the file could not be read
 	Crowded   Ack = "crowded"   // MaxAwaited calls wait already
 )

@@ -2,11 +2,9 @@ package outbox
 
 import "errors"
 
-// ErrFenced says that another process publishes under this file's lineage, so somebody runs a copy of the file. Nothing
-// is appended any more. The next start begins a new lineage and publishes what only this file has.
-var ErrFenced = errors.New("another process runs a copy of this file and has taken over its lineage: find out which " +
-	"of the two is to go on; " +
-	"when this one is started again, it publishes under a new lineage what only it has")
+// ErrFenced says that another service has published under this file's lineage: the file is an old backup or a copy, or
+// somebody runs a copy of it. Nothing is appended any more, because the file lacks what the other one has.
+var ErrFenced = errors.New("another service has gone on from this file's past and published what the file does not have")
 
 var (
 	// ErrForked ends a session of a lineage that the file has left.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
 
 	"ordertally/shared/boltdb"
@@ -15,19 +16,36 @@ import (
 	"ordertally/shared/event/cloudevent"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/outboxtest"
-	"ordertally/shared/parked"
+	"ordertally/shared/outbox/recovery"
 )
 
 // copied returns a rig on a copy of the file as it is now, with the same publisher. It does not run yet.
 func (r *rig) copied() *rig {
 	r.t.Helper()
-	twin := &rig{t: r.t, path: filepath.Join(r.t.TempDir(), "copy.db"), publisher: r.publisher, relay: r.relay}
+	twin := &rig{
+		t: r.t, path: filepath.Join(r.t.TempDir(), "copy.db"), publisher: r.publisher, relay: r.relay, fork: r.fork,
+	}
 	if err := r.db.View(r.t.Context(), func(tx *bbolt.Tx) error { return tx.CopyFile(twin.path, 0o600) }); err != nil {
 		r.t.Fatal(err)
 	}
 	twin.open()
 	r.t.Cleanup(func() { twin.close() })
 	return twin
+}
+
+// mayFork opens the file as --fork does.
+func (r *rig) mayFork() *rig {
+	r.fork = true
+	r.openRecovery()
+	return r
+}
+
+// append adds a message with that key and value. It may be refused.
+func (r *rig) append(value string) error {
+	return r.db.Write(r.t.Context(), func(tx *boltdb.Tx) error {
+		_, err := r.outbox.Append(tx, outbox.Message{Key: []byte(value), Type: "T", Value: []byte(value)})
+		return err
+	})
 }
 
 // drained waits until there is nothing left to publish.
@@ -76,7 +94,7 @@ func onceEach(t *testing.T, records []outbox.Record, want ...string) {
 	}
 }
 
-func TestRecovery_ForksAtTheStartAfterACopyFencedIt(t *testing.T) {
+func TestRecovery_ForksAtTheNextStartIfItMay(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	r.place("both 1", "both 2")
@@ -89,17 +107,11 @@ func TestRecovery_ForksAtTheStartAfterACopyFencedIt(t *testing.T) {
 	r.stop = nil
 	r.ended = make(chan error, 1)
 	r.place("original 1")
-	// Run's error now goes to r.ended. Append is tried until the outbox is fenced.
-	clocktest.Eventually(r.t, "the original is fenced", func() bool {
-		err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
-			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte("x"), Type: "T", Value: []byte("x")})
-			if err == nil {
-				err = boltdb.Refuse(errors.New("not fenced yet"))
-			}
-			return err
-		})
-		return errors.Is(err, outbox.ErrFenced)
-	})
+	// Run's error now goes to r.ended.
+	clocktest.Eventually(r.t, "the original is fenced", r.outbox.Fenced)
+	if err := r.append("too late"); !errors.Is(err, outbox.ErrFenced) {
+		t.Errorf("placed: %v", err)
+	}
 	if err := <-r.ended; !errors.Is(err, outbox.ErrFenced) {
 		t.Fatalf("the relay ended with %v", err)
 	}
@@ -107,6 +119,7 @@ func TestRecovery_ForksAtTheStartAfterACopyFencedIt(t *testing.T) {
 	r.await(4)
 	before := r.outbox.Lineage()
 	r.ended = nil
+	r.fork = true
 	r.restart()
 	r.place("original 2")
 	onceEach(t, r.await(6), "both 1", "both 2", "copy 1", "copy 2", "original 1", "original 2")
@@ -122,20 +135,37 @@ func TestRecovery_ForksAtTheStartAfterACopyFencedIt(t *testing.T) {
 	}
 }
 
-// An old backup is restored. The file that went on is gone.
-func TestRecovery_ForksAStaleCopyAtItsFirstConnection(t *testing.T) {
-	r := newRig(t)
-	r.start()
-	r.place("a", "b")
-	r.await(2)
-	r.drained()
-	backup := r.copied()
-	r.place("lost 1", "lost 2")
-	r.await(4)
-	r.drained()
-	r.stop()
+// An old backup is started as it is. The file that went on is gone.
+func TestRecovery_RefusesAStaleCopy(t *testing.T) {
+	r, backup := staleCopy(t)
+	backup.ended = make(chan error, 1)
 	backup.place("new 1") // before it connects for the first time
 	backup.start()
+	if err := <-backup.ended; !errors.Is(err, outbox.ErrFenced) {
+		t.Fatalf("the relay ended with %v", err)
+	}
+	if err := backup.append("new 2"); !errors.Is(err, outbox.ErrFenced) {
+		t.Errorf("placed afterwards: %v", err)
+	}
+	onceEach(t, r.publisher.Published(), "a", "b", "lost 1", "lost 2")
+	backup.stop()
+	r.publisher.ForgetWatermarks() // the file still knows
+	for range 2 {
+		_, err := recovery.Open(t.Context(), backup.db, backup.outbox, recovery.Config{}, zerolog.Nop())
+		if !errors.Is(err, outbox.ErrFenced) {
+			t.Errorf("opened again: %v", err)
+		}
+	}
+	if kinds := backup.found(); !slices.Equal(kinds, []outbox.IncidentKind{outbox.IncidentFenced}) {
+		t.Errorf("found %v", kinds)
+	}
+}
+
+func TestRecovery_ForksAStaleCopyThatMay(t *testing.T) {
+	r, backup := staleCopy(t)
+	backup.place("new 1")
+	backup.fork = true
+	backup.restart()
 	backup.place("new 2")
 	onceEach(t, r.await(6), "a", "b", "lost 1", "lost 2", "new 1", "new 2")
 	if kinds := backup.found(); !slices.Equal(kinds, []outbox.IncidentKind{outbox.IncidentForked}) {
@@ -147,7 +177,8 @@ func TestRecovery_ForksAStaleCopyAtItsFirstConnection(t *testing.T) {
 			t.Errorf("message %d: %+v", origin, s)
 		}
 	}
-	backup.restart() // the new lineage belongs to it, so it need not fork again
+	backup.fork = false
+	backup.restart() // the new lineage belongs to it
 	backup.place("new 3")
 	r.await(7)
 	if kinds := backup.found(); len(kinds) != 1 {
@@ -155,8 +186,56 @@ func TestRecovery_ForksAStaleCopyAtItsFirstConnection(t *testing.T) {
 	}
 }
 
-// A file is copied while it has unpublished messages. They belong to the one that takes over. The other leaves them
-// alone until an operator says that the owner is gone.
+// A flag that stays in a unit file does not turn the next divergence into a fork.
+func TestRecovery_ForksOnceForAFlag(t *testing.T) {
+	r, backup := staleCopy(t)
+	backup.mayFork()
+	backup.start()
+	backup.place("new 1")
+	r.await(5)
+	backup.drained()
+	twin := backup.copied()
+	twin.start()
+	twin.place("twin 1")
+	r.await(6)
+	backup.ended = make(chan error, 1)
+	backup.place("new 2")
+	if err := <-backup.ended; !errors.Is(err, outbox.ErrFenced) {
+		t.Fatalf("the relay ended with %v", err)
+	}
+	if err := recoveryOf(backup, true); !errors.Is(err, outbox.ErrFenced) {
+		t.Errorf("opened with the flag once more: %v", err)
+	}
+	if err := recoveryOf(backup, false); !errors.Is(err, outbox.ErrFenced) {
+		t.Errorf("opened without the flag: %v", err)
+	}
+	if err := recoveryOf(backup, true); err != nil {
+		t.Errorf("opened with the flag anew: %v", err)
+	}
+}
+
+func recoveryOf(r *rig, fork bool) error {
+	_, err := recovery.Open(r.t.Context(), r.db, r.outbox, recovery.Config{Fork: fork}, zerolog.Nop())
+	return err
+}
+
+// staleCopy returns a file that published a, b, lost 1 and lost 2 and then stopped, and a copy from before the last two.
+func staleCopy(t *testing.T) (r, backup *rig) {
+	r = newRig(t)
+	r.start()
+	r.place("a", "b")
+	r.await(2)
+	r.drained()
+	backup = r.copied()
+	r.place("lost 1", "lost 2")
+	r.await(4)
+	r.drained()
+	r.stop()
+	return r, backup
+}
+
+// A file is copied while it has unpublished messages. They belong to the one that takes over. The other forks and
+// leaves them alone.
 func TestRecovery_LeavesSharedMessagesToTheOwner(t *testing.T) {
 	r := newRig(t)
 	down := true
@@ -178,7 +257,8 @@ func TestRecovery_LeavesSharedMessagesToTheOwner(t *testing.T) {
 	twin.place("copy")
 	twin.start()
 	r.await(4)
-	twin.stop() // its disk is lost too
+	twin.stop()
+	r.fork = true
 	r.restart()
 	onceEach(t, r.await(5), "first", "both 1", "both 2", "copy", "original")
 	r.drained()
@@ -190,54 +270,6 @@ func TestRecovery_LeavesSharedMessagesToTheOwner(t *testing.T) {
 		if s := r.status(uint64(origin)); s.State != want {
 			t.Errorf("message %d of the original: %+v, want %s", origin, s, want)
 		}
-	}
-	if r.outbox.HandedOver() != 0 {
-		t.Errorf("%d are handed over although the copy published all", r.outbox.HandedOver())
-	}
-}
-
-func TestReclaim_TakesMessagesOnce(t *testing.T) {
-	r := newRig(t)
-	r.start()
-	r.place("first")
-	r.await(1)
-	r.drained()
-	r.stop()
-	r.place("both 1", "both 2")
-	twin := r.copied()
-	twin.relay.BatchMessages = 1
-	r.publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
-		if step == outboxtest.Committing && len(records) > 0 {
-			return errors.New("down")
-		}
-		return nil
-	})
-	twin.start() // it takes over and can publish nothing
-	clocktest.Eventually(r.t, "the copy has claimed the lineage", func() bool { return r.publisher.Opens() >= 4 })
-	twin.stop()
-	r.publisher.Script(nil)
-	r.place("original")
-	r.restart()
-	onceEach(t, r.await(2), "first", "original")
-	r.drained()
-	if n := r.outbox.HandedOver(); n != 2 {
-		t.Fatalf("%d messages are handed over, want 2", n)
-	}
-	if s := r.status(2); s.State != outbox.HandedOver {
-		t.Errorf("one handed over: %+v", s)
-	}
-	r.restart()
-	if n := r.outbox.HandedOver(); n != 2 {
-		t.Fatalf("after a restart %d messages are handed over, want 2", n)
-	}
-	n, err := r.outbox.Reclaim(t.Context(), parked.Decision{Reason: "the other disk is gone"})
-	if err != nil || n != 2 {
-		t.Fatalf("reclaimed %d, %v", n, err)
-	}
-	onceEach(t, r.await(4), "first", "original", "both 1", "both 2")
-	if n, err := r.outbox.Reclaim(t.Context(), parked.Decision{Reason: "again"}); err != nil || n != 0 ||
-		r.outbox.HandedOver() != 0 {
-		t.Errorf("reclaimed again: %d, %v; %d left", n, err, r.outbox.HandedOver())
 	}
 }
 
@@ -252,13 +284,11 @@ func TestRecovery_RandomCopies(t *testing.T) {
 func randomCopies(t *testing.T, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 3))
 	files := []*rig{newRig(t)}
+	files[0].fork = true
 	written := map[string]bool{}
 	place := func(r *rig) {
 		value := fmt.Sprint("m", len(written))
-		err := r.db.Write(t.Context(), func(tx *boltdb.Tx) error {
-			_, err := r.outbox.Append(tx, outbox.Message{Key: []byte(value), Type: "T", Value: []byte(value)})
-			return err
-		})
+		err := r.append(value)
 		switch {
 		case err == nil:
 			written[value] = true

@@ -156,7 +156,7 @@ func TestRelay_ACopyIsKnownByWhatAnOpenTransactionHid(t *testing.T) {
 	r.place("a", "b")
 	r.await(2)
 	r.recorded(2)
-	twin := r.copied()
+	twin := r.copied().mayFork()
 	end := r.publisher.Hang()
 	r.place(names("original", 3)...)
 	r.await(5)

@@ -94,27 +94,15 @@ func (h History) Fence() {
 	h.o.awaited.leaves(true)
 }
 
-// Fork begins another lineage after base (rule P7). Earlier slots are for the owner to publish, who has published up to
-// published. The rest of them is handed over, and so are the messages that wait since then. Fork returns how many were
-// handed over.
-func (h History) Fork(tx *boltdb.Tx, lineage string, base, published uint64) (handedOver int, err error) {
+// Fork begins another lineage after base (rule P7). Earlier slots count as published: they are the owner's to publish.
+func (h History) Fork(tx *boltdb.Tx, lineage string, base uint64) error {
 	o, root := h.o, tx.Bucket(rootBucket)
-	given, err := o.handOver(root, base, published)
-	if err != nil {
-		return 0, err
-	}
 	next := identity{lineage: lineage, base: base}
 	tx.AfterCommit(func() {
 		o.id.Store(&next)
-		o.mu.Lock()
-		for i := range given {
-			o.waits.handOver(given[i])
-			o.awaited.skip(given[i].slot)
-		}
-		o.mu.Unlock()
 		o.advance(base)
 	})
-	return len(given), errors.Join(emptyBucket(root.Bucket(tailsBucket), nil),
+	return errors.Join(emptyBucket(root.Bucket(tailsBucket), nil),
 		emptyBucket(root.Bucket(batchesBucket), slotKey(base+1)), putLineage(root, next))
 }
 

@@ -21,9 +21,9 @@ const (
 	IncidentForged            IncidentKind = "forged"             // another program wrote records with this lineage
 	IncidentLogRecreated      IncidentKind = "log_recreated"      // the log was deleted and recreated
 	IncidentRepublished       IncidentKind = "republished"        // the log lost messages; they were published again
-	IncidentForked            IncidentKind = "forked"             // the file is a copy; it went on under a new lineage
+	IncidentForked            IncidentKind = "forked"             // the file was overtaken, and went on under a new lineage
 	IncidentPartitionsMissing IncidentKind = "partitions_missing" // the log has fewer partitions than messages go to
-	IncidentFenced            IncidentKind = "fenced"             // a copy took over; the process ended
+	IncidentFenced            IncidentKind = "fenced"             // another service took over; the process ended
 )
 
 // IncidentKinds lists every kind.

@@ -1,6 +1,9 @@
 package outbox
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // setLink sets the state, as of now.
 func (o *Outbox) setLink(state LinkState, err error) {
@@ -18,6 +21,24 @@ func (o *Outbox) setLinkSince(state LinkState, since time.Time, err error) {
 	}
 	o.link.Store(&next)
 	o.awaited.leaves(state == LinkDown || state == LinkFenced || state == LinkIdle)
+	if state != LinkConnecting && state != LinkIdle {
+		o.settle.Do(func() { close(o.settled) })
+	}
+}
+
+// Settled waits until the relay has found out whether the file still owns its lineage, until it could not, or until ctx
+// ends. The error is ErrFenced if the file does not. A file that never had a message does not wait.
+func (o *Outbox) Settled(ctx context.Context) error {
+	if o.queue.lastSlot() > 0 {
+		select {
+		case <-o.settled:
+		case <-ctx.Done():
+		}
+	}
+	if o.fenced.Load() {
+		return ErrFenced
+	}
+	return nil
 }
 
 // connecting notes that a session is about to be opened. During an outage this is one more attempt, and the outage goes

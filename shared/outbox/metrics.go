@@ -33,8 +33,6 @@ func NewMetrics(reg prometheus.Registerer, prefix string, o *Outbox) *Metrics {
 	metric.GaugeOf(reg, prefix+"waiting_messages",
 		"Messages that were refused and will be retried, or wait behind one that was.", o.Waiting)
 	metric.GaugeOf(reg, prefix+"parked_messages", "Messages that failed too often and wait for an operator.", o.Parked)
-	metric.GaugeOf(reg, prefix+"handed_over_messages",
-		"Messages left to another file, of which this one turned out to be a copy.", o.HandedOver)
 	metric.GaugeOf(reg, prefix+"held_back_seconds", "For how long nothing has been published because the relay waits "+
 		"for other programs' transactions to end; 0 when it does not wait.",
 		func() float64 { return o.HeldBackFor().Seconds() })

@@ -45,6 +45,9 @@ type Outbox struct {
 	// fenced is set when another file publishes under this one's lineage. Nothing is appended any more.
 	fenced atomic.Bool
 	link   atomic.Pointer[Link]
+	// settled is closed once the relay has reached the publisher, or could not.
+	settled chan struct{}
+	settle  sync.Once
 	// held is what the relay waits for, or nil.
 	held atomic.Pointer[HeldBack]
 	// sight is the newest look that confirmed what was published, or nil. wanted asks for another look.
@@ -80,6 +83,7 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 		queue:  newQueue(config.QueueMessages, config.QueueBytes),
 
 		republishing: make(chan *republishing),
+		settled:      make(chan struct{}),
 	}
 	o.setLink(LinkIdle, nil)
 	if err := db.Write(ctx, o.create); err != nil {
@@ -141,6 +145,9 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 
 // Lineage returns the name of the lineage of new messages. It changes if the file turns out to be a copy.
 func (o *Outbox) Lineage() string { return o.id.Load().lineage }
+
+// Fenced reports whether another service has taken over the lineage. See ErrFenced.
+func (o *Outbox) Fenced() bool { return o.fenced.Load() }
 
 // Append writes msg in the caller's transaction and returns its slot. It runs in the database's committer. The relay
 // learns of the message after the commit. If the transaction is rolled back, nothing was appended, and the slot is

@@ -37,6 +37,7 @@ type rig struct {
 	outbox    *outbox.Outbox
 	recovery  *recovery.Recovery
 	alone     bool                                    // without a recovery
+	fork      bool                                    // as if started with --fork for the first time, at each opening
 	through   func(outbox.Publisher) outbox.Publisher // nil for the publisher itself
 	registry  *prometheus.Registry
 	config    outbox.Config
@@ -92,10 +93,20 @@ func (r *rig) open() {
 	if r.outbox, err = outbox.Open(r.t.Context(), r.db, r.config); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.recovery, err = recovery.Open(r.t.Context(), r.db, r.outbox, zerolog.Nop()); err != nil {
+	r.openRecovery()
+	r.registry = prometheus.NewPedanticRegistry()
+}
+
+func (r *rig) openRecovery() {
+	r.t.Helper()
+	if r.fork {
+		_ = recoveryOf(r, false)
+	}
+	var err error
+	r.recovery, err = recovery.Open(r.t.Context(), r.db, r.outbox, recovery.Config{Fork: r.fork}, zerolog.Nop())
+	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.registry = prometheus.NewPedanticRegistry()
 }
 
 // start runs the relay until stop.

@@ -276,7 +276,7 @@ func TestRecovery_RecognisesACopyWithoutTheWatermark(t *testing.T) {
 			r.place("a", "b")
 			r.await(2)
 			r.recorded(2)
-			twin := r.copied()
+			twin := r.copied().mayFork()
 			r.place(names("original", after)...)
 			r.await(2 + after)
 			r.recorded(uint64(2 + after))
@@ -301,7 +301,7 @@ func TestRecovery_RecognisesAnEmptyCopyWithoutTheWatermark(t *testing.T) {
 		report, err := r.recovery.Report(t.Context(), 1)
 		return err == nil && report.Link.State == outbox.LinkUp
 	})
-	twin := r.copied()
+	twin := r.copied().mayFork()
 	r.place(names("original", 3)...)
 	r.await(3)
 	r.stop()

@@ -39,9 +39,6 @@ type Report struct {
 	// Messages that were refused too often and need a decision.
 	// Example: 0
 	Parked int `json:"parked"`
-	// Messages left to another file, of which this one turned out to be a copy.
-	// Example: 0
-	HandedOver int `json:"handed_over"`
 	// When the oldest message of the backlog was stored. Left out when there is none.
 	Oldest *time.Time `json:"oldest_unpublished_at,omitempty"`
 	// The log lacks messages that are being published again.
@@ -65,7 +62,6 @@ func (o *Outbox) Report(ctx context.Context, limit int) (Report, error) {
 		Partitions: o.Partitions(),
 		Backlog:    o.Backlog(),
 		Parked:     o.Parked(),
-		HandedOver: o.HandedOver(),
 		Waiting:    o.Waiting(),
 		Link:       *o.link.Load(),
 		HeldBack:   o.held.Load(),

@@ -11,12 +11,11 @@ type State string
 
 // The states of a message.
 const (
-	Pending    State = "pending" // on its way, or before its first attempt
-	Waiting    State = "waiting" // refused and to be tried again, or behind a message of its key that was
-	Published  State = "published"
-	Parked     State = "parked"
-	Discarded  State = "discarded"   // parked, and then given up by an operator
-	HandedOver State = "handed_over" // left to another file, of which this one is a copy
+	Pending   State = "pending" // on its way, or before its first attempt
+	Waiting   State = "waiting" // refused and to be tried again, or behind a message of its key that was
+	Published State = "published"
+	Parked    State = "parked"
+	Discarded State = "discarded" // parked, and then given up by an operator
 )
 
 // Status says what became of one message.
@@ -55,8 +54,6 @@ func (o *Outbox) statusIn(root *bbolt.Bucket, origin, slot uint64) (Status, erro
 			return Status{State: Parked, Attempts: int(e.attempts), At: e.failed, Refusal: e.refusal()}, nil
 		case e.state == discarded:
 			return Status{State: Discarded, Attempts: int(e.attempts), At: e.failed}, nil
-		case e.state == handedOver:
-			return Status{State: HandedOver, Attempts: int(e.attempts), At: e.failed}, nil
 		}
 		return Status{State: Waiting, Attempts: int(e.attempts), Refusal: e.refusal()}, nil
 	}

@@ -18,11 +18,10 @@ import (
 type waitState byte
 
 const (
-	retrying   waitState = iota + 1 // it was refused through its own fault, and is due later
-	held                            // it follows one of its key that is not published yet
-	setAside                        // it failed too often and is parked: an operator decides
-	discarded                       // an operator decided never to publish it
-	handedOver                      // the owner of the earlier lineage publishes it
+	retrying  waitState = iota + 1 // it was refused through its own fault, and is due later
+	held                           // it follows one of its key that is not published yet
+	setAside                       // it failed too often and is parked: an operator decides
+	discarded                      // an operator decided never to publish it
 )
 
 // entry is a message that was skipped. Its row keeps its slot until the message gets a new one.
@@ -82,13 +81,12 @@ type retried struct {
 // which message waits for which (rule P3). A message waits while an earlier one of its key retries, is held, or has a
 // new slot at the tail. "Earlier" compares origins, the order in which the messages were written.
 type waits struct {
-	byKey      map[string][]entry   // retrying and held ones, by origin
-	moving     map[string][]retried // not published yet, by origin
-	skipped    []uint64             // slots past the position, ascending
-	waiting    int                  // number of retrying and held ones
-	parked     int
-	handedOver int
-	entries    int // number in the file when it was opened, discarded ones included
+	byKey   map[string][]entry   // retrying and held ones, by origin
+	moving  map[string][]retried // not published yet, by origin
+	skipped []uint64             // slots past the position, ascending
+	waiting int                  // number of retrying and held ones
+	parked  int
+	entries int // number in the file when it was opened, discarded ones included
 }
 
 // load reads the entries of a file. It finds messages with a new slot at the tail by the slots past position. A damaged
@@ -138,9 +136,6 @@ func (w *waits) add(e entry) {
 	case setAside:
 		w.parked++
 		return
-	case handedOver:
-		w.handedOver++
-		return
 	case discarded:
 		return
 	case retrying, held:
@@ -160,21 +155,6 @@ func (w *waits) remove(e entry) {
 		return
 	}
 	w.byKey[e.key] = list
-}
-
-// handOver removes a message that is left to another file.
-func (w *waits) handOver(e entry) {
-	if e.state == setAside {
-		w.parked--
-	} else {
-		w.remove(e)
-	}
-	w.skip(e.slot)
-	w.moving[e.key] = slices.DeleteFunc(w.moving[e.key], func(r retried) bool { return r.slot == e.slot })
-	if len(w.moving[e.key]) == 0 {
-		delete(w.moving, e.key)
-	}
-	w.handedOver++
 }
 
 func (w *waits) move(r retried) {

@@ -26,12 +26,11 @@ type Verb string
 const (
 	Retry   Verb = "retry"   // publish or count it after all
 	Discard Verb = "discard" // give it up, for ever
-	Reclaim Verb = "reclaim" // publish what was handed over to another file
 	Skip    Verb = "skip"    // do not read it at all
 )
 
 // Verbs returns all verbs.
-func Verbs() []Verb { return []Verb{Retry, Discard, Reclaim, Skip} }
+func Verbs() []Verb { return []Verb{Retry, Discard, Skip} }
 
 // Past returns what a decision is called once it is carried out: retried, discarded, accepted.
 func Past(verb string) string {

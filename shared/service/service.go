@@ -41,6 +41,7 @@ type Service struct {
 	make    Make
 	parts   []part
 	endless []func()
+	before  []func(context.Context) error
 	group   *lifecycle.Group
 	steps   lifecycle.Stack
 	api     *web.Server
@@ -82,6 +83,10 @@ func (s *Service) Part(name string, run func(context.Context) error, check telem
 
 // OnStop adds a clean-up that runs when the background parts have stopped. The last one added runs first.
 func (s *Service) OnStop(name string, stop lifecycle.StopFunc) { s.steps.Push(name, stop) }
+
+// BeforeAPI adds a function that the API's listener waits for. The background parts run meanwhile, and the ops listener
+// answers. An error of the function prevents the start.
+func (s *Service) BeforeAPI(wait func(context.Context) error) { s.before = append(s.before, wait) }
 
 // OnStopFirst adds a function that ends endless requests, such as live streams. It runs before the API stops.
 func (s *Service) OnStopFirst(end func()) { s.endless = append(s.endless, end) }
@@ -132,6 +137,11 @@ func (s *Service) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.runParts()
+	for _, wait := range s.before {
+		if err := wait(ctx); err != nil {
+			return err
+		}
+	}
 	return s.listenAPI(handler, metrics)
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/url"
 
 	"ordertally/client"
-	"ordertally/shared/parked"
 	"ordertally/shared/parked/parkedverbs"
 	"ordertally/shared/settings"
 	"ordertally/shared/text/safetext"
@@ -26,8 +25,6 @@ type outboxCmd struct {
 	Retry parkedverbs.Retry[outboxRemote] `cmd:""`
 	// Give parked messages up, for ever. The decision and its reason are kept.
 	Discard parkedverbs.Discard[outboxRemote] `cmd:""`
-	// Publish what was handed over to another copy of the file, because that copy is gone.
-	Reclaim outboxReclaimCmd `cmd:""`
 
 	// Spread new messages over more partitions, once the topic has them.
 	Partitions outboxPartitionsCmd `cmd:""`
@@ -87,24 +84,6 @@ func (c *outboxLsCmd) run(ctx context.Context, out io.Writer) error {
 			{Title: "REASON", Member: "reason"},
 		}}
 	return list.Print(out, c.Remote.Format(), answer)
-}
-
-type outboxReclaimCmd struct {
-	Remote outboxRemote `embed:""`
-	// Why; kept in each audit entry.
-	Reason string `required:""`
-}
-
-// Run writes the number of reclaimed messages to standard output.
-func (c *outboxReclaimCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
-
-func (c *outboxReclaimCmd) run(ctx context.Context, out io.Writer) error {
-	answer, err := parkedverbs.Ask(ctx, c.Remote, http.MethodPost, "/v1/outbox/reclaim", nil,
-		map[string]string{"reason": c.Reason})
-	if err != nil {
-		return err
-	}
-	return parkedverbs.PrintDone(out, c.Remote, parked.Past(string(parked.Reclaim)), answer)
 }
 
 type outboxPartitionsCmd struct {

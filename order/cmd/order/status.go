@@ -65,9 +65,6 @@ func writeStatus(out io.Writer, r *orders.Report, waiting []orders.WaitingMessag
 		line("oldest", "%s", stamp(r.OldestUnpublishedAt))
 	}
 	line("parked", "%d", r.Parked)
-	if r.HandedOver > 0 {
-		line("handed over", "%d, left to another copy of the file (see: order outbox reclaim --help)", r.HandedOver)
-	}
 	line("sequence", "%d of %d dealt with", r.PublishedUpTo, r.LastSequence)
 	line("lineage", "%s from %d on", r.Lineage, r.FirstSequence)
 	if r.Repair {

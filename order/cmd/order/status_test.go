@@ -11,7 +11,6 @@ import (
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/clock"
 	"ordertally/shared/clock/clocktest"
-	"ordertally/shared/settings"
 )
 
 func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
@@ -41,18 +40,5 @@ func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
 		report.Relay.State != "up" ||
 		report.LastSequence != 2 || report.LogID == "" {
 		t.Errorf("%v: %s", err, out.String())
-	}
-}
-
-func TestOutbox_ReclaimSaysHowManyAndWantsAReason(t *testing.T) {
-	service := apitest.Start(t, clock.System{})
-	var out bytes.Buffer
-	reclaim := outboxReclaimCmd{Remote: outboxRemote{remote{Target: service.URL, Output: "table"}}, Reason: "a test"}
-	if err := reclaim.run(t.Context(), &out); err != nil || out.String() != "0 reclaimed\n" {
-		t.Errorf("%s, %v", out.String(), err)
-	}
-	if err := run([]string{"outbox", "reclaim", "--target", service.URL}); settings.ExitCode(
-		err) != settings.ExitUsage {
-		t.Errorf("without a reason: %v", err)
 	}
 }

@@ -83,7 +83,7 @@ func (s *Service) Start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	recovery, err := recovery.Open(s.t.Context(), s.db, box, zerolog.Nop())
+	recovery, err := recovery.Open(s.t.Context(), s.db, box, recovery.Config{}, zerolog.Nop())
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func (r *Recovery) checkOwner(
 	ctx context.Context, c *outbox.Connection, m *memory, watermark outbox.Watermark, known bool,
 ) error {
 	if m.fenced { // by an earlier process of this file
-		return r.leave(ctx, c, m, m.shared, watermark.Slot)
+		return r.leave(ctx, c, m, m.shared)
 	}
 	if !known {
 		return nil
@@ -109,26 +109,23 @@ func (r *Recovery) checkOwner(
 	if !sure { // this file is too old a copy to tell; what it published is in common
 		common = r.history.Published()
 	}
-	return r.leave(ctx, c, m, common, watermark.Slot)
+	return r.leave(ctx, c, m, common)
 }
 
-// leave leaves the lineage to another file. That file also has the slots up to common, and has published those up to
-// published. A process that has published under the lineage stops, because somebody must notice that two are running.
-// One that has not goes on under a new lineage.
-func (r *Recovery) leave(ctx context.Context, c *outbox.Connection, m *memory, common, published uint64) error {
-	leave := r.fork
-	if r.claimed {
-		leave = r.fence
+// leave leaves the lineage to another service, which shares the slots up to common. The file may not go on as it is:
+// it lacks orders and idempotency keys that the other one has. So the process ends, unless an operator wants the file
+// to fork, and this process has not published under the lineage yet.
+func (r *Recovery) leave(ctx context.Context, c *outbox.Connection, m *memory, common uint64) error {
+	leave, ending := r.fence, outbox.Fatal(outbox.ErrFenced)
+	if r.mayFork && !r.claimed {
+		leave, ending = r.fork, outbox.ErrForked
 	}
-	incident, err := leave(ctx, m, common, min(common, max(published, r.history.Published())))
+	incident, err := leave(ctx, m, common)
 	if err != nil {
-		return fmt.Errorf("leave lineage %s to another file: %w", r.outbox.Lineage(), err)
+		return fmt.Errorf("leave lineage %s to another service: %w", r.outbox.Lineage(), err)
 	}
 	c.Report(&incident)
-	if r.claimed {
-		return outbox.Fatal(outbox.ErrFenced)
-	}
-	return outbox.ErrForked
+	return ending
 }
 
 // claim gives this file's epochs to the publisher. The log's id is stored first. So if the id is absent, the lineage
@@ -160,6 +157,10 @@ func (r *Recovery) claim(ctx context.Context, c *outbox.Connection, m *memory) e
 	}
 	crashpoint.Here("outbox.after-claim")
 	r.claimed = true
+	if r.mayFork {
+		r.mayFork = false
+		r.logger.Warn().Msg("the file owns its lineage now: start it without --fork from now on")
+	}
 	return nil
 }
 

@@ -49,7 +49,7 @@ func (r *Recovery) checkLog(
 		if s.ahead && !r.claimed {
 			common = min(common, m.current()-1) // no other file has what was appended since the start
 		}
-		return r.leave(ctx, c, m, common, position)
+		return r.leave(ctx, c, m, common)
 	}
 	s.foreign, s.forgotten = foreign, !known && !foreign
 	return r.settle(ctx, c, log, &s)

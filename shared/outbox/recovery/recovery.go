@@ -3,8 +3,8 @@
 //	whose lineage is it? ──> what does the log have? ──> publish what it lacks ──> the relay goes on
 //	epochs: fork or fence     its ends, or a scan        settle
 //
-// A file that was copied or restored begins a new lineage. A log that lost records gets them again. Each such case is
-// an outbox.Incident. Comments name the rules of docs/protocol.md, such as P7.
+// A file that another service has overtaken is fenced, or begins a new lineage if it may. A log that lost records gets
+// them again. Each such case is an outbox.Incident. Comments name the rules of docs/protocol.md, such as P7.
 //
 // It works with publishers whose sessions are an outbox.Log. With any other, it recognises only copies.
 package recovery
@@ -35,8 +35,17 @@ var (
 var (
 	metaLog    = []byte("log")    // id of the log that the lineage publishes to; absent until it first publishes
 	metaRepair = []byte("repair") // present while messages that the log lost are being published again
-	metaFenced = []byte("fenced") // the last slot in common with the file that took over
+	metaFenced = []byte("fenced") // the last slot in common with the service that took over
+	metaForked = []byte("forked") // present since a fork until the file is opened without Config.Fork
 )
+
+// Config configures a Recovery.
+type Config struct {
+	// Fork lets a file that another service has overtaken begin a lineage of its own. It holds for one divergence: once
+	// the file has forked, it may fork again only after it was opened without Fork. So a flag that is left behind does
+	// not turn every later divergence into a fork.
+	Fork bool
+}
 
 // Recovery is the outbox.Recovery of one file.
 type Recovery struct {
@@ -48,13 +57,19 @@ type Recovery struct {
 	// What follows belongs to the relay's goroutine.
 	epochs  history
 	claimed bool // the publisher has this file's epochs
+
+	mayFork bool // see Config.Fork
 }
 
 var _ outbox.Recovery = (*Recovery)(nil)
 
-// Open prepares the recovery of o, which is in db, and begins an epoch. It must be called before the first Append.
-func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, logger zerolog.Logger) (*Recovery, error) {
+// Open prepares the recovery of o, which is in db, and begins an epoch. It must be called before the first Append. The
+// error is outbox.ErrFenced if the file is known to be overtaken and may not fork.
+func Open(
+	ctx context.Context, db *boltdb.DB, o *outbox.Outbox, config Config, logger zerolog.Logger,
+) (*Recovery, error) {
 	r := &Recovery{db: db, outbox: o, history: o.History(), logger: logger}
+	var fenced bool
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		root, err := tx.CreateBucketIfNotExists(rootBucket)
 		if err != nil {
@@ -65,8 +80,24 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, logger zerolog.L
 				return err
 			}
 		}
+		meta := root.Bucket(metaBucket)
+		r.mayFork = config.Fork && meta.Get(metaForked) == nil
+		if !config.Fork {
+			if err := meta.Delete(metaForked); err != nil {
+				return err
+			}
+		}
+		if fenced = meta.Get(metaFenced) != nil && !r.mayFork; fenced {
+			return nil
+		}
 		return addEpoch(root, epoch{newName(), r.history.LastSlot() + 1})
 	})
+	if err == nil && fenced {
+		err = outbox.ErrFenced
+	}
+	if config.Fork && !r.mayFork {
+		logger.Warn().Msg("the file forked at an earlier start and may not fork again: start without --fork")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the outbox's recovery: %w", err)
 	}
