@@ -110,12 +110,11 @@ const (
 
 // Defines values for State.
 const (
-	StateDiscarded  State = "discarded"
-	StateHandedOver State = "handed_over"
-	StateParked     State = "parked"
-	StatePending    State = "pending"
-	StatePublished  State = "published"
-	StateWaiting    State = "waiting"
+	StateDiscarded State = "discarded"
+	StateParked    State = "parked"
+	StatePending   State = "pending"
+	StatePublished State = "published"
+	StateWaiting   State = "waiting"
 )
 
 // Defines values for Status.
@@ -181,7 +180,7 @@ type Delivery struct {
 	// Examples: 7
 	Sequence int64 `json:"sequence"`
 
-	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
+	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator).
 	State State `json:"state"`
 
 	// Topic Where it was published. Left out before.
@@ -289,7 +288,7 @@ type Incident struct {
 	// At When it was found.
 	At time.Time `json:"at"`
 
-	// Kind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over), partitions_missing (the topic has fewer partitions than messages go to).
+	// Kind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file was overtaken and went on under a new lineage), fenced (another service took over), partitions_missing (the topic has fewer partitions than messages go to).
 	Kind IncidentKind `json:"kind"`
 
 	// Messages How many messages were dealt with.
@@ -302,7 +301,7 @@ type Incident struct {
 	Text string `json:"text"`
 }
 
-// IncidentKind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file is a copy and went on under a new lineage), fenced (a copy took over), partitions_missing (the topic has fewer partitions than messages go to).
+// IncidentKind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file was overtaken and went on under a new lineage), fenced (another service took over), partitions_missing (the topic has fewer partitions than messages go to).
 type IncidentKind string
 
 // Line defines model for Line.
@@ -336,11 +335,11 @@ type Link struct {
 	// Since Since when it is in this state. An outage lasts until messages go out again; attempts in between do not restart it.
 	Since time.Time `json:"since"`
 
-	// State The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another process took over).
+	// State The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another service took over).
 	State LinkState `json:"state"`
 }
 
-// LinkState The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another process took over).
+// LinkState The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), fenced (another service took over).
 type LinkState string
 
 // MessageDelivery defines model for MessageDelivery.
@@ -394,7 +393,7 @@ type MessageDelivery struct {
 	// Examples: 7
 	Sequence int64 `json:"sequence"`
 
-	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
+	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator).
 	State State `json:"state"`
 
 	// Topic Where it was published. Left out before.
@@ -549,7 +548,7 @@ type Publication struct {
 	// Examples: 1
 	Attempts *int64 `json:"attempts,omitempty"`
 
-	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
+	// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator).
 	State State `json:"state"`
 }
 
@@ -563,13 +562,8 @@ type Report struct {
 	// FirstSequence The first slot of the lineage; earlier ones belong to another.
 	//
 	// Examples: 1
-	FirstSequence int64 `json:"first_sequence"`
-
-	// HandedOver Messages left to another file, of which this one turned out to be a copy.
-	//
-	// Examples: 0
-	HandedOver int64    `json:"handed_over"`
-	HeldBack   HeldBack `json:"held_back,omitempty,omitzero"`
+	FirstSequence int64    `json:"first_sequence"`
+	HeldBack      HeldBack `json:"held_back,omitempty,omitzero"`
 
 	// Incidents The newest incidents, the newest first, 20 at most.
 	Incidents []Incident `json:"incidents"`
@@ -613,7 +607,7 @@ type Report struct {
 	Waiting int64 `json:"waiting"`
 }
 
-// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator), handed_over (left to another file, of which this one is a copy).
+// State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator).
 type State string
 
 // Status What became of an order: placed, cancelled.

@@ -96,7 +96,8 @@ func closedSets() []openapi.Closed {
 				"watermark_lost "+
 				"(Kafka lost the watermark), log_recreated (the topic was recreated), "+
 				"republished (the topic had lost messages), forked (the file was overtaken and went on under a new "+
-				"lineage), fenced (another service took over), partitions_missing (the topic has fewer partitions than "+
+				"lineage), fenced (another service took over), partitions_missing (the topic has fewer partitions "+
+				"than "+
 				"messages go "+
 				"to).",
 			outbox.IncidentKinds()...),

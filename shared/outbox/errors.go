@@ -4,7 +4,8 @@ import "errors"
 
 // ErrFenced says that another service has published under this file's lineage: the file is an old backup or a copy, or
 // somebody runs a copy of it. Nothing is appended any more, because the file lacks what the other one has.
-var ErrFenced = errors.New("another service has gone on from this file's past and published what the file does not have")
+var ErrFenced = errors.New("another service has gone on from this file's past and published what the file does not " +
+	"have")
 
 var (
 	// ErrForked ends a session of a lineage that the file has left.

@@ -219,7 +219,8 @@ func recoveryOf(r *rig, fork bool) error {
 	return err
 }
 
-// staleCopy returns a file that published a, b, lost 1 and lost 2 and then stopped, and a copy from before the last two.
+// staleCopy returns a file that published a, b, lost 1 and lost 2 and then stopped, and a copy from before the last
+// two.
 func staleCopy(t *testing.T) (r, backup *rig) {
 	r = newRig(t)
 	r.start()

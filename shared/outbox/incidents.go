@@ -15,13 +15,14 @@ type IncidentKind string
 // The kinds of incidents.
 const (
 	// A process published something and died before it recorded it.
-	IncidentRecovered         IncidentKind = "recovered"
-	IncidentWatermarkLost     IncidentKind = "watermark_lost"     // the publisher forgot the watermark
-	IncidentWatermarkForeign  IncidentKind = "watermark_foreign"  // another program set the watermark
-	IncidentForged            IncidentKind = "forged"             // another program wrote records with this lineage
-	IncidentLogRecreated      IncidentKind = "log_recreated"      // the log was deleted and recreated
-	IncidentRepublished       IncidentKind = "republished"        // the log lost messages; they were published again
-	IncidentForked            IncidentKind = "forked"             // the file was overtaken, and went on under a new lineage
+	IncidentRecovered        IncidentKind = "recovered"
+	IncidentWatermarkLost    IncidentKind = "watermark_lost"    // the publisher forgot the watermark
+	IncidentWatermarkForeign IncidentKind = "watermark_foreign" // another program set the watermark
+	IncidentForged           IncidentKind = "forged"            // another program wrote records with this lineage
+	IncidentLogRecreated     IncidentKind = "log_recreated"     // the log was deleted and recreated
+	IncidentRepublished      IncidentKind = "republished"       // the log lost messages; they were published again
+	// the file was overtaken, and went on under a new lineage
+	IncidentForked            IncidentKind = "forked"
 	IncidentPartitionsMissing IncidentKind = "partitions_missing" // the log has fewer partitions than messages go to
 	IncidentFenced            IncidentKind = "fenced"             // another service took over; the process ended
 )

@@ -247,7 +247,7 @@ func TestRelay_ANewLineageBeginsItsPartitionsAnew(t *testing.T) {
 	r.await(20)
 	r.recorded(20)
 	r.stop()
-	second := r.copied()
+	second := r.copied().mayFork()
 	r.restart()
 	r.place(names("b", 10)...)
 	r.await(30)

@@ -159,8 +159,8 @@ func TestOrder_OfACopiedFileIsFencedAndForksIfItMay(t *testing.T) {
 	t.Logf("%d orders acknowledged by either; order status says\n%s", len(d.acked.IDs), status)
 }
 
-// TestOrder_OfAnOldBackupPlacesNothing starts a backup from before the last orders as it is: with Kafka there, and while
-// Kafka is away.
+// TestOrder_OfAnOldBackupPlacesNothing starts a backup from before the last orders as it is: with Kafka there, and
+// while Kafka is away.
 func TestOrder_OfAnOldBackupPlacesNothing(t *testing.T) {
 	d := newDiverging(t)
 	data := d.file("order.db")
