@@ -36,17 +36,17 @@ type session struct {
 	watermark outbox.Watermark
 	known     bool
 
-	troubled atomic.Bool   // an error event has arrived since the transaction began
-	broke    chan struct{} // closed when the topic may have changed
-	breaking sync.Once
-	denied   context.Context //nolint:containedctx // ends, with the cause, when a broker refuses the login
-	deny     context.CancelCauseFunc
-	events   sync.WaitGroup
-	asking   sync.WaitGroup // clients that are being closed
-	calls    sync.WaitGroup // calls of the producer, maybe given up
-	unwatch  context.CancelFunc
-	watching sync.WaitGroup
-	closing  sync.Once
+	disconnected atomic.Bool   // an error event has arrived since the transaction began
+	broke        chan struct{} // closed when the topic may have changed
+	breaking     sync.Once
+	denied       context.Context //nolint:containedctx // ends, with the cause, when a broker refuses the login
+	deny         context.CancelCauseFunc
+	events       sync.WaitGroup
+	asking       sync.WaitGroup // clients that are being closed
+	calls        sync.WaitGroup // calls of the producer, maybe given up
+	unwatch      context.CancelFunc
+	watching     sync.WaitGroup
+	closing      sync.Once
 }
 
 // watchEvents reads the event channel and notes errors. One broker that is away is no reason to check the topic again,
@@ -55,7 +55,7 @@ func (s *session) watchEvents() {
 	s.events.Go(func() {
 		for event := range s.producer.Events() {
 			if err, ok := event.(confluent.Error); ok {
-				s.troubled.Store(true)
+				s.disconnected.Store(true)
 				if denied(err) {
 					s.deny(err)
 				}
@@ -164,7 +164,7 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 	if !s.transactional {
 		return s.publishAtLeastOnce(ctx, records, watermark)
 	}
-	s.troubled.Store(false)
+	s.disconnected.Store(false)
 	s.logs.broken.Store(false)
 	if err := s.producer.BeginTransaction(); err != nil {
 		return nil, outage(fmt.Errorf("begin a Kafka transaction: %w", err))
@@ -189,7 +189,7 @@ func (s *session) publish(ctx context.Context, records []outbox.Record, watermar
 	}
 	// librdkafka repeats a commit whose answer was lost. The first one may still arrive later and end the next
 	// transaction, because librdkafka lacks KIP-890. So if there was an error, a success counts as unknown (rule P6).
-	if s.troubled.Load() || s.logs.broken.Load() {
+	if s.disconnected.Load() || s.logs.broken.Load() {
 		return nil, &outbox.OutageError{Class: outbox.Unavailable,
 			Err: errors.New("the connection broke during a transaction: its outcome has to be read back")}
 	}

@@ -128,3 +128,18 @@ func TestProgram_RefusesADefaultOutsideItsRange(t *testing.T) {
 	}
 	_, _ = settings.Program{Name: "order", EnvPrefix: "ORDER"}.Parse(&commands, nil)
 }
+
+func TestProgram_RefusesAZeroOutsideTheRange(t *testing.T) {
+	for args, want := range map[string]string{"--most=0": "most: 0 is not between 1 and 5", "--least=0": ""} {
+		var cli struct {
+			Serve struct {
+				Most  int `name:"most" default:"3" range:"1..5" help:"."`
+				Least int `name:"least" default:"1" range:"0..5" help:"."`
+			} `cmd:"" help:"."`
+		}
+		_, err := settings.Program{Name: "order", EnvPrefix: "ORDER"}.Parse(&cli, []string{"serve", args})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}

@@ -74,6 +74,19 @@ func checkDefault(flag *kong.Flag) error {
 	return nil
 }
 
+// refuseZeros refuses a zero outside a setting's range. It was given, because the default is in the range. Fill would
+// take it for a field that was left out.
+func refuseZeros(ctx *kong.Context) error {
+	for _, flag := range ctx.Flags() {
+		if value := reflect.ValueOf(ctx.FlagValue(flag)); flag.Tag.Has("range") && value.IsZero() {
+			if allowed := parseAllowed(flag.Tag.Get); !allowed.has(value) {
+				return fmt.Errorf("%s: %s", flag.Name, allowed.refuses(value))
+			}
+		}
+	}
+	return nil
+}
+
 // Validate does nothing, because keys were checked when the file was read.
 func (s *source) Validate(*kong.Application) error { return nil }
 

@@ -1,11 +1,14 @@
 package docs_test
 
 import (
+	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"ordertally/shared/event"
 )
 
 var (
@@ -14,7 +17,7 @@ var (
 )
 
 // eventTypes look like names of variables but are not.
-var eventTypes = []string{"ORDER_CREATED", "ORDER_CANCELLED", "ORDER_REFUNDED"}
+var eventTypes = append(slices.Collect(maps.Keys(event.Types())), "ORDER_REFUNDED")
 
 // TestDocuments_NameSettingsThatExist checks the settings named in the documents against the list that the programs
 // print.
