@@ -35,6 +35,9 @@ type CancelRequest struct {
 // Cancelled is the answer to a cancellation.
 type Cancelled struct {
 	Stored
+	// Message is how far the cancellation's message got, and MessageSlot where it is or will be published.
+	Message     State
+	MessageSlot uint64
 	// Replayed says that an earlier request with the same key cancelled the order.
 	Replayed bool
 }

@@ -49,6 +49,7 @@ func (o *Orders) Place(ctx context.Context, body []byte, key string, from Origin
 	if err != nil {
 		return Placed{}, fmt.Errorf("place order: %w", err)
 	}
+	placed.Repeatable = key != "" || draft.Source != ""
 	return placed, nil
 }
 

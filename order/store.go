@@ -79,6 +79,8 @@ type Request struct {
 // Placed is the answer to a placement.
 type Placed struct {
 	Stored
+	// Repeatable says that the request may be repeated: it had a key, or a source and a reference.
+	Repeatable bool
 	// Replayed says that an earlier request with the same key, or the same source and reference, placed the order.
 	Replayed bool
 }
@@ -89,6 +91,8 @@ type Stored struct {
 	Payload     []byte // the encoded order, with its id
 	PlacedBy    string // who placed it, "" when that was not known
 	Publication Publication
+	// Slot is where the order's message is or will be published. It changes when the message is tried again.
+	Slot uint64
 	// Cancellation is nil unless the order is cancelled.
 	Cancellation *Cancellation
 }

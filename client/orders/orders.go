@@ -24,6 +24,19 @@ const (
 	ClassUnavailable  Class = "unavailable"
 )
 
+// Defines values for Durability.
+const (
+	DurabilityKafka Durability = "kafka"
+	DurabilityLocal Durability = "local"
+)
+
+// Defines values for Fallback.
+const (
+	FallbackKeyless Fallback = "keyless"
+	FallbackLocal   Fallback = "local"
+	FallbackRefuse  Fallback = "refuse"
+)
+
 // Defines values for FieldErrorCode.
 const (
 	FieldErrorCodeComputedField    FieldErrorCode = "computed_field"
@@ -94,6 +107,7 @@ const (
 	ProblemCodeMethodNotAllowed      ProblemCode = "method_not_allowed"
 	ProblemCodeMisdirectedRequest    ProblemCode = "misdirected_request"
 	ProblemCodeNotFound              ProblemCode = "not_found"
+	ProblemCodeNotReplicated         ProblemCode = "not_replicated"
 	ProblemCodeOrderTooLarge         ProblemCode = "order_too_large"
 	ProblemCodeOutcomeUnknown        ProblemCode = "outcome_unknown"
 	ProblemCodeOverloaded            ProblemCode = "overloaded"
@@ -122,6 +136,20 @@ const (
 	StatusCancelled Status = "cancelled"
 	StatusPlaced    Status = "placed"
 )
+
+// Acknowledgement defines model for Acknowledgement.
+type Acknowledgement struct {
+	// Ack Where an order is known to be: local (on the service's disk), kafka (committed in Kafka as well).
+	Ack Durability `json:"ack"`
+
+	// Else What a request gets when Kafka does not confirm its order: local (the order is answered all the same), keyless (a 503 if the request can be repeated), refuse (a 503).
+	Else Fallback `json:"else,omitempty,omitzero"`
+
+	// Wait How long to wait for Kafka. Left out with local.
+	//
+	// Examples: 1s
+	Wait string `json:"wait,omitempty,omitzero"`
+}
 
 // Class What kind of failure an error of Kafka is.
 type Class string
@@ -247,6 +275,12 @@ type DraftLine struct {
 	// Examples: 255
 	UnitPrice int64 `json:"unit_price"`
 }
+
+// Durability Where an order is known to be: local (on the service's disk), kafka (committed in Kafka as well).
+type Durability string
+
+// Fallback What a request gets when Kafka does not confirm its order: local (the order is answered all the same), keyless (a 503 if the request can be repeated), refuse (a 503).
+type Fallback string
 
 // FieldErrorCode The rule that was broken. Left out if it has no name.
 //
@@ -554,6 +588,8 @@ type Publication struct {
 
 // Report defines model for Report.
 type Report struct {
+	Acks Acknowledgement `json:"acks"`
+
 	// Backlog Messages to be published, those that wait included.
 	//
 	// Examples: 0
@@ -696,6 +732,9 @@ type ListOrdersParams struct {
 type PlaceOrderParams struct {
 	// IdempotencyKey 1 to 255 visible ASCII characters, the caller's own name for this request. Keys belong to their caller.
 	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// Prefer durability=kafka asks that the answer comes when the message is committed in Kafka (RFC 7240). If Kafka does not confirm it in time, the answer is a 503 not_replicated. Other preferences are ignored.
+	Prefer string `json:"Prefer,omitempty,omitzero"`
 }
 
 // ListDigestsParams defines parameters for ListDigests.
@@ -708,6 +747,9 @@ type ListDigestsParams struct {
 type CancelOrderParams struct {
 	// IdempotencyKey 1 to 255 visible ASCII characters, the caller's own name for this request. They are of one order and one caller.
 	IdempotencyKey string `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// Prefer durability=kafka asks that the answer comes when the message is committed in Kafka (RFC 7240). If Kafka does not confirm it in time, the answer is a 503 not_replicated. Other preferences are ignored.
+	Prefer string `json:"Prefer,omitempty,omitzero"`
 }
 
 // ListWaitingParams defines parameters for ListWaiting.
@@ -752,12 +794,13 @@ func (c *Client) ListOrders(ctx context.Context, params ListOrdersParams) (clien
 
 // PlaceOrder: Place an order.
 //
-// The answer comes when the order and its message are on disk. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
+// The answer comes when the order and its message are on disk, or if the service or the request says so, when the message is committed in Kafka as well; Order-Durability tells. With an Idempotency-Key the request may be repeated for 30 days: the first order is answered again, with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with any key or none, by anybody. With neither, a request whose answer was lost may have placed an order. Requests are compared as values: white space, the order of members and the spelling of numbers, texts and times do not matter.
 //
 //	POST /v1/orders
 func (c *Client) PlaceOrder(ctx context.Context, params PlaceOrderParams, body OrderDraft) (client.Answer[PlacedOrder], error) {
 	r := client.NewRequest(http.MethodPost, 201, "/v1/orders")
 	r.Header("Idempotency-Key", params.IdempotencyKey)
+	r.Header("Prefer", params.Prefer)
 	r.Body = body
 	return client.Do[PlacedOrder](ctx, c.Client, r)
 }
@@ -787,6 +830,7 @@ func (c *Client) GetOrder(ctx context.Context, id string) (client.Answer[PlacedO
 func (c *Client) CancelOrder(ctx context.Context, id string, params CancelOrderParams, body OrderCancellation) (client.Answer[PlacedOrder], error) {
 	r := client.NewRequest(http.MethodPost, 200, "/v1/orders/%s/cancel", id)
 	r.Header("Idempotency-Key", params.IdempotencyKey)
+	r.Header("Prefer", params.Prefer)
 	r.Body = body
 	return client.Do[PlacedOrder](ctx, c.Client, r)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/order/admission"
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/keyapi"
@@ -36,6 +37,7 @@ type Config struct {
 	Guard    *auth.Guard        // decides who may do what
 	Limiter  *ratelimit.Limiter
 	Gate     *admission.Gate // admits placements
+	Acks     *ack.Acks       // decides when answers leave
 	Logger   zerolog.Logger
 }
 
@@ -89,7 +91,8 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 			panic(http.ErrAbortHandler)
 		}
 		p := problemOf(err)
-		if p.Status >= http.StatusInternalServerError && p.Code != web.CodeOverloaded { // an overload is not a failure
+		// An overload is not a failure, and that Kafka is away is in the log already.
+		if p.Status >= http.StatusInternalServerError && p.Code != web.CodeOverloaded && p.Code != codeNotReplicated {
 			a.failures.Log(r, p.Status, err)
 		}
 		problem.Write(w, r, p)

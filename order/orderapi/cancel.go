@@ -3,6 +3,8 @@ package orderapi
 import (
 	"net/http"
 
+	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/shared/web"
 )
 
@@ -42,6 +44,11 @@ func (a *api) cancel(w http.ResponseWriter, r *http.Request) error {
 	pass.Placed()
 	if err != nil {
 		return err
+	}
+	if _, err = a.acknowledge(w, r, ack.Answer{
+		Slot: cancelled.MessageSlot, Published: cancelled.Message == order.Published, Repeatable: key != "",
+	}); err != nil {
+		return afterwards(err, id)
 	}
 	if cancelled.Replayed {
 		w.Header().Set(headerReplayed, "true")

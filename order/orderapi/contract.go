@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
@@ -72,6 +73,26 @@ func keyParameter(says string) openapi.Parameter {
 	}
 }
 
+var (
+	preferParameter = openapi.Parameter{
+		Name: headerPrefer,
+		Says: "durability=kafka asks that the answer comes when the message is committed in Kafka (RFC 7240). If " +
+			"Kafka " +
+			"does not confirm it in time, the answer is a 503 not_replicated. Other preferences are ignored.",
+		Schema: &openapi.Schema{Type: "string", Examples: []any{"durability=kafka"}},
+	}
+	durabilityHeader = openapi.Header{
+		Name: headerDurability, Required: true,
+		Says: "Where the message is known to be: on the service's disk (local), or committed in Kafka as well " +
+			"(kafka).",
+		Schema: openapi.Enum("kafka", "local"),
+	}
+	appliedHeader = openapi.Header{
+		Name: headerApplied, Says: "durability=kafka, when the request preferred that. Left out otherwise.",
+		Schema: openapi.Enum("durability=kafka"),
+	}
+)
+
 func cancellationBody() openapi.Named {
 	body := askedSchema(event.CancellationFields)
 	body.Description = "Why an order is cancelled."
@@ -86,6 +107,11 @@ func closedSets() []openapi.Closed {
 			"an operator decides), discarded (given up by an operator).", order.States()...),
 		openapi.ClosedSet("What became of an order: placed, cancelled.", order.Statuses()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
+		openapi.ClosedSet("Where an order is known to be: local (on the service's disk), kafka (committed in Kafka as "+
+			"well).", ack.Durabilities()...),
+		openapi.ClosedSet("What a request gets when Kafka does not confirm its order: local (the order is answered "+
+			"all "+
+			"the same), keyless (a 503 if the request can be repeated), refuse (a 503).", ack.Fallbacks()...),
 		openapi.ClosedSet(
 			"The state of the relay's connection to Kafka: idle (no relay runs), connecting, waiting (for other "+
 				"programs' transactions to end, see held_back), up, down (disconnected; the relay keeps trying), "+
@@ -135,14 +161,16 @@ func operations() map[string]openapi.Operation {
 	return map[string]openapi.Operation{
 		"POST /v1/orders": {
 			ID: "placeOrder", Summary: "Place an order.",
-			Description: "The answer comes when the order and its message are on disk. With an Idempotency-Key the " +
+			Description: "The answer comes when the order and its message are on disk, or if the service or the " +
+				"request says so, when the message is committed in Kafka as well; Order-Durability tells. With an " +
+				"Idempotency-Key the " +
 				"request may be repeated for 30 days: the first order is answered again, " +
 				"with Idempotent-Replayed. A request with a source and a reference may be repeated for ever, with " +
 				"any key or none, by anybody. With neither, a request whose answer was lost may have placed an " +
 				"order. " +
 				"Requests are compared as values: white space, the order of members and the spelling of numbers, " +
 				"texts and times do not matter.",
-			Headers: []openapi.Parameter{keyParameter("Keys belong to their caller.")},
+			Headers: []openapi.Parameter{keyParameter("Keys belong to their caller."), preferParameter},
 			Body:    orderBody(), BodyExample: exampleDraft, Status: http.StatusCreated, Answer: placedOrder{},
 			AnswerExample: justPlaced(),
 			AnswerHeaders: []openapi.Header{
@@ -151,6 +179,7 @@ func operations() map[string]openapi.Operation {
 						Examples: []any{"/v1/orders/" + exampleOrder.ID}}},
 				{Name: headerReplayed, Says: "true, when the order was placed by an earlier request. Left out " +
 					"otherwise.", Schema: openapi.Enum("true")},
+				durabilityHeader, appliedHeader,
 			},
 			Problems: []problem.Kind{
 				problem.KindMalformedJSON,
@@ -160,6 +189,7 @@ func operations() map[string]openapi.Operation {
 				kindReferenceTaken,
 				kindOrderTooLarge,
 				kindOverloaded,
+				kindNotReplicated,
 				problem.KindOutcomeUnknown,
 				problem.KindDiskFull,
 				problem.KindReadOnly,
@@ -204,17 +234,18 @@ func operations() map[string]openapi.Operation {
 				"once. With an Idempotency-Key the request may be repeated: it is answered again, with " +
 				"Idempotent-Replayed. Without the key that cancelled the order, a request for a cancelled order is a " +
 				"409. The order as it was placed, its message and the answers to its placement stay as they are.",
-			Path: id, Headers: []openapi.Parameter{keyParameter("They are of one order and one caller.")},
+			Path: id, Headers: []openapi.Parameter{keyParameter("They are of one order and one caller."),
+				preferParameter},
 			Body: cancellationBody(), BodyOptional: true,
 			BodyExample: map[string]string{"reason": cancelled().Reason},
 			Answer:      placedOrder{}, AnswerExample: cancelled(),
 			AnswerHeaders: []openapi.Header{openapi.Fresh()[0], {
 				Name: headerReplayed, Says: "true, when an earlier request with the same key cancelled the order. " +
 					"Left out otherwise.", Schema: openapi.Enum("true"),
-			}},
+			}, durabilityHeader, appliedHeader},
 			Problems: append([]problem.Kind{
 				problem.KindMalformedJSON, kindInvalidKey, kindInvalidCancellation, kindAlreadyCancelled,
-				kindOverloaded,
+				kindOverloaded, kindNotReplicated,
 				problem.KindOutcomeUnknown, problem.KindDiskFull, problem.KindReadOnly, problem.KindCorrupt,
 			}, missing...),
 		},
@@ -227,7 +258,7 @@ func operations() map[string]openapi.Operation {
 			Query: []openapi.Parameter{openapi.Cursor()}, Answer: digestsAnswer{}, AnswerHeaders: plain,
 		},
 		"GET /v1/outbox": {ID: "getOutbox", Summary: "The state of the outbox, and its newest incidents.",
-			Answer: outbox.Report{}, AnswerHeaders: plain},
+			Answer: Report{}, AnswerHeaders: plain},
 		"POST /v1/outbox/partitions": {
 			ID: "growPartitions", Summary: "Spread new messages over more partitions.",
 			Description: "For when partitions were added to the topic. Messages from the next sequence number on go " +

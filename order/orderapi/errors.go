@@ -6,10 +6,14 @@ import (
 	"net/http"
 
 	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/order/admission"
+	"ordertally/shared/uuidv7"
 	"ordertally/shared/web"
 	"ordertally/shared/web/problem"
 )
+
+const codeNotReplicated = "not_replicated"
 
 // The kinds of problems of this API, besides those of the shared packages.
 var (
@@ -52,6 +56,11 @@ var (
 		Code:   string(order.CodeAlreadyCancelled),
 		Says:   "Another request cancelled the order. Repeating does not help.",
 	}
+	kindNotReplicated = problem.Kind{Status: http.StatusServiceUnavailable, Code: codeNotReplicated,
+		Says: "The request took effect and its message will be published, but Kafka did not confirm it in time. With " +
+			"an Idempotency-Key, or a source and a reference, repeat it after Retry-After; otherwise do not. " +
+			"instance " +
+			"is the order's path."}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded,
 		Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
@@ -121,6 +130,17 @@ func problemOf(err error) problem.Problem {
 			"request later.")
 	}
 	return problem.Internal()
+}
+
+// afterwards returns err, which came after the request took effect, as the client gets it.
+func afterwards(err error, id uuidv7.ID) error {
+	e, ok := errors.AsType[*ack.NotReplicated](err)
+	if !ok {
+		return err
+	}
+	p := kindNotReplicated.New(e.Error())
+	p.RetryAfter, p.Instance = e.RetryAfter(), pathOf(id)
+	return p
 }
 
 func refused(r *order.Rejection) problem.Problem {

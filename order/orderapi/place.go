@@ -5,8 +5,10 @@ import (
 	"net/http"
 
 	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/order/admission"
 	"ordertally/shared/auth"
+	"ordertally/shared/uuidv7"
 	"ordertally/shared/web"
 )
 
@@ -37,13 +39,24 @@ func (a *api) place(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Location", "/v1/orders/"+placed.ID.String())
+	durability, err := a.acknowledge(w, r, ack.Answer{
+		Slot: placed.Slot, Published: placed.Publication.State == order.Published, Repeatable: placed.Repeatable,
+	})
+	if err != nil {
+		return afterwards(err, placed.ID)
+	}
+	if durability == ack.Kafka {
+		placed.Publication = confirmed(placed.Publication)
+	}
+	w.Header().Set("Location", pathOf(placed.ID))
 	if placed.Replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
 	web.WriteJSON(w, http.StatusCreated, appendPlaced(nil, &placed.Stored))
 	return nil
 }
+
+func pathOf(id uuidv7.ID) string { return "/v1/orders/" + id.String() }
 
 // origin returns where a request comes from.
 func origin(r *http.Request) order.Origin {

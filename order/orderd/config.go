@@ -3,6 +3,7 @@ package orderd
 import (
 	"time"
 
+	"ordertally/order/ack"
 	"ordertally/order/admission"
 	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
@@ -24,6 +25,7 @@ type Config struct {
 	// start without it afterwards.
 	Fork bool `name:"fork"`
 
+	Ack       ack.Config            `embed:""`
 	Admission admission.Config      `embed:"" prefix:"admission-"`
 	Outbox    outbox.Config         `embed:"" prefix:"outbox-"`
 	Relay     outbox.RelayConfig    `embed:"" prefix:"outbox-"`

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ordertally/order/ack"
 	"ordertally/order/admission"
 	"ordertally/shared/auth/ratelimit"
 	"ordertally/shared/event"
@@ -65,6 +66,7 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 		},
 		OutboxRetention:      168 * time.Hour,
 		IdempotencyRetention: 720 * time.Hour,
+		Ack:                  ack.Config{Ack: ack.Local, Else: ack.AnswerLocal, Wait: time.Second},
 		Admission:            admission.Config{Latency: 15 * time.Millisecond, FreeDisk: 16 << 20},
 	}
 	var got Config
@@ -175,6 +177,9 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 		{func(c *Config) { c.Publisher.TransactionTimeout = time.Second },
 			"transaction-timeout: 1s is not between 3s and 15m0s"},
 		{func(c *Config) { c.Publisher.TransactionTimeout = time.Hour }, "transaction-timeout: 1h0m0s is not between"},
+		{func(c *Config) { c.Ack.Ack = "disk" }, `ack: "disk" is neither local nor kafka`},
+		{func(c *Config) { c.Ack.Else = "wait" }, `ack-else: "wait" is none of local, keyless, refuse`},
+		{func(c *Config) { c.Ack.Wait = time.Minute }, "ack-wait: 1m0s is not between 10ms and 30s"},
 		{func(c *Config) { c.IdempotencyRetention = -1 },
 			"idempotency-retention: -1ns is not between 1m0s and 876000h0m0s"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/order/admission"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
@@ -91,13 +92,16 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	base.Part("admission", gate.Run, nil)
 	base.Health.Register("free disk", gate.CheckDisk, telemetry.Ready)
 
+	acks := ack.New(c.Ack, box, registry)
+	base.Health.RegisterNote("ack", telemetry.Ready, acks.Note)
+
 	orders, err := order.NewOrders(store, clock.System{})
 	if err != nil {
 		return nil, err
 	}
 	return orderapi.New(orderapi.Config{
 		Orders: orders, Store: store, Outbox: box, Recovery: recovery, Topic: c.Topic, Guard: base.Guard,
-		Limiter: base.Limiter, Gate: gate, Logger: logger,
+		Limiter: base.Limiter, Gate: gate, Acks: acks, Logger: logger,
 	}), nil
 }
 

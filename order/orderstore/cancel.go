@@ -72,7 +72,9 @@ func (s *Store) Cancel(ctx context.Context, r *order.CancelRequest) (order.Cance
 				return err
 			}
 		}
-		cancelled.Stored, err = s.get(tx.Tx, r.ID)
+		if cancelled.Stored, err = s.get(tx.Tx, r.ID); err == nil {
+			cancelled.Message, cancelled.MessageSlot, err = s.cancellationStatus(tx.Tx, r.ID)
+		}
 		if cancelled.Replayed {
 			return boltdb.Refuse(err)
 		}
@@ -85,6 +87,16 @@ func (s *Store) Cancel(ctx context.Context, r *order.CancelRequest) (order.Cance
 		s.cancelled.Inc()
 	}
 	return cancelled, nil
+}
+
+// cancellationStatus returns how far the message of a cancelled order's cancellation got, and its slot.
+func (s *Store) cancellationStatus(tx *bbolt.Tx, id uuidv7.ID) (order.State, uint64, error) {
+	c, err := readCancellation(tx, id)
+	if err != nil {
+		return "", 0, err
+	}
+	status, err := s.outbox.Status(tx, c.message.slot)
+	return states[status.State], status.Slot, err
 }
 
 // cancelledBefore reports whether the request cancelled the order earlier, possibly in the same group (rule G1).

@@ -118,7 +118,8 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 				Publication: order.Publication{State: order.Pending, Attempts: new(int)},
 			},
 		}
-		return s.insert(tx, id, r, headers)
+		placed.Slot, err = s.insert(tx, id, r, headers)
+		return err
 	})
 	if err != nil {
 		return order.Placed{}, writeError("place order", err)
@@ -197,16 +198,18 @@ func (s *Store) find(tx *boltdb.Tx, bucket, key []byte, hash order.RequestHash, 
 	return order.Placed{Stored: stored, Replayed: true}, err
 }
 
-func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, headers []cloudevent.Header) error {
+// insert stores an order and returns the slot of its message.
+func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, headers []cloudevent.Header) (slot uint64,
+	err error) {
 	event.SetID(r.Payload, id)
 	subject := id.String()
 	created := message{kind: event.TypeCreated, id: s.ids.Next()}
-	slot, err := s.outbox.Append(tx, outbox.Message{
+	slot, err = s.outbox.Append(tx, outbox.Message{
 		ID: created.id, Key: []byte(subject), Type: created.kind, Subject: subject, Schema: event.SchemaCreated,
 		ContentType: event.ContentType, Time: r.PlacedAt, Headers: headers, Value: r.Payload,
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	created.slot = slot
 	orders := tx.Bucket(ordersBucket)
@@ -215,28 +218,28 @@ func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, headers []
 		message: created, placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, payload: r.Payload,
 	}
 	if err := orders.Put(id[:], encodeRow(id[:], &placed)); err != nil {
-		return err
+		return 0, err
 	}
 	if r.CustomerID != "" {
 		if err := tx.Bucket(customersBucket).Put(indexEntry(r.CustomerID, id)); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if r.Reference != "" {
 		if err := tx.Bucket(referencesBucket).Put(indexEntry(r.Reference, id)); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if r.Source != "" {
 		key := sourceKey(r.Source, r.Reference)
 		if err := tx.Bucket(sourcesBucket).Put(key, codec.Seal(key, id[:])); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if r.Key.IsZero() {
-		return nil
+		return slot, nil
 	}
-	return putKey(tx, r.Key, id, id)
+	return slot, putKey(tx, r.Key, id, id)
 }
 
 // Get implements order.Store.
@@ -293,6 +296,7 @@ func (s *Store) stored(tx *bbolt.Tx, id uuidv7.ID, r row) (order.Stored, error) 
 		Payload:     append([]byte(nil), r.payload...),
 		PlacedBy:    r.placedBy,
 		Publication: order.Publication{State: states[status.State], Attempts: attempts(status), At: status.At},
+		Slot:        status.Slot,
 	}
 	if stored.Publication.State == order.Waiting {
 		stored.Publication.State = order.Pending

@@ -54,6 +54,11 @@ func writeStatus(out io.Writer, r *orders.Report, waiting []orders.WaitingMessag
 	if r.HeldBack.Text != "" {
 		line("", "%s", r.HeldBack.Text)
 	}
+	if r.Acks.Ack == orders.DurabilityKafka {
+		line("answers", "when committed in Kafka; after %s, or while Kafka is away: %s", r.Acks.Wait, r.Acks.Else)
+	} else {
+		line("answers", "when on the disk")
+	}
 	line("backlog", "%d, of which %d wait for another attempt", r.Backlog, r.Waiting)
 	for i := range waiting {
 		if m := &waiting[i]; !m.Behind {

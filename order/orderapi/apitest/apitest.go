@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/order/admission"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderstore"
@@ -40,6 +41,9 @@ type Service struct {
 
 	// Keys of the running service. While there are none, no request needs one. Make them before the first request.
 	Keys *auth.Keys
+
+	// Ack says when orders are answered. Set it before Start.
+	Ack ack.Config
 
 	// Limits are the limits of requests. Set them before Start.
 	Limits ratelimit.Config
@@ -105,6 +109,7 @@ func (s *Service) Start() {
 		Orders: placement, Store: store, Outbox: box, Recovery: recovery, Topic: event.Topic, Logger: zerolog.Nop(),
 		Guard:   &auth.Guard{Keys: s.Keys},
 		Limiter: ratelimit.New(s.Limits, prometheus.NewRegistry()), Gate: admission.Unlimited(),
+		Acks: ack.New(s.Ack, box, prometheus.NewRegistry()),
 	}))
 	handler = openapitest.Check(s.t, orderapi.Document(), handler)
 	if s.Wrap != nil {
