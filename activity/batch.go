@@ -19,6 +19,9 @@ type Batch struct {
 	// moment is known.
 	Through time.Time
 	Read    time.Time // when its records were read
+	// Forgotten has the first offset that was left in each partition whose beginning the topic had forgotten when it
+	// was read for the first time.
+	Forgotten map[int32]int64
 }
 
 // Cover is a run of slots, both ends included, that are covered without counting anything.
@@ -69,8 +72,11 @@ type Checkpoint struct {
 
 // AsOf says which messages an answer contains.
 type AsOf struct {
-	At    time.Time          // when the last batch was applied; zero if none was
-	Event time.Time          // the latest time of a counted event; zero if none was counted
+	At    time.Time // when the last batch was applied; zero if none was
+	Event time.Time // the latest time of a counted event; zero if none was counted
+	// Since is zero if the topic had its beginning when it was read. Otherwise it had forgotten records from before
+	// Since, and figures of events before it may be incomplete.
+	Since time.Time
 	Next  map[int32]Position // every record before these is decided or passed over
 }
 

@@ -11,6 +11,9 @@ const (
 	CodeInvalidRange    Code = "invalid_range"
 	CodeRangeTooLong    Code = "range_too_long"
 	CodeOffQuarterHour  Code = "off_quarter_hour"
+	CodeNoRebuild       Code = "no_rebuild"
+	CodeRebuildBehind   Code = "rebuild_behind"
+	CodeNotRebuildable  Code = "not_rebuildable"
 )
 
 // Error says why a question cannot be answered as it was asked.

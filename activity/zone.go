@@ -73,6 +73,9 @@ func (z Zone) At(wall time.Time) time.Time {
 	return before
 }
 
+// Starts returns when a day begins: at midnight, or later if the zone's clocks skip that.
+func (z Zone) Starts(day Date) time.Time { return z.At(time.Unix(int64(day)*secondsPerDay, 0).UTC()) }
+
 // moment is what the local clock shows.
 type moment struct {
 	date   Date

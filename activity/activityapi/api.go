@@ -44,11 +44,27 @@ type Progress interface {
 	Applied() <-chan struct{}
 }
 
+// Rebuilder counts an activity again from the beginning of its topic. rebuild.Rebuilder implements it. It is safe for
+// concurrent use. Errors may be an *activity.Error.
+type Rebuilder interface {
+	// Begin begins a rebuild. It is no error if one is under way.
+	Begin(ctx context.Context, d parked.Decision) error
+	// Status returns how far the rebuild is. When it has caught up that has the days in a zone that differ, at most
+	// limit.
+	Status(ctx context.Context, zone activity.Zone, limit int) (activity.RebuildStatus, error)
+	// Swap answers with what was counted again from now on. It returns since when: zero for always.
+	Swap(ctx context.Context, d parked.Decision) (since time.Time, err error)
+	// Discard gives up what was counted again.
+	Discard(ctx context.Context, d parked.Decision) error
+}
+
 // Activity is one activity that the API serves.
 type Activity struct {
 	activity.Definition
 	Statistics Statistics
 	Progress   Progress
+	// Rebuild counts the activity again.
+	Rebuild Rebuilder
 	// Ledger returns one of the activity's ledgers. Ledgers returns how much waits in them.
 	Ledger  func(activity.Ledger) *parked.Ledger[activity.Kept]
 	Ledgers func(context.Context) (activity.Ledgers, error)
@@ -173,6 +189,7 @@ func (a *API) routes() []web.Route {
 		},
 		{Method: http.MethodGet, Path: "/v1/activities/{activity}/live", Scope: auth.StatsRead, Handler: a.live},
 	}
+	routes = append(routes, a.rebuildRoutes()...)
 	keys := keyapi.API{Guard: a.guard, Program: "activity", Logger: a.logger}
 	routes = append(routes, keys.Routes(a.handle)...)
 	ledgers := a.ledgerAPIs()

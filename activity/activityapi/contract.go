@@ -143,6 +143,7 @@ func operations(defs []activity.Definition) map[string]openapi.Operation {
 			all[key] = op
 		}
 	}
+	maps.Copy(all, rebuildOperations())
 	maps.Copy(all, keyapi.Operations())
 	ledgers := (&API{}).ledgerAPIs()
 	maps.Copy(all, ledgers[0].AuditOperation())

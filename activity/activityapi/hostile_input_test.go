@@ -194,6 +194,11 @@ func (h *hostile) input() {
 	} {
 		h.Add(path, 400, "invalid_parameter", h.get(own+path))
 	}
+	h.Add("two zones of a rebuild", 400, "invalid_parameter", h.get(own+"/rebuild?tz=UTC&tz=UTC"))
+	for _, path := range []string{"/rebuild", "/rebuild/swap", "/rebuild/discard"} {
+		h.Add("a parameter: "+path, 400, "invalid_parameter", h.post("POST "+own+path+"?now=true", oneBody))
+		h.Add("a filter: "+path, 422, "invalid_decision", h.post("POST "+own+path, `{"reason":"x","all":true}`))
+	}
 	h.Add("a parameter of the list", 400, "invalid_parameter", h.get("/v1/activities?activity=ORDER_CANCELLED"))
 	for _, path := range []string{
 		"/days/1971-06-01?tz=Africa/Monrovia", "/days/0000-01-01?tz=Europe/London",

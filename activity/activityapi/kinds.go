@@ -25,6 +25,12 @@ var refusals = map[activity.Code]problem.Kind{
 		Says: "On that day the zone's offset from UTC is not a multiple of a quarter hour, or its clocks changed " +
 			"inside one. A range has its other days.",
 	},
+	activity.CodeNoRebuild: {Status: http.StatusNotFound, Code: string(activity.CodeNoRebuild),
+		Says: "The activity is not being counted again."},
+	activity.CodeRebuildBehind: {Status: http.StatusConflict, Code: string(activity.CodeRebuildBehind),
+		Says: "The rebuild has not read as far as the activity yet."},
+	activity.CodeNotRebuildable: {Status: http.StatusConflict, Code: string(activity.CodeNotRebuildable),
+		Says: "The activity was read from several topics, so its topic has only a part of it."},
 }
 
 // refused returns the kinds of problem of codes.

@@ -24,6 +24,7 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"GET days": auth.StatsRead, "GET days/{day}": auth.StatsRead, "GET days/{day}/minutes": auth.StatsRead,
 		"GET live":                  auth.StatsRead,
 		"GET messages/{message_id}": auth.StatsRead, "GET digests": auth.OpsRead, "GET audit": auth.OpsRead,
+		"GET rebuild": auth.OpsRead,
 	} {
 		want[route[:4]+"/v1/activities/{activity}/"+route[4:]] = scope
 	}
@@ -36,6 +37,9 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		for _, verb := range []string{verb, "discard"} {
 			want["POST "+base+"/"+verb], want["POST "+base+entry+"/"+verb] = auth.OpsWrite, auth.OpsWrite
 		}
+	}
+	for _, verb := range []string{"", "/swap", "/discard"} {
+		want["POST /v1/activities/{activity}/rebuild"+verb] = auth.OpsWrite
 	}
 	authtest.Routes(t, (&API{}).routes(), want)
 }

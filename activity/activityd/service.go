@@ -12,6 +12,7 @@ import (
 	"ordertally/activity/activityapi"
 	"ordertally/activity/activitystore"
 	"ordertally/activity/ingest"
+	"ordertally/activity/rebuild"
 	"ordertally/shared/clock"
 	"ordertally/shared/parked"
 	"ordertally/shared/service"
@@ -68,13 +69,13 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 		} else { // the others must work without a topic that does not exist yet
 			base.Health.RegisterNote("kafka "+def.Name, telemetry.Ready, in.Note)
 		}
+		decode := func(p *activity.Parked) (activity.Message, *activity.Poison) { return ingest.Decode(&def, p) }
+		again := rebuild.New(rebuild.Config{Definition: def, Store: store, Live: in, Reading: c.Reading(&def),
+			Decode: decode, Logger: base.Logger})
+		base.Part("rebuild "+def.Name, again.Run, nil)
 		counted = append(counted, activityapi.Activity{
-			Definition: def, Statistics: store, Progress: in, Ledgers: store.Ledgers,
-			Ledger: func(name activity.Ledger) *parked.Ledger[activity.Kept] {
-				return store.Ledger(name, func(p *activity.Parked) (activity.Message, *activity.Poison) {
-					return ingest.Decode(&def, p)
-				})
-			},
+			Definition: def, Statistics: store, Progress: in, Rebuild: again, Ledgers: store.Ledgers,
+			Ledger: func(name activity.Ledger) *parked.Ledger[activity.Kept] { return store.Ledger(name, decode) },
 		})
 	}
 	api := activityapi.New(activityapi.Config{

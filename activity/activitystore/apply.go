@@ -20,7 +20,7 @@ import (
 func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error) {
 	var verdicts []activity.Verdict
 	err := s.db.Write(ctx, func(tx *boltdb.Tx) error {
-		root := tx.Bucket(s.name)
+		root := s.root(tx.Tx)
 		now := s.options.Clock.Now().UTC()
 		return updateState(root, func(st *state) error {
 			known, err := readPositions(s.positions(root))
@@ -34,6 +34,7 @@ func (s *Store) Apply(ctx context.Context, batch *activity.Batch) ([]activity.Ve
 			}
 			crashpoint.Here("activity.counted")
 			st.At, st.Event = now, latest(st.Event, batch.Messages, verdicts)
+			st.noteForgotten(batch)
 			for _, name := range activity.AllLedgers() {
 				if err := s.keep(root, name, kept[name], now, st); err != nil {
 					return err

@@ -41,9 +41,24 @@ func Check(r *boltdb.Record) error {
 	if r.Tx != nil {
 		root = r.Tx.Bucket(r.Path[0])
 	}
-	if len(r.Path) == 1 {
-		if r.IsBucket {
-			return known(r.Key, append(buckets(), keyReading)...) // the last is made when reading begins
+	path := r.Path[1:]
+	if len(path) > 0 && string(path[0]) == string(bucketReplaced) {
+		return nil // it is not used any more
+	}
+	if len(path) > 0 && string(path[0]) == string(bucketRebuild) {
+		path = path[1:]
+		if root != nil {
+			root = root.Bucket(bucketRebuild)
+		}
+	}
+	return checkBelow(r, path, root)
+}
+
+// checkBelow checks what is below the bucket of an activity, or of its rebuild. path leads on from there.
+func checkBelow(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
+	if len(path) == 0 {
+		if r.IsBucket { // some are made when they are needed
+			return known(r.Key, append(buckets(), keyReading, bucketRebuild, bucketReplaced)...)
 		}
 		text, err := codec.Unseal(r.Key, r.Value)
 		if err == nil && !json.Valid(text) {
@@ -51,17 +66,17 @@ func Check(r *boltdb.Record) error {
 		}
 		return err
 	}
-	if string(r.Path[1]) == string(bucketInbox) {
+	if string(path[0]) == string(bucketInbox) {
 		var box *bbolt.Bucket
 		if root != nil {
 			box = root.Bucket(bucketInbox)
 		}
-		return inbox.Check(r, r.Path[2:], box)
+		return inbox.Check(r, path[1:], box)
 	}
 	if r.IsBucket {
-		return checkBucket(r, root)
+		return checkBucket(r, path, root)
 	}
-	return checkRecord(r, root)
+	return checkRecord(r, path, root)
 }
 
 // buckets are those of an activity.
@@ -109,13 +124,13 @@ func namesOf(root *bbolt.Bucket) (called names, err error) {
 	return called, readJSON(keyNames, sealed, &called)
 }
 
-func checkBucket(r *boltdb.Record, root *bbolt.Bucket) error {
+func checkBucket(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
 	switch {
-	case len(r.Path) == 2 && string(r.Path[1]) == string(bucketIndexes):
+	case len(path) == 1 && string(path[0]) == string(bucketIndexes):
 		return known(r.Key, ledgerBuckets()...)
-	case len(r.Path) == 3 && string(r.Path[1]) == string(bucketIndexes):
+	case len(path) == 2 && string(path[0]) == string(bucketIndexes):
 		return known(r.Key, bucketAges, bucketIDs, bucketOverflow)
-	case len(r.Path) == 2 && known(r.Path[1], append(ledgerBuckets(), bucketPositions)...) == nil:
+	case len(path) == 1 && known(path[0], append(ledgerBuckets(), bucketPositions)...) == nil:
 		if root == nil {
 			return nil
 		}
@@ -128,11 +143,11 @@ func checkBucket(r *boltdb.Record, root *bbolt.Bucket) error {
 	return errors.New("no bucket belongs there")
 }
 
-func checkRecord(r *boltdb.Record, root *bbolt.Bucket) error {
-	if known(r.Path[1], ledgerBuckets()...) == nil {
-		return checkKept(r, root)
+func checkRecord(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
+	if known(path[0], ledgerBuckets()...) == nil {
+		return checkKept(r, path, root)
 	}
-	switch string(r.Path[1]) {
+	switch string(path[0]) {
 	case string(bucketBins):
 		bin, err := parseBinKey(r.Key)
 		if err != nil {
@@ -146,7 +161,7 @@ func checkRecord(r *boltdb.Record, root *bbolt.Bucket) error {
 		_, err = decodeTotals(r.Key, bin.partition, r.Value)
 		return err
 	case string(bucketIndexes):
-		return checkIndexed(r, root)
+		return checkIndexed(r, path, root)
 	case string(bucketPositions):
 		if len(r.Key) != 4 {
 			return boltdb.ErrCorrupt
@@ -158,7 +173,7 @@ func checkRecord(r *boltdb.Record, root *bbolt.Bucket) error {
 }
 
 // checkKept looks at a message of a ledger.
-func checkKept(r *boltdb.Record, root *bbolt.Bucket) error {
+func checkKept(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
 	if len(r.Key) == keptKeySize {
 		r.Name = "message " + entryID(r.Key)
 	}
@@ -166,7 +181,7 @@ func checkKept(r *boltdb.Record, root *bbolt.Bucket) error {
 	if err != nil || root == nil {
 		return err
 	}
-	index := root.Bucket(bucketIndexes).Bucket(r.Path[1])
+	index := root.Bucket(bucketIndexes).Bucket(path[0])
 	if index.Bucket(bucketAges).Get(ageKey(kept.At, r.Key)) == nil ||
 		kept.MessageID != "" && index.Bucket(bucketIDs).Get(idKey(kept.MessageID, r.Key)) == nil {
 		return fmt.Errorf("%w: it is missing in an index", boltdb.ErrCorrupt)
@@ -175,11 +190,11 @@ func checkKept(r *boltdb.Record, root *bbolt.Bucket) error {
 }
 
 // checkIndexed checks that the message exists to which an entry of an index leads.
-func checkIndexed(r *boltdb.Record, root *bbolt.Bucket) error {
+func checkIndexed(r *boltdb.Record, path [][]byte, root *bbolt.Bucket) error {
 	if _, err := codec.Unseal(r.Key, r.Value); err != nil {
 		return err
 	}
-	if len(r.Path) != 4 || string(r.Path[3]) == string(bucketOverflow) || root == nil {
+	if len(path) != 3 || string(path[2]) == string(bucketOverflow) || root == nil {
 		return nil
 	}
 	if len(r.Key) < keptKeySize {
@@ -188,7 +203,7 @@ func checkIndexed(r *boltdb.Record, root *bbolt.Bucket) error {
 	key := r.Key[len(r.Key)-keptKeySize:]
 	r.Name = "message " + entryID(key)
 	found := false
-	messages := root.Bucket(r.Path[2])
+	messages := root.Bucket(path[1])
 	err := messages.ForEachBucket(func(topic []byte) error {
 		found = found || messages.Bucket(topic).Get(key) != nil
 		return nil

@@ -31,8 +31,6 @@ type ledgerStore struct {
 	decode Decoder
 }
 
-func (s ledgerStore) root(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket(s.name) }
-
 // Messages implements parked.Store.
 func (s ledgerStore) Messages(tx *bbolt.Tx) *bbolt.Bucket {
 	return s.root(tx).Bucket([]byte(s.ledger)).Bucket(s.topic)

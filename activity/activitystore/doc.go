@@ -9,6 +9,9 @@
 //	<activity>/<ledger>/<topic>/<partition><offset><digest> -> one message of a ledger, see encodeKept
 //	<activity>/reading/<topic>                    -> JSON: where the run began that has not ended in order
 //	<activity>/declared                           -> JSON: what its measures and dimensions mean, by name
+//	<activity>/rebuild/...                        -> the same once more, of an activity that is counted again
+//	<activity>/rebuild/rebuild                    -> JSON: since when, by whom, and how the activity was declared
+//	<activity>/replaced/<number>/...              -> buckets that are dropped in steps
 //	<activity>/state                              -> JSON: time of the last batch, sizes of the ledgers
 //
 // Numbers in keys are big endian: 8 bytes for quarter hours and offsets, 4 for partitions. The key of a bin begins with

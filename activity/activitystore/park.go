@@ -138,7 +138,7 @@ func (s *Store) expire(root *bbolt.Bucket, name activity.Ledger, now time.Time, 
 func (s *Store) Ledgers(ctx context.Context) (activity.Ledgers, error) {
 	var sizes activity.Ledgers
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
-		root := tx.Bucket(s.name)
+		root := s.root(tx)
 		st, err := readState(root)
 		if err != nil {
 			return err

@@ -19,7 +19,10 @@ func (s *Store) Read(ctx context.Context, span activity.Span,
 	add func(activity.Quarter, *activity.Totals)) (activity.AsOf, error) {
 	var asOf activity.AsOf
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
-		root := tx.Bucket(s.name)
+		root := s.root(tx)
+		if root == nil {
+			return ErrNoRebuild
+		}
 		var err error
 		if asOf, err = s.asOf(root); err != nil {
 			return err
@@ -46,7 +49,7 @@ func (s *Store) asOf(root *bbolt.Bucket) (activity.AsOf, error) {
 		return activity.AsOf{}, err
 	}
 	next, err := readPositions(s.positions(root))
-	return activity.AsOf{At: st.At, Event: st.Event, Next: next}, err
+	return activity.AsOf{At: st.At, Event: st.Event, Since: st.since(), Next: next}, err
 }
 
 func scan(ctx context.Context, bins *bbolt.Bucket, span activity.Span,

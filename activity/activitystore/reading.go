@@ -96,7 +96,7 @@ func (s *Store) EndReading(ctx context.Context) error {
 // updateReading calls change with what the last run left, or nil, and stores what change returns. Nil removes it.
 func (s *Store) updateReading(ctx context.Context, change func(*bbolt.Bucket, *reading) (*reading, error)) error {
 	return s.db.Write(ctx, func(tx *boltdb.Tx) error {
-		root := tx.Bucket(s.name)
+		root := s.root(tx.Tx)
 		bucket, err := root.CreateBucketIfNotExists(keyReading)
 		if err != nil {
 			return err

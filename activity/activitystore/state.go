@@ -26,6 +26,56 @@ type state struct {
 	// Expired: messages the ledgers dropped past their retention.
 	Expired int64     `json:"expired,omitzero"`
 	Event   time.Time `json:"event,omitzero"` // the latest of those counted
+	// Starts is where reading began in the partitions whose beginning the topic had forgotten. Since is the time of the
+	// first record that was left there, in the partition where that is latest.
+	Starts map[int32]int64 `json:"starts,omitempty"`
+	Since  time.Time       `json:"since,omitzero"`
+	// Awaits are the partitions of Starts of which no record was read yet.
+	Awaits []int32 `json:"awaits,omitempty"`
+}
+
+// noteForgotten notes from when on the topic has records.
+func (st *state) noteForgotten(batch *activity.Batch) {
+	for partition, start := range batch.Forgotten {
+		if st.Starts == nil {
+			st.Starts = make(map[int32]int64)
+		}
+		st.Starts[partition] = start
+		if !slices.Contains(st.Awaits, partition) {
+			st.Awaits = append(st.Awaits, partition)
+		}
+	}
+	if len(st.Awaits) == 0 {
+		return
+	}
+	read := make(map[int32]time.Time)
+	note := func(partition int32, written time.Time) {
+		if first, found := read[partition]; !found || written.Before(first) {
+			read[partition] = written
+		}
+	}
+	for i := range batch.Messages {
+		note(batch.Messages[i].Partition, batch.Messages[i].Timestamp)
+	}
+	for i := range batch.Parked {
+		note(batch.Parked[i].Partition, batch.Parked[i].Timestamp)
+	}
+	st.Awaits = slices.DeleteFunc(st.Awaits, func(partition int32) bool {
+		first, found := read[partition]
+		if found && first.After(st.Since) {
+			st.Since = first.UTC()
+		}
+		return found
+	})
+}
+
+// since returns the time before which figures may be incomplete, or zero if the topic had its beginning when it was
+// read. While a partition has shown no record at all, that is the time of the last batch.
+func (st *state) since() time.Time {
+	if len(st.Awaits) > 0 {
+		return st.At
+	}
+	return st.Since
 }
 
 func readState(root *bbolt.Bucket) (state, error) {

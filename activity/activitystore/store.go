@@ -42,6 +42,7 @@ type Store struct {
 	name    []byte
 	topic   []byte
 	options Options
+	beside  bool // it is a rebuild: see Rebuild
 }
 
 // Format is that of an activity file.
@@ -73,6 +74,15 @@ func Open(ctx context.Context, db *boltdb.DB, def activity.Definition, options O
 	return s, nil
 }
 
+// root returns the bucket of the activity, or of its rebuild. It is nil if there is no rebuild.
+func (s *Store) root(tx *bbolt.Tx) *bbolt.Bucket {
+	root := tx.Bucket(s.name)
+	if s.beside && root != nil {
+		return root.Bucket(bucketRebuild)
+	}
+	return root
+}
+
 // create makes the buckets that are not there yet.
 func (s *Store) create(tx *bbolt.Tx) error {
 	paths := [][][]byte{{bucketBins}, {bucketInbox}, {bucketPositions, s.topic}, {bucketAudit}}
@@ -81,6 +91,9 @@ func (s *Store) create(tx *bbolt.Tx) error {
 	}
 	for _, path := range paths {
 		bucket, err := tx.CreateBucketIfNotExists(s.name)
+		if err == nil && s.beside {
+			bucket, err = bucket.CreateBucketIfNotExists(bucketRebuild)
+		}
 		for _, name := range path {
 			if err == nil {
 				bucket, err = bucket.CreateBucketIfNotExists(name)
@@ -90,7 +103,7 @@ func (s *Store) create(tx *bbolt.Tx) error {
 			return err
 		}
 	}
-	root := tx.Bucket(s.name)
+	root := s.root(tx)
 	if err := s.putNames(root); err != nil {
 		return err
 	}

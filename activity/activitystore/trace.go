@@ -23,7 +23,7 @@ var stateIn = map[activity.Ledger]activity.MessageState{
 func (s *Store) Trace(ctx context.Context, m activity.MessageID) (activity.MessageTrace, error) {
 	trace := activity.MessageTrace{State: activity.Unknown}
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
-		root := tx.Bucket(s.name)
+		root := s.root(tx)
 		var err error
 		if trace.AsOf, err = s.asOf(root); err != nil {
 			return err

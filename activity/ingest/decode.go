@@ -79,6 +79,14 @@ func newDecoder(def *activity.Definition) *decoder {
 // batch decodes what was fetched.
 func (d *decoder) batch(fetched kafka.Fetched) *activity.Batch {
 	b := &activity.Batch{Messages: make([]activity.Message, 0, len(fetched.Records)), Next: toStore(fetched.Next)}
+	for _, moved := range fetched.Repositions {
+		if moved.Reason == kafka.Expired && moved.From == 0 {
+			if b.Forgotten == nil {
+				b.Forgotten = make(map[int32]int64)
+			}
+			b.Forgotten[moved.Partition] = moved.To
+		}
+	}
 	values := make([]measure.Value, len(fetched.Records)*len(d.measures))
 	labels := make([]string, len(fetched.Records)*len(d.dimensions))
 	raws := make([]activity.Parked, len(fetched.Records))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -96,6 +97,7 @@ type Ingest struct {
 	commits  commits
 	well     bool // said so; of the goroutine that applies
 	progress progress
+	applying sync.Mutex // held while a batch is applied
 	logger   zerolog.Logger
 
 	close func(ctx context.Context, well bool) error // of what Open opened
@@ -223,9 +225,9 @@ func hand[T any](ctx context.Context, next chan<- T, value T) error {
 }
 
 func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
-	verdicts, err := in.store.Apply(ctx, batch)
+	verdicts, err := in.write(ctx, batch)
 	for said := false; errors.Is(err, boltdb.ErrFull) || errors.Is(err, boltdb.ErrReadOnly); verdicts,
-		err = in.store.Apply(ctx, batch) {
+		err = in.write(ctx, batch) {
 		in.progress.made() // it will go on by itself
 		if !said {
 			said = true
@@ -261,6 +263,20 @@ func (in *Ingest) apply(ctx context.Context, batch *activity.Batch) error {
 	}
 	in.source.CommitForMonitors(offsets(batch.Next))
 	return nil
+}
+
+// write applies a batch when nobody holds it back.
+func (in *Ingest) write(ctx context.Context, batch *activity.Batch) ([]activity.Verdict, error) {
+	in.applying.Lock()
+	defer in.applying.Unlock()
+	return in.store.Apply(ctx, batch)
+}
+
+// Hold returns when no batch is being applied, and holds further ones back until release is called. Call it for
+// seconds at most.
+func (in *Ingest) Hold() (release func()) {
+	in.applying.Lock()
+	return in.applying.Unlock
 }
 
 // report logs what should not be, once for a batch. Metrics and ledgers keep the rest.

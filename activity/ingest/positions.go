@@ -5,6 +5,14 @@ import (
 	"ordertally/shared/kafka"
 )
 
+// Positions returns the stored positions of an activity as a consumer reads on from them.
+func Positions(stored map[int32]activity.Position) map[int32]kafka.Position { return toRead(stored) }
+
+// Decoding returns a function that decodes what was fetched of an activity's topic. It is not safe for concurrent use.
+func Decoding(def activity.Definition) func(kafka.Fetched) *activity.Batch {
+	return newDecoder(&def).batch
+}
+
 // toRead returns stored positions in the source's terms.
 func toRead(stored map[int32]activity.Position) map[int32]kafka.Position {
 	next := make(map[int32]kafka.Position, len(stored))

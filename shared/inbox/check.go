@@ -44,7 +44,7 @@ func checkBucket(name string, path [][]byte, root *bbolt.Bucket) error {
 		if root == nil {
 			return nil
 		}
-		_, err := sizeOf(root.Bucket([]byte("sizes")), []byte(name))
+		_, err := sizeOf(root.Bucket(bucketSizes), []byte(name))
 		return err
 	case len(path) == 1 && string(path[0]) == "slots":
 		if root != nil && root.Bucket(bucketNames).Get([]byte(name)) == nil {

@@ -20,7 +20,7 @@ type Trace struct {
 // lineage only by its id.
 func Find(root *bbolt.Bucket, m Message) (Trace, error) {
 	var found Trace
-	if keys := root.Bucket([]byte("keys")); keys != nil {
+	if keys := root.Bucket(bucketKeys); keys != nil {
 		key := packID(m.ID)
 		days := keys.Cursor()
 		for name, _ := days.Last(); name != nil && !found.ByID; name, _ = days.Prev() {
@@ -35,7 +35,7 @@ func Find(root *bbolt.Bucket, m Message) (Trace, error) {
 			found.ByID, found.At = true, known.first.time()
 		}
 	}
-	slots := root.Bucket([]byte("slots"))
+	slots := root.Bucket(bucketSlots)
 	if m.Lineage == "" || len(m.Lineage) > maxName || slots == nil {
 		return found, nil
 	}

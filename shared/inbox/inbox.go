@@ -50,7 +50,12 @@ type Inbox struct {
 	slots slots
 }
 
-var bucketNames = []byte("lineages")
+var (
+	bucketKeys  = []byte("keys")
+	bucketSlots = []byte("slots")
+	bucketSizes = []byte("sizes")
+	bucketNames = []byte("lineages")
+)
 
 // Open prepares an inbox in root, a bucket of a writable transaction. Messages arrive at now. Keys are kept for
 // retention, rounded up to whole days. 0 means DefaultRetention.
@@ -58,15 +63,15 @@ func Open(root *bbolt.Bucket, now time.Time, retention time.Duration) (*Inbox, e
 	if retention <= 0 {
 		retention = DefaultRetention
 	}
-	keyRoot, err := root.CreateBucketIfNotExists([]byte("keys"))
+	keyRoot, err := root.CreateBucketIfNotExists(bucketKeys)
 	if err != nil {
 		return nil, fmt.Errorf("open inbox keys: %w", err)
 	}
-	slotRoot, err := root.CreateBucketIfNotExists([]byte("slots"))
+	slotRoot, err := root.CreateBucketIfNotExists(bucketSlots)
 	if err != nil {
 		return nil, fmt.Errorf("open inbox slots: %w", err)
 	}
-	sizes, err := root.CreateBucketIfNotExists([]byte("sizes"))
+	sizes, err := root.CreateBucketIfNotExists(bucketSizes)
 	if err != nil {
 		return nil, fmt.Errorf("open inbox sizes: %w", err)
 	}

@@ -68,7 +68,7 @@ func (k *keys) drop(day string) error {
 // Keys returns how many ids the bucket of an inbox knows, in any transaction. An id that arrived on two days counts
 // twice. It reads one number a day.
 func Keys(root *bbolt.Bucket) (int64, error) {
-	days, sizes := root.Bucket([]byte("keys")), root.Bucket([]byte("sizes"))
+	days, sizes := root.Bucket(bucketKeys), root.Bucket(bucketSizes)
 	if days == nil || sizes == nil {
 		return 0, nil
 	}
@@ -83,7 +83,7 @@ func Keys(root *bbolt.Bucket) (int64, error) {
 
 // Lineages returns how many lineages the bucket of an inbox knows, in any transaction. They are kept for ever.
 func Lineages(root *bbolt.Bucket) (int64, error) {
-	sizes := root.Bucket([]byte("sizes"))
+	sizes := root.Bucket(bucketSizes)
 	if sizes == nil {
 		return 0, nil
 	}

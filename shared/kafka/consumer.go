@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -364,6 +365,14 @@ func (c *Consumer) Partitions() []int32 {
 		partitions = append(partitions, id)
 	}
 	return partitions
+}
+
+// Positions returns the offset that each partition is read at next. At the end of a partition it is past control
+// records. What Fetch returned last is not passed until Fetch is called again.
+func (c *Consumer) Positions() map[int32]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.position)
 }
 
 // PartitionsAdded returns how many partitions were added since Assign. They are read from their start.

@@ -27,10 +27,16 @@ const (
 	Retry   Verb = "retry"   // publish or count it after all
 	Discard Verb = "discard" // give it up, for ever
 	Skip    Verb = "skip"    // do not read it at all
+	// Rebuild and Swap are about an activity as a whole: to count it again, and to serve what was counted again.
+	Rebuild Verb = "rebuild"
+	Swap    Verb = "swap"
 )
 
+// NeedsReason reports whether an operator must say why. Otherwise a reason is welcome.
+func (v Verb) NeedsReason() bool { return v != Retry && v != Rebuild && v != Swap }
+
 // Verbs returns all verbs.
-func Verbs() []Verb { return []Verb{Retry, Discard, Skip} }
+func Verbs() []Verb { return []Verb{Retry, Discard, Skip, Rebuild, Swap} }
 
 // Past returns what a decision is called once it is carried out: retried, discarded, accepted.
 func Past(verb string) string {

@@ -24,6 +24,9 @@ type commands struct {
 	// Skip a record that kills the service when it reads it. The service must be stopped. The act and its reason are
 	// recorded.
 	Skip skipCmd `cmd:""`
+	// Count an activity again from the beginning of its topic, beside the figures of the running service, and swap the
+	// two when told.
+	Rebuild rebuildCmd `cmd:""`
 	// Compare, day by day, what was counted with what the order service stored.
 	Verify verifyCmd `cmd:""`
 	// Make, list and revoke API keys.

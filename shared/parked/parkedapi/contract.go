@@ -89,7 +89,7 @@ func (k *Kind) operations(page, whole any) map[string]openapi.Operation {
 		decision := openapi.Operation{AnswerHeaders: openapi.Fresh(), Problems: append(Problems(), KindNotParked)}
 		one, many := decision, decision
 		one.ID, one.Summary = word+k.Name, does+" one of the "+k.Messages+"."
-		one.Body, one.Answer = reason(verb), k.answer(verb, false)
+		one.Body, one.Answer = Reason(verb), k.answer(verb, false)
 		many.ID, many.Summary = word+"All"+k.Name, does+" all "+k.Messages+" that the filter selects."
 		many.Body, many.Answer = k.filter(verb), k.answer(verb, true)
 		all["POST "+k.Base+"/{id}/"+word], all["POST "+k.Base+"/"+word] = one, many
@@ -110,13 +110,13 @@ func (k *Kind) AuditOperation() map[string]openapi.Operation {
 	}}
 }
 
-// reason returns the schema of the body of a decision that takes a reason and no filter.
-func reason(verb parked.Verb) *openapi.Schema {
+// Reason returns the schema of the body of a decision that takes a reason and no filter.
+func Reason(verb parked.Verb) *openapi.Schema {
 	const says = "Why, for the audit entry: at most 500 bytes of UTF-8, no control characters."
 	text := openapi.Said(openapi.String(0, maxReason), says+" May be left out.")
 	s := &openapi.Schema{Type: "object", AdditionalProperties: false,
 		Properties: map[string]*openapi.Schema{"reason": text}}
-	if verb != parked.Retry {
+	if verb.NeedsReason() {
 		s.Properties["reason"] = openapi.Said(openapi.String(1, maxReason), says+" Not only spaces.")
 		s.Required = []string{"reason"}
 	}
@@ -125,7 +125,7 @@ func reason(verb parked.Verb) *openapi.Schema {
 
 // filter returns the schema of the body of a decision about many messages: a filter, or "all".
 func (k *Kind) filter(verb parked.Verb) *openapi.Schema {
-	s := reason(verb)
+	s := Reason(verb)
 	s.Properties["class"] = openapi.Said(openapi.Enum(k.Classes...), "Only those parked for this reason.")
 	s.Properties["subject"] = openapi.Said(openapi.String(1, 0), "Only those about this, such as an order's id.")
 	s.Properties["before"] = openapi.Said(moment, "Only those parked before.")
@@ -157,7 +157,8 @@ func (k *Kind) answer(verb parked.Verb, many bool) openapi.Named {
 func ClosedSets() []openapi.Closed {
 	return []openapi.Closed{
 		openapi.ClosedSet("What an operator decided: retry (publish or count it after all), discard (give it up, for "+
-			"ever) or skip (do not read it at all).",
+			"ever), skip (do not read it at all), rebuild "+
+			"(count the activity again) or swap (answer with what was counted again).",
 			parked.Verbs()...),
 		openapi.ClosedSet("What became of a message that was to be counted after all: counted, duplicate (it was "+
 			"counted before) or still_parked.", parked.Outcomes()...),

@@ -287,6 +287,18 @@ func (d *decision) by(r *http.Request, verb parked.Verb) parked.Decision {
 	return parked.Decision{Verb: verb, Reason: d.Reason, By: auth.FromContext(r.Context()).Actor()}
 }
 
+// ReadReason reads the body of a decision that takes a reason and no filter.
+func ReadReason(w http.ResponseWriter, r *http.Request, verb parked.Verb) (parked.Decision, error) {
+	d, err := readDecision(w, r, verb)
+	if err == nil {
+		err = d.unfiltered()
+	}
+	if err != nil {
+		return parked.Decision{}, err
+	}
+	return d.by(r, verb), nil
+}
+
 func readDecision(w http.ResponseWriter, r *http.Request, verb parked.Verb) (d decision, err error) {
 	if _, err := web.Parameters(r); err != nil {
 		return d, err
@@ -294,7 +306,7 @@ func readDecision(w http.ResponseWriter, r *http.Request, verb parked.Verb) (d d
 	if err := web.ReadObject(w, r, maxDecision, KindInvalidDecision, &d, "reason"); err != nil {
 		return d, err
 	}
-	if fault := reasonFault(d.Reason, verb != parked.Retry); fault != "" {
+	if fault := reasonFault(d.Reason, verb.NeedsReason()); fault != "" {
 		return d, web.Invalid(KindInvalidDecision, "/reason", fault)
 	}
 	return d, nil
