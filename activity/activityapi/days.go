@@ -118,6 +118,7 @@ func (a *API) dayBody(ctx context.Context, act *Activity, zone activity.Zone, da
 	body.addFigures(&act.Definition, totals)
 	body.addDetails(&act.Definition, totals)
 	body.addDimensions(&act.Definition, totals)
+	body.addPartial(answer, zone, date)
 	body.add("hours", hoursBody(&act.Definition, hours.All()))
 	body.addState(answer)
 	return answer.representation(body), nil
@@ -220,12 +221,14 @@ func (a *API) days(r *http.Request) (any, error) {
 	if by != activity.ByDay {
 		body.add("by", by)
 	}
-	body.add(string(by)+"s", periodsBody(&act.Definition, days.All(), by))
+	body.add(string(by)+"s", periodsBody(&act.Definition, days.All(), by, answer, zone))
 	body.addState(answer)
 	return answer.representation(body), nil
 }
 
-func periodsBody(def *activity.Definition, days []activity.Day, by activity.By) []object {
+func periodsBody(
+	def *activity.Definition, days []activity.Day, by activity.By, given *answer, zone activity.Zone,
+) []object {
 	periods := activity.Periods(days, by)
 	list := make([]object, 0, len(periods))
 	for i := range periods {
@@ -242,6 +245,8 @@ func periodsBody(def *activity.Definition, days []activity.Day, by activity.By) 
 		period.addDetails(def, &p.Totals)
 		if len(p.Unavailable) > 0 {
 			period.addUnavailable(p)
+		} else {
+			period.addPartial(given, zone, p.From)
 		}
 		if by != activity.ByDay { // too much for each of 400 days
 			period.addDimensions(def, &p.Totals)
@@ -249,6 +254,14 @@ func periodsBody(def *activity.Definition, days []activity.Day, by activity.By) 
 		list = append(list, period)
 	}
 	return list
+}
+
+// addPartial says that figures from a day on may lack events, because the topic had forgotten its beginning when it was
+// read.
+func (o *object) addPartial(given *answer, zone activity.Zone, from activity.Date) {
+	if since := given.asOf.Since; !since.IsZero() && zone.Starts(from).Before(since) {
+		o.add("partial", true)
+	}
 }
 
 // addUnavailable names the days that are missing from the figures of a period.

@@ -120,8 +120,11 @@ func (a *API) beginRebuild(w http.ResponseWriter, r *http.Request) error {
 }
 
 type swappedBody struct {
-	Activity string     `json:"activity" doc:"The activity." example:"ORDER_CREATED"`
-	Since    *time.Time `json:"since,omitempty" doc:"Quarter hours before it keep the earlier figures where these have more events, because the topic has forgotten records from before it. Left out when the topic had its beginning."`
+	// The activity, such as ORDER_CREATED.
+	Activity string `json:"activity"`
+	// Quarter hours before it keep the earlier figures where these have more events, because the topic has forgotten
+	// records from before it. Left out when the topic had its beginning.
+	Since *time.Time `json:"since,omitempty"`
 }
 
 func (a *API) swap(w http.ResponseWriter, r *http.Request) error {
@@ -136,7 +139,8 @@ func (a *API) swap(w http.ResponseWriter, r *http.Request) error {
 }
 
 type discardedBody struct {
-	Activity string `json:"activity" doc:"The activity." example:"ORDER_CREATED"`
+	// The activity, such as ORDER_CREATED.
+	Activity string `json:"activity"`
 }
 
 func (a *API) discardRebuild(w http.ResponseWriter, r *http.Request) error {

@@ -18,6 +18,11 @@ var (
 	yes    = &openapi.Schema{Type: "boolean"}
 )
 
+// partial is a member of a day.
+var partial = openapi.Said(&openapi.Schema{Type: "boolean"},
+	"The topic had forgotten its beginning when it was read, and lacks "+
+		"records that the day may consist of. Left out when the figures are complete.")
+
 func list(of *openapi.Schema, says string) *openapi.Schema {
 	return &openapi.Schema{Type: "array", Items: of, Description: says}
 }
@@ -237,7 +242,8 @@ func (s shape) day() openapi.Named {
 				s.details(
 					aboutDay(
 						map[string]*openapi.Schema{
-							"hours": list(openapi.Ref(hour.Name), "All hours of the day, in order."),
+							"hours":   list(openapi.Ref(hour.Name), "All hours of the day, in order."),
+							"partial": partial,
 						},
 					),
 				),
@@ -251,7 +257,8 @@ func (s shape) days() openapi.Named {
 	day := openapi.Named{
 		Name: s.name + "DayOfRange",
 		Schema: s.object("The figures of one day of a range.", []string{"day"}, s.details(map[string]*openapi.Schema{
-			"day": openapi.Said(date, "The day.", "2010-12-01"),
+			"day":     openapi.Said(date, "The day.", "2010-12-01"),
+			"partial": partial,
 			"unavailable": openapi.Said(
 				text,
 				"Why the day is unavailable: the zone's offset from UTC is not a multiple of a quarter hour, or its "+
@@ -277,7 +284,10 @@ func (s shape) days() openapi.Named {
 					"to":   openapi.Said(date, "Its last day in the range, included."),
 					"partial": openapi.Said(
 						yes,
-						"Some of its days are unavailable: see unavailable. Left out when the figures are complete.",
+						"Some of its days are unavailable: see unavailable. Or the topic had forgotten its beginning "+
+							"when it was read, and lacks records that the period may consist of. Left out when the "+
+							"figures are "+
+							"complete.",
 					),
 					"unavailable": list(
 						date,

@@ -58,13 +58,16 @@ const (
 	ProblemCodeMalformedJSON        ProblemCode = "malformed_json"
 	ProblemCodeMethodNotAllowed     ProblemCode = "method_not_allowed"
 	ProblemCodeMisdirectedRequest   ProblemCode = "misdirected_request"
+	ProblemCodeNoRebuild            ProblemCode = "no_rebuild"
 	ProblemCodeNotFound             ProblemCode = "not_found"
+	ProblemCodeNotRebuildable       ProblemCode = "not_rebuildable"
 	ProblemCodeOffQuarterHour       ProblemCode = "off_quarter_hour"
 	ProblemCodeOutcomeUnknown       ProblemCode = "outcome_unknown"
 	ProblemCodeOverloaded           ProblemCode = "overloaded"
 	ProblemCodeRangeTooLong         ProblemCode = "range_too_long"
 	ProblemCodeRateLimited          ProblemCode = "rate_limited"
 	ProblemCodeReadOnly             ProblemCode = "read_only"
+	ProblemCodeRebuildBehind        ProblemCode = "rebuild_behind"
 	ProblemCodeRequestTimeout       ProblemCode = "request_timeout"
 	ProblemCodeServiceOpen          ProblemCode = "service_open"
 	ProblemCodeTooManyKeys          ProblemCode = "too_many_keys"
@@ -194,6 +197,9 @@ type Day struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last time.Time `json:"last,omitempty,omitzero"`
 
+	// Partial The topic had forgotten its beginning when it was read, and lacks records that the day may consist of. Left out when the figures are complete.
+	Partial bool `json:"partial,omitempty,omitzero"`
+
 	// Stats Of each measure that has events, what else is known of it.
 	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
 
@@ -221,6 +227,9 @@ type DayOfRange struct {
 
 	// Last The last event, in UTC. Left out when there is none.
 	Last time.Time `json:"last,omitempty,omitzero"`
+
+	// Partial The topic had forgotten its beginning when it was read, and lacks records that the day may consist of. Left out when the figures are complete.
+	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Stats Of each measure that has events, what else is known of it.
 	Stats map[string]map[string]interface{} `json:"stats,omitempty,omitzero"`
@@ -462,7 +471,7 @@ type Month struct {
 	// Examples: 2010-12
 	Month string `json:"month"`
 
-	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
+	// Partial Some of its days are unavailable: see unavailable. Or the topic had forgotten its beginning when it was read, and lacks records that the period may consist of. Left out when the figures are complete.
 	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Stats Of each measure that has events, what else is known of it.
@@ -527,6 +536,9 @@ type OrderCreatedDay struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last time.Time `json:"last,omitempty,omitzero"`
 
+	// Partial The topic had forgotten its beginning when it was read, and lacks records that the day may consist of. Left out when the figures are complete.
+	Partial bool `json:"partial,omitempty,omitzero"`
+
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
 	// Examples: {"GBP":3564}
@@ -581,6 +593,9 @@ type OrderCreatedDayOfRange struct {
 
 	// Last The last event, in UTC. Left out when there is none.
 	Last time.Time `json:"last,omitempty,omitzero"`
+
+	// Partial The topic had forgotten its beginning when it was read, and lacks records that the day may consist of. Left out when the figures are complete.
+	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
 	//
@@ -778,7 +793,7 @@ type OrderCreatedMonth struct {
 	// Examples: 2010-12
 	Month string `json:"month"`
 
-	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
+	// Partial Some of its days are unavailable: see unavailable. Or the topic had forgotten its beginning when it was read, and lacks records that the period may consist of. Left out when the figures are complete.
 	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -870,7 +885,7 @@ type OrderCreatedWeek struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last time.Time `json:"last,omitempty,omitzero"`
 
-	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
+	// Partial Some of its days are unavailable: see unavailable. Or the topic had forgotten its beginning when it was read, and lacks records that the period may consist of. Left out when the figures are complete.
 	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Revenue The sum of total by currency, in minor units. Empty when there is none.
@@ -968,7 +983,7 @@ type Week struct {
 	// Last The last event, in UTC. Left out when there is none.
 	Last time.Time `json:"last,omitempty,omitzero"`
 
-	// Partial Some of its days are unavailable: see unavailable. Left out when the figures are complete.
+	// Partial Some of its days are unavailable: see unavailable. Or the topic had forgotten its beginning when it was read, and lacks records that the period may consist of. Left out when the figures are complete.
 	Partial bool `json:"partial,omitempty,omitzero"`
 
 	// Stats Of each measure that has events, what else is known of it.
