@@ -22,6 +22,24 @@ type RequestHash [sha256.Size]byte
 // hashes of stored requests.
 func HashRequest(d *Draft) RequestHash { return hashFields(event.OrderFields, d) }
 
+// IsZero reports whether the hash is not known. That is so for an order without an idempotency key that was restored
+// from the topic.
+func (h RequestHash) IsZero() bool { return h == RequestHash{} }
+
+// Placed reports whether a request with the hash h may have asked for the order with that payload. The payload does not
+// say whether the request named placed_at, so both are accepted.
+func (h RequestHash) Placed(payload []byte) (bool, error) {
+	d, err := event.Decode(payload)
+	if err != nil {
+		return false, err
+	}
+	if h == HashRequest(&d) {
+		return true, nil
+	}
+	d.PlacedAt = time.Time{}
+	return h == HashRequest(&d), nil
+}
+
 // hashFields hashes the given fields, among those that a request may have.
 func hashFields[T any](fields []event.Field[T], v *T) (sum RequestHash) {
 	h := valueHasher{hash: sha256.New(), buffer: make([]byte, 0, hashBuffer)}

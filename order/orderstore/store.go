@@ -188,10 +188,16 @@ func (s *Store) find(tx *boltdb.Tx, bucket, key []byte, hash order.RequestHash, 
 		return order.Placed{}, err
 	}
 	r, err := readRow(tx.Tx, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return order.Placed{}, err
-	case r.hash != hash:
+	}
+	same := r.hash == hash
+	if r.hash.IsZero() {
+		if same, err = hash.Placed(r.payload); err != nil {
+			return order.Placed{}, fmt.Errorf("order %s: %w: %w", id, codec.ErrCorrupt, err)
+		}
+	}
+	if !same {
 		return order.Placed{}, other
 	}
 	stored, err := s.stored(tx.Tx, id, r)

@@ -48,7 +48,12 @@ func (f Format) Check(tx *bbolt.Tx) error {
 	if err != nil {
 		return fmt.Errorf("read the format: %w", err)
 	}
-	service, number, _ := strings.Cut(strings.TrimPrefix(string(text), formatPrefix), "/")
+	return f.is(string(text))
+}
+
+// is checks whether text is that format.
+func (f Format) is(text string) error {
+	service, number, _ := strings.Cut(strings.TrimPrefix(text, formatPrefix), "/")
 	found, err := strconv.Atoi(number)
 	switch {
 	case err != nil || service != f.Service:

@@ -30,6 +30,8 @@ type Options struct {
 	// OnCommit, if set, is called by the committer after each commit. It must not block. If it panics, the database
 	// fails, as with AfterCommit.
 	OnCommit func(CommitStats)
+
+	noSync bool // commits do not wait for the disk; see Build
 }
 
 // CommitStats describes one group commit.
@@ -100,6 +102,7 @@ func openBolt(path string, options Options) (*bbolt.DB, *openedFile, error) {
 			bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{
 				Timeout: options.LockTimeout,
 				MaxSize: options.MaxSize,
+				NoSync:  options.noSync, NoGrowSync: options.noSync,
 				OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 					if opened, err = openDurable(name, flag, mode); err != nil {
 						return nil, err

@@ -14,7 +14,7 @@ var errOvertaken = errors.New("another session of the lineage has set the waterm
 func (s *session) publishAtLeastOnce(ctx context.Context, records []outbox.Record,
 	watermark outbox.Watermark) ([]outbox.Position,
 	error) {
-	stands, known, err := s.readWatermark(ctx, s.watermarkClient)
+	stands, known, err := readWatermark(ctx, s.watermarkClient, s.name, s.lineage)
 	if err != nil {
 		return nil, outage(err)
 	}

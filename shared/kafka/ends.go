@@ -158,35 +158,33 @@ func (c *Consumer) askEnds(ctx context.Context, partitions []int32) (map[int32]i
 		return nil, fmt.Errorf("ask for the ends of topic %s: %w", c.config.Topic, err)
 	}
 	defer admin.Close() // the consumer stays open
-	latest := make(map[confluent.TopicPartition]confluent.OffsetSpec, len(partitions))
+	return listOffsets(ctx, admin, c.config.Topic, partitions, confluent.LatestOffsetSpec, metadataTimeout)
+}
+
+// listOffsets asks for the first offset or the high watermark of each partition.
+func listOffsets(ctx context.Context, admin *confluent.AdminClient, topic string, partitions []int32,
+	spec confluent.OffsetSpec, timeout time.Duration) (map[int32]int64, error) {
+	ask := make(map[confluent.TopicPartition]confluent.OffsetSpec, len(partitions))
 	for _, id := range partitions {
-		latest[confluent.TopicPartition{Topic: &c.config.Topic, Partition: id}] = confluent.LatestOffsetSpec
+		ask[confluent.TopicPartition{Topic: &topic, Partition: id}] = spec
 	}
-	result, err := admin.ListOffsets(ctx, latest,
+	result, err := admin.ListOffsets(ctx, ask,
 		confluent.SetAdminIsolationLevel(confluent.IsolationLevelReadUncommitted),
-		confluent.SetAdminRequestTimeout(metadataTimeout))
+		confluent.SetAdminRequestTimeout(timeout))
 	if err != nil {
-		return nil, fmt.Errorf("ask for the ends of topic %s: %w", c.config.Topic, err)
+		return nil, fmt.Errorf("ask for the ends of topic %s: %w", topic, err)
 	}
 	ends := make(map[int32]int64, len(partitions))
 	for partition, info := range result.ResultInfos {
 		if info.Error.Code() != confluent.ErrNoError {
-			return nil, fmt.Errorf(
-				"ask for the end of partition %d of topic %s: %w",
-				partition.Partition,
-				c.config.Topic,
-				info.Error,
-			)
+			return nil, fmt.Errorf("ask for the end of partition %d of topic %s: %w", partition.Partition, topic,
+				info.Error)
 		}
 		ends[partition.Partition] = int64(info.Offset)
 	}
 	if len(ends) != len(partitions) {
-		return nil, fmt.Errorf(
-			"ask for the ends of topic %s: %d of %d partitions were told",
-			c.config.Topic,
-			len(ends),
-			len(partitions),
-		)
+		return nil, fmt.Errorf("ask for the ends of topic %s: %d of %d partitions were told", topic, len(ends),
+			len(partitions))
 	}
 	return ends, nil
 }

@@ -112,7 +112,7 @@ func (s *session) prepare(ctx context.Context, config PublisherConfig, id outbox
 	} else {
 		s.watermarkClient = client
 	}
-	s.watermark, s.known, err = s.readWatermark(ctx, client)
+	s.watermark, s.known, err = readWatermark(ctx, client, s.name, s.lineage)
 	return err
 }
 

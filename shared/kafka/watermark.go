@@ -39,9 +39,9 @@ func (s *session) closeLater(client *confluent.Consumer) {
 
 // readWatermark asks for the lineage's committed offset until there is an answer or ctx ends. known is false if there
 // is no watermark.
-func (s *session) readWatermark(ctx context.Context, client *confluent.Consumer) (watermark outbox.Watermark,
-	known bool, err error) {
-	partition := []confluent.TopicPartition{{Topic: &s.name, Partition: 0}}
+func readWatermark(ctx context.Context, client *confluent.Consumer, topic, lineage string) (
+	watermark outbox.Watermark, known bool, err error) {
+	partition := []confluent.TopicPartition{{Topic: &topic, Partition: 0}}
 	for {
 		committed, err := client.Committed(partition, int(watermarkTimeout.Milliseconds()))
 		if err == nil {
@@ -56,9 +56,9 @@ func (s *session) readWatermark(ctx context.Context, client *confluent.Consumer)
 		case isKafka && kafkaErr.Code() == confluent.ErrGroupIDNotFound:
 			return outbox.Watermark{}, false, nil
 		case isKafka && retryWatermark(kafkaErr) && pause(ctx, 20*time.Millisecond) == nil:
-			s.logger.Debug().Err(err).Msg("asking for the watermark again")
+			continue
 		default:
-			return outbox.Watermark{}, false, fmt.Errorf("read the watermark of lineage %s: %w", s.lineage, err)
+			return outbox.Watermark{}, false, fmt.Errorf("read the watermark of lineage %s: %w", lineage, err)
 		}
 	}
 }

@@ -30,7 +30,7 @@ var rules = []rule{
 		never: []string{"net/http", "go.etcd.io/bbolt", "github.com/confluentinc", "shared/boltdb", "shared/kafka",
 			"shared/web"},
 		except: []string{"order/orderstore", "order/orderapi", "order/retail", "order/orderd",
-			"order/cmd"},
+			"order/restore", "order/cmd"},
 	},
 	{
 		from: "activity",

@@ -42,6 +42,8 @@ type commands struct {
 	Check service.FileCheck `cmd:""`
 	// Give the free pages of a database file back to the disk. The service must be stopped.
 	Compact compactCmd `cmd:""`
+	// Make a new database file out of the topic, a backup, or both, after a disk was lost.
+	Restore restoreCmd `cmd:""`
 }
 
 func main() { os.Exit(settings.Report(os.Stderr, run(os.Args[1:]))) }

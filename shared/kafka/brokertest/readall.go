@@ -81,7 +81,8 @@ func assign(t testing.TB, address, topic string) (consumer *confluent.Consumer, 
 	}
 	var all []confluent.TopicPartition
 	for _, p := range metadata.Topics[topic].Partitions {
-		all = append(all, confluent.TopicPartition{Topic: &topic, Partition: p.ID, Offset: 0})
+		all = append(all, confluent.TopicPartition{Topic: &topic, Partition: p.ID,
+			Offset: confluent.OffsetBeginning})
 	}
 	if len(all) == 0 {
 		return consumer, 0

@@ -78,19 +78,24 @@ func (h *history) after(slot uint64) []epoch {
 	return kept
 }
 
-// loadEpochs reads the epochs of the file.
-func loadEpochs(root *bbolt.Bucket) (epochs []epoch, err error) {
+// loadEpochs reads the epochs of the file. dropped is how many older ones are missing, because the file was rebuilt
+// from the log: the first one's number tells.
+func loadEpochs(root *bbolt.Bucket) (epochs []epoch, dropped int, err error) {
 	err = root.Bucket(epochsBucket).ForEach(func(key, sealed []byte) error {
 		value, err := codec.Unseal(key, sealed)
-		if err != nil || len(value) != epochNameSize+8 {
+		if err != nil || len(value) != epochNameSize+8 || len(key) != 8 {
 			return fmt.Errorf("read epoch %x: %w", key, boltdb.ErrCorrupt)
+		}
+		number := int(binary.BigEndian.Uint64(key)) //nolint:gosec // few
+		if number != dropped+len(epochs)+1 {
+			epochs, dropped = nil, number-1
 		}
 		epochs = append(epochs, epoch{
 			name: hex.EncodeToString(value[:epochNameSize]), first: binary.BigEndian.Uint64(value[epochNameSize:]),
 		})
 		return nil
 	})
-	return epochs, err
+	return epochs, dropped, err
 }
 
 // maxNoteEpochs limits the epochs in a note. A note has 3,500 bytes at most, and an epoch takes 40.

@@ -37,7 +37,7 @@ func (r *Recovery) remember(ctx context.Context) (m memory, err error) {
 			m.shared = binary.BigEndian.Uint64(fenced)
 		}
 		var errEpochs, errAnchors error
-		m.epochs.epochs, errEpochs = loadEpochs(root)
+		m.epochs.epochs, m.epochs.dropped, errEpochs = loadEpochs(root)
 		m.epochs.tail = r.history.LastSlot()
 		m.anchors, errAnchors = loadAnchors(root)
 		return errors.Join(errLog, errFenced, errEpochs, errAnchors)

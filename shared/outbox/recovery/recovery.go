@@ -71,14 +71,9 @@ func Open(
 	r := &Recovery{db: db, outbox: o, history: o.History(), logger: logger}
 	var fenced bool
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
-		root, err := tx.CreateBucketIfNotExists(rootBucket)
+		root, err := createBuckets(tx)
 		if err != nil {
 			return err
-		}
-		for _, name := range [][]byte{metaBucket, epochsBucket, anchorsBucket} {
-			if _, err := root.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
 		}
 		meta := root.Bucket(metaBucket)
 		r.mayFork = config.Fork && meta.Get(metaForked) == nil

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ordertally/order/restore"
+	"ordertally/shared/kafka"
+	"ordertally/shared/settings"
+	"ordertally/shared/text/safetext"
+)
+
+type restoreCmd struct {
+	// The file to make. There must be nothing yet.
+	Data string `required:"" placeholder:"NEW"`
+	// A database file or a backup to begin with. It may be damaged: what can be read is copied, and the rest is named.
+	Base string `placeholder:"FILE"`
+	// Add what the topic has. Whoever still publishes under the lineage is stopped for good, at once.
+	FromTopic bool
+	// The lineage to restore. Default: the base's, or the only one in the topic.
+	Lineage string `placeholder:"NAME"`
+	// Print the same report, but leave no file and stop nobody.
+	DryRun bool
+
+	// Kafka brokers, host:port separated by commas.
+	Kafka         []string       `default:"127.0.0.1:9092" check:"address"`
+	KafkaSecurity kafka.Security `embed:"" prefix:"kafka-"`
+	// Topic of the orders' messages.
+	Topic string `default:"order.activity.v1"`
+	// How the service publishes: ${enum}.
+	PublishMode string `default:"transactional" enum:"transactional,idempotent"`
+
+	// How long an idempotency key is known. Older ones are left out.
+	IdempotencyRetention time.Duration `default:"720h" range:"1m..876000h"`
+	// How long published messages are kept in the file.
+	OutboxRetention time.Duration `default:"168h" range:"1m..876000h"`
+}
+
+// Run makes the file, and prints what came and what did not. Progress goes to standard error.
+func (c *restoreCmd) Run(ctx context.Context) error {
+	return c.run(ctx, safetext.Stdout(), safetext.NewWriter(os.Stderr))
+}
+
+func (c *restoreCmd) run(ctx context.Context, out, progress io.Writer) error {
+	if !c.FromTopic && c.Base == "" {
+		return settings.WithExitCode(
+			errors.New("give --base FILE, --from-topic, or both: there is nothing to restore from"), settings.ExitUsage)
+	}
+	if c.Lineage != "" && !c.FromTopic {
+		return settings.WithExitCode(errors.New("--lineage goes with --from-topic"), settings.ExitUsage)
+	}
+	began := time.Now()
+	report, err := restore.Run(ctx, restore.Config{
+		Data: c.Data, Base: c.Base, FromTopic: c.FromTopic, Lineage: c.Lineage, DryRun: c.DryRun,
+		Publisher: kafka.PublisherConfig{
+			Brokers: c.Kafka, Security: c.KafkaSecurity, Topic: c.Topic, Idempotent: c.PublishMode == "idempotent",
+		},
+		KeyRetention: c.IdempotencyRetention, OutboxRetention: c.OutboxRetention,
+		Logger:   zerolog.Nop(),
+		Progress: func(line string) { _, _ = fmt.Fprintln(progress, line) },
+	})
+	if err != nil {
+		return err
+	}
+	if err := report.Write(out); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	done := c.Data + " is ready: order serve --data " + c.Data
+	if c.DryRun {
+		done = "nothing was written, and nobody was stopped"
+	}
+	if _, err := fmt.Fprintf(out, "%s (%s)\n", done, time.Since(began).Round(time.Millisecond)); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,375 @@
+package orderstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"go.etcd.io/bbolt"
+
+	"ordertally/order"
+	"ordertally/shared/boltdb"
+	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/event"
+	"ordertally/shared/event/cloudevent"
+	"ordertally/shared/outbox"
+	"ordertally/shared/uuidv7"
+)
+
+// ErrNoOrder says that a record has the envelope of an order's message, and its content is none.
+var ErrNoOrder = errors.New("the record is not what an order service writes")
+
+// Absorber builds an order file out of the records of its topic, on top of what the file has (rule P12). Nobody else
+// may use the file. Records may come in any order, and more than once.
+type Absorber struct {
+	db      *boltdb.DB
+	outbox  *outbox.Absorption
+	keysAge time.Time // older keys are left out
+
+	count Absorbed
+}
+
+// Absorbed counts what was new.
+type Absorbed struct {
+	Orders, Cancellations, Keys, References int
+	// OldKeys are idempotency keys that were left out because they are older than their retention.
+	OldKeys int
+	// OtherTypes are messages of types that this program does not know.
+	OtherTypes int
+	// Repeated are records of messages that were there already.
+	Repeated int
+}
+
+// NewAbsorber prepares the buckets in db. Keys used before keysAge are left out.
+func NewAbsorber(ctx context.Context, db *boltdb.DB, o *outbox.Absorption, keysAge time.Time) (*Absorber, error) {
+	err := db.Write(ctx, func(tx *boltdb.Tx) error {
+		for _, name := range buckets() {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("absorb orders: %w", err)
+	}
+	return &Absorber{db: db, outbox: o, keysAge: keysAge}, nil
+}
+
+// Count returns what was new so far.
+func (a *Absorber) Count() Absorbed { return a.count }
+
+// Message is a record of the topic, ready to be absorbed. Read makes it.
+type Message struct {
+	record outbox.LogRecord
+	kind   string
+	order  uuidv7.ID
+	key    order.KeyHash
+	hash   order.RequestHash
+
+	customer, source, reference string
+	placedAt                    time.Time // of an order
+	cancellation                order.Cancellation
+}
+
+// Slot returns the message's slot.
+func (m *Message) Slot() uint64 { return m.record.Slot }
+
+// At returns the time of its record.
+func (m *Message) At() time.Time { return m.record.Time }
+
+// Read makes a Message of a record. It may run beside Put. The error is ErrNoOrder.
+func Read(e *cloudevent.Envelope, at outbox.Position, published time.Time, key, value []byte,
+	headers []cloudevent.Header) (m Message, err error) {
+	id, err := uuidv7.Parse(e.ID)
+	if err == nil {
+		m.order, err = uuidv7.Parse(e.Subject)
+	}
+	if err == nil && string(key) != e.Subject {
+		err = fmt.Errorf("its key is %.40q, and its subject %.40q", key, e.Subject)
+	}
+	if err != nil {
+		return m, fmt.Errorf("%w: %w", ErrNoOrder, err)
+	}
+	m.kind = e.Type
+	m.record = outbox.LogRecord{
+		Position: at, Slot: e.Sequence, Previous: e.Previous, Time: published,
+		Message: outbox.Message{
+			ID: id, Key: key, Type: e.Type, Subject: e.Subject, Schema: e.DataSchema, ContentType: e.ContentType,
+			Time: e.Time, Headers: e.Trace.Headers(), Value: value,
+		},
+	}
+	for i := range headers {
+		if headers[i].Key != cloudevent.HeaderKey {
+			continue
+		}
+		hashed, request, err := event.ParseKeyHeader(headers[i].Value)
+		if err != nil {
+			return m, fmt.Errorf("%w: %w", ErrNoOrder, err)
+		}
+		m.key, m.hash = hashed, request
+		m.record.Message.Headers = append(m.record.Message.Headers, headers[i])
+	}
+	switch e.Type {
+	case event.TypeCreated:
+		err = m.readOrder(value)
+	case event.TypeCancelled:
+		err = m.readCancellation(value)
+	}
+	if err != nil {
+		return m, fmt.Errorf("%w: %w", ErrNoOrder, err)
+	}
+	return m, nil
+}
+
+func (m *Message) readOrder(value []byte) error {
+	var o struct {
+		ID         string    `json:"id"`
+		Source     string    `json:"source"`
+		Reference  string    `json:"reference"`
+		CustomerID string    `json:"customer_id"`
+		PlacedAt   time.Time `json:"placed_at"`
+	}
+	if err := json.Unmarshal(value, &o); err != nil {
+		return err
+	}
+	if o.ID != m.record.Message.Subject {
+		return fmt.Errorf("it calls itself %.40q", o.ID)
+	}
+	m.source, m.reference, m.customer, m.placedAt = o.Source, o.Reference, o.CustomerID, o.PlacedAt
+	return nil
+}
+
+func (m *Message) readCancellation(value []byte) error {
+	var c struct {
+		OrderID     string    `json:"order_id"`
+		Reason      string    `json:"reason"`
+		CancelledAt time.Time `json:"cancelled_at"`
+	}
+	if err := json.Unmarshal(value, &c); err != nil {
+		return err
+	}
+	if c.OrderID != m.record.Message.Subject {
+		return fmt.Errorf("it is of order %.40q", c.OrderID)
+	}
+	m.cancellation = order.Cancellation{At: c.CancelledAt, Reason: c.Reason}
+	return nil
+}
+
+// pair is a key and its sealed value.
+type pair struct{ key, value []byte }
+
+// Put stores messages in one transaction. refused is called for each that the file contradicts, which is passed over.
+func (a *Absorber) Put(ctx context.Context, messages []Message, refused func(m *Message, err error)) error {
+	slices.SortFunc(messages, func(x, y Message) int { // of two with one slot, the first is the genuine one
+		return cmp.Or(cmp.Compare(x.record.Slot, y.record.Slot), x.record.Time.Compare(y.record.Time))
+	})
+	before := a.count
+	err := a.db.Write(ctx, func(tx *boltdb.Tx) error {
+		a.count = before
+		p := putting{Absorber: a, tx: tx}
+		for i := range messages {
+			err := p.message(&messages[i])
+			if errors.Is(err, outbox.ErrOtherMessage) || errors.Is(err, ErrNoOrder) {
+				refused(&messages[i], err)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return p.indexes()
+	})
+	if err != nil {
+		return fmt.Errorf("absorb orders: %w", err)
+	}
+	return nil
+}
+
+// putting is one transaction of an Absorber. Indexes are in random order. So their entries are sorted and written last.
+type putting struct {
+	*Absorber
+	tx                             *boltdb.Tx
+	customers, references, sources []pair
+	keys                           []usedKey
+}
+
+type usedKey struct {
+	key order.KeyHash
+	id  uuidv7.ID
+}
+
+func (p *putting) message(m *Message) error {
+	fresh, err := p.outbox.Put(p.tx, &m.record)
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		p.count.Repeated++
+	}
+	switch m.kind {
+	case event.TypeCreated:
+		return p.created(m)
+	case event.TypeCancelled:
+		return p.cancelled(m)
+	}
+	if fresh {
+		p.count.OtherTypes++
+	}
+	return nil
+}
+
+func (p *putting) created(m *Message) error {
+	orders := p.tx.Bucket(ordersBucket)
+	if sealed := orders.Get(m.order[:]); sealed != nil {
+		known, err := decodeRow(m.order[:], sealed)
+		if err == nil && known.message.id != m.record.Message.ID {
+			err = fmt.Errorf("%w: order %s has another message", ErrNoOrder, m.order)
+		}
+		return err
+	}
+	r := row{
+		message:  message{kind: m.kind, slot: m.record.Slot, id: m.record.Message.ID},
+		placedAt: m.placedAt, key: m.key, hash: m.hash, payload: m.record.Message.Value,
+	}
+	orders.FillPercent = tailFill
+	if err := orders.Put(m.order[:], encodeRow(m.order[:], &r)); err != nil {
+		return err
+	}
+	p.count.Orders++
+	p.index(m.order, m.customer, m.source, m.reference)
+	if m.key.IsZero() {
+		return nil
+	}
+	if madeAt(m.order).Before(p.keysAge) {
+		p.count.OldKeys++
+		return nil
+	}
+	p.keys = append(p.keys, usedKey{m.key, m.order})
+	return nil
+}
+
+// index notes the entries of an order that lists need.
+func (p *putting) index(id uuidv7.ID, customer, source, reference string) {
+	if customer != "" {
+		key, value := indexEntry(customer, id)
+		p.customers = append(p.customers, pair{key, value})
+	}
+	if reference != "" {
+		key, value := indexEntry(reference, id)
+		p.references = append(p.references, pair{key, value})
+	}
+	if source != "" {
+		key := sourceKey(source, reference)
+		p.sources = append(p.sources, pair{key, codec.Seal(key, id[:])})
+	}
+}
+
+func (p *putting) cancelled(m *Message) error {
+	cancellations := p.tx.Bucket(cancellationsBucket)
+	if cancellations.Get(m.order[:]) != nil {
+		return nil
+	}
+	c := cancellation{
+		message: message{kind: m.kind, slot: m.record.Slot, id: m.record.Message.ID}, key: m.key,
+		Cancellation: m.cancellation,
+	}
+	p.count.Cancellations++
+	return cancellations.Put(m.order[:], encodeCancellation(m.order[:], &c))
+}
+
+// indexes writes what was noted.
+func (p *putting) indexes() error {
+	for _, list := range []struct {
+		name    []byte
+		entries []pair
+	}{{customersBucket, p.customers}, {referencesBucket, p.references}, {sourcesBucket, p.sources}} {
+		slices.SortFunc(list.entries, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
+		bucket := p.tx.Bucket(list.name)
+		for i := range list.entries {
+			if err := bucket.Put(list.entries[i].key, list.entries[i].value); err != nil {
+				return err
+			}
+		}
+	}
+	p.count.References += len(p.sources)
+	return p.putKeys()
+}
+
+// putKeys stores keys. If two orders had the same one, it belongs to the first.
+func (p *putting) putKeys() error {
+	ages := p.tx.Bucket(keyAgesBucket)
+	ages.FillPercent = tailFill
+	keys := p.tx.Bucket(keysBucket)
+	sorted := slices.Clone(p.keys)
+	slices.SortFunc(sorted, func(a, b usedKey) int { return bytes.Compare(a.key[:], b.key[:]) })
+	for i := range sorted {
+		k := &sorted[i]
+		if sealed := keys.Get(k.key[:]); sealed != nil {
+			known, err := decodeID(k.key[:], sealed)
+			if err != nil {
+				return err
+			}
+			if bytes.Compare(known[:], k.id[:]) <= 0 {
+				continue
+			}
+			if err := ages.Delete(known[:]); err != nil {
+				return err
+			}
+		}
+		if err := keys.Put(k.key[:], codec.Seal(k.key[:], k.id[:])); err != nil {
+			return err
+		}
+	}
+	for i := range p.keys { // in order of their ids
+		k := &p.keys[i]
+		known, err := decodeID(k.key[:], keys.Get(k.key[:]))
+		if err != nil {
+			return err
+		}
+		if known != k.id {
+			continue
+		}
+		p.count.Keys++
+		if err := ages.Put(k.id[:], codec.Seal(k.id[:], k.key[:])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Finish drops cancellations whose orders are missing, because the topic or the file no longer had them. It returns how
+// many there were.
+func (a *Absorber) Finish(ctx context.Context) (orphans int, err error) {
+	err = a.db.Write(ctx, func(tx *boltdb.Tx) error {
+		orphans = 0
+		return orphaned(tx, tx.Bucket(cancellationsBucket), &orphans)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("absorb orders: %w", err)
+	}
+	a.count.Cancellations -= orphans
+	return orphans, nil
+}
+
+func orphaned(tx *boltdb.Tx, cancellations *bbolt.Bucket, n *int) error {
+	var gone [][]byte
+	cursor := cancellations.Cursor()
+	for key, _ := cursor.First(); key != nil; key, _ = cursor.Next() {
+		if tx.Bucket(ordersBucket).Get(key) == nil {
+			gone = append(gone, bytes.Clone(key))
+		}
+	}
+	*n = len(gone)
+	for _, key := range gone {
+		if err := cancellations.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
