@@ -158,7 +158,8 @@ func dropDangling(tx *boltdb.Tx) error {
 		return len(key) < len(uuidv7.ID{}) || orders.Get(key[len(key)-len(uuidv7.ID{}):]) == nil
 	}
 	var orphans int
-	err := errors.Join(orphaned(tx, tx.Bucket(cancellationsBucket), &orphans), drop(keys, noID), drop(tx.Bucket(sourcesBucket), noID),
+	err := errors.Join(orphaned(tx, tx.Bucket(cancellationsBucket), &orphans), drop(keys, noID),
+		drop(tx.Bucket(sourcesBucket), noID),
 		drop(tx.Bucket(customersBucket), notIndexed), drop(tx.Bucket(referencesBucket), notIndexed))
 	if err != nil {
 		return err

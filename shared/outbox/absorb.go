@@ -107,7 +107,7 @@ func (a *Absorption) remember(root *bbolt.Bucket) error {
 	}
 	err = root.Bucket(waitingBucket).ForEach(func(key, sealed []byte) error {
 		e, err := decodeEntry(key, sealed)
-		if err != nil || e.state == discarded || e.state == handedOver {
+		if err != nil || e.state == discarded {
 			return err
 		}
 		return note(key, e.origin, true)

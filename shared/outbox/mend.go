@@ -88,8 +88,8 @@ func createRoot(tx *boltdb.Tx) (*bbolt.Bucket, error) {
 	return root, nil
 }
 
-// mendWaiting drops entries without a message, and makes entries for messages whose slots were skipped for a reason that
-// is lost.
+// mendWaiting drops entries without a message, and makes entries for messages whose slots were skipped for a reason
+// that is lost.
 func mendWaiting(root *bbolt.Bucket, done *Mended) error {
 	messages, waiting := root.Bucket(messagesBucket), root.Bucket(waitingBucket)
 	skipped, parked := root.Bucket(skippedBucket), root.Bucket(parkedBucket)

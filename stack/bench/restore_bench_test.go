@@ -18,9 +18,9 @@ import (
 	"ordertally/stack/kafka"
 )
 
-// BenchmarkRestore restores orders from a topic of Apache Kafka, and reads the same topic with a bare consumer, in turn,
-// three times. ratio is the median of the ratios of orders/s restored to records/s read. Each order has an idempotency
-// key, a customer and a reference. RESTORE_ORDERS is their number; the default is 100,000.
+// BenchmarkRestore restores orders from a topic of Apache Kafka, and reads the same topic with a bare consumer, in
+// turn, three times. ratio is the median of the ratios of orders/s restored to records/s read. Each order has an
+// idempotency key, a customer and a reference. RESTORE_ORDERS is their number; the default is 100,000.
 func BenchmarkRestore(b *testing.B) {
 	n := 100_000
 	if text := os.Getenv("RESTORE_ORDERS"); text != "" {
@@ -39,7 +39,8 @@ func BenchmarkRestore(b *testing.B) {
 			bareRate := consumeBare(b, address, topic, n)
 			began := time.Now()
 			report, err := restore.Run(b.Context(), restore.Config{
-				Data: filepath.Join(b.TempDir(), fmt.Sprintf("%d-%d.db", i, round)), FromTopic: true, Lineage: benchLineage,
+				Data: filepath.Join(b.TempDir(), fmt.Sprintf("%d-%d.db", i, round)), FromTopic: true,
+				Lineage:      benchLineage,
 				Publisher:    sharedkafka.PublisherConfig{Brokers: []string{address}, Topic: topic},
 				KeyRetention: 720 * time.Hour, OutboxRetention: 168 * time.Hour,
 			})

@@ -230,7 +230,8 @@ func TestRestore_NamesTheLineagesOfATopic(t *testing.T) {
 	l.refused("does not exist", "--topic", "another")
 	base := l.keep()
 	l.refused("has lineage "+report.Lineage+", not 00ff", "--lineage", "00ff", "--base", base)
-	said, code := stacktest.Command(t, nil, l.program, "restore", "--from-topic", "--data", l.data, "--kafka", l.address)
+	said, code := stacktest.Command(t, nil, l.program, "restore", "--from-topic", "--data", l.data, "--kafka",
+		l.address)
 	if code != 1 || !strings.Contains(said, "file already exists") {
 		t.Errorf("%d: %s", code, said)
 	}
@@ -272,7 +273,8 @@ func TestRestore_PassesOverWhatIsNoMessageOfTheLineage(t *testing.T) {
 	}
 	send(t, l.address, subject, another, fmt.Sprintf(`{"id":%q,"currency":"GBP"}`, subject))
 	said := restored(t, l.data, l.address, "--from-topic")
-	if !strings.Contains(said, "40 orders, 8 cancellations") || strings.Count(said, "not a message of this lineage") != 2 ||
+	if !strings.Contains(said, "40 orders, 8 cancellations") ||
+		strings.Count(said, "not a message of this lineage") != 2 ||
 		!strings.Contains(said, "1 records of other programs") {
 		t.Error(said)
 	}
@@ -317,7 +319,8 @@ func TestRestore_SaysWhatRetentionDeleted(t *testing.T) {
 	l.lose()
 	deleteBefore(t, l.address, ends)
 	said := restored(t, l.data, l.address, "--from-topic")
-	if !strings.Contains(said, "deleted by the topic's retention: 96 slots: 1-96") || strings.Contains(said, "MISSING") {
+	if !strings.Contains(said, "deleted by the topic's retention: 96 slots: 1-96") ||
+		strings.Contains(said, "MISSING") {
 		t.Error(said)
 	}
 	l.goesOn(load)
