@@ -41,7 +41,7 @@ func Mend(ctx context.Context, db *boltdb.DB) (did []string, err error) {
 			n    int
 			text string
 		}{
-			{int(lost), "messages could not be read"}, //nolint:gosec // not that many
+			{int(lost), "messages could not be read"},
 			{again, "messages were made again out of the rows of their orders"},
 			{done.Unsure, "messages lost the record of why they wait, and are tried again"},
 		} {

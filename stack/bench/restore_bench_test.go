@@ -69,7 +69,7 @@ func fillWithOrders(b *testing.B, address, topic string, n int) {
 	for first := 0; first < n; first += chunk {
 		var batch []*confluent.Message
 		for i, m := range smallOrders(min(chunk, n-first)) {
-			slot := uint64(first + i + 1) //nolint:gosec // small
+			slot := uint64(first + i + 1)
 			envelope := cloudevent.Envelope{
 				ID: m.ID.String(), Source: event.Source, Type: m.Type, Subject: m.Subject, Time: m.Time,
 				DataSchema: m.Schema, ContentType: m.ContentType, Lineage: benchLineage, Sequence: slot,

@@ -253,6 +253,7 @@ func TestRestore_GoesOnWhereALostFileEnded(t *testing.T) {
 		counting := stacktest.Serve(t, stacktest.Serving{Program: stacktest.ActivityProgram(t), Kafka: address})
 		load := &shopping{name: "first"}
 		load.run(first.URL(), 400, nil)
+		published(t, first)
 		stop := make(chan struct{})
 		var loading sync.WaitGroup
 		loading.Go(func() { (&shopping{name: "second"}).run(first.URL(), 0, stop) })
@@ -367,8 +368,8 @@ func TestRestore_StopsWhoStillPublishes(t *testing.T) {
 		load, stop := &shopping{name: "load"}, make(chan struct{})
 		var loading sync.WaitGroup
 		loading.Go(func() { load.run(first.URL(), 0, stop) })
-		clocktest.Eventually(t, "some is placed",
-			func() bool { return stacktest.Metric(t, first.Ops, "order_placed_total") > 200 })
+		clocktest.Eventually(t, "some is published",
+			func() bool { return stacktest.Metric(t, first.Ops, "order_outbox_published_total") > 200 })
 		data := filepath.Join(dir, "second.db")
 		said := restored(t, data, address, "--from-topic")
 		if code := first.ExitCode(30 * time.Second); code != settings.ExitFenced {
