@@ -15,6 +15,8 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/backup"
+	"ordertally/shared/backup/backupapi"
 	"ordertally/shared/clock"
 	"ordertally/shared/parked"
 	"ordertally/shared/service/fairshare"
@@ -82,6 +84,7 @@ type Config struct {
 	Listeners int
 	Guard     *auth.Guard // decides who may do what
 	Limiter   *ratelimit.Limiter
+	Backups   *backup.Running
 	Clock     clock.Clock
 	Logger    zerolog.Logger
 }
@@ -99,6 +102,7 @@ type API struct {
 	answers    *web.Answers
 	flights    *flights
 	guard      *auth.Guard
+	backups    *backup.Running
 	closed     bool // callers need a credential
 	lives      map[string]*live
 	listeners  *fairshare.Room
@@ -118,6 +122,7 @@ func New(c Config) *API {
 		answers:    web.NewAnswers(),
 		flights:    newFlights(),
 		guard:      c.Guard,
+		backups:    c.Backups,
 		closed:     c.Guard.Closed(),
 		lives:      make(map[string]*live),
 		done:       make(chan struct{}),
@@ -192,6 +197,8 @@ func (a *API) routes() []web.Route {
 	routes = append(routes, a.rebuildRoutes()...)
 	keys := keyapi.API{Guard: a.guard, Program: "activity", Logger: a.logger}
 	routes = append(routes, keys.Routes(a.handle)...)
+	backups := backupapi.API{Running: a.backups, Logger: a.logger}
+	routes = append(routes, backups.Routes(a.handle)...)
 	ledgers := a.ledgerAPIs()
 	routes = append(routes, ledgers[0].AuditRoute(a.handle))
 	for _, ledger := range ledgers {

@@ -7,6 +7,7 @@ import (
 
 	"ordertally/activity"
 	"ordertally/shared/auth/keyapi"
+	"ordertally/shared/backup/backupapi"
 	"ordertally/shared/parked/parkedapi"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
@@ -145,6 +146,7 @@ func operations(defs []activity.Definition) map[string]openapi.Operation {
 	}
 	maps.Copy(all, rebuildOperations())
 	maps.Copy(all, keyapi.Operations())
+	maps.Copy(all, backupapi.Operations())
 	ledgers := (&API{}).ledgerAPIs()
 	maps.Copy(all, ledgers[0].AuditOperation())
 	for _, ledger := range ledgers {

@@ -29,7 +29,7 @@ type Service struct {
 func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	config.Clock = cmp.Or[clock.Clock](config.Clock, clock.System{})
 	s = &Service{config: config}
-	s.Service, err = service.New(activitystore.Format, &s.config, &s.config.Config, activitystore.Check, logger, s.make)
+	s.Service, err = service.New(activitystore.Backup(), &s.config, &s.config.Config, logger, s.make)
 	return s, err
 }
 
@@ -80,7 +80,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	}
 	api := activityapi.New(activityapi.Config{
 		Activities: counted, Zone: zone, Listeners: c.LiveListeners, Guard: base.Guard, Limiter: base.Limiter,
-		Clock: c.Clock, Logger: base.Logger,
+		Backups: base.Backups, Clock: c.Clock, Logger: base.Logger,
 	})
 	base.OnStopFirst(api.Close)
 	return api, nil

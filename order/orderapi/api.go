@@ -19,6 +19,8 @@ import (
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/backup"
+	"ordertally/shared/backup/backupapi"
 	"ordertally/shared/outbox"
 	"ordertally/shared/outbox/recovery"
 	"ordertally/shared/web"
@@ -38,6 +40,7 @@ type Config struct {
 	Limiter  *ratelimit.Limiter
 	Gate     *admission.Gate // admits placements
 	Acks     *ack.Acks       // decides when answers leave
+	Backups  *backup.Running
 	Logger   zerolog.Logger
 }
 
@@ -62,6 +65,8 @@ func (a *api) routes() []web.Route {
 	keys := keyapi.API{Guard: a.Guard, Program: "order", Logger: a.Logger}
 	parked := a.parked()
 	routes := append(keys.Routes(a.handle), parked.Routes(a.handle)...)
+	backups := backupapi.API{Running: a.Backups, Logger: a.Logger}
+	routes = append(routes, backups.Routes(a.handle)...)
 	return append(append(routes, parked.AuditRoute(a.handle)), []web.Route{
 		{Method: http.MethodGet, Path: "/", Scope: auth.Public, Handler: page},
 		{Method: http.MethodGet, Path: "/assets/{file}", Scope: auth.Public, Handler: webpage.Assets(assets)},

@@ -8,6 +8,7 @@ import (
 	"ordertally/order"
 	"ordertally/order/ack"
 	"ordertally/shared/auth/keyapi"
+	"ordertally/shared/backup/backupapi"
 	"ordertally/shared/event"
 	"ordertally/shared/outbox"
 	"ordertally/shared/parked/parkedapi"
@@ -138,6 +139,7 @@ func contract() openapi.API {
 	}
 	all := operations()
 	maps.Copy(all, keyapi.Operations())
+	maps.Copy(all, backupapi.Operations())
 	parked := (&api{}).parked()
 	maps.Copy(all, parked.Operations())
 	maps.Copy(all, parked.AuditOperation())

@@ -20,6 +20,8 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"GET /v1/keys":                        auth.KeysWrite,
 		"POST /v1/keys":                       auth.KeysWrite,
 		"DELETE /v1/keys/{id}":                auth.KeysWrite,
+		"GET /v1/backup":                      auth.BackupRead,
+		"GET /v1/backup/state":                auth.OpsRead,
 		"GET /":                               auth.Public,
 		"GET /assets/{file}":                  auth.Public,
 		"POST /v1/orders":                     auth.OrdersWrite,

@@ -15,6 +15,7 @@ import (
 	"ordertally/order/ack"
 	"ordertally/order/admission"
 	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/backup"
 	"ordertally/shared/event"
 	"ordertally/shared/kafka"
 	"ordertally/shared/outbox"
@@ -56,7 +57,8 @@ func TestZeroFieldsAndFlagsHaveTheSameDefaults(t *testing.T) {
 				IdleTimeout: 2 * time.Minute,
 			},
 			Limits: ratelimit.Config{Burst: 10 * time.Second}, ScrubInterval: 24 * time.Hour,
-			Log: telemetry.LogConfig{Level: "info"},
+			Backup: backup.Config{Every: 24 * time.Hour, Keep: 7},
+			Log:    telemetry.LogConfig{Level: "info"},
 		},
 		PublishMode: "transactional", Publisher: kafka.PublisherConfig{TransactionTimeout: 10 * time.Second},
 		Outbox: outbox.Config{QueueMessages: 10_000, QueueBytes: 16 << 20},
@@ -154,6 +156,8 @@ func TestSettingsOutOfRangeAreRefusedByName(t *testing.T) {
 		{func(c *Config) { c.Kafka = []string{"a:1", "b"} }, `kafka: "b" is not`},
 		{func(c *Config) { c.PublishMode = "sometimes" },
 			`publish-mode: "sometimes" is neither transactional nor idempotent`},
+		{func(c *Config) { c.Backup.Every = time.Second }, "backup-every: 1s is not 1m0s or more"},
+		{func(c *Config) { c.Backup.Keep = -1 }, "backup-keep: -1 is not between 1 and 100000"},
 		{func(c *Config) { c.Relay.Linger = -1 }, "outbox-linger: -1ns is not between 0s and 1m0s"},
 		{func(c *Config) { c.Relay.Linger = time.Minute + 1 }, "outbox-linger: 1m0.000000001s is not"},
 		{func(c *Config) { c.Relay.BatchMessages = -1 }, "outbox-batch-messages: -1 is not between 1 and 1000000"},

@@ -37,7 +37,7 @@ const firstLook = 5 * time.Second
 // New checks the settings. It does not open or start anything.
 func New(config Config, logger zerolog.Logger) (s *Service, err error) {
 	s = &Service{config: config}
-	s.Service, err = service.New(orderstore.Format, &s.config, &s.config.Config, orderstore.Check, logger, s.make)
+	s.Service, err = service.New(orderstore.Backup(), &s.config, &s.config.Config, logger, s.make)
 	return s, err
 }
 
@@ -101,7 +101,7 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 	}
 	return orderapi.New(orderapi.Config{
 		Orders: orders, Store: store, Outbox: box, Recovery: recovery, Topic: c.Topic, Guard: base.Guard,
-		Limiter: base.Limiter, Gate: gate, Acks: acks, Logger: logger,
+		Limiter: base.Limiter, Backups: base.Backups, Gate: gate, Acks: acks, Logger: logger,
 	}), nil
 }
 

@@ -17,6 +17,7 @@ const (
 	OpsRead        = "ops:read"        // read parked and late messages, conflicts and incidents
 	OpsWrite       = "ops:write"       // decide about them
 	KeysWrite      = "keys:write"      // make, list and revoke API keys
+	BackupRead     = "backup:read"     // copy the whole database file
 )
 
 // Public is the scope of a route that needs no credential, such as a page that holds no data.
@@ -24,7 +25,7 @@ const Public = "public"
 
 // Scopes returns all scopes, in the order of the documentation.
 func Scopes() []string {
-	return []string{OrdersWrite, OrdersRead, OrdersBackfill, StatsRead, OpsRead, OpsWrite, KeysWrite}
+	return []string{OrdersWrite, OrdersRead, OrdersBackfill, StatsRead, OpsRead, OpsWrite, KeysWrite, BackupRead}
 }
 
 // CheckScopes refuses a scope that does not exist, an empty list and one that names a scope twice.

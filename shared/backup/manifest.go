@@ -30,7 +30,7 @@ const (
 type Manifest struct {
 	Service  string            `json:"service"`  // such as order
 	Format   int               `json:"format"`   // of the database file
-	Identity string            `json:"identity"` // of an order file its lineage, of an activity file its activities
+	Identity string            `json:"identity"` // of an order file its lineage; "" of an activity file
 	TakenAt  time.Time         `json:"taken_at"` // the moment that the backup shows
 	Counts   map[string]uint64 `json:"counts"`   // such as orders, last_slot
 

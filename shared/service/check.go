@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/rs/zerolog"
 
@@ -49,6 +50,13 @@ func Check(ctx context.Context, w io.Writer, format boltdb.Format, c *Config, re
 	if c.Log.File != "" {
 		if err := settings.CheckFile(c.Log.File); err != nil {
 			problems = append(problems, fmt.Errorf("log-file: %w", err))
+		}
+	}
+	if c.Backup.Dir != "" {
+		if info, err := os.Stat(c.Backup.Dir); err != nil {
+			problems = append(problems, fmt.Errorf("backup-dir: %w", err))
+		} else if !info.IsDir() {
+			problems = append(problems, fmt.Errorf("backup-dir: %s is not a directory", c.Backup.Dir))
 		}
 	}
 	unchecked, err := reachable(ctx, format, c)

@@ -5,6 +5,7 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/backup"
 	"ordertally/shared/kafka"
 	"ordertally/shared/service/telemetry"
 	"ordertally/shared/settings/tlsfiles"
@@ -35,6 +36,8 @@ type Config struct {
 	// Proxies before the API, addresses or CIDR ranges: their X-Forwarded-For tells the client's address for limits and
 	// log.
 	Proxies web.ProxyNames `name:"trusted-proxies" placeholder:"CIDR"`
+
+	Backup backup.Config `embed:"" prefix:"backup-"`
 
 	// How often the whole database file is checked for damage, in small steps.
 	ScrubInterval time.Duration       `name:"scrub-interval" default:"24h" range:"1s.."`

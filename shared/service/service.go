@@ -16,6 +16,7 @@ import (
 
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/backup"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/telemetry"
@@ -32,12 +33,12 @@ type Service struct {
 	Health   telemetry.Health
 	Registry *prometheus.Registry
 	Tracing  *tracing.Tracing
+	Backups  *backup.Running
 	Logger   zerolog.Logger
 
 	name    string
-	format  boltdb.Format
+	file    *backup.Service
 	config  *Config
-	check   boltdb.Checker
 	make    Make
 	parts   []part
 	endless []func()
@@ -60,17 +61,16 @@ type part struct {
 	check telemetry.Check
 }
 
-// New returns a service that has not started. The format of its file names the service, and check checks one record of
-// the file. own has all settings of the service, and config is a part of it. Zero fields get their defaults. The error
-// lists everything that is wrong.
+// New returns a service that has not started. file says what its database file is. own has all settings of the service,
+// and config is a part of it. Zero fields get their defaults. The error lists everything that is wrong.
 func New(
-	format boltdb.Format, own any, config *Config, check boltdb.Checker, logger zerolog.Logger, parts Make,
+	file *backup.Service, own any, config *Config, logger zerolog.Logger, parts Make,
 ) (*Service, error) {
 	if err := settings.Complete(own, ""); err != nil {
-		return nil, fmt.Errorf("%s settings: %w", format.Service, err)
+		return nil, fmt.Errorf("%s settings: %w", file.Format.Service, err)
 	}
 	return &Service{
-		name: format.Service, format: format, config: config, check: check, make: parts, Logger: logger,
+		name: file.Format.Service, file: file, config: config, make: parts, Logger: logger,
 		group: lifecycle.NewGroup(), Registry: telemetry.NewRegistry(),
 	}, nil
 }
@@ -107,11 +107,13 @@ func (s *Service) Start(ctx context.Context) error {
 //	file ── traces ── callers ── own parts ── ops listener ── background ── API
 func (s *Service) start(ctx context.Context) (err error) {
 	s.config.Drops.Register(s.Registry, s.name)
-	if s.DB, err = openDatabase(s.config.Data, s.format, s.Registry, s.Logger); err != nil {
+	if s.DB, err = openDatabase(s.config.Data, s.file.Format, s.Registry, s.Logger); err != nil {
 		return err
 	}
 	s.OnStop("database", func(context.Context) error { return s.DB.Close() })
 	s.config.warnOfExposed(s.Logger)
+	s.Backups = backup.NewRunning(s.file, s.DB, s.config.Backup, s.Registry, s.Logger)
+	s.OnStopFirst(s.Backups.End)
 
 	if s.Tracing, err = tracing.Start(ctx, s.name, s.Logger); err != nil {
 		return err
@@ -149,7 +151,9 @@ func (s *Service) start(ctx context.Context) (err error) {
 func (s *Service) runParts() {
 	s.group.Go("database", s.DB.Watch)
 	parts := telemetry.NewParts(s.group, &s.Health, s.Registry, s.Logger)
-	watchDatabase(s.DB, s.check, s.config.ScrubInterval, &s.Health, parts, s.Logger)
+	watchDatabase(s.DB, s.file.Check, s.config.ScrubInterval, &s.Health, parts, s.Logger)
+	parts.Go("backups", s.Backups.Run, nil)
+	s.Health.RegisterNote("backups", telemetry.Ready, s.Backups.Note)
 	keys, issuer := s.Guard.Keys, s.Guard.Issuer
 	parts.Go("API keys", func(ctx context.Context) error { return keys.Run(ctx, s.Logger) }, nil)
 	if issuer != nil {

@@ -12,6 +12,7 @@ import (
 	"ordertally/client"
 	"ordertally/client/orders"
 	"ordertally/shared/text/safetext"
+	"ordertally/shared/web/problem"
 )
 
 type statusCmd struct{ remote }
@@ -38,13 +39,32 @@ func (c *statusCmd) run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	return writeStatus(out, &report.Value, waiting.Value.Waiting)
+	backups, err := shop.GetBackupState(ctx)
+	if err != nil && !client.HasCode(err, problem.CodeNotFound) { // an older service has none
+		return err
+	}
+	return writeStatus(out, &report.Value, waiting.Value.Waiting, &backups.Value)
+}
+
+// backupLine is the line about scheduled backups.
+func backupLine(s *orders.ScheduledBackups) string {
+	switch {
+	case s.Error != "":
+		return fmt.Sprintf("failed at %s: %s", stamp(s.FailedAt), s.Error)
+	case !s.Scheduled:
+		return "no schedule (see --backup-dir)"
+	case s.File == "":
+		return "none yet"
+	}
+	return fmt.Sprintf("%s, of %s, verified", s.File, stamp(s.VerifiedAt))
 }
 
 // shownWaiting is the number of refused messages that the status names.
 const shownWaiting = 3
 
-func writeStatus(out io.Writer, r *orders.Report, waiting []orders.WaitingMessage) error {
+func writeStatus(
+	out io.Writer, r *orders.Report, waiting []orders.WaitingMessage, backups *orders.ScheduledBackups,
+) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
 	line("kafka", "%s since %s", r.Relay.State, stamp(r.Relay.Since))
@@ -72,6 +92,7 @@ func writeStatus(out io.Writer, r *orders.Report, waiting []orders.WaitingMessag
 	line("parked", "%d", r.Parked)
 	line("sequence", "%d of %d dealt with", r.PublishedUpTo, r.LastSequence)
 	line("lineage", "%s from %d on", r.Lineage, r.FirstSequence)
+	line("backup", "%s", backupLine(backups))
 	if r.Repair {
 		line("repair", "the topic lost messages, which are being published again")
 	}

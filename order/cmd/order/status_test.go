@@ -26,6 +26,7 @@ func TestStatus_SaysHowTheServiceStandsWithKafka(t *testing.T) {
 		return strings.Contains(out.String(), "up since")
 	})
 	for _, want := range []string{"kafka     up since ", "backlog   0,", "parked    2\n",
+		"backup    no schedule",
 		"lineage   " + service.Outbox.Lineage() + " from 1 on\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())

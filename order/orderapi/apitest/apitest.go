@@ -20,6 +20,7 @@ import (
 	"ordertally/order/orderstore"
 	"ordertally/shared/auth"
 	"ordertally/shared/auth/ratelimit"
+	"ordertally/shared/backup"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/clock"
 	"ordertally/shared/event"
@@ -109,7 +110,8 @@ func (s *Service) Start() {
 		Orders: placement, Store: store, Outbox: box, Recovery: recovery, Topic: event.Topic, Logger: zerolog.Nop(),
 		Guard:   &auth.Guard{Keys: s.Keys},
 		Limiter: ratelimit.New(s.Limits, prometheus.NewRegistry()), Gate: admission.Unlimited(),
-		Acks: ack.New(s.Ack, box, prometheus.NewRegistry()),
+		Acks:    ack.New(s.Ack, box, prometheus.NewRegistry()),
+		Backups: backup.NewRunning(orderstore.Backup(), s.db, backup.Config{}, prometheus.NewRegistry(), zerolog.Nop()),
 	}))
 	handler = openapitest.Check(s.t, orderapi.Document(), handler)
 	if s.Wrap != nil {

@@ -15,6 +15,7 @@ import (
 	"ordertally/client"
 	"ordertally/client/access"
 	"ordertally/shared/backup"
+	"ordertally/shared/backup/backupapi"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/settings"
 	"ordertally/shared/text/safetext"
@@ -25,9 +26,6 @@ type Service struct {
 	*backup.Service
 	KeyVariable string // the environment variable with the credential to send
 }
-
-// Path is the route of a running service that answers with a backup.
-const Path = "/v1/backup"
 
 // Command is the verb backup. The variable api_target must be the default of --target, and a *Service bound.
 type Command struct {
@@ -102,7 +100,7 @@ func (c *Command) fetch(ctx context.Context, service *Service, w io.Writer) erro
 		return err
 	}
 	defer asked.Close()
-	answer, err := asked.Ask(ctx, http.MethodGet, Path, nil, nil)
+	answer, err := asked.Ask(ctx, http.MethodGet, backupapi.Path, nil, nil)
 	if err != nil {
 		return err
 	}
