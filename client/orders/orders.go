@@ -88,6 +88,7 @@ const (
 // Defines values for ProblemCode.
 const (
 	ProblemCodeAlreadyCancelled      ProblemCode = "already_cancelled"
+	ProblemCodeBackupRunning         ProblemCode = "backup_running"
 	ProblemCodeBodyTooLarge          ProblemCode = "body_too_large"
 	ProblemCodeBodyUnreadable        ProblemCode = "body_unreadable"
 	ProblemCodeCorruptRecord         ProblemCode = "corrupt_record"
@@ -643,6 +644,31 @@ type Report struct {
 	Waiting int64 `json:"waiting"`
 }
 
+// ScheduledBackups defines model for ScheduledBackups.
+type ScheduledBackups struct {
+	// Error Why it failed.
+	//
+	// Examples: no space left on device
+	Error string `json:"error,omitempty,omitzero"`
+
+	// EverySeconds How many seconds are between two scheduled backups. Left out without a schedule.
+	EverySeconds float64 `json:"every_seconds,omitempty,omitzero"`
+
+	// FailedAt When the last attempt failed. Left out after a success.
+	FailedAt time.Time `json:"failed_at,omitempty,omitzero"`
+
+	// File The name of the newest verified backup. Left out while there is none.
+	//
+	// Examples: order-20261127T225842Z.backup
+	File string `json:"file,omitempty,omitzero"`
+
+	// Scheduled Whether the service makes backups on a schedule.
+	Scheduled bool `json:"scheduled"`
+
+	// VerifiedAt The moment that it shows.
+	VerifiedAt time.Time `json:"verified_at,omitempty,omitzero"`
+}
+
 // State How far an order's message got: pending (not published yet), waiting (refused, to be tried again, or behind one that is), published, parked (refused too often, an operator decides), discarded (given up by an operator).
 type State string
 
@@ -773,6 +799,14 @@ func New(c client.Config) (*Client, error) {
 		return nil, err
 	}
 	return &Client{base}, nil
+}
+
+// GetBackupState: How the scheduled backups stand.
+//
+//	GET /v1/backup/state
+func (c *Client) GetBackupState(ctx context.Context) (client.Answer[ScheduledBackups], error) {
+	r := client.NewRequest(http.MethodGet, 200, "/v1/backup/state")
+	return client.Do[ScheduledBackups](ctx, c.Client, r)
 }
 
 // ListOrders: List orders, the newest first.

@@ -41,6 +41,7 @@ const (
 
 // Defines values for ProblemCode.
 const (
+	ProblemCodeBackupRunning        ProblemCode = "backup_running"
 	ProblemCodeBodyTooLarge         ProblemCode = "body_too_large"
 	ProblemCodeBodyUnreadable       ProblemCode = "body_unreadable"
 	ProblemCodeCorruptRecord        ProblemCode = "corrupt_record"
