@@ -6,13 +6,17 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"ordertally/client"
 	"ordertally/client/orders"
+	"ordertally/order/ack"
 	"ordertally/order/orderapi/apitest"
 	"ordertally/shared/clock"
+	"ordertally/shared/outbox"
+	"ordertally/shared/outbox/outboxtest"
 )
 
 func connect(t *testing.T, url string) *orders.Client {
@@ -150,5 +154,50 @@ func TestClient_CancelsAnOrderOnce(t *testing.T) {
 	}
 	if _, err := cancel("another"); !client.HasCode(err, orders.ProblemCodeAlreadyCancelled) {
 		t.Errorf("with another key: %v", err)
+	}
+}
+
+// An order that Kafka has not confirmed is asked for again with its key, until Kafka has.
+func TestClient_RepeatsWhatIsNotReplicatedYet(t *testing.T) {
+	service := apitest.New(t, clock.System{})
+	service.Ack = ack.Config{Wait: 50 * time.Millisecond}
+	free, held := make(chan struct{}), make(chan struct{}, 1)
+	var keyedOnes atomic.Int32
+	service.Wrap = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Idempotency-Key") != "" && keyedOnes.Add(1) == 2 {
+				close(free)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	service.Start()
+	_, publisher := service.PublishWithout("none")
+	publisher.Script(func(step outboxtest.Step, records []outbox.Record) error {
+		if step == outboxtest.Committing && len(records) > 0 {
+			select {
+			case held <- struct{}{}:
+			default:
+			}
+			<-free
+		}
+		return nil
+	})
+	c, err := orders.New(client.Config{URL: service.URL, RetryFor: 30 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	draft := orders.OrderDraft{Currency: "GBP", Lines: []orders.DraftLine{{SKU: "a", Quantity: 1, UnitPrice: 1}}}
+	keyless := orders.PlaceOrderParams{Prefer: "durability=kafka"}
+	if _, err := c.PlaceOrder(t.Context(), keyless, draft); !client.HasCode(err, orders.ProblemCodeNotReplicated) {
+		t.Errorf("without a key: %v", err) // it may not be repeated
+	}
+	<-held
+	keyed := orders.PlaceOrderParams{Prefer: "durability=kafka", IdempotencyKey: "k"}
+	placed, err := c.PlaceOrder(t.Context(), keyed, draft)
+	if err != nil || placed.Header.Get("Order-Durability") != "kafka" ||
+		placed.Value.Publication.State != orders.StatePublished {
+		t.Errorf("with a key: %+v, %v", placed, err)
 	}
 }

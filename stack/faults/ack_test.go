@@ -51,8 +51,8 @@ func placeOne(t *testing.T, base, key string) (a answered) {
 	return a
 }
 
-// inTopic returns the orders that a read_committed reader finds now.
-func inTopic(t *testing.T, address string) map[string]int {
+// committedOrders returns the orders that a read_committed reader finds now.
+func committedOrders(t *testing.T, address string) map[string]int {
 	t.Helper()
 	found := map[string]int{}
 	for _, r := range brokertest.ReadAll(t, address, event.Topic) {
@@ -75,7 +75,7 @@ func TestAck_KafkaMeansThatTheRecordStandsCommittedInTheTopic(t *testing.T) {
 					Relay: outbox.RelayConfig{Linger: 2 * time.Second}}) // the reader is faster than that
 			for range 3 {
 				a := placeOne(t, services.OrderURL(), rand.Text())
-				if found := inTopic(t, broker); a.status != http.StatusCreated || a.durability != "kafka" ||
+				if found := committedOrders(t, broker); a.status != http.StatusCreated || a.durability != "kafka" ||
 					found[a.ID] != 1 {
 					t.Fatalf("%+v is in the topic %d times", a, found[a.ID])
 				}
@@ -86,7 +86,7 @@ func TestAck_KafkaMeansThatTheRecordStandsCommittedInTheTopic(t *testing.T) {
 				all.Go(func() { many[i] = placeOne(t, services.OrderURL(), rand.Text()) })
 			}
 			all.Wait()
-			found := inTopic(t, broker)
+			found := committedOrders(t, broker)
 			for _, a := range many {
 				if a.durability != "kafka" || found[a.ID] != 1 {
 					t.Errorf("%+v is in the topic %d times", a, found[a.ID])
@@ -138,7 +138,7 @@ func TestAck_KafkaLosesNothingWithTheDisk(t *testing.T) {
 		}
 		// The transaction that the kill left open is in the way of readers for transaction-timeout at most. What was
 		// acknowledged is before it.
-		found, lost := inTopic(t, broker.Addr()), 0
+		found, lost := committedOrders(t, broker.Addr()), 0
 		for _, id := range acknowledged {
 			if found[id] != 1 {
 				lost++
@@ -163,7 +163,8 @@ func TestAck_AnOutageOfKafkaStopsNoOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		if a := placeOne(t, services.OrderURL(), rand.Text()); a.status != http.StatusCreated || a.durability != "local" {
+		if a := placeOne(t, services.OrderURL(), rand.Text()); a.status != http.StatusCreated ||
+			a.durability != "local" {
 			t.Errorf("during the outage: %+v", a)
 		}
 	}
