@@ -215,7 +215,7 @@ func (r *Running) once(ctx context.Context) (done scheduled, err error) {
 	}
 	r.clean()
 	done.name = r.prefix() + time.Now().UTC().Format(nameTime) + suffix
-	pace := pacer(ctx)
+	pace := Pacer(ctx)
 	done.Saved, err = r.service.Save(ctx, filepath.Join(r.config.Dir, done.name), pace, func(w io.Writer) error {
 		_, err := r.service.Write(ctx, r.db, w)
 		return err
@@ -309,8 +309,8 @@ func (r *Running) prune(identity string) error {
 // paceStep is how long verification works before it rests as long.
 const paceStep = 5 * time.Millisecond
 
-// pacer returns a function that rests half of the time between its calls.
-func pacer(ctx context.Context) func() {
+// Pacer returns a function that rests half of the time, for [Service.Save] beside a running service.
+func Pacer(ctx context.Context) func() {
 	last, calls := time.Now(), 0
 	return func() {
 		if calls++; calls%16 > 0 {

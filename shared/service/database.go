@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +28,11 @@ func openDatabase(
 		OnCommit:   commits.Observe,
 		OnIncident: func(err error) { logger.Error().Err(err).Str("data", path).Msg("the database file is damaged") },
 	})
+	if errors.Is(err, boltdb.ErrDamaged) || errors.Is(err, boltdb.ErrTruncated) {
+		return nil, fmt.Errorf("%w; if it is a copy of a file in use: copy that with `%s backup FILE`, not with cp",
+			err,
+			format.Service)
+	}
 	if err != nil {
 		return nil, err
 	}
