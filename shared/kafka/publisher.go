@@ -30,9 +30,14 @@ type PublisherConfig struct {
 	// Partitions and Retention of the topic if it is created. Default 6, and 30 days.
 	Partitions int           `kong:"-"`
 	Retention  time.Duration `kong:"-"`
+	// Compression of what is sent: none, gzip, snappy, lz4 or zstd. Default zstd.
+	Compression string `kong:"-"`
 	// WatchEvery is how often an open session checks that the topic was not recreated. Default 5 s.
 	WatchEvery time.Duration `kong:"-"`
 }
+
+// compression is the codec of all batches; docs/decisions/compression.md has what was measured.
+const compression = "zstd"
 
 // Publisher publishes to one topic. Each batch is one Kafka transaction, which carries the watermark too.
 //
@@ -63,6 +68,9 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 	settings.Fill(&config)
 	if config.Retention == 0 {
 		config.Retention = 30 * 24 * time.Hour
+	}
+	if config.Compression == "" {
+		config.Compression = compression
 	}
 	if config.WatchEvery == 0 {
 		config.WatchEvery = 5 * time.Second
@@ -107,6 +115,7 @@ func (p *Publisher) connect(lineage string) (*session, error) {
 		"message.max.bytes":   MaxMessageBytes,
 		"batch.size":          int(p.batchSize.Load()),
 		"linger.ms":           0,
+		"compression.type":    p.config.Compression,
 		// A transaction that starts right after another must wait this long and try again. The default of 100 ms
 		// would delay a lone message.
 		"retry.backoff.ms": 5,
