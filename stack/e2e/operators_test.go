@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -36,10 +37,14 @@ func TestOrderPage_RetriesAndDiscardsParkedMessages(t *testing.T) {
 	clocktest.Eventually(t, "the topic is there",
 		func() bool { return stacktest.CountedLately(t, s.ActivityURL()) == 1 })
 	brokertest.Limit(t, cluster.Addr(), event.Topic, limit)
-	line := `{"sku":"sku","description":"<b onclick=alert(1)>` + strings.Repeat("x", 400) +
-		`","quantity":1,"unit_price":1}`
+	random := rand.New(rand.NewPCG(1, 1))
 	for range 2 {
-		s.Place(strings.Repeat(line+",", 2*limit/len(line)) + line)
+		lines := make([]string, 2*limit/400)
+		for i := range lines {
+			lines[i] = `{"sku":"sku","description":"<b onclick=alert(1)>` + stacktest.Noise(random, 400) +
+				`","quantity":1,"unit_price":1}`
+		}
+		s.Place(strings.Join(lines, ","))
 	}
 	ctx := browser(t)
 	run(ctx, t, chromedp.Navigate(s.OrderURL()), chromedp.WaitVisible("#messages"))

@@ -473,7 +473,7 @@ func draft(random *rand.Rand, reference string, poison bool) orders.OrderDraft {
 	}
 	for range lines {
 		d.Lines = append(d.Lines, orders.DraftLine{
-			SKU: fmt.Sprintf("sku-%d", random.IntN(1000)), Description: strings.Repeat("x", description),
+			SKU: fmt.Sprintf("sku-%d", random.IntN(1000)), Description: stacktest.Noise(random, description),
 			Quantity: 1 + random.Int64N(10), UnitPrice: random.Int64N(10_000),
 		})
 	}

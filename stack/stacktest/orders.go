@@ -3,6 +3,7 @@ package stacktest
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -116,4 +117,15 @@ func (a *Acknowledged) InTopicOnce(t testing.TB, address string) {
 			t.Errorf("lineage and slot %s name %d messages", slot, n)
 		}
 	}
+}
+
+// Noise returns n random letters and digits. They are too many for a topic's limit even when they are compressed: by a
+// quarter at most.
+func Noise(random *rand.Rand, n int) string {
+	const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	text := make([]byte, n)
+	for i := range text {
+		text[i] = characters[random.IntN(len(characters))]
+	}
+	return string(text)
 }
