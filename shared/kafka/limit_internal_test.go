@@ -18,7 +18,8 @@ import (
 func TestSession_KnowsTheTopicsLimitToTheByte(t *testing.T) {
 	const limit = 20_000
 	address := apache.ForTest(t).Addr()
-	publisher, err := NewPublisher(PublisherConfig{Brokers: []string{address}, Topic: "limited"}, zerolog.Nop())
+	publisher, err := NewPublisher(PublisherConfig{Brokers: []string{address}, Topic: "limited",
+		Compression: "none"}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,10 +10,10 @@ import (
 )
 
 // BenchmarkAck places orders with 1, 64 and 256 callers at a service with --ack local and at one with --ack kafka, in
-// turn, three times for 3 s each. Both publish to the same Apache Kafka. Services, broker and callers share the cores,
+// turn, three times for 2 s each. Both publish to the same Apache Kafka. Services, broker and callers share the cores,
 // so the ratios matter more than the figures.
 func BenchmarkAck(b *testing.B) {
-	const rounds, long = 3, 3 * time.Second
+	const rounds, long = 3, 2 * time.Second
 	broker := kafka.ForTest(b)
 	levels := []string{"local", "kafka"}
 	services := map[string]*stacktest.Program{}
@@ -35,7 +35,8 @@ func BenchmarkAck(b *testing.B) {
 				p99 := a.p99()
 				p50 := a.took[len(a.took)/2]
 				rate := float64(len(a.took)) / (rounds * long).Seconds()
-				b.Logf("%d callers, %s: p50 %v, p99 %v, %.0f/s, statuses %v", callers, level, p50.Round(10*time.Microsecond),
+				b.Logf("%d callers, %s: p50 %v, p99 %v, %.0f/s, statuses %v", callers, level,
+					p50.Round(10*time.Microsecond),
 					p99.Round(10*time.Microsecond), rate, a.status)
 				name := fmt.Sprintf("%s-%d-", level, callers)
 				b.ReportMetric(float64(p50.Microseconds())/1000, name+"p50-ms")

@@ -27,7 +27,7 @@ import (
 
 // BenchmarkCompression publishes the real orders to Apache Kafka with each codec, in turn, three times. It reports what
 // a message takes in the topic, in bytes, and the processor time of this process for it, with librdkafka. "once" is the
-// backlog of the sample, "few" the sample in transactions of 10 messages. "drain" has the sample 100 times over, for the
+// backlog of the sample, "few" the sample in transactions of 10 messages. "drain" has the sample 50 times over, for the
 // processor time. Its sizes flatter the codecs, because a batch has some orders twice.
 func BenchmarkCompression(b *testing.B) {
 	broker := stackkafka.ForTest(b)
@@ -39,7 +39,7 @@ func BenchmarkCompression(b *testing.B) {
 	}{
 		{"once", 1, outbox.RelayConfig{}},
 		{"few", 1, outbox.RelayConfig{BatchMessages: 10}},
-		{"drain", 100, outbox.RelayConfig{}},
+		{"drain", 50, outbox.RelayConfig{}},
 	} {
 		messages := copied(originals, shape.copies)
 		sizes, times, rates := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
@@ -110,7 +110,8 @@ func published(b *testing.B, address, topic, codec string, config outbox.RelayCo
 	if err != nil {
 		b.Fatal(err)
 	}
-	relay := outbox.NewRelay(x.outbox, publisher, config, outbox.NewMetrics(prometheus.NewRegistry(), "bench", x.outbox),
+	relay := outbox.NewRelay(x.outbox, publisher, config,
+		outbox.NewMetrics(prometheus.NewRegistry(), "bench", x.outbox),
 		zerolog.Nop())
 	ctx, cancel := context.WithCancel(context.Background())
 	before, began := processorTime(b), time.Now()

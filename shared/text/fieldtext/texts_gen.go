@@ -339,6 +339,7 @@ var texts = map[string]Text{
 	"ordertally/shared/kafka.ConsumerConfig.RetryFirst":          {"First wait between two attempts to reach Kafka; it grows.", ""},
 	"ordertally/shared/kafka.ConsumerConfig.RetryLimit":          {"What that wait grows to.", ""},
 	"ordertally/shared/kafka.PublisherConfig.Brokers":            {"host:port of at least one broker", ""},
+	"ordertally/shared/kafka.PublisherConfig.Compression":        {"Compression of what is sent: none, gzip, snappy, lz4 or zstd. Default zstd.", ""},
 	"ordertally/shared/kafka.PublisherConfig.Idempotent":         {"Idempotent publishes without transactions, for clusters that are too old for them or whose ACLs forbid them.", ""},
 	"ordertally/shared/kafka.PublisherConfig.Partitions":         {"Partitions and Retention of the topic if it is created. Default 6, and 30 days.", ""},
 	"ordertally/shared/kafka.PublisherConfig.TransactionTimeout": {"How long a transaction left open by a crash may hold back the topic's readers (transaction.timeout.ms), at most the brokers' transaction.max.timeout.ms.", ""},
