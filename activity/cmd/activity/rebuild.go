@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"ordertally/activity/activityd"
 	"ordertally/client"
 	"ordertally/client/access"
 	"ordertally/shared/parked/parkedverbs"
@@ -19,10 +20,12 @@ import (
 	"ordertally/shared/text/safetext"
 )
 
-// rebuildCmd counts an activity again, beside the figures of the running service.
+// rebuildCmd counts an activity again, beside the figures of the running service. Without a name it counts all of them
+// into a new file.
 type rebuildCmd struct {
-	// The activity, such as ORDER_CREATED.
-	Name string `arg:""`
+	// The activity, such as ORDER_CREATED. Without it, all activities are counted into a new file, --data, by the
+	// settings of the service.
+	Name string `arg:"" optional:""`
 	// Only say how far the rebuild is, and which days differ.
 	Status bool `xor:"do"`
 	// Answer with what was counted again from now on.
@@ -32,18 +35,30 @@ type rebuildCmd struct {
 	// Why; kept in the audit entry. --discard needs one.
 	Reason string
 	// Time zone of the days that are compared. Default: that of the service.
-	Zone string `name:"tz" placeholder:"ZONE"`
+	TZ string `name:"tz" placeholder:"ZONE"`
 	// URL of the activity service.
 	Target string `default:"http://127.0.0.1:8090"`
 	access.Flags
 	// Output format: table or json.
 	Output string `default:"table" enum:"table,json" short:"o"`
+	// Of a new file: a backup or a database file that it begins with, and reads on from.
+	Base string `placeholder:"FILE"`
+	// Of a new file: a backup or a database file to compare its days with.
+	Compare string `placeholder:"FILE"`
+	activityd.Config
 }
 
 // Run writes what was done to standard output.
 func (c *rebuildCmd) Run(ctx context.Context) error { return c.run(ctx, safetext.Stdout()) }
 
 func (c *rebuildCmd) run(ctx context.Context, out io.Writer) error {
+	if c.Name == "" {
+		return c.recount(ctx, out)
+	}
+	if c.Base != "" || c.Compare != "" {
+		return settings.WithExitCode(errors.New("--base and --compare are for a new file: leave the name of the "+
+			"activity out"), settings.ExitUsage)
+	}
 	if c.Discard && strings.TrimSpace(c.Reason) == "" {
 		return settings.WithExitCode(errors.New("--discard needs a --reason: it is kept in the audit entry"),
 			settings.ExitUsage)
@@ -58,8 +73,8 @@ func (c *rebuildCmd) run(ctx context.Context, out io.Writer) error {
 	switch {
 	case c.Status:
 		method, body = http.MethodGet, nil
-		if c.Zone != "" {
-			query.Set("tz", c.Zone)
+		if c.TZ != "" {
+			query.Set("tz", c.TZ)
 		}
 	case c.Swap:
 		path += "/swap"
