@@ -68,16 +68,21 @@ func (o *Orders) Cancel(ctx context.Context, stored *Stored, body []byte, key st
 	cancelled, err := o.store.Cancel(ctx, &CancelRequest{
 		ID: stored.ID, Cancellation: Cancellation{At: at, By: from.By, Reason: reason},
 		Key: HashKey(from.Caller, key), Hash: HashCancellation(reason),
-		Trace: from.Trace,
-		Payload: event.EncodeCancellation(&event.Cancellation{
-			OrderID: placed.ID, Reason: reason, CancelledAt: at, PlacedAt: placed.PlacedAt,
-			Currency: placed.Currency, Total: placed.Total, Lines: placed.Lines,
-		}),
+		Trace:   from.Trace,
+		Payload: CancellationPayload(&placed, at, reason),
 	})
 	if err != nil {
 		return Cancelled{}, fmt.Errorf("cancel order: %w", err)
 	}
 	return cancelled, nil
+}
+
+// CancellationPayload returns the payload of the message about the cancellation of an order. It is the same each time.
+func CancellationPayload(placed *event.Order, at time.Time, reason string) []byte {
+	return event.EncodeCancellation(&event.Cancellation{
+		OrderID: placed.ID, Reason: reason, CancelledAt: at, PlacedAt: placed.PlacedAt,
+		Currency: placed.Currency, Total: placed.Total, Lines: placed.Lines,
+	})
 }
 
 // HashCancellation returns the hash of the content of a request for a cancellation.

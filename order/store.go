@@ -51,6 +51,12 @@ type Store interface {
 	Delivery(ctx context.Context, id uuidv7.ID) (Delivery, error)
 	// List returns orders by descending id.
 	List(ctx context.Context, q Query) (Page, error)
+	// Republish publishes the messages of the orders placed in [from, to) once more, in the order of their ids. Only
+	// messages that are published are sent, and only of orders that were stored when it began. It calls report now and
+	// then with what it has done so far, from its own goroutine. It returns when all are in the log. ErrRepublishing
+	// means that another call is at work. After any other error some were sent; another call sends them again, and
+	// readers refuse them.
+	Republish(ctx context.Context, from, to time.Time, report func(Republication)) (Republication, error)
 	// Digests sums up the orders after an id, in ascending order. The zero id starts at the beginning.
 	Digests(ctx context.Context, after uuidv7.ID) (DigestPage, error)
 }

@@ -73,6 +73,7 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodPost, Path: "/v1/orders", Scope: auth.OrdersWrite, Handler: a.handle(a.place)},
 		{Method: http.MethodGet, Path: "/v1/orders", Scope: auth.OrdersRead, Handler: a.handle(a.list)},
 		{Method: http.MethodGet, Path: "/v1/orders/digests", Scope: auth.OpsRead, Handler: a.handle(a.digests)},
+		{Method: http.MethodPost, Path: "/v1/orders/republish", Scope: auth.OpsWrite, Handler: a.handle(a.republish)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Scope: auth.OrdersRead, Handler: a.handle(a.get)},
 		{Method: http.MethodPost, Path: "/v1/orders/{id}/cancel", Scope: auth.OrdersWrite, Handler: a.handle(a.cancel)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Scope: auth.OrdersRead,

@@ -272,6 +272,24 @@ func operations() map[string]openapi.Operation {
 				}},
 			Answer: spread{}, AnswerHeaders: openapi.Fresh(), Problems: parkedapi.Problems(),
 		},
+		"POST /v1/orders/republish": {
+			ID: "republish", Summary: "Publish the messages of a range of orders once more.",
+			Description: "For consumers that lost what they had, or came later. Each message keeps its id and its " +
+				"sequence number, so consumers that have it refuse it. Its record has the present time and the " +
+				"header ordertally_republished. Messages that are not published are left out. Live messages go " +
+				"first. It ends with the request; repeating it does no harm.",
+			Query: []openapi.Parameter{
+				{Name: "placed_from", Says: "Orders placed then or later.", Schema: moment, Required: true},
+				{Name: "placed_to", Says: "Orders placed before; later than placed_from.", Schema: moment,
+					Required: true},
+			},
+			Media: "application/x-ndjson", AnswerHeaders: openapi.Fresh(),
+			Answer: openapi.Said(openapi.String(0, 0), "A line each second, and one at the end, with what was done so "+
+				"far: orders, messages, days, first_placed_at, last_placed_at, looked_at, left_out by state, refused, "+
+				"damaged, and kafka, the state of the connection. The last line has done true, or an error; without "+
+				"either the answer was cut short."),
+			Problems: []problem.Kind{kindRepublishing, problem.KindReadOnly},
+		},
 		"GET /v1/outbox/waiting": {
 			ID:            "listWaiting",
 			Summary:       "List the messages that were refused and will be retried, and those that wait behind one.",

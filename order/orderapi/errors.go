@@ -61,6 +61,11 @@ var (
 			"an Idempotency-Key, or a source and a reference, repeat it after Retry-After; otherwise do not. " +
 			"instance " +
 			"is the order's path."}
+	kindRepublishing = problem.Kind{
+		Status: http.StatusConflict,
+		Code:   "republishing",
+		Says:   "Another republication is under way. Wait for its end.",
+	}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded,
 		Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )
@@ -92,6 +97,11 @@ var failures = []struct {
 	{
 		order.ErrAlreadyCancelled,
 		kindAlreadyCancelled.New("The order is cancelled already, by another request. GET the order to see when."),
+	},
+	{
+		order.ErrRepublishing,
+		kindRepublishing.New("Another republication is under way, and only one runs at a time. Nothing was sent for " +
+			"this one. Start it again when the other has ended."),
 	},
 	{order.ErrOutcomeUnknown, retryable(problem.KindOutcomeUnknown,
 		"It is not known whether the request took effect. Repeat it with the same Idempotency-Key to find out.")},

@@ -27,6 +27,7 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"POST /v1/orders":                     auth.OrdersWrite,
 		"GET /v1/orders":                      auth.OrdersRead,
 		"GET /v1/orders/digests":              auth.OpsRead,
+		"POST /v1/orders/republish":           auth.OpsWrite,
 		"GET /v1/orders/{id}":                 auth.OrdersRead,
 		"POST /v1/orders/{id}/cancel":         auth.OrdersWrite,
 		"GET /v1/orders/{id}/delivery":        auth.OrdersRead,

@@ -118,14 +118,19 @@ func (s *Store) insertCancellation(tx *boltdb.Tx, r *order.CancelRequest, header
 	c := cancellation{
 		message: message{kind: event.TypeCancelled, id: s.ids.Next()}, key: r.Key, Cancellation: r.Cancellation,
 	}
-	subject := r.ID.String()
-	slot, err := s.outbox.Append(tx, outbox.Message{
-		ID: c.message.id, Key: []byte(subject), Type: c.message.kind, Subject: subject, Schema: event.SchemaCancelled,
-		ContentType: event.ContentType, Time: r.At, Headers: headers, Value: r.Payload,
-	})
+	slot, err := s.outbox.Append(tx, c.cancelled(r.ID, r.Payload, headers))
 	if err != nil {
 		return err
 	}
 	c.message.slot = slot
 	return tx.Bucket(cancellationsBucket).Put(r.ID[:], encodeCancellation(r.ID[:], &c))
+}
+
+// cancelled returns the message of the cancellation of the order id.
+func (c *cancellation) cancelled(id uuidv7.ID, payload []byte, headers []cloudevent.Header) outbox.Message {
+	subject := id.String()
+	return outbox.Message{
+		ID: c.message.id, Key: []byte(subject), Type: c.message.kind, Subject: subject, Schema: event.SchemaCancelled,
+		ContentType: event.ContentType, Time: c.At, Headers: headers, Value: payload,
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/bbolt"
@@ -49,7 +50,8 @@ type Store struct {
 	placed    prometheus.Counter
 	cancelled prometheus.Counter
 
-	forgetting lifecycle.Watchdog
+	forgetting   lifecycle.Watchdog
+	republishing sync.Mutex // held while a republication is under way
 }
 
 var _ order.Store = (*Store)(nil)
@@ -208,21 +210,17 @@ func (s *Store) find(tx *boltdb.Tx, bucket, key []byte, hash order.RequestHash, 
 func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, headers []cloudevent.Header) (slot uint64,
 	err error) {
 	event.SetID(r.Payload, id)
-	subject := id.String()
-	created := message{kind: event.TypeCreated, id: s.ids.Next()}
-	slot, err = s.outbox.Append(tx, outbox.Message{
-		ID: created.id, Key: []byte(subject), Type: created.kind, Subject: subject, Schema: event.SchemaCreated,
-		ContentType: event.ContentType, Time: r.PlacedAt, Headers: headers, Value: r.Payload,
-	})
+	placed := row{
+		message:  message{kind: event.TypeCreated, id: s.ids.Next()},
+		placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, payload: r.Payload,
+	}
+	slot, err = s.outbox.Append(tx, placed.created(id, headers))
 	if err != nil {
 		return 0, err
 	}
-	created.slot = slot
+	placed.message.slot = slot
 	orders := tx.Bucket(ordersBucket)
 	orders.FillPercent = tailFill
-	placed := row{
-		message: created, placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, payload: r.Payload,
-	}
 	if err := orders.Put(id[:], encodeRow(id[:], &placed)); err != nil {
 		return 0, err
 	}
@@ -246,6 +244,15 @@ func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, headers []
 		return slot, nil
 	}
 	return slot, putKey(tx, r.Key, id, id)
+}
+
+// created returns the message of the placement.
+func (r *row) created(id uuidv7.ID, headers []cloudevent.Header) outbox.Message {
+	subject := id.String()
+	return outbox.Message{
+		ID: r.message.id, Key: []byte(subject), Type: r.message.kind, Subject: subject, Schema: event.SchemaCreated,
+		ContentType: event.ContentType, Time: r.placedAt, Headers: headers, Value: r.payload,
+	}
 }
 
 // Get implements order.Store.

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// Link returns the state of the relay's connection to the publisher.
+func (o *Outbox) Link() Link { return *o.link.Load() }
+
 // setLink sets the state, as of now.
 func (o *Outbox) setLink(state LinkState, err error) {
 	o.setLinkSince(state, o.config.Clock.Now(), err)

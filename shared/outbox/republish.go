@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,8 +25,8 @@ type Republication struct {
 // Republished says what became of messages that were to be published once more.
 type Republished struct {
 	Sent int
-	// Left are those that were not sent because they are not published, by state.
-	Left map[State]int
+	// Left are those that were not sent because they are not published: their states, by origin.
+	Left map[uint64]State
 	// Refused are the origins of those that the publisher refuses now, such as those above a limit that was lowered.
 	Refused []uint64
 }
@@ -58,7 +59,7 @@ func (o *Outbox) Republish(ctx context.Context, messages []Republication) (Repub
 	if o.fenced.Load() {
 		return Republished{}, ErrFenced
 	}
-	job := &republishing{rest: messages, most: republishRows, result: Republished{Left: map[State]int{}},
+	job := &republishing{rest: messages, most: republishRows, result: Republished{Left: map[uint64]State{}},
 		done: make(chan struct{})}
 	select {
 	case o.republishing <- job:
@@ -146,7 +147,7 @@ func (j *republishing) rejected(rows []row, cause *RejectedError) error {
 // counts those that are not published.
 func (o *Outbox) recordsRepublished(ctx context.Context, job *republishing) (rows []row, records []Record, n int,
 	err error) {
-	left := map[State]int{}
+	left := map[uint64]State{}
 	err = o.db.View(ctx, func(tx *bbolt.Tx) error {
 		bytes := 0
 		for ; n < len(job.rest) && len(rows) < job.most; n++ {
@@ -155,7 +156,7 @@ func (o *Outbox) recordsRepublished(ctx context.Context, job *republishing) (row
 				return fmt.Errorf("publish message %s once more: %w", job.rest[n].Message.ID, err)
 			}
 			if state != Published {
-				left[state]++
+				left[job.rest[n].Origin] = state
 				continue
 			}
 			if bytes += r.size(); bytes > republishBytes && len(rows) > 0 {
@@ -167,9 +168,7 @@ func (o *Outbox) recordsRepublished(ctx context.Context, job *republishing) (row
 		records, err = o.again(tx.Bucket(rootBucket), rows)
 		return err
 	})
-	for state, more := range left {
-		job.result.Left[state] += more
-	}
+	maps.Copy(job.result.Left, left)
 	return rows, records, n, err
 }
 

@@ -27,6 +27,9 @@ type commands struct {
 	Trace traceCmd `cmd:""`
 	// Cancel an order.
 	Cancel cancelCmd `cmd:""`
+	// Publish the messages of a range of orders once more, for consumers that lost them or came later. Those that have
+	// them refuse them.
+	Republish republishCmd `cmd:""`
 	// Look after messages that could not be published.
 	Outbox outboxCmd `cmd:""`
 	// Make, list and revoke API keys.

@@ -46,6 +46,9 @@ type Service struct {
 	// Ack says when orders are answered. Set it before Start.
 	Ack ack.Config
 
+	// Retention is how long the outbox keeps published messages; 0 is for ever. Set it before Start.
+	Retention time.Duration
+
 	// Limits are the limits of requests. Set them before Start.
 	Limits ratelimit.Config
 
@@ -84,7 +87,7 @@ func (s *Service) Start() {
 	if s.db, err = boltdb.Open(s.path, boltdb.Options{Format: orderstore.Format}); err != nil {
 		s.t.Fatal(err)
 	}
-	box, err := outbox.Open(s.t.Context(), s.db, outbox.Config{Source: event.Source})
+	box, err := outbox.Open(s.t.Context(), s.db, outbox.Config{Source: event.Source, Retention: s.Retention})
 	if err != nil {
 		s.t.Fatal(err)
 	}
