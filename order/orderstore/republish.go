@@ -78,7 +78,7 @@ func (s *Store) Republish(ctx context.Context, from, to time.Time, report func(o
 // placed at most order.MaxAhead after its id. An hour is more than a clock is set back between the two.
 func before(placed time.Time) (id uuidv7.ID) {
 	milli := max(placed.Add(-time.Hour).UnixMilli(), 0)
-	binary.BigEndian.PutUint64(id[:], uint64(milli)<<16) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(id[:], uint64(milli)<<16)
 	return id
 }
 

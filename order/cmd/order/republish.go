@@ -24,9 +24,9 @@ import (
 type republishCmd struct {
 	remote
 	// Orders placed then or later, as RFC 3339: 2026-03-01T00:00:00Z.
-	PlacedFrom time.Time `placeholder:"TIME" required:""`
+	PlacedFrom time.Time `name:"placed-from" placeholder:"TIME" required:""`
 	// Orders placed before; this time itself is not in the range.
-	PlacedTo time.Time `placeholder:"TIME" required:""`
+	PlacedTo time.Time `name:"placed-to" placeholder:"TIME" required:""`
 }
 
 // Run shows the progress on standard error, and writes the result to standard output.
