@@ -99,7 +99,7 @@ func (d *decoder) batch(fetched kafka.Fetched) *activity.Batch {
 		switch poison := d.message(r, &message); poison {
 		case nil:
 			message.Content, message.Raw = d.content(r), &raws[i]
-			message.Republished = header(r, cloudevent.HeaderRepublished) != ""
+			message.Republished = cloudevent.Republished(r.Headers)
 			b.Messages = append(b.Messages, message)
 		case othersMessage, unknownType:
 			if b.PassedOver == nil {

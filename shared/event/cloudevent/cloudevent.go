@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,6 +66,11 @@ func (t *Trace) Headers() (headers []Header) {
 		}
 	}
 	return headers
+}
+
+// Republished reports whether an operator had the message published again.
+func Republished(headers []Header) bool {
+	return slices.ContainsFunc(headers, func(h Header) bool { return h.Key == HeaderRepublished })
 }
 
 // Envelope holds the attributes of one message. Empty attributes are not sent.

@@ -484,7 +484,7 @@ func (s *session) Scan(
 	var standing []outbox.StoredRecord
 	for i := range p.stands {
 		x := &p.stands[i]
-		if x.lineage != s.lineage || republished(x.Headers) || x.place.Offset < from[x.place.Partition] ||
+		if x.lineage != s.lineage || cloudevent.Republished(x.Headers) || x.place.Offset < from[x.place.Partition] ||
 			x.place.Offset >= ends[x.place.Partition] {
 			continue
 		}
@@ -495,10 +495,6 @@ func (s *session) Scan(
 		return nil, err
 	}
 	return starts, ctx.Err()
-}
-
-func republished(headers []cloudevent.Header) bool {
-	return slices.ContainsFunc(headers, func(h cloudevent.Header) bool { return h.Key == cloudevent.HeaderRepublished })
 }
 
 func idOf(headers []cloudevent.Header) uuidv7.ID {
