@@ -42,7 +42,7 @@ func produce(t *testing.T, brokers []string) *producer {
 	if p.outbox, err = outbox.Open(t.Context(), db, outbox.Config{Source: event.Source}); err != nil {
 		t.Fatal(err)
 	}
-	recover, err := recovery.Open(t.Context(), db, p.outbox, zerolog.Nop())
+	healing, err := recovery.Open(t.Context(), db, p.outbox, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func produce(t *testing.T, brokers []string) *producer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	relay := outbox.NewRelay(p.outbox, publisher, outbox.RelayConfig{Recovery: recover},
+	relay := outbox.NewRelay(p.outbox, publisher, outbox.RelayConfig{Recovery: healing},
 		outbox.NewMetrics(prometheus.NewRegistry(), "test", p.outbox), zerolog.Nop())
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var ended sync.WaitGroup
