@@ -42,7 +42,7 @@ func produce(t *testing.T, brokers []string) *producer {
 	if p.outbox, err = outbox.Open(t.Context(), db, outbox.Config{Source: event.Source}); err != nil {
 		t.Fatal(err)
 	}
-	healing, err := recovery.Open(t.Context(), db, p.outbox, zerolog.Nop())
+	healing, err := recovery.Open(t.Context(), db, p.outbox, recovery.Config{}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
