@@ -11,11 +11,12 @@ import (
 // DigestPage sums up some orders, in order of their ids. It is compared with what another service counted.
 type DigestPage struct {
 	Quarters    []DigestQuarter // published orders, by time
+	Cancelled   []DigestQuarter // those whose cancellation is published, by the time of the cancellation
 	Unpublished map[State]int   // all other orders, by state
 	Next        uuidv7.ID       // the last order, to continue after; zero at the end
 }
 
-// DigestQuarter sums up the published orders that were placed in one quarter hour of UTC.
+// DigestQuarter sums up the published orders that were placed, or cancelled, in one quarter hour of UTC.
 type DigestQuarter struct {
 	Starts  time.Time
 	Count   int

@@ -3,11 +3,13 @@ package verify
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strconv"
 	"time"
 
 	"ordertally/client/orders"
 	"ordertally/client/statistics"
+	"ordertally/shared/event"
 )
 
 // These bound the search for orders.
@@ -17,17 +19,28 @@ const (
 	maxQuarters = 100  // quarter hours whose orders are searched
 )
 
+// quarter is how long a Quarter is.
+const quarter = 15 * time.Minute
+
 // name adds to each quarter hour that differs which orders were not counted, or what else is wrong.
 func (v *verifier) name(ctx context.Context, report *Report) error {
-	if report.Moving {
-		return nil // orders that are on their way would be named
+	if report.Moving { // orders that are on their way would be named
+		for i := range report.Days {
+			for j := range report.Days[i].Differ {
+				report.Days[i].Differ[j].Says = "it still changes"
+			}
+		}
+		return nil
 	}
 	quarters, named := 0, 0
+	var heal remedies
+	defer func() { report.Heal = heal.list(v.Activity) }()
 	for i := range report.Days {
 		for j := range report.Days[i].Differ {
 			q := &report.Days[i].Differ[j]
 			if quarters++; quarters > maxQuarters || named >= maxNamed || v.traced >= maxTraced {
 				q.Says = "not looked at: too much differs"
+				heal.again = true
 				continue
 			}
 			for _, service := range v.Orders {
@@ -37,6 +50,7 @@ func (v *verifier) name(ctx context.Context, report *Report) error {
 			}
 			named += len(q.Missing)
 			q.Says = q.says(v.traced <= maxTraced, len(v.Orders))
+			heal.add(q, v.traced <= maxTraced)
 		}
 	}
 	return nil
@@ -91,8 +105,7 @@ func (q *Quarter) says(whole bool, services int) string {
 // missing adds the published orders of a service and quarter hour that the activity service has not counted. It stops
 // when the quarter hour has limit of them.
 func (v *verifier) missing(ctx context.Context, service *orders.Client, q *Quarter, limit int) error {
-	ofQuarter := orders.ListOrdersParams{PlacedFrom: q.Starts, PlacedTo: q.Starts.Add(15 * time.Minute), Limit: 200}
-	for o, err := range service.All(ctx, ofQuarter) {
+	for o, err := range v.of(ctx, service, q) {
 		if err != nil {
 			return refused(service.Client, err)
 		}
@@ -107,22 +120,51 @@ func (v *verifier) missing(ctx context.Context, service *orders.Client, q *Quart
 			return err
 		}
 		if m != nil {
+			m.PlacedAt = o.PlacedAt
 			q.Missing = append(q.Missing, *m)
 		}
 	}
 	return nil
 }
 
-// trace returns what became of one order. It is nil if the order was counted, or is not published.
+// of returns the orders of a service that were placed, or cancelled, in a quarter hour. A cancelled one may have been
+// placed at any time before.
+func (v *verifier) of(ctx context.Context, service *orders.Client, q *Quarter) iter.Seq2[orders.PlacedOrder, error] {
+	end := q.Starts.Add(quarter)
+	if v.Activity != event.TypeCancelled {
+		return service.All(ctx, orders.ListOrdersParams{PlacedFrom: q.Starts, PlacedTo: end, Limit: 200})
+	}
+	return func(yield func(orders.PlacedOrder, error) bool) {
+		for o, err := range service.All(ctx, orders.ListOrdersParams{PlacedTo: end, Limit: 200}) {
+			in := err == nil && !o.CancelledAt.Before(q.Starts) && o.CancelledAt.Before(end)
+			if (in || err != nil) && !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
+// trace returns what became of the message of one order. It is nil if the message was counted, or is not published.
 func (v *verifier) trace(ctx context.Context, service *orders.Client, id string) (*Missing, error) {
 	delivery, err := service.GetDelivery(ctx, id)
 	if err != nil {
 		return nil, refused(service.Client, err)
 	}
-	d := &delivery.Value
-	if d.State != orders.StatePublished {
-		return nil, nil
+	kind := event.TypeCreated
+	if v.Activity == event.TypeCancelled {
+		kind = event.TypeCancelled
 	}
+	for i := range delivery.Value.Messages {
+		if d := &delivery.Value.Messages[i]; d.Type == kind && d.State == orders.StatePublished {
+			return v.uncounted(ctx, service, id, d)
+		}
+	}
+	return nil, nil
+}
+
+// uncounted returns what became of a published message, or nil if it was counted.
+func (v *verifier) uncounted(ctx context.Context, service *orders.Client, id string, d *orders.MessageDelivery) (*Missing,
+	error) {
 	answer, err := v.Target.GetMessage(ctx, v.Activity, d.MessageID,
 		statistics.GetMessageParams{Lineage: d.Lineage, Sequence: d.Sequence})
 	if err != nil {

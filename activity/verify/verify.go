@@ -1,6 +1,8 @@
 // Package verify compares what order services stored with what an activity service counted of it, day by day: the
 // number of orders, the revenue, and the digest of the ids. It uses only the APIs of the services.
 //
+// The same is done for cancellations, by the time of the cancellation.
+//
 // Orders that are not published yet are not compared. The services keep working during a comparison, so Run looks again
 // at a difference until two looks agree. The report names the quarter hours that still differ, and the orders that were
 // not counted.
@@ -12,6 +14,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,6 +23,7 @@ import (
 	"ordertally/client"
 	"ordertally/client/orders"
 	"ordertally/client/statistics"
+	"ordertally/shared/event"
 	"ordertally/shared/event/setdigest"
 )
 
@@ -40,13 +44,19 @@ type Report struct {
 	Orders      int            `json:"orders"`      // published and compared
 	Unpublished map[string]int `json:"unpublished"` // not compared, by state of delivery
 	Days        []Day          `json:"days"`        // by placed_at in UTC; only days with orders on either side
+	// Heal has what to do about the differences, one verb each.
+	Heal []string `json:"heal,omitempty"`
+	// Cancellations compares the cancellations, by cancelled_at. It is nil if the activity service does not count them,
+	// or was asked for another activity than ORDER_CREATED.
+	Cancellations *Report `json:"cancellations,omitempty"`
 	// The last two looks did not agree. Messages may still be on their way.
 	Moving bool `json:"moving"`
 }
 
 // Equal reports whether nothing differs.
 func (r *Report) Equal() bool {
-	return !slices.ContainsFunc(r.Days, func(d Day) bool { return !d.Equal })
+	return !slices.ContainsFunc(r.Days, func(d Day) bool { return !d.Equal }) &&
+		(r.Cancellations == nil || r.Cancellations.Equal())
 }
 
 // Day compares one day.
@@ -76,17 +86,18 @@ type Quarter struct {
 
 // Missing is a published order that was not counted.
 type Missing struct {
-	OrderID string `json:"order_id"`
-	Service string `json:"service,omitempty"` // the URL of its order service; empty if there is only one
-	State   string `json:"state"`             // of its message in the activity service: parked, late or unknown
-	Reason  string `json:"reason,omitempty"`
+	OrderID  string    `json:"order_id"`
+	PlacedAt time.Time `json:"placed_at"`
+	Service  string    `json:"service,omitempty"` // the URL of its order service; empty if there is only one
+	State    string    `json:"state"`             // of its message in the activity service: parked, late or unknown
+	Reason   string    `json:"reason,omitempty"`
 }
 
 // Run compares the services. A difference is no error. An error means that a service did not answer as it should, or is
 // named twice.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	if c.Activity == "" {
-		c.Activity = "ORDER_CREATED"
+		c.Activity = event.TypeCreated
 	}
 	if c.Looks <= 0 {
 		c.Looks = 10
@@ -97,6 +108,20 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := checkServices(c.Orders); err != nil {
 		return nil, err
 	}
+	report, err := run(ctx, c)
+	if err != nil || c.Activity != event.TypeCreated {
+		return report, err
+	}
+	c.Activity = event.TypeCancelled
+	report.Cancellations, err = run(ctx, c)
+	if refusal, ok := errors.AsType[client.Problem](err); ok && refusal.Status == http.StatusNotFound {
+		return report, nil // it does not count them
+	}
+	return report, err
+}
+
+// run compares one activity.
+func run(ctx context.Context, c Config) (*Report, error) {
 	v := &verifier{Config: c}
 	report, err := v.look(ctx)
 	for look := 1; err == nil && !report.Equal() && look < c.Looks; look++ {
@@ -154,7 +179,7 @@ func (v *verifier) look(ctx context.Context) (*Report, error) {
 	report := &Report{Unpublished: map[string]int{}}
 	all := map[time.Time]*Figures{}
 	for _, service := range v.Orders {
-		if err := stored(ctx, service, all, report); err != nil {
+		if err := v.stored(ctx, service, all, report); err != nil {
 			return nil, err
 		}
 	}
@@ -213,15 +238,19 @@ func same(a, b *Figures) bool {
 		maps.EqualFunc(a.Revenue, b.Revenue, func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
 }
 
-// stored adds the published orders of a service to all.
-func stored(ctx context.Context, service *orders.Client, all map[time.Time]*Figures, report *Report) error {
+// stored adds the published orders, or cancellations, of a service to all.
+func (v *verifier) stored(ctx context.Context, service *orders.Client, all map[time.Time]*Figures, report *Report) error {
 	for cursor := ""; ; {
 		page, err := service.ListDigests(ctx, orders.ListDigestsParams{Cursor: cursor})
 		if err != nil {
 			return refused(service.Client, err)
 		}
-		for i := range page.Value.Quarters {
-			q := &page.Value.Quarters[i]
+		quarters := page.Value.Quarters
+		if v.Activity == event.TypeCancelled {
+			quarters = page.Value.Cancelled
+		}
+		for i := range quarters {
+			q := &quarters[i]
 			f, err := figuresOf(q.Count, q.Revenue, q.Digest)
 			if err != nil {
 				return fmt.Errorf("%s: %w", service.URL(), err)

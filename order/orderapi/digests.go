@@ -15,6 +15,8 @@ import (
 type digestsAnswer struct {
 	// The quarter hours that the page has published orders of, the oldest first. One may come on several pages: add up.
 	Quarters []digestQuarter `json:"quarters"`
+	// The same of orders of the page whose cancellation is published, by the quarter hour of the cancellation.
+	Cancelled []digestQuarter `json:"cancelled"`
 	// How many orders of the page are not published, by the state of their message.
 	Unpublished map[order.State]int `json:"unpublished"`
 	// For the next page. Left out on the last one.
@@ -25,7 +27,7 @@ type digestQuarter struct {
 	// When the quarter hour begins, in UTC.
 	// Example: 2010-12-01T08:15:00Z
 	Starts time.Time `json:"starts_at"`
-	// Published orders that were placed in it.
+	// Published orders that were placed in it, or cancelled.
 	// Example: 4
 	Count int `json:"count"`
 	// The sum of their totals by currency, in minor units. It may exceed 64 bits.
@@ -54,12 +56,18 @@ func (a *api) digests(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := digestsAnswer{Quarters: make([]digestQuarter, 0, len(page.Quarters)), Unpublished: page.Unpublished}
-	for _, q := range page.Quarters {
-		answer.Quarters = append(answer.Quarters, digestQuarter(q))
-	}
+	answer := digestsAnswer{Quarters: digestQuarters(page.Quarters), Cancelled: digestQuarters(page.Cancelled),
+		Unpublished: page.Unpublished}
 	if page.Next != (uuidv7.ID{}) {
 		answer.Next = encodeCursor(page.Next, digestsFilters)
 	}
 	return a.answerJSON(w, r, answer)
+}
+
+func digestQuarters(quarters []order.DigestQuarter) []digestQuarter {
+	all := make([]digestQuarter, 0, len(quarters))
+	for _, q := range quarters {
+		all = append(all, digestQuarter(q))
+	}
+	return all
 }

@@ -14,13 +14,14 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/event/setdigest"
+	"ordertally/shared/outbox"
 	"ordertally/shared/uuidv7"
 )
 
 // Digests implements order.Store. One page covers up to 10,000 orders.
 func (s *Store) Digests(ctx context.Context, after uuidv7.ID) (order.DigestPage, error) {
 	page := order.DigestPage{Unpublished: map[order.State]int{}}
-	quarters := map[int64]*order.DigestQuarter{}
+	placed, cancelled := digests{}, digests{}
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket(ordersBucket).Cursor()
 		key, sealed := cursor.Seek(after[:])
@@ -32,7 +33,7 @@ func (s *Store) Digests(ctx context.Context, after uuidv7.ID) (order.DigestPage,
 				return nil // page.Next is set
 			}
 			read++
-			if err := s.digest(tx, uuidv7.ID(key), sealed, quarters, page.Unpublished); err != nil {
+			if err := s.digest(tx, uuidv7.ID(key), sealed, placed, cancelled, page.Unpublished); err != nil {
 				return fmt.Errorf("order %s: %w", uuidv7.ID(key), err)
 			}
 			page.Next = uuidv7.ID(key)
@@ -43,14 +44,22 @@ func (s *Store) Digests(ctx context.Context, after uuidv7.ID) (order.DigestPage,
 	if err != nil {
 		return order.DigestPage{}, readError(err)
 	}
-	for _, at := range slices.Sorted(maps.Keys(quarters)) {
-		page.Quarters = append(page.Quarters, *quarters[at])
-	}
+	page.Quarters, page.Cancelled = placed.list(), cancelled.list()
 	return page, nil
 }
 
-// digest adds one order.
-func (s *Store) digest(tx *bbolt.Tx, id uuidv7.ID, sealed []byte, quarters map[int64]*order.DigestQuarter,
+// digests are the sums of quarter hours, by their beginning.
+type digests map[int64]*order.DigestQuarter
+
+func (d digests) list() (all []order.DigestQuarter) {
+	for _, at := range slices.Sorted(maps.Keys(d)) {
+		all = append(all, *d[at])
+	}
+	return all
+}
+
+// digest adds one order, and its cancellation.
+func (s *Store) digest(tx *bbolt.Tx, id uuidv7.ID, sealed []byte, placed, cancelled digests,
 	unpublished map[order.State]int) error {
 	r, err := decodeRow(id[:], sealed)
 	if err != nil {
@@ -60,23 +69,45 @@ func (s *Store) digest(tx *bbolt.Tx, id uuidv7.ID, sealed []byte, quarters map[i
 	if err != nil {
 		return err
 	}
+	if stored.Cancellation != nil {
+		if err := s.digestCancellation(tx, id, r.payload, cancelled); err != nil {
+			return err
+		}
+	}
 	if state := stored.Publication.State; state != order.Published {
 		unpublished[state]++
 		return nil
 	}
+	return placed.add(r.placedAt, id, r.payload)
+}
+
+func (s *Store) digestCancellation(tx *bbolt.Tx, id uuidv7.ID, payload []byte, cancelled digests) error {
+	c, err := readCancellation(tx, id)
+	if err != nil {
+		return err
+	}
+	status, err := s.outbox.Status(tx, c.message.slot)
+	if err != nil || status.State != outbox.Published {
+		return err
+	}
+	return cancelled.add(c.At, id, payload)
+}
+
+// add adds an order to the quarter hour of a time.
+func (d digests) add(at time.Time, id uuidv7.ID, payload []byte) error {
 	var o struct {
 		Currency string `json:"currency"`
 		Total    int64  `json:"total"`
 	}
-	if err := json.Unmarshal(r.payload, &o); err != nil {
+	if err := json.Unmarshal(payload, &o); err != nil {
 		return err
 	}
 	const quarter = 15 * time.Minute
-	at := r.placedAt.UTC().Truncate(quarter)
-	q := quarters[at.Unix()]
+	at = at.UTC().Truncate(quarter)
+	q := d[at.Unix()]
 	if q == nil {
 		q = &order.DigestQuarter{Starts: at, Revenue: map[string]*big.Int{}}
-		quarters[at.Unix()] = q
+		d[at.Unix()] = q
 	}
 	if q.Revenue[o.Currency] == nil {
 		q.Revenue[o.Currency] = new(big.Int)

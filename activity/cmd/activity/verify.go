@@ -120,6 +120,9 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 	if report.Moving {
 		b.WriteString("the figures still changed at the last look: run this again when the services are less busy\n")
 	}
+	for _, remedy := range report.Heal {
+		b.WriteString("to heal it: " + remedy + "\n")
+	}
 	fmt.Fprintf(
 		&b,
 		"%s on %s compared; %s\n",
@@ -130,7 +133,13 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 	if _, err := io.WriteString(out, b.String()); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
-	return nil
+	if report.Cancellations == nil {
+		return nil
+	}
+	if _, err := io.WriteString(out, "cancellations:\n"); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return writeReport(out, report.Cancellations, services)
 }
 
 func several(n int64, thing string) string {
