@@ -12,6 +12,7 @@ type remedies struct {
 	lacking map[string][]span // by order service: when the orders that activity does not know were placed
 	parked  bool              // activity has set messages aside
 	late    bool
+	clash   bool // another message had the id of one
 	more    bool // activity counted orders that no order service has
 	figures bool // the orders are the same, their figures are not
 	again   bool // not everything was looked at
@@ -32,6 +33,8 @@ func (h *remedies) add(q *Quarter, whole bool) {
 			h.lack(m.Service, span{from, from.Add(quarter)})
 		case "late":
 			h.late = true
+		case "conflict":
+			h.clash = true
 		default:
 			h.parked = true
 		}
@@ -88,6 +91,9 @@ func (h *remedies) list(name string) (lines []string) {
 	}
 	if h.late {
 		add("activity late accept --activity "+name+" --all", "counts what is late, if it was not counted")
+	}
+	if h.clash {
+		add("activity conflicts ls --activity "+name, "names messages whose id another one had; an operator decides")
 	}
 	if h.more {
 		add("order restore --data NEW --base FILE --from-topic", "brings back orders that were counted and that no "+

@@ -163,7 +163,8 @@ func (v *verifier) trace(ctx context.Context, service *orders.Client, id string)
 }
 
 // uncounted returns what became of a published message, or nil if it was counted.
-func (v *verifier) uncounted(ctx context.Context, service *orders.Client, id string, d *orders.MessageDelivery) (*Missing,
+func (v *verifier) uncounted(ctx context.Context, service *orders.Client, id string,
+	d *orders.MessageDelivery) (*Missing,
 	error) {
 	answer, err := v.Target.GetMessage(ctx, v.Activity, d.MessageID,
 		statistics.GetMessageParams{Lineage: d.Lineage, Sequence: d.Sequence})

@@ -239,7 +239,8 @@ func same(a, b *Figures) bool {
 }
 
 // stored adds the published orders, or cancellations, of a service to all.
-func (v *verifier) stored(ctx context.Context, service *orders.Client, all map[time.Time]*Figures, report *Report) error {
+func (v *verifier) stored(ctx context.Context, service *orders.Client, all map[time.Time]*Figures,
+	report *Report) error {
 	for cursor := ""; ; {
 		page, err := service.ListDigests(ctx, orders.ListDigestsParams{Cursor: cursor})
 		if err != nil {

@@ -91,7 +91,8 @@ func heals(t *testing.T, broker string) {
 	}
 
 	// Once more, all of it: activity refuses everything.
-	if said, code := stacktest.Command(t, nil, order, "republish", "--placed-from", "2010-01-01T00:00:00Z", "--placed-to",
+	if said, code := stacktest.Command(t, nil, order, "republish", "--placed-from", "2010-01-01T00:00:00Z",
+		"--placed-to",
 		"2012-01-01T00:00:00Z", "--target", s.OrderURL()); code != 0 {
 		t.Fatalf("%d: %s", code, said)
 	}
@@ -113,7 +114,8 @@ func cancelSome(t *testing.T, base string, n int) {
 	defer shop.Close()
 	for o, err := range shop.All(t.Context(), orders.ListOrdersParams{Limit: 200}) {
 		if err == nil && n > 0 {
-			_, err = shop.CancelOrder(t.Context(), o.ID, orders.CancelOrderParams{}, orders.OrderCancellation{Reason: "drill"})
+			_, err = shop.CancelOrder(t.Context(), o.ID, orders.CancelOrderParams{},
+				orders.OrderCancellation{Reason: "drill"})
 			n--
 		}
 		if err != nil {

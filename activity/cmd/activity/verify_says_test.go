@@ -32,6 +32,11 @@ func TestVerify_SaysWhatDiffersInSentences(t *testing.T) {
 			"2 published orders on 1 day compared; all orders are published\n"},
 		{verify.Report{Orders: 1, Unpublished: map[string]int{"waiting": 1, "parked": 12, "pending": 2}}, 1,
 			"1 published order on 0 days compared; not published, and not compared: 12 parked, 2 pending, 1 waiting\n"},
+		{verify.Report{Orders: 1, Heal: []string{"order republish   (sends)"},
+			Cancellations: &verify.Report{Orders: 1, Unpublished: map[string]int{}}}, 1,
+			"to heal it: order republish   (sends)\n" +
+				"1 published order on 0 days compared; all orders are published\n" +
+				"cancellations:\n1 published order on 0 days compared; all orders are published\n"},
 		{verify.Report{Orders: 3, Moving: true, Days: []verify.Day{{
 			Day: "2010-12-01", Order: verify.Figures{Count: 3, Revenue: sums(map[string]int64{"GBP": 30, "EUR": 5})},
 			Activity: verify.Figures{Count: 1, Revenue: sums(map[string]int64{})}, Differ: []verify.Quarter{quarter},
