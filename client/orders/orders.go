@@ -115,6 +115,7 @@ const (
 	ProblemCodeRateLimited           ProblemCode = "rate_limited"
 	ProblemCodeReadOnly              ProblemCode = "read_only"
 	ProblemCodeReferenceTaken        ProblemCode = "reference_taken"
+	ProblemCodeRepublishing          ProblemCode = "republishing"
 	ProblemCodeRequestTimeout        ProblemCode = "request_timeout"
 	ProblemCodeServiceOpen           ProblemCode = "service_open"
 	ProblemCodeTooManyKeys           ProblemCode = "too_many_keys"
@@ -225,7 +226,7 @@ type Delivery struct {
 
 // DigestQuarter defines model for DigestQuarter.
 type DigestQuarter struct {
-	// Count Published orders that were placed in it.
+	// Count Published orders that were placed in it, or cancelled.
 	//
 	// Examples: 4
 	Count int64 `json:"count"`
@@ -244,6 +245,9 @@ type DigestQuarter struct {
 
 // DigestsAnswer defines model for DigestsAnswer.
 type DigestsAnswer struct {
+	// Cancelled The same of orders of the page whose cancellation is published, by the quarter hour of the cancellation.
+	Cancelled []DigestQuarter `json:"cancelled"`
+
 	// NextCursor For the next page. Left out on the last one.
 	NextCursor string `json:"next_cursor,omitempty,omitzero"`
 
