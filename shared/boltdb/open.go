@@ -31,7 +31,8 @@ type Options struct {
 	// fails, as with AfterCommit.
 	OnCommit func(CommitStats)
 
-	noSync bool // commits do not wait for the disk; see Build
+	noSync     bool // commits do not wait for the disk; see Build
+	initialMap int  // bytes of address space to map at first
 }
 
 // CommitStats describes one group commit.
@@ -103,6 +104,7 @@ func openBolt(path string, options Options) (*bbolt.DB, *openedFile, error) {
 				Timeout: options.LockTimeout,
 				MaxSize: options.MaxSize,
 				NoSync:  options.noSync, NoGrowSync: options.noSync,
+				InitialMmapSize: options.initialMap,
 				OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 					if opened, err = openDurable(name, flag, mode); err != nil {
 						return nil, err
