@@ -143,7 +143,9 @@ func TestSwap_KeepsWhatTheTopicHasForgotten(t *testing.T) {
 	a, b := at(message("a", 0, early, 100), 0, early), at(message("b", 0, early, 20), 1, early)
 	c := at(message("c", 0, noon, 3), 2, noon)
 	late := at(message("d", 0, backdated, 7), 3, noon) // of an early day, and in the topic
-	f.apply(batch(2, a, b))
+	f.apply(batch(1, a))
+	f.clock.Advance(24 * time.Hour) // the rebuild has this day of arrival, and not the one before
+	f.apply(batch(2, b))
 	f.park(poison(0, activity.ReasonMalformed), poison(9, activity.ReasonMalformed))
 	f.apply(batch(4, c, late))
 	r := f.rebuild()
