@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -107,7 +108,16 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := checkServices(c.Orders); err != nil {
 		return nil, err
 	}
-	return run(ctx, c)
+	report, err := run(ctx, c)
+	if err != nil || c.Activity != event.TypeCreated {
+		return report, err
+	}
+	c.Activity = event.TypeCancelled
+	report.Cancellations, err = run(ctx, c)
+	if refusal, ok := errors.AsType[client.Problem](err); ok && refusal.Status == http.StatusNotFound {
+		return report, nil // it does not count them
+	}
+	return report, err
 }
 
 // run compares one activity.
@@ -237,6 +247,9 @@ func (v *verifier) stored(ctx context.Context, service *orders.Client, all map[t
 			return refused(service.Client, err)
 		}
 		quarters := page.Value.Quarters
+		if v.Activity == event.TypeCancelled {
+			quarters = page.Value.Cancelled
+		}
 		for i := range quarters {
 			q := &quarters[i]
 			f, err := figuresOf(q.Count, q.Revenue, q.Digest)
