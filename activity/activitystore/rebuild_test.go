@@ -143,13 +143,14 @@ func TestSwap_KeepsWhatTheTopicHasForgotten(t *testing.T) {
 	a, b := at(message("a", 0, early, 100), 0, early), at(message("b", 0, early, 20), 1, early)
 	c := at(message("c", 0, noon, 3), 2, noon)
 	late := at(message("d", 0, backdated, 7), 3, noon) // of an early day, and in the topic
+	e := at(message("e", 0, early, 9), 4, noon)        // of a quarter hour that the topic has forgotten otherwise
 	f.apply(batch(1, a))
 	f.clock.Advance(24 * time.Hour) // the rebuild has this day of arrival, and not the one before
 	f.apply(batch(2, b))
 	f.park(poison(0, activity.ReasonMalformed), poison(9, activity.ReasonMalformed))
-	f.apply(batch(4, c, late))
+	f.apply(batch(5, c, late, e))
 	r := f.rebuild()
-	again := batch(4, c, late)
+	again := batch(5, c, late, e)
 	again.Forgotten = map[int32]int64{0: 2, 1: 1}
 	f.again(r, again)
 	f.again(r, &activity.Batch{Parked: []activity.Parked{poison(9, activity.ReasonMalformed)}})
@@ -162,10 +163,10 @@ func TestSwap_KeepsWhatTheTopicHasForgotten(t *testing.T) {
 	}
 	f.sound()
 	bins := f.bins()
-	if f.count() != 4 || bins[activity.QuarterOf(early)].Count != 2 || bins[activity.QuarterOf(backdated)].Count != 1 {
+	if f.count() != 5 || bins[activity.QuarterOf(early)].Count != 3 || bins[activity.QuarterOf(backdated)].Count != 1 {
 		t.Errorf("counted %+v", bins)
 	}
-	if counted := f.apply(batch(4, a, b, c, late)); slices.Contains(counted, true) {
+	if counted := f.apply(batch(5, a, b, c, late, e)); slices.Contains(counted, true) {
 		t.Errorf("counted again: %v", counted)
 	}
 	if left := f.list(activity.ParkedLedger, parked.Filter{}); len(left) != 2 {
