@@ -27,7 +27,7 @@ func TestAPI_RefusesHostileRequests(t *testing.T) {
 	g := newGuarded(t)
 	h := hostile{
 		guarded:  g,
-		operator: authtest.Key(t, g.keys, auth.StatsRead, auth.OpsRead, auth.OpsWrite),
+		operator: authtest.Key(t, g.keys, auth.StatsRead, auth.OpsRead, auth.OpsWrite, auth.BackupRead),
 		customer: authtest.Key(t, g.keys, auth.OrdersWrite, auth.OrdersRead, auth.OrdersBackfill),
 		flooder:  g.key("flooder", auth.StatsRead, auth.OpsRead, auth.OpsWrite),
 	}
@@ -138,7 +138,8 @@ func (h *hostile) properties() {
 		}
 	}
 	for _, path := range []string{
-		"/v1/activities?fields=*", own + "/audit?caller=someone", own + "/parked/" + h.parked + "?fields=value",
+		"/v1/activities?fields=*", "/v1/backup?file=/etc/passwd", "/v1/backup/state?fields=*",
+		own + "/audit?caller=someone", own + "/parked/" + h.parked + "?fields=value",
 		own + "/messages/a?include=customer", own + "/days/today?dimensions=customer",
 		own + "/digests?from=2010-12-01&to=2010-12-02&tz=UTC",
 	} {

@@ -16,8 +16,8 @@ const (
 	StatsRead      = "stats:read"      // read statistics
 	OpsRead        = "ops:read"        // read parked and late messages, conflicts and incidents
 	OpsWrite       = "ops:write"       // decide about them
-	KeysWrite      = "keys:write"      // make, list and revoke API keys
 	BackupRead     = "backup:read"     // copy the whole database file
+	KeysWrite      = "keys:write"      // make, list and revoke API keys
 )
 
 // Public is the scope of a route that needs no credential, such as a page that holds no data.
@@ -25,7 +25,7 @@ const Public = "public"
 
 // Scopes returns all scopes, in the order of the documentation.
 func Scopes() []string {
-	return []string{OrdersWrite, OrdersRead, OrdersBackfill, StatsRead, OpsRead, OpsWrite, KeysWrite, BackupRead}
+	return []string{OrdersWrite, OrdersRead, OrdersBackfill, StatsRead, OpsRead, OpsWrite, BackupRead, KeysWrite}
 }
 
 // CheckScopes refuses a scope that does not exist, an empty list and one that names a scope twice.

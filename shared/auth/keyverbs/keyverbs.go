@@ -37,7 +37,7 @@ type New struct {
 	common
 	// Who will use the key. Keys with the same name are one caller, so a new key can replace an old one.
 	Name string `arg:""`
-	// Scopes of the key: orders:write orders:read orders:backfill stats:read ops:read ops:write keys:write backup:read,
+	// Scopes of the key: orders:write orders:read orders:backfill stats:read ops:read ops:write backup:read keys:write,
 	// separated by commas. A running service grants only scopes that your own key has.
 	Scopes []string `placeholder:"SCOPE" required:""`
 	// How long the key is valid, such as 90d or 12h30m.

@@ -319,7 +319,7 @@ var texts = map[string]Text{
 	"ordertally/shared/auth/keyverbs.New.Expires":                {"How long the key is valid, such as 90d or 12h30m.", ""},
 	"ordertally/shared/auth/keyverbs.New.Name":                   {"Who will use the key. Keys with the same name are one caller, so a new key can replace an old one.", ""},
 	"ordertally/shared/auth/keyverbs.New.Never":                  {"The key is valid until it is revoked.", ""},
-	"ordertally/shared/auth/keyverbs.New.Scopes":                 {"Scopes of the key: orders:write orders:read orders:backfill stats:read ops:read ops:write keys:write backup:read, separated by commas. A running service grants only scopes that your own key has.", ""},
+	"ordertally/shared/auth/keyverbs.New.Scopes":                 {"Scopes of the key: orders:write orders:read orders:backfill stats:read ops:read ops:write backup:read keys:write, separated by commas. A running service grants only scopes that your own key has.", ""},
 	"ordertally/shared/auth/keyverbs.Revoke.ID":                  {"Id of the key, as ls shows it.", ""},
 	"ordertally/shared/auth/keyverbs.common.Data":                {"Work on the database file of a stopped service instead of asking a running one, such as for the first key. keys new makes the file if it is absent. Counts only on the command line, not as a setting for serve.", ""},
 	"ordertally/shared/auth/keyverbs.common.Output":              {"Output format.", ""},
