@@ -24,6 +24,9 @@ import (
 // drillZones are the zones in which the figures of every day are compared.
 var drillZones = []string{"UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"}
 
+// drillPartitions is the number of partitions that the service gives to a new topic.
+const drillPartitions = 6
+
 // drill is one disaster under load: two services, a topic of their own, and what the clients know.
 type drill struct {
 	*testing.T
@@ -374,6 +377,8 @@ func TestDrills_KafkaPublishesAgainWhatItLost(t *testing.T) {
 				if err := cluster.Restart(t.Context()); err != nil {
 					t.Fatal(err)
 				}
+				// The service creates no topic where it has published before: its address may be wrong.
+				brokertest.Create(t, cluster.Addr(), d.topic, drillPartitions)
 				d.aMoment()
 			})
 			d.keepsAll(d.settle())
