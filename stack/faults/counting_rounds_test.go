@@ -213,9 +213,18 @@ func (c *counting) check() {
 	ops := []string{c.services.Addresses.ActivityOps, c.child.addresses.ActivityOps}
 	bases := []string{c.services.ActivityURL(), c.child.activityURL()}
 	for i := range ops {
-		clocktest.Eventually(t, "a service has read all", func() bool {
-			return stacktest.CountedLately(t, bases[i]) >= orders && stacktest.Lag(t, ops[i]) == 0 &&
-				stacktest.Metric(t, ops[i], "activity_parked_messages") == float64(c.poisonous)
+		var counted int64
+		var lag, parked float64
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("service %d counted %d of %d orders, parked %v of %d messages, is %v behind", i, counted, orders,
+					parked, c.poisonous, lag)
+			}
+		})
+		clocktest.Within(t, 2*time.Minute, "a service has read all", func() bool {
+			counted, lag = stacktest.CountedLately(t, bases[i]), stacktest.Lag(t, ops[i])
+			parked = stacktest.Metric(t, ops[i], "activity_parked_messages")
+			return counted >= orders && lag == 0 && parked == float64(c.poisonous)
 		})
 	}
 	var counted, revenue int64
