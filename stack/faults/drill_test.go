@@ -24,8 +24,8 @@ import (
 // drillZones are the zones in which the figures of every day are compared.
 var drillZones = []string{"UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"}
 
-// drillPartitions is the number of partitions that the service gives to a new topic.
-const drillPartitions = 6
+// topicPartitions is the number of partitions that the service gives to a new topic.
+const topicPartitions = 6
 
 // drill is one disaster under load: two services, a topic of their own, and what the clients know.
 type drill struct {
@@ -378,7 +378,7 @@ func TestDrills_KafkaPublishesAgainWhatItLost(t *testing.T) {
 					t.Fatal(err)
 				}
 				// The service creates no topic where it has published before: its address may be wrong.
-				brokertest.Create(t, cluster.Addr(), d.topic, drillPartitions)
+				brokertest.Create(t, cluster.Addr(), d.topic, topicPartitions)
 				d.aMoment()
 			})
 			d.keepsAll(d.settle())

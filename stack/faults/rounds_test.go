@@ -292,7 +292,7 @@ func (s *siege) publishPoison() {
 func (s *siege) follow(round int) {
 	s.t.Helper()
 	for s.following.clean < len(s.ledger.orders)-s.ledger.poison+len(s.ledger.cancelled) {
-		record, ok := s.reader.Next(s.t, 5*time.Second)
+		record, ok := s.reader.Next(s.t, time.Minute)
 		if !ok {
 			break
 		}

@@ -205,7 +205,7 @@ func (s *shared) check(name string) {
 // recreated deletes and creates the topic while both services run. Both notice and publish again what they still have.
 func (s *shared) recreated() {
 	s.t.Helper()
-	brokertest.Recreate(s.t, s.address, event.Topic, 3)
+	brokertest.Recreate(s.t, s.address, event.Topic, topicPartitions)
 	there := time.Now()
 	clocktest.Eventually(s.t, "both have published again", func() bool {
 		return stacktest.Metric(s.t, s.services[0].addresses.OrderOps, "order_outbox_republished_total")+
