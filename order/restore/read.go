@@ -49,8 +49,9 @@ const batchMessages = 16_000
 // progressEvery is how often a long run says how far it is.
 const progressEvery = 5 * time.Second
 
-// read absorbs what the topic has, up to its present ends. Reading goes on while the batch before is written.
-func (r *restoring) read(ctx context.Context) error {
+// read absorbs what the topic has, up to its present ends. Reading goes on while the batch before is written. If waits
+// is nil, it leaves out what open transactions hide.
+func (r *restoring) read(ctx context.Context, waits func([]outbox.Hidden)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	batches := make(chan []orderstore.Message, 1)
@@ -73,7 +74,7 @@ func (r *restoring) read(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}}
-	err := r.reader.Read(ctx, r.waits, func(records []kafka.Record) error { return in.take(ctx, records) })
+	err := r.reader.Read(ctx, waits, func(records []kafka.Record) error { return in.take(ctx, records) })
 	if err == nil {
 		err = in.flush()
 	}
@@ -85,11 +86,15 @@ func (r *restoring) read(ctx context.Context) error {
 	return err
 }
 
-// waits tells what reading waits for.
+// waits tells what reading waits for, once.
 func (r *restoring) waits(hidden []outbox.Hidden) {
 	first := hidden[0]
-	r.Progress(fmt.Sprintf("waiting for the open transaction of another program to end: partition %d, offset %d (%d "+
-		"partitions wait)", first.Partition, first.From, len(hidden)))
+	line := fmt.Sprintf("waiting for the open transaction of another program to end: partition %d, offset %d (%d "+
+		"partitions wait)", first.Partition, first.From, len(hidden))
+	if line != r.waiting {
+		r.Progress(line)
+	}
+	r.waiting = line
 }
 
 // contradicted notes a record that the file contradicts.

@@ -54,6 +54,7 @@ type restoring struct {
 	absorption *outbox.Absorption
 	absorber   *orderstore.Absorber
 	lineages   map[string]*Lineage
+	waiting    string     // what reading waits for, as it was told last
 	refusing   sync.Mutex // guards the report's list of refused records while reading
 }
 
@@ -163,24 +164,16 @@ const unpackedSuffix = ".base"
 
 // absorb builds the file out of the topic (rule P13).
 func (r *restoring) absorb(ctx context.Context) error {
-	if r.Lineage != "" {
-		if err := r.fence(ctx); err != nil {
+	if r.Lineage == "" {
+		if err := r.findLineage(ctx); err != nil {
 			return err
 		}
 	}
-	if err := r.read(ctx); err != nil {
+	if err := r.fence(ctx); err != nil {
 		return err
 	}
-	if r.Lineage == "" {
-		if err := r.onlyLineage(); err != nil {
-			return err
-		}
-		if err := r.fence(ctx); err != nil {
-			return err
-		}
-		if err := r.read(ctx); err != nil { // what came before the fence
-			return err
-		}
+	if err := r.read(ctx, r.waits); err != nil {
+		return err
 	}
 	if r.absorption == nil && r.Base != "" {
 		if err := r.start(ctx, r.Lineage); err != nil {
@@ -193,8 +186,17 @@ func (r *restoring) absorb(ctx context.Context) error {
 	return r.complete(ctx)
 }
 
-// onlyLineage takes the lineage of all records. The error is a *LineagesError.
-func (r *restoring) onlyLineage() error {
+// findLineage takes the lineage of all records, and absorbs them. It does not wait for open transactions: the one that
+// the lost service left open ends with the fence. The error is a *LineagesError.
+func (r *restoring) findLineage(ctx context.Context) error {
+	if err := r.read(ctx, nil); err != nil {
+		return err
+	}
+	if len(r.lineages) == 0 {
+		if err := r.read(ctx, r.waits); err != nil {
+			return err
+		}
+	}
 	if len(r.lineages) == 0 {
 		return fmt.Errorf("topic %s has no orders", r.Publisher.Topic)
 	}

@@ -93,8 +93,8 @@ func (r *SnapshotReader) Starts() map[int32]int64 { return maps.Clone(r.starts) 
 // Read passes the committed records to visit, up to the high watermarks at the time of the call. Those of one partition
 // come in order. A later Read goes on where the last one ended. The records are visit's until it returns.
 //
-// Another program's open transaction hides the records behind its first one. Read waits for its end, and tells waits
-// which partitions are hidden (rule P8a). ErrChanged means that the topic was recreated or lost records meanwhile.
+// An open transaction hides the records behind its first one. Read waits for its end, and tells waits which partitions
+// are hidden (rule P8a). If waits is nil, Read leaves what is hidden to the next Read. ErrChanged means that the topic was recreated or lost records meanwhile.
 func (r *SnapshotReader) Read(ctx context.Context, waits func([]outbox.Hidden), visit func([]Record) error) error {
 	if err := r.read(ctx, waits, visit); err != nil {
 		return fmt.Errorf("read topic %s: %w", r.config.Topic, err)
@@ -137,7 +137,9 @@ func (r *SnapshotReader) read(ctx context.Context, waits func([]outbox.Hidden), 
 		case confluent.PartitionEOF:
 			heard = time.Now()
 			r.reached(event.Partition, int64(event.Offset), left, hidden)
-			if end, reading := left[event.Partition]; reading {
+			if end, reading := left[event.Partition]; reading && waits == nil {
+				delete(left, event.Partition)
+			} else if reading {
 				hidden[event.Partition] = outbox.Hidden{
 					Partition: event.Partition, From: int64(event.Offset), To: end,
 				}
