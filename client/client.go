@@ -75,8 +75,16 @@ func New(c Config) (*Client, error) {
 	c.UserAgent = cmp.Or(c.UserAgent, "ordertally")
 	c.RetryFor = cmp.Or(c.RetryFor, time.Minute)
 	c.AttemptTimeout = cmp.Or(c.AttemptTimeout, 30*time.Second)
-	// A redirect could take the credential elsewhere.
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	// A redirect could take the credential elsewhere. Only the id of an order that another one superseded is followed,
+	// within the service.
+	stay := func(next *http.Request, via []*http.Request) error {
+		from := via[0].URL
+		if len(via) == 1 && next.Response.StatusCode == http.StatusPermanentRedirect && next.URL.Host == from.Host &&
+			next.URL.Scheme == from.Scheme {
+			return nil
+		}
+		return http.ErrUseLastResponse
+	}
 	return &Client{
 		config: c,
 		base:   strings.TrimRight(base.String(), "/"),

@@ -45,9 +45,12 @@ type Store interface {
 	// its answer. Errors: ErrNotFound, ErrAlreadyCancelled, ErrUnavailable, ErrOutcomeUnknown. Cancel is safe for
 	// concurrent use: of several requests at once, one cancels the order.
 	Cancel(ctx context.Context, r *CancelRequest) (Cancelled, error)
-	// Get returns one order, or ErrNotFound.
+	// HandOver takes over orders and cancellations that another file has, in one transaction, and returns when they are
+	// on disk. See Orders.HandOver. Errors: ErrUnavailable, ErrOutcomeUnknown. A repeated call changes nothing.
+	HandOver(ctx context.Context, offers []Handover) ([]Verdict, error)
+	// Get returns one order, ErrNotFound, or a *SupersededError.
 	Get(ctx context.Context, id uuidv7.ID) (Stored, error)
-	// Delivery returns how far an order's messages got, or ErrNotFound. The caller sets Topic and MessageDelivery.
+	// Delivery returns how far an order's messages got, or an error of Get. The caller sets Topic and MessageDelivery.
 	Delivery(ctx context.Context, id uuidv7.ID) (Delivery, error)
 	// List returns orders by descending id.
 	List(ctx context.Context, q Query) (Page, error)

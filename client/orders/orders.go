@@ -71,6 +71,7 @@ const (
 	IncidentKindPartitionsMissing IncidentKind = "partitions_missing"
 	IncidentKindRecovered         IncidentKind = "recovered"
 	IncidentKindRepublished       IncidentKind = "republished"
+	IncidentKindSuperseded        IncidentKind = "superseded"
 	IncidentKindWatermarkForeign  IncidentKind = "watermark_foreign"
 	IncidentKindWatermarkLost     IncidentKind = "watermark_lost"
 )
@@ -99,6 +100,7 @@ const (
 	ProblemCodeInternal              ProblemCode = "internal"
 	ProblemCodeInvalidCancellation   ProblemCode = "invalid_cancellation"
 	ProblemCodeInvalidDecision       ProblemCode = "invalid_decision"
+	ProblemCodeInvalidHandover       ProblemCode = "invalid_handover"
 	ProblemCodeInvalidIdempotencyKey ProblemCode = "invalid_idempotency_key"
 	ProblemCodeInvalidKey            ProblemCode = "invalid_key"
 	ProblemCodeInvalidOrder          ProblemCode = "invalid_order"
@@ -327,7 +329,7 @@ type Incident struct {
 	// At When it was found.
 	At time.Time `json:"at"`
 
-	// Kind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file was overtaken and went on under a new lineage), fenced (another service took over), partitions_missing (the topic has fewer partitions than messages go to).
+	// Kind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file was overtaken and went on under a new lineage), fenced (another service took over), superseded (orders that were handed over belong to keys of others), partitions_missing (the topic has fewer partitions than messages go to).
 	Kind IncidentKind `json:"kind"`
 
 	// Messages How many messages were dealt with.
@@ -340,7 +342,7 @@ type Incident struct {
 	Text string `json:"text"`
 }
 
-// IncidentKind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file was overtaken and went on under a new lineage), fenced (another service took over), partitions_missing (the topic has fewer partitions than messages go to).
+// IncidentKind The kind of incident: recovered (published by a process that died before it recorded that), watermark_lost (Kafka lost the watermark), log_recreated (the topic was recreated), republished (the topic had lost messages), forked (the file was overtaken and went on under a new lineage), fenced (another service took over), superseded (orders that were handed over belong to keys of others), partitions_missing (the topic has fewer partitions than messages go to).
 type IncidentKind string
 
 // Line defines model for Line.

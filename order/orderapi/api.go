@@ -74,6 +74,8 @@ func (a *api) routes() []web.Route {
 		{Method: http.MethodGet, Path: "/v1/orders", Scope: auth.OrdersRead, Handler: a.handle(a.list)},
 		{Method: http.MethodGet, Path: "/v1/orders/digests", Scope: auth.OpsRead, Handler: a.handle(a.digests)},
 		{Method: http.MethodPost, Path: "/v1/orders/republish", Scope: auth.OpsWrite, Handler: a.handle(a.republish)},
+		{Method: http.MethodPost, Path: "/v1/orders:handover", Scope: auth.OrdersHandover,
+			Handler: a.handle(a.handOver)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}", Scope: auth.OrdersRead, Handler: a.handle(a.get)},
 		{Method: http.MethodPost, Path: "/v1/orders/{id}/cancel", Scope: auth.OrdersWrite, Handler: a.handle(a.cancel)},
 		{Method: http.MethodGet, Path: "/v1/orders/{id}/delivery", Scope: auth.OrdersRead,
@@ -95,6 +97,10 @@ func (a *api) handle(serve func(http.ResponseWriter, *http.Request) error) http.
 		if errors.Is(err, web.ErrClientGone) || r.Context().Err() != nil {
 			// cuts the connection; a client that only stopped sending would take an empty answer for a success
 			panic(http.ErrAbortHandler)
+		}
+		if superseded, ok := errors.AsType[*order.SupersededError](err); ok {
+			redirect(w, r, superseded)
+			return
 		}
 		p := problemOf(err)
 		// An overload is not a failure, and that Kafka is away is in the log already.

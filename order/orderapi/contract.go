@@ -107,6 +107,10 @@ func closedSets() []openapi.Closed {
 			"tried again, or behind one that is), published, parked (refused too often, "+
 			"an operator decides), discarded (given up by an operator).", order.States()...),
 		openapi.ClosedSet("What became of an order: placed, cancelled.", order.Statuses()...),
+		openapi.ClosedSet("What became of an order that was handed over: known (nothing was missing), wanted (not "+
+			"known: "+
+			"offer it with its placement), adopted (it or its cancellation was stored), superseded (another order has "+
+			"its key or reference), refused.", order.HandoverResults()...),
 		openapi.ClosedSet("What kind of failure an error of Kafka is.", outbox.Classes()...),
 		openapi.ClosedSet("Where an order is known to be: local (on the service's disk), kafka (committed in Kafka as "+
 			"well).", ack.Durabilities()...),
@@ -123,7 +127,9 @@ func closedSets() []openapi.Closed {
 				"watermark_lost "+
 				"(Kafka lost the watermark), log_recreated (the topic was recreated), "+
 				"republished (the topic had lost messages), forked (the file was overtaken and went on under a new "+
-				"lineage), fenced (another service took over), partitions_missing (the topic has fewer partitions "+
+				"lineage), fenced (another service took over), superseded (orders that were handed over belong to "+
+				"keys of "+
+				"others), partitions_missing (the topic has fewer partitions "+
 				"than "+
 				"messages go "+
 				"to).",
@@ -160,6 +166,12 @@ func operations() map[string]openapi.Operation {
 	plain, pages := openapi.Fresh(), openapi.FreshPage()
 	missing := []problem.Kind{kindNoOrder}
 	large := []problem.Kind{web.KindOverloaded}
+	elsewhere := []openapi.Reply{{
+		Status: http.StatusPermanentRedirect,
+		Says:   "Another order stands for this one, which was placed again in another file. Location leads to it.",
+		Headers: []openapi.Header{openapi.Fresh()[0], {Name: "Location", Says: "The same path of the other order.",
+			Required: true, Schema: &openapi.Schema{Type: "string", Pattern: "^/v1/orders/"}}},
+	}}
 	return map[string]openapi.Operation{
 		"POST /v1/orders": {
 			ID: "placeOrder", Summary: "Place an order.",
@@ -228,6 +240,7 @@ func operations() map[string]openapi.Operation {
 			Answer:        placedOrder{},
 			AnswerExample: exampleOrder,
 			AnswerHeaders: plain,
+			Replies:       elsewhere,
 			Problems:      append(append(large, problem.KindCorrupt), missing...),
 		},
 		"POST /v1/orders/{id}/cancel": {
@@ -245,6 +258,7 @@ func operations() map[string]openapi.Operation {
 				Name: headerReplayed, Says: "true, when an earlier request with the same key cancelled the order. " +
 					"Left out otherwise.", Schema: openapi.Enum("true"),
 			}, durabilityHeader, appliedHeader},
+			Replies: elsewhere,
 			Problems: append([]problem.Kind{
 				problem.KindMalformedJSON, kindInvalidKey, kindInvalidCancellation, kindAlreadyCancelled,
 				kindOverloaded, kindNotReplicated,
@@ -253,7 +267,21 @@ func operations() map[string]openapi.Operation {
 		},
 		"GET /v1/orders/{id}/delivery": {
 			ID: "getDelivery", Summary: "How an order's messages got on, down to partition and offset.", Path: id,
-			Answer: order.Delivery{}, AnswerExample: exampleDelivery, AnswerHeaders: plain, Problems: missing,
+			Answer: order.Delivery{}, AnswerExample: exampleDelivery, AnswerHeaders: plain, Replies: elsewhere,
+			Problems: missing,
+		},
+		"POST /v1/orders:handover": {
+			ID: "handOver", Summary: "Take over orders of a file that is not served any more.",
+			Description: "What is missing is stored in one transaction, and published. Repeated, it changes nothing. " +
+				"An order whose key, or source and reference, belongs to another order is superseded: its id answers " +
+				"308 from then on. An offer without a placement only asks whether its order is known. `order " +
+				"handover` " +
+				"makes these requests.",
+			Body: handoverBody{}, Answer: handoverAnswer{}, AnswerHeaders: openapi.Fresh(),
+			Problems: []problem.Kind{
+				problem.KindMalformedJSON, kindInvalidHandover, problem.KindOutcomeUnknown, problem.KindDiskFull,
+				problem.KindReadOnly, problem.KindCorrupt,
+			},
 		},
 		"GET /v1/orders/digests": {
 			ID: "listDigests", Summary: "Sums of the published orders by the quarter hour they were placed in.",

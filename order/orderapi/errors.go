@@ -66,6 +66,11 @@ var (
 		Code:   "republishing",
 		Says:   "Another republication is under way. Wait for its end.",
 	}
+	kindInvalidHandover = problem.Kind{
+		Status: http.StatusUnprocessableEntity,
+		Code:   "invalid_handover",
+		Says:   "The body is well formed and is no list of 1 to 1000 offers; errors has the faults.",
+	}
 	kindOverloaded = problem.Kind{Status: http.StatusServiceUnavailable, Code: web.CodeOverloaded,
 		Says: "More orders come than can be stored in time; nothing was stored. Repeat after Retry-After."}
 )

@@ -68,7 +68,7 @@ func (s *Store) Cancel(ctx context.Context, r *order.CancelRequest) (order.Cance
 			return boltdb.Refuse(err)
 		}
 		if !cancelled.Replayed {
-			if err := s.insertCancellation(tx, r, headers); err != nil {
+			if err := s.insertCancellation(tx, s.ids.Next(), r, headers); err != nil {
 				return err
 			}
 		}
@@ -114,9 +114,12 @@ func (s *Store) cancelledBefore(tx *boltdb.Tx, r *order.CancelRequest) (bool, er
 	return true, nil
 }
 
-func (s *Store) insertCancellation(tx *boltdb.Tx, r *order.CancelRequest, headers []cloudevent.Header) error {
+// insertCancellation stores a cancellation, and appends its message with the id messageID.
+func (s *Store) insertCancellation(
+	tx *boltdb.Tx, messageID uuidv7.ID, r *order.CancelRequest, headers []cloudevent.Header,
+) error {
 	c := cancellation{
-		message: message{kind: event.TypeCancelled, id: s.ids.Next()}, key: r.Key, Cancellation: r.Cancellation,
+		message: message{kind: event.TypeCancelled, id: messageID}, key: r.Key, Cancellation: r.Cancellation,
 	}
 	slot, err := s.outbox.Append(tx, c.cancelled(r.ID, r.Payload, headers))
 	if err != nil {

@@ -36,6 +36,7 @@ func Check(r *boltdb.Record) error {
 	case len(r.Path) == 0:
 		if !r.IsBucket ||
 			string(r.Key) != auth.Bucket &&
+				string(r.Key) != string(supersededBucket) &&
 				!slices.ContainsFunc(buckets(), func(name []byte) bool { return string(name) == string(r.Key) }) {
 			return errors.New("a file of the order service has nothing of that name")
 		}
@@ -74,6 +75,7 @@ var checks = map[string]func(*boltdb.Record) error{
 	string(ordersBucket):        checkOrder,
 	string(keysBucket):          checkID,
 	string(sourcesBucket):       checkID,
+	string(supersededBucket):    checkID,
 	string(keyAgesBucket):       checkKeyAge,
 	string(referencesBucket):    checkIndexed,
 	string(customersBucket):     checkIndexed,

@@ -43,12 +43,13 @@ const tailFill = 0.9
 
 // Store implements order.Store.
 type Store struct {
-	db        *boltdb.DB
-	outbox    *outbox.Outbox
-	ids       *uuidv7.Source
-	clock     clock.Clock
-	placed    prometheus.Counter
-	cancelled prometheus.Counter
+	db         *boltdb.DB
+	outbox     *outbox.Outbox
+	ids        *uuidv7.Source
+	clock      clock.Clock
+	placed     prometheus.Counter
+	cancelled  prometheus.Counter
+	superseded prometheus.Counter
 
 	forgetting   lifecycle.Watchdog
 	republishing sync.Mutex // held while a republication is under way
@@ -65,6 +66,9 @@ func Open(ctx context.Context, db *boltdb.DB, o *outbox.Outbox, c clock.Clock, r
 			"Orders stored since the process started; replays are none."),
 		cancelled: metric.Counter(reg, "order_cancelled_total",
 			"Orders cancelled since the process started; replays are none."),
+		superseded: metric.Counter(reg, "order_superseded_total",
+			"Orders of a file that was handed over whose key or reference another order has, since the process "+
+				"started."),
 	}
 	err := db.Write(ctx, func(tx *boltdb.Tx) error {
 		if tx.Bucket(ordersBucket) == nil {
@@ -120,7 +124,7 @@ func (s *Store) Place(ctx context.Context, r *order.Request) (order.Placed, erro
 				Publication: order.Publication{State: order.Pending, Attempts: new(int)},
 			},
 		}
-		placed.Slot, err = s.insert(tx, id, r, headers)
+		placed.Slot, err = s.insert(tx, id, s.ids.Next(), r, headers)
 		return err
 	})
 	if err != nil {
@@ -206,12 +210,13 @@ func (s *Store) find(tx *boltdb.Tx, bucket, key []byte, hash order.RequestHash, 
 	return order.Placed{Stored: stored, Replayed: true}, err
 }
 
-// insert stores an order and returns the slot of its message.
-func (s *Store) insert(tx *boltdb.Tx, id uuidv7.ID, r *order.Request, headers []cloudevent.Header) (slot uint64,
-	err error) {
+// insert stores an order, appends its message with the id messageID, and returns the message's slot.
+func (s *Store) insert(
+	tx *boltdb.Tx, id, messageID uuidv7.ID, r *order.Request, headers []cloudevent.Header,
+) (slot uint64, err error) {
 	event.SetID(r.Payload, id)
 	placed := row{
-		message:  message{kind: event.TypeCreated, id: s.ids.Next()},
+		message:  message{kind: event.TypeCreated, id: messageID},
 		placedAt: r.PlacedAt, placedBy: r.PlacedBy, key: r.Key, hash: r.Hash, payload: r.Payload,
 	}
 	slot, err = s.outbox.Append(tx, placed.created(id, headers))
@@ -285,11 +290,11 @@ func (s *Store) get(tx *bbolt.Tx, id uuidv7.ID) (order.Stored, error) {
 }
 
 // readRow returns an order's row. The payload shares the transaction's memory. The error for an unknown id is
-// order.ErrNotFound.
+// order.ErrNotFound or an *order.SupersededError.
 func readRow(tx *bbolt.Tx, id uuidv7.ID) (row, error) {
 	sealed := tx.Bucket(ordersBucket).Get(id[:])
 	if sealed == nil {
-		return row{}, order.ErrNotFound
+		return row{}, missing(tx, id)
 	}
 	r, err := decodeRow(id[:], sealed)
 	if err != nil {

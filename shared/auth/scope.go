@@ -13,6 +13,7 @@ const (
 	OrdersWrite    = "orders:write"    // place orders
 	OrdersRead     = "orders:read"     // read orders and how they were delivered
 	OrdersBackfill = "orders:backfill" // place orders of the past
+	OrdersHandover = "orders:handover" // hand over the orders of another file
 	StatsRead      = "stats:read"      // read statistics
 	OpsRead        = "ops:read"        // read parked and late messages, conflicts and incidents
 	OpsWrite       = "ops:write"       // decide about them
@@ -25,7 +26,9 @@ const Public = "public"
 
 // Scopes returns all scopes, in the order of the documentation.
 func Scopes() []string {
-	return []string{OrdersWrite, OrdersRead, OrdersBackfill, StatsRead, OpsRead, OpsWrite, BackupRead, KeysWrite}
+	return []string{
+		OrdersWrite, OrdersRead, OrdersBackfill, OrdersHandover, StatsRead, OpsRead, OpsWrite, BackupRead, KeysWrite,
+	}
 }
 
 // CheckScopes refuses a scope that does not exist, an empty list and one that names a scope twice.

@@ -1,13 +1,16 @@
 package outbox_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"go.etcd.io/bbolt"
 
@@ -362,4 +365,30 @@ func randomCopies(t *testing.T, seed uint64) {
 		want = append(want, value)
 	}
 	onceEach(t, files[0].publisher.Published(), want...)
+}
+
+func TestRecovery_ANewFileSaysThatTheTopicHasOrdersOfOthers(t *testing.T) {
+	first := newRig(t)
+	second := newRig(t)
+	second.publisher = first.publisher
+	for i, session := range []struct {
+		*rig
+		warnings int
+	}{{first, 0}, {second, 1}, {second, 0}} {
+		var log bytes.Buffer
+		var err error
+		session.recovery, err = recovery.Open(t.Context(), session.db, session.outbox, recovery.Config{},
+			zerolog.New(&log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		session.start()
+		session.place(fmt.Sprint("m", i))
+		session.drained()
+		session.stop()
+		if n := strings.Count(log.String(), "order restore --data NEW --from-topic"); n != session.warnings {
+			t.Errorf("session %d: %d warnings, want %d: %s", i, n, session.warnings, &log)
+		}
+		session.registry = prometheus.NewPedanticRegistry()
+	}
 }

@@ -25,6 +25,7 @@ const (
 	IncidentForked            IncidentKind = "forked"
 	IncidentPartitionsMissing IncidentKind = "partitions_missing" // the log has fewer partitions than messages go to
 	IncidentFenced            IncidentKind = "fenced"             // another service took over; the process ended
+	IncidentSuperseded        IncidentKind = "superseded"         // messages handed over belong to other ones' keys
 )
 
 // IncidentKinds lists every kind.
@@ -39,6 +40,7 @@ func IncidentKinds() []IncidentKind {
 		IncidentForked,
 		IncidentPartitionsMissing,
 		IncidentFenced,
+		IncidentSuperseded,
 	}
 }
 

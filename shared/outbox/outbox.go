@@ -89,7 +89,7 @@ func Open(ctx context.Context, db *boltdb.DB, config Config) (*Outbox, error) {
 	if err := db.Write(ctx, o.create); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
-	if err := db.View(ctx, o.load); err != nil {
+	if err := db.View(ctx, func(tx *bbolt.Tx) error { return o.load(tx, db.Note) }); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	return o, nil
@@ -115,8 +115,8 @@ func (o *Outbox) create(tx *boltdb.Tx) error {
 	return errors.Join(errs...)
 }
 
-// load reads into memory what is kept there.
-func (o *Outbox) load(tx *bbolt.Tx) error {
+// load reads into memory what is kept there. A damaged entry goes to note.
+func (o *Outbox) load(tx *bbolt.Tx, note func(error)) error {
 	root := tx.Bucket(rootBucket)
 	id, err := loadIdentity(root)
 	if err != nil {
@@ -135,7 +135,7 @@ func (o *Outbox) load(tx *bbolt.Tx) error {
 	}
 	o.position.Store(position)
 	o.awaited.committed = position
-	if err := o.waits.load(root, position, o.db.Note); err != nil {
+	if err := o.waits.load(root, position, note); err != nil {
 		return err
 	}
 	rows, err := countRows(root, o.waits.entries)

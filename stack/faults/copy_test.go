@@ -1,6 +1,9 @@
 package faults_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -195,4 +198,86 @@ func TestOrder_OfAnOldBackupPlacesNothing(t *testing.T) {
 	if n := len(brokertest.ReadAll(t, d.kafka.Addr(), event.Topic)); n != records || n != 40 {
 		t.Errorf("%d records in the topic, %d before, want 40", n, records)
 	}
+}
+
+// TestOrder_HandsOverWhatAnOvertakenFileHas lets a service and a copy of it accept orders with keys. The copy goes on.
+// Some callers repeat at the copy what the original had acknowledged. Each order is counted once.
+func TestOrder_HandsOverWhatAnOvertakenFileHas(t *testing.T) {
+	d := newDiverging(t)
+	original := d.file("original.db")
+	first := d.serve(original)
+	d.place(first, 20)
+	d.published(first)
+	if err := first.Cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	second := d.serve(d.copy(original, d.file("copy.db")))
+	d.place(second, 10)
+	d.published(second)
+	if err := first.Cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	var alone []string
+	for len(alone) < 200 { // until it is fenced
+		id := placeWithKey(first, len(alone))
+		if id == "" {
+			break
+		}
+		alone = append(alone, id)
+	}
+	d.saysHow(first, original)
+	if len(alone) < 2 {
+		t.Fatalf("the original placed %d orders of its own: the test shows nothing", len(alone))
+	}
+	superseded := map[string]string{}
+	for n := range len(alone) / 2 {
+		by := placeWithKey(second, n)
+		superseded[alone[n]] = by
+		d.acked.IDs = append(d.acked.IDs, by)
+	}
+	d.acked.IDs = append(d.acked.IDs, alone[len(superseded):]...)
+	for range 2 {
+		said, code := stacktest.Command(t, nil, second.Path, "handover", "--data", original, "--target", second.URL())
+		if code != 0 || !strings.Contains(said, fmt.Sprintf("%d superseded, ", len(superseded))) {
+			t.Fatalf("order handover: %d\n%s", code, said)
+		}
+	}
+	d.acked.InTopicOnce(t, d.kafka.Addr())
+	if n := d.lineages(); n != 1 {
+		t.Errorf("%d lineages in the topic", n)
+	}
+	for id, by := range superseded {
+		response, err := http.Get(second.URL() + "/v1/orders/" + id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if at := response.Request.URL.Path; response.StatusCode != http.StatusOK || at != "/v1/orders/"+by {
+			t.Errorf("order %s: %s at %s, want it at %s", id, response.Status, at, by)
+		}
+	}
+	t.Logf("the original had %d orders of its own, %d of which were placed again", len(alone), len(superseded))
+}
+
+// placeWithKey places an order with the n-th key and returns its id, or "".
+func placeWithKey(p *stacktest.Program, n int) string {
+	r, err := http.NewRequest(http.MethodPost, p.URL()+"/v1/orders",
+		strings.NewReader(`{"currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":100}]}`))
+	if err != nil {
+		return ""
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", fmt.Sprint("key-", n))
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = response.Body.Close() }()
+	var placed struct {
+		ID string `json:"id"`
+	}
+	if response.StatusCode != http.StatusCreated || json.NewDecoder(response.Body).Decode(&placed) != nil {
+		return ""
+	}
+	return placed.ID
 }

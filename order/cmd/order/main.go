@@ -30,6 +30,8 @@ type commands struct {
 	// Publish the messages of a range of orders once more, for consumers that lost them or came later. Those that have
 	// them refuse them.
 	Republish republishCmd `cmd:""`
+	// Give a running service what only the file of a stopped one has. Repeated, it changes nothing.
+	Handover handoverCmd `cmd:""`
 	// Look after messages that could not be published.
 	Outbox outboxCmd `cmd:""`
 	// Make, list and revoke API keys.

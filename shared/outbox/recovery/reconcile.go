@@ -136,6 +136,7 @@ func (r *Recovery) claim(ctx context.Context, c *outbox.Connection, m *memory) e
 		if err != nil {
 			return err
 		}
+		r.warnOfOthers(next)
 		ends := c.Ends()
 		for partition, offset := range next {
 			if _, known := ends[partition]; !known {
@@ -162,6 +163,22 @@ func (r *Recovery) claim(ctx context.Context, c *outbox.Connection, m *memory) e
 		r.logger.Warn().Msg("the file owns its lineage now: start it without --fork from now on")
 	}
 	return nil
+}
+
+// warnOfOthers warns if the file is new and its log is not. Somebody may have lost the file that wrote the log, and
+// with it the idempotency keys of the orders in the log.
+func (r *Recovery) warnOfOthers(ends map[int32]int64) {
+	if r.history.Base() > 0 { // it has forked
+		return
+	}
+	for _, end := range ends {
+		if end > 0 {
+			r.logger.Warn().Msg("this file is new, and the topic has orders of other files: if it is to go on for " +
+				"one " +
+				"that was lost, stop it and make the file from the topic: order restore --data NEW --from-topic")
+			return
+		}
+	}
 }
 
 // Check implements outbox.Recovery.
