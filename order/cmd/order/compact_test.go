@@ -23,7 +23,7 @@ func TestCompact_LeavesAFileThatGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "order.db")
 	db, store, box := openStore(t, path)
 	request := func() *order.Request {
-		return &order.Request{Key: order.HashKey("", "once"),
+		return &order.Request{Key: order.HashKey("", "once"), Hash: order.RequestHash{1},
 			Payload: event.Encode(&event.Order{Currency: "EUR", Lines: []event.Line{{SKU: "a", Quantity: 1}}})}
 	}
 	first, err := store.Place(t.Context(), request())
