@@ -15,6 +15,8 @@ FAULTS := \
 	TestActivity_CountsOnceThroughRoundsOfKills \
 	TestOrders_OnOneTopicPublishOnceThroughRoundsOfKills \
 	TestRelay_PublishesAgainWhatAPowerCutTook \
+	TestDrills_LoseNoPublishedOrderAndCountEachOnce \
+	TestDrills_KafkaPublishesAgainWhatItLost \
 	TestAPIs_AnswerSchemathesisAsDocumented
 space := $(subst ,, )
 
@@ -40,9 +42,10 @@ test: lint ## Everything: lint, known vulnerabilities, alerts, unit and end-to-e
 	@build/gotest
 	@build/timed fuzz build/fuzz
 
-faults: ## 200 rounds of kill -9 of order, 100 of activity and 30 of two orders on one topic, on Apache Kafka, a power cut of its disk (as root), failover of three brokers, records that end the service, 20,000 cases of schemathesis, 500 flipped bits of each file
+faults: ## 200 rounds of kill -9 of order, 100 of activity and 30 of two orders on one topic, on Apache Kafka, a power cut of its disk (as root), failover of three brokers, 20 drills of each kind of lost disk, records that end the service, 20,000 cases of schemathesis, 500 flipped bits of each file
 	REQUIRE_ALL=1 ORDERTALLY_ROUNDS=$${ORDERTALLY_ROUNDS:-200} ORDERTALLY_COUNTING_ROUNDS=$${ORDERTALLY_COUNTING_ROUNDS:-100} \
-	ORDERTALLY_SHARED_ROUNDS=$${ORDERTALLY_SHARED_ROUNDS:-30} ORDERTALLY_SCHEMATHESIS=20000 \
+	ORDERTALLY_SHARED_ROUNDS=$${ORDERTALLY_SHARED_ROUNDS:-30} ORDERTALLY_DRILLS=$${ORDERTALLY_DRILLS:-20} \
+	ORDERTALLY_SCHEMATHESIS=20000 \
 		go test -tags 'crash faults' -p 1 -count=1 -timeout 2h -v -run '^($(subst $(space),|,$(strip $(FAULTS))))$$' ./stack/faults ./stack/e2e
 	ORDERTALLY_FLIPS=500 go test -count=1 -timeout 30m -v -run '^TestStore_NoFlippedBitOfItsStructureIsAWrongAnswer$$' ./order/orderstore ./activity/activitystore
 
