@@ -10,9 +10,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"ordertally/order"
+	"ordertally/order/ack"
 	"ordertally/order/admission"
 	"ordertally/order/orderapi"
 	"ordertally/order/orderapi/apitest"
@@ -54,7 +56,7 @@ func newSlowReaders(t *testing.T, s *apitest.Service) *slowReaders {
 	}
 	r := &slowReaders{reading: make(chan struct{}), handler: orderapi.New(orderapi.Config{
 		Orders: placement, Store: s.Store, Outbox: s.Outbox, Topic: event.Topic, Logger: zerolog.Nop(),
-		Guard:   auth.Unguarded(),
+		Guard: auth.Unguarded(), Acks: ack.New(ack.Config{}, s.Outbox, prometheus.NewRegistry()),
 		Limiter: ratelimit.Unlimited(), Gate: admission.Unlimited(),
 	})}
 	t.Cleanup(r.read)

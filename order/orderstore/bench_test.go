@@ -32,7 +32,9 @@ func request(n int64, keyed bool) *order.Request {
 			{SKU: "84406B", Description: "CREAM CUPID HEARTS COAT HANGER", Quantity: 8, UnitPrice: 275},
 		},
 	})
-	r := &order.Request{Payload: payload, PlacedAt: placed, Reference: fmt.Sprint(n)}
+	r := &order.Request{
+		Payload: payload, PlacedAt: placed, Reference: fmt.Sprint(n), Hash: order.RequestHash{1, byte(n)},
+	}
 	if keyed {
 		r.Key = order.HashKey("", fmt.Sprintf("checkout-%08x", uint64(n)*0x9E3779B97F4A7C15))
 	}

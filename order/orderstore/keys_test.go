@@ -42,7 +42,7 @@ func (f *fixture) forget(retention time.Duration) (stop func()) {
 
 func keyed(n int) *order.Request {
 	r := request(int64(n), false)
-	r.Key, r.Hash = order.HashKey("", fmt.Sprint("key-", n)), order.RequestHash{byte(n)}
+	r.Key, r.Hash = order.HashKey("", fmt.Sprint("key-", n)), order.RequestHash{1, byte(n)}
 	return r
 }
 
