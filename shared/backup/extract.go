@@ -23,14 +23,15 @@ import (
 // boltdb.ErrDamaged, and boltdb.ErrLocked while a service has it open. The manifest of a database file has only its
 // size and its sum. Extract does not look into records: see [Service.Verify] and boltdb.CheckFile.
 func Extract(ctx context.Context, from, to string) (Manifest, error) {
-	m, err := extract(ctx, from, to)
+	m, err := extract(ctx, from, to, nil)
 	if err != nil {
 		return Manifest{}, fmt.Errorf("extract %s: %w", from, err)
 	}
 	return m, nil
 }
 
-func extract(ctx context.Context, from, to string) (m Manifest, err error) {
+// extract is Extract. pace, if not nil, is called after each part of a backup, and what was written is synced in steps.
+func extract(ctx context.Context, from, to string, pace func()) (m Manifest, err error) {
 	source, err := openRegular(from)
 	if err != nil {
 		return m, err
@@ -48,7 +49,7 @@ func extract(ctx context.Context, from, to string) (m Manifest, err error) {
 			m.SHA256 = hex.EncodeToString(sum.Sum(nil))
 			return err
 		}
-		return unpack(ctx, source, target, &m)
+		return unpack(ctx, source, target, &m, pace)
 	}, nil)
 }
 
@@ -56,7 +57,7 @@ func extract(ctx context.Context, from, to string) (m Manifest, err error) {
 const maxRun = 1 << 16
 
 // unpack writes the pages of a backup to target, and checks both sums.
-func unpack(ctx context.Context, source io.ReaderAt, target *os.File, m *Manifest) error {
+func unpack(ctx context.Context, source io.ReaderAt, target *os.File, m *Manifest, pace func()) error {
 	if err := target.Truncate(m.Bytes); err != nil {
 		return err
 	}
@@ -67,7 +68,11 @@ func unpack(ctx context.Context, source io.ReaderAt, target *os.File, m *Manifes
 		return err
 	}
 	defer packed.Close()
-	if err := writeRuns(ctx, bufio.NewReaderSize(packed, 1<<20), target, m); err != nil {
+	var pages io.WriterAt = target
+	if pace != nil {
+		pages = &pacedFile{file: target, pace: pace}
+	}
+	if err := writeRuns(ctx, bufio.NewReaderSize(packed, 1<<20), pages, m); err != nil {
 		return err
 	}
 	if _, err := io.Copy(io.Discard, stored); err != nil {
@@ -77,7 +82,7 @@ func unpack(ctx context.Context, source io.ReaderAt, target *os.File, m *Manifes
 		return damaged("the checksum of its pages does not match its manifest")
 	}
 	whole := sha256.New()
-	if _, err := io.Copy(whole, &interruptible{ctx, io.NewSectionReader(target, 0, m.Bytes)}); err != nil {
+	if _, err := io.Copy(whole, &interruptible{ctx, io.NewSectionReader(target, 0, m.Bytes), pace}); err != nil {
 		return err
 	}
 	if hex.EncodeToString(whole.Sum(nil)) != m.SHA256 {
@@ -127,6 +132,7 @@ func writeRuns(ctx context.Context, packed io.Reader, target io.WriterAt, m *Man
 type interruptible struct {
 	ctx context.Context //nolint:containedctx // it is a reader for io.Copy
 	io.Reader
+	pace func() // called before each Read, if not nil
 }
 
 // Read implements io.Reader.
@@ -134,5 +140,40 @@ func (i *interruptible) Read(b []byte) (int, error) {
 	if err := i.ctx.Err(); err != nil {
 		return 0, err
 	}
+	if i.pace != nil {
+		i.pace()
+	}
 	return i.Reader.Read(b)
+}
+
+// A single sync of a large file holds up the commits of a database on the same disk. So a file that is written beside
+// one is written in small parts and synced in steps, both in bytes.
+const (
+	pacedPart = 64 << 10
+	pacedSync = 4 << 20
+)
+
+// pacedFile writes a file beside a running service.
+type pacedFile struct {
+	file     *os.File
+	pace     func()
+	unsynced int
+}
+
+// WriteAt implements io.WriterAt.
+func (f *pacedFile) WriteAt(b []byte, at int64) (n int, err error) {
+	for n < len(b) {
+		wrote, err := f.file.WriteAt(b[n:min(n+pacedPart, len(b))], at+int64(n))
+		if n += wrote; err != nil {
+			return n, err
+		}
+		if f.unsynced += wrote; f.unsynced >= pacedSync {
+			f.unsynced = 0
+			if err := f.file.Sync(); err != nil {
+				return n, err
+			}
+		}
+		f.pace()
+	}
+	return n, nil
 }

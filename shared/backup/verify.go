@@ -18,7 +18,8 @@ import (
 // reads. It then makes the database file anew in the directory dir, and checks every page and record of it, what
 // belongs to each record, and the counts of the manifest. It needs room for the whole database file there.
 //
-// Damage within the database is a fault of the result, not an error. pace, if not nil, is called after each record.
+// Damage within the database is a fault of the result, not an error. pace, if not nil, is called after each part and
+// record.
 func (s *Service) Verify(ctx context.Context, path, dir string, pace func()) (Manifest, boltdb.Checked, error) {
 	m, done, err := s.verify(ctx, path, dir, pace)
 	if err != nil {
@@ -47,8 +48,8 @@ func (s *Service) verify(
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(place)) }()
 	database := filepath.Join(place, s.Format.Service+".db")
-	if _, err := Extract(ctx, path, database); err != nil {
-		return m, done, err
+	if _, err := extract(ctx, path, database, pace); err != nil {
+		return m, done, fmt.Errorf("extract it: %w", err)
 	}
 	var found Contents
 	done, err = boltdb.CheckFile(ctx, database, func(r *boltdb.Record) error {

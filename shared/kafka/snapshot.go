@@ -94,7 +94,8 @@ func (r *SnapshotReader) Starts() map[int32]int64 { return maps.Clone(r.starts) 
 // come in order. A later Read goes on where the last one ended. The records are visit's until it returns.
 //
 // An open transaction hides the records behind its first one. Read waits for its end, and tells waits which partitions
-// are hidden (rule P8a). If waits is nil, Read leaves what is hidden to the next Read. ErrChanged means that the topic was recreated or lost records meanwhile.
+// are hidden (rule P8a). If waits is nil, Read leaves what is hidden to the next Read. ErrChanged means that the topic
+// was recreated or lost records meanwhile.
 func (r *SnapshotReader) Read(ctx context.Context, waits func([]outbox.Hidden), visit func([]Record) error) error {
 	if err := r.read(ctx, waits, visit); err != nil {
 		return fmt.Errorf("read topic %s: %w", r.config.Topic, err)
