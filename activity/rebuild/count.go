@@ -42,7 +42,9 @@ type count struct {
 	reading sync.WaitGroup
 	next    map[int32]activity.Position // where the rebuild stands
 	later   kafka.Fetched               // read, and beyond what the activity has counted
-	ended   bool
+	well    bool                        // it has counted something
+	ended   bool                        // it was swapped or discarded
+	again   bool                        // it must read again from where it stands
 }
 
 func newCount(ctx context.Context, r *Rebuilder, rebuilt *activitystore.Rebuild) (*count, error) {
@@ -115,6 +117,9 @@ func (c *count) run(ctx context.Context) error {
 			if c.ended {
 				return errEnded
 			}
+			if c.again {
+				return nil
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -158,6 +163,10 @@ func (c *count) apply(ctx context.Context, batch *activity.Batch) error {
 		return err
 	}
 	maps.Copy(c.next, batch.Next)
+	if !c.well { // what is read does not end the process
+		c.well = true
+		return c.rebuilt.ReadingWell(ctx, true)
+	}
 	return nil
 }
 
@@ -289,17 +298,32 @@ func (c *count) level(ctx context.Context) error {
 		if time.Now().After(until) {
 			return behind(left)
 		}
-		var more <-chan kafka.Fetched
-		if len(c.later.Next) == 0 {
-			more = c.fetched
-		}
 		select {
-		case c.later = <-more:
+		case f := <-c.fetched: // also when a partition waits: others may have to be read
+			if err := c.put(f); err != nil {
+				return err
+			}
 		case <-time.After(10 * time.Millisecond):
 		case err := <-c.failed:
+			c.again = true
 			return err
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// put adds to what was read before. The activity does not move meanwhile.
+func (c *count) put(f kafka.Fetched) error {
+	if len(c.later.Next) == 0 {
+		c.later = f
+		return nil
+	}
+	if len(f.Repositions) > 0 {
+		c.again = true
+		return activitystore.ErrNotLevel // the topic has changed, and the activity must see that first
+	}
+	c.later.Records = append(c.later.Records, f.Records...)
+	maps.Copy(c.later.Next, f.Next)
+	return nil
 }

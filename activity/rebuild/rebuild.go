@@ -126,7 +126,7 @@ func (r *Rebuilder) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.stopped.Store(found.Deaths >= maxDeaths && len(found.Moved) == 0)
+	r.stopped.Store(found.Deaths >= maxDeaths)
 	defer r.stopped.Store(false)
 	c, err := newCount(ctx, r, rebuilt)
 	if err != nil {
@@ -143,7 +143,7 @@ func (r *Rebuilder) run(ctx context.Context) error {
 	return err
 }
 
-// maxDeaths is after how many runs that did not end in order, and counted nothing again, a rebuild stops.
+// maxDeaths is after how many runs in a row that counted nothing and did not end in order a rebuild stops.
 const maxDeaths = 3
 
 // errEnded ends the counting of a rebuild that was swapped or discarded.
