@@ -7,6 +7,7 @@ import (
 
 	"ordertally/order"
 	"ordertally/shared/auth"
+	"ordertally/shared/uuidv7"
 	"ordertally/shared/web"
 )
 
@@ -39,6 +40,11 @@ func (a *api) handOver(w http.ResponseWriter, r *http.Request) error {
 	}
 	if n := len(asked.Offers); n == 0 || n > maxOffers {
 		return web.Invalid(kindInvalidHandover, "/offers", fmt.Sprintf("must have 1 to %d offers", maxOffers))
+	}
+	for i := range asked.Offers {
+		if _, err := uuidv7.Parse(asked.Offers[i].ID); err != nil {
+			return web.Invalid(kindInvalidHandover, fmt.Sprintf("/offers/%d/id", i), "must be the UUID of an order")
+		}
 	}
 	verdicts, err := a.Orders.HandOver(r.Context(), asked.Offers)
 	if err != nil {

@@ -51,11 +51,12 @@ func placeOne(t *testing.T, base, key string) (a answered) {
 	return a
 }
 
-// committedOrders returns the orders that a read_committed reader finds now.
+// committedOrders returns the orders that a reader of committed records finds up to the present high watermarks. A
+// commit returns before its markers are written, so that reader may have to wait for them.
 func committedOrders(t *testing.T, address string) map[string]int {
 	t.Helper()
 	found := map[string]int{}
-	for _, r := range brokertest.ReadAll(t, address, event.Topic) {
+	for _, r := range brokertest.ReadToHighWatermark(t, address, event.Topic) {
 		found[string(r.Key)]++
 	}
 	return found

@@ -133,7 +133,7 @@ func writeReport(out io.Writer, report *verify.Report, services int) error {
 	if _, err := io.WriteString(out, b.String()); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
-	if report.Cancellations == nil {
+	if c := report.Cancellations; c == nil || c.Orders == 0 && len(c.Days) == 0 {
 		return nil
 	}
 	if _, err := io.WriteString(out, "cancellations:\n"); err != nil {
