@@ -108,6 +108,9 @@ func (c *scan) read(ctx context.Context) error {
 				c.hidden[eof.Partition] = outbox.Hidden{Partition: eof.Partition, From: int64(eof.Offset), To: end}
 			}
 		case len(c.hidden) < len(c.left) && time.Since(heard) > readPatience:
+			if err := c.unchanged(ctx); err != nil {
+				return err
+			}
 			return outage(c.reader.silent())
 		}
 		begins := len(c.hidden) == len(c.left) && len(c.left) > 0 && !waits

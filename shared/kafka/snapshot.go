@@ -158,6 +158,9 @@ func (r *SnapshotReader) read(ctx context.Context, waits func([]outbox.Hidden), 
 			}
 		}
 		if len(hidden) == 0 && time.Since(heard) > readPatience {
+			if err := r.look(ctx); err != nil {
+				return err
+			}
 			return fmt.Errorf("no records for %s", readPatience)
 		}
 		if len(hidden) > 0 && time.Since(told) > holdEvery {
