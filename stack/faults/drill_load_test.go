@@ -69,7 +69,8 @@ func (l *drillLoad) next() *drillKey {
 	n := len(l.keys)
 	k := &drillKey{
 		name: fmt.Sprintf("%s-%d", l.t.Name(), n), total: 1 + l.random.Int64N(10_000),
-		placedAt: time.Now().UTC().Add(-time.Duration(l.random.Int64N(int64(72 * time.Hour)))).Truncate(time.Millisecond),
+		placedAt: time.Now().UTC().Add(-time.Duration(l.random.Int64N(int64(72 * time.Hour)))).Truncate(
+			time.Millisecond),
 	}
 	k.body = fmt.Sprintf(`{"reference":"%d","customer_id":"c%d","currency":"EUR","placed_at":%q,`+
 		`"lines":[{"sku":"s%d","quantity":1,"unit_price":%d}]}`,

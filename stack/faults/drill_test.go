@@ -62,7 +62,8 @@ func (d *drill) serveOrder() {
 func (d *drill) serveActivity() {
 	d.Helper()
 	d.activity = stacktest.Serve(d, stacktest.Serving{
-		Program: stacktest.ActivityProgram(d), Data: d.activityData, Kafka: d.broker, Args: []string{"--topic", d.topic},
+		Program: stacktest.ActivityProgram(d), Data: d.activityData, Kafka: d.broker,
+		Args: []string{"--topic", d.topic},
 	})
 }
 
