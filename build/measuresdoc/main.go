@@ -1,4 +1,4 @@
-// Command measuresdoc prints docs/measures.md: every kind of measure, as the program itself describes it.
+// Command measuresdoc prints docs/reference/measures.md: every kind of measure, as the program itself describes it.
 package main
 
 import (

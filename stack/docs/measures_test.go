@@ -8,9 +8,9 @@ import (
 	"ordertally/activity/measure"
 )
 
-// docs/measures.md is made by build/measuresdoc.
+// docs/reference/measures.md is made by build/measuresdoc.
 func TestDocuments_ListEveryKindOfMeasure(t *testing.T) {
-	text, err := os.ReadFile("../../docs/measures.md")
+	text, err := os.ReadFile("../../docs/reference/measures.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,12 +20,12 @@ func TestDocuments_ListEveryKindOfMeasure(t *testing.T) {
 	}
 	activities, _ := os.ReadFile("../../docs/activities.md")
 	if !strings.Contains(string(readme)+string(activities), "measures.md") {
-		t.Error("the description of declarations does not lead to docs/measures.md")
+		t.Error("the description of declarations does not lead to docs/reference/measures.md")
 	}
 	for _, kind := range measure.Kinds() {
 		for _, want := range append(kind.Usage(), kind.Says) {
 			if !strings.Contains(string(text), want) {
-				t.Errorf("docs/measures.md lacks %q: run `make generate`", want)
+				t.Errorf("docs/reference/measures.md lacks %q: run `make generate`", want)
 			}
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"ordertally/stack"
 )
 
-// TestMetrics_AreDocumentedAndFollowTheRules checks every metric of both services against docs/metrics.md and the
-// naming rules of Prometheus. It also checks that the alerts use existing metrics.
+// TestMetrics_AreDocumentedAndFollowTheRules checks every metric of both services against docs/reference/metrics.md and
+// the naming rules of Prometheus. It also checks that the alerts use existing metrics.
 func TestMetrics_AreDocumentedAndFollowTheRules(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -24,7 +24,7 @@ func TestMetrics_AreDocumentedAndFollowTheRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := os.ReadFile("../../docs/metrics.md")
+	document, err := os.ReadFile("../../docs/reference/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestMetrics_AreDocumentedAndFollowTheRules(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Contains(document, table.Bytes()) {
-			t.Errorf("docs/metrics.md is not up to date for %s: run `make generate`", service)
+			t.Errorf("docs/reference/metrics.md is not up to date for %s: run `make generate`", service)
 		}
 		name := regexp.MustCompile(`^(` + service + `|ordertally|http|background)(_[a-z]+)+$`)
 		for _, family := range families {

@@ -22,14 +22,15 @@ var eventTypes = append(slices.Collect(maps.Keys(event.Types())), "ORDER_REFUNDE
 // TestDocuments_NameSettingsThatExist checks the settings named in the documents against the list that the programs
 // print.
 func TestDocuments_NameSettingsThatExist(t *testing.T) {
-	list, err := os.ReadFile("../../docs/settings.md")
+	list, err := os.ReadFile("../../docs/reference/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	known := string(list)
 	others := []string{"rm", "cacert", "resource-pattern-type", "help"} // flags of docker, curl, kafka-acls and others
 	named := 0
-	for _, path := range []string{"../../README.md", "../../docs/containers.md", "../../docs/messages.md"} {
+	for _, path := range []string{"../../README.md", "../../docs/operate/containers.md",
+		"../../docs/reference/messages.md"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

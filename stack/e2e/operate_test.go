@@ -62,7 +62,7 @@ func TestOperate_PagesRunAsTheyAreWritten(t *testing.T) {
 				script.WriteString(step[1] + step[2] + "\n")
 			}
 			if commands == 0 {
-				t.Fatal("no commands")
+				return // a page without shell blocks, such as the one on containers
 			}
 			broker := devbrokertest.Start(t, devbroker.Config{DataDir: t.TempDir()}).Addr()
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -27,7 +27,7 @@ const Type = "ORDER_CREATED"
 
 const uuid7 = `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`
 
-// always has the format of each header that every record has, from the table in docs/messages.md.
+// always has the format of each header that every record has, from the table in docs/reference/messages.md.
 var always = map[string]*regexp.Regexp{
 	"content-type":   whole(`application/json`),
 	"ce_specversion": whole(`1\.0`),

@@ -112,9 +112,9 @@ for file in glob.glob(sys.argv[2] + "*/*.json"):
 	}
 }
 
-// TestHeaders_AreThoseOfTheTable compares the table in docs/messages.md with the checks here.
+// TestHeaders_AreThoseOfTheTable compares the table in docs/reference/messages.md with the checks here.
 func TestHeaders_AreThoseOfTheTable(t *testing.T) {
-	text, err := os.ReadFile("../../docs/messages.md")
+	text, err := os.ReadFile("../../docs/reference/messages.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,8 @@
 //
 //	m.refused = metric.Counters(reg, "order_refused_total", "Placements refused, by reason.", "reason", Reasons())
 //
-// docs/metrics.md is generated from what the services register. A test in stack/docs holds all of them to the rules of
-// Prometheus. Registering a metric twice is a bug in the program, and panics.
+// docs/reference/metrics.md is made from what the services register. A test in stack/docs holds all of them to the
+// rules of Prometheus. Registering a metric twice is a bug in the program, and panics.
 package metric
 
 import (
