@@ -13,8 +13,7 @@ import (
 //go:embed page/index.html
 var pageHTML string
 
-// assets has the files that the page loads. uPlot is by Leon Sorokin, under the MIT licence in page/uPlot-LICENSE. Its
-// files are as released.
+// assets has the files that the page loads besides those of webpage.
 //
 //go:embed page/*.css page/*.js
 var assets embed.FS

@@ -1,6 +1,12 @@
-"use strict";
+import { html, render, events, ask, color, Shell, Keep } from "/assets/console.js";
+
 // The page of the activity service. It knows the API as any client does: /v1/activities, days, live. No part of an answer becomes HTML.
 (() => {
+  const old = document.createElement("div"), main = document.querySelector("main");
+  old.className = "stack";
+  old.append(...main.children);
+  main.remove();
+  render(html`<${Shell} service="statistics" health=${{}} call="GET /v1/activities"><${Keep} element=${old} /><//>`, document.body);
   const $ = (id) => document.getElementById(id);
   const activity = new URLSearchParams(location.search).get("activity") || document.body.dataset.activity;
   const base = "/v1/activities/" + encodeURIComponent(activity);
@@ -36,26 +42,20 @@
   };
   const rows = (body, lines, tag = "td") => body.replaceChildren(...lines.map((cells) => fill(document.createElement("tr"), tag, cells)));
 
-  const get = async (path) => {
-    const response = await ordertally.fetch(path, { headers: { Accept: "application/json" } });
-    const answer = await response.json();
-    if (!response.ok) throw new Error(answer.detail || response.statusText);
-    return answer;
-  };
+  const get = (path) => ask(path);
 
   // A chart of counts as bars and of one currency's sums as a line. Data is replaced, never the chart.
-  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const charts = [];
   const chart = (element, zone) => {
     let currency = ""; // while there are no sums
-    const axis = { stroke: () => color("--faint"), grid: { stroke: () => color("--line") }, ticks: { stroke: () => color("--line") } };
+    const axis = { stroke: () => color("--ink-2"), grid: { stroke: () => color("--line") }, ticks: { stroke: () => color("--line") } };
     const plot = new uPlot({
       width: element.clientWidth || 320, height: 220, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
       scales: { orders: { range: (_, __, most) => [0, Math.max(most, 1)] }, money: { range: (_, __, most) => [0, Math.max(most, 1)] } },
       axes: [axis, { ...axis, scale: "orders", size: 60 },
         { ...axis, scale: "money", side: 1, size: 90, grid: { show: false }, values: (_, ticks) => ticks.map((tick) => currency && money(currency, tick)) }],
-      series: [{}, { label: "count", scale: "orders", stroke: () => color("--first"), fill: () => color("--first") + "55", paths: uPlot.paths.bars({ size: [0.9, 40] }), points: { show: false } },
-        { label: "sum", scale: "money", stroke: () => color("--second"), width: 2, points: { show: false }, value: (_, v) => v == null || !currency ? "–" : money(currency, v) }],
+      series: [{}, { label: "count", scale: "orders", stroke: () => color("--s-now"), fill: () => color("--s-now") , paths: uPlot.paths.bars({ size: [0.9, 40] }), points: { show: false } },
+        { label: "sum", scale: "money", stroke: () => color("--s-week"), width: 2, points: { show: false }, value: (_, v) => v == null || !currency ? "–" : money(currency, v) }],
     }, [[], [], []], element);
     charts.push([plot, element]);
     return (code, data) => { currency = code; plot.setData(data); };
@@ -113,7 +113,7 @@
     delete today.minutes;
     show(today);
   };
-  ordertally.events(base + "/live", ["snapshot", "update"], take, () => connection("The connection is lost; trying again.", true));
+  events(base + "/live", ["snapshot", "update"], take, () => connection("The connection is lost; trying again.", true));
 
   // What is parked.
   const waiting = async () => {

@@ -1,15 +1,14 @@
-"use strict";
+import { html, render, ask, Shell, Keep } from "/assets/console.js";
+
 // The operators' page of the order service. It knows the API as any client does: /v1/outbox. No part of an answer becomes HTML.
 (() => {
+  const old = document.createElement("div"), main = document.querySelector("main");
+  old.className = "stack";
+  old.append(...main.children);
+  main.remove();
+  render(html`<${Shell} service="orders" health=${{}} call="GET /v1/outbox"><${Keep} element=${old} /><//>`, document.body);
   const $ = (id) => document.getElementById(id);
   const whole = new Intl.NumberFormat();
-  const ask = async (path, body) => {
-    const options = body ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {};
-    const response = await ordertally.fetch(path, options);
-    const answer = await response.json();
-    if (!response.ok) throw new Error(answer.errors?.[0]?.detail || answer.detail || response.statusText);
-    return answer;
-  };
   const put = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; }; // a screen reader hears changes only
 
   // How it stands.
@@ -96,7 +95,7 @@
     $("confirm").onclose = async () => {
       if ($("confirm").returnValue !== "yes") return;
       try {
-        await ask(`/v1/outbox/parked/${message.id}/${verb}`, { reason: $("reason").value });
+        await ask(`/v1/outbox/parked/${message.id}/${verb}`, { body: { reason: $("reason").value } });
         put("outcome", `${yes}: the message of order ${message.order_id} is dealt with.`);
       } catch (problem) {
         put("outcome", problem.message);

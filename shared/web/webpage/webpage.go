@@ -1,11 +1,23 @@
 // Package webpage serves the services' own pages from embedded files, without a build step and without anything from
-// other sites. base.css is the style of all pages, docs.css adds that of API pages, and ask.js calls the service.
+// other sites. It has the frame of both consoles:
+//
+//   - console.css is their style. Its colours are roles; a page sets none itself.
+//   - console.js has the shell, the router and the components. It exports Preact, htm, ask.js and format.js as well.
+//   - ask.js calls the service, and asks the reader for a key when the service wants one.
+//   - format.js writes numbers, money, times and plurals.
+//
+// base.css and docs.css are the style of the pages that describe an API.
+//
+// Files of others are as they were released: htm 3.1.1 with Preact in one module, by Jason Miller and contributors,
+// under the Apache Licence 2.0 and the MIT licence; uPlot 1.6.32 by Leon Sorokin, under the MIT licence. Their licences
+// stand beside them.
 package webpage
 
 import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"io/fs"
 	"mime"
 	"net/http"
 	"path"
@@ -15,8 +27,8 @@ import (
 	"ordertally/shared/web/problem"
 )
 
-//go:embed base.css docs.css ask.js
-var base embed.FS
+//go:embed assets/*.css assets/*.js
+var shared embed.FS
 
 // Policy is the Content-Security-Policy of a page. The page may load its own files and call its own service, and nobody
 // may frame it.
@@ -39,9 +51,11 @@ type Page struct {
 }
 
 // NewPage returns the handler of a page.
-func NewPage(html []byte) *Page {
-	digest := sha256.Sum256(html)
-	return &Page{html, `"` + hex.EncodeToString(digest[:16]) + `"`}
+func NewPage(html []byte) *Page { return &Page{html, tagOf(html)} }
+
+func tagOf(content []byte) string {
+	digest := sha256.Sum256(content)
+	return `"` + hex.EncodeToString(digest[:16]) + `"`
 }
 
 // ServeHTTP answers with the page, or with 304 if the client has it.
@@ -49,31 +63,58 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", Policy)
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-cache") // the next release changes it
-	h.Set("ETag", p.tag)
-	if web.Has(r, p.tag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	write(w, "text/html; charset=utf-8", p.html)
+	serve(w, r, "text/html; charset=utf-8", p.html, p.tag)
 }
 
-// Assets returns the handler of /assets/{file}: base.css, docs.css, ask.js and the files in the directory page of
-// files.
+// asset is one file that pages load.
+type asset struct {
+	content   []byte
+	mediaType string
+	tag       string
+}
+
+// Assets returns the handler of /assets/{file}: the files of this package, and the files in the directory page of
+// files. Both have only style sheets and scripts. A file of this package wins over one of the same name. Assets panics
+// if files cannot be read, because they are part of the program.
 func Assets(files embed.FS) http.HandlerFunc {
+	assets := map[string]asset{}
+	collect(assets, files, "page")
+	collect(assets, shared, "assets")
 	return func(w http.ResponseWriter, r *http.Request) {
-		name := r.PathValue("file")
-		content, err := base.ReadFile(name)
-		if err != nil {
-			content, err = files.ReadFile("page/" + name)
-		}
-		if err != nil {
+		a, found := assets[r.PathValue("file")]
+		if !found {
 			problem.Write(w, r, problem.NotFound())
 			return
 		}
-		w.Header().Set("Cache-Control", "no-cache") // the next release changes it
-		write(w, mime.TypeByExtension(path.Ext(name)), content)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		serve(w, r, a.mediaType, a.content, a.tag)
 	}
+}
+
+func collect(assets map[string]asset, files embed.FS, dir string) {
+	entries, err := fs.ReadDir(files, dir)
+	if err != nil {
+		panic("assets: " + err.Error())
+	}
+	for _, entry := range entries {
+		content, err := fs.ReadFile(files, dir+"/"+entry.Name())
+		if err != nil {
+			panic("assets: " + err.Error())
+		}
+		assets[entry.Name()] = asset{content, mime.TypeByExtension(path.Ext(entry.Name())), tagOf(content)}
+	}
+}
+
+// serve answers with what a browser may keep and revalidate, or with 304 if the client has it.
+func serve(w http.ResponseWriter, r *http.Request, mediaType string, content []byte, tag string) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-cache") // the next release changes it
+	h.Set("ETag", tag)
+	if web.Has(r, tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	write(w, mediaType, content)
 }
 
 func write(w http.ResponseWriter, contentType string, content []byte) {
