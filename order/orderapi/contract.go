@@ -213,7 +213,8 @@ func operations() map[string]openapi.Operation {
 		"GET /v1/orders": {
 			ID: "listOrders", Summary: "List orders, the newest first.",
 			Description: "A page may have fewer orders than the limit, even none, and still have a next one: go on " +
-				"until there is no next_cursor.",
+				"until there is no next_cursor. All filters match whole values. source, reference, customer_id and " +
+				"status=cancelled have an index; with the others each page looks at 10,000 orders at most.",
 			Query: []openapi.Parameter{
 				{
 					Name:   "source",
@@ -228,6 +229,12 @@ func operations() map[string]openapi.Operation {
 				{Name: "customer_id", Says: "Only this customer's.", Schema: openapi.String(1, event.MaxCustomerID)},
 				{Name: "placed_from", Says: "Placed then or later.", Schema: moment},
 				{Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
+				{Name: "status", Says: "Only orders with this status.", Schema: openapi.Enum(order.Statuses()...)},
+				{Name: "publication", Says: "Only orders whose own message got this far. pending includes waiting; an " +
+					"order's publication calls both pending.",
+					Schema: openapi.Enum(order.States()...)},
+				{Name: "currency", Says: "Only orders in this currency, an ISO 4217 code in upper case.",
+					Schema: &openapi.Schema{Type: "string", Pattern: currencyPattern, Examples: []any{"GBP"}}},
 				openapi.Limit(), openapi.Cursor(),
 			},
 			Answer: orderPage{}, AnswerExample: orderPage{Orders: []placedOrder{exampleOrder},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"ordertally/order"
@@ -16,8 +18,7 @@ import (
 // have fewer orders than the limit, even none, and still have a next one, because the store bounds how far it looks for
 // matches. "corrupt" has the ids of damaged orders.
 func (a *api) list(w http.ResponseWriter, r *http.Request) error {
-	values, err := web.Parameters(r, "source", "reference", "customer_id", "placed_from", "placed_to", "limit",
-		"cursor")
+	values, err := web.Parameters(r, append(slices.Clone(filterNames), "limit", "cursor")...)
 	if err != nil {
 		return err
 	}
@@ -99,10 +100,37 @@ func readQuery(values url.Values) (q order.Query, err error) {
 	if !q.PlacedFrom.IsZero() && !q.PlacedTo.IsZero() && q.PlacedTo.Before(q.PlacedFrom) {
 		return q, web.InvalidParameter("placed_to", "must not be before placed_from.")
 	}
+	if err = readSets(values, &q); err != nil {
+		return q, err
+	}
 	if values.Has("cursor") {
 		q.Before, err = decodeCursor(values.Get("cursor"), filters(values))
 	}
 	return q, err
+}
+
+// readSets reads the filters whose values are of closed sets.
+func readSets(values url.Values, q *order.Query) error {
+	q.Status, q.Publication = order.Status(values.Get("status")), order.State(values.Get("publication"))
+	if values.Has("status") && !slices.Contains(order.Statuses(), q.Status) {
+		return notOneOf("status", order.Statuses())
+	}
+	if values.Has("publication") && !slices.Contains(order.States(), q.Publication) {
+		return notOneOf("publication", order.States())
+	}
+	q.Currency = values.Get("currency")
+	if values.Has("currency") && !order.ValidCurrency(q.Currency) {
+		return web.InvalidParameter("currency", "must be an ISO 4217 code in upper case, such as GBP.")
+	}
+	return nil
+}
+
+func notOneOf[S ~string](name string, allowed []S) error {
+	texts := make([]string, len(allowed))
+	for i, value := range allowed {
+		texts[i] = string(value)
+	}
+	return web.InvalidParameter(name, "must be one of "+strings.Join(texts, ", ")+".")
 }
 
 func readTime(values url.Values, name string) (time.Time, error) {
@@ -121,11 +149,14 @@ func readTime(values url.Values, name string) (time.Time, error) {
 	return at, nil
 }
 
+var filterNames = []string{"source", "reference", "customer_id", "placed_from", "placed_to", "status", "publication",
+	"currency"}
+
 // filters returns what a cursor is bound to. A cursor only continues the same selection. The limit may change from page
 // to page.
 func filters(values url.Values) string {
 	bound := url.Values{}
-	for _, name := range []string{"source", "reference", "customer_id", "placed_from", "placed_to"} {
+	for _, name := range filterNames {
 		if values.Has(name) {
 			bound.Set(name, values.Get(name))
 		}

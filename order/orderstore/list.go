@@ -11,6 +11,7 @@ import (
 	"ordertally/order"
 	"ordertally/shared/boltdb"
 	"ordertally/shared/boltdb/codec"
+	"ordertally/shared/event"
 	"ordertally/shared/uuidv7"
 )
 
@@ -24,6 +25,9 @@ const maxPageBytes = 1 << 20
 // List implements order.Store.
 func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 	var page order.Page
+	if s.none(q.Publication) {
+		return page, nil
+	}
 	err := s.db.View(ctx, func(tx *bbolt.Tx) error {
 		next, err := s.newestFirst(tx, q)
 		if err != nil {
@@ -69,7 +73,7 @@ func (s *Store) List(ctx context.Context, q order.Query) (order.Page, error) {
 	return page, nil
 }
 
-// listed reads an order and reports whether its time matches. err is what is wrong with its index entry, or nil.
+// listed reads an order and reports whether it matches. err is what is wrong with its index entry, or nil.
 func (s *Store) listed(
 	tx *bbolt.Tx,
 	id uuidv7.ID,
@@ -80,21 +84,53 @@ func (s *Store) listed(
 	if err == nil {
 		r, err = decodeRow(id[:], tx.Bucket(ordersBucket).Get(id[:]))
 	}
-	if err == nil && !q.PlacedFrom.IsZero() && r.placedAt.Before(q.PlacedFrom) ||
-		!q.PlacedTo.IsZero() && !r.placedAt.Before(q.PlacedTo) {
-		return order.Stored{}, false, nil
-	}
 	if err == nil {
+		matches, err = s.matches(tx, id, &r, q)
+	}
+	if err == nil && matches {
 		stored, err = s.stored(tx, id, r)
 	}
 	if err != nil {
 		return order.Stored{}, false, fmt.Errorf("order %s: %w", id, err)
 	}
-	return stored, true, nil
+	return stored, matches, nil
 }
 
-// newestFirst walks down the ids below q.Before: those of one reference, else of one customer, else all. For a source
-// and a reference there is at most one.
+// matches applies the filters that have no index, the cheapest first. It copies nothing.
+func (s *Store) matches(tx *bbolt.Tx, id uuidv7.ID, r *row, q *order.Query) (bool, error) {
+	if !q.PlacedFrom.IsZero() && r.placedAt.Before(q.PlacedFrom) ||
+		!q.PlacedTo.IsZero() && !r.placedAt.Before(q.PlacedTo) {
+		return false, nil
+	}
+	if q.Currency != "" && event.CurrencyOf(r.payload) != q.Currency {
+		return false, nil
+	}
+	if q.Status != "" && (q.Status == order.StatusCancelled) != (tx.Bucket(cancellationsBucket).Get(id[:]) != nil) {
+		return false, nil
+	}
+	if q.Publication == "" {
+		return true, nil
+	}
+	status, err := s.outbox.Status(tx, r.message.slot)
+	state := states[status.State]
+	return state == q.Publication || state == order.Waiting && q.Publication == order.Pending, err
+}
+
+// none reports whether no order's message can be in the state that is asked for. It saves a walk over all orders.
+func (s *Store) none(state order.State) bool {
+	switch state {
+	case order.Pending:
+		return s.outbox.Backlog() == 0
+	case order.Waiting:
+		return s.outbox.Waiting() == 0
+	case order.Parked:
+		return s.outbox.Parked() == 0
+	}
+	return false
+}
+
+// newestFirst walks down the ids below q.Before: those of one reference, else of one customer, else of cancelled
+// orders, else all. For a source and a reference there is at most one.
 func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) (func() (id uuidv7.ID, more bool, err error), error) {
 	bucket, prefix := tx.Bucket(ordersBucket), []byte(nil)
 	switch {
@@ -104,6 +140,8 @@ func (s *Store) newestFirst(tx *bbolt.Tx, q order.Query) (func() (id uuidv7.ID, 
 		bucket, prefix = tx.Bucket(referencesBucket), append([]byte(q.Reference), 0)
 	case q.CustomerID != "":
 		bucket, prefix = tx.Bucket(customersBucket), append([]byte(q.CustomerID), 0)
+	case q.Status == order.StatusCancelled:
+		bucket = tx.Bucket(cancellationsBucket)
 	}
 	cursor := bucket.Cursor()
 	before := q.Before

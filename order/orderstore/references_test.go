@@ -60,10 +60,13 @@ func TestPlace_AReferenceOutlivesItsKey(t *testing.T) {
 	})
 }
 
-func TestList_OfAReferenceLooksAtNoOtherOrders(t *testing.T) {
+func TestList_OfAnIndexLooksAtNoOtherOrders(t *testing.T) {
 	f := newFixture(t)
 	const others = 11_000 // more than one page looks at
 	id := f.place(sourced("shop", "7", 1)).ID
+	if _, err := f.store.Cancel(t.Context(), cancelRequest(id, "k")); err != nil {
+		t.Fatal(err)
+	}
 	var all []func() error
 	for i := range others {
 		all = append(all, func() error {
@@ -72,9 +75,17 @@ func TestList_OfAReferenceLooksAtNoOtherOrders(t *testing.T) {
 		})
 	}
 	atOnce(t, all)
-	for _, q := range []order.Query{{Limit: 5, Reference: "7"}, {Limit: 5, Reference: "7", Source: "shop"}} {
+	for _, q := range []order.Query{{Limit: 5, Reference: "7"}, {Limit: 5, Reference: "7", Source: "shop"},
+		{Limit: 5, Status: order.StatusCancelled}, {Limit: 5, Status: order.StatusCancelled, Currency: "GBP"}} {
 		if page, err := f.store.List(t.Context(), q); err != nil || len(page.Orders) != 1 || page.Orders[0].ID != id ||
 			page.Next != (uuidv7.ID{}) {
+			t.Errorf("%+v: %d orders, next %s, %v", q, len(page.Orders), page.Next, err)
+		}
+	}
+	// Nothing is parked, so no order has to be looked at. Nobody knows that of a currency.
+	for _, q := range []order.Query{{Limit: 5, Publication: order.Parked}, {Limit: 5, Currency: "EUR"}} {
+		if page, err := f.store.List(t.Context(), q); err != nil || len(page.Orders) != 0 ||
+			(page.Next == (uuidv7.ID{})) != (q.Currency == "") {
 			t.Errorf("%+v: %d orders, next %s, %v", q, len(page.Orders), page.Next, err)
 		}
 	}

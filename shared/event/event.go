@@ -94,6 +94,17 @@ func quote(b []byte, s string) []byte {
 	return b
 }
 
+// CurrencyOf returns the currency of an encoded order without decoding it, or "". No member before it can hold the
+// quotation marks that are searched for, because texts escape theirs.
+func CurrencyOf(payload []byte) string {
+	const name, length = `,"currency":"`, 3
+	at := bytes.Index(payload, []byte(name)) + len(name)
+	if at < len(name) || len(payload) < at+length {
+		return ""
+	}
+	return string(payload[at : at+length])
+}
+
 // Decode reads a whole payload. It ignores unknown members, so that the order service may add some.
 func Decode(payload []byte) (Order, error) {
 	var o Order
