@@ -13,7 +13,8 @@ const currencies = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD 
 	"TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XCD XCG XOF XPF YER ZAR ZMW " +
 	"ZWG"
 
-// ValidCurrency reports whether an order can have that currency: whether it is or was an ISO 4217 code with minor units.
+// ValidCurrency reports whether an order can have that currency: whether it is or was an ISO 4217 code with minor
+// units.
 func ValidCurrency(code string) bool { return isCurrency(code) }
 
 // isCurrency reports whether code is or was a currency.

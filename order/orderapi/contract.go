@@ -230,7 +230,8 @@ func operations() map[string]openapi.Operation {
 				{Name: "placed_from", Says: "Placed then or later.", Schema: moment},
 				{Name: "placed_to", Says: "Placed before; not earlier than placed_from.", Schema: moment},
 				{Name: "status", Says: "Only orders with this status.", Schema: openapi.Enum(order.Statuses()...)},
-				{Name: "publication", Says: "Only orders whose own message got this far. pending includes waiting; an " +
+				{Name: "publication", Says: "Only orders whose own message got this far. pending includes waiting; " +
+					"an " +
 					"order's publication calls both pending.",
 					Schema: openapi.Enum(order.States()...)},
 				{Name: "currency", Says: "Only orders in this currency, an ISO 4217 code in upper case.",

@@ -22,7 +22,8 @@ func TestList_FiltersByStatusPublicationAndCurrency(t *testing.T) {
 	place := func(reference, currency, sku string, more ...string) string {
 		t.Helper()
 		text := fmt.Sprintf(`{"reference":%q,"currency":%q,"lines":[{"sku":%q,"description":",\"currency\":\"JPY\"",`+
-			`"quantity":1,"unit_price":1}]%s}`, reference, currency, sku, strings.Join(append([]string{""}, more...), ","))
+			`"quantity":1,"unit_price":1}]%s}`, reference, currency, sku,
+			strings.Join(append([]string{""}, more...), ","))
 		id, code, _ := places(t, service, text)
 		if code != "" {
 			t.Fatal(code)
@@ -58,7 +59,8 @@ func TestList_FiltersByStatusPublicationAndCurrency(t *testing.T) {
 	list("&publication=pending", "")
 	list("&publication=parked", "ill")
 	list("&publication=published", all)
-	resp, answer := call{method: "POST", path: "/v1/outbox/parked/discard", body: `{"all":true,"reason":"a test"}`}.do(t,
+	resp, answer := call{method: "POST", path: "/v1/outbox/parked/discard",
+		body: `{"all":true,"reason":"a test"}`}.do(t,
 		service)
 	if resp.StatusCode != http.StatusOK {
 		t.Fatal(answer)

@@ -111,8 +111,8 @@ func (s *Store) matches(tx *bbolt.Tx, id uuidv7.ID, r *row, q *order.Query) (boo
 	if q.Publication == "" {
 		return true, nil
 	}
-	status, err := s.outbox.Status(tx, r.message.slot)
-	state := states[status.State]
+	known, err := s.outbox.State(tx, r.message.slot)
+	state := states[known]
 	return state == q.Publication || state == order.Waiting && q.Publication == order.Pending, err
 }
 

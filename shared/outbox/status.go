@@ -39,10 +39,24 @@ func (o *Outbox) Status(tx *bbolt.Tx, origin uint64) (Status, error) {
 	}
 	s, err := o.statusIn(root, origin, slot)
 	s.Slot = slot
+	if err == nil && s.State == Published && s.Attempts > 0 {
+		s.At, _, err = publication(root, slot)
+	}
 	return s, err
 }
 
-// statusIn is Status without the slot.
+// State returns the state of the message that was appended with the given slot. It reads much less than Status.
+func (o *Outbox) State(tx *bbolt.Tx, origin uint64) (State, error) {
+	root := tx.Bucket(rootBucket)
+	slot, err := currentSlot(root, origin)
+	if err != nil {
+		return "", err
+	}
+	s, err := o.statusIn(root, origin, slot)
+	return s.State, err
+}
+
+// statusIn is Status without the slot and the time of publication. A message that has expired has no attempts.
 func (o *Outbox) statusIn(root *bbolt.Bucket, origin, slot uint64) (Status, error) {
 	key := slotKey(slot)
 	if sealed := root.Bucket(waitingBucket).Get(key); sealed != nil {
@@ -75,6 +89,5 @@ func (o *Outbox) statusIn(root *bbolt.Bucket, origin, slot uint64) (Status, erro
 	if slot > o.position.Load() || mark != nil {
 		return Status{State: Pending, Attempts: attempts}, nil
 	}
-	at, _, err := publication(root, slot)
-	return Status{State: Published, Attempts: attempts + 1, At: at}, err
+	return Status{State: Published, Attempts: attempts + 1}, nil
 }
