@@ -154,17 +154,17 @@ type Publication struct {
 
 // Query selects orders.
 type Query struct {
-	CustomerID string    // "" for all
-	Source     string    // "" for all; otherwise Reference is needed too
-	Reference  string    // "" for all
-	Status     Status    // "" for all
-	Currency   string    // "" for all
+	CustomerID string // "" for all
+	Source     string // "" for all; otherwise Reference is needed too
+	Reference  string // "" for all
+	Status     Status // "" for all
+	Currency   string // "" for all
 	// Publication is how far the message of the placement got, "" for all. Pending includes Waiting.
 	Publication State
-	PlacedFrom time.Time // inclusive; zero for no bound
-	PlacedTo   time.Time // exclusive; zero for no bound
-	Before     uuidv7.ID // only orders with a smaller id; zero for all
-	Limit      int       // orders per page, at least 1
+	PlacedFrom  time.Time // inclusive; zero for no bound
+	PlacedTo    time.Time // exclusive; zero for no bound
+	Before      uuidv7.ID // only orders with a smaller id; zero for all
+	Limit       int       // orders per page, at least 1
 }
 
 // Page is one page of orders.

@@ -141,6 +141,21 @@ const (
 	StatusPlaced    Status = "placed"
 )
 
+// Defines values for ListOrdersParamsStatus.
+const (
+	ListOrdersParamsStatusCancelled ListOrdersParamsStatus = "cancelled"
+	ListOrdersParamsStatusPlaced    ListOrdersParamsStatus = "placed"
+)
+
+// Defines values for ListOrdersParamsPublication.
+const (
+	ListOrdersParamsPublicationDiscarded ListOrdersParamsPublication = "discarded"
+	ListOrdersParamsPublicationParked    ListOrdersParamsPublication = "parked"
+	ListOrdersParamsPublicationPending   ListOrdersParamsPublication = "pending"
+	ListOrdersParamsPublicationPublished ListOrdersParamsPublication = "published"
+	ListOrdersParamsPublicationWaiting   ListOrdersParamsPublication = "waiting"
+)
+
 // Acknowledgement defines model for Acknowledgement.
 type Acknowledgement struct {
 	// Ack Where an order is known to be: local (on the service's disk), kafka (committed in Kafka as well).
@@ -753,12 +768,27 @@ type ListOrdersParams struct {
 	// PlacedTo Placed before; not earlier than placed_from.
 	PlacedTo time.Time `form:"placed_to,omitempty" json:"placed_to,omitempty,omitzero"`
 
+	// Status Only orders with this status.
+	Status ListOrdersParamsStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+
+	// Publication Only orders whose own message got this far. pending includes waiting; an order's publication calls both pending.
+	Publication ListOrdersParamsPublication `form:"publication,omitempty" json:"publication,omitempty,omitzero"`
+
+	// Currency Only orders in this currency, an ISO 4217 code in upper case.
+	Currency string `form:"currency,omitempty" json:"currency,omitempty,omitzero"`
+
 	// Limit Maximum number of entries on the page.
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 
 	// Cursor next_cursor of the previous page, with the same filters.
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 }
+
+// ListOrdersParamsStatus defines parameters for ListOrders.
+type ListOrdersParamsStatus string
+
+// ListOrdersParamsPublication defines parameters for ListOrders.
+type ListOrdersParamsPublication string
 
 // PlaceOrderParams defines parameters for PlaceOrder.
 type PlaceOrderParams struct {
@@ -817,7 +847,7 @@ func (c *Client) GetBackupState(ctx context.Context) (client.Answer[ScheduledBac
 
 // ListOrders: List orders, the newest first.
 //
-// A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor.
+// A page may have fewer orders than the limit, even none, and still have a next one: go on until there is no next_cursor. All filters match whole values. source, reference, customer_id and status=cancelled have an index; with the others each page looks at 10,000 orders at most.
 //
 //	GET /v1/orders
 func (c *Client) ListOrders(ctx context.Context, params ListOrdersParams) (client.Answer[OrderPage], error) {
@@ -827,6 +857,9 @@ func (c *Client) ListOrders(ctx context.Context, params ListOrdersParams) (clien
 	r.Query("customer_id", params.CustomerID)
 	r.Query("placed_from", params.PlacedFrom)
 	r.Query("placed_to", params.PlacedTo)
+	r.Query("status", params.Status)
+	r.Query("publication", params.Publication)
+	r.Query("currency", params.Currency)
 	r.Query("limit", params.Limit)
 	r.Query("cursor", params.Cursor)
 	return client.Do[OrderPage](ctx, c.Client, r)
