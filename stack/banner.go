@@ -39,10 +39,20 @@ func (s *Stack) Banner(ctx context.Context, w io.Writer) error {
 	orders, activity := s.OrderURL(), s.ActivityURL()
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  Ordertally is up. Ctrl-C stops it; %s keeps everything.\n\n", s.config.Data)
-	fmt.Fprintf(&b, "    orders      %s/v1/orders    metrics and health  http://%s\n", orders, s.order.OpsAddr())
-	fmt.Fprintf(&b, "    statistics  %s/             metrics and health  http://%s\n", activity, s.activity.OpsAddr())
+	ops := [2]string{s.order.OpsAddr(), s.activity.OpsAddr()}
+	fmt.Fprintf(&b, "    orders      %s/\n", orders)
+	fmt.Fprintf(&b, "    statistics  %s/\n", activity)
+	fmt.Fprintf(&b, "    APIs        %s/docs  %s/docs\n", orders, activity)
+	fmt.Fprintf(&b, "    health      http://%s/readyz?verbose  http://%s/readyz?verbose\n", ops[0], ops[1])
+	fmt.Fprintf(&b, "    metrics     http://%s/metrics  http://%s/metrics\n", ops[0], ops[1])
 	fmt.Fprintf(&b, "    Kafka       %s\n\n", s.broker.Addr())
-	fmt.Fprintf(&b, "  Three calls to try:\n\n")
+	if s.demo {
+		b.WriteString("  The orders of today and of the seven days before are real ones of 2010, placed again and " +
+			"marked\n" +
+			"  with metadata.demo. More come as you watch, at least one a minute. --no-demo starts without.\n\n")
+	}
+	b.WriteString("  To try: open both pages, then place an order and see it counted. Sent again, it is placed " +
+		"once.\n\n")
 	fmt.Fprintf(&b, "    curl -i %s/v1/orders -H 'Content-Type: application/json' -H 'Idempotency-Key: first' \\\n",
 		orders)
 	fmt.Fprintf(&b, "      -d '%s'\n",

@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"ordertally/client"
 	"ordertally/client/orders"
 	"ordertally/order/retail"
+	"ordertally/stack/demo"
 	onlineretail "ordertally/testdata/online-retail"
 )
 
@@ -39,6 +41,35 @@ func (s *Stack) ImportSamples(ctx context.Context) (placed int, err error) {
 		return summary.Placed, fmt.Errorf("import the sample orders: %w", err)
 	}
 	return summary.Placed, os.WriteFile(mark, nil, 0o600)
+}
+
+// Demo places what the demo's shop sold today and on the seven days before, and goes on with it until ctx ends. It
+// returns what was placed at once, and a function that waits for the end.
+func (s *Stack) Demo(ctx context.Context) (placed int, wait func(), err error) {
+	zone, err := time.LoadLocation(string(s.config.Zone)) // the setting is checked
+	if err != nil {
+		return 0, nil, err
+	}
+	client, err := orders.New(client.Config{URL: s.OrderURL()})
+	if err != nil {
+		return 0, nil, fmt.Errorf("demo orders: %w", err)
+	}
+	shop, err := demo.New(client, zone, s.logger.With().Str("part", "demo").Logger())
+	if err == nil {
+		placed, err = shop.CatchUp(ctx)
+	}
+	if err != nil {
+		client.Close()
+		return placed, nil, err
+	}
+	s.demo = true
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer client.Close()
+		shop.GoOn(ctx)
+	}()
+	return placed, func() { <-ended }, nil
 }
 
 // writeSamples writes the sample files to the data directory. A user can look at them there and import them again.

@@ -11,12 +11,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/rs/zerolog"
 
+	"ordertally/activity"
 	"ordertally/activity/activityd"
+	"ordertally/activity/declare"
 	"ordertally/order/orderd"
 	"ordertally/shared/auth"
+	"ordertally/shared/event"
+	"ordertally/shared/kafka"
 	"ordertally/shared/kafka/devbroker"
 	"ordertally/shared/service"
 	"ordertally/shared/service/lifecycle"
@@ -39,6 +44,10 @@ type Config struct {
 	AllowUnauthenticated bool `name:"allow-unauthenticated"`
 	// Address of the broker.
 	KafkaListen string `name:"kafka-listen" default:"127.0.0.1:9092"`
+	// Time zone of days when a request names none, such as Europe/London.
+	Zone activity.ZoneName `name:"zone" default:"UTC"`
+	// Activities to count besides ORDER_CREATED, as for activity. Their topics are made.
+	Activities declare.Text `name:"activities" placeholder:"YAML" yaml:""`
 	// Verbosity is the level of the logger, if both ops listeners may change it.
 	Verbosity *telemetry.Level `kong:"-"`
 	// Drops counts the lines that the logger lost, for the metrics of both services.
@@ -53,6 +62,7 @@ type Stack struct {
 	broker   *devbroker.Broker
 	order    *orderd.Service
 	activity *activityd.Service
+	demo     bool // it runs
 }
 
 // New returns a stack that has not started.
@@ -82,6 +92,10 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	s.steps.Push("broker", func(context.Context) error { return s.broker.Stop() })
 
+	if err := s.makeTopics(ctx); err != nil {
+		return err
+	}
+
 	around := func(listen, ops, file string) service.Config {
 		return service.Config{
 			Listen: listen, OpsListen: ops, Data: filepath.Join(s.config.Data, file), Kafka: []string{s.broker.Addr()},
@@ -102,6 +116,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 
 	s.activity, err = activityd.New(activityd.Config{
 		Config: around(s.config.ActivityListen, s.config.ActivityOpsListen, "activity.db"),
+		Zone:   s.config.Zone, Activities: s.config.Activities,
 	}, part("activity"))
 	if err != nil {
 		return err
@@ -111,6 +126,24 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	s.steps.Push("activity", s.activity.Stop)
 	return nil
+}
+
+// makeTopics makes the topics of declared activities. The topic of the orders is order's to make.
+func (s *Stack) makeTopics(ctx context.Context) error {
+	declared, err := declare.Parse(string(s.config.Activities))
+	if err != nil {
+		return fmt.Errorf("activities: %w", err)
+	}
+	var topics []string
+	for i := range declared {
+		if topic := declared[i].Topic; topic != event.Topic && !slices.Contains(topics, topic) {
+			topics = append(topics, topic)
+		}
+	}
+	if len(topics) == 0 {
+		return nil
+	}
+	return kafka.MakeTopics(ctx, []string{s.broker.Addr()}, topics)
 }
 
 // Stop stops activity, order and the broker, in that order. Calling it again does nothing.

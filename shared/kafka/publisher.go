@@ -36,6 +36,12 @@ type PublisherConfig struct {
 	WatchEvery time.Duration `kong:"-"`
 }
 
+// What the topic of orders has when it is created.
+const (
+	defaultPartitions = 6
+	defaultRetention  = 30 * 24 * time.Hour
+)
+
 // compression is the codec of all batches; docs/decisions/compression.md has what was measured.
 const compression = "zstd"
 
@@ -63,11 +69,11 @@ func NewPublisher(config PublisherConfig, logger zerolog.Logger) (*Publisher, er
 		return nil, errors.New("a publisher needs at least one broker and a topic")
 	}
 	if config.Partitions == 0 {
-		config.Partitions = 6
+		config.Partitions = defaultPartitions
 	}
 	settings.Fill(&config)
 	if config.Retention == 0 {
-		config.Retention = 30 * 24 * time.Hour
+		config.Retention = defaultRetention
 	}
 	if config.Compression == "" {
 		config.Compression = compression

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	confluent "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -18,6 +19,29 @@ var ErrTopicMissing = errors.New("the topic is gone although this file has publi
 type topic struct {
 	id         string // changes if the topic is deleted and created again
 	partitions int
+}
+
+// topicTimeout bounds MakeTopics for each topic.
+const topicTimeout = 10 * time.Second
+
+// MakeTopics creates those of the topics that do not exist, with the settings of the topic of orders. It is for
+// development: whoever publishes to a topic knows what settings it needs.
+func MakeTopics(ctx context.Context, brokers, topics []string) error {
+	admin, err := confluent.NewAdminClient(&confluent.ConfigMap{"bootstrap.servers": strings.Join(brokers, ",")})
+	if err != nil {
+		return fmt.Errorf("make topics: %w", err)
+	}
+	defer admin.Close()
+	for _, name := range topics {
+		topicCtx, cancel := context.WithTimeout(ctx, topicTimeout)
+		config := PublisherConfig{Topic: name, Partitions: defaultPartitions, Retention: defaultRetention}
+		_, err := ensureTopic(topicCtx, admin, config, true)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("make topics: %w", err)
+		}
+	}
+	return nil
 }
 
 // ensureTopic checks that the topic exists, and creates it if mayCreate allows. If the broker created it by itself at

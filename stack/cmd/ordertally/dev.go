@@ -25,8 +25,10 @@ type devCmd struct{ devConfig }
 // devConfig holds the settings of dev.
 type devConfig struct {
 	stack.Config
-	// Start without the three days of real orders.
+	// Start without the three days of real orders, and without the demo.
 	NoImport bool `name:"no-import"`
+	// Start without the demo: real orders that come again on the days up to now, with metadata.demo.
+	NoDemo bool `name:"no-demo"`
 }
 
 // Run runs everything until ctx ends or a part fails.
@@ -53,7 +55,7 @@ func (c *devCmd) Run(ctx context.Context) error {
 	return errors.Join(err, s.Stop(stopCtx))
 }
 
-// tour imports the samples, shows the banner and waits.
+// tour imports the samples, begins the demo, shows the banner and waits.
 func (c *devCmd) tour(ctx context.Context, s *stack.Stack, logger zerolog.Logger) error {
 	if !c.NoImport {
 		placed, err := s.ImportSamples(ctx)
@@ -62,6 +64,20 @@ func (c *devCmd) tour(ctx context.Context, s *stack.Stack, logger zerolog.Logger
 		}
 		if placed > 0 {
 			logger.Info().Int("orders", placed).Msg("imported the sample orders")
+		}
+	}
+	if !c.NoImport && !c.NoDemo {
+		demoCtx, cancel := context.WithCancel(ctx)
+		placed, wait, err := s.Demo(demoCtx)
+		if err != nil {
+			cancel()
+			return err
+		}
+		defer wait()
+		defer cancel()
+		if placed > 0 {
+			logger.Info().Int("orders", placed).Msg(
+				"placed the demo orders of the last eight days; more come (--no-demo: none)")
 		}
 	}
 	var banner bytes.Buffer
