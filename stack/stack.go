@@ -26,6 +26,7 @@ import (
 	"ordertally/shared/service"
 	"ordertally/shared/service/lifecycle"
 	"ordertally/shared/service/telemetry"
+	"ordertally/shared/web/webpage"
 )
 
 // Config configures a Stack. Its tags also make it the flags of `ordertally dev`.
@@ -117,6 +118,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	s.activity, err = activityd.New(activityd.Config{
 		Config: around(s.config.ActivityListen, s.config.ActivityOpsListen, "activity.db"),
 		Zone:   s.config.Zone, Activities: s.config.Activities,
+		OrderURL: webpage.Address(s.OrderURL()),
 	}, part("activity"))
 	if err != nil {
 		return err

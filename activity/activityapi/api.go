@@ -20,6 +20,7 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/parked"
 	"ordertally/shared/service/fairshare"
+	"ordertally/shared/service/history"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
 	"ordertally/shared/web/webpage"
@@ -72,6 +73,20 @@ type Activity struct {
 	Ledgers func(context.Context) (activity.Ledgers, error)
 }
 
+// Figures are those of the service's last hour: how many messages are not counted yet, how many are counted a second,
+// and how long a commit and the way from an order's commit to that of its count take.
+func Figures() []history.Figure {
+	const commit, counted = "activity_commit_seconds", "activity_placed_to_counted_seconds"
+	return []history.Figure{
+		{Name: "lag", Metric: "activity_lag_messages"},
+		{Name: "counted_per_second", Metric: "activity_counted_total", As: history.Rate},
+		{Name: "commit_median_seconds", Metric: commit, As: history.Median},
+		{Name: "commit_slowest_seconds", Metric: commit, As: history.Slowest},
+		{Name: "placed_to_counted_median_seconds", Metric: counted, As: history.Median},
+		{Name: "placed_to_counted_slowest_seconds", Metric: counted, As: history.Slowest},
+	}
+}
+
 // readTimeout bounds one read. A long read transaction keeps pages of the file from being reused.
 const readTimeout = 10 * time.Second
 
@@ -85,6 +100,8 @@ type Config struct {
 	Guard     *auth.Guard // decides who may do what
 	Limiter   *ratelimit.Limiter
 	Backups   *backup.Running
+	History   *history.History // of Figures
+	OrderURL  webpage.Address  // of the orders console, for links
 	Clock     clock.Clock
 	Logger    zerolog.Logger
 }
@@ -103,6 +120,8 @@ type API struct {
 	flights    *flights
 	guard      *auth.Guard
 	backups    *backup.Running
+	history    *history.History
+	orderURL   webpage.Address
 	closed     bool // callers need a credential
 	lives      map[string]*live
 	listeners  *fairshare.Room
@@ -123,6 +142,8 @@ func New(c Config) *API {
 		flights:    newFlights(),
 		guard:      c.Guard,
 		backups:    c.Backups,
+		history:    c.History,
+		orderURL:   c.OrderURL,
 		closed:     c.Guard.Closed(),
 		lives:      make(map[string]*live),
 		done:       make(chan struct{}),
@@ -199,6 +220,7 @@ func (a *API) routes() []web.Route {
 	routes = append(routes, keys.Routes(a.handle)...)
 	backups := backupapi.API{Running: a.backups, Logger: a.logger}
 	routes = append(routes, backups.Routes(a.handle)...)
+	routes = append(routes, a.history.Routes(a.handle)...)
 	ledgers := a.ledgerAPIs()
 	routes = append(routes, ledgers[0].AuditRoute(a.handle))
 	for _, ledger := range ledgers {

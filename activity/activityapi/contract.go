@@ -9,6 +9,7 @@ import (
 	"ordertally/shared/auth/keyapi"
 	"ordertally/shared/backup/backupapi"
 	"ordertally/shared/parked/parkedapi"
+	"ordertally/shared/service/history"
 	"ordertally/shared/web"
 	"ordertally/shared/web/openapi"
 	"ordertally/shared/web/problem"
@@ -147,6 +148,7 @@ func operations(defs []activity.Definition) map[string]openapi.Operation {
 	maps.Copy(all, rebuildOperations())
 	maps.Copy(all, keyapi.Operations())
 	maps.Copy(all, backupapi.Operations())
+	maps.Copy(all, history.Operations())
 	ledgers := (&API{}).ledgerAPIs()
 	maps.Copy(all, ledgers[0].AuditOperation())
 	for _, ledger := range ledgers {

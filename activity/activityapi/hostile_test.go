@@ -138,7 +138,7 @@ func (h *hostile) properties() {
 		}
 	}
 	for _, path := range []string{
-		"/v1/activities?fields=*", "/v1/backup?file=/etc/passwd", "/v1/backup/state?fields=*",
+		"/v1/activities?fields=*", "/v1/backup?file=/etc/passwd", "/v1/backup/state?fields=*", "/v1/history?fields=*",
 		own + "/audit?caller=someone", own + "/parked/" + h.parked + "?fields=value",
 		own + "/messages/a?include=customer", own + "/days/today?dimensions=customer",
 		own + "/digests?from=2010-12-01&to=2010-12-02&tz=UTC",

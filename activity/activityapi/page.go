@@ -64,8 +64,9 @@ func (a *API) render(act *Activity, day *activity.Day, state asOf) (html, error)
 		Zone       activity.Zone
 		Day        *activity.Day
 		AsOf       asOf
+		OrderURL   webpage.Address
 		Closed     bool
-	}{act.Name, a.activities, a.zone, day, state, a.closed})
+	}{act.Name, a.activities, a.zone, day, state, a.orderURL, a.closed})
 	return text.Bytes(), err
 }
 

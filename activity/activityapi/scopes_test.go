@@ -20,6 +20,7 @@ func TestAPI_AsksForTheScopeOfEachRoute(t *testing.T) {
 		"GET /": auth.Public, "GET /assets/{file}": auth.Public, "GET /v1/activities": auth.StatsRead,
 		"GET /v1/keys": auth.KeysWrite, "POST /v1/keys": auth.KeysWrite, "DELETE /v1/keys/{id}": auth.KeysWrite,
 		"GET /v1/backup": auth.BackupRead, "GET /v1/backup/state": auth.OpsRead,
+		"GET /v1/history": auth.OpsRead,
 	}
 	for route, scope := range map[string]string{
 		"GET days": auth.StatsRead, "GET days/{day}": auth.StatsRead, "GET days/{day}/minutes": auth.StatsRead,

@@ -8,6 +8,7 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/kafka"
 	"ordertally/shared/service"
+	"ordertally/shared/web/webpage"
 )
 
 // Config has the settings of the activity service. A zero field has its default.
@@ -21,6 +22,9 @@ type Config struct {
 	LiveListeners int `name:"live-listeners" default:"2000" range:"1.."`
 	// Activities to count besides ORDER_CREATED: a YAML list, see the README.
 	Activities declare.Text `name:"activities" placeholder:"YAML" yaml:""`
+	// Where a browser finds the order service, such as https://orders.example.com. The page links to it. Empty: no
+	// links.
+	OrderURL webpage.Address `name:"order-url" placeholder:"URL"`
 
 	Consumer kafka.ConsumerConfig  `embed:""`
 	Ingest   ingest.Config         `embed:""`

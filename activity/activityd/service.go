@@ -16,6 +16,7 @@ import (
 	"ordertally/shared/clock"
 	"ordertally/shared/parked"
 	"ordertally/shared/service"
+	"ordertally/shared/service/history"
 	"ordertally/shared/service/telemetry"
 )
 
@@ -78,9 +79,11 @@ func (s *Service) make(ctx context.Context, base *service.Service) (http.Handler
 			Ledger: func(name activity.Ledger) *parked.Ledger[activity.Kept] { return store.Ledger(name, decode) },
 		})
 	}
+	past := history.New(base.Registry, c.Clock, activityapi.Figures()...)
+	base.Part("history", past.Run, nil)
 	api := activityapi.New(activityapi.Config{
 		Activities: counted, Zone: zone, Listeners: c.LiveListeners, Guard: base.Guard, Limiter: base.Limiter,
-		Backups: base.Backups, Clock: c.Clock, Logger: base.Logger,
+		Backups: base.Backups, History: past, OrderURL: c.OrderURL, Clock: c.Clock, Logger: base.Logger,
 	})
 	base.OnStopFirst(api.Close)
 	return api, nil
