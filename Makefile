@@ -30,11 +30,15 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build bin/order, bin/activity and bin/ordertally
+	@build/ready
+	@test -e bin/ordertally || echo 'The first build takes a minute or two.'
 	@mkdir -p bin
 	go build -trimpath -o bin/ ./order/cmd/order ./activity/cmd/activity ./stack/cmd/ordertally
 
-run: build ## Start a broker and both services in one process, with three days of real orders; Ctrl-C stops
-	@bin/ordertally dev
+run: ## Start a broker and both services in one process, with real orders; Ctrl-C stops. ARGS="--order-listen :0" passes flags
+	@build/ready run $(ARGS)
+	@$(MAKE) --no-print-directory build
+	@bin/ordertally dev $(ARGS)
 
 test: lint ## Everything: lint, known vulnerabilities, alerts, unit and end-to-end tests. REQUIRE_ALL=1 makes a skip a failure
 	@build/timed vulncheck build/vulncheck

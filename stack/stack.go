@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -33,7 +34,7 @@ import (
 type Config struct {
 	// Directory that everything is kept in; made when absent.
 	Data string `name:"data" default:"./data"`
-	// Address of the order API.
+	// Address of the order API. Without a host, as in :0, it is one of loopback; so are the others.
 	OrderListen string `name:"order-listen" default:"127.0.0.1:8080"`
 	// Address of the order service's metrics and health.
 	OrderOpsListen string `name:"order-ops-listen" default:"127.0.0.1:8081"`
@@ -67,7 +68,17 @@ type Stack struct {
 }
 
 // New returns a stack that has not started.
-func New(config Config, logger zerolog.Logger) *Stack { return &Stack{config: config, logger: logger} }
+func New(config Config, logger zerolog.Logger) *Stack {
+	for _, address := range []*string{
+		&config.OrderListen, &config.OrderOpsListen, &config.ActivityListen, &config.ActivityOpsListen,
+		&config.KafkaListen,
+	} {
+		if strings.HasPrefix(*address, ":") {
+			*address = "127.0.0.1" + *address
+		}
+	}
+	return &Stack{config: config, logger: logger}
+}
 
 // Start starts the broker, then order, then activity. If one fails, the others are stopped again. If a port or data
 // directory is in use, the error names it.

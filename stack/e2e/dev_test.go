@@ -28,7 +28,7 @@ type dev struct {
 
 func startDev(t *testing.T, data string, args ...string) *dev {
 	t.Helper()
-	const free = "127.0.0.1:0"
+	const free = ":0" // of loopback
 	d := &dev{Program: stacktest.Run(t, stacktest.Serving{Program: stacktest.DevProgram(t), Args: append([]string{
 		"dev", "--data", data, "--order-listen", free, "--order-ops-listen", free, "--activity-listen", free,
 		"--activity-ops-listen", free, "--kafka-listen", free,

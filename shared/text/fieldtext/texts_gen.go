@@ -541,7 +541,7 @@ var texts = map[string]Text{
 	"ordertally/stack.Config.Data":                               {"Directory that everything is kept in; made when absent.", ""},
 	"ordertally/stack.Config.Drops":                              {"Drops counts the lines that the logger lost, for the metrics of both services.", ""},
 	"ordertally/stack.Config.KafkaListen":                        {"Address of the broker.", ""},
-	"ordertally/stack.Config.OrderListen":                        {"Address of the order API.", ""},
+	"ordertally/stack.Config.OrderListen":                        {"Address of the order API. Without a host, as in :0, it is one of loopback; so are the others.", ""},
 	"ordertally/stack.Config.OrderOpsListen":                     {"Address of the order service's metrics and health.", ""},
 	"ordertally/stack.Config.Verbosity":                          {"Verbosity is the level of the logger, if both ops listeners may change it.", ""},
 	"ordertally/stack.Config.Zone":                               {"Time zone of days when a request names none, such as Europe/London.", ""},
